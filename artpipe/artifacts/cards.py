@@ -1,0 +1,48 @@
+"""A card is the JSON half of an artifact: a frozen model with a SHA-256 sidecar."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from artpipe.errors import CorruptError, UserError
+from artpipe.files import sha256_bytes, write_bytes, write_text
+from artpipe.params import Frozen
+
+CardT = TypeVar("CardT", bound=Frozen)
+
+
+def save_card(path: Path, card: Frozen) -> str:
+    """Write `card` and its sidecar ``<name>.sha256``; the card last, so its existence means the rest is complete.
+
+    Returns:
+        The card's SHA-256, which names the whole artifact wherever the card lists the hashes of its files.
+    """
+    data = (card.model_dump_json(indent=2) + "\n").encode()
+    digest = sha256_bytes(data)
+    write_text(path.with_name(f"{path.name}.sha256"), f"{digest}  {path.name}\n")
+    write_bytes(path, data)
+    return digest
+
+
+def load_card(path: Path, model: type[CardT]) -> tuple[CardT, str]:
+    """Read a card, verify its sidecar and return it with its SHA-256.
+
+    Raises:
+        UserError: the file is not there.
+        CorruptError: bytes or form are not what was written.
+    """
+    try:
+        data = path.read_bytes()
+        expected = path.with_name(f"{path.name}.sha256").read_text().split()[0]
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename}: no such file; `artpipe plan` says which stage makes it") from None
+    digest = sha256_bytes(data)
+    if digest != expected:
+        raise CorruptError(
+            f"{path}: SHA-256 is {digest[:12]}, expected {expected[:12]}; delete the folder and run again"
+        )
+    try:
+        return model.model_validate_json(data), digest
+    except ValidationError as error:
+        raise CorruptError(f"{path}: not a {model.__name__}: {error.errors()[0]['msg']}") from None

@@ -1,0 +1,59 @@
+"""Checkpoint: a trained model, byte for byte the same for the same inputs, versions and thread count."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from artpipe.artifacts.cards import load_card, save_card
+from artpipe.artifacts.shards import Spec
+from artpipe.artifacts.tensors import load_tensors, save_tensors
+from artpipe.params import Frozen
+
+Which = Literal["final", "best"]
+
+
+class HistoryRow(Frozen):
+    """One evaluation point of a training: mean losses since the last one, and what validation measured."""
+
+    step: int
+    losses: dict[str, float]
+    validation: dict[str, float]
+
+
+class CheckpointCard(Frozen):
+    """`checkpoint.json`: nothing volatile stands here."""
+
+    format: int = 1
+    name: str
+    kind: str
+    params: dict[str, Any]  # the model's entry, complete with defaults
+    seed: int
+    shards: str  # hash of the ShardSet it learned from
+    uses: str | None  # hash of what it used besides (a ruler's checkpoint, weights)
+    spec: Spec
+    steps: dict[Which, int]  # the step each file was taken at
+    selection: str | None  # the validation measure that chose `best`
+    history: tuple[HistoryRow, ...]
+    rollbacks: int = 0
+    files: dict[Which, str]  # SHA-256 of final.safetensors and best.safetensors
+
+
+def save_checkpoint(folder: Path, card: CheckpointCard, weights: Mapping[Which, Mapping[str, Tensor]]) -> str:
+    """Write the weights, then the card with their hashes; return the card's hash, the checkpoint's name everywhere."""
+    files: dict[Which, str] = {
+        which: save_tensors(folder / f"{which}.safetensors", tensors) for which, tensors in weights.items()
+    }
+    return save_card(folder / "checkpoint.json", card.model_copy(update={"files": files}))
+
+
+def load_checkpoint(folder: Path, which: Which = "best") -> tuple[CheckpointCard, dict[str, Tensor], str]:
+    """Return card, weights and hash of a checkpoint, all verified.
+
+    Raises:
+        UserError: it is not there.
+        CorruptError: its bytes are not what was written.
+    """
+    card, sha256 = load_card(folder / "checkpoint.json", CheckpointCard)
+    return card, load_tensors(folder / f"{which}.safetensors", card.files[which]), sha256

@@ -1,0 +1,40 @@
+"""Where each artifact of a name lies, relative to the project's root; dvc.yaml says the same."""
+
+from pathlib import Path
+
+STATE = Path(".state")  # git-ignored, never a DVC output
+
+
+def works(dataset: str) -> Path:
+    """Return the folder of a dataset's kept originals and their manifest."""
+    return Path("data/works") / dataset
+
+
+def record(dataset: str) -> Path:
+    """Return the folder of a dataset's provenance record and quarantine."""
+    return Path("data/record") / dataset
+
+
+def shards(dataset: str) -> Path:
+    """Return the folder of a dataset's tensors."""
+    return Path("data/shards") / dataset
+
+
+def checkpoint(model: str) -> Path:
+    """Return the folder of a model's checkpoint."""
+    return Path("data/checkpoints") / model
+
+
+def run(model: str) -> Path:
+    """Return the folder of a model's run record."""
+    return Path("data/runs") / model
+
+
+def report(model: str) -> Path:
+    """Return the folder of a model's evaluation report."""
+    return Path("data/reports") / model
+
+
+def gallery() -> Path:
+    """Return the folder of the gallery."""
+    return Path("data/gallery")

@@ -1,0 +1,97 @@
+"""EvaluationReport: scores, verdict and exhibits of one checkpoint."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from artpipe.artifacts.cards import load_card, save_card
+from artpipe.params import Frozen
+
+Verdict = Literal[
+    "diverged",
+    "collapsed",
+    "posterior collapsed",
+    "class dropped",
+    "discriminator dominates",
+    "memorised",
+    "under-trained",
+    "healthy",
+]  # the gravest first
+
+
+class Score(Frozen):
+    """One measured number; scores of different extractors are never compared."""
+
+    name: str
+    value: float
+    n: int  # samples it rests on
+    spread: float | None = None  # one standard deviation of repeated estimates
+    better: Literal["lower", "higher", "neither"] = "neither"
+    unit: str = ""
+    extractor: str | None = None  # hash of the ruler's checkpoint
+    explanation: str = ""  # one sentence for a visitor
+
+
+class Finding(Frozen):
+    """What a metric concludes: a verdict, the number that decided it and the bound it crossed."""
+
+    verdict: Verdict
+    score: str
+    value: float
+    bound: float
+    sentence: str
+
+
+class Neighbour(Frozen):
+    """A training work near an exhibit."""
+
+    digest: str  # SHA-256 of the original work
+    distance: float
+
+
+class HungExhibit(Frozen):
+    """One thing on the wall; `file` is relative to the report's folder."""
+
+    file: str
+    kind: Literal["image", "video", "audio", "text"]
+    role: str  # sample, reconstruction, explanation, failure ...
+    caption: str
+    seed: int | None = None
+    label: int | None = None
+    digests: tuple[str, ...] = ()  # the real works it shows or was made from
+    neighbours: tuple[Neighbour, ...] = ()  # nearest training works, nearest first
+    sha256: str = ""
+
+
+class ReportCard(Frozen):
+    """`report.json`."""
+
+    format: int = 1
+    model: str
+    kind: str
+    dataset: str
+    checkpoint: str  # hash of the checkpoint this report is about
+    shards: str
+    ruler: str | None  # hash of the extractor's checkpoint
+    verdict: Finding
+    findings: tuple[Finding, ...]  # all of them, the gravest first
+    scores: tuple[Score, ...]
+    exhibits: tuple[HungExhibit, ...]
+    tables: dict[str, Any] = Field(
+        default_factory=dict
+    )  # confusion matrix, calibration, nearest pairs: JSON by metric name
+
+
+def save_report(folder: Path, card: ReportCard) -> str:
+    """Write `report.json` last and return its hash."""
+    return save_card(folder / "report.json", card)
+
+
+def load_report(folder: Path) -> tuple[ReportCard, str]:
+    """Return a report and its hash, verified.
+
+    Raises:
+        UserError, CorruptError: see `load_card`.
+    """
+    return load_card(folder / "report.json", ReportCard)

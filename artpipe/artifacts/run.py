@@ -1,0 +1,96 @@
+"""Run record: all that is volatile about a training (times, host, versions, commit) and its journal."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from artpipe.artifacts.cards import load_card, save_card
+from artpipe.files import write_text
+from artpipe.params import Frozen
+
+
+class RunCard(Frozen):
+    """`run.json`, written when the training is complete; times in seconds since the epoch, UTC."""
+
+    format: int = 1
+    run_id: str  # 32 hex digits, kept when a training resumes
+    model: str
+    stage: str  # DVC's name of the stage
+    checkpoint: str  # hash of the checkpoint this run made
+    started: float
+    ended: float
+    core_seconds: float  # CPU time of the process, all sessions together
+    sessions: int  # 1 + how often it was resumed
+    steps: int
+    host: str
+    platform: str
+    versions: dict[str, str]
+    threads: int
+    device: str
+    precision: str
+    commit: str | None
+    dirty: bool
+    flow_run: str | None  # Prefect's flow run, if there was one
+
+
+class Journal:
+    """`journal.jsonl`: one JSON object a line, ``{"step", "time", "losses" | "validation" | "event"}``, appended and flushed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Append one row; a torn last line of an earlier crash was cut by `truncate`."""
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def truncate(self, step: int) -> None:
+        """Keep the rows up to and including `step`: what a resumed training will not write again."""
+        rows = [row for row in self.rows() if row["step"] <= step]
+        write_text(self.path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the complete rows; a torn last line is skipped."""
+        if not self.path.exists():
+            return
+        with self.path.open(encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                if line.endswith("\n"):
+                    yield json.loads(line)
+
+
+class RunRecord:
+    """A folder with `run.json`, `journal.jsonl` and `progress/`, exhibits by evaluation point (``step-00000250.png``)."""
+
+    def __init__(self, folder: Path, card: RunCard, sha256: str) -> None:
+        self.folder, self.card, self.sha256 = folder, card, sha256
+
+    @classmethod
+    def open(cls, folder: Path) -> "RunRecord":
+        """Open a complete run record.
+
+        Raises:
+            UserError, CorruptError: see `load_card`.
+        """
+        card, sha256 = load_card(folder / "run.json", RunCard)
+        return cls(folder, card, sha256)
+
+    @property
+    def journal(self) -> Journal:
+        """Return the journal."""
+        return Journal(self.folder / "journal.jsonl")
+
+    @property
+    def progress(self) -> list[Path]:
+        """Return the exhibits of the evaluation points, first to last."""
+        return sorted((self.folder / "progress").glob("step-*"))
+
+
+def save_run(folder: Path, card: RunCard) -> str:
+    """Write `run.json` last and return its hash."""
+    return save_card(folder / "run.json", card)

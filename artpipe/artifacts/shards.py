@@ -1,0 +1,109 @@
+"""ShardSet: a dataset as tensors, by split, opened by memory map."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+import torch
+from torch import Tensor
+
+from artpipe.artifacts.cards import load_card, save_card
+from artpipe.artifacts.tensors import load_tensors, save_tensors
+from artpipe.params import Frozen
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+UNLABELLED = -1
+
+
+class Spec(Frozen):
+    """What a model may know of its data before it sees them; pictures are ``(channels, height, width)``."""
+
+    dataset: str
+    channels: int
+    height: int
+    width: int
+    classes: tuple[str, ...]  # names by label; empty where there are no labels
+    count: int  # works in the training split
+    columns: tuple[str, ...] = ("images", "labels", "digests")
+    vocabulary: tuple[str, ...] = ()  # of `tokens`, where there are some
+
+
+class ShardCard(Frozen):
+    """`shards.json`: what the files hold and their hashes."""
+
+    format: int = 1
+    spec: Spec
+    works: str  # hash of the manifest these tensors were made from
+    params: dict[str, object]  # the preprocess parameters
+    counts: dict[Split, int]
+    files: dict[Split, dict[str, str]]  # split -> file name -> SHA-256, in order
+    mean: tuple[float, ...]  # per channel, of the training split, in [0, 1]
+    std: tuple[float, ...]
+
+
+class ShardSet:
+    """Columns by split: `images` uint8 ``(N, C, H, W)``, `labels` int64 ``(N,)`` (-1: none), `digests` uint8 ``(N, 32)``.
+
+    A row's digest is the SHA-256 of the original work, the key into the manifest and the record.
+    """
+
+    def __init__(self, folder: Path, card: ShardCard, sha256: str) -> None:
+        self.folder, self.card, self.sha256 = folder, card, sha256
+
+    @property
+    def spec(self) -> Spec:
+        """Return what a model may know of the data."""
+        return self.card.spec
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a folder; reads the card only.
+
+        Raises:
+            UserError, CorruptError: see `load_card`.
+        """
+        card, sha256 = load_card(folder / "shards.json", ShardCard)
+        return cls(folder, card, sha256)
+
+    def load(self, split: Split, columns: Sequence[str] | None = None) -> dict[str, Tensor]:
+        """Return the named columns of a split, verified; memory-mapped where the split is one file.
+
+        Raises:
+            CorruptError: a file is missing or damaged.
+        """
+        parts = [load_tensors(self.folder / name, sha256) for name, sha256 in self.card.files[split].items()]
+        wanted = self.spec.columns if columns is None else columns
+        if len(parts) == 1:
+            return {column: parts[0][column] for column in wanted}
+        return {column: torch.cat([part[column] for part in parts]) for column in wanted} if parts else {}
+
+
+class ShardWriter:
+    """Collects the files of a ShardSet in `folder`; `close` writes the card last."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: dict[Split, dict[str, str]] = {split: {} for split in SPLITS}
+        self.counts: dict[Split, int] = dict.fromkeys(SPLITS, 0)
+
+    def add(self, split: Split, columns: Mapping[str, Tensor]) -> None:
+        """Write one file with the given columns, all of the same length."""
+        name = f"{split}-{len(self.files[split]):05d}.safetensors"
+        self.files[split][name] = save_tensors(self.folder / name, columns)
+        self.counts[split] += len(next(iter(columns.values())))
+
+    def close(
+        self, spec: Spec, *, works: str, params: dict[str, object], mean: Sequence[float], std: Sequence[float]
+    ) -> str:
+        """Write the card and return the ShardSet's hash."""
+        card = ShardCard(
+            spec=spec,
+            works=works,
+            params=params,
+            counts=self.counts,
+            files=self.files,
+            mean=tuple(mean),
+            std=tuple(std),
+        )
+        return save_card(self.folder / "shards.json", card)

@@ -1,0 +1,35 @@
+"""Tensors on disk: safetensors files that are verified before they are believed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from artpipe.errors import CorruptError
+from artpipe.files import sha256_file, written
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write tensors by name, whole or not at all, and return the file's SHA-256."""
+    with written(path) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        return sha256_file(temporary)
+
+
+def load_tensors(path: Path, sha256: str) -> dict[str, Tensor]:
+    """Read tensors by name after the file's SHA-256 was verified (a flipped bit loads silently otherwise).
+
+    Raises:
+        CorruptError: missing, damaged or not safetensors.
+    """
+    if not path.is_file():
+        raise CorruptError(f"{path}: missing")
+    found = sha256_file(path)
+    if found != sha256:
+        raise CorruptError(f"{path}: SHA-256 is {found[:12]}, expected {sha256[:12]}; delete the folder and run again")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise CorruptError(f"{path}: not safetensors: {error}") from None

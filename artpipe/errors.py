@@ -1,0 +1,38 @@
+"""The errors a person may meet; each message is one line: place, found, expected, nearest name."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ArtpipeError(Exception):
+    """Base of every error that artpipe raises on purpose."""
+
+    exit_code = 1
+
+
+class UserError(ArtpipeError):
+    """Something the person wrote, named or supplied is wrong; nothing was changed."""
+
+    exit_code = 2
+
+
+class BusyError(ArtpipeError):
+    """Another process holds what this one needs; the same command works later."""
+
+    exit_code = 75
+
+
+class StoppedError(ArtpipeError):
+    """Stopped on request with everything saved; the same command goes on."""
+
+    exit_code = 75
+
+
+class CorruptError(ArtpipeError):
+    """Bytes on disk are not the bytes that were written."""
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return ``, did you mean `x`?`` for the nearest of `names`, or nothing where none is near."""
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f", did you mean `{near[0]}`?" if near else ""

@@ -1,0 +1,1 @@
+"""What more than one model needs: the contract, losses, blocks, the loop, resumable state."""

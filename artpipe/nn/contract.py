@@ -1,0 +1,188 @@
+"""The model contract: a learner owns its step and its loss; the loop, resume, tracking and evaluation are shared."""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from artpipe import plugins
+from artpipe.artifacts.checkpoint import CheckpointCard, Which, load_checkpoint
+from artpipe.artifacts.shards import Spec
+from artpipe.params import TrainParams, validated
+
+ParamsT = TypeVar("ParamsT", bound=TrainParams)
+Batch = Mapping[str, Tensor]  # the columns a model reads; images are (B, C, H, W) in [-1, 1], labels (B,), -1: none
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a learner is asked to show: one exhibit per seed, of the asked label where the model is conditional.
+
+    `works` are held-out works (same columns as a batch) for learners that show something about given pictures.
+    """
+
+    seeds: Sequence[int]
+    labels: Tensor | None = None  # (N,) int64
+    works: Batch = field(default_factory=dict)
+
+    def noise(self, size: int) -> Tensor:
+        """Return ``(N, size)`` standard normal; a row depends on its own seed alone, so each can be painted again."""
+        rows = [torch.randn(size, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds]
+        return torch.stack(rows)
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One thing to hang. `data`: image ``(C, H, W)`` in [-1, 1]; text: str; audio and video: the file's bytes."""
+
+    kind: Literal["image", "video", "audio", "text"]
+    data: Tensor | str | bytes
+    caption: str
+    role: str = "sample"  # or reconstruction, explanation, failure ...
+    seed: int | None = None
+    label: int | None = None
+    digests: tuple[str, ...] = ()  # SHA-256 of the works it shows
+
+
+class Learner(nn.Module, ABC, Generic[ParamsT]):
+    """A network with its optimisers. Everything random it does in `step` comes from torch's global generator."""
+
+    selects: ClassVar[tuple[str, Literal["min", "max"]] | None] = None  # the validation measure that picks `best`
+
+    def __init__(self, params: ParamsT, spec: Spec) -> None:
+        super().__init__()
+        self.params, self.spec = params, spec
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.steps_done = 0  # set by the loop
+        self.rate_scale = 1.0  # halved by the loop at each rollback
+        self.amp_dtype: torch.dtype | None = None  # set by the loop: bfloat16 where the device is fast at it
+
+    @abstractmethod
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Take one optimiser step and return the scalar losses by name, detached."""
+
+    @abstractmethod
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        """Make what hangs; the same prompt and weights give the same exhibits."""
+
+    def validate(self, works: Batch) -> dict[str, float]:
+        """Measure on held-out works (a batch of up to `evaluation.reference`); empty where there is nothing to measure."""
+        del works
+        return {}
+
+    def autocast(self) -> torch.autocast:
+        """Return the precision context for forward passes; it does nothing in fp32."""
+        device = next(self.parameters()).device.type
+        return torch.autocast(device, dtype=self.amp_dtype or torch.bfloat16, enabled=self.amp_dtype is not None)
+
+    def rate(self, base: float, warmup_steps: int = 0, final_share: float = 1.0) -> float:
+        """Return the learning rate of this step: linear warm-up, then cosine to `final_share` of `base`, times rollbacks."""
+        if self.steps_done < warmup_steps:
+            return base * self.rate_scale * (self.steps_done + 1) / warmup_steps
+        done = (self.steps_done - warmup_steps) / max(1, self.params.steps - warmup_steps)
+        cosine = 0.5 * (1 + torch.cos(torch.tensor(min(1.0, done) * torch.pi, dtype=torch.float64)).item())
+        return base * self.rate_scale * (final_share + (1 - final_share) * cosine)
+
+    def training_state(self) -> dict[str, Any]:
+        """Return all that resume needs besides the loop's own state: nested dicts and lists of tensors and scalars."""
+        return {
+            "weights": self.state_dict(),
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "steps_done": self.steps_done,
+            "rate_scale": self.rate_scale,
+        }
+
+    def load_training_state(self, state: Mapping[str, Any]) -> None:
+        """Restore what `training_state` returned."""
+        self.load_state_dict(state["weights"])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(copy.deepcopy(state["optimisers"][name]))
+        self.steps_done, self.rate_scale = state["steps_done"], state["rate_scale"]
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """A learner that makes pictures from noise; scored by distribution metrics."""
+
+    def sample(self, prompt: Prompt) -> Tensor:
+        """Return ``(N, C, H, W)`` in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Ruler(Protocol):
+    """A learner whose features measure others and whose logits judge them."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return ``(N, F)`` features of ``(N, C, H, W)`` in [-1, 1]."""
+        ...
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return ``(N, K)`` calibrated class logits of ``(N, C, H, W)`` in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Autoencoder(Protocol):
+    """A learner with an encoder; scored by reconstruction and likelihood metrics."""
+
+    def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance ``(N, Z)`` of q(z|x)."""
+        ...
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """Return ``(N, C, H, W)`` in [-1, 1], decoded from the posterior's mean."""
+        ...
+
+    def elbo_terms(self, images: Tensor) -> Mapping[str, Tensor]:
+        """Return `reconstruction` and `kl`, nats per picture ``(N,)``, one posterior sample each."""
+        ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a file in `models/` exports as MODEL."""
+
+    reads: frozenset[str]  # columns of the ShardSet
+    params: type[TrainParams]
+    build: Callable[
+        ..., Learner[Any]
+    ]  # build(params, spec, ruler): ruler is the learner that `uses` points at, or None
+
+
+def build(name: str, entry: Mapping[str, Any], spec: Spec, ruler: Learner[Any] | None = None) -> Learner[Any]:
+    """Build a learner from its entry in params.yaml.
+
+    Raises:
+        UserError: unknown kind or parameter.
+    """
+    model: Model = plugins.find("models", str(entry.get("kind")))
+    params = validated(model.params, entry, file="params.yaml", place=f"models.{name}")
+    return model.build(params, spec, ruler)
+
+
+def restore(folder: Path, which: Which = "best") -> tuple[Learner[Any], CheckpointCard, str]:
+    """Rebuild a learner from a checkpoint, in eval mode on the CPU; returns it with its card and hash.
+
+    Raises:
+        UserError, CorruptError: see `load_checkpoint`.
+    """
+    card, weights, sha256 = load_checkpoint(folder, which)
+    learner = build(card.name, card.params, card.spec)
+    learner.load_state_dict(weights)
+    return learner.eval().requires_grad_(requires_grad=False), card, sha256
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Map uint8 pictures to float32 in [-1, 1]."""
+    return images.float().div_(127.5).sub_(1)
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Map pictures in [-1, 1] to uint8, rounded."""
+    return images.float().clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)

@@ -1,0 +1,1 @@
+"""One file per part of a gallery page; each exports SECTION."""
