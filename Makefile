@@ -1,0 +1,90 @@
+# make gallery: from pictures to a gallery.  make test: every check.  Both do all set-up, once.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+PORT ?= 5000
+JOBS ?= $(shell nproc)
+
+# dvc.yaml calls `artpipe`, and `artpipe` calls `dvc`: both come from here. Nothing reports home, nothing listens outside.
+export PATH := $(BIN):$(PATH)
+export DO_NOT_TRACK := 1
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export PREFECT_SERVER_API_HOST := 127.0.0.1
+export HYDRA_FULL_ERROR ?= 0
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
+
+.PHONY: help gallery test nightly ui lock clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+gallery: $(VENV)/pipeline.stamp ## set up, then bring everything up to date: pictures in, gallery out
+	@artpipe check
+	@artpipe run
+	@echo "gallery:     file://$(CURDIR)/data/gallery/index.html"
+	@echo "MLflow runs: make ui, then http://127.0.0.1:$(PORT)"
+
+test: $(VENV)/dev.stamp .chromium ## set up, then run every check
+	@ruff format --check --quiet . || { echo "make: run .venv/bin/ruff format to format these files" >&2; exit 1; }
+	@ruff check --quiet .
+	@mypy
+	@lint-imports --no-cache >/tmp/artpipe-imports.$$$$ || { cat /tmp/artpipe-imports.$$$$; exit 1; }; rm -f /tmp/artpipe-imports.$$$$
+	@vulture
+	@OMP_NUM_THREADS=1 pytest -q -m "not nightly" -n $(JOBS) --dist loadgroup
+
+nightly: $(VENV)/dev.stamp .chromium ## the checks that take minutes
+	@OMP_NUM_THREADS=1 pytest -q -m nightly -n $(JOBS) --dist loadgroup --timeout 3600
+
+ui: $(VENV)/pipeline.stamp ## browse the MLflow runs, on this machine only
+	@artpipe sync
+	@echo "http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
+	@mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri "sqlite:///$(CURDIR)/.state/mlflow/mlflow.db"
+
+lock: $(VENV)/dev.stamp ## write what is installed into constraints.txt
+	@{ sed -n '/^#/p' constraints.txt; pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' \
+	  | grep -viE '^(nvidia-|cuda-|triton==|artpipe)'; } > constraints.txt.new && mv constraints.txt.new constraints.txt
+
+clean: ## remove the environment, caches and everything the pipeline made (datasets and dvc's cache stay)
+	@rm -rf $(VENV) data .state build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up ---------------------------------------------------------------------------------------------------------
+
+INSTALL = pip install --quiet --no-input --disable-pip-version-check --progress-bar off -c constraints.txt
+
+# Without a packager's help `python3` may be too old while a newer one stands beside it; take the first that will do.
+$(VENV)/bin/pip:
+	@command -v git >/dev/null || { echo "make: git is missing; install it (Debian: apt install git)" >&2; exit 2; }
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && found="$$python" && break; done; \
+	if [ -z "$${found:-}" ]; then \
+	  echo "make: Python 3.11 or newer is needed, found $$(python3 --version 2>&1 || true); PYTHON=/path/to/python3.11 make ... names one" >&2; exit 2; fi; \
+	"$$found" -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "make: $$found has no venv or pip; install them (Debian: apt install python3-venv python3-pip)" >&2; exit 2; }; \
+	"$$found" -m venv --clear $(VENV)
+
+# A stamp is newer than what it was made from, so a second call installs nothing; it is written only when pip succeeded.
+$(VENV)/pipeline.stamp: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	@echo "make: installing artpipe into $(VENV) (minutes the first time, nothing the second)"
+	@$(INSTALL) -e ".[pipeline]"
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	@echo "make: installing artpipe and its test tools into $(VENV) (minutes the first time, nothing the second)"
+	@$(INSTALL) -e ".[pipeline,dev]"
+	@touch $(VENV)/pipeline.stamp $@
+
+.PHONY: .chromium
+.chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "make: installing chromium for the browser tests"; export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "make: chromium is missing and this is not root on Debian; install it, then run make test again" >&2; exit 2; fi; }
