@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +52,7 @@ class Exhibit:
 class Learner(nn.Module, ABC, Generic[ParamsT]):
     """A network with its optimisers. Everything random it does in `step` comes from torch's global generator."""
 
-    selects: ClassVar[tuple[str, Literal["min", "max"]] | None] = None  # the validation measure that picks `best`
+    selects: tuple[str, Literal["min", "max"]] | None = None  # the validation measure that picks `best`
 
     def __init__(self, params: ParamsT, spec: Spec) -> None:
         super().__init__()
