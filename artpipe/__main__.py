@@ -1,53 +1,165 @@
 """The command line: what dvc.yaml and people call. Heavy imports stay inside the command that needs them."""
 
+import errno
 import sys
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from artpipe.errors import ArtpipeError
 
+DAILY, OWN, LOOK, STAGES = "Every day", "Your own pictures", "Looking closer", "Stages, called by dvc.yaml"
+
+
+class Rooms(TyperGroup):
+    """Help with the commands under headings, drawn without rich, whose import alone takes longer than the rest."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write one block per heading, in the order the headings first appear."""
+        rooms: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command: Any = self.get_command(ctx, name)
+            heading = getattr(command, "rich_help_panel", None)
+            heading = heading if isinstance(heading, str) else "Commands"
+            rooms.setdefault(heading, []).append((typer.style(name, fg="cyan"), command.get_short_help_str(90)))
+        for heading, rows in sorted(rooms.items(), key=lambda room: _ORDER.get(room[0], 9)):
+            with formatter.section(typer.style(heading, bold=True)):
+                formatter.write_dl(rows, col_max=40)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the epilog as it stands, line by line."""
+        del ctx
+        if self.epilog:
+            formatter.write_paragraph()
+            formatter.write(self.epilog)
+
+
+_ORDER = {heading: place for place, heading in enumerate((DAILY, OWN, LOOK, STAGES))}
+
+_SURROUNDINGS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}  # no bug of ours: one line will do
+
+_EPILOG = """\
+The usual three:
+  artpipe run                                  bring everything up to date
+  artpipe dataset add ~/pictures --name mine   a room of your own, then run again
+  artpipe plan                                 what would run, why, and how long it takes
+"""
+
 app = typer.Typer(
     name="artpipe",
+    cls=Rooms,
     help="From a dataset to a gallery, reproducibly.",
+    epilog=_EPILOG,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+dataset = typer.Typer(cls=Rooms, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a dataset.")
+model = typer.Typer(cls=Rooms, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a model.")
+app.add_typer(dataset, name="dataset", rich_help_panel=OWN)
+app.add_typer(model, name="model", rich_help_panel=OWN)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
 
 
-@app.command()
-def ingest(name: str) -> None:
+@app.command(rich_help_panel=DAILY)
+def check() -> None:
+    """Validate params.yaml, the datasets and the folders before anything starts."""
+    from artpipe.check import check_project
+
+    typer.echo(check_project())
+
+
+@dataset.command("add")
+def dataset_add(
+    path: Annotated[Path, typer.Argument(help="A folder of pictures, or a zip or tar archive.")],
+    name: Annotated[str, typer.Option(help="Lower-case letters, digits and `-`.")],
+    models: Annotated[str, typer.Option(help="Model kinds, separated by commas.")] = "gan,vae,classifier",
+    size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the training pictures in pixels.")] = 64,
+    title: Annotated[str, typer.Option(help="As it hangs over the room's door.")] = "",
+    creator: Annotated[str, typer.Option(help="Who made the works.")] = "unknown",
+    licence: Annotated[str, typer.Option(help="What may be done with them.")] = "unknown",
+    origin: Annotated[str, typer.Option(help="Where they come from.")] = "unknown",
+) -> None:
+    """Copy pictures in, track them and write their entries into params.yaml."""
+    from artpipe.params import About
+    from artpipe.project import add_dataset
+
+    about = About(title=title, creator=creator, licence=licence, origin=origin)
+    kinds = [kind.strip() for kind in models.split(",") if kind.strip()]
+    typer.echo(add_dataset(path, name, kinds=kinds, about=about, size=size))
+
+
+@dataset.command("remove")
+def dataset_remove(
+    name: Name,
+    *,
+    keep_files: Annotated[bool, typer.Option("--keep-files", help="Leave datasets/NAME where it is.")] = False,
+) -> None:
+    """Take a dataset, its models and everything made from it away."""
+    from artpipe.project import remove_dataset
+
+    typer.echo(remove_dataset(name, keep_files=keep_files))
+
+
+@model.command("add")
+def model_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and `-`.")],
+    kind: Annotated[str, typer.Option(help="A file of artpipe/models/.")],
+    dataset: Annotated[str, typer.Option(help="What it learns from.")],
+    parameter: Annotated[list[str], typer.Option("-P", "--parameter", metavar="KEY=VALUE")] = [],  # noqa: B006 (typer reads it)
+) -> None:
+    """Write a model's entry into params.yaml."""
+    from artpipe.project import add_model
+
+    typer.echo(add_model(name, kind=kind, dataset=dataset, parameters=parameter))
+
+
+@model.command("remove")
+def model_remove(name: Name) -> None:
+    """Take a model and everything made by it away."""
+    from artpipe.project import remove_model
+
+    typer.echo(remove_model(name))
+
+
+@app.command(rich_help_panel=STAGES)
+def ingest(name: Name) -> None:
     """Keep or quarantine every work of a dataset."""
     from artpipe.ingest import ingest_dataset
 
     ingest_dataset(name)
 
 
-@app.command()
-def preprocess(name: str) -> None:
+@app.command(rich_help_panel=STAGES)
+def preprocess(name: Name) -> None:
     """Turn the works of a dataset into tensors."""
     from artpipe.preprocess import preprocess_dataset
 
     preprocess_dataset(name)
 
 
-@app.command()
-def train(name: str) -> None:
+@app.command(rich_help_panel=STAGES)
+def train(name: Name) -> None:
     """Train a model, or go on where its training was stopped."""
     from artpipe.train import train_model
 
     train_model(name)
 
 
-@app.command()
-def evaluate(name: str) -> None:
+@app.command(rich_help_panel=STAGES)
+def evaluate(name: Name) -> None:
     """Measure and judge a model."""
     from artpipe.evaluate import evaluate_model
 
     evaluate_model(name)
 
 
-@app.command()
+@app.command(rich_help_panel=STAGES)
 def gallery() -> None:
     """Hang everything."""
     from artpipe.gallery import build_gallery
@@ -62,6 +174,11 @@ def main() -> None:
     except ArtpipeError as error:
         sys.stderr.write(f"artpipe: {error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _SURROUNDINGS:
+            raise
+        sys.stderr.write(f"artpipe: {error.filename or 'output'}: {error.strerror}\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":
