@@ -57,7 +57,7 @@ clean: ## remove the environment, caches and everything the pipeline made (datas
 
 # --- set-up ---------------------------------------------------------------------------------------------------------
 
-INSTALL = pip install --quiet --no-input --disable-pip-version-check --progress-bar off -c constraints.txt
+INSTALL = pip install -qq --no-input --disable-pip-version-check --progress-bar off -c constraints.txt
 
 # Without a packager's help `python3` may be too old while a newer one stands beside it; take the first that will do.
 $(VENV)/bin/pip:
