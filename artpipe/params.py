@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -89,6 +89,22 @@ class TrainParams(Frozen):
     rollbacks: int = Field(default=3, ge=0)  # returns to the last good state, each at half the rate
 
 
+class VerdictBounds(Frozen):
+    """Where a number becomes a verdict; docs/log.md has the planted models these were chosen on."""
+
+    collapsed_pairs: Share = 0.35  # pair distance against real works
+    collapsed_repeats: Share = 0.2  # distance to the next picture against that of real works: the same few again
+    dropped_share: Share = 0.1  # of the works a class should have
+    dropped_expected: Positive = 10  # a class expected less often than this is too rare to be missed
+    memorised_share: Share = 0.1  # of the samples, copies of a training work
+    copy_ratio: Share = 0.5  # nearest training work against the held-out works' nearest: closer is a copy
+    under_trained_coverage: Share = 0.25  # of the coverage that real works reach
+    under_trained_steepness: Share = 0.5  # of the whole improvement, made in the last quarter of the training
+    explosion: float = Field(default=1000.0, gt=1)  # a loss against its median before
+    dominated_accuracy: Share = 0.98  # of the discriminator over the last quarter
+    latent_nats: float = Field(default=0.5, gt=0)  # a KL below this says nothing about the work
+
+
 class EvaluationParams(Frozen):
     """How models are measured and how many works are hung."""
 
@@ -96,6 +112,14 @@ class EvaluationParams(Frozen):
     samples: Positive = 2000  # scored; the first `hang` of them are hung
     reference: Positive = 2000  # held-out works compared with
     hang: Positive = 24
+    batch_size: Positive = 500  # pictures painted or measured at once
+    neighbours: Positive = 4  # nearest training works shown with a hung work
+    pairs: Positive = 8  # pairs of a sample and its nearest training work shown for the model
+    thumbnail: Positive = 128  # longer side of a training work in a report, in pixels
+    coverage_neighbours: Positive = 5  # k of precision, recall, density and coverage
+    spread_subsets: Positive = 20  # random halves that tell the spread of KID
+    calibration_bins: Positive = 15  # of the expected calibration error
+    verdicts: VerdictBounds = VerdictBounds()
 
 
 class GalleryParams(Frozen):
@@ -187,21 +211,39 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
 
 
 def _sentence(model: type[BaseModel], error: ValidationError, file: str, place: str) -> str:
-    first = error.errors(include_url=False)[0]
-    parts = [str(part) for part in first["loc"]]
+    """Return one line about the first mistake; an unknown key comes first, as it explains the key that is missing."""
+    found = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+    first: Mapping[str, Any] = found[0]
+    parts = [str(part) for part in first["loc"] if part != "[key]"]
     where = ".".join([*([place] if place else []), *parts])
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, first["loc"][:-1])
         return f"{file}: `{where}` is not a parameter{did_you_mean(parts[-1], known) or _listing(known)}"
     if first["type"] == "missing":
-        return f"{file}: `{where}` is missing"
-    found = (
-        first["input"] if isinstance(first["input"], str | int | float | bool | None) else type(first["input"]).__name__
-    )
+        return f"{file}: `{where}` is missing{_example(model, first['loc'])}"
     message = first["msg"].removeprefix("Value error, ")
     if not where:
-        return f"{file}: {message}"
-    return f"{file}: `{where}` is {found!r}: {message[0].lower()}{message[1:]}"
+        return f"{file}: {message}" if first["input"] else f"{file}: empty; it needs {', '.join(model.model_fields)}"
+    return f"{file}: `{where}` is {_shown(first['input'])}: {message[0].lower()}{message[1:]}{_number(first['input'])}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "empty"
+    return repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+
+
+def _number(value: Any) -> str:
+    """Return advice for `1e3` where a whole number is wanted: some readers of YAML take it for text."""
+    exponent = isinstance(value, str) and re.fullmatch(r"[+-]?[0-9.]+e\+?[0-9]", value, flags=re.IGNORECASE)
+    return f"; write `{int(float(value))}`" if exponent and float(value).is_integer() else ""
+
+
+def _example(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    """Return what to write for a missing section that may be left at its defaults."""
+    kind = _model_at(model, location)
+    optional = kind is not None and all(not field.is_required() for field in kind.model_fields.values())
+    return f"; write `{location[-1]}: {{}}` for its defaults" if optional else ""
 
 
 def _listing(known: list[str]) -> str:
@@ -209,13 +251,16 @@ def _listing(known: list[str]) -> str:
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    found = _model_at(model, location)
+    return list(found.model_fields) if found else []
+
+
+def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """Return the model that stands at `location`, None where something else does; a mapping's key is one step."""
     current: Any = model
     for part in location:
-        fields = getattr(current, "model_fields", {})
-        if part in fields:
-            current = fields[part].annotation
-            arguments = [
-                a for a in getattr(current, "__args__", ()) if isinstance(a, type) and issubclass(a, BaseModel)
-            ]
-            current = arguments[-1] if arguments else current
-    return list(getattr(current, "model_fields", {}))
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            current = current.model_fields[str(part)].annotation if part in current.model_fields else None
+        else:
+            current = next(iter(get_args(current)[1:]), None)
+    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
