@@ -1,4 +1,4 @@
-"""Kernel inception distance (Binkowski et al. 2018): unbiased squared MMD with the kernel ``(x.y / F + 1)^3``."""
+"""Kernel inception distance (Binkowski et al. 2018) on given features, kernel ``(x.y / F + 1)^3``, in bounded memory."""
 
 import torch
 from torch import Tensor
@@ -6,48 +6,36 @@ from torch import Tensor
 from artpipe.nn.neighbours import blocks
 
 
-def kid(left: Tensor, right: Tensor) -> float:
-    """Return the unbiased MMD^2 of two feature sets ``(N, F)`` and ``(M, F)``; 0 in expectation for one distribution.
+def kernel_distance(real: Tensor, fake: Tensor) -> float:
+    """Return the squared maximum mean discrepancy of ``(N, F)`` and ``(M, F)``, at least two rows each.
 
-    Raises:
-        ValueError: fewer than two rows on a side, where the unbiased estimate does not exist.
+    Unbiased, so it can fall a little below 0.
     """
-    n, m = len(left), len(right)
-    if min(n, m) < 2:  # noqa: PLR2004  a pair needs two
-        raise ValueError(f"KID needs two works a side, found {n} and {m}")
-    within_left = (_kernel_sum(left, left) - float(_kernel_diagonal(left).sum())) / (n * (n - 1))
-    within_right = (_kernel_sum(right, right) - float(_kernel_diagonal(right).sum())) / (m * (m - 1))
-    return within_left + within_right - 2 * _kernel_sum(left, right) / (n * m)
+    real, fake = real.double(), fake.double()
+    total = -2 * _kernel_sum(real, fake) / (len(real) * len(fake))
+    for features in (real, fake):
+        diagonal = float((features.square().sum(1) / features.shape[1] + 1).pow(3).sum())
+        total += (_kernel_sum(features, features) - diagonal) / (len(features) * (len(features) - 1))
+    return total
 
 
-def kid_spread(left: Tensor, right: Tensor, *, subsets: int, seed: int) -> float | None:
-    """Return one standard deviation of `kid` on sets of these sizes: the spread over random halves (half-sample jackknife).
+def kernel_distance_spread(real: Tensor, fake: Tensor, *, subsets: int, seed: int, least: int = 10) -> float | None:
+    """Return one standard deviation of `kernel_distance` on sets of these sizes, from random halves of both.
 
-    A half drawn without replacement scatters around the whole as the whole around the truth; close to a KID of 0 this
-    is up to twice too wide (docs/log.md). None where a half has fewer than 10 works: there is nothing to tell a spread from.
+    A half drawn without replacement scatters around the whole as the whole does around the truth (half-sample
+    jackknife); close to a distance of 0 this is up to twice too wide. None where a half has fewer than `least` works.
     """
-    n, m = len(left) // 2, len(right) // 2
-    if min(n, m) < 10 or subsets < 2:  # noqa: PLR2004  see above
+    n, m = len(real) // 2, len(fake) // 2
+    if min(n, m) < least:
         return None
     generator = torch.Generator().manual_seed(seed)
-    values = [
-        kid(
-            left[torch.randperm(len(left), generator=generator)[:n]],
-            right[torch.randperm(len(right), generator=generator)[:m]],
-        )
-        for _ in range(subsets)
-    ]
+    values = []
+    for _ in range(max(2, subsets)):
+        left, right = (torch.randperm(len(part), generator=generator)[: len(part) // 2] for part in (real, fake))
+        values.append(kernel_distance(real[left], fake[right]))
     return float(torch.tensor(values, dtype=torch.float64).std())
 
 
 def _kernel_sum(left: Tensor, right: Tensor) -> float:
-    """Sum the kernel over all pairs, in blocks, added up in float64."""
-    features = left.shape[1]
-    return sum(
-        float((left[block] @ right.T).div_(features).add_(1).pow_(3).sum(dtype=torch.float64))
-        for block in blocks(len(left), len(right))
-    )
-
-
-def _kernel_diagonal(vectors: Tensor) -> Tensor:
-    return vectors.double().square().sum(1).div(vectors.shape[1]).add(1).pow(3)
+    rows = (left[block] @ right.T for block in blocks(len(left), len(right)))
+    return sum(float((products / left.shape[1] + 1).pow_(3).sum()) for products in rows)
