@@ -2,14 +2,21 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, Score
-from artpipe.nn.contract import Learner, Prompt
+from artpipe.nn.contract import Learner, Prompt, to_float
+from artpipe.nn.neighbours import nearest
 from artpipe.params import EvaluationParams
+
+Part = Literal["train", "held_out", "samples"]
+PIXELS = "pixels"  # the extractor's name where there is no ruler
+_PIXEL_SIDE = 16
 
 
 @dataclass
@@ -22,12 +29,58 @@ class Evidence:
     seed: int
     train: Mapping[str, Tensor]  # columns of the training split
     held_out: Mapping[str, Tensor]  # up to `reference` works of the test split, drawn at random by seed
+    test: Mapping[str, Tensor] = field(default_factory=dict)  # all of the test split
     prompt: Prompt | None = None  # what the samples were asked to be
     samples: Tensor | None = None  # (N, C, H, W) uint8, where the learner is a Sampler
-    ruler: Learner[Any] | None = None  # a Ruler, None where the model is its own
+    ruler: Any = None  # a Ruler: the model itself where it is one, None where there is none
     ruler_sha256: str | None = None
-    _features: dict[str, Tensor] = field(default_factory=dict)
-    _logits: dict[str, Tensor] = field(default_factory=dict)
+    _kept: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def extractor(self) -> str:
+        """Return what names the features: the hash of the ruler's checkpoint, or ``pixels`` where there is none."""
+        return self.ruler_sha256 or PIXELS
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the names of the classes, empty where the dataset has none."""
+        return self.card.spec.classes
+
+    def pictures(self, part: Part) -> Tensor:
+        """Return the pictures of a part, uint8 ``(N, C, H, W)``; empty where there are none."""
+        if part == "samples":
+            return torch.empty(0) if self.samples is None else self.samples
+        return (self.train if part == "train" else self.held_out).get("images", torch.empty(0))
+
+    def features(self, part: Part) -> Tensor:
+        """Return ``(N, F)`` features: the ruler's, or small pictures where there is no ruler."""
+        extract = self.ruler.features if self.ruler is not None else _small
+        found: Tensor = self._once(f"features of {part}", lambda: self._by_batch(part, extract))
+        return found
+
+    def judgements(self, part: Part) -> Tensor:
+        """Return the ruler's calibrated probabilities ``(N, K)``."""
+        found: Tensor = self._once(f"judgements of {part}", lambda: self._by_batch(part, self.ruler.logits).softmax(1))
+        return found
+
+    def nearest_train(self, part: Part) -> tuple[Tensor, Tensor]:
+        """Return distances and rows ``(N, k)`` of the nearest training works, nearest first."""
+        k = max(2, self.params.neighbours)
+        found: tuple[Tensor, Tensor] = self._once(
+            f"near {part}", lambda: nearest(self.features(part), self.features("train"), k)
+        )
+        return found
+
+    def _by_batch(self, part: Part, of: Callable[[Tensor], Tensor]) -> Tensor:
+        with torch.no_grad():
+            return torch.cat(
+                [of(to_float(b)).float() for b in torch.split(self.pictures(part), self.params.batch_size)]
+            )
+
+    def _once(self, key: str, make: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
 
 
 @dataclass(frozen=True)
@@ -37,6 +90,8 @@ class Measured:
     scores: Sequence[Score] = ()
     findings: Sequence[Finding] = ()
     tables: Mapping[str, Any] = field(default_factory=dict)
+    healthy: Finding | None = None  # the number that speaks for the model where no metric objects
+    hang: Mapping[str, Sequence[int]] = field(default_factory=dict)  # samples that must be seen: role -> rows
 
 
 @dataclass(frozen=True)
@@ -45,3 +100,29 @@ class Metric:
 
     applies: Callable[[Evidence], bool]
     measure: Callable[[Evidence], Measured]
+
+
+def paints(evidence: Evidence) -> bool:
+    """Return whether there are samples and held-out pictures to compare them with, two of each at least."""
+    return min(len(evidence.pictures("samples")), len(evidence.pictures("held_out"))) > 1
+
+
+def paints_classes(evidence: Evidence) -> bool:
+    """Return whether there are samples and a ruler that tells the dataset's classes."""
+    return paints(evidence) and evidence.ruler is not None and len(evidence.classes) > 1
+
+
+def halves(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Return two halves of real works (drawn at random already): what a measure says of one and the same source."""
+    middle = len(vectors) // 2
+    return vectors[:middle], vectors[middle : 2 * middle]
+
+
+def share_spread(share: float, count: int) -> float | None:
+    """Return one standard deviation of a share of `count` works, or None for fewer than two."""
+    return (max(0.0, share * (1 - share)) / count) ** 0.5 if count > 1 else None
+
+
+def _small(images: Tensor) -> Tensor:
+    side = (min(_PIXEL_SIDE, images.shape[2]), min(_PIXEL_SIDE, images.shape[3]))
+    return F.adaptive_avg_pool2d(images, side).flatten(1)

@@ -1,0 +1,103 @@
+"""Precision, recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020), by nearest neighbours."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from artpipe.artifacts.report import Finding, Score
+from artpipe.metrics import Evidence, Measured, Metric, halves, paints, share_spread
+from artpipe.nn.neighbours import blocks, nearest
+
+_EXPLAINED = {
+    "precision": "Share of the pictures that fall among real works.",
+    "recall": "Share of the real works that fall among the pictures.",
+    "density": "How deep among real works the pictures lie; around 1 for real works, more on well-trodden ground.",
+    "coverage": "Share of the real works that have a picture beside them: variety and likeness in one.",
+}
+
+
+@dataclass(frozen=True)
+class Four:
+    """The four shares; density may exceed 1."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def four(real: Tensor, painted: Tensor, k: int) -> Four:
+    """Measure two feature sets ``(N, F)`` and ``(M, F)``; a work's ball reaches to its `k`-th neighbour of the same set.
+
+    `k` shrinks where a set is smaller; memory stays bounded whatever the counts.
+    """
+    k = max(1, min(k, len(real) - 1, len(painted) - 1))
+    real_radius = nearest(real, real, k, skip_self=True)[0][:, -1]
+    painted_radius = nearest(painted, painted, k, skip_self=True)[0][:, -1]
+    hits = torch.zeros(len(painted), dtype=torch.long)  # balls of real works around each picture
+    covered, recalled = torch.zeros(len(real), dtype=torch.bool), torch.zeros(len(real), dtype=torch.bool)
+    for block in blocks(len(real), len(painted)):
+        distances = torch.cdist(real[block], painted, compute_mode="donot_use_mm_for_euclid_dist")
+        inside = distances < real_radius[block, None]
+        hits += inside.sum(0)
+        covered[block] = inside.any(1)
+        recalled[block] = (distances < painted_radius).any(1)
+    return Four(
+        precision=_share(hits > 0), recall=_share(recalled), density=float(hits.sum()) / (k * len(painted)), coverage=_share(covered)
+    )  # fmt: skip
+
+
+def _share(hits: Tensor) -> float:
+    return float(hits.double().mean())
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Measure samples against held-out works, and coverage of one half of the held-out works by the other."""
+    real, painted = evidence.features("held_out"), evidence.features("samples")
+    k = evidence.params.coverage_neighbours
+    found = four(real, painted, k)
+    counts = {"precision": len(painted), "recall": len(real), "coverage": len(real)}
+    scores = [
+        Score(
+            name=name,
+            value=getattr(found, name),
+            n=counts.get(name, len(painted)),
+            spread=share_spread(getattr(found, name), counts[name]) if name in counts else None,
+            better="neither" if name == "density" else "higher",
+            extractor=evidence.extractor,
+            explanation=sentence,
+        )
+        for name, sentence in _EXPLAINED.items()
+    ]
+    ceiling = _ceiling(real, k)
+    scores += _ceiling_score(evidence, ceiling, len(real) // 2)
+    return _judged(evidence, scores, found.coverage / max(ceiling, 1e-9))
+
+
+def _ceiling(real: Tensor, k: int) -> float:
+    """Return the coverage of one half of real works by the other; 1 where there are too few to halve."""
+    first, second = halves(real)
+    return four(first, second, k).coverage if len(first) > k else 1.0
+
+
+def _ceiling_score(evidence: Evidence, value: float, count: int) -> list[Score]:
+    explanation = "Coverage of one half of the real works by the other half: what a perfect painter would reach."
+    extractor = evidence.extractor
+    return [Score(name="coverage_real", value=value, n=count, extractor=extractor, explanation=explanation)]
+
+
+def _judged(evidence: Evidence, scores: list[Score], relative: float) -> Measured:
+    bound = evidence.params.verdicts.under_trained_coverage
+    good = relative >= bound
+    finding = Finding(
+        verdict="healthy" if good else "under-trained",
+        score="coverage",
+        value=relative,
+        bound=bound,
+        sentence=f"It covers {relative:.0%} of the variety that real works cover; {bound:.0%} are asked for.",
+    )
+    return Measured(scores=scores, healthy=finding if good else None, findings=() if good else (finding,))
+
+
+METRIC = Metric(applies=paints, measure=measure)

@@ -1,0 +1,49 @@
+"""Frechet inception distance (Heusel et al. 2017): biased upwards at small counts, so only beside its n and KID."""
+
+import torch
+from torch import Tensor
+
+from artpipe.artifacts.report import Score
+from artpipe.metrics import Evidence, Measured, Metric, paints
+
+
+def fid(left: Tensor, right: Tensor) -> float:
+    """Return ``|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))`` of two feature sets ``(N, F)`` and ``(M, F)``.
+
+    With ``S1 = L L^T`` the trace of the root is the sum of the roots of the eigenvalues of ``L^T S2 L``, which is
+    symmetric: never imaginary, and several times faster than a matrix root.
+    """
+    left, right = left.double(), right.double()
+    cov_left, cov_right = (torch.atleast_2d(torch.cov(side.T)) for side in (left, right))
+    root = _root(cov_left)
+    cross = torch.linalg.eigvalsh(root.T @ cov_right @ root).clamp(min=0).sqrt().sum()
+    means = (left.mean(0) - right.mean(0)).square().sum()
+    return float(means + cov_left.trace() + cov_right.trace() - 2 * cross)
+
+
+def _root(covariance: Tensor) -> Tensor:
+    """Return L with ``L L^T`` the covariance: Cholesky, or by eigenvalues where it is singular (fewer works than features)."""
+    lower: Tensor
+    lower, failed = torch.linalg.cholesky_ex(covariance)
+    if failed:
+        values, vectors = torch.linalg.eigh(covariance)
+        lower = vectors * values.clamp(min=0).sqrt()
+    return lower
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Measure samples against held-out works."""
+    real, painted = evidence.features("held_out"), evidence.features("samples")
+    count = min(len(real), len(painted))
+    score = Score(
+        name="fid",
+        value=fid(painted, real),
+        n=count,
+        better="lower",
+        extractor=evidence.extractor,
+        explanation=f"Distance of means and covariances; with {count} works it is biased upwards, so trust KID.",
+    )
+    return Measured(scores=[score])
+
+
+METRIC = Metric(applies=paints, measure=measure)

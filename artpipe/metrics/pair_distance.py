@@ -1,0 +1,50 @@
+"""Pair distance: are the samples as far from each other as real works are, and is each of them its own picture."""
+
+from torch import Tensor
+
+from artpipe.artifacts.report import Finding, Score
+from artpipe.metrics import Evidence, Measured, Metric, paints
+from artpipe.nn.neighbours import mean_pair_distance, nearest
+
+
+def next_distance(vectors: Tensor) -> float:
+    """Return the mean distance of ``(N, F)`` to the nearest other row."""
+    return float(nearest(vectors, vectors, 1, skip_self=True)[0].double().mean())
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Measure both distances on as many samples as there are held-out works, as ratios to those of real works."""
+    real, painted = evidence.features("held_out"), evidence.features("samples")
+    count = min(len(real), len(painted))  # the nearest of more is nearer, so both sides have the same number
+    real, painted = real[:count], painted[:count]
+    pairs = mean_pair_distance(painted) / max(mean_pair_distance(real), 1e-9)
+    repeats = next_distance(painted) / max(next_distance(real), 1e-9)
+    scores = [
+        _score(evidence, "pair_distance", pairs, count, "How far two pictures are from each other; 1 is as far as two real works."),
+        _score(evidence, "next_distance", repeats, count, "How far a picture is from the most similar one; 1 as among real works, 0 for repeats."),
+    ]  # fmt: skip
+    return Measured(scores=scores, findings=_collapsed(evidence, pairs, repeats))
+
+
+def _score(evidence: Evidence, name: str, value: float, count: int, explanation: str) -> Score:
+    return Score(name=name, value=value, n=count, extractor=evidence.extractor, explanation=explanation)
+
+
+def _collapsed(evidence: Evidence, pairs: float, repeats: float) -> list[Finding]:
+    bounds = evidence.params.verdicts
+    found = []
+    if pairs < bounds.collapsed_pairs:
+        sentence = f"Its pictures are all alike: two of them differ {pairs:.0%} as much as two real works."
+        found.append(("pair_distance", pairs, bounds.collapsed_pairs, sentence))
+    if repeats < bounds.collapsed_repeats:
+        sentence = (
+            f"It paints the same few pictures: the next one is at {repeats:.0%} of the distance among real works."
+        )
+        found.append(("next_distance", repeats, bounds.collapsed_repeats, sentence))
+    return [
+        Finding(verdict="collapsed", score=score, value=value, bound=bound, sentence=sentence)
+        for score, value, bound, sentence in found
+    ]
+
+
+METRIC = Metric(applies=paints, measure=measure)

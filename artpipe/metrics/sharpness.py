@@ -1,0 +1,40 @@
+"""Sharpness: energy of the Laplacian against real works, because a degraded-trained ruler forgives mild blur."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from artpipe.artifacts.report import Score
+from artpipe.metrics import Evidence, Measured, Metric, paints
+from artpipe.nn.contract import to_float
+
+
+def laplacian_energy(images: Tensor) -> Tensor:
+    """Return the mean squared Laplacian ``(N,)`` of pictures ``(N, C, H, W)`` over their inner pixels."""
+    kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]).expand(images.shape[1], 1, 3, 3)
+    return F.conv2d(images, kernel, groups=images.shape[1]).square().mean((1, 2, 3))
+
+
+def _energies(images: Tensor, batch_size: int) -> Tensor:
+    return torch.cat([laplacian_energy(to_float(batch)) for batch in torch.split(images, batch_size)]).double()
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Measure the energy of samples as a ratio to that of held-out works."""
+    painted = _energies(evidence.pictures("samples"), evidence.params.batch_size)
+    real = _energies(evidence.pictures("held_out"), evidence.params.batch_size).mean().clamp(min=1e-12)
+    score = Score(
+        name="sharpness",
+        value=float(painted.mean() / real),
+        n=len(painted),
+        spread=float(painted.std() / real / len(painted) ** 0.5),
+        explanation="Fine detail against real works: below 1 is blurred, above 1 is noisy.",
+    )
+    return Measured(scores=[score])
+
+
+def _applies(evidence: Evidence) -> bool:
+    return paints(evidence) and min(evidence.pictures("samples").shape[2:]) > 2  # noqa: PLR2004  the kernel's side is 3
+
+
+METRIC = Metric(applies=_applies, measure=measure)
