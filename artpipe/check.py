@@ -1,0 +1,198 @@
+"""Before anything starts: params.yaml, the datasets and the folders, each mistake in one line."""
+
+import os
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from artpipe import plugins
+from artpipe.errors import UserError, did_you_mean
+from artpipe.nn.contract import Model, Ruler
+from artpipe.params import DatasetEntry, Params, TrainParams, load_params, validated
+from artpipe.sources import Candidate, Source
+
+FEWEST_WORKS = 8  # fewer cannot be split into works to learn from and works to be measured on
+_FILE = "params.yaml"
+_CHECKPOINTS = "data/checkpoints/"
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")  # what ingest decodes
+
+
+def check_project(root: Path = Path()) -> str:
+    """Validate the project in `root` and return a sentence about what it holds.
+
+    Raises:
+        UserError: the first mistake found: place, what was found, what was expected.
+    """
+    params = load_params(root / _FILE)
+    _check_folders(root)
+    entries = {name: check_model(params, name, root) for name in params.models}
+    _check_cycles(entries)
+    _check_names(params, root)
+    for name, entry in params.datasets.items():
+        reads = {column for model in entries.values() if model.dataset == name for column in _kind(model.kind).reads}
+        check_dataset(name, entry, root, pictures="images" in reads or not reads)
+    return f"{_FILE} is fine: {_counted(params.datasets, 'dataset')}, {_counted(params.models, 'model')}"
+
+
+def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
+    """Validate one model's entry and return it, typed as its kind's parameters.
+
+    Raises:
+        UserError: unknown kind, parameter, dataset, ruler or checkpoint; the message has the place.
+    """
+    place, raw = f"models.{name}", params.model(name)
+    if not raw.get("kind"):
+        raise UserError(f"{_FILE}: `{place}.kind` is missing; one of {', '.join(plugins.names('models'))}")
+    _named(f"{place}.kind", raw["kind"], plugins.names("models"))
+    for key in ("dataset", "uses", "ruler"):
+        if key in raw and not raw[key]:
+            raise UserError(f"{_FILE}: `{place}.{key}` is empty; {_needed(key, name, raw)}")
+        if key not in raw:
+            raise UserError(f"{_FILE}: `{place}.{key}` is missing; {_needed(key, name, raw)}")
+    entry = validated(_kind(str(raw["kind"])).params, raw, file=_FILE, place=place)
+    _named(f"{place}.dataset", entry.dataset, params.datasets)
+    _check_ruler(params, name, entry)
+    _check_uses(params, name, entry, root)
+    return entry
+
+
+def check_dataset(name: str, entry: DatasetEntry, root: Path = Path(), *, pictures: bool = True) -> None:
+    """Validate one dataset's entry and look into its files, without decoding or downloading anything.
+
+    Raises:
+        UserError: unknown source; a path that is missing or outside the project; no, or too few, pictures.
+    """
+    place = f"datasets.{name}"
+    _named(f"{place}.source", entry.source, plugins.names("sources"))
+    path = _inside(f"{place}.path", entry.path, root)
+    source: Source = plugins.find("sources", entry.source)
+    source.check(path)
+    if pictures and not _is_pin_card(path):
+        absolute = entry.model_copy(update={"path": str(path)})
+        _count_pictures(f"{place}.path", entry.path, source.candidates(absolute))
+
+
+def _inside(place: str, text: str, root: Path) -> Path:
+    if not text or Path(text).is_absolute() or ".." in Path(text).parts:
+        message = f"is {text!r}: a path inside the project is wanted, such as `datasets/NAME`"
+        raise UserError(f"{_FILE}: `{place}` {message}; `artpipe dataset add PATH --name NAME` copies pictures in")
+    path = root / text
+    if not path.exists():
+        if Path(f"{path}.dvc").exists():
+            raise UserError(f"{_FILE}: `{place}`: {text} is tracked but not here; `dvc pull {text}` fetches it")
+        siblings = [str(found.relative_to(root)) for found in path.parent.glob("*")]
+        raise UserError(f"{_FILE}: `{place}`: {text}: no such file or folder{did_you_mean(text, siblings)}")
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise UserError(
+            f"{_FILE}: `{place}`: {text} is a link out of the project, which breaks every clone; copy it in"
+        )
+    return path
+
+
+def _is_pin_card(path: Path) -> bool:
+    return path.suffix in {".yaml", ".yml"}  # its files are elsewhere; looking at them would be a download
+
+
+def _count_pictures(place: str, text: str, candidates: Iterable[Candidate]) -> None:
+    inputs = pictures = 0
+    for candidate in candidates:
+        inputs += 1
+        pictures += candidate.rejected is None and candidate.data.startswith(_SIGNATURES)
+        if pictures >= FEWEST_WORKS:
+            return
+    if not inputs:
+        raise UserError(f"{_FILE}: `{place}`: {text} is empty; put pictures in (JPEG, PNG, WebP, GIF, BMP or TIFF)")
+    if not pictures:
+        found = f"none of the {inputs} files" if inputs > 1 else "the only file"
+        raise UserError(f"{_FILE}: `{place}`: {text}: {found} is a picture (JPEG, PNG, WebP, GIF, BMP or TIFF)")
+    found = _counted(range(pictures), "picture")
+    raise UserError(
+        f"{_FILE}: `{place}`: {text} has {found}; at least {FEWEST_WORKS} are needed to train and to measure"
+    )
+
+
+def _check_ruler(params: Params, name: str, entry: TrainParams) -> None:
+    place = f"models.{name}.ruler"
+    _named(place, entry.ruler, params.models)
+    ruler = params.models[entry.ruler]
+    if entry.ruler == name:
+        return
+    if ruler.get("dataset") != entry.dataset:
+        message = f"learned from `{ruler.get('dataset')}`, and this model learns from `{entry.dataset}`"
+        raise UserError(f"{_FILE}: `{place}` is `{entry.ruler}`, which {message}")
+    _named(f"models.{entry.ruler}.kind", ruler.get("kind"), plugins.names("models"))
+    build = _kind(str(ruler["kind"])).build
+    if isinstance(build, type) and not issubclass(build, Ruler):
+        message = f"a {ruler['kind']}, which has no features to measure with; name a classifier or the model itself"
+        raise UserError(f"{_FILE}: `{place}` is `{entry.ruler}`, {message}")
+
+
+def _check_uses(params: Params, name: str, entry: TrainParams, root: Path) -> None:
+    place = f"models.{name}.uses"
+    if entry.uses.startswith(_CHECKPOINTS):
+        _named(place, entry.uses.removeprefix(_CHECKPOINTS), params.models, prefix=_CHECKPOINTS)
+    elif entry.uses.startswith("data/shards/"):
+        _named(place, entry.uses.removeprefix("data/shards/"), params.datasets, prefix="data/shards/")
+    else:
+        _inside(place, entry.uses, root)
+
+
+def _check_cycles(entries: Mapping[str, TrainParams]) -> None:
+    for name in entries:
+        chain = [name]
+        while (nearest := entries[chain[-1]].uses).startswith(_CHECKPOINTS):
+            chain.append(nearest.removeprefix(_CHECKPOINTS))
+            if chain[-1] in chain[:-1]:
+                circle = " -> ".join(f"`{link}`" for link in chain)
+                raise UserError(f"{_FILE}: `models.{name}.uses` goes in a circle: {circle}")
+
+
+def _check_names(params: Params, root: Path) -> None:
+    for room, names in (("metrics", params.evaluation.metrics), ("sections", params.gallery.sections)):
+        place = "evaluation.metrics" if room == "metrics" else "gallery.sections"
+        for name in names:
+            _named(place, name, plugins.names(room))
+    templates = root / "artpipe/templates"
+    folder = templates if templates.is_dir() else Path(__file__).parent / "templates"
+    _named("gallery.theme", params.gallery.theme, sorted(found.name for found in folder.iterdir() if found.is_dir()))
+
+
+def _check_folders(root: Path) -> None:
+    """Refuse a project that cannot be written to; a folder that is not there yet is judged by the one it will be in."""
+    if not (root / "dvc.yaml").is_file():
+        raise UserError(f"{root / 'dvc.yaml'}: no such file; run artpipe in the folder that has it and params.yaml")
+    if not (root / ".dvc").is_dir():
+        raise UserError(f"{root / '.dvc'}: no such folder; `dvc init` makes it (`dvc init --no-scm` without git)")
+    for folder in (root, root / "data", *sorted((root / "data").glob("*/")), root / ".state", root / ".dvc"):
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder}: a file stands where artpipe needs a folder")
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise UserError(
+                f"{folder if folder != Path() else 'this folder'}: no write permission; artpipe works there"
+            )
+
+
+def _kind(name: str) -> Model:
+    found: Model = plugins.find("models", name)
+    return found
+
+
+def _named(place: str, name: Any, known: Iterable[str], *, prefix: str = "") -> None:
+    names = list(known)
+    if name not in names:
+        hint = did_you_mean(str(name), names) or f" (there are: {', '.join(islice(names, 20)) or 'none yet'})"
+        raise UserError(f"{_FILE}: `{place}` is `{prefix}{name}`, which does not exist{hint}")
+
+
+def _needed(key: str, name: str, raw: Mapping[str, Any]) -> str:
+    dataset = raw.get("dataset") or "DATASET"
+    return {
+        "dataset": "it names what the model learns from",
+        "uses": f"write `uses: data/shards/{dataset}` where it uses nothing else",
+        "ruler": f"write `ruler: {name}`, or the dataset's classifier",
+    }[key]
+
+
+def _counted(things: Any, noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
