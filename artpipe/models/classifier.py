@@ -1,0 +1,220 @@
+"""Classifier: what a picture shows, how sure that is and where it is seen; its features are the ruler for the others.
+
+It learns on degraded pictures, so that it can judge a generator's dirty ones. Without labels it learns to tell by how
+many quarter turns a picture was rotated (Gidaris et al. 2018), which gives features all the same.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from artpipe.artifacts.shards import Spec
+from artpipe.nn.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
+from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
+from artpipe.nn.degrade import dirty, erase, warp
+from artpipe.nn.gradcam import grad_cam, overlay
+from artpipe.params import Positive, Share, TrainParams
+
+ROTATIONS = ("upright", "90° left", "upside down", "90° right")
+
+
+class Params(TrainParams):
+    """What a classifier can be told; strengths of degradations are the largest ones, 0 switches one off."""
+
+    batch_size: Positive = 128
+    width: Positive = 32  # channels of the stem; each halving doubles them up to `max_width`
+    max_width: Positive = 128  # the number of features
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    learning_rate: float = Field(default=3.0e-3, gt=0)
+    warmup_steps: int = Field(default=100, ge=0)
+    weight_decay: float = Field(default=0.02, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    shift: Share = 0.07  # of the side
+    degrees: float = Field(default=8.0, ge=0, le=180)
+    zoom: float = Field(default=0.08, ge=0, lt=1)
+    flip: bool = False
+    noise: float = Field(default=0.4, ge=0)  # on the [-1, 1] scale
+    grey: Share = 0.4
+    blur: Share = 1.0
+    erase: Share = 0.3  # of the side
+    failures: int = Field(default=8, ge=0)  # most confident mistakes shown
+    panel_pixels: Positive = 224  # explanations are enlarged to at least this side
+
+
+def halvings(side: int) -> int:
+    """Return how often a side is halved, so that the last maps measure 4 to 13 pixels: fine enough to point at a place."""
+    return max(1, int(math.log2(side / 7)))
+
+
+class Classifier(Learner[Params]):
+    """Convolutions with a stride-2 stem, mean over places, features of unit variance per picture, one linear layer."""
+
+    selects = ("nll", "min")
+    temperature: Tensor
+
+    def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:
+        super().__init__(params, spec)
+        del ruler
+        self.classes = spec.classes or ROTATIONS
+        depth = halvings(min(spec.height, spec.width))
+        widths = [min(params.width * 2**i, params.max_width) for i in range(depth)] + [params.max_width]
+        self.trunk = nn.Sequential(*_layers(spec.channels, widths))
+        self.head = nn.Linear(params.max_width, len(self.classes))
+        self.register_buffer("temperature", torch.ones(()))
+        self.to(memory_format=torch.channels_last)
+        decayed = [p for p in self.parameters() if p.ndim > 1]
+        others = [p for p in self.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": params.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        self.optimisers = {"classifier": torch.optim.AdamW(groups, lr=params.learning_rate, fused=True)}
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Descend the cross-entropy (nats) of the labelled works, degraded; a batch without a label changes nothing."""
+        images, labels = self._labelled(batch)
+        if not len(images):
+            return {"loss": torch.zeros(()), "accuracy": torch.zeros(())}
+        with self.autocast():
+            features = self._pooled(self.trunk(self._degraded(images)))
+            logits = self.head(F.dropout(features, self.params.dropout))
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.params.label_smoothing)
+        optimiser = self.optimisers["classifier"]
+        for group in optimiser.param_groups:
+            group["lr"] = self.rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.01)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        return {"loss": loss.detach(), "accuracy": (logits.argmax(1) == labels).float().mean()}
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return ``(N, F)``, each row of mean 0 and variance 1: bounded, so no odd picture outweighs the others."""
+        return torch.cat([self._pooled(self.trunk(part)) for part in _parts(images)])
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return ``(N, K)``; their softmax is calibrated on the validation works."""
+        return self._logits(self.features(images))
+
+    @torch.no_grad()
+    def validate(self, works: Batch) -> dict[str, float]:
+        """Return accuracy, nll and ece; while it is being trained (not frozen) the temperature is fitted here first."""
+        images, labels = self._labelled(works, in_turn=True)
+        if not len(images):
+            return {}
+        raw = self.head(self.features(images))
+        if self.head.weight.requires_grad:
+            self.temperature.fill_(fit_temperature(raw, labels))
+        logits = raw / self.temperature
+        return {
+            "accuracy": (logits.argmax(1) == labels).double().mean().item(),
+            "nll": negative_log_likelihood(logits, labels),
+            "ece": expected_calibration_error(logits.softmax(1), labels),
+        }
+
+    @torch.no_grad()
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        """Show what it sees in as many of the prompt's works as there are seeds, class by class, and where it is sure and wrong."""
+        images, labels, digests = self._shown(prompt.works)
+        if not len(images):
+            return []
+        confidence, seen = self.logits(images).softmax(1).max(1)
+        wrong = ((labels >= 0) & (seen != labels)).nonzero().flatten()
+        worst = wrong[confidence[wrong].argsort(descending=True, stable=True)][: self.params.failures].tolist()
+        chosen = [(i, "explanation") for i in _in_turn(labels)[: len(prompt.seeds)]] + [(i, "failure") for i in worst]
+        rows = torch.tensor([i for i, _ in chosen])
+        panels = self._panels(images[rows], seen[rows])
+        return [
+            Exhibit(
+                kind="image",
+                data=panel,
+                caption=self._caption(int(seen[i]), int(labels[i]), float(confidence[i])),
+                role=role,
+                label=int(labels[i]) if labels[i] >= 0 else None,
+                digests=digests[i : i + 1],
+            )
+            for (i, role), panel in zip(chosen, panels, strict=True)
+        ]
+
+    def _logits(self, features: Tensor) -> Tensor:
+        return torch.as_tensor(self.head(features) / self.temperature)
+
+    def _pooled(self, maps: Tensor) -> Tensor:
+        return F.layer_norm(maps.float().mean((2, 3)), (maps.shape[1],))
+
+    def _panels(self, images: Tensor, classes: Tensor) -> Tensor:
+        """Return ``(N, 3, S, 2 S)``: each picture beside itself under the heat of Grad-CAM."""
+        heat = grad_cam(lambda maps: self._logits(self._pooled(maps)), self.trunk(images), classes)
+        factor = -(-self.params.panel_pixels // min(images.shape[2:]))
+        large = images.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+        return torch.cat([large.expand(-1, 3, -1, -1), overlay(large, heat)], 3)
+
+    def _caption(self, seen: int, label: int, confidence: float) -> str:
+        truth = "" if label < 0 else f", is {self.classes[label]}" if seen != label else ", rightly"
+        return f"seen as {self.classes[seen]}{truth}, {100 * confidence:.0f} % sure"
+
+    def _labelled(self, batch: Batch, *, in_turn: bool = False) -> tuple[Tensor, Tensor]:
+        """Return the works that have a label, or all of them turned at random (or one after the other) where there are no classes."""
+        images = batch.get("images", torch.empty(0))
+        if not self.spec.classes and len(images):
+            turns = torch.arange(len(images)) % 4 if in_turn else torch.randint(4, (len(images),))
+            return quarter_turns(images, turns.to(images.device))
+        labels = batch.get("labels", torch.full((len(images),), -1))
+        rows = (labels >= 0).nonzero().flatten()
+        return images[rows], labels[rows]
+
+    def _shown(self, works: Batch) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+        images = works.get("images", torch.empty(0))
+        labels = works.get("labels", torch.full((len(images),), -1))
+        if not self.spec.classes and len(images):
+            images, labels = quarter_turns(images, torch.arange(len(images), device=images.device) % 4)
+        rows = works["digests"].tolist() if "digests" in works else []
+        return images, labels, tuple(bytes(row).hex() for row in rows)
+
+    def _degraded(self, images: Tensor) -> Tensor:
+        p = self.params
+        images = warp(images, shift=p.shift, degrees=p.degrees, zoom=p.zoom, flip=p.flip)
+        images = erase(dirty(images, noise=p.noise, grey=p.grey, blur=p.blur), largest=p.erase)
+        return images.contiguous(memory_format=torch.channels_last)
+
+
+def quarter_turns(images: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the central squares ``(N, C, S, S)`` turned left by `turns` times 90 degrees, and `turns`."""
+    side = min(images.shape[2:])
+    top, left = (images.shape[2] - side) // 2, (images.shape[3] - side) // 2
+    square = images[:, :, top : top + side, left : left + side]
+    turned = torch.stack([square.rot90(k, (2, 3)) for k in range(len(ROTATIONS))])
+    return turned[turns, torch.arange(len(images), device=images.device)], turns
+
+
+def _layers(channels: int, widths: list[int]) -> Iterator[nn.Module]:
+    yield from _convolution(channels, widths[0], 5, stride=2)
+    for before, after in pairwise(widths[:-1]):
+        yield from _convolution(before, after, 3, stride=2)
+    yield from _convolution(widths[-2], widths[-1], 3, stride=1)
+
+
+def _convolution(before: int, after: int, size: int, *, stride: int) -> Iterator[nn.Module]:
+    yield nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
+    yield nn.BatchNorm2d(after)
+    yield nn.ReLU(inplace=True)
+
+
+def _parts(images: Tensor, size: int = 500) -> Iterator[Tensor]:
+    """Yield pieces of a large batch, so that memory stays small and caches warm."""
+    for start in range(0, max(1, len(images)), size):
+        yield images[start : start + size]
+
+
+def _in_turn(labels: Tensor) -> list[int]:
+    """Return all indices, one of each class in turn, so that the first few show as many classes as there are."""
+    counts: dict[int, int] = {}
+    order = []
+    for i, label in enumerate(labels.tolist()):
+        order.append((counts.get(label, 0), label, i))
+        counts[label] = counts.get(label, 0) + 1
+    return [i for _, _, i in sorted(order)]
+
+
+MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=Classifier)
