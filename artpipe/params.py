@@ -86,7 +86,9 @@ class TrainParams(Frozen):
     threads: Positive = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    validation_works: Positive = 2000  # held-out works that validation measures on, at most
     rollbacks: int = Field(default=3, ge=0)  # returns to the last good state, each at half the rate
+    explosion: float = Field(default=1000.0, gt=1)  # a mean loss this many times its largest so far is divergence
 
 
 class VerdictBounds(Frozen):
@@ -101,7 +103,9 @@ class VerdictBounds(Frozen):
     under_trained_coverage: Share = 0.25  # of the coverage that real works reach
     under_trained_steepness: Share = 0.5  # of the whole improvement, made in the last quarter of the training
     explosion: float = Field(default=1000.0, gt=1)  # a loss against its median before
-    dominated_accuracy: Share = 0.98  # of the discriminator over the last quarter
+    dominated_loss: float = Field(
+        default=0.05, ge=0
+    )  # the discriminator's, over the last quarter; 0.7 to 2 is balanced
     latent_nats: float = Field(default=0.5, gt=0)  # a KL below this says nothing about the work
 
 

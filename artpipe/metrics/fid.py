@@ -14,7 +14,7 @@ def fid(left: Tensor, right: Tensor) -> float:
     symmetric: never imaginary, and several times faster than a matrix root.
     """
     left, right = left.double(), right.double()
-    cov_left, cov_right = (torch.atleast_2d(torch.cov(side.T)) for side in (left, right))
+    cov_left, cov_right = (torch.cov(side.T).reshape(side.shape[1], -1) for side in (left, right))
     root = _root(cov_left)
     cross = torch.linalg.eigvalsh(root.T @ cov_right @ root).clamp(min=0).sqrt().sum()
     means = (left.mean(0) - right.mean(0)).square().sum()

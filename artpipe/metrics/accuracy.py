@@ -1,0 +1,101 @@
+"""Accuracy of a classifier on all of the test split: how often right, how honest about it, and what it confuses."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from artpipe.artifacts.report import Finding, Score
+from artpipe.metrics import Evidence, Measured, Metric, share_spread
+from artpipe.nn.calibration import expected_calibration_error, negative_log_likelihood
+from artpipe.nn.contract import Ruler, to_float
+from artpipe.nn.rotation import ROTATIONS, quarter_turns
+
+_GUESSING_DEVIATIONS = 3.0  # above the share of the commonest class: no luck
+
+
+def examination(evidence: Evidence) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Return pictures uint8, labels and their names: labelled works, or works turned in turn where there are no classes."""
+    works = evidence.test or evidence.held_out
+    images = works["images"]
+    if not evidence.classes:
+        return *quarter_turns(images, torch.arange(len(images)) % len(ROTATIONS)), ROTATIONS
+    labelled = works["labels"] >= 0
+    return images[labelled], works["labels"][labelled], evidence.classes
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Measure accuracy, calibration error and likelihood; name the commonest confusions."""
+    images, labels, names = examination(evidence)
+    if not len(images):
+        return Measured()
+    learner: Any = evidence.learner  # a Ruler, which `applies` has seen
+    with torch.no_grad():
+        batches = torch.split(images, evidence.params.batch_size)
+        logits = torch.cat([learner.logits(to_float(batch)) for batch in batches])
+    table = confusion(labels, logits.argmax(1), len(names))
+    accuracy = float((logits.argmax(1) == labels).double().mean())
+    good, bad = _judged(accuracy, table), _dropped(evidence, table, names)
+    return Measured(
+        scores=_scores(evidence, accuracy, logits, labels),
+        findings=[*bad, *([] if good.verdict == "healthy" else [good])],
+        healthy=good if good.verdict == "healthy" else None,
+        tables={"accuracy": {"classes": list(names), "confusion": table.tolist(), "confused": confused(table, names)}},
+    )
+
+
+def confusion(labels: Tensor, seen: Tensor, classes: int) -> Tensor:
+    """Return counts ``(K, K)``: rows what it is, columns what it was seen as."""
+    return torch.bincount(labels * classes + seen, minlength=classes**2).reshape(classes, classes)
+
+
+def confused(table: Tensor, names: tuple[str, ...], most: int = 8) -> list[dict[str, object]]:
+    """Return the commonest confusions, commonest first."""
+    wrong = table - torch.diag(table.diagonal())
+    order = wrong.flatten().argsort(descending=True, stable=True)[:most].tolist()
+    cells = [(cell // len(names), cell % len(names)) for cell in order]
+    return [{"is": names[i], "seen": names[j], "count": int(wrong[i, j])} for i, j in cells if wrong[i, j]]
+
+
+def _scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor) -> list[Score]:
+    n = len(labels)
+    error = expected_calibration_error(logits.softmax(1), labels, evidence.params.calibration_bins)
+    values = [
+        ("accuracy", accuracy, share_spread(accuracy, n), "higher", "", "Share of held-out works it recognises."),
+        ("ece", error, None, "lower", "", "How far its confidence is from how often it is right."),
+        ("nll", negative_log_likelihood(logits, labels), None, "lower", "nats", "Surprise at the truth."),
+    ]
+    return [
+        Score(name=name, value=value, n=n, spread=spread, better=better, unit=unit, explanation=sentence)  # type: ignore[arg-type]
+        for name, value, spread, better, unit, sentence in values
+    ]
+
+
+def _judged(accuracy: float, table: Tensor) -> Finding:
+    """Compare with always naming the commonest class, and luck on top."""
+    total = int(table.sum())
+    guess = float(table.sum(1).max()) / total
+    bound = min(1.0, guess + _GUESSING_DEVIATIONS * (share_spread(guess, total) or 0.0))
+    good = accuracy > bound
+    sentence = f"It recognises {accuracy:.1%} of {total} held-out works; {bound:.0%} could be guessing."
+    verdict = "healthy" if good else "under-trained"
+    return Finding(verdict=verdict, score="accuracy", value=accuracy, bound=bound, sentence=sentence)  # type: ignore[arg-type]
+
+
+def _dropped(evidence: Evidence, table: Tensor, names: tuple[str, ...]) -> list[Finding]:
+    """Find classes with works enough that it never names."""
+    bounds = evidence.params.verdicts
+    never = (table.sum(1) >= bounds.dropped_expected) & (table.sum(0) == 0)
+    missing = [name for name, missed in zip(names, never.tolist(), strict=True) if missed]
+    if not missing:
+        return []
+    sentence = f"It never says {', '.join(missing)}."
+    return [
+        Finding(verdict="class dropped", score="accuracy", value=0.0, bound=bounds.dropped_share, sentence=sentence)
+    ]
+
+
+METRIC = Metric(
+    applies=lambda evidence: isinstance(evidence.learner, Ruler) and len(evidence.pictures("held_out")) > 0,
+    measure=measure,
+)

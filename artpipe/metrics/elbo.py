@@ -1,0 +1,69 @@
+"""Evidence lower bound of an autoencoder on held-out works, and how much of its code says anything (Burda et al. 2016)."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from artpipe.artifacts.report import Finding, Score
+from artpipe.metrics import Evidence, Measured, Metric
+from artpipe.nn.contract import Autoencoder, to_float
+
+_ACTIVE_VARIANCE = 0.01  # of the posterior's mean over works: Burda et al. 2016, section 5.2
+
+
+def active_units(means: Tensor) -> int:
+    """Return how many of Z code dimensions move with the work, from posterior means ``(N, Z)``."""
+    return int((means.double().var(0, correction=0) > _ACTIVE_VARIANCE).sum())
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Measure reconstruction, KL and active units; the posterior's samples are drawn by the seed."""
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(evidence.seed)
+        terms, means = _passes(evidence)
+    bound = terms["reconstruction"] + terms["kl"]
+    units, nats = active_units(means), float(terms["kl"].mean())
+    scores = [
+        _score("elbo", -bound, "higher", "Lower bound of the log-likelihood of a held-out work."),
+        _score("reconstruction", terms["reconstruction"], "lower", "Nats lost when a work is painted from its code."),
+        _score("kl", terms["kl"], "neither", "Nats that the code says about a work."),
+        Score(name="active_units", value=units, n=len(means), unit=f"of {means.shape[1]}", explanation="Code dimensions in use."),
+    ]  # fmt: skip
+    good = _judged(evidence, nats, units)
+    healthy = good.verdict == "healthy"
+    return Measured(scores=scores, findings=() if healthy else (good,), healthy=good if healthy else None)
+
+
+def _passes(evidence: Evidence) -> tuple[Mapping[str, Tensor], Tensor]:
+    terms: dict[str, list[Tensor]] = {"reconstruction": [], "kl": []}
+    means = []
+    learner: Any = evidence.learner  # an Autoencoder, which `applies` has seen
+    for batch in torch.split(evidence.pictures("held_out"), evidence.params.batch_size):
+        images = to_float(batch)
+        means.append(learner.posterior(images)[0])
+        for name, values in learner.elbo_terms(images).items():
+            terms.setdefault(name, []).append(values.double())
+    return {name: torch.cat(values) for name, values in terms.items()}, torch.cat(means)
+
+
+def _score(name: str, nats: Tensor, better: Literal["lower", "higher", "neither"], explanation: str) -> Score:
+    spread = float(nats.std() / len(nats) ** 0.5) if len(nats) > 1 else None
+    value, n = float(nats.mean()), len(nats)
+    return Score(name=name, value=value, n=n, spread=spread, better=better, unit="nats", explanation=explanation)
+
+
+def _judged(evidence: Evidence, nats: float, units: int) -> Finding:
+    bound = evidence.params.verdicts.latent_nats
+    if nats < bound or not units:
+        sentence = f"Its code says {nats:.2f} nats about a work ({units} dimensions in use): it is ignored."
+        return Finding(verdict="posterior collapsed", score="kl", value=nats, bound=bound, sentence=sentence)
+    sentence = f"Its code says {nats:.1f} nats about a work, with {units} dimensions in use."
+    return Finding(verdict="healthy", score="kl", value=nats, bound=bound, sentence=sentence)
+
+
+METRIC = Metric(
+    applies=lambda evidence: isinstance(evidence.learner, Autoencoder) and len(evidence.pictures("held_out")) > 0,
+    measure=measure,
+)

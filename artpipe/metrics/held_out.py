@@ -1,0 +1,33 @@
+"""What a learner measures itself on held-out works: the score of kinds that are neither painters nor classifiers."""
+
+import math
+
+import torch
+
+from artpipe.artifacts.report import Score
+from artpipe.metrics import Evidence, Measured, Metric
+from artpipe.nn.contract import Autoencoder, Ruler, Sampler, to_float
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Ask the learner's own `validate` about the held-out works, at a fixed seed."""
+    works = {name: to_float(column) if name == "images" else column for name, column in evidence.held_out.items()}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(evidence.seed)
+        values = evidence.learner.validate(works)
+    n = len(next(iter(works.values())))
+    sentence = "Measured on held-out works, as at every evaluation point of the training."
+    scores = [
+        Score(name=f"held_out_{name}", value=value, n=n, explanation=sentence)
+        for name, value in sorted(values.items())
+        if math.isfinite(value)
+    ]
+    return Measured(scores=scores)
+
+
+def _applies(evidence: Evidence) -> bool:
+    other = not isinstance(evidence.learner, Sampler | Ruler | Autoencoder)
+    return other and bool(evidence.held_out) and len(next(iter(evidence.held_out.values()))) > 0
+
+
+METRIC = Metric(applies=_applies, measure=measure)

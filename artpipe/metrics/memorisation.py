@@ -1,0 +1,77 @@
+"""Memorisation: is a sample nearer to a training work than a new work ever is (FID and precision cannot see it)."""
+
+from torch import Tensor
+
+from artpipe.artifacts.report import Finding, Score
+from artpipe.metrics import Evidence, Measured, Metric, paints, share_spread
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Measure the samples' nearest training works against those of held-out works, and list the nearest pairs."""
+    near, rows = evidence.nearest_train("samples")
+    usual = evidence.nearest_train("held_out")[0][:, 0]
+    level = float(usual.double().median().clamp(min=1e-9))
+    ratio = float(near[:, 0].double().median()) / level
+    copies = copied(near, level * evidence.params.verdicts.copy_ratio)
+    share = float(copies.double().mean())
+    return Measured(
+        scores=_scores(evidence, ratio, share),
+        findings=_memorised(evidence, share),
+        tables={"memorisation": {"pairs": _pairs(evidence, near, rows), "held_out_distance": level}},
+        hang={"nearest pair": _nearest_samples(near, evidence.params.pairs)},
+    )
+
+
+def copied(near: Tensor, bound: float) -> Tensor:
+    """Return which samples ``(N,)`` are copies: closer to a training work than `bound`."""
+    return near[:, 0] < bound
+
+
+def _nearest_samples(near: Tensor, count: int) -> list[int]:
+    return [int(i) for i in near[:, 0].argsort(stable=True)[:count]]
+
+
+def _pairs(evidence: Evidence, near: Tensor, rows: Tensor) -> list[dict[str, object]]:
+    digests = evidence.train.get("digests")
+    return [
+        {
+            "sample": i,
+            "seed": int(evidence.prompt.seeds[i]) if evidence.prompt else None,
+            "digest": bytes(digests[rows[i, 0]].tolist()).hex() if digests is not None else None,
+            "distance": float(near[i, 0]),
+        }
+        for i in _nearest_samples(near, evidence.params.pairs)
+    ]
+
+
+def _scores(evidence: Evidence, ratio: float, share: float) -> list[Score]:
+    count = len(evidence.pictures("samples"))
+    return [
+        Score(
+            name="memorisation",
+            value=ratio,
+            n=count,
+            extractor=evidence.extractor,
+            explanation="Distance to the nearest training work against that of new works; far below 1 is copying.",
+        ),
+        Score(
+            name="copies",
+            value=share,
+            n=count,
+            spread=share_spread(share, count),
+            better="lower",
+            extractor=evidence.extractor,
+            explanation="Share of the pictures that are as good as a training work.",
+        ),
+    ]
+
+
+def _memorised(evidence: Evidence, share: float) -> list[Finding]:
+    bound = evidence.params.verdicts.memorised_share
+    if share <= bound:
+        return []
+    sentence = f"{share:.0%} of its pictures are copies of training works."
+    return [Finding(verdict="memorised", score="copies", value=share, bound=bound, sentence=sentence)]
+
+
+METRIC = Metric(applies=lambda evidence: paints(evidence) and len(evidence.pictures("train")) > 1, measure=measure)

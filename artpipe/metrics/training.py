@@ -1,0 +1,98 @@
+"""Training: what the history tells without looking at a picture (diverged, dominated, stopped while still improving)."""
+
+import math
+from statistics import fmean, median
+
+from artpipe.artifacts.checkpoint import HistoryRow
+from artpipe.artifacts.report import Finding, Score
+from artpipe.metrics import Evidence, Measured, Metric
+
+_QUARTERS = 4  # fewer evaluation points than these tell no trend
+_ALMOST_NOTHING = 1e-12
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Look for a broken end of the training, a discriminator that wins always, and a steep last quarter."""
+    history = evidence.card.history
+    found = [_diverged(evidence), _dominated(evidence, history), _steep(evidence, history)]
+    score = Score(
+        name="steps",
+        value=float(evidence.card.steps.get("best", 0)),
+        n=1,
+        explanation="Optimiser steps after which these weights were taken.",
+    )
+    return Measured(scores=[score], findings=[finding for finding in found if finding is not None])
+
+
+def _diverged(evidence: Evidence) -> Finding | None:
+    """Find weights or losses that are no numbers, a loss that exploded, or a training that gave up."""
+    bound = evidence.params.verdicts.explosion
+    broken = sum(int((~weight.isfinite()).sum()) for weight in evidence.learner.state_dict().values())
+    if broken:
+        return _finding("weights", broken, 0, f"{broken} of its weights are no numbers any more.")
+    for name, value, factor in _explosions(evidence.card.history):
+        if not math.isfinite(value):
+            return _finding(name, -1, 0, f"The training ended with {name} no number any more.")
+        if factor > bound:
+            return _finding(name, factor, bound, f"At the end {name} was {factor:.0f} times what it had been.")
+    allowed = int(evidence.card.params.get("rollbacks", 0))
+    if evidence.card.rollbacks > allowed:
+        sentence = f"The training was taken back {evidence.card.rollbacks} times and broke again."
+        return _finding("rollbacks", evidence.card.rollbacks, allowed, sentence)
+    return None
+
+
+def _finding(score: str, value: float, bound: float, sentence: str) -> Finding:
+    return Finding(verdict="diverged", score=score, value=value, bound=bound, sentence=sentence)
+
+
+def _explosions(history: tuple[HistoryRow, ...]) -> list[tuple[str, float, float]]:
+    """Return each loss's last value and how many times its median before that is."""
+    if not history:
+        return []
+    found = []
+    for name, value in history[-1].losses.items():
+        before = [abs(row.losses[name]) for row in history[:-1] if math.isfinite(row.losses.get(name, math.nan))]
+        usual = median(before) if before else abs(value)
+        found.append((name, value, abs(value) / max(usual, 1.0)))
+    return found
+
+
+def _dominated(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | None:
+    """Find a discriminator whose loss is almost nothing; a critic without a zero (Wasserstein) has none."""
+    losses = [row.losses["discriminator"] for row in history if "discriminator" in row.losses]
+    if not losses or min(losses) < 0:
+        return None
+    value, bound = fmean(losses[-max(1, len(losses) // _QUARTERS) :]), evidence.params.verdicts.dominated_loss
+    if not value < bound:
+        return None
+    sentence = f"The discriminator is always right (loss {value:.3f}), so the generator learns nothing from it."
+    return Finding(
+        verdict="discriminator dominates", score="discriminator", value=value, bound=bound, sentence=sentence
+    )
+
+
+def _steep(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | None:
+    """Find a selection measure that made much of its whole improvement in the last quarter."""
+    share, bound = last_quarter(evidence, history), evidence.params.verdicts.under_trained_steepness
+    if share is None or share <= bound:
+        return None
+    name = str(evidence.card.selection)
+    sentence = f"{share:.0%} of what it learned ({name}) came in the last quarter: it needs longer."
+    return Finding(verdict="under-trained", score=name, value=share, bound=bound, sentence=sentence)
+
+
+def last_quarter(evidence: Evidence, history: tuple[HistoryRow, ...]) -> float | None:
+    """Return the share of the selection measure's improvement made in the last quarter; None where none can be told."""
+    name, selects = evidence.card.selection, evidence.learner.selects
+    values = [row.validation[name] for row in history if name in row.validation] if name else []
+    if len(values) < _QUARTERS or not all(map(math.isfinite, values)):
+        return None
+    sign = -1 if selects is not None and selects[1] == "max" else 1  # a restored GAN has no ruler: KID, less is better
+    values = [sign * value for value in values]
+    whole = values[0] - min(values)
+    late = min(values[: -(len(values) // _QUARTERS)]) - min(values)
+    return late / whole if whole > _ALMOST_NOTHING else 0.0
+
+
+METRIC = Metric(applies=lambda _: True, measure=measure)
