@@ -41,7 +41,13 @@ class IngestParams(Frozen):
     near_duplicates: Literal["keep", "quarantine"] = "keep"
     near_duplicate_bits: int = Field(default=3, ge=0, le=3)  # of the 64 bits of the perceptual hash
     max_megapixels: float = Field(default=32.0, gt=0)
+    max_megabytes: float = Field(default=256.0, gt=0)  # of one file
     max_works: Positive | None = None
+    max_archive_gigabytes: float = Field(default=64.0, gt=0)  # unpacked; what is beyond is a bomb, as with the next two
+    max_archive_entries: Positive = 1_000_000
+    max_archive_ratio: float = Field(default=200.0, gt=1)  # unpacked to packed
+    decode_seconds: float = Field(default=20.0, gt=0)  # of CPU time for one file
+    decode_megabytes: Positive = 2048  # of memory for one file
 
 
 class PreprocessParams(Frozen):
@@ -50,10 +56,18 @@ class PreprocessParams(Frozen):
     size: int = Field(default=64, ge=8, le=1024)
     channels: Literal[1, 3] = 3
     trim: bool = False  # uniform borders away
+    trim_tolerance: int = Field(default=16, ge=0, le=255)  # how far a border's pixels may be from its colour
     fit: Literal["crop", "pad"] = "crop"
     background: Literal["white", "black"] = "white"  # under transparency and in padding
     validation: Share = 0.05
     test: Share = 0.1  # not used where the dataset brings an official split
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> Self:
+        if self.validation + self.test >= 1:
+            message = f"validation {self.validation:g} and test {self.test:g} leave no works to train on"
+            raise ValueError(message)
+        return self
 
 
 class DatasetEntry(Frozen):

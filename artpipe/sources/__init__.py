@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from artpipe.params import DatasetEntry
+from artpipe.params import About, DatasetEntry
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class Source:
 
     `check` raises UserError before any stage has run (missing path, malformed pin card); it reads no work.
     `candidates` yields every input in a stable order, one at a time, so memory does not grow with their number.
+    `about` returns what the place itself says of the dataset; what params.yaml says goes before it.
     """
 
     check: Callable[[Path], None]
     candidates: Callable[[DatasetEntry], Iterator[Candidate]]
+    about: Callable[[Path], About] | None = None
