@@ -74,6 +74,22 @@ def check() -> None:
     typer.echo(check_project())
 
 
+@app.command(rich_help_panel=LOOK)
+def sample(
+    name: Name,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first; each next one has the next seed.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="The grid's file; the single ones stand in a folder beside it.")
+    ] = None,
+    label: Annotated[int | None, typer.Option(help="The class to paint; all in turn without it.")] = None,
+) -> None:
+    """Paint from a trained model."""
+    from artpipe.sample import sample_model
+
+    typer.echo(sample_model(name, n, seed, out, label))
+
+
 @dataset.command("add")
 def dataset_add(
     path: Annotated[Path, typer.Argument(help="A folder of pictures, or a zip or tar archive.")],
@@ -146,9 +162,12 @@ def preprocess(name: Name) -> None:
 @app.command(rich_help_panel=STAGES)
 def train(name: Name) -> None:
     """Train a model, or go on where its training was stopped."""
+    from artpipe.processes import guardians
+
+    ancestors = guardians()  # before torch is imported: they may end meanwhile
     from artpipe.train import train_model
 
-    train_model(name)
+    train_model(name, ancestors)
 
 
 @app.command(rich_help_panel=STAGES)

@@ -37,6 +37,7 @@ class CheckpointCard(Frozen):
     selection: str | None  # the validation measure that chose `best`
     history: tuple[HistoryRow, ...]
     rollbacks: int = 0
+    diverged: bool = False  # given up after the last rollback; the weights are the last good ones
     files: dict[Which, str]  # SHA-256 of final.safetensors and best.safetensors
 
 

@@ -1,5 +1,6 @@
 """Run record: all that is volatile about a training (times, host, versions, commit) and its journal."""
 
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -35,6 +36,32 @@ class RunCard(Frozen):
     flow_run: str | None  # Prefect's flow run, if there was one
 
 
+class RunStart(Frozen):
+    """`run-live.json`, written into the state folder when a session begins: all that is known before the end."""
+
+    format: int = 1
+    run_id: str
+    model: str
+    kind: str
+    dataset: str
+    stage: str
+    params: dict[str, Any]  # complete with defaults
+    seed: int
+    shards: str  # hash of the ShardSet
+    uses: str | None
+    started: float  # of the first session
+    sessions: int
+    host: str
+    platform: str
+    versions: dict[str, str]
+    threads: int
+    device: str
+    precision: str
+    commit: str | None
+    dirty: bool
+    flow_run: str | None
+
+
 class Journal:
     """`journal.jsonl`: one JSON object a line, ``{"step", "time", "losses" | "validation" | "event"}``, appended and flushed."""
 
@@ -43,15 +70,19 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def append(self, row: dict[str, Any]) -> None:
-        """Append one row; a torn last line of an earlier crash was cut by `truncate`."""
+        """Append one row; it survives the process, and after `sync` a power cut too."""
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
 
-    def truncate(self, step: int) -> None:
-        """Keep the rows up to and including `step`: what a resumed training will not write again."""
-        rows = [row for row in self.rows() if row["step"] <= step]
+    def sync(self) -> None:
+        """Flush what was appended to disk."""
+        if self.path.exists():
+            with self.path.open("rb") as stream:
+                os.fsync(stream.fileno())
+
+    def keep(self, count: int) -> None:
+        """Keep the first `count` rows: what a resumed training will not write again; a torn last line goes too."""
+        rows = list(itertools.islice(self.rows(), count))
         write_text(self.path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
     def rows(self) -> Iterator[dict[str, Any]]:

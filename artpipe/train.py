@@ -1,0 +1,226 @@
+"""Train one model: what it needs, its training under one writer, and what is published at the end."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+import artpipe.models
+import artpipe.nn
+from artpipe import host, plugins
+from artpipe.artifacts import paths
+from artpipe.artifacts.checkpoint import CheckpointCard, Which, save_checkpoint
+from artpipe.artifacts.run import RunCard, RunStart, save_run
+from artpipe.artifacts.shards import ShardSet
+from artpipe.errors import UserError
+from artpipe.files import locked, sha256_bytes, sha256_file, sweep, write_json, written_folder
+from artpipe.nn.contract import Learner, Model, build, restore
+from artpipe.nn.device import prepare_torch
+from artpipe.nn.state import seed_everything
+from artpipe.nn.training import Data, Training, weights
+from artpipe.params import load_params, validated
+from artpipe.processes import Process, end_child, guardians, start_child
+from artpipe.stopping import Stop
+
+_FOLLOWER_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be trained; `key` names its resumable state: it changes with anything that changes the result."""
+
+    name: str
+    learner: Learner[Any]
+    data: Data
+    shards: ShardSet
+    seed: int
+    uses: str | None
+    device: str
+    precision: str
+    key: str
+
+
+def train_model(name: str, ancestors: Sequence[Process] | None = None) -> None:
+    """Train a model, or go on where its training was stopped, and publish checkpoint and run record.
+
+    `ancestors` are the processes whose death stops it; told by the caller, because importing torch takes seconds.
+
+    Raises:
+        UserError: params.yaml or the data do not fit.
+        BusyError: another process trains it.
+        StoppedError: asked to stop; the state is saved.
+    """
+    stop = Stop(f"training {name}")
+    folder = paths.STATE / "train" / name
+    with stop.listening(guardians() if ancestors is None else ancestors):
+        params = load_params()
+        params.model(name)
+        with locked(folder / "lock", doing=f"training {name}"):
+            for place in (paths.checkpoint(name), paths.run(name)):
+                sweep(place.parent)
+            _train(prepare(name), stop)
+
+
+def prepare(name: str) -> Task:
+    """Read what a training needs, seed every generator and build its learner.
+
+    Raises:
+        UserError, CorruptError: something is missing, damaged or does not fit.
+    """
+    params = load_params()
+    entry = params.model(name)
+    model: Model = plugins.find("models", str(entry.get("kind")))
+    shards = ShardSet.open(paths.shards(str(entry.get("dataset"))))
+    if not shards.card.counts["train"]:
+        raise UserError(f"{shards.folder}: no works to train {name} with; what was quarantined stands in the record")
+    device, precision = prepare_torch(validated(model.params, entry, file="params.yaml", place=f"models.{name}"))
+    ruler, uses = _used(Path(str(entry.get("uses"))), shards)
+    seed_everything(params.seed)  # after the ruler, whose making draws numbers too
+    learner = build(name, entry, shards.spec, ruler.to(device) if ruler else None)
+    learner.to(device).train()
+    learner.amp_dtype = torch.bfloat16 if precision == "bf16" else None
+    data = Data.load(shards, model.reads, learner.params.batch_size, params.seed, device)
+    told = {
+        "params": learner.params.model_dump(mode="json"),
+        "seed": params.seed,
+        "shards": shards.sha256,
+        "uses": uses,
+    }
+    machine = {"device": device.type, "precision": precision, "torch": torch.__version__}
+    key = sha256_bytes(json.dumps({**told, **machine, "code": _code(learner.params.kind)}, sort_keys=True).encode())
+    return Task(name, learner, data, shards, params.seed, uses, device.type, precision, key[:16])
+
+
+def _used(path: Path, shards: ShardSet) -> tuple[Learner[Any] | None, str | None]:
+    """Return the frozen learner that `uses` points at, if it is a checkpoint, and the hash of what it points at."""
+    if path.resolve() == shards.folder.resolve():
+        return None, None
+    if (path / "checkpoint.json").is_file():
+        learner, _, sha256 = restore(path)
+        return learner, sha256
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder, but `uses` in params.yaml points at it")
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return None, sha256_bytes("".join(sha256_file(file) for file in files).encode())
+
+
+def _code(kind: str) -> dict[str, str]:
+    """Return the hashes of the code that decides a training's result, by file name."""
+    own = [Path(room) / f"{kind}.py" for room in artpipe.models.__path__]
+    shared = sorted(file for room in artpipe.nn.__path__ for file in Path(room).glob("*.py"))
+    return {file.name: sha256_file(file) for file in [*own, Path(__file__), *shared] if file.is_file()}
+
+
+def _train(task: Task, stop: Stop) -> None:
+    folder = paths.STATE / "train" / task.name / task.key
+    training = Training(task.name, task.learner, task.data, task.seed, folder, stop)
+    resumed = training.resume()
+    start = _start(task, folder)
+    if resumed:
+        training.note(event=f"session {start.sessions}: goes on at step {training.step}")
+    with _followed(task.name, folder):
+        training.run()
+    with stop.deferred():
+        checkpoint = _publish_checkpoint(task, training)
+        _publish_run(task, training, start, checkpoint)
+        for state in (path for path in folder.parent.iterdir() if path.is_dir()):
+            shutil.rmtree(state)  # those of other parameters too: the newest result stands
+
+
+def _start(task: Task, folder: Path) -> RunStart:
+    """Write `run-live.json`; id and first start are those of the session before, if there was one."""
+    file = folder / "run-live.json"
+    before: RunStart | None = None
+    with contextlib.suppress(OSError, ValidationError):
+        before = RunStart.model_validate_json(file.read_bytes())
+    commit, dirty = host.commit()
+    start = RunStart(
+        run_id=before.run_id if before else uuid.uuid4().hex,
+        model=task.name,
+        kind=task.learner.params.kind,
+        dataset=task.learner.params.dataset,
+        stage=host.stage(f"train@{task.name}"),
+        params=task.learner.params.model_dump(mode="json"),
+        seed=task.seed,
+        shards=task.shards.sha256,
+        uses=task.uses,
+        started=before.started if before else time.time(),
+        sessions=before.sessions + 1 if before else 1,
+        host=platform.node(),
+        platform=platform.platform(),
+        versions=host.versions(),
+        threads=torch.get_num_threads(),
+        device=task.device,
+        precision=task.precision,
+        commit=commit,
+        dirty=dirty,
+        flow_run=host.flow_run(),
+    )
+    write_json(file, start.model_dump(mode="json"))
+    return start
+
+
+@contextlib.contextmanager
+def _followed(name: str, state: Path) -> Iterator[None]:
+    """Let `artpipe sync` show the journal in MLflow meanwhile; whether it can never matters to the training."""
+    if os.environ.get("ARTPIPE_TRACKING") == "off" or importlib.util.find_spec("mlflow") is None:
+        yield
+        return
+    command = [sys.executable, "-m", "artpipe", "sync", "--follow", name, "--state", str(state)]
+    with (state / "sync.log").open("w") as log:
+        child = start_child(command, nice=10, grace_seconds=_FOLLOWER_GRACE_SECONDS, stdout=log)
+    try:
+        yield
+    finally:
+        end_child(child, _FOLLOWER_GRACE_SECONDS)
+
+
+def _publish_checkpoint(task: Task, training: Training) -> str:
+    ledger, final = training.ledger, weights(task.learner)
+    steps: dict[Which, int] = {"final": training.step, "best": ledger.best_step if ledger.best else training.step}
+    card = CheckpointCard(
+        name=task.name,
+        kind=task.learner.params.kind,
+        params=task.learner.params.model_dump(mode="json"),
+        seed=task.seed,
+        shards=task.shards.sha256,
+        uses=task.uses,
+        spec=task.shards.spec,
+        steps=steps,
+        selection=task.learner.selects[0] if task.learner.selects and ledger.best else None,
+        history=tuple(ledger.history),
+        rollbacks=ledger.rollbacks,
+        diverged=ledger.diverged,
+        files={},
+    )
+    with written_folder(paths.checkpoint(task.name)) as folder:
+        return save_checkpoint(folder, card, {"final": final, "best": ledger.best or final})
+
+
+def _publish_run(task: Task, training: Training, start: RunStart, checkpoint: str) -> None:
+    shared = {key: value for key, value in start.model_dump().items() if key in RunCard.model_fields}
+    card = RunCard(
+        **shared,
+        checkpoint=checkpoint,
+        ended=time.time(),
+        core_seconds=training.core_seconds + time.process_time(),
+        steps=training.step,
+    )
+    with written_folder(paths.run(task.name)) as folder:
+        if training.journal.path.exists():
+            shutil.copyfile(training.journal.path, folder / "journal.jsonl")
+        if (training.folder / "progress").is_dir():
+            shutil.copytree(training.folder / "progress", folder / "progress")
+        save_run(folder, card)
