@@ -78,9 +78,15 @@ class ReportCard(Frozen):
     findings: tuple[Finding, ...]  # all of them, the gravest first
     scores: tuple[Score, ...]
     exhibits: tuple[HungExhibit, ...]
+    works: dict[str, str] = Field(default_factory=dict)  # small pictures of real works: file -> SHA-256
     tables: dict[str, Any] = Field(
         default_factory=dict
     )  # confusion matrix, calibration, nearest pairs: JSON by metric name
+
+
+def work_file(digest: str) -> str:
+    """Return where a report keeps the small picture of a real work."""
+    return f"works/{digest[:16]}.png"
 
 
 def save_report(folder: Path, card: ReportCard) -> str:

@@ -34,6 +34,8 @@ class Evidence:
     samples: Tensor | None = None  # (N, C, H, W) uint8, where the learner is a Sampler
     ruler: Any = None  # a Ruler: the model itself where it is one, None where there is none
     ruler_sha256: str | None = None
+    ruler_classes: tuple[str, ...] = ()  # what its logits tell apart
+    broken_samples: int = 0  # samples with values that are no numbers
     _kept: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -109,7 +111,8 @@ def paints(evidence: Evidence) -> bool:
 
 def paints_classes(evidence: Evidence) -> bool:
     """Return whether there are samples and a ruler that tells the dataset's classes."""
-    return paints(evidence) and evidence.ruler is not None and len(evidence.classes) > 1
+    known = evidence.ruler is not None and evidence.ruler_classes == evidence.classes
+    return paints(evidence) and known and len(evidence.classes) > 1
 
 
 def halves(vectors: Tensor) -> tuple[Tensor, Tensor]:

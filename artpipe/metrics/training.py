@@ -30,6 +30,9 @@ def _diverged(evidence: Evidence) -> Finding | None:
     broken = sum(int((~weight.isfinite()).sum()) for weight in evidence.learner.state_dict().values())
     if broken:
         return _finding("weights", broken, 0, f"{broken} of its weights are no numbers any more.")
+    if evidence.broken_samples:
+        count = evidence.broken_samples
+        return _finding("samples", count, 0, f"{count} of its pictures have values that are no numbers.")
     for name, value, factor in _explosions(evidence.card.history):
         if not math.isfinite(value):
             return _finding(name, -1, 0, f"The training ended with {name} no number any more.")
