@@ -1,0 +1,234 @@
+"""Variational autoencoder (Kingma & Welling 2013): reconstruct, and keep the code near N(0, I).
+
+The codes of real works do not fill N(0, I) evenly, and what lies in the gaps decodes to no picture. So, with
+`prior: flow`, a small flow learns where the codes lie (Dai & Wipf 2019; it takes no part in the ELBO) and samples start there.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from artpipe.artifacts.shards import Spec
+from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
+from artpipe.nn.flow import Flow
+from artpipe.nn.likelihood import (
+    LikelihoodName,
+    cost,
+    importance_bound,
+    kl_to_unit_normal,
+    mean_image,
+    warmed_up,
+    with_free_bits,
+)
+from artpipe.params import Positive, Share, TrainParams
+
+_BOTTOM = 4  # maps are halved while they stay at least this large
+_ACTIVE = 0.01  # variance of the posterior mean above which a dimension counts as used (Burda et al. 2015)
+
+
+class Params(TrainParams):
+    """What a variational autoencoder can be told."""
+
+    batch_size: Positive = 64
+    latent: Positive = 24  # dimensions of the code
+    width: Positive = 16  # channels of the largest maps; each halving doubles them up to `max_width`
+    max_width: Positive = 128
+    learning_rate: float = Field(default=2.0e-3, gt=0)
+    warmup_steps: int = Field(default=100, ge=0)  # of the learning rate
+    gradient_norm: float = Field(default=200.0, gt=0)  # the largest one; longer gradients are shortened to it
+    likelihood: Literal["auto", "bernoulli", "gaussian", "logistic"] = (
+        "auto"  # auto: bernoulli for grey, gaussian for colour
+    )
+    scale: float | None = Field(
+        default=None, gt=0
+    )  # of gaussian and logistic, on the [-1, 1] scale; learned where null
+    beta: float = Field(default=1.0, ge=0)  # weight of the KL
+    kl_warmup: Share = 0.1  # of the steps
+    free_nats: float = Field(default=0.0, ge=0)  # free bits, in nats per dimension
+    prior: Literal["normal", "flow"] = "flow"  # what samples start from
+    flow_layers: Positive = 6
+    flow_width: Positive = 128
+    flow_rate: float = Field(default=1.0e-3, gt=0)
+    plane: Positive = 13  # pictures on each side of the latent plane
+    plane_reach: float = Field(default=2.0, gt=0)  # standard deviations to each side
+
+
+class VAE(Learner[Params]):
+    """Strided convolutions down to a code, nearest-neighbour enlargements and convolutions back."""
+
+    selects = ("elbo", "max")
+
+    def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:
+        super().__init__(params, spec)
+        del ruler
+        automatic: LikelihoodName = "bernoulli" if spec.channels == 1 else "gaussian"
+        self.likelihood: LikelihoodName = automatic if params.likelihood == "auto" else params.likelihood
+        sizes = _sizes(spec.height, spec.width)
+        widths = [min(params.width * 2**i, params.max_width) for i in range(len(sizes) - 1)]
+        flat = widths[-1] * math.prod(sizes[-1])
+        self.encoder = nn.Sequential(*_down(spec.channels, widths), nn.Flatten(), nn.Linear(flat, 2 * params.latent))
+        self.decoder = nn.Sequential(
+            nn.Linear(params.latent, flat),
+            nn.Unflatten(1, (widths[-1], *sizes[-1])),
+            nn.ReLU(),
+            *_up(spec.channels, widths, sizes),
+        )
+        self.log_scale = nn.Parameter(torch.tensor(math.log(params.scale or 0.5)), requires_grad=params.scale is None)
+        self.flow = Flow(params.latent, params.flow_layers if params.prior == "flow" else 0, params.flow_width)
+        self.to(memory_format=torch.channels_last)
+        network = [*self.encoder.parameters(), *self.decoder.parameters(), self.log_scale]
+        self.optimisers = {"vae": torch.optim.Adam(network, lr=params.learning_rate, fused=True)}
+        if params.prior == "flow":
+            self.optimisers["flow"] = torch.optim.Adam(self.flow.parameters(), lr=params.flow_rate, fused=True)
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Descend ``-log p(x|z) + beta KL(q(z|x) || N(0, I))``, nats per picture; `images` are ``(B, C, H, W)`` in [-1, 1]."""
+        images, p = batch["images"], self.params
+        with self.autocast():
+            mean, logvar = self._encoded(images)
+            code = mean + torch.randn_like(mean) * (0.5 * logvar).exp()
+            raw = self.decoder(code)
+        reconstruction = cost(self.likelihood, raw.float(), images, self.log_scale).mean()
+        kl = kl_to_unit_normal(mean, logvar)
+        share = p.beta * warmed_up(self.steps_done, round(p.kl_warmup * p.steps))
+        self._descend("vae", reconstruction + share * with_free_bits(kl, p.free_nats), p.learning_rate)
+        losses = {"reconstruction": reconstruction.detach(), "kl": kl.detach().sum(1).mean()}
+        if p.prior == "flow":
+            surprise = -self.flow.log_density(code.detach()).mean()
+            self._descend("flow", surprise, p.flow_rate)
+            losses["flow"] = surprise.detach()
+        return losses
+
+    def _descend(self, name: str, loss: Tensor, rate: float) -> None:
+        optimiser = self.optimisers[name]
+        (group,) = optimiser.param_groups
+        group["lr"] = self.rate(rate, self.params.warmup_steps, final_share=0.01)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(group["params"], self.params.gradient_norm)
+        optimiser.step()
+
+    def _encoded(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        mean, logvar = self.encoder(images.contiguous(memory_format=torch.channels_last)).float().chunk(2, dim=1)
+        return mean, logvar.clamp(
+            -12, 6
+        )  # a variance beyond these is a number gone wrong, and exp() would make it infinite
+
+    @torch.no_grad()
+    def sample(self, prompt: Prompt) -> Tensor:
+        """Return ``(N, C, H, W)`` in [-1, 1], decoded from the prior; a picture depends on its own seed alone."""
+        return self._painted(self.flow.codes(prompt.noise(self.params.latent).to(self.log_scale.device)))
+
+    @torch.no_grad()
+    def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance ``(N, Z)`` of q(z|x)."""
+        parts = [self._encoded(part) for part in _parts(images)]
+        return torch.cat([mean for mean, _ in parts]), torch.cat([logvar for _, logvar in parts])
+
+    @torch.no_grad()
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """Return ``(N, C, H, W)`` in [-1, 1], decoded from the posterior's mean."""
+        return self._painted(self.posterior(images)[0])
+
+    @torch.no_grad()
+    def elbo_terms(self, images: Tensor) -> Mapping[str, Tensor]:
+        """Return `reconstruction`, which is -log p(x|z) at one sample of q(z|x), and `kl`: nats per picture ``(N,)``; the ELBO is minus their sum.
+
+        The samples are of a fixed seed, so a second call returns the same and training goes on undisturbed.
+        """
+        mean, logvar = self.posterior(images)
+        noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0)).to(mean)
+        codes = mean + noise * (0.5 * logvar).exp()
+        parts = [self._cost(z, x) for z, x in zip(_parts(codes), _parts(images), strict=True)]
+        return {"reconstruction": torch.cat(parts), "kl": kl_to_unit_normal(mean, logvar).sum(1)}
+
+    @torch.no_grad()
+    def importance_bound(self, images: Tensor, k: int, seed: int = 0) -> Tensor:
+        """Return ``(N,)`` nats: the k-sample bound on log p(x) (Burda et al. 2015), with the prior that samples start from."""
+        mean, logvar = self.posterior(images)
+        generator = torch.Generator().manual_seed(seed)
+        return importance_bound(lambda z: self.flow.log_density(z) - self._cost(z, images), mean, logvar, k, generator)
+
+    def validate(self, works: Batch) -> dict[str, float]:
+        """Return the ELBO's terms in nats per picture and how many dimensions of the code are in use."""
+        if not len(works.get("images", ())):
+            return {}
+        terms = {name: value.double().mean().item() for name, value in self.elbo_terms(works["images"]).items()}
+        active = (self.posterior(works["images"])[0].var(0, correction=0) > _ACTIVE).sum()
+        return {"elbo": -terms["reconstruction"] - terms["kl"], **terms, "active_units": float(active)}
+
+    @torch.no_grad()
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        """Show samples from the prior, the prompt's works beside their reconstructions, and a plane through the codes."""
+        pictures = zip(prompt.seeds, self.sample(prompt), strict=True)
+        shown = [Exhibit("image", picture, f"from the prior, seed {seed}", seed=seed) for seed, picture in pictures]
+        works = prompt.works.get("images", torch.empty(0))
+        if not len(works):
+            return shown
+        kept = works[: len(prompt.seeds)]
+        digests = [bytes(row).hex() for row in prompt.works["digests"].tolist()] if "digests" in prompt.works else []
+        for i, pair in enumerate(torch.cat([kept, self.reconstruct(kept)], 3)):
+            caption = "a held-out work, and what is left of it after its code"
+            shown.append(Exhibit("image", pair, caption, "reconstruction", digests=tuple(digests[i : i + 1])))
+        caption = "a plane through the codes, along the two directions in which works differ most"
+        return [*shown, Exhibit("image", self._plane(works), caption, "plane")]
+
+    def _plane(self, works: Tensor) -> Tensor:
+        """Return ``(C, P H, P W)``: the codes around the works' mean, along the two principal directions of their means."""
+        means = self.posterior(works)[0].double()
+        centre = means.mean(0)
+        _, lengths, directions = torch.linalg.svd(
+            torch.cat([means - centre, means.new_zeros(2, means.shape[1])]), full_matrices=False
+        )
+        signs = directions.gather(
+            1, directions.abs().argmax(1, keepdim=True)
+        ).sign()  # a direction and its opposite are one
+        axes = directions * signs * lengths[:, None] / math.sqrt(len(means))
+        reach = (
+            torch.linspace(-1, 1, self.params.plane, dtype=means.dtype, device=means.device) * self.params.plane_reach
+        )
+        across, down = axes[0], axes[1] if len(axes) > 1 else torch.zeros_like(axes[0])
+        codes = centre + reach[:, None, None] * down + reach[None, :, None] * across
+        pictures = self._painted(codes.flatten(0, 1).float())
+        pictures = pictures.view(*codes.shape[:2], *pictures.shape[1:])
+        return pictures.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
+
+    def _painted(self, codes: Tensor) -> Tensor:
+        return torch.cat([mean_image(self.likelihood, self.decoder(part)) for part in _parts(codes)])
+
+    def _cost(self, codes: Tensor, images: Tensor) -> Tensor:
+        return cost(self.likelihood, self.decoder(codes).float(), images, self.log_scale)
+
+
+def _sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """Return the maps' sizes from the picture's down, halved (rounding up) while the smaller side stays at least 4."""
+    sizes = [(height, width), (-(-height // 2), -(-width // 2))]
+    while min(sizes[-1]) >= 2 * _BOTTOM - 1:
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    return sizes
+
+
+def _down(channels: int, widths: list[int]) -> Iterator[nn.Module]:
+    yield from (nn.Conv2d(channels, widths[0], 5, 2, padding=2), nn.ReLU())
+    for before, after in pairwise(widths):
+        yield from (nn.Conv2d(before, after, 3, 2, padding=1), nn.ReLU())
+
+
+def _up(channels: int, widths: list[int], sizes: list[tuple[int, int]]) -> Iterator[nn.Module]:
+    for before, after, size in zip(widths[::-1], [*widths[-2::-1], widths[0]], sizes[-2::-1], strict=True):
+        yield from (nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.Upsample(size))
+    yield nn.Conv2d(widths[0], channels, 3, padding=1)
+
+
+def _parts(rows: Tensor, size: int = 500) -> Iterator[Tensor]:
+    """Yield pieces of a large batch, so that memory stays small and caches warm."""
+    for start in range(0, max(1, len(rows)), size):
+        yield rows[start : start + size]
+
+
+MODEL = Model(reads=frozenset({"images"}), params=Params, build=VAE)
