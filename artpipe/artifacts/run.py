@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from artpipe.artifacts.cards import load_card, save_card
 from artpipe.files import write_text
 from artpipe.params import Frozen
@@ -34,6 +36,7 @@ class RunCard(Frozen):
     commit: str | None
     dirty: bool
     flow_run: str | None  # Prefect's flow run, if there was one
+    params: dict[str, Any] = Field(default_factory=dict)  # complete with defaults
 
 
 class RunStart(Frozen):
