@@ -8,6 +8,7 @@ from typing import Any
 
 from artpipe import plugins
 from artpipe.errors import UserError, did_you_mean
+from artpipe.inputs.signatures import looks_like_picture
 from artpipe.nn.contract import Model, Ruler
 from artpipe.params import DatasetEntry, Params, TrainParams, load_params, validated
 from artpipe.sources import Candidate, Source
@@ -15,7 +16,6 @@ from artpipe.sources import Candidate, Source
 FEWEST_WORKS = 8  # fewer cannot be split into works to learn from and works to be measured on
 _FILE = "params.yaml"
 _CHECKPOINTS = "data/checkpoints/"
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")  # what ingest decodes
 
 
 def check_project(root: Path = Path()) -> str:
@@ -98,7 +98,7 @@ def _count_pictures(place: str, text: str, candidates: Iterable[Candidate]) -> N
     inputs = pictures = 0
     for candidate in candidates:
         inputs += 1
-        pictures += candidate.rejected is None and candidate.data.startswith(_SIGNATURES)
+        pictures += candidate.rejected is None and looks_like_picture(candidate.data)
         if pictures >= FEWEST_WORKS:
             return
     if not inputs:

@@ -1,0 +1,101 @@
+"""Write entries into params.yaml and take them out again; every other line, comments included, stays as it is."""
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
+
+from artpipe.errors import UserError
+
+
+def with_entry(text: str, room: str, name: str, entry: Mapping[str, Any]) -> str:
+    """Return the text of params.yaml with `entry` as the last one of `room` (``datasets`` or ``models``).
+
+    Raises:
+        UserError: the room is written in one line (flow style), so there is no place for a block.
+    """
+    key, value = _room(text, room)
+    lines = text.splitlines(keepends=True)
+    if value.flow_style:
+        line = lines[value.start_mark.line]
+        lines[value.start_mark.line] = line[: value.start_mark.column].rstrip() + line[value.end_mark.column :]
+    column = value.value[0][0].start_mark.column if value.value else key.start_mark.column + 2
+    place = _last_line(value) + 1
+    if not lines[place - 1].endswith("\n"):
+        lines[place - 1] += "\n"
+    lines[place:place] = [f"{' ' * column}{line}\n" for line in _block({name: entry}).splitlines()]
+    return _verified("".join(lines), _edited(text, room, name, entry))
+
+
+def without_entry(text: str, room: str, name: str) -> str:
+    """Return the text of params.yaml without the entry `name` of `room`; a room that is left empty stays a mapping.
+
+    Raises:
+        UserError: the room is written in one line (flow style).
+    """
+    key, value = _room(text, room)
+    lines = text.splitlines(keepends=True)
+    pair = next(pair for pair in value.value if pair[0].value == name)
+    del lines[pair[0].start_mark.line : _last_line(pair[1]) + 1]
+    if len(value.value) == 1:
+        line = lines[key.start_mark.line]
+        lines[key.start_mark.line] = line.replace(f"{room}:", f"{room}: {{}}", 1)
+    return _verified("".join(lines), _edited(text, room, name, None))
+
+
+def _room(text: str, room: str) -> tuple[Node, MappingNode]:
+    for key, value in YAML().compose(text).value:
+        if key.value == room and isinstance(value, MappingNode):
+            if value.flow_style and value.value:
+                message = f"`{room}` is written in one line; write its entries one below the other"
+                raise UserError(f"params.yaml:{key.start_mark.line + 1}: {message}")
+            return key, value
+    raise UserError(f"params.yaml: `{room}` is missing; write `{room}: {{}}`")
+
+
+def _last_line(node: Node) -> int:
+    """Return the line (from 0) a node's own text ends in; blank lines and comments after it belong to what follows."""
+    if isinstance(node, CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _last_line(last[1] if isinstance(last, tuple) else last)
+    end: int = node.end_mark.line
+    return end - 1 if node.end_mark.column == 0 and end > node.start_mark.line else end
+
+
+def _block(entry: Mapping[str, Any]) -> str:
+    """Write an entry as a block whose sections without sub-sections stand in one line, as in the default params.yaml."""
+    yaml = YAML()
+    yaml.width = 4096
+    stream = io.StringIO()
+    yaml.dump({name: _styled(fields) for name, fields in entry.items()}, stream)
+    return stream.getvalue()
+
+
+def _styled(fields: Mapping[str, Any]) -> CommentedMap:
+    block = CommentedMap()
+    for key, value in fields.items():
+        block[key] = value
+        if isinstance(value, Mapping):
+            block[key] = CommentedMap(value)
+            if not any(isinstance(one, str) for one in value.values()):
+                block[key].fa.set_flow_style()
+    return block
+
+
+def _edited(text: str, room: str, name: str, entry: Mapping[str, Any] | None) -> dict[str, Any]:
+    data: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    data[room].pop(name, None)
+    if entry is not None:
+        data[room][name] = dict(entry)
+    return data
+
+
+def _verified(text: str, expected: Mapping[str, Any]) -> str:
+    """Return `text` if it says `expected`, so that an unusual way of writing YAML is refused and not damaged."""
+    if YAML(typ="safe", pure=True).load(text) != expected:
+        message = "this way of writing YAML is beyond artpipe; write the entry by hand as README.md shows"
+        raise UserError(f"params.yaml: {message}")
+    return text

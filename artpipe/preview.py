@@ -1,0 +1,91 @@
+"""A contact sheet of pictures that were just added, before ingest has judged them; decoding happens in a worker."""
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artpipe import plugins
+from artpipe.artifacts import paths
+from artpipe.inputs.pool import Limits, outcomes
+from artpipe.params import DatasetEntry
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from artpipe.sources import Source
+
+PICTURES = 24
+COLUMNS = 6
+SIDE = 128  # pixels
+_GROUND = 245  # grey of the sheet
+
+
+def contact_sheet(name: str, entry: DatasetEntry) -> str:
+    """Write ``.state/contact/NAME.png``, draw it where there is a terminal, and return a line that says where it is."""
+    from PIL import Image
+
+    settings = {"side": SIDE, "max_megapixels": entry.ingest.max_megapixels}
+    inputs = islice(((None, data) for data in _chosen(entry)), PICTURES)
+    limits = Limits(workers=1, batch_inputs=PICTURES)
+    tiles = [tile.payload for _, tile in outcomes(inputs, job="artpipe.preview:tile", settings=settings, limits=limits)]
+    tiles = [tile for tile in tiles if tile]
+    if not tiles:
+        return ""
+    rows = -(-len(tiles) // COLUMNS)
+    sheet = Image.new("RGB", (min(COLUMNS, len(tiles)) * SIDE, rows * SIDE), (_GROUND,) * 3)
+    for place, pixels in enumerate(tiles):
+        corner = place % COLUMNS * SIDE, place // COLUMNS * SIDE
+        sheet.paste(Image.frombytes("RGB", (SIDE, SIDE), pixels), corner)
+    path = paths.STATE / "contact" / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+    if sys.stdout.isatty():
+        _draw(sheet)
+    return f"contact sheet: {path}\n"
+
+
+def tile(data: bytes, settings: dict[str, float]) -> bytes:
+    """Return one picture as ``side * side * 3`` bytes of RGB, whole, on a grey ground; runs in a worker."""
+    from PIL import Image, ImageOps
+
+    from artpipe.inputs.pictures import decode, flattened
+
+    side = int(settings["side"])
+    picture = flattened(decode(data, settings["max_megapixels"]).image, "white").convert("RGB")
+    ground = (_GROUND,) * 3
+    margin = ImageOps.pad(picture, (side - 8, side - 8), Image.Resampling.LANCZOS, color=ground)
+    return ImageOps.expand(margin, 4, ground).tobytes()
+
+
+def _chosen(entry: DatasetEntry) -> Iterator[bytes]:
+    """Yield pictures from all over a folder, or the first ones of an archive."""
+    path = Path(entry.path)
+    if path.is_dir():
+        files = sorted(found for found in path.rglob("*") if found.is_file())
+        yield from (found.read_bytes() for found in files[:: max(1, len(files) // PICTURES)])
+        return
+    source: Source = plugins.find("sources", entry.source)
+    yield from (candidate.data for candidate in source.candidates(entry) if candidate.rejected is None)
+
+
+def _draw(sheet: "Image.Image") -> None:
+    """Draw the sheet in the terminal, two pixels to a character."""
+    from rich.color import Color
+    from rich.console import Console
+    from rich.segment import Segment, Segments
+    from rich.style import Style
+
+    console = Console()
+    width = min(console.width - 1, sheet.width, 96)
+    small = sheet.resize((width, width * sheet.height // sheet.width // 2 * 2))
+    pixels = small.tobytes()
+    colours = [Color.from_rgb(*pixels[place : place + 3]) for place in range(0, len(pixels), 3)]
+    segments = []
+    for row in range(0, small.height, 2):
+        upper, lower = (colours[(row + half) * width : (row + half + 1) * width] for half in (0, 1))
+        pairs = zip(upper, lower, strict=True)
+        segments += [Segment("\N{UPPER HALF BLOCK}", Style(color=one, bgcolor=other)) for one, other in pairs]
+        segments.append(Segment.line())
+    console.print(Segments(segments))

@@ -1,0 +1,259 @@
+"""Datasets and models come and go: files, DVC's tracking and params.yaml change together or not at all."""
+
+import contextlib
+import inspect
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from artpipe import plugins
+from artpipe.artifacts import paths
+from artpipe.check import check_dataset, check_model
+from artpipe.copying import archive_suffix, copy_archive, copy_folder, unlink_originals
+from artpipe.entries import with_entry, without_entry
+from artpipe.errors import UserError
+from artpipe.files import locked, sweep, write_text
+from artpipe.nn.contract import Ruler
+from artpipe.params import NAME, About, DatasetEntry, Params, load_params, validated
+from artpipe.preview import contact_sheet
+
+PARAMS = Path("params.yaml")
+DATASETS = Path("datasets")
+_OWN = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough works to measure on
+_STEPS = {"classifier": 300, "gan": 600, "vae": 600}  # a first look within minutes; other kinds keep their default
+
+
+def add_dataset(path: Path, name: str, *, kinds: Sequence[str], about: About, size: int) -> str:
+    """Copy pictures in, track them with DVC, write their entries and return what to know and to type next.
+
+    Raises:
+        UserError: bad or taken name, unknown kind, no pictures; nothing was changed.
+    """
+    with _changing() as undo:
+        params, text = load_params(PARAMS), PARAMS.read_text(encoding="utf-8")
+        source = path.expanduser()
+        _check_new(params, name, kinds)
+        target = _target(source, name)
+        undo.callback(_remove, target)
+        sys.stdout.write(f"copying {source} to {target}\n")
+        left = copy_folder(source, target) if source.is_dir() else copy_archive(source, target)
+        entry = _dataset_entry(target, about, size)
+        checked = validated(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
+        check_dataset(name, checked)
+        text = with_entry(text, "datasets", name, entry)
+        for kind in sorted(kinds, key=lambda one: not _is_ruler(one)):  # rulers first: the others point at them
+            text = with_entry(
+                text, "models", f"{name}-{kind}", _model_entry(_parsed(text), f"{name}-{kind}", kind, name)
+            )
+        for kind in kinds:
+            check_model(_parsed(text), f"{name}-{kind}")
+        _track(target, undo)
+        write_text(PARAMS, text)
+    return contact_sheet(name, checked) + _next_steps(name, target, kinds, left)
+
+
+def remove_dataset(name: str, *, keep_files: bool = False) -> str:
+    """Take a dataset, its models and all their outputs away.
+
+    Raises:
+        UserError: there is none of that name, or a model of another dataset needs one of its models.
+    """
+    with _changing():
+        params, text = load_params(PARAMS), PARAMS.read_text(encoding="utf-8")
+        entry = params.dataset(name)
+        models = [model for model, fields in params.models.items() if fields.get("dataset") == name]
+        _refuse_needed(params, models)
+        for model in models:
+            text = without_entry(text, "models", model)
+        write_text(PARAMS, without_entry(text, "datasets", name))
+        path = Path(entry.path)
+        if not keep_files and path.is_relative_to(DATASETS) and path != DATASETS:
+            _untrack(path)
+        for folder in (paths.works(name), paths.record(name), paths.shards(name)):
+            _remove(folder)
+        for model in models:
+            _remove_outputs(model)
+    with_models = f" with {', '.join(models)}" if models else ""
+    return f"removed {name}{with_models}; `artpipe run` takes its room out of the gallery"
+
+
+def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] = ()) -> str:
+    """Write one model's entry; `parameters` are ``key=value`` in YAML's words.
+
+    Raises:
+        UserError: bad or taken name, unknown kind, dataset or parameter; nothing was changed.
+    """
+    with _changing():
+        params, text = load_params(PARAMS), PARAMS.read_text(encoding="utf-8")
+        _check_name(name, params.models, "model")
+        plugins.find("models", kind)
+        params.dataset(dataset)
+        entry = _model_entry(params, name, kind, dataset) | dict(map(_key_value, parameters))
+        text = with_entry(text, "models", name, entry)
+        check_model(_parsed(text), name)
+        write_text(PARAMS, text)
+    return f"added {name} ({kind} on {dataset}); `artpipe plan` says what it will take, `artpipe run` trains it"
+
+
+def remove_model(name: str) -> str:
+    """Take a model and all its outputs away.
+
+    Raises:
+        UserError: there is none of that name, or another model needs it; the message names that one.
+    """
+    with _changing():
+        params, text = load_params(PARAMS), PARAMS.read_text(encoding="utf-8")
+        params.model(name)
+        _refuse_needed(params, [name])
+        write_text(PARAMS, without_entry(text, "models", name))
+        _remove_outputs(name)
+    return f"removed {name}; `artpipe run` takes it out of the gallery"
+
+
+@contextlib.contextmanager
+def _changing() -> Iterator[contextlib.ExitStack]:
+    """Hold the project's lock and yield a stack of what to undo, run backwards where the change does not come to its end."""
+    with locked(paths.STATE / "project.lock", doing="adding or removing"):
+        sweep(DATASETS)
+        with contextlib.ExitStack() as undo:
+            yield undo
+            undo.pop_all()
+
+
+def _check_new(params: Params, name: str, kinds: Sequence[str]) -> None:
+    _check_name(name, params.datasets, "dataset")
+    for kind in kinds:
+        plugins.find("models", kind)
+        _check_name(f"{name}-{kind}", params.models, "model")
+    if len(set(kinds)) < len(kinds):
+        raise UserError("a kind is named twice; a second model of one kind: `artpipe model add NAME --kind KIND`")
+
+
+def _check_name(name: str, taken: Mapping[str, Any], noun: str) -> None:
+    if not NAME.fullmatch(name):
+        raise UserError(f"`{name}` cannot be a name: lower-case letters, digits and `-`, such as `my-{noun}`")
+    if name in taken:
+        raise UserError(f"{PARAMS}: there is a {noun} `{name}` already; take another name or remove it first")
+
+
+def _target(source: Path, name: str) -> Path:
+    if not source.exists():
+        raise UserError(f"{source}: no such file or folder")
+    if source.is_dir() and Path.cwd().resolve().is_relative_to(source.resolve()):
+        raise UserError(f"{source}: this project lies in that folder; name the folder that has the pictures only")
+    target = DATASETS / (name if source.is_dir() else name + archive_suffix(source))
+    for path in (target, Path(f"{target}.dvc")):
+        if path.exists():
+            raise UserError(f"{path}: is there already, and no dataset names it; move it away or take another name")
+    return target
+
+
+def _dataset_entry(target: Path, about: About, size: int) -> dict[str, Any]:
+    return {
+        "source": "folder" if target.is_dir() else "archive",
+        "path": str(target),
+        "about": {key: value for key, value in about.model_dump().items() if value not in {"", "unknown"}},
+        "ingest": {},
+        "preprocess": {"size": size, "channels": 3, **_OWN},
+    }
+
+
+def _model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str, Any]:
+    fields = params.models.items()
+    rulers = [one for one, entry in fields if entry.get("dataset") == dataset and _is_ruler(str(entry.get("kind")))]
+    ruler = name if _is_ruler(kind) or not rulers else rulers[0]
+    uses = paths.checkpoint(ruler) if ruler != name and _asks_for_ruler(kind) else paths.shards(dataset)
+    entry = {"kind": kind, "dataset": dataset, "uses": str(uses), "ruler": ruler}
+    return entry | ({"steps": _STEPS[kind]} if kind in _STEPS else {})
+
+
+def _is_ruler(kind: str) -> bool:
+    build = plugins.find("models", kind).build
+    return isinstance(build, type) and issubclass(build, Ruler)
+
+
+def _asks_for_ruler(kind: str) -> bool:
+    """Return whether a kind's constructor declares a `ruler` of type Ruler: it chooses its best weights on its features."""
+    build: Callable[..., Any] = plugins.find("models", kind).build
+    hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
+    return "Ruler" in str(hints.get("ruler", ""))
+
+
+def _key_value(text: str) -> tuple[str, Any]:
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise UserError(f"-P {text}: KEY=VALUE is wanted, such as `-P steps=500`")
+    try:
+        return key.strip(), YAML(typ="safe", pure=True).load(value)
+    except YAMLError:
+        raise UserError(f"-P {text}: the value is not YAML; text with signs of its own stands in quotes") from None
+
+
+def _parsed(text: str) -> Params:
+    return validated(Params, YAML(typ="safe", pure=True).load(text), file=str(PARAMS))
+
+
+def _refuse_needed(params: Params, leaving: Sequence[str]) -> None:
+    for name, entry in params.models.items():
+        if name in leaving:
+            continue
+        for key, value in (("ruler", entry.get("ruler")), ("uses", Path(str(entry.get("uses"))).name)):
+            if value in leaving and (key == "ruler" or entry["uses"] == str(paths.checkpoint(str(value)))):
+                raise UserError(f"`{value}` is the `{key}` of `{name}`; change or remove `{name}` first")
+
+
+def _track(target: Path, undo: contextlib.ExitStack) -> None:
+    ignore = target.parent / ".gitignore"
+    before = ignore.read_text() if ignore.exists() else None
+    undo.callback(lambda: ignore.unlink(missing_ok=True) if before is None else write_text(ignore, before))
+    undo.callback(_remove, Path(f"{target}.dvc"))
+    _dvc("add", "--quiet", str(target))
+    unlink_originals(target)
+
+
+def _untrack(path: Path) -> None:
+    if Path(f"{path}.dvc").exists():
+        _dvc("remove", "--quiet", f"{path}.dvc")
+    _remove(path)
+
+
+def _dvc(*arguments: str) -> None:
+    """Run DVC as a command.
+
+    Raises:
+        UserError: it failed; the message has its own last words.
+    """
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        raise UserError(f"dvc {arguments[0]}: {words[0] if words else f'ended with {done.returncode}'}")
+
+
+def _remove_outputs(model: str) -> None:
+    for folder in (paths.checkpoint(model), paths.run(model), paths.report(model), paths.STATE / "train" / model):
+        _remove(folder)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _next_steps(name: str, target: Path, kinds: Sequence[str], left: int) -> str:
+    behind = f"{left} links, special files or names that are not UTF-8 stayed behind\n" if left else ""
+    added = ", ".join(f"{name}-{kind}" for kind in kinds) or "no models (`artpipe model add` brings some)"
+    ignore = target.parent / ".gitignore"
+    return (
+        f"{behind}added {name} with {added}\n"
+        f"next: artpipe plan   what will run, and the time and disk it takes\n"
+        f"      artpipe run    bring everything up to date\n"
+        f"to keep it in git: git add {PARAMS} {target}.dvc {ignore}"
+    )
