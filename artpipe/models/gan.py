@@ -1,0 +1,238 @@
+"""Generative adversarial network (Goodfellow et al. 2014): two players, one who paints and one who judges."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from artpipe.artifacts.shards import UNLABELLED, Spec
+from artpipe.nn import ema
+from artpipe.nn.adversarial import GAMES, gradient_penalty, gradient_ratio, squared_gradient
+from artpipe.nn.adversaries import ClassicDiscriminator, ClassicGenerator, ResidualDiscriminator, ResidualGenerator
+from artpipe.nn.augment import POLICIES, Policy, augmented
+from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, Ruler
+from artpipe.nn.kernel import kernel_distance
+from artpipe.params import Positive, Share, TrainParams
+
+AtLeastZero = Annotated[float, Field(ge=0)]
+
+PRESETS: dict[str, dict[str, Any]] = {  # the numbers of the papers, where the entry says nothing else
+    "dcgan": {
+        "loss": "nonsaturating",
+        "noise": 100,
+        "generator_width": 128,
+        "discriminator_width": 128,
+        "r1": 0.0,
+        "r2": 0.0,
+        "rate": 2.0e-4,
+        "final_rate": 1.0,
+        "beta1": 0.5,
+        "beta2": 0.999,
+    },
+    "wasserstein": {"critic_steps": 5, "gradient_penalty": 10.0, "penalty_every_steps": 1, "r1": 0.0, "r2": 0.0},
+}
+
+
+class Params(TrainParams):
+    """Two networks, a loss and its regularisers; `dcgan` and `wasserstein` bring the numbers of their papers."""
+
+    architecture: Literal["residual", "dcgan"] = "residual"
+    loss: Literal["relativistic", "nonsaturating", "minimax", "hinge", "wasserstein"] = "relativistic"
+    conditional: bool = True  # on the label, where there are labels; `residual` only
+    noise: Positive = 64
+    generator_width: Positive = 64  # channels at the smallest size, halved at each doubling
+    discriminator_width: Positive = 64
+    least_width: Positive = 32
+    critic_steps: Positive = 1  # steps of the discriminator for each one of the generator
+    r1: AtLeastZero = 0.5  # gamma: weight of half the squared gradient norm at real pictures
+    r2: AtLeastZero = 0.5  # the same at painted ones
+    gradient_penalty: AtLeastZero = 0.0
+    penalty_every_steps: Positive = 4
+    one_pass: bool = True  # one pass through the discriminator for both players, where it gives the same gradients
+    rate: float = Field(default=1.0e-3, gt=0)
+    final_rate: Share = 0.05  # of `rate`, at the end of a cosine
+    warmup_steps: int = Field(default=0, ge=0)
+    beta1: Share = 0.0
+    beta2: Share = 0.99
+    clip_norm: AtLeastZero = 0.0  # of each player's gradient; 0: not clipped
+    ema_halflife_pictures: AtLeastZero = 20_000.0
+    augment: tuple[Policy, ...] | None = None  # not given: all of them where there are fewer than `augment_below` works
+    augment_below: int = Field(default=10_000, ge=0)
+    validation_samples: int = Field(default=1000, ge=2)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _presets(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        presets = [PRESETS.get(str(value.get(key)), {}) for key in ("architecture", "loss")]
+        return {**presets[0], **presets[1], **value}
+
+
+class GAN(Learner[Params]):
+    """A generator against a discriminator; what is shown and scored is the generator's moving average."""
+
+    def __init__(self, params: Params, spec: Spec, ruler: Ruler | None = None) -> None:
+        super().__init__(params, spec)
+        residual = params.architecture == "residual"
+        self.classes = len(spec.classes) if residual and params.conditional else 0
+        penalised = params.r1 + params.r2 + params.gradient_penalty > 0
+        if residual:
+            rows = self.classes + 1 if self.classes else 0  # the last row is for works without a label
+            self.generator: nn.Module = ResidualGenerator(params, spec, rows)
+            self.discriminator: nn.Module = ResidualDiscriminator(params, spec, rows)
+        else:
+            self.generator = ClassicGenerator(params, spec)
+            self.discriminator = ClassicDiscriminator(params, spec, norm=not penalised)
+        self.to(memory_format=torch.channels_last)  # several times the speed of oneDNN's small convolutions
+        self.average = ema.averaged_copy(self.generator)
+        betas = (params.beta1, params.beta2)
+        self.optimisers = {
+            name: torch.optim.Adam(player.parameters(), params.rate, betas, foreach=True)
+            for name, player in (("generator", self.generator), ("discriminator", self.discriminator))
+        }
+        self.game = GAMES[params.loss]
+        alone = residual or penalised  # no batch norm, so a sample's logit depends on that sample alone
+        self.one_pass = params.one_pass and self.game.one_pass and alone
+        automatic = tuple(POLICIES) if spec.count < params.augment_below else ()
+        self.policies: tuple[str, ...] = automatic if params.augment is None else params.augment
+        self.ruler = (ruler,)  # in a tuple, so that its weights are not taken for the learner's own
+        self.selects = ("kid", "min") if ruler is not None else None
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Move both players once (the generator every `critic_steps`); `images` are ``(B, C, H, W)`` in [-1, 1]."""
+        images, rows = batch["images"], self.rows(batch.get("labels"), len(batch["images"]))
+        painting = (self.steps_done + 1) % self.params.critic_steps == 0
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad()
+        losses = self.gradients(images, rows, painting=painting)
+        self._move("discriminator", self.discriminator)
+        if painting:
+            self._move("generator", self.generator)
+            seen = self.steps_done * len(images)
+            ema.update(self.average, self.generator, ema.decay(len(images), self.params.ema_halflife_pictures, seen))
+        return losses
+
+    def gradients(self, images: Tensor, rows: Tensor, *, painting: bool = True) -> dict[str, Tensor]:
+        """Add both players' gradients to their weights and return the losses."""
+        noise = torch.randn(len(images), self.params.noise, device=images.device)
+        with self.autocast(), torch.set_grad_enabled(painting):
+            painted = self.generator(noise, rows)
+        play = self._one_pass if self.one_pass else self._two_passes
+        real, fake = play(images, painted.float(), rows)
+        return {
+            "generator": self.game.generator(real, fake).mean(),
+            "discriminator": self.game.discriminator(real, fake).mean(),
+            "d_real": real.mean(),
+            "d_fake": fake.mean(),
+            "penalty": self._penalise(images, painted.detach().float(), rows),
+        }
+
+    def judge(self, images: Tensor, rows: Tensor) -> Tensor:
+        """Return the discriminator's logits ``(B,)`` of augmented pictures."""
+        logits: Tensor = self.discriminator(augmented(images, self.policies), rows)
+        return logits.float()
+
+    def _one_pass(self, images: Tensor, painted: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Descend the discriminator's loss; on its way into a painted picture the gradient becomes the generator's."""
+        with self.autocast():
+            logits = self.judge(torch.cat([images, painted]), rows.repeat(2))
+        real, fake = logits.chunk(2)
+        if painted.requires_grad:
+            ratio = gradient_ratio(self.game, real, fake)[:, None, None, None]
+            painted.register_hook(lambda gradient: gradient * ratio)  # type: ignore[no-untyped-call]
+        self.game.discriminator(real, fake).mean().backward()  # type: ignore[no-untyped-call]
+        return real.detach(), fake.detach()
+
+    def _two_passes(self, images: Tensor, painted: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Descend each player's loss on its own, both at the same weights."""
+        with self.autocast():
+            real, fake = self.judge(images, rows), self.judge(painted.detach(), rows)
+        self.game.discriminator(real, fake).mean().backward()  # type: ignore[no-untyped-call]
+        if painted.requires_grad:
+            with self.autocast():
+                again = self.judge(painted, rows)
+            loss = self.game.generator(real.detach(), again).mean()
+            loss.backward(inputs=list(self.generator.parameters()))  # type: ignore[no-untyped-call]
+        return real.detach(), fake.detach()
+
+    def _penalise(self, images: Tensor, painted: Tensor, rows: Tensor) -> Tensor:
+        """Descend the regularisers every few steps, that much heavier; in between the penalty is 0, so its mean is right."""
+        p = self.params
+        penalty = torch.zeros((), device=images.device)
+        if self.steps_done % p.penalty_every_steps or not p.r1 + p.r2 + p.gradient_penalty:
+            return penalty
+        if p.r1 + p.r2:
+            sides = [(pictures, gamma) for pictures, gamma in ((images, p.r1), (painted, p.r2)) if gamma]
+            squared = squared_gradient(
+                lambda x: self.judge(x, rows.repeat(len(sides))), torch.cat([pictures for pictures, _ in sides])
+            )
+            for part, (_, gamma) in zip(squared.chunk(len(sides)), sides, strict=True):
+                penalty = penalty + 0.5 * gamma * part.mean()
+        if p.gradient_penalty:
+            penalty = penalty + p.gradient_penalty * gradient_penalty(lambda x: self.judge(x, rows), images, painted)
+        penalty = penalty * p.penalty_every_steps
+        penalty.backward()  # type: ignore[no-untyped-call]
+        return penalty.detach()
+
+    def _move(self, name: str, player: nn.Module) -> None:
+        """Take the player's optimiser step at this moment's rate."""
+        p = self.params
+        for group in self.optimisers[name].param_groups:
+            group["lr"] = self.rate(p.rate, p.warmup_steps, p.final_rate)
+        if p.clip_norm:
+            nn.utils.clip_grad_norm_(player.parameters(), p.clip_norm)
+        self.optimisers[name].step()
+
+    def rows(self, labels: Tensor | None, count: int) -> Tensor:
+        """Return the rows ``(N,)`` of the label tables; works without a label share the last one."""
+        if labels is None or not self.classes:
+            return torch.full((count,), self.classes, device=next(self.parameters()).device)
+        return torch.where(labels == UNLABELLED, self.classes, labels)
+
+    def asked(self, prompt: Prompt) -> Tensor:
+        """Return the labels ``(N,)`` that a prompt asks for; where it asks for none, a seed picks its own."""
+        if not self.classes:
+            return torch.full((len(prompt.seeds),), UNLABELLED)
+        if prompt.labels is not None:
+            return prompt.labels
+        return torch.tensor([seed % self.classes for seed in prompt.seeds])
+
+    @torch.no_grad()
+    def sample(self, prompt: Prompt) -> Tensor:
+        """Paint ``(N, C, H, W)`` in [-1, 1] with the moving average, in blocks that fit into memory."""
+        device = next(self.parameters()).device
+        labels = self.rows(self.asked(prompt).to(device), len(prompt.seeds))
+        noise = prompt.noise(self.params.noise).to(device)
+        blocks = zip(torch.split(noise, 256), torch.split(labels, 256), strict=True)
+        return torch.cat([self.average(noise, rows).float() for noise, rows in blocks])
+
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        """Make one picture per seed, with what was asked in its caption."""
+        return [
+            Exhibit("image", picture, self._caption(label), seed=seed, label=None if label == UNLABELLED else label)
+            for picture, seed, label in zip(self.sample(prompt), prompt.seeds, self._listed(prompt), strict=True)
+        ]
+
+    def _listed(self, prompt: Prompt) -> Iterable[int]:
+        return [int(label) for label in self.asked(prompt)]
+
+    def _caption(self, label: int) -> str:
+        return "a free sample" if label == UNLABELLED else f"an asked {self.spec.classes[label]}"
+
+    @torch.no_grad()
+    def validate(self, works: Batch) -> dict[str, float]:
+        """Measure KID on the ruler's features, always from the same noise, asked what the works are."""
+        ruler, count = self.ruler[0], self.params.validation_samples
+        if ruler is None or len(works["images"]) < 2:  # noqa: PLR2004 (an unbiased estimate needs two)
+            return {}
+        labels = works["labels"].cpu()[torch.arange(count) % len(works["images"])] if "labels" in works else None
+        painted = self.sample(Prompt(seeds=range(count), labels=labels))
+        if isinstance(ruler, nn.Module):
+            ruler.to(painted.device)
+        return {"kid": kernel_distance(ruler.features(works["images"]), ruler.features(painted))}
+
+
+MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=GAN)

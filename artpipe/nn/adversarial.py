@@ -1,0 +1,73 @@
+"""The two-player losses and their gradient regularisers, on logits `real` and `fake` ``(B,)``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Critic = Callable[[Tensor], Tensor]  # pictures (B, C, H, W) -> logits (B,)
+
+
+@dataclass(frozen=True)
+class Game:
+    """A pair of losses, both to be minimised; each maps (real, fake) logits to one value per pair ``(B,)``.
+
+    `one_pass` says that the generator's gradient is a finite multiple of the discriminator's in every sample, so one
+    backward pass through the discriminator can serve both players.
+    """
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+    one_pass: bool = True
+
+
+def _log_likelihood_game(real: Tensor, fake: Tensor) -> Tensor:
+    return F.softplus(-real) + F.softplus(fake)
+
+
+GAMES: dict[str, Game] = {
+    # Goodfellow et al. 2014: min_G max_D E[log D(x)] + E[log(1 - D(G(z)))], and its non-saturating form.
+    "minimax": Game(_log_likelihood_game, lambda _, fake: -F.softplus(fake)),
+    "nonsaturating": Game(_log_likelihood_game, lambda _, fake: F.softplus(-fake)),
+    # Arjovsky et al. 2017.
+    "wasserstein": Game(lambda real, fake: fake - real, lambda _, fake: -fake),
+    # Lim & Ye 2017. Beyond the margin the discriminator's gradient is exactly 0 and the generator's is not.
+    "hinge": Game(lambda real, fake: F.relu(1 - real) + F.relu(1 + fake), lambda _, fake: -fake, one_pass=False),
+    # Jolicoeur-Martineau 2018 in the paired form of Huang et al. 2024 (R3GAN).
+    "relativistic": Game(lambda real, fake: F.softplus(fake - real), lambda real, fake: F.softplus(real - fake)),
+}
+
+
+def gradient_ratio(game: Game, real: Tensor, fake: Tensor) -> Tensor:
+    """Return dL_G/dfake over dL_D/dfake ``(B,)``: what turns the discriminator's gradient into the generator's.
+
+    Clamped to +-1e30, so that a sample with which one player is utterly done yields no infinity.
+    """
+    with torch.enable_grad():
+        fake = fake.detach().float().requires_grad_()
+        real = real.detach().float()
+        (of_generator,) = torch.autograd.grad(game.generator(real, fake).sum(), fake)
+        (of_discriminator,) = torch.autograd.grad(game.discriminator(real, fake).sum(), fake)
+    return torch.nan_to_num(of_generator / of_discriminator, nan=0.0).clamp(-1e30, 1e30)
+
+
+def squared_gradient(critic: Critic, images: Tensor) -> Tensor:
+    """Return the squared norm of the critic's gradient at each picture ``(B,)``, differentiable in the critic."""
+    with torch.autocast(images.device.type, enabled=False):
+        at = images.detach().float().requires_grad_()
+        (gradient,) = torch.autograd.grad(critic(at).float().sum(), at, create_graph=True)
+    return gradient.square().flatten(1).sum(1)
+
+
+def zero_centred_penalty(critic: Critic, images: Tensor) -> Tensor:
+    """Return half the mean squared gradient norm: R1 on real pictures, R2 on fake ones (Mescheder et al. 2018)."""
+    return 0.5 * squared_gradient(critic, images).mean()
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+    """Return E(||grad|| - 1)^2 on random lines from real to fake (Gulrajani et al. 2017)."""
+    share = torch.rand(len(real), 1, 1, 1, device=real.device)
+    norm = squared_gradient(critic, torch.lerp(real.float(), fake.detach().float(), share)).add(1e-12).sqrt()
+    return (norm - 1).square().mean()
