@@ -4,16 +4,14 @@ import os
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.errors import UserError, did_you_mean
-from artpipe.inputs.signatures import looks_like_picture
 from artpipe.nn.contract import Model, Ruler
 from artpipe.params import DatasetEntry, Params, TrainParams, load_params, validated
-from artpipe.sources import Candidate, Source
 
-FEWEST_WORKS = 8  # fewer cannot be split into works to learn from and works to be measured on
+
 _FILE = "params.yaml"
 _CHECKPOINTS = "data/checkpoints/"
 
@@ -30,8 +28,7 @@ def check_project(root: Path = Path()) -> str:
     _check_cycles(entries)
     _check_names(params, root)
     for name, entry in params.datasets.items():
-        reads = {column for model in entries.values() if model.dataset == name for column in _kind(model.kind).reads}
-        check_dataset(name, entry, root, pictures="images" in reads or not reads)
+        check_dataset(name, entry, root)
     return f"{_FILE} is fine: {_counted(params.datasets, 'dataset')}, {_counted(params.models, 'model')}"
 
 
@@ -57,8 +54,8 @@ def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
     return entry
 
 
-def check_dataset(name: str, entry: DatasetEntry, root: Path = Path(), *, pictures: bool = True) -> None:
-    """Validate one dataset's entry and look into its files, without decoding or downloading anything.
+def check_dataset(name: str, entry: DatasetEntry, root: Path = Path()) -> None:
+    """Validate one dataset's entry and let its source look at the files, without decoding or downloading anything.
 
     Raises:
         UserError: unknown source; a path that is missing or outside the project; no, or too few, pictures.
@@ -67,10 +64,10 @@ def check_dataset(name: str, entry: DatasetEntry, root: Path = Path(), *, pictur
     _named(f"{place}.source", entry.source, plugins.names("sources"))
     path = _inside(f"{place}.path", entry.path, root)
     source: Source = plugins.find("sources", entry.source)
-    source.check(path)
-    if pictures and not _is_pin_card(path):
-        absolute = entry.model_copy(update={"path": str(path)})
-        _count_pictures(f"{place}.path", entry.path, source.candidates(absolute))
+    try:
+        source.check(path)
+    except UserError as error:
+        raise UserError(f"{_FILE}: `{place}.path`: {error}") from None
 
 
 def _inside(place: str, text: str, root: Path) -> Path:
@@ -88,28 +85,6 @@ def _inside(place: str, text: str, root: Path) -> Path:
             f"{_FILE}: `{place}`: {text} is a link out of the project, which breaks every clone; copy it in"
         )
     return path
-
-
-def _is_pin_card(path: Path) -> bool:
-    return path.suffix in {".yaml", ".yml"}  # its files are elsewhere; looking at them would be a download
-
-
-def _count_pictures(place: str, text: str, candidates: Iterable[Candidate]) -> None:
-    inputs = pictures = 0
-    for candidate in candidates:
-        inputs += 1
-        pictures += candidate.rejected is None and looks_like_picture(candidate.data)
-        if pictures >= FEWEST_WORKS:
-            return
-    if not inputs:
-        raise UserError(f"{_FILE}: `{place}`: {text} is empty; put pictures in (JPEG, PNG, WebP, GIF, BMP or TIFF)")
-    if not pictures:
-        found = f"none of the {inputs} files" if inputs > 1 else "the only file"
-        raise UserError(f"{_FILE}: `{place}`: {text}: {found} is a picture (JPEG, PNG, WebP, GIF, BMP or TIFF)")
-    found = _counted(range(pictures), "picture")
-    raise UserError(
-        f"{_FILE}: `{place}`: {text} has {found}; at least {FEWEST_WORKS} are needed to train and to measure"
-    )
 
 
 def _check_ruler(params: Params, name: str, entry: TrainParams) -> None:

@@ -22,6 +22,7 @@ from artpipe.files import locked, sweep, write_text
 from artpipe.nn.contract import Ruler
 from artpipe.params import NAME, About, DatasetEntry, Params, load_params, validated
 from artpipe.preview import contact_sheet
+from artpipe.sources import Source
 
 PARAMS = Path("params.yaml")
 DATASETS = Path("datasets")
@@ -40,6 +41,7 @@ def add_dataset(path: Path, name: str, *, kinds: Sequence[str], about: About, si
         source = path.expanduser()
         _check_new(params, name, kinds)
         target = _target(source, name)
+        _source(target).check(source)
         undo.callback(_remove, target)
         sys.stdout.write(f"copying {source} to {target}\n")
         left = copy_folder(source, target) if source.is_dir() else copy_archive(source, target)
@@ -154,9 +156,18 @@ def _target(source: Path, name: str) -> Path:
     return target
 
 
+def _source_name(target: Path) -> str:
+    return "archive" if target.suffix else "folder"  # a name has no dot
+
+
+def _source(target: Path) -> Source:
+    found: Source = plugins.find("sources", _source_name(target))
+    return found
+
+
 def _dataset_entry(target: Path, about: About, size: int) -> dict[str, Any]:
     return {
-        "source": "folder" if target.is_dir() else "archive",
+        "source": _source_name(target),
         "path": str(target),
         "about": {key: value for key, value in about.model_dump().items() if value not in {"", "unknown"}},
         "ingest": {},
