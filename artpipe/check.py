@@ -11,6 +11,8 @@ from artpipe.errors import UserError, did_you_mean
 from artpipe.nn.contract import Model, Ruler
 from artpipe.params import DatasetEntry, Params, TrainParams, load_params, validated
 
+if TYPE_CHECKING:
+    from artpipe.sources import Source
 
 _FILE = "params.yaml"
 _CHECKPOINTS = "data/checkpoints/"
