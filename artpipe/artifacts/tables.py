@@ -1,0 +1,59 @@
+"""Parquet tables of a NamedTuple's fields, written and read a few thousand rows at a time."""
+
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+_ROWS = 8192  # in memory
+
+
+class TableWriter:
+    """Appends rows; the same rows are the same bytes with the same pyarrow."""
+
+    def __init__(self, path: Path, row: type[tuple[Any, ...]]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        types_of = {"str": pa.string(), "int": pa.int64()}
+        fields = [pa.field(name, types_of[kind], optional) for name, kind, optional in _fields(row)]
+        self.schema = pa.schema(fields)
+        self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
+        self._rows: list[Sequence[Any]] = []
+
+    def add(self, row: Sequence[Any]) -> None:
+        """Append one row, its values in the order of the fields."""
+        self._rows.append(row)
+        if len(self._rows) >= _ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left and the table's end."""
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._rows:
+            columns = zip(*self._rows, strict=True)
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, self.schema, strict=True)]
+            self._writer.write_table(pa.Table.from_arrays(arrays, schema=self.schema))
+            self._rows.clear()
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a parquet file as dictionaries."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as table:
+        for batch in table.iter_batches(batch_size=_ROWS):
+            yield from batch.to_pylist()
+
+
+def _fields(row: type[tuple[Any, ...]]) -> Iterator[tuple[str, str, bool]]:
+    for name, hint in typing.get_type_hints(row).items():
+        options = typing.get_args(hint) if types.NoneType in typing.get_args(hint) else (hint,)
+        kinds = [option for option in options if option is not types.NoneType]
+        yield name, "int" if kinds == [int] else "str", len(kinds) < len(options)

@@ -1,0 +1,165 @@
+"""Ingest: keep or quarantine every input of a dataset; it never dies on one of them."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from artpipe import plugins
+from artpipe.artifacts import paths
+from artpipe.artifacts.manifest import Provenance, Quarantined, RecordCard, RecordWriter, WorksWriter
+from artpipe.errors import UserError
+from artpipe.files import sweep, written_folder
+from artpipe.inputs.duplicates import Seen
+from artpipe.inputs.enough import MINIMUM_WORKS
+from artpipe.inputs.pictures import decode, perceptual_hash
+from artpipe.inputs.pool import Limits, Outcome, outcomes
+from artpipe.params import About, DatasetEntry, IngestParams, load_params
+from artpipe.sources import Candidate, Source
+
+
+def ingest_dataset(name: str) -> None:
+    """Read a dataset's place and write `data/works/NAME` and `data/record/NAME`, then say what became of the inputs.
+
+    Raises:
+        UserError: no such dataset, nothing to read at its path, or fewer than `MINIMUM_WORKS` works kept.
+    """
+    entry = load_params().dataset(name)
+    source: Source = plugins.find("sources", entry.source)
+    source.check(Path(entry.path))
+    works_folder, record_folder = paths.works(name), paths.record(name)
+    for folder in (works_folder, record_folder):
+        sweep(folder.parent)
+    with written_folder(record_folder) as record, written_folder(works_folder) as works:
+        card = _ingested(name, entry, source, works, record)
+    _say(card)
+
+
+def inspected(data: bytes, settings: dict[str, Any]) -> bytes:
+    """Decode one input, in a worker, and return width, height, perceptual hash and notes as JSON.
+
+    Raises:
+        RejectedError: it is not kept.
+    """
+    picture = decode(data, settings["max_megapixels"])
+    width, height = picture.image.size
+    phash = f"{perceptual_hash(picture.image):016x}"
+    return json.dumps([width, height, phash, picture.notes]).encode()
+
+
+def merged_about(entry: DatasetEntry, source: Source) -> About:
+    """Return what the place says of the dataset, and before it what params.yaml says."""
+    if source.about is None:
+        return entry.about
+    stated = {field: getattr(entry.about, field) for field in entry.about.model_fields_set}
+    return source.about(Path(entry.path)).model_copy(update=stated)
+
+
+def _ingested(name: str, entry: DatasetEntry, source: Source, works: Path, record: Path) -> RecordCard:
+    about = merged_about(entry, source)
+    curator = _Curator(entry.ingest, about, WorksWriter(works, name), RecordWriter(record))
+    settings = {"max_megapixels": entry.ingest.max_megapixels}
+    limits = Limits(seconds=entry.ingest.decode_seconds, memory_megabytes=entry.ingest.decode_megabytes)
+    inputs = ((candidate, candidate.data) for candidate in source.candidates(entry))
+    for candidate, outcome in outcomes(inputs, job="artpipe.ingest:inspected", settings=settings, limits=limits):
+        curator.judge(candidate, outcome)
+        if curator.works.count == entry.ingest.max_works:
+            break
+    curator.seen.close()
+    if curator.works.count < MINIMUM_WORKS:
+        raise UserError(_too_few(name, entry, curator))
+    return curator.record.close(about, *curator.works.close())
+
+
+class _Curator:
+    """Decides about one input after the other, in the order of the source."""
+
+    def __init__(self, params: IngestParams, about: About, works: WorksWriter, record: RecordWriter) -> None:
+        self.params, self.about, self.works, self.record = params, about, works, record
+        self.seen = Seen()
+
+    def judge(self, candidate: Candidate, outcome: Outcome) -> None:
+        """Keep or quarantine one input."""
+        name = _readable(candidate.name)
+        if candidate.rejected is not None:
+            self.record.refuse(Quarantined(name, candidate.rejected, _readable("; ".join(candidate.notes))))
+        elif outcome.reason is not None:
+            self.record.refuse(Quarantined(name, outcome.reason, _readable(outcome.detail)))
+        else:
+            self._keep_new(candidate, name, *json.loads(outcome.payload))
+
+    def _keep_new(self, candidate: Candidate, name: str, width: int, height: int, phash: str, notes: list[str]) -> None:
+        digest = hashlib.sha256(candidate.data)
+        if (first := self.seen.exact(digest.digest())) is not None:
+            self.record.refuse(Quarantined(name, "exact duplicate", f"of {first}"))
+            return
+        if self.params.near_duplicates == "quarantine":
+            if near := self.seen.near(int(phash, 16), self.params.near_duplicate_bits):
+                self.record.refuse(Quarantined(name, "near duplicate", f"of {near[0]}, {near[1]} of 64 bits apart"))
+                return
+            self.seen.add_looks(int(phash, 16), name)
+        self.seen.add(digest.digest(), name)
+        sha256 = digest.hexdigest()
+        label = None if candidate.label is None else _readable(candidate.label)
+        self.works.add(
+            candidate.data, sha256=sha256, label=label, split=candidate.split, width=width, height=height, phash=phash
+        )
+        self.record.keep(_provenance(candidate, name, sha256, self.about, notes), notes)
+
+
+def _provenance(candidate: Candidate, name: str, sha256: str, about: About, notes: list[str]) -> Provenance:
+    return Provenance(
+        sha256=sha256,
+        name=name,
+        title=None if candidate.title is None else _readable(candidate.title),
+        creator=_readable(candidate.creator or about.creator),
+        year=None if candidate.year is None else _readable(candidate.year),
+        licence=_readable(candidate.licence or about.licence),
+        origin=_readable(candidate.origin or about.origin),
+        notes="; ".join((*candidate.notes, *notes)),
+    )
+
+
+def _readable(text: str) -> str:
+    """Return text that UTF-8 can hold: bytes of a file name that are not UTF-8 are spelled out."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace") if _has_surrogates(text) else text
+
+
+def _has_surrogates(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _too_few(name: str, entry: DatasetEntry, curator: _Curator) -> str:
+    kept, reasons = curator.works.count, curator.record.reasons
+    refused = f" (not kept: {', '.join(_counts(reasons))})" if reasons else ""
+    works = "work" if kept == 1 else "works"
+    return (
+        f"{entry.path}: {kept} {works} in dataset `{name}`{refused}, at least {MINIMUM_WORKS} are needed for its splits"
+    )
+
+
+def _counts(counted: dict[str, int]) -> Iterator[str]:
+    return (f"{count} {name}" for name, count in sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _say(card: RecordCard) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(
+        title=escape(f"{card.dataset}: {card.about.title or 'works'}"), show_header=False, title_justify="left"
+    )
+    table.add_row("kept", f"{card.kept:,} of {card.inputs:,}", style="bold")
+    for reason, count in sorted(card.quarantined.items(), key=lambda item: -item[1]):
+        table.add_row("quarantined", f"{count:,} {reason}")
+    for note, count in sorted(card.notes.items(), key=lambda item: -item[1]):
+        table.add_row("kept, with a note", escape(f"{count:,} {note}"))
+    labels = {**card.labels, "(no label)": card.unlabelled} if card.unlabelled else card.labels
+    table.add_row("labels", escape(", ".join(f"{label} {count:,}" for label, count in labels.items())))
+    if card.splits:
+        table.add_row("official splits", ", ".join(f"{split} {count:,}" for split, count in card.splits.items()))
+    table.add_row("licence", escape(f"{card.about.licence}, {card.about.creator}"))
+    Console().print(table)

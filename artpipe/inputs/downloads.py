@@ -1,0 +1,49 @@
+"""Files of the package index, taken as files: verified by SHA-256, kept by it, never installed and never run."""
+
+import os
+from pathlib import Path
+
+from artpipe.artifacts.paths import STATE
+from artpipe.errors import ArtpipeError, CorruptError, UserError
+from artpipe.files import sha256_file, written
+
+
+def fetched(project: str, file: str, sha256: str) -> Path:
+    """Return the path of a file of the package index, downloaded if it is not in `.state/downloads` yet.
+
+    The index is the default one, or that of the environment's PIP_INDEX_URL.
+
+    Raises:
+        UserError: the project has no such file.
+        CorruptError: what was delivered does not have the pinned SHA-256.
+        ArtpipeError: the index cannot be reached.
+    """
+    path = STATE / "downloads" / sha256
+    if path.is_file():
+        if sha256_file(path) == sha256:
+            return path
+        path.unlink()
+    _download(project, file, sha256, path)
+    return path
+
+
+def _download(project: str, file: str, sha256: str, path: Path) -> None:
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
+    from requests import RequestException
+
+    try:
+        with PyPISimple(endpoint=os.environ.get("PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT) as index:
+            packages = index.get_project_page(project).packages
+            package = next((package for package in packages if package.filename == file), None)
+            if package is None:
+                raise UserError(f"the package index has no file `{file}` in project `{project}`")
+            with written(path) as temporary:
+                index.download_package(package, temporary, verify=False)
+                found = sha256_file(temporary)
+                if found != sha256:
+                    raise CorruptError(f"{file}: SHA-256 is {found[:12]}, the pin card expects {sha256[:12]}")
+    except NoSuchProjectError:
+        raise UserError(f"the package index has no project `{project}`") from None
+    except (RequestException, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ArtpipeError(f"{file}: cannot be downloaded from the package index: {reason}") from None

@@ -1,0 +1,75 @@
+"""The idx format of the MNIST family: a big-endian header, then bytes; and one record as a picture file."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_UNSIGNED_BYTE = 0x08
+_HEADER = struct.Struct(">HBB")
+_STORED = 65535  # bytes, the longest stored block of deflate
+
+
+class IdxError(ValueError):
+    """Not an idx file of unsigned bytes."""
+
+
+@dataclass(frozen=True)
+class Idx:
+    """Unsigned bytes with a shape, ``(N,)`` for labels, ``(N, H, W)`` for grey pictures; nothing is copied."""
+
+    shape: tuple[int, ...]
+    values: memoryview
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[memoryview]:
+        """Yield one record after the other."""
+        size = len(self.values) // max(1, self.shape[0])
+        return (self.values[start : start + size] for start in range(0, size * self.shape[0], max(1, size)))
+
+
+def read_idx(data: bytes) -> Idx:
+    """Read an idx file of unsigned bytes.
+
+    Raises:
+        IdxError: the header is not one, the type is another, or length and shape disagree.
+    """
+    if len(data) < _HEADER.size:
+        raise IdxError(f"{len(data)} bytes are too few for a header")
+    zero, kind, dimensions = _HEADER.unpack_from(data)
+    if zero != 0 or kind != _UNSIGNED_BYTE or dimensions == 0:
+        raise IdxError(f"it begins with {data[:4].hex()}, not with 000008 and a number of dimensions")
+    start = _HEADER.size + 4 * dimensions
+    if len(data) < start:
+        raise IdxError(f"{len(data)} bytes are too few for a header of {dimensions} dimensions")
+    shape = struct.unpack_from(f">{dimensions}I", data, _HEADER.size)
+    expected = 1
+    for extent in shape:
+        expected *= extent
+    if len(data) - start != expected:
+        raise IdxError(f"shape {shape} needs {expected} bytes, there are {len(data) - start}")
+    return Idx(shape, memoryview(data)[start:])
+
+
+def grey_png(pixels: bytes | memoryview, height: int, width: int) -> bytes:
+    """Return 8-bit grey pixels, ``height * width`` of them, as a PNG file without compression.
+
+    Stored blocks and no encoder: the same pixels are the same file on every machine, whatever its zlib, and so have the
+    same SHA-256.
+    """
+    rows = b"".join(b"\0" + bytes(pixels[row * width : (row + 1) * width]) for row in range(height))
+    starts = range(0, max(1, len(rows)), _STORED)
+    blocks = [rows[start : start + _STORED] for start in starts]
+    stored = b"".join(
+        struct.pack("<BHH", number == len(blocks) - 1, len(block), len(block) ^ 0xFFFF) + block
+        for number, block in enumerate(blocks)
+    )
+    body = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(rows))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -1,0 +1,111 @@
+"""metadata.csv and metadata.jsonl, as in the imagefolder convention: one row a picture, by its `file_name`."""
+
+import csv
+import io
+import json
+import sqlite3
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from artpipe.errors import UserError, did_you_mean
+
+FILES = ("metadata.csv", "metadata.jsonl")
+FIELDS = ("title", "creator", "year", "licence", "origin", "label", "split")
+_SPELLINGS = {"license": "licence", "artist": "creator", "author": "creator"}
+_SPLITS = {"train": "train", "test": "test"}
+
+
+def read_metadata(data: bytes, place: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield ``(file_name, fields)`` of every row; unknown columns are left out, empty fields too.
+
+    Args:
+        data: the file.
+        place: its path, for messages; a name ending in ``.jsonl`` holds one JSON object a line, any other one is CSV.
+
+    Raises:
+        UserError: not UTF-8, not CSV or JSON lines, or no `file_name`; the message has place and line.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{place}: not UTF-8 (byte {error.start})") from None
+    rows = _json_rows(text, place) if place.endswith(".jsonl") else _csv_rows(text, place)
+    for line, row in rows:
+        name = row.get("file_name")
+        if not isinstance(name, str) or not name.strip():
+            raise UserError(f"{place}:{line}: no `file_name`{did_you_mean('file_name', [str(key) for key in row])}")
+        yield normalised(name), _fields(row)
+
+
+def normalised(name: str) -> str:
+    """Return a relative path as metadata is matched by: NFC, `/` between parts, no leading ``./``."""
+    return unicodedata.normalize("NFC", name.strip().replace("\\", "/")).removeprefix("./")
+
+
+class Metadata:
+    """Rows by file name, on disk, so that memory does not grow with their number."""
+
+    def __init__(self, rows: Iterable[tuple[str, dict[str, str]]] = ()) -> None:
+        self._rows = sqlite3.connect("", isolation_level=None)  # a private file that vanishes with the connection
+        self._rows.execute("CREATE TABLE rows (name TEXT PRIMARY KEY, fields TEXT, used INTEGER) WITHOUT ROWID")
+        self._rows.execute("BEGIN")
+        encodable = ((_utf8(name), json.dumps(fields)) for name, fields in rows)
+        self._rows.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, 0)", encodable)
+
+    def of(self, name: str) -> dict[str, Any]:
+        """Return the fields of a picture, by its path relative to the root; none where it has no row."""
+        key = _utf8(normalised(name))
+        found = self._rows.execute("SELECT fields FROM rows WHERE name = ?", (key,)).fetchone()
+        if found is None:
+            return {}
+        self._rows.execute("UPDATE rows SET used = 1 WHERE name = ?", (key,))
+        fields: dict[str, Any] = json.loads(found[0])
+        return fields
+
+    def unused(self) -> Iterator[str]:
+        """Yield the names that stand in the metadata and were never asked for: files that are not there."""
+        for (name,) in self._rows.execute("SELECT name FROM rows WHERE used = 0 ORDER BY name"):
+            yield name
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._rows.close()
+
+
+def _utf8(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _fields(row: dict[str, Any]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for key, value in row.items():
+        column = str(key).strip().lower()
+        column = _SPELLINGS.get(column, column)
+        if column in FIELDS and isinstance(value, str | int | float) and str(value).strip():
+            fields[column] = str(value).strip()
+    if fields.get("split") not in _SPLITS:
+        fields.pop("split", None)
+    return fields
+
+
+def _csv_rows(text: str, place: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise UserError(f"{place}:{reader.line_num}: not CSV: {error}") from None
+
+
+def _json_rows(text: str, place: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, content in enumerate(text.split("\n"), start=1):
+        if not content.strip():
+            continue
+        try:
+            row = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{place}:{line}: not JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise UserError(f"{place}:{line}: not a JSON object")
+        yield line, row

@@ -1,0 +1,36 @@
+"""Why an input is quarantined; every reason a person may read stands in this list."""
+
+from typing import Literal, get_args
+
+Reason = Literal[
+    "bomb",
+    "crashed",
+    "damaged",
+    "duplicate name",
+    "empty file",
+    "encrypted",
+    "exact duplicate",
+    "hard link",
+    "missing",
+    "near duplicate",
+    "not an image",
+    "out of memory",
+    "outside the root",
+    "special file",
+    "symlink",
+    "timed out",
+    "too large",
+    "traversal",
+    "truncated",
+    "unreadable",
+    "unsupported format",
+]
+REASONS: tuple[str, ...] = get_args(Reason)
+
+
+class RejectedError(Exception):
+    """One input is not kept; the rest goes on."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail

@@ -1,0 +1,87 @@
+"""The child process that decodes: limited memory, limited CPU time for each input, dies with its parent.
+
+Speaks over its standard streams: it reads batches (a count, the lengths, the inputs) and answers each
+input in turn. What happens in here happens to one input only; `artpipe.inputs.pool` is the other end.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from artpipe.inputs.reasons import RejectedError
+
+LENGTH = struct.Struct("<I")
+ANSWER = struct.Struct("<BI")  # 0: accepted, 1: rejected; length of what follows
+READY = b"R"
+Job = Callable[[bytes, Any], bytes]
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    job_name, settings, seconds, memory_megabytes = (json.loads(argument) for argument in sys.argv[1:5])
+    _die_with_parent()
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # a library that prints cannot disturb the answers
+    module, _, function = job_name.partition(":")
+    job: Job = getattr(importlib.import_module(module), function)
+    _limit_memory(memory_megabytes)
+    answers.write(READY)
+    answers.flush()
+    with contextlib.suppress(BrokenPipeError):
+        while batch := _next_batch(requests):
+            for data in batch:
+                _answer(answers, job, data, settings, seconds)
+
+
+def _next_batch(requests: BinaryIO) -> list[bytes]:
+    """The whole batch is read before the first answer, so neither side ever waits for the other to read."""
+    count = requests.read(LENGTH.size)
+    if len(count) < LENGTH.size:
+        return []
+    lengths = [LENGTH.unpack(requests.read(LENGTH.size))[0] for _ in range(LENGTH.unpack(count)[0])]
+    return [requests.read(length) for length in lengths]
+
+
+def _answer(answers: BinaryIO, job: Job, data: bytes, settings: Any, seconds: float) -> None:
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # CPU time; its default action ends this process
+    try:
+        status, payload = 0, job(data, settings)
+    except RejectedError as error:
+        status, payload = 1, f"{error.reason}\n{error.detail}".encode(errors="replace")
+    except MemoryError:
+        status, payload = 1, b"out of memory\n"
+    except Exception as error:  # noqa: BLE001 - whatever a hostile file makes a decoder raise is about that file alone
+        status, payload = 1, f"damaged\n{type(error).__name__}: {error}".encode(errors="replace")
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    answers.write(ANSWER.pack(status, len(payload)) + payload)
+    answers.flush()
+
+
+def _limit_memory(megabytes: int) -> None:
+    """Address space beyond what the interpreter and its libraries take; a core of a crash is not written."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + megabytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _die_with_parent() -> None:
+    """Linux only: the kernel sends SIGKILL when the thread that started this process ends; then check it is not too late."""
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent or parent == 1:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""A folder in the repository: a class per sub-folder, `metadata.csv` or `.jsonl` beside them; no link is followed."""
+
+import os
+import stat
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from artpipe.errors import UserError
+from artpipe.inputs.enough import require_pictures
+from artpipe.inputs.metadata import FILES, Metadata, read_metadata
+from artpipe.inputs.reasons import RejectedError
+from artpipe.inputs.signatures import SIGNATURE_BYTES
+from artpipe.params import DatasetEntry
+from artpipe.sources import Candidate, Source
+
+
+def check(path: Path) -> None:
+    """Refuse what is no folder, holds too few pictures, or has metadata that cannot be read."""
+    if not path.is_dir():
+        raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
+    for _ in _rows(path):
+        pass
+    require_pictures(path, _starts(path))
+
+
+def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
+    """Yield every file below the folder, in the order of the names' bytes."""
+    root, most = Path(entry.path), int(entry.ingest.max_megabytes * 2**20)
+    metadata = Metadata(_rows(root))
+    for path in _walk(root):
+        name = path.relative_to(root).as_posix()
+        folder, slash, _ = name.partition("/")
+        fields = metadata.of(name)
+        label = fields.pop("label", None) or (folder if slash else None)
+        try:
+            yield Candidate(name, _read(path, root, most), label, **fields)
+        except RejectedError as error:
+            yield Candidate(name, label=label, rejected=error.reason, notes=(error.detail,) if error.detail else ())
+    for name in metadata.unused():
+        yield Candidate(name, rejected="missing", notes=("named in the metadata, not there",))
+    metadata.close()
+
+
+def _rows(root: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    files = [root / name for name in FILES if (root / name).is_file() and not (root / name).is_symlink()]
+    return chain.from_iterable(read_metadata(path.read_bytes(), str(path)) for path in files)
+
+
+def _walk(folder: Path, *, top: bool = True) -> Iterator[Path]:
+    """Yield everything below that is not a real folder; a folder that cannot be read is yielded itself."""
+    try:
+        names = sorted((path.name for path in folder.iterdir()), key=os.fsencode)
+    except OSError:
+        yield folder
+        return
+    for name in names:
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            yield from _walk(path, top=False)
+        elif not (top and name in FILES and not path.is_symlink()):
+            yield path
+
+
+def _read(path: Path, root: Path, most: int) -> bytes:
+    if path.is_symlink():
+        outside = not path.resolve().is_relative_to(root.resolve())
+        raise RejectedError("outside the root" if outside else "symlink", "a link")
+    try:
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode):
+            raise RejectedError("special file")
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # it may have been changed meanwhile
+        with os.fdopen(handle, "rb") as stream:
+            size = os.fstat(handle).st_size
+            if size > most:
+                raise RejectedError("too large", f"{size / 2**20:.1f} MiB, at most {most / 2**20:g}")
+            return stream.read(most)
+    except OSError as error:
+        raise RejectedError("unreadable", error.strerror or "") from None
+
+
+def _starts(root: Path) -> Iterator[bytes]:
+    for path in _walk(root):
+        try:
+            if stat.S_ISREG(path.lstat().st_mode):
+                with path.open("rb") as stream:
+                    yield stream.read(SIGNATURE_BYTES)
+        except OSError:
+            continue
+
+
+SOURCE = Source(check=check, candidates=candidates)

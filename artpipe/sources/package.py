@@ -1,0 +1,182 @@
+"""Files of a package index, by a pin card: read member by member out of a wheel or sdist, never installed, never run."""
+
+import fnmatch
+import json
+import string
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from artpipe.errors import UserError
+from artpipe.inputs.archives import ArchiveLimits, Member, members
+from artpipe.inputs.downloads import fetched
+from artpipe.inputs.idx import Idx, IdxError, grey_png, read_idx
+from artpipe.params import About, DatasetEntry, Frozen, read_yaml, validated
+from artpipe.sources import Candidate, Source
+
+_PICTURES = 3  # dimensions of an idx file of grey pictures
+
+
+class Pin(Frozen):
+    """One file of the package index."""
+
+    project: str
+    file: str
+    sha256: str = Field(pattern=r"[0-9a-f]{64}")
+
+
+class IdxPart(Frozen):
+    """Two members that belong together; `split` where the dataset has an official one."""
+
+    images: str
+    labels: str | None = None
+    split: Literal["train", "test"] | None = None
+
+
+class IdxWorks(Frozen):
+    """Records of idx files, each of them a work."""
+
+    format: Literal["idx"]
+    parts: tuple[IdxPart, ...] = Field(min_length=1)
+    title: str = ""  # `{label}` stands for the record's label
+
+
+class Table(Frozen):
+    """A JSON list in another package that knows the works' labels and titles, by the stems of their file names."""
+
+    package: Pin
+    member: str
+    keys: tuple[str, ...] = Field(min_length=1)  # fields that hold a stem, whatever its case
+    label: str | None = None  # field
+    title: str | None = None  # field
+    no_labels: tuple[str, ...] = ()  # values that are none
+    variants: str | None = None  # a field with an object of records that have the title of theirs, and no label
+
+
+class PictureWorks(Frozen):
+    """Members that are picture files."""
+
+    format: Literal["pictures"]
+    members: str  # a pattern, `*` for any text
+    table: Table | None = None
+
+
+class PinCard(Frozen):
+    """`datasets/NAME.yaml`."""
+
+    about: About
+    package: Pin
+    works: Annotated[IdxWorks | PictureWorks, Field(discriminator="format")]
+
+
+def read_card(path: Path) -> PinCard:
+    """Read and validate a pin card.
+
+    Raises:
+        UserError: missing, not YAML or not a pin card; one line with the place.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: {'not a file' if path.exists() else 'no such pin card'}")
+    return validated(PinCard, read_yaml(path), file=str(path))
+
+
+def check(path: Path) -> None:
+    """Refuse what is no pin card; nothing is downloaded."""
+    read_card(path)
+
+
+def about(path: Path) -> About:
+    """Return what the pin card says of the dataset."""
+    return read_card(path).about
+
+
+def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
+    """Yield the works in the order of the card's parts, or of the package's members."""
+    card = read_card(Path(entry.path))
+    limits = ArchiveLimits(megabytes=entry.ingest.max_megabytes)
+    if isinstance(card.works, IdxWorks):
+        return _records(card.package, card.works, limits)
+    return _pictures(card.package, card.works, limits)
+
+
+def _records(pin: Pin, works: IdxWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
+    for part in works.parts:
+        images = _idx(pin, part.images, limits)
+        labels = None if part.labels is None else _idx(pin, part.labels, limits)
+        if len(images.shape) != _PICTURES or (labels is not None and labels.shape != images.shape[:1]):
+            shapes = f"{images.shape} and {None if labels is None else labels.shape}"
+            raise UserError(f"{pin.file}: `{part.images}` and its labels have shapes {shapes}, not (N, H, W) and (N,)")
+        _, height, width = images.shape
+        stem = PurePosixPath(part.images).name
+        for number, record in enumerate(images):
+            label = None if labels is None else str(labels.values[number])
+            title = works.title.replace("{label}", label or "") or None
+            yield Candidate(f"{stem}#{number:05d}", grey_png(record, height, width), label, part.split, title)
+
+
+def _pictures(pin: Pin, works: PictureWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
+    known = {} if works.table is None else _known(works.table, limits)
+    wanted = partial(fnmatch.fnmatchcase, pat=works.members)
+    found = False
+    for member in members(fetched(pin.project, pin.file, pin.sha256), limits, wanted):
+        if not wanted(member.name):
+            continue
+        found = True
+        label, title = known.get(PurePosixPath(member.name).stem.lower(), (None, None))
+        notes = (member.detail,) if member.detail else ()
+        yield Candidate(member.name, member.data, label, title=title, rejected=member.rejected, notes=notes)
+    if not found:
+        raise UserError(f"{pin.file}: no member matches `{works.members}`")
+
+
+def _known(table: Table, limits: ArchiveLimits) -> dict[str, tuple[str | None, str | None]]:
+    """Return label and title by stem."""
+    try:
+        records = json.loads(_member(table.package, table.member, limits).data)
+    except ValueError as error:
+        raise UserError(f"{table.package.file}: `{table.member}` is not JSON: {error}") from None
+    known: dict[str, tuple[str | None, str | None]] = {}
+    for record in (record for record in records if isinstance(record, dict)):
+        label = _text(record, table.label)
+        title = _title(_text(record, table.title))
+        known |= dict.fromkeys(_stems(record, table), (None if label in table.no_labels else label, title))
+        variants = record.get(table.variants) if table.variants else None
+        for variant in variants.values() if isinstance(variants, dict) else ():
+            known |= dict.fromkeys(_stems(variant, table), (None, title))
+    return known
+
+
+def _stems(record: Any, table: Table) -> list[str]:
+    return [record[key].lower() for key in table.keys if isinstance(record.get(key), str)]
+
+
+def _text(record: dict[str, Any], field: str | None) -> str | None:
+    value = record.get(field) if field else None
+    return value if isinstance(value, str) and value else None
+
+
+def _title(text: str | None) -> str | None:
+    """`GRINNING FACE` is shouted; what has its own capitals keeps them."""
+    return string.capwords(text) if text and text.isupper() else text
+
+
+def _idx(pin: Pin, name: str, limits: ArchiveLimits) -> Idx:
+    try:
+        return read_idx(_member(pin, name, limits).data)
+    except IdxError as error:
+        raise UserError(f"{pin.file}: `{name}` is not an idx file: {error}") from None
+
+
+def _member(pin: Pin, name: str, limits: ArchiveLimits) -> Member:
+    for member in members(fetched(pin.project, pin.file, pin.sha256), limits, name.__eq__):
+        if member.name == name:
+            if member.rejected:
+                raise UserError(f"{pin.file}: `{name}` cannot be read: {member.rejected} {member.detail}")
+            return member
+    raise UserError(f"{pin.file}: no member `{name}`")
+
+
+SOURCE = Source(check=check, candidates=candidates, about=about)
