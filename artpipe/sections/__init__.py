@@ -1,1 +1,214 @@
-"""One file per part of a gallery page; each exports SECTION."""
+"""One file per part of a gallery page; each exports SECTION. What a section may look at are the views below."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from artpipe.artifacts.report import ReportCard
+from artpipe.artifacts.run import RunCard
+from artpipe.params import About
+
+Page = Literal["index", "model", "work", "dataset"]
+GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
+ViewT = TypeVar("ViewT")
+
+
+@dataclass(frozen=True)
+class Media:
+    """A file of the gallery, named by its content; `src` is relative to the gallery's root, sizes are in pixels."""
+
+    src: str
+    width: int = 0  # 0: not a picture
+    height: int = 0
+    size: int = 0  # bytes
+    inline: str = ""  # the same file as a data: URI, where it is too small to be worth a request
+
+
+@dataclass(frozen=True)
+class RealWork:
+    """A work of a dataset as its record tells of it; a digest without a row in the record keeps the word unknown."""
+
+    digest: str
+    title: str = ""
+    creator: str = "unknown"
+    year: str = ""
+    licence: str = "unknown"
+    origin: str = "unknown"
+    picture: Media | None = None
+
+
+@dataclass(frozen=True)
+class Near:
+    """A training work near a hung one."""
+
+    work: RealWork
+    distance: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """One thing on the wall."""
+
+    id: str
+    title: str
+    kind: Literal["image", "video", "audio", "text"]
+    role: str
+    seed: int | None
+    media: Media | None  # None for text
+    text: str = ""
+    sources: Sequence[RealWork] = ()  # the real works it shows or was made from
+    neighbours: Sequence[Near] = ()  # nearest first
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the model painted from the same noise at one evaluation point."""
+
+    step: int
+    media: Media
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A number by step, in the order written."""
+
+    name: str
+    points: Sequence[tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class Artist:
+    """A model whose report and run are about the same checkpoint, with everything it hangs."""
+
+    name: str
+    title: str
+    kind: str
+    params: Mapping[str, Any]
+    report: ReportCard
+    run: RunCard
+    works: Sequence[Work]  # samples first
+    frames: Sequence[Frame] = ()
+    losses: Sequence[Curve] = ()
+    validation: Sequence[Curve] = ()
+    events: Sequence[tuple[int, str]] = ()  # rollbacks and the like, by step
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A model that cannot be hung, and why."""
+
+    model: str
+    title: str
+    reason: GapReason
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many works share a value."""
+
+    name: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An input that was quarantined, and why."""
+
+    name: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What the record of a dataset says, all works together."""
+
+    kept: int
+    quarantined: int
+    licences: Sequence[Tally] = ()  # the most frequent first
+    creators: Sequence[Tally] = ()
+    origins: Sequence[Tally] = ()
+    labels: Sequence[Tally] = ()
+    splits: Sequence[Tally] = ()
+    reasons: Sequence[Tally] = ()  # of quarantine
+    notes: Sequence[Tally] = ()  # what was done to works on the way in
+    refusals: Sequence[Refusal] = ()  # the first of them
+
+
+@dataclass(frozen=True)
+class Room:
+    """A dataset with its models."""
+
+    number: int  # from 1
+    name: str
+    title: str
+    about: About
+    collection: Collection | None  # None: its record is missing or damaged
+    artists: Sequence[Artist]
+    gaps: Sequence[Gap]
+    seen: Sequence[RealWork] = ()  # the real works of which there is a picture
+
+
+@dataclass(frozen=True)
+class Museum:
+    """The whole gallery."""
+
+    title: str
+    subtitle: str
+    rooms: Sequence[Room]
+
+
+@dataclass(frozen=True)
+class IndexView:
+    """What the sections of the entrance see."""
+
+    museum: Museum
+
+
+@dataclass(frozen=True)
+class DatasetView:
+    """What the sections of a dataset's page see."""
+
+    museum: Museum
+    room: Room
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """What the sections of a model's page see."""
+
+    museum: Museum
+    room: Room
+    artist: Artist
+
+
+@dataclass(frozen=True)
+class WorkView:
+    """What the sections of a work's page see; `previous` and `next` are its neighbours on the wall."""
+
+    museum: Museum
+    room: Room
+    artist: Artist
+    work: Work
+    previous: Work | None = None
+    next: Work | None = None
+
+
+@dataclass(frozen=True)
+class Section(Generic[ViewT]):
+    """What a file in `sections/` exports as SECTION.
+
+    `fill` takes the view of its page and returns what the fragment needs, or None where there is nothing to show.
+    `html` is a Jinja fragment, always autoescaped; a theme's `sections/NAME.html` takes its place. It sees what `fill`
+    returned, `view`, `root` (the way back to the gallery's root), the theme's macros and `_()` for words.
+    """
+
+    page: Page
+    fill: Callable[[ViewT], Mapping[str, Any] | None]
+    html: str
+
+
+def always(view: object) -> Mapping[str, Any]:
+    """Fill a fragment that needs nothing but the view."""
+    del view
+    return {}

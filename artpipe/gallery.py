@@ -1,0 +1,204 @@
+"""The gallery stage: from reports, runs and records to a static site; what did not change is not written."""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artpipe import plugins
+from artpipe.artifacts import paths
+from artpipe.artifacts.gallery import GalleryCard, load_gallery, save_gallery
+from artpipe.artifacts.report import work_file
+from artpipe.errors import UserError, did_you_mean
+from artpipe.files import sha256_bytes, sha256_file, sweep, write_bytes
+from artpipe.params import About, Params, load_params
+
+if TYPE_CHECKING:
+    from artpipe.sections import Museum, RealWork, Room
+    from artpipe.sections._media import Shelf
+    from artpipe.sections._site import Site
+
+_HERE = Path(__file__).parent
+_KEPT_BY_DATASET = ("works", "record", "shards")
+_KEPT_BY_MODEL = ("checkpoints", "runs", "reports")
+_CARD = ("gallery.json", "gallery.json.sha256")
+_SEEN = 24  # works of the collection shown on its page
+
+
+def build_gallery(root: Path = Path()) -> None:
+    """Hang everything the reports and records tell of in ``data/gallery``, and sweep what no entry names any more.
+
+    Raises:
+        UserError: params.yaml is wrong, or names a theme or section that does not exist.
+    """
+    params = load_params(root / "params.yaml")
+    theme = _theme(params.gallery.theme)
+    sweep_removed(root, params)
+    inputs = _fingerprint(root, params, theme)
+    gallery = root / paths.gallery()
+    standing = load_gallery(gallery)
+    if standing and standing.inputs == inputs and _files(gallery) == {*standing.files, *_CARD}:
+        return
+    files = render(root, params, theme)
+    hang(gallery, files)
+    save_gallery(gallery, GalleryCard(inputs=inputs, files={path: sha256_bytes(files[path]) for path in sorted(files)}))
+
+
+def render(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
+    """Return every file of the gallery by its path: pages, media, style, script and fonts."""
+    from artpipe.sections._media import Shelf
+    from artpipe.sections._site import pages
+
+    shelf = Shelf()
+    museum = _museum(root, params, shelf)
+    files = dict(pages(_site(params, theme), museum))
+    files |= {
+        f"assets/{path.relative_to(theme / 'assets')}": path.read_bytes() for path in _theme_files(theme / "assets")
+    }
+    files["assets/pictures.css"] = shelf.stylesheet()
+    return files | shelf.files
+
+
+def hang(gallery: Path, files: Mapping[str, bytes]) -> None:
+    """Write what differs, remove what is not in `files`; what stands as it should is not touched."""
+    for name in sorted(_files(gallery) - {*files, *_CARD}):
+        (gallery / name).unlink()
+    for folder in sorted((path for path in gallery.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    for name, data in files.items():
+        path = gallery / name
+        if not path.is_file() or path.read_bytes() != data:
+            write_bytes(path, data)
+
+
+def sweep_removed(root: Path, params: Params) -> list[Path]:
+    """Remove the folders under ``data/`` of datasets and models that params.yaml no longer names; return them."""
+    named = dict.fromkeys(_KEPT_BY_DATASET, params.datasets.keys()) | dict.fromkeys(
+        _KEPT_BY_MODEL, params.models.keys()
+    )
+    removed = []
+    for kind, names in named.items():
+        sweep(root / "data" / kind)
+        for path in sorted((root / "data" / kind).glob("[!.]*")):
+            if path.is_dir() and not path.is_symlink() and path.name not in names and ".tmp." not in path.name:
+                shutil.rmtree(path)
+                removed.append(path)
+    return removed
+
+
+def _museum(root: Path, params: Params, shelf: "Shelf") -> "Museum":
+    from artpipe.sections import Museum
+    from artpipe.sections._words import clean
+
+    rooms = tuple(_room(root, params, shelf, number, name) for number, name in enumerate(params.datasets, start=1))
+    return Museum(clean(params.gallery.title), clean(params.gallery.subtitle), rooms)
+
+
+def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str) -> "Room":
+    from artpipe.sections import Artist, Gap, Room
+    from artpipe.sections._load import digests_of, load_artist, load_pair
+    from artpipe.sections._record import load_record
+    from artpipe.sections._words import clean
+
+    models = {name: entry for name, entry in params.models.items() if entry.get("dataset") == dataset}
+    pairs = {name: load_pair(root, name) for name in models}
+    reports = [(root / paths.report(name), pair[0]) for name, pair in pairs.items() if not isinstance(pair, str)]
+    wanted = {digest for _, report in reports for digest in digests_of(report)}
+    record = load_record(root / paths.record(dataset), wanted)
+    look = _looker(record.works if record else {}, [folder for folder, _ in reports], shelf)
+    hung: list[Artist | Gap] = []
+    for name, pair in pairs.items():
+        title = clean(models[name].get("title") or name)
+        if isinstance(pair, str):
+            hung.append(Gap(name, title, pair))
+        else:
+            hung.append(load_artist(root, name, models[name], pair, shelf, look))
+    about = _about(params.dataset(dataset).about, record.about if record else None)
+    seen = [work for digest in sorted(wanted) if (work := look(digest)).picture]
+    return Room(
+        number=number,
+        name=dataset,
+        title=clean(about.title) or dataset,
+        about=about,
+        collection=record.collection if record else None,
+        artists=tuple(one for one in hung if isinstance(one, Artist)),
+        gaps=tuple(one for one in hung if isinstance(one, Gap)),
+        seen=tuple(seen[:_SEEN]),
+    )
+
+
+def _looker(works: "Mapping[str, RealWork]", folders: Iterable[Path], shelf: "Shelf") -> "Any":
+    """Return a function from a digest to the work, with the picture that a report brought along."""
+    from artpipe.sections import RealWork
+
+    found: dict[str, RealWork] = {}
+
+    def look(digest: str) -> RealWork:
+        if digest not in found:
+            work = works.get(digest, RealWork(digest))
+            path = next((path for folder in folders if (path := folder / work_file(digest)).is_file()), None)
+            found[digest] = replace(work, picture=shelf.picture(path)) if path else work
+        return found[digest]
+
+    return look
+
+
+def _about(entry: About, recorded: About | None) -> About:
+    """Return what the record says, and where it says nothing what params.yaml says."""
+    said = {name: value for name, value in entry if value not in {"", "unknown"}}
+    return recorded or About(**said)
+
+
+def _site(params: Params, theme: Path) -> "Site":
+    from artpipe.sections import _charts, _site, _words
+
+    sections = [(name, plugins.find("sections", name)) for name in params.gallery.sections or plugins.names("sections")]
+    filters = {
+        name: getattr(_words, name)
+        for name in ("clean", "number", "duration", "date", "roman", "slug", "plain", "short")
+    }
+    one, many = _words.words(theme, "en")
+    return _site.Site(_site.environment(theme, sections, {**filters, "chart": _charts.chart}, one, many), sections)
+
+
+def _theme(name: str) -> Path:
+    themes = sorted(path.name for path in (_HERE / "templates").iterdir() if path.is_dir())
+    if name not in themes:
+        raise UserError(
+            f"params.yaml: `gallery.theme` is `{name}`; there are: {', '.join(themes)}{did_you_mean(name, themes)}"
+        )
+    return _HERE / "templates" / name
+
+
+def _theme_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _fingerprint(root: Path, params: Params, theme: Path) -> str:
+    """Return the hash of all that the gallery is made from; if it is the same, so is the gallery."""
+    parts: list[object] = [
+        params.model_dump(mode="json"),
+        {name: _version(name) for name in ("jinja2", "pillow", "pyarrow")},
+    ]
+    code = [_HERE / "gallery.py", *_theme_files(theme), *sorted((_HERE / "sections").glob("*.py"))]
+    parts.append([(path.name, sha256_file(path)) for path in code])
+    for kind, names in (("record", params.datasets), ("runs", params.models), ("reports", params.models)):
+        for name in names:
+            folder = root / "data" / kind / name
+            parts.append([(kind, str(path.relative_to(folder)), sha256_file(path)) for path in _theme_files(folder)])
+    return sha256_bytes(json.dumps(parts, sort_keys=True).encode())
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _files(gallery: Path) -> set[str]:
+    return {str(path.relative_to(gallery)) for path in gallery.rglob("*") if not path.is_dir()}

@@ -1,0 +1,139 @@
+"""From reports and runs on disk to an artist, or to a named gap."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from artpipe.artifacts import paths
+from artpipe.artifacts.report import HungExhibit, Neighbour, ReportCard, load_report
+from artpipe.artifacts.run import RunRecord
+from artpipe.errors import ArtpipeError, CorruptError, UserError
+from artpipe.sections import Artist, Curve, Frame, Gap, GapReason, Near, RealWork, Work
+from artpipe.sections._media import Shelf
+from artpipe.sections._words import clean, slug
+
+_STEP = re.compile(r"step-(\d+)")
+_ROLES = ("sample", "walk", "reconstruction", "explanation", "failure")  # the order in which they hang
+Look = Callable[[str], RealWork]
+
+
+def load_pair(root: Path, model: str) -> tuple[ReportCard, RunRecord] | GapReason:
+    """Return the report and the run of a model, or why they cannot hang together."""
+    try:
+        run = RunRecord.open(root / paths.run(model))
+    except UserError:
+        return "no run"
+    except ArtpipeError:
+        return "damaged"
+    try:
+        report, _ = load_report(root / paths.report(model))
+    except UserError:
+        return "no report"
+    except ArtpipeError:
+        return "damaged"
+    if report.checkpoint != run.card.checkpoint:
+        return "another checkpoint"
+    return report, run
+
+
+def digests_of(report: ReportCard) -> set[str]:
+    """Return the real works a report speaks of."""
+    near = {neighbour.digest for exhibit in report.exhibits for neighbour in exhibit.neighbours}
+    return near | {digest for exhibit in report.exhibits for digest in exhibit.digests}
+
+
+def load_artist(
+    root: Path, name: str, entry: Mapping[str, Any], pair: tuple[ReportCard, RunRecord], shelf: Shelf, look: Look
+) -> Artist | Gap:
+    """Return a model with everything it hangs; one damaged file makes it a gap."""
+    report, run = pair
+    title = clean(entry.get("title") or name)
+    try:
+        works = tuple(_works(root / paths.report(name), name, report, shelf, look))
+        frames = tuple(_frames(run.progress, shelf))
+        rows = list(run.journal.rows())
+    except (ArtpipeError, OSError, ValueError):
+        return Gap(name, title, "damaged")
+    return Artist(
+        name=name,
+        title=title,
+        kind=report.kind,
+        params=run.card.params or dict(entry),
+        report=report,
+        run=run.card,
+        works=works,
+        frames=frames,
+        losses=_curves(rows, "losses"),
+        validation=_curves(rows, "validation"),
+        events=tuple((int(row["step"]), clean(row["event"])) for row in rows if "event" in row),
+    )
+
+
+def _works(folder: Path, model: str, report: ReportCard, shelf: Shelf, look: Look) -> Iterable[Work]:
+    taken: set[str] = set()
+    order = sorted(report.exhibits, key=lambda e: _ROLES.index(e.role) if e.role in _ROLES else len(_ROLES))
+    for exhibit in order:
+        path = inside(folder, exhibit.file)
+        base = f"{model}-{slug(Path(exhibit.file).stem)}"
+        name = next(n for n in (base, *(f"{base}-{i}" for i in range(2, 9999))) if n not in taken)
+        taken.add(name)
+        yield _work(name, exhibit, path, shelf, look)
+
+
+def _work(name: str, exhibit: HungExhibit, path: Path, shelf: Shelf, look: Look) -> Work:
+    media, text = None, ""
+    if exhibit.kind == "image":
+        media = shelf.picture(path, exhibit.sha256)
+    elif exhibit.kind == "text":
+        text = "\n".join(clean(line) for line in path.read_text("utf-8", errors="replace").split("\n"))
+    else:
+        media = shelf.file(path, exhibit.sha256)
+
+    def near(neighbour: Neighbour) -> Near:
+        return Near(look(neighbour.digest), neighbour.distance)
+
+    return Work(
+        id=name,
+        title=_title(exhibit.caption),
+        kind=exhibit.kind,
+        role=exhibit.role,
+        seed=exhibit.seed,
+        media=media,
+        text=text,
+        sources=tuple(look(digest) for digest in exhibit.digests),
+        neighbours=tuple(near(neighbour) for neighbour in exhibit.neighbours),
+    )
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return a file of `folder`.
+
+    Raises:
+        CorruptError: the name leads out of it.
+    """
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise CorruptError(f"{folder}: `{name}` lies outside")
+    return path
+
+
+def _frames(files: Iterable[Path], shelf: Shelf) -> Iterable[Frame]:
+    for path in files:
+        match = _STEP.match(path.name)
+        if match and path.suffix.lower() in {".png", ".webp", ".jpg"}:
+            yield Frame(int(match[1]), shelf.picture(path))
+
+
+def _curves(rows: Iterable[Mapping[str, Any]], key: str) -> tuple[Curve, ...]:
+    series: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        for name, value in (row.get(key) or {}).items():
+            if isinstance(value, int | float):
+                series.setdefault(str(name), []).append((int(row["step"]), float(value)))
+    return tuple(Curve(name, tuple(points)) for name, points in series.items())
+
+
+def _title(caption: str) -> str:
+    text = clean(caption)
+    return text[:1].upper() + text[1:] if text else "Untitled"

@@ -1,0 +1,87 @@
+"""The shelf: files of the gallery named by their content; larger pictures become WebP where that is smaller."""
+
+import base64
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artpipe.errors import CorruptError
+from artpipe.files import sha256_bytes
+from artpipe.sections import Media
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_TINY = 1400  # bytes; below, a request costs more than the picture
+_WEBP_FROM = 129  # pixels; smaller pictures stay PNG, every pixel as it was painted
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
+
+
+class Shelf:
+    """Collects the media of a gallery, path to bytes; the same content is kept once."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self._widths: set[int] = set()
+
+    def picture(self, path: Path, sha256: str = "") -> Media:
+        """Put a picture on the shelf.
+
+        Raises:
+            CorruptError: missing, not what `sha256` says (where given), or not a picture.
+        """
+        from PIL import Image
+
+        data = _read(path, sha256)
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                image.load()
+                width, height = image.size
+                suffix = f".{(image.format or 'png').lower()}"
+                if min(width, height) >= _WEBP_FROM and image.mode in {"L", "RGB"}:
+                    data, suffix = min((data, suffix), (_webp(image), ".webp"), key=lambda pair: len(pair[0]))
+        except Exception as error:  # noqa: BLE001 - Pillow raises far more than OSError on damaged files
+            raise CorruptError(f"{path}: not a picture: {error}") from None
+        self._widths.add(width)
+        inline = f"data:image/png;base64,{base64.b64encode(data).decode()}" if _is_tiny_png(data, suffix) else ""
+        return Media(self._keep(data, suffix), width, height, len(data), inline)
+
+    def file(self, path: Path, sha256: str = "") -> Media:
+        """Put any other file (video, audio) on the shelf.
+
+        Raises:
+            CorruptError: missing or not what `sha256` says (where given).
+        """
+        data = _read(path, sha256)
+        suffix = path.suffix.lower() if _SUFFIX.fullmatch(path.suffix.lower()) else ""
+        return Media(self._keep(data, suffix), size=len(data))
+
+    def stylesheet(self) -> bytes:
+        """Return a rule per width in use: pictures are enlarged by whole factors of their own width."""
+        return "".join(f".w{width} {{ --w: {width}px; }}\n" for width in sorted(self._widths)).encode()
+
+    def _keep(self, data: bytes, suffix: str) -> str:
+        name = f"media/{sha256_bytes(data)[:16]}{suffix}"
+        self.files[name] = data
+        return name
+
+
+def _read(path: Path, sha256: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CorruptError(f"{path}: cannot be read: {error.strerror}") from None
+    if sha256 and sha256_bytes(data) != sha256:
+        raise CorruptError(f"{path}: SHA-256 is {sha256_bytes(data)[:12]}, expected {sha256[:12]}")
+    return data
+
+
+def _webp(image: "Image.Image") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=88, method=4)
+    return buffer.getvalue()
+
+
+def _is_tiny_png(data: bytes, suffix: str) -> bool:
+    return suffix == ".png" and len(data) <= _TINY

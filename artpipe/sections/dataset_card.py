@@ -1,0 +1,50 @@
+"""A collection: what it is, how much of it there is, and who learned from it."""
+
+from artpipe.sections import DatasetView, Section, always
+
+_HTML = """
+{% import "macros.html" as m with context %}
+<div class="head">
+<p class="kicker"><a href="{{ root }}index.html#rooms">{{ _("Room") }} <span class="numeral">{{ view.room.number | roman }}</span></a></p>
+<h1><bdi>{{ view.room.title }}</bdi></h1>
+<p class="lead">{% if view.room.about.description %}<bdi>{{ view.room.about.description | clean }}</bdi>{% elif view.room.collection %}{{ _("A collection of %(n)s works.", n=view.room.collection.kept | number) }}{% endif %}</p>
+</div>
+<div class="wall">
+{% for artist in view.room.artists %}
+<div class="hang">
+<div class="label">
+<h3><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a></h3>
+<p>{{ m.kind(artist.kind) }}</p>
+<p>{{ m.verdict(artist.report.verdict) }}</p>
+</div>
+<ul class="salon">{% for work in artist.works[:12] %}<li>{{ m.hung(work, artist, inline=true) }}</li>
+{% endfor %}</ul>
+</div>
+{% endfor %}
+{% for gap in view.room.gaps %}<div class="hang"><div></div>{{ m.gap(gap) }}</div>{% endfor %}
+{% if not view.room.artists and not view.room.gaps %}<p class="lead">{{ _("No model has learned from this collection yet.") }}</p>{% endif %}
+</div>
+<div class="read columns even">
+{% if view.room.collection %}
+<div><h2>{{ _("The collection") }}</h2>
+<dl class="facts-list">
+<dt>{{ _("Kept") }}</dt><dd>{{ _("%(n)s works", n=view.room.collection.kept | number) }}</dd>
+<dt>{{ _("Set aside") }}</dt><dd>{{ view.room.collection.quarantined | number }}</dd>
+{% for split in view.room.collection.splits %}<dt><bdi>{{ split.name | plain }}</bdi></dt><dd>{{ split.count | number }}</dd>
+{% endfor %}
+</dl></div>
+{% if view.room.collection.labels %}
+<div><h2>{{ _("Labels") }}</h2>
+<ul class="tallies">{% for label in view.room.collection.labels %}<li><bdi>{{ label.name }}</bdi><span class="count">{{ label.count | number }}</span></li>
+{% endfor %}</ul></div>
+{% endif %}
+{% else %}<p class="lead">{{ _("The record of this collection is missing or damaged: what is known of its works cannot be shown.") }}</p>{% endif %}
+</div>
+{% if view.room.seen %}
+<div class="read"><h2>{{ _("From the collection") }}</h2>
+<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, work.title or _("A work of the collection"), inline=true) }}</span><figcaption><em><bdi>{{ work.title or _("Untitled") }}</bdi></em><span class="quiet"><bdi>{{ work.creator }}</bdi>{% if work.year %}, <bdi>{{ work.year }}</bdi>{% endif %}</span></figcaption></figure></li>
+{% endfor %}</ul></div>
+{% endif %}
+"""
+
+SECTION: Section[DatasetView] = Section(page="dataset", fill=always, html=_HTML)

@@ -1,0 +1,33 @@
+"""Whose works these are, under which licences, and where they came from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from artpipe.sections import DatasetView, Section
+
+_HTML = """
+<div class="read columns even">
+<div><h2>{{ _("Licence and attribution") }}</h2>
+<dl class="facts-list">
+<dt>{{ _("Licence") }}</dt><dd><bdi>{{ view.room.about.licence | clean }}</bdi></dd>
+<dt>{{ _("Creator") }}</dt><dd><bdi>{{ view.room.about.creator | clean }}</bdi></dd>
+<dt>{{ _("Origin") }}</dt><dd><bdi>{{ view.room.about.origin | clean }}</bdi></dd>
+</dl></div>
+{% for heading, tallies in groups %}
+<div><h2>{{ _(heading) }}</h2>
+<ul class="tallies">{% for tally in tallies %}<li><bdi>{{ tally.name }}</bdi><span class="count">{{ tally.count | number }}</span></li>
+{% endfor %}</ul></div>
+{% endfor %}
+</div>
+"""
+
+
+def _fill(view: DatasetView) -> Mapping[str, Any]:
+    collection = view.room.collection
+    if collection is None:
+        return {"groups": []}
+    groups = [("Licences", collection.licences), ("Creators", collection.creators), ("Origins", collection.origins)]
+    return {"groups": [(heading, tallies) for heading, tallies in groups if len(tallies) > 1]}
+
+
+SECTION = Section(page="dataset", fill=_fill, html=_HTML)

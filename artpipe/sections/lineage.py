@@ -1,0 +1,20 @@
+"""From the picture back to everything it came from."""
+
+from artpipe.sections import Section, WorkView, always
+
+_HTML = """
+{% import "macros.html" as m with context %}
+<div class="read columns">
+<div><h2>{{ _("Where it comes from") }}</h2>
+<p class="aside">{{ _("Read upwards: with these the same picture can be painted again.") }}</p></div>
+<ol class="chain">
+<li><span class="caps">{{ _("Collection") }}</span><span><a href="{{ root }}datasets/{{ view.room.name }}/index.html"><bdi>{{ view.room.title }}</bdi></a>{% if view.room.collection %}, {{ _("%(n)s works", n=view.room.collection.kept | number) }}{% endif %}<br><span class="quiet">{{ _("Licence") }} <bdi>{{ view.room.about.licence | clean }}</bdi>; {{ _("data") }} <span class="mono">{{ view.artist.report.shards | short }}</span></span></span></li>
+<li><span class="caps">{{ _("Model") }}</span><span><a href="{{ root }}models/{{ view.artist.name }}/index.html"><bdi>{{ view.artist.title }}</bdi></a>, {{ m.kind(view.artist.kind) | lower }}<br><span class="quiet">{{ _("code at commit") }} <span class="mono">{{ (view.artist.run.commit or _("none")) | short }}</span>{% if view.artist.run.dirty %} {{ _("with changes") }}{% endif %}</span></span></li>
+<li><span class="caps">{{ _("Training") }}</span><span>{{ _("Step %(n)s", n=view.artist.run.steps | number) }}, {{ view.artist.run.started | date }}<br><span class="quiet">{{ _("run") }} <span class="mono">{{ view.artist.run.run_id }}</span></span></span></li>
+<li><span class="caps">{{ _("Checkpoint") }}</span><span class="mono">{{ view.artist.run.checkpoint }}</span></li>
+<li><span class="caps">{{ _("This work") }}</span><span>{% if view.work.seed is not none %}{{ _("Seed %(n)s", n=view.work.seed) }}{% else %}{{ _("No seed: made from a given picture") }}{% endif %}<br><span class="quiet mono">{{ view.work.id }}</span></span></li>
+</ol>
+</div>
+"""
+
+SECTION: Section[WorkView] = Section(page="work", fill=always, html=_HTML)

@@ -1,0 +1,36 @@
+"""The training works nearest to this one, with whose they are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from artpipe.sections import Section, WorkView
+
+_HTML = """
+{% import "macros.html" as m with context %}
+{% macro real(work, distance) %}
+<li><figure>
+{% if work.picture %}<span class="frame">{{ m.picture(work.picture, work.title or _("A work of the collection"), inline=true) }}</span>{% else %}<span class="frame empty" aria-hidden="true"></span>{% endif %}
+<figcaption><em><bdi>{{ work.title or _("Untitled") }}</bdi></em>
+<span class="quiet"><bdi>{{ work.creator }}</bdi>{% if work.year %}, <bdi>{{ work.year }}</bdi>{% endif %}</span>
+<span class="quiet">{{ _("Licence") }} <bdi>{{ work.licence }}</bdi></span>
+{% if distance is not none %}<span class="quiet">{{ _("Distance") }} <span class="mono">{{ distance | number }}</span></span>{% endif %}
+</figcaption></figure></li>
+{% endmacro %}
+{% if view.work.sources %}
+<div class="read columns"><div><h2>{{ _("Made from") }}</h2></div><ul class="row">{% for work in view.work.sources %}{{ real(work, none) }}{% endfor %}</ul></div>
+{% endif %}
+{% if view.work.neighbours %}
+<div class="read columns">
+<div><h2>{{ _("Nearest works it learned from") }}</h2>
+<p class="aside">{{ _("Of all the pictures in the training, these look most like it to the ruler. If one were the same, the model would have copied.") }}</p></div>
+<ul class="row">{% for near in view.work.neighbours %}{{ real(near.work, near.distance) }}{% endfor %}</ul>
+</div>
+{% endif %}
+"""
+
+
+def _fill(view: WorkView) -> Mapping[str, Any] | None:
+    return {} if view.work.neighbours or view.work.sources else None
+
+
+SECTION = Section(page="work", fill=_fill, html=_HTML)

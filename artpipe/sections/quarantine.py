@@ -1,0 +1,33 @@
+"""What was not taken into the collection, and why."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from artpipe.sections import DatasetView, Section
+
+_HTML = """
+<div class="read columns">
+<div><h2>{{ _("Set aside") }}</h2>
+<p class="aside">{{ _("Every input is kept or set aside with a reason; none is lost in silence.") }}</p></div>
+<div>
+{% if collection.quarantined %}
+<ul class="tallies">{% for tally in collection.reasons %}<li><bdi>{{ tally.name }}</bdi><span class="count">{{ tally.count | number }}</span></li>
+{% endfor %}</ul>
+<details class="more"><summary>{{ _("The first %(n)s by name", n=collection.refusals | length) }}</summary>
+<ul class="tallies">{% for one in collection.refusals %}<li><bdi>{{ one.name }}</bdi><span class="quiet"><bdi>{{ one.reason }}{% if one.detail %}: {{ one.detail }}{% endif %}</bdi></span></li>
+{% endfor %}</ul></details>
+{% else %}<p>{{ _("Nothing was set aside: every input was kept.") }}</p>{% endif %}
+{% if collection.notes %}
+<ul class="tallies">{% for tally in collection.notes %}<li><bdi>{{ tally.name }}</bdi><span class="count">{{ tally.count | number }}</span></li>
+{% endfor %}</ul>
+{% endif %}
+</div>
+</div>
+"""
+
+
+def _fill(view: DatasetView) -> Mapping[str, Any] | None:
+    return {"collection": view.room.collection} if view.room.collection else None
+
+
+SECTION = Section(page="dataset", fill=_fill, html=_HTML)

@@ -1,0 +1,78 @@
+"""The rooms: one painted wall per dataset, its text made of facts, its models with what they hang."""
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
+
+from artpipe.sections import Artist, IndexView, Section, Work
+
+_REQUESTS, _BYTES, _WORKS, _EACH = 22, 200_000, 96, 18  # what the first view may cost, all rooms together
+
+_HTML = """
+{% import "macros.html" as m with context %}
+<div id="rooms">
+{% for room in view.museum.rooms %}
+<section class="wall wall-{{ (room.number - 1) % 5 + 1 }}" aria-labelledby="room-{{ room.name }}">
+<div class="room-head">
+<div>
+<p class="kicker">{{ _("Room") }} <span class="numeral">{{ room.number | roman }}</span></p>
+<h2 id="room-{{ room.name }}"><a href="{{ root }}datasets/{{ room.name }}/index.html"><bdi>{{ room.title }}</bdi></a></h2>
+</div>
+<div class="text">
+<p>
+{% if room.about.description %}<bdi>{{ room.about.description | clean }}</bdi>{% endif %}
+{% if room.collection %}
+{{ _("%(n)s works", n=room.collection.kept | number) }}{% if room.collection.labels | length > 1 %} {{ _("of %(n)s kinds", n=room.collection.labels | length) }}{% endif %}{% if room.about.creator != "unknown" %}, {{ _("by") }} <bdi>{{ room.about.creator | clean }}</bdi>{% endif %}.
+{% else %}{{ _("The record of this collection is missing or damaged.") }}{% endif %}
+{{ _("Licence") }}: <bdi>{{ room.about.licence | clean }}</bdi>.
+</p>
+<p><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ _("The collection and its licences") }}</a></p>
+</div>
+</div>
+{% for artist in room.artists %}
+<div class="hang">
+<div class="label">
+<h3><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a></h3>
+<p>{{ m.kind(artist.kind) }}, {{ _("trained on") }} <bdi>{{ room.title }}</bdi></p>
+<p>{{ m.verdict(artist.report.verdict) }}</p>
+<p><a href="{{ root }}models/{{ artist.name }}/index.html">{{ ngettext("One work and how it was made", "All %(num)s works and how they were made", artist.works | length) }}</a></p>
+</div>
+<ul class="salon">
+{% for work in shown[artist.name] %}
+<li{% if loop.index0 % 11 == 0 %} class="large"{% endif %}>{{ m.hung(work, artist, inline=true) }}</li>
+{% endfor %}
+</ul>
+</div>
+{% endfor %}
+{% for gap in room.gaps %}<div class="hang"><div></div>{{ m.gap(gap) }}</div>{% endfor %}
+{% if not room.artists and not room.gaps %}<p class="lead">{{ _("No model has learned from this collection yet.") }}</p>{% endif %}
+</section>
+{% endfor %}
+</div>
+"""
+
+
+def choose(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
+    """Return what each model shows at the entrance: by turns, until the first view costs enough; one work each at least."""
+    shown: dict[str, list[Work]] = {artist.name: [] for artist in artists}
+    requests = size = 0
+    turns = zip_longest(*(artist.works[:_EACH] for artist in artists))
+    for turn, works in enumerate(turns):
+        for artist, work in zip(artists, works, strict=True):
+            if work is None:
+                continue
+            costs = int(bool(work.media and work.media.width and not work.media.inline))
+            weight = work.media.size if work.media else 0
+            full = requests + costs > _REQUESTS or size + weight > _BYTES or sum(map(len, shown.values())) >= _WORKS
+            if turn == 0 or not full:
+                shown[artist.name].append(work)
+                requests, size = requests + costs, size + weight
+    return shown
+
+
+def _fill(view: IndexView) -> Mapping[str, Any] | None:
+    artists = [artist for room in view.museum.rooms for artist in room.artists]
+    return {"shown": choose(artists)} if view.museum.rooms else None
+
+
+SECTION = Section(page="index", fill=_fill, html=_HTML)

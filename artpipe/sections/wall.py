@@ -1,0 +1,60 @@
+"""The entrance: the gallery's title, what there is in numbers, and one work in the light."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from artpipe.sections import Artist, IndexView, Room, Section, Work
+
+_HTML = """
+{% import "macros.html" as m with context %}
+<div class="entrance">
+<div>
+<h1>{{ view.museum.title }}</h1>
+{% if view.museum.subtitle %}<p class="lead">{{ view.museum.subtitle }}</p>{% endif %}
+<p class="facts">
+{{ ngettext("One work", "%(num)s works", works) }} {{ ngettext("by one model", "by %(num)s models", artists) }},
+{{ ngettext("after one collection", "after %(num)s collections", rooms) }}{% if real %} {{ _("of %(n)s pictures", n=real | number) }}{% endif %}.
+{{ _("Every label names the seed, the training and the collection a work comes from.") }}
+</p>
+</div>
+{% if featured %}
+<div class="featured">
+<a class="hung" href="{{ root }}works/{{ featured.id }}/index.html"><span class="frame">{{ m.picture(featured.media, m.alt(featured, artist), eager=true) }}</span></a>
+<div class="label">
+<h3><a href="{{ root }}works/{{ featured.id }}/index.html"><bdi><em>{{ featured.title }}</em></bdi></a></h3>
+<p><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a>, {{ m.kind(artist.kind) | lower }}<br>
+{{ _("after") }} <a href="{{ root }}datasets/{{ room.name }}/index.html"><bdi>{{ room.title }}</bdi></a></p>
+<p>{{ m.verdict(artist.report.verdict) }}</p>
+</div>
+</div>
+{% endif %}
+</div>
+"""
+
+
+def _featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
+    hung = [
+        (room, artist, work)
+        for room in view.museum.rooms
+        for artist in room.artists
+        for work in artist.works
+        if work.kind == "image" and work.role == "sample"
+    ]
+    return min(hung, key=lambda one: one[1].report.verdict.verdict != "healthy", default=None)
+
+
+def _fill(view: IndexView) -> Mapping[str, Any]:
+    room, artist, work = _featured(view) or (None, None, None)
+    artists = [artist for room in view.museum.rooms for artist in room.artists]
+    return {
+        "works": sum(len(artist.works) for artist in artists),
+        "artists": len(artists),
+        "rooms": len(view.museum.rooms),
+        "real": sum(room.collection.kept for room in view.museum.rooms if room.collection),
+        "room": room,
+        "artist": artist,
+        "featured": work,
+    }
+
+
+SECTION = Section(page="index", fill=_fill, html=_HTML)
