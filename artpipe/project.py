@@ -171,7 +171,7 @@ def _dataset_entry(target: Path, about: About, size: int) -> dict[str, Any]:
         "path": str(target),
         "about": {key: value for key, value in about.model_dump().items() if value not in {"", "unknown"}},
         "ingest": {},
-        "preprocess": {"size": size, "channels": 3, **_OWN},
+        "preprocess": {"size": size, "channels": 3, "trim": True, **_OWN},
     }
 
 

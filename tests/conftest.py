@@ -1,0 +1,119 @@
+"""Every test runs beside nobody: no telemetry, no settings of this machine's user, one thread, its own homes."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+_HOME = Path(tempfile.mkdtemp(prefix="artpipe-tests-"))
+
+os.environ.update(
+    {
+        "DO_NOT_TRACK": "1",
+        "DVC_NO_ANALYTICS": "1",
+        "DVC_GLOBAL_CONFIG_DIR": str(_HOME / "dvc"),
+        "DVC_SITE_CACHE_DIR": str(_HOME / "dvc-cache"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "OMP_NUM_THREADS": "1",
+        "PREFECT_HOME": str(_HOME / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        **{f"GIT_{who}_{what}": "artpipe" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    }
+)
+for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "PYTHONDONTWRITEBYTECODE"):  # a test that wants one sets it
+    os.environ.pop(name, None)
+
+
+def pytest_unconfigure() -> None:
+    """Take the homes away."""
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+PARAMS = """\
+# A small project; this comment has to survive.
+format: 1
+seed: 1
+
+datasets:
+  shapes:  # circles and squares
+    source: folder
+    path: datasets/shapes
+    about: {}
+    ingest: {}
+    preprocess: {size: 16, validation: 0.2, test: 0.2}
+
+models:
+  shapes-classifier:
+    kind: classifier
+    dataset: shapes
+    uses: data/shards/shapes
+    ruler: shapes-classifier
+    steps: 20
+
+evaluation:
+  metrics: [kid]
+  samples: 32
+  reference: 32
+  hang: 4
+
+gallery: {title: shapes, sections: []}
+"""
+
+
+def draw_shapes(folder: Path, count: int = 24, side: int = 24) -> Path:
+    """Draw `count` pictures of two classes, no two alike: circles and squares on grounds of many colours."""
+    from PIL import Image, ImageDraw
+
+    for number in range(count):
+        kind = ("circle", "square")[number % 2]
+        picture = Image.new("RGB", (side, side), (number * 7 % 256, number * 13 % 256, 255 - number * 5 % 256))
+        corner = 2 + number % 5
+        box = (corner, corner, side - 4 + number % 3, side - 4 + number % 3)
+        pen = ImageDraw.Draw(picture)
+        (pen.ellipse if kind == "circle" else pen.rectangle)(box, fill=(255 - number * 9 % 256, number * 11 % 256, 30))
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        picture.save(folder / kind / f"{number:03d}.png")
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Return a folder outside the project with 24 small pictures of two classes."""
+    return draw_shapes(tmp_path / "elsewhere" / "shapes")
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a small project, made the working directory: its own params.yaml, the real dvc.yaml, 24 pictures."""
+    folder = tmp_path / "studio"
+    draw_shapes(folder / "datasets" / "shapes")
+    (folder / "params.yaml").write_text(PARAMS)
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def artpipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Return a function that runs one command in this process and returns exit code, stdout and stderr."""
+    from artpipe.__main__ import main
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["artpipe", *(str(one) for one in arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run
