@@ -1,0 +1,85 @@
+"""The contact sheet: a dataset at a glance, class by class; the same bytes for the same pictures."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image, ImageDraw, ImageFont
+
+    Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """How a contact sheet looks; lengths in pixels."""
+
+    columns: int = 12
+    rows: int = 8
+    tile: int = 96
+    gap: int = 8
+    margin: int = 32
+    caption: int = 18
+    paper: str = "#f6f4ef"
+    ink: str = "#2b2926"
+    faint: str = "#8a857c"
+
+
+@dataclass(frozen=True)
+class Print:
+    """One picture on the sheet: uint8 ``(C, H, W)`` with 1 or 3 channels, and its class."""
+
+    pixels: "NDArray[np.uint8]"
+    label: str
+
+
+def contact_sheet(title: str, line: str, prints: Sequence[Print], sheet: Sheet | None = None) -> bytes:
+    """Return a PNG with a heading and the prints, in their order, each with its class where that is a short Latin word.
+
+    The default font knows Latin letters only; a caption in another script is left out rather than shown as boxes.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    sheet = sheet or Sheet()
+    labelled = any(_printable(one.label) for one in prints)
+    pitch = sheet.tile + sheet.gap, sheet.tile + sheet.gap + (sheet.caption if labelled else 0)
+    rows = max(1, -(-len(prints) // sheet.columns))
+    top = sheet.margin * 3
+    size = 2 * sheet.margin + sheet.columns * pitch[0] - sheet.gap, top + sheet.margin + rows * pitch[1] - sheet.gap
+    paper = Image.new("RGB", size, sheet.paper)
+    pen = ImageDraw.Draw(paper)
+    if _printable(title):
+        pen.text((sheet.margin, sheet.margin - 4), title, fill=sheet.ink, font=ImageFont.load_default(26))
+    pen.text((sheet.margin, sheet.margin + 30), line, fill=sheet.faint, font=ImageFont.load_default(15))
+    for place, one in enumerate(prints):
+        x, y = sheet.margin + place % sheet.columns * pitch[0], top + place // sheet.columns * pitch[1]
+        paper.paste(_tile(one.pixels, sheet.tile), (x, y))
+        if labelled and _printable(one.label):
+            caption = _shortened(one.label, sheet.tile, pen, ImageFont.load_default(12))
+            pen.text((x, y + sheet.tile + 3), caption, fill=sheet.faint, font=ImageFont.load_default(12))
+    buffer = io.BytesIO()
+    paper.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _tile(pixels: "NDArray[np.uint8]", side: int) -> "Image.Image":
+    from PIL import Image
+
+    image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).convert("RGB")
+    small = image.width * 2 <= side  # drawn pixels stay pixels
+    return image.resize((side, side), Image.Resampling.BOX if small else Image.Resampling.LANCZOS)
+
+
+def _printable(text: str) -> bool:
+    return bool(text) and all(" " <= character <= "\u00ff" for character in text)
+
+
+def _shortened(text: str, width: int, pen: "ImageDraw.ImageDraw", font: "Font") -> str:
+    if pen.textlength(text, font=font) <= width:
+        return text
+    while text and pen.textlength(f"{text}...", font=font) > width:
+        text = text[:-1]
+    return f"{text.rstrip()}..."

@@ -1,0 +1,64 @@
+"""From any picture to a square: uniform borders away, cropped or padded, resized without aliasing."""
+
+from typing import TYPE_CHECKING
+
+from artpipe.params import PreprocessParams
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+_TRIM_SHARE = 0.98  # of a border line's pixels: compression leaves a few stray ones
+_TRIM_LEAST = 8  # pixels a side; what would leave less is not a border
+
+
+def fitted(image: "Image.Image", params: PreprocessParams) -> "Image.Image":
+    """Return a picture without alpha (mode L or RGB) trimmed, cropped or padded to a square and resized.
+
+    Lanczos with a support that grows with the reduction, so that big reductions do not alias.
+    """
+    from PIL import Image, ImageOps
+
+    image = image.convert("L" if params.channels == 1 else "RGB")
+    if params.trim:
+        image = trimmed(image, params.trim_tolerance)
+    square, lanczos = (params.size, params.size), Image.Resampling.LANCZOS
+    if params.fit == "pad":
+        return ImageOps.pad(image, square, lanczos, color=params.background)
+    return ImageOps.fit(image, square, lanczos)
+
+
+def trimmed(image: "Image.Image", tolerance: int) -> "Image.Image":
+    """Return a picture without its uniform borders, of whatever colour; one that is uniform all over stays as it is.
+
+    Args:
+        image: mode L or RGB.
+        tolerance: how far, in steps of 255, a border's pixels may be from the colour of its edge.
+    """
+    import numpy as np
+
+    pixels = np.asarray(image)
+    pixels = pixels.reshape(image.height, image.width, -1).astype(np.int16)
+    top, bottom, left, right = 0, image.height, 0, image.width
+    for _ in range(2):  # once the sides are gone, lines above and below may have become uniform
+        above, below = _borders(pixels[top:bottom, left:right], tolerance)
+        top, bottom = top + above, bottom - below
+        before, after = _borders(pixels[top:bottom, left:right].swapaxes(0, 1), tolerance)
+        left, right = left + before, right - after
+    if bottom - top < _TRIM_LEAST or right - left < _TRIM_LEAST:
+        return image
+    return image.crop((left, top, right, bottom))
+
+
+def _borders(pixels: "NDArray[np.int16]", tolerance: int) -> tuple[int, int]:
+    """Return how many lines at the start and at the end of ``(H, W, C)`` are uniform in the colour of the outermost."""
+    import numpy as np
+
+    counts = []
+    for lines in (pixels, pixels[::-1]):
+        colour = np.median(lines[0], axis=0)
+        far = np.abs(lines - colour).max(axis=2) > tolerance
+        uniform = far.mean(axis=1) <= 1 - _TRIM_SHARE
+        counts.append(int(np.argmin(uniform)) if not uniform.all() else 0)
+    return counts[0], counts[1]
