@@ -74,6 +74,38 @@ def check() -> None:
     typer.echo(check_project())
 
 
+@app.command(rich_help_panel=DAILY)
+def run(
+    targets: Annotated[list[str] | None, typer.Argument(metavar="STAGE", help="Such as train@digits-gan.")] = None,
+) -> None:
+    """Bring everything that is stale up to date, with all cores, and show it meanwhile."""
+    from artpipe.plan import run_flow
+
+    run_flow(targets or [])
+
+
+@app.command(rich_help_panel=DAILY)
+def plan(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Say what would run, why, and the time and disk it will take."""
+    from artpipe.plan import tell_plan
+
+    tell_plan(as_json=as_json)
+
+
+@app.command(rich_help_panel=LOOK)
+def sync(
+    follow: Annotated[str | None, typer.Option(metavar="NAME", help="Show this training while it runs.")] = None,
+    state: Annotated[Path | None, typer.Option(help="The state folder of the training to follow.")] = None,
+) -> None:
+    """Bring MLflow up to date with the run records."""
+    from artpipe import sync as projection
+
+    if follow and state:
+        projection.follow(follow, state)
+    else:
+        typer.echo(projection.sync())
+
+
 @app.command(rich_help_panel=LOOK)
 def sample(
     name: Name,

@@ -1,0 +1,186 @@
+"""`artpipe sync`: bring MLflow up to date with what stands on disk, or follow a training while it runs."""
+
+import contextlib
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from artpipe.artifacts import paths
+from artpipe.artifacts.run import Journal, RunRecord, RunStart
+from artpipe.errors import ArtpipeError, BusyError
+from artpipe.files import locked
+from artpipe.processes import guardians, watching
+from artpipe.tracking import CARD, REPORT, Store, TrackedRun
+
+
+def sync(root: Path = Path()) -> str:
+    """Make MLflow's runs from run records, reports and the states of unfinished trainings; say what was new.
+
+    Doing it again adds nothing.
+
+    Raises:
+        ArtpipeError: the store cannot be reached, or a record is damaged.
+    """
+    try:
+        store = Store(root)
+        seen = {_published(store, root, path.parent.name) for path in sorted(root.glob("data/runs/*/run.json"))}
+        for path in sorted((root / paths.STATE).glob("train/*/*/run-live.json")):
+            seen.add(_unfinished(store, path.parent, seen))
+        for run_id, run in store.running().items():
+            if run_id not in seen:
+                run.set_status("KILLED")  # what it left was removed; without an end it would run for ever
+    except ArtpipeError:
+        raise
+    except Exception as error:  # MLflow, its database and its network raise their own
+        raise ArtpipeError(f"MLflow: {_sentence(error)}; nothing is lost, `artpipe sync` does it later") from error
+    new, trainings = store.tally, len(seen - {""})
+    return (
+        f"MLflow: {trainings} trainings; new: {new.runs} runs, {new.rows} rows, {new.pictures} pictures ({store.uri})"
+    )
+
+
+def follow(name: str, state: Path, root: Path = Path(), every_seconds: float = 3.0) -> None:
+    """Show a training in MLflow while it runs, from the journal in its state folder; end when it has ended.
+
+    Whatever goes wrong with the store is said once, on stderr, and left to a later `artpipe sync`.
+    """
+    done, said = threading.Event(), False
+    signal.signal(signal.SIGTERM, lambda *_: done.set())
+    with watching(guardians(), lambda _: done.set()):
+        run: TrackedRun | None = None
+        while True:
+            last = done.wait(every_seconds if run else 0.0)
+            try:
+                run = run or _begun(Store(root), _start(state))
+                _live(run, state)
+                if last:
+                    run.set_status("FINISHED" if _complete(state) else "KILLED")
+            except Exception as error:  # noqa: BLE001  # a lost server costs a training nothing
+                if not said:
+                    sys.stderr.write(f"{name}: MLflow: {_sentence(error)}; `artpipe sync` completes it later\n")
+                said = True
+                done.wait(every_seconds)
+            if last:
+                return
+
+
+def _begun(store: Store, start: RunStart) -> TrackedRun:
+    run = store.run(start.run_id, start.dataset, start.model, start.started)
+    run.log_params(_flat({**start.params, "seed": start.seed}))
+    run.log_tags(_tags(start))
+    run.log_dataset(start.dataset, start.shards, str(paths.shards(start.dataset)))
+    run.set_status("RUNNING")
+    return run
+
+
+def _live(run: TrackedRun, folder: Path) -> None:
+    run.log_rows(Journal(folder / "journal.jsonl").rows())
+    run.log_pictures(sorted((folder / "progress").glob("step-*")))
+
+
+def _published(store: Store, root: Path, name: str) -> str:
+    """Bring one complete training and its evaluation over, and return its id."""
+    from artpipe.artifacts.cards import load_card
+    from artpipe.artifacts.checkpoint import CheckpointCard
+
+    record = RunRecord.open(root / paths.run(name))
+    checkpoint, sha256 = load_card(root / paths.checkpoint(name) / "checkpoint.json", CheckpointCard)
+    card, dataset = record.card, checkpoint.spec.dataset
+    run = store.run(card.run_id, dataset, name, card.started)
+    if run.tags.get(CARD) != record.sha256:
+        run.log_params(_flat({**checkpoint.params, "seed": checkpoint.seed}))
+        run.log_dataset(dataset, checkpoint.shards, str(paths.shards(dataset)))
+        _live(run, record.folder)
+        told = {"core_seconds": card.core_seconds, "steps": card.steps, "rollbacks": checkpoint.rollbacks}
+        mine = sha256 == card.checkpoint
+        run.log_tags({**_tags(card), **_prefixed(told), "artpipe.data": checkpoint.shards if mine else None})
+        run.log_tags({"artpipe.checkpoint": card.checkpoint})
+        run.set_status("FINISHED", card.ended)
+        run.log_tags({CARD: record.sha256})  # last: its presence means that all of the above is there
+    _evaluated(run, root, card)
+    return card.run_id
+
+
+def _evaluated(run: TrackedRun, root: Path, card: Any) -> None:
+    with contextlib.suppress(ArtpipeError):  # no report yet
+        from artpipe.artifacts.report import load_report
+
+        report, sha256 = load_report(root / paths.report(card.model))
+        if report.checkpoint != card.checkpoint or run.tags.get(REPORT) == sha256:
+            return
+        again = REPORT in run.tags  # MLflow shows the latest value, so a new evaluation has a later time
+        scores = {score.name: score.value for score in report.scores}
+        row = {"step": card.steps, "time": time.time() if again else card.ended, "scores": scores}
+        run.log_rows([row], even_known=again)
+        verdict = report.verdict
+        told = {"verdict": verdict.verdict, "verdict.score": verdict.score, "verdict.value": verdict.value}
+        run.log_tags({**_prefixed(told), "artpipe.ruler": report.ruler, "mlflow.note.content": verdict.sentence})
+        run.log_tags({REPORT: sha256})
+
+
+def _unfinished(store: Store, state: Path, seen: set[str]) -> str:
+    """Bring a training over that is running or was stopped, and return its id; nothing where it is complete."""
+    try:
+        start = _start(state)
+    except (OSError, ValidationError):
+        return ""
+    if start.run_id in seen:
+        return ""
+    run = _begun(store, start)
+    _live(run, state)
+    if not _held(state.parent / "lock"):
+        run.set_status("KILLED")
+    return start.run_id
+
+
+def _held(lock: Path) -> bool:
+    try:
+        with locked(lock, wait_seconds=0.0):
+            return False
+    except BusyError:
+        return True
+
+
+def _complete(state: Path) -> bool:
+    steps = [row["step"] for row in Journal(state / "journal.jsonl").rows()]
+    return bool(steps) and max(steps) >= int(_start(state).params.get("steps", 0))
+
+
+def _start(state: Path) -> RunStart:
+    return RunStart.model_validate_json((state / "run-live.json").read_bytes())
+
+
+def _tags(start: Any) -> dict[str, Any]:
+    """Return what tells where a run comes from; `start` is a RunStart or a RunCard."""
+    names = ("stage", "flow_run", "host", "platform", "device", "precision", "threads", "sessions", "dirty", "model")
+    told = {name: getattr(start, name) for name in names} | {"versions": json.dumps(start.versions)}
+    if isinstance(start, RunStart):
+        told["data"] = start.shards
+    return {"mlflow.source.git.commit": start.commit, "artpipe.commit": start.commit, **_prefixed(told)}
+
+
+def _prefixed(told: dict[str, Any]) -> dict[str, Any]:
+    return {f"artpipe.{name}": value for name, value in told.items()}
+
+
+def _flat(params: dict[str, Any], place: str = "") -> dict[str, Any]:
+    return dict(_leaves(params, place))
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{place}.{key}" if place else str(key))
+    else:
+        yield place, value
+
+
+def _sentence(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -1,0 +1,203 @@
+"""MLflow as a projection for people: everything in it can be made again from the run records and reports.
+
+A store is a sqlite file in `.state/mlflow`, or the server that MLFLOW_TRACKING_URI names. One MLflow run belongs to
+one training (tag `artpipe.run_id`), so a resumed training, a follower and a later `artpipe sync` all meet in it.
+"""
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from artpipe.artifacts.paths import STATE
+from artpipe.files import locked
+
+RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
+Status = Literal["RUNNING", "FINISHED", "KILLED"]
+_ROWS_A_BATCH = 1000  # MLflow's own limit
+_PARAMS_A_BATCH = 100  # likewise
+_LONGEST_VALUE = 5000  # of a param or tag, under MLflow's 6000 and 8000
+_LONGEST_DIGEST = 36  # of a dataset, MLflow's own limit
+_STEP = re.compile(r"step-(\d+)")
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a lost server is found lost in seconds; what is missing comes later
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+@dataclass
+class Tally:
+    """What was newly written."""
+
+    runs: int = 0
+    rows: int = 0
+    pictures: int = 0
+
+
+@dataclass
+class TrackedRun:
+    """One MLflow run; every method may be called again with what was given before and adds only what is new."""
+
+    client: Any
+    id: str
+    tags: Mapping[str, str]
+    tally: Tally
+    _seen: dict[tuple[str, int], set[float]] = field(default_factory=dict)
+    _params: set[str] = field(default_factory=set)
+    _fetched: set[str] = field(default_factory=set)
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Log params by name; a known name is left as it is."""
+        from mlflow.entities import Param
+
+        fresh = [Param(key, str(value)[:_LONGEST_VALUE]) for key, value in params.items() if key not in self._params]
+        for batch in _batches(fresh, _PARAMS_A_BATCH):
+            self.client.log_batch(self.id, params=batch)
+            self._params.update(param.key for param in batch)
+
+    def log_tags(self, tags: Mapping[str, Any]) -> None:
+        """Set tags; None is left out."""
+        from mlflow.entities import RunTag
+
+        told = [RunTag(key, str(value)[:_LONGEST_VALUE]) for key, value in tags.items() if value is not None]
+        self.client.log_batch(self.id, tags=told)
+
+    def log_rows(self, rows: Iterable[Mapping[str, Any]], *, even_known: bool = False) -> None:
+        """Log the losses and measures of journal rows with their recorded times.
+
+        A value known at its step is left out, whatever its time: a resumed training repeats steps bit by bit. Another
+        value at a known step is a fact of its own (a return after divergence) and stands beside it.
+        """
+        from mlflow.entities import Metric
+
+        fresh: list[Any] = []
+        for key, value, milliseconds, step in _metrics(rows):
+            known = self._known(key).setdefault((key, step), set())
+            if even_known or value not in known:
+                fresh.append(Metric(key, value, milliseconds, step))
+        for batch in _batches(fresh, _ROWS_A_BATCH):
+            self.client.log_batch(self.id, metrics=batch)
+            for metric in batch:
+                self._seen[metric.key, metric.step].add(metric.value)
+            self.tally.rows += len(batch)
+
+    def log_pictures(self, files: Sequence[Path]) -> None:
+        """Log sample grids by the step in their name, for MLflow's step slider."""
+        from PIL import Image
+
+        known = {Path(entry.path).name for entry in self.client.list_artifacts(self.id, "images")} if files else set()
+        for file in files:
+            found = _STEP.search(file.name)
+            if found is None or file.suffix != ".png":
+                continue
+            key, step = file.name[found.end() :].removesuffix(".png").strip("-") or "progress", int(found[1])
+            if not any(name.startswith(f"{key}+step+{step}+") and name.endswith("webp") for name in known):
+                with Image.open(file) as image:
+                    image.load()
+                    self.client.log_image(self.id, image, key=key, step=step, synchronous=True)
+                self.tally.pictures += 1
+
+    def log_dataset(self, name: str, sha256: str, source: str) -> None:
+        """Log what the training read as the run's input, with its hash."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        dataset = Dataset(
+            name=name,
+            digest=sha256[:_LONGEST_DIGEST],
+            source_type="local",
+            source=json.dumps({"uri": source}),
+            profile=json.dumps({"sha256": sha256}),
+        )
+        self.client.log_inputs(self.id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+
+    def set_status(self, status: Status, ended: float | None = None) -> None:
+        """Set the status; `ended` in seconds since the epoch."""
+        if status == "RUNNING":
+            self.client.update_run(self.id, status)
+        else:
+            self.client.set_terminated(self.id, status, end_time=None if ended is None else _milliseconds(ended))
+
+    def _known(self, key: str) -> dict[tuple[str, int], set[float]]:
+        if key not in self._fetched:
+            for metric in self.client.get_metric_history(self.id, key):
+                self._seen.setdefault((key, metric.step), set()).add(metric.value)
+            self._fetched.add(key)
+        return self._seen
+
+
+class Store:
+    """The MLflow store of a project."""
+
+    def __init__(self, root: Path = Path()) -> None:
+        for name, value in _QUIET.items():
+            os.environ.setdefault(name, value)
+        self._folder = (root / STATE / "mlflow").absolute()
+        given = os.environ.get("MLFLOW_TRACKING_URI")
+        self.uri = given or f"sqlite:///{self._folder / 'mlflow.db'}"
+        self._artifacts = None if given else (self._folder / "artifacts").as_uri()
+        self.tally = Tally()
+        with self._alone():  # two first users at once would migrate an empty database twice, and one would die
+            from mlflow import MlflowClient
+
+            self.client = MlflowClient(self.uri)
+            self.client.search_experiments(max_results=1)
+
+    def run(self, run_id: str, dataset: str, name: str, started: float) -> TrackedRun:
+        """Return the MLflow run of a training, made if there is none."""
+        with self._alone():
+            found = self.find(run_id)
+            if found is None:
+                tags = {RUN_ID: run_id, "mlflow.runName": name}
+                made = self.client.create_run(self._experiment(dataset), _milliseconds(started), tags, name)
+                found = self._tracked(made)
+                self.tally.runs += 1
+        return found
+
+    def find(self, run_id: str) -> TrackedRun | None:
+        """Return the MLflow run of a training, if there is one."""
+        found = list(self._search(f"tags.`{RUN_ID}` = '{run_id}'"))
+        return self._tracked(found[0]) if found else None
+
+    def running(self) -> dict[str, TrackedRun]:
+        """Return the runs that MLflow believes to be running, by the id of their training."""
+        found = self._search("attributes.status = 'RUNNING'")
+        return {run.data.tags[RUN_ID]: self._tracked(run) for run in found if RUN_ID in run.data.tags}
+
+    def _tracked(self, run: Any) -> TrackedRun:
+        return TrackedRun(self.client, run.info.run_id, run.data.tags, self.tally, _params=set(run.data.params))
+
+    def _search(self, condition: str) -> Iterator[Any]:
+        everywhere = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        yield from self.client.search_runs(everywhere, condition, max_results=1000)
+
+    def _experiment(self, name: str) -> str:
+        found = self.client.get_experiment_by_name(name)
+        return str(found.experiment_id if found else self.client.create_experiment(name, self._artifacts))
+
+    def _alone(self) -> Any:
+        return locked(self._folder / "lock", wait_seconds=120.0, doing="setting up MLflow's store")
+
+
+def _metrics(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, float, int, int]]:
+    for row in rows:
+        for room in ("losses", "validation", "scores"):
+            for name, value in row.get(room, {}).items():
+                if isinstance(value, int | float) and math.isfinite(value):
+                    yield f"{room}/{name}", float(value), _milliseconds(row["time"]), int(row["step"])
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])

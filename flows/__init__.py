@@ -1,0 +1,17 @@
+"""Prefect lives here and nowhere else; its settings are made before it is imported, and it phones nobody."""
+
+import os
+from pathlib import Path
+
+_SETTINGS = {
+    "PREFECT_HOME": str(Path(".state/prefect").absolute()),  # of the project; one's own ~/.prefect stays untouched
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "DVC_NO_ANALYTICS": "1",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # a new home takes 40 s, more beside trainings
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the flow prints a readable account itself
+}
+
+for _name, _value in _SETTINGS.items():
+    os.environ.setdefault(_name, _value)

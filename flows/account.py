@@ -1,0 +1,100 @@
+"""What a person sees of a flow: a line as each stage starts and ends, its output with its name, the verdicts."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from artpipe.artifacts import paths
+from artpipe.artifacts.report import ReportCard, load_report
+from artpipe.errors import ArtpipeError
+from artpipe.params import load_params
+from flows.dvc_graph import Stage
+
+_console = Console(highlight=False, soft_wrap=True)
+_DVC_SAYS = ("Running stage ", "> artpipe ", "Updating lock file", "Generating lock file", "Use `dvc push`")
+_DVC_HINTS = ("To track the changes with git", "To enable auto staging", "git add ", "dvc config core.autostage")
+
+
+def planned(stages: Sequence[Stage]) -> None:
+    """Tell how much there is to do."""
+    if not stages:
+        _console.print("Everything is up to date.")
+        return
+    stale = sum(stage.stale for stage in stages)
+    below = f", {len(stages) - stale} below them" if len(stages) > stale else ""
+    _console.print(f"[bold]{stale}[/] stale stage{'s' * (stale != 1)}{below}")
+
+
+@contextlib.contextmanager
+def timed(name: str) -> Iterator[None]:
+    """Tell that a stage starts, and how and after how long it ended."""
+    began = time.monotonic()
+    _console.print(f"[cyan]>[/] {escape(name)}")
+    try:
+        yield
+    except BaseException as error:
+        _console.print(f"[red]x {escape(name)}[/] [dim]{_span(time.monotonic() - began)}[/] {escape(str(error))}")
+        raise
+    _console.print(f"[green]+[/] {escape(name)} [dim]{_span(time.monotonic() - began)}[/]")
+
+
+def said(name: str, line: str) -> None:
+    """Show a line of a stage's output; what DVC says about itself is left to the run's log."""
+    text = line.strip()
+    if text and not text.startswith((*_DVC_SAYS, *_DVC_HINTS)):
+        _console.print(f"  [dim]{escape(name)}[/] {escape(line)}")
+
+
+def failed(sentence: str) -> None:
+    """Tell in one line why the flow did not do all it should."""
+    _console.print(f"[red]{escape(sentence)}[/]")
+
+
+def reports() -> list[ReportCard]:
+    """Return the reports that stand, in the order of params.yaml."""
+    found = []
+    for name in load_params().models:
+        with contextlib.suppress(ArtpipeError):
+            found.append(load_report(paths.report(name))[0])
+    return found
+
+
+def summary() -> None:
+    """Tell each model's verdict, and where the gallery and the runs can be seen."""
+    table = Table("model", "verdict", "why", box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for card in reports():
+        colour = "green" if card.verdict.verdict == "healthy" else "yellow"
+        table.add_row(card.model, f"[{colour}]{card.verdict.verdict}[/]", escape(card.verdict.sentence))
+    if table.row_count:
+        _console.print(table)
+    for what, where in places():
+        _console.print(f"{what}: {where}")
+
+
+def places() -> list[tuple[str, str]]:
+    """Return where the gallery and the runs can be seen."""
+    index = paths.gallery() / "index.html"
+    store = paths.STATE / "mlflow/mlflow.db"
+    found = [("Gallery", str(index))] if index.exists() else []
+    return [*found, ("Runs", f"mlflow ui --backend-store-uri sqlite:///{store}")]
+
+
+def markdown() -> str:
+    """Return the summary as markdown, for the artifact of the flow's run."""
+    rows = [
+        f"| {card.model} | {card.dataset} | {card.verdict.verdict} | {card.verdict.sentence.replace('|', '/')} |"
+        for card in reports()
+    ]
+    index = (paths.gallery() / "index.html").absolute()
+    gallery = f"Gallery: [{index.parent.name}]({Path(index).as_uri()})"
+    return "\n".join(["| model | dataset | verdict | why |", "|---|---|---|---|", *rows, "", gallery])
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes:.0f} min {rest:02.0f} s" if minutes else f"{rest:.1f} s"

@@ -1,0 +1,78 @@
+"""Child processes of a flow, from the threads of its task runner: so many at a time, and all ended together."""
+
+import contextlib
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from artpipe.processes import end_child, start_child
+
+
+class StoppedError(Exception):
+    """The flow is being stopped; nothing more is started."""
+
+
+class Children:
+    """Children, each under a guard that dies with this process, and the slots they may take."""
+
+    def __init__(self, slots: int, grace_seconds: float = 12.0) -> None:  # a training saves its state within 10 s
+        self._slots = threading.Semaphore(slots)
+        self._grace_seconds = grace_seconds
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    @contextlib.contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold one of the slots; tasks wait here, because a task that waits for another holds a thread of the runner."""
+        with self._slots:
+            yield
+
+    def run(
+        self, command: Sequence[str], line: Callable[[str], None], env: Mapping[str, str], timeout_seconds: float
+    ) -> int:
+        """Run `command`, hand its output to `line` line by line and return its exit code.
+
+        Raises:
+            TimeoutError: it took longer than `timeout_seconds` and was ended.
+            StoppedError: `stop` was called.
+        """
+        child = self._start(command, env)
+        reader = threading.Thread(target=_read, args=(child, line), daemon=True)
+        reader.start()
+        try:
+            code = child.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"ended after {timeout_seconds:.0f} s: {' '.join(command)}") from None
+        finally:
+            end_child(child, self._grace_seconds)
+            reader.join(timeout=2)  # something in another session may hold the pipe open
+            self._running.discard(child)
+        if self._stopped:
+            raise StoppedError(" ".join(command))
+        return code
+
+    def stop(self) -> None:
+        """End every child with all it started, at the same time, and start no more."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        enders = [threading.Thread(target=end_child, args=(child, self._grace_seconds)) for child in running]
+        for ender in enders:
+            ender.start()
+        for ender in enders:
+            ender.join()
+
+    def _start(self, command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[str]:
+        with self._lock:
+            if self._stopped:
+                raise StoppedError(" ".join(command))
+            child = start_child(command, env=env, grace_seconds=self._grace_seconds, stdout=subprocess.PIPE)
+            self._running.add(child)
+            return child
+
+
+def _read(child: subprocess.Popen[str], line: Callable[[str], None]) -> None:
+    with contextlib.suppress(ValueError):  # closed under us
+        for text in child.stdout or ():
+            line(text.rstrip())

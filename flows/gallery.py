@@ -1,0 +1,111 @@
+"""`python -m flows.gallery [STAGE ...]`: DVC's graph as a Prefect flow; the flow itself is in `flows/flow.py`.
+
+The flow runs in a child under a guard, and so does all it starts, Prefect's temporary server included: however this
+process ends, nothing is left behind.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NoReturn
+
+from artpipe.errors import ArtpipeError
+from artpipe.processes import end_child, members, process, start_child
+
+_GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
+_HERE = "import sys; from flows.gallery import run_here; sys.exit(run_here(sys.argv[1:]))"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the flow and return the exit code: 0 done, 1 stages failed, 2 a mistake in the project, 128 + n signal n."""
+    _parser().parse_args(arguments)
+    try:
+        _check()
+    except ArtpipeError as error:
+        sys.stderr.write(f"artpipe: {error}\n")
+        return error.exit_code
+    env = {**os.environ, "ARTPIPE_CHECKED": "1"}
+    child = start_child([sys.executable, "-c", _HERE, *arguments], env=env, grace_seconds=_GRACE_SECONDS)
+    try:
+        with _signals_raise():
+            return child.wait()
+    except _ToldError as told:
+        _interrupt(child)
+        return 128 + told.number
+    finally:
+        end_child(child, _GRACE_SECONDS)
+
+
+def run_here(arguments: Sequence[str]) -> int:
+    """Run the flow in this process, tell how it went, and return the exit code."""
+    from flows import account
+    from flows.flow import StagesFailedError, dataset_to_gallery
+
+    options = _parser().parse_args(arguments)
+    try:
+        dataset_to_gallery(options.targets or None, options.slots, options.stage_timeout_seconds)
+    except KeyboardInterrupt:
+        account.failed("stopped; the same command goes on where this one was")
+        return 130
+    except StagesFailedError as error:
+        account.summary()
+        account.failed(str(error))
+        return 1
+    except KeyError as error:
+        account.failed(f"there is no stage {error}; `dvc stage list` names them")
+        return 2
+    account.summary()
+    return 0
+
+
+class _ToldError(Exception):
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    def told(number: int, _frame: object) -> NoReturn:
+        raise _ToldError(number)
+
+    old = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(child: subprocess.Popen[str]) -> None:
+    """Ask the flow alone to end: Prefect's server, which is in its group, still has to take its last report."""
+    for pid in members(child.pid):
+        found = process(pid)
+        if found and found.parent == child.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(_GRACE_SECONDS)
+
+
+def _check() -> None:
+    if "ARTPIPE_CHECKED" not in os.environ:
+        from artpipe.check import check_project
+
+        check_project()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m flows.gallery", description="Run the pipeline as a Prefect flow.")
+    parser.add_argument("targets", nargs="*", metavar="STAGE", help="such as train@digits-gan; none: everything")
+    parser.add_argument("--slots", type=int, help="stages at a time (default: one per core)")
+    parser.add_argument("--stage-timeout-seconds", type=float, default=86_400.0, help="default: a day")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""A project whose stages are stand-ins: the real dvc.yaml, small files, a stub `artpipe` first on PATH."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STUB = Path(__file__).with_name("stub_artpipe.py")
+PARAMS = """\
+format: 1
+seed: 1
+datasets:
+  digits: {source: package, path: datasets/digits.yaml, about: {}, ingest: {}, preprocess: {size: 28}}
+  emoji: {source: folder, path: datasets/emoji, about: {}, ingest: {}, preprocess: {}}
+models:
+  ruler: {kind: classifier, dataset: digits, uses: data/shards/digits, ruler: ruler, title: r1}
+  gan: {kind: gan, dataset: digits, uses: data/checkpoints/ruler, ruler: ruler, title: g1}
+  vae: {kind: vae, dataset: digits, uses: data/shards/digits, ruler: ruler, title: v1, beta: 1.0}
+  second: {kind: classifier, dataset: emoji, uses: data/shards/emoji, ruler: second, title: s1}
+evaluation: {metrics: [], samples: 8}
+gallery: {title: artpipe, sections: []}
+"""
+CODE = [
+    "ingest.py",
+    "preprocess.py",
+    "train.py",
+    "evaluate.py",
+    "gallery.py",
+    "sources/package.py",
+    "sources/folder.py",
+]
+CODE += ["models/gan.py", "models/vae.py", "models/classifier.py"]
+CODE += ["nn/layers.py", "metrics/kid.py", "sections/wall.py", "templates/museum.html"]
+
+
+class Project:
+    """A folder with params.yaml, dvc.yaml and a stub `artpipe`; commands run in it as a person would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("COV")},
+            "PATH": os.pathsep.join([str(folder.parent / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PYTHONPATH": str(ROOT),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
+
+    def run(self, *command: str, check: bool = True, **more) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, **more
+        )
+        if check and done.returncode:
+            pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def dvc(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return self.run("dvc", *arguments, check=check)
+
+    def stale(self) -> set[str]:
+        """What DVC calls stale, by name."""
+        return set(json.loads(self.dvc("status", "--json", "-q").stdout or "{}"))
+
+    def repro(self) -> list[str]:
+        """Reproduce; return the stages that were run, in order (not those from the run cache)."""
+        calls = self.folder / ".state/calls.txt"
+        calls.unlink(missing_ok=True)
+        self.dvc("repro")
+        return self.calls()
+
+    def calls(self) -> list[str]:
+        """The stages the stub has run since `calls.txt` was last removed, in the order they ended."""
+        calls = self.folder / ".state/calls.txt"
+        return [line.split()[0] for line in calls.read_text().splitlines()] if calls.exists() else []
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+
+def write_stub(bin_folder: Path) -> None:
+    bin_folder.mkdir()
+    script = bin_folder / "artpipe"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} {STUB} "$@"\n')
+    script.chmod(0o755)
+
+
+def make_project(folder: Path) -> Project:
+    folder.mkdir()
+    write_stub(folder.parent / "bin")
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    for name in CODE:
+        path = folder / "artpipe" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"# {name}\n")
+    (folder / "params.yaml").write_text(PARAMS)
+    (folder / "datasets/emoji").mkdir(parents=True)
+    (folder / "datasets/digits.yaml").write_text("file: x\n")
+    for name in "ab":
+        (folder / f"datasets/emoji/{name}.png").write_text(name)
+    project = Project(folder)
+    project.run("git", "init", "-q")
+    project.dvc("add", "-q", "datasets/emoji")
+    return project
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory) -> Project:
+    """One project that `dvc repro` has made; copied by `project`, never changed."""
+    project = make_project(tmp_path_factory.mktemp("reproduced") / "project")
+    project.dvc("repro")
+    return project
+
+
+@pytest.fixture
+def project(reproduced, tmp_path) -> Project:
+    """A copy of the reproduced project."""
+    for name in ("project", "bin"):
+        shutil.copytree(reproduced.folder.parent / name, tmp_path / name, symlinks=True)
+    (tmp_path / "project/.state/calls.txt").unlink()
+    return Project(tmp_path / "project")

@@ -1,0 +1,107 @@
+"""The graph in practice: dvc.yaml as it is, stages that are stand-ins, DVC as a person runs it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from tests.pipeline.conftest import Project
+
+REST_OF_VAE = {"evaluate@vae", "gallery"}
+
+
+def test_second_repro_runs_nothing(project):
+    """`dvc repro` twice: the second runs no stage, and DVC calls nothing stale."""
+    assert project.repro() == []
+    assert project.stale() == set()
+
+
+def test_one_parameter_of_one_model(project):
+    """A VAE's beta makes that VAE, its evaluation and the gallery stale; changing it back trains nothing."""
+    project.edit("params.yaml", "beta: 1.0", "beta: 2.0")
+    assert project.stale() == {"train@vae"}
+    assert project.repro() == ["train@vae", "evaluate@vae", "gallery"]
+    project.edit("params.yaml", "beta: 2.0", "beta: 1.0")
+    assert "train@vae" not in project.repro()
+
+
+def test_template_reaches_the_gallery_alone(project):
+    """A changed template re-renders the gallery and nothing else."""
+    project.edit("artpipe/templates/museum.html", "#", "##")
+    assert project.repro() == ["gallery"]
+
+
+def test_corrected_licence_retrains_nothing(project):
+    """A licence runs ingest and the gallery; works stay the same, so nothing is preprocessed or trained."""
+    project.edit("params.yaml", "path: datasets/emoji, about: {}", "path: datasets/emoji, about: {licence: CC0}")
+    assert project.repro() == ["ingest@emoji", "gallery"]
+
+
+def test_edited_code_makes_its_own_stages_stale(project):
+    """A model's file concerns its kind; `nn` concerns every training; a source its datasets."""
+    project.edit("artpipe/models/vae.py", "#", "##")
+    assert project.stale() == {"train@vae", "evaluate@vae"}
+    project.edit("artpipe/sources/folder.py", "#", "##")
+    assert project.stale() == {"train@vae", "evaluate@vae", "ingest@emoji"}
+    project.edit("artpipe/nn/layers.py", "#", "##")
+    every = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("ruler", "gan", "vae", "second")}
+    assert project.stale() == every | {"ingest@emoji"}
+
+
+def test_imports_leave_nothing_stale(project):
+    """Byte code beside the sources is not a change."""
+    for room in ("nn", "sections", "metrics"):
+        folder = project.folder / "artpipe" / room / "__pycache__"
+        folder.mkdir()
+        (folder / "x.cpython-311.pyc").write_bytes(b"x")
+    assert project.stale() == set()
+
+
+def test_dropped_picture_is_noticed(project):
+    """A picture dropped into `datasets/emoji` runs that dataset's stages and the gallery; taken out, nothing trains."""
+    (project.folder / "datasets/emoji/c.png").write_text("c")
+    ran = project.repro()
+    assert ran == ["ingest@emoji", "preprocess@emoji", "train@second", "evaluate@second", "gallery"]
+    (project.folder / "datasets/emoji/c.png").unlink()
+    assert not any(stage.startswith("train") for stage in project.repro())
+    assert project.stale() == set()
+
+
+def test_removed_model_leaves_no_room(project):
+    """A removed entry runs the gallery alone, its room is gone, and the leftovers make nothing stale."""
+    line = next(line for line in (project.folder / "params.yaml").read_text().splitlines() if line.startswith("  vae"))
+    project.edit("params.yaml", f"{line}\n", "")
+    assert project.repro() == ["gallery"]
+    assert "vae" not in (project.folder / "data/gallery/index.html").read_text().split()
+    assert project.repro() == []
+
+
+def test_killed_repro_goes_on(project):
+    """kill -9 of dvc and its stage during a training: the next repro runs that training and what follows."""
+    project.edit("params.yaml", "title: v1", "title: v1, stub: {sleep: 5}")
+    child = subprocess.Popen(
+        ["dvc", "repro", "-q"], cwd=project.folder, env=project.environment, start_new_session=True
+    )
+    time.sleep(2.5)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    project.edit("params.yaml", "{sleep: 5}", "{sleep: 0}")
+    assert project.repro() == ["train@vae", "evaluate@vae", "gallery"]
+
+
+def test_colleague_pulls_and_runs_nothing(project, tmp_path):
+    """A second clone after `dvc pull` runs nothing; with an entry removed there, its room goes."""
+    project.dvc("remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
+    project.run("git", "add", "--all")
+    project.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "all")
+    project.dvc("push", "-q", "--run-cache")
+    project.run("git", "clone", "-q", str(project.folder), str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    clone.dvc("pull", "-q", "--run-cache")
+    assert clone.repro() == []
+    clone.edit("params.yaml", "beta: 1.0", "beta: 3.0")
+    clone.repro()
+    clone.edit("params.yaml", "beta: 3.0", "beta: 1.0")
+    assert "train@vae" not in clone.repro()
+    shutil.copytree(clone.folder, tmp_path / "twin", symlinks=True)
