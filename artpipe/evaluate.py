@@ -47,6 +47,7 @@ def evaluate_model(name: str) -> None:
             kind=evidence.card.kind,
             dataset=shards.spec.dataset,
             checkpoint=checkpoint,
+            step=evidence.card.steps.get("best"),
             shards=shards.sha256,
             ruler=evidence.ruler_sha256,
             verdict=verdict,
@@ -122,8 +123,9 @@ def paint(evidence: Evidence) -> None:
     """Paint `samples` pictures, one seed each; where the model heeds labels, all classes in turn."""
     count, size, first = evidence.params.samples, evidence.params.batch_size, evidence.seed * SEEDS_APART
     classes = len(evidence.card.spec.classes)
-    labels = torch.arange(count) % classes if heeds_labels(evidence.learner, classes, first) else None
-    evidence.prompt = Prompt(seeds=range(first, first + count), labels=labels)
+    seeds = range(first, first + count)
+    heeds = heeds_labels(evidence.learner, classes, first)
+    evidence.prompt = Prompt(seeds=seeds, labels=torch.tensor([seed % classes for seed in seeds]) if heeds else None)
     painted = torch.cat([_sample(evidence.learner, part(evidence.prompt, i, i + size)) for i in range(0, count, size)])
     evidence.broken_samples = int((~painted.isfinite().flatten(1).all(1)).sum())
     evidence.samples = to_bytes(painted.nan_to_num(-1.0))

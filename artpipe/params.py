@@ -112,8 +112,12 @@ class VerdictBounds(Frozen):
     collapsed_repeats: Share = 0.2  # distance to the next picture against that of real works: the same few again
     dropped_share: Share = 0.1  # of the works a class should have
     dropped_expected: Positive = 10  # a class expected less often than this is too rare to be missed
-    memorised_share: Share = 0.1  # of the samples, copies of a training work
-    copy_ratio: Share = 0.5  # nearest training work against the held-out works' nearest: closer is a copy
+    recognisable: float = Field(
+        default=1.75, gt=1
+    )  # distance to training works, against new works, up to which a class is read
+    memorised_share: Share = 0.1  # of the samples, copies of a training work beyond what held-out works would be called
+    copy_ratio: Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
+    copy_distance: Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
     under_trained_coverage: Share = 0.25  # of the coverage that real works reach
     under_trained_steepness: Share = 0.5  # of the whole improvement, made in the last quarter of the training
     explosion: float = Field(default=1000.0, gt=1)  # a loss against its median before
@@ -137,6 +141,8 @@ class EvaluationParams(Frozen):
     coverage_neighbours: Positive = 5  # k of precision, recall, density and coverage
     spread_subsets: Positive = 20  # random halves that tell the spread of KID
     calibration_bins: Positive = 15  # of the expected calibration error
+    importance_samples: Positive = 50  # of the importance-weighted bound; 1000 is what papers quote
+    importance_works: Positive = 200  # held-out works it is measured on
     verdicts: VerdictBounds = VerdictBounds()
 
 

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, paints_classes, share_spread
+from artpipe.metrics import Evidence, Measured, Metric, Part, paints_classes, share_spread
+
+_COMPARED: tuple[Part, Part] = ("samples", "held_out")
 
 
 def entropy(counts: Tensor) -> float:
@@ -44,7 +46,14 @@ def measure(evidence: Evidence) -> Measured:
         "painted": counts.tolist(),
         "expected": [round(share * len(judged), 2) for share in expected.tolist()],
     }
-    return Measured(scores=scores, findings=_dropped(evidence, counts, expected), tables={"class_entropy": table})
+    findings = _dropped(evidence, counts, expected) if recognisable(evidence) else ()
+    return Measured(scores=scores, findings=findings, tables={"class_entropy": table})
+
+
+def recognisable(evidence: Evidence) -> bool:
+    """Return whether the samples are near enough to works for a reading of their class to mean anything."""
+    painted, real = (evidence.nearest_train(part)[0][:, 0].median() for part in _COMPARED)
+    return bool(painted <= evidence.params.verdicts.recognisable * real)
 
 
 def _entropies(evidence: Evidence, counts: Tensor, real: Tensor) -> list[Score]:

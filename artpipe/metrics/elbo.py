@@ -31,6 +31,7 @@ def measure(evidence: Evidence) -> Measured:
         _score("kl", terms["kl"], "neither", "Nats that the code says about a work."),
         Score(name="active_units", value=units, n=len(means), unit=f"of {means.shape[1]}", explanation="Code dimensions in use."),
     ]  # fmt: skip
+    scores += _importance(evidence)
     good = _judged(evidence, nats, units)
     healthy = good.verdict == "healthy"
     return Measured(scores=scores, findings=() if healthy else (good,), healthy=good if healthy else None)
@@ -52,6 +53,18 @@ def _score(name: str, nats: Tensor, better: Literal["lower", "higher", "neither"
     spread = float(nats.std() / len(nats) ** 0.5) if len(nats) > 1 else None
     value, n = float(nats.mean()), len(nats)
     return Score(name=name, value=value, n=n, spread=spread, better=better, unit="nats", explanation=explanation)
+
+
+def _importance(evidence: Evidence) -> list[Score]:
+    """Measure the importance-weighted bound on a part of the works, where the learner offers it."""
+    bound: Any = getattr(evidence.learner, "importance_bound", None)
+    if bound is None:
+        return []
+    k = evidence.params.importance_samples
+    images = to_float(evidence.pictures("held_out")[: evidence.params.importance_works])
+    with torch.no_grad():
+        nats = bound(images, k, evidence.seed).double()
+    return [_score("iwae", nats, "higher", f"A tighter lower bound, from {k} weighted samples of the code.")]
 
 
 def _judged(evidence: Evidence, nats: float, units: int) -> Finding:

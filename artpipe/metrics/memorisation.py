@@ -9,22 +9,28 @@ from artpipe.metrics import Evidence, Measured, Metric, paints, share_spread
 def measure(evidence: Evidence) -> Measured:
     """Measure the samples' nearest training works against those of held-out works, and list the nearest pairs."""
     near, rows = evidence.nearest_train("samples")
-    usual = evidence.nearest_train("held_out")[0][:, 0]
-    level = float(usual.double().median().clamp(min=1e-9))
+    usual = evidence.nearest_train("held_out")[0]
+    level = float(usual[:, 0].double().median().clamp(min=1e-9))
+    bounds = evidence.params.verdicts
+    share, by_chance = (
+        float(copied(d, bounds.copy_ratio, level * bounds.copy_distance).double().mean()) for d in (near, usual)
+    )
     ratio = float(near[:, 0].double().median()) / level
-    copies = copied(near, level * evidence.params.verdicts.copy_ratio)
-    share = float(copies.double().mean())
     return Measured(
-        scores=_scores(evidence, ratio, share),
-        findings=_memorised(evidence, share),
+        scores=_scores(evidence, ratio, share, by_chance),
+        findings=_memorised(evidence, share, by_chance),
         tables={"memorisation": {"pairs": _pairs(evidence, near, rows), "held_out_distance": level}},
         hang={"nearest pair": _nearest_samples(near, evidence.params.pairs)},
     )
 
 
-def copied(near: Tensor, bound: float) -> Tensor:
-    """Return which samples ``(N,)`` are copies: closer to a training work than `bound`."""
-    return near[:, 0] < bound
+def copied(near: Tensor, ratio: float, distance: float) -> Tensor:
+    """Return which samples ``(N,)`` are copies of one training work, from the distances ``(N, k)`` of the nearest ones.
+
+    A new work is about as far from the nearest as from the next; a copy is much nearer to one of them. Where that one
+    has a double in the training set only the distance itself tells.
+    """
+    return (near[:, 0] < ratio * near[:, 1]) | (near[:, 0] < distance)
 
 
 def _nearest_samples(near: Tensor, count: int) -> list[int]:
@@ -44,7 +50,7 @@ def _pairs(evidence: Evidence, near: Tensor, rows: Tensor) -> list[dict[str, obj
     ]
 
 
-def _scores(evidence: Evidence, ratio: float, share: float) -> list[Score]:
+def _scores(evidence: Evidence, ratio: float, share: float, by_chance: float) -> list[Score]:
     count = len(evidence.pictures("samples"))
     return [
         Score(
@@ -61,16 +67,16 @@ def _scores(evidence: Evidence, ratio: float, share: float) -> list[Score]:
             spread=share_spread(share, count),
             better="lower",
             extractor=evidence.extractor,
-            explanation="Share of the pictures that are as good as a training work.",
+            explanation=f"Share of the pictures that are copies of one training work; of new works {by_chance:.1%} look so.",
         ),
     ]
 
 
-def _memorised(evidence: Evidence, share: float) -> list[Finding]:
-    bound = evidence.params.verdicts.memorised_share
+def _memorised(evidence: Evidence, share: float, by_chance: float) -> list[Finding]:
+    bound = by_chance + evidence.params.verdicts.memorised_share
     if share <= bound:
         return []
-    sentence = f"{share:.0%} of its pictures are copies of training works."
+    sentence = f"{share:.0%} of its pictures are copies of training works; of new works {by_chance:.0%} look so."
     return [Finding(verdict="memorised", score="copies", value=share, bound=bound, sentence=sentence)]
 
 
