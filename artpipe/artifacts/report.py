@@ -72,6 +72,7 @@ class ReportCard(Frozen):
     kind: str
     dataset: str
     checkpoint: str  # hash of the checkpoint this report is about
+    step: int | None = None  # of the training, at which the weights were taken that painted what hangs
     shards: str
     ruler: str | None  # hash of the extractor's checkpoint
     verdict: Finding
