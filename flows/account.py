@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -31,12 +31,12 @@ def planned(stages: Sequence[Stage]) -> None:
 
 
 @contextlib.contextmanager
-def timed(name: str) -> Iterator[None]:
-    """Tell that a stage starts, and how and after how long it ended."""
+def timed(name: str) -> Iterator[Callable[[], float]]:
+    """Tell that a stage starts, and how and after how long it ended; yields the clock, seconds since the start."""
     began = time.monotonic()
     _console.print(f"[cyan]>[/] {escape(name)}")
     try:
-        yield
+        yield lambda: time.monotonic() - began
     except BaseException as error:
         _console.print(f"[red]x {escape(name)}[/] [dim]{_span(time.monotonic() - began)}[/] {escape(str(error))}")
         raise

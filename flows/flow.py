@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import allow_failure
 
+from artpipe.costs import remember
+from artpipe.plan import dvc_command
 from flows import account
 from flows.children import Children
 from flows.dvc_graph import Stage, stale_stages
@@ -45,17 +48,21 @@ def reproduce(name: str, setting: Setting) -> None:
         RuntimeError: the stage failed.
         TimeoutError, StoppedError: see `Children.run`.
     """
-    logger = get_run_logger()
+    logger, ran = get_run_logger(), threading.Event()
 
     def tell(line: str) -> None:
         logger.info(line)
         account.said(name, line)
+        if line.startswith("Running stage "):  # else DVC found it up to date, or took it from its run cache
+            ran.set()
 
-    command = [str(_BIN / "dvc"), "--wait-for-lock", "repro", "--single-item", name]
-    with setting.children.slot(), account.timed(name):
+    command = [dvc_command(), "--wait-for-lock", "repro", "--single-item", name]
+    with setting.children.slot(), account.timed(name) as clock:
         code = setting.children.run(command, tell, setting.env, setting.timeout_seconds)
         if code:
             raise RuntimeError(f"failed with exit code {code}")
+        if ran.is_set():
+            remember(name, clock())
 
 
 @task(cache_policy=NO_CACHE)

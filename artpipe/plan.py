@@ -1,0 +1,210 @@
+"""`artpipe plan`: which stages would run, why, and the time and disk to expect; `artpipe run` starts the flow.
+
+DVC is asked as a command; artpipe never imports it.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any, NoReturn
+
+from artpipe.check import check_project
+from artpipe.costs import Cost, Costs
+from artpipe.errors import ArtpipeError
+from artpipe.params import Frozen, load_params, read_yaml
+
+_EDGE = re.compile(r'"([^"]+)" -> "([^"]+)"')
+
+
+class Planned(Frozen):
+    """One stage that would run."""
+
+    stage: str
+    why: tuple[str, ...]  # empty: it only follows a stale one, and may turn out to be up to date
+    cost: Cost
+
+
+class Plan(Frozen):
+    """What `dvc repro` or `artpipe run` would do."""
+
+    stages: tuple[Planned, ...]
+    cores: int
+    seconds: float  # of waiting, with a core per slot
+    bytes: int
+    bytes_free: int
+
+
+def make_plan(root: Path = Path()) -> Plan:
+    """Ask DVC what is stale, and reckon from what earlier runs took.
+
+    Raises:
+        UserError: a mistake in the project.
+        ArtpipeError: DVC failed.
+    """
+    check_project(root)
+    with ThreadPoolExecutor() as pool:  # two commands of a second each
+        answers = pool.map(lambda words: _dvc(root, *words), (["status", "--json"], ["dag", "--dot"]))
+    status, drawing = json.loads(next(answers) or "{}"), next(answers)
+    upstream = _upstream(drawing, status)
+    lock = (read_yaml(root / "dvc.lock") or {}).get("stages", {}) if (root / "dvc.lock").exists() else {}
+    entries, costs = read_yaml(root / "params.yaml"), Costs(root, load_params(root / "params.yaml"), lock)
+    affected: dict[str, Planned] = {}
+    for stage in TopologicalSorter(upstream).static_order():
+        if stage in status or upstream[stage] & affected.keys():
+            why = tuple(_reasons(stage, status.get(stage, []), lock.get(stage), entries))
+            affected[stage] = Planned(stage=stage, why=why, cost=costs.of(stage))
+    cores = len(os.sched_getaffinity(0))
+    return Plan(
+        stages=tuple(affected.values()),
+        cores=cores,
+        seconds=_waiting(affected, upstream, cores),
+        bytes=sum(planned.cost.bytes for planned in affected.values()),
+        bytes_free=shutil.disk_usage(root).free,
+    )
+
+
+def tell_plan(*, as_json: bool = False) -> None:
+    """Print the plan as a table, or as JSON.
+
+    Raises:
+        UserError, ArtpipeError: see `make_plan`.
+    """
+    plan = make_plan()
+    if as_json:
+        sys.stdout.write(plan.model_dump_json(indent=2) + "\n")
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not plan.stages:
+        console.print("Everything is up to date; nothing would run.")
+        return
+    table = Table("stage", "why", "time", "disk", box=None, header_style="dim", padding=(0, 2, 0, 0))
+    for planned in plan.stages:
+        why = "\n".join(escape(reason) for reason in planned.why) or "[dim]follows[/]"
+        cost = planned.cost
+        about = "" if cost.measured else "~"
+        table.add_row(planned.stage, why, f"{about}{span(cost.core_seconds)}", f"{about}{size(cost.bytes)}")
+    console.print(table)
+    total = (
+        f"About {span(plan.seconds)} on {plan.cores} cores, {size(plan.bytes)} of disk ({size(plan.bytes_free)} free)"
+    )
+    guessed = any(not planned.cost.measured for planned in plan.stages)
+    console.print(f"{total}.{' ~: an estimate; nothing like it has run here yet.' if guessed else ''}")
+    if plan.cores >= 8 and sum(planned.stage.startswith("train@") for planned in plan.stages) < plan.cores // 2:  # noqa: PLR2004
+        console.print("[dim]There are more cores than trainings: a higher `threads` of a model would use them.[/]")
+
+
+def run_flow(targets: Iterable[str]) -> NoReturn:
+    """Validate the project, then become the flow.
+
+    Raises:
+        UserError: a mistake in the project; nothing was started.
+    """
+    check_project()
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "flows.gallery", *targets]
+    os.execve(sys.executable, command, {**os.environ, "ARTPIPE_CHECKED": "1"})  # noqa: S606  # no shell is wanted
+
+
+def span(seconds: float) -> str:
+    """Return a duration for people: `40 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:  # noqa: PLR2004
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for people: `12 MB`."""
+    units = ("B", "kB", "MB", "GB", "TB")
+    power = 0
+    while count >= 1000 and power < len(units) - 1:  # noqa: PLR2004
+        count, power = count / 1000, power + 1
+    return f"{count:.0f} {units[power]}"
+
+
+def dvc_command() -> str:
+    """Return the dvc of this interpreter's environment, or the one on PATH."""
+    own = Path(sys.executable).parent / "dvc"  # not resolved: the virtual environment's own folder
+    return str(own) if own.exists() else "dvc"
+
+
+def _dvc(root: Path, *words: str) -> str:
+    env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    command = [dvc_command(), "--wait-for-lock", *words]
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
+        raise ArtpipeError(f"dvc {' '.join(words)}: {lines[-1]}")
+    return done.stdout
+
+
+def _upstream(drawing: str, status: Mapping[str, Any]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {name: set() for name in re.findall(r'"([^"]+)"', drawing)}
+    found.update({name: set() for name in status if name not in found})
+    for above, below in _EDGE.findall(drawing):
+        found[below].add(above)
+    return found
+
+
+def _reasons(stage: str, changes: Iterable[Any], locked: Any, params: Any) -> Iterator[str]:
+    if changes and locked is None and "@" in stage and _only_missing(changes):
+        yield "new"
+        return
+    for change in changes:
+        if not isinstance(change, dict):
+            yield "its command changed" if change == "changed command" else str(change)
+            continue
+        for path, what in {**change.get("changed deps", {}), **change.get("changed outs", {})}.items():
+            if isinstance(what, dict):
+                for key in what:
+                    yield from _differences(
+                        key, (locked or {}).get("params", {}).get(path, {}).get(key), _at(params, key)
+                    )
+            else:
+                yield _sentence(path, what)
+
+
+def _only_missing(changes: Iterable[Any]) -> bool:
+    return all(isinstance(change, dict) for change in changes)
+
+
+def _sentence(path: str, what: str) -> str:
+    kind = "code " if path.startswith("artpipe/") else ""
+    says = {"modified": "changed", "deleted": "is missing", "new": "is new", "not in cache": "is not in the cache"}
+    return f"{kind}{path} {says.get(what, what)}"
+
+
+def _at(value: Any, dotted: str) -> Any:
+    for key in dotted.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def _differences(place: str, old: Any, new: Any) -> Iterator[str]:
+    """Yield a line for each leaf in which two parameters differ."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _differences(f"{place}.{key}", old.get(key), new.get(key))
+    elif old != new:
+        if isinstance(old, Mapping) or isinstance(new, Mapping):
+            yield f"{place} is {'new' if old is None else 'gone' if new is None else 'different'}"
+        else:
+            yield f"{place}: {'none' if old is None else old} -> {'none' if new is None else new}"
+
+
+def _waiting(affected: Mapping[str, Planned], upstream: Mapping[str, set[str]], cores: int) -> float:
+    """Return the seconds until all is done: no shorter than the longest chain, nor than the work shared by the cores."""
+    ends: dict[str, float] = {}
+    for stage, planned in affected.items():
+        ends[stage] = planned.cost.core_seconds + max((ends.get(name, 0.0) for name in upstream[stage]), default=0.0)
+    return max(max(ends.values(), default=0.0), sum(planned.cost.core_seconds for planned in affected.values()) / cores)
