@@ -132,14 +132,19 @@ def dataset_add(
     creator: Annotated[str, typer.Option(help="Who made the works.")] = "unknown",
     licence: Annotated[str, typer.Option(help="What may be done with them.")] = "unknown",
     origin: Annotated[str, typer.Option(help="Where they come from.")] = "unknown",
+    *,
+    plan: Annotated[bool, typer.Option(help="Say what will run, and the time and disk it takes.")] = True,
 ) -> None:
     """Copy pictures in, track them and write their entries into params.yaml."""
     from artpipe.params import About
+    from artpipe.plan import tell_plan
     from artpipe.project import add_dataset
 
     about = About(title=title, creator=creator, licence=licence, origin=origin)
     kinds = [kind.strip() for kind in models.split(",") if kind.strip()]
     typer.echo(add_dataset(path, name, kinds=kinds, about=about, size=size))
+    if plan:
+        tell_plan()
 
 
 @dataset.command("remove")

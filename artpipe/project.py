@@ -27,7 +27,11 @@ from artpipe.sources import Source
 PARAMS = Path("params.yaml")
 DATASETS = Path("datasets")
 _OWN = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough works to measure on
-_STEPS = {"classifier": 300, "gan": 600, "vae": 600}  # a first look within minutes; other kinds keep their default
+_FIRST_LOOK = {  # about a hundred pictures within minutes; other kinds keep their defaults
+    "classifier": {"steps": 300, "batch_size": 32},
+    "gan": {"steps": 1000, "batch_size": 32},
+    "vae": {"steps": 1000, "batch_size": 32},
+}
 
 
 def add_dataset(path: Path, name: str, *, kinds: Sequence[str], about: About, size: int) -> str:
@@ -180,8 +184,8 @@ def _model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str
     rulers = [one for one, entry in fields if entry.get("dataset") == dataset and _is_ruler(str(entry.get("kind")))]
     ruler = name if _is_ruler(kind) or not rulers else rulers[0]
     uses = paths.checkpoint(ruler) if ruler != name and _asks_for_ruler(kind) else paths.shards(dataset)
-    entry = {"kind": kind, "dataset": dataset, "uses": str(uses), "ruler": ruler}
-    return entry | ({"steps": _STEPS[kind]} if kind in _STEPS else {})
+    entry: dict[str, Any] = {"kind": kind, "dataset": dataset, "uses": str(uses), "ruler": ruler}
+    return entry | _FIRST_LOOK.get(kind, {})
 
 
 def _is_ruler(kind: str) -> bool:
@@ -264,7 +268,6 @@ def _next_steps(name: str, target: Path, kinds: Sequence[str], left: int) -> str
     ignore = target.parent / ".gitignore"
     return (
         f"{behind}added {name} with {added}\n"
-        f"next: artpipe plan   what will run, and the time and disk it takes\n"
-        f"      artpipe run    bring everything up to date\n"
+        f"next: artpipe run\n"
         f"to keep it in git: git add {PARAMS} {target}.dvc {ignore}"
     )

@@ -26,7 +26,9 @@ def tree(folder: Path = Path()) -> dict[str, bytes]:
 
 def test_a_folder_becomes_a_room(studio, pictures, artpipe):
     """Pictures, DVC's tracking, a dataset and its models: one command, and the project is sound."""
-    code, out, _ = artpipe("dataset", "add", pictures, "--name", "mine", "--licence", "CC0", "--creator", "A. Person")
+    code, out, _ = artpipe(
+        "dataset", "add", "--no-plan", pictures, "--name", "mine", "--licence", "CC0", "--creator", "A. Person"
+    )
     assert code == 0
     assert "artpipe run" in out
     assert len(list(Path("datasets/mine").rglob("*.png"))) == 24
@@ -39,7 +41,7 @@ def test_a_folder_becomes_a_room(studio, pictures, artpipe):
 
 def test_models_point_at_the_dataset_s_classifier(studio, pictures, artpipe):
     """The gan chooses its best weights on the classifier's features; all are measured with them."""
-    artpipe("dataset", "add", pictures, "--name", "mine", "--models", "gan,vae,classifier")
+    artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "gan,vae,classifier")
     models = params()["models"]
     assert models["mine-gan"]["uses"] == "data/checkpoints/mine-classifier"
     assert models["mine-vae"]["uses"] == models["mine-classifier"]["uses"] == "data/shards/mine"
@@ -48,7 +50,7 @@ def test_models_point_at_the_dataset_s_classifier(studio, pictures, artpipe):
 
 def test_without_a_classifier_a_model_is_its_own_ruler(studio, pictures, artpipe):
     """A gan alone uses nothing but its pictures."""
-    artpipe("dataset", "add", pictures, "--name", "mine", "--models", "gan")
+    artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "gan")
     assert params()["models"]["mine-gan"]["ruler"] == "mine-gan"
     assert params()["models"]["mine-gan"]["uses"] == "data/shards/mine"
 
@@ -56,7 +58,7 @@ def test_without_a_classifier_a_model_is_its_own_ruler(studio, pictures, artpipe
 def test_comments_and_every_other_line_survive(studio, pictures, artpipe):
     """Adding and removing a dataset leaves params.yaml as it was, byte for byte."""
     before = tree()
-    artpipe("dataset", "add", pictures, "--name", "mine")
+    artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine")
     assert "# circles and squares" in Path("params.yaml").read_text()
     assert artpipe("dataset", "remove", "mine")[0] == 0
     after = tree()
@@ -69,7 +71,9 @@ def test_an_archive_stays_an_archive(studio, pictures, artpipe):
     with zipfile.ZipFile(pictures.parent / "shapes.zip", "w") as archive:
         for path in sorted(pictures.rglob("*.png")):
             archive.write(path, path.relative_to(pictures))
-    code, _, _ = artpipe("dataset", "add", pictures.parent / "shapes.zip", "--name", "mine", "--models", "classifier")
+    code, _, _ = artpipe(
+        "dataset", "add", "--no-plan", pictures.parent / "shapes.zip", "--name", "mine", "--models", "classifier"
+    )
     assert code == 0
     assert params()["datasets"]["mine"]["source"] == "archive"
     assert Path("datasets/mine.zip.dvc").is_file()
@@ -80,7 +84,7 @@ def test_an_archive_stays_an_archive(studio, pictures, artpipe):
 def test_an_original_is_never_shared(studio, pictures, artpipe):
     """Editing an original afterwards changes nothing in the project, and DVC leaves it writable."""
     original = pictures / "circle/000.png"
-    artpipe("dataset", "add", pictures, "--name", "mine", "--models", "")
+    artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "")
     copy = Path("datasets/mine/circle/000.png")
     assert not copy.samefile(original)
     assert os.access(original, os.W_OK)
@@ -95,7 +99,7 @@ def test_hidden_files_links_and_unspeakable_names_stay_behind(studio, pictures, 
     Path(os.fsdecode(os.fsencode(pictures) + b"/\xff.png")).write_bytes(picture)
     (pictures / "link.png").symlink_to(pictures / "circle/000.png")
     os.mkfifo(pictures / "pipe.png")
-    code, out, _ = artpipe("dataset", "add", pictures, "--name", "mine", "--models", "")
+    code, out, _ = artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "")
     assert code == 0
     assert "3 links, special files or names that are not UTF-8 stayed behind" in out
     names = {path.name for path in Path("datasets/mine").iterdir()}
@@ -120,7 +124,7 @@ def test_a_refused_dataset_leaves_nothing(studio, pictures, artpipe, arguments, 
     (pictures.parent / "empty").mkdir()
     places = {"PICTURES": pictures, "EMPTY": pictures.parent / "empty"}
     before = tree()
-    code, _, err = artpipe("dataset", "add", *(places.get(one, one) for one in arguments))
+    code, _, err = artpipe("dataset", "add", "--no-plan", *(places.get(one, one) for one in arguments))
     assert code == 2
     assert line in err
     assert err.count("\n") == 1
@@ -136,7 +140,7 @@ def test_a_failure_anywhere_leaves_nothing(studio, pictures, artpipe, monkeypatc
         raise UserError("the disk is full")
 
     monkeypatch.setattr(project, place, fail)
-    assert artpipe("dataset", "add", pictures, "--name", "mine")[::2] == (2, "artpipe: the disk is full\n")
+    assert artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine")[::2] == (2, "artpipe: the disk is full\n")
     assert tree() == before
 
 
@@ -149,7 +153,7 @@ def test_dvc_failing_after_it_wrote_leaves_nothing(studio, pictures, artpipe, mo
         raise KeyboardInterrupt
 
     monkeypatch.setattr(project, "_dvc", fail)
-    assert artpipe("dataset", "add", pictures, "--name", "mine")[0] == 130
+    assert artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine")[0] == 130
     assert tree() == before
 
 
