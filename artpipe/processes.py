@@ -188,12 +188,12 @@ def _end_group(grace_seconds: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     group, deadline = os.getpgrp(), time.monotonic() + grace_seconds
-    number = signal.SIGTERM
+    number: int = signal.SIGTERM
     while others := [pid for pid in members(group) if pid != os.getpid()]:
         for pid in others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-        number = signal.Signals(0) if time.monotonic() < deadline else signal.SIGKILL
+        number = 0 if time.monotonic() < deadline else signal.SIGKILL
         time.sleep(0.05)
 
 
@@ -223,6 +223,8 @@ def _guard(parent: int, grace_seconds: float, nice: int, command: Sequence[str])
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     except _EndedError:
         pass
+    with contextlib.suppress(_EndedError):  # told in the very moment of ending by itself: the next line does it
+        _end_group(grace_seconds)
     _end_group(grace_seconds)
     return code if code >= 0 else _ENDED - code
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from artpipe.artifacts.shards import ShardSet, Split
 from artpipe.errors import UserError, did_you_mean
+from artpipe.files import sha256_bytes
 from artpipe.nn.contract import to_float
 
 _SHARE = 4  # a quarter of the memory is the most that data may fill
@@ -26,7 +27,9 @@ class Sampler:
         self._order = self._permutation()
 
     def _permutation(self) -> Tensor:
-        generator = torch.Generator().manual_seed((self.seed << 32) + self.epoch)
+        # Torch's CPU generator looks at the low 32 bits of a seed alone, so seed and epoch are mixed into those.
+        mixed = int(sha256_bytes(f"{self.seed} {self.epoch}".encode())[:8], 16)
+        generator = torch.Generator().manual_seed(mixed)
         return torch.randperm(self.count, generator=generator)
 
     def _turn(self) -> None:

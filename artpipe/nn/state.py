@@ -80,23 +80,29 @@ def _is_channels_last(tensor: Tensor) -> bool:
 
 def random_state(device: torch.device) -> dict[str, Any]:
     """Return the state of every global generator: Python, numpy, torch and the device's."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)  # noqa: NPY002
+    version, words, python_gauss = random.getstate()
+    twister: dict[str, Any] = np.random.get_state(legacy=False)  # noqa: NPY002  # learners may use it
     return {
-        "python": random.getstate(),
-        "numpy": (kind, [int(key) for key in keys], int(position), int(has_gauss), float(gauss)),
+        "python": (version, torch.tensor(words), python_gauss),
+        "numpy": {
+            **twister,
+            "state": {**twister["state"], "key": torch.from_numpy(twister["state"]["key"].astype(np.int64))},
+        },
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+        "device": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
 
 
 def load_random_state(state: Mapping[str, Any], device: torch.device) -> None:
     """Restore what `random_state` returned."""
-    random.setstate(state["python"])
-    kind, keys, *rest = state["numpy"]
-    np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))  # noqa: NPY002
+    version, words, python_gauss = state["python"]
+    random.setstate((version, tuple(words.tolist()), python_gauss))
+    inner = state["numpy"]["state"]
+    key = inner["key"].numpy().astype(np.uint32)
+    np.random.set_state({**state["numpy"], "state": {**inner, "key": key}})  # noqa: NPY002
     torch.set_rng_state(state["torch"])
-    if state["cuda"] is not None:
-        torch.cuda.set_rng_state(state["cuda"], device)
+    if state["device"] is not None:
+        torch.cuda.set_rng_state(state["device"], device)
 
 
 def seed_everything(seed: int) -> None:

@@ -1,6 +1,7 @@
 """Make a project folder with one tiny dataset and one toy model."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -56,3 +57,40 @@ def train(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
 def outcome(folder: Path) -> str:
     """Return the hash of the toy's checkpoint: its card has the hashes of the weights."""
     return hashlib.sha256((folder / "data/checkpoints/toy/checkpoint.json").read_bytes()).hexdigest()
+
+
+class Nursery:
+    """A process that has imported torch and forks trainings; see nursery.py."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "nursery.py")],
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._process.stdout.readline()
+
+    def _ask(self, **question: object) -> int:
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def start(self, folder: Path, under: int = 0) -> int:
+        """Start a training and return its pid, or that of the topmost of the `under` processes above it."""
+        return self._ask(folder=str(folder), under=under)
+
+    def wait(self, pid: int) -> int:
+        """Return the exit code of what `start` returned, negative after a signal."""
+        return self._ask(wait=pid)
+
+    def train(self, folder: Path) -> int:
+        """Train to the end and return the exit code."""
+        return self.wait(self.start(folder))
+
+    def close(self) -> None:
+        """End it."""
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
