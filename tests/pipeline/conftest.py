@@ -1,13 +1,20 @@
 """A project whose stages are stand-ins: the real dvc.yaml, small files, a stub `artpipe` first on PATH."""
 
+import contextlib
 import json
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
+
+from artpipe.processes import end_child, start_child
 
 ROOT = Path(__file__).parents[2]
 STUB = Path(__file__).with_name("stub_artpipe.py")
@@ -25,17 +32,17 @@ models:
 evaluation: {metrics: [], samples: 8}
 gallery: {title: artpipe, sections: []}
 """
-CODE = [
-    "ingest.py",
-    "preprocess.py",
-    "train.py",
-    "evaluate.py",
-    "gallery.py",
-    "sources/package.py",
-    "sources/folder.py",
-]
-CODE += ["models/gan.py", "models/vae.py", "models/classifier.py"]
-CODE += ["nn/layers.py", "metrics/kid.py", "sections/wall.py", "templates/museum.html"]
+
+
+def code() -> list[str]:
+    """The code files that dvc.yaml names as dependencies, a folder standing for one file in it."""
+    named = set(re.findall(r"artpipe/[a-z_./]+", (ROOT / "dvc.yaml").read_text()))
+    plain = {
+        name if name.endswith(".py") else f"{name.rstrip('/')}/one.py"
+        for name in named - {"artpipe/sources/", "artpipe/models/"}
+    }
+    plugins = {f"artpipe/sources/{name}.py" for name in ("package", "folder")}
+    return sorted(plain | plugins | {f"artpipe/models/{name}.py" for name in ("gan", "vae", "classifier")})
 
 
 class Project:
@@ -48,6 +55,8 @@ class Project:
             "PATH": os.pathsep.join([str(folder.parent / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": str(ROOT),
             "GIT_CONFIG_GLOBAL": os.devnull,
+            "ARTPIPE_TRACKING": "off",
+            "ARTPIPE_CHECKED": "1",  # stand-ins would not pass `artpipe check`
         }
 
     def run(self, *command: str, check: bool = True, **more) -> subprocess.CompletedProcess[str]:
@@ -63,7 +72,7 @@ class Project:
 
     def stale(self) -> set[str]:
         """What DVC calls stale, by name."""
-        return set(json.loads(self.dvc("status", "--json", "-q").stdout or "{}"))
+        return set(json.loads(self.dvc("status", "--json").stdout or "{}"))
 
     def repro(self) -> list[str]:
         """Reproduce; return the stages that were run, in order (not those from the run cache)."""
@@ -71,6 +80,10 @@ class Project:
         calls.unlink(missing_ok=True)
         self.dvc("repro")
         return self.calls()
+
+    def flow(self, *arguments: str, **more) -> subprocess.CompletedProcess[str]:
+        """Run the flow; its environment says that the project (made of stand-ins) was checked."""
+        return self.run(sys.executable, "-m", "flows.gallery", *arguments, **more)
 
     def calls(self) -> list[str]:
         """The stages the stub has run since `calls.txt` was last removed, in the order they ended."""
@@ -96,8 +109,8 @@ def make_project(folder: Path) -> Project:
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
-    for name in CODE:
-        path = folder / "artpipe" / name
+    for name in code():
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"# {name}\n")
     (folder / "params.yaml").write_text(PARAMS)
@@ -126,3 +139,36 @@ def project(reproduced, tmp_path) -> Project:
         shutil.copytree(reproduced.folder.parent / name, tmp_path / name, symlinks=True)
     (tmp_path / "project/.state/calls.txt").unlink()
     return Project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory):
+    """A Prefect server for all tests of the session, on a home that it migrates once; yields its environment."""
+    home = tmp_path_factory.mktemp("prefect")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_UI_ENABLED": "false", "DO_NOT_TRACK": "1"}
+    env = {**os.environ, **quiet, "PREFECT_HOME": str(home)}
+    command = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (home / "server.log").open("w") as log:
+        server = start_child([sys.executable, *command], env=env, stdout=log)
+    url = f"http://127.0.0.1:{port}/api"
+    try:
+        for _ in range(600):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310 (our own server)
+                break
+            time.sleep(0.2)
+        else:
+            pytest.fail((home / "server.log").read_text())
+        yield {**quiet, "PREFECT_HOME": str(home), "PREFECT_API_URL": url}
+    finally:
+        end_child(server)
+
+
+def get(url: str, body: object = None):
+    """Ask Prefect's API."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})  # noqa: S310
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 (our own server)
+        return json.load(answer)

@@ -55,6 +55,13 @@ def train(name):
         Path(f".state/hanging-{name}").write_text(str(os.getpid()))
         subprocess.run(["sleep", "600"], check=False)
     time.sleep(stub.get("sleep", 0))
+    if "meet" in stub:  # go on only while the other one runs
+        Path(f".state/here-{name}").touch()
+        deadline = time.time() + 60
+        while not Path(f".state/here-{stub['meet']}").exists():
+            if time.time() > deadline:
+                sys.exit(4)
+            time.sleep(0.05)
     if stub.get("fail"):
         sys.exit(3)
     write(f"data/checkpoints/{name}", "weights", digest(Path(f"data/shards/{entry['dataset']}"), json.dumps(entry)))

@@ -28,7 +28,7 @@ def test_one_parameter_of_one_model(project):
 
 def test_template_reaches_the_gallery_alone(project):
     """A changed template re-renders the gallery and nothing else."""
-    project.edit("artpipe/templates/museum.html", "#", "##")
+    project.edit("artpipe/templates/one.py", "#", "##")
     assert project.repro() == ["gallery"]
 
 
@@ -44,7 +44,7 @@ def test_edited_code_makes_its_own_stages_stale(project):
     assert project.stale() == {"train@vae", "evaluate@vae"}
     project.edit("artpipe/sources/folder.py", "#", "##")
     assert project.stale() == {"train@vae", "evaluate@vae", "ingest@emoji"}
-    project.edit("artpipe/nn/layers.py", "#", "##")
+    project.edit("artpipe/nn/one.py", "#", "##")
     every = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("ruler", "gan", "vae", "second")}
     assert project.stale() == every | {"ingest@emoji"}
 

@@ -1,0 +1,113 @@
+"""The flow: DVC's graph by a real Prefect server, stages that are stand-ins."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from artpipe.processes import process
+from tests.pipeline.conftest import get
+
+
+@pytest.fixture
+def served(project, prefect_server):
+    """The project with a Prefect server to report to."""
+    project.environment.update(prefect_server)
+    return project
+
+
+def spans(project) -> dict[str, tuple[float, float]]:
+    lines = (line.split() for line in (project.folder / ".state/calls.txt").read_text().splitlines())
+    return {name: (float(start), float(end)) for name, start, end, _ in lines}
+
+
+def bearers(project) -> list[str]:
+    """The command lines of living processes whose working folder is the project's."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cwd").readlink() == project.folder and process(int(entry.name)):
+                found.append((entry / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+def begin_hanging(project) -> subprocess.Popen[str]:
+    """Start a flow whose VAE never ends, and wait until it hangs."""
+    project.edit("params.yaml", "title: v1", "title: v1, stub: {hang: true}")
+    command = [sys.executable, "-m", "flows.gallery", "train@vae"]
+    flow = subprocess.Popen(command, cwd=project.folder, env=project.environment, text=True, stdout=subprocess.PIPE)
+    for _ in range(600):
+        if (project.folder / ".state/hanging-vae").exists():
+            return flow
+        time.sleep(0.1)
+    pytest.fail("the flow did not come to the hanging stage")
+
+
+def test_flow_does_what_is_stale_and_leaves_nothing_to_do(served):
+    """A picture and two models changed: what lies below runs, two trainings that wait for each other meet; then DVC has nothing to do."""
+    (served.folder / "datasets/emoji/c.png").write_text("c")
+    served.edit("params.yaml", "title: g1", "title: g2, stub: {meet: vae}")
+    served.edit("params.yaml", "title: v1", "title: v2, stub: {meet: gan}")
+    told = served.flow("--slots", "2").stdout
+    ran = spans(served)
+    below = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("gan", "vae", "second")}
+    assert set(ran) == below | {"ingest@emoji", "preprocess@emoji", "gallery"}
+    assert ran["gallery"][0] > max(end for name, (_, end) in ran.items() if name != "gallery")
+    assert "training vae" in told
+    assert served.stale() == set()
+    assert served.repro() == []
+    url = served.environment["PREFECT_API_URL"]
+    run = get(f"{url}/flow_runs/filter", {"sort": "START_TIME_DESC", "limit": 1})[0]
+    assert run["state_type"] == "COMPLETED"
+    assert run["id"] in (served.folder / "data/runs/vae/run").read_text()
+    logs = [row["message"] for row in get(f"{url}/logs/filter", {"limit": 200})]
+    assert "training vae" in logs
+    assert "| model |" in get(f"{url}/artifacts/filter", {"limit": 1, "sort": "CREATED_DESC"})[0]["data"]
+
+
+def test_failed_model_stops_only_what_reads_it(served):
+    """A failing GAN: its evaluation is not run, the VAE and the gallery are, and the flow fails once, naming both."""
+    served.edit("params.yaml", "title: g1", "title: g2, stub: {fail: true}")
+    served.edit("params.yaml", "title: v1", "title: v2")
+    done = served.flow(check=False)
+    assert done.returncode == 1
+    assert set(spans(served)) == {"train@vae", "evaluate@vae", "gallery"}
+    assert "failed: train@gan; not run, because what they read from failed: evaluate@gan" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "train@gan" in served.stale()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_flow_leaves_no_process(served, number):
+    """Ctrl-C, SIGTERM and kill -9 of the flow: nothing it started is alive, and the stage is still stale."""
+    flow = begin_hanging(served)
+    flow.send_signal(number)
+    flow.wait(60)
+    deadline = time.monotonic() + 20
+    while bearers(served) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert bearers(served) == []
+    assert "train@vae" in served.stale()
+
+
+def test_unknown_target_is_one_line(served):
+    """A stage that does not exist: exit 2, and its name."""
+    done = served.flow("train@nobody", check=False)
+    assert done.returncode == 2
+    assert "train@nobody" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_temporary_server(served):
+    """Without PREFECT_API_URL the flow brings its own server, which is gone with it."""
+    del served.environment["PREFECT_API_URL"]
+    served.edit("artpipe/templates/one.py", "#", "##")
+    done = served.flow("gallery")
+    assert served.calls() == ["gallery"]
+    assert "Gallery: data/gallery/index.html" in done.stdout
+    assert bearers(served) == []
