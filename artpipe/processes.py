@@ -185,8 +185,8 @@ def _told(number: int, _frame: object) -> NoReturn:
 
 def _end_group(grace_seconds: float) -> None:
     """End all other processes of our group."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    for heard in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(heard, signal.SIG_IGN)
     group, deadline = os.getpgrp(), time.monotonic() + grace_seconds
     number: int = signal.SIGTERM
     while others := [pid for pid in members(group) if pid != os.getpid()]:

@@ -1,0 +1,256 @@
+"""One training in this process: what is published, what disturbs it not, what every piece of its state is for."""
+
+import copy
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import artpipe.models
+from artpipe import train
+from artpipe.artifacts.checkpoint import load_checkpoint
+from artpipe.artifacts.run import Journal, RunRecord
+from artpipe.errors import StoppedError, UserError
+from artpipe.nn.contract import restore
+from artpipe.nn.training import Training
+from artpipe.sample import sample_model
+from artpipe.stopping import Stop
+
+TOYS = Path(__file__).parents[1] / "toys"
+_SPEC = importlib.util.spec_from_file_location("toys_project", TOYS / "project.py")
+project = importlib.util.module_from_spec(_SPEC)
+sys.modules["toys_project"] = project
+_SPEC.loader.exec_module(project)
+
+
+@pytest.fixture(autouse=True)
+def _toys(monkeypatch):
+    """Toy kinds are in the room of models; torch's settings come back."""
+    monkeypatch.setattr(artpipe.models, "__path__", [*artpipe.models.__path__, str(TOYS / "models")])
+    monkeypatch.setenv("ARTPIPE_TRACKING", "off")
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    threads = torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(mode=False)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """Train the toy with the given parameters in a project of its own and return its folder."""
+
+    def make(name="project", count=50, **more):
+        folder = project.make(tmp_path / name, count, **more)
+        monkeypatch.chdir(folder)
+        train.train_model("toy")
+        return folder
+
+    return make
+
+
+def final(folder):
+    return load_checkpoint(folder / "data/checkpoints/toy", "final")[1]
+
+
+def equal(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def events(folder):
+    rows = Journal(folder / "data/runs/toy/journal.jsonl").rows()
+    return [row["event"] for row in rows if "event" in row]
+
+
+def test_what_is_published(trained):
+    """A training leaves a verified checkpoint and run record, rows in order, a picture per point, and no state."""
+    folder = trained()
+    card, weights, sha256 = load_checkpoint(folder / "data/checkpoints/toy", "final")
+    record = RunRecord.open(folder / "data/runs/toy")
+    rows = list(record.journal.rows())
+    assert card.steps["final"] == 60
+    assert [row.step for row in card.history] == [0, 20, 40, 60]
+    assert card.selection == "error"
+    errors = {row.step: row.validation["error"] for row in card.history[1:]}
+    assert errors[card.steps["best"]] == min(errors.values())
+    assert record.card.checkpoint == sha256
+    assert [path.name for path in record.progress] == [f"step-{step:08d}.png" for step in (0, 20, 40, 60)]
+    assert [row["step"] for row in rows if "losses" in row] == list(range(5, 61, 5))
+    assert [row["step"] for row in rows if "validation" in row] == [0, 20, 40, 60]
+    assert {frozenset(row) - {"step", "time"} for row in rows} == {frozenset({"losses"}), frozenset({"validation"})}
+    assert [path.name for path in (folder / ".state/train/toy").iterdir()] == ["lock"]
+    assert equal(restore(folder / "data/checkpoints/toy", "final")[0].state_dict(), weights)
+    assert "sampler" not in json.dumps(card.model_dump())
+
+
+def test_same_inputs_same_bytes(trained):
+    """Trained twice, the checkpoint is the same to the byte."""
+    assert project.outcome(trained("one")) == project.outcome(trained("two"))
+
+
+def test_evaluation_points_do_not_disturb(trained):
+    """More evaluation points change no bit of the weights, though exhibits draw from every generator."""
+    assert equal(final(trained("few", evaluate_every_steps=60)), final(trained("many", evaluate_every_steps=7)))
+
+
+def test_one_picture_is_enough(trained):
+    """A dataset smaller than a batch, a single work even, trains."""
+    assert load_checkpoint(trained(count=1, steps=5) / "data/checkpoints/toy")[0].steps["final"] == 5
+
+
+def test_no_works_is_one_line(trained):
+    """A dataset without works to train with is a user's mistake."""
+    with pytest.raises(UserError, match="no works to train toy with"):
+        trained(count=0)
+
+
+def test_divergence_is_overcome_at_half_the_rate(trained):
+    """A loss that is not a number sends the training back to the last point, each time at half the rate."""
+    folder = trained(explode_at=30, explode_below=0.3)
+    card = load_checkpoint(folder / "data/checkpoints/toy")[0]
+    assert (card.rollbacks, card.diverged, card.steps["final"]) == (2, False, 60)
+    assert events(folder) == [
+        "loss `reconstruction` is nan at step 35: back to step 20, rate x0.5",
+        "loss `reconstruction` is nan at step 35: back to step 20, rate x0.25",
+    ]
+
+
+def test_divergence_ends_with_the_last_good_weights(trained):
+    """After the last return the weights of the last good point are published, marked as diverged."""
+    folder = trained(explode_at=30, rollbacks=1)
+    card, weights, _ = load_checkpoint(folder / "data/checkpoints/toy", "final")
+    assert (card.rollbacks, card.diverged, card.steps["final"]) == (1, True, 20)
+    assert all(bool(torch.isfinite(value).all()) for value in weights.values())
+    assert "given up" in events(folder)[-1]
+    assert RunRecord.open(folder / "data/runs/toy").card.steps == 20
+
+
+class StopAt(Stop):
+    """Asks a training to stop at a step."""
+
+    def __init__(self, step):
+        super().__init__("a test")
+        self.step, self.training = step, None
+
+    def check(self):
+        if self.training and self.training.step == self.step:
+            raise StoppedError("now")
+
+
+def session(folder, harm=None, stop_at=None):
+    """Run one session of the toy in the current folder; `harm` spoils the training after it was resumed."""
+    task = train.prepare("toy")
+    stop = StopAt(stop_at)
+    training = Training("toy", task.learner, task.data, task.seed, folder, stop)
+    stop.training = training
+    fresh = copy.deepcopy(training._snapshot())
+    resumed = training.resume()
+    if harm:
+        harm(training, fresh)
+    if stop_at:
+        with pytest.raises(StoppedError):
+            training.run()
+    else:
+        training.run()
+    assert resumed == (harm is not None or not stop_at)
+    history = [row.model_dump() for row in training.ledger.history]
+    return {
+        **{k: v.clone() for k, v in training.learner.state_dict().items()},
+        "best": training.ledger.best_step,
+    }, history
+
+
+def spoil(*path):
+    """Return a harm that gives one piece of the state its value from before the first step."""
+
+    def harm(training, fresh):
+        state = training._snapshot()
+        inner, start = state, fresh
+        for key in path[:-1]:
+            inner, start = inner[key], start[key]
+        inner[path[-1]] = start[path[-1]]
+        training._load(state)
+
+    return harm
+
+
+PIECES = [
+    ("learner", "weights"),
+    ("learner", "optimisers", "coder"),
+    ("learner", "optimisers", "critic"),
+    ("learner", "steps_done"),
+    ("learner", "rate_scale"),
+    ("sampler", "epoch"),
+    ("sampler", "position"),
+    ("random", "python"),
+    ("random", "numpy"),
+    ("random", "torch"),
+    ("since_point",),
+]
+
+
+def test_every_piece_of_the_state_is_needed(tmp_path, monkeypatch):
+    """Resumed with all of its state a training ends the same; with any one piece left out it does not."""
+    monkeypatch.chdir(project.make(tmp_path, steps=40, explode_at=23, explode_below=0.6))
+    session(tmp_path / "half", stop_at=28)
+
+    def ended(harm):
+        folder = Path(shutil.copytree(tmp_path / "half", tmp_path / "again"))
+        weights, history = session(folder, harm)
+        shutil.rmtree(folder)
+        return weights, history
+
+    def undisturbed():
+        task = train.prepare("toy")
+        training = Training("toy", task.learner, task.data, task.seed, tmp_path / "alone", Stop("a test"))
+        training.run()
+        return training
+
+    alone = undisturbed()
+    weights, history = ended(lambda *_: None)
+    assert equal(alone.learner.state_dict(), weights)
+    assert history == [row.model_dump() for row in alone.ledger.history]
+    for piece in PIECES:
+        harmed, past = ended(spoil(*piece))
+        assert not equal(alone.learner.state_dict(), harmed) or past != history, f"{piece} is not needed"
+
+
+def test_training_needs_little(tmp_path):
+    """Training imports on a machine with only torch, numpy, safetensors, pydantic, rich and ruamel.yaml."""
+    code = """
+import sys
+BANNED = {"pandas", "PIL", "mlflow", "typer", "click", "prefect", "dvc", "torchvision", "pyarrow", "psutil", "jinja2", "scipy", "imagehash"}
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in BANNED:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Finder())
+import artpipe.train, artpipe.sample
+assert not BANNED & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+def test_sample_paints_again_what_a_seed_was(trained):
+    """`sample` writes one sheet and each picture by itself; a seed and label give the same picture in any company."""
+    trained()
+    said = sample_model("toy", 5, seed=3)
+    assert said == "5 painted: data/samples/toy-seed-3.png, each by itself in data/samples/toy-seed-3"
+    sample_model("toy", 1, seed=5, out=Path("one.png"), label=2)
+    alone, among = Path("one/00000-seed-5-label-2.png"), Path("data/samples/toy-seed-3/00002-seed-5-label-2.png")
+    assert alone.read_bytes() == among.read_bytes()
+    with pytest.raises(UserError, match="--label 3 is no class of toy; there are: 0 a, 1 b, 2 c"):
+        sample_model("toy", 1, label=3)
+
+
+def test_nothing_foreign_is_overwritten(trained):
+    """A folder that `sample` did not make is left alone."""
+    folder = trained(steps=2)
+    (folder / "mine").mkdir()
+    with pytest.raises(UserError, match="is not ours"):
+        sample_model("toy", 1, out=Path("mine.png"))
+    assert list((folder / "mine").iterdir()) == []
