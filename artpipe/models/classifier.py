@@ -141,7 +141,7 @@ class Classifier(Learner[Params]):
         return torch.as_tensor(self.head(features) / self.temperature)
 
     def _pooled(self, maps: Tensor) -> Tensor:
-        return F.layer_norm(maps.float().mean((2, 3)), (maps.shape[1],))
+        return F.layer_norm(maps.float().mean((2, 3)), (maps.shape[1],), eps=1e-8)
 
     def _panels(self, images: Tensor, classes: Tensor) -> Tensor:
         """Return ``(N, 3, S, 2 S)``: each picture beside itself under the heat of Grad-CAM."""

@@ -6,12 +6,12 @@ The codes of real works do not fill N(0, I) evenly, and what lies in the gaps de
 
 import math
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
@@ -25,19 +25,21 @@ from artpipe.nn.likelihood import (
     warmed_up,
     with_free_bits,
 )
+from artpipe.nn.patches import Residual, inwards, outwards, strides_to
 from artpipe.params import Positive, Share, TrainParams
 
-_BOTTOM = 4  # maps are halved while they stay at least this large
 _ACTIVE = 0.01  # variance of the posterior mean above which a dimension counts as used (Burda et al. 2015)
 
 
 class Params(TrainParams):
     """What a variational autoencoder can be told."""
 
-    batch_size: Positive = 64
+    batch_size: Positive = 128
     latent: Positive = 24  # dimensions of the code
-    width: Positive = 16  # channels of the largest maps; each halving doubles them up to `max_width`
+    width: Positive = 32  # channels of the outermost maps; each further stage doubles them up to `max_width`
     max_width: Positive = 128
+    hidden: Positive = 512  # between the innermost maps and the code
+    blocks: int = Field(default=0, ge=0)  # residual convolutions on the innermost maps
     learning_rate: float = Field(default=2.0e-3, gt=0)
     warmup_steps: int = Field(default=100, ge=0)  # of the learning rate
     gradient_norm: float = Field(default=200.0, gt=0)  # the largest one; longer gradients are shortened to it
@@ -51,7 +53,7 @@ class Params(TrainParams):
     kl_warmup: Share = 0.1  # of the steps
     free_nats: float = Field(default=0.0, ge=0)  # free bits, in nats per dimension
     prior: Literal["normal", "flow"] = "flow"  # what samples start from
-    flow_layers: Positive = 6
+    flow_layers: Positive = 4
     flow_width: Positive = 128
     flow_rate: float = Field(default=1.0e-3, gt=0)
     plane: Positive = 13  # pictures on each side of the latent plane
@@ -68,15 +70,27 @@ class VAE(Learner[Params]):
         del ruler
         automatic: LikelihoodName = "bernoulli" if spec.channels == 1 else "gaussian"
         self.likelihood: LikelihoodName = automatic if params.likelihood == "auto" else params.likelihood
-        sizes = _sizes(spec.height, spec.width)
-        widths = [min(params.width * 2**i, params.max_width) for i in range(len(sizes) - 1)]
-        flat = widths[-1] * math.prod(sizes[-1])
-        self.encoder = nn.Sequential(*_down(spec.channels, widths), nn.Flatten(), nn.Linear(flat, 2 * params.latent))
-        self.decoder = nn.Sequential(
-            nn.Linear(params.latent, flat),
-            nn.Unflatten(1, (widths[-1], *sizes[-1])),
+        strides = strides_to(min(spec.height, spec.width))
+        widths = [min(params.width * 2**i, params.max_width) for i in range(len(strides))]
+        unit = math.prod(strides)
+        sides = -(-spec.height // unit), -(-spec.width // unit)
+        flat = widths[-1] * math.prod(sides)
+        self.margin = sides[0] * unit - spec.height, sides[1] * unit - spec.width
+        self.encoder = nn.Sequential(
+            *inwards(spec.channels, widths, strides),
+            *(Residual(widths[-1]) for _ in range(params.blocks)),
+            nn.Flatten(),
+            nn.Linear(flat, params.hidden),
             nn.ReLU(),
-            *_up(spec.channels, widths, sizes),
+            nn.Linear(params.hidden, 2 * params.latent),
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(params.latent, params.hidden),
+            nn.ReLU(),
+            nn.Linear(params.hidden, flat),
+            nn.Unflatten(1, (widths[-1], *sides)),
+            *(Residual(widths[-1]) for _ in range(params.blocks)),
+            *outwards(spec.channels, widths, strides),
         )
         self.log_scale = nn.Parameter(torch.tensor(math.log(params.scale or 0.5)), requires_grad=params.scale is None)
         self.flow = Flow(params.latent, params.flow_layers if params.prior == "flow" else 0, params.flow_width)
@@ -92,7 +106,7 @@ class VAE(Learner[Params]):
         with self.autocast():
             mean, logvar = self._encoded(images)
             code = mean + torch.randn_like(mean) * (0.5 * logvar).exp()
-            raw = self.decoder(code)
+            raw = self._decoded(code)
         reconstruction = cost(self.likelihood, raw.float(), images, self.log_scale).mean()
         kl = kl_to_unit_normal(mean, logvar)
         share = p.beta * warmed_up(self.steps_done, round(p.kl_warmup * p.steps))
@@ -114,10 +128,14 @@ class VAE(Learner[Params]):
         optimiser.step()
 
     def _encoded(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        mean, logvar = self.encoder(images.contiguous(memory_format=torch.channels_last)).float().chunk(2, dim=1)
+        padded = F.pad(images, (0, self.margin[1], 0, self.margin[0]), mode="replicate") if any(self.margin) else images
+        mean, logvar = self.encoder(padded).float().chunk(2, dim=1)
         return mean, logvar.clamp(
             -12, 6
         )  # a variance beyond these is a number gone wrong, and exp() would make it infinite
+
+    def _decoded(self, codes: Tensor) -> Tensor:
+        return torch.as_tensor(self.decoder(codes)[:, :, : self.spec.height, : self.spec.width])
 
     @torch.no_grad()
     def sample(self, prompt: Prompt) -> Tensor:
@@ -199,30 +217,10 @@ class VAE(Learner[Params]):
         return pictures.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
 
     def _painted(self, codes: Tensor) -> Tensor:
-        return torch.cat([mean_image(self.likelihood, self.decoder(part)) for part in _parts(codes)])
+        return torch.cat([mean_image(self.likelihood, self._decoded(part)) for part in _parts(codes)])
 
     def _cost(self, codes: Tensor, images: Tensor) -> Tensor:
-        return cost(self.likelihood, self.decoder(codes).float(), images, self.log_scale)
-
-
-def _sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Return the maps' sizes from the picture's down, halved (rounding up) while the smaller side stays at least 4."""
-    sizes = [(height, width), (-(-height // 2), -(-width // 2))]
-    while min(sizes[-1]) >= 2 * _BOTTOM - 1:
-        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
-    return sizes
-
-
-def _down(channels: int, widths: list[int]) -> Iterator[nn.Module]:
-    yield from (nn.Conv2d(channels, widths[0], 5, 2, padding=2), nn.ReLU())
-    for before, after in pairwise(widths):
-        yield from (nn.Conv2d(before, after, 3, 2, padding=1), nn.ReLU())
-
-
-def _up(channels: int, widths: list[int], sizes: list[tuple[int, int]]) -> Iterator[nn.Module]:
-    for before, after, size in zip(widths[::-1], [*widths[-2::-1], widths[0]], sizes[-2::-1], strict=True):
-        yield from (nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.Upsample(size))
-    yield nn.Conv2d(widths[0], channels, 3, padding=1)
+        return cost(self.likelihood, self._decoded(codes).float(), images, self.log_scale)
 
 
 def _parts(rows: Tensor, size: int = 500) -> Iterator[Tensor]:
