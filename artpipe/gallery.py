@@ -1,6 +1,8 @@
 """The gallery stage: from reports, runs and records to a static site; what did not change is not written."""
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -13,11 +15,11 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.gallery import GalleryCard, load_gallery, save_gallery
 from artpipe.artifacts.report import work_file
 from artpipe.errors import UserError, did_you_mean
-from artpipe.files import sha256_bytes, sha256_file, sweep, write_bytes
+from artpipe.files import sha256_bytes, sha256_file, sweep
 from artpipe.params import About, Params, load_params
 
 if TYPE_CHECKING:
-    from artpipe.sections import Museum, RealWork, Room
+    from artpipe.sections import Artist, Museum, RealWork, Room
     from artpipe.sections._media import Shelf
     from artpipe.sections._site import Site
 
@@ -25,6 +27,7 @@ _HERE = Path(__file__).parent
 _KEPT_BY_DATASET = ("works", "record", "shards")
 _KEPT_BY_MODEL = ("checkpoints", "runs", "reports")
 _CARD = ("gallery.json", "gallery.json.sha256")
+_MEDIUM = re.compile(r"media/[0-9a-f]{16}(?:\.[a-z0-9]+)?")
 _SEEN = 24  # works of the collection shown on its page
 
 
@@ -55,11 +58,11 @@ def render(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
     shelf = Shelf()
     museum = _museum(root, params, shelf)
     files = dict(pages(_site(params, theme), museum))
-    files |= {
-        f"assets/{path.relative_to(theme / 'assets')}": path.read_bytes() for path in _theme_files(theme / "assets")
-    }
+    shown = {name for page in files.values() for name in _MEDIUM.findall(page.decode())}
+    assets = theme / "assets"
+    files |= {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _theme_files(assets)}
     files["assets/pictures.css"] = shelf.stylesheet()
-    return files | shelf.files
+    return files | {name: data for name, data in shelf.files.items() if name in shown}
 
 
 def hang(gallery: Path, files: Mapping[str, bytes]) -> None:
@@ -72,7 +75,15 @@ def hang(gallery: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         path = gallery / name
         if not path.is_file() or path.read_bytes() != data:
-            write_bytes(path, data)
+            _write(path, data)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write whole or not at all, without waiting for the disk: the card is written last, and a file that is not what it says is hung again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.tmp.{os.getpid()}")
+    temporary.write_bytes(data)
+    temporary.replace(path)
 
 
 def sweep_removed(root: Path, params: Params) -> list[Path]:
@@ -125,10 +136,14 @@ def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str)
         title=clean(about.title) or dataset,
         about=about,
         collection=record.collection if record else None,
-        artists=tuple(one for one in hung if isinstance(one, Artist)),
+        artists=tuple(sorted((one for one in hung if isinstance(one, Artist)), key=_painters_first)),
         gaps=tuple(one for one in hung if isinstance(one, Gap)),
         seen=tuple(seen[:_SEEN]),
     )
+
+
+def _painters_first(artist: "Artist") -> bool:
+    return not any(work.role == "sample" for work in artist.works)
 
 
 def _looker(works: "Mapping[str, RealWork]", folders: Iterable[Path], shelf: "Shelf") -> "Any":

@@ -92,6 +92,11 @@ class Artist:
     validation: Sequence[Curve] = ()
     events: Sequence[tuple[int, str]] = ()  # rollbacks and the like, by step
 
+    @property
+    def step(self) -> int:
+        """Return the step whose weights made what hangs."""
+        return self.run.steps if self.report.step is None else self.report.step
+
 
 @dataclass(frozen=True)
 class Gap:

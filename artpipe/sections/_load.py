@@ -52,7 +52,7 @@ def load_artist(
     try:
         works = tuple(_works(root / paths.report(name), name, report, shelf, look))
         frames = tuple(_frames(run.progress, shelf))
-        rows = list(run.journal.rows())
+        rows = list(map(_row, run.journal.rows()))
     except (ArtpipeError, OSError, ValueError):
         return Gap(name, title, "damaged")
     return Artist(
@@ -125,10 +125,23 @@ def _frames(files: Iterable[Path], shelf: Shelf) -> Iterable[Frame]:
             yield Frame(int(match[1]), shelf.picture(path))
 
 
+def _row(row: object) -> dict[str, Any]:
+    """Return a row of the journal.
+
+    Raises:
+        CorruptError: it is not what a training writes.
+    """
+    if isinstance(row, dict) and isinstance(row.get("step"), int):
+        numbers = [row.get(key, {}) for key in ("losses", "validation")]
+        if all(isinstance(by_name, dict) for by_name in numbers):
+            return row
+    raise CorruptError(f"a row of the journal is {str(row)[:40]!r}")
+
+
 def _curves(rows: Iterable[Mapping[str, Any]], key: str) -> tuple[Curve, ...]:
     series: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
-        for name, value in (row.get(key) or {}).items():
+        for name, value in row.get(key, {}).items():
             if isinstance(value, int | float):
                 series.setdefault(str(name), []).append((int(row["step"]), float(value)))
     return tuple(Curve(name, tuple(points)) for name, points in series.items())

@@ -13,6 +13,7 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+_ACRONYMS = frozenset({"ece", "elbo", "ema", "fid", "iwae", "kid", "kl", "lpips", "nll", "psnr", "r1", "r2", "ssim"})
 _ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 
 
@@ -81,8 +82,10 @@ def slug(text: str) -> str:
 
 
 def plain(name: str) -> str:
-    """Return a measure's or parameter's name as a visitor reads it."""
-    return clean(name).replace("_", " ")
+    """Return a measure's or parameter's name as a visitor reads it: `held_out_kid` as Held out KID."""
+    parts = [part.upper() if part in _ACRONYMS else part for part in clean(name).replace("_", " ").split(" ")]
+    text = " ".join(parts)
+    return text[:1].upper() + text[1:]
 
 
 def short(sha256: str) -> str:

@@ -42,7 +42,7 @@ _HTML = """
 </div>
 {% if view.room.seen %}
 <div class="read"><h2>{{ _("From the collection") }}</h2>
-<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, work.title or _("A work of the collection"), inline=true) }}</span><figcaption><em><bdi>{{ work.title or _("Untitled") }}</bdi></em><span class="quiet"><bdi>{{ work.creator }}</bdi>{% if work.year %}, <bdi>{{ work.year }}</bdi>{% endif %}</span></figcaption></figure></li>
+<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, work.title or _("A work of the collection"), inline=true) }}</span><figcaption><em><bdi>{{ work.title or _("Untitled") }}</bdi></em>{% if work.creator != view.room.about.creator | clean %}<span class="quiet"><bdi>{{ work.creator }}</bdi></span>{% endif %}</figcaption></figure></li>
 {% endfor %}</ul></div>
 {% endif %}
 """

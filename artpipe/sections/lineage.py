@@ -1,6 +1,9 @@
 """From the picture back to everything it came from."""
 
-from artpipe.sections import Section, WorkView, always
+from collections.abc import Mapping
+from typing import Any
+
+from artpipe.sections import Section, WorkView
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -10,11 +13,22 @@ _HTML = """
 <ol class="chain">
 <li><span class="caps">{{ _("Collection") }}</span><span><a href="{{ root }}datasets/{{ view.room.name }}/index.html"><bdi>{{ view.room.title }}</bdi></a>{% if view.room.collection %}, {{ _("%(n)s works", n=view.room.collection.kept | number) }}{% endif %}<br><span class="quiet">{{ _("Licence") }} <bdi>{{ view.room.about.licence | clean }}</bdi>; {{ _("data") }} <span class="mono">{{ view.artist.report.shards | short }}</span></span></span></li>
 <li><span class="caps">{{ _("Model") }}</span><span><a href="{{ root }}models/{{ view.artist.name }}/index.html"><bdi>{{ view.artist.title }}</bdi></a>, {{ m.kind(view.artist.kind) | lower }}<br><span class="quiet">{{ _("code at commit") }} <span class="mono">{{ (view.artist.run.commit or _("none")) | short }}</span>{% if view.artist.run.dirty %} {{ _("with changes") }}{% endif %}</span></span></li>
-<li><span class="caps">{{ _("Training") }}</span><span>{{ _("Step %(n)s", n=view.artist.run.steps | number) }}, {{ view.artist.run.started | date }}<br><span class="quiet">{{ _("run") }} <span class="mono">{{ view.artist.run.run_id }}</span></span></span></li>
+<li><span class="caps">{{ _("Training") }}</span><span>{{ _("Step %(n)s of %(all)s", n=view.artist.step | number, all=view.artist.run.steps | number) }}{% if epochs %}, {{ _("epoch %(n)s", n=epochs | number) }}{% endif %}; {{ view.artist.run.started | date }}<br><span class="quiet">{{ _("run") }} <span class="mono">{{ view.artist.run.run_id }}</span></span></span></li>
 <li><span class="caps">{{ _("Checkpoint") }}</span><span class="mono">{{ view.artist.run.checkpoint }}</span></li>
 <li><span class="caps">{{ _("This work") }}</span><span>{% if view.work.seed is not none %}{{ _("Seed %(n)s", n=view.work.seed) }}{% else %}{{ _("No seed: made from a given picture") }}{% endif %}<br><span class="quiet mono">{{ view.work.id }}</span></span></li>
 </ol>
 </div>
 """
 
-SECTION: Section[WorkView] = Section(page="work", fill=always, html=_HTML)
+
+def _fill(view: WorkView) -> Mapping[str, Any]:
+    """Count epochs in works of the training split, where the record knows how many there are."""
+    collection, batch = view.room.collection, view.artist.params.get("batch_size")
+    splits = {split.name: split.count for split in collection.splits} if collection else {}
+    works = splits.get("train") or (collection.kept if collection else 0)
+    if not isinstance(batch, int) or not works:
+        return {"epochs": None}
+    return {"epochs": view.artist.step * batch / works}
+
+
+SECTION = Section(page="work", fill=_fill, html=_HTML)

@@ -13,7 +13,7 @@ _HTML = """
 <figcaption class="label">
 <p class="artist"><a href="{{ root }}models/{{ view.artist.name }}/index.html"><bdi>{{ view.artist.title }}</bdi></a></p>
 <h1><bdi>{{ view.work.title }}</bdi></h1>
-<p>{{ m.kind(view.artist.kind) }}{% if view.work.seed is not none %}, {{ _("seed %(n)s", n=view.work.seed) }}{% endif %}{% if view.work.media and view.work.media.width %}; {{ view.work.media.width }}&thinsp;&times;&thinsp;{{ view.work.media.height }} {{ _("pixels") }}{% endif %}</p>
+<p>{{ m.kind(view.artist.kind) }}{% if view.work.seed is not none %}, {{ _("seed %(n)s", n=view.work.seed) }}{% endif %}, {{ _("step %(n)s", n=view.artist.step | number) }}{% if view.work.media and view.work.media.width %}; {{ view.work.media.width }}&thinsp;&times;&thinsp;{{ view.work.media.height }} {{ _("pixels") }}{% endif %}</p>
 <p>{{ _("After the collection") }} <a href="{{ root }}datasets/{{ view.room.name }}/index.html"><bdi>{{ view.room.title }}</bdi></a>, {{ _("licence") }} <bdi>{{ view.room.about.licence | clean }}</bdi></p>
 <p>{{ m.verdict(view.artist.report.verdict) }}</p>
 </figcaption>

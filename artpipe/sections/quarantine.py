@@ -18,6 +18,7 @@ _HTML = """
 {% endfor %}</ul></details>
 {% else %}<p>{{ _("Nothing was set aside: every input was kept.") }}</p>{% endif %}
 {% if collection.notes %}
+<h3 class="small">{{ _("Kept, with a note") }}</h3>
 <ul class="tallies">{% for tally in collection.notes %}<li><bdi>{{ tally.name }}</bdi><span class="count">{{ tally.count | number }}</span></li>
 {% endfor %}</ul>
 {% endif %}

@@ -6,7 +6,7 @@ from typing import Any
 
 from artpipe.sections import Artist, IndexView, Section, Work
 
-_REQUESTS, _BYTES, _WORKS, _EACH = 22, 200_000, 96, 18  # what the first view may cost, all rooms together
+_REQUESTS, _BYTES, _WORKS, _EACH = 26, 180_000, 96, 18  # what the first view may cost, all rooms together
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -19,13 +19,11 @@ _HTML = """
 <h2 id="room-{{ room.name }}"><a href="{{ root }}datasets/{{ room.name }}/index.html"><bdi>{{ room.title }}</bdi></a></h2>
 </div>
 <div class="text">
-<p>
-{% if room.about.description %}<bdi>{{ room.about.description | clean }}</bdi>{% endif %}
+{% if room.about.description %}<p><bdi>{{ room.about.description | clean(600) }}</bdi></p>{% endif %}
 {% if room.collection %}
-{{ _("%(n)s works", n=room.collection.kept | number) }}{% if room.collection.labels | length > 1 %} {{ _("of %(n)s kinds", n=room.collection.labels | length) }}{% endif %}{% if room.about.creator != "unknown" %}, {{ _("by") }} <bdi>{{ room.about.creator | clean }}</bdi>{% endif %}.
-{% else %}{{ _("The record of this collection is missing or damaged.") }}{% endif %}
-{{ _("Licence") }}: <bdi>{{ room.about.licence | clean }}</bdi>.
-</p>
+<p>{{ _("%(n)s works", n=room.collection.kept | number) }}{% if room.collection.labels | length > 1 %} {{ _("of %(n)s kinds", n=room.collection.labels | length) }}{% endif %}{% if room.about.creator != "unknown" %} {{ _("by") }} <bdi>{{ room.about.creator | clean }}</bdi>{% endif %}; {{ _("licence") }} <bdi>{{ room.about.licence | clean }}</bdi>.
+{%- if room.collection.quarantined %} {{ ngettext("One more was set aside.", "%(num)s more were set aside.", room.collection.quarantined) }}{% endif %}</p>
+{% else %}<p>{{ _("The record of this collection is missing or damaged.") }}</p>{% endif %}
 <p><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ _("The collection and its licences") }}</a></p>
 </div>
 </div>
@@ -33,9 +31,9 @@ _HTML = """
 <div class="hang">
 <div class="label">
 <h3><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a></h3>
-<p>{{ m.kind(artist.kind) }}, {{ _("trained on") }} <bdi>{{ room.title }}</bdi></p>
+<p>{{ m.kind(artist.kind) }},<br>{{ _("trained on") }} <a href="{{ root }}datasets/{{ room.name }}/index.html"><bdi>{{ room.title }}</bdi></a></p>
 <p>{{ m.verdict(artist.report.verdict) }}</p>
-<p><a href="{{ root }}models/{{ artist.name }}/index.html">{{ ngettext("One work and how it was made", "All %(num)s works and how they were made", artist.works | length) }}</a></p>
+<p><a href="{{ root }}models/{{ artist.name }}/index.html">{{ ngettext("The work and how it was made", "All %(num)s works and how they were made", artist.works | length) }}</a></p>
 </div>
 <ul class="salon">
 {% for work in shown[artist.name] %}

@@ -9,7 +9,7 @@ _HTML = """
 <div class="read columns">
 <div><h2>{{ _("Scores") }}</h2>
 <p class="aside">{{ _("Measured on the same samples that hang here.") }}{% if ruler %} {{ _("The ruler is the checkpoint") }} <span class="mono">{{ ruler | short }}</span>; {{ _("scores of different rulers are never compared.") }}{% endif %}</p></div>
-<div class="scroll" tabindex="0" role="group" aria-label="{{ _('Scores') }}"><table>
+<div><table class="scores">
 <thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure">{{ _("Value") }}</th><th scope="col" class="figure">{{ _("Samples") }}</th></tr></thead>
 <tbody>
 {% for score in scores %}

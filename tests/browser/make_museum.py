@@ -67,7 +67,9 @@ def sheet(pictures: Sequence[bytes], columns: int = 6) -> bytes:
     return encode(whole)
 
 
-def write_params(root: Path, datasets: Sequence[str], models: dict[str, tuple[str, str]], title: str = "artpipe") -> None:
+def write_params(
+    root: Path, datasets: Sequence[str], models: dict[str, tuple[str, str]], title: str = "artpipe"
+) -> None:
     """Write params.yaml; `models` maps a name to its kind and dataset."""
     sets = "\n".join(
         f"  {name}: {{source: folder, path: datasets/{name}, about: {{}}, ingest: {{}}, preprocess: {{}}}}"

@@ -1,0 +1,41 @@
+"""Every file in `sections/` keeps the contract."""
+
+import ast
+import importlib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from jinja2 import Environment
+
+from artpipe import plugins
+from artpipe.params import load_params
+from artpipe.sections import Page, Section
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", plugins.names("sections"))
+def test_section_keeps_the_contract(name):
+    """It has a docstring, a page, a function, a fragment that parses, and never calls its content safe."""
+    section = plugins.find("sections", name)
+    assert isinstance(section, Section)
+    assert section.page in get_args(Page)
+    assert callable(section.fill)
+    assert importlib.import_module(f"artpipe.sections.{name}").__doc__
+    Environment(extensions=["jinja2.ext.i18n"], autoescape=True).parse(section.html)
+    assert "safe" not in section.html.replace("safely", "")
+    assert "style=" not in section.html
+
+
+@pytest.mark.parametrize("name", plugins.names("sections"))
+def test_section_is_an_island(name):
+    """It imports nothing of artpipe but the contract."""
+    tree = ast.parse((ROOT / "artpipe" / "sections" / f"{name}.py").read_text())
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {module for module in imported if module.startswith("artpipe")} == {"artpipe.sections"}
+
+
+def test_params_hang_every_section():
+    """params.yaml names sections that exist, and forgets none."""
+    assert sorted(load_params(ROOT / "params.yaml").gallery.sections) == plugins.names("sections")

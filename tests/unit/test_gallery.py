@@ -1,0 +1,270 @@
+"""The gallery stage on a made-up project."""
+
+import importlib.util
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from artpipe.errors import UserError
+from artpipe.gallery import build_gallery, sweep_removed
+from artpipe.params import load_params
+
+_SPEC = importlib.util.spec_from_file_location("make_museum", Path(__file__).parents[1] / "browser" / "make_museum.py")
+make = importlib.util.module_from_spec(_SPEC)
+sys.modules["make_museum"] = make
+_SPEC.loader.exec_module(make)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    root = make.small_museum(tmp_path_factory.mktemp("museum"))
+    build_gallery(root)
+    return root
+
+
+@pytest.fixture
+def museum(built, tmp_path):
+    shutil.copytree(built, tmp_path / "project")
+    return tmp_path / "project"
+
+
+def gallery(root):
+    return root / "data" / "gallery"
+
+
+def contents(root):
+    return {str(p.relative_to(gallery(root))): p.read_bytes() for p in gallery(root).rglob("*") if p.is_file()}
+
+
+def changed(before, after):
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+def text(root, page):
+    return (gallery(root) / page).read_text(encoding="utf-8")
+
+
+class Page(HTMLParser):
+    """Collects tags and every address of a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.addresses, self.ids = [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.addresses += [value for name, value in attrs if name in {"href", "src"}]
+        self.ids += [value for name, value in attrs if name == "id"]
+
+
+def test_unchanged_rebuild_writes_nothing(museum):
+    """Building again touches no file."""
+    before = {path: path.stat().st_mtime_ns for path in gallery(museum).rglob("*")}
+    build_gallery(museum)
+    assert {path: path.stat().st_mtime_ns for path in gallery(museum).rglob("*")} == before
+
+
+def test_two_builds_are_the_same_bytes(built, museum):
+    """The same records in another folder, from nothing, give the same gallery."""
+    shutil.rmtree(gallery(museum))
+    build_gallery(museum)
+    assert contents(museum) == contents(built)
+
+
+def test_a_lost_file_is_hung_again(museum, built):
+    """A page deleted, one changed and a stray file: the next build mends all three."""
+    (gallery(museum) / "index.html").unlink()
+    (gallery(museum) / "assets" / "museum.css").write_text("body{}")
+    (gallery(museum) / "stray.html").write_text("?")
+    build_gallery(museum)
+    assert contents(museum) == contents(built)
+
+
+def test_a_changed_work_rewrites_only_what_shows_it(museum, built):
+    """One other picture: its page, its file and the pages that show it change; other works' pages stay."""
+    digits = [make.png(28, 1, i) for i in range(60)]
+    frames = [make.sheet(digits[i : i + 24]) for i in range(6)]
+    make.write_model(museum, "digits-gan", "gan", "digits", [*digits[:5], make.png(28, 1, 99), *digits[6:24]], digits, frames=frames)  # fmt: skip
+    build_gallery(museum)
+    names = changed(contents(built), contents(museum))
+    shows = {
+        "index.html",
+        "models/digits-gan/index.html",
+        "datasets/digits/index.html",
+        "gallery.json",
+        "gallery.json.sha256",
+    }
+    assert "works/digits-gan-sample-005/index.html" in names
+    assert {name for name in names if not name.startswith("media/")} <= {
+        *shows,
+        "works/digits-gan-sample-005/index.html",
+    }
+    assert sum(name.startswith("media/") for name in names) <= 2
+
+
+def test_a_removed_model_leaves_nothing(museum):
+    """Out of params.yaml: no page, no link, no medium of its own, no folder of data is left."""
+    params = museum / "params.yaml"
+    params.write_text("".join(line for line in params.read_text().splitlines(True) if "emoji-gan" not in line))
+    build_gallery(museum)
+    left = contents(museum)
+    assert not [name for name in left if "emoji-gan" in name]
+    assert not [name for name, data in left.items() if b"emoji-gan" in data]
+    assert not (museum / "data/reports/emoji-gan").exists()
+    used = b"".join(data for name, data in left.items() if name.endswith(".html"))
+    assert not [name for name in left if name.startswith("media/") and name.encode() not in used]
+
+
+def test_a_removed_dataset_leaves_no_room(museum):
+    """A dataset out of params.yaml takes its page and its record with it."""
+    lines = (museum / "params.yaml").read_text().splitlines(True)
+    (museum / "params.yaml").write_text("".join(line for line in lines if "emoji" not in line))
+    build_gallery(museum)
+    assert not (gallery(museum) / "datasets/emoji").exists()
+    assert not (museum / "data/record/emoji").exists()
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (
+            lambda root: make.write_run(root, "digits-gan", "gan", "digits", "ff" * 32, [], make.random.Random(1)),
+            "another checkpoint",
+        ),
+        (lambda root: (root / "data/runs/digits-gan/run.json").unlink(), "still in the studio"),
+        (lambda root: (root / "data/reports/digits-gan/report.json").unlink(), "waits for its evaluation"),
+        (lambda root: (root / "data/reports/digits-gan/report.json").write_text("{}"), "files are damaged"),
+        (
+            lambda root: (root / "data/reports/digits-gan/exhibits/sample-003.png").write_bytes(b"x"),
+            "files are damaged",
+        ),
+        (lambda root: (root / "data/runs/digits-gan/journal.jsonl").write_text("{no json\n"), "files are damaged"),
+        (lambda root: (root / "data/runs/digits-gan/journal.jsonl").write_text('["no row"]\n'), "files are damaged"),
+        (lambda root: (root / "data/runs/digits-gan/progress/step-00000500.png").write_bytes(b""), "files are damaged"),
+    ],
+)
+def test_what_cannot_hang_is_a_named_gap(museum, harm, sentence):
+    """A missing, damaged or foreign report or run leaves an empty frame with the model's name and the reason."""
+    harm(museum)
+    build_gallery(museum)
+    page = text(museum, "index.html")
+    assert re.search(rf"digits-gan [^<]*{sentence}", page)
+    assert not (gallery(museum) / "models/digits-gan").exists()
+    assert (gallery(museum) / "models/digits-vae").exists()
+
+
+def test_a_damaged_record_is_said(museum):
+    """Without its record a room still opens and says what is missing."""
+    (museum / "data/record/digits/record.parquet").write_bytes(b"x")
+    build_gallery(museum)
+    assert "missing or damaged" in text(museum, "datasets/digits/index.html")
+    assert (gallery(museum) / "models/digits-gan").exists()
+
+
+def test_nothing_yet_is_a_gallery_too(tmp_path):
+    """Before any stage has run the gallery opens with its gaps."""
+    make.write_params(tmp_path, ["digits"], {"digits-gan": ("gan", "digits")})
+    build_gallery(tmp_path)
+    assert "still in the studio" in text(tmp_path, "index.html")
+
+
+def test_every_link_leads_somewhere(built):
+    """Every address on every page is relative and exists, so it opens from any folder."""
+    for page in gallery(built).rglob("*.html"):
+        for address in Page(page.read_text(encoding="utf-8")).addresses:
+            if address.startswith(("data:image/png;base64,", "#")):
+                continue
+            path, _, fragment = address.partition("#")
+            target = (page.parent / unquote(path)).resolve()
+            assert not address.startswith(("/", "http")), address
+            assert target.is_file(), f"{page}: {address}"
+            assert target.is_relative_to(gallery(built).resolve())
+            assert not fragment or fragment in Page(target.read_text(encoding="utf-8")).ids
+
+
+def test_policy_holds_on_every_page(built):
+    """Each page has the policy; no inline style, handler or script; one script file; every picture has an alt text."""
+    for page in gallery(built).rglob("*.html"):
+        html = page.read_text(encoding="utf-8")
+        assert "default-src 'none'" in html
+        for tag, attributes in Page(html).tags:
+            assert tag != "style"
+            assert "style" not in attributes
+            assert not [name for name in attributes if name.startswith("on")]
+            assert tag != "script" or attributes == {"src": attributes["src"]}
+            assert tag != "img" or attributes["alt"]
+
+
+def test_hostile_strings_stay_text(built):
+    """A title with markup, quotes, a newline and a direction override is shown as text and turns nothing around."""
+    pages = [page.read_text(encoding="utf-8") for page in gallery(built).rglob("*.html")]
+    assert not [page for page in pages if "<script>alert" in page or "\u202e" in page]
+    assert [page for page in pages if "&lt;script&gt;alert(1)&lt;/script&gt; &#34;quoted&#34;" in page]
+
+
+def test_nothing_of_this_machine_is_in_it(built):
+    """No absolute path and no name of the project's folder reaches a file."""
+    assert not [name for name, data in contents(built).items() if str(built).encode() in data or b"/tmp/" in data]
+
+
+def test_a_file_name_leading_out_is_refused(museum):
+    """A report that names a file outside its folder is damaged."""
+    from artpipe.artifacts.report import load_report, save_report
+
+    folder = museum / "data/reports/digits-vae"
+    card, _ = load_report(folder)
+    out = card.exhibits[0].model_copy(update={"file": "../../../params.yaml", "kind": "text"})
+    save_report(folder, card.model_copy(update={"exhibits": (out, *card.exhibits[1:])}))
+    build_gallery(museum)
+    assert "digits-vae is being restored" in text(museum, "index.html")
+
+
+def test_leftovers_are_swept_and_nothing_else(museum):
+    """Folders of unknown names go; named ones, files and hidden ones stay."""
+    for kind in ("works", "record", "shards", "checkpoints", "runs", "reports"):
+        (museum / "data" / kind / "gone").mkdir(parents=True)
+        (museum / "data" / kind / ".gitignore").write_text("/x\n")
+    removed = sweep_removed(museum, load_params(museum / "params.yaml"))
+    assert {path.name for path in removed} == {"gone"}
+    assert len(removed) == 6
+    assert (museum / "data/reports/digits-gan/report.json").exists()
+    assert (museum / "data/works/.gitignore").exists()
+
+
+def test_an_unknown_theme_or_section_is_one_line(museum):
+    """A theme or section that does not exist is the person's mistake, named with the nearest."""
+    params = museum / "params.yaml"
+    good = params.read_text()
+    params.write_text(good.replace("theme: museum", "theme: musuem"))
+    with pytest.raises(UserError, match="did you mean `museum`"):
+        build_gallery(museum)
+    params.write_text(good.replace("sections: [wall", "sections: [wal"))
+    with pytest.raises(UserError, match="did you mean `wall`"):
+        build_gallery(museum)
+
+
+def test_other_kinds_of_exhibit_hang(tmp_path):
+    """A poem, a tune and a film each get a page; a poem keeps its lines."""
+    from artpipe.artifacts.report import HungExhibit, load_report, save_report
+
+    originals = [make.png(28, 1, i) for i in range(8)]
+    make.write_params(tmp_path, ["poems"], {"poet": ("rnn", "poems")})
+    make.write_record(tmp_path, "poems", originals, make.About())
+    make.write_model(tmp_path, "poet", "rnn", "poems", originals[:1], originals)
+    folder = tmp_path / "data/reports/poet"
+    files = {"poem.txt": ("text", b"one <b>line</b>\n\nanother"), "tune.wav": ("audio", b"RIFF"), "film.webm": ("video", b"\x1aE")}  # fmt: skip
+    card, _ = load_report(folder)
+    for name, (_, data) in files.items():
+        (folder / name).write_bytes(data)
+    hung = tuple(HungExhibit(file=n, kind=k, role="sample", caption=n) for n, (k, _) in files.items())
+    save_report(folder, card.model_copy(update={"exhibits": hung}))
+    build_gallery(tmp_path)
+    assert "one &lt;b&gt;line&lt;/b&gt;<br>" in text(tmp_path, "works/poet-poem/index.html")
+    assert "<audio controls" in text(tmp_path, "works/poet-tune/index.html")
+    assert "<video controls" in text(tmp_path, "works/poet-film/index.html")
