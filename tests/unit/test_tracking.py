@@ -1,0 +1,214 @@
+"""MLflow as a projection: made from what stands on disk, again and again, and nothing twice."""
+
+import contextlib
+import dataclasses
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from artpipe.artifacts.cards import save_card
+from artpipe.artifacts.checkpoint import CheckpointCard
+from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
+from artpipe.artifacts.run import Journal, RunCard, RunStart, save_run
+from artpipe.artifacts.shards import Spec
+from artpipe.errors import ArtpipeError
+from artpipe.files import locked, write_json
+from artpipe.sync import sync
+from artpipe.tracking import Store
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow's and sqlalchemy's own
+MACHINE = {"host": "here", "platform": "linux", "versions": {"torch": "2"}, "threads": 1, "device": "cpu"}
+MACHINE |= {"precision": "fp32", "commit": "c0ffee", "dirty": False, "flow_run": "flow-1", "sessions": 1}
+MACHINE |= {"stage": "train@gan", "model": "gan"}
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """A migrated store without runs; copying it saves seconds of migration per test."""
+    root = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        Store(root)
+    return root / ".state/mlflow/mlflow.db"
+
+
+@pytest.fixture
+def root(tmp_path, empty_store, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / ".state/mlflow").mkdir(parents=True)
+    shutil.copy(empty_store, tmp_path / ".state/mlflow/mlflow.db")
+    return tmp_path
+
+
+def journal(folder: Path, steps: int, late: float = 0.0) -> None:
+    """Rows at every 10th step, one second each; `late` seconds after the hour for a second session."""
+    for step in range(10, steps + 1, 10):
+        row = {"step": step, "time": 1000.0 + step + late, "losses": {"generator": 1 / step, "critic": 0.5}}
+        Journal(folder / "journal.jsonl").append(row)
+    (folder / "progress").mkdir(exist_ok=True)
+    Image.new("L", (16, 16), steps % 255).save(folder / "progress/step-00000010.png")
+
+
+def published(root: Path, steps: int = 50, run_id: str = "a" * 32) -> None:
+    """A complete training with its checkpoint."""
+    spec = Spec(dataset="digits", channels=1, height=8, width=8, classes=(), count=9)
+    checkpoint = CheckpointCard(
+        name="gan", kind="gan", params={"kind": "gan", "steps": steps, "adam": {"beta1": 0.5}}, seed=1, shards="d" * 64,
+        uses=None, spec=spec, steps={"final": steps}, selection=None, history=(), files={},
+    )  # fmt: skip
+    sha256 = save_card(root / "data/checkpoints/gan/checkpoint.json", checkpoint)
+    journal(root / "data/runs/gan", steps)
+    card = RunCard(
+        run_id=run_id, checkpoint=sha256, started=1000.0, ended=1060.0, core_seconds=50.0, steps=steps, **MACHINE
+    )
+    save_run(root / "data/runs/gan", card)
+
+
+def judged(root: Path, kid: float) -> None:
+    sha256 = (root / "data/checkpoints/gan/checkpoint.json.sha256").read_text().split()[0]
+    verdict = Finding(verdict="under-trained", score="kid", value=kid, bound=0.1, sentence="It needs more steps.")
+    card = ReportCard(
+        model="gan", kind="gan", dataset="digits", checkpoint=sha256, shards="d" * 64, ruler="e" * 64,
+        verdict=verdict, findings=(verdict,), scores=(Score(name="kid", value=kid, n=100),), exhibits=(),
+    )  # fmt: skip
+    save_report(root / "data/reports/gan", card)
+
+
+def unfinished(root: Path, steps: int, late: float = 0.0, run_id: str = "a" * 32) -> Path:
+    """The state folder of a training that was stopped."""
+    state = root / ".state/train/gan/0123"
+    shutil.rmtree(state, ignore_errors=True)
+    journal(state, steps, late)
+    start = RunStart(
+        run_id=run_id, kind="gan", dataset="digits", params={"kind": "gan", "steps": 50}, seed=1, shards="d" * 64,
+        uses=None, started=1000.0, **MACHINE,
+    )  # fmt: skip
+    write_json(state / "run-live.json", start.model_dump(mode="json"))
+    return state
+
+
+def rows(root: Path) -> list[tuple]:
+    with contextlib.closing(sqlite3.connect(root / ".state/mlflow/mlflow.db")) as connection:
+        return connection.execute("select key, step, timestamp, value from metrics order by 1, 2, 3, 4").fetchall()
+
+
+def the_run(root: Path):
+    """The one MLflow run there is."""
+    client = Store(root).client
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    assert len(runs) == 1
+    return runs[0]
+
+
+def test_everything_recorded_is_shown(root):
+    """Params, metrics by step with their times, picture, input, scores, verdict, tags and times of one training."""
+    published(root)
+    judged(root, kid=0.25)
+    sync(root)
+    run = the_run(root)
+    assert run.data.params == {"kind": "gan", "steps": "50", "adam.beta1": "0.5", "seed": "1"}
+    assert ("losses/generator", 20, 1020000, 0.05) in rows(root)
+    assert len(rows(root)) == 2 * 5 + 1
+    assert run.data.metrics["scores/kid"] == 0.25
+    tags = run.data.tags
+    assert tags["artpipe.verdict"] == "under-trained"
+    assert tags["artpipe.verdict.value"] == "0.25"
+    assert (tags["artpipe.commit"], tags["artpipe.data"], tags["artpipe.stage"]) == ("c0ffee", "d" * 64, "train@gan")
+    assert (tags["artpipe.flow_run"], tags["artpipe.run_id"]) == ("flow-1", "a" * 32)
+    assert tags["artpipe.checkpoint"] == (root / "data/checkpoints/gan/checkpoint.json.sha256").read_text().split()[0]
+    assert (run.info.status, run.info.start_time, run.info.end_time) == ("FINISHED", 1000000, 1060000)
+    dataset = run.inputs.dataset_inputs[0].dataset
+    assert (dataset.name, dataset.digest) == ("digits", "d" * 36)
+    client = Store(root).client
+    assert client.get_experiment(run.info.experiment_id).name == "digits"
+    assert any("progress+step+10+" in entry.path for entry in client.list_artifacts(run.info.run_id, "images"))
+
+
+def test_again_adds_nothing(root):
+    """A second sync, and one after the markers are lost, leave the same rows and pictures."""
+    published(root)
+    judged(root, kid=0.25)
+    sync(root)
+    first, pictures = rows(root), sorted((root / ".state/mlflow/artifacts").rglob("*.png"))
+    assert "new: 0 runs, 0 rows, 0 pictures" in sync(root)
+    run = the_run(root)
+    for tag in ("artpipe.run_record", "artpipe.report"):
+        Store(root).client.delete_tag(run.info.run_id, tag)
+    sync(root)
+    assert rows(root) == first
+    assert sorted((root / ".state/mlflow/artifacts").rglob("*.png")) == pictures
+
+
+def test_lost_store_is_made_again(root, empty_store):
+    """In a clone with the records and no store, sync gives the same rows."""
+    published(root)
+    judged(root, kid=0.25)
+    sync(root)
+    clone = root / "clone"
+    shutil.copytree(root / "data", clone / "data")
+    (clone / ".state/mlflow").mkdir(parents=True)
+    shutil.copy(empty_store, clone / ".state/mlflow/mlflow.db")
+    sync(clone)
+    assert rows(clone) == rows(root)
+
+
+def test_new_evaluation_is_the_latest(root):
+    """A better KID after another evaluation is what MLflow shows, although its step is the same; back again too."""
+    published(root)
+    for kid in (0.25, 0.125, 0.25):
+        judged(root, kid)
+        sync(root)
+        assert the_run(root).data.metrics["scores/kid"] == kid
+
+
+def test_resumed_training_is_one_run_without_doubles(root):
+    """Steps that a resumed training repeats (same values, later times) are not logged again; its run is the same."""
+    unfinished(root, steps=30)
+    sync(root)
+    assert the_run(root).info.status == "KILLED"
+    unfinished(root, steps=40, late=500.0)
+    with locked(root / ".state/train/gan/lock"):
+        sync(root)
+    assert the_run(root).info.status == "RUNNING"
+    shutil.rmtree(root / ".state/train")
+    published(root)
+    sync(root)
+    assert the_run(root).info.status == "FINISHED"
+    assert [step for key, step, *_ in rows(root) if key == "losses/generator"] == [10, 20, 30, 40, 50]
+
+
+def test_dead_training_does_not_run_for_ever(root):
+    """A run whose state is gone without a record is shown as killed."""
+    unfinished(root, steps=30)
+    with locked(root / ".state/train/gan/lock"):
+        sync(root)
+    shutil.rmtree(root / ".state/train")
+    sync(root)
+    assert the_run(root).info.status == "KILLED"
+
+
+def test_returns_after_divergence_stand_beside_each_other(root):
+    """Another value at a known step is a row of its own."""
+    run = Store(root).run("b" * 32, "digits", "gan", 1000.0)
+    for value, moment in ((1.0, 1.0), (2.0, 5.0), (1.0, 7.0), (float("nan"), 8.0)):
+        run.log_rows([{"step": 10, "time": moment, "losses": {"x": value}}])
+    assert rows(root) == [("losses/x", 10, 1000, 1.0), ("losses/x", 10, 5000, 2.0)]
+
+
+def test_lost_server_is_one_line(root, monkeypatch):
+    """A server that does not answer: one sentence that says what to do, no traceback."""
+    published(root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(ArtpipeError, match=r"^MLflow: .*`artpipe sync` does it later$"):
+        sync(root)
+
+
+def test_tally_counts_what_is_new(root):
+    """The sentence counts runs, rows and pictures."""
+    published(root, steps=20)
+    assert "MLflow: 1 trainings; new: 1 runs, 4 rows, 1 pictures" in sync(root)
+    assert dataclasses.asdict(Store(root).tally) == {"runs": 0, "rows": 0, "pictures": 0}
