@@ -26,5 +26,5 @@ def update(average: nn.Module, network: nn.Module, kept: float) -> None:
     """Move the average's weights towards the network's; buffers (batch norm's statistics) are copied."""
     for old, new in zip(average.parameters(), network.parameters(), strict=True):
         old.lerp_(new, 1 - kept)
-    for old, new in zip(average.buffers(), network.buffers(), strict=True):
-        old.copy_(new)
+    for kept_buffer, buffer in zip(average.buffers(), network.buffers(), strict=True):
+        kept_buffer.copy_(buffer)
