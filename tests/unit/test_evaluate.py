@@ -1,0 +1,507 @@
+"""Planted painters get the verdicts they deserve; the report holds what was scored, byte for byte the same twice."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from artpipe import evaluate
+from artpipe.artifacts import paths
+from artpipe.artifacts.checkpoint import CheckpointCard, HistoryRow, save_checkpoint
+from artpipe.artifacts.report import Finding, load_report
+from artpipe.artifacts.shards import ShardSet, ShardWriter, Spec
+from artpipe.errors import UserError
+from artpipe.evaluate import draw, evaluate_model, judge, measure, paint, thumbnail
+from artpipe.files import sha256_file
+from artpipe.metrics import Evidence, Measured
+from artpipe.nn.contract import Exhibit, Learner, Prompt, build, to_bytes
+from artpipe.params import EvaluationParams, TrainParams, load_params
+
+METRICS = ("training", "accuracy", "kid", "fid", "coverage", "class_entropy", "pair_distance", "memorisation", "elbo", "sharpness", "held_out")  # fmt: skip
+CLASSES = ("north", "east", "south", "west")
+SIDE = 12
+SPEC = Spec(dataset="blobs", channels=1, height=SIDE, width=SIDE, classes=CLASSES, count=600)
+BARE = TrainParams(kind="fake", dataset="blobs", uses="", ruler="")
+
+
+def blobs(seeds, labels) -> Tensor:
+    """Paint one bright blob per seed into the asked quarter: place, width and brightness vary, so each is its own."""
+    grid = torch.arange(SIDE) + 0.5
+    pictures = []
+    for seed, label in zip(seeds, labels.tolist(), strict=True):
+        x, y, width, bright = torch.rand(4, generator=torch.Generator().manual_seed(int(seed))).tolist()
+        across = ((grid - SIDE * (0.15 + 0.2 * x + 0.5 * (label % 2))) / (0.8 + 1.2 * width)).square()
+        down = ((grid - SIDE * (0.15 + 0.2 * y + 0.5 * (label // 2))) / (0.8 + 1.2 * width)).square()
+        pictures.append((0.6 + 0.4 * bright) * (-down[:, None] - across[None]).exp())
+    return torch.stack(pictures)[:, None] * 2 - 1
+
+
+def works(count: int, first: int) -> dict[str, Tensor]:
+    seeds, labels = range(first, first + count), torch.arange(count) % len(CLASSES)
+    digests = torch.tensor([list(seed.to_bytes(32)) for seed in seeds], dtype=torch.uint8)
+    images = to_bytes(blobs(seeds, labels)) if count else torch.empty(0, 1, SIDE, SIDE, dtype=torch.uint8)
+    return {"images": images, "labels": labels, "digests": digests}
+
+
+TRAIN, HELD_OUT = works(600, 1_000), works(300, 5_000)
+
+
+class Fake(Learner[TrainParams]):
+    """A learner that shows nothing of itself."""
+
+    def __init__(self, paint_with=None, weight: float = 0.0):
+        super().__init__(BARE, SPEC)
+        self.paint_with = paint_with
+        self.weight = torch.nn.Parameter(torch.tensor(weight))
+
+    def step(self, batch):
+        return {}
+
+    def exhibit(self, prompt):
+        return [Exhibit("text", "a poem", "a poem", role="poem")]
+
+
+class Painter(Fake):
+    def sample(self, prompt: Prompt) -> Tensor:
+        return self.paint_with(prompt)
+
+
+class Judge(Fake):
+    """A ruler: small pictures as features, quarters as classes."""
+
+    def features(self, images: Tensor) -> Tensor:
+        return torch.nn.functional.avg_pool2d(images, 2).flatten(1)
+
+    def logits(self, images: Tensor) -> Tensor:
+        return 10 * torch.nn.functional.adaptive_avg_pool2d(images, 2).flatten(1)
+
+
+def card(history=(), rollbacks: int = 0) -> CheckpointCard:
+    return CheckpointCard(
+        name="fake", kind="fake", params={"rollbacks": 3}, seed=1, shards="", uses=None, spec=SPEC,
+        steps={"final": 100, "best": 100}, selection="kid", history=tuple(history), rollbacks=rollbacks, files={},
+    )  # fmt: skip
+
+
+def evidence(learner, samples: int = 300, **changes) -> Evidence:
+    params = EvaluationParams(metrics=METRICS, samples=samples, reference=300, hang=4, batch_size=100)
+    found = Evidence(
+        learner=learner, card=card(), params=params, seed=1, train=TRAIN, held_out=HELD_OUT, test=HELD_OUT,
+        ruler=Judge(), ruler_sha256="f" * 64, ruler_classes=CLASSES,
+    )  # fmt: skip
+    for name, value in changes.items():
+        setattr(found, name, value)
+    if isinstance(learner, Painter):
+        paint(found)
+    return found
+
+
+def verdict(learner, **changes) -> Finding:
+    return judge(measure(evidence(learner, **changes)))[1]
+
+
+def score(found: Evidence, name: str) -> float:
+    return next(score.value for one in measure(found) for score in one.scores if score.name == name)
+
+
+def fresh(prompt: Prompt) -> Tensor:
+    """Paint new works of the asked labels, or of labels by seed."""
+    labels = prompt.labels if prompt.labels is not None else torch.tensor([seed % 4 for seed in prompt.seeds])
+    return blobs(prompt.seeds, labels)
+
+
+def by_seed(prompt: Prompt) -> Tensor:
+    return fresh(Prompt(prompt.seeds))
+
+
+def noise_like(pictures: Tensor, scale: float) -> Tensor:
+    return scale * torch.randn(pictures.shape, generator=torch.Generator().manual_seed(3))
+
+
+def replay(prompt: Prompt, only: int = 600) -> Tensor:
+    pictures = evaluate.to_float(TRAIN["images"][[seed % only for seed in prompt.seeds]])
+    return pictures + noise_like(pictures, 0.01)
+
+
+def test_real_works_posing_as_samples_are_healthy():
+    """New works of the real source are healthy: no metric mistakes them for copies, repeats or a lack of classes."""
+    found = evidence(Painter(by_seed))
+    findings, verdict = judge(measure(found))
+    assert findings == []
+    assert (verdict.verdict, verdict.score) == ("healthy", "coverage")
+    assert abs(score(found, "kid")) < 0.01
+    assert score(found, "copies") < 0.15  # blobs have four dimensions, so 0.5^4 of new works are this near by chance
+    assert score(found, "pair_distance") == pytest.approx(1, abs=0.1)
+    assert score(found, "sharpness") == pytest.approx(1, abs=0.15)
+
+
+def test_one_picture_for_all_seeds_is_collapsed():
+    """A constant picture, however good, is a total collapse."""
+    assert verdict(Painter(lambda prompt: fresh(Prompt([5]))[[0] * len(prompt.seeds)])).verdict == "collapsed"
+
+
+def test_a_faintly_noised_constant_is_collapsed():
+    """Noise on top does not hide the collapse."""
+
+    def one(prompt):
+        pictures = fresh(Prompt([5]))[[0] * len(prompt.seeds)]
+        return pictures + noise_like(pictures, 0.02)
+
+    assert verdict(Painter(one)).verdict == "collapsed"
+
+
+def test_ten_pictures_in_turn_are_collapsed():
+    """Ten pictures of all classes over and over have the pair distance of real works; the next one gives them away."""
+    found = evidence(Painter(lambda prompt: fresh(Prompt([seed % 10 for seed in prompt.seeds]))))
+    finding = judge(measure(found))[1]
+    assert (finding.verdict, finding.score) == ("collapsed", "next_distance")
+    assert score(found, "pair_distance") > 0.8
+
+
+def test_one_class_for_all_is_a_dropped_class():
+    """New pictures of one class alone drop the other three, and they are named."""
+    finding = verdict(Painter(lambda prompt: blobs(prompt.seeds, torch.zeros(len(prompt.seeds), dtype=torch.long))))
+    assert finding.verdict == "class dropped"
+    assert "east, south, west" in finding.sentence
+
+
+def test_an_asked_class_that_is_never_painted_is_dropped():
+    """A conditional painter that answers `south` with `north` drops `south`, and agrees three times in four."""
+    learner = Painter(lambda prompt: fresh(Prompt(prompt.seeds, prompt.labels * (prompt.labels != 2))))
+    found = evidence(learner)
+    assert found.prompt.labels is not None
+    assert score(found, "asked_agreement") == 0.75
+    assert "south" in judge(measure(found))[1].sentence
+
+
+def test_replayed_training_works_are_memorised():
+    """A painter that replays its training works, faintly noised, has KID and coverage of real works and is found out."""
+    found = evidence(Painter(replay))
+    finding = judge(measure(found))[1]
+    assert (finding.verdict, finding.score) == ("memorised", "copies")
+    assert score(found, "copies") > 0.95
+    assert abs(score(found, "kid")) < 0.01
+    pair = next(one.tables["memorisation"]["pairs"][0] for one in measure(found) if "memorisation" in one.tables)
+    assert pair["digest"] == bytes(TRAIN["digests"][pair["seed"] % 600].tolist()).hex()
+
+
+def test_one_copy_in_five_is_memorised():
+    """A fifth of copies among new works is found, and counted."""
+
+    def some(prompt):
+        copies = torch.tensor([seed % 5 == 0 for seed in prompt.seeds])[:, None, None, None]
+        return torch.where(copies, replay(prompt), by_seed(prompt))
+
+    found = evidence(Painter(some))
+    assert judge(measure(found))[1].verdict == "memorised"
+    assert score(found, "copies") == pytest.approx(0.2 + 0.8 * 0.5**4, abs=0.04)
+
+
+def test_noise_is_under_trained():
+    """What an untrained network paints covers nothing, and its imagined classes are not read."""
+    noise = Painter(lambda prompt: torch.stack([torch.randn(1, SIDE, SIDE, generator=torch.Generator().manual_seed(seed)) for seed in prompt.seeds]))  # fmt: skip
+    finding = verdict(noise)
+    assert (finding.verdict, finding.score, finding.value) == ("under-trained", "coverage", 0.0)
+
+
+def test_blur_is_told_by_sharpness():
+    """Blurred works have less than half of the fine detail."""
+    found = evidence(Painter(lambda prompt: torch.nn.functional.avg_pool2d(by_seed(prompt), 5, 1, 2)))
+    assert score(found, "sharpness") < 0.5
+
+
+def test_pictures_that_are_no_numbers_are_diverged():
+    """A painter whose pictures are NaN has diverged, and no score of the report is NaN."""
+    found = evidence(Painter(lambda prompt: by_seed(prompt) * math.nan))
+    assert judge(measure(found))[1].verdict == "diverged"
+
+
+def test_weights_that_are_no_numbers_are_diverged():
+    """A NaN weight is a divergence even where the pictures hide it."""
+    assert verdict(Painter(by_seed, weight=math.nan)).verdict == "diverged"
+
+
+def rows(losses, kids=None):
+    kids = kids or [None] * len(losses)
+    return [
+        HistoryRow(step=i, losses=loss, validation={} if kid is None else {"kid": kid})
+        for i, (loss, kid) in enumerate(zip(losses, kids, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("history", "rollbacks", "expected"),
+    [
+        (rows([{"loss": 1.0}] * 7 + [{"loss": 5_000.0}]), 0, "diverged"),
+        (rows([{"loss": 1.0}] * 7 + [{"loss": math.inf}]), 0, "diverged"),
+        (rows([{"loss": 1.0}] * 8), 4, "diverged"),
+        (rows([{"loss": 1.0}] * 8), 3, "healthy"),
+        (rows([{"generator": 9.0, "discriminator": 0.01}] * 8), 0, "discriminator dominates"),
+        (rows([{"generator": 2.0, "discriminator": 0.4}] * 8), 0, "healthy"),
+        (rows([{"generator": 9.0, "discriminator": -3.0}] * 8), 0, "healthy"),  # a Wasserstein critic
+        (rows([{}] * 8, [1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.6, 0.3]), 0, "under-trained"),
+        (rows([{}] * 8, [1.0, 0.5, 0.2, 0.1, 0.1, 0.09, 0.08, 0.07]), 0, "healthy"),
+        (rows([{}] * 3, [1.0, 0.9, 0.1]), 0, "healthy"),  # too few points for a trend
+    ],
+)
+def test_history_decides(history, rollbacks, expected):
+    """Explosions, too many rollbacks, a discriminator without loss and a steep end are read from the history."""
+    assert verdict(Painter(by_seed), card=card(history, rollbacks)).verdict == expected
+
+
+class Coder(Fake):
+    """An autoencoder that says `nats` about each work, in as many active dimensions as `active` of four."""
+
+    def __init__(self, nats: float, active: int):
+        super().__init__()
+        self.nats, self.active = nats, active
+
+    def posterior(self, images):
+        means = images.flatten(1)[:, 40:44] * (torch.arange(4) < self.active) + 3
+        return means + images.mean((1, 2, 3))[:, None] * (torch.arange(4) < self.active), torch.zeros_like(means)
+
+    def reconstruct(self, images):
+        return images
+
+    def elbo_terms(self, images):
+        return {"reconstruction": torch.full((len(images),), 7.0), "kl": torch.full((len(images),), self.nats)}
+
+
+def test_an_ignored_code_is_a_posterior_collapse():
+    """A code that says nothing is a collapse, whatever the reconstruction term; one that says something is healthy."""
+    assert verdict(Coder(0.01, 0)).verdict == "posterior collapsed"
+    assert verdict(Coder(3.0, 3)).verdict == "healthy"
+
+
+def test_elbo_by_hand():
+    """The ELBO is minus reconstruction minus KL, and active units are those whose mean moves."""
+    found = evidence(Coder(3.0, 3))
+    assert score(found, "elbo") == -10.0
+    assert score(found, "active_units") == 3
+
+
+def test_a_judge_is_scored_on_the_whole_test_split():
+    """The ruler of the blobs is always right on all 300 of them, though only 50 were drawn for the others."""
+    found = evidence(Judge(), held_out=draw(HELD_OUT, 50, 1))
+    accuracy = next(one for m in measure(found) for one in m.scores if one.name == "accuracy")
+    assert (accuracy.value, accuracy.n) == (1.0, 300)
+    assert judge(measure(found))[1].verdict == "healthy"
+
+
+def test_guessing_is_under_trained():
+    """A judge that always says the same is no better than guessing, and the classes it never says are named."""
+    learner = Judge()
+    learner.logits = lambda images: torch.eye(4)[[1] * len(images)]
+    findings, gravest = judge(measure(evidence(learner)))
+    assert {finding.verdict for finding in findings} == {"under-trained", "class dropped"}
+    assert "north, south, west" in gravest.sentence
+
+
+def test_a_judge_of_rotations_is_asked_about_rotations():
+    """Where there are no classes, the lesson is the quarter turn: a perfect eye for it scores 1."""
+    upright = torch.zeros(40, 1, 8, 8, dtype=torch.uint8)
+    upright[:, :, 0] = 255
+    learner = Judge()
+    learner.logits = lambda images: 9 * torch.stack([images[:, 0, 0].mean(1), images[:, 0, :, 0].mean(1), images[:, 0, -1].mean(1), images[:, 0, :, -1].mean(1)], 1)  # fmt: skip
+    bare = card().model_copy(update={"spec": SPEC.model_copy(update={"classes": ()})})
+    found = evidence(learner, card=bare, test={"images": upright}, held_out={"images": upright}, ruler_classes=())
+    assert score(found, "accuracy") == 1.0
+
+
+def test_twenty_held_out_works_are_enough_for_a_report():
+    """A hundred paintings: counts shrink, k shrinks, what cannot be told is left out, and nothing fails."""
+    small = {"train": works(80, 1_000), "held_out": works(20, 5_000), "test": works(20, 5_000)}
+    found = evidence(Painter(by_seed), samples=40, **small)
+    kid = next(one for m in measure(found) for one in m.scores if one.name == "kid_real")
+    assert (kid.n, kid.spread) == (10, None)
+    assert judge(measure(found))[1].verdict == "healthy"
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_hardly_any_held_out_work(count):
+    """Down to no held-out work at all there is a report."""
+    assert verdict(Painter(by_seed), held_out=works(count, 5_000), test=works(count, 5_000)).verdict
+
+
+def test_without_a_ruler_small_pictures_measure():
+    """Without a ruler the extractor is named `pixels`; a collapse and a copy are found all the same."""
+    bare = {"ruler": None, "ruler_sha256": None, "ruler_classes": ()}
+    assert evidence(Painter(by_seed), **bare).extractor == "pixels"
+    assert verdict(Painter(by_seed), **bare).verdict == "healthy"
+    assert verdict(Painter(replay), **bare).verdict == "memorised"
+
+
+def test_a_ruler_of_other_classes_reads_none():
+    """A ruler that tells other classes measures distances, but its readings are left out."""
+    found = evidence(Painter(by_seed), ruler_classes=("a", "b"))
+    names = {score.name for one in measure(found) for score in one.scores}
+    assert "kid" in names
+    assert "class_entropy" not in names
+
+
+def test_what_a_learner_measures_itself_is_its_score():
+    """A kind that is neither painter nor judge brings its own measure; infinite values are no score."""
+    learner = Fake()
+    learner.validate = lambda _: {"nll": 4.5, "bad": math.inf}
+    assert [one.name for m in measure(evidence(learner)) for one in m.scores] == ["steps", "held_out_nll"]
+
+
+def test_labels_are_asked_where_they_are_heeded():
+    """A painter that ignores labels is not asked for any, so no agreement is invented for it."""
+    assert evidence(Painter(by_seed)).prompt.labels is None
+    assert evidence(Painter(fresh)).prompt.labels[:5].tolist() == [0, 1, 2, 3, 0]
+
+
+def test_the_gravest_finding_is_the_verdict():
+    """Findings are ordered by gravity, not by the order of the metrics."""
+    some = [Finding(verdict=v, score="s", value=1, bound=0, sentence="") for v in ("under-trained", "collapsed", "memorised")]  # fmt: skip
+    findings, gravest = judge([Measured(findings=some)])
+    assert [finding.verdict for finding in findings] == ["collapsed", "memorised", "under-trained"]
+    assert gravest.verdict == "collapsed"
+
+
+def test_draw_is_a_function_of_the_seed():
+    """The same seed draws the same works, another seed others, and never one twice."""
+    first, again, other = (draw(HELD_OUT, 50, seed)["digests"].tolist() for seed in (1, 1, 2))
+    assert first == again != other
+    assert len({tuple(row) for row in first}) == 50
+
+
+def test_thumbnail_keeps_small_pictures_and_shapes():
+    """A small picture stays as it is; a large one keeps its proportions."""
+    small, large = torch.zeros(3, 20, 10, dtype=torch.uint8), torch.full((3, 200, 100), 7, dtype=torch.uint8)
+    assert thumbnail(small, 64) is small
+    assert thumbnail(large, 64).shape == (3, 64, 32)
+    assert thumbnail(large, 64).unique().tolist() == [7]
+
+
+PARAMS = """\
+format: 1
+seed: 1
+datasets:
+  blobs: {source: folder, path: datasets/blobs, about: {}, ingest: {}, preprocess: {}}
+models:
+  judge: {kind: classifier, dataset: blobs, uses: data/shards/blobs, ruler: judge, width: 4, max_width: 8}
+  coder: {kind: vae, dataset: blobs, uses: data/shards/blobs, ruler: judge, width: 4, max_width: 4, hidden: 8, latent: 2, plane: 3}
+  painter: {kind: gan, dataset: blobs, uses: data/shards/blobs, ruler: judge, noise: 4, generator_width: 4, discriminator_width: 4, least_width: 4}
+  lost: {kind: vae, dataset: blobs, uses: data/shards/blobs, ruler: coder, width: 4, max_width: 4, hidden: 8, latent: 2}
+evaluation:
+  metrics: [training, accuracy, kid, fid, coverage, class_entropy, pair_distance, memorisation, elbo, sharpness, held_out]
+  samples: 40
+  reference: 30
+  hang: 6
+  importance_samples: 2
+gallery: {sections: []}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project with blobs as shards and three untrained checkpoints, made the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    writer = ShardWriter(paths.shards("blobs"))
+    writer.add("train", TRAIN)
+    writer.add("test", {name: column[:60] for name, column in HELD_OUT.items()})
+    shards = writer.close(SPEC, works="", params={}, mean=(0.1,), std=(0.2,))
+    torch.manual_seed(1)
+    for name, entry in load_params().models.items():
+        learner = build(name, entry, SPEC)
+        weights = learner.state_dict()
+        made = card().model_copy(
+            update={"name": name, "kind": entry["kind"], "params": learner.params.model_dump(mode="json"), "shards": shards}
+        )  # fmt: skip
+        paths.checkpoint(name).mkdir(parents=True)
+        save_checkpoint(paths.checkpoint(name), made, {"final": weights, "best": weights})
+    return tmp_path
+
+
+def folder_bytes(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["judge", "coder", "painter"])
+def test_report_is_the_same_twice(project, name, capsys):
+    """Two evaluations write the same bytes, and the report holds hashes of all that lies beside it."""
+    evaluate_model(name)
+    first = folder_bytes(paths.report(name))
+    evaluate_model(name)
+    assert folder_bytes(paths.report(name)) == first
+    report, _ = load_report(paths.report(name))
+    kept = {exhibit.file: exhibit.sha256 for exhibit in report.exhibits} | report.works
+    assert {file: sha256_file(paths.report(name) / file) for file in kept} == kept
+    assert set(first) == {*kept, "report.json", "report.json.sha256"}
+    assert f"{name}: {report.verdict.verdict}" in capsys.readouterr().out
+    assert report.checkpoint == sha256_file(paths.checkpoint(name) / "checkpoint.json")
+    assert report.ruler == sha256_file(paths.checkpoint("judge") / "checkpoint.json")
+
+
+def test_what_was_scored_is_what_hangs(project):
+    """The hung samples have consecutive seeds, and their pixels are those the checkpoint paints for these seeds."""
+    from PIL import Image
+
+    evaluate_model("coder")
+    report, _ = load_report(paths.report("coder"))
+    hung = [exhibit for exhibit in report.exhibits if exhibit.role == "sample"]
+    assert [exhibit.seed for exhibit in hung] == list(range(100_000, 100_006))
+    learner, _, _ = evaluate.restore(paths.checkpoint("coder"))
+    painted = to_bytes(learner.sample(Prompt([exhibit.seed for exhibit in hung])))
+    for exhibit, picture in zip(hung, painted, strict=True):
+        pixels = torch.tensor(list(Image.open(paths.report("coder") / exhibit.file).tobytes()), dtype=torch.uint8)
+        assert (pixels.int() - picture.flatten().int()).abs().max() <= 1
+    assert all(len(exhibit.neighbours) == 4 for exhibit in hung)
+    assert all(list(e.neighbours) == sorted(e.neighbours, key=lambda near: near.distance) for e in hung)
+
+
+def test_other_roles_hang_too(project):
+    """Reconstructions, planes, explanations and the nearest pairs hang beside the samples, with the works they show."""
+    evaluate_model("coder")
+    evaluate_model("judge")
+    report, _ = load_report(paths.report("coder"))
+    assert {exhibit.role for exhibit in report.exhibits} == {"sample", "reconstruction", "plane", "nearest pair"}
+    shown = next(exhibit for exhibit in report.exhibits if exhibit.role == "reconstruction")
+    assert f"works/{shown.digests[0][:16]}.png" in report.works
+    report, _ = load_report(paths.report("judge"))
+    assert {exhibit.role for exhibit in report.exhibits} >= {"explanation"}
+
+
+def test_report_is_plain_json_without_a_clock(project):
+    """Nothing volatile stands in a report: no time, no host, no path of this machine."""
+    evaluate_model("painter")
+    text = (paths.report("painter") / "report.json").read_text()
+    assert str(project) not in text
+    assert "time" not in json.loads(text)
+
+
+def test_a_ruler_that_cannot_measure_is_refused(project):
+    """A ruler that is no classifier is one clear line, and no report is left behind."""
+    with pytest.raises(UserError, match=r"`models\.lost\.ruler` is 'coder', a vae that measures nothing"):
+        evaluate_model("lost")
+    assert not paths.report("lost").exists()
+
+
+def test_a_checkpoint_of_other_works_is_refused(project):
+    """A checkpoint that learned from other shards is not measured against these."""
+    writer = ShardWriter(paths.shards("blobs"))
+    writer.add("train", works(50, 9_000))
+    writer.add("test", works(10, 9_500))
+    writer.close(SPEC, works="", params={}, mean=(0.1,), std=(0.2,))
+    with pytest.raises(UserError, match="learned from other works"):
+        evaluate_model("coder")
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [({"train": 9, "validation": 3, "test": 4}, 4), ({"train": 9, "validation": 3, "test": 1}, 3),
+     ({"train": 9, "validation": 1, "test": 1}, 2), ({"train": 9}, 9)],
+)  # fmt: skip
+def test_a_tiny_test_split_falls_back(tmp_path, counts, found):
+    """Fewer than two test works: validation works serve, then both, then the training works themselves."""
+    writer = ShardWriter(tmp_path)
+    for split, count in counts.items():
+        writer.add(split, works(count, 1_000))
+    writer.close(SPEC, works="", params={}, mean=(0.1,), std=(0.2,))
+    assert len(evaluate._held_out_split(ShardSet.open(tmp_path))["images"]) == found
