@@ -1,0 +1,103 @@
+"""The reference networks of the benchmarks, as small learners: a DCGAN without batch norm in D, a fully connected VAE."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from artpipe.artifacts.shards import Spec
+from artpipe.nn.contract import Batch, Exhibit, Learner, Prompt
+from artpipe.nn.likelihood import kl_to_unit_normal
+from artpipe.params import TrainParams
+
+
+class FullyConnectedVAE(Learner[TrainParams]):
+    """784-400-20 with a Bernoulli likelihood and Adam at 1e-3: the network of pytorch/examples."""
+
+    def __init__(self, params: TrainParams, spec: Spec) -> None:
+        super().__init__(params, spec)
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, 400), nn.ReLU(), nn.Linear(400, 40))
+        self.decoder = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784))
+        self.optimisers = {"vae": torch.optim.Adam(self.parameters(), lr=1e-3, fused=True)}
+
+    def loss(self, images: Tensor) -> Tensor:
+        """Return the negative ELBO, nats per picture; `images` in [-1, 1]."""
+        with self.autocast():
+            mean, logvar = self.encoder(images).float().chunk(2, dim=1)
+            raw = self.decoder(mean + torch.randn_like(mean) * (0.5 * logvar).exp())
+        target = images.flatten(1).add(1).mul(0.5)
+        reconstruction = F.binary_cross_entropy_with_logits(raw.float(), target, reduction="sum")
+        return (reconstruction + kl_to_unit_normal(mean, logvar).sum()) / len(images)
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        loss = self.loss(batch["images"])
+        self.optimisers["vae"].zero_grad()
+        loss.backward()
+        self.optimisers["vae"].step()
+        return {"loss": loss.detach()}
+
+    @torch.no_grad()
+    def sample(self, prompt: Prompt) -> Tensor:
+        return (self.decoder(prompt.noise(20)).sigmoid() * 2 - 1).view(-1, 1, 28, 28)
+
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        del prompt
+        return []
+
+
+class DCGAN(Learner[TrainParams]):
+    """Radford et al. 2015 at 28x28: transposed convolutions with batch norm, and a D without; both players by one pass of D."""
+
+    def __init__(self, params: TrainParams, spec: Spec) -> None:
+        super().__init__(params, spec)
+        self.generator = nn.Sequential(
+            nn.ConvTranspose2d(100, 128, 7, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+            nn.BatchNorm2d(64),
+            nn.ReLU(),
+            nn.ConvTranspose2d(64, 1, 4, 2, 1, bias=False),
+            nn.Tanh(),
+        )
+        self.discriminator = nn.Sequential(
+            nn.Conv2d(1, 64, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(64, 128, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(128, 1, 7),
+            nn.Flatten(0),
+        )
+        self.optimisers = {
+            name: torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
+            for name, network in (("generator", self.generator), ("discriminator", self.discriminator))
+        }
+
+    def gradients(self, images: Tensor) -> Tensor:
+        """Add both players' gradients by one forward and one backward pass of D, and return D's loss.
+
+        D's rows are independent, so the gradient of G's loss at a fake picture is that of D's loss times the ratio of
+        the two losses' slopes at its logit: softplus(-l)' / softplus(l)' = -exp(-l).
+        """
+        with self.autocast():
+            fakes = self.generator(torch.randn(len(images), 100, 1, 1))
+            logits = self.discriminator(torch.cat([images, fakes]))
+        real, fake = logits.float().chunk(2)
+        slopes = -torch.exp(-fake.detach())[:, None, None, None]
+        fakes.register_hook(lambda gradient: (gradient * slopes).to(gradient.dtype))
+        loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+        loss.backward()
+        return loss.detach()
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad()
+        loss = self.gradients(batch["images"])
+        for optimiser in self.optimisers.values():
+            optimiser.step()
+        return {"loss": loss}
+
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        del prompt
+        return []

@@ -1,0 +1,173 @@
+"""Samples per core-second of two reference networks in our loop and in a plain one, in the same run, gradients checked.
+
+    python benchmarks/training.py [--seconds 8] [--rounds 3]
+
+Plain: DataLoader, PIL pictures and torchvision's transforms, fp32, Adam, one pass of D for each player, the loop of
+pytorch/examples. Ours: bytes in memory, normalised by batch, one pass of D for both, fused Adam, and bf16 where the CPU
+has it. Goals on such a CPU: 2.0 (DCGAN) and 2.5 (VAE); what this one gives is printed, whatever it is. Rounds alternate
+and the median counts, so that other work on the machine meets both.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from _networks import DCGAN, FullyConnectedVAE
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from artpipe.artifacts.shards import Spec
+from artpipe.nn.contract import Learner, to_float
+from artpipe.nn.data import Batches, Columns, Sampler
+from artpipe.nn.device import prepare_torch
+from artpipe.nn.loop import Means, steps
+from artpipe.params import TrainParams
+
+BATCH = 128
+COUNT = 20_000
+GOALS = {"DCGAN": 2.0, "VAE 784-400-20": 2.5}
+SPEC = Spec(dataset="digits", channels=1, height=28, width=28, classes=(), count=COUNT)
+PARAMS = TrainParams(kind="reference", dataset="digits", uses="", ruler="", batch_size=BATCH)
+
+
+class Pictures(Dataset):
+    """As torchvision's MNIST: an array in memory, each picture through PIL and the transforms."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images.squeeze(1).numpy()
+        self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.transform(Image.fromarray(self.images[index]))
+
+
+def plain_batches(images: Tensor) -> Iterator[Tensor]:
+    while True:
+        yield from DataLoader(Pictures(images), batch_size=BATCH, shuffle=True, drop_last=True)
+
+
+def plain_gan(model: DCGAN, images: Tensor) -> Iterator[None]:
+    """As pytorch/examples/dcgan: D on real, D on fake, step; D on fake again for G, step."""
+    betas = (0.5, 0.999)
+    for_g = torch.optim.Adam(model.generator.parameters(), lr=2e-4, betas=betas)
+    for_d = torch.optim.Adam(model.discriminator.parameters(), lr=2e-4, betas=betas)
+    ones, zeros = torch.ones(BATCH), torch.zeros(BATCH)
+    for batch in plain_batches(images):
+        for_d.zero_grad()
+        F.binary_cross_entropy_with_logits(model.discriminator(batch), ones).backward()
+        fakes = model.generator(torch.randn(BATCH, 100, 1, 1))
+        F.binary_cross_entropy_with_logits(model.discriminator(fakes.detach()), zeros).backward()
+        for_d.step()
+        for_g.zero_grad()
+        F.binary_cross_entropy_with_logits(model.discriminator(fakes), ones).backward()
+        for_g.step()
+        yield
+
+
+def plain_vae(model: FullyConnectedVAE, images: Tensor) -> Iterator[None]:
+    """As pytorch/examples/vae."""
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for batch in plain_batches(images):
+        optimiser.zero_grad()
+        model.loss(batch).backward()
+        optimiser.step()
+        yield
+
+
+def our_loop(model: Learner, images: Tensor) -> Iterator[None]:
+    batches, means = Batches(Columns({"images": images}, torch.device("cpu")), Sampler(len(images), BATCH, 1)), Means()
+    for losses in steps(model, batches):
+        means.add(losses)
+        if model.steps_done % 10 == 0:
+            means.take()
+        yield
+
+
+def speed(loop: Iterator[None], seconds: float) -> float:
+    """Return samples per core-second over at least `seconds` of process time."""
+    for _ in range(3):
+        next(loop)
+    start, done = time.process_time(), 0
+    while (spent := time.process_time() - start) < seconds or not done:
+        next(loop)
+        done += BATCH
+    return done / spent
+
+
+def check_gan(images: Tensor) -> float:
+    """Return the largest relative distance of a parameter's gradient by one pass from that by two passes, in fp32."""
+    torch.manual_seed(0)
+    model = DCGAN(PARAMS, SPEC)
+    torch.manual_seed(1)
+    model.gradients(images)
+    found = [parameter.grad.clone() for parameter in model.parameters()]
+    model.zero_grad()
+    torch.manual_seed(1)
+    fakes = model.generator(torch.randn(len(images), 100, 1, 1))
+    for_d = F.softplus(-model.discriminator(images)).mean() + F.softplus(model.discriminator(fakes.detach())).mean()
+    d_parameters, g_parameters = list(model.discriminator.parameters()), list(model.generator.parameters())
+    expected = [
+        *torch.autograd.grad(F.softplus(-model.discriminator(fakes)).mean(), g_parameters),
+        *torch.autograd.grad(for_d, d_parameters),
+    ]
+    return _distance(found, expected)
+
+
+def check_vae(images: Tensor) -> float:
+    """Return the same for bytes normalised by batch against pictures normalised one by one by torchvision."""
+    torch.manual_seed(0)
+    model, bytes_ = FullyConnectedVAE(PARAMS, SPEC), images
+    gradients = []
+    for batch in (to_float(bytes_), torch.stack(list(map(Pictures(bytes_).__getitem__, range(len(bytes_)))))):
+        torch.manual_seed(1)
+        gradients.append(list(torch.autograd.grad(model.loss(batch), list(model.parameters()))))
+    return _distance(*gradients)
+
+
+def _distance(found: list[Tensor], expected: list[Tensor]) -> float:
+    return max(float((a - b).norm() / b.norm()) for a, b in zip(found, expected, strict=True))
+
+
+def compare(
+    kind: type[Learner], plain: Callable, images: Tensor, amp: torch.dtype | None, arguments: argparse.Namespace
+) -> list:
+    rates: tuple[list[float], list[float]] = ([], [])
+    for _ in range(arguments.rounds):
+        for rate, loop in zip(rates, (our_loop, plain), strict=True):
+            torch.manual_seed(0)
+            model = kind(PARAMS, SPEC)
+            model.amp_dtype = amp if loop is our_loop else None
+            rate.append(speed(loop(model, images), arguments.seconds))
+    return [statistics.median(rate) for rate in rates]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=8.0, help="core-seconds of each measurement")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    _, precision = prepare_torch(PARAMS)
+    torch.set_num_threads(1)
+    amp = torch.bfloat16 if precision == "bf16" else None
+    images = torch.randint(256, (COUNT, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    errors = {"DCGAN": check_gan(to_float(images[:BATCH])), "VAE 784-400-20": check_vae(images[:BATCH])}
+    print(f"precision of our loop on this CPU: {precision}; one thread; batches of {BATCH}")
+    print(f"{'network':16}{'plain':>10}{'ours':>10}{'ratio':>8}{'goal (bf16)':>13}{'gradient error':>16}")
+    for (name, error), (kind, plain) in zip(
+        errors.items(), ((DCGAN, plain_gan), (FullyConnectedVAE, plain_vae)), strict=True
+    ):
+        assert error < 1e-4, f"{name}: gradients differ by {error:.1e}"
+        ours, theirs = compare(kind, plain, images, amp, arguments)
+        print(f"{name:16}{theirs:10.0f}{ours:10.0f}{ours / theirs:8.2f}{GOALS[name]:13.1f}{error:16.1e}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
