@@ -17,7 +17,6 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import allow_failure
 
 from artpipe.costs import remember
-from artpipe.plan import dvc_command
 from flows import account
 from flows.children import Children
 from flows.dvc_graph import Stage, stale_stages
@@ -56,7 +55,7 @@ def reproduce(name: str, setting: Setting) -> None:
         if line.startswith("Running stage "):  # else DVC found it up to date, or took it from its run cache
             ran.set()
 
-    command = [dvc_command(), "--wait-for-lock", "repro", "--single-item", name]
+    command = [str(_BIN / "dvc"), "--wait-for-lock", "repro", "--single-item", name]
     with setting.children.slot(), account.timed(name) as clock:
         code = setting.children.run(command, tell, setting.env, setting.timeout_seconds)
         if code:

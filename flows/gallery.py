@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from artpipe.errors import ArtpipeError
 from artpipe.processes import end_child, members, process, start_child
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
@@ -23,11 +22,8 @@ _HERE = "import sys; from flows.gallery import run_here; sys.exit(run_here(sys.a
 def main(arguments: Sequence[str]) -> int:
     """Run the flow and return the exit code: 0 done, 1 stages failed, 2 a mistake in the project, 128 + n signal n."""
     _parser().parse_args(arguments)
-    try:
-        _check()
-    except ArtpipeError as error:
-        sys.stderr.write(f"artpipe: {error}\n")
-        return error.exit_code
+    if mistake := _check():
+        return mistake
     env = {**os.environ, "ARTPIPE_CHECKED": "1"}
     child = start_child([sys.executable, "-c", _HERE, *arguments], env=env, grace_seconds=_GRACE_SECONDS)
     try:
@@ -92,11 +88,11 @@ def _interrupt(child: subprocess.Popen[str]) -> None:
         child.wait(_GRACE_SECONDS)
 
 
-def _check() -> None:
-    if "ARTPIPE_CHECKED" not in os.environ:
-        from artpipe.check import check_project
-
-        check_project()
+def _check() -> int:
+    """Return what `artpipe check` ends with; a child, because it imports torch and we stay as long as the flow."""
+    if "ARTPIPE_CHECKED" in os.environ:
+        return 0
+    return subprocess.run([sys.executable, "-m", "artpipe", "check"], stdout=subprocess.DEVNULL, check=False).returncode
 
 
 def _parser() -> argparse.ArgumentParser:
