@@ -43,7 +43,8 @@ class Params(TrainParams):
     blur: Share = 1.0
     erase: Share = 0.3  # of the side
     failures: int = Field(default=8, ge=0)  # most confident mistakes shown
-    panel_pixels: Positive = 224  # explanations are enlarged to at least this side
+    explanations: Positive = 24  # the most works explained, however many seeds there are
+    panel_pixels: Positive = 112  # explanations are enlarged to at least this side
 
 
 def halvings(side: int) -> int:
@@ -122,7 +123,8 @@ class Classifier(Learner[Params]):
         confidence, seen = self.logits(images).softmax(1).max(1)
         wrong = ((labels >= 0) & (seen != labels)).nonzero().flatten()
         worst = wrong[confidence[wrong].argsort(descending=True, stable=True)][: self.params.failures].tolist()
-        chosen = [(i, "explanation") for i in _in_turn(labels)[: len(prompt.seeds)]] + [(i, "failure") for i in worst]
+        count = min(len(prompt.seeds), self.params.explanations)
+        chosen = [(i, "explanation") for i in _in_turn(labels)[:count]] + [(i, "failure") for i in worst]
         rows = torch.tensor([i for i, _ in chosen])
         panels = self._panels(images[rows], seen[rows])
         return [

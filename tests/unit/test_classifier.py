@@ -133,7 +133,7 @@ def test_it_says_what_it_sees_and_where_it_is_wrong():
     worst = max((i for i in range(12) if seen[i] != works["labels"][i]), key=lambda i: float(confidence[i]))
     assert [exhibit.label for exhibit in explanations] == [0, 1, 2]
     assert explanations[0].digests == (bytes(works["digests"][0].tolist()).hex(),)
-    assert explanations[0].data.shape == (3, 224, 448)
+    assert explanations[0].data.shape == (3, 112, 224)
     assert len(failures) == 2
     assert failures[0].digests == (bytes(works["digests"][worst].tolist()).hex(),)
     names = "abc"
