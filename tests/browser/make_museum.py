@@ -11,7 +11,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.manifest import Provenance, Quarantined, RecordWriter, WorksCard
 from artpipe.artifacts.report import Finding, HungExhibit, Neighbour, ReportCard, Score, save_report, work_file
 from artpipe.artifacts.run import Journal, RunCard, save_run
-from artpipe.files import sha256_bytes, write_bytes
+from artpipe.files import sha256_bytes
 from artpipe.params import About
 
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' & \u202egnp.exe\nnew line"
@@ -46,6 +46,12 @@ def png(size: int, channels: int, seed: int) -> bytes:
         draw.ellipse((size * 0.1, size * 0.1, size * 0.9, size * 0.9), fill=colour)
         draw.line(points, fill="black", width=max(2, size // 14))
     return encode(image)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write without waiting for the disk: a test's project need not survive a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
 
 
 def encode(image) -> bytes:
