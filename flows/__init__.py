@@ -15,3 +15,5 @@ _SETTINGS = {
 
 for _name, _value in _SETTINGS.items():
     os.environ.setdefault(_name, _value)
+
+Path(os.environ["PREFECT_HOME"]).parent.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder only
