@@ -5,6 +5,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,11 +51,16 @@ def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
     Raises:
         RejectedError: it cannot be decoded.
     """
-    params = PreprocessParams.model_validate(settings["params"])
+    params = _params(settings["params"])
     picture = decode(data, settings["max_megapixels"])
     image = fitted(flattened(picture.image, params.background), params)
     planes = image.split()
     return b"".join(plane.tobytes() for plane in planes)
+
+
+@cache
+def _params(text: str) -> PreprocessParams:
+    return PreprocessParams.model_validate_json(text)
 
 
 @dataclass(frozen=True)
@@ -164,7 +170,7 @@ def _pixels(works: Works, entry: DatasetEntry) -> Iterator[tuple[Work, "NDArray[
 
     params, ingest = entry.preprocess, entry.ingest
     shape = (params.channels, params.size, params.size)
-    settings = {"params": params.model_dump(mode="json"), "max_megapixels": ingest.max_megapixels}
+    settings = {"params": params.model_dump_json(), "max_megapixels": ingest.max_megapixels}
     limits = Limits(seconds=ingest.decode_seconds, memory_megabytes=ingest.decode_megabytes)
     job = "artpipe.preprocess:prepared"
     for work, outcome in outcomes(works.originals(), job=job, settings=settings, limits=limits):

@@ -37,7 +37,7 @@ class Print:
 
 
 def contact_sheet(title: str, line: str, prints: Sequence[Print], sheet: Sheet | None = None) -> bytes:
-    """Return a PNG with a heading and the prints, in their order, each with its class where that is a short Latin word.
+    """Return a PNG with a heading and the prints, in their order, a class named where it starts and at each row.
 
     The default font knows Latin letters only; a caption in another script is left out rather than shown as boxes.
     """
@@ -57,7 +57,8 @@ def contact_sheet(title: str, line: str, prints: Sequence[Print], sheet: Sheet |
     for place, one in enumerate(prints):
         x, y = sheet.margin + place % sheet.columns * pitch[0], top + place // sheet.columns * pitch[1]
         paper.paste(_tile(one.pixels, sheet.tile), (x, y))
-        if labelled and _printable(one.label):
+        starts = place % sheet.columns == 0 or one.label != prints[place - 1].label
+        if starts and _printable(one.label):
             caption = _shortened(one.label, sheet.tile, pen, ImageFont.load_default(12))
             pen.text((x, y + sheet.tile + 3), caption, fill=sheet.faint, font=ImageFont.load_default(12))
     buffer = io.BytesIO()

@@ -39,7 +39,7 @@ def trimmed(image: "Image.Image", tolerance: int) -> "Image.Image":
     import numpy as np
 
     pixels = np.asarray(image)
-    pixels = pixels.reshape(image.height, image.width, -1).astype(np.int16)
+    pixels = pixels.reshape(image.height, image.width, -1)
     top, bottom, left, right = 0, image.height, 0, image.width
     for _ in range(2):  # once the sides are gone, lines above and below may have become uniform
         above, below = _borders(pixels[top:bottom, left:right], tolerance)
@@ -51,14 +51,17 @@ def trimmed(image: "Image.Image", tolerance: int) -> "Image.Image":
     return image.crop((left, top, right, bottom))
 
 
-def _borders(pixels: "NDArray[np.int16]", tolerance: int) -> tuple[int, int]:
+def _borders(pixels: "NDArray[np.uint8]", tolerance: int) -> tuple[int, int]:
     """Return how many lines at the start and at the end of ``(H, W, C)`` are uniform in the colour of the outermost."""
+    return _border(pixels, tolerance), _border(pixels[::-1], tolerance)
+
+
+def _border(lines: "NDArray[np.uint8]", tolerance: int) -> int:
     import numpy as np
 
-    counts = []
-    for lines in (pixels, pixels[::-1]):
-        colour = np.median(lines[0], axis=0)
-        far = np.abs(lines - colour).max(axis=2) > tolerance
-        uniform = far.mean(axis=1) <= 1 - _TRIM_SHARE
-        counts.append(int(np.argmin(uniform)) if not uniform.all() else 0)
-    return counts[0], counts[1]
+    colour = np.median(lines[0], axis=0).astype(np.int16)
+    for number, line in enumerate(lines):  # from outside, so that the picture itself is hardly looked at
+        far = np.abs(line.astype(np.int16) - colour).max(axis=1) > tolerance
+        if far.mean() > 1 - _TRIM_SHARE:
+            return number
+    return 0
