@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.nn import ema
-from artpipe.nn.adversarial import GAMES, gradient_penalty, gradient_ratio, squared_gradient
+from artpipe.nn.adversarial import GAMES, gradient_penalty, gradient_ratio, zero_centred_penalty
 from artpipe.nn.adversaries import ClassicDiscriminator, ClassicGenerator, ResidualDiscriminator, ResidualGenerator
 from artpipe.nn.augment import POLICIES, Policy, augmented
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, Ruler
@@ -166,11 +166,7 @@ class GAN(Learner[Params]):
             return penalty
         if p.r1 + p.r2:
             sides = [(pictures, gamma) for pictures, gamma in ((images, p.r1), (painted, p.r2)) if gamma]
-            squared = squared_gradient(
-                lambda x: self.judge(x, rows.repeat(len(sides))), torch.cat([pictures for pictures, _ in sides])
-            )
-            for part, (_, gamma) in zip(squared.chunk(len(sides)), sides, strict=True):
-                penalty = penalty + 0.5 * gamma * part.mean()
+            penalty = penalty + zero_centred_penalty(lambda x: self.judge(x, rows.repeat(len(sides))), sides)
         if p.gradient_penalty:
             penalty = penalty + p.gradient_penalty * gradient_penalty(lambda x: self.judge(x, rows), images, painted)
         penalty = penalty * p.penalty_every_steps

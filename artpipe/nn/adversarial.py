@@ -1,6 +1,6 @@
 """The two-player losses and their gradient regularisers, on logits `real` and `fake` ``(B,)``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -61,9 +61,14 @@ def squared_gradient(critic: Critic, images: Tensor) -> Tensor:
     return gradient.square().flatten(1).sum(1)
 
 
-def zero_centred_penalty(critic: Critic, images: Tensor) -> Tensor:
-    """Return half the mean squared gradient norm: R1 on real pictures, R2 on fake ones (Mescheder et al. 2018)."""
-    return 0.5 * squared_gradient(critic, images).mean()
+def zero_centred_penalty(critic: Critic, sides: Sequence[tuple[Tensor, float]]) -> Tensor:
+    """Return the sum over (pictures, gamma) of gamma / 2 times the mean squared gradient norm, in one pass.
+
+    On real pictures it is R1, on painted ones R2 (Mescheder et al. 2018); all sides have the same number of pictures.
+    """
+    squared = squared_gradient(critic, torch.cat([pictures for pictures, _ in sides])).chunk(len(sides))
+    parts = [0.5 * gamma * part.mean() for part, (_, gamma) in zip(squared, sides, strict=True)]
+    return torch.stack(parts).sum()
 
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:

@@ -68,12 +68,15 @@ def _linear(weights: list[float]) -> nn.Linear:
 
 
 def test_r1_of_a_linear_critic_is_half_its_squared_weights():
-    """R1 of w.x is ||w||^2 / 2 wherever it is taken, and its gradient is w."""
+    """R1 of w.x is gamma ||w||^2 / 2 wherever it is taken, its gradient is gamma w; R2 adds its own share."""
     critic = _linear([1.0, -2.0, 0.0, 2.0])
-    penalty = zero_centred_penalty(lambda x: critic(x.flatten(1)), torch.randn(5, 1, 2, 2))
+    images = torch.randn(5, 1, 2, 2)
+    penalty = zero_centred_penalty(lambda x: critic(x.flatten(1)), [(images, 2.0)])
     penalty.backward()
-    assert penalty.item() == pytest.approx(4.5)
-    assert critic.weight.grad.tolist() == [[1.0, -2.0, 0.0, 2.0]]
+    assert penalty.item() == pytest.approx(9.0)
+    assert critic.weight.grad.tolist() == [[2.0, -4.0, 0.0, 4.0]]
+    both = zero_centred_penalty(lambda x: critic(x.flatten(1)), [(images, 2.0), (-images, 1.0)])
+    assert both.item() == pytest.approx(13.5)
 
 
 def test_squared_gradient_of_a_quadratic_critic():
