@@ -29,7 +29,14 @@ DATASETS = Path("datasets")
 _OWN = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough works to measure on
 _FIRST_LOOK = {  # about a hundred pictures within minutes; other kinds keep their defaults
     "classifier": {"steps": 300, "batch_size": 32},
-    "gan": {"steps": 1000, "batch_size": 32},
+    "gan": {
+        "steps": 800,
+        "batch_size": 32,
+        "generator_width": 48,
+        "discriminator_width": 48,
+        "least_width": 24,
+        "penalty_every_steps": 8,
+    },
     "vae": {"steps": 1000, "batch_size": 32},
 }
 
