@@ -57,6 +57,7 @@ class PreprocessParams(Frozen):
     channels: Literal[1, 3] = 3
     trim: bool = False  # uniform borders away
     trim_tolerance: int = Field(default=16, ge=0, le=255)  # how far a border's pixels may be from its colour
+    trim_bleed: int = Field(default=2, ge=0)  # lines cut besides, where a border was
     fit: Literal["crop", "pad"] = "crop"
     background: Literal["white", "black"] = "white"  # under transparency and in padding
     validation: Share = 0.05

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _TRIM_SHARE = 0.98  # of a border line's pixels: compression leaves a few stray ones
+_BLOCK = 16  # lines looked at together
 _TRIM_LEAST = 8  # pixels a side; what would leave less is not a border
 
 
@@ -22,19 +23,20 @@ def fitted(image: "Image.Image", params: PreprocessParams) -> "Image.Image":
 
     image = image.convert("L" if params.channels == 1 else "RGB")
     if params.trim:
-        image = trimmed(image, params.trim_tolerance)
+        image = trimmed(image, params.trim_tolerance, params.trim_bleed)
     square, lanczos = (params.size, params.size), Image.Resampling.LANCZOS
     if params.fit == "pad":
         return ImageOps.pad(image, square, lanczos, color=params.background)
     return ImageOps.fit(image, square, lanczos)
 
 
-def trimmed(image: "Image.Image", tolerance: int) -> "Image.Image":
+def trimmed(image: "Image.Image", tolerance: int, bleed: int = 0) -> "Image.Image":
     """Return a picture without its uniform borders, of whatever colour; one that is uniform all over stays as it is.
 
     Args:
         image: mode L or RGB.
         tolerance: how far, in steps of 255, a border's pixels may be from the colour of its edge.
+        bleed: lines cut besides where a border was, in which resampling had mixed it with the picture.
     """
     import numpy as np
 
@@ -46,6 +48,8 @@ def trimmed(image: "Image.Image", tolerance: int) -> "Image.Image":
         top, bottom = top + above, bottom - below
         before, after = _borders(pixels[top:bottom, left:right].swapaxes(0, 1), tolerance)
         left, right = left + before, right - after
+    top, left = top + bleed * (top > 0), left + bleed * (left > 0)
+    bottom, right = bottom - bleed * (bottom < image.height), right - bleed * (right < image.width)
     if bottom - top < _TRIM_LEAST or right - left < _TRIM_LEAST:
         return image
     return image.crop((left, top, right, bottom))
@@ -60,8 +64,9 @@ def _border(lines: "NDArray[np.uint8]", tolerance: int) -> int:
     import numpy as np
 
     colour = np.median(lines[0], axis=0).astype(np.int16)
-    for number, line in enumerate(lines):  # from outside, so that the picture itself is hardly looked at
-        far = np.abs(line.astype(np.int16) - colour).max(axis=1) > tolerance
-        if far.mean() > 1 - _TRIM_SHARE:
-            return number
+    for start in range(0, len(lines), _BLOCK):  # from outside, so that the picture itself is hardly looked at
+        far = np.abs(lines[start : start + _BLOCK].astype(np.int16) - colour).max(axis=2) > tolerance
+        uniform = far.mean(axis=1) <= 1 - _TRIM_SHARE
+        if not uniform.all():
+            return start + int(np.argmin(uniform))
     return 0
