@@ -13,7 +13,7 @@ _HTML = """
 {% for artist in view.room.artists %}
 <div class="hang">
 <div class="label">
-<h3><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a></h3>
+<h2><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a></h2>
 <p>{{ m.kind(artist.kind) }}</p>
 <p>{{ m.verdict(artist.report.verdict) }}</p>
 </div>
@@ -42,7 +42,7 @@ _HTML = """
 </div>
 {% if view.room.seen %}
 <div class="read"><h2>{{ _("From the collection") }}</h2>
-<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, work.title or _("A work of the collection"), inline=true) }}</span><figcaption><em><bdi>{{ work.title or _("Untitled") }}</bdi></em>{% if work.creator != view.room.about.creator | clean %}<span class="quiet"><bdi>{{ work.creator }}</bdi></span>{% endif %}</figcaption></figure></li>
+<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span><figcaption><em><bdi>{{ work.title or _("Untitled") }}</bdi></em>{% if work.creator != view.room.about.creator | clean %}<span class="quiet"><bdi>{{ work.creator }}</bdi></span>{% endif %}</figcaption></figure></li>
 {% endfor %}</ul></div>
 {% endif %}
 """

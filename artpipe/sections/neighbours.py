@@ -9,7 +9,7 @@ _HTML = """
 {% import "macros.html" as m with context %}
 {% macro real(work, distance) %}
 <li><figure>
-{% if work.picture %}<span class="frame">{{ m.picture(work.picture, work.title or _("A work of the collection"), inline=true) }}</span>{% else %}<span class="frame empty" aria-hidden="true"></span>{% endif %}
+{% if work.picture %}<span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span>{% else %}<span class="frame empty" aria-hidden="true"></span>{% endif %}
 <figcaption><em><bdi>{{ work.title or _("Untitled") }}</bdi></em>
 <span class="quiet"><bdi>{{ work.creator }}</bdi>{% if work.year %}, <bdi>{{ work.year }}</bdi>{% endif %}</span>
 <span class="quiet">{{ _("Licence") }} <bdi>{{ work.licence }}</bdi></span>

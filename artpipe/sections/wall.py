@@ -21,7 +21,7 @@ _HTML = """
 <div class="featured">
 <a class="hung" href="{{ root }}works/{{ featured.id }}/index.html"><span class="frame">{{ m.picture(featured.media, m.alt(featured, artist), eager=true) }}</span></a>
 <div class="label">
-<h3><a href="{{ root }}works/{{ featured.id }}/index.html"><bdi><em>{{ featured.title }}</em></bdi></a></h3>
+<h2><a href="{{ root }}works/{{ featured.id }}/index.html"><bdi><em>{{ featured.title }}</em></bdi></a></h2>
 <p><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a>, {{ m.kind(artist.kind) | lower }}<br>
 {{ _("after") }} <a href="{{ root }}datasets/{{ room.name }}/index.html"><bdi>{{ room.title }}</bdi></a></p>
 <p>{{ m.verdict(artist.report.verdict) }}</p>
