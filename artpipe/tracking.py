@@ -26,6 +26,7 @@ _STEP = re.compile(r"step-(\d+)")
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a lost server is found lost in seconds; what is missing comes later
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",

@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+import warnings
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -70,15 +72,28 @@ class Project:
     def dvc(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run("dvc", *arguments, check=check)
 
+    @contextlib.contextmanager
+    def repo(self):
+        """DVC in this process, as if started in the folder: its import alone takes longer than most of these runs."""
+        from dvc.repo import Repo
+
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+            stack.enter_context(mock.patch.dict(os.environ, self.environment))
+            stack.enter_context(contextlib.chdir(self.folder))
+            yield stack.enter_context(Repo(str(self.folder)))
+
     def stale(self) -> set[str]:
         """What DVC calls stale, by name."""
-        return set(json.loads(self.dvc("status", "--json").stdout or "{}"))
+        with self.repo() as repo:
+            return set(repo.status())
 
     def repro(self) -> list[str]:
         """Reproduce; return the stages that were run, in order (not those from the run cache)."""
-        calls = self.folder / ".state/calls.txt"
-        calls.unlink(missing_ok=True)
-        self.dvc("repro")
+        (self.folder / ".state/calls.txt").unlink(missing_ok=True)
+        with self.repo() as repo:
+            repo.reproduce()
         return self.calls()
 
     def flow(self, *arguments: str, **more) -> subprocess.CompletedProcess[str]:
@@ -120,7 +135,8 @@ def make_project(folder: Path) -> Project:
         (folder / f"datasets/emoji/{name}.png").write_text(name)
     project = Project(folder)
     project.run("git", "init", "-q")
-    project.dvc("add", "-q", "datasets/emoji")
+    with project.repo() as repo:
+        repo.add("datasets/emoji")
     return project
 
 
@@ -128,7 +144,7 @@ def make_project(folder: Path) -> Project:
 def reproduced(tmp_path_factory) -> Project:
     """One project that `dvc repro` has made; copied by `project`, never changed."""
     project = make_project(tmp_path_factory.mktemp("reproduced") / "project")
-    project.dvc("repro")
+    project.repro()
     return project
 
 

@@ -36,15 +36,17 @@ def bearers(project) -> list[str]:
     return found
 
 
-def begin_hanging(project) -> subprocess.Popen[str]:
+def begin_hanging(project) -> subprocess.Popen[bytes]:
     """Start a flow whose VAE never ends, and wait until it hangs."""
     project.edit("params.yaml", "title: v1", "title: v1, stub: {hang: true}")
     command = [sys.executable, "-m", "flows.gallery", "train@vae"]
-    flow = subprocess.Popen(command, cwd=project.folder, env=project.environment, text=True, stdout=subprocess.PIPE)
-    for _ in range(600):
+    flow = subprocess.Popen(command, cwd=project.folder, env=project.environment, stdout=subprocess.DEVNULL)
+    for _ in range(1200):
         if (project.folder / ".state/hanging-vae").exists():
             return flow
         time.sleep(0.1)
+    flow.kill()
+    flow.wait()
     pytest.fail("the flow did not come to the hanging stage")
 
 
@@ -87,7 +89,7 @@ def test_stopped_flow_leaves_no_process(served, number):
     """Ctrl-C, SIGTERM and kill -9 of the flow: nothing it started is alive, and the stage is still stale."""
     flow = begin_hanging(served)
     flow.send_signal(number)
-    flow.wait(60)
+    flow.wait(90)
     deadline = time.monotonic() + 20
     while bearers(served) and time.monotonic() < deadline:
         time.sleep(0.1)

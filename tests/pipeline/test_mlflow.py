@@ -40,9 +40,20 @@ def told(state: Path, *steps: int) -> None:
         Journal(state / "journal.jsonl").append({"step": step, "time": 1000.0 + step, "losses": {"x": float(step)}})
 
 
-def follow(root: Path, env, name: str, state: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "artpipe", "sync", "--follow", name, "--state", str(state)]
-    return subprocess.Popen(command, cwd=root, env=env, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def follow(tmp_path):
+    """Starts followers, and ends what is left of them."""
+    started = []
+
+    def start(env, name: str, state: Path) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "artpipe", "sync", "--follow", name, "--state", str(state)]
+        started.append(subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for follower in started:
+        follower.kill()
+        follower.communicate()
 
 
 def rows(root: Path) -> list[tuple]:
@@ -57,19 +68,19 @@ def rows(root: Path) -> list[tuple]:
         return []
 
 
-def wait_for(condition, seconds: float = 90.0) -> None:
+def wait_for(condition, seconds: float = 240.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.2)
 
 
-def test_two_first_followers_at_once(tmp_path, env):
+def test_two_first_followers_at_once(tmp_path, env, follow):
     """Two trainings begin on an empty folder: both are shown live, later rows too, and a sync adds no double."""
     states = {name: begun(tmp_path, name, letter * 32) for name, letter in (("one", "a"), ("two", "b"))}
     for state in states.values():
         told(state, 10)
-    followers = [follow(tmp_path, env, name, state) for name, state in states.items()]
+    followers = [follow(env, name, state) for name, state in states.items()]
     wait_for(lambda: len(rows(tmp_path)) == 2)
     for state in states.values():
         told(state, 20, 30)
@@ -86,12 +97,12 @@ def test_two_first_followers_at_once(tmp_path, env):
     assert rows(tmp_path) == before
 
 
-def test_lost_server_costs_the_training_nothing(tmp_path, env):
+def test_lost_server_costs_the_training_nothing(tmp_path, env, follow):
     """A follower without a server says so once, ends when it is told to, and a plain sync completes all of it."""
     state = begun(tmp_path, "one", "a" * 32)
     told(state, 10, 20)
     lost = {**env, NOT_THERE: "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-    follower = follow(tmp_path, lost, "one", state)
+    follower = follow(lost, "one", state)
     line = follower.stderr.readline()
     assert "`artpipe sync` completes it later" in line
     follower.send_signal(signal.SIGTERM)
