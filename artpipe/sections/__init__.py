@@ -21,6 +21,7 @@ class Media:
     width: int = 0  # 0: not a picture
     height: int = 0
     size: int = 0  # bytes
+    exact: bool = True  # every pixel as it was painted, so it is enlarged by whole factors
     inline: str = ""  # the same file as a data: URI, where it is too small to be worth a request
 
 

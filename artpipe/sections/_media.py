@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _TINY = 1400  # bytes; below, a request costs more than the picture
-_WEBP_FROM = 129  # pixels; smaller pictures stay PNG, every pixel as it was painted
+_WEBP_FROM = 129  # pixels; smaller pictures keep every pixel as it was painted
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
 
@@ -33,19 +33,21 @@ class Shelf:
         """
         from PIL import Image
 
-        data = _read(path, sha256)
+        data, exact = _read(path, sha256), True
         try:
             with Image.open(io.BytesIO(data)) as image:
                 image.load()
                 width, height = image.size
                 suffix = f".{(image.format or 'png').lower()}"
-                if min(width, height) >= _WEBP_FROM and image.mode in {"L", "RGB"}:
-                    data, suffix = min((data, suffix), (_webp(image), ".webp"), key=lambda pair: len(pair[0]))
+                if len(data) > _TINY and image.mode in {"L", "RGB"}:
+                    webp = _webp(image, lossless=min(width, height) < _WEBP_FROM)
+                    if len(webp) < len(data):
+                        data, suffix, exact = webp, ".webp", min(width, height) < _WEBP_FROM
         except Exception as error:  # noqa: BLE001 - Pillow raises far more than OSError on damaged files
             raise CorruptError(f"{path}: not a picture: {error}") from None
         self._widths.add(width)
         inline = f"data:image/png;base64,{base64.b64encode(data).decode()}" if _is_tiny_png(data, suffix) else ""
-        return Media(self._keep(data, suffix), width, height, len(data), inline)
+        return Media(self._keep(data, suffix), width, height, len(data), exact, inline)
 
     def file(self, path: Path, sha256: str = "") -> Media:
         """Put any other file (video, audio) on the shelf.
@@ -77,9 +79,9 @@ def _read(path: Path, sha256: str) -> bytes:
     return data
 
 
-def _webp(image: "Image.Image") -> bytes:
+def _webp(image: "Image.Image", *, lossless: bool) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=88, method=4)
+    image.save(buffer, "WEBP", lossless=lossless, quality=88, method=4)
     return buffer.getvalue()
 
 

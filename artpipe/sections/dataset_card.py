@@ -17,7 +17,7 @@ _HTML = """
 <p>{{ m.kind(artist.kind) }}</p>
 <p>{{ m.verdict(artist.report.verdict) }}</p>
 </div>
-<ul class="salon">{% for work in artist.works[:12] %}<li>{{ m.hung(work, artist, inline=true) }}</li>
+<ul class="{{ m.salon(artist.works) }}">{% for work in artist.works[:12] %}<li>{{ m.hung(work, artist, inline=true) }}</li>
 {% endfor %}</ul>
 </div>
 {% endfor %}

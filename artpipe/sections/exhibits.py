@@ -8,20 +8,20 @@ from artpipe.sections import ModelView, Section
 
 _HTML = """
 {% import "macros.html" as m with context %}
-{% set headings = {"sample": _("Works"), "walk": _("Walks"), "reconstruction": _("Reconstructions"), "explanation": _("Explanations"), "failure": _("Failures")} %}
+{% set headings = {"sample": _("Works"), "walk": _("Walks"), "reconstruction": _("Reconstructions"), "explanation": _("Explanations"), "plane": _("A plane through the codes"), "nearest pair": _("Nearest to a training work"), "failure": _("Failures")} %}
 {% set notes = {"reconstruction": _("Works of the collection beside what the model made of them."), "explanation": _("Where the model looked to decide."), "failure": _("Shown because it was wrong.")} %}
 {% for role, works in groups %}
 {% if loop.first %}
 <div class="wall">
-<h2 class="kicker">{{ headings.get(role, role) }}, {{ works | length }}</h2>
-<ul class="salon">
+<h2 class="kicker">{{ headings.get(role, role | plain) }}, {{ works | length }}</h2>
+<ul class="{{ m.salon(works) }}">
 {% for work in works %}<li{% if loop.index0 % 11 == 0 %} class="large"{% endif %}>{{ m.hung(work, view.artist, inline=true) }}</li>
 {% endfor %}
 </ul>
 </div>
 {% else %}
 <div class="read columns">
-<div><h2>{{ headings.get(role, role) }}</h2>{% if notes.get(role) %}<p class="aside">{{ notes.get(role) }}</p>{% endif %}</div>
+<div><h2>{{ headings.get(role, role | plain) }}</h2>{% if notes.get(role) %}<p class="aside">{{ notes.get(role) }}</p>{% endif %}</div>
 <ul class="row">
 {% for work in works %}<li><figure>{{ m.hung(work, view.artist, inline=true) }}<figcaption><bdi>{{ work.title }}</bdi></figcaption></figure></li>
 {% endfor %}

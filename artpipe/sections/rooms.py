@@ -35,7 +35,7 @@ _HTML = """
 <p>{{ m.verdict(artist.report.verdict) }}</p>
 <p><a href="{{ root }}models/{{ artist.name }}/index.html">{{ ngettext("The work and how it was made", "All %(num)s works and how they were made", artist.works | length) }}</a></p>
 </div>
-<ul class="salon">
+<ul class="{{ m.salon(shown[artist.name]) }}">
 {% for work in shown[artist.name] %}
 <li{% if loop.index0 % 11 == 0 %} class="large"{% endif %}>{{ m.hung(work, artist, inline=true) }}</li>
 {% endfor %}

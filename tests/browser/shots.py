@@ -36,6 +36,7 @@ def shoot(browser: Browser, page_file: Path, target: Path, width: int, height: i
     if full:
         page.evaluate("for (const i of document.images) i.loading = 'eager'")
         page.wait_for_load_state("networkidle")
+    page.evaluate("Promise.all([...document.images].filter(i => i.complete).map(i => i.decode().catch(() => null)))")
     page.screenshot(path=target, full_page=full)
     page.close()
 
