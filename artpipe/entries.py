@@ -7,8 +7,16 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from artpipe.errors import UserError
+
+
+class _Representer(RoundTripRepresenter):
+    """Writes None as `null`: an empty value would have no end to splice at."""
+
+
+_Representer.add_representer(type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null"))
 
 
 def with_entry(text: str, room: str, name: str, entry: Mapping[str, Any]) -> str:
@@ -23,7 +31,7 @@ def with_entry(text: str, room: str, name: str, entry: Mapping[str, Any]) -> str
         line = lines[value.start_mark.line]
         lines[value.start_mark.line] = line[: value.start_mark.column].rstrip() + line[value.end_mark.column :]
     column = value.value[0][0].start_mark.column if value.value else key.start_mark.column + 2
-    place = _last_line(value) + 1
+    place = _end(lines, value)
     if not lines[place - 1].endswith("\n"):
         lines[place - 1] += "\n"
     lines[place:place] = [f"{' ' * column}{line}\n" for line in _block({name: entry}).splitlines()]
@@ -39,7 +47,7 @@ def without_entry(text: str, room: str, name: str) -> str:
     key, value = _room(text, room)
     lines = text.splitlines(keepends=True)
     pair = next(pair for pair in value.value if pair[0].value == name)
-    del lines[pair[0].start_mark.line : _last_line(pair[1]) + 1]
+    del lines[pair[0].start_mark.line : _end(lines, pair[1])]
     if len(value.value) == 1:
         line = lines[key.start_mark.line]
         lines[key.start_mark.line] = line.replace(f"{room}:", f"{room}: {{}}", 1)
@@ -56,6 +64,14 @@ def _room(text: str, room: str) -> tuple[Node, MappingNode]:
     raise UserError(f"params.yaml: `{room}` is missing; write `{room}: {{}}`")
 
 
+def _end(lines: list[str], node: Node) -> int:
+    """Return the line (from 0) after a node's own text; a block of text may claim the blank lines that follow it."""
+    end = _last_line(node)
+    while end > node.start_mark.line and not lines[end].strip():
+        end -= 1
+    return end + 1
+
+
 def _last_line(node: Node) -> int:
     """Return the line (from 0) a node's own text ends in; blank lines and comments after it belong to what follows."""
     if isinstance(node, CollectionNode) and not node.flow_style and node.value:
@@ -69,6 +85,7 @@ def _block(entry: Mapping[str, Any]) -> str:
     """Write an entry as a block whose sections without sub-sections stand in one line, as in the default params.yaml."""
     yaml = YAML()
     yaml.width = 4096
+    yaml.Representer = _Representer
     stream = io.StringIO()
     yaml.dump({name: _styled(fields) for name, fields in entry.items()}, stream)
     return stream.getvalue()

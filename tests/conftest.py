@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 _HOME = Path(tempfile.mkdtemp(prefix="artpipe-tests-"))
@@ -30,6 +31,10 @@ os.environ.update(
 )
 for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "PYTHONDONTWRITEBYTECODE"):  # a test that wants one sets it
     os.environ.pop(name, None)
+
+
+settings.register_profile("beside others", deadline=None)  # a busy machine is no bug
+settings.load_profile("beside others")
 
 
 def pytest_unconfigure() -> None:

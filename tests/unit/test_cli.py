@@ -1,0 +1,88 @@
+"""The command line: quick, plain, and never a traceback for what a person did."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def cpu_seconds(*command: str) -> float:
+    """Return the CPU time of a command, which does not depend on who else is busy."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_help_is_quick():
+    """`artpipe --help` takes under 0.3 s, the best of three."""
+    assert min(cpu_seconds("artpipe", "--help") for _ in range(3)) < 0.3
+
+
+def test_help_imports_nothing_heavy():
+    """No torch, pandas, mlflow, pillow or rich for a page of help."""
+    code = "import sys; sys.argv = ['artpipe', '-h']\nfrom artpipe.__main__ import main\n"
+    code += "try: main()\nexcept SystemExit: pass\n"
+    code += "sys.exit(' '.join({'torch', 'pandas', 'mlflow', 'PIL', 'rich', 'numpy'} & set(sys.modules)) or 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_commands_stand_under_headings(artpipe):
+    """What is used every day comes first, the stages last, and the usual three are spelt out."""
+    code, out, _ = artpipe("--help")
+    assert code == 0
+    places = [out.index(word) for word in ("Every day", "Your own pictures", "Looking closer", "Stages", "usual three")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [(["modle"], "Did you mean 'model'?"), (["train"], "Missing argument"), (["check", "--fats"], "--fats"), ([], "")],
+)
+def test_a_usage_error_is_two(artpipe, arguments, hint):
+    """A wrong command line exits 2 and says what is wrong."""
+    code, out, err = artpipe(*arguments)
+    assert code == 2
+    assert hint in out + err
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    """`artpipe --help | head -1` prints no traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(["artpipe", "--help"], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_one_line():
+    """What is no bug of ours gets one line."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(["artpipe", "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "artpipe: output: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", ["ingest", "preprocess", "train", "evaluate"])
+def test_a_stage_for_nobody_is_one_line(studio, artpipe, command):
+    """A name that is not in params.yaml is answered with the nearest one."""
+    name = "shape" if command in {"ingest", "preprocess"} else "shapes-clasifier"
+    code, _, err = artpipe(command, name)
+    assert code == 2
+    assert f"`{name}`, did you mean" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_mistake_stops_everything_before_it_starts(studio, artpipe, command):
+    """`plan` and `run` end with the line of `check`, and no stage has run."""
+    path = Path("params.yaml")
+    path.write_text(path.read_text().replace("steps: 20", "stepps: 20"))
+    code, out, err = artpipe(command)
+    line = "params.yaml: `models.shapes-classifier.stepps` is not a parameter, did you mean `steps`?"
+    assert (code, out, err) == (2, "", f"artpipe: {line}\n")
+    assert not Path("data").exists()

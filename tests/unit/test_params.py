@@ -1,0 +1,92 @@
+"""params.yaml becomes typed, or one line that says what is wrong."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from artpipe.errors import UserError
+from artpipe.params import Params, load_params, read_yaml, validated
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_default_params_are_valid():
+    """What is shipped validates."""
+    assert set(load_params(ROOT / "params.yaml").datasets) == {"digits", "emoji"}
+
+
+def test_params_are_frozen():
+    """Nothing changes a parameter once it is read."""
+    params = load_params(ROOT / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        params.seed = 2
+
+
+def load(tmp_path: Path, text: str) -> Params:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return load_params(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "empty; it needs format, seed, datasets, models, evaluation, gallery"),
+        ("- 1\n", "input should be a valid dictionary"),
+        ("a: 1\na: 2\n", "not YAML: found duplicate key"),
+        ("a: [1\n", "not YAML"),
+        ("\0", "not YAML"),
+        ("fromat: 1\n", "`fromat` is not a parameter, did you mean `format`?"),
+        ("format: 1\nseed: 1e1\ndatasets: {}\nmodels: {}\n", "`evaluation` is missing"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path, text, line):
+    """Place, found, expected, in a single line."""
+    with pytest.raises(UserError) as error:
+        load(tmp_path, text)
+    assert line.lower() in str(error.value).lower()
+    assert "\n" not in str(error.value)
+
+
+def test_bytes_that_are_no_text_are_one_line(tmp_path):
+    """A binary file is refused like any other mistake."""
+    (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_params(tmp_path / "params.yaml")
+
+
+@given(st.recursive(st.one_of(st.none(), st.booleans(), st.integers(), st.text()), lambda inner: st.one_of(
+    st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)), max_leaves=8))  # fmt: skip
+def test_no_value_gets_a_traceback(value):
+    """Whatever stands in the file, it is valid or one line."""
+    with contextlib.suppress(UserError):
+        validated(Params, value, file="params.yaml")
+
+
+def test_a_dataset_may_be_called_like_a_parameter():
+    """A dataset named `ingest` gets the listing of a dataset, not of its ingest section."""
+    value = {**read_yaml(ROOT / "params.yaml"), "datasets": {"ingest": {"sourc": "folder"}}}
+    with pytest.raises(UserError, match=r"`datasets.ingest.sourc` is not a parameter, did you mean `source`\?"):
+        validated(Params, value, file="params.yaml")
+
+
+def test_numbers_with_an_exponent():
+    """`1e-3` and `1.0e-3` are the same number; `1e3` for a whole number is told how to be written."""
+    value = read_yaml(ROOT / "params.yaml")
+    value["datasets"]["digits"]["ingest"] = {"max_megapixels": "1e-3"}
+    assert validated(Params, value, file="p").dataset("digits").ingest.max_megapixels == 0.001
+    value["datasets"]["digits"]["preprocess"]["size"] = "1e2"
+    with pytest.raises(UserError, match="; write `100`"):
+        validated(Params, value, file="p")
+
+
+def test_a_name_that_is_not_there_is_told_the_nearest():
+    """Both lookups suggest."""
+    params = load_params(ROOT / "params.yaml")
+    with pytest.raises(UserError, match=r"no dataset `digit`, did you mean `digits`\?"):
+        params.dataset("digit")
+    with pytest.raises(UserError, match=r"no model `digits-gna`, did you mean `digits-gan`\?"):
+        params.model("digits-gna")
