@@ -56,7 +56,9 @@ def follow(name: str, state: Path, root: Path = Path(), every_seconds: float = 3
     with watching(guardians(), lambda _: done.set()):
         run: TrackedRun | None = None
         while True:
-            last = done.wait(every_seconds if run else 0.0)
+            last = done.wait(every_seconds)
+            if last and run is None:
+                return  # shorter than the import of MLflow: left to a later sync
             try:
                 run = run or _begun(Store(root), _start(state))
                 _live(run, state)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
+from artpipe.errors import ArtpipeError
 from artpipe.processes import end_child, members, process, start_child
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
@@ -21,7 +22,9 @@ _HERE = "import sys; from flows.gallery import run_here; sys.exit(run_here(sys.a
 
 def main(arguments: Sequence[str]) -> int:
     """Run the flow and return the exit code: 0 done, 1 stages failed, 2 a mistake in the project, 128 + n signal n."""
-    _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
+    if options.serve or options.changed:
+        return _serve(options)
     if mistake := _check():
         return mistake
     env = {**os.environ, "ARTPIPE_CHECKED": "1"}
@@ -88,6 +91,22 @@ def _interrupt(child: subprocess.Popen[str]) -> None:
         child.wait(_GRACE_SECONDS)
 
 
+def _serve(options: argparse.Namespace) -> int:
+    from flows.serve import serve, tell_changed
+
+    try:
+        if options.changed:
+            tell_changed(options.changed)
+        else:
+            serve(options.cron)
+    except ArtpipeError as error:
+        sys.stderr.write(f"artpipe: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
 def _check() -> int:
     """Return what `artpipe check` ends with; a child, because it imports torch and we stay as long as the flow."""
     if "ARTPIPE_CHECKED" in os.environ:
@@ -100,6 +119,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("targets", nargs="*", metavar="STAGE", help="such as train@digits-gan; none: everything")
     parser.add_argument("--slots", type=int, help="stages at a time (default: one per core)")
     parser.add_argument("--stage-timeout-seconds", type=float, default=86_400.0, help="default: a day")
+    parser.add_argument("--serve", action="store_true", help="stay, and run on a schedule or when a dataset changed")
+    parser.add_argument("--cron", help='with --serve: when, such as "0 3 * * *"')
+    parser.add_argument("--changed", metavar="DATASET", help="tell whoever serves the flow that a dataset changed")
     return parser
 
 

@@ -5,7 +5,11 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from tests.pipeline.conftest import PARAMS, Project
+
+pytestmark = pytest.mark.xdist_group("dvc")  # they share a project
 
 
 def test_second_repro_runs_nothing(project):

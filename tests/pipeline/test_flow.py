@@ -11,6 +11,8 @@ import pytest
 from artpipe.processes import process
 from tests.pipeline.conftest import get
 
+pytestmark = pytest.mark.xdist_group("flow")  # they share a server
+
 
 @pytest.fixture
 def served(project, prefect_server):

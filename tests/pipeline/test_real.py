@@ -1,0 +1,133 @@
+"""The whole pipeline, real and tiny: pictures in, gallery out, by the flow; then DVC and MLflow are asked."""
+
+import contextlib
+import json
+import re
+import shutil
+import sqlite3
+
+import pytest
+
+from tests.conftest import draw_shapes
+from tests.pipeline.conftest import ROOT, Project
+
+pytestmark = pytest.mark.xdist_group("flow")  # beside the tests that share its server
+PARAMS = """\
+format: 1
+seed: 1
+datasets:
+  shapes:
+    source: folder
+    path: datasets/shapes
+    about: {}
+    ingest: {}
+    preprocess: {size: 16, validation: 0.2, test: 0.2}
+models:
+  ruler: {kind: classifier, dataset: shapes, uses: data/shards/shapes, ruler: ruler, steps: 20, batch_size: 16}
+  gan: {kind: gan, dataset: shapes, uses: data/checkpoints/ruler, ruler: ruler, steps: 20, batch_size: 8}
+  vae: {kind: vae, dataset: shapes, uses: data/shards/shapes, ruler: ruler, steps: 20, batch_size: 8, beta: 1.0}
+evaluation: {metrics: [training, accuracy, kid, coverage, elbo], samples: 32, reference: 32, hang: 4}
+gallery: {title: shapes, sections: [wall, rooms, card, verdict, exhibits, plaque, lineage, dataset_card]}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, prefect_server):
+    """A project of 48 pictures that `artpipe run` has made, and what it said."""
+    folder = tmp_path_factory.mktemp("real") / "project"
+    draw_shapes(folder / "datasets/shapes", count=48)
+    (folder / "params.yaml").write_text(PARAMS)
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
+    shutil.copytree(ROOT / "artpipe", folder / "artpipe", ignore=shutil.ignore_patterns("__pycache__"))
+    project = Project(folder)
+    for name in ("ARTPIPE_TRACKING", "ARTPIPE_CHECKED"):
+        del project.environment[name]
+    project.environment.update(prefect_server)
+    project.run("git", "init", "-q")
+    with project.repo() as repo:
+        repo.add("datasets/shapes")
+    return project, project.run("artpipe", "run").stdout
+
+
+def stages_run(said: str) -> list[str]:
+    return re.findall(r"Running stage '([^']+)'", said)
+
+
+def metric_rows(project: Project) -> int:
+    with contextlib.closing(sqlite3.connect(project.folder / ".state/mlflow/mlflow.db")) as connection:
+        return connection.execute("select count(*) from metrics").fetchone()[0]
+
+
+def test_one_command_makes_a_gallery(made):
+    """`artpipe run` ends with each model's verdict and says where the gallery and the runs are."""
+    project, said = made
+    assert (project.folder / "data/gallery/index.html").exists()
+    for name in ("ruler", "gan", "vae"):
+        report = json.loads((project.folder / f"data/reports/{name}/report.json").read_text())
+        assert re.search(rf"^{name} +{report['verdict']['verdict']}", said, flags=re.MULTILINE)
+    assert "Gallery: data/gallery/index.html" in said
+    assert "mlflow ui --backend-store-uri sqlite:///.state/mlflow/mlflow.db" in said
+
+
+def test_nothing_is_left_to_do(made):
+    """After the flow, DVC calls nothing stale, `dvc repro` runs nothing and the plan is empty."""
+    project, _ = made
+    assert project.stale() == set()
+    assert stages_run(project.dvc("repro").stdout) == []
+    assert json.loads(project.run("artpipe", "plan", "--json").stdout)["stages"] == []
+
+
+def test_runs_are_in_mlflow_once(made):
+    """One finished MLflow run per model, with its losses, verdict and flow run; another sync adds nothing."""
+    project, _ = made
+    before = metric_rows(project)
+    assert before > 0
+    assert "3 trainings; new: 0 runs, 0 rows, 0 pictures" in project.run("artpipe", "sync").stdout
+    assert metric_rows(project) == before
+    with contextlib.closing(sqlite3.connect(project.folder / ".state/mlflow/mlflow.db")) as connection:
+        query = "select r.name, r.status, t.value from runs r join tags t using (run_uuid) where t.key = ?"
+        flows = connection.execute(query, ["artpipe.flow_run"]).fetchall()
+        verdicts = connection.execute(query, ["artpipe.verdict"]).fetchall()
+    assert sorted(name for name, *_ in flows) == ["gan", "ruler", "vae"]
+    assert {status for _, status, _ in flows} == {"FINISHED"}
+    assert len({flow for *_, flow in flows}) == 1
+    assert len(verdicts) == 3
+
+
+def test_changes_reach_what_they_concern(made):
+    """Each kind of change makes exactly its stages stale; the plan names parameter, old and new value."""
+    project, _ = made
+    changes = {
+        ("params.yaml", "beta: 1.0", "beta: 2.0"): {"train@vae", "gallery"},
+        ("params.yaml", "about: {}", "about: {licence: CC0-1.0}"): {"ingest@shapes", "gallery"},
+        ("params.yaml", "title: shapes", "title: forms"): {"gallery"},
+        ("artpipe/models/gan.py", '"""', '"""An edit. '): {"train@gan", "evaluate@gan"},
+        ("artpipe/gallery.py", '"""', '"""An edit. '): {"gallery"},
+    }
+    for (file, old, new), stale in changes.items():
+        before = (project.folder / file).read_text()
+        project.edit(file, old, new)
+        found = project.stale()
+        if "beta" in old:
+            plan = json.loads(project.run("artpipe", "plan", "--json").stdout)
+        (project.folder / file).write_text(before)
+        assert found == stale, file
+    assert [stage["stage"] for stage in plan["stages"]] == ["train@vae", "evaluate@vae", "gallery"]
+    assert plan["stages"][0]["why"] == ["models.vae.beta: 1.0 -> 2.0"]
+    assert all(stage["cost"]["measured"] for stage in plan["stages"])
+    assert project.stale() == set()
+
+
+def test_beta_there_and_back_trains_once(made):
+    """A changed beta trains that VAE alone; changed back, the run cache gives the old one without training."""
+    project, _ = made
+    checkpoint = project.folder / "data/checkpoints/vae/checkpoint.json"
+    before = checkpoint.read_bytes()
+    project.edit("params.yaml", "beta: 1.0", "beta: 2.0")
+    assert stages_run(project.dvc("repro").stdout) == ["train@vae", "evaluate@vae", "gallery"]
+    assert checkpoint.read_bytes() != before
+    project.edit("params.yaml", "beta: 2.0", "beta: 1.0")
+    assert stages_run(project.dvc("repro").stdout) == ["gallery"]
+    assert checkpoint.read_bytes() == before
