@@ -1,6 +1,7 @@
 """Write entries into params.yaml and take them out again; every other line, comments included, stays as it is."""
 
 import io
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,7 @@ def with_entry(text: str, room: str, name: str, entry: Mapping[str, Any]) -> str
         UserError: the room is written in one line (flow style), so there is no place for a block.
     """
     key, value = _room(text, room)
-    lines = text.splitlines(keepends=True)
+    lines = _lines(text)
     if value.flow_style:
         line = lines[value.start_mark.line]
         lines[value.start_mark.line] = line[: value.start_mark.column].rstrip() + line[value.end_mark.column :]
@@ -34,7 +35,7 @@ def with_entry(text: str, room: str, name: str, entry: Mapping[str, Any]) -> str
     place = _end(lines, value)
     if not lines[place - 1].endswith("\n"):
         lines[place - 1] += "\n"
-    lines[place:place] = [f"{' ' * column}{line}\n" for line in _block({name: entry}).splitlines()]
+    lines[place:place] = [f"{' ' * column}{line}\n" for line in _block({name: entry}).removesuffix("\n").split("\n")]
     return _verified("".join(lines), _edited(text, room, name, entry))
 
 
@@ -45,7 +46,7 @@ def without_entry(text: str, room: str, name: str) -> str:
         UserError: the room is written in one line (flow style).
     """
     key, value = _room(text, room)
-    lines = text.splitlines(keepends=True)
+    lines = _lines(text)
     pair = next(pair for pair in value.value if pair[0].value == name)
     del lines[pair[0].start_mark.line : _end(lines, pair[1])]
     if len(value.value) == 1:
@@ -62,6 +63,11 @@ def _room(text: str, room: str) -> tuple[Node, MappingNode]:
                 raise UserError(f"params.yaml:{key.start_mark.line + 1}: {message}")
             return key, value
     raise UserError(f"params.yaml: `{room}` is missing; write `{room}: {{}}`")
+
+
+def _lines(text: str) -> list[str]:
+    """Split where the parser counts a new line; `str.splitlines` splits at more places."""
+    return re.findall(r"[^\r\n\x85\u2028\u2029]*(?:\r\n|[\r\n\x85\u2028\u2029])|[^\r\n\x85\u2028\u2029]+", text)
 
 
 def _end(lines: list[str], node: Node) -> int:
