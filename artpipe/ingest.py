@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -59,26 +60,29 @@ def merged_about(entry: DatasetEntry, source: Source) -> About:
 
 def _ingested(name: str, entry: DatasetEntry, source: Source, works: Path, record: Path) -> RecordCard:
     about = merged_about(entry, source)
-    curator = _Curator(entry.ingest, about, WorksWriter(works, name), RecordWriter(record))
-    settings = {"max_megapixels": entry.ingest.max_megapixels}
-    limits = Limits(seconds=entry.ingest.decode_seconds, memory_megabytes=entry.ingest.decode_megabytes)
-    inputs = ((candidate, candidate.data) for candidate in source.candidates(entry))
-    for candidate, outcome in outcomes(inputs, job="artpipe.ingest:inspected", settings=settings, limits=limits):
-        curator.judge(candidate, outcome)
-        if curator.works.count == entry.ingest.max_works:
-            break
-    curator.seen.close()
-    if curator.works.count < MINIMUM_WORKS:
-        raise UserError(_too_few(name, entry, curator))
-    return curator.record.close(about, *curator.works.close())
+    with WorksWriter(works, name) as kept, RecordWriter(record) as known, closing(Seen()) as seen:
+        curator = _Curator(entry.ingest, about, kept, known, seen)
+        settings = {"max_megapixels": entry.ingest.max_megapixels}
+        limits = Limits(seconds=entry.ingest.decode_seconds, memory_megabytes=entry.ingest.decode_megabytes)
+        inputs = ((candidate, candidate.data) for candidate in source.candidates(entry))
+        found = outcomes(inputs, job="artpipe.ingest:inspected", settings=settings, limits=limits)
+        with closing(found):
+            for candidate, outcome in found:
+                curator.judge(candidate, outcome)
+                if kept.count == entry.ingest.max_works:
+                    break
+        if kept.count < MINIMUM_WORKS:
+            raise UserError(_too_few(name, entry.path, kept.count, known.reasons))
+        return known.close(about, *kept.close())
 
 
 class _Curator:
     """Decides about one input after the other, in the order of the source."""
 
-    def __init__(self, params: IngestParams, about: About, works: WorksWriter, record: RecordWriter) -> None:
-        self.params, self.about, self.works, self.record = params, about, works, record
-        self.seen = Seen()
+    def __init__(
+        self, params: IngestParams, about: About, works: WorksWriter, record: RecordWriter, seen: Seen
+    ) -> None:
+        self.params, self.about, self.works, self.record, self.seen = params, about, works, record, seen
 
     def judge(self, candidate: Candidate, outcome: Outcome) -> None:
         """Keep or quarantine one input."""
@@ -131,13 +135,10 @@ def _has_surrogates(text: str) -> bool:
     return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _too_few(name: str, entry: DatasetEntry, curator: _Curator) -> str:
-    kept, reasons = curator.works.count, curator.record.reasons
+def _too_few(name: str, path: str, kept: int, reasons: dict[str, int]) -> str:
     refused = f" (not kept: {', '.join(_counts(reasons))})" if reasons else ""
     works = "work" if kept == 1 else "works"
-    return (
-        f"{entry.path}: {kept} {works} in dataset `{name}`{refused}, at least {MINIMUM_WORKS} are needed for its splits"
-    )
+    return f"{path}: {kept} {works} in dataset `{name}`{refused}, at least {MINIMUM_WORKS} are needed for its splits"
 
 
 def _counts(counted: dict[str, int]) -> Iterator[str]:

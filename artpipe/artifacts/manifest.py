@@ -148,6 +148,13 @@ class WorksWriter:
         self.count = 0
         self._stream: IO[bytes] | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.table.release()
+        self._close_shard()
+
     def add(
         self, data: bytes, *, sha256: str, label: str | None, split: str | None, width: int, height: int, phash: str
     ) -> None:
@@ -239,6 +246,13 @@ class RecordWriter:
         self.quarantine = TableWriter(folder / "quarantine.parquet", Quarantined)
         self.reasons: dict[str, int] = {}
         self.notes: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.works.release()
+        self.quarantine.release()
 
     def keep(self, row: Provenance, notes: Iterable[str]) -> None:
         """Record a kept work; `notes` are counted in the report."""

@@ -33,6 +33,10 @@ class TableWriter:
         self._flush()
         self._writer.close()
 
+    def release(self) -> None:
+        """Let go of the file, whatever is in it."""
+        self._writer.close()
+
     def _flush(self) -> None:
         import pyarrow as pa
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -51,7 +51,7 @@ class DeadWorkerError(Exception):
 
 def outcomes(
     inputs: Iterable[tuple[KeyT, bytes]], *, job: str, settings: Any, limits: Limits
-) -> Iterator[tuple[KeyT, Outcome]]:
+) -> Generator[tuple[KeyT, Outcome], None, None]:
     """Run `job` on every input in worker processes and yield the outcomes in the order of the inputs.
 
     Args:

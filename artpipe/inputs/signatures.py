@@ -51,9 +51,9 @@ def looks_like_picture(start: bytes) -> bool:
 
 def is_cut(data: bytes, error: BaseException) -> bool:
     """Return whether a picture that failed to decode ends before its own end mark or declared length."""
-    if "truncated" in str(error).lower():
-        return True
     kind, tail = kind_of(data), data[-1024:]
+    if kind != "PNG" and "truncated" in str(error).lower():  # of a PNG with a wrong length Pillow says so too
+        return True
     if kind == "WEBP":
         return int.from_bytes(data[4:8], "little") + 8 > len(data)
     if kind == "BMP":

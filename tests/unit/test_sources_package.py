@@ -1,0 +1,203 @@
+"""The package source: pinned files read as files, verified, and downloaded once."""
+
+import hashlib
+import io
+import json
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pypi_simple
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from artpipe.errors import CorruptError, UserError
+from artpipe.inputs.downloads import fetched
+from artpipe.params import DatasetEntry
+from artpipe.sources.package import SOURCE, read_card
+
+DIGITS = np.random.default_rng(0).integers(0, 256, (12, 5, 4), np.uint8)
+LABELS = np.arange(12, dtype=np.uint8) % 3
+
+
+def idx(array):
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def wheel(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def sdist(files):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+class Index:
+    """A package index of the given files that counts its downloads."""
+
+    def __init__(self, files):
+        self.files, self.downloads = files, []
+
+    def __call__(self, endpoint):
+        self.endpoint = endpoint
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def get_project_page(self, project):
+        if project == "nowhere":
+            raise pypi_simple.NoSuchProjectError(project, "index")
+        packages = [type("Package", (), {"filename": name}) for name in self.files]
+        return type("Page", (), {"packages": packages})
+
+    def download_package(self, package, path, *, verify):
+        self.downloads.append(package.filename)
+        Path(path).write_bytes(self.files[package.filename])
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    index = Index({})
+    monkeypatch.setattr(pypi_simple, "PyPISimple", index)
+    return index
+
+
+def pin(index, name, data):
+    index.files[name] = data
+    return {"project": "some-project", "file": name, "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def card(works, package, path="card.yaml"):
+    with Path(path).open("w") as stream:
+        YAML().dump({"about": {"title": "T", "licence": "CC0-1.0"}, "package": package, "works": works}, stream)
+    return DatasetEntry.model_validate({"source": "package", "path": path, "about": {}, "ingest": {}, "preprocess": {}})
+
+
+def idx_works():
+    parts = [{"split": "train", "images": "d/images", "labels": "d/labels"}, {"split": "test", "images": "d/images"}]
+    return {"format": "idx", "parts": parts, "title": "Number {label}"}
+
+
+@pytest.mark.parametrize(("name", "packed"), [("a-1.whl", wheel), ("a-1.tar.gz", sdist)])
+def test_idx_records_become_pictures_with_labels_and_splits(index, name, packed):
+    """From a wheel and from an sdist: pixels, labels, official split, titles."""
+    package = pin(
+        index, name, packed({"d/images": idx(DIGITS), "d/labels": idx(LABELS), "__MACOSX/d/._images": b"junk"})
+    )
+    found = list(SOURCE.candidates(card(idx_works(), package)))
+    assert [candidate.split for candidate in found] == ["train"] * 12 + ["test"] * 12
+    assert [candidate.label for candidate in found[:4]] == ["0", "1", "2", "0"]
+    assert (found[1].title, found[1].name, found[13].label) == ("Number 1", "images#00001", None)
+    assert (np.asarray(Image.open(io.BytesIO(found[5].data))) == DIGITS[5]).all()
+
+
+def test_a_second_run_downloads_nothing(index):
+    """The verified file is kept by its SHA-256; a damaged copy is fetched again."""
+    package = pin(index, "a.whl", wheel({"x": b"1"}))
+    path = fetched(**package)
+    assert fetched(**package) == path == Path(".state/downloads") / package["sha256"]
+    assert index.downloads == ["a.whl"]
+    path.write_bytes(b"damaged")
+    fetched(**package)
+    assert index.downloads == ["a.whl", "a.whl"]
+
+
+def test_what_is_not_the_pinned_file_is_not_kept(index):
+    """Another SHA-256 than the card's is an error, and nothing stays behind."""
+    package = pin(index, "a.whl", b"good") | {"sha256": "0" * 64}
+    with pytest.raises(CorruptError, match="the pin card expects 000000000000"):
+        fetched(**package)
+    assert list(Path(".state/downloads").iterdir()) == []
+
+
+def test_missing_projects_and_files_are_one_line(index):
+    """A person's mistake in a card."""
+    with pytest.raises(UserError, match="no project `nowhere`"):
+        fetched("nowhere", "a.whl", "0" * 64)
+    with pytest.raises(UserError, match=r"no file `a\.whl` in project `p`"):
+        fetched("p", "a.whl", "0" * 64)
+
+
+def test_the_index_can_be_another_one(index, monkeypatch):
+    """PIP_INDEX_URL goes before the default."""
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple/")
+    fetched(**pin(index, "a.whl", b"x"))
+    assert index.endpoint == "https://index.example/simple/"
+
+
+def test_pictures_get_labels_and_titles_from_the_table(index):
+    """Stems match any key, whatever the case; some labels are none; variants share the title only."""
+    table = [
+        {"unified": "1F600", "non_qualified": None, "category": "Smileys", "name": "GRINNING FACE"},
+        {
+            "unified": "2139-FE0F",
+            "non_qualified": "2139",
+            "category": "Symbols",
+            "name": "a sign of McX",
+            "skins": {"1": {"unified": "2139-1"}},
+        },
+        {"unified": "AA", "category": "Component", "name": "X"},
+        "no record",
+    ]
+    pictures = {f"w/72x72/{stem}.png": stem.encode() for stem in ("1f600", "2139", "2139-1", "aa", "zz")} | {
+        "w/72x72/1f600.svg": b"",
+        "w/other.png": b"",
+    }
+    emoji, data = pin(index, "e.whl", wheel(pictures)), pin(index, "t.whl", wheel({"t.json": json.dumps(table)}))
+    known = {
+        "package": data,
+        "member": "t.json",
+        "keys": ["unified", "non_qualified"],
+        "label": "category",
+        "title": "name",
+        "no_labels": ["Component"],
+        "variants": "skins",
+    }
+    entry = card({"format": "pictures", "members": "w/72x72/*.png", "table": known}, emoji)
+    found = {Path(candidate.name).stem: (candidate.label, candidate.title) for candidate in SOURCE.candidates(entry)}
+    assert found == {
+        "1f600": ("Smileys", "Grinning Face"),
+        "2139": ("Symbols", "a sign of McX"),
+        "2139-1": (None, "a sign of McX"),
+        "aa": (None, "X"),
+        "zz": (None, None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"d/labels": idx(LABELS)}, "no member `d/images`"),
+        ({"d/images": b"rubbish", "d/labels": idx(LABELS)}, "`d/images` is not an idx file"),
+        ({"d/images": idx(DIGITS), "d/labels": idx(LABELS[:5])}, "have shapes"),
+    ],
+)
+def test_members_that_are_not_what_the_card_says_are_one_line(index, files, message):
+    """A missing member, no idx file, labels of another length."""
+    with pytest.raises(UserError, match=message):
+        list(SOURCE.candidates(card(idx_works(), pin(index, "a.whl", wheel(files)))))
+
+
+@pytest.mark.parametrize("name", ["digits", "emoji"])
+def test_the_cards_of_this_project_are_pin_cards(name):
+    """They say who made the works, under which licence, and where they are from."""
+    about = read_card(Path(__file__).parents[2] / "datasets" / f"{name}.yaml").about
+    assert "unknown" not in {about.creator, about.licence, about.origin}
