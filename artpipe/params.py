@@ -109,7 +109,8 @@ class TrainParams(Frozen):
 class VerdictBounds(Frozen):
     """Where a number becomes a verdict; docs/log.md has the planted models these were chosen on."""
 
-    collapsed_pairs: Share = 0.35  # pair distance against real works
+    collapsed_pairs: Share = 0.35  # pair distance against real works, for pictures like works
+    identical_pairs: Share = 0.05  # the same for pictures unlike any work, which early in a training are all alike
     collapsed_repeats: Share = 0.2  # distance to the next picture against that of real works: the same few again
     dropped_share: Share = 0.1  # of the works a class should have
     dropped_expected: Positive = 10  # a class expected less often than this is too rare to be missed

@@ -73,6 +73,12 @@ class Evidence:
         )
         return found
 
+    def recognisable(self) -> bool:
+        """Return whether the samples are near enough to works for their class, or their likeness to each other, to mean much."""
+        parts: tuple[Part, Part] = ("samples", "held_out")
+        painted, real = (float(self.nearest_train(part)[0][:, 0].median()) for part in parts)
+        return painted <= self.params.verdicts.recognisable * real
+
     def _by_batch(self, part: Part, of: Callable[[Tensor], Tensor]) -> Tensor:
         with torch.no_grad():
             return torch.cat(

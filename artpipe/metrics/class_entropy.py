@@ -4,15 +4,13 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, Part, paints_classes, share_spread
-
-_COMPARED: tuple[Part, Part] = ("samples", "held_out")
+from artpipe.metrics import Evidence, Measured, Metric, paints_classes, share_spread
 
 
 def entropy(counts: Tensor) -> float:
     """Return the entropy in nats of counts ``(K,)``: log K when even, 0 when there is one class."""
     shares = counts.double() / counts.sum().clamp(min=1)
-    return float(-torch.xlogy(shares, shares).sum())
+    return abs(float(torch.xlogy(shares, shares).sum()))
 
 
 def expected_shares(evidence: Evidence, asked: Tensor | None, real: Tensor) -> Tensor:
@@ -46,14 +44,8 @@ def measure(evidence: Evidence) -> Measured:
         "painted": counts.tolist(),
         "expected": [round(share * len(judged), 2) for share in expected.tolist()],
     }
-    findings = _dropped(evidence, counts, expected) if recognisable(evidence) else ()
+    findings = _dropped(evidence, counts, expected) if evidence.recognisable() else ()
     return Measured(scores=scores, findings=findings, tables={"class_entropy": table})
-
-
-def recognisable(evidence: Evidence) -> bool:
-    """Return whether the samples are near enough to works for a reading of their class to mean anything."""
-    painted, real = (evidence.nearest_train(part)[0][:, 0].median() for part in _COMPARED)
-    return bool(painted <= evidence.params.verdicts.recognisable * real)
 
 
 def _entropies(evidence: Evidence, counts: Tensor, real: Tensor) -> list[Score]:

@@ -33,9 +33,10 @@ def _score(evidence: Evidence, name: str, value: float, count: int, explanation:
 def _collapsed(evidence: Evidence, pairs: float, repeats: float) -> list[Finding]:
     bounds = evidence.params.verdicts
     found = []
-    if pairs < bounds.collapsed_pairs:
+    alike = bounds.collapsed_pairs if evidence.recognisable() else bounds.identical_pairs
+    if pairs < alike:
         sentence = f"Its pictures are all alike: two of them differ {pairs:.0%} as much as two real works."
-        found.append(("pair_distance", pairs, bounds.collapsed_pairs, sentence))
+        found.append(("pair_distance", pairs, alike, sentence))
     if repeats < bounds.collapsed_repeats:
         sentence = (
             f"It paints the same few pictures: the next one is at {repeats:.0%} of the distance among real works."

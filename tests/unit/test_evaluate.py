@@ -207,6 +207,18 @@ def test_noise_is_under_trained():
     assert (finding.verdict, finding.score, finding.value) == ("under-trained", "coverage", 0.0)
 
 
+def test_an_early_painter_is_under_trained_not_collapsed():
+    """Faint differences between pictures unlike any work are a beginning; no difference at all is a collapse."""
+
+    def early(prompt):
+        return -by_seed(prompt).mean((2, 3), keepdim=True) + 0.2 * by_seed(prompt)
+
+    found = evidence(Painter(early))
+    assert 0.05 < score(found, "pair_distance") < 0.35
+    assert judge(measure(found))[1].verdict == "under-trained"
+    assert verdict(Painter(lambda prompt: torch.full((len(prompt.seeds), 1, SIDE, SIDE), 0.3))).verdict == "collapsed"
+
+
 def test_blur_is_told_by_sharpness():
     """Blurred works have less than half of the fine detail."""
     found = evidence(Painter(lambda prompt: torch.nn.functional.avg_pool2d(by_seed(prompt), 5, 1, 2)))
