@@ -17,7 +17,6 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PREFECT_SERVER_API_HOST := 127.0.0.1
-export HYDRA_FULL_ERROR ?= 0
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
 .PHONY: help gallery test nightly ui lock clean
@@ -28,14 +27,12 @@ help: ## say what there is
 gallery: $(VENV)/pipeline.stamp ## set up, then bring everything up to date: pictures in, gallery out
 	@artpipe check
 	@artpipe run
-	@echo "gallery:     file://$(CURDIR)/data/gallery/index.html"
-	@echo "MLflow runs: make ui, then http://127.0.0.1:$(PORT)"
 
 test: $(VENV)/dev.stamp .chromium ## set up, then run every check
 	@ruff format --check --quiet . || { echo "make: run .venv/bin/ruff format to format these files" >&2; exit 1; }
 	@ruff check --quiet .
 	@mypy
-	@lint-imports --no-cache >/tmp/artpipe-imports.$$$$ || { cat /tmp/artpipe-imports.$$$$; exit 1; }; rm -f /tmp/artpipe-imports.$$$$
+	@said=$$(lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
 	@vulture
 	@OMP_NUM_THREADS=1 pytest -q -m "not nightly" -n $(JOBS) --dist loadgroup
 
