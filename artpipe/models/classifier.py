@@ -18,9 +18,8 @@ from artpipe.nn.calibration import expected_calibration_error, fit_temperature, 
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
 from artpipe.nn.degrade import dirty, erase, warp
 from artpipe.nn.gradcam import grad_cam, overlay
+from artpipe.nn.rotation import ROTATIONS, quarter_turns
 from artpipe.params import Positive, Share, TrainParams
-
-ROTATIONS = ("upright", "90° left", "upside down", "90° right")
 
 
 class Params(TrainParams):
@@ -179,15 +178,6 @@ class Classifier(Learner[Params]):
         images = warp(images, shift=p.shift, degrees=p.degrees, zoom=p.zoom, flip=p.flip)
         images = erase(dirty(images, noise=p.noise, grey=p.grey, blur=p.blur), largest=p.erase)
         return images.contiguous(memory_format=torch.channels_last)
-
-
-def quarter_turns(images: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the central squares ``(N, C, S, S)`` turned left by `turns` times 90 degrees, and `turns`."""
-    side = min(images.shape[2:])
-    top, left = (images.shape[2] - side) // 2, (images.shape[3] - side) // 2
-    square = images[:, :, top : top + side, left : left + side]
-    turned = torch.stack([square.rot90(k, (2, 3)) for k in range(len(ROTATIONS))])
-    return turned[turns, torch.arange(len(images), device=images.device)], turns
 
 
 def _layers(channels: int, widths: list[int]) -> Iterator[nn.Module]:
