@@ -143,14 +143,28 @@ def test_broken_exif_costs_no_picture():
     assert pixels(data)[0, 0].tolist() == [255, 0, 0]
 
 
+def exchanged_profile():
+    """Return sRGB with its red and green primaries exchanged, under another name."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, green = data.index(b"rXYZ", 128), data.index(b"gXYZ", 128)
+    data[red : red + 4], data[green : green + 4] = b"gXYZ", b"rXYZ"
+    return bytes(data).replace("sRGB".encode("utf-16-be"), "xRGB".encode("utf-16-be"))
+
+
 def test_icc_profile_is_converted_to_srgb():
-    """A profile in which red and green are exchanged gives the exchanged colour; a broken one is noted and left out."""
+    """Through a profile whose red and green are exchanged, (200, 30, 60) is (30, 200, 60)."""
+    data = saved(Image.new("RGB", (4, 4), (200, 30, 60)), icc_profile=exchanged_profile())
+    assert np.abs(pixels(data)[0, 0].astype(int) - [30, 200, 60]).max() <= 2
+    assert decode(data, 32).notes[0].startswith("colours converted from xRGB")
+
+
+def test_colour_profile_that_cannot_be_used_is_noted():
+    """Rubbish, and a profile of another colour space, leave the pixels as they are."""
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    plain = Image.new("RGB", (4, 4), (200, 30, 60))
-    picture = decode(saved(plain, "PNG", icc_profile=b"no profile at all"), 32)
-    assert picture.notes == ("its colour profile could not be used",)
-    assert np.asarray(picture.image)[0, 0].tolist() == [200, 30, 60]
-    assert decode(saved(plain, "PNG", icc_profile=lab), 32).notes == ("its colour profile could not be used",)
+    for profile in (b"no profile at all", lab):
+        picture = decode(saved(Image.new("RGB", (4, 4), (200, 30, 60)), icc_profile=profile), 32)
+        assert picture.notes == ("its colour profile could not be used",)
+        assert np.asarray(picture.image)[0, 0].tolist() == [200, 30, 60]
 
 
 def test_lab_tiff_becomes_srgb():

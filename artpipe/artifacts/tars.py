@@ -1,0 +1,49 @@
+"""Originals in uncompressed tar files: any tar reader opens them, and the same works are the same bytes."""
+
+from pathlib import Path
+from typing import IO
+
+_BLOCK = 512  # bytes, tar's unit
+
+
+class TarShards:
+    """Appends files to `works-00000.tar`, `works-00001.tar` ..., each of at most `shard_bytes` where a file fits in."""
+
+    def __init__(self, folder: Path, shard_bytes: int) -> None:
+        self.folder, self.shard_bytes = folder, shard_bytes
+        self.names: list[str] = []
+        self._stream: IO[bytes] | None = None
+
+    def add(self, data: bytes, sha256: str) -> tuple[str, int]:
+        """Append a file under its SHA-256 and return the shard's name and the offset of its bytes."""
+        if self._stream is None or self._stream.tell() + len(data) + 4 * _BLOCK > self.shard_bytes:
+            self.close()
+            self.names.append(f"works-{len(self.names):05d}.tar")
+            self._stream = (self.folder / self.names[-1]).open("wb")
+        self._stream.write(_header(sha256, len(data)))
+        offset = self._stream.tell()
+        self._stream.write(data + bytes(-len(data) % _BLOCK))
+        return self.names[-1], offset
+
+    def close(self) -> None:
+        """Write the end of the last shard."""
+        if self._stream is not None:
+            self._stream.write(bytes(2 * _BLOCK))
+            self._stream.close()
+            self._stream = None
+
+
+def _header(sha256: str, size: int) -> bytes:
+    """Return a reproducible ustar header: no owner, no time; the SHA-256 is the name, whatever the source called it.
+
+    tarfile makes the same 512 bytes in 40 times the time, which is a third of ingest for small works.
+    """
+    header = bytearray(_BLOCK)
+    header[0:64] = sha256.encode()
+    header[100:124] = b"0000644\x000000000\x000000000\x00"  # mode, owner, group
+    header[124:148] = b"%011o\x0000000000000\x00" % size  # and time
+    header[148:156] = b" " * 8  # the checksum counts itself as spaces
+    header[156:157] = b"0"  # a regular file
+    header[257:265] = b"ustar\x0000"
+    header[148:156] = b"%06o\x00 " % sum(header)
+    return bytes(header)
