@@ -24,7 +24,7 @@ def sample_model(name: str, n: int = 64, seed: int = 1, out: Path | None = None,
     """Paint `n` exhibits with the seeds ``seed, seed + 1, ...`` and say where they are.
 
     A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
-    number; without it the classes come in turn.
+    number; without it a seed's class is ``seed % classes``, as on the wall.
 
     Raises:
         UserError: no such model, no checkpoint, or no such class.
@@ -62,7 +62,9 @@ def _exhibits(
     classes = len(learner.spec.classes)
     for start in range(0, n, _BATCH):
         numbers = torch.arange(start, min(start + _BATCH, n))
-        labels = torch.full_like(numbers, label) if label is not None else numbers % classes if classes else None
+        labels = (
+            torch.full_like(numbers, label) if label is not None else (seed + numbers) % classes if classes else None
+        )
         prompt = Prompt([seed + int(number) for number in numbers], labels, works)
         with torch.no_grad():
             yield from _painted(learner, prompt)

@@ -102,7 +102,8 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
         self.load_state_dict(state["weights"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(copy.deepcopy(state["optimisers"][name]))
-            for weight, moments in optimiser.state.items():  # back in their weight's memory layout, which decides the kernels
+            # Moments go back to their weight's memory layout, which decides the kernels.
+            for weight, moments in optimiser.state.items():
                 for key, moment in moments.items():
                     if isinstance(moment, Tensor) and moment.shape == weight.shape:
                         moments[key] = torch.empty_like(weight, dtype=moment.dtype).copy_(moment)

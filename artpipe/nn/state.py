@@ -1,8 +1,9 @@
 """Resumable state: nested Python and tensors as safetensors and JSON, two kept, every byte verified, no pickle."""
 
+import contextlib
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch import Tensor
 from artpipe.artifacts.tensors import load_tensors, save_tensors
 from artpipe.errors import CorruptError
 from artpipe.files import sha256_bytes, sweep, write_bytes, write_text
+from artpipe.nn.contract import Learner
 
 _KEPT = 2
 _LATEST = "LATEST"
@@ -167,3 +169,25 @@ class StateStore:
         for path in self.folder.glob("[0-9]*.*"):
             if path.name[:6] not in numbers and ".tmp." not in path.name:
                 path.unlink()
+
+
+@contextlib.contextmanager
+def undisturbed(learner: Learner[Any], seed: int) -> Iterator[None]:
+    """Look at a learner without a trace: eval mode, no gradients, seeded; generators, gradients and mode come back."""
+    device = next(learner.parameters()).device
+    before = random_state(device)
+    modes = {module: module.training for module in learner.modules()}
+    gradients = {parameter: parameter.grad for parameter in learner.parameters()}
+    for parameter in gradients:
+        parameter.grad = None
+    seed_everything(seed)
+    try:
+        with torch.no_grad():
+            learner.eval()
+            yield
+    finally:
+        for parameter, gradient in gradients.items():
+            parameter.grad = gradient
+        for module, mode in modes.items():
+            module.training = mode
+        load_random_state(before, device)

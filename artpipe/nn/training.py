@@ -1,9 +1,8 @@
 """One training: the loop with its journal, evaluation points, resumable state and returns from divergence."""
 
-import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,7 @@ from artpipe.nn.contract import Learner, Prompt
 from artpipe.nn.data import Batches, Columns, Sampler, drawn, load_columns
 from artpipe.nn.loop import Losses, Means, broken_weight, steps, trouble
 from artpipe.nn.pictures import sheet_of
-from artpipe.nn.state import (
-    StateStore,
-    flatten,
-    load_random_state,
-    random_state,
-    seed_everything,
-    unflatten,
-)
+from artpipe.nn.state import StateStore, flatten, load_random_state, random_state, undisturbed, unflatten
 from artpipe.progress import Live
 from artpipe.stopping import Stop
 
@@ -89,9 +81,8 @@ class Training:
         self.ledger = Ledger()
         self.since_log, self.since_point = Means(), Means()
         self.rows = 0  # of the journal
-        self.core_seconds = (
-            -time.process_time()
-        )  # of the sessions before this one, less what this process used till now
+        # of the sessions before this one, less what this process used till now
+        self.core_seconds = -time.process_time()
         self._good: dict[str, Any] | None = None
         self._said: dict[str, float] = {}
         self._saved_at = time.monotonic()
@@ -265,7 +256,7 @@ class Training:
         return Prompt(seeds=range(_PROMPTED), labels=labels, works=works)
 
     def _record(self, validation: dict[str, float]) -> None:
-        losses = self.since_point.take()
+        losses = {name: value for name, value in self.since_point.take().items() if math.isfinite(value)}
         self.ledger.history.append(HistoryRow(step=self.step, losses=losses, validation=validation))
         if validation:
             self.note(validation=validation)
@@ -285,25 +276,3 @@ class Training:
 def weights(learner: Learner[Any]) -> dict[str, Tensor]:
     """Return a copy of all weights and buffers, on the CPU."""
     return {name: value.detach().cpu().clone() for name, value in learner.state_dict().items()}
-
-
-@contextlib.contextmanager
-def undisturbed(learner: Learner[Any], seed: int) -> Iterator[None]:
-    """Look at a learner without a trace: eval mode, no gradients, seeded; generators, gradients and mode come back."""
-    device = next(learner.parameters()).device
-    before = random_state(device)
-    modes = {module: module.training for module in learner.modules()}
-    gradients = {parameter: parameter.grad for parameter in learner.parameters()}
-    for parameter in gradients:
-        parameter.grad = None
-    seed_everything(seed)
-    try:
-        with torch.no_grad():
-            learner.eval()
-            yield
-    finally:
-        for parameter, gradient in gradients.items():
-            parameter.grad = gradient
-        for module, mode in modes.items():
-            module.training = mode
-        load_random_state(before, device)
