@@ -16,17 +16,30 @@ class Children:
     """Children, each under a guard that dies with this process, and the slots they may take."""
 
     def __init__(self, slots: int, grace_seconds: float = 12.0) -> None:  # a training saves its state within 10 s
-        self._slots = threading.Semaphore(slots)
+        self._slots, self._free = threading.Condition(), slots
+        self._waiting: list[float] = []
         self._grace_seconds = grace_seconds
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
 
     @contextlib.contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold one of the slots; tasks wait here, because a task that waits for another holds a thread of the runner."""
+    def slot(self, urgency: float = 0.0) -> Iterator[None]:
+        """Hold one of the slots; of those who wait, the most urgent is next.
+
+        Tasks wait here and not in Prefect's runner, where a task that waits for another holds a thread.
+        """
         with self._slots:
+            self._waiting.append(urgency)
+            self._slots.wait_for(lambda: self._free > 0 and urgency >= max(self._waiting))
+            self._waiting.remove(urgency)
+            self._free -= 1
+        try:
             yield
+        finally:
+            with self._slots:
+                self._free += 1
+                self._slots.notify_all()
 
     def run(
         self, command: Sequence[str], line: Callable[[str], None], env: Mapping[str, str], timeout_seconds: float
@@ -73,6 +86,6 @@ class Children:
 
 
 def _read(child: subprocess.Popen[str], line: Callable[[str], None]) -> None:
-    with contextlib.suppress(ValueError):  # closed under us
-        for text in child.stdout or ():
+    with child.stdout or contextlib.nullcontext(()) as lines:
+        for text in lines:
             line(text.rstrip())

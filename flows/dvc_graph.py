@@ -1,9 +1,15 @@
 """DVC's own graph, read once: which stages are stale, and what lies below them, in topological order."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from artpipe.costs import Costs
+from artpipe.params import load_params, read_yaml
+
+BUSY = "is busy, it is being blocked by"  # DVC, of a path that another dvc reads or writes
 
 
 @dataclass(frozen=True)
@@ -13,26 +19,57 @@ class Stage:
     name: str  # DVC's address: `train@gan`, `gallery`, `datasets/paintings.dvc`
     upstream: tuple[str, ...]  # addresses of the nodes it directly depends on
     stale: bool  # False: it only lies below a stale one, and may turn out to be up to date
+    urgency: float = 0.0  # seconds from its start until the last stage below it has ended, as far as is known
 
 
-def stale_stages(targets: Sequence[str] | None = None, root: Path = Path()) -> list[Stage]:
+def stale_stages(targets: Sequence[str] | None = None, root: Path = Path(), wait_seconds: float = 0.0) -> list[Stage]:
     """Return what is stale and all below it, each after its upstream; with `targets` only what these need.
+
+    While another dvc is at work here, it is asked again, for up to `wait_seconds`.
 
     Raises:
         KeyError: a target is not in the graph.
     """
     import networkx as nx
+    from dvc.lock import LockError
+
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            graph, stale = _asked(root)
+            break
+        except LockError as error:
+            if BUSY not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)
+    affected = stale.union(*(nx.ancestors(graph, name) for name in stale & set(graph))) & _needed(graph, targets)
+    urgency = _urgencies(graph, affected, root)
+    return [
+        Stage(name, tuple(sorted(graph.successors(name))), name in stale, urgency[name])
+        for name in nx.lexicographical_topological_sort(graph.reverse())
+        if name in affected
+    ]
+
+
+def _asked(root: Path) -> tuple[Any, set[str]]:
+    import networkx as nx
     from dvc.repo import Repo
 
     with Repo(str(root), _wait_for_lock=True) as repo:
-        graph = nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing)
-        stale = set(repo.status())
-    wanted = _needed(graph, targets)
-    affected = stale.union(*(nx.ancestors(graph, name) for name in stale & set(graph)))
-    order = nx.lexicographical_topological_sort(graph.reverse())
-    return [
-        Stage(name, tuple(sorted(graph.successors(name))), name in stale) for name in order if name in wanted & affected
-    ]
+        return nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing), set(repo.status())
+
+
+def _urgencies(graph: Any, affected: set[str], root: Path) -> dict[str, float]:
+    """Return the length of the longest chain below each stage: with fewer slots than stages, long chains go first."""
+    import networkx as nx
+
+    lock = root / "dvc.lock"
+    stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}
+    costs, found = Costs(root, load_params(root / "params.yaml"), stages), dict[str, float]()
+    for name in nx.topological_sort(graph):  # what is below comes first
+        below = max((found[reader] for reader in graph.predecessors(name)), default=0.0)
+        found[name] = below + (costs.of(name).core_seconds if name in affected else 0.0)
+    return found
 
 
 def _needed(graph: Any, targets: Sequence[str] | None) -> set[str]:

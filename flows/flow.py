@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,11 @@ from prefect.utilities.annotations import allow_failure
 from artpipe.costs import remember
 from flows import account
 from flows.children import Children
-from flows.dvc_graph import Stage, stale_stages
+from flows.dvc_graph import BUSY, Stage, stale_stages
 
 LAST = "gallery"  # hung with named gaps where a model failed
 CHECKED = "ARTPIPE_CHECKED"  # set by whoever has validated the project already
+_BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage needs: for that, DVC itself does not wait
 _BIN = Path(sys.executable).parent  # not resolved: the virtual environment's own folder
 
 
@@ -40,24 +42,30 @@ class Setting:
 
 
 @task(task_run_name="{name}", cache_policy=NO_CACHE)
-def reproduce(name: str, setting: Setting) -> None:
+def reproduce(name: str, setting: Setting, urgency: float = 0.0) -> None:
     """Bring one stage up to date as a child process, its output line by line in the run's log.
 
     Raises:
         RuntimeError: the stage failed.
         TimeoutError, StoppedError: see `Children.run`.
     """
-    logger, ran = get_run_logger(), threading.Event()
+    logger, ran, busy = get_run_logger(), threading.Event(), threading.Event()
 
     def tell(line: str) -> None:
         logger.info(line)
         account.said(name, line)
         if line.startswith("Running stage "):  # else DVC found it up to date, or took it from its run cache
             ran.set()
+        if BUSY in line:
+            busy.set()
 
     command = [str(_BIN / "dvc"), "--wait-for-lock", "repro", "--single-item", name]
-    with setting.children.slot(), account.timed(name) as clock:
+    with setting.children.slot(urgency), account.timed(name) as clock:
         code = setting.children.run(command, tell, setting.env, setting.timeout_seconds)
+        while code and busy.is_set() and clock() < setting.timeout_seconds:
+            busy.clear()
+            time.sleep(_BUSY_SECONDS)
+            code = setting.children.run(command, tell, setting.env, setting.timeout_seconds)
         if code:
             raise RuntimeError(f"failed with exit code {code}")
         if ran.is_set():
@@ -95,7 +103,7 @@ def dataset_to_gallery(
     setting = Setting(children, _environment(), stage_timeout_seconds)
     try:
         _check(setting)
-        stages = stale_stages(targets)
+        stages = stale_stages(targets, wait_seconds=stage_timeout_seconds)
         account.planned(stages)
         failures = _collect(_submit(stages, setting))
         if os.environ.get("ARTPIPE_TRACKING") != "off":
@@ -114,7 +122,7 @@ def _submit(stages: Sequence[Stage], setting: Setting) -> dict[str, PrefectFutur
     for stage in stages:
         upstream: list[Any] = [futures[name] for name in stage.upstream if name in futures]
         wait_for = [allow_failure(future) for future in upstream] if stage.name == LAST else upstream
-        futures[stage.name] = submit(stage.name, setting, wait_for=wait_for)
+        futures[stage.name] = submit(stage.name, setting, stage.urgency, wait_for=wait_for)
     return futures
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.pipeline.conftest import PARAMS, Project
 
-pytestmark = pytest.mark.xdist_group("dvc")  # they share a project
+pytestmark = [pytest.mark.xdist_group("dvc"), pytest.mark.timeout(1200)]  # they share a project
 
 
 def test_second_repro_runs_nothing(project):

@@ -14,6 +14,7 @@ import pytest
 from artpipe.artifacts.run import Journal, RunStart
 from artpipe.files import write_json
 
+pytestmark = pytest.mark.timeout(1200)
 NOT_THERE = "MLFLOW_TRACKING_URI"
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import draw_shapes
 from tests.pipeline.conftest import ROOT, Project
 
-pytestmark = pytest.mark.xdist_group("flow")  # beside the tests that share its server
+pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # beside the tests that share its server
 PARAMS = """\
 format: 1
 seed: 1
