@@ -22,10 +22,11 @@ class Stage:
     urgency: float = 0.0  # seconds from its start until the last stage below it has ended, as far as is known
 
 
-def stale_stages(targets: Sequence[str] | None = None, root: Path = Path(), wait_seconds: float = 0.0) -> list[Stage]:
+def stale_stages(targets: Sequence[str] | None = None, wait_seconds: float = 0.0) -> list[Stage]:
     """Return what is stale and all below it, each after its upstream; with `targets` only what these need.
 
-    While another dvc is at work here, it is asked again, for up to `wait_seconds`.
+    The project is the one in the working folder, where DVC's addresses have no path. While another dvc is at work, it
+    is asked again, for up to `wait_seconds`.
 
     Raises:
         KeyError: a target is not in the graph.
@@ -36,14 +37,14 @@ def stale_stages(targets: Sequence[str] | None = None, root: Path = Path(), wait
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
-            graph, stale = _asked(root)
+            graph, stale = _asked()
             break
         except LockError as error:
             if BUSY not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(1.0)
     affected = stale.union(*(nx.ancestors(graph, name) for name in stale & set(graph))) & _needed(graph, targets)
-    urgency = _urgencies(graph, affected, root)
+    urgency = _urgencies(graph, affected)
     return [
         Stage(name, tuple(sorted(graph.successors(name))), name in stale, urgency[name])
         for name in nx.lexicographical_topological_sort(graph.reverse())
@@ -51,21 +52,21 @@ def stale_stages(targets: Sequence[str] | None = None, root: Path = Path(), wait
     ]
 
 
-def _asked(root: Path) -> tuple[Any, set[str]]:
+def _asked() -> tuple[Any, set[str]]:
     import networkx as nx
     from dvc.repo import Repo
 
-    with Repo(str(root), _wait_for_lock=True) as repo:
+    with Repo(_wait_for_lock=True) as repo:
         return nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing), set(repo.status())
 
 
-def _urgencies(graph: Any, affected: set[str], root: Path) -> dict[str, float]:
+def _urgencies(graph: Any, affected: set[str]) -> dict[str, float]:
     """Return the length of the longest chain below each stage: with fewer slots than stages, long chains go first."""
     import networkx as nx
 
-    lock = root / "dvc.lock"
+    lock = Path("dvc.lock")
     stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}
-    costs, found = Costs(root, load_params(root / "params.yaml"), stages), dict[str, float]()
+    costs, found = Costs(Path(), load_params(), stages), dict[str, float]()
     for name in nx.topological_sort(graph):  # what is below comes first
         below = max((found[reader] for reader in graph.predecessors(name)), default=0.0)
         found[name] = below + (costs.of(name).core_seconds if name in affected else 0.0)
