@@ -102,6 +102,7 @@ class TrainParams(Frozen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     validation_works: Positive = 2000  # held-out works that validation measures on, at most
+    patience: int = Field(default=0, ge=0)  # evaluation points without a better one after which training ends; 0: never
     rollbacks: int = Field(default=3, ge=0)  # returns to the last good state, each at half the rate
     explosion: float = Field(default=1000.0, gt=1)  # a mean loss this many times its largest so far is divergence
 

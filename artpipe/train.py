@@ -93,7 +93,7 @@ def prepare(name: str) -> Task:
     learner.amp_dtype = torch.bfloat16 if precision == "bf16" else None
     data = Data.load(shards, model.reads, learner.params.batch_size, params.seed, device)
     told = {
-        "params": learner.params.model_dump(mode="json"),
+        "params": learner.params.model_dump(mode="json", exclude={"save_every_seconds"}),
         "seed": params.seed,
         "shards": shards.sha256,
         "uses": uses,
@@ -158,6 +158,7 @@ def _start(task: Task, folder: Path) -> RunStart:
         uses=task.uses,
         started=before.started if before else time.time(),
         sessions=before.sessions + 1 if before else 1,
+        works=task.shards.spec.count,
         host=platform.node(),
         platform=platform.platform(),
         versions=host.versions(),
@@ -197,6 +198,7 @@ def _publish_checkpoint(task: Task, training: Training) -> str:
         seed=task.seed,
         shards=task.shards.sha256,
         uses=task.uses,
+        code=_code(task.learner.params.kind)[f"{task.learner.params.kind}.py"],
         spec=task.shards.spec,
         steps=steps,
         selection=task.learner.selects[0] if task.learner.selects and ledger.best else None,

@@ -37,6 +37,7 @@ class RunCard(Frozen):
     dirty: bool
     flow_run: str | None  # Prefect's flow run, if there was one
     params: dict[str, Any] = Field(default_factory=dict)  # complete with defaults
+    works: int = 0  # in the training split: what an epoch is counted in
 
 
 class RunStart(Frozen):
@@ -54,6 +55,7 @@ class RunStart(Frozen):
     uses: str | None
     started: float  # of the first session
     sessions: int
+    works: int = 0  # in the training split: what an epoch is counted in
     host: str
     platform: str
     versions: dict[str, str]

@@ -53,8 +53,12 @@ def _share(hits: Tensor) -> float:
 
 
 def measure(evidence: Evidence) -> Measured:
-    """Measure samples against held-out works, and coverage of one half of the held-out works by the other."""
+    """Measure samples against held-out works, and coverage of one half of the held-out works by the other.
+
+    As many samples as works, because more of them would reach more; the verdict compares halves with halves.
+    """
     real, painted = evidence.features("held_out"), evidence.features("samples")
+    painted = painted[: len(real)]
     k = evidence.params.coverage_neighbours
     found = four(real, painted, k)
     counts = {"precision": len(painted), "recall": len(real), "coverage": len(real)}
@@ -70,15 +74,17 @@ def measure(evidence: Evidence) -> Measured:
         )
         for name, sentence in _EXPLAINED.items()
     ]
-    ceiling = _ceiling(real, k)
+    reached, ceiling = _by_halves(real, painted, k) or (found.coverage, 1.0)
     scores += _ceiling_score(evidence, ceiling, len(real) // 2)
-    return _judged(evidence, scores, found.coverage / max(ceiling, 1e-9))
+    return _judged(evidence, scores, reached / max(ceiling, 1e-9))
 
 
-def _ceiling(real: Tensor, k: int) -> float:
-    """Return the coverage of one half of real works by the other; 1 where there are too few to halve."""
+def _by_halves(real: Tensor, painted: Tensor, k: int) -> tuple[float, float] | None:
+    """Return how one half of the real works is covered by as many samples, and by the other half; None with too few."""
     first, second = halves(real)
-    return four(first, second, k).coverage if len(first) > k else 1.0
+    if len(first) <= k:
+        return None
+    return four(first, painted[: len(second)], k).coverage, four(first, second, k).coverage
 
 
 def _ceiling_score(evidence: Evidence, value: float, count: int) -> list[Score]:

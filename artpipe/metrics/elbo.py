@@ -64,7 +64,14 @@ def _importance(evidence: Evidence) -> list[Score]:
     images = to_float(evidence.pictures("held_out")[: evidence.params.importance_works])
     with torch.no_grad():
         nats = bound(images, k, evidence.seed).double()
-    return [_score("iwae", nats, "higher", f"A tighter lower bound, from {k} weighted samples of the code.")]
+    return [
+        _score(
+            "iwae",
+            nats,
+            "higher",
+            f"A lower bound too, from {k} weighted samples of the code, under the prior that its pictures start from.",
+        )
+    ]
 
 
 def _judged(evidence: Evidence, nats: float, units: int) -> Finding:

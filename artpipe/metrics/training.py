@@ -38,10 +38,9 @@ def _diverged(evidence: Evidence) -> Finding | None:
             return _finding(name, -1, 0, f"The training ended with {name} no number any more.")
         if factor > bound:
             return _finding(name, factor, bound, f"At the end {name} was {factor:.0f} times what it had been.")
-    allowed = int(evidence.card.params.get("rollbacks", 0))
-    if evidence.card.rollbacks > allowed:
-        sentence = f"The training was taken back {evidence.card.rollbacks} times and broke again."
-        return _finding("rollbacks", evidence.card.rollbacks, allowed, sentence)
+    if evidence.card.diverged:
+        times, allowed = evidence.card.rollbacks, int(evidence.card.params.get("rollbacks", 0))
+        return _finding("rollbacks", times, allowed, f"The training was taken back {times} times and broke again.")
     return None
 
 

@@ -180,8 +180,8 @@ def undisturbed(learner: Learner[Any], seed: int) -> Iterator[None]:
     gradients = {parameter: parameter.grad for parameter in learner.parameters()}
     for parameter in gradients:
         parameter.grad = None
-    seed_everything(seed)
     try:
+        seed_everything(seed)
         with torch.no_grad():
             learner.eval()
             yield

@@ -95,8 +95,15 @@ class Training:
 
     @property
     def finished(self) -> bool:
-        """Say whether the last step is done and evaluated, or the training was given up."""
-        return self.ledger.diverged or (self.step >= self.params.steps and not self._point_due)
+        """Say whether the last step is done and evaluated, or the training was given up or got no better for long."""
+        return self.ledger.diverged or self._stalled or (self.step >= self.params.steps and not self._point_due)
+
+    @property
+    def _stalled(self) -> bool:
+        """Say whether the last `patience` evaluation points brought nothing better than the best one before them."""
+        points = [row.step for row in self.ledger.history if row.step > self.ledger.best_step]
+        at_point = bool(points) and points[-1] == self.step
+        return bool(self.params.patience and self.ledger.best and at_point and len(points) >= self.params.patience)
 
     # -- state ---------------------------------------------------------------------------------------------------
 
@@ -237,7 +244,7 @@ class Training:
 
     def _look(self) -> dict[str, float]:
         """Exhibit and validate; a stop may interrupt it, because it changes nothing."""
-        with self.stop.deferred(deferred=False), undisturbed(self.learner, self.seed):
+        with undisturbed(self.learner, self.seed), self.stop.deferred(deferred=False):
             file = sheet_of(self.learner.exhibit(self._prompt()))
             measured = self.learner.validate(self._works()) if len(self.data.held_out) else {}
         if file:

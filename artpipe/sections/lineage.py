@@ -22,10 +22,8 @@ _HTML = """
 
 
 def _fill(view: WorkView) -> Mapping[str, Any]:
-    """Count epochs in works of the training split, where the record knows how many there are."""
-    collection, batch = view.room.collection, view.artist.params.get("batch_size")
-    splits = {split.name: split.count for split in collection.splits} if collection else {}
-    works = splits.get("train") or (collection.kept if collection else 0)
+    """Count epochs in works of the training split, where the run record knows how many there were."""
+    works, batch = view.artist.run.works, view.artist.params.get("batch_size")
     if not isinstance(batch, int) or not works:
         return {"epochs": None}
     return {"epochs": view.artist.step * batch / works}

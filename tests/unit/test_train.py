@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -254,3 +255,20 @@ def test_nothing_foreign_is_overwritten(trained):
     with pytest.raises(UserError, match="is not ours"):
         sample_model("toy", 1, out=Path("mine.png"))
     assert list((folder / "mine").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("patience", "points", "best", "step", "ends"),
+    [
+        (2, [0, 10, 20, 30], 10, 30, True),
+        (2, [0, 10, 20, 30], 20, 30, False),  # one point without a better one is no reason yet
+        (2, [0, 10, 20, 30], 10, 31, False),  # only at an evaluation point
+        (0, [0, 10, 20, 30], 10, 30, False),  # no patience asked for: train to the end
+    ],
+)
+def test_patience_ends_a_training_that_gets_no_better(patience, points, best, step, ends):
+    """It ends at the evaluation point that is the `patience`-th in a row to bring nothing better."""
+    history = [SimpleNamespace(step=point) for point in points]
+    ledger = SimpleNamespace(history=history, best={"w": 0}, best_step=best)
+    training = SimpleNamespace(ledger=ledger, step=step, params=SimpleNamespace(patience=patience))
+    assert Training._stalled.fget(training) is ends
