@@ -17,6 +17,7 @@ from artpipe.artifacts.shards import ShardSet, Split
 from artpipe.errors import UserError
 from artpipe.files import sha256_bytes, write_bytes, written_folder
 from artpipe.metrics import Evidence, Measured, Metric
+from artpipe.nn.captions import UNTITLED, asked_for, spoken
 from artpipe.nn.contract import Exhibit, Learner, Prompt, Ruler, Sampler, restore, to_bytes, to_float
 from artpipe.nn.pictures import encode_png, file_of
 from artpipe.params import Params, load_params
@@ -231,9 +232,9 @@ def _about(evidence: Evidence, row: int, captions: Mapping[int, str]) -> tuple[i
     read = None
     if evidence.ruler is not None and names and evidence.ruler_classes == names:
         read = int(evidence.judgements("samples")[row].argmax())
-    caption = captions.get(seed) or (f"an asked {names[asked]}" if asked is not None else "a free sample")
+    caption = captions.get(seed) or (asked_for(names[asked]) if asked is not None else UNTITLED)
     if read is not None and read != asked:
-        caption += f", read as {names[read]}"
+        caption += f"{',' if asked is None else ';'} read as {spoken(names[read])}"
     return seed, read if asked is None else asked, caption
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.nn.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
+from artpipe.nn.captions import UNTITLED, spoken
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
 from artpipe.nn.degrade import dirty, erase, warp
 from artpipe.nn.gradcam import grad_cam, overlay
@@ -152,8 +153,9 @@ class Classifier(Learner[Params]):
         return torch.cat([large.expand(-1, 3, -1, -1), overlay(large, heat)], 3)
 
     def _caption(self, seen: int, label: int, confidence: float) -> str:
-        truth = "" if label < 0 else f", is {self.classes[label]}" if seen != label else ", rightly"
-        return f"seen as {self.classes[seen]}{truth}, {100 * confidence:.0f} % sure"
+        truth = UNTITLED if label < 0 else spoken(self.classes[label])
+        answer = "recognised" if seen == label else f"taken for {spoken(self.classes[seen])}"
+        return f"{truth}, {answer}, {100 * confidence:.0f}% sure"
 
     def _labelled(self, batch: Batch, *, in_turn: bool = False) -> tuple[Tensor, Tensor]:
         """Return the works that have a label, or all of them turned at random (or one after the other) where there are no classes."""

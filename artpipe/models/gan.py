@@ -12,6 +12,7 @@ from artpipe.nn import ema
 from artpipe.nn.adversarial import GAMES, gradient_penalty, gradient_ratio, zero_centred_penalty
 from artpipe.nn.adversaries import ClassicDiscriminator, ClassicGenerator, ResidualDiscriminator, ResidualGenerator
 from artpipe.nn.augment import POLICIES, Policy, augmented
+from artpipe.nn.captions import UNTITLED, asked_for
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, Ruler
 from artpipe.nn.kernel import kernel_distance
 from artpipe.params import Positive, Share, TrainParams
@@ -216,7 +217,7 @@ class GAN(Learner[Params]):
         return [int(label) for label in self.asked(prompt)]
 
     def _caption(self, label: int) -> str:
-        return "a free sample" if label == UNLABELLED else f"an asked {self.spec.classes[label]}"
+        return UNTITLED if label == UNLABELLED else asked_for(self.spec.classes[label])
 
     @torch.no_grad()
     def validate(self, works: Batch) -> dict[str, float]:

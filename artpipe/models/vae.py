@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
+from artpipe.nn.captions import UNTITLED
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
 from artpipe.nn.flow import Flow
 from artpipe.nn.likelihood import (
@@ -184,16 +185,16 @@ class VAE(Learner[Params]):
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Show samples from the prior, the prompt's works beside their reconstructions, and a plane through the codes."""
         pictures = zip(prompt.seeds, self.sample(prompt), strict=True)
-        shown = [Exhibit("image", picture, f"from the prior, seed {seed}", seed=seed) for seed, picture in pictures]
+        shown = [Exhibit("image", picture, UNTITLED, seed=seed) for seed, picture in pictures]
         works = prompt.works.get("images", torch.empty(0))
         if not len(works):
             return shown
         kept = works[: len(prompt.seeds)]
         digests = [bytes(row).hex() for row in prompt.works["digests"].tolist()] if "digests" in prompt.works else []
         for i, pair in enumerate(torch.cat([kept, self.reconstruct(kept)], 3)):
-            caption = "a held-out work, and what is left of it after its code"
+            caption = "a work, and the memory of it"
             shown.append(Exhibit("image", pair, caption, "reconstruction", digests=tuple(digests[i : i + 1])))
-        caption = "a plane through the codes, along the two directions in which works differ most"
+        caption = "a map of the codes"
         return [*shown, Exhibit("image", self._plane(works), caption, "plane")]
 
     def _plane(self, works: Tensor) -> Tensor:

@@ -143,7 +143,7 @@ def write_model(
             write_bytes(folder / work_file(digest), original)
             works[work_file(digest)] = sha256_bytes(original)
             near.append(Neighbour(digest=digest, distance=distance))
-        caption = captions[index % len(captions)] if captions else f"an asked {index % 10}"
+        caption = captions[index % len(captions)] if captions else f"{index % 10}, asked for"
         exhibits.append(
             HungExhibit(
                 file=file, kind="image", role=role, caption=caption, seed=100_000 + index if role == "sample" else None,
@@ -223,6 +223,6 @@ def small_museum(root: Path) -> Path:
     frames = [sheet(digits[i : i + 24]) for i in range(6)]
     write_model(root, "digits-gan", "gan", "digits", digits[:24], digits, frames=frames)
     write_model(root, "digits-vae", "vae", "digits", digits[24:44], digits, verdict="under-trained", frames=frames[:3])
-    captions = [HOSTILE, "a free sample"]
+    captions = [HOSTILE, "untitled"]
     write_model(root, "emoji-gan", "gan", "emoji", discs[:16], discs, captions=captions, verdict="collapsed")
     return root

@@ -107,8 +107,8 @@ def test_without_classes_it_learns_rotations():
     assert learner.logits(images).shape == (16, 4)
     assert learner.validate({"images": images})["accuracy"] == 1.0
     captions = [exhibit.caption for exhibit in learner.exhibit(Prompt(seeds=[1, 2], works={"images": images}))]
-    assert captions[0].startswith("seen as upright, rightly")
-    assert captions[1].startswith("seen as 90° left, rightly")
+    assert captions[0].startswith("upright, recognised")
+    assert captions[1].startswith("90° left, recognised")
 
 
 def test_the_temperature_is_fitted_in_training_alone():
@@ -138,7 +138,7 @@ def test_it_says_what_it_sees_and_where_it_is_wrong():
     assert failures[0].digests == (bytes(works["digests"][worst].tolist()).hex(),)
     names = "abc"
     truth, found = names[int(works["labels"][worst])], names[int(seen[worst])]
-    assert failures[0].caption == f"seen as {found}, is {truth}, {100 * float(confidence[worst]):.0f} % sure"
+    assert failures[0].caption == f"{truth}, taken for {found}, {100 * float(confidence[worst]):.0f}% sure"
 
 
 @pytest.mark.parametrize("count", [1, 12])
@@ -148,7 +148,7 @@ def test_one_class_and_few_pictures_are_enough(count):
     assert torch.isfinite(learner.step(batch)["loss"])
     learner.eval()
     assert learner.validate(batch)["accuracy"] == 1.0
-    assert learner.exhibit(Prompt(seeds=[1], works=batch))[0].caption == "seen as only, rightly, 100 % sure"
+    assert learner.exhibit(Prompt(seeds=[1], works=batch))[0].caption == "only, recognised, 100% sure"
 
 
 def test_nothing_to_look_at_is_nothing_measured():
