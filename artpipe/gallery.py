@@ -177,7 +177,8 @@ def _site(params: Params, theme: Path) -> "Site":
         for name in ("clean", "number", "duration", "date", "roman", "slug", "plain", "short")
     }
     one, many = _words.words(theme, "en")
-    return _site.Site(_site.environment(theme, sections, {**filters, "chart": _charts.chart}, one, many), sections)
+    filters |= {"chart": _charts.chart, "reliability": _charts.reliability}
+    return _site.Site(_site.environment(theme, sections, filters, one, many), sections)
 
 
 def _theme(name: str) -> Path:

@@ -34,13 +34,21 @@ def measure(evidence: Evidence) -> Measured:
         batches = torch.split(images, evidence.params.batch_size)
         logits = torch.cat([learner.logits(to_float(batch)) for batch in batches])
     table = confusion(labels, logits.argmax(1), len(names))
+    bins = reliability(logits.softmax(1), labels, evidence.params.calibration_bins)
     accuracy = float((logits.argmax(1) == labels).double().mean())
     good, bad = _judged(accuracy, table), _dropped(evidence, table, names)
     return Measured(
         scores=_scores(evidence, accuracy, logits, labels),
         findings=[*bad, *([] if good.verdict == "healthy" else [good])],
         healthy=good if good.verdict == "healthy" else None,
-        tables={"accuracy": {"classes": list(names), "confusion": table.tolist(), "confused": confused(table, names)}},
+        tables={
+            "accuracy": {
+                "classes": list(names),
+                "confusion": table.tolist(),
+                "confused": confused(table, names),
+                "calibration": bins,
+            }
+        },
     )
 
 
@@ -55,6 +63,27 @@ def confused(table: Tensor, names: tuple[str, ...], most: int = 8) -> list[dict[
     order = wrong.flatten().argsort(descending=True, stable=True)[:most].tolist()
     cells = [(cell // len(names), cell % len(names)) for cell in order]
     return [{"is": names[i], "seen": names[j], "count": int(wrong[i, j])} for i, j in cells if wrong[i, j]]
+
+
+def reliability(probabilities: Tensor, labels: Tensor, bins: int) -> list[dict[str, float]]:
+    """Return mean confidence, accuracy and count of every bin that holds works; their weighted gaps sum to the ECE.
+
+    Args:
+        probabilities: ``(N, K)``, rows sum to 1.
+        labels: ``(N,)`` in [0, K).
+        bins: bin b holds confidences in (b / bins, (b + 1) / bins].
+    """
+    confidence, seen = probabilities.double().max(1)
+    place = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
+    held = [place == b for b in sorted(set(place.tolist()))]
+    return [
+        {
+            "confidence": float(confidence[rows].mean()),
+            "accuracy": float((seen == labels)[rows].double().mean()),
+            "count": int(rows.sum()),
+        }
+        for rows in held
+    ]
 
 
 def _scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor) -> list[Score]:

@@ -1,13 +1,14 @@
-"""Line charts as inline SVG: presentation attributes and classes only, so that a strict policy lets them pass."""
+"""Charts as inline SVG: presentation attributes and classes only, so that a strict policy lets them pass."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
 _WIDTH, _HEIGHT = 360, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 12, 24  # margins in user units
 _COLUMNS = 120  # points drawn; more are averaged, their range stays visible as a band
+_SIDE, _DOTS, _FAINT = 210, (2.2, 8.0), 0.25  # of a reliability diagram: its square, radii, the faintest stem
 
 Points = Sequence[tuple[float, float]]
 
@@ -28,6 +29,36 @@ def chart(points: Points, label: str, mark: int | None = None) -> Markup:
     parts.append(Markup('<circle class="dot" cx="{:.1f}" cy="{:.1f}" r="3.5"/>').format(across(at[0]), up(at[1])))
     head = Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(_WIDTH, _HEIGHT, label)
     return head + Markup("").join(parts) + Markup("</svg>")
+
+
+def reliability(bins: Iterable[tuple[float, float, int]], label: str, across_name: str, up_name: str) -> Markup:
+    """Draw confidence against accuracy, both in [0, 1]: a dot per bin, its area the share of works, its stem the gap, faint for few."""
+    kept = [one for one in bins if all(map(math.isfinite, one)) and one[2] > 0]
+    if not kept:
+        return Markup("")
+    across, up = _Axis(0, 1, _LEFT + 14, _LEFT + 14 + _SIDE), _Axis(0, 1, _TOP + _SIDE, _TOP)
+    most = max(count for _, _, count in kept)
+    ends = {"x1": across(0), "y1": up(0), "x2": across(1), "y2": up(1)}
+    parts = [_grid(across, up), _line("ideal", **ends)]
+    for confidence, accuracy, count in kept:
+        x, y, weight = across(confidence), up(accuracy), math.sqrt(count / most)
+        parts.append(_line("stem", x1=x, y1=up(confidence), x2=x, y2=y, opacity=max(_FAINT, weight)))
+        radius = max(_DOTS[0], _DOTS[1] * weight)
+        parts.append(Markup('<circle class="dot" cx="{:.1f}" cy="{:.1f}" r="{:.1f}"/>').format(x, y, radius))
+    middle, below = (_LEFT + 14 + _SIDE / 2, _TOP + _SIDE + _BOTTOM + 14)
+    parts.append(Markup('<text class="tick middle" x="{}" y="{}">{}</text>').format(middle, below, across_name))
+    turned = '<text class="tick middle" transform="translate(13 {}) rotate(-90)">{}</text>'
+    parts.append(Markup(turned).format(_TOP + _SIDE / 2, up_name))  # noqa: S704 - a constant
+    size = (_LEFT + 14 + _SIDE + _RIGHT, below + 6)
+    head = Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">').format(*size, label)
+    return head + Markup("").join(parts) + Markup("</svg>")
+
+
+def _line(kind: str, *, opacity: float = 1.0, **ends: float) -> Markup:
+    shape = (
+        '<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke-opacity="{opacity:.2f}"/>'
+    )
+    return Markup(shape).format(kind=kind, opacity=opacity, **ends)  # noqa: S704 - a constant
 
 
 def thin(points: Points) -> list[tuple[float, float, float, float]]:
@@ -64,12 +95,16 @@ class _Axis:
 
 def _grid(across: _Axis, up: _Axis) -> Markup:
     rows = [
-        Markup('<line class="rule" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>').format(_LEFT, _WIDTH - _RIGHT, y=up(t))
-        + Markup('<text class="tick end" x="{}" y="{:.1f}">{}</text>').format(_LEFT - 7, up(t) + 3.5, tick(t))
+        Markup('<line class="rule" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>').format(
+            across.start, across.end, y=up(t)
+        )
+        + Markup('<text class="tick end" x="{}" y="{:.1f}">{}</text>').format(across.start - 7, up(t) + 3.5, tick(t))
         for t in up.ticks()
     ]
     columns = [
-        Markup('<text class="tick middle" x="{:.1f}" y="{}">{}</text>').format(across(t), _HEIGHT - 6, tick(t))
+        Markup('<text class="tick middle" x="{:.1f}" y="{}">{}</text>').format(
+            across(t), up.start + _BOTTOM - 6, tick(t)
+        )
         for t in across.ticks()
     ]
     return Markup("").join(rows + columns)
