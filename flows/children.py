@@ -31,9 +31,12 @@ class Children:
         """
         with self._slots:
             self._waiting.append(urgency)
-            self._slots.wait_for(lambda: self._free > 0 and urgency >= max(self._waiting))
-            self._waiting.remove(urgency)
-            self._free -= 1
+            try:
+                self._slots.wait_for(lambda: self._free > 0 and urgency >= max(self._waiting))
+                self._free -= 1
+            finally:
+                self._waiting.remove(urgency)
+                self._slots.notify_all()  # another slot may be free, and the next may have looked while we stood before it
         try:
             yield
         finally:

@@ -1,5 +1,6 @@
 """Children of a flow: so many at a time, the most urgent first, all of them ended together."""
 
+import contextlib
 import os
 import sys
 import threading
@@ -47,6 +48,28 @@ def test_the_most_urgent_waits_least():
     for thread in threads:
         thread.join()
     assert served == [3.0, 2.0, 1.0]
+
+
+def test_slots_that_come_free_together_are_all_taken():
+    """The less urgent of two that wait takes the second slot, though it looked before the first was taken."""
+    children, both = Children(2), threading.Barrier(3)
+
+    def take(urgency: float) -> None:
+        with children.slot(urgency), contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(20)
+
+    threads = [threading.Thread(target=take, args=(urgency,)) for urgency in (1.0, 2.0)]
+    with contextlib.ExitStack() as together:
+        together.enter_context(children._slots)
+        together.enter_context(children.slot(9.0))
+        together.enter_context(children.slot(9.0))
+        for place, thread in enumerate(threads, 1):
+            thread.start()  # the less urgent first, so it is woken first
+            while len(children._slots._waiters) < place:
+                children._slots.wait(0.01)
+    both.wait(20)
+    for thread in threads:
+        thread.join()
 
 
 def test_slots_are_not_exceeded():
