@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from artpipe.sections import ModelView, Section
 
@@ -107,7 +107,7 @@ def _bins(found: object) -> list[tuple[float, float, int]]:
     return [(x, y, n) for x, y, n in bins if _is_share(x) and _is_share(y) and type(n) is int]
 
 
-def _is_share(value: object) -> bool:
+def _is_share(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and 0 <= value <= 1
 
 
