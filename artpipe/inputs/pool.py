@@ -117,7 +117,7 @@ class _Worker:
     """One child process, started when first needed and again after each death; used by one thread at a time."""
 
     def __init__(self, job: str, settings: Any, limits: Limits) -> None:
-        values = (job, settings, limits.seconds, limits.memory_megabytes)
+        values = (job, settings, limits.seconds, limits.memory_megabytes, os.getpid())
         self.command = [sys.executable, "-m", "artpipe.inputs.worker", *(json.dumps(value) for value in values)]
         self.limits = limits
         self.process: subprocess.Popen[bytes] | None = None

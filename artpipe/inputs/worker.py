@@ -28,8 +28,8 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Serve until standard input ends."""
-    job_name, settings, seconds, memory_megabytes = (json.loads(argument) for argument in sys.argv[1:5])
-    _die_with_parent()
+    job_name, settings, seconds, memory_megabytes, parent = (json.loads(argument) for argument in sys.argv[1:6])
+    _die_with_parent(parent)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints cannot disturb the answers
     module, _, function = job_name.partition(":")
@@ -75,11 +75,14 @@ def _limit_memory(megabytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _die_with_parent() -> None:
-    """Linux only: the kernel sends SIGKILL when the thread that started this process ends; then check it is not too late."""
-    parent = os.getppid()
+def _die_with_parent(parent: int) -> None:
+    """Linux only: the kernel sends SIGKILL when the thread that started this process ends; then check it is not too late.
+
+    Args:
+        parent: the pool's own pid, 1 where it is the first process of a container.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent or parent == 1:
+    if os.getppid() != parent:
         sys.exit(0)
 
 

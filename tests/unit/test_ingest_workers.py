@@ -1,6 +1,8 @@
 """Workers: what happens to one input happens to that input alone."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -107,3 +109,11 @@ def test_a_job_that_is_not_there_is_said_once():
     """A worker that cannot start is an error of artpipe's, not of the inputs."""
     with pytest.raises(ArtpipeError, match="could not be started"):
         run("artpipe.no_such_module:job", [b"x"])
+
+
+@pytest.mark.parametrize(("told", "code"), [(1, 7), (2, 0)])
+def test_a_worker_knows_its_parent_by_what_it_is_told(told, code):
+    """In a container the pool itself may be process 1; a parent that is not the pool any more ends the worker."""
+    planted = f"import os; os.getppid = lambda: 1; from artpipe.inputs import worker; worker._die_with_parent({told})"
+    done = subprocess.run([sys.executable, "-c", f"{planted}; raise SystemExit(7)"], check=False)
+    assert done.returncode == code
