@@ -25,7 +25,7 @@ class Pin(Frozen):
 
     project: str
     file: str
-    sha256: str = Field(pattern=r"[0-9a-f]{64}")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class IdxPart(Frozen):

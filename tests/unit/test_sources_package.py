@@ -201,3 +201,13 @@ def test_the_cards_of_this_project_are_pin_cards(name):
     """They say who made the works, under which licence, and where they are from."""
     about = read_card(Path(__file__).parents[2] / "datasets" / f"{name}.yaml").about
     assert "unknown" not in {about.creator, about.licence, about.origin}
+
+
+@pytest.mark.parametrize("sha256", ["../../x/" + "0" * 64, "0" * 64 + "/..", "0" * 64 + "\n", "0" * 63])
+def test_a_pin_is_a_hash_and_nothing_else(tmp_path, sha256):
+    """The hash is the name of the file that is kept, so it must not lead elsewhere."""
+    pin = {"project": "p", "file": "p.whl", "sha256": sha256}
+    card = {"about": {}, "package": pin, "works": {"format": "pictures", "members": "*"}}
+    (tmp_path / "card.yaml").write_text(json.dumps(card))
+    with pytest.raises(UserError, match=r"`package.sha256` is"):
+        read_card(tmp_path / "card.yaml")
