@@ -1,5 +1,6 @@
 """A contact sheet of pictures that were just added, before ingest has judged them; decoding happens in a worker."""
 
+import os
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -8,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from artpipe import plugins
 from artpipe.artifacts import paths
+from artpipe.inputs.hidden import lies_hidden
 from artpipe.inputs.pool import Limits, outcomes
+from artpipe.inputs.signatures import SIGNATURE_BYTES, looks_like_picture
 from artpipe.params import DatasetEntry
 
 if TYPE_CHECKING:
@@ -63,11 +66,30 @@ def _chosen(entry: DatasetEntry) -> Iterator[bytes]:
     """Yield pictures from all over a folder, or the first ones of an archive."""
     path = Path(entry.path)
     if path.is_dir():
-        files = sorted(found for found in path.rglob("*") if found.is_file())
-        yield from (found.read_bytes() for found in files[:: max(1, len(files) // PICTURES)])
+        most = int(entry.ingest.max_megabytes * 2**20)
+        files = sorted(found for found in path.rglob("*") if _is_ours(found, path))
+        read = (_picture(found, most) for found in files[:: max(1, len(files) // PICTURES)])
+        yield from (data for data in read if data)
         return
     source: Source = plugins.find("sources", entry.source)
     yield from (candidate.data for candidate in source.candidates(entry) if candidate.rejected is None)
+
+
+def _is_ours(path: Path, root: Path) -> bool:
+    hidden = lies_hidden(path.relative_to(root).as_posix())
+    return not hidden and not path.is_symlink() and path.is_file()
+
+
+def _picture(path: Path, most: int) -> bytes:
+    """Return a picture's bytes, none of what is no picture, cannot be read or has more than `most` of them."""
+    try:
+        with path.open("rb") as stream:
+            if os.fstat(stream.fileno()).st_size > most or not looks_like_picture(stream.read(SIGNATURE_BYTES)):
+                return b""
+            stream.seek(0)
+            return stream.read(most)
+    except OSError:
+        return b""
 
 
 def _draw(sheet: "Image.Image") -> None:
