@@ -13,37 +13,54 @@ from typing import Any
 from pydantic import ValidationError
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.run import Journal, RunRecord, RunStart
-from artpipe.errors import ArtpipeError, BusyError
-from artpipe.files import locked
+from artpipe.artifacts.cards import load_card
+from artpipe.artifacts.run import Journal, RunCard, RunRecord, RunStart
+from artpipe.errors import ArtpipeError, BusyError, UserError
+from artpipe.files import locked, sha256_bytes
 from artpipe.processes import guardians, watching
-from artpipe.tracking import CARD, REPORT, Store, TrackedRun
+from artpipe.tracking import CARD, RECORD, REPORT, Store, TrackedRun
 
 
 def sync(root: Path = Path()) -> str:
     """Make MLflow's runs from run records, reports and the states of unfinished trainings; say what was new.
 
-    Doing it again adds nothing.
+    Doing it again adds nothing. Needs the run records; of checkpoints, reports and data it takes what is there.
 
     Raises:
-        ArtpipeError: the store cannot be reached, or a record is damaged.
+        ArtpipeError: the store cannot be reached, or something was damaged and left out, after all else was done.
     """
     try:
         store = Store(root)
-        seen = {_published(store, root, path.parent.name) for path in sorted(root.glob("data/runs/*/run.json"))}
-        for path in sorted((root / paths.STATE).glob("train/*/*/run-live.json")):
-            seen.add(_unfinished(store, path.parent, seen))
+        seen, damage = _everything(store, root)
         for run_id, run in store.running().items():
-            if run_id not in seen:
+            if run_id not in seen and run.tags.get("mlflow.runName") not in damage:
                 run.set_status("KILLED")  # what it left was removed; without an end it would run for ever
     except ArtpipeError:
         raise
     except Exception as error:  # MLflow, its database and its network raise their own
         raise ArtpipeError(f"MLflow: {_sentence(error)}; nothing is lost, `artpipe sync` does it later") from error
     new, trainings = store.tally, len(seen - {""})
-    return (
-        f"MLflow: {trainings} trainings; new: {new.runs} runs, {new.rows} rows, {new.pictures} pictures ({store.uri})"
-    )
+    counts = f"{trainings} trainings; new: {new.runs} runs, {new.rows} rows, {new.pictures} pictures ({store.uri})"
+    if damage:
+        raise ArtpipeError(f"MLflow: {counts}; left out: {'; '.join(damage.values())}")
+    return f"MLflow: {counts}"
+
+
+def _everything(store: Store, root: Path) -> tuple[set[str], dict[str, str]]:
+    """Bring every training over, each by itself; return the ids of those that are whole, and what is damaged by name."""
+    seen: set[str] = set()
+    damage: dict[str, str] = {}
+    records = [(path.parent.name, path.parent, _published) for path in root.glob("data/runs/*/run.json")]
+    states = (root / paths.STATE).glob("train/*/*/run-live.json")
+    unfinished = [(path.parents[1].name, path.parent, _unfinished) for path in states]
+    for name, folder, bring in [*sorted(records), *sorted(unfinished)]:
+        try:
+            seen.add(bring(store, root, folder, seen))
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with one training stops no other
+            store.ask()  # raises where it is the store that is away
+            place = "" if isinstance(error, ArtpipeError) else f"{folder.relative_to(root)}: "
+            damage[name] = f"{place}{_sentence(error)}"
+    return seen, damage
 
 
 def follow(name: str, state: Path, root: Path = Path(), every_seconds: float = 3.0) -> None:
@@ -60,7 +77,7 @@ def follow(name: str, state: Path, root: Path = Path(), every_seconds: float = 3
             if last and run is None:
                 return  # shorter than the import of MLflow: left to a later sync
             try:
-                run = run or _begun(Store(root), _start(state))
+                run = run or _begun(Store(root), root, _start(state))
                 _live(run, state)
                 if last:
                     run.set_status("FINISHED" if _complete(state) else "KILLED")
@@ -73,11 +90,13 @@ def follow(name: str, state: Path, root: Path = Path(), every_seconds: float = 3
                 return
 
 
-def _begun(store: Store, start: RunStart) -> TrackedRun:
+def _begun(store: Store, root: Path, start: RunStart) -> TrackedRun:
     run = store.run(start.run_id, start.dataset, start.model, start.started)
     run.log_params(_flat({**start.params, "seed": start.seed}))
     run.log_tags(_tags(start))
-    run.log_dataset(start.dataset, start.shards, str(paths.shards(start.dataset)))
+    ingested = _ingested(root, start.dataset, start.shards)
+    run.log_dataset(start.dataset, start.shards, str(paths.shards(start.dataset)), ingested)
+    _count(run, ingested)
     run.set_status("RUNNING")
     return run
 
@@ -87,31 +106,65 @@ def _live(run: TrackedRun, folder: Path) -> None:
     run.log_pictures(sorted((folder / "progress").glob("step-*")))
 
 
-def _published(store: Store, root: Path, name: str) -> str:
+def _published(store: Store, root: Path, folder: Path, _seen: set[str]) -> str:
     """Bring one complete training and its evaluation over, and return its id."""
-    from artpipe.artifacts.cards import load_card
-    from artpipe.artifacts.checkpoint import CheckpointCard
-
-    record = RunRecord.open(root / paths.run(name))
-    checkpoint, sha256 = load_card(root / paths.checkpoint(name) / "checkpoint.json", CheckpointCard)
-    card, dataset = record.card, checkpoint.spec.dataset
-    run = store.run(card.run_id, dataset, name, card.started)
-    if run.tags.get(CARD) != record.sha256:
-        run.log_params(_flat({**checkpoint.params, "seed": checkpoint.seed}))
-        run.log_dataset(dataset, checkpoint.shards, str(paths.shards(dataset)))
+    record = RunRecord.open(folder)
+    card, made = record.card, _checkpoint(root, record.card)
+    dataset = made["spec"]["dataset"] if made else card.params.get("dataset", "unknown")
+    run = store.run(card.run_id, dataset, card.model, card.started)
+    whole = record.sha256 if made else f"{record.sha256} without checkpoint"  # which may come with a later `dvc pull`
+    if run.tags.get(CARD) != whole:
+        told = {"core_seconds": card.core_seconds, "steps": card.steps}
+        if made:
+            run.log_params({"seed": made["seed"]})
+            run.log_dataset(
+                dataset, made["shards"], str(paths.shards(dataset)), _ingested(root, dataset, made["shards"])
+            )
+            told |= {"data": made["shards"], "rollbacks": made["rollbacks"]}
+        run.log_params(_flat(made["params"] if made else card.params))
         _live(run, record.folder)
-        told = {"core_seconds": card.core_seconds, "steps": card.steps, "rollbacks": checkpoint.rollbacks}
-        mine = sha256 == card.checkpoint
-        run.log_tags({**_tags(card), **_prefixed(told), "artpipe.data": checkpoint.shards if mine else None})
-        run.log_tags({"artpipe.checkpoint": card.checkpoint})
+        run.log_tags({**_tags(card), **_prefixed(told), "artpipe.checkpoint": card.checkpoint})
         run.set_status("FINISHED", card.ended)
-        run.log_tags({CARD: record.sha256})  # last: its presence means that all of the above is there
+        run.log_tags({CARD: whole})  # last: its presence means that all of the above is there
+    if made:
+        _count(run, _ingested(root, dataset, made["shards"]))
     _evaluated(run, root, card)
     return card.run_id
 
 
+def _checkpoint(root: Path, card: RunCard) -> dict[str, Any] | None:
+    """Return the card of the checkpoint that a run made, None where that is not here; read without importing torch."""
+    try:
+        data = (root / paths.checkpoint(card.model) / "checkpoint.json").read_bytes()
+    except OSError:
+        return None
+    return dict(json.loads(data)) if sha256_bytes(data) == card.checkpoint else None
+
+
+def _ingested(root: Path, dataset: str, shards: str) -> dict[str, Any]:
+    """Return what became of a dataset's inputs; nothing where what is here is not what was ingested for `shards`."""
+    from artpipe.artifacts.manifest import RecordCard
+
+    try:
+        data = (root / paths.shards(dataset) / "shards.json").read_bytes()
+        record, sha256 = load_card(root / paths.record(dataset) / "report.json", RecordCard)
+    except (OSError, ArtpipeError):
+        return {}
+    if sha256_bytes(data) != shards or json.loads(data)["works"] != record.works:
+        return {}
+    return {"record": sha256, "inputs": record.inputs, "kept": record.kept, "quarantined": record.quarantined}
+
+
+def _count(run: TrackedRun, ingested: dict[str, Any]) -> None:
+    if ingested and run.tags.get(RECORD) != ingested["record"]:
+        reasons = ingested["quarantined"]
+        told = {"inputs": ingested["inputs"], "kept": ingested["kept"], "quarantined": sum(reasons.values())}
+        run.log_tags(_prefixed({**told, "quarantined.reasons": json.dumps(reasons)}))
+        run.log_tags({RECORD: ingested["record"]})
+
+
 def _evaluated(run: TrackedRun, root: Path, card: Any) -> None:
-    with contextlib.suppress(ArtpipeError):  # no report yet
+    with contextlib.suppress(UserError):  # no report yet
         from artpipe.artifacts.report import load_report
 
         report, sha256 = load_report(root / paths.report(card.model))
@@ -127,7 +180,7 @@ def _evaluated(run: TrackedRun, root: Path, card: Any) -> None:
         run.log_tags({REPORT: sha256})
 
 
-def _unfinished(store: Store, state: Path, seen: set[str]) -> str:
+def _unfinished(store: Store, root: Path, state: Path, seen: set[str]) -> str:
     """Bring a training over that is running or was stopped, and return its id; nothing where it is complete."""
     try:
         start = _start(state)
@@ -135,7 +188,7 @@ def _unfinished(store: Store, state: Path, seen: set[str]) -> str:
         return ""
     if start.run_id in seen:
         return ""
-    run = _begun(store, start)
+    run = _begun(store, root, start)
     _live(run, state)
     if not _held(state.parent / "lock"):
         run.set_status("KILLED")

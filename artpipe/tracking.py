@@ -8,21 +8,24 @@ import json
 import math
 import os
 import re
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from artpipe.artifacts.paths import STATE
-from artpipe.files import locked
+from artpipe.files import locked, write_text
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
+PROJECT, RECORD = "artpipe.project", "artpipe.record"
 Status = Literal["RUNNING", "FINISHED", "KILLED"]
 _ROWS_A_BATCH = 1000  # MLflow's own limit
 _PARAMS_A_BATCH = 100  # likewise
 _LONGEST_VALUE = 5000  # of a param or tag, under MLflow's 6000 and 8000
 _LONGEST_DIGEST = 36  # of a dataset, MLflow's own limit
 _STEP = re.compile(r"step-(\d+)")
+_ID = re.compile(r"[0-9a-f]{32}")
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -106,8 +109,8 @@ class TrackedRun:
                     self.client.log_image(self.id, image, key=key, step=step, synchronous=True)
                 self.tally.pictures += 1
 
-    def log_dataset(self, name: str, sha256: str, source: str) -> None:
-        """Log what the training read as the run's input, with its hash."""
+    def log_dataset(self, name: str, sha256: str, source: str, counts: Mapping[str, Any] | None = None) -> None:
+        """Log what the training read as the run's input, with its hash and the `counts` of what ingest made of it."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         dataset = Dataset(
@@ -115,7 +118,7 @@ class TrackedRun:
             digest=sha256[:_LONGEST_DIGEST],
             source_type="local",
             source=json.dumps({"uri": source}),
-            profile=json.dumps({"sha256": sha256}),
+            profile=json.dumps({"sha256": sha256, **(counts or {})}),
         )
         self.client.log_inputs(self.id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
@@ -148,15 +151,20 @@ class Store:
         with self._alone():  # two first users at once would migrate an empty database twice, and one would die
             from mlflow import MlflowClient
 
+            self.project = _project_id(root / STATE / "project-id")
             self.client = MlflowClient(self.uri)
-            self.client.search_experiments(max_results=1)
+            self.ask()
+
+    def ask(self) -> None:
+        """Ask the store something cheap; raises what MLflow raises where the store is away."""
+        self.client.search_experiments(max_results=1)
 
     def run(self, run_id: str, dataset: str, name: str, started: float) -> TrackedRun:
         """Return the MLflow run of a training, made if there is none."""
         with self._alone():
             found = self.find(run_id)
             if found is None:
-                tags = {RUN_ID: run_id, "mlflow.runName": name}
+                tags = {RUN_ID: run_id, PROJECT: self.project, "mlflow.runName": name}
                 made = self.client.create_run(self._experiment(dataset), _milliseconds(started), tags, name)
                 found = self._tracked(made)
                 self.tally.runs += 1
@@ -168,8 +176,8 @@ class Store:
         return self._tracked(found[0]) if found else None
 
     def running(self) -> dict[str, TrackedRun]:
-        """Return the runs that MLflow believes to be running, by the id of their training."""
-        found = self._search("attributes.status = 'RUNNING'")
+        """Return the runs of this project's folder that MLflow believes to be running, by the id of their training."""
+        found = self._search(f"attributes.status = 'RUNNING' and tags.`{PROJECT}` = '{self.project}'")
         return {run.data.tags[RUN_ID]: self._tracked(run) for run in found if RUN_ID in run.data.tags}
 
     def _tracked(self, run: Any) -> TrackedRun:
@@ -185,6 +193,15 @@ class Store:
 
     def _alone(self) -> Any:
         return locked(self._folder / "lock", wait_seconds=120.0, doing="setting up MLflow's store")
+
+
+def _project_id(file: Path) -> str:
+    """Return what tells this project's folder from others on the same server; made at random at the first use."""
+    known = file.read_text().strip() if file.is_file() else ""
+    if not _ID.fullmatch(known):
+        known = uuid.uuid4().hex
+        write_text(file, f"{known}\n")
+    return known
 
 
 def _metrics(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, float, int, int]]:
