@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +34,7 @@ gallery: {title: shapes, sections: [wall, rooms, card, verdict, exhibits, plaque
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, prefect_server):
-    """A project of 48 pictures that `artpipe run` has made, and what it said."""
+    """A project of 48 pictures that `artpipe run` has made, by a temporary Prefect server, and what it said."""
     folder = tmp_path_factory.mktemp("real") / "project"
     draw_shapes(folder / "datasets/shapes", count=48)
     (folder / "params.yaml").write_text(PARAMS)
@@ -44,7 +45,12 @@ def made(tmp_path_factory, prefect_server):
     project = Project(folder)
     for name in ("ARTPIPE_TRACKING", "ARTPIPE_CHECKED"):
         del project.environment[name]
-    project.environment.update(prefect_server)
+    home = tmp_path_factory.mktemp("home")
+    with contextlib.ExitStack() as stack:  # a migrated home: making one takes longer than all else here
+        opened = (sqlite3.connect(path / "prefect.db") for path in (Path(prefect_server["PREFECT_HOME"]), home))
+        old, new = (stack.enter_context(contextlib.closing(connection)) for connection in opened)
+        old.backup(new)
+    project.environment["PREFECT_HOME"] = str(home)
     project.run("git", "init", "-q")
     with project.repo() as repo:
         repo.add("datasets/shapes")
