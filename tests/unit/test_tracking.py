@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import shutil
 import sqlite3
 from pathlib import Path
@@ -11,12 +12,14 @@ from PIL import Image
 
 from artpipe.artifacts.cards import save_card
 from artpipe.artifacts.checkpoint import CheckpointCard
+from artpipe.artifacts.manifest import RecordCard
 from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
 from artpipe.artifacts.run import Journal, RunCard, RunStart, save_run
-from artpipe.artifacts.shards import Spec
+from artpipe.artifacts.shards import ShardCard, Spec
 from artpipe.errors import ArtpipeError
 from artpipe.files import locked, write_json
-from artpipe.sync import sync
+from artpipe.params import About
+from artpipe.sync import _ingested, sync
 from artpipe.tracking import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow's and sqlalchemy's own
@@ -52,18 +55,19 @@ def journal(folder: Path, steps: int, late: float = 0.0) -> None:
     Image.new("L", (16, 16), steps % 255).save(folder / "progress/step-00000010.png")
 
 
-def published(root: Path, steps: int = 50, run_id: str = "a" * 32) -> None:
+def published(root: Path, steps: int = 50, run_id: str = "a" * 32, shards: str = "d" * 64) -> None:
     """A complete training with its checkpoint."""
     spec = Spec(dataset="digits", channels=1, height=8, width=8, classes=(), count=9)
     checkpoint = CheckpointCard(
-        name="gan", kind="gan", params={"kind": "gan", "steps": steps, "adam": {"beta1": 0.5}}, seed=1, shards="d" * 64,
+        name="gan", kind="gan", params={"kind": "gan", "steps": steps, "adam": {"beta1": 0.5}}, seed=1, shards=shards,
         uses=None, spec=spec, steps={"final": steps}, selection=None, history=(), files={},
     )  # fmt: skip
     sha256 = save_card(root / "data/checkpoints/gan/checkpoint.json", checkpoint)
     journal(root / "data/runs/gan", steps)
     card = RunCard(
-        run_id=run_id, checkpoint=sha256, started=1000.0, ended=1060.0, core_seconds=50.0, steps=steps, **MACHINE
-    )
+        run_id=run_id, checkpoint=sha256, started=1000.0, ended=1060.0, core_seconds=50.0, steps=steps,
+        params={"kind": "gan", "dataset": "digits"}, **MACHINE,
+    )  # fmt: skip
     save_run(root / "data/runs/gan", card)
 
 
@@ -88,6 +92,18 @@ def unfinished(root: Path, steps: int, late: float = 0.0, run_id: str = "a" * 32
     )  # fmt: skip
     write_json(state / "run-live.json", start.model_dump(mode="json"))
     return state
+
+
+def ingested(root: Path) -> str:
+    """A dataset of which 9 works were kept and 3 inputs were not; returns the hash of its shards."""
+    spec = Spec(dataset="digits", channels=1, height=8, width=8, classes=(), count=9)
+    shards = ShardCard(spec=spec, works="f" * 64, params={}, counts={}, files={}, mean=(0.5,), std=(0.5,))
+    record = RecordCard(
+        dataset="digits", works="f" * 64, about=About(), inputs=12, kept=9, quarantined={"duplicate": 2, "empty": 1},
+        notes={}, labels={}, unlabelled=9, splits={}, files={},
+    )  # fmt: skip
+    save_card(root / "data/record/digits/report.json", record)
+    return save_card(root / "data/shards/digits/shards.json", shards)
 
 
 def rows(root: Path) -> list[tuple]:
@@ -188,6 +204,66 @@ def test_dead_training_does_not_run_for_ever(root):
     shutil.rmtree(root / ".state/train")
     sync(root)
     assert the_run(root).info.status == "KILLED"
+
+
+def test_another_machine_s_training_goes_on(root, tmp_path, empty_store, monkeypatch):
+    """On a shared server a sync ends only the runs that its own folder made."""
+    monkeypatch.chdir(tmp_path)  # where this server keeps its pictures
+    shutil.copy(empty_store, tmp_path / "shared.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/shared.db")
+    for name, run_id in (("here", "a" * 32), ("there", "b" * 32)):
+        unfinished(tmp_path / name, steps=10, run_id=run_id)
+        with locked(tmp_path / name / ".state/train/gan/lock"):
+            sync(tmp_path / name)
+    assert set(Store(tmp_path / "here").running()) == {"a" * 32}
+    shutil.rmtree(tmp_path / "here/.state/train")
+    sync(tmp_path / "here")
+    assert Store(tmp_path / "here").running() == {}
+    assert set(Store(tmp_path / "there").running()) == {"b" * 32}
+
+
+def test_one_damaged_record_stops_no_other(root):
+    """It is named in one line, at the end, and what comes after it is there."""
+    published(root)
+    damaged = root / "data/runs/a-first"
+    shutil.copytree(root / "data/runs/gan", damaged)
+    (damaged / "run.json").write_text("{}")
+    torn = root / "data/runs/b-second"
+    shutil.copytree(root / "data/runs/gan", torn)
+    (torn / "journal.jsonl").write_text('{"step": 1, "time"\n')
+    with pytest.raises(ArtpipeError) as said:
+        sync(root)
+    assert "\n" not in str(said.value)
+    assert "left out: " in str(said.value)
+    assert "data/runs/a-first/run.json: SHA-256 is" in str(said.value)
+    assert "data/runs/b-second: " in str(said.value)
+    assert the_run(root).data.tags["artpipe.run_record"]
+
+
+def test_checkpoint_may_be_elsewhere(root):
+    """Run records and reports are enough; what only the checkpoint knows comes with it."""
+    published(root)
+    judged(root, kid=0.25)
+    checkpoints = (root / "data/checkpoints").rename(root / "elsewhere")
+    assert "1 trainings" in sync(root)
+    run = the_run(root)
+    assert run.data.metrics["scores/kid"] == 0.25
+    assert run.data.tags["artpipe.checkpoint"]
+    assert "seed" not in run.data.params
+    checkpoints.rename(root / "data/checkpoints")
+    assert "new: 0 runs, 0 rows" in sync(root)
+    assert the_run(root).data.params["seed"] == "1"
+
+
+def test_what_was_kept_is_told(root):
+    """Works kept and inputs not kept, by reason, stand at the run and at its input; not those of another ingest."""
+    published(root, shards=ingested(root))
+    sync(root)
+    run = the_run(root)
+    assert (run.data.tags["artpipe.kept"], run.data.tags["artpipe.quarantined"]) == ("9", "3")
+    assert json.loads(run.data.tags["artpipe.quarantined.reasons"]) == {"duplicate": 2, "empty": 1}
+    assert json.loads(run.inputs.dataset_inputs[0].dataset.profile)["kept"] == 9
+    assert _ingested(root, "digits", "d" * 64) == {}
 
 
 def test_returns_after_divergence_stand_beside_each_other(root):
