@@ -152,4 +152,5 @@ def _environment() -> dict[str, str]:
     search = os.environ.get("PATH", os.defpath).split(os.pathsep)
     if str(_BIN) not in search:
         search = [str(_BIN), *search]
-    return {**os.environ, "PATH": os.pathsep.join(search), "ARTPIPE_FLOW_RUN": str(flow_run.id or "")}
+    told = {"ARTPIPE_FLOW_RUN": str(flow_run.id or ""), "ARTPIPE_SYNC": "later"}  # the flow syncs once, at its end
+    return {**os.environ, "PATH": os.pathsep.join(search), **told}
