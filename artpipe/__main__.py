@@ -1,6 +1,7 @@
 """The command line: what dvc.yaml and people call. Heavy imports stay inside the command that needs them."""
 
 import errno
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,6 +40,8 @@ class Rooms(TyperGroup):
 _ORDER = {heading: place for place, heading in enumerate((DAILY, OWN, LOOK, STAGES))}
 
 _SURROUNDINGS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}  # no bug of ours: one line will do
+
+_SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 
 _EPILOG = """\
 The usual three:
@@ -221,6 +224,25 @@ def gallery() -> None:
     from artpipe.gallery import build_gallery
 
     build_gallery()
+    _sync_after()
+
+
+def _sync_after() -> None:
+    """Bring MLflow up to date after the last stage, so that a plain `dvc repro` does it too; its failure fails nothing.
+
+    Whoever runs the stages and syncs at the end says so with ARTPIPE_SYNC=later.
+    """
+    from importlib.util import find_spec
+
+    later = os.environ.get("ARTPIPE_TRACKING") == "off" or os.environ.get("ARTPIPE_SYNC") == "later"
+    if later or find_spec("mlflow") is None:
+        return
+    from artpipe.processes import run_child
+
+    lines: list[str] = []
+    code = run_child([sys.executable, "-m", "artpipe", "sync"], lines.append, timeout_seconds=_SYNC_SECONDS)
+    said = lines[-1] if lines else f"MLflow: `artpipe sync` ended with exit code {code}"
+    typer.echo(said, err=bool(code))
 
 
 def main() -> None:
