@@ -1,6 +1,8 @@
 """What a person sees of a flow: a line as each stage starts and ends, its output with its name, the verdicts."""
 
 import contextlib
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -77,11 +79,20 @@ def summary() -> None:
 
 
 def places() -> list[tuple[str, str]]:
-    """Return where the gallery and the runs can be seen."""
-    index = paths.gallery() / "index.html"
-    store = paths.STATE / "mlflow/mlflow.db"
-    found = [("Gallery", str(index))] if index.exists() else []
-    return [*found, ("Runs", f"mlflow ui --backend-store-uri sqlite:///{store}")]
+    """Return where the gallery and the runs can be seen: an address to click, and a server's or a command to type."""
+    index = (paths.gallery() / "index.html").absolute()
+    found = [("Gallery", index.as_uri())] if index.exists() else []
+    return [*found, ("Runs", os.environ.get("MLFLOW_TRACKING_URI") or _browse())]
+
+
+def _browse() -> str:
+    makefile = Path("Makefile")
+    if makefile.is_file() and "\nui:" in makefile.read_text(errors="replace"):
+        return "make ui"
+    folder, here = Path(sys.executable).parent, Path.cwd()  # not resolved: the environment's own folder
+    mlflow = folder / "mlflow"
+    command = mlflow.relative_to(here) if mlflow.is_relative_to(here) else mlflow
+    return f"{command} ui --backend-store-uri sqlite:///{paths.STATE}/mlflow/mlflow.db"
 
 
 def markdown() -> str:
