@@ -15,8 +15,14 @@ class StoppedError(Exception):
 class Children:
     """Children, each under a guard that dies with this process, and the slots they may take."""
 
-    def __init__(self, slots: int, grace_seconds: float = 12.0) -> None:  # a training saves its state within 10 s
+    def __init__(
+        self,
+        slots: int,
+        grace_seconds: float = 12.0,  # a training saves its state within 10 s
+        gather_seconds: float = 0.0,  # what one stage sets free arrives one by one: none goes in before all are there
+    ) -> None:
         self._slots, self._free = threading.Condition(), slots
+        self._gather_seconds = gather_seconds
         self._waiting: list[float] = []
         self._grace_seconds = grace_seconds
         self._lock = threading.Lock()
@@ -32,6 +38,7 @@ class Children:
         with self._slots:
             self._waiting.append(urgency)
             try:
+                self._slots.wait_for(lambda: False, self._gather_seconds)
                 self._slots.wait_for(lambda: self._free > 0 and urgency >= max(self._waiting))
                 self._free -= 1
             finally:

@@ -99,7 +99,7 @@ def dataset_to_gallery(
     Raises:
         StagesFailedError: after all else was done, naming every stage that failed.
     """
-    children = Children(slots or len(os.sched_getaffinity(0)))
+    children = Children(slots or len(os.sched_getaffinity(0)), gather_seconds=0.4)
     setting = Setting(children, _environment(), stage_timeout_seconds)
     try:
         _check(setting)

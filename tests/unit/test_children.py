@@ -50,6 +50,23 @@ def test_the_most_urgent_waits_least():
     assert served == [3.0, 2.0, 1.0]
 
 
+def test_the_most_urgent_goes_first_though_it_comes_a_little_later():
+    """A free slot waits a moment for all that the same stage has set free."""
+    children, served = Children(1, gather_seconds=0.5), []
+
+    def take(urgency: float) -> None:
+        with children.slot(urgency):
+            served.append(urgency)
+
+    threads = [threading.Thread(target=take, args=(urgency,)) for urgency in (1.0, 3.0)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join()
+    assert served == [3.0, 1.0]
+
+
 def test_slots_that_come_free_together_are_all_taken():
     """The less urgent of two that wait takes the second slot, though it looked before the first was taken."""
     children, both = Children(2), threading.Barrier(3)
