@@ -6,16 +6,9 @@ By default each kind of page at 360, 768 and 1440 px in day and evening light; `
 import argparse
 from pathlib import Path
 
+from chromium import QUIET, find
 from playwright.sync_api import Browser, sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
 WIDTHS = {360: 800, 768: 1024, 1440: 900}
 
 
@@ -52,7 +45,7 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = playwright.chromium.launch(executable_path=find(), args=QUIET)
         if given.docs:
             shoot(browser, given.gallery / "index.html", given.docs, 1280, 1500, "light", full=False)
         for name, file in pages(given.gallery).items():

@@ -3,7 +3,6 @@
 import functools
 import http.server
 import importlib.util
-import os
 import sys
 import threading
 from pathlib import Path
@@ -12,14 +11,6 @@ import pytest
 
 from artpipe.gallery import build_gallery
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
 KINDS = {
     "index": "index.html",
     "model": "models/digits-gan/index.html",
@@ -30,21 +21,6 @@ _SPEC = importlib.util.spec_from_file_location("make_museum", Path(__file__).wit
 make = importlib.util.module_from_spec(_SPEC)
 sys.modules["make_museum"] = make
 _SPEC.loader.exec_module(make)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium; a person without it skips these tests, the CI never does."""
-    if not Path(CHROMIUM).exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"{CHROMIUM} is missing, and the CI does not skip the browser")
-        pytest.skip(f"{CHROMIUM} is missing: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
