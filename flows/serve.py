@@ -15,9 +15,7 @@ def serve(cron: str | None = None) -> None:
         UserError: no server is named to serve from.
     """
     if not os.environ.get("PREFECT_API_URL"):
-        raise UserError(
-            "PREFECT_API_URL is not set; `prefect server start` starts a server, docs/deployments.md says how"
-        )
+        raise UserError("PREFECT_API_URL is not set; `make server` starts one, docs/deployments.md says how")
     from prefect.events import DeploymentEventTrigger
 
     from flows.flow import dataset_to_gallery
