@@ -67,7 +67,7 @@ def check_dataset(name: str, entry: DatasetEntry, root: Path = Path()) -> None:
     path = _inside(f"{place}.path", entry.path, root)
     source: Source = plugins.find("sources", entry.source)
     try:
-        source.check(path)
+        source.check(entry.model_copy(update={"path": str(path)}))
     except UserError as error:
         raise UserError(f"{_FILE}: `{place}.path`: {error}") from None
 

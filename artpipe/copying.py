@@ -6,12 +6,12 @@ import fcntl
 import os
 import shutil
 import stat
-import tarfile
-import zipfile
 from pathlib import Path
 
 from artpipe.errors import UserError
 from artpipe.files import written, written_folder
+from artpipe.inputs.archives import ArchiveLimits, members
+from artpipe.inputs.hidden import is_hidden
 
 _FICLONE = 0x40049409  # ioctl of linux/fs.h: share the blocks until one side changes
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -24,9 +24,18 @@ def archive_suffix(path: Path) -> str:
         UserError: the file is neither, or its name does not say so.
     """
     suffix = next((known for known in sorted(_SUFFIXES, key=len, reverse=True) if path.name.endswith(known)), "")
-    if not suffix or not (zipfile.is_zipfile(path) or tarfile.is_tarfile(path)):
+    if not suffix or not _is_archive(path):
         raise UserError(f"{path}: not a folder and not a zip or tar archive ({', '.join(_SUFFIXES)})")
     return suffix
+
+
+def _is_archive(path: Path) -> bool:
+    with contextlib.closing(members(path, ArchiveLimits(), lambda _: False)) as found:
+        try:
+            next(found, None)
+        except UserError:
+            return False
+    return True
 
 
 def copy_archive(source: Path, target: Path) -> int:
@@ -40,13 +49,13 @@ def copy_folder(source: Path, target: Path) -> int:
     """Copy the regular files of a folder, whole or not at all, and return how many inputs had to stay behind.
 
     Links and special files stay behind (a clone of the project could not follow them), and names that are not UTF-8,
-    which DVC cannot record. Hidden files (``.DS_Store``) stay behind unmentioned.
+    which DVC cannot record. Hidden files (``.DS_Store``, ``__MACOSX``) stay behind unmentioned.
     """
     left = 0
     with written_folder(target) as temporary:
         for folder, folders, names in os.walk(source):
-            folders[:] = sorted(one for one in folders if not one.startswith("."))
-            for name in sorted(one for one in names if not one.startswith(".")):
+            folders[:] = sorted(one for one in folders if not is_hidden(one))
+            for name in sorted(one for one in names if not is_hidden(one)):
                 path = Path(folder) / name
                 if not stat.S_ISREG(path.lstat().st_mode) or not _is_utf8(str(path.relative_to(source))):
                     left += 1

@@ -29,7 +29,7 @@ def ingest_dataset(name: str) -> None:
     """
     entry = load_params().dataset(name)
     source: Source = plugins.find("sources", entry.source)
-    source.check(Path(entry.path))
+    source.check(entry)
     works_folder, record_folder = paths.works(name), paths.record(name)
     for folder in (works_folder, record_folder):
         sweep(folder.parent)

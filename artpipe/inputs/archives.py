@@ -3,12 +3,13 @@
 import bz2
 import gzip
 import lzma
+import math
 import re
 import sqlite3
 import stat
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,8 @@ from artpipe.inputs.reasons import Reason, RejectedError
 _RATIO_FROM_BYTES = 1 << 20  # a ratio says nothing about a few bytes
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_HEADER_BYTES = 1 << 20  # of a tar, before one member; tarfile takes them into memory whole
+_TOO_LONG = f"a header of more than {_HEADER_BYTES >> 20} MiB"
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
@@ -43,7 +46,9 @@ class Member:
     detail: str = ""
 
 
-def members(path: Path, limits: ArchiveLimits, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[Member]:
+def members(
+    path: Path, limits: ArchiveLimits, wanted: Callable[[str], bool] = lambda _: True
+) -> Generator[Member, None, None]:
     """Yield the entries of a zip, tar, tar.gz, tar.bz2 or tar.xz file in their order, folders left out.
 
     Only entries whose name is `wanted` are read. Damage or a bomb ends the archive; that is an entry of its own, with
@@ -69,11 +74,6 @@ def _judge_totals(entries: int, unpacked: float, limits: ArchiveLimits) -> None:
         raise RejectedError("bomb", f"more than {limits.entries} entries")
     if unpacked > limits.gigabytes * 2**30:
         raise RejectedError("bomb", f"more than {limits.gigabytes:g} GiB")
-
-
-def regular_names(path: Path, limits: ArchiveLimits) -> Iterator[str]:
-    """Yield the names of the entries that `members` would read; their bytes are not looked at."""
-    return (member.name for member in members(path, limits, lambda _: False) if member.rejected is None)
 
 
 def is_zip(path: Path) -> bool:
@@ -159,7 +159,7 @@ def _tar_members(path: Path, limits: ArchiveLimits, wanted: Callable[[str], bool
         try:
             counted = _Counted(unpacked, packed if opener else None, limits)
             with tarfile.open(fileobj=cast("IO[bytes]", counted), mode="r|") as archive:
-                while (info := archive.next()) is not None:
+                while (info := counted.header(archive)) is not None:
                     first = False
                     archive.members.clear()  # type: ignore[attr-defined]  # it would remember every member otherwise
                     if not info.isdir():
@@ -204,13 +204,25 @@ class _Counted:
 
     def __init__(self, unpacked: IO[bytes], packed: IO[bytes] | None, limits: ArchiveLimits) -> None:
         self.unpacked, self.packed, self.limits = unpacked, packed, limits
-        self.count = 0
+        self.count, self.most = 0, float(_HEADER_BYTES)  # opening an archive reads its first header
+
+    def header(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+        """Return the next entry, None at the end; what is before it counts as its header, the last one's data do not."""
+        next_header: int = archive.offset
+        self.most = next_header + _HEADER_BYTES + tarfile.RECORDSIZE
+        info = archive.next()
+        self.most = math.inf
+        if sum(len(key) + len(value) for key, value in archive.pax_headers.items()) > _HEADER_BYTES:
+            raise RejectedError("bomb", _TOO_LONG)
+        return info
 
     def read(self, size: int) -> bytes:
         data = self.unpacked.read(size)
         self.count += len(data)
         if self.count > self.limits.gigabytes * 2**30:
             raise RejectedError("bomb", f"more than {self.limits.gigabytes:g} GiB")
+        if self.count > self.most:
+            raise RejectedError("bomb", _TOO_LONG)
         generous = self.count > self.limits.megabytes * 2**20 / 4
         if self.packed is not None and generous and self.count > self.limits.ratio * self.packed.tell():
             raise RejectedError("bomb", f"unpacks to more than {self.limits.ratio:g} times its size")

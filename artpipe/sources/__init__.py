@@ -28,11 +28,12 @@ class Candidate:
 class Source:
     """What a file in `sources/` exports as SOURCE.
 
-    `check` raises UserError before any stage has run (missing path, malformed pin card); it reads no work.
+    `check` raises UserError before any stage has run (missing path, malformed pin card); it runs often, so it reads a
+    few works at most.
     `candidates` yields every input in a stable order, one at a time, so memory does not grow with their number.
     `about` returns what the place itself says of the dataset; what params.yaml says goes before it.
     """
 
-    check: Callable[[Path], None]
+    check: Callable[[DatasetEntry], None]
     candidates: Callable[[DatasetEntry], Iterator[Candidate]]
     about: Callable[[Path], About] | None = None

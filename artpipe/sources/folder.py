@@ -8,6 +8,7 @@ from pathlib import Path
 
 from artpipe.errors import UserError
 from artpipe.inputs.enough import require_pictures
+from artpipe.inputs.hidden import is_hidden
 from artpipe.inputs.metadata import FILES, Metadata, read_metadata
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.signatures import SIGNATURE_BYTES
@@ -15,8 +16,9 @@ from artpipe.params import DatasetEntry
 from artpipe.sources import Candidate, Source
 
 
-def check(path: Path) -> None:
+def check(entry: DatasetEntry) -> None:
     """Refuse what is no folder, holds too few pictures, or has metadata that cannot be read."""
+    path = Path(entry.path)
     if not path.is_dir():
         raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
     for _ in _rows(path):
@@ -25,7 +27,7 @@ def check(path: Path) -> None:
 
 
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
-    """Yield every file below the folder, in the order of the names' bytes."""
+    """Yield every file below the folder that is not hidden, in the order of the names' bytes."""
     root, most = Path(entry.path), int(entry.ingest.max_megabytes * 2**20)
     metadata = Metadata(_rows(root))
     for path in _walk(root):
@@ -48,9 +50,9 @@ def _rows(root: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _walk(folder: Path, *, top: bool = True) -> Iterator[Path]:
-    """Yield everything below that is not a real folder; a folder that cannot be read is yielded itself."""
+    """Yield all below that is neither hidden nor a real folder; a folder that cannot be read is yielded itself."""
     try:
-        names = sorted((path.name for path in folder.iterdir()), key=os.fsencode)
+        names = sorted((path.name for path in folder.iterdir() if not is_hidden(path.name)), key=os.fsencode)
     except OSError:
         yield folder
         return

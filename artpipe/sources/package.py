@@ -83,9 +83,9 @@ def read_card(path: Path) -> PinCard:
     return validated(PinCard, read_yaml(path), file=str(path))
 
 
-def check(path: Path) -> None:
+def check(entry: DatasetEntry) -> None:
     """Refuse what is no pin card; nothing is downloaded."""
-    read_card(path)
+    read_card(Path(entry.path))
 
 
 def about(path: Path) -> About:

@@ -115,8 +115,9 @@ def test_the_source_of_contributing_keeps_and_rejects(tmp_path):
     path = tmp_path / "letters.txt"
     path.write_text(f"a\t{base64.b64encode(b'picture').decode()}\nb\t???\nc\t{base64.b64encode(b'last').decode()}\n")
     source = example("sources").SOURCE
-    source.check(path)
-    found = list(source.candidates(SimpleNamespace(path=str(path))))
+    entry = SimpleNamespace(path=str(path))
+    source.check(entry)
+    found = list(source.candidates(entry))
     assert [(one.name, one.data, one.rejected) for one in found] == [
         ("a", b"picture", None),
         ("b", b"", "unreadable"),

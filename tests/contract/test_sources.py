@@ -6,10 +6,16 @@ import pytest
 
 from artpipe import plugins
 from artpipe.errors import UserError
-from artpipe.params import About
+from artpipe.params import About, DatasetEntry
 from artpipe.sources import Source
 
 SOURCES = plugins.names("sources")
+
+
+def entry(name, path):
+    """Return an entry with nothing but its place."""
+    sections = {"about": {}, "ingest": {}, "preprocess": {}}
+    return DatasetEntry.model_validate({"source": name, "path": str(path)} | sections)
 
 
 def test_there_are_sources():
@@ -31,7 +37,7 @@ def test_exports_a_source(name):
 def test_a_missing_path_is_one_line(name, tmp_path):
     """A path that is not there is a UserError of one line that names it."""
     with pytest.raises(UserError) as caught:
-        plugins.find("sources", name).check(tmp_path / "nowhere")
+        plugins.find("sources", name).check(entry(name, tmp_path / "nowhere"))
     assert "nowhere" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -43,7 +49,7 @@ def test_the_wrong_kind_of_path_is_one_line(name, tmp_path):
     (tmp_path / "folder").mkdir()
     for path in tmp_path.iterdir():
         with pytest.raises(UserError) as caught:
-            plugins.find("sources", name).check(path)
+            plugins.find("sources", name).check(entry(name, path))
         assert "\n" not in str(caught.value)
 
 

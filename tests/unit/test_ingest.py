@@ -237,3 +237,15 @@ def test_too_little_is_one_line_and_leaves_nothing(root, files, message):
     assert not paths.works("mine").exists()
     assert not paths.record("mine").exists()
     assert [path for path in Path("data").rglob("*") if path.is_file()] == []
+
+
+def test_hidden_files_of_a_folder_are_passed_over(root):
+    """What a file manager left is neither kept nor quarantined, and makes no class."""
+    for n in range(8):
+        (root / f"{n}.png").write_bytes(noise(n))
+    for name in (".DS_Store", ".git/a.png", "__MACOSX/._0.png", "cats/.thumbnails/0.png"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(noise(20))
+    ingest_dataset("mine")
+    card = Record.open(paths.record("mine")).card
+    assert (card.inputs, card.kept, card.labels) == (8, 8, {})

@@ -4,13 +4,16 @@ import gzip
 import io
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from artpipe.copying import archive_suffix
 from artpipe.errors import UserError
+from artpipe.inputs import archives
 from artpipe.inputs.archives import ArchiveLimits, members
 from artpipe.params import DatasetEntry
 from artpipe.sources.archive import SOURCE
@@ -165,7 +168,7 @@ def test_what_is_no_archive_is_one_line(tmp_path, data):
     path = tmp_path / "a.zip"
     path.write_bytes(data)
     with pytest.raises(UserError) as caught:
-        SOURCE.check(path)
+        SOURCE.check(entry(path))
     assert "\n" not in str(caught.value)
 
 
@@ -179,7 +182,7 @@ def test_an_archive_reads_as_its_folder_would(tmp_path, kind):
         zipped(path, files.items())
     else:
         tarred(path, files.items(), "w:gz")
-    SOURCE.check(path)
+    SOURCE.check(entry(path))
     found = {candidate.name: candidate for candidate in SOURCE.candidates(entry(path))}
     assert set(found) == set(files) - {"mine/metadata.csv"}
     assert (found["mine/cats/3.png"].label, found["mine/cats/3.png"].title, found["mine/cats/3.png"].licence) == (
@@ -200,6 +203,124 @@ def test_classes_at_the_top_stay_classes(tmp_path):
 def test_too_few_pictures_are_seen_before_a_stage_runs(tmp_path):
     """An archive of texts, and one of a single picture."""
     with pytest.raises(UserError, match="no picture files in it"):
-        SOURCE.check(zipped(tmp_path / "a.zip", [("a.txt", b"text")]))
+        SOURCE.check(entry(zipped(tmp_path / "a.zip", [("a.txt", b"text")])))
     with pytest.raises(UserError, match="1 picture in it"):
-        SOURCE.check(zipped(tmp_path / "b.zip", [("a.png", picture())]))
+        SOURCE.check(entry(zipped(tmp_path / "b.zip", [("a.png", picture())])))
+
+
+LITTER = ["__MACOSX/pics/cat/._0.png", ".DS_Store", "pics/.DS_Store", "pics/.thumbs/0.png"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("kind", "prefix"), [("zip", ""), ("tar.gz", ""), ("tar.gz", "./")])
+def test_what_macos_leaves_in_an_archive_is_passed_over(tmp_path, kind, prefix, first):
+    """A zip of the Finder keeps its classes and its metadata, wherever the litter stands."""
+    files = {f"pics/{('cat', 'dog')[n % 2]}/{n}.png": picture(n) for n in range(8)}
+    files["pics/metadata.csv"] = b"file_name,title\ncat/0.png,Tom\n"
+    litter = dict.fromkeys(LITTER, picture(9))
+    together = (litter | files if first else files | litter).items()
+    entries = [(prefix + name, data) for name, data in together]
+    path = tmp_path / f"a.{kind}"
+    zipped(path, entries) if kind == "zip" else tarred(path, entries, "w:gz")
+    SOURCE.check(entry(path))
+    found = {one.name.removeprefix("./"): (one.label, one.title) for one in SOURCE.candidates(entry(path))}
+    assert found == {name: (name.split("/")[1], None) for name in files if name.endswith("png")} | {
+        "pics/cat/0.png": ("cat", "Tom")
+    }
+
+
+def test_a_hidden_name_that_leads_upwards_is_still_refused(tmp_path):
+    """Passing over is for litter; an attack is said."""
+    path = zipped(tmp_path / "a.zip", [(".x/../../up.png", b"x"), ("good.png", picture())])
+    assert [one.rejected for one in SOURCE.candidates(entry(path))] == ["traversal", None]
+
+
+def test_check_holds_an_archive_to_its_own_limits(tmp_path):
+    """What the entry allows is allowed from the beginning."""
+    same = [(f"{n}.png", picture(n) + bytes(2 << 20)) for n in range(8)]
+    path = zipped(tmp_path / "a.zip", same)
+    with pytest.raises(UserError, match="no picture files"):
+        SOURCE.check(entry(path))
+    SOURCE.check(entry(path, max_archive_ratio=2000))
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_check_of_a_tar_stops_when_it_has_seen_enough(tmp_path, mode, monkeypatch):
+    """Eight pictures are a dataset; the other megabytes are left for ingest."""
+    noise = np.random.default_rng(0).bytes(1 << 20)
+    entries = [(f"cats/{n}.png", picture(n) + (noise if n > 8 else b"")) for n in range(16)]
+    path = tarred(tmp_path / "a.tar", entries, mode)
+    counts = []
+    counted = archives._Counted.read
+    monkeypatch.setattr(archives._Counted, "read", lambda self, size: [counted(self, size), counts.append(size)][0])
+    SOURCE.check(entry(path))
+    assert sum(counts) < 1 << 20
+
+
+def test_metadata_of_an_archive_that_cannot_be_read_is_one_line(tmp_path):
+    """A zip's is seen by check, a tar's by ingest before anything is kept."""
+    files = [*((f"a/{n}.png", picture(n)) for n in range(9)), ("a/metadata.csv", b"name\nx\n")]
+    with pytest.raises(UserError, match=r"a.zip/a/metadata.csv:2: no `file_name`"):
+        SOURCE.check(entry(zipped(tmp_path / "a.zip", files)))
+    with pytest.raises(UserError, match=r"a.tar/a/metadata.csv:2: no `file_name`"):
+        next(SOURCE.candidates(entry(tarred(tmp_path / "a.tar", files))))
+
+
+def padded(size, *, kind=tarfile.XHDTYPE, name="header"):
+    """Return a header of `size` bytes that belongs to what comes next, as it lies in a tar."""
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf() + bytes(-(-size // 512) * 512)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize("before", [0, 3])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_header_of_many_megabytes_is_not_taken_in(tmp_path, kind, before, packed):
+    """The names of members are read in this process: 16 MB of them are a bomb, and never in memory."""
+    tarred(tmp_path / "good.tar", [(f"{n}.png", picture(n)) for n in range(before)])
+    end = tarfile.BLOCKSIZE * 2
+    good = (tmp_path / "good.tar").read_bytes().rstrip(b"\0") if before else b""
+    good += bytes(-len(good) % tarfile.BLOCKSIZE)
+    data = good + padded(16 << 20, kind=kind) + tarfile.TarInfo("last.png").tobuf() + bytes(end)
+    path = tmp_path / "a.tar"
+    path.write_bytes(gzip.compress(data) if packed else data)
+    del data
+    tracemalloc.start()
+    found = list(members(path, ArchiveLimits(), lambda _: False))
+    assert archive_suffix(path) == ".tar"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [member.name for member in found] == [*(f"{n}.png" for n in range(before)), "a.tar"]
+    assert (found[-1].rejected, found[-1].detail.split(";")[0]) == ("bomb", "a header of more than 1 MiB")
+    assert peak < 8 << 20
+
+
+def test_headers_for_all_that_follow_are_counted_together(tmp_path):
+    """Global headers stay in memory, so their sum is limited too."""
+    path = tmp_path / "a.tar"
+    with path.open("wb") as stream:
+        for number in range(9):
+            record = f"key{number}={'v' * 300_000}\n"
+            length = len(record) + 7
+            body = f"{length} {record}".encode()
+            assert len(body) == length
+            info = tarfile.TarInfo("global")
+            info.type, info.size = tarfile.XGLTYPE, length
+            stream.write(info.tobuf() + body + bytes(-length % 512) + tarfile.TarInfo(f"{number}.png").tobuf())
+        stream.write(bytes(1024))
+    found = outcome(path)
+    assert found == [*((f"{n}.png", None) for n in range(3)), ("a.tar", "bomb")]
+
+
+def test_skipped_members_are_no_headers(tmp_path):
+    """Between two headers lies a member nobody wanted, however long."""
+    path = tarred(tmp_path / "a.tar", [(f"{n}.png", bytes(3 << 20)) for n in range(3)])
+    assert [member.rejected for member in members(path, ArchiveLimits(), lambda _: False)] == [None] * 3
+
+
+def test_what_is_called_a_tar_and_is_none_is_refused(tmp_path):
+    """Name and content both have to say so."""
+    (tmp_path / "a.tar").write_bytes(b"nothing of the kind" * 99)
+    with pytest.raises(UserError, match="not a folder and not a zip or tar archive"):
+        archive_suffix(tmp_path / "a.tar")
