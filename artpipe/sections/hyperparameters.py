@@ -16,6 +16,7 @@ _HTML = """
 </dl></div>
 <div><h2>{{ _("The training") }}</h2>
 <dl class="facts-list">
+<dt>{{ _("Entry") }}</dt><dd class="mono">{{ view.artist.name }}</dd>
 <dt>{{ _("Run") }}</dt><dd class="mono">{{ run.run_id }}</dd>
 <dt>{{ _("Date") }}</dt><dd>{{ run.started | date }}</dd>
 <dt>{{ _("Time") }}</dt><dd>{{ (run.ended - run.started) | duration }}, {{ _("%(time)s of one core", time=run.core_seconds | duration) }}</dd>
