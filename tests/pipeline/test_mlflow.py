@@ -1,6 +1,7 @@
 """MLflow beside running trainings: two first users at once, and a follower that a sync completes."""
 
 import contextlib
+import importlib.util
 import os
 import signal
 import sqlite3
@@ -13,6 +14,10 @@ import pytest
 
 from artpipe.artifacts.run import Journal, RunStart
 from artpipe.files import write_json
+
+_SPEC = importlib.util.spec_from_file_location("toy_project", Path(__file__).parents[1] / "toys/project.py")
+project = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(project)
 
 pytestmark = pytest.mark.timeout(1200)
 NOT_THERE = "MLFLOW_TRACKING_URI"
@@ -69,6 +74,16 @@ def rows(root: Path) -> list[tuple]:
         return []
 
 
+def statuses(root: Path) -> dict[str, str]:
+    """Every MLflow run's status by name."""
+    database = root / ".state/mlflow/mlflow.db"
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            return dict(connection.execute("select name, status from runs").fetchall())
+    except sqlite3.OperationalError:  # not made yet
+        return {}
+
+
 def wait_for(condition, seconds: float = 240.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
@@ -96,6 +111,45 @@ def test_two_first_followers_at_once(tmp_path, env, follow):
     )
     assert "2 trainings; new: 0 runs, 0 rows" in done.stdout
     assert rows(tmp_path) == before
+
+
+@pytest.fixture
+def stage(tmp_path, env):
+    """Starts real trainings of the toy kind in one folder, tracked, and ends what is left of them."""
+    started = []
+
+    def start(name: str) -> subprocess.Popen[str]:
+        told = {**env, "ARTPIPE_TRACKING": "on"}
+        # as nice as their followers, which would wait long for a core beside two trainings otherwise
+        started.append(
+            subprocess.Popen(
+                ["nice", "-n", "19", *project.command(name)], cwd=tmp_path, env=told, stderr=subprocess.PIPE, text=True
+            )
+        )
+        return started[-1]
+
+    yield start
+    for training in started:
+        training.terminate()  # it takes its follower along
+        training.communicate(timeout=60)
+
+
+def test_two_first_trainings_at_once(tmp_path, stage):
+    """Two stages start together where no store is: both are live in it, stopped in it, and no training noticed."""
+    project.make(tmp_path, steps=1_000_000, evaluate_every_steps=1_000_000, log_every_steps=100_000)
+    entry = next(line for line in (tmp_path / "params.yaml").read_text().splitlines() if line.startswith("  toy:"))
+    both = f"{entry}\n{entry.replace('toy:', 'twin:').replace('ruler: toy', 'ruler: twin')}"
+    (tmp_path / "params.yaml").write_text((tmp_path / "params.yaml").read_text().replace(entry, both))
+    trainings = [stage(name) for name in ("toy", "twin")]
+    wait_for(lambda: statuses(tmp_path) == {"toy": "RUNNING", "twin": "RUNNING"}, 480.0)
+    for training in trainings:
+        training.terminate()
+    said = [training.communicate(timeout=120)[1] for training in trainings]
+    assert [training.returncode for training in trainings] == [75, 75], said
+    logs = [path.read_text() for path in sorted(tmp_path.glob(".state/train/*/*/sync.log"))]
+    assert logs == ["", ""]
+    assert statuses(tmp_path) == {"toy": "KILLED", "twin": "KILLED"}
+    assert (tmp_path / ".state/project-id").is_file()
 
 
 def test_lost_server_costs_the_training_nothing(tmp_path, env, follow):
