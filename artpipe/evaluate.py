@@ -22,7 +22,9 @@ from artpipe.nn.contract import Exhibit, Learner, Prompt, Ruler, Sampler, restor
 from artpipe.nn.pictures import encode_png, file_of
 from artpipe.params import Params, load_params
 
-SEEDS_APART = 100_000  # samples of two pipeline seeds share no seed
+SEEDS_APART = (
+    100_000  # samples of two pipeline seeds share no seed, nor one with the pictures that choose the best weights
+)
 _GRAVITY: tuple[str, ...] = get_args(Verdict)
 _FALLBACKS: tuple[tuple[Split, ...], ...] = (("test",), ("validation",), ("validation", "test"), ("train",))
 
@@ -122,7 +124,7 @@ def _take_ruler(evidence: Evidence, name: str, ruler: str, own_sha256: str) -> N
 
 def paint(evidence: Evidence) -> None:
     """Paint `samples` pictures, one seed each; where the model heeds labels, all classes in turn."""
-    count, size, first = evidence.params.samples, evidence.params.batch_size, evidence.seed * SEEDS_APART
+    count, size, first = evidence.params.samples, evidence.params.batch_size, (evidence.seed + 1) * SEEDS_APART
     classes = len(evidence.card.spec.classes)
     seeds = range(first, first + count)
     heeds = heeds_labels(evidence.learner, classes, first)
@@ -203,7 +205,7 @@ def hang(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list
 
 def _shown(evidence: Evidence) -> list[Exhibit]:
     """Ask the learner for its exhibits: the first seeds that were scored, and all drawn held-out works to choose from."""
-    count, first = evidence.params.hang, evidence.seed * SEEDS_APART
+    count, first = evidence.params.hang, (evidence.seed + 1) * SEEDS_APART
     prompt = part(evidence.prompt, 0, count) if evidence.prompt else Prompt(seeds=range(first, first + count))
     works = {name: to_float(column) if name == "images" else column for name, column in evidence.held_out.items()}
     with torch.random.fork_rng(devices=[]):

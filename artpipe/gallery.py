@@ -123,11 +123,11 @@ def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str)
     look = _looker(record.works if record else {}, [folder for folder, _ in reports], shelf)
     hung: list[Artist | Gap] = []
     for name, pair in pairs.items():
-        title = clean(models[name].get("title") or name)
+        title = clean(params.gallery.titles.get(name) or name)
         if isinstance(pair, str):
             hung.append(Gap(name, title, pair))
         else:
-            hung.append(load_artist(root, name, models[name], pair, shelf, look))
+            hung.append(load_artist(root, name, title, models[name], pair, shelf, look))
     about = _about(params.dataset(dataset).about, record.about if record else None)
     seen = [work for digest in sorted(wanted) if (work := look(digest)).picture]
     return Room(

@@ -92,7 +92,6 @@ class TrainParams(Frozen):
     dataset: str
     uses: str
     ruler: str
-    title: str = ""
     steps: Positive = 1000  # optimiser steps
     batch_size: Positive = 64
     evaluate_every_steps: Positive = 250
@@ -154,6 +153,7 @@ class GalleryParams(Frozen):
 
     title: str = "artpipe"
     subtitle: str = ""
+    titles: dict[str, str] = Field(default_factory=dict)  # of models, by name; here, so that a title retrains nothing
     theme: str = "museum"
     sections: tuple[str, ...]
 

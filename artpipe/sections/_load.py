@@ -44,11 +44,16 @@ def digests_of(report: ReportCard) -> set[str]:
 
 
 def load_artist(
-    root: Path, name: str, entry: Mapping[str, Any], pair: tuple[ReportCard, RunRecord], shelf: Shelf, look: Look
+    root: Path,
+    name: str,
+    title: str,
+    entry: Mapping[str, Any],
+    pair: tuple[ReportCard, RunRecord],
+    shelf: Shelf,
+    look: Look,
 ) -> Artist | Gap:
     """Return a model with everything it hangs; one damaged file makes it a gap."""
     report, run = pair
-    title = clean(entry.get("title") or name)
     try:
         works = tuple(_works(root / paths.report(name), name, report, shelf, look))
         frames = tuple(_frames(run.progress, shelf))

@@ -5,7 +5,7 @@ from typing import Any
 
 from artpipe.sections import ModelView, Section
 
-_PATHS = {"uses", "ruler", "title", "kind", "dataset"}  # shown elsewhere, or only of use to the pipeline
+_PATHS = {"uses", "ruler", "kind", "dataset"}  # shown elsewhere, or only of use to the pipeline
 
 _HTML = """
 <div class="read columns even">

@@ -268,3 +268,17 @@ def test_other_kinds_of_exhibit_hang(tmp_path):
     assert "one &lt;b&gt;line&lt;/b&gt;<br>" in text(tmp_path, "works/poet-poem/index.html")
     assert "<audio controls" in text(tmp_path, "works/poet-tune/index.html")
     assert "<video controls" in text(tmp_path, "works/poet-film/index.html")
+
+
+def test_a_title_hangs_beside_its_name(museum):
+    """`gallery.titles` names a model for visitors; its own page says the entry's name too."""
+    model = next(iter(load_params(museum / "params.yaml").models))
+    params = (
+        (museum / "params.yaml")
+        .read_text()
+        .replace("theme: museum", f"theme: museum, titles: {{{model}: Out of noise}}")
+    )
+    (museum / "params.yaml").write_text(params)
+    build_gallery(museum)
+    assert "Out of noise" in text(museum, "index.html")
+    assert model in text(museum, f"models/{model}/index.html")
