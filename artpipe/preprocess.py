@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.manifest import Work, Works
-from artpipe.errors import ArtpipeError
+from artpipe.errors import ArtpipeError, UserError
 from artpipe.files import sweep, write_bytes, written_folder
 from artpipe.inputs.contact import Print, Sheet, contact_sheet
 from artpipe.inputs.framing import fitted
@@ -36,7 +36,7 @@ def preprocess_dataset(name: str) -> None:
     """Read `data/works/NAME` and write `data/shards/NAME`.
 
     Raises:
-        UserError: no such dataset, or it was not ingested.
+        UserError: no such dataset, it was not ingested, or none of its works is left to train on.
         CorruptError: the works are not what ingest wrote.
     """
     entry, works, folder = load_params().dataset(name), Works.open(paths.works(name)), paths.shards(name)
@@ -71,6 +71,7 @@ class Plan:
     official: bool  # the source brought a test split
     classes: tuple[str, ...]
     promoted: dict[str, "Split"] = field(default_factory=dict)  # by SHA-256: so that no wanted split is empty
+    counts: dict["Split", int] = field(default_factory=dict)  # works by split
     shown: frozenset[str] = frozenset()  # SHA-256 of the works on the contact sheet
 
     def split(self, work: Work) -> "Split":
@@ -104,7 +105,7 @@ def planned(works: Works, params: PreprocessParams, shown: int) -> Plan:
     """
     classes = tuple(works.card.labels) if len(works.card.labels) >= _FEWEST_CLASSES else ()
     plan = Plan(params, official=works.card.splits.get("test", 0) > 0, classes=classes)
-    counts: Counter[str] = Counter()
+    counts: Counter[Split] = Counter()
     lowest: list[str] = []
     samples: dict[str, list[str]] = {}
     for work in works.rows():
@@ -118,7 +119,20 @@ def planned(works: Works, params: PreprocessParams, shown: int) -> Plan:
             sample[:] = sorted(sample, key=_shuffled)[:shown]
     wanted = {"validation": params.validation > 0, "test": plan.official or params.test > 0}
     missing = [split for split in _PROMOTABLE if wanted[split] and not counts[split]]
-    return replace(plan, promoted=dict(zip(lowest, missing, strict=False)), shown=frozenset(_fair(samples, shown)))
+    promoted = dict(zip(lowest, missing, strict=False))
+    counts.update(promoted.values())
+    counts["train"] -= len(promoted)
+    return replace(plan, promoted=promoted, counts=dict(counts), shown=frozenset(_fair(samples, shown)))
+
+
+def _require_training_works(name: str, plan: Plan) -> None:
+    if plan.counts["train"]:
+        return
+    held_out = {split: plan.counts.get(split, 0) for split in _PROMOTABLE}
+    found = ", ".join(f"{split} {count}" for split, count in held_out.items())
+    advice = "mark fewer of them as `test`" if plan.official else "lower `validation` and `test`"
+    place = f"params.yaml: `datasets.{name}.preprocess`"
+    raise UserError(f"{place}: none of {sum(held_out.values())} works is left to train on ({found}); {advice}")
 
 
 def _shuffled(sha256: str) -> str:
@@ -137,6 +151,7 @@ def _preprocessed(name: str, entry: DatasetEntry, works: Works, folder: Path) ->
 
     params = entry.preprocess
     plan = planned(works, params, _SHEET.columns * _SHEET.rows)
+    _require_training_works(name, plan)
     shards = _Shards(folder, params)
     prints: list[tuple[str, Print]] = []
     for work, pixels in _pixels(works, entry):

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from artpipe.artifacts import paths
 from artpipe.artifacts.manifest import Work, Works, WorksWriter
 from artpipe.artifacts.shards import SPLITS, ShardSet
-from artpipe.errors import ArtpipeError, CorruptError
+from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.files import sha256_bytes, sha256_file
 from artpipe.inputs.contact import Print, contact_sheet
 from artpipe.inputs.framing import fitted, trimmed
@@ -284,3 +284,23 @@ def test_transparency_is_composited_before_the_resize(project):
     works = [(encoded(image), None, None), *((encoded(noise(n)), None, None) for n in range(9))]
     pixels = rows(project(works, "{size: 16, background: white}"))[sha256_bytes(works[0][0])][2]
     assert (pixels == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("splits", "preprocess", "counts"),
+    [
+        (["test"] * 9, "{size: 16}", "validation 0, test 9"),
+        ([*["test"] * 8, "train"], "{size: 16}", "validation 1, test 8"),
+        ([None] * 8, "{size: 16, validation: 0.9899, test: 0.01}", "validation"),
+    ],
+)
+def test_a_dataset_without_training_works_is_one_line(project, splits, preprocess, counts):
+    """Whoever split it, nothing can be learned from it, and nothing is written."""
+    works = [(encoded(noise(n)), None, split) for n, split in enumerate(splits)]
+    with pytest.raises(UserError) as caught:
+        project(works, preprocess)
+    message = str(caught.value)
+    assert message.startswith(f"params.yaml: `datasets.mine.preprocess`: none of {len(splits)} works is left to train")
+    assert counts in message
+    assert "\n" not in message
+    assert not paths.shards("mine").exists()
