@@ -1,7 +1,7 @@
 """Before anything starts: params.yaml, the datasets and the folders, each mistake in one line."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,13 +141,18 @@ def _check_folders(root: Path) -> None:
         raise UserError(f"{root / 'dvc.yaml'}: no such file; run artpipe in the folder that has it and params.yaml")
     if not (root / ".dvc").is_dir():
         raise UserError(f"{root / '.dvc'}: no such folder; `dvc init` makes it (`dvc init --no-scm` without git)")
-    for folder in (root, root / "data", *sorted((root / "data").glob("*/")), root / ".state", root / ".dvc"):
-        if folder.exists() and not folder.is_dir():
-            raise UserError(f"{folder}: a file stands where artpipe needs a folder")
-        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
-            raise UserError(
-                f"{folder if folder != Path() else 'this folder'}: no write permission; artpipe works there"
-            )
+    for place in _written_places(root):
+        if place.exists() and not place.is_dir() and place.name != "dvc.lock":
+            raise UserError(f"{place}: a file stands where artpipe needs a folder")
+        if place.exists() and not os.access(place, os.W_OK | (os.X_OK if place.is_dir() else 0)):
+            raise UserError(f"{place if place != Path() else 'this folder'}: no write permission; artpipe works there")
+
+
+def _written_places(root: Path) -> Iterator[Path]:
+    """Yield all that a run replaces or writes to; another user's run (a container's root) leaves some of it unwritable."""
+    yield from (root, root / "data", root / "datasets", root / ".state", root / ".dvc", root / "dvc.lock")
+    for pattern in ("data/*/", "data/*/*/", ".state/*/", ".dvc/tmp/", ".dvc/cache/", ".dvc/cache/files/md5/*/"):
+        yield from sorted(root.glob(pattern))
 
 
 def _kind(name: str) -> Model:

@@ -193,17 +193,33 @@ def test_a_link_out_of_the_project_is_refused(studio, artpipe, pictures):
     assert "is a link out of the project" in err
 
 
-def test_no_write_permission_is_refused(studio, tmp_path):
-    """A folder that cannot be written to is named before a stage has run."""
-    Path("data").mkdir()
-    Path("data").chmod(0o555)
+PLACES = [
+    "data",
+    "data/works",
+    "data/checkpoints/shapes",
+    "datasets",
+    ".dvc/tmp",
+    ".dvc/cache/files/md5/ab",
+    "dvc.lock",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_write_permission_is_refused(studio, place):
+    """A folder or file that cannot be written to, as another user leaves it, is named before a stage has run."""
+    path = Path(place)
+    if path.suffix:
+        path.touch()
+    else:
+        path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o555)
     command = [sys.executable, "-m", "artpipe", "check"]
     if os.getuid() == 0:  # root may write everywhere, until it gives that up
         if not shutil.which("setpriv"):
             pytest.skip("root, and no setpriv to give its rights up")
         command = ["setpriv", "--bounding-set=-dac_override", *command]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (2, "artpipe: data: no write permission; artpipe works there\n")
+    assert (done.returncode, done.stderr) == (2, f"artpipe: {place}: no write permission; artpipe works there\n")
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused(studio, artpipe):
