@@ -73,7 +73,7 @@ def test_one_command_makes_a_gallery(made):
     for name in ("ruler", "gan", "vae"):
         report = json.loads((project.folder / f"data/reports/{name}/report.json").read_text())
         assert re.search(rf"^{name} +{report['verdict']['verdict']}", said, flags=re.MULTILINE)
-    assert "Gallery: data/gallery/index.html" in said
+    assert f"Gallery: {(project.folder / 'data/gallery/index.html').as_uri()}" in said
     assert "mlflow ui --backend-store-uri sqlite:///.state/mlflow/mlflow.db" in said
 
 
