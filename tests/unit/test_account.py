@@ -42,5 +42,5 @@ def test_mlflow_is_called_where_it_lies(folder, monkeypatch):
     """It need not be on PATH: beside this interpreter, from the project's folder where it lies below it."""
     monkeypatch.setattr(sys, "executable", str(folder / ".venv/bin/python"))
     assert dict(places())["Runs"] == ".venv/bin/mlflow ui --backend-store-uri sqlite:///.state/mlflow/mlflow.db"
-    monkeypatch.setattr(sys, "executable", "/opt/python/bin/python")
-    assert dict(places())["Runs"].startswith("/opt/python/bin/mlflow ui ")
+    monkeypatch.setattr(sys, "executable", "/usr/local/python/bin/python")
+    assert dict(places())["Runs"].startswith("/usr/local/python/bin/mlflow ui ")
