@@ -126,6 +126,7 @@ def test_changes_reach_what_they_concern(made):
     assert project.stale() == set()
 
 
+@pytest.mark.nightly  # test_dvc.py shows the same on stand-ins
 def test_beta_there_and_back_trains_once(made):
     """A changed beta trains that VAE alone; changed back, the run cache gives the old one without training."""
     project, _ = made
