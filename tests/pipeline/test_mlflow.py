@@ -134,6 +134,7 @@ def stage(tmp_path, env):
         training.communicate(timeout=60)
 
 
+@pytest.mark.nightly  # starved for minutes beside other tests: its trainings are as nice as their followers
 def test_two_first_trainings_at_once(tmp_path, stage):
     """Two stages start together where no store is: both are live in it, stopped in it, and no training noticed."""
     project.make(tmp_path, steps=1_000_000, evaluate_every_steps=1_000_000, log_every_steps=100_000)
