@@ -120,6 +120,9 @@ class VerdictBounds(Frozen):
     memorised_share: Share = 0.1  # of the samples, copies of a training work beyond what held-out works would be called
     copy_ratio: Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
     copy_distance: Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
+    fewest_works: Positive = (
+        50  # held out; with fewer, every neighbourhood reaches everything and coverage says nothing
+    )
     under_trained_coverage: Share = 0.3  # of the coverage that real works reach
     under_trained_steepness: Share = 0.5  # of the whole improvement, made in the last quarter of the training
     explosion: float = Field(default=1000.0, gt=1)  # a loss against its median before

@@ -16,6 +16,7 @@ Verdict = Literal[
     "discriminator dominates",
     "memorised",
     "under-trained",
+    "undecided",  # too few works to tell
     "healthy",
 ]  # the gravest first
 

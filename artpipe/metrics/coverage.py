@@ -94,6 +94,11 @@ def _ceiling_score(evidence: Evidence, value: float, count: int) -> list[Score]:
 
 
 def _judged(evidence: Evidence, scores: list[Score], relative: float) -> Measured:
+    held_out, fewest = len(evidence.features("held_out")), evidence.params.verdicts.fewest_works
+    if held_out < fewest:
+        sentence = f"Only {held_out} works were held out; likeness and variety cannot be told from fewer than {fewest}."
+        few = Finding(verdict="undecided", score="coverage", value=held_out, bound=fewest, sentence=sentence)
+        return Measured(scores=scores, findings=(few,))
     bound = evidence.params.verdicts.under_trained_coverage
     good = relative >= bound
     finding = Finding(
