@@ -14,19 +14,17 @@ from artpipe.files import write_text
 from artpipe.params import Frozen
 
 
-class RunCard(Frozen):
-    """`run.json`, written when the training is complete; times in seconds since the epoch, UTC."""
+class Session(Frozen):
+    """What a training knows about itself from its beginning; times in seconds since the epoch, UTC."""
 
     format: int = 1
     run_id: str  # 32 hex digits, kept when a training resumes
     model: str
     stage: str  # DVC's name of the stage
-    checkpoint: str  # hash of the checkpoint this run made
-    started: float
-    ended: float
-    core_seconds: float  # CPU time of the process, all sessions together
+    params: dict[str, Any] = Field(default_factory=dict)  # complete with defaults
+    started: float  # of the first session
     sessions: int  # 1 + how often it was resumed
-    steps: int
+    works: int = 0  # in the training split: what an epoch is counted in
     host: str
     platform: str
     versions: dict[str, str]
@@ -36,35 +34,25 @@ class RunCard(Frozen):
     commit: str | None
     dirty: bool
     flow_run: str | None  # Prefect's flow run, if there was one
-    params: dict[str, Any] = Field(default_factory=dict)  # complete with defaults
-    works: int = 0  # in the training split: what an epoch is counted in
 
 
-class RunStart(Frozen):
+class RunStart(Session):
     """`run-live.json`, written into the state folder when a session begins: all that is known before the end."""
 
-    format: int = 1
-    run_id: str
-    model: str
     kind: str
     dataset: str
-    stage: str
-    params: dict[str, Any]  # complete with defaults
     seed: int
     shards: str  # hash of the ShardSet
     uses: str | None
-    started: float  # of the first session
-    sessions: int
-    works: int = 0  # in the training split: what an epoch is counted in
-    host: str
-    platform: str
-    versions: dict[str, str]
-    threads: int
-    device: str
-    precision: str
-    commit: str | None
-    dirty: bool
-    flow_run: str | None
+
+
+class RunCard(Session):
+    """`run.json`, written when the training is complete."""
+
+    checkpoint: str  # hash of the checkpoint this run made
+    ended: float
+    core_seconds: float  # CPU time of the process, all sessions together
+    steps: int
 
 
 class Journal:
