@@ -7,7 +7,7 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.metrics import Evidence, Measured, Metric, share_spread
-from artpipe.nn.calibration import expected_calibration_error, negative_log_likelihood
+from artpipe.nn.calibration import expected_calibration_error, negative_log_likelihood, reliability
 from artpipe.nn.contract import Ruler, to_float
 from artpipe.nn.rotation import ROTATIONS, quarter_turns
 
@@ -63,27 +63,6 @@ def confused(table: Tensor, names: tuple[str, ...], most: int = 8) -> list[dict[
     order = wrong.flatten().argsort(descending=True, stable=True)[:most].tolist()
     cells = [(cell // len(names), cell % len(names)) for cell in order]
     return [{"is": names[i], "seen": names[j], "count": int(wrong[i, j])} for i, j in cells if wrong[i, j]]
-
-
-def reliability(probabilities: Tensor, labels: Tensor, bins: int) -> list[dict[str, float]]:
-    """Return mean confidence, accuracy and count of every bin that holds works; their weighted gaps sum to the ECE.
-
-    Args:
-        probabilities: ``(N, K)``, rows sum to 1.
-        labels: ``(N,)`` in [0, K).
-        bins: bin b holds confidences in (b / bins, (b + 1) / bins].
-    """
-    confidence, seen = probabilities.double().max(1)
-    place = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
-    held = [place == b for b in sorted(set(place.tolist()))]
-    return [
-        {
-            "confidence": float(confidence[rows].mean()),
-            "accuracy": float((seen == labels)[rows].double().mean()),
-            "count": int(rows.sum()),
-        }
-        for rows in held
-    ]
 
 
 def _scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor) -> list[Score]:

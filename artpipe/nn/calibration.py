@@ -1,6 +1,5 @@
 """How sure a classifier may be: temperature scaling and expected calibration error (Guo et al. 2017)."""
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,8 +30,8 @@ def fit_temperature(logits: Tensor, labels: Tensor, *, low: float = 0.05, high: 
     return 2 / (below + above)
 
 
-def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:
-    """Return the mean distance between confidence and accuracy over `bins` equal bins of confidence, in [0, 1].
+def reliability(probabilities: Tensor, labels: Tensor, bins: int) -> list[dict[str, float]]:
+    """Return mean confidence, accuracy and count of every bin that holds works; their weighted gaps sum to the ECE.
 
     Args:
         probabilities: ``(N, K)``, rows sum to 1.
@@ -41,8 +40,21 @@ def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int 
     """
     confidence, seen = probabilities.double().max(1)
     place = (confidence * bins).ceil().long().sub(1).clamp(0, bins - 1)
-    gap = torch.zeros(bins, dtype=torch.float64).index_add_(0, place, (seen == labels).double() - confidence)
-    return float(gap.abs().sum() / max(1, len(labels)))
+    held = [place == b for b in sorted(set(place.tolist()))]
+    return [
+        {
+            "confidence": float(confidence[rows].mean()),
+            "accuracy": float((seen == labels)[rows].double().mean()),
+            "count": int(rows.sum()),
+        }
+        for rows in held
+    ]
+
+
+def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:
+    """Return the mean distance between confidence and accuracy over the bins of `reliability`, in [0, 1]."""
+    found = reliability(probabilities, labels, bins)
+    return sum(one["count"] * abs(one["accuracy"] - one["confidence"]) for one in found) / max(1, len(labels))
 
 
 def negative_log_likelihood(logits: Tensor, labels: Tensor) -> float:

@@ -8,8 +8,8 @@ import torch
 from jinja2 import Environment, StrictUndefined
 
 from artpipe.artifacts.report import Score
-from artpipe.metrics.accuracy import reliability as bins_of
 from artpipe.nn.calibration import expected_calibration_error
+from artpipe.nn.calibration import reliability as bins_of
 from artpipe.nn.captions import asked_for, spoken
 from artpipe.sections._charts import reliability
 from artpipe.sections._words import clean, number
