@@ -87,6 +87,7 @@ def test_slots_that_come_free_together_are_all_taken():
     both.wait(20)
     for thread in threads:
         thread.join()
+    assert not both.broken
 
 
 def test_slots_are_not_exceeded():
