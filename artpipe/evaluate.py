@@ -218,26 +218,28 @@ def _hang_samples(
 ) -> list[HungExhibit]:
     hung = []
     for index, row in enumerate(rows):
-        seed, label, caption = _about(evidence, row, captions)
+        seed, label, caption, certainty = _about(evidence, row, captions)
         data = to_float(evidence.pictures("samples")[row])
         exhibit = Exhibit("image", data, caption, role=role, seed=seed, label=label)
         near = _neighbours(evidence, row)
-        hung.append(_write(folder, exhibit, index).model_copy(update={"neighbours": near}))
+        hung.append(_write(folder, exhibit, index).model_copy(update={"neighbours": near, "certainty": certainty}))
     return hung
 
 
-def _about(evidence: Evidence, row: int, captions: Mapping[int, str]) -> tuple[int, int | None, str]:
-    """Return seed, label and caption of a sample: what was asked for, else what the ruler reads."""
+def _about(evidence: Evidence, row: int, captions: Mapping[int, str]) -> tuple[int, int | None, str, float | None]:
+    """Return seed, label (what was asked for, else what the ruler reads), caption and the ruler's certainty of the label."""
     prompt, names = evidence.prompt, evidence.card.spec.classes
     seed = prompt.seeds[row] if prompt else 0
     asked = int(prompt.labels[row]) if prompt and prompt.labels is not None else None
-    read = None
+    judged = None
     if evidence.ruler is not None and names and evidence.ruler_classes == names:
-        read = int(evidence.judgements("samples")[row].argmax())
+        judged = evidence.judgements("samples")[row]
+    read = None if judged is None else int(judged.argmax())
     caption = captions.get(seed) or (asked_for(names[asked]) if asked is not None else UNTITLED)
     if read is not None and read != asked:
         caption += f"{',' if asked is None else ';'} read as {spoken(names[read])}"
-    return seed, read if asked is None else asked, caption
+    label = read if asked is None else asked
+    return seed, label, caption, None if judged is None or label is None else float(judged[label])
 
 
 def _neighbours(evidence: Evidence, row: int) -> tuple[Neighbour, ...]:

@@ -60,6 +60,7 @@ class HungExhibit(Frozen):
     caption: str
     seed: int | None = None
     label: int | None = None
+    certainty: float | None = None  # the ruler's probability that it is of its label
     digests: tuple[str, ...] = ()  # the real works it shows or was made from
     neighbours: tuple[Neighbour, ...] = ()  # nearest training works, nearest first
     sha256: str = ""

@@ -106,6 +106,7 @@ def _work(name: str, exhibit: HungExhibit, path: Path, shelf: Shelf, look: Look)
         seed=exhibit.seed,
         media=media,
         text=text,
+        certainty=exhibit.certainty or 0.0,
         sources=tuple(look(digest) for digest in exhibit.digests),
         neighbours=tuple(near(neighbour) for neighbour in exhibit.neighbours),
     )

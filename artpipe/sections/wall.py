@@ -33,6 +33,7 @@ _HTML = """
 
 
 def _featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
+    """Choose the sample of a healthy model that its ruler is surest of: the first one may be a smudged one."""
     hung = [
         (room, artist, work)
         for room in view.museum.rooms
@@ -40,7 +41,8 @@ def _featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
         for work in artist.works
         if work.kind == "image" and work.role == "sample"
     ]
-    return min(hung, key=lambda one: one[1].report.verdict.verdict != "healthy", default=None)
+    healthy = [one for one in hung if one[1].report.verdict.verdict == "healthy"]
+    return max(healthy or hung, key=lambda one: one[2].certainty, default=None)
 
 
 def _fill(view: IndexView) -> Mapping[str, Any]:

@@ -479,6 +479,7 @@ def test_what_was_scored_is_what_hangs(project):
         pixels = torch.tensor(list(Image.open(paths.report("coder") / exhibit.file).tobytes()), dtype=torch.uint8)
         assert (pixels.int() - picture.flatten().int()).abs().max() <= 1
     assert all(len(exhibit.neighbours) == 4 for exhibit in hung)
+    assert all(0 < exhibit.certainty <= 1 for exhibit in hung)
     assert all(list(e.neighbours) == sorted(e.neighbours, key=lambda near: near.distance) for e in hung)
 
 

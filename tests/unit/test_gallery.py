@@ -282,3 +282,22 @@ def test_a_title_hangs_beside_its_name(museum):
     build_gallery(museum)
     assert "Out of noise" in text(museum, "index.html")
     assert model in text(museum, f"models/{model}/index.html")
+
+
+def test_the_work_in_the_light_is_the_surest_of_a_healthy_model():
+    """The entrance shows the sample its ruler is surest of, and no model in doubt while a healthy one hangs."""
+    from types import SimpleNamespace as Thing
+
+    from artpipe.sections.wall import _featured
+
+    def artist(verdict, *certainties):
+        works = [Thing(kind="image", role="sample", certainty=one) for one in certainties]
+        return Thing(report=Thing(verdict=Thing(verdict=verdict)), works=works)
+
+    def view(*artists):
+        return Thing(museum=Thing(rooms=[Thing(artists=artists)]))
+
+    doubtful, sound = artist("under-trained", 1.0), artist("healthy", 0.6, 0.9, 0.7)
+    assert _featured(view(doubtful, sound))[2].certainty == 0.9
+    assert _featured(view(doubtful))[2].certainty == 1.0
+    assert _featured(view()) is None
