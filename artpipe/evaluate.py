@@ -8,18 +8,27 @@ from typing import Any, get_args
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from artpipe import plugins
 from artpipe.artifacts import paths
-from artpipe.artifacts.report import Finding, HungExhibit, Neighbour, ReportCard, Score, Verdict, save_report, work_file
+from artpipe.artifacts.report import (
+    Finding,
+    HungExhibit,
+    HungPart,
+    Neighbour,
+    ReportCard,
+    Score,
+    Verdict,
+    save_report,
+    work_file,
+)
 from artpipe.artifacts.shards import ShardSet, Split
 from artpipe.errors import UserError
 from artpipe.files import sha256_bytes, write_bytes, written_folder
 from artpipe.metrics import Evidence, Measured, Metric
 from artpipe.nn.captions import UNTITLED, asked_for, spoken
-from artpipe.nn.contract import Exhibit, Learner, Prompt, Ruler, Sampler, restore, to_bytes, to_float
-from artpipe.nn.pictures import encode_png, file_of
+from artpipe.nn.contract import Content, Exhibit, Learner, Prompt, Ruler, Sampler, restore, to_bytes, to_float
+from artpipe.nn.pictures import encode_png, file_of, thumbnail
 from artpipe.params import Params, load_params
 
 SEEDS_APART = (
@@ -129,15 +138,9 @@ def paint(evidence: Evidence) -> None:
     seeds = range(first, first + count)
     heeds = heeds_labels(evidence.learner, classes, first)
     evidence.prompt = Prompt(seeds=seeds, labels=torch.tensor([seed % classes for seed in seeds]) if heeds else None)
-    painted = torch.cat([_sample(evidence.learner, part(evidence.prompt, i, i + size)) for i in range(0, count, size)])
+    painted = torch.cat([_sample(evidence.learner, evidence.prompt.part(i, i + size)) for i in range(0, count, size)])
     evidence.broken_samples = int((~painted.isfinite().flatten(1).all(1)).sum())
     evidence.samples = to_bytes(painted.nan_to_num(-1.0))
-
-
-def part(prompt: Prompt, start: int, stop: int) -> Prompt:
-    """Return the prompt for samples `start` to `stop`."""
-    labels = None if prompt.labels is None else prompt.labels[start:stop]
-    return Prompt(seeds=prompt.seeds[start:stop], labels=labels, works=prompt.works)
 
 
 def heeds_labels(learner: Learner[Any], classes: int, seed: int) -> bool:
@@ -206,7 +209,7 @@ def hang(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list
 def _shown(evidence: Evidence) -> list[Exhibit]:
     """Ask the learner for its exhibits: the first seeds that were scored, and all drawn held-out works to choose from."""
     count, first = evidence.params.hang, (evidence.seed + 1) * SEEDS_APART
-    prompt = part(evidence.prompt, 0, count) if evidence.prompt else Prompt(seeds=range(first, first + count))
+    prompt = evidence.prompt.part(0, count) if evidence.prompt else Prompt(seeds=range(first, first + count))
     works = {name: to_float(column) if name == "images" else column for name, column in evidence.held_out.items()}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(evidence.seed)
@@ -256,11 +259,19 @@ def _hex(digest: Tensor) -> str:
 
 
 def _write(folder: Path, exhibit: Exhibit, index: int) -> HungExhibit:
-    suffix, data = file_of(exhibit)
-    file = f"exhibits/{exhibit.role.replace(' ', '-')}-{index:03d}{suffix}"
-    write_bytes(folder / file, data)
+    stem = f"exhibits/{exhibit.role}-{index:03d}".replace(" ", "-")
+    whole = _write_file(folder, stem, exhibit.data)
+    parts = {
+        name: _write_file(folder, f"{stem}-{name.replace(' ', '-')}", part) for name, part in exhibit.parts.items()
+    }
     known = {name: getattr(exhibit, name) for name in ("kind", "role", "caption", "seed", "label", "digests")}
-    return HungExhibit(file=file, sha256=sha256_bytes(data), **known)
+    return HungExhibit(file=whole.file, sha256=whole.sha256, parts=parts, **known)
+
+
+def _write_file(folder: Path, stem: str, content: Content) -> HungPart:
+    suffix, data = file_of(content)
+    write_bytes(folder / f"{stem}{suffix}", data)
+    return HungPart(file=f"{stem}{suffix}", sha256=sha256_bytes(data))
 
 
 def keep_works(evidence: Evidence, exhibits: Iterable[HungExhibit], folder: Path) -> dict[str, str]:
@@ -282,14 +293,3 @@ def _rows_of(digests: Tensor, wanted: Iterable[str]) -> Iterable[tuple[int, str]
         rows = (digests == torch.tensor(list(bytes.fromhex(digest)), dtype=torch.uint8)).all(1).nonzero()
         if len(rows):
             yield int(rows[0]), digest
-
-
-def thumbnail(image: Tensor, longest: int) -> Tensor:
-    """Return a uint8 picture ``(C, H, W)``, made smaller where its longer side is above `longest` pixels."""
-    height, width = image.shape[1:]
-    scale = longest / max(height, width)
-    if scale >= 1:
-        return image
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    small = F.interpolate(image[None].float(), size, mode="bilinear", antialias=True, align_corners=False)
-    return small[0].round().clamp(0, 255).to(torch.uint8)

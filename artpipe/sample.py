@@ -90,7 +90,7 @@ def _save(exhibits: list[Exhibit], out: Path) -> str:
     with written_folder(singles) as folder:
         (folder / ".artpipe").touch()
         for number, exhibit in enumerate(exhibits):
-            own, data = file_of(exhibit)
+            own, data = file_of(exhibit.data)
             seed = number if exhibit.seed is None else exhibit.seed
             label = "" if exhibit.label is None else f"-label-{exhibit.label}"
             (folder / f"{number:05d}-seed-{seed}{label}{own}").write_bytes(data)

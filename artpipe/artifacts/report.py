@@ -51,6 +51,13 @@ class Neighbour(Frozen):
     distance: float
 
 
+class HungPart(Frozen):
+    """A further file of an exhibit."""
+
+    file: str
+    sha256: str
+
+
 class HungExhibit(Frozen):
     """One thing on the wall; `file` is relative to the report's folder."""
 
@@ -64,6 +71,7 @@ class HungExhibit(Frozen):
     digests: tuple[str, ...] = ()  # the real works it shows or was made from
     neighbours: tuple[Neighbour, ...] = ()  # nearest training works, nearest first
     sha256: str = ""
+    parts: dict[str, HungPart] = Field(default_factory=dict)  # by name: before, poster, score, midi, step N ...
 
 
 class ReportCard(Frozen):

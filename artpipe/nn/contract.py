@@ -3,7 +3,7 @@
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -16,6 +16,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.params import TrainParams, validated
 
 ParamsT = TypeVar("ParamsT", bound=TrainParams)
+Content = Tensor | str | bytes  # a picture (C, H, W) in [-1, 1], text, or the bytes of a file
 Batch = Mapping[str, Tensor]  # the columns a model reads; images are (B, C, H, W) in [-1, 1], labels (B,), -1: none
 
 
@@ -35,18 +36,30 @@ class Prompt:
         rows = [torch.randn(size, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds]
         return torch.stack(rows)
 
+    def part(self, start: int, stop: int) -> "Prompt":
+        """Return the prompt for samples `start` to `stop`."""
+        return replace(
+            self, seeds=self.seeds[start:stop], labels=None if self.labels is None else self.labels[start:stop]
+        )
+
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One thing to hang. `data`: image ``(C, H, W)`` in [-1, 1]; text: str; audio and video: the file's bytes."""
+    """One thing to hang. `data`: image ``(C, H, W)`` in [-1, 1]; text: str; audio and video: the file's bytes.
+
+    `parts` are further files that belong to it, by name. The gallery knows `before` (a picture of the same size, for a
+    slider), `poster` (of a video), `score` (a picture of music), `midi`, and `step N` (the picture on its way); a
+    picture of another name hangs beside it under that name.
+    """
 
     kind: Literal["image", "video", "audio", "text"]
-    data: Tensor | str | bytes
+    data: Content
     caption: str
     role: str = "sample"  # or reconstruction, explanation, failure ...
     seed: int | None = None
     label: int | None = None
     digests: tuple[str, ...] = ()  # SHA-256 of the works it shows
+    parts: Mapping[str, Content] = field(default_factory=dict)
 
 
 class Learner(nn.Module, ABC, Generic[ParamsT]):

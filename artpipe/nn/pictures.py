@@ -4,12 +4,12 @@ import math
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from artpipe.nn.contract import Exhibit, to_bytes
+from artpipe.nn.contract import Content, Exhibit, to_bytes
 
 _COLOUR = {1: 0, 3: 2, 4: 6}  # channels -> PNG colour type
 _MAGIC = {
@@ -49,19 +49,31 @@ def grid(images: Sequence[Tensor], columns: int = 8, gap: int = 2, ground: int =
     return sheet
 
 
-def file_of(exhibit: Exhibit) -> tuple[str, bytes]:
-    """Return suffix and content of the file of one exhibit."""
-    if isinstance(exhibit.data, Tensor):
-        return ".png", encode_png(to_bytes(exhibit.data.detach()).cpu())
-    if isinstance(exhibit.data, str):
-        return ".txt", exhibit.data.encode()
-    return suffix_of(exhibit.data, exhibit.kind), exhibit.data
+def thumbnail(image: Tensor, longest: int) -> Tensor:
+    """Return a uint8 picture ``(C, H, W)``, made smaller where its longer side is above `longest` pixels."""
+    height, width = image.shape[1:]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return image
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    small = F.interpolate(image[None].float(), size, mode="bilinear", antialias=True, align_corners=False)
+    return small[0].round().clamp(0, 255).to(torch.uint8)
 
 
-def suffix_of(data: bytes, kind: Literal["image", "video", "audio", "text"]) -> str:
-    """Return the suffix that the first bytes of a file tell; ``.mp4`` or ``.bin`` where they do not."""
-    known = next((suffix for magic, suffix in _MAGIC.items() if data.startswith(magic)), None)
-    return known or (".mp4" if kind == "video" else ".bin")
+def file_of(content: Content) -> tuple[str, bytes]:
+    """Return suffix and bytes of the file of a picture, a text or a file."""
+    if isinstance(content, Tensor):
+        return ".png", encode_png(to_bytes(content.detach()).cpu())
+    if isinstance(content, str):
+        return ".txt", content.encode()
+    return suffix_of(content), content
+
+
+def suffix_of(data: bytes) -> str:
+    """Return the suffix that the first bytes of a file tell, ``.bin`` where they do not."""
+    if data[4:8] == b"ftyp":
+        return ".mp4"
+    return next((suffix for magic, suffix in _MAGIC.items() if data.startswith(magic)), ".bin")
 
 
 def sheet_of(exhibits: Sequence[Exhibit], columns: int = 8) -> tuple[str, bytes] | None:
@@ -73,4 +85,4 @@ def sheet_of(exhibits: Sequence[Exhibit], columns: int = 8) -> tuple[str, bytes]
     texts = [exhibit.data for exhibit in some if isinstance(exhibit.data, str)]
     if texts:
         return ".txt", ("\n\n".join(texts) + "\n").encode()
-    return file_of(some[0]) if some else None
+    return file_of(some[0].data) if some else None

@@ -1,7 +1,7 @@
 """One file per part of a gallery page; each exports SECTION. What a section may look at are the views below."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from artpipe.artifacts.report import ReportCard
@@ -60,6 +60,9 @@ class Work:
     certainty: float = 0.0  # the ruler's, that it shows what it is said to show; 0 where it was not asked
     sources: Sequence[RealWork] = ()  # the real works it shows or was made from
     neighbours: Sequence[Near] = ()  # nearest first
+    parts: Mapping[str, Media] = field(
+        default_factory=dict
+    )  # what belongs to it: before, poster, score, midi, step N ...
 
 
 @dataclass(frozen=True)

@@ -79,21 +79,18 @@ def _works(folder: Path, model: str, report: ReportCard, shelf: Shelf, look: Loo
     taken: set[str] = set()
     order = sorted(report.exhibits, key=lambda e: _ROLES.index(e.role) if e.role in _ROLES else len(_ROLES))
     for exhibit in order:
-        path = inside(folder, exhibit.file)
         base = f"{model}-{slug(Path(exhibit.file).stem)}"
         name = next(n for n in (base, *(f"{base}-{i}" for i in range(2, 9999))) if n not in taken)
         taken.add(name)
-        yield _work(name, exhibit, path, shelf, look)
+        yield _work(name, exhibit, folder, shelf, look)
 
 
-def _work(name: str, exhibit: HungExhibit, path: Path, shelf: Shelf, look: Look) -> Work:
-    media, text = None, ""
-    if exhibit.kind == "image":
-        media = shelf.picture(path, exhibit.sha256)
-    elif exhibit.kind == "text":
+def _work(name: str, exhibit: HungExhibit, folder: Path, shelf: Shelf, look: Look) -> Work:
+    media, text, path = None, "", inside(folder, exhibit.file)
+    if exhibit.kind == "text":
         text = "\n".join(clean(line) for line in path.read_text("utf-8", errors="replace").split("\n"))
     else:
-        media = shelf.file(path, exhibit.sha256)
+        media = shelf.any(path, exhibit.sha256)
 
     def near(neighbour: Neighbour) -> Near:
         return Near(look(neighbour.digest), neighbour.distance)
@@ -109,6 +106,7 @@ def _work(name: str, exhibit: HungExhibit, path: Path, shelf: Shelf, look: Look)
         certainty=exhibit.certainty or 0.0,
         sources=tuple(look(digest) for digest in exhibit.digests),
         neighbours=tuple(near(neighbour) for neighbour in exhibit.neighbours),
+        parts={part: shelf.any(inside(folder, kept.file), kept.sha256) for part, kept in exhibit.parts.items()},
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _TINY = 1400  # bytes; below, a request costs more than the picture
 _WEBP_FROM = 129  # pixels; smaller pictures keep every pixel as it was painted
+_PICTURES = frozenset({".png", ".webp", ".jpg", ".jpeg", ".gif"})
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
 
@@ -48,6 +49,14 @@ class Shelf:
         self._widths.add(width)
         inline = f"data:image/png;base64,{base64.b64encode(data).decode()}" if _is_tiny_png(data, suffix) else ""
         return Media(self._keep(data, suffix), width, height, len(data), exact, inline)
+
+    def any(self, path: Path, sha256: str = "") -> Media:
+        """Put a file on the shelf, as a picture if its suffix says that it is one.
+
+        Raises:
+            CorruptError: missing, not what `sha256` says (where given), or a picture that is none.
+        """
+        return (self.picture if path.suffix.lower() in _PICTURES else self.file)(path, sha256)
 
     def file(self, path: Path, sha256: str = "") -> Media:
         """Put any other file (video, audio) on the shelf.

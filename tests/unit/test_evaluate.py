@@ -14,10 +14,11 @@ from artpipe.artifacts.checkpoint import CheckpointCard, HistoryRow, save_checkp
 from artpipe.artifacts.report import Finding, load_report
 from artpipe.artifacts.shards import ShardSet, ShardWriter, Spec
 from artpipe.errors import UserError
-from artpipe.evaluate import draw, evaluate_model, judge, measure, paint, thumbnail
+from artpipe.evaluate import draw, evaluate_model, hang, judge, measure, paint
 from artpipe.files import sha256_file
 from artpipe.metrics import Evidence, Measured
 from artpipe.nn.contract import Exhibit, Learner, Prompt, build, to_bytes
+from artpipe.nn.pictures import thumbnail
 from artpipe.params import EvaluationParams, TrainParams, load_params
 
 METRICS = ("training", "accuracy", "kid", "fid", "coverage", "class_entropy", "pair_distance", "memorisation", "elbo", "sharpness", "held_out")  # fmt: skip
@@ -532,3 +533,21 @@ def test_a_tiny_test_split_falls_back(tmp_path, counts, found):
         writer.add(split, works(count, 1_000))
     writer.close(SPEC, works="", params={}, mean=(0.1,), std=(0.2,))
     assert len(evaluate._held_out_split(ShardSet.open(tmp_path))["images"]) == found
+
+
+def test_parts_are_written_beside_their_exhibit(tmp_path):
+    """What belongs to an exhibit becomes a file of its own, named after both, with its hash in the report."""
+
+    class Mender(Fake):
+        def exhibit(self, prompt):
+            before, after = (torch.full((1, 2, 2), value) for value in (-1.0, 1.0))
+            return [Exhibit("image", after, "mended", role="repair", parts={"before": before, "midi": b"MThd"})]
+
+    (hung,) = hang(evidence(Mender()), [], tmp_path)
+    assert hung.file == "exhibits/repair-000.png"
+    assert {name: part.file for name, part in hung.parts.items()} == {
+        "before": "exhibits/repair-000-before.png",
+        "midi": "exhibits/repair-000-midi.mid",
+    }
+    for part in (hung, *hung.parts.values()):
+        assert sha256_file(tmp_path / part.file) == part.sha256

@@ -114,9 +114,9 @@ def test_sheets_of_every_kind():
     assert sheet_of([Exhibit("text", "one", ""), Exhibit("text", "two", "")]) == (".txt", b"one\n\ntwo\n")
     assert sheet_of([Exhibit("audio", b"RIFF....WAVE", "")]) == (".wav", b"RIFF....WAVE")
     assert sheet_of([]) is None
-    assert file_of(Exhibit("text", "poem", "")) == (".txt", b"poem")
-    assert file_of(picture)[1].startswith(b"\x89PNG")
-    assert suffix_of(b"\x00\x00\x00\x18ftypmp42", "video") == ".mp4"
+    assert file_of("poem") == (".txt", b"poem")
+    assert file_of(picture.data)[1].startswith(b"\x89PNG")
+    assert suffix_of(b"\x00\x00\x00\x18ftypmp42") == ".mp4"
 
 
 def test_precision_is_what_the_cpu_says(tmp_path):
