@@ -29,6 +29,7 @@ from artpipe.metrics import Evidence, Measured, Metric
 from artpipe.nn.captions import UNTITLED, asked_for, spoken
 from artpipe.nn.contract import Content, Exhibit, Learner, Prompt, Ruler, Sampler, restore, to_bytes, to_float
 from artpipe.nn.pictures import encode_png, file_of, thumbnail
+from artpipe.nn.tiles import wholes
 from artpipe.params import Params, load_params
 
 SEEDS_APART = (
@@ -280,16 +281,8 @@ def keep_works(evidence: Evidence, exhibits: Iterable[HungExhibit], folder: Path
     kept = {}
     for columns in (evidence.train, evidence.held_out):
         if "images" in columns and "digests" in columns:
-            for row, digest in _rows_of(columns["digests"], wanted):
-                data = encode_png(thumbnail(columns["images"][row], evidence.params.thumbnail))
+            for picture, digest in wholes(columns, wanted):
+                data = encode_png(thumbnail(picture, evidence.params.thumbnail))
                 write_bytes(folder / work_file(digest), data)
                 kept[work_file(digest)] = sha256_bytes(data)
     return dict(sorted(kept.items()))
-
-
-def _rows_of(digests: Tensor, wanted: Iterable[str]) -> Iterable[tuple[int, str]]:
-    """Yield row and digest of the wanted works that are there."""
-    for digest in sorted(wanted):
-        rows = (digests == torch.tensor(list(bytes.fromhex(digest)), dtype=torch.uint8)).all(1).nonzero()
-        if len(rows):
-            yield int(rows[0]), digest

@@ -59,6 +59,7 @@ class PreprocessParams(Frozen):
     trim_tolerance: int = Field(default=16, ge=0, le=255)  # how far a border's pixels may be from its colour
     trim_bleed: int = Field(default=2, ge=0)  # lines cut besides, where a border was
     fit: Literal["crop", "pad"] = "crop"
+    tiles: int = Field(default=0, ge=0, le=64)  # squares along the shorter side, at most; 0: the whole as one square
     background: Literal["white", "black"] = "white"  # under transparency and in padding
     validation: Share = 0.05
     test: Share = 0.1  # not used where the dataset brings an official split
@@ -67,6 +68,9 @@ class PreprocessParams(Frozen):
     def _something_to_train_on(self) -> Self:
         if self.validation + self.test >= 1:
             message = f"validation {self.validation:g} and test {self.test:g} leave no works to train on"
+            raise ValueError(message)
+        if self.tiles and self.fit == "pad":
+            message = "tiles are cut, so `fit` is crop"
             raise ValueError(message)
         return self
 
@@ -120,15 +124,11 @@ class VerdictBounds(Frozen):
     memorised_share: Share = 0.1  # of the samples, copies of a training work beyond what held-out works would be called
     copy_ratio: Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
     copy_distance: Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
-    fewest_works: Positive = (
-        50  # held out; with fewer, every neighbourhood reaches everything and coverage says nothing
-    )
+    fewest_works: Positive = 50  # held out; with fewer, any neighbourhood reaches everything: coverage says nothing
     under_trained_coverage: Share = 0.3  # of the coverage that real works reach
     under_trained_steepness: Share = 0.5  # of the whole improvement, made in the last quarter of the training
     explosion: float = Field(default=1000.0, gt=1)  # a loss against its median before
-    dominated_loss: float = Field(
-        default=0.05, ge=0
-    )  # the discriminator's, over the last quarter; 0.7 to 2 is balanced
+    dominated_loss: float = Field(default=0.05, ge=0)  # the discriminator's, last quarter; 0.7 to 2 is balanced
     latent_nats: float = Field(default=0.5, gt=0)  # a KL below this says nothing about the work
 
 

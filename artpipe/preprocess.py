@@ -1,4 +1,4 @@
-"""Preprocess: works become tensors; borders trimmed, cropped or padded, resized, split by content, in shards."""
+"""Preprocess: works become tensors; borders trimmed, cropped, padded or cut into tiles, resized, split by content, in shards."""
 
 import hashlib
 import sys
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import islice, zip_longest
+from itertools import islice, product, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,9 @@ def preprocess_dataset(name: str) -> None:
 
 
 def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
-    """Turn one original into pixels, in a worker: uint8 ``(C, H, W)``, as bytes.
+    """Turn one original into pixels, in a worker: uint8 ``(C, H, W)``, as bytes; H and W are multiples of the tile.
+
+    The rows of tiles go before them, as two bytes.
 
     Raises:
         RejectedError: it cannot be decoded.
@@ -54,8 +56,8 @@ def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
     params = _params(settings["params"])
     picture = decode(data, settings["max_megapixels"])
     image = fitted(flattened(picture.image, params.background), params)
-    planes = image.split()
-    return b"".join(plane.tobytes() for plane in planes)
+    rows = image.height // params.size
+    return b"".join([rows.to_bytes(2), *(plane.tobytes() for plane in image.split())])
 
 
 @cache
@@ -154,11 +156,11 @@ def _preprocessed(name: str, entry: DatasetEntry, works: Works, folder: Path) ->
     _require_training_works(name, plan)
     shards = _Shards(folder, params)
     prints: list[tuple[str, Print]] = []
-    for work, pixels in _pixels(works, entry):
+    for work, tiles in _pixels(works, entry):
         split = plan.split(work)
-        shards.add(split, pixels, plan.label(work), work.sha256)
+        shards.add(split, tiles, plan.label(work), work.sha256)
         if work.sha256 in plan.shown:
-            prints.append((_shuffled(work.sha256), Print(pixels, plan.class_of(work))))
+            prints.append((_shuffled(work.sha256), Print(_whole(tiles), plan.class_of(work))))
     shards.flush()
     counts = shards.writer.counts
     spec = Spec(
@@ -168,9 +170,12 @@ def _preprocessed(name: str, entry: DatasetEntry, works: Works, folder: Path) ->
         width=params.size,
         classes=plan.classes,
         count=counts["train"],
+        **({"columns": (*Spec.model_fields["columns"].default, "places")} if params.tiles else {}),
     )
     ordered = [one for _, one in sorted(prints, key=lambda item: (not item[1].label, item[1].label, item[0]))]
-    line = f"{works.card.count:,} works, {params.size} x {params.size}"
+    line = f"{works.card.count:,} works, "
+    line += f"{sum(counts.values()):,} tiles, " if params.tiles else ""
+    line += f"{params.size} x {params.size}"
     line += f", {len(plan.classes)} classes" if plan.classes else ""
     line += "".join(f", {split} {count:,}" for split, count in counts.items())
     write_bytes(folder / "contact.png", contact_sheet(name, line, ordered, _SHEET))
@@ -180,11 +185,10 @@ def _preprocessed(name: str, entry: DatasetEntry, works: Works, folder: Path) ->
 
 
 def _pixels(works: Works, entry: DatasetEntry) -> Iterator[tuple[Work, "NDArray[np.uint8]"]]:
-    """Yield every work with its pixels, uint8 ``(C, H, W)``, in the order of the manifest."""
+    """Yield every work with its tiles, uint8 ``(rows, columns, C, H, W)``, in the order of the manifest."""
     import numpy as np
 
     params, ingest = entry.preprocess, entry.ingest
-    shape = (params.channels, params.size, params.size)
     settings = {"params": params.model_dump_json(), "max_megapixels": ingest.max_megapixels}
     limits = Limits(seconds=ingest.decode_seconds, memory_megabytes=ingest.decode_megabytes)
     job = "artpipe.preprocess:prepared"
@@ -192,7 +196,15 @@ def _pixels(works: Works, entry: DatasetEntry) -> Iterator[tuple[Work, "NDArray[
         if outcome.reason is not None:
             why = f"{outcome.reason} {outcome.detail}".strip()
             raise ArtpipeError(f"{works.folder}: work {work.sha256[:12]} was kept and cannot be decoded now: {why}")
-        yield work, np.frombuffer(outcome.payload, np.uint8).reshape(shape)
+        rows, size = int.from_bytes(outcome.payload[:2]), params.size
+        pixels = np.frombuffer(outcome.payload, np.uint8, offset=2).reshape(params.channels, rows, size, -1, size)
+        yield work, pixels.transpose(1, 3, 0, 2, 4)
+
+
+def _whole(tiles: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+    """Put the tiles ``(rows, columns, C, H, W)`` of a work together again."""
+    rows, columns, channels, height, width = tiles.shape
+    return tiles.transpose(2, 0, 3, 1, 4).reshape(channels, rows * height, columns * width)
 
 
 class _Shards:
@@ -202,19 +214,24 @@ class _Shards:
         from artpipe.artifacts.shards import ShardWriter
 
         self.writer, self.params = ShardWriter(folder), params
-        self.most = max(1, shard_bytes // (params.channels * params.size**2 + 40))  # a label and a digest are 40 bytes
+        beside = 72 if params.tiles else 40  # bytes: a label and a digest, a place
+        self.most = max(1, shard_bytes // (params.channels * params.size**2 + beside))
         self.images: dict[Split, bytearray] = defaultdict(bytearray)
         self.labels: dict[Split, list[int]] = defaultdict(list)
         self.digests: dict[Split, bytearray] = defaultdict(bytearray)
+        self.places: dict[Split, list[tuple[int, int, int, int]]] = defaultdict(list)
         self.sums, self.squares = [0] * params.channels, [0] * params.channels
 
-    def add(self, split: "Split", pixels: "NDArray[np.uint8]", label: int, sha256: str) -> None:
-        """Take one work."""
-        self.images[split] += pixels.tobytes()
-        self.labels[split].append(label)
-        self.digests[split] += bytes.fromhex(sha256)
-        if len(self.labels[split]) >= self.most:
-            self._write(split)
+    def add(self, split: "Split", tiles: "NDArray[np.uint8]", label: int, sha256: str) -> None:
+        """Take the tiles ``(rows, columns, C, H, W)`` of one work, row by row."""
+        rows, columns = tiles.shape[:2]
+        for row, column in product(range(rows), range(columns)):
+            self.images[split] += tiles[row, column].tobytes()
+            self.labels[split].append(label)
+            self.digests[split] += bytes.fromhex(sha256)
+            self.places[split].append((row, column, rows, columns))
+            if len(self.labels[split]) >= self.most:
+                self._write(split)
 
     def flush(self) -> None:
         """Write what is left."""
@@ -247,4 +264,7 @@ class _Shards:
         digests = np.frombuffer(self.digests.pop(split), np.uint8).reshape(count, hashlib.sha256().digest_size)
         labels = torch.tensor(self.labels.pop(split), dtype=torch.int64)
         columns = {"images": torch.from_numpy(images), "labels": labels, "digests": torch.from_numpy(digests)}
+        places = torch.tensor(self.places.pop(split), dtype=torch.int64)
+        if params.tiles:
+            columns["places"] = places
         self.writer.add(split, columns)

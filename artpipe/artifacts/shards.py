@@ -45,7 +45,8 @@ class ShardCard(Frozen):
 class ShardSet:
     """Columns by split: `images` uint8 ``(N, C, H, W)``, `labels` int64 ``(N,)`` (-1: none), `digests` uint8 ``(N, 32)``.
 
-    A row's digest is the SHA-256 of the original work, the key into the manifest and the record.
+    A row's digest is the SHA-256 of the original work, the key into the manifest and the record. Where works were cut
+    into tiles, each a row, `places` int64 ``(N, 4)`` has a tile's row and column and how many of both its work has.
     """
 
     def __init__(self, folder: Path, card: ShardCard, sha256: str) -> None:

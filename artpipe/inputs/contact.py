@@ -30,7 +30,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Print:
-    """One picture on the sheet: uint8 ``(C, H, W)`` with 1 or 3 channels, and its class."""
+    """One picture on the sheet: uint8 ``(C, H, W)`` with 1 or 3 channels, and its class; the middle of one that is no square."""
 
     pixels: "NDArray[np.uint8]"
     label: str
@@ -67,11 +67,11 @@ def contact_sheet(title: str, line: str, prints: Sequence[Print], sheet: Sheet |
 
 
 def _tile(pixels: "NDArray[np.uint8]", side: int) -> "Image.Image":
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).convert("RGB")
     small = image.width * 2 <= side  # drawn pixels stay pixels
-    return image.resize((side, side), Image.Resampling.BOX if small else Image.Resampling.LANCZOS)
+    return ImageOps.fit(image, (side, side), Image.Resampling.BOX if small else Image.Resampling.LANCZOS)
 
 
 def _printable(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""From any picture to a square: uniform borders away, cropped or padded, resized without aliasing."""
+"""From any picture to squares: uniform borders away, cropped, padded or cut into tiles, resized without aliasing."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ _TRIM_LEAST = 8  # pixels a side; what would leave less is not a border
 
 
 def fitted(image: "Image.Image", params: PreprocessParams) -> "Image.Image":
-    """Return a picture without alpha (mode L or RGB) trimmed, cropped or padded to a square and resized.
+    """Return a picture without alpha (mode L or RGB) trimmed, cropped or padded to a square, or to a grid of them, and resized.
 
     Lanczos with a support that grows with the reduction, so that big reductions do not alias.
     """
@@ -24,10 +24,25 @@ def fitted(image: "Image.Image", params: PreprocessParams) -> "Image.Image":
     image = image.convert("L" if params.channels == 1 else "RGB")
     if params.trim:
         image = trimmed(image, params.trim_tolerance, params.trim_bleed)
-    square, lanczos = (params.size, params.size), Image.Resampling.LANCZOS
+    size, lanczos = params.size, Image.Resampling.LANCZOS
     if params.fit == "pad":
-        return ImageOps.pad(image, square, lanczos, color=params.background)
-    return ImageOps.fit(image, square, lanczos)
+        return ImageOps.pad(image, (size, size), lanczos, color=params.background)
+    rows, columns = grid(image.size, params)
+    return ImageOps.fit(image, (columns * size, rows * size), lanczos)
+
+
+def grid(size: tuple[int, int], params: PreprocessParams) -> tuple[int, int]:
+    """Return how many rows and columns of tiles a picture of this width and height is cut into.
+
+    Along its shorter side as many as wanted, but so few that nothing is enlarged; along the longer one what fits. What
+    is left over is cut off at both ends.
+    """
+    if not params.tiles:
+        return 1, 1
+    shorter, longer = sorted(size)
+    few = max(1, min(params.tiles, shorter // params.size))
+    many = few * longer // shorter
+    return (few, many) if size[0] >= size[1] else (many, few)
 
 
 def trimmed(image: "Image.Image", tolerance: int, bleed: int = 0) -> "Image.Image":

@@ -36,12 +36,12 @@ class Data:
 
     @classmethod
     def load(cls, shards: ShardSet, reads: frozenset[str], batch_size: int, seed: int, device: torch.device) -> "Data":
-        """Load the columns that are read; works that are shown bring their digests.
+        """Load the columns that are read; works that are shown bring their digests and places.
 
         Raises:
             UserError, CorruptError: see `load_columns`.
         """
-        named = reads | ({"digests"} & set(shards.spec.columns))
+        named = reads | ({"digests", "places"} & set(shards.spec.columns))
         train = load_columns(shards, "train", reads, device)
         held_out = load_columns(shards, "validation", named, device)
         shown = held_out if len(held_out) else load_columns(shards, "train", named, device)

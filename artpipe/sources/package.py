@@ -1,14 +1,15 @@
-"""Files of a package index, by a pin card: read member by member out of a wheel or sdist, never installed, never run."""
+"""Files of a package index, by a pin card: read member by member out of wheels and sdists, never installed, never run."""
 
 import fnmatch
 import json
 import string
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from artpipe.errors import UserError
 from artpipe.inputs.archives import ArchiveLimits, Member, members
@@ -64,12 +65,46 @@ class PictureWorks(Frozen):
     table: Table | None = None
 
 
+class NamedFile(Frozen):
+    """One member and what is known of it; what is not said here, `about` says."""
+
+    member: str
+    title: str | None = None
+    label: str | None = None
+    split: Literal["train", "test"] | None = None
+    creator: str | None = None
+    year: str | None = None
+    licence: str | None = None
+    origin: str | None = None
+
+
+class NamedFiles(Frozen):
+    """Members of one package, by name."""
+
+    package: Pin
+    files: tuple[NamedFile, ...] = Field(min_length=1)
+
+
+class NamedWorks(Frozen):
+    """Members that are picture files, each named, out of several packages."""
+
+    format: Literal["files"]
+    parts: tuple[NamedFiles, ...] = Field(min_length=1)
+
+
 class PinCard(Frozen):
-    """`datasets/NAME.yaml`."""
+    """`datasets/NAME.yaml`; the parts of named files bring packages of their own."""
 
     about: About
-    package: Pin
-    works: Annotated[IdxWorks | PictureWorks, Field(discriminator="format")]
+    package: Pin | None = None
+    works: Annotated[IdxWorks | PictureWorks | NamedWorks, Field(discriminator="format")]
+
+    @model_validator(mode="after")
+    def _packages(self) -> Self:
+        if (self.package is None) != isinstance(self.works, NamedWorks):
+            beside = "`package` stands in the parts of named files, not beside them"
+            raise ValueError("`package` is missing" if self.package is None else beside)
+        return self
 
 
 def read_card(path: Path) -> PinCard:
@@ -97,6 +132,9 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
     """Yield the works in the order of the card's parts, or of the package's members."""
     card = read_card(Path(entry.path))
     limits = ArchiveLimits(megabytes=entry.ingest.max_megabytes)
+    if isinstance(card.works, NamedWorks):
+        return chain.from_iterable(_named(part, limits) for part in card.works.parts)
+    assert card.package is not None  # noqa: S101 - PinCard has seen to it
     if isinstance(card.works, IdxWorks):
         return _records(card.package, card.works, limits)
     return _pictures(card.package, card.works, limits)
@@ -130,6 +168,21 @@ def _pictures(pin: Pin, works: PictureWorks, limits: ArchiveLimits) -> Iterator[
         yield Candidate(member.name, member.data, label, title=title, rejected=member.rejected, notes=notes)
     if not found:
         raise UserError(f"{pin.file}: no member matches `{works.members}`")
+
+
+def _named(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:
+    """Yield the named members in the order of the package's; all of them are there, or it ends with an error."""
+    missing = {file.member: file for file in part.files}
+    pin = part.package
+    for member in members(fetched(pin.project, pin.file, pin.sha256), limits, frozenset(missing).__contains__):
+        file = missing.pop(member.name, None)
+        if file is None:
+            continue
+        fields = file.model_dump(exclude={"member"})
+        notes = (member.detail,) if member.detail else ()
+        yield Candidate(member.name, member.data, rejected=member.rejected, notes=notes, **fields)
+    if missing:
+        raise UserError(f"{pin.file}: no member `{min(missing)}`")
 
 
 def _known(table: Table, limits: ArchiveLimits) -> dict[str, tuple[str | None, str | None]]:

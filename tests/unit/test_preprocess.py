@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -16,7 +17,8 @@ from artpipe.artifacts.shards import SPLITS, ShardSet
 from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.files import sha256_bytes, sha256_file
 from artpipe.inputs.contact import Print, contact_sheet
-from artpipe.inputs.framing import fitted, trimmed
+from artpipe.inputs.framing import fitted, grid, trimmed
+from artpipe.nn.tiles import wholes
 from artpipe.params import PreprocessParams
 from artpipe.preprocess import _Shards, planned, preprocess_dataset
 
@@ -221,7 +223,7 @@ def test_shards_stay_below_their_size(tmp_path):
     """A split of many works is several files, each within the limit, in order."""
     shards = _Shards(tmp_path, PreprocessParams(size=8, channels=1), shard_bytes=1040)
     for number in range(25):
-        shards.add("train", np.full((1, 8, 8), number, np.uint8), number, f"{number:064x}")
+        shards.add("train", np.full((1, 1, 1, 8, 8), number, np.uint8), number, f"{number:064x}")
     shards.flush()
     assert shards.writer.counts["train"] == 25
     assert len(shards.writer.files["train"]) == 3
@@ -263,6 +265,69 @@ def test_crop_takes_the_middle_and_pad_keeps_all():
     assert (pad[0] == 0).all()
     assert (pad[-1] == 0).all()
     assert pad[24, 4].tolist() == [255, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("size", "tiles", "expected"),
+    [
+        ((640, 427), 0, (1, 1)),
+        ((640, 427), 4, (3, 4)),  # 427 holds three of 128; of the 575 that are left of 640, four
+        ((427, 640), 4, (4, 3)),
+        ((1411, 1411), 4, (4, 4)),
+        ((100, 90), 4, (1, 1)),  # enlarged, as without tiles
+        ((1280, 128), 4, (1, 10)),
+    ],
+)
+def test_a_grid_enlarges_nothing(size, tiles, expected):
+    """Rows and columns of tiles of 128 pixels."""
+    assert grid(size, PreprocessParams(size=128, tiles=tiles)) == expected
+
+
+def test_tiles_of_a_work_are_its_pixels_and_stay_together(project):
+    """40 x 24 in tiles of 8: five by three; all in one split, under one digest, and whole again pixel by pixel."""
+    pictures = [
+        Image.fromarray(np.random.default_rng(seed).integers(0, 256, (24, 40, 3), np.uint8)) for seed in range(12)
+    ]
+    data = [encoded(picture) for picture in pictures]
+    shards = project([(one, None, None) for one in data], "{size: 8, tiles: 3, validation: 0.2, test: 0.2}")
+    assert sum(shards.card.counts.values()) == 12 * 15
+    assert shards.spec.columns == ("images", "labels", "digests", "places")
+    split = {split: dict(map(reversed, wholes(shards.load(split)))) for split in SPLITS}
+    assert sum(len(works) for works in split.values()) == 12
+    found = {digest: picture for works in split.values() for digest, picture in works.items()}
+    for one, picture in zip(data, pictures, strict=True):
+        assert (found[sha256_bytes(one)].numpy() == np.asarray(picture).transpose(2, 0, 1)).all()
+    first = shards.load("train")
+    assert first["places"][:6].tolist() == [[0, x, 3, 5] for x in range(5)] + [[1, 0, 3, 5]]
+
+
+def test_a_work_with_a_tile_missing_is_no_whole(project):
+    """Rows may come in any order; the work of a lost one is passed over, and so is what nobody asked for."""
+    works = [(encoded(noise(seed, 16)), None, None) for seed in range(20)]
+    columns = project(works, "{size: 8, tiles: 2}").load("train")
+    rows = torch.randperm(len(columns["images"]), generator=torch.Generator().manual_seed(0))
+    shuffled = {name: column[rows] for name, column in columns.items()}
+    count = len(rows) // 4
+    assert len(list(wholes(shuffled))) == count
+    assert len(list(wholes({name: column[1:] for name, column in shuffled.items()}))) == count - 1
+    wanted = bytes(columns["digests"][0]).hex()
+    assert [digest for _, digest in wholes(shuffled, {wanted})] == [wanted]
+
+
+def test_a_sheet_shows_whole_works_and_counts_both(project):
+    """One print a work, whatever its tiles; twice the same bytes."""
+    shards = project([(encoded(noise(seed, 16)), None, None) for seed in range(13)], "{size: 8, tiles: 2}")
+    first = sha256_file(shards.folder / "contact.png")
+    with Image.open(shards.folder / "contact.png") as sheet:
+        assert sheet.size == (1304, 32 * 3 + 32 + 2 * 104 - 8)
+    preprocess_dataset("mine")
+    assert sha256_file(shards.folder / "contact.png") == first
+
+
+def test_tiles_are_not_padded():
+    """What is cut has no margins to fill."""
+    with pytest.raises(ValidationError, match="tiles are cut, so `fit` is crop"):
+        PreprocessParams(fit="pad", tiles=2)
 
 
 def test_big_reductions_do_not_alias():

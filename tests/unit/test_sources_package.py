@@ -182,6 +182,45 @@ def test_pictures_get_labels_and_titles_from_the_table(index):
     }
 
 
+def named(*parts):
+    return {"format": "files", "parts": [{"package": package, "files": list(files)} for package, files in parts]}
+
+
+def test_named_files_come_out_of_several_packages(index):
+    """Each member with what the card says of it, in the order of the packages; what is not named stays out."""
+    first, second = (
+        pin(index, name, wheel({f"{name}/{n}.png": bytes([n]) for n in range(3)})) for name in ("a.whl", "b.whl")
+    )
+    works = named(
+        (first, [{"member": "a.whl/2.png", "title": "Two", "licence": "CC0-1.0", "split": "test"}]),
+        (second, [{"member": "b.whl/1.png", "creator": "B"}, {"member": "b.whl/0.png"}]),
+    )
+    found = list(SOURCE.candidates(card(works, None)))
+    assert [(one.name, one.data) for one in found] == [
+        ("a.whl/2.png", b"\2"),
+        ("b.whl/0.png", b"\0"),
+        ("b.whl/1.png", b"\1"),
+    ]
+    assert (found[0].title, found[0].licence, found[0].split, found[0].creator) == ("Two", "CC0-1.0", "test", None)
+    assert (found[2].creator, found[2].licence, found[2].split) == ("B", None, None)
+
+
+def test_a_named_file_that_is_not_there_is_one_line(index):
+    """Its name and its package's."""
+    package = pin(index, "a.whl", wheel({"x.png": b""}))
+    with pytest.raises(UserError, match=r"a\.whl: no member `y\.png`"):
+        list(SOURCE.candidates(card(named((package, [{"member": "y.png"}])), None)))
+
+
+def test_packages_stand_in_one_place(index):
+    """Named files bring theirs; other works need the card's."""
+    package = pin(index, "a.whl", wheel({"x.png": b""}))
+    with pytest.raises(UserError, match="`package` is missing"):
+        SOURCE.check(card({"format": "pictures", "members": "*"}, None))
+    with pytest.raises(UserError, match="stands in the parts of named files, not beside them"):
+        SOURCE.check(card(named((package, [{"member": "x.png"}])), package))
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
@@ -196,7 +235,7 @@ def test_members_that_are_not_what_the_card_says_are_one_line(index, files, mess
         list(SOURCE.candidates(card(idx_works(), pin(index, "a.whl", wheel(files)))))
 
 
-@pytest.mark.parametrize("name", ["digits", "emoji"])
+@pytest.mark.parametrize("name", ["digits", "emoji", "photos"])
 def test_the_cards_of_this_project_are_pin_cards(name):
     """They say who made the works, under which licence, and where they are from."""
     about = read_card(Path(__file__).parents[2] / "datasets" / f"{name}.yaml").about
