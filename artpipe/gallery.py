@@ -143,7 +143,9 @@ def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str)
 
 
 def _painters_first(artist: "Artist") -> bool:
-    return not any(work.role == "sample" for work in artist.works)
+    from artpipe.sections import SHOWN_FIRST
+
+    return not any(work.role in SHOWN_FIRST for work in artist.works)
 
 
 def _looker(works: "Mapping[str, RealWork]", folders: Iterable[Path], shelf: "Shelf") -> "Any":
@@ -174,7 +176,7 @@ def _site(params: Params, theme: Path) -> "Site":
     sections = [(name, plugins.find("sections", name)) for name in params.gallery.sections or plugins.names("sections")]
     filters = {
         name: getattr(_words, name)
-        for name in ("clean", "number", "duration", "date", "roman", "slug", "plain", "short")
+        for name in ("clean", "number", "duration", "date", "roman", "slug", "plain", "short", "size", "han", "upright")
     }
     one, many = _words.words(theme, "en")
     filters |= {"chart": _charts.chart, "reliability": _charts.reliability}

@@ -1,6 +1,7 @@
 """One file per part of a gallery page; each exports SECTION. What a section may look at are the views below."""
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -11,6 +12,11 @@ from artpipe.params import About
 Page = Literal["index", "model", "work", "dataset"]
 GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
 ViewT = TypeVar("ViewT")
+
+SHOWN_FIRST = ("sample", "stylisation", "continuation", "walk")  # what a model makes of itself, in this order
+THEN = ("enlargement", "restoration", "reconstruction", "explanation", "failure")  # what it makes of given works
+_FACES = {"video": "poster", "audio": "score"}
+_WAY = re.compile(r"step (\d+)")
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class Media:
     size: int = 0  # bytes
     exact: bool = True  # every pixel as it was painted, so it is enlarged by whole factors
     inline: str = ""  # the same file as a data: URI, where it is too small to be worth a request
+    colour: bool = False  # a picture in colour
+    seconds: float = 0.0  # how long it sounds, where that is known
 
 
 @dataclass(frozen=True)
@@ -64,13 +72,46 @@ class Work:
         default_factory=dict
     )  # what belongs to it: before, poster, score, midi, step N ...
 
+    @property
+    def face(self) -> Media | None:
+        """Return the picture that hangs: the work itself, a film's poster, the score of music."""
+        return self.media if self.kind == "image" else self.parts.get(_FACES.get(self.kind, ""))
+
+    @property
+    def before(self) -> Media | None:
+        """Return the picture before, where the work lies on it edge to edge (sides within 2 %)."""
+        before, face = self.parts.get("before"), self.face
+        if before is None or face is None or self.kind != "image":
+            return None
+        return before if same_shape(before, face) else None
+
+    @property
+    def way(self) -> Sequence[tuple[int, Media]]:
+        """Return the pictures on the work's way by step, the first one first."""
+        steps = {name: _WAY.fullmatch(name) for name in self.parts}
+        return sorted((int(match[1]), self.parts[name]) for name, match in steps.items() if match)
+
+    @property
+    def beside(self) -> Mapping[str, Media]:
+        """Return the further pictures that hang beside the work, by name."""
+        return {name: part for name, part in self._others() if part.width and part not in {self.before, self.face}}
+
+    @property
+    def downloads(self) -> Mapping[str, Media]:
+        """Return the further files that are no pictures, by name."""
+        return {name: part for name, part in self._others() if not part.width}
+
+    def _others(self) -> Iterable[tuple[str, Media]]:
+        return ((name, part) for name, part in self.parts.items() if not _WAY.fullmatch(name))
+
 
 @dataclass(frozen=True)
 class Frame:
-    """What the model painted from the same noise at one evaluation point."""
+    """What the model made from the same noise at one evaluation point: a picture or a sound, or text."""
 
     step: int
-    media: Media
+    media: Media | None
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,6 +257,12 @@ class Section(Generic[ViewT]):
     page: Page
     fill: Callable[[ViewT], Mapping[str, Any] | None]
     html: str
+
+
+def same_shape(one: Media, other: Media) -> bool:
+    """Return whether two pictures can lie one on the other: the same proportions within 2 %."""
+    sides = one.width * other.height, other.width * one.height
+    return min(sides) > 0.98 * max(sides) > 0
 
 
 def always(view: object) -> Mapping[str, Any]:

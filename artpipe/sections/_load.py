@@ -9,12 +9,15 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import HungExhibit, Neighbour, ReportCard, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.errors import ArtpipeError, CorruptError, UserError
-from artpipe.sections import Artist, Curve, Frame, Gap, GapReason, Near, RealWork, Work
+from artpipe.sections import SHOWN_FIRST, THEN, Artist, Curve, Frame, Gap, GapReason, Near, RealWork, Work
 from artpipe.sections._media import Shelf
 from artpipe.sections._words import clean, slug
 
 _STEP = re.compile(r"step-(\d+)")
-_ROLES = ("sample", "walk", "reconstruction", "explanation", "failure")  # the order in which they hang
+_ROLES = (*SHOWN_FIRST, *THEN)
+_LINE, _LINES = 2000, 400  # what is shown of a text at most: letters of a line, lines
+_SHEET = 40  # lines of a text at one evaluation point
+_SHELVED = {".png", ".webp", ".jpg", ".wav", ".ogg", ".flac"}  # what a training leaves at its evaluation points
 Look = Callable[[str], RealWork]
 
 
@@ -88,7 +91,7 @@ def _works(folder: Path, model: str, report: ReportCard, shelf: Shelf, look: Loo
 def _work(name: str, exhibit: HungExhibit, folder: Path, shelf: Shelf, look: Look) -> Work:
     media, text, path = None, "", inside(folder, exhibit.file)
     if exhibit.kind == "text":
-        text = "\n".join(clean(line) for line in path.read_text("utf-8", errors="replace").split("\n"))
+        text = _text(path, _LINES)
     else:
         media = shelf.any(path, exhibit.sha256)
 
@@ -125,8 +128,16 @@ def inside(folder: Path, name: str) -> Path:
 def _frames(files: Iterable[Path], shelf: Shelf) -> Iterable[Frame]:
     for path in files:
         match = _STEP.match(path.name)
-        if match and path.suffix.lower() in {".png", ".webp", ".jpg"}:
-            yield Frame(int(match[1]), shelf.picture(path))
+        if match and path.suffix.lower() == ".txt":
+            yield Frame(int(match[1]), None, _text(path, _SHEET))
+        elif match and path.suffix.lower() in _SHELVED:
+            yield Frame(int(match[1]), shelf.any(path))
+
+
+def _text(path: Path, limit: int) -> str:
+    """Return a text line by line, its end said where it is longer than `limit` lines."""
+    lines = path.read_text("utf-8", errors="replace").strip("\n").split("\n")
+    return "\n".join([clean(line, _LINE) for line in lines[:limit]] + ["\u2026"] * (len(lines) > limit))
 
 
 def _row(row: object) -> dict[str, Any]:

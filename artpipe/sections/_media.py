@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,12 +35,14 @@ class Shelf:
         """
         from PIL import Image
 
-        data, exact = _read(path, sha256), True
+        data = _read(path, sha256)
         try:
             with Image.open(io.BytesIO(data)) as image:
                 image.load()
                 width, height = image.size
+                colour = image.mode not in {"1", "L", "LA", "I;16"}
                 suffix = f".{(image.format or 'png').lower()}"
+                exact = min(width, height) < _WEBP_FROM or not colour
                 if len(data) > _TINY and image.mode in {"L", "RGB"}:
                     webp = _webp(image, lossless=min(width, height) < _WEBP_FROM)
                     if len(webp) < len(data):
@@ -48,7 +51,7 @@ class Shelf:
             raise CorruptError(f"{path}: not a picture: {error}") from None
         self._widths.add(width)
         inline = f"data:image/png;base64,{base64.b64encode(data).decode()}" if _is_tiny_png(data, suffix) else ""
-        return Media(self._keep(data, suffix), width, height, len(data), exact, inline)
+        return Media(self._keep(data, suffix), width, height, len(data), exact, inline, colour)
 
     def any(self, path: Path, sha256: str = "") -> Media:
         """Put a file on the shelf, as a picture if its suffix says that it is one.
@@ -66,7 +69,7 @@ class Shelf:
         """
         data = _read(path, sha256)
         suffix = path.suffix.lower() if _SUFFIX.fullmatch(path.suffix.lower()) else ""
-        return Media(self._keep(data, suffix), size=len(data))
+        return Media(self._keep(data, suffix), size=len(data), seconds=_seconds(data) if suffix == ".wav" else 0.0)
 
     def stylesheet(self) -> bytes:
         """Return a rule per width in use: pictures are enlarged by whole factors of their own width."""
@@ -86,6 +89,15 @@ def _read(path: Path, sha256: str) -> bytes:
     if sha256 and sha256_bytes(data) != sha256:
         raise CorruptError(f"{path}: SHA-256 is {sha256_bytes(data)[:12]}, expected {sha256[:12]}")
     return data
+
+
+def _seconds(data: bytes) -> float:
+    """Return how long a WAV sounds, 0 where its header does not say."""
+    try:
+        with wave.open(io.BytesIO(data)) as sound:
+            return float(sound.getnframes() / sound.getframerate())
+    except (wave.Error, EOFError, ZeroDivisionError):
+        return 0.0
 
 
 def _webp(image: "Image.Image", *, lossless: bool) -> bytes:

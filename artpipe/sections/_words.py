@@ -14,6 +14,8 @@ _MONTHS = (
     *("July", "August", "September", "October", "November", "December"),
 )
 _ACRONYMS = frozenset({"ece", "elbo", "ema", "fid", "iwae", "kid", "kl", "lpips", "nll", "psnr", "r1", "r2", "ssim"})
+_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
+_COLUMNS = (16, 17)  # the longest column of characters, and the most columns, that are verse and no prose
 _ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 
 
@@ -61,6 +63,13 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def size(count: int) -> str:
+    """Return bytes as 812 B, 4.2 kB or 1.3 MB."""
+    if count < 1000:  # noqa: PLR2004 - a kilobyte
+        return f"{count} B"
+    return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"  # noqa: PLR2004 - a megabyte
+
+
 def date(seconds: float) -> str:
     """Return 21 November 2026, in UTC."""
     moment = datetime.fromtimestamp(seconds, UTC)
@@ -79,6 +88,17 @@ def roman(value: int) -> str:
 def slug(text: str) -> str:
     """Return lower-case letters, digits and single hyphens: safe as a folder, in a URL and on any disk."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80] or "work"
+
+
+def han(text: str) -> bool:
+    """Return whether a text is mostly in Chinese characters."""
+    return 2 * len(_HAN.findall(text)) > sum(map(str.isalpha, text)) > 0
+
+
+def upright(text: str) -> bool:
+    """Return whether a text is set in columns from right to left, as short Chinese verse is."""
+    lines = text.split("\n")
+    return han(text) and max(map(len, lines)) <= _COLUMNS[0] and len(lines) <= _COLUMNS[1]
 
 
 def plain(name: str) -> str:

@@ -9,7 +9,7 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="read columns">
 <div><h2>{{ _("Where it comes from") }}</h2>
-<p class="aside">{{ _("Read upwards: with these the same picture can be painted again.") }}</p></div>
+<p class="aside">{{ _("Read upwards: with these the same work can be made again.") }}</p></div>
 <ol class="chain">
 <li><span class="caps">{{ _("Collection") }}</span><span><a href="{{ root }}datasets/{{ view.room.name }}/index.html"><bdi>{{ view.room.title }}</bdi></a>{% if view.room.collection %}, {{ _("%(n)s works", n=view.room.collection.kept | number) }}{% endif %}<br><span class="quiet">{{ _("Licence") }} <bdi>{{ view.room.about.licence | clean }}</bdi>; {{ _("data") }} <span class="mono">{{ view.artist.report.shards | short }}</span></span></span></li>
 <li><span class="caps">{{ _("Model") }}</span><span><a href="{{ root }}models/{{ view.artist.name }}/index.html"><bdi>{{ view.artist.title }}</bdi></a>, {{ m.kind(view.artist.kind) | lower }}<br><span class="quiet">{{ _("code at commit") }} <span class="mono">{{ (view.artist.run.commit or _("none")) | short }}</span>{% if view.artist.run.dirty %} {{ _("with changes") }}{% endif %}</span></span></li>

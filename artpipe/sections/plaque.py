@@ -1,30 +1,60 @@
-"""A work in its frame, and the label beside it."""
+"""A work in the form that suits it (in a frame, on a sheet, to be played), and the label beside it."""
 
-from artpipe.sections import Section, WorkView, always
+from collections.abc import Mapping
+from typing import Any
+
+from artpipe.sections import Section, WorkView, same_shape
+
+_BROAD = 1.45  # width by height above which a picture takes the wall's breadth and its label hangs below
 
 _HTML = """
 {% import "macros.html" as m with context %}
+{% set work = view.work %}
 <div class="wall">
-<figure class="solo">
-{% if view.work.kind == "image" %}<span class="frame">{{ m.picture(view.work.media, m.alt(view.work, view.artist), eager=true) }}</span>
-{% elif view.work.kind == "text" %}<blockquote class="frame sheet">{% for line in view.work.text.split("\\n") %}{{ line }}<br>{% endfor %}</blockquote>
-{% elif view.work.kind == "audio" %}<audio controls src="{{ root ~ view.work.media.src }}"></audio>
-{% else %}<span class="frame"><video controls loop src="{{ root ~ view.work.media.src }}"></video></span>{% endif %}
+<figure class="solo{{ ' broad' if broad }}"{% if work.before %} data-compare{% endif %}>
+{% if work.kind == "text" %}<blockquote class="leaf">{{ m.sheet(work.text) }}</blockquote>
+{% elif work.kind == "video" %}<div class="frame"><video controls loop muted playsinline data-film preload="metadata"{% if work.face %} poster="{{ root ~ work.face.src }}" width="{{ work.face.width }}" height="{{ work.face.height }}"{% endif %} src="{{ root ~ work.media.src }}" aria-label="{{ m.alt(work, view.artist) }}"></video></div>
+{% elif work.kind == "audio" %}<div class="music">{% if work.face %}<span class="frame">{{ m.picture(work.face, m.alt(work, view.artist), eager=true) }}</span>{% endif %}
+<audio controls preload="metadata" src="{{ root ~ work.media.src }}" aria-label="{{ work.title }}"></audio></div>
+{% elif work.before %}<div class="compare">
+<div class="frame pair">
+<div class="side before">{{ m.picture(work.before, _("%(title)s, before", title=work.title), eager=true) }}<p class="caps" data-before>{{ m.part("before") }}</p></div>
+<div class="side after">{{ m.picture(work.media, m.alt(work, view.artist), eager=true) }}<p class="caps">{{ _("after") }}</p></div>
+</div>
+<div class="controls" hidden><input type="range" min="0" max="100" value="50" step="1" aria-label="{{ _('How much is seen of the picture before') }}" data-said="{{ _('%%s percent') }}"></div>
+</div>
+{% else %}<span class="frame">{{ m.picture(work.media, m.alt(work, view.artist), eager=true) }}</span>
+{% endif %}
 <figcaption class="label">
 <p class="artist"><a href="{{ root }}models/{{ view.artist.name }}/index.html"><bdi>{{ view.artist.title }}</bdi></a></p>
-<h1><bdi>{{ view.work.title }}</bdi></h1>
-<p>{{ m.kind(view.artist.kind) }}{% if view.work.seed is not none %}, {{ _("seed %(n)s", n=view.work.seed) }}{% endif %}, {{ _("step %(n)s", n=view.artist.step | number) }}{% if view.work.media and view.work.media.width %}; {{ view.work.media.width }}&thinsp;&times;&thinsp;{{ view.work.media.height }} {{ _("pixels") }}{% endif %}</p>
+<h1>{{ m.named(work.title) }}</h1>
+<p>{{ m.kind(view.artist.kind) }}{% if work.seed is not none %}, {{ _("seed %(n)s", n=work.seed) }}{% endif %}, {{ _("step %(n)s", n=view.artist.step | number) }}{% if work.kind == "image" and work.media.width %}; {{ work.media.width }}&thinsp;&times;&thinsp;{{ work.media.height }} {{ _("pixels") }}{% elif work.media and work.media.seconds %}; {{ work.media.seconds | duration }}{% endif %}</p>
 <p>{{ _("After the collection") }} <a href="{{ root }}datasets/{{ view.room.name }}/index.html"><bdi>{{ view.room.title }}</bdi></a>, {{ _("licence") }} <bdi>{{ view.room.about.licence | clean }}</bdi></p>
+{% for name, file in work.downloads.items() %}<p><a href="{{ root ~ file.src }}" download="{{ work.id }}{{ file.src[22:] }}">{{ m.part(name) }}</a> <span class="quiet">{{ file.size | size }}</span></p>
+{% endfor %}
 <p>{{ m.verdict(view.artist.report.verdict) }}</p>
 </figcaption>
+{% if work.beside %}
+<ul class="companions">
+{% for name, media in work.beside.items() %}<li><figure><span class="frame">{{ m.picture(media, _("%(title)s: %(part)s", title=work.title, part=m.part(name)), eager=true) }}</span><figcaption><span class="caps">{{ m.part(name) }}</span>{% if name in against %} <button type="button" hidden aria-pressed="false" data-against="{{ m.part(name) }}">{{ _("compare") }}</button>{% endif %}</figcaption></figure></li>
+{% endfor %}
+</ul>
+{% endif %}
 </figure>
 {% if view.previous or view.next %}
 <nav class="turn" aria-label="{{ _('Works on this wall') }}">
-{% if view.previous %}<a class="previous" rel="prev" href="{{ root }}works/{{ view.previous.id }}/index.html"><span aria-hidden="true">\u2039</span> <bdi>{{ view.previous.title }}</bdi></a>{% endif %}
-{% if view.next %}<a class="next" rel="next" href="{{ root }}works/{{ view.next.id }}/index.html"><bdi>{{ view.next.title }}</bdi> <span aria-hidden="true">\u203a</span></a>{% endif %}
+{% if view.previous %}<a class="previous" rel="prev" href="{{ root }}works/{{ view.previous.id }}/index.html"><span aria-hidden="true">\u2039</span> {{ m.named(view.previous.title) }}</a>{% endif %}
+{% if view.next %}<a class="next" rel="next" href="{{ root }}works/{{ view.next.id }}/index.html">{{ m.named(view.next.title) }} <span aria-hidden="true">\u203a</span></a>{% endif %}
 </nav>
 {% endif %}
 </div>
 """
 
-SECTION: Section[WorkView] = Section(page="work", fill=always, html=_HTML)
+
+def _fill(view: WorkView) -> Mapping[str, Any]:
+    work, face = view.work, view.work.face
+    against = [name for name, part in work.beside.items() if work.before and face and same_shape(part, face)]
+    return {"broad": face is not None and face.width > _BROAD * face.height, "against": against}
+
+
+SECTION: Section[WorkView] = Section(page="work", fill=_fill, html=_HTML)

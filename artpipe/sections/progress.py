@@ -1,4 +1,4 @@
-"""What the model painted from the same noise as it learned; a slider with JavaScript, a strip without."""
+"""What the model made from the same noise as it learned; a slider with JavaScript, a strip without."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,12 +10,12 @@ _HTML = """
 <div class="wall progress">
 <div class="room-head">
 <div><p class="kicker">{{ _("Progress") }}</p><h2>{{ _("The same noise, again and again") }}</h2></div>
-<p class="text">{{ _("At every evaluation point the model painted from the same seeds. What changes from one sheet to the next is only what it had learned.") }}</p>
+<p class="text">{% if written %}{{ _("At every evaluation point the model wrote from the same seeds. What changes from one sheet to the next is only what it had learned.") }}{% elif sounds %}{{ _("At every evaluation point the model composed from the same seeds. What changes from one piece to the next is only what it had learned.") }}{% else %}{{ _("At every evaluation point the model painted from the same seeds. What changes from one sheet to the next is only what it had learned.") }}{% endif %}</p>
 </div>
 <div data-slider>
 <ol class="strip" tabindex="0" aria-label="{{ _('Sheets by step') }}">
 {% for frame in frames %}
-<li data-frame="{{ _('Step %(n)s', n=frame.step | number) }}"><span class="frame">{{ m.picture(frame.media, _("Painted by %(model)s at step %(n)s", model=view.artist.title, n=frame.step | number)) }}</span><p>{{ _("Step %(n)s", n=frame.step | number) }}</p></li>
+<li data-frame="{{ _('Step %(n)s', n=frame.step | number) }}">{% if not frame.media %}{{ m.sheet(frame.text) }}{% elif frame.media.width %}<span class="frame">{{ m.picture(frame.media, _("Painted by %(model)s at step %(n)s", model=view.artist.title, n=frame.step | number)) }}</span>{% else %}<audio controls preload="none" src="{{ root ~ frame.media.src }}" aria-label="{{ _('Step %(n)s', n=frame.step | number) }}"></audio>{% endif %}<p>{{ _("Step %(n)s", n=frame.step | number) }}</p></li>
 {% endfor %}
 </ol>
 <div class="controls" hidden>
@@ -29,7 +29,10 @@ _HTML = """
 
 
 def _fill(view: ModelView) -> Mapping[str, Any] | None:
-    return {"frames": view.artist.frames} if view.artist.frames else None
+    frames = view.artist.frames
+    written = any(not frame.media for frame in frames)
+    sounds = any(frame.media and not frame.media.width for frame in frames)
+    return {"frames": frames, "written": written, "sounds": sounds} if frames else None
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

@@ -6,7 +6,8 @@ from typing import Any
 
 from artpipe.sections import Artist, IndexView, Section, Work
 
-_REQUESTS, _BYTES, _WORKS, _EACH = 26, 180_000, 96, 18  # what the first view may cost, all rooms together
+_REQUESTS, _BYTES, _WORKS = 26, 180_000, 96  # what the first view may cost, all rooms together
+_EACH, _FEW = 18, 6  # works of a model at most, and where the first of them is no picture
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -54,18 +55,22 @@ def choose(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
     """Return what each model shows at the entrance: by turns, until the first view costs enough; one work each at least."""
     shown: dict[str, list[Work]] = {artist.name: [] for artist in artists}
     requests = size = 0
-    turns = zip_longest(*(artist.works[:_EACH] for artist in artists))
+    turns = zip_longest(*(artist.works[: _many(artist)] for artist in artists))
     for turn, works in enumerate(turns):
         for artist, work in zip(artists, works, strict=True):
             if work is None:
                 continue
-            costs = int(bool(work.media and work.media.width and not work.media.inline))
-            weight = work.media.size if work.media else 0
+            costs = int(bool(work.face and not work.face.inline))
+            weight = work.face.size if work.face else len(work.text)
             full = requests + costs > _REQUESTS or size + weight > _BYTES or sum(map(len, shown.values())) >= _WORKS
             if turn == 0 or not full:
                 shown[artist.name].append(work)
                 requests, size = requests + costs, size + weight
     return shown
+
+
+def _many(artist: Artist) -> int:
+    return _EACH if artist.works and artist.works[0].kind == "image" else _FEW
 
 
 def _fill(view: IndexView) -> Mapping[str, Any] | None:

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.sections import Artist, IndexView, Room, Section, Work
+from artpipe.sections import SHOWN_FIRST, Artist, IndexView, Room, Section, Work
+
+_SURE = 0.9  # certainty of the ruler from which on works are as sure as each other
+_LARGE = 128  # pixels of the shorter side; beyond, larger is no better
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -13,15 +16,15 @@ _HTML = """
 {% if view.museum.subtitle %}<p class="lead">{{ view.museum.subtitle }}</p>{% endif %}
 <p class="facts">
 {{ ngettext("One work", "%(num)s works", works) }} {{ ngettext("by one model", "by %(num)s models", artists) }},
-{{ ngettext("after one collection", "after %(num)s collections", rooms) }}{% if real %} {{ _("of %(n)s pictures", n=real | number) }}{% endif %}.
+{{ ngettext("after one collection", "after %(num)s collections", rooms) }}{% if real %} {{ _("of %(n)s works", n=real | number) }}{% endif %}.
 {{ _("Every label names the seed, the training and the collection a work comes from.") }}
 </p>
 </div>
 {% if featured %}
 <div class="featured">
-<a class="hung" href="{{ root }}works/{{ featured.id }}/index.html"><span class="frame">{{ m.picture(featured.media, m.alt(featured, artist), eager=true) }}</span></a>
+<a class="hung" href="{{ root }}works/{{ featured.id }}/index.html"><span class="frame{{ ' frame-' ~ featured.kind if featured.kind != 'image' }}">{{ m.picture(featured.face, m.alt(featured, artist), eager=true) }}</span></a>
 <div class="label">
-<h2><a href="{{ root }}works/{{ featured.id }}/index.html"><bdi><em>{{ featured.title }}</em></bdi></a></h2>
+<h2><a href="{{ root }}works/{{ featured.id }}/index.html"><em>{{ m.named(featured.title) }}</em></a></h2>
 <p><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a>, {{ m.kind(artist.kind) | lower }}<br>
 {{ _("after") }} <a href="{{ root }}datasets/{{ room.name }}/index.html"><bdi>{{ room.title }}</bdi></a></p>
 <p>{{ m.verdict(artist.report.verdict) }}</p>
@@ -33,16 +36,25 @@ _HTML = """
 
 
 def _featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
-    """Choose the sample of a healthy model that its ruler is surest of: the first one may be a smudged one."""
+    """Choose a work of a healthy model that can be seen; among those as sure, the one that is most to look at."""
     hung = [
         (room, artist, work)
         for room in view.museum.rooms
         for artist in room.artists
         for work in artist.works
-        if work.kind == "image" and work.role == "sample"
+        if work.face and work.role in SHOWN_FIRST
     ]
     healthy = [one for one in hung if one[1].report.verdict.verdict == "healthy"]
-    return max(healthy or hung, key=lambda one: one[2].certainty, default=None)
+    return max(healthy or hung, key=lambda one: _draws_the_eye(one[2]), default=None)
+
+
+def _draws_the_eye(work: Work) -> tuple[bool, bool, bool, int, float]:
+    """Return what is compared first to last: a work its ruler doubts never stands before a sure one; one not asked is sure."""
+    face = work.face
+    if face is None:
+        return (False, False, False, 0, 0.0)
+    sure = not 0 < work.certainty < _SURE
+    return (sure, work.kind == "image", face.colour, min(face.width, face.height, _LARGE), work.certainty)
 
 
 def _fill(view: IndexView) -> Mapping[str, Any]:

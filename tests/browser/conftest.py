@@ -1,14 +1,13 @@
 """The browser of these tests."""
 
-import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location("chromium", Path(__file__).with_name("chromium.py"))
-chromium = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(chromium)
+sys.path.insert(0, str(Path(__file__).parent))  # for what lies beside the tests
+import chromium
 
 
 @pytest.fixture(scope="module")

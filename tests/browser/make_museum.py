@@ -26,7 +26,7 @@ evaluation: {{metrics: []}}
 gallery: {{title: "{title}", subtitle: from a dataset to a gallery, theme: museum, sections: [{sections}]}}
 """
 SECTIONS = (
-    "wall, rooms, card, verdict, exhibits, progress, curves, scores, confusions, hyperparameters, plaque, neighbours, lineage,"
+    "wall, rooms, card, verdict, exhibits, progress, curves, scores, confusions, hyperparameters, plaque, steps, neighbours, lineage,"
     " dataset_card, licences, quarantine"
 )
 

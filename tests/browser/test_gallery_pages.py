@@ -2,12 +2,12 @@
 
 import functools
 import http.server
-import importlib.util
-import sys
 import threading
 from pathlib import Path
 
+import make_museum as make
 import pytest
+from visits import Visit
 
 from artpipe.gallery import build_gallery
 
@@ -17,10 +17,6 @@ KINDS = {
     "work": "works/digits-gan-sample-001/index.html",
     "dataset": "datasets/emoji/index.html",
 }
-_SPEC = importlib.util.spec_from_file_location("make_museum", Path(__file__).with_name("make_museum.py"))
-make = importlib.util.module_from_spec(_SPEC)
-sys.modules["make_museum"] = make
-_SPEC.loader.exec_module(make)
 
 
 @pytest.fixture(scope="module")
@@ -50,32 +46,6 @@ def served(gallery):
 @pytest.fixture(params=["file", "http"])
 def address(request, gallery):
     return gallery.as_uri() if request.param == "file" else request.getfixturevalue("served")
-
-
-class Visit:
-    """A page that remembers every complaint and every request."""
-
-    def __init__(self, browser, **options):
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.complaints, self.requests, self.bytes = [], [], 0
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.complaints.append(f"failed {request.url}"))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("response", lambda answer: self.complaints.append(answer.url) if answer.status >= 400 else None)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.context.close()
-
-    def go(self, url):
-        self.page.goto(url)
-        self.page.wait_for_load_state("networkidle")
-        self.page.evaluate("document.fonts.ready.then(() => null)")
-        return self.page
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -265,7 +265,9 @@ def test_other_kinds_of_exhibit_hang(tmp_path):
     hung = tuple(HungExhibit(file=n, kind=k, role="sample", caption=n) for n, (k, _) in files.items())
     save_report(folder, card.model_copy(update={"exhibits": hung}))
     build_gallery(tmp_path)
-    assert "one &lt;b&gt;line&lt;/b&gt;<br>" in text(tmp_path, "works/poet-poem/index.html")
+    assert 'one &lt;b&gt;line&lt;/b&gt;</span><span class="verse"></span>' in text(
+        tmp_path, "works/poet-poem/index.html"
+    )
     assert "<audio controls" in text(tmp_path, "works/poet-tune/index.html")
     assert "<video controls" in text(tmp_path, "works/poet-film/index.html")
 
@@ -284,20 +286,43 @@ def test_a_title_hangs_beside_its_name(museum):
     assert model in text(museum, f"models/{model}/index.html")
 
 
-def test_the_work_in_the_light_is_the_surest_of_a_healthy_model():
-    """The entrance shows the sample its ruler is surest of, and no model in doubt while a healthy one hangs."""
+def test_the_work_in_the_light_draws_the_eye():
+    """Among works as sure, colour goes before size and size before certainty; none in doubt while a healthy one hangs."""
     from types import SimpleNamespace as Thing
 
+    from artpipe.sections import Media, Work
     from artpipe.sections.wall import _featured
 
-    def artist(verdict, *certainties):
-        works = [Thing(kind="image", role="sample", certainty=one) for one in certainties]
-        return Thing(report=Thing(verdict=Thing(verdict=verdict)), works=works)
+    def work(certainty, side, colour=True, role="sample"):
+        return Work("id", "title", "image", role, 1, Media("x", side, side, colour=colour), certainty=certainty)
 
-    def view(*artists):
-        return Thing(museum=Thing(rooms=[Thing(artists=artists)]))
+    def featured(**artists):
+        hung = [Thing(report=Thing(verdict=Thing(verdict=v.replace("_", "-"))), works=w) for v, w in artists.items()]
+        found = _featured(Thing(museum=Thing(rooms=[Thing(artists=hung)])))
+        return found and found[2]
 
-    doubtful, sound = artist("under-trained", 1.0), artist("healthy", 0.6, 0.9, 0.7)
-    assert _featured(view(doubtful, sound))[2].certainty == 0.9
-    assert _featured(view(doubtful))[2].certainty == 1.0
-    assert _featured(view()) is None
+    grey, small, doubted = work(1.0, 28, colour=False), work(0.95, 32), work(0.6, 256)
+    unasked, given = work(0.0, 64, role="stylisation"), work(0.0, 900, role="enlargement")
+    assert featured(under_trained=[unasked], healthy=[grey, doubted]) is grey
+    assert featured(healthy=[grey, small]) is small
+    assert featured(healthy=[grey, small, unasked, given]) is unasked
+    assert featured(under_trained=[doubted]) is doubted
+    assert featured(healthy=[]) is None
+
+
+def test_parts_of_a_work_have_their_places():
+    """Before lies under the work, steps are in order, other pictures hang beside it, files are downloads."""
+    from artpipe.sections import Media, Work
+
+    parts = {name: Media(name, 20, 10) for name in ("step 100", "step 20", "before", "original", "mask")}
+    parts["mask"] = Media("mask", 10, 10)
+    work = Work("id", "t", "image", "sample", 1, Media("x", 40, 20), parts=parts | {"midi": Media("midi")})
+    assert [step for step, _ in work.way] == [20, 100]
+    assert (work.before.src, list(work.beside), list(work.downloads)) == ("before", ["original", "mask"], ["midi"])
+    other = Work("id", "t", "image", "sample", 1, Media("x", 40, 30), parts=parts)
+    assert other.before is None
+    assert list(other.beside) == ["before", "original", "mask"]
+    piece = Work(
+        "id", "t", "audio", "sample", 1, Media("x"), parts={"score": Media("s", 9, 3), "before": Media("b", 9, 3)}
+    )
+    assert (piece.face.src, piece.before, list(piece.beside)) == ("s", None, ["before"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from artpipe.errors import CorruptError
 from artpipe.sections._charts import chart, thin, tick
 from artpipe.sections._media import Shelf
-from artpipe.sections._words import clean, date, duration, number, plain, roman, slug, words
+from artpipe.sections._words import clean, date, duration, han, number, plain, roman, size, slug, upright, words
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ def test_times_and_rooms():
     assert [duration(s) for s in (45, 252, 12_000)] == ["45 s", "4 min 12 s", "3 h 20 min"]
     assert date(1_795_000_000) == "18 November 2026"
     assert [roman(n) for n in (1, 4, 9, 14, 40)] == ["I", "IV", "IX", "XIV", "XXXX"]
+    assert [size(n) for n in (812, 4200, 1_300_000)] == ["812 B", "4.2 kB", "1.3 MB"]
     assert plain("held_out_kid") == "Held out KID"
 
 
@@ -42,6 +43,18 @@ def test_clean_text_is_one_safe_line(text):
     assert not set(line) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
     assert clean(line) == line
     line.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "chinese", "columns"),
+    [
+        *[("空山新月上\n孤舟渡晚風", True, True), ("空山" * 9, True, False), ("月\n" * 18, True, False)],
+        *[("moon 月", False, False), ("", False, False), ("12 !", False, False)],
+    ],
+)
+def test_chinese_verse_is_known(text, chinese, columns):
+    """Mostly Chinese characters; in columns where lines are short and few."""
+    assert (han(text), upright(text)) == (chinese, columns)
 
 
 @given(st.text())
@@ -91,6 +104,17 @@ def test_small_pictures_keep_every_byte(tmp_path):
     assert shelf.files == {media.src: (tmp_path / "a.png").read_bytes()}
     assert media.inline.startswith("data:image/png;base64,")
     assert shelf.stylesheet() == b".w28 { --w: 28px; }\n"
+
+
+def test_the_length_of_a_sound_is_known(tmp_path):
+    """A WAV's header says it; a damaged one says nothing and hangs nevertheless."""
+    import wave
+
+    with wave.open(str(tmp_path / "a.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(24_000))
+    (tmp_path / "b.wav").write_bytes(b"RIFF")
+    assert [Shelf().any(tmp_path / name).seconds for name in ("a.wav", "b.wav")] == [1.5, 0.0]
 
 
 def test_large_pictures_become_webp(tmp_path):

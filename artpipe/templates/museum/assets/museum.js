@@ -67,6 +67,53 @@
     };
   }
 
+  function compare(figure) {
+    var pair = figure.querySelector(".pair");
+    var before = pair.querySelector(".before img");
+    var after = pair.querySelector(".after img");
+    var word = pair.querySelector("[data-before]");
+    var range = figure.querySelector("input");
+    var first = { src: before.src, alt: before.alt, word: word.textContent };
+    function show() {
+      pair.style.setProperty("--at", range.value + "%");
+      range.setAttribute("aria-valuetext", range.dataset.said.replace("%s", range.value));
+    }
+    function lay(under) {
+      before.src = under.src;
+      before.alt = under.alt;
+      word.textContent = under.word;
+    }
+    function drag(event) {
+      var box = after.getBoundingClientRect();
+      range.value = String(Math.round(100 * (event.clientX - box.left) / box.width));
+      show();
+    }
+    function held(event) { if (event.buttons & 1) { drag(event); } }
+    var buttons = Array.prototype.slice.call(figure.querySelectorAll("[data-against]"));
+    buttons.forEach(function (button) {
+      button.hidden = false;
+      button.addEventListener("click", function () {
+        var pressed = button.getAttribute("aria-pressed") !== "true";
+        var image = button.closest("figure").querySelector("img");
+        buttons.forEach(function (one) { one.setAttribute("aria-pressed", String(one === button && pressed)); });
+        lay(pressed ? { src: image.src, alt: image.alt, word: button.dataset.against } : first);
+      });
+    });
+    figure.classList.add("is-live");
+    figure.querySelector(".controls").hidden = false;
+    range.addEventListener("input", show);
+    after.parentNode.addEventListener("pointerdown", drag);
+    pair.addEventListener("pointermove", held);
+    pair.addEventListener("dragstart", function (event) { event.preventDefault(); });
+    show();
+  }
+
+  function film(video) {
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      video.play().catch(function () { /* the visitor's browser wants a click first */ });
+    }
+  }
+
   function isSeen(element) {
     var box = element.getBoundingClientRect();
     var seen = Math.min(box.bottom, innerHeight) - Math.max(box.top, 0);
@@ -88,6 +135,8 @@
 
   document.addEventListener("DOMContentLoaded", function () {
     lamp();
+    document.querySelectorAll("[data-compare]").forEach(compare);
+    document.querySelectorAll("[data-film]").forEach(film);
     keys(Array.prototype.slice.call(document.querySelectorAll("[data-slider]")).map(slider).filter(Boolean));
   });
 })();
