@@ -130,6 +130,8 @@ def _take_ruler(evidence: Evidence, name: str, ruler: str, own_sha256: str) -> N
             f"params.yaml: `models.{name}.ruler` is {ruler!r}, which reads {shapes[0]} and not {shapes[1]} pictures"
         )
     evidence.ruler, evidence.ruler_sha256, evidence.ruler_classes = learner, sha256, card.spec.classes
+    told = [row.validation.get("accuracy") for row in card.history if row.step == card.steps.get("best")]
+    evidence.ruler_accuracy = told[-1] if told else None
 
 
 def paint(evidence: Evidence) -> None:

@@ -125,6 +125,7 @@ class VerdictBounds(Frozen):
     copy_ratio: Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
     copy_distance: Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
     fewest_works: Positive = 50  # held out; with fewer, any neighbourhood reaches everything: coverage says nothing
+    ruler_skill: Share = 0.3  # of what guessing leaves, recognised by the ruler: with less it speaks for nobody
     under_trained_coverage: Share = 0.3  # of the coverage that real works reach
     under_trained_steepness: Share = 0.5  # of the whole improvement, made in the last quarter of the training
     explosion: float = Field(default=1000.0, gt=1)  # a loss against its median before

@@ -16,7 +16,7 @@ Verdict = Literal[
     "discriminator dominates",
     "memorised",
     "under-trained",
-    "undecided",  # too few works to tell
+    "undecided",  # too few works to tell, or a ruler that knows too little
     "healthy",
 ]  # the gravest first
 

@@ -35,6 +35,7 @@ class Evidence:
     ruler: Any = None  # a Ruler: the model itself where it is one, None where there is none
     ruler_sha256: str | None = None
     ruler_classes: tuple[str, ...] = ()  # what its logits tell apart
+    ruler_accuracy: float | None = None  # on validation works, by its own history; None where that says nothing
     broken_samples: int = 0  # samples with values that are no numbers
     _kept: dict[str, Any] = field(default_factory=dict)
 

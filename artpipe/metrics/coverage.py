@@ -8,6 +8,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.metrics import Evidence, Measured, Metric, halves, paints, share_spread
 from artpipe.nn.neighbours import blocks, nearest
+from artpipe.nn.rotation import ROTATIONS
 
 _EXPLAINED = {
     "precision": "Share of the pictures that fall among real works.",
@@ -101,6 +102,8 @@ def _judged(evidence: Evidence, scores: list[Score], relative: float) -> Measure
         return Measured(scores=scores, findings=(few,))
     bound = evidence.params.verdicts.under_trained_coverage
     good = relative >= bound
+    if good and (doubt := _doubted(evidence)) is not None:
+        return Measured(scores=scores, findings=(doubt,))
     finding = Finding(
         verdict="healthy" if good else "under-trained",
         score="coverage",
@@ -109,6 +112,19 @@ def _judged(evidence: Evidence, scores: list[Score], relative: float) -> Measure
         sentence=f"It covers {relative:.0%} of the variety that real works cover; {bound:.0%} are asked for.",
     )
     return Measured(scores=scores, healthy=finding if good else None, findings=() if good else (finding,))
+
+
+def _doubted(evidence: Evidence) -> Finding | None:
+    """Find a ruler that recognises little more than guessing would: works unlike each other look alike to it."""
+    accuracy, bound = evidence.ruler_accuracy, evidence.params.verdicts.ruler_skill
+    if accuracy is None or evidence.ruler is None:
+        return None
+    guess = 1 / len(evidence.ruler_classes or ROTATIONS)
+    skill = (accuracy - guess) / (1 - guess)
+    if skill >= bound:
+        return None
+    sentence = f"Its ruler recognises only {accuracy:.0%} of held-out works, where guessing would {guess:.0%}: no praise counts."
+    return Finding(verdict="undecided", score="coverage", value=max(0.0, skill), bound=bound, sentence=sentence)
 
 
 METRIC = Metric(applies=paints, measure=measure)

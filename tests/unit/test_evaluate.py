@@ -10,11 +10,11 @@ from torch import Tensor
 
 from artpipe import evaluate
 from artpipe.artifacts import paths
-from artpipe.artifacts.checkpoint import CheckpointCard, HistoryRow, save_checkpoint
+from artpipe.artifacts.checkpoint import CheckpointCard, HistoryRow, load_checkpoint, save_checkpoint
 from artpipe.artifacts.report import Finding, load_report
 from artpipe.artifacts.shards import ShardSet, ShardWriter, Spec
 from artpipe.errors import UserError
-from artpipe.evaluate import draw, evaluate_model, hang, judge, measure, paint
+from artpipe.evaluate import draw, evaluate_model, gather, hang, judge, measure, paint
 from artpipe.files import sha256_file
 from artpipe.metrics import Evidence, Measured
 from artpipe.nn.contract import Exhibit, Learner, Prompt, build, to_bytes
@@ -279,6 +279,22 @@ def test_few_works_decide_nothing():
     assert (verdict.verdict, verdict.value, verdict.bound) == ("undecided", 15, 50)
 
 
+@pytest.mark.parametrize(("accuracy", "expected"), [(0.33, "undecided"), (0.9, "healthy"), (None, "healthy")])
+def test_a_ruler_that_guesses_speaks_for_nobody(accuracy, expected):
+    """A third right, of four classes, is hardly more than a quarter: what such a ruler covers is no praise."""
+    gravest = judge(measure(evidence(Painter(by_seed), ruler_accuracy=accuracy)))[1]
+    assert gravest.verdict == expected
+    assert ("recognises only 33% of held-out works, where guessing would 25%" in gravest.sentence) == (accuracy == 0.33)
+
+
+def test_a_poor_ruler_hides_no_fault():
+    """A painter of noise stays under-trained, whoever looks."""
+    painter = Painter(lambda prompt: by_seed(prompt) * 0 + torch.rand(len(prompt.seeds), 1, SIDE, SIDE) * 2 - 1)
+    found = [one.verdict for one in judge(measure(evidence(painter, ruler_accuracy=0.3)))[0]]
+    assert found[-1] == "under-trained"
+    assert "undecided" not in found
+
+
 class Coder(Fake):
     """An autoencoder that says `nats` about each work, in as many active dimensions as `active` of four."""
 
@@ -444,6 +460,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         paths.checkpoint(name).mkdir(parents=True)
         save_checkpoint(paths.checkpoint(name), made, {"final": weights, "best": weights})
     return tmp_path
+
+
+def test_the_ruler_brings_the_accuracy_of_its_best_weights(project):
+    """Its own history says how often it is right on validation works, at the step its weights were taken."""
+    params, shards, folder = load_params(), ShardSet.open(paths.shards("blobs")), paths.checkpoint("judge")
+    assert gather("painter", params, shards)[0].ruler_accuracy is None
+    known, weights, _ = load_checkpoint(folder)
+    rows = tuple(
+        HistoryRow(step=known.steps["best"] + i, losses={}, validation={"accuracy": 0.4 + i / 10}) for i in (0, 1)
+    )
+    save_checkpoint(folder, known.model_copy(update={"history": rows}), {"final": weights, "best": weights})
+    assert gather("painter", params, shards)[0].ruler_accuracy == 0.4
 
 
 def folder_bytes(folder: Path) -> dict[str, bytes]:
