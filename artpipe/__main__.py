@@ -200,6 +200,14 @@ def preprocess(name: Name) -> None:
 
 
 @app.command(rich_help_panel=STAGES)
+def weights(name: Name) -> None:
+    """Check and convert trained weights that measure pictures."""
+    from artpipe.weights import make_weights
+
+    make_weights(name)
+
+
+@app.command(rich_help_panel=STAGES)
 def train(name: Name) -> None:
     """Train a model, or go on where its training was stopped."""
     from artpipe.processes import guardians

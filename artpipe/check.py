@@ -1,15 +1,17 @@
 """Before anything starts: params.yaml, the datasets and the folders, each mistake in one line."""
 
+import inspect
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from artpipe import plugins
 from artpipe.errors import UserError, did_you_mean
 from artpipe.nn.contract import Model, Ruler
-from artpipe.params import DatasetEntry, Params, TrainParams, load_params, validated
+from artpipe.params import DatasetEntry, Params, TrainParams, WeightsEntry, load_params, validated
+from artpipe.weights import check_weights
 
 if TYPE_CHECKING:
     from artpipe.sources import Source
@@ -31,6 +33,8 @@ def check_project(root: Path = Path()) -> str:
     _check_names(params, root)
     for name, entry in params.datasets.items():
         check_dataset(name, entry, root)
+    for name, weights in params.weights.items():
+        _check_weights(name, weights, root)
     return f"{_FILE} is fine: {_counted(params.datasets, 'dataset')}, {_counted(params.models, 'model')}"
 
 
@@ -72,10 +76,28 @@ def check_dataset(name: str, entry: DatasetEntry, root: Path = Path()) -> None:
         raise UserError(f"{_FILE}: `{place}.path`: {error}") from None
 
 
-def _inside(place: str, text: str, root: Path) -> Path:
+def _check_weights(name: str, entry: WeightsEntry, root: Path) -> None:
+    place = f"weights.{name}.path"
+    path = _inside(place, entry.path, root, "weights/NAME.yaml")
+    try:
+        check_weights(entry.model_copy(update={"path": str(path)}))
+    except UserError as error:
+        raise UserError(f"{_FILE}: `{place}`: {error}") from None
+
+
+def asks_for(kind: str, used: str) -> bool:
+    """Return whether a kind's constructor declares that something `uses` points at is of this type."""
+    build = _kind(kind).build
+    hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
+    return any(used in str(hint) for name, hint in hints.items() if name != "return")
+
+
+def _inside(place: str, text: str, root: Path, such_as: str = "datasets/NAME") -> Path:
     if not text or Path(text).is_absolute() or ".." in Path(text).parts:
-        message = f"is {text!r}: a path inside the project is wanted, such as `datasets/NAME`"
-        raise UserError(f"{_FILE}: `{place}` {message}; `artpipe dataset add PATH --name NAME` copies pictures in")
+        advice = "" if "weights" in such_as else "; `artpipe dataset add PATH --name NAME` copies pictures in"
+        raise UserError(
+            f"{_FILE}: `{place}` is {text!r}: a path inside the project is wanted, such as `{such_as}`{advice}"
+        )
     path = root / text
     if not path.exists():
         if Path(f"{path}.dvc").exists():
@@ -109,6 +131,10 @@ def _check_uses(params: Params, name: str, entry: TrainParams, root: Path) -> No
     place = f"models.{name}.uses"
     if entry.uses.startswith(_CHECKPOINTS):
         _named(place, entry.uses.removeprefix(_CHECKPOINTS), params.models, prefix=_CHECKPOINTS)
+    elif entry.uses.startswith("data/weights/"):
+        _named(place, entry.uses.removeprefix("data/weights/"), params.weights, prefix="data/weights/")
+        if not asks_for(entry.kind, "Perceptual"):
+            raise UserError(f"{_FILE}: `{place}` is `{entry.uses}`, and a {entry.kind} does not measure with weights")
     elif entry.uses.startswith("data/shards/"):
         _named(place, entry.uses.removeprefix("data/shards/"), params.datasets, prefix="data/shards/")
     else:

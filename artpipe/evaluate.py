@@ -28,6 +28,7 @@ from artpipe.files import sha256_bytes, write_bytes, written_folder
 from artpipe.metrics import Evidence, Measured, Metric
 from artpipe.nn.captions import UNTITLED, asked_for, spoken
 from artpipe.nn.contract import Content, Exhibit, Learner, Prompt, Ruler, Sampler, restore, to_bytes, to_float
+from artpipe.nn.perceptual import perceptual_at
 from artpipe.nn.pictures import encode_png, file_of, thumbnail
 from artpipe.nn.tiles import wholes
 from artpipe.params import Params, load_params
@@ -76,7 +77,10 @@ def evaluate_model(name: str) -> None:
 
 def gather(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:
     """Restore the model and its ruler, draw held-out works and paint; returns it with the checkpoint's hash."""
-    learner, card, sha256 = restore(paths.checkpoint(name))
+    network, weights = perceptual_at(Path(str(params.model(name).get("uses"))))
+    learner, card, sha256 = restore(paths.checkpoint(name), used=network)
+    if weights not in {None, card.uses}:
+        raise UserError(f"{paths.checkpoint(name)}: learned with other weights than `uses` names now; train it again")
     if card.shards != shards.sha256:
         raise UserError(
             f"{paths.checkpoint(name)}: learned from other works than {shards.folder} holds; train it again"

@@ -87,10 +87,12 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def sweep_removed(root: Path, params: Params) -> list[Path]:
-    """Remove the folders under ``data/`` of datasets and models that params.yaml no longer names; return them."""
-    named = dict.fromkeys(_KEPT_BY_DATASET, params.datasets.keys()) | dict.fromkeys(
-        _KEPT_BY_MODEL, params.models.keys()
-    )
+    """Remove the folders under ``data/`` of datasets, weights and models that params.yaml no longer names; return them."""
+    named: dict[str, Iterable[str]] = {
+        **dict.fromkeys(_KEPT_BY_DATASET, params.datasets),
+        **dict.fromkeys(_KEPT_BY_MODEL, params.models),
+        "weights": params.weights,
+    }
     removed = []
     for kind, names in named.items():
         sweep(root / "data" / kind)

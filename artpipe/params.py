@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from artpipe.errors import UserError, did_you_mean
+from artpipe.mistakes import first_mistake
 
 FORMAT = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -83,6 +84,15 @@ class DatasetEntry(Frozen):
     about: About
     ingest: IngestParams
     preprocess: PreprocessParams
+
+
+class WeightsEntry(Frozen):
+    """Trained weights of a network that measures pictures as people see them; `path` is a file or a pin card."""
+
+    path: str
+    network: Literal["vgg16"] = "vgg16"
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")  # of a file; a pin card has its own
+    download: bool = False  # from torchvision's server, where a network is there; `path` is used where none is
 
 
 class TrainParams(Frozen):
@@ -168,13 +178,14 @@ class Params(Frozen):
     format: Literal[1]
     seed: int = Field(ge=0, lt=2**31)
     datasets: dict[str, DatasetEntry]
+    weights: dict[str, WeightsEntry] = Field(default_factory=dict)
     models: dict[str, dict[str, Any]]
     evaluation: EvaluationParams
     gallery: GalleryParams
 
     @model_validator(mode="after")
     def _names(self) -> Self:
-        for room, entries in (("datasets", self.datasets), ("models", self.models)):
+        for room, entries in (("datasets", self.datasets), ("weights", self.weights), ("models", self.models)):
             for name in entries:
                 if not NAME.fullmatch(name):
                     message = f"`{room}.{name}`: a name is lower-case letters, digits and `-`"
@@ -230,7 +241,7 @@ def validated(model: type[ModelT], value: Any, *, file: str, place: str = "") ->
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise UserError(_sentence(model, error, file, place)) from None
+        raise UserError(first_mistake(model, error, file, place)) from None
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
@@ -240,59 +251,3 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         UserError: see `read_yaml` and `validated`.
     """
     return validated(Params, read_yaml(path), file=str(path))
-
-
-def _sentence(model: type[BaseModel], error: ValidationError, file: str, place: str) -> str:
-    """Return one line about the first mistake; an unknown key comes first, as it explains the key that is missing."""
-    found = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
-    first: Mapping[str, Any] = found[0]
-    parts = [str(part) for part in first["loc"] if part != "[key]"]
-    where = ".".join([*([place] if place else []), *parts])
-    if first["type"] == "extra_forbidden":
-        known = _fields_at(model, first["loc"][:-1])
-        return f"{file}: `{where}` is not a parameter{did_you_mean(parts[-1], known) or _listing(known)}"
-    if first["type"] == "missing":
-        return f"{file}: `{where}` is missing{_example(model, first['loc'])}"
-    message = first["msg"].removeprefix("Value error, ")
-    if not where:
-        return f"{file}: {message}" if first["input"] else f"{file}: empty; it needs {', '.join(model.model_fields)}"
-    return f"{file}: `{where}` is {_shown(first['input'])}: {message[0].lower()}{message[1:]}{_number(first['input'])}"
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "empty"
-    return repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
-
-
-def _number(value: Any) -> str:
-    """Return advice for `1e3` where a whole number is wanted: some readers of YAML take it for text."""
-    exponent = isinstance(value, str) and re.fullmatch(r"[+-]?[0-9.]+e\+?[0-9]", value, flags=re.IGNORECASE)
-    return f"; write `{int(float(value))}`" if exponent and float(value).is_integer() else ""
-
-
-def _example(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
-    """Return what to write for a missing section that may be left at its defaults."""
-    kind = _model_at(model, location)
-    optional = kind is not None and all(not field.is_required() for field in kind.model_fields.values())
-    return f"; write `{location[-1]}: {{}}` for its defaults" if optional else ""
-
-
-def _listing(known: list[str]) -> str:
-    return f" (there are: {', '.join(sorted(known))})" if known else ""
-
-
-def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    found = _model_at(model, location)
-    return list(found.model_fields) if found else []
-
-
-def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel] | None:
-    """Return the model that stands at `location`, None where something else does; a mapping's key is one step."""
-    current: Any = model
-    for part in location:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            current = current.model_fields[str(part)].annotation if part in current.model_fields else None
-        else:
-            current = next(iter(get_args(current)[1:]), None)
-    return current if isinstance(current, type) and issubclass(current, BaseModel) else None

@@ -1,20 +1,19 @@
 """Datasets and models come and go: files, DVC's tracking and params.yaml change together or not at all."""
 
 import contextlib
-import inspect
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from artpipe import plugins
 from artpipe.artifacts import paths
-from artpipe.check import check_dataset, check_model
+from artpipe.check import asks_for, check_dataset, check_model
 from artpipe.copying import archive_suffix, copy_archive, copy_folder, unlink_originals
 from artpipe.entries import with_entry, without_entry
 from artpipe.errors import UserError
@@ -190,7 +189,11 @@ def _model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str
     fields = params.models.items()
     rulers = [one for one, entry in fields if entry.get("dataset") == dataset and _is_ruler(str(entry.get("kind")))]
     ruler = name if _is_ruler(kind) or not rulers else rulers[0]
-    uses = paths.checkpoint(ruler) if ruler != name and _asks_for_ruler(kind) else paths.shards(dataset)
+    uses = paths.shards(dataset)
+    if ruler != name and asks_for(kind, "Ruler"):  # it chooses its best weights on the ruler's features
+        uses = paths.checkpoint(ruler)
+    if asks_for(kind, "Perceptual"):
+        uses = paths.weights(next(iter(params.weights), "vgg16"))
     entry: dict[str, Any] = {"kind": kind, "dataset": dataset, "uses": str(uses), "ruler": ruler}
     return entry | _FIRST_LOOK.get(kind, {})
 
@@ -198,13 +201,6 @@ def _model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str
 def _is_ruler(kind: str) -> bool:
     build = plugins.find("models", kind).build
     return isinstance(build, type) and issubclass(build, Ruler)
-
-
-def _asks_for_ruler(kind: str) -> bool:
-    """Return whether a kind's constructor declares a `ruler` of type Ruler: it chooses its best weights on its features."""
-    build: Callable[..., Any] = plugins.find("models", kind).build
-    hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
-    return "Ruler" in str(hints.get("ruler", ""))
 
 
 def _key_value(text: str) -> tuple[str, Any]:

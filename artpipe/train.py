@@ -26,10 +26,11 @@ from artpipe.artifacts.run import RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardSet
 from artpipe.errors import UserError
 from artpipe.files import locked, sha256_bytes, sha256_file, sweep, write_json, written_folder
-from artpipe.nn.contract import Learner, Model, build, restore
+from artpipe.nn.contract import Learner, Model, build
 from artpipe.nn.device import prepare_torch
 from artpipe.nn.state import seed_everything
 from artpipe.nn.training import Data, Training, weights
+from artpipe.nn.used import open_used
 from artpipe.params import load_params, validated
 from artpipe.processes import Process, end_child, guardians, start_child
 from artpipe.stopping import Stop
@@ -86,9 +87,9 @@ def prepare(name: str) -> Task:
     if not shards.card.counts["train"]:
         raise UserError(f"{shards.folder}: no works to train {name} with; what was quarantined stands in the record")
     device, precision = prepare_torch(validated(model.params, entry, file="params.yaml", place=f"models.{name}"))
-    ruler, uses = _used(Path(str(entry.get("uses"))), shards)
-    seed_everything(params.seed)  # after the ruler, whose making draws numbers too
-    learner = build(name, entry, shards.spec, ruler.to(device) if ruler else None)
+    used, uses = open_used(Path(str(entry.get("uses"))), shards)
+    seed_everything(params.seed)  # after what is used, whose making draws numbers too
+    learner = build(name, entry, shards.spec, used.to(device) if used else None)
     learner.to(device).train()
     learner.amp_dtype = torch.bfloat16 if precision == "bf16" else None
     data = Data.load(shards, model.reads, learner.params.batch_size, params.seed, device)
@@ -101,19 +102,6 @@ def prepare(name: str) -> Task:
     machine = {"device": device.type, "precision": precision, "torch": torch.__version__}
     key = sha256_bytes(json.dumps({**told, **machine, "code": _code(learner.params.kind)}, sort_keys=True).encode())
     return Task(name, learner, data, shards, params.seed, uses, device.type, precision, key[:16])
-
-
-def _used(path: Path, shards: ShardSet) -> tuple[Learner[Any] | None, str | None]:
-    """Return the frozen learner that `uses` points at, if it is a checkpoint, and the hash of what it points at."""
-    if path.resolve() == shards.folder.resolve():
-        return None, None
-    if (path / "checkpoint.json").is_file():
-        learner, _, sha256 = restore(path)
-        return learner, sha256
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder, but `uses` in params.yaml points at it")
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    return None, sha256_bytes("".join(sha256_file(file) for file in files).encode())
 
 
 def _code(kind: str) -> dict[str, str]:

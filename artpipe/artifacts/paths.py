@@ -20,6 +20,11 @@ def shards(dataset: str) -> Path:
     return Path("data/shards") / dataset
 
 
+def weights(name: str) -> Path:
+    """Return the folder of trained weights that measure pictures."""
+    return Path("data/weights") / name
+
+
 def checkpoint(model: str) -> Path:
     """Return the folder of a model's checkpoint."""
     return Path("data/checkpoints") / model

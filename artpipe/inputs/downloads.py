@@ -3,9 +3,36 @@
 import os
 from pathlib import Path
 
+from pydantic import Field
+
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.files import sha256_file, written
+from artpipe.inputs.archives import ArchiveLimits, Member, members
+from artpipe.params import Frozen
+
+
+class Pin(Frozen):
+    """One file of the package index."""
+
+    project: str
+    file: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+def pinned_member(pin: Pin, name: str, limits: ArchiveLimits) -> Member:
+    """Return one member of a file of the package index, by its name.
+
+    Raises:
+        UserError: there is none of that name, or it cannot be read.
+        CorruptError, ArtpipeError: see `fetched`.
+    """
+    for member in members(fetched(pin.project, pin.file, pin.sha256), limits, name.__eq__):
+        if member.name == name:
+            if member.rejected:
+                raise UserError(f"{pin.file}: `{name}` cannot be read: {member.rejected} {member.detail}")
+            return member
+    raise UserError(f"{pin.file}: no member `{name}`")
 
 
 def fetched(project: str, file: str, sha256: str) -> Path:

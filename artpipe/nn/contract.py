@@ -168,12 +168,11 @@ class Model:
 
     reads: frozenset[str]  # columns of the ShardSet
     params: type[TrainParams]
-    build: Callable[
-        ..., Learner[Any]
-    ]  # build(params, spec, ruler): ruler is the learner that `uses` points at, or None
+    # build(params, spec, used): the learner or the measuring network that `uses` points at, or None
+    build: Callable[..., Learner[Any]]
 
 
-def build(name: str, entry: Mapping[str, Any], spec: Spec, ruler: Learner[Any] | None = None) -> Learner[Any]:
+def build(name: str, entry: Mapping[str, Any], spec: Spec, used: nn.Module | None = None) -> Learner[Any]:
     """Build a learner from its entry in params.yaml.
 
     Raises:
@@ -181,17 +180,21 @@ def build(name: str, entry: Mapping[str, Any], spec: Spec, ruler: Learner[Any] |
     """
     model: Model = plugins.find("models", str(entry.get("kind")))
     params = validated(model.params, entry, file="params.yaml", place=f"models.{name}")
-    return model.build(params, spec, ruler)
+    return model.build(params, spec, used)
 
 
-def restore(folder: Path, which: Which = "best") -> tuple[Learner[Any], CheckpointCard, str]:
+def restore(
+    folder: Path, which: Which = "best", used: nn.Module | None = None
+) -> tuple[Learner[Any], CheckpointCard, str]:
     """Rebuild a learner from a checkpoint, in eval mode on the CPU; returns it with its card and hash.
+
+    `used` is the measuring network for those who measure with it; what only training needs is left out.
 
     Raises:
         UserError, CorruptError: see `load_checkpoint`.
     """
     card, weights, sha256 = load_checkpoint(folder, which)
-    learner = build(card.name, card.params, card.spec)
+    learner = build(card.name, card.params, card.spec, used)
     learner.load_state_dict(weights)
     return learner.eval().requires_grad_(requires_grad=False), card, sha256
 

@@ -12,21 +12,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from artpipe.errors import UserError
-from artpipe.inputs.archives import ArchiveLimits, Member, members
-from artpipe.inputs.downloads import fetched
+from artpipe.inputs.archives import ArchiveLimits, members
+from artpipe.inputs.downloads import Pin, fetched, pinned_member
 from artpipe.inputs.idx import Idx, IdxError, grey_png, read_idx
 from artpipe.params import About, DatasetEntry, Frozen, read_yaml, validated
 from artpipe.sources import Candidate, Source
 
 _PICTURES = 3  # dimensions of an idx file of grey pictures
-
-
-class Pin(Frozen):
-    """One file of the package index."""
-
-    project: str
-    file: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class IdxPart(Frozen):
@@ -188,7 +180,7 @@ def _named(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:
 def _known(table: Table, limits: ArchiveLimits) -> dict[str, tuple[str | None, str | None]]:
     """Return label and title by stem."""
     try:
-        records = json.loads(_member(table.package, table.member, limits).data)
+        records = json.loads(pinned_member(table.package, table.member, limits).data)
     except ValueError as error:
         raise UserError(f"{table.package.file}: `{table.member}` is not JSON: {error}") from None
     known: dict[str, tuple[str | None, str | None]] = {}
@@ -218,18 +210,9 @@ def _title(text: str | None) -> str | None:
 
 def _idx(pin: Pin, name: str, limits: ArchiveLimits) -> Idx:
     try:
-        return read_idx(_member(pin, name, limits).data)
+        return read_idx(pinned_member(pin, name, limits).data)
     except IdxError as error:
         raise UserError(f"{pin.file}: `{name}` is not an idx file: {error}") from None
-
-
-def _member(pin: Pin, name: str, limits: ArchiveLimits) -> Member:
-    for member in members(fetched(pin.project, pin.file, pin.sha256), limits, name.__eq__):
-        if member.name == name:
-            if member.rejected:
-                raise UserError(f"{pin.file}: `{name}` cannot be read: {member.rejected} {member.detail}")
-            return member
-    raise UserError(f"{pin.file}: no member `{name}`")
 
 
 SOURCE = Source(check=check, candidates=candidates, about=about)

@@ -10,7 +10,13 @@ from pathlib import Path
 from artpipe import params
 
 GOLDEN = Path(__file__).with_name("defaults.json")
-MODELS = (params.IngestParams, params.PreprocessParams, params.TrainParams, params.EvaluationParams)
+MODELS = (
+    params.IngestParams,
+    params.PreprocessParams,
+    params.WeightsEntry,
+    params.TrainParams,
+    params.EvaluationParams,
+)
 
 
 def defaults() -> dict[str, object]:

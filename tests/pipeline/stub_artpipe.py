@@ -47,6 +47,10 @@ def preprocess(name):
     )
 
 
+def weights(name):
+    write(f"data/weights/{name}", "weights", digest(Path(PARAMS["weights"][name]["path"])))
+
+
 def train(name):
     entry = PARAMS["models"][name]
     stub = entry.get("stub", {})

@@ -110,3 +110,17 @@ def test_colleague_pulls_and_runs_nothing(project, tmp_path):
     assert clone.repro() == ["gallery"]
     assert "vae" not in (clone.folder / "data/gallery/index.html").read_text().split()
     assert clone.stale() == set()
+
+
+def test_weights_are_a_stage_and_may_be_none(project):
+    """Without `weights`, with an empty mapping and with an entry the graph stands; who uses an entry follows it."""
+    project.edit("params.yaml", "models:\n", "weights: {}\nmodels:\n")
+    assert project.stale() == set()
+    (project.folder / "eye.yaml").write_text("one")
+    project.edit("params.yaml", "weights: {}\n", "weights:\n  eye: {path: eye.yaml}\n")
+    assert project.repro() == ["weights@eye"]
+    project.edit("params.yaml", "uses: data/shards/emoji", "uses: data/weights/eye")
+    assert {"train@second", "evaluate@second", "gallery"} == set(project.repro())
+    (project.folder / "eye.yaml").write_text("two")
+    assert project.stale() == {"weights@eye"}
+    assert set(project.repro()) >= {"weights@eye", "train@second"}

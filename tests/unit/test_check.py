@@ -262,3 +262,31 @@ def test_a_ruler_without_features_is_refused(studio, artpipe):
     code, _, err = artpipe("check")
     assert code == 2
     assert "`models.shapes-classifier.ruler` is `painter`, a gan, which has no features to measure with" in err
+
+
+@pytest.mark.parametrize(
+    ("entry", "uses", "line"),
+    [
+        (
+            "{path: eye.txt}",
+            "data/shards/shapes",
+            "`weights.eye.path`: eye.txt: a pin card (.yaml) or a file of weights ",
+        ),
+        ("{path: eye.pth}", "data/shards/shapes", "`weights.eye.path`: eye.pth: no such file"),
+        ("{path: /eye.pth}", "data/shards/shapes", "a path inside the project is wanted, such as `weights/NAME.yaml`"),
+        ("{path: eye.yaml}", "data/shards/shapes", "eye.yaml: `packag` is not a parameter, did you mean `package`?"),
+        ("{pat: eye.pth}", "data/shards/shapes", "`weights.eye.pat` is not a parameter, did you mean `path`?"),
+        ("", "data/shards/shapes", "params.yaml: `weights.eye` is empty"),
+        ("{path: good.pth}", "data/weights/ey", "is `data/weights/ey`, which does not exist, did you mean `eye`?"),
+        ("{path: good.pth}", "data/weights/eye", "`data/weights/eye`, and a classifier does not measure with weights"),
+    ],
+)
+def test_a_mistake_about_weights_is_one_line(studio, artpipe, entry, uses, line):
+    """A missing, misspelt or unsuitable entry of weights is named before anything has run."""
+    for name, text in (("eye.txt", ""), ("eye.yaml", "packag: {}\n"), ("good.pth", "")):
+        Path(name).write_text(text)
+    edit("models:\n", f"weights:\n  eye: {entry}\nmodels:\n")
+    edit("uses: data/shards/shapes", f"uses: {uses}")
+    code, _, err = artpipe("check")
+    assert (code, err.count("\n")) == (2, 1)
+    assert line in err

@@ -227,12 +227,12 @@ def test_a_file_name_leading_out_is_refused(museum):
 
 def test_leftovers_are_swept_and_nothing_else(museum):
     """Folders of unknown names go; named ones, files and hidden ones stay."""
-    for kind in ("works", "record", "shards", "checkpoints", "runs", "reports"):
+    for kind in ("works", "record", "shards", "weights", "checkpoints", "runs", "reports"):
         (museum / "data" / kind / "gone").mkdir(parents=True)
         (museum / "data" / kind / ".gitignore").write_text("/x\n")
     removed = sweep_removed(museum, load_params(museum / "params.yaml"))
     assert {path.name for path in removed} == {"gone"}
-    assert len(removed) == 6
+    assert len(removed) == 7
     assert (museum / "data/reports/digits-gan/report.json").exists()
     assert (museum / "data/works/.gitignore").exists()
 
