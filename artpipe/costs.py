@@ -68,7 +68,7 @@ class Costs:
     def _entry(self, name: str) -> tuple[int, int, int, str]:
         entry = self._params.models.get(name, {})
         dataset = self._params.datasets.get(str(entry.get("dataset")))
-        pixels = dataset.preprocess.size**2 if dataset else 64 * 64
+        pixels = int(dataset.preprocess.get("size", 64)) ** 2 if dataset else 64 * 64
         steps, pictures = entry.get("steps", _DEFAULT_STEPS), entry.get("batch_size", _DEFAULT_BATCH)
         return int(steps), int(pictures), pixels, str(entry.get("kind"))
 

@@ -5,8 +5,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from artpipe import plugins
 from artpipe.artifacts import paths
@@ -15,8 +15,8 @@ from artpipe.errors import UserError
 from artpipe.files import sweep, written_folder
 from artpipe.inputs.duplicates import Seen
 from artpipe.inputs.enough import MINIMUM_WORKS
-from artpipe.inputs.pictures import decode, perceptual_hash
 from artpipe.inputs.pool import Limits, Outcome, outcomes
+from artpipe.media import job_name, medium_of
 from artpipe.params import About, DatasetEntry, IngestParams, load_params
 from artpipe.sources import Candidate, Source
 
@@ -38,18 +38,6 @@ def ingest_dataset(name: str) -> None:
     _say(card)
 
 
-def inspected(data: bytes, settings: dict[str, Any]) -> bytes:
-    """Decode one input, in a worker, and return width, height, perceptual hash and notes as JSON.
-
-    Raises:
-        RejectedError: it is not kept.
-    """
-    picture = decode(data, settings["max_megapixels"])
-    width, height = picture.image.size
-    phash = f"{perceptual_hash(picture.image):016x}"
-    return json.dumps([width, height, phash, picture.notes]).encode()
-
-
 def merged_about(entry: DatasetEntry, source: Source) -> About:
     """Return what the place says of the dataset, and before it what params.yaml says."""
     if source.about is None:
@@ -62,10 +50,10 @@ def _ingested(name: str, entry: DatasetEntry, source: Source, works: Path, recor
     about = merged_about(entry, source)
     with WorksWriter(works, name) as kept, RecordWriter(record) as known, closing(Seen()) as seen:
         curator = _Curator(entry.ingest, about, kept, known, seen)
-        settings = {"max_megapixels": entry.ingest.max_megapixels}
+        settings = entry.ingest.model_dump(mode="json")
         limits = Limits(seconds=entry.ingest.decode_seconds, memory_megabytes=entry.ingest.decode_megabytes)
-        inputs = ((candidate, candidate.data) for candidate in source.candidates(entry))
-        found = outcomes(inputs, job="artpipe.ingest:inspected", settings=settings, limits=limits)
+        inputs = ((candidate, candidate.data) for candidate in _works_in(source, entry))
+        found = outcomes(inputs, job=job_name(medium_of(entry).inspect), settings=settings, limits=limits)
         with closing(found):
             for candidate, outcome in found:
                 curator.judge(candidate, outcome)
@@ -74,6 +62,17 @@ def _ingested(name: str, entry: DatasetEntry, source: Source, works: Path, recor
         if kept.count < MINIMUM_WORKS:
             raise UserError(_too_few(name, entry.path, kept.count, known.reasons))
         return known.close(about, *kept.close())
+
+
+def _works_in(source: Source, entry: DatasetEntry) -> Iterator[Candidate]:
+    """Yield the source's inputs, a file of many works as its works; what is known of the file holds for each of them."""
+    medium = medium_of(entry)
+    for candidate in source.candidates(entry):
+        if candidate.rejected is not None:
+            yield candidate
+            continue
+        for part in medium.parts(candidate.name, candidate.data, entry.ingest):
+            yield replace(candidate, name=candidate.name + part.name, data=part.data, **part.fields)
 
 
 class _Curator:
@@ -99,7 +98,7 @@ class _Curator:
         if (first := self.seen.exact(digest.digest())) is not None:
             self.record.refuse(Quarantined(name, "exact duplicate", f"of {first}"))
             return
-        if self.params.near_duplicates == "quarantine":
+        if phash and self.params.near_duplicates == "quarantine":
             if near := self.seen.near(int(phash, 16), self.params.near_duplicate_bits):
                 self.record.refuse(Quarantined(name, "near duplicate", f"of {near[0]}, {near[1]} of 64 bits apart"))
                 return

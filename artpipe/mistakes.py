@@ -15,7 +15,7 @@ def first_mistake(model: type[BaseModel], error: ValidationError, file: str, pla
     """Return one line about the first mistake; an unknown key comes first, as it explains the key that is missing."""
     found = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
     first: Mapping[str, Any] = found[0]
-    parts = [str(part) for part in first["loc"] if part != "[key]"]
+    parts = [_on_one_line(str(part)) for part in first["loc"] if part != "[key]"]
     where = ".".join([*([place] if place else []), *parts])
     if first["type"] == "extra_forbidden":
         known = _fields_at(model, first["loc"][:-1])
@@ -30,6 +30,11 @@ def first_mistake(model: type[BaseModel], error: ValidationError, file: str, pla
 
 def _required(model: type[BaseModel]) -> list[str]:
     return [name for name, field in model.model_fields.items() if field.is_required()]
+
+
+def _on_one_line(text: str) -> str:
+    """Spell out what would break the line of a message: a key may hold anything."""
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _shown(value: Any) -> str:

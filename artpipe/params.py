@@ -39,6 +39,7 @@ class About(Frozen):
 class IngestParams(Frozen):
     """What ingest keeps."""
 
+    separator: str = ""  # between the works of one text file, such as "\n\n"; empty: a file is a work
     near_duplicates: Literal["keep", "quarantine"] = "keep"
     near_duplicate_bits: int = Field(default=3, ge=0, le=3)  # of the 64 bits of the perceptual hash
     max_megapixels: float = Field(default=32.0, gt=0)
@@ -51,17 +52,9 @@ class IngestParams(Frozen):
     decode_megabytes: Positive = 2048  # of memory for one file
 
 
-class PreprocessParams(Frozen):
-    """How works become tensors; sizes in pixels, shares of the works."""
+class SplitParams(Frozen):
+    """What every medium's parameters begin with: shares of the works that are held out."""
 
-    size: int = Field(default=64, ge=8, le=1024)
-    channels: Literal[1, 3] = 3
-    trim: bool = False  # uniform borders away
-    trim_tolerance: int = Field(default=16, ge=0, le=255)  # how far a border's pixels may be from its colour
-    trim_bleed: int = Field(default=2, ge=0)  # lines cut besides, where a border was
-    fit: Literal["crop", "pad"] = "crop"
-    tiles: int = Field(default=0, ge=0, le=64)  # squares along the shorter side, at most; 0: the whole as one square
-    background: Literal["white", "black"] = "white"  # under transparency and in padding
     validation: Share = 0.05
     test: Share = 0.1  # not used where the dataset brings an official split
 
@@ -70,20 +63,18 @@ class PreprocessParams(Frozen):
         if self.validation + self.test >= 1:
             message = f"validation {self.validation:g} and test {self.test:g} leave no works to train on"
             raise ValueError(message)
-        if self.tiles and self.fit == "pad":
-            message = "tiles are cut, so `fit` is crop"
-            raise ValueError(message)
         return self
 
 
 class DatasetEntry(Frozen):
-    """One dataset: where it comes from and how it is prepared."""
+    """One dataset: where it comes from and how it is prepared; `preprocess` stays raw, because only its medium knows it."""
 
+    medium: str  # picture, text ...: a file in artpipe/media
     source: str
     path: str
     about: About
     ingest: IngestParams
-    preprocess: PreprocessParams
+    preprocess: dict[str, Any]
 
 
 class WeightsEntry(Frozen):

@@ -6,11 +6,11 @@ from typing import Any
 
 from artpipe.errors import UserError, did_you_mean
 
-_CONSTANT = {"sources": "SOURCE", "models": "MODEL", "metrics": "METRIC", "sections": "SECTION"}
+_CONSTANT = {"media": "MEDIUM", "sources": "SOURCE", "models": "MODEL", "metrics": "METRIC", "sections": "SECTION"}
 
 
 def names(room: str) -> list[str]:
-    """Return the sorted plugin names of a room: ``sources``, ``models``, ``metrics`` or ``sections``."""
+    """Return the sorted plugin names of a room: ``media``, ``sources``, ``models``, ``metrics`` or ``sections``."""
     package = importlib.import_module(f"artpipe.{room}")
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
 

@@ -177,6 +177,7 @@ def _source(target: Path) -> Source:
 
 def _dataset_entry(target: Path, about: About, size: int) -> dict[str, Any]:
     return {
+        "medium": "picture",
         "source": _source_name(target),
         "path": str(target),
         "about": {key: value for key, value in about.model_dump().items() if value not in {"", "unknown"}},

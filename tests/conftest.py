@@ -49,6 +49,7 @@ seed: 1
 
 datasets:
   shapes:  # circles and squares
+    medium: picture
     source: folder
     path: datasets/shapes
     about: {}

@@ -24,10 +24,12 @@ class Work(NamedTuple):
 
     sha256: str  # of the original's bytes; the key into the record
     label: str | None
-    split: Literal["train", "test"] | None  # the official one, where there is one
-    width: int  # in pixels, upright
-    height: int
-    phash: str  # 64-bit difference hash, 16 hex digits
+    split: Literal["train", "validation", "test"] | None  # the official one, where there is one
+    width: (
+        int  # of a picture, upright, in pixels; of text the longest line in characters; of music the steps of its grid
+    )
+    height: int  # pixels; lines; voices
+    phash: str  # of a picture: 64-bit difference hash, 16 hex digits; empty for other media
     shard: str  # file with the original
     offset: int  # in bytes
     bytes: int

@@ -17,12 +17,17 @@ UNLABELLED = -1
 
 
 class Spec(Frozen):
-    """What a model may know of its data before it sees them; pictures are ``(channels, height, width)``."""
+    """What a model may know of its data before it sees them.
+
+    Pictures are ``(channels, height, width)``, rows of tokens `length` long; what a medium has not is 0 or empty.
+    """
 
     dataset: str
-    channels: int
-    height: int
-    width: int
+    medium: str = "picture"
+    channels: int = 0
+    height: int = 0
+    width: int = 0
+    length: int = 0  # tokens to predict in a row; a row has one more, the first one given
     classes: tuple[str, ...]  # names by label; empty where there are no labels
     count: int  # works in the training split
     columns: tuple[str, ...] = ("images", "labels", "digests")
@@ -45,8 +50,11 @@ class ShardCard(Frozen):
 class ShardSet:
     """Columns by split: `images` uint8 ``(N, C, H, W)``, `labels` int64 ``(N,)`` (-1: none), `digests` uint8 ``(N, 32)``.
 
+    Works of tokens have, instead of images, `tokens` int16 ``(N, length + 1)``, 0 where there is nothing.
+
     A row's digest is the SHA-256 of the original work, the key into the manifest and the record. Where works were cut
-    into tiles, each a row, `places` int64 ``(N, 4)`` has a tile's row and column and how many of both its work has.
+    into tiles or sequences, each a row, `places` int64 ``(N, 4)`` has its row and column in the work and how many of both
+    the work has.
     """
 
     def __init__(self, folder: Path, card: ShardCard, sha256: str) -> None:

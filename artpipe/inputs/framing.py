@@ -1,8 +1,10 @@
 """From any picture to squares: uniform borders away, cropped, padded or cut into tiles, resized without aliasing."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Self
 
-from artpipe.params import PreprocessParams
+from pydantic import Field, model_validator
+
+from artpipe.params import SplitParams
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,7 +16,27 @@ _BLOCK = 16  # lines looked at together
 _TRIM_LEAST = 8  # pixels a side; what would leave less is not a border
 
 
-def fitted(image: "Image.Image", params: PreprocessParams) -> "Image.Image":
+class PictureParams(SplitParams):
+    """How pictures become tensors; sizes in pixels."""
+
+    size: int = Field(default=64, ge=8, le=1024)
+    channels: Literal[1, 3] = 3
+    trim: bool = False  # uniform borders away
+    trim_tolerance: int = Field(default=16, ge=0, le=255)  # how far a border's pixels may be from its colour
+    trim_bleed: int = Field(default=2, ge=0)  # lines cut besides, where a border was
+    fit: Literal["crop", "pad"] = "crop"
+    tiles: int = Field(default=0, ge=0, le=64)  # squares along the shorter side, at most; 0: the whole as one square
+    background: Literal["white", "black"] = "white"  # under transparency and in padding
+
+    @model_validator(mode="after")
+    def _whole_tiles(self) -> Self:
+        if self.tiles and self.fit == "pad":
+            message = "tiles are cut, so `fit` is crop"
+            raise ValueError(message)
+        return self
+
+
+def fitted(image: "Image.Image", params: PictureParams) -> "Image.Image":
     """Return a picture without alpha (mode L or RGB) trimmed, cropped or padded to a square, or to a grid of them, and resized.
 
     Lanczos with a support that grows with the reduction, so that big reductions do not alias.
@@ -31,7 +53,7 @@ def fitted(image: "Image.Image", params: PreprocessParams) -> "Image.Image":
     return ImageOps.fit(image, (columns * size, rows * size), lanczos)
 
 
-def grid(size: tuple[int, int], params: PreprocessParams) -> tuple[int, int]:
+def grid(size: tuple[int, int], params: PictureParams) -> tuple[int, int]:
     """Return how many rows and columns of tiles a picture of this width and height is cut into.
 
     Along its shorter side as many as wanted, but so few that nothing is enlarged; along the longer one what fits. What

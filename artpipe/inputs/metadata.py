@@ -5,15 +5,15 @@ import io
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from artpipe.errors import UserError, did_you_mean
 
 FILES = ("metadata.csv", "metadata.jsonl")
 FIELDS = ("title", "creator", "year", "licence", "origin", "label", "split")
-_SPELLINGS = {"license": "licence", "artist": "creator", "author": "creator"}
-_SPLITS = {"train": "train", "test": "test"}
+_SPELLINGS = {"license": "licence", "artist": "creator", "author": "creator", "composer": "creator"}
+SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
 
 
 def read_metadata(data: bytes, place: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -35,7 +35,7 @@ def read_metadata(data: bytes, place: str) -> Iterator[tuple[str, dict[str, str]
         name = row.get("file_name")
         if not isinstance(name, str) or not name.strip():
             raise UserError(f"{place}:{line}: no `file_name`{did_you_mean('file_name', [str(key) for key in row])}")
-        yield normalised(name), _fields(row)
+        yield normalised(name), known_fields(row)
 
 
 def normalised(name: str) -> str:
@@ -77,16 +77,16 @@ def _utf8(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _fields(row: dict[str, Any]) -> dict[str, str]:
+def known_fields(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the columns that are known, under their own names, as text; empty ones and strange splits left out."""
     fields: dict[str, str] = {}
     for key, value in row.items():
         column = str(key).strip().lower()
         column = _SPELLINGS.get(column, column)
         if column in FIELDS and isinstance(value, str | int | float) and str(value).strip():
             fields[column] = str(value).strip()
-    if fields.get("split") not in _SPLITS:
-        fields.pop("split", None)
-    return fields
+    split = fields.pop("split", "").lower()
+    return fields | ({"split": SPLITS[split]} if split in SPLITS else {})
 
 
 def _csv_rows(text: str, place: str) -> Iterator[tuple[int, dict[str, Any]]]:

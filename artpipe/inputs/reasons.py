@@ -14,6 +14,7 @@ Reason = Literal[
     "missing",
     "near duplicate",
     "not an image",
+    "not text",
     "out of memory",
     "outside the root",
     "special file",

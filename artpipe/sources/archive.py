@@ -7,10 +7,10 @@ from pathlib import Path
 
 from artpipe.errors import UserError
 from artpipe.inputs.archives import ArchiveLimits, Member, is_zip, members
-from artpipe.inputs.enough import require_pictures
 from artpipe.inputs.hidden import lies_hidden
 from artpipe.inputs.metadata import FILES, Metadata, read_metadata
 from artpipe.inputs.signatures import SIGNATURE_BYTES
+from artpipe.media import require_works
 from artpipe.params import DatasetEntry, IngestParams
 from artpipe.sources import Candidate, Source
 
@@ -30,7 +30,7 @@ def check(entry: DatasetEntry) -> None:
     found = members(path, limits, lambda name: not lies_hidden(name))
     with closing(found):
         shown = (member for member in found if member.rejected is None and not lies_hidden(member.name))
-        require_pictures(path, (member.data[:SIGNATURE_BYTES] for member in shown))
+        require_works(path, entry, ((member.data[:SIGNATURE_BYTES], member.name) for member in shown))
 
 
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:

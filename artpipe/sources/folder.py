@@ -7,11 +7,11 @@ from itertools import chain
 from pathlib import Path
 
 from artpipe.errors import UserError
-from artpipe.inputs.enough import require_pictures
 from artpipe.inputs.hidden import is_hidden
 from artpipe.inputs.metadata import FILES, Metadata, read_metadata
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.signatures import SIGNATURE_BYTES
+from artpipe.media import require_works
 from artpipe.params import DatasetEntry
 from artpipe.sources import Candidate, Source
 
@@ -23,7 +23,7 @@ def check(entry: DatasetEntry) -> None:
         raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
     for _ in _rows(path):
         pass
-    require_pictures(path, _starts(path))
+    require_works(path, entry, _starts(path))
 
 
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
@@ -82,12 +82,12 @@ def _read(path: Path, root: Path, most: int) -> bytes:
         raise RejectedError("unreadable", error.strerror or "") from None
 
 
-def _starts(root: Path) -> Iterator[bytes]:
+def _starts(root: Path) -> Iterator[tuple[bytes, str]]:
     for path in _walk(root):
         try:
             if stat.S_ISREG(path.lstat().st_mode):
                 with path.open("rb") as stream:
-                    yield stream.read(SIGNATURE_BYTES)
+                    yield stream.read(SIGNATURE_BYTES), path.name
         except OSError:
             continue
 

@@ -78,7 +78,7 @@ def write_params(
 ) -> None:
     """Write params.yaml; `models` maps a name to its kind and dataset."""
     sets = "\n".join(
-        f"  {name}: {{source: folder, path: datasets/{name}, about: {{}}, ingest: {{}}, preprocess: {{}}}}"
+        f"  {name}: {{medium: picture, source: folder, path: datasets/{name}, about: {{}}, ingest: {{}}, preprocess: {{}}}}"
         for name in datasets
     )
     entries = "\n".join(

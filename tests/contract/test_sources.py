@@ -15,7 +15,7 @@ SOURCES = plugins.names("sources")
 def entry(name, path):
     """Return an entry with nothing but its place."""
     sections = {"about": {}, "ingest": {}, "preprocess": {}}
-    return DatasetEntry.model_validate({"source": name, "path": str(path)} | sections)
+    return DatasetEntry.model_validate({"medium": "picture", "source": name, "path": str(path)} | sections)
 
 
 def test_there_are_sources():

@@ -12,7 +12,7 @@ from artpipe import params
 GOLDEN = Path(__file__).with_name("defaults.json")
 MODELS = (
     params.IngestParams,
-    params.PreprocessParams,
+    params.SplitParams,
     params.WeightsEntry,
     params.TrainParams,
     params.EvaluationParams,

@@ -24,8 +24,8 @@ PARAMS = """\
 format: 1
 seed: 1
 datasets:
-  digits: {source: package, path: datasets/digits.yaml, about: {}, ingest: {}, preprocess: {size: 28}}
-  emoji: {source: folder, path: datasets/emoji, about: {}, ingest: {}, preprocess: {}}
+  digits: {medium: picture, source: package, path: datasets/digits.yaml, about: {}, ingest: {}, preprocess: {size: 28}}
+  emoji: {medium: picture, source: folder, path: datasets/emoji, about: {}, ingest: {}, preprocess: {}}
 models:
   ruler: {kind: classifier, dataset: digits, uses: data/shards/digits, ruler: ruler, title: r1}
   gan: {kind: gan, dataset: digits, uses: data/checkpoints/ruler, ruler: ruler, title: g1}
@@ -41,9 +41,9 @@ def code() -> list[str]:
     named = set(re.findall(r"artpipe/[a-z_./]+", (ROOT / "dvc.yaml").read_text()))
     plain = {
         name if name.endswith(".py") else f"{name.rstrip('/')}/one.py"
-        for name in named - {"artpipe/sources/", "artpipe/models/"}
+        for name in named - {"artpipe/media/", "artpipe/sources/", "artpipe/models/"}
     }
-    plugins = {f"artpipe/sources/{name}.py" for name in ("package", "folder")}
+    plugins = {f"artpipe/{name}.py" for name in ("media/picture", "sources/package", "sources/folder")}
     return sorted(plain | plugins | {f"artpipe/models/{name}.py" for name in ("gan", "vae", "classifier")})
 
 

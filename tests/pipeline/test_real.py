@@ -18,6 +18,7 @@ format: 1
 seed: 1
 datasets:
   shapes:
+    medium: picture
     source: folder
     path: datasets/shapes
     about: {}

@@ -127,7 +127,7 @@ MISTAKES = {
             "unable to parse string as an integer"
         ),
     ),
-    "text that is no YAML": ("about: {}", "about: {", "params.yaml:11:5: not YAML: "),
+    "text that is no YAML": ("about: {}", "about: {", "params.yaml:12:5: not YAML: "),
     "another format": ("format: 1", "format: 7", "params.yaml: `format` is 7: input should be 1"),
 }
 
@@ -247,7 +247,7 @@ def test_a_ruler_of_another_dataset_is_refused(studio, artpipe):
     Path("params.yaml").write_text(
         Path("params.yaml").read_text().replace("models:\n", "models:\n  other: {kind: classifier, dataset: more, "
         "uses: data/shards/more, ruler: other}\n").replace("    ruler: shapes-classifier", "    ruler: other")
-        .replace("datasets:\n", "datasets:\n  more: {source: folder, path: datasets/shapes, about: {}, ingest: {}, "
+        .replace("datasets:\n", "datasets:\n  more: {medium: picture, source: folder, path: datasets/shapes, about: {}, ingest: {}, "
         "preprocess: {}}\n")
     )  # fmt: skip
     code, _, err = artpipe("check")

@@ -425,7 +425,7 @@ PARAMS = """\
 format: 1
 seed: 1
 datasets:
-  blobs: {source: folder, path: datasets/blobs, about: {}, ingest: {}, preprocess: {}}
+  blobs: {medium: picture, source: folder, path: datasets/blobs, about: {}, ingest: {}, preprocess: {}}
 models:
   judge: {kind: classifier, dataset: blobs, uses: data/shards/blobs, ruler: judge, width: 4, max_width: 8}
   coder: {kind: vae, dataset: blobs, uses: data/shards/blobs, ruler: judge, width: 4, max_width: 4, hidden: 8, latent: 2, plane: 3}

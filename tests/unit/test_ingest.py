@@ -20,7 +20,7 @@ PARAMS = """
 format: 1
 seed: 1
 datasets:
-  mine: {{source: {source}, path: {path}, about: {about}, ingest: {ingest}, preprocess: {preprocess}}}
+  mine: {{medium: picture, source: {source}, path: {path}, about: {about}, ingest: {ingest}, preprocess: {preprocess}}}
 models: {{}}
 evaluation: {{metrics: []}}
 gallery: {{sections: []}}

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from artpipe.errors import UserError
@@ -59,6 +59,7 @@ def test_bytes_that_are_no_text_are_one_line(tmp_path):
 
 @given(st.recursive(st.one_of(st.none(), st.booleans(), st.integers(), st.text()), lambda inner: st.one_of(
     st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)), max_leaves=8))  # fmt: skip
+@example({"\n": None})
 def test_no_value_gets_a_traceback(value):
     """Whatever stands in the file, it is valid or one line."""
     said = ""
@@ -81,7 +82,7 @@ def test_numbers_with_an_exponent():
     value = read_yaml(ROOT / "params.yaml")
     value["datasets"]["digits"]["ingest"] = {"max_megapixels": "1e-3"}
     assert validated(Params, value, file="p").dataset("digits").ingest.max_megapixels == 0.001
-    value["datasets"]["digits"]["preprocess"]["size"] = "1e2"
+    value["datasets"]["digits"]["ingest"]["decode_megabytes"] = "1e2"
     with pytest.raises(UserError, match="; write `100`"):
         validated(Params, value, file="p")
 

@@ -12,7 +12,7 @@ PARAMS = """\
 format: 1
 seed: 1
 datasets:
-  digits: {source: package, path: x.yaml, about: {}, ingest: {}, preprocess: {size: 28}}
+  digits: {medium: picture, source: package, path: x.yaml, about: {}, ingest: {}, preprocess: {size: 28}}
 models:
   vae: {kind: vae, dataset: digits, uses: data/shards/digits, ruler: vae, steps: 200, batch_size: 32, beta: 2.0}
   big: {kind: vae, dataset: digits, uses: data/shards/digits, ruler: big, steps: 200, batch_size: 64}

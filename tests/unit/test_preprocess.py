@@ -17,16 +17,16 @@ from artpipe.artifacts.shards import SPLITS, ShardSet
 from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.files import sha256_bytes, sha256_file
 from artpipe.inputs.contact import Print, contact_sheet
-from artpipe.inputs.framing import fitted, grid, trimmed
+from artpipe.inputs.framing import PictureParams, fitted, grid, trimmed
+from artpipe.media.picture import _Shards
 from artpipe.nn.tiles import wholes
-from artpipe.params import PreprocessParams
-from artpipe.preprocess import _Shards, planned, preprocess_dataset
+from artpipe.preprocess import planned, preprocess_dataset
 
 ENTRY = """
 format: 1
 seed: 1
 datasets:
-  mine: {{source: folder, path: datasets/mine, about: {{}}, ingest: {{}}, preprocess: {preprocess}}}
+  mine: {{medium: picture, source: folder, path: datasets/mine, about: {{}}, ingest: {{}}, preprocess: {preprocess}}}
 models: {{}}
 evaluation: {{metrics: []}}
 gallery: {{sections: []}}
@@ -148,7 +148,7 @@ DIGESTS = st.lists(st.binary(min_size=32, max_size=32).map(bytes.hex), min_size=
 def test_no_wanted_split_is_empty(digests):
     """From eight works on, whatever their hashes."""
     works = Listed([work(digest) for digest in digests])
-    plan = planned(works, PreprocessParams(), 96)
+    plan = planned(works, PictureParams(), 96)
     counts = {split: sum(plan.split(one) == split for one in works.listed) for split in SPLITS}
     # hashes that all fall on the same side leave training empty; of honest SHA-256 that is one in 10**6 for eight works
     assert counts["train"] == 0 or (counts["validation"] and counts["test"])
@@ -157,8 +157,8 @@ def test_no_wanted_split_is_empty(digests):
 def test_a_work_never_changes_side():
     """The split of a work is the same among 1,000 works and among any 500 of them."""
     digests = [sha256_bytes(bytes([n % 256, n // 256])) for n in range(1000)]
-    all_of_them = planned(Listed([work(digest) for digest in digests]), PreprocessParams(), 96)
-    half = planned(Listed([work(digest) for digest in digests[::2]]), PreprocessParams(), 96)
+    all_of_them = planned(Listed([work(digest) for digest in digests]), PictureParams(), 96)
+    half = planned(Listed([work(digest) for digest in digests[::2]]), PictureParams(), 96)
     assert not all_of_them.promoted
     assert [all_of_them.split(work(digest)) for digest in digests[::2]] == [
         half.split(work(digest)) for digest in digests[::2]
@@ -168,7 +168,7 @@ def test_a_work_never_changes_side():
 def test_shares_are_what_was_asked():
     """Of 20,000 works a twentieth and a tenth, within four standard errors."""
     digests = [sha256_bytes(n.to_bytes(4, "big")) for n in range(20_000)]
-    plan = planned(Listed([work(digest) for digest in digests]), PreprocessParams(), 96)
+    plan = planned(Listed([work(digest) for digest in digests]), PictureParams(), 96)
     splits = [plan.split(work(digest)) for digest in digests]
     assert abs(splits.count("validation") - 1000) < 4 * (1000 * 0.95) ** 0.5
     assert abs(splits.count("test") - 2000) < 4 * (2000 * 0.9) ** 0.5
@@ -177,7 +177,7 @@ def test_shares_are_what_was_asked():
 def test_shares_that_leave_nothing_are_refused():
     """Validation and test together stay below one."""
     with pytest.raises(ValidationError, match="leave no works to train on"):
-        PreprocessParams(validation=0.5, test=0.5)
+        PictureParams(validation=0.5, test=0.5)
 
 
 def test_contact_sheet_is_fair_and_reproducible(project):
@@ -185,7 +185,7 @@ def test_contact_sheet_is_fair_and_reproducible(project):
     works = [(encoded(noise(seed)), "rare" if seed < 2 else "common", None) for seed in range(120)]
     shards = project(works)
     first = {path.name: sha256_file(path) for path in shards.folder.iterdir()}
-    plan = planned(Works.open(paths.works("mine")), PreprocessParams(), 96)
+    plan = planned(Works.open(paths.works("mine")), PictureParams(), 96)
     assert len(plan.shown) == 96
     assert {sha256_bytes(data) for data, *_ in works[:2]} <= plan.shown
     preprocess_dataset("mine")
@@ -221,7 +221,7 @@ def test_a_work_that_no_longer_decodes_is_named(project):
 
 def test_shards_stay_below_their_size(tmp_path):
     """A split of many works is several files, each within the limit, in order."""
-    shards = _Shards(tmp_path, PreprocessParams(size=8, channels=1), shard_bytes=1040)
+    shards = _Shards(tmp_path, PictureParams(size=8, channels=1), shard_bytes=1040)
     for number in range(25):
         shards.add("train", np.full((1, 1, 1, 8, 8), number, np.uint8), number, f"{number:064x}")
     shards.flush()
@@ -259,9 +259,9 @@ def test_crop_takes_the_middle_and_pad_keeps_all():
     """A wide picture of three squares: crop is the middle one, pad has the background above and below."""
     wide = Image.new("RGB", (96, 32), "red")
     wide.paste("lime", (32, 0, 64, 32))
-    crop = np.asarray(fitted(wide, PreprocessParams(size=32)))
+    crop = np.asarray(fitted(wide, PictureParams(size=32)))
     assert (crop[8:24, 8:24] == [0, 255, 0]).all()
-    pad = np.asarray(fitted(wide, PreprocessParams(size=48, fit="pad", background="black")))
+    pad = np.asarray(fitted(wide, PictureParams(size=48, fit="pad", background="black")))
     assert (pad[0] == 0).all()
     assert (pad[-1] == 0).all()
     assert pad[24, 4].tolist() == [255, 0, 0]
@@ -280,7 +280,7 @@ def test_crop_takes_the_middle_and_pad_keeps_all():
 )
 def test_a_grid_enlarges_nothing(size, tiles, expected):
     """Rows and columns of tiles of 128 pixels."""
-    assert grid(size, PreprocessParams(size=128, tiles=tiles)) == expected
+    assert grid(size, PictureParams(size=128, tiles=tiles)) == expected
 
 
 def test_tiles_of_a_work_are_its_pixels_and_stay_together(project):
@@ -327,20 +327,20 @@ def test_a_sheet_shows_whole_works_and_counts_both(project):
 def test_tiles_are_not_padded():
     """What is cut has no margins to fill."""
     with pytest.raises(ValidationError, match="tiles are cut, so `fit` is crop"):
-        PreprocessParams(fit="pad", tiles=2)
+        PictureParams(fit="pad", tiles=2)
 
 
 def test_big_reductions_do_not_alias():
     """Stripes of one pixel, 1,024 to 16 pixels, become their mean and not a pattern."""
     stripes = np.zeros((1024, 1024), np.uint8)
     stripes[:, ::2] = 255
-    small = np.asarray(fitted(Image.fromarray(stripes), PreprocessParams(size=16, channels=1)))
+    small = np.asarray(fitted(Image.fromarray(stripes), PictureParams(size=16, channels=1)))
     assert np.abs(small.astype(int) - 128).max() <= 1
 
 
 def test_one_channel_is_luminance():
     """Rec. 601: pure green is 150."""
-    assert np.asarray(fitted(Image.new("RGB", (8, 8), "lime"), PreprocessParams(size=8, channels=1)))[0, 0] == 150
+    assert np.asarray(fitted(Image.new("RGB", (8, 8), "lime"), PictureParams(size=8, channels=1)))[0, 0] == 150
 
 
 def test_transparency_is_composited_before_the_resize(project):

@@ -13,7 +13,14 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 @pytest.fixture
 def chosen(tmp_path):
     def choose(**ingest):
-        entry = {"source": "folder", "path": str(tmp_path), "about": {}, "ingest": ingest, "preprocess": {}}
+        entry = {
+            "medium": "picture",
+            "source": "folder",
+            "path": str(tmp_path),
+            "about": {},
+            "ingest": ingest,
+            "preprocess": {},
+        }
         return list(_chosen(DatasetEntry.model_validate(entry)))
 
     return choose

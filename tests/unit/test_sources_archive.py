@@ -33,7 +33,7 @@ def outcome(path, limits=LIMITS):
 
 def entry(path, **ingest):
     return DatasetEntry.model_validate(
-        {"source": "archive", "path": str(path), "about": {}, "ingest": ingest, "preprocess": {}}
+        {"medium": "picture", "source": "archive", "path": str(path), "about": {}, "ingest": ingest, "preprocess": {}}
     )
 
 

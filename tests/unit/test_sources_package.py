@@ -88,7 +88,9 @@ def pin(index, name, data):
 def card(works, package, path="card.yaml"):
     with Path(path).open("w") as stream:
         YAML().dump({"about": {"title": "T", "licence": "CC0-1.0"}, "package": package, "works": works}, stream)
-    return DatasetEntry.model_validate({"source": "package", "path": path, "about": {}, "ingest": {}, "preprocess": {}})
+    return DatasetEntry.model_validate(
+        {"medium": "picture", "source": "package", "path": path, "about": {}, "ingest": {}, "preprocess": {}}
+    )
 
 
 def idx_works():

@@ -1,0 +1,141 @@
+"""One file per medium; each exports MEDIUM: what a work of it is, and how works become tensors."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from artpipe import plugins
+from artpipe.errors import ArtpipeError, UserError
+from artpipe.inputs.enough import MINIMUM_WORKS
+from artpipe.inputs.pool import Limits, outcomes
+from artpipe.params import DatasetEntry, IngestParams, SplitParams, validated
+
+if TYPE_CHECKING:
+    from artpipe.artifacts.manifest import Work, Works
+    from artpipe.artifacts.shards import Split
+
+SHOWN = 96  # works on a contact sheet, at most
+Job = Callable[[bytes, Any], bytes]  # runs in a worker with limited memory and time; raises RejectedError
+
+
+class Part(NamedTuple):
+    """One work of a file: its name in the file (empty where the file is the work), its bytes, what is known of it.
+
+    `fields` are those of a Candidate: label, split, title, creator, year, licence, origin.
+    """
+
+    name: str
+    data: bytes
+    fields: Mapping[str, Any] = {}
+
+
+class Facts(NamedTuple):
+    """What ingest keeps of a work it accepts, as a worker's JSON."""
+
+    width: int  # in the medium's units: pixels, characters of the longest line, steps of a grid
+    height: int  # pixels, lines, voices
+    look: str  # 64 bits as 16 hex digits that near duplicates nearly share; empty where the medium has none
+    notes: list[str]  # what was done to it
+
+
+@dataclass(frozen=True)
+class Task:
+    """What preprocess asks of a medium; `split` and `label` are decided by the manifest alone."""
+
+    name: str
+    params: Any  # the medium's own
+    ingest: IngestParams
+    works: "Works"
+    folder: Path  # to write to
+    split: "Callable[[Work], Split]"
+    label: "Callable[[Work], int]"  # number of its class, -1 where it has none
+    classes: tuple[str, ...]
+    shown: frozenset[str]  # SHA-256 of the works on the contact sheet
+    order: Callable[[str], str]  # of the contact sheet
+
+
+def one_part(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
+    """Yield a file that is one work."""
+    del name, ingest
+    yield Part("", data)
+
+
+@dataclass(frozen=True)
+class Medium:
+    """What a file in `media/` exports as MEDIUM.
+
+    `parts` yields the works in one file (a picture is one, a file of JSON lines holds many); `inspect` judges a work and
+    returns its Facts as JSON, in a worker; `write` turns the works of a Task into a ShardSet and returns the sentence
+    that says what there is. `begins(start, name)` tells from a file's name and first bytes whether it holds such works.
+    """
+
+    noun: str  # "picture"
+    params: type[SplitParams]
+    begins: Callable[[bytes, str], bool]
+    inspect: Job
+    write: Callable[[Task], str]
+    files: str  # the kinds of file it reads, for messages
+    parts: Callable[[str, bytes, IngestParams], Iterator[Part]] = one_part
+
+
+def medium_of(entry: DatasetEntry) -> Medium:
+    """Return the medium of a dataset.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    found: Medium = plugins.find("media", entry.medium)
+    return found
+
+
+def params_of(name: str, entry: DatasetEntry) -> Any:
+    """Return `datasets.NAME.preprocess`, typed as its medium's parameters.
+
+    Raises:
+        UserError: unknown medium or parameter, with the place.
+    """
+    place = f"datasets.{name}.preprocess"
+    return validated(medium_of(entry).params, entry.preprocess, file="params.yaml", place=place)
+
+
+def require_works(place: object, entry: DatasetEntry, starts: Iterable[tuple[bytes, str]]) -> None:
+    """Refuse a place with too few works, by the first bytes and the names of its files; stops when there are enough.
+
+    A file of a medium that may hold many works in one file is enough.
+
+    Raises:
+        UserError: none, or fewer than `MINIMUM_WORKS`.
+    """
+    medium, others, found = medium_of(entry), 0, 0
+    for start, name in starts:
+        begins = medium.begins(start, name)
+        found, others = found + begins, others + (not begins)
+        if found >= (MINIMUM_WORKS if medium.parts is one_part else 1):
+            return
+    if not found:
+        beside = f"; {others} other {'file' if others == 1 else 'files'}" if others else ""
+        raise UserError(f"{place}: no {medium.noun} files in it ({medium.files}){beside}")
+    noun = f"{medium.noun}{'' if found == 1 else 's'}"
+    raise UserError(f"{place}: {found} {noun} in it, a dataset needs at least {MINIMUM_WORKS} for its splits")
+
+
+def worked(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes]]":
+    """Yield every work with what `job` makes of its original in a worker, in the order of the manifest.
+
+    Raises:
+        ArtpipeError: a work that ingest kept fails now.
+    """
+    limits = Limits(seconds=task.ingest.decode_seconds, memory_megabytes=task.ingest.decode_megabytes)
+    for work, outcome in outcomes(task.works.originals(), job=job_name(job), settings=settings, limits=limits):
+        if outcome.reason is not None:
+            why = f"{outcome.reason} {outcome.detail}".strip()
+            raise ArtpipeError(
+                f"{task.works.folder}: work {work.sha256[:12]} was kept and cannot be decoded now: {why}"
+            )
+        yield work, outcome.payload
+
+
+def job_name(job: Job) -> str:
+    """Return what a worker imports."""
+    return f"{job.__module__}:{job.__qualname__}"

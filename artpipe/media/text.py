@@ -1,0 +1,146 @@
+"""Text: kept as it was written, read as characters; the vocabulary is that of the works to train on."""
+
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import Field
+
+from artpipe.errors import UserError
+from artpipe.files import write_text
+from artpipe.inputs.reasons import RejectedError
+from artpipe.inputs.records import records
+from artpipe.inputs.tokens import END, MARKS, START, UNKNOWN, TokenShards
+from artpipe.media import Facts, Medium, Part, Task, worked
+from artpipe.params import IngestParams, Positive, SplitParams
+
+_SUFFIXES = (".txt", ".md", ".json", ".jsonl")
+_MOST_CHARACTERS = 32_000  # different ones, as int16 holds
+_LINES_SHOWN = 8  # of a work on the contact sheet
+
+
+class TextParams(SplitParams):
+    """How text becomes tokens: a token is a character."""
+
+    length: int = Field(default=128, ge=8, le=4096)  # characters of a row; a longer work goes on in the next
+    fewest: Positive = 2  # times a character stands in the works to train on; a rarer one is unknown
+    strip: str = ""  # of every line: leading and trailing characters that are noise, such as "*"
+
+
+def parts(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
+    """Yield the works of a file: its records, or what its separator parts, or the file."""
+    for key, content, fields in records(name, data, ingest.separator):
+        if isinstance(content, bytes | str):
+            yield Part(key, content if isinstance(content, bytes) else content.encode("utf-8", "replace"), fields)
+        else:
+            yield Part(key, b"", {**fields, "rejected": "not text"})
+
+
+def inspected(data: bytes, settings: dict[str, Any]) -> bytes:
+    """Return the Facts of one text as JSON: characters of its longest line, lines.
+
+    Raises:
+        RejectedError: empty, or no text in UTF-8 or, with a mark at its beginning, UTF-16.
+    """
+    del settings
+    text, notes = decoded(data)
+    lines = text.split("\n")
+    return json.dumps(Facts(max(map(len, lines)), len(lines), "", notes)).encode()
+
+
+def decoded(data: bytes) -> tuple[str, list[str]]:
+    """Return a text in normal form C without a byte order mark, lines parted by one line feed, none at its end; and notes.
+
+    Raises:
+        RejectedError: it is none.
+    """
+    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        text = data.decode("utf-16" if marked else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RejectedError("not text", f"byte {error.start} is not {'UTF-16' if marked else 'UTF-8'}") from None
+    controls = sum(unicodedata.category(character) in {"Cc", "Cn"} for character in text if character not in "\t\r\n\f")
+    if controls * 100 > len(text):
+        raise RejectedError("not text", f"{controls} of {len(text)} characters are control codes")
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n")
+    if not text.strip():
+        raise RejectedError("empty file")
+    return text, ["read as UTF-16"] if marked else []
+
+
+def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
+    """Return a text as it is learned, in UTF-8: no control codes, lines stripped.
+
+    Raises:
+        RejectedError: see `decoded`.
+    """
+    noise = settings["strip"]
+    lines = (line.strip(noise) if noise else line for line in decoded(data)[0].split("\n"))
+    kept = "\n".join(line.rstrip() for line in lines)
+    return "".join(one for one in kept if one == "\n" or unicodedata.category(one) != "Cc").encode()
+
+
+def write(task: Task) -> str:
+    """Write rows of characters, each work between a start and an end.
+
+    Raises:
+        UserError: more different characters than a vocabulary holds.
+    """
+    from artpipe.artifacts.shards import Spec
+
+    params: TextParams = task.params
+    known, shown = _survey(task, params)
+    numbers = {character: number for number, character in enumerate(known, start=len(MARKS))}
+    shards = TokenShards(task.folder, params.length)
+    for work, payload in worked(task, prepared, {"strip": params.strip}):
+        tokens = [numbers.get(character, UNKNOWN) for character in payload.decode()]
+        shards.add(task.split(work), [START, *tokens, END], task.label(work), work.sha256)
+    shards.flush()
+    counts = shards.writer.counts
+    spec = Spec(
+        dataset=task.name,
+        medium="text",
+        length=params.length,
+        classes=task.classes,
+        count=counts["train"],
+        columns=("tokens", "labels", "digests", "places"),
+        vocabulary=(*MARKS, *known),
+    )
+    write_text(task.folder / "contact.txt", "\n\n".join(shown) + "\n")
+    dumped = params.model_dump(mode="json")
+    shards.writer.close(spec, works=task.works.sha256, params=dumped, mean=(), std=())
+    line = f"{task.works.card.count:,} works, {len(known):,} different characters"
+    return line + "".join(f", {split} {count:,} rows" for split, count in counts.items())
+
+
+def _survey(task: Task, params: TextParams) -> tuple[list[str], list[str]]:
+    """Return the characters of the vocabulary in code point order, and the beginnings of the works to show.
+
+    Raises:
+        UserError: more different characters than a vocabulary holds.
+    """
+    counted: Counter[str] = Counter()
+    shown: list[tuple[str, str]] = []
+    for work, payload in worked(task, prepared, {"strip": params.strip}):
+        text = payload.decode()
+        if task.split(work) == "train":
+            counted.update(text)
+        if work.sha256 in task.shown:
+            shown.append((task.order(work.sha256), "\n".join(text.split("\n")[:_LINES_SHOWN])))
+    known = sorted(character for character, times in counted.items() if times >= params.fewest)
+    if len(known) > _MOST_CHARACTERS:
+        raise UserError(f"{task.works.folder}: {len(known):,} different characters, at most {_MOST_CHARACTERS:,}")
+    return known, [text for _, text in sorted(shown)]
+
+
+MEDIUM = Medium(
+    noun="text",
+    files="UTF-8 text, .json or .jsonl",
+    params=TextParams,
+    begins=lambda start, name: name.lower().endswith(_SUFFIXES) and b"\0" not in start[2:],
+    inspect=inspected,
+    write=write,
+    parts=parts,
+)
