@@ -32,6 +32,12 @@ def planned(stages: Sequence[Stage]) -> None:
     _console.print(f"[bold]{stale}[/] stale stage{'s' * (stale != 1)}{below}")
 
 
+def mended(sentences: Sequence[str]) -> None:
+    """Tell what was put right before anything ran."""
+    for sentence in sentences:
+        _console.print(f"[yellow]{escape(sentence)}[/]")
+
+
 @contextlib.contextmanager
 def timed(name: str) -> Iterator[Callable[[], float]]:
     """Tell that a stage starts, and how and after how long it ended; yields the clock, seconds since the start."""

@@ -1,5 +1,6 @@
 """DVC's own graph, read once: which stages are stale, and what lies below them, in topological order."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,37 @@ def stale_stages(targets: Sequence[str] | None = None, wait_seconds: float = 0.0
         for name in nx.lexicographical_topological_sort(graph.reverse())
         if name in affected
     ]
+
+
+def mended() -> list[str]:
+    """Put right what a dvc that was killed in the middle of writing left torn, and say what was done.
+
+    DVC writes its book of who reads what, and dvc.lock, in place; where one of them is no longer whole, every dvc fails. The
+    book tells of nobody who still lives. What dvc.lock said is in the run cache too, so nothing is computed again.
+    """
+    from dvc.dvcfile import Lockfile
+    from dvc.exceptions import DvcException
+    from dvc.lock import make_lock
+    from dvc.repo import Repo
+
+    said = []
+    with Repo(_wait_for_lock=True) as repo, repo.lock:
+        folder, linked = Path(repo.tmp_dir), bool(repo.config["core"].get("hardlink_lock"))
+        with make_lock(str(folder / "rwlock.lock"), tmp_dir=str(folder), hardlink_lock=linked, wait=True):
+            try:
+                json.loads((folder / "rwlock").read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                pass
+            except ValueError:
+                (folder / "rwlock").unlink()
+                said.append("dvc was killed while it noted what it reads: the torn note is removed")
+        lock = Path(repo.root_dir) / "dvc.lock"
+        try:
+            Lockfile(repo, str(lock)).load()
+        except DvcException:
+            lock.replace(folder / "dvc.lock.torn")
+            said.append("dvc was killed while it wrote dvc.lock: made anew from the run cache")
+    return said
 
 
 def _asked() -> tuple[Any, set[str]]:

@@ -20,7 +20,7 @@ from prefect.utilities.annotations import allow_failure
 from artpipe.costs import remember
 from flows import account
 from flows.children import Children
-from flows.dvc_graph import BUSY, Stage, stale_stages
+from flows.dvc_graph import BUSY, Stage, mended, stale_stages
 
 LAST = "gallery"  # hung with named gaps where a model failed
 CHECKED = "ARTPIPE_CHECKED"  # set by whoever has validated the project already
@@ -103,6 +103,7 @@ def dataset_to_gallery(
     setting = Setting(children, _environment(), stage_timeout_seconds)
     try:
         _check(setting)
+        account.mended(mended())
         stages = stale_stages(targets, wait_seconds=stage_timeout_seconds)
         account.planned(stages)
         failures = _collect(_submit(stages, setting))

@@ -10,7 +10,7 @@ import pytest
 
 from artpipe.costs import remember
 from artpipe.processes import process
-from flows.dvc_graph import stale_stages
+from flows.dvc_graph import mended, stale_stages
 from tests.pipeline.conftest import get
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server
@@ -125,3 +125,22 @@ def test_long_chains_are_urgent(project, monkeypatch):
     urgency = {stage.name: stage.urgency for stage in stale_stages()}
     assert urgency["train@ruler"] > urgency["train@gan"] > urgency["train@vae"]
     assert urgency["evaluate@gan"] == urgency["gallery"] + 500.0
+
+
+@pytest.mark.filterwarnings("ignore")  # DVC's own
+@pytest.mark.parametrize("kept", [0, 300])
+def test_torn_books_of_dvc_are_mended(project, monkeypatch, kept):
+    """dvc.lock and rwlock, cut short by a kill: put right and said once, and all outputs come from the run cache."""
+    monkeypatch.chdir(project.folder)
+    assert mended() == []
+    lock = project.folder / "dvc.lock"
+    whole = lock.read_text()
+    lock.write_text(whole[:kept])
+    (project.folder / ".dvc/tmp/rwlock").write_text('{"read": {"' if kept else "")
+    assert [sentence.split(":")[0] for sentence in mended()] == [
+        "dvc was killed while it noted what it reads",
+        "dvc was killed while it wrote dvc.lock",
+    ]
+    assert mended() == []
+    assert project.repro() in ([], ["gallery"])  # the gallery may be hung again
+    assert lock.read_text() == whole
