@@ -117,6 +117,7 @@ class VerdictBounds(Frozen):
     collapsed_pairs: Share = 0.35  # pair distance against real works, for pictures like works
     identical_pairs: Share = 0.05  # the same for pictures unlike any work, which early in a training are all alike
     collapsed_repeats: Share = 0.2  # distance to the next picture against that of real works: the same few again
+    replayed_works: Share = 0.5  # of the works that random copies would show; from here on repeats are memorised works
     dropped_share: Share = 0.1  # of the works a class should have
     dropped_expected: Positive = 10  # a class expected less often than this is too rare to be missed
     recognisable: float = Field(

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, Score
 from artpipe.nn.contract import Learner, Prompt, to_float
-from artpipe.nn.neighbours import nearest
+from artpipe.nn.neighbours import copied, nearest
 from artpipe.params import EvaluationParams
 
 Part = Literal["train", "held_out", "samples"]
@@ -73,6 +73,17 @@ class Evidence:
             f"near {part}", lambda: nearest(self.features(part), self.features("train"), k)
         )
         return found
+
+    @property
+    def usual_distance(self) -> float:
+        """Return how far a new work is from the nearest training work: the median of the held-out works."""
+        return float(self.nearest_train("held_out")[0][:, 0].double().median().clamp(min=1e-9))
+
+    def copies(self, part: Part) -> Tensor:
+        """Return which pictures ``(N,)`` of a part are copies of one training work."""
+        bounds = self.params.verdicts
+        near = self.nearest_train(part)[0]
+        return copied(near, bounds.copy_ratio, bounds.copy_distance * self.usual_distance)
 
     def recognisable(self) -> bool:
         """Return whether the samples are near enough to works for their class, or their likeness to each other, to mean much."""

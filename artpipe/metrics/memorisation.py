@@ -3,18 +3,16 @@
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, paints, share_spread
+from artpipe.metrics import Evidence, Measured, Metric, Part, paints, share_spread
+
+_PARTS: tuple[Part, Part] = ("samples", "held_out")
 
 
 def measure(evidence: Evidence) -> Measured:
     """Measure the samples' nearest training works against those of held-out works, and list the nearest pairs."""
     near, rows = evidence.nearest_train("samples")
-    usual = evidence.nearest_train("held_out")[0]
-    level = float(usual[:, 0].double().median().clamp(min=1e-9))
-    bounds = evidence.params.verdicts
-    share, by_chance = (
-        float(copied(d, bounds.copy_ratio, level * bounds.copy_distance).double().mean()) for d in (near, usual)
-    )
+    level = evidence.usual_distance
+    share, by_chance = (float(found.double().mean()) for found in map(evidence.copies, _PARTS))
     ratio = float(near[:, 0].double().median()) / level
     return Measured(
         scores=_scores(evidence, ratio, share, by_chance),
@@ -22,15 +20,6 @@ def measure(evidence: Evidence) -> Measured:
         tables={"memorisation": {"pairs": _pairs(evidence, near, rows), "held_out_distance": level}},
         hang={"nearest pair": _nearest_samples(near, evidence.params.pairs)},
     )
-
-
-def copied(near: Tensor, ratio: float, distance: float) -> Tensor:
-    """Return which samples ``(N,)`` are copies of one training work, from the distances ``(N, k)`` of the nearest ones.
-
-    A new work is about as far from the nearest as from the next; a copy is much nearer to one of them. Where that one
-    has a double in the training set only the distance itself tells.
-    """
-    return (near[:, 0] < ratio * near[:, 1]) | (near[:, 0] < distance)
 
 
 def _nearest_samples(near: Tensor, count: int) -> list[int]:

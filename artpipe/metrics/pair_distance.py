@@ -1,15 +1,25 @@
 """Pair distance: are the samples as far from each other as real works are, and is each of them its own picture."""
 
+import math
+
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.metrics import Evidence, Measured, Metric, paints
 from artpipe.nn.neighbours import mean_pair_distance, nearest
 
+_MOST = 0.5
+
 
 def next_distance(vectors: Tensor) -> float:
     """Return the mean distance of ``(N, F)`` to the nearest other row."""
     return float(nearest(vectors, vectors, 1, skip_self=True)[0].double().mean())
+
+
+def reached(rows: Tensor, works: int) -> float:
+    """Return how many of `works` works `rows` ``(N,)`` name, against what as many random draws from them would name."""
+    expected = works * -math.expm1(len(rows) * math.log1p(-1 / works)) if works > 1 else 1.0
+    return len(set(rows.tolist())) / expected if len(rows) else 0.0
 
 
 def measure(evidence: Evidence) -> Measured:
@@ -37,7 +47,7 @@ def _collapsed(evidence: Evidence, pairs: float, repeats: float) -> list[Finding
     if pairs < alike:
         sentence = f"Its pictures are all alike: two of them differ {pairs:.0%} as much as two real works."
         found.append(("pair_distance", pairs, alike, sentence))
-    if repeats < bounds.collapsed_repeats:
+    if repeats < bounds.collapsed_repeats and not _replays(evidence):
         sentence = (
             f"It paints the same few pictures: the next one is at {repeats:.0%} of the distance among real works."
         )
@@ -46,6 +56,18 @@ def _collapsed(evidence: Evidence, pairs: float, repeats: float) -> list[Finding
         Finding(verdict="collapsed", score=score, value=value, bound=bound, sentence=sentence)
         for score, value, bound, sentence in found
     ]
+
+
+def _replays(evidence: Evidence) -> bool:
+    """Say whether the repeats are those of the training works: most samples are copies, and of all works alike.
+
+    Who paints each of a few dozen works again and again has memorised them; who paints some of them only has collapsed.
+    """
+    copies = evidence.copies("samples") if len(evidence.pictures("train")) > 1 else Tensor()
+    if not len(copies) or copies.double().mean() <= _MOST:
+        return False
+    rows = evidence.nearest_train("samples")[1][copies, 0]
+    return reached(rows, len(evidence.pictures("train"))) >= evidence.params.verdicts.replayed_works
 
 
 METRIC = Metric(applies=paints, measure=measure)

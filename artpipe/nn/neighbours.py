@@ -46,3 +46,12 @@ def mean_pair_distance(vectors: Tensor) -> float:
     count = len(vectors)
     total = sum(float(torch.cdist(vectors[block], vectors).double().sum()) for block in blocks(count, count))
     return total / (count * (count - 1)) if count > 1 else 0.0
+
+
+def copied(near: Tensor, ratio: float, distance: float) -> Tensor:
+    """Return which samples ``(N,)`` are copies of one training work, from the distances ``(N, k)`` of the nearest ones.
+
+    A new work is about as far from the nearest as from the next; a copy is much nearer to one of them. Where that one
+    has a double in the training set only the distance itself tells.
+    """
+    return (near[:, 0] < ratio * near[:, 1]) | (near[:, 0] < distance)

@@ -189,6 +189,15 @@ def test_replayed_training_works_are_memorised():
     assert pair["digest"] == bytes(TRAIN["digests"][pair["seed"] % 600].tolist()).hex()
 
 
+@pytest.mark.parametrize(("painted", "expected"), [(24, "memorised"), (6, "collapsed")])
+def test_all_of_few_works_are_memorised_some_of_them_collapsed(painted, expected):
+    """With 24 training works a painter can but repeat them: all of them over and over is memory, six of them collapse."""
+    few = {name: column[:24] for name, column in TRAIN.items()}
+    found = evidence(Painter(lambda prompt: replay(prompt, painted)), train=few)
+    assert score(found, "next_distance") < 0.2
+    assert judge(measure(found))[1].verdict == expected
+
+
 def test_one_copy_in_five_is_memorised():
     """A fifth of copies among new works is found, and counted."""
 

@@ -14,12 +14,11 @@ from artpipe.metrics.class_entropy import entropy
 from artpipe.metrics.coverage import four
 from artpipe.metrics.elbo import active_units
 from artpipe.metrics.fid import fid
-from artpipe.metrics.memorisation import copied
-from artpipe.metrics.pair_distance import next_distance
+from artpipe.metrics.pair_distance import next_distance, reached
 from artpipe.metrics.sharpness import laplacian_energy
 from artpipe.nn import neighbours
 from artpipe.nn.kernel import kernel_distance, kernel_distance_spread
-from artpipe.nn.neighbours import mean_pair_distance, nearest
+from artpipe.nn.neighbours import copied, mean_pair_distance, nearest
 from artpipe.nn.rotation import quarter_turns
 
 sizes = st.integers(8, 40)
@@ -219,6 +218,13 @@ def test_copies_by_hand():
     """A copy is nearer than half of the way to the second nearest, or nearer than the bound whatever the second."""
     near = torch.tensor([[0.9, 2.0], [1.1, 2.0], [0.01, 0.01]])
     assert copied(near, 0.5, 0.05).tolist() == [True, False, True]
+
+
+def test_works_reached_by_hand():
+    """Two draws from two works name 1.5 of them on average; all of one work among thousands is next to nothing."""
+    assert reached(torch.tensor([0, 1]), 2) == pytest.approx(2 / 1.5)
+    assert reached(torch.tensor([7] * 2000), 57_000) == pytest.approx(1 / 1965.4, rel=1e-3)
+    assert reached(torch.tensor([], dtype=torch.long), 5) == 0.0
 
 
 def test_sharpness_of_a_checkerboard():
