@@ -79,9 +79,12 @@ def check() -> None:
 
 @app.command(rich_help_panel=DAILY)
 def run(
-    targets: Annotated[list[str] | None, typer.Argument(metavar="STAGE", help="Such as train@digits-gan.")] = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL|STAGE]...", help="Such as digits-gan, or the stage train@digits-gan."),
+    ] = None,
 ) -> None:
-    """Bring everything that is stale up to date, with all cores, and show it meanwhile."""
+    """Bring what is stale up to date, with all cores, and show it meanwhile: everything, or some models and the gallery."""
     from artpipe.plan import run_flow
 
     run_flow(targets or [])

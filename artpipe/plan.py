@@ -15,9 +15,10 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, NoReturn
 
+from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.check import check_project
 from artpipe.costs import Cost, Costs
-from artpipe.errors import ArtpipeError
+from artpipe.errors import ArtpipeError, UserError, did_you_mean
 from artpipe.params import Frozen, load_params, read_yaml
 
 _EDGE = re.compile(r'"([^"]+)" -> "([^"]+)"')
@@ -105,14 +106,20 @@ def tell_plan(*, as_json: bool = False) -> None:
 
 
 def run_flow(targets: Iterable[str]) -> NoReturn:
-    """Validate the project, then become the flow.
+    """Validate the project, then become the flow; a model among the targets is made and hung, beside what hangs there.
 
     Raises:
-        UserError: a mistake in the project; nothing was started.
+        UserError: a mistake in the project, or no model of a name; nothing was started.
     """
     check_project()
+    models, wanted = load_params().models, list(targets)
+    for target in wanted:
+        if target not in models and not {"@", "."} & set(target) and target != LAST_STAGE:
+            raise UserError(f"there is no model `{target}` in params.yaml{did_you_mean(target, models)}")
+    stages = [f"evaluate@{target}" if target in models else target for target in wanted]
+    hang = ["--hang"] if any(target in models for target in wanted) else []
     sys.stdout.flush()
-    command = [sys.executable, "-m", "flows.gallery", *targets]
+    command = [sys.executable, "-m", "flows.gallery", *hang, *stages]
     os.execve(sys.executable, command, {**os.environ, "ARTPIPE_CHECKED": "1"})  # noqa: S606  # no shell is wanted
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import Costs
 from artpipe.params import load_params, read_yaml
 
@@ -23,8 +24,10 @@ class Stage:
     urgency: float = 0.0  # seconds from its start until the last stage below it has ended, as far as is known
 
 
-def stale_stages(targets: Sequence[str] | None = None, wait_seconds: float = 0.0) -> list[Stage]:
+def stale_stages(targets: Sequence[str] | None = None, wait_seconds: float = 0.0, *, hang: bool = False) -> list[Stage]:
     """Return what is stale and all below it, each after its upstream; with `targets` only what these need.
+
+    With `hang` the last stage follows, whatever else is stale: the gallery shows what there is, and names its gaps.
 
     The project is the one in the working folder, where DVC's addresses have no path. While another dvc is at work, it
     is asked again, for up to `wait_seconds`.
@@ -44,7 +47,9 @@ def stale_stages(targets: Sequence[str] | None = None, wait_seconds: float = 0.0
             if BUSY not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(1.0)
-    affected = stale.union(*(nx.ancestors(graph, name) for name in stale & set(graph))) & _needed(graph, targets)
+    affected = stale.union(*(nx.ancestors(graph, name) for name in stale & set(graph))) & (
+        _needed(graph, targets) | ({LAST_STAGE} if hang else set())
+    )
     urgency = _urgencies(graph, affected)
     return [
         Stage(name, tuple(sorted(graph.successors(name))), name in stale, urgency[name])

@@ -17,12 +17,12 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import allow_failure
 
+from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import remember
 from flows import account
 from flows.children import Children
 from flows.dvc_graph import BUSY, Stage, mended, stale_stages
 
-LAST = "gallery"  # hung with named gaps where a model failed
 CHECKED = "ARTPIPE_CHECKED"  # set by whoever has validated the project already
 _BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage needs: for that, DVC itself does not wait
 _BIN = Path(sys.executable).parent  # not resolved: the virtual environment's own folder
@@ -87,7 +87,11 @@ _RUNNER: Any = ThreadPoolTaskRunner(max_workers=1000)
 
 @flow(name="dataset-to-gallery", task_runner=_RUNNER)
 def dataset_to_gallery(
-    targets: list[str] | None = None, slots: int | None = None, stage_timeout_seconds: float = 86_400.0
+    targets: list[str] | None = None,
+    slots: int | None = None,
+    stage_timeout_seconds: float = 86_400.0,
+    *,
+    hang: bool = False,
 ) -> None:
     """Bring what is stale up to date, each stage as soon as what it reads is ready.
 
@@ -95,6 +99,7 @@ def dataset_to_gallery(
         targets: stages wanted, with all they need; None: everything.
         slots: stages at a time; None: one per core this process may use.
         stage_timeout_seconds: a stage that takes longer is ended and has failed.
+        hang: with targets, hang the gallery over what there is then, whatever else is stale.
 
     Raises:
         StagesFailedError: after all else was done, naming every stage that failed.
@@ -104,7 +109,7 @@ def dataset_to_gallery(
     try:
         _check(setting)
         account.mended(mended())
-        stages = stale_stages(targets, wait_seconds=stage_timeout_seconds)
+        stages = stale_stages(targets, wait_seconds=stage_timeout_seconds, hang=hang)
         account.planned(stages)
         failures = _collect(_submit(stages, setting))
         if os.environ.get("ARTPIPE_TRACKING") != "off":
@@ -122,7 +127,7 @@ def _submit(stages: Sequence[Stage], setting: Setting) -> dict[str, PrefectFutur
     submit: Any = reproduce.submit  # its stubs know no wait_for beside parameters
     for stage in stages:
         upstream: list[Any] = [futures[name] for name in stage.upstream if name in futures]
-        wait_for = [allow_failure(future) for future in upstream] if stage.name == LAST else upstream
+        wait_for = [allow_failure(future) for future in upstream] if stage.name == LAST_STAGE else upstream
         futures[stage.name] = submit(stage.name, setting, stage.urgency, wait_for=wait_for)
     return futures
 

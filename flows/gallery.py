@@ -46,7 +46,7 @@ def run_here(arguments: Sequence[str]) -> int:
 
     options = _parser().parse_args(arguments)
     try:
-        dataset_to_gallery(options.targets or None, options.slots, options.stage_timeout_seconds)
+        dataset_to_gallery(options.targets or None, options.slots, options.stage_timeout_seconds, hang=options.hang)
     except KeyboardInterrupt:
         account.failed("stopped; the same command goes on where this one was")
         return 130
@@ -117,6 +117,7 @@ def _check() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m flows.gallery", description="Run the pipeline as a Prefect flow.")
     parser.add_argument("targets", nargs="*", metavar="STAGE", help="such as train@digits-gan; none: everything")
+    parser.add_argument("--hang", action="store_true", help="with STAGEs: hang the gallery over what there is then")
     parser.add_argument("--slots", type=int, help="stages at a time (default: one per core)")
     parser.add_argument("--stage-timeout-seconds", type=float, default=86_400.0, help="default: a day")
     parser.add_argument("--serve", action="store_true", help="stay, and run on a schedule or when a dataset changed")
