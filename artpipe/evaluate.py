@@ -210,6 +210,7 @@ def hang(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list
     for found in measured:
         for role, rows in found.hang.items():
             hung += _hang_samples(evidence, rows, role, {}, folder)
+        hung += [_write(folder, exhibit, index) for index, exhibit in enumerate(found.exhibits)]
     return hung
 
 

@@ -135,6 +135,18 @@ class VerdictBounds(Frozen):
     latent_nats: float = Field(default=0.5, gt=0)  # a KL below this says nothing about the work
 
 
+class WalkParams(Frozen):
+    """The film that a painter hangs: a loop through its codes in steps that look alike."""
+
+    seconds: float = Field(default=16.0, ge=0, le=120)  # 0: no film
+    fps: int = Field(default=24, ge=1, le=60)
+    anchors: int = Field(default=10, ge=3, le=100)  # works it passes through
+    truncation: float = Field(default=0.85, gt=0, le=2)  # of the noise's length; less is nearer to the usual
+    side: int = Field(default=448, ge=16, le=4096)  # pixels of the longer side, reached by whole factors
+    form: Literal["mp4", "webm"] = "mp4"
+    rounds: int = Field(default=10, ge=1, le=100)  # in which the steps are evened out
+
+
 class EvaluationParams(Frozen):
     """How models are measured and how many works are hung."""
 
@@ -151,6 +163,7 @@ class EvaluationParams(Frozen):
     calibration_bins: Positive = 15  # of the expected calibration error
     importance_samples: Positive = 50  # of the importance-weighted bound; 1000 is what papers quote
     importance_works: Positive = 200  # held-out works it is measured on
+    walk: WalkParams = WalkParams()
     verdicts: VerdictBounds = VerdictBounds()
 
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, Score
-from artpipe.nn.contract import Learner, Prompt, to_float
+from artpipe.nn.contract import Exhibit, Learner, Prompt, to_float
 from artpipe.nn.neighbours import copied, nearest
 from artpipe.params import EvaluationParams
 
@@ -57,13 +57,18 @@ class Evidence:
 
     def features(self, part: Part) -> Tensor:
         """Return ``(N, F)`` features: the ruler's, or small pictures where there is no ruler."""
-        extract = self.ruler.features if self.ruler is not None else _small
-        found: Tensor = self._once(f"features of {part}", lambda: self._by_batch(part, extract))
+        found: Tensor = self._once(f"features of {part}", lambda: self.look(self.pictures(part)))
         return found
+
+    def look(self, pictures: Tensor) -> Tensor:
+        """Return ``(N, F)`` features of any pictures, uint8 ``(N, C, H, W)``."""
+        return self._by_batch(pictures, self.ruler.features if self.ruler is not None else small)
 
     def judgements(self, part: Part) -> Tensor:
         """Return the ruler's calibrated probabilities ``(N, K)``."""
-        found: Tensor = self._once(f"judgements of {part}", lambda: self._by_batch(part, self.ruler.logits).softmax(1))
+        found: Tensor = self._once(
+            f"judgements of {part}", lambda: self._by_batch(self.pictures(part), self.ruler.logits).softmax(1)
+        )
         return found
 
     def nearest_train(self, part: Part) -> tuple[Tensor, Tensor]:
@@ -91,11 +96,9 @@ class Evidence:
         painted, real = (float(self.nearest_train(part)[0][:, 0].median()) for part in parts)
         return painted <= self.params.verdicts.recognisable * real
 
-    def _by_batch(self, part: Part, of: Callable[[Tensor], Tensor]) -> Tensor:
+    def _by_batch(self, pictures: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
         with torch.no_grad():
-            return torch.cat(
-                [of(to_float(b)).float() for b in torch.split(self.pictures(part), self.params.batch_size)]
-            )
+            return torch.cat([of(to_float(b)).float() for b in torch.split(pictures, self.params.batch_size)])
 
     def _once(self, key: str, make: Callable[[], Any]) -> Any:
         if key not in self._kept:
@@ -112,6 +115,7 @@ class Measured:
     tables: Mapping[str, Any] = field(default_factory=dict)
     healthy: Finding | None = None  # the number that speaks for the model where no metric objects
     hang: Mapping[str, Sequence[int]] = field(default_factory=dict)  # samples that must be seen: role -> rows
+    exhibits: Sequence[Exhibit] = ()  # what was made to be measured and hangs too
 
 
 @dataclass(frozen=True)
@@ -144,6 +148,7 @@ def share_spread(share: float, count: int) -> float | None:
     return (max(0.0, share * (1 - share)) / count) ** 0.5 if count > 1 else None
 
 
-def _small(images: Tensor) -> Tensor:
+def small(images: Tensor) -> Tensor:
+    """Return pictures ``(N, C, H, W)`` as vectors ``(N, C * side**2)`` of 16 pixels a side at most."""
     side = (min(_PIXEL_SIDE, images.shape[2]), min(_PIXEL_SIDE, images.shape[3]))
     return F.adaptive_avg_pool2d(images, side).flatten(1)

@@ -202,9 +202,22 @@ class GAN(Learner[Params]):
         """Paint ``(N, C, H, W)`` in [-1, 1] with the moving average, in blocks that fit into memory."""
         device = next(self.parameters()).device
         labels = self.rows(self.asked(prompt).to(device), len(prompt.seeds))
-        noise = prompt.noise(self.params.noise).to(device)
-        blocks = zip(torch.split(noise, 256), torch.split(labels, 256), strict=True)
-        return torch.cat([self.average(noise, rows).float() for noise, rows in blocks])
+        return self._painted(prompt.noise(self.params.noise).to(device), labels)
+
+    @property
+    def codes(self) -> int:
+        """Return the dimensions of the noise."""
+        return self.params.noise
+
+    @torch.no_grad()
+    def walk(self, noise: Tensor, mix: Tensor) -> Tensor:
+        """Paint ``(N, C, H, W)`` at noise ``(N, Z)``, asked for shares ``(N, classes)`` of each class."""
+        none = mix.new_zeros(len(mix), 1)  # the last row is for works without a label
+        return self._painted(noise, torch.cat([mix, none], 1) if self.classes else mix)
+
+    def _painted(self, noise: Tensor, rows: Tensor) -> Tensor:
+        blocks = zip(torch.split(noise, 256), torch.split(rows, 256), strict=True)
+        return torch.cat([self.average(part, asked).float() for part, asked in blocks])
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Make one picture per seed, with what was asked in its caption."""

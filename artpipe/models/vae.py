@@ -143,6 +143,17 @@ class VAE(Learner[Params]):
         """Return ``(N, C, H, W)`` in [-1, 1], decoded from the prior; a picture depends on its own seed alone."""
         return self._painted(self.flow.codes(prompt.noise(self.params.latent).to(self.log_scale.device)))
 
+    @property
+    def codes(self) -> int:
+        """Return the dimensions of the noise."""
+        return self.params.latent
+
+    @torch.no_grad()
+    def walk(self, noise: Tensor, mix: Tensor) -> Tensor:
+        """Return ``(N, C, H, W)`` decoded at noise ``(N, Z)``, which the prior bends to codes; there are no classes to mix."""
+        del mix
+        return self._painted(self.flow.codes(noise))
+
     @torch.no_grad()
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance ``(N, Z)`` of q(z|x)."""

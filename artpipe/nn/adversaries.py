@@ -30,7 +30,10 @@ def halving(width: int, least: int, levels: int) -> list[int]:
 
 
 class ResidualGenerator(nn.Module):
-    """Noise ``(B, Z)`` and rows ``(B,)`` of the label table to pictures; one block at each size below the full one."""
+    """Noise ``(B, Z)`` and labels to pictures; one block at each size below the full one.
+
+    Labels are rows ``(B,)`` of the label table, or shares ``(B, rows)`` of them for what lies between.
+    """
 
     def __init__(self, params: Widths, spec: Spec, rows: int) -> None:
         super().__init__()
@@ -47,9 +50,14 @@ class ResidualGenerator(nn.Module):
 
     def forward(self, noise: Tensor, rows: Tensor) -> Tensor:
         """Return pictures ``(B, C, H, W)`` in (-1, 1)."""
-        code = noise if self.asked is None else torch.cat([noise, self.asked(rows)], 1)
+        code = noise if self.asked is None else torch.cat([noise, self._label(self.asked, rows)], 1)
         x = self.stages(self.start(code).unflatten(1, self.first))
         return torch.tanh(self.paint(F.leaky_relu(x, SLOPE)))
+
+    @staticmethod
+    def _label(table: nn.Embedding, rows: Tensor) -> Tensor:
+        found: Tensor = rows @ table.weight if rows.is_floating_point() else table(rows)
+        return found
 
 
 class ResidualDiscriminator(nn.Module):

@@ -133,6 +133,23 @@ class Sampler(Protocol):
 
 
 @runtime_checkable
+class Walker(Sampler, Protocol):
+    """A sampler whose pictures change smoothly with its noise, so that one can walk from one to the next."""
+
+    @property
+    def codes(self) -> int:
+        """Return the dimensions of the noise."""
+        ...
+
+    def walk(self, noise: Tensor, mix: Tensor) -> Tensor:
+        """Return ``(N, C, H, W)`` in [-1, 1] at noise ``(N, Z)``, standard normal where nobody walks.
+
+        `mix` are shares ``(N, classes)`` of each class, for learners that heed labels.
+        """
+        ...
+
+
+@runtime_checkable
 class Ruler(Protocol):
     """A learner whose features measure others and whose logits judge them."""
 

@@ -14,6 +14,7 @@ from artpipe.nn.contract import Content, Exhibit, to_bytes
 _COLOUR = {1: 0, 3: 2, 4: 6}  # channels -> PNG colour type
 _MAGIC = {
     b"RIFF": ".wav",
+    b"\x89PNG": ".png",
     b"MThd": ".mid",
     b"OggS": ".ogg",
     b"fLaC": ".flac",

@@ -42,6 +42,11 @@ class Everything(Bare):
     def sample(self, prompt):
         return torch.stack([torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(s)) for s in prompt.seeds])
 
+    codes = 8 * 8 * 3
+
+    def walk(self, noise, mix):
+        return torch.tanh(noise).view(-1, 3, 8, 8)
+
     def features(self, images):
         return images.flatten(1)[:, :6]
 
@@ -72,7 +77,7 @@ def full(learner=None) -> Evidence:
     learner = learner or Everything()
     held_out = works(30, 2)
     return Evidence(
-        learner=learner, card=CARD, params=EvaluationParams(metrics=()), seed=1, train=works(40, 1), held_out=held_out,
+        learner=learner, card=CARD, params=EvaluationParams(metrics=(), walk={"seconds": 0.5, "side": 16}), seed=1, train=works(40, 1), held_out=held_out,
         test=held_out, prompt=Prompt(range(20)), samples=works(20, 3)["images"], ruler=Everything(), ruler_sha256="0" * 64,
         ruler_classes=SPEC.classes,
     )  # fmt: skip
