@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artpipe.artifacts.vocabulary import PAD
+
 if TYPE_CHECKING:
     from artpipe.artifacts.shards import Split
 
-PAD, START, END, UNKNOWN = range(4)
-MARKS = ("<pad>", "<start>", "<end>", "<unknown>")  # every vocabulary begins with these
 SHARD_BYTES = 256 * 2**20
 
 

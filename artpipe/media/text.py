@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import Field
 
+from artpipe.artifacts.vocabulary import END, MARKS, START, UNKNOWN
 from artpipe.errors import UserError
 from artpipe.files import write_text
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.records import records
-from artpipe.inputs.tokens import END, MARKS, START, UNKNOWN, TokenShards
+from artpipe.inputs.tokens import TokenShards
 from artpipe.media import Facts, Medium, Part, Task, worked
 from artpipe.params import IngestParams, Positive, SplitParams
 

@@ -150,6 +150,19 @@ class Walker(Sampler, Protocol):
 
 
 @runtime_checkable
+class Sequencer(Protocol):
+    """A learner of sequences of tokens; scored by likelihood, and by what it writes."""
+
+    def nll(self, tokens: Tensor) -> Tensor:
+        """Return ``(N, L)`` nats of each token after the first of ``(N, L + 1)``, 0 where there is none."""
+        ...
+
+    def write(self, prompt: Prompt) -> list[list[int]]:
+        """Return the tokens that each seed writes, without its beginning, a start or an end."""
+        ...
+
+
+@runtime_checkable
 class Ruler(Protocol):
     """A learner whose features measure others and whose logits judge them."""
 

@@ -23,7 +23,8 @@ from artpipe.nn.state import StateStore, flatten, load_random_state, random_stat
 from artpipe.progress import Live
 from artpipe.stopping import Stop
 
-_PROMPTED = 64  # exhibits of an evaluation point, 8 x 8
+_PROMPTED = {"picture": 64}  # exhibits of an evaluation point, 8 x 8
+_PROMPTED_ELSE = 4  # what is read or heard instead of seen at a glance
 
 
 @dataclass(frozen=True)
@@ -256,11 +257,11 @@ class Training:
         return held_out.take(drawn(len(held_out), self.params.validation_works, self.seed))
 
     def _prompt(self) -> Prompt:
-        """Return the same 64 seeds at every point of every training, labels in turn, and the first works to show."""
-        classes = len(self.learner.spec.classes)
-        labels = torch.arange(_PROMPTED, device=self.device) % classes if classes else None
-        works = self.data.shown.take(torch.arange(min(_PROMPTED, len(self.data.shown))))
-        return Prompt(seeds=range(_PROMPTED), labels=labels, works=works)
+        """Return the same seeds at every point of every training, labels in turn, and the first works to show."""
+        classes, count = len(self.learner.spec.classes), _PROMPTED.get(self.learner.spec.medium, _PROMPTED_ELSE)
+        labels = torch.arange(count, device=self.device) % classes if classes else None
+        works = self.data.shown.take(torch.arange(min(count, len(self.data.shown))))
+        return Prompt(seeds=range(count), labels=labels, works=works)
 
     def _record(self, validation: dict[str, float]) -> None:
         losses = {name: value for name, value in self.since_point.take().items() if math.isfinite(value)}

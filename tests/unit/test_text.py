@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from artpipe.artifacts import paths
 from artpipe.artifacts.manifest import Record, Works
 from artpipe.artifacts.shards import SPLITS, ShardSet
+from artpipe.artifacts.vocabulary import END, MARKS, PAD, START, UNKNOWN
 from artpipe.ingest import ingest_dataset
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.records import records
-from artpipe.inputs.tokens import END, MARKS, PAD, START, UNKNOWN, rows_of
+from artpipe.inputs.tokens import rows_of
 from artpipe.media.text import decoded, prepared
 from artpipe.preprocess import preprocess_dataset
 

@@ -1,0 +1,143 @@
+"""Recurrent network (LSTM: Hochreiter & Schmidhuber 1997; GRU: Cho et al. 2014): the next token from all before it.
+
+One embedding serves both ends (Press & Wolf 2017): what is read and what is written share their weights.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from artpipe.artifacts.shards import Spec
+from artpipe.artifacts.vocabulary import PAD, START
+from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
+from artpipe.nn.sequences import State, write
+from artpipe.nn.written import encoded, lengths_of, rendered
+from artpipe.params import Positive, Share, TrainParams
+
+_ROWS = 64  # measured at once
+
+
+class Params(TrainParams):
+    """What a recurrent network can be told."""
+
+    batch_size: Positive = 32
+    cell: Literal["lstm", "gru"] = "lstm"
+    layers: Positive = 1
+    width: Positive = 256  # of the recurrent layers
+    embedding: Positive = 256  # of a token
+    dropout: Share = 0.0  # after the embedding, between the layers and after the last one
+    learning_rate: float = Field(default=4.0e-3, gt=0)
+    warmup_steps: int = Field(default=50, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    gradient_norm: float = Field(default=1.0, gt=0)  # the largest one; longer gradients are shortened to it
+    temperature: float = Field(default=0.8, ge=0)  # below 1: more often what is likely; 0: always the likeliest
+    nucleus: float = Field(default=0.95, gt=0, le=1)  # what is drawn from: the likeliest tokens with this sum
+    longest: Positive = 400  # tokens written after a prompt, unless the end comes first
+    prompts: tuple[str, ...] = ("",)  # beginnings, one by seed in turn; empty: a work's beginning
+
+
+class RNN(Learner[Params]):
+    """Embedding, recurrent layers, and the embedding again."""
+
+    selects = ("nll", "min")
+
+    def __init__(self, params: Params, spec: Spec, used: object = None) -> None:
+        super().__init__(params, spec)
+        del used
+        p, cell = params, nn.LSTM if params.cell == "lstm" else nn.GRU
+        self.embedding = nn.Embedding(len(spec.vocabulary), p.embedding)
+        nn.init.normal_(self.embedding.weight, std=p.embedding**-0.5)
+        between = p.dropout if p.layers > 1 else 0.0
+        self.recurrent = cell(p.embedding, p.width, p.layers, batch_first=True, dropout=between)
+        self.narrow = nn.Linear(p.width, p.embedding) if p.width != p.embedding else nn.Identity()
+        self.bias = nn.Parameter(torch.zeros(len(spec.vocabulary)))
+        if p.cell == "lstm":
+            _remember(self.recurrent, p.width)
+        self.lengths = lengths_of(spec)
+        adam = torch.optim.AdamW(
+            self.parameters(), lr=p.learning_rate, betas=(0.9, 0.99), weight_decay=p.weight_decay, fused=True
+        )
+        self.optimisers = {"rnn": adam}
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Descend the mean negative log-likelihood of the next token; `tokens` are ``(B, L + 1)``."""
+        tokens = batch["tokens"].long()
+        loss = self._surprise(tokens).sum() / (tokens[:, 1:] != PAD).sum().clamp(min=1)
+        (group,) = self.optimisers["rnn"].param_groups
+        group["lr"] = self.rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.02)
+        self.optimisers["rnn"].zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(group["params"], self.params.gradient_norm)
+        self.optimisers["rnn"].step()
+        return {"nll": loss.detach()}
+
+    def _surprise(self, tokens: Tensor) -> Tensor:
+        """Return ``(B, L)`` nats of each token after the first, 0 where there is none."""
+        with self.autocast():
+            logits, _ = self._logits(tokens[:, :-1])
+        wanted = tokens[:, 1:]
+        nats = F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), ignore_index=PAD, reduction="none")
+        return nats.view_as(wanted)
+
+    def _logits(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        dropout, scale = self.params.dropout, math.sqrt(self.params.embedding)
+        read = F.dropout(self.embedding(tokens) * scale, dropout, self.training)
+        hidden, state = self.recurrent(read, state)
+        hidden = self.narrow(F.dropout(hidden, dropout, self.training))
+        return F.linear(hidden, self.embedding.weight, self.bias), state
+
+    @torch.no_grad()
+    def nll(self, tokens: Tensor) -> Tensor:
+        """Return ``(N, L)`` nats of each token after the first of ``(N, L + 1)``, 0 where there is none; rows begin anew."""
+        return torch.cat([self._surprise(rows.long()) for rows in torch.split(tokens, _ROWS)])
+
+    def validate(self, works: Batch) -> dict[str, float]:
+        """Return nats per token, and bits per character where tokens are characters."""
+        tokens = works.get("tokens", torch.empty(0))
+        if not len(tokens):
+            return {}
+        wanted, nats = tokens[:, 1:].long(), float(self.nll(tokens).double().sum())
+        measured = {"nll": nats / max(1, int((wanted != PAD).sum()))}
+        characters = float(self.lengths[wanted.cpu()].sum())
+        if characters:
+            measured["bits_per_character"] = nats / math.log(2) / characters
+        return measured
+
+    @torch.no_grad()
+    def write(self, prompt: Prompt) -> list[list[int]]:
+        """Return the tokens that each seed writes after its beginning, without an end; as long as `longest`: it was cut."""
+        p = self.params
+        beginnings = [[START, *encoded(self._beginning(seed), self.spec)] for seed in prompt.seeds]
+        return write(self._advance, beginnings, prompt.seeds, p.longest, p.temperature, p.nucleus)
+
+    def _advance(self, tokens: Tensor, state: State | None) -> tuple[Tensor, State]:
+        device = self.bias.device
+        logits, state = self._logits(tokens.to(device), state)
+        return logits[:, -1].float().cpu(), state
+
+    def _beginning(self, seed: int) -> str:
+        return self.params.prompts[seed % len(self.params.prompts)] if self.params.prompts else ""
+
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        """Show what each seed writes."""
+        rows: Sequence[Sequence[int]] = self.write(prompt)
+        longest = self.params.longest
+        return [
+            rendered(self.spec, self._beginning(seed), row, seed, ended=len(row) < longest)
+            for seed, row in zip(prompt.seeds, rows, strict=True)
+        ]
+
+
+def _remember(recurrent: nn.Module, width: int) -> None:
+    """Begin with open forget gates, the second of four (Jozefowicz et al. 2015)."""
+    for name, weight in recurrent.named_parameters():
+        if name.startswith("bias_ih"):
+            weight.data[width : 2 * width] = 1.0
+
+
+MODEL = Model(reads=frozenset({"tokens"}), params=Params, build=RNN)

@@ -1,0 +1,55 @@
+"""What a writer's tokens are, by medium: text as text."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from artpipe.artifacts.shards import Spec
+from artpipe.artifacts.vocabulary import MARKS, UNKNOWN, Encoder
+from artpipe.nn.contract import Exhibit
+
+_CAPTION = 60  # characters of a first line
+
+
+def encoded(text: str, spec: Spec) -> list[int]:
+    """Return the tokens of a beginning."""
+    return Encoder(spec.vocabulary)(text) if text else []
+
+
+def lengths_of(spec: Spec) -> Tensor:
+    """Return the characters ``(V,)`` of each token: none of a mark, one of the unknown; all 0 where it is no text."""
+    known = [0] * len(spec.vocabulary)
+    if spec.medium == "text":
+        known = [len(token) for token in spec.vocabulary]
+        known[: len(MARKS)] = [int(mark == UNKNOWN) for mark in range(len(MARKS))]
+    return torch.tensor(known)
+
+
+def text_of(tokens: Sequence[int], vocabulary: Sequence[str]) -> str:
+    """Return the text of tokens, marks left out."""
+    return "".join(vocabulary[token] for token in tokens if token >= len(MARKS))
+
+
+def rendered(spec: Spec, prompt: str, tokens: Sequence[int], seed: int, *, ended: bool) -> Exhibit:
+    """Return what hangs of one sequence that follows `prompt`; without its end it is cut where a part of it is whole."""
+    text = (prompt + text_of(tokens, spec.vocabulary)).strip("\n")
+    text = text if ended else whole(text)
+    first = next((line.strip(" .:,;") for line in text.split("\n") if line.strip()), "")
+    caption = first if len(first) <= _CAPTION else first[:_CAPTION].rsplit(" ", 1)[0] + " ..."
+    return Exhibit("text", text, caption or "silence", seed=seed)
+
+
+def whole(text: str) -> str:
+    r"""Return a text without the part its end was cut off from: a paragraph, else a line, where half of it is left.
+
+    >>> whole("To be,\nor not to be.\n\nThat is\nthe que")
+    'To be,\nor not to be.'
+    >>> whole("To be,\nor not to be, that is the question, whe")
+    'To be,\nor not to be, that is the question, whe'
+    """
+    for cut in ("\n\n", "\n"):
+        kept = text.rpartition(cut)[0].rstrip()
+        if 2 * len(kept) >= len(text):
+            return kept
+    return text
