@@ -1,11 +1,14 @@
 """Every test runs beside nobody: no telemetry, no settings of this machine's user, one thread, its own homes."""
 
+import copy
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -72,6 +75,28 @@ evaluation:
 
 gallery: {title: shapes, sections: []}
 """
+
+
+def loaded(path: Path) -> ModuleType:
+    """Import a helper by its file, once: the folders of tests are no packages."""
+    if path.stem not in sys.modules:
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[path.stem])
+    return sys.modules[path.stem]
+
+
+def assert_goes_on(first, second, batch) -> None:
+    """Assert that a learner with the state of another, one step old, takes the same next step, bit for bit."""
+    import torch
+
+    first.step(batch)
+    second.load_training_state(copy.deepcopy(first.training_state()))
+    for learner in (first, second):
+        torch.manual_seed(5)
+        learner.step(batch)
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, second.state_dict()[name]), name
 
 
 def draw_shapes(folder: Path, count: int = 24, side: int = 24) -> Path:

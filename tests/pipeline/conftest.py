@@ -17,6 +17,7 @@ from unittest import mock
 import pytest
 
 from artpipe.processes import end_child, start_child
+from tests.conftest import draw_shapes
 
 ROOT = Path(__file__).parents[2]
 STUB = Path(__file__).with_name("stub_artpipe.py")
@@ -137,6 +138,21 @@ def make_project(folder: Path) -> Project:
     project.run("git", "init", "-q")
     with project.repo() as repo:
         repo.add("datasets/emoji")
+    return project
+
+
+def make_real_project(folder: Path, params: str, count: int) -> Project:
+    """A folder with our own stages, `params.yaml` and `count` drawn pictures in datasets/shapes, tracked by DVC."""
+    draw_shapes(folder / "datasets/shapes", count=count)
+    (folder / "params.yaml").write_text(params)
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
+    shutil.copytree(ROOT / "artpipe", folder / "artpipe", ignore=shutil.ignore_patterns("__pycache__"))
+    project = Project(folder)
+    project.run("git", "init", "-q")
+    with project.repo() as repo:
+        repo.add("datasets/shapes")
     return project
 
 

@@ -1,7 +1,6 @@
 """MLflow beside running trainings: two first users at once, and a follower that a sync completes."""
 
 import contextlib
-import importlib.util
 import os
 import signal
 import sqlite3
@@ -14,10 +13,9 @@ import pytest
 
 from artpipe.artifacts.run import Journal, RunStart
 from artpipe.files import write_json
+from tests.conftest import loaded
 
-_SPEC = importlib.util.spec_from_file_location("toy_project", Path(__file__).parents[1] / "toys/project.py")
-project = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(project)
+project = loaded(Path(__file__).parents[1] / "toys" / "project.py")
 
 pytestmark = pytest.mark.timeout(1200)
 NOT_THERE = "MLFLOW_TRACKING_URI"

@@ -101,6 +101,25 @@ def add_examples() -> None:
     params.write_text(edited.replace("sections: []", "sections: [wall, rooms, card, verdict, exhibits, patience]"))
 
 
+def add_alone(model: str, kind: str, *told: str) -> None:
+    """Add a model that is its own ruler and saves often, and take the classifier away."""
+    told = ("save_every_seconds=0.1", *told)
+    run(
+        "artpipe",
+        "model",
+        "add",
+        model,
+        "--kind",
+        kind,
+        "--dataset",
+        "shapes",
+        *(p for one in told for p in ("-P", one)),
+    )
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("ruler: shapes-classifier", f"ruler: {model}"))
+    run("artpipe", "model", "remove", "shapes-classifier")
+
+
 def state_hashes(model: str) -> dict[str, str]:
     """Return the hash of every file of a checkpoint."""
     files = sorted(Path("data/checkpoints", model).iterdir())
@@ -121,23 +140,22 @@ def kill_when_saved(command: list[str], model: str) -> None:
     assert not Path("data/checkpoints", model, "checkpoint.json").exists()
 
 
+def assert_killed_is_undisturbed(model: str) -> None:
+    """Train a trained model anew, killed once, and assert that the checkpoint has the same bytes."""
+    undisturbed = state_hashes(model)
+    for folder in ("data/checkpoints", "data/runs", ".state/train"):
+        shutil.rmtree(Path(folder, model), ignore_errors=True)
+    kill_when_saved(["artpipe", "train", model], model)
+    run("artpipe", "train", model)
+    assert state_hashes(model) == undisturbed
+
+
 def test_a_kind_from_contributing_goes_all_the_way(workshop):
     """The example is trained, killed, resumed bit by bit, measured by the example metric and hung in the gallery."""
     add_examples()
-    steps = ["-P", "steps=1500", "-P", "save_every_seconds=0.1", "-P", "evaluate_every_steps=500", "-P", "batch_size=8"]
-    run("artpipe", "model", "add", "patches", "--kind", "patchwork", "--dataset", "shapes", *steps)
-    Path("params.yaml").write_text(
-        Path("params.yaml").read_text().replace("ruler: shapes-classifier", "ruler: patches")
-    )
-    run("artpipe", "model", "remove", "shapes-classifier")
+    add_alone("patches", "patchwork", "steps=1500", "evaluate_every_steps=500", "batch_size=8")
     run("dvc", "repro", "--quiet", "train@patches")
-    undisturbed = state_hashes("patches")
-    for folder in ("data/checkpoints/patches", "data/runs/patches", ".state/train/patches"):
-        shutil.rmtree(folder, ignore_errors=True)
-
-    kill_when_saved(["artpipe", "train", "patches"], "patches")
-    run("artpipe", "train", "patches")
-    assert state_hashes("patches") == undisturbed
+    assert_killed_is_undisturbed("patches")
 
     run("dvc", "repro", "--quiet")
     report, _ = load_report(Path("data/reports/patches"))
@@ -153,20 +171,12 @@ def test_a_kind_of_text_with_two_optimisers_goes_all_the_way(workshop):
     Path("artpipe/models/babbler.py").write_text(BABBLER)
     params = Path("params.yaml")
     params.write_text(params.read_text().replace("[kid]", "[training, kid]").replace("[]}", "[wall, rooms, exhibits]}"))
-    steps = ["-P", "steps=3000", "-P", "save_every_seconds=0.1", "-P", "evaluate_every_steps=1500"]
-    run("artpipe", "model", "add", "lines", "--kind", "babbler", "--dataset", "shapes", *steps)
-    params.write_text(params.read_text().replace("ruler: shapes-classifier", "ruler: lines"))
-    run("artpipe", "model", "remove", "shapes-classifier")
+    add_alone("lines", "babbler", "steps=3000", "evaluate_every_steps=1500")
     run("artpipe", "ingest", "shapes")
     write_tokens(Path("data/shards/shapes"))
 
     run("artpipe", "train", "lines")
-    undisturbed = state_hashes("lines")
-    for folder in ("data/checkpoints/lines", "data/runs/lines", ".state/train/lines"):
-        shutil.rmtree(folder, ignore_errors=True)
-    kill_when_saved(["artpipe", "train", "lines"], "lines")
-    run("artpipe", "train", "lines")
-    assert state_hashes("lines") == undisturbed
+    assert_killed_is_undisturbed("lines")
 
     run("artpipe", "evaluate", "lines")
     run("artpipe", "gallery")

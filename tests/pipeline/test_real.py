@@ -3,14 +3,12 @@
 import contextlib
 import json
 import re
-import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import draw_shapes
-from tests.pipeline.conftest import ROOT, Project
+from tests.pipeline.conftest import Project, make_real_project
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # beside the tests that share its server
 PARAMS = """\
@@ -36,14 +34,7 @@ gallery: {title: shapes, sections: [wall, rooms, card, verdict, exhibits, plaque
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, prefect_server):
     """A project of 48 pictures that `artpipe run` has made, by a temporary Prefect server, and what it said."""
-    folder = tmp_path_factory.mktemp("real") / "project"
-    draw_shapes(folder / "datasets/shapes", count=48)
-    (folder / "params.yaml").write_text(PARAMS)
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(ROOT / name, folder / name)
-    shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
-    shutil.copytree(ROOT / "artpipe", folder / "artpipe", ignore=shutil.ignore_patterns("__pycache__"))
-    project = Project(folder)
+    project = make_real_project(tmp_path_factory.mktemp("real") / "project", PARAMS, count=48)
     for name in ("ARTPIPE_TRACKING", "ARTPIPE_CHECKED"):
         del project.environment[name]
     home = tmp_path_factory.mktemp("home")
@@ -52,9 +43,6 @@ def made(tmp_path_factory, prefect_server):
         old, new = (stack.enter_context(contextlib.closing(connection)) for connection in opened)
         old.backup(new)
     project.environment["PREFECT_HOME"] = str(home)
-    project.run("git", "init", "-q")
-    with project.repo() as repo:
-        repo.add("datasets/shapes")
     return project, project.run("artpipe", "run").stdout
 
 

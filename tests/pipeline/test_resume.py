@@ -1,21 +1,18 @@
 """Trainings that are killed, stopped, orphaned, doubled and damaged end as if nothing had happened, or say why not."""
 
-import importlib.util
 import json
 import os
 import random
 import shutil
 import signal
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location("toys_project", Path(__file__).parents[1] / "toys" / "project.py")
-project = importlib.util.module_from_spec(_SPEC)
-sys.modules["toys_project"] = project
-_SPEC.loader.exec_module(project)
+from tests.conftest import loaded
+
+project = loaded(Path(__file__).parents[1] / "toys" / "project.py")
 
 BRIEF = {"steps": 80, "save_every_seconds": 0.01}
 SLOW = {"steps": 1_000_000, "save_every_seconds": 0.2, "evaluate_every_steps": 500_000}

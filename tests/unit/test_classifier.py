@@ -8,6 +8,7 @@ import torch
 from artpipe.artifacts.shards import Spec
 from artpipe.models.classifier import MODEL, Classifier, quarter_turns
 from artpipe.nn.contract import Prompt, Ruler, build
+from tests.conftest import assert_goes_on
 
 ENTRY = {"kind": "classifier", "dataset": "d", "uses": "u", "ruler": "c", "steps": 20, "width": 4, "max_width": 8}
 
@@ -38,13 +39,7 @@ def test_it_steps_and_its_state_goes_round(size, channels):
     """A second learner with the first one's state takes the same next step, bit for bit."""
     spec, batch = _spec(size, channels), _batch(8, size, channels)
     first, second = _learner(spec), _learner(spec, steps=20)
-    first.step(batch)
-    second.load_training_state(copy.deepcopy(first.training_state()))
-    for learner in (first, second):
-        torch.manual_seed(5)
-        learner.step(batch)
-    for name, value in first.state_dict().items():
-        assert torch.equal(value, second.state_dict()[name]), name
+    assert_goes_on(first, second, batch)
 
 
 @pytest.mark.parametrize("size", [8, 28, 64])

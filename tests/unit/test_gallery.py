@@ -1,9 +1,7 @@
 """The gallery stage on a made-up project."""
 
-import importlib.util
 import re
 import shutil
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -13,11 +11,9 @@ import pytest
 from artpipe.errors import UserError
 from artpipe.gallery import build_gallery, sweep_removed
 from artpipe.params import load_params
+from tests.conftest import loaded
 
-_SPEC = importlib.util.spec_from_file_location("make_museum", Path(__file__).parents[1] / "browser" / "make_museum.py")
-make = importlib.util.module_from_spec(_SPEC)
-sys.modules["make_museum"] = make
-_SPEC.loader.exec_module(make)
+make = loaded(Path(__file__).parents[1] / "browser" / "make_museum.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """One training in this process: what is published, what disturbs it not, what every piece of its state is for."""
 
 import copy
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -21,12 +20,10 @@ from artpipe.nn.contract import restore
 from artpipe.nn.training import Training
 from artpipe.sample import sample_model
 from artpipe.stopping import Stop
+from tests.conftest import loaded
 
 TOYS = Path(__file__).parents[1] / "toys"
-_SPEC = importlib.util.spec_from_file_location("toys_project", TOYS / "project.py")
-project = importlib.util.module_from_spec(_SPEC)
-sys.modules["toys_project"] = project
-_SPEC.loader.exec_module(project)
+project = loaded(TOYS / "project.py")
 
 
 @pytest.fixture(autouse=True)

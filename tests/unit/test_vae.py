@@ -1,6 +1,5 @@
 """The autoencoder: its terms at known values, its samples by seed, and that it is whole at any size."""
 
-import copy
 import math
 
 import pytest
@@ -10,6 +9,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.models.vae import VAE
 from artpipe.nn.contract import Autoencoder, Prompt, Sampler, build
 from artpipe.nn.likelihood import kl_to_unit_normal
+from tests.conftest import assert_goes_on
 
 ENTRY = {
     "kind": "vae",
@@ -50,13 +50,7 @@ def test_it_steps_and_its_state_goes_round(size, channels):
     """A second learner with the first one's state takes the same next step, bit for bit; samples are in range."""
     batch = {"images": _images(4, size, channels)}
     first, second = _learner(size, channels, blocks=1), _learner(size, channels, blocks=1)
-    first.step(batch)
-    second.load_training_state(copy.deepcopy(first.training_state()))
-    for learner in (first, second):
-        torch.manual_seed(5)
-        learner.step(batch)
-    for name, value in first.state_dict().items():
-        assert torch.equal(value, second.state_dict()[name]), name
+    assert_goes_on(first, second, batch)
     samples = first.eval().sample(Prompt(seeds=[1, 2]))
     assert samples.shape == (2, channels, size, size)
     assert samples.abs().max() <= 1
