@@ -1,6 +1,6 @@
 """Generative adversarial network (Goodfellow et al. 2014): two players, one who paints and one who judges."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import torch
@@ -11,7 +11,7 @@ from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.nn import ema
 from artpipe.nn.adversarial import GAMES, gradient_penalty, gradient_ratio, zero_centred_penalty
 from artpipe.nn.adversaries import ClassicDiscriminator, ClassicGenerator, ResidualDiscriminator, ResidualGenerator
-from artpipe.nn.augment import POLICIES, Policy, augmented
+from artpipe.nn.augment import AUTOMATIC, Policy, augmented
 from artpipe.nn.captions import UNTITLED, asked_for
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, Ruler
 from artpipe.nn.kernel import kernel_distance
@@ -46,6 +46,9 @@ class Params(TrainParams):
     generator_width: Positive = 64  # channels at the smallest size, halved at each doubling
     discriminator_width: Positive = 64
     least_width: Positive = 32
+    upsampling: Literal["auto", "nearest", "bilinear"] = (
+        "auto"  # auto: bilinear for colour; nearest leaves plaids there
+    )
     critic_steps: Positive = 1  # steps of the discriminator for each one of the generator
     r1: AtLeastZero = 0.5  # gamma: weight of half the squared gradient norm at real pictures
     r2: AtLeastZero = 0.5  # the same at painted ones
@@ -59,7 +62,9 @@ class Params(TrainParams):
     beta2: Share = 0.99
     clip_norm: AtLeastZero = 0.0  # of each player's gradient; 0: not clipped
     ema_halflife_pictures: AtLeastZero = 20_000.0
-    augment: tuple[Policy, ...] | None = None  # not given: all of them where there are fewer than `augment_below` works
+    augment: tuple[Policy, ...] | None = (
+        None  # not given: all but `flip` where there are fewer than `augment_below` works
+    )
     augment_below: int = Field(default=10_000, ge=0)
     validation_samples: int = Field(default=1000, ge=2)
 
@@ -97,7 +102,7 @@ class GAN(Learner[Params]):
         self.game = GAMES[params.loss]
         alone = residual or penalised  # no batch norm, so a sample's logit depends on that sample alone
         self.one_pass = params.one_pass and self.game.one_pass and alone
-        automatic = tuple(POLICIES) if spec.count < params.augment_below else ()
+        automatic = AUTOMATIC if spec.count < params.augment_below else ()
         self.policies: tuple[str, ...] = automatic if params.augment is None else params.augment
         self.ruler = (ruler,)  # in a tuple, so that its weights are not taken for the learner's own
         self.selects = ("kid", "min") if ruler is not None else None
@@ -223,11 +228,8 @@ class GAN(Learner[Params]):
         """Make one picture per seed, with what was asked in its caption."""
         return [
             Exhibit("image", picture, self._caption(label), seed=seed, label=None if label == UNLABELLED else label)
-            for picture, seed, label in zip(self.sample(prompt), prompt.seeds, self._listed(prompt), strict=True)
+            for picture, seed, label in zip(self.sample(prompt), prompt.seeds, self.asked(prompt).tolist(), strict=True)
         ]
-
-    def _listed(self, prompt: Prompt) -> Iterable[int]:
-        return [int(label) for label in self.asked(prompt)]
 
     def _caption(self, label: int) -> str:
         return UNTITLED if label == UNLABELLED else asked_for(self.spec.classes[label])

@@ -22,6 +22,8 @@ class Widths(Protocol):
     def discriminator_width(self) -> int: ...  # noqa: D102
     @property
     def least_width(self) -> int: ...  # noqa: D102
+    @property
+    def upsampling(self) -> str: ...  # noqa: D102
 
 
 def halving(width: int, least: int, levels: int) -> list[int]:
@@ -39,14 +41,15 @@ class ResidualGenerator(nn.Module):
         super().__init__()
         sizes = ladder(spec.height, spec.width)
         widths = halving(params.generator_width, params.least_width, len(sizes))
+        smooth = params.upsampling == "bilinear" or (params.upsampling == "auto" and spec.channels > 1)
         self.first = (widths[0], *sizes[0])
         self.asked = nn.Embedding(rows, params.noise) if rows else None
         self.start = linear(params.noise * (2 if rows else 1), widths[0] * sizes[0][0] * sizes[0][1])
         stages: list[nn.Module] = [Residual(widths[0])]
         for level, size in enumerate(sizes[1:-1], 1):
-            stages += [Up(widths[level - 1], widths[level], size), Residual(widths[level])]
+            stages += [Up(widths[level - 1], widths[level], size, smooth=smooth), Residual(widths[level])]
         self.stages = nn.Sequential(*stages)
-        self.paint = Paint(widths[-2], spec.channels, sizes[-1])
+        self.paint = Paint(widths[-2], spec.channels, sizes[-1], smooth=smooth)
 
     def forward(self, noise: Tensor, rows: Tensor) -> Tensor:
         """Return pictures ``(B, C, H, W)`` in (-1, 1)."""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Policy = Literal["color", "translation", "cutout"]
+Policy = Literal["color", "translation", "cutout", "flip"]
 
 
 def _per_picture(images: Tensor) -> Tensor:
@@ -54,7 +54,18 @@ def cutout(images: Tensor, share: float = 0.5) -> Tensor:
     return images * ~inside
 
 
-POLICIES: dict[str, Callable[[Tensor], Tensor]] = {"color": color, "translation": translation, "cutout": cutout}
+def flip(images: Tensor) -> Tensor:
+    """Mirror every other picture at random; what is painted may then be mirrored too, which suits faces and not letters."""
+    return torch.where(_per_picture(images) < 0.5, images.flip(3), images)  # noqa: PLR2004 (every other)
+
+
+POLICIES: dict[str, Callable[[Tensor], Tensor]] = {
+    "color": color,
+    "translation": translation,
+    "cutout": cutout,
+    "flip": flip,
+}
+AUTOMATIC = ("color", "translation", "cutout")  # of few works; these leave the painted pictures as they are
 
 
 def augmented(images: Tensor, policies: Sequence[str]) -> Tensor:

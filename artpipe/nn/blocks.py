@@ -55,17 +55,25 @@ class Residual(nn.Module):
         return x + change
 
 
-class Up(nn.Module):
-    """Nearest-neighbour upsampling to `size` (pixel shuffle leaves checkerboards), channels changed before by 1x1."""
+def doubled(x: Tensor, size: Size, *, smooth: bool) -> Tensor:
+    """Return ``(B, C, *size)``: twice the size of `x`, an odd size one less; `smooth` is bilinear, else nearest."""
+    if smooth:
+        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+    else:
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+    return x[:, :, : size[0], : size[1]]
 
-    def __init__(self, inputs: int, outputs: int, size: Size) -> None:
+
+class Up(nn.Module):
+    """Upsampling to `size` (pixel shuffle leaves checkerboards), channels changed before by 1x1."""
+
+    def __init__(self, inputs: int, outputs: int, size: Size, *, smooth: bool = False) -> None:
         super().__init__()
-        self.size, self.mix = size, conv(inputs, outputs, 1)
+        self.size, self.smooth, self.mix = size, smooth, conv(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return ``(B, outputs, *size)``; twice the size of `x`, an odd size one less."""
-        x = F.interpolate(self.mix(x), scale_factor=2.0, mode="nearest")
-        return x[:, :, : self.size[0], : self.size[1]]
+        """Return ``(B, outputs, *size)``."""
+        return doubled(self.mix(x), self.size, smooth=self.smooth)
 
 
 class Stem(nn.Module):
@@ -84,19 +92,19 @@ class Stem(nn.Module):
 
 
 class Paint(nn.Module):
-    """Features to pictures of twice the size: a 3x3 convolution of the nearest-neighbour upsampling, to the letter.
+    """Features to pictures of twice the size: a 3x3 convolution of the upsampling, to the letter.
 
     The channels are mixed before the upsampling, once per tap: a quarter of the work and none of it at full size.
     """
 
-    def __init__(self, inputs: int, channels: int, size: Size) -> None:
+    def __init__(self, inputs: int, channels: int, size: Size, *, smooth: bool = False) -> None:
         super().__init__()
-        self.size = size
+        self.size, self.smooth = size, smooth
         self.taps = nn.Conv2d(inputs, channels * 9, 1, bias=False)  # in the order of the 3x3 kernel
         self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
         nn.init.normal_(self.taps.weight, std=(9 * inputs) ** -0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(B, channels, *size)``, not yet squashed."""
-        taps = F.interpolate(self.taps(x), scale_factor=2.0, mode="nearest")[:, :, : self.size[0], : self.size[1]]
+        taps = doubled(self.taps(x), self.size, smooth=self.smooth)
         return F.fold(taps.flatten(2), self.size, 3, padding=1) + self.bias

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from artpipe.nn.augment import POLICIES, augmented, cutout, shifted, translation
+from artpipe.nn.augment import POLICIES, augmented, cutout, flip, shifted, translation
 
 
 def test_no_policy_changes_nothing():
@@ -41,6 +41,15 @@ def test_cutout_greys_a_rectangle_out():
     assert grey.any(2).sum(2).min() > 0
     assert grey.any(2).sum(2).max() <= 9
     assert grey.any(3).sum(2).max() <= 9
+
+
+def test_flip_mirrors_about_every_other_picture():
+    """A picture comes back as it was or mirrored, left for right alone."""
+    images = torch.arange(6.0).view(1, 1, 2, 3).repeat(400, 1, 1, 1)
+    out = flip(images)
+    mirrored = (out == images.flip(3)).flatten(1).all(1)
+    assert ((out == images).flatten(1).all(1) | mirrored).all()
+    assert 150 < mirrored.sum() < 250
 
 
 @pytest.mark.parametrize("name", POLICIES)

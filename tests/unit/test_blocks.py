@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from artpipe.nn.blocks import Paint, Residual, Stem, Up, conv, ladder, linear
+from artpipe.nn.blocks import Paint, Residual, Stem, Up, conv, doubled, ladder, linear
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,22 @@ def test_zero_start():
     assert not linear(2, 3).bias.any()
 
 
+@pytest.mark.parametrize("smooth", [False, True])
 @pytest.mark.parametrize("size", [(14, 14), (13, 14), (13, 11)])
-def test_paint_is_a_convolution_of_the_upsampled_features(size):
+def test_paint_is_a_convolution_of_the_upsampled_features(size, smooth):
     """Mixing before the upsampling gives what a 3x3 convolution at full size gives."""
-    block, x = Paint(5, 2, size), torch.randn(3, 5, 7, (size[1] + 1) // 2)
-    enlarged = F.interpolate(x, scale_factor=2.0)[:, :, : size[0], : size[1]]
+    block, x = Paint(5, 2, size, smooth=smooth), torch.randn(3, 5, 7, (size[1] + 1) // 2)
+    enlarged = F.interpolate(x, scale_factor=2.0, mode="bilinear" if smooth else "nearest")
+    enlarged = enlarged[:, :, : size[0], : size[1]]
     kernel = block.taps.weight.view(2, 3, 3, 5).permute(0, 3, 1, 2).flip(2, 3)
     torch.testing.assert_close(block(x), F.conv2d(enlarged, kernel, padding=1))
+
+
+def test_doubled_by_hand():
+    """Nearest repeats; bilinear goes over in steps of a half, from a quarter inside."""
+    row = torch.tensor([0.0, 4.0]).view(1, 1, 1, 2)
+    assert doubled(row, (2, 4), smooth=False)[0, 0].tolist() == [[0, 0, 4, 4]] * 2
+    assert doubled(row, (1, 3), smooth=True)[0, 0].tolist() == [[0, 1, 3]]
 
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 8), (7, 5)])

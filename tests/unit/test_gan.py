@@ -170,6 +170,14 @@ def test_augmentation_is_automatic_for_small_datasets():
     assert learner(augment=("cutout",)).policies == ("cutout",)
 
 
+def test_colour_is_enlarged_smoothly():
+    """`auto` is bilinear for colour and nearest for grey; an entry may say otherwise."""
+    assert learner(channels=3).generator.paint.smooth
+    assert not learner(channels=1).generator.paint.smooth
+    assert learner(channels=1, upsampling="bilinear").generator.paint.smooth
+    assert not learner(channels=3, upsampling="nearest").generator.paint.smooth
+
+
 class _Pixels(torch.nn.Module):
     """A ruler whose features are the pixels."""
 
