@@ -1,4 +1,4 @@
-"""What a learner measures itself on held-out works: the score of kinds that are neither painters nor classifiers."""
+"""What a learner measures itself on held-out works: the score of kinds that are neither painters, classifiers nor restorers."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 
 from artpipe.artifacts.report import Score
 from artpipe.metrics import Evidence, Measured, Metric
-from artpipe.nn.contract import Autoencoder, Ruler, Sampler, to_float
+from artpipe.nn.contract import Autoencoder, Restorer, Ruler, Sampler, to_float
 
 
 def measure(evidence: Evidence) -> Measured:
@@ -26,7 +26,7 @@ def measure(evidence: Evidence) -> Measured:
 
 
 def _applies(evidence: Evidence) -> bool:
-    other = not isinstance(evidence.learner, Sampler | Ruler | Autoencoder)
+    other = not isinstance(evidence.learner, Sampler | Ruler | Autoencoder | Restorer)
     return other and bool(evidence.held_out) and len(next(iter(evidence.held_out.values()))) > 0
 
 

@@ -193,6 +193,31 @@ class Autoencoder(Protocol):
 
 
 @dataclass(frozen=True)
+class Restoration:
+    """Works, what was left of them and what was made of it: ``(N, C, H, W)`` in [-1, 1].
+
+    `baseline` is what needs no learning; `counts` ``(N, 1, H, W)`` says which pixels are compared: those that were lost.
+    """
+
+    original: Tensor
+    damaged: Tensor
+    restored: Tensor
+    baseline: Tensor
+    counts: Tensor  # bool
+
+
+@runtime_checkable
+class Restorer(Protocol):
+    """A learner that gives back what a picture lost; scored against the work itself, beside a baseline."""
+
+    baseline: str  # what the baseline is called
+
+    def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
+        """Damage works ``(N, C, H, W)`` in [-1, 1], each by its own seed, and restore them."""
+        ...
+
+
+@dataclass(frozen=True)
 class Model:
     """What a file in `models/` exports as MODEL."""
 

@@ -12,7 +12,7 @@ from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, Score
 from artpipe.artifacts.shards import Spec
 from artpipe.metrics import Evidence, Measured, Metric
-from artpipe.nn.contract import Learner, Prompt
+from artpipe.nn.contract import Learner, Prompt, Restoration
 from artpipe.params import EvaluationParams, TrainParams
 
 NAMES = plugins.names("metrics")
@@ -61,6 +61,13 @@ class Everything(Bare):
 
     def elbo_terms(self, images):
         return {"reconstruction": images.abs().sum((1, 2, 3)), "kl": torch.rand(len(images))}
+
+    baseline = "mirror"
+
+    def restoration(self, images, seeds):
+        return Restoration(
+            images, -images, images / 2, images.flip(3), torch.ones_like(images[:, :1], dtype=torch.bool)
+        )
 
     def validate(self, works):
         return {"own": torch.rand(()).item()}

@@ -1,0 +1,89 @@
+"""Restoration: how near a restorer comes to held-out works, beside what comes as near without learning."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from artpipe.artifacts.report import Finding, Score
+from artpipe.metrics import Evidence, Measured, Metric
+from artpipe.nn.contract import Restorer, to_float
+from artpipe.nn.fidelity import psnr, ssim
+from artpipe.nn.tiles import wholes
+
+_PIXELS = 2**20  # restored at once
+
+Row = tuple[Tensor, Tensor]  # of ours and of the baseline, a value for each work
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Measure PSNR in dB and SSIM of the pixels that were lost, in whole held-out works, ours and the baseline's."""
+    learner: Any = evidence.learner  # a Restorer, which `applies` has seen
+    name = str(learner.baseline)
+    (ours, theirs), (alike, theirs_alike) = _measured(evidence, learner)
+    gain = ours - theirs
+    scores = [
+        _score("psnr", ours, "dB", "Nearness to the work, in the pixels that were lost; all colours."),
+        _score(f"psnr_{name}", theirs, "dB", f"The same of the baseline, {name}."),
+        _score("psnr_gain", gain, "dB", f"By how much it is nearer than {name}, work by work."),
+        _score("ssim", alike, "", "Likeness of structure, 1 at most, where pixels were lost."),
+        _score(f"ssim_{name}", theirs_alike, "", f"The same of the baseline, {name}."),
+    ]
+    finding = _judged(name, float(ours.mean()), float(theirs.mean()), float(gain.mean()), len(gain))
+    healthy = finding.verdict == "healthy"
+    return Measured(scores=scores, findings=() if healthy else (finding,), healthy=finding if healthy else None)
+
+
+def _measured(evidence: Evidence, learner: Restorer) -> tuple[Row, Row]:
+    near: list[Tensor] = []
+    alike: list[Tensor] = []
+    done = 0
+    for batch in _batches(evidence):
+        seeds = range(evidence.seed + done, evidence.seed + done + len(batch))
+        done += len(batch)
+        with torch.no_grad():
+            found = learner.restoration(to_float(batch), seeds)
+        for measured, values in ((psnr, near), (ssim, alike)):
+            both = [measured(made, found.original, found.counts) for made in (found.restored, found.baseline)]
+            values.append(torch.stack(both))
+    return _row(near), _row(alike)
+
+
+def _row(values: list[Tensor]) -> Row:
+    ours, theirs = torch.cat(values, 1)
+    told = ours.isfinite() & theirs.isfinite()  # a work that lost nothing tells nothing
+    return ours[told], theirs[told]
+
+
+def _batches(evidence: Evidence) -> Iterator[Tensor]:
+    """Yield whole works of one size each, as many as memory bears."""
+    columns = {"images": evidence.pictures("held_out"), **{k: v for k, v in evidence.held_out.items() if k != "images"}}
+    for shape, same in groupby((work for work, _ in wholes(columns)), key=lambda work: work.shape):
+        most = max(1, _PIXELS // (shape[1] * shape[2]))
+        yield from torch.split(torch.stack(list(same)), most)
+
+
+def _score(name: str, values: Tensor, unit: str, explanation: str) -> Score:
+    spread = float(values.std() / len(values) ** 0.5) if len(values) > 1 else None
+    return Score(
+        name=name.replace(" ", "_"), value=float(values.mean()), n=len(values), spread=spread, better="higher",
+        unit=unit, explanation=explanation,
+    )  # fmt: skip
+
+
+def _judged(name: str, ours: float, theirs: float, gain: float, count: int) -> Finding:
+    numbers = f"{ours:.2f} dB against {theirs:.2f} dB on {count} held-out works"
+    if gain > 0:
+        sentence = f"It is {gain:.2f} dB nearer to the works than {name}: {numbers}."
+        return Finding(verdict="healthy", score="psnr_gain", value=gain, bound=0.0, sentence=sentence)
+    sentence = f"It comes no nearer to the works than {name}, which learned nothing: {numbers}."
+    return Finding(verdict="under-trained", score="psnr_gain", value=gain, bound=0.0, sentence=sentence)
+
+
+def _applies(evidence: Evidence) -> bool:
+    return isinstance(evidence.learner, Restorer) and len(evidence.pictures("held_out")) > 0
+
+
+METRIC = Metric(applies=_applies, measure=measure)

@@ -1,0 +1,183 @@
+"""Restoration of damaged pictures: a U-Net of gated convolutions (Yu et al. 2019) paints over a smooth guess what was lost.
+
+Pixels that were not lost are handed on as they are, bit by bit. It makes its damage itself, from whole pictures.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from artpipe.artifacts.shards import Spec
+from artpipe.nn.blocks import SLOPE, conv
+from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, Restoration
+from artpipe.nn.damage import KINDS, Damage, damaged
+from artpipe.nn.fill import harmonic, pull_push, require_something
+from artpipe.nn.patch_judge import PatchJudge
+from artpipe.nn.resize import crops
+from artpipe.nn.restorers import compared, hung, shown, validated
+from artpipe.params import Positive, Share, TrainParams
+
+_MOST = 0.9  # of the pixels lost: with fewer left there is nothing to go by
+
+
+class Params(TrainParams):
+    """What a restorer can be told."""
+
+    batch_size: Positive = 16
+    width: Positive = 32  # channels at half the size; twice and three times as many further in
+    levels: int = Field(default=3, ge=1, le=6)  # halvings below half the size
+    crop: Positive = 64  # side of the squares it learns from, in pixels
+    damage: tuple[Damage, ...] = Field(default=KINDS, min_length=1)
+    least_lost: float = Field(default=0.05, gt=0, le=_MOST)  # share of a picture's pixels
+    most_lost: float = Field(default=0.25, gt=0, le=_MOST)
+    brush: float = Field(default=10.0, ge=1)  # largest width of a stroke, in pixels
+    learning_rate: float = Field(default=2.0e-3, gt=0)
+    final_rate: Share = 0.02  # of the learning rate, at the end of a cosine
+    warmup_steps: int = Field(default=50, ge=0)
+    gradient_norm: float = Field(default=1.0, gt=0)
+    adversarial_from_step: int | None = Field(default=None, ge=0)  # null: never
+    adversarial_weight: float = Field(default=1.0e-2, gt=0)
+    judge_width: Positive = 32
+    judge_rate: float = Field(default=4.0e-4, gt=0)
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        if self.least_lost > self.most_lost:
+            message = f"`least_lost` {self.least_lost:g} is above `most_lost` {self.most_lost:g}"
+            raise ValueError(message)
+        return self
+
+
+class Gated(nn.Module):
+    """A convolution half of whose channels say how far the others count, place by place: holes can be told from paint."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.both = conv(inputs, 2 * outputs, 3, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``(B, outputs, H / stride, W / stride)``."""
+        features, gate = self.both(x).chunk(2, 1)
+        return F.leaky_relu(features, SLOPE) * torch.sigmoid(gate)
+
+
+class Repairer(nn.Module):
+    """Pictures and what they lost to whole pictures; at the start its residual is nothing, so it is the guess itself."""
+
+    def __init__(self, params: Params, channels: int) -> None:
+        super().__init__()
+        widths = [params.width * min(level + 1, 3) for level in range(params.levels + 1)]
+        self.unit = 2 ** (params.levels + 1)
+        self.first = Gated(4 * (channels + 1), widths[0])
+        self.inwards = nn.ModuleList(
+            nn.Sequential(Gated(before, after, 2), Gated(after, after)) for before, after in pairwise(widths)
+        )
+        self.outwards = nn.ModuleList(Gated(after + before, before) for before, after in pairwise(widths))
+        self.last = conv(widths[0], 4 * channels, zero=True)
+
+    def forward(self, images: Tensor, lost: Tensor) -> Tensor:
+        """Return ``(B, C, H, W)``, not clamped, of any size; what `images` has where it is lost does not matter."""
+        height, width = images.shape[2:]
+        guess = pull_push(images.masked_fill(lost, 0), lost)
+        margin = (0, -width % self.unit, 0, -height % self.unit)
+        x = F.pad(torch.cat([guess, lost.to(guess) * 2 - 1], 1), margin, mode="replicate")
+        maps = [self.first(F.pixel_unshuffle(x, 2))]
+        for stage in self.inwards:
+            maps.append(stage(maps[-1]))
+        x = maps.pop()
+        for stage in reversed(self.outwards):
+            x = stage(torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), maps.pop()], 1))
+        residual = F.pixel_shuffle(self.last(x), 2)[:, :, :height, :width]
+        return torch.where(lost, guess + residual.float(), images)
+
+
+class Inpainting(Learner[Params]):
+    """Strokes, scratches, stains and noise away; works on pictures of any size."""
+
+    selects = ("psnr", "max")
+    baseline = "harmonic fill"
+
+    def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:
+        super().__init__(params, spec)
+        del ruler
+        self.network = Repairer(params, spec.channels)
+        self.judge = PatchJudge(spec.channels, params.judge_width) if params.adversarial_from_step is not None else None
+        self.to(memory_format=torch.channels_last)
+        self.optimisers = {"network": torch.optim.Adam(self.network.parameters(), params.learning_rate, fused=True)}
+        if self.judge is not None:
+            self.optimisers["judge"] = torch.optim.Adam(self.judge.parameters(), params.judge_rate, (0.5, 0.99))
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Descend the mean absolute error of what `images` ``(B, C, H, W)`` lost, and later the judge's doubt too."""
+        p = self.params
+        whole = crops(batch["images"], p.crop, 1)
+        broken, lost = self._damaged(whole, torch.randint(2**31, (len(whole),)).tolist())
+        with self.autocast():
+            painted = self.network(broken, lost)
+        loss = lost_error(painted, whole, lost)
+        losses = {"l1": loss.detach()}
+        if self.judge is not None and self.steps_done >= (p.adversarial_from_step or 0):
+            doubt = self.judge.doubt(whole, painted)
+            losses |= {"adversarial": doubt.detach()}
+            loss = loss + p.adversarial_weight * doubt
+        self._descend(loss)
+        if self.judge is not None and "adversarial" in losses:
+            losses["judge"] = self.judge.learn(self.optimisers["judge"], whole, painted)
+        return losses
+
+    def _damaged(self, images: Tensor, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+        p = self.params
+        return damaged(images, p.damage, (p.least_lost, p.most_lost), p.brush, seeds)
+
+    def _descend(self, loss: Tensor) -> None:
+        optimiser, p = self.optimisers["network"], self.params
+        (group,) = optimiser.param_groups
+        group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(group["params"], p.gradient_norm)
+        optimiser.step()
+
+    @torch.no_grad()
+    def repair(self, images: Tensor, lost: Tensor) -> Tensor:
+        """Return pictures ``(N, C, H, W)`` in [-1, 1] with what was lost ``(N, 1, H, W)`` painted again, all else untouched.
+
+        Raises:
+            UserError: every pixel of a picture is lost.
+        """
+        require_something(lost)
+        parts = [self.network(image[None], mask[None]) for image, mask in zip(images, lost, strict=True)]
+        return torch.where(lost, torch.cat(parts).clamp(-1, 1), images)
+
+    def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
+        """Damage works, each by its own seed, and repair them; only what was lost is compared."""
+        broken, lost = self._damaged(images, seeds)
+        return Restoration(images, broken, self.repair(broken, lost), harmonic(broken, lost).clamp(-1, 1), lost)
+
+    def validate(self, works: Batch) -> dict[str, float]:
+        """Return the PSNR of what held-out pictures lost in dB, its gain over the harmonic fill, and the SSIM there."""
+        return validated(self, works)
+
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        """Repair the prompt's works, each damaged by its seed; beside them the harmonic fill."""
+        exhibits = []
+        for work, seed, digests in shown(prompt):
+            found = self.restoration(work, [seed])
+            kind = self.params.damage[seed % len(self.params.damage)]
+            caption = f"{kind} repaired: {compared(found, self.baseline)}"
+            more = {self.baseline: found.baseline[0]}
+            exhibits.append(hung(found, caption, "restoration", digests, **more))
+        return exhibits
+
+
+def lost_error(painted: Tensor, whole: Tensor, lost: Tensor) -> Tensor:
+    """Return the mean absolute error over the lost pixels of ``(B, C, H, W)``, a scalar; 0 where nothing is lost."""
+    return ((painted - whole).abs() * lost).sum() / (lost.sum() * whole.shape[1]).clamp(min=1)
+
+
+MODEL = Model(reads=frozenset({"images"}), params=Params, build=Inpainting)

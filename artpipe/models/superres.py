@@ -1,0 +1,154 @@
+"""Super-resolution: residual blocks on the small picture (Lim et al. 2017) paint what bicubic enlargement lacks.
+
+First by the mean absolute error; from `adversarial_from_step` on a judge of patches has its say too (Ledig et al. 2017).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from artpipe.artifacts.shards import Spec
+from artpipe.nn.blocks import SLOPE, Residual, conv
+from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, Restoration
+from artpipe.nn.patch_judge import PatchJudge
+from artpipe.nn.resize import bicubic, crops, cut_to, enlarged, reduced
+from artpipe.nn.restorers import compared, hung, shown, validated
+from artpipe.params import Positive, Share, TrainParams
+
+
+class Params(TrainParams):
+    """What an enlarger can be told."""
+
+    batch_size: Positive = 16
+    scale: Literal[2, 4] = 2
+    blocks: Positive = 8
+    width: Positive = 32  # channels
+    upsample: Literal["shuffle", "nearest"] = "shuffle"
+    crop: Positive = 64  # side of the squares it learns from, in pixels of the large picture
+    learning_rate: float = Field(default=2.0e-3, gt=0)
+    final_rate: Share = 0.02  # of the learning rate, at the end of a cosine
+    warmup_steps: int = Field(default=50, ge=0)
+    gradient_norm: float = Field(default=1.0, gt=0)
+    adversarial_from_step: int | None = Field(default=None, ge=0)  # null: never
+    adversarial_weight: float = Field(default=5.0e-3, gt=0)
+    judge_width: Positive = 32
+    judge_rate: float = Field(default=4.0e-4, gt=0)
+    show: Positive = 256  # longer side up to which a work is hung larger than it is
+
+
+class Enlarger(nn.Module):
+    """A small picture to a large one: its bicubic enlargement and a residual, which is nothing at the start."""
+
+    def __init__(self, params: Params, channels: int) -> None:
+        super().__init__()
+        width, self.scale = params.width, params.scale
+        self.first = conv(channels, width)
+        self.blocks = nn.Sequential(*(Residual(width) for _ in range(params.blocks)))
+        stages: list[nn.Module] = []
+        if params.upsample == "shuffle":
+            stages = [
+                nn.LeakyReLU(SLOPE),
+                conv(width, channels * self.scale**2, zero=True),
+                nn.PixelShuffle(self.scale),
+            ]
+        else:
+            for _ in range(self.scale // 2):
+                stages += [nn.Upsample(scale_factor=2), conv(width, width), nn.LeakyReLU(SLOPE)]
+            stages.append(conv(width, channels, zero=True))
+        self.last = nn.Sequential(*stages)
+
+    def forward(self, small: Tensor) -> Tensor:
+        """Return ``(B, C, scale H, scale W)``, not clamped, of ``(B, C, H, W)`` in [-1, 1]."""
+        features = self.first(small)
+        residual: Tensor = self.last(features + self.blocks(features))
+        return enlarged(small, self.scale) + residual
+
+
+class SuperResolution(Learner[Params]):
+    """Makes its pairs itself, from any picture and its reduction; works on pictures of any size."""
+
+    selects = ("psnr", "max")
+    baseline = "bicubic"
+
+    def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:
+        super().__init__(params, spec)
+        del ruler
+        self.network = Enlarger(params, spec.channels)
+        self.judge = PatchJudge(spec.channels, params.judge_width) if params.adversarial_from_step is not None else None
+        self.to(memory_format=torch.channels_last)
+        self.optimisers = {"network": torch.optim.Adam(self.network.parameters(), params.learning_rate, fused=True)}
+        if self.judge is not None:
+            self.optimisers["judge"] = torch.optim.Adam(self.judge.parameters(), params.judge_rate, (0.5, 0.99))
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Descend the mean absolute error of enlarged squares of `images` ``(B, C, H, W)``, and later the judge's doubt too."""
+        p = self.params
+        large = crops(batch["images"], p.crop, p.scale)
+        with self.autocast():
+            painted = self.network(reduced(large, p.scale))
+        loss = F.l1_loss(painted.float(), large)
+        losses = {"l1": loss.detach()}
+        if self.judge is not None and self.steps_done >= (p.adversarial_from_step or 0):
+            doubt = self.judge.doubt(large, painted.float())
+            losses |= {"adversarial": doubt.detach()}
+            loss = loss + p.adversarial_weight * doubt
+        self._descend(loss)
+        if self.judge is not None and "adversarial" in losses:
+            losses["judge"] = self.judge.learn(self.optimisers["judge"], large, painted.float())
+        return losses
+
+    def _descend(self, loss: Tensor) -> None:
+        optimiser, p = self.optimisers["network"], self.params
+        (group,) = optimiser.param_groups
+        group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(group["params"], p.gradient_norm)
+        optimiser.step()
+
+    @torch.no_grad()
+    def enlarge(self, images: Tensor) -> Tensor:
+        """Return ``(N, C, scale H, scale W)`` in [-1, 1] of pictures ``(N, C, H, W)`` of any size."""
+        return torch.cat([self.network(image[None]).float().clamp(-1, 1) for image in images])
+
+    def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
+        """Reduce works and enlarge them again; `scale` lines at each border are not compared, as is usual."""
+        del seeds  # a reduction is no chance
+        scale = self.params.scale
+        original = cut_to(images, scale)
+        small = reduced(original, scale)
+        counts = torch.zeros_like(original[:, :1], dtype=torch.bool)
+        counts[..., scale:-scale, scale:-scale] = True
+        large = enlarged(small, scale)
+        return Restoration(original, large, self.enlarge(small), large, counts)
+
+    def validate(self, works: Batch) -> dict[str, float]:
+        """Return the PSNR of held-out pictures in dB, its gain over bicubic, and their SSIM."""
+        return validated(self, works)
+
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        """Enlarge the prompt's works: small ones beyond their size, large ones after a reduction, beside themselves."""
+        return [self._shown(work, digests) for work, _, digests in shown(prompt)]
+
+    def _shown(self, work: Tensor, digests: tuple[str, ...]) -> Exhibit:
+        found, scale = self.restoration(work, [0]), self.params.scale
+        share = {2: "half", 4: "a quarter of"}[scale]
+        caption = f"back from {share} its size, {compared(found, self.baseline)}"
+        passes, side = 0, max(work.shape[2:])
+        while side * scale ** (passes + 1) <= self.params.show:
+            passes += 1
+        if not passes:
+            return hung(found, caption, "enlargement", digests)
+        large = work
+        for _ in range(passes):
+            large = self.enlarge(large)
+        size = (large.shape[2], large.shape[3])
+        beyond = Restoration(F.interpolate(work, size), bicubic(work, *size).clamp(-1, 1), large, large, found.counts)
+        return hung(beyond, f"{scale**passes} times its size; {caption}", "enlargement", digests)
+
+
+MODEL = Model(reads=frozenset({"images"}), params=Params, build=SuperResolution)
