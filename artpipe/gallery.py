@@ -176,13 +176,10 @@ def _site(params: Params, theme: Path) -> "Site":
     from artpipe.sections import _charts, _site, _words
 
     sections = [(name, plugins.find("sections", name)) for name in params.gallery.sections or plugins.names("sections")]
-    filters = {
-        name: getattr(_words, name)
-        for name in ("clean", "number", "duration", "date", "roman", "slug", "plain", "short", "size", "han", "upright")
-    }
-    one, many = _words.words(theme, "en")
-    filters |= {"chart": _charts.chart, "reliability": _charts.reliability}
-    return _site.Site(_site.environment(theme, sections, filters, one, many), sections)
+    words = _words.Words(theme, params.gallery.language)
+    filters: dict[str, Any] = {"chart": _charts.chart, "reliability": _charts.reliability}
+    filters |= {"han": _words.han, "upright": _words.upright, **words.filters()}
+    return _site.Site(_site.environment(theme, sections, filters, words.one, words.many), sections)
 
 
 def _theme(name: str) -> Path:

@@ -174,6 +174,7 @@ class GalleryParams(Frozen):
     subtitle: str = ""
     titles: dict[str, str] = Field(default_factory=dict)  # of models, by name; here, so that a title retrains nothing
     theme: str = "museum"
+    language: Literal["en", "zh"] = "en"
     sections: tuple[str, ...]
 
 

@@ -1,5 +1,6 @@
 """Words and numbers as a visitor reads them; every sentence of the gallery passes `words`, so a language is one file."""
 
+import functools
 import json
 import math
 import re
@@ -16,21 +17,52 @@ _MONTHS = (
 _ACRONYMS = frozenset({"ece", "elbo", "ema", "fid", "iwae", "kid", "kl", "lpips", "nll", "psnr", "r1", "r2", "ssim"})
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _COLUMNS = (16, 17)  # the longest column of characters, and the most columns, that are verse and no prose
+Say = Callable[[str], str]
 _ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 
 
-def words(theme: Path, language: str) -> tuple[Callable[[str], str], Callable[[str, str, int], str]]:
-    """Return `gettext` and `ngettext` of ``words/LANGUAGE.json``; what is missing there stays English."""
-    path = theme / "words" / f"{language}.json"
-    said: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+class Words:
+    """The words of ``words/LANGUAGE.json``; what is missing there stays English."""
 
-    def one(message: str) -> str:
-        return said.get(message, message)
+    def __init__(self, theme: Path, language: str) -> None:
+        path = theme / "words" / f"{language}.json"
+        self.table: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        self._patterns = [
+            (re.compile("(.+?)".join(map(re.escape, key.split("{}")))), said)
+            for key, said in self.table.items()
+            if "{}" in key
+        ]
 
-    def many(singular: str, plural: str, n: int) -> str:
-        return one(singular if n == 1 else plural)
+    def one(self, message: str) -> str:
+        """Return what a message of the gallery's own is called."""
+        return self.table.get(message, message)
 
-    return one, many
+    def many(self, singular: str, plural: str, n: int) -> str:
+        """Return a message by count."""
+        return self.one(singular if n == 1 else plural)
+
+    def said(self, text: str) -> str:
+        """Return what a report, a record or a caption says: whole sentences, or such with `{}` for what changes."""
+        for known in (text, text[:1].lower() + text[1:]):
+            if known in self.table and "%(" not in known:
+                return self.table[known]
+            for pattern, said in self._patterns:
+                if match := pattern.fullmatch(known):
+                    return said.format(*map(self.said, match.groups()))
+        return text
+
+    def filters(self) -> dict[str, Callable[..., str]]:
+        """Return what a template calls to write a number, a time, a name or a foreign sentence."""
+        bare: dict[str, Callable[..., str]] = {"clean": clean, "slug": slug, "short": short, "size": size}
+        spoken: dict[str, Callable[..., str]] = {
+            "number": number,
+            "duration": duration,
+            "date": date,
+            "roman": roman,
+            "plain": plain,
+        }
+        bound = {name: functools.partial(function, say=self.one) for name, function in spoken.items()}
+        return {**bare, **bound, "said": self.said}
 
 
 def clean(text: object, limit: int = 300) -> str:
@@ -41,10 +73,10 @@ def clean(text: object, limit: int = 300) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}\u2026"
 
 
-def number(value: float, digits: int = 3) -> str:
+def number(value: float, digits: int = 3, say: Say = str) -> str:
     """Return 70,000 for counts and three significant digits for measures; a minus is a minus."""
     if not math.isfinite(value):
-        return "not finite"
+        return say("not finite")
     if float(value).is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - beyond, floats are no counts
         return f"{int(value):,}".replace("-", "\u2212")
     size = math.floor(math.log10(abs(value)))
@@ -53,14 +85,14 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:,.{max(0, digits - 1 - size)}f}".replace("-", "\u2212")
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, say: Say = str) -> str:
     """Return 45 s, 4 min 12 s or 3 h 20 min."""
     whole = round(seconds)
     if whole < 60:  # noqa: PLR2004 - a minute
-        return f"{whole} s"
+        return say("%(seconds)s s") % {"seconds": whole}
     if whole < 3600:  # noqa: PLR2004 - an hour
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+        return say("%(minutes)s min %(seconds)s s") % {"minutes": whole // 60, "seconds": whole % 60}
+    return say("%(hours)s h %(minutes)s min") % {"hours": whole // 3600, "minutes": whole % 3600 // 60}
 
 
 def size(count: int) -> str:
@@ -70,14 +102,18 @@ def size(count: int) -> str:
     return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"  # noqa: PLR2004 - a megabyte
 
 
-def date(seconds: float) -> str:
+def date(seconds: float, say: Say = str) -> str:
     """Return 21 November 2026, in UTC."""
     moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+    month = say(_MONTHS[moment.month - 1])
+    return say("%(day)s %(month)s %(year)s") % {"day": moment.day, "month": month, "year": moment.year}
 
 
-def roman(value: int) -> str:
-    """Return a room's number."""
+def roman(value: int, say: Say = str) -> str:
+    """Return a room's number, in the language's own way where it has one (`room 1` and so on), else in Roman numerals."""
+    own = say(f"room {value}")
+    if own != f"room {value}":
+        return own
     text = ""
     for size, letter in _ROMAN:
         while value >= size:
@@ -101,11 +137,11 @@ def upright(text: str) -> bool:
     return han(text) and max(map(len, lines)) <= _COLUMNS[0] and len(lines) <= _COLUMNS[1]
 
 
-def plain(name: str) -> str:
+def plain(name: str, say: Say = str) -> str:
     """Return a measure's or parameter's name as a visitor reads it: `held_out_kid` as Held out KID."""
     parts = [part.upper() if part in _ACRONYMS else part for part in clean(name).replace("_", " ").split(" ")]
     text = " ".join(parts)
-    return text[:1].upper() + text[1:]
+    return say(text[:1].upper() + text[1:])
 
 
 def short(sha256: str) -> str:

@@ -5,11 +5,9 @@ from artpipe.sections import ModelView, Section, always
 _HTML = """
 {% import "macros.html" as m with context %}
 <div class="head">
-<p class="kicker"><a href="{{ root }}datasets/{{ view.room.name }}/index.html">{{ _("Room") }} <span class="numeral">{{ view.room.number | roman }}</span>, <bdi>{{ view.room.title }}</bdi></a></p>
+<p class="kicker"><a href="{{ root }}datasets/{{ view.room.name }}/index.html">{{ m.room(view.room) }}{{ _(", ") }}<bdi>{{ view.room.title }}</bdi></a></p>
 <h1><bdi>{{ view.artist.title }}</bdi></h1>
-<p class="lead">{{ m.kind(view.artist.kind) }}, {{ _("trained on") }} <a href="{{ root }}datasets/{{ view.room.name }}/index.html"><bdi>{{ view.room.title }}</bdi></a>
-{{ _("for %(steps)s steps", steps=view.artist.run.steps | number) }},
-{{ _("in %(time)s of one core", time=view.artist.run.core_seconds | duration) }}.</p>
+<p class="lead">{{ _("%(kind)s, trained on %(collection)s for %(steps)s steps, in %(time)s of one core.", kind=m.kind(view.artist.kind), collection=m.to_room(view.room), steps=view.artist.run.steps | number, time=view.artist.run.core_seconds | duration) }}</p>
 </div>
 """
 

@@ -19,9 +19,9 @@ _HTML = """
 <dt>{{ _("Entry") }}</dt><dd class="mono">{{ view.artist.name }}</dd>
 <dt>{{ _("Run") }}</dt><dd class="mono">{{ run.run_id }}</dd>
 <dt>{{ _("Date") }}</dt><dd>{{ run.started | date }}</dd>
-<dt>{{ _("Time") }}</dt><dd>{{ (run.ended - run.started) | duration }}, {{ _("%(time)s of one core", time=run.core_seconds | duration) }}</dd>
+<dt>{{ _("Time") }}</dt><dd>{{ (run.ended - run.started) | duration }}{{ _(", ") }}{{ _("%(time)s of one core", time=run.core_seconds | duration) }}</dd>
 <dt>{{ _("Sessions") }}</dt><dd>{{ run.sessions }}</dd>
-<dt>{{ _("Machine") }}</dt><dd><bdi>{{ run.device | clean }}, {{ run.precision | clean }}, {{ ngettext("one thread", "%(num)s threads", run.threads) }}</bdi></dd>
+<dt>{{ _("Machine") }}</dt><dd><bdi>{{ run.device | clean }}{{ _(", ") }}{{ run.precision | clean }}{{ _(", ") }}{{ ngettext("one thread", "%(num)s threads", run.threads) }}</bdi></dd>
 <dt>{{ _("Commit") }}</dt><dd class="mono">{{ (run.commit or _("none")) | short }}{% if run.dirty %} {{ _("with changes") }}{% endif %}</dd>
 <dt>{{ _("Checkpoint") }}</dt><dd class="mono">{{ run.checkpoint | short }}</dd>
 <dt>{{ _("Data") }}</dt><dd class="mono">{{ view.artist.report.shards | short }}</dd>

@@ -6,16 +6,17 @@ from typing import Any
 from artpipe.sections import DatasetView, Section
 
 _HTML = """
+{% import "macros.html" as m with context %}
 <div class="read columns even">
 <div><h2>{{ _("Licence and attribution") }}</h2>
 <dl class="facts-list">
-<dt>{{ _("Licence") }}</dt><dd><bdi>{{ view.room.about.licence | clean }}</bdi></dd>
-<dt>{{ _("Creator") }}</dt><dd><bdi>{{ view.room.about.creator | clean }}</bdi></dd>
-<dt>{{ _("Origin") }}</dt><dd><bdi>{{ view.room.about.origin | clean }}</bdi></dd>
+<dt>{{ _("Licence") }}</dt><dd>{{ m.isolated(view.room.about.licence) }}</dd>
+<dt>{{ _("Creator") }}</dt><dd>{{ m.isolated(view.room.about.creator) }}</dd>
+<dt>{{ _("Origin") }}</dt><dd>{{ m.isolated(view.room.about.origin) }}</dd>
 </dl></div>
 {% for heading, tallies in groups %}
-<div><h2>{{ _(heading) }}</h2>
-<ul class="tallies">{% for tally in tallies %}<li><bdi>{{ tally.name }}</bdi><span class="count">{{ tally.count | number }}</span></li>
+<div><h2>{{ heading | said }}</h2>
+<ul class="tallies">{% for tally in tallies %}<li><bdi>{{ tally.name | said }}</bdi><span class="count">{{ tally.count | number }}</span></li>
 {% endfor %}</ul></div>
 {% endfor %}
 </div>

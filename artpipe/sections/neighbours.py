@@ -11,9 +11,9 @@ _HTML = """
 <li><figure>
 {% if work.picture %}<span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span>{% else %}<span class="frame empty" aria-hidden="true"></span>{% endif %}
 <figcaption><em><bdi>{{ work.title or _("Untitled") }}</bdi></em>
-<span class="quiet"><bdi>{{ work.creator }}</bdi>{% if work.year %}, <bdi>{{ work.year }}</bdi>{% endif %}</span>
-<span class="quiet">{{ _("Licence") }} <bdi>{{ work.licence }}</bdi></span>
-{% if distance is not none %}<span class="quiet">{{ _("Distance") }} <span class="mono">{{ distance | number }}</span></span>{% endif %}
+<span class="quiet"><bdi>{{ work.creator | said }}</bdi>{% if work.year %}{{ _(", ") }}<bdi>{{ work.year }}</bdi>{% endif %}</span>
+<span class="quiet">{{ _("Licence %(licence)s", licence=m.isolated(work.licence)) }}</span>
+{% if distance is not none %}<span class="quiet">{{ _("Distance %(n)s", n=m.mono(distance | number)) }}</span>{% endif %}
 </figcaption></figure></li>
 {% endmacro %}
 {% if view.work.sources %}

@@ -16,13 +16,16 @@ _HTML = """
 <section class="wall wall-{{ (room.number - 1) % 5 + 1 }}" aria-labelledby="room-{{ room.name }}">
 <div class="room-head">
 <div>
-<p class="kicker">{{ _("Room") }} <span class="numeral">{{ room.number | roman }}</span></p>
+<p class="kicker">{{ m.room(room) }}</p>
 <h2 id="room-{{ room.name }}"><a href="{{ root }}datasets/{{ room.name }}/index.html"><bdi>{{ room.title }}</bdi></a></h2>
 </div>
 <div class="text">
 {% if room.about.description %}<p><bdi>{{ room.about.description | clean(600) }}</bdi></p>{% endif %}
 {% if room.collection %}
-<p>{{ _("%(n)s works", n=room.collection.kept | number) }}{% if room.collection.labels | length > 1 %} {{ _("of %(n)s kinds", n=room.collection.labels | length) }}{% endif %}{% if room.about.creator != "unknown" %} {{ _("by") }} <bdi>{{ room.about.creator | clean }}</bdi>{% endif %}; {{ _("licence") }} <bdi>{{ room.about.licence | clean }}</bdi>.
+{% set works = _("%(n)s works", n=room.collection.kept | number) %}
+{% if room.collection.labels | length > 1 %}{% set works = _("%(works)s of %(n)s kinds", works=works, n=room.collection.labels | length) %}{% endif %}
+{% if room.about.creator != "unknown" %}{% set works = _("%(works)s by %(creator)s", works=works, creator=m.isolated(room.about.creator)) %}{% endif %}
+<p>{{ _("%(works)s; licence %(licence)s.", works=works, licence=m.isolated(room.about.licence)) }}
 {%- if room.collection.quarantined %} {{ ngettext("One more was set aside.", "%(num)s more were set aside.", room.collection.quarantined) }}{% endif %}</p>
 {% else %}<p>{{ _("The record of this collection is missing or damaged.") }}</p>{% endif %}
 <p><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ _("The collection and its licences") }}</a></p>
@@ -31,8 +34,8 @@ _HTML = """
 {% for artist in room.artists %}
 <div class="hang">
 <div class="label">
-<h3><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a></h3>
-<p>{{ m.kind(artist.kind) }},<br>{{ _("trained on") }} <a href="{{ root }}datasets/{{ room.name }}/index.html"><bdi>{{ room.title }}</bdi></a></p>
+<h3>{{ m.to_model(artist) }}</h3>
+<p>{{ m.kind(artist.kind) }}{{ _(",") }}<br>{{ _("trained on %(collection)s", collection=m.to_room(room)) }}</p>
 <p>{{ m.verdict(artist.report.verdict) }}</p>
 <p><a href="{{ root }}models/{{ artist.name }}/index.html">{{ ngettext("The work and how it was made", "All %(num)s works and how they were made", artist.works | length) }}</a></p>
 </div>

@@ -6,16 +6,17 @@ from typing import Any
 from artpipe.sections import ModelView, Section
 
 _HTML = """
+{% import "macros.html" as m with context %}
 <div class="read columns">
 <div><h2>{{ _("Scores") }}</h2>
-<p class="aside">{{ _("Measured on the same samples that hang here.") }}{% if ruler %} {{ _("The ruler is the checkpoint") }} <span class="mono">{{ ruler | short }}</span>; {{ _("scores of different rulers are never compared.") }}{% endif %}</p></div>
+<p class="aside">{{ _("Measured on the same samples that hang here.") }}{% if ruler %} {{ _("The ruler is the checkpoint %(hash)s; scores of different rulers are never compared.", hash=m.mono(ruler | short)) }}{% endif %}</p></div>
 <div><table class="scores">
 <thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure">{{ _("Value") }}</th><th scope="col" class="figure">{{ _("Samples") }}</th></tr></thead>
 <tbody>
 {% for score in scores %}
 <tr><td><bdi><strong>{{ score.name | plain }}</strong></bdi>{% if score.better != "neither" %} <span class="caps">{{ _("lower is better") if score.better == "lower" else _("higher is better") }}</span>{% endif %}
-{% if score.explanation %}<span class="quiet"><bdi>{{ score.explanation | clean }}</bdi></span>{% endif %}</td>
-<td class="figure">{{ score.value | number }}{% if score.spread is not none %} \u00b1 {{ score.spread | number(2) }}{% endif %}{% if score.unit %} {{ score.unit }}{% endif %}</td>
+{% if score.explanation %}<span class="quiet">{{ m.isolated(score.explanation) }}</span>{% endif %}</td>
+<td class="figure">{{ score.value | number }}{% if score.spread is not none %} \u00b1 {{ score.spread | number(2) }}{% endif %}{% if score.unit %} {{ score.unit | said }}{% endif %}</td>
 <td class="figure">{{ score.n | number }}</td></tr>
 {% endfor %}
 </tbody></table></div>

@@ -11,10 +11,10 @@ _HTML = """
 <h2>{{ _("Verdict") }}</h2>
 <div class="conclusion is-{{ verdict.verdict | slug }}">
 <p class="big">{{ m.verdict(verdict) }}</p>
-<p class="sentence"><bdi>{{ verdict.sentence | clean }}</bdi></p>
-<p class="quiet">{{ _("Decided by %(score)s", score=verdict.score | plain) }}: <span class="mono">{{ verdict.value | number }}</span>, {{ _("bound") }} <span class="mono">{{ verdict.bound | number }}</span>.</p>
+<p class="sentence">{{ m.isolated(verdict.sentence) }}</p>
+<p class="quiet">{{ _("Decided by %(score)s: %(value)s, bound %(bound)s.", score=verdict.score | plain, value=m.mono(verdict.value | number), bound=m.mono(verdict.bound | number)) }}</p>
 {% for finding in others %}
-<p>{{ m.verdict(finding) }} <bdi>{{ finding.sentence | clean }}</bdi> <span class="quiet">{{ finding.score | plain }}: <span class="mono">{{ finding.value | number }}</span>, {{ _("bound") }} <span class="mono">{{ finding.bound | number }}</span></span></p>
+<p>{{ m.verdict(finding) }} {{ m.isolated(finding.sentence) }} <span class="quiet">{{ _("%(score)s: %(value)s, bound %(bound)s", score=finding.score | plain, value=m.mono(finding.value | number), bound=m.mono(finding.bound | number)) }}</span></p>
 {% endfor %}
 </div>
 </div>

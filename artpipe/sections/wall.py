@@ -15,8 +15,10 @@ _HTML = """
 <h1>{{ view.museum.title }}</h1>
 {% if view.museum.subtitle %}<p class="lead">{{ view.museum.subtitle }}</p>{% endif %}
 <p class="facts">
-{{ ngettext("One work", "%(num)s works", works) }} {{ ngettext("by one model", "by %(num)s models", artists) }},
-{{ ngettext("after one collection", "after %(num)s collections", rooms) }}{% if real %} {{ _("of %(n)s works", n=real | number) }}{% endif %}.
+{% set made, by = ngettext("One work", "%(num)s works", works), ngettext("by one model", "by %(num)s models", artists) %}
+{% set after = ngettext("after one collection", "after %(num)s collections", rooms) %}
+{% if real %}{% set after = _("%(after)s of %(n)s works", after=after, n=real | number) %}{% endif %}
+{{ _("%(works)s %(by)s, %(after)s.", works=made, by=by, after=after) }}
 {{ _("Every label names the seed, the training and the collection a work comes from.") }}
 </p>
 </div>
@@ -25,8 +27,8 @@ _HTML = """
 <a class="hung" href="{{ root }}works/{{ featured.id }}/index.html"><span class="frame{{ ' frame-' ~ featured.kind if featured.kind != 'image' }}">{{ m.picture(featured.face, m.alt(featured, artist), eager=true) }}</span></a>
 <div class="label">
 <h2><a href="{{ root }}works/{{ featured.id }}/index.html"><em>{{ m.named(featured.title) }}</em></a></h2>
-<p><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a>, {{ m.kind(artist.kind) | lower }}<br>
-{{ _("after") }} <a href="{{ root }}datasets/{{ room.name }}/index.html"><bdi>{{ room.title }}</bdi></a></p>
+<p>{{ m.to_model(artist) }}{{ _(", ") }}{{ m.kind(artist.kind) | lower }}<br>
+{{ _("after %(collection)s", collection=m.to_room(room)) }}</p>
 <p>{{ m.verdict(artist.report.verdict) }}</p>
 </div>
 </div>

@@ -268,6 +268,22 @@ def test_other_kinds_of_exhibit_hang(tmp_path):
     assert "<video controls" in text(tmp_path, "works/poet-film/index.html")
 
 
+def test_a_gallery_in_chinese(museum):
+    """`gallery.language` changes words and the pages' language, no picture and no address."""
+    before = set(contents(museum))
+    params = museum / "params.yaml"
+    params.write_text(params.read_text().replace("theme: museum", "theme: museum, language: zh"))
+    build_gallery(museum)
+    assert set(contents(museum)) == before
+    page = text(museum, "models/digits-vae/index.html")
+    assert '<html lang="zh-CN">' in page
+    assert "训练不足" in page
+    assert "历 4,000 步" in page
+    params.write_text(params.read_text().replace("language: zh", "language: xx"))
+    with pytest.raises(UserError, match=r"gallery\.language"):
+        load_params(params)
+
+
 def test_a_title_hangs_beside_its_name(museum):
     """`gallery.titles` names a model for visitors; its own page says the entry's name too."""
     model = next(iter(load_params(museum / "params.yaml").models))

@@ -1,16 +1,38 @@
 """Words, numbers, charts and media of the gallery."""
 
 import math
+import re
 import unicodedata
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import Environment
 
+from artpipe import plugins
+from artpipe.artifacts.report import Verdict
 from artpipe.errors import CorruptError
+from artpipe.inputs.reasons import REASONS
 from artpipe.sections._charts import chart, thin, tick
 from artpipe.sections._media import Shelf
-from artpipe.sections._words import clean, date, duration, han, number, plain, roman, size, slug, upright, words
+from artpipe.sections._words import (
+    _MONTHS,
+    Words,
+    clean,
+    date,
+    duration,
+    han,
+    number,
+    plain,
+    roman,
+    size,
+    slug,
+    upright,
+)  # fmt: skip
+
+MUSEUM = Path(__file__).parents[2] / "artpipe" / "templates" / "museum"
 
 
 @pytest.mark.parametrize(
@@ -68,8 +90,60 @@ def test_words_fall_back_to_english(tmp_path):
     """A language file changes what it has; the rest stays English."""
     (tmp_path / "words").mkdir()
     (tmp_path / "words" / "zh.json").write_text('{"Room": "展厅"}', encoding="utf-8")
-    one, many = words(tmp_path, "zh")
-    assert (one("Room"), one("Scores"), many("One work", "%(num)s works", 2)) == ("展厅", "Scores", "%(num)s works")
+    words = Words(tmp_path, "zh")
+    assert (words.one("Room"), words.one("Scores")) == ("展厅", "Scores")
+    assert words.many("One work", "%(num)s works", 2) == "%(num)s works"
+    assert Words(tmp_path, "en").one("Room") == "Room"
+
+
+def messages() -> set[str]:
+    """Return everything that fragments and pages say."""
+    environment = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
+    fragments = [plugins.find("sections", name).html for name in plugins.names("sections")]
+    sources = fragments + [path.read_text() for path in MUSEUM.glob("*.html")]
+    found = [message for source in sources for _, _, message in environment.extract_translations(source)]
+    flat = [one for message in found for one in (message if isinstance(message, tuple) else (message,))]
+    return {one for one in flat if one}
+
+
+def test_every_word_of_the_gallery_has_its_chinese():
+    """Whatever a fragment or a page says, whatever a verdict or a refusal is called; placeholders are the same."""
+    table = Words(MUSEUM, "zh").table
+    named = {*get_args(Verdict), *REASONS, "unknown", "others", "none", *_MONTHS}
+    assert sorted((messages() | named) - set(table)) == []
+    holes = re.compile(r"%\(\w+\)s|%%s|\{")
+    assert [key for key, said in table.items() if sorted(holes.findall(key)) != sorted(holes.findall(said))] == []
+
+
+def test_chinese_numbers_and_times():
+    """Dates, durations and rooms are written as in Chinese; beyond thirty rooms Roman numerals do."""
+    given = Words(MUSEUM, "zh").filters()
+    assert given["date"](1_795_000_000) == "2026年11月18日"
+    assert [given["duration"](s) for s in (45, 252, 12_000)] == ["45 秒", "4 分 12 秒", "3 小时 20 分"]
+    assert [given["roman"](n) for n in (1, 10, 11, 20, 24, 31)] == ["一", "十", "十一", "二十", "二十四", "XXXI"]
+    assert given["number"](math.nan) == "非有限数"
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("untitled", "无题"),
+        ("Three, asked for; read as seven", "三，命题之作；读作七"),
+        ("From zero to nine and back", "自零至九而复返"),
+        ("It covers 80% of the variety that real works cover; 30% are asked for.", "其变化之丰富达到真实作品的 80%；要求为 30%。"),
+        ("It recognises 99.1% of 10000 held-out works; 12% could be guessing.", "10000 件留出作品中它认出 99.1%；仅凭猜测可得 12%。"),
+        *[(text, text) for text in ("<b>{0}</b>", "%(num)s works", "", "A poem of its own")],
+    ],
+)  # fmt: skip
+def test_what_records_say_is_said_in_chinese(english, chinese):
+    """Whole sentences, sentences with something in them, and anything else as it is."""
+    assert Words(MUSEUM, "zh").said(english) == chinese
+
+
+@given(st.text())
+def test_any_text_can_be_said(text):
+    """No text of a record breaks the table of sentences."""
+    assert isinstance(Words(MUSEUM, "zh").said(text), str)
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.floats(-1e30, 1e30)), max_size=400))
