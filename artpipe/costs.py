@@ -16,7 +16,12 @@ DURATIONS = paths.STATE / "durations.json"  # seconds by stage, told by the flow
 
 # Until a stage has run here: the digits models (28 x 28, grey) and the largest other stages of the default run, as measured on
 # two cores of an AMD EPYC with native bf16. A CPU without it takes about twice as long for a training.
-_NANOSECONDS_A_PIXEL = {"gan": 1070.0, "vae": 180.0, "classifier": 350.0}  # of core time, per pixel, picture and step
+_NANOSECONDS_A_PIXEL = {
+    "gan": 1070.0,
+    "vae": 180.0,
+    "classifier": 350.0,
+    "style": 20000.0,
+}  # of core time, per pixel, picture and step
 _SECONDS = {"ingest": 13.0, "preprocess": 12.0, "weights": 10.0, "evaluate": 16.0, "gallery": 5.0}
 _BYTES = {"ingest": 114e6, "preprocess": 58e6, "weights": 59e6, "train": 10e6, "evaluate": 1e6, "gallery": 4e6}
 _DEFAULT_STEPS, _DEFAULT_BATCH = 1000, 64  # of TrainParams

@@ -75,6 +75,10 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
         self.rate_scale = 1.0  # halved by the loop at each rollback
         self.amp_dtype: torch.dtype | None = None  # set by the loop: bfloat16 where the device is fast at it
 
+    def begin(self, works: Batch) -> None:
+        """Look at all training works once, before the first step; images as they are stored, uint8. Most need not."""
+        del works
+
     @abstractmethod
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
         """Take one optimiser step and return the scalar losses by name, detached."""

@@ -71,6 +71,11 @@ class Columns:
             for name, column in columns.items()
         }
 
+    @property
+    def stored(self) -> Mapping[str, Tensor]:
+        """Return all rows as they are stored: images uint8."""
+        return self._columns
+
     def __len__(self) -> int:
         return len(next(iter(self._columns.values()))) if self._columns else 0
 

@@ -1,8 +1,9 @@
 """Perceptual losses: a trained VGG16 looks at pictures; what it sees is compared, layer by layer or by their correlations."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Protocol, Self, runtime_checkable
 
 import torch
 from pydantic import AfterValidator
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from artpipe.artifacts.weights import CARD, WeightsCard, load_weights
+from artpipe.errors import UserError, did_you_mean
 
 _FOLDER = "data/weights/"
 
@@ -95,6 +97,74 @@ def total_variation(images: Tensor) -> Tensor:
     across = (images[..., :, 1:] - images[..., :, :-1]).abs().flatten(1).mean(1)
     down = (images[..., 1:, :] - images[..., :-1, :]).abs().flatten(1).mean(1)
     return (across + down) / 2
+
+
+def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return ``(B, C, H, W)`` in another size, bicubic, smoothed where it becomes smaller."""
+    if images.shape[2:] == size:
+        return images
+    return F.interpolate(images, size, mode="bicubic", antialias=True, align_corners=False)
+
+
+@dataclass(frozen=True)
+class Eye:
+    """Compares pictures: what is in them by deep features, how they are painted by Gram matrices.
+
+    Both distances are relative, 0 for the same and about 1 for something unrelated, so that their weights suit every
+    picture; the weights of Gatys et al. 2016 (section 3) hang on the size of the numbers in each layer.
+    """
+
+    network: Perceptual
+    content_layers: tuple[str, ...]
+    style_layers: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for layer in (*self.content_layers, *self.style_layers):
+            if layer not in self.network.layers:
+                known = self.network.layers
+                raise UserError(f"no layer `{layer}`{did_you_mean(layer, known)} (there are: {', '.join(known)})")
+
+    def content_of(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the deep features of ``(B, 3, H, W)`` in [-1, 1]."""
+        seen: dict[str, Tensor] = self.network(images, self.content_layers)
+        return seen
+
+    def style_of(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the Gram matrices of ``(B, 3, H, W)`` in [-1, 1]."""
+        return {layer: gram(seen) for layer, seen in self.network(images, self.style_layers).items()}
+
+    def distances(
+        self, images: Tensor, content: Mapping[str, Tensor], style: Mapping[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return how far ``(B, 3, H, W)`` is from a content and from a style, ``(B,)`` each: means over their layers."""
+        seen = self.network(images, {*self.content_layers, *self.style_layers})
+        far = [_relative(seen[layer], content[layer]) for layer in self.content_layers]
+        strange = [_relative(gram(seen[layer]), style[layer]) for layer in self.style_layers]
+        return torch.stack(far).mean(0), torch.stack(strange).mean(0)
+
+
+def _relative(found: Tensor, wanted: Tensor) -> Tensor:
+    return (found - wanted).square().flatten(1).sum(1) / wanted.square().flatten(1).sum(1).clamp_min(1.0e-12)
+
+
+@dataclass(frozen=True)
+class Stylised:
+    """Pictures beside what they were made of, ``(N, 3, H, W)`` in [-1, 1] each; row by row they belong together."""
+
+    pictures: Tensor
+    contents: Tensor
+    styles: Tensor
+
+
+@runtime_checkable
+class Stylist(Protocol):
+    """A learner that paints one picture in the manner of another; scored by perceptual distances."""
+
+    eye: Eye | None  # None where the weights it was trained with are not at hand
+
+    def stylised(self, works: Mapping[str, Tensor]) -> Stylised:
+        """Return its pictures, of its own contents or of held-out works."""
+        ...
 
 
 def perceptual_at(path: Path) -> tuple[Perceptual | None, str | None]:

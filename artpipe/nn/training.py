@@ -162,6 +162,8 @@ class Training:
         """
         with self.stop.deferred(), Live(self.name, self.params.steps, self.step) as self._live:
             try:
+                if not self.step:
+                    self.learner.begin(self.data.batches.columns.stored)
                 self._point_if_due()
                 self._show()
                 for losses in () if self.finished else steps(self.learner, self.data.batches):

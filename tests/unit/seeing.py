@@ -22,11 +22,11 @@ def random_state() -> dict[str, torch.Tensor]:
     return state
 
 
-def write_eye(folder: Path) -> Path:
+def write_eye(folder: Path, name: str = "eye") -> Path:
     """Write them as the artifact, in `folder`."""
     folder.mkdir(parents=True)
     card = WeightsCard(
-        name="eye", network="vgg16", layers=weights.LAYERS, mean=(0.5,) * 3, std=(0.25,) * 3, about=About(), file=""
+        name=name, network="vgg16", layers=weights.LAYERS, mean=(0.5,) * 3, std=(0.25,) * 3, about=About(), file=""
     )
     save_weights(folder, card, random_state())
     return folder

@@ -1,0 +1,169 @@
+"""Style transfer by optimisation (Gatys, Ecker & Bethge 2016): the weights of this learner are the pixels of its pictures.
+
+Coarse to fine (Gatys et al. 2017, section 6): large strokes are laid on a small canvas, where a step costs a sixteenth,
+and each next canvas begins as the enlarged one with the photograph's finer details put back.
+"""
+
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from artpipe.artifacts.shards import Spec
+from artpipe.errors import UserError
+from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, to_bytes, to_float
+from artpipe.nn.lbfgs import RowLBFGS
+from artpipe.nn.perceptual import Eye, Perceptual, Stylised, TrainedWeights, resized, total_variation
+from artpipe.nn.studio import first_works, named_pairs
+from artpipe.params import Positive, Share, TrainParams
+
+_EARLY = 1.5  # exponent that keeps more of the first steps, in which most happens
+
+
+class Params(TrainParams):
+    """What a style transfer can be told."""
+
+    uses: TrainedWeights
+    steps: Positive = 90  # of all pictures together
+    batch_size: Positive = 1  # not used: every picture moves at every step
+    evaluate_every_steps: Positive = 15
+    # Which class is painted in the manner of which others; where empty, the class `content` in that of all others.
+    paint: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    each: Positive = 1  # works of a class that are painted, the first ones; of a style it is always the first
+    shares: tuple[Share, ...] = Field(default=(0.45, 0.4, 0.15), min_length=1)  # of the steps, from the smallest canvas
+    alpha: float = Field(default=1.0, ge=0)  # weight of the content
+    beta: float = Field(default=10.0, gt=0)  # weight of the style
+    variation: float = Field(default=0.0, ge=0)  # weight of the total variation: smoother, and fewer strokes
+    content_layers: tuple[str, ...] = Field(default=("conv3_1",), min_length=1)
+    style_layers: tuple[str, ...] = Field(default=("conv1_1", "conv2_1", "conv3_1", "conv4_1"), min_length=1)
+    optimiser: Literal["lbfgs", "adam"] = "lbfgs"
+    memory: Positive = 10  # of L-BFGS, in steps
+    reach: float = Field(default=0.05, gt=0)  # the longest step of L-BFGS: root mean square on the [-1, 1] scale
+    learning_rate: float = Field(default=0.04, gt=0)  # of Adam
+    keep: int = Field(default=8, ge=0)  # pictures kept of the way
+
+
+class Style(Learner[Params]):
+    """A canvas of each size for each pair of a content and a style."""
+
+    contents: Tensor
+    styles: Tensor
+    done: Tensor
+    digests: Tensor
+    way: Tensor
+
+    def __init__(self, params: Params, spec: Spec, used: Perceptual | None = None) -> None:
+        super().__init__(params, spec)
+        self.pairs = [pair for pair in named_pairs(params.paint, spec) for _ in range(params.each)]
+        count, size = len(self.pairs), (spec.height, spec.width)
+        self.eye = None if used is None else Eye(used, params.content_layers, params.style_layers)
+        self.levels = [(size[0] >> i, size[1] >> i) for i in reversed(range(len(params.shares)))]
+        self.ends = [round(params.steps * done / sum(params.shares)) for done in accumulate(params.shares)]
+        self.canvases = nn.ParameterList([torch.zeros(count, 3, *level) for level in self.levels])
+        for name in ("contents", "styles"):
+            self.register_buffer(name, torch.zeros(count, 3, *size, dtype=torch.uint8))
+        self.register_buffer("done", torch.tensor(0))  # steps; a restored learner knows them by this alone
+        self.register_buffer("digests", torch.zeros(count, 2, 32, dtype=torch.uint8))
+        self.marks = sorted(
+            {round(params.steps * ((i + 1) / (params.keep + 1)) ** _EARLY) for i in range(params.keep)} - {0}
+        )
+        self.register_buffer("way", torch.zeros(len(self.marks), count, 3, *size, dtype=torch.uint8))
+        self.optimisers = {f"level {i}": self._optimiser(canvas) for i, canvas in enumerate(self.canvases)}
+        self._targets: tuple[int, list[tuple[dict[str, Tensor], dict[str, Tensor]]]] | None = None
+
+    def _optimiser(self, canvas: nn.Parameter) -> torch.optim.Optimizer:
+        p = self.params
+        if p.optimiser == "adam":
+            return torch.optim.Adam([canvas], lr=p.learning_rate, betas=(0.9, 0.99))
+        return RowLBFGS(canvas, p.memory, p.reach)
+
+    def _level(self, step: int) -> int:
+        """Return which canvas is painted at a step; the last one at those there are not."""
+        return next((i for i, end in enumerate(self.ends) if step < end), len(self.ends) - 1)
+
+    def begin(self, works: Batch) -> None:
+        """Put the photographs on the canvases."""
+        each = self.params.each
+        for row, (content, style) in enumerate(self.pairs):
+            rows = (first_works(works, self.spec, content, each)[row % each], first_works(works, self.spec, style)[0])
+            self.contents[row], self.styles[row] = works["images"][rows[0]], works["images"][rows[1]]
+            self.digests[row] = works["digests"][list(rows)]
+        with torch.no_grad():
+            self.canvases[0].copy_(resized(to_float(self.contents), self.levels[0]))
+
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Descend ``alpha content + beta style + variation TV`` of every picture; the distances are those of `Eye`."""
+        del batch
+        level = self._level(self.steps_done)
+        if level and self.steps_done == self.ends[level - 1]:
+            self._enlarge(level)
+        canvas, optimiser, found = self.canvases[level], self.optimisers[f"level {level}"], []
+        for group in optimiser.param_groups:
+            name = "lr" if self.params.optimiser == "adam" else "reach"
+            group[name] = (self.params.learning_rate if name == "lr" else self.params.reach) * self.rate_scale
+        optimiser.zero_grad()
+        for row, (content, style) in enumerate(self._wanted(level)):
+            found.append(self._pull(canvas[row : row + 1], content, style))
+        optimiser.step()
+        self.done.fill_(self.steps_done + 1)
+        if int(self.done) in self.marks:
+            self.way[self.marks.index(int(self.done))] = to_bytes(self._painted())
+        content_loss, style_loss, variation = torch.stack(found).mean(0)
+        return {"content": content_loss, "style": style_loss, "variation": variation}
+
+    def _pull(self, picture: Tensor, content: Mapping[str, Tensor], style: Mapping[str, Tensor]) -> Tensor:
+        """Add the gradient of one picture ``(1, 3, H, W)``; return its content, style and variation, one number each."""
+        if self.eye is None:
+            raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `uses`")
+        p = self.params
+        far, strange = self.eye.distances(picture, content, style)
+        rough = total_variation(picture)
+        (p.alpha * far + p.beta * strange + p.variation * rough).sum().backward()  # type: ignore[no-untyped-call]
+        return torch.cat([far, strange, rough]).detach()
+
+    @torch.no_grad()
+    def _enlarge(self, level: int) -> None:
+        """Begin a canvas: the one before, enlarged, and what the photograph has of details that were too fine for that."""
+        before, size, photographs = self.levels[level - 1], self.levels[level], to_float(self.contents)
+        fine = resized(photographs, size) - resized(resized(photographs, before), size)
+        self.canvases[level].copy_((resized(self.canvases[level - 1], size) + fine).clamp(-1, 1))
+        self.optimisers[f"level {level - 1}"].state.clear()
+
+    @torch.no_grad()
+    def _wanted(self, level: int) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
+        """Return deep features and Gram matrices that each picture of a level is drawn to; made once."""
+        if self.eye is not None and (self._targets is None or self._targets[0] != level):
+            size = self.levels[level]
+            contents, styles = (resized(to_float(pictures), size) for pictures in (self.contents, self.styles))
+            rows = range(len(self.pairs))
+            self._targets = level, [(self.eye.content_of(contents[[i]]), self.eye.style_of(styles[[i]])) for i in rows]
+        return self._targets[1] if self._targets else []
+
+    @torch.no_grad()
+    def _painted(self) -> Tensor:
+        """Return the pictures as they are now, ``(N, 3, H, W)`` in [-1, 1], in full size."""
+        return resized(self.canvases[self._level(int(self.done) - 1)], (self.spec.height, self.spec.width)).clamp(-1, 1)
+
+    def stylised(self, works: Batch) -> Stylised:
+        """Return the pictures beside their own contents and styles; held-out works have no part in them."""
+        del works
+        return Stylised(self._painted(), to_float(self.contents), to_float(self.styles))
+
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        """Show every picture with the photograph before, its steps on the way and the style beside."""
+        del prompt
+        shown = []
+        for row, ((content, style), picture) in enumerate(zip(self.pairs, self._painted(), strict=True)):
+            past = [mark for mark in self.marks if mark <= int(self.done)]
+            parts = {"before": to_float(self.contents[row]), "style": to_float(self.styles[row])}
+            parts |= {f"step {mark}": to_float(self.way[i, row]) for i, mark in enumerate(past)}
+            digests = tuple(bytes(digest.tolist()).hex() for digest in self.digests[row])
+            caption = f"{content}, in the manner of {style}"
+            shown.append(Exhibit("image", picture, caption, "stylisation", digests=digests, parts=parts))
+        return shown
+
+
+MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=Style)
