@@ -40,6 +40,9 @@ class IngestParams(Frozen):
     """What ingest keeps."""
 
     separator: str = ""  # between the works of one text file, such as "\n\n"; empty: a file is a work
+    voices: int = Field(
+        default=4, ge=0, le=8
+    )  # of a score, others are quarantined; 0: chords, whatever sounds together
     near_duplicates: Literal["keep", "quarantine"] = "keep"
     near_duplicate_bits: int = Field(default=3, ge=0, le=3)  # of the 64 bits of the perceptual hash
     max_megapixels: float = Field(default=32.0, gt=0)

@@ -27,6 +27,7 @@ class Spec(Frozen):
     channels: int = 0
     height: int = 0
     width: int = 0
+    grid: int = 0  # steps in a quarter note of music; `height` are its voices, 0 for chords
     length: int = 0  # tokens to predict in a row; a row has one more, the first one given
     classes: tuple[str, ...]  # names by label; empty where there are no labels
     count: int  # works in the training split

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from artpipe.errors import UserError
-from artpipe.inputs.archives import ArchiveLimits, members
+from artpipe.inputs.archives import ArchiveLimits, Member, members
 from artpipe.inputs.downloads import Pin, fetched, pinned_member
 from artpipe.inputs.idx import Idx, IdxError, grey_png, read_idx
 from artpipe.params import About, DatasetEntry, Frozen, read_yaml, validated
@@ -57,6 +57,15 @@ class PictureWorks(Frozen):
     table: Table | None = None
 
 
+class MemberWorks(Frozen):
+    """Members that are works of whatever medium; `{stem}` in the title is the file's name without suffix and `drop`."""
+
+    format: Literal["members"]
+    members: str  # a pattern, `*` for any text
+    title: str = ""
+    drop: str = ""  # at the beginning of a stem
+
+
 class NamedFile(Frozen):
     """One member and what is known of it; what is not said here, `about` says."""
 
@@ -89,7 +98,7 @@ class PinCard(Frozen):
 
     about: About
     package: Pin | None = None
-    works: Annotated[IdxWorks | PictureWorks | NamedWorks, Field(discriminator="format")]
+    works: Annotated[IdxWorks | PictureWorks | MemberWorks | NamedWorks, Field(discriminator="format")]
 
     @model_validator(mode="after")
     def _packages(self) -> Self:
@@ -129,6 +138,8 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
     assert card.package is not None  # noqa: S101 - PinCard has seen to it
     if isinstance(card.works, IdxWorks):
         return _records(card.package, card.works, limits)
+    if isinstance(card.works, MemberWorks):
+        return _files(card.package, card.works, limits)
     return _pictures(card.package, card.works, limits)
 
 
@@ -149,17 +160,30 @@ def _records(pin: Pin, works: IdxWorks, limits: ArchiveLimits) -> Iterator[Candi
 
 def _pictures(pin: Pin, works: PictureWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
     known = {} if works.table is None else _known(works.table, limits)
-    wanted = partial(fnmatch.fnmatchcase, pat=works.members)
-    found = False
-    for member in members(fetched(pin.project, pin.file, pin.sha256), limits, wanted):
-        if not wanted(member.name):
-            continue
-        found = True
+    for member in _matching(pin, works.members, limits):
         label, title = known.get(PurePosixPath(member.name).stem.lower(), (None, None))
         notes = (member.detail,) if member.detail else ()
         yield Candidate(member.name, member.data, label, title=title, rejected=member.rejected, notes=notes)
+
+
+def _files(pin: Pin, works: MemberWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
+    for member in _matching(pin, works.members, limits):
+        stem = PurePosixPath(member.name).stem.removeprefix(works.drop)
+        title = works.title.replace("{stem}", stem) or None
+        notes = (member.detail,) if member.detail else ()
+        yield Candidate(member.name, member.data, title=title, rejected=member.rejected, notes=notes)
+
+
+def _matching(pin: Pin, pattern: str, limits: ArchiveLimits) -> Iterator[Member]:
+    """Yield the members whose names match; there is one at least, or it ends with an error."""
+    wanted = partial(fnmatch.fnmatchcase, pat=pattern)
+    found = False
+    for member in members(fetched(pin.project, pin.file, pin.sha256), limits, wanted):
+        if wanted(member.name):
+            found = True
+            yield member
     if not found:
-        raise UserError(f"{pin.file}: no member matches `{works.members}`")
+        raise UserError(f"{pin.file}: no member matches `{pattern}`")
 
 
 def _named(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:
