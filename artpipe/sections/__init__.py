@@ -199,6 +199,11 @@ class Room:
     gaps: Sequence[Gap]
     seen: Sequence[RealWork] = ()  # the real works of which there is a picture
 
+    @property
+    def ahead(self) -> bool:
+        """Return whether nothing of it has been made yet."""
+        return self.collection is None and not self.artists and all(gap.reason == "no run" for gap in self.gaps)
+
 
 @dataclass(frozen=True)
 class Museum:

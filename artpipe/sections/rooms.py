@@ -12,7 +12,7 @@ _EACH, _FEW = 18, 6  # works of a model at most, and where the first of them is 
 _HTML = """
 {% import "macros.html" as m with context %}
 <div id="rooms">
-{% for room in view.museum.rooms %}
+{% for room in open %}
 <section class="wall wall-{{ (room.number - 1) % 5 + 1 }}" aria-labelledby="room-{{ room.name }}">
 <div class="room-head">
 <div>
@@ -50,6 +50,13 @@ _HTML = """
 {% if not room.artists and not room.gaps %}<p class="lead">{{ _("No model has learned from this collection yet.") }}</p>{% endif %}
 </section>
 {% endfor %}
+{% if ahead %}
+<section class="read ahead" aria-labelledby="rooms-ahead">
+<h2 id="rooms-ahead">{{ _("Rooms still to open") }}</h2>
+<p class="lead">{% for room in ahead %}<bdi>{{ room.title }}</bdi>{{ _(", ") if not loop.last }}{% endfor %}</p>
+<p class="aside">{{ _("Nothing of these has been made yet.") }}</p>
+</section>
+{% endif %}
 </div>
 """
 
@@ -78,7 +85,9 @@ def _many(artist: Artist) -> int:
 
 def _fill(view: IndexView) -> Mapping[str, Any] | None:
     artists = [artist for room in view.museum.rooms for artist in room.artists]
-    return {"shown": choose(artists)} if view.museum.rooms else None
+    ahead = [room for room in view.museum.rooms if room.ahead]
+    there = [room for room in view.museum.rooms if not room.ahead]
+    return {"shown": choose(artists), "open": there, "ahead": ahead} if view.museum.rooms else None
 
 
 SECTION = Section(page="index", fill=_fill, html=_HTML)

@@ -65,7 +65,7 @@ def _fill(view: IndexView) -> Mapping[str, Any]:
     return {
         "works": sum(len(artist.works) for artist in artists),
         "artists": len(artists),
-        "rooms": len(view.museum.rooms),
+        "rooms": sum(not room.ahead for room in view.museum.rooms),
         "real": sum(room.collection.kept for room in view.museum.rooms if room.collection),
         "room": room,
         "artist": artist,

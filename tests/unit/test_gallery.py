@@ -164,10 +164,22 @@ def test_a_damaged_record_is_said(museum):
 
 
 def test_nothing_yet_is_a_gallery_too(tmp_path):
-    """Before any stage has run the gallery opens with its gaps."""
+    """Before any stage has run the gallery opens, names the rooms to come, and their pages have their gaps."""
     make.write_params(tmp_path, ["digits"], {"digits-gan": ("gan", "digits")})
     build_gallery(tmp_path)
-    assert "still in the studio" in text(tmp_path, "index.html")
+    assert "Rooms still to open" in text(tmp_path, "index.html")
+    assert "still in the studio" in text(tmp_path, "datasets/digits/index.html")
+
+
+def test_a_room_to_come_takes_no_wall(museum):
+    """A dataset of which nothing is made yet is named below the rooms that are open, and not in the navigation."""
+    params = museum / "params.yaml"
+    entry = "  later: {medium: picture, source: folder, path: datasets/later, about: {title: Later}, ingest: {}, preprocess: {}}\n"
+    params.write_text(params.read_text().replace("models:", f"{entry}models:", 1))
+    build_gallery(museum)
+    page = text(museum, "index.html")
+    assert page.count("datasets/later/index.html") == 0
+    assert page.index("Rooms still to open") < page.index("Later")
 
 
 def test_every_link_leads_somewhere(built):
