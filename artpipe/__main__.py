@@ -130,9 +130,13 @@ def sample(
 
 @dataset.command("add")
 def dataset_add(
-    path: Annotated[Path, typer.Argument(help="A folder of pictures, or a zip or tar archive.")],
+    path: Annotated[Path, typer.Argument(help="A folder, a zip or tar archive, or one file of many texts.")],
     name: Annotated[str, typer.Option(help="Lower-case letters, digits and `-`.")],
-    models: Annotated[str, typer.Option(help="Model kinds, separated by commas.")] = "gan,vae,classifier",
+    models: Annotated[
+        str | None, typer.Option(help="Model kinds, separated by commas; for pictures gan,vae,classifier, else rnn.")
+    ] = None,
+    medium: Annotated[str, typer.Option(help="What the works are: picture, text ...; the files tell it.")] = "",
+    separator: Annotated[str, typer.Option(help=r"Between the works of one text file, such as '\n\n'.")] = "",
     size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the training pictures in pixels.")] = 64,
     title: Annotated[str, typer.Option(help="As it hangs over the room's door.")] = "",
     creator: Annotated[str, typer.Option(help="Who made the works.")] = "unknown",
@@ -141,14 +145,15 @@ def dataset_add(
     *,
     plan: Annotated[bool, typer.Option(help="Say what will run, and the time and disk it takes.")] = True,
 ) -> None:
-    """Copy pictures in, track them and write their entries into params.yaml."""
+    """Copy works in, track them and write their entries into params.yaml."""
     from artpipe.params import About
     from artpipe.plan import tell_plan
     from artpipe.project import add_dataset
 
     about = About(title=title, creator=creator, licence=licence, origin=origin)
-    kinds = [kind.strip() for kind in models.split(",") if kind.strip()]
-    typer.echo(add_dataset(path, name, kinds=kinds, about=about, size=size))
+    kinds = None if models is None else [kind.strip() for kind in models.split(",") if kind.strip()]
+    parted = separator.replace("\\n", "\n")
+    typer.echo(add_dataset(path, name, about=about, size=size, kinds=kinds, medium=medium, separator=parted))
     if plan:
         tell_plan()
 

@@ -1,4 +1,4 @@
-"""Evaluate: measure a checkpoint on held-out works, judge it, and hang the very samples that were scored."""
+"""Evaluate: measure a checkpoint on held-out works and judge it; `hanging` hangs the very samples that were scored."""
 
 import math
 import sys
@@ -13,29 +13,28 @@ from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import (
     Finding,
-    HungExhibit,
-    HungPart,
-    Neighbour,
     ReportCard,
     Score,
     Verdict,
     save_report,
-    work_file,
 )
 from artpipe.artifacts.shards import ShardSet, Split
 from artpipe.errors import UserError
-from artpipe.files import sha256_bytes, write_bytes, written_folder
+from artpipe.files import written_folder
+from artpipe.hanging import SEEDS_APART, hang, keep_works
 from artpipe.metrics import Evidence, Measured, Metric
-from artpipe.nn.captions import UNTITLED, asked_for, spoken
-from artpipe.nn.contract import Content, Exhibit, Learner, Prompt, Ruler, Sampler, restore, to_bytes, to_float
+from artpipe.nn.contract import (
+    Learner,
+    Prompt,
+    Ruler,
+    Sampler,
+    Sequencer,
+    restore,
+    to_bytes,
+)
 from artpipe.nn.perceptual import perceptual_at
-from artpipe.nn.pictures import encode_png, file_of, thumbnail
-from artpipe.nn.tiles import wholes
 from artpipe.params import Params, load_params
 
-SEEDS_APART = (
-    100_000  # samples of two pipeline seeds share no seed, nor one with the pictures that choose the best weights
-)
 _GRAVITY: tuple[str, ...] = get_args(Verdict)
 _FALLBACKS: tuple[tuple[Split, ...], ...] = (("test",), ("validation",), ("validation", "test"), ("train",))
 
@@ -98,6 +97,9 @@ def gather(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:
     _take_ruler(evidence, name, str(params.model(name).get("ruler", name)), sha256)
     if isinstance(learner, Sampler):
         paint(evidence)
+    if isinstance(learner, Sequencer):
+        evidence.prompt = Prompt(range(first := (params.seed + 1) * SEEDS_APART, first + params.evaluation.sequences))
+        evidence.sequences = learner.write(evidence.prompt)
     return evidence, sha256
 
 
@@ -192,104 +194,3 @@ def _unopposed(scores: Sequence[Score]) -> Finding:
 
 def _finite(measured: Iterable[Measured]) -> list[Score]:
     return [score for found in measured for score in found.scores if math.isfinite(score.value)]
-
-
-def hang(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list[HungExhibit]:
-    """Write the exhibits: scored samples first, then what the learner shows of held-out works, then what metrics want seen."""
-    shown = _shown(evidence)
-    hung = []
-    if evidence.samples is not None:
-        captions = {e.seed: e.caption for e in shown if e.role == "sample" and e.seed is not None}
-        hung += _hang_samples(
-            evidence, range(min(evidence.params.hang, len(evidence.samples))), "sample", captions, folder
-        )
-        shown = [exhibit for exhibit in shown if exhibit.role != "sample"]
-    for role in dict.fromkeys(exhibit.role for exhibit in shown):
-        some = [exhibit for exhibit in shown if exhibit.role == role][: evidence.params.hang]
-        hung += [_write(folder, exhibit, index) for index, exhibit in enumerate(some)]
-    for found in measured:
-        for role, rows in found.hang.items():
-            hung += _hang_samples(evidence, rows, role, {}, folder)
-        hung += [_write(folder, exhibit, index) for index, exhibit in enumerate(found.exhibits)]
-    return hung
-
-
-def _shown(evidence: Evidence) -> list[Exhibit]:
-    """Ask the learner for its exhibits: the first seeds that were scored, and all drawn held-out works to choose from."""
-    count, first = evidence.params.hang, (evidence.seed + 1) * SEEDS_APART
-    prompt = evidence.prompt.part(0, count) if evidence.prompt else Prompt(seeds=range(first, first + count))
-    works = {name: to_float(column) if name == "images" else column for name, column in evidence.held_out.items()}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(evidence.seed)
-        return evidence.learner.exhibit(Prompt(seeds=prompt.seeds, labels=prompt.labels, works=works))
-
-
-def _hang_samples(
-    evidence: Evidence, rows: Iterable[int], role: str, captions: Mapping[int, str], folder: Path
-) -> list[HungExhibit]:
-    hung = []
-    for index, row in enumerate(rows):
-        seed, label, caption, certainty = _about(evidence, row, captions)
-        data = to_float(evidence.pictures("samples")[row])
-        exhibit = Exhibit("image", data, caption, role=role, seed=seed, label=label)
-        near = _neighbours(evidence, row)
-        hung.append(_write(folder, exhibit, index).model_copy(update={"neighbours": near, "certainty": certainty}))
-    return hung
-
-
-def _about(evidence: Evidence, row: int, captions: Mapping[int, str]) -> tuple[int, int | None, str, float | None]:
-    """Return seed, label (what was asked for, else what the ruler reads), caption and the ruler's certainty of the label."""
-    prompt, names = evidence.prompt, evidence.card.spec.classes
-    seed = prompt.seeds[row] if prompt else 0
-    asked = int(prompt.labels[row]) if prompt and prompt.labels is not None else None
-    judged = None
-    if evidence.ruler is not None and names and evidence.ruler_classes == names:
-        judged = evidence.judgements("samples")[row]
-    read = None if judged is None else int(judged.argmax())
-    caption = captions.get(seed) or (asked_for(names[asked]) if asked is not None else UNTITLED)
-    if read is not None and read != asked:
-        caption += f"{',' if asked is None else ';'} read as {spoken(names[read])}"
-    label = read if asked is None else asked
-    return seed, label, caption, None if judged is None or label is None else float(judged[label])
-
-
-def _neighbours(evidence: Evidence, row: int) -> tuple[Neighbour, ...]:
-    digests = evidence.train.get("digests")
-    if digests is None or not len(evidence.pictures("train")):
-        return ()
-    distances, rows = evidence.nearest_train("samples")
-    near = zip(rows[row].tolist(), distances[row].tolist(), strict=True)
-    return tuple(Neighbour(digest=_hex(digests[i]), distance=d) for i, d in near)[: evidence.params.neighbours]
-
-
-def _hex(digest: Tensor) -> str:
-    return bytes(digest.tolist()).hex()
-
-
-def _write(folder: Path, exhibit: Exhibit, index: int) -> HungExhibit:
-    stem = f"exhibits/{exhibit.role}-{index:03d}".replace(" ", "-")
-    whole = _write_file(folder, stem, exhibit.data)
-    parts = {
-        name: _write_file(folder, f"{stem}-{name.replace(' ', '-')}", part) for name, part in exhibit.parts.items()
-    }
-    known = {name: getattr(exhibit, name) for name in ("kind", "role", "caption", "seed", "label", "digests")}
-    return HungExhibit(file=whole.file, sha256=whole.sha256, parts=parts, **known)
-
-
-def _write_file(folder: Path, stem: str, content: Content) -> HungPart:
-    suffix, data = file_of(content)
-    write_bytes(folder / f"{stem}{suffix}", data)
-    return HungPart(file=f"{stem}{suffix}", sha256=sha256_bytes(data))
-
-
-def keep_works(evidence: Evidence, exhibits: Iterable[HungExhibit], folder: Path) -> dict[str, str]:
-    """Write a small picture of each real work that the exhibits speak of; return file -> SHA-256."""
-    wanted = {digest for e in exhibits for digest in (*e.digests, *(near.digest for near in e.neighbours))}
-    kept = {}
-    for columns in (evidence.train, evidence.held_out):
-        if "images" in columns and "digests" in columns:
-            for picture, digest in wholes(columns, wanted):
-                data = encode_png(thumbnail(picture, evidence.params.thumbnail))
-                write_bytes(folder / work_file(digest), data)
-                kept[work_file(digest)] = sha256_bytes(data)
-    return dict(sorted(kept.items()))

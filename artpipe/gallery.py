@@ -151,7 +151,7 @@ def _painters_first(artist: "Artist") -> bool:
 
 
 def _looker(works: "Mapping[str, RealWork]", folders: Iterable[Path], shelf: "Shelf") -> "Any":
-    """Return a function from a digest to the work, with the picture that a report brought along."""
+    """Return a function from a digest to the work, with the picture or the first lines that a report brought along."""
     from artpipe.sections import RealWork
 
     found: dict[str, RealWork] = {}
@@ -159,8 +159,11 @@ def _looker(works: "Mapping[str, RealWork]", folders: Iterable[Path], shelf: "Sh
     def look(digest: str) -> RealWork:
         if digest not in found:
             work = works.get(digest, RealWork(digest))
-            path = next((path for folder in folders if (path := folder / work_file(digest)).is_file()), None)
-            found[digest] = replace(work, picture=shelf.picture(path)) if path else work
+            near = (folder / work_file(digest, suffix) for folder in folders for suffix in (".png", ".txt"))
+            path = next((path for path in near if path.is_file()), None)
+            if path is not None and path.suffix == ".txt":
+                work = replace(work, text=path.read_text("utf-8", errors="replace"))
+            found[digest] = replace(work, picture=shelf.picture(path)) if path and not work.text else work
         return found[digest]
 
     return look

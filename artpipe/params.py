@@ -157,6 +157,7 @@ class EvaluationParams(Frozen):
     metrics: tuple[str, ...]
     samples: Positive = 2000  # scored; the first `hang` of them are hung
     reference: Positive = 2000  # held-out works compared with
+    sequences: Positive = 96  # texts or pieces of music written and scored; the first `hang` of them are hung
     hang: Positive = 24
     batch_size: Positive = 500  # pictures painted or measured at once
     neighbours: Positive = 4  # nearest training works shown with a hung work

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from artpipe import plugins
 from artpipe.artifacts import paths
+from artpipe.files import write_text
 from artpipe.inputs.hidden import lies_hidden
 from artpipe.inputs.pool import Limits, outcomes
 from artpipe.inputs.signatures import SIGNATURE_BYTES, looks_like_picture
+from artpipe.media import medium_of
 from artpipe.params import DatasetEntry
 
 if TYPE_CHECKING:
@@ -22,11 +24,17 @@ if TYPE_CHECKING:
 PICTURES = 24
 COLUMNS = 6
 SIDE = 128  # pixels
+TEXTS, LINES, DRAWN = 12, 6, 600  # on a sheet of texts; lines of each; characters of it shown in a terminal
 _GROUND = 245  # grey of the sheet
 
 
 def contact_sheet(name: str, entry: DatasetEntry) -> str:
-    """Write ``.state/contact/NAME.png``, draw it where there is a terminal, and return a line that says where it is."""
+    """Write ``.state/contact/NAME.png``, draw it where there is a terminal, and return a line that says where it is.
+
+    Of texts it is ``NAME.txt``, with the first lines of some; of other media there is none.
+    """
+    if entry.medium != "picture":
+        return _beginnings(name, entry) if entry.medium == "text" else ""
     from PIL import Image
 
     settings = {"side": SIDE, "max_megapixels": entry.ingest.max_megapixels}
@@ -46,6 +54,21 @@ def contact_sheet(name: str, entry: DatasetEntry) -> str:
     sheet.save(path)
     if sys.stdout.isatty():
         _draw(sheet)
+    return f"contact sheet: {path}\n"
+
+
+def _beginnings(name: str, entry: DatasetEntry) -> str:
+    """Write the first lines of the first texts."""
+    medium = medium_of(entry)
+    source: Source = plugins.find("sources", entry.source)
+    candidates = (one for one in source.candidates(entry) if one.rejected is None)
+    parts = (part for one in candidates for part in medium.parts(one.name, one.data, entry.ingest))
+    texts = [part.data.decode("utf-8", "replace").strip("\n").split("\n")[:LINES] for part in islice(parts, TEXTS)]
+    sheet = "\n\n".join("\n".join(lines) for lines in texts)
+    path = paths.STATE / "contact" / f"{name}.txt"
+    write_text(path, sheet + "\n")
+    if sys.stdout.isatty():
+        sys.stdout.write(f"\n{sheet[:DRAWN]}\n\n")
     return f"contact sheet: {path}\n"
 
 

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from artpipe import plugins
+from artpipe.arrivals import FIRST_LOOK, is_single, kinds_of, medium_at, preprocess_of, require_parts
 from artpipe.artifacts import paths
 from artpipe.check import asks_for, check_dataset, check_model
 from artpipe.copying import archive_suffix, copy_archive, copy_folder, unlink_originals
@@ -25,49 +26,56 @@ from artpipe.sources import Source
 
 PARAMS = Path("params.yaml")
 DATASETS = Path("datasets")
-_OWN = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough works to measure on
-_FIRST_LOOK = {  # about a hundred pictures within minutes; other kinds keep their defaults
-    "classifier": {"steps": 300, "batch_size": 32},
-    "gan": {
-        "steps": 800,
-        "batch_size": 32,
-        "generator_width": 48,
-        "discriminator_width": 48,
-        "least_width": 24,
-        "penalty_every_steps": 8,
-    },
-    "vae": {"steps": 1000, "batch_size": 32},
-}
 
 
-def add_dataset(path: Path, name: str, *, kinds: Sequence[str], about: About, size: int) -> str:
-    """Copy pictures in, track them with DVC, write their entries and return what to know and to type next.
+def add_dataset(
+    path: Path,
+    name: str,
+    *,
+    about: About,
+    size: int,
+    kinds: Sequence[str] | None = None,
+    medium: str = "",
+    separator: str = "",
+) -> str:
+    """Copy works in, track them with DVC, write their entries and return what to know and to type next.
+
+    Without `medium` the files tell it, without `kinds` the medium does.
 
     Raises:
-        UserError: bad or taken name, unknown kind, no pictures; nothing was changed.
+        UserError: bad or taken name, unknown kind or medium, too few works; nothing was changed.
     """
     with _changing() as undo:
         params, text = load_params(PARAMS), PARAMS.read_text(encoding="utf-8")
         source = path.expanduser()
-        _check_new(params, name, kinds)
+        _check_new(params, name, kinds or ())
         target = _target(source, name)
-        entry = _dataset_entry(target, about, size)
+        medium = medium or medium_at(source)
+        kinds = kinds_of(medium) if kinds is None else kinds
+        _check_new(params, name, kinds)
+        entry = _dataset_entry(target, about, medium, preprocess_of(medium, size), separator)
         checked = validated(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
-        _source(target).check(checked.model_copy(update={"path": str(source)}))
+        if not is_single(source):
+            _source(target).check(checked.model_copy(update={"path": str(source)}))
         undo.callback(_remove, target)
         sys.stdout.write(f"copying {source} to {target}\n")
-        left = copy_folder(source, target) if source.is_dir() else copy_archive(source, target)
+        left = _copied(source, target)
         check_dataset(name, checked)
-        text = with_entry(text, "datasets", name, entry)
-        for kind in sorted(kinds, key=lambda one: not _is_ruler(one)):  # rulers first: the others point at them
-            text = with_entry(
-                text, "models", f"{name}-{kind}", _model_entry(_parsed(text), f"{name}-{kind}", kind, name)
-            )
-        for kind in kinds:
-            check_model(_parsed(text), f"{name}-{kind}")
+        require_parts(checked, source)
+        text = _with_models(with_entry(text, "datasets", name, entry), name, kinds)
         _track(target, undo)
         write_text(PARAMS, text)
     return contact_sheet(name, checked) + _next_steps(name, target, kinds, left)
+
+
+def _with_models(text: str, dataset: str, kinds: Sequence[str]) -> str:
+    """Return params.yaml with an entry for each kind, each of them checked."""
+    for kind in sorted(kinds, key=lambda one: not _is_ruler(one)):  # rulers first: the others point at them
+        name = f"{dataset}-{kind}"
+        text = with_entry(text, "models", name, _model_entry(_parsed(text), name, kind, dataset))
+    for kind in kinds:
+        check_model(_parsed(text), f"{dataset}-{kind}")
+    return text
 
 
 def remove_dataset(name: str, *, keep_files: bool = False) -> str:
@@ -159,11 +167,19 @@ def _target(source: Path, name: str) -> Path:
         raise UserError(f"{source}: no such file or folder")
     if source.is_dir() and Path.cwd().resolve().is_relative_to(source.resolve()):
         raise UserError(f"{source}: this project lies in that folder; name the folder that has the pictures only")
-    target = DATASETS / (name if source.is_dir() else name + archive_suffix(source))
+    in_folder = source.is_dir() or is_single(source)
+    target = DATASETS / (name if in_folder else name + archive_suffix(source))
     for path in (target, Path(f"{target}.dvc")):
         if path.exists():
             raise UserError(f"{path}: is there already, and no dataset names it; move it away or take another name")
     return target
+
+
+def _copied(source: Path, target: Path) -> int:
+    """Copy a folder, an archive or one file of many works, which gets a folder of its own; return how many stay behind."""
+    if source.is_dir():
+        return copy_folder(source, target)
+    return copy_archive(source, target / source.name if is_single(source) else target)
 
 
 def _source_name(target: Path) -> str:
@@ -175,14 +191,16 @@ def _source(target: Path) -> Source:
     return found
 
 
-def _dataset_entry(target: Path, about: About, size: int) -> dict[str, Any]:
+def _dataset_entry(
+    target: Path, about: About, medium: str, preprocess: Mapping[str, Any], separator: str
+) -> dict[str, Any]:
     return {
-        "medium": "picture",
+        "medium": medium,
         "source": _source_name(target),
         "path": str(target),
         "about": {key: value for key, value in about.model_dump().items() if value not in {"", "unknown"}},
-        "ingest": {},
-        "preprocess": {"size": size, "channels": 3, "trim": True, **_OWN},
+        "ingest": {"separator": separator} if separator else {},
+        "preprocess": dict(preprocess),
     }
 
 
@@ -196,7 +214,7 @@ def _model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str
     if asks_for(kind, "Perceptual"):
         uses = paths.weights(next(iter(params.weights), "vgg16"))
     entry: dict[str, Any] = {"kind": kind, "dataset": dataset, "uses": str(uses), "ruler": ruler}
-    return entry | _FIRST_LOOK.get(kind, {})
+    return {**entry, **FIRST_LOOK.get(kind, {})}
 
 
 def _is_ruler(kind: str) -> bool:

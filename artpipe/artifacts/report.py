@@ -95,9 +95,9 @@ class ReportCard(Frozen):
     )  # confusion matrix, calibration, nearest pairs: JSON by metric name
 
 
-def work_file(digest: str) -> str:
-    """Return where a report keeps the small picture of a real work."""
-    return f"works/{digest[:16]}.png"
+def work_file(digest: str, suffix: str = ".png") -> str:
+    """Return where a report keeps the small picture of a real work, or the first lines of a text."""
+    return f"works/{digest[:16]}{suffix}"
 
 
 def save_report(folder: Path, card: ReportCard) -> str:

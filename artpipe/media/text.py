@@ -1,4 +1,4 @@
-"""Text: kept as it was written, read as characters; the vocabulary is that of the works to train on."""
+"""Text: kept as it was written, read as characters or syllables; the vocabulary is that of the works to train on."""
 
 import json
 import unicodedata
@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import Field
 
-from artpipe.artifacts.vocabulary import END, MARKS, START, UNKNOWN
+from artpipe.artifacts.vocabulary import END, MARKS, START, Encoder, pieces
 from artpipe.errors import UserError
 from artpipe.files import write_text
+from artpipe.inputs.merges import learned
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.records import records
 from artpipe.inputs.tokens import TokenShards
@@ -18,16 +19,24 @@ from artpipe.media import Facts, Medium, Part, Task, worked
 from artpipe.params import IngestParams, Positive, SplitParams
 
 _SUFFIXES = (".txt", ".md", ".json", ".jsonl")
-_MOST_CHARACTERS = 32_000  # different ones, as int16 holds
+_MOST_TOKENS = 32_000  # different ones, as int16 holds
+_CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")  # bytes that no text begins with
 _LINES_SHOWN = 8  # of a work on the contact sheet
 
 
 class TextParams(SplitParams):
-    """How text becomes tokens: a token is a character."""
+    """How text becomes tokens: a token is a character, or with `merges` what often stands together in a word."""
 
-    length: int = Field(default=128, ge=8, le=4096)  # characters of a row; a longer work goes on in the next
+    length: int = Field(default=128, ge=8, le=4096)  # tokens of a row; a longer work goes on in the next
+    merges: int = Field(default=0, ge=0, le=16_000)  # tokens of two and more characters, at most
     fewest: Positive = 2  # times a character stands in the works to train on; a rarer one is unknown
     strip: str = ""  # of every line: leading and trailing characters that are noise, such as "*"
+
+
+def begins(start: bytes, name: str) -> bool:
+    """Return whether a file says that it is text by its name, and its first bytes have no control codes against it."""
+    marked = start.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return name.lower().endswith(_SUFFIXES) and (marked or not set(start) & _CONTROLS)
 
 
 def parts(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
@@ -93,11 +102,10 @@ def write(task: Task) -> str:
 
     params: TextParams = task.params
     known, shown = _survey(task, params)
-    numbers = {character: number for number, character in enumerate(known, start=len(MARKS))}
+    encoder = Encoder((*MARKS, *known))
     shards = TokenShards(task.folder, params.length)
     for work, payload in worked(task, prepared, {"strip": params.strip}):
-        tokens = [numbers.get(character, UNKNOWN) for character in payload.decode()]
-        shards.add(task.split(work), [START, *tokens, END], task.label(work), work.sha256)
+        shards.add(task.split(work), [START, *encoder(payload.decode()), END], task.label(work), work.sha256)
     shards.flush()
     counts = shards.writer.counts
     spec = Spec(
@@ -112,35 +120,45 @@ def write(task: Task) -> str:
     write_text(task.folder / "contact.txt", "\n\n".join(shown) + "\n")
     dumped = params.model_dump(mode="json")
     shards.writer.close(spec, works=task.works.sha256, params=dumped, mean=(), std=())
-    line = f"{task.works.card.count:,} works, {len(known):,} different characters"
+    line = f"{task.works.card.count:,} works, {len(known):,} different {'tokens' if params.merges else 'characters'}"
     return line + "".join(f", {split} {count:,} rows" for split, count in counts.items())
 
 
 def _survey(task: Task, params: TextParams) -> tuple[list[str], list[str]]:
-    """Return the characters of the vocabulary in code point order, and the beginnings of the works to show.
+    """Return the vocabulary, characters first in code point order, and the beginnings of the works to show.
 
     Raises:
         UserError: more different characters than a vocabulary holds.
     """
-    counted: Counter[str] = Counter()
+    counted: Counter[str] = Counter()  # pieces of the works to train on
     shown: list[tuple[str, str]] = []
     for work, payload in worked(task, prepared, {"strip": params.strip}):
         text = payload.decode()
         if task.split(work) == "train":
-            counted.update(text)
+            counted.update(pieces(text))
         if work.sha256 in task.shown:
             shown.append((task.order(work.sha256), "\n".join(text.split("\n")[:_LINES_SHOWN])))
-    known = sorted(character for character, times in counted.items() if times >= params.fewest)
-    if len(known) > _MOST_CHARACTERS:
-        raise UserError(f"{task.works.folder}: {len(known):,} different characters, at most {_MOST_CHARACTERS:,}")
-    return known, [text for _, text in sorted(shown)]
+    return _known(counted, task), [text for _, text in sorted(shown)]
+
+
+def _known(counted: Counter[str], task: Task) -> list[str]:
+    params: TextParams = task.params
+    times: Counter[str] = Counter()
+    for piece, count in counted.items():
+        for character in piece:
+            times[character] += count
+    known = sorted(character for character, count in times.items() if count >= params.fewest)
+    if len(known) + params.merges > _MOST_TOKENS:
+        raise UserError(f"{task.works.folder}: {len(known):,} different characters, at most {_MOST_TOKENS:,}")
+    familiar = set(known)
+    return [*known, *(token for token in learned(counted, params.merges) if familiar.issuperset(token))]
 
 
 MEDIUM = Medium(
     noun="text",
     files="UTF-8 text, .json or .jsonl",
     params=TextParams,
-    begins=lambda start, name: name.lower().endswith(_SUFFIXES) and b"\0" not in start[2:],
+    begins=begins,
     inspect=inspected,
     write=write,
     parts=parts,

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, Score
-from artpipe.nn.contract import Exhibit, Learner, Prompt, to_float
+from artpipe.nn.contract import Exhibit, Learner, Prompt, Sequencer, to_float
 from artpipe.nn.neighbours import copied, nearest
 from artpipe.params import EvaluationParams
 
@@ -36,6 +36,7 @@ class Evidence:
     ruler_sha256: str | None = None
     ruler_classes: tuple[str, ...] = ()  # what its logits tell apart
     ruler_accuracy: float | None = None  # on validation works, by its own history; None where that says nothing
+    sequences: Sequence[Sequence[int]] = ()  # what it wrote, in tokens, where the learner is a Sequencer
     broken_samples: int = 0  # samples with values that are no numbers
     _kept: dict[str, Any] = field(default_factory=dict)
 
@@ -129,6 +130,13 @@ class Metric:
 def paints(evidence: Evidence) -> bool:
     """Return whether there are samples and held-out pictures to compare them with, two of each at least."""
     return min(len(evidence.pictures("samples")), len(evidence.pictures("held_out"))) > 1
+
+
+def writes_text(evidence: Evidence) -> bool:
+    """Return whether the learner writes text, and there are works in whole to compare it with."""
+    columns = {"tokens", "places", "digests"}
+    is_text = evidence.card.spec.medium == "text" and isinstance(evidence.learner, Sequencer)
+    return is_text and columns <= set(evidence.train) and columns <= set(evidence.test)
 
 
 def paints_classes(evidence: Evidence) -> bool:

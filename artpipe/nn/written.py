@@ -1,5 +1,6 @@
 """What a writer's tokens are, by medium: text as text."""
 
+import string
 from collections.abc import Sequence
 
 import torch
@@ -35,9 +36,19 @@ def rendered(spec: Spec, prompt: str, tokens: Sequence[int], seed: int, *, ended
     """Return what hangs of one sequence that follows `prompt`; without its end it is cut where a part of it is whole."""
     text = (prompt + text_of(tokens, spec.vocabulary)).strip("\n")
     text = text if ended else whole(text)
-    first = next((line.strip(" .:,;") for line in text.split("\n") if line.strip()), "")
-    caption = first if len(first) <= _CAPTION else first[:_CAPTION].rsplit(" ", 1)[0] + " ..."
-    return Exhibit("text", text, caption or "silence", seed=seed)
+    return Exhibit("text", text, caption(text, prompt), seed=seed)
+
+
+def caption(text: str, prompt: str = "") -> str:
+    r"""Return the first line of a text; where a line was given to begin with, that in small letters and the next.
+
+    >>> caption("FIRST LORD.\nCome, sir, away.\n", "FIRST LORD.\n")
+    'First Lord: Come, sir, away'
+    """
+    lines = [line.strip(" .:,;-") for line in text.split("\n") if line.strip(" .:,;-")]
+    name = string.capwords(lines[0]) if prompt.endswith("\n") and len(lines) > 1 else ""
+    line = f"{name}: {lines[1]}" if name else (lines or ["silence"])[0]
+    return line if len(line) <= _CAPTION else line[:_CAPTION].rsplit(" ", 1)[0] + " ..."
 
 
 def whole(text: str) -> str:

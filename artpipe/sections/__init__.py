@@ -44,6 +44,7 @@ class RealWork:
     licence: str = "unknown"
     origin: str = "unknown"
     picture: Media | None = None
+    text: str = ""  # its first lines
 
 
 @dataclass(frozen=True)

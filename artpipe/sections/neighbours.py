@@ -9,7 +9,7 @@ _HTML = """
 {% import "macros.html" as m with context %}
 {% macro real(work, distance) %}
 <li><figure>
-{% if work.picture %}<span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span>{% else %}<span class="frame empty" aria-hidden="true"></span>{% endif %}
+{% if work.picture %}<span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span>{% elif work.text %}<span class="frame frame-text">{{ m.sheet(work.text) }}</span>{% else %}<span class="frame empty" aria-hidden="true"></span>{% endif %}
 <figcaption><em><bdi>{{ work.title or _("Untitled") }}</bdi></em>
 <span class="quiet"><bdi>{{ work.creator | said }}</bdi>{% if work.year %}{{ _(", ") }}<bdi>{{ work.year }}</bdi>{% endif %}</span>
 <span class="quiet">{{ _("Licence %(licence)s", licence=m.isolated(work.licence)) }}</span>
@@ -22,8 +22,8 @@ _HTML = """
 {% if view.work.neighbours %}
 <div class="read columns">
 <div><h2>{{ _("Nearest works it learned from") }}</h2>
-<p class="aside">{{ _("Of all the pictures in the training, these look most like it to the ruler. If one were the same, the model would have copied.") }}</p></div>
-<ul class="row">{% for near in view.work.neighbours %}{{ real(near.work, near.distance) }}{% endfor %}</ul>
+<p class="aside">{% if view.work.kind == "text" %}{{ _("Of all the works in the training, these share most of its rare turns, letter by letter. If one were the same, the model would have copied.") }}{% else %}{{ _("Of all the pictures in the training, these look most like it to the ruler. If one were the same, the model would have copied.") }}{% endif %}</p></div>
+<ul class="row{{ ' far' if view.work.kind == 'text' }}">{% for near in view.work.neighbours %}{{ real(near.work, near.distance) }}{% endfor %}</ul>
 </div>
 {% endif %}
 """

@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+import re
 import string
 from collections.abc import Iterator
 from functools import partial
@@ -70,9 +71,11 @@ class NamedFile(Frozen):
     """One member and what is known of it; what is not said here, `about` says."""
 
     member: str
-    title: str | None = None
+    begins: re.Pattern[str] | None = None  # of a text: what stands before its first match is left out
+    parted: re.Pattern[str] | None = None  # of a text: what stands between two works of it
+    title: str | None = None  # `{number}` stands for a part's place
     label: str | None = None
-    split: Literal["train", "test"] | None = None
+    split: Literal["train", "validation", "test"] | None = None
     creator: str | None = None
     year: str | None = None
     licence: str | None = None
@@ -83,11 +86,12 @@ class NamedFiles(Frozen):
     """Members of one package, by name."""
 
     package: Pin
+    begins: re.Pattern[str] | None = None  # of every file that has none of its own
     files: tuple[NamedFile, ...] = Field(min_length=1)
 
 
 class NamedWorks(Frozen):
-    """Members that are picture files, each named, out of several packages."""
+    """Members, each named, out of several packages."""
 
     format: Literal["files"]
     parts: tuple[NamedFiles, ...] = Field(min_length=1)
@@ -194,11 +198,28 @@ def _named(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:
         file = missing.pop(member.name, None)
         if file is None:
             continue
-        fields = file.model_dump(exclude={"member"})
+        fields = file.model_dump(exclude={"member", "begins", "parted", "title"})
         notes = (member.detail,) if member.detail else ()
-        yield Candidate(member.name, member.data, rejected=member.rejected, notes=notes, **fields)
+        for name, data, title in _parts(file, file.begins or part.begins, member):
+            yield Candidate(name, data, title=title, rejected=member.rejected, notes=notes, **fields)
     if missing:
         raise UserError(f"{pin.file}: no member `{min(missing)}`")
+
+
+def _parts(file: NamedFile, begins: re.Pattern[str] | None, member: Member) -> Iterator[tuple[str, bytes, str | None]]:
+    """Yield name, bytes and title of each work in a member: the member itself, or parts of a text."""
+    if member.rejected or not (begins or file.parted):
+        yield member.name, member.data, file.title
+        return
+    text = member.data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    found = begins.search(text) if begins else None
+    text = text[found.start() :] if found else text
+    parts = file.parted.split(text) if file.parted else [text]
+    whole = [part.strip("\n") for part in parts if part.strip()]
+    for number, part in enumerate(whole, start=1):
+        name = f"{member.name}#{number:05d}" if file.parted else member.name
+        title = file.title.replace("{number}", str(number)) if file.title else None
+        yield name, part.encode("utf-8", "surrogateescape"), title
 
 
 def _known(table: Table, limits: ArchiveLimits) -> dict[str, tuple[str | None, str | None]]:

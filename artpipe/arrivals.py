@@ -1,0 +1,107 @@
+"""What a new dataset is: its medium, told by its files, and what its entries begin with."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artpipe import plugins
+from artpipe.copying import archive_suffix
+from artpipe.errors import UserError
+from artpipe.inputs.archives import ArchiveLimits, members
+from artpipe.inputs.enough import MINIMUM_WORKS
+from artpipe.inputs.hidden import lies_hidden
+from artpipe.inputs.signatures import SIGNATURE_BYTES
+from artpipe.media import Medium, medium_of
+from artpipe.params import DatasetEntry
+
+if TYPE_CHECKING:
+    from artpipe.sources import Source
+
+_LOOKED_AT = 500  # files
+_FIRST = ("picture", "text")  # where as many files may be of several media
+_OWN = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough works to measure on
+_KINDS = {"picture": ("gan", "vae", "classifier")}  # of models; of what is no picture:
+_KINDS_ELSE = ("rnn",)
+_PREPROCESS: Mapping[str, Mapping[str, Any]] = {"picture": {"channels": 3, "trim": True}}
+FIRST_LOOK: Mapping[str, Mapping[str, Any]] = {  # about a hundred works within minutes; other kinds keep their defaults
+    "classifier": {"steps": 300, "batch_size": 32},
+    "gan": {
+        "steps": 800,
+        "batch_size": 32,
+        "generator_width": 48,
+        "discriminator_width": 48,
+        "least_width": 24,
+        "penalty_every_steps": 8,
+    },
+    "vae": {"steps": 1000, "batch_size": 32},
+    "rnn": {"steps": 1500, "batch_size": 16, "dropout": 0.3},
+}
+
+
+def medium_at(path: Path) -> str:
+    """Return the medium that most files of a folder, an archive or one file are of; `picture` where none is of any."""
+    media: dict[str, Medium] = {name: plugins.find("media", name) for name in plugins.names("media")}
+    starts = list(islice(_starts(path), _LOOKED_AT))
+    counts = {name: sum(medium.begins(*start) for start in starts) for name, medium in media.items()}
+    return max(sorted(counts, key=lambda name: (name not in _FIRST, name)), key=lambda name: counts[name])
+
+
+def _starts(path: Path) -> Iterator[tuple[bytes, str]]:
+    """Yield the first bytes and the name of each file that is not hidden."""
+    if path.is_dir():
+        for found in sorted(path.rglob("*")):
+            if found.is_file() and not found.is_symlink() and not lies_hidden(found.relative_to(path).as_posix()):
+                yield from _start(found)
+    elif is_single(path):
+        yield from _start(path)
+    else:
+        archive_suffix(path)
+        with closing(members(path, ArchiveLimits(), lambda name: not lies_hidden(name))) as found_members:
+            kept = (one for one in found_members if one.rejected is None and not lies_hidden(one.name))
+            yield from ((one.data[:SIGNATURE_BYTES], one.name) for one in kept)
+
+
+def _start(path: Path) -> Iterator[tuple[bytes, str]]:
+    try:
+        with path.open("rb") as stream:
+            yield stream.read(SIGNATURE_BYTES), path.name
+    except OSError:
+        return
+
+
+def is_single(path: Path) -> bool:
+    """Return whether this one file may hold many works, as text and JSON lines do."""
+    if not path.is_file():
+        return False
+    media: list[Medium] = [plugins.find("media", name) for name in plugins.names("media") if name != "picture"]
+    return any(medium.begins(*start) for start in _start(path) for medium in media)
+
+
+def kinds_of(medium: str) -> tuple[str, ...]:
+    """Return the kinds of models that a dataset of this medium is given where none are named."""
+    return _KINDS.get(medium, _KINDS_ELSE)
+
+
+def preprocess_of(medium: str, size: int) -> dict[str, Any]:
+    """Return the preprocess parameters that a dataset begins with; `size` is that of pictures."""
+    own = {"size": size} if medium == "picture" else {}
+    return {**own, **_PREPROCESS.get(medium, {}), **_OWN}
+
+
+def require_parts(entry: DatasetEntry, place: Path) -> None:
+    """Refuse files that hold too few works between them; those of pictures were counted already.
+
+    Raises:
+        UserError: fewer than a dataset needs.
+    """
+    medium = medium_of(entry)
+    source: Source = plugins.find("sources", entry.source)
+    candidates = (one for one in source.candidates(entry) if one.rejected is None)
+    works = (part for one in candidates for part in medium.parts(one.name, one.data, entry.ingest))
+    count = sum(1 for _ in islice((part for part in works if part.data.strip()), MINIMUM_WORKS))
+    if count < MINIMUM_WORKS:
+        noun = f"{medium.noun}{'' if count == 1 else 's'}"
+        advice = "; `--separator '\\n\\n'` cuts a file where a line is empty" if entry.medium == "text" else ""
+        raise UserError(f"{place}: {count} {noun} in it, a dataset needs at least {MINIMUM_WORKS}{advice}")

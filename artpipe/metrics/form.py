@@ -1,0 +1,62 @@
+"""Form: of works that share one (four lines of five syllables), how many of what it wrote have it; learned, not told."""
+
+import re
+from collections import Counter
+
+from artpipe.artifacts.report import Finding, Score
+from artpipe.metrics import Evidence, Measured, Metric, share_spread, writes_text
+from artpipe.nn.wholes import works_of
+from artpipe.nn.written import text_of
+
+_BREAK = re.compile(
+    "[\\s\\u3000-\\u303f\\uff00-\\uff0f\\uff1a-\\uff1f]+"
+)  # blanks, punctuation of Chinese and Japanese
+_FEW = 3  # forms; verse that has more is free
+_COMMON = 0.5  # of the training works must have a form for it to be asked of what was written
+_LEAST = 0.5  # of the share that works have
+
+Form = tuple[int, ...]
+
+
+def form_of(text: str) -> Form:
+    r"""Return the lengths of a text's lines in characters; a line ends with a break or with a full-width mark.
+
+    >>> form_of("床前看月光，疑是地上霜。\n舉頭望山月，低頭思故鄉。")
+    (5, 5, 5, 5)
+    """
+    return tuple(len(line) for line in _BREAK.split(text) if line)
+
+
+def forms(evidence: Evidence) -> tuple[set[Form], float]:
+    """Return the few commonest forms of the training works, and the share of works that have one of them."""
+    vocabulary = evidence.card.spec.vocabulary
+    met = Counter(form_of(text_of(tokens, vocabulary)) for _, tokens in works_of(evidence.train))
+    common = {form for form, _ in met.most_common(_FEW)}
+    return common, sum(met[form] for form in common) / max(1, met.total())
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Measure the share of what was written that has a form of the training works; nothing where they have none."""
+    common, usual = forms(evidence)
+    if usual < _COMMON:
+        return Measured()
+    vocabulary = evidence.card.spec.vocabulary
+    written = [form_of(text_of(tokens, vocabulary)) in common for tokens in evidence.sequences]
+    share = sum(written) / len(written)
+    score = Score(
+        name="form",
+        value=share,
+        n=len(written),
+        spread=share_spread(share, len(written)),
+        better="higher",
+        explanation=f"Share of its works with the lines of the collection's; of the collection {usual:.0%} have them.",
+    )
+    bound = _LEAST * usual
+    if share >= bound:
+        return Measured(scores=[score])
+    sentence = f"{share:.0%} of what it wrote has the form that {usual:.0%} of the collection have."
+    found = Finding(verdict="under-trained", score="form", value=share, bound=bound, sentence=sentence)
+    return Measured(scores=[score], findings=[found])
+
+
+METRIC = Metric(applies=lambda evidence: writes_text(evidence) and bool(evidence.sequences), measure=measure)

@@ -1,0 +1,92 @@
+"""Likelihood of held-out texts in bits per character, beside a 5-gram model with Kneser-Ney smoothing that only counts."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from artpipe.artifacts.report import Finding, Score, Verdict
+from artpipe.metrics import Evidence, Measured, Metric, writes_text
+from artpipe.nn.counts import CountModel
+from artpipe.nn.wholes import characters, works_of
+
+_ORDER = 5
+_ROWS = 20_000  # of the test split, measured at most: whole works
+
+
+def measure(evidence: Evidence) -> Measured:
+    """Measure what each character of the test works costs; by work, so that the spread is that between works."""
+    vocabulary = evidence.card.spec.vocabulary
+    test = _first_works(evidence.test)
+    texts = [characters(tokens, vocabulary) for _, tokens in works_of(test)]
+    sizes = torch.tensor([max(1, len(text) - 1) for text in texts], dtype=torch.float64)  # the end is no character
+    ours = _by_work(evidence, test)
+    learned = [characters(tokens, vocabulary) for _, tokens in works_of(evidence.train)]
+    kinds = len(torch.unique(torch.cat(learned))) + 1
+    model = CountModel(learned, _ORDER, kinds)
+    counted = torch.tensor([float(model.nats(text).sum()) for text in texts], dtype=torch.float64)
+    scores = [
+        _score(
+            "bits_per_character",
+            ours,
+            sizes,
+            "What each character of new works costs; 0 if it knew them, less is better.",
+        ),
+        _score(
+            "bits_per_character_5_gram",
+            counted,
+            sizes,
+            "The same by a model that only counts five characters in a row.",
+        ),
+    ]
+    return _judged(scores)
+
+
+def _first_works(columns: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return whole works from the beginning of a split, `_ROWS` rows at most but one work at least."""
+    begins = (columns["places"][:, 0] == 0).nonzero()[:, 0]
+    ends = torch.cat([begins[1:], torch.tensor([len(columns["places"])])])
+    within = ends[ends <= _ROWS]
+    last = int(within[-1] if len(within) else ends[0])
+    return {name: column[:last] for name, column in columns.items()}
+
+
+def _by_work(evidence: Evidence, rows: dict[str, Tensor]) -> Tensor:
+    """Return nats per work."""
+    learner: Any = evidence.learner
+    nats = learner.nll(rows["tokens"]).double().sum(1)
+    number = (rows["places"][:, 0] == 0).long().cumsum(0) - 1
+    return torch.zeros(int(number[-1]) + 1, dtype=torch.float64).index_add_(0, number, nats)
+
+
+def _score(name: str, nats: Tensor, sizes: Tensor, explanation: str) -> Score:
+    each = nats / sizes / math.log(2)
+    return Score(
+        name=name,
+        value=float(nats.sum() / sizes.sum() / math.log(2)),
+        n=len(sizes),
+        spread=float(each.std() / len(each) ** 0.5) if len(each) > 1 else None,
+        better="lower",
+        unit="bits",
+        explanation=explanation,
+    )
+
+
+def _judged(scores: list[Score]) -> Measured:
+    ours, counted = (score.value for score in scores)
+    if ours >= counted:
+        sentence = (
+            f"New works cost it {ours:.2f} bits per character; counting five characters in a row needs {counted:.2f}."
+        )
+        return Measured(scores=scores, findings=[_finding("under-trained", ours, counted, sentence)])
+    sentence = f"New works cost it {ours:.2f} bits per character, where counting five in a row needs {counted:.2f}."
+    return Measured(scores=scores, healthy=_finding("healthy", ours, counted, sentence))
+
+
+def _finding(verdict: Verdict, ours: float, counted: float, sentence: str) -> Finding:
+    return Finding(verdict=verdict, score="bits_per_character", value=ours, bound=counted, sentence=sentence)
+
+
+METRIC = Metric(applies=writes_text, measure=measure)
