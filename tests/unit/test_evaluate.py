@@ -17,7 +17,7 @@ from artpipe.errors import UserError
 from artpipe.evaluate import draw, evaluate_model, gather, hang, judge, measure, paint
 from artpipe.files import sha256_file
 from artpipe.metrics import Evidence, Measured
-from artpipe.nn.contract import Exhibit, Learner, Prompt, build, to_bytes
+from artpipe.nn.contract import Exhibit, Learner, Prompt, build, to_bytes, to_float
 from artpipe.nn.pictures import thumbnail
 from artpipe.params import EvaluationParams, TrainParams, load_params
 
@@ -123,7 +123,7 @@ def noise_like(pictures: Tensor, scale: float) -> Tensor:
 
 
 def replay(prompt: Prompt, only: int = 600) -> Tensor:
-    pictures = evaluate.to_float(TRAIN["images"][[seed % only for seed in prompt.seeds]])
+    pictures = to_float(TRAIN["images"][[seed % only for seed in prompt.seeds]])
     return pictures + noise_like(pictures, 0.01)
 
 
