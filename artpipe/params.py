@@ -147,7 +147,9 @@ class WalkParams(Frozen):
     anchors: int = Field(default=10, ge=3, le=100)  # works it passes through
     truncation: float = Field(default=0.85, gt=0, le=2)  # of the noise's length; less is nearer to the usual
     side: int = Field(default=448, ge=16, le=4096)  # pixels of the longer side, reached by whole factors
-    form: Literal["mp4", "webm"] = "mp4"
+    forms: tuple[Literal["mp4", "webm"], ...] = Field(
+        default=("mp4", "webm"), min_length=1
+    )  # some browsers play one only
     rounds: int = Field(default=10, ge=1, le=100)  # in which the steps are evened out
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from artpipe.artifacts.report import Score
 from artpipe.metrics import Evidence, Measured, Metric, paints, small
 from artpipe.nn.captions import spoken
-from artpipe.nn.contract import Exhibit, Walker, to_bytes, to_float
+from artpipe.nn.contract import Content, Exhibit, Walker, to_bytes, to_float
 from artpipe.nn.pictures import encode_png
 from artpipe.params import WalkParams
 from artpipe.processes import run_child
@@ -45,15 +45,14 @@ def measure(evidence: Evidence) -> Measured:
         extractor=evidence.extractor,
         explanation="The largest step between two frames of the walk against the mean one, to the ruler or in pixels; 1 is perfectly even.",
     )
-    data = film(frames, given)
-    if data is None:
-        sys.stderr.write(
-            "artpipe: no ffmpeg here, so the walk is measured and not hung; the package imageio-ffmpeg brings one\n"
-        )
+    films = {form: data for form in given.forms if (data := film(frames, given, form))}
+    if not films:
         return Measured(scores=[score])
     poster = encode_png(enlarged(frames[:1], given.side)[0])
+    first, *others = films
+    parts: dict[str, Content] = {"poster": poster, **{form: films[form] for form in others}}
     seed = int(evidence.prompt.seeds[stops[0][0]]) if evidence.prompt else None
-    exhibit = Exhibit("video", data, _caption(evidence, stops), "walk", seed, parts={"poster": poster})
+    exhibit = Exhibit("video", films[first], _caption(evidence, stops), "walk", seed, parts=parts)
     return Measured(scores=[score], exhibits=[exhibit])
 
 
@@ -166,25 +165,28 @@ def enlarged(frames: Tensor, side: int) -> Tensor:
     return colour.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
 
 
-def film(frames: Tensor, given: WalkParams) -> bytes | None:
+def film(frames: Tensor, given: WalkParams, form: str) -> bytes | None:
     """Return the film of pictures ``(N, C, H, W)``, uint8, the same bytes each time; None where there is no ffmpeg."""
     ffmpeg = _ffmpeg()
     if ffmpeg is None:
+        sys.stderr.write(
+            f"artpipe: no ffmpeg here, so no {form} of the walk hangs; the package imageio-ffmpeg brings one\n"
+        )
         return None
     height, width = enlarged(frames[:1], given.side).shape[2:]
     colour = frames.expand(-1, 3, -1, -1) if frames.shape[1] == 1 else frames[:, :3]
     with tempfile.TemporaryDirectory(prefix="artpipe-walk-") as folder:
-        raw, made = Path(folder) / "frames.rgb", Path(folder) / f"film.{given.form}"
+        raw, made = Path(folder) / "frames.rgb", Path(folder) / f"film.{form}"
         raw.write_bytes(colour.permute(0, 2, 3, 1).contiguous().numpy().tobytes())
         source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{frames.shape[3]}x{frames.shape[2]}", "-r", f"{given.fps}"]  # fmt: skip
         scale = f"scale={width}:{height}:flags=neighbor,scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int"
         colours = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
         same = ["-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"]
-        look = ["-vf", f"{scale},format=yuv420p", *colours, *_CODECS[given.form], *same]
+        look = ["-vf", f"{scale},format=yuv420p", *colours, *_CODECS[form], *same]
         said: list[str] = []
         command = [ffmpeg, "-nostdin", "-loglevel", "error", "-y", *source, "-i", str(raw), *look, str(made)]
         if run_child(command, said.append, timeout_seconds=_FFMPEG_SECONDS):
-            sys.stderr.write(f"artpipe: ffmpeg made no film of the walk: {' '.join(said)[:200]}\n")
+            sys.stderr.write(f"artpipe: ffmpeg made no {form} of the walk: {' '.join(said)[:200]}\n")
             return None
         return made.read_bytes()
 

@@ -48,8 +48,8 @@ class Exhibit:
     """One thing to hang. `data`: image ``(C, H, W)`` in [-1, 1]; text: str; audio and video: the file's bytes.
 
     `parts` are further files that belong to it, by name. The gallery knows `before` (a picture of the same size, for a
-    slider), `poster` (of a video), `score` (a picture of music), `midi`, and `step N` (the picture on its way); a
-    picture of another name hangs beside it under that name.
+    slider), `poster` (of a video), `webm` or `mp4` (the same video in another form), `score` (a picture of music), `midi`,
+    and `step N` (the picture on its way); a picture of another name hangs beside it under that name.
     """
 
     kind: Literal["image", "video", "audio", "text"]

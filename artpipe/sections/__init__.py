@@ -16,6 +16,7 @@ ViewT = TypeVar("ViewT")
 SHOWN_FIRST = ("sample", "stylisation", "continuation", "walk")  # what a model makes of itself, in this order
 THEN = ("enlargement", "restoration", "reconstruction", "explanation", "failure")  # what it makes of given works
 _FACES = {"video": "poster", "audio": "score"}
+_FILMS = frozenset({"mp4", "webm"})
 _WAY = re.compile(r"step (\d+)")
 
 
@@ -100,7 +101,13 @@ class Work:
     @property
     def downloads(self) -> Mapping[str, Media]:
         """Return the further files that are no pictures, by name."""
-        return {name: part for name, part in self._others() if not part.width}
+        return {name: part for name, part in self._others() if not part.width and name not in _FILMS}
+
+    @property
+    def films(self) -> Mapping[str, Media]:
+        """Return a film in each form it has, by suffix, its own first: a browser plays the first that it can."""
+        own = {self.media.src.rsplit(".", 1)[-1]: self.media} if self.kind == "video" and self.media else {}
+        return own | {name: part for name, part in self.parts.items() if name in _FILMS}
 
     def _others(self) -> Iterable[tuple[str, Media]]:
         return ((name, part) for name, part in self.parts.items() if not _WAY.fullmatch(name))

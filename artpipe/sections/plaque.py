@@ -13,7 +13,7 @@ _HTML = """
 <div class="wall">
 <figure class="solo{{ ' broad' if broad }}"{% if work.before %} data-compare{% endif %}>
 {% if work.kind == "text" %}<blockquote class="leaf">{{ m.sheet(work.text) }}</blockquote>
-{% elif work.kind == "video" %}<div class="frame"><video controls loop muted playsinline data-film preload="metadata"{% if work.face %} poster="{{ root ~ work.face.src }}" width="{{ work.face.width }}" height="{{ work.face.height }}"{% endif %} src="{{ root ~ work.media.src }}" aria-label="{{ m.alt(work, view.artist) }}"></video></div>
+{% elif work.kind == "video" %}<div class="frame"><video controls loop muted playsinline data-film preload="metadata"{% if work.face %} poster="{{ root ~ work.face.src }}" width="{{ work.face.width }}" height="{{ work.face.height }}"{% endif %} aria-label="{{ m.alt(work, view.artist) }}">{% for form, media in work.films.items() %}<source src="{{ root ~ media.src }}" type="video/{{ form }}">{% endfor %}</video></div>
 {% elif work.kind == "audio" %}<div class="music">{% if work.face %}<span class="frame">{{ m.picture(work.face, m.alt(work, view.artist), eager=true) }}</span>{% endif %}
 <audio controls preload="metadata" src="{{ root ~ work.media.src }}" aria-label="{{ work.title | said }}"></audio></div>
 {% elif work.before %}<div class="compare">

@@ -8,6 +8,7 @@ from artpipe.sections import Artist, IndexView, Section, Work
 
 _REQUESTS, _BYTES, _WORKS = 26, 180_000, 96  # what the first view may cost, all rooms together
 _EACH, _FEW = 18, 6  # works of a model at most, and where the first of them is no picture
+_LARGE = 11  # of so many works each, the first hangs large
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -41,7 +42,7 @@ _HTML = """
 </div>
 <ul class="{{ m.salon(shown[artist.name]) }}">
 {% for work in shown[artist.name] %}
-<li{% if loop.index0 % 11 == 0 %} class="large"{% endif %}>{{ m.hung(work, artist, inline=true) }}</li>
+<li{% if loop.index0 % large == 0 %} class="large"{% endif %}>{{ m.hung(work, artist, inline=true) }}</li>
 {% endfor %}
 </ul>
 </div>
@@ -65,7 +66,7 @@ def choose(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
     """Return what each model shows at the entrance: by turns, until the first view costs enough; one work each at least."""
     shown: dict[str, list[Work]] = {artist.name: [] for artist in artists}
     requests = size = 0
-    turns = zip_longest(*(artist.works[: _many(artist)] for artist in artists))
+    turns = zip_longest(*map(_hung, artists))
     for turn, works in enumerate(turns):
         for artist, work in zip(artists, works, strict=True):
             if work is None:
@@ -79,15 +80,19 @@ def choose(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
     return shown
 
 
-def _many(artist: Artist) -> int:
-    return _EACH if artist.works and artist.works[0].kind == "image" else _FEW
+def _hung(artist: Artist) -> Sequence[Work]:
+    """Return what of a model may hang here, its first film among the first row's large ones."""
+    many = _EACH if artist.works and artist.works[0].kind == "image" else _FEW
+    film = next((work for work in artist.works if work.kind == "video"), None)
+    works = [work for work in artist.works[:many] if work is not film]
+    return [*works[:_LARGE], film, *works[_LARGE:]][:many] if film else works
 
 
 def _fill(view: IndexView) -> Mapping[str, Any] | None:
     artists = [artist for room in view.museum.rooms for artist in room.artists]
     ahead = [room for room in view.museum.rooms if room.ahead]
     there = [room for room in view.museum.rooms if not room.ahead]
-    return {"shown": choose(artists), "open": there, "ahead": ahead} if view.museum.rooms else None
+    return {"shown": choose(artists), "large": _LARGE, "open": there, "ahead": ahead} if view.museum.rooms else None
 
 
 SECTION = Section(page="index", fill=_fill, html=_HTML)

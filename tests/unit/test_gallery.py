@@ -277,7 +277,9 @@ def test_other_kinds_of_exhibit_hang(tmp_path):
         tmp_path, "works/poet-poem/index.html"
     )
     assert "<audio controls" in text(tmp_path, "works/poet-tune/index.html")
-    assert "<video controls" in text(tmp_path, "works/poet-film/index.html")
+    film = text(tmp_path, "works/poet-film/index.html")
+    assert "<video controls" in film
+    assert re.search(r'<source src="../../media/[0-9a-f]{16}\.webm" type="video/webm"></video>', film)
 
 
 def test_a_gallery_in_chinese(museum):
@@ -332,6 +334,29 @@ def test_the_work_in_the_light_draws_the_eye():
     assert featured(healthy=[grey, small, unasked, given]) is unasked
     assert featured(under_trained=[doubted]) is doubted
     assert featured(healthy=[]) is None
+
+
+def test_a_film_hangs_at_the_entrance():
+    """The first film of a model stands among the large ones of the first view; a poet shows six."""
+    from types import SimpleNamespace as Thing
+
+    from artpipe.sections import Media, Work
+    from artpipe.sections.rooms import choose
+
+    def work(kind, number):
+        return Work(
+            f"{kind}-{number}", "t", kind, "sample", 1, Media("x", 9, 9, 50), parts={"poster": Media("p", 9, 9, 50)}
+        )
+
+    films = [work("video", n) for n in range(2)]
+    painter = Thing(name="painter", works=[*(work("image", n) for n in range(24)), *films])
+    poet = Thing(name="poet", works=[work("text", n) for n in range(9)])
+    shown = choose([painter, poet])
+    assert [one.id for one in shown["painter"]].index("video-0") == 11
+    assert [one.id for one in shown["painter"]].count("video-1") == 0
+    assert len(shown["poet"]) == 6
+    few = choose([Thing(name="painter", works=[work("image", 1), films[0]])])
+    assert [one.id for one in few["painter"]] == ["image-1", "video-0"]
 
 
 def test_parts_of_a_work_have_their_places():

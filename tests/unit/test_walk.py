@@ -129,6 +129,7 @@ def test_a_film_is_the_same_twice_and_as_asked():
     assert first == second
     (exhibit,) = first.exhibits
     assert (exhibit.kind, exhibit.role, exhibit.caption) == ("video", "walk", "from a to c and back")
+    assert first.exhibits[0].parts["webm"] == second.exhibits[0].parts["webm"]
     assert first.scores[0].name == "walk_evenness"
     assert 1 <= first.scores[0].value <= 1.5
     said = subprocess.run(
@@ -141,10 +142,14 @@ def test_a_film_is_the_same_twice_and_as_asked():
     assert exhibit.parts["poster"].startswith(b"\x89PNG")
 
 
-def test_webm_is_a_film_too():
-    """The other form is by another codec."""
-    (exhibit,) = walk.measure(evidence(form="webm")).exhibits
+def test_films_come_in_both_forms():
+    """Some browsers play only one of them: the first asked for is the work, the other a part of it."""
+    (exhibit,) = walk.measure(evidence()).exhibits
+    assert exhibit.data[4:8] == b"ftyp"
+    assert exhibit.parts["webm"].startswith(b"\x1aE\xdf\xa3")
+    (exhibit,) = walk.measure(evidence(forms=("webm",))).exhibits
     assert exhibit.data.startswith(b"\x1aE\xdf\xa3")
+    assert list(exhibit.parts) == ["poster"]
 
 
 def test_without_ffmpeg_it_is_measured_and_said(monkeypatch, capsys):
@@ -158,8 +163,9 @@ def test_without_ffmpeg_it_is_measured_and_said(monkeypatch, capsys):
 def test_a_failing_ffmpeg_is_one_line(monkeypatch, capsys):
     """What it says is passed on, and evaluation goes on."""
     monkeypatch.setitem(walk._CODECS, "mp4", ["-c:v", "no-such-codec"])
-    assert walk.measure(evidence()).exhibits == ()
-    assert capsys.readouterr().err.startswith("artpipe: ffmpeg made no film")
+    (exhibit,) = walk.measure(evidence()).exhibits
+    assert exhibit.data.startswith(b"\x1aE\xdf\xa3")
+    assert capsys.readouterr().err.startswith("artpipe: ffmpeg made no mp4 of the walk")
 
 
 def test_it_applies_to_who_can_walk():
@@ -174,7 +180,9 @@ def test_it_applies_to_who_can_walk():
     assert not walk.METRIC.applies(few)
 
 
-@pytest.mark.parametrize("wrong", [{"seconds": -1}, {"anchors": 2}, {"fps": 0}, {"truncation": 0}, {"form": "gif"}])
+@pytest.mark.parametrize(
+    "wrong", [{"seconds": -1}, {"anchors": 2}, {"fps": 0}, {"truncation": 0}, {"forms": ["gif"]}, {"forms": []}]
+)
 def test_a_walk_nobody_can_make_is_refused(wrong):
     """Numbers out of range are the person's mistake."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
