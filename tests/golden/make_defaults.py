@@ -25,7 +25,8 @@ def defaults() -> dict[str, object]:
     for model in MODELS:
         fields = {name: field.get_default(call_default_factory=True) for name, field in model.model_fields.items()}
         plain = {
-            name: value.model_dump() if isinstance(value, params.Frozen) else value for name, value in fields.items()
+            name: value.model_dump(mode="json") if isinstance(value, params.Frozen) else value
+            for name, value in fields.items()
         }
         found[model.__name__] = {name: value for name, value in plain.items() if "Undefined" not in repr(value)}
     return found
