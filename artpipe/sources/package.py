@@ -54,7 +54,8 @@ class PictureWorks(Frozen):
     """Members that are picture files."""
 
     format: Literal["pictures"]
-    members: str  # a pattern, `*` for any text
+    members: str | tuple[str, ...]  # a pattern or several, `*` for any text
+    skip: tuple[str, ...] = ()  # patterns of members that are left out
     table: Table | None = None
 
 
@@ -164,7 +165,7 @@ def _records(pin: Pin, works: IdxWorks, limits: ArchiveLimits) -> Iterator[Candi
 
 def _pictures(pin: Pin, works: PictureWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
     known = {} if works.table is None else _known(works.table, limits)
-    for member in _matching(pin, works.members, limits):
+    for member in _matching(pin, works.members, limits, works.skip):
         label, title = known.get(PurePosixPath(member.name).stem.lower(), (None, None))
         notes = (member.detail,) if member.detail else ()
         yield Candidate(member.name, member.data, label, title=title, rejected=member.rejected, notes=notes)
@@ -178,16 +179,22 @@ def _files(pin: Pin, works: MemberWorks, limits: ArchiveLimits) -> Iterator[Cand
         yield Candidate(member.name, member.data, title=title, rejected=member.rejected, notes=notes)
 
 
-def _matching(pin: Pin, pattern: str, limits: ArchiveLimits) -> Iterator[Member]:
-    """Yield the members whose names match; there is one at least, or it ends with an error."""
-    wanted = partial(fnmatch.fnmatchcase, pat=pattern)
-    found = False
+def _matching(
+    pin: Pin, pattern: str | tuple[str, ...], limits: ArchiveLimits, skip: tuple[str, ...] = ()
+) -> Iterator[Member]:
+    """Yield the members whose names fit a pattern and none of `skip`; there is one at least, or it ends with an error."""
+    patterns, found = (pattern,) if isinstance(pattern, str) else pattern, False
+
+    def wanted(name: str) -> bool:
+        fits = partial(fnmatch.fnmatchcase, name)
+        return any(map(fits, patterns)) and not any(map(fits, skip))
+
     for member in members(fetched(pin.project, pin.file, pin.sha256), limits, wanted):
         if wanted(member.name):
             found = True
             yield member
     if not found:
-        raise UserError(f"{pin.file}: no member matches `{pattern}`")
+        raise UserError(f"{pin.file}: no member matches {', '.join(f'`{one}`' for one in patterns)}")
 
 
 def _named(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:

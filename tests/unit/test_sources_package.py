@@ -184,6 +184,15 @@ def test_pictures_get_labels_and_titles_from_the_table(index):
     }
 
 
+def test_several_patterns_choose_and_others_leave_out(index):
+    """A member needs one pattern that fits and none of `skip`; where none is left the patterns are named."""
+    package = pin(index, "e.whl", wheel({f"w/{stem}.png": b"" for stem in ("man", "man-hat", "woman", "cat")}))
+    works = {"format": "pictures", "members": ["w/man*.png", "w/wo*.png"], "skip": ["*-hat.png"]}
+    assert [one.name for one in SOURCE.candidates(card(works, package))] == ["w/man.png", "w/woman.png"]
+    with pytest.raises(UserError, match=r"e\.whl: no member matches `x`, `y`$"):
+        list(SOURCE.candidates(card(works | {"members": ["x", "y"]}, package)))
+
+
 def named(*parts):
     return {"format": "files", "parts": [{"package": package, "files": list(files)} for package, files in parts]}
 
