@@ -21,6 +21,8 @@ _NANOSECONDS_A_PIXEL = {
     "vae": 180.0,
     "classifier": 350.0,
     "style": 20000.0,
+    "superres": 900.0,
+    "inpaint": 800.0,
 }  # of core time, per pixel, picture and step
 _SECONDS = {"ingest": 13.0, "preprocess": 12.0, "weights": 10.0, "evaluate": 16.0, "gallery": 5.0}
 _BYTES = {"ingest": 114e6, "preprocess": 58e6, "weights": 59e6, "train": 10e6, "evaluate": 1e6, "gallery": 4e6}

@@ -1,4 +1,4 @@
-"""Restoration of damaged pictures: a U-Net of gated convolutions (Yu et al. 2019) paints over a smooth guess what was lost.
+"""Restoration of damaged pictures: a U-Net of gated convolutions (Yu et al. 2019) paints what a smooth guess lacks.
 
 Pixels that were not lost are handed on as they are, bit by bit. It makes its damage itself, from whole pictures.
 """
@@ -16,12 +16,13 @@ from artpipe.artifacts.shards import Spec
 from artpipe.nn.blocks import SLOPE, conv
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, Restoration
 from artpipe.nn.damage import KINDS, Damage, damaged
-from artpipe.nn.fill import harmonic, pull_push, require_something
+from artpipe.nn.fill import harmonic, require_something
 from artpipe.nn.patch_judge import PatchJudge
 from artpipe.nn.resize import crops
 from artpipe.nn.restorers import compared, hung, shown, validated
 from artpipe.params import Positive, Share, TrainParams
 
+_GUESS = 3e-2  # tolerance of the first guess
 _MOST = 0.9  # of the pixels lost: with fewer left there is nothing to go by
 
 
@@ -54,7 +55,10 @@ class Params(TrainParams):
 
 
 class Gated(nn.Module):
-    """A convolution half of whose channels say how far the others count, place by place: holes can be told from paint."""
+    """A convolution half of whose channels say how far the others count, place by place: holes can be told from paint.
+
+    From nothing to twice; at 0 features pass as they are, so a deep net of gates neither fades nor grows at its start.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -63,11 +67,11 @@ class Gated(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(B, outputs, H / stride, W / stride)``."""
         features, gate = self.both(x).chunk(2, 1)
-        return F.leaky_relu(features, SLOPE) * torch.sigmoid(gate)
+        return F.leaky_relu(features, SLOPE) * 2 * torch.sigmoid(gate)
 
 
 class Repairer(nn.Module):
-    """Pictures and what they lost to whole pictures; at the start its residual is nothing, so it is the guess itself."""
+    """Pictures and what they lost to whole pictures; a residual on a first guess, the harmonic fill; it is nothing at the start."""
 
     def __init__(self, params: Params, channels: int) -> None:
         super().__init__()
@@ -83,7 +87,7 @@ class Repairer(nn.Module):
     def forward(self, images: Tensor, lost: Tensor) -> Tensor:
         """Return ``(B, C, H, W)``, not clamped, of any size; what `images` has where it is lost does not matter."""
         height, width = images.shape[2:]
-        guess = pull_push(images.masked_fill(lost, 0), lost)
+        guess = harmonic(images.masked_fill(lost, 0), lost, _GUESS)
         margin = (0, -width % self.unit, 0, -height % self.unit)
         x = F.pad(torch.cat([guess, lost.to(guess) * 2 - 1], 1), margin, mode="replicate")
         maps = [self.first(F.pixel_unshuffle(x, 2))]
@@ -97,9 +101,8 @@ class Repairer(nn.Module):
 
 
 class Inpainting(Learner[Params]):
-    """Strokes, scratches, stains and noise away; works on pictures of any size."""
+    """Strokes, scratches, stains and noise away; works on pictures of any size. Its last weights are taken, as the rate falls to nothing."""
 
-    selects = ("psnr", "max")
     baseline = "harmonic fill"
 
     def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:

@@ -69,9 +69,11 @@ class Enlarger(nn.Module):
 
 
 class SuperResolution(Learner[Params]):
-    """Makes its pairs itself, from any picture and its reduction; works on pictures of any size."""
+    """Makes its pairs itself, from any picture and its reduction; works on pictures of any size.
 
-    selects = ("psnr", "max")
+    Its last weights are taken, not those of the best PSNR: the rate falls to nothing, and a judge's work costs PSNR.
+    """
+
     baseline = "bicubic"
 
     def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:

@@ -35,12 +35,12 @@ def lost(kind: Damage, height: int, width: int, share: float, brush: float, gene
     if kind == "stains":
         field = _smooth(height, width, 2.5 * brush, generator)
         return field > field.flatten().sort().values[min(field.numel() - 1, round((1 - share) * field.numel()))]
-    one: Callable[[int, int, float, Generator], Tensor] = _stroke if kind == "strokes" else _scratch
+    draw: Callable[[Tensor, float, Generator], None] = _stroke if kind == "strokes" else _scratch
     mask = torch.zeros(height, width, dtype=torch.bool)
     for _ in range(_MOST):
         if mask.float().mean() >= share:
             break
-        mask |= one(height, width, brush, generator)
+        draw(mask, brush, generator)
     return mask
 
 
@@ -62,6 +62,7 @@ def damaged(
         kind = kinds[int(seed) % len(kinds)]
         share = _between(*shares, generator)
         masks.append(lost(kind, image.shape[1], image.shape[2], share, brush, generator))
+        masks[-1][-1, -1] &= ~masks[-1].all()  # something is left to go by, however large the brush
         covers.append(_cover(kind, image.shape, generator))
     mask = torch.stack(masks)[:, None].to(images.device)
     return torch.where(mask, torch.stack(covers).to(images), images), mask
@@ -71,37 +72,41 @@ def _between(low: float, high: float, generator: Generator) -> float:
     return low + (high - low) * float(torch.rand((), generator=generator))
 
 
-def _stroke(height: int, width: int, brush: float, generator: Generator) -> Tensor:
+def _stroke(mask: Tensor, brush: float, generator: Generator) -> None:
     """Draw a brush that turns back and forth, as a hand does."""
     steps = int(torch.randint(2, 7, (), generator=generator))
     thick = _between(0.4, 1.0, generator) * brush
     turns = torch.rand(steps, generator=generator) * 0.8 * math.pi + 0.1 * math.pi
     angles = torch.rand((), generator=generator) * 2 * math.pi + turns * torch.tensor([1, -1]).repeat(steps)[:steps]
     lengths = (1 + 2 * torch.rand(steps, generator=generator)) * brush
-    return _line(height, width, angles, lengths, thick, generator)
+    _draw(mask, angles, lengths, thick, generator)
 
 
-def _scratch(height: int, width: int, brush: float, generator: Generator) -> Tensor:
+def _scratch(mask: Tensor, brush: float, generator: Generator) -> None:
     """Draw a long thin line, nearly straight, mostly upright, as a film has."""
     steps = 6
     thick = max(1.0, _between(0.5, 1.0, generator) * brush / 6)
     start = math.pi / 2 + 0.6 * float(torch.randn((), generator=generator))
     angles = start + 0.15 * torch.randn(steps, generator=generator).cumsum(0)
     lengths = (2 + 4 * torch.rand(steps, generator=generator)) * brush / 2
-    return _line(height, width, angles, lengths, thick, generator)
+    _draw(mask, angles, lengths, thick, generator)
 
 
-def _line(height: int, width: int, angles: Tensor, lengths: Tensor, thick: float, generator: Generator) -> Tensor:
-    """Return the pixels within half of `thick` of a line of segments that begins at a random place."""
+def _draw(mask: Tensor, angles: Tensor, lengths: Tensor, thick: float, generator: Generator) -> None:
+    """Add to ``(H, W)`` the pixels within half of `thick` of a line of segments that begins at a random place."""
+    sides = torch.tensor(mask.shape)
     ends = (torch.stack([angles.sin(), angles.cos()], 1) * lengths[:, None]).cumsum(0)
-    points = torch.cat([torch.zeros(1, 2), ends]) + torch.rand(2, generator=generator) * torch.tensor([height, width])
-    rows, columns = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
-    mask = torch.zeros(height, width, dtype=torch.bool)
+    points = torch.cat([torch.zeros(1, 2), ends]) + torch.rand(2, generator=generator) * sides
+    reach = thick / 2
     for start, end in pairwise(points):
+        low = (torch.minimum(start, end) - reach).floor().clamp(min=0).minimum(sides).int().tolist()
+        high = (torch.maximum(start, end) + reach).ceil().clamp(min=0).minimum(sides).int().tolist()
+        rows = torch.arange(low[0], high[0])[:, None] + 0.5
+        columns = torch.arange(low[1], high[1])[None] + 0.5
         (y, x), (down, across) = start.tolist(), (end - start).tolist()
         along = (((rows - y) * down + (columns - x) * across) / max(1e-9, down**2 + across**2)).clamp(0, 1)
-        mask |= (rows - y - along * down).square() + (columns - x - along * across).square() <= (thick / 2) ** 2
-    return mask
+        near = (rows - y - along * down).square() + (columns - x - along * across).square() <= reach**2
+        mask[low[0] : high[0], low[1] : high[1]] |= near
 
 
 def _smooth(height: int, width: int, grain: float, generator: Generator) -> Tensor:

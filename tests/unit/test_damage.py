@@ -48,6 +48,12 @@ def test_damage_is_of_its_seed_alone():
     assert torch.equal(together[~masks.expand_as(some)], some[~masks.expand_as(some)])
 
 
+def test_something_is_always_left():
+    """A brush wider than the picture, and all but everything to lose."""
+    _, masks = damaged(pictures(8, 12), KINDS, (0.9, 0.9), 30, range(8))
+    assert not masks.flatten(1).all(1).any()
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_is_lost_looks_like_its_kind(channels):
     """A stroke and a stain have one colour, noise has many."""
