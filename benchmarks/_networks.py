@@ -101,3 +101,31 @@ class DCGAN(Learner[TrainParams]):
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         del prompt
         return []
+
+
+class JohnsonNetwork(nn.Module):
+    """The feed-forward network of pytorch/examples fast_neural_style: 9x9 ends, five residual blocks of 128, nearest upsampling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = ((3, 32, 9, 1), (32, 64, 3, 2), (64, 128, 3, 2))
+        self.inwards = nn.Sequential(*(part for width in widths for part in self._layer(*width)))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*self._layer(128, 128, 3, 1), *self._layer(128, 128, 3, 1)[:-1]) for _ in range(5)
+        )
+        self.outwards = nn.Sequential(
+            nn.Upsample(scale_factor=2), *self._layer(128, 64, 3, 1),
+            nn.Upsample(scale_factor=2), *self._layer(64, 32, 3, 1),
+            nn.Conv2d(32, 3, 9, padding=4, padding_mode="reflect"),
+        )  # fmt: skip
+
+    @staticmethod
+    def _layer(into: int, out: int, side: int, stride: int) -> list[nn.Module]:
+        convolution = nn.Conv2d(into, out, side, stride, padding=side // 2, padding_mode="reflect")
+        return [convolution, nn.InstanceNorm2d(out, affine=True), nn.ReLU()]
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.inwards(images)
+        for block in self.blocks:
+            maps = maps + block(maps)
+        return self.outwards(maps)
