@@ -90,7 +90,7 @@ def _read(entry: WeightsEntry) -> tuple[dict[str, Tensor], About]:
     if path.suffix in _CARDS:
         pin = _pin(path)
         member = pinned_member(pin.package, pin.member, ArchiveLimits())
-        arrays = read_arrays(member.data, f"{pin.package.file}: `{pin.member}`")
+        arrays = read_arrays(member.data, f"{pin.package.name}: `{pin.member}`")
         return _from_flax(arrays, pin), pin.about
     if entry.sha256 not in {None, (found := sha256_file(path))}:
         raise UserError(f"{path}: SHA-256 is {found[:12]}, params.yaml expects {str(entry.sha256)[:12]}")
@@ -151,7 +151,7 @@ def _from_flax(arrays: Mapping[str, Any], pin: WeightsPin) -> dict[str, Tensor]:
             if array is not None:
                 turned = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array  # noqa: PLR2004
                 found[f"{layer}.{ours}"] = torch.from_numpy(turned.copy())
-    return _checked(found, f"{pin.package.file}: `{pin.member}`")
+    return _checked(found, f"{pin.package.name}: `{pin.member}`")
 
 
 def _checked(found: Mapping[str, Any], place: str) -> dict[str, Tensor]:

@@ -1,23 +1,45 @@
-"""Files of the package index, taken as files: verified by SHA-256, kept by it, never installed and never run."""
+"""Files of the package index, or of an HTTPS address: verified by SHA-256, kept by it, never installed and never run."""
 
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.files import sha256_file, written
 from artpipe.inputs.archives import ArchiveLimits, Member, members
+from artpipe.inputs.web import checked, download
 from artpipe.params import Frozen
+
+_MOST_BYTES = 64 * 2**30
 
 
 class Pin(Frozen):
-    """One file of the package index."""
+    """One file: of a project of the package index, or at an HTTPS address."""
 
-    project: str
-    file: str
+    project: str = ""
+    file: str = ""
+    url: str = ""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.url) == bool(self.project) or bool(self.file) != bool(self.project):
+            message = "`project` and `file`, or `url`, say where the file is"
+            raise ValueError(message)
+        try:
+            if self.url:
+                checked(self.url)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def name(self) -> str:
+        """Return what to call the file."""
+        return self.file or self.url.rpartition("/")[2] or self.url
 
 
 def pinned_member(pin: Pin, name: str, limits: ArchiveLimits) -> Member:
@@ -27,30 +49,33 @@ def pinned_member(pin: Pin, name: str, limits: ArchiveLimits) -> Member:
         UserError: there is none of that name, or it cannot be read.
         CorruptError, ArtpipeError: see `fetched`.
     """
-    for member in members(fetched(pin.project, pin.file, pin.sha256), limits, name.__eq__):
+    for member in members(fetched(pin), limits, name.__eq__):
         if member.name == name:
             if member.rejected:
-                raise UserError(f"{pin.file}: `{name}` cannot be read: {member.rejected} {member.detail}")
+                raise UserError(f"{pin.name}: `{name}` cannot be read: {member.rejected} {member.detail}")
             return member
-    raise UserError(f"{pin.file}: no member `{name}`")
+    raise UserError(f"{pin.name}: no member `{name}`")
 
 
-def fetched(project: str, file: str, sha256: str) -> Path:
-    """Return the path of a file of the package index, downloaded if it is not in `.state/downloads` yet.
+def fetched(pin: Pin) -> Path:
+    """Return the path of a pinned file, downloaded if it is not in `.state/downloads` yet.
 
     The index is the default one, or that of the environment's PIP_INDEX_URL.
 
     Raises:
-        UserError: the project has no such file.
+        UserError: the project has no such file; the address leads to a host that is not public.
         CorruptError: what was delivered does not have the pinned SHA-256.
-        ArtpipeError: the index cannot be reached.
+        ArtpipeError: index or host cannot be reached.
     """
-    path = STATE / "downloads" / sha256
+    path = STATE / "downloads" / pin.sha256
     if path.is_file():
-        if sha256_file(path) == sha256:
+        if sha256_file(path) == pin.sha256:
             return path
         path.unlink()
-    _download(project, file, sha256, path)
+    if pin.url:
+        download(pin.url, pin.sha256, path, most_bytes=_MOST_BYTES)
+    else:
+        _download(pin.project, pin.file, pin.sha256, path)
     return path
 
 

@@ -1,4 +1,4 @@
-"""Files of a package index, by a pin card: read member by member out of wheels and sdists, never installed, never run."""
+"""Files of a package index or of HTTPS addresses, by a pin card: read member by member, never installed, never run."""
 
 import fnmatch
 import json
@@ -64,6 +64,7 @@ class MemberWorks(Frozen):
 
     format: Literal["members"]
     members: str  # a pattern, `*` for any text
+    label: Literal["", "folder"] = ""  # a member's class is the folder it lies in
     title: str = ""
     drop: str = ""  # at the beginning of a stem
 
@@ -98,12 +99,18 @@ class NamedWorks(Frozen):
     parts: tuple[NamedFiles, ...] = Field(min_length=1)
 
 
+class WholeWorks(Frozen):
+    """The file itself holds the works: text, JSON lines, a single score."""
+
+    format: Literal["file"]
+
+
 class PinCard(Frozen):
     """`datasets/NAME.yaml`; the parts of named files bring packages of their own."""
 
     about: About
     package: Pin | None = None
-    works: Annotated[IdxWorks | PictureWorks | MemberWorks | NamedWorks, Field(discriminator="format")]
+    works: Annotated[IdxWorks | PictureWorks | MemberWorks | NamedWorks | WholeWorks, Field(discriminator="format")]
 
     @model_validator(mode="after")
     def _packages(self) -> Self:
@@ -143,6 +150,8 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
     assert card.package is not None  # noqa: S101 - PinCard has seen to it
     if isinstance(card.works, IdxWorks):
         return _records(card.package, card.works, limits)
+    if isinstance(card.works, WholeWorks):
+        return _whole(card.package, entry)
     if isinstance(card.works, MemberWorks):
         return _files(card.package, card.works, limits)
     return _pictures(card.package, card.works, limits)
@@ -154,7 +163,7 @@ def _records(pin: Pin, works: IdxWorks, limits: ArchiveLimits) -> Iterator[Candi
         labels = None if part.labels is None else _idx(pin, part.labels, limits)
         if len(images.shape) != _PICTURES or (labels is not None and labels.shape != images.shape[:1]):
             shapes = f"{images.shape} and {None if labels is None else labels.shape}"
-            raise UserError(f"{pin.file}: `{part.images}` and its labels have shapes {shapes}, not (N, H, W) and (N,)")
+            raise UserError(f"{pin.name}: `{part.images}` and its labels have shapes {shapes}, not (N, H, W) and (N,)")
         _, height, width = images.shape
         stem = PurePosixPath(part.images).name
         for number, record in enumerate(images):
@@ -173,10 +182,19 @@ def _pictures(pin: Pin, works: PictureWorks, limits: ArchiveLimits) -> Iterator[
 
 def _files(pin: Pin, works: MemberWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
     for member in _matching(pin, works.members, limits):
-        stem = PurePosixPath(member.name).stem.removeprefix(works.drop)
-        title = works.title.replace("{stem}", stem) or None
+        path = PurePosixPath(member.name)
+        title = works.title.replace("{stem}", path.stem.removeprefix(works.drop)) or None
+        label = path.parent.name or None if works.label else None
         notes = (member.detail,) if member.detail else ()
-        yield Candidate(member.name, member.data, title=title, rejected=member.rejected, notes=notes)
+        yield Candidate(member.name, member.data, label, title=title, rejected=member.rejected, notes=notes)
+
+
+def _whole(pin: Pin, entry: DatasetEntry) -> Iterator[Candidate]:
+    path, most = fetched(pin), int(entry.ingest.max_megabytes * 2**20)
+    if path.stat().st_size > most:
+        yield Candidate(pin.name, rejected="too large", notes=(f"at most {most / 2**20:g} MiB",))
+    else:
+        yield Candidate(pin.name, path.read_bytes())
 
 
 def _matching(
@@ -189,19 +207,19 @@ def _matching(
         fits = partial(fnmatch.fnmatchcase, name)
         return any(map(fits, patterns)) and not any(map(fits, skip))
 
-    for member in members(fetched(pin.project, pin.file, pin.sha256), limits, wanted):
+    for member in members(fetched(pin), limits, wanted):
         if wanted(member.name):
             found = True
             yield member
     if not found:
-        raise UserError(f"{pin.file}: no member matches {', '.join(f'`{one}`' for one in patterns)}")
+        raise UserError(f"{pin.name}: no member matches {', '.join(f'`{one}`' for one in patterns)}")
 
 
 def _named(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:
     """Yield the named members in the order of the package's; all of them are there, or it ends with an error."""
     missing = {file.member: file for file in part.files}
     pin = part.package
-    for member in members(fetched(pin.project, pin.file, pin.sha256), limits, frozenset(missing).__contains__):
+    for member in members(fetched(pin), limits, frozenset(missing).__contains__):
         file = missing.pop(member.name, None)
         if file is None:
             continue
@@ -210,7 +228,7 @@ def _named(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:
         for name, data, title in _parts(file, file.begins or part.begins, member):
             yield Candidate(name, data, title=title, rejected=member.rejected, notes=notes, **fields)
     if missing:
-        raise UserError(f"{pin.file}: no member `{min(missing)}`")
+        raise UserError(f"{pin.name}: no member `{min(missing)}`")
 
 
 def _parts(file: NamedFile, begins: re.Pattern[str] | None, member: Member) -> Iterator[tuple[str, bytes, str | None]]:
@@ -234,7 +252,7 @@ def _known(table: Table, limits: ArchiveLimits) -> dict[str, tuple[str | None, s
     try:
         records = json.loads(pinned_member(table.package, table.member, limits).data)
     except ValueError as error:
-        raise UserError(f"{table.package.file}: `{table.member}` is not JSON: {error}") from None
+        raise UserError(f"{table.package.name}: `{table.member}` is not JSON: {error}") from None
     known: dict[str, tuple[str | None, str | None]] = {}
     for record in (record for record in records if isinstance(record, dict)):
         label = _text(record, table.label)
@@ -264,7 +282,7 @@ def _idx(pin: Pin, name: str, limits: ArchiveLimits) -> Idx:
     try:
         return read_idx(pinned_member(pin, name, limits).data)
     except IdxError as error:
-        raise UserError(f"{pin.file}: `{name}` is not an idx file: {error}") from None
+        raise UserError(f"{pin.name}: `{name}` is not an idx file: {error}") from None
 
 
 SOURCE = Source(check=check, candidates=candidates, about=about)

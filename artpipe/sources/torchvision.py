@@ -1,0 +1,122 @@
+"""A dataset of torchvision, by a card: from a folder where it lies already, or downloaded where a network is there.
+
+Only datasets whose files are read without unpickling and, when they are downloaded, without unpacking an archive.
+"""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from artpipe.artifacts.paths import STATE
+from artpipe.errors import UserError, did_you_mean
+from artpipe.params import About, DatasetEntry, Frozen, read_yaml, validated
+from artpipe.sources import Candidate, Source
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# By torchvision's names: what says which split is wanted, and its value for each of ours. `None`: cannot be downloaded here.
+_TRAIN: dict[str, dict[str, Any]] = {"train": {"train": True}, "test": {"train": False}}
+_SPLIT: dict[str, dict[str, Any]] = {"train": {"split": "train"}, "test": {"split": "test"}}
+KINDS: dict[str, dict[str, dict[str, Any]]] = {
+    "MNIST": _TRAIN,
+    "FashionMNIST": _TRAIN,
+    "KMNIST": _TRAIN,
+    "USPS": _TRAIN,
+    "STL10": _SPLIT,
+    "DTD": {"train": {"split": "train"}, "validation": {"split": "val"}, "test": {"split": "test"}},
+    "FGVCAircraft": {"train": {"split": "train"}, "validation": {"split": "val"}, "test": {"split": "test"}},
+    "Flowers102": {"train": {"split": "train"}, "validation": {"split": "val"}, "test": {"split": "test"}},
+    "Food101": _SPLIT,
+    "OxfordIIITPet": {"train": {"split": "trainval"}, "test": {"split": "test"}},
+    "SVHN": _SPLIT,
+}
+_DOWNLOADED = frozenset({"MNIST", "FashionMNIST", "KMNIST", "USPS", "SVHN"})  # single files, no archive to unpack
+_UNPICKLED = frozenset({"CIFAR10", "CIFAR100"})
+
+
+class Card(Frozen):
+    """`datasets/NAME.yaml`."""
+
+    about: About
+    dataset: str  # torchvision's name
+    root: str = ""  # the folder that torchvision calls `root`; empty: .state/torchvision
+    download: bool = False
+    splits: tuple[str, ...] = Field(default=("train", "test"), min_length=1)
+
+
+def read_card(path: Path) -> Card:
+    """Read and validate a card.
+
+    Raises:
+        UserError: one line with the place: not a card, a dataset that is not read here, a split that it has not.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: {'not a file' if path.exists() else 'no such card'}")
+    card = validated(Card, read_yaml(path), file=str(path))
+    if card.dataset in _UNPICKLED:
+        raise UserError(f"{path}: `dataset` is {card.dataset}, whose files are pickles, which are never read")
+    if card.dataset not in KINDS:
+        raise UserError(
+            f"{path}: `dataset` is `{card.dataset}`, not one of {', '.join(KINDS)}{did_you_mean(card.dataset, KINDS)}"
+        )
+    if card.download and card.dataset not in _DOWNLOADED:
+        place = "torchvision unpacks its archive without limits"
+        raise UserError(f"{path}: `download` of {card.dataset}: {place}; unpack it into `root` yourself")
+    unknown = next((split for split in card.splits if split not in KINDS[card.dataset]), None)
+    if unknown is not None:
+        raise UserError(f"{path}: `splits`: {card.dataset} has no `{unknown}` ({', '.join(KINDS[card.dataset])})")
+    return card
+
+
+def check(entry: DatasetEntry) -> None:
+    """Refuse a card that is none and, where nothing may be downloaded, a root that is not there."""
+    card = read_card(Path(entry.path))
+    if not card.download and not _root(card).is_dir():
+        raise UserError(
+            f"{entry.path}: `root` is {str(_root(card))!r}: no such folder; `download: true` fetches it where a network is"
+        )
+
+
+def about(path: Path) -> About:
+    """Return what the card says of the dataset."""
+    return read_card(path).about
+
+
+def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
+    """Yield the works of each split in torchvision's order, as PNG of the pixels it reads.
+
+    Raises:
+        UserError: the files are not there, or not whole.
+    """
+    import torchvision.datasets
+
+    card = read_card(Path(entry.path))
+    for split in card.splits:
+        asked = KINDS[card.dataset][split]
+        try:
+            found = getattr(torchvision.datasets, card.dataset)(str(_root(card)), download=card.download, **asked)
+        except (RuntimeError, OSError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise UserError(f"{entry.path}: {card.dataset} in {_root(card)}: {reason}") from None
+        names = [str(name) for name in getattr(found, "classes", [])]
+        for number in range(len(found)):
+            picture, target = found[number]
+            label = names[target] if isinstance(target, int) and target < len(names) else str(int(target))
+            yield Candidate(f"{card.dataset}-{split}#{number:06d}", _png(picture), label, split)
+
+
+def _root(card: Card) -> Path:
+    return Path(card.root).expanduser() if card.root else STATE / "torchvision"
+
+
+def _png(picture: "Image.Image") -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+SOURCE = Source(check=check, candidates=candidates, about=about)
