@@ -18,7 +18,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.errors import UserError
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, to_float
 from artpipe.nn.perceptual import Eye, Perceptual, Stylised, TrainedWeights, total_variation
-from artpipe.nn.studio import first_works, named_styles
+from artpipe.nn.studio import named_styles, style_of
 from artpipe.params import Positive, TrainParams
 
 
@@ -129,7 +129,7 @@ class FastStyle(Learner[Params]):
     def begin(self, works: Batch) -> None:
         """Take the styles out of the works."""
         for row, name in enumerate(self.names):
-            self.styles[row] = works["images"][first_works(works, self.spec, name)[0]]
+            self.styles[row] = style_of(works, self.spec, name)[1]
         with torch.no_grad():
             colours = to_float(self.styles).flatten(2)
             self.network.colours.gain.copy_(colours.std(2))

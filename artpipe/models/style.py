@@ -17,7 +17,7 @@ from artpipe.errors import UserError
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, to_bytes, to_float
 from artpipe.nn.lbfgs import RowLBFGS
 from artpipe.nn.perceptual import Eye, Perceptual, Stylised, TrainedWeights, resized, total_variation
-from artpipe.nn.studio import first_works, named_pairs
+from artpipe.nn.studio import first_works, named_pairs, style_of
 from artpipe.params import Positive, Share, TrainParams
 
 _EARLY = 1.5  # exponent that keeps more of the first steps, in which most happens
@@ -88,9 +88,10 @@ class Style(Learner[Params]):
         """Put the photographs on the canvases."""
         each = self.params.each
         for row, (content, style) in enumerate(self.pairs):
-            rows = (first_works(works, self.spec, content, each)[row % each], first_works(works, self.spec, style)[0])
-            self.contents[row], self.styles[row] = works["images"][rows[0]], works["images"][rows[1]]
-            self.digests[row] = works["digests"][list(rows)]
+            from_row = first_works(works, self.spec, content, each)[row % each]
+            style_row, self.styles[row] = style_of(works, self.spec, style)
+            self.contents[row] = works["images"][from_row]
+            self.digests[row] = works["digests"][[from_row, style_row]]
         with torch.no_grad():
             self.canvases[0].copy_(resized(to_float(self.contents), self.levels[0]))
 
