@@ -21,6 +21,7 @@ _NANOSECONDS_A_PIXEL = {
     "vae": 180.0,
     "classifier": 350.0,
     "style": 20000.0,
+    "faststyle": 2300.0,
     "superres": 900.0,
     "inpaint": 800.0,
 }  # of core time, per pixel, picture and step

@@ -96,7 +96,7 @@ def main() -> None:
     print(f"{CONTENT} in the manner of {STYLE}, {seconds:.0f} core-s each: content distance, style distance")
     for name, picture in (("photograph", made.contents), ("coarse to fine", made.pictures), ("one size", single)):
         print("  {}: {:.3f} {:.4f}".format(name, *judged(learner.eye, picture, made.contents, made.styles)))
-    ours = Network(styles=3, width=24, blocks=4).eval()
+    ours = Network(styles=3, width=32, blocks=4).eval()
     found = speed({"ours": lambda x: ours(x, torch.eye(3)[:1]), "pytorch/examples": JohnsonNetwork().eval()}, 512, 5)
     ratio = found["ours"] / found["pytorch/examples"]
     print(f"pictures of 512 pixels per core-second: {found}, ratio {ratio:.2f} (goal 2)")

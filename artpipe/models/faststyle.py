@@ -26,18 +26,18 @@ class Params(TrainParams):
     """What a network of styles can be told."""
 
     uses: TrainedWeights
-    steps: Positive = 500
+    steps: Positive = 600
     batch_size: Positive = 2
-    evaluate_every_steps: Positive = 50
+    evaluate_every_steps: Positive = 150
     styles: tuple[str, ...] = ()  # classes whose first work is a style; where empty, all but `content`
     crop: Positive = 96  # side of the pieces it learns on, in pixels
-    width: Positive = 24  # channels at half the picture's sides; twice as many at a quarter
+    width: Positive = 32  # channels at half the picture's sides; twice as many at a quarter
     blocks: Positive = 4
-    learning_rate: float = Field(default=3.0e-3, gt=0)
+    learning_rate: float = Field(default=6.0e-3, gt=0)
     warmup_steps: int = Field(default=10, ge=0)
     alpha: float = Field(default=1.0, ge=0)  # weight of the content
     beta: float = Field(default=10.0, gt=0)  # weight of the style
-    variation: float = Field(default=0.3, ge=0)  # weight of the total variation
+    variation: float = Field(default=0.1, ge=0)  # weight of the total variation
     content_layers: tuple[str, ...] = Field(default=("conv3_1",), min_length=1)
     style_layers: tuple[str, ...] = Field(default=("conv1_1", "conv2_1", "conv3_1", "conv4_1"), min_length=1)
     mixes: int = Field(default=1, ge=0)  # held-out works that hang between two styles
