@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _TINY = 1400  # bytes; below, a request costs more than the picture
+_AMONG_MANY = 224  # pixels of the longer side on a wall with others, for screens of 1.5 dots a pixel
 _WEBP_FROM = 129  # pixels; smaller pictures keep every pixel as it was painted
 _PICTURES = frozenset({".png", ".webp", ".jpg", ".jpeg", ".gif"})
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
@@ -43,6 +44,7 @@ class Shelf:
                 colour = image.mode not in {"1", "L", "LA", "I;16"}
                 suffix = f".{(image.format or 'png').lower()}"
                 exact = min(width, height) < _WEBP_FROM or not colour
+                small = None if exact else self._small(image)
                 if len(data) > _TINY and image.mode in {"L", "RGB"}:
                     webp = _webp(image, lossless=min(width, height) < _WEBP_FROM)
                     if len(webp) < len(data):
@@ -51,7 +53,17 @@ class Shelf:
             raise CorruptError(f"{path}: not a picture: {error}") from None
         self._widths.add(width)
         inline = f"data:image/png;base64,{base64.b64encode(data).decode()}" if _is_tiny_png(data, suffix) else ""
-        return Media(self._keep(data, suffix), width, height, len(data), exact, inline, colour)
+        return Media(self._keep(data, suffix), width, height, len(data), exact, inline, colour, small=small)
+
+    def _small(self, image: "Image.Image") -> Media | None:
+        """Return a picture for a place among many, where the whole one is much larger than that place."""
+        if max(image.size) <= _AMONG_MANY:
+            return None
+        copy = image.convert("RGB")
+        copy.thumbnail((_AMONG_MANY, _AMONG_MANY))
+        data = _webp(copy, lossless=False, quality=80)
+        self._widths.add(copy.width)
+        return Media(self._keep(data, ".webp"), *copy.size, len(data), exact=False, colour=True)
 
     def any(self, path: Path, sha256: str = "") -> Media:
         """Put a file on the shelf, as a picture if its suffix says that it is one.
@@ -100,9 +112,9 @@ def _seconds(data: bytes) -> float:
         return 0.0
 
 
-def _webp(image: "Image.Image", *, lossless: bool) -> bytes:
+def _webp(image: "Image.Image", *, lossless: bool, quality: int = 88) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", lossless=lossless, quality=88, method=4)
+    image.save(buffer, "WEBP", lossless=lossless, quality=quality, method=4)
     return buffer.getvalue()
 
 

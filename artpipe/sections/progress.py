@@ -9,8 +9,8 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="wall progress">
 <div class="room-head">
-<div><p class="kicker">{{ _("Progress") }}</p><h2>{{ _("The same noise, again and again") }}</h2></div>
-<p class="text">{% if written %}{{ _("At every evaluation point the model wrote from the same seeds. What changes from one sheet to the next is only what it had learned.") }}{% elif sounds %}{{ _("At every evaluation point the model composed from the same seeds. What changes from one piece to the next is only what it had learned.") }}{% else %}{{ _("At every evaluation point the model painted from the same seeds. What changes from one sheet to the next is only what it had learned.") }}{% endif %}</p>
+<div><p class="kicker">{{ _("Progress") }}</p><h2>{% if given %}{{ _("The same pictures, again and again") }}{% else %}{{ _("The same noise, again and again") }}{% endif %}</h2></div>
+<p class="text">{% if given %}{{ _("At every evaluation point the model worked on the same given pictures. What changes from one sheet to the next is only what it had learned.") }}{% elif written %}{{ _("At every evaluation point the model wrote from the same seeds. What changes from one sheet to the next is only what it had learned.") }}{% elif sounds %}{{ _("At every evaluation point the model composed from the same seeds. What changes from one piece to the next is only what it had learned.") }}{% else %}{{ _("At every evaluation point the model painted from the same seeds. What changes from one sheet to the next is only what it had learned.") }}{% endif %}</p>
 </div>
 <div data-slider>
 <ol class="strip" tabindex="0" aria-label="{{ _('Sheets by step') }}">
@@ -27,12 +27,15 @@ _HTML = """
 </div>
 """
 
+_GIVEN = ("stylisation", "enlargement", "restoration", "explanation")  # roles of works that begin with a picture
+
 
 def _fill(view: ModelView) -> Mapping[str, Any] | None:
     frames = view.artist.frames
     written = any(not frame.media for frame in frames)
     sounds = any(frame.media and not frame.media.width for frame in frames)
-    return {"frames": frames, "written": written, "sounds": sounds} if frames else None
+    given = bool(view.artist.works) and view.artist.works[0].role in _GIVEN
+    return {"frames": frames, "given": given, "written": written, "sounds": sounds} if frames else None
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

@@ -6,7 +6,8 @@ from typing import Any
 
 from artpipe.sections import Artist, IndexView, Section, Work
 
-_REQUESTS, _BYTES, _WORKS = 26, 180_000, 96  # what the first view may cost, all rooms together
+_REQUESTS, _WORKS = 26, 96  # what the first view may cost, all rooms together
+_INLINE, _FILES = 60_000, 170_000  # bytes: in the page itself (a third more as base64, and texts), and beside it
 _EACH, _FEW = 18, 6  # works of a model at most, and where the first of them is no picture
 _LARGE = 11  # of so many works each, the first hangs large
 
@@ -42,7 +43,8 @@ _HTML = """
 </div>
 <ul class="{{ m.salon(shown[artist.name]) }}">
 {% for work in shown[artist.name] %}
-<li{% if loop.index0 % large == 0 %} class="large"{% endif %}>{{ m.hung(work, artist, inline=true) }}</li>
+{% set is_large = loop.index0 % large == 0 %}
+<li{% if is_large %} class="large"{% endif %}>{{ m.hung(work, artist, inline=true, large=is_large) }}</li>
 {% endfor %}
 </ul>
 </div>
@@ -65,18 +67,20 @@ _HTML = """
 def choose(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
     """Return what each model shows at the entrance: by turns, until the first view costs enough; one work each at least."""
     shown: dict[str, list[Work]] = {artist.name: [] for artist in artists}
-    requests = size = 0
+    requests = inline = files = 0
     turns = zip_longest(*map(_hung, artists))
     for turn, works in enumerate(turns):
         for artist, work in zip(artists, works, strict=True):
             if work is None:
                 continue
-            costs = int(bool(work.face and not work.face.inline))
-            weight = work.face.size if work.face else len(work.text)
-            full = requests + costs > _REQUESTS or size + weight > _BYTES or sum(map(len, shown.values())) >= _WORKS
-            if turn == 0 or not full:
+            face = work.face and (work.face if turn % _LARGE == 0 else work.face.small or work.face)
+            beside = face is not None and not face.inline
+            weight = face.size if face else len(work.text)
+            heavy = files + weight > _FILES or requests >= _REQUESTS if beside else inline + weight > _INLINE
+            if turn == 0 or not (heavy or sum(map(len, shown.values())) >= _WORKS):
                 shown[artist.name].append(work)
-                requests, size = requests + costs, size + weight
+                requests, files = requests + beside, files + beside * weight
+                inline += (not beside) * weight
     return shown
 
 

@@ -203,6 +203,20 @@ def test_large_pictures_become_webp(tmp_path):
     assert (media.width, media.height, media.inline) == (200, 150, "")
 
 
+def test_large_pictures_have_a_small_copy_for_walls(tmp_path):
+    """A picture that hangs among many is not sent whole; a small or exact one has no copy."""
+    from PIL import Image
+
+    Image.effect_noise((400, 300), 80).convert("RGB").save(tmp_path / "a.png")
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "b.png")
+    shelf = Shelf()
+    media = shelf.picture(tmp_path / "a.png")
+    assert (media.small.width, media.small.height, media.small.exact) == (224, 168, False)
+    assert media.small.size < media.size / 2
+    assert {media.src, media.small.src} == set(shelf.files)
+    assert shelf.picture(tmp_path / "b.png").small is None
+
+
 def test_what_is_no_picture_is_refused(tmp_path):
     """Missing, damaged or exchanged files are corrupt, with the reason."""
     (tmp_path / "a.png").write_bytes(b"no picture")
