@@ -134,6 +134,8 @@ class VerdictBounds(Frozen):
     under_trained_coverage: Share = 0.3  # of the coverage that real works reach
     under_trained_steepness: Share = 0.5  # of the whole improvement, made in the last quarter of the training
     under_trained_style: Share = 0.5  # of the distance that the photographs have to their styles
+    in_key: Share = 0.9  # notes in the piece's key, against the share of real pieces
+    dissonant: float = Field(default=2.0, gt=1)  # dissonant chords, against the share of real pieces
     explosion: float = Field(default=1000.0, gt=1)  # a loss against its median before
     dominated_loss: float = Field(default=0.05, ge=0)  # the discriminator's, last quarter; 0.7 to 2 is balanced
     latent_nats: float = Field(default=0.5, gt=0)  # a KL below this says nothing about the work

@@ -82,6 +82,19 @@ def _chords(notes: Iterable[Note], grid: int, count: int) -> list[list[int]]:
     return [sorted(chord, reverse=True) for chord in chords]
 
 
+def without_interludes(steps: Iterable[Step], most: int) -> list[Step]:
+    """Return the steps without what is beyond the first `most` of a silence of all voices, and without one at either end."""
+    kept: list[Step] = []
+    silent = most  # so that none is kept at the beginning
+    for step in steps:
+        silent = 0 if any(step.cells) else silent + 1
+        if silent <= most:
+            kept.append(step)
+    while len(kept) > 1 and not any(kept[-1].cells):
+        kept.pop()
+    return kept
+
+
 def rolled(piece: object, grid: int, voices: int) -> Score:
     """Return the score of a roll: a list of steps, each of them a list of MIDI pitches (by voice; below 1 is silence).
 

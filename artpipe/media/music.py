@@ -15,7 +15,7 @@ from artpipe.inputs.midi import read_midi
 from artpipe.inputs.musicxml import read_musicxml
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.records import records
-from artpipe.inputs.scores import FINEST, Score, look, rolled, sampled
+from artpipe.inputs.scores import FINEST, Score, look, rolled, sampled, without_interludes
 from artpipe.inputs.tokens import TokenShards
 from artpipe.media import Facts, Medium, Part, Task, worked
 from artpipe.params import IngestParams, SplitParams
@@ -34,6 +34,7 @@ class MusicParams(SplitParams):
 
     length: int = Field(default=512, ge=16, le=8192)  # tokens of a row; a longer piece goes on in the next
     grid: Grid = 4  # steps in a quarter note; what is shorter than a step and begins within one is left out
+    silence: int = Field(default=1, ge=0)  # quarter notes kept of a silence of all voices, such as an interlude
     roll_grid: Grid | None = None  # that rolls are written on; null: as `grid`
 
 
@@ -67,7 +68,8 @@ def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
         RejectedError: see `inspected`.
     """
     score = _read(data, settings["voices"], settings["roll_grid"])
-    return json.dumps(sampled(score, settings["grid"], settings["voices"])).encode()
+    steps = sampled(score, settings["grid"], settings["voices"])
+    return json.dumps(without_interludes(steps, settings["silence"] * settings["grid"])).encode()
 
 
 def _read(data: bytes, voices: int, roll_grid: int) -> Score:
@@ -121,6 +123,7 @@ def write(task: Task) -> str:
 
 def _pieces(task: Task, params: MusicParams) -> "Iterator[tuple[Work, list[Step]]]":
     settings = {"voices": task.ingest.voices, "grid": params.grid, "roll_grid": params.roll_grid or params.grid}
+    settings["silence"] = params.silence
     if settings["roll_grid"] < settings["grid"]:
         place = f"params.yaml: `datasets.{task.name}.preprocess`"
         raise UserError(f"{place}: `grid` {params.grid} is finer than `roll_grid` {params.roll_grid}")

@@ -5,7 +5,7 @@ One embedding serves both ends (Press & Wolf 2017): what is read and what is wri
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -15,7 +15,9 @@ from torch.nn import functional as F
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.vocabulary import PAD, START
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
-from artpipe.nn.sequences import State, write
+from artpipe.nn.ear import Ear, Heard, transposed
+from artpipe.nn.pieces import count_steps, joined
+from artpipe.nn.sequences import write
 from artpipe.nn.written import encoded, lengths_of, rendered
 from artpipe.params import Positive, Share, TrainParams
 
@@ -31,6 +33,8 @@ class Params(TrainParams):
     width: Positive = 256  # of the recurrent layers
     embedding: Positive = 256  # of a token
     dropout: Share = 0.0  # after the embedding, between the layers and after the last one
+    read_dropout: Share | None = None  # after the embedding, where it is another
+    transpose: int = Field(default=0, ge=0, le=11)  # music: semitones that a row is moved by, at most, by chance
     learning_rate: float = Field(default=4.0e-3, gt=0)
     warmup_steps: int = Field(default=50, ge=0)
     weight_decay: float = Field(default=0.0, ge=0)
@@ -38,6 +42,7 @@ class Params(TrainParams):
     temperature: float = Field(default=0.8, ge=0)  # below 1: more often what is likely; 0: always the likeliest
     nucleus: float = Field(default=0.95, gt=0, le=1)  # what is drawn from: the likeliest tokens with this sum
     longest: Positive = 400  # tokens written after a prompt, unless the end comes first
+    pieces: Positive = 6  # of music that are played at most; each is a file of a megabyte or two
     prompts: tuple[str, ...] = ("",)  # beginnings, one by seed in turn; empty: a work's beginning
 
 
@@ -56,6 +61,7 @@ class RNN(Learner[Params]):
         self.recurrent = cell(p.embedding, p.width, p.layers, batch_first=True, dropout=between)
         self.narrow = nn.Linear(p.width, p.embedding) if p.width != p.embedding else nn.Identity()
         self.bias = nn.Parameter(torch.zeros(len(spec.vocabulary)))
+        self.ear = Ear(spec, p.embedding, p.width, p.dropout) if spec.medium == "music" else None
         if p.cell == "lstm":
             _remember(self.recurrent, p.width)
         self.lengths = lengths_of(spec)
@@ -67,6 +73,8 @@ class RNN(Learner[Params]):
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
         """Descend the mean negative log-likelihood of the next token; `tokens` are ``(B, L + 1)``."""
         tokens = batch["tokens"].long()
+        if self.params.transpose and self.ear is not None:
+            tokens = transposed(tokens, self.params.transpose)
         loss = self._surprise(tokens).sum() / (tokens[:, 1:] != PAD).sum().clamp(min=1)
         (group,) = self.optimisers["rnn"].param_groups
         group["lr"] = self.rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.02)
@@ -78,17 +86,24 @@ class RNN(Learner[Params]):
 
     def _surprise(self, tokens: Tensor) -> Tensor:
         """Return ``(B, L)`` nats of each token after the first, 0 where there is none."""
+        heard = self.ear.listen(tokens[:, :-1]) if self.ear is not None else None
         with self.autocast():
-            logits, _ = self._logits(tokens[:, :-1])
+            logits, _ = self._logits(tokens[:, :-1], None, heard)
         wanted = tokens[:, 1:]
         nats = F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), ignore_index=PAD, reduction="none")
         return nats.view_as(wanted)
 
-    def _logits(self, tokens: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        dropout, scale = self.params.dropout, math.sqrt(self.params.embedding)
-        read = F.dropout(self.embedding(tokens) * scale, dropout, self.training)
+    def _logits(self, tokens: Tensor, state: Any, heard: Heard | None) -> tuple[Tensor, Any]:
+        p, scale = self.params, math.sqrt(self.params.embedding)
+        share = p.dropout if p.read_dropout is None else p.read_dropout
+        read = F.dropout(self.embedding(tokens) * scale, share, self.training)
+        if self.ear is not None and heard is not None:
+            said, state = self.ear.follow(self.recurrent, read, heard, state)
+            hidden = self.ear.notes(said, heard)
+            logits = F.linear(hidden, self.embedding.weight, self.bias) + self.ear.lean(hidden, heard)
+            return logits, state
         hidden, state = self.recurrent(read, state)
-        hidden = self.narrow(F.dropout(hidden, dropout, self.training))
+        hidden = self.narrow(F.dropout(hidden, p.dropout, self.training))
         return F.linear(hidden, self.embedding.weight, self.bias), state
 
     @torch.no_grad()
@@ -97,15 +112,19 @@ class RNN(Learner[Params]):
         return torch.cat([self._surprise(rows.long()) for rows in torch.split(tokens, _ROWS)])
 
     def validate(self, works: Batch) -> dict[str, float]:
-        """Return nats per token, and bits per character where tokens are characters."""
+        """Return nats per token, of text bits per character; of music, by whole pieces, nats per step."""
         tokens = works.get("tokens", torch.empty(0))
         if not len(tokens):
             return {}
+        if self.ear is not None:
+            tokens = joined(works)
         wanted, nats = tokens[:, 1:].long(), float(self.nll(tokens).double().sum())
         measured = {"nll": nats / max(1, int((wanted != PAD).sum()))}
         characters = float(self.lengths[wanted.cpu()].sum())
         if characters:
             measured["bits_per_character"] = nats / math.log(2) / characters
+        if self.ear is not None:
+            measured["nll_per_step"] = nats / int(count_steps(tokens).sum())
         return measured
 
     @torch.no_grad()
@@ -115,16 +134,23 @@ class RNN(Learner[Params]):
         beginnings = [[START, *encoded(self._beginning(seed), self.spec)] for seed in prompt.seeds]
         return write(self._advance, beginnings, prompt.seeds, p.longest, p.temperature, p.nucleus)
 
-    def _advance(self, tokens: Tensor, state: State | None) -> tuple[Tensor, State]:
-        device = self.bias.device
-        logits, state = self._logits(tokens.to(device), state)
-        return logits[:, -1].float().cpu(), state
+    def _advance(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """Read a token of each row; the state is that of the network and of the ear."""
+        hidden, moments = state or (None, None)
+        heard = self.ear.listen(tokens, moments) if self.ear is not None else None
+        logits, hidden = self._logits(tokens.to(self.bias.device), hidden, heard)
+        logits = logits[:, -1].float().cpu()
+        if self.ear is None or heard is None:
+            return logits, (hidden, None)
+        return logits.masked_fill(self.ear.forbidden(heard.moments), -math.inf), (hidden, heard.moments)
 
     def _beginning(self, seed: int) -> str:
         return self.params.prompts[seed % len(self.params.prompts)] if self.params.prompts else ""
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Show what each seed writes."""
+        if self.ear is not None:
+            prompt = prompt.part(0, self.params.pieces)
         rows: Sequence[Sequence[int]] = self.write(prompt)
         longest = self.params.longest
         return [

@@ -80,9 +80,11 @@ def suffix_of(data: bytes) -> str:
 def sheet_of(exhibits: Sequence[Exhibit], columns: int = 8) -> tuple[str, bytes] | None:
     """Return suffix and content of one file that shows up to ``columns ** 2`` exhibits: all pictures, else all text, else the first."""
     some = exhibits[: columns**2]
-    pictures = [to_bytes(exhibit.data.detach()).cpu() for exhibit in some if isinstance(exhibit.data, Tensor)]
+    shown = [exhibit.parts.get("score", exhibit.data) for exhibit in some]
+    pictures = [to_bytes(picture.detach()).cpu() for picture in shown if isinstance(picture, Tensor)]
     if pictures:
-        return ".png", encode_png(grid(pictures, columns))
+        across = 1 if any("score" in exhibit.parts for exhibit in some) else columns  # scores are long
+        return ".png", encode_png(grid(pictures, across))
     texts = [exhibit.data for exhibit in some if isinstance(exhibit.data, str)]
     if texts:
         return ".txt", ("\n\n".join(texts) + "\n").encode()

@@ -50,19 +50,21 @@ def tone(hertz: float, seconds: float, seed: int = 0) -> Tensor:
     time = torch.arange(round((seconds + _RELEASE) * RATE), dtype=torch.float64) / RATE
     rate, depth, until = _VIBRATO
     generator = torch.Generator().manual_seed(seed)
-    sound = torch.zeros_like(time)
+    sound = torch.zeros(len(time))
     for cents in _SINGERS:
         start, turn = (torch.rand(2, generator=generator, dtype=torch.float64) * 2 * math.pi).tolist()
         own = hertz * 2 ** (cents / 1200)
         swing = (time / until).clamp(max=1) * depth / rate * torch.sin(2 * math.pi * rate * time + turn)
-        phase = 2 * math.pi * own * time + own * swing
-        for number in range(1, _HARMONICS + 1):
-            if number * own < 0.45 * RATE:
-                sound += _level(number, own) * torch.sin(number * phase + number * start)
+        phase = (2 * math.pi * own * time + own * swing + start).remainder(2 * math.pi).float()
+        first = torch.polar(torch.ones_like(phase), phase)
+        harmonic = first.clone()
+        for number in range(1, min(_HARMONICS, int(0.45 * RATE / own)) + 1):
+            sound += _level(number, own) * harmonic.imag
+            harmonic *= first
     rise = (time / _ATTACK).clamp(max=1)
     fall = ((seconds + _RELEASE - time) / _RELEASE).clamp(0, 1)
     envelope = torch.sin(rise * math.pi / 2).square() * torch.sin(fall * math.pi / 2).square()
-    return (sound * envelope / len(_SINGERS)).float()
+    return sound * envelope.float() / len(_SINGERS)
 
 
 def _level(number: int, hertz: float) -> float:

@@ -1,4 +1,4 @@
-"""What a writer's tokens are, by medium: text as text."""
+"""What a writer's tokens are, by medium: text as text, music as sound."""
 
 import string
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from torch import Tensor
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.vocabulary import MARKS, UNKNOWN, Encoder
 from artpipe.nn.contract import Exhibit
+from artpipe.nn.pieces import performed
 
 _CAPTION = 60  # characters of a first line
 
@@ -34,6 +35,8 @@ def text_of(tokens: Sequence[int], vocabulary: Sequence[str]) -> str:
 
 def rendered(spec: Spec, prompt: str, tokens: Sequence[int], seed: int, *, ended: bool) -> Exhibit:
     """Return what hangs of one sequence that follows `prompt`; without its end it is cut where a part of it is whole."""
+    if spec.medium == "music":
+        return performed(spec, tokens, seed, ended=ended)
     text = (prompt + text_of(tokens, spec.vocabulary)).strip("\n")
     text = text if ended else whole(text)
     return Exhibit("text", text, caption(text, prompt), seed=seed)

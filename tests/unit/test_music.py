@@ -20,7 +20,7 @@ from artpipe.artifacts.vocabulary import END, MARKS, PAD, START
 from artpipe.ingest import ingest_dataset
 from artpipe.inputs.musicxml import parsed, read_musicxml
 from artpipe.inputs.reasons import RejectedError
-from artpipe.inputs.scores import Note, Score, look, rolled, sampled
+from artpipe.inputs.scores import Note, Score, look, rolled, sampled, without_interludes
 from artpipe.media.music import inspected
 from artpipe.preprocess import preprocess_dataset
 
@@ -211,6 +211,13 @@ def test_a_coarser_grid_hears_what_sounds():
     score = rolled([[60], [62], [62], [64], [64], [64]], 4, 1)
     assert [cells for _, cells in sampled(score, 2, 1)] == [[60], [62], [64]]
     assert sampled(Score([[Note(Fraction(0), Fraction(2), 60)]]), 1, 1) == [Step(0, [60]), Step(0, [60 + HELD])]
+
+
+def test_interludes_are_shortened():
+    """Of a silence of all voices one step is kept, of those at either end none."""
+    cells = [[0], [60], [0], [0], [0], [62], [0]]
+    kept = without_interludes([Step(0, cell) for cell in cells], 1)
+    assert [cell for _, cell in kept] == [[60], [0], [62]]
 
 
 @given(PIECES)

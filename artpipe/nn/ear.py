@@ -1,0 +1,206 @@
+"""What music adds to a network of tokens: it hears chords and intervals, and knows what may come next in a step.
+
+Voices move by small intervals from their own note, and stand in intervals to the note above, whatever the key. So the
+ear gives the network both chords as seen from those two notes, and turns what it says of intervals into notes.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from artpipe.artifacts.notes import HELD, HIGHEST, LOWEST, SILENCE, STEPS, VOCABULARY, cell_of
+from artpipe.artifacts.shards import Spec
+from artpipe.artifacts.vocabulary import END, MARKS, PAD, START, UNKNOWN
+
+_KEYS = HIGHEST - LOWEST + 1
+_REACH = 24  # semitones of an interval to each side that is told apart
+_INTERVALS = 2 * _REACH + 1
+_SLOTS = 6  # notes of a chord that are heard
+_PLACES = 33  # steps since a bar began, and beyond
+_NOTE = VOCABULARY.index(str(LOWEST))  # token of the lowest key; its tokens that go on stand `_KEYS` further
+_NONE = -1
+
+# Where the tables of what is heard begin, one after the other.
+_HERE, _BEFORE = 0, _KEYS  # keys of this step so far, of the step before
+_FROM_OWN = 2 * _KEYS  # the step before, as intervals from the voice's own note in it
+_FROM_LAST = _FROM_OWN + _INTERVALS  # this step, from the note just heard
+_COUNT = _FROM_LAST + _INTERVALS  # notes of this step so far
+_PLACE = _COUNT + _SLOTS + 1
+_NOTHING = _PLACE + _PLACES
+_HEARD = 4 * _SLOTS + 2  # things heard at once
+
+
+class Moment(NamedTuple):
+    """What the ear has in mind at a place of a piece: cells of the step before, cells of this one, steps since the bar."""
+
+    before: tuple[int, ...] = ()
+    here: tuple[int, ...] = ()
+    place: int = 0
+
+    def after(self, token: int) -> "Moment":
+        """Return what it has in mind after a token."""
+        cell = cell_of(token)
+        if cell is not None:
+            return self._replace(here=(*self.here, cell))
+        if token == START:
+            return Moment()
+        if len(MARKS) <= token < len(MARKS) + len(STEPS):
+            return Moment(self.here, (), 0 if (token - len(MARKS)) & 1 else self.place + 1)
+        return self
+
+    @property
+    def own(self) -> int:
+        """Return the note before of the voice that is next (in a chord: the one in its place), -1 where there is none."""
+        cell = self.before[len(self.here)] if len(self.here) < len(self.before) else 0
+        return cell % HELD - LOWEST if cell else _NONE
+
+    @property
+    def last(self) -> int:
+        """Return the note just heard, -1 where there is none."""
+        cells = [cell for cell in (*self.before[:1], *self.here) if cell]
+        return cells[-1] % HELD - LOWEST if cells else _NONE
+
+    def heard(self) -> list[int]:
+        """Return the rows of the table that belong to this moment."""
+        here, before = ([cell % HELD - LOWEST for cell in cells[:_SLOTS] if cell] for cells in (self.here, self.before))
+        own, last = self.own, self.last
+        rows = [_HERE + key for key in here] + [_BEFORE + key for key in before]
+        rows += [_FROM_OWN + key - own + _REACH for key in before if own >= 0 and abs(key - own) <= _REACH]
+        rows += [_FROM_LAST + key - last + _REACH for key in here if abs(key - last) <= _REACH]
+        rows += [_COUNT + min(len(self.here), _SLOTS), _PLACE + min(self.place, _PLACES - 1)]
+        return rows + [_NOTHING] * (_HEARD - len(rows))
+
+
+class Heard(NamedTuple):
+    """Moments as tensors: rows of the table ``(B, T, K)``, the notes that intervals are counted from ``(B, T, 2)``."""
+
+    rows: Tensor
+    anchors: Tensor
+    begins: Tensor  # (B, T), true at the start and at marks: where a step begins
+    moments: list[Moment]  # the last ones
+
+
+class Ear(nn.Module):
+    """Listens to the tokens of music: a recurrent network goes from step to step, and the notes of a step follow from it.
+
+    Args:
+        spec: its `height` are the voices.
+        size: of a token's embedding, which the recurrent network reads and `notes` returns.
+        width: of the recurrent network.
+        dropout: of what it says of a step, and within.
+    """
+
+    def __init__(self, spec: Spec, size: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.voices, self.dropout = spec.height, dropout
+        self.chords = nn.Parameter(torch.randn(_NOTHING + 1, size) * 0.3)
+        self.within = nn.Parameter(torch.randn(_NOTHING + 1, size) * 0.3)
+        self.joins = nn.Linear(width, size)
+        self.further = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(size, size), nn.GELU())
+        self.intervals = nn.Linear(size, 2 * _INTERVALS)
+        self.going_on = nn.Linear(size, 1)
+
+    def listen(self, tokens: Tensor, moments: Sequence[Moment] | None = None) -> Heard:
+        """Follow tokens ``(B, T)`` from the moments before them (none: a beginning)."""
+        known = list(moments) if moments else [Moment()] * len(tokens)
+        rows, anchors = [], []
+        for number, line in enumerate(tokens.tolist()):
+            now, passed = known[number], []
+            for token in line:
+                now = now.after(token)
+                passed.append(now)
+            known[number] = now
+            rows.append([moment.heard() for moment in passed])
+            anchors.append([(moment.own, moment.last) for moment in passed])
+        device = self.within.device
+        begins = (tokens == START) | ((tokens >= len(MARKS)) & (tokens < len(MARKS) + len(STEPS)))
+        return Heard(torch.tensor(rows, device=device), torch.tensor(anchors, device=device), begins.to(device), known)
+
+    def follow(self, recurrent: nn.Module, read: Tensor, heard: Heard, before: Any) -> tuple[Tensor, Any]:
+        """Let the network go from step to step; return what it says at each token ``(B, T, width)``, and its state.
+
+        Args:
+            recurrent: batch first.
+            read: the tokens' embeddings ``(B, T, size)``; those of marks are used.
+            heard: of the same tokens.
+            before: what this returned for the tokens before, one token at a time; None at a beginning.
+        """
+        said, state = before or (None, None)
+        number = heard.begins.long().cumsum(1)
+        row, place = heard.begins.nonzero(as_tuple=True)
+        chords = read[row, place] + _bag(heard.rows[row, place], self.chords)
+        steps = read.new_zeros(len(read), max(1, int(number.max())), read.shape[2]).to(chords.dtype)
+        steps = steps.index_put((row, number[row, place] - 1), chords)
+        found, after = recurrent(steps, state)
+        start = found.new_zeros(len(read), 1, found.shape[2]) if said is None else said
+        found = torch.cat([start, found], 1)
+        found = found.gather(1, number[..., None].expand(-1, -1, found.shape[2]))
+        return found, (found[:, -1:], _where(heard.begins[:, -1], after, state))
+
+    def notes(self, said: Tensor, heard: Heard) -> Tensor:
+        """Return the network's view of the next note ``(B, T, size)``, by what is said of the step and sounds in it."""
+        known = _bag(heard.rows.flatten(0, 1), self.within).view(*said.shape[:2], -1)
+        joined = self.joins(F.dropout(said, self.dropout, self.training)) + known
+        found: Tensor = F.dropout(joined + self.further(joined), self.dropout, self.training)
+        return found
+
+    def lean(self, hidden: Tensor, heard: Heard) -> Tensor:
+        """Return what is added to the logits ``(B, T, V)``: each interval's at the note where it leads."""
+        keys = torch.arange(_KEYS, device=hidden.device)
+        said = self.intervals(hidden).unflatten(-1, (2, _INTERVALS))  # (B, T, 2, intervals)
+        place = keys - heard.anchors[..., None] + _REACH
+        known = (place >= 0) & (place < _INTERVALS) & (heard.anchors[..., None] >= 0)
+        notes = torch.where(known, said.gather(-1, place.clamp(0, _INTERVALS - 1)), 0.0).sum(2)
+        own = heard.anchors[..., :1]
+        on = torch.where(keys == own, self.going_on(hidden), 0.0)
+        return torch.cat([notes.new_zeros(*notes.shape[:2], _NOTE), notes, on], dim=-1)
+
+    def forbidden(self, moments: Sequence[Moment]) -> Tensor:
+        """Return ``(B, V)``, true for what cannot follow: another number of voices, a note that goes on from no other."""
+        return torch.stack([self._forbidden(moment) for moment in moments])
+
+    def _forbidden(self, moment: Moment) -> Tensor:
+        wrong = torch.zeros(len(VOCABULARY), dtype=torch.bool)
+        wrong[[PAD, START, UNKNOWN]] = True
+        marks, notes = slice(len(MARKS), len(MARKS) + len(STEPS)), slice(_NOTE - 1, None)
+        if self.voices:
+            whole = len(moment.here) == self.voices
+            wrong[notes if whole else marks] = True
+            wrong[END] |= not whole
+            wrong[_NOTE + _KEYS :] = True
+            if not whole and moment.own >= 0:
+                wrong[_NOTE + _KEYS + moment.own] = False
+            return wrong
+        wrong[VOCABULARY.index(SILENCE)] = True
+        wrong[_NOTE + _KEYS :] = True
+        if moment.here:  # chords go down
+            wrong[_NOTE + moment.here[-1] % HELD - LOWEST : _NOTE + _KEYS] = True
+        return wrong
+
+
+def _bag(rows: Tensor, table: Tensor) -> Tensor:
+    """Return the sums ``(N, size)`` of the table's rows ``(N, K)``."""
+    return F.embedding_bag(rows, table, mode="sum", padding_idx=_NOTHING)
+
+
+def _where(begins: Tensor, after: Any, before: Any) -> Any:
+    """Return the state after a step where one begins, else that before; states have their rows in the second place."""
+    if before is None:
+        return after
+    if isinstance(after, Tensor):
+        return torch.where(begins[None, :, None], after, before)
+    return tuple(_where(begins, one, other) for one, other in zip(after, before, strict=True))
+
+
+def transposed(tokens: Tensor, most: int) -> Tensor:
+    """Return rows ``(B, L)`` in other keys, up to `most` semitones away by chance, no note beyond a piano's keys."""
+    is_note = tokens >= _NOTE
+    key = torch.where(is_note, (tokens - _NOTE) % _KEYS, 0)
+    highest = torch.where(is_note, key, 0).amax(1)
+    lowest = torch.where(is_note, key, _KEYS - 1).amin(1)
+    by = torch.randint(-most, most + 1, (len(tokens),), device=tokens.device)
+    by = torch.maximum(torch.minimum(by, _KEYS - 1 - highest), -lowest)
+    return torch.where(is_note, tokens + by[:, None], tokens)
