@@ -1,6 +1,7 @@
 """Text: kept as it was written, read as characters or syllables; the vocabulary is that of the works to train on."""
 
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ class TextParams(SplitParams):
     length: int = Field(default=128, ge=8, le=4096)  # tokens of a row; a longer work goes on in the next
     merges: int = Field(default=0, ge=0, le=16_000)  # tokens of two and more characters, at most
     fewest: Positive = 2  # times a character stands in the works to train on; a rarer one is unknown
+    breaks: str = ""  # characters that end a line wherever they stand, such as "，。"; the line feed comes after them
     strip: str = ""  # of every line: leading and trailing characters that are noise, such as "*"
 
 
@@ -86,10 +88,16 @@ def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
     Raises:
         RejectedError: see `decoded`.
     """
-    noise = settings["strip"]
-    lines = (line.strip(noise) if noise else line for line in decoded(data)[0].split("\n"))
+    noise, text = settings["strip"], decoded(data)[0]
+    for mark in settings["breaks"]:
+        text = text.replace(mark, f"{mark}\n")
+    lines = (line.strip(noise) if noise else line for line in re.sub("\n+$", "", text).split("\n"))
     kept = "\n".join(line.rstrip() for line in lines)
     return "".join(one for one in kept if one == "\n" or unicodedata.category(one) != "Cc").encode()
+
+
+def _settings(params: TextParams) -> dict[str, Any]:
+    return {"strip": params.strip, "breaks": params.breaks}
 
 
 def write(task: Task) -> str:
@@ -104,7 +112,7 @@ def write(task: Task) -> str:
     known, shown = _survey(task, params)
     encoder = Encoder((*MARKS, *known))
     shards = TokenShards(task.folder, params.length)
-    for work, payload in worked(task, prepared, {"strip": params.strip}):
+    for work, payload in worked(task, prepared, _settings(params)):
         shards.add(task.split(work), [START, *encoder(payload.decode()), END], task.label(work), work.sha256)
     shards.flush()
     counts = shards.writer.counts
@@ -132,7 +140,7 @@ def _survey(task: Task, params: TextParams) -> tuple[list[str], list[str]]:
     """
     counted: Counter[str] = Counter()  # pieces of the works to train on
     shown: list[tuple[str, str]] = []
-    for work, payload in worked(task, prepared, {"strip": params.strip}):
+    for work, payload in worked(task, prepared, _settings(params)):
         text = payload.decode()
         if task.split(work) == "train":
             counted.update(pieces(text))

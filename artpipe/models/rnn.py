@@ -72,7 +72,7 @@ class RNN(Learner[Params]):
 
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
         """Descend the mean negative log-likelihood of the next token; `tokens` are ``(B, L + 1)``."""
-        tokens = batch["tokens"].long()
+        tokens = _trimmed(batch["tokens"].long())
         if self.params.transpose and self.ear is not None:
             tokens = transposed(tokens, self.params.transpose)
         loss = self._surprise(tokens).sum() / (tokens[:, 1:] != PAD).sum().clamp(min=1)
@@ -109,7 +109,8 @@ class RNN(Learner[Params]):
     @torch.no_grad()
     def nll(self, tokens: Tensor) -> Tensor:
         """Return ``(N, L)`` nats of each token after the first of ``(N, L + 1)``, 0 where there is none; rows begin anew."""
-        return torch.cat([self._surprise(rows.long()) for rows in torch.split(tokens, _ROWS)])
+        parts = [self._surprise(_trimmed(rows.long())) for rows in torch.split(tokens, _ROWS)]
+        return torch.cat([F.pad(part, (0, tokens.shape[1] - 1 - part.shape[1])) for part in parts])
 
     def validate(self, works: Batch) -> dict[str, float]:
         """Return nats per token, of text bits per character; of music, by whole pieces, nats per step."""
@@ -145,7 +146,8 @@ class RNN(Learner[Params]):
         return logits.masked_fill(self.ear.forbidden(heard.moments), -math.inf), (hidden, heard.moments)
 
     def _beginning(self, seed: int) -> str:
-        return self.params.prompts[seed % len(self.params.prompts)] if self.params.prompts else ""
+        prompt = self.params.prompts[seed % len(self.params.prompts)] if self.params.prompts else ""
+        return prompt.rstrip(" ")  # a syllable brings the space before it along
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Show what each seed writes."""
@@ -157,6 +159,12 @@ class RNN(Learner[Params]):
             rendered(self.spec, self._beginning(seed), row, seed, ended=len(row) < longest)
             for seed, row in zip(prompt.seeds, rows, strict=True)
         ]
+
+
+def _trimmed(tokens: Tensor) -> Tensor:
+    """Return rows ``(B, L + 1)`` without the columns at their end where none has a token; short poems cost what they are."""
+    used = (tokens != PAD).any(0).nonzero()
+    return tokens[:, : max(2, int(used[-1]) + 1 if len(used) else 2)]
 
 
 def _remember(recurrent: nn.Module, width: int) -> None:

@@ -43,13 +43,14 @@ def rendered(spec: Spec, prompt: str, tokens: Sequence[int], seed: int, *, ended
 
 
 def caption(text: str, prompt: str = "") -> str:
-    r"""Return the first line of a text; where a line was given to begin with, that in small letters and the next.
+    r"""Return the first line of a text; after a given line or one in capitals, the name of a speaker, the next with it.
 
     >>> caption("FIRST LORD.\nCome, sir, away.\n", "FIRST LORD.\n")
     'First Lord: Come, sir, away'
     """
     lines = [line.strip(" .:,;-") for line in text.split("\n") if line.strip(" .:,;-")]
-    name = string.capwords(lines[0]) if prompt.endswith("\n") and len(lines) > 1 else ""
+    named = len(lines) > 1 and (prompt.endswith("\n") or lines[0].isupper())
+    name = string.capwords(lines[0]) if named else ""
     line = f"{name}: {lines[1]}" if name else (lines or ["silence"])[0]
     return line if len(line) <= _CAPTION else line[:_CAPTION].rsplit(" ", 1)[0] + " ..."
 

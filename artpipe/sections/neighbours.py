@@ -9,7 +9,7 @@ _HTML = """
 {% import "macros.html" as m with context %}
 {% macro real(work, distance) %}
 <li><figure>
-{% if work.picture %}<span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span>{% elif work.text %}<span class="frame frame-text">{{ m.sheet(work.text) }}</span>{% else %}<span class="frame empty" aria-hidden="true"></span>{% endif %}
+{% if work.picture %}<span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span>{% elif work.text %}{{ m.sheet(work.text, 17 if work.text | upright else 6) }}{% else %}<span class="frame empty" aria-hidden="true"></span>{% endif %}
 <figcaption><em><bdi>{{ work.title or _("Untitled") }}</bdi></em>
 <span class="quiet"><bdi>{{ work.creator | said }}</bdi>{% if work.year %}{{ _(", ") }}<bdi>{{ work.year }}</bdi>{% endif %}</span>
 <span class="quiet">{{ _("Licence %(licence)s", licence=m.isolated(work.licence)) }}</span>

@@ -73,9 +73,8 @@ class NamedFile(Frozen):
     """One member and what is known of it; what is not said here, `about` says."""
 
     member: str
-    begins: re.Pattern[str] | None = None  # of a text: what stands before its first match is left out
-    parted: re.Pattern[str] | None = None  # of a text: what stands between two works of it
-    title: str | None = None  # `{number}` stands for a part's place
+    each: re.Pattern[str] | None = None  # of a text: what a work in it looks like; its first group, else all of it
+    title: str | None = None  # `{number}` stands for a work's place
     label: str | None = None
     split: Literal["train", "validation", "test"] | None = None
     creator: str | None = None
@@ -88,7 +87,8 @@ class NamedFiles(Frozen):
     """Members of one package, by name."""
 
     package: Pin
-    begins: re.Pattern[str] | None = None  # of every file that has none of its own
+    each: re.Pattern[str] | None = None  # of every file that has none of its own
+    title: str = "{title}"  # of a work in a file, `{title}` stands for the file's
     files: tuple[NamedFile, ...] = Field(min_length=1)
 
 
@@ -223,28 +223,25 @@ def _named(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:
         file = missing.pop(member.name, None)
         if file is None:
             continue
-        fields = file.model_dump(exclude={"member", "begins", "parted", "title"})
+        fields = file.model_dump(exclude={"member", "each", "title"})
         notes = (member.detail,) if member.detail else ()
-        for name, data, title in _parts(file, file.begins or part.begins, member):
+        for name, data, title in _works(file, part, member):
             yield Candidate(name, data, title=title, rejected=member.rejected, notes=notes, **fields)
     if missing:
         raise UserError(f"{pin.name}: no member `{min(missing)}`")
 
 
-def _parts(file: NamedFile, begins: re.Pattern[str] | None, member: Member) -> Iterator[tuple[str, bytes, str | None]]:
-    """Yield name, bytes and title of each work in a member: the member itself, or parts of a text."""
-    if member.rejected or not (begins or file.parted):
+def _works(file: NamedFile, part: NamedFiles, member: Member) -> Iterator[tuple[str, bytes, str | None]]:
+    """Yield name, bytes and title of each work in a member: the member itself, or those that a text holds."""
+    each = file.each or part.each
+    if member.rejected or not each:
         yield member.name, member.data, file.title
         return
     text = member.data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-    found = begins.search(text) if begins else None
-    text = text[found.start() :] if found else text
-    parts = file.parted.split(text) if file.parted else [text]
-    whole = [part.strip("\n") for part in parts if part.strip()]
-    for number, part in enumerate(whole, start=1):
-        name = f"{member.name}#{number:05d}" if file.parted else member.name
-        title = file.title.replace("{number}", str(number)) if file.title else None
-        yield name, part.encode("utf-8", "surrogateescape"), title
+    for number, found in enumerate(each.finditer(text), start=1):
+        work = found.group(1 if each.groups else 0).encode("utf-8", "surrogateescape")
+        title = (file.title or "") if file.each else part.title.replace("{title}", file.title or "")
+        yield f"{member.name}#{number:05d}", work, title.replace("{number}", str(number)) or None
 
 
 def _known(table: Table, limits: ArchiveLimits) -> dict[str, tuple[str | None, str | None]]:

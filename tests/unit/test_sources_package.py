@@ -261,3 +261,33 @@ def test_a_pin_is_a_hash_and_nothing_else(tmp_path, sha256):
     (tmp_path / "card.yaml").write_text(json.dumps(card))
     with pytest.raises(UserError, match=r"`package.sha256` is"):
         read_card(tmp_path / "card.yaml")
+
+
+def test_works_are_found_in_the_members_of_texts(index):
+    """A pattern says what a work in a text looks like: by its first group, numbered, with the file's own title in theirs."""
+    play = b"ACT I.\n\nANNE.\nOne\nTwo\n\nBERT.\nThree\nFour\n\nshort\n"
+    index.files["texts.tar.gz"] = sdist(
+        {"t/play.txt": play, "t/poems.txt": b"I\n\nA rose\n\nII\n\nA thorn\n", "t/plain.txt": b"all"}
+    )
+    pin = {"project": "t", "file": "texts.tar.gz", "sha256": hashlib.sha256(index.files["texts.tar.gz"]).hexdigest()}
+    files = [
+        {"member": "t/play.txt", "title": "Anne", "split": "validation"},
+        {"member": "t/poems.txt", "title": "Poem {number}", "each": "(?m)^I+\\n\\n(.+)"},
+    ]
+    part = {
+        "package": pin,
+        "each": "[A-Z]+\\.\\n(?:[A-Z].*\\n){2}",
+        "title": "{title}, speech {number}",
+        "files": files,
+    }
+    card = {"about": {"title": "Texts"}, "works": {"format": "files", "parts": [part]}}
+    with Path("texts.yaml").open("w") as stream:
+        YAML().dump(card, stream)
+    entry = DatasetEntry(medium="text", source="package", path="texts.yaml", about={}, ingest={}, preprocess={})
+    found = [(one.name, one.data.decode(), one.title, one.split) for one in SOURCE.candidates(entry)]
+    assert found == [
+        ("t/play.txt#00001", "ANNE.\nOne\nTwo\n", "Anne, speech 1", "validation"),
+        ("t/play.txt#00002", "BERT.\nThree\nFour\n", "Anne, speech 2", "validation"),
+        ("t/poems.txt#00001", "A rose", "Poem 1", None),
+        ("t/poems.txt#00002", "A thorn", "Poem 2", None),
+    ]

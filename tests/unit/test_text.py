@@ -102,7 +102,14 @@ def test_text_of_other_systems_is_the_same_text():
     assert decoded(b"\xef\xbb\xbfone\r\ntwo\r\n") == ("one\ntwo", [])
     assert decoded("one\ntwo".encode("utf-16")) == ("one\ntwo", ["read as UTF-16"])
     assert decoded("e\u0301".encode())[0] == "\u00e9"
-    assert prepared(b"**a \n\f b*", {"strip": "*"}) == b"a\n b"
+    assert prepared(b"**a \n\f b*", {"strip": "*", "breaks": ""}) == b"a\n b"
+
+
+def test_marks_may_end_lines():
+    """Verse that was written on in one line gets its lines, whether or not some were there."""
+    settings = {"strip": "", "breaks": "，。"}
+    assert prepared("四時運灰琯，一夕變冬春。".encode(), settings).decode() == "四時運灰琯，\n一夕變冬春。"
+    assert prepared("a，b".encode(), {"strip": "", "breaks": ""}).decode() == "a，b"
 
 
 def test_poems_become_rows_and_back(project):
