@@ -11,6 +11,7 @@ from artpipe.artifacts.vocabulary import MARKS, UNKNOWN, Encoder
 from artpipe.nn.contract import Exhibit
 from artpipe.nn.pieces import performed
 
+_HOLLOW = "\N{WHITE SQUARE}"
 _CAPTION = 60  # characters of a first line
 
 
@@ -29,8 +30,12 @@ def lengths_of(spec: Spec) -> Tensor:
 
 
 def text_of(tokens: Sequence[int], vocabulary: Sequence[str]) -> str:
-    """Return the text of tokens, marks left out."""
-    return "".join(vocabulary[token] for token in tokens if token >= len(MARKS))
+    """Return the text of tokens, marks left out; the unknown is a hollow square, which no model writes."""
+    return "".join(
+        vocabulary[token] if token >= len(MARKS) else _HOLLOW
+        for token in tokens
+        if token >= len(MARKS) or token == UNKNOWN
+    )
 
 
 def rendered(spec: Spec, prompt: str, tokens: Sequence[int], seed: int, *, ended: bool) -> Exhibit:

@@ -18,6 +18,7 @@ from artpipe.nn.contract import build
 from artpipe.nn.counts import CountModel, keys
 from artpipe.nn.kin import Kin, excerpts, nearest_texts
 from artpipe.nn.wholes import characters, works_of
+from artpipe.nn.written import text_of
 from artpipe.params import EvaluationParams
 from artpipe.plugins import find
 
@@ -68,6 +69,11 @@ def test_works_come_back_whole_from_their_rows():
     assert [digest for digest, _ in found] == [bytes([number] * 32).hex() for number in range(4)]
     text = characters([START, UNKNOWN, 8, END, PAD], VOCABULARY)
     assert text.tolist() == [0xFFFD, ord("a"), ord("b"), 3]
+
+
+def test_the_unknown_has_its_place_in_a_text():
+    """A letter that the vocabulary has not is a hollow square, so that a line keeps its length."""
+    assert text_of([START, 6, UNKNOWN, 7, END, PAD], VOCABULARY) == "a\u25a1b"
 
 
 def test_unigrams_are_discounted_counts():
