@@ -35,7 +35,10 @@ def measure(evidence: Evidence) -> Measured:
 def shares(works: Sequence[Tensor], known: Tensor) -> Tensor:
     """Return for each work ``(L,)`` that is long enough the share of its pieces among the sorted keys `known`."""
     pieces = [keys(work, _LONG) for work in works]
-    return torch.tensor([float(torch.isin(piece, known).double().mean()) for piece in pieces if len(piece)])
+    if not len(known):
+        return torch.zeros(sum(len(piece) > 0 for piece in pieces))
+    met = (known[torch.searchsorted(known, piece).clamp(max=len(known) - 1)] == piece for piece in pieces if len(piece))
+    return torch.tensor([float(one.double().mean()) for one in met])
 
 
 def _memorised(evidence: Evidence, share: float, by_chance: float) -> list[Finding]:
