@@ -121,11 +121,12 @@ def sample(
         Path | None, typer.Option(help="The grid's file; the single ones stand in a folder beside it.")
     ] = None,
     label: Annotated[int | None, typer.Option(help="The class to paint; all in turn without it.")] = None,
+    prompt: Annotated[str | None, typer.Option(help=r"The beginning of a text; '\n' is a new line.")] = None,
 ) -> None:
     """Paint from a trained model."""
     from artpipe.sample import sample_model
 
-    typer.echo(sample_model(name, n, seed, out, label))
+    typer.echo(sample_model(name, n, seed, out, label, None if prompt is None else prompt.replace("\\n", "\n")))
 
 
 @dataset.command("add")

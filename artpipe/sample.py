@@ -20,11 +20,19 @@ from artpipe.params import load_params
 _BATCH = 64  # painted at once, so that memory does not grow with `n`
 
 
-def sample_model(name: str, n: int = 64, seed: int = 1, out: Path | None = None, label: int | None = None) -> str:
+def sample_model(
+    name: str,
+    n: int = 64,
+    seed: int = 1,
+    out: Path | None = None,
+    label: int | None = None,
+    prompt: str | None = None,
+) -> str:
     """Paint `n` exhibits with the seeds ``seed, seed + 1, ...`` and say where they are.
 
     A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
-    number; without it a seed's class is ``seed % classes``, as on the wall.
+    number; without it a seed's class is ``seed % classes``, as on the wall. `prompt` is the beginning for a model that
+    writes, instead of those it hangs with.
 
     Raises:
         UserError: no such model, no checkpoint, or no such class.
@@ -33,11 +41,19 @@ def sample_model(name: str, n: int = 64, seed: int = 1, out: Path | None = None,
     entry = load_params().model(name)
     learner, _, _ = restore(paths.checkpoint(name))
     _check_label(learner, label, name)
+    if prompt is not None:
+        _begin_with(learner, prompt, name)
     works = _works(Path("data/shards") / str(entry.get("dataset")), learner)
     exhibits = list(_exhibits(learner, n, seed, label, works))
     if not exhibits:
         raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
     return _save(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}")
+
+
+def _begin_with(learner: Learner[Any], prompt: str, name: str) -> None:
+    if "prompts" not in type(learner.params).model_fields:
+        raise UserError(f"--prompt: {name} is a {learner.params.kind}, which begins with nothing")
+    learner.params = learner.params.model_copy(update={"prompts": (prompt,)})
 
 
 def _check_label(learner: Learner[Any], label: int | None, name: str) -> None:

@@ -73,6 +73,8 @@ def test_a_file_of_poems_becomes_a_room(studio, poems, artpipe, monkeypatch):
     assert {path.suffix for path in progress} == {".txt"}
     assert artpipe("sample", "verse-rnn", "-n", "3", "--seed", "5")[0] == 0
     assert len(list(Path("data/samples/verse-rnn-seed-5").glob("*.txt"))) == 3
+    assert artpipe("sample", "verse-rnn", "-n", "2", "--prompt", "the moon\\nsings", "--out", "begun.txt")[0] == 0
+    assert all(path.read_text().startswith("the moon\nsings") for path in Path("begun").glob("*.txt"))
 
 
 @pytest.mark.parametrize(
