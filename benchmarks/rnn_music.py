@@ -1,6 +1,6 @@
 """JSB chorales, quarter-note grid, public split: nats per step of the kind rnn beside sigmoids for each key.
 
-    python benchmarks/rnn_music.py jsb-chorales-quarter.json [--steps 1500] [--batch-size 8] [--sigmoid-steps 600]
+    python benchmarks/rnn_music.py jsb-chorales-quarter.json [--steps 1500] [--batch-size 8] [--sigmoid-steps 3000]
 
 The file is that of the papers: an object of lists `train`, `valid`, `test`, a piece a list of chords, a chord a list of
 MIDI pitches. Whole pieces, the state carried; the weights are those with the best validation.
@@ -133,11 +133,11 @@ def main():
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--decay", type=float, default=0.01)
-    parser.add_argument("--dropout", type=float, default=0.5)
-    parser.add_argument("--read-dropout", type=float, default=0.2)
-    parser.add_argument("--sigmoid-steps", type=int, default=600)
+    parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--read-dropout", type=float, default=0.1)
+    parser.add_argument("--sigmoid-steps", type=int, default=3000)
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(1)

@@ -42,7 +42,7 @@ class Params(TrainParams):
     temperature: float = Field(default=0.8, ge=0)  # below 1: more often what is likely; 0: always the likeliest
     nucleus: float = Field(default=0.95, gt=0, le=1)  # what is drawn from: the likeliest tokens with this sum
     longest: Positive = 400  # tokens written after a prompt, unless the end comes first
-    pieces: Positive = 6  # of music that are played at most; each is a file of a megabyte or two
+    pieces: Positive = 5  # of music that are played at most; each is a file of a megabyte or two
     prompts: tuple[str, ...] = ("",)  # beginnings, one by seed in turn; empty: a work's beginning
 
 

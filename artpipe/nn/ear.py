@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from artpipe.artifacts.notes import HELD, HIGHEST, LOWEST, SILENCE, STEPS, VOCABULARY, cell_of
+from artpipe.artifacts.notes import BAR, HELD, HIGHEST, LOWEST, SILENCE, STEPS, VOCABULARY, cell_of
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.vocabulary import END, MARKS, PAD, START, UNKNOWN
 
@@ -32,13 +32,20 @@ _PLACE = _COUNT + _SLOTS + 1
 _NOTHING = _PLACE + _PLACES
 _HEARD = 4 * _SLOTS + 2  # things heard at once
 
+_SCALE = 2 * 12  # pitch classes, in the whole piece and lately
+_FADING = 0.92  # what counts of the step before as lately
+
 
 class Moment(NamedTuple):
-    """What the ear has in mind at a place of a piece: cells of the step before, cells of this one, steps since the bar."""
+    """What the ear has in mind at a place of a piece: cells of the step before, cells of this one, steps since the bar.
+
+    `scale` is how much each pitch class has sounded, in the whole piece and lately: in which key it is.
+    """
 
     before: tuple[int, ...] = ()
     here: tuple[int, ...] = ()
     place: int = 0
+    scale: tuple[float, ...] = (0.0,) * _SCALE
 
     def after(self, token: int) -> "Moment":
         """Return what it has in mind after a token."""
@@ -48,8 +55,18 @@ class Moment(NamedTuple):
         if token == START:
             return Moment()
         if len(MARKS) <= token < len(MARKS) + len(STEPS):
-            return Moment(self.here, (), 0 if (token - len(MARKS)) & 1 else self.place + 1)
+            place = 0 if (token - len(MARKS)) & BAR else self.place + 1
+            return Moment(self.here, (), place, self._sounded())
         return self
+
+    def _sounded(self) -> tuple[float, ...]:
+        """Return the scale with the notes of this step."""
+        found = [*self.scale[:12], *(share * _FADING for share in self.scale[12:])]
+        for cell in self.here:
+            if cell:
+                found[cell % HELD % 12] += 1
+                found[12 + cell % HELD % 12] += 1
+        return tuple(found)
 
     @property
     def own(self) -> int:
@@ -79,6 +96,7 @@ class Heard(NamedTuple):
 
     rows: Tensor
     anchors: Tensor
+    scales: Tensor  # (B, T, 48): shares of the pitch classes above each of the two notes
     begins: Tensor  # (B, T), true at the start and at marks: where a step begins
     moments: list[Moment]  # the last ones
 
@@ -98,6 +116,8 @@ class Ear(nn.Module):
         self.voices, self.dropout = spec.height, dropout
         self.chords = nn.Parameter(torch.randn(_NOTHING + 1, size) * 0.3)
         self.within = nn.Parameter(torch.randn(_NOTHING + 1, size) * 0.3)
+        self.key = nn.Linear(2 * _SCALE, size)
+        self.key_within = nn.Linear(2 * _SCALE, size)
         self.joins = nn.Linear(width, size)
         self.further = nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(size, size), nn.GELU())
         self.intervals = nn.Linear(size, 2 * _INTERVALS)
@@ -106,7 +126,7 @@ class Ear(nn.Module):
     def listen(self, tokens: Tensor, moments: Sequence[Moment] | None = None) -> Heard:
         """Follow tokens ``(B, T)`` from the moments before them (none: a beginning)."""
         known = list(moments) if moments else [Moment()] * len(tokens)
-        rows, anchors = [], []
+        rows, anchors, scales = [], [], []
         for number, line in enumerate(tokens.tolist()):
             now, passed = known[number], []
             for token in line:
@@ -115,9 +135,12 @@ class Ear(nn.Module):
             known[number] = now
             rows.append([moment.heard() for moment in passed])
             anchors.append([(moment.own, moment.last) for moment in passed])
+            scales.append([moment.scale for moment in passed])
         device = self.within.device
         begins = (tokens == START) | ((tokens >= len(MARKS)) & (tokens < len(MARKS) + len(STEPS)))
-        return Heard(torch.tensor(rows, device=device), torch.tensor(anchors, device=device), begins.to(device), known)
+        notes = torch.tensor(anchors, device=device)
+        scale = _turned(torch.tensor(scales, device=device), notes)
+        return Heard(torch.tensor(rows, device=device), notes, scale, begins.to(device), known)
 
     def follow(self, recurrent: nn.Module, read: Tensor, heard: Heard, before: Any) -> tuple[Tensor, Any]:
         """Let the network go from step to step; return what it says at each token ``(B, T, width)``, and its state.
@@ -131,7 +154,7 @@ class Ear(nn.Module):
         said, state = before or (None, None)
         number = heard.begins.long().cumsum(1)
         row, place = heard.begins.nonzero(as_tuple=True)
-        chords = read[row, place] + _bag(heard.rows[row, place], self.chords)
+        chords = read[row, place] + _bag(heard.rows[row, place], self.chords) + self.key(heard.scales[row, place])
         steps = read.new_zeros(len(read), max(1, int(number.max())), read.shape[2]).to(chords.dtype)
         steps = steps.index_put((row, number[row, place] - 1), chords)
         found, after = recurrent(steps, state)
@@ -143,7 +166,7 @@ class Ear(nn.Module):
     def notes(self, said: Tensor, heard: Heard) -> Tensor:
         """Return the network's view of the next note ``(B, T, size)``, by what is said of the step and sounds in it."""
         known = _bag(heard.rows.flatten(0, 1), self.within).view(*said.shape[:2], -1)
-        joined = self.joins(F.dropout(said, self.dropout, self.training)) + known
+        joined = self.joins(F.dropout(said, self.dropout, self.training)) + known + self.key_within(heard.scales)
         found: Tensor = F.dropout(joined + self.further(joined), self.dropout, self.training)
         return found
 
@@ -179,6 +202,16 @@ class Ear(nn.Module):
         if moment.here:  # chords go down
             wrong[_NOTE + moment.here[-1] % HELD - LOWEST : _NOTE + _KEYS] = True
         return wrong
+
+
+def _turned(scales: Tensor, anchors: Tensor) -> Tensor:
+    """Return ``(B, T, 48)``: the scales ``(B, T, 24)``, as shares, seen from each of the two notes; 0 where there is none."""
+    shares = scales.view(*scales.shape[:2], 2, 12)
+    shares = 12 * shares / shares.sum(-1, keepdim=True).clamp(min=1e-6)
+    place = (anchors[..., None] + LOWEST + torch.arange(12, device=anchors.device)).clamp(min=0) % 12  # (B, T, 2, 12)
+    seen = [shares[..., part, :].unsqueeze(2).expand(-1, -1, 2, -1).gather(3, place) for part in (0, 1)]
+    found = torch.stack(seen, 3) * (anchors >= 0)[..., None, None]
+    return found.flatten(2)
 
 
 def _bag(rows: Tensor, table: Tensor) -> Tensor:
