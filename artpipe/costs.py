@@ -24,7 +24,8 @@ _NANOSECONDS_A_PIXEL = {
     "faststyle": 2300.0,
     "superres": 900.0,
     "inpaint": 800.0,
-}  # of core time, per pixel, picture and step
+    "rnn": 40000.0,
+}  # of core time, per pixel (of what is no picture, per token), picture and step
 _SECONDS = {"ingest": 13.0, "preprocess": 12.0, "weights": 10.0, "evaluate": 16.0, "gallery": 5.0}
 _BYTES = {"ingest": 114e6, "preprocess": 58e6, "weights": 59e6, "train": 10e6, "evaluate": 1e6, "gallery": 4e6}
 _DEFAULT_STEPS, _DEFAULT_BATCH = 1000, 64  # of TrainParams
@@ -78,6 +79,8 @@ class Costs:
         entry = self._params.models.get(name, {})
         dataset = self._params.datasets.get(str(entry.get("dataset")))
         pixels = int(dataset.preprocess.get("size", 64)) ** 2 if dataset else 64 * 64
+        if dataset and dataset.medium != "picture":
+            pixels = int(dataset.preprocess.get("length", 128))  # tokens of a row
         steps, pictures = entry.get("steps", _DEFAULT_STEPS), entry.get("batch_size", _DEFAULT_BATCH)
         return int(steps), int(pictures), pixels, str(entry.get("kind"))
 
