@@ -9,6 +9,7 @@ from artpipe.sections import Artist, IndexView, Section, Work
 _REQUESTS, _WORKS = 26, 96  # what the first view may cost, all rooms together
 _INLINE, _FILES = 60_000, 170_000  # bytes: in the page itself (a third more as base64, and texts), and beside it
 _EACH, _FEW = 18, 6  # works of a model at most, and where the first of them is no picture
+_NEAR = 3  # models whose pictures the first view may ask for; those further down are loaded when they come near
 _LARGE = 11  # of so many works each, the first hangs large
 
 _HTML = """
@@ -70,16 +71,17 @@ def choose(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
     requests = inline = files = 0
     turns = zip_longest(*map(_hung, artists))
     for turn, works in enumerate(turns):
-        for artist, work in zip(artists, works, strict=True):
+        for place, (artist, work) in enumerate(zip(artists, works, strict=True)):
             if work is None:
                 continue
             face = work.face and (work.face if turn % _LARGE == 0 else work.face.small or work.face)
-            beside = face is not None and not face.inline
+            beside, near = face is not None and not face.inline, place < _NEAR
             weight = face.size if face else len(work.text)
-            heavy = files + weight > _FILES or requests >= _REQUESTS if beside else inline + weight > _INLINE
+            full = near and (files + weight > _FILES or requests >= _REQUESTS)
+            heavy = full if beside else inline + weight > _INLINE
             if turn == 0 or not (heavy or sum(map(len, shown.values())) >= _WORKS):
                 shown[artist.name].append(work)
-                requests, files = requests + beside, files + beside * weight
+                requests, files = requests + (beside and near), files + (beside and near) * weight
                 inline += (not beside) * weight
     return shown
 
