@@ -14,19 +14,18 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.nn.blocks import SLOPE, conv
-from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, Restoration
+from artpipe.nn.contract import Batch, Exhibit, Model, Prompt, Restoration
 from artpipe.nn.damage import KINDS, Damage, damaged
 from artpipe.nn.fill import harmonic, require_something
-from artpipe.nn.patch_judge import PatchJudge
 from artpipe.nn.resize import crops
-from artpipe.nn.restorers import compared, hung, shown, validated
-from artpipe.params import Positive, Share, TrainParams
+from artpipe.nn.restorers import Painter, RestorerParams, compared, hung, shown
+from artpipe.params import Positive
 
 _GUESS = 3e-2  # tolerance of the first guess
 _MOST = 0.9  # of the pixels lost: with fewer left there is nothing to go by
 
 
-class Params(TrainParams):
+class Params(RestorerParams):
     """What a restorer can be told."""
 
     batch_size: Positive = 16
@@ -37,14 +36,7 @@ class Params(TrainParams):
     least_lost: float = Field(default=0.05, gt=0, le=_MOST)  # share of a picture's pixels
     most_lost: float = Field(default=0.25, gt=0, le=_MOST)
     brush: float = Field(default=10.0, ge=1)  # largest width of a stroke, in pixels
-    learning_rate: float = Field(default=2.0e-3, gt=0)
-    final_rate: Share = 0.02  # of the learning rate, at the end of a cosine
-    warmup_steps: int = Field(default=50, ge=0)
-    gradient_norm: float = Field(default=1.0, gt=0)
-    adversarial_from_step: int | None = Field(default=None, ge=0)  # null: never
     adversarial_weight: float = Field(default=1.0e-2, gt=0)
-    judge_width: Positive = 32
-    judge_rate: float = Field(default=4.0e-4, gt=0)
 
     @model_validator(mode="after")
     def _shares(self) -> Self:
@@ -100,51 +92,26 @@ class Repairer(nn.Module):
         return torch.where(lost, guess + residual.float(), images)
 
 
-class Inpainting(Learner[Params]):
-    """Strokes, scratches, stains and noise away; works on pictures of any size. Its last weights are taken, as the rate falls to nothing."""
+class Inpainting(Painter[Params]):
+    """Strokes, scratches, stains and noise away; works on pictures of any size."""
 
     baseline = "harmonic fill"
 
     def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:
-        super().__init__(params, spec)
         del ruler
-        self.network = Repairer(params, spec.channels)
-        self.judge = PatchJudge(spec.channels, params.judge_width) if params.adversarial_from_step is not None else None
-        self.to(memory_format=torch.channels_last)
-        self.optimisers = {"network": torch.optim.Adam(self.network.parameters(), params.learning_rate, fused=True)}
-        if self.judge is not None:
-            self.optimisers["judge"] = torch.optim.Adam(self.judge.parameters(), params.judge_rate, (0.5, 0.99))
+        super().__init__(params, spec, Repairer(params, spec.channels))
 
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
         """Descend the mean absolute error of what `images` ``(B, C, H, W)`` lost, and later the judge's doubt too."""
-        p = self.params
-        whole = crops(batch["images"], p.crop, 1)
+        whole = crops(batch["images"], self.params.crop, 1)
         broken, lost = self._damaged(whole, torch.randint(2**31, (len(whole),)).tolist())
         with self.autocast():
             painted = self.network(broken, lost)
-        loss = lost_error(painted, whole, lost)
-        losses = {"l1": loss.detach()}
-        if self.judge is not None and self.steps_done >= (p.adversarial_from_step or 0):
-            doubt = self.judge.doubt(whole, painted)
-            losses |= {"adversarial": doubt.detach()}
-            loss = loss + p.adversarial_weight * doubt
-        self._descend(loss)
-        if self.judge is not None and "adversarial" in losses:
-            losses["judge"] = self.judge.learn(self.optimisers["judge"], whole, painted)
-        return losses
+        return self.learn(painted, whole, lost_error(painted, whole, lost))
 
     def _damaged(self, images: Tensor, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         p = self.params
         return damaged(images, p.damage, (p.least_lost, p.most_lost), p.brush, seeds)
-
-    def _descend(self, loss: Tensor) -> None:
-        optimiser, p = self.optimisers["network"], self.params
-        (group,) = optimiser.param_groups
-        group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(group["params"], p.gradient_norm)
-        optimiser.step()
 
     @torch.no_grad()
     def repair(self, images: Tensor, lost: Tensor) -> Tensor:
@@ -161,10 +128,6 @@ class Inpainting(Learner[Params]):
         """Damage works, each by its own seed, and repair them; only what was lost is compared."""
         broken, lost = self._damaged(images, seeds)
         return Restoration(images, broken, self.repair(broken, lost), harmonic(broken, lost).clamp(-1, 1), lost)
-
-    def validate(self, works: Batch) -> dict[str, float]:
-        """Return the PSNR of what held-out pictures lost in dB, its gain over the harmonic fill, and the SSIM there."""
-        return validated(self, works)
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Repair the prompt's works, each damaged by its seed; beside them the harmonic fill."""

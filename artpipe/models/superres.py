@@ -7,20 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.nn.blocks import SLOPE, Residual, conv
-from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, Restoration
-from artpipe.nn.patch_judge import PatchJudge
+from artpipe.nn.contract import Batch, Exhibit, Model, Prompt, Restoration
 from artpipe.nn.resize import bicubic, crops, cut_to, enlarged, reduced
-from artpipe.nn.restorers import compared, hung, shown, validated
-from artpipe.params import Positive, Share, TrainParams
+from artpipe.nn.restorers import Painter, RestorerParams, compared, hung, shown
+from artpipe.params import Positive
 
 
-class Params(TrainParams):
+class Params(RestorerParams):
     """What an enlarger can be told."""
 
     batch_size: Positive = 16
@@ -29,14 +27,6 @@ class Params(TrainParams):
     width: Positive = 32  # channels
     upsample: Literal["shuffle", "nearest"] = "shuffle"
     crop: Positive = 64  # side of the squares it learns from, in pixels of the large picture
-    learning_rate: float = Field(default=2.0e-3, gt=0)
-    final_rate: Share = 0.02  # of the learning rate, at the end of a cosine
-    warmup_steps: int = Field(default=50, ge=0)
-    gradient_norm: float = Field(default=1.0, gt=0)
-    adversarial_from_step: int | None = Field(default=None, ge=0)  # null: never
-    adversarial_weight: float = Field(default=5.0e-3, gt=0)
-    judge_width: Positive = 32
-    judge_rate: float = Field(default=4.0e-4, gt=0)
     show: Positive = 256  # longer side up to which a work is hung larger than it is
 
 
@@ -68,49 +58,21 @@ class Enlarger(nn.Module):
         return enlarged(small, self.scale) + residual
 
 
-class SuperResolution(Learner[Params]):
-    """Makes its pairs itself, from any picture and its reduction; works on pictures of any size.
-
-    Its last weights are taken, not those of the best PSNR: the rate falls to nothing, and a judge's work costs PSNR.
-    """
+class SuperResolution(Painter[Params]):
+    """Makes its pairs itself, from any picture and its reduction; works on pictures of any size."""
 
     baseline = "bicubic"
 
     def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:
-        super().__init__(params, spec)
         del ruler
-        self.network = Enlarger(params, spec.channels)
-        self.judge = PatchJudge(spec.channels, params.judge_width) if params.adversarial_from_step is not None else None
-        self.to(memory_format=torch.channels_last)
-        self.optimisers = {"network": torch.optim.Adam(self.network.parameters(), params.learning_rate, fused=True)}
-        if self.judge is not None:
-            self.optimisers["judge"] = torch.optim.Adam(self.judge.parameters(), params.judge_rate, (0.5, 0.99))
+        super().__init__(params, spec, Enlarger(params, spec.channels))
 
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
         """Descend the mean absolute error of enlarged squares of `images` ``(B, C, H, W)``, and later the judge's doubt too."""
-        p = self.params
-        large = crops(batch["images"], p.crop, p.scale)
+        large = crops(batch["images"], self.params.crop, self.params.scale)
         with self.autocast():
-            painted = self.network(reduced(large, p.scale))
-        loss = F.l1_loss(painted.float(), large)
-        losses = {"l1": loss.detach()}
-        if self.judge is not None and self.steps_done >= (p.adversarial_from_step or 0):
-            doubt = self.judge.doubt(large, painted.float())
-            losses |= {"adversarial": doubt.detach()}
-            loss = loss + p.adversarial_weight * doubt
-        self._descend(loss)
-        if self.judge is not None and "adversarial" in losses:
-            losses["judge"] = self.judge.learn(self.optimisers["judge"], large, painted.float())
-        return losses
-
-    def _descend(self, loss: Tensor) -> None:
-        optimiser, p = self.optimisers["network"], self.params
-        (group,) = optimiser.param_groups
-        group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(group["params"], p.gradient_norm)
-        optimiser.step()
+            painted = self.network(reduced(large, self.params.scale))
+        return self.learn(painted.float(), large, F.l1_loss(painted.float(), large))
 
     @torch.no_grad()
     def enlarge(self, images: Tensor) -> Tensor:
@@ -127,10 +89,6 @@ class SuperResolution(Learner[Params]):
         counts[..., scale:-scale, scale:-scale] = True
         large = enlarged(small, scale)
         return Restoration(original, large, self.enlarge(small), large, counts)
-
-    def validate(self, works: Batch) -> dict[str, float]:
-        """Return the PSNR of held-out pictures in dB, its gain over bicubic, and their SSIM."""
-        return validated(self, works)
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Enlarge the prompt's works: small ones beyond their size, large ones after a reduction, beside themselves."""

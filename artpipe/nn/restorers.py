@@ -1,34 +1,100 @@
-"""What restorers share: their validation, and how they hang a work that was lost and found."""
+"""What restorers share: how they learn, alone or before a judge, and how they hang a work that was lost and found."""
 
-from collections.abc import Iterable, Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from pydantic import Field
+from torch import Tensor, nn
 
-from artpipe.nn.contract import Batch, Exhibit, Prompt, Restoration, Restorer
+from artpipe.artifacts.shards import Spec
+from artpipe.nn.contract import Batch, Exhibit, Learner, Prompt, Restoration
 from artpipe.nn.fidelity import psnr, ssim
+from artpipe.nn.patch_judge import PatchJudge
 from artpipe.nn.tiles import wholes
+from artpipe.params import Positive, Share, TrainParams
 
 MOST = 24  # works hung at once
+_AT_ONCE = 64  # pictures validated
 
 
-def validated(restorer: Restorer, works: Batch, at_once: int = 64) -> dict[str, float]:
-    """Return `psnr` in dB and what it gains over the baseline, on held-out pictures of one size; damage is by place."""
-    images = works.get("images", torch.empty(0))
-    rows: list[tuple[Tensor, Tensor, Tensor]] = []
-    for start in range(0, len(images), at_once):
-        part = images[start : start + at_once]
-        found = restorer.restoration(part, range(start, start + len(part)))
-        near = [psnr(made, found.original, found.counts) for made in (found.restored, found.baseline)]
-        rows.append((near[0], near[1], ssim(found.restored, found.original, found.counts)))
-    if not rows:
-        return {}
-    ours, theirs, alike = (torch.cat(column) for column in zip(*rows, strict=True))
-    told = ours.isfinite() & theirs.isfinite()
-    if not told.any():
-        return {}
-    means = {"psnr": ours[told], "psnr_gain": (ours - theirs)[told], "ssim": alike[told]}
-    return {name: values.mean().item() for name, values in means.items()}
+class RestorerParams(TrainParams):
+    """What every restorer can be told."""
+
+    learning_rate: float = Field(default=2.0e-3, gt=0)
+    final_rate: Share = 0.02  # of the learning rate, at the end of a cosine
+    warmup_steps: int = Field(default=50, ge=0)
+    gradient_norm: float = Field(default=1.0, gt=0)
+    adversarial_from_step: int | None = Field(default=None, ge=0)  # null: never
+    adversarial_weight: float = Field(default=5.0e-3, gt=0)
+    judge_width: Positive = 32
+    judge_rate: float = Field(default=4.0e-4, gt=0)
+
+
+ParamsT = TypeVar("ParamsT", bound=RestorerParams)
+
+
+class Painter(Learner[ParamsT]):
+    """A restorer of one network; from `adversarial_from_step` on a judge of patches has its say too (Ledig et al. 2017).
+
+    Its last weights are taken, not those of the best PSNR: the rate falls to nothing, and a judge's work costs PSNR.
+    """
+
+    baseline: str
+
+    def __init__(self, params: ParamsT, spec: Spec, network: nn.Module) -> None:
+        super().__init__(params, spec)
+        self.network = network
+        self.judge = PatchJudge(spec.channels, params.judge_width) if params.adversarial_from_step is not None else None
+        self.to(memory_format=torch.channels_last)
+        self.optimisers = {"network": torch.optim.Adam(network.parameters(), params.learning_rate, fused=True)}
+        if self.judge is not None:
+            self.optimisers["judge"] = torch.optim.Adam(self.judge.parameters(), params.judge_rate, (0.5, 0.99))
+
+    def learn(self, painted: Tensor, real: Tensor, error: Tensor) -> dict[str, Tensor]:
+        """Descend the `error` of painted pictures ``(B, C, H, W)``, and later the doubt of a judge who learns as well."""
+        p, losses = self.params, {"l1": error.detach()}
+        judge = self.judge if self.steps_done >= (p.adversarial_from_step or 0) else None
+        if judge is not None:
+            doubt = judge.doubt(real, painted)
+            losses["adversarial"] = doubt.detach()
+            error = error + p.adversarial_weight * doubt
+        self._descend(error)
+        if judge is not None:
+            losses["judge"] = judge.learn(self.optimisers["judge"], real, painted)
+        return losses
+
+    def _descend(self, loss: Tensor) -> None:
+        optimiser, p = self.optimisers["network"], self.params
+        (group,) = optimiser.param_groups
+        group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(group["params"], p.gradient_norm)
+        optimiser.step()
+
+    @abstractmethod
+    def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
+        """Damage works ``(N, C, H, W)`` in [-1, 1], each by its own seed, and restore them."""
+
+    def validate(self, works: Batch) -> dict[str, float]:
+        """Return `psnr` in dB and what it gains over the baseline, on held-out pictures of one size; damage is by place."""
+        images = works.get("images", torch.empty(0))
+        rows: list[tuple[Tensor, Tensor, Tensor]] = []
+        for start in range(0, len(images), _AT_ONCE):
+            part = images[start : start + _AT_ONCE]
+            found = self.restoration(part, range(start, start + len(part)))
+            near = [psnr(made, found.original, found.counts) for made in (found.restored, found.baseline)]
+            rows.append((near[0], near[1], ssim(found.restored, found.original, found.counts)))
+        if not rows:
+            return {}
+        ours, theirs, alike = (torch.cat(column) for column in zip(*rows, strict=True))
+        told = ours.isfinite() & theirs.isfinite()
+        if not told.any():
+            return {}
+        means = {"psnr": ours[told], "psnr_gain": (ours - theirs)[told], "ssim": alike[told]}
+        return {name: values.mean().item() for name, values in means.items()}
 
 
 def shown(prompt: Prompt) -> Iterable[tuple[Tensor, int, tuple[str, ...]]]:

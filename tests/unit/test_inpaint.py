@@ -1,6 +1,4 @@
-"""The repairer: known pixels untouched bit by bit, the guess at its start, its gates at known values, its state."""
-
-import copy
+"""The repairer: known pixels untouched bit by bit, the guess at its start, its gates at known values."""
 
 import pytest
 import torch
@@ -93,29 +91,6 @@ def test_the_loss_by_hand():
     mask = torch.tensor([[True, True], [False, False]]).view(1, 1, 2, 2)
     assert lost_error(painted, whole, mask).item() == pytest.approx(0.25)
     assert lost_error(painted, whole, torch.zeros_like(mask)).item() == 0
-
-
-@pytest.mark.parametrize("adversarial", [None, 0])
-def test_its_state_goes_round(adversarial):
-    """A second learner with the first one's state takes the same next step, bit for bit, judge included."""
-    batch = {"images": images()}
-    first, second = (learner(adversarial_from_step=adversarial) for _ in range(2))
-    first.step(batch)
-    first.steps_done = 1
-    second.load_training_state(copy.deepcopy(first.training_state()))
-    for one in (first, second):
-        torch.manual_seed(5)
-        one.step(batch)
-    for name, value in first.state_dict().items():
-        assert torch.equal(value, second.state_dict()[name]), name
-
-
-def test_the_judge_comes_in_at_its_step():
-    """Before it only the mean absolute error is there."""
-    built, batch = learner(adversarial_from_step=1), {"images": images()}
-    assert set(built.step(batch)) == {"l1"}
-    built.steps_done = 1
-    assert set(built.step(batch)) == {"l1", "adversarial", "judge"}
 
 
 def test_a_restoration_keeps_its_promise():

@@ -1,5 +1,6 @@
 """Restorers from shards to report: they train, go on where they were stopped, are measured on whole works, and hang."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,25 +16,37 @@ from artpipe.evaluate import evaluate_model
 from artpipe.files import sha256_file
 from artpipe.metrics import Evidence
 from artpipe.metrics.restoration import METRIC
-from artpipe.nn.contract import Learner, Restoration, to_bytes, to_float
+from artpipe.nn.contract import Learner, Restoration, build, to_bytes, to_float
 from artpipe.nn.training import Training
 from artpipe.params import EvaluationParams, TrainParams
 from artpipe.stopping import Stop
+from tests.conftest import assert_goes_on
 
+OF_ALL = {
+    "dataset": "pieces",
+    "uses": "data/shards/pieces",
+    "ruler": "mine",
+    "steps": 8,
+    "batch_size": 4,
+    "evaluate_every_steps": 4,
+}
+JUDGED = {"adversarial_from_step": 4, "judge_width": 4}
 KINDS = {
-    "superres": "blocks: 1, width: 4, crop: 16, adversarial_from_step: 4, judge_width: 4",
-    "inpaint": "width: 4, levels: 2, crop: 16, brush: 4, adversarial_from_step: 4, judge_width: 4",
+    "superres": {"kind": "superres", **OF_ALL, **JUDGED, "blocks": 1, "width": 4, "crop": 16},
+    "inpaint": {"kind": "inpaint", **OF_ALL, **JUDGED, "width": 4, "levels": 2, "crop": 16, "brush": 4},
 }
 PARAMS = """\
 format: 1
 seed: 1
 datasets: {{}}
 models:
-  mine: {{kind: {kind}, dataset: pieces, uses: data/shards/pieces, ruler: mine, steps: 8, batch_size: 4, evaluate_every_steps: 4, {more}}}
+  mine: {entry}
 evaluation: {{metrics: [training, restoration, held_out], hang: 3}}
 gallery: {{sections: []}}
 """
 SIDE = 16
+COLUMNS = ("images", "labels", "digests", "places")
+SPEC = Spec(dataset="pieces", channels=3, height=SIDE, width=SIDE, classes=(), count=12, columns=COLUMNS)
 
 
 def works(count: int, seed: int) -> dict[str, torch.Tensor]:
@@ -58,17 +71,41 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
     def make(kind: str) -> Path:
-        Path("params.yaml").write_text(PARAMS.format(kind=kind, more=KINDS[kind]))
+        Path("params.yaml").write_text(PARAMS.format(entry=json.dumps(KINDS[kind])))
         writer = ShardWriter(paths.shards("pieces"))
         for seed, (split, count) in enumerate({"train": 6, "validation": 2, "test": 5}.items()):
             writer.add(split, works(count, seed))
-        columns = ("images", "labels", "digests", "places")
-        spec = Spec(dataset="pieces", channels=3, height=SIDE, width=SIDE, classes=(), count=12, columns=columns)
-        writer.close(spec, works="0" * 64, params={}, mean=[0.5] * 3, std=[0.3] * 3)
+        writer.close(SPEC, works="0" * 64, params={}, mean=[0.5] * 3, std=[0.3] * 3)
         return tmp_path
 
     yield make
     torch.use_deterministic_algorithms(mode=False)
+
+
+def learner(kind, **changes):
+    torch.manual_seed(0)
+    return build("mine", {**KINDS[kind], **changes}, SPEC)
+
+
+@pytest.mark.parametrize("adversarial", [None, 0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_its_state_goes_round(kind, adversarial):
+    """A second learner with the first one's state takes the same next step, bit for bit, judge and rate included."""
+    first, second = (learner(kind, adversarial_from_step=adversarial) for _ in range(2))
+    first.steps_done = 3
+    assert_goes_on(first, second, {"images": to_float(works(2, 0)["images"])})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_judge_comes_in_at_its_step(kind):
+    """Before it only the mean absolute error is there, and the judge stays as it was."""
+    built, batch = learner(kind, adversarial_from_step=1), {"images": to_float(works(2, 0)["images"])}
+    before = [weight.clone() for weight in built.judge.parameters()]
+    assert set(built.step(batch)) == {"l1"}
+    assert all(torch.equal(a, b) for a, b in zip(before, built.judge.parameters(), strict=True))
+    built.steps_done = 1
+    assert set(built.step(batch)) == {"l1", "adversarial", "judge"}
+    assert not all(torch.equal(a, b) for a, b in zip(before, built.judge.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,6 +1,5 @@
 """The recurrent network: likelihood by hand, what may be drawn, what a seed writes, and that it goes on bit for bit."""
 
-import copy
 import math
 
 import pytest
@@ -12,6 +11,7 @@ from artpipe.models.rnn import RNN
 from artpipe.nn.contract import Prompt, Sequencer, build
 from artpipe.nn.sequences import nucleus, picked
 from artpipe.nn.written import whole
+from tests.conftest import assert_goes_on
 
 LETTERS = (*MARKS, "a", "b", "\n")
 A, B, LINE = 4, 5, 6
@@ -117,12 +117,7 @@ def test_it_learns_and_its_state_goes_round(changes):
         first.steps_done += 1
         after = float(first.step(batch)["nll"])
     assert after < before / 2
-    second.load_training_state(copy.deepcopy(first.training_state()))
-    for one in (first, second):
-        torch.manual_seed(5)
-        one.step(batch)
-    for name, value in first.state_dict().items():
-        assert torch.equal(value, second.state_dict()[name]), name
+    assert_goes_on(first, second, batch)
 
 
 def test_text_becomes_the_longest_tokens_that_fit_within_words():

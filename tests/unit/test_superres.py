@@ -1,6 +1,4 @@
-"""The enlarger: bicubic at its start, its blocks at known values, any size, its judge, and its state."""
-
-import copy
+"""The enlarger: bicubic at its start, its blocks at known values, any size, its judge."""
 
 import pytest
 import torch
@@ -100,32 +98,6 @@ def test_the_first_loss_is_that_of_bicubic():
     expected = (enlarged(reduced(large, 2), 2) - large).abs().mean()
     torch.manual_seed(5)
     assert built.step({"images": batch})["l1"].item() == pytest.approx(expected.item(), rel=1e-5)
-
-
-@pytest.mark.parametrize("adversarial", [None, 0])
-def test_its_state_goes_round(adversarial):
-    """A second learner with the first one's state takes the same next step, bit for bit, judge included."""
-    batch = {"images": images()}
-    first, second = (learner(adversarial_from_step=adversarial) for _ in range(2))
-    first.step(batch)
-    first.steps_done = 1
-    second.load_training_state(copy.deepcopy(first.training_state()))
-    for one in (first, second):
-        torch.manual_seed(5)
-        one.step(batch)
-    for name, value in first.state_dict().items():
-        assert torch.equal(value, second.state_dict()[name]), name
-
-
-def test_the_judge_comes_in_at_its_step():
-    """Before it only the mean absolute error is there, and the judge stays as it was."""
-    built, batch = learner(adversarial_from_step=1), {"images": images()}
-    before = [weight.clone() for weight in built.judge.parameters()]
-    assert set(built.step(batch)) == {"l1"}
-    assert all(torch.equal(a, b) for a, b in zip(before, built.judge.parameters(), strict=True))
-    built.steps_done = 1
-    assert set(built.step(batch)) == {"l1", "adversarial", "judge"}
-    assert not all(torch.equal(a, b) for a, b in zip(before, built.judge.parameters(), strict=True))
 
 
 def test_a_judge_that_sees_no_difference_is_undecided():
