@@ -10,8 +10,9 @@ import typer
 from typer.core import TyperGroup
 
 from artpipe.errors import ArtpipeError
+from artpipe.looking import LOOK, looking
 
-DAILY, OWN, LOOK, STAGES = "Every day", "Your own pictures", "Looking closer", "Stages, called by dvc.yaml"
+DAILY, OWN, STAGES = "Every day", "Your own pictures", "Stages, called by dvc.yaml"
 
 
 class Rooms(TyperGroup):
@@ -63,6 +64,7 @@ app = typer.Typer(
 )
 dataset = typer.Typer(cls=Rooms, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a dataset.")
 model = typer.Typer(cls=Rooms, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a model.")
+app.registered_commands += looking.registered_commands
 app.add_typer(dataset, name="dataset", rich_help_panel=OWN)
 app.add_typer(model, name="model", rich_help_panel=OWN)
 
@@ -96,37 +98,6 @@ def plan(*, as_json: Annotated[bool, typer.Option("--json", help="For programs."
     from artpipe.plan import tell_plan
 
     tell_plan(as_json=as_json)
-
-
-@app.command(rich_help_panel=LOOK)
-def sync(
-    follow: Annotated[str | None, typer.Option(metavar="NAME", help="Show this training while it runs.")] = None,
-    state: Annotated[Path | None, typer.Option(help="The state folder of the training to follow.")] = None,
-) -> None:
-    """Bring MLflow up to date with the run records."""
-    from artpipe import sync as projection
-
-    if follow and state:
-        projection.follow(follow, state)
-    else:
-        typer.echo(projection.sync())
-
-
-@app.command(rich_help_panel=LOOK)
-def sample(
-    name: Name,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first; each next one has the next seed.")] = 1,
-    out: Annotated[
-        Path | None, typer.Option(help="The grid's file; the single ones stand in a folder beside it.")
-    ] = None,
-    label: Annotated[int | None, typer.Option(help="The class to paint; all in turn without it.")] = None,
-    prompt: Annotated[str | None, typer.Option(help=r"The beginning of a text; '\n' is a new line.")] = None,
-) -> None:
-    """Paint from a trained model."""
-    from artpipe.sample import sample_model
-
-    typer.echo(sample_model(name, n, seed, out, label, None if prompt is None else prompt.replace("\\n", "\n")))
 
 
 @dataset.command("add")

@@ -125,3 +125,12 @@ def locked(path: Path, *, wait_seconds: float = 10.0, doing: str = "this") -> It
         stream.write(str(os.getpid()))
         stream.flush()
         yield
+
+
+def held(path: Path) -> bool:
+    """Return whether a process holds the lock on `path`."""
+    try:
+        with locked(path, wait_seconds=0.0):
+            return False
+    except BusyError:
+        return True

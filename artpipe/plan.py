@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.check import check_project
-from artpipe.costs import Cost, Costs
+from artpipe.costs import Cost, Costs, size, span
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
 from artpipe.params import Frozen, load_params, read_yaml
 
@@ -121,22 +121,6 @@ def run_flow(targets: Iterable[str]) -> NoReturn:
     sys.stdout.flush()
     command = [sys.executable, "-m", "flows.gallery", *hang, *stages]
     os.execve(sys.executable, command, {**os.environ, "ARTPIPE_CHECKED": "1"})  # noqa: S606  # no shell is wanted
-
-
-def span(seconds: float) -> str:
-    """Return a duration for people: `40 s`, `12 min`, `3.5 h`."""
-    if seconds < 90:  # noqa: PLR2004
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
-
-
-def size(count: float) -> str:
-    """Return a number of bytes for people: `12 MB`."""
-    units = ("B", "kB", "MB", "GB", "TB")
-    power = 0
-    while count >= 1000 and power < len(units) - 1:  # noqa: PLR2004
-        count, power = count / 1000, power + 1
-    return f"{count:.0f} {units[power]}"
 
 
 def dvc_command() -> str:

@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.cards import load_card
-from artpipe.artifacts.run import Journal, RunCard, RunRecord, RunStart
-from artpipe.errors import ArtpipeError, BusyError, UserError
-from artpipe.files import locked, sha256_bytes
+from artpipe.artifacts.run import Journal, RunRecord, RunStart
+from artpipe.artifacts.traces import ingested, trained
+from artpipe.errors import ArtpipeError, UserError
+from artpipe.files import held
 from artpipe.processes import guardians, watching
 from artpipe.tracking import CARD, RECORD, REPORT, Store, TrackedRun
 
@@ -94,9 +94,9 @@ def _begun(store: Store, root: Path, start: RunStart) -> TrackedRun:
     run = store.run(start.run_id, start.dataset, start.model, start.started)
     run.log_params(_flat({**start.params, "seed": start.seed}))
     run.log_tags(_tags(start))
-    ingested = _ingested(root, start.dataset, start.shards)
-    run.log_dataset(start.dataset, start.shards, str(paths.shards(start.dataset)), ingested)
-    _count(run, ingested)
+    known = ingested(root, start.dataset, start.shards)
+    run.log_dataset(start.dataset, start.shards, str(paths.shards(start.dataset)), known)
+    _count(run, known)
     run.set_status("RUNNING")
     return run
 
@@ -109,7 +109,7 @@ def _live(run: TrackedRun, folder: Path) -> None:
 def _published(store: Store, root: Path, folder: Path, _seen: set[str]) -> str:
     """Bring one complete training and its evaluation over, and return its id."""
     record = RunRecord.open(folder)
-    card, made = record.card, _checkpoint(root, record.card)
+    card, made = record.card, trained(root, record.card)
     dataset = made["spec"]["dataset"] if made else card.params.get("dataset", "unknown")
     run = store.run(card.run_id, dataset, card.model, card.started)
     whole = record.sha256 if made else f"{record.sha256} without checkpoint"  # which may come with a later `dvc pull`
@@ -118,7 +118,7 @@ def _published(store: Store, root: Path, folder: Path, _seen: set[str]) -> str:
         if made:
             run.log_params({"seed": made["seed"]})
             run.log_dataset(
-                dataset, made["shards"], str(paths.shards(dataset)), _ingested(root, dataset, made["shards"])
+                dataset, made["shards"], str(paths.shards(dataset)), ingested(root, dataset, made["shards"])
             )
             told |= {"data": made["shards"], "rollbacks": made["rollbacks"]}
         run.log_params(_flat(made["params"] if made else card.params))
@@ -127,40 +127,17 @@ def _published(store: Store, root: Path, folder: Path, _seen: set[str]) -> str:
         run.set_status("FINISHED", card.ended)
         run.log_tags({CARD: whole})  # last: its presence means that all of the above is there
     if made:
-        _count(run, _ingested(root, dataset, made["shards"]))
+        _count(run, ingested(root, dataset, made["shards"]))
     _evaluated(run, root, card)
     return card.run_id
 
 
-def _checkpoint(root: Path, card: RunCard) -> dict[str, Any] | None:
-    """Return the card of the checkpoint that a run made, None where that is not here; read without importing torch."""
-    try:
-        data = (root / paths.checkpoint(card.model) / "checkpoint.json").read_bytes()
-    except OSError:
-        return None
-    return dict(json.loads(data)) if sha256_bytes(data) == card.checkpoint else None
-
-
-def _ingested(root: Path, dataset: str, shards: str) -> dict[str, Any]:
-    """Return what became of a dataset's inputs; nothing where what is here is not what was ingested for `shards`."""
-    from artpipe.artifacts.manifest import RecordCard
-
-    try:
-        data = (root / paths.shards(dataset) / "shards.json").read_bytes()
-        record, sha256 = load_card(root / paths.record(dataset) / "report.json", RecordCard)
-    except (OSError, ArtpipeError):
-        return {}
-    if sha256_bytes(data) != shards or json.loads(data)["works"] != record.works:
-        return {}
-    return {"record": sha256, "inputs": record.inputs, "kept": record.kept, "quarantined": record.quarantined}
-
-
-def _count(run: TrackedRun, ingested: dict[str, Any]) -> None:
-    if ingested and run.tags.get(RECORD) != ingested["record"]:
-        reasons = ingested["quarantined"]
-        told = {"inputs": ingested["inputs"], "kept": ingested["kept"], "quarantined": sum(reasons.values())}
+def _count(run: TrackedRun, known: dict[str, Any]) -> None:
+    if known and run.tags.get(RECORD) != known["record"]:
+        reasons = known["quarantined"]
+        told = {"inputs": known["inputs"], "kept": known["kept"], "quarantined": sum(reasons.values())}
         run.log_tags(_prefixed({**told, "quarantined.reasons": json.dumps(reasons)}))
-        run.log_tags({RECORD: ingested["record"]})
+        run.log_tags({RECORD: known["record"]})
 
 
 def _evaluated(run: TrackedRun, root: Path, card: Any) -> None:
@@ -190,17 +167,9 @@ def _unfinished(store: Store, root: Path, state: Path, seen: set[str]) -> str:
         return ""
     run = _begun(store, root, start)
     _live(run, state)
-    if not _held(state.parent / "lock"):
+    if not held(state.parent / "lock"):
         run.set_status("KILLED")
     return start.run_id
-
-
-def _held(lock: Path) -> bool:
-    try:
-        with locked(lock, wait_seconds=0.0):
-            return False
-    except BusyError:
-        return True
 
 
 def _complete(state: Path) -> bool:

@@ -79,13 +79,19 @@ def load_artist(
 
 
 def _works(folder: Path, model: str, report: ReportCard, shelf: Shelf, look: Look) -> Iterable[Work]:
+    for name, exhibit in named(model, report):
+        yield _work(name, exhibit, folder, shelf, look)
+
+
+def named(model: str, report: ReportCard) -> Iterable[tuple[str, HungExhibit]]:
+    """Yield what a model hangs in the order of its wall, each with the name of its page."""
     taken: set[str] = set()
     order = sorted(report.exhibits, key=lambda e: _ROLES.index(e.role) if e.role in _ROLES else len(_ROLES))
     for exhibit in order:
         base = f"{model}-{slug(Path(exhibit.file).stem)}"
         name = next(n for n in (base, *(f"{base}-{i}" for i in range(2, 9999))) if n not in taken)
         taken.add(name)
-        yield _work(name, exhibit, folder, shelf, look)
+        yield name, exhibit
 
 
 def _work(name: str, exhibit: HungExhibit, folder: Path, shelf: Shelf, look: Look) -> Work:

@@ -16,10 +16,11 @@ from artpipe.artifacts.manifest import RecordCard
 from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
 from artpipe.artifacts.run import Journal, RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardCard, Spec
+from artpipe.artifacts.traces import ingested as known_of
 from artpipe.errors import ArtpipeError
 from artpipe.files import locked, write_json
 from artpipe.params import About
-from artpipe.sync import _ingested, sync
+from artpipe.sync import sync
 from artpipe.tracking import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow's and sqlalchemy's own
@@ -263,7 +264,7 @@ def test_what_was_kept_is_told(root):
     assert (run.data.tags["artpipe.kept"], run.data.tags["artpipe.quarantined"]) == ("9", "3")
     assert json.loads(run.data.tags["artpipe.quarantined.reasons"]) == {"duplicate": 2, "empty": 1}
     assert json.loads(run.inputs.dataset_inputs[0].dataset.profile)["kept"] == 9
-    assert _ingested(root, "digits", "d" * 64) == {}
+    assert known_of(root, "digits", "d" * 64) == {}
 
 
 def test_returns_after_divergence_stand_beside_each_other(root):

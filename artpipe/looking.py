@@ -1,0 +1,65 @@
+"""The commands under "Looking closer": what was made, where it comes from, and what is shown of it elsewhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LOOK = "Looking closer"
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
+
+looking = typer.Typer()
+
+
+@looking.command(rich_help_panel=LOOK)
+def runs(*, as_json: Json = False) -> None:
+    """List what was trained here, by pipeline run, the newest first."""
+    from artpipe.history import tell_runs
+
+    tell_runs(as_json=as_json)
+
+
+@looking.command(rich_help_panel=LOOK)
+def lineage(
+    asked: Annotated[
+        str, typer.Argument(metavar="WORK|FILE", help="A work's id or page, a picture, a checkpoint, a model, a hash.")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say what a work or file comes from: run, checkpoint, data, commit, parameters."""
+    from artpipe.history import tell_lineage
+
+    tell_lineage(asked, as_json=as_json)
+
+
+@looking.command(rich_help_panel=LOOK)
+def sync(
+    follow: Annotated[str | None, typer.Option(metavar="NAME", help="Show this training while it runs.")] = None,
+    state: Annotated[Path | None, typer.Option(help="The state folder of the training to follow.")] = None,
+) -> None:
+    """Bring MLflow up to date with the run records."""
+    from artpipe import sync as projection
+
+    if follow and state:
+        projection.follow(follow, state)
+    else:
+        typer.echo(projection.sync())
+
+
+@looking.command(rich_help_panel=LOOK)
+def sample(
+    name: Name,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first; each next one has the next seed.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="The grid's file; the single ones stand in a folder beside it.")
+    ] = None,
+    label: Annotated[int | None, typer.Option(help="The class to paint; all in turn without it.")] = None,
+    prompt: Annotated[str | None, typer.Option(help=r"The beginning of a text; '\n' is a new line.")] = None,
+) -> None:
+    """Paint from a trained model."""
+    from artpipe.sample import sample_model
+
+    typer.echo(sample_model(name, n, seed, out, label, None if prompt is None else prompt.replace("\\n", "\n")))
