@@ -28,6 +28,12 @@ class StoppedError(ArtpipeError):
     exit_code = 75
 
 
+class UnreachableError(ArtpipeError):
+    """A server does not answer; the same command may work later."""
+
+    exit_code = 75
+
+
 class CorruptError(ArtpipeError):
     """Bytes on disk are not the bytes that were written."""
 

@@ -101,17 +101,6 @@ def _browse() -> str:
     return f"{command} ui --backend-store-uri sqlite:///{paths.STATE}/mlflow/mlflow.db"
 
 
-def markdown() -> str:
-    """Return the summary as markdown, for the artifact of the flow's run."""
-    rows = [
-        f"| {card.model} | {card.dataset} | {card.verdict.verdict} | {card.verdict.sentence.replace('|', '/')} |"
-        for card in reports()
-    ]
-    index = (paths.gallery() / "index.html").absolute()
-    gallery = f"Gallery: [{index.parent.name}]({Path(index).as_uri()})"
-    return "\n".join(["| model | dataset | verdict | why |", "|---|---|---|---|", *rows, "", gallery])
-
-
 def _span(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     return f"{minutes:.0f} min {rest:02.0f} s" if minutes else f"{rest:.1f} s"

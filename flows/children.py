@@ -1,9 +1,9 @@
-"""Child processes of a flow, from the threads of its task runner: so many at a time, and all ended together."""
+"""Child processes of a flow, from the threads of its task runner, all ended together."""
 
 import contextlib
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from artpipe.processes import end_child, start_child
 
@@ -13,43 +13,16 @@ class StoppedError(Exception):
 
 
 class Children:
-    """Children, each under a guard that dies with this process, and the slots they may take."""
+    """Children, each under a guard that dies with this process."""
 
     def __init__(
         self,
-        slots: int,
         grace_seconds: float = 12.0,  # a training saves its state within 10 s
-        gather_seconds: float = 0.0,  # what one stage sets free arrives one by one: none goes in before all are there
     ) -> None:
-        self._slots, self._free = threading.Condition(), slots
-        self._gather_seconds = gather_seconds
-        self._waiting: list[float] = []
         self._grace_seconds = grace_seconds
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[str]] = set()
         self._stopped = False
-
-    @contextlib.contextmanager
-    def slot(self, urgency: float = 0.0) -> Iterator[None]:
-        """Hold one of the slots; of those who wait, the most urgent is next.
-
-        Tasks wait here and not in Prefect's runner, where a task that waits for another holds a thread.
-        """
-        with self._slots:
-            self._waiting.append(urgency)
-            try:
-                self._slots.wait_for(lambda: False, self._gather_seconds)
-                self._slots.wait_for(lambda: self._free > 0 and urgency >= max(self._waiting))
-                self._free -= 1
-            finally:
-                self._waiting.remove(urgency)
-                self._slots.notify_all()  # another slot may be free, and the next may have looked while we stood before it
-        try:
-            yield
-        finally:
-            with self._slots:
-                self._free += 1
-                self._slots.notify_all()
 
     def run(
         self, command: Sequence[str], line: Callable[[str], None], env: Mapping[str, str], timeout_seconds: float

@@ -1,8 +1,9 @@
 """The flow over DVC's graph: what is stale and what lies below it, each stage as soon as what it reads is ready."""
 
+import contextvars
 import os
+import re
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,21 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import allow_failure
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import remember
-from flows import account
+from flows import account, seeing
 from flows.children import Children
 from flows.dvc_graph import BUSY, Stage, mended, stale_stages
+from flows.slots import Places, gpus
 
 CHECKED = "ARTPIPE_CHECKED"  # set by whoever has validated the project already
 _BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage needs: for that, DVC itself does not wait
+_PASSES = 75  # what a stage ends with when the same command may work later: a lock, a server
+_EXITED = re.compile(r"exited with (\d+)")  # DVC, of a stage's command; its own exit code says nothing
 _BIN = Path(sys.executable).parent  # not resolved: the virtual environment's own folder
 
 
@@ -32,44 +37,73 @@ class StagesFailedError(Exception):
     """Some stages failed; the message names them all."""
 
 
+class PassingError(RuntimeError):
+    """A stage failed by what may have passed in a while: a lock somebody held, a server that was away."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """What all tasks of one flow share."""
 
     children: Children
+    places: Places
     env: Mapping[str, str]
     timeout_seconds: float
 
 
-@task(task_run_name="{name}", cache_policy=NO_CACHE)
+class Heard:
+    """What a stage's output says beside what a person reads in it."""
+
+    def __init__(self, name: str) -> None:
+        self.ran = False  # else DVC found it up to date, or took it from its run cache
+        self.busy = False
+        self.code = 0  # of the stage's own command
+        self._name, self._logger, self._progress = name, get_run_logger(), seeing.Progress(name)
+
+    def line(self, line: str) -> None:
+        """Take one line."""
+        self._logger.info(line)
+        account.said(self._name, line)
+        self._progress.heard(line)
+        self.ran |= line.startswith("Running stage ")
+        self.busy |= BUSY in line
+        if found := _EXITED.search(line):
+            self.code = int(found[1])
+
+
+def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
+    return isinstance(state.result(raise_on_failure=False), PassingError)
+
+
+@task(task_run_name="{name}", cache_policy=NO_CACHE, retry_condition_fn=_may_pass)
 def reproduce(name: str, setting: Setting, urgency: float = 0.0) -> None:
     """Bring one stage up to date as a child process, its output line by line in the run's log.
 
     Raises:
-        RuntimeError: the stage failed.
+        PassingError: it failed by what passes; the task is tried again.
+        RuntimeError: it failed.
         TimeoutError, StoppedError: see `Children.run`.
     """
-    logger, ran, busy = get_run_logger(), threading.Event(), threading.Event()
-
-    def tell(line: str) -> None:
-        logger.info(line)
-        account.said(name, line)
-        if line.startswith("Running stage "):  # else DVC found it up to date, or took it from its run cache
-            ran.set()
-        if BUSY in line:
-            busy.set()
-
+    heard, context = Heard(name), contextvars.copy_context()  # the output is read by a thread that knows no task run
     command = [str(_BIN / "dvc"), "--wait-for-lock", "repro", "--single-item", name]
-    with setting.children.slot(urgency), account.timed(name) as clock:
-        code = setting.children.run(command, tell, setting.env, setting.timeout_seconds)
-        while code and busy.is_set() and clock() < setting.timeout_seconds:
-            busy.clear()
+    training = name.startswith("train@")
+    with setting.places.taken(urgency, training=training) as seen, account.timed(name) as clock:
+        env = {**setting.env, **seen}
+        while True:
+            heard.busy = False
+            code = setting.children.run(
+                command, lambda line: context.run(heard.line, line), env, setting.timeout_seconds
+            )
+            if not (code and heard.busy and clock() < setting.timeout_seconds):
+                break
             time.sleep(_BUSY_SECONDS)
-            code = setting.children.run(command, tell, setting.env, setting.timeout_seconds)
         if code:
-            raise RuntimeError(f"failed with exit code {code}")
-        if ran.is_set():
-            remember(name, clock())
+            raise (PassingError if heard.code == _PASSES else RuntimeError)(
+                f"failed with exit code {heard.code or code}"
+            )
+    if heard.ran:
+        remember(name, clock())
+        seeing.hung(name)
 
 
 @task(cache_policy=NO_CACHE)
@@ -92,6 +126,8 @@ def dataset_to_gallery(
     stage_timeout_seconds: float = 86_400.0,
     *,
     hang: bool = False,
+    retries: int = 2,
+    retry_seconds: float = 10.0,
 ) -> None:
     """Bring what is stale up to date, each stage as soon as what it reads is ready.
 
@@ -100,31 +136,36 @@ def dataset_to_gallery(
         slots: stages at a time; None: one per core this process may use.
         stage_timeout_seconds: a stage that takes longer is ended and has failed.
         hang: with targets, hang the gallery over what there is then, whatever else is stale.
+        retries: how often a stage is tried again that failed by what passes (a lock, a server).
+        retry_seconds: before the first of these; each further one waits three times as long.
 
     Raises:
         StagesFailedError: after all else was done, naming every stage that failed.
     """
-    children = Children(slots or len(os.sched_getaffinity(0)), gather_seconds=0.4)
-    setting = Setting(children, _environment(), stage_timeout_seconds)
+    places = Places(slots or len(os.sched_getaffinity(0)), gpus(), server=_server_stays())
+    setting = Setting(children := Children(), places, _environment(), stage_timeout_seconds)
+    waits = [retry_seconds * 3**number for number in range(retries)]
     try:
         _check(setting)
         account.mended(mended())
         stages = stale_stages(targets, wait_seconds=stage_timeout_seconds, hang=hang)
         account.planned(stages)
-        failures = _collect(_submit(stages, setting))
+        failures = _collect(_submit(stages, setting, waits))
         if os.environ.get("ARTPIPE_TRACKING") != "off":
             sync(setting)
     except BaseException:
+        places.stop()
         children.stop()  # else the threads that wait for them would hold the interpreter
         raise
-    create_markdown_artifact(account.markdown(), key="gallery", description="Verdicts, and where the gallery is")
+    seeing.summary()
     if failures:
         raise StagesFailedError(failures)
 
 
-def _submit(stages: Sequence[Stage], setting: Setting) -> dict[str, PrefectFuture[None]]:
+def _submit(stages: Sequence[Stage], setting: Setting, waits: list[float]) -> dict[str, PrefectFuture[None]]:
     futures: dict[str, PrefectFuture[None]] = {}
-    submit: Any = reproduce.submit  # its stubs know no wait_for beside parameters
+    tried = reproduce.with_options(retries=len(waits), retry_delay_seconds=waits)
+    submit: Any = tried.submit  # its stubs know no wait_for beside parameters
     for stage in stages:
         upstream: list[Any] = [futures[name] for name in stage.upstream if name in futures]
         wait_for = [allow_failure(future) for future in upstream] if stage.name == LAST_STAGE else upstream
@@ -151,6 +192,11 @@ def _check(setting: Setting) -> None:
     lines: list[str] = []
     if setting.children.run([sys.executable, "-m", "artpipe", "check"], lines.append, setting.env, 600.0):
         raise RuntimeError("\n".join(lines))
+
+
+def _server_stays() -> bool:
+    """Say whether a server was named; without one, Prefect's client brings its own and takes it away again."""
+    return bool(get_current_settings().api.url)
 
 
 def _environment() -> dict[str, str]:

@@ -46,7 +46,14 @@ def run_here(arguments: Sequence[str]) -> int:
 
     options = _parser().parse_args(arguments)
     try:
-        dataset_to_gallery(options.targets or None, options.slots, options.stage_timeout_seconds, hang=options.hang)
+        dataset_to_gallery(
+            options.targets or None,
+            options.slots,
+            options.stage_timeout_seconds,
+            hang=options.hang,
+            retries=options.retries,
+            retry_seconds=options.retry_seconds,
+        )
     except KeyboardInterrupt:
         account.failed("stopped; the same command goes on where this one was")
         return 130
@@ -120,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hang", action="store_true", help="with STAGEs: hang the gallery over what there is then")
     parser.add_argument("--slots", type=int, help="stages at a time (default: one per core)")
     parser.add_argument("--stage-timeout-seconds", type=float, default=86_400.0, help="default: a day")
+    parser.add_argument("--retries", type=int, default=2, help="of a stage that a lock or a server failed (default: 2)")
+    parser.add_argument("--retry-seconds", type=float, default=10.0, help="before the first; then three times as long")
     parser.add_argument("--serve", action="store_true", help="stay, and run on a schedule or when a dataset changed")
     parser.add_argument("--cron", help='with --serve: when, such as "0 3 * * *"')
     parser.add_argument("--changed", metavar="DATASET", help="tell whoever serves the flow that a dataset changed")

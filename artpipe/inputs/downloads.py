@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from artpipe.artifacts.paths import STATE
-from artpipe.errors import ArtpipeError, CorruptError, UserError
+from artpipe.errors import CorruptError, UnreachableError, UserError
 from artpipe.files import sha256_file, written
 from artpipe.inputs.archives import ArchiveLimits, Member, members
 from artpipe.inputs.web import checked, download
@@ -47,7 +47,7 @@ def pinned_member(pin: Pin, name: str, limits: ArchiveLimits) -> Member:
 
     Raises:
         UserError: there is none of that name, or it cannot be read.
-        CorruptError, ArtpipeError: see `fetched`.
+        CorruptError, UnreachableError: see `fetched`.
     """
     for member in members(fetched(pin), limits, name.__eq__):
         if member.name == name:
@@ -65,7 +65,7 @@ def fetched(pin: Pin) -> Path:
     Raises:
         UserError: the project has no such file; the address leads to a host that is not public.
         CorruptError: what was delivered does not have the pinned SHA-256.
-        ArtpipeError: index or host cannot be reached.
+        UnreachableError: index or host cannot be reached.
     """
     path = STATE / "downloads" / pin.sha256
     if path.is_file():
@@ -98,4 +98,4 @@ def _download(project: str, file: str, sha256: str, path: Path) -> None:
         raise UserError(f"the package index has no project `{project}`") from None
     except (RequestException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ArtpipeError(f"{file}: cannot be downloaded from the package index: {reason}") from None
+        raise UnreachableError(f"{file}: cannot be downloaded from the package index: {reason}") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from artpipe.errors import ArtpipeError, CorruptError, UserError
+from artpipe.errors import ArtpipeError, CorruptError, UnreachableError, UserError
 from artpipe.files import sha256_file, written
 
 REDIRECTS = 5
@@ -18,6 +18,7 @@ _SECONDS = 30.0  # without a byte
 _WHOLE_SECONDS = 6 * 3600.0
 _CHUNK = 1 << 20
 _MOVED = frozenset({301, 302, 303, 307, 308})
+_LATER = frozenset({408, 425, 429})  # and every 5xx: the same question may be answered later
 Resolve = Callable[[str, int], Iterable[str]]
 
 
@@ -55,7 +56,8 @@ def download(
     Raises:
         UserError: an address that is not HTTPS or leads to a host that is not public, too many redirects, too large.
         CorruptError: the file does not have the checksum.
-        ArtpipeError: the host cannot be reached, or answers with an error.
+        UnreachableError: the host cannot be reached, or says that it may answer later.
+        ArtpipeError: it answers with another error.
     """
     deadline = time.monotonic() + _WHOLE_SECONDS
     try:
@@ -67,14 +69,17 @@ def download(
                     url = urljoin(url, answer.headers.get("Location", ""))
                     continue
                 if answer.status != http.client.OK:
-                    raise ArtpipeError(f"{url}: the server answers {answer.status} {answer.reason}")
+                    later = answer.status in _LATER or answer.status >= http.client.INTERNAL_SERVER_ERROR
+                    kind = UnreachableError if later else ArtpipeError
+                    raise kind(f"{url}: the server answers {answer.status} {answer.reason}")
                 with written(path) as temporary:
                     _copy(answer, temporary, url, most_bytes, deadline)
                     if (found := sha256_file(temporary)) != sha256:
                         raise CorruptError(f"{url}: SHA-256 is {found[:12]}, the pin card expects {sha256[:12]}")
                 return
     except (OSError, http.client.HTTPException) as error:
-        raise ArtpipeError(f"{url}: cannot be downloaded: {' '.join(str(error).split())[:200]}") from None
+        kind = ArtpipeError if isinstance(error, ssl.SSLCertVerificationError) else UnreachableError
+        raise kind(f"{url}: cannot be downloaded: {' '.join(str(error).split())[:200]}") from None
     raise UserError(f"{url}: more than {REDIRECTS} redirects")
 
 

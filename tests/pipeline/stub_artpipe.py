@@ -1,6 +1,6 @@
 """Stands in for `artpipe` in tests of the graph: each stage writes small files that depend on what it reads.
 
-`models.NAME.stub` in params.yaml makes a training ``fail``, ``hang`` (with a grandchild) or take ``sleep`` seconds.
+`models.NAME.stub` in params.yaml makes a training ``fail``, be ``busy`` so many times, ``hang`` (with a grandchild) or take ``sleep`` seconds.
 Each call leaves a line in `.state/calls.txt`: stage, name, start, end, pid.
 """
 
@@ -68,6 +68,13 @@ def train(name):
             time.sleep(0.05)
     if stub.get("fail"):
         sys.exit(3)
+    if "busy" in stub:  # so many times something that passes is in the way
+        tries = Path(f".state/tries-{name}")
+        tries.write_text(str(tried := int(tries.read_text()) + 1 if tries.exists() else 1))
+        if tried <= stub["busy"]:
+            sys.exit(75)
+    for step in range(stub.get("steps", 0)):
+        print(f"{name}  step {step + 1}/{stub['steps']}", flush=True)
     write(f"data/checkpoints/{name}", "weights", digest(Path(f"data/shards/{entry['dataset']}"), json.dumps(entry)))
     write(
         f"data/runs/{name}", "run", json.dumps({"id": uuid.uuid4().hex, "flow_run": os.environ.get("ARTPIPE_FLOW_RUN")})

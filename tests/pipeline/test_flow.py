@@ -1,5 +1,6 @@
 """The flow: DVC's graph by a real Prefect server, stages that are stand-ins."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from artpipe.costs import remember
 from artpipe.processes import process
 from flows.dvc_graph import mended, stale_stages
+from flows.slots import limit_name
 from tests.pipeline.conftest import get
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server
@@ -73,7 +75,25 @@ def test_flow_does_what_is_stale_and_leaves_nothing_to_do(served):
     assert run["id"] in (served.folder / "data/runs/vae/run").read_text()
     logs = [row["message"] for row in get(f"{url}/logs/filter", {"limit": 200})]
     assert "training vae" in logs
-    assert "| model |" in get(f"{url}/artifacts/filter", {"limit": 1, "sort": "CREATED_DESC"})[0]["data"]
+    limit = get(f"{url}/v2/concurrency_limits/{limit_name()}")
+    assert (limit["limit"], limit["active_slots"]) == (len(os.sched_getaffinity(0)), 0)
+
+
+def test_what_passes_is_tried_again(served):
+    """A training that finds something busy twice comes to its end, its progress is told; a mistake is not tried again."""
+    served.edit("params.yaml", "title: g1", "title: g2, stub: {busy: 2, steps: 4}")
+    served.edit("params.yaml", "title: v1", "title: v2, stub: {fail: true}")
+    done = served.flow("--retry-seconds", "0.1", check=False)
+    assert done.returncode == 1
+    assert "failed: train@vae; not run" in done.stdout
+    assert (served.folder / ".state/tries-gan").read_text() == "3"
+    assert "exit code 75" in done.stdout
+    url = served.environment["PREFECT_API_URL"]
+    runs = get(f"{url}/task_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 50})
+    newest = {run["name"]: run["run_count"] for run in reversed(runs)}
+    assert (newest["train@gan"], newest["train@vae"]) == (3, 1)
+    told = get(f"{url}/artifacts/latest/filter", {"artifacts": {"key": {"any_": ["progress-train-gan"]}}})
+    assert [(artifact["type"], artifact["data"]) for artifact in told] == [("progress", 100.0)]
 
 
 def test_failed_model_stops_only_what_reads_it(served):

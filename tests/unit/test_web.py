@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from artpipe.errors import ArtpipeError, CorruptError, UserError
+from artpipe.errors import ArtpipeError, CorruptError, UnreachableError, UserError
 from artpipe.inputs.web import REDIRECTS, checked, download, is_public, resolved
 from artpipe.sources.package import read_card
 
@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(DATA)
         else:
-            self.send_error(404)
+            self.send_error(503 if self.path == "/busy" else 404)
 
     def log_message(self, *_):
         """Say nothing."""
@@ -103,6 +103,7 @@ def test_a_file_comes_whole_and_verified(served, tmp_path, page):
     [
         ("works.zip", "0" * 64, CorruptError, "the pin card expects 000000000000"),
         ("nowhere", SHA256, ArtpipeError, "answers 404"),
+        ("busy", SHA256, UnreachableError, "answers 503"),
         ("inside", SHA256, UserError, "resolves to 10.0.0.1, which is not a public address"),
         ("number", SHA256, UserError, "127.0.0.2, which is not a public address"),
         ("plain", SHA256, UserError, "an https address is wanted"),
@@ -112,8 +113,9 @@ def test_a_file_comes_whole_and_verified(served, tmp_path, page):
 def test_what_is_refused_leaves_nothing(served, tmp_path, page, sha256, error, words):
     """Another file, an error, a redirect to the network inside or away from HTTPS: one line, no file."""
     address, how = served
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=words) as raised:
         download(f"{address}/{page}", sha256, tmp_path / "kept", **how)
+    assert type(raised.value) is error  # of these, only UnreachableError may be tried again
     assert list(tmp_path.iterdir()) == []
 
 
@@ -128,8 +130,9 @@ def test_too_large_is_cut_short(served, tmp_path):
 def test_a_certificate_of_nobody_is_refused(served, tmp_path):
     """Without the test's authority the server is a stranger."""
     address, how = served
-    with pytest.raises(ArtpipeError, match="certificate"):
+    with pytest.raises(ArtpipeError, match="certificate") as raised:
         download(f"{address}/works.zip", SHA256, tmp_path / "kept", **{**how, "context": None})
+    assert raised.value.exit_code == 1
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "2130706433"])  # noqa: S104 - asked for, not bound
