@@ -68,10 +68,7 @@ def download(
                 if answer.status in _MOVED:
                     url = urljoin(url, answer.headers.get("Location", ""))
                     continue
-                if answer.status != http.client.OK:
-                    later = answer.status in _LATER or answer.status >= http.client.INTERNAL_SERVER_ERROR
-                    kind = UnreachableError if later else ArtpipeError
-                    raise kind(f"{url}: the server answers {answer.status} {answer.reason}")
+                _refused(answer, url)
                 with written(path) as temporary:
                     _copy(answer, temporary, url, most_bytes, deadline)
                     if (found := sha256_file(temporary)) != sha256:
@@ -81,6 +78,13 @@ def download(
         kind = ArtpipeError if isinstance(error, ssl.SSLCertVerificationError) else UnreachableError
         raise kind(f"{url}: cannot be downloaded: {' '.join(str(error).split())[:200]}") from None
     raise UserError(f"{url}: more than {REDIRECTS} redirects")
+
+
+def _refused(answer: http.client.HTTPResponse, url: str) -> None:
+    if answer.status == http.client.OK:
+        return
+    later = answer.status in _LATER or answer.status >= http.client.INTERNAL_SERVER_ERROR
+    raise (UnreachableError if later else ArtpipeError)(f"{url}: the server answers {answer.status} {answer.reason}")
 
 
 def checked(url: str) -> SplitResult:
@@ -117,11 +121,14 @@ class _Connection(http.client.HTTPSConnection):
         self._tls = context or ssl.create_default_context()
         super().__init__(parts.hostname or "", parts.port or 443, timeout=_SECONDS, context=self._tls)
         self._to = address
+        self._answer: http.client.HTTPResponse | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._answer is not None:
+            self._answer.close()  # it holds the socket too, where the server ends the connection after it
         self.close()
 
     def connect(self) -> None:
@@ -131,7 +138,8 @@ class _Connection(http.client.HTTPSConnection):
     def asked(self, parts: SplitResult) -> http.client.HTTPResponse:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self.request("GET", target, headers={"User-Agent": "artpipe", "Accept-Encoding": "identity"})
-        return self.getresponse()
+        self._answer = self.getresponse()
+        return self._answer
 
 
 def _copy(answer: http.client.HTTPResponse, path: Path, url: str, most_bytes: int, deadline: float) -> None:
