@@ -132,6 +132,8 @@ class VerdictBounds(Frozen):
     fewest_works: Positive = 50  # held out; with fewer, any neighbourhood reaches everything: coverage says nothing
     ruler_skill: Share = 0.3  # of what guessing leaves, recognised by the ruler: with less it speaks for nobody
     under_trained_coverage: Share = 0.3  # of the coverage that real works reach
+    under_trained_pixels: Positive = 8  # a side, of real works so small that further off nothing is to be recognised
+    under_trained_sharpness: Share = 0.1  # of the fine detail of real works
     under_trained_steepness: Share = 0.5  # of the whole improvement, made in the last quarter of the training
     under_trained_style: Share = 0.5  # of the distance that the photographs have to their styles
     in_key: Share = 0.9  # notes in the piece's key, against the share of real pieces

@@ -1,8 +1,23 @@
 """Kernel inception distance (Binkowski et al. 2018): how far the samples are from real works, unbiased at any count."""
 
-from artpipe.artifacts.report import Score
+from torch import Tensor
+from torch.nn import functional as F
+
+from artpipe.artifacts.report import Finding, Score
 from artpipe.metrics import Evidence, Measured, Metric, halves, paints
+from artpipe.nn.contract import to_bytes, to_float
 from artpipe.nn.kernel import kernel_distance, kernel_distance_spread
+
+_SPREADS = 3  # that the ruler must tell shrunk works from real ones by
+_QUARTER = 4  # a side is shrunk to a quarter at least, so small pictures lose something too
+
+
+def shrunk(images: Tensor, pixels: int) -> Tensor:
+    """Return pictures ``(N, C, H, W)`` averaged down to `pixels` of the shorter side and enlarged again: what they show is gone."""
+    height, width = images.shape[2:]
+    factor = min(height, width) / pixels
+    coarse = F.adaptive_avg_pool2d(to_float(images), (round(height / factor), round(width / factor)))
+    return to_bytes(F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False))
 
 
 def measure(evidence: Evidence) -> Measured:
@@ -35,7 +50,43 @@ def measure(evidence: Evidence) -> Measured:
                 explanation="The same distance between two halves of the real works: what no painter can beat.",
             )
         )
-    return Measured(scores=scores)
+        scores += _beyond_recognition(evidence, real)
+    return Measured(scores=scores, findings=_judged(evidence, scores))
+
+
+def _beyond_recognition(evidence: Evidence, real: Tensor) -> list[Score]:
+    """Measure real works shrunk to a few pixels; small pictures as features would not tell them, so a ruler must."""
+    if evidence.ruler is None:
+        return []
+    pixels = _pixels(evidence)
+    value = kernel_distance(evidence.look(shrunk(evidence.pictures("held_out"), pixels)), real)
+    explanation = (
+        f"The same distance of real works shrunk to {pixels} pixels a side, in which nothing can be recognised."
+    )
+    return [
+        Score(name="kid_shrunk", value=value, n=len(real), better="neither", extractor=evidence.extractor, explanation=explanation)
+    ]  # fmt: skip
+
+
+def _pixels(evidence: Evidence) -> int:
+    shorter = min(evidence.pictures("held_out").shape[2:])
+    return max(1, min(evidence.params.verdicts.under_trained_pixels, shorter // _QUARTER))
+
+
+def _judged(evidence: Evidence, scores: list[Score]) -> list[Finding]:
+    """Find pictures further from real works than shrunk works are; coverage by the wide balls of few works forgives them."""
+    found = {score.name: score for score in scores}
+    kid, halved, coarse = (found.get(name) for name in ("kid", "kid_real", "kid_shrunk"))
+    if kid is None or halved is None or coarse is None or halved.spread is None:
+        return []
+    told = coarse.value > halved.value + _SPREADS * halved.spread
+    if not told or kid.value <= coarse.value:
+        return []
+    sentence = (
+        f"Its pictures are further from real works (KID {kid.value:.2f}) than real works shrunk to {_pixels(evidence)} pixels "
+        f"a side ({coarse.value:.2f})."
+    )
+    return [Finding(verdict="under-trained", score="kid", value=kid.value, bound=coarse.value, sentence=sentence)]
 
 
 METRIC = Metric(applies=paints, measure=measure)

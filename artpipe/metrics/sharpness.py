@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from artpipe.artifacts.report import Score
+from artpipe.artifacts.report import Finding, Score
 from artpipe.metrics import Evidence, Measured, Metric, paints
 from artpipe.nn.contract import to_float
 
@@ -30,7 +30,15 @@ def measure(evidence: Evidence) -> Measured:
         spread=float(painted.std() / real / len(painted) ** 0.5),
         explanation="Fine detail against real works: below 1 is blurred, above 1 is noisy.",
     )
-    return Measured(scores=[score])
+    return Measured(scores=[score], findings=_judged(score.value, evidence.params.verdicts.under_trained_sharpness))
+
+
+def _judged(ratio: float, bound: float) -> list[Finding]:
+    """Find mere blurs, which a ruler may take for works."""
+    if ratio >= bound:
+        return []
+    sentence = f"Its pictures have {ratio:.1%} of the fine detail of real works; {bound:.0%} are asked for."
+    return [Finding(verdict="under-trained", score="sharpness", value=ratio, bound=bound, sentence=sentence)]
 
 
 def _applies(evidence: Evidence) -> bool:

@@ -213,8 +213,9 @@ def test_one_copy_in_five_is_memorised():
 def test_noise_is_under_trained():
     """What an untrained network paints covers nothing, and its imagined classes are not read."""
     noise = Painter(lambda prompt: torch.stack([torch.randn(1, SIDE, SIDE, generator=torch.Generator().manual_seed(seed)) for seed in prompt.seeds]))  # fmt: skip
-    finding = verdict(noise)
-    assert (finding.verdict, finding.score, finding.value) == ("under-trained", "coverage", 0.0)
+    findings, gravest = judge(measure(evidence(noise)))
+    assert (gravest.verdict, gravest.score) == ("under-trained", "kid")
+    assert [finding.value for finding in findings if finding.score == "coverage"] == [0.0]
 
 
 def test_an_early_painter_is_under_trained_not_collapsed():
@@ -229,10 +230,37 @@ def test_an_early_painter_is_under_trained_not_collapsed():
     assert verdict(Painter(lambda prompt: torch.full((len(prompt.seeds), 1, SIDE, SIDE), 0.3))).verdict == "collapsed"
 
 
-def test_blur_is_told_by_sharpness():
-    """Blurred works have less than half of the fine detail."""
-    found = evidence(Painter(lambda prompt: torch.nn.functional.avg_pool2d(by_seed(prompt), 5, 1, 2)))
-    assert score(found, "sharpness") < 0.5
+def test_blurs_are_under_trained():
+    """Means over 7 by 7 pixels have hardly any of the detail of works, whatever the ruler makes of them."""
+    found = evidence(Painter(lambda prompt: torch.nn.functional.avg_pool2d(by_seed(prompt), 7, 1, 3)))
+    findings, gravest = judge(measure(found))
+    assert gravest.verdict == "under-trained"
+    finding = next(one for one in findings if one.score == "sharpness")
+    assert finding.value == score(found, "sharpness") < finding.bound == 0.1
+    assert "of the fine detail of real works; 10% are asked for." in finding.sentence
+
+
+def test_what_is_further_than_shrunk_works_is_under_trained():
+    """Faint works under noise are sharp enough: their distance is shown beside that of works of 3 pixels a side."""
+
+    def faint(prompt):
+        pictures = by_seed(prompt)
+        return (pictures + 1) * 0.15 - 1 + noise_like(pictures, 0.1)
+
+    found = evidence(Painter(faint))
+    finding = next(one for one in judge(measure(found))[0] if one.score == "kid")
+    assert (finding.value, finding.bound) == (score(found, "kid"), score(found, "kid_shrunk"))
+    assert finding.value > finding.bound > 0
+    assert "shrunk to 3 pixels a side" in finding.sentence
+
+
+def test_a_ruler_that_cannot_tell_shrunk_works_asks_for_no_distance():
+    """A ruler of mean brightness alone sees as much in shrunk works as in works, so no distance is too large for it."""
+    dull = Judge()
+    dull.features = lambda images: images.mean((2, 3))
+    found = evidence(Painter(lambda prompt: by_seed(prompt) + 0.3), ruler=dull)
+    assert score(found, "kid") > score(found, "kid_shrunk")
+    assert not [one for one in judge(measure(found))[0] if one.score == "kid"]
 
 
 def test_pictures_that_are_no_numbers_are_diverged():

@@ -14,6 +14,7 @@ from artpipe.metrics.class_entropy import entropy
 from artpipe.metrics.coverage import four
 from artpipe.metrics.elbo import active_units
 from artpipe.metrics.fid import fid
+from artpipe.metrics.kid import shrunk
 from artpipe.metrics.pair_distance import next_distance, reached
 from artpipe.metrics.sharpness import laplacian_energy
 from artpipe.nn import neighbours
@@ -232,6 +233,16 @@ def test_sharpness_of_a_checkerboard():
     board = torch.tensor([[(i + j) % 2 * 2.0 - 1 for j in range(6)] for i in range(6)])
     assert laplacian_energy(board[None, None]).item() == 64.0
     assert laplacian_energy(torch.full((1, 3, 6, 6), 0.3)).item() == pytest.approx(0.0, abs=1e-10)
+
+
+def test_shrunk_by_hand():
+    """Four pixels of a side become one, the mean, spread out again: halves of black and white keep only a smooth step."""
+    image = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
+    image[..., 4:] = 200
+    assert shrunk(image, 1).unique().tolist() == [100]
+    assert shrunk(image, 2)[0, 0, 0].tolist() == [0, 0, 25, 75, 125, 175, 200, 200]
+    assert shrunk(image, 8).tolist() == image.tolist()
+    assert shrunk(image[..., 4:], 1).shape == (1, 1, 8, 4)
 
 
 def test_confusion_by_hand():
