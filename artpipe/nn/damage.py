@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
@@ -38,7 +39,7 @@ def lost(kind: Damage, height: int, width: int, share: float, brush: float, gene
     draw: Callable[[Tensor, float, Generator], None] = _stroke if kind == "strokes" else _scratch
     mask = torch.zeros(height, width, dtype=torch.bool)
     for _ in range(_MOST):
-        if mask.float().mean() >= share:
+        if np.count_nonzero(mask) >= share * mask.numel():
             break
         draw(mask, brush, generator)
     return mask
@@ -94,19 +95,23 @@ def _scratch(mask: Tensor, brush: float, generator: Generator) -> None:
 
 def _draw(mask: Tensor, angles: Tensor, lengths: Tensor, thick: float, generator: Generator) -> None:
     """Add to ``(H, W)`` the pixels within half of `thick` of a line of segments that begins at a random place."""
-    sides = torch.tensor(mask.shape)
     ends = (torch.stack([angles.sin(), angles.cos()], 1) * lengths[:, None]).cumsum(0)
-    points = torch.cat([torch.zeros(1, 2), ends]) + torch.rand(2, generator=generator) * sides
-    reach = thick / 2
-    for start, end in pairwise(points):
-        low = (torch.minimum(start, end) - reach).floor().clamp(min=0).minimum(sides).int().tolist()
-        high = (torch.maximum(start, end) + reach).ceil().clamp(min=0).minimum(sides).int().tolist()
-        rows = torch.arange(low[0], high[0])[:, None] + 0.5
-        columns = torch.arange(low[1], high[1])[None] + 0.5
-        (y, x), (down, across) = start.tolist(), (end - start).tolist()
-        along = (((rows - y) * down + (columns - x) * across) / max(1e-9, down**2 + across**2)).clamp(0, 1)
-        near = (rows - y - along * down).square() + (columns - x - along * across).square() <= reach**2
-        mask[low[0] : high[0], low[1] : high[1]] |= near
+    points = torch.cat([torch.zeros(1, 2), ends]) + torch.rand(2, generator=generator) * torch.tensor(mask.shape)
+    seen, reach = mask.numpy(), thick / 2  # the same memory: a call of NumPy costs a fraction of torch's
+    for (y, x), (below, beside) in pairwise(points.tolist()):
+        down, across = below - y, beside - x
+        top, bottom = _within(y, below, reach, mask.shape[0])
+        left, right = _within(x, beside, reach, mask.shape[1])
+        rows = np.arange(top, bottom)[:, None] + (0.5 - y)
+        columns = np.arange(left, right)[None] + (0.5 - x)
+        along = ((rows * down + columns * across) / max(1e-9, down**2 + across**2)).clip(0, 1)
+        seen[top:bottom, left:right] |= (rows - along * down) ** 2 + (columns - along * across) ** 2 <= reach**2
+
+
+def _within(start: float, end: float, reach: float, side: int) -> tuple[int, int]:
+    """Return the first of the pixels that a line comes near to, and the one after the last."""
+    near = math.floor(min(start, end) - reach), math.ceil(max(start, end) + reach)
+    return min(max(0, near[0]), side), min(max(0, near[1]), side)
 
 
 def _smooth(height: int, width: int, grain: float, generator: Generator) -> Tensor:
