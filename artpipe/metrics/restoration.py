@@ -14,15 +14,20 @@ from artpipe.nn.fidelity import psnr, ssim
 from artpipe.nn.tiles import wholes
 
 _PIXELS = 2**20  # restored at once
+_ENOUGH = 32  # restorations, where there are fewer works
 
 Row = tuple[Tensor, Tensor]  # of ours and of the baseline, a value for each work
 
 
 def measure(evidence: Evidence) -> Measured:
-    """Measure PSNR in dB and SSIM of the pixels that were lost, in whole held-out works, ours and the baseline's."""
+    """Measure PSNR in dB and SSIM of the pixels that were lost, in whole held-out works, ours and the baseline's.
+
+    A work's value is the mean over its damages; the spread is that of works.
+    """
     learner: Any = evidence.learner  # a Restorer, which `applies` has seen
     name = str(learner.baseline)
-    (ours, theirs), (alike, theirs_alike) = _measured(evidence, learner)
+    draws = _draws(evidence, learner)
+    (ours, theirs), (alike, theirs_alike) = _measured(evidence, learner, draws)
     gain = ours - theirs
     scores = [
         _score("psnr", ours, "dB", "Nearness to the work, in the pixels that were lost; all colours."),
@@ -31,37 +36,51 @@ def measure(evidence: Evidence) -> Measured:
         _score("ssim", alike, "", "Likeness of structure, 1 at most, where pixels were lost."),
         _score(f"ssim_{name}", theirs_alike, "", f"The same of the baseline, {name}."),
     ]
-    finding = _judged(name, float(ours.mean()), float(theirs.mean()), float(gain.mean()), len(gain))
+    finding = _judged(name, float(ours.mean()), float(theirs.mean()), float(gain.mean()), _counted(len(gain), draws))
     healthy = finding.verdict == "healthy"
     return Measured(scores=scores, findings=() if healthy else (finding,), healthy=finding if healthy else None)
 
 
-def _measured(evidence: Evidence, learner: Restorer) -> tuple[Row, Row]:
+def _measured(evidence: Evidence, learner: Restorer, draws: int) -> tuple[Row, Row]:
     near: list[Tensor] = []
     alike: list[Tensor] = []
-    done = 0
-    for batch in _batches(evidence):
-        seeds = range(evidence.seed + done, evidence.seed + done + len(batch))
-        done += len(batch)
+    seed = evidence.seed
+    for batch in _batches(evidence, draws):
+        seeds, seed = range(seed, seed + draws * len(batch)), seed + draws * len(batch)
         with torch.no_grad():
-            found = learner.restoration(to_float(batch), seeds)
+            found = learner.restoration(to_float(batch).repeat_interleave(draws, 0), seeds)
         for measured, values in ((psnr, near), (ssim, alike)):
             both = [measured(made, found.original, found.counts) for made in (found.restored, found.baseline)]
-            values.append(torch.stack(both))
+            values.append(_of_works(torch.stack(both), draws))
     return _row(near), _row(alike)
+
+
+def _of_works(both: Tensor, draws: int) -> Tensor:
+    """Return the means ``(2, N)`` of ``(2, N draws)``; a damage that took nothing tells nothing."""
+    told = both.isfinite().all(0)
+    return both.masked_fill(~told, torch.nan).view(2, -1, draws).nanmean(2)
 
 
 def _row(values: list[Tensor]) -> Row:
     ours, theirs = torch.cat(values, 1)
-    told = ours.isfinite() & theirs.isfinite()  # a work that lost nothing tells nothing
+    told = ours.isfinite()  # of both, or of none
     return ours[told], theirs[told]
 
 
-def _batches(evidence: Evidence) -> Iterator[Tensor]:
-    """Yield whole works of one size each, as many as memory bears."""
-    columns = {"images": evidence.pictures("held_out"), **{k: v for k, v in evidence.held_out.items() if k != "images"}}
-    for shape, same in groupby((work for work, _ in wholes(columns)), key=lambda work: work.shape):
-        most = max(1, _PIXELS // (shape[1] * shape[2]))
+def _draws(evidence: Evidence, learner: Restorer) -> int:
+    """Return how often each work is damaged anew: few works alone would tell as much of their masks as of the learner."""
+    works = sum(1 for _ in wholes(_columns(evidence)))
+    return max(1, min(learner.draws, _ENOUGH // max(1, works)))
+
+
+def _columns(evidence: Evidence) -> dict[str, Tensor]:
+    return {**evidence.held_out, "images": evidence.pictures("held_out")}
+
+
+def _batches(evidence: Evidence, draws: int) -> Iterator[Tensor]:
+    """Yield whole works of one size each, as many as memory bears, each damaged so often."""
+    for shape, same in groupby((work for work, _ in wholes(_columns(evidence))), key=lambda work: work.shape):
+        most = max(1, _PIXELS // (draws * shape[1] * shape[2]))
         yield from torch.split(torch.stack(list(same)), most)
 
 
@@ -73,8 +92,12 @@ def _score(name: str, values: Tensor, unit: str, explanation: str) -> Score:
     )  # fmt: skip
 
 
-def _judged(name: str, ours: float, theirs: float, gain: float, count: int) -> Finding:
-    numbers = f"{ours:.2f} dB against {theirs:.2f} dB on {count} held-out works"
+def _counted(works: int, draws: int) -> str:
+    return f"{works} held-out works" + (f", each damaged in {draws} ways" if draws > 1 else "")
+
+
+def _judged(name: str, ours: float, theirs: float, gain: float, counted: str) -> Finding:
+    numbers = f"{ours:.2f} dB against {theirs:.2f} dB on {counted}"
     if gain > 0:
         sentence = f"It is {gain:.2f} dB nearer to the works than {name}: {numbers}."
         return Finding(verdict="healthy", score="psnr_gain", value=gain, bound=0.0, sentence=sentence)

@@ -124,6 +124,11 @@ class Inpainting(Painter[Params]):
         parts = [self.network(image[None], mask[None]) for image, mask in zip(images, lost, strict=True)]
         return torch.where(lost, torch.cat(parts).clamp(-1, 1), images)
 
+    @property
+    def draws(self) -> int:
+        """Return two of each kind of damage."""
+        return 2 * len(self.params.damage)
+
     def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
         """Damage works, each by its own seed, and repair them; only what was lost is compared."""
         broken, lost = self._damaged(images, seeds)

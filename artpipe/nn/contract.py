@@ -216,6 +216,11 @@ class Restorer(Protocol):
 
     baseline: str  # what the baseline is called
 
+    @property
+    def draws(self) -> int:
+        """Return how many damages of one work are worth measuring; 1 where a seed changes nothing."""
+        ...
+
     def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
         """Damage works ``(N, C, H, W)`` in [-1, 1], each by its own seed, and restore them."""
         ...

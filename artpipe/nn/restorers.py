@@ -74,6 +74,11 @@ class Painter(Learner[ParamsT]):
         nn.utils.clip_grad_norm_(group["params"], p.gradient_norm)
         optimiser.step()
 
+    @property
+    def draws(self) -> int:
+        """Return how many damages of one work are worth measuring."""
+        return 1
+
     @abstractmethod
     def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
         """Damage works ``(N, C, H, W)`` in [-1, 1], each by its own seed, and restore them."""

@@ -62,7 +62,7 @@ class Everything(Bare):
     def elbo_terms(self, images):
         return {"reconstruction": images.abs().sum((1, 2, 3)), "kl": torch.rand(len(images))}
 
-    baseline = "mirror"
+    baseline, draws = "mirror", 1
 
     def restoration(self, images, seeds):
         return Restoration(

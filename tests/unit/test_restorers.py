@@ -1,6 +1,7 @@
 """Restorers from shards to report: they train, go on where they were stopped, are measured on whole works, and hang."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -180,7 +181,7 @@ def test_twice_the_same_bytes(project, kind):
 class Half(Learner[TrainParams]):
     """Restores half of an error of 40 levels in the upper half of a picture; its baseline leaves `left` of it."""
 
-    baseline = "doing nothing"
+    baseline, draws = "doing nothing", 1
 
     def __init__(self, left=40):
         params = TrainParams(kind="k", dataset="d", uses="u", ruler="r")
@@ -222,6 +223,28 @@ def test_the_metric_s_numbers_are_known():
     assert scores["psnr"].value == pytest.approx(22.1102, abs=1e-4)  # 20 log10(255 / 20)
     assert measured.healthy.verdict == "healthy"
     assert "6.02 dB nearer to the works than doing nothing: 22.11 dB against 16.09 dB on 4" in measured.healthy.sentence
+
+
+class Fickle(Half):
+    """Restores half of the error at even seeds, three quarters at others; every fourth damage takes nothing."""
+
+    draws = 40
+
+    def restoration(self, images, seeds):
+        found = super().restoration(images, seeds)
+        odd, spared = (torch.tensor([seed % unit == 1 for seed in seeds]).view(-1, 1, 1, 1) for unit in (2, 4))
+        restored = torch.where(odd, to_float(to_bytes(found.original) - 10), found.restored)
+        return replace(found, restored=restored, counts=found.counts & ~spared)
+
+
+def test_few_works_are_damaged_more_than_once():
+    """Four works eight times each, every time by another seed: a work's value is the mean of those that lost something."""
+    measured = METRIC.measure(evidence(Fickle()))
+    gain = next(score for score in measured.scores if score.name == "psnr_gain")
+    assert gain.n == 4
+    assert gain.value == pytest.approx(6.0206 * (2 * 1 + 1 * 2) / 3, abs=1e-4)
+    assert gain.spread == pytest.approx(0, abs=1e-9)
+    assert measured.healthy.sentence.endswith("on 4 held-out works, each damaged in 8 ways.")
 
 
 @pytest.mark.parametrize("left", [20, 10])
