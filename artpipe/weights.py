@@ -65,7 +65,7 @@ def make_weights(name: str) -> None:
 
 
 def check_weights(entry: WeightsEntry) -> None:
-    """Refuse a path that is neither a pin card nor a file of weights; nothing is downloaded, no weights are read.
+    """Refuse a path that is neither a pin card nor a file of weights, or a file of another hash; nothing is downloaded.
 
     Raises:
         UserError: one line that says so.
@@ -77,6 +77,13 @@ def check_weights(entry: WeightsEntry) -> None:
         raise UserError(f"{path}: a pin card (.yaml) or a file of weights (.safetensors, .pth) is wanted")
     elif not path.is_file():
         raise UserError(f"{path}: no such file")
+    elif not entry.download:  # else it may never be read
+        _check_hash(path, entry)
+
+
+def _check_hash(path: Path, entry: WeightsEntry) -> None:
+    if entry.sha256 and (found := sha256_file(path)) != entry.sha256:
+        raise UserError(f"{path}: SHA-256 is {found[:12]}, params.yaml expects {entry.sha256[:12]}")
 
 
 def _pin(path: Path) -> WeightsPin:
@@ -92,8 +99,7 @@ def _read(entry: WeightsEntry) -> tuple[dict[str, Tensor], About]:
         member = pinned_member(pin.package, pin.member, ArchiveLimits())
         arrays = read_arrays(member.data, f"{pin.package.name}: `{pin.member}`")
         return _from_flax(arrays, pin), pin.about
-    if entry.sha256 not in {None, (found := sha256_file(path))}:
-        raise UserError(f"{path}: SHA-256 is {found[:12]}, params.yaml expects {str(entry.sha256)[:12]}")
+    _check_hash(path, entry)
     about = About(title=path.name, origin=str(path))
     return _checked(_named(_opened(path)), str(path)), about
 

@@ -11,6 +11,7 @@ from artpipe.nn.perceptual import resized
 
 CONTENT = "content"  # the class of what is painted, where nothing else is said
 _COARSE = 8  # times smaller, a picture has lost its strokes
+_FEWEST = 16  # pixels of a side that can hold nothing worth being called strokes
 _LEAST_DETAIL = (
     0.01  # of a style's variance, lost by that: 0.03 for a photograph of a retina, 0.007 for 32 pixels enlarged
 )
@@ -81,9 +82,10 @@ def style_of(works: Mapping[str, Tensor], spec: Spec, name: str) -> tuple[int, T
     """
     (row,) = first_works(works, spec, name)
     picture = to_float(works["images"][[row]])
-    side = tuple(picture.shape[2:])
-    lost = picture - resized(resized(picture, (side[0] // _COARSE, side[1] // _COARSE)), (side[0], side[1]))
+    size = (picture.shape[2], picture.shape[3])
+    coarse = max(size[0] // _COARSE, _FEWEST), max(size[1] // _COARSE, _FEWEST)
+    lost = picture - resized(resized(picture, coarse), size)
     if float(lost.square().mean()) <= _LEAST_DETAIL * float(picture.var()):
-        message = f"dataset `{spec.dataset}`: the style `{name}` has no strokes, only what {side[1] // _COARSE} pixels can hold"
+        message = f"dataset `{spec.dataset}`: the style `{name}` has no strokes, only what {coarse[1]} pixels can hold"
         raise UserError(f"{message}; a larger picture is wanted")
     return row, works["images"][row]

@@ -140,17 +140,16 @@ def test_too_few_works_of_a_class_are_one_line(network):
         learner(network, each=3)
 
 
-@pytest.mark.parametrize("side", [1, 8])
-def test_a_style_without_strokes_is_one_line(network, side):
-    """One colour, and eight pixels enlarged, are no manner to paint in; nothing was begun."""
-    given = works(256)
+@pytest.mark.parametrize(("side", "size", "held"), [(1, 256, 32), (8, 256, 32), (8, 64, 16)])
+def test_a_style_without_strokes_is_one_line(network, side, size, held):
+    """One colour, and eight pixels enlarged, are no manner to paint in, however small the studio; nothing was begun."""
+    given = works(size)
     given["images"][1] = torch.nn.functional.interpolate(
-        torch.randint(0, 256, (1, 3, side, side)).float(), (256, 256), mode="bicubic", antialias=True
+        torch.randint(0, 256, (1, 3, side, side)).float(), (size, size), mode="bicubic", antialias=True
     ).clamp(0, 255)[0]
-    made = build("s", ENTRY, spec(256), network)
-    with pytest.raises(
-        UserError, match="the style `dots` has no strokes, only what 32 pixels can hold; a larger picture"
-    ):
+    made = build("s", ENTRY, spec(size), network)
+    line = f"the style `dots` has no strokes, only what {held} pixels can hold; a larger picture"
+    with pytest.raises(UserError, match=line):
         made.begin(given)
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from artpipe import weights
 from artpipe.artifacts.weights import load_weights
 from artpipe.errors import UserError
+from artpipe.params import load_params
 from tests.unit.seeing import random_state
 
 CARD = """\
@@ -135,8 +136,10 @@ def test_a_wrong_hash_is_one_line(project):
     """What params.yaml pins is what is read."""
     save_file(random_state(), "eye.safetensors")
     project(f"{{path: eye.safetensors, sha256: {'a' * 64}}}")
-    with pytest.raises(UserError, match=r"^eye.safetensors: SHA-256 is \w{12}, params.yaml expects aaaaaaaaaaaa$"):
-        weights.make_weights("eye")
+    for refuse in (lambda: weights.make_weights("eye"), lambda: weights.check_weights(load_params().weights["eye"])):
+        with pytest.raises(UserError, match=r"^eye.safetensors: SHA-256 is \w{12}, params.yaml expects aaaaaaaaaaaa$"):
+            refuse()
+    assert not Path("data").exists()
 
 
 def test_an_entry_of_another_name_is_one_line(project):
