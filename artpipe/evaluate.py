@@ -19,6 +19,7 @@ from artpipe.artifacts.report import (
     save_report,
 )
 from artpipe.artifacts.shards import ShardSet, Split
+from artpipe.comparing import write_comparison
 from artpipe.errors import UserError
 from artpipe.files import written_folder
 from artpipe.hanging import SEEDS_APART, hang, keep_works
@@ -40,7 +41,7 @@ _FALLBACKS: tuple[tuple[Split, ...], ...] = (("test",), ("validation",), ("valid
 
 
 def evaluate_model(name: str) -> None:
-    """Write the report of a model.
+    """Write the report of a model, and what DVC compares of it between revisions.
 
     Raises:
         UserError: no such model, or a stage before this one has not run.
@@ -71,6 +72,7 @@ def evaluate_model(name: str) -> None:
             tables={key: table for found in measured for key, table in found.tables.items()},
         )
         save_report(folder, card)
+    write_comparison(card, evidence)
     sys.stdout.write(f"{name}: {verdict.verdict}. {verdict.sentence}\n")
 
 

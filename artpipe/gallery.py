@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _KEPT_BY_DATASET = ("works", "record", "shards")
-_KEPT_BY_MODEL = ("checkpoints", "runs", "reports")
+_KEPT_BY_MODEL = ("checkpoints", "runs", "reports", "metrics", "plots")
 _CARD = ("gallery.json", "gallery.json.sha256")
 _MEDIUM = re.compile(r"media/[0-9a-f]{16}(?:\.[a-z0-9]+)?")
 _SEEN = 24  # works of the collection shown on its page
@@ -87,7 +87,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def sweep_removed(root: Path, params: Params) -> list[Path]:
-    """Remove the folders under ``data/`` of datasets, weights and models that params.yaml no longer names; return them."""
+    """Remove what lies under ``data/`` of datasets, weights and models that params.yaml no longer names; return them."""
     named: dict[str, Iterable[str]] = {
         **dict.fromkeys(_KEPT_BY_DATASET, params.datasets),
         **dict.fromkeys(_KEPT_BY_MODEL, params.models),
@@ -97,8 +97,9 @@ def sweep_removed(root: Path, params: Params) -> list[Path]:
     for kind, names in named.items():
         sweep(root / "data" / kind)
         for path in sorted((root / "data" / kind).glob("[!.]*")):
-            if path.is_dir() and not path.is_symlink() and path.name not in names and ".tmp." not in path.name:
-                shutil.rmtree(path)
+            made = path.is_dir() or (kind, path.suffix) == ("metrics", ".json")
+            if made and not path.is_symlink() and path.stem not in names and ".tmp." not in path.name:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
                 removed.append(path)
     return removed
 

@@ -32,7 +32,7 @@ SEEDS_APART = (
 
 def hang(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list[HungExhibit]:
     """Write the exhibits: scored samples first, then what the learner shows of held-out works, then what metrics want seen."""
-    shown = _shown(evidence)
+    shown = exhibits_of(evidence)
     hung = []
     if evidence.samples is not None:
         captions = {e.seed: e.caption for e in shown if e.role == "sample" and e.seed is not None}
@@ -53,8 +53,13 @@ def hang(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list
     return hung
 
 
-def _shown(evidence: Evidence) -> list[Exhibit]:
-    """Ask the learner for its exhibits: the first seeds that were scored, and all drawn held-out works to choose from."""
+def exhibits_of(evidence: Evidence) -> list[Exhibit]:
+    """Ask the learner, once, for its exhibits: the first seeds that were scored, and all drawn held-out works to choose from."""
+    shown: list[Exhibit] = evidence.once("exhibits", lambda: _asked(evidence))
+    return shown
+
+
+def _asked(evidence: Evidence) -> list[Exhibit]:
     count, first = evidence.params.hang, (evidence.seed + 1) * SEEDS_APART
     prompt = evidence.prompt.part(0, count) if evidence.prompt else Prompt(seeds=range(first, first + count))
     works = {name: to_float(column) if name == "images" else column for name, column in evidence.held_out.items()}

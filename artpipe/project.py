@@ -273,8 +273,9 @@ def _dvc(*arguments: str) -> None:
 
 
 def _remove_outputs(model: str) -> None:
-    for folder in (paths.checkpoint(model), paths.run(model), paths.report(model), paths.STATE / "train" / model):
-        _remove(folder)
+    made = (paths.checkpoint, paths.run, paths.report, paths.metrics, paths.plots)
+    for path in (*(place(model) for place in made), paths.STATE / "train" / model):
+        _remove(path)
 
 
 def _remove(path: Path) -> None:

@@ -41,6 +41,16 @@ def report(model: str) -> Path:
     return Path("data/reports") / model
 
 
+def metrics(model: str) -> Path:
+    """Return the file of a model's few numbers that `dvc metrics` compares."""
+    return Path("data/metrics") / f"{model}.json"
+
+
+def plots(model: str) -> Path:
+    """Return the folder of what `dvc plots` compares of a model."""
+    return Path("data/plots") / model
+
+
 def gallery() -> Path:
     """Return the folder of the gallery."""
     return Path("data/gallery")

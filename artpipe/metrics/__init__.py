@@ -58,7 +58,7 @@ class Evidence:
 
     def features(self, part: Part) -> Tensor:
         """Return ``(N, F)`` features: the ruler's, or small pictures where there is no ruler."""
-        found: Tensor = self._once(f"features of {part}", lambda: self.look(self.pictures(part)))
+        found: Tensor = self.once(f"features of {part}", lambda: self.look(self.pictures(part)))
         return found
 
     def look(self, pictures: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class Evidence:
 
     def judgements(self, part: Part) -> Tensor:
         """Return the ruler's calibrated probabilities ``(N, K)``."""
-        found: Tensor = self._once(
+        found: Tensor = self.once(
             f"judgements of {part}", lambda: self._by_batch(self.pictures(part), self.ruler.logits).softmax(1)
         )
         return found
@@ -75,7 +75,7 @@ class Evidence:
     def nearest_train(self, part: Part) -> tuple[Tensor, Tensor]:
         """Return distances and rows ``(N, k)`` of the nearest training works, nearest first."""
         k = max(2, self.params.neighbours)
-        found: tuple[Tensor, Tensor] = self._once(
+        found: tuple[Tensor, Tensor] = self.once(
             f"near {part}", lambda: nearest(self.features(part), self.features("train"), k)
         )
         return found
@@ -101,7 +101,8 @@ class Evidence:
         with torch.no_grad():
             return torch.cat([of(to_float(b)).float() for b in torch.split(pictures, self.params.batch_size)])
 
-    def _once(self, key: str, make: Callable[[], Any]) -> Any:
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """Return what `make` gave the first time it was asked for under `key`."""
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
@@ -125,6 +126,9 @@ class Metric:
 
     applies: Callable[[Evidence], bool]
     measure: Callable[[Evidence], Measured]
+    headline: tuple[
+        str, ...
+    ] = ()  # its scores that `dvc metrics` and `dvc exp show` compare; `*` stands for any letters
 
 
 def paints(evidence: Evidence) -> bool:

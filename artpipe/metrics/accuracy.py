@@ -106,4 +106,5 @@ def _dropped(evidence: Evidence, table: Tensor, names: tuple[str, ...]) -> list[
 METRIC = Metric(
     applies=lambda evidence: isinstance(evidence.learner, Ruler) and len(evidence.pictures("held_out")) > 0,
     measure=measure,
+    headline=("accuracy", "ece"),
 )

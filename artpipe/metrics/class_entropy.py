@@ -92,4 +92,4 @@ def _dropped(evidence: Evidence, counts: Tensor, expected: Tensor) -> list[Findi
     ]  # fmt: skip
 
 
-METRIC = Metric(applies=paints_classes, measure=measure)
+METRIC = Metric(applies=paints_classes, measure=measure, headline=("asked_agreement",))

@@ -51,4 +51,8 @@ def _memorised(evidence: Evidence, share: float, by_chance: float) -> list[Findi
     return [Finding(verdict="memorised", score="copied_16_grams", value=share, bound=bound, sentence=sentence)]
 
 
-METRIC = Metric(applies=lambda evidence: writes_text(evidence) and bool(evidence.sequences), measure=measure)
+METRIC = Metric(
+    applies=lambda evidence: writes_text(evidence) and bool(evidence.sequences),
+    measure=measure,
+    headline=("copied_16_grams",),
+)

@@ -127,4 +127,4 @@ def _doubted(evidence: Evidence) -> Finding | None:
     return Finding(verdict="undecided", score="coverage", value=max(0.0, skill), bound=bound, sentence=sentence)
 
 
-METRIC = Metric(applies=paints, measure=measure)
+METRIC = Metric(applies=paints, measure=measure, headline=("coverage",))

@@ -86,4 +86,5 @@ def _judged(evidence: Evidence, nats: float, units: int) -> Finding:
 METRIC = Metric(
     applies=lambda evidence: isinstance(evidence.learner, Autoencoder) and len(evidence.pictures("held_out")) > 0,
     measure=measure,
+    headline=("elbo",),
 )

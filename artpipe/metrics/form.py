@@ -59,4 +59,6 @@ def measure(evidence: Evidence) -> Measured:
     return Measured(scores=[score], findings=[found])
 
 
-METRIC = Metric(applies=lambda evidence: writes_text(evidence) and bool(evidence.sequences), measure=measure)
+METRIC = Metric(
+    applies=lambda evidence: writes_text(evidence) and bool(evidence.sequences), measure=measure, headline=("form",)
+)

@@ -76,4 +76,4 @@ def _applies(evidence: Evidence) -> bool:
     )
 
 
-METRIC = Metric(applies=_applies, measure=measure)
+METRIC = Metric(applies=_applies, measure=measure, headline=("in_key", "copied_passages"))

@@ -30,4 +30,4 @@ def _applies(evidence: Evidence) -> bool:
     return other and bool(evidence.held_out) and len(next(iter(evidence.held_out.values()))) > 0
 
 
-METRIC = Metric(applies=_applies, measure=measure)
+METRIC = Metric(applies=_applies, measure=measure, headline=("held_out_*",))

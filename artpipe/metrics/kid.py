@@ -89,4 +89,4 @@ def _judged(evidence: Evidence, scores: list[Score]) -> list[Finding]:
     return [Finding(verdict="under-trained", score="kid", value=kid.value, bound=coarse.value, sentence=sentence)]
 
 
-METRIC = Metric(applies=paints, measure=measure)
+METRIC = Metric(applies=paints, measure=measure, headline=("kid",))

@@ -89,4 +89,4 @@ def _finding(verdict: Verdict, ours: float, counted: float, sentence: str) -> Fi
     return Finding(verdict=verdict, score="bits_per_character", value=ours, bound=counted, sentence=sentence)
 
 
-METRIC = Metric(applies=writes_text, measure=measure)
+METRIC = Metric(applies=writes_text, measure=measure, headline=("bits_per_character",))

@@ -69,4 +69,8 @@ def _memorised(evidence: Evidence, share: float, by_chance: float) -> list[Findi
     return [Finding(verdict="memorised", score="copies", value=share, bound=bound, sentence=sentence)]
 
 
-METRIC = Metric(applies=lambda evidence: paints(evidence) and len(evidence.pictures("train")) > 1, measure=measure)
+METRIC = Metric(
+    applies=lambda evidence: paints(evidence) and len(evidence.pictures("train")) > 1,
+    measure=measure,
+    headline=("copies",),
+)

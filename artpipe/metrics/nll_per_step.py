@@ -90,4 +90,4 @@ def _applies(evidence: Evidence) -> bool:
     return is_music and len(evidence.test.get("tokens", ())) > 0 and len(evidence.train.get("tokens", ())) > 0
 
 
-METRIC = Metric(applies=_applies, measure=measure)
+METRIC = Metric(applies=_applies, measure=measure, headline=("nll_per_step",))

@@ -109,4 +109,4 @@ def _applies(evidence: Evidence) -> bool:
     return isinstance(evidence.learner, Restorer) and len(evidence.pictures("held_out")) > 0
 
 
-METRIC = Metric(applies=_applies, measure=measure)
+METRIC = Metric(applies=_applies, measure=measure, headline=("psnr", "psnr_gain"))

@@ -61,4 +61,8 @@ def _score(name: str, values: Sequence[float], explanation: str) -> Score:
     )
 
 
-METRIC = Metric(applies=lambda evidence: isinstance(evidence.learner, Stylist), measure=measure)
+METRIC = Metric(
+    applies=lambda evidence: isinstance(evidence.learner, Stylist),
+    measure=measure,
+    headline=("style_left", "content_distance"),
+)

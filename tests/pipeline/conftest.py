@@ -90,6 +90,11 @@ class Project:
         with self.repo() as repo:
             return set(repo.status())
 
+    def commit(self) -> None:
+        """Commit everything to git, dvc.lock included."""
+        self.run("git", "add", "--all")
+        self.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "all")
+
     def repro(self) -> list[str]:
         """Reproduce; return the stages that were run, in order (not those from the run cache)."""
         (self.folder / ".state/calls.txt").unlink(missing_ok=True)
@@ -125,6 +130,7 @@ def make_project(folder: Path) -> Project:
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
     for name in code():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

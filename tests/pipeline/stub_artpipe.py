@@ -82,7 +82,13 @@ def train(name):
 
 
 def evaluate(name):
-    write(f"data/reports/{name}", "report", digest(Path(f"data/checkpoints/{name}"), json.dumps(PARAMS["evaluation"])))
+    found = digest(Path(f"data/checkpoints/{name}"), json.dumps(PARAMS["evaluation"]))
+    write(f"data/reports/{name}", "report", found)
+    value = int(found[:4], 16)
+    Path("data/metrics").mkdir(exist_ok=True)
+    Path(f"data/metrics/{name}.json").write_text(json.dumps({"verdict": "healthy", "kid": value}))
+    rows = [{"curve": "losses/loss", "step": step, "value": value / (step + 1)} for step in range(3)]
+    write(f"data/plots/{name}", "curves.json", json.dumps(rows))
 
 
 def gallery():

@@ -95,8 +95,7 @@ def test_killed_repro_goes_on(project):
 def test_colleague_pulls_and_runs_nothing(project, tmp_path):
     """A second clone after `dvc pull` runs nothing; with an entry removed there, its room goes."""
     project.dvc("remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
-    project.run("git", "add", "--all")
-    project.run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "all")
+    project.commit()
     project.dvc("push", "-q", "--run-cache")
     project.run("git", "clone", "-q", str(project.folder), str(tmp_path / "clone"))
     clone = Project(tmp_path / "clone")

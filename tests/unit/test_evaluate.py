@@ -515,13 +515,18 @@ def folder_bytes(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def compared_bytes(name: str) -> dict[str, bytes]:
+    return {**folder_bytes(paths.plots(name)), "metrics": paths.metrics(name).read_bytes()}
+
+
 @pytest.mark.parametrize("name", ["judge", "coder", "painter"])
 def test_report_is_the_same_twice(project, name, capsys):
     """Two evaluations write the same bytes, and the report holds hashes of all that lies beside it."""
     evaluate_model(name)
-    first = folder_bytes(paths.report(name))
+    first, compared = folder_bytes(paths.report(name)), compared_bytes(name)
     evaluate_model(name)
     assert folder_bytes(paths.report(name)) == first
+    assert compared_bytes(name) == compared
     report, _ = load_report(paths.report(name))
     kept = {exhibit.file: exhibit.sha256 for exhibit in report.exhibits} | report.works
     assert {file: sha256_file(paths.report(name) / file) for file in kept} == kept

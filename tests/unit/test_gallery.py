@@ -8,7 +8,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from artpipe.artifacts import paths
 from artpipe.errors import UserError
+from artpipe.files import write_text
 from artpipe.gallery import build_gallery, sweep_removed
 from artpipe.params import load_params
 from tests.conftest import loaded
@@ -108,11 +110,15 @@ def test_a_removed_model_leaves_nothing(museum):
     """Out of params.yaml: no page, no link, no medium of its own, no folder of data is left."""
     params = museum / "params.yaml"
     params.write_text("".join(line for line in params.read_text().splitlines(True) if "emoji-gan" not in line))
+    for path in (paths.metrics("emoji-gan"), paths.metrics("digits-gan"), paths.plots("emoji-gan") / "curves.json"):
+        write_text(museum / path, "{}")
     build_gallery(museum)
     left = contents(museum)
     assert not [name for name in left if "emoji-gan" in name]
     assert not [name for name, data in left.items() if b"emoji-gan" in data]
-    assert not (museum / "data/reports/emoji-gan").exists()
+    for place in (paths.report, paths.metrics, paths.plots):
+        assert not (museum / place("emoji-gan")).exists()
+    assert (museum / paths.metrics("digits-gan")).exists()
     used = b"".join(data for name, data in left.items() if name.endswith(".html"))
     assert not [name for name in left if name.startswith("media/") and name.encode() not in used]
 
