@@ -109,6 +109,7 @@ def dataset_add(
     ] = None,
     medium: Annotated[str, typer.Option(help="What the works are: picture, text ...; the files tell it.")] = "",
     separator: Annotated[str, typer.Option(help=r"Between the works of one text file, such as '\n\n'.")] = "",
+    voices: Annotated[int | None, typer.Option(min=0, max=8, help="Of a score, 4 unless said; 0: chords.")] = None,
     size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the training pictures in pixels.")] = 64,
     title: Annotated[str, typer.Option(help="As it hangs over the room's door.")] = "",
     creator: Annotated[str, typer.Option(help="Who made the works.")] = "unknown",
@@ -124,8 +125,9 @@ def dataset_add(
 
     about = About(title=title, creator=creator, licence=licence, origin=origin)
     kinds = None if models is None else [kind.strip() for kind in models.split(",") if kind.strip()]
-    parted = separator.replace("\\n", "\n")
-    typer.echo(add_dataset(path, name, about=about, size=size, kinds=kinds, medium=medium, separator=parted))
+    ingest: dict[str, Any] = {"separator": separator.replace("\\n", "\n")} if separator else {}
+    ingest |= {} if voices is None else {"voices": voices}
+    typer.echo(add_dataset(path, name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest))
     if plan:
         tell_plan()
 

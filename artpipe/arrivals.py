@@ -12,8 +12,9 @@ from artpipe.errors import UserError
 from artpipe.inputs.archives import ArchiveLimits, members
 from artpipe.inputs.enough import MINIMUM_WORKS
 from artpipe.inputs.hidden import lies_hidden
+from artpipe.inputs.pool import Limits, outcomes
 from artpipe.inputs.signatures import SIGNATURE_BYTES
-from artpipe.media import Medium, medium_of
+from artpipe.media import Medium, Part, job_name, medium_of
 from artpipe.params import DatasetEntry
 
 if TYPE_CHECKING:
@@ -45,10 +46,18 @@ FIRST_LOOK: Mapping[str, Mapping[str, Any]] = {  # about a hundred works within 
 
 
 def medium_at(path: Path) -> str:
-    """Return the medium that most files of a folder, an archive or one file are of; `picture` where none is of any."""
+    """Return the medium that most files of a folder, an archive or one file are of.
+
+    Raises:
+        UserError: none is of any.
+    """
     media: dict[str, Medium] = {name: plugins.find("media", name) for name in plugins.names("media")}
     starts = list(islice(_starts(path), _LOOKED_AT))
     counts = {name: sum(medium.begins(*start) for start in starts) for name, medium in media.items()}
+    if not any(counts.values()):
+        known = "; ".join(f"{medium.noun}s: {medium.files}" for medium in media.values())
+        found = f"none of its {len(starts)} files is" if starts else "no files in it; works are wanted"
+        raise UserError(f"{path}: {found} of a known medium ({known})")
     return max(sorted(counts, key=lambda name: (name not in _FIRST, name)), key=lambda name: counts[name])
 
 
@@ -94,18 +103,44 @@ def preprocess_of(medium: str, size: int) -> dict[str, Any]:
     return {**own, **_PREPROCESS.get(medium, {}), **_OWN}
 
 
-def require_parts(entry: DatasetEntry, place: Path) -> None:
-    """Refuse files that hold too few works between them; those of pictures were counted already.
+def require_kept(entry: DatasetEntry, place: Path) -> None:
+    """Refuse files of which ingest would keep too few works; looks at as many as it takes to know.
 
     Raises:
-        UserError: fewer than a dataset needs.
+        UserError: fewer than a dataset needs, and why the first of the others would not be kept.
     """
-    medium = medium_of(entry)
+    medium, limits = medium_of(entry), Limits(workers=1, batch_inputs=MINIMUM_WORKS)
+    kept: set[bytes] = set()
+    refused = ""
+    job, settings = job_name(medium.inspect), entry.ingest.model_dump(mode="json")
+    with closing(outcomes(_parts(entry), job=job, settings=settings, limits=limits)) as found:
+        for (name, part), outcome in found:
+            reason = part.fields.get("rejected", outcome.reason)
+            if reason is None:
+                kept.add(part.data)
+            elif not refused:
+                refused = f"; {name} {_because(reason, '; '.join(part.fields.get('notes', ())) or outcome.detail)}"
+            if len(kept) == MINIMUM_WORKS:
+                return
+    noun = f"{medium.noun}{'' if len(kept) == 1 else 's'}"
+    message = f"{place}: {len(kept)} {noun} in it, a dataset needs at least {MINIMUM_WORKS}"
+    raise UserError(message + (refused or _advice(entry, place)))
+
+
+def _parts(entry: DatasetEntry) -> Iterator[tuple[tuple[str, Part], bytes]]:
+    """Yield name and part, and its bytes, of every work that the source has not rejected."""
     source: Source = plugins.find("sources", entry.source)
-    candidates = (one for one in source.candidates(entry) if one.rejected is None)
-    works = (part for one in candidates for part in medium.parts(one.name, one.data, entry.ingest))
-    count = sum(1 for _ in islice((part for part in works if part.data.strip()), MINIMUM_WORKS))
-    if count < MINIMUM_WORKS:
-        noun = f"{medium.noun}{'' if count == 1 else 's'}"
-        advice = "; `--separator '\\n\\n'` cuts a file where a line is empty" if entry.medium == "text" else ""
-        raise UserError(f"{place}: {count} {noun} in it, a dataset needs at least {MINIMUM_WORKS}{advice}")
+    for one in source.candidates(entry):
+        if one.rejected is None:
+            for part in medium_of(entry).parts(one.name, one.data, entry.ingest):
+                yield (one.name + part.name, part), part.data
+
+
+def _because(reason: str, detail: str) -> str:
+    option = "; `--voices N` takes others, 0 takes chords" if reason == "other voices" else ""
+    return f"is not kept: {reason}{', ' if detail else ''}{detail}{option}"
+
+
+def _advice(entry: DatasetEntry, place: Path) -> str:
+    whole = entry.medium == "text" and not entry.ingest.separator and not place.name.endswith((".json", ".jsonl"))
+    return "; `--separator '\\n\\n'` cuts a file where a line is empty" if whole else ""

@@ -56,6 +56,7 @@ def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
             raise UserError(f"{_FILE}: `{place}.{key}` is missing; {_needed(key, name, raw)}")
     entry = validated(_kind(str(raw["kind"])).params, raw, file=_FILE, place=place)
     _named(f"{place}.dataset", entry.dataset, params.datasets)
+    _check_columns(params, name, entry)
     _check_ruler(params, name, entry)
     _check_uses(params, name, entry, root)
     return entry
@@ -128,6 +129,19 @@ def _check_ruler(params: Params, name: str, entry: TrainParams) -> None:
     if isinstance(build, type) and not issubclass(build, Ruler):
         message = f"a {ruler['kind']}, which has no features to measure with; name a classifier or the model itself"
         raise UserError(f"{_FILE}: `{place}` is `{entry.ruler}`, {message}")
+
+
+def _check_columns(params: Params, name: str, entry: TrainParams) -> None:
+    """Refuse a kind that reads what the dataset's medium has not, such as pictures of a text."""
+    medium = params.datasets[entry.dataset].medium
+    _named(f"datasets.{entry.dataset}.medium", medium, plugins.names("media"))
+    columns = plugins.find("media", medium).columns
+    if missing := sorted(_kind(entry.kind).reads - columns):
+        others = ", ".join(kind for kind in plugins.names("models") if _kind(kind).reads <= columns)
+        found = (
+            f"`{entry.kind}`, which reads {missing[0]}, and `{entry.dataset}` is of {medium}; of that learn: {others}"
+        )
+        raise UserError(f"{_FILE}: `models.{name}.kind` is {found}")
 
 
 def _check_uses(params: Params, name: str, entry: TrainParams, root: Path) -> None:

@@ -25,7 +25,8 @@ def archive_suffix(path: Path) -> str:
     """
     suffix = next((known for known in sorted(_SUFFIXES, key=len, reverse=True) if path.name.endswith(known)), "")
     if not suffix or not _is_archive(path):
-        raise UserError(f"{path}: not a folder and not a zip or tar archive ({', '.join(_SUFFIXES)})")
+        archives = f"not a folder and not a zip or tar archive ({', '.join(_SUFFIXES)})"
+        raise UserError(f"{path}: {archives}, and no file of many works such as text or JSON lines")
     return suffix
 
 

@@ -22,10 +22,17 @@ def first_mistake(model: type[BaseModel], error: ValidationError, file: str, pla
         return f"{file}: `{where}` is not a parameter{did_you_mean(parts[-1], known) or _listing(known)}"
     if first["type"] == "missing":
         return f"{file}: `{where}` is missing{_example(model, first['loc'])}"
-    message = first["msg"].removeprefix("Value error, ")
+    message = _plain(first["msg"])
+    if first["type"] == "value_error" and where and isinstance(first["input"], dict):
+        return f"{file}: `{where}`: {message}"
     if not where:
         return f"{file}: {message}" if first["input"] else f"{file}: empty; it needs {', '.join(_required(model))}"
     return f"{file}: `{where}` is {_shown(first['input'])}: {message[0].lower()}{message[1:]}{_number(first['input'])}"
+
+
+def _plain(message: str) -> str:
+    """Return what pydantic says in the words of YAML."""
+    return message.removeprefix("Value error, ").replace("tuple", "list").replace(" after validation", "")
 
 
 def _required(model: type[BaseModel]) -> list[str]:

@@ -26,6 +26,12 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
+class Settings(Frozen):
+    """Base of what a person sets: its numbers are finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
 class About(Frozen):
     """What a dataset is and to whom its works belong; it reaches the gallery through the record, never the training."""
 
@@ -36,7 +42,7 @@ class About(Frozen):
     description: str = ""
 
 
-class IngestParams(Frozen):
+class IngestParams(Settings):
     """What ingest keeps."""
 
     separator: str = ""  # between the works of one text file, such as "\n\n"; empty: a file is a work
@@ -55,7 +61,7 @@ class IngestParams(Frozen):
     decode_megabytes: Positive = 2048  # of memory for one file
 
 
-class SplitParams(Frozen):
+class SplitParams(Settings):
     """What every medium's parameters begin with: shares of the works that are held out."""
 
     validation: Share = 0.05
@@ -89,7 +95,7 @@ class WeightsEntry(Frozen):
     download: bool = False  # from torchvision's server, where a network is there; `path` is used where none is
 
 
-class TrainParams(Frozen):
+class TrainParams(Settings):
     """What every model kind has; a kind's own `Params` extends it.
 
     `uses` is a path the training may read besides its shards (a checkpoint, weights); `ruler` names the classifier
@@ -114,7 +120,7 @@ class TrainParams(Frozen):
     explosion: float = Field(default=1000.0, gt=1)  # a mean loss this many times its largest so far is divergence
 
 
-class VerdictBounds(Frozen):
+class VerdictBounds(Settings):
     """Where a number becomes a verdict; docs/log.md has the planted models these were chosen on."""
 
     collapsed_pairs: Share = 0.35  # pair distance against real works, for pictures like works
@@ -143,7 +149,7 @@ class VerdictBounds(Frozen):
     latent_nats: float = Field(default=0.5, gt=0)  # a KL below this says nothing about the work
 
 
-class WalkParams(Frozen):
+class WalkParams(Settings):
     """The film that a painter hangs: a loop through its codes in steps that look alike."""
 
     seconds: float = Field(default=16.0, ge=0, le=120)  # 0: no film
@@ -157,7 +163,7 @@ class WalkParams(Frozen):
     rounds: int = Field(default=10, ge=1, le=100)  # in which the steps are evened out
 
 
-class EvaluationParams(Frozen):
+class EvaluationParams(Settings):
     """How models are measured and how many works are hung."""
 
     metrics: tuple[str, ...]

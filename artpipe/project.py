@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from artpipe import plugins
-from artpipe.arrivals import FIRST_LOOK, is_single, kinds_of, medium_at, preprocess_of, require_parts
+from artpipe.arrivals import FIRST_LOOK, is_single, kinds_of, medium_at, preprocess_of, require_kept
 from artpipe.artifacts import paths
 from artpipe.check import asks_for, check_dataset, check_model
 from artpipe.copying import archive_suffix, copy_archive, copy_folder, unlink_originals
@@ -36,11 +36,11 @@ def add_dataset(
     size: int,
     kinds: Sequence[str] | None = None,
     medium: str = "",
-    separator: str = "",
+    ingest: Mapping[str, Any] | None = None,
 ) -> str:
     """Copy works in, track them with DVC, write their entries and return what to know and to type next.
 
-    Without `medium` the files tell it, without `kinds` the medium does.
+    Without `medium` the files tell it, without `kinds` the medium does; `ingest` is what differs from its defaults.
 
     Raises:
         UserError: bad or taken name, unknown kind or medium, too few works; nothing was changed.
@@ -53,7 +53,7 @@ def add_dataset(
         medium = medium or medium_at(source)
         kinds = kinds_of(medium) if kinds is None else kinds
         _check_new(params, name, kinds)
-        entry = _dataset_entry(target, about, medium, preprocess_of(medium, size), separator)
+        entry = _dataset_entry(target, about, medium, preprocess_of(medium, size), ingest or {})
         checked = validated(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
         if not is_single(source):
             _source(target).check(checked.model_copy(update={"path": str(source)}))
@@ -61,7 +61,7 @@ def add_dataset(
         sys.stdout.write(f"copying {source} to {target}\n")
         left = _copied(source, target)
         check_dataset(name, checked)
-        require_parts(checked, source)
+        require_kept(checked, source)
         text = _with_models(with_entry(text, "datasets", name, entry), name, kinds)
         _track(target, undo)
         write_text(PARAMS, text)
@@ -192,14 +192,14 @@ def _source(target: Path) -> Source:
 
 
 def _dataset_entry(
-    target: Path, about: About, medium: str, preprocess: Mapping[str, Any], separator: str
+    target: Path, about: About, medium: str, preprocess: Mapping[str, Any], ingest: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {
         "medium": medium,
         "source": _source_name(target),
         "path": str(target),
         "about": {key: value for key, value in about.model_dump().items() if value not in {"", "unknown"}},
-        "ingest": {"separator": separator} if separator else {},
+        "ingest": dict(ingest),
         "preprocess": dict(preprocess),
     }
 

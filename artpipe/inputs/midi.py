@@ -10,6 +10,7 @@ from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.scores import Note, Score
 
 _DRUMS = 9
+_HEADER = 14  # bytes
 _OFF, _ON, _META, _SYSTEM = 0x80, 0x90, 0xFF, 0xF0
 _SHORT = {0xC0, 0xD0}  # messages with one byte of data instead of two
 _METRE = 0x58
@@ -52,9 +53,11 @@ def read_midi(data: bytes, voices: int) -> Score:
 
 def _tracks(data: bytes) -> tuple[int, list[bytes]]:
     """Return the ticks of a quarter note and the tracks' bytes."""
-    if len(data) < 14 or not data.startswith(b"MThd"):  # noqa: PLR2004 - a header's length
+    if not data.startswith(b"MThd"):
         raise RejectedError("not a score", "no MIDI file")
-    length, _, _, division = struct.unpack_from(">IHHH", data, 4)
+    if len(data) < _HEADER:
+        raise RejectedError("truncated", f"{len(data)} bytes of a header of {_HEADER}")
+    length, _, announced, division = struct.unpack_from(">IHHH", data, 4)
     if not division or division & 0x8000:
         raise RejectedError("unsupported format", "a MIDI file timed by seconds, not by notes")
     tracks, place = [], 8 + length
@@ -66,6 +69,8 @@ def _tracks(data: bytes) -> tuple[int, list[bytes]]:
         if kind == b"MTrk":
             tracks.append(track)
         place += 8 + length
+    if len(tracks) < announced:
+        raise RejectedError("truncated", f"{announced} tracks announced, {len(tracks)} are there")
     return division, tracks
 
 

@@ -38,7 +38,7 @@ def sampled(score: Score, grid: int, voices: int) -> list[Step]:
         RejectedError: another number of voices, no notes, notes beyond a piano's keys, or a piece without an end.
     """
     if voices and len(score.voices) != voices:
-        raise RejectedError("other voices", f"{len(score.voices)} voices in it, {voices} are wanted")
+        raise RejectedError("other voices", _other(len(score.voices), "it", voices))
     every = [note for voice in score.voices for note in voice]
     if not every:
         raise RejectedError("not a score", "there are no notes in it")
@@ -55,6 +55,10 @@ def sampled(score: Score, grid: int, voices: int) -> list[Step]:
         cells = _chords(every, grid, count)
     bars, fermatas = ({_step(time, grid) for time in times} for times in (score.bars, score.fermatas))
     return [Step(BAR * (at in bars) + FERMATA * (at in fermatas), row) for at, row in enumerate(cells)]
+
+
+def _other(found: int, place: str, voices: int) -> str:
+    return f"{found} {'voice' if found == 1 else 'voices'} in {place}, {voices} are wanted"
 
 
 def _step(time: Fraction, grid: int) -> int:
@@ -110,7 +114,7 @@ def rolled(piece: object, grid: int, voices: int) -> Score:
         if not isinstance(step, list) or not all(_is_pitch(pitch) for pitch in step):
             raise RejectedError("not a score", f"step {at} is no list of pitches")
         if voices and len(step) != voices:
-            raise RejectedError("other voices", f"{len(step)} voices in step {at}, {voices} are wanted")
+            raise RejectedError("other voices", _other(len(step), f"step {at}", voices))
         for number, pitch in enumerate(step):
             if pitch > 0:
                 _append(columns[number if voices else 0], at, int(pitch), grid, joins=bool(voices))

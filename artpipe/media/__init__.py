@@ -76,6 +76,7 @@ class Medium:
     inspect: Job
     write: Callable[[Task], str]
     files: str  # the kinds of file it reads, for messages
+    columns: frozenset[str]  # of its shards, at most
     parts: Callable[[str, bytes, IngestParams], Iterator[Part]] = one_part
 
 

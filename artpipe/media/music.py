@@ -146,5 +146,6 @@ MEDIUM = Medium(
     begins=lambda start, name: bool(start) and name.lower().endswith(_SUFFIXES),
     inspect=inspected,
     write=write,
+    columns=frozenset({"tokens", "labels", "digests", "places"}),
     parts=parts,
 )

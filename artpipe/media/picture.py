@@ -182,4 +182,5 @@ MEDIUM = Medium(
     begins=lambda start, name: looks_like_picture(start),  # noqa: ARG005 - a name says nothing of a picture
     inspect=inspected,
     write=write,
+    columns=frozenset({"images", "labels", "digests", "places"}),
 )

@@ -14,7 +14,7 @@ from artpipe.errors import UserError
 from artpipe.files import write_text
 from artpipe.inputs.merges import learned
 from artpipe.inputs.reasons import RejectedError
-from artpipe.inputs.records import records
+from artpipe.inputs.records import no_content, records
 from artpipe.inputs.tokens import TokenShards
 from artpipe.media import Facts, Medium, Part, Task, worked
 from artpipe.params import IngestParams, Positive, SplitParams
@@ -22,6 +22,12 @@ from artpipe.params import IngestParams, Positive, SplitParams
 _SUFFIXES = (".txt", ".md", ".json", ".jsonl")
 _MOST_TOKENS = 32_000  # different ones, as int16 holds
 _CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")  # bytes that no text begins with
+_ENCODINGS = (  # that text may be in: what is usual in it, and at least how much of it that is; the strictest first
+    ("GB18030", re.compile(rb"(?:[\xa1\xa3\xb0-\xd7][\xa1-\xfe])+"), 0.6),
+    ("BIG5", re.compile(rb"(?:[\xa1\xa4-\xc6][\x40-\x7e\xa1-\xfe])+"), 0.6),
+    ("WINDOWS-1252", re.compile(rb"[\s\x20-\x7e]+"), 0.8),
+)
+_ROLLS = re.compile(rb'\s*(\{\s*"\w+"\s*:\s*)?\[\s*\[\s*[\[\d]')  # JSON of music: pieces of steps of pitches
 _LINES_SHOWN = 8  # of a work on the contact sheet
 
 
@@ -36,9 +42,9 @@ class TextParams(SplitParams):
 
 
 def begins(start: bytes, name: str) -> bool:
-    """Return whether a file says that it is text by its name, and its first bytes have no control codes against it."""
+    """Return whether a file says that it is text by its name, and its first bytes are neither control codes nor music."""
     marked = start.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return name.lower().endswith(_SUFFIXES) and (marked or not set(start) & _CONTROLS)
+    return name.lower().endswith(_SUFFIXES) and (marked or not set(start) & _CONTROLS) and not _ROLLS.match(start)
 
 
 def parts(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
@@ -47,7 +53,7 @@ def parts(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
         if isinstance(content, bytes | str):
             yield Part(key, content if isinstance(content, bytes) else content.encode("utf-8", "replace"), fields)
         else:
-            yield Part(key, b"", {**fields, "rejected": "not text"})
+            yield Part(key, b"", {**fields, "rejected": "not text", "notes": (no_content(content),)})
 
 
 def inspected(data: bytes, settings: dict[str, Any]) -> bytes:
@@ -72,7 +78,8 @@ def decoded(data: bytes) -> tuple[str, list[str]]:
     try:
         text = data.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RejectedError("not text", f"byte {error.start} is not {'UTF-16' if marked else 'UTF-8'}") from None
+        wanted = "UTF-16" if marked else f"UTF-8{_advice(data)}"
+        raise RejectedError("not text", f"byte {error.start} is not {wanted}") from None
     controls = sum(unicodedata.category(character) in {"Cc", "Cn"} for character in text if character not in "\t\r\n\f")
     if controls * 100 > len(text):
         raise RejectedError("not text", f"{controls} of {len(text)} characters are control codes")
@@ -80,6 +87,14 @@ def decoded(data: bytes) -> tuple[str, list[str]]:
     if not text.strip():
         raise RejectedError("empty file")
     return text, ["read as UTF-16"] if marked else []
+
+
+def _advice(data: bytes) -> str:
+    """Return how to convert text whose encoding can be guessed."""
+    for name, usual, share in _ENCODINGS:
+        if sum(map(len, usual.findall(data))) >= share * len(data):
+            return f"; `iconv -f {name} -t UTF-8` may convert it"
+    return ""
 
 
 def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
@@ -169,5 +184,6 @@ MEDIUM = Medium(
     begins=begins,
     inspect=inspected,
     write=write,
+    columns=frozenset({"tokens", "labels", "digests", "places"}),
     parts=parts,
 )

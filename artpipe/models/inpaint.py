@@ -39,7 +39,10 @@ class Params(RestorerParams):
     adversarial_weight: float = Field(default=1.0e-2, gt=0)
 
     @model_validator(mode="after")
-    def _shares(self) -> Self:
+    def _something_left(self) -> Self:
+        if self.brush > self.crop / 2:
+            message = f"`brush` {self.brush:g} is above half of `crop` {self.crop}: one stroke may cover all of it"
+            raise ValueError(message)
         if self.least_lost > self.most_lost:
             message = f"`least_lost` {self.least_lost:g} is above `most_lost` {self.most_lost:g}"
             raise ValueError(message)

@@ -77,13 +77,36 @@ def test_a_file_of_poems_becomes_a_room(studio, poems, artpipe, monkeypatch):
     assert all(path.read_text().startswith("the moon\nsings") for path in Path("begun").glob("*.txt"))
 
 
+_VOICES = "other voices, 3 voices in step 0, 4 are wanted; `--voices N` takes others"
+
+
 @pytest.mark.parametrize(
     ("files", "options", "said"),
     [
         ({"a.txt": b"one\ntwo"}, [], "1 text in it, a dataset needs at least 8; `--separator '\\n\\n'` cuts"),
         ({f"{n}.txt": b"" for n in range(9)}, ["--medium", "picture"], "no picture files in it"),
         ({f"{n}.txt": b" \n" for n in range(9)}, [], "0 texts in it"),
-        ({f"{n}.txt": b"\0\1\2\3" for n in range(9)}, [], "no picture files in it"),
+        ({f"{n}.txt": b"\0\1\2\3" for n in range(9)}, [], "none of its 9 files is of a known medium (scores: MusicXML"),
+        ({}, [], "no files in it; works are wanted of a known medium"),
+        (
+            {f"{n}.txt": b"The beginning of a text\n" + bytes(99) for n in range(9)},
+            [],
+            "0 texts in it, a dataset needs at least 8; 0.txt is",
+        ),
+        ({f"{n}.txt": b"the same" for n in range(9)}, [], "1 text in it"),
+        (
+            {"a.txt": "\n\n".join(f"床前明月光{n}" for n in range(9)).encode("gbk")},
+            ["--separator", "\\n\\n"],
+            "a.txt#00000 is not kept: not text, byte 0 is not UTF-8; `iconv -f GB18030 -t UTF-8` may convert it",
+        ),
+        ({"a.jsonl": b'{"text": "cut\n' * 9}, [], "a.jsonl#00000 is not kept: damaged, line 1 is no JSON: "),
+        ({"a.json": b'["one", "two'}, [], "a.json is not kept: damaged, no JSON: "),
+        ({f"{n}.json": json.dumps([[[60, 55, 48]] * 9 + [[n + 60, 55, 48]]]).encode() for n in range(9)}, [], _VOICES),
+        (
+            {f"{n}.txt": b"a" * n for n in range(9)},
+            ["--models", "gan"],
+            "`gan`, which reads images, and `given` is of text",
+        ),
         ({f"{n}.png": b"\x89PNG\r\n\x1a\n" + bytes(9) for n in range(9)}, ["--medium", "text"], "no text files in it"),
         ({f"{n}.txt": b"a" for n in range(9)}, ["--medium", "txt"], "`txt` is not one of artpipe's media"),
     ],
@@ -95,7 +118,7 @@ def test_what_is_not_enough_is_one_line(studio, tmp_path, artpipe, files, option
     for name, data in files.items():
         (folder / name).write_bytes(data)
     code, _, err = artpipe("dataset", "add", "--no-plan", folder, "--name", "given", *options)
-    assert code != 0
+    assert code == 2
     assert err.count("\n") == 1
     assert said in err
     assert Path("params.yaml").read_text() == before

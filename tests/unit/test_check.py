@@ -128,6 +128,24 @@ MISTAKES = {
         ),
     ),
     "text that is no YAML": ("about: {}", "about: {", "params.yaml:12:5: not YAML: "),
+    "a number without end": (
+        "steps: 20",
+        "learning_rate: .inf",
+        "params.yaml: `models.shapes-classifier.learning_rate` is inf: input should be a finite number",
+    ),
+    "settings that do not go together": (
+        "validation: 0.2",
+        "validation: 0.8",
+        "params.yaml: `datasets.shapes.preprocess`: validation 0.8 and test 0.2 leave no works to train on",
+    ),
+    "a kind for another medium": (
+        "kind: classifier",
+        "kind: rnn",
+        (
+            "params.yaml: `models.shapes-classifier.kind` is `rnn`, which reads tokens, and `shapes` is of picture; of that "
+            "learn: classifier, faststyle, gan, inpaint, style, superres, vae"
+        ),
+    ),
     "another format": ("format: 1", "format: 7", "params.yaml: `format` is 7: input should be 1"),
 }
 

@@ -117,7 +117,16 @@ def test_what_hangs():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"least_lost": 0.5, "most_lost": 0.2}, {"most_lost": 0.95}, {"damage": ["rust"]}, {"damage": []}]
+    "wrong",
+    [
+        {"least_lost": 0.5, "most_lost": 0.2},
+        {"most_lost": 0.95},
+        {"most_lost": 1.0},
+        {"brush": 40.0, "crop": 64},
+        {"brush": float("inf")},
+        {"damage": ["rust"]},
+        {"damage": []},
+    ],
 )
 def test_shares_and_kinds_have_bounds(wrong):
     """Nothing to go by, or nothing to repair."""

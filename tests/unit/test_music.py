@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import zipfile
 from collections import Counter
 from fractions import Fraction
@@ -18,6 +19,7 @@ from artpipe.artifacts.notes import BAR, FERMATA, HELD, VOCABULARY, Step, steps_
 from artpipe.artifacts.shards import SPLITS, ShardSet
 from artpipe.artifacts.vocabulary import END, MARKS, PAD, START
 from artpipe.ingest import ingest_dataset
+from artpipe.inputs.midi import read_midi
 from artpipe.inputs.musicxml import parsed, read_musicxml
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.scores import Note, Score, look, rolled, sampled, without_interludes
@@ -296,3 +298,21 @@ def test_the_public_rolls_are_read():
         assert {split: len(pieces) for split, pieces in rolls.items()} == {"train": 229, "valid": 76, "test": 77}
         steps = [len(sampled(rolled(piece, 4, voices), 4, voices)) for pieces in rolls.values() for piece in pieces]
         assert min(steps) > 20
+
+
+@pytest.mark.parametrize(
+    ("cut", "said"),
+    [
+        (10, "10 bytes of a header of 14"),
+        (14, "2 tracks announced, 0 are there"),
+        (-3, "7 bytes of a track announced, 4 are there"),
+        (-15, "2 tracks announced, 1 are there"),
+    ],
+)
+def test_a_midi_file_that_ends_early_is_truncated(cut, said):
+    """In its header, after it, within a track, between two: each is told, none becomes a piece of fewer voices."""
+    track = b"MTrk" + (7).to_bytes(4) + b"\0\x90\x3c\x50\x60\x80\x3c"
+    data = b"MThd" + struct.pack(">IHHH", 6, 1, 2, 96) + track * 2
+    with pytest.raises(RejectedError) as caught:
+        read_midi(data[:cut], 2)
+    assert (caught.value.reason, caught.value.detail) == ("truncated", said)

@@ -114,7 +114,7 @@ MISTAKES = [
     (["PICTURES", "--name", "mine", "--models", "gan,gan"], "a kind is named twice"),
     (["params.yaml", "--name", "mine"], "params.yaml: not a folder and not a zip or tar archive"),
     (["..", "--name", "mine"], "..: this project lies in that folder"),
-    (["EMPTY", "--name", "mine"], "no picture files in it"),
+    (["EMPTY", "--name", "mine"], "no files in it; works are wanted of a known medium"),
 ]
 
 

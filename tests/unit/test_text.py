@@ -17,7 +17,8 @@ from artpipe.ingest import ingest_dataset
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.records import records
 from artpipe.inputs.tokens import rows_of
-from artpipe.media.text import decoded, prepared
+from artpipe.media.text import begins, decoded, parts, prepared
+from artpipe.params import IngestParams
 from artpipe.preprocess import preprocess_dataset
 
 PARAMS = """\
@@ -30,6 +31,7 @@ models: {{}}
 evaluation: {{metrics: []}}
 gallery: {{sections: []}}
 """
+CUT = "unterminated string starting at character 10"
 POEMS = [f"line {letter} of a poem,\nand {letter * 3} again." for letter in "abcdefghijkl"]
 
 
@@ -63,8 +65,62 @@ def test_lines_of_json_are_works_with_their_fields():
     found = list(records("x.jsonl", lines))
     assert found[0] == ("#00000", "one", {"title": "Dawn", "creator": "Li Bai"})
     assert found[1][1:] == ("two", {})
-    assert found[2][1] == b'{"text": "thr'
+    assert found[2] == ("#00002", b"", {"rejected": "damaged", "notes": (f"line 3 is no JSON: {CUT}",)})
     assert found[3][1] == "a\nb"
+
+
+def test_json_that_cannot_be_read_says_where():
+    """No JSON, another encoding, nesting without end: place and cause, never a work of braces."""
+    told = [
+        (b'["one",\n"two', "no JSON: unterminated string starting at line 2, character 1"),
+        (b'["\xff"]', "no JSON: byte 2 is not UTF-8"),
+        (b"[" * 200_000, "no JSON: too deeply nested"),
+    ]
+    for data, said in told:
+        assert list(records("x.json", data)) == [("", b"", {"rejected": "damaged", "notes": (said,)})]
+
+
+def test_a_record_without_text_says_what_it_has():
+    """The names of an object, and those that its text may have; what else stands there."""
+    lines = b'{"title": "Dawn", "txt": "one"}\n17\nnull\n["a", 3]\n{}\n'
+    details = [part.fields["notes"][0] for part in parts("x.jsonl", lines, IngestParams())]
+    assert details[0].startswith("an object of `title`, `txt`; its text should be named `text`, `paragraphs`")
+    assert details[1:] == [f"{what} where text should be" for what in ("a number", "null", "a list", "an object")]
+
+
+def test_text_marked_as_utf16_can_be_cut():
+    """A separator and lines of JSON are found in UTF-16 too."""
+    assert [one for _, one, _ in records("x.txt", "one\n\ntwo".encode("utf-16"), "\n\n")] == [b"one", b"two"]
+    assert [one for _, one, _ in records("x.jsonl", '"one"\n"two"'.encode("utf-16"))] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "named"),
+    [
+        ("床前明月光，疑是地上霜。", "gbk", "GB18030"),
+        ("舉頭望明月，低頭思故鄉。", "big5", "BIG5"),
+        ("Größe und Ärger überall", "latin-1", "WINDOWS-1252"),
+        ("Мороз и солнце", "cp1251", ""),
+        ("春は曙。やうやう", "shift_jis", ""),
+    ],
+)
+def test_text_in_another_encoding_is_told_how_to_convert(text, encoding, named):
+    """The place of the byte, what is wanted, and the encoding where it can be guessed."""
+    with pytest.raises(RejectedError) as caught:
+        decoded(text.encode(encoding))
+    assert "is not UTF-8" in caught.value.detail
+    assert caught.value.detail.partition("; ")[2] == (f"`iconv -f {named} -t UTF-8` may convert it" if named else "")
+
+
+def test_json_of_music_is_no_text():
+    """Lists of lists of numbers are rolls; lists of lines are poems."""
+    starts = {
+        b'{"train": [[[60,': False,
+        b"[[[60, 55, 48], ": False,
+        b'[["one", "two"],': True,
+        b'["one", "two"]': True,
+    }
+    assert {start: begins(start, "x.json") for start in starts} == starts
 
 
 def test_json_by_split_keeps_the_official_splits():
