@@ -38,7 +38,7 @@ test: $(VENV)/dev.stamp .chromium ## set up, then run every check
 	@vulture
 	@OMP_NUM_THREADS=1 pytest -q -m "not nightly" -n $(JOBS) --dist loadgroup
 
-nightly: $(VENV)/dev.stamp .chromium ## the checks that take minutes
+nightly: $(VENV)/clusters.stamp .chromium ## the checks that take minutes
 	@OMP_NUM_THREADS=1 pytest -q -m nightly -n $(JOBS) --dist loadgroup --timeout 3600
 
 ui: $(VENV)/pipeline.stamp ## browse the MLflow runs, on this machine only
@@ -83,6 +83,11 @@ $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "make: installing artpipe and its test tools into $(VENV) (minutes the first time, nothing the second)"
 	@$(INSTALL) -e ".[pipeline,dev]"
 	@touch $(VENV)/pipeline.stamp $@
+
+$(VENV)/clusters.stamp: pyproject.toml constraints.txt | $(VENV)/dev.stamp
+	@echo "make: installing Dask and Ray for the checks on clusters"
+	@$(INSTALL) -e ".[pipeline,dev,dask,ray]"
+	@touch $(VENV)/pipeline.stamp $(VENV)/dev.stamp $@
 
 # Without a browser a person's tests go on without it, and say so; the CI's fail.
 .PHONY: .chromium

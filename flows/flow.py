@@ -4,11 +4,13 @@ import contextvars
 import os
 import re
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -16,15 +18,15 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.settings import get_current_settings
-from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.utilities.annotations import allow_failure
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import remember
 from flows import account, seeing
 from flows.children import Children
+from flows.devices import Devices, gpus
+from flows.dispatch import dispatched, is_training
 from flows.dvc_graph import BUSY, Stage, mended, stale_stages
-from flows.slots import Places, gpus
+from flows.runners import chosen, cores_of_runner
 
 CHECKED = "ARTPIPE_CHECKED"  # set by whoever has validated the project already
 _BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage needs: for that, DVC itself does not wait
@@ -43,12 +45,37 @@ class PassingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Setting:
-    """What all tasks of one flow share."""
+    """What all tasks of one run are told; it travels to other processes and machines."""
 
-    children: Children
-    places: Places
+    run: str
+    cores: int
     env: Mapping[str, str]
     timeout_seconds: float
+    server: bool  # one that stays
+
+
+class Crew:
+    """What the tasks of a run share that are in one process."""
+
+    _of: ClassVar[dict[str, "Crew"]] = {}
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, setting: Setting) -> None:
+        self.children = Children()
+        self.devices = Devices(setting.cores, gpus(), server=setting.server)
+
+    @classmethod
+    def of(cls, setting: Setting) -> "Crew":
+        """Return the crew of a run, the same for all who ask in this process."""
+        with cls._lock:
+            if setting.run not in cls._of:
+                cls._of[setting.run] = cls(setting)
+            return cls._of[setting.run]
+
+    def stop(self) -> None:
+        """End every child and start no more."""
+        self.devices.stop()
+        self.children.stop()
 
 
 class Heard:
@@ -76,7 +103,7 @@ def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
 
 
 @task(task_run_name="{name}", cache_policy=NO_CACHE, retry_condition_fn=_may_pass)
-def reproduce(name: str, setting: Setting, urgency: float = 0.0) -> None:
+def reproduce(name: str, setting: Setting) -> None:
     """Bring one stage up to date as a child process, its output line by line in the run's log.
 
     Raises:
@@ -86,14 +113,12 @@ def reproduce(name: str, setting: Setting, urgency: float = 0.0) -> None:
     """
     heard, context = Heard(name), contextvars.copy_context()  # the output is read by a thread that knows no task run
     command = [str(_BIN / "dvc"), "--wait-for-lock", "repro", "--single-item", name]
-    training = name.startswith("train@")
-    with setting.places.taken(urgency, training=training) as seen, account.timed(name) as clock:
+    crew, alone = Crew.of(setting), nullcontext[Mapping[str, str]]({})
+    with crew.devices.one() if is_training(name) else alone as seen, account.timed(name) as clock:
         env = {**setting.env, **seen}
         while True:
             heard.busy = False
-            code = setting.children.run(
-                command, lambda line: context.run(heard.line, line), env, setting.timeout_seconds
-            )
+            code = crew.children.run(command, lambda line: context.run(heard.line, line), env, setting.timeout_seconds)
             if not (code and heard.busy and clock() < setting.timeout_seconds):
                 break
             time.sleep(_BUSY_SECONDS)
@@ -110,16 +135,12 @@ def reproduce(name: str, setting: Setting, urgency: float = 0.0) -> None:
 def sync(setting: Setting) -> None:
     """Bring MLflow up to date with the run records; it is a projection, so its failure fails nothing."""
     logger = get_run_logger()
-    code = setting.children.run([sys.executable, "-m", "artpipe", "sync"], logger.info, setting.env, 600.0)
+    code = Crew.of(setting).children.run([sys.executable, "-m", "artpipe", "sync"], logger.info, setting.env, 600.0)
     if code:
         logger.warning("MLflow was not brought up to date (exit code %d); `artpipe sync` does it later", code)
 
 
-# A task that waits for another holds a thread of the runner: threads for all of them, and the slots in Children.
-_RUNNER: Any = ThreadPoolTaskRunner(max_workers=1000)
-
-
-@flow(name="dataset-to-gallery", task_runner=_RUNNER)
+@flow(name="dataset-to-gallery", task_runner=chosen())
 def dataset_to_gallery(
     targets: list[str] | None = None,
     slots: int | None = None,
@@ -142,46 +163,39 @@ def dataset_to_gallery(
     Raises:
         StagesFailedError: after all else was done, naming every stage that failed.
     """
-    places = Places(slots or len(os.sched_getaffinity(0)), gpus(), server=_server_stays())
-    setting = Setting(children := Children(), places, _environment(), stage_timeout_seconds)
-    waits = [retry_seconds * 3**number for number in range(retries)]
+    cores = slots or cores_of_runner()
+    setting = Setting(str(flow_run.id), cores, _environment(), stage_timeout_seconds, _server_stays())
+    crew = Crew.of(setting)
     try:
         _check(setting)
         account.mended(mended())
         stages = stale_stages(targets, wait_seconds=stage_timeout_seconds, hang=hang)
         account.planned(stages)
-        failures = _collect(_submit(stages, setting, waits))
+        start = _starter(setting, [retry_seconds * 3**number for number in range(retries)])
+        failures = _sentence(*dispatched(stages, start, cores, min(cores, crew.devices.count)))
         if os.environ.get("ARTPIPE_TRACKING") != "off":
             sync(setting)
     except BaseException:
-        places.stop()
-        children.stop()  # else the threads that wait for them would hold the interpreter
+        crew.stop()  # else the threads that wait for them would hold the interpreter
         raise
     seeing.summary()
     if failures:
         raise StagesFailedError(failures)
 
 
-def _submit(stages: Sequence[Stage], setting: Setting, waits: list[float]) -> dict[str, PrefectFuture[None]]:
-    futures: dict[str, PrefectFuture[None]] = {}
-    tried = reproduce.with_options(retries=len(waits), retry_delay_seconds=waits)
-    submit: Any = tried.submit  # its stubs know no wait_for beside parameters
-    for stage in stages:
-        upstream: list[Any] = [futures[name] for name in stage.upstream if name in futures]
-        wait_for = [allow_failure(future) for future in upstream] if stage.name == LAST_STAGE else upstream
-        futures[stage.name] = submit(stage.name, setting, stage.urgency, wait_for=wait_for)
-    return futures
+def _starter(setting: Setting, waits: list[float]) -> Callable[[Stage, list[PrefectFuture[None]]], PrefectFuture[None]]:
+    submit: Any = reproduce.with_options(retries=len(waits), retry_delay_seconds=waits).submit
+
+    def start(stage: Stage, upstream: list[PrefectFuture[None]]) -> PrefectFuture[None]:
+        if stage.name == LAST_STAGE:  # hung with named gaps
+            upstream = [future for future in upstream if future.state.is_completed()]
+        started: PrefectFuture[None] = submit(stage.name, setting, wait_for=upstream)  # its stubs know no wait_for
+        return started
+
+    return start
 
 
-def _collect(futures: Mapping[str, PrefectFuture[None]]) -> str:
-    """Wait for every stage; say what failed and what was not run for that reason, nothing where all went well."""
-    failed, waiting = [], []
-    for name, future in futures.items():
-        future.wait()
-        if future.state.is_pending():  # Prefect's NotReady
-            waiting.append(name)
-        elif not future.state.is_completed():
-            failed.append(name)
+def _sentence(failed: Sequence[str], waiting: Sequence[str]) -> str:
     below = f"; not run, because what they read from failed: {', '.join(waiting)}" if waiting else ""
     return f"failed: {', '.join(failed)}{below}" if failed else ""
 
@@ -190,7 +204,7 @@ def _check(setting: Setting) -> None:
     if CHECKED in os.environ:
         return
     lines: list[str] = []
-    if setting.children.run([sys.executable, "-m", "artpipe", "check"], lines.append, setting.env, 600.0):
+    if Crew.of(setting).children.run([sys.executable, "-m", "artpipe", "check"], lines.append, setting.env, 600.0):
         raise RuntimeError("\n".join(lines))
 
 

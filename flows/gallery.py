@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from artpipe.errors import ArtpipeError
+from artpipe.errors import ArtpipeError, UserError
 from artpipe.processes import end_child, members, process, start_child
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
@@ -42,9 +42,13 @@ def main(arguments: Sequence[str]) -> int:
 def run_here(arguments: Sequence[str]) -> int:
     """Run the flow in this process, tell how it went, and return the exit code."""
     from flows import account
-    from flows.flow import StagesFailedError, dataset_to_gallery
 
     options = _parser().parse_args(arguments)
+    try:
+        from flows.flow import StagesFailedError, dataset_to_gallery
+    except UserError as error:  # the task runner that was chosen
+        account.failed(str(error))
+        return error.exit_code
     try:
         dataset_to_gallery(
             options.targets or None,

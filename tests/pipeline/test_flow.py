@@ -11,8 +11,8 @@ import pytest
 
 from artpipe.costs import remember
 from artpipe.processes import process
+from flows.devices import limit_name
 from flows.dvc_graph import mended, stale_stages
-from flows.slots import limit_name
 from tests.pipeline.conftest import get
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server

@@ -1,4 +1,4 @@
-"""Who may run now: stages by cores, trainings by devices, and which GPU a training may see."""
+"""What trainings share: the devices of a machine, and which GPU each of them may see."""
 
 import contextlib
 import fcntl
@@ -16,65 +16,25 @@ _LOOK_SECONDS = 1.0  # between two looks for a free GPU, or at whether we are be
 _LEASE_SECONDS = 60.0  # the shortest Prefect has: a slot whose holder was killed comes back after it
 
 
-class Slots:
-    """So many at a time; of those who wait, the most urgent is next.
+class Devices:
+    """The devices of one machine: its GPUs, or its cores where it has none.
 
-    Tasks wait here and not in Prefect's runner, where a task that waits for another holds a thread.
+    With a Prefect server that stays, all runs on this machine share them by a global concurrency limit there, which is made
+    here; a GPU is besides held by a lock of the operating system, which no killed holder keeps.
     """
 
-    def __init__(self, slots: int, gather_seconds: float = 0.0) -> None:
-        """Offer `slots`; what one stage sets free arrives one by one, so none goes in before `gather_seconds` are over."""
-        self._changed, self._free = threading.Condition(), slots
-        self._gather_seconds = gather_seconds
-        self._waiting: list[float] = []
-
-    @contextlib.contextmanager
-    def taken(self, urgency: float = 0.0) -> Iterator[None]:
-        """Hold one of the slots."""
-        with self._changed:
-            self._waiting.append(urgency)
-            try:
-                self._changed.wait_for(lambda: False, self._gather_seconds)
-                self._changed.wait_for(lambda: self._free > 0 and urgency >= max(self._waiting))
-                self._free -= 1
-            finally:
-                self._waiting.remove(urgency)
-                self._changed.notify_all()  # another may be free, and the next may have looked while we stood before it
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += 1
-                self._changed.notify_all()
-
-
-class Places:
-    """The places of one run: a core for each stage, and for a training a device besides.
-
-    Without GPUs cores are the devices. With a Prefect server that stays, all runs on this machine share the devices by
-    a global concurrency limit there, which is made here; a GPU is besides held by a lock of the operating system, which
-    no killed holder keeps.
-    """
-
-    def __init__(self, cores: int, gpus: Sequence[str] = (), server: bool = False) -> None:
-        self._cores = Slots(cores, gather_seconds=0.4)
-        self._devices = Slots(len(gpus) or cores)
+    def __init__(self, cores: int, gpus: Sequence[str] = (), *, server: bool = False) -> None:
+        self.count = len(gpus) or cores
         self._gpus = gpus
-        self._limit = _made_limit(len(gpus) or cores) if server else None
+        self._limit = _made_limit(self.count) if server else None
         self._stopped = threading.Event()
 
     @contextlib.contextmanager
-    def taken(self, urgency: float = 0.0, *, training: bool = False) -> Iterator[Mapping[str, str]]:
-        """Hold a place; yields what its holder must see in its environment."""
+    def one(self) -> Iterator[Mapping[str, str]]:
+        """Hold a device; yields what its holder must see in its environment."""
         with contextlib.ExitStack() as held:
-            seen: dict[str, str] = {}
-            if training:
-                held.enter_context(self._devices.taken(urgency))
-                self._enter_limit(held)
-                if self._gpus:
-                    seen["CUDA_VISIBLE_DEVICES"] = held.enter_context(self._gpu())
-            held.enter_context(self._cores.taken(urgency))
-            yield seen
+            self._enter_limit(held)
+            yield {"CUDA_VISIBLE_DEVICES": held.enter_context(self._gpu())} if self._gpus else {}
 
     def stop(self) -> None:
         """Let nobody wait for a device any longer."""

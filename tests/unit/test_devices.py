@@ -1,0 +1,99 @@
+"""Devices: a GPU for each training, and none that somebody else holds."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from flows.devices import Devices, gpus
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """Locks of GPUs that no other test holds."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_each_training_sees_a_gpu_of_its_own(alone):
+    """Two trainings on two GPUs at a time, a third after them; without GPUs nothing is said."""
+    devices, inside, seen = Devices(8, ("GPU-a", "GPU-b")), threading.Barrier(3), []
+
+    def train() -> None:
+        with devices.one() as env:
+            seen.append(env["CUDA_VISIBLE_DEVICES"])
+            with contextlib.suppress(threading.BrokenBarrierError):
+                inside.wait(20)
+
+    threads = [threading.Thread(target=train) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    with Devices(8).one() as env:
+        assert env == {}
+    inside.wait(20)
+    for thread in threads:
+        thread.join()
+    with devices.one() as env:
+        seen.append(env["CUDA_VISIBLE_DEVICES"])
+    assert sorted(seen[:2]) == ["GPU-a", "GPU-b"]
+    assert seen[2] == "GPU-a"
+
+
+def test_a_gpu_that_another_run_holds_is_not_taken(alone):
+    """Another process holds the first GPU; once it is killed, the GPU is free at once."""
+    code = (
+        "from flows.devices import Devices\nimport time\n"
+        "with Devices(1, ('GPU-a', 'GPU-b')).one() as env:\n print(env, flush=True); time.sleep(600)"
+    )
+    env = {**os.environ, "TMPDIR": str(alone)}
+    with subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert "GPU-a" in other.stdout.readline()
+            with Devices(1, ("GPU-a", "GPU-b")).one() as seen:
+                assert seen == {"CUDA_VISIBLE_DEVICES": "GPU-b"}
+        finally:
+            other.kill()
+    with Devices(1, ("GPU-a", "GPU-b")).one() as seen:
+        assert seen == {"CUDA_VISIBLE_DEVICES": "GPU-a"}
+
+
+def test_a_stopped_run_waits_for_no_gpu(alone):
+    """Who waits for a GPU when the run is stopped waits no longer."""
+    devices, waited = Devices(4, ("GPU-a",)), threading.Event()
+    other = Devices(4, ("GPU-a",))
+
+    def train() -> None:
+        with devices.one():
+            waited.set()
+
+    with other.one():
+        thread = threading.Thread(target=train)
+        thread.start()
+        assert not waited.wait(0.2)
+        devices.stop()
+        assert waited.wait(20)
+    thread.join()
+
+
+def test_gpus_are_those_the_driver_names(tmp_path, monkeypatch):
+    """By their UUID, because CUDA counts in another order than the driver; CUDA_VISIBLE_DEVICES narrows them."""
+    script = tmp_path / "nvidia-smi"
+    script.write_text(
+        "#!/bin/sh\necho 'GPU 0: NVIDIA H200 (UUID: GPU-11-aa)'\necho '  MIG 1g.18gb Device 0: (UUID: MIG-1)'\n"
+        "echo 'GPU 1: NVIDIA H200 (UUID: GPU-22-bb)'\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert gpus() == ("GPU-11-aa", "GPU-22-bb")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1, 3")
+    assert gpus() == ("1", "3")
+    for none in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
+        assert gpus() == ()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    script.write_text("#!/bin/sh\nexit 9\n")
+    assert gpus() == ()
