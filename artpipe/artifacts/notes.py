@@ -32,6 +32,11 @@ def cell_of(token: int) -> int | None:
     return LOWEST + place % len(_PITCHES) + HELD * (place >= len(_PITCHES))
 
 
+def token_of(cell: int) -> int:
+    """Return the token of a cell."""
+    return _CELLS[cell]
+
+
 _FIRST = len(MARKS) + len(STEPS) + 1  # token of the lowest pitch
 _CELLS = {cell_of(token): token for token in range(len(MARKS) + len(STEPS), len(VOCABULARY))}
 
@@ -49,7 +54,7 @@ def _written(steps: Sequence[Step]) -> Iterator[int]:
     for number, (mark, cells) in enumerate(steps):
         if number:
             yield len(MARKS) + mark
-        yield from (_CELLS[cell] for cell in cells)
+        yield from map(token_of, cells)
 
 
 def steps_of(tokens: Iterable[int]) -> list[Step]:

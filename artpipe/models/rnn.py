@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.vocabulary import PAD, START
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
+from artpipe.nn.dropout import dropped
 from artpipe.nn.ear import Ear, Heard, transposed
 from artpipe.nn.pieces import count_steps, joined
 from artpipe.nn.sequences import write
@@ -96,14 +97,14 @@ class RNN(Learner[Params]):
     def _logits(self, tokens: Tensor, state: Any, heard: Heard | None) -> tuple[Tensor, Any]:
         p, scale = self.params, math.sqrt(self.params.embedding)
         share = p.dropout if p.read_dropout is None else p.read_dropout
-        read = F.dropout(self.embedding(tokens) * scale, share, self.training)
+        read = dropped(self.embedding(tokens) * scale, share, training=self.training)
         if self.ear is not None and heard is not None:
             said, state = self.ear.follow(self.recurrent, read, heard, state)
             hidden = self.ear.notes(said, heard)
             logits = F.linear(hidden, self.embedding.weight, self.bias) + self.ear.lean(hidden, heard)
             return logits, state
         hidden, state = self.recurrent(read, state)
-        hidden = self.narrow(F.dropout(hidden, p.dropout, self.training))
+        hidden = self.narrow(dropped(hidden, p.dropout, training=self.training))
         return F.linear(hidden, self.embedding.weight, self.bias), state
 
     @torch.no_grad()

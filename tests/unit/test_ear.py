@@ -16,7 +16,8 @@ from artpipe.metrics.harmony import passages
 from artpipe.metrics.nll_per_step import Chain
 from artpipe.models.rnn import RNN, Params
 from artpipe.nn.contract import Prompt
-from artpipe.nn.ear import Ear, Moment, transposed
+from artpipe.nn.dropout import dropped
+from artpipe.nn.ear import Ear, Moment, Recalled, transposed
 from artpipe.nn.keys import Key, key_of, share_dissonant, share_in_key
 from artpipe.nn.pictures import sheet_of
 from artpipe.nn.pieces import count_steps, joined, phrased
@@ -64,6 +65,55 @@ def test_listening_goes_on_where_it_stopped():
     nats = net.nll(tokens)
     allowed = -torch.stack(logits, 1).gather(2, tokens[:, 1:, None])[..., 0]
     assert bool((allowed <= nats + 1e-4).all())  # what cannot follow has no chance, so the rest has more
+
+
+def test_what_followed_before_is_recalled():
+    """Of two places that end with the same two steps, the one with more before it in common; note by note, while it holds."""
+    a, b, c, d = (60,), (62, 55), (64,), (65,)
+    assert Recalled.of([a, b, c, d, a, b]) == Recalled(c, 2)
+    assert Recalled.of([d, a, b, c, a, b, d, a, b]) == Recalled(c, 3)
+    assert Recalled.of([a, b, b]) == Recalled.of([a]) == Recalled.of([]) == Recalled()
+    found = Recalled(b, 2)
+    assert found.after([62]) is found
+    assert found.after([63]) == Recalled()
+
+
+def test_a_passage_is_recalled_once():
+    """Its second time is offered up to its end, where its own beginning would follow; a third time is not offered."""
+    passage = [(pitch,) for pitch in (60, 62, 64, 65, 67)]
+    assert Recalled.of([*passage, (72,), *passage[:4]]) == Recalled((67,), 4)
+    assert Recalled.of([*passage, *passage]) == Recalled()
+    assert Recalled.of([*passage, (72,), *passage, (74,), *passage[:3]]) == Recalled((65,), 3)
+    assert Recalled.of([*passage, (72,), *passage, (74,), *passage[:4]]) == Recalled()
+    assert Recalled.of([(60,)] * 4) == Recalled((60,), 3)  # a short one goes on
+
+
+def test_the_recalled_note_is_leant_on():
+    """When two steps sound again, what followed them is added to, note by note, until another sounds."""
+    first, second, third = Step(0, [67, 60]), Step(0, [65, 59]), Step(BAR, [64, 60])
+    piece = [first, second, third, first, second, Step(0, [64, 57])]
+    tokens = torch.tensor([tokens_of(piece)])
+    ear = Ear(SPEC, 4, 4, 0.0)
+    with torch.no_grad():
+        for layer in (ear.intervals, ear.going_on, ear.coming_again):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        ear.coming_again.bias.fill_(3.0)
+    logits = ear.lean(torch.zeros(1, tokens.shape[1], 4), ear.listen(tokens))[0].detach()
+    places = logits.any(1).nonzero()[:, 0].tolist()
+    leant = [(at, VOCABULARY[token], float(logits[at, token])) for at in places for token in logits[at].nonzero()[:, 0]]
+    assert leant == [(15, "64", 3.0), (16, "60", 3.0)]
+
+
+def test_dropout_keeps_the_mean():
+    """A quarter is dropped and the others are 4/3; nothing happens when nothing is to be learned."""
+    torch.manual_seed(0)
+    ones = torch.ones(100, 100)
+    found = dropped(ones, 0.25, training=True)
+    assert found.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert float(found.mean()) == pytest.approx(1, abs=0.02)
+    assert dropped(ones, 0.25, training=False) is ones
+    assert not dropped(ones, 1.0, training=True).any()
 
 
 def test_an_interval_leads_to_its_note_in_every_key():
