@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from artpipe.errors import UserError
+
 LOOK = "Looking closer"
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
@@ -32,6 +34,33 @@ def lineage(
     from artpipe.history import tell_lineage
 
     tell_lineage(asked, as_json=as_json)
+
+
+@looking.command(rich_help_panel=LOOK)
+def promote(
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="All of params.yaml in turn without it.")
+    ] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Whatever the numbers say; healthy it has to be.")] = False,
+) -> None:
+    """Make a checkpoint the champion of its dataset and kind, if it is better by more than the spread."""
+    from artpipe import champions
+
+    if model is None and force:
+        raise UserError("--force wants a MODEL")
+    typer.echo(champions.promote_all() if model is None else champions.promote(model, force=force))
+
+
+@looking.command(rich_help_panel=LOOK)
+def rollback(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Such as gan.")],
+) -> None:
+    """Give the champion before back its place."""
+    from artpipe import champions
+
+    typer.echo(champions.rollback(dataset, kind))
 
 
 @looking.command(rich_help_panel=LOOK)

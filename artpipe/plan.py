@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +17,9 @@ from typing import Any, NoReturn
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.check import check_project
 from artpipe.costs import Cost, Costs, size, span
-from artpipe.errors import ArtpipeError, UserError, did_you_mean
+from artpipe.errors import UserError, did_you_mean
 from artpipe.params import Frozen, load_params, read_yaml
+from artpipe.storage import ask_dvc
 
 _EDGE = re.compile(r'"([^"]+)" -> "([^"]+)"')
 
@@ -51,7 +51,7 @@ def make_plan(root: Path = Path()) -> Plan:
     """
     check_project(root)
     with ThreadPoolExecutor() as pool:  # two commands of a second each
-        answers = pool.map(lambda words: _dvc(root, *words), (["status", "--json"], ["dag", "--dot"]))
+        answers = pool.map(lambda words: ask_dvc(root, *words), (["status", "--json"], ["dag", "--dot"]))
     status, drawing = json.loads(next(answers) or "{}"), next(answers)
     upstream = _upstream(drawing, status)
     lock = (read_yaml(root / "dvc.lock") or {}).get("stages", {}) if (root / "dvc.lock").exists() else {}
@@ -121,22 +121,6 @@ def run_flow(targets: Iterable[str]) -> NoReturn:
     sys.stdout.flush()
     command = [sys.executable, "-m", "flows.gallery", *hang, *stages]
     os.execve(sys.executable, command, {**os.environ, "ARTPIPE_CHECKED": "1"})  # noqa: S606  # no shell is wanted
-
-
-def dvc_command() -> str:
-    """Return the dvc of this interpreter's environment, or the one on PATH."""
-    own = Path(sys.executable).parent / "dvc"  # not resolved: the virtual environment's own folder
-    return str(own) if own.exists() else "dvc"
-
-
-def _dvc(root: Path, *words: str) -> str:
-    env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
-    command = [dvc_command(), "--wait-for-lock", *words]
-    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
-        raise ArtpipeError(f"dvc {' '.join(words)}: {lines[-1]}")
-    return done.stdout
 
 
 def _upstream(drawing: str, status: Mapping[str, Any]) -> dict[str, set[str]]:

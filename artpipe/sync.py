@@ -13,11 +13,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.run import Journal, RunRecord, RunStart
+from artpipe.artifacts.run import Journal, RunRecord, RunStart, Session
 from artpipe.artifacts.traces import ingested, trained
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.files import held
 from artpipe.processes import guardians, watching
+from artpipe.registry import register
 from artpipe.tracking import CARD, RECORD, REPORT, Store, TrackedRun
 
 
@@ -35,6 +36,8 @@ def sync(root: Path = Path()) -> str:
         for run_id, run in store.running().items():
             if run_id not in seen and run.tags.get("mlflow.runName") not in damage:
                 run.set_status("KILLED")  # what it left was removed; without an end it would run for ever
+        store.settle()
+        damage |= _registered(store, root)
     except ArtpipeError:
         raise
     except Exception as error:  # MLflow, its database and its network raise their own
@@ -61,6 +64,15 @@ def _everything(store: Store, root: Path) -> tuple[set[str], dict[str, str]]:
             place = "" if isinstance(error, ArtpipeError) else f"{folder.relative_to(root)}: "
             damage[name] = f"{place}{_sentence(error)}"
     return seen, damage
+
+
+def _registered(store: Store, root: Path) -> dict[str, str]:
+    """Bring the registry over; return what is wrong with the champions' file."""
+    try:
+        register(store, root)
+    except UserError as error:
+        return {"champions": str(error)}
+    return {}
 
 
 def follow(name: str, state: Path, root: Path = Path(), every_seconds: float = 3.0) -> None:
@@ -97,6 +109,7 @@ def _begun(store: Store, root: Path, start: RunStart) -> TrackedRun:
     known = ingested(root, start.dataset, start.shards)
     run.log_dataset(start.dataset, start.shards, str(paths.shards(start.dataset)), known)
     _count(run, known)
+    _put_below(store, root, run, start, start.dataset)
     run.set_status("RUNNING")
     return run
 
@@ -128,8 +141,24 @@ def _published(store: Store, root: Path, folder: Path, _seen: set[str]) -> str:
         run.log_tags({CARD: whole})  # last: its presence means that all of the above is there
     if made:
         _count(run, ingested(root, dataset, made["shards"]))
+    _put_below(store, root, run, card, dataset)
     _evaluated(run, root, card)
     return card.run_id
+
+
+def _put_below(store: Store, root: Path, run: TrackedRun, start: Session, dataset: str) -> None:
+    """Show a training below its pipeline run, which began with the first training that is known of it."""
+    if start.flow_run:
+        files = [*root.glob("data/runs/*/run.json"), *(root / paths.STATE).glob("train/*/*/run-live.json")]
+        others = [told for file in files if (told := _plain(file)).get("flow_run") == start.flow_run]
+        store.put_below(run, start.flow_run, dataset, min([start.started, *(told["started"] for told in others)]))
+
+
+def _plain(file: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(file.read_bytes()))
+    except (OSError, ValueError):
+        return {}
 
 
 def _count(run: TrackedRun, known: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from artpipe.artifacts.paths import STATE
 from artpipe.files import locked, write_text
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
-PROJECT, RECORD = "artpipe.project", "artpipe.record"
+PROJECT, RECORD, PIPELINE = "artpipe.project", "artpipe.record", "artpipe.pipeline"
+_PARENT, _NOTE = "mlflow.parentRunId", "mlflow.note.content"
 Status = Literal["RUNNING", "FINISHED", "KILLED"]
 _ROWS_A_BATCH = 1000  # MLflow's own limit
 _PARAMS_A_BATCH = 100  # likewise
@@ -148,7 +150,8 @@ class Store:
         self.uri = given or f"sqlite:///{self._folder / 'mlflow.db'}"
         self._artifacts = None if given else (self._folder / "artifacts").as_uri()
         self.tally = Tally()
-        with self._alone():  # two first users at once would migrate an empty database twice, and one would die
+        self._groups: set[str] = set()  # ids of the pipeline runs whose trainings were told
+        with self.alone():  # two first users at once would migrate an empty database twice, and one would die
             from mlflow import MlflowClient
 
             self.project = _project_id(root / STATE / "project-id")
@@ -161,7 +164,7 @@ class Store:
 
     def run(self, run_id: str, dataset: str, name: str, started: float) -> TrackedRun:
         """Return the MLflow run of a training, made if there is none."""
-        with self._alone():
+        with self.alone():
             found = self.find(run_id)
             if found is None:
                 tags = {RUN_ID: run_id, PROJECT: self.project, "mlflow.runName": name}
@@ -169,6 +172,44 @@ class Store:
                 found = self._tracked(made)
                 self.tally.runs += 1
         return found
+
+    def put_below(self, run: TrackedRun, flow_run: str, dataset: str, started: float) -> None:
+        """Show a training below the pipeline run that it was part of; `started` is when that began."""
+        group = run.tags.get(_PARENT) or self._group(flow_run, dataset, started)
+        if _PARENT not in run.tags:
+            run.log_tags({_PARENT: group})
+        self._groups.add(group)
+
+    def settle(self) -> None:
+        """Bring the pipeline runs in line with their trainings: status, end, and a table of verdicts as description."""
+        running = self._search(f"attributes.status = 'RUNNING' and tags.`{PROJECT}` = '{self.project}'")
+        groups = self._groups | {run.info.run_id for run in running if PIPELINE in run.data.tags}
+        for group in sorted(groups):
+            below = sorted(self._search(f"tags.`{_PARENT}` = '{group}'"), key=lambda run: str(run.info.run_name))
+            states = {run.info.status for run in below}
+            status = next((state for state in ("RUNNING", "KILLED") if state in states), "FINISHED")
+            ended = max((run.info.end_time or 0 for run in below), default=0) or None
+            self._settled(group, status, None if status == "RUNNING" else ended, _verdicts(below))
+
+    def _settled(self, group: str, status: str, ended: int | None, note: str) -> None:
+        run = self.client.get_run(group)
+        if run.data.tags.get(_NOTE) != note:
+            self.client.set_tag(group, _NOTE, note)
+        if status == "RUNNING" != run.info.status:
+            self.client.update_run(group, status)
+        elif status != "RUNNING" and (run.info.status, run.info.end_time) != (status, ended):
+            self.client.set_terminated(group, status, end_time=ended)
+
+    def _group(self, flow_run: str, dataset: str, started: float) -> str:
+        """Return the id of the run that stands for a pipeline run in a dataset's experiment, made if there is none."""
+        with self.alone():
+            experiment = self._experiment(dataset)
+            found = self.client.search_runs([experiment], f"tags.`{PIPELINE}` = '{flow_run}'", max_results=1)
+            if not found:
+                name = time.strftime("%Y-%m-%d %H:%M", time.gmtime(started))  # all that fits into the list
+                tags = {PIPELINE: flow_run, PROJECT: self.project, "mlflow.runName": name}
+                found = [self.client.create_run(experiment, _milliseconds(started), tags, name)]
+        return str(found[0].info.run_id)
 
     def find(self, run_id: str) -> TrackedRun | None:
         """Return the MLflow run of a training, if there is one."""
@@ -191,7 +232,8 @@ class Store:
         found = self.client.get_experiment_by_name(name)
         return str(found.experiment_id if found else self.client.create_experiment(name, self._artifacts))
 
-    def _alone(self) -> Any:
+    def alone(self) -> Any:
+        """Hold the lock under which something is looked for and made if it is not there."""
         return locked(self._folder / "lock", wait_seconds=120.0, doing="setting up MLflow's store")
 
 
@@ -202,6 +244,15 @@ def _project_id(file: Path) -> str:
         known = uuid.uuid4().hex
         write_text(file, f"{known}\n")
     return known
+
+
+def _verdicts(runs: Iterable[Any]) -> str:
+    """Return a table in Markdown, a training in each row."""
+    rows = ["| model | verdict | decided by |", "|---|---|---|"]
+    for run in runs:
+        told = [run.data.tags.get(f"artpipe.verdict{part}", "") for part in ("", ".score", ".value")]
+        rows.append(f"| {run.info.run_name} | {told[0] or run.info.status.lower()} | {told[1]} {told[2][:7]} |")
+    return "\n".join(rows)
 
 
 def _metrics(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, float, int, int]]:

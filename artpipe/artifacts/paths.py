@@ -51,6 +51,11 @@ def plots(model: str) -> Path:
     return Path("data/plots") / model
 
 
+def champion(dataset: str, kind: str) -> Path:
+    """Return the folder into which a champion is brought back that stands nowhere else."""
+    return Path("data/champions") / f"{dataset}.{kind}"
+
+
 def gallery() -> Path:
     """Return the folder of the gallery."""
     return Path("data/gallery")

@@ -30,7 +30,8 @@ class Score(Frozen):
     spread: float | None = None  # one standard deviation of repeated estimates
     better: Literal["lower", "higher", "neither"] = "neither"
     unit: str = ""
-    extractor: str | None = None  # hash of the ruler's checkpoint
+    extractor: str | None = None  # hash of the ruler's checkpoint, or what else names the ruler
+    decides: bool = False  # the first of these in a report says which of two models of a kind is better
     explanation: str = ""  # one sentence for a visitor
 
 
@@ -93,6 +94,11 @@ class ReportCard(Frozen):
     tables: dict[str, Any] = Field(
         default_factory=dict
     )  # confusion matrix, calibration, nearest pairs: JSON by metric name
+
+    @property
+    def decisive(self) -> Score | None:
+        """Return the score that says which of two models is better, None where a person has to look."""
+        return next((score for score in self.scores if score.decides), None)
 
 
 def work_file(digest: str, suffix: str = ".png") -> str:

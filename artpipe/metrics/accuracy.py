@@ -68,15 +68,20 @@ def confused(table: Tensor, names: tuple[str, ...], most: int = 8) -> list[dict[
 def _scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor) -> list[Score]:
     n = len(labels)
     error = expected_calibration_error(logits.softmax(1), labels, evidence.params.calibration_bins)
-    values = [
-        ("accuracy", accuracy, share_spread(accuracy, n), "higher", "", "Share of held-out works it recognises."),
-        ("ece", error, None, "lower", "", "How far its confidence is from how often it is right."),
-        ("nll", negative_log_likelihood(logits, labels), None, "lower", "nats", "Surprise at the truth."),
-    ]
     return [
-        Score(name=name, value=value, n=n, spread=spread, better=better, unit=unit, explanation=sentence)  # type: ignore[arg-type]
-        for name, value, spread, better, unit, sentence in values
-    ]
+        Score(
+            name="accuracy", value=accuracy, n=n, spread=share_spread(accuracy, n), better="higher", decides=True,
+            explanation="Share of held-out works it recognises.",
+        ),
+        Score(
+            name="ece", value=error, n=n, better="lower",
+            explanation="How far its confidence is from how often it is right.",
+        ),
+        Score(
+            name="nll", value=negative_log_likelihood(logits, labels), n=n, better="lower", unit="nats",
+            explanation="Surprise at the truth.",
+        ),
+    ]  # fmt: skip
 
 
 def _judged(accuracy: float, table: Tensor) -> Finding:

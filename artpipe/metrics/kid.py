@@ -32,6 +32,7 @@ def measure(evidence: Evidence) -> Measured:
             spread=spread,
             better="lower",
             extractor=evidence.extractor,
+            decides=True,
             explanation="How far these pictures as a whole are from held-out works; 0 is no difference.",
         )
     ]

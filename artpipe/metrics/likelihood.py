@@ -12,6 +12,7 @@ from artpipe.metrics import Evidence, Measured, Metric, writes_text
 from artpipe.nn.counts import CountModel
 from artpipe.nn.wholes import characters, works_of
 
+_DECIDES = "bits_per_character"
 _ORDER = 5
 _ROWS = 20_000  # of the test split, measured at most: whole works
 
@@ -29,7 +30,7 @@ def measure(evidence: Evidence) -> Measured:
     counted = torch.tensor([float(model.nats(text).sum()) for text in texts], dtype=torch.float64)
     scores = [
         _score(
-            "bits_per_character",
+            _DECIDES,
             ours,
             sizes,
             "What each character of new works costs; 0 if it knew them, less is better.",
@@ -70,6 +71,7 @@ def _score(name: str, nats: Tensor, sizes: Tensor, explanation: str) -> Score:
         spread=float(each.std() / len(each) ** 0.5) if len(each) > 1 else None,
         better="lower",
         unit="bits",
+        decides=name == _DECIDES,
         explanation=explanation,
     )
 
@@ -86,7 +88,7 @@ def _judged(scores: list[Score]) -> Measured:
 
 
 def _finding(verdict: Verdict, ours: float, counted: float, sentence: str) -> Finding:
-    return Finding(verdict=verdict, score="bits_per_character", value=ours, bound=counted, sentence=sentence)
+    return Finding(verdict=verdict, score=_DECIDES, value=ours, bound=counted, sentence=sentence)
 
 
 METRIC = Metric(applies=writes_text, measure=measure, headline=("bits_per_character",))

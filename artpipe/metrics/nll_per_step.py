@@ -15,6 +15,7 @@ from artpipe.nn.contract import Sequencer
 from artpipe.nn.ear import Moment
 from artpipe.nn.pieces import count_steps, joined
 
+_DECIDES = "nll_per_step"
 _SMOOTH = 0.5  # of a token that was never counted
 
 
@@ -27,7 +28,7 @@ def measure(evidence: Evidence) -> Measured:
     counted = torch.tensor([chain.nats(piece) for piece in _plain(pieces)], dtype=torch.float64)
     steps = count_steps(pieces)
     scores = [
-        _score("nll_per_step", ours, steps, "What a step of a new piece costs, all its notes together."),
+        _score(_DECIDES, ours, steps, "What a step of a new piece costs, all its notes together."),
         _score("nll_per_step_chain", counted, steps, "The same where every voice knows its own last note alone, counted."),
     ]  # fmt: skip
     value, bound = (score.value for score in scores)
@@ -78,11 +79,14 @@ def _score(name: str, nats: Tensor, steps: Tensor, explanation: str) -> Score:
     each = nats / steps
     spread = float(each.std() / len(each) ** 0.5) if len(each) > 1 else None
     value = float(nats.sum() / steps.sum())
-    return Score(name=name, value=value, n=len(each), spread=spread, better="lower", unit="nats", explanation=explanation)  # fmt: skip
+    return Score(
+        name=name, value=value, n=len(each), spread=spread, better="lower", unit="nats", decides=name == _DECIDES,
+        explanation=explanation,
+    )  # fmt: skip
 
 
 def _finding(verdict: Verdict, value: float, bound: float, sentence: str) -> Finding:
-    return Finding(verdict=verdict, score="nll_per_step", value=value, bound=bound, sentence=sentence)
+    return Finding(verdict=verdict, score=_DECIDES, value=value, bound=bound, sentence=sentence)
 
 
 def _applies(evidence: Evidence) -> bool:

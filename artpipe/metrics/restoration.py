@@ -32,7 +32,7 @@ def measure(evidence: Evidence) -> Measured:
     scores = [
         _score("psnr", ours, "dB", "Nearness to the work, in the pixels that were lost; all colours."),
         _score(f"psnr_{name}", theirs, "dB", f"The same of the baseline, {name}."),
-        _score("psnr_gain", gain, "dB", f"By how much it is nearer than {name}, work by work."),
+        _gained(gain, name, float(theirs.mean())),
         _score("ssim", alike, "", "Likeness of structure, 1 at most, where pixels were lost."),
         _score(f"ssim_{name}", theirs_alike, "", f"The same of the baseline, {name}."),
     ]
@@ -94,6 +94,12 @@ def _score(name: str, values: Tensor, unit: str, explanation: str) -> Score:
 
 def _counted(works: int, draws: int) -> str:
     return f"{works} held-out works" + (f", each damaged in {draws} ways" if draws > 1 else "")
+
+
+def _gained(gain: Tensor, name: str, bare: float) -> Score:
+    """Return what decides between two restorers; what the baseline reaches tells whether they were asked the same."""
+    score = _score("psnr_gain", gain, "dB", f"By how much it is nearer than {name}, work by work.")
+    return score.model_copy(update={"decides": True, "extractor": f"{name} at {bare:.2f} dB"})
 
 
 def _judged(name: str, ours: float, theirs: float, gain: float, counted: str) -> Finding:

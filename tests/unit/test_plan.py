@@ -45,7 +45,7 @@ def make(tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "check_project", lambda root: "fine")
 
     def made(status):
-        monkeypatch.setattr(plan, "_dvc", lambda root, word, *_: json.dumps(status) if word == "status" else DRAWING)
+        monkeypatch.setattr(plan, "ask_dvc", lambda root, word, *_: json.dumps(status) if word == "status" else DRAWING)
         return plan.make_plan(tmp_path)
 
     return made

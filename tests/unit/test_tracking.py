@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from artpipe.artifacts.cards import save_card
+from artpipe.artifacts.champions import Champion, Champions, Reign, save_champions
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.manifest import RecordCard
 from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
@@ -72,14 +73,17 @@ def published(root: Path, steps: int = 50, run_id: str = "a" * 32, shards: str =
     save_run(root / "data/runs/gan", card)
 
 
-def judged(root: Path, kid: float) -> None:
+def judged(root: Path, kid: float, verdict: str = "under-trained") -> str:
+    """The evaluation of the checkpoint that is there; returns the checkpoint's hash."""
     sha256 = (root / "data/checkpoints/gan/checkpoint.json.sha256").read_text().split()[0]
-    verdict = Finding(verdict="under-trained", score="kid", value=kid, bound=0.1, sentence="It needs more steps.")
+    found = Finding(verdict=verdict, score="kid", value=kid, bound=0.1, sentence="It needs more steps.")
+    score = Score(name="kid", value=kid, n=100, spread=0.01, decides=True, extractor="e" * 64)
     card = ReportCard(
         model="gan", kind="gan", dataset="digits", checkpoint=sha256, shards="d" * 64, ruler="e" * 64,
-        verdict=verdict, findings=(verdict,), scores=(Score(name="kid", value=kid, n=100),), exhibits=(),
+        verdict=found, findings=(found,), scores=(score,), exhibits=(),
     )  # fmt: skip
     save_report(root / "data/reports/gan", card)
+    return sha256
 
 
 def unfinished(root: Path, steps: int, late: float = 0.0, run_id: str = "a" * 32) -> Path:
@@ -112,12 +116,47 @@ def rows(root: Path) -> list[tuple]:
         return connection.execute("select key, step, timestamp, value from metrics order by 1, 2, 3, 4").fetchall()
 
 
-def the_run(root: Path):
-    """The one MLflow run there is."""
+def runs_of(root: Path, tag: str) -> list:
     client = Store(root).client
-    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
+    return [run for run in client.search_runs(everywhere) if tag in run.data.tags]
+
+
+def the_run(root: Path):
+    """The one training there is."""
+    runs = runs_of(root, "artpipe.run_id")
     assert len(runs) == 1
     return runs[0]
+
+
+def the_pipeline_run(root: Path):
+    """The run that stands for the pipeline run."""
+    runs = runs_of(root, "artpipe.pipeline")
+    assert len(runs) == 1
+    return runs[0]
+
+
+def versions(root: Path) -> dict[str, list[str]]:
+    """Models of the registry, each version's model and aliases."""
+    client = Store(root).client
+    found = {}
+    for model in client.search_registered_models():
+        all_of_it = sorted(client.search_model_versions(f"name='{model.name}'"), key=lambda one: int(one.version))
+        alias = {str(version): name for name, version in model.aliases.items()}
+        found[model.name] = [
+            " ".join([one.tags["artpipe.checkpoint"][:8], alias.get(str(one.version), "")]).strip() for one in all_of_it
+        ]
+    return found
+
+
+def crowned(root: Path, checkpoint: str, *before: str) -> None:
+    """champions.json as `artpipe promote` writes it."""
+    reigns = [
+        Champion(model="gan", run_id="c" * 32, checkpoint=one, report="f" * 64, shards="d" * 64, score=None, dvc={})
+        for one in (checkpoint, *before)
+    ]
+    champions = Champions().crowned("digits", "gan", Reign(champion=reigns[0], before=tuple(reigns[1:])))
+    save_champions(root, champions)
 
 
 def test_everything_recorded_is_shown(root):
@@ -289,3 +328,86 @@ def test_tally_counts_what_is_new(root):
     published(root, steps=20)
     assert "MLflow: 1 trainings; new: 1 runs, 4 rows, 1 pictures" in sync(root)
     assert dataclasses.asdict(Store(root).tally) == {"runs": 0, "rows": 0, "pictures": 0}
+
+
+def test_trainings_stand_below_their_pipeline_run(root):
+    """A run of its own in the experiment, from the first beginning to the last end, with a table of verdicts; once."""
+    published(root)
+    judged(root, kid=0.25)
+    sync(root)
+    sync(root)
+    above, run = the_pipeline_run(root), the_run(root)
+    assert run.data.tags["mlflow.parentRunId"] == above.info.run_id
+    assert above.info.run_name == "1970-01-01 00:16"
+    assert (above.info.status, above.info.start_time, above.info.end_time) == ("FINISHED", 1000000, 1060000)
+    assert "| gan | under-trained | kid 0.25 |" in above.data.tags["mlflow.note.content"]
+
+
+def test_a_pipeline_run_runs_as_long_as_its_trainings(root):
+    """Running while one of them does, killed when one was."""
+    unfinished(root, steps=10)
+    with locked(root / ".state/train/gan/lock"):
+        sync(root)
+    assert the_pipeline_run(root).info.status == "RUNNING"
+    sync(root)
+    assert the_pipeline_run(root).info.status == "KILLED"
+    shutil.rmtree(root / ".state/train")
+    published(root)
+    sync(root)
+    assert the_pipeline_run(root).info.status == "FINISHED"
+
+
+def test_every_healthy_checkpoint_is_a_version(root):
+    """What is under-trained is none; another checkpoint is another version; a new evaluation is told at its version."""
+    published(root)
+    judged(root, kid=0.25)
+    sync(root)
+    assert versions(root) == {}
+    first = judged(root, kid=0.2, verdict="healthy")
+    sync(root)
+    published(root, steps=60, run_id="b" * 32)
+    second = judged(root, kid=0.1, verdict="healthy")
+    sync(root)
+    judged(root, kid=0.15, verdict="memorised")
+    sync(root)
+    assert versions(root) == {"digits.gan": [first[:8], second[:8]]}
+    client = Store(root).client
+    version = client.get_model_version("digits.gan", "2")
+    assert (version.tags["kid"], version.tags["artpipe.verdict"]) == ("0.15", "memorised")
+    assert client.get_run(version.run_id).data.tags["artpipe.run_id"] == "b" * 32
+
+
+def test_the_alias_follows_champions_json(root, empty_store):
+    """Forward and back, away where nobody is champion; in a lost store made again it stands, past ones included."""
+    published(root)
+    first = judged(root, kid=0.2, verdict="healthy")
+    crowned(root, first)
+    sync(root)
+    assert versions(root) == {"digits.gan": [f"{first[:8]} champion"]}
+    published(root, steps=60, run_id="b" * 32)
+    second = judged(root, kid=0.1, verdict="healthy")
+    crowned(root, second, first)
+    sync(root)
+    both = {"digits.gan": [first[:8], f"{second[:8]} champion"]}
+    assert versions(root) == both
+    shutil.copy(empty_store, root / ".state/mlflow/mlflow.db")
+    sync(root)
+    assert versions(root) == both
+    crowned(root, first)
+    sync(root)
+    assert versions(root) == {"digits.gan": [f"{first[:8]} champion", second[:8]]}
+    (root / "champions.json").unlink()
+    sync(root)
+    assert versions(root) == {"digits.gan": [first[:8], second[:8]]}
+
+
+def test_a_torn_champions_file_is_told_at_the_end(root):
+    """Everything else is there, and the alias stays where it was."""
+    published(root)
+    first = judged(root, kid=0.2, verdict="healthy")
+    crowned(root, first)
+    sync(root)
+    (root / "champions.json").write_text("<<<<<<< HEAD")
+    with pytest.raises(ArtpipeError, match=r"left out: champions\.json: "):
+        sync(root)
+    assert versions(root) == {"digits.gan": [f"{first[:8]} champion"]}

@@ -1,0 +1,74 @@
+"""Champions: `champions.json`, in git beside params.yaml: of each dataset and kind the checkpoint that counts, and those before it."""
+
+import json
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from artpipe.artifacts.report import Score
+from artpipe.errors import UserError
+from artpipe.files import write_text
+from artpipe.params import Frozen
+
+FILE = Path("champions.json")
+
+
+class Champion(Frozen):
+    """A checkpoint that was promoted, and where its bytes are."""
+
+    model: str
+    run_id: str
+    checkpoint: str  # its hash
+    report: str  # hash of the report that spoke for it
+    shards: str  # hash of the data
+    score: Score | None  # what decided; None where no number does
+    forced: bool = False  # by a person's decision, whatever the number said
+    dvc: dict[str, str]  # path -> md5 by which DVC keeps it: checkpoint, report and run record
+
+
+class Reign(Frozen):
+    """The champion of one dataset and kind."""
+
+    champion: Champion
+    before: tuple[Champion, ...] = ()  # the latest first
+    withdrawn: tuple[str, ...] = ()  # hashes of checkpoints that a person took back; only by force they come again
+
+
+class Champions(Frozen):
+    """All of them: dataset -> kind -> reign."""
+
+    format: int = 1
+    champions: dict[str, dict[str, Reign]] = Field(default_factory=dict)
+
+    def of(self, dataset: str, kind: str) -> Reign | None:
+        """Return the reign over a dataset and kind, if there is one."""
+        return self.champions.get(dataset, {}).get(kind)
+
+    def crowned(self, dataset: str, kind: str, reign: Reign) -> "Champions":
+        """Return the champions with one reign changed; datasets and kinds by name, so that merges stay small."""
+        kinds = {**self.champions.get(dataset, {}), kind: reign}
+        changed = {**self.champions, dataset: dict(sorted(kinds.items()))}
+        return self.model_copy(update={"champions": dict(sorted(changed.items()))})
+
+
+def load_champions(root: Path = Path()) -> Champions:
+    """Return the champions, none where there is no such file yet.
+
+    Raises:
+        UserError: the file is not what `artpipe promote` writes, after a merge for example.
+    """
+    path = root / FILE
+    if not path.exists():
+        return Champions()
+    try:
+        return Champions.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UserError(f"{FILE}{f': `{place}`' if place else ''}: {first['msg']}") from None
+
+
+def save_champions(root: Path, champions: Champions) -> None:
+    """Write the champions; what is as usual is left out."""
+    told = champions.model_dump(mode="json", exclude_defaults=True)
+    write_text(root / FILE, json.dumps({"format": champions.format, **told}, indent=2, ensure_ascii=False) + "\n")
