@@ -17,11 +17,14 @@ export DO_NOT_TRACK := 1
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export PREFECT_SERVER_UI_V2_ENABLED := false
 export PREFECT_SERVER_API_HOST := 127.0.0.1
+export PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE := prefect.server.concurrency.lease_storage.filesystem
+export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 export PREFECT_HOME ?= $(CURDIR)/.state/prefect
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
-.PHONY: help gallery test nightly ui server lock clean
+.PHONY: help gallery test nightly serve ui server lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -40,6 +43,9 @@ test: $(VENV)/dev.stamp .chromium ## set up, then run every check
 
 nightly: $(VENV)/clusters.stamp .chromium ## the checks that take minutes
 	@OMP_NUM_THREADS=1 pytest -q -m nightly -n $(JOBS) --dist loadgroup --timeout 3600
+
+serve: $(VENV)/pipeline.stamp ## stay: gallery, MLflow, Prefect and its schedule, at home on 127.0.0.1; Ctrl-C ends all
+	@python -m flows.serve
 
 ui: $(VENV)/pipeline.stamp ## browse the MLflow runs, on this machine only
 	@artpipe sync

@@ -62,7 +62,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-dataset = typer.Typer(cls=Rooms, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a dataset.")
+dataset = typer.Typer(cls=Rooms, no_args_is_help=True, rich_markup_mode=None, help="Add, remove or watch a dataset.")
 model = typer.Typer(cls=Rooms, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a model.")
 app.registered_commands += looking.registered_commands
 app.add_typer(dataset, name="dataset", rich_help_panel=OWN)
@@ -142,6 +142,15 @@ def dataset_remove(
     from artpipe.project import remove_dataset
 
     typer.echo(remove_dataset(name, keep_files=keep_files))
+
+
+@dataset.command("watch")
+def dataset_watch(
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
+) -> None:
+    """Tell Prefect when a dataset's files changed and hold still, so that its run begins."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "flows.watch", "--every", str(every)])  # noqa: S606  # no shell is wanted
 
 
 @model.command("add")

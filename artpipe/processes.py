@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _POLL_SECONDS = 0.2
 _ENDED = 128  # a shell's exit code of a process ended by signal n is 128 + n
 
@@ -173,6 +173,37 @@ def members(group: int) -> list[int]:
     """Return the pids of the living processes of a process group."""
     pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
     return [found.pid for pid in pids if (found := process(pid)) and found.group == group]
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant that loses its own, in whatever session it is; `end_descendants` finds it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the pids of all living processes below a process."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit() and (one := process(int(path.name))):
+            children.setdefault(one.parent, []).append(one.pid)
+    found, left = list[int](), children.get(pid, [])
+    while left:
+        found += left
+        left = [child for parent in left for child in children.get(parent, [])]
+    return found
+
+
+def end_descendants(grace_seconds: float) -> None:
+    """End every process below this one (SIGTERM, after `grace_seconds` SIGKILL) and wait until they are gone."""
+    deadline, told = time.monotonic() + grace_seconds, set[int]()
+    while pids := descendants(os.getpid()):
+        late = time.monotonic() > deadline
+        for pid in pids if late else set(pids) - told:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+        told.update(pids)
+        time.sleep(0.05)
 
 
 class _EndedError(Exception):

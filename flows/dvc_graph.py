@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,37 +22,39 @@ class Stage:
     upstream: tuple[str, ...]  # addresses of the nodes it directly depends on
     stale: bool  # False: it only lies below a stale one, and may turn out to be up to date
     urgency: float = 0.0  # seconds from its start until the last stage below it has ended, as far as is known
+    force: bool = False  # to be made again, up to date or not
 
 
-def stale_stages(targets: Sequence[str] | None = None, wait_seconds: float = 0.0, *, hang: bool = False) -> list[Stage]:
+def stale_stages(
+    targets: Sequence[str] | None = None,
+    wait_seconds: float = 0.0,
+    *,
+    hang: bool = False,
+    dataset: str | None = None,
+    force: bool = False,
+) -> list[Stage]:
     """Return what is stale and all below it, each after its upstream; with `targets` only what these need.
 
     With `hang` the last stage follows, whatever else is stale: the gallery shows what there is, and names its gaps.
+    A `dataset` stands for all that is made from it, and hangs. With `force` what was wanted is made again.
 
     The project is the one in the working folder, where DVC's addresses have no path. While another dvc is at work, it
     is asked again, for up to `wait_seconds`.
 
     Raises:
-        KeyError: a target is not in the graph.
+        KeyError: a target, or the dataset's ingest, is not in the graph.
     """
     import networkx as nx
-    from dvc.lock import LockError
 
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        try:
-            graph, stale = _asked()
-            break
-        except LockError as error:
-            if BUSY not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(1.0)
-    affected = stale.union(*(nx.ancestors(graph, name) for name in stale & set(graph))) & (
-        _needed(graph, targets) | ({LAST_STAGE} if hang else set())
-    )
+    graph, stale = _asked(wait_seconds)
+    wanted = _made_from(graph, dataset) if dataset else set(targets or ())
+    needed = _needed(graph, wanted) | ({LAST_STAGE} if hang or dataset else set())
+    forced = {name for name in wanted or graph if not name.endswith(".dvc")} if force else set()
+    begun = stale | forced
+    affected = begun.union(*(nx.ancestors(graph, name) for name in begun & set(graph))) & needed
     urgency = _urgencies(graph, affected)
     return [
-        Stage(name, tuple(sorted(graph.successors(name))), name in stale, urgency[name])
+        Stage(name, tuple(sorted(graph.successors(name))), name in begun, urgency[name], name in forced)
         for name in nx.lexicographical_topological_sort(graph.reverse())
         if name in affected
     ]
@@ -89,12 +91,20 @@ def mended() -> list[str]:
     return said
 
 
-def _asked() -> tuple[Any, set[str]]:
+def _asked(wait_seconds: float) -> tuple[Any, set[str]]:
     import networkx as nx
+    from dvc.lock import LockError
     from dvc.repo import Repo
 
-    with Repo(_wait_for_lock=True) as repo:
-        return nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing), set(repo.status())
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            with Repo(_wait_for_lock=True) as repo:
+                return nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing), set(repo.status())
+        except LockError as error:
+            if BUSY not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)
 
 
 def _urgencies(graph: Any, affected: set[str]) -> dict[str, float]:
@@ -110,7 +120,16 @@ def _urgencies(graph: Any, affected: set[str]) -> dict[str, float]:
     return found
 
 
-def _needed(graph: Any, targets: Sequence[str] | None) -> set[str]:
+def _made_from(graph: Any, dataset: str) -> set[str]:
+    import networkx as nx
+
+    first = f"ingest@{dataset}"
+    if first not in graph:
+        raise KeyError(first)
+    return {first}.union(nx.ancestors(graph, first)) - {LAST_STAGE}
+
+
+def _needed(graph: Any, targets: Collection[str]) -> set[str]:
     import networkx as nx
 
     if not targets:

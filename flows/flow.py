@@ -9,20 +9,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.settings import get_current_settings
+from prefect.states import Cancelled
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import remember
 from flows import account, seeing
 from flows.children import Children
+from flows.deployed import take_turn
 from flows.devices import Devices, gpus
 from flows.dispatch import dispatched, is_training
 from flows.dvc_graph import BUSY, Stage, mended, stale_stages
@@ -103,8 +106,8 @@ def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
 
 
 @task(task_run_name="{name}", cache_policy=NO_CACHE, retry_condition_fn=_may_pass)
-def reproduce(name: str, setting: Setting) -> None:
-    """Bring one stage up to date as a child process, its output line by line in the run's log.
+def reproduce(name: str, setting: Setting, *, force: bool = False) -> None:
+    """Bring one stage up to date (with `force` make it again) as a child process, its output in the run's log.
 
     Raises:
         PassingError: it failed by what passes; the task is tried again.
@@ -112,7 +115,7 @@ def reproduce(name: str, setting: Setting) -> None:
         TimeoutError, StoppedError: see `Children.run`.
     """
     heard, context = Heard(name), contextvars.copy_context()  # the output is read by a thread that knows no task run
-    command = [str(_BIN / "dvc"), "--wait-for-lock", "repro", "--single-item", name]
+    command = [str(_BIN / "dvc"), "--wait-for-lock", "repro", "--single-item", *(["--force"] if force else []), name]
     crew, alone = Crew.of(setting), nullcontext[Mapping[str, str]]({})
     with crew.devices.one() if is_training(name) else alone as seen, account.timed(name) as clock:
         env = {**setting.env, **seen}
@@ -147,9 +150,12 @@ def dataset_to_gallery(
     stage_timeout_seconds: float = 86_400.0,
     *,
     hang: bool = False,
+    dataset: str | None = None,
+    force: bool = False,
+    overlap: Literal["wait", "refuse"] = "wait",
     retries: int = 2,
     retry_seconds: float = 10.0,
-) -> None:
+) -> State[None] | None:
     """Bring what is stale up to date, each stage as soon as what it reads is ready.
 
     Args:
@@ -157,39 +163,53 @@ def dataset_to_gallery(
         slots: stages at a time; None: one per core this process may use.
         stage_timeout_seconds: a stage that takes longer is ended and has failed.
         hang: with targets, hang the gallery over what there is then, whatever else is stale.
+        dataset: instead of targets, all that is made from this dataset, and the gallery.
+        force: make the targets (or what is made from the dataset, or everything) again, up to date or not.
+        overlap: what a run of a deployment does while another one is at work.
         retries: how often a stage is tried again that failed by what passes (a lock, a server).
         retry_seconds: before the first of these; each further one waits three times as long.
 
     Raises:
         StagesFailedError: after all else was done, naming every stage that failed.
     """
+    if deployment.id and not take_turn(wait=overlap == "wait"):
+        return Cancelled(message="another run is at work")
     cores = slots or cores_of_runner()
     setting = Setting(str(flow_run.id), cores, _environment(), stage_timeout_seconds, _server_stays())
+    ask = partial(stale_stages, targets, stage_timeout_seconds, hang=hang, dataset=dataset, force=force)
+    failures = _bring(ask, setting, [retry_seconds * 3**number for number in range(retries)])
+    seeing.summary()
+    if failures:
+        raise StagesFailedError(failures)
+    return None
+
+
+def _bring(ask: Callable[[], Sequence[Stage]], setting: Setting, waits: list[float]) -> str:
+    """Run what is asked for; say what failed, nothing where all went well."""
     crew = Crew.of(setting)
     try:
         _check(setting)
         account.mended(mended())
-        stages = stale_stages(targets, wait_seconds=stage_timeout_seconds, hang=hang)
+        stages = ask()
         account.planned(stages)
-        start = _starter(setting, [retry_seconds * 3**number for number in range(retries)])
-        failures = _sentence(*dispatched(stages, start, cores, min(cores, crew.devices.count)))
+        done = dispatched(stages, _starter(setting, waits), setting.cores, min(setting.cores, crew.devices.count))
         if os.environ.get("ARTPIPE_TRACKING") != "off":
             sync(setting)
     except BaseException:
         crew.stop()  # else the threads that wait for them would hold the interpreter
         raise
-    seeing.summary()
-    if failures:
-        raise StagesFailedError(failures)
+    return _sentence(*done)
 
 
 def _starter(setting: Setting, waits: list[float]) -> Callable[[Stage, list[PrefectFuture[None]]], PrefectFuture[None]]:
-    submit: Any = reproduce.with_options(retries=len(waits), retry_delay_seconds=waits).submit
+    submit: Any = reproduce.with_options(
+        retries=len(waits), retry_delay_seconds=waits
+    ).submit  # of stubs without wait_for
 
     def start(stage: Stage, upstream: list[PrefectFuture[None]]) -> PrefectFuture[None]:
         if stage.name == LAST_STAGE:  # hung with named gaps
             upstream = [future for future in upstream if future.state.is_completed()]
-        started: PrefectFuture[None] = submit(stage.name, setting, wait_for=upstream)  # its stubs know no wait_for
+        started: PrefectFuture[None] = submit(stage.name, setting, force=stage.force, wait_for=upstream)
         return started
 
     return start

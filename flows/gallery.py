@@ -10,11 +10,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from typing import NoReturn
+from collections.abc import Sequence
 
-from artpipe.errors import ArtpipeError, UserError
+from artpipe.errors import UserError
 from artpipe.processes import end_child, members, process, start_child
+from flows.addresses import prefect_beside
+from flows.signals import ToldError, signals_raise
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
 _HERE = "import sys; from flows.gallery import run_here; sys.exit(run_here(sys.argv[1:]))"
@@ -22,17 +23,15 @@ _HERE = "import sys; from flows.gallery import run_here; sys.exit(run_here(sys.a
 
 def main(arguments: Sequence[str]) -> int:
     """Run the flow and return the exit code: 0 done, 1 stages failed, 2 a mistake in the project, 128 + n signal n."""
-    options = _parser().parse_args(arguments)
-    if options.serve or options.changed:
-        return _serve(options)
+    _parser().parse_args(arguments)
     if mistake := _check():
         return mistake
-    env = {**os.environ, "ARTPIPE_CHECKED": "1"}
+    env = {**os.environ, **prefect_beside(), "ARTPIPE_CHECKED": "1"}
     child = start_child([sys.executable, "-c", _HERE, *arguments], env=env, grace_seconds=_GRACE_SECONDS)
     try:
-        with _signals_raise():
+        with signals_raise():
             return child.wait()
-    except _ToldError as told:
+    except ToldError as told:
         _interrupt(child)
         return 128 + told.number
     finally:
@@ -72,25 +71,6 @@ def run_here(arguments: Sequence[str]) -> int:
     return 0
 
 
-class _ToldError(Exception):
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-@contextlib.contextmanager
-def _signals_raise() -> Iterator[None]:
-    def told(number: int, _frame: object) -> NoReturn:
-        raise _ToldError(number)
-
-    old = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
 def _interrupt(child: subprocess.Popen[str]) -> None:
     """Ask the flow alone to end: Prefect's server, which is in its group, still has to take its last report."""
     for pid in members(child.pid):
@@ -100,22 +80,6 @@ def _interrupt(child: subprocess.Popen[str]) -> None:
                 os.kill(pid, signal.SIGINT)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(_GRACE_SECONDS)
-
-
-def _serve(options: argparse.Namespace) -> int:
-    from flows.serve import serve, tell_changed
-
-    try:
-        if options.changed:
-            tell_changed(options.changed)
-        else:
-            serve(options.cron)
-    except ArtpipeError as error:
-        sys.stderr.write(f"artpipe: {error}\n")
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    return 0
 
 
 def _check() -> int:
@@ -133,9 +97,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stage-timeout-seconds", type=float, default=86_400.0, help="default: a day")
     parser.add_argument("--retries", type=int, default=2, help="of a stage that a lock or a server failed (default: 2)")
     parser.add_argument("--retry-seconds", type=float, default=10.0, help="before the first; then three times as long")
-    parser.add_argument("--serve", action="store_true", help="stay, and run on a schedule or when a dataset changed")
-    parser.add_argument("--cron", help='with --serve: when, such as "0 3 * * *"')
-    parser.add_argument("--changed", metavar="DATASET", help="tell whoever serves the flow that a dataset changed")
     return parser
 
 

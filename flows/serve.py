@@ -1,31 +1,207 @@
-"""The flow as a deployment: on a schedule, and on the event that a dataset changed."""
+"""`make serve`: Prefect, the deployments, MLflow and the gallery on this machine, started and ended together.
 
+Each part is a child under a guard, on loopback and on its usual port where that is free. A part that ends is started
+again. However this process ends, Ctrl-C or kill -9, all parts end, and the flow runs with them.
+"""
+
+import contextlib
+import http.client
 import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from artpipe.errors import UserError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-CHANGED = "artpipe.dataset.changed"
-DEPLOYMENT = "gallery"
+from artpipe.artifacts import paths
+from artpipe.errors import ArtpipeError, BusyError, UserError
+from artpipe.files import locked
+from artpipe.processes import adopt_orphans, end_descendants, guardians, watching
+from flows.addresses import FOLDER, addresses, remove_addresses, write_addresses
+from flows.parts import GRACE_SECONDS, Part
+from flows.signals import ToldError, signals_raise
+
+_USUAL_PORTS = {"gallery": 8000, "runs": 5000, "flows": 4200}
+_START_SECONDS = 400.0  # Prefect's new home takes 40 s alone, many times that beside trainings
+_LOOK_SECONDS = 0.5
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven processes that no run of ours asks for
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PYTHONUNBUFFERED": "1",
+}
+_console = Console(highlight=False, soft_wrap=True)
 
 
-def serve(cron: str | None = None) -> None:
-    """Serve the flow until stopped, one run at a time; runs start by `cron`, by the event or by hand.
+def main() -> int:
+    """Serve until told to end and return the exit code: 0 then, 1 or 2 if a part did not come up, 75 if served already."""
+    try:
+        with locked(FOLDER / "lock", wait_seconds=0, doing="serving"):
+            return _serve()
+    except BusyError as error:
+        where = ", ".join(f"{name} at {address}" for name, address in addresses().items())
+        sys.stderr.write(f"artpipe: this project is served already: {where or error}\n")
+        return error.exit_code
+
+
+def free_port(usual: int) -> int:
+    """Return `usual`, or a free port where somebody listens there."""
+    for port in (usual, 0):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a port just left is free
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise UserError("no port of this machine is free")
+
+
+def _serve() -> int:
+    adopt_orphans()  # a flow run that lost its runner is ours to end
+    parts: list[Part] = []
+    code = 0
+    try:
+        with signals_raise(), watching(guardians(), lambda _: os.kill(os.getpid(), signal.SIGTERM)):
+            _stay(parts)
+    except ToldError:
+        _say("[dim]ending: a training saves its state, and the next run goes on from there[/]")
+    except ArtpipeError as error:
+        sys.stderr.write(f"artpipe: {error}\n")
+        code = error.exit_code
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # it is being done
+        remove_addresses()
+        _end([part for part in parts if part.name in {"deployments", "watch"}])  # their runs still have to report
+        _end(parts)
+        end_descendants(GRACE_SECONDS)
+    return code
+
+
+def _stay(parts: list[Part]) -> None:
+    """Bring all parts up, tell where they are, and look after them; `parts` holds what was started."""
+    _say("starting Prefect, MLflow and the gallery [dim](a minute the first time)[/]")
+    ports = {name: free_port(port) for name, port in _USUAL_PORTS.items()}
+    at = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    elsewhere = os.environ.get("MLFLOW_TRACKING_URI")
+    at["runs"] = elsewhere or at["runs"]
+    env = _environment(at)
+    _start(parts, _servers(ports, env))
+    if not elsewhere:
+        subprocess.run(
+            [sys.executable, "-m", "artpipe", "sync"], stdout=subprocess.DEVNULL, check=False
+        )  # makes its store
+        _start(parts, [_mlflow(ports["runs"], env)])
+    _wait(parts)
+    told = {"deployments": "by hand", "watch": "watching"}
+    began = [Part(name, [f"flows.{name}"], env, _log(name), ready=said, show=_note) for name, said in told.items()]
+    _start(parts, began)
+    _wait(began)
+    write_addresses(at)
+    _tell(at)
+    while True:
+        time.sleep(_LOOK_SECONDS)
+        for part in parts:
+            part.look_after(_note)
+
+
+def _servers(ports: Mapping[str, int], env: Mapping[str, str]) -> list[Part]:
+    port = ports["flows"]
+    prefect = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    own = {
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",  # no other site's pages
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # into its log
+    }
+    gallery = ["flows.site", "--port", str(ports["gallery"])]
+    return [
+        Part("flows", prefect, {**env, **own}, _log("flows"), ready=lambda: _answers(port, "/api/health")),
+        Part("gallery", gallery, env, _log("gallery"), ready=lambda: _answers(ports["gallery"], "/")),
+    ]
+
+
+def _mlflow(port: int, env: Mapping[str, str]) -> Part:
+    store = f"sqlite:///{(paths.STATE / 'mlflow/mlflow.db').absolute()}"
+    command = ["mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", store]
+    return Part("runs", command, env, _log("runs"), ready=lambda: _answers(port, "/health"))
+
+
+def _environment(at: Mapping[str, str]) -> dict[str, str]:
+    told = {"PREFECT_API_URL": f"{at['flows']}/api", "ARTPIPE_GALLERY_URL": at["gallery"]}
+    return {**os.environ, **_QUIET, **told}
+
+
+def _start(parts: list[Part], more: Sequence[Part]) -> None:
+    for part in more:
+        parts.append(part)
+        part.start()
+
+
+def _wait(parts: Sequence[Part]) -> None:
+    """Wait until every part answers.
 
     Raises:
-        UserError: no server is named to serve from.
+        UserError: one ended, or did not answer in time; the message holds the last it said.
     """
-    if not os.environ.get("PREFECT_API_URL"):
-        raise UserError("PREFECT_API_URL is not set; `make server` starts one, docs/deployments.md says how")
-    from prefect.events import DeploymentEventTrigger
-
-    from flows.flow import dataset_to_gallery
-
-    trigger = DeploymentEventTrigger(name="a dataset changed", expect={CHANGED})
-    dataset_to_gallery.serve(DEPLOYMENT, cron=cron, triggers=[trigger], limit=1)
+    deadline = time.monotonic() + _START_SECONDS
+    for part in parts:
+        while not part.ready():
+            if part.code() is not None or time.monotonic() > deadline:
+                raise UserError(f"{part.name} did not come up; {part.told()}")
+            time.sleep(0.1)
 
 
-def tell_changed(dataset: str) -> None:
-    """Emit the event that a dataset changed, for whoever serves the flow."""
-    from prefect.events import emit_event
+def _end(parts: Sequence[Part]) -> None:
+    enders = [threading.Thread(target=part.end) for part in parts]
+    for ender in enders:
+        ender.start()
+    for ender in enders:
+        ender.join()
 
-    emit_event(CHANGED, resource={"prefect.resource.id": f"artpipe.dataset.{dataset}"})
+
+def _answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return bool(connection.getresponse().status)  # whatever it is: an empty gallery's is no success
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _log(name: str) -> Path:
+    return FOLDER / f"{name}.log"
+
+
+def _tell(at: Mapping[str, str]) -> None:
+    table = Table.grid(padding=(0, 3, 0, 0))
+    rows = {
+        "Gallery": (at["gallery"], ""),
+        "Runs": (at["runs"], "MLflow"),
+        "Flows": (at["flows"], "Prefect"),
+        "Deployments": (f"{at['flows']}/deployments", "when it runs, and by hand"),
+    }
+    for name, (address, what) in rows.items():
+        table.add_row(f"[bold]{name}[/]", f"[cyan]{escape(address)}[/]", f"[dim]{what}[/]")
+    _console.print(table)
+    _say(f"[dim]logs in {FOLDER}; Ctrl-C ends all of it[/]")
+
+
+def _say(sentence: str) -> None:
+    _console.print(sentence)
+
+
+def _note(line: str) -> None:
+    """Show what a part said, with the time of day."""
+    if line.strip():
+        _console.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {escape(line)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -205,9 +205,9 @@ def prefect_server(tmp_path_factory):
         end_child(server)
 
 
-def get(url: str, body: object = None):
+def get(url: str, body: object = None, method: str | None = None):
     """Ask Prefect's API."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})  # noqa: S310
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"}, method=method)  # noqa: S310
     with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 (our own server)
-        return json.load(answer)
+        return json.loads(answer.read() or b"null")

@@ -1,0 +1,40 @@
+"""Where this project is being served, as `make serve` has written it down, for whoever runs beside it."""
+
+import json
+import os
+from collections.abc import Mapping
+
+from artpipe.artifacts.paths import STATE
+from artpipe.files import write_json
+from artpipe.processes import process
+
+FOLDER = STATE / "serve"
+_FILE = FOLDER / "addresses.json"
+
+
+def write_addresses(addresses: Mapping[str, str]) -> None:
+    """Say that this process serves at these addresses, by part."""
+    own = process(os.getpid())
+    write_json(_FILE, {"pid": os.getpid(), "started": own.started if own else 0, "addresses": dict(addresses)})
+
+
+def remove_addresses() -> None:
+    """Say so no more."""
+    _FILE.unlink(missing_ok=True)
+
+
+def addresses() -> Mapping[str, str]:
+    """Return the addresses at which this project is being served, by part; none where it is not."""
+    try:
+        known = json.loads(_FILE.read_text(encoding="utf-8"))
+        server = process(known["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return known["addresses"] if server and server.started == known["started"] else {}
+
+
+def prefect_beside() -> dict[str, str]:
+    """Return what names the Prefect server that is being served here, for the environment; nothing where one is named."""
+    if os.environ.get("PREFECT_API_URL") or not (flows := addresses().get("flows")):
+        return {}
+    return {"PREFECT_API_URL": f"{flows}/api"}

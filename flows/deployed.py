@@ -1,0 +1,52 @@
+"""What a run of a deployment needs beside the flow: it ends with whoever started it, and one is at work at a time.
+
+A lock of the operating system says who is at work, not a limit of Prefect's: its lease ends when the machine sleeps or
+the server is away, and takes the run with it; a lease lost with a killed server blocks every later run.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+import time
+
+from artpipe.artifacts.paths import STATE
+from artpipe.errors import BusyError
+from artpipe.files import locked
+from artpipe.processes import process
+
+LOCK = STATE / "flow.lock"
+_POLL_SECONDS = 0.5
+_GLANCE_SECONDS = 1.0  # somebody may only be looking, see `someone_works`
+_held = contextlib.ExitStack()  # until this process ends
+
+
+def take_turn(*, wait: bool) -> bool:
+    """Begin: False where another run is at work and this one does not `wait` for it."""
+    _end_with_parent()
+    try:
+        _held.enter_context(locked(LOCK, wait_seconds=float("inf") if wait else _GLANCE_SECONDS, doing="a run"))
+    except BusyError:
+        return False
+    return True
+
+
+def someone_works() -> bool:
+    """Say whether a run of a deployment of this project is alive."""
+    try:
+        with locked(LOCK, wait_seconds=0):
+            return False
+    except BusyError:
+        return True
+
+
+def _end_with_parent() -> None:
+    """Have this process told to end (SIGTERM) when its parent has ended: the runner or worker that started the run."""
+    parent = process(os.getppid())
+
+    def look() -> None:
+        while parent and os.getppid() == parent.pid:
+            time.sleep(_POLL_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=look, name="parent", daemon=True).start()

@@ -1,0 +1,158 @@
+"""`python -m flows.watch`: sees to it that runs begin when they should, and no more of them than are of use.
+
+A dataset whose files changed, have held still for two looks and differ from what was last ingested is told to Prefect
+as the event `artpipe.dataset.changed`. Of runs that wait for the same, one is kept: after the machine has slept, one
+run makes up for all that were missed.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artpipe.errors import ArtpipeError, UserError
+from artpipe.params import load_params
+from flows.addresses import prefect_beside
+from flows.deployed import someone_works
+from flows.dvc_graph import BUSY
+from flows.signals import ToldError, signals_raise
+
+if TYPE_CHECKING:
+    from flows.desk import Desk
+
+_REST = 20  # times as long as a look took is the least until the next: large folders are looked at less often
+
+
+class Watcher:
+    """Remembers each dataset's files from look to look."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, str] = {}
+        self._settled: dict[str, str] = {}
+
+    def look(self, sources: Mapping[str, Path]) -> list[str]:
+        """Return the datasets whose files are as they were at the last look, and not as they were when settled."""
+        still = []
+        for name, path in sources.items():
+            now = signature(path)
+            if now and now == self._seen.get(name) != self._settled.get(name):
+                still.append(name)
+            self._seen[name] = now
+        return still
+
+    def settle(self, name: str) -> None:
+        """Return this dataset no more until its files change."""
+        self._settled[name] = self._seen[name]
+
+
+def signature(path: Path) -> str:
+    """Return a hash of all names, sizes and times of change at a path; empty where nothing is."""
+    digest = hashlib.sha256()
+    for found in _below(path):
+        try:
+            entry = found.lstat()
+        except OSError:
+            continue  # gone since its folder was read
+        digest.update(f"{found}\0{entry.st_size}\0{entry.st_mtime_ns}\0".encode(errors="surrogateescape"))
+    return digest.hexdigest() if path.exists() else ""
+
+
+def differing(names: Collection[str], sources: Mapping[str, Path]) -> set[str] | None:
+    """Return the datasets whose source is not what was last ingested, by what DVC says; None: it is busy, ask later.
+
+    Raises:
+        UserError: DVC cannot say.
+    """
+    dvc = Path(sys.executable).parent / "dvc"  # not resolved: the virtual environment's own folder
+    stages = [f"ingest@{name}" for name in names]
+    done = subprocess.run(
+        [str(dvc), "--wait-for-lock", "status", "--json", *stages], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        if BUSY in done.stderr:
+            return None
+        raise UserError(f"dvc status: {(done.stderr.strip().splitlines() or ['no reason given'])[0]}")
+    said = json.loads(done.stdout.strip().splitlines()[-1])
+    changes = {
+        name: [change.get("changed deps", {}) for change in said.get(f"ingest@{name}", []) if isinstance(change, dict)]
+        for name in names
+    }
+    return {name for name, found in changes.items() if any(str(sources[name]) in change for change in found)}
+
+
+def _below(path: Path) -> Iterator[Path]:
+    yield path
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        yield from (Path(folder, name) for name in sorted([*folders, *names]))
+
+
+def main() -> int:
+    """Watch until told to end and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m flows.watch", description="Tell Prefect when a dataset changed.")
+    parser.add_argument("--every", type=float, default=5.0, help="seconds between two looks (default: 5)")
+    options = parser.parse_args()
+    os.environ.update(prefect_beside())
+    if not os.environ.get("PREFECT_API_URL"):
+        sys.stderr.write("artpipe: PREFECT_API_URL is not set; it names the server to tell, `make serve` brings one\n")
+        return UserError.exit_code
+    code = 0
+    try:
+        with signals_raise():
+            _stay(max(0.1, options.every))
+    except ToldError as told:
+        code = 128 + told.number
+    return code
+
+
+def _stay(every_seconds: float) -> None:
+    from flows.desk import Desk  # here, because Prefect reads the environment as it is imported
+
+    desk, watcher, trouble = Desk(), Watcher(), ""
+    _say(f"watching the datasets, every {every_seconds:g} s")
+    while True:
+        took = 0.0
+        try:
+            sources = {name: Path(entry.path) for name, entry in load_params().datasets.items()}
+            began = time.monotonic()
+            still = watcher.look(sources)
+            took = time.monotonic() - began
+            _act(still, sources, watcher, desk)
+            trouble = ""
+        except (ArtpipeError, OSError) as error:  # a torn params.yaml, a server that is away: it passes, or is mended
+            if str(error) != trouble:
+                trouble = str(error)
+                _say(trouble)
+        time.sleep(max(every_seconds, _REST * took))
+
+
+def _act(still: Collection[str], sources: Mapping[str, Path], watcher: Watcher, desk: "Desk") -> None:
+    if still and not someone_works() and desk.is_open():  # a run at work sees it, or leaves it for after
+        changed = differing(still, sources)
+        still = watcher.look({name: sources[name] for name in still})  # DVC took its time
+        for name in still if changed is not None else ():
+            if changed and name in changed:
+                desk.tell_changed(name)
+                _say(f"{name} changed and holds still: its run is asked for")
+            watcher.settle(name)
+    for count, what in (
+        (desk.skip_superfluous(), "waited for what another one does: skipped"),
+        (desk.bury(), "killed"),
+    ):
+        if count:
+            _say(f"{count} run{'s' * (count != 1)} {what}")
+
+
+def _say(sentence: str) -> None:
+    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
