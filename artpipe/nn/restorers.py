@@ -27,7 +27,7 @@ class RestorerParams(TrainParams):
     warmup_steps: int = Field(default=50, ge=0)
     gradient_norm: float = Field(default=1.0, gt=0)
     adversarial_from_step: int | None = Field(default=None, ge=0)  # null: never
-    adversarial_weight: float = Field(default=5.0e-3, gt=0)
+    adversarial_weight: float = Field(default=5.0e-2, gt=0)
     judge_width: Positive = 32
     judge_rate: float = Field(default=4.0e-4, gt=0)
 
