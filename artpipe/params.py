@@ -112,6 +112,7 @@ class TrainParams(Settings):
     save_every_seconds: float = Field(default=30.0, gt=0)  # resumable state
     log_every_steps: Positive = 10
     threads: Positive = 1
+    ranks: Positive = 1  # processes that share every batch (torchrun): one per GPU; part of the result
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     validation_works: Positive = 2000  # held-out works that validation measures on, at most

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -24,10 +25,11 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.checkpoint import CheckpointCard, Which, save_checkpoint
 from artpipe.artifacts.run import RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardSet
-from artpipe.errors import UserError
+from artpipe.errors import ArtpipeError, UserError
 from artpipe.files import locked, sha256_bytes, sha256_file, sweep, write_json, written_folder
 from artpipe.nn.contract import Learner, Model, build
 from artpipe.nn.device import prepare_torch
+from artpipe.nn.parallel import Ranks
 from artpipe.nn.state import seed_everything
 from artpipe.nn.training import Data, Training, weights
 from artpipe.nn.used import open_used
@@ -36,6 +38,7 @@ from artpipe.processes import Process, end_child, guardians, start_child
 from artpipe.stopping import Stop
 
 _FOLLOWER_GRACE_SECONDS = 5.0
+_RANKS_GRACE_SECONDS = 12.0  # torchrun hands the signal on, the ranks save
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,47 @@ def train_model(name: str, ancestors: Sequence[Process] | None = None) -> None:
     stop = Stop(f"training {name}")
     folder = paths.STATE / "train" / name
     with stop.listening(guardians() if ancestors is None else ancestors):
-        params = load_params()
-        params.model(name)
+        wanted = int(str(load_params().model(name).get("ranks", 1)))
+        if wanted > 1 and "WORLD_SIZE" not in os.environ:
+            _launch(name, wanted)
+            return
+        ranks = Ranks.joined()
+        if not ranks.first:
+            _accompany(prepare(name), stop, ranks)
+            return
         with locked(folder / "lock", doing=f"training {name}"):
             for place in (paths.checkpoint(name), paths.run(name)):
                 sweep(place.parent)
-            _train(prepare(name), stop)
+            _train(prepare(name), stop, ranks)
+        ranks.leave()
+
+
+def _launch(name: str, ranks: int) -> None:
+    """Train with several ranks on this machine; a stop of ours is a stop of theirs."""
+    prepare(name)  # a mistake is told once, by us
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
+    loopback = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+    child = start_child([*run, "-m", "artpipe", "train", name], env={**os.environ, **loopback})
+    try:
+        code = child.wait()
+    finally:
+        end_child(child, _RANKS_GRACE_SECONDS)
+    if code:
+        raise ArtpipeError(f"training {name}: {ranks} ranks ended with exit code {code}; what they said stands above")
+
+
+def _accompany(task: Task, stop: Stop, ranks: Ranks) -> None:
+    """Train as one of several ranks; nothing of it is kept but its share of every gradient."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = paths.STATE / "train" / task.name / task.key
+        own = Path(scratch) / "state"
+        if folder.is_dir():
+            shutil.copytree(folder, own, ignore=shutil.ignore_patterns("*.log", "progress"))
+        ranks.meet()
+        training = Training(task.name, task.learner, task.data, task.seed, own, stop, ranks)
+        training.resume()
+        training.run()
+    ranks.leave()
 
 
 def prepare(name: str) -> Task:
@@ -86,7 +124,11 @@ def prepare(name: str) -> Task:
     shards = ShardSet.open(paths.shards(str(entry.get("dataset"))))
     if not shards.card.counts["train"]:
         raise UserError(f"{shards.folder}: no works to train {name} with; what was quarantined stands in the record")
-    device, precision = prepare_torch(validated(model.params, entry, file="params.yaml", place=f"models.{name}"))
+    wanted = validated(model.params, entry, file="params.yaml", place=f"models.{name}")
+    if wanted.batch_size % wanted.ranks:
+        shared = f"`batch_size` {wanted.batch_size} cannot be shared evenly by {wanted.ranks} `ranks`"
+        raise UserError(f"params.yaml: models.{name}: {shared}")
+    device, precision = prepare_torch(wanted)
     used, uses = open_used(Path(str(entry.get("uses"))), shards)
     seed_everything(params.seed)  # after what is used, whose making draws numbers too
     learner = build(name, entry, shards.spec, used.to(device) if used else None)
@@ -111,9 +153,10 @@ def _code(kind: str) -> dict[str, str]:
     return {file.name: sha256_file(file) for file in [*own, Path(__file__), *shared] if file.is_file()}
 
 
-def _train(task: Task, stop: Stop) -> None:
+def _train(task: Task, stop: Stop, ranks: Ranks) -> None:
     folder = paths.STATE / "train" / task.name / task.key
-    training = Training(task.name, task.learner, task.data, task.seed, folder, stop)
+    ranks.meet()  # the others have read what is there, before anything changes
+    training = Training(task.name, task.learner, task.data, task.seed, folder, stop, ranks)
     resumed = training.resume()
     start = _start(task, folder)
     if resumed:
@@ -205,7 +248,7 @@ def _publish_run(task: Task, training: Training, start: RunStart, checkpoint: st
         **shared,
         checkpoint=checkpoint,
         ended=time.time(),
-        core_seconds=training.core_seconds + time.process_time(),
+        core_seconds=(training.core_seconds + time.process_time()) * training.ranks.count,
         steps=training.step,
     )
     with written_folder(paths.run(task.name)) as folder:

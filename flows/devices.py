@@ -2,13 +2,13 @@
 
 import contextlib
 import fcntl
+import itertools
 import os
 import re
 import socket
 import subprocess  # nvidia-smi knows the devices; torch would take seconds to import
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -30,17 +30,18 @@ class Devices:
         self._stopped = threading.Event()
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[Mapping[str, str]]:
-        """Hold a device; yields what its holder must see in its environment."""
+    def held(self, count: int = 1) -> Iterator[Mapping[str, str]]:
+        """Hold `count` devices, or all there are; yields what their holder must see in its environment."""
+        count = min(count, self.count)
         with contextlib.ExitStack() as held:
-            self._enter_limit(held)
-            yield {"CUDA_VISIBLE_DEVICES": held.enter_context(self._gpu())} if self._gpus else {}
+            self._enter_limit(held, count)
+            yield {"CUDA_VISIBLE_DEVICES": ",".join(self._locked_gpus(held, count))} if self._gpus else {}
 
     def stop(self) -> None:
         """Let nobody wait for a device any longer."""
         self._stopped.set()
 
-    def _enter_limit(self, held: contextlib.ExitStack) -> None:
+    def _enter_limit(self, held: contextlib.ExitStack, count: int) -> None:
         if self._limit is None:
             return
         from prefect.concurrency.sync import concurrency
@@ -49,6 +50,7 @@ class Devices:
             with contextlib.suppress(TimeoutError):  # a server that is lost later takes no slot away from who holds one
                 slot = concurrency(
                     self._limit,
+                    occupy=count,
                     timeout_seconds=5 * _LOOK_SECONDS,
                     lease_duration=_LEASE_SECONDS,
                     strict=True,
@@ -57,17 +59,16 @@ class Devices:
                 held.enter_context(slot)
                 return
 
-    @contextlib.contextmanager
-    def _gpu(self) -> Iterator[str]:
-        """Hold the first GPU nobody on this machine holds; yields its name, nothing when stopped."""
-        with contextlib.ExitStack() as held:
-            while not self._stopped.is_set():
-                for name in self._gpus:
-                    if _locked(name, held):
-                        yield name
-                        return
-                time.sleep(_LOOK_SECONDS)
-            yield ""
+    def _locked_gpus(self, held: contextlib.ExitStack, count: int) -> list[str]:
+        """Hold the first GPUs that nobody on this machine holds, all or none; return their names, none when stopped."""
+        while not self._stopped.is_set():
+            with contextlib.ExitStack() as trial:
+                found = list(itertools.islice((name for name in self._gpus if _locked(name, trial)), count))
+                if len(found) == count:
+                    held.enter_context(trial.pop_all())
+                    return found
+            self._stopped.wait(_LOOK_SECONDS)
+        return []
 
 
 def gpus() -> tuple[str, ...]:

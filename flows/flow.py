@@ -23,6 +23,7 @@ from prefect.states import Cancelled
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import remember
+from artpipe.params import load_params
 from flows import account, seeing
 from flows.children import Children
 from flows.deployed import take_turn
@@ -117,7 +118,7 @@ def reproduce(name: str, setting: Setting, *, force: bool = False) -> None:
     heard, context = Heard(name), contextvars.copy_context()  # the output is read by a thread that knows no task run
     command = [str(_BIN / "dvc"), "--wait-for-lock", "repro", "--single-item", *(["--force"] if force else []), name]
     crew, alone = Crew.of(setting), nullcontext[Mapping[str, str]]({})
-    with crew.devices.one() if is_training(name) else alone as seen, account.timed(name) as clock:
+    with crew.devices.held(_ranks(name)) if is_training(name) else alone as seen, account.timed(name) as clock:
         env = {**setting.env, **seen}
         while True:
             heard.busy = False
@@ -132,6 +133,11 @@ def reproduce(name: str, setting: Setting, *, force: bool = False) -> None:
     if heard.ran:
         remember(name, clock())
         seeing.hung(name)
+
+
+def _ranks(stage: str) -> int:
+    """Return how many devices a training takes."""
+    return int(str(load_params().models.get(stage.partition("@")[2], {}).get("ranks", 1)))
 
 
 @task(cache_policy=NO_CACHE)

@@ -10,19 +10,25 @@ from torch import Tensor
 
 from artpipe.nn.contract import Learner
 from artpipe.nn.data import Batches
+from artpipe.nn.parallel import Ranks
 
 Losses = Mapping[str, Tensor]
 
 
-def steps(learner: Learner[Any], batches: Batches) -> Iterator[Losses]:
+def steps(learner: Learner[Any], batches: Batches, ranks: Ranks | None = None, seed: int = 0) -> Iterator[Losses]:
     """Train for ever; each turn is one optimiser step and yields its losses. The caller logs, saves and stops.
+
+    With several `ranks` each takes its share of the batch, and the losses are their means.
 
     `learner.steps_done` counts the finished steps: it is 0 inside the first step and 1 when its losses are yielded.
     """
+    ranks = ranks or Ranks()
     while True:
-        losses = learner.step(batches.draw())
+        ranks.draw_apart(seed, learner.steps_done)
+        losses = learner.step(ranks.share(batches.draw()))
+        ranks.settle(learner)
         learner.steps_done += 1
-        yield losses
+        yield ranks.mean(losses)
 
 
 @dataclass

@@ -3,11 +3,12 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 from torch import Tensor
 
 from artpipe.artifacts.checkpoint import HistoryRow
@@ -17,7 +18,9 @@ from artpipe.errors import ArtpipeError, StoppedError
 from artpipe.files import write_bytes
 from artpipe.nn.contract import Learner, Prompt
 from artpipe.nn.data import Batches, Columns, Sampler, drawn, load_columns
+from artpipe.nn.ledger import Ledger
 from artpipe.nn.loop import Losses, Means, broken_weight, steps, trouble
+from artpipe.nn.parallel import Ranks
 from artpipe.nn.pictures import sheet_of
 from artpipe.nn.state import StateStore, flatten, load_random_state, random_state, undisturbed, unflatten
 from artpipe.progress import Live
@@ -49,32 +52,24 @@ class Data:
         return cls(Batches(train, Sampler(len(train), batch_size, seed)), held_out, shown)
 
 
-@dataclass
-class Ledger:
-    """What evaluation points leave behind; it changes at no other time, so a return to one never undoes it."""
-
-    history: list[HistoryRow] = field(default_factory=list)
-    usual: dict[str, float] = field(default_factory=dict)  # largest mean magnitude of each loss
-    best: dict[str, Tensor] | None = None
-    best_step: int = 0
-    best_value: float = math.nan
-    rollbacks: int = 0
-    diverged: bool = False
-
-    def state(self) -> dict[str, Any]:
-        """Return all of it, plain."""
-        return {**vars(self), "history": [row.model_dump() for row in self.history]}
-
-    @classmethod
-    def of(cls, state: Mapping[str, Any]) -> "Ledger":
-        """Rebuild it from `state`."""
-        return cls(**{**state, "history": [HistoryRow.model_validate(row) for row in state["history"]]})
-
-
 class Training:
-    """Drives a learner to its last step. `folder` is the state folder; all that is published later stands in it."""
+    """Drives a learner to its last step. `folder` is the state folder; all that is published later stands in it.
 
-    def __init__(self, name: str, learner: Learner[Any], data: Data, seed: int, folder: Path, stop: Stop) -> None:
+    With several ranks all do the same, and the first alone speaks and saves.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        learner: Learner[Any],
+        data: Data,
+        seed: int,
+        folder: Path,
+        stop: Stop,
+        ranks: Ranks | None = None,
+    ) -> None:
+        self.ranks = ranks or Ranks()
+        self.ranks.share_gradients(learner)
         self.name, self.learner, self.data, self.seed, self.stop = name, learner, data, seed, stop
         self.params = learner.params
         self.device = next(learner.parameters()).device
@@ -126,6 +121,8 @@ class Training:
 
     def save(self) -> None:
         """Write the state, the journal first: a state never counts rows that a power cut could take."""
+        if not self.ranks.first:
+            return
         self.journal.sync()
         core_seconds = self.core_seconds + time.process_time()
         now = self._snapshot()
@@ -160,13 +157,13 @@ class Training:
             StoppedError: asked to stop; the state is saved.
             ArtpipeError: the weights were not finite before the first step.
         """
-        with self.stop.deferred(), Live(self.name, self.params.steps, self.step) as self._live:
+        with self.stop.deferred(), self._shown() as self._live:
             try:
                 if not self.step:
                     self.learner.begin(self.data.batches.columns.stored)
                 self._point_if_due()
                 self._show()
-                for losses in () if self.finished else steps(self.learner, self.data.batches):
+                for losses in () if self.finished else steps(self.learner, self.data.batches, self.ranks, self.seed):
                     self._after(losses)
                     if self.finished:
                         break
@@ -190,6 +187,8 @@ class Training:
             self._show()
         if time.monotonic() - self._saved_at >= self.params.save_every_seconds:
             self.save()
+        if self.ranks.any(self.stop.asked is not None, self.device):
+            self.stop.asked = self.stop.asked or "another rank was asked to"
         self.stop.check()
 
     def note(self, **row: Any) -> None:
@@ -205,6 +204,10 @@ class Training:
         if problem is None and self._said:
             self.note(losses=self._said)
         return problem
+
+    def _shown(self) -> Live:
+        silent = None if self.ranks.first else Console(quiet=True)
+        return Live(self.name, self.params.steps, self.step, silent)
 
     def _show(self) -> None:
         if self._live:
@@ -247,7 +250,7 @@ class Training:
 
     def _look(self) -> dict[str, float]:
         """Exhibit and validate; a stop may interrupt it, because it changes nothing."""
-        with undisturbed(self.learner, self.seed), self.stop.deferred(deferred=False):
+        with undisturbed(self.learner, self.seed), self.stop.deferred(deferred=self.ranks.count > 1):
             file = sheet_of(self.learner.exhibit(self._prompt()))
             measured = self.learner.validate(self._works()) if len(self.data.held_out) else {}
         if file:

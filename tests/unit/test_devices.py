@@ -23,7 +23,7 @@ def test_each_training_sees_a_gpu_of_its_own(alone):
     devices, inside, seen = Devices(8, ("GPU-a", "GPU-b")), threading.Barrier(3), []
 
     def train() -> None:
-        with devices.one() as env:
+        with devices.held() as env:
             seen.append(env["CUDA_VISIBLE_DEVICES"])
             with contextlib.suppress(threading.BrokenBarrierError):
                 inside.wait(20)
@@ -31,12 +31,12 @@ def test_each_training_sees_a_gpu_of_its_own(alone):
     threads = [threading.Thread(target=train) for _ in range(2)]
     for thread in threads:
         thread.start()
-    with Devices(8).one() as env:
+    with Devices(8).held() as env:
         assert env == {}
     inside.wait(20)
     for thread in threads:
         thread.join()
-    with devices.one() as env:
+    with devices.held() as env:
         seen.append(env["CUDA_VISIBLE_DEVICES"])
     assert sorted(seen[:2]) == ["GPU-a", "GPU-b"]
     assert seen[2] == "GPU-a"
@@ -46,18 +46,40 @@ def test_a_gpu_that_another_run_holds_is_not_taken(alone):
     """Another process holds the first GPU; once it is killed, the GPU is free at once."""
     code = (
         "from flows.devices import Devices\nimport time\n"
-        "with Devices(1, ('GPU-a', 'GPU-b')).one() as env:\n print(env, flush=True); time.sleep(600)"
+        "with Devices(1, ('GPU-a', 'GPU-b')).held() as env:\n print(env, flush=True); time.sleep(600)"
     )
     env = {**os.environ, "TMPDIR": str(alone)}
     with subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True) as other:
         try:
             assert "GPU-a" in other.stdout.readline()
-            with Devices(1, ("GPU-a", "GPU-b")).one() as seen:
+            with Devices(1, ("GPU-a", "GPU-b")).held() as seen:
                 assert seen == {"CUDA_VISIBLE_DEVICES": "GPU-b"}
         finally:
             other.kill()
-    with Devices(1, ("GPU-a", "GPU-b")).one() as seen:
+    with Devices(1, ("GPU-a", "GPU-b")).held() as seen:
         assert seen == {"CUDA_VISIBLE_DEVICES": "GPU-a"}
+
+
+def test_ranks_hold_as_many_gpus_all_or_none(alone):
+    """Two of three; then a second pair waits, and holds nothing that a single training could take."""
+    devices, waited = Devices(8, ("GPU-a", "GPU-b", "GPU-c")), threading.Event()
+
+    def pair() -> None:
+        with devices.held(2) as env:
+            seen.append(env["CUDA_VISIBLE_DEVICES"])
+            waited.set()
+
+    seen: list[str] = []
+    thread = threading.Thread(target=pair)
+    with devices.held(2) as env:
+        assert env == {"CUDA_VISIBLE_DEVICES": "GPU-a,GPU-b"}
+        thread.start()
+        assert not waited.wait(0.3)
+        with devices.held() as single:
+            assert single == {"CUDA_VISIBLE_DEVICES": "GPU-c"}
+    assert waited.wait(20)
+    thread.join()
+    assert seen == ["GPU-a,GPU-b"]
 
 
 def test_a_stopped_run_waits_for_no_gpu(alone):
@@ -66,10 +88,10 @@ def test_a_stopped_run_waits_for_no_gpu(alone):
     other = Devices(4, ("GPU-a",))
 
     def train() -> None:
-        with devices.one():
+        with devices.held():
             waited.set()
 
-    with other.one():
+    with other.held():
         thread = threading.Thread(target=train)
         thread.start()
         assert not waited.wait(0.2)

@@ -1,0 +1,32 @@
+"""What a training remembers of its evaluation points."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from artpipe.artifacts.checkpoint import HistoryRow
+
+
+@dataclass
+class Ledger:
+    """What evaluation points leave behind; it changes at no other time, so a return to one never undoes it."""
+
+    history: list[HistoryRow] = field(default_factory=list)
+    usual: dict[str, float] = field(default_factory=dict)  # largest mean magnitude of each loss
+    best: dict[str, Tensor] | None = None
+    best_step: int = 0
+    best_value: float = math.nan
+    rollbacks: int = 0
+    diverged: bool = False
+
+    def state(self) -> dict[str, Any]:
+        """Return all of it, plain."""
+        return {**vars(self), "history": [row.model_dump() for row in self.history]}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> "Ledger":
+        """Rebuild it from `state`."""
+        return cls(**{**state, "history": [HistoryRow.model_validate(row) for row in state["history"]]})
