@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from artpipe.sections import Artist, Museum, RealWork, Room
     from artpipe.sections._media import Shelf
     from artpipe.sections._site import Site
+    from artpipe.sections._words import Say, Words
 
 _HERE = Path(__file__).parent
 _KEPT_BY_DATASET = ("works", "record", "shards")
@@ -54,10 +55,11 @@ def render(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
     """Return every file of the gallery by its path: pages, media, style, script and fonts."""
     from artpipe.sections._media import Shelf
     from artpipe.sections._site import pages
+    from artpipe.sections._words import Words
 
-    shelf = Shelf()
-    museum = _museum(root, params, shelf)
-    files = dict(pages(_site(params, theme), museum))
+    shelf, words = Shelf(), Words(theme, params.gallery.language)
+    museum = _spoken(_museum(root, params, shelf), words.said)
+    files = dict(pages(_site(params, theme, words), museum))
     shown = {name for page in files.values() for name in _MEDIUM.findall(page.decode())}
     assets = theme / "assets"
     files |= {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _theme_files(assets)}
@@ -110,6 +112,20 @@ def _museum(root: Path, params: Params, shelf: "Shelf") -> "Museum":
 
     rooms = tuple(_room(root, params, shelf, number, name) for number, name in enumerate(params.datasets, start=1))
     return Museum(clean(params.gallery.title), clean(params.gallery.subtitle), rooms)
+
+
+def _spoken(museum: "Museum", said: "Say") -> "Museum":
+    """Return the museum with its subtitle, titles and descriptions as its language has them; those it has not stay."""
+
+    def titled(one: Any) -> Any:
+        return replace(one, title=said(one.title))
+
+    def room(one: "Room") -> "Room":
+        about = one.about.model_copy(update={"description": said(one.about.description)})
+        artists, gaps = tuple(map(titled, one.artists)), tuple(map(titled, one.gaps))
+        return replace(one, title=said(one.title), about=about, artists=artists, gaps=gaps)
+
+    return replace(museum, subtitle=said(museum.subtitle), rooms=tuple(map(room, museum.rooms)))
 
 
 def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str) -> "Room":
@@ -176,13 +192,13 @@ def _about(entry: About, recorded: About | None) -> About:
     return recorded or About(**said)
 
 
-def _site(params: Params, theme: Path) -> "Site":
-    from artpipe.sections import _charts, _site, _words
+def _site(params: Params, theme: Path, words: "Words") -> "Site":
+    from artpipe.sections import _charts, _site
+    from artpipe.sections._words import han, upright
 
     sections = [(name, plugins.find("sections", name)) for name in params.gallery.sections or plugins.names("sections")]
-    words = _words.Words(theme, params.gallery.language)
     filters: dict[str, Any] = {"chart": _charts.chart, "reliability": _charts.reliability}
-    filters |= {"han": _words.han, "upright": _words.upright, **words.filters()}
+    filters |= {"han": han, "upright": upright, **words.filters()}
     return _site.Site(_site.environment(theme, sections, filters, words.one, words.many), sections)
 
 

@@ -11,15 +11,17 @@ from artpipe.nn.calibration import expected_calibration_error, negative_log_like
 from artpipe.nn.contract import Ruler, to_float
 from artpipe.nn.rotation import ROTATIONS, quarter_turns
 
+_TURNED = "Share of the quarter turns of held-out works that it tells; there are no labels here."
 _GUESSING_DEVIATIONS = 3.0  # above the share of the commonest class: no luck
 
 
 def examination(evidence: Evidence) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """Return pictures uint8, labels and their names: labelled works, or works turned in turn where there are no classes."""
+    """Return pictures uint8, labels and their names: labelled works, or each work turned every way where there are no classes."""
     works = evidence.test or evidence.held_out
     images = works["images"]
     if not evidence.classes:
-        return *quarter_turns(images, torch.arange(len(images)) % len(ROTATIONS)), ROTATIONS
+        turns = torch.arange(len(images) * len(ROTATIONS)) % len(ROTATIONS)
+        return *quarter_turns(images.repeat_interleave(len(ROTATIONS), 0), turns), ROTATIONS
     labelled = works["labels"] >= 0
     return images[labelled], works["labels"][labelled], evidence.classes
 
@@ -36,14 +38,16 @@ def measure(evidence: Evidence) -> Measured:
     table = confusion(labels, logits.argmax(1), len(names))
     bins = reliability(logits.softmax(1), labels, evidence.params.calibration_bins)
     accuracy = float((logits.argmax(1) == labels).double().mean())
-    good, bad = _judged(accuracy, table), _dropped(evidence, table, names)
+    works = len(labels) // (1 if evidence.classes else len(ROTATIONS))  # one work's turns are no four works
+    good, bad = _judged(evidence, accuracy, table, works), _dropped(evidence, table, names)
     return Measured(
-        scores=_scores(evidence, accuracy, logits, labels),
+        scores=_scores(evidence, accuracy, logits, labels, works),
         findings=[*bad, *([] if good.verdict == "healthy" else [good])],
         healthy=good if good.verdict == "healthy" else None,
         tables={
             "accuracy": {
                 "classes": list(names),
+                "lesson": "classes" if evidence.classes else "turns",
                 "confusion": table.tolist(),
                 "confused": confused(table, names),
                 "calibration": bins,
@@ -65,13 +69,13 @@ def confused(table: Tensor, names: tuple[str, ...], most: int = 8) -> list[dict[
     return [{"is": names[i], "seen": names[j], "count": int(wrong[i, j])} for i, j in cells if wrong[i, j]]
 
 
-def _scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor) -> list[Score]:
-    n = len(labels)
+def _scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor, n: int) -> list[Score]:
+    share = "Share of held-out works it recognises." if evidence.classes else _TURNED
     error = expected_calibration_error(logits.softmax(1), labels, evidence.params.calibration_bins)
     return [
         Score(
             name="accuracy", value=accuracy, n=n, spread=share_spread(accuracy, n), better="higher", decides=True,
-            explanation="Share of held-out works it recognises.",
+            explanation=share,
         ),
         Score(
             name="ece", value=error, n=n, better="lower",
@@ -84,13 +88,15 @@ def _scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor)
     ]  # fmt: skip
 
 
-def _judged(accuracy: float, table: Tensor) -> Finding:
+def _judged(evidence: Evidence, accuracy: float, table: Tensor, works: int) -> Finding:
     """Compare with always naming the commonest class, and luck on top."""
-    total = int(table.sum())
-    guess = float(table.sum(1).max()) / total
-    bound = min(1.0, guess + _GUESSING_DEVIATIONS * (share_spread(guess, total) or 0.0))
+    guess = float(table.sum(1).max() / table.sum())
+    bound = min(1.0, guess + _GUESSING_DEVIATIONS * (share_spread(guess, works) or 0.0))
     good = accuracy > bound
-    sentence = f"It recognises {accuracy:.1%} of {total} held-out works; {bound:.0%} could be guessing."
+    if evidence.classes:
+        sentence = f"It recognises {accuracy:.1%} of {works} held-out works; {bound:.0%} could be guessing."
+    else:
+        sentence = f"It tells {accuracy:.1%} of the turns of {works} held-out works; {bound:.0%} could be guessing."
     verdict = "healthy" if good else "under-trained"
     return Finding(verdict=verdict, score="accuracy", value=accuracy, bound=bound, sentence=sentence)  # type: ignore[arg-type]
 

@@ -12,16 +12,18 @@ _SHORT = 3  # letters that stand upright over a column
 _HTML = """
 <div class="read columns">
 <div><h2>{{ _("What it takes for what") }}</h2>
+{% if turned %}<p class="aside">{{ _("The works have no labels here, so it learned a lesson that needs none: to tell by how far a picture was turned. What it came to see on the way measures the other models.") }}</p>
+{% endif %}
 <p class="aside">{% if grid %}{{ _("A row for what a work is, a column for what the model took it for. The stronger the colour, the larger its share of the row; green is right, gold is wrong, each on its own scale.") }}{% else %}{{ _("%(n)s kinds are too many for a table; these are its commonest confusions.", n=kinds | number) }}{% endif %}</p></div>
 <div class="beside">
 {% if grid %}
 <div class="scroll" tabindex="0" role="region" aria-label="{{ _('Table of confusions') }}">
 <table class="heat{{ ' slanted' if slanted }}">
 <caption class="unseen">{{ _("Rows: what a work is. Columns: what it was taken for. Cells: how many works.") }}</caption>
-<thead><tr><td></td>{% for row in grid %}<th scope="col"><span><bdi>{{ row.name | clean(40) }}</bdi></span></th>{% endfor %}<th scope="col" class="share"><span>{{ _("right") }}</span></th></tr></thead>
+<thead><tr><td></td>{% for row in grid %}<th scope="col"><span><bdi>{{ row.name | clean(40) | said }}</bdi></span></th>{% endfor %}<th scope="col" class="share"><span>{{ _("right") }}</span></th></tr></thead>
 <tbody>
 {% for row in grid %}
-<tr><th scope="row"><bdi>{{ row.name | clean(40) }}</bdi></th>{% for count, shade in row.cells %}<td class="{{ 'right' if loop.index0 == row.place else 'wrong' }}-{{ shade }}">{% if count %}{{ count | number }}{% else %}<span class="unseen">0</span>{% endif %}</td>{% endfor %}<td class="share">{% if row.share is not none %}{{ '%.1f' | format(100 * row.share) }}&thinsp;%{% endif %}</td></tr>
+<tr><th scope="row"><bdi>{{ row.name | clean(40) | said }}</bdi></th>{% for count, shade in row.cells %}<td class="{{ 'right' if loop.index0 == row.place else 'wrong' }}-{{ shade }}">{% if count %}{{ count | number }}{% else %}<span class="unseen">0</span>{% endif %}</td>{% endfor %}<td class="share">{% if row.share is not none %}{{ '%.1f' | format(100 * row.share) }}&thinsp;%{% endif %}</td></tr>
 {% endfor %}
 </tbody></table>
 </div>
@@ -33,7 +35,7 @@ _HTML = """
 {% endif %}
 {% if named %}
 <div class="wide"><h3 class="small">{{ _("Most often confused") }}</h3>
-<ul class="tallies">{% for one in named %}<li><span>{{ _("%(truth)s taken for %(seen)s", truth=one.truth | clean(60), seen=one.seen | clean(60)) }}</span><span class="count">{{ ngettext("once", "%(num)s times", one.count) }}</span></li>
+<ul class="tallies">{% for one in named %}<li><span>{{ _("%(truth)s taken for %(seen)s", truth=one.truth | clean(60) | said, seen=one.seen | clean(60) | said) }}</span><span class="count">{{ ngettext("once", "%(num)s times", one.count) }}</span></li>
 {% endfor %}</ul></div>
 {% elif grid %}<p class="wide">{{ _("It confused nothing with anything.") }}</p>
 {% endif %}
@@ -54,6 +56,7 @@ def _fill(view: ModelView) -> Mapping[str, Any] | None:
         "grid": _grid(names, counts) if len(names) <= _CLASSES else [],
         "slanted": max(map(len, names)) > _SHORT,
         "named": _named(names, counts),
+        "turned": table.get("lesson") == "turns",
         "bins": _bins(table.get("calibration")),
         "ece": next((score for score in report.scores if score.name == "ece"), None),
     }

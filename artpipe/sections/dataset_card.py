@@ -7,7 +7,7 @@ _HTML = """
 <div class="head">
 <p class="kicker"><a href="{{ root }}index.html#rooms">{{ m.room(view.room) }}</a></p>
 <h1><bdi>{{ view.room.title }}</bdi></h1>
-<p class="lead">{% if view.room.about.description %}<bdi>{{ view.room.about.description | clean }}</bdi>{% elif view.room.collection %}{{ _("A collection of %(n)s works.", n=view.room.collection.kept | number) }}{% endif %}</p>
+<p class="lead">{% if view.room.about.description %}<bdi>{{ view.room.about.description | clean(1200) }}</bdi>{% elif view.room.collection %}{{ _("A collection of %(n)s works.", n=view.room.collection.kept | number) }}{% endif %}</p>
 </div>
 <div class="wall">
 {% for artist in view.room.artists %}
@@ -35,7 +35,7 @@ _HTML = """
 </dl></div>
 {% if view.room.collection.labels %}
 <div><h2>{{ _("Labels") }}</h2>
-<ul class="tallies">{% for label in view.room.collection.labels %}<li><bdi>{{ label.name }}</bdi><span class="count">{{ label.count | number }}</span></li>
+<ul class="tallies">{% for label in view.room.collection.labels %}<li><bdi>{{ label.name | said }}</bdi><span class="count">{{ label.count | number }}</span></li>
 {% endfor %}</ul></div>
 {% endif %}
 {% else %}<p class="lead">{{ _("The record of this collection is missing or damaged: what is known of its works cannot be shown.") }}</p>{% endif %}

@@ -14,7 +14,7 @@ _HTML = """
 <ul class="tallies">{% for tally in collection.reasons %}<li><bdi>{{ tally.name | said }}</bdi><span class="count">{{ tally.count | number }}</span></li>
 {% endfor %}</ul>
 <details class="more"><summary>{{ _("The first %(n)s by name", n=collection.refusals | length) }}</summary>
-<ul class="tallies">{% for one in collection.refusals %}<li><bdi>{{ one.name }}</bdi><span class="quiet"><bdi>{{ one.reason | said }}{% if one.detail %}: {{ one.detail }}{% endif %}</bdi></span></li>
+<ul class="tallies">{% for one in collection.refusals %}<li><bdi>{{ one.name }}</bdi><span class="quiet"><bdi>{{ one.reason | said }}{% if one.detail %}{{ _(": ") }}{{ one.detail | said }}{% endif %}</bdi></span></li>
 {% endfor %}</ul></details>
 {% else %}<p>{{ _("Nothing was set aside: every input was kept.") }}</p>{% endif %}
 {% if collection.notes %}

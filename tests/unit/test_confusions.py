@@ -29,7 +29,7 @@ def _html(table, scores=()):
     made = Environment(autoescape=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"])
     many = lambda one, other, n: one if n == 1 else other  # noqa: E731
     made.install_gettext_callables(lambda text: text, many, newstyle=True)
-    made.filters.update(clean=clean, number=number, reliability=reliability)
+    made.filters.update(said=str, clean=clean, number=number, reliability=reliability)
     return made.from_string(SECTION.html).render(_fill(table, scores))
 
 
@@ -79,6 +79,12 @@ def test_hostile_labels_are_text():
 def test_nothing_is_shown_without_a_table(table):
     """No table, or one that is none: the section is left out."""
     assert _fill(table) is None
+
+
+def test_a_lesson_without_labels_is_told():
+    """Where it learned turns instead of classes, the page says so."""
+    assert "learned a lesson that needs none" in _html({**TABLE, "lesson": "turns"})
+    assert "learned a lesson that needs none" not in _html({**TABLE, "lesson": "classes"})
 
 
 def test_one_class_and_an_unseen_class():

@@ -388,7 +388,12 @@ def test_a_judge_of_rotations_is_asked_about_rotations():
     learner.logits = lambda images: 9 * torch.stack([images[:, 0, 0].mean(1), images[:, 0, :, 0].mean(1), images[:, 0, -1].mean(1), images[:, 0, :, -1].mean(1)], 1)  # fmt: skip
     bare = card().model_copy(update={"spec": SPEC.model_copy(update={"classes": ()})})
     found = evidence(learner, card=bare, test={"images": upright}, held_out={"images": upright}, ruler_classes=())
-    assert score(found, "accuracy") == 1.0
+    (measured,) = [one for one in measure(found) if "accuracy" in one.tables]
+    accuracy = next(one for one in measured.scores if one.name == "accuracy")
+    assert (accuracy.value, accuracy.n) == (1.0, 40)  # each work is turned every way, and counts once
+    assert measured.tables["accuracy"]["confusion"] == (40 * torch.eye(4, dtype=torch.int64)).tolist()
+    assert measured.tables["accuracy"]["lesson"] == "turns"
+    assert measured.healthy.sentence == "It tells 100.0% of the turns of 40 held-out works; 46% could be guessing."
 
 
 def test_twenty_held_out_works_are_enough_for_a_report():

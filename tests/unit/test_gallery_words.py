@@ -1,5 +1,6 @@
 """Words, numbers, charts and media of the gallery."""
 
+import ast
 import math
 import re
 import unicodedata
@@ -15,6 +16,7 @@ from artpipe import plugins
 from artpipe.artifacts.report import Verdict
 from artpipe.errors import CorruptError
 from artpipe.inputs.reasons import REASONS
+from artpipe.params import load_params, read_yaml
 from artpipe.sections._charts import chart, thin, tick
 from artpipe.sections._media import Shelf
 from artpipe.sections._words import (
@@ -32,7 +34,10 @@ from artpipe.sections._words import (
     upright,
 )  # fmt: skip
 
-MUSEUM = Path(__file__).parents[2] / "artpipe" / "templates" / "museum"
+ROOT = Path(__file__).parents[2]
+MUSEUM = ROOT / "artpipe" / "templates" / "museum"
+METRICS = ROOT / "artpipe" / "metrics"
+HOLES = {"numbers": "7 dB against 7 dB on 7 held-out works"}  # in a sentence, that hold more than a number or a name
 
 
 @pytest.mark.parametrize(
@@ -115,6 +120,56 @@ def test_every_word_of_the_gallery_has_its_chinese():
     assert [key for key, said in table.items() if sorted(holes.findall(key)) != sorted(holes.findall(said))] == []
 
 
+def sentences() -> set[str]:
+    """Return what metrics say of their numbers, something in place of each hole: whole sentences that are no docstring."""
+    found = set()
+    for path in METRICS.glob("*.py"):
+        tree = ast.parse(path.read_text())
+        documents = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                holes = [one.value if isinstance(one, ast.Constant) else ast.unparse(one.value) for one in node.values]
+                parts = [
+                    hole if isinstance(one, ast.Constant) else HOLES.get(hole, "7")
+                    for one, hole in zip(node.values, holes, strict=True)
+                ]
+                documents |= {id(one) for one in node.values}
+                found.add("".join(parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
+                found.add(node.value)
+    return {one for one in found if re.fullmatch(r"[A-Z7][^\n]* [^\n]*\.", one)}
+
+
+def test_every_sentence_of_a_metric_has_its_chinese():
+    """What a report says of scores and verdicts, whatever the numbers are."""
+    words = Words(MUSEUM, "zh")
+    found = sentences()
+    assert len(found) > 50
+    assert sorted(one for one in found if not han(words.said(one))) == []
+
+
+def test_every_parameter_has_its_chinese():
+    """The settings of a training, of whatever kind, as a visitor reads them."""
+    table = Words(MUSEUM, "zh").table
+    fields = {name for kind in plugins.names("models") for name in plugins.find("models", kind).params.model_fields}
+    assert sorted(plain(name) for name in fields if plain(name) not in table) == []
+
+
+def test_the_default_gallery_has_its_chinese():
+    """Titles of models and datasets, what datasets are, and the names of their classes."""
+    words = Words(MUSEUM, "zh")
+    gallery = load_params(ROOT / "params.yaml").gallery
+    said = [gallery.subtitle, *gallery.titles.values()]
+    for path in sorted((ROOT / "datasets").glob("*.yaml")):
+        card = read_yaml(path)
+        said += [card["about"]["title"], card["about"]["description"]]
+        said += [
+            one["label"] for part in card["works"].get("parts", ()) for one in part.get("files", ()) if "label" in one
+        ]
+    assert len(said) > 30
+    assert sorted(one for one in said if words.said(one) == one) == []
+
+
 def test_chinese_numbers_and_times():
     """Dates, durations and rooms are written as in Chinese; beyond thirty rooms Roman numerals do."""
     given = Words(MUSEUM, "zh").filters()
@@ -130,6 +185,13 @@ def test_chinese_numbers_and_times():
         ("untitled", "无题"),
         ("Three, asked for; read as seven", "三，命题之作；读作七"),
         ("From zero to nine and back", "自零至九而复返"),
+        ("Upright, taken for 90° left, 46% sure", "正立，误认作左转 90°，46% 把握"),
+        ("In the manner of tissue and dahlia", "仿组织切片与大丽花之风"),
+        ("Pagoda, in the manner of deep space", "宝塔，仿深空之风"),
+        ("Back from half its size, 34.1 dB (bicubic 30.2 dB)", "由一半大小复原，34.1 分贝（双三次插值 30.2 分贝）"),
+        ("Chorale in E flat major, 0:38", "众赞歌（降 E 大调），0:38"),
+        ("Chorale in D minor, 0:38", "众赞歌（D 小调），0:38"),
+        ("Only 26% of the distance that the photographs have to their styles is left.", "仅余照片与其风格之距离的 26%。"),
         ("It covers 80% of the variety that real works cover; 30% are asked for.", "其变化之丰富达到真实作品的 80%；要求为 30%。"),
         ("It recognises 99.1% of 10000 held-out works; 12% could be guessing.", "10000 件留出作品中它认出 99.1%；仅凭猜测可得 12%。"),
         *[(text, text) for text in ("<b>{0}</b>", "%(num)s works", "", "A poem of its own")],

@@ -1,0 +1,57 @@
+"""axe-core (Deque) finds nothing to complain of on any form of page, by day, in the evening, and on a small screen."""
+
+import make_forms
+import make_museum as make
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from visits import Visit
+
+from artpipe.gallery import build_gallery
+
+PAGES = {
+    "small": (
+        *("index", "datasets/digits/index", "datasets/emoji/index"),
+        *("models/digits-gan/index", "models/digits-reader/index", "models/digits-vae/index"),
+        *("works/digits-gan-sample-001/index", "works/emoji-gan-sample-000/index"),
+    ),
+    "forms": (
+        *("index", "datasets/hills/index", "datasets/verse/index"),
+        *(f"models/{name}/index" for name in ("poet", "poet-of-tang", "composer", "painter", "enlarger", "walker")),
+        *(f"works/{name}-sample-000/index" for name in ("poet", "poet-of-tang", "composer")),
+        *(f"works/{name}/index" for name in ("painter-stylisation-000", "enlarger-enlargement-000", "walker-walk-003")),
+    ),
+}
+LIGHTS = {"day": ("light", 1280), "evening": ("dark", 1280), "in the hand": ("light", 390)}
+
+
+@pytest.fixture(scope="module")
+def galleries(tmp_path_factory):
+    """The small museum, with a classifier more, and that of all forms."""
+    built = {}
+    for name, museum in (("small", make.small_museum), ("forms", make_forms.forms_museum)):
+        root = museum(tmp_path_factory.mktemp(name))
+        if name == "small":
+            digits = [make.png(28, 1, i) for i in range(12)]
+            params = root / "params.yaml"
+            entry = (
+                "  digits-reader: {kind: classifier, dataset: digits, uses: data/shards/digits, ruler: digits-reader}\n"
+            )
+            params.write_text(params.read_text().replace("  digits-vae:", f"{entry}  digits-vae:"))
+            make.write_model(root, "digits-reader", "classifier", "digits", digits, digits, role="explanation")
+        build_gallery(root)
+        built[name] = root / "data/gallery"
+    return built
+
+
+@pytest.mark.parametrize("light", LIGHTS)
+@pytest.mark.parametrize(("museum", "page"), [(museum, page) for museum, pages in PAGES.items() for page in pages])
+def test_axe_finds_no_violation(browser, galleries, museum, page, light):
+    """Contrast, names, roles, order of headings, landmarks: all rules that axe has on by itself."""
+    scheme, width = LIGHTS[light]
+    with Visit(browser, color_scheme=scheme, viewport={"width": width, "height": 900}) as visit:
+        opened = visit.go(f"{galleries[museum].as_uri()}/{page}.html")
+        for closed in opened.locator("details:not([open]) > summary").all():
+            closed.click()
+        found = Axe().run(opened)
+        assert len(found.response["passes"]) > 20  # it did look
+        assert found.violations_count == 0, found.generate_report()
