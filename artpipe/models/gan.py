@@ -9,31 +9,15 @@ from torch import Tensor, nn
 
 from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.nn import ema
-from artpipe.nn.adversarial import GAMES, gradient_penalty, gradient_ratio, zero_centred_penalty
+from artpipe.nn.adversarial import GAMES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
 from artpipe.nn.adversaries import ClassicDiscriminator, ClassicGenerator, ResidualDiscriminator, ResidualGenerator
-from artpipe.nn.augment import AUTOMATIC, Policy, augmented
+from artpipe.nn.augment import AUTOMATIC, Augment, Policy
 from artpipe.nn.captions import UNTITLED, asked_for
 from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, Ruler
 from artpipe.nn.kernel import kernel_distance
 from artpipe.params import Positive, Share, TrainParams
 
 AtLeastZero = Annotated[float, Field(ge=0)]
-
-PRESETS: dict[str, dict[str, Any]] = {  # the numbers of the papers, where the entry says nothing else
-    "dcgan": {
-        "loss": "nonsaturating",
-        "noise": 100,
-        "generator_width": 128,
-        "discriminator_width": 128,
-        "r1": 0.0,
-        "r2": 0.0,
-        "rate": 2.0e-4,
-        "final_rate": 1.0,
-        "beta1": 0.5,
-        "beta2": 0.999,
-    },
-    "wasserstein": {"critic_steps": 5, "gradient_penalty": 10.0, "penalty_every_steps": 1, "r1": 0.0, "r2": 0.0},
-}
 
 
 class Params(TrainParams):
@@ -46,9 +30,7 @@ class Params(TrainParams):
     generator_width: Positive = 64  # channels at the smallest size, halved at each doubling
     discriminator_width: Positive = 64
     least_width: Positive = 32
-    upsampling: Literal["auto", "nearest", "bilinear"] = (
-        "auto"  # auto: bilinear for colour; nearest leaves plaids there
-    )
+    upsampling: Literal["auto", "nearest", "bilinear"] = "auto"  # bilinear for colour: nearest leaves plaids there
     critic_steps: Positive = 1  # steps of the discriminator for each one of the generator
     r1: AtLeastZero = 0.5  # gamma: weight of half the squared gradient norm at real pictures
     r2: AtLeastZero = 0.5  # the same at painted ones
@@ -62,10 +44,10 @@ class Params(TrainParams):
     beta2: Share = 0.99
     clip_norm: AtLeastZero = 0.0  # of each player's gradient; 0: not clipped
     ema_halflife_pictures: AtLeastZero = 20_000.0
-    augment: tuple[Policy, ...] | None = (
-        None  # not given: all but `flip` where there are fewer than `augment_below` works
-    )
+    augment: tuple[Policy, ...] | None = None  # not given: all but `flip` below `augment_below` works
     augment_below: int = Field(default=10_000, ge=0)
+    augment_target: Share = 0.0  # mean sign of right judgements of real works, above which more is augmented; 0: all is
+    augment_pictures: Positive = 100_000  # from none augmented to all, at the fastest
     validation_samples: int = Field(default=1000, ge=2)
 
     @model_validator(mode="before")
@@ -94,16 +76,16 @@ class GAN(Learner[Params]):
             self.discriminator = ClassicDiscriminator(params, spec, norm=not penalised)
         self.to(memory_format=torch.channels_last)  # several times the speed of oneDNN's small convolutions
         self.average = ema.averaged_copy(self.generator)
-        betas = (params.beta1, params.beta2)
         self.optimisers = {
-            name: torch.optim.Adam(player.parameters(), params.rate, betas, foreach=True)
+            name: torch.optim.Adam(player.parameters(), params.rate, (params.beta1, params.beta2), foreach=True)
             for name, player in (("generator", self.generator), ("discriminator", self.discriminator))
         }
         self.game = GAMES[params.loss]
         alone = residual or penalised  # no batch norm, so a sample's logit depends on that sample alone
         self.one_pass = params.one_pass and self.game.one_pass and alone
         automatic = AUTOMATIC if spec.count < params.augment_below else ()
-        self.policies: tuple[str, ...] = automatic if params.augment is None else params.augment
+        policies = automatic if params.augment is None else params.augment
+        self.augment = Augment(policies, params.augment_target, params.augment_pictures)
         self.ruler = (ruler,)  # in a tuple, so that its weights are not taken for the learner's own
         self.selects = ("kid", "min") if ruler is not None else None
 
@@ -129,6 +111,7 @@ class GAN(Learner[Params]):
         play = self._one_pass if self.one_pass else self._two_passes
         real, fake = play(images, painted.float(), rows)
         return {
+            **self.augment.adapt(self.game.margin(real, fake)),
             "generator": self.game.generator(real, fake).mean(),
             "discriminator": self.game.discriminator(real, fake).mean(),
             "d_real": real.mean(),
@@ -138,7 +121,7 @@ class GAN(Learner[Params]):
 
     def judge(self, images: Tensor, rows: Tensor) -> Tensor:
         """Return the discriminator's logits ``(B,)`` of augmented pictures."""
-        logits: Tensor = self.discriminator(augmented(images, self.policies), rows)
+        logits: Tensor = self.discriminator(self.augment(images), rows)
         return logits.float()
 
     def _one_pass(self, images: Tensor, painted: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:

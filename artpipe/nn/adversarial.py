@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +16,18 @@ class Game:
     """A pair of losses, both to be minimised; each maps (real, fake) logits to one value per pair ``(B,)``.
 
     `one_pass` says that the generator's gradient is a finite multiple of the discriminator's in every sample, so one
-    backward pass through the discriminator can serve both players.
+    backward pass through the discriminator can serve both players. `paired` says that only the difference of the two
+    logits counts, so the sign of one alone means nothing.
     """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
     one_pass: bool = True
+    paired: bool = False
+
+    def margin(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return ``(B,)``: above 0 where the discriminator is right about a real picture."""
+        return real - fake if self.paired else real
 
 
 def _log_likelihood_game(real: Tensor, fake: Tensor) -> Tensor:
@@ -36,7 +43,25 @@ GAMES: dict[str, Game] = {
     # Lim & Ye 2017. Beyond the margin the discriminator's gradient is exactly 0 and the generator's is not.
     "hinge": Game(lambda real, fake: F.relu(1 - real) + F.relu(1 + fake), lambda _, fake: -fake, one_pass=False),
     # Jolicoeur-Martineau 2018 in the paired form of Huang et al. 2024 (R3GAN).
-    "relativistic": Game(lambda real, fake: F.softplus(fake - real), lambda real, fake: F.softplus(real - fake)),
+    "relativistic": Game(
+        lambda real, fake: F.softplus(fake - real), lambda real, fake: F.softplus(real - fake), paired=True
+    ),
+}
+
+PRESETS: dict[str, dict[str, Any]] = {  # the numbers of the papers, where the entry says nothing else
+    "dcgan": {
+        "loss": "nonsaturating",
+        "noise": 100,
+        "generator_width": 128,
+        "discriminator_width": 128,
+        "r1": 0.0,
+        "r2": 0.0,
+        "rate": 2.0e-4,
+        "final_rate": 1.0,
+        "beta1": 0.5,
+        "beta2": 0.999,
+    },
+    "wasserstein": {"critic_steps": 5, "gradient_penalty": 10.0, "penalty_every_steps": 1, "r1": 0.0, "r2": 0.0},
 }
 
 

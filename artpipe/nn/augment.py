@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 Policy = Literal["color", "translation", "cutout", "flip"]
 
@@ -68,8 +68,42 @@ POLICIES: dict[str, Callable[[Tensor], Tensor]] = {
 AUTOMATIC = ("color", "translation", "cutout")  # of few works; these leave the painted pictures as they are
 
 
-def augmented(images: Tensor, policies: Sequence[str]) -> Tensor:
-    """Apply the named policies in order; images ``(B, C, H, W)`` in [-1, 1]; no policy, no change."""
+def augmented(images: Tensor, policies: Sequence[str], share: Tensor | None = None) -> Tensor:
+    """Apply the named policies in order; images ``(B, C, H, W)`` in [-1, 1]; no policy, no change.
+
+    With a `share`, each but `flip` (which is no more than a second look at the same works) changes that share of them.
+    """
     for name in policies:
-        images = POLICIES[name](images)
+        changed = POLICIES[name](images)
+        images = (
+            changed if share is None or name == "flip" else torch.where(_per_picture(images) < share, changed, images)
+        )
     return images
+
+
+class Augment(nn.Module):
+    """Augmentation of all pictures, or with a `target` of as many as the discriminator's certainty asks for.
+
+    Karras et al. 2020: a discriminator that is right about nearly every real picture knows them by heart, so more of
+    them are changed; `target` is the mean sign of its margins. From none to all it takes `pictures`.
+    """
+
+    share: Tensor
+
+    def __init__(self, policies: Sequence[str], target: float = 0.0, pictures: int = 1) -> None:
+        super().__init__()
+        self.policies, self.target, self.pictures = tuple(policies), target, pictures
+        if target:
+            self.register_buffer("share", torch.zeros(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return changed pictures ``(B, C, H, W)``."""
+        return augmented(images, self.policies, self.share if self.target else None)
+
+    def adapt(self, margins: Tensor) -> dict[str, Tensor]:
+        """Move the share by margins ``(B,)``, above 0 where the discriminator is right; return it for the log."""
+        if not self.target:
+            return {}
+        step = (margins.sign().mean() - self.target).sign() * len(margins) / self.pictures
+        self.share = (self.share + step).clamp(0, 1)
+        return {"augmented": self.share}

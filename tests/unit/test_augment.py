@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from artpipe.nn.augment import POLICIES, augmented, cutout, flip, shifted, translation
+from artpipe.nn.augment import POLICIES, Augment, augmented, cutout, flip, shifted, translation
 
 
 def test_no_policy_changes_nothing():
@@ -61,3 +61,42 @@ def test_policies_are_differentiable(name):
     assert out.shape == images.shape
     assert images.grad[0].abs().sum() > 0
     assert images.grad[1:].abs().sum() == 0
+
+
+def test_the_share_follows_certainty():
+    """Sure of all 8 real works, 2 above the target of one half: 8 pictures of 80 more are augmented; else as many fewer."""
+    augment = Augment(["cutout"], target=0.5, pictures=80)
+    assert augment.adapt(torch.ones(8))["augmented"].item() == pytest.approx(0.1)
+    assert augment.adapt(torch.tensor([3.0, 1.0, 0.1, 9.0, 2.0, 2.0, 2.0, -5.0]))["augmented"].item() == pytest.approx(
+        0.2
+    )
+    assert augment.adapt(torch.tensor([1.0, -1.0] * 4))["augmented"].item() == pytest.approx(0.1)
+    for _ in range(3):
+        augment.adapt(-torch.ones(8))
+    assert augment.share.item() == 0
+
+
+def test_a_share_of_the_pictures_is_changed():
+    """None at 0, all at 1, about a half at one half; mirroring goes on whatever the share."""
+    images = torch.ones(400, 1, 4, 4)
+
+    def changed(share: float) -> int:
+        torch.manual_seed(2)
+        return int((augmented(images, ["cutout"], torch.tensor(share)) != 1).flatten(1).any(1).sum())
+
+    assert (changed(0.0), changed(1.0)) == (0, 400)
+    assert 160 < changed(0.5) < 240
+    torch.manual_seed(2)
+    slope = torch.arange(4.0).expand(400, 1, 4, 4)
+    assert 160 < int((augmented(slope, ["flip"], torch.tensor(0.0)) != slope).flatten(1).any(1).sum()) < 240
+
+
+def test_without_a_target_nothing_is_kept():
+    """No state is added to a checkpoint where all pictures are augmented, and the same numbers are drawn."""
+    images = torch.rand(6, 3, 8, 8)
+    augment = Augment(["color", "translation"])
+    assert (augment.state_dict(), augment.adapt(torch.ones(3))) == ({}, {})
+    torch.manual_seed(5)
+    once = augment(images)
+    torch.manual_seed(5)
+    assert torch.equal(once, augmented(images, ("color", "translation")))

@@ -50,6 +50,37 @@ def test_steps_and_resumes(side, architecture, loss):
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 
+def test_the_share_of_augmented_pictures_resumes():
+    """The share of augmented pictures is state: a training goes on as if it had not stopped."""
+    entry = {
+        "augment": ("flip", "cutout"),
+        "augment_target": 0.6,
+        "augment_pictures": 16,
+    }
+    one, other = (learner(16, channels=3, **entry) for _ in range(2))
+    assert one.step(batch(16, channels=3))["augmented"] == one.augment.share
+    one.augment.share.fill_(0.5)
+    one.steps_done = 1
+    state = torch.get_rng_state()
+    other.load_training_state(_through_disk(one.training_state()))
+    one.step(batch(16, channels=3))
+    torch.set_rng_state(state)
+    other.step(batch(16, channels=3))
+    assert one.augment.share.item() in {0.0, 1.0}
+    assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+def test_without_a_target_no_share_is_kept():
+    """Where all pictures are augmented, a checkpoint holds what it always held."""
+    assert set(learner(augment_target=0.5).state_dict()) - set(learner().state_dict()) == {"augment.share"}
+
+
+@pytest.mark.parametrize(("loss", "expected"), [("relativistic", [1.0, -2.0]), ("nonsaturating", [3.0, 1.0])])
+def test_margins(loss, expected):
+    """Of pairs only the difference counts; elsewhere a real picture's own logit does."""
+    assert GAMES[loss].margin(torch.tensor([3.0, 1.0]), torch.tensor([2.0, 3.0])).tolist() == expected
+
+
 def _through_disk(state):
     """What safetensors keeps: contiguous copies, no memory layout."""
     if isinstance(state, torch.Tensor):
@@ -164,10 +195,10 @@ def test_exhibits_say_what_was_asked():
 
 def test_augmentation_is_automatic_for_small_datasets():
     """Under 10,000 works all policies are on unless the entry says otherwise."""
-    assert learner(count=9_999).policies == ("color", "translation", "cutout")
-    assert learner(count=10_000).policies == ()
-    assert learner(count=9_999, augment=()).policies == ()
-    assert learner(augment=("cutout",)).policies == ("cutout",)
+    assert learner(count=9_999).augment.policies == ("color", "translation", "cutout")
+    assert learner(count=10_000).augment.policies == ()
+    assert learner(count=9_999, augment=()).augment.policies == ()
+    assert learner(augment=("cutout",)).augment.policies == ("cutout",)
 
 
 def test_colour_is_enlarged_smoothly():
