@@ -100,6 +100,21 @@ def plan(*, as_json: Annotated[bool, typer.Option("--json", help="For programs."
     tell_plan(as_json=as_json)
 
 
+@app.command(rich_help_panel=DAILY)
+def gc(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Free it; without this it is only told.")] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Keep what any commit needs, not the newest only.")
+    ] = False,
+    days: Annotated[float, typer.Option(min=0, help="The age from which a stopped training goes.")] = 7,
+) -> None:
+    """Say what disk could be freed; nothing that a branch, tag, stash, experiment or champion needs."""
+    from artpipe.gc import collect
+
+    typer.echo(collect(yes=yes, history=history, days=days))
+
+
 @dataset.command("add")
 def dataset_add(
     path: Annotated[Path, typer.Argument(help="A folder, a zip or tar archive, or one file of many texts.")],

@@ -91,12 +91,23 @@ def written_folder(folder: Path) -> Iterator[Path]:
     sync_folder(folder.parent)
 
 
-def sweep(folder: Path) -> None:
-    """Remove temporaries in `folder` whose writing process is gone."""
+def halves(folder: Path) -> Iterator[Path]:
+    """Yield temporaries in `folder` whose writing process is gone."""
     for path in folder.glob("*.tmp.*") if folder.is_dir() else ():
         pid = path.name.rpartition(".")[2]
         if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            yield path
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporaries in `folder` whose writing process is gone."""
+    for path in list(halves(folder)):
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all that is in it; nothing where it is gone already."""
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

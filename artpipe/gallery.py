@@ -3,8 +3,7 @@
 import json
 import os
 import re
-import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,7 +14,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.gallery import GalleryCard, load_gallery, save_gallery
 from artpipe.artifacts.report import work_file
 from artpipe.errors import UserError, did_you_mean
-from artpipe.files import sha256_bytes, sha256_file, sweep
+from artpipe.files import remove, sha256_bytes, sha256_file, sweep
 from artpipe.params import About, Params, load_params
 
 if TYPE_CHECKING:
@@ -89,21 +88,27 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def sweep_removed(root: Path, params: Params) -> list[Path]:
-    """Remove what lies under ``data/`` of datasets, weights and models that params.yaml no longer names; return them."""
+    """Remove what lies under ``data/`` of datasets, weights and models that params.yaml no longer names; return it."""
+    for folder in (root / "data").glob("[!.]*"):
+        sweep(folder)
+    left = list(left_behind(root, params))
+    for path in left:
+        remove(path)
+    return left
+
+
+def left_behind(root: Path, params: Params) -> Iterator[Path]:
+    """Yield what lies under ``data/`` of datasets, weights and models that params.yaml no longer names."""
     named: dict[str, Iterable[str]] = {
         **dict.fromkeys(_KEPT_BY_DATASET, params.datasets),
         **dict.fromkeys(_KEPT_BY_MODEL, params.models),
         "weights": params.weights,
     }
-    removed = []
     for kind, names in named.items():
-        sweep(root / "data" / kind)
         for path in sorted((root / "data" / kind).glob("[!.]*")):
             made = path.is_dir() or (kind, path.suffix) == ("metrics", ".json")
             if made and not path.is_symlink() and path.stem not in names and ".tmp." not in path.name:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-                removed.append(path)
-    return removed
+                yield path
 
 
 def _museum(root: Path, params: Params, shelf: "Shelf") -> "Museum":

@@ -1,0 +1,194 @@
+"""`artpipe gc`: what could be freed, and freeing it; nothing that a branch, tag, stash, experiment or champion needs."""
+
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from artpipe.artifacts import paths
+from artpipe.costs import size
+from artpipe.errors import BusyError, CorruptError
+from artpipe.files import halves, locked, remove
+from artpipe.gallery import left_behind
+from artpipe.needs import Entry, Needs, needs_of, outputs_of
+from artpipe.params import load_params
+from artpipe.storage import ask_dvc
+
+_OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")  # behind the folder of its first two digits
+_PIN = re.compile(r"[0-9a-f]{64}")
+_DAY = 86400.0
+
+
+class Room(NamedTuple):
+    """What can be freed in one place: path and bytes of each."""
+
+    name: str
+    why: str
+    found: list[tuple[Path, int]]
+
+    @property
+    def bytes(self) -> int:
+        """Return the bytes of all of it."""
+        return sum(count for _, count in self.found)
+
+
+def collect(root: Path = Path(), *, yes: bool = False, history: bool = False, days: float = 7.0) -> str:
+    """Return what would be freed, or with `yes` free it and return what was.
+
+    `history` keeps what any commit needs, not only the newest ones; `days` is the age from which a stopped training goes.
+
+    Raises:
+        UserError: it is not known what is needed (no git repository, a damaged dvc.lock or params.yaml).
+        BusyError: a stage is at work.
+        CorruptError: a folder's listing in the cache is damaged.
+    """
+    cache = _cache(root)
+    with locked(root / ".dvc/tmp/lock", doing="something with DVC's cache"):  # DVC's own lock, by the same system call
+        _refuse_at_work(root)
+        entries = list(_run_cache(cache))
+        needs = needs_of(root, entries, history=history)
+        rooms = [*_of_cache(root, cache, needs, entries), *_of_project(root, needs, days)]
+        if yes:
+            for room in rooms:
+                for path, _ in room.found:
+                    _free(path)
+    return _sentences(rooms, needs, yes=yes, shared=not _is_own(root, cache))
+
+
+def _free(path: Path) -> None:
+    """Remove a file, or a folder that is gone at once, however long the rest takes."""
+    aside = path.with_name(f"{path.name}.tmp.{os.getpid()}") if path.is_dir() else path
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(aside)
+        remove(aside)
+
+
+def _cache(root: Path) -> Path:
+    return Path(ask_dvc(root, "cache", "dir").strip())
+
+
+def _is_own(root: Path, cache: Path) -> bool:
+    """Return whether the cache lies within the project; another project may need what stands in one outside."""
+    return cache.resolve().is_relative_to(root.resolve())
+
+
+def _refuse_at_work(root: Path) -> None:
+    """Raise where DVC's book of running stages names a living process."""
+    book = root / ".dvc/tmp/rwlock"
+    for pid in re.findall(r'"pid":\s*(\d+)', book.read_text(encoding="utf-8") if book.exists() else ""):
+        if Path(f"/proc/{pid}").exists():
+            raise BusyError(f"a stage is at work (process {pid}); try again when it has ended")
+
+
+def _run_cache(cache: Path) -> Iterator[Entry]:
+    for path in sorted((cache / "runs").glob("??/*/*")):
+        if path.is_file():
+            yield path, path.read_text(encoding="utf-8", errors="replace")
+
+
+def _of_cache(root: Path, cache: Path, needs: Needs, entries: list[Entry]) -> Iterator[Room]:
+    if not _is_own(root, cache):
+        return
+    kept = set(needs.hashes)
+    for one in needs.hashes:
+        kept.update(_members(cache / "files/md5" / one[:2] / f"{one[2:]}.dir"))
+    useless = _whole({path for path, text in entries if not outputs_of(text) <= kept})
+    yield Room("run cache", "runs whose results go", [(path, _weight(path)) for path in useless])
+    free = [path for path in _objects(cache) if _hash(path) not in kept]
+    free.sort(key=lambda path: path.suffix != ".dir")  # listings first: none is left without its members
+    yield Room("DVC's cache", "results nobody names", [(path, path.stat().st_size) for path in free])
+
+
+def _whole(entries: set[Path]) -> list[Path]:
+    """Return the folder of what goes as a whole instead of each entry: DVC dies on a run's folder that is empty."""
+    return sorted({one.parent if set(one.parent.iterdir()) <= entries else one for one in entries})
+
+
+def _members(listing: Path) -> list[str]:
+    """Return the hashes of a folder's files; none where its listing is not here."""
+    try:
+        return [row["md5"] for row in json.loads(listing.read_bytes())]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError, KeyError):
+        raise CorruptError(f"{listing}: damaged, so what it needs is not known; nothing was freed") from None
+
+
+def _objects(cache: Path) -> Iterator[Path]:
+    for path in (cache / "files/md5").glob("??/*"):
+        if _OBJECT.fullmatch(path.name):
+            yield path
+
+
+def _hash(path: Path) -> str:
+    return path.parent.name + path.name.removesuffix(".dir")
+
+
+def _of_project(root: Path, needs: Needs, days: float) -> Iterator[Room]:
+    state = root / paths.STATE
+    old = [path for path in sorted(state.glob("train/*/*")) if path.is_dir() and _is_old(path, days)]
+    yield Room("stopped trainings", f"not gone on with for {days:g} days", [(path, _weight(path)) for path in old])
+    downloads = [
+        one for one in (state / "downloads").glob("*") if _PIN.fullmatch(one.name) and one.name not in needs.pins
+    ]
+    yield Room("downloads", "no card names them", [(path, _weight(path)) for path in downloads])
+    folders = [
+        *(root / "data").glob("[!.]*"),
+        root / "data/gallery",
+        *_below(root / "data/gallery"),
+        state,
+        state / "downloads",
+    ]
+    left = {
+        *left_behind(root, load_params(root / "params.yaml")),
+        *(path for folder in folders for path in halves(folder)),
+    }
+    yield Room(
+        "data",
+        "of removed models and datasets, and what was cut short",
+        [(path, _weight(path)) for path in sorted(left)],
+    )
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_dir())
+
+
+def _is_old(folder: Path, days: float) -> bool:
+    """Return whether nothing in a training's state was written lately, and no process trains it."""
+    newest = max((path.stat().st_mtime for path in (folder, *folder.rglob("*"))), default=0.0)
+    try:
+        with locked(folder.parent / "lock", wait_seconds=0.0):
+            return time.time() - newest > days * _DAY
+    except BusyError:
+        return False
+
+
+def _weight(path: Path) -> int:
+    files = [path, *path.rglob("*")] if path.is_dir() else [path]
+    return sum(one.lstat().st_size for one in files if not one.is_dir())
+
+
+def _sentences(rooms: list[Room], needs: Needs, *, yes: bool, shared: bool) -> str:
+    lines = [f"{room.name:<18} {len(room.found):>6}  {size(room.bytes):>7}  {room.why}" for room in rooms if room.found]
+    whole = size(sum(room.bytes for room in rooms))
+    if not lines:
+        lines = ["nothing to free"]
+    elif yes:
+        lines.append(f"freed {whole}")
+    else:
+        lines.append(f"{whole} could be freed: `artpipe gc --yes`")
+    asked = ", ".join(f"{noun} ({count})" for noun, count in needs.told.items())
+    lines.append(f"kept: what the workspace, champions, {asked} need")
+    if needs.unlocked:
+        names = ", ".join(needs.unlocked[:3]) + (" ..." if needs.unlocked[3:] else "")
+        lines.append(f"without dvc.lock: {names}; all that was made by their parameters is kept")
+    if shared:
+        lines.append(
+            "DVC's cache lies outside this project and may serve others: it was left alone (`dvc gc --projects` knows them)"
+        )
+    return "\n".join(lines)
