@@ -115,7 +115,7 @@ def _versioned(store: Store, name: str, known: list[Known]) -> dict[str, str]:
 
 def _made(store: Store, one: Known) -> Any:
     run = store.find(one.run_id)
-    source = f"dvc:{paths.checkpoint(one.model)}#{one.checkpoint}"  # the bytes are DVC's; MLflow only knows of them
+    source = f"dvc:///{paths.checkpoint(one.model)}#{one.checkpoint}"  # the bytes are DVC's; MLflow only knows of them
     sentence = one.verdict.sentence if one.verdict else "It was champion; its report is not here any more."
     about = {"run_id": run.id if run else None, "description": f"{one.model}. {sentence}"}
     return store.client.create_model_version(one.name, source, tags=_tags(one), **about)
