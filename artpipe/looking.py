@@ -23,6 +23,19 @@ def runs(*, as_json: Json = False) -> None:
 
 
 @looking.command(rich_help_panel=LOOK)
+def verify(
+    *,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Read everything, DVC's cache too, and say what is damaged and how to mend it; exit code 1 if anything is."""
+    from artpipe.verify import tell_verdict
+
+    if not tell_verdict(repair=repair, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@looking.command(rich_help_panel=LOOK)
 def lineage(
     asked: Annotated[
         str, typer.Argument(metavar="WORK|FILE", help="A work's id or page, a picture, a checkpoint, a model, a hash.")

@@ -53,6 +53,11 @@ def kept(root: Path, outputs: Iterable[Path]) -> dict[str, str]:
 
 def md5_of(folder: Path) -> str:
     """Return the md5 of a folder as DVC reckons it."""
+    return f"{hashlib.md5(listing_of(folder), usedforsecurity=False).hexdigest()}.dir"
+
+
+def listing_of(folder: Path) -> bytes:
+    """Return what DVC notes of a folder: its files and their md5."""
     rows = [
         {
             "md5": hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(),
@@ -61,8 +66,7 @@ def md5_of(folder: Path) -> str:
         for path in folder.rglob("*")
         if path.is_file()
     ]
-    listing = json.dumps(sorted(rows, key=lambda row: row["relpath"]), sort_keys=True)
-    return f"{hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest()}.dir"
+    return json.dumps(sorted(rows, key=lambda row: row["relpath"]), sort_keys=True).encode()
 
 
 def bring(root: Path, wanted: Mapping[Path, str]) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import Costs
+from artpipe.files import write_text
+from artpipe.objects import is_torn, tracking_files, whole_again
 from artpipe.params import load_params, read_yaml
 
 BUSY = "is busy, it is being blocked by"  # DVC, of a path that another dvc reads or writes
@@ -88,6 +90,11 @@ def mended() -> list[str]:
         except DvcException:
             lock.replace(folder / "dvc.lock.torn")
             said.append("dvc was killed while it wrote dvc.lock: made anew from the run cache")
+        for file in filter(is_torn, tracking_files(Path(repo.root_dir))):
+            if text := whole_again(file):
+                file.replace(folder / f"{file.name}.torn")
+                write_text(file, text)
+                said.append(f"dvc was killed while it wrote {file.name}: it tracks what lies there, as before")
     return said
 
 

@@ -1,0 +1,215 @@
+"""What is damaged, and what would mend it: artifacts, DVC's objects, works, states and downloads, hashed and compared."""
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from artpipe.artifacts import paths
+from artpipe.artifacts.champions import load_champions
+from artpipe.artifacts.listed import SIDECAR, listed, opened
+from artpipe.errors import ArtpipeError, BusyError
+from artpipe.files import locked, remove, sha256_bytes, write_text
+from artpipe.holdings import Holdings
+from artpipe.objects import Output, is_torn, md5_in_name, object_of, objects_in, rows_of, tracking_files, whole_again
+
+REPAIR = "`artpipe verify --repair`"
+ASIDE = str(paths.STATE / "damaged")
+_PIN = re.compile(r"[0-9a-f]{64}")
+_CARDS = {"works.json", "report.json", "shards.json", "weights.json", "checkpoint.json", "run.json", "gallery.json"}
+_TORN = "not what DVC writes: cut short by a kill, or a merge"
+
+
+class Damage(NamedTuple):
+    """One thing that is not what was written."""
+
+    place: str
+    what: str
+    mend: str  # a sentence for a person
+    act: Callable[[], None] | None = None  # what --repair does; None: only a person can
+
+
+def find(held: Holdings) -> list[Damage]:
+    """Return all that is damaged, each place once."""
+    hashes = held.hashes
+    hashes.ahead((hashes.md5, path) for path in objects_in(held.cache))
+    hashes.ahead((hashes.sha256, path) for path in (held.root / "data").rglob("*") if path.is_file())
+    found: dict[str, Damage] = {}
+    for room in (_books, _objects, _lacking, _artifacts, _unvouched, _sources, _states, _downloads):
+        for one in room(held):
+            found.setdefault(one.place, one)
+    return list(found.values())
+
+
+def _books(held: Holdings) -> Iterator[Damage]:
+    """Yield files that name what DVC keeps and cannot be read any more."""
+    lock = held.root / "dvc.lock"
+    if lock.exists() and is_torn(lock):
+        yield Damage("dvc.lock", _TORN, "`artpipe run` makes it again from the run cache")
+    for file in tracking_files(held.root):
+        if is_torn(file):
+            name, text = held.name(file), whole_again(file)
+            mend = f"{REPAIR} or `artpipe run` makes it again" if text else f"`git checkout {name}`, if git has it"
+            yield Damage(name, _TORN, mend, partial(write_text, file, text) if text else None)
+    try:
+        load_champions(held.root)
+    except ArtpipeError as error:
+        yield Damage("champions.json", str(error), "`git checkout champions.json`: git has the last one committed")
+
+
+def _objects(held: Holdings) -> Iterator[Damage]:
+    """Yield objects whose bytes are not those of their name, read-only ones too."""
+    precious = _precious(held)
+    for path in objects_in(held.cache):
+        md5 = md5_in_name(path)
+        if held.is_whole(md5):
+            continue
+        uses = held.copies.get(md5, [])
+        what = f"DVC's object{f' of {held.name(uses[0])}' if uses else ''}: not the bytes that its name says"
+        act: Callable[[], None] = partial(held.put_aside, path)
+        if copy := held.copy_of(md5):
+            mend, act = f"{REPAIR} writes it again from {held.name(copy)}", partial(held.write_object, md5)
+        elif md5 in precious:
+            mend = f"nothing makes it again: {REPAIR} puts it aside ({ASIDE}), then `dvc fetch` takes it from a remote"
+            mend += f", or bring back the work ({precious[md5]})"
+        elif uses:
+            mend = f"{REPAIR} puts it aside, then `artpipe run` makes {held.wanted[uses[0]][0].owner} again"
+        else:
+            mend = f"{REPAIR} puts it aside; nothing in the workspace needs it"
+        yield Damage(held.name(path), what, mend, act)
+
+
+def _lacking(held: Holdings) -> Iterator[Damage]:
+    """Yield what the workspace has and the cache should have, and has not."""
+    for path, (_, md5) in held.wanted.items():
+        place = object_of(held.cache, md5)
+        if not place.exists() and path.exists() and held.copy_of(md5):
+            mend = f"{REPAIR} writes it from {held.name(path)}"
+            yield Damage(held.name(place), "missing in DVC's cache", mend, partial(held.write_object, md5))
+
+
+def _precious(held: Holdings) -> dict[str, str]:
+    """Return the MD5 of what no stage makes again, with who needs it."""
+    found: dict[str, str] = {}
+    for out, rows in held.rows.items():
+        if out.is_source:
+            found |= dict.fromkeys((out.md5, *rows.values()), out.owner)
+    with contextlib.suppress(ArtpipeError):
+        reigns = [reign for kinds in load_champions(held.root).champions.values() for reign in kinds.values()]
+        for md5 in {md5 for reign in reigns for one in (reign.champion, *reign.before) for md5 in one.dvc.values()}:
+            found.setdefault(md5, "champions.json")
+            with contextlib.suppress(OSError, ValueError):
+                found |= dict.fromkeys(rows_of(object_of(held.cache, md5)).values(), "champions.json")
+    return found
+
+
+def _artifacts(held: Holdings) -> Iterator[Damage]:
+    """Yield cards that are not what their sidecars say, and files that are not what their cards say."""
+    data = held.root / "data"
+    cards = {path.with_name(path.name.removesuffix(SIDECAR)) for path in data.rglob(f"*.json{SIDECAR}")}
+    cards |= {path for path in (*data.glob("*/*.json"), *data.glob("*/*/*.json")) if path.name in _CARDS}
+    for card in sorted(path for path in cards if ".tmp." not in str(path)):
+        value = opened(card)
+        if value is None:
+            pair = [card, card.with_name(card.name + SIDECAR)]
+            wrong = [path for path in pair if path in held.wanted and held.hashes.md5(path) != held.wanted[path][1]]
+            for path in wrong or [card]:
+                yield _in_workspace(held, card.parent, path, "the card and its SHA-256 do not go together")
+            continue
+        for name, sha256 in listed(value).items():
+            path = card.parent / name
+            if held.hashes.sha256(path) != sha256:
+                what = "not the bytes that its card names" if path.exists() else "missing"
+                yield _in_workspace(held, card.parent, path, what)
+
+
+def _unvouched(held: Holdings) -> Iterator[Damage]:
+    """Yield files that no card vouches for (journals, curves, numbers) and that are not as dvc.lock has them.
+
+    Only where the cards of a stage's outputs are those of dvc.lock: else the stage was cut short, and runs again anyway.
+    """
+    stages: dict[str, dict[Path, str]] = {}
+    for path, (out, md5) in held.wanted.items():
+        if not out.is_source and not md5.endswith(".dir") and (held.root / out.path).exists():
+            stages.setdefault(out.owner, {})[path] = md5
+    for wanted in stages.values():
+        cards = [path for path in wanted if path.with_name(path.name + SIDECAR) in wanted]
+        if any(held.hashes.md5(card) != wanted[card] for card in cards):
+            continue
+        vouched = {card.parent / name for card in cards for name in listed(opened(card) or {})}
+        for path in sorted(wanted.keys() - vouched):
+            if held.hashes.md5(path) != wanted[path]:
+                what = "not as dvc.lock has it" if path.exists() else "missing"
+                yield _in_workspace(held, held.root / held.wanted[path][0].path, path, what)
+
+
+def _in_workspace(held: Holdings, folder: Path, path: Path, what: str) -> Damage:
+    """Return what to say of a file in a stage's output: brought back, else its stage is made stale."""
+    owner = "what made it"
+    if path in held.wanted:
+        out, md5 = held.wanted[path]
+        if held.is_whole(md5):
+            mend = f"{REPAIR} brings it back from DVC's cache"
+            return Damage(held.name(path), what, mend, partial(held.write_file, path))
+        folder, owner = held.root / out.path, out.owner
+    mend = f"{REPAIR} puts {held.name(folder)} aside ({ASIDE}), then `artpipe run` makes {owner} again"
+    return Damage(held.name(path), what, mend, partial(_gone, held, folder))
+
+
+def _gone(held: Holdings, folder: Path) -> None:
+    """Put an output aside, which more than one damaged file may ask for."""
+    if folder.exists():
+        held.put_aside(folder)
+
+
+def _sources(held: Holdings) -> Iterator[Damage]:
+    """Yield works that are not as DVC took them in; what was added or taken away is a person's business."""
+    for path, (out, md5) in held.wanted.items():
+        if out.is_source and not md5.endswith(".dir") and path.is_file() and held.hashes.md5(path) != md5:
+            yield _source(held, path, out, md5)
+
+
+def _source(held: Holdings, path: Path, out: Output, md5: str) -> Damage:
+    """Return what to say of a work; only where nobody can have written it since it was taken in, it is brought back."""
+    untouched = path.stat().st_ctime_ns < (held.root / out.owner).stat().st_mtime_ns
+    if not held.is_whole(md5):
+        mend = "DVC's cache has it no more: `dvc pull` from a remote, or bring the work itself"
+    elif untouched:
+        mend = f"nobody wrote it since: {REPAIR} brings it back from DVC's cache"
+        return Damage(held.name(path), "not as DVC took it in", mend, partial(held.write_file, path))
+    else:
+        mend = (
+            f"yours to say: `dvc checkout --force {out.owner}` brings it back, `dvc add {out.path}` takes it as it is"
+        )
+    return Damage(held.name(path), "not as DVC took it in: changed or damaged", mend)
+
+
+def _states(held: Holdings) -> Iterator[Damage]:
+    """Yield damaged states of stopped trainings; those of running ones belong to them."""
+    for folder in sorted(path for path in (held.root / paths.STATE / "train").glob("*/*") if path.is_dir()):
+        with contextlib.suppress(BusyError), locked(folder.parent / "lock", wait_seconds=0.0):
+            for card in sorted(folder.glob("[0-9]*-*.json")):
+                if not _is_state(held, card):
+                    mend = f"{REPAIR} puts it aside; the training goes on from the state before, or begins again"
+                    gone = partial(held.put_aside, card, *folder.glob(f"{card.stem[:6]}.safetensors"))
+                    yield Damage(
+                        held.name(card), "a stopped training's state: not the bytes that were saved", mend, gone
+                    )
+
+
+def _is_state(held: Holdings, card: Path) -> bool:
+    data = card.read_bytes()
+    if not card.stem.endswith(sha256_bytes(data)[:16]):
+        return False
+    file, sha256 = json.loads(data)["tensors"]
+    return held.hashes.sha256(card.parent / str(file)) == str(sha256)
+
+
+def _downloads(held: Holdings) -> Iterator[Damage]:
+    for path in sorted((held.root / paths.STATE / "downloads").glob("*")):
+        if _PIN.fullmatch(path.name) and held.hashes.sha256(path) != path.name:
+            mend = f"{REPAIR} removes it; what needs it next fetches it again"
+            yield Damage(held.name(path), "a download: not the bytes that its name says", mend, partial(remove, path))

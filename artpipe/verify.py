@@ -1,0 +1,105 @@
+"""`artpipe verify`: everything that was written is read, and what is damaged is named, with what mends it."""
+
+import contextlib
+import sys
+import time
+from pathlib import Path
+
+from artpipe.costs import size
+from artpipe.damage import Damage, find
+from artpipe.errors import UserError
+from artpipe.files import locked
+from artpipe.holdings import Hashes, Holdings
+from artpipe.objects import refuse_at_work
+from artpipe.params import Frozen
+from artpipe.storage import ask_dvc
+
+
+class Told(Frozen):
+    """One damaged thing, for people and programs."""
+
+    place: str
+    what: str
+    mend: str
+    mended: bool = False
+
+
+class Verdict(Frozen):
+    """What a look at everything found."""
+
+    whole: bool  # after the repair, where there was one
+    files: int  # read, of the workspace and of DVC's cache
+    bytes: int
+    seconds: float
+    damaged: tuple[Told, ...]
+
+
+def verify(root: Path = Path(), *, repair: bool = False) -> Verdict:
+    """Read everything and say what is damaged; with `repair` mend what can be mended, and look again.
+
+    Raises:
+        UserError: there is no project here.
+        BusyError: a stage is at work, whose files are on their way.
+    """
+    if not (root / ".dvc").is_dir():
+        raise UserError(f"{root / '.dvc'}: no such folder; run artpipe in the folder of the project")
+    cache, began, hashes = root / ask_dvc(root, "cache", "dir").strip(), time.monotonic(), Hashes()
+    with locked(root / ".dvc/tmp/lock", doing="something with DVC's cache"):  # DVC's own lock, by the same system call
+        refuse_at_work(root)
+        found = find(Holdings(root, cache, hashes))
+        files, count = hashes.files, hashes.bytes
+        left = _mended(root, cache, hashes, found) if repair and found else found
+    before, after = {one.place: one for one in found}, {one.place: one for one in left}
+    damaged = [_told(before[place], mended=place not in after) for place in before]
+    damaged += [_told(one) for place, one in after.items() if place not in before]
+    return Verdict(
+        whole=not left, files=files, bytes=count, seconds=round(time.monotonic() - began, 2), damaged=tuple(damaged)
+    )
+
+
+def _mended(root: Path, cache: Path, hashes: Hashes, found: list[Damage]) -> list[Damage]:
+    """Mend what can be mended; return what is left, seen with fresh eyes."""
+    for one in found:
+        if one.act:
+            with contextlib.suppress(FileNotFoundError):  # an earlier one has put its folder aside
+                one.act()
+    return find(Holdings(root, cache, hashes))
+
+
+def _told(one: Damage, *, mended: bool = False) -> Told:
+    return Told(place=one.place, what=one.what, mend=one.mend, mended=mended)
+
+
+def tell_verdict(*, repair: bool = False, as_json: bool = False) -> bool:
+    """Print what was found as a table, or as JSON; return whether all is whole.
+
+    Raises:
+        UserError, BusyError: see `verify`.
+    """
+    verdict = verify(repair=repair)
+    if as_json:
+        sys.stdout.write(verdict.model_dump_json(indent=2) + "\n")
+        return verdict.whole
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 2000  # a line for each, whoever reads it
+    if verdict.damaged:
+        table = Table("place", "what", "how to mend", box=None, header_style="dim", padding=(0, 2, 0, 0))
+        for one in verdict.damaged:
+            mend = "[green]mended[/]" if one.mended else escape(one.mend)
+            table.add_row(escape(one.place), escape(one.what), mend)
+        console.print(table)
+    console.print(_sentence(verdict), soft_wrap=True)
+    return verdict.whole
+
+
+def _sentence(verdict: Verdict) -> str:
+    mended = sum(one.mended for one in verdict.damaged)
+    left = len(verdict.damaged) - mended
+    found = "everything is whole" if verdict.whole else f"{left} damaged"
+    mends = f", {mended} mended" if mended else ""
+    return f"{found}{mends}: {verdict.files:,} files, {size(verdict.bytes)}, read in {verdict.seconds:.1f} s"

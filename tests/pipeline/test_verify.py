@@ -1,0 +1,233 @@
+"""`artpipe verify` on a project that DVC has made: whatever is planted is found, and what can be mended is mended."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from artpipe.files import sha256_bytes, write_text
+from artpipe.objects import object_of, outputs_of, rows_of
+from artpipe.params import read_yaml
+from artpipe.verify import Verdict, verify
+from tests.pipeline.conftest import Project
+
+pytestmark = [pytest.mark.xdist_group("dvc"), pytest.mark.timeout(600)]
+
+CACHE = ".dvc/cache"
+
+
+@pytest.fixture
+def kept(project, monkeypatch) -> Project:
+    """A project in which all is whole; asking DVC where its cache is takes a second."""
+    monkeypatch.setattr("artpipe.verify.ask_dvc", lambda *_: CACHE)
+    return project
+
+
+def flip(path: Path) -> Path:
+    """Flip one bit in the middle of a file, as a disk does: time and rights stay as they were."""
+    found, data = path.stat(), bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.chmod(0o644)
+    path.write_bytes(data)
+    path.chmod(found.st_mode & 0o777)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    return path
+
+
+def look(project: Project, **options: bool) -> Verdict:
+    return verify(project.folder, **options)
+
+
+def object_at(project: Project, file: str) -> Path:
+    """The object that DVC keeps of a file of the workspace."""
+    for out in outputs_of(project.folder):
+        if Path(file).is_relative_to(out.path):
+            cache = project.folder / CACHE
+            listing = object_of(cache, out.md5)
+            if file == str(out.path):
+                return listing
+            return object_of(cache, rows_of(listing)[str(Path(file).relative_to(out.path))])
+    raise AssertionError(file)
+
+
+def places(verdict: Verdict) -> list[str]:
+    return [one.place for one in verdict.damaged]
+
+
+def test_a_bit_in_a_read_only_object_that_dvc_calls_up_to_date(kept):
+    """DVC calls all up to date; verify finds the object, --repair writes it again from the workspace, and it stays."""
+    path = object_at(kept, "data/checkpoints/gan/weights")
+    before = path.read_bytes()
+    assert path.stat().st_mode & 0o777 == 0o444
+    flip(path)
+    said = kept.dvc("status").stdout
+    assert "up to date" in said
+    found = look(kept)
+    assert not found.whole
+    assert places(found) == [str(path.relative_to(kept.folder))]
+    assert "data/checkpoints/gan/weights" in found.damaged[0].mend
+    mended = look(kept, repair=True)
+    assert mended.whole
+    assert [one.mended for one in mended.damaged] == [True]
+    assert path.read_bytes() == before
+    assert path.stat().st_mode & 0o777 == 0o444
+    assert look(kept).damaged == ()
+    assert kept.repro() == []
+
+
+@pytest.mark.parametrize("file", ["data/shards/digits", "datasets/emoji", "data/metrics/vae.json"])
+def test_listings_and_single_files_are_written_again(kept, file):
+    """A folder's listing, of a stage or of a dataset, and the object of a single file come back from the workspace."""
+    path = object_at(kept, file)
+    before = path.read_bytes()
+    flip(path)
+    assert look(kept, repair=True).whole
+    assert path.read_bytes() == before
+    path.unlink()
+    assert look(kept, repair=True).damaged[0].what == "missing in DVC's cache"
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("file", ["data/runs/gan/run", "data/metrics/vae.json", "data/plots/vae/curves.json"])
+def test_a_file_of_the_workspace_comes_back_from_the_cache(kept, file):
+    """A flipped bit with an old time, which DVC does not see, and a missing file are brought back; nothing runs."""
+    path = kept.folder / file
+    before = path.read_bytes()
+    flip(path)
+    assert places(look(kept)) == [file]
+    assert look(kept, repair=True).whole
+    assert path.read_bytes() == before
+    path.unlink()
+    assert look(kept, repair=True).whole
+    assert kept.repro() == []
+
+
+def test_what_is_damaged_in_both_places_is_made_again(kept):
+    """Workspace and cache both: --repair puts them aside, and DVC runs that one stage, with the same bytes."""
+    path = kept.folder / "data/reports/gan/report"
+    before = path.read_bytes()
+    flip(object_at(kept, "data/reports/gan/report"))
+    flip(path)
+    mended = look(kept, repair=True)
+    assert [one.mended for one in mended.damaged] == [True, True]
+    assert all("evaluate@gan" in one.mend for one in mended.damaged)
+    assert (kept.folder / ".state/damaged/data/reports/gan/report").exists()
+    assert "evaluate@gan" in kept.stale()
+    assert kept.repro() == ["evaluate@gan"]
+    assert path.read_bytes() == before
+    assert look(kept).whole
+
+
+def test_a_work_is_never_thrown_away(kept):
+    """A damaged work comes back if nobody wrote it since; a changed one is the person's to say; with no copy left nothing is
+    promised, and the damaged bytes stay."""
+    path, tracking = kept.folder / "datasets/emoji/a.png", kept.folder / "datasets/emoji.dvc"
+    flip(path)
+    found = look(kept, repair=True).damaged[0]
+    assert not found.mended
+    assert "dvc checkout --force datasets/emoji.dvc" in found.mend
+    time.sleep(0.02)
+    tracking.touch()
+    assert look(kept, repair=True).whole
+    assert path.read_bytes() == b"a"
+    item = object_at(kept, "datasets/emoji/a.png")
+    flip(item)
+    flip(path)
+    left = look(kept, repair=True)
+    assert not left.whole
+    assert "`dvc fetch`" in left.damaged[0].mend
+    assert path.exists()
+    assert len(list((kept.folder / ".state/damaged").rglob(item.name))) == 1
+    (kept.folder / "datasets/emoji/new.png").write_text("new")  # what comes and goes is no damage
+    path.write_bytes(b"a")
+    assert places(look(kept, repair=True)) == [str(item.relative_to(kept.folder))]
+    assert look(kept).whole
+
+
+def test_an_object_that_nothing_needs(kept):
+    """It is named and put aside."""
+    path = kept.folder / CACHE / "files/md5/00" / ("1" * 30)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x")
+    found = look(kept, repair=True)
+    assert found.whole
+    assert "nothing in the workspace needs it" in found.damaged[0].mend
+    assert not path.exists()
+
+
+def test_cards_states_downloads_and_books(kept):
+    """Cards by their sidecars, files by their cards, states, downloads, champions.json, dvc.lock, .dvc files: each has its line."""
+    root = kept.folder
+    card = json.dumps({"files": {"train": {"train-0.safetensors": sha256_bytes(b"tensors")}}})
+    folder = root / "data/shards/extra"
+    folder.mkdir()
+    (folder / "train-0.safetensors").write_bytes(b"tensors")
+    (folder / "shards.json").write_text(card)
+    (folder / "shards.json.sha256").write_text(f"{sha256_bytes(card.encode())}  shards.json\n")
+    state = root / ".state/train/gan/key"
+    state.mkdir(parents=True)
+    (state / "000001.safetensors").write_bytes(b"state")
+    data = json.dumps({"tensors": ["000001.safetensors", sha256_bytes(b"state")]})
+    saved = state / f"000001-{sha256_bytes(data.encode())[:16]}.json"
+    saved.write_text(data)
+    pin = root / ".state/downloads" / sha256_bytes(b"download")
+    pin.parent.mkdir()
+    pin.write_bytes(b"download")
+    assert look(kept).damaged == ()
+    (folder / "train-0.safetensors").write_bytes(b"tensorz")
+    (state / "000001.safetensors").write_bytes(b"stbte")
+    pin.write_bytes(b"downloae")
+    assert set(places(look(kept))) == {
+        "data/shards/extra/train-0.safetensors",
+        str(saved.relative_to(root)),
+        str(pin.relative_to(root)),
+    }
+    flip(folder / "shards.json")
+    assert "data/shards/extra/shards.json" in places(look(kept))
+    assert look(kept, repair=True).whole
+    assert not folder.exists()
+    assert not saved.exists()
+    assert not pin.exists()
+    write_text(root / "champions.json", '{"format": 1, "champ')
+    for name in ("dvc.lock", "datasets/emoji.dvc"):
+        write_text(root / name, (root / name).read_text()[:9])
+    assert {"champions.json", "dvc.lock", "datasets/emoji.dvc"} <= set(places(look(kept)))
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_torn_tracking_file(kept, committed, monkeypatch):
+    """A .dvc file cut short makes every dvc fail; a run mends it, from git or from what lies there, and so does verify."""
+    from flows.dvc_graph import mended
+
+    if committed:
+        kept.commit()
+    monkeypatch.chdir(kept.folder)
+    path = kept.folder / "datasets/emoji.dvc"
+    md5 = read_yaml(path)["outs"][0]["md5"]
+    path.write_text(path.read_text()[:9])
+    said = mended()
+    assert said == ["dvc was killed while it wrote emoji.dvc: it tracks what lies there, as before"]
+    assert mended() == []
+    assert kept.repro() == []
+    assert read_yaml(path)["outs"][0].items() >= {"md5": md5, "path": "emoji"}.items()
+    path.write_text("")
+    assert places(look(kept, repair=True)) == ["datasets/emoji.dvc"]
+    assert kept.repro() == []
+
+
+def test_the_command(kept, artpipe, monkeypatch):
+    """Exit code 0 and one sentence when whole, 1 and a line for each when not; JSON for programs."""
+    monkeypatch.chdir(kept.folder)
+    code, said, _ = artpipe("verify")
+    assert (code, said.splitlines()[0].startswith("everything is whole: ")) == (0, True)
+    flip(object_at(kept, "data/checkpoints/gan/weights"))
+    flip(kept.folder / "data/runs/gan/run")
+    code, said, _ = artpipe("verify")
+    assert code == 1
+    assert len(said.splitlines()) == 4  # heading, two, sentence
+    code, said, _ = artpipe("verify", "--json")
+    assert (code, json.loads(said)["whole"], len(json.loads(said)["damaged"])) == (1, False, 2)
+    code, said, _ = artpipe("verify", "--repair")
+    assert (code, said.count("mended")) == (0, 3)
