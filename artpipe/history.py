@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artpipe.artifacts import paths
+from artpipe.artifacts.champions import Champions, load_champions
+from artpipe.artifacts.lineage import Lineage
 from artpipe.artifacts.report import Finding
 from artpipe.artifacts.run import Journal, RunCard, RunStart
 from artpipe.costs import span
 from artpipe.files import held
-from artpipe.lineage import Lineage, Shelves, trace
+from artpipe.lineage import Shelves, trace
 from artpipe.params import Frozen
 
 if TYPE_CHECKING:
@@ -41,12 +43,13 @@ class TrainingRun(Frozen):
     checkpoint: str | None
     state: str  # complete, running, stopped
     verdict: Finding | None  # of this very checkpoint
+    champion: bool = False  # of its dataset and kind
 
 
 def list_runs(root: Path = Path()) -> list[TrainingRun]:
     """Return what was trained here and what is being trained, the newest pipeline run first, in it by time."""
-    shelves = Shelves(root)
-    found = [_complete(card, shelves) for card in shelves.runs.values()]
+    shelves, champions = Shelves(root), load_champions(root)
+    found = [_complete(card, shelves, champions) for card in shelves.runs.values()]
     known = {run.run_id for run in found}
     states = sorted((root / paths.STATE).glob("train/*/*/run-live.json"))
     found += [run for state in states if (run := _unfinished(state.parent)) and run.run_id not in known]
@@ -56,7 +59,7 @@ def list_runs(root: Path = Path()) -> list[TrainingRun]:
     return sorted(found, key=lambda run: (-begins[run.flow_run], str(run.flow_run), run.started))
 
 
-def _complete(card: RunCard, shelves: Shelves) -> TrainingRun:
+def _complete(card: RunCard, shelves: Shelves, champions: Champions) -> TrainingRun:
     report = shelves.reports.get(card.model)
     judged = report is not None and report.checkpoint == card.checkpoint
     return TrainingRun(
@@ -70,6 +73,7 @@ def _complete(card: RunCard, shelves: Shelves) -> TrainingRun:
         checkpoint=card.checkpoint,
         state="complete",
         verdict=report.verdict if report and judged else None,
+        champion=champions.counts(str(card.params.get("dataset")), str(card.params.get("kind")), card.checkpoint),
     )
 
 
@@ -127,7 +131,7 @@ def _row(run: TrainingRun) -> Iterator[str]:
     else:
         yield f"{run.step:,} of {run.steps:,}"
         yield f"[yellow]{run.state}[/]"
-    yield f"[dim]{run.run_id[:8]}[/]"
+    yield f"[dim]{run.run_id[:8]}[/]{'  champion' if run.champion else ''}"
 
 
 def tell_lineage(asked: str, *, as_json: bool = False) -> None:
@@ -176,7 +180,8 @@ def _links(found: Lineage) -> Iterator[tuple[str, list[str]]]:
     if found.work:
         yield "work", [found.work.file, *(f"made from {digest[:_SHOWN]}" for digest in found.work.works)]
     verdict = [found.verdict.sentence] if found.verdict else ["not evaluated here"]
-    yield "model", [f"{found.model}, {found.kind or 'kind unknown'}", *verdict]
+    counts = [f"the champion of {found.data.dataset} and its kind"] if found.champion else []
+    yield "model", [f"{found.model}, {found.kind or 'kind unknown'}", *verdict, *counts]
     yield "checkpoint", _checkpoint(found)
     yield "run", _run(found)
     yield "code", [_commit(found)] if found.run else ["unknown: the run record is not here"]

@@ -10,79 +10,18 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from artpipe.artifacts import paths
+from artpipe.artifacts.champions import Champions, load_champions
+from artpipe.artifacts.lineage import CheckpointTrace, DataTrace, Lineage, RealTrace, WorkTrace
 from artpipe.artifacts.manifest import Record
-from artpipe.artifacts.report import Finding, HungExhibit, ReportCard, load_report
+from artpipe.artifacts.report import HungExhibit, ReportCard, load_report
 from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.artifacts.traces import checkpoint_in, ingested
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
 from artpipe.files import sha256_file
-from artpipe.params import About, Frozen
 
 _PAGE = re.compile(r"(works|models)/([a-z0-9-]+)(?:/(?:index\.html)?)?")
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 _STEP = re.compile(r"step-0*(\d+)")
-
-
-class WorkTrace(Frozen):
-    """What hangs."""
-
-    id: str  # of its page
-    caption: str
-    kind: str
-    role: str
-    seed: int | None
-    label: int | None
-    file: str  # relative to the project
-    works: tuple[str, ...]  # SHA-256 of the real works it shows or was made from
-
-
-class RealTrace(Frozen):
-    """A work of the collection, as its record tells of it."""
-
-    sha256: str
-    name: str
-    title: str | None
-    creator: str
-    year: str | None
-    licence: str
-    origin: str
-
-
-class CheckpointTrace(Frozen):
-    """The weights."""
-
-    sha256: str
-    folder: str | None  # relative to the project; None where this checkpoint is not here any more
-    step: int | None  # at which the weights were taken
-    code: str | None  # hash of the kind's file
-    uses: str | None  # hash of what it used besides
-
-
-class DataTrace(Frozen):
-    """What it learned from."""
-
-    dataset: str
-    shards: str | None  # hash of the tensors
-    works: str | None  # hash of the works they were made from, where those are here
-    kept: int | None
-    about: About | None
-
-
-class Lineage(Frozen):
-    """Everything one thing came from; None where it is not recorded here."""
-
-    asked: str
-    model: str
-    kind: str | None
-    work: WorkTrace | None
-    real: RealTrace | None
-    progress: int | None  # the step, where a picture of a training's way was asked for
-    verdict: Finding | None
-    run: RunCard | None  # its params stand below
-    checkpoint: CheckpointTrace
-    data: DataTrace
-    seed: int | None  # of the training
-    parameters: dict[str, Any]
 
 
 class Found(NamedTuple):
@@ -247,19 +186,24 @@ def _told(shelves: Shelves, asked: str, found: Found) -> Lineage:
         named = [report if found.work or found.real else run, report]
         wanted = next((one.checkpoint for one in named if one), sha256)
         made, sha256 = (made if sha256 == wanted else {}), wanted
+    else:  # a champion that was brought back has its run and its report beside it
+        own_run, own_report = _beside(found.folder)
+        run, report = own_run or run, own_report or report
     run = run if run and run.checkpoint == sha256 else None
     report = report if report and report.checkpoint == sha256 else None
     parameters = dict(made.get("params") or (run.params if run else {}))
     shards = made.get("shards") or (report.shards if report else None)
     dataset = str(parameters.get("dataset") or (report.dataset if report else "unknown"))
+    kind = parameters.get("kind") or (report.kind if report else None)
     return Lineage(
         asked=asked,
         model=model,
-        kind=parameters.get("kind") or (report.kind if report else None),
+        kind=kind,
         work=_work(shelves, found.work) if found.work else None,
         real=_real(root / paths.record(dataset), found.real) if found.real else None,
         progress=found.step,
         verdict=report.verdict if report else None,
+        champion=_champions(root).counts(dataset, str(kind), sha256),
         run=run.model_copy(update={"params": {}}) if run else None,
         checkpoint=CheckpointTrace(
             sha256=sha256,
@@ -272,6 +216,22 @@ def _told(shelves: Shelves, asked: str, found: Found) -> Lineage:
         seed=made.get("seed"),
         parameters=parameters,
     )
+
+
+def _beside(checkpoint: Path) -> tuple[RunCard | None, ReportCard | None]:
+    run, report = None, None
+    with contextlib.suppress(ArtpipeError):
+        run = RunRecord.open(checkpoint.resolve().parent / "runs").card
+    with contextlib.suppress(ArtpipeError):
+        report, _ = load_report(checkpoint.resolve().parent / "reports")
+    return run, report
+
+
+def _champions(root: Path) -> Champions:
+    try:
+        return load_champions(root)
+    except ArtpipeError:  # whoever asks where a picture comes from learns of a torn file elsewhere
+        return Champions()
 
 
 def _work(shelves: Shelves, name: str) -> WorkTrace:

@@ -44,6 +44,11 @@ class Champions(Frozen):
         """Return the reign over a dataset and kind, if there is one."""
         return self.champions.get(dataset, {}).get(kind)
 
+    def counts(self, dataset: str, kind: str, checkpoint: str) -> bool:
+        """Return whether a checkpoint is the champion of a dataset and kind."""
+        reign = self.of(dataset, kind)
+        return reign is not None and reign.champion.checkpoint == checkpoint
+
     def crowned(self, dataset: str, kind: str, reign: Reign) -> "Champions":
         """Return the champions with one reign changed; datasets and kinds by name, so that merges stay small."""
         kinds = {**self.champions.get(dataset, {}), kind: reign}

@@ -16,6 +16,7 @@ from artpipe.artifacts.run import RunCard, save_run
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.traces import checkpoint_in
 from artpipe.champions import objection
+from artpipe.lineage import trace
 from artpipe.storage import md5_of
 
 MODELS = ("digits-gan", "digits-wide")
@@ -106,6 +107,8 @@ def test_the_first_healthy_one_is_champion(project, artpipe):
     assert (champion.checkpoint, champion.score.value, champion.score.name) == (sha256, 0.1, "kid")
     assert champion.dvc["data/checkpoints/digits-gan"] == md5_of(paths.checkpoint("digits-gan"))
     assert artpipe("promote", "digits-gan")[1].endswith("is the champion already\n")
+    assert artpipe("runs")[1].rstrip().endswith("  champion")
+    assert "the champion of digits and its kind" in artpipe("lineage", "digits-gan")[1]
     assert load_champions().of("digits", "gan").before == ()
 
 
@@ -228,6 +231,9 @@ def test_rollback_brings_the_one_before_back(project, artpipe):
     assert (back / "reports/report.json").is_file()
     assert checkpoint_in(paths.checkpoint("digits-gan"))[1] == second
     assert not list(Path().glob("bringing-*"))
+    found = trace(str(back / "checkpoints"))
+    assert (found.checkpoint.sha256, found.run.run_id, found.champion) == (first, f"{1:032x}", True)
+    assert found.verdict.verdict == "healthy"
     code, _, err = artpipe("promote", "digits-gan")
     assert code == 2
     assert "taken back" in err
