@@ -22,6 +22,7 @@ from artpipe.nn.restorers import Painter, RestorerParams, compared, hung, shown
 from artpipe.params import Positive
 
 _GUESS = 3e-2  # tolerance of the first guess
+_SMALLEST = 1e-4  # square of a feature: a place where nothing counts stays nothing
 _MOST = 0.9  # of the pixels lost: with fewer left there is nothing to go by
 
 
@@ -52,7 +53,8 @@ class Params(RestorerParams):
 class Gated(nn.Module):
     """A convolution half of whose channels say how far the others count, place by place: holes can be told from paint.
 
-    From nothing to twice; at 0 features pass as they are, so a deep net of gates neither fades nor grows at its start.
+    From nothing to twice; then the features of each place are made of one size (pixel norm, Karras et al. 2018). Without that
+    they may grow from layer to layer, until the last gates shut for good (docs/log.md).
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
@@ -62,7 +64,8 @@ class Gated(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(B, outputs, H / stride, W / stride)``."""
         features, gate = self.both(x).chunk(2, 1)
-        return F.leaky_relu(features, SLOPE) * 2 * torch.sigmoid(gate)
+        gated = (F.leaky_relu(features, SLOPE) * 2 * torch.sigmoid(gate)).float()
+        return (gated * (gated.square().mean(1, keepdim=True) + _SMALLEST).rsqrt()).to(features.dtype)
 
 
 class Repairer(nn.Module):

@@ -74,14 +74,23 @@ def test_a_mask_over_everything_is_one_line():
         learner().repair(images(1), torch.ones(1, 1, 16, 16, dtype=torch.bool))
 
 
-def test_a_gate_by_hand():
-    """Features 2 behind a closed gate are nothing, behind one at 0 themselves, behind an open one twice as much."""
-    gated = Gated(1, 1)
+@pytest.mark.parametrize(
+    ("gates", "expected"),
+    [
+        ((0.0, 0.0), (0.6, 0.8)),
+        ((100.0, 100.0), (0.6, 0.8)),
+        ((-100.0, 0.0), (0.0, 1.0)),
+        ((-100.0, -100.0), (0.0, 0.0)),
+    ],
+)
+def test_gates_by_hand(gates, expected):
+    """Features 3 and 4 keep their ratio and get a mean square of 1; one behind a closed gate is nothing, so are both."""
+    gated = Gated(1, 2)
     torch.nn.init.zeros_(gated.both.weight)
-    for gate, expected in ((-100.0, 0.0), (0.0, 2.0), (100.0, 4.0)):
-        with torch.no_grad():
-            gated.both.bias.copy_(torch.tensor([2.0, gate]))
-        assert gated(torch.zeros(1, 1, 3, 3)).unique().tolist() == pytest.approx([expected])
+    with torch.no_grad():
+        gated.both.bias.copy_(torch.tensor([3.0, 4.0, *gates]))
+        found = gated(torch.zeros(1, 1, 3, 3))
+    assert found[0, :, 1, 1].tolist() == pytest.approx([2**0.5 * value for value in expected], abs=1e-4)
 
 
 def test_the_loss_by_hand():
