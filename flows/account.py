@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -72,12 +72,20 @@ def reports() -> list[ReportCard]:
     return found
 
 
-def summary() -> None:
-    """Tell each model's verdict, and where the gallery and the runs can be seen."""
+def verdict(card: ReportCard, undone: Collection[str]) -> tuple[str, str]:
+    """Return a model's verdict and why; of a model that should have been evaluated anew and was not, that it is stale."""
+    if f"evaluate@{card.model}" in undone:
+        return "stale", f"its report is older than what failed ({card.verdict.verdict} then)"
+    return card.verdict.verdict, card.verdict.sentence
+
+
+def summary(undone: Collection[str] = ()) -> None:
+    """Tell each model's verdict, and where the gallery and the runs can be seen; `undone`: stages that should have run."""
     table = Table("model", "verdict", "why", box=None, header_style="dim", padding=(0, 2, 0, 0))
     for card in reports():
-        colour = "green" if card.verdict.verdict == "healthy" else "yellow"
-        table.add_row(card.model, f"[{colour}]{card.verdict.verdict}[/]", escape(card.verdict.sentence))
+        said, why = verdict(card, undone)
+        colour = {"healthy": "green", "stale": "dim"}.get(said, "yellow")
+        table.add_row(card.model, f"[{colour}]{said}[/]", escape(why))
     if table.row_count:
         _console.print(table)
     for what, where in places():

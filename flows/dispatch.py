@@ -3,7 +3,7 @@
 import queue
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect.futures import PrefectFuture
 
@@ -12,10 +12,17 @@ from flows.dvc_graph import Stage
 Future = PrefectFuture[Any]
 
 
+class Outcome(NamedTuple):
+    """What did not go well."""
+
+    failed: dict[str, object]  # stages, and what each failed by
+    not_run: list[str]  # because what they read from failed
+
+
 def dispatched(
     stages: Sequence[Stage], start: Callable[[Stage, list[Future]], Future], slots: int, trainings: int
-) -> tuple[list[str], list[str]]:
-    """Start all `stages`; return the names of those that failed, and of those that were not run for that reason.
+) -> Outcome:
+    """Start all `stages`, and say which failed.
 
     Nothing waits in the task runner, where a task that waits for another would hold a thread or a worker. What reads from
     a failed stage is started too, and at once says that it was not ready, so that a person sees it.
@@ -46,8 +53,12 @@ def dispatched(
         running.discard(name)
     states = {stage.name: futures[stage.name].state for stage in stages}
     not_run = [name for name, state in states.items() if state.is_pending()]  # Prefect's NotReady
-    failed = [name for name, state in states.items() if not state.is_pending() and not state.is_completed()]
-    return failed, not_run
+    failed = {
+        name: state.result(raise_on_failure=False)
+        for name, state in states.items()
+        if not state.is_pending() and not state.is_completed()
+    }
+    return Outcome(failed, not_run)
 
 
 def _tell(ended: "queue.SimpleQueue[str]", name: str, _future: Future) -> None:

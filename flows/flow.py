@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from httpx import HTTPError
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -28,19 +29,41 @@ from flows import account, seeing
 from flows.children import Children
 from flows.deployed import take_turn
 from flows.devices import Devices, gpus
-from flows.dispatch import dispatched, is_training
+from flows.dispatch import Outcome, dispatched, is_training
 from flows.dvc_graph import BUSY, Stage, mended, stale_stages
+from flows.living import bury, hold
 from flows.runners import chosen, cores_of_runner
 
 CHECKED = "ARTPIPE_CHECKED"  # set by whoever has validated the project already
 _BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage needs: for that, DVC itself does not wait
 _PASSES = 75  # what a stage ends with when the same command may work later: a lock, a server
+_MISTAKE = 2  # what a stage ends with when the person has to change something first
+_TOLD = "artpipe: "  # before the one line in which a stage says what is wrong
 _EXITED = re.compile(r"exited with (\d+)")  # DVC, of a stage's command; its own exit code says nothing
 _BIN = Path(sys.executable).parent  # not resolved: the virtual environment's own folder
 
 
 class StagesFailedError(Exception):
     """Some stages failed; the message names them all."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self._not_run = ", ".join(outcome.not_run)
+        self._failed = ", ".join(outcome.failed)
+        self._mistakes = [
+            f"{name}: {error}" for name, error in outcome.failed.items() if isinstance(error, MistakeError)
+        ]
+        self.exit_code = _MISTAKE if len(self._mistakes) == len(outcome.failed) else 1
+        self.undone = frozenset([*outcome.failed, *outcome.not_run])
+
+    def __str__(self) -> str:
+        """Return what failed, what was not run for that reason, and below it a line for each mistake."""
+        below = f"; not run, because what they read from failed: {self._not_run}" if self._not_run else ""
+        return "\n".join([f"failed: {self._failed}{below}", *self._mistakes])
+
+
+class MistakeError(RuntimeError):
+    """A stage failed by a mistake of the person; the message is the line in which it says so."""
 
 
 class PassingError(RuntimeError):
@@ -89,6 +112,7 @@ class Heard:
         self.ran = False  # else DVC found it up to date, or took it from its run cache
         self.busy = False
         self.code = 0  # of the stage's own command
+        self._told = ""
         self._name, self._logger, self._progress = name, get_run_logger(), seeing.Progress(name)
 
     def line(self, line: str) -> None:
@@ -98,8 +122,17 @@ class Heard:
         self._progress.heard(line)
         self.ran |= line.startswith("Running stage ")
         self.busy |= BUSY in line
+        if line.startswith(_TOLD):
+            self._told = line.removeprefix(_TOLD)
         if found := _EXITED.search(line):
             self.code = int(found[1])
+
+    def error(self, code: int) -> RuntimeError:
+        """Return what a stage failed by whose `dvc` ended with `code`."""
+        if self.code == _MISTAKE and self._told:
+            return MistakeError(self._told)
+        kind = PassingError if self.code == _PASSES else RuntimeError
+        return kind(f"failed with exit code {self.code or code}")
 
 
 def _may_pass(_task: object, _run: object, state: State[Any]) -> bool:
@@ -112,7 +145,8 @@ def reproduce(name: str, setting: Setting, *, force: bool = False) -> None:
 
     Raises:
         PassingError: it failed by what passes; the task is tried again.
-        RuntimeError: it failed.
+        MistakeError: it failed by a mistake of the person.
+        RuntimeError: it failed otherwise.
         TimeoutError, StoppedError: see `Children.run`.
     """
     heard, context = Heard(name), contextvars.copy_context()  # the output is read by a thread that knows no task run
@@ -127,9 +161,7 @@ def reproduce(name: str, setting: Setting, *, force: bool = False) -> None:
                 break
             time.sleep(_BUSY_SECONDS)
         if code:
-            raise (PassingError if heard.code == _PASSES else RuntimeError)(
-                f"failed with exit code {heard.code or code}"
-            )
+            raise heard.error(code)
     if heard.ran:
         remember(name, clock())
         seeing.hung(name)
@@ -183,28 +215,29 @@ def dataset_to_gallery(
     cores = slots or cores_of_runner()
     setting = Setting(str(flow_run.id), cores, _environment(), stage_timeout_seconds, _server_stays())
     ask = partial(stale_stages, targets, stage_timeout_seconds, hang=hang, dataset=dataset, force=force)
-    failures = _bring(ask, setting, [retry_seconds * 3**number for number in range(retries)])
-    seeing.summary()
-    if failures:
-        raise StagesFailedError(failures)
+    hold(setting.run)
+    outcome = _bring(ask, setting, [retry_seconds * 3**number for number in range(retries)])
+    seeing.summary(undone={*outcome.failed, *outcome.not_run})
+    if outcome.failed:
+        raise StagesFailedError(outcome)
     return None
 
 
-def _bring(ask: Callable[[], Sequence[Stage]], setting: Setting, waits: list[float]) -> str:
-    """Run what is asked for; say what failed, nothing where all went well."""
+def _bring(ask: Callable[[], Sequence[Stage]], setting: Setting, waits: list[float]) -> Outcome:
+    """Run what is asked for, and say what failed."""
     crew = Crew.of(setting)
     try:
         _check(setting)
-        account.mended(mended())
+        account.mended([*_buried(), *mended()])
         stages = ask()
         account.planned(stages)
-        done = dispatched(stages, _starter(setting, waits), setting.cores, min(setting.cores, crew.devices.count))
+        outcome = dispatched(stages, _starter(setting, waits), setting.cores, min(setting.cores, crew.devices.count))
         if os.environ.get("ARTPIPE_TRACKING") != "off":
             sync(setting)
     except BaseException:
         crew.stop()  # else the threads that wait for them would hold the interpreter
         raise
-    return _sentence(*done)
+    return outcome
 
 
 def _starter(setting: Setting, waits: list[float]) -> Callable[[Stage, list[PrefectFuture[None]]], PrefectFuture[None]]:
@@ -221,17 +254,21 @@ def _starter(setting: Setting, waits: list[float]) -> Callable[[Stage, list[Pref
     return start
 
 
-def _sentence(failed: Sequence[str], waiting: Sequence[str]) -> str:
-    below = f"; not run, because what they read from failed: {', '.join(waiting)}" if waiting else ""
-    return f"failed: {', '.join(failed)}{below}" if failed else ""
-
-
 def _check(setting: Setting) -> None:
     if CHECKED in os.environ:
         return
     lines: list[str] = []
     if Crew.of(setting).children.run([sys.executable, "-m", "artpipe", "check"], lines.append, setting.env, 600.0):
         raise RuntimeError("\n".join(lines))
+
+
+def _buried() -> list[str]:
+    """Report the runs that were killed, and say so; while the server is away, a later run does it."""
+    try:
+        count = bury()
+    except HTTPError:
+        return []
+    return [f"{count} earlier run{'s were' if count > 1 else ' was'} killed: Prefect now knows"] if count else []
 
 
 def _server_stays() -> bool:

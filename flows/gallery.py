@@ -22,7 +22,7 @@ _HERE = "import sys; from flows.gallery import run_here; sys.exit(run_here(sys.a
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the flow and return the exit code: 0 done, 1 stages failed, 2 a mistake in the project, 128 + n signal n."""
+    """Run the flow and return the exit code: 0 done, 1 stages failed, 2 only by a person's mistakes, 128 + n signal n."""
     _parser().parse_args(arguments)
     if mistake := _check():
         return mistake
@@ -61,9 +61,9 @@ def run_here(arguments: Sequence[str]) -> int:
         account.failed("stopped; the same command goes on where this one was")
         return 130
     except StagesFailedError as error:
-        account.summary()
+        account.summary(error.undone)
         account.failed(str(error))
-        return 1
+        return error.exit_code
     except KeyError as error:
         account.failed(f"there is no stage {error}; `dvc stage list` names them")
         return 2

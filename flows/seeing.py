@@ -6,7 +6,7 @@ import io
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -71,19 +71,21 @@ def hung(stage: str) -> None:
             create_image_artifact(_sheet(pictures), f"works-{_key(model)}", _sentence(card))
 
 
-def summary() -> None:
-    """Show every model's verdict, and a link to the gallery."""
-    rows = [
-        {
-            "model": card.model,
-            "dataset": card.dataset,
-            "verdict": card.verdict.verdict,
-            "decided by": card.verdict.score,
-            "value": float(f"{card.verdict.value:.4g}"),
-            "why": card.verdict.sentence,
-        }
-        for card in account.reports()
-    ]
+def summary(undone: Collection[str] = ()) -> None:
+    """Show every model's verdict, and a link to the gallery; `undone`: stages that should have run."""
+    rows = []
+    for card in account.reports():
+        verdict, why = account.verdict(card, undone)
+        rows.append(
+            {
+                "model": card.model,
+                "dataset": card.dataset,
+                "verdict": verdict,
+                "decided by": card.verdict.score,
+                "value": float(f"{card.verdict.value:.4g}"),
+                "why": why,
+            }
+        )
     with _shown():
         if rows:
             create_table_artifact(rows, "verdicts", "What the evaluation says of each model")

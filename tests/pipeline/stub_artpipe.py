@@ -1,6 +1,6 @@
 """Stands in for `artpipe` in tests of the graph: each stage writes small files that depend on what it reads.
 
-`models.NAME.stub` in params.yaml makes a training ``fail``, be ``busy`` so many times, ``hang`` (with a grandchild) or take ``sleep`` seconds.
+`models.NAME.stub` in params.yaml makes a training ``fail``, tell a ``mistake``, be ``busy`` so many times, ``hang`` (with a grandchild) or take ``sleep`` seconds.
 Each call leaves a line in `.state/calls.txt`: stage, name, start, end, pid.
 """
 
@@ -68,6 +68,9 @@ def train(name):
             time.sleep(0.05)
     if stub.get("fail"):
         sys.exit(3)
+    if "mistake" in stub:  # what a person has to change, in one line
+        print(f"artpipe: {stub['mistake']}", file=sys.stderr)
+        sys.exit(2)
     if "busy" in stub:  # so many times something that passes is in the way
         tries = Path(f".state/tries-{name}")
         tries.write_text(str(tried := int(tries.read_text()) + 1 if tries.exists() else 1))

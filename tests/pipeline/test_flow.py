@@ -108,6 +108,19 @@ def test_failed_model_stops_only_what_reads_it(served):
     assert "train@gan" in served.stale()
 
 
+def test_a_mistake_is_told_in_its_own_words(served):
+    """A stage's one line is the run's last, and the exit code is 2; beside another failure it is told as well, with 1."""
+    sentence = "params.yaml: models.vae.beta: expected a number"
+    served.edit("params.yaml", "title: v1", f"title: v2, stub: {{mistake: '{sentence}'}}")
+    done = served.flow("train@vae", check=False)
+    assert done.returncode == 2, done.stdout
+    assert done.stdout.endswith(f"failed: train@vae\ntrain@vae: {sentence}\n")
+    served.edit("params.yaml", "title: g1", "title: g2, stub: {fail: true}")
+    done = served.flow("train@vae", "train@gan", check=False)
+    assert done.returncode == 1
+    assert done.stdout.endswith(f"train@vae: {sentence}\n")
+
+
 @pytest.mark.filterwarnings("ignore")  # DVC's own
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)]

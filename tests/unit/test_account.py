@@ -2,10 +2,12 @@
 
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
-from flows.account import places
+from artpipe.artifacts.report import Finding
+from flows.account import places, verdict
 
 
 @pytest.fixture
@@ -44,3 +46,12 @@ def test_mlflow_is_called_where_it_lies(folder, monkeypatch):
     assert dict(places())["Runs"] == ".venv/bin/mlflow ui --backend-store-uri sqlite:///.state/mlflow/mlflow.db"
     monkeypatch.setattr(sys, "executable", "/usr/local/python/bin/python")
     assert dict(places())["Runs"].startswith("/usr/local/python/bin/mlflow ui ")
+
+
+def test_a_report_older_than_a_failure_is_stale():
+    """What should have been evaluated anew and was not is no verdict; what was not touched is one."""
+    finding = Finding(verdict="healthy", score="kid", value=0.1, bound=0.2, sentence="It is near.")
+    card = mock.Mock(model="digits-vae", verdict=finding)
+    assert verdict(card, {"train@other"}) == ("healthy", "It is near.")
+    said, why = verdict(card, {"train@digits-vae", "evaluate@digits-vae"})
+    assert (said, "older" in why, "healthy then" in why) == ("stale", True, True)

@@ -75,7 +75,7 @@ def stages(**urgencies: float) -> list[Stage]:
 def test_the_most_urgent_of_what_can_start_goes_first():
     """One slot: by urgency, and each after what it reads; what is up to date (`elsewhere`) holds nobody."""
     runner = Runner()
-    assert dispatched(stages(a=1.0, b=3.0, c=2.0), runner, 1, 1) == ([], [])
+    assert dispatched(stages(a=1.0, b=3.0, c=2.0), runner, 1, 1) == ({}, [])
     assert [name for name in runner.order if "train" in name] == ["train@b", "train@c", "train@a"]
     assert runner.order[0] == "preprocess@d"
     assert runner.order[-1] == "gallery"
@@ -95,12 +95,12 @@ def test_a_failed_stage_stops_only_what_reads_it():
     """Its evaluation is not run, the others are, the gallery is hung; each is named once."""
     runner = Runner("train@b")
     failed = dispatched(stages(a=1.0, b=2.0), runner, 2, 2)
-    assert failed == (["train@b"], ["evaluate@b"])
+    assert (list(failed.failed), failed.not_run) == (["train@b"], ["evaluate@b"])
     assert runner.order[-1] == "gallery"
 
 
 def test_nothing_to_do_is_done_at_once():
     """No stage, no wait."""
     began = time.monotonic()
-    assert dispatched([], Runner(), 2, 2) == ([], [])
+    assert dispatched([], Runner(), 2, 2) == ({}, [])
     assert time.monotonic() - began < 1
