@@ -1,12 +1,71 @@
-"""Results kept apart and brought together: gc beside branches, tags and experiments, as DVC itself sees it afterwards."""
+"""Results kept apart and brought together: a second clone by a folder and by S3, and what gc leaves, as DVC itself sees it."""
 
 import contextlib
+import socket
+import sys
+import time
+import urllib.request
+from pathlib import Path
 
 import pytest
 
 from artpipe.gc import collect
+from artpipe.processes import end_child, start_child
+from tests.pipeline.conftest import Project
 
 pytestmark = [pytest.mark.xdist_group("dvc"), pytest.mark.timeout(1200)]  # they share a project
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def s3(tmp_path):
+    """An S3 server of moto on loopback with a bucket `studio`; yields its address."""
+    pytest.importorskip("moto")
+    pytest.importorskip("dvc_s3")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with (tmp_path / "moto.log").open("w") as log:
+        server = start_child([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=log)
+    try:
+        deadline = time.monotonic() + 120  # 2 s alone
+        while True:
+            with contextlib.suppress(OSError):
+                request = urllib.request.Request(f"{url}/studio", method="PUT")  # noqa: S310 (our own server)
+                with urllib.request.urlopen(request, timeout=5):  # noqa: S310
+                    break
+            assert time.monotonic() < deadline, (tmp_path / "moto.log").read_text()
+            time.sleep(0.2)
+        yield url
+    finally:
+        end_child(server)
+
+
+def test_a_second_clone_by_s3(project, tmp_path, s3):
+    """Pushed to S3 and pulled into a clone: nothing runs, the gallery is the same byte for byte; an older beta is pulled, not trained."""
+    keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_DEFAULT_REGION": "us-east-1"}
+    project.environment |= keys
+    project.dvc("remote", "add", "-q", "-d", "store", "s3://studio/artpipe")
+    project.dvc("remote", "modify", "store", "endpointurl", s3)
+    project.dvc("push", "-q", "--run-cache")
+    project.edit("params.yaml", "beta: 1.0", "beta: 3.0")
+    project.repro()
+    project.commit()
+    project.dvc("push", "-q", "--run-cache")
+    project.run("git", "clone", "-q", str(project.folder), str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    clone.environment |= keys
+    clone.dvc("pull", "-q", "--run-cache")
+    assert clone.stale() == set()
+    assert clone.repro() == []
+    assert contents(clone.folder / "data") == contents(project.folder / "data")
+    clone.edit("params.yaml", "beta: 3.0", "beta: 1.0")
+    clone.dvc("repro", "-q", "--pull")
+    assert "train@vae" not in clone.calls()
 
 
 def test_gc_leaves_every_branch_tag_and_experiment_whole(project):
