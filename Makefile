@@ -24,7 +24,7 @@ export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 export PREFECT_HOME ?= $(CURDIR)/.state/prefect
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
-.PHONY: help gallery test nightly serve ui server lock clean
+.PHONY: help gallery test nightly serve ui server lock licences sbom clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -59,6 +59,12 @@ server: $(VENV)/pipeline.stamp ## a Prefect server that stays, on this machine o
 lock: $(VENV)/dev.stamp ## write what is installed into constraints.txt
 	@{ sed -n '/^#/p' constraints.txt; pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' \
 	  | grep -viE '^(nvidia-|cuda-|triton==|artpipe)'; } > constraints.txt.new && mv constraints.txt.new constraints.txt
+
+licences: $(VENV)/pipeline.stamp ## name, version and licence of all that is installed
+	@python tests/licences.py
+
+sbom: $(VENV)/pipeline.stamp ## the same for programs: build/sbom.json (CycloneDX 1.6)
+	@mkdir -p build && python tests/licences.py --sbom > build/sbom.json && echo build/sbom.json
 
 clean: ## remove the environment, caches and everything the pipeline made (datasets and dvc's cache stay)
 	@rm -rf $(VENV) data .state build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis test-results

@@ -40,7 +40,8 @@ class Rooms(TyperGroup):
 
 _ORDER = {heading: place for place, heading in enumerate((DAILY, OWN, LOOK, STAGES))}
 
-_SURROUNDINGS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}  # no bug of ours: one line will do
+_FULL = {errno.ENOSPC, errno.EDQUOT}  # goes on when there is room
+_SURROUNDINGS = {*_FULL, errno.EROFS, errno.EACCES, errno.EPERM}  # no bug of ours: one line will do
 
 _SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 
@@ -192,6 +193,7 @@ def model_remove(name: Name) -> None:
 @app.command(rich_help_panel=STAGES)
 def ingest(name: Name) -> None:
     """Keep or quarantine every work of a dataset."""
+    _room(f"ingest@{name}")
     from artpipe.ingest import ingest_dataset
 
     ingest_dataset(name)
@@ -200,6 +202,7 @@ def ingest(name: Name) -> None:
 @app.command(rich_help_panel=STAGES)
 def preprocess(name: Name) -> None:
     """Turn the works of a dataset into tensors."""
+    _room(f"preprocess@{name}")
     from artpipe.preprocess import preprocess_dataset
 
     preprocess_dataset(name)
@@ -208,6 +211,7 @@ def preprocess(name: Name) -> None:
 @app.command(rich_help_panel=STAGES)
 def weights(name: Name) -> None:
     """Check and convert trained weights that measure pictures."""
+    _room(f"weights@{name}")
     from artpipe.weights import make_weights
 
     make_weights(name)
@@ -219,6 +223,7 @@ def train(name: Name) -> None:
     from artpipe.processes import guardians
 
     ancestors = guardians()  # before torch is imported: they may end meanwhile
+    _room(f"train@{name}")
     from artpipe.train import train_model
 
     train_model(name, ancestors)
@@ -227,6 +232,7 @@ def train(name: Name) -> None:
 @app.command(rich_help_panel=STAGES)
 def evaluate(name: Name) -> None:
     """Measure and judge a model."""
+    _room(f"evaluate@{name}")
     from artpipe.evaluate import evaluate_model
 
     evaluate_model(name)
@@ -235,10 +241,18 @@ def evaluate(name: Name) -> None:
 @app.command(rich_help_panel=STAGES)
 def gallery() -> None:
     """Hang everything."""
+    _room("gallery")
     from artpipe.gallery import build_gallery
 
     build_gallery()
     _sync_after()
+
+
+def _room(stage: str) -> None:
+    """Refuse a stage that the disk has no room for."""
+    from artpipe.room import require_room
+
+    require_room(stage)
 
 
 def _sync_after() -> None:
@@ -270,7 +284,7 @@ def main() -> None:
         if error.errno not in _SURROUNDINGS:
             raise
         sys.stderr.write(f"artpipe: {error.filename or 'output'}: {error.strerror}\n")
-        sys.exit(1)
+        sys.exit(75 if error.errno in _FULL else 1)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,12 @@ class UnreachableError(ArtpipeError):
     exit_code = 75
 
 
+class NoRoomError(ArtpipeError):
+    """The disk has no room for what would be written; the same command works when there is some."""
+
+    exit_code = 75
+
+
 class CorruptError(ArtpipeError):
     """Bytes on disk are not the bytes that were written."""
 

@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from artpipe.errors import UserError, did_you_mean
 from artpipe.mistakes import first_mistake
+from artpipe.secrets import refuse_secrets
 
 FORMAT = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -272,6 +273,8 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and validate params.yaml.
 
     Raises:
-        UserError: see `read_yaml` and `validated`.
+        UserError: see `read_yaml`, `refuse_secrets` and `validated`.
     """
-    return validated(Params, read_yaml(path), file=str(path))
+    found = read_yaml(path)
+    refuse_secrets(found, str(path))  # first: a mistake is told with what was found
+    return validated(Params, found, file=str(path))

@@ -1,5 +1,7 @@
 """Tensors on disk: safetensors files that are verified before they are believed."""
 
+import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,7 +16,12 @@ from artpipe.files import sha256_file, written
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors by name, whole or not at all, and return the file's SHA-256."""
     with written(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        try:
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        except SafetensorError as error:  # its own words for what the system says
+            if "os error 28" not in str(error):
+                raise
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from None
         return sha256_file(temporary)
 
 

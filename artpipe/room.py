@@ -1,0 +1,71 @@
+"""Room on disk, asked for before a stage starts: what cannot fit is refused while nothing has been written."""
+
+import configparser
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+from artpipe.artifacts import paths
+from artpipe.costs import Costs, size
+from artpipe.errors import NoRoomError, UserError
+from artpipe.params import load_params, read_yaml
+
+_STATES = 6.0  # of a checkpoint: two states with weights, their mean and two moments of each optimiser
+
+
+def require_room(stage: str, root: Path = Path()) -> None:
+    """Refuse a stage whose output, DVC's copy of it and resumable states do not fit; reckoned as `artpipe plan` does.
+
+    Raises:
+        NoRoomError: the place, what is needed and what is free.
+    """
+    if os.environ.get("ARTPIPE_ROOM") == "off":
+        return
+    bytes_of: dict[int, float] = {}  # by filesystem
+    places: dict[int, Path] = {}
+    for place, needed in _needed(stage, root).items():
+        here = _nearest(place)
+        device = here.stat().st_dev
+        bytes_of[device] = bytes_of.get(device, 0.0) + needed
+        places.setdefault(device, place)
+    for device, needed in bytes_of.items():
+        free = shutil.disk_usage(_nearest(places[device])).free
+        if free < needed:
+            advice = "`artpipe gc` says what can be freed; ARTPIPE_ROOM=off starts all the same"
+            raise NoRoomError(
+                f"{places[device]}: {stage} needs about {size(needed)} of disk, {size(free)} are free; {advice}"
+            )
+
+
+def _needed(stage: str, root: Path) -> dict[Path, float]:
+    """Return what a stage writes, by place."""
+    params, locked = load_params(root / "params.yaml"), {}
+    with contextlib.suppress(UserError, AttributeError):  # none yet, or a torn one: then it is reckoned by its like
+        locked = read_yaml(root / "dvc.lock").get("stages", {})
+    count = float(Costs(root, params, locked).of(stage).bytes)
+    verb, _, name = stage.partition("@")
+    if verb == "ingest" and name in params.datasets:
+        count = max(count if stage in locked else 0.0, float(_weight(root / params.datasets[name].path)))
+    state = count * _STATES if verb == "train" else 0.0
+    return {root / "data": count, cache_of(root): count, root / paths.STATE: state}
+
+
+def cache_of(root: Path) -> Path:
+    """Return where DVC's cache is by the project's own settings, without asking DVC, which takes a second."""
+    found = root / ".dvc/cache"
+    for name in ("config", "config.local"):
+        settings = configparser.ConfigParser(interpolation=None)
+        settings.read(root / ".dvc" / name)
+        found = root / ".dvc" / settings.get("cache", "dir", fallback=os.path.relpath(found, root / ".dvc"))
+    return found
+
+
+def _nearest(place: Path) -> Path:
+    """Return the place, or the nearest folder above it that is there."""
+    return next(one for one in (place.absolute(), *place.absolute().parents) if one.exists())
+
+
+def _weight(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(one.lstat().st_size for one in files if one.is_file())

@@ -1,0 +1,43 @@
+"""No secret in params.yaml: it goes into git, run records, MLflow and the gallery, where anybody may read it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from artpipe.errors import UserError
+
+_NAMES = re.compile(
+    r"(?:^|[_-])(?:passwords?|passwd|passphrase|secrets?|credentials?|token|api[_-]?key|(?:access|private|secret|auth)[_-]?key)$",
+    re.IGNORECASE,
+)  # not `tokens` or `key`, which models and music have
+_FEWEST = 6  # characters of a secret
+_VALUES = re.compile(
+    r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{20,}|\bhf_[A-Za-z0-9]{30,}"
+    r"|\bsk-[A-Za-z0-9_-]{20,}|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{35}|\beyJ[\w-]{10,}\.eyJ[\w-]{10,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/\s:@]+:[^/\s@]+@"
+)
+
+
+def refuse_secrets(value: Any, file: str) -> None:
+    """Refuse what looks like a token or a password, by its key or by its form; it is never repeated.
+
+    Raises:
+        UserError: the place, and where a secret belongs.
+    """
+    for place in _found(value, ""):
+        advice = "it would be published with every run; take it out, change it, and give it in the environment"
+        raise UserError(f"{file}: `{place}` looks like a secret: {advice} (SECURITY.md)")
+
+
+def _found(value: Any, place: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            inside = f"{place}.{key}" if place else str(key)
+            if isinstance(inner, str) and len(inner) >= _FEWEST and _NAMES.search(str(key)):
+                yield inside
+            yield from _found(inner, inside)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _found(inner, f"{place}.{number}")
+    elif isinstance(value, str) and _VALUES.search(value):
+        yield place
