@@ -23,7 +23,7 @@ def test_an_experiment_changes_one_line_of_params(tmp_path):
         params["models"]["digits-vae"]["beta"] = 4
     after = (tmp_path / "params.yaml").read_text()
     differing = [line for line in difflib.ndiff(text.splitlines(), after.splitlines()) if line[0] in "+-"]
-    assert differing == ["+     beta: 4"]
+    assert differing == ["-     beta: 1.0", "+     beta: 4"]
 
 
 def test_experiments_side_by_side(project, tmp_path):
