@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -30,6 +30,13 @@ def planned(stages: Sequence[Stage]) -> None:
     stale = sum(stage.stale for stage in stages)
     below = f", {len(stages) - stale} below them" if len(stages) > stale else ""
     _console.print(f"[bold]{stale}[/] stale stage{'s' * (stale != 1)}{below}")
+
+
+def begun(name: str, parameters: Mapping[str, object]) -> None:
+    """Tell that a run of a deployment begins, and what it was asked for."""
+    given = {key: parameters.get(key) for key in ("targets", "dataset", "force")}
+    asked = [key if value is True else f"{key} {value}" for key, value in given.items() if value]
+    _console.print(f"[bold]run {escape(name)}[/] {escape(', '.join(asked))}".rstrip())
 
 
 def mended(sentences: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ import time
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import BusyError
-from artpipe.files import locked
+from artpipe.files import held, locked
 from artpipe.processes import process
 
 LOCK = STATE / "flow.lock"
@@ -23,7 +23,12 @@ _held = contextlib.ExitStack()  # until this process ends
 
 def take_turn(*, wait: bool) -> bool:
     """Begin: False where another run is at work and this one does not `wait` for it."""
+    from prefect.runtime import flow_run  # here, because Prefect reads the environment as it is imported
+
+    from flows import account
+
     _end_with_parent()
+    account.begun(flow_run.name or "", flow_run.parameters or {})
     try:
         _held.enter_context(locked(LOCK, wait_seconds=float("inf") if wait else _GLANCE_SECONDS, doing="a run"))
     except BusyError:
@@ -33,11 +38,7 @@ def take_turn(*, wait: bool) -> bool:
 
 def someone_works() -> bool:
     """Say whether a run of a deployment of this project is alive."""
-    try:
-        with locked(LOCK, wait_seconds=0):
-            return False
-    except BusyError:
-        return True
+    return held(LOCK)
 
 
 def _end_with_parent() -> None:

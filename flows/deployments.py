@@ -108,14 +108,15 @@ def _paused() -> dict[str, Paused]:
     }
 
 
-def _told() -> Iterator[str]:
+def told() -> Iterator[str]:
+    """Yield a line on each deployment: what starts its runs."""
     for entry in entries():
         when = [
             str(one.get("cron") or one.get("rrule") or f"every {one.get('interval')} s")
             for one in entry.get("schedules") or []
         ]
         events = [str(one.get("name")) for one in entry.get("triggers") or []]
-        yield f"{entry['name']} runs: {'; '.join([*when, *events, 'by hand'])}"
+        yield f"{entry['name']}: {', '.join([*when, *events, 'by hand'])}"
 
 
 def _stay() -> None:
@@ -126,7 +127,7 @@ def _stay() -> None:
     runner = PatientRunner(pause_on_shutdown=False, limit=1 if waiting else None)
     for one in given:
         runner.add_deployment(one)
-    sys.stdout.write("".join(f"{line}\n" for line in _told()))
+    sys.stdout.write("".join(f"{line}\n" for line in told()))
     sys.stdout.flush()
     asyncio.run(runner.start())
 

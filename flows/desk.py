@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -14,16 +14,11 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import Event, Resource
 from prefect.events.clients import get_events_client
 
-from flows.deployed import someone_works
-
 CHANGED = "artpipe.dataset.changed"  # as prefect.yaml expects it
 _OURS = where.FlowFilter(name=where.FlowFilterName(any_=["dataset-to-gallery"]))
 _NO_PERSON = {"SCHEDULE", "AUTOMATION"}  # who creates runs unasked
 _WORKED = [StateType.RUNNING, StateType.COMPLETED, StateType.FAILED]
-_ALIVE = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-_SETTLED = timedelta(minutes=5)  # a run may take so long to begin on a busy machine
 _MOST = 200  # runs in one answer
-_BURIED = "killed before it could report; the next run goes on where it was"
 _SKIPPED = "another run does the same, and sees all that was there when this one was due"
 
 
@@ -48,19 +43,6 @@ class Desk:
             asyncio.run(_emit(Event(event=CHANGED, resource=Resource(resource))))
         except Exception as error:  # whatever the socket's library raises
             raise ConnectionError(f"Prefect did not take the event: {error}") from error
-
-    def bury(self) -> int:
-        """Say of the runs that were killed before they could report that they crashed, and return how many."""
-        with _client() as client:
-            living = where.FlowRunFilter(state=_in(_ALIVE))
-            found = client.read_flow_runs(flow_filter=_OURS, flow_run_filter=living, limit=_MOST)
-            long_ago = datetime.now(UTC) - _SETTLED
-            dead = [run for run in found if run.deployment_id and run.state.timestamp < long_ago]
-            if not dead or someone_works():
-                return 0
-            for run in dead:
-                client.set_flow_run_state(run.id, State(type=StateType.CRASHED, message=_BURIED), force=True)
-        return len(dead)
 
     def skip_superfluous(self) -> int:
         """Skip the runs that wait in vain, and return how many."""

@@ -210,12 +210,12 @@ def dataset_to_gallery(
     Raises:
         StagesFailedError: after all else was done, naming every stage that failed.
     """
+    hold(str(flow_run.id))
     if deployment.id and not take_turn(wait=overlap == "wait"):
         return Cancelled(message="another run is at work")
     cores = slots or cores_of_runner()
     setting = Setting(str(flow_run.id), cores, _environment(), stage_timeout_seconds, _server_stays())
     ask = partial(stale_stages, targets, stage_timeout_seconds, hang=hang, dataset=dataset, force=force)
-    hold(setting.run)
     outcome = _bring(ask, setting, [retry_seconds * 3**number for number in range(retries)])
     seeing.summary(undone={*outcome.failed, *outcome.not_run})
     if outcome.failed:

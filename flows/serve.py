@@ -18,13 +18,13 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from artpipe.artifacts import paths
 from artpipe.errors import ArtpipeError, BusyError, UserError
 from artpipe.files import locked
 from artpipe.processes import adopt_orphans, end_descendants, guardians, watching
 from flows.addresses import FOLDER, addresses, remove_addresses, write_addresses
+from flows.deployments import told
 from flows.parts import GRACE_SECONDS, Part
 from flows.signals import ToldError, signals_raise
 
@@ -37,6 +37,7 @@ _QUIET = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PYTHONUNBUFFERED": "1",
 }
+_up = threading.Event()  # from then on what the parts say is shown
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -98,12 +99,15 @@ def _stay(parts: list[Part]) -> None:
         )  # makes its store
         _start(parts, [_mlflow(ports["runs"], env)])
     _wait(parts)
-    told = {"deployments": "by hand", "watch": "watching"}
-    began = [Part(name, [f"flows.{name}"], env, _log(name), ready=said, show=_note) for name, said in told.items()]
+    began = [
+        Part("deployments", ["flows.deployments"], env, _log("deployments"), ready="by hand", show=_note),
+        Part("watch", ["flows.watch"], env, _log("watch"), ready="watching", show=_note),
+    ]
     _start(parts, began)
     _wait(began)
     write_addresses(at)
     _tell(at)
+    _up.set()
     while True:
         time.sleep(_LOOK_SECONDS)
         for part in parts:
@@ -180,16 +184,15 @@ def _log(name: str) -> Path:
 
 
 def _tell(at: Mapping[str, str]) -> None:
-    table = Table.grid(padding=(0, 3, 0, 0))
     rows = {
         "Gallery": (at["gallery"], ""),
         "Runs": (at["runs"], "MLflow"),
         "Flows": (at["flows"], "Prefect"),
-        "Deployments": (f"{at['flows']}/deployments", "when it runs, and by hand"),
+        "Deployments": (f"{at['flows']}/deployments", "; ".join(told())),
     }
+    width = max(len(address) for address, _ in rows.values())
     for name, (address, what) in rows.items():
-        table.add_row(f"[bold]{name}[/]", f"[cyan]{escape(address)}[/]", f"[dim]{what}[/]")
-    _console.print(table)
+        _say(f"[bold]{name:<12}[/] [cyan]{escape(f'{address:<{width}}')}[/]  [dim]{escape(what)}[/]".rstrip())
     _say(f"[dim]logs in {FOLDER}; Ctrl-C ends all of it[/]")
 
 
@@ -199,7 +202,7 @@ def _say(sentence: str) -> None:
 
 def _note(line: str) -> None:
     """Show what a part said, with the time of day."""
-    if line.strip():
+    if line.strip() and _up.is_set():
         _console.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {escape(line)}")
 
 

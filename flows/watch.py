@@ -141,12 +141,8 @@ def _act(still: Collection[str], sources: Mapping[str, Path], watcher: Watcher, 
                 desk.tell_changed(name)
                 _say(f"{name} changed and holds still: its run is asked for")
             watcher.settle(name)
-    for count, what in (
-        (desk.skip_superfluous(), "waited for what another one does: skipped"),
-        (desk.bury(), "killed"),
-    ):
-        if count:
-            _say(f"{count} run{'s' * (count != 1)} {what}")
+    if skipped := desk.skip_superfluous():
+        _say(f"{skipped} run{'s' * (skipped != 1)} waited for what another one does: skipped")
 
 
 def _say(sentence: str) -> None:

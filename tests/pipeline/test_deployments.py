@@ -1,13 +1,17 @@
 """Deployments against a real Prefect server: what starts a run, what it does, and what does not start one."""
 
 import contextlib
+import os
 import shutil
+import signal
+import subprocess
 import sys
 import time
+from datetime import datetime
 
 import pytest
 
-from artpipe.processes import end_child, start_child
+from artpipe.processes import end_child, process, start_child
 from tests.pipeline.conftest import ROOT, get
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server
@@ -32,7 +36,7 @@ class Kept:
                     command = [sys.executable, "-u", "-m", f"flows.{name}", *arguments]
                     child = start_child(command, cwd=self.project.folder, env=self.project.environment, stdout=log)
                     children.append(child)
-            yield
+            yield children
         finally:
             for child in children:
                 end_child(child)
@@ -96,3 +100,116 @@ def test_a_picture_becomes_a_gallery_without_anyone_typing(kept):
         kept.until(lambda: "by hand" in kept.said("deployments"))
     assert kept.deployment()["paused"]
     assert kept.runs("Scheduled", "Late", "Running") == []
+
+
+def begun_and_ended(run) -> tuple[datetime, datetime]:
+    return datetime.fromisoformat(run["start_time"]), datetime.fromisoformat(run["end_time"])
+
+
+def every_minute(kept) -> None:
+    path = kept.project.folder / "prefect.yaml"
+    path.write_text(path.read_text().replace("0 3 * * *", "* * * * *"))
+
+
+@pytest.mark.nightly
+def test_a_schedule_of_a_minute_fires_twice(kept):
+    """The first run makes what is stale, the second has nothing to do and is done within seconds."""
+    kept.project.edit("params.yaml", "title: v1", "title: v2")
+    every_minute(kept)
+    with kept.running(("deployments",)):
+        runs = kept.until(lambda: len(found := kept.runs("Completed")) == 2 and found)
+    assert kept.project.calls() == ["train@vae", "evaluate@vae", "gallery"]
+    second, first = (begun_and_ended(run) for run in runs)
+    assert 55 < (second[0] - first[0]).total_seconds() < 65
+    assert (second[1] - second[0]).total_seconds() < 10
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("overlap", ["wait", "refuse"])
+def test_one_run_is_at_work_at_a_time(kept, overlap):
+    """A second one waits for the first to end, or is refused and leaves it alone."""
+    kept.project.edit("params.yaml", "title: v1", "title: v2, stub: {sleep: 15}")
+    path = kept.project.folder / "prefect.yaml"
+    path.write_text(path.read_text().replace("overlap: wait", f"overlap: {overlap}"))
+    with kept.running(("deployments",)):
+        kept.until(lambda: "by hand" in kept.said("deployments"))
+        first = kept.start(targets=["train@vae"])["id"]
+        kept.until(lambda: "training vae" in kept.said("deployments"))
+        second = kept.start(targets=["train@gan"])["id"]
+        kept.until(lambda: len(kept.runs("Completed", "Cancelled")) == 2)
+    runs = {run["id"]: run for run in kept.runs("Completed", "Cancelled")}
+    assert runs[first]["state_name"] == "Completed"
+    assert runs[second]["state_name"] == {"wait": "Completed", "refuse": "Cancelled"}[overlap]
+    if overlap == "wait":
+        assert begun_and_ended(runs[second])[0] >= begun_and_ended(runs[first])[1]
+    else:
+        assert begun_and_ended(runs[second])[1] < begun_and_ended(runs[first])[1]
+
+
+@pytest.mark.nightly
+def test_one_run_makes_up_for_a_sleep(kept):
+    """Of the runs a sleeping machine missed one is run; the others are skipped, and what a person asked for is not."""
+    every_minute(kept)
+    with kept.running(("deployments",), ("watch", "--every", "0.5")) as children:
+        kept.until(lambda: "watching" in kept.said("watch") and kept.runs("Scheduled"))
+        for child in children:
+            os.killpg(child.pid, signal.SIGSTOP)
+        done = {run["id"] for run in kept.runs("Completed")}
+        asked = {kept.start(targets=["train@vae"])["id"] for _ in range(2)}
+        time.sleep(215)
+        missed = {run["id"] for run in kept.runs("Late")} - asked
+        assert len(missed) >= 3
+        for child in children:
+            os.killpg(child.pid, signal.SIGCONT)
+        kept.until(lambda: {run["id"] for run in kept.runs("Completed")} - done - asked)
+        kept.until(lambda: not kept.runs("Late", "Running", "Pending"))
+    completed = {run["id"] for run in kept.runs("Completed")}
+    assert asked <= completed
+    made_up = missed & completed  # none where the next minute's run was due before it could begin
+    assert len(made_up) <= 1
+    assert {run["id"] for run in kept.runs("Skipped")} >= missed - made_up
+
+
+@pytest.mark.nightly
+def test_a_folder_being_copied_starts_nothing(kept):
+    """For twenty seconds files come and grow; one run begins after the last of them, and has them all."""
+    folder = kept.project.folder / "datasets/emoji"
+    with kept.running(("deployments",), ("watch", "--every", "1")):
+        kept.until(lambda: "watching" in kept.said("watch") and "by hand" in kept.said("deployments"))
+        for number in range(10):
+            with (folder / f"new {number}.png").open("w") as copied:
+                for _ in range(4):
+                    copied.write(f"part of {number}")
+                    copied.flush()
+                    time.sleep(0.5)
+            assert "asked for" not in kept.said("watch")
+        kept.until(lambda: kept.runs("Completed"))
+        time.sleep(5)
+    assert kept.said("watch").count("asked for") == 1
+    assert len(kept.runs("Completed", "Running", "Scheduled", "Late")) - len(kept.runs("Scheduled")) == 1
+    assert kept.project.stale() == set()
+
+
+@pytest.mark.nightly
+def test_a_worker_of_a_process_pool_does_it_too(kept):
+    """`prefect deploy` reads the same prefect.yaml; a changed picture is run by the worker, which leaves nothing when killed."""
+    project = kept.project
+    project.environment["PREFECT_WORKER_QUERY_SECONDS"] = "1"
+    project.run("prefect", "work-pool", "create", "here", "--type", "process")
+    project.run("prefect", "--no-prompt", "deploy", "--all", "--pool", "here")
+    command = ["prefect", "worker", "start", "--pool", "here", "--limit", "1"]
+    with kept.running(("watch", "--every", "0.5")), (kept.logs / "worker.log").open("w") as log:
+        worker = subprocess.Popen(command, cwd=project.folder, env=project.environment, stdout=log, stderr=log)
+        try:
+            kept.until(lambda: "watching" in kept.said("watch"))
+            (project.folder / "datasets/emoji/c.png").write_text("c")
+            kept.until(lambda: kept.runs("Completed"))
+            assert project.calls() == ["ingest@emoji", "preprocess@emoji", "train@second", "evaluate@second", "gallery"]
+            project.edit("params.yaml", "title: v1", "title: v2, stub: {hang: true}")
+            kept.start(targets=["train@vae"])
+            kept.until((project.folder / ".state/hanging-vae").exists)
+        finally:
+            worker.kill()
+            worker.wait()
+    hanging = int((project.folder / ".state/hanging-vae").read_text())
+    kept.until(lambda: process(hanging) is None, 30)
