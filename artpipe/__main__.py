@@ -195,8 +195,11 @@ def ingest(name: Name) -> None:
     """Keep or quarantine every work of a dataset."""
     _room(f"ingest@{name}")
     from artpipe.ingest import ingest_dataset
+    from artpipe.params import load_params
+    from artpipe.still import unchanged
 
-    ingest_dataset(name)
+    with unchanged(Path(load_params().dataset(name).path)):
+        ingest_dataset(name)
 
 
 @app.command(rich_help_panel=STAGES)

@@ -6,18 +6,18 @@ run makes up for all that were missed.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.params import load_params
+from artpipe.still import signature
 from flows.addresses import prefect_beside
 from flows.deployed import someone_works
 from flows.dvc_graph import BUSY
@@ -51,18 +51,6 @@ class Watcher:
         self._settled[name] = self._seen[name]
 
 
-def signature(path: Path) -> str:
-    """Return a hash of all names, sizes and times of change at a path; empty where nothing is."""
-    digest = hashlib.sha256()
-    for found in _below(path):
-        try:
-            entry = found.lstat()
-        except OSError:
-            continue  # gone since its folder was read
-        digest.update(f"{found}\0{entry.st_size}\0{entry.st_mtime_ns}\0".encode(errors="surrogateescape"))
-    return digest.hexdigest() if path.exists() else ""
-
-
 def differing(names: Collection[str], sources: Mapping[str, Path]) -> set[str] | None:
     """Return the datasets whose source is not what was last ingested, by what DVC says; None: it is busy, ask later.
 
@@ -84,13 +72,6 @@ def differing(names: Collection[str], sources: Mapping[str, Path]) -> set[str] |
         for name in names
     }
     return {name for name, found in changes.items() if any(str(sources[name]) in change for change in found)}
-
-
-def _below(path: Path) -> Iterator[Path]:
-    yield path
-    for folder, folders, names in os.walk(path):
-        folders.sort()
-        yield from (Path(folder, name) for name in sorted([*folders, *names]))
 
 
 def main() -> int:

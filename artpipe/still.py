@@ -1,0 +1,41 @@
+"""Whether files hold still: what is being copied in is not read yet, and what changed while it was read is read again."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from artpipe.errors import BusyError
+
+
+def signature(path: Path) -> str:
+    """Return a hash of all names, sizes and times of change at a path; empty where nothing is."""
+    digest = hashlib.sha256()
+    for found in _below(path):
+        try:
+            entry = found.lstat()
+        except OSError:
+            continue  # gone since its folder was read
+        digest.update(f"{found}\0{entry.st_size}\0{entry.st_mtime_ns}\0".encode(errors="surrogateescape"))
+    return digest.hexdigest() if path.exists() else ""
+
+
+@contextlib.contextmanager
+def unchanged(path: Path) -> Iterator[None]:
+    """Read a path: DVC records what is there after a stage, and would take for read what came too late.
+
+    Raises:
+        BusyError: something changed there meanwhile; the same command works as soon as it holds still.
+    """
+    before = signature(path)
+    yield
+    if signature(path) != before:
+        raise BusyError(f"{path}: changed while it was read; run again when it holds still")
+
+
+def _below(path: Path) -> Iterator[Path]:
+    yield path
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        yield from (Path(folder, name) for name in sorted([*folders, *names]))
