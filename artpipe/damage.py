@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -38,7 +39,7 @@ def find(held: Holdings) -> list[Damage]:
     hashes.ahead((hashes.md5, path) for path in objects_in(held.cache))
     hashes.ahead((hashes.sha256, path) for path in (held.root / "data").rglob("*") if path.is_file())
     found: dict[str, Damage] = {}
-    for room in (_books, _objects, _lacking, _artifacts, _unvouched, _sources, _states, _downloads):
+    for room in (_books, _objects, _lacking, _artifacts, _unvouched, _sources, _states, _downloads, _store):
         for one in room(held):
             found.setdefault(one.place, one)
     return list(found.values())
@@ -148,7 +149,7 @@ def _unvouched(held: Holdings) -> Iterator[Damage]:
 
 def _in_workspace(held: Holdings, folder: Path, path: Path, what: str) -> Damage:
     """Return what to say of a file in a stage's output: brought back, else its stage is made stale."""
-    owner = "what made it"
+    owner = "it"
     if path in held.wanted:
         out, md5 = held.wanted[path]
         if held.is_whole(md5):
@@ -213,3 +214,20 @@ def _downloads(held: Holdings) -> Iterator[Damage]:
         if _PIN.fullmatch(path.name) and held.hashes.sha256(path) != path.name:
             mend = f"{REPAIR} removes it; what needs it next fetches it again"
             yield Damage(held.name(path), "a download: not the bytes that its name says", mend, partial(remove, path))
+
+
+def _store(held: Holdings) -> Iterator[Damage]:
+    """Yield MLflow's store if SQLite says that it is damaged; it is made of run records and reports."""
+    path = (held.root / paths.STATE / "mlflow/mlflow.db").absolute()
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as store:
+            said = str(store.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.OperationalError:  # somebody writes to it
+        return
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    if said != "ok":
+        mend = f"move {held.name(path)} away; `artpipe sync` makes it again from run records and reports"
+        yield Damage(held.name(path), f"MLflow's store: {said.splitlines()[-1]}", mend)

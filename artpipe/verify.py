@@ -5,8 +5,10 @@ import sys
 import time
 from pathlib import Path
 
+from rich.markup import escape
+
 from artpipe.costs import size
-from artpipe.damage import Damage, find
+from artpipe.damage import REPAIR, Damage, find
 from artpipe.errors import UserError
 from artpipe.files import locked
 from artpipe.holdings import Hashes, Holdings
@@ -81,20 +83,27 @@ def tell_verdict(*, repair: bool = False, as_json: bool = False) -> bool:
         sys.stdout.write(verdict.model_dump_json(indent=2) + "\n")
         return verdict.whole
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 2000  # a line for each, whoever reads it
     if verdict.damaged:
-        table = Table("place", "what", "how to mend", box=None, header_style="dim", padding=(0, 2, 0, 0))
+        table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+        table.add_column("place", overflow="fold")
+        table.add_column("what")
+        table.add_column("how to mend")
         for one in verdict.damaged:
-            mend = "[green]mended[/]" if one.mended else escape(one.mend)
-            table.add_row(escape(one.place), escape(one.what), mend)
+            table.add_row(escape(one.place), escape(one.what), _mending(one))
         console.print(table)
     console.print(_sentence(verdict), soft_wrap=True)
     return verdict.whole
+
+
+def _mending(one: Told) -> str:
+    if one.mended:
+        return f"[green]mended[/]: {escape(one.mend.removeprefix(REPAIR).strip())}"
+    return escape(one.mend.replace(REPAIR, "`--repair`"))
 
 
 def _sentence(verdict: Verdict) -> str:
@@ -102,4 +111,6 @@ def _sentence(verdict: Verdict) -> str:
     left = len(verdict.damaged) - mended
     found = "everything is whole" if verdict.whole else f"{left} damaged"
     mends = f", {mended} mended" if mended else ""
-    return f"{found}{mends}: {verdict.files:,} files, {size(verdict.bytes)}, read in {verdict.seconds:.1f} s"
+    mendable = sum(REPAIR in one.mend for one in verdict.damaged if not one.mended)
+    advice = f"; {REPAIR} mends {mendable} of them" if mendable and not mended else ""
+    return f"{found}{mends}: {verdict.files:,} files, {size(verdict.bytes)}, read in {verdict.seconds:.1f} s{advice}"

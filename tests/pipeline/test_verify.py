@@ -193,7 +193,11 @@ def test_cards_states_downloads_and_books(kept):
     write_text(root / "champions.json", '{"format": 1, "champ')
     for name in ("dvc.lock", "datasets/emoji.dvc"):
         write_text(root / name, (root / name).read_text()[:9])
-    assert {"champions.json", "dvc.lock", "datasets/emoji.dvc"} <= set(places(look(kept)))
+    store = root / ".state/mlflow/mlflow.db"
+    store.parent.mkdir()
+    store.write_bytes(b"SQLite format 3\0" + b"x" * 4096)
+    books = {"champions.json", "dvc.lock", "datasets/emoji.dvc", ".state/mlflow/mlflow.db"}
+    assert books <= set(places(look(kept)))
 
 
 @pytest.mark.parametrize("committed", [True, False])
