@@ -16,11 +16,15 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from types import ModuleType
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+sys.modules["tests"] = ModuleType("tests")  # else a package of that name among the installed ones is found first
+sys.modules["tests"].__path__ = [str(ROOT / "tests")]
 
-from artpipe.processes import end_child, start_child
-from tests.pipeline.conftest import Project, make_project
+from artpipe.processes import end_child, start_child  # noqa: E402
+from tests.pipeline.conftest import Project, make_project  # noqa: E402
 
 PORT = 4291
 

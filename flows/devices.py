@@ -9,10 +9,12 @@ import socket
 import subprocess  # nvidia-smi knows the devices; torch would take seconds to import
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 _LOOK_SECONDS = 1.0  # between two looks for a free GPU, or at whether we are being stopped
+_AWAY_SECONDS = 120.0  # a server that is away so long is asked for no slot: the work goes on without
 _LEASE_SECONDS = 60.0  # the shortest Prefect has: a slot whose holder was killed comes back after it
 
 
@@ -44,19 +46,29 @@ class Devices:
     def _enter_limit(self, held: contextlib.ExitStack, count: int) -> None:
         if self._limit is None:
             return
+        from httpx import HTTPError
         from prefect.concurrency.sync import concurrency
 
+        deadline = time.monotonic() + _AWAY_SECONDS
         while not self._stopped.is_set():
-            with contextlib.suppress(TimeoutError):  # a server that is lost later takes no slot away from who holds one
-                slot = concurrency(
-                    self._limit,
-                    occupy=count,
-                    timeout_seconds=5 * _LOOK_SECONDS,
-                    lease_duration=_LEASE_SECONDS,
-                    strict=True,
-                    raise_on_lease_renewal_failure=False,
-                )
-                held.enter_context(slot)
+            slot = concurrency(
+                self._limit,
+                occupy=count,
+                timeout_seconds=5 * _LOOK_SECONDS,
+                lease_duration=_LEASE_SECONDS,
+                strict=True,
+                raise_on_lease_renewal_failure=False,  # a server that is lost takes no slot away from who holds one
+            )
+            try:
+                slot.__enter__()
+            except TimeoutError:
+                deadline = time.monotonic() + _AWAY_SECONDS
+            except HTTPError:
+                if time.monotonic() > deadline:
+                    return
+                self._stopped.wait(_LOOK_SECONDS)
+            else:
+                held.callback(_give_back, slot)
                 return
 
     def _locked_gpus(self, held: contextlib.ExitStack, count: int) -> list[str]:
@@ -69,6 +81,14 @@ class Devices:
                     return found
             self._stopped.wait(_LOOK_SECONDS)
         return []
+
+
+def _give_back(slot: contextlib.AbstractContextManager[None]) -> None:
+    """Give a slot back; while the server is away it comes back by itself, when its lease ends: no reason to fail a stage."""
+    from httpx import HTTPError
+
+    with contextlib.suppress(HTTPError):
+        slot.__exit__(None, None, None)
 
 
 def gpus() -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 
+import httpx
 import pytest
 
 from flows.devices import Devices, gpus
@@ -119,3 +120,31 @@ def test_gpus_are_those_the_driver_names(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     script.write_text("#!/bin/sh\nexit 9\n")
     assert gpus() == ()
+
+
+class Slot:
+    """A slot of a server that is away when it is asked for, or given back."""
+
+    def __init__(self, calls: list[str], *, away: str) -> None:
+        self.calls, self.away = calls, away
+
+    def __enter__(self):
+        self.calls.append("enter")
+        if self.away == "enter":
+            raise httpx.ConnectError("away")
+
+    def __exit__(self, *_):
+        self.calls.append("exit")
+        raise httpx.ConnectError("away")
+
+
+@pytest.mark.parametrize(("away", "expected"), [("enter", ["enter"]), ("exit", ["enter", "exit"])])
+def test_a_server_that_is_away_fails_no_training(monkeypatch, away, expected):
+    """Its slot is done without after a while, and given back by nobody but its lease."""
+    calls = []
+    monkeypatch.setattr("prefect.concurrency.sync.concurrency", lambda *_, **__: Slot(calls, away=away))
+    monkeypatch.setattr("flows.devices._made_limit", lambda _: "limit")
+    monkeypatch.setattr("flows.devices._AWAY_SECONDS", -1.0)
+    with Devices(2, server=True).held() as env:
+        assert env == {}
+    assert calls == expected
