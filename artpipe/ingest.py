@@ -126,8 +126,14 @@ def _provenance(candidate: Candidate, name: str, sha256: str, about: About, note
 
 
 def _readable(text: str) -> str:
-    """Return text that UTF-8 can hold: bytes of a file name that are not UTF-8 are spelled out."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace") if _has_surrogates(text) else text
+    """Return text that UTF-8 can hold: what is not, of a file name or of JSON (a lone surrogate), is spelled out."""
+    if not _has_surrogates(text):
+        return text
+    try:
+        data = os.fsencode(text)
+    except UnicodeEncodeError:
+        data = text.encode("utf-8", "backslashreplace")
+    return data.decode("utf-8", "backslashreplace")
 
 
 def _has_surrogates(text: str) -> bool:

@@ -10,6 +10,7 @@ from artpipe.artifacts import paths
 from artpipe.costs import Costs, size
 from artpipe.errors import NoRoomError, UserError
 from artpipe.params import load_params, read_yaml
+from artpipe.still import below
 
 _STATES = 6.0  # of a checkpoint: two states with weights, their mean and two moments of each optimiser
 
@@ -67,5 +68,4 @@ def _nearest(place: Path) -> Path:
 
 
 def _weight(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(one.lstat().st_size for one in files if one.is_file())
+    return sum(one.lstat().st_size for one in below(path) if one.is_file())

@@ -12,7 +12,7 @@ from artpipe.errors import BusyError
 def signature(path: Path) -> str:
     """Return a hash of all names, sizes and times of change at a path; empty where nothing is."""
     digest = hashlib.sha256()
-    for found in _below(path):
+    for found in below(path):
         try:
             entry = found.lstat()
         except OSError:
@@ -34,8 +34,13 @@ def unchanged(path: Path) -> Iterator[None]:
         raise BusyError(f"{path}: changed while it was read; run again when it holds still")
 
 
-def _below(path: Path) -> Iterator[Path]:
+def below(path: Path) -> Iterator[Path]:
+    """Yield a path and all below it, links as themselves, however deep (`os.walk` of Python 3.11 ends at its stack's depth)."""
     yield path
-    for folder, folders, names in os.walk(path):
-        folders.sort()
-        yield from (Path(folder, name) for name in sorted([*folders, *names]))
+    folders = [str(path)]
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as found:
+            for one in sorted(found, key=lambda entry: entry.name):
+                yield Path(one.path)
+                if one.is_dir(follow_symlinks=False):
+                    folders.append(one.path)

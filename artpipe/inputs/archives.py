@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import io
 import lzma
 import math
 import re
@@ -22,6 +23,7 @@ _RATIO_FROM_BYTES = 1 << 20  # a ratio says nothing about a few bytes
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _HEADER_BYTES = 1 << 20  # of a tar, before one member; tarfile takes them into memory whole
+_DIRECTORY_BYTES = 128 << 20  # of a zip: a million entries of usual names
 _TOO_LONG = f"a header of more than {_HEADER_BYTES >> 20} MiB"
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
@@ -94,11 +96,12 @@ def _start(path: Path) -> bytes:
 
 
 def _zip_members(path: Path, limits: ArchiveLimits, wanted: Callable[[str], bool]) -> Iterator[Member]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise UserError(f"{path}: not a zip archive that can be read: {error}") from None
-    with archive:
+    with _Zip(io.FileIO(path)) as stream:
+        try:
+            archive = zipfile.ZipFile(stream)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise UserError(f"{path}: not a zip archive that can be read: {error}") from None
+        stream.most = math.inf
         infos = archive.infolist()
         overlapping = _overlapping(infos)
         seen: set[str] = set()
@@ -110,6 +113,17 @@ def _zip_members(path: Path, limits: ArchiveLimits, wanted: Callable[[str], bool
                 yield Member(info.filename, _zip_bytes(archive, info, limits) if wanted(info.filename) else b"")
             except RejectedError as error:
                 yield Member(info.filename, rejected=error.reason, detail=error.detail)
+
+
+class _Zip(io.BufferedReader):
+    """A file whose directory may not be too long, since zipfile takes it into memory whole."""
+
+    most = float(_DIRECTORY_BYTES)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > self.most:
+            raise RejectedError("bomb", f"a directory of more than {_DIRECTORY_BYTES >> 20} MiB")
+        return super().read(size)
 
 
 def _judge_zip_entry(info: zipfile.ZipInfo, limits: ArchiveLimits, *, overlaps: bool, seen: set[str]) -> None:
@@ -158,7 +172,7 @@ def _tar_members(path: Path, limits: ArchiveLimits, wanted: Callable[[str], bool
         first = True
         try:
             counted = _Counted(unpacked, packed if opener else None, limits)
-            with tarfile.open(fileobj=cast("IO[bytes]", counted), mode="r|") as archive:
+            with tarfile.open(fileobj=cast("IO[bytes]", counted), mode="r|", tarinfo=_Header) as archive:
                 while (info := counted.header(archive)) is not None:
                     first = False
                     archive.members.clear()  # type: ignore[attr-defined]  # it would remember every member otherwise
@@ -166,6 +180,8 @@ def _tar_members(path: Path, limits: ArchiveLimits, wanted: Callable[[str], bool
                         yield _tar_member(archive, info, limits, wanted, names)
         except (RejectedError, GeneratorExit):
             raise
+        except _BadHeaderError as error:
+            raise RejectedError("damaged", str(error)) from None
         except Exception as error:  # noqa: BLE001 - TarError, zlib.error, LZMAError, EOFError, ValueError ...
             if first:
                 raise UserError(f"{path}: neither a zip nor a tar archive that can be read: {error}") from None
@@ -197,6 +213,26 @@ def _judge_tar_entry(info: tarfile.TarInfo, limits: ArchiveLimits, *, again: boo
         raise RejectedError("special file")
     if info.size > limits.megabytes * 2**20:
         raise RejectedError("too large", f"more than {limits.megabytes:g} MiB")
+
+
+class _BadHeaderError(Exception):
+    """A header, not the first one, that is none."""
+
+
+class _Header(tarfile.TarInfo):
+    """A header as tarfile reads it; one that is none is said, where tarfile takes it for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            info = super().fromtarfile(archive)
+        except tarfile.HeaderError as error:
+            if archive.offset == 0 or type(error).__name__ == "EOFHeaderError":  # tarfile's own business
+                raise
+            raise _BadHeaderError(f"no header at byte {archive.offset}: {error}") from None
+        if info.size < 0:
+            raise _BadHeaderError(f"an entry of {info.size} bytes")
+        return info
 
 
 class _Counted:

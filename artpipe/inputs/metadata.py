@@ -11,6 +11,7 @@ from typing import Any
 from artpipe.errors import UserError, did_you_mean
 
 FILES = ("metadata.csv", "metadata.jsonl")
+MOST_BYTES = 256 << 20  # of such a file: a million rows of a paragraph each
 FIELDS = ("title", "creator", "year", "licence", "origin", "label", "split")
 _SPELLINGS = {"license": "licence", "artist": "creator", "author": "creator", "composer": "creator"}
 SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
@@ -27,10 +28,10 @@ def read_metadata(data: bytes, place: str) -> Iterator[tuple[str, dict[str, str]
         UserError: not UTF-8, not CSV or JSON lines, or no `file_name`; the message has place and line.
     """
     try:
-        text = data.decode("utf-8-sig")
+        data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{place}: not UTF-8 (byte {error.start})") from None
-    rows = _json_rows(text, place) if place.endswith(".jsonl") else _csv_rows(text, place)
+    rows = _json_rows(data, place) if place.endswith(".jsonl") else _csv_rows(data, place)
     for line, row in rows:
         name = row.get("file_name")
         if not isinstance(name, str) or not name.strip():
@@ -89,8 +90,8 @@ def known_fields(row: Mapping[str, Any]) -> dict[str, str]:
     return fields | ({"split": SPLITS[split]} if split in SPLITS else {})
 
 
-def _csv_rows(text: str, place: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+def _csv_rows(data: bytes, place: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    reader = csv.DictReader(_lines(data, newline=""), strict=True)
     try:
         for row in reader:
             yield reader.line_num, row
@@ -98,8 +99,13 @@ def _csv_rows(text: str, place: str) -> Iterator[tuple[int, dict[str, Any]]]:
         raise UserError(f"{place}:{reader.line_num}: not CSV: {error}") from None
 
 
-def _json_rows(text: str, place: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, content in enumerate(text.split("\n"), start=1):
+def _lines(data: bytes, newline: str) -> io.TextIOWrapper:
+    """Read text line by line; all of it at once would take four bytes a character."""
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline=newline)
+
+
+def _json_rows(data: bytes, place: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, content in enumerate(_lines(data, newline="\n"), start=1):
         if not content.strip():
             continue
         try:

@@ -6,16 +6,21 @@ is a reason for quarantine.
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.signatures import is_cut, kind_of, webp_size
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _ORIENTATION = 0x0112  # EXIF tag
+_BAND = 256  # rows scaled together
+_BESIDE = (
+    16 << 20
+)  # bytes of a comment or a colour profile in a PNG, unpacked; Pillow's own limit of 1 MiB refuses real profiles
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,10 @@ def flattened(image: "Image.Image", background: str) -> "Image.Image":
 
 
 def _opened(data: bytes, max_megapixels: float) -> "Image.Image":
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = None  # the size is judged here, by the parameter
+    PngImagePlugin.MAX_TEXT_CHUNK = _BESIDE
     kind = kind_of(data)
     if kind not in FORMATS:
         raise RejectedError("unsupported format", kind) if kind else RejectedError("not an image")
@@ -128,15 +134,29 @@ def _in_eight_bits(image: "Image.Image", notes: list[str]) -> "Image.Image":
 
 
 def _scaled(image: "Image.Image") -> "Image.Image":
-    """Scale by the range the values are in; `convert` alone would turn 16 bits white."""
+    """Scale by the range the values are in; `convert` alone would turn 16 bits white.
+
+    A band of rows at a time: all of 32 megapixels as floating point would take a gigabyte.
+    """
     import numpy as np
     from PIL import Image
 
-    values = np.nan_to_num(np.asarray(image).astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    highest = float(values.max(initial=0.0))
+    values = np.asarray(image)
+    bands = [slice(start, start + _BAND) for start in range(0, len(values), _BAND)]
+    highest = max((float(_finite(values[band]).max(initial=0.0)) for band in bands), default=0.0)
     ranges = [65535.0] if image.mode.startswith("I;16") else [255.0, 65535.0, 2.0**31 - 1]
     ceiling = next((top for top in ([1.0, *ranges] if image.mode == "F" else ranges) if highest <= top), highest)
-    return Image.fromarray(np.clip(np.round(values * (255.0 / ceiling)), 0, 255).astype(np.uint8))
+    scaled = np.empty(values.shape, np.uint8)
+    for band in bands:
+        scaled[band] = np.clip(np.round(_finite(values[band]) * (255.0 / ceiling)), 0, 255)
+    return Image.fromarray(scaled)
+
+
+def _finite(values: "NDArray[Any]") -> "NDArray[Any]":
+    """Return floating point numbers; what is none, or infinite, is 0."""
+    import numpy as np
+
+    return np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _upright(image: "Image.Image", source: "Image.Image") -> "Image.Image":

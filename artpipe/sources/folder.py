@@ -8,7 +8,7 @@ from pathlib import Path
 
 from artpipe.errors import UserError
 from artpipe.inputs.hidden import is_hidden
-from artpipe.inputs.metadata import FILES, Metadata, read_metadata
+from artpipe.inputs.metadata import FILES, MOST_BYTES, Metadata, read_metadata
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.signatures import SIGNATURE_BYTES
 from artpipe.media import require_works
@@ -45,32 +45,54 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
 
 
 def _rows(root: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    files = [root / name for name in FILES if (root / name).is_file() and not (root / name).is_symlink()]
+    files = [root / name for name in FILES if stat.S_ISREG(_mode(root / name))]
+    for path in files:
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise UserError(f"{path}: {size / 2**20:.0f} MiB, at most {MOST_BYTES >> 20}")
     return chain.from_iterable(read_metadata(path.read_bytes(), str(path)) for path in files)
 
 
-def _walk(folder: Path, *, top: bool = True) -> Iterator[Path]:
-    """Yield all below that is neither hidden nor a real folder; a folder that cannot be read is yielded itself."""
-    try:
-        names = sorted((path.name for path in folder.iterdir() if not is_hidden(path.name)), key=os.fsencode)
-    except OSError:
-        yield folder
-        return
-    for name in names:
+def _walk(root: Path) -> Iterator[Path]:
+    """Yield all below that is neither hidden nor a folder; a folder that cannot be read is yielded itself.
+
+    Folders may be nested as deep as the system lets them, deeper than Python's stack.
+    """
+    open_folders = [(root, iter(_names(root)))]
+    while open_folders:
+        folder, names = open_folders[-1]
+        if (name := next(names, None)) is None:
+            open_folders.pop()
+            continue
         path = folder / name
-        if path.is_dir() and not path.is_symlink():
-            yield from _walk(path, top=False)
-        elif not (top and name in FILES and not path.is_symlink()):
+        mode = _mode(path)
+        if stat.S_ISDIR(mode):
+            try:
+                open_folders.append((path, iter(_names(path))))
+            except OSError:
+                yield path
+        elif not (folder is root and name in FILES and stat.S_ISREG(mode)):
             yield path
 
 
+def _names(folder: Path) -> list[str]:
+    return sorted((path.name for path in folder.iterdir() if not is_hidden(path.name)), key=os.fsencode)
+
+
+def _mode(path: Path) -> int:
+    """Return what kind of file it is, 0 where nobody says; a link is a link."""
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return 0
+
+
 def _read(path: Path, root: Path, most: int) -> bytes:
-    if path.is_symlink():
-        outside = not path.resolve().is_relative_to(root.resolve())
-        raise RejectedError("outside the root" if outside else "symlink", "a link")
     try:
         mode = path.lstat().st_mode
-        if not stat.S_ISREG(mode):
+        if stat.S_ISLNK(mode):
+            outside = not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))  # a loop is no error here
+            raise RejectedError("outside the root" if outside else "symlink", "a link")
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise RejectedError("special file")
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # it may have been changed meanwhile
         with os.fdopen(handle, "rb") as stream:

@@ -1,0 +1,87 @@
+"""Plants everything, lets the real `artpipe ingest` loose on it, and compares what became of it with the tables."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.hostile.cases import Case, folder_cases
+from tests.hostile.ground import Found, Ground, Ran
+from tests.hostile.packs import refused, tars, zips
+
+
+@dataclass
+class Trial:
+    """A dataset that was planted and ingested."""
+
+    name: str
+    how: str
+    cases: list[Case]
+    ran: Ran
+    found: dict[str, list[Found]]
+    touched: list[str] = field(default_factory=list)  # around the project, by ingest
+
+    def outcomes(self) -> list[tuple[Case, Found | None]]:
+        """Return every case with what became of it, None where it is not in the books or of another outcome than wanted."""
+        return [(case, self._of(case)) for case in self.cases]
+
+    def _of(self, case: Case) -> Found | None:
+        rows = self.found.get(recorded(case.name), [])
+        return next((row for row in rows if row.outcome == case.outcome and case.note in row.note), None)
+
+
+def recorded(name: str) -> str:
+    """Return a file's name as the record spells it."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def planted(root: Path, cases: list[Case]) -> None:
+    """Make the files of a folder."""
+    for case in cases:
+        path = root / case.name
+        if not callable(case.plant) or len(case.name) < 300:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if callable(case.plant):
+            case.plant(path)
+        else:
+            path.write_bytes(case.plant)
+
+
+def folder_trial(ground: Ground) -> Trial:
+    """Return what became of the folder."""
+    root, cases = ground.dataset("folder", "datasets/folder"), folder_cases(ground.outside)
+    planted(root, cases)
+    return _ingested(ground, "folder", "a folder", cases)
+
+
+def pack_trials(ground: Ground) -> list[Trial]:
+    """Return what became of the archives."""
+    trials = []
+    for pack in (*tars(ground.outside), *zips(ground.outside)):
+        name = pack.file.replace(".", "-")
+        path = ground.dataset(name, f"datasets/{pack.file}", "archive", **pack.ingest)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(pack.data)
+        trials.append(_ingested(ground, name, pack.how, pack.cases))
+        path.unlink()
+    return trials
+
+
+def refusals(ground: Ground) -> list[tuple[str, str, str, Ran]]:
+    """Return the name, the making, the line and the command's end of what is refused as a whole."""
+    ended = []
+    for file, how, data, line in refused():
+        name = file.replace(".", "-")
+        path = ground.dataset(name, f"datasets/{file}", "archive" if isinstance(data, bytes) else "folder")
+        files = {path: data} if isinstance(data, bytes) else {path / inner: content for inner, content in data.items()}
+        for place, content in files.items():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        ended.append((file, how, line, ground.run("ingest", name)))
+    return ended
+
+
+def _ingested(ground: Ground, name: str, how: str, cases: list[Case]) -> Trial:
+    before = ground.listing()
+    ran = ground.run("ingest", name)
+    after = ground.listing()
+    touched = sorted({path for path, _ in before.items() ^ after.items()})
+    return Trial(name, how, cases, ran, ground.found(name) if ran.code == 0 else {}, touched)
