@@ -106,7 +106,7 @@ def _zip_members(path: Path, limits: ArchiveLimits, wanted: Callable[[str], bool
         overlapping = _overlapping(infos)
         seen: set[str] = set()
         for info in infos:
-            if info.is_dir():
+            if info.filename.endswith("/"):  # `is_dir` of Python 3.11 dies of an empty name
                 continue
             try:
                 _judge_zip_entry(info, limits, overlaps=info.header_offset in overlapping, seen=seen)
