@@ -65,6 +65,7 @@ def main():
             if not answer:
                 if asked["under"]:
                     os.setsid()
+                    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup a leader is left out on purpose
                 work(asked["folder"], asked["under"])
         print(answer, flush=True)
 
