@@ -171,8 +171,25 @@ def test_a_kind_of_text_with_two_optimisers_goes_all_the_way(workshop):
     Path("artpipe/models/babbler.py").write_text(BABBLER)
     params = Path("params.yaml")
     params.write_text(params.read_text().replace("[kid]", "[training, kid]").replace("[]}", "[wall, rooms, exhibits]}"))
-    add_alone("lines", "babbler", "steps=3000", "evaluate_every_steps=1500")
     run("artpipe", "ingest", "shapes")
+    run("artpipe", "model", "remove", "shapes-classifier")
+    params.write_text(
+        params.read_text()
+        .replace("medium: picture", "medium: text")
+        .replace("preprocess: {size: 28", "preprocess: {length: 12")
+    )
+    told = ("save_every_seconds=0.1", "steps=3000", "evaluate_every_steps=1500", "ruler=lines")
+    run(
+        "artpipe",
+        "model",
+        "add",
+        "lines",
+        "--kind",
+        "babbler",
+        "--dataset",
+        "shapes",
+        *(p for one in told for p in ("-P", one)),
+    )
     write_tokens(Path("data/shards/shapes"))
 
     run("artpipe", "train", "lines")

@@ -68,6 +68,7 @@ def test_a_second_clone_by_s3(project, tmp_path, s3):
     assert "train@vae" not in clone.calls()
 
 
+@pytest.mark.nightly
 def test_gc_leaves_every_branch_tag_and_experiment_whole(project):
     """Of five betas, the one nobody names goes; each of the others is checked out and runs nothing."""
 

@@ -26,7 +26,7 @@ def test_the_bytes_of_a_midi_file():
     track = bytes.fromhex("00903c40 83603c00 00 3e40 83603e00 00ff2f00")
     data = b"MThd" + bytes.fromhex("00000006 0000 0001 01e0") + b"MTrk" + len(track).to_bytes(4) + track
     assert read_midi(data, 1).voices == [[Note(0, 1, 60), Note(1, 2, 62)]]
-    for torn, reason in ((data[:-5], "truncated"), (b"MThd", "not a score")):
+    for torn, reason in ((data[:-5], "truncated"), (b"MThd", "truncated"), (b"RIFF" + data[4:], "not a score")):
         with pytest.raises(RejectedError, match=reason):
             read_midi(torn, 1)
 

@@ -50,7 +50,13 @@ def test_guardians_end_at_the_leader():
     code = "import sys; sys.path.insert(0, %r); import processes as p; print([g.pid for g in p.guardians()])"
     room = str(Path(__file__).parents[2] / "artpipe")
     shell = subprocess.Popen(
-        ["sh", "-c", f"{sys.executable} -I -S -c '{code.replace('%r', chr(34) + room + chr(34))}'; true"],
+        [
+            "env",
+            "--default-signal=HUP",
+            "sh",
+            "-c",
+            f"{sys.executable} -I -S -c '{code.replace('%r', chr(34) + room + chr(34))}'; true",
+        ],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -171,7 +171,7 @@ def test_a_pin_card_names_one_place(tmp_path):
         "{url: 'http://a.b/c', sha256: SUM}",
     ):
         path.write_text(f"about: {{}}\npackage: {package.replace('SUM', SHA256)}\nworks: {{format: file}}\n")
-        with pytest.raises(UserError, match=r"card\.yaml: `package` is"):
+        with pytest.raises(UserError, match=r"card\.yaml: `package`(\.url)?`?(:| is)"):
             read_card(path)
     path.write_text(
         f"about: {{}}\npackage: {{url: 'https://a.b/c.zip', sha256: {SHA256}}}\nworks: {{format: members, members: '*.png', label: folder}}\n"
