@@ -111,7 +111,7 @@ def gc(
     days: Annotated[float, typer.Option(min=0, help="The age from which a stopped training goes.")] = 7,
 ) -> None:
     """Say what disk could be freed; nothing that a branch, tag, stash, experiment or champion needs."""
-    from artpipe.gc import collect
+    from artpipe.keeping.gc import collect
 
     typer.echo(collect(yes=yes, history=history, days=days))
 

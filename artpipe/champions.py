@@ -12,8 +12,8 @@ from artpipe.artifacts.run import RunRecord
 from artpipe.artifacts.traces import checkpoint_in
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
 from artpipe.files import locked
+from artpipe.keeping.storage import bring, kept
 from artpipe.params import load_params
-from artpipe.storage import bring, kept
 
 _SHORT = 12  # digits of a hash, enough to find it by
 

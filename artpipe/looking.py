@@ -29,7 +29,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Read everything, DVC's cache too, and say what is damaged and how to mend it; exit code 1 if anything is."""
-    from artpipe.verify import tell_verdict
+    from artpipe.keeping.verify import tell_verdict
 
     if not tell_verdict(repair=repair, as_json=as_json):
         raise typer.Exit(1)

@@ -18,8 +18,8 @@ from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.check import check_project
 from artpipe.costs import Cost, Costs, size, span
 from artpipe.errors import UserError, did_you_mean
+from artpipe.keeping.storage import ask_dvc
 from artpipe.params import Frozen, load_params, read_yaml
-from artpipe.storage import ask_dvc
 
 _EDGE = re.compile(r'"([^"]+)" -> "([^"]+)"')
 

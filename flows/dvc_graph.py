@@ -10,7 +10,7 @@ from typing import Any
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import Costs
 from artpipe.files import write_text
-from artpipe.objects import is_torn, tracking_files, whole_again
+from artpipe.keeping.objects import is_torn, tracking_files, whole_again
 from artpipe.params import load_params, read_yaml
 
 BUSY = "is busy, it is being blocked by"  # DVC, of a path that another dvc reads or writes

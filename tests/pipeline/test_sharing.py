@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.gc import collect
+from artpipe.keeping.gc import collect
 from artpipe.processes import end_child, start_child
 from tests.pipeline.conftest import Project
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from artpipe.files import sha256_bytes, write_text
-from artpipe.objects import object_of, outputs_of, rows_of
+from artpipe.keeping.objects import object_of, outputs_of, rows_of
+from artpipe.keeping.verify import Verdict, verify
 from artpipe.params import read_yaml
-from artpipe.verify import Verdict, verify
 from tests.pipeline.conftest import Project
 
 pytestmark = [pytest.mark.xdist_group("dvc"), pytest.mark.timeout(600)]
@@ -21,7 +21,7 @@ CACHE = ".dvc/cache"
 @pytest.fixture
 def kept(project, monkeypatch) -> Project:
     """A project in which all is whole; asking DVC where its cache is takes a second."""
-    monkeypatch.setattr("artpipe.verify.ask_dvc", lambda *_: CACHE)
+    monkeypatch.setattr("artpipe.keeping.verify.ask_dvc", lambda *_: CACHE)
     return project
 
 

@@ -16,8 +16,8 @@ from artpipe.artifacts.run import RunCard, save_run
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.traces import checkpoint_in
 from artpipe.champions import objection
+from artpipe.keeping.storage import md5_of
 from artpipe.lineage import trace
-from artpipe.storage import md5_of
 
 MODELS = ("digits-gan", "digits-wide")
 PARAMS = """\

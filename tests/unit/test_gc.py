@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from artpipe import gc
 from artpipe.errors import BusyError, CorruptError, UserError
 from artpipe.files import locked
+from artpipe.keeping import gc
 
 PARAMS = """\
 format: 1

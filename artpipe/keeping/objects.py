@@ -3,7 +3,6 @@
 DVC believes a read-only object without looking at it, so whoever wants to know hashes it himself.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -18,7 +17,6 @@ from artpipe.files import written
 from artpipe.params import read_yaml
 
 OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")  # behind the folder of its first two digits
-_BLOCK = 1 << 20  # bytes
 _PROTECTED = 0o444  # as DVC leaves an object
 _SKIPPED = {".git", ".dvc", ".state", ".venv", "data", "node_modules", "__pycache__"}
 
@@ -34,15 +32,6 @@ class Output(NamedTuple):
     def is_source(self) -> bool:
         """Return whether nothing can make it again."""
         return self.owner.endswith(".dvc")
-
-
-def md5_file(path: Path) -> str:
-    """Return the MD5 of a file's content in hex, by which DVC calls it."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def object_of(cache: Path, md5: str) -> Path:

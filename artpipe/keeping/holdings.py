@@ -1,7 +1,6 @@
 """What DVC keeps of a project, beside what lies in the workspace: every file hashed once, on all cores."""
 
 import contextlib
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterable
@@ -9,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from artpipe.artifacts import paths
-from artpipe.files import remove, sha256_file, written
-from artpipe.objects import Output, md5_file, object_of, outputs_of, put, rows_of
-from artpipe.storage import listing_of
+from artpipe.files import md5_file, remove, sha256_file, written
+from artpipe.keeping.objects import Output, object_of, outputs_of, put, rows_of
+from artpipe.keeping.storage import listing_of, md5_of
 
 
 class Hashes:
@@ -79,7 +78,7 @@ class Holdings:
         for path in self.copies.get(md5, ()):
             if not md5.endswith(".dir") and self.hashes.md5(path) == md5:
                 return path
-            if md5.endswith(".dir") and path.is_dir() and md5_bytes(listing_of(path)) == md5.removesuffix(".dir"):
+            if md5.endswith(".dir") and path.is_dir() and md5_of(path) == md5:
                 return path
         return None
 
@@ -107,8 +106,3 @@ class Holdings:
             remove(aside)
             aside.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(path, aside)
-
-
-def md5_bytes(data: bytes) -> str:
-    """Return the MD5 of `data` in hex."""
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -1,6 +1,5 @@
 """DVC asked as a command, which artpipe never imports: what it keeps of an output, and bringing it back by its hash."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -9,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.files import write_text
+from artpipe.files import md5_bytes, md5_file, write_text
 from artpipe.params import read_yaml
 
 _LOCK = Path("dvc.lock")
@@ -53,16 +52,13 @@ def kept(root: Path, outputs: Iterable[Path]) -> dict[str, str]:
 
 def md5_of(folder: Path) -> str:
     """Return the md5 of a folder as DVC reckons it."""
-    return f"{hashlib.md5(listing_of(folder), usedforsecurity=False).hexdigest()}.dir"
+    return f"{md5_bytes(listing_of(folder))}.dir"
 
 
 def listing_of(folder: Path) -> bytes:
     """Return what DVC notes of a folder: its files and their md5."""
     rows = [
-        {
-            "md5": hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(),
-            "relpath": path.relative_to(folder).as_posix(),
-        }
+        {"md5": md5_file(path), "relpath": path.relative_to(folder).as_posix()}
         for path in folder.rglob("*")
         if path.is_file()
     ]

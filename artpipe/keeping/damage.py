@@ -14,8 +14,17 @@ from artpipe.artifacts.champions import load_champions
 from artpipe.artifacts.listed import SIDECAR, listed, opened
 from artpipe.errors import ArtpipeError, BusyError
 from artpipe.files import locked, remove, sha256_bytes, write_text
-from artpipe.holdings import Holdings
-from artpipe.objects import Output, is_torn, md5_in_name, object_of, objects_in, rows_of, tracking_files, whole_again
+from artpipe.keeping.holdings import Holdings
+from artpipe.keeping.objects import (
+    Output,
+    is_torn,
+    md5_in_name,
+    object_of,
+    objects_in,
+    rows_of,
+    tracking_files,
+    whole_again,
+)
 
 REPAIR = "`artpipe verify --repair`"
 ASIDE = str(paths.STATE / "damaged")

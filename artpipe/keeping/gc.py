@@ -1,11 +1,10 @@
 """`artpipe gc`: what could be freed, and freeing it; nothing that a branch, tag, stash, experiment or champion needs."""
 
 import contextlib
-import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,11 +13,11 @@ from artpipe.costs import size
 from artpipe.errors import BusyError, CorruptError
 from artpipe.files import halves, locked, remove
 from artpipe.gallery import left_behind
-from artpipe.needs import Entry, Needs, needs_of, outputs_of
+from artpipe.keeping.needs import Entry, Needs, needs_of, outputs_of
+from artpipe.keeping.objects import md5_in_name, object_of, objects_in, refuse_at_work, rows_of
+from artpipe.keeping.storage import ask_dvc
 from artpipe.params import load_params
-from artpipe.storage import ask_dvc
 
-_OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")  # behind the folder of its first two digits
 _PIN = re.compile(r"[0-9a-f]{64}")
 _DAY = 86400.0
 
@@ -48,7 +47,7 @@ def collect(root: Path = Path(), *, yes: bool = False, history: bool = False, da
     """
     cache = _cache(root)
     with locked(root / ".dvc/tmp/lock", doing="something with DVC's cache"):  # DVC's own lock, by the same system call
-        _refuse_at_work(root)
+        refuse_at_work(root)
         entries = list(_run_cache(cache))
         needs = needs_of(root, entries, history=history)
         rooms = [*_of_cache(root, cache, needs, entries), *_of_project(root, needs, days)]
@@ -76,14 +75,6 @@ def _is_own(root: Path, cache: Path) -> bool:
     return cache.resolve().is_relative_to(root.resolve())
 
 
-def _refuse_at_work(root: Path) -> None:
-    """Raise where DVC's book of running stages names a living process."""
-    book = root / ".dvc/tmp/rwlock"
-    for pid in re.findall(r'"pid":\s*(\d+)', book.read_text(encoding="utf-8") if book.exists() else ""):
-        if Path(f"/proc/{pid}").exists():
-            raise BusyError(f"a stage is at work (process {pid}); try again when it has ended")
-
-
 def _run_cache(cache: Path) -> Iterator[Entry]:
     for path in sorted((cache / "runs").glob("??/*/*")):
         if path.is_file():
@@ -95,10 +86,10 @@ def _of_cache(root: Path, cache: Path, needs: Needs, entries: list[Entry]) -> It
         return
     kept = set(needs.hashes)
     for one in needs.hashes:
-        kept.update(_members(cache / "files/md5" / one[:2] / f"{one[2:]}.dir"))
+        kept.update(_members(object_of(cache, f"{one}.dir")))
     useless = _whole({path for path, text in entries if not outputs_of(text) <= kept})
     yield Room("run cache", "runs whose results go", [(path, _weight(path)) for path in useless])
-    free = [path for path in _objects(cache) if _hash(path) not in kept]
+    free = [path for path in objects_in(cache) if md5_in_name(path).removesuffix(".dir") not in kept]
     free.sort(key=lambda path: path.suffix != ".dir")  # listings first: none is left without its members
     yield Room("DVC's cache", "results nobody names", [(path, path.stat().st_size) for path in free])
 
@@ -108,24 +99,14 @@ def _whole(entries: set[Path]) -> list[Path]:
     return sorted({one.parent if set(one.parent.iterdir()) <= entries else one for one in entries})
 
 
-def _members(listing: Path) -> list[str]:
+def _members(listing: Path) -> Iterable[str]:
     """Return the hashes of a folder's files; none where its listing is not here."""
     try:
-        return [row["md5"] for row in json.loads(listing.read_bytes())]
+        return rows_of(listing).values()
     except FileNotFoundError:
-        return []
-    except (ValueError, TypeError, KeyError):
+        return ()
+    except ValueError:
         raise CorruptError(f"{listing}: damaged, so what it needs is not known; nothing was freed") from None
-
-
-def _objects(cache: Path) -> Iterator[Path]:
-    for path in (cache / "files/md5").glob("??/*"):
-        if _OBJECT.fullmatch(path.name):
-            yield path
-
-
-def _hash(path: Path) -> str:
-    return path.parent.name + path.name.removesuffix(".dir")
 
 
 def _of_project(root: Path, needs: Needs, days: float) -> Iterator[Room]:

@@ -8,13 +8,13 @@ from pathlib import Path
 from rich.markup import escape
 
 from artpipe.costs import size
-from artpipe.damage import REPAIR, Damage, find
 from artpipe.errors import UserError
 from artpipe.files import locked
-from artpipe.holdings import Hashes, Holdings
-from artpipe.objects import refuse_at_work
+from artpipe.keeping.damage import REPAIR, Damage, find
+from artpipe.keeping.holdings import Hashes, Holdings
+from artpipe.keeping.objects import refuse_at_work
+from artpipe.keeping.storage import ask_dvc
 from artpipe.params import Frozen
-from artpipe.storage import ask_dvc
 
 
 class Told(Frozen):
