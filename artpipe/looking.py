@@ -17,7 +17,7 @@ looking = typer.Typer()
 @looking.command(rich_help_panel=LOOK)
 def runs(*, as_json: Json = False) -> None:
     """List what was trained here, by pipeline run, the newest first."""
-    from artpipe.history import tell_runs
+    from artpipe.tracking.history import tell_runs
 
     tell_runs(as_json=as_json)
 
@@ -44,7 +44,7 @@ def lineage(
     as_json: Json = False,
 ) -> None:
     """Say what a work or file comes from: run, checkpoint, data, commit, parameters."""
-    from artpipe.history import tell_lineage
+    from artpipe.tracking.history import tell_lineage
 
     tell_lineage(asked, as_json=as_json)
 
@@ -58,7 +58,7 @@ def promote(
     force: Annotated[bool, typer.Option("--force", help="Whatever the numbers say; healthy it has to be.")] = False,
 ) -> None:
     """Make a checkpoint the champion of its dataset and kind, if it is better by more than the spread."""
-    from artpipe import champions
+    from artpipe.tracking import champions
 
     if model is None and force:
         raise UserError("--force wants a MODEL")
@@ -71,7 +71,7 @@ def rollback(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Such as gan.")],
 ) -> None:
     """Give the champion before back its place."""
-    from artpipe import champions
+    from artpipe.tracking import champions
 
     typer.echo(champions.rollback(dataset, kind))
 
@@ -82,7 +82,7 @@ def sync(
     state: Annotated[Path | None, typer.Option(help="The state folder of the training to follow.")] = None,
 ) -> None:
     """Bring MLflow up to date with the run records."""
-    from artpipe import sync as projection
+    from artpipe.tracking import sync as projection
 
     if follow and state:
         projection.follow(follow, state)

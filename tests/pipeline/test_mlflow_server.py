@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from artpipe.processes import end_child, start_child
-from artpipe.sync import sync
-from artpipe.tracking import Store
+from artpipe.tracking.store import Store
+from artpipe.tracking.sync import sync
 from tests.conftest import loaded
 
 made = loaded(Path(__file__).parents[1] / "unit" / "test_tracking.py")

@@ -15,9 +15,9 @@ from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
 from artpipe.artifacts.run import RunCard, save_run
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.traces import checkpoint_in
-from artpipe.champions import objection
 from artpipe.keeping.storage import md5_of
-from artpipe.lineage import trace
+from artpipe.tracking.champions import objection
+from artpipe.tracking.lineage import trace
 
 MODELS = ("digits-gan", "digits-wide")
 PARAMS = """\

@@ -13,8 +13,8 @@ from artpipe.artifacts.run import Journal, RunRecord, RunStart, save_run
 from artpipe.errors import UserError
 from artpipe.files import locked, sha256_file, write_json
 from artpipe.gallery import build_gallery
-from artpipe.history import list_runs
-from artpipe.lineage import Shelves, trace
+from artpipe.tracking.history import list_runs
+from artpipe.tracking.lineage import Shelves, trace
 from tests.conftest import loaded
 
 make = loaded(Path(__file__).parents[1] / "browser" / "make_museum.py")

@@ -21,8 +21,8 @@ from artpipe.artifacts.traces import ingested as known_of
 from artpipe.errors import ArtpipeError
 from artpipe.files import locked, write_json
 from artpipe.params import About
-from artpipe.sync import sync
-from artpipe.tracking import Store
+from artpipe.tracking.store import Store
+from artpipe.tracking.sync import sync
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow's and sqlalchemy's own
 MACHINE = {"host": "here", "platform": "linux", "versions": {"torch": "2"}, "threads": 1, "device": "cpu"}

@@ -18,8 +18,8 @@ from artpipe.artifacts.traces import ingested, trained
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.files import held
 from artpipe.processes import guardians, watching
-from artpipe.registry import register
-from artpipe.tracking import CARD, RECORD, REPORT, Store, TrackedRun
+from artpipe.tracking.registry import register
+from artpipe.tracking.store import CARD, RECORD, REPORT, Store, TrackedRun
 
 
 def sync(root: Path = Path()) -> str:

@@ -15,8 +15,8 @@ from artpipe.artifacts.report import Finding
 from artpipe.artifacts.run import Journal, RunCard, RunStart
 from artpipe.costs import span
 from artpipe.files import held
-from artpipe.lineage import Shelves, trace
 from artpipe.params import Frozen
+from artpipe.tracking.lineage import Shelves, trace
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,7 +9,7 @@ from artpipe.artifacts.champions import Champion, Champions, load_champions
 from artpipe.artifacts.report import Finding, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.errors import ArtpipeError
-from artpipe.tracking import REPORT, Store
+from artpipe.tracking.store import REPORT, Store
 
 CHAMPION = "champion"
 _CHECKPOINT = "artpipe.checkpoint"
