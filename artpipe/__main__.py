@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from artpipe.errors import ArtpipeError
+from artpipe.errors import ArtpipeError, plain
 from artpipe.looking import LOOK, looking
 
 DAILY, OWN, STAGES = "Every day", "Your own pictures", "Stages, called by dvc.yaml"
@@ -281,12 +281,13 @@ def main() -> None:
     try:
         app()
     except ArtpipeError as error:
-        sys.stderr.write(f"artpipe: {error}\n")
+        said = "\n".join(map(plain, str(error).split("\n")))
+        sys.stderr.write(f"artpipe: {said}\n")
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _SURROUNDINGS:
             raise
-        sys.stderr.write(f"artpipe: {error.filename or 'output'}: {error.strerror}\n")
+        sys.stderr.write(f"artpipe: {plain(str(error.filename or 'output'))}: {error.strerror}\n")
         sys.exit(75 if error.errno in _FULL else 1)
 
 

@@ -12,6 +12,7 @@ from artpipe.errors import UserError, did_you_mean
 from artpipe.media import params_of
 from artpipe.nn.contract import Model, Ruler
 from artpipe.params import DatasetEntry, Params, TrainParams, WeightsEntry, load_params, validated
+from artpipe.trackable import require_trackable
 from artpipe.weights import check_weights
 
 if TYPE_CHECKING:
@@ -66,13 +67,15 @@ def check_dataset(name: str, entry: DatasetEntry, root: Path = Path()) -> None:
     """Validate one dataset's entry and let its source look at the files, without decoding or downloading anything.
 
     Raises:
-        UserError: unknown medium, parameter or source; a path that is missing or outside the project; no, or too few, works.
+        UserError: unknown medium, parameter or source; a path that is missing or outside the project; what DVC cannot read;
+            no, or too few, works.
     """
     place = f"datasets.{name}"
     _named(f"{place}.source", entry.source, plugins.names("sources"))
     _named(f"{place}.medium", entry.medium, plugins.names("media"))
     params_of(name, entry)
     path = _inside(f"{place}.path", entry.path, root)
+    require_trackable(path)
     source: Source = plugins.find("sources", entry.source)
     try:
         source.check(entry.model_copy(update={"path": str(path)}))

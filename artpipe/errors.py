@@ -1,7 +1,14 @@
 """The errors a person may meet; each message is one line: place, found, expected, nearest name."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+# What a terminal obeys and what turns the direction of writing round; lone surrogates are names that are not UTF-8, at
+# which printing itself fails.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
+)
 
 
 class ArtpipeError(Exception):
@@ -48,3 +55,8 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return ``, did you mean `x`?`` for the nearest of `names`, or nothing where none is near."""
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return f", did you mean `{near[0]}`?" if near else ""
+
+
+def plain(text: str) -> str:
+    """Return a stranger's words as a terminal may have them: what would command it, or turn the writing round, is spelled out."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)

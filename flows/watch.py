@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.params import load_params
 from artpipe.still import signature
+from artpipe.trackable import require_trackable
 from flows.addresses import prefect_beside
 from flows.deployed import someone_works
 from flows.dvc_graph import BUSY
@@ -115,6 +116,8 @@ def _stay(every_seconds: float) -> None:
 
 def _act(still: Collection[str], sources: Mapping[str, Path], watcher: Watcher, desk: "Desk") -> None:
     if still and not someone_works() and desk.is_open():  # a run at work sees it, or leaves it for after
+        for name in still:
+            require_trackable(sources[name])  # DVC would wait for ever on a pipe
         changed = differing(still, sources)
         still = watcher.look({name: sources[name] for name in still})  # DVC took its time
         for name in still if changed is not None else ():

@@ -1,0 +1,79 @@
+"""What DVC cannot read in a folder of works, found before DVC touches it: it waits for ever on a pipe, and dies on a link to nowhere."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from artpipe.errors import UserError, plain
+
+_DEEPEST = 100  # folders in folders; from some hundreds on DVC does not come to an end
+_NOTHING = 1 << 30  # bytes of a file that are on no disk and would be read all the same
+_SPECIAL = {
+    stat.S_IFIFO: "a pipe (FIFO)",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def require_trackable(path: Path) -> None:
+    """Refuse a file, or a folder with anything in it, that DVC cannot record, would wait on for ever, or would copy in from outside.
+
+    Raises:
+        UserError: the first such thing, what it is and what to do.
+    """
+    for found, depth in _below(path):
+        if why := _fault(found, path, depth):
+            raise UserError(f"{plain(str(found))}: {why}")
+
+
+def _below(root: Path) -> Iterator[tuple[Path, int]]:
+    """Yield a path and all below it with its depth, in order; what lies below the deepest folder allowed is not looked at."""
+    folders = [(root, 0)]
+    yield root, 0
+    while folders:
+        folder, depth = folders.pop()
+        if depth > _DEEPEST or folder.is_symlink() or not folder.is_dir():
+            continue
+        for path in sorted(folder.iterdir()):
+            yield path, depth + 1
+            folders.append((path, depth + 1))
+
+
+def _fault(path: Path, root: Path, depth: int) -> str:
+    """Return what is wrong with one entry and how to mend it, nothing where all is well."""
+    if depth > _DEEPEST:
+        return f"more than {_DEEPEST} folders deep, which DVC does not come to the end of; move it further up"
+    try:
+        path.name.encode()
+        entry = path.lstat()
+        return _leads_astray(path, root) if stat.S_ISLNK(entry.st_mode) else _unreadable(path, entry, root)
+    except UnicodeEncodeError:
+        return "its name is not UTF-8, which DVC cannot record; rename it"
+    except OSError as error:
+        return f"cannot be looked at ({error.strerror}); move it out of {root}"
+
+
+def _unreadable(path: Path, entry: os.stat_result, root: Path) -> str:
+    kind = stat.S_IFMT(entry.st_mode)
+    if kind in _SPECIAL:
+        return f"{_SPECIAL[kind]}, which DVC cannot read as a file; move it out of {root}"
+    if not os.access(path, os.R_OK | (os.X_OK if kind == stat.S_IFDIR else 0)):
+        return "no permission to read it, and DVC reads all of the folder; `chmod u+rX` gives it, or move it out"
+    if kind == stat.S_IFREG and entry.st_size - entry.st_blocks * 512 > _NOTHING:
+        size = f"{entry.st_size / 2**30:,.1f} GiB"
+        return f"a file of {size} that is all but empty on disk, and DVC would read all of it; move it out of {root}"
+    return ""
+
+
+def _leads_astray(path: Path, root: Path) -> str:
+    """Return what is wrong with a link: DVC reads what it points at, wherever that is."""
+    if path == root:
+        return ""  # whether a dataset's own path may be one is said by others
+    target = Path(os.path.realpath(path))
+    if not target.exists():
+        return "a link to nothing, on which DVC fails; remove it"
+    if not target.is_relative_to(os.path.realpath(root)):
+        return f"a link out of {root}, and DVC would copy what it points at into its cache; copy it in or remove it"
+    return ""
