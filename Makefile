@@ -24,7 +24,7 @@ export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 export PREFECT_HOME ?= $(CURDIR)/.state/prefect
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
-.PHONY: help gallery test nightly serve ui server lock licences sbom clean
+.PHONY: help gallery test nightly faults serve ui server lock licences sbom clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -43,6 +43,9 @@ test: $(VENV)/dev.stamp .chromium ## set up, then run every check
 
 nightly: $(VENV)/clusters.stamp .chromium ## the checks that take minutes
 	@OMP_NUM_THREADS=1 pytest -q -m nightly -n $(JOBS) --dist loadgroup --timeout 3600
+
+faults: $(VENV)/dev.stamp ## kill, fill, flip, take away: what becomes of it is the table in docs/reliability.md (an hour)
+	@OMP_NUM_THREADS=1 python tests/faults --write
 
 serve: $(VENV)/pipeline.stamp ## stay: gallery, MLflow, Prefect and its schedule, at home on 127.0.0.1; Ctrl-C ends all
 	@python -m flows.serve

@@ -21,7 +21,7 @@ from artpipe.artifacts.report import (
 from artpipe.artifacts.shards import ShardSet, Split
 from artpipe.comparing import write_comparison
 from artpipe.errors import UserError
-from artpipe.files import written_folder
+from artpipe.files import sweep, written_folder
 from artpipe.hanging import SEEDS_APART, hang, keep_works
 from artpipe.metrics import Evidence, Measured, Metric
 from artpipe.nn.contract import (
@@ -51,6 +51,8 @@ def evaluate_model(name: str) -> None:
     entry = params.model(name)
     torch.set_num_threads(int(entry.get("threads", 1)))
     shards = ShardSet.open(paths.shards(str(entry.get("dataset"))))
+    for place in (paths.report(name), paths.metrics(name), paths.plots(name)):
+        sweep(place.parent)
     evidence, checkpoint = gather(name, params, shards)
     measured = measure(evidence)
     with written_folder(paths.report(name)) as folder:

@@ -87,7 +87,7 @@ def write_json(path: Path, value: Any) -> None:
 def written_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty temporary folder that replaces `folder` as a whole on success and vanishes on failure."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f"{folder.name}.tmp.{os.getpid()}")
+    temporary, old = (folder.with_name(f"{folder.name}{part}.tmp.{os.getpid()}") for part in ("", ".old"))
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
@@ -97,10 +97,11 @@ def written_folder(folder: Path) -> Iterator[Path]:
                 with path.open("rb") as stream:
                     os.fsync(stream.fileno())
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.replace(old)  # not removed where it is: half of it would stand under its final name
         temporary.replace(folder)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for left in (temporary, old):
+            shutil.rmtree(left, ignore_errors=True)
     sync_folder(folder.parent)
 
 
@@ -115,7 +116,8 @@ def halves(folder: Path) -> Iterator[Path]:
 def sweep(folder: Path) -> None:
     """Remove temporaries in `folder` whose writing process is gone."""
     for path in list(halves(folder)):
-        remove(path)
+        with contextlib.suppress(FileNotFoundError):  # another process sweeps too
+            remove(path)
 
 
 def remove(path: Path) -> None:

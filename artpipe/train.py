@@ -156,6 +156,7 @@ def _code(kind: str) -> dict[str, str]:
 def _train(task: Task, stop: Stop, ranks: Ranks) -> None:
     folder = paths.STATE / "train" / task.name / task.key
     ranks.meet()  # the others have read what is there, before anything changes
+    sweep(folder / "progress")  # it is published as it stands
     training = Training(task.name, task.learner, task.data, task.seed, folder, stop, ranks)
     resumed = training.resume()
     start = _start(task, folder)

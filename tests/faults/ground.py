@@ -32,7 +32,7 @@ datasets:
     path: datasets/forms
     about: {{}}
     ingest: {{}}
-    preprocess: {{size: 16, validation: 0.2, test: 0.2}}
+    preprocess: {{size: 32, validation: 0.2, test: 0.2}}
   verse:
     medium: text
     source: folder

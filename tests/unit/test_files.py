@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -47,6 +48,22 @@ def test_a_failed_folder_leaves_the_old_folder(tmp_path):
     with files.written_folder(target) as folder:
         (folder / "c").write_text("3")
     assert [one.name for one in target.iterdir()] == ["c"]
+
+
+def test_a_folder_is_never_half_removed_under_its_name(tmp_path, monkeypatch):
+    """While the old folder is taken away file by file, it has another name, which a later sweep knows."""
+    target, seen, remove = tmp_path / "x", [], shutil.rmtree
+
+    def listed():
+        return sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*"))
+
+    with files.written_folder(target) as folder:
+        (folder / "a").write_text("1")
+    with files.written_folder(target) as folder:
+        (folder / "b").write_text("2")
+        monkeypatch.setattr(shutil, "rmtree", lambda *a, **k: (seen.append(listed()), remove(*a, **k)))
+    assert seen[0] == seen[1] == ["x", f"x.old.tmp.{os.getpid()}", f"x.old.tmp.{os.getpid()}/a", "x/b"]
+    assert listed() == ["x", "x/b"]
 
 
 def test_json_ends_with_a_newline_and_keeps_order(tmp_path):
