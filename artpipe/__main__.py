@@ -70,6 +70,9 @@ app.add_typer(dataset, name="dataset", rich_help_panel=OWN)
 app.add_typer(model, name="model", rich_help_panel=OWN)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
+Part = Annotated[
+    str, typer.Option(metavar="I/N", help="Beforehand, one part of the work, for another core or machine.")
+]
 
 
 @app.command(rich_help_panel=DAILY)
@@ -191,24 +194,24 @@ def model_remove(name: Name) -> None:
 
 
 @app.command(rich_help_panel=STAGES)
-def ingest(name: Name) -> None:
+def ingest(name: Name, part: Part = "") -> None:
     """Keep or quarantine every work of a dataset."""
-    _room(f"ingest@{name}")
-    from artpipe.ingest import ingest_dataset
+    _room(f"ingest@{name}", part)
+    from artpipe.ingest import ingest_dataset, ingest_part
     from artpipe.params import load_params
     from artpipe.still import unchanged
 
     with unchanged(Path(load_params().dataset(name).path)):
-        ingest_dataset(name)
+        ingest_part(name, part) if part else ingest_dataset(name)
 
 
 @app.command(rich_help_panel=STAGES)
-def preprocess(name: Name) -> None:
+def preprocess(name: Name, part: Part = "") -> None:
     """Turn the works of a dataset into tensors."""
-    _room(f"preprocess@{name}")
-    from artpipe.preprocess import preprocess_dataset
+    _room(f"preprocess@{name}", part)
+    from artpipe.preprocess import preprocess_dataset, preprocess_part
 
-    preprocess_dataset(name)
+    preprocess_part(name, part) if part else preprocess_dataset(name)
 
 
 @app.command(rich_help_panel=STAGES)
@@ -251,11 +254,11 @@ def gallery() -> None:
     _sync_after()
 
 
-def _room(stage: str) -> None:
-    """Refuse a stage that the disk has no room for."""
+def _room(stage: str, part: str = "") -> None:
+    """Refuse a stage that the disk has no room for; a part leaves as much for the stage."""
     from artpipe.room import require_room
 
-    require_room(stage)
+    require_room(stage, times=2.0 if part else 1.0)
 
 
 def _sync_after() -> None:

@@ -3,20 +3,24 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.manifest import Provenance, Quarantined, RecordCard, RecordWriter, WorksWriter
 from artpipe.errors import UserError
 from artpipe.files import sweep, written_folder
+from artpipe.inputs.answers import answer, answered, forget, part_of
 from artpipe.inputs.duplicates import Seen
 from artpipe.inputs.enough import MINIMUM_WORKS
-from artpipe.inputs.pool import Limits, Outcome, outcomes
-from artpipe.media import job_name, medium_of
+from artpipe.inputs.pool import Outcome
+from artpipe.media import job_name, limits_of, medium_of
 from artpipe.params import About, DatasetEntry, IngestParams, load_params
 from artpipe.sources import Candidate, Source
 
@@ -35,7 +39,27 @@ def ingest_dataset(name: str) -> None:
         sweep(folder.parent)
     with written_folder(record_folder) as record, written_folder(works_folder) as works:
         card = _ingested(name, entry, source, works, record)
+    forget(f"ingest@{name}")
     _say(card)
+
+
+def ingest_part(name: str, part: str) -> None:
+    """Judge one part of a dataset's inputs beforehand, on one core, for the ingest that comes after.
+
+    Raises:
+        UserError: no such dataset or part, or nothing to read at its path.
+    """
+    entry, (number, count) = load_params().dataset(name), part_of(part)
+    source: Source = plugins.find("sources", entry.source)
+    source.check(entry)
+    if source.part:
+        works = _works_in(source.part(entry, number - 1, count), entry)
+    else:
+        works = islice(_works_in(source.candidates(entry), entry), number - 1, None, count)
+    asked = _asked(name, entry)
+    asked["limits"] = replace(asked["limits"], workers=1)
+    found = answer((work.data for work in works if work.rejected is None), part=(number, count), **asked)
+    sys.stdout.write(f"{name}: {found:,} inputs judged, part {number} of {count}\n")
 
 
 def merged_about(entry: DatasetEntry, source: Source) -> About:
@@ -50,11 +74,8 @@ def _ingested(name: str, entry: DatasetEntry, source: Source, works: Path, recor
     about = merged_about(entry, source)
     with WorksWriter(works, name) as kept, RecordWriter(record) as known, closing(Seen()) as seen:
         curator = _Curator(entry.ingest, about, kept, known, seen)
-        settings = entry.ingest.model_dump(mode="json")
-        limits = Limits(seconds=entry.ingest.decode_seconds, memory_megabytes=entry.ingest.decode_megabytes)
-        inputs = ((candidate, candidate.data) for candidate in _works_in(source, entry))
-        found = outcomes(inputs, job=job_name(medium_of(entry).inspect), settings=settings, limits=limits)
-        with closing(found):
+        inputs = ((candidate, candidate.data) for candidate in _works_in(source.candidates(entry), entry))
+        with closing(answered(inputs, **_asked(name, entry))) as found:
             for candidate, outcome in found:
                 curator.judge(candidate, outcome)
                 if kept.count == entry.ingest.max_works:
@@ -64,10 +85,15 @@ def _ingested(name: str, entry: DatasetEntry, source: Source, works: Path, recor
         return known.close(about, *kept.close())
 
 
-def _works_in(source: Source, entry: DatasetEntry) -> Iterator[Candidate]:
-    """Yield the source's inputs, a file of many works as its works; what is known of the file holds for each of them."""
+def _asked(name: str, entry: DatasetEntry) -> dict[str, Any]:
+    job, settings = job_name(medium_of(entry).inspect), entry.ingest.model_dump(mode="json")
+    return {"stage": f"ingest@{name}", "job": job, "settings": settings, "limits": limits_of(entry.ingest)}
+
+
+def _works_in(candidates: Iterable[Candidate], entry: DatasetEntry) -> Iterator[Candidate]:
+    """Yield a source's inputs, a file of many works as its works; what is known of the file holds for each of them."""
     medium = medium_of(entry)
-    for candidate in source.candidates(entry):
+    for candidate in candidates:
         if candidate.rejected is not None:
             yield candidate
             continue

@@ -11,7 +11,8 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.manifest import Work, Works
 from artpipe.errors import UserError
 from artpipe.files import sweep, written_folder
-from artpipe.media import SHOWN, Task, medium_of, params_of
+from artpipe.inputs.answers import answer, forget, part_of
+from artpipe.media import SHOWN, Task, job_name, limits_of, medium_of, params_of
 from artpipe.params import SplitParams, load_params
 
 if TYPE_CHECKING:
@@ -47,7 +48,27 @@ def preprocess_dataset(name: str) -> None:
             order=_shuffled,
         )
         line = medium.write(task)
+    forget(f"preprocess@{name}")
     sys.stdout.write(f"{name}: {line}\n")
+
+
+def preprocess_part(name: str, part: str) -> None:
+    """Prepare one part of a dataset's works beforehand, on one core, for the preprocess that comes after.
+
+    Raises:
+        UserError, CorruptError: see `preprocess_dataset`.
+    """
+    entry, works, (number, count) = load_params().dataset(name), Works.open(paths.works(name)), part_of(part)
+    medium = medium_of(entry)
+    found = answer(
+        (original for _, original in works.originals(number - 1, count)),
+        stage=f"preprocess@{name}",
+        part=(number, count),
+        job=job_name(medium.prepare),
+        settings=medium.settings(params_of(name, entry), entry.ingest),
+        limits=replace(limits_of(entry.ingest), workers=1),
+    )
+    sys.stdout.write(f"{name}: {found:,} works prepared, part {number} of {count}\n")
 
 
 @dataclass(frozen=True)

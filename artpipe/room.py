@@ -10,13 +10,15 @@ from artpipe.artifacts import paths
 from artpipe.costs import Costs, size
 from artpipe.errors import NoRoomError, UserError
 from artpipe.params import load_params, read_yaml
-from artpipe.still import below
+from artpipe.still import weight
 
 _STATES = 6.0  # of a checkpoint: two states with weights, their mean and two moments of each optimiser
 
 
-def require_room(stage: str, root: Path = Path()) -> None:
+def require_room(stage: str, root: Path = Path(), times: float = 1.0) -> None:
     """Refuse a stage whose output, DVC's copy of it and resumable states do not fit; reckoned as `artpipe plan` does.
+
+    What is done for a stage beforehand asks for several `times` as much, so that the stage itself has room too.
 
     Raises:
         NoRoomError: the place, what is needed and what is free.
@@ -28,7 +30,7 @@ def require_room(stage: str, root: Path = Path()) -> None:
     for place, needed in _needed(stage, root).items():
         here = _nearest(place)
         device = here.stat().st_dev
-        bytes_of[device] = bytes_of.get(device, 0.0) + needed
+        bytes_of[device] = bytes_of.get(device, 0.0) + times * needed
         places.setdefault(device, place)
     for device, needed in bytes_of.items():
         free = shutil.disk_usage(_nearest(places[device])).free
@@ -47,7 +49,7 @@ def _needed(stage: str, root: Path) -> dict[Path, float]:
     count = float(Costs(root, params, locked).of(stage).bytes)
     verb, _, name = stage.partition("@")
     if verb == "ingest" and name in params.datasets:
-        count = max(count if stage in locked else 0.0, float(_weight(root / params.datasets[name].path)))
+        count = max(count if stage in locked else 0.0, float(weight(root / params.datasets[name].path)))
     state = count * _STATES if verb == "train" else 0.0
     return {root / "data": count, cache_of(root): count, root / paths.STATE: state}
 
@@ -65,7 +67,3 @@ def cache_of(root: Path) -> Path:
 def _nearest(place: Path) -> Path:
     """Return the place, or the nearest folder above it that is there."""
     return next(one for one in (place.absolute(), *place.absolute().parents) if one.exists())
-
-
-def _weight(path: Path) -> int:
-    return sum(one.lstat().st_size for one in below(path) if one.is_file())

@@ -34,6 +34,11 @@ def unchanged(path: Path) -> Iterator[None]:
         raise BusyError(f"{path}: changed while it was read; run again when it holds still")
 
 
+def weight(path: Path) -> int:
+    """Return the bytes of all files at a path."""
+    return sum(one.lstat().st_size for one in below(path) if one.is_file())
+
+
 def below(path: Path) -> Iterator[Path]:
     """Yield a path and all below it, links as themselves, however deep (`os.walk` of Python 3.11 ends at its stack's depth)."""
     yield path

@@ -20,7 +20,11 @@ class Outcome(NamedTuple):
 
 
 def dispatched(
-    stages: Sequence[Stage], start: Callable[[Stage, list[Future]], Future], slots: int, trainings: int
+    stages: Sequence[Stage],
+    start: Callable[[Stage, list[Future]], Future],
+    slots: int,
+    trainings: int,
+    divided: Callable[[Stage], list[Stage]] = lambda _: [],
 ) -> Outcome:
     """Start all `stages`, and say which failed.
 
@@ -32,26 +36,22 @@ def dispatched(
         start: hands a stage to the task runner; it is told what it waited for, all of it ended.
         slots: stages at a time.
         trainings: of these, trainings at a time.
+        divided: parts of a stage that could start now, which go first; the stage itself follows however they end.
     """
-    waiting = {stage.name: stage for stage in stages}
-    futures, running = dict[str, Future](), set[str]()
-    ended: queue.SimpleQueue[str] = queue.SimpleQueue()
-    while waiting or running:
-        for stage in sorted(waiting.values(), key=lambda stage: -stage.urgency):
-            upstream = [name for name in stage.upstream if name in futures or name in waiting]
-            ready = all(name in futures and name not in running for name in upstream)
-            room = len(running) < slots and not (
-                is_training(stage.name) and sum(map(is_training, running)) >= trainings
-            )
-            if ready and room:
-                del waiting[stage.name]
-                running.add(stage.name)
-                futures[stage.name] = start(stage, [futures[name] for name in upstream])
-                futures[stage.name].add_done_callback(partial(_tell, ended, stage.name))
-        name = ended.get()
-        futures[name].wait()
-        running.discard(name)
-    states = {stage.name: futures[stage.name].state for stage in stages}
+    line, ended = _Line(stages, slots, trainings), queue.SimpleQueue[str]()
+    while line.waiting or line.running:
+        stage = line.next()
+        if stage is None:
+            name = ended.get()
+            line.futures[name].wait()
+            line.running.discard(name)
+        elif first := divided(stage) if line.may_divide(stage) else []:
+            line.put_before(stage, first)
+        else:
+            future = start(stage, line.left(stage))
+            line.futures[stage.name] = future
+            future.add_done_callback(partial(_tell, ended, stage.name))
+    states = {stage.name: line.futures[stage.name].state for stage in stages}
     not_run = [name for name, state in states.items() if state.is_pending()]  # Prefect's NotReady
     failed = {
         name: state.result(raise_on_failure=False)
@@ -59,6 +59,44 @@ def dispatched(
         if not state.is_pending() and not state.is_completed()
     }
     return Outcome(failed, not_run)
+
+
+class _Line:
+    """Who waits, who runs, and who is next."""
+
+    def __init__(self, stages: Sequence[Stage], slots: int, trainings: int) -> None:
+        self.waiting = {stage.name: stage for stage in stages}
+        self.running, self.futures = set[str](), dict[str, Future]()
+        self._parts, self._slots, self._trainings = dict[str, list[str]](), slots, trainings
+
+    def next(self) -> Stage | None:
+        """Return the most urgent stage that can start now, if there is room for one."""
+        if len(self.running) >= self._slots:
+            return None
+        by_urgency = sorted(self.waiting.values(), key=lambda stage: -stage.urgency)
+        return next(filter(self._can_start, by_urgency), None)
+
+    def left(self, stage: Stage) -> list[Future]:
+        """Let a stage go, and return what it waited for."""
+        del self.waiting[stage.name]
+        self.running.add(stage.name)
+        return [self.futures[name] for name in stage.upstream if name in self.futures]
+
+    def may_divide(self, stage: Stage) -> bool:
+        """Say whether a stage was not asked yet for its parts, and what it reads is there."""
+        read = [self.futures[name].state for name in stage.upstream if name in self.futures]
+        return not stage.part and stage.name not in self._parts and all(state.is_completed() for state in read)
+
+    def put_before(self, stage: Stage, parts: list[Stage]) -> None:
+        """Let a stage wait for its parts, however they end."""
+        self._parts[stage.name] = [part.name for part in parts]
+        self.waiting |= {part.name: part for part in parts}
+
+    def _can_start(self, stage: Stage) -> bool:
+        upstream = [name for name in stage.upstream if name in self.futures or name in self.waiting]
+        awaited = [*self._parts.get(stage.name, ()), *upstream]
+        full = is_training(stage.name) and sum(map(is_training, self.running)) >= self._trainings
+        return all(name in self.futures and name not in self.running for name in awaited) and not full
 
 
 def _tell(ended: "queue.SimpleQueue[str]", name: str, _future: Future) -> None:

@@ -25,6 +25,7 @@ class Stage:
     stale: bool  # False: it only lies below a stale one, and may turn out to be up to date
     urgency: float = 0.0  # seconds from its start until the last stage below it has ended, as far as is known
     force: bool = False  # to be made again, up to date or not
+    part: bool = False  # a share of a stage's work, done beforehand; the stage does without it where it fails
 
 
 def stale_stages(

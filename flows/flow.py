@@ -4,14 +4,12 @@ import contextvars
 import os
 import re
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from httpx import HTTPError
 from prefect import flow, get_run_logger, task
@@ -26,11 +24,11 @@ from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import remember
 from artpipe.params import load_params
 from flows import account, seeing
-from flows.children import Children
+from flows.crew import Crew, Setting
 from flows.deployed import take_turn
-from flows.devices import Devices, gpus
 from flows.dispatch import Outcome, dispatched, is_training
 from flows.dvc_graph import BUSY, Stage, mended, stale_stages
+from flows.fanout import answer, divider, part_megabytes
 from flows.living import bury, hold
 from flows.runners import chosen, cores_of_runner
 
@@ -68,41 +66,6 @@ class MistakeError(RuntimeError):
 
 class PassingError(RuntimeError):
     """A stage failed by what may have passed in a while: a lock somebody held, a server that was away."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What all tasks of one run are told; it travels to other processes and machines."""
-
-    run: str
-    cores: int
-    env: Mapping[str, str]
-    timeout_seconds: float
-    server: bool  # one that stays
-
-
-class Crew:
-    """What the tasks of a run share that are in one process."""
-
-    _of: ClassVar[dict[str, "Crew"]] = {}
-    _lock: ClassVar[threading.Lock] = threading.Lock()
-
-    def __init__(self, setting: Setting) -> None:
-        self.children = Children()
-        self.devices = Devices(setting.cores, gpus(), server=setting.server)
-
-    @classmethod
-    def of(cls, setting: Setting) -> "Crew":
-        """Return the crew of a run, the same for all who ask in this process."""
-        with cls._lock:
-            if setting.run not in cls._of:
-                cls._of[setting.run] = cls(setting)
-            return cls._of[setting.run]
-
-    def stop(self) -> None:
-        """End every child and start no more."""
-        self.devices.stop()
-        self.children.stop()
 
 
 class Heard:
@@ -231,7 +194,9 @@ def _bring(ask: Callable[[], Sequence[Stage]], setting: Setting, waits: list[flo
         account.mended([*_buried(), *mended()])
         stages = ask()
         account.planned(stages)
-        outcome = dispatched(stages, _starter(setting, waits), setting.cores, min(setting.cores, crew.devices.count))
+        divided = divider(setting.cores, part_megabytes())
+        trainings = min(setting.cores, crew.devices.count)
+        outcome = dispatched(stages, _starter(setting, waits), setting.cores, trainings, divided)
         if os.environ.get("ARTPIPE_TRACKING") != "off":
             sync(setting)
     except BaseException:
@@ -246,6 +211,9 @@ def _starter(setting: Setting, waits: list[float]) -> Callable[[Stage, list[Pref
     ).submit  # of stubs without wait_for
 
     def start(stage: Stage, upstream: list[PrefectFuture[None]]) -> PrefectFuture[None]:
+        if stage.part:
+            part: PrefectFuture[None] = answer.submit(stage.name, setting)
+            return part
         if stage.name == LAST_STAGE:  # hung with named gaps
             upstream = [future for future in upstream if future.state.is_completed()]
         started: PrefectFuture[None] = submit(stage.name, setting, force=stage.force, wait_for=upstream)

@@ -64,6 +64,9 @@ def run_here(arguments: Sequence[str]) -> int:
         account.summary(error.undone)
         account.failed(str(error))
         return error.exit_code
+    except UserError as error:
+        account.failed(str(error))
+        return error.exit_code
     except KeyError as error:
         account.failed(f"there is no stage {error}; `dvc stage list` names them")
         return 2

@@ -6,6 +6,7 @@ reaches the works, so a corrected licence leaves them as they are, byte for byte
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, Self
 
@@ -109,15 +110,15 @@ class Works:
         path = _verified(self.folder, "works.parquet", self.card.files)
         return (Work(**row) for row in read_rows(path))
 
-    def originals(self) -> Iterator[tuple[Work, bytes]]:
-        """Yield every row with its original, verified, in order.
+    def originals(self, first: int = 0, step: int = 1) -> Iterator[tuple[Work, bytes]]:
+        """Yield every row (or every `step`'th from the `first` on) with its original, verified, in order.
 
         Raises:
             CorruptError: a shard is missing or damaged.
         """
         shard, stream = "", None
         try:
-            for work in self.rows():
+            for work in islice(self.rows(), first, None, step):
                 if work.shard != shard:
                     if stream:
                         stream.close()

@@ -56,6 +56,11 @@ def champion(dataset: str, kind: str) -> Path:
     return Path("data/champions") / f"{dataset}.{kind}"
 
 
+def answers(stage: str) -> Path:
+    """Return the folder of what was worked out beforehand for a stage; it is removed when the stage is done."""
+    return STATE / "answers" / stage
+
+
 def gallery() -> Path:
     """Return the folder of the gallery."""
     return Path("data/gallery")

@@ -9,10 +9,9 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from queue import SimpleQueue
 from typing import IO, Any, TypeVar, cast
 
@@ -50,7 +49,12 @@ class DeadWorkerError(Exception):
 
 
 def outcomes(
-    inputs: Iterable[tuple[KeyT, bytes]], *, job: str, settings: Any, limits: Limits
+    inputs: Iterable[tuple[KeyT, bytes]],
+    *,
+    job: str,
+    settings: Any,
+    limits: Limits,
+    known: Callable[[bytes], Outcome | None] = lambda _: None,
 ) -> Generator[tuple[KeyT, Outcome], None, None]:
     """Run `job` on every input in worker processes and yield the outcomes in the order of the inputs.
 
@@ -59,6 +63,7 @@ def outcomes(
         job: ``module:function`` of a ``(bytes, settings) -> bytes``, which raises RejectedError for a bad input.
         settings: JSON, handed to the job.
         limits: of each worker; an input at which a worker dies is rejected and the rest goes on in a new one.
+        known: the answer to an input where there is one already; asked by several threads.
     """
     count = limits.workers or len(os.sched_getaffinity(0))
     idle: SimpleQueue[_Worker] = SimpleQueue()
@@ -69,7 +74,7 @@ def outcomes(
     try:
         with ThreadPoolExecutor(count) as threads, _closing(workers):
             for batch in _batches(inputs, limits):
-                pending.append(threads.submit(_served, idle, batch))
+                pending.append(threads.submit(_served, idle, batch, known))
                 while len(pending) > count + 1:
                     yield from pending.popleft().result()
             while pending:
@@ -102,13 +107,23 @@ def _batches(inputs: Iterable[tuple[KeyT, bytes]], limits: Limits) -> Iterator[l
         yield batch
 
 
-def _served(idle: "SimpleQueue[_Worker]", batch: list[tuple[KeyT, bytes]]) -> list[tuple[KeyT, Outcome]]:
+def _served(
+    idle: "SimpleQueue[_Worker]", batch: list[tuple[KeyT, bytes]], known: Callable[[bytes], Outcome | None]
+) -> list[tuple[KeyT, Outcome]]:
+    found = [known(data) for _, data in batch]
+    fresh = iter(_worked(idle, [data for (_, data), answer in zip(batch, found, strict=True) if answer is None]))
+    return [(key, answer or next(fresh)) for (key, _), answer in zip(batch, found, strict=True)]
+
+
+def _worked(idle: "SimpleQueue[_Worker]", inputs: list[bytes]) -> list[Outcome]:
+    if not inputs:
+        return []
     worker = idle.get()
     try:
         answers: list[Outcome] = []
-        while len(answers) < len(batch):
-            answers.extend(worker.served([data for _, data in islice(batch, len(answers), None)]))
-        return [(key, answer) for (key, _), answer in zip(batch, answers, strict=True)]
+        while len(answers) < len(inputs):
+            answers.extend(worker.served(inputs[len(answers) :]))
+        return answers
     finally:
         idle.put(worker)
 

@@ -113,6 +113,8 @@ def _of_project(root: Path, needs: Needs, days: float) -> Iterator[Room]:
     state = root / paths.STATE
     old = [path for path in sorted(state.glob("train/*/*")) if path.is_dir() and _is_old(path, days)]
     yield Room("stopped trainings", f"not gone on with for {days:g} days", [(path, _weight(path)) for path in old])
+    parts = [path for path in sorted(state.glob("answers/*")) if _age(path) > days]
+    yield Room("answers of parts", "no stage has asked for them", [(path, _weight(path)) for path in parts])
     downloads = [
         one for one in (state / "downloads").glob("*") if _PIN.fullmatch(one.name) and one.name not in needs.pins
     ]
@@ -141,12 +143,16 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _is_old(folder: Path, days: float) -> bool:
     """Return whether nothing in a training's state was written lately, and no process trains it."""
-    newest = max((path.stat().st_mtime for path in (folder, *folder.rglob("*"))), default=0.0)
     try:
         with locked(folder.parent / "lock", wait_seconds=0.0):
-            return time.time() - newest > days * _DAY
+            return _age(folder) > days
     except BusyError:
         return False
+
+
+def _age(folder: Path) -> float:
+    """Return for how many days nothing was written there."""
+    return (time.time() - max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))) / _DAY
 
 
 def _weight(path: Path) -> int:

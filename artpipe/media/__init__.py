@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from artpipe import plugins
 from artpipe.errors import ArtpipeError, UserError
+from artpipe.inputs.answers import answered
 from artpipe.inputs.enough import MINIMUM_WORKS
-from artpipe.inputs.pool import Limits, outcomes
+from artpipe.inputs.pool import Limits
 from artpipe.params import DatasetEntry, IngestParams, SplitParams, validated
 
 if TYPE_CHECKING:
@@ -67,13 +68,15 @@ class Medium:
 
     `parts` yields the works in one file (a picture is one, a file of JSON lines holds many); `inspect` judges a work and
     returns its Facts as JSON, in a worker; `write` turns the works of a Task into a ShardSet and returns the sentence
-    that says what there is. `begins(start, name)` tells from a file's name and first bytes whether it holds such works.
+    that says what there is, and runs `prepare` on every original, in a worker, with `settings`. `begins(start, name)` tells from a file's name and first bytes whether it holds such works.
     """
 
     noun: str  # "picture"
     params: type[SplitParams]
     begins: Callable[[bytes, str], bool]
     inspect: Job
+    prepare: Job
+    settings: Callable[[Any, IngestParams], Any]  # JSON, of the medium's parameters and those of ingest
     write: Callable[[Task], str]
     files: str  # the kinds of file it reads, for messages
     columns: frozenset[str]  # of its shards, at most
@@ -127,14 +130,19 @@ def worked(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes]]
     Raises:
         ArtpipeError: a work that ingest kept fails now.
     """
-    limits = Limits(seconds=task.ingest.decode_seconds, memory_megabytes=task.ingest.decode_megabytes)
-    for work, outcome in outcomes(task.works.originals(), job=job_name(job), settings=settings, limits=limits):
+    asked = {"job": job_name(job), "settings": settings, "limits": limits_of(task.ingest)}
+    for work, outcome in answered(task.works.originals(), stage=f"preprocess@{task.name}", **asked):
         if outcome.reason is not None:
             why = f"{outcome.reason} {outcome.detail}".strip()
             raise ArtpipeError(
                 f"{task.works.folder}: work {work.sha256[:12]} was kept and cannot be decoded now: {why}"
             )
         yield work, outcome.payload
+
+
+def limits_of(ingest: IngestParams) -> Limits:
+    """Return what a worker may take for one input of a dataset."""
+    return Limits(seconds=ingest.decode_seconds, memory_megabytes=ingest.decode_megabytes)
 
 
 def job_name(job: Job) -> str:

@@ -121,9 +121,13 @@ def write(task: Task) -> str:
     return line
 
 
+def _settings(params: MusicParams, ingest: IngestParams) -> dict[str, Any]:
+    fine = params.roll_grid or params.grid
+    return {"voices": ingest.voices, "grid": params.grid, "roll_grid": fine, "silence": params.silence}
+
+
 def _pieces(task: Task, params: MusicParams) -> "Iterator[tuple[Work, list[Step]]]":
-    settings = {"voices": task.ingest.voices, "grid": params.grid, "roll_grid": params.roll_grid or params.grid}
-    settings["silence"] = params.silence
+    settings = _settings(params, task.ingest)
     if settings["roll_grid"] < settings["grid"]:
         place = f"params.yaml: `datasets.{task.name}.preprocess`"
         raise UserError(f"{place}: `grid` {params.grid} is finer than `roll_grid` {params.roll_grid}")
@@ -145,6 +149,8 @@ MEDIUM = Medium(
     params=MusicParams,
     begins=lambda start, name: bool(start) and name.lower().endswith(_SUFFIXES),
     inspect=inspected,
+    prepare=prepared,
+    settings=_settings,
     write=write,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
     parts=parts,

@@ -15,6 +15,7 @@ from artpipe.inputs.framing import PictureParams, fitted
 from artpipe.inputs.pictures import decode, flattened, perceptual_hash
 from artpipe.inputs.signatures import looks_like_picture
 from artpipe.media import Facts, Medium, Task, worked
+from artpipe.params import IngestParams
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,10 @@ def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
     image = fitted(flattened(picture.image, params.background), params)
     rows = image.height // params.size
     return b"".join([rows.to_bytes(2), *(plane.tobytes() for plane in image.split())])
+
+
+def _settings(params: PictureParams, ingest: IngestParams) -> dict[str, Any]:
+    return {"params": params.model_dump_json(), "max_megapixels": ingest.max_megapixels}
 
 
 @cache
@@ -99,8 +104,7 @@ def _pixels(task: Task) -> Iterator[tuple[Work, "NDArray[np.uint8]"]]:
     import numpy as np
 
     params: PictureParams = task.params
-    settings = {"params": params.model_dump_json(), "max_megapixels": task.ingest.max_megapixels}
-    for work, payload in worked(task, prepared, settings):
+    for work, payload in worked(task, prepared, _settings(params, task.ingest)):
         rows, size = int.from_bytes(payload[:2]), params.size
         pixels = np.frombuffer(payload, np.uint8, offset=2).reshape(params.channels, rows, size, -1, size)
         yield work, pixels.transpose(1, 3, 0, 2, 4)
@@ -181,6 +185,8 @@ MEDIUM = Medium(
     params=PictureParams,
     begins=lambda start, name: looks_like_picture(start),  # noqa: ARG005 - a name says nothing of a picture
     inspect=inspected,
+    prepare=prepared,
+    settings=_settings,
     write=write,
     columns=frozenset({"images", "labels", "digests", "places"}),
 )

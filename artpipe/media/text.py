@@ -111,7 +111,8 @@ def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
     return "".join(one for one in kept if one == "\n" or unicodedata.category(one) != "Cc").encode()
 
 
-def _settings(params: TextParams) -> dict[str, Any]:
+def _settings(params: TextParams, ingest: IngestParams) -> dict[str, Any]:
+    del ingest
     return {"strip": params.strip, "breaks": params.breaks}
 
 
@@ -127,7 +128,7 @@ def write(task: Task) -> str:
     known, shown = _survey(task, params)
     encoder = Encoder((*MARKS, *known))
     shards = TokenShards(task.folder, params.length)
-    for work, payload in worked(task, prepared, _settings(params)):
+    for work, payload in worked(task, prepared, _settings(params, task.ingest)):
         shards.add(task.split(work), [START, *encoder(payload.decode()), END], task.label(work), work.sha256)
     shards.flush()
     counts = shards.writer.counts
@@ -155,7 +156,7 @@ def _survey(task: Task, params: TextParams) -> tuple[list[str], list[str]]:
     """
     counted: Counter[str] = Counter()  # pieces of the works to train on
     shown: list[tuple[str, str]] = []
-    for work, payload in worked(task, prepared, _settings(params)):
+    for work, payload in worked(task, prepared, _settings(params, task.ingest)):
         text = payload.decode()
         if task.split(work) == "train":
             counted.update(pieces(text))
@@ -183,6 +184,8 @@ MEDIUM = Medium(
     params=TextParams,
     begins=begins,
     inspect=inspected,
+    prepare=prepared,
+    settings=_settings,
     write=write,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
     parts=parts,

@@ -31,9 +31,11 @@ class Source:
     `check` raises UserError before any stage has run (missing path, malformed pin card); it runs often, so it reads a
     few works at most.
     `candidates` yields every input in a stable order, one at a time, so memory does not grow with their number.
+    `part` yields the bytes of every so many'th of the inputs, from a number (0 is the first) on, without reading the others.
     `about` returns what the place itself says of the dataset; what params.yaml says goes before it.
     """
 
     check: Callable[[DatasetEntry], None]
     candidates: Callable[[DatasetEntry], Iterator[Candidate]]
+    part: Callable[[DatasetEntry, int, int], Iterator[Candidate]] | None = None
     about: Callable[[Path], About] | None = None

@@ -1,9 +1,13 @@
-"""The same flow on a Dask and on a Ray cluster of this machine; they take a minute each."""
+"""The same flow on a Dask and on a Ray cluster of this machine; they take minutes each."""
 
 import importlib.util
+import shutil
 
 import pytest
 
+from artpipe.params import read_yaml
+from tests.conftest import PARAMS as SHAPES
+from tests.pipeline.conftest import get, make_real_project
 from tests.pipeline.test_flow import spans
 
 pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]
@@ -43,3 +47,34 @@ def test_an_unknown_runner_is_refused(project, wrong):
     assert done.returncode == 2
     assert f"ARTPIPE_RUNNER is '{wrong}'; it may be threads, dask, ray, did you mean" in done.stdout
     assert project.calls() == []
+
+
+@pytest.mark.parametrize("kind", ["threads", "dask", "ray"])
+def test_large_datasets_are_read_in_parts(tmp_path, prefect_server, kind):
+    """Ingest and preprocess go over the cluster in parts, and leave what they leave without; no answer is left behind."""
+    assert kind == "threads" or importlib.util.find_spec(f"prefect_{kind}"), f"`make nightly` installs artpipe[{kind}]"
+    project = make_real_project(tmp_path / "project", SHAPES, count=48)
+    (project.folder / "datasets/shapes/broken.png").write_bytes(b"no picture")
+    project.environment["ARTPIPE_PART_MEGABYTES"] = "0"
+    wanted = ("ingest@shapes", "preprocess@shapes")
+    alone = project.flow(*wanted).stdout
+    assert "1/" not in alone
+    whole = outs(project)
+    shutil.rmtree(project.folder / "data")
+    shutil.rmtree(project.folder / ".dvc/cache")
+    (project.folder / "dvc.lock").unlink()
+    project.environment.update(prefect_server, ARTPIPE_RUNNER=kind, ARTPIPE_PART_MEGABYTES="0.001")
+    done = project.flow("--slots", "2", *wanted).stdout
+    if kind == "threads":  # what tasks in other processes say stands in their runs' logs
+        assert all(f"+ {stage} {part}/2" in done for stage in wanted for part in (1, 2)), done
+    runs = get(f"{prefect_server['PREFECT_API_URL']}/task_runs/filter", {"sort": "EXPECTED_START_TIME_DESC"})
+    parts = {run["name"] for run in runs[:8] if run["state_type"] == "COMPLETED"}
+    assert {f"{stage} {part}/2" for stage in wanted for part in (1, 2)} <= parts
+    assert outs(project) == whole
+    assert list((project.folder / ".state/answers").iterdir()) == []
+
+
+def outs(project) -> dict[str, str]:
+    """The hash of every output in dvc.lock, by path."""
+    lock = read_yaml(project.folder / "dvc.lock")
+    return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}

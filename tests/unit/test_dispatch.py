@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from prefect.client.schemas.objects import State, StateType
@@ -104,3 +105,27 @@ def test_nothing_to_do_is_done_at_once():
     began = time.monotonic()
     assert dispatched([], Runner(), 2, 2) == ({}, [])
     assert time.monotonic() - began < 1
+
+
+def halved(stage):
+    return (
+        [replace(stage, name=f"{stage.name} {part}", part=True) for part in "ab"] if "preprocess" in stage.name else []
+    )
+
+
+@pytest.mark.parametrize("failing", [(), ("preprocess@d a",), ("preprocess@d a", "preprocess@d b")])
+def test_parts_go_first_and_a_lost_one_fails_nothing(failing):
+    """What divides waits for its parts, which run at the same time; it follows however they end, and they are not named."""
+    runner = Runner(*failing)
+    assert dispatched(stages(a=1.0), runner, 2, 2, halved) == ({}, [])
+    assert runner.order[:3] == ["preprocess@d a", "preprocess@d b", "preprocess@d"]
+    assert runner.order[-1] == "gallery"
+    assert runner.most == 2
+
+
+def test_what_reads_from_a_failed_stage_is_not_divided():
+    """Its parts would be for nothing."""
+    runner, above = Runner("ingest@d"), Stage("ingest@d", (), stale=True)
+    below = [replace(stage, upstream=stage.upstream or ("ingest@d",)) for stage in stages()]
+    assert list(dispatched([above, *below], runner, 2, 2, halved).failed) == ["ingest@d"]
+    assert runner.order == ["ingest@d", "gallery"]

@@ -202,6 +202,9 @@ def test_state_downloads_and_leftovers(repo):
         (folder / "journal.jsonl").write_text("x")
         for path in (folder / "journal.jsonl", folder):
             os.utime(path, (time.time() - days * 86400,) * 2)
+    for name, days in (("ingest@new", 1), ("ingest@old", 9)):
+        (state / "answers" / name).mkdir(parents=True)
+        os.utime(state / "answers" / name, (time.time() - days * 86400,) * 2)
     for place in ("data/reports/vae", "data/reports/gone", "data/metrics", "data/gallery/pages"):
         (repo.root / place).mkdir(parents=True)
     for place in ("data/metrics/gone.json", "data/metrics/vae.json", "data/gallery/pages/x.tmp.999999999"):
@@ -217,6 +220,7 @@ def test_state_downloads_and_leftovers(repo):
     assert not left & {"data/reports/gone", "data/metrics/gone.json", "data/gallery/pages/x.tmp.999999999"}
     assert {path.name for path in (state / "downloads").iterdir()} == {pins["here"], pins["elsewhere"], "vgg16.pth"}
     assert {path.parent.name for path in state.glob("train/*/key")} == {"new", "held"}
+    assert [path.name for path in state.glob("answers/*")] == ["ingest@new"]
 
 
 def test_a_cache_of_several_projects_is_left_alone(repo, monkeypatch, tmp_path_factory):
