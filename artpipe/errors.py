@@ -10,6 +10,12 @@ _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
 )
 
+# Of a process that SIGKILL ended: it could say nothing itself.
+KILLED = (
+    "killed (SIGKILL): by a person, or by Linux because memory ran out; it goes on when started again: end other programs, "
+    "let fewer stages run at once, or lower the model's `batch_size` or the dataset's `size`"
+)
+
 
 class ArtpipeError(Exception):
     """Base of every error that artpipe raises on purpose."""
@@ -45,6 +51,20 @@ class NoRoomError(ArtpipeError):
     """The disk has no room for what would be written; the same command works when there is some."""
 
     exit_code = 75
+
+
+class NoMemoryError(ArtpipeError):
+    """The memory has no room for the smallest part of the work; the same command works when there is some."""
+
+    exit_code = 75
+
+
+class SmallerPartsError(NoMemoryError):
+    """One of several ranks has no memory for so many rows at once; they begin again with `rows`."""
+
+    def __init__(self, message: str, rows: int) -> None:
+        super().__init__(message)
+        self.rows = rows
 
 
 class CorruptError(ArtpipeError):

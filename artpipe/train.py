@@ -25,13 +25,15 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.checkpoint import CheckpointCard, Which, save_checkpoint
 from artpipe.artifacts.run import RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardSet
-from artpipe.errors import ArtpipeError, UserError
-from artpipe.files import locked, sha256_bytes, sha256_file, sweep, write_json, written_folder
+from artpipe.errors import KILLED, ArtpipeError, SmallerPartsError, UserError
+from artpipe.files import locked, sha256_bytes, sha256_file, sweep, write_json, write_text, written_folder
 from artpipe.nn.contract import Learner, Model, build
+from artpipe.nn.data import Data
 from artpipe.nn.device import prepare_torch
+from artpipe.nn.frugal import within_memory
 from artpipe.nn.parallel import Ranks
 from artpipe.nn.state import seed_everything
-from artpipe.nn.training import Data, Training, weights
+from artpipe.nn.training import SMALLER, Training, weights
 from artpipe.nn.used import open_used
 from artpipe.params import load_params, validated
 from artpipe.processes import Process, end_child, guardians, start_child
@@ -71,22 +73,29 @@ def train_model(name: str, ancestors: Sequence[Process] | None = None) -> None:
     with stop.listening(guardians() if ancestors is None else ancestors):
         wanted = int(str(load_params().model(name).get("ranks", 1)))
         if wanted > 1 and "WORLD_SIZE" not in os.environ:
-            _launch(name, wanted)
+            smaller = _state(prepare(name)) / SMALLER  # a mistake is told once, by us
+            while _launch(name, wanted, smaller):
+                stop.check()
             return
         ranks = Ranks.joined()
-        if not ranks.first:
-            _accompany(prepare(name), stop, ranks)
-            return
-        with locked(folder / "lock", doing=f"training {name}"):
-            for place in (paths.checkpoint(name), paths.run(name)):
-                sweep(place.parent)
-            _train(prepare(name), stop, ranks)
+        with within_memory(f"training {name}"):
+            if not ranks.first:
+                _accompany(prepare(name), stop, ranks)
+                return
+            with locked(folder / "lock", doing=f"training {name}"):
+                for place in (paths.checkpoint(name), paths.run(name)):
+                    sweep(place.parent)
+                _train(prepare(name), stop, ranks)
         ranks.leave()
 
 
-def _launch(name: str, ranks: int) -> None:
-    """Train with several ranks on this machine; a stop of ours is a stop of theirs."""
-    prepare(name)  # a mistake is told once, by us
+def _launch(name: str, ranks: int, smaller: Path) -> bool:
+    """Train with several ranks on this machine; a stop of ours is a stop of theirs.
+
+    Returns:
+        Whether one ran out of memory and wrote into `smaller` in what parts they are to go on.
+    """
+    before = smaller.read_bytes() if smaller.exists() else b""
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
     loopback = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
     child = start_child([*run, "-m", "artpipe", "train", name], env={**os.environ, **loopback})
@@ -94,22 +103,40 @@ def _launch(name: str, ranks: int) -> None:
         code = child.wait()
     finally:
         end_child(child, _RANKS_GRACE_SECONDS)
+    if code and smaller.exists() and smaller.read_bytes() != before:
+        return True
     if code:
-        raise ArtpipeError(f"training {name}: {ranks} ranks ended with exit code {code}; what they said stands above")
+        said = f"{ranks} ranks ended with exit code {code}; what they said stands above"
+        raise ArtpipeError(f"training {name}: {said}; one that ended with -9 was {KILLED}")
+    return False
+
+
+@contextlib.contextmanager
+def _smaller_parts(folder: Path) -> Iterator[None]:
+    """Write down in what parts the ranks are to go on where one has run out of memory; see `_launch`."""
+    try:
+        yield
+    except SmallerPartsError as error:
+        write_text(folder / SMALLER, f"{error.rows}\n")
+        raise
 
 
 def _accompany(task: Task, stop: Stop, ranks: Ranks) -> None:
     """Train as one of several ranks; nothing of it is kept but its share of every gradient."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder = paths.STATE / "train" / task.name / task.key
-        own = Path(scratch) / "state"
+        folder, own = _state(task), Path(scratch) / "state"
         if folder.is_dir():
             shutil.copytree(folder, own, ignore=shutil.ignore_patterns("*.log", "progress"))
         ranks.meet()
         training = Training(task.name, task.learner, task.data, task.seed, own, stop, ranks)
         training.resume()
-        training.run()
+        with _smaller_parts(folder):
+            training.run()
     ranks.leave()
+
+
+def _state(task: Task) -> Path:
+    return paths.STATE / "train" / task.name / task.key
 
 
 def prepare(name: str) -> Task:
@@ -154,7 +181,7 @@ def _code(kind: str) -> dict[str, str]:
 
 
 def _train(task: Task, stop: Stop, ranks: Ranks) -> None:
-    folder = paths.STATE / "train" / task.name / task.key
+    folder = _state(task)
     ranks.meet()  # the others have read what is there, before anything changes
     sweep(folder / "progress")  # it is published as it stands
     training = Training(task.name, task.learner, task.data, task.seed, folder, stop, ranks)
@@ -162,7 +189,7 @@ def _train(task: Task, stop: Stop, ranks: Ranks) -> None:
     start = _start(task, folder)
     if resumed:
         training.note(event=f"session {start.sessions}: goes on at step {training.step}")
-    with _followed(task.name, folder):
+    with _followed(task.name, folder), _smaller_parts(folder):
         training.run()
     with stop.deferred():
         checkpoint = _publish_checkpoint(task, training)
@@ -237,6 +264,7 @@ def _publish_checkpoint(task: Task, training: Training) -> str:
         history=tuple(ledger.history),
         rollbacks=ledger.rollbacks,
         diverged=ledger.diverged,
+        micro_batch=ledger.micro_batch,
         files={},
     )
     with written_folder(paths.checkpoint(task.name)) as folder:
@@ -251,6 +279,7 @@ def _publish_run(task: Task, training: Training, start: RunStart, checkpoint: st
         ended=time.time(),
         core_seconds=(training.core_seconds + time.process_time()) * training.ranks.count,
         steps=training.step,
+        micro_batch=training.ledger.micro_batch,
     )
     with written_folder(paths.run(task.name)) as folder:
         if training.journal.path.exists():

@@ -22,6 +22,7 @@ from prefect.states import Cancelled
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import remember
+from artpipe.errors import KILLED
 from artpipe.params import load_params
 from flows import account, seeing
 from flows.crew import Crew, Setting
@@ -37,7 +38,8 @@ _BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage ne
 _PASSES = 75  # what a stage ends with when the same command may work later: a lock, a server
 _MISTAKE = 2  # what a stage ends with when the person has to change something first
 _TOLD = "artpipe: "  # before the one line in which a stage says what is wrong
-_EXITED = re.compile(r"exited with (\d+)")  # DVC, of a stage's command; its own exit code says nothing
+_SIGKILL = {-9, 137}  # as DVC says it, as a shell says it
+_EXITED = re.compile(r"exited with (-?\d+)")  # DVC, of a stage's command; its own exit code says nothing
 _BIN = Path(sys.executable).parent  # not resolved: the virtual environment's own folder
 
 
@@ -94,6 +96,8 @@ class Heard:
         """Return what a stage failed by whose `dvc` ended with `code`."""
         if self.code == _MISTAKE and self._told:
             return MistakeError(self._told)
+        if self.code in _SIGKILL:
+            return RuntimeError(KILLED)
         kind = PassingError if self.code == _PASSES else RuntimeError
         return kind(f"failed with exit code {self.code or code}")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
 from artpipe.artifacts.cards import load_card, save_card
@@ -39,7 +40,16 @@ class CheckpointCard(Frozen):
     history: tuple[HistoryRow, ...]
     rollbacks: int = 0
     diverged: bool = False  # given up after the last rollback; the weights are the last good ones
+    micro_batch: int | None = None  # rows of a batch learned from at once where all did not fit into memory
     files: dict[Which, str]  # SHA-256 of final.safetensors and best.safetensors
+
+    @model_serializer(mode="wrap")
+    def _as_ever(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `micro_batch` out where memory sufficed, so that such a card is the same in every version."""
+        found: dict[str, Any] = handler(self)
+        if self.micro_batch is None:
+            found.pop("micro_batch", None)
+        return found
 
 
 def save_checkpoint(folder: Path, card: CheckpointCard, weights: Mapping[Which, Mapping[str, Tensor]]) -> str:

@@ -53,6 +53,9 @@ class RunCard(Session):
     ended: float
     core_seconds: float  # CPU time of the process, all sessions together
     steps: int
+    micro_batch: int | None = (
+        None  # rows of a batch learned from at once, by each rank; None: all, they fitted into memory
+    )
 
 
 class Journal:

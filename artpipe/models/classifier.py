@@ -16,8 +16,9 @@ from torch.nn import functional as F
 from artpipe.artifacts.shards import Spec
 from artpipe.nn.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
 from artpipe.nn.captions import UNTITLED, spoken
-from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
+from artpipe.nn.contract import Batch, Exhibit, Model, Prompt
 from artpipe.nn.degrade import dirty, erase, warp
+from artpipe.nn.divisible import Divisible, portion
 from artpipe.nn.gradcam import grad_cam, overlay
 from artpipe.nn.rotation import ROTATIONS, quarter_turns
 from artpipe.params import Positive, Share, TrainParams
@@ -52,7 +53,7 @@ def halvings(side: int) -> int:
     return max(1, int(math.log2(side / 7)))
 
 
-class Classifier(Learner[Params]):
+class Classifier(Divisible[Params]):
     """Convolutions with a stride-2 stem, mean over places, features of unit variance per picture, one linear layer."""
 
     selects = ("nll", "min")
@@ -73,22 +74,31 @@ class Classifier(Learner[Params]):
         groups = [{"params": decayed, "weight_decay": params.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self.optimisers = {"classifier": torch.optim.AdamW(groups, lr=params.learning_rate, fused=True)}
 
-    def step(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Descend the cross-entropy (nats) of the labelled works, degraded; a batch without a label changes nothing."""
+    def draw(self, batch: Batch) -> Batch:
+        """Return the labelled works, degraded."""
         images, labels = self._labelled(batch)
+        with self.autocast():
+            return {"images": self._degraded(images) if len(images) else images, "labels": labels}
+
+    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+        """Descend the cross-entropy (nats); a batch without a label changes nothing."""
+        images, labels, share = part["images"], part["labels"], portion(part, whole)
         if not len(images):
             return {"loss": torch.zeros(()), "accuracy": torch.zeros(())}
         with self.autocast():
-            features = self._pooled(self.trunk(self._degraded(images)))
+            features = self._pooled(self.trunk(images))
             logits = self.head(F.dropout(features, self.params.dropout))
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.params.label_smoothing)
+        loss = share * F.cross_entropy(logits.float(), labels, label_smoothing=self.params.label_smoothing)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return {"loss": loss.detach(), "accuracy": share * (logits.argmax(1) == labels).float().mean()}
+
+    def move(self, rows: int) -> None:
+        """Take the optimiser's step; without a gradient it moves nothing."""
+        del rows
         optimiser = self.optimisers["classifier"]
         for group in optimiser.param_groups:
             group["lr"] = self.rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.01)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        return {"loss": loss.detach(), "accuracy": (logits.argmax(1) == labels).float().mean()}
 
     def features(self, images: Tensor) -> Tensor:
         """Return ``(N, F)``, each row of mean 0 and variance 1: bounded, so no odd picture outweighs the others."""

@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.errors import UserError
-from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, to_float
+from artpipe.nn.contract import Batch, Exhibit, Model, Prompt, to_float
+from artpipe.nn.divisible import Divisible, portion
 from artpipe.nn.perceptual import Eye, Perceptual, Stylised, TrainedWeights, total_variation
 from artpipe.nn.studio import named_styles, style_of
 from artpipe.params import Positive, TrainParams
@@ -108,7 +109,7 @@ class Network(nn.Module):
         return torch.as_tensor(self.colours(F.instance_norm(images) + strokes, mix))
 
 
-class FastStyle(Learner[Params]):
+class FastStyle(Divisible[Params]):
     """The network, and the styles it has learned."""
 
     styles: Tensor
@@ -135,12 +136,16 @@ class FastStyle(Learner[Params]):
             self.network.colours.gain.copy_(colours.std(2))
             self.network.colours.shift.copy_(colours.mean(2))
 
-    def step(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Descend ``alpha content + beta log(1 + style) + variation TV`` of pieces of the works, each in a style drawn at random."""
+    def draw(self, batch: Batch) -> Batch:
+        """Return pieces of the works, and a style for each, drawn at random."""
+        images = self._pieces(batch["images"])
+        return {"images": images, "chosen": torch.randint(len(self.names), (len(images),), device=images.device)}
+
+    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+        """Descend ``alpha content + beta log(1 + style) + variation TV``."""
         if self.eye is None:
             raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `uses`")
-        p, images = self.params, self._pieces(batch["images"])
-        chosen = torch.randint(len(self.names), (len(images),), device=images.device)
+        p, images, chosen, share = self.params, part["images"], part["chosen"], portion(part, whole)
         with torch.no_grad():
             content = self.eye.content_of(images)
             self._wanted = self._wanted or self._style_of_each(self.eye)
@@ -149,16 +154,17 @@ class FastStyle(Learner[Params]):
         far, strange = self.eye.distances(painted, content, style)
         rough = total_variation(painted)
         # The logarithm keeps a style that is far from all photographs, a dark one, from outweighing the others.
-        self._descend((p.alpha * far + p.beta * strange.log1p() + p.variation * rough).mean())
+        loss = share * (p.alpha * far + p.beta * strange.log1p() + p.variation * rough).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
         losses = {"content": far, "style": strange, "variation": rough}
-        return {name: value.detach().mean() for name, value in losses.items()}
+        return {name: share * value.detach().mean() for name, value in losses.items()}
 
-    def _descend(self, loss: Tensor) -> None:
+    def move(self, rows: int) -> None:
+        """Take the optimiser's step."""
+        del rows
         optimiser = self.optimisers["network"]
         (group,) = optimiser.param_groups
         group["lr"] = self.rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.05)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(group["params"], 10.0)
         optimiser.step()
 

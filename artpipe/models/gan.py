@@ -13,7 +13,8 @@ from artpipe.nn.adversarial import GAMES, PRESETS, gradient_penalty, gradient_ra
 from artpipe.nn.adversaries import ClassicDiscriminator, ClassicGenerator, ResidualDiscriminator, ResidualGenerator
 from artpipe.nn.augment import AUTOMATIC, Augment, Policy
 from artpipe.nn.captions import UNTITLED, asked_for
-from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, Ruler
+from artpipe.nn.contract import Batch, Exhibit, Model, Prompt, Ruler
+from artpipe.nn.divisible import Divisible, portion
 from artpipe.nn.kernel import kernel_distance
 from artpipe.params import Positive, Share, TrainParams
 
@@ -59,7 +60,7 @@ class Params(TrainParams):
         return {**presets[0], **presets[1], **value}
 
 
-class GAN(Learner[Params]):
+class GAN(Divisible[Params]):
     """A generator against a discriminator; what is shown and scored is the generator's moving average."""
 
     def __init__(self, params: Params, spec: Spec, ruler: Ruler | None = None) -> None:
@@ -89,42 +90,48 @@ class GAN(Learner[Params]):
         self.ruler = (ruler,)  # in a tuple, so that its weights are not taken for the learner's own
         self.selects = ("kid", "min") if ruler is not None else None
 
-    def step(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Move both players once (the generator every `critic_steps`); `images` are ``(B, C, H, W)`` in [-1, 1]."""
-        images, rows = batch["images"], self.rows(batch.get("labels"), len(batch["images"]))
-        painting = (self.steps_done + 1) % self.params.critic_steps == 0
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad()
-        losses = self.gradients(images, rows, painting=painting)
-        self._move("discriminator", self.discriminator)
-        if painting:
-            self._move("generator", self.generator)
-            seen = self.steps_done * len(images)
-            ema.update(self.average, self.generator, ema.decay(len(images), self.params.ema_halflife_pictures, seen))
-        return losses
+    @property
+    def painting(self) -> bool:
+        """Say whether the generator moves in this step too."""
+        return (self.steps_done + 1) % self.params.critic_steps == 0
 
-    def gradients(self, images: Tensor, rows: Tensor, *, painting: bool = True) -> dict[str, Tensor]:
-        """Add both players' gradients to their weights and return the losses."""
+    def draw(self, batch: Batch) -> Batch:
+        """Return `images` ``(B, C, H, W)`` in [-1, 1], rows of the label tables, and noise to paint from."""
+        images = batch["images"]
         noise = torch.randn(len(images), self.params.noise, device=images.device)
-        with self.autocast(), torch.set_grad_enabled(painting):
-            painted = self.generator(noise, rows)
+        return {"images": images, "rows": self.rows(batch.get("labels"), len(images)), "noise": noise}
+
+    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+        """Add both players' gradients to their weights and return the losses."""
+        images, rows, share = part["images"], part["rows"], portion(part, whole)
+        with self.autocast(), torch.set_grad_enabled(self.painting):
+            painted = self.generator(part["noise"], rows)
         play = self._one_pass if self.one_pass else self._two_passes
-        real, fake = play(images, painted.float(), rows)
-        return {
+        real, fake = play(images, painted.float(), rows, share)
+        losses = {
             **self.augment.adapt(self.game.margin(real, fake)),
             "generator": self.game.generator(real, fake).mean(),
             "discriminator": self.game.discriminator(real, fake).mean(),
             "d_real": real.mean(),
             "d_fake": fake.mean(),
-            "penalty": self._penalise(images, painted.detach().float(), rows),
         }
+        losses = {name: share * loss for name, loss in losses.items()}
+        return {**losses, "penalty": self._penalise(images, painted.detach().float(), rows, share)}
+
+    def move(self, rows: int) -> None:
+        """Move the discriminator, and every `critic_steps` the generator with its average."""
+        self._move("discriminator", self.discriminator)
+        if self.painting:
+            self._move("generator", self.generator)
+            kept = ema.decay(rows, self.params.ema_halflife_pictures, self.steps_done * rows)
+            ema.update(self.average, self.generator, kept)
 
     def judge(self, images: Tensor, rows: Tensor) -> Tensor:
         """Return the discriminator's logits ``(B,)`` of augmented pictures."""
         logits: Tensor = self.discriminator(self.augment(images), rows)
         return logits.float()
 
-    def _one_pass(self, images: Tensor, painted: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def _one_pass(self, images: Tensor, painted: Tensor, rows: Tensor, share: float) -> tuple[Tensor, Tensor]:
         """Descend the discriminator's loss; on its way into a painted picture the gradient becomes the generator's."""
         with self.autocast():
             logits = self.judge(torch.cat([images, painted]), rows.repeat(2))
@@ -132,22 +139,22 @@ class GAN(Learner[Params]):
         if painted.requires_grad:
             ratio = gradient_ratio(self.game, real, fake)[:, None, None, None]
             painted.register_hook(lambda gradient: gradient * ratio)  # type: ignore[no-untyped-call]
-        self.game.discriminator(real, fake).mean().backward()  # type: ignore[no-untyped-call]
+        (share * self.game.discriminator(real, fake).mean()).backward()  # type: ignore[no-untyped-call]
         return real.detach(), fake.detach()
 
-    def _two_passes(self, images: Tensor, painted: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def _two_passes(self, images: Tensor, painted: Tensor, rows: Tensor, share: float) -> tuple[Tensor, Tensor]:
         """Descend each player's loss on its own, both at the same weights."""
         with self.autocast():
             real, fake = self.judge(images, rows), self.judge(painted.detach(), rows)
-        self.game.discriminator(real, fake).mean().backward()  # type: ignore[no-untyped-call]
+        (share * self.game.discriminator(real, fake).mean()).backward()  # type: ignore[no-untyped-call]
         if painted.requires_grad:
             with self.autocast():
                 again = self.judge(painted, rows)
-            loss = self.game.generator(real.detach(), again).mean()
+            loss = share * self.game.generator(real.detach(), again).mean()
             loss.backward(inputs=list(self.generator.parameters()))  # type: ignore[no-untyped-call]
         return real.detach(), fake.detach()
 
-    def _penalise(self, images: Tensor, painted: Tensor, rows: Tensor) -> Tensor:
+    def _penalise(self, images: Tensor, painted: Tensor, rows: Tensor, share: float) -> Tensor:
         """Descend the regularisers every few steps, that much heavier; in between the penalty is 0, so its mean is right."""
         p = self.params
         penalty = torch.zeros((), device=images.device)
@@ -158,7 +165,7 @@ class GAN(Learner[Params]):
             penalty = penalty + zero_centred_penalty(lambda x: self.judge(x, rows.repeat(len(sides))), sides)
         if p.gradient_penalty:
             penalty = penalty + p.gradient_penalty * gradient_penalty(lambda x: self.judge(x, rows), images, painted)
-        penalty = penalty * p.penalty_every_steps
+        penalty = penalty * p.penalty_every_steps * share
         penalty.backward()  # type: ignore[no-untyped-call]
         return penalty.detach()
 

@@ -16,6 +16,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.nn.blocks import SLOPE, conv
 from artpipe.nn.contract import Batch, Exhibit, Model, Prompt, Restoration
 from artpipe.nn.damage import KINDS, Damage, damaged
+from artpipe.nn.divisible import portion
 from artpipe.nn.fill import harmonic, require_something
 from artpipe.nn.resize import crops
 from artpipe.nn.restorers import Painter, RestorerParams, compared, hung, shown
@@ -107,13 +108,19 @@ class Inpainting(Painter[Params]):
         del ruler
         super().__init__(params, spec, Repairer(params, spec.channels))
 
-    def step(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Descend the mean absolute error of what `images` ``(B, C, H, W)`` lost, and later the judge's doubt too."""
-        whole = crops(batch["images"], self.params.crop, 1)
-        broken, lost = self._damaged(whole, torch.randint(2**31, (len(whole),)).tolist())
+    def draw(self, batch: Batch) -> Batch:
+        """Return squares of `images` ``(B, C, H, W)``, the same with damage, and what was lost."""
+        intact = crops(batch["images"], self.params.crop, 1)
+        broken, lost = self._damaged(intact, torch.randint(2**31, (len(intact),)).tolist())
+        return {"intact": intact, "broken": broken, "lost": lost}
+
+    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+        """Descend the mean absolute error of what was lost, and later the judge's doubt too."""
+        intact, lost = part["intact"], part["lost"]
         with self.autocast():
-            painted = self.network(broken, lost)
-        return self.learn(painted, whole, lost_error(painted, whole, lost))
+            painted = self.network(part["broken"], lost)
+        of_lost = float(lost.sum()) / max(1.0, float(whole["lost"].sum()))
+        return self.descend(painted, intact, of_lost * lost_error(painted, intact, lost), portion(part, whole))
 
     def _damaged(self, images: Tensor, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         p = self.params

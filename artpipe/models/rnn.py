@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.vocabulary import PAD, START
-from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
+from artpipe.nn.contract import Batch, Exhibit, Model, Prompt
+from artpipe.nn.divisible import Divisible
 from artpipe.nn.dropout import dropped
 from artpipe.nn.ear import Ear, Heard, transposed
 from artpipe.nn.pieces import count_steps, joined
@@ -47,7 +48,7 @@ class Params(TrainParams):
     prompts: tuple[str, ...] = ("",)  # beginnings, one by seed in turn; empty: a work's beginning
 
 
-class RNN(Learner[Params]):
+class RNN(Divisible[Params]):
     """Embedding, recurrent layers, and the embedding again."""
 
     selects = ("nll", "min")
@@ -71,19 +72,26 @@ class RNN(Learner[Params]):
         )
         self.optimisers = {"rnn": adam}
 
-    def step(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Descend the mean negative log-likelihood of the next token; `tokens` are ``(B, L + 1)``."""
+    def draw(self, batch: Batch) -> Batch:
+        """Return `tokens` ``(B, L + 1)`` without columns that nobody needs, moved by semitones."""
         tokens = _trimmed(batch["tokens"].long())
         if self.params.transpose and self.ear is not None:
             tokens = transposed(tokens, self.params.transpose)
-        loss = self._surprise(tokens).sum() / (tokens[:, 1:] != PAD).sum().clamp(min=1)
+        return {"tokens": tokens}
+
+    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+        """Descend the mean negative log-likelihood of the next token."""
+        loss = self._surprise(part["tokens"]).sum() / (whole["tokens"][:, 1:] != PAD).sum().clamp(min=1)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return {"nll": loss.detach()}
+
+    def move(self, rows: int) -> None:
+        """Take the optimiser's step."""
+        del rows
         (group,) = self.optimisers["rnn"].param_groups
         group["lr"] = self.rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.02)
-        self.optimisers["rnn"].zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(group["params"], self.params.gradient_norm)
         self.optimisers["rnn"].step()
-        return {"nll": loss.detach()}
 
     def _surprise(self, tokens: Tensor) -> Tensor:
         """Return ``(B, L)`` nats of each token after the first, 0 where there is none."""

@@ -49,6 +49,10 @@ class Params(TrainParams):
 class Style(Learner[Params]):
     """A canvas of each size for each pair of a content and a style."""
 
+    thrift = (
+        "lower the dataset's `size`, or `paint` fewer pictures at once"  # one goes through the eye at a time as it is
+    )
+
     contents: Tensor
     styles: Tensor
     done: Tensor

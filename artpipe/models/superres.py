@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from artpipe.artifacts.shards import Spec
 from artpipe.nn.blocks import SLOPE, Residual, conv
 from artpipe.nn.contract import Batch, Exhibit, Model, Prompt, Restoration
+from artpipe.nn.divisible import portion
 from artpipe.nn.resize import bicubic, crops, cut_to, enlarged, reduced
 from artpipe.nn.restorers import Painter, RestorerParams, compared, hung, shown
 from artpipe.params import Positive
@@ -67,12 +68,16 @@ class SuperResolution(Painter[Params]):
         del ruler
         super().__init__(params, spec, Enlarger(params, spec.channels))
 
-    def step(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Descend the mean absolute error of enlarged squares of `images` ``(B, C, H, W)``, and later the judge's doubt too."""
-        large = crops(batch["images"], self.params.crop, self.params.scale)
+    def draw(self, batch: Batch) -> Batch:
+        """Return squares of `images` ``(B, C, H, W)``."""
+        return {"large": crops(batch["images"], self.params.crop, self.params.scale)}
+
+    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+        """Descend the mean absolute error of enlarged squares, and later the judge's doubt too."""
+        large, share = part["large"], portion(part, whole)
         with self.autocast():
             painted = self.network(reduced(large, self.params.scale))
-        return self.learn(painted.float(), large, F.l1_loss(painted.float(), large))
+        return self.descend(painted.float(), large, share * F.l1_loss(painted.float(), large), share)
 
     @torch.no_grad()
     def enlarge(self, images: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.nn.captions import UNTITLED
-from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt
+from artpipe.nn.contract import Batch, Exhibit, Model, Prompt
+from artpipe.nn.divisible import Divisible, portion
 from artpipe.nn.flow import Flow
 from artpipe.nn.likelihood import (
     LikelihoodName,
@@ -47,9 +48,8 @@ class Params(TrainParams):
     likelihood: Literal["auto", "bernoulli", "gaussian", "logistic"] = (
         "auto"  # auto: bernoulli for grey, gaussian for colour
     )
-    scale: float | None = Field(
-        default=None, gt=0
-    )  # of gaussian and logistic, on the [-1, 1] scale; learned where null
+    # Of gaussian and logistic, on the [-1, 1] scale; learned where null.
+    scale: float | None = Field(default=None, gt=0)
     beta: float = Field(default=1.0, ge=0)  # weight of the KL
     kl_warmup: Share = 0.1  # of the steps
     free_nats: float = Field(default=0.0, ge=0)  # free bits, in nats per dimension
@@ -61,7 +61,7 @@ class Params(TrainParams):
     plane_reach: float = Field(default=2.0, gt=0)  # standard deviations to each side
 
 
-class VAE(Learner[Params]):
+class VAE(Divisible[Params]):
     """Strided convolutions down to a code, nearest-neighbour enlargements and convolutions back."""
 
     selects = ("elbo", "max")
@@ -101,39 +101,46 @@ class VAE(Learner[Params]):
         if params.prior == "flow":
             self.optimisers["flow"] = torch.optim.Adam(self.flow.parameters(), lr=params.flow_rate, fused=True)
 
-    def step(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Descend ``-log p(x|z) + beta KL(q(z|x) || N(0, I))``, nats per picture; `images` are ``(B, C, H, W)`` in [-1, 1]."""
-        images, p = batch["images"], self.params
+    def draw(self, batch: Batch) -> Batch:
+        """Return `images` ``(B, C, H, W)`` in [-1, 1] and the noise of their codes."""
+        images = batch["images"]
+        return {"images": images, "noise": torch.randn(len(images), self.params.latent, device=images.device)}
+
+    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+        """Descend ``-log p(x|z) + beta KL(q(z|x) || N(0, I))``, nats per picture."""
+        images, p, share = part["images"], self.params, portion(part, whole)
         with self.autocast():
             mean, logvar = self._encoded(images)
-            code = mean + torch.randn_like(mean) * (0.5 * logvar).exp()
+            code = mean + part["noise"] * (0.5 * logvar).exp()
             raw = self._decoded(code)
-        reconstruction = cost(self.likelihood, raw.float(), images, self.log_scale).mean()
+        reconstruction = share * cost(self.likelihood, raw.float(), images, self.log_scale).mean()
         kl = kl_to_unit_normal(mean, logvar)
-        share = p.beta * warmed_up(self.steps_done, round(p.kl_warmup * p.steps))
-        self._descend("vae", reconstruction + share * with_free_bits(kl, p.free_nats), p.learning_rate)
-        losses = {"reconstruction": reconstruction.detach(), "kl": kl.detach().sum(1).mean()}
+        weight = share * p.beta * warmed_up(self.steps_done, round(p.kl_warmup * p.steps))
+        loss = reconstruction + weight * with_free_bits(kl, p.free_nats)
+        loss.backward()  # type: ignore[no-untyped-call]
+        losses = {"reconstruction": reconstruction.detach(), "kl": share * kl.detach().sum(1).mean()}
         if p.prior == "flow":
-            surprise = -self.flow.log_density(code.detach()).mean()
-            self._descend("flow", surprise, p.flow_rate)
+            surprise = -share * self.flow.log_density(code.detach()).mean()
+            surprise.backward()  # type: ignore[no-untyped-call]
             losses["flow"] = surprise.detach()
         return losses
 
-    def _descend(self, name: str, loss: Tensor, rate: float) -> None:
-        optimiser = self.optimisers[name]
-        (group,) = optimiser.param_groups
-        group["lr"] = self.rate(rate, self.params.warmup_steps, final_share=0.01)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(group["params"], self.params.gradient_norm)
-        optimiser.step()
+    def move(self, rows: int) -> None:
+        """Take both optimisers' step."""
+        del rows
+        p = self.params
+        for name, optimiser in self.optimisers.items():
+            (group,) = optimiser.param_groups
+            base = p.flow_rate if name == "flow" else p.learning_rate
+            group["lr"] = self.rate(base, p.warmup_steps, final_share=0.01)
+            nn.utils.clip_grad_norm_(group["params"], p.gradient_norm)
+            optimiser.step()
 
     def _encoded(self, images: Tensor) -> tuple[Tensor, Tensor]:
         padded = F.pad(images, (0, self.margin[1], 0, self.margin[0]), mode="replicate") if any(self.margin) else images
         mean, logvar = self.encoder(padded).float().chunk(2, dim=1)
-        return mean, logvar.clamp(
-            -12, 6
-        )  # a variance beyond these is a number gone wrong, and exp() would make it infinite
+        # A variance beyond these is a number gone wrong, and exp() would make it infinite.
+        return mean, logvar.clamp(-12, 6)
 
     def _decoded(self, codes: Tensor) -> Tensor:
         return torch.as_tensor(self.decoder(codes)[:, :, : self.spec.height, : self.spec.width])
@@ -215,9 +222,8 @@ class VAE(Learner[Params]):
         _, lengths, directions = torch.linalg.svd(
             torch.cat([means - centre, means.new_zeros(2, means.shape[1])]), full_matrices=False
         )
-        signs = directions.gather(
-            1, directions.abs().argmax(1, keepdim=True)
-        ).sign()  # a direction and its opposite are one
+        # A direction and its opposite are one.
+        signs = directions.gather(1, directions.abs().argmax(1, keepdim=True)).sign()
         axes = directions * signs * lengths[:, None] / math.sqrt(len(means))
         reach = (
             torch.linspace(-1, 1, self.params.plane, dtype=means.dtype, device=means.device) * self.params.plane_reach

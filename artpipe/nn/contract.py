@@ -66,6 +66,7 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
     """A network with its optimisers. Everything random it does in `step` comes from torch's global generator."""
 
     selects: tuple[str, Literal["min", "max"]] | None = None  # the validation measure that picks `best`
+    thrift = "lower `batch_size` or the dataset's `size`"  # what helps where memory is too small
 
     def __init__(self, params: ParamsT, spec: Spec) -> None:
         super().__init__()

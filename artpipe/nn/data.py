@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -117,6 +118,28 @@ def load_columns(shards: ShardSet, split: Split, reads: Iterable[str], device: t
             message = f"`{column}` is no column of {shards.folder} ({', '.join(known)}){did_you_mean(column, known)}"
             raise UserError(message)
     return Columns(shards.load(split, sorted(reads)) if shards.card.counts[split] else {}, device)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a training sees: endless batches, and held-out works to measure on and to show something about."""
+
+    batches: Batches
+    held_out: Columns
+    shown: Columns
+
+    @classmethod
+    def load(cls, shards: ShardSet, reads: frozenset[str], batch_size: int, seed: int, device: torch.device) -> "Data":
+        """Load the columns that are read; works that are shown bring their digests and places.
+
+        Raises:
+            UserError, CorruptError: see `load_columns`.
+        """
+        named = reads | ({"digests", "places"} & set(shards.spec.columns))
+        train = load_columns(shards, "train", reads, device)
+        held_out = load_columns(shards, "validation", named, device)
+        shown = held_out if len(held_out) else load_columns(shards, "train", named, device)
+        return cls(Batches(train, Sampler(len(train), batch_size, seed)), held_out, shown)
 
 
 def drawn(count: int, wanted: int, seed: int) -> Tensor:

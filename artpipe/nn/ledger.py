@@ -12,7 +12,7 @@ from artpipe.artifacts.checkpoint import HistoryRow
 
 @dataclass
 class Ledger:
-    """What evaluation points leave behind; it changes at no other time, so a return to one never undoes it."""
+    """What evaluation points leave behind, and how much fits into memory; a return to a point never undoes it."""
 
     history: list[HistoryRow] = field(default_factory=list)
     usual: dict[str, float] = field(default_factory=dict)  # largest mean magnitude of each loss
@@ -21,6 +21,7 @@ class Ledger:
     best_value: float = math.nan
     rollbacks: int = 0
     diverged: bool = False
+    micro_batch: int | None = None  # rows of a batch that are learned from at once; None: all, they fitted into memory
 
     def state(self) -> dict[str, Any]:
         """Return all of it, plain."""

@@ -10,22 +10,30 @@ from torch import Tensor
 
 from artpipe.nn.contract import Learner
 from artpipe.nn.data import Batches
+from artpipe.nn.frugal import Frugal
 from artpipe.nn.parallel import Ranks
 
 Losses = Mapping[str, Tensor]
 
 
-def steps(learner: Learner[Any], batches: Batches, ranks: Ranks | None = None, seed: int = 0) -> Iterator[Losses]:
+def steps(
+    learner: Learner[Any],
+    batches: Batches,
+    ranks: Ranks | None = None,
+    seed: int = 0,
+    frugal: Frugal | None = None,
+) -> Iterator[Losses]:
     """Train for ever; each turn is one optimiser step and yields its losses. The caller logs, saves and stops.
 
-    With several `ranks` each takes its share of the batch, and the losses are their means.
+    With several `ranks` each takes its share of the batch, and the losses are their means. `frugal` sees to it that
+    a batch fits into memory.
 
     `learner.steps_done` counts the finished steps: it is 0 inside the first step and 1 when its losses are yielded.
     """
-    ranks = ranks or Ranks()
+    ranks, frugal = ranks or Ranks(), frugal or Frugal()
     while True:
         ranks.draw_apart(seed, learner.steps_done)
-        losses = learner.step(ranks.share(batches.draw()))
+        losses = frugal.step(learner, ranks.share(batches.draw()))
         ranks.settle(learner)
         learner.steps_done += 1
         yield ranks.mean(losses)

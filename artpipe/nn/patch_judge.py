@@ -31,15 +31,13 @@ class PatchJudge(nn.Module):
         return torch.as_tensor(self.layers[-1](images))
 
     def doubt(self, real: Tensor, painted: Tensor) -> Tensor:
-        """Return the painter's loss, a scalar; the judge's own weights get gradients too, which `learn` clears."""
+        """Return the painter's loss, a scalar; it is descended by the painter's weights alone."""
         with torch.no_grad():
             judged = self(real)
         return _GAME.generator(judged, self(painted)).mean()
 
-    def learn(self, optimiser: torch.optim.Optimizer, real: Tensor, painted: Tensor) -> Tensor:
-        """Take the judge's step on pictures ``(B, C, H, W)`` and return its loss, detached."""
-        optimiser.zero_grad()
-        loss = _GAME.discriminator(self(real), self(painted.detach())).mean()
+    def learn(self, real: Tensor, painted: Tensor, share: float = 1.0) -> Tensor:
+        """Add the gradient of `share` times the judge's loss on pictures ``(B, C, H, W)``; return that, detached."""
+        loss = share * _GAME.discriminator(self(real), self(painted.detach())).mean()
         loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
         return loss.detach()

@@ -9,7 +9,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from artpipe.artifacts.shards import Spec
-from artpipe.nn.contract import Batch, Exhibit, Learner, Prompt, Restoration
+from artpipe.nn.contract import Batch, Exhibit, Prompt, Restoration
+from artpipe.nn.divisible import Divisible
 from artpipe.nn.fidelity import psnr, ssim
 from artpipe.nn.patch_judge import PatchJudge
 from artpipe.nn.tiles import wholes
@@ -35,7 +36,7 @@ class RestorerParams(TrainParams):
 ParamsT = TypeVar("ParamsT", bound=RestorerParams)
 
 
-class Painter(Learner[ParamsT]):
+class Painter(Divisible[ParamsT]):
     """A restorer of one network; from `adversarial_from_step` on a judge of patches has its say too (Ledig et al. 2017).
 
     Its last weights are taken, not those of the best PSNR: the rate falls to nothing, and a judge's work costs PSNR.
@@ -52,27 +53,35 @@ class Painter(Learner[ParamsT]):
         if self.judge is not None:
             self.optimisers["judge"] = torch.optim.Adam(self.judge.parameters(), params.judge_rate, (0.5, 0.99))
 
-    def learn(self, painted: Tensor, real: Tensor, error: Tensor) -> dict[str, Tensor]:
-        """Descend the `error` of painted pictures ``(B, C, H, W)``, and later the doubt of a judge who learns as well."""
-        p, losses = self.params, {"l1": error.detach()}
-        judge = self.judge if self.steps_done >= (p.adversarial_from_step or 0) else None
+    @property
+    def _judging(self) -> PatchJudge | None:
+        return self.judge if self.steps_done >= (self.params.adversarial_from_step or 0) else None
+
+    def descend(self, painted: Tensor, real: Tensor, error: Tensor, share: float) -> dict[str, Tensor]:
+        """Descend the `error` of painted pictures ``(B, C, H, W)``, and later the doubt of a judge who learns as well.
+
+        `error` is this part's share of the batch's already; `share` is that of its rows.
+        """
+        losses, judge = {"l1": error.detach()}, self._judging
         if judge is not None:
-            doubt = judge.doubt(real, painted)
+            doubt = share * judge.doubt(real, painted)
             losses["adversarial"] = doubt.detach()
-            error = error + p.adversarial_weight * doubt
-        self._descend(error)
+            error = error + self.params.adversarial_weight * doubt
+        error.backward(inputs=list(self.network.parameters()))  # type: ignore[no-untyped-call]
         if judge is not None:
-            losses["judge"] = judge.learn(self.optimisers["judge"], real, painted)
+            losses["judge"] = judge.learn(real, painted, share)
         return losses
 
-    def _descend(self, loss: Tensor) -> None:
+    def move(self, rows: int) -> None:
+        """Take the optimisers' step."""
+        del rows
         optimiser, p = self.optimisers["network"], self.params
         (group,) = optimiser.param_groups
         group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(group["params"], p.gradient_norm)
         optimiser.step()
+        if self._judging is not None:
+            self.optimisers["judge"].step()
 
     @property
     def draws(self) -> int:

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,11 @@ from torch import Tensor
 
 from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.run import Journal
-from artpipe.artifacts.shards import ShardSet
-from artpipe.errors import ArtpipeError, StoppedError
+from artpipe.errors import ArtpipeError, SmallerPartsError, StoppedError
 from artpipe.files import write_bytes
 from artpipe.nn.contract import Learner, Prompt
-from artpipe.nn.data import Batches, Columns, Sampler, drawn, load_columns
+from artpipe.nn.data import Data, drawn
+from artpipe.nn.frugal import Frugal
 from artpipe.nn.ledger import Ledger
 from artpipe.nn.loop import Losses, Means, broken_weight, steps, trouble
 from artpipe.nn.parallel import Ranks
@@ -26,30 +25,9 @@ from artpipe.nn.state import StateStore, flatten, load_random_state, random_stat
 from artpipe.progress import Live
 from artpipe.stopping import Stop
 
+SMALLER = "micro-batch"  # file in a state folder: how many rows at once a rank found to be too many, halved
 _PROMPTED = {"picture": 64}  # exhibits of an evaluation point, 8 x 8
 _PROMPTED_ELSE = 4  # what is read or heard instead of seen at a glance
-
-
-@dataclass(frozen=True)
-class Data:
-    """What a training sees: endless batches, and held-out works to measure on and to show something about."""
-
-    batches: Batches
-    held_out: Columns
-    shown: Columns
-
-    @classmethod
-    def load(cls, shards: ShardSet, reads: frozenset[str], batch_size: int, seed: int, device: torch.device) -> "Data":
-        """Load the columns that are read; works that are shown bring their digests and places.
-
-        Raises:
-            UserError, CorruptError: see `load_columns`.
-        """
-        named = reads | ({"digests", "places"} & set(shards.spec.columns))
-        train = load_columns(shards, "train", reads, device)
-        held_out = load_columns(shards, "validation", named, device)
-        shown = held_out if len(held_out) else load_columns(shards, "train", named, device)
-        return cls(Batches(train, Sampler(len(train), batch_size, seed)), held_out, shown)
 
 
 class Training:
@@ -113,6 +91,7 @@ class Training:
             self.ledger = Ledger.of(state["ledger"])
             self.core_seconds += state["core_seconds"]
         self.journal.keep(self.rows)
+        self._heed_other_ranks()
         for damage in self.store.damaged:
             self.note(event=f"a damaged state was passed over: {damage}")
         if self.store.damaged and flat is None:
@@ -163,7 +142,9 @@ class Training:
                     self.learner.begin(self.data.batches.columns.stored)
                 self._point_if_due()
                 self._show()
-                for losses in () if self.finished else steps(self.learner, self.data.batches, self.ranks, self.seed):
+                frugal = Frugal(self.ledger.micro_batch, self._smaller)
+                taken = steps(self.learner, self.data.batches, self.ranks, self.seed, frugal)
+                for losses in () if self.finished else taken:
                     self._after(losses)
                     if self.finished:
                         break
@@ -190,6 +171,25 @@ class Training:
         if self.ranks.any(self.stop.asked is not None, self.device):
             self.stop.asked = self.stop.asked or "another rank was asked to"
         self.stop.check()
+
+    def _smaller(self, rows: int, of: int, why: str) -> None:
+        """Remember that only so many rows of a batch fit into memory.
+
+        Raises:
+            SmallerPartsError: there are other ranks; they wait for a gradient that will not come, so all begin again.
+        """
+        if self.ranks.count > 1:
+            raise SmallerPartsError(f"rank {self.ranks.rank}: out of memory: {why}", rows)
+        self.ledger.micro_batch = rows
+        self.note(event=f"out of memory: {why}; each batch of {of} is learned in parts of {rows} from here on")
+
+    def _heed_other_ranks(self) -> None:
+        """Take over what a rank wrote down when it ran out of memory, if that is news."""
+        file = self.folder / SMALLER
+        rows = int(file.read_text(encoding="utf-8")) if file.exists() else 0
+        if rows and rows < (self.ledger.micro_batch or rows + 1):
+            self.ledger.micro_batch = rows
+            self.note(event=f"out of memory in one of the ranks; each learns its share in parts of {rows} from here on")
 
     def note(self, **row: Any) -> None:
         """Append a row to the journal; an event is said aloud too."""
@@ -226,7 +226,8 @@ class Training:
             return
         self.ledger.rollbacks += 1
         self.learner.rate_scale = 0.5**self.ledger.rollbacks
-        self.note(event=f"{problem} at step {at}: back to step {self.step}, rate x{self.learner.rate_scale:g}")
+        parts = f", in parts of {self.ledger.micro_batch}" if self.ledger.micro_batch else ""
+        self.note(event=f"{problem} at step {at}: back to step {self.step}, rate x{self.learner.rate_scale:g}{parts}")
         self._good["rows"] = self.rows  # the next return keeps this event
 
     # -- evaluation points ---------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ _HTML = """
 <dt>{{ _("Date") }}</dt><dd>{{ run.started | date }}</dd>
 <dt>{{ _("Time") }}</dt><dd>{{ (run.ended - run.started) | duration }}{{ _(", ") }}{{ _("%(time)s of one core", time=run.core_seconds | duration) }}</dd>
 <dt>{{ _("Sessions") }}</dt><dd>{{ run.sessions }}</dd>
-<dt>{{ _("Machine") }}</dt><dd><bdi>{{ run.device | clean }}{{ _(", ") }}{{ run.precision | clean }}{{ _(", ") }}{{ ngettext("one thread", "%(num)s threads", run.threads) }}</bdi></dd>
+{% if run.micro_batch %}<dt>{{ _("Learned at once") }}</dt><dd>{{ ngettext("one row of a batch, for want of memory", "%(num)s rows of a batch, for want of memory", run.micro_batch) }}</dd>
+{% endif %}<dt>{{ _("Machine") }}</dt><dd><bdi>{{ run.device | clean }}{{ _(", ") }}{{ run.precision | clean }}{{ _(", ") }}{{ ngettext("one thread", "%(num)s threads", run.threads) }}</bdi></dd>
 <dt>{{ _("Commit") }}</dt><dd class="mono">{{ (run.commit or _("none")) | short }}{% if run.dirty %} {{ _("with changes") }}{% endif %}</dd>
 <dt>{{ _("Checkpoint") }}</dt><dd class="mono">{{ run.checkpoint | short }}</dd>
 <dt>{{ _("Data") }}</dt><dd class="mono">{{ view.artist.report.shards | short }}</dd>

@@ -128,6 +128,7 @@ def _published(store: Store, root: Path, folder: Path, _seen: set[str]) -> str:
     whole = record.sha256 if made else f"{record.sha256} without checkpoint"  # which may come with a later `dvc pull`
     if run.tags.get(CARD) != whole:
         told = {"core_seconds": card.core_seconds, "steps": card.steps}
+        told |= {"micro_batch": card.micro_batch} if card.micro_batch else {}
         if made:
             run.log_params({"seed": made["seed"]})
             run.log_dataset(

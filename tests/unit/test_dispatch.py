@@ -1,5 +1,6 @@
 """Which stage starts when, with futures that end when the test says."""
 
+import logging
 import threading
 import time
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 import pytest
 from prefect.client.schemas.objects import State, StateType
 
+from flows import account, flow, seeing
 from flows.dispatch import dispatched
 from flows.dvc_graph import Stage
 
@@ -129,3 +131,17 @@ def test_what_reads_from_a_failed_stage_is_not_divided():
     below = [replace(stage, upstream=stage.upstream or ("ingest@d",)) for stage in stages()]
     assert list(dispatched([above, *below], runner, 2, 2, halved).failed) == ["ingest@d"]
     assert runner.order == ["ingest@d", "gallery"]
+
+
+@pytest.mark.parametrize("line", ["failed to run: artpipe train gan, exited with -9", "exited with 137"])
+def test_a_killed_stage_says_what_may_have_killed_it(monkeypatch, line):
+    """SIGKILL leaves a stage no time to say anything, so the flow names the likely cause and what helps."""
+    monkeypatch.setattr(flow, "get_run_logger", lambda: logging.getLogger("test"))
+    monkeypatch.setattr(account, "said", lambda *_: None)
+    monkeypatch.setattr(seeing, "Progress", lambda _name: type("Progress", (), {"heard": lambda *_: None})())
+    heard = flow.Heard("train@gan")
+    heard.line(line)
+    error = heard.error(255)
+    assert type(error) is RuntimeError  # tried again it would most likely be killed again
+    assert "because memory ran out" in str(error)
+    assert "\n" not in str(error)

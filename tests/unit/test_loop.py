@@ -19,7 +19,7 @@ def test_steps_count_what_is_done():
     """Inside the first step `steps_done` is 0; when its losses are yielded it is 1."""
 
     class Counting:
-        steps_done = 0
+        steps_done, thrift = 0, ""
 
         def step(self, batch):
             return {"seen": torch.tensor(float(self.steps_done)), "batch": batch}
