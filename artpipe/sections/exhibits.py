@@ -15,7 +15,7 @@ _HTML = """
 <div class="wall">
 <h2 class="kicker">{{ headings.get(key) or headings.get(role) or role | plain }}{{ _(", ") }}{{ works | length }}</h2>
 {% if notes.get(key) %}<p class="note">{{ notes.get(key) }}</p>{% endif %}
-<ul class="{{ m.salon(works) }}">
+<ul class="{{ m.salon(works, block=true) }}">
 {% for work in works %}<li{% if loop.index0 % 11 == 0 %} class="large"{% endif %}>{{ m.hung(work, view.artist, inline=true, large=loop.index0 % 11 == 0) }}</li>
 {% endfor %}
 </ul>

@@ -10,7 +10,7 @@ _REQUESTS, _WORKS = 26, 96  # what the first view may cost, all rooms together
 _INLINE, _FILES = 60_000, 170_000  # bytes: in the page itself (a third more as base64, and texts), and beside it
 _EACH, _FEW = 18, 6  # works of a model at most, and where the first of them is no picture
 _NEAR = 3  # models whose pictures the first view may ask for; those further down are loaded when they come near
-_LARGE = 11  # of so many works each, the first hangs large
+_LARGE = 11  # of so many works each, the first hangs large; so many alone make no block, one fewer do
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -42,7 +42,7 @@ _HTML = """
 <p>{{ m.verdict(artist.report.verdict) }}</p>
 <p><a href="{{ root }}models/{{ artist.name }}/index.html">{{ ngettext("The work and how it was made", "All %(num)s works and how they were made", artist.works | length) }}</a></p>
 </div>
-<ul class="{{ m.salon(shown[artist.name]) }}">
+<ul class="{{ m.salon(shown[artist.name], block=true) }}">
 {% for work in shown[artist.name] %}
 {% set is_large = loop.index0 % large == 0 %}
 <li{% if is_large %} class="large"{% endif %}>{{ m.hung(work, artist, inline=true, large=is_large) }}</li>
@@ -98,7 +98,8 @@ def _fill(view: IndexView) -> Mapping[str, Any] | None:
     artists = [artist for room in view.museum.rooms for artist in room.artists]
     ahead = [room for room in view.museum.rooms if room.ahead]
     there = [room for room in view.museum.rooms if not room.ahead]
-    return {"shown": choose(artists), "large": _LARGE, "open": there, "ahead": ahead} if view.museum.rooms else None
+    shown = {name: works[:-1] if len(works) == _LARGE else works for name, works in choose(artists).items()}
+    return {"shown": shown, "large": _LARGE, "open": there, "ahead": ahead} if view.museum.rooms else None
 
 
 SECTION = Section(page="index", fill=_fill, html=_HTML)
