@@ -3,13 +3,15 @@
 import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from artpipe.errors import ArtpipeError, plain
+from artpipe.errors import ArtpipeError, plain, plain_lines
 from artpipe.looking import LOOK, looking
 
 DAILY, OWN, STAGES = "Every day", "Your own pictures", "Stages, called by dvc.yaml"
@@ -42,7 +44,6 @@ _ORDER = {heading: place for place, heading in enumerate((DAILY, OWN, LOOK, STAG
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}  # goes on when there is room
 _SURROUNDINGS = {*_FULL, errno.EROFS, errno.EACCES, errno.EPERM}  # no bug of ours: one line will do
-
 _SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 
 _EPILOG = """\
@@ -116,7 +117,7 @@ def gc(
     """Say what disk could be freed; nothing that a branch, tag, stash, experiment or champion needs."""
     from artpipe.keeping.gc import collect
 
-    typer.echo(collect(yes=yes, history=history, days=days))
+    typer.echo(plain_lines(collect(yes=yes, history=history, days=days)))
 
 
 @dataset.command("add")
@@ -146,7 +147,8 @@ def dataset_add(
     kinds = None if models is None else [kind.strip() for kind in models.split(",") if kind.strip()]
     ingest: dict[str, Any] = {"separator": separator.replace("\\n", "\n")} if separator else {}
     ingest |= {} if voices is None else {"voices": voices}
-    typer.echo(add_dataset(path, name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest))
+    said = add_dataset(path, name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest)
+    typer.echo(plain_lines(said))
     if plan:
         tell_plan()
 
@@ -196,31 +198,31 @@ def model_remove(name: Name) -> None:
 @app.command(rich_help_panel=STAGES)
 def ingest(name: Name, part: Part = "") -> None:
     """Keep or quarantine every work of a dataset."""
-    _room(f"ingest@{name}", part)
-    from artpipe.ingest import ingest_dataset, ingest_part
-    from artpipe.params import load_params
-    from artpipe.still import unchanged
+    with _stage(f"ingest@{name}", part):
+        from artpipe.ingest import ingest_dataset, ingest_part
+        from artpipe.params import load_params
+        from artpipe.still import unchanged
 
-    with unchanged(Path(load_params().dataset(name).path)):
-        ingest_part(name, part) if part else ingest_dataset(name)
+        with unchanged(Path(load_params().dataset(name).path)):
+            ingest_part(name, part) if part else ingest_dataset(name)
 
 
 @app.command(rich_help_panel=STAGES)
 def preprocess(name: Name, part: Part = "") -> None:
     """Turn the works of a dataset into tensors."""
-    _room(f"preprocess@{name}", part)
-    from artpipe.preprocess import preprocess_dataset, preprocess_part
+    with _stage(f"preprocess@{name}", part):
+        from artpipe.preprocess import preprocess_dataset, preprocess_part
 
-    preprocess_part(name, part) if part else preprocess_dataset(name)
+        preprocess_part(name, part) if part else preprocess_dataset(name)
 
 
 @app.command(rich_help_panel=STAGES)
 def weights(name: Name) -> None:
     """Check and convert trained weights that measure pictures."""
-    _room(f"weights@{name}")
-    from artpipe.weights import make_weights
+    with _stage(f"weights@{name}"):
+        from artpipe.weights import make_weights
 
-    make_weights(name)
+        make_weights(name)
 
 
 @app.command(rich_help_panel=STAGES)
@@ -229,36 +231,40 @@ def train(name: Name) -> None:
     from artpipe.processes import guardians
 
     ancestors = guardians()  # before torch is imported: they may end meanwhile
-    _room(f"train@{name}")
-    from artpipe.train import train_model
+    with _stage(f"train@{name}"):
+        from artpipe.train import train_model
 
-    train_model(name, ancestors)
+        train_model(name, ancestors)
 
 
 @app.command(rich_help_panel=STAGES)
 def evaluate(name: Name) -> None:
     """Measure and judge a model."""
-    _room(f"evaluate@{name}")
-    from artpipe.evaluate import evaluate_model
+    with _stage(f"evaluate@{name}"):
+        from artpipe.evaluate import evaluate_model
 
-    evaluate_model(name)
+        evaluate_model(name)
 
 
 @app.command(rich_help_panel=STAGES)
 def gallery() -> None:
     """Hang everything."""
-    _room("gallery")
-    from artpipe.gallery import build_gallery
+    with _stage("gallery"):
+        from artpipe.gallery import build_gallery
 
-    build_gallery()
-    _sync_after()
+        build_gallery()
+        _sync_after()
 
 
-def _room(stage: str, part: str = "") -> None:
-    """Refuse a stage that the disk has no room for; a part leaves as much for the stage."""
+@contextmanager
+def _stage(name: str, part: str = "") -> Iterator[None]:
+    """Refuse a stage that the disk has no room for (a part leaves as much for the stage); strangers' words are spelled out."""
     from artpipe.room import require_room
+    from artpipe.saying import spoken_plainly
 
-    require_room(stage, times=2.0 if part else 1.0)
+    require_room(name, times=2.0 if part else 1.0)
+    with spoken_plainly():
+        yield
 
 
 def _sync_after() -> None:
@@ -276,7 +282,7 @@ def _sync_after() -> None:
     lines: list[str] = []
     code = run_child([sys.executable, "-m", "artpipe", "sync"], lines.append, timeout_seconds=_SYNC_SECONDS)
     said = lines[-1] if lines else f"MLflow: `artpipe sync` ended with exit code {code}"
-    typer.echo(said, err=bool(code))
+    typer.echo(plain_lines(said), err=bool(code))
 
 
 def main() -> None:
@@ -284,8 +290,7 @@ def main() -> None:
     try:
         app()
     except ArtpipeError as error:
-        said = "\n".join(map(plain, str(error).split("\n")))
-        sys.stderr.write(f"artpipe: {said}\n")
+        sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _SURROUNDINGS:

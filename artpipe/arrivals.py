@@ -16,6 +16,7 @@ from artpipe.inputs.pool import Limits, outcomes
 from artpipe.inputs.signatures import SIGNATURE_BYTES
 from artpipe.media import Medium, Part, job_name, medium_of
 from artpipe.params import DatasetEntry
+from artpipe.still import below
 
 if TYPE_CHECKING:
     from artpipe.sources import Source
@@ -64,7 +65,7 @@ def medium_at(path: Path) -> str:
 def _starts(path: Path) -> Iterator[tuple[bytes, str]]:
     """Yield the first bytes and the name of each file that is not hidden."""
     if path.is_dir():
-        for found in sorted(path.rglob("*")):
+        for found in below(path):
             if found.is_file() and not found.is_symlink() and not lies_hidden(found.relative_to(path).as_posix()):
                 yield from _start(found)
     elif is_single(path):

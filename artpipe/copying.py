@@ -6,14 +6,19 @@ import fcntl
 import os
 import shutil
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
+from artpipe.artifacts.paths import STATE
 from artpipe.errors import UserError
-from artpipe.files import written, written_folder
+from artpipe.files import remove, write_text, written, written_folder
 from artpipe.inputs.archives import ArchiveLimits, members
-from artpipe.inputs.hidden import is_hidden
+from artpipe.inputs.hidden import lies_hidden
+from artpipe.still import below
 
 _FICLONE = 0x40049409  # ioctl of linux/fs.h: share the blocks until one side changes
+_ARRIVING = STATE / "arriving"
+_OWN, _PAINTED = ("data", ".state", ".dvc", ".git"), "data/samples"  # where `artpipe sample` paints
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
@@ -54,17 +59,52 @@ def copy_folder(source: Path, target: Path) -> int:
     """
     left = 0
     with written_folder(target) as temporary:
-        for folder, folders, names in os.walk(source):
-            folders[:] = sorted(one for one in folders if not is_hidden(one))
-            for name in sorted(one for one in names if not is_hidden(one)):
-                path = Path(folder) / name
-                if not stat.S_ISREG(path.lstat().st_mode) or not _is_utf8(str(path.relative_to(source))):
-                    left += 1
-                    continue
-                copy = temporary / path.relative_to(source)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                clone(path, copy)
+        for path in below(source):
+            name, mode = path.relative_to(source), path.lstat().st_mode
+            if path == source or stat.S_ISDIR(mode) or lies_hidden(name.as_posix()):
+                continue
+            if not stat.S_ISREG(mode) or not _is_utf8(str(name)):
+                left += 1
+                continue
+            copy = temporary / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            clone(path, copy)
     return left
+
+
+def require_foreign(source: Path) -> None:
+    """Refuse a folder that this project lies in, or what the project keeps or has made; what was painted may come back in.
+
+    Raises:
+        UserError: what it is and what to name instead.
+    """
+    here, place = Path.cwd().resolve(), source.resolve()
+    if here.is_relative_to(place) or (here / "datasets").is_relative_to(place):
+        raise UserError(f"{source}: this project lies in that folder; name the folder that has the pictures only")
+    own = next((name for name in _OWN if place.is_relative_to(here / name)), None)
+    if own and not place.is_relative_to(here / _PAINTED):
+        raise UserError(
+            f"{source}: `{own}` is the project's own; copy what you want of it to a folder of its own first"
+        )
+
+
+def arrives(target: Path) -> None:
+    """Write down what is on its way in, so that it does not stay half there if this process is killed."""
+    write_text(_ARRIVING, str(target))
+
+
+def arrived() -> None:
+    """Say so no more: it is in, or was taken back."""
+    _ARRIVING.unlink(missing_ok=True)
+
+
+def clear_killed(named: Collection[str]) -> None:
+    """Take away what a killed process was bringing in, unless it is among the paths that params.yaml has named since."""
+    target = _ARRIVING.read_text(encoding="utf-8") if _ARRIVING.is_file() else ""
+    if target and target not in named:
+        remove(Path(target))
+        Path(f"{target}.dvc").unlink(missing_ok=True)
+    arrived()
 
 
 def clone(source: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
 from ruamel.yaml.representer import RoundTripRepresenter
 
@@ -53,6 +54,21 @@ def without_entry(text: str, room: str, name: str) -> str:
         line = lines[key.start_mark.line]
         lines[key.start_mark.line] = line.replace(f"{room}:", f"{room}: {{}}", 1)
     return _verified("".join(lines), _edited(text, room, name, None))
+
+
+def key_value(text: str) -> tuple[str, Any]:
+    """Return the two halves of ``key=value``, the value in YAML's words.
+
+    Raises:
+        UserError: there is no `=`, or the value is not YAML.
+    """
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise UserError(f"-P {text}: KEY=VALUE is wanted, such as `-P steps=500`")
+    try:
+        return key.strip(), YAML(typ="safe", pure=True).load(value)
+    except YAMLError:
+        raise UserError(f"-P {text}: the value is not YAML; text with signs of its own stands in quotes") from None
 
 
 def _room(text: str, room: str) -> tuple[Node, MappingNode]:

@@ -80,3 +80,8 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 def plain(text: str) -> str:
     """Return a stranger's words as a terminal may have them: what would command it, or turn the writing round, is spelled out."""
     return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def plain_lines(text: str) -> str:
+    """Return words of several lines likewise; their line breaks stay."""
+    return "\n".join(map(plain, text.split("\n")))

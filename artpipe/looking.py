@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from artpipe.errors import UserError
+from artpipe.errors import UserError, plain_lines
 
 LOOK = "Looking closer"
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -62,7 +62,7 @@ def promote(
 
     if model is None and force:
         raise UserError("--force wants a MODEL")
-    typer.echo(champions.promote_all() if model is None else champions.promote(model, force=force))
+    typer.echo(plain_lines(champions.promote_all() if model is None else champions.promote(model, force=force)))
 
 
 @looking.command(rich_help_panel=LOOK)
@@ -73,7 +73,7 @@ def rollback(
     """Give the champion before back its place."""
     from artpipe.tracking import champions
 
-    typer.echo(champions.rollback(dataset, kind))
+    typer.echo(plain_lines(champions.rollback(dataset, kind)))
 
 
 @looking.command(rich_help_panel=LOOK)
@@ -87,7 +87,7 @@ def sync(
     if follow and state:
         projection.follow(follow, state)
     else:
-        typer.echo(projection.sync())
+        typer.echo(plain_lines(projection.sync()))
 
 
 @looking.command(rich_help_panel=LOOK)
@@ -104,4 +104,5 @@ def sample(
     """Paint from a trained model."""
     from artpipe.sample import sample_model
 
-    typer.echo(sample_model(name, n, seed, out, label, None if prompt is None else prompt.replace("\\n", "\n")))
+    made = sample_model(name, n, seed, out, label, None if prompt is None else prompt.replace("\\n", "\n"))
+    typer.echo(plain_lines(made))

@@ -79,13 +79,14 @@ def tell_plan(*, as_json: bool = False) -> None:
     """
     plan = make_plan()
     if as_json:
-        sys.stdout.write(plan.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(json.dumps(plan.model_dump(mode="json"), indent=2) + "\n")
         return
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from artpipe.saying import PlainConsole
+
+    console = PlainConsole(highlight=False)
     if not plan.stages:
         console.print("Everything is up to date; nothing would run.")
         return

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from artpipe import plugins
 from artpipe.artifacts import paths
+from artpipe.errors import plain_lines
 from artpipe.files import write_text
 from artpipe.inputs.hidden import lies_hidden
 from artpipe.inputs.pool import Limits, outcomes
 from artpipe.inputs.signatures import SIGNATURE_BYTES, looks_like_picture
 from artpipe.media import medium_of
 from artpipe.params import DatasetEntry
+from artpipe.still import below
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -68,7 +70,7 @@ def _beginnings(name: str, entry: DatasetEntry) -> str:
     path = paths.STATE / "contact" / f"{name}.txt"
     write_text(path, sheet + "\n")
     if sys.stdout.isatty():
-        sys.stdout.write(f"\n{sheet[:DRAWN]}\n\n")
+        sys.stdout.write(f"\n{plain_lines(sheet[:DRAWN])}\n\n")
     return f"contact sheet: {path}\n"
 
 
@@ -90,7 +92,7 @@ def _chosen(entry: DatasetEntry) -> Iterator[bytes]:
     path = Path(entry.path)
     if path.is_dir():
         most = int(entry.ingest.max_megabytes * 2**20)
-        files = sorted(found for found in path.rglob("*") if _is_ours(found, path))
+        files = sorted(found for found in below(path) if _is_ours(found, path))
         read = (_picture(found, most) for found in files[:: max(1, len(files) // PICTURES)])
         yield from (data for data in read if data)
         return
@@ -118,11 +120,12 @@ def _picture(path: Path, most: int) -> bytes:
 def _draw(sheet: "Image.Image") -> None:
     """Draw the sheet in the terminal, two pixels to a character."""
     from rich.color import Color
-    from rich.console import Console
     from rich.segment import Segment, Segments
     from rich.style import Style
 
-    console = Console()
+    from artpipe.saying import PlainConsole
+
+    console = PlainConsole()
     width = min(console.width - 1, sheet.width, 96)
     small = sheet.resize((width, width * sheet.height // sheet.width // 2 * 2))
     pixels = small.tobytes()

@@ -9,6 +9,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from artpipe.saying import PlainConsole
+
 EVERY_SECONDS = 10.0
 REFRESH_SECONDS = 0.25
 
@@ -18,7 +20,7 @@ class Live:
 
     def __init__(self, name: str, steps: int, done: int, console: Console | None = None) -> None:
         self.name, self.steps, self.first = name, steps, done
-        self.console = console or Console(file=sys.stderr)
+        self.console = console or PlainConsole(file=sys.stderr)
         self.began = self.shown = time.monotonic()
         self._said = -1
         columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]

@@ -2,27 +2,36 @@
 
 import contextlib
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from artpipe import plugins
 from artpipe.arrivals import FIRST_LOOK, is_single, kinds_of, medium_at, preprocess_of, require_kept
 from artpipe.artifacts import paths
 from artpipe.check import asks_for, check_dataset, check_model
-from artpipe.copying import archive_suffix, copy_archive, copy_folder, unlink_originals
-from artpipe.entries import with_entry, without_entry
-from artpipe.errors import UserError
+from artpipe.copying import (
+    archive_suffix,
+    arrived,
+    arrives,
+    clear_killed,
+    copy_archive,
+    copy_folder,
+    require_foreign,
+    unlink_originals,
+)
+from artpipe.entries import key_value, with_entry, without_entry
+from artpipe.errors import UserError, plain
 from artpipe.files import locked, sweep, write_text
 from artpipe.nn.contract import Ruler
 from artpipe.params import NAME, About, DatasetEntry, Params, load_params, validated
 from artpipe.preview import contact_sheet
+from artpipe.processes import run_child
 from artpipe.sources import Source
+from artpipe.trackable import require_shallow
 
 PARAMS = Path("params.yaml")
 DATASETS = Path("datasets")
@@ -57,14 +66,17 @@ def add_dataset(
         checked = validated(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
         if not is_single(source):
             _source(target).check(checked.model_copy(update={"path": str(source)}))
+        undo.callback(arrived)
+        arrives(target)
         undo.callback(_remove, target)
-        sys.stdout.write(f"copying {source} to {target}\n")
+        sys.stdout.write(f"copying {plain(str(source))} to {target}\n")
         left = _copied(source, target)
         check_dataset(name, checked)
         require_kept(checked, source)
         text = _with_models(with_entry(text, "datasets", name, entry), name, kinds)
         _track(target, undo)
         write_text(PARAMS, text)
+        arrived()
     return contact_sheet(name, checked) + _next_steps(name, target, kinds, left)
 
 
@@ -114,7 +126,7 @@ def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] =
         _check_name(name, params.models, "model")
         plugins.find("models", kind)
         params.dataset(dataset)
-        entry = _model_entry(params, name, kind, dataset) | dict(map(_key_value, parameters))
+        entry = _model_entry(params, name, kind, dataset) | dict(map(key_value, parameters))
         text = with_entry(text, "models", name, entry)
         check_model(_parsed(text), name)
         write_text(PARAMS, text)
@@ -141,6 +153,7 @@ def _changing() -> Iterator[contextlib.ExitStack]:
     """Hold the project's lock and yield a stack of what to undo, run backwards where the change does not come to its end."""
     with locked(paths.STATE / "project.lock", doing="adding or removing"):
         sweep(DATASETS)
+        clear_killed({entry.path for entry in load_params(PARAMS).datasets.values()})
         with contextlib.ExitStack() as undo:
             yield undo
             undo.pop_all()
@@ -165,8 +178,9 @@ def _check_name(name: str, taken: Mapping[str, Any], noun: str) -> None:
 def _target(source: Path, name: str) -> Path:
     if not source.exists():
         raise UserError(f"{source}: no such file or folder")
-    if source.is_dir() and Path.cwd().resolve().is_relative_to(source.resolve()):
-        raise UserError(f"{source}: this project lies in that folder; name the folder that has the pictures only")
+    require_foreign(source)
+    if source.is_dir():
+        require_shallow(source)
     in_folder = source.is_dir() or is_single(source)
     target = DATASETS / (name if in_folder else name + archive_suffix(source))
     for path in (target, Path(f"{target}.dvc")):
@@ -222,16 +236,6 @@ def _is_ruler(kind: str) -> bool:
     return isinstance(build, type) and issubclass(build, Ruler)
 
 
-def _key_value(text: str) -> tuple[str, Any]:
-    key, sign, value = text.partition("=")
-    if not sign:
-        raise UserError(f"-P {text}: KEY=VALUE is wanted, such as `-P steps=500`")
-    try:
-        return key.strip(), YAML(typ="safe", pure=True).load(value)
-    except YAMLError:
-        raise UserError(f"-P {text}: the value is not YAML; text with signs of its own stands in quotes") from None
-
-
 def _parsed(text: str) -> Params:
     return validated(Params, YAML(typ="safe", pure=True).load(text), file=str(PARAMS))
 
@@ -266,10 +270,10 @@ def _dvc(*arguments: str) -> None:
     Raises:
         UserError: it failed; the message has its own last words.
     """
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        words = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        raise UserError(f"dvc {arguments[0]}: {words[0] if words else f'ended with {done.returncode}'}")
+    lines: list[str] = []
+    if code := run_child([sys.executable, "-m", "dvc", *arguments], lines.append):
+        words = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
+        raise UserError(f"dvc {arguments[0]}: {words[0] if words else f'ended with {code}'}")
 
 
 def _remove_outputs(model: str) -> None:

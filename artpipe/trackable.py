@@ -2,12 +2,13 @@
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 from artpipe.errors import UserError, plain
+from artpipe.still import below
 
 _DEEPEST = 100  # folders in folders; from some hundreds on DVC does not come to an end
+_TOO_DEEP = f"more than {_DEEPEST} folders deep, which DVC does not come to the end of; move it further up"
 _NOTHING = 1 << 30  # bytes of a file that are on no disk and would be read all the same
 _SPECIAL = {
     stat.S_IFIFO: "a pipe (FIFO)",
@@ -23,28 +24,32 @@ def require_trackable(path: Path) -> None:
     Raises:
         UserError: the first such thing, what it is and what to do.
     """
-    for found, depth in _below(path):
-        if why := _fault(found, path, depth):
+    for found in below(path):
+        if why := _fault(found, path):
             raise UserError(f"{plain(str(found))}: {why}")
 
 
-def _below(root: Path) -> Iterator[tuple[Path, int]]:
-    """Yield a path and all below it with its depth, in order; what lies below the deepest folder allowed is not looked at."""
-    folders = [(root, 0)]
-    yield root, 0
-    while folders:
-        folder, depth = folders.pop()
-        if depth > _DEEPEST or folder.is_symlink() or not folder.is_dir():
-            continue
-        for path in sorted(folder.iterdir()):
-            yield path, depth + 1
-            folders.append((path, depth + 1))
+def require_shallow(path: Path) -> None:
+    """Refuse a folder with more folders in one another than DVC comes to the end of, or with one that may not be read.
+
+    Raises:
+        UserError: the first of them.
+    """
+    for found in below(path):
+        if _is_deep(found, path):
+            raise UserError(f"{plain(str(found))}: {_TOO_DEEP}")
+        if found.is_dir() and not found.is_symlink() and not os.access(found, os.R_OK | os.X_OK):
+            raise UserError(f"{plain(str(found))}: no permission to read this folder; `chmod u+rX` gives it")
 
 
-def _fault(path: Path, root: Path, depth: int) -> str:
+def _is_deep(path: Path, root: Path) -> bool:
+    return len(path.parts) - len(root.parts) > _DEEPEST
+
+
+def _fault(path: Path, root: Path) -> str:
     """Return what is wrong with one entry and how to mend it, nothing where all is well."""
-    if depth > _DEEPEST:
-        return f"more than {_DEEPEST} folders deep, which DVC does not come to the end of; move it further up"
+    if _is_deep(path, root):
+        return _TOO_DEEP
     try:
         path.name.encode()
         entry = path.lstat()

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -15,9 +14,10 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.errors import ArtpipeError
 from artpipe.params import load_params
+from artpipe.saying import PlainConsole
 from flows.dvc_graph import Stage
 
-_console = Console(highlight=False, soft_wrap=True)
+_console = PlainConsole(highlight=False, soft_wrap=True)
 _DVC_SAYS = ("Running stage ", "> artpipe ", "Updating lock file", "Generating lock file", "Use `dvc push`")
 _DVC_HINTS = ("To track the changes with git", "To enable auto staging", "git add ", "dvc config core.autostage")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from artpipe.errors import ArtpipeError, UserError
+from artpipe.errors import ArtpipeError, UserError, plain_lines
 from artpipe.params import read_yaml
 
 FILE = Path("prefect.yaml")
@@ -139,7 +139,7 @@ def main() -> int:
             raise UserError("PREFECT_API_URL is not set; `make serve` brings a server, docs/deployments.md says more")
         _stay()
     except ArtpipeError as error:
-        sys.stderr.write(f"artpipe: {error}\n")
+        sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
         return error.exit_code
     except KeyboardInterrupt:
         return 130

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from artpipe.errors import UserError
+from artpipe.errors import UserError, plain_lines
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         sys.stdout.write(notify(options.url, options.name, always=options.always) + "\n")
     except UserError as error:
-        sys.stderr.write(f"artpipe: {error}\n")
+        sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
         return error.exit_code
     return 0
 

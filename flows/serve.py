@@ -16,13 +16,13 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
 from artpipe.artifacts import paths
-from artpipe.errors import ArtpipeError, BusyError, UserError
+from artpipe.errors import ArtpipeError, BusyError, UserError, plain_lines
 from artpipe.files import locked
 from artpipe.processes import adopt_orphans, end_descendants, guardians, watching
+from artpipe.saying import PlainConsole
 from flows.addresses import FOLDER, addresses, remove_addresses, write_addresses
 from flows.deployments import told
 from flows.parts import GRACE_SECONDS, Part
@@ -38,7 +38,7 @@ _QUIET = {
     "PYTHONUNBUFFERED": "1",
 }
 _up = threading.Event()  # from then on what the parts say is shown
-_console = Console(highlight=False, soft_wrap=True)
+_console = PlainConsole(highlight=False, soft_wrap=True)
 
 
 def main() -> int:
@@ -72,7 +72,7 @@ def _serve() -> int:
     except ToldError:
         _say("[dim]ending: a training saves its state, and the next run goes on from there[/]")
     except ArtpipeError as error:
-        sys.stderr.write(f"artpipe: {error}\n")
+        sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
         code = error.exit_code
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artpipe.errors import ArtpipeError, UserError
+from artpipe.errors import ArtpipeError, UserError, plain_lines
 from artpipe.params import load_params
 from artpipe.still import signature
 from artpipe.trackable import require_trackable
@@ -130,7 +130,7 @@ def _act(still: Collection[str], sources: Mapping[str, Path], watcher: Watcher, 
 
 
 def _say(sentence: str) -> None:
-    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.write(f"{plain_lines(sentence)}\n")
     sys.stdout.flush()
 
 

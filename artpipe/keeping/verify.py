@@ -1,6 +1,7 @@
 """`artpipe verify`: everything that was written is read, and what is damaged is named, with what mends it."""
 
 import contextlib
+import json
 import sys
 import time
 from pathlib import Path
@@ -80,12 +81,13 @@ def tell_verdict(*, repair: bool = False, as_json: bool = False) -> bool:
     """
     verdict = verify(repair=repair)
     if as_json:
-        sys.stdout.write(verdict.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(json.dumps(verdict.model_dump(mode="json"), indent=2) + "\n")
         return verdict.whole
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from artpipe.saying import PlainConsole
+
+    console = PlainConsole(highlight=False)
     if not console.is_terminal:
         console.width = 2000  # a line for each, whoever reads it
     if verdict.damaged:

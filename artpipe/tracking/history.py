@@ -100,10 +100,11 @@ def tell_runs(*, as_json: bool = False) -> None:
     if as_json:
         sys.stdout.write(json.dumps([run.model_dump(mode="json") for run in runs], indent=2) + "\n")
         return
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from artpipe.saying import PlainConsole
+
+    console = PlainConsole(highlight=False)
     if not runs:
         console.print("Nothing has been trained here yet; `artpipe run` does it.")
         return
@@ -142,13 +143,14 @@ def tell_lineage(asked: str, *, as_json: bool = False) -> None:
     """
     found = trace(asked)
     if as_json:
-        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(json.dumps(found.model_dump(mode="json"), indent=2) + "\n")
         return
-    from rich.console import Console
     from rich.markup import escape
     from rich.padding import Padding
 
-    console = Console(highlight=False)
+    from artpipe.saying import PlainConsole
+
+    console = PlainConsole(highlight=False)
     title, beside = _heading(found)
     console.print(f"[bold]{escape(title)}[/]{'  ' if beside else ''}{escape(beside)}")
     console.print(Padding(_chain(_links(found)), (1, 0)))

@@ -1,0 +1,41 @@
+"""What reaches a terminal: strangers' names and words are spelled out where they would command it or turn the writing round."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import TextIOBase
+from typing import TextIO
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from artpipe.errors import plain_lines
+
+
+class PlainConsole(Console):
+    """A console whose colours and movements are its own: nothing that is printed can bring any along."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield the segments of what is printed, their text spelled out."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=plain_lines(segment.text))
+
+
+class _PlainStream(TextIOBase):
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str, /) -> int:
+        """Write the text, spelled out."""
+        return self._stream.write(plain_lines(text))
+
+    def flush(self) -> None:
+        """Pass it on."""
+        self._stream.flush()
+
+
+@contextmanager
+def spoken_plainly() -> Iterator[None]:
+    """Spell out whatever is written to the standard output."""
+    with redirect_stdout(_PlainStream(sys.stdout)):
+        yield
