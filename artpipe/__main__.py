@@ -44,7 +44,6 @@ _ORDER = {heading: place for place, heading in enumerate((DAILY, OWN, LOOK, STAG
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}  # goes on when there is room
 _SURROUNDINGS = {*_FULL, errno.EROFS, errno.EACCES, errno.EPERM}  # no bug of ours: one line will do
-_SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 
 _EPILOG = """\
 The usual three:
@@ -251,9 +250,10 @@ def gallery() -> None:
     """Hang everything."""
     with _stage("gallery"):
         from artpipe.gallery import build_gallery
+        from artpipe.tracking.sync import sync_after
 
         build_gallery()
-        _sync_after()
+        sync_after()
 
 
 @contextmanager
@@ -265,24 +265,6 @@ def _stage(name: str, part: str = "") -> Iterator[None]:
     require_room(name, times=2.0 if part else 1.0)
     with spoken_plainly():
         yield
-
-
-def _sync_after() -> None:
-    """Bring MLflow up to date after the last stage, so that a plain `dvc repro` does it too; its failure fails nothing.
-
-    Whoever runs the stages and syncs at the end says so with ARTPIPE_SYNC=later.
-    """
-    from importlib.util import find_spec
-
-    later = os.environ.get("ARTPIPE_TRACKING") == "off" or os.environ.get("ARTPIPE_SYNC") == "later"
-    if later or find_spec("mlflow") is None:
-        return
-    from artpipe.processes import run_child
-
-    lines: list[str] = []
-    code = run_child([sys.executable, "-m", "artpipe", "sync"], lines.append, timeout_seconds=_SYNC_SECONDS)
-    said = lines[-1] if lines else f"MLflow: `artpipe sync` ended with exit code {code}"
-    typer.echo(plain_lines(said), err=bool(code))
 
 
 def main() -> None:

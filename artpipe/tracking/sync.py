@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ from pydantic import ValidationError
 from artpipe.artifacts import paths
 from artpipe.artifacts.run import Journal, RunRecord, RunStart, Session
 from artpipe.artifacts.traces import ingested, trained
-from artpipe.errors import ArtpipeError, UserError
+from artpipe.errors import ArtpipeError, UserError, plain_lines
 from artpipe.files import held
-from artpipe.processes import guardians, watching
+from artpipe.processes import guardians, run_child, watching
 from artpipe.tracking.registry import register
 from artpipe.tracking.store import CARD, RECORD, REPORT, Store, TrackedRun
+
+_SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 
 
 def sync(root: Path = Path()) -> str:
@@ -47,6 +51,20 @@ def sync(root: Path = Path()) -> str:
     if damage:
         raise ArtpipeError(f"MLflow: {counts}; left out: {'; '.join(damage.values())}")
     return f"MLflow: {counts}"
+
+
+def sync_after() -> None:
+    """Bring MLflow up to date after the last stage, so that a plain `dvc repro` does it too; its failure fails nothing.
+
+    Whoever runs the stages and syncs at the end says so with ARTPIPE_SYNC=later.
+    """
+    later = os.environ.get("ARTPIPE_TRACKING") == "off" or os.environ.get("ARTPIPE_SYNC") == "later"
+    if later or find_spec("mlflow") is None:
+        return
+    lines: list[str] = []
+    code = run_child([sys.executable, "-m", "artpipe", "sync"], lines.append, timeout_seconds=_SYNC_SECONDS)
+    said = lines[-1] if lines else f"MLflow: `artpipe sync` ended with exit code {code}"
+    (sys.stderr if code else sys.stdout).write(f"{plain_lines(said)}\n")
 
 
 def _everything(store: Store, root: Path) -> tuple[set[str], dict[str, str]]:
