@@ -57,7 +57,7 @@ ui: $(VENV)/pipeline.stamp ## browse the MLflow runs, on this machine only
 
 server: $(VENV)/pipeline.stamp ## a Prefect server that stays, on this machine only; docs/deployments.md tells what for
 	@mkdir -p .state
-	@prefect server start --host 127.0.0.1
+	@python -m flows.server
 
 lock: $(VENV)/dev.stamp ## write what is installed into constraints.txt
 	@{ sed -n '/^#/p' constraints.txt; pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' \

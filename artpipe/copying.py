@@ -98,8 +98,8 @@ def arrived() -> None:
     _ARRIVING.unlink(missing_ok=True)
 
 
-def clear_killed(named: Collection[str]) -> None:
-    """Take away what a killed process was bringing in, unless it is among the paths that params.yaml has named since."""
+def take_back(named: Collection[str] = ()) -> None:
+    """Take away what is on its way in, by a process that was killed perhaps; not what is named, which came to its end."""
     target = _ARRIVING.read_text(encoding="utf-8") if _ARRIVING.is_file() else ""
     if target and target not in named:
         remove(Path(target))

@@ -17,10 +17,10 @@ from artpipe.copying import (
     archive_suffix,
     arrived,
     arrives,
-    clear_killed,
     copy_archive,
     copy_folder,
     require_foreign,
+    take_back,
     unlink_originals,
 )
 from artpipe.entries import key_value, with_entry, without_entry
@@ -66,9 +66,8 @@ def add_dataset(
         checked = validated(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
         if not is_single(source):
             _source(target).check(checked.model_copy(update={"path": str(source)}))
-        undo.callback(arrived)
         arrives(target)
-        undo.callback(_remove, target)
+        undo.callback(take_back)
         sys.stdout.write(f"copying {plain(str(source))} to {target}\n")
         left = _copied(source, target)
         check_dataset(name, checked)
@@ -153,7 +152,7 @@ def _changing() -> Iterator[contextlib.ExitStack]:
     """Hold the project's lock and yield a stack of what to undo, run backwards where the change does not come to its end."""
     with locked(paths.STATE / "project.lock", doing="adding or removing"):
         sweep(DATASETS)
-        clear_killed({entry.path for entry in load_params(PARAMS).datasets.values()})
+        take_back({entry.path for entry in load_params(PARAMS).datasets.values()})
         with contextlib.ExitStack() as undo:
             yield undo
             undo.pop_all()

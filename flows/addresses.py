@@ -37,4 +37,10 @@ def prefect_beside() -> dict[str, str]:
     """Return what names the Prefect server that is being served here, for the environment; nothing where one is named."""
     if os.environ.get("PREFECT_API_URL") or not (flows := addresses().get("flows")):
         return {}
-    return {"PREFECT_API_URL": f"{flows}/api"}
+    return {"PREFECT_API_URL": f"{flows}/api", **auth()}
+
+
+def auth() -> dict[str, str]:
+    """Return what lets us into a Prefect server that asks for a password, for the environment: the password it was given."""
+    given = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    return {"PREFECT_API_AUTH_STRING": given} if given and not os.environ.get("PREFECT_API_AUTH_STRING") else {}

@@ -23,7 +23,7 @@ from artpipe.errors import ArtpipeError, BusyError, UserError, plain_lines
 from artpipe.files import locked
 from artpipe.processes import adopt_orphans, end_descendants, guardians, watching
 from artpipe.saying import PlainConsole
-from flows.addresses import FOLDER, addresses, remove_addresses, write_addresses
+from flows.addresses import FOLDER, addresses, auth, remove_addresses, write_addresses
 from flows.deployments import told
 from flows.parts import GRACE_SECONDS, Part
 from flows.signals import ToldError, signals_raise
@@ -116,7 +116,7 @@ def _stay(parts: list[Part]) -> None:
 
 def _servers(ports: Mapping[str, int], env: Mapping[str, str]) -> list[Part]:
     port = ports["flows"]
-    prefect = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    prefect = ["flows.server", "--port", str(port)]
     own = {
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",  # no other site's pages
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # into its log
@@ -137,7 +137,7 @@ def _mlflow(port: int, env: Mapping[str, str]) -> Part:
 
 def _environment(at: Mapping[str, str]) -> dict[str, str]:
     told = {"PREFECT_API_URL": f"{at['flows']}/api", "ARTPIPE_GALLERY_URL": at["gallery"]}
-    return {**os.environ, **_QUIET, **told}
+    return {**os.environ, **_QUIET, **told, **auth()}
 
 
 def _start(parts: list[Part], more: Sequence[Part]) -> None:
