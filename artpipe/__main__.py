@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
@@ -267,8 +268,16 @@ def _stage(name: str, part: str = "") -> Iterator[None]:
         yield
 
 
+def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show a traceback, as a terminal may have it and without passwords."""
+    from traceback import format_exception
+
+    sys.stderr.write(plain_lines("".join(format_exception(kind, error, trace))))
+
+
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and its exit code."""
+    sys.excepthook = _unexpected
     try:
         app()
     except ArtpipeError as error:

@@ -1,5 +1,6 @@
 """Before anything starts: params.yaml, the datasets and the folders, each mistake in one line."""
 
+import configparser
 import inspect
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,8 @@ from artpipe import plugins
 from artpipe.errors import UserError, did_you_mean
 from artpipe.media import params_of
 from artpipe.nn.contract import Model, Ruler
-from artpipe.params import DatasetEntry, Params, TrainParams, WeightsEntry, load_params, validated
+from artpipe.params import DatasetEntry, Params, TrainParams, WeightsEntry, load_params, read_yaml, validated
+from artpipe.secrets import refuse_secrets
 from artpipe.trackable import require_trackable
 from artpipe.weights import check_weights
 
@@ -30,6 +32,7 @@ def check_project(root: Path = Path()) -> str:
     """
     params = load_params(root / _FILE)
     _check_folders(root)
+    _check_secrets(root)
     entries = {name: check_model(params, name, root) for name in params.models}
     _check_cycles(entries)
     _check_names(params, root)
@@ -192,6 +195,19 @@ def _check_folders(root: Path) -> None:
             raise UserError(f"{place}: a file stands where artpipe needs a folder")
         if place.exists() and not os.access(place, os.W_OK | (os.X_OK if place.is_dir() else 0)):
             raise UserError(f"{place if place != Path() else 'this folder'}: no write permission; artpipe works there")
+
+
+def _check_secrets(root: Path) -> None:
+    """Refuse secrets in the other files that git publishes; DVC has a file of its own for them."""
+    for name in ("dvc.yaml", "prefect.yaml"):
+        if (root / name).is_file():
+            refuse_secrets(read_yaml(root / name), name)
+    settings = configparser.RawConfigParser()
+    settings.read(root / ".dvc/config")
+    found = {section: dict(settings[section]) for section in settings.sections()}
+    refuse_secrets(
+        found, ".dvc/config", "git keeps it for everybody; take it out, change it, and `dvc remote modify --local` it"
+    )
 
 
 def _written_places(root: Path) -> Iterator[Path]:

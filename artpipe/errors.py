@@ -15,6 +15,9 @@ KILLED = (
     "killed (SIGKILL): by a person, or by Linux because memory ran out; it goes on when started again: end other programs, "
     "let fewer stages run at once, or lower the model's `batch_size` or the dataset's `size`"
 )
+_PASSWORD = re.compile(
+    r"(?<=://)[^/\s]*:[^/\s]*@|(?<=://)[^/\s@]{20,}@"
+)  # of an address, with the name beside it; or a token
 
 
 class ArtpipeError(Exception):
@@ -78,10 +81,15 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a stranger's words as a terminal may have them: what would command it, or turn the writing round, is spelled out."""
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+    """Return words as a terminal may have them: what would command it, or turn the writing round, is spelled out; no password."""
+    return without_password(_UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text))
 
 
 def plain_lines(text: str) -> str:
     """Return words of several lines likewise; their line breaks stay."""
     return "\n".join(map(plain, text.split("\n")))
+
+
+def without_password(text: str) -> str:
+    """Return a text whose addresses keep who may go there to themselves: ``https://***@host``."""
+    return _PASSWORD.sub("***@", text)

@@ -7,9 +7,10 @@ from typing import Any
 from artpipe.errors import UserError
 
 _NAMES = re.compile(
-    r"(?:^|[_-])(?:passwords?|passwd|passphrase|secrets?|credentials?|token|api[_-]?key|(?:access|private|secret|auth)[_-]?key)$",
+    r"(?:^|[_-])(?:passwords?|passwd|passphrase|secrets?|credentials?|token|api[_-]?key|(?:access|private|secret|auth|account)[_-]?key|connection[_-]?string)$",
     re.IGNORECASE,
 )  # not `tokens` or `key`, which models and music have
+_PUBLISHED = "it would be published with every run; take it out, change it, and give it in the environment"
 _FEWEST = 6  # characters of a secret
 _VALUES = re.compile(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{30,}|\bgithub_pat_\w{30,}|\bglpat-[\w-]{20,}|\bhf_[A-Za-z0-9]{30,}"
@@ -18,14 +19,13 @@ _VALUES = re.compile(
 )
 
 
-def refuse_secrets(value: Any, file: str) -> None:
+def refuse_secrets(value: Any, file: str, advice: str = _PUBLISHED) -> None:
     """Refuse what looks like a token or a password, by its key or by its form; it is never repeated.
 
     Raises:
         UserError: the place, and where a secret belongs.
     """
     for place in _found(value, ""):
-        advice = "it would be published with every run; take it out, change it, and give it in the environment"
         raise UserError(f"{file}: `{place}` looks like a secret: {advice} (SECURITY.md)")
 
 

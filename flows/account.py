@@ -12,7 +12,7 @@ from rich.table import Table
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
-from artpipe.errors import ArtpipeError
+from artpipe.errors import ArtpipeError, without_password
 from artpipe.params import load_params
 from artpipe.saying import PlainConsole
 from flows.dvc_graph import Stage
@@ -103,7 +103,7 @@ def places() -> list[tuple[str, str]]:
     """Return where the gallery and the runs can be seen: an address to click, and a server's or a command to type."""
     index = (paths.gallery() / "index.html").absolute()
     found = [("Gallery", index.as_uri())] if index.exists() else []
-    return [*found, ("Runs", os.environ.get("MLFLOW_TRACKING_URI") or _browse())]
+    return [*found, ("Runs", without_password(os.environ.get("MLFLOW_TRACKING_URI", "")) or _browse())]
 
 
 def _browse() -> str:

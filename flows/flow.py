@@ -22,7 +22,7 @@ from prefect.states import Cancelled
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import remember
-from artpipe.errors import KILLED
+from artpipe.errors import KILLED, plain
 from artpipe.params import load_params
 from flows import account, seeing
 from flows.crew import Crew, Setting
@@ -82,6 +82,7 @@ class Heard:
 
     def line(self, line: str) -> None:
         """Take one line."""
+        line = plain(line)  # it stays in Prefect's database
         self._logger.info(line)
         account.said(self._name, line)
         self._progress.heard(line)

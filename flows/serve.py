@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from artpipe.artifacts import paths
-from artpipe.errors import ArtpipeError, BusyError, UserError, plain_lines
+from artpipe.errors import ArtpipeError, BusyError, UserError, plain_lines, without_password
 from artpipe.files import locked
 from artpipe.processes import adopt_orphans, end_descendants, guardians, watching
 from artpipe.saying import PlainConsole
@@ -90,7 +90,7 @@ def _stay(parts: list[Part]) -> None:
     ports = {name: free_port(port) for name, port in _USUAL_PORTS.items()}
     at = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     elsewhere = os.environ.get("MLFLOW_TRACKING_URI")
-    at["runs"] = elsewhere or at["runs"]
+    at["runs"] = without_password(elsewhere) if elsewhere else at["runs"]
     env = _environment(at)
     _start(parts, _servers(ports, env))
     if not elsewhere:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from artpipe.artifacts import paths
 from artpipe.artifacts.run import Journal, RunRecord, RunStart, Session
 from artpipe.artifacts.traces import ingested, trained
-from artpipe.errors import ArtpipeError, UserError, plain_lines
+from artpipe.errors import ArtpipeError, UserError, plain, plain_lines, without_password
 from artpipe.files import held
 from artpipe.processes import guardians, run_child, watching
 from artpipe.tracking.registry import register
@@ -47,7 +47,7 @@ def sync(root: Path = Path()) -> str:
     except Exception as error:  # MLflow, its database and its network raise their own
         raise ArtpipeError(f"MLflow: {_sentence(error)}; nothing is lost, `artpipe sync` does it later") from error
     new, trainings = store.tally, len(seen - {""})
-    counts = f"{trainings} trainings; new: {new.runs} runs, {new.rows} rows, {new.pictures} pictures ({store.uri})"
+    counts = f"{trainings} trainings; new: {new.runs} runs, {new.rows} rows, {new.pictures} pictures ({without_password(store.uri)})"
     if damage:
         raise ArtpipeError(f"MLflow: {counts}; left out: {'; '.join(damage.values())}")
     return f"MLflow: {counts}"
@@ -255,4 +255,4 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
 
 
 def _sentence(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    return plain((str(error).strip() or type(error).__name__).splitlines()[0])[:300]
