@@ -20,7 +20,7 @@ class Divisible(Learner[ParamsT]):
     whole (batch normalisation) or is drawn while a part is learned (dropout, augmentation): that sees or draws part by part.
     """
 
-    thrift = "lower the dataset's `size` (of text and music `length`) or the model's widths, or end other programs"
+    thrift = "lower the dataset's `size` (of text and music `length`), the model's widths or `batch_size`, or end other programs"
 
     def draw(self, batch: Batch) -> Batch:
         """Return what is learned from: columns of equal length, with all that can be drawn for the whole batch at once."""
