@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from artpipe import plugins
+from artpipe.artifacts.champions import FILE as CHAMPIONS
 from artpipe.errors import UserError, did_you_mean
 from artpipe.media import params_of
 from artpipe.nn.contract import Model, Ruler
@@ -188,6 +189,10 @@ def _check_folders(root: Path) -> None:
     """Refuse a project that cannot be written to; a folder that is not there yet is judged by the one it will be in."""
     if not (root / "dvc.yaml").is_file():
         raise UserError(f"{root / 'dvc.yaml'}: no such file; run artpipe in the folder that has it and params.yaml")
+    if not (root / CHAMPIONS).is_file():  # DVC dies of what it cannot read
+        raise UserError(
+            f'{root / CHAMPIONS}: no such file; git has it, or write {{"format": 1}} into it: nobody is champion'
+        )
     if not (root / ".dvc").is_dir():
         raise UserError(f"{root / '.dvc'}: no such folder; `dvc init` makes it (`dvc init --no-scm` without git)")
     for place in _written_places(root):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.artifacts import paths
+from artpipe.artifacts.champions import FILE, Champions, load_champions
 from artpipe.artifacts.gallery import GalleryCard, load_gallery, save_gallery
 from artpipe.artifacts.report import work_file
 from artpipe.errors import UserError, did_you_mean
@@ -35,7 +36,7 @@ def build_gallery(root: Path = Path()) -> None:
     """Hang everything the reports and records tell of in ``data/gallery``, and sweep what no entry names any more.
 
     Raises:
-        UserError: params.yaml is wrong, or names a theme or section that does not exist.
+        UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong.
     """
     params = load_params(root / "params.yaml")
     theme = _theme(params.gallery.theme)
@@ -116,6 +117,8 @@ def _museum(root: Path, params: Params, shelf: "Shelf") -> "Museum":
     from artpipe.sections._words import clean
 
     rooms = tuple(_room(root, params, shelf, number, name) for number, name in enumerate(params.datasets, start=1))
+    champions = load_champions(root)
+    rooms = tuple(_crowned(room, champions) for room in rooms)
     return Museum(clean(params.gallery.title), clean(params.gallery.subtitle), rooms)
 
 
@@ -164,6 +167,19 @@ def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str)
         gaps=tuple(one for one in hung if isinstance(one, Gap)),
         seen=tuple(seen[:_SEEN]),
     )
+
+
+def _crowned(room: "Room", champions: Champions) -> "Room":
+    """Return a room whose models know which of their kind counts."""
+
+    def standing(artist: "Artist") -> "Artist":
+        reign = champions.of(room.name, artist.kind)
+        if reign is None:
+            return artist
+        counts = reign.champion.checkpoint == artist.report.checkpoint
+        return replace(artist, champion=counts, rival="" if counts else reign.champion.model)
+
+    return replace(room, artists=tuple(map(standing, room.artists)))
 
 
 def _painters_first(artist: "Artist") -> bool:
@@ -228,6 +244,7 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
     ]
     code = [_HERE / "gallery.py", *_theme_files(theme), *sorted((_HERE / "sections").glob("*.py"))]
     parts.append([(path.name, sha256_file(path)) for path in code])
+    parts.append(sha256_file(root / FILE) if (root / FILE).exists() else "")
     for kind, names in (("record", params.datasets), ("runs", params.models), ("reports", params.models)):
         for name in names:
             folder = root / "data" / kind / name

@@ -146,6 +146,8 @@ class Artist:
     losses: Sequence[Curve] = ()
     validation: Sequence[Curve] = ()
     events: Sequence[tuple[int, str]] = ()  # rollbacks and the like, by step
+    champion: bool = False  # this checkpoint counts among the models of its kind in its room
+    rival: str = ""  # the model of which another checkpoint counts instead, if there is one
 
     @property
     def step(self) -> int:

@@ -15,7 +15,7 @@ _HTML = """
 <div class="label">
 <h2><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a></h2>
 <p>{{ m.kind(artist.kind) }}</p>
-<p>{{ m.verdict(artist.report.verdict) }}</p>
+<p>{{ m.standing(artist) }}</p>
 </div>
 <ul class="{{ m.salon(artist.works) }}">{% for work in artist.works[:12] %}<li>{{ m.hung(work, artist, inline=true) }}</li>
 {% endfor %}</ul>

@@ -32,7 +32,7 @@ _HTML = """
 <p>{{ _("After the collection %(collection)s, licence %(licence)s", collection=m.to_room(view.room), licence=m.isolated(view.room.about.licence)) }}</p>
 {% for name, file in work.downloads.items() %}<p><a href="{{ root ~ file.src }}" download="{{ work.id }}{{ file.src[22:] }}">{{ m.part(name) }}</a> <span class="quiet">{{ file.size | size }}</span></p>
 {% endfor %}
-<p>{{ m.verdict(view.artist.report.verdict) }}</p>
+<p>{{ m.standing(view.artist) }}</p>
 </figcaption>
 {% if work.beside %}
 <ul class="companions">

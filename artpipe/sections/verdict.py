@@ -10,20 +10,28 @@ _HTML = """
 <div class="read columns">
 <h2>{{ _("Verdict") }}</h2>
 <div class="conclusion is-{{ verdict.verdict | slug }}">
-<p class="big">{{ m.verdict(verdict) }}</p>
+<p class="big">{{ m.standing(view.artist) }}</p>
 <p class="sentence">{{ m.isolated(verdict.sentence) }}</p>
 <p class="quiet">{{ _("Decided by %(score)s: %(value)s, bound %(bound)s.", score=verdict.score | plain, value=m.mono(verdict.value | number), bound=m.mono(verdict.bound | number)) }}</p>
 {% for finding in others %}
 <p>{{ m.verdict(finding) }} {{ m.isolated(finding.sentence) }} <span class="quiet">{{ _("%(score)s: %(value)s, bound %(bound)s", score=finding.score | plain, value=m.mono(finding.value | number), bound=m.mono(finding.bound | number)) }}</span></p>
 {% endfor %}
+{% if view.artist.champion %}<p>{{ _("Of the models of its kind after this collection, it is the champion: the one that counts.") }}</p>
+{% elif rival %}<p>{{ _("Of the models of its kind after this collection, %(model)s is the champion.", model=m.to_model(rival)) }}</p>
+{% elif view.artist.rival %}<p>{{ _("Of the models of its kind after this collection, another training of %(model)s is the champion.", model=m.isolated(view.artist.rival)) }}</p>
+{% endif %}
 </div>
 </div>
 """
 
 
 def _fill(view: ModelView) -> Mapping[str, Any]:
-    report = view.artist.report
-    return {"verdict": report.verdict, "others": [one for one in report.findings if one != report.verdict]}
+    report, name = view.artist.report, view.artist.rival
+    return {
+        "verdict": report.verdict,
+        "others": [one for one in report.findings if one != report.verdict],
+        "rival": next((one for one in view.room.artists if one.name == name and one.champion), None),
+    }
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

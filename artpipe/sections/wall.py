@@ -29,7 +29,7 @@ _HTML = """
 <h2><a href="{{ root }}works/{{ featured.id }}/index.html"><em>{{ m.named(featured.title) }}</em></a></h2>
 <p>{{ m.to_model(artist) }}{{ _(", ") }}{{ m.kind(artist.kind) | lower }}<br>
 {{ _("after %(collection)s", collection=m.to_room(room)) }}</p>
-<p>{{ m.verdict(artist.report.verdict) }}</p>
+<p>{{ m.standing(artist) }}</p>
 </div>
 </div>
 {% endif %}

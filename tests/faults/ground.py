@@ -156,7 +156,7 @@ def planted(folder: Path, params: str = PARAMS) -> Ground:
         (project / "weights").mkdir()
         save_file(random_state(), project / "weights/eye.safetensors")
     (project / "params.yaml").write_text(params)
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "champions.json", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, project / name)
     shutil.copytree(ROOT / ".dvc", project / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     shutil.copytree(ROOT / "artpipe", project / "artpipe", ignore=shutil.ignore_patterns("__pycache__"))

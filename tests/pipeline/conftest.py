@@ -127,7 +127,7 @@ def write_stub(bin_folder: Path) -> None:
 def make_project(folder: Path) -> Project:
     folder.mkdir()
     write_stub(folder.parent / "bin")
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
+    for name in ("dvc.yaml", "champions.json", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
@@ -151,7 +151,7 @@ def make_real_project(folder: Path, params: str, count: int) -> Project:
     """A folder with our own stages, `params.yaml` and `count` drawn pictures in datasets/shapes, tracked by DVC."""
     draw_shapes(folder / "datasets/shapes", count=count)
     (folder / "params.yaml").write_text(params)
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "champions.json", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     shutil.copytree(ROOT / "artpipe", folder / "artpipe", ignore=shutil.ignore_patterns("__pycache__"))

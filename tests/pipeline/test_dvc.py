@@ -28,6 +28,12 @@ def test_one_parameter_of_one_model(project):
     assert "train@vae" not in project.repro()
 
 
+def test_a_champion_reaches_the_gallery_alone(project):
+    """Another champion re-renders the gallery and trains nothing; without the file DVC says which one is missing."""
+    (project.folder / "champions.json").write_text('{"format": 1, "champions": {"digits": {}}}')
+    assert project.repro() == ["gallery"]
+
+
 def test_template_reaches_the_gallery_alone(project):
     """A changed template re-renders the gallery and nothing else."""
     project.edit("artpipe/templates/one.py", "#", "##")

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 import pytest
 
 from artpipe.artifacts import paths
+from artpipe.artifacts.champions import Champion, Champions, Reign, save_champions
+from artpipe.artifacts.report import load_report
 from artpipe.errors import UserError
 from artpipe.files import write_text
 from artpipe.gallery import build_gallery, sweep_removed
@@ -66,6 +68,41 @@ def test_unchanged_rebuild_writes_nothing(museum):
     before = {path: path.stat().st_mtime_ns for path in gallery(museum).rglob("*")}
     build_gallery(museum)
     assert {path: path.stat().st_mtime_ns for path in gallery(museum).rglob("*")} == before
+
+
+def crown(root, model, checkpoint=None):
+    report, sha256 = load_report(root / paths.report(model))
+    champion = Champion(
+        model=model, run_id="1", checkpoint=checkpoint or report.checkpoint, report=sha256, shards=report.shards,
+        score=None, dvc={},
+    )  # fmt: skip
+    save_champions(root, Champions().crowned(report.dataset, report.kind, Reign(champion=champion)))
+
+
+def test_of_two_models_of_a_kind_the_champion_is_named(museum):
+    """A badge on its labels, a sentence on both pages; where another training counts, that is said; a torn file is a mistake."""
+    originals = [make.png(28, 1, number) for number in range(6)]
+    make.write_model(museum, "digits-late", "gan", "digits", originals, originals)
+    badge = '<span class="champion">champion</span>'
+    build_gallery(museum)
+    assert badge not in text(museum, "index.html")
+    crown(museum, "digits-late")
+    build_gallery(museum)
+    assert text(museum, "index.html").count(badge) == text(museum, "datasets/digits/index.html").count(badge) == 1
+    assert "it is the champion" in text(museum, "models/digits-late/index.html")
+    other = text(museum, "models/digits-gan/index.html")
+    assert badge not in other
+    assert '<a href="../../models/digits-late/index.html"><bdi>digits-late</bdi></a> is the champion' in other
+    assert "champion" not in text(museum, "models/digits-vae/index.html")
+    crown(museum, "digits-gan", checkpoint="f" * 64)
+    build_gallery(museum)
+    assert badge not in text(museum, "index.html")
+    for model in ("digits-gan", "digits-late"):
+        said = "another training of <bdi>digits-gan</bdi> is the champion"
+        assert said in text(museum, f"models/{model}/index.html")
+    (museum / "champions.json").write_text("<<<<<<< HEAD\n{}")
+    with pytest.raises(UserError, match=r"champions\.json: Invalid JSON"):
+        build_gallery(museum)
 
 
 def test_two_builds_are_the_same_bytes(built, museum):
