@@ -259,12 +259,11 @@ def gallery() -> None:
 
 @contextmanager
 def _stage(name: str, part: str = "") -> Iterator[None]:
-    """Refuse a stage that the disk has no room for (a part leaves as much for the stage); strangers' words are spelled out."""
-    from artpipe.room import require_room
+    """Refuse a stage that the disk has no room for, or that another process is at; strangers' words are spelled out."""
+    from artpipe.room import alone
     from artpipe.saying import spoken_plainly
 
-    require_room(name, times=2.0 if part else 1.0)
-    with spoken_plainly():
+    with alone(name, part), spoken_plainly():
         yield
 
 

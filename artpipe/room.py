@@ -4,15 +4,33 @@ import configparser
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from artpipe.artifacts import paths
 from artpipe.costs import Costs, size
 from artpipe.errors import NoRoomError, UserError
+from artpipe.files import locked, sha256_bytes
 from artpipe.params import load_params, read_yaml
 from artpipe.still import weight
 
 _STATES = 6.0  # of a checkpoint: two states with weights, their mean and two moments of each optimiser
+
+
+@contextlib.contextmanager
+def alone(stage: str, part: str = "") -> Iterator[None]:
+    """Be at a stage, or at one `part` of it beforehand, that there is room for, with nobody else at it.
+
+    Raises:
+        NoRoomError: see `require_room`; a part leaves as much for the stage.
+        BusyError: another process is at it, named by its pid.
+    """
+    require_room(stage, times=2.0 if part else 1.0)
+    doing = f"{stage} {part}".strip()
+    name = sha256_bytes(doing.encode(errors="surrogateescape"))[:16]
+    own = stage.startswith("train@")  # a training has a lock of its own
+    with contextlib.nullcontext() if own else locked(paths.STATE / "stages" / f"{name}.lock", doing=doing):
+        yield
 
 
 def require_room(stage: str, root: Path = Path(), times: float = 1.0) -> None:

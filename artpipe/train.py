@@ -276,7 +276,7 @@ def _publish_run(task: Task, training: Training, start: RunStart, checkpoint: st
     card = RunCard(
         **shared,
         checkpoint=checkpoint,
-        ended=time.time(),
+        ended=max(time.time(), start.started),  # the clock may have been set back
         core_seconds=(training.core_seconds + time.process_time()) * training.ranks.count,
         steps=training.step,
         micro_batch=training.ledger.micro_batch,

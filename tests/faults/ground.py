@@ -70,6 +70,13 @@ gallery: {{title: faults, sections: [wall, rooms, card, verdict, exhibits, score
 """  # fmt: skip
 
 
+def small() -> str:
+    """Return the parameters of the pictures and their reader alone."""
+    text = PARAMS
+    reader = next(line for line in text.splitlines(keepends=True) if line.startswith("  reader:"))
+    return text[: text.index("  verse:")] + "models:\n" + reader + text[text.index("evaluation:") :]
+
+
 class Row(NamedTuple):
     """One row of the table: the same fault at one kind of place, so many times."""
 
@@ -202,8 +209,8 @@ def differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[st
 
 def journal(project: Path, model: str) -> list[dict[str, object]]:
     """Return a finished training's rows of numbers, less their times; what a session says of itself is no number."""
-    text = (project / "data/runs" / model / "journal.jsonl").read_text()
-    rows = [json.loads(line) for line in text.splitlines()]
+    path = project / "data/runs" / model / "journal.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return [{key: value for key, value in row.items() if key != "time"} for row in rows if "event" not in row]
 
 

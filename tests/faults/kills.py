@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from artpipe.files import remove
 from artpipe.processes import process
 from tests.faults import ground
 from tests.faults.aim import ENVIRONMENT
@@ -83,9 +84,8 @@ class Strike(NamedTuple):
     code: int
     said: str
     seconds: float
-    hit: bool
     in_write: bool
-    wrong: tuple[str, ...]
+    wrong: tuple[str, ...]  # what is torn, and who is still alive
 
 
 class Arena:
@@ -109,29 +109,27 @@ class Arena:
         changes = json.loads((self.still.folder / "log.jsonl").read_text().splitlines()[-1])["count"]
         return Whole(kept(self.still, stage), rows_of(self.still, stage), found.seconds, changes)
 
-    def strike(self, on: Ground, stage: Stage, aim: dict[str, object], after: float = 0.0, *, alone: bool = True) -> Strike:  # fmt: skip
+    def strike(
+        self, on: Ground, stage: Stage, aim: dict[str, object], after: float = 0.0, *, alone: bool = True
+    ) -> Strike:
         """Run a stage that kills itself at its `aim`, or is killed `after` so many seconds; look at what is left."""
-        log = on.folder / "log.jsonl"
+        log, number = on.folder / "log.jsonl", int(aim.get("number", signal.SIGKILL))
         log.unlink(missing_ok=True)
-        before = set(ground.halves(on.project))
+        before, began = set(ground.halves(on.project)), time.monotonic()
         told = {"log": str(log), **({} if after else aim)}
-        fresh = next(self.number) % FRESH_EVERY == 0 and on is self.torn
-        began = time.monotonic()
-        if fresh:
-            code = self._fresh(on, stage, told, int(aim.get("number", 9)), after)
+        if next(self.number) % FRESH_EVERY == 0 and on is self.torn:
+            code = self._fresh(on, stage, told, number, after)
         else:
-            pid = self.nest.start(on.project, list(stage.command), on.environment, told)
+            pid = self.nest.start(on.project, list(stage.command), on.environment, told, on.folder / "said.txt")
             if after:
                 time.sleep(after)
-                (os.kill if alone else os.killpg)(pid, int(aim["number"]))
+                (os.kill if alone else os.killpg)(pid, number)
             code = self.nest.wait(pid)
-        seconds = time.monotonic() - began
-        said = (on.folder / "said.txt").read_text(errors="replace")
-        hit = code != 0
+        seconds, said = time.monotonic() - began, (on.folder / "said.txt").read_text(errors="replace")
         aimed = '"event"' in (log.read_text() if log.exists() else "")
-        in_write = hit and (aimed or bool(set(ground.halves(on.project)) - before))
-        wrong = (*_ended_ill(stage, code, said, int(aim.get("number", 0))), *survivors(on.project))
-        return Strike(code, said, seconds, hit, in_write, (*wrong, *(ground.torn(on.project) if hit else ())))
+        in_write = code != 0 and (aimed or bool(set(ground.halves(on.project)) - before))
+        torn = ground.torn(on.project) if code else []
+        return Strike(code, said, seconds, in_write, (*survivors(on.project), *torn))
 
     def _fresh(self, on: Ground, stage: Stage, told: dict[str, object], number: int, after: float) -> int:
         import subprocess
@@ -152,7 +150,7 @@ class Arena:
         self.nest.close()
 
 
-def _ended_ill(stage: Stage, code: int, said: str, number: int) -> Iterator[str]:
+def ended_ill(stage: Stage, code: int, said: str, number: int) -> Iterator[str]:
     """Yield what is wrong with an exit code: 0, the signal itself, or 75 and one line where SIGTERM is listened to."""
     lines = [line for line in said.splitlines() if line.startswith("artpipe: ")]
     if "Traceback" in said:
@@ -242,8 +240,8 @@ class Chain:
             reach = max(2, int(1.5 * self.whole.changes / self.each)) if self.stage.model else self.whole.changes
             aim |= {"at": self.chance.randint(1, reach), "half": self.chance.random() < 0.5}
         found = self.arena.strike(self.arena.torn, self.stage, aim, after, alone=alone)
-        self.wrong += found.wrong
-        if found.hit:
+        self.wrong += (*ended_ill(self.stage, found.code, found.said, number), *found.wrong)
+        if found.code:
             self.hits, self.on_the_way, self.aimed = self.hits + 1, self.on_the_way + 1, self.aimed + found.in_write
             self.signals[number.name] += 1
         else:
@@ -263,8 +261,7 @@ class Chain:
         self.longest, self.ends, self.on_the_way = max(self.longest, self.on_the_way), self.ends + 1, 0
         if self.ends % 2:
             for output in self.stage.outputs:
-                path = torn.project / "data" / output
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                remove(torn.project / "data" / output)
 
     def finish(self) -> None:
         """Leave the stage's whole outputs for those after it."""

@@ -36,10 +36,11 @@ class Nest:
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
-    def start(self, folder: Path, command: list[str], environment: dict[str, str], aim: dict[str, object]) -> int:
-        """Start `artpipe COMMAND` in a project, in a session of its own, and return its pid."""
-        told = {"folder": str(folder), "command": command, "environment": environment, "aim": aim}
-        return self._ask(**told, said=str(folder.parent / "said.txt"))
+    def start(
+        self, folder: Path, command: list[str], environment: dict[str, str], aim: dict[str, object], said: Path
+    ) -> int:
+        """Start `artpipe COMMAND` in a project, in a session of its own, what it says going into a file; return its pid."""
+        return self._ask(folder=str(folder), command=command, environment=environment, aim=aim, said=str(said))
 
     def wait(self, pid: int) -> int:
         """Return the exit code of what `start` returned."""
