@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -36,33 +37,41 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Print the table; the exit code is 1 where something is not as it should be."""
-    from tests.faults.ground import ROOT, Row
+    """Print the tables, one of each part; the exit code is 1 where something is not as it should be."""
+    from tests.faults.ground import ROOT
 
-    asked, found, began = arguments(), list[Row](), time.monotonic()
-    print(HEAD, flush=True)
+    asked, wrong = arguments(), 0
     with tempfile.TemporaryDirectory(prefix="artpipe-faults-", dir=asked.folder) as folder:
         for part in PARTS:
             count = getattr(asked, part)
             if not count or not (ROOT / f"tests/faults/{part}.py").exists():
                 continue
-            module = importlib.import_module(f"tests.faults.{part}")
-            for row in module.rows(Path(folder) / part, count, asked.seed, asked.only):
-                found.append(row)
-                print(line(row), flush=True)
-                for one in row.wrong[:20]:
-                    print(f"  wrong: {one}", flush=True)
-    wrong, spent = sum(bool(row.wrong) for row in found), os.times()
-    cores = spent.user + spent.system + spent.children_user + spent.children_system
+            text, bad = table(part, Path(folder) / part, count, asked)
+            wrong += bad
+            if asked.write:
+                written(ROOT / "docs/reliability.md", part, text)
+    return bool(wrong)
+
+
+def table(part: str, folder: Path, count: int, asked: argparse.Namespace) -> tuple[str, int]:
+    """Inject one part's faults; return its table and how many rows are not as they should be."""
+    module, found = importlib.import_module(f"tests.faults.{part}"), []
+    began, before = time.monotonic(), sum(os.times()[:4])
+    print(f"\n{HEAD}", flush=True)
+    for row in module.rows(folder, count, asked.seed, asked.only):
+        found.append(row)
+        print(line(row), flush=True)
+        for one in row.wrong[:20]:
+            print(f"  wrong: {one}", flush=True)
+    wrong, aimed = sum(bool(row.wrong) for row in found), sum(row.aimed for row in found)
     summary = (
-        f"{sum(row.times for row in found):,} faults ({sum(row.aimed for row in found):,} in the middle of a write), "
-        f"{wrong} of {len(found)} rows with something wrong; seed {asked.seed}, {cores:,.0f} core-seconds, "
-        f"{(time.monotonic() - began) / 60:.0f} minutes, Python {sys.version.split()[0]}"
+        f"{sum(row.times for row in found):,} faults{f' ({aimed:,} in the middle of a write)' if aimed else ''}, "
+        f"{wrong} of {len(found)} rows with something wrong; `python tests/faults`, part {part}, seed {asked.seed}, "
+        f"{sum(os.times()[:4]) - before:,.0f} core-seconds, {(time.monotonic() - began) / 60:.0f} minutes, "
+        f"Python {sys.version.split()[0]}"
     )
     print(f"\n{summary}")
-    if asked.write:
-        written(ROOT / "docs/reliability.md", "\n".join([summary, "", HEAD, *map(line, found)]))
-    return bool(wrong)
+    return "\n".join([summary, "", HEAD, *map(line, found)]), wrong
 
 
 def line(row: tuple[object, ...]) -> str:
@@ -71,12 +80,15 @@ def line(row: tuple[object, ...]) -> str:
     return f"| {fault} | {where} | {times} | {aimed or ''} | {outcome} | {len(wrong) or ''} |"  # type: ignore[arg-type]
 
 
-def written(page: Path, text: str) -> None:
-    """Put the text between the two marks of the page."""
+def written(page: Path, part: str, text: str) -> None:
+    """Put a part's table between the two marks of the page, beside those of the other parts."""
     from tests.faults.ground import BEGUN, END
 
     before, _, rest = page.read_text().partition(BEGUN)
-    page.write_text(f"{before}{BEGUN}\n{text}\n{END}{rest.partition(END)[2]}")
+    old, _, after = rest.partition(END)
+    blocks = dict(re.findall(r"<!-- (\w+) -->\n(.*?)\n(?=\n<!--|\Z)", old, flags=re.DOTALL)) | {part: text}
+    told = "".join(f"\n<!-- {name} -->\n{blocks[name]}\n" for name in PARTS if name in blocks)
+    page.write_text(f"{before}{BEGUN}\n{told}\n{END}{after}")
 
 
 if __name__ == "__main__":
