@@ -27,6 +27,9 @@ _SAID = re.compile(
 )
 _ASKED = re.compile(r"[Tt]ried to allocate (\d+(?:\.\d+)?) (bytes|KiB|MiB|GiB)")
 _UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+# Of glibc's malloc.h. Under a limit a failed allocation must not take a new arena (64 MiB of what is left), and what is freed must
+# leave the process: it does so only above this threshold, which grows to 32 MiB where it is not set.
+_ARENA_MAX, _MMAP_THRESHOLD = -8, -3
 _LESS = "lower `batch_size`, the dataset's `size` or the model's widths"
 
 
@@ -101,6 +104,9 @@ class Frugal:
 
     def __init__(self, rows: int | None = None, halved: Callable[[int, int, str], None] | None = None) -> None:
         self.rows, self._halved = rows, halved
+        if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+            _libc("mallopt", _ARENA_MAX, 1)
+            _libc("mallopt", _MMAP_THRESHOLD, 2**20)
 
     def step(self, learner: Learner[Any], batch: Batch) -> Mapping[str, Tensor]:
         """Take one optimiser step, in parts where that is needed.
@@ -144,8 +150,12 @@ def _give_back(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+    _libc("malloc_trim", 0)
+
+
+def _libc(function: str, *arguments: int) -> None:
     with contextlib.suppress(OSError, AttributeError):  # another system's library
-        ctypes.CDLL(None).malloc_trim(0)
+        getattr(ctypes.CDLL(None), function)(*arguments)
 
 
 def _read(path: str) -> str:

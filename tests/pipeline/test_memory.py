@@ -55,7 +55,7 @@ def test_a_real_lack_of_memory_is_overcome(tmp_path, monkeypatch):
     """Under a limit of the process's memory a batch of 8192 is learned in parts, says so everywhere, and learns the same."""
     entry = "kind: vae, batch_size: 8192, width: 16, steps: 4"
     folder = make(tmp_path / "p", warm="kind: vae, batch_size: 4, steps: 2", large=entry, roomy=entry)
-    command = [sys.executable, str(TOYS / "cramped.py"), "warm", "50", "large"]
+    command = [sys.executable, str(TOYS / "cramped.py"), "warm", "70", "large"]
     run = subprocess.run(
         command, cwd=folder, env=project.ENVIRONMENT, capture_output=True, text=True, timeout=500, check=False
     )
