@@ -210,5 +210,5 @@ def _through_profile(image: "Image.Image", source: object, target: str, notes: l
         turned = turned.convert("L") if turned is not None else image
     else:
         turned = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=target)  # type: ignore[arg-type]
-    notes.append(f"colours converted from {name or 'its profile'} to sRGB")
+    notes.append("colours converted from its profile to sRGB")  # the profile's name may be that of a person's screen
     return turned if turned is not None else image

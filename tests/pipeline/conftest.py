@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -147,9 +148,14 @@ def make_project(folder: Path) -> Project:
     return project
 
 
-def make_real_project(folder: Path, params: str, count: int) -> Project:
-    """A folder with our own stages, `params.yaml` and `count` drawn pictures in datasets/shapes, tracked by DVC."""
-    draw_shapes(folder / "datasets/shapes", count=count)
+def make_real_project(folder: Path, params: str, count: int, change: Callable[[Path], None] | None = None) -> Project:
+    """A folder with our own stages, `params.yaml` and `count` drawn pictures in datasets/shapes, tracked by DVC.
+
+    `change` may do something to the pictures first.
+    """
+    pictures = draw_shapes(folder / "datasets/shapes", count=count)
+    if change:
+        change(pictures)
     (folder / "params.yaml").write_text(params)
     for name in ("dvc.yaml", "champions.json", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)

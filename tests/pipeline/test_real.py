@@ -7,7 +7,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from artpipe.files import md5_file
+from artpipe.params import load_params
+from artpipe.preview import contact_sheet
+from tests.hostile.marks import MARKS, PROFILE, found_in, marked, marked_files
 from tests.pipeline.conftest import Project, make_real_project
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # beside the tests that share its server
@@ -31,10 +36,20 @@ gallery: {title: shapes, sections: [wall, rooms, card, verdict, exhibits, plaque
 """
 
 
+def mark(pictures: Path) -> None:
+    """Make every picture one as cameras and programs write them, half of them JPEG, with marks in all that stands beside the pixels."""
+    for number, path in enumerate(sorted(pictures.rglob("*.png"))):
+        with Image.open(path) as image:
+            data = marked(image.copy(), "JPEG" if number % 2 else "PNG")
+        path.with_suffix(".jpg" if number % 2 else ".png").write_bytes(data)
+        if number % 2:
+            path.unlink()
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, prefect_server):
     """A project of 48 pictures that `artpipe run` has made, by a temporary Prefect server, and what it said."""
-    project = make_real_project(tmp_path_factory.mktemp("real") / "project", PARAMS, count=48)
+    project = make_real_project(tmp_path_factory.mktemp("real") / "project", PARAMS, count=48, change=mark)
     for name in ("ARTPIPE_TRACKING", "ARTPIPE_CHECKED"):
         del project.environment[name]
     home = tmp_path_factory.mktemp("home")
@@ -89,6 +104,31 @@ def test_runs_are_in_mlflow_once(made):
     assert {status for _, status, _ in flows} == {"FINISHED"}
     assert len({flow for *_, flow in flows}) == 1
     assert len(verdicts) == 3
+
+
+def test_of_a_picture_nothing_but_its_pixels_leaves_the_house(made):
+    """Place, camera, author, thumbnail, comment, profile: in no report, gallery, page of Prefect or MLflow; only where the originals are kept."""
+    project, _ = made
+    works = [*(project.folder / "datasets/shapes").rglob("*.*g"), *(project.folder / "data/works").rglob("*.tar")]
+    assert all(found_in(path.read_bytes()) for path in works)
+    assert {mark for path in works for mark in found_in(path.read_bytes())} >= {*MARKS, PROFILE}
+    kept = {md5_file(path) for path in works}
+    with contextlib.chdir(project.folder):
+        entry = load_params().dataset("shapes")
+        assert contact_sheet("shapes", entry) == "contact sheet: .state/contact/shapes.png\n"
+    told = marked_files(project.folder)
+    cache = ".dvc/cache/files/md5/"
+    own = {name for name in told if name.removeprefix(cache).replace("/", "") in kept}
+    elsewhere = {name for name in told if not name.startswith(("datasets/", "data/works/"))} - own
+    assert {name: told[name] for name in elsewhere} == {}
+    assert marked_files(Path(project.environment["PREFECT_HOME"])) == {}
+    made_of_them = [
+        *(project.folder / "data/reports").rglob("*.png"),
+        *(project.folder / "data/gallery").rglob("*.webp"),
+    ]
+    assert len(made_of_them) > 10
+    with contextlib.closing(sqlite3.connect(Path(project.environment["PREFECT_HOME"]) / "prefect.db")) as connection:
+        assert connection.execute("select count(*) from artifact where type = 'image'").fetchone()[0] > 0
 
 
 def test_changes_reach_what_they_concern(made):

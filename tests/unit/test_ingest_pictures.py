@@ -155,7 +155,7 @@ def test_icc_profile_is_converted_to_srgb():
     """Through a profile whose red and green are exchanged, (200, 30, 60) is (30, 200, 60)."""
     data = saved(Image.new("RGB", (4, 4), (200, 30, 60)), icc_profile=exchanged_profile())
     assert np.abs(pixels(data)[0, 0].astype(int) - [30, 200, 60]).max() <= 2
-    assert decode(data, 32).notes[0].startswith("colours converted from xRGB")
+    assert decode(data, 32).notes[0] == "colours converted from its profile to sRGB"
 
 
 def test_colour_profile_that_cannot_be_used_is_noted():
