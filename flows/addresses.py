@@ -2,7 +2,9 @@
 
 import json
 import os
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 
 from artpipe.artifacts.paths import STATE
 from artpipe.files import write_json
@@ -31,6 +33,26 @@ def addresses() -> Mapping[str, str]:
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return known["addresses"] if server and server.started == known["started"] else {}
+
+
+def prefect_named() -> bool:
+    """Return whether some Prefect server is named: in the environment or the chosen profile. It does not import Prefect, which takes seconds."""
+    if os.environ.get("PREFECT_API_URL"):
+        return True
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    files = [
+        Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml"),
+        Path("prefect.toml"),
+        Path(".env"),
+    ]
+    try:
+        kept = tomllib.loads(files[0].read_text(encoding="utf-8"))
+        profile = kept["profiles"][os.environ.get("PREFECT_PROFILE") or kept["active"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        profile = {}
+    return bool(profile.get("PREFECT_API_URL")) or any(
+        file.exists() for file in files[1:]
+    )  # who has these, means something
 
 
 def prefect_beside() -> dict[str, str]:

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Sequence
 
 from artpipe.errors import UserError
-from artpipe.processes import end_child, members, process, start_child
-from flows.addresses import prefect_beside
+from artpipe.processes import end_child, members, process, run_child, start_child
+from flows.addresses import prefect_beside, prefect_named
 from flows.signals import ToldError, signals_raise
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
+_NO_STAGE = "there is no stage {}; `dvc stage list` names them"
 _HERE = "import sys; from flows.gallery import run_here; sys.exit(run_here(sys.argv[1:]))"
 
 
@@ -44,10 +45,31 @@ def run_here(arguments: Sequence[str]) -> int:
 
     options = _parser().parse_args(arguments)
     try:
-        from flows.flow import StagesFailedError, dataset_to_gallery
-    except UserError as error:  # the task runner that was chosen
+        code = 0 if _up_to_date(options) else _run(options)
+    except KeyboardInterrupt:
+        account.failed("stopped; the same command goes on where this one was")
+        return 130
+    except UserError as error:
         account.failed(str(error))
         return error.exit_code
+    except KeyError as error:
+        account.failed(f"there is no stage {error}; `dvc stage list` names them")
+        return 2
+    if code == 0:
+        account.summary()
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run the flow; what failed is told.
+
+    Raises:
+        UserError: of the task runner that was chosen, for example.
+        KeyError: a stage that is not in the graph.
+    """
+    from flows import account
+    from flows.flow import StagesFailedError, dataset_to_gallery
+
     try:
         dataset_to_gallery(
             options.targets or None,
@@ -57,21 +79,27 @@ def run_here(arguments: Sequence[str]) -> int:
             retries=options.retries,
             retry_seconds=options.retry_seconds,
         )
-    except KeyboardInterrupt:
-        account.failed("stopped; the same command goes on where this one was")
-        return 130
     except StagesFailedError as error:
         account.summary(error.undone)
         account.failed(str(error))
         return error.exit_code
-    except UserError as error:
-        account.failed(str(error))
-        return error.exit_code
-    except KeyError as error:
-        account.failed(f"there is no stage {error}; `dvc stage list` names them")
-        return 2
-    account.summary()
     return 0
+
+
+def _up_to_date(options: argparse.Namespace) -> bool:
+    """Say so where nothing is to do: without a server that could keep a record of the run, no Prefect is brought up for it."""
+    if prefect_named() or os.environ.get("ARTPIPE_RUNNER", "threads") != "threads":
+        return False
+    from flows import account
+    from flows.dvc_graph import mended, stale_stages
+
+    account.mended(mended())
+    if stale_stages(options.targets or None, options.stage_timeout_seconds, hang=options.hang):
+        return False
+    account.planned([])
+    if os.environ.get("ARTPIPE_TRACKING") != "off":
+        run_child([sys.executable, "-m", "artpipe", "sync"], lambda _: None, timeout_seconds=600.0)
+    return True
 
 
 def _interrupt(child: subprocess.Popen[str]) -> None:

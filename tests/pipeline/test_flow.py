@@ -56,6 +56,16 @@ def begin_hanging(project) -> subprocess.Popen[bytes]:
     pytest.fail("the flow did not come to the hanging stage")
 
 
+def test_nothing_to_do_brings_up_no_server(project, tmp_path):
+    """Without a server that could keep a record, DVC is asked and no Prefect is started; a wrong stage is a mistake all the same."""
+    project.environment["PREFECT_HOME"] = str(tmp_path / "home")
+    done = project.flow()
+    assert done.stdout.startswith("Everything is up to date.\n")
+    assert project.flow("evaluate@vea", check=False).returncode == 2
+    assert not (tmp_path / "home").exists()
+    assert project.calls() == []
+
+
 def test_flow_does_what_is_stale_and_leaves_nothing_to_do(served):
     """A picture and two models changed: what lies below runs, two trainings that wait for each other meet; then DVC has nothing to do."""
     (served.folder / "datasets/emoji/c.png").write_text("c")
