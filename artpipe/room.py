@@ -9,28 +9,39 @@ from pathlib import Path
 
 from artpipe.artifacts import paths
 from artpipe.costs import Costs, size
-from artpipe.errors import NoRoomError, UserError
+from artpipe.errors import NoRoomError, StoppedError, UserError
 from artpipe.files import locked, sha256_bytes
 from artpipe.params import load_params, read_yaml
+from artpipe.processes import guardians
 from artpipe.still import weight
+from artpipe.stopping import Interruption, Stop
 
 _STATES = 6.0  # of a checkpoint: two states with weights, their mean and two moments of each optimiser
 
 
 @contextlib.contextmanager
 def alone(stage: str, part: str = "") -> Iterator[None]:
-    """Be at a stage, or at one `part` of it beforehand, that there is room for, with nobody else at it.
+    """Be at a stage, or at one `part` of it beforehand, that there is room for, with nobody else at it, until asked to stop.
+
+    A training sees to all but the room itself.
 
     Raises:
         NoRoomError: see `require_room`; a part leaves as much for the stage.
         BusyError: another process is at it, named by its pid.
+        StoppedError: asked to stop by a signal or the death of an ancestor.
     """
     require_room(stage, times=2.0 if part else 1.0)
+    if stage.startswith("train@"):
+        yield
+        return
     doing = f"{stage} {part}".strip()
     name = sha256_bytes(doing.encode(errors="surrogateescape"))[:16]
-    own = stage.startswith("train@")  # a training has a lock of its own
-    with contextlib.nullcontext() if own else locked(paths.STATE / "stages" / f"{name}.lock", doing=doing):
-        yield
+    stop = Stop(doing, "nothing of it stands half-written, the same command begins it again", Interruption)
+    try:
+        with locked(paths.STATE / "stages" / f"{name}.lock", doing=doing), stop.listening(guardians()):
+            yield
+    except Interruption as told:
+        raise StoppedError(str(told)) from None
 
 
 def require_room(stage: str, root: Path = Path(), times: float = 1.0) -> None:

@@ -12,11 +12,20 @@ from artpipe.processes import Process, watching
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+class Interruption(BaseException):
+    """A stop amid work that takes any error of one input for that input's own: no `except Exception` hears of it."""
+
+
 class Stop:
     """Whether and why to stop. A request raises at once, or within `deferred` where `check` is called."""
 
-    def __init__(self, doing: str) -> None:
-        self.doing = doing
+    def __init__(
+        self,
+        doing: str,
+        then: str = "the same command goes on where it was",
+        raises: type[BaseException] = StoppedError,
+    ) -> None:
+        self.doing, self.then, self.raises = doing, then, raises
         self.asked: str | None = None
         self._deferred = False
 
@@ -24,10 +33,10 @@ class Stop:
         """Raise if a stop was asked for.
 
         Raises:
-            StoppedError: it was.
+            StoppedError: it was, or what is raised instead.
         """
         if self.asked is not None:
-            raise StoppedError(f"{self.doing} stopped: {self.asked}; the same command goes on where it was")
+            raise self.raises(f"{self.doing} stopped: {self.asked}; {self.then}")
 
     @contextlib.contextmanager
     def deferred(self, deferred: bool = True) -> Iterator[None]:
@@ -42,8 +51,9 @@ class Stop:
 
     @contextlib.contextmanager
     def listening(self, ancestors: Sequence[Process] = ()) -> Iterator[None]:
-        """Listen to the signals and watch `ancestors`; what was set before is restored."""
-        before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
+        """Listen to the signals (not to SIGHUP under `nohup`) and watch `ancestors`; what was set before is restored."""
+        wanted = [one for one in _SIGNALS if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
+        before = {number: signal.signal(number, self._hear) for number in wanted}
         try:
             with watching(ancestors, self._orphaned):
                 yield

@@ -151,12 +151,12 @@ class Arena:
 
 
 def ended_ill(stage: Stage, code: int, said: str, number: int) -> Iterator[str]:
-    """Yield what is wrong with an exit code: 0, the signal itself, or 75 and one line where SIGTERM is listened to."""
+    """Yield what is wrong with an exit code: 0, the signal itself, or after SIGTERM 75 and one line."""
     lines = [line for line in said.splitlines() if line.startswith("artpipe: ")]
     if "Traceback" in said:
         yield f"a traceback: {said.strip().splitlines()[-1][:200]}"
     elif code == TEMPFAIL:
-        if number != signal.SIGTERM or not stage.model or len(lines) != 1:
+        if number != signal.SIGTERM or len(lines) != 1:
             yield f"ended with 75: {said[-300:]}"
     elif code not in {0, -number}:
         yield f"ended with {code}: {said[-300:]}"

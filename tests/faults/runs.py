@@ -51,6 +51,8 @@ class Runs:
         status = made.execute("dvc", "status", "--json", *targets)
         stale = json.loads(status.said.strip().splitlines()[-1]) if not status.code else status.said
         wrong += [f"stale: {stale}"] if stale else []
+        verdict = made.run("verify")
+        wrong += [f"verify: {verdict.said[-500:]}"] if verdict.code else []
         return wrong + [f"left behind: {name}" for name in ground.halves(made.project)]
 
 

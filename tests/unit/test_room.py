@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import subprocess
 from collections import namedtuple
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 import torch
 
 from artpipe.artifacts.tensors import save_tensors
-from artpipe.errors import NoRoomError
-from artpipe.files import write_bytes
-from artpipe.room import cache_of, require_room
+from artpipe.errors import NoRoomError, StoppedError
+from artpipe.files import held, write_bytes
+from artpipe.room import alone, cache_of, require_room
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil has it
 
@@ -73,3 +74,26 @@ def test_a_disk_that_fills_in_the_middle_leaves_nothing_torn(small_disk):
         assert error.value.errno == errno.ENOSPC
         assert [path.name for path in small_disk.iterdir()] == ["a"]
         assert (small_disk / "a").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stage_is_left_to_one_and_stops_when_asked(studio, number):
+    """A signal is heard where every error is taken for an input's own; one line says it, and the next may begin."""
+    with pytest.raises(StoppedError, match=f"^gallery stopped: {number.name}; nothing of it stands"), alone("gallery"):  # noqa: PT012
+        (lock,) = (studio / ".state/stages").iterdir()
+        assert held(lock)
+        try:
+            os.kill(os.getpid(), number)
+        except Exception:  # noqa: BLE001
+            pytest.fail("it was swallowed")
+    assert not held(lock)
+
+
+def test_what_is_started_under_nohup_hears_no_hangup(studio):
+    """SIGHUP that was ignored stays ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with alone("gallery"):
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
