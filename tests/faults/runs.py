@@ -74,10 +74,9 @@ def killed(run: subprocess.Popen[bytes], when: Callable[[], bool], *, group: boo
     while run.poll() is None:
         if when():
             (os.killpg if group else os.kill)(run.pid, signal.SIGKILL)
-            run.wait()
-            return True
+            break
         time.sleep(0.001)
-    return run.returncode == -signal.SIGKILL  # by the stage's aim
+    return run.wait() == -signal.SIGKILL  # by the stage's aim, where not by us
 
 
 def dvc(runs: Runs, count: int) -> Iterator[Row]:
@@ -146,17 +145,19 @@ def sync(runs: Runs, count: int) -> Iterator[Row]:
     """Kill `artpipe sync` and a training that it has shown; MLflow then has every row once, and no run that runs for ever."""
     still, train = runs.arena.still, next(stage for stage in runs.stages if stage.model)
     told = still.copied(runs.folder / "told")
-    seconds = synced(told)
+    synced(told)
     wanted = rows_in(told)
     torn = still.copied(runs.folder / "untold")
     wrong, times = cut_short(runs, torn, train, wanted), 1
     (torn.project / ".state/mlflow").exists() and shutil.rmtree(torn.project / ".state/mlflow")
+    store = torn.project / ".state/mlflow"
     for _ in range(3 * count):
         if times > count // 3:
             break
+        shutil.rmtree(store, ignore_errors=True) if times % 2 else None  # else it goes on with what a killed one left
+        began, wait = time.time(), runs.chance.uniform(0, 2)
         run = begun(torn, {}, sys.executable, "-m", "artpipe", "sync")
-        wait = time.monotonic() + runs.chance.uniform(0.4, 1.0) * seconds
-        times += killed(run, lambda wait=wait: time.monotonic() > wait, group=False)
+        times += killed(run, lambda began=began, wait=wait: written(store, began) and not time.sleep(wait), group=False)
         wrong += survivors(torn.project)
     synced(torn)
     found = rows_in(torn)
@@ -170,17 +171,20 @@ def sync(runs: Runs, count: int) -> Iterator[Row]:
     yield Row("artpipe sync killed", "MLflow's store", times, 0, what, tuple(dict.fromkeys(wrong)))
 
 
-def synced(made: Ground) -> float:
-    """Bring a project's runs into MLflow and return the seconds it took.
+def synced(made: Ground) -> None:
+    """Bring a project's runs into MLflow.
 
     Raises:
         RuntimeError: it failed.
     """
-    began, environment = time.monotonic(), {"ARTPIPE_TRACKING": ""}
-    done = made.run("sync", **environment)
+    done = made.run("sync", ARTPIPE_TRACKING="")
     if done.code:
         raise RuntimeError(done.said)
-    return time.monotonic() - began
+
+
+def written(store: Path, began: float) -> bool:
+    """Say whether a process that began then has written into a store."""
+    return any(path.stat().st_mtime > began for path in store.glob("*") if path.is_file())
 
 
 def rows_in(made: Ground) -> tuple[Counter[tuple[object, ...]], list[str]]:
