@@ -52,7 +52,11 @@ class Metadata:
         self._rows.execute("CREATE TABLE rows (name TEXT PRIMARY KEY, fields TEXT, used INTEGER) WITHOUT ROWID")
         self._rows.execute("BEGIN")
         encodable = ((_utf8(name), json.dumps(fields)) for name, fields in rows)
-        self._rows.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, 0)", encodable)
+        try:
+            self._rows.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, 0)", encodable)
+        except BaseException:
+            self._rows.close()
+            raise
 
     def of(self, name: str) -> dict[str, Any]:
         """Return the fields of a picture, by its path relative to the root; none where it has no row."""

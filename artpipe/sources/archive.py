@@ -37,24 +37,23 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
     """Yield every entry that is no folder and not hidden, in the archive's order; a single top folder is the root."""
     path, limits = Path(entry.path), _limits(entry.ingest)
     top, tables = _survey(path, limits)
-    metadata = Metadata(_rows(path, tables))
-    names = _metadata_names(top)
-    for member in members(path, limits, lambda name: not lies_hidden(name) and _plain(name) not in names):
-        name = _plain(member.name)
-        if lies_hidden(name) or (name in names and member.rejected is None):
-            continue
-        inside = name.removeprefix(top)
-        folder, slash, _ = inside.partition("/")
-        fields = metadata.of(inside)
-        label = fields.pop("label", None) or (folder if slash and member.rejected is None else None)
-        notes = (member.detail,) if member.detail else ()
-        if member.rejected:
-            yield Candidate(member.name, label=label, rejected=member.rejected, notes=notes)
-        else:
-            yield Candidate(member.name, member.data, label, **fields)
-    for name in metadata.unused():
-        yield Candidate(name, rejected="missing", notes=("named in the metadata, not there",))
-    metadata.close()
+    with closing(Metadata(_rows(path, tables))) as metadata:
+        names = _metadata_names(top)
+        for member in members(path, limits, lambda name: not lies_hidden(name) and _plain(name) not in names):
+            name = _plain(member.name)
+            if lies_hidden(name) or (name in names and member.rejected is None):
+                continue
+            inside = name.removeprefix(top)
+            folder, slash, _ = inside.partition("/")
+            fields = metadata.of(inside)
+            label = fields.pop("label", None) or (folder if slash and member.rejected is None else None)
+            notes = (member.detail,) if member.detail else ()
+            if member.rejected:
+                yield Candidate(member.name, label=label, rejected=member.rejected, notes=notes)
+            else:
+                yield Candidate(member.name, member.data, label, **fields)
+        for name in metadata.unused():
+            yield Candidate(name, rejected="missing", notes=("named in the metadata, not there",))
 
 
 def _limits(ingest: IngestParams) -> ArchiveLimits:

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import chain, islice
 from pathlib import Path
 
@@ -30,19 +30,18 @@ def check(entry: DatasetEntry) -> None:
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
     """Yield every file below the folder that is not hidden, in the order of the names' bytes."""
     root, most = Path(entry.path), int(entry.ingest.max_megabytes * 2**20)
-    metadata = Metadata(_rows(root))
-    for path in _walk(root):
-        name = path.relative_to(root).as_posix()
-        folder, slash, _ = name.partition("/")
-        fields = metadata.of(name)
-        label = fields.pop("label", None) or (folder if slash else None)
-        try:
-            yield Candidate(name, _read(path, root, most), label, **fields)
-        except RejectedError as error:
-            yield Candidate(name, label=label, rejected=error.reason, notes=(error.detail,) if error.detail else ())
-    for name in metadata.unused():
-        yield Candidate(name, rejected="missing", notes=("named in the metadata, not there",))
-    metadata.close()
+    with closing(Metadata(_rows(root))) as metadata:
+        for path in _walk(root):
+            name = path.relative_to(root).as_posix()
+            folder, slash, _ = name.partition("/")
+            fields = metadata.of(name)
+            label = fields.pop("label", None) or (folder if slash else None)
+            try:
+                yield Candidate(name, _read(path, root, most), label, **fields)
+            except RejectedError as error:
+                yield Candidate(name, label=label, rejected=error.reason, notes=(error.detail,) if error.detail else ())
+        for name in metadata.unused():
+            yield Candidate(name, rejected="missing", notes=("named in the metadata, not there",))
 
 
 def part(entry: DatasetEntry, first: int, step: int) -> Iterator[Candidate]:
