@@ -44,7 +44,7 @@ ATTACKS = {
     "eval": (Call(eval, "open('owned', 'w')"), "a call of `builtins.eval`"),
     "a way in by attributes": (Call(getattr, "", "join"), "a call of `builtins.getattr`"),
     "numpy's own loader": (Call(np.load, "owned", None, True), "a call of `numpy.load`"),
-    "a file on the way": ({"a": Call(open, "owned", "w")}, "a call of `io.open`"),
+    "a file on the way": ({"a": Call(open, "owned", "w")}, f"a call of `{open.__module__}.open`"),
     "an array of objects": ({"a": np.array([Call(os.system, "touch owned")], dtype=object)}, "an array of 'O8'"),
     "fields": ({"a": np.zeros(2, dtype=[("x", "f4")])}, "an array of 'V4'"),
     "big endian": ({"a": np.zeros(2, dtype=">f4")}, "in another order"),

@@ -3,7 +3,7 @@
 import pytest
 
 import artpipe.gallery
-import artpipe.processes
+from artpipe.tracking import sync
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def children(monkeypatch):
             line(said)
             return code
 
-        monkeypatch.setattr(artpipe.processes, "run_child", child)
+        monkeypatch.setattr(sync, "run_child", child)
 
     ends_with(0, "MLflow: 1 trainings")
     return type("Children", (), {"started": started, "end_with": staticmethod(ends_with)})
