@@ -80,7 +80,8 @@ def _starts(path: Path) -> Iterator[tuple[bytes, str]]:
 def _start(path: Path) -> Iterator[tuple[bytes, str]]:
     try:
         with path.open("rb") as stream:
-            yield stream.read(SIGNATURE_BYTES), path.name
+            if begins := stream.read(SIGNATURE_BYTES):  # an empty file is of no medium, and may be one of many
+                yield begins, path.name
     except OSError:
         return
 
