@@ -40,6 +40,11 @@ settings.register_profile("beside others", deadline=None)  # a busy machine is n
 settings.load_profile("beside others")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: those of an archive hold the time, and would be another name in each worker."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_unconfigure() -> None:
     """Take the homes away."""
     shutil.rmtree(_HOME, ignore_errors=True)

@@ -163,7 +163,6 @@ def test_a_cut_tar_keeps_what_came_before(tmp_path):
 @pytest.mark.parametrize(
     "data",
     [b"", b"PK\x03\x04 not really", b"nothing of the kind" * 99, gzip.compress(b"no tar in here" * 99)],
-    ids=["empty", "signature", "text", "gzip"],  # that of a gzip would hold the time, another one in each worker
 )
 def test_what_is_no_archive_is_one_line(tmp_path, data):
     """UserError before any stage has run."""
