@@ -87,7 +87,7 @@ def written(page: Path, part: str, text: str) -> None:
     before, _, rest = page.read_text().partition(BEGUN)
     old, _, after = rest.partition(END)
     blocks = dict(re.findall(r"<!-- (\w+) -->\n(.*?)\n(?=\n<!--|\Z)", old, flags=re.DOTALL)) | {part: text}
-    told = "".join(f"\n<!-- {name} -->\n{blocks[name]}\n" for name in PARTS if name in blocks)
+    told = "".join(f"\n<!-- {name} -->\n{blocks[name].strip()}\n" for name in PARTS if name in blocks)
     page.write_text(f"{before}{BEGUN}\n{told}\n{END}{after}")
 
 
