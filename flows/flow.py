@@ -82,7 +82,7 @@ class Heard:
 
     def line(self, line: str) -> None:
         """Take one line."""
-        line = plain(line)  # it stays in Prefect's database
+        line = plain(line.expandtabs())  # it stays in Prefect's database
         self._logger.info(line)
         account.said(self._name, line)
         self._progress.heard(line)

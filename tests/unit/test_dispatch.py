@@ -145,3 +145,17 @@ def test_a_killed_stage_says_what_may_have_killed_it(monkeypatch, line):
     assert type(error) is RuntimeError  # tried again it would most likely be killed again
     assert "because memory ran out" in str(error)
     assert "\n" not in str(error)
+
+
+def test_of_what_dvc_hints_nothing_is_shown(monkeypatch, capsys):
+    """Its advice for git, which it sets in with a tab, is not for those who see the whole run."""
+    monkeypatch.setattr(flow, "get_run_logger", lambda: logging.getLogger("test"))
+    heard = flow.Heard("ingest@digits")
+    for line in (
+        "To track the changes with git, run:",
+        "\tgit add dvc.lock",
+        "\tdvc config core.autostage true",
+        "kept",
+    ):
+        heard.line(line)
+    assert capsys.readouterr().out.split() == ["ingest@digits", "kept"]
