@@ -26,6 +26,19 @@ def sha256_file(path: Path) -> str:
     return _of_file(path, hashlib.sha256())
 
 
+def sha256_start(path: Path, size: int) -> str:
+    """Return the SHA-256 of a file's first `size` bytes in hex; nothing where it is shorter or not there."""
+    digest, left = hashlib.sha256(), size
+    try:
+        with path.open("rb") as stream:
+            while left and (block := stream.read(min(left, _BLOCK))):
+                digest.update(block)
+                left -= len(block)
+    except OSError:
+        return ""
+    return "" if left else digest.hexdigest()
+
+
 def md5_bytes(data: bytes) -> str:
     """Return the MD5 of `data` in hex, by which DVC calls things; it vouches for nothing against a person."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -126,7 +126,7 @@ def _accompany(task: Task, stop: Stop, ranks: Ranks) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder, own = _state(task), Path(scratch) / "state"
         if folder.is_dir():
-            shutil.copytree(folder, own, ignore=shutil.ignore_patterns("*.log", "progress"))
+            shutil.copytree(folder, own, ignore=shutil.ignore_patterns("*.log"))
         ranks.meet()
         training = Training(task.name, task.learner, task.data, task.seed, own, stop, ranks)
         training.resume()
@@ -202,8 +202,12 @@ def _start(task: Task, folder: Path) -> RunStart:
     """Write `run-live.json`; id and first start are those of the session before, if there was one."""
     file = folder / "run-live.json"
     before: RunStart | None = None
-    with contextlib.suppress(OSError, ValidationError):
+    try:
         before = RunStart.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        pass
+    except (OSError, ValidationError):
+        sys.stderr.write(f"training {task.name}: {file}: not what was written; the run has a new id from here on\n")
     commit, dirty = host.commit()
     start = RunStart(
         run_id=before.run_id if before else uuid.uuid4().hex,

@@ -88,7 +88,10 @@ def mended() -> list[str]:
         lock = Path(repo.root_dir) / "dvc.lock"
         try:
             Lockfile(repo, str(lock)).load()
+            torn = lock.exists() and is_torn(lock)
         except DvcException:
+            torn = True
+        if torn:
             lock.replace(folder / "dvc.lock.torn")
             said.append("dvc was killed while it wrote dvc.lock: made anew from the run cache")
         for file in filter(is_torn, tracking_files(Path(repo.root_dir))):

@@ -34,10 +34,10 @@ def load_card(path: Path, model: type[CardT]) -> tuple[CardT, str]:
     """
     try:
         data = path.read_bytes()
-        expected = path.with_name(f"{path.name}.sha256").read_text().split()[0]
+        sidecar = path.with_name(f"{path.name}.sha256").read_bytes().split()
     except FileNotFoundError as error:
         raise UserError(f"{error.filename}: no such file; `artpipe plan` says which stage makes it") from None
-    digest = sha256_bytes(data)
+    digest, expected = sha256_bytes(data), sidecar[0].decode(errors="replace") if sidecar else "nothing"
     if digest != expected:
         raise CorruptError(
             f"{path}: SHA-256 is {digest[:12]}, expected {expected[:12]}; delete the folder and run again"

@@ -1,16 +1,18 @@
 """Run record: all that is volatile about a training (times, host, versions, commit) and its journal."""
 
+import contextlib
 import itertools
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from artpipe.artifacts.cards import load_card, save_card
-from artpipe.files import write_text
+from artpipe.errors import CorruptError
+from artpipe.files import sha256_bytes, write_text
 from artpipe.params import Frozen
 
 
@@ -44,6 +46,15 @@ class RunStart(Session):
     seed: int
     shards: str  # hash of the ShardSet
     uses: str | None
+    check: str = ""  # hash of all the rest; what is read without one was written before there were any
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        found = sha256_bytes(self.model_dump_json(exclude={"check"}).encode())
+        if self.check not in {"", found}:
+            raise ValueError("not what was written")
+        object.__setattr__(self, "check", found)
+        return self
 
 
 class RunCard(Session):
@@ -82,13 +93,24 @@ class Journal:
         write_text(self.path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield the complete rows; a torn last line is skipped."""
+        """Yield the complete rows; a torn last line is skipped.
+
+        Raises:
+            CorruptError: a line is no row.
+        """
         if not self.path.exists():
             return
         with self.path.open(encoding="utf-8", errors="replace") as stream:
-            for line in stream:
+            for number, line in enumerate(stream, 1):
                 if line.endswith("\n"):
-                    yield json.loads(line)
+                    yield self._row(line, number)
+
+    def _row(self, line: str, number: int) -> dict[str, Any]:
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict) and "step" in row:
+                return row
+        raise CorruptError(f"{self.path}:{number}: not a row of a journal; `artpipe verify` says how to mend it")
 
 
 class RunRecord:

@@ -12,17 +12,18 @@ from typing import NamedTuple
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import load_champions
 from artpipe.artifacts.listed import SIDECAR, listed, opened
-from artpipe.errors import ArtpipeError, BusyError
-from artpipe.files import locked, remove, sha256_bytes, write_text
+from artpipe.artifacts.run import RunStart
+from artpipe.artifacts.vouched import NOTE, broken
+from artpipe.errors import ArtpipeError, BusyError, CorruptError
+from artpipe.files import locked, remove, sha256_bytes, sha256_start, write_text
 from artpipe.keeping.holdings import Holdings
 from artpipe.keeping.objects import (
     Output,
-    is_torn,
+    is_note,
     md5_in_name,
     object_of,
     objects_in,
     rows_of,
-    tracking_files,
     whole_again,
 )
 
@@ -30,6 +31,7 @@ REPAIR = "`artpipe verify --repair`"
 ASIDE = str(paths.STATE / "damaged")
 _PIN = re.compile(r"[0-9a-f]{64}")
 _CARDS = {"works.json", "report.json", "shards.json", "weights.json", "checkpoint.json", "run.json", "gallery.json"}
+_STOPPED = "of a stopped training: not the bytes that were saved"
 _TORN = "not what DVC writes: cut short by a kill, or a merge"
 
 
@@ -48,26 +50,43 @@ def find(held: Holdings) -> list[Damage]:
     hashes.ahead((hashes.md5, path) for path in objects_in(held.cache))
     hashes.ahead((hashes.sha256, path) for path in (held.root / "data").rglob("*") if path.is_file())
     found: dict[str, Damage] = {}
-    for room in (_books, _objects, _lacking, _artifacts, _unvouched, _sources, _states, _downloads, _store):
+    for room in (_books, _runs, _objects, _lacking, _artifacts, _unvouched, _sources, _states, _downloads, _store):
         for one in room(held):
             found.setdefault(one.place, one)
     return list(found.values())
 
 
 def _books(held: Holdings) -> Iterator[Damage]:
-    """Yield files that name what DVC keeps and cannot be read any more."""
-    lock = held.root / "dvc.lock"
-    if lock.exists() and is_torn(lock):
-        yield Damage("dvc.lock", _TORN, "`artpipe run` makes it again from the run cache")
-    for file in tracking_files(held.root):
-        if is_torn(file):
-            name, text = held.name(file), whole_again(file)
-            mend = f"{REPAIR} or `artpipe run` makes it again" if text else f"`git checkout {name}`, if git has it"
-            yield Damage(name, _TORN, mend, partial(write_text, file, text) if text else None)
+    """Yield files that name what DVC keeps and cannot be read any more, or say what cannot be."""
+    wrong = dict.fromkeys(held.torn, _TORN)
+    for out in held.outputs:
+        if (counted := held.counted(out)) and counted != (out.size or counted[0], out.count or counted[1]):
+            file = held.root / (out.owner if out.is_source else "dvc.lock")
+            wrong.setdefault(file, f"size and files of {out.path} are not those of what it names")
+    for file, what in wrong.items():
+        yield _book(held, file, what)
     try:
         load_champions(held.root)
     except ArtpipeError as error:
         yield Damage("champions.json", str(error), "`git checkout champions.json`: git has the last one committed")
+
+
+def _book(held: Holdings, file: Path, what: str) -> Damage:
+    name = held.name(file)
+    if file.name == "dvc.lock":
+        mend = f"{REPAIR} puts it aside ({ASIDE}), then `artpipe run` makes it again from the run cache"
+        return Damage(name, what, mend, partial(held.put_aside, file))
+    if text := whole_again(file):
+        return Damage(name, what, f"{REPAIR} or `artpipe run` makes it again", partial(write_text, file, text))
+    return Damage(name, what, f"`git checkout {name}`, if git has it")
+
+
+def _runs(held: Holdings) -> Iterator[Damage]:
+    """Yield what DVC noted of earlier runs and is not what its name says."""
+    for path in sorted((held.cache / "runs").glob("??/*/*")):
+        if _PIN.fullmatch(path.name) and not is_note(path):
+            mend = f"{REPAIR} removes it; DVC notes it again when its stage has run"
+            yield Damage(held.name(path), "DVC's note of a run: not what its name says", mend, partial(remove, path))
 
 
 def _objects(held: Holdings) -> Iterator[Damage]:
@@ -199,23 +218,49 @@ def _source(held: Holdings, path: Path, out: Output, md5: str) -> Damage:
 
 def _states(held: Holdings) -> Iterator[Damage]:
     """Yield damaged states of stopped trainings; those of running ones belong to them."""
+    mend = f"{REPAIR} puts its states aside; the training goes on from the state before, or begins again"
     for folder in sorted(path for path in (held.root / paths.STATE / "train").glob("*/*") if path.is_dir()):
         with contextlib.suppress(BusyError), locked(folder.parent / "lock", wait_seconds=0.0):
+            broken_by: dict[Path, list[Path]] = {}  # the states that rest on a file
             for card in sorted(folder.glob("[0-9]*-*.json")):
-                if not _is_state(held, card):
-                    mend = f"{REPAIR} puts it aside; the training goes on from the state before, or begins again"
-                    gone = partial(held.put_aside, card, *folder.glob(f"{card.stem[:6]}.safetensors"))
-                    yield Damage(
-                        held.name(card), "a stopped training's state: not the bytes that were saved", mend, gone
-                    )
+                if file := _broken_state(held, card):
+                    broken_by.setdefault(file, []).append(card)
+            for file, cards in broken_by.items():
+                yield Damage(held.name(file), _STOPPED, mend, partial(_states_gone, held, folder, cards))
+            yield from _beside_states(held, folder)
 
 
-def _is_state(held: Holdings, card: Path) -> bool:
+def _states_gone(held: Holdings, folder: Path, cards: list[Path]) -> None:
+    for card in cards:
+        held.put_aside(card, *folder.glob(f"{card.stem[:6]}.safetensors"))
+    (folder / "LATEST").unlink(missing_ok=True)  # without it the newest counts
+
+
+def _broken_state(held: Holdings, card: Path) -> Path | None:
+    """Return the first file of a state that is not what was saved."""
     data = card.read_bytes()
     if not card.stem.endswith(sha256_bytes(data)[:16]):
-        return False
-    file, sha256 = json.loads(data)["tensors"]
-    return held.hashes.sha256(card.parent / str(file)) == str(sha256)
+        return card
+    said = json.loads(data)
+    for name, (size, sha256) in said.get("beside", {}).items():
+        if sha256_start(card.parent / name, size) != sha256:
+            return card.parent / str(name)
+    file, sha256 = said["tensors"]
+    return None if held.hashes.sha256(card.parent / str(file)) == str(sha256) else card.parent / str(file)
+
+
+def _beside_states(held: Holdings, folder: Path) -> Iterator[Damage]:
+    pointer, start = folder / "LATEST", folder / "run-live.json"
+    cards = {card.stem for card in folder.glob("[0-9]*-*.json")}
+    if pointer.exists() and pointer.read_text(encoding="utf-8", errors="replace").strip() not in cards:
+        mend = f"{REPAIR} removes it; the training goes on from the newest state"
+        yield Damage(held.name(pointer), f"{_STOPPED}, it names no state", mend, partial(remove, pointer))
+    with contextlib.suppress(OSError):
+        try:
+            RunStart.model_validate_json(start.read_bytes())
+        except ValueError:
+            mend = f"{REPAIR} removes it; the training has another id in MLflow from there on"
+            yield Damage(held.name(start), _STOPPED, mend, partial(remove, start))
 
 
 def _downloads(held: Holdings) -> Iterator[Damage]:
@@ -226,17 +271,28 @@ def _downloads(held: Holdings) -> Iterator[Damage]:
 
 
 def _store(held: Holdings) -> Iterator[Damage]:
-    """Yield MLflow's store if SQLite says that it is damaged; it is made of run records and reports."""
-    path = (held.root / paths.STATE / "mlflow/mlflow.db").absolute()
-    if not path.exists():
-        return
+    """Yield what is damaged of MLflow's store; all of it is made of run records and reports."""
+    folder = held.root / paths.STATE / "mlflow"
+    mend = f"{REPAIR} puts all of {held.name(folder)} aside; `artpipe sync` makes it again, but for notes typed there"
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as store:
-            said = str(store.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except sqlite3.OperationalError:  # somebody writes to it
-        return
+        wrong = [(path, "not as the last `artpipe sync` left it, and nobody wrote it since") for path in broken(folder)]
+    except CorruptError:
+        wrong = [(folder / NOTE, "what `artpipe sync` noted of the store: not what was written")]
+    if said := _said_of(folder / "mlflow.db"):
+        wrong.append((folder / "mlflow.db", said))
+    for path, what in wrong:
+        yield Damage(held.name(path), f"MLflow's store: {what}", mend, partial(_gone, held, folder))
+
+
+def _said_of(database: Path) -> str:
+    """Return what SQLite has to say against a database, nothing where all is well or somebody writes to it."""
+    if not database.exists():
+        return ""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as store:
+            said = str(store.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.OperationalError:
+        return ""
     except sqlite3.DatabaseError as error:
         said = str(error)
-    if said != "ok":
-        mend = f"move {held.name(path)} away; `artpipe sync` makes it again from run records and reports"
-        yield Damage(held.name(path), f"MLflow's store: {said.splitlines()[-1]}", mend)
+    return "" if said == "ok" else said.splitlines()[-1]

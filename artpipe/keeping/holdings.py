@@ -50,7 +50,7 @@ class Holdings:
 
     def __init__(self, root: Path, cache: Path, hashes: Hashes) -> None:
         self.root, self.cache, self.hashes = root, cache, hashes
-        self.outputs = outputs_of(root)
+        self.outputs, self.torn = outputs_of(root)
         self.rows = {out: self._rows(out) for out in self.outputs}
         self.wanted: dict[Path, tuple[Output, str]] = {}  # what the workspace should have, and its MD5
         self.copies: dict[str, list[Path]] = {}  # the same by MD5
@@ -72,6 +72,15 @@ class Holdings:
     def is_whole(self, md5: str) -> bool:
         """Return whether the cache has the object, and it is what its name says."""
         return self.hashes.md5(object_of(self.cache, md5)) == md5.removesuffix(".dir")
+
+    def counted(self, out: Output) -> tuple[int, int | None] | None:
+        """Return size and number of files of an output that the cache has whole, as they are; None: it has not."""
+        objects = [object_of(self.cache, md5) for md5 in self.rows[out].values()] if out.md5.endswith(".dir") else None
+        if not self.is_whole(out.md5) or (objects is not None and not all(map(self.is_whole, self.rows[out].values()))):
+            return None
+        if objects is None:
+            return object_of(self.cache, out.md5).stat().st_size, None
+        return sum(path.stat().st_size for path in objects), len(objects)
 
     def copy_of(self, md5: str) -> Path | None:
         """Return a file or folder of the workspace from which an object can be written again."""

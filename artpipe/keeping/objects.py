@@ -3,6 +3,7 @@
 DVC believes a read-only object without looking at it, so whoever wants to know hashes it himself.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -13,11 +14,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from artpipe.errors import BusyError, UserError
-from artpipe.files import written
+from artpipe.files import sha256_bytes, written
 from artpipe.params import read_yaml
 
 OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")  # behind the folder of its first two digits
 _PROTECTED = 0o444  # as DVC leaves an object
+_MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+_LOCK = {"schema", "stages", "datasets"}  # what DVC writes
+_STAGE = {"cmd", "deps", "params", "outs"}
+_FILE = {
+    "path", "hash", "md5", "size", "nfiles", "isexec", "cache", "persist", "remote", "push", "desc", "type", "labels",
+    "meta", "etag", "checksum", "version_id", "cloud", "files", "repo", "fs_config", "db", "dataset",
+}  # fmt: skip
+_TRACKING = {"outs", "deps", "md5", "wdir", "frozen", "meta", "desc", "always_changed"}
 _SKIPPED = {".git", ".dvc", ".state", ".venv", "data", "node_modules", "__pycache__"}
 
 
@@ -27,6 +36,8 @@ class Output(NamedTuple):
     path: Path  # relative to the project
     md5: str  # of a folder its listing's, with the suffix `.dir`
     owner: str  # the stage that made it, or the .dvc file that tracks it
+    size: int | None = None  # in bytes, of a folder its files' sum
+    count: int | None = None  # of a folder's files
 
     @property
     def is_source(self) -> bool:
@@ -60,14 +71,64 @@ def tracking_files(root: Path) -> Iterator[Path]:
 
 def is_torn(path: Path) -> bool:
     """Return whether a .dvc file or dvc.lock is not what DVC writes; it writes in place, and a kill leaves half of it."""
+    return read_form(path) is None
+
+
+def read_form(path: Path) -> dict[str, Any] | None:
+    """Return what a .dvc file or dvc.lock says; None where it is not what DVC writes."""
     try:
         found = read_yaml(path)
     except UserError:
-        return True
-    if path.name == "dvc.lock":
-        return not isinstance(found, dict) or not isinstance(found.get("stages", {}), dict) or "schema" not in found
-    outs = found.get("outs") if isinstance(found, dict) else None
-    return not isinstance(outs, list) or not all(isinstance(out, dict) and out.get("path") for out in outs)
+        return None
+    if not isinstance(found, dict):
+        return None
+    if path.name != "dvc.lock":
+        return found if _are_files(found.get("outs")) and found["outs"] and found.keys() <= _TRACKING else None
+    stages = found.get("stages", {})
+    if found.get("schema") != "2.0" or not found.keys() <= _LOCK or not isinstance(stages, dict):
+        return None
+    return found if all(isinstance(name, str) and _is_stage(stage) for name, stage in stages.items()) else None
+
+
+def _is_stage(found: Any) -> bool:
+    if not isinstance(found, dict) or not found.keys() <= _STAGE or not isinstance(found.get("cmd"), str | list):
+        return False
+    params = found.get("params", {})
+    read = isinstance(params, dict) and all(isinstance(values, dict) for values in params.values())
+    return read and all(_are_files(found.get(name, [])) for name in ("deps", "outs"))
+
+
+def _are_files(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(one, dict) and _is_file(one) for one in found)
+
+
+def _is_file(one: dict[str, Any]) -> bool:
+    """Return whether an entry has the form that DVC gives it; one that only a person wrote has but a path."""
+    if not isinstance(one.get("path"), str) or not one["path"] or not one.keys() <= _FILE:
+        return False
+    if "hash" not in one:
+        return not {"size", "nfiles"} & one.keys() or "md5" in one
+    md5, counts = one.get("md5"), [one.get("size", 0), one.get("nfiles", 0)]
+    counted = all(type(count) is int and count >= 0 for count in counts)
+    if one["hash"] != "md5" or not isinstance(md5, str) or not _MD5.fullmatch(md5):
+        return False
+    return counted and ("nfiles" not in one or md5.endswith(".dir"))
+
+
+def is_note(path: Path) -> bool:
+    """Return whether DVC's note of a run is what its name says: the hash of all it says but sizes (of DVC 3)."""
+    with contextlib.suppress(UserError, TypeError):
+        text = json.dumps(_counted_out(read_yaml(path)), sort_keys=True)
+        return sha256_bytes(text.encode()) == path.name
+    return False
+
+
+def _counted_out(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_counted_out(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _counted_out(one) for key, one in value.items() if key not in {"size", "nfiles"}}
+    return value
 
 
 def whole_again(file: Path) -> str | None:
@@ -84,23 +145,27 @@ def whole_again(file: Path) -> str | None:
     return f"outs:\n- path: {json.dumps(name)}\n" if file.with_name(name).exists() else None
 
 
-def outputs_of(root: Path) -> list[Output]:
-    """Return all that dvc.lock and the .dvc files name; what is torn names nothing."""
-    found = []
-    lock = root / "dvc.lock"
-    if lock.exists() and not is_torn(lock):
-        for stage, entry in (read_yaml(lock).get("stages") or {}).items():
-            found += [Output(Path(out["path"]), out["md5"], stage) for out in entry.get("outs", []) if _is_kept(out)]
-    for file in tracking_files(root):
-        if not is_torn(file):
-            base, name = file.parent.relative_to(root), str(file.relative_to(root))
-            outs = read_yaml(file)["outs"]
-            found += [Output(base / out["path"], out["md5"], name) for out in outs if _is_kept(out)]
-    return found
+def outputs_of(root: Path) -> tuple[list[Output], list[Path]]:
+    """Return all that dvc.lock and the .dvc files name, and those of these files that are torn and name nothing."""
+    found: list[Output] = []
+    torn = []
+    for file in (root / "dvc.lock", *tracking_files(root)):
+        if not file.exists():
+            continue
+        said = read_form(file)
+        if said is None:
+            torn.append(file)
+        elif file.name == "dvc.lock":
+            for stage, entry in said.get("stages", {}).items():
+                found += _outputs(Path(), entry.get("outs", []), stage)
+        else:
+            found += _outputs(file.parent.relative_to(root), said["outs"], str(file.relative_to(root)))
+    return found, torn
 
 
-def _is_kept(out: Any) -> bool:
-    return isinstance(out.get("md5"), str) and out.get("hash") == "md5" and out.get("cache", True)
+def _outputs(base: Path, outs: list[dict[str, Any]], owner: str) -> list[Output]:
+    kept = [out for out in outs if out.get("hash") == "md5" and out.get("cache", True)]
+    return [Output(base / out["path"], out["md5"], owner, out.get("size"), out.get("nfiles")) for out in kept]
 
 
 def rows_of(listing: Path) -> dict[str, str]:

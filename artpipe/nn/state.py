@@ -14,7 +14,7 @@ from torch import Tensor
 
 from artpipe.artifacts.tensors import load_tensors, save_tensors
 from artpipe.errors import CorruptError
-from artpipe.files import sha256_bytes, sweep, write_bytes, write_text
+from artpipe.files import sha256_bytes, sha256_start, sweep, write_bytes, write_text
 from artpipe.nn.contract import Learner
 
 _KEPT = 2
@@ -115,7 +115,7 @@ def seed_everything(seed: int) -> None:
 
 
 class StateStore:
-    """A folder of states ``NUMBER-HASH.json`` + ``.safetensors``; HASH is of the JSON, which has that of the tensors.
+    """A folder of states ``NUMBER-HASH.json`` + ``.safetensors``; HASH is of the JSON, which has that of all the rest.
 
     LATEST names the newest and is moved last; a state that fails its hash is passed over for the one before.
     """
@@ -130,7 +130,8 @@ class StateStore:
         """Write a state, point LATEST at it, remove all but two; return its name."""
         number = 1 + max((int(name.partition("-")[0]) for name in self.names()), default=0)
         tensors = self.folder / f"{number:06d}.safetensors"
-        card = {"format": 1, "tensors": [tensors.name, save_tensors(tensors, flat.tensors)], "skeleton": flat.skeleton}
+        named = [tensors.name, save_tensors(tensors, flat.tensors)]
+        card = {"format": 1, "tensors": named, "beside": self._beside(), "skeleton": flat.skeleton}
         data = json.dumps(card, separators=(",", ":")).encode()
         name = f"{number:06d}-{sha256_bytes(data)[:16]}"
         write_bytes(self.folder / f"{name}.json", data)
@@ -160,8 +161,17 @@ class StateStore:
         if not name.endswith(sha256_bytes(data)[:16]):
             raise CorruptError(f"{path}: its bytes are not what was written")
         card = json.loads(data)
+        for beside, (size, sha256) in card.get("beside", {}).items():
+            if sha256_start(self.folder / beside, size) != sha256:
+                raise CorruptError(f"{self.folder / beside}: its bytes are not what was written")
         file, sha256 = card["tensors"]
         return Flat(card["skeleton"], load_tensors(self.folder / file, sha256))
+
+    def _beside(self) -> dict[str, tuple[int, str]]:
+        """Return size and SHA-256 of what is published with a training and stands beside its states: journal, progress."""
+        files = [self.folder / "journal.jsonl", *sorted((self.folder / "progress").glob("step-*"))]
+        sizes = {path: path.stat().st_size for path in files if path.is_file() and ".tmp." not in path.name}
+        return {str(path.relative_to(self.folder)): (size, sha256_start(path, size)) for path, size in sizes.items()}
 
     def _prune(self, newest: str) -> None:
         kept = [newest, *(name for name in self.names() if name != newest)][:_KEPT]

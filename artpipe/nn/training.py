@@ -223,12 +223,14 @@ class Training:
         if self.ledger.rollbacks >= self.params.rollbacks:
             self.ledger.diverged = True
             self.note(event=f"diverged at step {at} ({problem}); given up, the weights of step {self.step} are kept")
+            self.save()  # the state before counts rows that the journal has no more
             return
         self.ledger.rollbacks += 1
         self.learner.rate_scale = 0.5**self.ledger.rollbacks
         parts = f", in parts of {self.ledger.micro_batch}" if self.ledger.micro_batch else ""
         self.note(event=f"{problem} at step {at}: back to step {self.step}, rate x{self.learner.rate_scale:g}{parts}")
         self._good["rows"] = self.rows  # the next return keeps this event
+        self.save()  # the state before counts rows that the journal has no more
 
     # -- evaluation points ---------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from artpipe.artifacts.paths import STATE
+from artpipe.artifacts.vouched import vouch
 from artpipe.files import locked, write_text
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
@@ -158,6 +159,13 @@ class Store:
             self.project = _project_id(root / STATE / "project-id")
             self.client = MlflowClient(self.uri)
             self.ask()
+
+    def vouch(self) -> None:
+        """Note what a store of our own holds, so that `artpipe verify` can tell what a disk did to it."""
+        if self._artifacts:
+            pictures = sorted(path for path in (self._folder / "artifacts").rglob("*") if path.is_file())
+            with self.alone():
+                vouch(self._folder, [self._folder / "mlflow.db", *pictures])
 
     def ask(self) -> None:
         """Ask the store something cheap; raises what MLflow raises where the store is away."""

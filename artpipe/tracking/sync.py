@@ -42,6 +42,7 @@ def sync(root: Path = Path()) -> str:
                 run.set_status("KILLED")  # what it left was removed; without an end it would run for ever
         store.settle()
         damage |= _registered(store, root)
+        store.vouch()
     except ArtpipeError:
         raise
     except Exception as error:  # MLflow, its database and its network raise their own

@@ -176,3 +176,33 @@ def test_a_torn_pointer_does_not_matter(tmp_path):
 def test_flat_is_plain():
     """Scalars need no tensor file."""
     assert flatten([1, (2.5, None)]) == Flat({"list": [1, {"tuple": [{"float": (2.5).hex()}, None]}]}, {})
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
+@pytest.mark.parametrize(("file", "whole"), [("journal.jsonl", 0), ("progress/step-00000001.txt", None)])
+def test_what_stands_beside_a_state_is_part_of_it(tmp_path, file, whole, harm):
+    """A damaged journal or exhibit of progress is noticed: the state before it is used, where that rests on nothing damaged."""
+    store = StateStore(tmp_path)
+    (tmp_path / "progress").mkdir()
+    (tmp_path / "progress/step-00000001.txt").write_text("a poem")
+    for number in range(2):
+        with (tmp_path / "journal.jsonl").open("a") as journal:
+            journal.write(f'{{"step": {number}, "time": 1.0}}\n')
+        store.save(flatten({"n": number}))
+    with (tmp_path / "journal.jsonl").open("a") as journal:
+        journal.write('{"step": 9')  # a later row, torn by a kill: no part of a state
+    assert unflatten(store.load())["n"] == 1
+    path = tmp_path / file
+    data, at = bytearray(path.read_bytes()), 30 if whole == 0 else 3  # in the second row
+    data[at] ^= 1
+    if harm == "flip":
+        path.write_bytes(data)
+    elif harm == "cut":
+        path.write_bytes(data[:at])
+    else:
+        path.unlink()
+    store = StateStore(tmp_path)
+    found = store.load()
+    expected = whole if harm != "remove" else None
+    assert (found if found is None else unflatten(found)["n"]) == expected
+    assert str(path) in store.damaged[0]

@@ -277,7 +277,7 @@ def test_one_damaged_record_stops_no_other(root):
     assert "\n" not in str(said.value)
     assert "left out: " in str(said.value)
     assert "data/runs/a-first/run.json: SHA-256 is" in str(said.value)
-    assert "data/runs/b-second: " in str(said.value)
+    assert "data/runs/b-second/journal.jsonl:1: not a row" in str(said.value)
     assert the_run(root).data.tags["artpipe.run_record"]
 
 
