@@ -60,7 +60,7 @@ def _books(held: Holdings) -> Iterator[Damage]:
     """Yield files that name what DVC keeps and cannot be read any more, or say what cannot be."""
     wrong = dict.fromkeys(held.torn, _TORN)
     for out in held.outputs:
-        if (counted := held.counted(out)) and counted != (out.size or counted[0], out.count or counted[1]):
+        if (counted := held.counted(out)) and counted != (out.size or counted[0], out.files or counted[1]):
             file = held.root / (out.owner if out.is_source else "dvc.lock")
             wrong.setdefault(file, f"size and files of {out.path} are not those of what it names")
     for file, what in wrong.items():

@@ -37,7 +37,7 @@ class Output(NamedTuple):
     md5: str  # of a folder its listing's, with the suffix `.dir`
     owner: str  # the stage that made it, or the .dvc file that tracks it
     size: int | None = None  # in bytes, of a folder its files' sum
-    count: int | None = None  # of a folder's files
+    files: int | None = None  # in a folder
 
     @property
     def is_source(self) -> bool:
