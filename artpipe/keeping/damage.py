@@ -1,7 +1,6 @@
 """What is damaged, and what would mend it: artifacts, DVC's objects, works, states and downloads, hashed and compared."""
 
 import contextlib
-import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from artpipe.artifacts.listed import SIDECAR, listed, opened
 from artpipe.artifacts.run import RunStart
 from artpipe.artifacts.vouched import NOTE, broken
 from artpipe.errors import ArtpipeError, BusyError, CorruptError
-from artpipe.files import locked, remove, sha256_bytes, sha256_start, write_text
+from artpipe.files import halves, locked, remove, write_text
 from artpipe.keeping.holdings import Holdings
 from artpipe.keeping.objects import (
     Output,
@@ -26,6 +25,7 @@ from artpipe.keeping.objects import (
     rows_of,
     whole_again,
 )
+from artpipe.keeping.states import broken_state
 
 REPAIR = "`artpipe verify --repair`"
 ASIDE = str(paths.STATE / "damaged")
@@ -77,8 +77,15 @@ def _book(held: Holdings, file: Path, what: str) -> Damage:
         mend = f"{REPAIR} puts it aside ({ASIDE}), then `artpipe run` makes it again from the run cache"
         return Damage(name, what, mend, partial(held.put_aside, file))
     if text := whole_again(file):
-        return Damage(name, what, f"{REPAIR} or `artpipe run` makes it again", partial(write_text, file, text))
+        return Damage(name, what, f"{REPAIR} or `artpipe run` makes it again", partial(_written_again, file, text))
     return Damage(name, what, f"`git checkout {name}`, if git has it")
+
+
+def _written_again(file: Path, text: str) -> None:
+    for half in halves(file.parent):  # of a repair that was killed here; all else in this folder is a person's
+        if half.name.startswith(f"{file.name}.tmp."):
+            remove(half)
+    write_text(file, text)
 
 
 def _runs(held: Holdings) -> Iterator[Damage]:
@@ -223,7 +230,7 @@ def _states(held: Holdings) -> Iterator[Damage]:
         with contextlib.suppress(BusyError), locked(folder.parent / "lock", wait_seconds=0.0):
             broken_by: dict[Path, list[Path]] = {}  # the states that rest on a file
             for card in sorted(folder.glob("[0-9]*-*.json")):
-                if file := _broken_state(held, card):
+                if file := broken_state(held, card):
                     broken_by.setdefault(file, []).append(card)
             for file, cards in broken_by.items():
                 yield Damage(held.name(file), _STOPPED, mend, partial(_states_gone, held, folder, cards))
@@ -234,19 +241,6 @@ def _states_gone(held: Holdings, folder: Path, cards: list[Path]) -> None:
     for card in cards:
         held.put_aside(card, *folder.glob(f"{card.stem[:6]}.safetensors"))
     (folder / "LATEST").unlink(missing_ok=True)  # without it the newest counts
-
-
-def _broken_state(held: Holdings, card: Path) -> Path | None:
-    """Return the first file of a state that is not what was saved."""
-    data = card.read_bytes()
-    if not card.stem.endswith(sha256_bytes(data)[:16]):
-        return card
-    said = json.loads(data)
-    for name, (size, sha256) in said.get("beside", {}).items():
-        if sha256_start(card.parent / name, size) != sha256:
-            return card.parent / str(name)
-    file, sha256 = said["tensors"]
-    return None if held.hashes.sha256(card.parent / str(file)) == str(sha256) else card.parent / str(file)
 
 
 def _beside_states(held: Holdings, folder: Path) -> Iterator[Damage]:

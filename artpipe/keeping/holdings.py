@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from artpipe.artifacts import paths
-from artpipe.files import md5_file, remove, sha256_file, written
+from artpipe.files import md5_file, remove, sha256_file, sweep, sync_folder, written
 from artpipe.keeping.objects import Output, object_of, outputs_of, put, rows_of
 from artpipe.keeping.storage import listing_of, md5_of
 
@@ -100,12 +100,19 @@ class Holdings:
     def write_object(self, md5: str) -> None:
         """Write an object of the cache again, from the workspace."""
         if copy := self.copy_of(md5):
+            sweep(object_of(self.cache, md5).parent)  # of a repair that was killed here
             put(self.cache, md5, listing_of(copy) if md5.endswith(".dir") else copy)
 
     def write_file(self, path: Path) -> None:
         """Write a file of the workspace again, from the cache; it is no link."""
-        with written(path) as temporary:
-            shutil.copyfile(object_of(self.cache, self.wanted[path][1]), temporary)
+        out, md5 = self.wanted[path]
+        mending = self.root / paths.STATE / "mending" if out.is_source else path  # no half of a file among works
+        sweep(mending.parent)
+        with written(mending) as temporary:
+            shutil.copyfile(object_of(self.cache, md5), temporary)
+        if mending != path:
+            shutil.move(mending, path)
+            sync_folder(path.parent)
 
     def put_aside(self, *damaged: Path) -> None:
         """Take what is damaged out of the way, where a person may still look at it."""

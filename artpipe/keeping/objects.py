@@ -108,11 +108,12 @@ def _is_file(one: dict[str, Any]) -> bool:
         return False
     if "hash" not in one:
         return not {"size", "nfiles"} & one.keys() or "md5" in one
-    md5, counts = one.get("md5"), [one.get("size", 0), one.get("nfiles", 0)]
-    counted = all(type(count) is int and count >= 0 for count in counts)
-    if one["hash"] != "md5" or not isinstance(md5, str) or not _MD5.fullmatch(md5):
+    value, counts = one.get(str(one["hash"])), [one.get("size", 0), one.get("nfiles", 0)]
+    if not isinstance(value, str) or not all(type(count) is int and count >= 0 for count in counts):
         return False
-    return counted and ("nfiles" not in one or md5.endswith(".dir"))
+    if one["hash"] == "md5" and not _MD5.fullmatch(value):
+        return False
+    return "nfiles" not in one or value.endswith(".dir")
 
 
 def is_note(path: Path) -> bool:

@@ -51,10 +51,14 @@ def verify(root: Path = Path(), *, repair: bool = False) -> Verdict:
         refuse_at_work(root)
         found = find(Holdings(root, cache, hashes))
         files, count = hashes.files, hashes.bytes
-        left = _mended(root, cache, hashes, found) if repair and found else found
-    before, after = {one.place: one for one in found}, {one.place: one for one in left}
-    damaged = [_told(before[place], mended=place not in after) for place in before]
-    damaged += [_told(one) for place, one in after.items() if place not in before]
+        seen, left = {one.place: one for one in found}, found
+        while repair and any(one.act for one in left):
+            before, left = left, _mended(root, cache, hashes, left)
+            seen = {one.place: one for one in left} | seen  # a listing that is whole again shows what its files lack
+            if {one.place for one in before} == {one.place for one in left}:
+                break
+    after = {one.place for one in left}
+    damaged = [_told(one, mended=place not in after) for place, one in seen.items()]
     return Verdict(
         whole=not left, files=files, bytes=count, seconds=round(time.monotonic() - began, 2), damaged=tuple(damaged)
     )

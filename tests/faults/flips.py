@@ -79,25 +79,20 @@ class Round:
         return Came("wrong", f"{self.name} ({self.how}, number {self.number}): {what}")
 
     def _looked_for(self) -> Came:
-        told, wrong = self._verified()
-        if wrong:
-            return self._wrong(wrong)
-        if self.name not in {one.place for one in told}:
-            return self._proved_harmless()
-        if self.turn % _READ == 0 and (wrong := self._read()):
-            return self._wrong(wrong)
-        return self._mended(next(one for one in told if one.place == self.name))
+        wrong = "" if self.turn % _REAL else self._said_by_the_command()
+        if not wrong and self.turn % _READ == 0:
+            wrong = self._read()
+        return self._wrong(wrong) if wrong else self._mended()
 
-    def _verified(self) -> tuple[Sequence[Told], str]:
-        """Return what `artpipe verify` says, and what is wrong with how it says it."""
-        if self.turn % _REAL:
-            return look(self.root).damaged, ""
+    def _said_by_the_command(self) -> str:
+        """Return what is wrong with what `artpipe verify` says, the real command."""
         ran = self.exhibition.ground.run("verify", "--json")
         if ran.code == 0 and self.place in HEALED:
-            return (), ""
+            return ""
         if ran.code != 1 or "Traceback" in ran.said:
-            return (), f"artpipe verify ended with {ran.code}: {ran.said[-300:]}"
-        return [Told(**one) for one in json.loads(ran.said)["damaged"]], ""
+            return f"artpipe verify ended with {ran.code}: {ran.said[-300:]}"
+        named = [one["place"] for one in json.loads(ran.said)["damaged"]]
+        return "" if self.name in named else f"artpipe verify names {named}"
 
     def _read(self) -> str:
         """Run the stage that reads the file; return what is wrong with what it says or makes."""
@@ -127,11 +122,13 @@ class Round:
         self.path.chmod(times.st_mode & 0o777)
         os.utime(self.path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
-    def _mended(self, told: Told) -> Came:
-        """Mend it as the sentence says; everything has to be as before, but for what cannot be made again."""
-        after = look(self.root, repair=True)
-        left = {one.place: one for one in after.damaged if not one.mended}
-        if self.place.startswith(("given", "a given")) and self.name in left | {told.place: told}:
+    def _mended(self) -> Came:
+        """Look for it and mend it; everything has to be as before then, but for what cannot be made again."""
+        found = look(self.root, repair=True).damaged
+        if self.name not in {one.place for one in found}:
+            return self._proved_harmless()
+        left = {one.place: one for one in found if not one.mended}
+        if self.place.startswith(("given", "a given")):
             return self._given(left)
         if left:
             return self._wrong(f"--repair leaves {left}")
@@ -139,7 +136,7 @@ class Round:
             return Came("found, mended by --repair")
         if self.turn % _AGAIN and self.place not in {"downloads", "a file and its object, both"}:
             return Came("found, put aside by --repair")
-        self._made_again()
+        self.make_again()
         rest = [name for name in self.exhibition.differences() if not may_differ(name)]
         rest = [
             name
@@ -159,7 +156,7 @@ class Round:
             return self._wrong("a work was taken away")
         return Came("found, a person is told")
 
-    def _made_again(self) -> None:
+    def make_again(self) -> None:
         """Run what makes again what was put aside."""
         if self.place == "downloads":
             self.exhibition.fetch_again()
@@ -233,14 +230,16 @@ def makers(name: str) -> Iterator[tuple[str, ...]]:
     room, _, rest = name.removeprefix("data/").partition("/")
     of = rest.partition("/")[0].removesuffix(".json")
     stage = {"works": "ingest", "record": "ingest", "shards": "preprocess", "checkpoints": "train", "runs": "train"}
-    yield stage.get(room, "evaluate"), of
+    yield ("gallery",) if room == "gallery" else (stage.get(room, "evaluate"), of)
 
 
 # -- the table ---------------------------------------------------------------------------------------------------------
 
 
 def rows(folder: Path, count: int, seed: int, only: Sequence[str] = (), params: str = EVERYTHING) -> Iterator[Row]:
-    """Yield a row for each kind of place; `count` damages in all, as many of each."""
+    """Yield a row for each kind of place; `count` damages in all, as many of each; then one of killed repairs."""
+    from tests.faults import repairs  # it is made of rounds
+
     places = [place for place in PLACES if not only or any(word in place for word in only)]
     if not places:
         return
@@ -252,3 +251,5 @@ def rows(folder: Path, count: int, seed: int, only: Sequence[str] = (), params: 
         counted = Counter(one.outcome for one in came)
         outcome = "; ".join(f"{times} {what}" for what, times in counted.most_common())
         yield Row("bits, cuts, zeros", place, share, 0, outcome, tuple(one.wrong for one in came if one.wrong))
+    if not only:
+        yield from repairs.rows(exhibition, max(1, count // 25), seed)
