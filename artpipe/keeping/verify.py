@@ -54,7 +54,9 @@ def verify(root: Path = Path(), *, repair: bool = False) -> Verdict:
         seen, left = {one.place: one for one in found}, found
         while repair and any(one.act for one in left):
             before, left = left, _mended(root, cache, hashes, left)
-            seen = {one.place: one for one in left} | seen  # a listing that is whole again shows what its files lack
+            seen |= {
+                one.place: one for one in left if one.place not in seen
+            }  # a listing that is whole again shows what its files lack
             if {one.place for one in before} == {one.place for one in left}:
                 break
     after = {one.place for one in left}
