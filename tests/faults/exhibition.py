@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import http.server
 import io
+import logging
 import os
 import shutil
 import signal
@@ -145,6 +146,7 @@ class Exhibition:
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
         """Be in the project, with its environment."""
+        logging.getLogger("dvc").setLevel(logging.ERROR)
         with (
             contextlib.chdir(self.root),
             mock.patch.dict(os.environ, self.ground.environment),

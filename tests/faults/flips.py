@@ -237,9 +237,7 @@ def makers(name: str) -> Iterator[tuple[str, ...]]:
 
 
 def rows(folder: Path, count: int, seed: int, only: Sequence[str] = (), params: str = EVERYTHING) -> Iterator[Row]:
-    """Yield a row for each kind of place; `count` damages in all, as many of each; then one of killed repairs."""
-    from tests.faults import repairs  # it is made of rounds
-
+    """Yield a row for each kind of place; `count` damages in all, as many of each."""
     places = [place for place in PLACES if not only or any(word in place for word in only)]
     if not places:
         return
@@ -251,5 +249,3 @@ def rows(folder: Path, count: int, seed: int, only: Sequence[str] = (), params: 
         counted = Counter(one.outcome for one in came)
         outcome = "; ".join(f"{times} {what}" for what, times in counted.most_common())
         yield Row("bits, cuts, zeros", place, share, 0, outcome, tuple(one.wrong for one in came if one.wrong))
-    if not only:
-        yield from repairs.rows(exhibition, max(1, count // 25), seed)
