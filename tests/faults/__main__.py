@@ -19,7 +19,6 @@ PARTS = {
     "runs": 14,
     "around": 50,
     "flips": 1000,
-    "servers": 20,
 }  # modules with `rows(folder, count, seed, only)`, and how often
 HEAD = "| fault | where | times | in a write | what came of it | wrong |\n|---|---|---|---|---|---|"
 
