@@ -176,7 +176,7 @@ class StateStore:
     def _prune(self, newest: str) -> None:
         kept = [newest, *(name for name in self.names() if name != newest)][:_KEPT]
         numbers = {name.partition("-")[0] for name in kept}
-        for path in self.folder.glob("[0-9]*.*"):
+        for path in sorted(self.folder.glob("[0-9]*.*")):  # a card before its tensors: no kill leaves one without them
             if path.name[:6] not in numbers and ".tmp." not in path.name:
                 path.unlink()
 

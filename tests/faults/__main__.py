@@ -19,6 +19,8 @@ PARTS = {
     "runs": 14,
     "around": 50,
     "flips": 1000,
+    "repairs": 30,
+    "servers": 6,
 }  # modules with `rows(folder, count, seed, only)`, and how often
 HEAD = "| fault | where | times | in a write | what came of it | wrong |\n|---|---|---|---|---|---|"
 

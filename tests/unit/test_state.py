@@ -1,6 +1,7 @@
 """State comes back bit for bit, and damaged state never does."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,6 +123,18 @@ def test_two_are_kept(tmp_path):
     filled(tmp_path, 5)
     assert sorted(path.suffix for path in tmp_path.iterdir()) == ["", ".json", ".json", ".safetensors", ".safetensors"]
     assert unflatten(StateStore(tmp_path).load())["n"] == 4
+
+
+def test_a_kill_while_old_ones_go_leaves_no_card_without_its_tensors(tmp_path, monkeypatch):
+    """Whatever the order in which a folder lists its files: the card goes first."""
+    store, gone, unlink, glob = StateStore(tmp_path), list[str](), Path.unlink, Path.glob
+    monkeypatch.setattr(Path, "unlink", lambda path, **more: (gone.append(path.name), unlink(path, **more)))
+    for backwards in (False, True):
+        monkeypatch.setattr(Path, "glob", lambda *asked, way=backwards: sorted(glob(*asked), reverse=way))
+        for step in range(4):
+            store.save(flatten({"step": step}))
+    numbered = [Path(name).suffix for name in gone if name[0].isdigit() and ".tmp." not in name]
+    assert numbered == [".json", ".safetensors"] * 6
 
 
 @pytest.mark.parametrize("suffix", ["json", "safetensors"])

@@ -1,0 +1,208 @@
+"""Servers that are killed in mid-run and come back: MLflow's while a training is followed, Prefect's while a flow runs."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from tests.faults import ground
+from tests.faults.ground import PATIENCE, Ground, Row
+from tests.faults.kills import survivors
+
+_LONG = {  # so that a training is still at work when its first rows have come to MLflow, which takes seconds
+    "steps: 24": "steps: 1500",
+    "evaluate_every_steps: 8": "evaluate_every_steps: 250",
+    "save_every_seconds: 0.001": "save_every_seconds: 0.5",
+}
+_AWAY_SECONDS = (0.5, 6.0)
+_START_SECONDS = 180.0
+_NUMBERS = "select m.key, m.step, m.value from metrics m order by 1, 2, 3"
+
+
+class Server:
+    """A real server on loopback, on a port that it keeps; killed with all its workers, and started again.
+
+    Raises:
+        RuntimeError: it does not come up.
+    """
+
+    def __init__(self, made: Ground, name: str, health: str, command: Sequence[str]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        self.address, self._health = f"http://127.0.0.1:{port}", health
+        self._made, self._log = made, made.folder / f"{name}.log"
+        self._command = [sys.executable, "-m", *command, "--port", port]
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self._made.folder,
+                env=self._made.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with contextlib.suppress(OSError), urllib.request.urlopen(self.address + self._health, timeout=5):  # noqa: S310
+                return
+            time.sleep(0.2)
+        self.kill()
+        raise RuntimeError(self._log.read_text()[-2000:])
+
+    def kill(self) -> None:
+        """Kill it with all its workers."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def ask(self, path: str, data: bytes | None = None) -> object:
+        """Return what it answers."""
+        asked = urllib.request.Request(self.address + path, data=data, headers={"Content-Type": "application/json"})  # noqa: S310
+        with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
+            return json.load(answer)
+
+
+def begun(made: Ground, *command: str, **more: str) -> subprocess.Popen[bytes]:
+    """Start a command in the project."""
+    with (made.folder / "said.txt").open("w") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=made.project,
+            env=made.environment | more,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+        )
+
+
+def killed_when(server: Server, run: subprocess.Popen[bytes], so: Callable[[], bool]) -> bool:
+    """Kill the server as soon as something is so; say whether the run was still at work."""
+    while run.poll() is None and not so():
+        time.sleep(0.02)
+    server.kill()
+    return run.poll() is None
+
+
+def numbers(store: Path) -> list[tuple[object, ...]]:
+    """Return every row of numbers in MLflow's database; none where there is no database yet."""
+    if not store.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as opened:
+        try:
+            return opened.execute(_NUMBERS).fetchall()
+        except sqlite3.OperationalError:  # its tables are being made
+            return []
+
+
+def mlflow(made: Ground, chance: random.Random) -> Iterator[str]:
+    """Kill MLflow's server while rows of a training come in, bring it back before or after the training's end, sync."""
+    store, kept = made.folder / "mlflow.db", made.folder / "kept"
+    command = ("--host", "127.0.0.1", "--workers", "1", "--backend-store-uri", f"sqlite:///{store}")
+    server = Server(made, "mlflow", "/health", ["mlflow", "server", *command, "--artifacts-destination", str(kept)])
+    told = {"MLFLOW_TRACKING_URI": server.address, "ARTPIPE_TRACKING": ""}
+    try:
+        training = begun(made, "artpipe", "train", "reader", **told)
+        first = chance.randrange(1, 200)
+        if not killed_when(server, training, lambda: len(numbers(store)) >= first):
+            yield f"the training ended before the server was killed: {said(made)}"
+        if chance.random() < 0.5:
+            training.wait(PATIENCE)
+        else:
+            time.sleep(chance.uniform(*_AWAY_SECONDS))
+        server.start()
+        if code := training.wait(PATIENCE):
+            yield f"the training ended with {code}: {said(made)}"
+        for rows_before in (None, numbers(store)):
+            synced = begun(made, "artpipe", "sync", **told).wait(PATIENCE)
+            if synced:
+                yield f"sync ended with {synced}: {said(made)}"
+            if rows_before not in (None, numbers(store)) and "new: 0" not in said(made):
+                yield f"a second sync adds something: {said(made)}"
+        if begun(made, "artpipe", "sync", ARTPIPE_TRACKING="").wait(PATIENCE):
+            yield f"sync into a store of its own: {said(made)}"
+        if numbers(store) != numbers(made.project / ".state/mlflow/mlflow.db"):
+            yield "the server's rows are not those of a store that nobody disturbed"
+        with contextlib.closing(sqlite3.connect(store)) as opened:
+            states = opened.execute("select status from runs").fetchall()
+        if states != [("FINISHED",)]:
+            yield f"runs stand as {states}"
+    finally:
+        server.kill()
+
+
+def prefect(made: Ground, chance: random.Random) -> Iterator[str]:
+    """Kill Prefect's server while a flow trains; the run has to come to its end, and to stand as completed."""
+    server = Server(made, "prefect", "/api/health", ["flows.server"])
+    try:
+        run = begun(made, "flows.gallery", "train@reader", PREFECT_API_URL=f"{server.address}/api")
+        points = chance.randrange(1, 200)
+        if not killed_when(server, run, lambda: rows_of_journal(made) >= points):
+            yield f"the run ended before the server was killed: {said(made)}"
+        time.sleep(chance.uniform(*_AWAY_SECONDS))
+        server.start()
+        if code := run.wait(PATIENCE):
+            yield f"the run ended with {code}: {said(made)}"
+        for kind in ("flow_runs", "task_runs"):
+            states = {str(one["state_type"]) for one in server.ask(f"/api/{kind}/filter", b"{}")}  # type: ignore[attr-defined]
+            if states != {"COMPLETED"}:
+                yield f"{kind} stand as {sorted(states)}"
+    finally:
+        server.kill()
+
+
+def said(made: Ground) -> str:
+    """Return the end of what the last command said."""
+    return (made.folder / "said.txt").read_text()[-400:]
+
+
+def rows_of_journal(made: Ground) -> int:
+    """Return how many rows a training at work has written."""
+    live = list((made.project / ".state/train/reader").glob("*/journal.jsonl"))
+    return len(live[0].read_bytes().splitlines()) if live else 0
+
+
+SERVERS = {
+    "MLflow's": (mlflow, "the training goes on, the same checkpoint; after a sync every row once, FINISHED"),
+    "Prefect's": (prefect, "the training goes on, the same checkpoint; the run and its tasks stand as COMPLETED"),
+}
+
+
+def rows(folder: Path, count: int, seed: int, only: Sequence[str] = ()) -> Iterator[Row]:
+    """Yield a row for each server; `count` kills in all."""
+    chosen = [name for name in SERVERS if not only or any(word in name for word in only)]
+    if not chosen:
+        return
+    params = ground.small()
+    for short, long in _LONG.items():
+        params = params.replace(short, long)
+    still = ground.planted(folder / "still", params)
+    for stage in ("ingest", "preprocess"):
+        still.run(stage, "forms")
+    before = still.copied(folder / "before")
+    still.run("train", "reader")
+    wanted = ground.digests(still.project, "checkpoints")
+    for index, name in enumerate(chosen):
+        tried, outcome = SERVERS[name]
+        times, wrong = count // len(chosen) + (index < count % len(chosen)), list[str]()
+        for number in range(times):
+            made = before.copied(folder / f"{tried.__name__}-{number}")
+            wrong += tried(made, random.Random(f"{seed} {name} {number}"))
+            found = ground.digests(made.project, "checkpoints")
+            wrong += [f"differs: {one}" for one in ground.differences(found, wanted)]
+            wrong += [*ground.torn(made.project), *ground.halves(made.project), *survivors(made.project)]
+        yield Row("SIGKILL, back later", f"{name} server", times, 0, outcome, tuple(wrong))
