@@ -83,11 +83,18 @@ def read_form(path: Path) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         return None
     if path.name != "dvc.lock":
-        return found if _are_files(found.get("outs")) and found["outs"] and found.keys() <= _TRACKING else None
+        whole = _are_files(found.get("outs")) and found["outs"] and found.keys() <= _TRACKING
+        return found if whole and not _names_another(path, found) else None
     stages = found.get("stages", {})
     if found.get("schema") != "2.0" or not found.keys() <= _LOCK or not isinstance(stages, dict):
         return None
     return found if all(isinstance(name, str) and _is_stage(stage) for name, stage in stages.items()) else None
+
+
+def _names_another(path: Path, found: dict[str, Any]) -> bool:
+    """Return whether a .dvc file names nothing that there is, beside that for which DVC named the file itself."""
+    folder, own = path.parent / str(found.get("wdir", "")), path.name.removesuffix(".dvc")
+    return path.with_name(own).exists() and not any((folder / out["path"]).exists() for out in found["outs"])
 
 
 def _is_stage(found: Any) -> bool:

@@ -216,9 +216,15 @@ def test_a_torn_tracking_file(kept, committed, monkeypatch):
     assert mended() == []
     assert kept.repro() == []
     assert read_yaml(path)["outs"][0].items() >= {"md5": md5, "path": "emoji"}.items()
-    path.write_text("")
-    assert places(look(kept, repair=True)) == ["datasets/emoji.dvc"]
-    assert kept.repro() == []
+    whole = path.read_text()
+    for name in ("emo", "emnji"):  # which is not there
+        path.write_text(whole.replace("emoji", name))
+        assert places(look(kept, repair=True)) == ["datasets/emoji.dvc"]
+        assert kept.repro() == []
+    for torn in ("", "outs:\n"):
+        path.write_text(torn)
+        assert places(look(kept, repair=True)) == ["datasets/emoji.dvc"]
+        assert kept.repro() == []
 
 
 def test_the_command(kept, artpipe, monkeypatch):
