@@ -70,6 +70,14 @@ class SmallerPartsError(NoMemoryError):
         self.rows = rows
 
 
+class RanksError(ArtpipeError):
+    """A rank ended with `code`; what it means is what it meant there."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code if code in {UserError.exit_code, BusyError.exit_code} else 1
+
+
 class CorruptError(ArtpipeError):
     """Bytes on disk are not the bytes that were written."""
 

@@ -25,7 +25,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.checkpoint import CheckpointCard, Which, save_checkpoint
 from artpipe.artifacts.run import RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardSet
-from artpipe.errors import KILLED, ArtpipeError, SmallerPartsError, UserError
+from artpipe.errors import KILLED, RanksError, SmallerPartsError, UserError
 from artpipe.files import locked, sha256_bytes, sha256_file, sweep, write_json, write_text, written_folder
 from artpipe.nn.contract import Learner, Model, build
 from artpipe.nn.data import Data
@@ -40,6 +40,7 @@ from artpipe.processes import Process, end_child, guardians, start_child
 from artpipe.stopping import Stop
 
 _FOLLOWER_GRACE_SECONDS = 5.0
+_SIGKILL = 137  # a rank's end by it
 _RANKS_GRACE_SECONDS = 12.0  # torchrun hands the signal on, the ranks save
 
 
@@ -96,9 +97,9 @@ def _launch(name: str, ranks: int, smaller: Path) -> bool:
         Whether one ran out of memory and wrote into `smaller` in what parts they are to go on.
     """
     before = smaller.read_bytes() if smaller.exists() else b""
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
+    run = [sys.executable, "-m", "artpipe.nn.torchrun", str(ranks), "train", name]
     loopback = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
-    child = start_child([*run, "-m", "artpipe", "train", name], env={**os.environ, **loopback})
+    child = start_child(run, env={**os.environ, **loopback})
     try:
         code = child.wait()
     finally:
@@ -106,8 +107,8 @@ def _launch(name: str, ranks: int, smaller: Path) -> bool:
     if code and smaller.exists() and smaller.read_bytes() != before:
         return True
     if code:
-        said = f"{ranks} ranks ended with exit code {code}; what they said stands above"
-        raise ArtpipeError(f"training {name}: {said}; one that ended with -9 was {KILLED}")
+        why = f"was {KILLED}" if code == _SIGKILL else f"ended with {code}, and what it said stands above"
+        raise RanksError(f"training {name}: one of its {ranks} ranks {why}", code)
     return False
 
 

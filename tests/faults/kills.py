@@ -123,7 +123,10 @@ class Arena:
             pid = self.nest.start(on.project, list(stage.command), on.environment, told, on.folder / "said.txt")
             if after:
                 time.sleep(after)
-                (os.kill if alone else os.killpg)(pid, number)
+                try:
+                    (os.kill if alone else os.killpg)(pid, number)
+                except ProcessLookupError:  # it has no group of its own yet
+                    os.kill(pid, number)
             code = self.nest.wait(pid)
         seconds, said = time.monotonic() - began, (on.folder / "said.txt").read_text(errors="replace")
         aimed = '"event"' in (log.read_text() if log.exists() else "")
@@ -142,7 +145,7 @@ class Arena:
             )
             if after:
                 time.sleep(after)
-                os.kill(child.pid, number)
+                child.send_signal(number)
             return child.wait(ground.PATIENCE)
 
     def close(self) -> None:

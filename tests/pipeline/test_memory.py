@@ -124,24 +124,51 @@ def test_resumed_it_remembers(tmp_path, monkeypatch):
     assert outcome(torn, "n")[0].micro_batch == 4
 
 
+def in_ranks(folder, name):
+    """Train in a process that knows the toy's kind, and so do its ranks."""
+    site = folder.parent / "site"
+    site.mkdir(exist_ok=True)
+    code = f"import artpipe.models\nartpipe.models.__path__.append({str(TOYS / 'models')!r})\n"
+    (site / "sitecustomize.py").write_text(code)
+    path = os.pathsep.join([str(site), str(TOYS.parents[1])])
+    return subprocess.run(
+        [sys.executable, "-m", "artpipe", "train", name],
+        cwd=folder, env={**project.ENVIRONMENT, "PYTHONPATH": path}, capture_output=True, text=True, timeout=500,
+        check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.nightly
 def test_a_rank_without_memory_makes_all_begin_again(tmp_path):
     """One of two ranks fails in the middle of a step: all start again in smaller parts, and learn what others learn."""
     entry = "kind: narrow, batch_size: 16, width: 4, hidden: 16, latent: 4, steps: 8, ranks: 2, narrow_rank: 1"
     folder = make(tmp_path / "p", narrow=entry, wide=f"{entry}, fits: 99")
-    (tmp_path / "site").mkdir()
-    code = f"import artpipe.models\nartpipe.models.__path__.append({str(TOYS / 'models')!r})\n"
-    (tmp_path / "site/sitecustomize.py").write_text(code)
-    path = os.pathsep.join([str(tmp_path / "site"), str(TOYS.parents[1])])
     for name in ("wide", "narrow"):
-        run = subprocess.run(
-            [sys.executable, "-m", "artpipe", "train", name],
-            cwd=folder, env={**project.ENVIRONMENT, "PYTHONPATH": path}, capture_output=True, text=True, timeout=500,
-            check=False,
-        )  # fmt: skip
+        run = in_ranks(folder, name)
         assert run.returncode == 0, run.stderr[-3000:]
     card, weights = outcome(folder, "narrow")
     assert card.micro_batch == 4
     assert events(folder, "narrow")[0].startswith("out of memory in one of the ranks")
     for name, weight in outcome(folder, "wide")[1].items():
         torch.testing.assert_close(weights[name], weight, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.nightly
+def test_a_rank_without_memory_for_one_row_says_so(tmp_path):
+    """Where not even one row fits, the training ends as it does without ranks: one line that says what, and 75."""
+    entry = "kind: narrow, batch_size: 4, width: 4, hidden: 16, latent: 4, steps: 8, ranks: 2, narrow_rank: 1, fits: 0"
+    run = in_ranks(make(tmp_path / "p", none=entry), "none")
+    assert run.returncode == 75, run.stderr[-3000:]
+    assert "artpipe: a single row of a batch does not fit into memory: more was asked for" in run.stderr
+    said = "artpipe: training none: one of its 2 ranks ended with 75, and what it said stands above"
+    assert run.stderr.splitlines()[-1] == said
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"), [((1, -6, 75), 75), ((-9, 1), 137), ((1, 2), 2), ((0, 1), 1), ((), 1), ((-15, 75), 75)]
+)
+def test_ranks_end_as_the_one_that_failed(codes, code):
+    """A mistake and what passes count most: what the others say is the wake of it."""
+    from artpipe.nn import torchrun
+
+    assert torchrun.code(codes) == code
