@@ -32,6 +32,7 @@ from flows.dvc_graph import BUSY, Stage, mended, stale_stages
 from flows.fanout import answer, divider, part_megabytes
 from flows.living import bury, hold
 from flows.runners import chosen, cores_of_runner
+from flows.short import SHORT
 
 CHECKED = "ARTPIPE_CHECKED"  # set by whoever has validated the project already
 _BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage needs: for that, DVC itself does not wait
@@ -245,8 +246,8 @@ def _buried() -> list[str]:
 
 
 def _server_stays() -> bool:
-    """Say whether a server was named; without one, Prefect's client brings its own and takes it away again."""
-    return bool(get_current_settings().api.url)
+    """Say whether a server was named that stays when the run has ended."""
+    return bool(get_current_settings().api.url) and SHORT not in os.environ
 
 
 def _environment() -> dict[str, str]:

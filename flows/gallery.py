@@ -12,9 +12,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from artpipe.errors import UserError
+from artpipe.errors import ArtpipeError
 from artpipe.processes import end_child, members, process, run_child, start_child
 from flows.addresses import prefect_beside, prefect_named
+from flows.short import short_server
 from flows.signals import ToldError, signals_raise
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
@@ -45,11 +46,14 @@ def run_here(arguments: Sequence[str]) -> int:
 
     options = _parser().parse_args(arguments)
     try:
-        code = 0 if _up_to_date(options) else _run(options)
+        with contextlib.ExitStack() as beside:
+            if not (done := _up_to_date(options)) and not prefect_named():
+                beside.enter_context(short_server())
+            code = 0 if done else _run(options)
     except KeyboardInterrupt:
         account.failed("stopped; the same command goes on where this one was")
         return 130
-    except UserError as error:
+    except ArtpipeError as error:
         account.failed(str(error))
         return error.exit_code
     except KeyError as error:

@@ -1,5 +1,8 @@
 """One part of what is served: a child under a guard, its output in a file, started again when it ends."""
 
+import contextlib
+import http.client
+import socket
 import subprocess
 import sys
 import threading
@@ -7,11 +10,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from artpipe.errors import ArtpipeError, UserError
 from artpipe.processes import end_child, start_child
 
 GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
 _LONGEST_PAUSE_SECONDS = 60.0
 _TAIL_LINES = 5
+_START_SECONDS = 400.0  # Prefect's new home takes 40 s alone, many times that beside trainings
 
 
 class Part:
@@ -88,3 +93,39 @@ class Part:
                 if isinstance(self._ready, str) and self._ready in line:
                     self._spoke.set()
                 show(line.rstrip())
+
+
+def wait(parts: Sequence[Part]) -> None:
+    """Wait until every part answers.
+
+    Raises:
+        ArtpipeError: one ended, or did not answer in time; the message holds the last it said.
+    """
+    deadline = time.monotonic() + _START_SECONDS
+    for part in parts:
+        while not part.ready():
+            if part.code() is not None or time.monotonic() > deadline:
+                raise ArtpipeError(f"{part.name} did not come up; {part.told()}")
+            time.sleep(0.1)
+
+
+def answers(port: int, path: str) -> bool:
+    """Say whether a server of this machine answers at all."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return bool(connection.getresponse().status)  # whatever it is: an empty gallery's is no success
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def free_port(usual: int) -> int:
+    """Return `usual`, or a free port where somebody listens there."""
+    for port in (usual, 0):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a port just left is free
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise UserError("no port of this machine is free")

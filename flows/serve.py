@@ -4,11 +4,8 @@ Each part is a child under a guard, on loopback and on its usual port where that
 again. However this process ends, Ctrl-C or kill -9, all parts end, and the flow runs with them.
 """
 
-import contextlib
-import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,17 +16,16 @@ from pathlib import Path
 from rich.markup import escape
 
 from artpipe.artifacts import paths
-from artpipe.errors import ArtpipeError, BusyError, UserError, plain_lines, without_password
+from artpipe.errors import ArtpipeError, BusyError, plain_lines, without_password
 from artpipe.files import locked
 from artpipe.processes import adopt_orphans, end_descendants, guardians, watching
 from artpipe.saying import PlainConsole
 from flows.addresses import FOLDER, addresses, auth, remove_addresses, write_addresses
 from flows.deployments import told
-from flows.parts import GRACE_SECONDS, Part
+from flows.parts import GRACE_SECONDS, Part, answers, free_port, wait
 from flows.signals import ToldError, signals_raise
 
 _USUAL_PORTS = {"gallery": 8000, "runs": 5000, "flows": 4200}
-_START_SECONDS = 400.0  # Prefect's new home takes 40 s alone, many times that beside trainings
 _LOOK_SECONDS = 0.5
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -50,16 +46,6 @@ def main() -> int:
         where = ", ".join(f"{name} at {address}" for name, address in addresses().items())
         sys.stderr.write(f"artpipe: this project is served already: {where or error}\n")
         return error.exit_code
-
-
-def free_port(usual: int) -> int:
-    """Return `usual`, or a free port where somebody listens there."""
-    for port in (usual, 0):
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a port just left is free
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise UserError("no port of this machine is free")
 
 
 def _serve() -> int:
@@ -98,13 +84,13 @@ def _stay(parts: list[Part]) -> None:
             [sys.executable, "-m", "artpipe", "sync"], stdout=subprocess.DEVNULL, check=False
         )  # makes its store
         _start(parts, [_mlflow(ports["runs"], env)])
-    _wait(parts)
+    wait(parts)
     began = [
         Part("deployments", ["flows.deployments"], env, _log("deployments"), ready="by hand", show=_note),
         Part("watch", ["flows.watch"], env, _log("watch"), ready="watching", show=_note),
     ]
     _start(parts, began)
-    _wait(began)
+    wait(began)
     write_addresses(at)
     _tell(at)
     _up.set()
@@ -123,8 +109,8 @@ def _servers(ports: Mapping[str, int], env: Mapping[str, str]) -> list[Part]:
     }
     gallery = ["flows.site", "--port", str(ports["gallery"])]
     return [
-        Part("flows", prefect, {**env, **own}, _log("flows"), ready=lambda: _answers(port, "/api/health")),
-        Part("gallery", gallery, env, _log("gallery"), ready=lambda: _answers(ports["gallery"], "/")),
+        Part("flows", prefect, {**env, **own}, _log("flows"), ready=lambda: answers(port, "/api/health")),
+        Part("gallery", gallery, env, _log("gallery"), ready=lambda: answers(ports["gallery"], "/")),
     ]
 
 
@@ -132,7 +118,7 @@ def _mlflow(port: int, env: Mapping[str, str]) -> Part:
     store = f"sqlite:///{(paths.STATE / 'mlflow/mlflow.db').absolute()}"
     command = ["mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", store]
-    return Part("runs", command, env, _log("runs"), ready=lambda: _answers(port, "/health"))
+    return Part("runs", command, env, _log("runs"), ready=lambda: answers(port, "/health"))
 
 
 def _environment(at: Mapping[str, str]) -> dict[str, str]:
@@ -146,37 +132,12 @@ def _start(parts: list[Part], more: Sequence[Part]) -> None:
         part.start()
 
 
-def _wait(parts: Sequence[Part]) -> None:
-    """Wait until every part answers.
-
-    Raises:
-        UserError: one ended, or did not answer in time; the message holds the last it said.
-    """
-    deadline = time.monotonic() + _START_SECONDS
-    for part in parts:
-        while not part.ready():
-            if part.code() is not None or time.monotonic() > deadline:
-                raise UserError(f"{part.name} did not come up; {part.told()}")
-            time.sleep(0.1)
-
-
 def _end(parts: Sequence[Part]) -> None:
     enders = [threading.Thread(target=part.end) for part in parts]
     for ender in enders:
         ender.start()
     for ender in enders:
         ender.join()
-
-
-def _answers(port: int, path: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", path)
-        return bool(connection.getresponse().status)  # whatever it is: an empty gallery's is no success
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _log(name: str) -> Path:

@@ -12,8 +12,9 @@ import time
 
 import pytest
 
+from artpipe.errors import ArtpipeError
 from artpipe.processes import end_child, start_child
-from flows import addresses, server
+from flows import addresses, server, short
 from tests.pipeline.conftest import ROOT
 
 SECRET = "artpipe:not-to-be-seen"  # noqa: S105  # of this test
@@ -109,6 +110,48 @@ class TestRealServer:
         else:
             assert done.returncode != 0
             assert "401" in done.stdout + done.stderr
+
+
+@pytest.mark.xdist_group("flow")
+@pytest.mark.timeout(600)
+def test_the_server_of_a_single_run_is_guarded_too(prefect_server, project, monkeypatch):
+    """Where none is named: its own names only; it is a full one, no run is reported as one that stays, and it goes with the run."""
+    home = project.folder / "home"
+    shutil.copytree(prefect_server["PREFECT_HOME"], home)
+    monkeypatch.setenv("PREFECT_HOME", str(home))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    with short.short_server():
+        port = int(os.environ["PREFECT_API_URL"].removesuffix("/api").rpartition(":")[2])
+        given = ["evil.example", f"evil.example:{port}", f"localhost:{port}"]
+        assert [ask(port, "/api/flow_runs/filter", name) for name in given] == [400, 400, 200]
+        assert os.environ[short.SHORT] == "1"
+    assert {"PREFECT_API_URL", short.SHORT}.isdisjoint(os.environ)
+    with pytest.raises(ConnectionRefusedError):
+        ask(port, "/api/flow_runs/filter")
+    assert list((project.folder / ".state/flows").glob("server-*")) == []
+    project.environment["PREFECT_HOME"] = str(home)
+    project.environment.pop("PREFECT_API_URL", None)
+    project.edit("params.yaml", "title: s1", "title: s2")
+    assert "train@second" in project.flow().stdout
+
+
+def test_a_server_that_does_not_come_up_is_one_line(tmp_path, monkeypatch):
+    """What it said last, and where the rest is; nothing is left in the environment."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        short, "_AS_PREFECT_DOES", {"PREFECT_API_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////nowhere/x.db"}
+    )
+    with (
+        pytest.raises(
+            ArtpipeError, match=r"Prefect's server did not come up; \.state/flows/server-\d+\.log ends with:"
+        ),
+        short.short_server(),
+    ):
+        pass
+    assert "PREFECT_API_URL" not in os.environ
 
 
 def test_others_are_let_in_by_password_and_name_only(capsys, monkeypatch):
