@@ -1,13 +1,17 @@
 """Runs that are cancelled or killed, against a real Prefect server: nothing stays alive, nothing stands as running for ever."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from artpipe.processes import process
+from flows.devices import limit_name
+from tests.faults.servers import Server
 from tests.pipeline.conftest import get
 from tests.pipeline.test_deployments import kept  # noqa: F401  # a fixture
 from tests.pipeline.test_flow import bearers, begin_hanging
@@ -98,3 +102,36 @@ def serves(project, entry):
         return mine and (entry / "cmdline").read_bytes().split(b"\0")[1:4] == [b"-u", b"-m", b"flows.deployments"]
     except OSError:
         return False
+
+
+@pytest.mark.nightly
+def test_a_slot_comes_back_after_its_holder_and_the_server_were_killed(prefect_server, project, tmp_path):
+    """Both killed at once while a training holds a device's slot: the lease is in a file, and ends a minute after the server is back."""
+    home = tmp_path / "home"
+    shutil.copytree(prefect_server["PREFECT_HOME"], home)
+    project.environment["PREFECT_HOME"] = str(home)
+    server = Server(
+        SimpleNamespace(folder=tmp_path, environment=project.environment), "server", "/api/health", ["flows.server"]
+    )
+    project.environment["PREFECT_API_URL"] = f"{server.address}/api"
+
+    def slots():
+        return get(f"{server.address}/api/v2/concurrency_limits/{limit_name()}")["active_slots"]
+
+    try:
+        flow = begin_hanging(project)
+        assert slots() == 1
+        server.kill()
+        (lock,) = (project.folder / ".state/flows").glob("*.lock")
+        os.kill(int(lock.read_text()), signal.SIGKILL)
+        assert flow.wait(90) == 128 + signal.SIGKILL
+        server.start()
+        began = time.monotonic()
+        assert slots() == 1
+        while slots() and time.monotonic() - began < 300:
+            time.sleep(1)
+        assert slots() == 0
+        heal(project)
+        assert "1 earlier run was killed" in project.flow(*TARGET).stdout
+    finally:
+        server.kill()
