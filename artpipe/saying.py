@@ -1,5 +1,7 @@
-"""What reaches a terminal: strangers' names and words are spelled out where they would command it or turn the writing round."""
+"""What reaches a terminal, or a page that reads Markdown: strangers' names and words stay words."""
 
+import html
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -9,7 +11,9 @@ from typing import TextIO
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from artpipe.errors import plain_lines
+from artpipe.errors import plain, plain_lines
+
+_MARKS = re.compile(r"^(\d+)(?=[.)])|^(?=[#+=-])|(?=[\\`*_\[\]!|~])|(?=://)|(?<=www)(?=\.)", re.IGNORECASE)
 
 
 class PlainConsole(Console):
@@ -39,3 +43,12 @@ def spoken_plainly() -> Iterator[None]:
     """Spell out whatever is written to the standard output."""
     with redirect_stdout(_PlainStream(sys.stdout)):
         yield
+
+
+def in_markdown(text: str) -> str:
+    r"""Return words as a page that reads Markdown may have them, on one line: no tag, no picture, no link in them.
+
+    >>> in_markdown("a_b <i>, ![](https://x)")
+    'a\\_b &lt;i&gt;, \\!\\[\\](https\\://x)'
+    """
+    return _MARKS.sub(r"\1\\", html.escape(plain(text).strip(), quote=False))

@@ -24,6 +24,7 @@ from prefect.exceptions import PrefectException
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.errors import ArtpipeError
+from artpipe.saying import in_markdown
 from flows import account
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def summary(undone: Collection[str] = ()) -> None:
                 "verdict": verdict,
                 "decided by": card.verdict.score,
                 "value": float(f"{card.verdict.value:.4g}"),
-                "why": why,
+                "why": in_markdown(why),  # Prefect reads cells as Markdown
             }
         )
     with _shown():
@@ -105,7 +106,7 @@ def _shown() -> Iterator[None]:
 
 
 def _sentence(card: ReportCard) -> str:
-    return f"{card.model}: {card.verdict.verdict}. {card.verdict.sentence}"
+    return in_markdown(f"{card.model}: {card.verdict.verdict}. {card.verdict.sentence}")
 
 
 def _sheet(pictures: Sequence[Path]) -> str:

@@ -20,6 +20,7 @@ from artpipe.artifacts.traces import ingested, trained
 from artpipe.errors import ArtpipeError, UserError, plain, plain_lines, without_password
 from artpipe.files import held
 from artpipe.processes import guardians, run_child, watching
+from artpipe.saying import in_markdown
 from artpipe.tracking.registry import register
 from artpipe.tracking.store import CARD, RECORD, REPORT, Store, TrackedRun
 
@@ -202,7 +203,9 @@ def _evaluated(run: TrackedRun, root: Path, card: Any) -> None:
         run.log_rows([row], even_known=again)
         verdict = report.verdict
         told = {"verdict": verdict.verdict, "verdict.score": verdict.score, "verdict.value": verdict.value}
-        run.log_tags({**_prefixed(told), "artpipe.ruler": report.ruler, "mlflow.note.content": verdict.sentence})
+        run.log_tags(
+            {**_prefixed(told), "artpipe.ruler": report.ruler, "mlflow.note.content": in_markdown(verdict.sentence)}
+        )
         run.log_tags({REPORT: sha256})
 
 

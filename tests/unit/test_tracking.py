@@ -74,10 +74,10 @@ def published(root: Path, steps: int = 50, run_id: str = "a" * 32, shards: str =
     save_run(root / "data/runs/gan", card)
 
 
-def judged(root: Path, kid: float, verdict: str = "under-trained") -> str:
+def judged(root: Path, kid: float, verdict: str = "under-trained", sentence: str = "It needs more steps.") -> str:
     """The evaluation of the checkpoint that is there; returns the checkpoint's hash."""
     sha256 = (root / "data/checkpoints/gan/checkpoint.json.sha256").read_text().split()[0]
-    found = Finding(verdict=verdict, score="kid", value=kid, bound=0.1, sentence="It needs more steps.")
+    found = Finding(verdict=verdict, score="kid", value=kid, bound=0.1, sentence=sentence)
     score = Score(name="kid", value=kid, n=100, spread=0.01, decides=True, extractor="e" * 64)
     card = ReportCard(
         model="gan", kind="gan", dataset="digits", checkpoint=sha256, shards="d" * 64, ruler="e" * 64,

@@ -1,0 +1,62 @@
+"""What strangers write reaches MLflow's and Prefect's pages, which read Markdown: it is words there, no picture, link or tag."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from artpipe.errors import plain
+from artpipe.saying import in_markdown
+from artpipe.tracking.store import Store
+from artpipe.tracking.sync import sync
+from tests.unit.test_tracking import judged, published, the_run
+
+LABEL = "![x](https://evil.example/x.png) <img src=x onerror=alert(1)> [y](javascript:alert(1)) www.evil.example `a_b_`"
+READER = MarkdownIt("gfm-like", {"html": True, "linkify": False})  # as MLflow's and Prefect's pages do
+
+
+def read(text):
+    """Return the names of what a page makes of it, and the words that stand there then."""
+    parts = [part for block in READER.parse(text) for part in (block, *(block.children or ()))]
+    return {part.type for part in parts}, "".join(part.content for part in parts if part.type == "text")
+
+
+WORDS = {"paragraph_open", "inline", "text", "text_special", "paragraph_close"}
+
+
+@given(st.text(st.sampled_from("ab1 .)-+=#>*_`~[]()!|\\/:&;<\"'\t\n\u202e"), max_size=30) | st.text(max_size=20))
+@example(LABEL)
+@example("1. a")
+@example("<!-- a -->")
+@example("    code")
+@example("a\n===")
+def test_any_words_stay_words(text):
+    """Nothing but a paragraph, whose words are those of before, what a terminal would obey spelled out."""
+    kinds, words = read(in_markdown(text))
+    assert kinds <= WORDS
+    assert words == plain(text).strip()
+
+
+def test_mlflow_is_told_words(tmp_path):
+    """The name of a class, in the sentence of a verdict: in the run's description and in the version's."""
+    published(tmp_path)
+    judged(tmp_path, kid=0.2, verdict="healthy", sentence=f"It never says {LABEL}.")
+    sync(tmp_path)
+    store = Store(tmp_path)
+    (version,) = store.client.search_model_versions("name='digits.gan'")
+    for told in (the_run(tmp_path).data.tags["mlflow.note.content"], version.description):
+        kinds, words = read(told)
+        assert kinds <= WORDS
+        assert words.endswith(f"It never says {LABEL}.")
+
+
+def test_prefect_is_told_words(tmp_path):
+    """The line below a sheet of pictures; the cells of its table are made by the same function."""
+    seeing = pytest.importorskip("flows.seeing")
+    from artpipe.artifacts.report import load_report
+
+    published(tmp_path)
+    judged(tmp_path, kid=0.2, sentence=f"It never says {LABEL}.")
+    kinds, words = read(seeing._sentence(load_report(tmp_path / "data/reports/gan")[0]))
+    assert kinds <= WORDS
+    assert words == f"gan: under-trained. It never says {LABEL}."
