@@ -1,5 +1,6 @@
 """The readers of what nobody vouches for: any bytes are read or refused in one line."""
 
+import contextlib
 import io
 import json
 import struct
@@ -163,15 +164,14 @@ def test_any_bytes_are_a_pin_card_or_one_line(tmp_path_factory, data):
 @settings(max_examples=60, deadline=None)
 def test_banded_index_finds_what_a_full_search_finds(hashes, bits, data):
     """The nearest distance within `bits` agrees with comparing against all."""
-    seen = Seen()
-    for phash in hashes:
-        seen.add_looks(phash, str(phash))
-    flips = data.draw(st.lists(st.integers(0, 63), max_size=4, unique=True))
-    probe = data.draw(st.sampled_from(hashes))
-    for flip in flips:
-        probe ^= 1 << flip
-    distances = [(probe ^ phash).bit_count() for phash in hashes]
-    found = seen.near(probe, bits)
-    seen.close()
+    with contextlib.closing(Seen()) as seen:
+        for phash in hashes:
+            seen.add_looks(phash, str(phash))
+        flips = data.draw(st.lists(st.integers(0, 63), max_size=4, unique=True))
+        probe = data.draw(st.sampled_from(hashes))
+        for flip in flips:
+            probe ^= 1 << flip
+        distances = [(probe ^ phash).bit_count() for phash in hashes]
+        found = seen.near(probe, bits)
     expected = min(distances) if probe and min(distances) <= bits else None
     assert (found[1] if found else None) == expected
