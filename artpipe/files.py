@@ -133,6 +133,20 @@ def sweep(folder: Path) -> None:
             remove(path)
 
 
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder of files and folders, which must not be there yet.
+
+    Raises:
+        OSError: of the first file that could not be copied; `shutil.copytree` copies on, and tells of a full disk in words only.
+    """
+    target.mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        if path.is_dir():
+            copy_folder(path, target / path.name)
+        else:
+            shutil.copyfile(path, target / path.name)
+
+
 def remove(path: Path) -> None:
     """Remove a file, a link or a folder with all that is in it; nothing where it is gone already."""
     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Nothing half-written: a file or folder is there whole, or as it was before."""
 
+import errno
 import json
 import os
 import shutil
@@ -64,6 +65,25 @@ def test_a_folder_is_never_half_removed_under_its_name(tmp_path, monkeypatch):
         monkeypatch.setattr(shutil, "rmtree", lambda *a, **k: (seen.append(listed()), remove(*a, **k)))
     assert seen[0] == seen[1] == ["x", f"x.old.tmp.{os.getpid()}", f"x.old.tmp.{os.getpid()}/a", "x/b"]
     assert listed() == ["x", "x/b"]
+
+
+def test_a_copied_folder(tmp_path, monkeypatch):
+    """Folders in it too; a full disk is told as such by the first file that met it."""
+    for name in ("one", "in/two", "in/deep/three"):
+        (tmp_path / "a" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "a" / name).write_text(name)
+    files.copy_folder(tmp_path / "a", tmp_path / "new/b")
+    copied = {str(path.relative_to(tmp_path / "new/b")) for path in (tmp_path / "new/b").rglob("*") if path.is_file()}
+    assert copied == {"one", "in/two", "in/deep/three"}
+    assert (tmp_path / "new/b/in/deep/three").read_text() == "in/deep/three"
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "there")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        files.copy_folder(tmp_path / "a", tmp_path / "c")
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_json_ends_with_a_newline_and_keeps_order(tmp_path):
