@@ -66,7 +66,7 @@ def preprocess_part(name: str, part: str) -> None:
         part=(number, count),
         job=job_name(medium.prepare),
         settings=medium.settings(params_of(name, entry), entry.ingest),
-        limits=replace(limits_of(entry.ingest), workers=1),
+        limits=replace(limits_of(entry.ingest, kept=True), workers=1),
     )
     sys.stdout.write(f"{name}: {found:,} works prepared, part {number} of {count}\n")
 

@@ -1,17 +1,20 @@
 """metadata.csv and metadata.jsonl, as in the imagefolder convention: one row a picture, by its `file_name`."""
 
+import codecs
 import csv
 import io
 import json
 import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from artpipe.errors import UserError, did_you_mean
 
 FILES = ("metadata.csv", "metadata.jsonl")
 MOST_BYTES = 256 << 20  # of such a file: a million rows of a paragraph each
+_MOST_ROW = 1 << 22  # characters; in Python a row takes up to thirty times as much
+_CHUNK = 1 << 20
 FIELDS = ("title", "creator", "year", "licence", "origin", "label", "split")
 _SPELLINGS = {"license": "licence", "artist": "creator", "author": "creator", "composer": "creator"}
 SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
@@ -25,12 +28,10 @@ def read_metadata(data: bytes, place: str) -> Iterator[tuple[str, dict[str, str]
         place: its path, for messages; a name ending in ``.jsonl`` holds one JSON object a line, any other one is CSV.
 
     Raises:
-        UserError: not UTF-8, not CSV or JSON lines, or no `file_name`; the message has place and line.
+        UserError: not UTF-8, not CSV or JSON lines, too long a row, or no `file_name`; the message has place and line.
     """
-    try:
-        data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{place}: not UTF-8 (byte {error.start})") from None
+    if (strange := _not_utf8(data)) is not None:
+        raise UserError(f"{place}: not UTF-8 (byte {strange})")
     rows = _json_rows(data, place) if place.endswith(".jsonl") else _csv_rows(data, place)
     for line, row in rows:
         name = row.get("file_name")
@@ -95,21 +96,54 @@ def known_fields(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _csv_rows(data: bytes, place: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(_lines(data, newline=""), strict=True)
+    lines = _Lines(data, newline="", place=place)
+    reader = csv.DictReader(lines, strict=True)
     try:
         for row in reader:
+            lines.row = 0
             yield reader.line_num, row
     except csv.Error as error:
         raise UserError(f"{place}:{reader.line_num}: not CSV: {error}") from None
 
 
-def _lines(data: bytes, newline: str) -> io.TextIOWrapper:
-    """Read text line by line; all of it at once would take four bytes a character."""
-    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline=newline)
+def _not_utf8(data: bytes) -> int | None:
+    """Return the first byte that is not UTF-8, None where all are."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for at in range(0, len(data) + 1, _CHUNK):
+        kept = len(decoder.getstate()[0])
+        try:
+            decoder.decode(data[at : at + _CHUNK], final=at + _CHUNK > len(data))
+        except UnicodeDecodeError as error:
+            return at - kept + error.start
+    return None
+
+
+class _Lines:
+    """Text line by line, since all of it at once would take four bytes a character; no row may be longer than `_MOST_ROW`."""
+
+    def __init__(self, data: bytes, newline: str, place: str) -> None:
+        self._stream = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline=newline)
+        self._place = place
+        self.row = 0  # characters since the last row; whoever has taken one sets it back
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        """Return the next line with its end."""
+        line = self._stream.readline(_MOST_ROW + 1)
+        self.row += len(line)
+        if not line:
+            raise StopIteration
+        if self.row > _MOST_ROW:
+            raise UserError(f"{self._place}: a row of more than {_MOST_ROW:,} characters")
+        return line
 
 
 def _json_rows(data: bytes, place: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, content in enumerate(_lines(data, newline="\n"), start=1):
+    lines = _Lines(data, newline="\n", place=place)
+    for line, content in enumerate(lines, start=1):
+        lines.row = 0
         if not content.strip():
             continue
         try:

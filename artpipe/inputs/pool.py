@@ -20,6 +20,7 @@ from artpipe.inputs.worker import ANSWER, LENGTH, READY
 
 KeyT = TypeVar("KeyT")
 _TIMED_OUT = "timed out"
+_HELD = 512 << 20  # bytes of inputs that are on their way, however many workers there are
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def outcomes(
     """Run `job` on every input in worker processes and yield the outcomes in the order of the inputs.
 
     Args:
-        inputs: keys, which stay here, and bytes; taken as needed, a few batches ahead.
+        inputs: keys, which stay here, and bytes; taken as needed, a few batches and not too many bytes ahead.
         job: ``module:function`` of a ``(bytes, settings) -> bytes``, which raises RejectedError for a bad input.
         settings: JSON, handed to the job.
         limits: of each worker; an input at which a worker dies is rejected and the rest goes on in a new one.
@@ -70,15 +71,16 @@ def outcomes(
     workers = [_Worker(job, settings, limits) for _ in range(count)]
     for worker in workers:
         idle.put(worker)
-    pending: deque[Future[list[tuple[KeyT, Outcome]]]] = deque()
+    pending: deque[tuple[int, Future[list[tuple[KeyT, Outcome]]]]] = deque()
     try:
         with ThreadPoolExecutor(count) as threads, _closing(workers):
             for batch in _batches(inputs, limits):
-                pending.append(threads.submit(_served, idle, batch, known))
-                while len(pending) > count + 1:
-                    yield from pending.popleft().result()
+                size = sum(len(data) for _, data in batch)
+                pending.append((size, threads.submit(_served, idle, batch, known)))
+                while len(pending) > count + 1 or sum(held for held, _ in pending) > _HELD:
+                    yield from pending.popleft()[1].result()
             while pending:
-                yield from pending.popleft().result()
+                yield from pending.popleft()[1].result()
     finally:
         for worker in workers:
             worker.reap()

@@ -1,6 +1,8 @@
 """Files that hold many works: JSON lines, JSON lists, JSON by split, plain text with a separator."""
 
+import codecs
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,6 +12,10 @@ _CONTENT = ("text", "paragraphs", "lines", "content")  # the first that is there
 _NAMES = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
 _SHOWN = 4  # names of an object
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")  # marks at a text's beginning
+_JSON_BYTES = 64 << 20  # parsed at once; in Python it takes up to eight times as much
+_JSON_VALUES = 3_000_000  # a hundred bytes each
+_WORKS = 1_000_000  # of one file
+_CHUNK = 1 << 20
 Record = tuple[str, Any, dict[str, Any]]  # name in the file, content, what is known of it: fields of a Candidate
 
 
@@ -18,29 +24,70 @@ def records(name: str, data: bytes, separator: str = "") -> Iterator[Record]:
 
     ``.jsonl``: an object or a string in each line. ``.json``: a list of them, or an object of such lists by split.
     Anything else: text, cut at `separator` where there is one. What is no JSON is yielded as rejected: one bad line
-    costs that line.
+    costs that line. All of it is read here and not in a worker, so what would take more than some hundred megabytes of
+    memory is rejected before it is parsed.
     """
+    for count, record in enumerate(_records(name, data, separator)):
+        if count == _WORKS:
+            told = f"more than {_WORKS:,} works; the rest of the file was not read"
+            yield "", b"", {"rejected": "bomb", "notes": (told,)}
+            return
+        yield record
+
+
+def _records(name: str, data: bytes, separator: str) -> Iterator[Record]:
     suffix = name.rpartition(".")[2].lower()
     if suffix == "jsonl":
-        lines = enumerate(_utf8(data).split(b"\n"))
-        yield from (_line(number, line) for number, line in lines if line.strip())
+        yield from (_line(number, line) for number, line in _lines(_utf8(data)))
     elif suffix == "json":
         yield from _listed(data)
     elif separator:
-        parts = _utf8(data).replace(b"\r\n", b"\n").split(separator.encode())
-        yield from ((f"#{number:05d}", part.strip(b"\n"), {}) for number, part in enumerate(parts) if part.strip())
+        parts = enumerate(_cut(_utf8(data).replace(b"\r\n", b"\n"), separator.encode()))
+        yield from ((f"#{number:05d}", part.strip(b"\n"), {}) for number, part in parts if part.strip())
     else:
         yield "", data, {}
 
 
 def _utf8(data: bytes) -> bytes:
     """Return text that is marked as UTF-16 in UTF-8, so that it can be cut; other bytes as they are."""
-    return data.decode("utf-16", "replace").encode() if data.startswith(_UTF16) else data
+    if not data.startswith(_UTF16):
+        return data
+    chunks = (data[at : at + _CHUNK] for at in range(0, len(data), _CHUNK))
+    return b"".join(text.encode() for text in codecs.iterdecode(chunks, "utf-16", "replace"))
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank with their numbers from 0; a list of them would outgrow the file."""
+    number = at = 0
+    for found in re.finditer(rb"\S[^\n]*", data):
+        number, at = number + data.count(b"\n", at, found.start()), found.start()
+        yield number, data[data.rfind(b"\n", 0, at) + 1 : found.end()]
+
+
+def _cut(data: bytes, separator: bytes) -> Iterator[bytes]:
+    """Yield the parts of `data.split(separator)`."""
+    start = 0
+    while (end := data.find(separator, start)) >= 0:
+        yield data[start:end]
+        start = end + len(separator)
+    yield data[start:]
+
+
+class _TooMuchError(ValueError):
+    """JSON that would take too much memory."""
+
+
+def _parsed(data: bytes) -> Any:
+    if len(data) > _JSON_BYTES:
+        raise _TooMuchError(f"{len(data) / 2**20:.0f} MiB of JSON at once, at most {_JSON_BYTES >> 20}")
+    if (values := sum(map(data.count, (b",", b"[", b"{", b":")))) > _JSON_VALUES:
+        raise _TooMuchError(f"{values:,} values of JSON at once, at most {_JSON_VALUES:,}")
+    return json.loads(data)
 
 
 def _listed(data: bytes) -> Iterator[Record]:
     try:
-        found = json.loads(data)
+        found = _parsed(data)
     except (ValueError, RecursionError) as error:
         yield "", b"", _no_json("no JSON", error)
         return
@@ -54,13 +101,15 @@ def _listed(data: bytes) -> Iterator[Record]:
 
 def _line(number: int, line: bytes) -> Record:
     try:
-        return _opened(f"#{number:05d}", json.loads(line), {})
+        return _opened(f"#{number:05d}", _parsed(line), {})
     except (ValueError, RecursionError) as error:
         return f"#{number:05d}", b"", _no_json(f"line {number + 1} is no JSON", error)
 
 
 def _no_json(what: str, error: Exception) -> dict[str, Any]:
-    """Return the fields of a candidate that is rejected for what `json.loads` found in it."""
+    """Return the fields of a candidate that is rejected for what was found in it."""
+    if isinstance(error, _TooMuchError):
+        return {"rejected": "too large", "notes": (f"{error}; one file may have more in lines of JSON (.jsonl)",)}
     if isinstance(error, json.JSONDecodeError):
         at = f"character {error.colno}" if error.lineno == 1 else f"line {error.lineno}, character {error.colno}"
         said = f"{error.msg[0].lower()}{error.msg[1:].removesuffix(' at')} at {at}"

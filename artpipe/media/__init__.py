@@ -130,7 +130,7 @@ def worked(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes]]
     Raises:
         ArtpipeError: a work that ingest kept fails now.
     """
-    asked = {"job": job_name(job), "settings": settings, "limits": limits_of(task.ingest)}
+    asked = {"job": job_name(job), "settings": settings, "limits": limits_of(task.ingest, kept=True)}
     for work, outcome in answered(task.works.originals(), stage=f"preprocess@{task.name}", **asked):
         if outcome.reason is not None:
             why = f"{outcome.reason} {outcome.detail}".strip()
@@ -140,9 +140,10 @@ def worked(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes]]
         yield work, outcome.payload
 
 
-def limits_of(ingest: IngestParams) -> Limits:
-    """Return what a worker may take for one input of a dataset."""
-    return Limits(seconds=ingest.decode_seconds, memory_megabytes=ingest.decode_megabytes)
+def limits_of(ingest: IngestParams, *, kept: bool = False) -> Limits:
+    """Return what a worker may take for one input of a dataset; for a kept one more, since its failure fails the stage."""
+    seconds, megabytes = ingest.decode_seconds, ingest.decode_megabytes
+    return Limits(seconds=4 * seconds if kept else seconds, memory_megabytes=2 * megabytes if kept else megabytes)
 
 
 def job_name(job: Job) -> str:

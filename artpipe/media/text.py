@@ -4,7 +4,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from pydantic import Field
@@ -80,7 +80,7 @@ def decoded(data: bytes) -> tuple[str, list[str]]:
     except UnicodeDecodeError as error:
         wanted = "UTF-16" if marked else f"UTF-8{_advice(data)}"
         raise RejectedError("not text", f"byte {error.start} is not {wanted}") from None
-    controls = sum(unicodedata.category(character) in {"Cc", "Cn"} for character in text if character not in "\t\r\n\f")
+    controls = len(text) - len(_without(text, {"Cc", "Cn"}, but="\t\r\n\f"))
     if controls * 100 > len(text):
         raise RejectedError("not text", f"{controls} of {len(text)} characters are control codes")
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n")
@@ -108,7 +108,13 @@ def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
         text = text.replace(mark, f"{mark}\n")
     lines = (line.strip(noise) if noise else line for line in re.sub("\n+$", "", text).split("\n"))
     kept = "\n".join(line.rstrip() for line in lines)
-    return "".join(one for one in kept if one == "\n" or unicodedata.category(one) != "Cc").encode()
+    return _without(kept, {"Cc"}, but="\n").encode()
+
+
+def _without(text: str, categories: Collection[str], but: str) -> str:
+    """Return a text without the characters of these Unicode categories; asks once for each character there is."""
+    out = {one for one in set(text) if unicodedata.category(one) in categories} - set(but)
+    return re.sub(f"[{re.escape(''.join(sorted(out)))}]+", "", text) if out else text
 
 
 def _settings(params: TextParams, ingest: IngestParams) -> dict[str, Any]:

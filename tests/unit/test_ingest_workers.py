@@ -82,6 +82,19 @@ def test_inputs_are_taken_as_needed(job):
     results.close()
 
 
+def test_large_inputs_wait_their_turn(job, monkeypatch):
+    """However many workers there are, no more bytes are on their way than memory is meant for."""
+    monkeypatch.setattr("artpipe.inputs.pool._HELD", 1 << 20)
+    taken = []
+    given = ((taken.append(number) or number, bytes(300_000)) for number in range(12))
+    limits = Limits(workers=8, batch_megabytes=0.1)
+    ahead = 0
+    for number, outcome in outcomes(given, job=job, settings={"times": 0}, limits=limits):
+        ahead = max(ahead, len(taken) - number)
+        assert outcome.reason is None
+    assert (len(taken), ahead) == (12, 4)
+
+
 def test_stopping_early_leaves_no_process(job):
     """Closing the outcomes ends the workers, one at work included."""
     results = outcomes(
