@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from artpipe import plugins
 from artpipe.artifacts.champions import FILE as CHAMPIONS
-from artpipe.errors import UserError, did_you_mean
+from artpipe.errors import UserError, did_you_mean, plain
 from artpipe.media import params_of
 from artpipe.nn.contract import Model, Ruler
 from artpipe.params import DatasetEntry, Params, TrainParams, WeightsEntry, load_params, read_yaml, validated
@@ -107,19 +107,26 @@ def _inside(place: str, text: str, root: Path, such_as: str = "datasets/NAME") -
     if not text or Path(text).is_absolute() or ".." in Path(text).parts:
         advice = "" if "weights" in such_as else "; `artpipe dataset add PATH --name NAME` copies pictures in"
         raise UserError(
-            f"{_FILE}: `{place}` is {text!r}: a path inside the project is wanted, such as `{such_as}`{advice}"
+            f"{_FILE}: `{place}` is {text[:200]!r}: a path inside the project is wanted, such as `{such_as}`{advice}"
         )
-    path = root / text
-    if not path.exists():
-        if Path(f"{path}.dvc").exists():
+    path, text = root / text, plain(text[:200])
+    if not _exists(path):
+        if _exists(Path(f"{path}.dvc")):
             raise UserError(f"{_FILE}: `{place}`: {text} is tracked but not here; `dvc pull {text}` fetches it")
-        siblings = [str(found.relative_to(root)) for found in path.parent.glob("*")]
+        siblings = [str(found.relative_to(root)) for found in path.parent.glob("*")] if _exists(path.parent) else []
         raise UserError(f"{_FILE}: `{place}`: {text}: no such file or folder{did_you_mean(text, siblings)}")
     if not path.resolve().is_relative_to(root.resolve()):
         raise UserError(
             f"{_FILE}: `{place}`: {text} is a link out of the project, which breaks every clone; copy it in"
         )
     return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for any file
+        return False
 
 
 def _check_ruler(params: Params, name: str, entry: TrainParams) -> None:
@@ -231,7 +238,7 @@ def _named(place: str, name: Any, known: Iterable[str], *, prefix: str = "") -> 
     names = list(known)
     if name not in names:
         hint = did_you_mean(str(name), names) or f" (there are: {', '.join(islice(names, 20)) or 'none yet'})"
-        raise UserError(f"{_FILE}: `{place}` is `{prefix}{name}`, which does not exist{hint}")
+        raise UserError(f"{_FILE}: `{place}` is `{prefix}{plain(str(name)[:200])}`, which does not exist{hint}")
 
 
 def _needed(key: str, name: str, raw: Mapping[str, Any]) -> str:

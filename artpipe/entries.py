@@ -7,11 +7,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from artpipe.errors import UserError
+from artpipe.parsing import parse_yaml
 
 
 class _Representer(RoundTripRepresenter):
@@ -66,8 +66,8 @@ def key_value(text: str) -> tuple[str, Any]:
     if not sign:
         raise UserError(f"-P {text}: KEY=VALUE is wanted, such as `-P steps=500`")
     try:
-        return key.strip(), YAML(typ="safe", pure=True).load(value)
-    except YAMLError:
+        return key.strip(), parse_yaml(value, "-P")
+    except UserError:
         raise UserError(f"-P {text}: the value is not YAML; text with signs of its own stands in quotes") from None
 
 
@@ -125,7 +125,7 @@ def _styled(fields: Mapping[str, Any]) -> CommentedMap:
 
 
 def _edited(text: str, room: str, name: str, entry: Mapping[str, Any] | None) -> dict[str, Any]:
-    data: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    data: dict[str, Any] = parse_yaml(text, "params.yaml")
     data[room].pop(name, None)
     if entry is not None:
         data[room][name] = dict(entry)
@@ -134,7 +134,7 @@ def _edited(text: str, room: str, name: str, entry: Mapping[str, Any] | None) ->
 
 def _verified(text: str, expected: Mapping[str, Any]) -> str:
     """Return `text` if it says `expected`, so that an unusual way of writing YAML is refused and not damaged."""
-    if YAML(typ="safe", pure=True).load(text) != expected:
+    if parse_yaml(text, "params.yaml") != expected:
         message = "this way of writing YAML is beyond artpipe; write the entry by hand as README.md shows"
         raise UserError(f"params.yaml: {message}")
     return text

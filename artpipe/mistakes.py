@@ -10,6 +10,8 @@ from artpipe.errors import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_LONGEST = 200  # characters of a value that is shown
+
 
 def first_mistake(model: type[BaseModel], error: ValidationError, file: str, place: str) -> str:
     """Return one line about the first mistake; an unknown key comes first, as it explains the key that is missing."""
@@ -40,14 +42,18 @@ def _required(model: type[BaseModel]) -> list[str]:
 
 
 def _on_one_line(text: str) -> str:
-    """Spell out what would break the line of a message: a key may hold anything."""
-    return text if text.isprintable() else repr(text)[1:-1]
+    """Spell out what would break the line of a message, and cut it short: a key may hold anything."""
+    return _cut(text if text.isprintable() else repr(text)[1:-1])
 
 
 def _shown(value: Any) -> str:
     if value is None:
         return "empty"
-    return repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+    return _cut(repr(value)) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _number(value: Any) -> str:

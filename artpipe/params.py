@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from artpipe.errors import UserError, did_you_mean
+from artpipe.errors import UserError, did_you_mean, plain
 from artpipe.mistakes import first_mistake
+from artpipe.parsing import parse_yaml
 from artpipe.secrets import refuse_secrets
 
 FORMAT = 1
-NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -215,7 +214,7 @@ class Params(Frozen):
         for room, entries in (("datasets", self.datasets), ("weights", self.weights), ("models", self.models)):
             for name in entries:
                 if not NAME.fullmatch(name):
-                    message = f"`{room}.{name}`: a name is lower-case letters, digits and `-`"
+                    message = f"`{room}.{plain(name[:120])}`: a name is lower-case letters, digits and `-`, at most 100"
                     raise ValueError(message)
         return self
 
@@ -247,16 +246,12 @@ def read_yaml(path: Path) -> Any:
         UserError: missing, unreadable or not YAML; the message has file, line and column.
     """
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run artpipe in the folder that has params.yaml") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise UserError(f"{place}: not YAML: {problem}") from None
+    return parse_yaml(text, str(path))
 
 
 def validated(model: type[ModelT], value: Any, *, file: str, place: str = "") -> ModelT:

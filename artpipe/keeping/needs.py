@@ -10,11 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.params import read_yaml
+from artpipe.parsing import parse_yaml
 
 _MD5 = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 _SHA256 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -136,8 +134,8 @@ def _short(name: str, commit: str) -> str:
 
 def _parsed(text: str) -> Any:
     try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
+        return parse_yaml(text, "")
+    except UserError:
         return None
 
 

@@ -99,7 +99,7 @@ MISTAKES = {
     "a name with a dot": (
         "  shapes:  #",
         "  shapes.a:  #",
-        "params.yaml: `datasets.shapes.a`: a name is lower-case letters, digits and `-`",
+        "params.yaml: `datasets.shapes.a`: a name is lower-case letters, digits and `-`, at most 100",
     ),
     "a missing path": (
         "path: datasets/shapes",

@@ -1,5 +1,6 @@
 """params.yaml becomes typed, or one line that says what is wrong."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,52 @@ def test_a_mistake_is_one_line(tmp_path, text, line):
         load(tmp_path, text)
     assert line.lower() in str(error.value).lower()
     assert "\n" not in str(error.value)
+
+
+_LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{here}: &{here} [{', '.join([f'*{before}'] * 10)}]\n" for before, here in pairwise("abcdefghi")
+)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("text", "line"),
+    (
+        bombs := {
+            "deep": ("[" * 20_000, "1:65: not YAML: maximum depth"),
+            "laughs": (_LAUGHS, "not YAML: aliases that stand for more than 1,000,000 values"),
+            "merged": (
+                _LAUGHS.replace("[x,", "[{x: 1},").replace("&i [", "&i {<<: [").replace("]\n", "]}\n"),
+                "not YAML",
+            ),
+            "itself": ("a: &a [*a]\n", "1:4: not YAML: an alias of what it stands in"),
+            "itself, of a mapping": ("a: &a {b: {c: *a}}\n", "not YAML: an alias of what it stands in"),
+            "no month": ("a: 2001-99-99\n", "not YAML: month must be in 1..12"),
+            "no number": ("a: !!int x\n", "not YAML: invalid literal"),
+            "no truth": ("a: !!bool x\n", "not YAML"),
+            "long": (f"seed: {'9' * 5000}\n", "1:7: not YAML: a number of 5,000 digits"),
+            "long, in hex": (f"seed: 0x{'f' * 5000}\n", "1:7: not YAML: a number of 5,002 digits"),
+            "half a character": ('"\\ud800": 1\n', "1:1: not YAML: half a character"),
+            "a long word": (f"format: {'x' * 100_000}\n", "`format` is 'xxx"),
+            "a long name": (f"? {'x' * 100_000}\n: 1\n", "xxx...` is not a parameter"),
+        }
+    ).values(),
+    ids=bombs,
+)
+def test_a_bomb_is_one_line(tmp_path, text, line):
+    """What grows without end, or is read and cannot be written, ends at once and in a line that can be read."""
+    with pytest.raises(UserError) as error:
+        load(tmp_path, text)
+    assert line in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+def test_an_alias_is_welcome(tmp_path):
+    """What DVC understands is understood here: an anchor, an alias, a merge."""
+    path = tmp_path / "some.yaml"
+    path.write_text("a: &a {b: 1}\nc: {<<: *a, d: *a}\n")
+    assert read_yaml(path) == {"a": {"b": 1}, "c": {"b": 1, "d": {"b": 1}}}
 
 
 def test_bytes_that_are_no_text_are_one_line(tmp_path):
