@@ -6,16 +6,17 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import UserError
-from artpipe.files import remove, write_text, written, written_folder
+from artpipe.files import remove, stands_in, write_text, written, written_folder
 from artpipe.inputs.archives import ArchiveLimits, members
 from artpipe.inputs.hidden import lies_hidden
 from artpipe.still import below
 
+DATASETS = Path("datasets")
 _FICLONE = 0x40049409  # ioctl of linux/fs.h: share the blocks until one side changes
 _ARRIVING = STATE / "arriving"
 _OWN, _PAINTED = ("data", ".state", ".dvc", ".git"), "data/samples"  # where `artpipe sample` paints
@@ -101,10 +102,17 @@ def arrived() -> None:
 def take_back(named: Collection[str] = ()) -> None:
     """Take away what is on its way in, by a process that was killed perhaps; not what is named, which came to its end."""
     target = _ARRIVING.read_text(encoding="utf-8") if _ARRIVING.is_file() else ""
-    if target and target not in named:
+    if target and target not in named and stands_in(Path(target), DATASETS):
         remove(Path(target))
         Path(f"{target}.dvc").unlink(missing_ok=True)
     arrived()
+
+
+def is_own(path: Path, others: Iterable[str]) -> bool:
+    """Return whether a dataset's works stand in ``datasets/``, by no detour, and none of the other datasets reads them."""
+    place = path.resolve()
+    read = [Path(other).resolve() for other in others]
+    return stands_in(path, DATASETS) and not any(place in (one, *one.parents) or one in place.parents for one in read)
 
 
 def clone(source: Path, target: Path) -> None:

@@ -118,6 +118,11 @@ def written_folder(folder: Path) -> Iterator[Path]:
     sync_folder(folder.parent)
 
 
+def stands_in(path: Path, folder: Path) -> bool:
+    """Return whether a path leads to something below a folder: by no `..` and no link out of it."""
+    return ".." not in path.parts and folder.resolve() in (path.parent.resolve() / path.name).parents
+
+
 def halves(folder: Path) -> Iterator[Path]:
     """Yield temporaries in `folder` whose writing process is gone."""
     for path in folder.glob("*.tmp.*") if folder.is_dir() else ():

@@ -15,7 +15,7 @@ from artpipe.artifacts.champions import FILE, Champions, load_champions
 from artpipe.artifacts.gallery import GalleryCard, load_gallery, save_gallery
 from artpipe.artifacts.report import work_file
 from artpipe.errors import UserError, did_you_mean
-from artpipe.files import remove, sha256_bytes, sha256_file, sweep
+from artpipe.files import remove, sha256_bytes, sha256_file, stands_in, sweep
 from artpipe.params import About, Params, load_params
 
 if TYPE_CHECKING:
@@ -108,7 +108,13 @@ def left_behind(root: Path, params: Params) -> Iterator[Path]:
     for kind, names in named.items():
         for path in sorted((root / "data" / kind).glob("[!.]*")):
             made = path.is_dir() or (kind, path.suffix) == ("metrics", ".json")
-            if made and not path.is_symlink() and path.stem not in names and ".tmp." not in path.name:
+            if (
+                made
+                and not path.is_symlink()
+                and stands_in(path, root / "data")
+                and path.stem not in names
+                and ".tmp." not in path.name
+            ):
                 yield path
 
 

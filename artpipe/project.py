@@ -7,18 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from artpipe import plugins
 from artpipe.arrivals import FIRST_LOOK, is_single, kinds_of, medium_at, preprocess_of, require_kept
 from artpipe.artifacts import paths
 from artpipe.check import asks_for, check_dataset, check_model
 from artpipe.copying import (
+    DATASETS,
     archive_suffix,
     arrived,
     arrives,
     copy_archive,
     copy_folder,
+    is_own,
     require_foreign,
     take_back,
     unlink_originals,
@@ -28,13 +28,13 @@ from artpipe.errors import UserError, plain
 from artpipe.files import locked, sweep, write_text
 from artpipe.nn.contract import Ruler
 from artpipe.params import NAME, About, DatasetEntry, Params, load_params, validated
+from artpipe.parsing import parse_yaml
 from artpipe.preview import contact_sheet
 from artpipe.processes import run_child
 from artpipe.sources import Source
 from artpipe.trackable import require_shallow
 
 PARAMS = Path("params.yaml")
-DATASETS = Path("datasets")
 
 
 def add_dataset(
@@ -103,8 +103,8 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
         for model in models:
             text = without_entry(text, "models", model)
         write_text(PARAMS, without_entry(text, "datasets", name))
-        path = Path(entry.path)
-        if not keep_files and path.is_relative_to(DATASETS) and path != DATASETS:
+        path, others = Path(entry.path), [one.path for other, one in params.datasets.items() if other != name]
+        if not keep_files and is_own(path, others):
             _untrack(path)
         for folder in (paths.works(name), paths.record(name), paths.shards(name)):
             _remove(folder)
@@ -236,7 +236,7 @@ def _is_ruler(kind: str) -> bool:
 
 
 def _parsed(text: str) -> Params:
-    return validated(Params, YAML(typ="safe", pure=True).load(text), file=str(PARAMS))
+    return validated(Params, parse_yaml(text, str(PARAMS)), file=str(PARAMS))
 
 
 def _refuse_needed(params: Params, leaving: Sequence[str]) -> None:

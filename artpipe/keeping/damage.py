@@ -14,7 +14,7 @@ from artpipe.artifacts.listed import SIDECAR, listed, opened
 from artpipe.artifacts.run import RunStart
 from artpipe.artifacts.vouched import NOTE, broken
 from artpipe.errors import ArtpipeError, BusyError, CorruptError
-from artpipe.files import halves, locked, remove, write_text
+from artpipe.files import halves, locked, remove, stands_in, write_text
 from artpipe.keeping.holdings import Holdings
 from artpipe.keeping.objects import (
     Output,
@@ -32,7 +32,7 @@ ASIDE = str(paths.STATE / "damaged")
 _PIN = re.compile(r"[0-9a-f]{64}")
 _CARDS = {"works.json", "report.json", "shards.json", "weights.json", "checkpoint.json", "run.json", "gallery.json"}
 _STOPPED = "of a stopped training: not the bytes that were saved"
-_TORN = "not what DVC writes: cut short by a kill, or a merge"
+_TORN = "not what DVC writes: cut short by a kill, a merge, or a path out of the project in it"
 
 
 class Damage(NamedTuple):
@@ -226,7 +226,8 @@ def _source(held: Holdings, path: Path, out: Output, md5: str) -> Damage:
 def _states(held: Holdings) -> Iterator[Damage]:
     """Yield damaged states of stopped trainings; those of running ones belong to them."""
     mend = f"{REPAIR} puts its states aside; the training goes on from the state before, or begins again"
-    for folder in sorted(path for path in (held.root / paths.STATE / "train").glob("*/*") if path.is_dir()):
+    state = held.root / paths.STATE
+    for folder in sorted(path for path in state.glob("train/*/*") if path.is_dir() and stands_in(path, state)):
         with contextlib.suppress(BusyError), locked(folder.parent / "lock", wait_seconds=0.0):
             broken_by: dict[Path, list[Path]] = {}  # the states that rest on a file
             for card in sorted(folder.glob("[0-9]*-*.json")):

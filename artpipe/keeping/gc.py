@@ -11,7 +11,7 @@ from typing import NamedTuple
 from artpipe.artifacts import paths
 from artpipe.costs import size
 from artpipe.errors import BusyError, CorruptError
-from artpipe.files import halves, locked, remove
+from artpipe.files import halves, locked, remove, stands_in
 from artpipe.gallery import left_behind
 from artpipe.keeping.needs import Entry, Needs, needs_of, outputs_of
 from artpipe.keeping.objects import md5_in_name, object_of, objects_in, refuse_at_work, rows_of
@@ -111,12 +111,14 @@ def _members(listing: Path) -> Iterable[str]:
 
 def _of_project(root: Path, needs: Needs, days: float) -> Iterator[Room]:
     state = root / paths.STATE
-    old = [path for path in sorted(state.glob("train/*/*")) if path.is_dir() and _is_old(path, days)]
+    old = [path for path in sorted(state.glob("train/*/*")) if _is_folder(path, state) and _is_old(path, days)]
     yield Room("stopped trainings", f"not gone on with for {days:g} days", [(path, _weight(path)) for path in old])
-    parts = [path for path in sorted(state.glob("answers/*")) if _age(path) > days]
+    parts = [path for path in sorted(state.glob("answers/*")) if stands_in(path, state) and _age(path) > days]
     yield Room("answers of parts", "no stage has asked for them", [(path, _weight(path)) for path in parts])
     downloads = [
-        one for one in (state / "downloads").glob("*") if _PIN.fullmatch(one.name) and one.name not in needs.pins
+        one
+        for one in (state / "downloads").glob("*")
+        if _PIN.fullmatch(one.name) and one.name not in needs.pins and stands_in(one, state)
     ]
     yield Room("downloads", "no card names them", [(path, _weight(path)) for path in downloads])
     folders = [
@@ -139,6 +141,11 @@ def _of_project(root: Path, needs: Needs, days: float) -> Iterator[Room]:
 
 def _below(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_dir())
+
+
+def _is_folder(path: Path, state: Path) -> bool:
+    """Return whether it is a folder of our state, and no link leads out to it: what stands there may be another's."""
+    return path.is_dir() and stands_in(path, state)
 
 
 def _is_old(folder: Path, days: float) -> bool:

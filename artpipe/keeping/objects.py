@@ -83,18 +83,29 @@ def read_form(path: Path) -> dict[str, Any] | None:
     if not isinstance(found, dict):
         return None
     if path.name != "dvc.lock":
-        whole = _are_files(found.get("outs")) and found["outs"] and found.keys() <= _TRACKING
+        whole = _are_files(found.get("outs")) and found["outs"] and found.keys() <= _TRACKING and _stays(found)
         return found if whole and not _names_another(path, found) else None
     stages = found.get("stages", {})
     if found.get("schema") != "2.0" or not found.keys() <= _LOCK or not isinstance(stages, dict):
         return None
-    return found if all(isinstance(name, str) and _is_stage(stage) for name, stage in stages.items()) else None
+    whole = all(isinstance(name, str) and _is_stage(stage) and _stays(stage) for name, stage in stages.items())
+    return found if whole else None
 
 
 def _names_another(path: Path, found: dict[str, Any]) -> bool:
     """Return whether a .dvc file names nothing that there is, beside that for which DVC named the file itself."""
     folder, own = path.parent / str(found.get("wdir", "")), path.name.removesuffix(".dvc")
     return path.with_name(own).exists() and not any((folder / out["path"]).exists() for out in found["outs"])
+
+
+def _stays(found: dict[str, Any]) -> bool:
+    """Return whether no output is named that lies outside the folder of the file: a repair would write there."""
+    return all(is_below(out["path"]) for out in found.get("outs", []))
+
+
+def is_below(name: str) -> bool:
+    """Return whether a relative path does not lead out of its folder."""
+    return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 def _is_stage(found: Any) -> bool:
@@ -183,9 +194,12 @@ def rows_of(listing: Path) -> dict[str, str]:
         ValueError, OSError: it is no listing.
     """
     try:
-        return {str(row["relpath"]): str(row["md5"]) for row in json.loads(listing.read_bytes())}
-    except (TypeError, KeyError):
+        rows = {str(row["relpath"]): str(row["md5"]) for row in json.loads(listing.read_bytes())}
+    except (TypeError, KeyError, RecursionError):
         raise ValueError(listing) from None
+    if not all(map(is_below, rows)):
+        raise ValueError(listing)
+    return rows
 
 
 def put(cache: Path, md5: str, source: Path | bytes) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.files import sha256_bytes, write_text
-from artpipe.keeping.objects import object_of, outputs_of, rows_of
+from artpipe.files import md5_bytes, sha256_bytes, write_text
+from artpipe.keeping.objects import object_of, outputs_of, put, rows_of
 from artpipe.keeping.verify import Verdict, verify
 from artpipe.params import read_yaml
 from tests.pipeline.conftest import Project
@@ -198,6 +198,31 @@ def test_cards_states_downloads_and_books(kept):
     store.write_bytes(b"SQLite format 3\0" + b"x" * 4096)
     books = {"champions.json", "dvc.lock", "datasets/emoji.dvc", ".state/mlflow/mlflow.db"}
     assert books <= set(places(look(kept)))
+
+
+@pytest.mark.parametrize("form", ["lock", "tracking", "listing"])
+def test_a_repair_writes_nothing_outside(kept, form):
+    """Names that lead out of the project, in dvc.lock, a .dvc file or a folder's listing: damage, and never a place to write to."""
+    precious = kept.folder.parent / "precious.txt"
+    precious.write_text("precious")
+    lock, cache = kept.folder / "dvc.lock", kept.folder / CACHE
+    put(cache, md5_bytes(b"evil"), b"evil")
+    entry = f"path: ../precious.txt\n  hash: md5\n  md5: {md5_bytes(b'evil')}\n  size: 4\n"
+    if form == "tracking":
+        time.sleep(0.02)
+        (kept.folder / "x.dvc").write_text(f"outs:\n- {entry}")
+    elif form == "lock":
+        lines = entry.replace("\n", "\n    ").rstrip()
+        lock.write_text(lock.read_text().replace("    outs:\n", f"    outs:\n    - {lines}\n", 1))
+    else:
+        out = next(one for one in outputs_of(kept.folder)[0] if one.md5.endswith(".dir") and not one.is_source)
+        up = "../" * (len(out.path.parts) + 1)
+        listing = json.dumps([{"md5": md5_bytes(b"evil"), "relpath": f"{up}precious.txt"}]).encode()
+        put(cache, f"{md5_bytes(listing)}.dir", listing)
+        lock.write_text(lock.read_text().replace(out.md5, f"{md5_bytes(listing)}.dir"))
+    verdict = look(kept, repair=True)
+    assert precious.read_text() == "precious"
+    assert {"lock": "dvc.lock", "tracking": "x.dvc", "listing": "dvc.lock"}[form] in places(verdict)
 
 
 @pytest.mark.parametrize("committed", [True, False])

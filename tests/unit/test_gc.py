@@ -223,6 +223,22 @@ def test_state_downloads_and_leftovers(repo):
     assert [path.name for path in state.glob("answers/*")] == ["ingest@new"]
 
 
+@pytest.mark.parametrize("name", [".state/train/x", ".state/train", ".state/answers", ".state/downloads", "data/works"])
+def test_what_a_link_leads_out_to_stays(repo, tmp_path_factory, name):
+    """Old folders, answers, downloads and works of nobody, behind a link to a place that is not the project's."""
+    other = tmp_path_factory.mktemp("elsewhere")
+    for file in ("a/b/c", "b" * 64):
+        (other / file).parent.mkdir(parents=True, exist_ok=True)
+        (other / file).write_text("precious")
+    for path in (*other.rglob("*"), other):
+        os.utime(path, (0, 0))
+    (repo.root / name).parent.mkdir(parents=True, exist_ok=True)
+    (repo.root / name).symlink_to(other)
+    gc.collect(yes=True)
+    assert (other / "a/b/c").exists()
+    assert (other / ("b" * 64)).exists()
+
+
 def test_a_cache_of_several_projects_is_left_alone(repo, monkeypatch, tmp_path_factory):
     """A cache outside the project may serve another one."""
     path = repo.object("nobody")

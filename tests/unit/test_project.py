@@ -10,7 +10,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from artpipe import project
+from artpipe.entries import with_entry
 from artpipe.errors import UserError
+from tests.conftest import draw_shapes
 
 
 def params() -> dict:
@@ -211,6 +213,39 @@ def test_removing_takes_the_outputs_and_nothing_else(studio, artpipe):
     assert not any(Path(name).exists() for name in (*gone, ".state/train/shapes-classifier"))
     assert all(Path(name).exists() for name in stay)
     assert Path("datasets/shapes/circle/000.png").exists()
+
+
+@pytest.mark.parametrize("path", ["datasets/../../precious", "datasets/link/precious", "datasets/..", "datasets"])
+def test_removing_reaches_nothing_outside(studio, artpipe, path):
+    """Whatever params.yaml names, by `..` or behind a link, works outside `datasets` stay."""
+    works = draw_shapes(studio.parent / "precious")
+    (studio / "datasets/link").symlink_to("../..")
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("datasets/shapes", path))
+    assert artpipe("dataset", "remove", "shapes")[0] == 0
+    assert (works / "circle/000.png").exists()
+    assert (studio / "datasets/shapes/circle/000.png").exists()
+    assert Path("params.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["datasets/shapes", "datasets/shapes/circle", "datasets/../datasets/shapes", "datasets"]
+)
+def test_removing_leaves_the_works_of_others(studio, artpipe, path):
+    """Two datasets of the same works, or of some of them: with one gone, the other still has its works."""
+    text = Path("params.yaml").read_text()
+    again = {"medium": "picture", "source": "folder", "path": path, "about": {}, "ingest": {}, "preprocess": {}}
+    Path("params.yaml").write_text(with_entry(text, "datasets", "again", again))
+    assert artpipe("dataset", "remove", "shapes")[0] == 0
+    assert Path("datasets/shapes/circle/000.png").exists()
+
+
+def test_a_note_of_arrival_takes_nothing_else_back(studio, artpipe):
+    """What stands in the note of works on their way in goes only from `datasets`."""
+    works = draw_shapes(studio.parent / "precious")
+    Path(".state").mkdir()
+    Path(".state/arriving").write_text(str(works))
+    artpipe("model", "remove", "shapes-classifier")
+    assert (works / "circle/000.png").exists()
 
 
 def test_two_at_once_lose_nothing(studio, pictures):
