@@ -8,7 +8,7 @@ from artpipe.artifacts.shards import ShardSet
 from tests.hostile import pictures as make
 from tests.hostile.cases import Case
 from tests.hostile.ground import Ground
-from tests.hostile.trial import folder_trial, pack_trials, planted, recorded, refusals
+from tests.hostile.trial import folder_trial, other_trials, pack_trials, planted, recorded, refusals
 
 pytestmark = [pytest.mark.xdist_group("hostile"), pytest.mark.timeout(1200)]
 MOST_MEGABYTES, MOST_SECONDS = 1024, 60
@@ -78,6 +78,12 @@ def test_odd_formats_have_the_pixels_known_by_hand(ground, folder):
         far[case.name] = int(np.abs(seen - np.asarray(case.pixels)).max()) - case.tolerance
     assert len(known) == 40
     assert {name: distance for name, distance in far.items() if distance > 0} == {}
+
+
+def test_texts_scores_and_near_duplicates_have_their_outcomes(ground):
+    """Each case as the table says, within its time and memory, and nothing touched around it."""
+    for trial in other_trials(ground):
+        assert_as_expected(trial)
 
 
 def test_every_entry_of_the_archives_has_its_outcome(packs):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.hostile.cases import Case, folder_cases
 from tests.hostile.ground import Found, Ground, Ran
+from tests.hostile.others import near_cases, score_cases, text_cases
 from tests.hostile.packs import refused, tars, zips
 
 
@@ -34,9 +35,12 @@ def recorded(name: str) -> str:
 
 
 def planted(root: Path, cases: list[Case]) -> None:
-    """Make the files of a folder."""
+    """Make the files of a folder; of the works of one file the first brings it."""
     for case in cases:
-        path = root / case.name
+        file, number, rest = case.name.partition("#")
+        if number and rest != "00000":
+            continue
+        path = root / file
         if not callable(case.plant) or len(case.name) < 300:
             path.parent.mkdir(parents=True, exist_ok=True)
         if callable(case.plant):
@@ -50,6 +54,20 @@ def folder_trial(ground: Ground) -> Trial:
     root, cases = ground.dataset("folder", "datasets/folder"), folder_cases(ground.outside)
     planted(root, cases)
     return _ingested(ground, "folder", "a folder", cases)
+
+
+def other_trials(ground: Ground) -> list[Trial]:
+    """Return what became of texts, of scores, and of pictures that are nearly the same."""
+    tables = (
+        ("near", "picture", "near duplicates, which are not wanted", near_cases(), {"near_duplicates": "quarantine"}),
+        ("texts", "text", "a folder of texts", text_cases(), {}),
+        ("scores", "music", "a folder of scores", score_cases(), {}),
+    )
+    trials = []
+    for name, medium, how, cases, ingest in tables:
+        planted(ground.dataset(name, f"datasets/{name}-given", medium=medium, **ingest), cases)
+        trials.append(_ingested(ground, name, how, cases))
+    return trials
 
 
 def pack_trials(ground: Ground) -> list[Trial]:
