@@ -22,6 +22,7 @@ from artpipe.keeping.objects import (
     md5_in_name,
     object_of,
     objects_in,
+    outputs_of_note,
     rows_of,
     whole_again,
 )
@@ -60,7 +61,7 @@ def _books(held: Holdings) -> Iterator[Damage]:
     """Yield files that name what DVC keeps and cannot be read any more, or say what cannot be."""
     wrong = dict.fromkeys(held.torn, _TORN)
     for out in held.outputs:
-        if (counted := held.counted(out)) and counted != (out.size or counted[0], out.files or counted[1]):
+        if held.miscounted(out):
             file = held.root / (out.owner if out.is_source else "dvc.lock")
             wrong.setdefault(file, f"size and files of {out.path} are not those of what it names")
     for file, what in wrong.items():
@@ -91,9 +92,14 @@ def _written_again(file: Path, text: str) -> None:
 def _runs(held: Holdings) -> Iterator[Damage]:
     """Yield what DVC noted of earlier runs and is not what its name says."""
     for path in sorted((held.cache / "runs").glob("??/*/*")):
-        if _PIN.fullmatch(path.name) and not is_note(path):
+        if not _PIN.fullmatch(path.name):
+            continue
+        what = "" if is_note(path) else "not what its name says"
+        if not what and any(map(held.miscounted, outputs_of_note(path))):  # the name is of all but these
+            what = "other sizes than what it names has"
+        if what:
             mend = f"{REPAIR} removes it; DVC notes it again when its stage has run"
-            yield Damage(held.name(path), "DVC's note of a run: not what its name says", mend, partial(remove, path))
+            yield Damage(held.name(path), f"DVC's note of a run: {what}", mend, partial(remove, path))
 
 
 def _objects(held: Holdings) -> Iterator[Damage]:

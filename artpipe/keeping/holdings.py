@@ -75,12 +75,18 @@ class Holdings:
 
     def counted(self, out: Output) -> tuple[int, int | None] | None:
         """Return size and number of files of an output that the cache has whole, as they are; None: it has not."""
-        objects = [object_of(self.cache, md5) for md5 in self.rows[out].values()] if out.md5.endswith(".dir") else None
-        if not self.is_whole(out.md5) or (objects is not None and not all(map(self.is_whole, self.rows[out].values()))):
+        rows = self.rows[out] if out in self.rows else self._rows(out)  # a note of an earlier run may name others
+        objects = [object_of(self.cache, md5) for md5 in rows.values()] if out.md5.endswith(".dir") else None
+        if not self.is_whole(out.md5) or (objects is not None and not all(map(self.is_whole, rows.values()))):
             return None
         if objects is None:
             return object_of(self.cache, out.md5).stat().st_size, None
         return sum(path.stat().st_size for path in objects), len(objects)
+
+    def miscounted(self, out: Output) -> bool:
+        """Return whether size or number of files that an output is said to have are not what the cache has."""
+        counted = self.counted(out)
+        return counted is not None and counted != (out.size or counted[0], out.files or counted[1])
 
     def copy_of(self, md5: str) -> Path | None:
         """Return a file or folder of the workspace from which an object can be written again."""

@@ -142,6 +142,12 @@ def is_note(path: Path) -> bool:
     return False
 
 
+def outputs_of_note(path: Path) -> list[Output]:
+    """Return what DVC's note of a run says that the run made."""
+    outs = read_yaml(path).get("outs", [])
+    return _outputs(Path(), outs, path.name) if _are_files(outs) else []
+
+
 def _counted_out(value: Any) -> Any:
     if isinstance(value, list):
         return [_counted_out(one) for one in value]

@@ -19,15 +19,11 @@ from tests.faults.exhibition import EVERYTHING, Exhibition
 from tests.faults.ground import Row
 from tests.faults.spoiling import PLACES, object_at, spoil, targets
 
-_REAL, _READ, _AGAIN = (
-    25,
-    9,
-    8,
-)  # every how many damages the real command, the stage that reads it, and what mends it are run
-HEALED = {
-    "dvc.lock",
-    ".dvc files",
-}  # another hash in them is no damage to see: a stage is stale, and the next run heals it
+# Every how many damages the real command, the stage that reads it, and what mends it are run.
+_REAL, _READ, _AGAIN = 25, 9, 8
+# Another hash in the first two is no damage to see: a stage is stale, and the next run heals it. Sizes of what a noted run
+# read stand nowhere else, and nobody reads them.
+HEALED = {"dvc.lock", ".dvc files", "DVC's notes of runs"}
 MAKES = {"preprocess": "shards", "train": "checkpoints", "evaluate": "reports"}  # the room of what a stage makes
 
 

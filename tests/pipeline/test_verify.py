@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -223,6 +224,21 @@ def test_a_repair_writes_nothing_outside(kept, form):
     verdict = look(kept, repair=True)
     assert precious.read_text() == "precious"
     assert {"lock": "dvc.lock", "tracking": "x.dvc", "listing": "dvc.lock"}[form] in places(verdict)
+
+
+def test_a_note_of_a_run_with_another_size(kept):
+    """The name of a note is no hash of its sizes: those of what the run made are held against DVC's cache."""
+    notes = sorted(path for path in (kept.folder / CACHE / "runs").glob("??/*/*") if "\n  nfiles: " in path.read_text())
+    note = next(path for path in notes if "outs:" in path.read_text())
+    head, _, outs = note.read_text().partition("\nouts:")
+    size = re.search(r"  size: (\d+)", outs)[1]
+    note.chmod(0o644)
+    note.write_text(f"{head}\nouts:{outs.replace(f'size: {size}', f'size: {int(size) ^ 4}')}")
+    (found,) = look(kept, repair=True).damaged
+    assert (found.place, found.mended) == (str(note.relative_to(kept.folder)), True)
+    assert found.what == "DVC's note of a run: other sizes than what it names has"
+    assert not note.exists()
+    assert look(kept).whole
 
 
 @pytest.mark.parametrize("committed", [True, False])
