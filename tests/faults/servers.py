@@ -50,7 +50,7 @@ class Server:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self._made.folder,
-                env=self._made.environment,
+                env={**self._made.environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # seven processes
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
