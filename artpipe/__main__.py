@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from artpipe.errors import ArtpipeError, plain, plain_lines
 from artpipe.looking import LOOK, looking
+from artpipe.processes import open_streams
 
 DAILY, OWN, STAGES = "Every day", "Your own pictures", "Stages, called by dvc.yaml"
 
@@ -42,9 +43,14 @@ class Rooms(TyperGroup):
 
 
 _ORDER = {heading: place for place, heading in enumerate((DAILY, OWN, LOOK, STAGES))}
-
 _FULL = {errno.ENOSPC, errno.EDQUOT}  # goes on when there is room
-_SURROUNDINGS = {*_FULL, errno.EROFS, errno.EACCES, errno.EPERM}  # no bug of ours: one line will do
+_LIMITS = {
+    errno.EFBIG,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EIO,
+}  # `ulimit`, a disk for small files only, or a failing one
+_SURROUNDINGS = {*_FULL, *_LIMITS, errno.EROFS, errno.EACCES, errno.EPERM}  # no bug of ours: one line will do
 
 _EPILOG = """\
 The usual three:
@@ -277,6 +283,7 @@ def _unexpected(kind: type[BaseException], error: BaseException, trace: Tracebac
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and its exit code."""
     sys.excepthook = _unexpected
+    open_streams()
     try:
         app()
     except ArtpipeError as error:

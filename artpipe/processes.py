@@ -22,6 +22,15 @@ _POLL_SECONDS = 0.2
 _ENDED = 128  # a shell's exit code of a process ended by signal n is 128 + n
 
 
+def open_streams() -> None:
+    """Give closed standard streams (`>&-`, some daemons) /dev/null; else the next file that is opened takes their number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode))
+
+
 class Process(NamedTuple):
     """A living process; pid and start together name it, because pids are used again."""
 

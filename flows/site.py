@@ -23,6 +23,8 @@ _HEADERS = {
 }
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
 _BLOCK = 1 << 16
+_LONGEST_PATH = 3000  # as it is asked for
+_LONGEST = 255  # bytes of a file's name; the system refuses to look for longer ones
 _IDLE_SECONDS = 30.0  # a connection that says nothing is closed
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">{head}
 <title>{title}</title><style>body{{font:18px/1.5 Georgia,serif;margin:20vh auto;max-width:28em;padding:0 1em;
@@ -87,7 +89,9 @@ class Site(SimpleHTTPRequestHandler):
     def _wanted(self, root: Path) -> Path | None:
         """Return what a path names, if it stands below the root and was not reached by a link that leads out."""
         parts = [part for part in unquote(urlsplit(self.path).path).split("/") if part]
-        if any(part == ".." or "\0" in part for part in parts):
+        if len(self.path) > _LONGEST_PATH or any(
+            part == ".." or "\0" in part or len(os.fsencode(part)) > _LONGEST for part in parts
+        ):
             return None
         found = root.joinpath(*parts)
         if found.is_dir() and self.path.partition("?")[0].endswith("/"):

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from artpipe.artifacts.cards import load_card, save_card
 from artpipe.artifacts.tensors import load_tensors, save_tensors
+from artpipe.errors import CorruptError
 from artpipe.params import Frozen
 
 Split = Literal["train", "validation", "test"]
@@ -84,6 +85,12 @@ class ShardSet:
         """
         parts = [load_tensors(self.folder / name, sha256) for name, sha256 in self.card.files[split].items()]
         wanted = self.spec.columns if columns is None else columns
+        for column in wanted:
+            if any(column not in part for part in parts):
+                raise CorruptError(f"{self.folder}: no {column} in a file of {split}; delete the folder and run again")
+            if (found := sum(len(part[column]) for part in parts)) != self.card.counts[split]:
+                said = f"{found} {column} in {split}, its card says {self.card.counts[split]}"
+                raise CorruptError(f"{self.folder}: {said}; delete the folder and run again")
         if len(parts) == 1:
             return {column: parts[0][column] for column in wanted}
         return {column: torch.cat([part[column] for part in parts]) for column in wanted} if parts else {}

@@ -86,3 +86,21 @@ def test_a_mistake_stops_everything_before_it_starts(studio, artpipe, command):
     line = "params.yaml: `models.shapes-classifier.stepps` is not a parameter, did you mean `steps`?"
     assert (code, out, err) == (2, "", f"artpipe: {line}\n")
     assert not Path("data").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_nobodys_business(studio, closed):
+    """As some daemons start it: nothing fails, and nothing that is printed lands in a file that took the stream's number."""
+    done = subprocess.run(
+        ["bash", "-c", f"artpipe ingest shapes {closed}"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (studio / "data/record/shapes/report.json").exists()
+
+
+def test_a_limit_of_the_system_is_one_line(studio):
+    """A file that may not become as large as it has to (`ulimit -f`, FAT): one line and 1."""
+    done = subprocess.run(
+        ["bash", "-c", "ulimit -f 8; artpipe ingest shapes 2>&1 | cat"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "artpipe: output: File too large\n"

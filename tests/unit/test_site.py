@@ -68,6 +68,12 @@ def test_another_name_is_refused(ask, host):
     assert b"front" not in body
 
 
+@pytest.mark.parametrize("path", ["/" + "a" * 300, "/" + "%C3%A9" * 200, "/" + "a/" * 3000])
+def test_a_name_too_long_for_a_file_is_answered(ask, path):
+    """The system refuses to look for it; the one who asks is told that nothing hangs there."""
+    assert ask(path)[0] == 404
+
+
 @pytest.mark.parametrize(
     "path", ["/../secret", "/%2e%2e/secret", "/room/../../secret", "/way%20out", "/empty/", "/none", "/film.mp4%00"]
 )
