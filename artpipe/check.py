@@ -15,7 +15,7 @@ from artpipe.media import params_of
 from artpipe.nn.contract import Model, Ruler
 from artpipe.params import DatasetEntry, Params, TrainParams, WeightsEntry, load_params, read_yaml, validated
 from artpipe.secrets import refuse_secrets
-from artpipe.trackable import require_trackable
+from artpipe.trackable import require_foreign, require_trackable
 from artpipe.weights import check_weights
 
 if TYPE_CHECKING:
@@ -79,8 +79,12 @@ def check_dataset(name: str, entry: DatasetEntry, root: Path = Path()) -> None:
     _named(f"{place}.medium", entry.medium, plugins.names("media"))
     params_of(name, entry)
     path = _inside(f"{place}.path", entry.path, root)
-    require_trackable(path)
     source: Source = plugins.find("sources", entry.source)
+    try:
+        require_foreign(path, root)
+    except UserError as error:
+        raise UserError(f"{_FILE}: `{place}.path`: {error}") from None
+    require_trackable(path)
     try:
         source.check(entry.model_copy(update={"path": str(path)}))
     except UserError as error:

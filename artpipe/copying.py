@@ -19,7 +19,6 @@ from artpipe.still import below
 DATASETS = Path("datasets")
 _FICLONE = 0x40049409  # ioctl of linux/fs.h: share the blocks until one side changes
 _ARRIVING = STATE / "arriving"
-_OWN, _PAINTED = ("data", ".state", ".dvc", ".git"), "data/samples"  # where `artpipe sample` paints
 _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
@@ -71,22 +70,6 @@ def copy_folder(source: Path, target: Path) -> int:
             copy.parent.mkdir(parents=True, exist_ok=True)
             clone(path, copy)
     return left
-
-
-def require_foreign(source: Path) -> None:
-    """Refuse a folder that this project lies in, or what the project keeps or has made; what was painted may come back in.
-
-    Raises:
-        UserError: what it is and what to name instead.
-    """
-    here, place = Path.cwd().resolve(), source.resolve()
-    if here.is_relative_to(place) or (here / "datasets").is_relative_to(place):
-        raise UserError(f"{source}: this project lies in that folder; name the folder that has the pictures only")
-    own = next((name for name in _OWN if place.is_relative_to(here / name)), None)
-    if own and not place.is_relative_to(here / _PAINTED):
-        raise UserError(
-            f"{source}: `{own}` is the project's own; copy what you want of it to a folder of its own first"
-        )
 
 
 def arrives(target: Path) -> None:

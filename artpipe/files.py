@@ -138,7 +138,7 @@ def sweep(folder: Path) -> None:
             remove(path)
 
 
-def copy_folder(source: Path, target: Path) -> None:
+def copy_tree(source: Path, target: Path) -> None:
     """Copy a folder of files and folders, which must not be there yet.
 
     Raises:
@@ -147,7 +147,7 @@ def copy_folder(source: Path, target: Path) -> None:
     target.mkdir(parents=True)
     for path in sorted(source.iterdir()):
         if path.is_dir():
-            copy_folder(path, target / path.name)
+            copy_tree(path, target / path.name)
         else:
             shutil.copyfile(path, target / path.name)
 

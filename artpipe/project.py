@@ -19,7 +19,6 @@ from artpipe.copying import (
     copy_archive,
     copy_folder,
     is_own,
-    require_foreign,
     take_back,
     unlink_originals,
 )
@@ -32,7 +31,7 @@ from artpipe.parsing import parse_yaml
 from artpipe.preview import contact_sheet
 from artpipe.processes import run_child
 from artpipe.sources import Source
-from artpipe.trackable import require_shallow
+from artpipe.trackable import require_foreign, require_shallow
 
 PARAMS = Path("params.yaml")
 

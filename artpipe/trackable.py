@@ -10,6 +10,7 @@ from artpipe.still import below
 _DEEPEST = 100  # folders in folders; from some hundreds on DVC does not come to an end
 _TOO_DEEP = f"more than {_DEEPEST} folders deep, which DVC does not come to the end of; move it further up"
 _NOTHING = 1 << 30  # bytes of a file that are on no disk and would be read all the same
+_OWN, _PAINTED = ("data", ".state", ".dvc", ".git"), "data/samples"  # where `artpipe sample` paints
 _SPECIAL = {
     stat.S_IFIFO: "a pipe (FIFO)",
     stat.S_IFSOCK: "a socket",
@@ -27,6 +28,20 @@ def require_trackable(path: Path) -> None:
     for found in below(path):
         if why := _fault(found, path):
             raise UserError(f"{plain(str(found))}: {why}")
+
+
+def require_foreign(source: Path, root: Path = Path()) -> None:
+    """Refuse a folder that this project lies in, or what the project keeps or has made; what was painted may come back in.
+
+    Raises:
+        UserError: what it is and what to name instead.
+    """
+    here, place, name = root.resolve(), source.resolve(), plain(str(source))
+    if here.is_relative_to(place) or (here / "datasets").is_relative_to(place):
+        raise UserError(f"{name}: this project lies in that folder; name the folder that has the works only")
+    own = next((one for one in _OWN if place.is_relative_to(here / one)), None)
+    if own and not place.is_relative_to(here / _PAINTED):
+        raise UserError(f"{name}: `{own}` is the project's own; copy what you want of it to a folder of its own first")
 
 
 def require_shallow(path: Path) -> None:

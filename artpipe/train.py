@@ -26,7 +26,7 @@ from artpipe.artifacts.checkpoint import CheckpointCard, Which, save_checkpoint
 from artpipe.artifacts.run import RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardSet
 from artpipe.errors import KILLED, RanksError, SmallerPartsError, UserError
-from artpipe.files import copy_folder, locked, sha256_bytes, sha256_file, sweep, write_json, write_text, written_folder
+from artpipe.files import copy_tree, locked, sha256_bytes, sha256_file, sweep, write_json, write_text, written_folder
 from artpipe.nn.contract import Learner, Model, build
 from artpipe.nn.data import Data
 from artpipe.nn.device import prepare_torch
@@ -127,7 +127,7 @@ def _accompany(task: Task, stop: Stop, ranks: Ranks) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder, own = _state(task), Path(scratch) / "state"
         if folder.is_dir():
-            copy_folder(folder, own)
+            copy_tree(folder, own)
         ranks.meet()
         training = Training(task.name, task.learner, task.data, task.seed, own, stop, ranks)
         training.resume()
@@ -290,5 +290,5 @@ def _publish_run(task: Task, training: Training, start: RunStart, checkpoint: st
         if training.journal.path.exists():
             shutil.copyfile(training.journal.path, folder / "journal.jsonl")
         if (training.folder / "progress").is_dir():
-            copy_folder(training.folder / "progress", folder / "progress")
+            copy_tree(training.folder / "progress", folder / "progress")
         save_run(folder, card)

@@ -106,6 +106,16 @@ MISTAKES = {
         "path: datasets/shape",
         "params.yaml: `datasets.shapes.path`: datasets/shape: no such file or folder, did you mean `datasets/shapes`?",
     ),
+    "the project itself": (
+        "path: datasets/shapes",
+        "path: .",
+        "params.yaml: `datasets.shapes.path`: .: this project lies in that folder; name the folder that has the works only",
+    ),
+    "what the project makes": (
+        "path: datasets/shapes",
+        "path: .dvc",
+        "params.yaml: `datasets.shapes.path`: .dvc: `.dvc` is the project's own; copy what you want of it to a folder of its own first",
+    ),
     "a path out of the project": (
         "path: datasets/shapes",
         "path: /somewhere/pictures",

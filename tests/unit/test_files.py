@@ -72,7 +72,7 @@ def test_a_copied_folder(tmp_path, monkeypatch):
     for name in ("one", "in/two", "in/deep/three"):
         (tmp_path / "a" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "a" / name).write_text(name)
-    files.copy_folder(tmp_path / "a", tmp_path / "new/b")
+    files.copy_tree(tmp_path / "a", tmp_path / "new/b")
     copied = {str(path.relative_to(tmp_path / "new/b")) for path in (tmp_path / "new/b").rglob("*") if path.is_file()}
     assert copied == {"one", "in/two", "in/deep/three"}
     assert (tmp_path / "new/b/in/deep/three").read_text() == "in/deep/three"
@@ -82,7 +82,7 @@ def test_a_copied_folder(tmp_path, monkeypatch):
 
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(OSError, match="No space left") as caught:
-        files.copy_folder(tmp_path / "a", tmp_path / "c")
+        files.copy_tree(tmp_path / "a", tmp_path / "c")
     assert caught.value.errno == errno.ENOSPC
 
 
