@@ -5,6 +5,7 @@ process ends, nothing is left behind.
 """
 
 import argparse
+import atexit
 import contextlib
 import os
 import signal
@@ -42,14 +43,15 @@ def main(arguments: Sequence[str]) -> int:
 
 def run_here(arguments: Sequence[str]) -> int:
     """Run the flow in this process, tell how it went, and return the exit code."""
+    beside = contextlib.ExitStack()
+    atexit.register(beside.close)  # before Prefect's own, so after them: at the end it still tells the server something
     from flows import account
 
     options = _parser().parse_args(arguments)
     try:
-        with contextlib.ExitStack() as beside:
-            if not (done := _up_to_date(options)) and not prefect_named():
-                beside.enter_context(short_server())
-            code = 0 if done else _run(options)
+        if not (done := _up_to_date(options)) and not prefect_named():
+            beside.enter_context(short_server())
+        code = 0 if done else _run(options)
     except KeyboardInterrupt:
         account.failed("stopped; the same command goes on where this one was")
         return 130

@@ -134,7 +134,10 @@ def test_the_server_of_a_single_run_is_guarded_too(prefect_server, project, monk
     project.environment["PREFECT_HOME"] = str(home)
     project.environment.pop("PREFECT_API_URL", None)
     project.edit("params.yaml", "title: s1", "title: s2")
-    assert "train@second" in project.flow().stdout
+    done = project.flow()
+    assert "train@second" in done.stdout
+    assert "Error" not in done.stdout + done.stderr  # Prefect sends its last lines when all else has ended
+    assert list((project.folder / ".state/flows").glob("server-*")) == []
 
 
 def test_a_server_that_does_not_come_up_is_one_line(tmp_path, monkeypatch):
