@@ -233,5 +233,5 @@ def refused():
         ("nameless", "metadata.csv without file_name", {**pictures, "metadata.csv": b"name,title\nx,y\n"}, "metadata.csv:2: no `file_name`, did you mean `name`?"),
         ("nested", "metadata.jsonl nested 100,000 deep", {**pictures, "metadata.jsonl": b"[" * 100_000}, "metadata.jsonl:1: not JSON"),
         ("few", "seven pictures", {name: data for name, data in pictures.items() if name != "good/0.png"}, "7 pictures in it, a dataset needs at least 8"),
-        ("texts", "text named .png, eight times", {f"{n}.png": b"text %d" % n for n in range(8)}, "no picture files in it"),
+        ("disguised", "text named .png, eight times", {f"{n}.png": b"text %d" % n for n in range(8)}, "no picture files in it"),
     ]  # fmt: skip
