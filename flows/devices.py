@@ -111,9 +111,13 @@ def limit_name() -> str:
 
 def _made_limit(slots: int) -> str:
     from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectAlreadyExists
 
     with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(limit_name(), slots)
+        try:
+            client.upsert_global_concurrency_limit_by_name(limit_name(), slots)
+        except ObjectAlreadyExists:  # another run made it between Prefect's look and its making
+            client.upsert_global_concurrency_limit_by_name(limit_name(), slots)
     return limit_name()
 
 
