@@ -94,6 +94,7 @@ def test_what_is_started_under_nohup_hears_no_hangup(studio):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with alone("gallery"):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             os.kill(os.getpid(), signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -37,6 +37,8 @@ def test_what_only_sounds_like_one():
         "monkey": "abcdefgh", "origin": "https://example.org:8080/a@b", "sha256": "0" * 64, "title": "The secret of sk-ies",
     }  # fmt: skip
     refuse_secrets(fine, "params.yaml")
+    with pytest.raises(UserError, match="looks like a secret"):  # one more word, and it is refused
+        refuse_secrets({**fine, "token": "abcdefgh"}, "params.yaml")
 
 
 def test_params_yaml_is_asked_first(tmp_path):

@@ -113,10 +113,14 @@ def test_what_may_not_be_read_is_named(studio, kind):
 
 
 def test_links_within_the_folder_may_stay(studio):
-    """DVC reads the file, and ingest quarantines the link with its reason."""
+    """DVC reads what they point at; the same links one folder further up lead out and are refused."""
     Path(HERE, "twin.png").symlink_to("circle/000.png")
     Path(HERE, "again").symlink_to(".")
     require_trackable(Path(HERE))
+    Path(HERE, "again").unlink()
+    Path(HERE, "again").symlink_to("..")
+    with pytest.raises(UserError, match=f"^{HERE}/again: "):
+        require_trackable(Path(HERE))
 
 
 def test_what_watches_the_datasets_does_not_wait_on_a_pipe(studio):
