@@ -44,12 +44,7 @@ class Rooms(TyperGroup):
 
 _ORDER = {heading: place for place, heading in enumerate((DAILY, OWN, LOOK, STAGES))}
 _FULL = {errno.ENOSPC, errno.EDQUOT}  # goes on when there is room
-_LIMITS = {
-    errno.EFBIG,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.EIO,
-}  # `ulimit`, a disk for small files only, or a failing one
+_LIMITS = {errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO}  # of `ulimit`, of a file system, or a failing disk
 _SURROUNDINGS = {*_FULL, *_LIMITS, errno.EROFS, errno.EACCES, errno.EPERM}  # no bug of ours: one line will do
 
 _EPILOG = """\

@@ -57,9 +57,7 @@ class IngestParams(Settings):
     max_archive_gigabytes: float = Field(default=64.0, gt=0)  # unpacked; what is beyond is a bomb, as with the next two
     max_archive_entries: Positive = 1_000_000
     max_archive_ratio: float = Field(default=200.0, gt=1)  # unpacked to packed
-    decode_seconds: float = Field(
-        default=10.0, gt=0
-    )  # of CPU time for one file; preprocess, whose works were kept, may take more
+    decode_seconds: float = Field(default=10.0, gt=0)  # of CPU time for one file; four times that for a kept work
     decode_megabytes: Positive = 960  # of memory for one file, beside the interpreter's 40: enough for `max_megapixels`
 
 

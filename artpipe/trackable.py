@@ -1,4 +1,4 @@
-"""What DVC cannot read in a folder of works, found before DVC touches it: it waits for ever on a pipe, and dies on a link to nowhere."""
+"""What is no folder of works, found before DVC touches it: it waits for ever on a pipe, dies on a link to nowhere, and may not read what it keeps."""
 
 import os
 import stat

@@ -18,7 +18,6 @@ from artpipe.files import halves, locked, remove, stands_in, write_text
 from artpipe.keeping.holdings import Holdings
 from artpipe.keeping.objects import (
     Output,
-    is_note,
     md5_in_name,
     object_of,
     objects_in,
@@ -94,10 +93,9 @@ def _runs(held: Holdings) -> Iterator[Damage]:
     for path in sorted((held.cache / "runs").glob("??/*/*")):
         if not _PIN.fullmatch(path.name):
             continue
-        what = "" if is_note(path) else "not what its name says"
-        if not what and any(map(held.miscounted, outputs_of_note(path))):  # the name is of all but these
-            what = "other sizes than what it names has"
-        if what:
+        made = outputs_of_note(path)
+        if made is None or any(map(held.miscounted, made)):  # the name is of all but sizes
+            what = "not what its name says" if made is None else "other sizes than what it names has"
             mend = f"{REPAIR} removes it; DVC notes it again when its stage has run"
             yield Damage(held.name(path), f"DVC's note of a run: {what}", mend, partial(remove, path))
 

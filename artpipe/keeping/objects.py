@@ -134,18 +134,14 @@ def _is_file(one: dict[str, Any]) -> bool:
     return "nfiles" not in one or value.endswith(".dir")
 
 
-def is_note(path: Path) -> bool:
-    """Return whether DVC's note of a run is what its name says: the hash of all it says but sizes (of DVC 3)."""
+def outputs_of_note(path: Path) -> list[Output] | None:
+    """Return what DVC's note of a run says that it made; None where it is not what its name says: the hash of all but sizes (of DVC 3)."""
     with contextlib.suppress(UserError, TypeError):
-        text = json.dumps(_counted_out(read_yaml(path)), sort_keys=True)
-        return sha256_bytes(text.encode()) == path.name
-    return False
-
-
-def outputs_of_note(path: Path) -> list[Output]:
-    """Return what DVC's note of a run says that the run made."""
-    outs = read_yaml(path).get("outs", [])
-    return _outputs(Path(), outs, path.name) if _are_files(outs) else []
+        said = read_yaml(path)
+        text = json.dumps(_counted_out(said), sort_keys=True)
+        if sha256_bytes(text.encode()) == path.name:
+            return _outputs(Path(), said["outs"], path.name) if _are_files(said.get("outs")) else []
+    return None
 
 
 def _counted_out(value: Any) -> Any:

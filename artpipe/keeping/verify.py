@@ -54,9 +54,8 @@ def verify(root: Path = Path(), *, repair: bool = False) -> Verdict:
         seen, left = {one.place: one for one in found}, found
         while repair and any(one.act for one in left):
             before, left = left, _mended(root, cache, hashes, left)
-            seen |= {
-                one.place: one for one in left if one.place not in seen
-            }  # a listing that is whole again shows what its files lack
+            for one in left:  # a listing that is whole again shows what its files lack
+                seen.setdefault(one.place, one)
             if {one.place for one in before} == {one.place for one in left}:
                 break
     after = {one.place for one in left}
