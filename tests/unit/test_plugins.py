@@ -27,3 +27,75 @@ def test_a_path_is_no_name():
     for name in ("../errors", "artpipe.errors", "__init__", "", "_words"):
         with pytest.raises(UserError):
             plugins.find("sections", name)
+
+
+METRIC = "from artpipe.metrics import Metric, paints\nMETRIC = Metric(applies=paints, measure=lambda evidence: 1)\n"
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Return a function that writes a plugin into the working project."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(group, name, text):
+        path = tmp_path / "plugins" / group / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    yield write
+    monkeypatch.chdir("/")
+    plugins.names("metrics")
+
+
+def test_a_project_s_file_is_a_plugin(own):
+    """`plugins/metrics/mine.py` is found beside artpipe's own, and gone with the project."""
+    own("metrics", "mine", METRIC)
+    assert {"mine", "kid"} <= set(plugins.names("metrics"))
+    assert plugins.find("metrics", "mine").measure(None) == 1
+    assert plugins.find("metrics", "kid")
+
+
+def test_each_project_has_its_own_plugins(own, tmp_path, monkeypatch):
+    """A file of the same name in another project is another plugin."""
+    own("metrics", "mine", METRIC)
+    assert plugins.find("metrics", "mine").measure(None) == 1
+    other = tmp_path / "other/plugins/metrics/mine.py"
+    other.parent.mkdir(parents=True)
+    other.write_text(METRIC.replace(": 1", ": 2"))
+    monkeypatch.chdir(tmp_path / "other")
+    assert plugins.find("metrics", "mine").measure(None) == 2
+    monkeypatch.chdir(tmp_path / "other/plugins")
+    assert "mine" not in plugins.names("metrics")
+
+
+def test_a_built_in_s_name_is_replaced_only_on_purpose(own):
+    """A file named like one of artpipe's is refused unless it says that it replaces it."""
+    own("metrics", "kid", METRIC)
+    with pytest.raises(UserError, match=r"plugins/metrics/kid.py: artpipe has metrics of that name; .*REPLACES"):
+        plugins.find("metrics", "kid")
+    assert plugins.find("metrics", "fid")
+
+
+def test_a_replacement_takes_the_built_in_s_place(own):
+    """With REPLACES_BUILT_IN the project's file is what is found."""
+    own("metrics", "kid", "REPLACES_BUILT_IN = True\n" + METRIC)
+    assert plugins.find("metrics", "kid").measure(None) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x = 1\ny = x +\n", r"plugins/metrics/mine.py:2: invalid syntax"),
+        ("x = 1\n\nnothing()\n", r"plugins/metrics/mine.py:3: NameError: name 'nothing' is not defined"),
+        ("import no_such_package\n", r"plugins/metrics/mine.py:1: ModuleNotFoundError"),
+        ("x = 1\n", r"plugins/metrics/mine.py: `METRIC` is wanted, a Metric; no such name in it"),
+        ("METRIC = {}\n", r"plugins/metrics/mine.py: `METRIC` is wanted, a Metric; it is a dict"),
+    ],
+)
+def test_a_broken_plugin_is_one_line_for_who_uses_it(own, text, says):
+    """File, line and what is wrong; the other plugins work."""
+    own("metrics", "mine", text)
+    with pytest.raises(UserError, match=says):
+        plugins.find("metrics", "mine")
+    assert plugins.find("metrics", "kid")

@@ -1,0 +1,129 @@
+"""`artpipe new`: a project of one's own, made of nothing but what its owner changes."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from artpipe.errors import UserError
+from artpipe.generated import graph_text, is_untouched
+from artpipe.new_project import STARTERS, create_project
+
+ROOT = Path(__file__).parents[2]
+SAME = ["dvc.yaml", "code.yaml", "params.yaml", "prefect.yaml", ".dvcignore", ".dvc/config", ".dvc/.gitignore"]
+
+
+def files(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".git" not in path.relative_to(folder).parts
+    }
+
+
+def test_this_repository_is_such_a_project(tmp_path):
+    """What `artpipe new` writes by default is what stands at the top of this repository."""
+    create_project(tmp_path / "museum")
+    made = files(tmp_path / "museum")
+    here = [*SAME, "weights/vgg16.yaml", *(f"datasets/{path.name}" for path in (ROOT / "datasets").glob("*.yaml"))]
+    assert {name: made[name] for name in here} == {name: (ROOT / name).read_bytes() for name in here}
+    assert not [name for name in made if name.endswith(".py")]
+
+
+@pytest.mark.parametrize("starter", STARTERS)
+@pytest.mark.parametrize("name", ["plain", "my studio \"é\" 'x'", "# ? %"])
+def test_each_starter_is_a_project_that_checks(tmp_path, monkeypatch, artpipe, starter, name):
+    """From nothing to `artpipe check`, whatever the folder is called."""
+    create_project(tmp_path / name, starter)
+    monkeypatch.chdir(tmp_path / name)
+    code, out, err = artpipe("check")
+    assert (code, err) == (0, "")
+    assert "params.yaml is fine" in out
+
+
+def test_dvc_takes_it_for_a_project(tmp_path):
+    """DVC reads the graph of a project without datasets, in a repository of its own."""
+    create_project(tmp_path / "own", "pictures")
+    done = subprocess.run(
+        ["dvc", "stage", "list", "--name-only"], cwd=tmp_path / "own", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.split()) == (0, ["gallery"]), done.stderr
+    assert (tmp_path / "own/.git").is_dir()
+
+
+def test_in_another_repository_it_is_a_part_of_that(tmp_path):
+    """No second git repository; DVC works in the sub-folder, and nothing is staged."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    said = create_project(tmp_path / "art/mine", "pictures")
+    assert f"part of the repository {tmp_path}" in said
+    assert not (tmp_path / "art/mine/.git").exists()
+    done = subprocess.run(["dvc", "status"], cwd=tmp_path / "art/mine", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    staged = subprocess.run(
+        ["git", "diff", "--cached", "--name-only"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert staged.stdout == ""
+
+
+def test_without_git_dvc_does_without(tmp_path, monkeypatch):
+    """No git program: the project is made all the same, and DVC told so."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    create_project(tmp_path / "own", "texts")
+    assert "no_scm = true" in (tmp_path / "own/.dvc/config").read_text()
+
+
+def test_a_folder_that_holds_something_is_refused(tmp_path, monkeypatch):
+    """Nothing is written into it; an empty one is taken, the current one too."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/letter.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"full: not empty \(letter.txt\)"):
+        create_project(tmp_path / "full")
+    with pytest.raises(UserError, match=r"letter.txt: not a folder"):
+        create_project(tmp_path / "full/letter.txt")
+    assert files(tmp_path) == {"full/letter.txt": b"mine"}
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    create_project(Path(), "music")
+    assert (tmp_path / "empty/params.yaml").is_file()
+    with pytest.raises(UserError, match="lies in the project"):
+        create_project(Path("inner"))
+    assert not (tmp_path / "empty/inner").exists()
+
+
+def test_an_unknown_starter_is_told_what_there_is(tmp_path):
+    """The nearest name, and nothing is written."""
+    with pytest.raises(UserError, match=r"--from musem: no such starter, did you mean `museum`"):
+        create_project(tmp_path / "x", "musem")
+    assert not (tmp_path / "x").exists()
+
+
+def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
+    """A full disk in mid-writing takes even the new parent folders away."""
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("artpipe.new_project._initialise_git", fail)
+    with pytest.raises(OSError, match="No space"):
+        create_project(tmp_path / "deep/er")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_graph_knows_whether_it_was_edited():
+    """dvc.yaml says by its header whether it is as artpipe wrote it; CRLF is no edit."""
+    text = graph_text()
+    assert is_untouched(text)
+    assert is_untouched(text.replace("\n", "\r\n"))
+    assert not is_untouched(text.replace("ingest", "Ingest", 1))
+    assert not is_untouched(text.partition("\n")[2])
+    assert (ROOT / "dvc.yaml").read_text() == text
+
+
+def test_nothing_of_the_package_is_in_a_project(tmp_path):
+    """The starters' links arrive as files."""
+    create_project(tmp_path / "museum")
+    assert not [path for path in (tmp_path / "museum").rglob("*") if path.is_symlink()]
+    shutil.rmtree(tmp_path / "museum")

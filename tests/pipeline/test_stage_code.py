@@ -1,0 +1,55 @@
+"""What decides an output is a dependency of its stage: every function that ran is in the stage's fingerprint."""
+
+from pathlib import Path
+
+import pytest
+
+from artpipe import plugins
+from artpipe.fingerprints import PackageCode, package_files
+from artpipe.stage_code import STAGES, stages_with_code
+from tests.faults.ground import planted
+
+pytestmark = pytest.mark.nightly  # every stage of every kind, with a profiler: four minutes
+
+ROOT = Path(__file__).parents[2]
+CALLS = ROOT / "tests/toys/calls"
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Return the project and, by stage, the definitions that ran in it; every stage and kind runs once, DVC aside."""
+    ground = planted(tmp_path_factory.mktemp("code"))
+    calls = {}
+    for stage, _ in stages_with_code(ground.project):
+        verb, _, name = stage.partition("@")
+        file = ground.folder / f"{stage}.calls"
+        done = ground.run(
+            verb,
+            *[name] * bool(name),
+            PYTHONPATH=f"{CALLS}:{ROOT}",
+            CALLS_FILE=str(file),
+            CALLS_ENTRY=":".join(STAGES[verb]),
+        )
+        assert done.code == 0, f"{stage}\n{done.said[-3000:]}"
+        calls[stage] = {tuple(line.split(":")) for line in file.read_text().splitlines()}
+    return ground.project, calls
+
+
+def entries(parts):
+    """Return where the code of these keys of code.yaml begins; a theme is no code."""
+    for part in parts:
+        if part.removesuffix(".stage") in STAGES:
+            yield STAGES[part.removesuffix(".stage")]
+        elif ".themes." not in part:
+            yield plugins.definition(*part.split(".")[-2:])
+
+
+def test_whatever_runs_in_a_stage_is_in_its_fingerprint(ran):
+    """In tiny stages of every medium and kind no function runs that the stage's keys of code.yaml do not reach."""
+    project, calls = ran
+    code = PackageCode(package_files("artpipe", ROOT / "artpipe"))
+    missed = {
+        stage: sorted(calls[stage] - code.reachable(entries(parts))) for stage, parts in stages_with_code(project)
+    }
+    assert {stage: names for stage, names in missed.items() if names} == {}
+    assert all(len(names) > 10 for names in calls.values())
