@@ -2,27 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.copying import archive_suffix
-from artpipe.errors import UserError
-from artpipe.inputs.archives import ArchiveLimits, members
+from artpipe.errors import UserError, plain
 from artpipe.inputs.enough import MINIMUM_WORKS
-from artpipe.inputs.hidden import lies_hidden
+from artpipe.inputs.layout.describe import Understanding, describe
+from artpipe.inputs.layout.places import archive_limits, open_place
+from artpipe.inputs.layout.understanding import understand
 from artpipe.inputs.pool import Limits, outcomes
 from artpipe.inputs.signatures import SIGNATURE_BYTES
-from artpipe.media import Medium, Part, job_name, medium_of
-from artpipe.params import DatasetEntry
-from artpipe.still import below
+from artpipe.media import Part, job_name, medium_of, work_kinds
+from artpipe.params import DatasetEntry, IngestParams, validated
 
 if TYPE_CHECKING:
     from artpipe.sources import Source
 
-_LOOKED_AT = 500  # files
-_FIRST = ("picture", "text")  # where as many files may be of several media
 _OWN = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough works to measure on
 _KINDS = {"picture": ("gan", "vae", "classifier")}  # of models; of what is no picture:
 _KINDS_ELSE = ("rnn",)
@@ -46,52 +43,49 @@ FIRST_LOOK: Mapping[str, Mapping[str, Any]] = {  # about a hundred works within 
 }
 
 
-def medium_at(path: Path) -> str:
-    """Return the medium that most files of a folder, an archive or one file are of.
+def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None = None) -> Understanding:
+    """Return what a folder, an archive or one file of many works is understood as; nothing is copied or changed.
+
+    `ingest` is what was said that differs from its defaults: `classes`, `splits`, limits of archives.
 
     Raises:
-        UserError: none is of any.
+        UserError: no such place, no works in it, a medium that cannot be told, or a table that cannot be read.
     """
-    media: dict[str, Medium] = {name: plugins.find("media", name) for name in plugins.names("media")}
-    starts = list(islice(_starts(path), _LOOKED_AT))
-    counts = {name: sum(medium.begins(*start) for start in starts) for name, medium in media.items()}
-    if not any(counts.values()):
-        known = "; ".join(f"{medium.noun}s: {medium.files}" for medium in media.values())
-        found = f"none of its {len(starts)} files is" if starts else "no files in it; works are wanted"
-        raise UserError(f"{path}: {found} of a known medium ({known})")
-    return max(sorted(counts, key=lambda name: (name not in _FIRST, name)), key=lambda name: counts[name])
-
-
-def _starts(path: Path) -> Iterator[tuple[bytes, str]]:
-    """Yield the first bytes and the name of each file that is not hidden."""
-    if path.is_dir():
-        for found in below(path):
-            if found.is_file() and not found.is_symlink() and not lies_hidden(found.relative_to(path).as_posix()):
-                yield from _start(found)
-    elif is_single(path):
-        yield from _start(path)
-    else:
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    if medium:
+        plugins.find("media", medium)
+    params = validated(IngestParams, dict(ingest or {}), file="artpipe dataset")
+    single = is_single(path)
+    if not path.is_dir() and not single:
         archive_suffix(path)
-        with closing(members(path, ArchiveLimits(), lambda name: not lies_hidden(name))) as found_members:
-            kept = (one for one in found_members if one.rejected is None and not lies_hidden(one.name))
-            yield from ((one.data[:SIGNATURE_BYTES], one.name) for one in kept)
+    place, splits = open_place(path, archive_limits(params), single=single), params.splits == "keep"
+    with closing(understand(place, work_kinds(), medium=medium, classes=params.classes, splits=splits)) as layout:
+        return describe(layout)
 
 
-def _start(path: Path) -> Iterator[tuple[bytes, str]]:
-    try:
-        with path.open("rb") as stream:
-            if begins := stream.read(SIGNATURE_BYTES):  # an empty file is of no medium, and may be one of many
-                yield begins, path.name
-    except OSError:
-        return
+def told(understanding: Understanding) -> str:
+    """Return in lines what was understood, and how to say otherwise."""
+    otherwise = [f"--medium {name}" for name in plugins.names("media") if name != understanding.medium]
+    rules = [rule for rule in ("folders", "metadata", "none") if rule != understanding.classes_from]
+    otherwise.append(f"--classes {'|'.join(rules)}")
+    if understanding.splits:
+        otherwise.append("--splits ignore")
+    kind = work_kinds()[understanding.medium]
+    sentence = understanding.sentence(f"{kind.noun} file" if kind.many else kind.noun)
+    return f"understood as {plain(sentence)}\n  to say otherwise: {', '.join(otherwise)}\n"
 
 
 def is_single(path: Path) -> bool:
     """Return whether this one file may hold many works, as text and JSON lines do."""
     if not path.is_file():
         return False
-    media: list[Medium] = [plugins.find("media", name) for name in plugins.names("media") if name != "picture"]
-    return any(medium.begins(*start) for start in _start(path) for medium in media)
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(SIGNATURE_BYTES)
+    except OSError:
+        return False
+    return any(kind.many and start and kind.begins(start, path.name) for kind in work_kinds().values())
 
 
 def kinds_of(medium: str) -> tuple[str, ...]:

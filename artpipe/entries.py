@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -13,12 +14,19 @@ from ruamel.yaml.representer import RoundTripRepresenter
 from artpipe.errors import UserError
 from artpipe.parsing import parse_yaml
 
+_END = re.compile(r"\r\n\Z|[\r\n]\Z")  # of Windows, of old Macs, of all others
+
 
 class _Representer(RoundTripRepresenter):
     """Writes None as `null`: an empty value would have no end to splice at."""
 
 
 _Representer.add_representer(type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null"))
+
+
+def read_exactly(path: Path) -> str:
+    """Return the text of a file with its line ends and its mark as they are, so that an edit keeps them."""
+    return path.read_bytes().decode()
 
 
 def with_entry(text: str, room: str, name: str, entry: Mapping[str, Any]) -> str:
@@ -34,9 +42,12 @@ def with_entry(text: str, room: str, name: str, entry: Mapping[str, Any]) -> str
         lines[value.start_mark.line] = line[: value.start_mark.column].rstrip() + line[value.end_mark.column :]
     column = value.value[0][0].start_mark.column if value.value else key.start_mark.column + 2
     place = _end(lines, value)
-    if not lines[place - 1].endswith("\n"):
-        lines[place - 1] += "\n"
-    lines[place:place] = [f"{' ' * column}{line}\n" for line in _block({name: entry}).removesuffix("\n").split("\n")]
+    line_end, is_open = _line_end(lines, place), not _END.search(lines[place - 1])
+    block = [f"{' ' * column}{line}{line_end}" for line in _block({name: entry}).removesuffix("\n").split("\n")]
+    if is_open:  # a file without a line end at its end stays one
+        lines[place - 1] += line_end
+        block[-1] = block[-1].removesuffix(line_end)
+    lines[place:place] = block
     return _verified("".join(lines), _edited(text, room, name, entry))
 
 
@@ -49,7 +60,10 @@ def without_entry(text: str, room: str, name: str) -> str:
     key, value = _room(text, room)
     lines = _lines(text)
     pair = next(pair for pair in value.value if pair[0].value == name)
+    is_open = not _END.search(lines[-1])
     del lines[pair[0].start_mark.line : _end(lines, pair[1])]
+    if is_open:
+        lines[-1] = _END.sub("", lines[-1])
     if len(value.value) == 1:
         line = lines[key.start_mark.line]
         lines[key.start_mark.line] = line.replace(f"{room}:", f"{room}: {{}}", 1)
@@ -84,6 +98,12 @@ def _room(text: str, room: str) -> tuple[Node, MappingNode]:
 def _lines(text: str) -> list[str]:
     """Split where the parser counts a new line; `str.splitlines` splits at more places."""
     return re.findall(r"[^\r\n\x85\u2028\u2029]*(?:\r\n|[\r\n\x85\u2028\u2029])|[^\r\n\x85\u2028\u2029]+", text)
+
+
+def _line_end(lines: list[str], place: int) -> str:
+    """Return how the line before `place` ends, or the nearest one above that ends as people's editors end lines."""
+    ends = (_END.search(line) for line in reversed(lines[:place]))
+    return next((end[0] for end in ends if end), "\n")
 
 
 def _end(lines: list[str], node: Node) -> int:

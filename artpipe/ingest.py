@@ -20,6 +20,7 @@ from artpipe.inputs.answers import answer, answered, forget, part_of
 from artpipe.inputs.duplicates import Seen
 from artpipe.inputs.enough import MINIMUM_WORKS
 from artpipe.inputs.pool import Outcome
+from artpipe.inputs.reasons import with_parameter
 from artpipe.media import job_name, limits_of, medium_of
 from artpipe.params import About, DatasetEntry, IngestParams, load_params
 from artpipe.sources import Candidate, Source
@@ -126,7 +127,13 @@ class _Curator:
             return
         if phash and self.params.near_duplicates == "quarantine":
             if near := self.seen.near(int(phash, 16), self.params.near_duplicate_bits):
-                self.record.refuse(Quarantined(name, "near duplicate", f"of {near[0]}, {near[1]} of 64 bits apart"))
+                self.record.refuse(
+                    Quarantined(
+                        name,
+                        "near duplicate",
+                        with_parameter(f"of {near[0]}, {near[1]} of 64 bits apart", "near_duplicates"),
+                    )
+                )
                 return
             self.seen.add_looks(int(phash, 16), name)
         self.seen.add(digest.digest(), name)
@@ -135,6 +142,7 @@ class _Curator:
         self.works.add(
             candidate.data, sha256=sha256, label=label, split=candidate.split, width=width, height=height, phash=phash
         )
+        notes = [*candidate.notes, *notes]
         self.record.keep(_provenance(candidate, name, sha256, self.about, notes), notes)
 
 
@@ -147,7 +155,8 @@ def _provenance(candidate: Candidate, name: str, sha256: str, about: About, note
         year=None if candidate.year is None else _readable(candidate.year),
         licence=_readable(candidate.licence or about.licence),
         origin=_readable(candidate.origin or about.origin),
-        notes="; ".join((*candidate.notes, *notes)),
+        notes="; ".join(notes),
+        caption=None if candidate.caption is None else _readable(candidate.caption),
     )
 
 
@@ -177,9 +186,10 @@ def _counts(counted: dict[str, int]) -> Iterator[str]:
 
 
 def _say(card: RecordCard) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from artpipe.saying import PlainConsole
 
     table = Table(
         title=escape(f"{card.dataset}: {card.about.title or 'works'}"), show_header=False, title_justify="left"
@@ -194,4 +204,4 @@ def _say(card: RecordCard) -> None:
     if card.splits:
         table.add_row("official splits", ", ".join(f"{split} {count:,}" for split, count in card.splits.items()))
     table.add_row("licence", escape(f"{card.about.licence}, {card.about.creator}"))
-    Console().print(table)
+    PlainConsole().print(table)

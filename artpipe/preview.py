@@ -1,6 +1,5 @@
 """A contact sheet of pictures that were just added, before ingest has judged them; decoding happens in a worker."""
 
-import os
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -11,12 +10,11 @@ from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.errors import plain_lines
 from artpipe.files import write_text
-from artpipe.inputs.hidden import lies_hidden
+from artpipe.inputs.layout.places import FolderPlace, archive_limits, walk
 from artpipe.inputs.pool import Limits, outcomes
 from artpipe.inputs.signatures import SIGNATURE_BYTES, looks_like_picture
 from artpipe.media import medium_of
 from artpipe.params import DatasetEntry
-from artpipe.still import below
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -88,33 +86,17 @@ def tile(data: bytes, settings: dict[str, float]) -> bytes:
 
 
 def _chosen(entry: DatasetEntry) -> Iterator[bytes]:
-    """Yield pictures from all over a folder, or the first ones of an archive."""
-    path = Path(entry.path)
-    if path.is_dir():
-        most = int(entry.ingest.max_megabytes * 2**20)
-        files = sorted(found for found in below(path) if _is_ours(found, path))
-        read = (_picture(found, most) for found in files[:: max(1, len(files) // PICTURES)])
-        yield from (data for data in read if data)
-        return
+    """Yield works from all over a folder, or the first ones of an archive."""
     source: Source = plugins.find("sources", entry.source)
-    yield from (candidate.data for candidate in source.candidates(entry) if candidate.rejected is None)
-
-
-def _is_ours(path: Path, root: Path) -> bool:
-    hidden = lies_hidden(path.relative_to(root).as_posix())
-    return not hidden and not path.is_symlink() and path.is_file()
-
-
-def _picture(path: Path, most: int) -> bytes:
-    """Return a picture's bytes, none of what is no picture, cannot be read or has more than `most` of them."""
-    try:
-        with path.open("rb") as stream:
-            if os.fstat(stream.fileno()).st_size > most or not looks_like_picture(stream.read(SIGNATURE_BYTES)):
-                return b""
-            stream.seek(0)
-            return stream.read(most)
-    except OSError:
-        return b""
+    path = Path(entry.path)
+    if path.is_dir() and source.part is not None and not FolderPlace(path, archive_limits(entry.ingest)).shards:
+        files = sum(1 for _ in walk(path))
+        candidates = source.part(entry, 0, max(1, files // (2 * PICTURES)))
+    else:
+        candidates = source.candidates(entry)
+    for candidate in candidates:
+        if candidate.rejected is None and looks_like_picture(candidate.data[:SIGNATURE_BYTES]):
+            yield candidate.data
 
 
 def _draw(sheet: "Image.Image") -> None:

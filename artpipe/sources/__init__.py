@@ -14,12 +14,13 @@ class Candidate:
     name: str  # as the source calls it; any text
     data: bytes = b""
     label: str | None = None
-    split: str | None = None  # "train" or "test" where the source has an official split
+    split: str | None = None  # "train", "validation" or "test" where the source has an official split
     title: str | None = None
     creator: str | None = None
     year: str | None = None
     licence: str | None = None
     origin: str | None = None
+    caption: str | None = None  # what it shows or says, in words; kept in the record
     rejected: str | None = None  # reason for quarantine, decided by the source (symlink, traversal, bomb ...)
     notes: tuple[str, ...] = field(default_factory=tuple)
 

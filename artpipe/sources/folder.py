@@ -1,125 +1,64 @@
-"""A folder in the repository: a class per sub-folder, `metadata.csv` or `.jsonl` beside them; no link is followed."""
+"""A folder in the repository, understood as docs/inputs.md has it; no link is followed but those of a Hub cache."""
 
-import os
-import stat
+import zlib
 from collections.abc import Iterator
-from contextlib import closing, suppress
-from itertools import chain, islice
+from contextlib import closing
 from pathlib import Path
 
 from artpipe.errors import UserError
-from artpipe.inputs.hidden import is_hidden
-from artpipe.inputs.metadata import FILES, MOST_BYTES, Metadata, read_metadata
-from artpipe.inputs.reasons import RejectedError
+from artpipe.inputs.layout.kinds import suffix_of
+from artpipe.inputs.layout.places import WHOLE, FolderPlace, archive_limits
+from artpipe.inputs.layout.reading import read_works
+from artpipe.inputs.layout.survey import TABLES
+from artpipe.inputs.layout.understanding import understand
+from artpipe.inputs.metadata import MOST_BYTES, read_metadata
 from artpipe.inputs.signatures import SIGNATURE_BYTES
-from artpipe.media import require_works
+from artpipe.media import require_works, work_kinds
 from artpipe.params import DatasetEntry
 from artpipe.sources import Candidate, Source
 
 
 def check(entry: DatasetEntry) -> None:
-    """Refuse what is no folder, holds too few pictures, or has metadata that cannot be read."""
+    """Refuse what is no folder, holds too few works, or has metadata that cannot be read; looks no further than it must."""
     path = Path(entry.path)
     if not path.is_dir():
         raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
-    for _ in _rows(path):
-        pass
-    require_works(path, entry, _starts(path))
+    for table in (path / name for name in sorted(TABLES)):
+        if table.is_file() and not table.is_symlink():
+            _require_readable(table, entry.ingest.names)
+    entries = FolderPlace(path, archive_limits(entry.ingest)).entries(lambda _: SIGNATURE_BYTES)
+    require_works(path, entry, ((found.data, found.name) for found in entries if found.rejected is None))
 
 
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
-    """Yield every file below the folder that is not hidden, in the order of the names' bytes."""
-    root, most = Path(entry.path), int(entry.ingest.max_megabytes * 2**20)
-    with closing(Metadata(_rows(root))) as metadata:
-        for path in _walk(root):
-            name = path.relative_to(root).as_posix()
-            folder, slash, _ = name.partition("/")
-            fields = metadata.of(name)
-            label = fields.pop("label", None) or (folder if slash else None)
-            try:
-                yield Candidate(name, _read(path, root, most), label, **fields)
-            except RejectedError as error:
-                yield Candidate(name, label=label, rejected=error.reason, notes=(error.detail,) if error.detail else ())
-        for name in metadata.unused():
-            yield Candidate(name, rejected="missing", notes=("named in the metadata, not there",))
+    """Yield every work and whatever might be one, in the order of the names' bytes; what is known to be none is left out."""
+    place = FolderPlace(Path(entry.path), archive_limits(entry.ingest))
+    splits = entry.ingest.splits == "keep"
+    layout = understand(place, work_kinds(), medium=entry.medium, classes=entry.ingest.classes, splits=splits)
+    with closing(layout):
+        for work in read_works(layout):
+            yield Candidate(work.name, work.data, rejected=work.rejected, notes=work.notes, **work.fields)
 
 
 def part(entry: DatasetEntry, first: int, step: int) -> Iterator[Candidate]:
-    """Yield every so many'th file that can be read, by its name and bytes alone."""
-    root, most = Path(entry.path), int(entry.ingest.max_megabytes * 2**20)
-    for path in islice(_walk(root), first, None, step):
-        with suppress(RejectedError):
-            yield Candidate(path.relative_to(root).as_posix(), _read(path, root, most))
+    """Yield every so many'th file that can be read and may be a work, by its name and bytes alone."""
+    place, kind = FolderPlace(Path(entry.path), archive_limits(entry.ingest)), work_kinds()[entry.medium]
+    beside = frozenset(kind.sidecars) if kind.suffixes else frozenset[str]()
+
+    def wanted(name: str) -> int:
+        mine = zlib.crc32(name.encode("utf-8", "surrogateescape")) % step == first
+        return WHOLE if mine and suffix_of(name) not in beside else 0
+
+    for found in place.entries(wanted):
+        if found.data and found.rejected is None:
+            yield Candidate(found.name, found.data)
 
 
-def _rows(root: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    files = [root / name for name in FILES if stat.S_ISREG(_mode(root / name))]
-    for path in files:
-        if (size := path.stat().st_size) > MOST_BYTES:
-            raise UserError(f"{path}: {size / 2**20:.0f} MiB, at most {MOST_BYTES >> 20}")
-    return chain.from_iterable(read_metadata(path.read_bytes(), str(path)) for path in files)
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """Yield all below that is neither hidden nor a folder; a folder that cannot be read is yielded itself.
-
-    Folders may be nested as deep as the system lets them, deeper than Python's stack.
-    """
-    open_folders = [(root, iter(_names(root)))]
-    while open_folders:
-        folder, names = open_folders[-1]
-        if (name := next(names, None)) is None:
-            open_folders.pop()
-            continue
-        path = folder / name
-        mode = _mode(path)
-        if stat.S_ISDIR(mode):
-            try:
-                open_folders.append((path, iter(_names(path))))
-            except OSError:
-                yield path
-        elif not (folder is root and name in FILES and stat.S_ISREG(mode)):
-            yield path
-
-
-def _names(folder: Path) -> list[str]:
-    return sorted((path.name for path in folder.iterdir() if not is_hidden(path.name)), key=os.fsencode)
-
-
-def _mode(path: Path) -> int:
-    """Return what kind of file it is, 0 where nobody says; a link is a link."""
-    try:
-        return path.lstat().st_mode
-    except OSError:
-        return 0
-
-
-def _read(path: Path, root: Path, most: int) -> bytes:
-    try:
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            outside = not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))  # a loop is no error here
-            raise RejectedError("outside the root" if outside else "symlink", "a link")
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise RejectedError("special file")
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # it may have been changed meanwhile
-        with os.fdopen(handle, "rb") as stream:
-            size = os.fstat(handle).st_size
-            if size > most:
-                raise RejectedError("too large", f"{size / 2**20:.1f} MiB, at most {most / 2**20:g}")
-            return stream.read(most)
-    except OSError as error:
-        raise RejectedError("unreadable", error.strerror or "") from None
-
-
-def _starts(root: Path) -> Iterator[tuple[bytes, str]]:
-    for path in _walk(root):
-        try:
-            if stat.S_ISREG(path.lstat().st_mode):
-                with path.open("rb") as stream:
-                    yield stream.read(SIGNATURE_BYTES), path.name
-        except OSError:
-            continue
+def _require_readable(table: Path, names: str) -> None:
+    if (size := table.stat().st_size) > MOST_BYTES:
+        raise UserError(f"{table}: {size / 2**20:.0f} MiB, at most {MOST_BYTES >> 20}")
+    for _ in read_metadata(table.read_bytes(), str(table), names):
+        pass
 
 
 SOURCE = Source(check=check, candidates=candidates, part=part)

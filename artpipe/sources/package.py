@@ -16,6 +16,7 @@ from artpipe.errors import UserError
 from artpipe.inputs.archives import ArchiveLimits, Member, members
 from artpipe.inputs.downloads import Pin, fetched, pinned_member
 from artpipe.inputs.idx import Idx, IdxError, grey_png, read_idx
+from artpipe.inputs.reasons import with_parameter
 from artpipe.params import About, DatasetEntry, Frozen, read_yaml, validated
 from artpipe.sources import Candidate, Source
 
@@ -192,7 +193,9 @@ def _files(pin: Pin, works: MemberWorks, limits: ArchiveLimits) -> Iterator[Cand
 def _whole(pin: Pin, entry: DatasetEntry) -> Iterator[Candidate]:
     path, most = fetched(pin), int(entry.ingest.max_megabytes * 2**20)
     if path.stat().st_size > most:
-        yield Candidate(pin.name, rejected="too large", notes=(f"at most {most / 2**20:g} MiB",))
+        yield Candidate(
+            pin.name, rejected="too large", notes=(with_parameter(f"at most {most / 2**20:g} MiB", "max_megabytes"),)
+        )
     else:
         yield Candidate(pin.name, path.read_bytes())
 

@@ -78,3 +78,28 @@ def test_a_missing_room_is_named():
     """The line says what to write."""
     with pytest.raises(UserError, match=r"`models` is missing; write `models: \{\}`"):
         with_entry("a: 1\n", "models", "b", {"k": 2})
+
+
+@given(
+    entry=entries,
+    room=st.sampled_from(["datasets", "models"]),
+    ends=st.lists(st.sampled_from(["\n", "\r\n"]), min_size=TEXT.count("\n"), max_size=TEXT.count("\n")),
+    mark=st.sampled_from(["", "\ufeff"]),
+    is_open=st.booleans(),
+)
+def test_line_ends_are_kept(entry, room, ends, mark, is_open):
+    """Ends of Windows, mixed ones, a mark at the beginning and a file without a last line end stay as they are."""
+    lines = TEXT.split("\n")[:-1]
+    text = mark + "".join(line + end for line, end in zip(lines, ends, strict=True))
+    text = text.removesuffix(ends[-1]) if is_open else text
+    added = with_entry(text, room, "new", entry)
+    assert parse(added)[room]["new"] == entry
+    assert without_entry(added, room, "new") == text
+
+
+def test_a_new_entry_ends_its_lines_as_its_neighbours_do():
+    """In a file of Windows every line of the entry ends as that file's lines do, also where the last one has no end."""
+    assert with_entry("models:\r\n  a: {k: 1}\r\n", "models", "b", {"k": 2}) == (
+        "models:\r\n  a: {k: 1}\r\n  b:\r\n    k: 2\r\n"
+    )
+    assert with_entry("models:\r\n  a: {k: 1}", "models", "b", {"k": 2}) == "models:\r\n  a: {k: 1}\r\n  b:\r\n    k: 2"

@@ -1,0 +1,50 @@
+"""What tells the works of a medium by their names and first bytes; each medium says it in its own file."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+START_BYTES = 512
+
+
+@dataclass(frozen=True)
+class WorkKind:
+    """The files of one medium."""
+
+    noun: str  # "picture"
+    files: str  # the kinds of file it reads, for messages
+    begins: Callable[[bytes, str], bool]  # whether first bytes and name are those of a work
+    suffixes: tuple[str, ...] = ()  # of names that need no look at the bytes
+    sidecars: tuple[str, ...] = ()  # of files beside a work, under its name, that are none
+    many: bool = False  # one file may hold many works
+    unread: Callable[[bytes], str] = lambda start: ""  # noqa: ARG005 - of a known format that is not read, what to do with it
+
+
+Kinds = Mapping[str, WorkKind]
+
+
+def suffix_of(name: str) -> str:
+    """Return the last suffix in lower case, with its dot; empty where there is none."""
+    stem, dot, ending = name.rpartition(".")
+    return f".{ending.lower()}" if dot and stem else ""
+
+
+def owner_of(name: str, kinds: Kinds) -> str | None:
+    """Return the medium whose works alone are called so, None where the bytes have to tell."""
+    suffix = suffix_of(name)
+    return next((medium for medium, kind in kinds.items() if suffix in kind.suffixes), None)
+
+
+def claimants(start: bytes, name: str, kinds: Kinds) -> tuple[str, ...]:
+    """Return the media that a file may be a work of, by its name and first bytes."""
+    return tuple(medium for medium, kind in kinds.items() if start and kind.begins(start, name))
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: ``1 picture``, ``1,200 pictures``, ``2 classes``."""
+    plural = noun if count == 1 else f"{noun}{'es' if noun.endswith(('s', 'x')) else 's'}"
+    return f"{count:,} {plural}"
+
+
+def listed(counts: Iterable[tuple[str, int]]) -> str:
+    """Return counts as ``cat 20, dog 20``."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts)

@@ -1,0 +1,169 @@
+"""The words by which folders and files of a dataset are told apart: splits, containers, annotations, tools, readmes."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "trn": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "validate": "validation",
+    "dev": "validation",
+    "eval": "validation",
+    "evaluation": "validation",
+    "test": "test",
+    "testing": "test",
+    "tst": "test",
+}
+PLAIN_SPLITS = frozenset({"test", "val", "valid", "validation"})  # that no class is called, even beside other folders
+_CONTENT = r"seg|segmentation|image|images|img|imgs|data|dataset|picture|pictures|photo|photos|text|texts"
+_SPLIT = re.compile(rf"(?:(?:{_CONTENT})[-_. ]?)?({'|'.join(_SPLITS)})(?:[-_. ]?(?:set|split|{_CONTENT}|\d{{4}}))?")
+_DOMAIN = re.compile(rf"({'|'.join(_SPLITS)})[-_]?([ab])")
+_ASIDE = re.compile(
+    r"(?:un|semi)?-?(?:labell?ed|sup(?:ervised)?)|unsup|extra|additional|pred(?:ict(?:ion)?s?)?|seg_pred"
+)
+_CONTAINER = re.compile(
+    r"(?:all[-_ ]?|raw[-_ ]?|rgb[-_ ]?|jpeg|jpg|png|color[-_ ]?)?(?:images?|imgs?|pics?|pictures?|photos?|photographs?)"
+    r"|data|dataset|files|raw|rgb|originals?|inputs?|samples|works|texts?|txts?|scores?|midis?|mids?|musicxml|mxl"
+)
+_ANNOTATIONS = re.compile(
+    r"labels?(?:txt)?|annotations?|annots?|anns?|captions?|xmls?|bbox(?:es)?|json|metadata|tags|imagesets|(?:tri)?masks?|trimaps"
+    r"|segmentations?(?:class|object)?(?:aug|raw)?|segs?|ground[-_ ]?truths?|gts?|gtfine|depths?|landmarks|keypoints|heatmaps"
+    r"|thumb(?:nail)?s?|previews?|xmp|sidecars?"
+)
+_PART = re.compile(
+    r"(?:part|shard|chunk|batch|subset|pack|dir|folder|files?|images?|imgs?|data|disc|vol|volume|archive)[-_. ]?\d+"
+    r"|(?:new|untitled) folder(?: ?\(?\d+\)?)?|dcim|\d{3}[a-z0-9_]{5}"  # 100CANON, 101_PANA, 102APPLE: cameras (DCF)
+)
+_YEAR = r"(?:19|20)\d\d"
+_DATE = re.compile(rf"(?:photos from |fotos (?:von|de) )?{_YEAR}(?:[-_. ]?(?:0[1-9]|1[0-2])(?:[-_. ]?[0-3]\d)?)?")
+_MONTH_OR_DAY = re.compile(r"(?:0[1-9]|[12]\d|3[01])(?:[-_. ](?:[a-z]+|\d\d))?")
+_HEXADECIMAL = re.compile(r"[0-9a-f]{1,3}")
+_FEWEST_HEXADECIMAL = 8
+_TOOL_DIGITS = 4  # of a number that a tool has padded with zeros; 0 to 9 and 00 to 99 are classes
+_ABOUT = re.compile(
+    r"(?:read[-_ ]?me|licen[cs]es?|copying|changelog|citation|contributing|checksums?|sha256sums?|md5sums?)"
+    r"(?:[-_. (\[]+[a-z0-9.-]{0,12}[)\]]?)?"
+)
+_ABOUT_ENDINGS = (
+    "",
+    ".txt",
+    ".md",
+    ".rst",
+    ".html",
+    ".htm",
+    ".pdf",
+    ".docx",
+    ".rtf",
+    ".cff",
+    ".bib",
+    ".sha256",
+    ".md5",
+)
+_LISTS = re.compile(
+    r"(?:class(?:es)?(?:[-_ ]?names)?|labels?(?:[-_ ]?map)?|label_?names|categories|attributes|words|wnids|splits?|file_?list"
+    r"|image_?list|images|bounding_boxes|train_test_split|image_class_labels|(?:train|trainval|val|valid|validation|test)"
+    r"(?:[-_]?(?:list|files|images|set|annotations))?|.*_annotations(?:\.coco)?|instances?_.*|captions_.*|val_annotations"
+    r"|data|dataset|predefined_classes|obj|notes|about|terms|version|credits|notice|authors|copyright|attribution|manifest|stats|.*_stats|sizes|index|dataset_infos?|metadata|_classes|tags|urls?)"
+    r"\.(?:txt|json|jsonl|csv|tsv|ya?ml|names|data|xml|parquet|arrow)"
+)
+_NUMBERED_ARCHIVE = re.compile(r"(.*?)[-_. ]?\d{3,}(?:[-_]?of[-_]?\d+)?")
+ARCHIVES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz2", ".txz", ".tar", ".zip")
+
+
+def folded(name: str) -> str:
+    """Return a name as names are compared: one Unicode form, no difference of case."""
+    return unicodedata.normalize("NFC", name).lower()
+
+
+def split_of(name: str) -> str | None:
+    """Return the split that a folder's name stands for: ``train``, ``validation``, ``test``; None for other names."""
+    match = _SPLIT.fullmatch(folded(name))
+    return _SPLITS[match[1]] if match else None
+
+
+def are_splits(names: Collection[str]) -> bool:
+    """Return whether the folders beside each other are splits: at least two of them, and nothing else but what is aside."""
+    aside = [name for name in names if is_aside(name)]
+    splits = {split_of(name) for name in names if name not in aside}
+    return None not in splits and (len(splits) > 1 or (len(splits) == 1 and bool(aside)))
+
+
+def domain_of(name: str) -> tuple[str, str] | None:
+    """Return split and class of a folder that is called after both, as CycleGAN has it: ``trainA``; None for others."""
+    match = _DOMAIN.fullmatch(folded(name))
+    return (_SPLITS[match[1]], match[2].upper()) if match else None
+
+
+def is_aside(name: str) -> bool:
+    """Return whether a folder holds works without a class or a split: ``unlabeled``, ``extra``."""
+    return _ASIDE.fullmatch(folded(name)) is not None
+
+
+def is_container(name: str) -> bool:
+    """Return whether a folder is called after what lies in it, such as ``images`` or ``JPEGImages``."""
+    return _CONTAINER.fullmatch(folded(name)) is not None
+
+
+def is_annotation(name: str) -> bool:
+    """Return whether a folder is called after what is known of works, such as ``labels``, ``Annotations`` or ``masks``."""
+    return _ANNOTATIONS.fullmatch(folded(name)) is not None
+
+
+def is_part(name: str) -> bool:
+    """Return whether a folder is a part of a whole that a tool or a camera has cut: ``part-0001``, ``100CANON``."""
+    return _PART.fullmatch(folded(name)) is not None
+
+
+def are_dates(names: Collection[str]) -> bool:
+    """Return whether all are years, months of years or days of them."""
+    return bool(names) and all(_DATE.fullmatch(folded(name)) for name in names)
+
+
+def are_days(names: Collection[str]) -> bool:
+    """Return whether all may be months or days, below folders that are years or months."""
+    return bool(names) and all(_MONTH_OR_DAY.fullmatch(folded(name)) for name in names)
+
+
+def are_hashes(names: Collection[str]) -> bool:
+    """Return whether works were spread over folders by their hash: ``0a``, ``1f`` ..."""
+    lengths, letters = {len(name) for name in names}, "".join(names)
+    usual = len(names) >= _FEWEST_HEXADECIMAL and len(lengths) == 1 and all(map(_HEXADECIMAL.fullmatch, names))
+    return usual and not letters.isdigit() and not letters.isalpha()
+
+
+def are_counted(names: Sequence[str]) -> bool:
+    """Return whether all are numbers of one length, padded with zeros, in equal steps: ``00000``, ``01000`` ..."""
+    if len({len(name) for name in names}) != 1 or not all(name.isascii() and name.isdigit() for name in names):
+        return False
+    numbers = sorted(map(int, names))
+    steps = {after - before for before, after in pairwise(numbers)}
+    return len(names[0]) >= _TOOL_DIGITS and len(steps) <= 1 and min(names).startswith("0")
+
+
+def is_about(name: str) -> bool:
+    """Return whether a file speaks of the dataset and is no work: a readme, a licence."""
+    stem, dot, ending = folded(name).rpartition(".")
+    suffix = dot + ending if dot and f".{ending}" in _ABOUT_ENDINGS else ""
+    return suffix in _ABOUT_ENDINGS and _ABOUT.fullmatch(stem if suffix else folded(name)) is not None
+
+
+def is_list(name: str) -> bool:
+    """Return whether a file lists the works of a dataset or their classes: ``classes.txt``, ``instances_val2017.json``."""
+    return _LISTS.fullmatch(folded(name)) is not None
+
+
+def archive_stem(name: str) -> str | None:
+    """Return what an archive among others is called, without its number and suffix; None for what is no archive."""
+    suffix = next((suffix for suffix in ARCHIVES if folded(name).endswith(suffix)), None)
+    if suffix is None:
+        return None
+    stem = name[: -len(suffix)]
+    match = _NUMBERED_ARCHIVE.fullmatch(stem)
+    last = re.split(r"[-_. ]", match[1] if match else stem)[-1]
+    return last if split_of(last) else (match[1] if match else stem)
