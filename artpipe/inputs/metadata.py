@@ -1,43 +1,88 @@
 """metadata.csv and metadata.jsonl, as in the imagefolder convention: one row a picture, by its `file_name`."""
 
-import codecs
-import csv
-import io
 import json
+import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from artpipe.errors import UserError, did_you_mean
+from artpipe.inputs.tables import csv_rows, json_rows, table_encoding
 
-FILES = ("metadata.csv", "metadata.jsonl")
+FILES = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
+OTHER_TABLES = ("metadata.xlsx", "metadata.xls", "metadata.ods", "metadata.numbers", "metadata.parquet")
 MOST_BYTES = 256 << 20  # of such a file: a million rows of a paragraph each
-_MOST_ROW = 1 << 22  # characters; in Python a row takes up to thirty times as much
-_CHUNK = 1 << 20
-FIELDS = ("title", "creator", "year", "licence", "origin", "label", "split")
-_SPELLINGS = {"license": "licence", "artist": "creator", "author": "creator", "composer": "creator"}
+FIELDS = ("title", "creator", "year", "licence", "origin", "label", "split", "caption")
+_SPELLINGS = {
+    "license": "licence",
+    "artist": "creator",
+    "author": "creator",
+    "composer": "creator",
+    "text": "caption",
+    "prompt": "caption",
+}
+_FILE_NAME = "file_name"
+# What other tools call it, the first that is there.
+_NAME_COLUMNS = (
+    *(_FILE_NAME, "filename", "file name", "file", "image_path", "file_path", "filepath", "path"),
+    *("image_name", "image_file", "image"),
+)
 SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
+_WHOLE = re.compile(r"(-?\d+)\.0+")
 
 
-def read_metadata(data: bytes, place: str) -> Iterator[tuple[str, dict[str, str]]]:
+def read_metadata(data: bytes, place: str, names: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield ``(file_name, fields)`` of every row; unknown columns are left out, empty fields too.
+
+    Fields are those of a Candidate, `notes` among them where the table is not in UTF-8 or its column has another name.
 
     Args:
         data: the file.
         place: its path, for messages; a name ending in ``.jsonl`` holds one JSON object a line, any other one is CSV.
+        names: the encoding where it is not UTF-8; guessed unless said.
 
     Raises:
-        UserError: not UTF-8, not CSV or JSON lines, too long a row, or no `file_name`; the message has place and line.
+        UserError: unknown encoding, not CSV or JSON lines, too long a row, or no `file_name`; the message has place and line.
     """
-    if (strange := _not_utf8(data)) is not None:
-        raise UserError(f"{place}: not UTF-8 (byte {strange})")
-    rows = _json_rows(data, place) if place.endswith(".jsonl") else _csv_rows(data, place)
+    encoding = table_encoding(data, place, names)
+    if place.endswith(".jsonl"):
+        rows = json_rows(data, place, encoding)
+    else:
+        rows = csv_rows(data, place, encoding, lambda columns: _name_column(columns) is not None)
+    base = place.rpartition("/")[2]
+    read_as = [] if encoding.startswith("utf") else [f"{base} read as {encoding}"]
     for line, row in rows:
-        name = row.get("file_name")
-        if not isinstance(name, str) or not name.strip():
-            raise UserError(f"{place}:{line}: no `file_name`{did_you_mean('file_name', [str(key) for key in row])}")
-        yield normalised(name), known_fields(row)
+        column = _name_column(list(row))
+        name = None if column is None else row[column]
+        if column is None or not isinstance(name, str) or not name.strip():
+            near = did_you_mean(_FILE_NAME, [str(key) for key in row]) if column is None else ""
+            raise UserError(f"{place}:{line}: no `{_FILE_NAME}`{near}")
+        other = column.strip().lower() != _FILE_NAME
+        notes = [*read_as, *([f"file name from column `{column.strip()}` of {base}"] if other else [])]
+        yield normalised(name), known_fields(row, but=column) | ({"notes": notes} if notes else {})
+
+
+def refuse_other_table(place: str) -> None:
+    """Refuse a metadata table in a format that is not read.
+
+    Raises:
+        UserError: with what to do.
+    """
+    if place.lower().endswith(".parquet"):
+        remedy = "write it as CSV: `pandas.read_parquet('metadata.parquet').to_csv('metadata.csv', index=False)`"
+    else:
+        remedy = "save it in the spreadsheet as `CSV UTF-8`, named metadata.csv, beside it"
+    raise UserError(f"{place}: not a table that is read ({', '.join(FILES)}); {remedy}")
+
+
+def _name_column(columns: Sequence[str]) -> str | None:
+    """Return the column that holds file names, None where there is none."""
+    known = {str(column).strip().lower(): str(column) for column in reversed(columns)}
+    for name in _NAME_COLUMNS:
+        if name in known:
+            return known[name]
+    return next((column for name, column in known.items() if name.endswith(f"_{_FILE_NAME}")), None)
 
 
 def normalised(name: str) -> str:
@@ -67,7 +112,7 @@ class Metadata:
             return {}
         self._rows.execute("UPDATE rows SET used = 1 WHERE name = ?", (key,))
         fields: dict[str, Any] = json.loads(found[0])
-        return fields
+        return fields | ({"notes": tuple(fields["notes"])} if "notes" in fields else {})
 
     def unused(self) -> Iterator[str]:
         """Yield the names that stand in the metadata and were never asked for: files that are not there."""
@@ -83,73 +128,17 @@ def _utf8(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def known_fields(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the columns that are known, under their own names, as text; empty ones and strange splits left out."""
+def known_fields(row: Mapping[str, Any], but: str | None = None) -> dict[str, str]:
+    """Return the known columns but one, under their own names, as text; empty ones and strange splits left out."""
     fields: dict[str, str] = {}
     for key, value in row.items():
         column = str(key).strip().lower()
-        column = _SPELLINGS.get(column, column)
-        if column in FIELDS and isinstance(value, str | int | float) and str(value).strip():
-            fields[column] = str(value).strip()
+        known = _SPELLINGS.get(column, column)
+        if key == but or known not in FIELDS or (known != column and known in fields):
+            continue
+        if isinstance(value, str | int | float) and str(value).strip():
+            fields[known] = str(value).strip()
+    if whole := _WHOLE.fullmatch(fields.get("year", "")):  # what a spreadsheet or pandas made of a number
+        fields["year"] = whole[1]
     split = fields.pop("split", "").lower()
     return fields | ({"split": SPLITS[split]} if split in SPLITS else {})
-
-
-def _csv_rows(data: bytes, place: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    lines = _Lines(data, newline="", place=place)
-    reader = csv.DictReader(lines, strict=True)
-    try:
-        for row in reader:
-            lines.row = 0
-            yield reader.line_num, row
-    except csv.Error as error:
-        raise UserError(f"{place}:{reader.line_num}: not CSV: {error}") from None
-
-
-def _not_utf8(data: bytes) -> int | None:
-    """Return the first byte that is not UTF-8, None where all are."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    for at in range(0, len(data) + 1, _CHUNK):
-        kept = len(decoder.getstate()[0])
-        try:
-            decoder.decode(data[at : at + _CHUNK], final=at + _CHUNK > len(data))
-        except UnicodeDecodeError as error:
-            return at - kept + error.start
-    return None
-
-
-class _Lines:
-    """Text line by line, since all of it at once would take four bytes a character; no row may be longer than `_MOST_ROW`."""
-
-    def __init__(self, data: bytes, newline: str, place: str) -> None:
-        self._stream = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline=newline)
-        self._place = place
-        self.row = 0  # characters since the last row; whoever has taken one sets it back
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> str:
-        """Return the next line with its end."""
-        line = self._stream.readline(_MOST_ROW + 1)
-        self.row += len(line)
-        if not line:
-            raise StopIteration
-        if self.row > _MOST_ROW:
-            raise UserError(f"{self._place}: a row of more than {_MOST_ROW:,} characters")
-        return line
-
-
-def _json_rows(data: bytes, place: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    lines = _Lines(data, newline="\n", place=place)
-    for line, content in enumerate(lines, start=1):
-        lines.row = 0
-        if not content.strip():
-            continue
-        try:
-            row = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{place}:{line}: not JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise UserError(f"{place}:{line}: not a JSON object")
-        yield line, row
