@@ -1,126 +1,136 @@
-"""Standard MIDI files (formats 0 and 1): the notes of each track or channel; read in a worker."""
+"""Scores of standard MIDI files (formats 0, 1 and 2): the notes of each track or channel; read in a worker."""
 
-import struct
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from artpipe.inputs.midi_events import METRE, NOTE, SILENCE, Event, Track, read_events
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.scores import Note, Score
 
 _DRUMS = 9
-_HEADER = 14  # bytes
-_OFF, _ON, _META, _SYSTEM = 0x80, 0x90, 0xFF, 0xF0
-_SHORT = {0xC0, 0xD0}  # messages with one byte of data instead of two
-_METRE = 0x58
 _MOST_BARS = 20_000
+_OPEN = "with notes without an end, which last as long as their MIDI track"
+_LOST = "with notes that begin where their MIDI track ends, left out"
+_Key = tuple[int, int]  # channel and pitch
 
 
-class _Event(NamedTuple):
-    """What matters of an event: a key goes down (velocity above 0) or up; or a metre, its channel -1."""
+class _Piece(NamedTuple):
+    """Tracks that sound together: lines from high to low, where bars begin, how long it is in quarter notes, and notes."""
 
-    tick: int
-    channel: int
-    key: int  # or the bar's length in quarter notes, times 32
-    velocity: int
+    lines: list[list[Note]]
+    bars: frozenset[Fraction]
+    length: Fraction
+    notes: tuple[str, ...]
 
 
 def read_midi(data: bytes, voices: int) -> Score:
     """Return the score of a file with `voices` voices, 0 for whatever sounds together; drums are left out.
 
-    A voice is a track with notes, or a channel where one track has them all; the highest goes first.
+    A voice is a track with notes, or a channel where one track has them all; the highest goes first. The tracks of
+    format 2 are pieces of their own and follow one after the other.
 
     Raises:
-        RejectedError: no MIDI file, damaged, or timed by seconds.
+        RejectedError: no MIDI file, damaged, timed by seconds, or of format 2 with pieces of other voices.
     """
-    division, tracks = _tracks(data)
-    read = [list(_events(track)) for track in tracks]
-    lines: dict[tuple[int, int], list[Note]] = defaultdict(list)
-    for number, events in enumerate(read):
-        for channel, note in _notes(events, division):
-            lines[number, channel].append(note)
+    file = read_events(data)
+    if file.format == 2 and len(file.tracks) > 1:  # noqa: PLR2004 - the format's name
+        pieces = [_read_piece([track], file.division) for track in file.tracks]
+        piece = _joined([piece for piece in pieces if piece.lines], voices)
+    else:
+        piece = _read_piece(file.tracks, file.division)
+    together = [[note for line in piece.lines for note in line]]
+    return Score(piece.lines if voices else together, piece.bars, notes=(*file.notes, *piece.notes))
+
+
+def _joined(pieces: Sequence[_Piece], voices: int) -> _Piece:
+    """Return pieces one after the other as one; each has the wanted number of voices."""
+    counts = sorted({len(piece.lines) for piece in pieces})
+    if voices and counts and counts != [voices]:
+        number = " or ".join(map(str, counts))
+        detail = f"{number} {'voice' if counts == [1] else 'voices'} in each of the {len(pieces)} pieces of a MIDI file"
+        raise RejectedError("other voices", f"{detail} of format 2, {voices} are wanted", "voices")
+    lines: list[list[Note]] = [[] for _ in range(max(counts, default=0))]
+    bars: set[Fraction] = set()
+    start = Fraction(0)
+    for piece in pieces:
+        for line, notes in zip(lines, piece.lines, strict=False):
+            line += [Note(note.start + start, note.end + start, note.pitch) for note in notes]
+        bars |= {bar + start for bar in piece.bars} | ({start} if start else set())
+        start += piece.length
+    told = dict.fromkeys(note for piece in pieces for note in piece.notes)
+    return _Piece(lines, frozenset(bars), start, ("of MIDI format 2, its pieces one after the other", *told))
+
+
+def _read_piece(tracks: Sequence[Track], division: int) -> _Piece:
+    by_channel: dict[tuple[int, int], list[Note]] = defaultdict(list)
+    told: dict[str, None] = {}
+    for number, track in enumerate(tracks):
+        keys = _Keys(division)
+        for event in track.events:
+            keys.play(event)
+        told |= dict.fromkeys(keys.release_all(track.end))
+        for channel, note in keys.notes:
+            by_channel[number, channel].append(note)
     by_track: dict[int, list[Note]] = defaultdict(list)
-    for (number, _), notes in lines.items():
+    for (number, _), notes in by_channel.items():
         by_track[number] += notes
-    found = list(by_track.values()) if len(by_track) > 1 else list(lines.values())
-    found.sort(key=lambda notes: -sum(note.pitch for note in notes) / len(notes))
-    metres = sorted((event.tick, event.key) for events in read for event in events if event.channel < 0)
-    last = max((note.end for notes in found for note in notes), default=Fraction(0))
-    together = [[note for notes in found for note in notes]]
-    return Score(found if voices else together, frozenset(_bars(metres, division, last)))
+    lines = [sorted(line) for line in (by_track if len(by_track) > 1 else by_channel).values()]
+    lines.sort(key=lambda line: -sum(note.pitch for note in line) / len(line))
+    metres = sorted((event.tick, event.key) for track in tracks for event in track.events if event.kind == METRE)
+    last = max((note.end for line in lines for note in line), default=Fraction(0))
+    length = max([last, *(Fraction(track.end, division) for track in tracks)])
+    return _Piece(lines, frozenset(_bars(metres, division, last)), length, tuple(told))
 
 
-def _tracks(data: bytes) -> tuple[int, list[bytes]]:
-    """Return the ticks of a quarter note and the tracks' bytes."""
-    if not data.startswith(b"MThd"):
-        raise RejectedError("not a score", "no MIDI file")
-    if len(data) < _HEADER:
-        raise RejectedError("truncated", f"{len(data)} bytes of a header of {_HEADER}")
-    length, _, announced, division = struct.unpack_from(">IHHH", data, 4)
-    if not division or division & 0x8000:
-        raise RejectedError("unsupported format", "a MIDI file timed by seconds, not by notes")
-    tracks, place = [], 8 + length
-    while place + 8 <= len(data):
-        kind, length = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8])
-        track = data[place + 8 : place + 8 + length]
-        if len(track) < length:
-            raise RejectedError("truncated", f"{length} bytes of a track announced, {len(track)} are there")
-        if kind == b"MTrk":
-            tracks.append(track)
-        place += 8 + length
-    if len(tracks) < announced:
-        raise RejectedError("truncated", f"{announced} tracks announced, {len(tracks)} are there")
-    return division, tracks
+class _Keys:
+    """The keys of one track: which are down since when, and the notes that were played.
 
+    A key struck again ends its note and begins another; where each strike has an end of its own, the last one counts.
+    """
 
-def _events(track: bytes) -> Iterator[_Event]:
-    """Yield the notes and metres of a track; a status byte holds until the next one."""
-    place, tick, status = 0, 0, 0
-    try:
-        while place < len(track):
-            wait, place = _varying(track, place)
-            tick += wait
-            if track[place] & 0x80:
-                status, place = track[place], place + 1
-            if status >= _SYSTEM:
-                kind = track[place] if status == _META else 0
-                size, place = _varying(track, place + (status == _META))
-                if kind == _METRE and size >= 2:  # noqa: PLR2004 - its numbers
-                    yield _Event(tick, -1, track[place] * 128 >> min(track[place + 1], 7), 0)
-                place += size
-                continue
-            kind, channel, key = status & 0xF0, status & 0x0F, track[place]
-            if kind in {_ON, _OFF}:
-                yield _Event(tick, channel, key & 0x7F, track[place + 1] if kind == _ON else 0)
-            elif not kind:
-                raise RejectedError("damaged", f"byte {place} of a track is no event")
-            place += 1 if kind in _SHORT else 2
-    except IndexError:
-        raise RejectedError("truncated", "a track ends within an event") from None
+    def __init__(self, division: int) -> None:
+        self.notes: list[tuple[int, Note]] = []  # with their channels
+        self._division = division
+        self._down: dict[_Key, int] = {}
+        self._again: Counter[_Key] = Counter()  # strikes of keys that were down, whose end is still to come
+        self._last: dict[_Key, int] = {}  # the place of a key's last note
 
+    def play(self, event: Event) -> None:
+        """Take an event of the track, in its order."""
+        key = (event.channel, event.key)
+        if event.kind == SILENCE:
+            for one in [one for one in self._down if one[0] == event.channel]:
+                self._end(one, event.tick)
+        elif event.kind == NOTE and event.channel != _DRUMS:
+            is_down = key in self._down
+            self._end(key, event.tick)
+            if event.velocity:
+                self._down[key] = event.tick
+                self._again[key] = self._again[key] + 1 if is_down else 0
+            elif not is_down and self._again[key]:
+                self._again[key] -= 1
+                self._extend(key, event.tick)
 
-def _varying(track: bytes, place: int) -> tuple[int, int]:
-    """Return a number of seven bits a byte, and the place after it."""
-    value = 0
-    while True:
-        byte = track[place]
-        value, place = value << 7 | byte & 0x7F, place + 1
-        if byte < 0x80:  # noqa: PLR2004 - its last byte
-            return value & 0x0FFFFFFF, place
+    def release_all(self, tick: int) -> set[str]:
+        """End what is still down where the track ends, and return notes of that."""
+        starts = set(self._down.values())
+        for key in list(self._down):
+            self._end(key, tick)
+        return {_OPEN if start < tick else _LOST for start in starts}
 
+    def _end(self, key: _Key, tick: int) -> None:
+        start = self._down.pop(key, tick)
+        if start < tick:
+            self._last[key] = len(self.notes)
+            note = Note(Fraction(start, self._division), Fraction(tick, self._division), key[1])
+            self.notes.append((key[0], note))
 
-def _notes(events: list[_Event], division: int) -> Iterator[tuple[int, Note]]:
-    """Yield channel and note; a key struck again ends its note, and what is never released is left out."""
-    down: dict[tuple[int, int], int] = {}
-    for tick, channel, key, velocity in events:
-        if channel in {-1, _DRUMS}:
-            continue
-        start = down.pop((channel, key), None)
-        if start is not None and tick > start:
-            yield channel, Note(Fraction(start, division), Fraction(tick, division), key)
-        if velocity:
-            down[channel, key] = tick
+    def _extend(self, key: _Key, tick: int) -> None:
+        if (place := self._last.get(key)) is not None:
+            channel, note = self.notes[place]
+            self.notes[place] = (channel, note._replace(end=Fraction(tick, self._division)))
 
 
 def _bars(metres: list[tuple[int, int]], division: int, last: Fraction) -> Iterator[Fraction]:

@@ -1,23 +1,17 @@
-"""MusicXML 1 to 4 (https://www.w3.org/2021/06/musicxml40/), plain or packed: its notes in time; read in a worker.
+"""MusicXML 1 to 4 (https://www.w3.org/2021/06/musicxml40/), plain or packed: its notes in time; read in a worker."""
 
-Entities are refused, whether they grow (Steuck 2002) or point elsewhere: no score needs any.
-"""
-
-import io
-import zipfile
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
-from typing import NamedTuple
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
+from xml.etree.ElementTree import Element
 
+from artpipe.inputs.mxl import unpack_mxl
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.scores import Note, Score
+from artpipe.inputs.xml_tree import parse_xml
 
-_UNPACKED = 64 * 2**20  # bytes
-_RATIO = 200  # unpacked to packed, of what is larger than a MiB
-_DEEPEST = 64  # elements within elements
+_DECIMAL = re.compile(r"\s*[+-]?(\d{1,15}\.?\d{0,15}|\.\d{1,15})\s*")  # of the schema: no exponent
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SINGERS = ("soprano", "alto", "tenor", "bass")
 
@@ -28,19 +22,19 @@ def read_musicxml(data: bytes, voices: int) -> Score:
     Where there are more parts and one each for soprano, alto, tenor and bass, the others are left out.
 
     Raises:
-        RejectedError: a bomb, damaged, or no score by parts.
+        RejectedError: a bomb, damaged, or no score.
     """
-    root = parsed(_unpacked(data) if data.startswith(b"PK") else data)
-    if root.tag != "score-partwise":
-        raise RejectedError("unsupported format", f"<{root.tag[:40]}> is no score by parts (score-partwise)")
+    data, notes = unpack_mxl(data) if data.startswith(b"PK") else (data, ())
+    root = parse_xml(data)
+    parts, odd = _parts_of(root)
+    notes = (*notes, *odd)
     names = {part.get("id", ""): (part.findtext("part-name") or "").lower() for part in root.iter("score-part")}
-    parts = root.findall("part")
-    notes: tuple[str, ...] = ()
     sung = [[part for part in parts if names.get(part.get("id", ""), "").startswith(who)] for who in _SINGERS]
     if voices == len(_SINGERS) < len(parts) and all(len(found) == 1 for found in sung):
-        notes = (f"instruments left out: {len(parts) - voices}",)
+        notes = (*notes, f"instruments left out: {len(parts) - voices}")
         parts = [found[0] for found in sung]
     read = [_Part(part) for part in parts]
+    notes = (*notes, *dict.fromkeys(note for part in read for note in part.notes))
     lines = [line for part in read for line in (part.lines if len(parts) < voices else [part.together])]
     lines = [line for line in lines if line]
     if voices and any(_overlap(line) for line in lines):
@@ -49,78 +43,33 @@ def read_musicxml(data: bytes, voices: int) -> Score:
     return Score(lines, first.bars if first else frozenset(), first.fermatas if first else frozenset(), notes)
 
 
-def parsed(data: bytes) -> Element:
-    """Return the root of an XML document without entities of its own.
-
-    Raises:
-        RejectedError: not well formed, nested beyond reason, or with entities.
-    """
-    parser, builder, depth = expat.ParserCreate(), TreeBuilder(), 0
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > _DEEPEST:
-            raise RejectedError("bomb", f"more than {_DEEPEST} elements within each other")
-        builder.start(tag, attributes)
-
-    def end(tag: str) -> None:
-        nonlocal depth
-        depth -= 1
-        builder.end(tag)
-
-    def entity(name: str, _parameter: bool, value: str | None, *_: str | None) -> None:
-        kind = "points outside the file" if value is None else "is declared"
-        raise RejectedError("bomb", f"the entity `{name[:40]}` {kind}; no score needs any")
-
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler = builder.data
-    parser.EntityDeclHandler = entity
-    parser.buffer_text = True
-    try:
-        parser.Parse(data, True)
-    except expat.ExpatError as error:
-        raise RejectedError("not a score", f"no XML: {error}") from None
-    return builder.close()
-
-
-def _unpacked(data: bytes) -> bytes:
-    """Return the score of a .mxl file: what its container names first, else its first .xml."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = [name for name in archive.namelist() if name.lower().endswith((".xml", ".musicxml"))]
-            container = next((name for name in names if name == "META-INF/container.xml"), None)
-            scores = [name for name in names if not name.startswith("META-INF/")]
-            if container is not None:
-                root = parsed(_member(archive, container))
-                named = [file.get("full-path", "") for file in root.iter() if file.tag.rpartition("}")[2] == "rootfile"]
-                scores = [name for name in named if name in archive.namelist()] or scores
-            if not scores:
-                raise RejectedError("not a score", "no MusicXML in the zip file")
-            return _member(archive, scores[0])
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise RejectedError("damaged", f"{type(error).__name__}: {error}") from None
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    info = archive.getinfo(name)
-    with archive.open(info) as stream:
-        content = stream.read(_UNPACKED + 1)
-    if len(content) > _UNPACKED or (len(content) > 1 << 20 and len(content) > _RATIO * info.compress_size):
-        raise RejectedError("bomb", f"unpacks to {len(content) / max(1, info.compress_size):.0f} times its size")
-    return content
-
-
-class _Sound(NamedTuple):
-    note: Note
-    tied: bool  # to the note before it
+def _parts_of(root: Element) -> tuple[list[Element], tuple[str, ...]]:
+    """Return the parts of a score, whether it is written part by part or measure by measure; and notes."""
+    if root.tag == "score-partwise":
+        return root.findall("part"), ()
+    measures = root.findall("measure")
+    if root.tag != "score-timewise" or not measures:
+        what = "without measures" if root.tag == "score-timewise" else "is no score (score-partwise, score-timewise)"
+        raise RejectedError("unsupported format", f"<{root.tag[:40]}> {what}")
+    parts: dict[str, Element] = {}
+    for measure in measures:
+        for part in measure.findall("part"):
+            name = part.get("id", "")
+            whole = parts.setdefault(name, Element("part", {"id": name}))
+            same = Element("measure", measure.attrib)
+            same.extend(part)
+            whole.append(same)
+    if any(len(part) != len(measures) for part in parts.values()):
+        raise RejectedError("damaged", "a part that is not in every measure of a score by measures")
+    return list(parts.values()), ("by measures (score-timewise), read by parts",)
 
 
 class _Part:
     """One part: its notes by voice, where its bars begin and which notes are held at will."""
 
     def __init__(self, part: Element) -> None:
-        self.divisions, self.shift, self.time = 1, 0, Fraction(0)
+        self.divisions, self.shift, self.time = Fraction(1), Fraction(0), Fraction(0)
+        self.notes: list[str] = []  # what was done to it
         self._lines: dict[str, list[Note]] = {}
         self._last = Fraction(0)  # where the note before began
         bars: list[Fraction] = []
@@ -149,9 +98,12 @@ class _Part:
     def _read(self, item: Element) -> bool:
         """Take one element of a measure; return whether it was a note that sounds."""
         if item.tag == "attributes":
-            self.divisions = _number(item, "divisions", self.divisions)
+            self.divisions = _decimal(item, "divisions", self.divisions)
+            if self.divisions <= 0:
+                raise _wrong("divisions", item, "number above 0")
             if item.find("transpose") is not None:
-                self.shift = _number(item, "transpose/chromatic", 0) + 12 * _number(item, "transpose/octave-change", 0)
+                octaves = _whole(item, "transpose/octave-change", 0)
+                self.shift = _decimal(item, "transpose/chromatic", Fraction(0)) + 12 * octaves
         elif item.tag in {"backup", "forward"}:
             self.time += self._duration(item) * (-1 if item.tag == "backup" else 1)
         elif item.tag == "note" and item.find("grace") is None and item.find("cue") is None:
@@ -167,8 +119,10 @@ class _Part:
             return False
         if step.strip() not in _STEPS:
             raise RejectedError("not a score", f"a note named {step[:20]!r}")
-        alter = round(float(item.findtext("pitch/alter") or 0))
-        pitch = _STEPS[step.strip()] + alter + 12 * (_number(item, "pitch/octave", 4) + 1) + self.shift
+        shift = _decimal(item, "pitch/alter", Fraction(0)) + self.shift
+        if shift.denominator > 1:
+            self.notes.append("with parts of half tones, rounded")
+        pitch = _STEPS[step.strip()] + round(shift) + 12 * (_whole(item, "pitch/octave", 4) + 1)
         line = self._lines.setdefault((item.findtext("voice") or "1").strip(), [])
         note = Note(start, start + duration, pitch)
         if any(tie.get("type") == "stop" for tie in item.findall("tie")):
@@ -180,7 +134,10 @@ class _Part:
         return True
 
     def _duration(self, item: Element) -> Fraction:
-        return Fraction(max(0, _number(item, "duration", 0)), max(1, self.divisions))
+        duration = _decimal(item, "duration", Fraction(0))
+        if duration < 0:
+            raise _wrong("duration", item, "number from 0")
+        return duration / self.divisions
 
 
 def _before(line: list[Note], note: Note) -> Iterator[int]:
@@ -190,14 +147,25 @@ def _before(line: list[Note], note: Note) -> Iterator[int]:
             yield place
 
 
-def _number(item: Element, path: str, default: int) -> int:
+def _decimal(item: Element, path: str, default: Fraction) -> Fraction:
+    """Return a number of the schema's kind xs:decimal."""
     text = item.findtext(path)
-    if text is None:
+    if text is None or not text.strip():
         return default
-    try:
-        return int(text)
-    except ValueError:
-        raise RejectedError("not a score", f"<{path}> is {text[:20]!r}, no whole number") from None
+    if not _DECIMAL.fullmatch(text):
+        raise _wrong(path, item, "number")
+    return Fraction(text.strip())
+
+
+def _whole(item: Element, path: str, default: int) -> int:
+    value = _decimal(item, path, Fraction(default))
+    if value.denominator > 1:
+        raise _wrong(path, item, "whole number")
+    return int(value)
+
+
+def _wrong(path: str, item: Element, wanted: str) -> RejectedError:
+    return RejectedError("not a score", f"<{path}> is {(item.findtext(path) or '')[:20]!r}, no {wanted}")
 
 
 def _overlap(line: list[Note]) -> bool:

@@ -38,7 +38,7 @@ def sampled(score: Score, grid: int, voices: int) -> list[Step]:
         RejectedError: another number of voices, no notes, notes beyond a piano's keys, or a piece without an end.
     """
     if voices and len(score.voices) != voices:
-        raise RejectedError("other voices", _other(len(score.voices), "it", voices))
+        raise RejectedError("other voices", _other(len(score.voices), "it", voices), "voices")
     every = [note for voice in score.voices for note in voice]
     if not every:
         raise RejectedError("not a score", "there are no notes in it")
@@ -46,7 +46,9 @@ def sampled(score: Score, grid: int, voices: int) -> list[Step]:
         raise RejectedError("not a score", f"a note beyond a piano's keys: {wrong[0]}")
     length = max(note.end for note in every) * grid
     if length > _LONGEST:
-        raise RejectedError("too large", f"more than {_LONGEST} steps")
+        raise RejectedError(
+            "too large", f"more than {_LONGEST:,} steps: part the piece, or take a coarser `preprocess.grid`"
+        )
     count = max(1, -(-length.numerator // length.denominator))
     if voices:
         columns = [_voice(voice, grid, count) for voice in score.voices]
@@ -114,7 +116,7 @@ def rolled(piece: object, grid: int, voices: int) -> Score:
         if not isinstance(step, list) or not all(_is_pitch(pitch) for pitch in step):
             raise RejectedError("not a score", f"step {at} is no list of pitches")
         if voices and len(step) != voices:
-            raise RejectedError("other voices", _other(len(step), f"step {at}", voices))
+            raise RejectedError("other voices", _other(len(step), f"step {at}", voices), "voices")
         for number, pitch in enumerate(step):
             if pitch > 0:
                 _append(columns[number if voices else 0], at, int(pitch), grid, joins=bool(voices))

@@ -1,5 +1,6 @@
 """One file per medium; each exports MEDIUM: what a work of it is, and how works become tensors."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from artpipe import plugins
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.inputs.answers import answered
 from artpipe.inputs.enough import MINIMUM_WORKS
+from artpipe.inputs.layout.kinds import WorkKind
+from artpipe.inputs.layout.medium import describe_unread
 from artpipe.inputs.pool import Limits
 from artpipe.params import DatasetEntry, IngestParams, SplitParams, validated
 
@@ -81,6 +84,26 @@ class Medium:
     files: str  # the kinds of file it reads, for messages
     columns: frozenset[str]  # of its shards, at most
     parts: Callable[[str, bytes, IngestParams], Iterator[Part]] = one_part
+    unread: Callable[[bytes], str] = lambda start: ""  # noqa: ARG005 - a known format it does not read, what to do with it
+    suffixes: tuple[str, ...] = ()  # of names that need no look at the bytes
+    sidecars: tuple[str, ...] = ()  # of files that lie beside a work under its name and are none
+
+
+def work_kinds() -> dict[str, WorkKind]:
+    """Return what tells the files of each medium, by the medium's name."""
+    media: dict[str, Medium] = {name: plugins.find("media", name) for name in plugins.names("media")}
+    return {
+        name: WorkKind(
+            medium.noun,
+            medium.files,
+            medium.begins,
+            medium.suffixes,
+            medium.sidecars,
+            medium.parts is not one_part,
+            medium.unread,
+        )
+        for name, medium in media.items()
+    }
 
 
 def medium_of(entry: DatasetEntry) -> Medium:
@@ -112,16 +135,20 @@ def require_works(place: object, entry: DatasetEntry, starts: Iterable[tuple[byt
         UserError: none, or fewer than `MINIMUM_WORKS`.
     """
     medium, others, found = medium_of(entry), 0, 0
+    unread: Counter[str] = Counter()
     for start, name in starts:
         begins = medium.begins(start, name)
         found, others = found + begins, others + (not begins)
+        if not begins and (advice := medium.unread(start)):
+            unread[advice] += 1
         if found >= (MINIMUM_WORKS if medium.parts is one_part else 1):
             return
     if not found:
         beside = f"; {others} other {'file' if others == 1 else 'files'}" if others else ""
-        raise UserError(f"{place}: no {medium.noun} files in it ({medium.files}){beside}")
+        raise UserError(f"{place}: no {medium.noun} files in it ({medium.files}){beside}{describe_unread(unread)}")
     noun = f"{medium.noun}{'' if found == 1 else 's'}"
-    raise UserError(f"{place}: {found} {noun} in it, a dataset needs at least {MINIMUM_WORKS} for its splits")
+    needed = f"a dataset needs at least {MINIMUM_WORKS} for its splits"
+    raise UserError(f"{place}: {found} {noun} in it, {needed}{describe_unread(unread)}")
 
 
 def worked(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes]]":

@@ -1,6 +1,7 @@
 """Music: scores, MIDI files and rolls, read as voices or chords on a grid; a token is a note."""
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,18 +13,21 @@ from artpipe.errors import UserError
 from artpipe.files import write_bytes
 from artpipe.inputs.contact import Print, Sheet, contact_sheet
 from artpipe.inputs.midi import read_midi
+from artpipe.inputs.midi_events import is_midi
 from artpipe.inputs.musicxml import read_musicxml
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.records import records
 from artpipe.inputs.scores import FINEST, Score, look, rolled, sampled, without_interludes
 from artpipe.inputs.tokens import TokenShards
+from artpipe.inputs.xml_tree import begins_xml
 from artpipe.media import Facts, Medium, Part, Task, worked
 from artpipe.params import IngestParams, SplitParams
 
 if TYPE_CHECKING:
     from artpipe.artifacts.manifest import Work
 
-_SUFFIXES = (".mxl", ".musicxml", ".xml", ".mid", ".midi", ".json", ".jsonl")
+_SUFFIXES = (".mxl", ".musicxml", ".xml", ".mid", ".midi", ".kar", ".rmi", ".json", ".jsonl")
+_ROOT, _SCORES = re.compile(rb"<([A-Za-z][\w.:-]*)"), (b"score-partwise", b"score-timewise", b"opus")
 _SHEET = Sheet(columns=8, tile=144)
 _BEATS_SHOWN = 16  # of a piece on the contact sheet
 Grid = Literal[1, 2, 4]  # steps in a quarter note
@@ -36,6 +40,13 @@ class MusicParams(SplitParams):
     grid: Grid = 4  # steps in a quarter note; what is shorter than a step and begins within one is left out
     silence: int = Field(default=1, ge=0)  # quarter notes kept of a silence of all voices, such as an interlude
     roll_grid: Grid | None = None  # that rolls are written on; null: as `grid`
+
+
+def begins(start: bytes, name: str) -> bool:
+    """Return whether a file may hold scores by its name, and its first bytes are not those of another kind of XML."""
+    roots = _ROOT.findall(re.sub(rb"<!--.*?-->", b"", start.replace(b"\0", b"")))
+    foreign = bool(roots) and name.lower().endswith(".xml") and roots[0] not in _SCORES
+    return bool(start) and name.lower().endswith(_SUFFIXES) and not foreign
 
 
 def parts(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
@@ -73,9 +84,9 @@ def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
 
 
 def _read(data: bytes, voices: int, roll_grid: int) -> Score:
-    if data.startswith(b"MThd"):
+    if is_midi(data):
         return read_midi(data, voices)
-    if data.startswith((b"PK", b"\xff\xfe<")) or data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+    if data.startswith(b"PK") or begins_xml(data):
         return read_musicxml(data, voices)
     if not data.strip():
         raise RejectedError("empty file")
@@ -147,11 +158,28 @@ MEDIUM = Medium(
     noun="score",
     files="MusicXML, MIDI or rolls as .json",
     params=MusicParams,
-    begins=lambda start, name: bool(start) and name.lower().endswith(_SUFFIXES),
+    begins=begins,
     inspect=inspected,
     prepare=prepared,
     settings=_settings,
     write=write,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
     parts=parts,
+    suffixes=(".mxl", ".musicxml", ".mid", ".midi", ".kar", ".rmi"),
+    sidecars=(
+        ".txt",
+        ".json",
+        ".csv",
+        ".yaml",
+        ".yml",
+        ".pdf",
+        ".mp3",
+        ".ogg",
+        ".wav",
+        ".ly",
+        ".abc",
+        ".krn",
+        ".mscz",
+        ".mscx",
+    ),
 )

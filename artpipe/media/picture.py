@@ -13,7 +13,7 @@ from artpipe.files import write_bytes
 from artpipe.inputs.contact import Print, Sheet, contact_sheet
 from artpipe.inputs.framing import PictureParams, fitted
 from artpipe.inputs.pictures import decode, flattened, perceptual_hash
-from artpipe.inputs.signatures import looks_like_picture
+from artpipe.inputs.signatures import describe_unread, looks_like_picture
 from artpipe.media import Facts, Medium, Task, worked
 from artpipe.params import IngestParams
 
@@ -27,6 +27,42 @@ if TYPE_CHECKING:
 
 SHARD_BYTES = 256 * 2**20
 _SHEET = Sheet()
+_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+_SIDECARS = (  # captions, tags, labels, boxes; what cameras and editors write; arrays
+    *(
+        ".txt",
+        ".caption",
+        ".captions",
+        ".cap",
+        ".tags",
+        ".json",
+        ".xml",
+        ".cls",
+        ".csv",
+        ".yaml",
+        ".yml",
+        ".pts",
+        ".lab",
+    ),
+    *(
+        ".xmp",
+        ".aae",
+        ".thm",
+        ".pp3",
+        ".dop",
+        ".on1",
+        ".mov",
+        ".mp4",
+        ".wav",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".dng",
+        ".raf",
+    ),
+    *(".npy", ".npz", ".mat", ".html", ".nfo"),
+)
 
 
 def inspected(data: bytes, settings: dict[str, Any]) -> bytes:
@@ -181,7 +217,7 @@ class _Shards:
 
 MEDIUM = Medium(
     noun="picture",
-    files="JPEG, PNG, WebP, GIF, BMP or TIFF",
+    files="JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF",
     params=PictureParams,
     begins=lambda start, name: looks_like_picture(start),  # noqa: ARG005 - a name says nothing of a picture
     inspect=inspected,
@@ -189,4 +225,7 @@ MEDIUM = Medium(
     settings=_settings,
     write=write,
     columns=frozenset({"images", "labels", "digests", "places"}),
+    unread=describe_unread,
+    suffixes=_SUFFIXES,
+    sidecars=_SIDECARS,
 )

@@ -12,6 +12,7 @@ from pydantic import Field
 from artpipe.artifacts.vocabulary import END, MARKS, START, Encoder, pieces
 from artpipe.errors import UserError
 from artpipe.files import write_text
+from artpipe.inputs.decoding import begins_wide, decode
 from artpipe.inputs.merges import learned
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.records import no_content, records
@@ -22,11 +23,6 @@ from artpipe.params import IngestParams, Positive, SplitParams
 _SUFFIXES = (".txt", ".md", ".json", ".jsonl")
 _MOST_TOKENS = 32_000  # different ones, as int16 holds
 _CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")  # bytes that no text begins with
-_ENCODINGS = (  # that text may be in: what is usual in it, and at least how much of it that is; the strictest first
-    ("GB18030", re.compile(rb"(?:[\xa1\xa3\xb0-\xd7][\xa1-\xfe])+"), 0.6),
-    ("BIG5", re.compile(rb"(?:[\xa1\xa4-\xc6][\x40-\x7e\xa1-\xfe])+"), 0.6),
-    ("WINDOWS-1252", re.compile(rb"[\s\x20-\x7e]+"), 0.8),
-)
 _ROLLS = re.compile(rb'\s*(\{\s*"\w+"\s*:\s*)?\[\s*\[\s*[\[\d]')  # JSON of music: pieces of steps of pitches
 _LINES_SHOWN = 8  # of a work on the contact sheet
 
@@ -43,13 +39,13 @@ class TextParams(SplitParams):
 
 def begins(start: bytes, name: str) -> bool:
     """Return whether a file says that it is text by its name, and its first bytes are neither control codes nor music."""
-    marked = start.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return name.lower().endswith(_SUFFIXES) and (marked or not set(start) & _CONTROLS) and not _ROLLS.match(start)
+    plain = begins_wide(start) or not set(start) & _CONTROLS
+    return name.lower().endswith(_SUFFIXES) and plain and not _ROLLS.match(start)
 
 
 def parts(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
     """Yield the works of a file: its records, or what its separator parts, or the file."""
-    for key, content, fields in records(name, data, ingest.separator):
+    for key, content, fields in records(name, data, ingest.separator, ingest.encoding):
         if isinstance(content, bytes | str):
             yield Part(key, content if isinstance(content, bytes) else content.encode("utf-8", "replace"), fields)
         else:
@@ -60,41 +56,27 @@ def inspected(data: bytes, settings: dict[str, Any]) -> bytes:
     """Return the Facts of one text as JSON: characters of its longest line, lines.
 
     Raises:
-        RejectedError: empty, or no text in UTF-8 or, with a mark at its beginning, UTF-16.
+        RejectedError: empty, or no text; see `decoded`.
     """
-    del settings
-    text, notes = decoded(data)
+    text, notes = decoded(data, settings.get("encoding", ""))
     lines = text.split("\n")
     return json.dumps(Facts(max(map(len, lines)), len(lines), "", notes)).encode()
 
 
-def decoded(data: bytes) -> tuple[str, list[str]]:
+def decoded(data: bytes, encoding: str = "") -> tuple[str, list[str]]:
     """Return a text in normal form C without a byte order mark, lines parted by one line feed, none at its end; and notes.
 
     Raises:
-        RejectedError: it is none.
+        RejectedError: it is none in UTF-8, in `encoding`, or in one that its bytes tell.
     """
-    marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        text = data.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        wanted = "UTF-16" if marked else f"UTF-8{_advice(data)}"
-        raise RejectedError("not text", f"byte {error.start} is not {wanted}") from None
+    text, read_as = decode(data, encoding)
     controls = len(text) - len(_without(text, {"Cc", "Cn"}, but="\t\r\n\f"))
     if controls * 100 > len(text):
         raise RejectedError("not text", f"{controls} of {len(text)} characters are control codes")
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n")
     if not text.strip():
         raise RejectedError("empty file")
-    return text, ["read as UTF-16"] if marked else []
-
-
-def _advice(data: bytes) -> str:
-    """Return how to convert text whose encoding can be guessed."""
-    for name, usual, share in _ENCODINGS:
-        if sum(map(len, usual.findall(data))) >= share * len(data):
-            return f"; `iconv -f {name} -t UTF-8` may convert it"
-    return ""
+    return text, [f"read as {read_as}"] if read_as else []
 
 
 def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
@@ -103,7 +85,7 @@ def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
     Raises:
         RejectedError: see `decoded`.
     """
-    noise, text = settings["strip"], decoded(data)[0]
+    noise, text = settings["strip"], decoded(data, settings.get("encoding", ""))[0]
     for mark in settings["breaks"]:
         text = text.replace(mark, f"{mark}\n")
     lines = (line.strip(noise) if noise else line for line in re.sub("\n+$", "", text).split("\n"))
@@ -118,8 +100,7 @@ def _without(text: str, categories: Collection[str], but: str) -> str:
 
 
 def _settings(params: TextParams, ingest: IngestParams) -> dict[str, Any]:
-    del ingest
-    return {"strip": params.strip, "breaks": params.breaks}
+    return {"strip": params.strip, "breaks": params.breaks, "encoding": ingest.encoding}
 
 
 def write(task: Task) -> str:
@@ -186,7 +167,7 @@ def _known(counted: Counter[str], task: Task) -> list[str]:
 
 MEDIUM = Medium(
     noun="text",
-    files="UTF-8 text, .json or .jsonl",
+    files="text, .json or .jsonl",
     params=TextParams,
     begins=begins,
     inspect=inspected,
@@ -195,4 +176,19 @@ MEDIUM = Medium(
     write=write,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
     parts=parts,
+    sidecars=(
+        ".json",
+        ".xml",
+        ".ann",
+        ".csv",
+        ".yaml",
+        ".yml",
+        ".meta",
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".pdf",
+        ".epub",
+        ".html",
+    ),
 )

@@ -9,6 +9,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import HungExhibit, Neighbour, ReportCard, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.errors import ArtpipeError, CorruptError, UserError
+from artpipe.keeping.dvc_config import is_cache_link
 from artpipe.sections import SHOWN_FIRST, THEN, Artist, Curve, Frame, Gap, GapReason, Near, RealWork, Work
 from artpipe.sections._media import Shelf
 from artpipe.sections._words import clean, slug
@@ -126,7 +127,7 @@ def inside(folder: Path, name: str) -> Path:
         CorruptError: the name leads out of it.
     """
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not path.resolve().is_relative_to(folder.resolve()) and not is_cache_link(path):
         raise CorruptError(f"{folder}: `{name}` lies outside")
     return path
 

@@ -68,10 +68,13 @@ def tallies(counts: Mapping[str, int]) -> tuple[Tally, ...]:
     return (*shown, Tally("others", rest)) if rest else tuple(shown)
 
 
+_CAPTION = 160  # characters of a caption where a work has no title
+
+
 def _work(row: Provenance) -> RealWork:
     return RealWork(
         digest=row.sha256,
-        title=clean(row.title or ""),
+        title=clean(row.title or (row.caption or "")[:_CAPTION]),
         creator=clean(row.creator),
         year=clean(row.year or ""),
         licence=clean(row.licence),

@@ -137,6 +137,12 @@ def upright(text: str) -> bool:
     return han(text) and max(map(len, lines)) <= _COLUMNS[0] and len(lines) <= _COLUMNS[1]
 
 
+def direction(text: str) -> str:
+    """Return `rtl` or `ltr` by the first letter that has a direction, empty where none has; as ``dir=auto`` does."""
+    kinds = (unicodedata.bidirectional(character) for character in text)
+    return next(("ltr" if kind == "L" else "rtl" for kind in kinds if kind in {"L", "R", "AL"}), "")
+
+
 def plain(name: str, say: Say = str) -> str:
     """Return a measure's or parameter's name as a visitor reads it: `held_out_kid` as Held out KID."""
     parts = [part.upper() if part in _ACRONYMS else part for part in clean(name).replace("_", " ").split(" ")]

@@ -6,14 +6,14 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="head">
 <p class="kicker"><a href="{{ root }}index.html#rooms">{{ m.room(view.room) }}</a></p>
-<h1><bdi>{{ view.room.title }}</bdi></h1>
-<p class="lead">{% if view.room.about.description %}<bdi>{{ view.room.about.description | clean(1200) }}</bdi>{% elif view.room.collection %}{{ _("A collection of %(n)s works.", n=view.room.collection.kept | number) }}{% endif %}</p>
+<h1 dir="auto">{{ view.room.title }}</h1>
+<p class="lead" dir="auto">{% if view.room.about.description %}{{ view.room.about.description | clean(1200) }}{% elif view.room.collection %}{{ _("A collection of %(n)s works.", n=view.room.collection.kept | number) }}{% endif %}</p>
 </div>
 <div class="wall">
 {% for artist in view.room.artists %}
 <div class="hang">
 <div class="label">
-<h2><a href="{{ root }}models/{{ artist.name }}/index.html"><bdi>{{ artist.title }}</bdi></a></h2>
+<h2 dir="auto"><a href="{{ root }}models/{{ artist.name }}/index.html">{{ artist.title }}</a></h2>
 <p>{{ m.kind(artist.kind) }}</p>
 <p>{{ m.standing(artist) }}</p>
 </div>
@@ -42,7 +42,7 @@ _HTML = """
 </div>
 {% if view.room.seen %}
 <div class="read"><h2>{{ _("From the collection") }}</h2>
-<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span><figcaption><em><bdi>{{ work.title or _("Untitled") }}</bdi></em>{% if work.creator != view.room.about.creator | clean %}<span class="quiet"><bdi>{{ work.creator | said }}</bdi></span>{% endif %}</figcaption></figure></li>
+<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span><figcaption><em dir="auto">{{ work.title or _("Untitled") }}</em>{% if work.creator != view.room.about.creator | clean %}<span class="quiet"><bdi>{{ work.creator | said }}</bdi></span>{% endif %}</figcaption></figure></li>
 {% endfor %}</ul></div>
 {% endif %}
 """

@@ -20,10 +20,10 @@ _HTML = """
 <div class="room-head">
 <div>
 <p class="kicker">{{ m.room(room) }}</p>
-<h2 id="room-{{ room.name }}"><a href="{{ root }}datasets/{{ room.name }}/index.html"><bdi>{{ room.title }}</bdi></a></h2>
+<h2 id="room-{{ room.name }}" dir="auto"><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ room.title }}</a></h2>
 </div>
 <div class="text">
-{% if room.about.description %}<p><bdi>{{ room.about.description | clean(600) }}</bdi></p>{% endif %}
+{% if room.about.description %}<p dir="auto">{{ room.about.description | clean(600) }}</p>{% endif %}
 {% if room.collection %}
 {% set works = _("%(n)s works", n=room.collection.kept | number) %}
 {% if room.collection.labels | length > 1 %}{% set works = _("%(works)s of %(n)s kinds", works=works, n=room.collection.labels | length) %}{% endif %}

@@ -12,8 +12,8 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="entrance">
 <div>
-<h1>{{ view.museum.title }}</h1>
-{% if view.museum.subtitle %}<p class="lead">{{ view.museum.subtitle }}</p>{% endif %}
+<h1 dir="auto">{{ view.museum.title }}</h1>
+{% if view.museum.subtitle %}<p class="lead" dir="auto">{{ view.museum.subtitle }}</p>{% endif %}
 <p class="facts">
 {% set made, by = ngettext("One work", "%(num)s works", works), ngettext("by one model", "by %(num)s models", artists) %}
 {% set after = ngettext("after one collection", "after %(num)s collections", rooms) %}
@@ -26,7 +26,7 @@ _HTML = """
 <div class="featured">
 <a class="hung" href="{{ root }}works/{{ featured.id }}/index.html"><span class="frame{{ ' frame-' ~ featured.kind if featured.kind != 'image' }}">{{ m.picture(featured.face, m.alt(featured, artist), eager=true) }}</span></a>
 <div class="label">
-<h2><a href="{{ root }}works/{{ featured.id }}/index.html"><em>{{ m.named(featured.title) }}</em></a></h2>
+<h2{{ m.spoken(featured.title) }}><a href="{{ root }}works/{{ featured.id }}/index.html"><em>{{ featured.title | said }}</em></a></h2>
 <p>{{ m.to_model(artist) }}{{ _(", ") }}{{ m.kind(artist.kind) | lower }}<br>
 {{ _("after %(collection)s", collection=m.to_room(room)) }}</p>
 <p>{{ m.standing(artist) }}</p>

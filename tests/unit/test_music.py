@@ -20,9 +20,10 @@ from artpipe.artifacts.shards import SPLITS, ShardSet
 from artpipe.artifacts.vocabulary import END, MARKS, PAD, START
 from artpipe.ingest import ingest_dataset
 from artpipe.inputs.midi import read_midi
-from artpipe.inputs.musicxml import parsed, read_musicxml
+from artpipe.inputs.musicxml import read_musicxml
 from artpipe.inputs.reasons import RejectedError
 from artpipe.inputs.scores import Note, Score, look, rolled, sampled, without_interludes
+from artpipe.inputs.xml_tree import parse_xml
 from artpipe.media.music import inspected
 from artpipe.preprocess import preprocess_dataset
 
@@ -189,7 +190,7 @@ def test_hostile_and_strange_scores_are_refused(data, reason):
 
 def test_a_document_type_elsewhere_is_never_asked_for():
     """A DOCTYPE that names a file on the network is what MusicXML has always had; nothing is fetched."""
-    assert parsed(b'<!DOCTYPE a SYSTEM "http://127.0.0.1:9/x.dtd"><a><b>1</b></a>').findtext("b") == "1"
+    assert parse_xml(b'<!DOCTYPE a SYSTEM "http://127.0.0.1:9/x.dtd"><a><b>1</b></a>').findtext("b") == "1"
 
 
 # -- rolls, grids, tokens --------------------------------------------------------------------------------------------

@@ -99,17 +99,20 @@ def test_text_marked_as_utf16_can_be_cut():
     [
         ("床前明月光，疑是地上霜。", "gbk", "GB18030"),
         ("舉頭望明月，低頭思故鄉。", "big5", "BIG5"),
-        ("Größe und Ärger überall", "latin-1", "WINDOWS-1252"),
-        ("Мороз и солнце", "cp1251", ""),
-        ("春は曙。やうやう", "shift_jis", ""),
+        ("Größe bringt", "latin-1", "WINDOWS-1252"),
+        ("Мороз и солнце", "cp1251", "WINDOWS-1251"),
+        ("春は曙。やうやう", "shift_jis", "SHIFT_JIS"),
     ],
 )
-def test_text_in_another_encoding_is_told_how_to_convert(text, encoding, named):
-    """The place of the byte, what is wanted, and the encoding where it can be guessed."""
+def test_text_too_short_to_tell_its_encoding_says_how_it_is_read(text, encoding, named):
+    """The place of the byte, what it may be, and the option that reads it so."""
+    data = text.encode(encoding)
     with pytest.raises(RejectedError) as caught:
-        decoded(text.encode(encoding))
-    assert "is not UTF-8" in caught.value.detail
-    assert caught.value.detail.partition("; ")[2] == (f"`iconv -f {named} -t UTF-8` may convert it" if named else "")
+        decoded(data)
+    assert "is not UTF-8, and it is too short to be sure of" in caught.value.detail
+    assert named in caught.value.detail
+    assert caught.value.detail.endswith("reads it so")
+    assert decoded(data, named.lower()) == (text, [f"read as {named}"])
 
 
 def test_json_of_music_is_no_text():
@@ -129,6 +132,44 @@ def test_json_by_split_keeps_the_official_splits():
     found = {name: (content, fields.get("split")) for name, content, fields in records("x.json", data)}
     assert found["#valid-00000"] == ("c", "validation")
     assert found["#test-00000"] == ([[60, 64], [62]], "test")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("blank", ["", " ", "\t ", "\u00a0", "\u3000", "\ufeff", "\f", "\u200b"])
+def test_lines_of_blanks_are_empty_on_every_system(end, blank):
+    """Whatever ends a line, and whatever nothing an empty one is made of, poems are parted; blanks within stay."""
+    text = f"one{end} two{end}{blank}{end}{blank}{end}three{end}{blank}{end}"
+    assert [content for _, content, _ in records("x.txt", text.encode(), "\n\n")] == [b"one\n two", b"three"]
+    assert len(list(records("x.txt", text.encode(), "\r\n\r\n"))) == 2
+
+
+def test_a_separator_of_signs_may_have_blanks_behind_it():
+    """Lines of asterisks, form feeds; and one that ends no line is taken as it is."""
+    starred = b"one\r\n***\t\r\ntwo\r\n***\r\nthree"
+    assert [content for _, content, _ in records("x.txt", starred, "\n***\n")] == [b"one", b"two", b"three"]
+    assert [content for _, content, _ in records("x.txt", b"one\f\ntwo\fthree", "\f")] == [b"one", b"two", b"three"]
+    assert [content for _, content, _ in records("x.txt", b"a%%b", "%%")] == [b"a", b"b"]
+
+
+@given(
+    st.lists(st.text("ab \t\u00a0", min_size=1).filter(str.strip), min_size=1, max_size=9),
+    st.sampled_from(["\n\n", "\n \n", "\n\n\t\n"]),
+)
+def test_no_line_is_lost_between_separators(lines, between):
+    """Works come back in order, as they were."""
+    found = [content.decode() for _, content, _ in records("x.txt", between.join(lines).encode(), "\n\n")]
+    assert found == lines
+
+
+def test_lines_of_json_may_end_as_on_old_systems():
+    """A carriage return alone ends a line too."""
+    assert [content for _, content, _ in records("x.jsonl", b'"one"\r"two"\r')] == ["one", "two"]
+
+
+def test_an_object_of_one_list_is_that_list():
+    """Exports wrap their records; the list's name stands in the works' names."""
+    data = json.dumps({"data": [{"text": "a"}, {"text": "b"}], "version": "1"}).encode()
+    assert [record[:2] for record in records("x.json", data)] == [("#data-00000", "a"), ("#data-00001", "b")]
 
 
 def test_a_separator_parts_the_works_of_a_text():
