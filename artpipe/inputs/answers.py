@@ -25,7 +25,7 @@ from artpipe.inputs.pool import Limits, Outcome, outcomes
 KeyT = TypeVar("KeyT")
 _SUFFIX = ".answers"
 _DEATHS = {"crashed", "out of memory", "timed out"}  # they may be the machine's fault
-_LIBRARIES = ("ImageHash", "numpy", "pillow")
+_LIBRARIES = ("ImageHash", "charset-normalizer", "numpy", "pillow")
 _HERE = Path(__file__).parent
 
 

@@ -6,18 +6,19 @@ is a reason for quarantine.
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from artpipe.inputs.bit_depth import is_sixteen_bit_colour, raw_mode_of, scale_dark_colours, scale_levels
+from artpipe.inputs.jpeg_end import load_without_end, read_header, unsupported_process
 from artpipe.inputs.reasons import RejectedError
-from artpipe.inputs.signatures import is_cut, kind_of, webp_size
+from artpipe.inputs.signatures import advice_on, describe_stranger, is_cut, kind_of, webp_size
+from artpipe.inputs.tiff_tags import describe_samples, is_signed_byte
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from PIL import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # decoders that are trusted in a worker, and AVIF where it is
 _ORIENTATION = 0x0112  # EXIF tag
-_BAND = 256  # rows scaled together
 _BESIDE = (
     16 << 20
 )  # bytes of a comment or a colour profile in a PNG, unpacked; Pillow's own limit of 1 MiB refuses real profiles
@@ -32,7 +33,7 @@ class Picture:
 
 
 def decode(data: bytes, max_megapixels: float) -> Picture:
-    """Decode a JPEG, PNG, WebP, GIF, BMP or TIFF file.
+    """Decode a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file.
 
     Args:
         data: the whole file.
@@ -48,13 +49,33 @@ def decode(data: bytes, max_megapixels: float) -> Picture:
     if getattr(image, "is_animated", False) and image.format != "MPO":
         notes.append("the first page was kept" if image.format == "TIFF" else "animated: the first frame was kept")
     try:
-        image.load()
-        upright = _upright(_in_eight_bits(image, notes), image)
-        return Picture(_in_srgb(upright, image.info.get("icc_profile"), notes), tuple(notes))
+        raw_mode = raw_mode_of(image)
+        image = _loaded(image, data, notes)
+        eight_bits = _in_eight_bits(image, data, notes)
+        if is_sixteen_bit_colour(raw_mode):
+            eight_bits = scale_dark_colours(eight_bits, raw_mode, data, notes)
+        return Picture(_in_srgb(_upright(eight_bits, image), image.info.get("icc_profile"), notes), tuple(notes))
     except MemoryError:
-        raise RejectedError("out of memory", f"{image.size[0]} x {image.size[1]} pixels") from None
+        size = f"{image.size[0]} x {image.size[1]} pixels"
+        raise RejectedError("out of memory", size, parameter="decode_megabytes") from None
     except Exception as error:  # noqa: BLE001 - Pillow raises more than OSError on hostile files (docs/log.md)
-        raise RejectedError("truncated" if is_cut(data, error) else "damaged", said(error)) from None
+        raise _rejected(data, said(error), error) from None
+
+
+def _loaded(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.Image":
+    """Load the pixels; a JPEG that ends before its end mark counts where every pixel is there."""
+    if image.format not in {"JPEG", "MPO"} or read_header(data).ended:
+        image.load()
+        return image
+    complete = load_without_end(data)
+    if complete is None:
+        raise OSError("the file is truncated: pixels are missing")
+    notes.append("its end mark is missing, all its pixels are there")
+    return complete
+
+
+def _rejected(data: bytes, detail: str, error: BaseException) -> RejectedError:
+    return RejectedError("truncated" if is_cut(data, error) else "damaged", f"{kind_of(data)}: {detail}")
 
 
 def said(error: BaseException) -> str:
@@ -85,26 +106,48 @@ def flattened(image: "Image.Image", background: str) -> "Image.Image":
     return ground
 
 
+def _formats() -> tuple[str, ...]:
+    """Return the formats that are read here; AVIF where this Pillow was built with it."""
+    from PIL import features
+
+    return (*FORMATS, "AVIF") if features.check("avif") else FORMATS
+
+
 def _opened(data: bytes, max_megapixels: float) -> "Image.Image":
-    from PIL import Image, PngImagePlugin, UnidentifiedImageError
+    from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = None  # the size is judged here, by the parameter
     PngImagePlugin.MAX_TEXT_CHUNK = _BESIDE
-    kind = kind_of(data)
-    if kind not in FORMATS:
-        raise RejectedError("unsupported format", kind) if kind else RejectedError("not an image")
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    kind, formats = kind_of(data), _formats()
+    if kind not in formats:
+        raise RejectedError("unsupported format", advice_on(data)) if kind else _not_an_image(data)
     if kind == "WEBP":
         _judge_size(webp_size(data), max_megapixels)  # Pillow allocates the whole canvas when it opens one
+    if kind == "JPEG" and (process := unsupported_process(read_header(data))):
+        raise RejectedError("unsupported format", f"{process}: save it as 8-bit JPEG, PNG or TIFF")
+    if kind == "TIFF" and is_signed_byte(data):
+        raise _unsupported_tiff(data)
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError as error:
-        raise RejectedError("truncated" if is_cut(data, error) else "damaged", "its header cannot be read") from None
+        rejected = _rejected(data, "its header cannot be read", error)
+        raise _unsupported_tiff(data) if kind == "TIFF" and rejected.reason == "damaged" else rejected from None
     except MemoryError:
-        raise RejectedError("out of memory", "while its header was read") from None
+        raise RejectedError("out of memory", "while its header was read", parameter="decode_megabytes") from None
     except Exception as error:  # noqa: BLE001 - see `decode`
-        raise RejectedError("truncated" if is_cut(data, error) else "damaged", said(error)) from None
+        raise _rejected(data, said(error), error) from None
     _judge_size(image.size, max_megapixels)
     return image
+
+
+def _not_an_image(data: bytes) -> RejectedError:
+    return RejectedError("not an image", describe_stranger(data))
+
+
+def _unsupported_tiff(data: bytes) -> RejectedError:
+    detail = f"TIFF of {describe_samples(data)}: save it with 8 or 16 unsigned bits"
+    return RejectedError("unsupported format", detail)
 
 
 def _judge_size(size: tuple[int, int] | None, max_megapixels: float) -> None:
@@ -114,15 +157,16 @@ def _judge_size(size: tuple[int, int] | None, max_megapixels: float) -> None:
     if width * height > max_megapixels * 1e6:
         megapixels = width * height / 1e6
         raise RejectedError(
-            "too large", f"{width} x {height} are {megapixels:.1f} megapixels, at most {max_megapixels:g}"
+            "too large",
+            f"{width} x {height} are {megapixels:.1f} megapixels, at most {max_megapixels:g}",
+            parameter="max_megapixels",
         )
 
 
-def _in_eight_bits(image: "Image.Image", notes: list[str]) -> "Image.Image":
+def _in_eight_bits(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.Image":
     mode = image.mode
     if mode.startswith(("I", "F")):
-        notes.append("16 bits scaled to 8" if mode.startswith("I;16") else "values scaled to 8 bits")
-        return _scaled(image)
+        return scale_levels(image, data, notes)
     if mode in {"P", "PA"}:
         has_alpha = mode == "PA" or "transparency" in image.info
         return image.convert("RGBA" if has_alpha else "RGB")
@@ -131,32 +175,6 @@ def _in_eight_bits(image: "Image.Image", notes: list[str]) -> "Image.Image":
     return image.convert(
         {"1": "L", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB"}.get(mode, mode)
     )
-
-
-def _scaled(image: "Image.Image") -> "Image.Image":
-    """Scale by the range the values are in; `convert` alone would turn 16 bits white.
-
-    A band of rows at a time: all of 32 megapixels as floating point would take a gigabyte.
-    """
-    import numpy as np
-    from PIL import Image
-
-    values = np.asarray(image)
-    bands = [slice(start, start + _BAND) for start in range(0, len(values), _BAND)]
-    highest = max((float(_finite(values[band]).max(initial=0.0)) for band in bands), default=0.0)
-    ranges = [65535.0] if image.mode.startswith("I;16") else [255.0, 65535.0, 2.0**31 - 1]
-    ceiling = next((top for top in ([1.0, *ranges] if image.mode == "F" else ranges) if highest <= top), highest)
-    scaled = np.empty(values.shape, np.uint8)
-    for band in bands:
-        scaled[band] = np.clip(np.round(_finite(values[band]) * (255.0 / ceiling)), 0, 255)
-    return Image.fromarray(scaled)
-
-
-def _finite(values: "NDArray[Any]") -> "NDArray[Any]":
-    """Return floating point numbers; what is none, or infinite, is 0."""
-    import numpy as np
-
-    return np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _upright(image: "Image.Image", source: "Image.Image") -> "Image.Image":

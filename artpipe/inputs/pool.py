@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import IO, Any, TypeVar, cast
 
 from artpipe.errors import ArtpipeError
+from artpipe.inputs.reasons import with_parameter
 from artpipe.inputs.worker import ANSWER, LENGTH, READY
 
 KeyT = TypeVar("KeyT")
@@ -173,7 +174,9 @@ class _Worker:
         code = process.wait()
         self.reap()
         if timed_out or code == -signal.SIGPROF:
-            return Outcome(reason="timed out", detail=f"took more than {self.limits.seconds:g} s")
+            return Outcome(
+                reason="timed out", detail=with_parameter(f"took more than {self.limits.seconds:g} s", "decode_seconds")
+            )
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         return Outcome(reason="crashed", detail=f"the decoder ended with {how}")
 

@@ -32,8 +32,17 @@ REASONS: tuple[str, ...] = get_args(Reason)
 
 
 class RejectedError(Exception):
-    """One input is not kept; the rest goes on."""
+    """One input is not kept; the rest goes on.
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
+    `parameter`, of a dataset's `ingest`, is the one that would let the input through.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", parameter: str = "") -> None:
+        detail = with_parameter(detail, parameter) if parameter else detail
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail = reason, detail
+
+
+def with_parameter(detail: str, parameter: str) -> str:
+    """Return a detail that names the parameter of `ingest` that sets the limit."""
+    return f"{detail} (`ingest.{parameter}`)".lstrip()

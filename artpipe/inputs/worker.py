@@ -6,7 +6,6 @@ input in turn. What happens in here happens to one input only; `artpipe.inputs.p
 
 import contextlib
 import ctypes
-import importlib
 import json
 import os
 import resource
@@ -17,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from artpipe.inputs.reasons import RejectedError
+from artpipe import plugins
+from artpipe.inputs.reasons import RejectedError, with_parameter
 
 LENGTH = struct.Struct("<I")
 ANSWER = struct.Struct("<BI")  # 0: accepted, 1: rejected; length of what follows
@@ -32,8 +32,7 @@ def main() -> None:
     _die_with_parent(parent)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints cannot disturb the answers
-    module, _, function = job_name.partition(":")
-    job: Job = getattr(importlib.import_module(module), function)
+    job: Job = plugins.load_function(job_name)
     _limit_memory(memory_megabytes)
     answers.write(READY)
     answers.flush()
@@ -59,7 +58,7 @@ def _answer(answers: BinaryIO, job: Job, data: bytes, settings: Any, seconds: fl
     except RejectedError as error:
         status, payload = 1, f"{error.reason}\n{error.detail}".encode(errors="replace")
     except MemoryError:
-        status, payload = 1, b"out of memory\n"
+        status, payload = 1, f"out of memory\n{with_parameter('', 'decode_megabytes')}".encode()
     except Exception as error:  # noqa: BLE001 - whatever a hostile file makes a decoder raise is about that file alone
         status, payload = 1, f"damaged\n{type(error).__name__}: {error}".encode(errors="replace")
     signal.setitimer(signal.ITIMER_PROF, 0)

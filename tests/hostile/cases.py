@@ -63,6 +63,14 @@ def _odd() -> list[Case]:
         Case("odd/exif.jpg", "2.6 MB of EXIF", make.jpeg_of_much_exif((70, 80, 90)), pixels=(70, 80, 90), tolerance=3),
         Case("odd/exif.png", "20 MB of EXIF", make.with_chunk(make.flat((1, 2, 3)), b"eXIf", bytes(20 << 20)), pixels=(1, 2, 3)),
         Case("odd/largest16.png", "32 megapixels of 16-bit grey", make.largest(16, 0), KEPT, scaled, (128, 128, 128)),
+        Case("odd/still.avif", "AVIF: a grey of 90", make.flat((90, 90, 90), "AVIF", quality=95), pixels=(90, 90, 90), tolerance=3),
+        Case("odd/sequence.avif", "AVIF: a grey of 60, then blue", make.animated("AVIF", "#3c3c3c", "#0000ff"), KEPT, first, (60, 60, 60), 4),
+        Case("odd/twelve.tif", "12-bit grey in 16: 0 and 2457 of 4095, declared", make.halves((0, 2457), 281, 4095), KEPT, "12 bits in 16 scaled to 8", make.half_of(0, 153)),
+        Case("odd/ten.tif", "10-bit grey in 16: 0 and 1023, not declared", make.halves((0, 1023)), KEPT, "10 bits in 16 scaled to 8", make.half_of(0, 255)),
+        Case("odd/twelve-colours.png", "12-bit colour in 16: 819 2457 4095", make.sixteen_bits([819, 2457, 4095], 2), KEPT, "12 bits in 16 scaled to 8", (51, 153, 255)),
+        Case("odd/no-end.jpg", "a JPEG without its end mark", make.flat((20, 90, 160), "JPEG", quality=95)[:-2], KEPT, "its end mark is missing", (20, 90, 160), 3),
+        Case("odd/no-end-progressive.jpg", "the same, progressive", make.flat((20, 95, 160), "JPEG", quality=95, progressive=True)[:-2], KEPT, "its end mark is missing", (20, 95, 160), 3),
+        Case("odd/phone.mpo", "two pictures of a phone in one: green, red", make.animated("MPO", "#00c800", "#ff0000"), KEPT, pixels=(0, 200, 0), tolerance=4),
         Case("odd/largest.png", "32 megapixels with alpha and an ICC profile", make.with_chunk(make.largest(8, 6), b"iCCP", b"x\0\0" + make.zlib.compress(make.exchanged_profile())), KEPT, "colours"),
     ]  # fmt: skip
 
@@ -96,8 +104,51 @@ def _broken() -> list[Case]:
         Case("broken/polyglot.png", "a PNG, then a zip", make.flat("olive") + b"PK\x03\x04" + bytes(99), pixels=(128, 128, 0)),
         Case("broken/polyglot.jpg", "a JPEG, then a web page", make.flat((9, 90, 9), "JPEG", quality=95) + b"<script>alert(1)</script>", pixels=(9, 90, 9), tolerance=3),
         Case("broken/polyglot.pdf", "a PDF, then a JPEG", b"%PDF-1.7\n" + make.flat("red", "JPEG"), "unsupported format", "PDF"),
+        *_unread(),
+        Case("broken/zeros.jpg", "half a JPEG, the rest zero bytes", whole["JPEG"][: len(whole["JPEG"]) // 2] + bytes(4000), "truncated", "pixels are missing"),
+        Case("broken/scans.jpg", "a progressive JPEG without its last scan", make.without_last_scan(), "truncated", "pixels are missing"),
+        Case("broken/page.jpg", "a page where a picture was wanted", b"<!DOCTYPE html>\n<html><title>404</title></html>", "not an image", "a web page"),
+        Case("broken/pointer.jpg", "a Git LFS pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "not an image", "a Git LFS pointer"),
+        Case("broken/float.tif", "a TIFF of 16-bit floating point", make.retagged(make.sixteen_bit_tiff(9, "<"), 339, 3), "unsupported format", "16-bit floating point"),
         Case("good/twin.png", "a copy of good/0.png", make.saved(make.noise(0)), "exact duplicate", "of good/0.png"),
     ]  # fmt: skip
+
+
+def _unread() -> list[Case]:
+    def ftyp(*brands: bytes) -> bytes:
+        return (
+            (8 + 8 + 4 * len(brands[1:])).to_bytes(4)
+            + b"ftyp"
+            + brands[0]
+            + bytes(4)
+            + b"".join(brands[1:])
+            + bytes(99)
+        )
+
+    files = {
+        "heix.heic": ("HEIC", ftyp(b"heix", b"mif1")),
+        "sequence.heics": ("HEIC", ftyp(b"msf1", b"hevc")),
+        "container.heif": ("HEIC", ftyp(b"mif1", b"heic", b"miaf")),
+        "film.mp4": ("MP4", ftyp(b"isom", b"mp42")),
+        "film.mov": ("QuickTime", ftyp(b"qt  ")),
+        "film.webm": ("WebM", b"\x1a\x45\xdf\xa3" + bytes(60)),
+        "raw.cr3": ("CR3", ftyp(b"crx ", b"isom")),
+        "raw.dng": ("DNG", make.retagged(make.sixteen_bit_tiff(7, "<"), 50706, 1)),
+        "raw.raf": ("RAF", b"FUJIFILMCCD-RAW 0201" + bytes(60)),
+        "raw.orf": ("ORF", b"IIRO\x08\0\0\0" + bytes(60)),
+        "next.jxl": ("JPEG XL", b"\xff\x0a" + bytes(60)),
+        "map.jp2": ("JPEG 2000", b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(60)),
+        "paint.psd": ("PSD", b"8BPS\0\1" + bytes(60)),
+        "page.eps": ("EPS", b"%!PS-Adobe-3.0 EPSF-3.0\n"),
+        "old.tga": ("TGA", make.flat("teal", "TGA")),
+        "grey.pgm": ("PNM", b"P5\n1 1\n255\n\0"),
+        "light.exr": ("OpenEXR", b"\x76\x2f\x31\x01" + bytes(60)),
+        "light.hdr": ("HDR", b"#?RADIANCE\n"),
+    }
+    return [
+        Case(f"unread/{name}", f"{kind} by its first bytes", data, "unsupported format", f"{kind}: ")
+        for name, (kind, data) in files.items()
+    ]
 
 
 def _evil() -> list[Case]:

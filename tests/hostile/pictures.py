@@ -68,6 +68,36 @@ def sixteen_bit_tiff(level, order):
     return saved(Image.fromarray(np.full((SIDE, SIDE), level, f"{order}u2")), "TIFF")
 
 
+def halves(levels, tag=None, value=0):
+    """Return a 16-bit grey TIFF of two levels, left and right, with a tag where there is one."""
+    pixels = np.repeat(np.array([[levels[0]] * 8 + [levels[1]] * 8], "<u2"), SIDE, 0)
+    return saved(Image.fromarray(pixels), "TIFF", **({"tiffinfo": {tag: value}} if tag else {}))
+
+
+def half_of(left, right):
+    """Return the pixels ``(H, W, 3)`` of two greys."""
+    return np.repeat(np.repeat(np.array([[left] * 8 + [right] * 8], np.uint8), SIDE, 0)[:, :, None], 3, 2)
+
+
+def retagged(data, tag, value):
+    """Return a little-endian TIFF with a further tag, one short number: its directory is written again at its end."""
+    place = int.from_bytes(data[4:8], "little")
+    count = int.from_bytes(data[place : place + 2], "little")
+    entries = [data[place + 2 + 12 * n : place + 14 + 12 * n] for n in range(count)]
+    entries = [entry for entry in entries if entry[:2] != struct.pack("<H", tag)]
+    entries = sorted(
+        [*entries, struct.pack("<HHIHH", tag, 3, 1, value, 0)], key=lambda entry: struct.unpack("<H", entry[:2])
+    )
+    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    return data[:4] + struct.pack("<I", len(data)) + data[8:] + directory
+
+
+def without_last_scan():
+    """Return a progressive JPEG that ends before its last scan."""
+    data = saved(noise(101, 64), "JPEG", progressive=True)
+    return data[: data.rindex(b"\xff\xda")]
+
+
 def palette_with_transparency():
     """Return a PNG of two colours, the left half transparent."""
     image = Image.fromarray(np.repeat(np.array([[0] * 8 + [1] * 8], np.uint8), SIDE, 0), "P")
