@@ -53,7 +53,7 @@ serve: $(VENV)/pipeline.stamp ## stay: gallery, MLflow, Prefect and its schedule
 ui: $(VENV)/pipeline.stamp ## browse the MLflow runs, on this machine only
 	@artpipe sync
 	@echo "http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
-	@mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri "sqlite:///$(CURDIR)/.state/mlflow/mlflow.db"
+	@mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri "$$(python -m artpipe.databases .state/mlflow/mlflow.db)"
 
 server: $(VENV)/pipeline.stamp ## a Prefect server that stays, on this machine only; docs/deployments.md tells what for
 	@mkdir -p .state

@@ -1,48 +1,26 @@
 """The command line: what dvc.yaml and people call. Heavy imports stay inside the command that needs them."""
 
 import errno
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
+from artpipe.command_line import HeadedGroup, require_project
+from artpipe.dataset_commands import dataset_commands
 from artpipe.errors import ArtpipeError, plain, plain_lines
 from artpipe.looking import LOOK, looking
-from artpipe.processes import open_streams
+from artpipe.project_root import typed_path
+from artpipe.streams import give_up_output, open_streams
 
 DAILY, OWN, STAGES = "Every day", "Your own pictures", "Stages, called by dvc.yaml"
+HeadedGroup.headings = (DAILY, OWN, LOOK, STAGES)
 
 
-class Rooms(TyperGroup):
-    """Help with the commands under headings, drawn without rich, whose import alone takes longer than the rest."""
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write one block per heading, in the order the headings first appear."""
-        rooms: dict[str, list[tuple[str, str]]] = {}
-        for name in self.list_commands(ctx):
-            command: Any = self.get_command(ctx, name)
-            heading = getattr(command, "rich_help_panel", None)
-            heading = heading if isinstance(heading, str) else "Commands"
-            rooms.setdefault(heading, []).append((typer.style(name, fg="cyan"), command.get_short_help_str(90)))
-        for heading, rows in sorted(rooms.items(), key=lambda room: _ORDER.get(room[0], 9)):
-            with formatter.section(typer.style(heading, bold=True)):
-                formatter.write_dl(rows, col_max=40)
-
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        """Write the epilog as it stands, line by line."""
-        del ctx
-        if self.epilog:
-            formatter.write_paragraph()
-            formatter.write(self.epilog)
-
-
-_ORDER = {heading: place for place, heading in enumerate((DAILY, OWN, LOOK, STAGES))}
 _FULL = {errno.ENOSPC, errno.EDQUOT}  # goes on when there is room
 _LIMITS = {errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO}  # of `ulimit`, of a file system, or a failing disk
 _SURROUNDINGS = {*_FULL, *_LIMITS, errno.EROFS, errno.EACCES, errno.EPERM}  # no bug of ours: one line will do
@@ -56,7 +34,7 @@ The usual three:
 
 app = typer.Typer(
     name="artpipe",
-    cls=Rooms,
+    cls=HeadedGroup,
     help="From a dataset to a gallery, reproducibly.",
     epilog=_EPILOG,
     no_args_is_help=True,
@@ -65,8 +43,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-dataset = typer.Typer(cls=Rooms, no_args_is_help=True, rich_markup_mode=None, help="Add, remove or watch a dataset.")
-model = typer.Typer(cls=Rooms, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a model.")
+dataset = typer.Typer(
+    cls=HeadedGroup, no_args_is_help=True, rich_markup_mode=None, help="Inspect, add, remove or watch a dataset."
+)
+dataset.registered_commands += dataset_commands.registered_commands
+model = typer.Typer(cls=HeadedGroup, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a model.")
 app.registered_commands += looking.registered_commands
 app.add_typer(dataset, name="dataset", rich_help_panel=OWN)
 app.add_typer(model, name="model", rich_help_panel=OWN)
@@ -75,6 +56,20 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in param
 Part = Annotated[
     str, typer.Option(metavar="I/N", help="Beforehand, one part of the work, for another core or machine.")
 ]
+
+
+@app.callback()
+def options(
+    *,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "-C", metavar="DIR", help="Work in the project of this folder; paths stay those of where you are."
+        ),
+    ] = None,
+) -> None:
+    """Find the project upwards from the current folder, as git and DVC do."""
+    del directory  # read by ProjectCommand, when there is a command to run
 
 
 @app.command(rich_help_panel=DAILY)
@@ -95,7 +90,7 @@ def run(
     """Bring what is stale up to date, with all cores, and show it meanwhile: everything, or some models and the gallery."""
     from artpipe.plan import run_flow
 
-    run_flow(targets or [])
+    run_flow([str(typed_path(Path(target))) if target.endswith(".dvc") else target for target in targets or []])
 
 
 @app.command(rich_help_panel=DAILY)
@@ -119,60 +114,6 @@ def gc(
     from artpipe.keeping.gc import collect
 
     typer.echo(plain_lines(collect(yes=yes, history=history, days=days)))
-
-
-@dataset.command("add")
-def dataset_add(
-    path: Annotated[Path, typer.Argument(help="A folder, a zip or tar archive, or one file of many texts.")],
-    name: Annotated[str, typer.Option(help="Lower-case letters, digits and `-`.")],
-    models: Annotated[
-        str | None, typer.Option(help="Model kinds, separated by commas; for pictures gan,vae,classifier, else rnn.")
-    ] = None,
-    medium: Annotated[str, typer.Option(help="What the works are: picture, text ...; the files tell it.")] = "",
-    separator: Annotated[str, typer.Option(help=r"Between the works of one text file, such as '\n\n'.")] = "",
-    voices: Annotated[int | None, typer.Option(min=0, max=8, help="Of a score, 4 unless said; 0: chords.")] = None,
-    size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the training pictures in pixels.")] = 64,
-    title: Annotated[str, typer.Option(help="As it hangs over the room's door.")] = "",
-    creator: Annotated[str, typer.Option(help="Who made the works.")] = "unknown",
-    licence: Annotated[str, typer.Option(help="What may be done with them.")] = "unknown",
-    origin: Annotated[str, typer.Option(help="Where they come from.")] = "unknown",
-    *,
-    plan: Annotated[bool, typer.Option(help="Say what will run, and the time and disk it takes.")] = True,
-) -> None:
-    """Copy works in, track them and write their entries into params.yaml."""
-    from artpipe.params import About
-    from artpipe.plan import tell_plan
-    from artpipe.project import add_dataset
-
-    about = About(title=title, creator=creator, licence=licence, origin=origin)
-    kinds = None if models is None else [kind.strip() for kind in models.split(",") if kind.strip()]
-    ingest: dict[str, Any] = {"separator": separator.replace("\\n", "\n")} if separator else {}
-    ingest |= {} if voices is None else {"voices": voices}
-    said = add_dataset(path, name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest)
-    typer.echo(plain_lines(said))
-    if plan:
-        tell_plan()
-
-
-@dataset.command("remove")
-def dataset_remove(
-    name: Name,
-    *,
-    keep_files: Annotated[bool, typer.Option("--keep-files", help="Leave datasets/NAME where it is.")] = False,
-) -> None:
-    """Take a dataset, its models and everything made from it away."""
-    from artpipe.project import remove_dataset
-
-    typer.echo(remove_dataset(name, keep_files=keep_files))
-
-
-@dataset.command("watch")
-def dataset_watch(
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
-) -> None:
-    """Tell Prefect when a dataset's files changed and hold still, so that its run begins."""
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "flows.watch", "--every", str(every)])  # noqa: S606  # no shell is wanted
 
 
 @model.command("add")
@@ -260,10 +201,12 @@ def gallery() -> None:
 
 @contextmanager
 def _stage(name: str, part: str = "") -> Iterator[None]:
-    """Refuse a stage that the disk has no room for, or that another process is at; strangers' words are spelled out."""
+    """Refuse a stage of other code than `code.yaml` says, without disk space, or that another process is at."""
     from artpipe.room import alone
     from artpipe.saying import spoken_plainly
+    from artpipe.stage_code import require_recorded_code
 
+    require_recorded_code(stage=name)
     with alone(name, part), spoken_plainly():
         yield
 
@@ -273,6 +216,9 @@ def _unexpected(kind: type[BaseException], error: BaseException, trace: Tracebac
     from traceback import format_exception
 
     sys.stderr.write(plain_lines("".join(format_exception(kind, error, trace))))
+
+
+require_project(app)
 
 
 def main() -> None:
@@ -288,6 +234,7 @@ def main() -> None:
         if error.errno not in _SURROUNDINGS:
             raise
         sys.stderr.write(f"artpipe: {plain(str(error.filename or 'output'))}: {error.strerror}\n")
+        give_up_output()
         sys.exit(75 if error.errno in _FULL else 1)
 
 

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from artpipe import plugins
 from artpipe.artifacts.champions import FILE as CHAMPIONS
 from artpipe.errors import UserError, did_you_mean, plain
+from artpipe.keeping.dvc_check import require_dvc, require_no_nested_dvc
+from artpipe.keeping.dvc_config import is_cache_link
+from artpipe.keeping.storage import require_lock
 from artpipe.media import params_of
 from artpipe.nn.contract import Model, Ruler
 from artpipe.params import DatasetEntry, Params, TrainParams, WeightsEntry, load_params, read_yaml, validated
+from artpipe.parsing import require_merged
 from artpipe.secrets import refuse_secrets
+from artpipe.stage_code import record_new_plugins, require_recorded_code
 from artpipe.trackable import require_foreign, require_trackable
 from artpipe.weights import check_weights
 
@@ -32,7 +37,11 @@ def check_project(root: Path = Path()) -> str:
         UserError: the first mistake found: place, what was found, what was expected.
     """
     params = load_params(root / _FILE)
+    for name in ("dvc.yaml", "dvc.lock", str(CHAMPIONS), *(f"{entry.path}.dvc" for entry in params.datasets.values())):
+        require_merged(root / name)
     _check_folders(root)
+    require_no_nested_dvc(root, [entry.path for entry in params.datasets.values()])
+    require_lock(root)
     _check_secrets(root)
     entries = {name: check_model(params, name, root) for name in params.models}
     _check_cycles(entries)
@@ -41,6 +50,8 @@ def check_project(root: Path = Path()) -> str:
         check_dataset(name, entry, root)
     for name, weights in params.weights.items():
         _check_weights(name, weights, root)
+    record_new_plugins(root)
+    require_recorded_code(root)
     return f"{_FILE} is fine: {_counted(params.datasets, 'dataset')}, {_counted(params.models, 'model')}"
 
 
@@ -119,7 +130,7 @@ def _inside(place: str, text: str, root: Path, such_as: str = "datasets/NAME") -
             raise UserError(f"{_FILE}: `{place}`: {text} is tracked but not here; `dvc pull {text}` fetches it")
         siblings = [str(found.relative_to(root)) for found in path.parent.glob("*")] if _exists(path.parent) else []
         raise UserError(f"{_FILE}: `{place}`: {text}: no such file or folder{did_you_mean(text, siblings)}")
-    if not path.resolve().is_relative_to(root.resolve()):
+    if not path.resolve().is_relative_to(root.resolve()) and not is_cache_link(path):
         raise UserError(
             f"{_FILE}: `{place}`: {text} is a link out of the project, which breaks every clone; copy it in"
         )
@@ -204,8 +215,7 @@ def _check_folders(root: Path) -> None:
         raise UserError(
             f'{root / CHAMPIONS}: no such file; git has it, or write {{"format": 1}} into it: nobody is champion'
         )
-    if not (root / ".dvc").is_dir():
-        raise UserError(f"{root / '.dvc'}: no such folder; `dvc init` makes it (`dvc init --no-scm` without git)")
+    require_dvc(root)
     for place in _written_places(root):
         if place.exists() and not place.is_dir() and place.name != "dvc.lock":
             raise UserError(f"{place}: a file stands where artpipe needs a folder")

@@ -1,7 +1,6 @@
 """Bring a person's pictures into the project, without doubling their bytes on disk where the file system can share them."""
 
 import contextlib
-import errno
 import fcntl
 import os
 import shutil
@@ -10,38 +9,41 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from artpipe.artifacts.paths import STATE
-from artpipe.errors import UserError
+from artpipe.errors import UserError, plain
 from artpipe.files import remove, stands_in, write_text, written, written_folder
-from artpipe.inputs.archives import ArchiveLimits, members
+from artpipe.inputs import archives
 from artpipe.inputs.hidden import lies_hidden
+from artpipe.inputs.layout.places import hub_blob, hub_repository
+from artpipe.keeping.dvc_config import links_workspace
 from artpipe.still import below
 
 DATASETS = Path("datasets")
 _FICLONE = 0x40049409  # ioctl of linux/fs.h: share the blocks until one side changes
 _ARRIVING = STATE / "arriving"
-_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
 def archive_suffix(path: Path) -> str:
-    """Return the suffix of a zip or tar archive (``.tar.gz`` counts as one).
+    """Return the suffix of a zip or tar archive by its content (``.tar.gz`` counts as one).
 
     Raises:
-        UserError: the file is neither, or its name does not say so.
+        UserError: the file is neither; the message says what it is and what to do.
     """
-    suffix = next((known for known in sorted(_SUFFIXES, key=len, reverse=True) if path.name.endswith(known)), "")
-    if not suffix or not _is_archive(path):
-        archives = f"not a folder and not a zip or tar archive ({', '.join(_SUFFIXES)})"
-        raise UserError(f"{path}: {archives}, and no file of many works such as text or JSON lines")
-    return suffix
+    try:
+        return archives.archive_suffix(path)
+    except UserError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        wanted = "not a folder and not a zip or tar archive that can be read, and no file of many works"
+        raise UserError(f"{path}: {wanted} such as text or JSON lines: {reason}") from None
 
 
-def _is_archive(path: Path) -> bool:
-    with contextlib.closing(members(path, ArchiveLimits(), lambda _: False)) as found:
-        try:
-            next(found, None)
-        except UserError:
-            return False
-    return True
+def describe_archive(path: Path, names: str) -> str:
+    """Return a line on how an archive is read where it leaves that open; what is no archive has none."""
+    try:
+        notes = archives.archive_notes(path, archives.ArchiveLimits(names=names))
+    except UserError:
+        return ""
+    other = "; another encoding: `--names`" if any(note.startswith("name read as") for note in notes) else ""
+    return plain(f"{path.name}: {'; '.join(notes)}{other}") + "\n" if notes else ""
 
 
 def copy_archive(source: Path, target: Path) -> int:
@@ -55,20 +57,22 @@ def copy_folder(source: Path, target: Path) -> int:
     """Copy the regular files of a folder, whole or not at all, and return how many inputs had to stay behind.
 
     Links and special files stay behind (a clone of the project could not follow them), and names that are not UTF-8,
-    which DVC cannot record. Hidden files (``.DS_Store``, ``__MACOSX``) stay behind unmentioned.
+    which DVC cannot record. Leftovers of systems (``.DS_Store``, ``@eaDir``) stay behind; of a link into the blobs of a
+    Hugging Face Hub cache the blob is copied.
     """
-    left = 0
+    left, repository = 0, hub_repository(source)
     with written_folder(target) as temporary:
         for path in below(source):
             name, mode = path.relative_to(source), path.lstat().st_mode
             if path == source or stat.S_ISDIR(mode) or lies_hidden(name.as_posix()):
                 continue
-            if not stat.S_ISREG(mode) or not _is_utf8(str(name)):
+            original = hub_blob(path, repository) if stat.S_ISLNK(mode) and repository else path
+            if original is None or not stat.S_ISREG(original.lstat().st_mode) or not _is_utf8(str(name)):
                 left += 1
                 continue
             copy = temporary / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            clone(path, copy)
+            clone(original, copy)
     return left
 
 
@@ -99,21 +103,27 @@ def is_own(path: Path, others: Iterable[str]) -> bool:
 
 
 def clone(source: Path, target: Path) -> None:
-    """Copy a file by shared blocks where the file system has them, by hard link where both lie on one disk, or by bytes."""
+    """Copy a file by shared blocks where the file system has them, by hard link where both lie on one disk, or by bytes.
+
+    By no hard link where DVC links its cache into the workspace: it would take the original itself into the cache.
+    """
     with source.open("rb") as reader, target.open("wb") as writer, contextlib.suppress(OSError):
         fcntl.ioctl(writer, _FICLONE, reader.fileno())
         return
     target.unlink()
+    if links_workspace(Path()):
+        shutil.copyfile(source, target)
+        return
     try:
         os.link(source, target, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOTSUP}:
-            raise
+    except (OSError, NotImplementedError):  # every file system without links has a number of its own for it
         shutil.copyfile(source, target)
 
 
 def unlink_originals(folder: Path) -> None:
     """Give every file that is still a hard link its own bytes, so that editing an original changes nothing here."""
+    if links_workspace(Path()):
+        return  # nothing was linked to an original, and what DVC linked to its cache stays
     for path in [folder] if folder.is_file() else folder.rglob("*"):
         if path.is_file() and path.stat().st_nlink > 1:
             with written(path) as temporary:

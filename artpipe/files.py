@@ -1,7 +1,7 @@
 """Nothing half-written: temporary name, fsync, rename, fsync of the folder; locks; hashes."""
 
 import contextlib
-import fcntl
+import errno
 import hashlib
 import json
 import os
@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from artpipe.errors import BusyError
+from artpipe.locks import take_lock
 
 _BLOCK = 1 << 20
+_LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE}  # of a flush: the bytes are not on the disk
+_LONGEST_NAME = 120  # bytes before `.tmp.PID`; some encrypting file systems take 143 in all
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -58,22 +61,34 @@ def _of_file(path: Path, digest: "hashlib._Hash") -> str:
 
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to disk, so that a rename survives a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # a share that opens no folders
+        return
+    try:
+        _flush(handle)
     finally:
         os.close(handle)
+
+
+def _flush(handle: int) -> None:
+    """Flush to disk where the file system knows how; only what a disk failed at is an error (EINVAL, ENOSYS ... are not)."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno in _LOST:
+            raise
 
 
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is flushed and takes its name, on failure it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp.{os.getpid()}")
+    temporary = _temporary(path)
     try:
         yield temporary
         with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
+            _flush(stream.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -100,7 +115,7 @@ def write_json(path: Path, value: Any) -> None:
 def written_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty temporary folder that replaces `folder` as a whole on success and vanishes on failure."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary, old = (folder.with_name(f"{folder.name}{part}.tmp.{os.getpid()}") for part in ("", ".old"))
+    temporary, old = (_temporary(folder, part) for part in ("", ".old"))
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
@@ -108,14 +123,32 @@ def written_folder(folder: Path) -> Iterator[Path]:
         for path in temporary.rglob("*"):
             if path.is_file():
                 with path.open("rb") as stream:
-                    os.fsync(stream.fileno())
+                    _flush(stream.fileno())
         if folder.exists():
-            folder.replace(old)  # not removed where it is: half of it would stand under its final name
+            _put_aside(folder, old)
         temporary.replace(folder)
     finally:
         for left in (temporary, old):
             shutil.rmtree(left, ignore_errors=True)
     sync_folder(folder.parent)
+
+
+def _temporary(path: Path, part: str = "") -> Path:
+    """Return a name beside `path` that `sweep` knows; a long one is told by its hash, so that no name gets too long."""
+    name = path.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = sha256_bytes(os.fsencode(name))[:32]
+    return path.with_name(f"{name}{part}.tmp.{os.getpid()}")
+
+
+def _put_aside(folder: Path, old: Path) -> None:
+    """Rename a folder: removed where it is, half of it would stand under its final name meanwhile."""
+    try:
+        folder.replace(old)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # overlayfs renames no folder that its image brought
+            raise
+        shutil.rmtree(folder)
 
 
 def stands_in(path: Path, folder: Path) -> bool:
@@ -163,13 +196,15 @@ def locked(path: Path, *, wait_seconds: float = 10.0, doing: str = "this") -> It
 
     Raises:
         BusyError: the lock was still held after `wait_seconds`; the message names the holder's pid.
+        UserError: neither this file system nor that of the temporary folder has locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as stream:
+    with path.open("a+") as stream, contextlib.ExitStack() as stack:
         deadline = time.monotonic() + wait_seconds
         while True:
             try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if instead := take_lock(stream, path):
+                    stack.enter_context(instead)
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:

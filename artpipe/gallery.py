@@ -16,6 +16,7 @@ from artpipe.artifacts.gallery import GalleryCard, load_gallery, save_gallery
 from artpipe.artifacts.report import work_file
 from artpipe.errors import UserError, did_you_mean
 from artpipe.files import remove, sha256_bytes, sha256_file, stands_in, sweep
+from artpipe.keeping.dvc_config import is_cache_link
 from artpipe.params import About, Params, load_params
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def left_behind(root: Path, params: Params) -> Iterator[Path]:
             made = path.is_dir() or (kind, path.suffix) == ("metrics", ".json")
             if (
                 made
-                and not path.is_symlink()
+                and (not path.is_symlink() or is_cache_link(path))
                 and stands_in(path, root / "data")
                 and path.stem not in names
                 and ".tmp." not in path.name
@@ -221,11 +222,11 @@ def _about(entry: About, recorded: About | None) -> About:
 
 def _site(params: Params, theme: Path, words: "Words") -> "Site":
     from artpipe.sections import _charts, _site
-    from artpipe.sections._words import han, upright
+    from artpipe.sections._words import direction, han, upright
 
     sections = [(name, plugins.find("sections", name)) for name in params.gallery.sections or plugins.names("sections")]
     filters: dict[str, Any] = {"chart": _charts.chart, "reliability": _charts.reliability}
-    filters |= {"han": han, "upright": upright, **words.filters()}
+    filters |= {"direction": direction, "han": han, "upright": upright, **words.filters()}
     return _site.Site(_site.environment(theme, sections, filters, words.one, words.many), sections)
 
 

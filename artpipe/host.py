@@ -3,7 +3,11 @@
 import importlib.metadata
 import os
 import platform
-import subprocess  # git is asked for the commit
+from pathlib import Path
+from typing import NamedTuple
+
+from artpipe.errors import ArtpipeError
+from artpipe.git import ask_git
 
 _PACKAGES = (
     "artpipe",
@@ -30,10 +34,25 @@ def versions() -> dict[str, str]:
     return found
 
 
-def commit() -> tuple[str | None, bool]:
-    """Return the commit of the working folder and whether tracked files differ from it; (None, False) without git."""
-    head = _git("rev-parse", "HEAD")
-    return (head, bool(_git("status", "--porcelain", "--untracked-files=no"))) if head else (None, False)
+class Commit(NamedTuple):
+    """The commit of the working folder."""
+
+    hash: str | None
+    dirty: bool  # tracked files differ from it
+    missing: str = ""  # why there is no hash, with the remedy
+
+
+def commit() -> Commit:
+    """Return the commit of the working folder, or why it is not known: no git, no repository, nothing committed."""
+    seconds, here = 10.0, Path()
+    try:
+        head = ask_git(here, "rev-parse", "--verify", "--quiet", "HEAD", fine=(0, 1), timeout_seconds=seconds).strip()
+        if not head:
+            return Commit(None, dirty=False, missing="nothing is committed yet: `git commit`")
+        changed = ask_git(here, "status", "--porcelain", "--untracked-files=no", timeout_seconds=seconds)
+    except ArtpipeError as error:
+        return Commit(None, dirty=False, missing=str(error))
+    return Commit(head, dirty=bool(changed.strip()))
 
 
 def stage(default: str) -> str:
@@ -44,11 +63,3 @@ def stage(default: str) -> str:
 def flow_run() -> str | None:
     """Return the id of the Prefect flow run we are part of, if any."""
     return os.environ.get("ARTPIPE_FLOW_RUN") or None
-
-
-def _git(*arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None

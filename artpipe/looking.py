@@ -5,13 +5,40 @@ from typing import Annotated
 
 import typer
 
+from artpipe.command_line import FreeCommand
 from artpipe.errors import UserError, plain_lines
+from artpipe.project_root import typed_path
 
 LOOK = "Looking closer"
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
 
 looking = typer.Typer()
+
+
+@looking.command(rich_help_panel="Every day", cls=FreeCommand)
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Empty, or not there yet.")],
+    starter: Annotated[str, typer.Option("--from", help="museum, pictures, texts or music.")] = "museum",
+) -> None:
+    """Make a project of your own: parameters, graph, and room for datasets and plugins."""
+    from artpipe.new_project import create_project
+
+    typer.echo(plain_lines(create_project(folder.expanduser(), starter)))
+
+
+@looking.command(rich_help_panel="Every day")
+def upgrade(
+    *,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would run again.")] = False,
+    keep: Annotated[
+        list[str], typer.Option(metavar="STAGE", help="Accept the result of a stage, such as train@digits-gan.")
+    ] = [],  # noqa: B006 (typer reads it)
+) -> None:
+    """Accept the installed code: write code.yaml and say which stages will run again, and what they cost last time."""
+    from artpipe.upgrade import upgrade_project
+
+    typer.echo(plain_lines(upgrade_project(only_plan=plan, keep=keep)))
 
 
 @looking.command(rich_help_panel=LOOK)
@@ -46,7 +73,8 @@ def lineage(
     """Say what a work or file comes from: run, checkpoint, data, commit, parameters."""
     from artpipe.tracking.history import tell_lineage
 
-    tell_lineage(asked, as_json=as_json)
+    file = typed_path(Path(asked))
+    tell_lineage(str(file) if file.exists() else asked, as_json=as_json)
 
 
 @looking.command(rich_help_panel=LOOK)
@@ -85,7 +113,7 @@ def sync(
     from artpipe.tracking import sync as projection
 
     if follow and state:
-        projection.follow(follow, state)
+        projection.follow(follow, typed_path(state))
     else:
         typer.echo(plain_lines(projection.sync()))
 
@@ -104,5 +132,6 @@ def sample(
     """Paint from a trained model."""
     from artpipe.sample import sample_model
 
-    made = sample_model(name, n, seed, out, label, None if prompt is None else prompt.replace("\\n", "\n"))
+    out, prompt = out and typed_path(out), prompt and prompt.replace("\\n", "\n")
+    made = sample_model(name, n, seed, out, label, prompt)
     typer.echo(plain_lines(made))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from artpipe.encoding_names import EncodingName
 from artpipe.errors import UserError, did_you_mean, plain
 from artpipe.mistakes import first_mistake
 from artpipe.parsing import parse_yaml
@@ -14,7 +15,6 @@ from artpipe.secrets import refuse_secrets
 
 FORMAT = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
-
 Positive = Annotated[int, Field(gt=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -45,10 +45,18 @@ class About(Frozen):
 class IngestParams(Settings):
     """What ingest keeps."""
 
+    classes: Literal["auto", "folders", "metadata", "none"] = "auto"  # auto: what metadata say, else the folders
+    splits: Literal["keep", "ignore"] = "keep"  # those of folders and metadata
     separator: str = ""  # between the works of one text file, such as "\n\n"; empty: a file is a work
+    encoding: EncodingName = (
+        ""  # of texts that are neither UTF-8 nor marked, such as gb18030; empty: as their bytes tell
+    )
     voices: int = Field(
         default=4, ge=0, le=8
     )  # of a score, others are quarantined; 0: chords, whatever sounds together
+    names: EncodingName = (
+        ""  # encoding of an archive's names and of tables that are not in UTF-8, such as gbk; empty: guessed
+    )
     near_duplicates: Literal["keep", "quarantine"] = "keep"
     near_duplicate_bits: int = Field(default=3, ge=0, le=3)  # of the 64 bits of the perceptual hash
     max_megapixels: float = Field(default=32.0, gt=0)
@@ -130,9 +138,7 @@ class VerdictBounds(Settings):
     replayed_works: Share = 0.5  # of the works that random copies would show; from here on repeats are memorised works
     dropped_share: Share = 0.1  # of the works a class should have
     dropped_expected: Positive = 10  # a class expected less often than this is too rare to be missed
-    recognisable: float = Field(
-        default=1.75, gt=1
-    )  # distance to training works, against new works, up to which a class is read
+    recognisable: float = Field(default=1.75, gt=1)  # distance to training works, against new ones, that is still read
     memorised_share: Share = 0.1  # of the samples, copies of a training work beyond what held-out works would be called
     copy_ratio: Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
     copy_distance: Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
@@ -158,9 +164,7 @@ class WalkParams(Settings):
     anchors: int = Field(default=10, ge=3, le=100)  # works it passes through
     truncation: float = Field(default=0.85, gt=0, le=2)  # of the noise's length; less is nearer to the usual
     side: int = Field(default=448, ge=16, le=4096)  # pixels of the longer side, reached by whole factors
-    forms: tuple[Literal["mp4", "webm"], ...] = Field(
-        default=("mp4", "webm"), min_length=1
-    )  # some browsers play one only
+    forms: tuple[Literal["mp4", "webm"], ...] = Field(default=("mp4", "webm"), min_length=1)  # some browsers play one
     rounds: int = Field(default=10, ge=1, le=100)  # in which the steps are evened out
 
 

@@ -1,5 +1,7 @@
 """YAML of people and strangers: plain values, bounded before they are built, each mistake one line."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -11,6 +13,9 @@ from artpipe.errors import UserError
 
 _DEEPEST = 64  # values within values
 _DIGITS = 100  # of a whole number
+_CONFLICT = re.compile(
+    r"^<{7}( |$)", re.MULTILINE
+)  # of git, at the beginning of a line, where no YAML of ours has them
 _MOST = 1_000_000  # values, those counted again that an alias repeats: ten aliases of ten of ten ... are a bomb
 
 
@@ -25,6 +30,34 @@ class _Bounded(Composer):
         return root
 
 
+def conflict_line(text: str) -> int:
+    """Return the line (from 1) of the first mark that a merge left, 0 where there is none."""
+    marks = _CONFLICT.search(text)
+    return text.count("\n", 0, marks.start()) + 1 if marks else 0
+
+
+def require_merged(path: Path) -> None:
+    """Refuse a file with the marks of a merge in it; one that is not there or cannot be read is judged by who needs it.
+
+    Raises:
+        UserError: file, line and what to do.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    if line := conflict_line(text):
+        raise UserError(f"{path}:{line}: the marks of a merge (`<<<<<<<`); {merge_advice(path.name)}")
+
+
+def merge_advice(name: str) -> str:
+    """Return how to end a merge that left its marks in a file: what programs write is taken from one side."""
+    if name == "dvc.lock" or name.endswith(".dvc"):
+        again = "then `artpipe run` brings up to date what the other side has" if name == "dvc.lock" else "or --theirs"
+        return f"take one side whole: `git checkout --ours {name}` (while the merge is open), {again}"
+    return "keep one side of each, take the marks out, then `artpipe check`"
+
+
 def parse_yaml(text: str, place: str) -> Any:
     """Return what a text says (YAML 1.2, no tags of programs) as plain Python.
 
@@ -35,6 +68,8 @@ def parse_yaml(text: str, place: str) -> Any:
     Raises:
         UserError: it is not YAML, or a bomb; the message has file, line and column.
     """
+    if line := conflict_line(text):
+        raise UserError(f"{place}:{line}: the marks of a merge (`<<<<<<<`); {merge_advice(Path(place).name)}")
     yaml = YAML(typ="safe", pure=True)
     yaml.max_depth, yaml.Composer = _DEEPEST, _Bounded
     try:
@@ -75,3 +110,10 @@ def _require_plain(node: ScalarNode) -> None:
         node.value.encode()
     except UnicodeEncodeError:
         raise ComposerError(None, None, "half a character (a lone surrogate)", node.start_mark) from None
+
+
+def unescaped(text: str) -> str:
+    """Return text with the line and page ends that a shell passes on as a backslash and a letter."""
+    for letter, character in {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}.items():
+        text = text.replace(f"\\{letter}", character)
+    return text

@@ -20,6 +20,7 @@ from artpipe.costs import Cost, Costs, size, span
 from artpipe.errors import UserError, did_you_mean
 from artpipe.keeping.storage import ask_dvc
 from artpipe.params import Frozen, load_params, read_yaml
+from artpipe.stage_code import FILE as CODE
 
 _EDGE = re.compile(r'"([^"]+)" -> "([^"]+)"')
 
@@ -141,7 +142,9 @@ def _reasons(stage: str, changes: Iterable[Any], locked: Any, params: Any) -> It
             yield "its command changed" if change == "changed command" else str(change)
             continue
         for path, what in {**change.get("changed deps", {}), **change.get("changed outs", {})}.items():
-            if isinstance(what, dict):
+            if path == CODE and isinstance(what, dict):
+                yield from (f"the code of {key.removeprefix('code.')} changed" for key in what)
+            elif isinstance(what, dict):
                 for key in what:
                     yield from _differences(
                         key, (locked or {}).get("params", {}).get(path, {}).get(key), _at(params, key)
@@ -155,9 +158,8 @@ def _only_missing(changes: Iterable[Any]) -> bool:
 
 
 def _sentence(path: str, what: str) -> str:
-    kind = "code " if path.startswith("artpipe/") else ""
     says = {"modified": "changed", "deleted": "is missing", "new": "is new", "not in cache": "is not in the cache"}
-    return f"{kind}{path} {says.get(what, what)}"
+    return f"{path} {says.get(what, what)}"
 
 
 def _at(value: Any, dotted: str) -> Any:

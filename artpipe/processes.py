@@ -22,13 +22,9 @@ _POLL_SECONDS = 0.2
 _ENDED = 128  # a shell's exit code of a process ended by signal n is 128 + n
 
 
-def open_streams() -> None:
-    """Give closed standard streams (`>&-`, some daemons) /dev/null; else the next file that is opened takes their number."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            number = os.open(os.devnull, os.O_RDWR)
-            os.set_inheritable(number, True)
-            setattr(sys, name, os.fdopen(number, mode))
+def utf8_environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return an environment (ours, unless given) in which a child in Python writes what we read of it in UTF-8."""
+    return {**(os.environ if env is None else env), "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
 
 
 class Process(NamedTuple):
@@ -125,13 +121,13 @@ def start_child(
     """
     arguments = [str(os.getpid()), str(grace_seconds), str(nice), *command]
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__, *arguments],
+        [sys.executable, "-I", "-S", "-X", "utf8", __file__, *arguments],
         cwd=cwd,
-        env=env,
+        env=env if stdout is None else utf8_environment(env),
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.STDOUT if stdout is not None else None,
-        text=True,
+        encoding="utf-8",
         errors="replace",
         start_new_session=True,
     )

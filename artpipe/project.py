@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from artpipe import plugins
-from artpipe.arrivals import FIRST_LOOK, is_single, kinds_of, medium_at, preprocess_of, require_kept
+from artpipe.arrivals import FIRST_LOOK, inspect_place, is_single, kinds_of, preprocess_of, require_kept, told
 from artpipe.artifacts import paths
 from artpipe.check import asks_for, check_dataset, check_model
 from artpipe.copying import (
@@ -18,18 +18,21 @@ from artpipe.copying import (
     arrives,
     copy_archive,
     copy_folder,
+    describe_archive,
     is_own,
     take_back,
     unlink_originals,
 )
-from artpipe.entries import key_value, with_entry, without_entry
+from artpipe.entries import key_value, read_exactly, with_entry, without_entry
 from artpipe.errors import UserError, plain
-from artpipe.files import locked, sweep, write_text
+from artpipe.files import locked, sweep, write_bytes, write_text
+from artpipe.inputs.layout.places import hub_snapshot
+from artpipe.keeping.dvc_check import require_dvc
+from artpipe.keeping.storage import require_lock, run_dvc
 from artpipe.nn.contract import Ruler
 from artpipe.params import NAME, About, DatasetEntry, Params, load_params, validated
 from artpipe.parsing import parse_yaml
 from artpipe.preview import contact_sheet
-from artpipe.processes import run_child
 from artpipe.sources import Source
 from artpipe.trackable import require_foreign, require_shallow
 
@@ -53,12 +56,12 @@ def add_dataset(
     Raises:
         UserError: bad or taken name, unknown kind or medium, too few works; nothing was changed.
     """
+    source = hub_snapshot(path.expanduser())
     with _changing() as undo:
-        params, text = load_params(PARAMS), PARAMS.read_text(encoding="utf-8")
-        source = path.expanduser()
+        params, text = load_params(PARAMS), read_exactly(PARAMS)
         _check_new(params, name, kinds or ())
         target = _target(source, name)
-        medium = medium or medium_at(source)
+        medium = (understanding := inspect_place(source, medium, ingest)).medium
         kinds = kinds_of(medium) if kinds is None else kinds
         _check_new(params, name, kinds)
         entry = _dataset_entry(target, about, medium, preprocess_of(medium, size), ingest or {})
@@ -67,15 +70,21 @@ def add_dataset(
             _source(target).check(checked.model_copy(update={"path": str(source)}))
         arrives(target)
         undo.callback(take_back)
-        sys.stdout.write(f"copying {plain(str(source))} to {target}\n")
+        notes = told(understanding) + describe_archive(source, checked.ingest.names)
+        sys.stdout.write(f"{notes}copying {plain(str(source))} to {target}\n")
         left = _copied(source, target)
-        check_dataset(name, checked)
-        require_kept(checked, source)
+        _require_works(name, checked, source)
         text = _with_models(with_entry(text, "datasets", name, entry), name, kinds)
         _track(target, undo)
         write_text(PARAMS, text)
         arrived()
     return contact_sheet(name, checked) + _next_steps(name, target, kinds, left)
+
+
+def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:
+    """Refuse a dataset that ingest would refuse, or keep too few works of."""
+    check_dataset(name, entry)
+    require_kept(entry, source)
 
 
 def _with_models(text: str, dataset: str, kinds: Sequence[str]) -> str:
@@ -95,7 +104,7 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
         UserError: there is none of that name, or a model of another dataset needs one of its models.
     """
     with _changing():
-        params, text = load_params(PARAMS), PARAMS.read_text(encoding="utf-8")
+        params, text = load_params(PARAMS), read_exactly(PARAMS)
         entry = params.dataset(name)
         models = [model for model, fields in params.models.items() if fields.get("dataset") == name]
         _refuse_needed(params, models)
@@ -120,7 +129,7 @@ def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] =
         UserError: bad or taken name, unknown kind, dataset or parameter; nothing was changed.
     """
     with _changing():
-        params, text = load_params(PARAMS), PARAMS.read_text(encoding="utf-8")
+        params, text = load_params(PARAMS), read_exactly(PARAMS)
         _check_name(name, params.models, "model")
         plugins.find("models", kind)
         params.dataset(dataset)
@@ -138,7 +147,7 @@ def remove_model(name: str) -> str:
         UserError: there is none of that name, or another model needs it; the message names that one.
     """
     with _changing():
-        params, text = load_params(PARAMS), PARAMS.read_text(encoding="utf-8")
+        params, text = load_params(PARAMS), read_exactly(PARAMS)
         params.model(name)
         _refuse_needed(params, [name])
         write_text(PARAMS, without_entry(text, "models", name))
@@ -149,6 +158,8 @@ def remove_model(name: str) -> str:
 @contextlib.contextmanager
 def _changing() -> Iterator[contextlib.ExitStack]:
     """Hold the project's lock and yield a stack of what to undo, run backwards where the change does not come to its end."""
+    require_dvc(Path())  # before anything is written
+    require_lock()
     with locked(paths.STATE / "project.lock", doing="adding or removing"):
         sweep(DATASETS)
         take_back({entry.path for entry in load_params(PARAMS).datasets.values()})
@@ -249,29 +260,17 @@ def _refuse_needed(params: Params, leaving: Sequence[str]) -> None:
 
 def _track(target: Path, undo: contextlib.ExitStack) -> None:
     ignore = target.parent / ".gitignore"
-    before = ignore.read_text() if ignore.exists() else None
-    undo.callback(lambda: ignore.unlink(missing_ok=True) if before is None else write_text(ignore, before))
+    before = ignore.read_bytes() if ignore.exists() else None
+    undo.callback(lambda: ignore.unlink(missing_ok=True) if before is None else write_bytes(ignore, before))
     undo.callback(_remove, Path(f"{target}.dvc"))
-    _dvc("add", "--quiet", str(target))
+    run_dvc("add", str(target))
     unlink_originals(target)
 
 
 def _untrack(path: Path) -> None:
     if Path(f"{path}.dvc").exists():
-        _dvc("remove", "--quiet", f"{path}.dvc")
+        run_dvc("remove", f"{path}.dvc")
     _remove(path)
-
-
-def _dvc(*arguments: str) -> None:
-    """Run DVC as a command.
-
-    Raises:
-        UserError: it failed; the message has its own last words.
-    """
-    lines: list[str] = []
-    if code := run_child([sys.executable, "-m", "dvc", *arguments], lines.append):
-        words = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
-        raise UserError(f"dvc {arguments[0]}: {words[0] if words else f'ended with {code}'}")
 
 
 def _remove_outputs(model: str) -> None:

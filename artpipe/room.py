@@ -1,6 +1,5 @@
 """Room on disk, asked for before a stage starts: what cannot fit is refused while nothing has been written."""
 
-import configparser
 import contextlib
 import os
 import shutil
@@ -11,6 +10,7 @@ from artpipe.artifacts import paths
 from artpipe.costs import Costs, size
 from artpipe.errors import NoRoomError, StoppedError, UserError
 from artpipe.files import locked, sha256_bytes
+from artpipe.keeping.dvc_config import dvc_cache_folder
 from artpipe.params import load_params, read_yaml
 from artpipe.processes import guardians
 from artpipe.still import weight
@@ -80,17 +80,7 @@ def _needed(stage: str, root: Path) -> dict[Path, float]:
     if verb == "ingest" and name in params.datasets:
         count = max(count if stage in locked else 0.0, float(weight(root / params.datasets[name].path)))
     state = count * _STATES if verb == "train" else 0.0
-    return {root / "data": count, cache_of(root): count, root / paths.STATE: state}
-
-
-def cache_of(root: Path) -> Path:
-    """Return where DVC's cache is by the project's own settings, without asking DVC, which takes a second."""
-    found = root / ".dvc/cache"
-    for name in ("config", "config.local"):
-        settings = configparser.ConfigParser(interpolation=None)
-        settings.read(root / ".dvc" / name)
-        found = root / ".dvc" / settings.get("cache", "dir", fallback=os.path.relpath(found, root / ".dvc"))
-    return found
+    return {root / "data": count, dvc_cache_folder(root): count, root / paths.STATE: state}
 
 
 def _nearest(place: Path) -> Path:

@@ -6,18 +6,24 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import TextIOBase
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Text
 
 from artpipe.errors import plain, plain_lines
+from artpipe.streams import SPELLED
 
 _MARKS = re.compile(r"^(\d+)(?=[.)])|^(?=[#+=-])|(?=[\\`*_\[\]!|~])|(?=://)|(?<=www)(?=\.)", re.IGNORECASE)
 
 
 class PlainConsole(Console):
     """A console whose colours and movements are its own: nothing that is printed can bring any along."""
+
+    def render_str(self, text: str, **styles: Any) -> Text:
+        """Return words as signs the output has; before a table is laid out, so that its columns stay in line."""
+        return super().render_str(text.encode(self.encoding, SPELLED).decode(self.encoding), **styles)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield the segments of what is printed, their text spelled out."""
@@ -28,6 +34,11 @@ class PlainConsole(Console):
 class _PlainStream(TextIOBase):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Say what the signs become: of this rich chooses between lines and ASCII."""
+        return self._stream.encoding
 
     def write(self, text: str, /) -> int:
         """Write the text, spelled out."""

@@ -36,7 +36,7 @@ def unchanged(path: Path) -> Iterator[None]:
 
 def weight(path: Path) -> int:
     """Return the bytes of all files at a path."""
-    return sum(one.lstat().st_size for one in below(path) if one.is_file())
+    return sum(one.stat().st_size for one in below(path) if one.is_file())
 
 
 def below(path: Path) -> Iterator[Path]:

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from artpipe.errors import UserError, plain
+from artpipe.keeping.dvc_config import is_cache_link, is_lost_cache_link
 from artpipe.still import below
 
 _DEEPEST = 100  # folders in folders; from some hundreds on DVC does not come to an end
@@ -91,6 +92,11 @@ def _leads_astray(path: Path, root: Path) -> str:
     """Return what is wrong with a link: DVC reads what it points at, wherever that is."""
     if path == root:
         return ""  # whether a dataset's own path may be one is said by others
+    if is_cache_link(path):
+        lost = (
+            "a link into DVC's cache, where it is no more: is the cache's disk there? `dvc pull` fetches it otherwise"
+        )
+        return lost if is_lost_cache_link(path) else ""
     target = Path(os.path.realpath(path))
     if not target.exists():
         return "a link to nothing, on which DVC fails; remove it"

@@ -18,15 +18,13 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-import artpipe.models
-import artpipe.nn
 from artpipe import host, plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.checkpoint import CheckpointCard, Which, save_checkpoint
 from artpipe.artifacts.run import RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardSet
 from artpipe.errors import KILLED, RanksError, SmallerPartsError, UserError
-from artpipe.files import copy_tree, locked, sha256_bytes, sha256_file, sweep, write_json, write_text, written_folder
+from artpipe.files import copy_tree, locked, sha256_bytes, sweep, write_json, write_text, written_folder
 from artpipe.nn.contract import Learner, Model, build
 from artpipe.nn.data import Data
 from artpipe.nn.device import prepare_torch
@@ -37,6 +35,7 @@ from artpipe.nn.training import SMALLER, Training, weights
 from artpipe.nn.used import open_used
 from artpipe.params import load_params, validated
 from artpipe.processes import Process, end_child, guardians, start_child
+from artpipe.stage_code import installed_fingerprints
 from artpipe.stopping import Stop
 
 _FOLLOWER_GRACE_SECONDS = 5.0
@@ -175,10 +174,9 @@ def prepare(name: str) -> Task:
 
 
 def _code(kind: str) -> dict[str, str]:
-    """Return the hashes of the code that decides a training's result, by file name."""
-    own = [Path(room) / f"{kind}.py" for room in artpipe.models.__path__]
-    shared = sorted(file for room in artpipe.nn.__path__ for file in Path(room).glob("*.py"))
-    return {file.name: sha256_file(file) for file in [*own, Path(__file__), *shared] if file.is_file()}
+    """Return the fingerprints of the code that decides a training's result: the stage's and the kind's."""
+    known = installed_fingerprints()
+    return {place: known[place] for place in ("train", f"models.{kind}")}
 
 
 def _train(task: Task, stop: Stop, ranks: Ranks) -> None:
@@ -209,7 +207,9 @@ def _start(task: Task, folder: Path) -> RunStart:
         pass
     except (OSError, ValidationError):
         sys.stderr.write(f"training {task.name}: {file}: not what was written; the run has a new id from here on\n")
-    commit, dirty = host.commit()
+    commit = host.commit()
+    if commit.missing:
+        sys.stderr.write(f"training {task.name}: the run record names no commit: {commit.missing}\n")
     start = RunStart(
         run_id=before.run_id if before else uuid.uuid4().hex,
         model=task.name,
@@ -229,8 +229,9 @@ def _start(task: Task, folder: Path) -> RunStart:
         threads=torch.get_num_threads(),
         device=task.device,
         precision=task.precision,
-        commit=commit,
-        dirty=dirty,
+        commit=commit.hash,
+        commit_missing=commit.missing,
+        dirty=commit.dirty,
         flow_run=host.flow_run(),
     )
     write_json(file, start.model_dump(mode="json"))
@@ -262,7 +263,7 @@ def _publish_checkpoint(task: Task, training: Training) -> str:
         seed=task.seed,
         shards=task.shards.sha256,
         uses=task.uses,
-        code=_code(task.learner.params.kind)[f"{task.learner.params.kind}.py"],
+        code=_code(task.learner.params.kind)[f"models.{task.learner.params.kind}"],
         spec=task.shards.spec,
         steps=steps,
         selection=task.learner.selects[0] if task.learner.selects and ledger.best else None,

@@ -3,8 +3,18 @@
 import os
 from pathlib import Path
 
+from artpipe.databases import sqlite_url
+from artpipe.homes import provide_home
+from artpipe.project_root import nearest_root
+from artpipe.streams import open_streams
+
+_ROOT = nearest_root()
+HOME_NAMED = "PREFECT_HOME" in os.environ  # by a person: what speaks to a server only then needs no project
+
 _SETTINGS = {
-    "PREFECT_HOME": str(Path(".state/prefect").absolute()),  # of the project; one's own ~/.prefect stays untouched
+    "PREFECT_HOME": str(
+        (_ROOT or Path.cwd()) / ".state/prefect"
+    ),  # of the project; one's own ~/.prefect stays untouched
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_V2_ENABLED": "false",  # its pages ask a tracker for its settings, whatever is set here
     "DO_NOT_TRACK": "1",
@@ -16,7 +26,15 @@ _SETTINGS = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the flow prints a readable account itself
 }
 
+provide_home()
+open_streams()  # of every `python -m flows.*`, and of what Prefect starts to run a flow
+
 for _name, _value in _SETTINGS.items():
     os.environ.setdefault(_name, _value)
 
-Path(os.environ["PREFECT_HOME"]).parent.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder only
+if _ROOT is not None:  # nothing is written where there is no project
+    _home, _database = Path(os.environ["PREFECT_HOME"]), "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+    _home.mkdir(parents=True, exist_ok=True)
+    _url = sqlite_url(_home / "prefect.db", "sqlite+aiosqlite")
+    if "file:" in _url and not {_database, "PREFECT_API_DATABASE_CONNECTION_URL"} & set(os.environ):
+        os.environ[_database] = _url  # the address Prefect would make of its home is another one, or has no locks

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 
 from rich.markup import escape
 from rich.table import Table
@@ -113,7 +114,7 @@ def _browse() -> str:
     folder, here = Path(sys.executable).parent, Path.cwd()  # not resolved: the environment's own folder
     mlflow = folder / "mlflow"
     command = mlflow.relative_to(here) if mlflow.is_relative_to(here) else mlflow
-    return f"{command} ui --backend-store-uri sqlite:///{paths.STATE}/mlflow/mlflow.db"
+    return f"{quote(str(command))} ui --backend-store-uri sqlite:///{paths.STATE}/mlflow/mlflow.db"
 
 
 def _span(seconds: float) -> str:

@@ -5,6 +5,7 @@ Needs a server, named by PREFECT_API_URL. A schedule that a person has paused st
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,12 +13,17 @@ from typing import Any, NamedTuple
 
 from artpipe.errors import ArtpipeError, UserError, plain_lines
 from artpipe.params import read_yaml
+from artpipe.project_root import run_in_project
+from flows.zones import local_timezone, require_zone
 
 FILE = Path("prefect.yaml")
 _KEYS = {
     "name", "description", "entrypoint", "tags", "parameters", "schedules", "triggers",
     "work_pool",  # read by `prefect deploy` only
 }  # fmt: skip
+
+_DAILY = re.compile(r"(\d{1,2})\s+(\d{1,2})\s+\*\s+\*\s+\*")  # of cron: a minute and an hour of each day
+_MORNING = 6  # o'clock
 
 
 class Paused(NamedTuple):
@@ -72,7 +78,7 @@ def _deployment(flow: Any, entry: Mapping[str, Any], paused: Paused) -> Any:
     for number, given in enumerate(entry.get("schedules") or []):
         slug = given.get("slug") or f"schedule-{number}"
         when = {key: value for key, value in given.items() if key not in {"slug", "active"}}
-        schedule = construct_schedule(**{"timezone": local_timezone(), **when})
+        schedule = construct_schedule(**{**when, "timezone": _zone(entry, given)})
         active = bool(given.get("active", True)) and slug not in paused.schedules
         schedules.append(DeploymentScheduleCreate(schedule=schedule, active=active, slug=slug))
     return flow.to_deployment(
@@ -85,13 +91,6 @@ def _deployment(flow: Any, entry: Mapping[str, Any], paused: Paused) -> Any:
         schedules=schedules,
         triggers=[DeploymentEventTrigger(**trigger) for trigger in entry.get("triggers") or []],
     )
-
-
-def local_timezone() -> str:
-    """Return the name of this machine's time zone, such as `Europe/Vienna`; UTC where it has none."""
-    named = os.environ.get("TZ", "").lstrip(":")
-    _, _, linked = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")
-    return named if "/" in named and not named.startswith("/") else linked or "UTC"
 
 
 def _paused() -> dict[str, Paused]:
@@ -108,13 +107,33 @@ def _paused() -> dict[str, Paused]:
     }
 
 
+def _zone(entry: Mapping[str, Any], schedule: Mapping[str, Any]) -> str:
+    """Return the time zone of a schedule: the one written there, else this machine's.
+
+    Raises:
+        UserError: there is no such zone.
+    """
+    if not (zone := schedule.get("timezone")):
+        return local_timezone()
+    require_zone(str(zone), f"{FILE}: deployment {entry.get('name', '?')}: `timezone`")
+    return str(zone)
+
+
+def _when(entry: Mapping[str, Any], schedule: Mapping[str, Any]) -> str:
+    """Say when a schedule starts a run, with its time zone."""
+    if not (rule := str(schedule.get("cron") or schedule.get("rrule") or "")):
+        return f"every {schedule.get('interval')} s"
+    daily = _DAILY.fullmatch(rule.strip())
+    if daily:
+        minute, hour = int(daily[1]), int(daily[2])
+        rule = f"every {'night' if hour < _MORNING else 'day'} at {hour:02d}:{minute:02d}"
+    return f"{rule} {_zone(entry, schedule)}"
+
+
 def told() -> Iterator[str]:
     """Yield a line on each deployment: what starts its runs."""
     for entry in entries():
-        when = [
-            str(one.get("cron") or one.get("rrule") or f"every {one.get('interval')} s")
-            for one in entry.get("schedules") or []
-        ]
+        when = [_when(entry, one) for one in entry.get("schedules") or []]
         events = [str(one.get("name")) for one in entry.get("triggers") or []]
         yield f"{entry['name']}: {', '.join([*when, *events, 'by hand'])}"
 
@@ -147,4 +166,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_project(main))

@@ -1,17 +1,22 @@
 """DVC's own graph, read once: which stages are stale, and what lies below them, in topological order."""
 
+import contextlib
 import json
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import Costs
+from artpipe.errors import UserError
 from artpipe.files import write_text
+from artpipe.keeping.dvc_lock import wait_for_dvc_lock
 from artpipe.keeping.objects import is_torn, tracking_files, whole_again
+from artpipe.keeping.storage import reason_of
 from artpipe.params import load_params, read_yaml
+from artpipe.parsing import require_merged
 
 BUSY = "is busy, it is being blocked by"  # DVC, of a path that another dvc reads or writes
 
@@ -75,7 +80,10 @@ def mended() -> list[str]:
     from dvc.repo import Repo
 
     said = []
-    with Repo(_wait_for_lock=True) as repo, repo.lock:
+    for file in (Path("dvc.lock"), *tracking_files(Path())):
+        require_merged(file)  # whole on both sides: nothing to mend
+    wait_for_dvc_lock(Path())
+    with _reasons(), Repo(_wait_for_lock=True) as repo, repo.lock:
         folder, linked = Path(repo.tmp_dir), bool(repo.config["core"].get("hardlink_lock"))
         with make_lock(str(folder / "rwlock.lock"), tmp_dir=str(folder), hardlink_lock=linked, wait=True):
             try:
@@ -102,6 +110,26 @@ def mended() -> list[str]:
     return said
 
 
+@contextlib.contextmanager
+def _reasons() -> Iterator[None]:
+    """Turn what DVC refuses into one line with its own reason; that a lock is held is left to the caller.
+
+    Raises:
+        UserError: DVC's reason.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+
+    try:
+        yield
+    except LockError:
+        raise
+    except DvcException as error:
+        causes = [error, error.__cause__]
+        text = ". ".join(dict.fromkeys(" ".join(str(cause).split()) for cause in causes if cause))
+        raise UserError(f"dvc: {reason_of(f'ERROR: {text}', 255)}") from error
+
+
 def _asked(wait_seconds: float) -> tuple[Any, set[str]]:
     import networkx as nx
     from dvc.lock import LockError
@@ -109,8 +137,9 @@ def _asked(wait_seconds: float) -> tuple[Any, set[str]]:
 
     deadline = time.monotonic() + wait_seconds
     while True:
+        wait_for_dvc_lock(Path())
         try:
-            with Repo(_wait_for_lock=True) as repo:
+            with _reasons(), Repo(_wait_for_lock=True) as repo:
                 return nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing), set(repo.status())
         except LockError as error:
             if BUSY not in str(error) or time.monotonic() > deadline:

@@ -23,6 +23,7 @@ from prefect.states import Cancelled
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import remember
 from artpipe.errors import KILLED, plain
+from artpipe.keeping.storage import reason_of
 from artpipe.params import load_params
 from flows import account, seeing
 from flows.crew import Crew, Setting
@@ -79,6 +80,7 @@ class Heard:
         self.busy = False
         self.code = 0  # of the stage's own command
         self._told = ""
+        self._dvcs: list[str] = []  # what DVC itself gives as its reason
         self._name, self._logger, self._progress = name, get_run_logger(), seeing.Progress(name)
 
     def line(self, line: str) -> None:
@@ -91,6 +93,8 @@ class Heard:
         self.busy |= BUSY in line
         if line.startswith(_TOLD):
             self._told = line.removeprefix(_TOLD)
+        if line.startswith("ERROR: "):
+            self._dvcs.append(line)
         if found := _EXITED.search(line):
             self.code = int(found[1])
 
@@ -101,6 +105,8 @@ class Heard:
         if self.code in _SIGKILL:
             return RuntimeError(KILLED)
         kind = PassingError if self.code == _PASSES else RuntimeError
+        if not self.code and self._dvcs:  # it never came to the stage's own command
+            return kind(f"dvc: {reason_of(self._dvcs[-1], code)}")
         return kind(f"failed with exit code {self.code or code}")
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from artpipe.errors import ArtpipeError
 from artpipe.processes import end_child, members, process, run_child, start_child
+from artpipe.project_root import run_in_project
 from flows.addresses import prefect_beside, prefect_named
 from flows.short import short_server
 from flows.signals import ToldError, signals_raise
@@ -138,4 +139,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_in_project(lambda: main(sys.argv[1:])))

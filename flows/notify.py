@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from artpipe.errors import UserError, plain_lines
+from artpipe.project_root import run_in_project
+from flows import HOME_NAMED
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -89,4 +91,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_in_project(lambda: main(sys.argv[1:]), needed=not HOME_NAMED))

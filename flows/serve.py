@@ -16,9 +16,11 @@ from pathlib import Path
 from rich.markup import escape
 
 from artpipe.artifacts import paths
+from artpipe.databases import sqlite_url
 from artpipe.errors import ArtpipeError, BusyError, plain_lines, without_password
 from artpipe.files import locked
 from artpipe.processes import adopt_orphans, end_descendants, guardians, watching
+from artpipe.project_root import run_in_project
 from artpipe.saying import PlainConsole
 from flows.addresses import FOLDER, addresses, auth, remove_addresses, write_addresses
 from flows.deployments import told
@@ -115,7 +117,7 @@ def _servers(ports: Mapping[str, int], env: Mapping[str, str]) -> list[Part]:
 
 
 def _mlflow(port: int, env: Mapping[str, str]) -> Part:
-    store = f"sqlite:///{(paths.STATE / 'mlflow/mlflow.db').absolute()}"
+    store = sqlite_url(paths.STATE / "mlflow/mlflow.db")
     command = ["mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", store]
     return Part("runs", command, env, _log("runs"), ready=lambda: answers(port, "/health"))
@@ -168,4 +170,4 @@ def _note(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_project(main))

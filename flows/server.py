@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from artpipe.errors import UserError
+from artpipe.project_root import run_in_project
+from flows import HOME_NAMED
 
 HOME = ("127.0.0.1", "localhost")
 _AUTH = "PREFECT_SERVER_API_AUTH_STRING"
@@ -69,4 +71,4 @@ def _serve(host: str, port: int, names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_in_project(lambda: main(sys.argv[1:]), needed=not HOME_NAMED))

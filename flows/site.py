@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
+from artpipe.keeping.dvc_config import is_cache_link
+from artpipe.project_root import run_in_project, typed_path
+
 _HEADERS = {
     "Cache-Control": "no-cache",
     "X-Content-Type-Options": "nosniff",
@@ -96,7 +99,8 @@ class Site(SimpleHTTPRequestHandler):
         found = root.joinpath(*parts)
         if found.is_dir() and self.path.partition("?")[0].endswith("/"):
             found /= "index.html"
-        return found if found.exists() and found.resolve().is_relative_to(root) else None
+        stays = found.exists() and (found.resolve().is_relative_to(root) or is_cache_link(found))
+        return found if stays else None
 
     def _moved(self) -> None:
         """Send a folder's name to the same with a slash, so that its page's relative links hold."""
@@ -152,15 +156,16 @@ def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
 def main() -> int:
     """Serve a folder until ended."""
     parser = argparse.ArgumentParser(prog="python -m flows.site", description="Show a gallery on this machine.")
-    parser.add_argument("--folder", type=Path, default=Path("data/gallery"))
+    parser.add_argument("--folder", type=Path, help="default: data/gallery of the project")
     parser.add_argument("--port", type=int, default=8000)
     options = parser.parse_args()
     try:
-        site(options.folder.absolute(), options.port).serve_forever()
+        folder = typed_path(options.folder) if options.folder else Path("data/gallery")
+        site(folder.absolute(), options.port).serve_forever()
     except KeyboardInterrupt:
         return 130
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_project(main, needed=not any(word.startswith("--folder") for word in sys.argv)))

@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artpipe.errors import ArtpipeError, UserError, plain_lines
+from artpipe.keeping.dvc_lock import wait_for_dvc_lock
+from artpipe.keeping.storage import LOCKED, reason_of
 from artpipe.params import load_params
+from artpipe.processes import utf8_environment
+from artpipe.project_root import run_in_project
 from artpipe.still import signature
 from artpipe.trackable import require_trackable
 from flows.addresses import prefect_beside
@@ -27,6 +31,7 @@ from flows.signals import ToldError, signals_raise
 if TYPE_CHECKING:
     from flows.desk import Desk
 
+_LOCK_SECONDS = 60.0  # of waiting for DVC's lock, before it is said who holds it
 _REST = 20  # times as long as a look took is the least until the next: large folders are looked at less often
 
 
@@ -60,13 +65,19 @@ def differing(names: Collection[str], sources: Mapping[str, Path]) -> set[str] |
     """
     dvc = Path(sys.executable).parent / "dvc"  # not resolved: the virtual environment's own folder
     stages = [f"ingest@{name}" for name in names]
+    wait_for_dvc_lock(Path(), wait_seconds=_LOCK_SECONDS)
     done = subprocess.run(
-        [str(dvc), "--wait-for-lock", "status", "--json", *stages], capture_output=True, text=True, check=False
+        [str(dvc), "status", "--json", *stages],
+        env=utf8_environment(),
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
     )
     if done.returncode:
-        if BUSY in done.stderr:
+        if BUSY in done.stderr or LOCKED in done.stderr:
             return None
-        raise UserError(f"dvc status: {(done.stderr.strip().splitlines() or ['no reason given'])[0]}")
+        raise UserError(f"dvc status: {reason_of(done.stderr, done.returncode)}")
     said = json.loads(done.stdout.strip().splitlines()[-1])
     changes = {
         name: [change.get("changed deps", {}) for change in said.get(f"ingest@{name}", []) if isinstance(change, dict)]
@@ -135,4 +146,4 @@ def _say(sentence: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_project(main))

@@ -33,7 +33,7 @@ class CheckpointCard(Frozen):
     seed: int
     shards: str  # hash of the ShardSet it learned from
     uses: str | None  # hash of what it used besides (a ruler's checkpoint, weights)
-    code: str = ""  # hash of the kind's file: who restores this checkpoint runs that code
+    code: str = ""  # fingerprint of the kind: who restores this checkpoint runs that code
     spec: Spec
     steps: dict[Which, int]  # the step each file was taken at
     selection: str | None  # the validation measure that chose `best`

@@ -47,6 +47,7 @@ class Provenance(NamedTuple):
     licence: str
     origin: str
     notes: str  # what was done to it, `; ` between
+    caption: str | None = None  # in the words of a sidecar or of metadata
 
 
 class Quarantined(NamedTuple):

@@ -16,16 +16,9 @@ from artpipe.artifacts.vouched import NOTE, broken
 from artpipe.errors import ArtpipeError, BusyError, CorruptError
 from artpipe.files import halves, locked, remove, stands_in, write_text
 from artpipe.keeping.holdings import Holdings
-from artpipe.keeping.objects import (
-    Output,
-    md5_in_name,
-    object_of,
-    objects_in,
-    outputs_of_note,
-    rows_of,
-    whole_again,
-)
+from artpipe.keeping.objects import Output, md5_in_name, object_of, objects_in, outputs_of_note, rows_of, whole_again
 from artpipe.keeping.states import broken_state
+from artpipe.parsing import conflict_line, merge_advice
 
 REPAIR = "`artpipe verify --repair`"
 ASIDE = str(paths.STATE / "damaged")
@@ -73,6 +66,8 @@ def _books(held: Holdings) -> Iterator[Damage]:
 
 def _book(held: Holdings, file: Path, what: str) -> Damage:
     name = held.name(file)
+    if line := conflict_line(file.read_text(encoding="utf-8", errors="replace")):
+        return Damage(name, f"line {line}: the marks of a merge", merge_advice(file.name))
     if file.name == "dvc.lock":
         mend = f"{REPAIR} puts it aside ({ASIDE}), then `artpipe run` makes it again from the run cache"
         return Damage(name, what, mend, partial(held.put_aside, file))
@@ -208,13 +203,14 @@ def _gone(held: Holdings, folder: Path) -> None:
 def _sources(held: Holdings) -> Iterator[Damage]:
     """Yield works that are not as DVC took them in; what was added or taken away is a person's business."""
     for path, (out, md5) in held.wanted.items():
-        if out.is_source and not md5.endswith(".dir") and path.is_file() and held.hashes.md5(path) != md5:
+        here = path.is_file() or path.is_symlink()  # one that leads to nothing too
+        if out.is_source and not md5.endswith(".dir") and here and held.hashes.md5(path) != md5:
             yield _source(held, path, out, md5)
 
 
 def _source(held: Holdings, path: Path, out: Output, md5: str) -> Damage:
     """Return what to say of a work; only where nobody can have written it since it was taken in, it is brought back."""
-    untouched = path.stat().st_ctime_ns < (held.root / out.owner).stat().st_mtime_ns
+    untouched = path.lstat().st_ctime_ns < (held.root / out.owner).stat().st_mtime_ns
     if not held.is_whole(md5):
         mend = "DVC's cache has it no more: `dvc pull` from a remote, or bring the work itself"
     elif untouched:

@@ -13,6 +13,7 @@ from artpipe.costs import size
 from artpipe.errors import BusyError, CorruptError
 from artpipe.files import halves, locked, remove, stands_in
 from artpipe.gallery import left_behind
+from artpipe.keeping.dvc_lock import hold_dvc_lock
 from artpipe.keeping.needs import Entry, Needs, needs_of, outputs_of
 from artpipe.keeping.objects import md5_in_name, object_of, objects_in, refuse_at_work, rows_of
 from artpipe.keeping.storage import ask_dvc
@@ -46,7 +47,7 @@ def collect(root: Path = Path(), *, yes: bool = False, history: bool = False, da
         CorruptError: a folder's listing in the cache is damaged.
     """
     cache = _cache(root)
-    with locked(root / ".dvc/tmp/lock", doing="something with DVC's cache"):  # DVC's own lock, by the same system call
+    with hold_dvc_lock(root, doing="looking what could be freed"):
         refuse_at_work(root)
         entries = list(_run_cache(cache))
         needs = needs_of(root, entries, history=history)

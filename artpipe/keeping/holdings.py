@@ -100,7 +100,7 @@ class Holdings:
     def name(self, path: Path) -> str:
         """Return a path for people, relative to the project where it lies in it."""
         with contextlib.suppress(ValueError):
-            return str(path.resolve().relative_to(self.root.resolve()))
+            return str((path.parent.resolve() / path.name).relative_to(self.root.resolve()))
         return str(path)
 
     def write_object(self, md5: str) -> None:

@@ -5,12 +5,12 @@ Hashes are searched as text, so whatever form such a file takes, a hash in it co
 
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from artpipe.errors import ArtpipeError, UserError
+from artpipe.errors import UserError
+from artpipe.git import NoRepositoryError, ask_git
 from artpipe.params import read_yaml
 from artpipe.parsing import parse_yaml
 
@@ -101,8 +101,14 @@ def _commits(root: Path, *, history: bool) -> dict[str, str]:
             for line in _git(root, "log", "--walk-reflogs", "--format=%H %P", name).splitlines():
                 commits |= {one: name for one in line.split() if one not in commits}
     if history:
+        _refuse_shallow(root)
         commits |= {one: "history" for one in _git(root, "rev-list", "--all").split() if one not in commits}
     return commits
+
+
+def _refuse_shallow(root: Path) -> None:
+    if _git(root, "rev-parse", "--is-shallow-repository").strip() == "true":
+        raise UserError("--history: this clone is shallow, its earlier commits are not here; `git fetch --unshallow`")
 
 
 def _told(root: Path) -> dict[str, int]:
@@ -166,12 +172,9 @@ def _batches(commits: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _git(root: Path, *words: str, said: Sequence[str] = (), fine: Sequence[int] = (0,)) -> str:
     """Return what git prints; an answer that is not whole is an error, since what it leaves out would be freed."""
-    text = "".join(f"{line}\n" for line in said)
-    done = subprocess.run(
-        ["git", *words], cwd=root, input=text, capture_output=True, text=True, errors="replace", check=False
-    )
-    if "not a git repository" in done.stderr:
-        raise UserError("there is no git repository here, so nobody can say which results are still needed")
-    if done.returncode not in fine:
-        raise ArtpipeError(f"git {words[0]}: {(done.stderr.strip().splitlines() or ['failed'])[-1]}")
-    return done.stdout
+    try:
+        return ask_git(root, *words, said=said, fine=fine)
+    except NoRepositoryError as error:
+        raise UserError(
+            f"{error}; without git nobody can say which results are still needed, so nothing is freed"
+        ) from None

@@ -8,13 +8,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from artpipe.errors import BusyError, UserError
+from artpipe.errors import ArtpipeError, BusyError, UserError
 from artpipe.files import sha256_bytes, written
+from artpipe.git import ask_git
 from artpipe.params import read_yaml
 
 OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")  # behind the folder of its first two digits
@@ -158,11 +158,10 @@ def whole_again(file: Path) -> str | None:
     DVC reckons the MD5 anew at its next run, and takes in what is there.
     """
     name = file.name.removesuffix(".dvc")
-    shown = subprocess.run(
-        ["git", "show", f"HEAD:./{file.name}"], cwd=file.parent, capture_output=True, text=True, check=False
-    )
-    if not shown.returncode and re.search(r"^\s+(- )?path: ", shown.stdout, re.MULTILINE):
-        return shown.stdout
+    with contextlib.suppress(ArtpipeError):  # no git, no repository, no such file in it
+        shown = ask_git(file.parent, "show", f"HEAD:./{file.name}")
+        if re.search(r"^\s+(- )?path: ", shown, re.MULTILINE):
+            return shown
     return f"outs:\n- path: {json.dumps(name)}\n" if file.with_name(name).exists() else None
 
 

@@ -4,18 +4,23 @@ import contextlib
 import json
 import sys
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from rich.markup import escape
 
 from artpipe.costs import size
-from artpipe.errors import UserError
-from artpipe.files import locked
+from artpipe.errors import ArtpipeError, UserError
 from artpipe.keeping.damage import REPAIR, Damage, find
+from artpipe.keeping.dvc_check import nested_dvc_folders
+from artpipe.keeping.dvc_config import is_lost_cache_link
+from artpipe.keeping.dvc_lock import hold_dvc_lock
 from artpipe.keeping.holdings import Hashes, Holdings
 from artpipe.keeping.objects import refuse_at_work
 from artpipe.keeping.storage import ask_dvc
-from artpipe.params import Frozen
+from artpipe.params import Frozen, load_params
+from artpipe.still import below
 
 
 class Told(Frozen):
@@ -47,9 +52,9 @@ def verify(root: Path = Path(), *, repair: bool = False) -> Verdict:
     if not (root / ".dvc").is_dir():
         raise UserError(f"{root / '.dvc'}: no such folder; run artpipe in the folder of the project")
     cache, began, hashes = root / ask_dvc(root, "cache", "dir").strip(), time.monotonic(), Hashes()
-    with locked(root / ".dvc/tmp/lock", doing="something with DVC's cache"):  # DVC's own lock, by the same system call
+    with hold_dvc_lock(root, doing="reading all that DVC keeps"):
         refuse_at_work(root)
-        found = find(Holdings(root, cache, hashes))
+        found = _find(Holdings(root, cache, hashes))
         files, count = hashes.files, hashes.bytes
         seen, left = {one.place: one for one in found}, found
         while repair and any(one.act for one in left):
@@ -71,7 +76,28 @@ def _mended(root: Path, cache: Path, hashes: Hashes, found: list[Damage]) -> lis
         if one.act:
             with contextlib.suppress(FileNotFoundError):  # an earlier one has put its folder aside
                 one.act()
-    return find(Holdings(root, cache, hashes))
+    return _find(Holdings(root, cache, hashes))
+
+
+def _find(held: Holdings) -> list[Damage]:
+    """Return all that is damaged, and what has DVC look past a part of the project."""
+    datasets: list[str] = []
+    with contextlib.suppress(ArtpipeError):  # `artpipe check` says what is wrong with params.yaml
+        datasets = [entry.path for entry in load_params(held.root / "params.yaml").datasets.values()]
+    nested = []
+    for place, what in nested_dvc_folders(held.root, datasets):
+        consequence, _, remedy = what.partition("; ")
+        act = None if (place / "config").is_file() else partial(held.put_aside, place)
+        nested.append(Damage(held.name(place), consequence, remedy if act is None else f"{REPAIR} puts it aside", act))
+    return [*_lost_links(held), *find(held), *nested]
+
+
+def _lost_links(held: Holdings) -> Iterator[Damage]:
+    """Yield outputs whose links into DVC's cache lead to nothing: its disk is away, or it was emptied."""
+    for out in held.outputs:
+        if count := sum(path.is_symlink() and is_lost_cache_link(path) for path in below(held.root / out.path)):
+            mend = f"bring back the disk of {held.cache}, else `dvc pull {out.path}` from a remote"
+            yield Damage(str(out.path), f"{count:,} links into DVC's cache lead to nothing", mend)
 
 
 def _told(one: Damage, *, mended: bool = False) -> Told:

@@ -214,7 +214,8 @@ def _run(found: Lineage) -> list[str]:
 def _commit(found: Lineage) -> str:
     run = found.run
     dirty = " with changes that were not committed" if run and run.dirty else ""
-    return f"commit {run.commit}{dirty}" if run and run.commit else "no commit: trained outside git"
+    missing = (run and run.commit_missing) or "trained outside git"
+    return f"commit {run.commit}{dirty}" if run and run.commit else f"no commit: {missing}"
 
 
 def _data(found: Lineage) -> list[str]:

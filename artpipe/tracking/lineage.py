@@ -18,6 +18,7 @@ from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.artifacts.traces import checkpoint_in, ingested
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
 from artpipe.files import sha256_file
+from artpipe.keeping.dvc_config import is_cache_link
 
 _PAGE = re.compile(r"(works|models)/([a-z0-9-]+)(?:/(?:index\.html)?)?")
 _HASH = re.compile(r"[0-9a-f]{8,64}")
@@ -88,7 +89,7 @@ def _of_page(shelves: Shelves, asked: str) -> Found | None:
     """Read an address, or a path within the gallery."""
     path = unquote(urlsplit(asked).path) if "://" in asked else asked
     gallery = (shelves.root / paths.gallery()).resolve()
-    if "://" not in asked and not Path(asked).resolve().is_relative_to(gallery):
+    if "://" not in asked and not _place(Path(asked)).is_relative_to(gallery):
         return None
     match = _PAGE.fullmatch("/".join(Path(path).parts[-3:])) or _PAGE.fullmatch("/".join(Path(path).parts[-2:]))
     if match:
@@ -115,7 +116,7 @@ def _of_file(shelves: Shelves, path: Path) -> Found | None:
         return None
     if path.is_file() and (found := _of_content(shelves, path)):
         return found
-    for folder in (path, *path.resolve().parents):
+    for folder in (path, *_place(path).parents):
         made, _ = checkpoint_in(folder)
         if made:
             return Found(str(made["name"]), folder=folder)
@@ -124,6 +125,11 @@ def _of_file(shelves: Shelves, path: Path) -> Found | None:
             if folder.resolve().parent == own and folder.name in shelves.models:
                 return Found(folder.name)
     return None
+
+
+def _place(path: Path) -> Path:
+    """Return where a file stands; one that DVC linked into its cache stands where the link is."""
+    return path.parent.resolve() / path.name if is_cache_link(path) else path.resolve()
 
 
 def _of_content(shelves: Shelves, path: Path) -> Found | None:

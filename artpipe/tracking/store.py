@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from artpipe.artifacts.paths import STATE
 from artpipe.artifacts.vouched import vouch
+from artpipe.databases import sqlite_url
 from artpipe.files import locked, write_text
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
@@ -149,8 +150,10 @@ class Store:
             os.environ.setdefault(name, value)
         self._folder = (root / STATE / "mlflow").absolute()
         given = os.environ.get("MLFLOW_TRACKING_URI")
-        self.uri = given or f"sqlite:///{self._folder / 'mlflow.db'}"
+        self.uri = given or sqlite_url(self._folder / "mlflow.db")
         self._artifacts = None if given else (self._folder / "artifacts").as_uri()
+        if self._artifacts:  # MLflow writes it into SQL unquoted, and would write ./mlruns in a folder `it's`
+            os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = self._artifacts
         self.tally = Tally()
         self._groups: set[str] = set()  # ids of the pipeline runs whose trainings were told
         with self.alone():  # two first users at once would migrate an empty database twice, and one would die

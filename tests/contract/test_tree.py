@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from artpipe import plugins
+from artpipe.params import load_params
+from artpipe.stage_code import changed_parts, installed_code, recorded_code
 
 ROOT = Path(__file__).parents[2]
 ROOMS = {"models": "MODEL", "sources": "SOURCE", "metrics": "METRIC", "sections": "SECTION"}
@@ -86,3 +88,9 @@ def test_every_test_states_one_fact():
                 fact = ast.get_docstring(node)
                 assert fact, f"{path.name}: {node.name}"
                 assert fact.rstrip().endswith((".", "?")), f"{path.name}: {node.name}"
+
+
+def test_code_yaml_is_up_to_date():
+    """The fingerprints of this repository are those of its code; `artpipe upgrade` writes them."""
+    params = load_params(ROOT / "params.yaml")
+    assert list(changed_parts(recorded_code(ROOT), installed_code(params, ROOT))) == []

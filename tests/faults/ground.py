@@ -163,10 +163,9 @@ def planted(folder: Path, params: str = PARAMS) -> Ground:
         (project / "weights").mkdir()
         save_file(random_state(), project / "weights/eye.safetensors")
     (project / "params.yaml").write_text(params)
-    for name in ("dvc.yaml", "champions.json", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "code.yaml", "champions.json", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, project / name)
     shutil.copytree(ROOT / ".dvc", project / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
-    shutil.copytree(ROOT / "artpipe", project / "artpipe", ignore=shutil.ignore_patterns("__pycache__"))
     ground.execute("git", "init", "-q")
     return ground
 

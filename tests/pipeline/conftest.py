@@ -1,9 +1,10 @@
 """A project whose stages are stand-ins: the real dvc.yaml, small files, a stub `artpipe` first on PATH."""
 
 import contextlib
+import functools
 import json
+import operator
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from ruamel.yaml import YAML
 
 from artpipe.processes import end_child, start_child
 from tests.conftest import draw_shapes
@@ -36,17 +38,6 @@ models:
 evaluation: {metrics: [], samples: 8}
 gallery: {title: artpipe, sections: []}
 """
-
-
-def code() -> list[str]:
-    """The code files that dvc.yaml names as dependencies, a folder standing for one file in it."""
-    named = set(re.findall(r"artpipe/[a-z_./]+", (ROOT / "dvc.yaml").read_text()))
-    plain = {
-        name if name.endswith(".py") else f"{name.rstrip('/')}/one.py"
-        for name in named - {"artpipe/media/", "artpipe/sources/", "artpipe/models/"}
-    }
-    plugins = {f"artpipe/{name}.py" for name in ("media/picture", "sources/package", "sources/folder")}
-    return sorted(plain | plugins | {f"artpipe/models/{name}.py" for name in ("gan", "vae", "classifier")})
 
 
 class Project:
@@ -112,6 +103,14 @@ class Project:
         calls = self.folder / ".state/calls.txt"
         return [line.split()[0] for line in calls.read_text().splitlines()] if calls.exists() else []
 
+    def edit_code(self, *keys: str) -> None:
+        """Change one fingerprint of code.yaml, as `artpipe upgrade` does when that code has changed."""
+        yaml = YAML()
+        content = yaml.load(self.folder / "code.yaml")
+        *above, last = ("code", *keys)
+        functools.reduce(operator.getitem, above, content)[last] = "0123456789abcdef"
+        yaml.dump(content, self.folder / "code.yaml")
+
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.folder / file
         assert old in path.read_text()
@@ -128,14 +127,18 @@ def write_stub(bin_folder: Path) -> None:
 def make_project(folder: Path) -> Project:
     folder.mkdir()
     write_stub(folder.parent / "bin")
-    for name in ("dvc.yaml", "champions.json", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
+    for name in (
+        "dvc.yaml",
+        "code.yaml",
+        "champions.json",
+        ".dvcignore",
+        ".gitignore",
+        ".dvc/config",
+        ".dvc/.gitignore",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / ".dvc/plots", folder / ".dvc/plots")
-    for name in code():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"# {name}\n")
     (folder / "params.yaml").write_text(PARAMS)
     (folder / "datasets/emoji").mkdir(parents=True)
     (folder / "datasets/digits.yaml").write_text("file: x\n")
@@ -157,10 +160,9 @@ def make_real_project(folder: Path, params: str, count: int, change: Callable[[P
     if change:
         change(pictures)
     (folder / "params.yaml").write_text(params)
-    for name in ("dvc.yaml", "champions.json", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "code.yaml", "champions.json", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
-    shutil.copytree(ROOT / "artpipe", folder / "artpipe", ignore=shutil.ignore_patterns("__pycache__"))
     project = Project(folder)
     project.run("git", "init", "-q")
     with project.repo() as repo:

@@ -36,7 +36,7 @@ def test_a_champion_reaches_the_gallery_alone(project):
 
 def test_template_reaches_the_gallery_alone(project):
     """A changed template re-renders the gallery and nothing else."""
-    project.edit("artpipe/templates/one.py", "#", "##")
+    project.edit_code("gallery", "themes", "museum")
     assert project.repro() == ["gallery"]
 
 
@@ -46,24 +46,20 @@ def test_corrected_licence_retrains_nothing(project):
     assert project.repro() == ["ingest@emoji", "gallery"]
 
 
-def test_edited_code_makes_its_own_stages_stale(project):
-    """A model's file concerns its kind; `nn` concerns every training; a source its datasets."""
-    project.edit("artpipe/models/vae.py", "#", "##")
+def test_changed_code_makes_its_own_stages_stale(project):
+    """A model's code concerns its kind; the engine every training; a source its datasets; a metric the evaluations."""
+    project.edit_code("models", "vae")
     assert project.stale() == {"train@vae", "evaluate@vae"}
-    project.edit("artpipe/sources/folder.py", "#", "##")
+    project.edit_code("sources", "folder")
     assert project.stale() == {"train@vae", "evaluate@vae", "ingest@emoji"}
-    project.edit("artpipe/nn/one.py", "#", "##")
+    project.edit_code("evaluate", "metrics", "kid")
+    evaluations = {f"evaluate@{name}" for name in ("ruler", "gan", "vae", "second")}
+    assert project.stale() == {"train@vae", "ingest@emoji"} | evaluations
+    project.edit_code("train")
     every = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("ruler", "gan", "vae", "second")}
     assert project.stale() == every | {"ingest@emoji"}
-
-
-def test_imports_leave_nothing_stale(project):
-    """Byte code beside the sources is not a change."""
-    for room in ("nn", "sections", "metrics"):
-        folder = project.folder / "artpipe" / room / "__pycache__"
-        folder.mkdir()
-        (folder / "x.cpython-311.pyc").write_bytes(b"x")
-    assert project.stale() == set()
+    project.edit_code("media", "music")
+    assert project.stale() == every | {"ingest@emoji"}
 
 
 def test_dropped_picture_is_noticed(project):

@@ -173,7 +173,7 @@ def test_a_wanted_model_is_hung_beside_what_there_is(project, monkeypatch):
 def test_long_chains_are_urgent(project, monkeypatch):
     """What a long training waits for is more urgent than a short training."""
     monkeypatch.chdir(project.folder)
-    (project.folder / "artpipe/nn/one.py").write_text("# edited")
+    project.edit_code("train")
     remember("evaluate@gan", 500.0)
     urgency = {stage.name: stage.urgency for stage in stale_stages()}
     assert urgency["train@ruler"] > urgency["train@gan"] > urgency["train@vae"]

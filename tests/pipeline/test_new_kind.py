@@ -99,6 +99,7 @@ def add_examples() -> None:
     params = Path("params.yaml")
     edited = params.read_text().replace("[kid]", "[training, kid, brightness]")
     params.write_text(edited.replace("sections: []", "sections: [wall, rooms, card, verdict, exhibits, patience]"))
+    run("artpipe", "upgrade")
 
 
 def add_alone(model: str, kind: str, *told: str) -> None:
@@ -169,6 +170,7 @@ def test_a_kind_from_contributing_goes_all_the_way(workshop):
 def test_a_kind_of_text_with_two_optimisers_goes_all_the_way(workshop):
     """Tokens instead of pictures, two optimisers, lines of text on the wall: no other file changes."""
     Path("artpipe/models/babbler.py").write_text(BABBLER)
+    run("artpipe", "upgrade")
     params = Path("params.yaml")
     params.write_text(params.read_text().replace("[kid]", "[training, kid]").replace("[]}", "[wall, rooms, exhibits]}"))
     run("artpipe", "ingest", "shapes")

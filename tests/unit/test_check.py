@@ -180,7 +180,7 @@ def fill(*names: str) -> None:
 
 
 PREFIX = "artpipe: params.yaml: `datasets.shapes.path`: datasets/shapes: "
-FORMATS = "no picture files in it (JPEG, PNG, WebP, GIF, BMP or TIFF)"
+FORMATS = "no picture files in it (JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF)"
 
 
 def test_an_empty_dataset_is_refused(studio, artpipe):

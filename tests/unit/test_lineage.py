@@ -159,6 +159,8 @@ def test_a_slip_names_the_nearest(here, artpipe, asked):
 
 def test_nothing_made_yet_says_so(tmp_path, monkeypatch, artpipe):
     """In an empty project both commands say what makes something."""
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     code, _, err = artpipe("lineage", "digits-gan")
     assert (code, err.count("\n")) == (2, 1)

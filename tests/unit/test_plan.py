@@ -82,25 +82,30 @@ def test_changed_parameters_are_named_with_both_values(make):
 def test_files_and_code_are_named(make):
     """A file, code, a missing output and a changed command are each a reason of their own."""
     changes = [
-        {"changed deps": {"x.yaml": "modified", "artpipe/ingest.py": "modified"}},
+        {"changed deps": {"x.yaml": "modified", "code.yaml": {"code.ingest": "modified"}}},
         {"changed outs": {"data/works/digits": "deleted"}},
         "changed command",
     ]
     first = make({"ingest@digits": changes}).stages[0]
-    assert first.why[:2] == ("x.yaml changed", "code artpipe/ingest.py changed")
+    assert first.why[:2] == ("x.yaml changed", "the code of ingest changed")
     assert first.why[2:] == ("data/works/digits is missing", "its command changed")
 
 
 def test_new_stage_is_new(make):
     """A stage that dvc.lock does not know has one reason."""
-    made = make({"train@big": changed({"params.yaml": {"models.big": "new"}, "artpipe/nn": "new"})})
+    made = make({"train@big": changed({"params.yaml": {"models.big": "new"}, "code.yaml": {"code.train": "new"}})})
     assert made.stages[0].why == ("new",)
 
 
 def test_training_is_reckoned_from_its_last_run(make, tmp_path):
     """100 steps took 50 core-seconds, so 200 take 100; a model of the same kind with twice the batch takes 200."""
     recorded(tmp_path, seconds=50.0, steps=100)
-    made = make({"train@vae": changed({"artpipe/nn": "modified"}), "train@big": changed({"artpipe/nn": "new"})})
+    made = make(
+        {
+            "train@vae": changed({"code.yaml": {"code.train": "modified"}}),
+            "train@big": changed({"code.yaml": {"code.train": "new"}}),
+        }
+    )
     costs = {planned.stage: planned.cost for planned in made.stages}
     assert (costs["train@vae"].core_seconds, costs["train@vae"].measured) == (100.0, True)
     assert (costs["train@big"].core_seconds, costs["train@big"].measured) == (200.0, False)
@@ -112,7 +117,12 @@ def test_waiting_is_the_longest_chain_or_the_shared_work(make, tmp_path):
     recorded(tmp_path, seconds=50.0, steps=100)
     for stage in ("evaluate@vae", "evaluate@big", "gallery"):
         remember(stage, 10.0, tmp_path)
-    made = make({"train@vae": changed({"artpipe/nn": "modified"}), "train@big": changed({"artpipe/nn": "new"})})
+    made = make(
+        {
+            "train@vae": changed({"code.yaml": {"code.train": "modified"}}),
+            "train@big": changed({"code.yaml": {"code.train": "new"}}),
+        }
+    )
     assert made.seconds == max(220.0, 330.0 / made.cores)
 
 

@@ -133,7 +133,7 @@ def test_a_refused_dataset_leaves_nothing(studio, pictures, artpipe, arguments, 
     assert tree() == before
 
 
-@pytest.mark.parametrize("place", ["copy_folder", "_dvc", "write_text", "check_model"])
+@pytest.mark.parametrize("place", ["copy_folder", "run_dvc", "write_text", "check_model"])
 def test_a_failure_anywhere_leaves_nothing(studio, pictures, artpipe, monkeypatch, place):
     """Whatever step fails, copies, tracking and entries are taken back."""
     before = tree()
@@ -148,13 +148,13 @@ def test_a_failure_anywhere_leaves_nothing(studio, pictures, artpipe, monkeypatc
 
 def test_dvc_failing_after_it_wrote_leaves_nothing(studio, pictures, artpipe, monkeypatch):
     """Also what `dvc add` had written is taken back."""
-    before, real = tree(), project._dvc
+    before, real = tree(), project.run_dvc
 
     def fail(*arguments: str) -> None:
         real(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(project, "_dvc", fail)
+    monkeypatch.setattr(project, "run_dvc", fail)
     assert artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine")[0] == 130
     assert tree() == before
 

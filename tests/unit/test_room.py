@@ -14,7 +14,8 @@ import torch
 from artpipe.artifacts.tensors import save_tensors
 from artpipe.errors import NoRoomError, StoppedError
 from artpipe.files import held, write_bytes
-from artpipe.room import alone, cache_of, require_room
+from artpipe.keeping.dvc_config import dvc_cache_folder
+from artpipe.room import alone, require_room
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil has it
 
@@ -45,9 +46,9 @@ def test_a_first_ingest_needs_what_its_works_weigh(studio, monkeypatch):
 def test_the_cache_is_where_dvc_has_it(tmp_path):
     """Beside the project, or where config.local says, relative to it."""
     (tmp_path / ".dvc").mkdir()
-    assert cache_of(tmp_path).resolve() == tmp_path / ".dvc/cache"
+    assert dvc_cache_folder(tmp_path).resolve() == tmp_path / ".dvc/cache"
     (tmp_path / ".dvc/config.local").write_text("[cache]\n    dir = ../../elsewhere\n")
-    assert cache_of(tmp_path).resolve() == tmp_path.parent / "elsewhere"
+    assert dvc_cache_folder(tmp_path).resolve() == tmp_path.parent / "elsewhere"
 
 
 @pytest.fixture

@@ -1,0 +1,44 @@
+"""Addresses of sqlite databases: any character in the path, and a file system without the locks that sqlite wants."""
+
+import fcntl
+import os
+import re
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+_PLAIN = re.compile(r"[\w./ +,=-]*", re.ASCII)
+_DOT_FILE = "vfs=unix-dotfile"  # sqlite's own way for such a file system: it locks by a folder beside the database
+
+
+def sqlite_url(path: Path, scheme: str = "sqlite") -> str:
+    """Return SQLAlchemy's address of a database file; `scheme` may name a driver.
+
+    The folder is made if it is not there. SQLAlchemy takes a `?` in a path for its end, so that the database would come to stand outside the project. As a URI
+    (https://sqlite.org/uri.html) any path can be named, one that is not UTF-8 too.
+    """
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    locks = has_posix_locks(path.parent)
+    if locks and _PLAIN.fullmatch(str(path)):
+        return f"{scheme}:///{path}"
+    more = "" if locks else f"{_DOT_FILE}&"
+    driver = "sqlite+pysqlite" if scheme == "sqlite" else scheme  # of `sqlite:///file:` MLflow makes a folder `file:`
+    return f"{driver}:///file:{quote(os.fsencode(path))}?{more}uri=true"
+
+
+def has_posix_locks(folder: Path) -> bool:
+    """Return whether files in a folder can be locked as sqlite does."""
+    probe = folder / f"lock-probe.tmp.{os.getpid()}"
+    try:
+        with probe.open("wb") as stream:
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return not os.access(folder, os.W_OK)  # who may not write here asks nothing of the file system
+    finally:
+        probe.unlink(missing_ok=True)
+    return True
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{sqlite_url(Path(sys.argv[1]))}\n")

@@ -1,0 +1,60 @@
+"""Places of works made for tests: a tree of names as a folder, a zip or a tar; the bytes only begin as works do."""
+
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+BEGINNINGS = {
+    ".png": b"\x89PNG\r\n\x1a\n",
+    ".jpg": b"\xff\xd8\xff\xe0",
+    ".webp": b"RIFF\0\0\0\0WEBP",
+    ".mid": b"MThd\0\0\0\x06",
+    ".mxl": b"PK\x03\x04",
+    ".musicxml": b'<?xml version="1.0"?><score-partwise>',
+    ".xml": b"<annotation><filename>x</filename></annotation>",
+    ".json": b'{"a": 1}',
+}
+
+
+def content(name: str, said: dict[str, bytes] | None = None) -> bytes:
+    """Return the bytes of a file: what is said of its name, else what its suffix begins with and its name."""
+    base = name.rpartition("/")[2]
+    if said and base in said:
+        return said[base]
+    suffix = f".{base.rpartition('.')[2].lower()}"
+    if suffix == ".json" and said and suffix in said:
+        return said[suffix]
+    begin = BEGINNINGS.get(suffix, b"words of ")
+    return begin if suffix in {".xml", ".json"} else begin + name.encode("utf-8", "surrogateescape")
+
+
+def make_place(root: Path, names: list[str], form: str = "folder", said: dict[str, bytes] | None = None) -> Path:
+    """Write files as a folder, a zip or a tar and return its path."""
+    files = {name: content(name, said) for name in names}
+    if form == "folder":
+        for name, data in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return root
+    root.parent.mkdir(parents=True, exist_ok=True)
+    path = root.with_suffix(f".{form}")
+    path.write_bytes(packed(files, form))
+    return path
+
+
+def packed(files: dict[str, bytes], form: str) -> bytes:
+    """Return files as a zip or a tar."""
+    stream = io.BytesIO()
+    if form == "zip":
+        with zipfile.ZipFile(stream, "w") as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+        return stream.getvalue()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return stream.getvalue()
