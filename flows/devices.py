@@ -1,7 +1,6 @@
 """What trainings share: the devices of a machine, and which GPU each of them may see."""
 
 import contextlib
-import fcntl
 import itertools
 import os
 import re
@@ -12,6 +11,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from artpipe.locks import take_lock
 
 _LOOK_SECONDS = 1.0  # between two looks for a free GPU, or at whether we are being stopped
 _AWAY_SECONDS = 120.0  # a server that is away so long is asked for no slot: the work goes on without
@@ -129,9 +130,11 @@ def _locked(gpu: str, held: contextlib.ExitStack) -> bool:
         raise PermissionError(f"{folder} belongs to somebody else")
     stream = (folder / f"{re.sub(r'[^A-Za-z0-9-]', '_', gpu)}.lock").open("a")
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        instead = take_lock(stream, Path(stream.name))
     except BlockingIOError:
         stream.close()
         return False
     held.enter_context(stream)
+    if instead is not None:
+        held.enter_context(instead)
     return True

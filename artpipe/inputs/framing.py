@@ -83,8 +83,12 @@ def trimmed(image: "Image.Image", tolerance: int, bleed: int = 0) -> "Image.Imag
     for _ in range(2):  # once the sides are gone, lines above and below may have become uniform
         above, below = _borders(pixels[top:bottom, left:right], tolerance)
         top, bottom = top + above, bottom - below
+        if top >= bottom:  # both borders reach across: hardly more than one colour
+            return image
         before, after = _borders(pixels[top:bottom, left:right].swapaxes(0, 1), tolerance)
         left, right = left + before, right - after
+        if left >= right:
+            return image
     top, left = top + bleed * (top > 0), left + bleed * (left > 0)
     bottom, right = bottom - bleed * (bottom < image.height), right - bleed * (right < image.width)
     if bottom - top < _TRIM_LEAST or right - left < _TRIM_LEAST:

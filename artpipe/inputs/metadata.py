@@ -46,7 +46,7 @@ def read_metadata(data: bytes, place: str, names: str = "") -> Iterator[tuple[st
         UserError: unknown encoding, not CSV or JSON lines, too long a row, or no `file_name`; the message has place and line.
     """
     encoding = table_encoding(data, place, names)
-    if place.endswith(".jsonl"):
+    if place.lower().endswith(".jsonl"):
         rows = json_rows(data, place, encoding)
     else:
         rows = csv_rows(data, place, encoding, lambda columns: _name_column(columns) is not None)
@@ -61,6 +61,11 @@ def read_metadata(data: bytes, place: str, names: str = "") -> Iterator[tuple[st
         other = column.strip().lower() != _FILE_NAME
         notes = [*read_as, *([f"file name from column `{column.strip()}` of {base}"] if other else [])]
         yield normalised(name), known_fields(row, but=column) | ({"notes": notes} if notes else {})
+
+
+def is_metadata(name: str) -> bool:
+    """Return whether a file of this name, in whatever case, is read as metadata."""
+    return name.lower() in FILES
 
 
 def refuse_other_table(place: str) -> None:

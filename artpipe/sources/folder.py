@@ -9,9 +9,8 @@ from artpipe.errors import UserError
 from artpipe.inputs.layout.kinds import suffix_of
 from artpipe.inputs.layout.places import WHOLE, FolderPlace, archive_limits
 from artpipe.inputs.layout.reading import read_works
-from artpipe.inputs.layout.survey import TABLES
 from artpipe.inputs.layout.understanding import understand
-from artpipe.inputs.metadata import MOST_BYTES, read_metadata
+from artpipe.inputs.metadata import MOST_BYTES, is_metadata, read_metadata
 from artpipe.inputs.signatures import SIGNATURE_BYTES
 from artpipe.media import require_works, work_kinds
 from artpipe.params import DatasetEntry
@@ -23,8 +22,8 @@ def check(entry: DatasetEntry) -> None:
     path = Path(entry.path)
     if not path.is_dir():
         raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
-    for table in (path / name for name in sorted(TABLES)):
-        if table.is_file() and not table.is_symlink():
+    for table in sorted(path.iterdir()):
+        if is_metadata(table.name) and table.is_file() and not table.is_symlink():
             _require_readable(table, entry.ingest.names)
     entries = FolderPlace(path, archive_limits(entry.ingest)).entries(lambda _: SIGNATURE_BYTES)
     require_works(path, entry, ((found.data, found.name) for found in entries if found.rejected is None))

@@ -43,7 +43,7 @@ def test_a_cancelled_run_leaves_no_process_and_the_next_completes(kept):  # noqa
     kept.project.edit("params.yaml", "title: v1", "title: v1, stub: {hang: true}")
     with kept.running(("deployments",)):
         run = started(kept)
-        assert any("sleep 600" in command for command in of_the_run(kept.project))
+        kept.until(lambda: any("sleep 600" in command for command in of_the_run(kept.project)))
         asked = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
         assert get(f"{kept.api}/flow_runs/{run['id']}/set_state", asked)["status"] == "ACCEPT"
         began = time.monotonic()

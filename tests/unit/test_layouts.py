@@ -211,6 +211,26 @@ def test_google_cuts_long_names_and_counts_doubles(tmp_path):
     assert (seen.works, seen.passed_over, seen.others) == (12, {"sidecar": 4}, 0)
 
 
+def test_albums_of_google_photos_are_classes_and_its_years_are_not(tmp_path):
+    """A takeout has each photo in the folder of its year, and those in albums once more."""
+    years = [*numbered("Photos from 2019/a{}.jpg", 9), *numbered("Photos from 2021/b{}.jpg", 9)]
+    one = inspected(tmp_path / "one", [*years, *numbered("Spring walk/c{}.jpg", 9)])
+    two = inspected(tmp_path / "two", [*years, *numbered("Spring walk/c{}.jpg", 9), *numbered("Harbour/d{}.jpg", 9)])
+    assert one.classes == {}
+    assert two.classes == {"Spring walk": 9, "Harbour": 9}
+
+
+@pytest.mark.parametrize("name", ["METADATA.CSV", "Metadata.csv", "metadata.JSONL"])
+def test_metadata_is_metadata_in_any_case(tmp_path, name):
+    """Cameras, Windows and spreadsheets write names in capitals."""
+    folder = tmp_path / "works"
+    places.make_place(folder, numbered("{}.png", 9), "folder")
+    table = '{"file_name": "1.png", "title": "One"}\n' if name.endswith("JSONL") else "file_name,title\n1.png,One\n"
+    (folder / name).write_text(table)
+    seen = inspect_place(folder)
+    assert (seen.works, seen.passed_over, seen.layout) == (9, {"table": 1}, "imagefolder")
+
+
 UNDECIDED = [
     [*numbered("{}.png", 20), *numbered("poem-{}.txt", 20)],
     [*numbered("pictures/{}.png", 20), *numbered("words/poem-{}.txt", 30)],

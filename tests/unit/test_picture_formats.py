@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, features
 
 import artpipe
-from artpipe.arrivals import medium_at
+from artpipe.arrivals import inspect_place
 from artpipe.errors import UserError
 from artpipe.inputs import signatures
 from artpipe.inputs.pictures import decode
@@ -249,7 +249,7 @@ def test_folder_of_one_unread_format_is_refused_by_its_name(tmp_path, content, w
     for number in range(12):
         (tmp_path / f"IMG_{number}.HEIC").write_bytes(content + bytes([65 + number]))
     with pytest.raises(UserError) as caught:
-        medium_at(tmp_path)
+        inspect_place(tmp_path)
     assert words in str(caught.value)
     entry = DatasetEntry(medium="picture", source="folder", path=str(tmp_path), about={}, ingest={}, preprocess={})
     starts = ((path.read_bytes(), path.name) for path in tmp_path.iterdir())

@@ -229,6 +229,13 @@ def test_shards_stay_below_their_size(tmp_path):
     assert len(shards.writer.files["train"]) == 3
 
 
+def test_a_picture_of_nearly_one_colour_is_left_as_it_is():
+    """A slow ramp is within the tolerance of both edges, whose borders then reach across each other."""
+    ramp = np.repeat(np.linspace(100, 130, 40).astype(np.uint8)[:, None], 30, axis=1)
+    assert trimmed(Image.fromarray(ramp), 16).size == (30, 40)
+    assert trimmed(Image.fromarray(ramp.T), 16).size == (40, 30)
+
+
 @pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (30, 90, 60)])
 def test_uniform_borders_are_trimmed_to_the_pixel(colour):
     """Margins of four widths in any colour are cut, and nothing else."""

@@ -70,7 +70,7 @@ def judge(case: Case, folder: Path) -> list[str]:
 def _project(folder: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "params.yaml").write_text(PARAMS)
-    for name in ("dvc.yaml", "champions.json", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "code.yaml", "champions.json", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
@@ -126,10 +126,10 @@ def _compared(case: Case, project: Path) -> list[str]:
         wrong.append(f"classes {sorted(labels)}")
     if case.splits is not None and splits != dict(case.splits):
         wrong.append(f"splits {splits}")
-    for end, title in case.captions.items():
-        titles = [row.title for row in rows if row.name.endswith(end)]
-        if titles != [title]:
-            wrong.append(f"the caption of {end} is {titles}")
+    for end, caption in case.captions.items():
+        captions = [row.caption for row in rows if row.name.endswith(end)]
+        if captions != [caption]:
+            wrong.append(f"the caption of {end} is {captions}")
     wrong += [f"{quarantined[reason]} {reason}" for reason, n in case.quarantined.items() if quarantined[reason] != n]
     return wrong
 

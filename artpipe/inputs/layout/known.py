@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from artpipe.inputs.layout import words
 from artpipe.inputs.layout.places import FolderPlace, hub_repository
-from artpipe.inputs.layout.survey import STYLEGAN, TABLES
+from artpipe.inputs.layout.survey import STYLEGAN
 from artpipe.inputs.layout.understanding import Layout
+from artpipe.inputs.metadata import FILES
 
 _MOST = 5_000  # names and folders looked at for signs
 
@@ -37,7 +38,7 @@ class KnownLayout:
 
 KNOWN = (
     KnownLayout("Hugging Face Hub cache", lambda signs: hub_repository(signs.layout.survey.place.path) is not None),
-    KnownLayout("imagefolder", lambda signs: not TABLES.isdisjoint(signs.names)),
+    KnownLayout("imagefolder", lambda signs: not signs.names.isdisjoint(FILES)),
     KnownLayout("StyleGAN", lambda signs: STYLEGAN in signs.names),
     KnownLayout("Google Takeout", lambda signs: signs.has("takeout|google (photos|fotos)") or _is_takeout(signs)),
     KnownLayout(

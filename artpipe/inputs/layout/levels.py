@@ -103,11 +103,24 @@ def _descended(steps: Sequence[_Step], levels: Levels, *, splits: bool) -> list[
             step.passed(words.split_of(step.rest[0]) if splits else None) if _begins(step, aside) else step
             for step in steps
         ]
+    return _classes(steps, names, levels)
+
+
+def _classes(steps: Sequence[_Step], names: Sequence[str], levels: Levels) -> list[_Step]:
+    """Return the steps below a level of classes, or of folders that are none."""
+    if words.has_google_year(names):
+        albums = {name for name in names if not words.are_dates([name])}
+        return _albums(steps, albums if len(albums) > 1 else set())
     if (remark := _why_no_classes(names, steps)) is not None:
         if remark:
             levels.remarks.append(f"{remark} ({_listed(names)}) are no classes")
         return _passed(steps)
     return _entered(steps)
+
+
+def _albums(steps: Sequence[_Step], albums: set[str]) -> list[_Step]:
+    """Go into the folders of Google Photos; its years, in which every photo lies, tell nothing apart."""
+    return [(step.entered() if _begins(step, albums) else step.passed()) if step.rest else step for step in steps]
 
 
 def _domain(step: _Step, domains: Mapping[str, tuple[str, str] | None], *, splits: bool) -> _Step:

@@ -9,11 +9,10 @@ from typing import NamedTuple
 from artpipe.inputs.layout import words
 from artpipe.inputs.layout.kinds import START_BYTES, Kinds, claimants, owner_of, suffix_of
 from artpipe.inputs.layout.places import Entry, Place
-from artpipe.inputs.metadata import FILES
+from artpipe.inputs.metadata import is_metadata
 
 _LOOKED_AT = 500  # files of a suffix whose first bytes are read; what most of them are goes for the rest
 _VERIFIED = 64  # works of a medium, taken for such by their suffix, whose first bytes are read
-TABLES = frozenset(FILES)
 STYLEGAN = "dataset.json"
 _OF_A_FILE = re.compile(r"(.*?)(?:\(\d+\))?(\.[a-z0-9]{2,5})(?:\.[a-z-]*)?(?:\(\d+\))?\.[a-z0-9]+")
 _TAKEOUT_LENGTH = 40  # characters from which on Google cuts the name of a picture in the name of its JSON
@@ -129,7 +128,7 @@ class Survey:
     def _judged(self, entry: Entry, name: str) -> tuple[str, tuple[str, ...]]:
         if entry.rejected is not None:
             return "refused", ()
-        if name in TABLES:
+        if is_metadata(name):
             return "table", ()
         if _is_listing(name):
             return ("about", ()) if words.is_about(name) else ("list", self._claimed(entry, name))
@@ -151,7 +150,7 @@ class Survey:
 
 
 def _is_listing(name: str) -> bool:
-    return name == STYLEGAN or name in TABLES or words.is_about(name) or words.is_list(name)
+    return name == STYLEGAN or is_metadata(name) or words.is_about(name) or words.is_list(name)
 
 
 def stem_of(name: str) -> str:

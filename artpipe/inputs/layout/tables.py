@@ -9,8 +9,8 @@ from typing import Any
 from artpipe.errors import UserError
 from artpipe.inputs.layout import words
 from artpipe.inputs.layout.places import WHOLE, Place
-from artpipe.inputs.layout.survey import STYLEGAN, TABLES, Survey
-from artpipe.inputs.metadata import MOST_BYTES, OTHER_TABLES, normalised, read_metadata, refuse_other_table
+from artpipe.inputs.layout.survey import STYLEGAN, Survey
+from artpipe.inputs.metadata import MOST_BYTES, OTHER_TABLES, is_metadata, normalised, read_metadata, refuse_other_table
 
 Row = tuple[str, dict[str, Any]]  # a work's path relative to the place, or ANYWHERE and its name; fields
 ANYWHERE = "*/"  # before the name of a work that a table knows without its folder
@@ -25,7 +25,9 @@ _STEM = re.compile(r"\S+")
 def is_table(path: str) -> bool:
     """Return whether a file is read for what it says of works."""
     name = path.rpartition("/")[2]
-    return name in TABLES or name == STYLEGAN or _COCO.fullmatch(name) is not None or _VOC.fullmatch(path) is not None
+    return (
+        is_metadata(name) or name == STYLEGAN or _COCO.fullmatch(name) is not None or _VOC.fullmatch(path) is not None
+    )
 
 
 def read_tables(place: Place) -> Iterator[Row]:
@@ -61,7 +63,7 @@ def refuse_unread_tables(survey: Survey) -> None:
 
 def _rows(path: str, data: bytes, shown: str, names: str) -> Iterator[Row]:
     folder, _, name = path.rpartition("/")
-    if name in TABLES:
+    if is_metadata(name):
         yield from ((_joined(folder, file), fields) for file, fields in read_metadata(data, shown, names))
     elif name == STYLEGAN:
         yield from _stylegan_rows(folder, data)

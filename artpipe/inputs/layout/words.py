@@ -41,7 +41,9 @@ _PART = re.compile(
     r"|(?:new|untitled) folder(?: ?\(?\d+\)?)?|dcim|\d{3}[a-z0-9_]{5}"  # 100CANON, 101_PANA, 102APPLE: cameras (DCF)
 )
 _YEAR = r"(?:19|20)\d\d"
-_DATE = re.compile(rf"(?:photos from |fotos (?:von|de) )?{_YEAR}(?:[-_. ]?(?:0[1-9]|1[0-2])(?:[-_. ]?[0-3]\d)?)?")
+_GOOGLE = r"(?:photos (?:from|de)|fotos (?:von|de|del)|foto dal|foto's uit) "
+_GOOGLE_YEAR = re.compile(rf"{_GOOGLE}{_YEAR}")
+_DATE = re.compile(rf"(?:{_GOOGLE})?{_YEAR}(?:[-_. ]?(?:0[1-9]|1[0-2])(?:[-_. ]?[0-3]\d)?)?")
 _MONTH_OR_DAY = re.compile(r"(?:0[1-9]|[12]\d|3[01])(?:[-_. ](?:[a-z]+|\d\d))?")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{1,3}")
 _FEWEST_HEXADECIMAL = 8
@@ -123,6 +125,11 @@ def is_part(name: str) -> bool:
 def are_dates(names: Collection[str]) -> bool:
     """Return whether all are years, months of years or days of them."""
     return bool(names) and all(_DATE.fullmatch(folded(name)) for name in names)
+
+
+def has_google_year(names: Collection[str]) -> bool:
+    """Return whether one is called as Google Photos calls the years that its export divides all photos into."""
+    return not are_dates(names) and any(_GOOGLE_YEAR.fullmatch(folded(name)) for name in names)
 
 
 def are_days(names: Collection[str]) -> bool:
