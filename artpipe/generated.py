@@ -6,7 +6,7 @@ from pathlib import Path
 from artpipe import __version__
 from artpipe.files import sha256_bytes
 
-_TEMPLATE = Path(__file__).parent / "starters/dvc.yaml"
+_TEMPLATE = Path(__file__).parent / "starters/graph.yaml"
 _HEADER = re.compile(r"\A# Written by artpipe (\S+); sha256 of what follows: ([0-9a-f]{64})\n")
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -49,6 +50,8 @@ class Ground:
         self.own = {str(self.project / name) for name in ("data", ".state")}
         for place in (self.project, self.outside, folder / "home", folder / "temporary"):
             place.mkdir(parents=True)
+        for name in ("dvc.yaml", "code.yaml"):
+            shutil.copy(ROOT / name, self.project / name)
         (self.outside / "secret.png").write_bytes(make.flat((66, 6, 66)))
         self.datasets: dict[str, dict[str, object]] = {}
 

@@ -77,7 +77,7 @@ def test_a_file_of_poems_becomes_a_room(studio, poems, artpipe, monkeypatch):
     assert all(path.read_text().startswith("the moon\nsings") for path in Path("begun").glob("*.txt"))
 
 
-_VOICES = "other voices, 3 voices in step 0, 4 are wanted; `--voices N` takes others"
+_VOICES = "other voices, 3 voices in step 0, 4 are wanted (`ingest.voices`); `--voices N` takes others, 0 takes chords"
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,14 @@ _VOICES = "other voices, 3 voices in step 0, 4 are wanted; `--voices N` takes ot
         (
             {f"{n}.txt": b"The beginning of a text\n" + bytes(99) for n in range(9)},
             [],
-            "0 texts in it, a dataset needs at least 8; 0.txt is",
+            "none of its 9 files is of a known medium (scores: MusicXML",
         ),
         ({f"{n}.txt": b"the same" for n in range(9)}, [], "1 text in it"),
         (
             {"a.txt": "\n\n".join(f"床前明月光{n}" for n in range(9)).encode("gbk")},
             ["--separator", "\\n\\n"],
-            "a.txt#00000 is not kept: not text, byte 0 is not UTF-8; `iconv -f GB18030 -t UTF-8` may convert it",
+            "a.txt#00000 is not kept: not text, byte 0 is not UTF-8, and it is too short to be sure of GB18030 or CP949; "
+            "`--encoding gb18030` reads it so",
         ),
         ({"a.jsonl": b'{"text": "cut\n' * 9}, [], "a.jsonl#00000 is not kept: damaged, line 1 is no JSON: "),
         ({"a.json": b'["one", "two'}, [], "a.json is not kept: damaged, no JSON: "),
