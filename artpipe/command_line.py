@@ -46,6 +46,7 @@ class ProjectCommand(TyperCommand):
             UserError: there is no project.
         """
         named = ctx.find_root().params.get("directory")
+        require_nameable_folder()
         with entered_project(None if named is None else Path(named)):
             require_nameable_folder()
             provide_home()

@@ -139,9 +139,13 @@ def record_code(root: Path = Path()) -> None:
 def require_recorded_code(root: Path = Path(), stage: str = "") -> None:
     """Refuse a stage, or all, whose installed code is not that of `code.yaml`, which results are recorded under.
 
+    Without a `dvc.yaml` no result is recorded, and nothing is refused.
+
     Raises:
         UserError: what differs and what to do.
     """
+    if not (root / "dvc.yaml").is_file():
+        return
     params = load_params(root / "params.yaml")
     recorded, installed = recorded_code(root), installed_code(params, root)
     for name, places in [(stage, _stage_parts(stage, params))] if stage else stages_with_code(root):

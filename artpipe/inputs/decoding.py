@@ -95,6 +95,8 @@ def _encoding_of(data: bytes, encoding: str) -> str:
 
 def _unmarked(start: bytes) -> str:
     """Return the kind of UTF-16 that bytes are whose every zero stands on the same side of a character of ASCII."""
+    if start.startswith(codecs.BOM_UTF8):
+        return ""
     start = start[: len(start) // 2 * 2]
     for name, zeros, letters in (("UTF-16LE", start[1::2], start[::2]), ("UTF-16BE", start[::2], start[1::2])):
         pairs = [letter for zero, letter in zip(zeros, letters, strict=True) if not zero]

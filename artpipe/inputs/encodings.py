@@ -34,7 +34,8 @@ _COMMON = {
 }
 _LAST_LETTERS = frozenset("ςךםןףץ")
 _WITHIN_WORDS = frozenset("’‘—–…·\u00ad")
-_PUNCTUATION = frozenset("«»„“”‘’‚‹›—–…·•¿¡§°№ \u00a0\u00ad")
+_PUNCTUATION = frozenset("«»„“”‘’‚‹›—–…·•¿¡§°№ \u00a0\u00ad£€¢¥©®™½¼¾×÷±")
+_LETTERS_PER_SIGN = 8  # at least, where a text has signs and no letters beyond ASCII
 
 
 class Encoding(NamedTuple):
@@ -152,6 +153,8 @@ def _misplaced(before: str, here: str, after: str) -> bool:
     """Return whether a character beyond ASCII stands between letters where none of its kind does."""
     if here.isascii():
         return here.isupper() and before.islower() and not before.isascii()
+    if here.isalpha() and after.isdigit() and not before.isalpha():
+        return True  # a currency in another encoding
     if here.isupper():
         return before.islower()
     if not here.isalpha():
@@ -166,7 +169,8 @@ def _latin(name: str) -> Callable[[str], bool]:
         beyond = Counter(character.lower() for character in text if not character.isascii())
         letters = Counter({one: count for one, count in beyond.items() if one.isalpha() or one not in _PUNCTUATION})
         fits = any(not (letters.keys() - set(alphabet)) for alphabet in _ALPHABETS[name])
-        return fits and 0 < letters.total() * 3 <= sum(map(str.isalpha, text)) and _well_spelled(text)
+        wanted = letters.total() * 3 if letters else beyond.total() * _LETTERS_PER_SIGN
+        return fits and wanted <= sum(map(str.isalpha, text)) and _well_spelled(text)
 
     return makes_sense
 

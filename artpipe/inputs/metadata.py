@@ -68,6 +68,19 @@ def is_metadata(name: str) -> bool:
     return name.lower() in FILES
 
 
+def require_read_table(place: str, names: Iterable[str]) -> None:
+    """Refuse metadata in a format that is not read among the names of files, unless a table is there that is.
+
+    Raises:
+        UserError: with what to do.
+    """
+    names = list(names)
+    if not any(is_metadata(name.rpartition("/")[2]) for name in names):
+        other = next((name for name in names if name.rpartition("/")[2].lower() in OTHER_TABLES), None)
+        if other is not None:
+            refuse_other_table(f"{place}/{other}")
+
+
 def refuse_other_table(place: str) -> None:
     """Refuse a metadata table in a format that is not read.
 

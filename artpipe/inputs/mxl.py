@@ -21,20 +21,21 @@ def unpack_mxl(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = {_plain(name): name for name in archive.namelist() if not _is_leftover(_plain(name))}
+            entries = {_plain(name): name for name in archive.namelist()}
+            names = [name for name in entries if not _is_leftover(name)]
             container = next((name for name in names if name.lower().endswith(_CONTAINER.lower())), None)
             scores = [name for name in names if name.lower().endswith(_SUFFIXES) and "META-INF/" not in name.upper()]
             notes: tuple[str, ...] = ()
             if container is not None:
-                named = list(_named(_member(archive, names[container]), container[: -len(_CONTAINER)]))
-                there = [name for name in named if name in names]
+                named = list(_named(_member(archive, entries[container]), container[: -len(_CONTAINER)]))
+                there = [name for name in named if name in entries]  # one is called `.xml`, without more
                 notes = () if there else ("not named by the container of its .mxl file",)
                 scores = there[:1] or scores
             if not scores:
                 raise RejectedError("not a score", "no MusicXML in the zip file")
             if len(scores) > 1:
                 notes = (*notes, "of several scores in a .mxl file the first one")
-            return _member(archive, names[scores[0]]), notes
+            return _member(archive, entries[scores[0]]), notes
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise RejectedError("damaged", f"{type(error).__name__}: {error}") from None
 

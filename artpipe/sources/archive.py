@@ -10,6 +10,7 @@ from artpipe.inputs.layout.places import ArchivePlace, archive_limits
 from artpipe.inputs.layout.reading import read_works
 from artpipe.inputs.layout.tables import read_tables
 from artpipe.inputs.layout.understanding import understand
+from artpipe.inputs.metadata import require_read_table
 from artpipe.inputs.signatures import SIGNATURE_BYTES
 from artpipe.media import require_works, work_kinds
 from artpipe.params import DatasetEntry
@@ -29,6 +30,7 @@ def check(entry: DatasetEntry) -> None:
     if is_zip(path):
         for _ in read_tables(place):
             pass
+        require_read_table(str(path), (found.name for found in place.entries(lambda _: 0)))
     entries = place.entries(lambda _: SIGNATURE_BYTES)
     require_works(path, entry, ((found.data, found.name) for found in entries if found.rejected is None))
 

@@ -10,7 +10,7 @@ from artpipe.inputs.layout.kinds import suffix_of
 from artpipe.inputs.layout.places import WHOLE, FolderPlace, archive_limits
 from artpipe.inputs.layout.reading import read_works
 from artpipe.inputs.layout.understanding import understand
-from artpipe.inputs.metadata import MOST_BYTES, is_metadata, read_metadata
+from artpipe.inputs.metadata import MOST_BYTES, is_metadata, read_metadata, require_read_table
 from artpipe.inputs.signatures import SIGNATURE_BYTES
 from artpipe.media import require_works, work_kinds
 from artpipe.params import DatasetEntry
@@ -22,6 +22,7 @@ def check(entry: DatasetEntry) -> None:
     path = Path(entry.path)
     if not path.is_dir():
         raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
+    require_read_table(str(path), (table.name for table in path.iterdir()))
     for table in sorted(path.iterdir()):
         if is_metadata(table.name) and table.is_file() and not table.is_symlink():
             _require_readable(table, entry.ingest.names)

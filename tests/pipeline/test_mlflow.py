@@ -30,6 +30,7 @@ def begun(root: Path, name: str, run_id: str) -> Path:
     """The state folder of a training that has begun."""
     state = root / ".state/train" / name / "0123"
     state.mkdir(parents=True)
+    (root / "params.yaml").write_text("format: 1\n")
     start = RunStart(
         run_id=run_id, model=name, kind="gan", dataset="digits", stage=f"train@{name}", params={"steps": 30}, seed=1,
         shards="d" * 64, uses=None, started=1000.0, sessions=1, host="h", platform="p", versions={}, threads=1,

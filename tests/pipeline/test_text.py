@@ -97,8 +97,10 @@ _VOICES = "other voices, 3 voices in step 0, 4 are wanted (`ingest.voices`); `--
         (
             {"a.txt": "\n\n".join(f"床前明月光{n}" for n in range(9)).encode("gbk")},
             ["--separator", "\\n\\n"],
-            "a.txt#00000 is not kept: not text, byte 0 is not UTF-8, and it is too short to be sure of GB18030 or CP949; "
-            "`--encoding gb18030` reads it so",
+            (
+                "a.txt#00000 is not kept: not text, byte 0 is not UTF-8, and it is too short to be sure of GB18030 or CP949; "
+                "`--encoding gb18030` reads it so"
+            ),
         ),
         ({"a.jsonl": b'{"text": "cut\n' * 9}, [], "a.jsonl#00000 is not kept: damaged, line 1 is no JSON: "),
         ({"a.json": b'["one", "two'}, [], "a.json is not kept: damaged, no JSON: "),

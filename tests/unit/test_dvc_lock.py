@@ -20,7 +20,8 @@ with warnings.catch_warnings():
     from dvc.lock import LockError, make_lock
 
 _HOLD = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the background of a shell ignores it
 from pathlib import Path
 from artpipe.keeping.dvc_lock import hold_dvc_lock
 with hold_dvc_lock(Path(), doing="a test"):

@@ -140,7 +140,10 @@ def test_format_2_of_other_voices_is_told_as_such():
     with pytest.raises(RejectedError) as caught:
         read_midi(midi(*[QUARTER] * 4, form=2), 4)
     assert caught.value.reason == "other voices"
-    assert caught.value.detail == "1 voice in each of the 4 pieces of a MIDI file of format 2, 4 are wanted"
+    assert (
+        caught.value.detail
+        == "1 voice in each of the 4 pieces of a MIDI file of format 2, 4 are wanted (`ingest.voices`)"
+    )
 
 
 def test_a_note_without_an_end_lasts_as_long_as_its_track():

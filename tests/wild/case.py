@@ -36,7 +36,7 @@ class Case(NamedTuple):
     kept: int = 0
     classes: tuple[frozenset[str], ...] | None = (NO_CLASS,)  # any of these sets
     splits: Mapping[str, int] | None = {}
-    captions: Mapping[str, str] = {}  # by the end of a work's name
+    captions: Mapping[str, str] = {}  # or titles, by the end of a work's name
     quarantined: Mapping[str, int] = {}  # reasons that have to be there
     refused: str | None = None  # words of the one line, where the whole is refused
     or_line: str | None = None  # words of a line that would do as well

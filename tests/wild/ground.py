@@ -127,8 +127,8 @@ def _compared(case: Case, project: Path) -> list[str]:
     if case.splits is not None and splits != dict(case.splits):
         wrong.append(f"splits {splits}")
     for end, caption in case.captions.items():
-        captions = [row.caption for row in rows if row.name.endswith(end)]
-        if captions != [caption]:
+        captions = [{row.caption, row.title} for row in rows if row.name.endswith(end)]
+        if len(captions) != 1 or caption not in captions[0]:
             wrong.append(f"the caption of {end} is {captions}")
     wrong += [f"{quarantined[reason]} {reason}" for reason, n in case.quarantined.items() if quarantined[reason] != n]
     return wrong

@@ -57,9 +57,10 @@ def _named_aside(survey: Survey, holding: Iterable[str]) -> list[int]:
 
 def _called_as_works(survey: Survey, media: Sequence[str], aside: set[int]) -> list[int]:
     """Return the folders without works most of whose files are called as works elsewhere: ``txt/1.txt`` of ``img/1.png``."""
+    suffixes = ", ".join(f"'{suffix}'" for medium in media for suffix in survey.kinds[medium].suffixes)  # empty works
     named = f"""SELECT folder, count(*), sum(EXISTS (SELECT 1 FROM files works WHERE works.key = files.key
                 AND works.folder <> files.folder AND {claims(media).replace("files.", "works.")}))
-                FROM files GROUP BY folder HAVING max({claims(media)}) = 0"""  # noqa: S608 - our own words
+                FROM files GROUP BY folder HAVING max({claims(media)} OR suffix IN ({suffixes})) = 0"""  # noqa: S608 - our own words
     counts = survey.database.execute(named)
     return [
         folder for folder, count, called in counts if folder not in aside and called >= _SHARE * count and called > 1
