@@ -8,7 +8,7 @@ import errno
 import io
 import os
 import sys
-from typing import Any, NoReturn, TextIO
+from typing import Any, BinaryIO, NoReturn, TextIO, cast
 
 SPELLED = "artpipe.spelled"  # what an encoding does with signs that it has not, see `_spelled`
 _ASCII = {
@@ -67,8 +67,10 @@ def _begin_in_utf8() -> NoReturn:
 
 def _patient(stream: io.TextIOWrapper) -> TextIO:
     stream.flush()
+    file = _PatientFile(stream.fileno(), "w", closefd=False)
+    unbuffered = stream.write_through  # python -u, PYTHONUNBUFFERED
     return io.TextIOWrapper(
-        io.BufferedWriter(_PatientFile(stream.fileno(), "w", closefd=False)),
+        cast("BinaryIO", file) if unbuffered else io.BufferedWriter(file),
         encoding=stream.encoding,
         errors=SPELLED,
         line_buffering=stream.line_buffering,
@@ -84,13 +86,18 @@ class _PatientFile(io.FileIO):
         self._gone = {errno.EPIPE, errno.EIO} if self.isatty() else {errno.EPIPE}  # a file's EIO is a failing disk
 
     def write(self, data: Any, /) -> int:
-        """Write bytes; all of them count as written where nobody reads any more."""
+        """Write all bytes; they count as written where nobody reads any more."""
+        rest = memoryview(data).cast("B")
         try:
-            return super().write(data)
+            while rest:
+                count = super().write(rest)
+                if count is None:  # a reader that does not keep up, and nobody may wait for it
+                    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                rest = rest[count:]
         except OSError as error:
             if error.errno not in self._gone:
                 raise
-        _send_nowhere(self.fileno())
+            _send_nowhere(self.fileno())
         return len(data)
 
 

@@ -73,6 +73,21 @@ def test_arguments_keep_their_bytes_when_a_command_begins_again():
     assert done.stdout == b"'gr\\xfcn'\n", done.stderr
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("stream", ["stderr", "stdout"])
+def test_a_line_arrives_when_it_is_written(unbuffered, stream):
+    """On stderr always, on stdout where Python is told so (usual in containers): nothing waits in a buffer."""
+    code = f"import sys, time; from artpipe.streams import open_streams; open_streams()\nsys.{stream}.write('x' * 99_999 + chr(10))\n"
+    code += "sys.stdout.flush()\n" * (not unbuffered) + "time.sleep(100)"
+    pipes = {stream: subprocess.PIPE}
+    environment = {**PLAIN, "PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes) as child:
+        line = getattr(child, stream).readline()
+        assert child.poll() is None
+        child.kill()
+    assert line == b"x" * 99_999 + b"\n"
+
+
 def test_a_reader_that_goes_away_does_not_end_the_work(tmp_path):
     """After `| head -1` all else that is printed goes nowhere, and the command ends well."""
     code = "from artpipe.streams import open_streams; open_streams()\n"
