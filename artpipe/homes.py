@@ -35,7 +35,7 @@ def require_nameable_folder() -> None:
     """Refuse a working folder that DVC and others could not name: they would write beside it.
 
     Raises:
-        UserError: it is gone, or its path is not UTF-8.
+        UserError: it is gone, or its path is not UTF-8 or has braces in it.
     """
     try:
         folder = os.fsencode(Path.cwd())
@@ -48,6 +48,9 @@ def require_nameable_folder() -> None:
     except UnicodeDecodeError:
         message = "its path is not UTF-8, and DVC would write into a folder beside it; rename it (`convmv` does many)"
         raise UserError(f"{plain(os.fsdecode(folder))}: {message}") from None
+    if {"{", "}"} & set(os.fsdecode(folder)):  # DVC 3.67 makes a format of its progress bars of it
+        message = "its path has `{` or `}` in it, on which DVC's progress bars fail; rename it"
+        raise UserError(f"{plain(os.fsdecode(folder))}: {message}")
 
 
 def missing_places(state: Path) -> Mapping[str, Path]:

@@ -92,6 +92,15 @@ def test_a_folder_that_is_not_utf8_is_refused(tmp_path):
     assert [len(list(place.iterdir())) for place in (tmp_path, folder)] == [1, 1]
 
 
+@pytest.mark.parametrize("name", ["set {x}", "half }"])
+def test_a_folder_with_braces_is_refused(tmp_path, name):
+    """DVC would end with an AttributeError of its own."""
+    (tmp_path / name).mkdir()
+    done = subprocess.run([*ENTRY, "check"], cwd=tmp_path / name, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "its path has `{` or `}` in it" in done.stderr
+
+
 def test_a_folder_that_is_gone_is_one_line(tmp_path, monkeypatch):
     """As after another branch was checked out."""
     (tmp_path / "gone").mkdir()
