@@ -75,7 +75,9 @@ clean: ## remove the environment, caches and everything the pipeline made (datas
 
 # --- set-up ---------------------------------------------------------------------------------------------------------
 
-INSTALL = pip install -qq --no-input --disable-pip-version-check --progress-bar off -c constraints.txt
+# uv takes a quarter of the time; where it cannot be had, or finds no index (it does not read pip's settings), pip does it.
+PIP := pip install -qq --no-input --disable-pip-version-check --progress-bar off -c constraints.txt
+INSTALL = install() { uv pip install -q --python $(BIN)/python -c constraints.txt "$$@" 2>/dev/null || $(PIP) "$$@"; }; install
 
 # Without a packager's help `python3` may be too old while a newer one stands beside it; take the first that will do.
 $(VENV)/bin/pip:
@@ -87,8 +89,9 @@ $(VENV)/bin/pip:
 	"$$found" -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "make: $$found has no venv or pip; install them (Debian: apt install python3-venv python3-pip)" >&2; exit 2; }; \
 	"$$found" -m venv --clear $(VENV)
+	@$(PIP) uv 2>/dev/null || true
 
-# A stamp is newer than what it was made from, so a second call installs nothing; it is written only when pip succeeded.
+# A stamp is newer than what it was made from, so a second call installs nothing; it is written only when that succeeded.
 $(VENV)/pipeline.stamp: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "make: installing artpipe into $(VENV) (minutes the first time, nothing the second)"
 	@$(INSTALL) -e ".[pipeline]"
