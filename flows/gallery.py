@@ -8,17 +8,16 @@ import argparse
 import atexit
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 
 from artpipe.errors import ArtpipeError
-from artpipe.processes import end_child, members, process, run_child, start_child
+from artpipe.processes import end_child, interrupt_command, run_child, start_child
 from artpipe.project_root import run_in_project
+from artpipe.stopping import SignalInterruption, signals_raise
 from flows.addresses import prefect_beside, prefect_named
 from flows.short import short_server
-from flows.signals import ToldError, signals_raise
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
 _NO_STAGE = "there is no stage {}; `dvc stage list` names them"
@@ -35,8 +34,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with signals_raise():
             return child.wait()
-    except ToldError as told:
-        _interrupt(child)
+    except SignalInterruption as told:
+        interrupt_command(
+            child, _GRACE_SECONDS
+        )  # Prefect's server, also in its group, still has to take its last report
         return 128 + told.number
     finally:
         end_child(child, _GRACE_SECONDS)
@@ -107,17 +108,6 @@ def _up_to_date(options: argparse.Namespace) -> bool:
     if os.environ.get("ARTPIPE_TRACKING") != "off":
         run_child([sys.executable, "-m", "artpipe", "sync"], lambda _: None, timeout_seconds=600.0)
     return True
-
-
-def _interrupt(child: subprocess.Popen[str]) -> None:
-    """Ask the flow alone to end: Prefect's server, which is in its group, still has to take its last report."""
-    for pid in members(child.pid):
-        found = process(pid)
-        if found and found.parent == child.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGINT)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(_GRACE_SECONDS)
 
 
 def _check() -> int:

@@ -22,11 +22,11 @@ from artpipe.params import load_params
 from artpipe.processes import utf8_environment
 from artpipe.project_root import run_in_project
 from artpipe.still import signature
+from artpipe.stopping import SignalInterruption, signals_raise
 from artpipe.trackable import require_trackable
 from flows.addresses import prefect_beside
 from flows.deployed import someone_works
 from flows.dvc_graph import BUSY
-from flows.signals import ToldError, signals_raise
 
 if TYPE_CHECKING:
     from flows.desk import Desk
@@ -99,7 +99,7 @@ def main() -> int:
     try:
         with signals_raise():
             _stay(max(0.1, options.every))
-    except ToldError as told:
+    except SignalInterruption as told:
         code = 128 + told.number
     return code
 

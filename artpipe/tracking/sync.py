@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -19,7 +18,7 @@ from artpipe.artifacts.run import Journal, RunRecord, RunStart, Session
 from artpipe.artifacts.traces import ingested, trained
 from artpipe.errors import ArtpipeError, UserError, plain, plain_lines, without_password
 from artpipe.files import held
-from artpipe.processes import guardians, run_child, watching
+from artpipe.processes import guardians, handle_signals, run_child, watching
 from artpipe.saying import in_markdown
 from artpipe.tracking.registry import register
 from artpipe.tracking.store import CARD, RECORD, REPORT, Store, TrackedRun
@@ -101,7 +100,7 @@ def follow(name: str, state: Path, root: Path = Path(), every_seconds: float = 3
     Whatever goes wrong with the store is said once, on stderr, and left to a later `artpipe sync`.
     """
     done, said = threading.Event(), False
-    signal.signal(signal.SIGTERM, lambda *_: done.set())
+    handle_signals(lambda *_: done.set())
     with watching(guardians(), lambda _: done.set()):
         run: TrackedRun | None = None
         while True:
