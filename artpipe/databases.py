@@ -11,15 +11,16 @@ _PLAIN = re.compile(r"[\w./ +,=-]*", re.ASCII)
 _DOT_FILE = "vfs=unix-dotfile"  # sqlite's own way for such a file system: it locks by a folder beside the database
 
 
-def sqlite_url(path: Path, scheme: str = "sqlite") -> str:
+def sqlite_url(path: Path, scheme: str = "sqlite", *, make_folder: bool = True) -> str:
     """Return SQLAlchemy's address of a database file; `scheme` may name a driver.
 
-    The folder is made if it is not there. SQLAlchemy takes a `?` in a path for its end, so that the database would come to stand outside the project. As a URI
+    The folder is made if it is not there, unless whoever opens the database makes it. SQLAlchemy takes a `?` in a path for its end, so that the database would come to stand outside the project. As a URI
     (https://sqlite.org/uri.html) any path can be named, one that is not UTF-8 too.
     """
     path = path.absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    locks = has_posix_locks(path.parent)
+    if make_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    locks = has_posix_locks(next(folder for folder in path.parents if folder.is_dir()))
     if locks and _PLAIN.fullmatch(str(path)):
         return f"{scheme}:///{path}"
     more = "" if locks else f"{_DOT_FILE}&"
