@@ -22,6 +22,7 @@ from artpipe.processes import guardians, handle_signals, run_child, watching
 from artpipe.saying import in_markdown
 from artpipe.tracking.registry import register
 from artpipe.tracking.store import CARD, RECORD, REPORT, Store, TrackedRun
+from artpipe.tracking.sync_signature import note_synced, sync_signature
 
 _SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 
@@ -35,6 +36,7 @@ def sync(root: Path = Path()) -> str:
         ArtpipeError: the store cannot be reached, or something was damaged and left out, after all else was done.
     """
     try:
+        signature = sync_signature(root)
         store = Store(root)
         seen, damage = _everything(store, root)
         for run_id, run in store.running().items():
@@ -51,6 +53,7 @@ def sync(root: Path = Path()) -> str:
     counts = f"{trainings} trainings; new: {new.runs} runs, {new.rows} rows, {new.pictures} pictures ({without_password(store.uri)})"
     if damage:
         raise ArtpipeError(f"MLflow: {counts}; left out: {'; '.join(damage.values())}")
+    note_synced(signature, root)
     return f"MLflow: {counts}"
 
 
