@@ -9,15 +9,7 @@ from artpipe.still import signature
 
 _STORE = STATE / "mlflow"
 _SYNCED = _STORE / "synced"
-_READ = (
-    "data/checkpoints",
-    "data/record",
-    "data/reports",
-    "data/runs",
-    "data/shards",
-    str(CHAMPIONS),
-    f"{STATE}/train",
-)
+_READ = ("data/checkpoints", "data/record", "data/reports", "data/runs", "data/shards", str(CHAMPIONS))
 
 
 def is_synced(root: Path = Path()) -> bool:
@@ -32,7 +24,8 @@ def is_synced(root: Path = Path()) -> bool:
 
 def sync_signature(root: Path = Path()) -> str:
     """Return what differs after a change of what `artpipe sync` reads, or where another server is named."""
-    read = [signature(root / path) for path in _READ]
+    unfinished = sorted(path for path in (root / STATE).glob("train/*/*") if path.is_dir())  # beside them lies a lock
+    read = [signature(path) for path in (*(root / path for path in _READ), *unfinished)]
     return sha256_bytes("\n".join([os.environ.get("MLFLOW_TRACKING_URI", ""), *read]).encode())
 
 
