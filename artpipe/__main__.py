@@ -88,7 +88,7 @@ def run(
     ] = None,
 ) -> None:
     """Bring what is stale up to date, with all cores, and show it meanwhile: everything, or some models and the gallery."""
-    from artpipe.plan import run_flow
+    from artpipe.run_command import run_flow
 
     run_flow([str(typed_path(Path(target))) if target.endswith(".dvc") else target for target in targets or []])
 
@@ -97,8 +97,9 @@ def run(
 def plan(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Say what would run, why, and the time and disk it will take."""
     from artpipe.plan import tell_plan
+    from flows.dvc_graph import read_graph
 
-    tell_plan(as_json=as_json)
+    tell_plan(read_graph, as_json=as_json)
 
 
 @app.command(rich_help_panel=DAILY)

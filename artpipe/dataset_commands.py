@@ -50,6 +50,7 @@ def dataset_add(
     from artpipe.parsing import unescaped
     from artpipe.plan import tell_plan
     from artpipe.project import add_dataset
+    from flows.dvc_graph import read_graph
 
     about = About(title=title, creator=creator, licence=licence, origin=origin)
     kinds = None if models is None else [kind.strip() for kind in models.split(",") if kind.strip()]
@@ -60,7 +61,7 @@ def dataset_add(
     said = add_dataset(typed_path(path), name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest)
     typer.echo(plain_lines(said))
     if plan:
-        tell_plan()
+        tell_plan(read_graph)
 
 
 @dataset_commands.command("inspect", cls=FreeCommand)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.artifacts import paths
-from artpipe.artifacts.champions import FILE, Champions, load_champions
+from artpipe.artifacts.champions import Champions, load_champions
 from artpipe.artifacts.gallery import GalleryCard, load_gallery, save_gallery
 from artpipe.artifacts.report import work_file
 from artpipe.errors import UserError, did_you_mean
@@ -251,7 +251,7 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
     ]
     code = [_HERE / "gallery.py", *_theme_files(theme), *sorted((_HERE / "sections").glob("*.py"))]
     parts.append([(path.name, sha256_file(path)) for path in code])
-    parts.append(sha256_file(root / FILE) if (root / FILE).exists() else "")
+    parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")
     for kind, names in (("record", params.datasets), ("runs", params.models), ("reports", params.models)):
         for name in names:
             folder = root / "data" / kind / name

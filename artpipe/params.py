@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -247,13 +248,16 @@ def read_yaml(path: Path) -> Any:
     Raises:
         UserError: missing, unreadable or not YAML; the message has file, line and column.
     """
+    return parse_yaml(_read_text(path), str(path))
+
+
+def _read_text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; run artpipe in the folder that has params.yaml") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
-    return parse_yaml(text, str(path))
 
 
 def validated(model: type[ModelT], value: Any, *, file: str, place: str = "") -> ModelT:
@@ -269,11 +273,16 @@ def validated(model: type[ModelT], value: Any, *, file: str, place: str = "") ->
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
-    """Read and validate params.yaml.
+    """Read and validate params.yaml; the same text is validated once.
 
     Raises:
         UserError: see `read_yaml`, `refuse_secrets` and `validated`.
     """
-    found = read_yaml(path)
-    refuse_secrets(found, str(path))  # first: a mistake is told with what was found
-    return validated(Params, found, file=str(path))
+    return _parsed_params(_read_text(path), str(path))
+
+
+@lru_cache(maxsize=4)
+def _parsed_params(text: str, file: str) -> Params:
+    found = parse_yaml(text, file)
+    refuse_secrets(found, file)  # first: a mistake is told with what was found
+    return validated(Params, found, file=file)

@@ -1,6 +1,8 @@
 """YAML of people and strangers: plain values, bounded before they are built, each mistake one line."""
 
 import re
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +61,7 @@ def merge_advice(name: str) -> str:
 
 
 def parse_yaml(text: str, place: str) -> Any:
-    """Return what a text says (YAML 1.2, no tags of programs) as plain Python.
+    """Return what a text says (YAML 1.2, no tags of programs) as plain Python; the same text is parsed once.
 
     Args:
         text: one document.
@@ -68,6 +70,11 @@ def parse_yaml(text: str, place: str) -> Any:
     Raises:
         UserError: it is not YAML, or a bomb; the message has file, line and column.
     """
+    return deepcopy(_parsed(text, place))
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str, place: str) -> Any:
     if line := conflict_line(text):
         raise UserError(f"{place}:{line}: the marks of a merge (`<<<<<<<`); {merge_advice(Path(place).name)}")
     yaml = YAML(typ="safe", pure=True)

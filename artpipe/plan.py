@@ -1,28 +1,29 @@
-"""`artpipe plan`: which stages would run, why, and the time and disk to expect; `artpipe run` starts the flow.
-
-DVC is asked as a command; artpipe never imports it.
-"""
+"""`artpipe plan`: which stages would run, why, and the time and disk to expect."""
 
 import json
 import os
-import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from graphlib import TopologicalSorter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Protocol
 
-from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.check import check_project
 from artpipe.costs import Cost, Costs, size, span
-from artpipe.errors import UserError, did_you_mean
-from artpipe.keeping.storage import ask_dvc
 from artpipe.params import Frozen, load_params, read_yaml
 from artpipe.stage_code import FILE as CODE
 
-_EDGE = re.compile(r'"([^"]+)" -> "([^"]+)"')
+
+class StageGraph(Protocol):
+    """What DVC says of the project in the working folder."""
+
+    @property
+    def upstream(self) -> Mapping[str, Sequence[str]]:
+        """Return the stages that each stage directly depends on; each stands behind these."""
+
+    @property
+    def changes(self) -> Mapping[str, list[Any]]:
+        """Return what changed, by stale stage."""
 
 
 class Planned(Frozen):
@@ -43,42 +44,41 @@ class Plan(Frozen):
     bytes_free: int
 
 
-def make_plan(root: Path = Path()) -> Plan:
-    """Ask DVC what is stale, and reckon from what earlier runs took.
-
-    Raises:
-        UserError: a mistake in the project.
-        ArtpipeError: DVC failed.
-    """
-    check_project(root)
-    with ThreadPoolExecutor() as pool:  # two commands of a second each
-        answers = pool.map(lambda words: ask_dvc(root, *words), (["status", "--json"], ["dag", "--dot"]))
-    status, drawing = json.loads(next(answers) or "{}"), next(answers)
-    upstream = _upstream(drawing, status)
-    lock = (read_yaml(root / "dvc.lock") or {}).get("stages", {}) if (root / "dvc.lock").exists() else {}
-    entries, costs = read_yaml(root / "params.yaml"), Costs(root, load_params(root / "params.yaml"), lock)
-    affected: dict[str, Planned] = {}
-    for stage in TopologicalSorter(upstream).static_order():
-        if stage in status or upstream[stage] & affected.keys():
-            why = tuple(_reasons(stage, status.get(stage, []), lock.get(stage), entries))
-            affected[stage] = Planned(stage=stage, why=why, cost=costs.of(stage))
+def make_plan(graph: StageGraph, root: Path = Path()) -> Plan:
+    """Reckon what is stale, and what follows it, from what earlier runs took."""
+    affected = _affected(graph.upstream, graph.changes, root) if graph.changes else {}
     cores = len(os.sched_getaffinity(0))
     return Plan(
         stages=tuple(affected.values()),
         cores=cores,
-        seconds=_waiting(affected, upstream, cores),
+        seconds=_waiting(affected, graph.upstream, cores),
         bytes=sum(planned.cost.bytes for planned in affected.values()),
         bytes_free=shutil.disk_usage(root).free,
     )
 
 
-def tell_plan(*, as_json: bool = False) -> None:
-    """Print the plan as a table, or as JSON.
+def _affected(
+    upstream: Mapping[str, Sequence[str]], changes: Mapping[str, list[Any]], root: Path
+) -> dict[str, Planned]:
+    lock = (read_yaml(root / "dvc.lock") or {}).get("stages", {}) if (root / "dvc.lock").exists() else {}
+    entries, costs = read_yaml(root / "params.yaml"), Costs(root, load_params(root / "params.yaml"), lock)
+    affected: dict[str, Planned] = {}
+    for stage, read in upstream.items():
+        if stage in changes or not affected.keys().isdisjoint(read):
+            why = tuple(_reasons(stage, changes.get(stage, []), lock.get(stage), entries))
+            affected[stage] = Planned(stage=stage, why=why, cost=costs.of(stage))
+    return affected
+
+
+def tell_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -> None:
+    """Check the project, ask for its graph, and print the plan as a table, or as JSON.
 
     Raises:
-        UserError, ArtpipeError: see `make_plan`.
+        UserError: a mistake in the project.
+        ArtpipeError: DVC failed.
     """
-    plan = make_plan()
+    check_project()
+    plan = make_plan(read_graph())
     if as_json:
         sys.stdout.write(json.dumps(plan.model_dump(mode="json"), indent=2) + "\n")
         return
@@ -105,32 +105,6 @@ def tell_plan(*, as_json: bool = False) -> None:
     console.print(f"{total}.{' ~: an estimate; nothing like it has run here yet.' if guessed else ''}")
     if plan.cores >= 8 and sum(planned.stage.startswith("train@") for planned in plan.stages) < plan.cores // 2:  # noqa: PLR2004
         console.print("[dim]There are more cores than trainings: a higher `threads` of a model would use them.[/]")
-
-
-def run_flow(targets: Iterable[str]) -> NoReturn:
-    """Validate the project, then become the flow; a model among the targets is made and hung, beside what hangs there.
-
-    Raises:
-        UserError: a mistake in the project, or no model of a name; nothing was started.
-    """
-    check_project()
-    models, wanted = load_params().models, list(targets)
-    for target in wanted:
-        if target not in models and not {"@", "."} & set(target) and target != LAST_STAGE:
-            raise UserError(f"there is no model `{target}` in params.yaml{did_you_mean(target, models)}")
-    stages = [f"evaluate@{target}" if target in models else target for target in wanted]
-    hang = ["--hang"] if any(target in models for target in wanted) else []
-    sys.stdout.flush()
-    command = [sys.executable, "-m", "flows.gallery", *hang, *stages]
-    os.execve(sys.executable, command, {**os.environ, "ARTPIPE_CHECKED": "1"})  # noqa: S606  # no shell is wanted
-
-
-def _upstream(drawing: str, status: Mapping[str, Any]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {name: set() for name in re.findall(r'"([^"]+)"', drawing)}
-    found.update({name: set() for name in status if name not in found})
-    for above, below in _EDGE.findall(drawing):
-        found[below].add(above)
-    return found
 
 
 def _reasons(stage: str, changes: Iterable[Any], locked: Any, params: Any) -> Iterator[str]:
@@ -180,7 +154,7 @@ def _differences(place: str, old: Any, new: Any) -> Iterator[str]:
             yield f"{place}: {'none' if old is None else old} -> {'none' if new is None else new}"
 
 
-def _waiting(affected: Mapping[str, Planned], upstream: Mapping[str, set[str]], cores: int) -> float:
+def _waiting(affected: Mapping[str, Planned], upstream: Mapping[str, Sequence[str]], cores: int) -> float:
     """Return the seconds until all is done: no shorter than the longest chain, nor than the work shared by the cores."""
     ends: dict[str, float] = {}
     for stage, planned in affected.items():

@@ -11,6 +11,7 @@ import sys
 import traceback
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,12 +21,11 @@ from artpipe.errors import UserError, did_you_mean
 PROJECT_FOLDER = "plugins"
 _CONSTANT = {"media": "MEDIUM", "sources": "SOURCE", "models": "MODEL", "metrics": "METRIC", "sections": "SECTION"}
 _REPLACES = "REPLACES_BUILT_IN"  # a project's file with the name of one of artpipe's says so
-_project_paths: dict[str, str] = {}  # by group, what was added to the package's path
 
 
 def names(group: str) -> list[str]:
     """Return the sorted plugin names of a group: ``media``, ``sources``, ``models``, ``metrics`` or ``sections``."""
-    modules = pkgutil.iter_modules(_package(group).__path__)
+    modules = pkgutil.iter_modules(map(str, folders(group)))
     files = {module.name for module in modules if not module.name.startswith("_")}
     return sorted(files | _announced(group).keys())
 
@@ -41,6 +41,7 @@ def find(group: str, name: str) -> Any:
     if name not in known:
         message = f"`{name}` is not one of artpipe's {group} ({', '.join(known)}){did_you_mean(name, known)}"
         raise UserError(message)
+    _package(group)
     own = Path(PROJECT_FOLDER, group, f"{name}.py")
     if own.is_file():
         return _load_own(own, group, name)
@@ -65,26 +66,25 @@ def definition(group: str, name: str) -> tuple[str, str]:
 
 
 def folders(group: str) -> list[Path]:
-    """Return the folders that files of a group stand in; the first that has a name owns it."""
-    return [Path(folder) for folder in _package(group).__path__]
+    """Return the folders that files of a group stand in; the first that has a name owns it. The package is not imported."""
+    spec = find_spec(f"artpipe.{group}")
+    built_in = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
+    own = Path(PROJECT_FOLDER, group).absolute()
+    if not own.is_dir():
+        return built_in
+    taken = {module.name for module in pkgutil.iter_modules(map(str, built_in))}
+    first = any(path.stem in taken and _says_it_replaces(path) for path in own.glob("*.py"))
+    return [own, *built_in] if first else [*built_in, own]
 
 
 def _package(group: str) -> ModuleType:
     """Return artpipe's package of a group, the working directory's own plugins in its path."""
     package = importlib.import_module(f"artpipe.{group}")
-    folder = Path(PROJECT_FOLDER, group).absolute()
-    added, wanted = _project_paths.get(group, ""), str(folder) if folder.is_dir() else ""
-    if added != wanted:
-        _forget_modules(
-            group,
-            {path.stem for path in folder.glob("*.py")} | {path.stem for path in Path(added).glob("*.py") if added},
-        )
-        package.__path__ = [path for path in package.__path__ if path != added]
-        if wanted:
-            built_in = {module.name for module in pkgutil.iter_modules(package.__path__)}
-            first = any(path.stem in built_in and _says_it_replaces(path) for path in folder.glob("*.py"))
-            package.__path__ = [wanted, *package.__path__] if first else [*package.__path__, wanted]
-        _project_paths[group] = wanted
+    before, wanted = list(package.__path__), [str(folder) for folder in folders(group)]
+    if before != wanted:
+        changed = {*before} ^ {*wanted}  # folders that came or went
+        _forget_modules(group, {path.stem for folder in changed for path in Path(folder).glob("*.py")})
+        package.__path__ = wanted
     return package
 
 
@@ -141,4 +141,10 @@ def _says_it_replaces(path: Path) -> bool:
 @cache
 def _announced(group: str) -> dict[str, EntryPoint]:
     """Return the plugins of a group that installed packages bring, by name."""
-    return {point.name: point for point in entry_points(group=f"artpipe.{group}")}
+    return {point.name: point for point in _entry_points().select(group=f"artpipe.{group}")}
+
+
+@cache
+def _entry_points() -> Any:  # of another type before Python 3.12, with the same `select`
+    """Return what all installed packages announce; their files are read once."""
+    return entry_points()

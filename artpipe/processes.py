@@ -1,4 +1,4 @@
-"""Processes of Linux in one place: whose death ends us, children that die with us, whole groups ended at once.
+"""Processes and signals of Linux in one place: whose death ends us, children that die with us, groups ended at once.
 
 Only the standard library is imported, because this file also runs alone, as the guard of a child (see `start_child`).
 On other systems there is no `/proc` and no parent-death signal: nothing is watched there, and children are ended by
@@ -13,11 +13,12 @@ import subprocess  # starting our own tools is this file's purpose
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _POLL_SECONDS = 0.2
 _ENDED = 128  # a shell's exit code of a process ended by signal n is 128 + n
 
@@ -61,8 +62,7 @@ def guardians(pid: int | None = None) -> tuple[Process, ...]:
     own = process(pid or os.getpid())
     if own is None or own.session == own.pid:
         return ()
-    chain: list[Process] = []
-    current = process(own.parent)
+    chain, current = list[Process](), process(own.parent)
     while current is not None and current.session == own.session:
         leader = current.pid == current.session
         if not (leader and (current.terminal or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)):
@@ -98,10 +98,21 @@ def watching(ancestors: Sequence[Process], when_gone: Callable[[Process], None])
         thread.join()
 
 
-def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Ask the kernel for a signal when the thread that started this process ends; it survives exec, not fork."""
+def die_with_parent(parent: int, number: int = signal.SIGKILL) -> bool:
+    """Ask for a signal when the thread that started us ends (it survives exec, not fork); False: `parent` has ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    return os.getppid() == parent
+
+
+def handle_signals(handler: Any, numbers: Iterable[int] = STOP_SIGNALS) -> dict[int, Any]:
+    """Have `handler` called at these signals, and return what was before."""
+    return {number: signal.signal(number, handler) for number in numbers}
+
+
+def terminate_self() -> None:
+    """Send SIGTERM to this process: it wakes the main thread, whatever that waits for."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def start_child(
@@ -145,6 +156,30 @@ def end_child(child: subprocess.Popen[str], grace_seconds: float = 15.0) -> int:
     return child.wait()
 
 
+def end_children(children: Iterable[subprocess.Popen[str]], grace_seconds: float = 15.0) -> None:
+    """End several children at the same time, each as `end_child` does."""
+    enders = [threading.Thread(target=end_child, args=(child, grace_seconds)) for child in children]
+    for ender in enders:
+        ender.start()
+    for ender in enders:
+        ender.join()
+
+
+def interrupt_command(child: subprocess.Popen[str], wait_seconds: float) -> None:
+    """Send SIGINT to the command of a child of `start_child` alone, not to what it started, and wait for its end."""
+    for found in _processes():
+        if found.parent == child.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(found.pid, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(wait_seconds)
+
+
+def kill_child(child: subprocess.Popen[Any]) -> None:
+    """Send SIGKILL to a child without a guard, which has no children; the thread that waits for it notices."""
+    child.kill()
+
+
 def run_child(
     command: Sequence[str],
     line: Callable[[str], None],
@@ -174,10 +209,15 @@ def run_child(
             child.stdout.close()
 
 
+def _processes() -> Iterator[Process]:
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit() and (found := process(int(path.name))):
+            yield found
+
+
 def members(group: int) -> list[int]:
     """Return the pids of the living processes of a process group."""
-    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-    return [found.pid for pid in pids if (found := process(pid)) and found.group == group]
+    return [found.pid for found in _processes() if found.group == group]
 
 
 def adopt_orphans() -> None:
@@ -188,15 +228,10 @@ def adopt_orphans() -> None:
 
 def descendants(pid: int) -> list[int]:
     """Return the pids of all living processes below a process."""
-    children: dict[int, list[int]] = {}
-    for path in Path("/proc").iterdir():
-        if path.name.isdigit() and (one := process(int(path.name))):
-            children.setdefault(one.parent, []).append(one.pid)
-    found, left = list[int](), children.get(pid, [])
-    while left:
-        found += left
-        left = [child for parent in left for child in children.get(parent, [])]
-    return found
+    living, below = list(_processes()), {pid}
+    while children := {found.pid for found in living if found.parent in below} - below:
+        below |= children
+    return sorted(below - {pid})
 
 
 def end_descendants(grace_seconds: float) -> None:
@@ -221,8 +256,7 @@ def _told(number: int, _frame: object) -> NoReturn:
 
 def _end_group(grace_seconds: float) -> None:
     """End all other processes of our group."""
-    for heard in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(heard, signal.SIG_IGN)
+    handle_signals(signal.SIG_IGN)
     group, deadline = os.getpgrp(), time.monotonic() + grace_seconds
     number: int = signal.SIGTERM
     while others := [pid for pid in members(group) if pid != os.getpid()]:
@@ -234,9 +268,8 @@ def _end_group(grace_seconds: float) -> None:
 
 
 def _exec(command: Sequence[str], nice: int) -> NoReturn:
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    die_with_parent(signal.SIGTERM)
+    handle_signals(signal.SIG_DFL)
+    die_with_parent(os.getppid(), signal.SIGTERM)
     os.nice(nice)
     try:
         os.execvp(command[0], list(command))  # noqa: S606  # no shell is wanted
@@ -248,10 +281,8 @@ def _exec(command: Sequence[str], nice: int) -> NoReturn:
 def _guard(parent: int, grace_seconds: float, nice: int, command: Sequence[str]) -> int:
     code = _ENDED + signal.SIGTERM
     try:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, _told)
-        die_with_parent(signal.SIGTERM)
-        if os.getppid() != parent:
+        handle_signals(_told)
+        if not die_with_parent(parent, signal.SIGTERM):
             return code
         pid = os.fork()
         if pid == 0:

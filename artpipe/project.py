@@ -10,7 +10,7 @@ from typing import Any
 from artpipe import plugins
 from artpipe.arrivals import FIRST_LOOK, inspect_place, is_single, kinds_of, preprocess_of, require_kept, told
 from artpipe.artifacts import paths
-from artpipe.check import asks_for, check_dataset, check_model
+from artpipe.check_entries import asks_for, check_dataset, check_model
 from artpipe.copying import (
     DATASETS,
     archive_suffix,

@@ -78,7 +78,7 @@ def installed_fingerprints(root: Path = Path()) -> dict[str, str]:
 
     They are kept in `.state/code.json` until a file of the package changes.
     """
-    signature = _signature([*_package_files().values(), *(path for files in _themes().values() for path in files)])
+    signature = code_signature()
     cache = root / STATE / "code.json"
     try:
         cached = json.loads(cache.read_bytes())
@@ -90,6 +90,22 @@ def installed_fingerprints(root: Path = Path()) -> dict[str, str]:
     with suppress(OSError):  # a place that cannot be written to is reckoned anew each time
         write_text(cache, json.dumps({"signature": signature, "fingerprints": fingerprints}))
     return dict(fingerprints)
+
+
+def code_signature() -> str:
+    """Return what differs after any change of a file that stages run: of the package, its themes, the project's plugins."""
+    return files_signature([*_package_files().values(), *(path for files in _themes().values() for path in files)])
+
+
+def files_signature(paths: Iterable[Path]) -> str:
+    """Return a hash of names, sizes and times of files, which are not read.
+
+    Raises:
+        OSError: one of them is not there.
+    """
+    stats = ((str(path), path.stat()) for path in paths)
+    listed = [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
+    return sha256_bytes(json.dumps(sorted(listed)).encode())
 
 
 @lru_cache(maxsize=8)
@@ -202,12 +218,6 @@ def _package_files() -> dict[str, Path]:
             for location in spec.submodule_search_locations or () if spec else ():
                 files |= package_files(package, Path(location))
     return files
-
-
-def _signature(paths: Iterable[Path]) -> str:
-    stats = ((str(path), path.stat()) for path in paths)
-    listed = [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
-    return sha256_bytes(json.dumps(sorted(listed)).encode())
 
 
 def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:

@@ -1,19 +1,48 @@
-"""Asked to stop: SIGTERM, SIGINT, SIGHUP or the death of an ancestor become one StoppedError at a safe place."""
+"""Asked to stop: SIGTERM, SIGINT, SIGHUP or the death of an ancestor become one exception, at once or at a safe place."""
 
 import contextlib
-import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
+from typing import NoReturn
 
 from artpipe.errors import StoppedError
-from artpipe.processes import Process, watching
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from artpipe.processes import STOP_SIGNALS, Process, handle_signals, terminate_self, watching
 
 
 class Interruption(BaseException):
     """A stop amid work that takes any error of one input for that input's own: no `except Exception` hears of it."""
+
+
+class SignalInterruption(Interruption):
+    """A stop asked for by the signal `number`."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+@contextlib.contextmanager
+def signals_raise() -> Iterator[None]:
+    """Raise `SignalInterruption` in the main thread at the first signal, so that a `finally` is reached however we are told to end."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SignalInterruption(number)
+
+    with _signals_handled(interrupt):
+        yield
+
+
+@contextlib.contextmanager
+def _signals_handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have `handler` called at the signals (not at SIGHUP under `nohup`); what was set before is restored."""
+    heard = [one for one in STOP_SIGNALS if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
+    before = handle_signals(handler, heard)
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            handle_signals(old, [number])
 
 
 class Stop:
@@ -52,14 +81,8 @@ class Stop:
     @contextlib.contextmanager
     def listening(self, ancestors: Sequence[Process] = ()) -> Iterator[None]:
         """Listen to the signals (not to SIGHUP under `nohup`) and watch `ancestors`; what was set before is restored."""
-        wanted = [one for one in _SIGNALS if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
-        before = {number: signal.signal(number, self._hear) for number in wanted}
-        try:
-            with watching(ancestors, self._orphaned):
-                yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        with _signals_handled(self._hear), watching(ancestors, self._orphaned):
+            yield
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
         self.asked = self.asked or signal.Signals(number).name
@@ -68,4 +91,4 @@ class Stop:
 
     def _orphaned(self, ancestor: Process) -> None:
         self.asked = f"process {ancestor.pid} ({ancestor.name}), which started it, has ended"
-        os.kill(os.getpid(), signal.SIGTERM)  # wakes the main thread, whatever it waits for
+        terminate_self()

@@ -34,6 +34,7 @@ for _name, _value in _SETTINGS.items():
 
 if _ROOT is not None:  # nothing is written where there is no project
     _home, _database = Path(os.environ["PREFECT_HOME"]), "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+    _home.parent.mkdir(parents=True, exist_ok=True)  # the home itself is made by Prefect, where it is needed
     _url = sqlite_url(_home / "prefect.db", "sqlite+aiosqlite", make_folder=False)
     if "file:" in _url and not {_database, "PREFECT_API_DATABASE_CONNECTION_URL"} & set(os.environ):
         _home.mkdir(parents=True, exist_ok=True)

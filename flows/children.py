@@ -5,11 +5,8 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from artpipe.processes import end_child, start_child
-
-
-class StoppedError(Exception):
-    """The flow is being stopped; nothing more is started."""
+from artpipe.errors import StoppedError
+from artpipe.processes import end_child, end_children, start_child
 
 
 class Children:
@@ -53,11 +50,7 @@ class Children:
         with self._lock:
             self._stopped = True
             running = list(self._running)
-        enders = [threading.Thread(target=end_child, args=(child, self._grace_seconds)) for child in running]
-        for ender in enders:
-            ender.start()
-        for ender in enders:
-            ender.join()
+        end_children(running, self._grace_seconds)
 
     def _start(self, command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[str]:
         with self._lock:

@@ -6,17 +6,13 @@ the server is away, and takes the run with it; a lease lost with a killed server
 
 import contextlib
 import os
-import signal
-import threading
-import time
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import BusyError
 from artpipe.files import held, locked
-from artpipe.processes import process
+from artpipe.processes import process, terminate_self, watching
 
 LOCK = STATE / "flow.lock"
-_POLL_SECONDS = 0.5
 _GLANCE_SECONDS = 1.0  # somebody may only be looking, see `someone_works`
 _held = contextlib.ExitStack()  # until this process ends
 
@@ -43,11 +39,7 @@ def someone_works() -> bool:
 
 def _end_with_parent() -> None:
     """Have this process told to end (SIGTERM) when its parent has ended: the runner or worker that started the run."""
-    parent = process(os.getppid())
-
-    def look() -> None:
-        while parent and os.getppid() == parent.pid:
-            time.sleep(_POLL_SECONDS)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=look, name="parent", daemon=True).start()
+    if parent := process(os.getppid()):
+        _held.enter_context(watching([parent], lambda _: terminate_self()))
+    else:
+        terminate_self()

@@ -1,24 +1,42 @@
-"""DVC's own graph, read once: which stages are stale, and what lies below them, in topological order."""
+"""The one place that asks DVC for its graph and for what is stale; in process, because a `dvc` of its own costs a second."""
 
 import contextlib
+import gc
 import json
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from artpipe.artifacts.paths import LAST_STAGE
-from artpipe.costs import Costs
-from artpipe.errors import UserError
+from artpipe.errors import BusyError, UserError
 from artpipe.files import write_text
 from artpipe.keeping.dvc_lock import wait_for_dvc_lock
-from artpipe.keeping.objects import is_torn, tracking_files, whole_again
+from artpipe.keeping.objects import is_lock, is_torn, tracking_files, whole_again
 from artpipe.keeping.storage import reason_of
 from artpipe.params import load_params, read_yaml
 from artpipe.parsing import require_merged
 
 BUSY = "is busy, it is being blocked by"  # DVC, of a path that another dvc reads or writes
+_LOCK_SECONDS = 600.0  # of waiting for DVC's lock, at most
+_AGAIN_SECONDS = 1.0  # between two tries while another dvc is at work
+
+
+class DvcGraph(NamedTuple):
+    """What DVC says of a project at one moment."""
+
+    graph: Any  # networkx, from each node to those that it directly depends on; a node is DVC's address
+    changes: Mapping[str, list[Any]]  # by stale node, as `dvc status --json` has them
+
+    @property
+    def upstream(self) -> dict[str, tuple[str, ...]]:
+        """Return the nodes that each node directly depends on; each stands behind these."""
+        import networkx as nx
+
+        order = nx.lexicographical_topological_sort(self.graph.reverse())
+        return {name: tuple(sorted(self.graph.successors(name))) for name in order}
 
 
 @dataclass(frozen=True)
@@ -33,9 +51,57 @@ class Stage:
     part: bool = False  # a share of a stage's work, done beforehand; the stage does without it where it fails
 
 
+KNOWN_STAGES: ContextVar[list[Stage] | None] = ContextVar("KNOWN_STAGES", default=None)  # asked before the flow began
+
+
+def read_graph(targets: Sequence[str] | None = None, *, wait_seconds: float = _LOCK_SECONDS) -> DvcGraph:
+    """Return DVC's graph, and what is stale of it or of some targets.
+
+    The project is the one in the working folder, where DVC's addresses have no path. While another dvc is at work, it
+    is asked again, for up to `wait_seconds`.
+
+    Raises:
+        UserError: DVC's own reason.
+        BusyError: another dvc was still at work.
+    """
+    from dvc.lock import LockError
+
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        wait_for_dvc_lock(Path(), wait_seconds=min(wait_seconds, _LOCK_SECONDS))
+        try:
+            with _reasons(), _uncollected():
+                return _ask_dvc(targets)
+        except LockError as error:
+            if time.monotonic() > deadline:
+                raise BusyError(f"dvc: {' '.join(str(error).split())}") from error
+        time.sleep(_AGAIN_SECONDS)
+
+
+def _ask_dvc(targets: Sequence[str] | None) -> DvcGraph:
+    import networkx as nx
+    from dvc.repo import Repo, lock_repo
+
+    with Repo() as repo, lock_repo(repo):  # outside of the lock the graph would be built a second time
+        changes = repo.status(targets=targets)
+        return DvcGraph(nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing), changes)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Have Python collect no garbage meanwhile: of DVC's many small objects none is in a circle, and each look takes a fifth longer."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 def stale_stages(
     targets: Sequence[str] | None = None,
-    wait_seconds: float = 0.0,
+    wait_seconds: float = _LOCK_SECONDS,
     *,
     hang: bool = False,
     dataset: str | None = None,
@@ -46,24 +112,22 @@ def stale_stages(
     With `hang` the last stage follows, whatever else is stale: the gallery shows what there is, and names its gaps.
     A `dataset` stands for all that is made from it, and hangs. With `force` what was wanted is made again.
 
-    The project is the one in the working folder, where DVC's addresses have no path. While another dvc is at work, it
-    is asked again, for up to `wait_seconds`.
-
     Raises:
         KeyError: a target, or the dataset's ingest, is not in the graph.
+        UserError, BusyError: see `read_graph`.
     """
     import networkx as nx
 
-    graph, stale = _asked(wait_seconds)
+    graph, changes = answer = read_graph(wait_seconds=wait_seconds)
     wanted = _made_from(graph, dataset) if dataset else set(targets or ())
     needed = _needed(graph, wanted) | ({LAST_STAGE} if hang or dataset else set())
     forced = {name for name in wanted or graph if not name.endswith(".dvc")} if force else set()
-    begun = stale | forced
+    begun = changes.keys() | forced
     affected = begun.union(*(nx.ancestors(graph, name) for name in begun & set(graph))) & needed
-    urgency = _urgencies(graph, affected)
+    urgency = _urgencies(graph, affected) if affected else {}
     return [
-        Stage(name, tuple(sorted(graph.successors(name))), name in begun, urgency[name], name in forced)
-        for name in nx.lexicographical_topological_sort(graph.reverse())
+        Stage(name, upstream, name in begun, urgency[name], name in forced)
+        for name, upstream in answer.upstream.items()
         if name in affected
     ]
 
@@ -95,8 +159,8 @@ def mended() -> list[str]:
                 said.append("dvc was killed while it noted what it reads: the torn note is removed")
         lock = Path(repo.root_dir) / "dvc.lock"
         try:
-            Lockfile(repo, str(lock)).load()
-            torn = lock.exists() and is_torn(lock)
+            said_by_lock = Lockfile(repo, str(lock)).load()
+            torn = lock.exists() and not is_lock(said_by_lock)
         except DvcException:
             torn = True
         if torn:
@@ -130,26 +194,11 @@ def _reasons() -> Iterator[None]:
         raise UserError(f"dvc: {reason_of(f'ERROR: {text}', 255)}") from error
 
 
-def _asked(wait_seconds: float) -> tuple[Any, set[str]]:
-    import networkx as nx
-    from dvc.lock import LockError
-    from dvc.repo import Repo
-
-    deadline = time.monotonic() + wait_seconds
-    while True:
-        wait_for_dvc_lock(Path())
-        try:
-            with _reasons(), Repo(_wait_for_lock=True) as repo:
-                return nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing), set(repo.status())
-        except LockError as error:
-            if BUSY not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(1.0)
-
-
 def _urgencies(graph: Any, affected: set[str]) -> dict[str, float]:
     """Return the length of the longest chain below each stage: with fewer slots than stages, long chains go first."""
     import networkx as nx
+
+    from artpipe.costs import Costs
 
     lock = Path("dvc.lock")
     stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}

@@ -18,7 +18,7 @@ from artpipe.params import load_params
 from artpipe.still import weight
 from flows import account
 from flows.crew import Crew, Setting
-from flows.dvc_graph import Stage, stale_stages
+from flows.dvc_graph import Stage, read_graph
 from flows.runners import RUNNER
 
 MEGABYTES = "ARTPIPE_PART_MEGABYTES"
@@ -80,6 +80,4 @@ def answer(name: str, setting: Setting) -> None:
 
 def _is_stale(stage: Stage) -> bool:
     """Ask again about what only lay below a stale stage: it may have turned out to be up to date."""
-    if stage.stale or stage.force:
-        return True
-    return any(one.name == stage.name and one.stale for one in stale_stages([stage.name]))
+    return stage.stale or stage.force or stage.name in read_graph([stage.name]).changes

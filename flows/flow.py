@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -23,13 +23,13 @@ from prefect.states import Cancelled
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.costs import remember
 from artpipe.errors import KILLED, plain
-from artpipe.keeping.storage import reason_of
+from artpipe.keeping.storage import dvc_command, reason_of
 from artpipe.params import load_params
 from flows import account, seeing
 from flows.crew import Crew, Setting
 from flows.deployed import take_turn
 from flows.dispatch import Outcome, dispatched, is_training
-from flows.dvc_graph import BUSY, Stage, mended, stale_stages
+from flows.dvc_graph import BUSY, KNOWN_STAGES, Stage, mended, stale_stages
 from flows.fanout import answer, divider, part_megabytes
 from flows.living import bury, hold
 from flows.runners import chosen, cores_of_runner
@@ -125,13 +125,15 @@ def reproduce(name: str, setting: Setting, *, force: bool = False) -> None:
         TimeoutError, StoppedError: see `Children.run`.
     """
     heard, context = Heard(name), contextvars.copy_context()  # the output is read by a thread that knows no task run
-    command = [str(_BIN / "dvc"), "--wait-for-lock", "repro", "--single-item", *(["--force"] if force else []), name]
+    words = ["--wait-for-lock", "repro", "--single-item", *(["--force"] if force else []), name]
     crew, alone = Crew.of(setting), nullcontext[Mapping[str, str]]({})
     with crew.devices.held(_ranks(name)) if is_training(name) else alone as seen, account.timed(name) as clock:
         env = {**setting.env, **seen}
         while True:
             heard.busy = False
-            code = crew.children.run(command, lambda line: context.run(heard.line, line), env, setting.timeout_seconds)
+            code = crew.children.run(
+                dvc_command(*words), lambda line: context.run(heard.line, line), env, setting.timeout_seconds
+            )
             if not (code and heard.busy and clock() < setting.timeout_seconds):
                 break
             time.sleep(_BUSY_SECONDS)
@@ -198,13 +200,15 @@ def dataset_to_gallery(
     return None
 
 
-def _bring(ask: Callable[[], Sequence[Stage]], setting: Setting, waits: list[float]) -> Outcome:
+def _bring(ask: Callable[[], list[Stage]], setting: Setting, waits: list[float]) -> Outcome:
     """Run what is asked for, and say what failed."""
     crew = Crew.of(setting)
     try:
         _check(setting)
-        account.mended([*_buried(), *mended()])
-        stages = ask()
+        account.mended(_buried())
+        if (stages := KNOWN_STAGES.get()) is None:
+            account.mended(mended())
+            stages = ask()
         account.planned(stages)
         divided = divider(setting.cores, part_megabytes())
         trainings = min(setting.cores, crew.devices.count)

@@ -8,20 +8,18 @@ import argparse
 import atexit
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 
-from artpipe.errors import ArtpipeError
-from artpipe.processes import end_child, members, process, run_child, start_child
+from artpipe.errors import ArtpipeError, UserError
+from artpipe.processes import end_child, interrupt_command, start_child
 from artpipe.project_root import run_in_project
+from artpipe.stopping import SignalInterruption, signals_raise
 from flows.addresses import prefect_beside, prefect_named
 from flows.short import short_server
-from flows.signals import ToldError, signals_raise
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
-_NO_STAGE = "there is no stage {}; `dvc stage list` names them"
 _HERE = "import sys; from flows.gallery import run_here; sys.exit(run_here(sys.argv[1:]))"
 
 
@@ -35,8 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with signals_raise():
             return child.wait()
-    except ToldError as told:
-        _interrupt(child)
+    except SignalInterruption as told:
+        interrupt_command(child, _GRACE_SECONDS)  # it alone: Prefect's server still has to take its last report
         return 128 + told.number
     finally:
         end_child(child, _GRACE_SECONDS)
@@ -50,31 +48,34 @@ def run_here(arguments: Sequence[str]) -> int:
 
     options = _parser().parse_args(arguments)
     try:
-        if not (done := _up_to_date(options)) and not prefect_named():
-            beside.enter_context(short_server())
-        code = 0 if done else _run(options)
+        code = _run(options, beside)
     except KeyboardInterrupt:
         account.failed("stopped; the same command goes on where this one was")
         return 130
     except ArtpipeError as error:
         account.failed(str(error))
         return error.exit_code
-    except KeyError as error:
-        account.failed(f"there is no stage {error}; `dvc stage list` names them")
-        return 2
-    if code == 0:
-        account.summary()
     return code
 
 
-def _run(options: argparse.Namespace) -> int:
-    """Run the flow; what failed is told.
+def _run(options: argparse.Namespace, beside: contextlib.ExitStack) -> int:
+    """Run the flow, unless there is nothing to do that a server should know of; what failed is told.
 
     Raises:
-        UserError: of the task runner that was chosen, for example.
-        KeyError: a stage that is not in the graph.
+        UserError: of the task runner that was chosen, for example; a stage that is not in the graph.
     """
     from flows import account
+    from flows.dvc_graph import KNOWN_STAGES
+    from flows.preflight import asks_first, stages_to_run, taken_over
+
+    stages = taken_over()
+    if stages is None and asks_first():
+        stages = stages_to_run(options.targets, options.stage_timeout_seconds, hang=options.hang)
+        if not stages:
+            return 0
+    KNOWN_STAGES.set(stages)
+    if not prefect_named():
+        beside.enter_context(short_server())
     from flows.flow import StagesFailedError, dataset_to_gallery
 
     try:
@@ -86,38 +87,14 @@ def _run(options: argparse.Namespace) -> int:
             retries=options.retries,
             retry_seconds=options.retry_seconds,
         )
+    except KeyError as error:
+        raise UserError(f"there is no stage {error}; `dvc stage list` names them") from None
     except StagesFailedError as error:
         account.summary(error.undone)
         account.failed(str(error))
         return error.exit_code
+    account.summary()
     return 0
-
-
-def _up_to_date(options: argparse.Namespace) -> bool:
-    """Say so where nothing is to do: without a server that could keep a record of the run, no Prefect is brought up for it."""
-    if prefect_named() or os.environ.get("ARTPIPE_RUNNER", "threads") != "threads":
-        return False
-    from flows import account
-    from flows.dvc_graph import mended, stale_stages
-
-    account.mended(mended())
-    if stale_stages(options.targets or None, options.stage_timeout_seconds, hang=options.hang):
-        return False
-    account.planned([])
-    if os.environ.get("ARTPIPE_TRACKING") != "off":
-        run_child([sys.executable, "-m", "artpipe", "sync"], lambda _: None, timeout_seconds=600.0)
-    return True
-
-
-def _interrupt(child: subprocess.Popen[str]) -> None:
-    """Ask the flow alone to end: Prefect's server, which is in its group, still has to take its last report."""
-    for pid in members(child.pid):
-        found = process(pid)
-        if found and found.parent == child.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGINT)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(_GRACE_SECONDS)
 
 
 def _check() -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.processes import end_child, start_child
+from artpipe.processes import end_children, start_child
 
 GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
 _LONGEST_PAUSE_SECONDS = 60.0
@@ -35,7 +35,7 @@ class Part:
         """Describe the child `python -m MODULE...`; it is ready when `ready` says so, or is in a line that it shows."""
         self.name, self._command, self._env, self._log = name, [sys.executable, "-m", *module], env, log
         self._ready, self._show = ready, show
-        self._child: subprocess.Popen[str] | None = None
+        self.child: subprocess.Popen[str] | None = None
         self._spoke = threading.Event()
         self._falls, self._again = 0, 0.0
 
@@ -48,10 +48,10 @@ class Part:
             self._log.replace(self._log.with_suffix(".last.log"))
         with self._log.open("w", encoding="utf-8") as log:
             stdout = log if self._show is None else subprocess.PIPE
-            self._child = start_child(self._command, env=self._env, grace_seconds=GRACE_SECONDS, stdout=stdout)
+            self.child = start_child(self._command, env=self._env, grace_seconds=GRACE_SECONDS, stdout=stdout)
         self._began = time.monotonic()
         if self._show is not None:
-            threading.Thread(target=self._read, args=(self._child, self._show), daemon=True).start()
+            threading.Thread(target=self._read, args=(self.child, self._show), daemon=True).start()
 
     def ready(self) -> bool:
         """Say whether it answers."""
@@ -59,7 +59,7 @@ class Part:
 
     def code(self) -> int | None:
         """Return the exit code of a child that has ended."""
-        return None if self._child is None else self._child.poll()
+        return None if self.child is None else self.child.poll()
 
     def look_after(self, say: Callable[[str], None]) -> None:
         """Start the child again if it has ended: at once the first time, later and later where it keeps falling."""
@@ -81,8 +81,7 @@ class Part:
 
     def end(self) -> None:
         """End the child with all its group."""
-        if self._child is not None:
-            end_child(self._child, GRACE_SECONDS)
+        end_parts([self])
 
     def _read(self, child: subprocess.Popen[str], show: Callable[[str], None]) -> None:
         assert child.stdout is not None  # noqa: S101  # it was started with a pipe
@@ -93,6 +92,11 @@ class Part:
                 if isinstance(self._ready, str) and self._ready in line:
                     self._spoke.set()
                 show(line.rstrip())
+
+
+def end_parts(parts: Sequence[Part]) -> None:
+    """End the children of all parts at the same time, each with all its group."""
+    end_children([part.child for part in parts if part.child], GRACE_SECONDS)
 
 
 def wait(parts: Sequence[Part]) -> None:

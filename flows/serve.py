@@ -19,13 +19,20 @@ from artpipe.artifacts import paths
 from artpipe.databases import sqlite_url
 from artpipe.errors import ArtpipeError, BusyError, plain_lines, without_password
 from artpipe.files import locked
-from artpipe.processes import adopt_orphans, end_descendants, guardians, watching
+from artpipe.processes import (
+    adopt_orphans,
+    end_descendants,
+    guardians,
+    handle_signals,
+    terminate_self,
+    watching,
+)
 from artpipe.project_root import run_in_project
 from artpipe.saying import PlainConsole
+from artpipe.stopping import Interruption, signals_raise
 from flows.addresses import FOLDER, addresses, auth, remove_addresses, write_addresses
 from flows.deployments import told
-from flows.parts import GRACE_SECONDS, Part, answers, free_port, wait
-from flows.signals import ToldError, signals_raise
+from flows.parts import GRACE_SECONDS, Part, answers, end_parts, free_port, wait
 
 _USUAL_PORTS = {"gallery": 8000, "runs": 5000, "flows": 4200}
 _LOOK_SECONDS = 0.5
@@ -55,19 +62,18 @@ def _serve() -> int:
     parts: list[Part] = []
     code = 0
     try:
-        with signals_raise(), watching(guardians(), lambda _: os.kill(os.getpid(), signal.SIGTERM)):
+        with signals_raise(), watching(guardians(), lambda _: terminate_self()):
             _stay(parts)
-    except ToldError:
+    except Interruption:
         _say("[dim]ending: a training saves its state, and the next run goes on from there[/]")
     except ArtpipeError as error:
         sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
         code = error.exit_code
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # it is being done
+        handle_signals(signal.SIG_IGN)  # it is being done
         remove_addresses()
-        _end([part for part in parts if part.name in {"deployments", "watch"}])  # their runs still have to report
-        _end(parts)
+        end_parts([part for part in parts if part.name in {"deployments", "watch"}])  # their runs still have to report
+        end_parts(parts)
         end_descendants(GRACE_SECONDS)
     return code
 
@@ -132,14 +138,6 @@ def _start(parts: list[Part], more: Sequence[Part]) -> None:
     for part in more:
         parts.append(part)
         part.start()
-
-
-def _end(parts: Sequence[Part]) -> None:
-    enders = [threading.Thread(target=part.end) for part in parts]
-    for ender in enders:
-        ender.start()
-    for ender in enders:
-        ender.join()
 
 
 def _log(name: str) -> Path:

@@ -6,9 +6,7 @@ run makes up for all that were missed.
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Collection, Mapping
@@ -16,17 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artpipe.errors import ArtpipeError, UserError, plain_lines
-from artpipe.keeping.dvc_lock import wait_for_dvc_lock
-from artpipe.keeping.storage import LOCKED, reason_of
 from artpipe.params import load_params
-from artpipe.processes import utf8_environment
 from artpipe.project_root import run_in_project
 from artpipe.still import signature
+from artpipe.stopping import SignalInterruption, signals_raise
 from artpipe.trackable import require_trackable
 from flows.addresses import prefect_beside
 from flows.deployed import someone_works
-from flows.dvc_graph import BUSY
-from flows.signals import ToldError, signals_raise
+from flows.dvc_graph import read_graph
 
 if TYPE_CHECKING:
     from flows.desk import Desk
@@ -57,33 +52,19 @@ class Watcher:
         self._settled[name] = self._seen[name]
 
 
-def differing(names: Collection[str], sources: Mapping[str, Path]) -> set[str] | None:
-    """Return the datasets whose source is not what was last ingested, by what DVC says; None: it is busy, ask later.
+def differing(names: Collection[str], sources: Mapping[str, Path]) -> set[str]:
+    """Return the datasets whose source is not what was last ingested, by what DVC says.
 
     Raises:
-        UserError: DVC cannot say.
+        UserError, BusyError: see `read_graph`.
     """
-    dvc = Path(sys.executable).parent / "dvc"  # not resolved: the virtual environment's own folder
-    stages = [f"ingest@{name}" for name in names]
-    wait_for_dvc_lock(Path(), wait_seconds=_LOCK_SECONDS)
-    done = subprocess.run(
-        [str(dvc), "status", "--json", *stages],
-        env=utf8_environment(),
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        if BUSY in done.stderr or LOCKED in done.stderr:
-            return None
-        raise UserError(f"dvc status: {reason_of(done.stderr, done.returncode)}")
-    said = json.loads(done.stdout.strip().splitlines()[-1])
-    changes = {
-        name: [change.get("changed deps", {}) for change in said.get(f"ingest@{name}", []) if isinstance(change, dict)]
+    changes = read_graph([f"ingest@{name}" for name in names], wait_seconds=_LOCK_SECONDS).changes
+    return {
+        name
         for name in names
+        for change in changes.get(f"ingest@{name}", ())
+        if isinstance(change, dict) and str(sources[name]) in change.get("changed deps", {})
     }
-    return {name for name, found in changes.items() if any(str(sources[name]) in change for change in found)}
 
 
 def main() -> int:
@@ -99,7 +80,7 @@ def main() -> int:
     try:
         with signals_raise():
             _stay(max(0.1, options.every))
-    except ToldError as told:
+    except SignalInterruption as told:
         code = 128 + told.number
     return code
 
@@ -131,8 +112,8 @@ def _act(still: Collection[str], sources: Mapping[str, Path], watcher: Watcher, 
             require_trackable(sources[name])  # DVC would wait for ever on a pipe
         changed = differing(still, sources)
         still = watcher.look({name: sources[name] for name in still})  # DVC took its time
-        for name in still if changed is not None else ():
-            if changed and name in changed:
+        for name in still:
+            if name in changed:
                 desk.tell_changed(name)
                 _say(f"{name} changed and holds still: its run is asked for")
             watcher.settle(name)

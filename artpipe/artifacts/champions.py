@@ -5,12 +5,11 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from artpipe.artifacts.paths import CHAMPIONS
 from artpipe.artifacts.report import Score
 from artpipe.errors import UserError
 from artpipe.files import write_text
 from artpipe.params import Frozen
-
-FILE = Path("champions.json")
 
 
 class Champion(Frozen):
@@ -62,7 +61,7 @@ def load_champions(root: Path = Path()) -> Champions:
     Raises:
         UserError: the file is not what `artpipe promote` writes, after a merge for example.
     """
-    path = root / FILE
+    path = root / CHAMPIONS
     if not path.exists():
         return Champions()
     try:
@@ -70,10 +69,10 @@ def load_champions(root: Path = Path()) -> Champions:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise UserError(f"{FILE}{f': `{place}`' if place else ''}: {first['msg']}") from None
+        raise UserError(f"{CHAMPIONS}{f': `{place}`' if place else ''}: {first['msg']}") from None
 
 
 def save_champions(root: Path, champions: Champions) -> None:
     """Write the champions; what is as usual is left out."""
     told = champions.model_dump(mode="json", exclude_defaults=True)
-    write_text(root / FILE, json.dumps({"format": champions.format, **told}, indent=2, ensure_ascii=False) + "\n")
+    write_text(root / CHAMPIONS, json.dumps({"format": champions.format, **told}, indent=2, ensure_ascii=False) + "\n")

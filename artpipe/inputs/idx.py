@@ -5,8 +5,6 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 _UNSIGNED_BYTE = 0x08
 _HEADER = struct.Struct(">HBB")
 _STORED = 65535  # bytes, the longest stored block of deflate
@@ -61,6 +59,8 @@ def grey_png(pixels: bytes | memoryview, height: int, width: int) -> bytes:
     Stored blocks and no encoder: the same pixels are the same file on every machine, whatever its zlib, and so have the
     same SHA-256.
     """
+    import numpy as np
+
     grid = np.zeros((height, width + 1), np.uint8)  # a row begins with its filter, none
     grid[:, 1:] = np.frombuffer(pixels, np.uint8).reshape(height, width)
     rows = grid.tobytes()

@@ -18,6 +18,7 @@ from typing import IO, Any, TypeVar, cast
 from artpipe.errors import ArtpipeError
 from artpipe.inputs.reasons import with_parameter
 from artpipe.inputs.worker import ANSWER, LENGTH, READY
+from artpipe.processes import kill_child
 
 KeyT = TypeVar("KeyT")
 _TIMED_OUT = "timed out"
@@ -170,7 +171,7 @@ class _Worker:
 
     def _autopsy(self, process: "subprocess.Popen[bytes]", *, timed_out: bool) -> Outcome:
         if timed_out:
-            process.kill()
+            kill_child(process)
         code = process.wait()
         self.reap()
         if timed_out or code == -signal.SIGPROF:
@@ -184,13 +185,13 @@ class _Worker:
         """Kill the child, now and for good; the thread that waits for it notices."""
         self.closed = True
         if self.process is not None:
-            self.process.kill()
+            kill_child(self.process)
 
     def reap(self) -> None:
         """End the child and release its pipes."""
         process, self.process = self.process, None
         if process is not None:
-            process.kill()
+            kill_child(process)
             process.wait()
             for stream in _pipes(process):
                 stream.close()

@@ -5,7 +5,6 @@ input in turn. What happens in here happens to one input only; `artpipe.inputs.p
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import resource
@@ -18,18 +17,19 @@ from typing import Any, BinaryIO
 
 from artpipe import plugins
 from artpipe.inputs.reasons import RejectedError, with_parameter
+from artpipe.processes import die_with_parent
 
 LENGTH = struct.Struct("<I")
 ANSWER = struct.Struct("<BI")  # 0: accepted, 1: rejected; length of what follows
 READY = b"R"
 Job = Callable[[bytes, Any], bytes]
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     """Serve until standard input ends."""
     job_name, settings, seconds, memory_megabytes, parent = (json.loads(argument) for argument in sys.argv[1:6])
-    _die_with_parent(parent)
+    if not die_with_parent(parent):  # it is 1 where the pool is the first process of a container
+        return
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints cannot disturb the answers
     job: Job = plugins.load_function(job_name)
@@ -72,17 +72,6 @@ def _limit_memory(megabytes: int) -> None:
     limit = pages * resource.getpagesize() + megabytes * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _die_with_parent(parent: int) -> None:
-    """Linux only: the kernel sends SIGKILL when the thread that started this process ends; then check it is not too late.
-
-    Args:
-        parent: the pool's own pid, 1 where it is the first process of a container.
-    """
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(0)
 
 
 if __name__ == "__main__":

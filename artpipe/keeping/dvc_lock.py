@@ -24,9 +24,9 @@ _ORPHAN_SECONDS = 60.0  # how long a lock is waited for that no process of this 
 _told: set[str] = set()
 _HOLD = """\
 import signal, sys
+from artpipe.processes import handle_signals
 from dvc.lock import LockError, make_lock
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, signal.SIG_IGN)
+handle_signals(signal.SIG_IGN)
 folder, seconds = sys.argv[1], int(sys.argv[2])
 lock = make_lock(folder + "/lock", tmp_dir=folder, hardlink_lock=True)
 try:

@@ -85,11 +85,15 @@ def read_form(path: Path) -> dict[str, Any] | None:
     if path.name != "dvc.lock":
         whole = _are_files(found.get("outs")) and found["outs"] and found.keys() <= _TRACKING and _stays(found)
         return found if whole and not _names_another(path, found) else None
+    return found if is_lock(found) else None
+
+
+def is_lock(found: dict[str, Any]) -> bool:
+    """Return whether what dvc.lock says is all as DVC writes it."""
     stages = found.get("stages", {})
     if found.get("schema") != "2.0" or not found.keys() <= _LOCK or not isinstance(stages, dict):
-        return None
-    whole = all(isinstance(name, str) and _is_stage(stage) and _stays(stage) for name, stage in stages.items())
-    return found if whole else None
+        return False
+    return all(isinstance(name, str) and _is_stage(stage) and _stays(stage) for name, stage in stages.items())
 
 
 def _names_another(path: Path, found: dict[str, Any]) -> bool:

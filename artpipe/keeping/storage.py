@@ -1,4 +1,4 @@
-"""DVC asked as a command, which artpipe never imports: what it keeps of an output, and bringing it back by its hash."""
+"""The one way to run `dvc`, which artpipe never imports: what it keeps of an output, and bringing it back by its hash."""
 
 import json
 import os
@@ -20,15 +20,15 @@ from artpipe.processes import run_child, utf8_environment
 T = TypeVar("T")
 
 _LOCK = Path("dvc.lock")
-LOCKED = "Unable to acquire lock"  # DVC, after three seconds
+_LOCKED = "Unable to acquire lock"  # DVC, after three seconds
 _EMPTY_WORDS = ("Having any troubles?", "http")  # of DVC's last lines
 _MOST_WORDS, _MOST_LINES = 400, 200  # of a reason: characters of it, last lines in which it is looked for
 
 
-def dvc_command() -> str:
-    """Return the dvc of this interpreter's environment, or the one on PATH."""
+def dvc_command(*words: str) -> list[str]:
+    """Return a command line of the dvc of this interpreter's environment, or of the one on PATH."""
     own = Path(sys.executable).parent / "dvc"  # not resolved: the virtual environment's own folder
-    return str(own) if own.exists() else "dvc"
+    return [str(own) if own.exists() else "dvc", *words]
 
 
 def ask_dvc(root: Path, *words: str, wait_seconds: float = 600.0) -> str:
@@ -42,9 +42,8 @@ def ask_dvc(root: Path, *words: str, wait_seconds: float = 600.0) -> str:
     env = {**utf8_environment(), "DVC_NO_ANALYTICS": "1"}
 
     def ask() -> subprocess.CompletedProcess[str]:
-        command = [dvc_command(), *words]
         return subprocess.run(
-            command, cwd=root, env=env, capture_output=True, encoding="utf-8", errors="replace", check=False
+            dvc_command(*words), cwd=root, env=env, capture_output=True, encoding="utf-8", errors="replace", check=False
         )
 
     try:
@@ -68,7 +67,7 @@ def run_dvc(*words: str) -> None:
 
     def call() -> tuple[int, str]:
         lines = deque[str](maxlen=_MOST_LINES)
-        code = run_child([dvc_command(), *words], lines.append)
+        code = run_child(dvc_command(*words), lines.append)
         return code, "\n".join(lines)
 
     code, text = unlocked(Path(), call, lambda done: done[1])
@@ -86,7 +85,7 @@ def unlocked(root: Path, call: Callable[[], T], text_of: Callable[[T], str], wai
     while True:
         wait_for_dvc_lock(root, wait_seconds=max(0.0, deadline - time.monotonic()))
         done = call()
-        if LOCKED not in text_of(done):
+        if _LOCKED not in text_of(done):
             return done
         if time.monotonic() > deadline:
             raise BusyError("DVC's lock is held again and again by others; try again when they have ended")
@@ -115,7 +114,7 @@ def require_lock(root: Path = Path()) -> None:
     reason = flock_fails(folder / "tmp" if (folder / "tmp").is_dir() else folder)
     if reason is None:
         return
-    asked = [dvc_command(), "config", "core.hardlink_lock"]
+    asked = dvc_command("config", "core.hardlink_lock")
     done = subprocess.run(asked, cwd=root, env=utf8_environment(), capture_output=True, encoding="utf-8", check=False)
     if done.stdout.strip().lower() == "true":
         return

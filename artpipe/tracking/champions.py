@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.champions import FILE, Champion, Champions, Reign, load_champions, save_champions
+from artpipe.artifacts.champions import Champion, Champions, Reign, load_champions, save_champions
 from artpipe.artifacts.report import ReportCard, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.artifacts.traces import checkpoint_in
@@ -180,7 +180,7 @@ def _brought(root: Path, dataset: str, kind: str, champion: Champion) -> Path:
     try:
         bring(root, {folder / Path(path).parts[1]: md5 for path, md5 in champion.dvc.items()})
     except ArtpipeError as error:
-        gone = f"{_named(champion)} cannot be brought back, so {FILE} stays as it is"
+        gone = f"{_named(champion)} cannot be brought back, so {paths.CHAMPIONS} stays as it is"
         raise ArtpipeError(f"{dataset} {kind}: {gone}: {error}") from None
     return folder / "checkpoints"
 
@@ -190,12 +190,14 @@ def _reign(champions: Champions, dataset: str, kind: str) -> Reign:
     if reign is not None:
         return reign
     if not champions.champions:
-        raise UserError(f"there is no champion yet in {FILE}; `artpipe promote MODEL` makes one")
+        raise UserError(f"there is no champion yet in {paths.CHAMPIONS}; `artpipe promote MODEL` makes one")
     kinds = champions.champions.get(dataset)
     if kinds is None:
         near = did_you_mean(dataset, champions.champions)
-        raise UserError(f"there is no champion of a dataset `{dataset}` in {FILE}{near}")
-    raise UserError(f"there is no champion of {dataset} and the kind `{kind}` in {FILE}; there are: {', '.join(kinds)}")
+        raise UserError(f"there is no champion of a dataset `{dataset}` in {paths.CHAMPIONS}{near}")
+    raise UserError(
+        f"there is no champion of {dataset} and the kind `{kind}` in {paths.CHAMPIONS}; there are: {', '.join(kinds)}"
+    )
 
 
 def _named(champion: Champion) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -19,10 +18,11 @@ from artpipe.artifacts.run import Journal, RunRecord, RunStart, Session
 from artpipe.artifacts.traces import ingested, trained
 from artpipe.errors import ArtpipeError, UserError, plain, plain_lines, without_password
 from artpipe.files import held
-from artpipe.processes import guardians, run_child, watching
+from artpipe.processes import guardians, handle_signals, run_child, watching
 from artpipe.saying import in_markdown
 from artpipe.tracking.registry import register
 from artpipe.tracking.store import CARD, RECORD, REPORT, Store, TrackedRun
+from artpipe.tracking.sync_signature import note_synced, sync_signature
 
 _SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 
@@ -36,6 +36,7 @@ def sync(root: Path = Path()) -> str:
         ArtpipeError: the store cannot be reached, or something was damaged and left out, after all else was done.
     """
     try:
+        signature = sync_signature(root)
         store = Store(root)
         seen, damage = _everything(store, root)
         for run_id, run in store.running().items():
@@ -52,6 +53,7 @@ def sync(root: Path = Path()) -> str:
     counts = f"{trainings} trainings; new: {new.runs} runs, {new.rows} rows, {new.pictures} pictures ({without_password(store.uri)})"
     if damage:
         raise ArtpipeError(f"MLflow: {counts}; left out: {'; '.join(damage.values())}")
+    note_synced(signature, root)
     return f"MLflow: {counts}"
 
 
@@ -101,7 +103,7 @@ def follow(name: str, state: Path, root: Path = Path(), every_seconds: float = 3
     Whatever goes wrong with the store is said once, on stderr, and left to a later `artpipe sync`.
     """
     done, said = threading.Event(), False
-    signal.signal(signal.SIGTERM, lambda *_: done.set())
+    handle_signals(lambda *_: done.set())
     with watching(guardians(), lambda _: done.set()):
         run: TrackedRun | None = None
         while True:

@@ -77,7 +77,7 @@ def work(asked: dict[str, object]) -> None:
     from tests.faults.aim import install
 
     os.setsid()
-    die_with_parent()
+    die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(str(asked["folder"]))
     os.environ.clear()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import resource
 import sqlite3
 from pathlib import Path
 
@@ -87,6 +88,26 @@ def test_nothing_is_left_to_do(made):
     assert project.stale() == set()
     assert stages_run(project.dvc("repro").stdout) == []
     assert json.loads(project.run("artpipe", "plan", "--json").stdout)["stages"] == []
+
+
+def core_seconds(project: Project, *command: str) -> float:
+    """The least CPU time of three runs of a command with all its children; it does not depend on who else is busy."""
+    taken = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        project.run(*command)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(taken)
+
+
+def test_nothing_to_do_takes_what_dvc_takes(made):
+    """`artpipe run` and `plan` ask DVC in process and start nothing, so they take about as long as `dvc repro`."""
+    project, _ = made
+    assert project.run("artpipe", "run").stdout.startswith("Everything is up to date.\n")
+    base = core_seconds(project, "dvc", "repro", "--quiet")
+    for command in ("run", "plan"):
+        assert core_seconds(project, "artpipe", command) < 1.5 * base
 
 
 def test_runs_are_in_mlflow_once(made):

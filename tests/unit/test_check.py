@@ -318,3 +318,37 @@ def test_a_mistake_about_weights_is_one_line(studio, artpipe, entry, uses, line)
     code, _, err = artpipe("check")
     assert (code, err.count("\n")) == (2, 1)
     assert line in err
+
+
+def test_what_passed_is_not_checked_again(studio, artpipe):
+    """A second check imports no torch; it comes back with any edit, and a mistake is found as at the first time."""
+    code = "import sys; from artpipe.check import check_project\ncheck_project(); sys.exit('torch' in sys.modules)"
+
+    def imports_torch():
+        return subprocess.run([sys.executable, "-c", code], check=False).returncode
+
+    assert imports_torch()
+    assert not imports_torch()
+    edit("steps: 20", "steps: 30")
+    assert imports_torch()
+    assert not imports_torch()
+    edit("steps: 30", "steps: 0")
+    assert artpipe("check")[0] == 2
+    assert artpipe("check")[0] == 2
+    edit("steps: 0", "steps: 30")
+    (studio / "datasets/shapes").rename("datasets/circles")
+    assert "no such file or folder" in artpipe("check")[2]
+
+
+def test_a_file_that_an_entry_names_is_checked_when_it_changed(studio, artpipe):
+    """A file of weights passed; another one under its name is looked at."""
+    (studio / "weights").mkdir()
+    (studio / "weights/eye.safetensors").write_bytes(b"one")
+    sha256 = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
+    edit("models:\n", f"weights:\n  eye: {{path: weights/eye.safetensors, sha256: {sha256}}}\n\nmodels:\n")
+    assert artpipe("check")[0] == 0
+    assert artpipe("check")[0] == 0
+    (studio / "weights/eye.safetensors").write_bytes(b"two")
+    assert "weights/eye.safetensors: SHA-256 is" in artpipe("check")[2]
+    (studio / "weights/eye.safetensors").unlink()
+    assert "no such file" in artpipe("check")[2]

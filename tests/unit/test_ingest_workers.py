@@ -127,6 +127,8 @@ def test_a_job_that_is_not_there_is_said_once():
 @pytest.mark.parametrize(("told", "code"), [(1, 7), (2, 0)])
 def test_a_worker_knows_its_parent_by_what_it_is_told(told, code):
     """In a container the pool itself may be process 1; a parent that is not the pool any more ends the worker."""
-    planted = f"import os; os.getppid = lambda: 1; from artpipe.inputs import worker; worker._die_with_parent({told})"
-    done = subprocess.run([sys.executable, "-c", f"{planted}; raise SystemExit(7)"], check=False)
+    planted = "import os, sys; os.getppid = lambda: 1; from artpipe.inputs import worker\n"
+    planted += "worker.plugins.load_function = lambda name: sys.exit(7)\n"
+    planted += f"sys.argv = ['', '0', '0', '0', '0', '{told}']; worker.main()"
+    done = subprocess.run([sys.executable, "-c", planted], check=False)
     assert done.returncode == code

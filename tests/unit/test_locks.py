@@ -148,12 +148,12 @@ def test_a_folder_that_cannot_be_renamed_is_replaced(tmp_path, monkeypatch):
 def test_dvc_that_could_not_lock_is_not_asked(tmp_path, monkeypatch):
     """It would wait for ever; the file system and DVC's own remedy are named, and with that remedy it is asked."""
     monkeypatch.chdir(tmp_path)
-    subprocess.run([storage.dvc_command(), "init", "--no-scm", "-q"], check=True)
+    subprocess.run(storage.dvc_command("init", "--no-scm", "-q"), check=True)
     refuse(monkeypatch, tmp_path, errno.ENOLCK, "flock")
     with pytest.raises(UserError, match=r"no flock on this file system .*core.hardlink_lock true"):
         storage.require_lock(tmp_path)
     monkeypatch.setattr(storage, "has_links", lambda _: False)
     with pytest.raises(UserError, match=r"nor hard links: let `.dvc/tmp`"):
         storage.require_lock(tmp_path)
-    subprocess.run([storage.dvc_command(), "config", "--local", "core.hardlink_lock", "true"], check=True)
+    subprocess.run(storage.dvc_command("config", "--local", "core.hardlink_lock", "true"), check=True)
     storage.require_lock(tmp_path)

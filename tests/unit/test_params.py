@@ -141,3 +141,13 @@ def test_a_name_that_is_not_there_is_told_the_nearest():
         params.dataset("digit")
     with pytest.raises(UserError, match=r"no model `digits-gna`, did you mean `digits-gan`\?"):
         params.model("digits-gna")
+
+
+def test_what_was_read_is_the_reader_s_own(tmp_path):
+    """The same text is parsed once, and who changes what was read changes it for nobody else."""
+    path = tmp_path / "lock.yaml"
+    path.write_text("stages: {a: [1]}\n")
+    read_yaml(path)["stages"]["a"].append(2)
+    assert read_yaml(path) == {"stages": {"a": [1]}}
+    path.write_text("stages: {a: [3]}\n")
+    assert read_yaml(path) == {"stages": {"a": [3]}}

@@ -8,11 +8,9 @@ from artpipe.errors import UserError
 
 def test_private_helpers_are_no_plugins(monkeypatch, tmp_path):
     """A file that starts with `_` is not listed; others are, sorted."""
-    import artpipe.metrics
-
     for name in ("zeta.py", "alpha.py", "_help.py", "notes.txt"):
         (tmp_path / name).write_text("")
-    monkeypatch.setattr(artpipe.metrics, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(plugins, "folders", lambda group: [tmp_path])
     assert plugins.names("metrics") == ["alpha", "zeta"]
 
 

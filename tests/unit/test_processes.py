@@ -1,5 +1,6 @@
 """Children die with their parents, however those die."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,8 +11,18 @@ from pathlib import Path
 import pytest
 
 from artpipe.errors import StoppedError
-from artpipe.processes import end_child, guardians, members, process, run_child, start_child, watching
-from artpipe.stopping import Stop
+from artpipe.processes import (
+    end_child,
+    end_children,
+    guardians,
+    interrupt_command,
+    members,
+    process,
+    run_child,
+    start_child,
+    watching,
+)
+from artpipe.stopping import SignalInterruption, Stop, signals_raise
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are watched on Linux only")
 FAMILY = "sleep 301 & sleep 302 & echo ready; wait"
@@ -143,6 +154,57 @@ def test_watching_tells_once():
     with watching([own._replace(started=own.started + 1)], told.append):
         time.sleep(0.4)
     assert len(told) == 2
+
+
+def test_children_are_ended_together():
+    """Two deaf children take the grace of one; one that has ended already takes nothing."""
+    deaf = ["sh", "-c", "trap '' TERM; echo ready; sleep 308; sleep 308"]
+    children = [start_child(deaf, stdout=subprocess.PIPE, grace_seconds=1.5) for _ in range(2)]
+    over = start_child(["true"])
+    over.wait()
+    for child in children:
+        child.stdout.readline()
+    began = time.monotonic()
+    end_children([*children, over], 1.5)
+    assert 1.5 < time.monotonic() - began < 2.9
+    assert gone([child.pid for child in children])
+    for child in children:
+        child.stdout.close()
+
+
+def test_the_command_is_interrupted_alone():
+    """SIGINT reaches the command under the guard, not what that started."""
+    code = "import subprocess, signal\nchild = subprocess.Popen(['sleep', '309'])\n"
+    code += (
+        "try:\n print('ready', flush=True)\n signal.pause()\nexcept KeyboardInterrupt: print(child.poll(), flush=True)"
+    )
+    child = start_child([sys.executable, "-c", code], stdout=subprocess.PIPE, grace_seconds=2)
+    assert child.stdout.readline() == "ready\n"
+    interrupt_command(child, 10)
+    assert child.stdout.readline() == "None\n"
+    assert child.poll() == 0
+    child.stdout.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_is_raised_past_what_takes_any_error(number):
+    """No `except Exception` hears of it, it has its number, and what was set before is restored."""
+    before = signal.getsignal(number)
+    with pytest.raises(SignalInterruption) as told, signals_raise(), contextlib.suppress(Exception):
+        signal.raise_signal(number)
+    assert (told.value.number, str(told.value)) == (number, number.name)
+    assert signal.getsignal(number) == before
+
+
+def test_under_nohup_a_closed_terminal_is_nobodys_business():
+    """What ignores SIGHUP goes on ignoring it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_raise():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_stop_is_raised_at_a_safe_place():

@@ -23,6 +23,7 @@ from artpipe.files import locked, write_json
 from artpipe.params import About
 from artpipe.tracking.store import Store
 from artpipe.tracking.sync import sync
+from artpipe.tracking.sync_signature import is_synced
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow's and sqlalchemy's own
 MACHINE = {"host": "here", "platform": "linux", "versions": {"torch": "2"}, "threads": 1, "device": "cpu"}
@@ -197,6 +198,47 @@ def test_again_adds_nothing(root):
     sync(root)
     assert rows(root) == first
     assert sorted((root / ".state/mlflow/artifacts").rglob("*.png")) == pictures
+
+
+def test_it_is_known_whether_there_is_anything_new(root, monkeypatch):
+    """Not before the first sync; then until a report, a champion or the store changes, or another server is named."""
+    published(root)
+    assert not is_synced(root)
+    sync(root)
+    assert is_synced(root)
+    checkpoint = judged(root, kid=0.25)
+    assert not is_synced(root)
+    sync(root)
+    crowned(root, checkpoint)
+    assert not is_synced(root)
+    sync(root)
+    assert is_synced(root)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    assert not is_synced(root)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    (root / ".state/mlflow/mlflow.db").unlink()
+    assert not is_synced(root)
+
+
+def test_there_is_always_something_new_of_a_training_that_runs(root):
+    """Its next rows come, or its end; once it was told as stopped there is nothing new."""
+    unfinished(root, steps=30)
+    with locked(root / ".state/train/gan/lock"):
+        sync(root)
+        assert not is_synced(root)
+    assert not is_synced(root)
+    sync(root)
+    assert is_synced(root)
+
+
+def test_what_was_left_out_is_asked_for_again(root):
+    """A damaged record: every sync says so, and the next is not taken for needless."""
+    published(root)
+    (root / "data/runs/gan/run.json").write_text("{}")
+    for _ in range(2):
+        with pytest.raises(ArtpipeError, match="left out"):
+            sync(root)
+        assert not is_synced(root)
 
 
 def test_lost_store_is_made_again(root, empty_store):

@@ -1,0 +1,122 @@
+"""What is asked before a flow begins: DVC once, and nobody else where there is nothing to do."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from artpipe import run_command
+from flows import preflight
+from flows.dvc_graph import Stage, read_graph, stale_stages
+from flows.watch import differing
+
+pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.filterwarnings("ignore")]  # DVC's own
+
+
+@pytest.fixture
+def inside(project, monkeypatch):
+    """The project, worked in by this process, its stand-ins taken for checked."""
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(run_command, "check_project", lambda: "fine")
+    monkeypatch.setenv("ARTPIPE_TRACKING", "off")
+    monkeypatch.setenv("PREFECT_HOME", str(project.folder / ".state/prefect"))
+    return project
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What DVC was asked, in turn."""
+    calls: list[object] = []
+
+    def counted(targets=None, **more):
+        calls.append(targets)
+        return read_graph(targets, **more)
+
+    monkeypatch.setattr("flows.dvc_graph.read_graph", counted)
+    return calls
+
+
+@pytest.fixture
+def become(monkeypatch):
+    """The commands that this process would have become, each with its environment."""
+    commands: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda _, command, env: commands.append((command[1:], env)))
+    return commands
+
+
+def test_nothing_to_do_asks_once_and_starts_nothing(inside, asked, become, monkeypatch, capsys):
+    """DVC is asked in process, and no other process is started, nor is Prefect or torch imported for it."""
+    monkeypatch.setattr("artpipe.processes.subprocess.Popen", lambda *_, **__: pytest.fail("a process was started"))
+    run_command.run_flow([])
+    assert (asked, become) == ([None], [])
+    assert capsys.readouterr().out.startswith("Everything is up to date.\n")
+
+
+def test_what_is_to_do_is_handed_over(inside, asked, become, monkeypatch):
+    """The flow is started with the stages that were found, and with a model's gallery."""
+    inside.edit("params.yaml", "title: v1", "title: v2")
+    run_command.run_flow(["vae"])
+    [(command, env)] = become
+    assert (command, asked) == (["-m", "flows.gallery", "--hang", "evaluate@vae"], [None])
+    monkeypatch.setattr(os, "environ", env)
+    stages = preflight.taken_over()
+    assert stages == stale_stages(["evaluate@vae"], hang=True)
+    assert [stage.name for stage in stages] == ["train@vae", "evaluate@vae", "gallery"]
+    assert preflight.taken_over() is None  # for one process, not for what it starts
+
+
+def test_too_many_stages_are_asked_for_again():
+    """What does not fit into an environment is not handed over, so the flow asks itself."""
+    stage = Stage("train@" + "x" * 90, (), stale=True)
+    assert preflight.handed_over([stage] * 10)
+    assert preflight.handed_over([stage] * 1000) == {}
+
+
+@pytest.mark.timeout(600)
+def test_the_flow_runs_what_was_handed_over(project, prefect_server):
+    """It asks DVC no more: of two changed models the one that it was told of is trained."""
+    project.environment.update(prefect_server)
+    project.edit("params.yaml", "title: g1", "title: g2")
+    project.edit("params.yaml", "title: v1", "title: v2")
+    project.environment |= preflight.handed_over([Stage("train@vae", ("preprocess@digits",), stale=True)])
+    project.flow()
+    assert project.calls() == ["train@vae"]
+
+
+def test_a_named_server_is_told_of_a_run_with_nothing_to_do(inside, asked, become, monkeypatch):
+    """A server that keeps a record sees every run, so the flow begins and asks."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    run_command.run_flow([])
+    assert asked == []
+    assert [command for command, _ in become] == [["-m", "flows.gallery"]]
+
+
+def test_a_torn_lock_is_told_and_mended(inside, become, capsys):
+    """Cut short by a kill: said once, and all is to do, which the run cache has."""
+    lock = Path("dvc.lock")
+    lock.write_text(lock.read_text()[:300])
+    run_command.run_flow([])
+    assert capsys.readouterr().out == "dvc was killed while it wrote dvc.lock: made anew from the run cache\n"
+    [(_, env)] = become
+    assert len(json.loads(env["ARTPIPE_STAGES"])) == len(stale_stages())
+    assert not lock.exists()
+
+
+def test_a_torn_tracking_file_is_told_and_mended(inside, become, capsys):
+    """DVC takes an empty one for one that tracks nothing, and finds nothing to do; mended, it is there to be filled."""
+    Path("datasets/emoji.dvc").write_text("")
+    run_command.run_flow([])
+    assert capsys.readouterr().out == "dvc was killed while it wrote emoji.dvc: it tracks what lies there, as before\n"
+    [(_, env)] = become
+    assert [stage["name"] for stage in json.loads(env["ARTPIPE_STAGES"]) if stage["stale"]] == ["datasets/emoji.dvc"]
+
+
+def test_the_watch_asks_for_what_differs(inside):
+    """A dataset whose files are others than those that were ingested, and no other dataset."""
+    sources = {"emoji": Path("datasets/emoji"), "digits": Path("datasets/digits.yaml")}
+    assert differing(sources, sources) == set()
+    Path("datasets/emoji/c.png").write_text("c")
+    assert differing(sources, sources) == {"emoji"}
+    inside.edit("params.yaml", "preprocess: {size: 28}", "preprocess: {size: 20}")
+    assert differing(sources, sources) == {"emoji"}
