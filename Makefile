@@ -48,16 +48,16 @@ faults: $(VENV)/dev.stamp ## kill, fill, flip, take away: what becomes of it is 
 	@OMP_NUM_THREADS=1 python tests/faults --write
 
 serve: $(VENV)/pipeline.stamp ## stay: gallery, MLflow, Prefect and its schedule, at home on 127.0.0.1; Ctrl-C ends all
-	@python -m flows.serve
+	@python -m artpipe.orchestration.services.serve
 
 ui: $(VENV)/pipeline.stamp ## browse the MLflow runs, on this machine only
 	@artpipe sync
 	@echo "http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
-	@mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri "$$(python -m artpipe.databases .state/mlflow/mlflow.db)"
+	@mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri "$$(python -m artpipe.system.sqlite_address .state/mlflow/mlflow.db)"
 
 server: $(VENV)/pipeline.stamp ## a Prefect server that stays, on this machine only; docs/deployments.md tells what for
 	@mkdir -p .state
-	@python -m flows.server
+	@python -m artpipe.orchestration.services.prefect_server
 
 lock: $(VENV)/dev.stamp ## write what is installed into constraints.txt
 	@{ sed -n '/^#/p' constraints.txt; pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' \

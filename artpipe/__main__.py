@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from artpipe.command_line import HeadedGroup, require_project
-from artpipe.dataset_commands import dataset_commands
+from artpipe.cli.command_classes import HeadedGroup, require_project
+from artpipe.cli.datasets import dataset_commands
+from artpipe.cli.inspect import LOOK, looking
 from artpipe.errors import ArtpipeError, plain, plain_lines
-from artpipe.looking import LOOK, looking
-from artpipe.project_root import typed_path
-from artpipe.streams import give_up_output, open_streams
+from artpipe.system.project_root import typed_path
+from artpipe.system.streams import give_up_output, open_streams
 
 DAILY, OWN, STAGES = "Every day", "Your own pictures", "Stages, called by dvc.yaml"
 HeadedGroup.headings = (DAILY, OWN, LOOK, STAGES)
@@ -75,7 +75,7 @@ def options(
 @app.command(rich_help_panel=DAILY)
 def check() -> None:
     """Validate params.yaml, the datasets and the folders before anything starts."""
-    from artpipe.check import check_project
+    from artpipe.project.validation import check_project
 
     typer.echo(check_project())
 
@@ -88,7 +88,7 @@ def run(
     ] = None,
 ) -> None:
     """Bring what is stale up to date, with all cores, and show it meanwhile: everything, or some models and the gallery."""
-    from artpipe.run_command import run_flow
+    from artpipe.cli.start_flow import run_flow
 
     run_flow([str(typed_path(Path(target))) if target.endswith(".dvc") else target for target in targets or []])
 
@@ -96,8 +96,8 @@ def run(
 @app.command(rich_help_panel=DAILY)
 def plan(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Say what would run, why, and the time and disk it will take."""
-    from artpipe.plan import tell_plan
-    from flows.dvc_graph import read_graph
+    from artpipe.orchestration.scheduling.dvc_graph import read_graph
+    from artpipe.project.plan import tell_plan
 
     tell_plan(read_graph, as_json=as_json)
 
@@ -112,7 +112,7 @@ def gc(
     days: Annotated[float, typer.Option(min=0, help="The age from which a stopped training goes.")] = 7,
 ) -> None:
     """Say what disk could be freed; nothing that a branch, tag, stash, experiment or champion needs."""
-    from artpipe.keeping.gc import collect
+    from artpipe.storage.gc import collect
 
     typer.echo(plain_lines(collect(yes=yes, history=history, days=days)))
 
@@ -125,7 +125,7 @@ def model_add(
     parameter: Annotated[list[str], typer.Option("-P", "--parameter", metavar="KEY=VALUE")] = [],  # noqa: B006 (typer reads it)
 ) -> None:
     """Write a model's entry into params.yaml."""
-    from artpipe.project import add_model
+    from artpipe.project.add_remove import add_model
 
     typer.echo(add_model(name, kind=kind, dataset=dataset, parameters=parameter))
 
@@ -133,7 +133,7 @@ def model_add(
 @model.command("remove")
 def model_remove(name: Name) -> None:
     """Take a model and everything made by it away."""
-    from artpipe.project import remove_model
+    from artpipe.project.add_remove import remove_model
 
     typer.echo(remove_model(name))
 
@@ -142,9 +142,9 @@ def model_remove(name: Name) -> None:
 def ingest(name: Name, part: Part = "") -> None:
     """Keep or quarantine every work of a dataset."""
     with _stage(f"ingest@{name}", part):
+        from artpipe.config.params import load_params
         from artpipe.ingest import ingest_dataset, ingest_part
-        from artpipe.params import load_params
-        from artpipe.still import unchanged
+        from artpipe.system.file_tree import unchanged
 
         with unchanged(Path(load_params().dataset(name).path)):
             ingest_part(name, part) if part else ingest_dataset(name)
@@ -171,7 +171,7 @@ def weights(name: Name) -> None:
 @app.command(rich_help_panel=STAGES)
 def train(name: Name) -> None:
     """Train a model, or go on where its training was stopped."""
-    from artpipe.processes import guardians
+    from artpipe.system.processes import guardians
 
     ancestors = guardians()  # before torch is imported: they may end meanwhile
     with _stage(f"train@{name}"):
@@ -194,7 +194,7 @@ def gallery() -> None:
     """Hang everything."""
     with _stage("gallery"):
         from artpipe.gallery import build_gallery
-        from artpipe.tracking.sync import sync_after
+        from artpipe.tracking.mlflow_sync import sync_after
 
         build_gallery()
         sync_after()
@@ -203,9 +203,9 @@ def gallery() -> None:
 @contextmanager
 def _stage(name: str, part: str = "") -> Iterator[None]:
     """Refuse a stage of other code than `code.yaml` says, without disk space, or that another process is at."""
-    from artpipe.room import alone
-    from artpipe.saying import spoken_plainly
-    from artpipe.stage_code import require_recorded_code
+    from artpipe.code.code_yaml import require_recorded_code
+    from artpipe.project.stage_guard import alone
+    from artpipe.system.terminal import spoken_plainly
 
     require_recorded_code(stage=name)
     with alone(name, part), spoken_plainly():

@@ -11,30 +11,17 @@ from torch import Tensor
 
 from artpipe import plugins
 from artpipe.artifacts import paths
-from artpipe.artifacts.report import (
-    Finding,
-    ReportCard,
-    Score,
-    Verdict,
-    save_report,
-)
+from artpipe.artifacts.report import Finding, ReportCard, Score, Verdict, save_report
 from artpipe.artifacts.shards import ShardSet, Split
-from artpipe.comparing import write_comparison
+from artpipe.config.params import Params, load_params
+from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.model import Learner, Prompt, Ruler, Sampler, Sequencer, restore
 from artpipe.errors import UserError
-from artpipe.files import sweep, written_folder
-from artpipe.hanging import SEEDS_APART, hang, keep_works
-from artpipe.metrics import Evidence, Measured, Metric
-from artpipe.nn.contract import (
-    Learner,
-    Prompt,
-    Ruler,
-    Sampler,
-    Sequencer,
-    restore,
-    to_bytes,
-)
-from artpipe.nn.perceptual import perceptual_at
-from artpipe.params import Params, load_params
+from artpipe.evaluation.dvc_reports import write_comparison
+from artpipe.evaluation.exhibits import SEEDS_APART, hang, keep_works
+from artpipe.nn.style.perceptual import perceptual_at
+from artpipe.numerics.pixels import to_bytes
+from artpipe.system.atomic_files import sweep, written_folder
 
 _GRAVITY: tuple[str, ...] = get_args(Verdict)
 _FALLBACKS: tuple[tuple[Split, ...], ...] = (("test",), ("validation",), ("validation", "test"), ("train",))

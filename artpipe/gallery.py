@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,22 +12,20 @@ from typing import TYPE_CHECKING, Any
 from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champions, load_champions
-from artpipe.artifacts.gallery import GalleryCard, load_gallery, save_gallery
+from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
 from artpipe.artifacts.report import work_file
+from artpipe.config.params import About, Params, load_params
 from artpipe.errors import UserError, did_you_mean
-from artpipe.files import remove, sha256_bytes, sha256_file, stands_in, sweep
-from artpipe.keeping.dvc_config import is_cache_link
-from artpipe.params import About, Params, load_params
+from artpipe.storage.leftovers import sweep_removed
+from artpipe.system.atomic_files import sha256_bytes, sha256_file
 
 if TYPE_CHECKING:
-    from artpipe.sections import Artist, Museum, RealWork, Room
-    from artpipe.sections._media import Shelf
-    from artpipe.sections._site import Site
-    from artpipe.sections._words import Say, Words
+    from artpipe.contracts.section import Artist, Museum, RealWork, Room
+    from artpipe.site.media_files import Shelf
+    from artpipe.site.pages import Site
+    from artpipe.site.translation import Say, Words
 
 _HERE = Path(__file__).parent
-_KEPT_BY_DATASET = ("works", "record", "shards")
-_KEPT_BY_MODEL = ("checkpoints", "runs", "reports", "metrics", "plots")
 _CARD = ("gallery.json", "gallery.json.sha256")
 _MEDIUM = re.compile(r"media/[0-9a-f]{16}(?:\.[a-z0-9]+)?")
 _SEEN = 24  # works of the collection shown on its page
@@ -54,9 +52,9 @@ def build_gallery(root: Path = Path()) -> None:
 
 def render(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
     """Return every file of the gallery by its path: pages, media, style, script and fonts."""
-    from artpipe.sections._media import Shelf
-    from artpipe.sections._site import pages
-    from artpipe.sections._words import Words
+    from artpipe.site.media_files import Shelf
+    from artpipe.site.pages import pages
+    from artpipe.site.translation import Words
 
     shelf, words = Shelf(), Words(theme, params.gallery.language)
     museum = _spoken(_museum(root, params, shelf), words.said)
@@ -89,39 +87,9 @@ def _write(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-def sweep_removed(root: Path, params: Params) -> list[Path]:
-    """Remove what lies under ``data/`` of datasets, weights and models that params.yaml no longer names; return it."""
-    for folder in (root / "data").glob("[!.]*"):
-        sweep(folder)
-    left = list(left_behind(root, params))
-    for path in left:
-        remove(path)
-    return left
-
-
-def left_behind(root: Path, params: Params) -> Iterator[Path]:
-    """Yield what lies under ``data/`` of datasets, weights and models that params.yaml no longer names."""
-    named: dict[str, Iterable[str]] = {
-        **dict.fromkeys(_KEPT_BY_DATASET, params.datasets),
-        **dict.fromkeys(_KEPT_BY_MODEL, params.models),
-        "weights": params.weights,
-    }
-    for kind, names in named.items():
-        for path in sorted((root / "data" / kind).glob("[!.]*")):
-            made = path.is_dir() or (kind, path.suffix) == ("metrics", ".json")
-            if (
-                made
-                and (not path.is_symlink() or is_cache_link(path))
-                and stands_in(path, root / "data")
-                and path.stem not in names
-                and ".tmp." not in path.name
-            ):
-                yield path
-
-
 def _museum(root: Path, params: Params, shelf: "Shelf") -> "Museum":
-    from artpipe.sections import Museum
-    from artpipe.sections._words import clean
+    from artpipe.contracts.section import Museum
+    from artpipe.site.translation import clean
 
     rooms = tuple(_room(root, params, shelf, number, name) for number, name in enumerate(params.datasets, start=1))
     champions = load_champions(root)
@@ -144,10 +112,10 @@ def _spoken(museum: "Museum", said: "Say") -> "Museum":
 
 
 def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str) -> "Room":
-    from artpipe.sections import Artist, Gap, Room
-    from artpipe.sections._load import digests_of, load_artist, load_pair
-    from artpipe.sections._record import load_record
-    from artpipe.sections._words import clean
+    from artpipe.contracts.section import Artist, Gap, Room
+    from artpipe.site.collection import load_record
+    from artpipe.site.loader import digests_of, load_artist, load_pair
+    from artpipe.site.translation import clean
 
     models = {name: entry for name, entry in params.models.items() if entry.get("dataset") == dataset}
     pairs = {name: load_pair(root, name) for name in models}
@@ -190,14 +158,14 @@ def _crowned(room: "Room", champions: Champions) -> "Room":
 
 
 def _painters_first(artist: "Artist") -> bool:
-    from artpipe.sections import SHOWN_FIRST
+    from artpipe.contracts.section import SHOWN_FIRST
 
     return not any(work.role in SHOWN_FIRST for work in artist.works)
 
 
 def _looker(works: "Mapping[str, RealWork]", folders: Iterable[Path], shelf: "Shelf") -> "Any":
     """Return a function from a digest to the work, with the picture or the first lines that a report brought along."""
-    from artpipe.sections import RealWork
+    from artpipe.contracts.section import RealWork
 
     found: dict[str, RealWork] = {}
 
@@ -221,11 +189,12 @@ def _about(entry: About, recorded: About | None) -> About:
 
 
 def _site(params: Params, theme: Path, words: "Words") -> "Site":
-    from artpipe.sections import _charts, _site
-    from artpipe.sections._words import direction, han, upright
+    from artpipe.site import charts
+    from artpipe.site import pages as _site
+    from artpipe.site.translation import direction, han, upright
 
     sections = [(name, plugins.find("sections", name)) for name in params.gallery.sections or plugins.names("sections")]
-    filters: dict[str, Any] = {"chart": _charts.chart, "reliability": _charts.reliability}
+    filters: dict[str, Any] = {"chart": charts.chart, "reliability": charts.reliability}
     filters |= {"direction": direction, "han": han, "upright": upright, **words.filters()}
     return _site.Site(_site.environment(theme, sections, filters, words.one, words.many), sections)
 
@@ -249,7 +218,11 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
         params.model_dump(mode="json"),
         {name: _version(name) for name in ("jinja2", "pillow", "pyarrow")},
     ]
-    code = [_HERE / "gallery.py", *_theme_files(theme), *sorted((_HERE / "sections").glob("*.py"))]
+    code = [
+        _HERE / "gallery.py",
+        *_theme_files(theme),
+        *sorted(path for folder in ("contracts", "sections", "site") for path in (_HERE / folder).glob("*.py")),
+    ]
     parts.append([(path.name, sha256_file(path)) for path in code])
     parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")
     for kind, names in (("record", params.datasets), ("runs", params.models), ("reports", params.models)):

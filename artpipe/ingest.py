@@ -13,17 +13,18 @@ from typing import Any
 
 from artpipe import plugins
 from artpipe.artifacts import paths
-from artpipe.artifacts.manifest import Provenance, Quarantined, RecordCard, RecordWriter, WorksWriter
+from artpipe.artifacts.works import Provenance, Quarantined, RecordCard, RecordWriter, WorksWriter
+from artpipe.config.minimum_works import MINIMUM_WORKS
+from artpipe.config.params import About, DatasetEntry, IngestParams, load_params
+from artpipe.contracts.modality import medium_of
+from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
-from artpipe.files import sweep, written_folder
-from artpipe.inputs.answers import answer, answered, forget, part_of
-from artpipe.inputs.duplicates import Seen
-from artpipe.inputs.enough import MINIMUM_WORKS
-from artpipe.inputs.pool import Outcome
-from artpipe.inputs.reasons import with_parameter
-from artpipe.media import job_name, limits_of, medium_of
-from artpipe.params import About, DatasetEntry, IngestParams, load_params
-from artpipe.sources import Candidate, Source
+from artpipe.preprocessing.jobs import job_name, limits_of
+from artpipe.system.atomic_files import sweep, written_folder
+from artpipe.untrusted.duplicates import Seen
+from artpipe.untrusted.job_cache import answer, answered, forget, part_of
+from artpipe.untrusted.rejection import with_parameter
+from artpipe.untrusted.worker_pool import Outcome
 
 
 def ingest_dataset(name: str) -> None:
@@ -189,7 +190,7 @@ def _say(card: RecordCard) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from artpipe.saying import PlainConsole
+    from artpipe.system.terminal import PlainConsole
 
     table = Table(
         title=escape(f"{card.dataset}: {card.about.title or 'works'}"), show_header=False, title_justify="left"

@@ -19,12 +19,12 @@ from typing import Any
 from artpipe.errors import UserError, did_you_mean
 
 PROJECT_FOLDER = "plugins"
-_CONSTANT = {"media": "MEDIUM", "sources": "SOURCE", "models": "MODEL", "metrics": "METRIC", "sections": "SECTION"}
+_CONSTANT = {"modalities": "MEDIUM", "sources": "SOURCE", "models": "MODEL", "metrics": "METRIC", "sections": "SECTION"}
 _REPLACES = "REPLACES_BUILT_IN"  # a project's file with the name of one of artpipe's says so
 
 
 def names(group: str) -> list[str]:
-    """Return the sorted plugin names of a group: ``media``, ``sources``, ``models``, ``metrics`` or ``sections``."""
+    """Return the sorted plugin names of a group: ``modalities``, ``sources``, ``models``, ``metrics`` or ``sections``."""
     modules = pkgutil.iter_modules(map(str, folders(group)))
     files = {module.name for module in modules if not module.name.startswith("_")}
     return sorted(files | _announced(group).keys())

@@ -8,12 +8,13 @@ from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.manifest import Work, Works
+from artpipe.artifacts.works import Work, Works
+from artpipe.config.params import SplitParams, load_params
+from artpipe.contracts.modality import SHOWN, Task, medium_of, params_of
 from artpipe.errors import UserError
-from artpipe.files import sweep, written_folder
-from artpipe.inputs.answers import answer, forget, part_of
-from artpipe.media import SHOWN, Task, job_name, limits_of, medium_of, params_of
-from artpipe.params import SplitParams, load_params
+from artpipe.preprocessing.jobs import job_name, limits_of
+from artpipe.system.atomic_files import sweep, written_folder
+from artpipe.untrusted.job_cache import answer, forget, part_of
 
 if TYPE_CHECKING:
     from artpipe.artifacts.shards import Split

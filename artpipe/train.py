@@ -18,25 +18,26 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from artpipe import host, plugins
+from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.checkpoint import CheckpointCard, Which, save_checkpoint
 from artpipe.artifacts.run import RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardSet
+from artpipe.code.code_yaml import installed_fingerprints
+from artpipe.config.params import load_params, validated
+from artpipe.contracts.model import Learner, Model, build
 from artpipe.errors import KILLED, RanksError, SmallerPartsError, UserError
-from artpipe.files import copy_tree, locked, sha256_bytes, sweep, write_json, write_text, written_folder
-from artpipe.nn.contract import Learner, Model, build
-from artpipe.nn.data import Data
-from artpipe.nn.device import prepare_torch
-from artpipe.nn.frugal import within_memory
-from artpipe.nn.parallel import Ranks
-from artpipe.nn.state import seed_everything
-from artpipe.nn.training import SMALLER, Training, weights
-from artpipe.nn.used import open_used
-from artpipe.params import load_params, validated
-from artpipe.processes import Process, end_child, guardians, start_child
-from artpipe.stage_code import installed_fingerprints
-from artpipe.stopping import Stop
+from artpipe.system import environment
+from artpipe.system.atomic_files import copy_tree, locked, sha256_bytes, sweep, write_json, write_text, written_folder
+from artpipe.system.interrupts import Stop
+from artpipe.system.processes import Process, end_child, guardians, start_child
+from artpipe.training.data import Data
+from artpipe.training.device import prepare_torch
+from artpipe.training.distributed import Ranks
+from artpipe.training.memory_limit import within_memory
+from artpipe.training.pretrained import open_used
+from artpipe.training.resume_state import seed_everything
+from artpipe.training.trainer import SMALLER, Training, weights
 
 _FOLLOWER_GRACE_SECONDS = 5.0
 _SIGKILL = 137  # a rank's end by it
@@ -96,7 +97,7 @@ def _launch(name: str, ranks: int, smaller: Path) -> bool:
         Whether one ran out of memory and wrote into `smaller` in what parts they are to go on.
     """
     before = smaller.read_bytes() if smaller.exists() else b""
-    run = [sys.executable, "-m", "artpipe.nn.torchrun", str(ranks), "train", name]
+    run = [sys.executable, "-m", "artpipe.training.torchrun", str(ranks), "train", name]
     loopback = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
     child = start_child(run, env={**os.environ, **loopback})
     try:
@@ -207,7 +208,7 @@ def _start(task: Task, folder: Path) -> RunStart:
         pass
     except (OSError, ValidationError):
         sys.stderr.write(f"training {task.name}: {file}: not what was written; the run has a new id from here on\n")
-    commit = host.commit()
+    commit = environment.commit()
     if commit.missing:
         sys.stderr.write(f"training {task.name}: the run record names no commit: {commit.missing}\n")
     start = RunStart(
@@ -215,7 +216,7 @@ def _start(task: Task, folder: Path) -> RunStart:
         model=task.name,
         kind=task.learner.params.kind,
         dataset=task.learner.params.dataset,
-        stage=host.stage(f"train@{task.name}"),
+        stage=environment.stage(f"train@{task.name}"),
         params=task.learner.params.model_dump(mode="json"),
         seed=task.seed,
         shards=task.shards.sha256,
@@ -225,14 +226,14 @@ def _start(task: Task, folder: Path) -> RunStart:
         works=task.shards.spec.count,
         host=platform.node(),
         platform=platform.platform(),
-        versions=host.versions(),
+        versions=environment.versions(),
         threads=torch.get_num_threads(),
         device=task.device,
         precision=task.precision,
         commit=commit.hash,
         commit_missing=commit.missing,
         dirty=commit.dirty,
-        flow_run=host.flow_run(),
+        flow_run=environment.flow_run(),
     )
     write_json(file, start.model_dump(mode="json"))
     return start

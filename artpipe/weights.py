@@ -11,13 +11,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.weights import WeightsCard, save_weights
+from artpipe.artifacts.weights_card import WeightsCard, save_weights
+from artpipe.config.params import About, Frozen, WeightsEntry, load_params, read_yaml, validated
 from artpipe.errors import UserError, did_you_mean
-from artpipe.files import sha256_file, sweep, written_folder
-from artpipe.inputs.archives import ArchiveLimits
-from artpipe.inputs.arrays import read_arrays
-from artpipe.inputs.downloads import Pin, pinned_member
-from artpipe.params import About, Frozen, WeightsEntry, load_params, read_yaml, validated
+from artpipe.system.atomic_files import sha256_file, sweep, written_folder
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits
+from artpipe.untrusted.downloads import Pin, pinned_member
+from artpipe.untrusted.pickle_arrays import read_arrays
 
 # VGG16's convolutions (Simonyan & Zisserman 2014, table 1, column D) in their order, with channels in and out.
 _WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))

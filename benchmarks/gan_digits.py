@@ -17,14 +17,15 @@ from torch import Tensor, nn
 
 from artpipe import plugins
 from artpipe.artifacts.shards import ShardSet
-from artpipe.files import write_bytes
+from artpipe.config.params import load_params
+from artpipe.contracts.model import Learner, Prompt, build, restore
 from artpipe.metrics.coverage import four
-from artpipe.nn.contract import Learner, Prompt, build, restore, to_bytes, to_float
-from artpipe.nn.data import Batches, Sampler, drawn, head, load_columns
-from artpipe.nn.kernel import kernel_distance
-from artpipe.nn.loop import steps
-from artpipe.nn.pictures import encode_png, grid
-from artpipe.params import load_params
+from artpipe.numerics.kernel_distance import kernel_distance
+from artpipe.numerics.pixels import to_bytes, to_float
+from artpipe.system.atomic_files import write_bytes
+from artpipe.training.data import Batches, Sampler, drawn, head, load_columns
+from artpipe.training.exhibit_files import encode_png, grid
+from artpipe.training.loop import steps
 
 CPU = torch.device("cpu")
 

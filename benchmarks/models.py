@@ -15,8 +15,8 @@ from pathlib import Path
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, Score, load_report
 from artpipe.artifacts.run import RunRecord
+from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError
-from artpipe.params import load_params
 
 # Measures by their names in a report: ours, then the baseline's; the first pair that is there stands for the model.
 PAIRS = (

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 sys.modules["tests"] = ModuleType("tests")  # else a package of that name among the installed ones is found first
 sys.modules["tests"].__path__ = [str(ROOT / "tests")]
 
-from artpipe.processes import end_child, start_child  # noqa: E402
+from artpipe.system.processes import end_child, start_child  # noqa: E402
 from tests.pipeline.conftest import Project, make_project  # noqa: E402
 
 PORT = 4291

@@ -17,12 +17,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from artpipe.artifacts.notes import VOCABULARY, tokens_of
 from artpipe.artifacts.shards import Spec
-from artpipe.artifacts.vocabulary import PAD
-from artpipe.inputs.scores import rolled, sampled
-from artpipe.inputs.tokens import rows_of
+from artpipe.contracts.special_tokens import PAD
+from artpipe.modalities.music.score import rolled, sampled
+from artpipe.modalities.music.tokens import VOCABULARY, tokens_of
 from artpipe.models.rnn import RNN, Params
+from artpipe.preprocessing.token_rows import rows_of
 
 LENGTH, KEYS, LOWEST = 320, 88, 21
 POINTS = 8  # at which validation is measured

@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from artpipe.artifacts.shards import ShardSet
-from artpipe.artifacts.vocabulary import START
-from artpipe.nn.contract import Learner, build
-from artpipe.nn.counts import CountModel
-from artpipe.nn.data import Batches, Columns, Sampler
-from artpipe.nn.loop import steps
-from artpipe.nn.wholes import characters, works_of
-from artpipe.params import load_params
+from artpipe.config.params import load_params
+from artpipe.contracts.model import Learner, build
+from artpipe.contracts.special_tokens import START
+from artpipe.modalities.text.detokenize import characters, works_of
+from artpipe.numerics.ngrams import CountModel
+from artpipe.training.data import Batches, Columns, Sampler
+from artpipe.training.loop import steps
 
 ROWS, LENGTH, RATE, CLIP = 20, 35, 20.0, 0.25
 LOOKS = 8  # at validation works

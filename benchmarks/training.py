@@ -22,11 +22,12 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from artpipe.artifacts.shards import Spec
-from artpipe.nn.contract import Learner, to_float
-from artpipe.nn.data import Batches, Columns, Sampler
-from artpipe.nn.device import prepare_torch
-from artpipe.nn.loop import Means, steps
-from artpipe.params import TrainParams
+from artpipe.config.params import TrainParams
+from artpipe.contracts.model import Learner
+from artpipe.numerics.pixels import to_float
+from artpipe.training.data import Batches, Columns, Sampler
+from artpipe.training.device import prepare_torch
+from artpipe.training.loop import Means, steps
 
 BATCH = 128
 COUNT = 20_000

@@ -17,13 +17,14 @@ from _networks import FullyConnectedVAE
 from torch import Tensor
 
 from artpipe.artifacts.shards import ShardSet
-from artpipe.files import write_bytes
-from artpipe.nn.contract import Learner, Prompt, build, restore, to_bytes, to_float
-from artpipe.nn.data import Batches, Columns, Sampler, drawn
-from artpipe.nn.kernel import kernel_distance
-from artpipe.nn.loop import Means, steps
-from artpipe.nn.pictures import encode_png, grid
-from artpipe.params import TrainParams, load_params
+from artpipe.config.params import TrainParams, load_params
+from artpipe.contracts.model import Learner, Prompt, build, restore
+from artpipe.numerics.kernel_distance import kernel_distance
+from artpipe.numerics.pixels import to_bytes, to_float
+from artpipe.system.atomic_files import write_bytes
+from artpipe.training.data import Batches, Columns, Sampler, drawn
+from artpipe.training.exhibit_files import encode_png, grid
+from artpipe.training.loop import Means, steps
 
 SAMPLES = 2000
 

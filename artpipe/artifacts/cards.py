@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from artpipe.config.params import Frozen
 from artpipe.errors import CorruptError, UserError
-from artpipe.files import sha256_bytes, write_bytes, write_text
-from artpipe.params import Frozen
+from artpipe.system.atomic_files import sha256_bytes, write_bytes, write_text
 
 CardT = TypeVar("CardT", bound=Frozen)
 

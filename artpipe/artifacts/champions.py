@@ -7,9 +7,9 @@ from pydantic import Field, ValidationError
 
 from artpipe.artifacts.paths import CHAMPIONS
 from artpipe.artifacts.report import Score
+from artpipe.config.params import Frozen
 from artpipe.errors import UserError
-from artpipe.files import write_text
-from artpipe.params import Frozen
+from artpipe.system.atomic_files import write_text
 
 
 class Champion(Frozen):

@@ -10,7 +10,7 @@ from torch import Tensor
 from artpipe.artifacts.cards import load_card, save_card
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.tensors import load_tensors, save_tensors
-from artpipe.params import Frozen
+from artpipe.config.params import Frozen
 
 Which = Literal["final", "best"]
 

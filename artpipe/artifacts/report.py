@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from artpipe.artifacts.cards import load_card, save_card
-from artpipe.params import Frozen
+from artpipe.config.params import Frozen
 
 Verdict = Literal[
     "diverged",

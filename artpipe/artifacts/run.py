@@ -11,9 +11,9 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from artpipe.artifacts.cards import load_card, save_card
+from artpipe.config.params import Frozen
 from artpipe.errors import CorruptError
-from artpipe.files import sha256_bytes, write_text
-from artpipe.params import Frozen
+from artpipe.system.atomic_files import sha256_bytes, write_text
 
 
 class Session(Frozen):

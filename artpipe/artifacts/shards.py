@@ -9,8 +9,8 @@ from torch import Tensor
 
 from artpipe.artifacts.cards import load_card, save_card
 from artpipe.artifacts.tensors import load_tensors, save_tensors
+from artpipe.config.params import Frozen
 from artpipe.errors import CorruptError
-from artpipe.params import Frozen
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from artpipe.errors import CorruptError
-from artpipe.files import sha256_file, written
+from artpipe.system.atomic_files import sha256_file, written
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:

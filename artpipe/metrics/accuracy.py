@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, share_spread
-from artpipe.nn.calibration import expected_calibration_error, negative_log_likelihood, reliability
-from artpipe.nn.contract import Ruler, to_float
-from artpipe.nn.rotation import ROTATIONS, quarter_turns
+from artpipe.contracts.metric import Evidence, Measured, Metric, share_spread
+from artpipe.contracts.model import Ruler
+from artpipe.nn.classifier.calibration import expected_calibration_error, negative_log_likelihood, reliability
+from artpipe.nn.classifier.rotation_pretext import ROTATIONS, quarter_turns
+from artpipe.numerics.pixels import to_float
 
 _TURNED = "Share of the quarter turns of held-out works that it tells; there are no labels here."
 _GUESSING_DEVIATIONS = 3.0  # above the share of the commonest class: no luck

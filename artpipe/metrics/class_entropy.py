@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, paints_classes, share_spread
+from artpipe.contracts.metric import Evidence, Measured, Metric, paints_classes, share_spread
 
 
 def entropy(counts: Tensor) -> float:

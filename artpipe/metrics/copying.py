@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, writes_text
-from artpipe.nn.counts import keys
-from artpipe.nn.wholes import characters, works_of
+from artpipe.contracts.metric import Evidence, Measured, Metric, writes_text
+from artpipe.modalities.text.detokenize import characters, works_of
+from artpipe.numerics.ngrams import keys
 
 _LONG = 16  # characters in a row
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, halves, paints, share_spread
-from artpipe.nn.neighbours import blocks, nearest
-from artpipe.nn.rotation import ROTATIONS
+from artpipe.contracts.metric import Evidence, Measured, Metric, halves, paints, share_spread
+from artpipe.nn.classifier.rotation_pretext import ROTATIONS
+from artpipe.numerics.nearest_neighbours import blocks, nearest
 
 _EXPLAINED = {
     "precision": "Share of the pictures that fall among real works.",

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric
-from artpipe.nn.contract import Autoencoder, to_float
+from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.model import Autoencoder
+from artpipe.numerics.pixels import to_float
 
 _ACTIVE_VARIANCE = 0.01  # of the posterior's mean over works: Burda et al. 2016, section 5.2
 

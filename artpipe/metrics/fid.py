@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Score
-from artpipe.metrics import Evidence, Measured, Metric, paints
+from artpipe.contracts.metric import Evidence, Measured, Metric, paints
 
 
 def fid(left: Tensor, right: Tensor) -> float:

@@ -4,9 +4,9 @@ import re
 from collections import Counter
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, share_spread, writes_text
-from artpipe.nn.wholes import works_of
-from artpipe.nn.written import text_of
+from artpipe.contracts.metric import Evidence, Measured, Metric, share_spread, writes_text
+from artpipe.modalities.text.detokenize import works_of
+from artpipe.nn.sequence.rendering import text_of
 
 _BREAK = re.compile(
     "[\\s\\u3000-\\u303f\\uff00-\\uff0f\\uff1a-\\uff1f]+"

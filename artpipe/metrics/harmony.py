@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from artpipe.artifacts.notes import HELD, Step, steps_of
 from artpipe.artifacts.report import Finding, Score, Verdict
-from artpipe.metrics import Evidence, Measured, Metric
-from artpipe.nn.keys import share_dissonant, share_in_key
-from artpipe.nn.pieces import joined
+from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.modalities.music.key_detection import share_dissonant, share_in_key
+from artpipe.modalities.music.performed_works import joined
+from artpipe.modalities.music.tokens import HELD, Step, steps_of
 
 _PASSAGE = 4  # beats in a row
 

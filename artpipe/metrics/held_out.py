@@ -5,8 +5,9 @@ import math
 import torch
 
 from artpipe.artifacts.report import Score
-from artpipe.metrics import Evidence, Measured, Metric
-from artpipe.nn.contract import Autoencoder, Restorer, Ruler, Sampler, to_float
+from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.model import Autoencoder, Restorer, Ruler, Sampler
+from artpipe.numerics.pixels import to_float
 
 
 def measure(evidence: Evidence) -> Measured:

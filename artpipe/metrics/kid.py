@@ -4,9 +4,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, halves, paints
-from artpipe.nn.contract import to_bytes, to_float
-from artpipe.nn.kernel import kernel_distance, kernel_distance_spread
+from artpipe.contracts.metric import Evidence, Measured, Metric, halves, paints
+from artpipe.numerics.kernel_distance import kernel_distance, kernel_distance_spread
+from artpipe.numerics.pixels import to_bytes, to_float
 
 _SPREADS = 3  # that the ruler must tell shrunk works from real ones by
 _QUARTER = 4  # a side is shrunk to a quarter at least, so small pictures lose something too

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score, Verdict
-from artpipe.metrics import Evidence, Measured, Metric, writes_text
-from artpipe.nn.counts import CountModel
-from artpipe.nn.wholes import characters, works_of
+from artpipe.contracts.metric import Evidence, Measured, Metric, writes_text
+from artpipe.modalities.text.detokenize import characters, works_of
+from artpipe.numerics.ngrams import CountModel
 
 _DECIDES = "bits_per_character"
 _ORDER = 5

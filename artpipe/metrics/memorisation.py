@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, Part, paints, share_spread
+from artpipe.contracts.metric import Evidence, Measured, Metric, Part, paints, share_spread
 
 _PARTS: tuple[Part, Part] = ("samples", "held_out")
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score, Verdict
-from artpipe.artifacts.vocabulary import PAD
-from artpipe.metrics import Evidence, Measured, Metric
-from artpipe.nn.contract import Sequencer
-from artpipe.nn.ear import Moment
-from artpipe.nn.pieces import count_steps, joined
+from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.model import Sequencer
+from artpipe.contracts.special_tokens import PAD
+from artpipe.modalities.music.performed_works import count_steps, joined
+from artpipe.nn.sequence.music_context import Moment
 
 _DECIDES = "nll_per_step"
 _SMOOTH = 0.5  # of a token that was never counted

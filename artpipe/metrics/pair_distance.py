@@ -5,8 +5,8 @@ import math
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, paints
-from artpipe.nn.neighbours import mean_pair_distance, nearest
+from artpipe.contracts.metric import Evidence, Measured, Metric, paints
+from artpipe.numerics.nearest_neighbours import mean_pair_distance, nearest
 
 _MOST = 0.5
 

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric
-from artpipe.nn.contract import Restorer, to_float
-from artpipe.nn.fidelity import psnr, ssim
-from artpipe.nn.tiles import wholes
+from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.model import Restorer
+from artpipe.modalities.picture.tiles import wholes
+from artpipe.numerics.image_quality import psnr, ssim
+from artpipe.numerics.pixels import to_float
 
 _PIXELS = 2**20  # restored at once
 _ENOUGH = 32  # restorations, where there are fewer works

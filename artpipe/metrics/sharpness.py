@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric, paints
-from artpipe.nn.contract import to_float
+from artpipe.contracts.metric import Evidence, Measured, Metric, paints
+from artpipe.numerics.pixels import to_float
 
 
 def laplacian_energy(images: Tensor) -> Tensor:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 
 from artpipe.artifacts.report import Finding, Score, Verdict
-from artpipe.metrics import Evidence, Measured, Metric
-from artpipe.nn.contract import to_float
-from artpipe.nn.perceptual import Eye, Stylised, Stylist
+from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.nn.style.perceptual import Eye, Stylised, Stylist
+from artpipe.numerics.pixels import to_float
 
 _RELATIVE = "0 is the same, about 1 something unrelated."
 

@@ -5,7 +5,7 @@ from statistics import fmean, median
 
 from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.report import Finding, Score
-from artpipe.metrics import Evidence, Measured, Metric
+from artpipe.contracts.metric import Evidence, Measured, Metric
 
 _QUARTERS = 4  # fewer evaluation points than these tell no trend
 _ALMOST_NOTHING = 1e-12

@@ -12,12 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from artpipe.artifacts.report import Score
-from artpipe.metrics import Evidence, Measured, Metric, paints, small
-from artpipe.nn.captions import spoken
-from artpipe.nn.contract import Content, Exhibit, Walker, to_bytes, to_float
-from artpipe.nn.pictures import encode_png
-from artpipe.params import WalkParams
-from artpipe.processes import run_child
+from artpipe.config.params import WalkParams
+from artpipe.contracts.metric import Evidence, Measured, Metric, paints, small
+from artpipe.contracts.model import Content, Exhibit, Walker
+from artpipe.modalities.picture.captions import spoken
+from artpipe.numerics.pixels import to_bytes, to_float
+from artpipe.system.processes import run_child
+from artpipe.training.exhibit_files import encode_png
 
 _FEWEST = 3  # frames of a loop
 _FFMPEG_SECONDS = 600.0

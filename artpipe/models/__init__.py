@@ -1,1 +1,1 @@
-"""One file per model kind; each exports MODEL (see `artpipe.nn.contract`). The file's name is the kind."""
+"""One file per model kind; each exports MODEL (see `artpipe.contracts.model`). The file's name is the kind."""

@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
-from artpipe.nn.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
-from artpipe.nn.captions import UNTITLED, spoken
-from artpipe.nn.contract import Batch, Exhibit, Model, Prompt
-from artpipe.nn.degrade import dirty, erase, warp
-from artpipe.nn.divisible import Divisible, portion
-from artpipe.nn.gradcam import grad_cam, overlay
-from artpipe.nn.rotation import ROTATIONS, quarter_turns
-from artpipe.params import Positive, Share, TrainParams
+from artpipe.config.params import Positive, Share, TrainParams
+from artpipe.contracts.microbatched import Divisible, portion
+from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
+from artpipe.modalities.picture.captions import UNTITLED, spoken
+from artpipe.nn.classifier.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
+from artpipe.nn.classifier.degradations import dirty, erase, warp
+from artpipe.nn.classifier.grad_cam import grad_cam, overlay
+from artpipe.nn.classifier.rotation_pretext import ROTATIONS, quarter_turns
 
 
 class Params(TrainParams):

@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
+from artpipe.config.params import Positive, TrainParams
+from artpipe.contracts.microbatched import Divisible, portion
+from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.errors import UserError
-from artpipe.nn.contract import Batch, Exhibit, Model, Prompt, to_float
-from artpipe.nn.divisible import Divisible, portion
-from artpipe.nn.perceptual import Eye, Perceptual, Stylised, TrainedWeights, total_variation
-from artpipe.nn.studio import named_styles, style_of
-from artpipe.params import Positive, TrainParams
+from artpipe.nn.style.perceptual import Eye, Perceptual, Stylised, TrainedWeights, total_variation
+from artpipe.nn.style.style_images import named_styles, style_of
+from artpipe.numerics.pixels import to_float
 
 
 class Params(TrainParams):

@@ -8,15 +8,15 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from artpipe.artifacts.shards import UNLABELLED, Spec
-from artpipe.nn import ema
-from artpipe.nn.adversarial import GAMES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
-from artpipe.nn.adversaries import ClassicDiscriminator, ClassicGenerator, ResidualDiscriminator, ResidualGenerator
-from artpipe.nn.augment import AUTOMATIC, Augment, Policy
-from artpipe.nn.captions import UNTITLED, asked_for
-from artpipe.nn.contract import Batch, Exhibit, Model, Prompt, Ruler
-from artpipe.nn.divisible import Divisible, portion
-from artpipe.nn.kernel import kernel_distance
-from artpipe.params import Positive, Share, TrainParams
+from artpipe.config.params import Positive, Share, TrainParams
+from artpipe.contracts.microbatched import Divisible, portion
+from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Ruler
+from artpipe.modalities.picture.captions import UNTITLED, asked_for
+from artpipe.nn.gan.diff_augment import AUTOMATIC, Augment, Policy
+from artpipe.nn.gan.losses import GAMES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
+from artpipe.nn.gan.networks import ClassicDiscriminator, ClassicGenerator, ResidualDiscriminator, ResidualGenerator
+from artpipe.nn.layers import ema
+from artpipe.numerics.kernel_distance import kernel_distance
 
 AtLeastZero = Annotated[float, Field(ge=0)]
 

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
-from artpipe.nn.blocks import SLOPE, conv
-from artpipe.nn.contract import Batch, Exhibit, Model, Prompt, Restoration
-from artpipe.nn.damage import KINDS, Damage, damaged
-from artpipe.nn.divisible import portion
-from artpipe.nn.fill import harmonic, require_something
-from artpipe.nn.resize import crops
-from artpipe.nn.restorers import Painter, RestorerParams, compared, hung, shown
-from artpipe.params import Positive
+from artpipe.config.params import Positive
+from artpipe.contracts.microbatched import portion
+from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
+from artpipe.nn.layers.blocks import SLOPE, conv
+from artpipe.nn.restoration.corruption import KINDS, Damage, damaged
+from artpipe.nn.restoration.hole_filling import harmonic, require_something
+from artpipe.nn.restoration.resize import crops
+from artpipe.nn.restoration.restorer import Painter, RestorerParams, compared, hung, shown
 
 _GUESS = 3e-2  # tolerance of the first guess
 _SMALLEST = 1e-4  # square of a feature: a place where nothing counts stays nothing

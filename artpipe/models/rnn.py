@@ -13,15 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
-from artpipe.artifacts.vocabulary import PAD, START
-from artpipe.nn.contract import Batch, Exhibit, Model, Prompt
-from artpipe.nn.divisible import Divisible
-from artpipe.nn.dropout import dropped
-from artpipe.nn.ear import Ear, Heard, transposed
-from artpipe.nn.pieces import count_steps, joined
-from artpipe.nn.sequences import write
-from artpipe.nn.written import encoded, lengths_of, rendered
-from artpipe.params import Positive, Share, TrainParams
+from artpipe.config.params import Positive, Share, TrainParams
+from artpipe.contracts.microbatched import Divisible
+from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
+from artpipe.contracts.special_tokens import PAD, START
+from artpipe.modalities.music.performed_works import count_steps, joined
+from artpipe.nn.layers.dropout import dropped
+from artpipe.nn.sequence.music_context import Ear, Heard, transposed
+from artpipe.nn.sequence.rendering import encoded, lengths_of, rendered
+from artpipe.nn.sequence.token_sampling import write
 
 _ROWS = 64  # measured at once
 

@@ -13,12 +13,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from artpipe.artifacts.shards import Spec
+from artpipe.config.params import Positive, Share, TrainParams
+from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
 from artpipe.errors import UserError
-from artpipe.nn.contract import Batch, Exhibit, Learner, Model, Prompt, to_bytes, to_float
-from artpipe.nn.lbfgs import RowLBFGS
-from artpipe.nn.perceptual import Eye, Perceptual, Stylised, TrainedWeights, resized, total_variation
-from artpipe.nn.studio import first_works, named_pairs, style_of
-from artpipe.params import Positive, Share, TrainParams
+from artpipe.nn.style.perceptual import Eye, Perceptual, Stylised, TrainedWeights, resized, total_variation
+from artpipe.nn.style.row_lbfgs import RowLBFGS
+from artpipe.nn.style.style_images import first_works, named_pairs, style_of
+from artpipe.numerics.pixels import to_bytes, to_float
 
 _EARLY = 1.5  # exponent that keeps more of the first steps, in which most happens
 

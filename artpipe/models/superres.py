@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
-from artpipe.nn.blocks import SLOPE, Residual, conv
-from artpipe.nn.contract import Batch, Exhibit, Model, Prompt, Restoration
-from artpipe.nn.divisible import portion
-from artpipe.nn.resize import bicubic, crops, cut_to, enlarged, reduced
-from artpipe.nn.restorers import Painter, RestorerParams, compared, hung, shown
-from artpipe.params import Positive
+from artpipe.config.params import Positive
+from artpipe.contracts.microbatched import portion
+from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
+from artpipe.nn.layers.blocks import SLOPE, Residual, conv
+from artpipe.nn.restoration.resize import bicubic, crops, cut_to, enlarged, reduced
+from artpipe.nn.restoration.restorer import Painter, RestorerParams, compared, hung, shown
 
 
 class Params(RestorerParams):

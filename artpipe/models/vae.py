@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
-from artpipe.nn.captions import UNTITLED
-from artpipe.nn.contract import Batch, Exhibit, Model, Prompt
-from artpipe.nn.divisible import Divisible, portion
-from artpipe.nn.flow import Flow
-from artpipe.nn.likelihood import (
+from artpipe.config.params import Positive, Share, TrainParams
+from artpipe.contracts.microbatched import Divisible, portion
+from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
+from artpipe.modalities.picture.captions import UNTITLED
+from artpipe.nn.vae.likelihood import (
     LikelihoodName,
     cost,
     importance_bound,
@@ -27,8 +27,8 @@ from artpipe.nn.likelihood import (
     warmed_up,
     with_free_bits,
 )
-from artpipe.nn.patches import Residual, inwards, outwards, strides_to
-from artpipe.params import Positive, Share, TrainParams
+from artpipe.nn.vae.realnvp import Flow
+from artpipe.nn.vae.strided_convolutions import Residual, inwards, outwards, strides_to
 
 _ACTIVE = 0.01  # variance of the posterior mean above which a dimension counts as used (Burda et al. 2015)
 

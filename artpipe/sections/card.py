@@ -1,6 +1,6 @@
 """A model's card: what it is, what it learned from, how long it took."""
 
-from artpipe.sections import ModelView, Section, always
+from artpipe.contracts.section import ModelView, Section, always
 
 _HTML = """
 {% import "macros.html" as m with context %}

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
-from artpipe.sections import ModelView, Section
+from artpipe.contracts.section import ModelView, Section
 
 _CLASSES, _SHADES, _NAMED = 40, 6, 8  # drawn at most, of a colour, told in words at most
 _SHORT = 3  # letters that stand upright over a column

@@ -1,6 +1,6 @@
 """A collection: what it is, how much of it there is, and who learned from it."""
 
-from artpipe.sections import DatasetView, Section, always
+from artpipe.contracts.section import DatasetView, Section, always
 
 _HTML = """
 {% import "macros.html" as m with context %}

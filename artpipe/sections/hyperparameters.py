@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.sections import ModelView, Section
+from artpipe.contracts.section import ModelView, Section
 
 _PATHS = {"uses", "ruler", "kind", "dataset"}  # shown elsewhere, or only of use to the pipeline
 

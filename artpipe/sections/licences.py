@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.sections import DatasetView, Section
+from artpipe.contracts.section import DatasetView, Section
 
 _HTML = """
 {% import "macros.html" as m with context %}

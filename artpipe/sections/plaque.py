@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.sections import Section, WorkView, same_shape
+from artpipe.contracts.section import Section, WorkView, same_shape
 
 _BROAD = 1.45  # width by height above which a picture takes the wall's breadth and its label hangs below
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.sections import ModelView, Section
+from artpipe.contracts.section import ModelView, Section
 
 _HTML = """
 {% import "macros.html" as m with context %}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from artpipe.sections import Artist, IndexView, Section, Work
+from artpipe.contracts.section import Artist, IndexView, Section, Work
 
 _REQUESTS, _WORKS = 26, 96  # what the first view may cost, all rooms together
 _INLINE, _FILES = 60_000, 170_000  # bytes: in the page itself (a third more as base64, and texts), and beside it

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.sections import Section, WorkView
+from artpipe.contracts.section import Section, WorkView
 
 _HTML = """
 {% import "macros.html" as m with context %}

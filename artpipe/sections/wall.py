@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.sections import SHOWN_FIRST, Artist, IndexView, Room, Section, Work
+from artpipe.contracts.section import SHOWN_FIRST, Artist, IndexView, Room, Section, Work
 
 _SURE = 0.9  # certainty of the ruler from which on works are as sure as each other
 _LARGE = 128  # pixels of the shorter side; beyond, larger is no better

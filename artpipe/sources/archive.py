@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from artpipe.config.params import DatasetEntry
+from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
-from artpipe.inputs.archives import is_zip
-from artpipe.inputs.layout.places import ArchivePlace, archive_limits
-from artpipe.inputs.layout.reading import read_works
-from artpipe.inputs.layout.tables import read_tables
-from artpipe.inputs.layout.understanding import understand
-from artpipe.inputs.metadata import require_read_table
-from artpipe.inputs.signatures import SIGNATURE_BYTES
-from artpipe.media import require_works, work_kinds
-from artpipe.params import DatasetEntry
-from artpipe.sources import Candidate, Source
+from artpipe.layout.metadata_tables import read_tables
+from artpipe.layout.places import ArchivePlace, archive_limits
+from artpipe.layout.understanding import understand
+from artpipe.layout.work_reader import read_works
+from artpipe.preprocessing.jobs import require_works, work_kinds
+from artpipe.untrusted.archives.archive_reader import is_zip
+from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
+from artpipe.untrusted.metadata import require_read_table
 
 
 def check(entry: DatasetEntry) -> None:

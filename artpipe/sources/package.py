@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from artpipe.config.params import About, DatasetEntry, Frozen, read_yaml, validated
+from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
-from artpipe.inputs.archives import ArchiveLimits, Member, members
-from artpipe.inputs.downloads import Pin, fetched, pinned_member
-from artpipe.inputs.idx import Idx, IdxError, grey_png, read_idx
-from artpipe.inputs.reasons import with_parameter
-from artpipe.params import About, DatasetEntry, Frozen, read_yaml, validated
-from artpipe.sources import Candidate, Source
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, members
+from artpipe.untrusted.downloads import Pin, fetched, pinned_member
+from artpipe.untrusted.idx import Idx, IdxError, grey_png, read_idx
+from artpipe.untrusted.rejection import with_parameter
 
 _PICTURES = 3  # dimensions of an idx file of grey pictures
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from artpipe.artifacts.paths import STATE
+from artpipe.config.params import About, DatasetEntry, Frozen, read_yaml, validated
+from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError, did_you_mean
-from artpipe.params import About, DatasetEntry, Frozen, read_yaml, validated
-from artpipe.sources import Candidate, Source
 
 if TYPE_CHECKING:
     from PIL import Image

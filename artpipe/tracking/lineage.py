@@ -11,14 +11,14 @@ from urllib.parse import unquote, urlsplit
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champions, load_champions
-from artpipe.artifacts.lineage import CheckpointTrace, DataTrace, Lineage, RealTrace, WorkTrace
-from artpipe.artifacts.manifest import Record
+from artpipe.artifacts.cross_references import checkpoint_in, ingested
 from artpipe.artifacts.report import HungExhibit, ReportCard, load_report
 from artpipe.artifacts.run import RunCard, RunRecord
-from artpipe.artifacts.traces import checkpoint_in, ingested
+from artpipe.artifacts.works import Record
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
-from artpipe.files import sha256_file
-from artpipe.keeping.dvc_config import is_cache_link
+from artpipe.storage.dvc_config import is_cache_link
+from artpipe.system.atomic_files import sha256_file
+from artpipe.tracking.lineage_model import CheckpointTrace, DataTrace, Lineage, RealTrace, WorkTrace
 
 _PAGE = re.compile(r"(works|models)/([a-z0-9-]+)(?:/(?:index\.html)?)?")
 _HASH = re.compile(r"[0-9a-f]{8,64}")
@@ -51,7 +51,7 @@ class Shelves:
     @cached_property
     def works(self) -> dict[str, tuple[str, HungExhibit]]:
         """Return model and exhibit by the id of the work's page."""
-        from artpipe.sections._load import named
+        from artpipe.site.loader import named
 
         return {name: (model, hung) for model, card in self.reports.items() for name, hung in named(model, card)}
 
@@ -160,7 +160,7 @@ def _showing(gallery: Path, medium: str) -> Iterator[str]:
 
 def _on_shelf(shelves: Shelves, model: str, medium: str) -> Found | None:
     """Find what of a model becomes that file when it is hung."""
-    from artpipe.sections._media import Shelf
+    from artpipe.site.media_files import Shelf
 
     def hung(path: Path) -> bool:
         shelf = Shelf()

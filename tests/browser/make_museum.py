@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.manifest import Provenance, Quarantined, RecordWriter, WorksCard
 from artpipe.artifacts.report import Finding, HungExhibit, Neighbour, ReportCard, Score, save_report, work_file
 from artpipe.artifacts.run import Journal, RunCard, save_run
-from artpipe.files import sha256_bytes
-from artpipe.params import About
+from artpipe.artifacts.works import Provenance, Quarantined, RecordWriter, WorksCard
+from artpipe.config.params import About
+from artpipe.system.atomic_files import sha256_bytes
 
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' & \u202egnp.exe\nnew line"
 PARAMS = """\

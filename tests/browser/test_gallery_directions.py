@@ -7,8 +7,8 @@ import pytest
 from make_forms import Hung, hang
 from visits import Visit
 
+from artpipe.config.params import About
 from artpipe.gallery import build_gallery
-from artpipe.params import About
 
 VERSES = "הרוח עובר מעל הגבעה.\n* * *\nואיש אינו שואל אותו למה?\nand nobody asks.\n(1, 2) כי הרוח איטי."
 TITLE, CREATOR = "הרוח והגבעה!", "רחל בלובשטיין."

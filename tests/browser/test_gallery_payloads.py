@@ -6,7 +6,7 @@ import make_museum as make
 import pytest
 from visits import Visit
 
-from artpipe.artifacts.manifest import Record, Works
+from artpipe.artifacts.works import Record, Works
 from artpipe.gallery import build_gallery
 from artpipe.ingest import ingest_dataset
 from tests.hostile.pictures import located

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from artpipe import params, plugins
-from artpipe.nn.contract import Learner, Model, Prompt
+from artpipe import plugins
+from artpipe.config import params
+from artpipe.contracts.model import Learner, Model, Prompt
 
 ROOT = Path(__file__).parents[2]
 READMES = ["README.md", "README.zh-CN.md"]

@@ -11,9 +11,9 @@ from artpipe import plugins
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, Score
 from artpipe.artifacts.shards import Spec
-from artpipe.metrics import Evidence, Measured, Metric
-from artpipe.nn.contract import Learner, Prompt, Restoration
-from artpipe.params import EvaluationParams, TrainParams
+from artpipe.config.params import EvaluationParams, TrainParams
+from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.model import Learner, Prompt, Restoration
 
 NAMES = plugins.names("metrics")
 SPEC = Spec(dataset="any", channels=3, height=8, width=8, classes=("a", "b"), count=40)

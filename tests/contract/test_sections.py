@@ -9,8 +9,8 @@ import pytest
 from jinja2 import Environment
 
 from artpipe import plugins
-from artpipe.params import load_params
-from artpipe.sections import Page, Section
+from artpipe.config.params import load_params
+from artpipe.contracts.section import Page, Section
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ def test_section_is_an_island(name):
     """It imports nothing of artpipe but the contract."""
     tree = ast.parse((ROOT / "artpipe" / "sections" / f"{name}.py").read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {module for module in imported if module.startswith("artpipe")} == {"artpipe.sections"}
+    assert {module for module in imported if module.startswith("artpipe")} == {"artpipe.contracts.section"}
 
 
 def test_params_hang_every_section():

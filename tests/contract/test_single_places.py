@@ -13,7 +13,11 @@ SOURCES = {
     for folder in ("artpipe", "flows")
     for path in sorted((ROOT / folder).rglob("*.py"))
 }
-PROCESSES, DVC_COMMAND, DVC_GRAPH = "artpipe/processes.py", "artpipe/keeping/storage.py", "flows/dvc_graph.py"
+PROCESSES, DVC_COMMAND, DVC_GRAPH = (
+    "artpipe/system/processes.py",
+    "artpipe/storage/dvc_command.py",
+    "artpipe/orchestration/scheduling/dvc_graph.py",
+)
 
 
 def named(path: str) -> str:

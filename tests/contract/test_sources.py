@@ -5,9 +5,9 @@ import inspect
 import pytest
 
 from artpipe import plugins
+from artpipe.config.params import About, DatasetEntry
+from artpipe.contracts.source import Source
 from artpipe.errors import UserError
-from artpipe.params import About, DatasetEntry
-from artpipe.sources import Source
 
 SOURCES = plugins.names("sources")
 

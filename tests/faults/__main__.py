@@ -39,7 +39,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     """Print the tables, one of each part; the exit code is 1 where something is not as it should be."""
-    from tests.faults.ground import ROOT
+    from tests.faults.small_project import ROOT
 
     asked, wrong = arguments(), 0
     with tempfile.TemporaryDirectory(prefix="artpipe-faults-", dir=asked.folder) as folder:
@@ -83,7 +83,7 @@ def line(row: tuple[object, ...]) -> str:
 
 def written(page: Path, part: str, text: str) -> None:
     """Put a part's table between the two marks of the page, beside those of the other parts."""
-    from tests.faults.ground import BEGUN, END
+    from tests.faults.small_project import BEGUN, END
 
     before, _, rest = page.read_text().partition(BEGUN)
     old, _, after = rest.partition(END)

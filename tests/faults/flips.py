@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from artpipe.keeping.verify import Told, Verdict, verify
-from tests.faults.exhibition import EVERYTHING, Exhibition
-from tests.faults.ground import Row
-from tests.faults.spoiling import PLACES, object_at, spoil, targets
+from artpipe.storage.verify import Told, Verdict, verify
+from tests.faults.corruption import PLACES, object_at, spoil, targets
+from tests.faults.finished_project import EVERYTHING, Exhibition
+from tests.faults.small_project import Row
 
 # Every how many damages the real command, the stage that reads it, and what mends it are run.
 _REAL, _READ, _AGAIN = 25, 9, 8
@@ -182,7 +182,7 @@ class Round:
 
 def look(root: Path, *, repair: bool = False) -> Verdict:
     """Do what `artpipe verify` does; to ask DVC where its cache is takes a second."""
-    with mock.patch("artpipe.keeping.verify.ask_dvc", return_value=".dvc/cache"):
+    with mock.patch("artpipe.storage.verify.ask_dvc", return_value=".dvc/cache"):
         return verify(root, repair=repair)
 
 
@@ -190,7 +190,7 @@ def run_all() -> None:
     """Do what `artpipe run` does with DVC: mend its books, then bring everything up to date, here from its notes of runs."""
     from dvc.repo import Repo
 
-    from flows.dvc_graph import mended
+    from artpipe.orchestration.scheduling.dvc_graph import mended
 
     with mock.patch("sys.stdout", open(os.devnull, "w")):  # noqa: PTH123
         mended()

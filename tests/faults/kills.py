@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from artpipe.files import remove
-from artpipe.processes import process
-from tests.faults import ground
-from tests.faults.aim import ENVIRONMENT
-from tests.faults.ground import Ground, Row
-from tests.faults.nest import Nest
+from artpipe.system.atomic_files import remove
+from artpipe.system.processes import process
+from tests.faults import small_project
+from tests.faults.fork_server import Nest
+from tests.faults.kill_at_write import ENVIRONMENT
+from tests.faults.small_project import Ground, Row
 
 KINDS = {
     "reader": "classifier",
@@ -91,8 +91,8 @@ class Strike(NamedTuple):
 class Arena:
     """Two projects: one that nobody disturbs, and one that is killed."""
 
-    def __init__(self, folder: Path, params: str = ground.PARAMS) -> None:
-        self.still = ground.planted(folder / "still", params)
+    def __init__(self, folder: Path, params: str = small_project.PARAMS) -> None:
+        self.still = small_project.planted(folder / "still", params)
         self.nest = Nest(self.still.environment)
         self.torn = self.still.copied(folder / "torn")
         self.number = itertools.count(1)
@@ -115,7 +115,7 @@ class Arena:
         """Run a stage that kills itself at its `aim`, or is killed `after` so many seconds; look at what is left."""
         log, number = on.folder / "log.jsonl", int(aim.get("number", signal.SIGKILL))
         log.unlink(missing_ok=True)
-        before, began = set(ground.halves(on.project)), time.monotonic()
+        before, began = set(small_project.halves(on.project)), time.monotonic()
         told = {"log": str(log), **({} if after else aim)}
         if next(self.number) % FRESH_EVERY == 0 and on is self.torn:
             code = self._fresh(on, stage, told, number, after)
@@ -130,14 +130,14 @@ class Arena:
             code = self.nest.wait(pid)
         seconds, said = time.monotonic() - began, (on.folder / "said.txt").read_text(errors="replace")
         aimed = '"event"' in (log.read_text() if log.exists() else "")
-        in_write = code != 0 and (aimed or bool(set(ground.halves(on.project)) - before))
-        torn = ground.torn(on.project) if code else []
+        in_write = code != 0 and (aimed or bool(set(small_project.halves(on.project)) - before))
+        torn = small_project.torn(on.project) if code else []
         return Strike(code, said, seconds, in_write, (*survivors(on.project), *torn))
 
     def _fresh(self, on: Ground, stage: Stage, told: dict[str, object], number: int, after: float) -> int:
         import subprocess
 
-        command = [sys.executable, str(Path(__file__).with_name("aim.py")), *stage.command]
+        command = [sys.executable, str(Path(__file__).with_name("kill_at_write.py")), *stage.command]
         environment = on.environment | {ENVIRONMENT: json.dumps(told)}
         with (on.folder / "said.txt").open("w") as said:
             child = subprocess.Popen(
@@ -146,7 +146,7 @@ class Arena:
             if after:
                 time.sleep(after)
                 child.send_signal(number)
-            return child.wait(ground.PATIENCE)
+            return child.wait(small_project.PATIENCE)
 
     def close(self) -> None:
         """End the process that forks."""
@@ -192,13 +192,17 @@ def kept(on: Ground, stage: Stage) -> dict[str, str]:
     found = {}
     for output in stage.outputs:
         path = on.project / "data" / output
-        found |= {f"data/{output}": ground.sha256_file(path)} if path.is_file() else ground.digests(on.project, output)
+        found |= (
+            {f"data/{output}": small_project.sha256_file(path)}
+            if path.is_file()
+            else small_project.digests(on.project, output)
+        )
     return found
 
 
 def rows_of(on: Ground, stage: Stage) -> list[dict[str, object]]:
     """Return the rows of numbers of a stage that trains."""
-    return ground.journal(on.project, stage.model) if stage.model else []
+    return small_project.journal(on.project, stage.model) if stage.model else []
 
 
 class Chain:
@@ -253,11 +257,13 @@ class Chain:
     def _compare(self) -> None:
         """Compare what a run left that came to its end; then let the next begin beside it, or without it as DVC does."""
         torn = self.arena.torn
-        self.wrong += [f"differs: {name}" for name in ground.differences(kept(torn, self.stage), self.whole.digests)]
+        self.wrong += [
+            f"differs: {name}" for name in small_project.differences(kept(torn, self.stage), self.whole.digests)
+        ]
         if rows_of(torn, self.stage) != self.whole.journal:
             self.wrong.append("the journal has other rows")
         own = tuple(f"data/{output}" for output in self.stage.outputs)
-        self.wrong += [f"left behind: {name}" for name in ground.halves(torn.project) if name.startswith(own)]
+        self.wrong += [f"left behind: {name}" for name in small_project.halves(torn.project) if name.startswith(own)]
         self.wrong += [
             f"left behind: {path}" for path in torn.project.glob(f".state/train/{self.stage.model or '-'}/*/")
         ]
@@ -275,7 +281,9 @@ class Chain:
                 (shutil.copytree if source.is_dir() else shutil.copy2)(source, path)
 
 
-def rows(folder: Path, count: int, seed: int, only: Sequence[str] = (), params: str = ground.PARAMS) -> Iterator[Row]:
+def rows(
+    folder: Path, count: int, seed: int, only: Sequence[str] = (), params: str = small_project.PARAMS
+) -> Iterator[Row]:
     """Yield a row for each stage; `count` kills in all, shared out by the stages' shares."""
     arena = Arena(folder, params)
     try:

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.faults.exhibition import EVERYTHING, Exhibition
+from tests.faults.corruption import PLACES, object_at, spoil, targets
+from tests.faults.finished_project import EVERYTHING, Exhibition
 from tests.faults.flips import HEALED, look, makers, may_differ, run_all
-from tests.faults.ground import Row
-from tests.faults.spoiling import PLACES, object_at, spoil, targets
+from tests.faults.small_project import Row
 
 SPOILT = tuple(place for place in PLACES if "given" not in place and place not in {"MLflow's store", "dvc.lock"})
 _AFTER = 4  # changes to the disk between the moments of two kills

@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.faults import ground
-from tests.faults.aim import ENVIRONMENT
-from tests.faults.ground import Ground, Row
+from tests.faults import small_project
+from tests.faults.kill_at_write import ENVIRONMENT
 from tests.faults.kills import Arena, Stage, stages, survivors
+from tests.faults.small_project import Ground, Row
 
-MEND = "from flows.dvc_graph import mended; print(mended())"  # what `artpipe run` does first, and a plain `dvc repro` does not
+MEND = "from artpipe.orchestration.scheduling.dvc_graph import mended; print(mended())"  # what `artpipe run` does first, and a plain `dvc repro` does not
 READER = ("ingest (pictures)", "preprocess (pictures)", "train (classifier)", "evaluate (classifier)")
 CHANGES = 140  # that a stage makes in its writes, about
 
@@ -29,31 +29,33 @@ class Runs:
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.chance = folder, random.Random(seed)
-        self.arena = Arena(folder / "arena", ground.small())
+        self.arena = Arena(folder / "arena", small_project.small())
         self.stages = [stage for stage in stages() if stage.where in READER]
         for stage in self.stages:
             self.arena.undisturbed(stage)
-        self.wanted = ground.digests(self.arena.still.project)
+        self.wanted = small_project.digests(self.arena.still.project)
 
     def planted(self, name: str) -> Ground:
         """Make a project that nothing was run in; its `artpipe` is the real one that can be told to kill."""
-        made = ground.planted(self.folder / name, ground.small())
+        made = small_project.planted(self.folder / name, small_project.small())
         script = made.folder / "bin/artpipe"
         script.parent.mkdir()
-        script.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("aim.py")} "$@"\n')
+        script.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("kill_at_write.py")} "$@"\n')
         script.chmod(0o755)
         made.environment["PATH"] = os.pathsep.join([str(script.parent), made.environment["PATH"]])
         return made
 
     def wrong_at_the_end(self, made: Ground, *targets: str) -> list[str]:
         """Say what differs, what is stale (of the targets, else of all) and what was left behind."""
-        wrong = [f"differs: {name}" for name in ground.differences(ground.digests(made.project), self.wanted)]
+        wrong = [
+            f"differs: {name}" for name in small_project.differences(small_project.digests(made.project), self.wanted)
+        ]
         status = made.execute("dvc", "status", "--json", *targets)
         stale = json.loads(status.said.strip().splitlines()[-1]) if not status.code else status.said
         wrong += [f"stale: {stale}"] if stale else []
         verdict = made.run("verify")
         wrong += [f"verify: {verdict.said[-500:]}"] if verdict.code else []
-        return wrong + [f"left behind: {name}" for name in ground.halves(made.project)]
+        return wrong + [f"left behind: {name}" for name in small_project.halves(made.project)]
 
 
 def begun(made: Ground, aim: dict[str, object], *command: str) -> subprocess.Popen[bytes]:
@@ -89,10 +91,12 @@ def dvc(runs: Runs, count: int) -> Iterator[Row]:
             break
         by_stage = number % 3 != 2
         aim = {"at": runs.chance.randint(1, CHANGES), "whom": "leader"} if by_stage else {}
-        until = time.monotonic() + (ground.PATIENCE if by_stage else runs.chance.uniform(1, 12))
+        until = time.monotonic() + (small_project.PATIENCE if by_stage else runs.chance.uniform(1, 12))
         run = begun(made, aim, "dvc", "repro", "evaluate@reader")
         hit = killed(run, lambda until=until: time.monotonic() > until, group=not by_stage)
-        wrong += [f"after dvc was killed: {one}" for one in (*survivors(made.project), *ground.torn(made.project))]
+        wrong += [
+            f"after dvc was killed: {one}" for one in (*survivors(made.project), *small_project.torn(made.project))
+        ]
         if not hit:
             wrong += [f"dvc repro: {(made.folder / 'said.txt').read_text()[-300:]}"] if run.returncode else []
             shutil.rmtree(made.project / "data")
@@ -122,18 +126,20 @@ def flow(runs: Runs, count: int) -> Iterator[Row]:
     dvc_add(made)
     times, wrong = 0, list[str]()
     for _ in range(max(1, count // 7)):
-        before = set(ground.halves(made.project))
+        before = set(small_project.halves(made.project))
         run = begun(made, {}, "artpipe", "run", "reader")
         wait = time.monotonic() + runs.chance.uniform(0, 3)
         hit = killed(
             run,
             lambda wait=wait, before=before: (
-                time.monotonic() > wait and bool(set(ground.halves(made.project)) - before)
+                time.monotonic() > wait and bool(set(small_project.halves(made.project)) - before)
             ),
             group=True,
         )
         times += hit
-        wrong += [f"after the run was killed: {one}" for one in (*survivors(made.project), *ground.torn(made.project))]
+        wrong += [
+            f"after the run was killed: {one}" for one in (*survivors(made.project), *small_project.torn(made.project))
+        ]
     last = made.execute("artpipe", "run", "reader")
     wrong += [f"the last artpipe run: {last.code}: {last.said[-600:]}"] if last.code else []
     wrong += runs.wrong_at_the_end(made)

@@ -14,9 +14,9 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.faults import ground
-from tests.faults.ground import PATIENCE, Ground, Row
+from tests.faults import small_project
 from tests.faults.kills import survivors
+from tests.faults.small_project import PATIENCE, Ground, Row
 
 _LONG = {  # so that a training is still at work when its first rows have come to MLflow, which takes seconds
     "steps: 24": "steps: 1500",
@@ -147,7 +147,7 @@ def mlflow(made: Ground, chance: random.Random) -> Iterator[str]:
 
 def prefect(made: Ground, chance: random.Random) -> Iterator[str]:
     """Kill Prefect's server while a flow trains; the run has to come to its end, and to stand as completed."""
-    server = Server(made, "prefect", "/api/health", ["flows.server"])
+    server = Server(made, "prefect", "/api/health", ["artpipe.orchestration.services.prefect_server"])
     try:
         run = begun(made, "flows.gallery", "train@reader", PREFECT_API_URL=f"{server.address}/api")
         points = chance.randrange(1, 200)
@@ -187,22 +187,22 @@ def rows(folder: Path, count: int, seed: int, only: Sequence[str] = ()) -> Itera
     chosen = [name for name in SERVERS if not only or any(word in name for word in only)]
     if not chosen:
         return
-    params = ground.small()
+    params = small_project.small()
     for short, long in _LONG.items():
         params = params.replace(short, long)
-    still = ground.planted(folder / "still", params)
+    still = small_project.planted(folder / "still", params)
     for stage in ("ingest", "preprocess"):
         still.run(stage, "forms")
     before = still.copied(folder / "before")
     still.run("train", "reader")
-    wanted = ground.digests(still.project, "checkpoints")
+    wanted = small_project.digests(still.project, "checkpoints")
     for index, name in enumerate(chosen):
         tried, outcome = SERVERS[name]
         times, wrong = count // len(chosen) + (index < count % len(chosen)), list[str]()
         for number in range(times):
             made = before.copied(folder / f"{tried.__name__}-{number}")
             wrong += tried(made, random.Random(f"{seed} {name} {number}"))
-            found = ground.digests(made.project, "checkpoints")
-            wrong += [f"differs: {one}" for one in ground.differences(found, wanted)]
-            wrong += [*ground.torn(made.project), *ground.halves(made.project), *survivors(made.project)]
+            found = small_project.digests(made.project, "checkpoints")
+            wrong += [f"differs: {one}" for one in small_project.differences(found, wanted)]
+            wrong += [*small_project.torn(made.project), *small_project.halves(made.project), *survivors(made.project)]
         yield Row("SIGKILL, back later", f"{name} server", times, 0, outcome, tuple(wrong))

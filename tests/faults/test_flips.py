@@ -5,8 +5,8 @@ import random
 import pytest
 
 from tests.faults import flips
-from tests.faults.exhibition import LITTLE
-from tests.faults.spoiling import PLACES, damaged
+from tests.faults.corruption import PLACES, damaged
+from tests.faults.finished_project import LITTLE
 
 pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults import repairs, servers
-from tests.faults.exhibition import LITTLE
+from tests.faults.finished_project import LITTLE
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1200), pytest.mark.filterwarnings("ignore")]
 

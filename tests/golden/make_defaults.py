@@ -7,7 +7,7 @@ then run `python tests/golden/make_defaults.py`.
 import json
 from pathlib import Path
 
-from artpipe import params
+from artpipe.config import params
 
 GOLDEN = Path(__file__).with_name("defaults.json")
 MODELS = (

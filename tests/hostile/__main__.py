@@ -14,8 +14,8 @@ package = types.ModuleType("tests")  # a library installs a package of that name
 package.__path__ = [str(Path(__file__).parents[1])]
 sys.modules["tests"] = package
 
-from tests.hostile.ground import Ground, shown  # noqa: E402
-from tests.hostile.trial import Trial, folder_trial, other_trials, pack_trials, refusals  # noqa: E402
+from tests.hostile.hostile_project import Ground, shown  # noqa: E402
+from tests.hostile.run_trial import Trial, folder_trial, other_trials, pack_trials, refusals  # noqa: E402
 
 PAGE = Path(__file__).parents[2] / "docs/hostile.md"
 BEGUN, END = "<!-- hostile -->\n", "<!-- end of hostile -->\n"  # around the tables in it

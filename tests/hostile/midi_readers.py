@@ -11,8 +11,8 @@ from pathlib import Path
 
 import mido
 
-from artpipe.inputs.midi_events import NOTE, SILENCE, read_events
-from artpipe.inputs.reasons import RejectedError
+from artpipe.modalities.music.midi_events import NOTE, SILENCE, read_events
+from artpipe.untrusted.rejection import RejectedError
 
 SILENCING = {120, 123, 124, 125, 126, 127}
 
@@ -93,7 +93,7 @@ def main():
     package.__path__ = [str(Path(__file__).parents[1])]
     sys.modules["tests"] = package
     from tests.hostile.test_fuzz_inputs import SEED, music, mutated
-    from tests.unit.test_midi import seeds
+    from tests.unit.modalities.music.test_midi_reader import seeds
 
     rng, tally = random.Random(f"{SEED} midi"), Counter()
     files = [*seeds(), ("fuzz set", music()[0])]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.artifacts.manifest import Record
+from artpipe.artifacts.works import Record
 from artpipe.ingest import ingest_dataset
 from tests.conftest import draw_shapes
-from tests.unit.test_project import tree
+from tests.unit.project.test_add_remove import tree
 
 ADD = ("dataset", "add", "--no-plan", "--models", "")
 

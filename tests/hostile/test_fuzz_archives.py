@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artpipe.errors import UserError
-from artpipe.inputs.archives import ArchiveLimits, members
-from artpipe.inputs.reasons import REASONS
-from tests.hostile.packs import Entry, header, zipped
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, members
+from artpipe.untrusted.rejection import REASONS
+from tests.hostile.hostile_archives import Entry, header, zipped
 from tests.hostile.test_fuzz_inputs import COUNT
 
 NAMES = st.text(max_size=20) | st.sampled_from(

@@ -13,19 +13,19 @@ import pytest
 from PIL import Image
 
 from artpipe.errors import UserError
-from artpipe.inputs.archives import ArchiveLimits, members
-from artpipe.inputs.pool import Limits, outcomes
-from artpipe.inputs.reasons import REASONS
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, members
+from artpipe.untrusted.rejection import REASONS
+from artpipe.untrusted.worker_pool import Limits, outcomes
 from tests.hostile import pictures as make
-from tests.hostile.packs import Entry as ZipEntry
-from tests.hostile.packs import good, header, member, zipped
+from tests.hostile.hostile_archives import Entry as ZipEntry
+from tests.hostile.hostile_archives import good, header, member, zipped
 
 SEED = int(os.environ.get("ARTPIPE_FUZZ_SEED", "5"))
 COUNT = int(os.environ.get("ARTPIPE_FUZZ_COUNT", "3000"))  # files of each kind
 JOBS = {
-    "picture": ("artpipe.media.picture:inspected", {"max_megapixels": 4}),
-    "text": ("artpipe.media.text:inspected", {}),
-    "music": ("artpipe.media.music:inspected", {"voices": 4}),
+    "picture": ("artpipe.modalities.picture:inspected", {"max_megapixels": 4}),
+    "text": ("artpipe.modalities.text:inspected", {}),
+    "music": ("artpipe.modalities.music:inspected", {"voices": 4}),
 }
 TOKENS = (b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"..", b"<", b'"', b"\xed\xa0\x80", b"PK\x03\x04")
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from artpipe.config.params import IngestParams
 from artpipe.errors import UserError
-from artpipe.inputs.metadata import read_metadata
-from artpipe.inputs.pool import outcomes
-from artpipe.inputs.records import records
-from artpipe.media import limits_of, picture
-from artpipe.params import IngestParams
+from artpipe.modalities import picture
+from artpipe.preprocessing.jobs import limits_of
+from artpipe.untrusted.metadata import read_metadata
+from artpipe.untrusted.record_files import records
+from artpipe.untrusted.worker_pool import outcomes
 from tests.hostile import pictures as make
 
 MILLION = 1_000_000
@@ -40,7 +41,7 @@ def test_json_that_would_take_gigabytes_is_not_parsed(name):
 @pytest.mark.parametrize(("name", "data"), [("a.jsonl", b"1\n"), ("a.txt", b"a|"), ("a.json", b"1,")])
 def test_a_file_of_more_works_than_a_million(name, data, monkeypatch):
     """The rest is not read, and that is an entry of its own."""
-    monkeypatch.setattr("artpipe.inputs.records._WORKS", 3)
+    monkeypatch.setattr("artpipe.untrusted.record_files._WORKS", 3)
     whole = b"[1,1,1,1,1]" if name == "a.json" else data * 5
     found = list(records(name, whole, "|"))
     assert len(found) == 4
@@ -103,13 +104,15 @@ def test_the_largest_pictures_come_in_under_the_usual_limits(name):
         ("inspected", {"max_megapixels": ingest.max_megapixels}),
         ("prepared", picture._settings(picture.PictureParams(size=64), ingest)),
     ):
-        [(_, outcome)] = outcomes([(name, data)], job=f"artpipe.media.picture:{job}", settings=settings, limits=limits)
+        [(_, outcome)] = outcomes(
+            [(name, data)], job=f"artpipe.modalities.picture:{job}", settings=settings, limits=limits
+        )
         assert outcome.reason is None, outcome
 
 
 MEASURED = """
 import sys
-from artpipe.inputs.records import records
+from artpipe.untrusted.record_files import records
 def data():
     return {data}
 print(sum(not fields.get("rejected") for _, _, fields in records("a.json", data())))

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from artpipe.errors import plain
-from artpipe.saying import in_markdown
-from artpipe.tracking.store import Store
-from artpipe.tracking.sync import sync
-from tests.unit.test_tracking import judged, published, the_run
+from artpipe.system.terminal import in_markdown
+from artpipe.tracking.mlflow_store import Store
+from artpipe.tracking.mlflow_sync import sync
+from tests.unit.tracking.test_mlflow_sync import judged, published, the_run
 
 LABEL = "![x](https://evil.example/x.png) <img src=x onerror=alert(1)> [y](javascript:alert(1)) www.evil.example `a_b_`"
 READER = MarkdownIt("gfm-like", {"html": True, "linkify": False})  # as MLflow's and Prefect's pages do
@@ -52,7 +52,7 @@ def test_mlflow_is_told_words(tmp_path):
 
 def test_prefect_is_told_words(tmp_path):
     """The line below a sheet of pictures; the cells of its table are made by the same function."""
-    seeing = pytest.importorskip("flows.seeing")
+    seeing = pytest.importorskip("artpipe.orchestration.reporting.prefect_artifacts")
     from artpipe.artifacts.report import load_report
 
     published(tmp_path)

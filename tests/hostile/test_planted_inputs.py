@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from artpipe.artifacts.manifest import Record
 from artpipe.artifacts.shards import ShardSet
+from artpipe.artifacts.works import Record
 from tests.hostile import pictures as make
 from tests.hostile.cases import Case
-from tests.hostile.ground import Ground
-from tests.hostile.trial import folder_trial, other_trials, pack_trials, planted, recorded, refusals
+from tests.hostile.hostile_project import Ground
+from tests.hostile.run_trial import folder_trial, other_trials, pack_trials, planted, recorded, refusals
 
 pytestmark = [pytest.mark.xdist_group("hostile"), pytest.mark.timeout(1200)]
 MOST_MEGABYTES, MOST_SECONDS = 1024, 60

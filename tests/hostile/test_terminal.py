@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from artpipe.artifacts.manifest import Works
+from artpipe.artifacts.works import Works
 from artpipe.ingest import ingest_dataset
-from artpipe.progress import Live
-from artpipe.saying import PlainConsole
+from artpipe.system.terminal import PlainConsole
+from artpipe.training.progress_bar import Live
 from tests.conftest import ROOT, loaded
 
 make = loaded(ROOT / "tests/browser/make_museum.py")

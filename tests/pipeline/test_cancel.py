@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from artpipe.processes import process
-from flows.devices import limit_name
+from artpipe.orchestration.scheduling.device_slots import limit_name
+from artpipe.system.processes import process
 from tests.faults.servers import Server
 from tests.pipeline.conftest import get
 from tests.pipeline.test_deployments import kept  # noqa: F401  # a fixture
@@ -30,7 +30,9 @@ def started(kept):  # noqa: F811
 
 def of_the_run(project):
     """What lives of the project beside the process that serves it."""
-    return [command for command in bearers(project) if "flows.deployments" not in command]
+    return [
+        command for command in bearers(project) if "artpipe.orchestration.deployment.serve_deployments" not in command
+    ]
 
 
 def heal(project):
@@ -99,7 +101,11 @@ def serves(project, entry):
     """Say whether a process of /proc serves the project's deployments itself, no guard and no run."""
     try:
         mine = (entry / "cwd").readlink() == project.folder and process(int(entry.name))
-        return mine and (entry / "cmdline").read_bytes().split(b"\0")[1:4] == [b"-u", b"-m", b"flows.deployments"]
+        return mine and (entry / "cmdline").read_bytes().split(b"\0")[1:4] == [
+            b"-u",
+            b"-m",
+            b"artpipe.orchestration.deployment.serve_deployments",
+        ]
     except OSError:
         return False
 
@@ -111,7 +117,10 @@ def test_a_slot_comes_back_after_its_holder_and_the_server_were_killed(prefect_s
     shutil.copytree(prefect_server["PREFECT_HOME"], home)
     project.environment["PREFECT_HOME"] = str(home)
     server = Server(
-        SimpleNamespace(folder=tmp_path, environment=project.environment), "server", "/api/health", ["flows.server"]
+        SimpleNamespace(folder=tmp_path, environment=project.environment),
+        "server",
+        "/api/health",
+        ["artpipe.orchestration.services.prefect_server"],
     )
     project.environment["PREFECT_API_URL"] = f"{server.address}/api"
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from artpipe.params import read_yaml
+from artpipe.config.params import read_yaml
 from tests.conftest import PARAMS as SHAPES
 from tests.pipeline.conftest import get, make_real_project
 from tests.pipeline.test_flow import spans

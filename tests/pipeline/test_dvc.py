@@ -58,7 +58,7 @@ def test_changed_code_makes_its_own_stages_stale(project):
     project.edit_code("train")
     every = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("ruler", "gan", "vae", "second")}
     assert project.stale() == every | {"ingest@emoji"}
-    project.edit_code("media", "music")
+    project.edit_code("modalities", "music")
     assert project.stale() == every | {"ingest@emoji"}
 
 

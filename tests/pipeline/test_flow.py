@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.costs import remember
-from artpipe.processes import process
-from flows.devices import limit_name
-from flows.dvc_graph import mended, stale_stages
+from artpipe.orchestration.scheduling.device_slots import limit_name
+from artpipe.orchestration.scheduling.dvc_graph import mended, stale_stages
+from artpipe.project.estimates import remember
+from artpipe.system.processes import process
 from tests.pipeline.conftest import get
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.dvc_graph import mended
+from artpipe.orchestration.scheduling.dvc_graph import mended
 from tests.pipeline.conftest import Project, make_real_project
 
 pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("kills"), pytest.mark.timeout(3000)]

@@ -16,8 +16,8 @@ from artpipe.artifacts.run import RunRecord
 from artpipe.errors import StoppedError
 from tests.conftest import loaded
 
-TOYS = Path(__file__).parents[1] / "toys"
-project = loaded(TOYS / "project.py")
+TOYS = Path(__file__).parents[1] / "support"
+project = loaded(TOYS / "toy_project.py")
 pytestmark = pytest.mark.timeout(600)
 TAIL = "dataset: dots, uses: data/shards/dots, precision: fp32, evaluate_every_steps: 4, log_every_steps: 1"
 
@@ -55,7 +55,7 @@ def test_a_real_lack_of_memory_is_overcome(tmp_path, monkeypatch):
     """Under a limit of the process's memory a batch of 8192 is learned in parts, says so everywhere, and learns the same."""
     entry = "kind: vae, batch_size: 8192, width: 16, steps: 4"
     folder = make(tmp_path / "p", warm="kind: vae, batch_size: 4, steps: 2", large=entry, roomy=entry)
-    command = [sys.executable, str(TOYS / "cramped.py"), "warm", "70", "large"]
+    command = [sys.executable, str(TOYS / "low_memory_train.py"), "warm", "70", "large"]
     run = subprocess.run(
         command, cwd=folder, env=project.ENVIRONMENT, capture_output=True, text=True, timeout=500, check=False
     )
@@ -79,7 +79,7 @@ def test_a_real_lack_of_memory_is_overcome(tmp_path, monkeypatch):
 def test_a_model_that_does_not_fit_is_one_line(tmp_path):
     """Memory that no part of a batch can save: 75, what was asked for, what is there, what to lower; no traceback."""
     folder = make(tmp_path / "p", warm="kind: vae, batch_size: 4, steps: 2", vast="kind: vae, hidden: 60000, steps: 2")
-    command = [sys.executable, str(TOYS / "cramped.py"), "warm", "20", "vast"]
+    command = [sys.executable, str(TOYS / "low_memory_train.py"), "warm", "20", "vast"]
     run = subprocess.run(
         command, cwd=folder, env=project.ENVIRONMENT, capture_output=True, text=True, timeout=500, check=False
     )
@@ -169,6 +169,6 @@ def test_a_rank_without_memory_for_one_row_says_so(tmp_path):
 )
 def test_ranks_end_as_the_one_that_failed(codes, code):
     """A mistake and what passes count most: what the others say is the wake of it."""
-    from artpipe.nn import torchrun
+    from artpipe.training import torchrun
 
     assert torchrun.code(codes) == code

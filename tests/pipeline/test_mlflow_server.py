@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.processes import end_child, start_child
-from artpipe.tracking.store import Store
-from artpipe.tracking.sync import sync
+from artpipe.system.processes import end_child, start_child
+from artpipe.tracking.mlflow_store import Store
+from artpipe.tracking.mlflow_sync import sync
 from tests.conftest import loaded
 
-made = loaded(Path(__file__).parents[1] / "unit" / "test_tracking.py")
+made = loaded(Path(__file__).parents[1] / "unit" / "tracking" / "test_mlflow_sync.py")
 
 pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore")]
 

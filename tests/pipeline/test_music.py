@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.artifacts.notes import FERMATA, Step
 from artpipe.artifacts.report import load_report
-from artpipe.inputs.midi import read_midi
-from artpipe.nn.performance import midi
+from artpipe.modalities.music.midi_reader import read_midi
+from artpipe.modalities.music.performance import midi
+from artpipe.modalities.music.tokens import FERMATA, Step
 
 pytestmark = pytest.mark.xdist_group("music")
 SMALL = "steps: 20\n    evaluate_every_steps: 10\n    width: 16\n    embedding: 16\n    longest: 120\n    transpose: 2\n    pieces: 2"

@@ -26,8 +26,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from artpipe.nn.contract import Exhibit, Learner, Model
-from artpipe.params import TrainParams
+from artpipe.contracts.model import Exhibit, Learner, Model
+from artpipe.config.params import TrainParams
 
 
 class Params(TrainParams):

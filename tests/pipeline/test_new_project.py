@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from artpipe.errors import UserError
-from artpipe.generated import graph_text, is_untouched
-from artpipe.new_project import STARTERS, create_project
+from artpipe.project.dvc_yaml import graph_text, is_untouched
+from artpipe.project.new_project import STARTERS, create_project
 
 ROOT = Path(__file__).parents[2]
 SAME = ["dvc.yaml", "code.yaml", "params.yaml", "prefect.yaml", ".dvcignore", ".dvc/config", ".dvc/.gitignore"]
@@ -106,7 +106,7 @@ def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("artpipe.new_project._initialise_git", fail)
+    monkeypatch.setattr("artpipe.project.new_project._initialise_git", fail)
     with pytest.raises(OSError, match="No space"):
         create_project(tmp_path / "deep/er")
     assert list(tmp_path.iterdir()) == []

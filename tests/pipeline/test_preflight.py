@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from artpipe import run_command
-from flows import preflight
-from flows.dvc_graph import Stage, read_graph, stale_stages
-from flows.watch import differing
+from artpipe.cli import start_flow
+from artpipe.orchestration import preflight
+from artpipe.orchestration.deployment.dataset_watcher import differing
+from artpipe.orchestration.scheduling.dvc_graph import Stage, read_graph, stale_stages
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.filterwarnings("ignore")]  # DVC's own
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.filterwarnings("ignor
 def inside(project, monkeypatch):
     """The project, worked in by this process, its stand-ins taken for checked."""
     monkeypatch.chdir(project.folder)
-    monkeypatch.setattr(run_command, "check_project", lambda: "fine")
+    monkeypatch.setattr(start_flow, "check_project", lambda: "fine")
     monkeypatch.setenv("ARTPIPE_TRACKING", "off")
     monkeypatch.setenv("PREFECT_HOME", str(project.folder / ".state/prefect"))
     return project
@@ -33,7 +33,7 @@ def asked(monkeypatch):
         calls.append(targets)
         return read_graph(targets, **more)
 
-    monkeypatch.setattr("flows.dvc_graph.read_graph", counted)
+    monkeypatch.setattr("artpipe.orchestration.scheduling.dvc_graph.read_graph", counted)
     return calls
 
 
@@ -47,8 +47,10 @@ def become(monkeypatch):
 
 def test_nothing_to_do_asks_once_and_starts_nothing(inside, asked, become, monkeypatch, capsys):
     """DVC is asked in process, and no other process is started, nor is Prefect or torch imported for it."""
-    monkeypatch.setattr("artpipe.processes.subprocess.Popen", lambda *_, **__: pytest.fail("a process was started"))
-    run_command.run_flow([])
+    monkeypatch.setattr(
+        "artpipe.system.processes.subprocess.Popen", lambda *_, **__: pytest.fail("a process was started")
+    )
+    start_flow.run_flow([])
     assert (asked, become) == ([None], [])
     assert capsys.readouterr().out.startswith("Everything is up to date.\n")
 
@@ -56,7 +58,7 @@ def test_nothing_to_do_asks_once_and_starts_nothing(inside, asked, become, monke
 def test_what_is_to_do_is_handed_over(inside, asked, become, monkeypatch):
     """The flow is started with the stages that were found, and with a model's gallery."""
     inside.edit("params.yaml", "title: v1", "title: v2")
-    run_command.run_flow(["vae"])
+    start_flow.run_flow(["vae"])
     [(command, env)] = become
     assert (command, asked) == (["-m", "flows.gallery", "--hang", "evaluate@vae"], [None])
     monkeypatch.setattr(os, "environ", env)
@@ -87,7 +89,7 @@ def test_the_flow_runs_what_was_handed_over(project, prefect_server):
 def test_a_named_server_is_told_of_a_run_with_nothing_to_do(inside, asked, become, monkeypatch):
     """A server that keeps a record sees every run, so the flow begins and asks."""
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
-    run_command.run_flow([])
+    start_flow.run_flow([])
     assert asked == []
     assert [command for command, _ in become] == [["-m", "flows.gallery"]]
 
@@ -96,7 +98,7 @@ def test_a_torn_lock_is_told_and_mended(inside, become, capsys):
     """Cut short by a kill: said once, and all is to do, which the run cache has."""
     lock = Path("dvc.lock")
     lock.write_text(lock.read_text()[:300])
-    run_command.run_flow([])
+    start_flow.run_flow([])
     assert capsys.readouterr().out == "dvc was killed while it wrote dvc.lock: made anew from the run cache\n"
     [(_, env)] = become
     assert len(json.loads(env["ARTPIPE_STAGES"])) == len(stale_stages())
@@ -106,7 +108,7 @@ def test_a_torn_lock_is_told_and_mended(inside, become, capsys):
 def test_a_torn_tracking_file_is_told_and_mended(inside, become, capsys):
     """DVC takes an empty one for one that tracks nothing, and finds nothing to do; mended, it is there to be filled."""
     Path("datasets/emoji.dvc").write_text("")
-    run_command.run_flow([])
+    start_flow.run_flow([])
     assert capsys.readouterr().out == "dvc was killed while it wrote emoji.dvc: it tracks what lies there, as before\n"
     [(_, env)] = become
     assert [stage["name"] for stage in json.loads(env["ARTPIPE_STAGES"]) if stage["stale"]] == ["datasets/emoji.dvc"]

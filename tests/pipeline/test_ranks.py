@@ -15,7 +15,7 @@ from artpipe.artifacts.run import RunRecord
 from tests.conftest import loaded
 from tests.pipeline.test_resume import alive
 
-project = loaded(Path(__file__).parents[1] / "toys/project.py")
+project = loaded(Path(__file__).parents[1] / "support/toy_project.py")
 pytestmark = pytest.mark.timeout(600)
 CALM = "dropout: 0, shift: 0, degrees: 0, zoom: 0, noise: 0, grey: 0, blur: 0, erase: 0, width: 8"
 ENTRY = (

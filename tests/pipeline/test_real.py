@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from artpipe.files import md5_file
-from artpipe.params import load_params
-from artpipe.preview import contact_sheet
-from tests.hostile.marks import MARKS, PROFILE, found_in, marked, marked_files
+from artpipe.config.params import load_params
+from artpipe.project.preview import contact_sheet
+from artpipe.system.atomic_files import md5_file
+from tests.hostile.metadata_leaks import MARKS, PROFILE, found_in, marked, marked_files
 from tests.pipeline.conftest import Project, make_real_project
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # beside the tests that share its server

@@ -11,11 +11,11 @@ import pytest
 
 from artpipe import __main__ as command_line
 from artpipe.errors import plain, without_password
-from artpipe.processes import end_child, start_child
+from artpipe.system.processes import end_child, start_child
 from tests.conftest import ROOT, loaded
 from tests.pipeline.test_server import ask
 
-toys = loaded(ROOT / "tests/toys/project.py")
+toys = loaded(ROOT / "tests/support/toy_project.py")
 WORD = "Geheim-4711-xyzzy"
 SECRETS = {
     "MLFLOW_TRACKING_PASSWORD": WORD,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.processes import process
+from artpipe.system.processes import process
 from tests.pipeline.conftest import ROOT, get
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200), pytest.mark.nightly]
@@ -49,7 +49,7 @@ def serve(project, prefect_server):
     started = []
 
     def start() -> tuple[subprocess.Popen[str], dict[str, str]]:
-        command = [sys.executable, "-u", "-m", "flows.serve"]
+        command = [sys.executable, "-u", "-m", "artpipe.orchestration.services.serve"]
         child = subprocess.Popen(
             command,
             cwd=project.folder,
@@ -131,14 +131,21 @@ def free(port: int) -> bool:
 def test_a_second_one_is_told_where_the_first_is(serve, project):
     """It ends with 75, and `artpipe run` beside it reports to the same Prefect; a part that is killed comes again."""
     child, at = serve()
-    second = project.run(sys.executable, "-m", "flows.serve", check=False)
+    second = project.run(sys.executable, "-m", "artpipe.orchestration.services.serve", check=False)
     assert second.returncode == 75
     assert at["Gallery"] in second.stderr
     project.edit("params.yaml", "title: v1", "title: v2")
     project.flow("train@vae")
     runs = get(f"{at['Flows']}/api/flow_runs/filter", {})
     assert [run["state_name"] for run in runs if run["deployment_id"] is None] == ["Completed"]
-    os.kill(next(pid for pid in bearing(project.folder) if "flows.site" in command_line(pid)), signal.SIGKILL)
+    os.kill(
+        next(
+            pid
+            for pid in bearing(project.folder)
+            if "artpipe.orchestration.services.gallery_server" in command_line(pid)
+        ),
+        signal.SIGKILL,
+    )
     for line in child.stdout:
         if "gallery ended with exit code 137" in line:
             break

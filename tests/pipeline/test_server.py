@@ -13,8 +13,9 @@ import time
 import pytest
 
 from artpipe.errors import ArtpipeError
-from artpipe.processes import end_child, start_child
-from flows import addresses, server, short
+from artpipe.orchestration.services import addresses, ephemeral_server
+from artpipe.orchestration.services import prefect_server as server
+from artpipe.system.processes import end_child, start_child
 from tests.pipeline.conftest import ROOT
 
 SECRET = "artpipe:not-to-be-seen"  # noqa: S105  # of this test
@@ -50,7 +51,11 @@ def guarded(tmp_path_factory, prefect_server):
         port = probe.getsockname()[1]
     env = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_API_AUTH_STRING": SECRET, "PYTHONPATH": str(ROOT)}
     with (home / "own.log").open("w") as log:
-        child = start_child([sys.executable, "-m", "flows.server", "--port", str(port)], env=env, stdout=log)
+        child = start_child(
+            [sys.executable, "-m", "artpipe.orchestration.services.prefect_server", "--port", str(port)],
+            env=env,
+            stdout=log,
+        )
     try:
         deadline = time.monotonic() + 400
         while time.monotonic() < deadline:
@@ -122,12 +127,12 @@ def test_the_server_of_a_single_run_is_guarded_too(prefect_server, project, monk
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.chdir(project.folder)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    with short.short_server():
+    with ephemeral_server.short_server():
         port = int(os.environ["PREFECT_API_URL"].removesuffix("/api").rpartition(":")[2])
         given = ["evil.example", f"evil.example:{port}", f"localhost:{port}"]
         assert [ask(port, "/api/flow_runs/filter", name) for name in given] == [400, 400, 200]
-        assert os.environ[short.SHORT] == "1"
-    assert {"PREFECT_API_URL", short.SHORT}.isdisjoint(os.environ)
+        assert os.environ[ephemeral_server.SHORT] == "1"
+    assert {"PREFECT_API_URL", ephemeral_server.SHORT}.isdisjoint(os.environ)
     with pytest.raises(ConnectionRefusedError):
         ask(port, "/api/flow_runs/filter")
     assert list((project.folder / ".state/flows").glob("server-*")) == []
@@ -145,13 +150,15 @@ def test_a_server_that_does_not_come_up_is_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        short, "_AS_PREFECT_DOES", {"PREFECT_API_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////nowhere/x.db"}
+        ephemeral_server,
+        "_AS_PREFECT_DOES",
+        {"PREFECT_API_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////nowhere/x.db"},
     )
     with (
         pytest.raises(
             ArtpipeError, match=r"Prefect's server did not come up; \.state/flows/server-\d+\.log ends with:"
         ),
-        short.short_server(),
+        ephemeral_server.short_server(),
     ):
         pass
     assert "PREFECT_API_URL" not in os.environ

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.keeping.gc import collect
-from artpipe.processes import end_child, start_child
+from artpipe.storage.gc import collect
+from artpipe.system.processes import end_child, start_child
 from tests.pipeline.conftest import Project
 
 pytestmark = [pytest.mark.xdist_group("dvc"), pytest.mark.timeout(1200)]  # they share a project

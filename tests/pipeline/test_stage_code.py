@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from artpipe import plugins
-from artpipe.fingerprints import PackageCode, package_files
-from artpipe.stage_code import STAGES, stages_with_code
-from tests.faults.ground import planted
+from artpipe.code.code_yaml import STAGES, stages_with_code
+from artpipe.code.fingerprints import PackageCode, package_files
+from tests.faults.small_project import planted
 
 pytestmark = pytest.mark.nightly  # every stage of every kind, with a profiler: four minutes
 
 ROOT = Path(__file__).parents[2]
-CALLS = ROOT / "tests/toys/calls"
+CALLS = ROOT / "tests/support/calls"
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from artpipe.artifacts.report import load_report
 from artpipe.errors import UserError
-from artpipe.project import add_dataset
+from artpipe.project.add_remove import add_dataset
 
 ROOT = Path(__file__).parents[2]
 QUATRAINS = ROOT.parent / "shared/data/text/tang_quatrains.jsonl"
@@ -111,7 +111,7 @@ _VOICES = "other voices, 3 voices in step 0, 4 are wanted (`ingest.voices`); `--
             "`gan`, which reads images, and `given` is of text",
         ),
         ({f"{n}.png": b"\x89PNG\r\n\x1a\n" + bytes(9) for n in range(9)}, ["--medium", "text"], "no text files in it"),
-        ({f"{n}.txt": b"a" for n in range(9)}, ["--medium", "txt"], "`txt` is not one of artpipe's media"),
+        ({f"{n}.txt": b"a" for n in range(9)}, ["--medium", "txt"], "`txt` is not one of artpipe's modalities"),
     ],
 )
 def test_what_is_not_enough_is_one_line(studio, tmp_path, artpipe, files, options, said):
@@ -146,8 +146,8 @@ def test_quatrains_are_works_of_four_lines_of_five(studio, artpipe):
     from artpipe.artifacts import paths
     from artpipe.artifacts.shards import ShardSet
     from artpipe.metrics.form import form_of
-    from artpipe.nn.wholes import works_of
-    from artpipe.nn.written import text_of
+    from artpipe.modalities.text.detokenize import works_of
+    from artpipe.nn.sequence.rendering import text_of
 
     assert artpipe("dataset", "add", "--no-plan", QUATRAINS, "--name", "quatrains")[0] == 0
     assert artpipe("ingest", "quatrains")[0] == 0

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.files import md5_bytes, sha256_bytes, write_text
-from artpipe.keeping.objects import object_of, outputs_of, put, rows_of
-from artpipe.keeping.verify import Verdict, verify
-from artpipe.params import read_yaml
+from artpipe.config.params import read_yaml
+from artpipe.storage.dvc_cache import object_of, outputs_of, put, rows_of
+from artpipe.storage.verify import Verdict, verify
+from artpipe.system.atomic_files import md5_bytes, sha256_bytes, write_text
 from tests.pipeline.conftest import Project
 
 pytestmark = [pytest.mark.xdist_group("dvc"), pytest.mark.timeout(600)]
@@ -22,7 +22,7 @@ CACHE = ".dvc/cache"
 @pytest.fixture
 def kept(project, monkeypatch) -> Project:
     """A project in which all is whole; asking DVC where its cache is takes a second."""
-    monkeypatch.setattr("artpipe.keeping.verify.ask_dvc", lambda *_: CACHE)
+    monkeypatch.setattr("artpipe.storage.verify.ask_dvc", lambda *_: CACHE)
     return project
 
 
@@ -244,7 +244,7 @@ def test_a_note_of_a_run_with_another_size(kept):
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_torn_tracking_file(kept, committed, monkeypatch):
     """A .dvc file cut short makes every dvc fail; a run mends it, from git or from what lies there, and so does verify."""
-    from flows.dvc_graph import mended
+    from artpipe.orchestration.scheduling.dvc_graph import mended
 
     if committed:
         kept.commit()

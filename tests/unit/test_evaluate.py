@@ -13,13 +13,14 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.checkpoint import CheckpointCard, HistoryRow, load_checkpoint, save_checkpoint
 from artpipe.artifacts.report import Finding, load_report
 from artpipe.artifacts.shards import ShardSet, ShardWriter, Spec
+from artpipe.config.params import EvaluationParams, TrainParams, load_params
+from artpipe.contracts.metric import Evidence, Measured
+from artpipe.contracts.model import Exhibit, Learner, Prompt, build
 from artpipe.errors import UserError
 from artpipe.evaluate import draw, evaluate_model, gather, hang, judge, measure, paint
-from artpipe.files import sha256_file
-from artpipe.metrics import Evidence, Measured
-from artpipe.nn.contract import Exhibit, Learner, Prompt, build, to_bytes, to_float
-from artpipe.nn.pictures import thumbnail
-from artpipe.params import EvaluationParams, TrainParams, load_params
+from artpipe.numerics.pixels import to_bytes, to_float
+from artpipe.system.atomic_files import sha256_file
+from artpipe.training.exhibit_files import thumbnail
 
 METRICS = ("training", "accuracy", "kid", "fid", "coverage", "class_entropy", "pair_distance", "memorisation", "elbo", "sharpness", "held_out")  # fmt: skip
 CLASSES = ("north", "east", "south", "west")

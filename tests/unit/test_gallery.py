@@ -11,10 +11,11 @@ import pytest
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champion, Champions, Reign, save_champions
 from artpipe.artifacts.report import load_report
+from artpipe.config.params import load_params
 from artpipe.errors import UserError
-from artpipe.files import write_text
-from artpipe.gallery import build_gallery, sweep_removed
-from artpipe.params import load_params
+from artpipe.gallery import build_gallery
+from artpipe.storage.leftovers import sweep_removed
+from artpipe.system.atomic_files import write_text
 from tests.conftest import loaded
 
 make = loaded(Path(__file__).parents[1] / "browser" / "make_museum.py")
@@ -359,7 +360,7 @@ def test_the_work_in_the_light_draws_the_eye():
     """Among works as sure, colour goes before size and size before certainty; none in doubt while a healthy one hangs."""
     from types import SimpleNamespace as Thing
 
-    from artpipe.sections import Media, Work
+    from artpipe.contracts.section import Media, Work
     from artpipe.sections.wall import _featured
 
     def work(certainty, side, colour=True, role="sample"):
@@ -383,7 +384,7 @@ def test_a_film_hangs_at_the_entrance():
     """The first film of a model stands among the large ones of the first view; a poet shows six."""
     from types import SimpleNamespace as Thing
 
-    from artpipe.sections import Media, Work
+    from artpipe.contracts.section import Media, Work
     from artpipe.sections.rooms import choose
 
     def work(kind, number):
@@ -404,7 +405,7 @@ def test_a_film_hangs_at_the_entrance():
 
 def test_parts_of_a_work_have_their_places():
     """Before lies under the work, steps are in order, other pictures hang beside it, files are downloads."""
-    from artpipe.sections import Media, Work
+    from artpipe.contracts.section import Media, Work
 
     parts = {name: Media(name, 20, 10) for name in ("step 100", "step 20", "before", "original", "mask")}
     parts["mask"] = Media("mask", 10, 10)

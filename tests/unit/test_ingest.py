@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.manifest import Record, Works
+from artpipe.artifacts.works import Record, Works
 from artpipe.errors import UserError
-from artpipe.files import sha256_bytes, sha256_file
 from artpipe.ingest import ingest_dataset
+from artpipe.system.atomic_files import sha256_bytes, sha256_file
 
 PARAMS = """
 format: 1

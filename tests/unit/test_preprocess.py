@@ -12,15 +12,15 @@ from PIL import Image
 from pydantic import ValidationError
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.manifest import Work, Works, WorksWriter
 from artpipe.artifacts.shards import SPLITS, ShardSet
+from artpipe.artifacts.works import Work, Works, WorksWriter
 from artpipe.errors import ArtpipeError, CorruptError, UserError
-from artpipe.files import sha256_bytes, sha256_file
-from artpipe.inputs.contact import Print, contact_sheet
-from artpipe.inputs.framing import PictureParams, fitted, grid, trimmed
-from artpipe.media.picture import _Shards
-from artpipe.nn.tiles import wholes
+from artpipe.modalities.picture import _Shards
+from artpipe.modalities.picture.framing import PictureParams, fitted, grid, trimmed
+from artpipe.modalities.picture.tiles import wholes
 from artpipe.preprocess import planned, preprocess_dataset
+from artpipe.preprocessing.contact_sheet import Print, contact_sheet
+from artpipe.system.atomic_files import sha256_bytes, sha256_file
 
 ENTRY = """
 format: 1

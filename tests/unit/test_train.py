@@ -15,15 +15,15 @@ import artpipe.models
 from artpipe import train
 from artpipe.artifacts.checkpoint import load_checkpoint
 from artpipe.artifacts.run import Journal, RunRecord
+from artpipe.contracts.model import restore
 from artpipe.errors import StoppedError, UserError
-from artpipe.nn.contract import restore
-from artpipe.nn.training import Training
-from artpipe.sample import sample_model
-from artpipe.stopping import Stop
+from artpipe.evaluation.sample_model import sample_model
+from artpipe.system.interrupts import Stop
+from artpipe.training.trainer import Training
 from tests.conftest import loaded
 
-TOYS = Path(__file__).parents[1] / "toys"
-project = loaded(TOYS / "project.py")
+TOYS = Path(__file__).parents[1] / "support"
+project = loaded(TOYS / "toy_project.py")
 
 
 @pytest.fixture(autouse=True)
@@ -227,7 +227,7 @@ class Finder:
         if name.partition(".")[0] in BANNED:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Finder())
-import artpipe.train, artpipe.sample
+import artpipe.train, artpipe.evaluation.sample_model
 assert not BANNED & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)

@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import save_file
 
 from artpipe import weights
-from artpipe.artifacts.weights import load_weights
+from artpipe.artifacts.weights_card import load_weights
+from artpipe.config.params import load_params
 from artpipe.errors import UserError
-from artpipe.params import load_params
-from tests.unit.seeing import random_state
+from tests.support.vgg_weights import random_state
 
 CARD = """\
 about: {title: Tiny, creator: somebody, licence: CC0-1.0, origin: here}

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from artpipe.artifacts.manifest import Record, Works
+from artpipe.artifacts.works import Record, Works
 from tests.wild.case import Case
 
 ROOT = Path(__file__).parents[2]
@@ -135,7 +135,7 @@ def _compared(case: Case, project: Path) -> list[str]:
 
 
 def _medium(project: Path) -> str:
-    from artpipe.params import load_params
+    from artpipe.config.params import load_params
 
     return load_params(project / "params.yaml").dataset("wild").medium
 

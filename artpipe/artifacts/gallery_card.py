@@ -1,0 +1,31 @@
+"""Gallery: a static site, every file of it listed with its hash, and the hash of all it was made from."""
+
+from pathlib import Path
+
+from artpipe.artifacts.cards import load_card, save_card
+from artpipe.config.params import Frozen
+from artpipe.errors import ArtpipeError
+from artpipe.system.atomic_files import sha256_file
+
+
+class GalleryCard(Frozen):
+    """`gallery.json`."""
+
+    format: int = 1
+    inputs: str  # hash of reports, runs, records, parameters, code and theme
+    files: dict[str, str]  # path relative to the gallery -> SHA-256, sorted by path
+
+
+def save_gallery(folder: Path, card: GalleryCard) -> str:
+    """Write `gallery.json` last and return its hash."""
+    return save_card(folder / "gallery.json", card)
+
+
+def load_gallery(folder: Path) -> GalleryCard | None:
+    """Return the card of a gallery whose every file is as it was written; None where anything is missing or differs."""
+    try:
+        card, _ = load_card(folder / "gallery.json", GalleryCard)
+        whole = all(sha256_file(folder / path) == sha256 for path, sha256 in card.files.items())
+    except (ArtpipeError, OSError):
+        return None
+    return card if whole else None

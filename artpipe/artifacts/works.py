@@ -1,0 +1,297 @@
+"""DatasetManifest, in two halves: the works, which preprocess reads, and the record of them, which only people read.
+
+`data/works/NAME` holds `works.json`, `works.parquet` and the originals, byte for byte, in tar shards; its card's hash
+names the data. `data/record/NAME` holds `report.json`, `record.parquet` and `quarantine.parquet`. Nothing of the record
+reaches the works, so a corrected licence leaves them as they are, byte for byte.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, Literal, NamedTuple, Self
+
+from artpipe.artifacts.cards import load_card, save_card
+from artpipe.artifacts.parquet import TableWriter, read_rows
+from artpipe.artifacts.tar_shards import TarShards
+from artpipe.config.params import About, Frozen
+from artpipe.errors import CorruptError
+from artpipe.system.atomic_files import sha256_bytes, sha256_file
+
+SHARD_BYTES = 256 * 2**20
+
+
+class Work(NamedTuple):
+    """One row of `works.parquet`."""
+
+    sha256: str  # of the original's bytes; the key into the record
+    label: str | None
+    split: Literal["train", "validation", "test"] | None  # the official one, where there is one
+    width: (
+        int  # of a picture, upright, in pixels; of text the longest line in characters; of music the steps of its grid
+    )
+    height: int  # pixels; lines; voices
+    phash: str  # of a picture: 64-bit difference hash, 16 hex digits; empty for other media
+    shard: str  # file with the original
+    offset: int  # in bytes
+    bytes: int
+
+
+class Provenance(NamedTuple):
+    """One row of `record.parquet`."""
+
+    sha256: str
+    name: str  # as the source calls it
+    title: str | None
+    creator: str
+    year: str | None
+    licence: str
+    origin: str
+    notes: str  # what was done to it, `; ` between
+    caption: str | None = None  # in the words of a sidecar or of metadata
+
+
+class Quarantined(NamedTuple):
+    """One row of `quarantine.parquet`: an input that was not kept."""
+
+    name: str
+    reason: str  # one of `artpipe.untrusted.rejection.REASONS`
+    detail: str
+
+
+class WorksCard(Frozen):
+    """`works.json`; its hash is the hash of the data."""
+
+    format: int = 1
+    dataset: str
+    count: int
+    labels: dict[str, int]  # works by label, names sorted
+    unlabelled: int
+    splits: dict[str, int]  # works by official split; empty where there is none
+    files: dict[str, str]  # SHA-256 by name
+
+
+class RecordCard(Frozen):
+    """`report.json`: what became of every input."""
+
+    format: int = 1
+    dataset: str
+    works: str  # hash of the works this is the record of
+    about: About
+    inputs: int
+    kept: int
+    quarantined: dict[str, int]  # inputs by reason, names sorted
+    notes: dict[str, int]  # kept works by what was done to them
+    labels: dict[str, int]
+    unlabelled: int
+    splits: dict[str, int]
+    files: dict[str, str]
+
+
+class Works:
+    """The kept works: rows in the order of the source, originals by row."""
+
+    def __init__(self, folder: Path, card: WorksCard, sha256: str) -> None:
+        self.folder, self.card, self.sha256 = folder, card, sha256
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a folder; reads the card only.
+
+        Raises:
+            UserError, CorruptError: see `load_card`.
+        """
+        return cls(folder, *load_card(folder / "works.json", WorksCard))
+
+    def rows(self) -> Iterator[Work]:
+        """Yield the rows, verified and a few thousand at a time.
+
+        Raises:
+            CorruptError: the table is missing or damaged.
+        """
+        path = _verified(self.folder, "works.parquet", self.card.files)
+        return (Work(**row) for row in read_rows(path))
+
+    def originals(self, first: int = 0, step: int = 1) -> Iterator[tuple[Work, bytes]]:
+        """Yield every row (or every `step`'th from the `first` on) with its original, verified, in order.
+
+        Raises:
+            CorruptError: a shard is missing or damaged.
+        """
+        shard, stream = "", None
+        try:
+            for work in islice(self.rows(), first, None, step):
+                if work.shard != shard:
+                    if stream:
+                        stream.close()
+                    shard, stream = work.shard, _opened(self.folder / work.shard)
+                assert stream is not None  # noqa: S101 - the first row opened it
+                yield work, _original(stream, work)
+        finally:
+            if stream:
+                stream.close()
+
+    def original(self, work: Work) -> bytes:
+        """Return one work's original, verified.
+
+        Raises:
+            CorruptError: its shard is missing or damaged.
+        """
+        with _opened(self.folder / work.shard) as stream:
+            return _original(stream, work)
+
+
+class WorksWriter:
+    """Writes the works half; memory does not grow with their number."""
+
+    def __init__(self, folder: Path, dataset: str, shard_bytes: int = SHARD_BYTES) -> None:
+        self.folder, self.dataset = folder, dataset
+        self.table = TableWriter(folder / "works.parquet", Work)
+        self.shards = TarShards(folder, shard_bytes)
+        self.labels: dict[str, int] = {}
+        self.splits: dict[str, int] = {}
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.table.release()
+        self.shards.close()
+
+    def add(
+        self, data: bytes, *, sha256: str, label: str | None, split: str | None, width: int, height: int, phash: str
+    ) -> None:
+        """Keep a work and its original."""
+        shard, offset = self.shards.add(data, sha256)
+        self.table.add((sha256, label, split, width, height, phash, shard, offset, len(data)))
+        self.count += 1
+        if label is not None:
+            self.labels[label] = self.labels.get(label, 0) + 1
+        if split is not None:
+            self.splits[split] = self.splits.get(split, 0) + 1
+
+    def close(self) -> tuple[WorksCard, str]:
+        """Write the card last and return it with its hash."""
+        self.shards.close()
+        self.table.close()
+        card = WorksCard(
+            dataset=self.dataset,
+            count=self.count,
+            labels=dict(sorted(self.labels.items())),
+            unlabelled=self.count - sum(self.labels.values()),
+            splits=dict(sorted(self.splits.items())),
+            files={name: sha256_file(self.folder / name) for name in ("works.parquet", *self.shards.names)},
+        )
+        return card, save_card(self.folder / "works.json", card)
+
+
+class Record:
+    """What is known of each work, and what was not kept and why."""
+
+    def __init__(self, folder: Path, card: RecordCard, sha256: str) -> None:
+        self.folder, self.card, self.sha256 = folder, card, sha256
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open a folder; reads the card only.
+
+        Raises:
+            UserError, CorruptError: see `load_card`.
+        """
+        return cls(folder, *load_card(folder / "report.json", RecordCard))
+
+    def rows(self) -> Iterator[Provenance]:
+        """Yield what is known of each work, in the order of the works.
+
+        Raises:
+            CorruptError: the table is missing or damaged.
+        """
+        path = _verified(self.folder, "record.parquet", self.card.files)
+        return (Provenance(**row) for row in read_rows(path))
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        """Yield what was not kept, in the order of the source.
+
+        Raises:
+            CorruptError: the table is missing or damaged.
+        """
+        path = _verified(self.folder, "quarantine.parquet", self.card.files)
+        return (Quarantined(**row) for row in read_rows(path))
+
+    def find(self, digests: Iterable[str]) -> dict[str, Provenance]:
+        """Return what is known of the works with these SHA-256, by SHA-256; one pass over the record."""
+        wanted = set(digests)
+        return {row.sha256: row for row in self.rows() if row.sha256 in wanted}
+
+
+class RecordWriter:
+    """Writes the record half; memory does not grow with the number of inputs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.works = TableWriter(folder / "record.parquet", Provenance)
+        self.quarantine = TableWriter(folder / "quarantine.parquet", Quarantined)
+        self.reasons: dict[str, int] = {}
+        self.notes: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.works.release()
+        self.quarantine.release()
+
+    def keep(self, row: Provenance, notes: Iterable[str]) -> None:
+        """Record a kept work; `notes` are counted in the report."""
+        self.works.add(row)
+        for note in notes:
+            self.notes[note] = self.notes.get(note, 0) + 1
+
+    def refuse(self, row: Quarantined) -> None:
+        """Record an input that was not kept."""
+        self.quarantine.add(row)
+        self.reasons[row.reason] = self.reasons.get(row.reason, 0) + 1
+
+    def close(self, about: About, works: WorksCard, works_sha256: str) -> RecordCard:
+        """Write the card last and return it."""
+        self.works.close()
+        self.quarantine.close()
+        card = RecordCard(
+            dataset=works.dataset,
+            works=works_sha256,
+            about=about,
+            inputs=works.count + sum(self.reasons.values()),
+            kept=works.count,
+            quarantined=dict(sorted(self.reasons.items())),
+            notes=dict(sorted(self.notes.items())),
+            labels=works.labels,
+            unlabelled=works.unlabelled,
+            splits=works.splits,
+            files={name: sha256_file(self.folder / name) for name in ("record.parquet", "quarantine.parquet")},
+        )
+        save_card(self.folder / "report.json", card)
+        return card
+
+
+def _verified(folder: Path, name: str, files: dict[str, str]) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise CorruptError(f"{path}: missing")
+    if sha256_file(path) != files.get(name):
+        raise CorruptError(f"{path}: its SHA-256 is not the one that was written; delete the folder and run again")
+    return path
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise CorruptError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _original(stream: IO[bytes], work: Work) -> bytes:
+    stream.seek(work.offset)
+    data = stream.read(work.bytes)
+    if sha256_bytes(data) != work.sha256:
+        raise CorruptError(f"{work.shard}: work {work.sha256[:12]} is damaged; delete the folder and run again")
+    return data

@@ -1,0 +1,108 @@
+"""The commands of `artpipe dataset`: inspect, add, remove, watch."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from artpipe.cli.command_classes import FreeCommand
+from artpipe.errors import plain_lines
+from artpipe.system.project_root import typed_path
+
+dataset_commands = typer.Typer()
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
+Works = Annotated[Path, typer.Argument(help="A folder, a zip or tar archive, or one file of many texts.")]
+Medium = Annotated[str, typer.Option(help="What the works are: picture, text ...; the files tell it.")]
+Classes = Annotated[str, typer.Option(help="What tells a class: folders, metadata, none; auto sees for itself.")]
+Names = Annotated[
+    str, typer.Option(help="Encoding of an archive's names and tables, such as gbk; guessed unless said.")
+]
+Encoding = Annotated[str, typer.Option(help="Of texts that are not UTF-8, such as gb18030; their bytes tell it.")]
+Splits = Annotated[str, typer.Option(help="What becomes of train, validation and test folders: keep or ignore.")]
+
+
+@dataset_commands.command("add")
+def dataset_add(
+    path: Works,
+    name: Annotated[str, typer.Option(help="Lower-case letters, digits and `-`.")],
+    models: Annotated[
+        str | None, typer.Option(help="Model kinds, separated by commas; for pictures gan,vae,classifier, else rnn.")
+    ] = None,
+    medium: Medium = "",
+    classes: Classes = "auto",
+    splits: Splits = "keep",
+    separator: Annotated[str, typer.Option(help=r"Between the works of one text file, such as '\n\n'.")] = "",
+    names: Names = "",
+    encoding: Encoding = "",
+    voices: Annotated[int | None, typer.Option(min=0, max=8, help="Of a score, 4 unless said; 0: chords.")] = None,
+    size: Annotated[int, typer.Option(min=8, max=1024, help="Side of the training pictures in pixels.")] = 64,
+    title: Annotated[str, typer.Option(help="As it hangs over the room's door.")] = "",
+    creator: Annotated[str, typer.Option(help="Who made the works.")] = "unknown",
+    licence: Annotated[str, typer.Option(help="What may be done with them.")] = "unknown",
+    origin: Annotated[str, typer.Option(help="Where they come from.")] = "unknown",
+    *,
+    plan: Annotated[bool, typer.Option(help="Say what will run, and the time and disk it takes.")] = True,
+) -> None:
+    """Copy works in, track them and write their entries into params.yaml."""
+    from artpipe.config.params import About
+    from artpipe.config.safe_yaml import unescaped
+    from artpipe.orchestration.scheduling.dvc_graph import read_graph
+    from artpipe.project.add_remove import add_dataset
+    from artpipe.project.plan import tell_plan
+
+    about = About(title=title, creator=creator, licence=licence, origin=origin)
+    kinds = None if models is None else [kind.strip() for kind in models.split(",") if kind.strip()]
+    ingest: dict[str, Any] = {"separator": unescaped(separator)} if separator else {}
+    ingest |= {} if voices is None else {"voices": voices}
+    ingest |= {key: value for key, value in (("names", names), ("encoding", encoding)) if value}
+    ingest |= {key: value for key, value in (("classes", classes), ("splits", splits)) if value not in {"auto", "keep"}}
+    said = add_dataset(typed_path(path), name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest)
+    typer.echo(plain_lines(said))
+    if plan:
+        tell_plan(read_graph)
+
+
+@dataset_commands.command("inspect", cls=FreeCommand)
+def dataset_inspect(
+    path: Works,
+    medium: Medium = "",
+    classes: Classes = "auto",
+    splits: Splits = "keep",
+    names: Names = "",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say what a place of works is understood as, in a project or outside of one; nothing is copied or changed."""
+    import json
+
+    from artpipe.layout.places import hub_snapshot
+    from artpipe.project.detection import inspect_place, told
+
+    ingest = {"classes": classes, "splits": splits, "names": names}
+    understanding = inspect_place(hub_snapshot(path.expanduser()), medium, ingest)
+    text = json.dumps(understanding.as_json(), indent=2) if as_json else told(understanding).rstrip("\n")
+    typer.echo(plain_lines(text))
+
+
+@dataset_commands.command("remove")
+def dataset_remove(
+    name: Name,
+    *,
+    keep_files: Annotated[bool, typer.Option("--keep-files", help="Leave datasets/NAME where it is.")] = False,
+) -> None:
+    """Take a dataset, its models and everything made from it away."""
+    from artpipe.project.add_remove import remove_dataset
+
+    typer.echo(remove_dataset(name, keep_files=keep_files))
+
+
+@dataset_commands.command("watch")
+def dataset_watch(
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
+) -> None:
+    """Tell Prefect when a dataset's files changed and hold still, so that its run begins."""
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "artpipe.orchestration.deployment.dataset_watcher", "--every", str(every)]
+    os.execv(sys.executable, command)  # noqa: S606  # no shell is wanted

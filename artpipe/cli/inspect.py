@@ -1,0 +1,137 @@
+"""The commands under "Looking closer": what was made, where it comes from, and what is shown of it elsewhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from artpipe.cli.command_classes import FreeCommand
+from artpipe.errors import UserError, plain_lines
+from artpipe.system.project_root import typed_path
+
+LOOK = "Looking closer"
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
+
+looking = typer.Typer()
+
+
+@looking.command(rich_help_panel="Every day", cls=FreeCommand)
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Empty, or not there yet.")],
+    starter: Annotated[str, typer.Option("--from", help="museum, pictures, texts or music.")] = "museum",
+) -> None:
+    """Make a project of your own: parameters, graph, and room for datasets and plugins."""
+    from artpipe.project.new_project import create_project
+
+    typer.echo(plain_lines(create_project(folder.expanduser(), starter)))
+
+
+@looking.command(rich_help_panel="Every day")
+def upgrade(
+    *,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would run again.")] = False,
+    keep: Annotated[
+        list[str], typer.Option(metavar="STAGE", help="Accept the result of a stage, such as train@digits-gan.")
+    ] = [],  # noqa: B006 (typer reads it)
+) -> None:
+    """Accept the installed code: write code.yaml and say which stages will run again, and what they cost last time."""
+    from artpipe.project.upgrade import upgrade_project
+
+    typer.echo(plain_lines(upgrade_project(only_plan=plan, keep=keep)))
+
+
+@looking.command(rich_help_panel=LOOK)
+def runs(*, as_json: Json = False) -> None:
+    """List what was trained here, by pipeline run, the newest first."""
+    from artpipe.tracking.listing import tell_runs
+
+    tell_runs(as_json=as_json)
+
+
+@looking.command(rich_help_panel=LOOK)
+def verify(
+    *,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Read everything, DVC's cache too, and say what is damaged and how to mend it; exit code 1 if anything is."""
+    from artpipe.storage.verify import tell_verdict
+
+    if not tell_verdict(repair=repair, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@looking.command(rich_help_panel=LOOK)
+def lineage(
+    asked: Annotated[
+        str, typer.Argument(metavar="WORK|FILE", help="A work's id or page, a picture, a checkpoint, a model, a hash.")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say what a work or file comes from: run, checkpoint, data, commit, parameters."""
+    from artpipe.tracking.listing import tell_lineage
+
+    file = typed_path(Path(asked))
+    tell_lineage(str(file) if file.exists() else asked, as_json=as_json)
+
+
+@looking.command(rich_help_panel=LOOK)
+def promote(
+    model: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="All of params.yaml in turn without it.")
+    ] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Whatever the numbers say; healthy it has to be.")] = False,
+) -> None:
+    """Make a checkpoint the champion of its dataset and kind, if it is better by more than the spread."""
+    from artpipe.tracking import promotion
+
+    if model is None and force:
+        raise UserError("--force wants a MODEL")
+    typer.echo(plain_lines(promotion.promote_all() if model is None else promotion.promote(model, force=force)))
+
+
+@looking.command(rich_help_panel=LOOK)
+def rollback(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="Such as gan.")],
+) -> None:
+    """Give the champion before back its place."""
+    from artpipe.tracking import promotion
+
+    typer.echo(plain_lines(promotion.rollback(dataset, kind)))
+
+
+@looking.command(rich_help_panel=LOOK)
+def sync(
+    follow: Annotated[str | None, typer.Option(metavar="NAME", help="Show this training while it runs.")] = None,
+    state: Annotated[Path | None, typer.Option(help="The state folder of the training to follow.")] = None,
+) -> None:
+    """Bring MLflow up to date with the run records."""
+    from artpipe.tracking import mlflow_sync as projection
+
+    if follow and state:
+        projection.follow(follow, typed_path(state))
+    else:
+        typer.echo(plain_lines(projection.sync()))
+
+
+@looking.command(rich_help_panel=LOOK)
+def sample(
+    name: Name,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first; each next one has the next seed.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="The grid's file; the single ones stand in a folder beside it.")
+    ] = None,
+    label: Annotated[int | None, typer.Option(help="The class to paint; all in turn without it.")] = None,
+    prompt: Annotated[str | None, typer.Option(help=r"The beginning of a text; '\n' is a new line.")] = None,
+) -> None:
+    """Paint from a trained model."""
+    from artpipe.evaluation.sample_model import sample_model
+
+    out, prompt = out and typed_path(out), prompt and prompt.replace("\\n", "\n")
+    made = sample_model(name, n, seed, out, label, prompt)
+    typer.echo(plain_lines(made))

@@ -1,0 +1,1 @@
+"""What decides a result: fingerprints of the code, recorded in code.yaml."""

@@ -1,0 +1,267 @@
+"""`code.yaml`: what the code of each stage and plugin is, by meaning; DVC reads it as parameters of the stages.
+
+A changed comment changes nothing in it; a changed `gan` changes one line, which makes the trainings and evaluations of
+that kind stale. Versions of libraries are recorded with each run and are no part of it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from artpipe import plugins
+from artpipe.artifacts.paths import STATE
+from artpipe.code.fingerprints import Definition, PackageCode, package_files
+from artpipe.config.params import Params, load_params, read_yaml
+from artpipe.errors import UserError, did_you_mean
+from artpipe.system.atomic_files import sha256_bytes, sha256_file, write_text
+
+FILE = "code.yaml"
+STAGES: Mapping[str, Definition] = {
+    "ingest": ("artpipe.ingest", "ingest_dataset"),
+    "preprocess": ("artpipe.preprocess", "preprocess_dataset"),
+    "weights": ("artpipe.weights", "make_weights"),
+    "train": ("artpipe.train", "train_model"),
+    "evaluate": ("artpipe.evaluate", "evaluate_model"),
+    "gallery": ("artpipe.gallery", "build_gallery"),
+}
+_GROUPS = ("modalities", "sources", "models")  # a stage reads the one plugin that its entry names
+_HEADER = """\
+# What the code of each stage and plugin is, by meaning: a hash that comments and docstrings do not change.
+# Written by `artpipe upgrade`; DVC reads it, so that a stage runs again when its code changed and only then.
+"""
+
+
+def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
+    """Return what `code.yaml` says where it is up to date: fingerprints by stage and plugin, nested mappings.
+
+    Of metrics, sections and themes it has those that params.yaml uses or has used.
+
+    Raises:
+        UserError: params.yaml names a metric, a section or a theme that there is not.
+    """
+    known, recorded = installed_fingerprints(root), recorded_code(root)
+    code: dict[str, Any] = {stage: known[stage] for stage in STAGES}
+    code |= {group: {name: known[f"{group}.{name}"] for name in plugins.names(group)} for group in _GROUPS}
+    for stage, groups in _used_plugins(params).items():
+        code[stage] = {"stage": known[stage]}
+        for group, used in groups.items():
+            names = {*used, *(_value_at(recorded, f"{stage}.{group}") or ())}
+            code[stage][group] = {
+                name: known[_known(f"{group}.{name}", known)]
+                for name in sorted(names)
+                if name in used or f"{group}.{name}" in known
+            }
+    return code
+
+
+def record_new_plugins(root: Path = Path()) -> None:
+    """Add the metrics, sections and themes to `code.yaml` that params.yaml uses since; all else stays as it is."""
+    params, code = load_params(root / "params.yaml"), recorded_code(root)
+    installed, new = installed_code(params, root), False
+    for stage, groups in _used_plugins(params).items():
+        for group in groups:
+            recorded = _value_at(code, f"{stage}.{group}")
+            if isinstance(recorded, dict) and (missing := installed[stage][group].keys() - recorded.keys()):
+                recorded |= {name: installed[stage][group][name] for name in sorted(missing)}
+                new = True
+    if new:
+        write_code(code, root)
+
+
+def installed_fingerprints(root: Path = Path()) -> dict[str, str]:
+    """Return the fingerprint of each stage and of each plugin, by `train` or `models.gan`.
+
+    They are kept in `.state/code.json` until a file of the package changes.
+    """
+    signature = code_signature()
+    cache = root / STATE / "code.json"
+    try:
+        cached = json.loads(cache.read_bytes())
+    except (OSError, ValueError):
+        cached = {}
+    if isinstance(cached, dict) and cached.get("signature") == signature:
+        return dict(cached["fingerprints"])
+    fingerprints = _reckon_fingerprints(signature)
+    with suppress(OSError):  # a place that cannot be written to is reckoned anew each time
+        write_text(cache, json.dumps({"signature": signature, "fingerprints": fingerprints}))
+    return dict(fingerprints)
+
+
+def code_signature() -> str:
+    """Return what differs after any change of a file that stages run: of the package, its themes, the project's plugins."""
+    return files_signature([*_package_files().values(), *(path for files in _themes().values() for path in files)])
+
+
+def files_signature(paths: Iterable[Path]) -> str:
+    """Return a hash of names, sizes and times of files, which are not read.
+
+    Raises:
+        OSError: one of them is not there.
+    """
+    stats = ((str(path), path.stat()) for path in paths)
+    listed = [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
+    return sha256_bytes(json.dumps(sorted(listed)).encode())
+
+
+@lru_cache(maxsize=8)
+def _reckon_fingerprints(signature: str) -> dict[str, str]:
+    """Return the fingerprints of the code as it stands, which is what the signature is for."""
+    del signature
+    code = PackageCode(_package_files())
+    fingerprints = {place: code.fingerprint([entry]) for place, entry in _entries().items()}
+    for theme, files in _themes().items():
+        parts = [(path.relative_to(theme).as_posix(), sha256_file(path)) for path in files]
+        fingerprints[f"themes.{theme.name}"] = sha256_bytes(json.dumps(parts).encode())[:16]
+    return fingerprints
+
+
+def _themes() -> dict[Path, list[Path]]:
+    """Return the files of each theme, by its folder."""
+    templates = Path(import_module("artpipe").__path__[0], "templates")
+    themes = sorted(path for path in templates.iterdir() if path.is_dir())
+    return {theme: sorted(path for path in theme.rglob("*") if path.is_file()) for theme in themes}
+
+
+def recorded_code(root: Path = Path()) -> dict[str, Any]:
+    """Return what `code.yaml` says; nothing where there is none.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    if not (root / FILE).is_file():
+        return {}
+    content = read_yaml(root / FILE)
+    code = content.get("code") if isinstance(content, Mapping) else None
+    if not isinstance(code, Mapping):
+        raise UserError(f"{root / FILE}: no mapping `code` in it; `artpipe upgrade` writes it anew")
+    return dict(code)
+
+
+def write_code(code: Mapping[str, Any], root: Path = Path()) -> None:
+    """Write `code.yaml`."""
+    write_text(root / FILE, _HEADER + "".join(_lines({"code": code})))
+
+
+def record_code(root: Path = Path()) -> None:
+    """Write the fingerprints of the installed code into `code.yaml`."""
+    write_code(installed_code(load_params(root / "params.yaml"), root), root)
+
+
+def require_recorded_code(root: Path = Path(), stage: str = "") -> None:
+    """Refuse a stage, or all, whose installed code is not that of `code.yaml`, which results are recorded under.
+
+    Without a `dvc.yaml` no result is recorded, and nothing is refused.
+
+    Raises:
+        UserError: what differs and what to do.
+    """
+    if not (root / "dvc.yaml").is_file():
+        return
+    params = load_params(root / "params.yaml")
+    recorded, installed = recorded_code(root), installed_code(params, root)
+    for name, places in [(stage, _stage_parts(stage, params))] if stage else stages_with_code(root):
+        for place in places:
+            old, new = _value_at(recorded, place), _value_at(installed, place)
+            if changed := next(changed_parts(old, new, f"code.{place}"), ""):
+                raise UserError(
+                    f"{root / FILE}: `{changed}` of {name} is not the code that is installed; `artpipe upgrade` says what "
+                    "changed and accepts it, `artpipe upgrade --plan` only says it"
+                )
+
+
+def changed_parts(recorded: Any, installed: Any, place: str = "code") -> Iterator[str]:
+    """Yield the dotted keys in which two versions of `code.yaml` differ."""
+    if isinstance(recorded, Mapping) and isinstance(installed, Mapping):
+        for key in sorted({*recorded, *installed}):
+            yield from changed_parts(recorded.get(key), installed.get(key), f"{place}.{key}")
+    elif recorded != installed:
+        yield place
+
+
+def stages_with_code(root: Path = Path()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield every stage of the project with the dotted keys of `code.yaml` that its result depends on."""
+    params = load_params(root / "params.yaml")
+    names: Mapping[str, Iterable[str]] = {
+        "ingest": params.datasets,
+        "preprocess": params.datasets,
+        "weights": params.weights,
+        "train": params.models,
+        "evaluate": params.models,
+    }
+    for verb in STAGES:
+        for stage in [f"{verb}@{name}" for name in names[verb]] if verb in names else [verb]:
+            yield stage, _stage_parts(stage, params)
+
+
+def _entries() -> dict[str, Definition]:
+    """Return where the code of each stage and plugin begins."""
+    entries = dict(STAGES)
+    for group in (*_GROUPS, "metrics", "sections"):
+        entries |= {f"{group}.{name}": plugins.definition(group, name) for name in plugins.names(group)}
+    return entries
+
+
+def _package_files() -> dict[str, Path]:
+    """Return the modules of artpipe, of the project's plugins and of installed packages that bring plugins."""
+    files = package_files("artpipe", Path(import_module("artpipe").__path__[0]))
+    for group in (*_GROUPS, "metrics", "sections"):
+        for folder in reversed(plugins.folders(group)):
+            files |= package_files(f"artpipe.{group}", folder)
+        for name in plugins.names(group):
+            package = plugins.definition(group, name)[0].partition(".")[0]
+            spec = None if package == "artpipe" else find_spec(package)
+            for location in spec.submodule_search_locations or () if spec else ():
+                files |= package_files(package, Path(location))
+    return files
+
+
+def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:
+    """Return which plugins a stage uses all at once, by stage and group."""
+    sections = params.gallery.sections or plugins.names("sections")
+    return {
+        "evaluate": {"metrics": params.evaluation.metrics},
+        "gallery": {"sections": sections, "themes": [params.gallery.theme]},
+    }
+
+
+def _stage_parts(stage: str, params: Params) -> tuple[str, ...]:
+    """Return the dotted keys of `code.yaml` that a stage's result depends on; dvc.yaml names the same."""
+    verb, _, name = stage.partition("@")
+    used = _used_plugins(params).get(verb)
+    parts = [verb] if used is None else [f"{verb}.stage"]
+    parts += [f"{verb}.{group}.{plugin}" for group, names in (used or {}).items() for plugin in names]
+    if verb in {"ingest", "preprocess"}:
+        parts.append(f"modalities.{params.dataset(name).medium}")
+    if verb == "ingest":
+        parts.append(f"sources.{params.dataset(name).source}")
+    if verb in {"train", "evaluate"}:
+        parts.append(f"models.{params.model(name).get('kind')}")
+    return tuple(parts)
+
+
+def _known(place: str, fingerprints: Mapping[str, str]) -> str:
+    if place not in fingerprints:
+        group, _, name = place.partition(".")
+        names = [known.partition(".")[2] for known in fingerprints if known.startswith(f"{group}.")]
+        raise UserError(f"params.yaml: `{name}` is none of artpipe's {group}{did_you_mean(name, names)}")
+    return place
+
+
+def _value_at(code: Any, place: str) -> Any:
+    for key in place.split("."):
+        code = code.get(key) if isinstance(code, Mapping) else None
+    return code
+
+
+def _lines(content: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            yield f"{'  ' * depth}{key}:{'' if value else ' {}'}\n"
+            yield from _lines(value, depth + 1)
+        else:
+            yield f"{'  ' * depth}{key}: '{value}'\n"

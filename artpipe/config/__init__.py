@@ -1,0 +1,1 @@
+"""params.yaml: read within bounds, typed, validated and edited."""

@@ -1,0 +1,288 @@
+"""params.yaml as typed, frozen, extra-forbidding models; a mistake is one line with its place and the nearest name."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from artpipe.config.encoding_names import EncodingName
+from artpipe.config.safe_yaml import parse_yaml
+from artpipe.config.secret_scan import refuse_secrets
+from artpipe.config.validation_message import first_mistake
+from artpipe.errors import UserError, did_you_mean, plain
+
+FORMAT = 1
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
+Positive = Annotated[int, Field(gt=0, lt=2**63)]
+Share = Annotated[float, Field(ge=0, le=1)]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Frozen(BaseModel):
+    """Base of everything read from or written to disk: immutable, and no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Settings(Frozen):
+    """Base of what a person sets: its numbers are finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class About(Frozen):
+    """What a dataset is and to whom its works belong; it reaches the gallery through the record, never the training."""
+
+    title: str = ""
+    creator: str = "unknown"
+    licence: str = "unknown"
+    origin: str = "unknown"
+    description: str = ""
+
+
+class IngestParams(Settings):
+    """What ingest keeps."""
+
+    classes: Literal["auto", "folders", "metadata", "none"] = "auto"  # auto: what metadata say, else the folders
+    splits: Literal["keep", "ignore"] = "keep"  # those of folders and metadata
+    separator: str = ""  # between the works of one text file, such as "\n\n"; empty: a file is a work
+    encoding: EncodingName = (
+        ""  # of texts that are neither UTF-8 nor marked, such as gb18030; empty: as their bytes tell
+    )
+    voices: int = Field(
+        default=4, ge=0, le=8
+    )  # of a score, others are quarantined; 0: chords, whatever sounds together
+    names: EncodingName = (
+        ""  # encoding of an archive's names and of tables that are not in UTF-8, such as gbk; empty: guessed
+    )
+    near_duplicates: Literal["keep", "quarantine"] = "keep"
+    near_duplicate_bits: int = Field(default=3, ge=0, le=3)  # of the 64 bits of the perceptual hash
+    max_megapixels: float = Field(default=32.0, gt=0)
+    max_megabytes: float = Field(default=256.0, gt=0)  # of one file
+    max_works: Positive | None = None
+    max_archive_gigabytes: float = Field(default=64.0, gt=0)  # unpacked; what is beyond is a bomb, as with the next two
+    max_archive_entries: Positive = 1_000_000
+    max_archive_ratio: float = Field(default=200.0, gt=1)  # unpacked to packed
+    decode_seconds: float = Field(default=10.0, gt=0)  # of CPU time for one file; four times that for a kept work
+    decode_megabytes: Positive = 960  # of memory for one file, beside the interpreter's 40: enough for `max_megapixels`
+
+
+class SplitParams(Settings):
+    """What every medium's parameters begin with: shares of the works that are held out."""
+
+    validation: Share = 0.05
+    test: Share = 0.1  # not used where the dataset brings an official split
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> Self:
+        if self.validation + self.test >= 1:
+            message = f"validation {self.validation:g} and test {self.test:g} leave no works to train on"
+            raise ValueError(message)
+        return self
+
+
+class DatasetEntry(Frozen):
+    """One dataset: where it comes from and how it is prepared; `preprocess` stays raw, because only its medium knows it."""
+
+    medium: str  # picture, text ...: a package in artpipe/modalities
+    source: str
+    path: str
+    about: About
+    ingest: IngestParams
+    preprocess: dict[str, Any]
+
+
+class WeightsEntry(Frozen):
+    """Trained weights of a network that measures pictures as people see them; `path` is a file or a pin card."""
+
+    path: str
+    network: Literal["vgg16"] = "vgg16"
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")  # of a file; a pin card has its own
+    download: bool = False  # from torchvision's server, where a network is there; `path` is used where none is
+
+
+class TrainParams(Settings):
+    """What every model kind has; a kind's own `Params` extends it.
+
+    `uses` is a path the training may read besides its shards (a checkpoint, weights); `ruler` names the classifier
+    whose features measure this model. Where there is nothing else they point at the dataset's shards and at itself.
+    """
+
+    kind: str
+    dataset: str
+    uses: str
+    ruler: str
+    steps: Positive = 1000  # optimiser steps
+    batch_size: Positive = 64
+    evaluate_every_steps: Positive = 250
+    save_every_seconds: float = Field(default=30.0, gt=0)  # resumable state
+    log_every_steps: Positive = 10
+    threads: Positive = 1
+    ranks: Positive = 1  # processes that share every batch (torchrun): one per GPU; part of the result
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    validation_works: Positive = 2000  # held-out works that validation measures on, at most
+    patience: int = Field(default=0, ge=0)  # evaluation points without a better one after which training ends; 0: never
+    rollbacks: int = Field(default=3, ge=0)  # returns to the last good state, each at half the rate
+    explosion: float = Field(default=1000.0, gt=1)  # a mean loss this many times its largest so far is divergence
+
+
+class VerdictBounds(Settings):
+    """Where a number becomes a verdict; docs/log.md has the planted models these were chosen on."""
+
+    collapsed_pairs: Share = 0.35  # pair distance against real works, for pictures like works
+    identical_pairs: Share = 0.05  # the same for pictures unlike any work, which early in a training are all alike
+    collapsed_repeats: Share = 0.2  # distance to the next picture against that of real works: the same few again
+    replayed_works: Share = 0.5  # of the works that random copies would show; from here on repeats are memorised works
+    dropped_share: Share = 0.1  # of the works a class should have
+    dropped_expected: Positive = 10  # a class expected less often than this is too rare to be missed
+    recognisable: float = Field(default=1.75, gt=1)  # distance to training works, against new ones, that is still read
+    memorised_share: Share = 0.1  # of the samples, copies of a training work beyond what held-out works would be called
+    copy_ratio: Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
+    copy_distance: Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
+    fewest_works: Positive = 50  # held out; with fewer, any neighbourhood reaches everything: coverage says nothing
+    ruler_skill: Share = 0.3  # of what guessing leaves, recognised by the ruler: with less it speaks for nobody
+    under_trained_coverage: Share = 0.3  # of the coverage that real works reach
+    under_trained_pixels: Positive = 8  # a side, of real works so small that further off nothing is to be recognised
+    under_trained_sharpness: Share = 0.1  # of the fine detail of real works
+    under_trained_steepness: Share = 0.5  # of the whole improvement, made in the last quarter of the training
+    under_trained_style: Share = 0.5  # of the distance that the photographs have to their styles
+    in_key: Share = 0.9  # notes in the piece's key, against the share of real pieces
+    dissonant: float = Field(default=2.0, gt=1)  # dissonant chords, against the share of real pieces
+    explosion: float = Field(default=1000.0, gt=1)  # a loss against its median before
+    dominated_loss: float = Field(default=0.05, ge=0)  # the discriminator's, last quarter; 0.7 to 2 is balanced
+    latent_nats: float = Field(default=0.5, gt=0)  # a KL below this says nothing about the work
+
+
+class WalkParams(Settings):
+    """The film that a painter hangs: a loop through its codes in steps that look alike."""
+
+    seconds: float = Field(default=16.0, ge=0, le=120)  # 0: no film
+    fps: int = Field(default=24, ge=1, le=60)
+    anchors: int = Field(default=10, ge=3, le=100)  # works it passes through
+    truncation: float = Field(default=0.85, gt=0, le=2)  # of the noise's length; less is nearer to the usual
+    side: int = Field(default=448, ge=16, le=4096)  # pixels of the longer side, reached by whole factors
+    forms: tuple[Literal["mp4", "webm"], ...] = Field(default=("mp4", "webm"), min_length=1)  # some browsers play one
+    rounds: int = Field(default=10, ge=1, le=100)  # in which the steps are evened out
+
+
+class EvaluationParams(Settings):
+    """How models are measured and how many works are hung."""
+
+    metrics: tuple[str, ...]
+    samples: Positive = 2000  # scored; the first `hang` of them are hung
+    reference: Positive = 2000  # held-out works compared with
+    sequences: Positive = 96  # texts or pieces of music written and scored; the first `hang` of them are hung
+    hang: Positive = 24
+    batch_size: Positive = 500  # pictures painted or measured at once
+    neighbours: Positive = 4  # nearest training works shown with a hung work
+    pairs: Positive = 8  # pairs of a sample and its nearest training work shown for the model
+    thumbnail: Positive = 128  # longer side of a training work in a report, in pixels
+    coverage_neighbours: Positive = 5  # k of precision, recall, density and coverage
+    spread_subsets: Positive = 20  # random halves that tell the spread of KID
+    calibration_bins: Positive = 15  # of the expected calibration error
+    importance_samples: Positive = 50  # of the importance-weighted bound; 1000 is what papers quote
+    importance_works: Positive = 200  # held-out works it is measured on
+    walk: WalkParams = WalkParams()
+    verdicts: VerdictBounds = VerdictBounds()
+
+
+class GalleryParams(Frozen):
+    """What the gallery shows and how it looks."""
+
+    title: str = "artpipe"
+    subtitle: str = ""
+    titles: dict[str, str] = Field(default_factory=dict)  # of models, by name; here, so that a title retrains nothing
+    theme: str = "museum"
+    language: Literal["en", "zh"] = "en"
+    sections: tuple[str, ...]
+
+
+class Params(Frozen):
+    """The whole of params.yaml; model entries stay raw here, because only their kind knows them."""
+
+    format: Literal[1]
+    seed: int = Field(ge=0, lt=2**31)
+    datasets: dict[str, DatasetEntry]
+    weights: dict[str, WeightsEntry] = Field(default_factory=dict)
+    models: dict[str, dict[str, Any]]
+    evaluation: EvaluationParams
+    gallery: GalleryParams
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        for room, entries in (("datasets", self.datasets), ("weights", self.weights), ("models", self.models)):
+            for name in entries:
+                if not NAME.fullmatch(name):
+                    message = f"`{room}.{plain(name[:120])}`: a name is lower-case letters, digits and `-`, at most 100"
+                    raise ValueError(message)
+        return self
+
+    def dataset(self, name: str) -> DatasetEntry:
+        """Return the entry of a dataset.
+
+        Raises:
+            UserError: there is none of that name.
+        """
+        if name not in self.datasets:
+            raise UserError(f"params.yaml: no dataset `{name}`{did_you_mean(name, self.datasets)}")
+        return self.datasets[name]
+
+    def model(self, name: str) -> Mapping[str, Any]:
+        """Return the raw entry of a model; `validated` with its kind's Params makes it typed.
+
+        Raises:
+            UserError: there is none of that name.
+        """
+        if name not in self.models:
+            raise UserError(f"params.yaml: no model `{name}`{did_you_mean(name, self.models)}")
+        return self.models[name]
+
+
+def read_yaml(path: Path) -> Any:
+    """Read one YAML file (YAML 1.2, no tags) into plain Python.
+
+    Raises:
+        UserError: missing, unreadable or not YAML; the message has file, line and column.
+    """
+    return parse_yaml(_read_text(path), str(path))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; run artpipe in the folder that has params.yaml") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+
+
+def validated(model: type[ModelT], value: Any, *, file: str, place: str = "") -> ModelT:
+    """Validate `value` as `model`.
+
+    Raises:
+        UserError: one line with the first mistake: file, dotted place, what was found, what was expected.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise UserError(first_mistake(model, error, file, place)) from None
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and validate params.yaml; the same text is validated once.
+
+    Raises:
+        UserError: see `read_yaml`, `refuse_secrets` and `validated`.
+    """
+    return _parsed_params(_read_text(path), str(path))
+
+
+@lru_cache(maxsize=4)
+def _parsed_params(text: str, file: str) -> Params:
+    found = parse_yaml(text, file)
+    refuse_secrets(found, file)  # first: a mistake is told with what was found
+    return validated(Params, found, file=file)

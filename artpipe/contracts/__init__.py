@@ -1,0 +1,1 @@
+"""What a plugin has to be: source, modality, model, metric and section."""

@@ -1,0 +1,264 @@
+"""The model contract: a learner owns its step and its loss; the loop, resume, tracking and evaluation are shared."""
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from artpipe import plugins
+from artpipe.artifacts.checkpoint import CheckpointCard, Which, load_checkpoint
+from artpipe.artifacts.shards import Spec
+from artpipe.config.params import TrainParams, validated
+
+ParamsT = TypeVar("ParamsT", bound=TrainParams)
+Content = Tensor | str | bytes  # a picture (C, H, W) in [-1, 1], text, or the bytes of a file
+Batch = Mapping[str, Tensor]  # the columns a model reads; images are (B, C, H, W) in [-1, 1], labels (B,), -1: none
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a learner is asked to show: one exhibit per seed, of the asked label where the model is conditional.
+
+    `works` are held-out works (same columns as a batch) for learners that show something about given pictures.
+    """
+
+    seeds: Sequence[int]
+    labels: Tensor | None = None  # (N,) int64
+    works: Batch = field(default_factory=dict)
+
+    def noise(self, size: int) -> Tensor:
+        """Return ``(N, size)`` standard normal; a row depends on its own seed alone, so each can be painted again."""
+        rows = [torch.randn(size, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds]
+        return torch.stack(rows)
+
+    def part(self, start: int, stop: int) -> "Prompt":
+        """Return the prompt for samples `start` to `stop`."""
+        return replace(
+            self, seeds=self.seeds[start:stop], labels=None if self.labels is None else self.labels[start:stop]
+        )
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One thing to hang. `data`: image ``(C, H, W)`` in [-1, 1]; text: str; audio and video: the file's bytes.
+
+    `parts` are further files that belong to it, by name. The gallery knows `before` (a picture of the same size, for a
+    slider), `poster` (of a video), `webm` or `mp4` (the same video in another form), `score` (a picture of music), `midi`,
+    and `step N` (the picture on its way); a picture of another name hangs beside it under that name.
+    """
+
+    kind: Literal["image", "video", "audio", "text"]
+    data: Content
+    caption: str
+    role: str = "sample"  # or reconstruction, explanation, failure ...
+    seed: int | None = None
+    label: int | None = None
+    digests: tuple[str, ...] = ()  # SHA-256 of the works it shows
+    parts: Mapping[str, Content] = field(default_factory=dict)
+
+
+class Learner(nn.Module, ABC, Generic[ParamsT]):
+    """A network with its optimisers. Everything random it does in `step` comes from torch's global generator."""
+
+    selects: tuple[str, Literal["min", "max"]] | None = None  # the validation measure that picks `best`
+    thrift = "lower `batch_size` or the dataset's `size`"  # what helps where memory is too small
+
+    def __init__(self, params: ParamsT, spec: Spec) -> None:
+        super().__init__()
+        self.params, self.spec = params, spec
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.steps_done = 0  # set by the loop
+        self.rate_scale = 1.0  # halved by the loop at each rollback
+        self.amp_dtype: torch.dtype | None = None  # set by the loop: bfloat16 where the device is fast at it
+
+    def begin(self, works: Batch) -> None:
+        """Look at all training works once, before the first step; images as they are stored, uint8. Most need not."""
+        del works
+
+    @abstractmethod
+    def step(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Take one optimiser step and return the scalar losses by name, detached."""
+
+    @abstractmethod
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        """Make what hangs; the same prompt and weights give the same exhibits."""
+
+    def validate(self, works: Batch) -> dict[str, float]:
+        """Measure on held-out works (a batch of up to `evaluation.reference`); empty where there is nothing to measure."""
+        del works
+        return {}
+
+    def autocast(self) -> torch.autocast:
+        """Return the precision context for forward passes; it does nothing in fp32."""
+        device = next(self.parameters()).device.type
+        return torch.autocast(device, dtype=self.amp_dtype or torch.bfloat16, enabled=self.amp_dtype is not None)
+
+    def rate(self, base: float, warmup_steps: int = 0, final_share: float = 1.0) -> float:
+        """Return the learning rate of this step: linear warm-up, then cosine to `final_share` of `base`, times rollbacks."""
+        if self.steps_done < warmup_steps:
+            return base * self.rate_scale * (self.steps_done + 1) / warmup_steps
+        done = (self.steps_done - warmup_steps) / max(1, self.params.steps - warmup_steps)
+        cosine = 0.5 * (1 + torch.cos(torch.tensor(min(1.0, done) * torch.pi, dtype=torch.float64)).item())
+        return base * self.rate_scale * (final_share + (1 - final_share) * cosine)
+
+    def training_state(self) -> dict[str, Any]:
+        """Return all that resume needs besides the loop's own state: nested dicts and lists of tensors and scalars."""
+        return {
+            "weights": self.state_dict(),
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+            "steps_done": self.steps_done,
+            "rate_scale": self.rate_scale,
+        }
+
+    def load_training_state(self, state: Mapping[str, Any]) -> None:
+        """Restore what `training_state` returned."""
+        self.load_state_dict(state["weights"])
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(copy.deepcopy(state["optimisers"][name]))
+            # Moments go back to their weight's memory layout, which decides the kernels.
+            for weight, moments in optimiser.state.items():
+                for key, moment in moments.items():
+                    if isinstance(moment, Tensor) and moment.shape == weight.shape:
+                        moments[key] = torch.empty_like(weight, dtype=moment.dtype).copy_(moment)
+        self.steps_done, self.rate_scale = state["steps_done"], state["rate_scale"]
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """A learner that makes pictures from noise; scored by distribution metrics."""
+
+    def sample(self, prompt: Prompt) -> Tensor:
+        """Return ``(N, C, H, W)`` in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Walker(Sampler, Protocol):
+    """A sampler whose pictures change smoothly with its noise, so that one can walk from one to the next."""
+
+    @property
+    def codes(self) -> int:
+        """Return the dimensions of the noise."""
+        ...
+
+    def walk(self, noise: Tensor, mix: Tensor) -> Tensor:
+        """Return ``(N, C, H, W)`` in [-1, 1] at noise ``(N, Z)``, standard normal where nobody walks.
+
+        `mix` are shares ``(N, classes)`` of each class, for learners that heed labels.
+        """
+        ...
+
+
+@runtime_checkable
+class Sequencer(Protocol):
+    """A learner of sequences of tokens; scored by likelihood, and by what it writes."""
+
+    def nll(self, tokens: Tensor) -> Tensor:
+        """Return ``(N, L)`` nats of each token after the first of ``(N, L + 1)``, 0 where there is none."""
+        ...
+
+    def write(self, prompt: Prompt) -> list[list[int]]:
+        """Return the tokens that each seed writes, without its beginning, a start or an end."""
+        ...
+
+
+@runtime_checkable
+class Ruler(Protocol):
+    """A learner whose features measure others and whose logits judge them."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return ``(N, F)`` features of ``(N, C, H, W)`` in [-1, 1]."""
+        ...
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return ``(N, K)`` calibrated class logits of ``(N, C, H, W)`` in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Autoencoder(Protocol):
+    """A learner with an encoder; scored by reconstruction and likelihood metrics."""
+
+    def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance ``(N, Z)`` of q(z|x)."""
+        ...
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """Return ``(N, C, H, W)`` in [-1, 1], decoded from the posterior's mean."""
+        ...
+
+    def elbo_terms(self, images: Tensor) -> Mapping[str, Tensor]:
+        """Return `reconstruction` and `kl`, nats per picture ``(N,)``, one posterior sample each."""
+        ...
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """Works, what was left of them and what was made of it: ``(N, C, H, W)`` in [-1, 1].
+
+    `baseline` is what needs no learning; `counts` ``(N, 1, H, W)`` says which pixels are compared: those that were lost.
+    """
+
+    original: Tensor
+    damaged: Tensor
+    restored: Tensor
+    baseline: Tensor
+    counts: Tensor  # bool
+
+
+@runtime_checkable
+class Restorer(Protocol):
+    """A learner that gives back what a picture lost; scored against the work itself, beside a baseline."""
+
+    baseline: str  # what the baseline is called
+
+    @property
+    def draws(self) -> int:
+        """Return how many damages of one work are worth measuring; 1 where a seed changes nothing."""
+        ...
+
+    def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
+        """Damage works ``(N, C, H, W)`` in [-1, 1], each by its own seed, and restore them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a file in `models/` exports as MODEL."""
+
+    reads: frozenset[str]  # columns of the ShardSet
+    params: type[TrainParams]
+    # build(params, spec, used): the learner or the measuring network that `uses` points at, or None
+    build: Callable[..., Learner[Any]]
+
+
+def build(name: str, entry: Mapping[str, Any], spec: Spec, used: nn.Module | None = None) -> Learner[Any]:
+    """Build a learner from its entry in params.yaml.
+
+    Raises:
+        UserError: unknown kind or parameter.
+    """
+    model: Model = plugins.find("models", str(entry.get("kind")))
+    params = validated(model.params, entry, file="params.yaml", place=f"models.{name}")
+    return model.build(params, spec, used)
+
+
+def restore(
+    folder: Path, which: Which = "best", used: nn.Module | None = None
+) -> tuple[Learner[Any], CheckpointCard, str]:
+    """Rebuild a learner from a checkpoint, in eval mode on the CPU; returns it with its card and hash.
+
+    `used` is the measuring network for those who measure with it; what only training needs is left out.
+
+    Raises:
+        UserError, CorruptError: see `load_checkpoint`.
+    """
+    card, weights, sha256 = load_checkpoint(folder, which)
+    learner = build(card.name, card.params, card.spec, used)
+    learner.load_state_dict(weights)
+    return learner.eval().requires_grad_(requires_grad=False), card, sha256

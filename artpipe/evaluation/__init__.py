@@ -1,0 +1,1 @@
+"""What evaluate works with beside its metrics: exhibits, neighbours, tables for DVC."""

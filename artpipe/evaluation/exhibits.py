@@ -1,0 +1,145 @@
+"""What hangs of an evaluated model: the very samples that were scored, and what it shows of held-out works."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from artpipe.artifacts.report import HungExhibit, HungPart, Neighbour, work_file
+from artpipe.contracts.metric import Evidence, Measured, writes_text
+from artpipe.contracts.model import Content, Exhibit, Prompt
+from artpipe.evaluation.text_neighbours import excerpts, nearest_texts
+from artpipe.modalities.picture.captions import UNTITLED, asked_for, spoken
+from artpipe.modalities.picture.tiles import wholes
+from artpipe.numerics.pixels import to_float
+from artpipe.system.atomic_files import sha256_bytes, write_bytes
+from artpipe.training.exhibit_files import encode_png, file_of, thumbnail
+
+SEEDS_APART = (
+    100_000  # samples of two seeds of a project share no seed, nor one with those that choose the best weights
+)
+
+
+def hang(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list[HungExhibit]:
+    """Write the exhibits: scored samples first, then what the learner shows of held-out works, then what metrics want seen."""
+    shown = exhibits_of(evidence)
+    hung = []
+    if evidence.samples is not None:
+        captions = {e.seed: e.caption for e in shown if e.role == "sample" and e.seed is not None}
+        hung += _hang_samples(
+            evidence, range(min(evidence.params.hang, len(evidence.samples))), "sample", captions, folder
+        )
+        shown = [exhibit for exhibit in shown if exhibit.role != "sample"]
+    for role in dict.fromkeys(exhibit.role for exhibit in shown):
+        some = [exhibit for exhibit in shown if exhibit.role == role][: evidence.params.hang]
+        near = _near_texts(evidence, some)
+        hung += [
+            _write(folder, exhibit, i).model_copy(update={"neighbours": near[i]}) for i, exhibit in enumerate(some)
+        ]
+    for found in measured:
+        for role, rows in found.hang.items():
+            hung += _hang_samples(evidence, rows, role, {}, folder)
+        hung += [_write(folder, exhibit, index) for index, exhibit in enumerate(found.exhibits)]
+    return hung
+
+
+def exhibits_of(evidence: Evidence) -> list[Exhibit]:
+    """Ask the learner, once, for its exhibits: the first seeds that were scored, and all drawn held-out works to choose from."""
+    shown: list[Exhibit] = evidence.once("exhibits", lambda: _asked(evidence))
+    return shown
+
+
+def _asked(evidence: Evidence) -> list[Exhibit]:
+    count, first = evidence.params.hang, (evidence.seed + 1) * SEEDS_APART
+    prompt = evidence.prompt.part(0, count) if evidence.prompt else Prompt(seeds=range(first, first + count))
+    works = {name: to_float(column) if name == "images" else column for name, column in evidence.held_out.items()}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(evidence.seed)
+        return evidence.learner.exhibit(Prompt(seeds=prompt.seeds, labels=prompt.labels, works=works))
+
+
+def _hang_samples(
+    evidence: Evidence, rows: Iterable[int], role: str, captions: Mapping[int, str], folder: Path
+) -> list[HungExhibit]:
+    hung = []
+    for index, row in enumerate(rows):
+        seed, label, caption, certainty = _about(evidence, row, captions)
+        data = to_float(evidence.pictures("samples")[row])
+        exhibit = Exhibit("image", data, caption, role=role, seed=seed, label=label)
+        near = _neighbours(evidence, row)
+        hung.append(_write(folder, exhibit, index).model_copy(update={"neighbours": near, "certainty": certainty}))
+    return hung
+
+
+def _about(evidence: Evidence, row: int, captions: Mapping[int, str]) -> tuple[int, int | None, str, float | None]:
+    """Return seed, label (what was asked for, else what the ruler reads), caption and the ruler's certainty of the label."""
+    prompt, names = evidence.prompt, evidence.card.spec.classes
+    seed = prompt.seeds[row] if prompt else 0
+    asked = int(prompt.labels[row]) if prompt and prompt.labels is not None else None
+    judged = None
+    if evidence.ruler is not None and names and evidence.ruler_classes == names:
+        judged = evidence.judgements("samples")[row]
+    read = None if judged is None else int(judged.argmax())
+    caption = captions.get(seed) or (asked_for(names[asked]) if asked is not None else UNTITLED)
+    if read is not None and read != asked:
+        caption += f"{',' if asked is None else ';'} read as {spoken(names[read])}"
+    label = read if asked is None else asked
+    return seed, label, caption, None if judged is None or label is None else float(judged[label])
+
+
+def _near_texts(evidence: Evidence, exhibits: Sequence[Exhibit]) -> list[tuple[Neighbour, ...]]:
+    """Return the training works that each text is nearest to; none of what is no text, or was not scored."""
+    scored = dict(zip(evidence.prompt.seeds if evidence.prompt else (), evidence.sequences, strict=False))
+    if not writes_text(evidence) or any(exhibit.seed not in scored for exhibit in exhibits):
+        return [()] * len(exhibits)
+    written = [scored[exhibit.seed] for exhibit in exhibits if exhibit.seed is not None]
+    return nearest_texts(written, evidence.train, evidence.card.spec.vocabulary, evidence.params.neighbours)
+
+
+def _neighbours(evidence: Evidence, row: int) -> tuple[Neighbour, ...]:
+    digests = evidence.train.get("digests")
+    if digests is None or not len(evidence.pictures("train")):
+        return ()
+    distances, rows = evidence.nearest_train("samples")
+    near = zip(rows[row].tolist(), distances[row].tolist(), strict=True)
+    return tuple(Neighbour(digest=_hex(digests[i]), distance=d) for i, d in near)[: evidence.params.neighbours]
+
+
+def _hex(digest: Tensor) -> str:
+    return bytes(digest.tolist()).hex()
+
+
+def _write(folder: Path, exhibit: Exhibit, index: int) -> HungExhibit:
+    stem = f"exhibits/{exhibit.role}-{index:03d}".replace(" ", "-")
+    whole = _write_file(folder, stem, exhibit.data)
+    parts = {
+        name: _write_file(folder, f"{stem}-{name.replace(' ', '-')}", part) for name, part in exhibit.parts.items()
+    }
+    known = {name: getattr(exhibit, name) for name in ("kind", "role", "caption", "seed", "label", "digests")}
+    return HungExhibit(file=whole.file, sha256=whole.sha256, parts=parts, **known)
+
+
+def _write_file(folder: Path, stem: str, content: Content) -> HungPart:
+    suffix, data = file_of(content)
+    write_bytes(folder / f"{stem}{suffix}", data)
+    return HungPart(file=f"{stem}{suffix}", sha256=sha256_bytes(data))
+
+
+def keep_works(evidence: Evidence, exhibits: Iterable[HungExhibit], folder: Path) -> dict[str, str]:
+    """Write a small picture or the first lines of each real work that the exhibits speak of; return file -> SHA-256."""
+    wanted = {digest for e in exhibits for digest in (*e.digests, *(near.digest for near in e.neighbours))}
+    kept: dict[str, str] = {}
+    for columns in (evidence.train, evidence.held_out):
+        if "images" in columns and "digests" in columns:
+            for picture, digest in wholes(columns, wanted):
+                kept |= _kept(folder, work_file(digest), encode_png(thumbnail(picture, evidence.params.thumbnail)))
+        if writes_text(evidence):
+            for text, digest in excerpts(columns, evidence.card.spec.vocabulary, wanted):
+                kept |= _kept(folder, work_file(digest, ".txt"), text.encode())
+    return dict(sorted(kept.items()))
+
+
+def _kept(folder: Path, name: str, data: bytes) -> dict[str, str]:
+    write_bytes(folder / name, data)
+    return {name: sha256_bytes(data)}

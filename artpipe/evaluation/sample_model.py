@@ -1,0 +1,114 @@
+"""Paint from a checkpoint: one sheet with all, and each by itself."""
+
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from artpipe.artifacts import paths
+from artpipe.artifacts.shards import ShardSet
+from artpipe.config.params import load_params
+from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler, restore
+from artpipe.errors import UserError
+from artpipe.system.atomic_files import sweep, write_bytes, written_folder
+from artpipe.training.data import load_columns
+from artpipe.training.exhibit_files import file_of, sheet_of
+
+_BATCH = 64  # painted at once, so that memory does not grow with `n`
+
+
+def sample_model(
+    name: str,
+    n: int = 64,
+    seed: int = 1,
+    out: Path | None = None,
+    label: int | None = None,
+    prompt: str | None = None,
+) -> str:
+    """Paint `n` exhibits with the seeds ``seed, seed + 1, ...`` and say where they are.
+
+    A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
+    number; without it a seed's class is ``seed % classes``, as on the wall. `prompt` is the beginning for a model that
+    writes, instead of those it hangs with.
+
+    Raises:
+        UserError: no such model, no checkpoint, or no such class.
+        CorruptError: the checkpoint is damaged.
+    """
+    entry = load_params().model(name)
+    learner, _, _ = restore(paths.checkpoint(name))
+    _check_label(learner, label, name)
+    if prompt is not None:
+        _begin_with(learner, prompt, name)
+    works = _works(Path("data/shards") / str(entry.get("dataset")), learner)
+    exhibits = list(_exhibits(learner, n, seed, label, works))
+    if not exhibits:
+        raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
+    return _save(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}")
+
+
+def _begin_with(learner: Learner[Any], prompt: str, name: str) -> None:
+    if "prompts" not in type(learner.params).model_fields:
+        raise UserError(f"--prompt: {name} is a {learner.params.kind}, which begins with nothing")
+    learner.params = learner.params.model_copy(update={"prompts": (prompt,)})
+
+
+def _check_label(learner: Learner[Any], label: int | None, name: str) -> None:
+    classes = learner.spec.classes
+    if label is not None and not 0 <= label < len(classes):
+        known = ", ".join(f"{number} {word}" for number, word in enumerate(classes)) or "none"
+        raise UserError(f"--label {label} is no class of {name}; there are: {known}")
+
+
+def _works(folder: Path, learner: Learner[Any]) -> dict[str, torch.Tensor]:
+    """Return held-out works for a learner that shows something about given pictures; a sampler needs none."""
+    if isinstance(learner, Sampler) or not (folder / "shards.json").is_file():
+        return {}
+    shards = ShardSet.open(folder)
+    held_out = load_columns(shards, "validation", shards.spec.columns, torch.device("cpu"))
+    return held_out.take(torch.arange(min(_BATCH, len(held_out)))) if len(held_out) else {}
+
+
+def _exhibits(
+    learner: Learner[Any], n: int, seed: int, label: int | None, works: dict[str, torch.Tensor]
+) -> Iterator[Exhibit]:
+    classes = len(learner.spec.classes)
+    for start in range(0, n, _BATCH):
+        numbers = torch.arange(start, min(start + _BATCH, n))
+        labels = (
+            torch.full_like(numbers, label) if label is not None else (seed + numbers) % classes if classes else None
+        )
+        prompt = Prompt([seed + int(number) for number in numbers], labels, works)
+        with torch.no_grad():
+            yield from _painted(learner, prompt)
+
+
+def _painted(learner: Learner[Any], prompt: Prompt) -> list[Exhibit]:
+    if not isinstance(learner, Sampler):
+        return learner.exhibit(prompt)
+    asked: list[int | None] = [None] * len(prompt.seeds) if prompt.labels is None else prompt.labels.tolist()
+    pictures = zip(learner.sample(prompt), prompt.seeds, asked, strict=True)
+    return [Exhibit("image", picture, "", seed=seed, label=label) for picture, seed, label in pictures]
+
+
+def _save(exhibits: list[Exhibit], out: Path) -> str:
+    """Write ``out.png`` (or what it is) and ``out/SEED.png``; return a sentence."""
+    suffix, content = sheet_of(exhibits, columns=max(8, math.ceil(len(exhibits) ** 0.5))) or (".txt", b"")
+    sheet = out if out.suffix else out.with_name(out.name + suffix)
+    singles = sheet.with_name(sheet.name.removesuffix(sheet.suffix))
+    if singles.is_dir() and not (singles / ".artpipe").exists():
+        raise UserError(f"{singles}: a folder of that name is there already and is not ours; choose another --out")
+    sweep(sheet.parent)
+    shutil.rmtree(singles, ignore_errors=True)
+    with written_folder(singles) as folder:
+        (folder / ".artpipe").touch()
+        for number, exhibit in enumerate(exhibits):
+            own, data = file_of(exhibit.data)
+            seed = number if exhibit.seed is None else exhibit.seed
+            label = "" if exhibit.label is None else f"-label-{exhibit.label}"
+            (folder / f"{number:05d}-seed-{seed}{label}{own}").write_bytes(data)
+    write_bytes(sheet, content)
+    return f"{len(exhibits)} painted: {sheet}, each by itself in {singles}"

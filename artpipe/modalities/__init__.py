@@ -1,0 +1,1 @@
+"""One package per modality; each exports MEDIUM (`artpipe.contracts.modality`)."""

@@ -1,0 +1,181 @@
+"""MusicXML 1 to 4 (https://www.w3.org/2021/06/musicxml40/), plain or packed: its notes in time; read in a worker."""
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from xml.etree.ElementTree import Element
+
+from artpipe.modalities.music.mxl_reader import unpack_mxl
+from artpipe.modalities.music.score import Note, Score
+from artpipe.modalities.music.xml_tree import parse_xml
+from artpipe.untrusted.rejection import RejectedError
+
+_DECIMAL = re.compile(r"\s*[+-]?(\d{1,15}\.?\d{0,15}|\.\d{1,15})\s*")  # of the schema: no exponent
+_STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_SINGERS = ("soprano", "alto", "tenor", "bass")
+
+
+def read_musicxml(data: bytes, voices: int) -> Score:
+    """Return the score of a .musicxml or .mxl file with `voices` voices, 0 for whatever sounds together.
+
+    Where there are more parts and one each for soprano, alto, tenor and bass, the others are left out.
+
+    Raises:
+        RejectedError: a bomb, damaged, or no score.
+    """
+    data, notes = unpack_mxl(data) if data.startswith(b"PK") else (data, ())
+    root = parse_xml(data)
+    parts, odd = _parts_of(root)
+    notes = (*notes, *odd)
+    names = {part.get("id", ""): (part.findtext("part-name") or "").lower() for part in root.iter("score-part")}
+    sung = [[part for part in parts if names.get(part.get("id", ""), "").startswith(who)] for who in _SINGERS]
+    if voices == len(_SINGERS) < len(parts) and all(len(found) == 1 for found in sung):
+        notes = (*notes, f"instruments left out: {len(parts) - voices}")
+        parts = [found[0] for found in sung]
+    read = [_Part(part) for part in parts]
+    notes = (*notes, *dict.fromkeys(note for part in read for note in part.notes))
+    lines = [line for part in read for line in (part.lines if len(parts) < voices else [part.together])]
+    lines = [line for line in lines if line]
+    if voices and any(_overlap(line) for line in lines):
+        lines, notes = [_single(line) for line in lines], (*notes, "of two notes in a voice the upper one kept")
+    first = read[0] if read else None
+    return Score(lines, first.bars if first else frozenset(), first.fermatas if first else frozenset(), notes)
+
+
+def _parts_of(root: Element) -> tuple[list[Element], tuple[str, ...]]:
+    """Return the parts of a score, whether it is written part by part or measure by measure; and notes."""
+    if root.tag == "score-partwise":
+        return root.findall("part"), ()
+    measures = root.findall("measure")
+    if root.tag != "score-timewise" or not measures:
+        what = "without measures" if root.tag == "score-timewise" else "is no score (score-partwise, score-timewise)"
+        raise RejectedError("unsupported format", f"<{root.tag[:40]}> {what}")
+    parts: dict[str, Element] = {}
+    for measure in measures:
+        for part in measure.findall("part"):
+            name = part.get("id", "")
+            whole = parts.setdefault(name, Element("part", {"id": name}))
+            same = Element("measure", measure.attrib)
+            same.extend(part)
+            whole.append(same)
+    if any(len(part) != len(measures) for part in parts.values()):
+        raise RejectedError("damaged", "a part that is not in every measure of a score by measures")
+    return list(parts.values()), ("by measures (score-timewise), read by parts",)
+
+
+class _Part:
+    """One part: its notes by voice, where its bars begin and which notes are held at will."""
+
+    def __init__(self, part: Element) -> None:
+        self.divisions, self.shift, self.time = Fraction(1), Fraction(0), Fraction(0)
+        self.notes: list[str] = []  # what was done to it
+        self._lines: dict[str, list[Note]] = {}
+        self._last = Fraction(0)  # where the note before began
+        bars: list[Fraction] = []
+        fermatas: list[Fraction] = []
+        for measure in part.findall("measure"):
+            if self.time and measure.get("implicit") != "yes":
+                bars.append(self.time)
+            longest = self.time
+            for item in measure:
+                if self._read(item) and item.find("notations/fermata") is not None:
+                    fermatas.append(self._last)
+                longest = max(longest, self.time)
+            self.time = longest
+        self.bars, self.fermatas = frozenset(bars), frozenset(fermatas)
+
+    @property
+    def lines(self) -> list[list[Note]]:
+        """Return the notes by voice, in the order of the voices' names."""
+        return [notes for _, notes in sorted(self._lines.items())]
+
+    @property
+    def together(self) -> list[Note]:
+        """Return the notes of all voices."""
+        return sorted(note for notes in self._lines.values() for note in notes)
+
+    def _read(self, item: Element) -> bool:
+        """Take one element of a measure; return whether it was a note that sounds."""
+        if item.tag == "attributes":
+            self.divisions = _decimal(item, "divisions", self.divisions)
+            if self.divisions <= 0:
+                raise _wrong("divisions", item, "number above 0")
+            if item.find("transpose") is not None:
+                octaves = _whole(item, "transpose/octave-change", 0)
+                self.shift = _decimal(item, "transpose/chromatic", Fraction(0)) + 12 * octaves
+        elif item.tag in {"backup", "forward"}:
+            self.time += self._duration(item) * (-1 if item.tag == "backup" else 1)
+        elif item.tag == "note" and item.find("grace") is None and item.find("cue") is None:
+            return self._note(item)
+        return False
+
+    def _note(self, item: Element) -> bool:
+        duration = self._duration(item)
+        start = self._last if item.find("chord") is not None else self.time
+        self._last, self.time = start, max(self.time, start + duration)
+        step = item.findtext("pitch/step")
+        if step is None or not duration:
+            return False
+        if step.strip() not in _STEPS:
+            raise RejectedError("not a score", f"a note named {step[:20]!r}")
+        shift = _decimal(item, "pitch/alter", Fraction(0)) + self.shift
+        if shift.denominator > 1:
+            self.notes.append("with parts of half tones, rounded")
+        pitch = _STEPS[step.strip()] + round(shift) + 12 * (_whole(item, "pitch/octave", 4) + 1)
+        line = self._lines.setdefault((item.findtext("voice") or "1").strip(), [])
+        note = Note(start, start + duration, pitch)
+        if any(tie.get("type") == "stop" for tie in item.findall("tie")):
+            before = next(_before(line, note), None)
+            if before is not None:
+                line[before] = line[before]._replace(end=note.end)
+                return True
+        line.append(note)
+        return True
+
+    def _duration(self, item: Element) -> Fraction:
+        duration = _decimal(item, "duration", Fraction(0))
+        if duration < 0:
+            raise _wrong("duration", item, "number from 0")
+        return duration / self.divisions
+
+
+def _before(line: list[Note], note: Note) -> Iterator[int]:
+    """Yield the place of the note that a tied one goes on, the last one first."""
+    for place in range(len(line) - 1, max(-1, len(line) - 16), -1):
+        if (line[place].end, line[place].pitch) == (note.start, note.pitch):
+            yield place
+
+
+def _decimal(item: Element, path: str, default: Fraction) -> Fraction:
+    """Return a number of the schema's kind xs:decimal."""
+    text = item.findtext(path)
+    if text is None or not text.strip():
+        return default
+    if not _DECIMAL.fullmatch(text):
+        raise _wrong(path, item, "number")
+    return Fraction(text.strip())
+
+
+def _whole(item: Element, path: str, default: int) -> int:
+    value = _decimal(item, path, Fraction(default))
+    if value.denominator > 1:
+        raise _wrong(path, item, "whole number")
+    return int(value)
+
+
+def _wrong(path: str, item: Element, wanted: str) -> RejectedError:
+    return RejectedError("not a score", f"<{path}> is {(item.findtext(path) or '')[:20]!r}, no {wanted}")
+
+
+def _overlap(line: list[Note]) -> bool:
+    ordered = sorted(line)
+    return any(after.start < before.end for before, after in pairwise(ordered))
+
+
+def _single(line: list[Note]) -> list[Note]:
+    """Return a voice with one note at a time: of those that begin together the highest, cut where the next begins."""
+    highest = {note.start: note for note in sorted(line)}
+    ordered = sorted(highest.values())
+    ends = [after.start for after in ordered[1:]] + [ordered[-1].end]
+    return [note._replace(end=min(note.end, end)) for note, end in zip(ordered, ends, strict=True)]

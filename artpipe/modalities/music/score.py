@@ -1,0 +1,157 @@
+"""Scores: notes in time, whatever file they came from, and what sounds at each step of a grid."""
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from hashlib import blake2b
+from itertools import pairwise
+from typing import NamedTuple
+
+from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, HIGHEST, LOWEST, Step
+from artpipe.untrusted.rejection import RejectedError
+
+FINEST = 4  # steps in a quarter note: sixteenths
+_LONGEST = 100_000  # steps of a piece
+_SHINGLE = 4  # steps that a duplicate shares
+
+
+class Note(NamedTuple):
+    """A tone; times in quarter notes from the beginning."""
+
+    start: Fraction
+    end: Fraction
+    pitch: int  # of MIDI: 60 is the middle C
+
+
+class Score(NamedTuple):
+    """A piece: voices from high to low, or one voice of chords."""
+
+    voices: list[list[Note]]
+    bars: frozenset[Fraction] = frozenset()  # where bars begin, the first one of a piece without a pickup left out
+    fermatas: frozenset[Fraction] = frozenset()
+    notes: tuple[str, ...] = ()  # what was done to it
+
+
+def sampled(score: Score, grid: int, voices: int) -> list[Step]:
+    """Return what sounds at each step of a grid of `grid` steps in a quarter note; with 0 voices each is a chord.
+
+    Raises:
+        RejectedError: another number of voices, no notes, notes beyond a piano's keys, or a piece without an end.
+    """
+    if voices and len(score.voices) != voices:
+        raise RejectedError("other voices", _other(len(score.voices), "it", voices), "voices")
+    every = [note for voice in score.voices for note in voice]
+    if not every:
+        raise RejectedError("not a score", "there are no notes in it")
+    if wrong := [note.pitch for note in every if not LOWEST <= note.pitch <= HIGHEST]:
+        raise RejectedError("not a score", f"a note beyond a piano's keys: {wrong[0]}")
+    length = max(note.end for note in every) * grid
+    if length > _LONGEST:
+        raise RejectedError(
+            "too large", f"more than {_LONGEST:,} steps: part the piece, or take a coarser `preprocess.grid`"
+        )
+    count = max(1, -(-length.numerator // length.denominator))
+    if voices:
+        columns = [_voice(voice, grid, count) for voice in score.voices]
+        cells = [[column[step] for column in columns] for step in range(count)]
+    else:
+        cells = _chords(every, grid, count)
+    bars, fermatas = ({_step(time, grid) for time in times} for times in (score.bars, score.fermatas))
+    return [Step(BAR * (at in bars) + FERMATA * (at in fermatas), row) for at, row in enumerate(cells)]
+
+
+def _other(found: int, place: str, voices: int) -> str:
+    return f"{found} {'voice' if found == 1 else 'voices'} in {place}, {voices} are wanted"
+
+
+def _step(time: Fraction, grid: int) -> int:
+    """Return the first step at or after a time."""
+    place = time * grid
+    return -(-place.numerator // place.denominator)
+
+
+def _voice(voice: Sequence[Note], grid: int, count: int) -> list[int]:
+    """Return the cell of one voice at each step: what sounds there, struck where it began since the step before."""
+    cells = [0] * count
+    for note in sorted(voice):
+        first, end = _step(note.start, grid), _step(note.end, grid)
+        for step in range(first, min(end, count)):
+            cells[step] = note.pitch + HELD * (step > first)
+    return cells
+
+
+def _chords(notes: Iterable[Note], grid: int, count: int) -> list[list[int]]:
+    """Return the different pitches that sound at each step, from high to low, all of them struck."""
+    chords: list[set[int]] = [set() for _ in range(count)]
+    for note in notes:
+        for step in range(_step(note.start, grid), min(_step(note.end, grid), count)):
+            chords[step].add(note.pitch)
+    return [sorted(chord, reverse=True) for chord in chords]
+
+
+def without_interludes(steps: Iterable[Step], most: int) -> list[Step]:
+    """Return the steps without what is beyond the first `most` of a silence of all voices, and without one at either end."""
+    kept: list[Step] = []
+    silent = most  # so that none is kept at the beginning
+    for step in steps:
+        silent = 0 if any(step.cells) else silent + 1
+        if silent <= most:
+            kept.append(step)
+    while len(kept) > 1 and not any(kept[-1].cells):
+        kept.pop()
+    return kept
+
+
+def rolled(piece: object, grid: int, voices: int) -> Score:
+    """Return the score of a roll: a list of steps, each of them a list of MIDI pitches (by voice; below 1 is silence).
+
+    In a voice a pitch that is there again goes on.
+
+    Raises:
+        RejectedError: it is no such list, or its steps have another number of voices.
+    """
+    if not isinstance(piece, list) or not piece:
+        raise RejectedError("not a score", "a list of steps is wanted, each a list of pitches")
+    columns: list[list[Note]] = [[] for _ in range(voices or 1)]
+    for at, step in enumerate(piece):
+        if not isinstance(step, list) or not all(_is_pitch(pitch) for pitch in step):
+            raise RejectedError("not a score", f"step {at} is no list of pitches")
+        if voices and len(step) != voices:
+            raise RejectedError("other voices", _other(len(step), f"step {at}", voices), "voices")
+        for number, pitch in enumerate(step):
+            if pitch > 0:
+                _append(columns[number if voices else 0], at, int(pitch), grid, joins=bool(voices))
+    end = Fraction(len(piece), grid)
+    silence = f"{(end - last) * grid} silent steps at the end left out" if (last := _last(columns)) < end else ""
+    return Score(columns, notes=(silence,) if silence else ())
+
+
+def _is_pitch(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+
+
+def _append(voice: list[Note], at: int, pitch: int, grid: int, *, joins: bool) -> None:
+    start, end = Fraction(at, grid), Fraction(at + 1, grid)
+    if joins and voice and (voice[-1].end, voice[-1].pitch) == (start, pitch):
+        voice[-1] = voice[-1]._replace(end=end)
+    else:
+        voice.append(Note(start, end, pitch))
+
+
+def _last(voices: Iterable[Iterable[Note]]) -> Fraction:
+    return max((note.end for voice in voices for note in voice), default=Fraction(0))
+
+
+def look(steps: Sequence[Step]) -> int:
+    """Return 64 bits that the same piece in another key, or with a few other notes, nearly shares (Charikar 2002).
+
+    Made of the intervals of the outer voices over some steps, so tempo and metre do not matter.
+    """
+    outer = [(cells[0] % HELD, cells[-1] % HELD) for _, cells in steps if cells]
+    moves = [(after[0] - before[0], after[1] - before[1], after[0] - after[1]) for before, after in pairwise(outer)]
+    moves = [move for move in moves if move[:2] != (0, 0)]
+    votes = [0] * 64
+    for start in range(max(1, len(moves) - _SHINGLE + 1)):
+        digest = int.from_bytes(blake2b(repr(moves[start : start + _SHINGLE]).encode(), digest_size=8).digest())
+        for bit in range(64):
+            votes[bit] += 1 if digest >> bit & 1 else -1
+    return sum(1 << bit for bit, vote in enumerate(votes) if vote > 0)

@@ -1,0 +1,34 @@
+"""Works of tokens, whole again, and their characters."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from artpipe.contracts.special_tokens import END, MARKS, PAD, UNKNOWN
+
+NO_CHARACTER = 0xFFFD  # stands for what the vocabulary has not; what no model can know costs all of them the same
+ENDING = 3  # a control code, which no text has
+
+
+def works_of(columns: Mapping[str, Tensor]) -> list[tuple[str, list[int]]]:
+    """Return digest and tokens (start and end among them, padding not) of each work in rows of a ShardSet, in order."""
+    found: list[tuple[str, list[int]]] = []
+    digests = bytes(columns["digests"].flatten().tolist()).hex()
+    rows = zip(columns["tokens"].tolist(), columns["places"][:, 0].tolist(), strict=True)
+    for number, (row, place) in enumerate(rows):
+        kept = [token for token in row if token != PAD]
+        if place == 0:
+            found.append((digests[64 * number : 64 * number + 64], kept))
+        elif found:
+            found[-1][1].extend(kept[1:])
+    return found
+
+
+def characters(tokens: Sequence[int], vocabulary: Sequence[str]) -> Tensor:
+    """Return the code points of a work's text, and its end."""
+    spelled = [vocabulary[token] for token in range(len(vocabulary))]
+    spelled[: len(MARKS)] = [""] * len(MARKS)
+    spelled[UNKNOWN], spelled[END] = chr(NO_CHARACTER), chr(ENDING)
+    data = bytearray("".join(spelled[token] for token in tokens).encode("utf-32-le"))
+    return torch.frombuffer(data, dtype=torch.int32) if data else torch.empty(0, dtype=torch.int32)

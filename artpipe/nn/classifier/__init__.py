@@ -1,0 +1,1 @@
+"""Calibration, degradations and saliency of classifiers."""

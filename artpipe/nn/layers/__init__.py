@@ -1,0 +1,1 @@
+"""Layers and weight averages that several families share."""

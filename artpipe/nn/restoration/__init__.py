@@ -1,0 +1,1 @@
+"""Networks that fill holes and enlarge, and the damage they learn from."""

@@ -1,0 +1,1 @@
+"""Networks that write tokens: text and music."""

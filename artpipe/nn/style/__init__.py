@@ -1,0 +1,1 @@
+"""Style transfer: perceptual losses and their optimiser."""

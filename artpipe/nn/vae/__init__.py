@@ -1,0 +1,1 @@
+"""Likelihoods, flows and convolutions of variational autoencoders."""

@@ -1,0 +1,1 @@
+"""Pure functions of tensors: distances, n-grams, image quality."""

@@ -1,0 +1,1 @@
+"""Runs that begin by schedule, event or hand."""

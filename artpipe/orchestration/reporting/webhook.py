@@ -1,0 +1,96 @@
+"""`python -m artpipe.orchestration.reporting.webhook URL`: a webhook that hears when a run has failed, or with `--always` when any has ended.
+
+It is an automation of the Prefect server, so it needs one that stays (PREFECT_API_URL), and is seen, paused and removed on its
+pages. The body is JSON that Slack, Mattermost and their like take as it is: `text`, and beside it `run`, `state`, `address`.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from artpipe.errors import UserError, plain_lines
+from artpipe.orchestration import HOME_NAMED
+from artpipe.system.project_root import run_in_project
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+FLOW = "dataset-to-gallery"
+_FAILED = {"prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"}
+_ENDED = {*_FAILED, "prefect.flow-run.Completed", "prefect.flow-run.Cancelled"}
+_BODY = (
+    '{"text": {{ ("artpipe: run " ~ flow_run.name ~ " " ~ flow_run.state.name ~ ". " ~ (flow_run.state.message or ""))'
+    ' | tojson }}, "run": {{ flow_run.id | string | tojson }}, "state": {{ flow_run.state.name | tojson }},'
+    ' "address": {{ (flow_run | ui_url or "") | string | tojson }}}'
+)
+
+
+def notify(url: str, name: str = "artpipe", *, always: bool = False) -> str:
+    """Make, or renew, the automation `name` that calls `url`; returns what was made in one sentence.
+
+    Raises:
+        UserError: no server is named, or the address is none.
+    """
+    if not os.environ.get("PREFECT_API_URL"):
+        raise UserError("PREFECT_API_URL is not set; `make server` starts one, docs/deployments.md says how")
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise UserError(f"{url!r}: an http or https address is wanted")
+    from prefect.automations import Automation
+    from prefect.blocks.webhook import Webhook
+    from prefect.events import EventTrigger
+    from prefect.events.actions import CallWebhook
+    from prefect.events.schemas.automations import Posture
+    from prefect.events.schemas.events import ResourceSpecification
+    from pydantic import SecretStr
+
+    block = cast("UUID", Webhook(url=SecretStr(url)).save(f"{name}-webhook", overwrite=True))
+    flow: dict[str, str | list[str]] = {"prefect.resource.role": "flow", "prefect.resource.name": FLOW}
+    trigger = EventTrigger(
+        expect=_ENDED if always else _FAILED,
+        match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+        match_related=ResourceSpecification(flow),
+        posture=Posture.Reactive,
+        threshold=1,
+    )
+    automation = Automation(
+        name=f"{name}-notify",
+        description="Made by `python -m artpipe.orchestration.reporting.webhook`",
+        trigger=trigger,
+        actions=[CallWebhook(block_document_id=block, payload=_BODY)],
+    )
+    _remove(automation.name)
+    automation.create()
+    return f"{automation.name}: {urlsplit(url).hostname} hears when a run has {'ended' if always else 'failed'}"
+
+
+def _remove(name: str) -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        for found in client.request("POST", "/automations/filter", json={}).json():
+            if found["name"] == name:
+                client.request("DELETE", "/automations/{id}", path_params={"id": found["id"]})
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make the automation and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m artpipe.orchestration.reporting.webhook", description="Call a webhook when a run has failed."
+    )
+    parser.add_argument("url", metavar="URL")
+    parser.add_argument("--name", default="artpipe", help="of the automation; a second name makes a second one")
+    parser.add_argument("--always", action="store_true", help="when any run has ended, well or not")
+    options = parser.parse_args(arguments)
+    try:
+        sys.stdout.write(notify(options.url, options.name, always=options.always) + "\n")
+    except UserError as error:
+        sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_in_project(lambda: main(sys.argv[1:]), needed=not HOME_NAMED))

@@ -1,0 +1,67 @@
+"""Child processes of a flow, from the threads of its task runner, all ended together."""
+
+import contextlib
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from artpipe.errors import StoppedError
+from artpipe.system.processes import end_child, end_children, start_child
+
+
+class Children:
+    """Children, each under a guard that dies with this process."""
+
+    def __init__(
+        self,
+        grace_seconds: float = 12.0,  # a training saves its state within 10 s
+    ) -> None:
+        self._grace_seconds = grace_seconds
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    def run(
+        self, command: Sequence[str], line: Callable[[str], None], env: Mapping[str, str], timeout_seconds: float
+    ) -> int:
+        """Run `command`, hand its output to `line` line by line and return its exit code.
+
+        Raises:
+            TimeoutError: it took longer than `timeout_seconds` and was ended.
+            StoppedError: `stop` was called.
+        """
+        child = self._start(command, env)
+        reader = threading.Thread(target=_read, args=(child, line), daemon=True)
+        reader.start()
+        try:
+            code = child.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"ended after {timeout_seconds:.0f} s: {' '.join(command)}") from None
+        finally:
+            end_child(child, self._grace_seconds)
+            reader.join(timeout=2)  # something in another session may hold the pipe open
+            self._running.discard(child)
+        if self._stopped:
+            raise StoppedError(" ".join(command))
+        return code
+
+    def stop(self) -> None:
+        """End every child with all it started, at the same time, and start no more."""
+        with self._lock:
+            self._stopped = True
+            running = list(self._running)
+        end_children(running, self._grace_seconds)
+
+    def _start(self, command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[str]:
+        with self._lock:
+            if self._stopped:
+                raise StoppedError(" ".join(command))
+            child = start_child(command, env=env, grace_seconds=self._grace_seconds, stdout=subprocess.PIPE)
+            self._running.add(child)
+            return child
+
+
+def _read(child: subprocess.Popen[str], line: Callable[[str], None]) -> None:
+    with child.stdout or contextlib.nullcontext(()) as lines:
+        for text in lines:
+            line(text.rstrip())

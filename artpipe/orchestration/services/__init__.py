@@ -1,0 +1,1 @@
+"""Servers that stay: Prefect's and the gallery's."""

@@ -1,0 +1,1 @@
+"""What modalities share when works become tensors: contact sheets, rows of tokens."""

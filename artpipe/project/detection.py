@@ -1,0 +1,143 @@
+"""What a new dataset is: its medium, told by its files, and what its entries begin with."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artpipe import plugins
+from artpipe.config.minimum_works import MINIMUM_WORKS
+from artpipe.config.params import DatasetEntry, IngestParams, validated
+from artpipe.contracts.modality import Part, medium_of
+from artpipe.errors import UserError, plain
+from artpipe.layout.describe import Understanding, describe
+from artpipe.layout.places import archive_limits, open_place
+from artpipe.layout.understanding import understand
+from artpipe.preprocessing.jobs import job_name, work_kinds
+from artpipe.project.import_files import archive_suffix
+from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
+from artpipe.untrusted.worker_pool import Limits, outcomes
+
+if TYPE_CHECKING:
+    from artpipe.contracts.source import Source
+
+_OWN = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough works to measure on
+_KINDS = {"picture": ("gan", "vae", "classifier")}  # of models; of what is no picture:
+_KINDS_ELSE = ("rnn",)
+_PREPROCESS: Mapping[str, Mapping[str, Any]] = {"picture": {"channels": 3, "trim": True}}
+FIRST_LOOK: Mapping[str, Mapping[str, Any]] = {  # about a hundred works within minutes; other kinds keep their defaults
+    "classifier": {"steps": 300, "batch_size": 32},
+    "gan": {
+        "steps": 2400,
+        "batch_size": 16,
+        "generator_width": 64,
+        "discriminator_width": 48,
+        "least_width": 24,
+        "rate": 0.0005,
+        "warmup_steps": 100,
+        "r1": 1.0,
+        "r2": 1.0,
+        "augment": ["flip", "translation"],
+    },
+    "vae": {"steps": 1000, "batch_size": 32},
+    "rnn": {"steps": 1500, "batch_size": 16, "dropout": 0.3},
+}
+
+
+def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None = None) -> Understanding:
+    """Return what a folder, an archive or one file of many works is understood as; nothing is copied or changed.
+
+    `ingest` is what was said that differs from its defaults: `classes`, `splits`, limits of archives.
+
+    Raises:
+        UserError: no such place, no works in it, a medium that cannot be told, or a table that cannot be read.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    if medium:
+        plugins.find("modalities", medium)
+    params = validated(IngestParams, dict(ingest or {}), file="artpipe dataset")
+    single = is_single(path)
+    if not path.is_dir() and not single:
+        archive_suffix(path)
+    place, splits = open_place(path, archive_limits(params), single=single), params.splits == "keep"
+    with closing(understand(place, work_kinds(), medium=medium, classes=params.classes, splits=splits)) as layout:
+        return describe(layout)
+
+
+def told(understanding: Understanding) -> str:
+    """Return in lines what was understood, and how to say otherwise."""
+    otherwise = [f"--medium {name}" for name in plugins.names("modalities") if name != understanding.medium]
+    rules = [rule for rule in ("folders", "metadata", "none") if rule != understanding.classes_from]
+    otherwise.append(f"--classes {'|'.join(rules)}")
+    if understanding.splits:
+        otherwise.append("--splits ignore")
+    kind = work_kinds()[understanding.medium]
+    sentence = understanding.sentence(f"{kind.noun} file" if kind.many else kind.noun)
+    return f"understood as {plain(sentence)}\n  to say otherwise: {', '.join(otherwise)}\n"
+
+
+def is_single(path: Path) -> bool:
+    """Return whether this one file may hold many works, as text and JSON lines do."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(SIGNATURE_BYTES)
+    except OSError:
+        return False
+    return any(kind.many and start and kind.begins(start, path.name) for kind in work_kinds().values())
+
+
+def kinds_of(medium: str) -> tuple[str, ...]:
+    """Return the kinds of models that a dataset of this medium is given where none are named."""
+    return _KINDS.get(medium, _KINDS_ELSE)
+
+
+def preprocess_of(medium: str, size: int) -> dict[str, Any]:
+    """Return the preprocess parameters that a dataset begins with; `size` is that of pictures."""
+    own = {"size": size} if medium == "picture" else {}
+    return {**own, **_PREPROCESS.get(medium, {}), **_OWN}
+
+
+def require_kept(entry: DatasetEntry, place: Path) -> None:
+    """Refuse files of which ingest would keep too few works; looks at as many as it takes to know.
+
+    Raises:
+        UserError: fewer than a dataset needs, and why the first of the others would not be kept.
+    """
+    medium, limits = medium_of(entry), Limits(workers=1, batch_inputs=MINIMUM_WORKS)
+    kept: set[bytes] = set()
+    refused = ""
+    job, settings = job_name(medium.inspect), entry.ingest.model_dump(mode="json")
+    with closing(outcomes(_parts(entry), job=job, settings=settings, limits=limits)) as found:
+        for (name, part), outcome in found:
+            reason = part.fields.get("rejected", outcome.reason)
+            if reason is None:
+                kept.add(part.data)
+            elif not refused:
+                refused = f"; {name} {_because(reason, '; '.join(part.fields.get('notes', ())) or outcome.detail)}"
+            if len(kept) == MINIMUM_WORKS:
+                return
+    noun = f"{medium.noun}{'' if len(kept) == 1 else 's'}"
+    message = f"{place}: {len(kept)} {noun} in it, a dataset needs at least {MINIMUM_WORKS}"
+    raise UserError(message + (refused or _advice(entry, place)))
+
+
+def _parts(entry: DatasetEntry) -> Iterator[tuple[tuple[str, Part], bytes]]:
+    """Yield name and part, and its bytes, of every work that the source has not rejected."""
+    source: Source = plugins.find("sources", entry.source)
+    for one in source.candidates(entry):
+        if one.rejected is None:
+            for part in medium_of(entry).parts(one.name, one.data, entry.ingest):
+                yield (one.name + part.name, part), part.data
+
+
+def _because(reason: str, detail: str) -> str:
+    option = "; `--voices N` takes others, 0 takes chords" if reason == "other voices" else ""
+    return f"is not kept: {reason}{', ' if detail else ''}{detail}{option}"
+
+
+def _advice(entry: DatasetEntry, place: Path) -> str:
+    whole = entry.medium == "text" and not entry.ingest.separator and not place.name.endswith((".json", ".jsonl"))
+    return "; `--separator '\\n\\n'` cuts a file where a line is empty" if whole else ""

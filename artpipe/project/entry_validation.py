@@ -1,0 +1,216 @@
+"""The entries of params.yaml, one by one: each mistake in one line, before anything starts."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from artpipe import plugins
+from artpipe.config.params import DatasetEntry, Params, TrainParams, WeightsEntry, validated
+from artpipe.contracts.modality import params_of
+from artpipe.errors import UserError, did_you_mean, plain
+from artpipe.project.trackable_paths import require_foreign, require_trackable
+from artpipe.storage.dvc_config import is_cache_link
+
+if TYPE_CHECKING:
+    from artpipe.contracts.model import Model
+    from artpipe.contracts.source import Source
+
+_FILE = "params.yaml"
+_CHECKPOINTS, _WEIGHTS, _SHARDS = "data/checkpoints/", "data/weights/", "data/shards/"
+
+
+def check_models(params: Params, root: Path = Path()) -> None:
+    """Validate every model's entry, and that none uses what is made from itself.
+
+    Raises:
+        UserError: see `check_model`.
+    """
+    _check_cycles({name: check_model(params, name, root) for name in params.models})
+
+
+def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
+    """Validate one model's entry and return it, typed as its kind's parameters.
+
+    Raises:
+        UserError: unknown kind, parameter, dataset, ruler or checkpoint; the message has the place.
+    """
+    place, raw = f"models.{name}", params.model(name)
+    if not raw.get("kind"):
+        raise UserError(f"{_FILE}: `{place}.kind` is missing; one of {', '.join(plugins.names('models'))}")
+    require_known(f"{place}.kind", raw["kind"], plugins.names("models"))
+    for key in ("dataset", "uses", "ruler"):
+        if key in raw and not raw[key]:
+            raise UserError(f"{_FILE}: `{place}.{key}` is empty; {_needed(key, name, raw)}")
+        if key not in raw:
+            raise UserError(f"{_FILE}: `{place}.{key}` is missing; {_needed(key, name, raw)}")
+    entry = validated(_kind(str(raw["kind"])).params, raw, file=_FILE, place=place)
+    require_known(f"{place}.dataset", entry.dataset, params.datasets)
+    _check_columns(params, name, entry)
+    _check_ruler(params, name, entry)
+    _check_uses(params, name, entry, root)
+    return entry
+
+
+def own_paths(params: Params) -> list[Path]:
+    """Return the files and folders that entries name, beside what stages make."""
+    made = (_CHECKPOINTS, _WEIGHTS, _SHARDS)
+    used = [str(entry.get("uses")) for entry in params.models.values()]
+    datasets, weights = params.datasets.values(), params.weights.values()
+    named = [*used, *(entry.path for entry in datasets), *(entry.path for entry in weights)]
+    return [Path(path) for path in named if not path.startswith(made)]
+
+
+def check_dataset(name: str, entry: DatasetEntry, root: Path = Path()) -> None:
+    """Validate one dataset's entry and let its source look at the files, without decoding or downloading anything.
+
+    Raises:
+        UserError: unknown medium, parameter or source; a path that is missing or outside the project; what DVC cannot read;
+            no, or too few, works.
+    """
+    place = f"datasets.{name}"
+    require_known(f"{place}.source", entry.source, plugins.names("sources"))
+    require_known(f"{place}.medium", entry.medium, plugins.names("media"))
+    params_of(name, entry)
+    path = _inside(f"{place}.path", entry.path, root)
+    source: Source = plugins.find("sources", entry.source)
+    try:
+        require_foreign(path, root)
+    except UserError as error:
+        raise UserError(f"{_FILE}: `{place}.path`: {error}") from None
+    require_trackable(path)
+    try:
+        source.check(entry.model_copy(update={"path": str(path)}))
+    except UserError as error:
+        raise UserError(f"{_FILE}: `{place}.path`: {error}") from None
+
+
+def check_weights_entry(name: str, entry: WeightsEntry, root: Path = Path()) -> None:
+    """Validate the entry of trained weights; nothing is downloaded.
+
+    Raises:
+        UserError: no pin card and no file of weights, one of another hash, or a path outside the project.
+    """
+    from artpipe.weights import check_weights
+
+    place = f"weights.{name}.path"
+    path = _inside(place, entry.path, root, "weights/NAME.yaml")
+    try:
+        check_weights(entry.model_copy(update={"path": str(path)}))
+    except UserError as error:
+        raise UserError(f"{_FILE}: `{place}`: {error}") from None
+
+
+def asks_for(kind: str, used: str) -> bool:
+    """Return whether a kind's constructor declares that something `uses` points at is of this type."""
+    build = _kind(kind).build
+    hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
+    return any(used in str(hint) for name, hint in hints.items() if name != "return")
+
+
+def _inside(place: str, text: str, root: Path, such_as: str = "datasets/NAME") -> Path:
+    if not text or Path(text).is_absolute() or ".." in Path(text).parts:
+        advice = "" if "weights" in such_as else "; `artpipe dataset add PATH --name NAME` copies pictures in"
+        raise UserError(
+            f"{_FILE}: `{place}` is {text[:200]!r}: a path inside the project is wanted, such as `{such_as}`{advice}"
+        )
+    path, text = root / text, plain(text[:200])
+    if not _exists(path):
+        if _exists(Path(f"{path}.dvc")):
+            raise UserError(f"{_FILE}: `{place}`: {text} is tracked but not here; `dvc pull {text}` fetches it")
+        siblings = [str(found.relative_to(root)) for found in path.parent.glob("*")] if _exists(path.parent) else []
+        raise UserError(f"{_FILE}: `{place}`: {text}: no such file or folder{did_you_mean(text, siblings)}")
+    if not path.resolve().is_relative_to(root.resolve()) and not is_cache_link(path):
+        raise UserError(
+            f"{_FILE}: `{place}`: {text} is a link out of the project, which breaks every clone; copy it in"
+        )
+    return path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for any file
+        return False
+
+
+def _check_ruler(params: Params, name: str, entry: TrainParams) -> None:
+    place = f"models.{name}.ruler"
+    require_known(place, entry.ruler, params.models)
+    ruler = params.models[entry.ruler]
+    if entry.ruler == name:
+        return
+    if ruler.get("dataset") != entry.dataset:
+        message = f"learned from `{ruler.get('dataset')}`, and this model learns from `{entry.dataset}`"
+        raise UserError(f"{_FILE}: `{place}` is `{entry.ruler}`, which {message}")
+    require_known(f"models.{entry.ruler}.kind", ruler.get("kind"), plugins.names("models"))
+    from artpipe.contracts.model import Ruler
+
+    build = _kind(str(ruler["kind"])).build
+    if isinstance(build, type) and not issubclass(build, Ruler):
+        message = f"a {ruler['kind']}, which has no features to measure with; name a classifier or the model itself"
+        raise UserError(f"{_FILE}: `{place}` is `{entry.ruler}`, {message}")
+
+
+def _check_columns(params: Params, name: str, entry: TrainParams) -> None:
+    """Refuse a kind that reads what the dataset's medium has not, such as pictures of a text."""
+    medium = params.datasets[entry.dataset].medium
+    require_known(f"datasets.{entry.dataset}.medium", medium, plugins.names("media"))
+    columns = plugins.find("media", medium).columns
+    if missing := sorted(_kind(entry.kind).reads - columns):
+        others = ", ".join(kind for kind in plugins.names("models") if _kind(kind).reads <= columns)
+        found = (
+            f"`{entry.kind}`, which reads {missing[0]}, and `{entry.dataset}` is of {medium}; of that learn: {others}"
+        )
+        raise UserError(f"{_FILE}: `models.{name}.kind` is {found}")
+
+
+def _check_uses(params: Params, name: str, entry: TrainParams, root: Path) -> None:
+    place = f"models.{name}.uses"
+    if entry.uses.startswith(_CHECKPOINTS):
+        require_known(place, entry.uses.removeprefix(_CHECKPOINTS), params.models, prefix=_CHECKPOINTS)
+    elif entry.uses.startswith(_WEIGHTS):
+        require_known(place, entry.uses.removeprefix(_WEIGHTS), params.weights, prefix=_WEIGHTS)
+        if not asks_for(entry.kind, "Perceptual"):
+            raise UserError(f"{_FILE}: `{place}` is `{entry.uses}`, and a {entry.kind} does not measure with weights")
+    elif entry.uses.startswith(_SHARDS):
+        require_known(place, entry.uses.removeprefix(_SHARDS), params.datasets, prefix=_SHARDS)
+    else:
+        _inside(place, entry.uses, root)
+
+
+def _check_cycles(entries: Mapping[str, TrainParams]) -> None:
+    for name in entries:
+        chain = [name]
+        while (nearest := entries[chain[-1]].uses).startswith(_CHECKPOINTS):
+            chain.append(nearest.removeprefix(_CHECKPOINTS))
+            if chain[-1] in chain[:-1]:
+                circle = " -> ".join(f"`{link}`" for link in chain)
+                raise UserError(f"{_FILE}: `models.{name}.uses` goes in a circle: {circle}")
+
+
+def _kind(name: str) -> "Model":
+    found: Model = plugins.find("models", name)
+    return found
+
+
+def require_known(place: str, name: Any, known: Iterable[str], *, prefix: str = "") -> None:
+    """Refuse a name that there is not.
+
+    Raises:
+        UserError: the place, and the nearest name.
+    """
+    names = list(known)
+    if name not in names:
+        hint = did_you_mean(str(name), names) or f" (there are: {', '.join(islice(names, 20)) or 'none yet'})"
+        raise UserError(f"{_FILE}: `{place}` is `{prefix}{plain(str(name)[:200])}`, which does not exist{hint}")
+
+
+def _needed(key: str, name: str, raw: Mapping[str, Any]) -> str:
+    dataset = raw.get("dataset") or "DATASET"
+    return {
+        "dataset": "it names what the model learns from",
+        "uses": f"write `uses: data/shards/{dataset}` where it uses nothing else",
+        "ruler": f"write `ruler: {name}`, or the dataset's classifier",
+    }[key]

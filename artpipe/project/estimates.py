@@ -1,0 +1,107 @@
+"""What a stage will take: as measured in an earlier run of it, else estimated from its like, and said to be so."""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from artpipe.artifacts import paths
+from artpipe.artifacts.run import RunRecord
+from artpipe.config.params import Frozen, Params
+from artpipe.errors import ArtpipeError
+from artpipe.system.atomic_files import locked, write_json
+
+DURATIONS = paths.STATE / "durations.json"  # seconds by stage, told by the flow
+
+# Until a stage has run here: the digits models (28 x 28, grey) and the largest other stages of the default run, as measured on
+# two cores of an AMD EPYC with native bf16. A CPU without it takes about twice as long for a training.
+_NANOSECONDS_A_PIXEL = {
+    "gan": 1070.0,
+    "vae": 180.0,
+    "classifier": 350.0,
+    "style": 20000.0,
+    "faststyle": 2300.0,
+    "superres": 900.0,
+    "inpaint": 800.0,
+    "rnn": 40000.0,
+}  # of core time, per pixel (of what is no picture, per token), picture and step
+_SECONDS = {"ingest": 13.0, "preprocess": 12.0, "weights": 10.0, "evaluate": 16.0, "gallery": 5.0}
+_BYTES = {"ingest": 114e6, "preprocess": 58e6, "weights": 59e6, "train": 10e6, "evaluate": 1e6, "gallery": 4e6}
+_DEFAULT_STEPS, _DEFAULT_BATCH = 1000, 64  # of TrainParams
+
+
+class Cost(Frozen):
+    """What one stage takes."""
+
+    core_seconds: float
+    bytes: int
+    measured: bool  # by an earlier run of this very stage
+
+
+class Costs:
+    """Knows what earlier runs took: run records, the flow's durations, sizes in dvc.lock."""
+
+    def __init__(self, root: Path, params: Params, lock: Mapping[str, Any]) -> None:
+        self._root, self._params, self._lock = root, params, lock
+        self._durations = _durations(root)
+
+    def of(self, stage: str) -> Cost:
+        """Return what `stage` will take."""
+        verb, _, name = stage.partition("@")
+        if stage.endswith(".dvc"):
+            return Cost(core_seconds=1.0, bytes=0, measured=False)
+        size = self._size(stage)
+        seconds = self._trained(name) if verb == "train" else self._durations.get(stage)
+        measured = seconds is not None
+        if seconds is None:
+            seconds = self._guessed(name) if verb == "train" else self._alike(verb)
+        return Cost(core_seconds=seconds, bytes=int(_BYTES.get(verb, 0) if size is None else size), measured=measured)
+
+    def _trained(self, name: str) -> float | None:
+        """Return what the last training took, in proportion to the steps and batches now asked for."""
+        with contextlib.suppress(ArtpipeError):
+            card = RunRecord.open(self._root / paths.run(name)).card
+            return card.core_seconds / max(1, card.steps) * self._entry(name)[0]
+        return None
+
+    def _guessed(self, name: str) -> float:
+        """Return steps * pictures * pixels times the rate of a model of the same kind here, else the one measured by us."""
+        steps, pictures, pixels, kind = self._entry(name)
+        for other in self._params.models:
+            if self._params.models[other].get("kind") == kind and (took := self._trained(other)) is not None:
+                their_steps, their_pictures, their_pixels, _ = self._entry(other)
+                return took * (steps * pictures * pixels) / (their_steps * their_pictures * their_pixels)
+        rate = _NANOSECONDS_A_PIXEL.get(kind, max(_NANOSECONDS_A_PIXEL.values()))
+        return steps * pictures * pixels * rate * 1e-9
+
+    def _entry(self, name: str) -> tuple[int, int, int, str]:
+        entry = self._params.models.get(name, {})
+        dataset = self._params.datasets.get(str(entry.get("dataset")))
+        pixels = int(dataset.preprocess.get("size", 64)) ** 2 if dataset else 64 * 64
+        if dataset and dataset.medium != "picture":
+            pixels = int(dataset.preprocess.get("length", 128))  # tokens of a row
+        steps, pictures = entry.get("steps", _DEFAULT_STEPS), entry.get("batch_size", _DEFAULT_BATCH)
+        return int(steps), int(pictures), pixels, str(entry.get("kind"))
+
+    def _alike(self, verb: str) -> float:
+        known = [seconds for stage, seconds in self._durations.items() if stage.partition("@")[0] == verb]
+        return max(known, default=_SECONDS.get(verb, 10.0))
+
+    def _size(self, stage: str) -> int | None:
+        outs = self._lock.get(stage, {}).get("outs", [])
+        return sum(int(out.get("size", 0)) for out in outs) if outs else None
+
+
+def remember(stage: str, seconds: float, root: Path = Path()) -> None:
+    """Keep how long a stage took, for the next plan."""
+    with locked(root / DURATIONS.with_suffix(".lock"), doing="noting a duration"):
+        write_json(root / DURATIONS, {**_durations(root), stage: round(seconds, 1)})
+
+
+def _durations(root: Path) -> dict[str, float]:
+    try:
+        found = json.loads((root / DURATIONS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(stage): float(seconds) for stage, seconds in found.items()}

@@ -1,0 +1,207 @@
+"""`artpipe new DIR`: a project that holds what its owner changes and no file of the package."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from artpipe import __version__
+from artpipe.artifacts.paths import STATE
+from artpipe.code.code_yaml import record_code
+from artpipe.errors import UserError, did_you_mean
+from artpipe.plugins import PROJECT_FOLDER
+from artpipe.project.dvc_yaml import graph_text
+from artpipe.system.atomic_files import write_text
+
+STARTERS = {
+    "museum": "the default gallery: seven rooms from public pictures, verses and chorales",
+    "pictures": "empty, for pictures of your own",
+    "texts": "empty, for poems or prose of your own",
+    "music": "empty, for scores of your own",
+}
+_FILES = Path(__file__).parents[1] / "starters"
+_COPIED = {  # from `starters/` to the project
+    "dvc/plots/curves.json": ".dvc/plots/curves.json",
+    "dvc/plots/page.html": ".dvc/plots/page.html",
+    "dvcignore": ".dvcignore",
+    "prefect.yaml": "prefect.yaml",
+    "weights/vgg16.yaml": "weights/vgg16.yaml",
+}
+_PLUGIN_GROUPS = ("metrics", "modalities", "models", "sections", "sources")
+_DVC_CONFIG = """\
+[core]
+    analytics = false
+    check_update = false
+    autostage = false
+[plots]
+    html_template = plots/page.html
+"""
+_GITIGNORE = "/.venv/\n/data/\n/.state/\n/dvc_plots/\n__pycache__/\n*.py[cod]\n"
+_NEXT = {
+    "museum": ("artpipe run", "makes the gallery"),
+    "pictures": ("artpipe dataset add ~/pictures --name mine", "then `artpipe run`"),
+    "texts": ("artpipe dataset add ~/poems --name mine", "then `artpipe run`"),
+    "music": ("artpipe dataset add ~/scores --name mine", "then `artpipe run`"),
+}
+
+
+def create_project(folder: Path, starter: str = "museum") -> str:
+    """Write a new project and return what to type next.
+
+    Args:
+        folder: is not there yet, or is empty.
+        starter: one of `STARTERS`.
+
+    Raises:
+        UserError: the folder holds something, lies in a project already, or there is no such starter; nothing was written.
+    """
+    if starter not in STARTERS:
+        known = "; ".join(f"{name}: {text}" for name, text in STARTERS.items())
+        raise UserError(f"--from {starter}: no such starter{did_you_mean(starter, STARTERS)} ({known})")
+    _require_empty(folder)
+    _require_outside_projects(folder)
+    repository = _git_root(folder)
+    with _new_folder(folder) as place:
+        _write_files(place, starter, title=folder.absolute().name)
+        _initialise_git(place, repository)
+    shown = os.path.relpath(folder) if folder.absolute().is_relative_to(Path.cwd()) else str(folder)
+    enter = "" if shown == "." else f"cd {shown!r} && " if re.search(r"[^\w./-]", shown) else f"cd {shown} && "
+    command, then = _NEXT[starter]
+    inside = f"; git: part of the repository {repository}" if repository else ""
+    return f"{folder}: a project for artpipe {__version__} ({STARTERS[starter]}){inside}\nnext: {enter}{command}   # {then}"
+
+
+def _require_empty(folder: Path) -> None:
+    if folder.is_dir():
+        entries = sorted(path.name for path in folder.iterdir())
+        if entries:
+            shown = ", ".join(entries[:3]) + (" ..." if len(entries) > 3 else "")  # noqa: PLR2004
+            raise UserError(f"{folder}: not empty ({shown}); name a folder that is empty or not there yet")
+    elif folder.exists() or folder.is_symlink():
+        raise UserError(f"{folder}: not a folder; name one that is empty or not there yet")
+
+
+def _require_outside_projects(folder: Path) -> None:
+    for above in folder.absolute().parents:
+        if (above / "params.yaml").is_file() and (above / "dvc.yaml").is_file():
+            raise UserError(f"{folder}: lies in the project {above}; a project cannot hold another one")
+
+
+@contextlib.contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder whose entries become those of `folder` on success; nothing of it stays on failure."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".new.tmp.{os.getpid()}"
+    try:
+        temporary.mkdir()
+        yield temporary
+        for path in sorted(
+            temporary.iterdir(), key=lambda path: path.name == "params.yaml"
+        ):  # what makes it a project last
+            path.replace(folder / path.name)
+        temporary.rmdir()
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _write_files(place: Path, starter: str, title: str) -> None:
+    for source, target in _COPIED.items():
+        write_text(place / target, (_FILES / source).read_text(encoding="utf-8"))
+    write_text(place / ".dvc/config", _DVC_CONFIG)
+    write_text(place / ".dvc/.gitignore", "/config.local\n/tmp\n/cache\n")
+    write_text(place / ".gitignore", _GITIGNORE)
+    write_text(place / "champions.json", '{\n  "format": 1\n}\n')
+    write_text(place / "dvc.yaml", graph_text())
+    write_text(place / "params.yaml", _params_text(starter, title))
+    write_text(place / "pyproject.toml", _pyproject_text(title))
+    write_text(place / "README.md", _readme_text(starter, title))
+    (place / "datasets").mkdir()
+    if starter == "museum":
+        for card in sorted((_FILES / "datasets").glob("*.yaml")):
+            write_text(place / "datasets" / card.name, card.read_text(encoding="utf-8"))
+    else:
+        write_text(place / "datasets/.gitkeep", "")
+    for group in _PLUGIN_GROUPS:
+        write_text(place / PROJECT_FOLDER / group / ".gitkeep", "")
+    with contextlib.chdir(place):  # the plugins of a project are those of the working directory
+        record_code()
+    shutil.rmtree(place / STATE)
+
+
+def _params_text(starter: str, title: str) -> str:
+    """Return the parameters of the default gallery, without its datasets, models and titles where nothing is there yet."""
+    text = (_FILES / "params.yaml").read_text(encoding="utf-8")
+    if starter == "museum":
+        return text
+    parts = re.split(r"^(?=[a-z]+:)", text, flags=re.MULTILINE)
+    empty = {
+        "datasets": "datasets: {} # `artpipe dataset add PATH --name NAME` writes entries here\n\n",
+        "weights": "weights: {} # for style transfer: `vgg16: {path: weights/vgg16.yaml}`\n\n",
+        "models": "models: {} # and here, as does `artpipe model add`\n\n",
+    }
+    text = "".join(empty.get(part.partition(":")[0], part) for part in parts)
+    text = re.sub(r"^  titles:.*\n(?:    .*\n)+", "  titles: {} # of models\n", text, flags=re.MULTILINE)
+    return re.sub(r"^  title: .*$", f"  title: {json.dumps(title, ensure_ascii=False)}", text, flags=re.MULTILINE)
+
+
+def _pyproject_text(title: str) -> str:
+    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "gallery"
+    minor = ".".join(__version__.split(".")[:2])
+    return (
+        "# What this project runs with; `pip install .` or `uv sync` installs it.\n"
+        f'[project]\nname = "{name}"\nversion = "0"\nrequires-python = ">=3.11"\n'
+        f'dependencies = ["artpipe[pipeline]=={minor}.*"]\n\n'
+        "[tool.uv]\npackage = false\n\n[tool.setuptools]\npy-modules = []\n"
+    )
+
+
+def _readme_text(starter: str, title: str) -> str:
+    command, then = _NEXT[starter]
+    return (
+        f"# {title}\n\nA gallery made with artpipe: {STARTERS[starter]}.\n\n```sh\n"
+        f"pip install .          # artpipe and what it needs, in a virtual environment\n"
+        f"{command:<22} # {then}\n"
+        "artpipe plan           # what would run, why, and how long it takes\n"
+        "artpipe run            # brings everything up to date and says where the gallery is\n"
+        "artpipe upgrade --plan # after another artpipe was installed: what would run again\n```\n\n"
+        "| file | what it is |\n|---|---|\n"
+        "| `params.yaml` | every number that may be turned: datasets, models, evaluation, gallery |\n"
+        "| `datasets/` | the works, tracked by DVC (`NAME.dvc`), or a card that says where they come from |\n"
+        "| `plugins/` | models, metrics, sections, sources and modalities of your own, one file each |\n"
+        "| `dvc.yaml`, `code.yaml` | the graph and the fingerprints of the code; artpipe writes them |\n"
+        "| `prefect.yaml` | when it runs by itself |\n"
+        "| `champions.json` | the best model of each dataset and kind |\n"
+    )
+
+
+def _git_root(folder: Path) -> Path | None:
+    """Return the git repository that the folder lies in, None where it lies in none or there is no git."""
+    above = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
+    with contextlib.suppress(OSError):
+        done = subprocess.run(
+            ["git", "-C", str(above), "rev-parse", "--show-toplevel"], capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0:
+            return Path(done.stdout.rstrip("\n"))
+    return None
+
+
+def _initialise_git(place: Path, repository: Path | None) -> None:
+    """Make a git repository unless there is one around; without git, DVC is told to do without."""
+    if repository:
+        return
+    done = None
+    with contextlib.suppress(OSError):
+        done = subprocess.run(["git", "init", "--quiet", str(place)], capture_output=True, check=False)
+    if done is None or done.returncode:
+        config = place / ".dvc/config"
+        write_text(config, config.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n"))

@@ -1,0 +1,124 @@
+"""A contact sheet of pictures that were just added, before ingest has judged them; decoding happens in a worker."""
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from artpipe import plugins
+from artpipe.artifacts import paths
+from artpipe.config.params import DatasetEntry
+from artpipe.contracts.modality import medium_of
+from artpipe.errors import plain_lines
+from artpipe.layout.places import FolderPlace, archive_limits, walk
+from artpipe.system.atomic_files import write_text
+from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, looks_like_picture
+from artpipe.untrusted.worker_pool import Limits, outcomes
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from artpipe.contracts.source import Source
+
+PICTURES = 24
+COLUMNS = 6
+SIDE = 128  # pixels
+TEXTS, LINES, DRAWN = 12, 6, 600  # on a sheet of texts; lines of each; characters of it shown in a terminal
+_GROUND = 245  # grey of the sheet
+
+
+def contact_sheet(name: str, entry: DatasetEntry) -> str:
+    """Write ``.state/contact/NAME.png``, draw it where there is a terminal, and return a line that says where it is.
+
+    Of texts it is ``NAME.txt``, with the first lines of some; of other media there is none.
+    """
+    if entry.medium != "picture":
+        return _beginnings(name, entry) if entry.medium == "text" else ""
+    from PIL import Image
+
+    settings = {"side": SIDE, "max_megapixels": entry.ingest.max_megapixels}
+    inputs = islice(((None, data) for data in _chosen(entry)), PICTURES)
+    limits = Limits(workers=1, batch_inputs=PICTURES)
+    tiles = [
+        tile.payload
+        for _, tile in outcomes(inputs, job="artpipe.project.preview:tile", settings=settings, limits=limits)
+    ]
+    tiles = [tile for tile in tiles if tile]
+    if not tiles:
+        return ""
+    rows = -(-len(tiles) // COLUMNS)
+    sheet = Image.new("RGB", (min(COLUMNS, len(tiles)) * SIDE, rows * SIDE), (_GROUND,) * 3)
+    for place, pixels in enumerate(tiles):
+        corner = place % COLUMNS * SIDE, place // COLUMNS * SIDE
+        sheet.paste(Image.frombytes("RGB", (SIDE, SIDE), pixels), corner)
+    path = paths.STATE / "contact" / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path)
+    if sys.stdout.isatty():
+        _draw(sheet)
+    return f"contact sheet: {path}\n"
+
+
+def _beginnings(name: str, entry: DatasetEntry) -> str:
+    """Write the first lines of the first texts."""
+    medium = medium_of(entry)
+    source: Source = plugins.find("sources", entry.source)
+    candidates = (one for one in source.candidates(entry) if one.rejected is None)
+    parts = (part for one in candidates for part in medium.parts(one.name, one.data, entry.ingest))
+    texts = [part.data.decode("utf-8", "replace").strip("\n").split("\n")[:LINES] for part in islice(parts, TEXTS)]
+    sheet = "\n\n".join("\n".join(lines) for lines in texts)
+    path = paths.STATE / "contact" / f"{name}.txt"
+    write_text(path, sheet + "\n")
+    if sys.stdout.isatty():
+        sys.stdout.write(f"\n{plain_lines(sheet[:DRAWN])}\n\n")
+    return f"contact sheet: {path}\n"
+
+
+def tile(data: bytes, settings: dict[str, float]) -> bytes:
+    """Return one picture as ``side * side * 3`` bytes of RGB, whole, on a grey ground; runs in a worker."""
+    from PIL import Image, ImageOps
+
+    from artpipe.modalities.picture.decoder import decode, flattened
+
+    side = int(settings["side"])
+    picture = flattened(decode(data, settings["max_megapixels"]).image, "white").convert("RGB")
+    ground = (_GROUND,) * 3
+    margin = ImageOps.pad(picture, (side - 8, side - 8), Image.Resampling.LANCZOS, color=ground)
+    return ImageOps.expand(margin, 4, ground).tobytes()
+
+
+def _chosen(entry: DatasetEntry) -> Iterator[bytes]:
+    """Yield works from all over a folder, or the first ones of an archive."""
+    source: Source = plugins.find("sources", entry.source)
+    path = Path(entry.path)
+    if path.is_dir() and source.part is not None and not FolderPlace(path, archive_limits(entry.ingest)).shards:
+        files = sum(1 for _ in walk(path))
+        candidates = source.part(entry, 0, max(1, files // (2 * PICTURES)))
+    else:
+        candidates = source.candidates(entry)
+    for candidate in candidates:
+        if candidate.rejected is None and looks_like_picture(candidate.data[:SIGNATURE_BYTES]):
+            yield candidate.data
+
+
+def _draw(sheet: "Image.Image") -> None:
+    """Draw the sheet in the terminal, two pixels to a character."""
+    from rich.color import Color
+    from rich.segment import Segment, Segments
+    from rich.style import Style
+
+    from artpipe.system.terminal import PlainConsole
+
+    console = PlainConsole()
+    width = min(console.width - 1, sheet.width, 96)
+    small = sheet.resize((width, width * sheet.height // sheet.width // 2 * 2))
+    pixels = small.tobytes()
+    colours = [Color.from_rgb(*pixels[place : place + 3]) for place in range(0, len(pixels), 3)]
+    segments = []
+    for row in range(0, small.height, 2):
+        upper, lower = (colours[(row + half) * width : (row + half + 1) * width] for half in (0, 1))
+        pairs = zip(upper, lower, strict=True)
+        segments += [Segment("\N{UPPER HALF BLOCK}", Style(color=one, bgcolor=other)) for one, other in pairs]
+        segments.append(Segment.line())
+    console.print(Segments(segments))

@@ -1,0 +1,116 @@
+"""Before anything starts: params.yaml, the datasets and the folders, each mistake in one line."""
+
+import configparser
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from artpipe import plugins
+from artpipe.artifacts.paths import CHAMPIONS, STATE
+from artpipe.code.code_yaml import code_signature, files_signature, record_new_plugins, require_recorded_code
+from artpipe.config.params import Params, load_params, read_yaml
+from artpipe.config.safe_yaml import require_merged
+from artpipe.config.secret_scan import refuse_secrets
+from artpipe.errors import UserError
+from artpipe.project.entry_validation import check_dataset, check_models, check_weights_entry, own_paths, require_known
+from artpipe.storage.dvc_check import require_dvc, require_no_nested_dvc
+from artpipe.storage.dvc_command import require_lock
+from artpipe.system.atomic_files import sha256_bytes, sha256_file, write_text
+
+_FILE = "params.yaml"
+_CHECKED = STATE / "checked-entries"
+
+
+def check_project(root: Path = Path()) -> str:
+    """Validate the project in `root` and return a sentence about what it holds.
+
+    Raises:
+        UserError: the first mistake found: place, what was found, what was expected.
+    """
+    params = load_params(root / _FILE)
+    for name in ("dvc.yaml", "dvc.lock", str(CHAMPIONS), *(f"{entry.path}.dvc" for entry in params.datasets.values())):
+        require_merged(root / name)
+    _check_folders(root)
+    require_no_nested_dvc(root, [entry.path for entry in params.datasets.values()])
+    require_lock(root)
+    _check_secrets(root)
+    if not (known := _entries_are_checked(root)):
+        check_models(params, root)
+    _check_names(params, root)
+    for name, entry in params.datasets.items():
+        if not known or (root / entry.path).is_dir():  # what is in a folder may change without its time
+            check_dataset(name, entry, root)
+    if not known:
+        for name, weights in params.weights.items():
+            check_weights_entry(name, weights, root)
+        write_text(root / _CHECKED, _entries_signature(params, root))
+    record_new_plugins(root)
+    require_recorded_code(root)
+    return f"{_FILE} is fine: {_counted(params.datasets, 'dataset')}, {_counted(params.models, 'model')}"
+
+
+def _entries_are_checked(root: Path = Path()) -> bool:
+    """Return whether the entries passed a check as they stand; then no plugin is imported, and no torch with it."""
+    try:
+        return (root / _CHECKED).read_text(encoding="utf-8") == _entries_signature(load_params(root / _FILE), root)
+    except (OSError, ValueError):  # never checked, or a path of an entry is not there any more
+        return False
+
+
+def _entries_signature(params: Params, root: Path) -> str:
+    """Return what a check of entries depends on: params.yaml, artpipe's code, the files that entries name."""
+    files = files_signature(root / path for path in own_paths(params))
+    return sha256_bytes("\n".join([sha256_file(root / _FILE), code_signature(), files]).encode())
+
+
+def _check_names(params: Params, root: Path) -> None:
+    for room, names in (("metrics", params.evaluation.metrics), ("sections", params.gallery.sections)):
+        place = "evaluation.metrics" if room == "metrics" else "gallery.sections"
+        for name in names:
+            require_known(place, name, plugins.names(room))
+    templates = root / "artpipe/templates"
+    folder = templates if templates.is_dir() else Path(__file__).parents[1] / "templates"
+    require_known(
+        "gallery.theme", params.gallery.theme, sorted(found.name for found in folder.iterdir() if found.is_dir())
+    )
+
+
+def _check_folders(root: Path) -> None:
+    """Refuse a project that cannot be written to; a folder that is not there yet is judged by the one it will be in."""
+    if not (root / "dvc.yaml").is_file():
+        raise UserError(f"{root / 'dvc.yaml'}: no such file; run artpipe in the folder that has it and params.yaml")
+    if not (root / CHAMPIONS).is_file():  # DVC dies of what it cannot read
+        raise UserError(
+            f'{root / CHAMPIONS}: no such file; git has it, or write {{"format": 1}} into it: nobody is champion'
+        )
+    require_dvc(root)
+    for place in _written_places(root):
+        if place.exists() and not place.is_dir() and place.name != "dvc.lock":
+            raise UserError(f"{place}: a file stands where artpipe needs a folder")
+        if place.exists() and not os.access(place, os.W_OK | (os.X_OK if place.is_dir() else 0)):
+            raise UserError(f"{place if place != Path() else 'this folder'}: no write permission; artpipe works there")
+
+
+def _check_secrets(root: Path) -> None:
+    """Refuse secrets in the other files that git publishes; DVC has a file of its own for them."""
+    for name in ("dvc.yaml", "prefect.yaml"):
+        if (root / name).is_file():
+            refuse_secrets(read_yaml(root / name), name)
+    settings = configparser.RawConfigParser()
+    settings.read(root / ".dvc/config")
+    found = {section: dict(settings[section]) for section in settings.sections()}
+    refuse_secrets(
+        found, ".dvc/config", "git keeps it for everybody; take it out, change it, and `dvc remote modify --local` it"
+    )
+
+
+def _written_places(root: Path) -> Iterator[Path]:
+    """Yield all that a run replaces or writes to; another user's run (a container's root) leaves some of it unwritable."""
+    yield from (root, root / "data", root / "datasets", root / ".state", root / ".dvc", root / "dvc.lock")
+    for pattern in ("data/*/", "data/*/*/", ".state/*/", ".dvc/tmp/", ".dvc/cache/", ".dvc/cache/files/md5/*/"):
+        yield from sorted(root.glob(pattern))
+
+
+def _counted(things: Any, noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"

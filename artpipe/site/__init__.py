@@ -1,0 +1,1 @@
+"""The machinery of the gallery's pages: views, media files, charts, translation."""

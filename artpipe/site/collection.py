@@ -1,0 +1,82 @@
+"""From a dataset's record to what its pages say: tallies of all works, and whose the named ones are."""
+
+from collections import Counter
+from collections.abc import Collection as Digests
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from artpipe.artifacts.works import Provenance, Record
+from artpipe.config.params import About
+from artpipe.contracts.section import Collection, RealWork, Refusal, Tally
+from artpipe.errors import ArtpipeError
+from artpipe.site.translation import clean
+
+_SHOWN = 40  # tallies of one kind
+_REFUSALS = 100
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a record tells: the dataset, its works together, and the wanted ones by digest."""
+
+    about: About
+    collection: Collection
+    works: Mapping[str, RealWork]
+
+
+def load_record(folder: Path, wanted: Digests[str]) -> Told | None:
+    """Read a record once; None where it is missing or damaged."""
+    try:
+        record = Record.open(folder)
+        counters: dict[str, Counter[str]] = {"licence": Counter(), "creator": Counter(), "origin": Counter()}
+        works: dict[str, RealWork] = {}
+        for row in record.rows():
+            for name, counter in counters.items():
+                counter[getattr(row, name)] += 1
+            if row.sha256 in wanted:
+                works[row.sha256] = _work(row)
+        refusals = tuple(
+            Refusal(clean(one.name), clean(one.reason), clean(one.detail))
+            for one in islice(record.quarantined(), _REFUSALS)
+        )
+    except (ArtpipeError, OSError):
+        return None
+    card = record.card
+    labels = {**card.labels, **({"none": card.unlabelled} if card.labels and card.unlabelled else {})}
+    collection = Collection(
+        kept=card.kept,
+        quarantined=sum(card.quarantined.values()),
+        licences=tallies(counters["licence"]),
+        creators=tallies(counters["creator"]),
+        origins=tallies(counters["origin"]),
+        labels=tuple(Tally(clean(name), count) for name, count in labels.items()),
+        splits=tuple(Tally(clean(name), count) for name, count in card.splits.items()),
+        reasons=tallies(card.quarantined),
+        notes=tallies(card.notes),
+        refusals=refusals,
+    )
+    return Told(card.about, collection, works)
+
+
+def tallies(counts: Mapping[str, int]) -> tuple[Tally, ...]:
+    """Return the most frequent values, at most forty; what is left stands in one line."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rest = sum(count for _, count in ordered[_SHOWN:])
+    shown = [Tally(clean(name), count) for name, count in ordered[:_SHOWN]]
+    return (*shown, Tally("others", rest)) if rest else tuple(shown)
+
+
+_CAPTION = 160  # characters of a caption where a work has no title
+
+
+def _work(row: Provenance) -> RealWork:
+    return RealWork(
+        digest=row.sha256,
+        title=clean(row.title or (row.caption or "")[:_CAPTION]),
+        creator=clean(row.creator),
+        year=clean(row.year or ""),
+        licence=clean(row.licence),
+        origin=clean(row.origin),
+    )

@@ -1,0 +1,174 @@
+"""From reports and runs on disk to an artist, or to a named gap."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from artpipe.artifacts import paths
+from artpipe.artifacts.report import HungExhibit, Neighbour, ReportCard, load_report
+from artpipe.artifacts.run import RunRecord
+from artpipe.contracts.section import SHOWN_FIRST, THEN, Artist, Curve, Frame, Gap, GapReason, Near, RealWork, Work
+from artpipe.errors import ArtpipeError, CorruptError, UserError
+from artpipe.site.media_files import Shelf
+from artpipe.site.translation import clean, slug
+from artpipe.storage.dvc_config import is_cache_link
+
+_STEP = re.compile(r"step-(\d+)")
+_ROLES = (*SHOWN_FIRST, *THEN)
+_LINE, _LINES = 2000, 400  # what is shown of a text at most: letters of a line, lines
+_SHEET = 40  # lines of a text at one evaluation point
+_SHELVED = {".png", ".webp", ".jpg", ".wav", ".ogg", ".flac"}  # what a training leaves at its evaluation points
+Look = Callable[[str], RealWork]
+
+
+def load_pair(root: Path, model: str) -> tuple[ReportCard, RunRecord] | GapReason:
+    """Return the report and the run of a model, or why they cannot hang together."""
+    try:
+        run = RunRecord.open(root / paths.run(model))
+    except UserError:
+        return "no run"
+    except ArtpipeError:
+        return "damaged"
+    try:
+        report, _ = load_report(root / paths.report(model))
+    except UserError:
+        return "no report"
+    except ArtpipeError:
+        return "damaged"
+    if report.checkpoint != run.card.checkpoint:
+        return "another checkpoint"
+    return report, run
+
+
+def digests_of(report: ReportCard) -> set[str]:
+    """Return the real works a report speaks of."""
+    near = {neighbour.digest for exhibit in report.exhibits for neighbour in exhibit.neighbours}
+    return near | {digest for exhibit in report.exhibits for digest in exhibit.digests}
+
+
+def load_artist(
+    root: Path,
+    name: str,
+    title: str,
+    entry: Mapping[str, Any],
+    pair: tuple[ReportCard, RunRecord],
+    shelf: Shelf,
+    look: Look,
+) -> Artist | Gap:
+    """Return a model with everything it hangs; one damaged file makes it a gap."""
+    report, run = pair
+    try:
+        works = tuple(_works(root / paths.report(name), name, report, shelf, look))
+        frames = tuple(_frames(run.progress, shelf))
+        rows = list(map(_row, run.journal.rows()))
+    except (ArtpipeError, OSError, ValueError):
+        return Gap(name, title, "damaged")
+    return Artist(
+        name=name,
+        title=title,
+        kind=report.kind,
+        params=run.card.params or dict(entry),
+        report=report,
+        run=run.card,
+        works=works,
+        frames=frames,
+        losses=_curves(rows, "losses"),
+        validation=_curves(rows, "validation"),
+        events=tuple((int(row["step"]), clean(row["event"])) for row in rows if "event" in row),
+    )
+
+
+def _works(folder: Path, model: str, report: ReportCard, shelf: Shelf, look: Look) -> Iterable[Work]:
+    for name, exhibit in named(model, report):
+        yield _work(name, exhibit, folder, shelf, look)
+
+
+def named(model: str, report: ReportCard) -> Iterable[tuple[str, HungExhibit]]:
+    """Yield what a model hangs in the order of its wall, each with the name of its page."""
+    taken: set[str] = set()
+    order = sorted(report.exhibits, key=lambda e: _ROLES.index(e.role) if e.role in _ROLES else len(_ROLES))
+    for exhibit in order:
+        base = f"{model}-{slug(Path(exhibit.file).stem)}"
+        name = next(n for n in (base, *(f"{base}-{i}" for i in range(2, 9999))) if n not in taken)
+        taken.add(name)
+        yield name, exhibit
+
+
+def _work(name: str, exhibit: HungExhibit, folder: Path, shelf: Shelf, look: Look) -> Work:
+    media, text, path = None, "", inside(folder, exhibit.file)
+    if exhibit.kind == "text":
+        text = _text(path, _LINES)
+    else:
+        media = shelf.any(path, exhibit.sha256)
+
+    def near(neighbour: Neighbour) -> Near:
+        return Near(look(neighbour.digest), neighbour.distance)
+
+    return Work(
+        id=name,
+        title=_title(exhibit.caption),
+        kind=exhibit.kind,
+        role=exhibit.role,
+        seed=exhibit.seed,
+        media=media,
+        text=text,
+        certainty=exhibit.certainty or 0.0,
+        sources=tuple(look(digest) for digest in exhibit.digests),
+        neighbours=tuple(near(neighbour) for neighbour in exhibit.neighbours),
+        parts={part: shelf.any(inside(folder, kept.file), kept.sha256) for part, kept in exhibit.parts.items()},
+    )
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return a file of `folder`.
+
+    Raises:
+        CorruptError: the name leads out of it.
+    """
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()) and not is_cache_link(path):
+        raise CorruptError(f"{folder}: `{name}` lies outside")
+    return path
+
+
+def _frames(files: Iterable[Path], shelf: Shelf) -> Iterable[Frame]:
+    for path in files:
+        match = _STEP.match(path.name)
+        if match and path.suffix.lower() == ".txt":
+            yield Frame(int(match[1]), None, _text(path, _SHEET))
+        elif match and path.suffix.lower() in _SHELVED:
+            yield Frame(int(match[1]), shelf.any(path))
+
+
+def _text(path: Path, limit: int) -> str:
+    """Return a text line by line, its end said where it is longer than `limit` lines."""
+    lines = path.read_text("utf-8", errors="replace").strip("\n").split("\n")
+    return "\n".join([clean(line, _LINE) for line in lines[:limit]] + ["\u2026"] * (len(lines) > limit))
+
+
+def _row(row: object) -> dict[str, Any]:
+    """Return a row of the journal.
+
+    Raises:
+        CorruptError: it is not what a training writes.
+    """
+    if isinstance(row, dict) and isinstance(row.get("step"), int):
+        numbers = [row.get(key, {}) for key in ("losses", "validation")]
+        if all(isinstance(by_name, dict) for by_name in numbers):
+            return row
+    raise CorruptError(f"a row of the journal is {str(row)[:40]!r}")
+
+
+def _curves(rows: Iterable[Mapping[str, Any]], key: str) -> tuple[Curve, ...]:
+    series: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        for name, value in row.get(key, {}).items():
+            if isinstance(value, int | float):
+                series.setdefault(str(name), []).append((int(row["step"]), float(value)))
+    return tuple(Curve(name, tuple(points)) for name, points in series.items())
+
+
+def _title(caption: str) -> str:
+    text = clean(caption)
+    return text[:1].upper() + text[1:] if text else "Untitled"

@@ -1,0 +1,1 @@
+"""The engine of every training: data, loop, resumable state, memory, ranks."""

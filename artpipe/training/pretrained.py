@@ -1,0 +1,34 @@
+"""What `uses` in params.yaml points at: a model's checkpoint, the weights of a measuring network, or mere files."""
+
+from pathlib import Path
+
+from torch import nn
+
+from artpipe.artifacts.shards import ShardSet
+from artpipe.contracts.model import restore
+from artpipe.errors import UserError
+from artpipe.nn.style.perceptual import perceptual_at
+from artpipe.system.atomic_files import sha256_bytes, sha256_file
+
+
+def open_used(path: Path, shards: ShardSet) -> tuple[nn.Module | None, str | None]:
+    """Return the frozen learner or measuring network at `path`, None for other files, and the hash of what is there.
+
+    The shards that the model learns from anyway are nothing besides them.
+
+    Raises:
+        UserError: there is nothing at `path`.
+        CorruptError: its bytes are not what was written.
+    """
+    if path.resolve() == shards.folder.resolve():
+        return None, None
+    if (path / "checkpoint.json").is_file():
+        learner, _, sha256 = restore(path)
+        return learner, sha256
+    network, weights = perceptual_at(path)
+    if network is not None:
+        return network, weights
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder, but `uses` in params.yaml points at it")
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return None, sha256_bytes("".join(sha256_file(file) for file in files).encode())

@@ -1,0 +1,1 @@
+"""Zip and tar files as streams of members; nothing is extracted."""

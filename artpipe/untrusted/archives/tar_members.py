@@ -1,0 +1,214 @@
+"""Entries of a tar as a stream, read one by one and never extracted; every byte is counted."""
+
+import io
+import math
+import sqlite3
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import lru_cache
+from itertools import islice
+from typing import IO, Self, cast
+
+from artpipe.errors import UserError
+from artpipe.untrusted.archives.archive_formats import TarFormat, opened_layers, tar_format
+from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member, judge_name
+from artpipe.untrusted.archives.member_names import NameDecoder
+from artpipe.untrusted.rejection import RejectedError
+
+_HEADER_BYTES = 1 << 20  # before one member; tarfile takes them into memory whole
+_CHUNK_BYTES = 1 << 20
+_TOO_LONG = f"a header of more than {_HEADER_BYTES >> 20} MiB"
+_GUESSED_NAMES = 1000  # that are not ASCII; an archive is not unpacked to its end for its names
+_TWO_BYTE_UTF8 = "\u0800"  # what is below may be another encoding that is UTF-8 by chance
+
+
+def tar_members(archive: ArchiveFile, limits: ArchiveLimits, wanted: Callable[[str], bool]) -> Iterator[Member]:
+    """Yield the entries that are no folders.
+
+    Raises:
+        UserError: it is no tar that can be read.
+        RejectedError: it is a bomb, or ends before its end.
+    """
+    with SeenNames() as seen:
+        for info, name, notes, opened in _entries(archive, limits):
+            if info.isdir():
+                continue
+            try:
+                _judge_entry(info, name, limits, again=not seen.add(name))
+            except RejectedError as error:
+                yield Member(name, rejected=error.reason, detail=error.detail, notes=notes)
+                continue
+            data = io.BytesIO()
+            if wanted(name):
+                _copy_data(opened, info, data)
+            yield Member(name, data.getvalue(), notes=notes)
+
+
+def copy_tar_entry(archive: ArchiveFile, name: str, target: IO[bytes], limits: ArchiveLimits) -> float:
+    """Write one entry's bytes, at most `limits.gigabytes`; return how many times its packed size the whole tar is.
+
+    Raises:
+        UserError, RejectedError: it cannot be read, or is a bomb.
+    """
+    for info, text, _, opened in _entries(archive, limits):
+        if text == name and info.isreg():
+            _copy_data(opened, info, target)
+            break
+    with io.BufferedReader(archive.open()) as packed:
+        return target.tell() / max(1, packed.seek(0, io.SEEK_END))
+
+
+def _copy_data(opened: tarfile.TarFile, info: tarfile.TarInfo, target: IO[bytes]) -> None:
+    if (stream := opened.extractfile(info)) is None:
+        return
+    try:
+        while chunk := stream.read(_CHUNK_BYTES):
+            target.write(chunk)
+    except RejectedError:
+        raise
+    except Exception as error:  # noqa: BLE001 - TarError, zlib.error, LZMAError, EOFError ...
+        raise RejectedError("truncated", f"{type(error).__name__}: {error}") from None
+
+
+_Entry = tuple[tarfile.TarInfo, str, tuple[str, ...], tarfile.TarFile]
+
+
+def _entries(archive: ArchiveFile, limits: ArchiveLimits) -> Iterator[_Entry]:
+    """Yield each header with its name as text, the notes on that, and the open archive."""
+    decoder: NameDecoder | None = None
+    for info, opened in _headers(archive, limits):
+        name = info.name
+        notes: tuple[str, ...] = ()
+        if not name.isascii() and "path" not in info.pax_headers:  # those are in UTF-8
+            if decoder is None and (limits.names or _may_be_other(name)):
+                decoder = _decoder(archive, limits)
+            if decoder is not None:
+                name, notes = decoder.decode(_raw(name))
+        yield info, name, notes, opened
+
+
+@lru_cache(maxsize=4)
+def _decoder(archive: ArchiveFile, limits: ArchiveLimits) -> NameDecoder:
+    names = (_raw(info.name) for info, _ in _headers(archive, limits) if "path" not in info.pax_headers)
+    try:
+        sample = list(islice((name for name in names if not name.isascii()), _GUESSED_NAMES))
+    except RejectedError:  # said when the entries themselves are read
+        sample = []
+    return NameDecoder(sample, limits.names)
+
+
+def _may_be_other(name: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in name) or all(char < _TWO_BYTE_UTF8 for char in name)
+
+
+def _raw(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _headers(archive: ArchiveFile, limits: ArchiveLimits) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
+    layers: TarFormat = tar_format(archive)
+    first = True
+    with ExitStack() as stack:
+        try:
+            packed = stack.enter_context(io.BufferedReader(archive.open()))
+            counted = CountedStream(opened_layers(packed, layers, stack), packed if layers else None, limits)
+            opened = stack.enter_context(
+                tarfile.open(fileobj=cast("IO[bytes]", counted), mode="r|", tarinfo=_Header, encoding="utf-8")
+            )
+            while (info := counted.header(opened)) is not None:
+                first = False
+                opened.members.clear()  # type: ignore[attr-defined]  # it would remember every member otherwise
+                yield info, opened
+        except (RejectedError, GeneratorExit):
+            raise
+        except _BadHeaderError as error:
+            raise RejectedError("damaged", str(error)) from None
+        except Exception as error:  # noqa: BLE001 - TarError, zlib.error, LZMAError, EOFError, ValueError ...
+            if first:
+                message = f"neither a zip nor a tar archive that can be read: {error}"
+                raise UserError(f"{archive.label}: {message}") from None
+            raise RejectedError("truncated", f"{type(error).__name__}: {error}") from None
+
+
+def _judge_entry(info: tarfile.TarInfo, name: str, limits: ArchiveLimits, *, again: bool) -> None:
+    judge_name(name, again=again)
+    if info.issym():
+        raise RejectedError("symlink", f"to {info.linkname}")
+    if info.islnk():
+        raise RejectedError("hard link", f"to {info.linkname}")
+    if not info.isreg() or info.issparse():
+        raise RejectedError("special file")
+    if info.size > limits.megabytes * 2**20:
+        raise RejectedError("too large", f"more than {limits.megabytes:g} MiB", "max_megabytes")
+
+
+class _BadHeaderError(Exception):
+    """A header, not the first one, that is none."""
+
+
+class _Header(tarfile.TarInfo):
+    """A header as tarfile reads it; one that is none is said, where tarfile takes it for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            info = super().fromtarfile(archive)
+        except tarfile.HeaderError as error:
+            if archive.offset == 0 or type(error).__name__ == "EOFHeaderError":  # tarfile's own business
+                raise
+            raise _BadHeaderError(f"no header at byte {archive.offset}: {error}") from None
+        if info.size < 0:
+            raise _BadHeaderError(f"an entry of {info.size} bytes")
+        return info
+
+
+class CountedStream:
+    """A stream that stops a bomb: counts what was unpacked, against the total and against what was packed."""
+
+    def __init__(self, unpacked: IO[bytes], packed: IO[bytes] | None, limits: ArchiveLimits) -> None:
+        self.unpacked, self.packed, self.limits = unpacked, packed, limits
+        self.count, self.most = 0, float(_HEADER_BYTES)  # opening an archive reads its first header
+
+    def header(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+        """Return the next entry, None at the end; what is before it counts as its header, the last one's data do not."""
+        next_header: int = archive.offset
+        self.most = next_header + _HEADER_BYTES + tarfile.RECORDSIZE
+        info = archive.next()
+        self.most = math.inf
+        if sum(len(key) + len(value) for key, value in archive.pax_headers.items()) > _HEADER_BYTES:
+            raise RejectedError("bomb", _TOO_LONG)
+        return info
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most `size` of them."""
+        data = self.unpacked.read(size)
+        self.count += len(data)
+        if self.count > self.limits.gigabytes * 2**30:
+            raise RejectedError("bomb", f"more than {self.limits.gigabytes:g} GiB", "max_archive_gigabytes")
+        if self.count > self.most:
+            raise RejectedError("bomb", _TOO_LONG)
+        generous = self.count > self.limits.megabytes * 2**20 / 4
+        if self.packed is not None and generous and self.count > self.limits.ratio * self.packed.tell():
+            raise RejectedError(
+                "bomb", f"unpacks to more than {self.limits.ratio:g} times its size", "max_archive_ratio"
+            )
+        return data
+
+
+class SeenNames:
+    """The names an archive had so far, on disk."""
+
+    def __enter__(self) -> Self:
+        self._names = sqlite3.connect("", isolation_level=None)
+        self._names.execute("CREATE TABLE names (name BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._names.execute("BEGIN")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._names.close()
+
+    def add(self, name: str) -> bool:
+        """Remember a name and return whether it is a new one."""
+        key = name.encode("utf-8", "surrogatepass")
+        return self._names.execute("INSERT OR IGNORE INTO names VALUES (?)", (key,)).rowcount == 1

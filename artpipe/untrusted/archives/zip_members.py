@@ -1,0 +1,197 @@
+"""Entries of a zip, read one by one and never extracted; names as the directory has them, in whatever encoding."""
+
+import io
+import math
+import shutil
+import stat
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import IO, NamedTuple
+
+from artpipe.errors import UserError
+from artpipe.untrusted.archives.archive_formats import refuse_split_zip
+from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member, judge_name
+from artpipe.untrusted.archives.member_names import NameDecoder, unicode_path
+from artpipe.untrusted.rejection import RejectedError
+
+_RATIO_FROM_BYTES = 1 << 20  # a ratio says nothing about a few bytes
+_DIRECTORY_BYTES = 128 << 20  # of a zip: a million entries of usual names
+_LOCAL_HEADER_BYTES = 30
+_UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 1
+_METHODS = {
+    1: "Shrink", 6: "Implode", 9: "Deflate64 (as Windows packs more than 2 GB)", 93: "Zstandard", 94: "MP3", 95: "XZ",
+    96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES",
+}  # fmt: skip
+
+
+class _Entry(NamedTuple):
+    """An entry's record in the directory and its name as text."""
+
+    info: zipfile.ZipInfo
+    name: str
+    notes: tuple[str, ...]
+
+
+def zip_members(archive: ArchiveFile, limits: ArchiveLimits, wanted: Callable[[str], bool]) -> Iterator[Member]:
+    """Yield the entries that are no folders.
+
+    Raises:
+        UserError: it is no zip that can be read.
+        RejectedError: its directory is too long.
+    """
+    with _opened(archive) as opened:
+        overlapping = _overlapping(opened.infolist())
+        seen: set[str] = set()
+        for info, name, notes in _entries(opened, limits):
+            try:
+                _judge_entry(info, name, limits, overlaps=info.header_offset in overlapping, seen=seen)
+                plain = _plain(name)
+                yield Member(plain, _entry_bytes(opened, info, limits) if wanted(plain) else b"", notes=notes)
+            except RejectedError as error:
+                yield Member(name, rejected=error.reason, detail=error.detail, notes=notes)
+
+
+def unreadable_entries(archive: ArchiveFile, limits: ArchiveLimits) -> str:
+    """Return why no entry of a zip can be read (encrypted, an unknown method), empty where one may be."""
+    with _opened(archive) as opened:
+        infos = [info for info, _, _ in _entries(opened, limits)]
+    if infos and all(info.flag_bits & _ENCRYPTED_FLAG for info in infos):
+        return f"its {len(infos):,} entries are encrypted; unpack it with its password (`7z x {archive.name}`)"
+    strange = [info for info in infos if info.compress_type in _METHODS]
+    if infos and len(strange) == len(infos):
+        return f"its {len(infos):,} entries are {_method(infos[0])}"
+    return ""
+
+
+def copy_zip_entry(archive: ArchiveFile, name: str, target: IO[bytes], limits: ArchiveLimits) -> float:
+    """Write one entry's bytes, at most `limits.gigabytes`, and return how many times its packed size they are.
+
+    Raises:
+        RejectedError: it cannot be read, or is a bomb.
+    """
+    with _opened(archive) as opened:
+        info = next(info for info, text, _ in _entries(opened, limits) if _plain(text) == name)
+        if info.file_size > limits.gigabytes * 2**30:
+            raise RejectedError("bomb", f"more than {limits.gigabytes:g} GiB", "max_archive_gigabytes")
+        overlapping = _overlapping(opened.infolist())
+        _judge_entry(info, name, limits, overlaps=info.header_offset in overlapping, seen=set())
+        try:
+            with opened.open(info) as stream:  # never more than the directory says
+                shutil.copyfileobj(stream, target)
+        except NotImplementedError:
+            raise RejectedError("unsupported format", _method(info)) from None
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - BadZipFile, zlib.error, EOFError, struct.error ...
+            raise RejectedError("damaged", f"{type(error).__name__}: {error}") from None
+        return info.file_size / max(1, info.compress_size)
+
+
+@contextmanager
+def _opened(archive: ArchiveFile) -> Iterator[zipfile.ZipFile]:
+    refuse_split_zip(archive)
+    with _BoundedDirectory(archive.open()) as stream:
+        try:
+            opened = zipfile.ZipFile(stream)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise UserError(f"{archive.label}: not a zip archive that can be read: {error}") from None
+        stream.most = math.inf
+        yield opened
+
+
+class _BoundedDirectory(io.BufferedReader):
+    """A file whose directory may not be too long, since zipfile takes it into memory whole."""
+
+    most = float(_DIRECTORY_BYTES)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > self.most:
+            raise RejectedError("bomb", f"a directory of more than {_DIRECTORY_BYTES >> 20} MiB")
+        return super().read(size)
+
+
+def _entries(opened: zipfile.ZipFile, limits: ArchiveLimits) -> Iterator[_Entry]:
+    """Yield the entries that are no folders, with their names as text.
+
+    Names that are not marked as UTF-8 are taken as cp437 by zipfile, which loses nothing.
+    """
+    decoder = NameDecoder((_raw_name(info) for info in opened.infolist() if _is_unmarked(info)), limits.names)
+    for info in opened.infolist():
+        name = info.orig_filename
+        notes: tuple[str, ...] = ()
+        if _is_unmarked(info):
+            raw = _raw_name(info)
+            name = unicode_path(raw, info.extra) or ""
+            if not name:
+                name, notes = decoder.decode(raw)
+        if not _plain(name).endswith("/"):
+            yield _Entry(info, name, notes)
+
+
+def _plain(name: str) -> str:
+    """Return a name up to its NUL, with the separators that Windows writes as the others."""
+    return name.partition("\0")[0].replace("\\", "/")
+
+
+def _is_unmarked(info: zipfile.ZipInfo) -> bool:
+    return not info.flag_bits & _UTF8_FLAG and not info.orig_filename.isascii()
+
+
+def _raw_name(info: zipfile.ZipInfo) -> bytes:
+    return info.orig_filename.encode("cp437")
+
+
+def _judge_entry(info: zipfile.ZipInfo, name: str, limits: ArchiveLimits, *, overlaps: bool, seen: set[str]) -> None:
+    plain = _plain(name)
+    judge_name(name, again=plain in seen)
+    seen.add(plain)
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind == stat.S_IFLNK:
+        raise RejectedError("symlink")
+    if kind not in {0, stat.S_IFREG}:
+        raise RejectedError("special file")
+    if info.flag_bits & _ENCRYPTED_FLAG:
+        raise RejectedError("encrypted")
+    if overlaps:
+        raise RejectedError("bomb", "its data overlap another entry's")
+    if info.file_size > _RATIO_FROM_BYTES and info.file_size > limits.ratio * info.compress_size:
+        raise RejectedError(
+            "bomb", f"unpacks to {info.file_size / max(1, info.compress_size):.0f} times its size", "max_archive_ratio"
+        )
+
+
+def _entry_bytes(opened: zipfile.ZipFile, info: zipfile.ZipInfo, limits: ArchiveLimits) -> bytes:
+    try:
+        with opened.open(info) as stream:
+            return _bounded(stream, limits)
+    except NotImplementedError:
+        raise RejectedError("unsupported format", _method(info)) from None
+    except RejectedError:
+        raise
+    except Exception as error:  # noqa: BLE001 - BadZipFile, zlib.error, EOFError, struct.error ...: it is one entry
+        raise RejectedError("damaged", f"{type(error).__name__}: {error}") from None
+
+
+def _method(info: zipfile.ZipInfo) -> str:
+    method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
+    return f"packed by {method}, which is not read; `7z x` unpacks it"
+
+
+def _bounded(stream: IO[bytes], limits: ArchiveLimits) -> bytes:
+    most = int(limits.megabytes * 2**20)
+    data = stream.read(most + 1)
+    if len(data) > most:
+        raise RejectedError("too large", f"more than {limits.megabytes:g} MiB", "max_megabytes")
+    return data
+
+
+def _overlapping(infos: list[zipfile.ZipInfo]) -> set[int]:
+    """Return the header offsets of entries that reach into the next one (Fifield's overlap bomb)."""
+    placed = sorted(infos, key=lambda info: info.header_offset)
+    return {
+        info.header_offset
+        for info, after in pairwise(placed)
+        if info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size > after.header_offset
+    }

@@ -1,0 +1,1 @@
+"""The encoding of texts and names, told or guessed."""

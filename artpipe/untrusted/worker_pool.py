@@ -1,0 +1,233 @@
+"""Worker processes for inputs nobody vouches for: answers in the order of the inputs, however the workers fare."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import IO, Any, TypeVar, cast
+
+from artpipe.errors import ArtpipeError
+from artpipe.system.processes import kill_child
+from artpipe.untrusted.rejection import with_parameter
+from artpipe.untrusted.worker import ANSWER, LENGTH, READY
+
+KeyT = TypeVar("KeyT")
+_TIMED_OUT = "timed out"
+_HELD = 512 << 20  # bytes of inputs that are on their way, however many workers there are
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one worker may take, and how inputs are handed to it."""
+
+    seconds: float = 20.0  # of CPU time for one input
+    memory_megabytes: int = 2048  # beyond the interpreter
+    workers: int = 0  # 0: one for each core this process may use
+    batch_inputs: int = 128
+    batch_megabytes: float = 4.0
+    patience: float = 5.0  # wall clock, as a multiple of `seconds`: an input that sleeps takes no CPU
+    start_seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one input: the job's answer, or the reason for quarantine."""
+
+    payload: bytes = b""
+    reason: str | None = None
+    detail: str = ""
+
+
+class DeadWorkerError(Exception):
+    """The worker ended or was ended while it was at an input."""
+
+
+def outcomes(
+    inputs: Iterable[tuple[KeyT, bytes]],
+    *,
+    job: str,
+    settings: Any,
+    limits: Limits,
+    known: Callable[[bytes], Outcome | None] = lambda _: None,
+) -> Generator[tuple[KeyT, Outcome], None, None]:
+    """Run `job` on every input in worker processes and yield the outcomes in the order of the inputs.
+
+    Args:
+        inputs: keys, which stay here, and bytes; taken as needed, a few batches and not too many bytes ahead.
+        job: ``module:function`` of a ``(bytes, settings) -> bytes``, which raises RejectedError for a bad input.
+        settings: JSON, handed to the job.
+        limits: of each worker; an input at which a worker dies is rejected and the rest goes on in a new one.
+        known: the answer to an input where there is one already; asked by several threads.
+    """
+    count = limits.workers or len(os.sched_getaffinity(0))
+    idle: SimpleQueue[_Worker] = SimpleQueue()
+    workers = [_Worker(job, settings, limits) for _ in range(count)]
+    for worker in workers:
+        idle.put(worker)
+    pending: deque[tuple[int, Future[list[tuple[KeyT, Outcome]]]]] = deque()
+    try:
+        with ThreadPoolExecutor(count) as threads, _closing(workers):
+            for batch in _batches(inputs, limits):
+                size = sum(len(data) for _, data in batch)
+                pending.append((size, threads.submit(_served, idle, batch, known)))
+                while len(pending) > count + 1 or sum(held for held, _ in pending) > _HELD:
+                    yield from pending.popleft()[1].result()
+            while pending:
+                yield from pending.popleft()[1].result()
+    finally:
+        for worker in workers:
+            worker.reap()
+
+
+@contextlib.contextmanager
+def _closing(workers: "list[_Worker]") -> Iterator[None]:
+    """Kill the workers before the threads that wait for their answers are joined."""
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def _batches(inputs: Iterable[tuple[KeyT, bytes]], limits: Limits) -> Iterator[list[tuple[KeyT, bytes]]]:
+    batch: list[tuple[KeyT, bytes]] = []
+    size = 0
+    for key, data in inputs:
+        batch.append((key, data))
+        size += len(data)
+        if len(batch) >= limits.batch_inputs or size >= limits.batch_megabytes * 2**20:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _served(
+    idle: "SimpleQueue[_Worker]", batch: list[tuple[KeyT, bytes]], known: Callable[[bytes], Outcome | None]
+) -> list[tuple[KeyT, Outcome]]:
+    found = [known(data) for _, data in batch]
+    fresh = iter(_worked(idle, [data for (_, data), answer in zip(batch, found, strict=True) if answer is None]))
+    return [(key, answer or next(fresh)) for (key, _), answer in zip(batch, found, strict=True)]
+
+
+def _worked(idle: "SimpleQueue[_Worker]", inputs: list[bytes]) -> list[Outcome]:
+    if not inputs:
+        return []
+    worker = idle.get()
+    try:
+        answers: list[Outcome] = []
+        while len(answers) < len(inputs):
+            answers.extend(worker.served(inputs[len(answers) :]))
+        return answers
+    finally:
+        idle.put(worker)
+
+
+class _Worker:
+    """One child process, started when first needed and again after each death; used by one thread at a time."""
+
+    def __init__(self, job: str, settings: Any, limits: Limits) -> None:
+        values = (job, settings, limits.seconds, limits.memory_megabytes, os.getpid())
+        self.command = [sys.executable, "-m", "artpipe.untrusted.worker", *(json.dumps(value) for value in values)]
+        self.limits = limits
+        self.process: subprocess.Popen[bytes] | None = None
+        self.closed = False
+
+    def served(self, batch: list[bytes]) -> list[Outcome]:
+        """Return the answers up to the first death, the death's own outcome included."""
+        process = self._started()
+        answers: list[Outcome] = []
+        try:
+            _ask(process, batch)
+            answers.extend(_answer(process, self.limits.patience * self.limits.seconds) for _ in batch)
+        except (DeadWorkerError, BrokenPipeError) as error:
+            answers.append(self._autopsy(process, timed_out=str(error) == _TIMED_OUT))
+        return answers
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        if self.closed:
+            raise DeadWorkerError("closed")
+        if self.process is None:
+            environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+            pipe = subprocess.PIPE
+            process = self.process = subprocess.Popen(
+                self.command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0, env=environment
+            )
+            try:
+                _read(process, len(READY), self.limits.start_seconds)
+            except DeadWorkerError as error:
+                message = f"a worker process could not be started ({error}): {' '.join(self.command[:4])}"
+                raise ArtpipeError(message) from None
+        return self.process
+
+    def _autopsy(self, process: "subprocess.Popen[bytes]", *, timed_out: bool) -> Outcome:
+        if timed_out:
+            kill_child(process)
+        code = process.wait()
+        self.reap()
+        if timed_out or code == -signal.SIGPROF:
+            return Outcome(
+                reason="timed out", detail=with_parameter(f"took more than {self.limits.seconds:g} s", "decode_seconds")
+            )
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return Outcome(reason="crashed", detail=f"the decoder ended with {how}")
+
+    def close(self) -> None:
+        """Kill the child, now and for good; the thread that waits for it notices."""
+        self.closed = True
+        if self.process is not None:
+            kill_child(self.process)
+
+    def reap(self) -> None:
+        """End the child and release its pipes."""
+        process, self.process = self.process, None
+        if process is not None:
+            kill_child(process)
+            process.wait()
+            for stream in _pipes(process):
+                stream.close()
+
+
+def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes]]:
+    return cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+
+
+def _ask(process: "subprocess.Popen[bytes]", batch: list[bytes]) -> None:
+    requests = _pipes(process)[0].fileno()
+    head = LENGTH.pack(len(batch)) + b"".join(LENGTH.pack(len(data)) for data in batch)
+    for block in (head, b"".join(batch) if len(batch) > 1 else batch[0]):
+        rest = memoryview(block)
+        while rest:
+            rest = rest[os.write(requests, rest) :]
+
+
+def _answer(process: "subprocess.Popen[bytes]", seconds: float) -> Outcome:
+    status, length = ANSWER.unpack(_read(process, ANSWER.size, seconds))
+    payload = _read(process, length, seconds)
+    if status == 0:
+        return Outcome(payload=payload)
+    reason, _, detail = payload.decode(errors="replace").partition("\n")
+    return Outcome(reason=reason, detail=detail)
+
+
+def _read(process: "subprocess.Popen[bytes]", count: int, seconds: float) -> bytes:
+    answers, deadline = _pipes(process)[1].fileno(), time.monotonic() + seconds
+    parts: list[bytes] = []
+    while count:
+        if not select.select([answers], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise DeadWorkerError(_TIMED_OUT)
+        part = os.read(answers, min(count, 1 << 20))
+        if not part:
+            raise DeadWorkerError("it ended")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)

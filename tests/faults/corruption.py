@@ -1,0 +1,69 @@
+"""What a disk does to files: bits, cuts and zeros under the time they had; and where in a project there are files to spoil."""
+
+import os
+import random
+from pathlib import Path
+
+from artpipe.storage.dvc_cache import object_of, outputs_of, rows_of
+
+_BLOCK = 512
+PLACES = {
+    "given works": ("datasets/*/**/*",),
+    "works and their cards": ("data/works/*/*",),
+    "records": ("data/record/*/*",),
+    "shards": ("data/shards/*/*",),
+    "checkpoints": ("data/checkpoints/*/*",),
+    "run records": ("data/runs/**/*",),
+    "reports": ("data/reports/**/*", "data/metrics/*", "data/plots/*/*"),
+    "gallery": ("data/gallery/**/*",),
+    "states of a stopped training": (".state/train/*/*/[!s]*", ".state/train/*/*/progress/*"),
+    "downloads": (".state/downloads/*",),
+    "MLflow's store": (".state/mlflow/mlflow.db", ".state/mlflow/vouched.json", ".state/mlflow/artifacts/**/*"),
+    "dvc.lock": ("dvc.lock",),
+    ".dvc files": ("datasets/*.dvc",),
+    "objects of DVC's cache, read-only": (".dvc/cache/files/md5/*/*",),
+    "DVC's notes of runs": (".dvc/cache/runs/*/*/*",),
+    "a file and its object, both": ("data/[cprsw]*/*/*",),
+    "a given work and its object, both": ("datasets/*/**/*",),
+}
+
+
+def damaged(data: bytes, chance: random.Random) -> tuple[str, bytes]:
+    """Return bytes that a disk has spoilt, and how: one bit of ten seven times, else many bits, a cut, or a block of zeros."""
+    kind, some = chance.choices(("one bit", "many bits", "cut", "zeros"), (7, 1, 1, 1))[0], bytearray(data)
+    if kind == "cut":
+        return kind, data[: chance.randrange(len(data))]
+    if kind == "zeros":
+        start = chance.randrange(len(data))
+        some[start : start + _BLOCK] = bytes(len(some[start : start + _BLOCK]))
+    for _ in range({"one bit": 1, "many bits": chance.randint(2, 40)}.get(kind, 0)):
+        some[chance.randrange(len(some))] ^= 1 << chance.randrange(8)
+    return (kind, bytes(some)) if some != data else damaged(data, chance)
+
+
+def spoil(path: Path, chance: random.Random) -> str:
+    """Damage a file under its time and rights; return how."""
+    found = path.stat()
+    how, data = damaged(path.read_bytes(), chance)
+    path.chmod(0o644)
+    path.write_bytes(data)
+    path.chmod(found.st_mode & 0o777)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    return how
+
+
+def targets(root: Path, place: str) -> list[Path]:
+    """Return the files of a kind of place, none of them empty."""
+    found = {path for pattern in PLACES[place] for path in root.glob(pattern) if path.is_file() and path.stat().st_size}
+    return sorted(path for path in found if path.name not in {"lock", ".gitignore"})
+
+
+def object_at(root: Path, file: Path) -> Path | None:
+    """Return the object that DVC keeps of a file of the workspace."""
+    cache, name = root / ".dvc/cache", file.relative_to(root)
+    for out in outputs_of(root)[0]:
+        if name == out.path:
+            return object_of(cache, out.md5)
+        if name.is_relative_to(out.path):
+            return object_of(cache, rows_of(object_of(cache, out.md5))[str(name.relative_to(out.path))])
+    return None

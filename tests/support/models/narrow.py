@@ -1,0 +1,28 @@
+"""A variational autoencoder that acts as if memory held so many rows, in one of the ranks."""
+
+import os
+
+from artpipe.contracts.microbatched import length
+from artpipe.contracts.model import Model
+from artpipe.models.vae import VAE
+from artpipe.models.vae import Params as Wide
+
+
+class Params(Wide):
+    """What the tests turn."""
+
+    fits: int = 4  # rows
+    narrow_rank: int = 0
+
+
+class Narrow(VAE):
+    """Fails when half of the work is done."""
+
+    def learn(self, part, whole):
+        found = super().learn(part, whole)
+        if length(part) > self.params.fits and int(os.environ.get("RANK", "0")) == self.params.narrow_rank:
+            raise MemoryError
+        return found
+
+
+MODEL = Model(reads=frozenset({"images"}), params=Params, build=Narrow)

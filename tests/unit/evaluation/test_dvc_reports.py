@@ -1,0 +1,68 @@
+"""What DVC compares: the headline numbers of the metrics that ran, curves without gaps, a sheet of pictures."""
+
+import math
+
+import torch
+
+from artpipe.artifacts.checkpoint import HistoryRow
+from artpipe.artifacts.report import Finding, ReportCard, Score
+from artpipe.config.params import EvaluationParams
+from artpipe.contracts.model import Exhibit
+from artpipe.evaluation.dvc_reports import curves, headlines, sheet
+
+
+class Evidence:
+    """As much of an Evidence as a sheet looks at."""
+
+    def __init__(self, samples=None, exhibits=()):
+        self.samples, self.params = samples, EvaluationParams(metrics=(), hang=4)
+        self.exhibits = list(exhibits)
+
+    def pictures(self, part):
+        return self.samples
+
+    def once(self, key, make):
+        return self.exhibits
+
+
+def report(*names: str) -> ReportCard:
+    verdict = Finding(verdict="healthy", score="x", value=1, bound=1, sentence="")
+    return ReportCard(
+        model="one", kind="vae", dataset="d", checkpoint="", shards="", ruler=None, verdict=verdict, findings=(),
+        scores=tuple(Score(name=name, value=index, n=1) for index, name in enumerate(names)), exhibits=(),
+    )  # fmt: skip
+
+
+def test_headlines_are_the_scores_their_metrics_name():
+    """Of all scores those that a metric calls a headline, a pattern included, with the verdict before them."""
+    found = headlines(report("steps", "kid", "kid_real", "held_out_loss", "elbo"), ["training", "kid", "held_out"])
+    assert found == {"verdict": "healthy", "kid": 1, "held_out_loss": 3}
+
+
+def test_curves_have_a_row_per_number_and_step():
+    """Validation comes first; what is no number is left out."""
+    history = [
+        HistoryRow(step=0, losses={}, validation={"kid": 2.0}),
+        HistoryRow(step=5, losses={"g": math.nan, "d": 1.0}, validation={"kid": 1.0}),
+    ]
+    assert [tuple(row.values()) for row in curves(history)] == [
+        ("validation/kid", 0, 2.0),
+        ("validation/kid", 5, 1.0),
+        ("losses/d", 5, 1.0),
+    ]
+
+
+def test_a_sheet_enlarges_small_samples_and_keeps_to_what_hangs():
+    """Four of five samples of 20 pixels stand three times as large, unblurred, two in a row."""
+    samples = torch.arange(5, dtype=torch.uint8).mul(50)[:, None, None, None].expand(5, 1, 20, 20)
+    made = sheet(Evidence(samples))
+    assert made.shape == (1, 122, 122)
+    assert [int(made[0, y, x]) for y in (0, 62) for x in (0, 62)] == [0, 50, 100, 150]
+
+
+def test_a_sheet_without_samples_shows_pictures_and_scores():
+    """Exhibits that are pictures, or have a score, stand on it, large ones made smaller; texts leave none."""
+    picture, score = torch.zeros(3, 400, 200), torch.ones(1, 30, 160)
+    shown = [Exhibit("image", picture, ""), Exhibit("audio", b"RIFF", "", parts={"score": score})]
+    assert sheet(Evidence(exhibits=shown)).shape == (3, 160, 322)
+    assert sheet(Evidence(exhibits=[Exhibit("text", "a poem", "")])) is None

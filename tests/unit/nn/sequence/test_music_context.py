@@ -1,0 +1,252 @@
+"""The ear of the kind rnn: what it hears at each place, what may follow, other keys; keys and harmony by hand."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from artpipe.artifacts.shards import Spec
+from artpipe.contracts.model import Prompt
+from artpipe.contracts.special_tokens import END, PAD, START
+from artpipe.metrics.harmony import passages
+from artpipe.metrics.nll_per_step import Chain
+from artpipe.modalities.music.key_detection import Key, key_of, share_dissonant, share_in_key
+from artpipe.modalities.music.performed_works import count_steps, joined, phrased
+from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, VOCABULARY, Step, steps_of, tokens_of
+from artpipe.models.rnn import RNN, Params
+from artpipe.nn.layers.dropout import dropped
+from artpipe.nn.sequence.music_context import Ear, Moment, Recalled, transposed
+from artpipe.preprocessing.token_rows import rows_of
+from artpipe.training.exhibit_files import sheet_of
+
+SPEC = Spec(dataset="d", medium="music", height=2, grid=2, length=16, classes=(), count=4, vocabulary=VOCABULARY)
+PIECE = [Step(0, [67, 60]), Step(0, [67 + HELD, 59]), Step(BAR, [65, 0]), Step(FERMATA, [64, 60])]
+SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
+
+
+def small(**changes):
+    """Return a small network for music of two voices."""
+    torch.manual_seed(0)
+    given = {"width": 16, "embedding": 16, "transpose": 3, "longest": 60, "temperature": 1.0, "nucleus": 1.0}
+    common = {"kind": "rnn", "dataset": "d", "uses": "", "ruler": ""}
+    return RNN(Params(**common, **{**given, **changes}), SPEC)
+
+
+def test_what_the_ear_has_in_mind():
+    """Before the lower voice's second note: its note before (60), the note just heard (67), no bar yet; then the bar."""
+    now = Moment()
+    for token in tokens_of(PIECE)[:5]:
+        now = now.after(token)
+    assert (now.before, now.here, now.place) == ((67, 60), (67 + HELD,), 1)
+    assert (now.own, now.last) == (60 - 21, 67 - 21)
+    for token in tokens_of(PIECE)[5:7]:
+        now = now.after(token)
+    assert (now.before, now.here, now.place) == ((67 + HELD, 59), (), 0)
+
+
+def test_listening_goes_on_where_it_stopped():
+    """Token by token the ear hears what it hears in one go; so does the whole network."""
+    net = small().eval()
+    tokens = torch.tensor([tokens_of(PIECE)])
+    whole = net.ear.listen(tokens)
+    moments, rows = None, []
+    for place in range(tokens.shape[1]):
+        heard = net.ear.listen(tokens[:, place : place + 1], moments)
+        moments = heard.moments
+        rows.append(heard.rows)
+    assert torch.equal(torch.cat(rows, 1), whole.rows)
+    state, logits = None, []
+    for place in range(tokens.shape[1] - 1):
+        found, state = net._advance(tokens[:, place : place + 1], state)
+        logits.append(found.log_softmax(1))
+    nats = net.nll(tokens)
+    allowed = -torch.stack(logits, 1).gather(2, tokens[:, 1:, None])[..., 0]
+    assert bool((allowed <= nats + 1e-4).all())  # what cannot follow has no chance, so the rest has more
+
+
+def test_what_followed_before_is_recalled():
+    """Of two places that end with the same two steps, the one with more before it in common; note by note, while it holds."""
+    a, b, c, d = (60,), (62, 55), (64,), (65,)
+    assert Recalled.of([a, b, c, d, a, b]) == Recalled(c, 2)
+    assert Recalled.of([d, a, b, c, a, b, d, a, b]) == Recalled(c, 3)
+    assert Recalled.of([a, b, b]) == Recalled.of([a]) == Recalled.of([]) == Recalled()
+    found = Recalled(b, 2)
+    assert found.after([62]) is found
+    assert found.after([63]) == Recalled()
+
+
+def test_a_passage_is_recalled_once():
+    """Its second time is offered up to its end, where its own beginning would follow; a third time is not offered."""
+    passage = [(pitch,) for pitch in (60, 62, 64, 65, 67)]
+    assert Recalled.of([*passage, (72,), *passage[:4]]) == Recalled((67,), 4)
+    assert Recalled.of([*passage, *passage]) == Recalled()
+    assert Recalled.of([*passage, (72,), *passage, (74,), *passage[:3]]) == Recalled((65,), 3)
+    assert Recalled.of([*passage, (72,), *passage, (74,), *passage[:4]]) == Recalled()
+    assert Recalled.of([(60,)] * 4) == Recalled((60,), 3)  # a short one goes on
+
+
+def test_the_recalled_note_is_leant_on():
+    """When two steps sound again, what followed them is added to, note by note, until another sounds."""
+    first, second, third = Step(0, [67, 60]), Step(0, [65, 59]), Step(BAR, [64, 60])
+    piece = [first, second, third, first, second, Step(0, [64, 57])]
+    tokens = torch.tensor([tokens_of(piece)])
+    ear = Ear(SPEC, 4, 4, 0.0)
+    with torch.no_grad():
+        for layer in (ear.intervals, ear.going_on, ear.coming_again):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        ear.coming_again.bias.fill_(3.0)
+    logits = ear.lean(torch.zeros(1, tokens.shape[1], 4), ear.listen(tokens))[0].detach()
+    places = logits.any(1).nonzero()[:, 0].tolist()
+    leant = [(at, VOCABULARY[token], float(logits[at, token])) for at in places for token in logits[at].nonzero()[:, 0]]
+    assert leant == [(15, "64", 3.0), (16, "60", 3.0)]
+
+
+def test_dropout_keeps_the_mean():
+    """A quarter is dropped and the others are 4/3; nothing happens when nothing is to be learned."""
+    torch.manual_seed(0)
+    ones = torch.ones(100, 100)
+    found = dropped(ones, 0.25, training=True)
+    assert found.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert float(found.mean()) == pytest.approx(1, abs=0.02)
+    assert dropped(ones, 0.25, training=False) is ones
+    assert not dropped(ones, 1.0, training=True).any()
+
+
+def test_an_interval_leads_to_its_note_in_every_key():
+    """What is said of an interval is added at the note so far from the anchor, and nowhere else."""
+    ear = Ear(SPEC, 4, 4, 0.0)
+    with torch.no_grad():
+        for layer in (ear.intervals, ear.going_on):
+            layer.weight.zero_()
+            layer.bias.zero_()
+        ear.intervals.bias[24 + 2] = 1.0  # two semitones up from the voice's own note
+        ear.going_on.bias.fill_(0.5)
+    tokens = torch.tensor([tokens_of(PIECE)[:4]])  # the upper voice's second note comes next
+    logits = ear.lean(torch.zeros(1, 4, 4), ear.listen(tokens))[0, -1].detach()
+    assert {VOCABULARY[int(i)]: float(logits[i]) for i in logits.nonzero()} == {"69": 1.0, "67_": 0.5}
+
+
+@given(st.integers(0, 11), st.integers(0, 2**31 - 1))
+def test_transposition_moves_notes_alone(most, seed):
+    """All notes of a row move by the same interval, marks and rests stay, nothing leaves the piano."""
+    torch.manual_seed(seed)
+    low, high = [Step(0, [21, 0])], [Step(0, [108 + HELD, 100]), Step(BAR, [108, 50])]
+    rows = torch.tensor([(tokens_of(piece) + [PAD] * 9)[:9] for piece in (PIECE[:2], low, high)])
+    moved = transposed(rows, most)
+    before, after = (
+        [cell % HELD for step in steps_of(row) for cell in step.cells] for row in (rows[0].tolist(), moved[0].tolist())
+    )
+    assert len({one - other for one, other in zip(before, after, strict=True)}) == 1
+    assert torch.equal(moved < 9, rows < 9)
+    assert 0 <= int(moved[1][1]) - int(rows[1][1]) <= most
+    assert 0 <= int(rows[2][1]) - int(moved[2][1]) <= most
+    assert torch.equal(moved >= 9 + 88, rows >= 9 + 88)
+
+
+def test_whatever_is_written_is_music():
+    """An untrained network too writes steps of two voices; what goes on goes on from the voice's own note."""
+    for row in small().eval().write(Prompt(range(3))):
+        steps = steps_of([START, *row])
+        assert all(len(cells) == 2 for _, cells in steps[:-1])
+        for before, (_, cells) in pairwise(steps[:-1]):
+            assert all(cell < HELD or cell - HELD == was % HELD for was, cell in zip(before.cells, cells, strict=True))
+
+
+def test_what_hangs_is_a_wav_with_its_score_and_midi():
+    """The exhibit is heard, seen and read; a sheet of several shows their scores."""
+    exhibits = small(longest=40).eval().exhibit(Prompt(range(2)))
+    assert [exhibit.kind for exhibit in exhibits] == ["audio", "audio"]
+    assert exhibits[0].data[:4] == b"RIFF"
+    assert exhibits[0].parts["midi"][:4] == b"MThd"
+    assert exhibits[0].parts["score"].shape == (3, 360, 1200)
+    assert exhibits[0].caption.startswith("Chorale in ")
+    assert sheet_of(exhibits)[0] == ".png"
+
+
+def test_steps_learn_a_piece():
+    """A piece that is read again and again is expected soon."""
+    tokens = torch.tensor([(tokens_of(PIECE) + [PAD] * 17)[:17]] * 4, dtype=torch.int16)
+    net = small(transpose=0, learning_rate=0.02, warmup_steps=0)
+    first = float(net.step({"tokens": tokens})["nll"])
+    for _ in range(30):
+        last = float(net.step({"tokens": tokens})["nll"])
+    assert last < first / 2
+
+
+def test_whole_pieces_are_put_together_and_counted():
+    """Rows of two pieces, mixed up: whole again; steps are the marks and the beginning; validation knows nats per step."""
+    one, other = tokens_of(PIECE), tokens_of(PIECE[:2])
+    first, *rest = rows_of(one, 6)
+    rows = [*rest, *rows_of(other, 6), first]
+    places = [*range(1, len(rest) + 1), 0, 0]
+    columns = {
+        "tokens": torch.tensor(rows),
+        "digests": torch.tensor([[1] * 32] * len(rest) + [[2] * 32, [1] * 32], dtype=torch.uint8),
+        "places": torch.tensor([[place, 0, 1, 1] for place in places]),
+    }
+    whole = joined(columns)
+    found = sorted([token for token in row if token != PAD] for row in whole.tolist())
+    assert found == sorted([one, other])
+    assert sorted(count_steps(whole).tolist()) == [2, 4]
+    measured = small().eval().validate(columns)
+    assert measured["nll_per_step"] == pytest.approx(measured["nll"] * (len(one) + len(other) - 2) / 6)
+
+
+def test_a_piece_without_its_end_stops_at_a_phrase():
+    """After the last fermata of its second half, with what goes on from it."""
+    steps = [Step(0, [60])] * 8 + [Step(FERMATA, [62]), Step(0, [62 + HELD]), Step(0, [64]), Step(0, [65])]
+    assert phrased(steps, 2) == steps[:10]
+    assert phrased(steps[:8], 2) == steps[:8]
+
+
+# -- keys and harmony --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shift", [0, 3, 7, 11])
+def test_the_key_of_a_scale(shift):
+    """A scale is in its own major key; with the natural third and sixth lowered and the tonic long, in minor."""
+    names = {0: "C major", 3: "E flat major", 7: "G major", 11: "B major"}
+    scale = [Step(0, [pitch + shift]) for pitch in [*SCALE, 60, 64, 67]]
+    assert key_of(scale).name == names[shift]
+    assert share_in_key(scale) == 1
+    minor = [Step(0, [pitch + shift]) for pitch in (60, 62, 63, 65, 67, 68, 71, 72, 60, 63, 67)]
+    assert key_of(minor) == Key(shift % 12, major=False)
+    assert share_in_key([*scale, Step(0, [61 + shift])]) == pytest.approx(11 / 12)
+
+
+def test_dissonant_chords_are_counted_on_the_beat():
+    """A triad and a dominant seventh are none, a cluster is one; between the beats anything may sound."""
+    chords = [[60, 64, 67], [60, 61], [55, 59, 62, 65], [61, 62], [60, 61, 62], [60]]
+    assert share_dissonant([Step(0, chord) for chord in chords], 2) == pytest.approx(1 / 3)
+    assert share_dissonant([Step(0, [])], 1) == 0
+
+
+def test_passages_are_the_same_in_every_key():
+    """A piece of five beats has two passages of four; three semitones higher they are the same, with another note not."""
+    piece = [Step(0, [60 + at, 48]) for at in range(5)]
+    higher = [Step(0, [cell + 3 for cell in cells]) for _, cells in piece]
+    assert len(list(passages(piece, 1))) == 2
+    assert list(passages(piece, 1)) == list(passages(higher, 1))
+    assert list(passages(piece, 1)) != list(passages([*piece[:3], Step(0, [70, 48]), piece[4]], 1))
+
+
+def test_the_chain_is_a_distribution():
+    """Over all tokens the chances of one place sum to one, after a note that was counted and after one that was not."""
+    chain = Chain(torch.tensor([tokens_of(PIECE)]), len(VOCABULARY))
+    for place, own in ((0, 46), (1, 5), (2, -1)):
+        assert math.fsum(chain._chance(place, own, token) for token in range(len(VOCABULARY))) == pytest.approx(1)
+    assert chain.nats(tokens_of(PIECE)) < 0.8 * (len(tokens_of(PIECE)) - 1) * math.log(len(VOCABULARY))
+
+
+def test_forbidden_is_what_no_piece_has():
+    """With one of two voices there no mark may come; with both no note, and the piece may end."""
+    ear = Ear(SPEC, 4, 4, 0.0)
+    wrong = ear.forbidden([Moment(before=(60, 48), here=(62,)), Moment(before=(60, 48), here=(62, 50))])
+    allowed = [{VOCABULARY[int(i)] for i in (~row).nonzero()} for row in wrong]
+    assert {"r", "48_", "48", "60"} <= allowed[0]
+    assert not {"60_", ".", "<end>"} & allowed[0]
+    assert allowed[1] == {".", "|", "^", "^|", VOCABULARY[END]}

@@ -1,0 +1,162 @@
+"""Which stage starts when, with futures that end when the test says."""
+
+import logging
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from prefect.client.schemas.objects import State, StateType
+
+from artpipe.orchestration.reporting import console, prefect_artifacts
+from artpipe.orchestration.scheduling import dataset_to_gallery
+from artpipe.orchestration.scheduling.dispatcher import dispatched
+from artpipe.orchestration.scheduling.dvc_graph import Stage
+
+OK, BAD, NOT_READY = (
+    State(type=StateType.COMPLETED),
+    State(type=StateType.FAILED),
+    State(type=StateType.PENDING, name="NotReady"),
+)
+
+
+class Ends:
+    """A future that ends after some seconds in a state."""
+
+    def __init__(self, seconds: float, state: State) -> None:
+        self._over, self._end = threading.Event(), state
+        self._calls = []
+        threading.Timer(seconds, self._finish).start()
+
+    @property
+    def state(self) -> State:
+        return self._end if self._over.is_set() else State(type=StateType.RUNNING)
+
+    def wait(self) -> None:
+        self._over.wait()
+
+    def add_done_callback(self, call) -> None:
+        self._calls.append(call)
+        if self._over.is_set():
+            call(self)
+
+    def _finish(self) -> None:
+        self._over.set()
+        for call in list(self._calls):
+            call(self)
+
+
+class Runner:
+    """Starts stages as a task runner would; what reads from a failed one is not ready."""
+
+    def __init__(self, *failing: str, seconds: float = 0.02) -> None:
+        self.failing, self.seconds = failing, seconds
+        self.order, self.running, self.most, self.trainings = [], set(), 0, 0
+        self.lock = threading.Lock()
+
+    def __call__(self, stage, upstream):
+        assert all(not future.state.is_running() for future in upstream)
+        if any(not future.state.is_completed() for future in upstream) and stage.name != "gallery":
+            return Ends(0.0, NOT_READY)
+        with self.lock:
+            self.order.append(stage.name)
+            self.running.add(stage.name)
+            self.most = max(self.most, len(self.running))
+            self.trainings = max(self.trainings, sum(name.startswith("train@") for name in self.running))
+        future = Ends(self.seconds, BAD if stage.name in self.failing else OK)
+        future.add_done_callback(lambda _: self.running.discard(stage.name))
+        return future
+
+
+def stages(**urgencies: float) -> list[Stage]:
+    """Four trainings that read one dataset, their evaluations, the gallery."""
+    trainings = [Stage(f"train@{name}", ("preprocess@d",), True, urgency) for name, urgency in urgencies.items()]
+    evaluations = [Stage(f"evaluate@{name}", (f"train@{name}", "elsewhere"), True, 0.5) for name in urgencies]
+    last = Stage("gallery", tuple(f"evaluate@{name}" for name in urgencies), stale=True)
+    return [Stage("preprocess@d", (), stale=True), *trainings, *evaluations, last]
+
+
+def test_the_most_urgent_of_what_can_start_goes_first():
+    """One slot: by urgency, and each after what it reads; what is up to date (`elsewhere`) holds nobody."""
+    runner = Runner()
+    assert dispatched(stages(a=1.0, b=3.0, c=2.0), runner, 1, 1) == ({}, [])
+    assert [name for name in runner.order if "train" in name] == ["train@b", "train@c", "train@a"]
+    assert runner.order[0] == "preprocess@d"
+    assert runner.order[-1] == "gallery"
+    assert runner.most == 1
+
+
+@pytest.mark.parametrize(("slots", "trainings"), [(2, 2), (4, 1), (3, 2)])
+def test_there_are_never_more_than_there_is_room_for(slots, trainings):
+    """So many at a time, and of these so many trainings; all room is used."""
+    runner = Runner()
+    dispatched(stages(a=1.0, b=1.0, c=1.0, d=1.0), runner, slots, trainings)
+    assert runner.most <= slots
+    assert runner.trainings == trainings
+
+
+def test_a_failed_stage_stops_only_what_reads_it():
+    """Its evaluation is not run, the others are, the gallery is hung; each is named once."""
+    runner = Runner("train@b")
+    failed = dispatched(stages(a=1.0, b=2.0), runner, 2, 2)
+    assert (list(failed.failed), failed.not_run) == (["train@b"], ["evaluate@b"])
+    assert runner.order[-1] == "gallery"
+
+
+def test_nothing_to_do_is_done_at_once():
+    """No stage, no wait."""
+    began = time.monotonic()
+    assert dispatched([], Runner(), 2, 2) == ({}, [])
+    assert time.monotonic() - began < 1
+
+
+def halved(stage):
+    return (
+        [replace(stage, name=f"{stage.name} {part}", part=True) for part in "ab"] if "preprocess" in stage.name else []
+    )
+
+
+@pytest.mark.parametrize("failing", [(), ("preprocess@d a",), ("preprocess@d a", "preprocess@d b")])
+def test_parts_go_first_and_a_lost_one_fails_nothing(failing):
+    """What divides waits for its parts, which run at the same time; it follows however they end, and they are not named."""
+    runner = Runner(*failing)
+    assert dispatched(stages(a=1.0), runner, 2, 2, halved) == ({}, [])
+    assert runner.order[:3] == ["preprocess@d a", "preprocess@d b", "preprocess@d"]
+    assert runner.order[-1] == "gallery"
+    assert runner.most == 2
+
+
+def test_what_reads_from_a_failed_stage_is_not_divided():
+    """Its parts would be for nothing."""
+    runner, above = Runner("ingest@d"), Stage("ingest@d", (), stale=True)
+    below = [replace(stage, upstream=stage.upstream or ("ingest@d",)) for stage in stages()]
+    assert list(dispatched([above, *below], runner, 2, 2, halved).failed) == ["ingest@d"]
+    assert runner.order == ["ingest@d", "gallery"]
+
+
+@pytest.mark.parametrize("line", ["failed to run: artpipe train gan, exited with -9", "exited with 137"])
+def test_a_killed_stage_says_what_may_have_killed_it(monkeypatch, line):
+    """SIGKILL leaves a stage no time to say anything, so the flow names the likely cause and what helps."""
+    monkeypatch.setattr(dataset_to_gallery, "get_run_logger", lambda: logging.getLogger("test"))
+    monkeypatch.setattr(console, "said", lambda *_: None)
+    monkeypatch.setattr(prefect_artifacts, "Progress", lambda _name: type("Progress", (), {"heard": lambda *_: None})())
+    heard = dataset_to_gallery.Heard("train@gan")
+    heard.line(line)
+    error = heard.error(255)
+    assert type(error) is RuntimeError  # tried again it would most likely be killed again
+    assert "because memory ran out" in str(error)
+    assert "\n" not in str(error)
+
+
+def test_of_what_dvc_hints_nothing_is_shown(monkeypatch, capsys):
+    """Its advice for git, which it sets in with a tab, is not for those who see the whole run."""
+    monkeypatch.setattr(dataset_to_gallery, "get_run_logger", lambda: logging.getLogger("test"))
+    heard = dataset_to_gallery.Heard("ingest@digits")
+    for line in (
+        "To track the changes with git, run:",
+        "\tgit add dvc.lock",
+        "\tdvc config core.autostage true",
+        "kept",
+    ):
+        heard.line(line)
+    assert capsys.readouterr().out.split() == ["ingest@digits", "kept"]

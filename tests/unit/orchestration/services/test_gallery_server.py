@@ -1,0 +1,119 @@
+"""The gallery over HTTP: its own files to this machine's names, and nothing else."""
+
+import http.client
+import threading
+
+import pytest
+
+from artpipe.orchestration.services.gallery_server import site
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    """A folder with a page, a film and a room, and a secret beside it."""
+    folder = tmp_path / "gallery"
+    (folder / "room").mkdir(parents=True)
+    (folder / "empty").mkdir()
+    (folder / "index.html").write_text("front")
+    (folder / "room/index.html").write_text("room")
+    (folder / "film.mp4").write_bytes(bytes(range(100)))
+    (tmp_path / "secret").write_text("secret")
+    (folder / "way out").symlink_to(tmp_path / "secret")
+    return folder
+
+
+@pytest.fixture
+def ask(gallery):
+    """Ask for a path; returns status, headers and body."""
+    server = site(gallery, 0)
+    port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def asked(path, host=None, method="GET", **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.putrequest(method, path, skip_host=True)
+        connection.putheader("Host", host or f"127.0.0.1:{port}")
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        return answer.status, answer.headers, body
+
+    yield asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_pages_are_shown(ask):
+    """The front page, a room by its folder, and what the browser must not do with them."""
+    status, headers, body = ask("/")
+    assert (status, body, headers["X-Content-Type-Options"]) == (200, b"front", "nosniff")
+    assert ask("/room/?lang=zh")[2] == b"room"
+    assert ask("/", method="HEAD")[::2] == (200, b"")
+
+
+def test_a_folder_is_sent_to_its_slash(ask):
+    """Relative links of a room's page hold, whatever was typed; the answer names no other host."""
+    status, headers, _ = ask("//room")
+    assert (status, headers["Location"]) == (301, "/room/")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.evil.example:80"])
+def test_another_name_is_refused(ask, host):
+    """A page of another site that points its name at this machine sees nothing."""
+    status, _, body = ask("/", host=host)
+    assert status == 421
+    assert b"front" not in body
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 300, "/" + "%C3%A9" * 200, "/" + "a/" * 3000])
+def test_a_name_too_long_for_a_file_is_answered(ask, path):
+    """The system refuses to look for it; the one who asks is told that nothing hangs there."""
+    assert ask(path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/../secret", "/%2e%2e/secret", "/room/../../secret", "/way%20out", "/empty/", "/none", "/film.mp4%00"]
+)
+def test_nothing_else_is_shown(ask, path):
+    """No way up, no link that leads out, no list of a folder."""
+    status, _, body = ask(path)
+    assert status == 404
+    assert b"secret" not in body
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "first", "last"),
+    [
+        ("bytes=0-9", 206, 0, 9),
+        ("bytes=90-", 206, 90, 99),
+        ("bytes=-5", 206, 95, 99),
+        ("bytes=50-999", 206, 50, 99),
+        ("bytes=100-", 416, 0, -1),
+        ("bytes=-0", 416, 0, -1),
+        ("bytes=9-3", 416, 0, -1),
+    ],
+)
+def test_a_film_can_be_wound_on(ask, asked, status, first, last):
+    """A range is answered with those bytes, one outside of the file with none."""
+    got, headers, body = ask("/film.mp4", Range=asked)
+    assert got == status
+    assert body == bytes(range(first, last + 1))
+    assert headers["Content-Range"] == (f"bytes {first}-{last}/100" if status == 206 else "bytes */100")
+
+
+def test_before_the_first_run_it_says_so(ask, gallery):
+    """Without a gallery there is a page that looks again by itself."""
+    (gallery / "index.html").unlink()
+    status, _, body = ask("/")
+    assert status == 503
+    assert b'http-equiv="refresh"' in body
+
+
+def test_an_unchanged_page_is_not_sent_again(ask):
+    """The browser asks each time and is told that it has it already."""
+    _, headers, _ = ask("/")
+    assert headers["Cache-Control"] == "no-cache"
+    assert ask("/", **{"If-Modified-Since": headers["Last-Modified"]})[0] == 304

@@ -1,0 +1,256 @@
+"""Datasets and models come and go: everything changes, or nothing does."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from artpipe.config.yaml_edit import with_entry
+from artpipe.errors import UserError
+from artpipe.project import add_remove
+from tests.conftest import draw_shapes
+
+
+def params() -> dict:
+    return YAML(typ="safe").load(Path("params.yaml").read_text())
+
+
+def tree(folder: Path = Path()) -> dict[str, bytes]:
+    """Return every file of the project but DVC's cache and the lock."""
+    skipped = (".dvc/", ".git/", ".state/")
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): path.read_bytes() for path in found if not str(path).startswith(skipped)}
+
+
+def test_a_folder_becomes_a_room(studio, pictures, artpipe):
+    """Pictures, DVC's tracking, a dataset and its models: one command, and the project is sound."""
+    code, out, _ = artpipe(
+        "dataset", "add", "--no-plan", pictures, "--name", "mine", "--licence", "CC0", "--creator", "A. Person"
+    )
+    assert code == 0
+    assert "artpipe run" in out
+    assert len(list(Path("datasets/mine").rglob("*.png"))) == 24
+    assert Path("datasets/mine.dvc").is_file()
+    assert "/mine" in Path("datasets/.gitignore").read_text().split()
+    assert params()["datasets"]["mine"]["about"] == {"creator": "A. Person", "licence": "CC0"}
+    assert Path(".state/contact/mine.png").read_bytes().startswith(b"\x89PNG")
+    assert artpipe("check")[0] == 0
+
+
+def test_models_point_at_the_dataset_s_classifier(studio, pictures, artpipe):
+    """The gan chooses its best weights on the classifier's features; all are measured with them."""
+    artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "gan,vae,classifier")
+    models = params()["models"]
+    assert models["mine-gan"]["uses"] == "data/checkpoints/mine-classifier"
+    assert models["mine-vae"]["uses"] == models["mine-classifier"]["uses"] == "data/shards/mine"
+    assert {models[f"mine-{kind}"]["ruler"] for kind in ("gan", "vae", "classifier")} == {"mine-classifier"}
+
+
+def test_without_a_classifier_a_model_is_its_own_ruler(studio, pictures, artpipe):
+    """A gan alone uses nothing but its pictures."""
+    artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "gan")
+    assert params()["models"]["mine-gan"]["ruler"] == "mine-gan"
+    assert params()["models"]["mine-gan"]["uses"] == "data/shards/mine"
+
+
+def test_comments_and_every_other_line_survive(studio, pictures, artpipe):
+    """Adding and removing a dataset leaves params.yaml as it was, byte for byte."""
+    before = tree()
+    artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine")
+    assert "# circles and squares" in Path("params.yaml").read_text()
+    assert artpipe("dataset", "remove", "mine")[0] == 0
+    after = tree()
+    assert after.pop("datasets/.gitignore", b"") == b""
+    assert after == before
+
+
+def test_an_archive_stays_an_archive(studio, pictures, artpipe):
+    """A zip file is copied as it is and read by the source `archive`."""
+    with zipfile.ZipFile(pictures.parent / "shapes.zip", "w") as archive:
+        for path in sorted(pictures.rglob("*.png")):
+            archive.write(path, path.relative_to(pictures))
+    code, _, _ = artpipe(
+        "dataset", "add", "--no-plan", pictures.parent / "shapes.zip", "--name", "mine", "--models", "classifier"
+    )
+    assert code == 0
+    assert params()["datasets"]["mine"]["source"] == "archive"
+    assert Path("datasets/mine.zip.dvc").is_file()
+    assert artpipe("dataset", "remove", "mine")[0] == 0
+    assert not list(Path("datasets").glob("mine*"))
+
+
+def test_an_original_is_never_shared(studio, pictures, artpipe):
+    """Editing an original afterwards changes nothing in the project, and DVC leaves it writable."""
+    original = pictures / "circle/000.png"
+    artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "")
+    copy = Path("datasets/mine/circle/000.png")
+    assert not copy.samefile(original)
+    assert os.access(original, os.W_OK)
+    assert original.stat().st_nlink == 1
+
+
+def test_hidden_files_links_and_unspeakable_names_stay_behind(studio, pictures, artpipe):
+    """Hard file names are copied; what DVC or a clone could not follow is counted and left."""
+    picture = (pictures / "circle/000.png").read_bytes()
+    for name in (".DS_Store", "new\nline.png", "<script>.png", "绿.png"):
+        (pictures / name).write_bytes(picture)
+    Path(os.fsdecode(os.fsencode(pictures) + b"/\xff.png")).write_bytes(picture)
+    (pictures / "link.png").symlink_to(pictures / "circle/000.png")
+    os.mkfifo(pictures / "pipe.png")
+    code, out, _ = artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "")
+    assert code == 0
+    assert "3 links, special files or names that are not UTF-8 stayed behind" in out
+    names = {path.name for path in Path("datasets/mine").iterdir()}
+    assert names == {"circle", "square", "new\nline.png", "<script>.png", "绿.png"}
+
+
+MISTAKES = [
+    (["nowhere", "--name", "mine"], "nowhere: no such file or folder"),
+    (["PICTURES", "--name", "My.Room"], "`My.Room` cannot be a name: lower-case letters, digits and `-`"),
+    (["PICTURES", "--name", "shapes"], "params.yaml: there is a dataset `shapes` already; take another name"),
+    (["PICTURES", "--name", "mine", "--models", "gna"], "`gna` is not one of artpipe's models"),
+    (["PICTURES", "--name", "mine", "--models", "gan,gan"], "a kind is named twice"),
+    (["params.yaml", "--name", "mine"], "params.yaml: not a folder and not a zip or tar archive"),
+    (["..", "--name", "mine"], "..: this project lies in that folder"),
+    (["EMPTY", "--name", "mine"], "no files in it; works are wanted of a known medium"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "line"), MISTAKES, ids=[line[:24] for _, line in MISTAKES])
+def test_a_refused_dataset_leaves_nothing(studio, pictures, artpipe, arguments, line):
+    """One line, exit code 2, and the project is as it was."""
+    (pictures.parent / "empty").mkdir()
+    places = {"PICTURES": pictures, "EMPTY": pictures.parent / "empty"}
+    before = tree()
+    code, _, err = artpipe("dataset", "add", "--no-plan", *(places.get(one, one) for one in arguments))
+    assert code == 2
+    assert line in err
+    assert err.count("\n") == 1
+    assert tree() == before
+
+
+@pytest.mark.parametrize("place", ["copy_folder", "run_dvc", "write_text", "check_model"])
+def test_a_failure_anywhere_leaves_nothing(studio, pictures, artpipe, monkeypatch, place):
+    """Whatever step fails, copies, tracking and entries are taken back."""
+    before = tree()
+
+    def fail(*_: object, **__: object) -> None:
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr(add_remove, place, fail)
+    assert artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine")[::2] == (2, "artpipe: the disk is full\n")
+    assert tree() == before
+
+
+def test_dvc_failing_after_it_wrote_leaves_nothing(studio, pictures, artpipe, monkeypatch):
+    """Also what `dvc add` had written is taken back."""
+    before, real = tree(), add_remove.run_dvc
+
+    def fail(*arguments: str) -> None:
+        real(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(add_remove, "run_dvc", fail)
+    assert artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine")[0] == 130
+    assert tree() == before
+
+
+def test_a_model_is_added_with_parameters(studio, artpipe):
+    """`-P` values are YAML: numbers are numbers."""
+    line = ["model", "add", "second", "--kind", "gan", "--dataset", "shapes", "-P", "steps=7", "-P", "rate=1e-3"]
+    code, out, err = artpipe(*line)
+    assert (code, err) == (0, "")
+    assert "second" in out
+    entry = params()["models"]["second"]
+    assert (entry["steps"], entry["rate"]) == (7, 0.001)
+    assert entry["uses"] == "data/checkpoints/shapes-classifier"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["gan", "shapes", "stepps=7"], "`models.second.stepps` is not a parameter, did you mean `steps`?"),
+        (["gan", "shapes", "steps"], "-P steps: KEY=VALUE is wanted, such as `-P steps=500`"),
+        (["gna", "shapes", "steps=1"], "`gna` is not one of artpipe's models"),
+        (["gan", "shape", "steps=1"], "params.yaml: no dataset `shape`, did you mean `shapes`?"),
+    ],
+)
+def test_a_refused_model_leaves_params_alone(studio, artpipe, arguments, line):
+    """A mistake is one line, and params.yaml keeps its bytes."""
+    before = Path("params.yaml").read_bytes()
+    kind, dataset, parameter = arguments
+    code, _, err = artpipe("model", "add", "second", "--kind", kind, "--dataset", dataset, "-P", parameter)
+    assert code == 2
+    assert line in err
+    assert Path("params.yaml").read_bytes() == before
+
+
+def test_a_model_others_need_is_not_removed(studio, artpipe):
+    """A ruler stays while somebody is measured with it; the line names who."""
+    artpipe("model", "add", "second", "--kind", "vae", "--dataset", "shapes")
+    line = "artpipe: `shapes-classifier` is the `ruler` of `second`; change or remove `second` first\n"
+    assert artpipe("model", "remove", "shapes-classifier")[::2] == (2, line)
+    assert artpipe("model", "remove", "second")[0] == artpipe("model", "remove", "shapes-classifier")[0] == 0
+    assert params()["models"] == {}
+
+
+def test_removing_takes_the_outputs_and_nothing_else(studio, artpipe):
+    """Everything below data/ and .state/ that has the name goes, its neighbours stay."""
+    gone = [
+        "data/works/shapes",
+        "data/shards/shapes",
+        "data/checkpoints/shapes-classifier",
+        "data/runs/shapes-classifier",
+    ]
+    stay = ["data/works/other", "data/checkpoints/other"]
+    for name in (*gone, *stay, ".state/train/shapes-classifier"):
+        (Path(name) / "x").mkdir(parents=True)
+    assert artpipe("dataset", "remove", "shapes", "--keep-files")[0] == 0
+    assert not any(Path(name).exists() for name in (*gone, ".state/train/shapes-classifier"))
+    assert all(Path(name).exists() for name in stay)
+    assert Path("datasets/shapes/circle/000.png").exists()
+
+
+@pytest.mark.parametrize("path", ["datasets/../../precious", "datasets/link/precious", "datasets/..", "datasets"])
+def test_removing_reaches_nothing_outside(studio, artpipe, path):
+    """Whatever params.yaml names, by `..` or behind a link, works outside `datasets` stay."""
+    works = draw_shapes(studio.parent / "precious")
+    (studio / "datasets/link").symlink_to("../..")
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("datasets/shapes", path))
+    assert artpipe("dataset", "remove", "shapes")[0] == 0
+    assert (works / "circle/000.png").exists()
+    assert (studio / "datasets/shapes/circle/000.png").exists()
+    assert Path("params.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["datasets/shapes", "datasets/shapes/circle", "datasets/../datasets/shapes", "datasets"]
+)
+def test_removing_leaves_the_works_of_others(studio, artpipe, path):
+    """Two datasets of the same works, or of some of them: with one gone, the other still has its works."""
+    text = Path("params.yaml").read_text()
+    again = {"medium": "picture", "source": "folder", "path": path, "about": {}, "ingest": {}, "preprocess": {}}
+    Path("params.yaml").write_text(with_entry(text, "datasets", "again", again))
+    assert artpipe("dataset", "remove", "shapes")[0] == 0
+    assert Path("datasets/shapes/circle/000.png").exists()
+
+
+def test_a_note_of_arrival_takes_nothing_else_back(studio, artpipe):
+    """What stands in the note of works on their way in goes only from `datasets`."""
+    works = draw_shapes(studio.parent / "precious")
+    Path(".state").mkdir()
+    Path(".state/arriving").write_text(str(works))
+    artpipe("model", "remove", "shapes-classifier")
+    assert (works / "circle/000.png").exists()
+
+
+def test_two_at_once_lose_nothing(studio, pictures):
+    """Two processes that add a model at the same time both end up in params.yaml."""
+    command = [sys.executable, "-m", "artpipe", "model", "add", "--kind", "vae", "--dataset", "shapes"]
+    both = [subprocess.Popen([*command, name], stdout=subprocess.DEVNULL) for name in ("one", "two")]
+    assert [process.wait() for process in both] == [0, 0]
+    assert {"one", "two"} <= set(params()["models"])

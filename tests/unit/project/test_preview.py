@@ -1,0 +1,49 @@
+"""The first look at a dataset reads pictures and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from artpipe.config.params import DatasetEntry
+from artpipe.project.preview import _chosen
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+
+
+@pytest.fixture
+def chosen(tmp_path):
+    def choose(**ingest):
+        entry = {
+            "medium": "picture",
+            "source": "folder",
+            "path": str(tmp_path),
+            "about": {},
+            "ingest": ingest,
+            "preprocess": {},
+        }
+        return list(_chosen(DatasetEntry.model_validate(entry)))
+
+    return choose
+
+
+def test_a_film_beside_the_pictures_is_not_read(tmp_path, chosen, monkeypatch):
+    """10 GB that take no room on the disk would take it in memory."""
+    (tmp_path / "one.png").write_bytes(PNG)
+    for name, start in (("film.mp4", b"\0\0\0\x18ftypmp42"), ("huge.png", PNG)):
+        with (tmp_path / name).open("wb") as stream:
+            stream.write(start)
+            stream.truncate(10 * 2**30)
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("read without a limit"))
+    assert chosen() == [PNG]
+    assert chosen(max_megabytes=0.00001) == []
+
+
+def test_links_and_hidden_files_are_no_pictures(tmp_path, chosen):
+    """What ingest would not keep is not shown either."""
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats" / "one.png").write_bytes(PNG)
+    (tmp_path / "link.png").symlink_to(tmp_path / "cats" / "one.png")
+    for name in (".thumbnails", "__MACOSX"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "._one.png").write_bytes(PNG)
+    assert chosen() == [PNG]
