@@ -1,3 +1,1 @@
-"""Flows of this project, for Prefect to run."""
-
-import artpipe.orchestration  # noqa: F401  # Prefect's settings, before it is imported
+"""Flows of this project, for Prefect to run; the machinery below them is `artpipe.orchestration`."""

@@ -1,12 +1,117 @@
-"""`python -m flows.gallery [STAGE ...]`: DVC's graph as a Prefect flow, from datasets to a gallery."""
+"""From datasets to a gallery: the flow and its tasks, for you to read and to change.
 
+`artpipe run` and `python -m flows.gallery [STAGE ...]` run it now, prefect.yaml says when it runs by itself. DVC knows
+the graph and what is stale in it; here each stage starts as soon as what it reads is ready.
+"""
+
+import os
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
-from artpipe.orchestration.run_flow import main
-from artpipe.orchestration.scheduling.dataset_to_gallery import dataset_to_gallery
-from artpipe.system.project_root import run_in_project
-
-__all__ = ["dataset_to_gallery"]
+from artpipe.orchestration.run_flow import run_in_child  # before Prefect is imported, because it has its settings
 
 if __name__ == "__main__":
-    sys.exit(run_in_project(lambda: main(sys.argv[1:])))
+    sys.exit(run_in_child(sys.argv[1:]))  # which alone needs Prefect
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.runtime import deployment, flow_run
+from prefect.states import Cancelled
+
+from artpipe.artifacts.paths import LAST_STAGE
+from artpipe.orchestration.deployment.exclusive_run import take_turn
+from artpipe.orchestration.deployment.run_liveness import hold
+from artpipe.orchestration.reporting import console, prefect_artifacts
+from artpipe.orchestration.scheduling import flow_setup, stage_run
+from artpipe.orchestration.scheduling.dispatcher import Outcome, dispatched
+from artpipe.orchestration.scheduling.dvc_graph import Stage
+from artpipe.orchestration.scheduling.partitions import answer, divider, part_megabytes
+from artpipe.orchestration.scheduling.run_context import Setting, trainings_at_once
+from artpipe.orchestration.scheduling.run_failures import StagesFailedError
+from artpipe.orchestration.scheduling.task_runners import chosen
+
+Start = Callable[[Stage, list[PrefectFuture[None]]], PrefectFuture[None]]
+
+
+@task(task_run_name="{name}", cache_policy=NO_CACHE, retry_condition_fn=stage_run.may_pass)
+def reproduce(name: str, setting: Setting, *, force: bool = False) -> None:
+    """Bring one stage up to date, with `force` make it again; what passes, such as a lock, is tried again."""
+    stage_run.reproduce_stage(name, setting, force=force)
+
+
+@task(cache_policy=NO_CACHE)
+def sync(setting: Setting) -> None:
+    """Bring MLflow up to date with the run records."""
+    stage_run.sync_mlflow(setting)
+
+
+@flow(name="dataset-to-gallery", task_runner=chosen(__name__))
+def dataset_to_gallery(
+    targets: list[str] | None = None,
+    slots: int | None = None,
+    stage_timeout_seconds: float = 86_400.0,
+    *,
+    hang: bool = False,
+    dataset: str | None = None,
+    force: bool = False,
+    overlap: Literal["wait", "refuse"] = "wait",
+    retries: int = 2,
+    retry_seconds: float = 10.0,
+) -> State[None] | None:
+    """Bring what is stale up to date, each stage as soon as what it reads is ready.
+
+    Args:
+        targets: stages wanted, with all they need; None: everything.
+        slots: stages at a time; None: one per core this process may use.
+        stage_timeout_seconds: a stage that takes longer is ended and has failed.
+        hang: with targets, hang the gallery over what there is then, whatever else is stale.
+        dataset: instead of targets, all that is made from this dataset, and the gallery.
+        force: make the targets (or what is made from the dataset, or everything) again, up to date or not.
+        overlap: what a run of a deployment does while another one is at work.
+        retries: how often a stage is tried again that failed by what passes (a lock, a server).
+        retry_seconds: before the first of these; each further one waits three times as long.
+
+    Raises:
+        StagesFailedError: after all else was done, naming every stage that failed.
+    """
+    hold(str(flow_run.id))
+    if deployment.id and not take_turn(wait=overlap == "wait"):
+        return Cancelled(message="another run is at work")
+    with flow_setup.prepared(slots, stage_timeout_seconds) as setting:
+        stages = flow_setup.find_stages(targets, stage_timeout_seconds, hang=hang, dataset=dataset, force=force)
+        outcome = _run_stages(stages, setting, [retry_seconds * 3**number for number in range(retries)])
+    prefect_artifacts.summary(undone={*outcome.failed, *outcome.not_run})
+    if outcome.failed:
+        raise StagesFailedError(outcome)
+    return None
+
+
+def _run_stages(stages: Sequence[Stage], setting: Setting, waits: list[float]) -> Outcome:
+    """Run each stage as soon as what it reads is ready, then bring MLflow up to date; return what failed."""
+    console.planned(stages)
+    start, divided = _starter(setting, waits), divider(setting.cores, part_megabytes())
+    outcome = dispatched(stages, start, setting.cores, trainings_at_once(setting), divided)
+    if os.environ.get("ARTPIPE_TRACKING") != "off":
+        sync(setting)
+    return outcome
+
+
+def _starter(setting: Setting, waits: list[float]) -> Start:
+    """Return what submits a stage as a task; `waits` are the seconds before each further try."""
+    submit: Any = reproduce.with_options(
+        retries=len(waits), retry_delay_seconds=waits
+    ).submit  # of stubs without wait_for
+
+    def start(stage: Stage, upstream: list[PrefectFuture[None]]) -> PrefectFuture[None]:
+        if stage.part:
+            part: PrefectFuture[None] = answer.submit(stage.name, setting)
+            return part
+        if stage.name == LAST_STAGE:  # hung with named gaps
+            upstream = [future for future in upstream if future.state.is_completed()]
+        started: PrefectFuture[None] = submit(stage.name, setting, force=stage.force, wait_for=upstream)
+        return started
+
+    return start

@@ -1,4 +1,4 @@
-"""`python -m flows.gallery [STAGE ...]`: DVC's graph as a Prefect flow; the flow itself is in `artpipe/orchestration/scheduling/dataset_to_gallery.py`.
+"""Run the project's flow: `artpipe run`, `python -m flows.gallery [STAGE ...]`; the flow itself is in `flows/gallery.py`.
 
 The flow runs in a child under a guard, and so does all it starts, Prefect's temporary server included: however this
 process ends, nothing is left behind.
@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.orchestration.services.addresses import prefect_beside, prefect_named
@@ -20,6 +22,8 @@ from artpipe.system.processes import end_child, interrupt_command, start_child
 from artpipe.system.project_root import run_in_project
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
+FLOW = Path("flows/gallery.py")
+_SHIPPED = Path(__file__).parents[1] / "starters" / FLOW  # of a project that has none
 _HERE = "import sys; from artpipe.orchestration.run_flow import run_here; sys.exit(run_here(sys.argv[1:]))"
 
 
@@ -76,10 +80,10 @@ def _run(options: argparse.Namespace, beside: contextlib.ExitStack) -> int:
     KNOWN_STAGES.set(stages)
     if not prefect_named():
         beside.enter_context(short_server())
-    from artpipe.orchestration.scheduling.dataset_to_gallery import StagesFailedError, dataset_to_gallery
+    from artpipe.orchestration.scheduling.run_failures import StagesFailedError
 
     try:
-        dataset_to_gallery(
+        load_flow()(
             options.targets or None,
             options.slots,
             options.stage_timeout_seconds,
@@ -95,6 +99,25 @@ def _run(options: argparse.Namespace, beside: contextlib.ExitStack) -> int:
         return error.exit_code
     console.summary()
     return 0
+
+
+def load_flow() -> Any:
+    """Return the flow of the project's `flows/gallery.py`, or the one that artpipe brings where there is none.
+
+    Raises:
+        UserError: it cannot be loaded.
+    """
+    from prefect.exceptions import PrefectException, ScriptError
+    from prefect.flows import load_flow_from_entrypoint
+
+    path = FLOW if FLOW.is_file() else _SHIPPED
+    try:
+        return load_flow_from_entrypoint(f"{path}:dataset_to_gallery", use_placeholder_flow=False)
+    except PrefectException as error:
+        cause = error.user_exc if isinstance(error, ScriptError) else error
+        if isinstance(cause, ArtpipeError):
+            raise cause from None
+        raise UserError(f"{path}: {type(cause).__name__}: {cause}") from error
 
 
 def _check() -> int:
@@ -115,5 +138,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def run_in_child(arguments: Sequence[str]) -> int:
+    """Run the flow of the project around the current folder in a guarded child and return the exit code, see `main`."""
+    return run_in_project(lambda: main(arguments))
+
+
 if __name__ == "__main__":
-    sys.exit(run_in_project(lambda: main(sys.argv[1:])))
+    sys.exit(run_in_child(sys.argv[1:]))

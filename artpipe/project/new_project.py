@@ -28,6 +28,7 @@ _COPIED = {  # from `starters/` to the project
     "dvc/plots/curves.json": ".dvc/plots/curves.json",
     "dvc/plots/page.html": ".dvc/plots/page.html",
     "dvcignore": ".dvcignore",
+    "flows/gallery.py": "flows/gallery.py",
     "prefect.yaml": "prefect.yaml",
     "weights/vgg16.yaml": "weights/vgg16.yaml",
 }
@@ -178,7 +179,7 @@ def _readme_text(starter: str, title: str) -> str:
         "| `datasets/` | the works, tracked by DVC (`NAME.dvc`), or a card that says where they come from |\n"
         "| `plugins/` | models, metrics, sections, sources and modalities of your own, one file each |\n"
         "| `dvc.yaml`, `code.yaml` | the graph and the fingerprints of the code; artpipe writes them |\n"
-        "| `prefect.yaml` | when it runs by itself |\n"
+        "| `flows/gallery.py`, `prefect.yaml` | the flow that runs the stages, and when it runs by itself |\n"
         "| `champions.json` | the best model of each dataset and kind |\n"
     )
 

@@ -26,6 +26,8 @@ class Kept:
     def __init__(self, project, server) -> None:
         self.project, self.api = project, server["PREFECT_API_URL"]
         shutil.copy(ROOT / "prefect.yaml", project.folder)
+        (project.folder / "flows").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "flows/gallery.py", project.folder / "flows")
         project.environment.update(server, PREFECT_RUNNER_POLL_FREQUENCY="1")
         self.logs = project.folder.parent
 

@@ -43,6 +43,8 @@ def command_line(pid: int) -> str:
 def serve(project, prefect_server):
     """Start `make serve` in the project, on the home that was made for the tests; returns it with its addresses."""
     shutil.copy(ROOT / "prefect.yaml", project.folder)
+    (project.folder / "flows").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "flows/gallery.py", project.folder / "flows")
     home = {"PREFECT_HOME": str(project.folder.parent / "home"), "PREFECT_RUNNER_POLL_FREQUENCY": "1"}
     shutil.copytree(prefect_server["PREFECT_HOME"], home["PREFECT_HOME"])  # migrated
     project.environment.update(home)

@@ -56,6 +56,7 @@ def deployments(paused: Mapping[str, Paused]) -> Iterator[Any]:
     Raises:
         UserError: see `entries`, or Prefect does not take an entry.
     """
+    from prefect.exceptions import PrefectException
     from prefect.flows import load_flow_from_entrypoint
     from pydantic import ValidationError
 
@@ -63,7 +64,7 @@ def deployments(paused: Mapping[str, Paused]) -> Iterator[Any]:
         try:
             flow: Any = load_flow_from_entrypoint(entry["entrypoint"])
             yield _deployment(flow, entry, paused.get(f"{flow.name}/{entry['name']}", Paused()))
-        except (KeyError, TypeError, ValueError, ValidationError) as error:
+        except (ImportError, KeyError, OSError, PrefectException, TypeError, ValueError, ValidationError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(f"{FILE}: deployment {entry.get('name', '?')}: {reason}") from error
 

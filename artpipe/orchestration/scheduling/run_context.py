@@ -42,3 +42,8 @@ class Crew:
         """End every child and start no more."""
         self.devices.stop()
         self.children.stop()
+
+
+def trainings_at_once(setting: Setting) -> int:
+    """Return how many trainings of a run may be at work at a time."""
+    return min(setting.cores, Crew.of(setting).devices.count)

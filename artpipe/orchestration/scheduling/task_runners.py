@@ -4,8 +4,10 @@ ARTPIPE_CLUSTER names a cluster that stands (`tcp://...` of a Dask scheduler, `r
 this machine for the run. Every machine of a cluster must see the project's folder under the same path, and the Prefect server.
 """
 
+import importlib
 import importlib.util
 import os
+import sys
 from typing import Any
 
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -18,8 +20,8 @@ _THREADS = 1000  # never as many: the dispatcher starts no more than there are s
 _SLOTS_OF_A_CLUSTER = 64
 
 
-def chosen() -> Any:
-    """Return the task runner that ARTPIPE_RUNNER names.
+def chosen(flow_module: str) -> Any:
+    """Return the task runner that ARTPIPE_RUNNER names; workers of a cluster get the tasks of the flow's module by value.
 
     Raises:
         UserError: there is none of that name, or its package is not installed.
@@ -31,6 +33,8 @@ def chosen() -> Any:
         return ThreadPoolTaskRunner(max_workers=_THREADS)
     if importlib.util.find_spec(f"prefect_{kind}") is None:
         raise UserError(f"{RUNNER} is {kind}, which needs more packages: pip install 'artpipe[{kind}]'")
+    pickle: Any = importlib.import_module("cloudpickle" if kind == "dask" else "ray.cloudpickle")
+    pickle.register_pickle_by_value(sys.modules[flow_module])  # no worker has it on its path
     return _dask() if kind == "dask" else _ray()
 
 

@@ -9,7 +9,7 @@ import pytest
 from prefect.client.schemas.objects import State, StateType
 
 from artpipe.orchestration.reporting import console, prefect_artifacts
-from artpipe.orchestration.scheduling import dataset_to_gallery
+from artpipe.orchestration.scheduling import stage_run
 from artpipe.orchestration.scheduling.dispatcher import dispatched
 from artpipe.orchestration.scheduling.dvc_graph import Stage
 
@@ -137,10 +137,10 @@ def test_what_reads_from_a_failed_stage_is_not_divided():
 @pytest.mark.parametrize("line", ["failed to run: artpipe train gan, exited with -9", "exited with 137"])
 def test_a_killed_stage_says_what_may_have_killed_it(monkeypatch, line):
     """SIGKILL leaves a stage no time to say anything, so the flow names the likely cause and what helps."""
-    monkeypatch.setattr(dataset_to_gallery, "get_run_logger", lambda: logging.getLogger("test"))
+    monkeypatch.setattr(stage_run, "get_run_logger", lambda: logging.getLogger("test"))
     monkeypatch.setattr(console, "said", lambda *_: None)
     monkeypatch.setattr(prefect_artifacts, "Progress", lambda _name: type("Progress", (), {"heard": lambda *_: None})())
-    heard = dataset_to_gallery.Heard("train@gan")
+    heard = stage_run.Heard("train@gan")
     heard.line(line)
     error = heard.error(255)
     assert type(error) is RuntimeError  # tried again it would most likely be killed again
@@ -150,8 +150,8 @@ def test_a_killed_stage_says_what_may_have_killed_it(monkeypatch, line):
 
 def test_of_what_dvc_hints_nothing_is_shown(monkeypatch, capsys):
     """Its advice for git, which it sets in with a tab, is not for those who see the whole run."""
-    monkeypatch.setattr(dataset_to_gallery, "get_run_logger", lambda: logging.getLogger("test"))
-    heard = dataset_to_gallery.Heard("ingest@digits")
+    monkeypatch.setattr(stage_run, "get_run_logger", lambda: logging.getLogger("test"))
+    heard = stage_run.Heard("ingest@digits")
     for line in (
         "To track the changes with git, run:",
         "\tgit add dvc.lock",
