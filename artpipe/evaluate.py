@@ -15,13 +15,14 @@ from artpipe.artifacts.report import Finding, ReportCard, Score, Verdict, save_r
 from artpipe.artifacts.shards import ShardSet, Split
 from artpipe.config.params import Params, load_params
 from artpipe.contracts.metric import Evidence, Measured, Metric
-from artpipe.contracts.model import Learner, Prompt, Ruler, Sampler, Sequencer, restore
+from artpipe.contracts.model import Learner, Prompt, Ruler, Sampler, Sequencer
 from artpipe.errors import UserError
 from artpipe.evaluation.dvc_reports import write_comparison
 from artpipe.evaluation.exhibits import SEEDS_APART, hang, keep_works
 from artpipe.nn.style.perceptual import perceptual_at
 from artpipe.numerics.pixels import to_bytes
 from artpipe.system.atomic_files import sweep, written_folder
+from artpipe.training.restore import restore
 
 _GRAVITY: tuple[str, ...] = get_args(Verdict)
 _FALLBACKS: tuple[tuple[Split, ...], ...] = (("test",), ("validation",), ("validation", "test"), ("train",))

@@ -17,7 +17,7 @@ from artpipe.artifacts.report import work_file
 from artpipe.config.params import About, Params, load_params
 from artpipe.errors import UserError, did_you_mean
 from artpipe.storage.leftovers import sweep_removed
-from artpipe.system.atomic_files import sha256_bytes, sha256_file
+from artpipe.system.hashing import sha256_bytes, sha256_file
 
 if TYPE_CHECKING:
     from artpipe.contracts.section import Artist, Museum, RealWork, Room

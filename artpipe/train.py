@@ -25,17 +25,20 @@ from artpipe.artifacts.run import RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardSet
 from artpipe.code.code_yaml import installed_fingerprints
 from artpipe.config.params import load_params, validated
-from artpipe.contracts.model import Learner, Model, build
+from artpipe.contracts.model import Learner, Model
 from artpipe.errors import KILLED, RanksError, SmallerPartsError, UserError
 from artpipe.system import environment
-from artpipe.system.atomic_files import copy_tree, locked, sha256_bytes, sweep, write_json, write_text, written_folder
+from artpipe.system.atomic_files import copy_tree, sweep, write_json, write_text, written_folder
+from artpipe.system.hashing import sha256_bytes
 from artpipe.system.interrupts import Stop
+from artpipe.system.locks import locked
 from artpipe.system.processes import Process, end_child, guardians, start_child
 from artpipe.training.data import Data
 from artpipe.training.device import prepare_torch
 from artpipe.training.distributed import Ranks
 from artpipe.training.memory_limit import within_memory
 from artpipe.training.pretrained import open_used
+from artpipe.training.restore import build
 from artpipe.training.resume_state import seed_everything
 from artpipe.training.trainer import SMALLER, Training, weights
 

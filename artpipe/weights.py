@@ -14,7 +14,8 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.weights_card import WeightsCard, save_weights
 from artpipe.config.params import About, Frozen, WeightsEntry, load_params, read_yaml, validated
 from artpipe.errors import UserError, did_you_mean
-from artpipe.system.atomic_files import sha256_file, sweep, written_folder
+from artpipe.system.atomic_files import sweep, written_folder
+from artpipe.system.hashing import sha256_file
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits
 from artpipe.untrusted.downloads import Pin, pinned_member
 from artpipe.untrusted.pickle_arrays import read_arrays

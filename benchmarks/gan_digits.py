@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from artpipe import plugins
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
-from artpipe.contracts.model import Learner, Prompt, build, restore
+from artpipe.contracts.model import Learner, Prompt
 from artpipe.metrics.coverage import four
 from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.pixels import to_bytes, to_float
@@ -26,6 +26,7 @@ from artpipe.system.atomic_files import write_bytes
 from artpipe.training.data import Batches, Sampler, drawn, head, load_columns
 from artpipe.training.exhibit_files import encode_png, grid
 from artpipe.training.loop import steps
+from artpipe.training.restore import build, restore
 
 CPU = torch.device("cpu")
 

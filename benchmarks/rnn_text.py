@@ -20,12 +20,13 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
-from artpipe.contracts.model import Learner, build
+from artpipe.contracts.model import Learner
 from artpipe.contracts.special_tokens import START
 from artpipe.modalities.text.detokenize import characters, works_of
 from artpipe.numerics.ngrams import CountModel
 from artpipe.training.data import Batches, Columns, Sampler
 from artpipe.training.loop import steps
+from artpipe.training.restore import build
 
 ROWS, LENGTH, RATE, CLIP = 20, 35, 20.0, 0.25
 LOOKS = 8  # at validation works

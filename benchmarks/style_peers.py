@@ -29,12 +29,12 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.shards import ShardSet
 from artpipe.artifacts.weights_card import load_weights
 from artpipe.config.params import load_params
-from artpipe.contracts.model import restore
 from artpipe.nn.style.perceptual import perceptual_at
 from artpipe.nn.style.style_images import first_works
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.atomic_files import write_bytes
 from artpipe.training.exhibit_files import encode_png, grid
+from artpipe.training.restore import restore
 from artpipe.weights import _PLACES
 
 Criterion = Callable[[Tensor], tuple[float, ...]]  # of (1, 3, H, W) in [-1, 1]: the whole, content, style

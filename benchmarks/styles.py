@@ -19,13 +19,13 @@ from torch import Tensor
 from artpipe.artifacts import paths
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
-from artpipe.contracts.model import build, restore
 from artpipe.models.faststyle import Network
 from artpipe.models.style import Style
 from artpipe.nn.style.perceptual import Eye, perceptual_at
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.atomic_files import write_bytes
 from artpipe.training.exhibit_files import encode_png, grid
+from artpipe.training.restore import build, restore
 
 CONTENT, STYLE = "pagoda", "tissue"
 

@@ -18,13 +18,14 @@ from torch import Tensor
 
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import TrainParams, load_params
-from artpipe.contracts.model import Learner, Prompt, build, restore
+from artpipe.contracts.model import Learner, Prompt
 from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.atomic_files import write_bytes
 from artpipe.training.data import Batches, Columns, Sampler, drawn
 from artpipe.training.exhibit_files import encode_png, grid
 from artpipe.training.loop import Means, steps
+from artpipe.training.restore import build, restore
 
 SAMPLES = 2000
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from artpipe.system.atomic_files import sha256_bytes
+from artpipe.system.hashing import sha256_bytes
 
 SIDECAR = ".sha256"
 

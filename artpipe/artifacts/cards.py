@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from artpipe.config.params import Frozen
 from artpipe.errors import CorruptError, UserError
-from artpipe.system.atomic_files import sha256_bytes, write_bytes, write_text
+from artpipe.system.atomic_files import write_bytes, write_text
+from artpipe.system.hashing import sha256_bytes
 
 CardT = TypeVar("CardT", bound=Frozen)
 

@@ -9,7 +9,7 @@ from artpipe.artifacts.cards import load_card
 from artpipe.artifacts.run import RunCard
 from artpipe.artifacts.works import RecordCard
 from artpipe.errors import ArtpipeError
-from artpipe.system.atomic_files import sha256_bytes
+from artpipe.system.hashing import sha256_bytes
 
 
 def checkpoint_in(folder: Path) -> tuple[dict[str, Any], str]:

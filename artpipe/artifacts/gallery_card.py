@@ -5,7 +5,7 @@ from pathlib import Path
 from artpipe.artifacts.cards import load_card, save_card
 from artpipe.config.params import Frozen
 from artpipe.errors import ArtpipeError
-from artpipe.system.atomic_files import sha256_file
+from artpipe.system.hashing import sha256_file
 
 
 class GalleryCard(Frozen):

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from artpipe.errors import CorruptError
-from artpipe.system.atomic_files import sha256_bytes, sha256_file, write_text
+from artpipe.system.atomic_files import write_text
+from artpipe.system.hashing import sha256_bytes, sha256_file
 
 NOTE = "vouched.json"
 _TICK_SECONDS = 0.02  # a file system's clock has ticks: what is written within one has the same time

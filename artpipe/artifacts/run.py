@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 from artpipe.artifacts.cards import load_card, save_card
 from artpipe.config.params import Frozen
 from artpipe.errors import CorruptError
-from artpipe.system.atomic_files import sha256_bytes, write_text
+from artpipe.system.atomic_files import write_text
+from artpipe.system.hashing import sha256_bytes
 
 
 class Session(Frozen):

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from artpipe.errors import CorruptError
-from artpipe.system.atomic_files import sha256_file, written
+from artpipe.system.atomic_files import written
+from artpipe.system.hashing import sha256_file
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:

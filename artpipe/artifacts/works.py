@@ -15,7 +15,7 @@ from artpipe.artifacts.parquet import TableWriter, read_rows
 from artpipe.artifacts.tar_shards import TarShards
 from artpipe.config.params import About, Frozen
 from artpipe.errors import CorruptError
-from artpipe.system.atomic_files import sha256_bytes, sha256_file
+from artpipe.system.hashing import sha256_bytes, sha256_file
 
 SHARD_BYTES = 256 * 2**20
 

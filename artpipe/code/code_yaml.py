@@ -18,7 +18,8 @@ from artpipe.artifacts.paths import STATE
 from artpipe.code.fingerprints import Definition, PackageCode, package_files
 from artpipe.config.params import Params, load_params, read_yaml
 from artpipe.errors import UserError, did_you_mean
-from artpipe.system.atomic_files import sha256_bytes, sha256_file, write_text
+from artpipe.system.atomic_files import write_text
+from artpipe.system.hashing import sha256_bytes, sha256_file
 
 FILE = "code.yaml"
 STAGES: Mapping[str, Definition] = {

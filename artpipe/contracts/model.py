@@ -4,16 +4,13 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from artpipe import plugins
-from artpipe.artifacts.checkpoint import CheckpointCard, Which, load_checkpoint
 from artpipe.artifacts.shards import Spec
-from artpipe.config.params import TrainParams, validated
+from artpipe.config.params import TrainParams
 
 ParamsT = TypeVar("ParamsT", bound=TrainParams)
 Content = Tensor | str | bytes  # a picture (C, H, W) in [-1, 1], text, or the bytes of a file
@@ -235,30 +232,3 @@ class Model:
     params: type[TrainParams]
     # build(params, spec, used): the learner or the measuring network that `uses` points at, or None
     build: Callable[..., Learner[Any]]
-
-
-def build(name: str, entry: Mapping[str, Any], spec: Spec, used: nn.Module | None = None) -> Learner[Any]:
-    """Build a learner from its entry in params.yaml.
-
-    Raises:
-        UserError: unknown kind or parameter.
-    """
-    model: Model = plugins.find("models", str(entry.get("kind")))
-    params = validated(model.params, entry, file="params.yaml", place=f"models.{name}")
-    return model.build(params, spec, used)
-
-
-def restore(
-    folder: Path, which: Which = "best", used: nn.Module | None = None
-) -> tuple[Learner[Any], CheckpointCard, str]:
-    """Rebuild a learner from a checkpoint, in eval mode on the CPU; returns it with its card and hash.
-
-    `used` is the measuring network for those who measure with it; what only training needs is left out.
-
-    Raises:
-        UserError, CorruptError: see `load_checkpoint`.
-    """
-    card, weights, sha256 = load_checkpoint(folder, which)
-    learner = build(card.name, card.params, card.spec, used)
-    learner.load_state_dict(weights)
-    return learner.eval().requires_grad_(requires_grad=False), card, sha256

@@ -13,7 +13,8 @@ from artpipe.evaluation.text_neighbours import excerpts, nearest_texts
 from artpipe.modalities.picture.captions import UNTITLED, asked_for, spoken
 from artpipe.modalities.picture.tiles import wholes
 from artpipe.numerics.pixels import to_float
-from artpipe.system.atomic_files import sha256_bytes, write_bytes
+from artpipe.system.atomic_files import write_bytes
+from artpipe.system.hashing import sha256_bytes
 from artpipe.training.exhibit_files import encode_png, file_of, thumbnail
 
 SEEDS_APART = (

@@ -11,11 +11,12 @@ import torch
 from artpipe.artifacts import paths
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
-from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler, restore
+from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler
 from artpipe.errors import UserError
 from artpipe.system.atomic_files import sweep, write_bytes, written_folder
 from artpipe.training.data import load_columns
 from artpipe.training.exhibit_files import file_of, sheet_of
+from artpipe.training.restore import restore
 
 _BATCH = 64  # painted at once, so that memory does not grow with `n`
 

@@ -34,7 +34,8 @@ from artpipe.project.preview import contact_sheet
 from artpipe.project.trackable_paths import require_foreign, require_shallow
 from artpipe.storage.dvc_check import require_dvc
 from artpipe.storage.dvc_command import require_lock, run_dvc
-from artpipe.system.atomic_files import locked, sweep, write_bytes, write_text
+from artpipe.system.atomic_files import sweep, write_bytes, write_text
+from artpipe.system.locks import locked
 
 PARAMS = Path("params.yaml")
 

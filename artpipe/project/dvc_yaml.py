@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from artpipe import __version__
-from artpipe.system.atomic_files import sha256_bytes
+from artpipe.system.hashing import sha256_bytes
 
 _TEMPLATE = Path(__file__).parents[1] / "starters/graph.yaml"
 _HEADER = re.compile(r"\A# Written by artpipe (\S+); sha256 of what follows: ([0-9a-f]{64})\n")

@@ -10,7 +10,8 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import Frozen, Params
 from artpipe.errors import ArtpipeError
-from artpipe.system.atomic_files import locked, write_json
+from artpipe.system.atomic_files import write_json
+from artpipe.system.locks import locked
 
 DURATIONS = paths.STATE / "durations.json"  # seconds by stage, told by the flow
 

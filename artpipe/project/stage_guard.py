@@ -11,9 +11,10 @@ from artpipe.config.params import load_params, read_yaml
 from artpipe.errors import NoRoomError, StoppedError, UserError
 from artpipe.project.estimates import Costs
 from artpipe.storage.dvc_config import dvc_cache_folder
-from artpipe.system.atomic_files import locked, sha256_bytes
 from artpipe.system.file_tree import weight
+from artpipe.system.hashing import sha256_bytes
 from artpipe.system.interrupts import Interruption, Stop
+from artpipe.system.locks import locked
 from artpipe.system.processes import guardians
 from artpipe.system.units import size
 

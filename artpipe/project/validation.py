@@ -16,7 +16,8 @@ from artpipe.errors import UserError
 from artpipe.project.entry_validation import check_dataset, check_models, check_weights_entry, own_paths, require_known
 from artpipe.storage.dvc_check import require_dvc, require_no_nested_dvc
 from artpipe.storage.dvc_command import require_lock
-from artpipe.system.atomic_files import sha256_bytes, sha256_file, write_text
+from artpipe.system.atomic_files import write_text
+from artpipe.system.hashing import sha256_bytes, sha256_file
 
 _FILE = "params.yaml"
 _CHECKED = STATE / "checked-entries"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from artpipe.contracts.section import Media
 from artpipe.errors import CorruptError
-from artpipe.system.atomic_files import sha256_bytes
+from artpipe.system.hashing import sha256_bytes
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from artpipe.config.params import read_yaml
 from artpipe.errors import ArtpipeError, BusyError, UserError
-from artpipe.system.atomic_files import sha256_bytes, written
+from artpipe.system.atomic_files import written
 from artpipe.system.git_command import ask_git
+from artpipe.system.hashing import sha256_bytes
 
 OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")  # behind the folder of its first two digits
 _PROTECTED = 0o444  # as DVC leaves an object

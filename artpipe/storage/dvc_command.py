@@ -13,7 +13,8 @@ from typing import TypeVar
 from artpipe.config.params import read_yaml
 from artpipe.errors import ArtpipeError, BusyError, UserError
 from artpipe.storage.dvc_lock import wait_for_dvc_lock
-from artpipe.system.atomic_files import md5_bytes, md5_file, write_text
+from artpipe.system.atomic_files import write_text
+from artpipe.system.hashing import md5_bytes, md5_file
 from artpipe.system.locks import filesystem_of, flock_fails, has_links
 from artpipe.system.processes import run_child, utf8_environment
 

@@ -16,7 +16,8 @@ from artpipe.storage.dvc_command import ask_dvc
 from artpipe.storage.dvc_lock import hold_dvc_lock
 from artpipe.storage.leftovers import left_behind
 from artpipe.storage.reachable import Entry, Needs, needs_of, outputs_of
-from artpipe.system.atomic_files import halves, locked, remove, stands_in
+from artpipe.system.atomic_files import halves, remove, stands_in
+from artpipe.system.locks import locked
 from artpipe.system.units import size
 
 _PIN = re.compile(r"[0-9a-f]{64}")

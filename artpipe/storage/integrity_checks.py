@@ -18,7 +18,8 @@ from artpipe.errors import ArtpipeError, BusyError, CorruptError
 from artpipe.storage.dvc_cache import Output, md5_in_name, object_of, objects_in, outputs_of_note, rows_of, whole_again
 from artpipe.storage.inventory import Holdings
 from artpipe.storage.resume_state_checks import broken_state
-from artpipe.system.atomic_files import halves, locked, remove, stands_in, write_text
+from artpipe.system.atomic_files import halves, remove, stands_in, write_text
+from artpipe.system.locks import locked
 
 REPAIR = "`artpipe verify --repair`"
 ASIDE = str(paths.STATE / "damaged")

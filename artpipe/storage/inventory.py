@@ -10,7 +10,8 @@ from pathlib import Path
 from artpipe.artifacts import paths
 from artpipe.storage.dvc_cache import Output, object_of, outputs_of, put, rows_of
 from artpipe.storage.dvc_command import listing_of, md5_of
-from artpipe.system.atomic_files import md5_file, remove, sha256_file, sweep, sync_folder, written
+from artpipe.system.atomic_files import remove, sweep, sync_folder, written
+from artpipe.system.hashing import md5_file, sha256_file
 
 
 class Hashes:

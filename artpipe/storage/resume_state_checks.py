@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from artpipe.storage.inventory import Holdings
-from artpipe.system.atomic_files import sha256_bytes, sha256_start
+from artpipe.system.hashing import sha256_bytes, sha256_start
 
 
 def broken_state(held: Holdings, card: Path) -> Path | None:

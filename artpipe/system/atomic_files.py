@@ -2,61 +2,18 @@
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from artpipe.errors import BusyError
-from artpipe.system.locks import take_lock
+from artpipe.system.hashing import sha256_bytes
 
 _BLOCK = 1 << 20
 _LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE}  # of a flush: the bytes are not on the disk
 _LONGEST_NAME = 120  # bytes before `.tmp.PID`; some encrypting file systems take 143 in all
-
-
-def sha256_bytes(data: bytes) -> str:
-    """Return the SHA-256 of `data` in hex."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content in hex, read in blocks of 1 MiB."""
-    return _of_file(path, hashlib.sha256())
-
-
-def sha256_start(path: Path, size: int) -> str:
-    """Return the SHA-256 of a file's first `size` bytes in hex; nothing where it is shorter or not there."""
-    digest, left = hashlib.sha256(), size
-    try:
-        with path.open("rb") as stream:
-            while left and (block := stream.read(min(left, _BLOCK))):
-                digest.update(block)
-                left -= len(block)
-    except OSError:
-        return ""
-    return "" if left else digest.hexdigest()
-
-
-def md5_bytes(data: bytes) -> str:
-    """Return the MD5 of `data` in hex, by which DVC calls things; it vouches for nothing against a person."""
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
-
-
-def md5_file(path: Path) -> str:
-    """Return the MD5 of a file's content in hex, read in blocks of 1 MiB."""
-    return _of_file(path, hashlib.md5(usedforsecurity=False))
-
-
-def _of_file(path: Path, digest: "hashlib._Hash") -> str:
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def sync_folder(folder: Path) -> None:
@@ -188,42 +145,3 @@ def copy_tree(source: Path, target: Path) -> None:
 def remove(path: Path) -> None:
     """Remove a file, a link or a folder with all that is in it; nothing where it is gone already."""
     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def locked(path: Path, *, wait_seconds: float = 10.0, doing: str = "this") -> Iterator[None]:
-    """Hold an OS lock on `path`; the kernel frees it when the holder dies, however it dies.
-
-    Raises:
-        BusyError: the lock was still held after `wait_seconds`; the message names the holder's pid.
-        UserError: neither this file system nor that of the temporary folder has locks.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as stream, contextlib.ExitStack() as stack:
-        deadline = time.monotonic() + wait_seconds
-        while True:
-            try:
-                if instead := take_lock(stream, path):
-                    stack.enter_context(instead)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    stream.seek(0)
-                    holder = stream.read().strip() or "unknown"
-                    message = f"{path}: process {holder} is already at {doing}; try again when it has ended"
-                    raise BusyError(message) from None
-                time.sleep(0.05)
-        stream.seek(0)
-        stream.truncate()
-        stream.write(str(os.getpid()))
-        stream.flush()
-        yield
-
-
-def held(path: Path) -> bool:
-    """Return whether a process holds the lock on `path`."""
-    try:
-        with locked(path, wait_seconds=0.0):
-            return False
-    except BusyError:
-        return True

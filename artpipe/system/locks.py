@@ -8,10 +8,12 @@ import os
 import struct
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from artpipe.errors import UserError, plain
+from artpipe.errors import BusyError, UserError, plain
 
 _OFD_SETLK = getattr(fcntl, "F_OFD_SETLK", None)  # of Linux
 _TOLD: set[str] = set()  # file systems of which this process has said that they have no locks
@@ -148,3 +150,42 @@ def _tell_once(path: Path, reason: OSError) -> None:
 
 def _named(path: Path, reason: OSError) -> str:
     return ": ".join(filter(None, (filesystem_of(path), reason.strerror)))
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait_seconds: float = 10.0, doing: str = "this") -> Iterator[None]:
+    """Hold an OS lock on `path`; the kernel frees it when the holder dies, however it dies.
+
+    Raises:
+        BusyError: the lock was still held after `wait_seconds`; the message names the holder's pid.
+        UserError: neither this file system nor that of the temporary folder has locks.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as stream, contextlib.ExitStack() as stack:
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            try:
+                if instead := take_lock(stream, path):
+                    stack.enter_context(instead)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    stream.seek(0)
+                    holder = stream.read().strip() or "unknown"
+                    message = f"{path}: process {holder} is already at {doing}; try again when it has ended"
+                    raise BusyError(message) from None
+                time.sleep(0.05)
+        stream.seek(0)
+        stream.truncate()
+        stream.write(str(os.getpid()))
+        stream.flush()
+        yield
+
+
+def held(path: Path) -> bool:
+    """Return whether a process holds the lock on `path`."""
+    try:
+        with locked(path, wait_seconds=0.0):
+            return False
+    except BusyError:
+        return True

@@ -17,7 +17,7 @@ from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.artifacts.works import Record
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
 from artpipe.storage.dvc_config import is_cache_link
-from artpipe.system.atomic_files import sha256_file
+from artpipe.system.hashing import sha256_file
 from artpipe.tracking.lineage_model import CheckpointTrace, DataTrace, Lineage, RealTrace, WorkTrace
 
 _PAGE = re.compile(r"(works|models)/([a-z0-9-]+)(?:/(?:index\.html)?)?")

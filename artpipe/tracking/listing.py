@@ -13,7 +13,7 @@ from artpipe.artifacts.champions import Champions, load_champions
 from artpipe.artifacts.report import Finding
 from artpipe.artifacts.run import Journal, RunCard, RunStart
 from artpipe.config.params import Frozen
-from artpipe.system.atomic_files import held
+from artpipe.system.locks import held
 from artpipe.system.units import span
 from artpipe.tracking.lineage import Shelves, trace
 from artpipe.tracking.lineage_model import Lineage

@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 from artpipe.artifacts.integrity_note import vouch
 from artpipe.artifacts.paths import STATE
-from artpipe.system.atomic_files import locked, write_text
+from artpipe.system.atomic_files import write_text
+from artpipe.system.locks import locked
 from artpipe.system.sqlite_address import sqlite_url
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"

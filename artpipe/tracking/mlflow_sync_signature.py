@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 from artpipe.artifacts.paths import CHAMPIONS, STATE
-from artpipe.system.atomic_files import held, sha256_bytes, write_text
+from artpipe.system.atomic_files import write_text
 from artpipe.system.file_tree import signature
+from artpipe.system.hashing import sha256_bytes
+from artpipe.system.locks import held
 
 _STORE = STATE / "mlflow"
 _SYNCED = _STORE / "synced"

@@ -13,7 +13,7 @@ from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
 from artpipe.storage.dvc_command import bring, kept
-from artpipe.system.atomic_files import locked
+from artpipe.system.locks import locked
 
 _SHORT = 12  # digits of a hash, enough to find it by
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from artpipe.artifacts.shards import ShardSet, Split
 from artpipe.errors import UserError, did_you_mean
 from artpipe.numerics.pixels import to_float
-from artpipe.system.atomic_files import sha256_bytes
+from artpipe.system.hashing import sha256_bytes
 
 _SHARE = 4  # a quarter of the memory is the most that data may fill
 

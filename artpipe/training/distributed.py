@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
-from artpipe.system.atomic_files import sha256_bytes
+from artpipe.system.hashing import sha256_bytes
 
 _PATIENCE = timedelta(minutes=10)  # one rank may write a state or look at exhibits meanwhile
 _SMALL = 4096  # numbers: of buffers that ranks may have come to differ in

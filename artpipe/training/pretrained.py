@@ -5,10 +5,10 @@ from pathlib import Path
 from torch import nn
 
 from artpipe.artifacts.shards import ShardSet
-from artpipe.contracts.model import restore
 from artpipe.errors import UserError
 from artpipe.nn.style.perceptual import perceptual_at
-from artpipe.system.atomic_files import sha256_bytes, sha256_file
+from artpipe.system.hashing import sha256_bytes, sha256_file
+from artpipe.training.restore import restore
 
 
 def open_used(path: Path, shards: ShardSet) -> tuple[nn.Module | None, str | None]:

@@ -15,7 +15,8 @@ from torch import Tensor
 from artpipe.artifacts.tensors import load_tensors, save_tensors
 from artpipe.contracts.model import Learner
 from artpipe.errors import CorruptError
-from artpipe.system.atomic_files import sha256_bytes, sha256_start, sweep, write_bytes, write_text
+from artpipe.system.atomic_files import sweep, write_bytes, write_text
+from artpipe.system.hashing import sha256_bytes, sha256_start
 
 _KEPT = 2
 _LATEST = "LATEST"

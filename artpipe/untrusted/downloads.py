@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from artpipe.artifacts.paths import STATE
 from artpipe.config.params import Frozen
 from artpipe.errors import CorruptError, UnreachableError, UserError
-from artpipe.system.atomic_files import sha256_file, written
+from artpipe.system.atomic_files import written
+from artpipe.system.hashing import sha256_file
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, members
 from artpipe.untrusted.https import checked, download
 

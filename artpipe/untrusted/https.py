@@ -11,7 +11,8 @@ from typing import Self
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from artpipe.errors import ArtpipeError, CorruptError, UnreachableError, UserError
-from artpipe.system.atomic_files import sha256_file, written
+from artpipe.system.atomic_files import written
+from artpipe.system.hashing import sha256_file
 
 REDIRECTS = 5
 _SECONDS = 30.0  # without a byte

@@ -19,7 +19,8 @@ from urllib.parse import quote
 
 from artpipe.artifacts.paths import answers
 from artpipe.errors import UserError
-from artpipe.system.atomic_files import remove, sha256_bytes, sha256_file, sweep, written
+from artpipe.system.atomic_files import remove, sweep, written
+from artpipe.system.hashing import sha256_bytes, sha256_file
 from artpipe.untrusted.worker_pool import Limits, Outcome, outcomes
 
 KeyT = TypeVar("KeyT")

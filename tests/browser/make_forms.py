@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import HungExhibit, HungPart, load_report, save_report
 from artpipe.config.params import About
-from artpipe.system.atomic_files import sha256_bytes
+from artpipe.system.hashing import sha256_bytes
 
 FILM = Path(__file__).with_name("loop.mp4")  # 16 frames of 64 by 64 pixels, H.264
 SONNET = """\

@@ -12,7 +12,7 @@ from artpipe.artifacts.report import Finding, HungExhibit, Neighbour, ReportCard
 from artpipe.artifacts.run import Journal, RunCard, save_run
 from artpipe.artifacts.works import Provenance, Quarantined, RecordWriter, WorksCard
 from artpipe.config.params import About
-from artpipe.system.atomic_files import sha256_bytes
+from artpipe.system.hashing import sha256_bytes
 
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' & \u202egnp.exe\nnew line"
 PARAMS = """\

@@ -22,7 +22,8 @@ from typing import NamedTuple
 from unittest import mock
 
 from artpipe.storage.dvc_cache import read_form
-from artpipe.system.atomic_files import remove, sha256_file
+from artpipe.system.atomic_files import remove
+from artpipe.system.hashing import sha256_file
 from tests.faults.small_project import PARAMS, PATIENCE, Ground, planted
 
 STOPPED = "  halted: {kind: rnn, dataset: verse, uses: data/shards/verse, ruler: halted, steps: 150, evaluate_every_steps: 25, batch_size: 8, save_every_seconds: 0.3, width: 16, embedding: 8, longest: 20}\n"  # fmt: skip

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artpipe.artifacts.card_files import SIDECAR, listed
-from artpipe.system.atomic_files import sha256_bytes, sha256_file
+from artpipe.system.hashing import sha256_bytes, sha256_file
 from tests.conftest import draw_shapes
 
 ROOT = Path(__file__).parents[2]

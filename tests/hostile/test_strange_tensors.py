@@ -8,7 +8,7 @@ import torch
 
 from artpipe.artifacts.tensors import load_tensors
 from artpipe.errors import CorruptError
-from artpipe.system.atomic_files import sha256_file
+from artpipe.system.hashing import sha256_file
 
 
 class Attack:

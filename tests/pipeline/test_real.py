@@ -12,7 +12,7 @@ from PIL import Image
 
 from artpipe.config.params import load_params
 from artpipe.project.preview import contact_sheet
-from artpipe.system.atomic_files import md5_file
+from artpipe.system.hashing import md5_file
 from tests.hostile.metadata_leaks import MARKS, PROFILE, found_in, marked, marked_files
 from tests.pipeline.conftest import Project, make_real_project
 

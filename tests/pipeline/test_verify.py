@@ -11,7 +11,8 @@ import pytest
 from artpipe.config.params import read_yaml
 from artpipe.storage.dvc_cache import object_of, outputs_of, put, rows_of
 from artpipe.storage.verify import Verdict, verify
-from artpipe.system.atomic_files import md5_bytes, sha256_bytes, write_text
+from artpipe.system.atomic_files import write_text
+from artpipe.system.hashing import md5_bytes, sha256_bytes
 from tests.pipeline.conftest import Project
 
 pytestmark = [pytest.mark.xdist_group("dvc"), pytest.mark.timeout(600)]

@@ -15,12 +15,13 @@ from artpipe.artifacts.report import Finding, load_report
 from artpipe.artifacts.shards import ShardSet, ShardWriter, Spec
 from artpipe.config.params import EvaluationParams, TrainParams, load_params
 from artpipe.contracts.metric import Evidence, Measured
-from artpipe.contracts.model import Exhibit, Learner, Prompt, build
+from artpipe.contracts.model import Exhibit, Learner, Prompt
 from artpipe.errors import UserError
 from artpipe.evaluate import draw, evaluate_model, gather, hang, judge, measure, paint
 from artpipe.numerics.pixels import to_bytes, to_float
-from artpipe.system.atomic_files import sha256_file
+from artpipe.system.hashing import sha256_file
 from artpipe.training.exhibit_files import thumbnail
+from artpipe.training.restore import build
 
 METRICS = ("training", "accuracy", "kid", "fid", "coverage", "class_entropy", "pair_distance", "memorisation", "elbo", "sharpness", "held_out")  # fmt: skip
 CLASSES = ("north", "east", "south", "west")

@@ -14,7 +14,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.works import Record, Works
 from artpipe.errors import UserError
 from artpipe.ingest import ingest_dataset
-from artpipe.system.atomic_files import sha256_bytes, sha256_file
+from artpipe.system.hashing import sha256_bytes, sha256_file
 
 PARAMS = """
 format: 1

@@ -20,7 +20,7 @@ from artpipe.modalities.picture.framing import PictureParams, fitted, grid, trim
 from artpipe.modalities.picture.tiles import wholes
 from artpipe.preprocess import planned, preprocess_dataset
 from artpipe.preprocessing.contact_sheet import Print, contact_sheet
-from artpipe.system.atomic_files import sha256_bytes, sha256_file
+from artpipe.system.hashing import sha256_bytes, sha256_file
 
 ENTRY = """
 format: 1

@@ -15,10 +15,10 @@ import artpipe.models
 from artpipe import train
 from artpipe.artifacts.checkpoint import load_checkpoint
 from artpipe.artifacts.run import Journal, RunRecord
-from artpipe.contracts.model import restore
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluation.sample_model import sample_model
 from artpipe.system.interrupts import Stop
+from artpipe.training.restore import restore
 from artpipe.training.trainer import Training
 from tests.conftest import loaded
 

@@ -9,7 +9,7 @@ import os
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import BusyError
-from artpipe.system.atomic_files import held, locked
+from artpipe.system.locks import held, locked
 from artpipe.system.processes import process, terminate_self, watching
 
 LOCK = STATE / "flow.lock"

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import ObjectNotFound
 
 from artpipe.artifacts.paths import STATE
-from artpipe.system.atomic_files import held, locked
+from artpipe.system.locks import held, locked
 
 FOLDER = STATE / "flows"
 _BURIED = "killed before it could report; the next run goes on where it was"

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.model import Prompt, Ruler, build
+from artpipe.contracts.model import Prompt, Ruler
 from artpipe.models.classifier import MODEL, Classifier, quarter_turns
+from artpipe.training.restore import build
 from tests.conftest import assert_goes_on
 
 ENTRY = {"kind": "classifier", "dataset": "d", "uses": "u", "ruler": "c", "steps": 20, "width": 4, "max_width": 8}

@@ -9,12 +9,13 @@ import torch
 from artpipe import train
 from artpipe.artifacts import paths
 from artpipe.artifacts.shards import ShardWriter, Spec
-from artpipe.contracts.model import Prompt, build
+from artpipe.contracts.model import Prompt
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluate import evaluate_model
 from artpipe.models.faststyle import FastStyle, Norm
 from artpipe.nn.style.perceptual import Perceptual
 from artpipe.numerics.pixels import to_float
+from artpipe.training.restore import build
 from artpipe.training.trainer import Training
 from tests.conftest import assert_goes_on
 from tests.support.vgg_weights import write_eye

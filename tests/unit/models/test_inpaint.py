@@ -5,12 +5,13 @@ import torch
 from pydantic import ValidationError
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.model import Prompt, Restorer, build
+from artpipe.contracts.model import Prompt, Restorer
 from artpipe.errors import UserError
 from artpipe.models.inpaint import Gated, Inpainting, lost_error
 from artpipe.nn.restoration.corruption import KINDS
 from artpipe.nn.restoration.hole_filling import harmonic
 from artpipe.numerics.pixels import to_bytes, to_float
+from artpipe.training.restore import build
 
 ENTRY = {"kind": "inpaint", "dataset": "d", "uses": "u", "ruler": "i", "steps": 20, "width": 4, "crop": 16, "brush": 4}
 

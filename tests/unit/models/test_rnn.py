@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.model import Prompt, Sequencer, build
+from artpipe.contracts.model import Prompt, Sequencer
 from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
 from artpipe.modalities.text.tokenizer import Encoder, pieces
 from artpipe.models.rnn import RNN
 from artpipe.nn.sequence.rendering import whole
 from artpipe.nn.sequence.token_sampling import nucleus, picked
+from artpipe.training.restore import build
 from tests.conftest import assert_goes_on
 
 LETTERS = (*MARKS, "a", "b", "\n")

@@ -11,11 +11,12 @@ from artpipe import train
 from artpipe.artifacts import paths
 from artpipe.artifacts.checkpoint import load_checkpoint
 from artpipe.artifacts.shards import ShardWriter, Spec
-from artpipe.contracts.model import Prompt, build
+from artpipe.contracts.model import Prompt
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluate import evaluate_model
 from artpipe.models.style import Style
 from artpipe.nn.style.perceptual import Perceptual
+from artpipe.training.restore import build
 from tests.support.vgg_weights import write_eye
 
 CLASSES = ("content", "dots", "stripes")

@@ -5,12 +5,13 @@ import torch
 from torch import nn
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.model import Exhibit, Prompt, Restorer, build
+from artpipe.contracts.model import Exhibit, Prompt, Restorer
 from artpipe.models.superres import SuperResolution
 from artpipe.nn.gan.patch_discriminator import PatchJudge
 from artpipe.nn.restoration.resize import bicubic, crops, cut_to, enlarged, reduced
 from artpipe.numerics.image_quality import psnr
 from artpipe.numerics.pixels import to_bytes, to_float
+from artpipe.training.restore import build
 
 ENTRY = {
     "kind": "superres",

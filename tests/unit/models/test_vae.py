@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.model import Autoencoder, Prompt, Sampler, build
+from artpipe.contracts.model import Autoencoder, Prompt, Sampler
 from artpipe.models.vae import VAE
 from artpipe.nn.vae.likelihood import kl_to_unit_normal
+from artpipe.training.restore import build
 from tests.conftest import assert_goes_on
 
 ENTRY = {

@@ -15,7 +15,8 @@ from artpipe.artifacts.tensors import save_tensors
 from artpipe.errors import NoRoomError, StoppedError
 from artpipe.project.stage_guard import alone, require_room
 from artpipe.storage.dvc_config import dvc_cache_folder
-from artpipe.system.atomic_files import held, write_bytes
+from artpipe.system.atomic_files import write_bytes
+from artpipe.system.locks import held
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil has it
 

@@ -12,7 +12,7 @@ import pytest
 
 from artpipe.errors import BusyError, CorruptError, UserError
 from artpipe.storage import gc
-from artpipe.system.atomic_files import locked
+from artpipe.system.locks import locked
 
 PARAMS = """\
 format: 1

@@ -10,20 +10,20 @@ import sys
 import pytest
 
 from artpipe.errors import BusyError
-from artpipe.system import atomic_files
+from artpipe.system import atomic_files, hashing, locks
 
 
 def test_known_hashes():
     """SHA-256 of `abc` is that of FIPS 180-2."""
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert atomic_files.sha256_bytes(b"abc") == known
+    assert hashing.sha256_bytes(b"abc") == known
 
 
 def test_a_file_s_hash_is_that_of_its_bytes(tmp_path):
     """Also of a file longer than one block."""
     data = os.urandom((1 << 20) + 7)
     (tmp_path / "x").write_bytes(data)
-    assert atomic_files.sha256_file(tmp_path / "x") == atomic_files.sha256_bytes(data)
+    assert hashing.sha256_file(tmp_path / "x") == hashing.sha256_bytes(data)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -109,19 +109,19 @@ def test_sweeping_takes_what_the_dead_left(tmp_path):
 def test_a_lock_names_its_holder(tmp_path):
     """The second one is told who holds it."""
     holder = f"process {os.getpid()} is already at that"
-    second = atomic_files.locked(tmp_path / "lock", wait_seconds=0.1, doing="that")
-    with atomic_files.locked(tmp_path / "lock"), pytest.raises(BusyError, match=holder), second:
+    second = locks.locked(tmp_path / "lock", wait_seconds=0.1, doing="that")
+    with locks.locked(tmp_path / "lock"), pytest.raises(BusyError, match=holder), second:
         pass
 
 
 def test_a_lock_of_a_killed_holder_is_free(tmp_path):
     """The kernel frees it, however its holder died."""
-    code = "import sys, time; from pathlib import Path; from artpipe.system.atomic_files import locked\n"
+    code = "import sys, time; from pathlib import Path; from artpipe.system.locks import locked\n"
     code += f"with locked(Path({str(tmp_path / 'lock')!r})): print('held', flush=True); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == "held\n"
     holder.kill()
     holder.wait()
     holder.stdout.close()
-    with atomic_files.locked(tmp_path / "lock", wait_seconds=1):
+    with locks.locked(tmp_path / "lock", wait_seconds=1):
         pass

@@ -18,11 +18,11 @@ NUMBERS = [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPE
 OTHER = """
 import errno, fcntl, os, sys
 from pathlib import Path
-from artpipe.system import atomic_files
+from artpipe.system import locks
 from artpipe.errors import BusyError
 {refusing}
 try:
-    with atomic_files.locked(Path(sys.argv[1]), wait_seconds=0.0): print("free")
+    with locks.locked(Path(sys.argv[1]), wait_seconds=0.0): print("free")
 except BusyError as error: print("busy", error)
 """
 REFUSING = """
@@ -61,11 +61,11 @@ def test_a_second_process_is_kept_out(tmp_path, monkeypatch, names):
     """Whatever the file system lacks, the holder is named, and its end frees the lock."""
     refuse(monkeypatch, tmp_path, errno.ENOLCK, *names)
     lock = tmp_path / "state/lock"
-    with atomic_files.locked(lock):
+    with locks.locked(lock):
         assert f"busy {lock}: process {os.getpid()} is already" in other(lock, tmp_path, *names).stdout
-        assert atomic_files.held(lock)
+        assert locks.held(lock)
     assert other(lock, tmp_path, *names).stdout == "free\n"
-    assert not atomic_files.held(lock)
+    assert not locks.held(lock)
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.get)
@@ -74,7 +74,7 @@ def test_no_lock_at_all_is_one_line(tmp_path, monkeypatch, number):
     refuse(monkeypatch, Path("/"), number, "flock", "fcntl")
     with (
         pytest.raises(UserError, match=r"lock: no locks on this file system .*; set TMPDIR"),
-        atomic_files.locked(tmp_path / "lock"),
+        locks.locked(tmp_path / "lock"),
     ):
         pass
 
@@ -84,7 +84,7 @@ def test_the_lack_is_said_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(locks, "_TOLD", set())
     refuse(monkeypatch, tmp_path, errno.ENOLCK, "flock", "fcntl")
     for name in "ab":
-        with atomic_files.locked(tmp_path / name):
+        with locks.locked(tmp_path / name):
             pass
     assert capsys.readouterr().err.count("for this machine only") == 1
 

@@ -12,7 +12,9 @@ from artpipe.artifacts.report import load_report
 from artpipe.artifacts.run import Journal, RunRecord, RunStart, save_run
 from artpipe.errors import UserError
 from artpipe.gallery import build_gallery
-from artpipe.system.atomic_files import locked, sha256_file, write_json
+from artpipe.system.atomic_files import write_json
+from artpipe.system.hashing import sha256_file
+from artpipe.system.locks import locked
 from artpipe.tracking.lineage import Shelves, trace
 from artpipe.tracking.listing import list_runs
 from tests.conftest import loaded

@@ -20,7 +20,8 @@ from artpipe.artifacts.shards import ShardCard, Spec
 from artpipe.artifacts.works import RecordCard
 from artpipe.config.params import About
 from artpipe.errors import ArtpipeError
-from artpipe.system.atomic_files import locked, write_json
+from artpipe.system.atomic_files import write_json
+from artpipe.system.locks import locked
 from artpipe.tracking.mlflow_store import Store
 from artpipe.tracking.mlflow_sync import sync
 from artpipe.tracking.mlflow_sync_signature import is_synced

@@ -7,13 +7,13 @@ import torch
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.microbatched import Divisible, length, parts
-from artpipe.contracts.model import build
 from artpipe.contracts.special_tokens import MARKS, START
 from artpipe.errors import NoMemoryError
 from artpipe.models import inpaint
 from artpipe.nn.style.perceptual import Perceptual
 from artpipe.training.loop import steps
 from artpipe.training.memory_limit import Frugal, shortage, within_memory
+from artpipe.training.restore import build
 from tests.support.vgg_weights import write_eye
 
 ROWS = 32

@@ -11,7 +11,7 @@ from artpipe.artifacts.works import Record
 from artpipe.errors import UserError
 from artpipe.ingest import ingest_dataset, ingest_part
 from artpipe.preprocess import preprocess_dataset, preprocess_part
-from artpipe.system.atomic_files import sha256_file
+from artpipe.system.hashing import sha256_file
 from artpipe.untrusted import worker_pool
 from artpipe.untrusted.job_cache import Answers, answer, part_of
 from artpipe.untrusted.worker_pool import Limits

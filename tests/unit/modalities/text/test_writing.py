@@ -10,7 +10,6 @@ from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import EvaluationParams
 from artpipe.contracts.metric import Evidence
-from artpipe.contracts.model import build
 from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
 from artpipe.evaluation.text_neighbours import Kin, excerpts, nearest_texts
 from artpipe.metrics import copying, form, likelihood
@@ -22,6 +21,7 @@ from artpipe.nn.sequence.rendering import text_of
 from artpipe.numerics.ngrams import CountModel, keys
 from artpipe.plugins import find
 from artpipe.preprocessing.token_rows import rows_of
+from artpipe.training.restore import build
 
 LENGTH = 8
 POEMS = ["ab ab\nba ba", "ab ba\nab ab", "ba ab\nba ab", "ab ab\nab ba"]

@@ -14,13 +14,14 @@ from artpipe.artifacts.report import load_report
 from artpipe.artifacts.shards import ShardWriter, Spec
 from artpipe.config.params import EvaluationParams, TrainParams
 from artpipe.contracts.metric import Evidence
-from artpipe.contracts.model import Learner, Restoration, build
+from artpipe.contracts.model import Learner, Restoration
 from artpipe.errors import StoppedError
 from artpipe.evaluate import evaluate_model
 from artpipe.metrics.restoration import METRIC
 from artpipe.numerics.pixels import to_bytes, to_float
-from artpipe.system.atomic_files import sha256_file
+from artpipe.system.hashing import sha256_file
 from artpipe.system.interrupts import Stop
+from artpipe.training.restore import build
 from artpipe.training.trainer import Training
 from tests.conftest import assert_goes_on
 

@@ -1,0 +1,40 @@
+"""Build a learner of a model's entry, and restore it from a checkpoint."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from artpipe import plugins
+from artpipe.artifacts.checkpoint import CheckpointCard, Which, load_checkpoint
+from artpipe.artifacts.shards import Spec
+from artpipe.config.params import validated
+from artpipe.contracts.model import Learner, Model
+
+
+def build(name: str, entry: Mapping[str, Any], spec: Spec, used: nn.Module | None = None) -> Learner[Any]:
+    """Build a learner from its entry in params.yaml.
+
+    Raises:
+        UserError: unknown kind or parameter.
+    """
+    model: Model = plugins.find("models", str(entry.get("kind")))
+    params = validated(model.params, entry, file="params.yaml", place=f"models.{name}")
+    return model.build(params, spec, used)
+
+
+def restore(
+    folder: Path, which: Which = "best", used: nn.Module | None = None
+) -> tuple[Learner[Any], CheckpointCard, str]:
+    """Rebuild a learner from a checkpoint, in eval mode on the CPU; returns it with its card and hash.
+
+    `used` is the measuring network for those who measure with it; what only training needs is left out.
+
+    Raises:
+        UserError, CorruptError: see `load_checkpoint`.
+    """
+    card, weights, sha256 = load_checkpoint(folder, which)
+    learner = build(card.name, card.params, card.spec, used)
+    learner.load_state_dict(weights)
+    return learner.eval().requires_grad_(requires_grad=False), card, sha256
