@@ -1,30 +1,28 @@
 """Evaluate: measure a checkpoint on held-out works and judge it; `hanging` hangs the very samples that were scored."""
 
-import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from artpipe import plugins
 from artpipe.artifacts import paths
-from artpipe.artifacts.report import Finding, ReportCard, Score, Verdict, save_report
+from artpipe.artifacts.report import ReportCard, save_report
 from artpipe.artifacts.shards import ShardSet, Split
 from artpipe.config.params import Params, load_params
 from artpipe.contracts.metric import Evidence, Measured, Metric
-from artpipe.contracts.model import Learner, Prompt, Ruler, Sampler, Sequencer
+from artpipe.contracts.model import Prompt, Ruler, Sampler, Sequencer
 from artpipe.errors import UserError
 from artpipe.evaluation.dvc_reports import write_comparison
 from artpipe.evaluation.exhibits import SEEDS_APART, hang, keep_works
+from artpipe.evaluation.generated_samples import paint
+from artpipe.evaluation.verdict import finite_scores, judge
 from artpipe.nn.style.perceptual import perceptual_at
-from artpipe.numerics.pixels import to_bytes
 from artpipe.system.atomic_files import sweep, written_folder
 from artpipe.training.restore import restore
 
-_GRAVITY: tuple[str, ...] = get_args(Verdict)
 _FALLBACKS: tuple[tuple[Split, ...], ...] = (("test",), ("validation",), ("validation", "test"), ("train",))
 
 
@@ -56,7 +54,7 @@ def evaluate_model(name: str) -> None:
             ruler=evidence.ruler_sha256,
             verdict=verdict,
             findings=tuple(findings),
-            scores=tuple(_finite(measured)),
+            scores=tuple(finite_scores(measured)),
             exhibits=tuple(exhibits),
             works=keep_works(evidence, exhibits, folder),
             tables={key: table for found in measured for key, table in found.tables.items()},
@@ -132,34 +130,6 @@ def _take_ruler(evidence: Evidence, name: str, ruler: str, own_sha256: str) -> N
     evidence.ruler_accuracy = told[-1] if told else None
 
 
-def paint(evidence: Evidence) -> None:
-    """Paint `samples` pictures, one seed each; where the model heeds labels, all classes in turn."""
-    count, size, first = evidence.params.samples, evidence.params.batch_size, (evidence.seed + 1) * SEEDS_APART
-    classes = len(evidence.card.spec.classes)
-    seeds = range(first, first + count)
-    heeds = heeds_labels(evidence.learner, classes, first)
-    evidence.prompt = Prompt(seeds=seeds, labels=torch.tensor([seed % classes for seed in seeds]) if heeds else None)
-    painted = torch.cat([_sample(evidence.learner, evidence.prompt.part(i, i + size)) for i in range(0, count, size)])
-    evidence.broken_samples = int((~painted.isfinite().flatten(1).all(1)).sum())
-    evidence.samples = to_bytes(painted.nan_to_num(-1.0))
-
-
-def heeds_labels(learner: Learner[Any], classes: int, seed: int) -> bool:
-    """Return whether the same noise paints something else when another class is asked for."""
-    if classes < 2:  # noqa: PLR2004  one class leaves nothing to ask
-        return False
-    seeds = range(seed, seed + 4)
-    asked = [_sample(learner, Prompt(seeds, torch.full((4,), label))) for label in (0, 1)]
-    return not torch.equal(*asked)
-
-
-def _sample(learner: Any, prompt: Prompt) -> Tensor:
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(prompt.seeds[0])
-        pictures: Tensor = learner.sample(prompt)
-    return pictures.float()
-
-
 def measure(evidence: Evidence) -> list[Measured]:
     """Run the metrics of params.yaml that apply, in their order.
 
@@ -168,21 +138,3 @@ def measure(evidence: Evidence) -> list[Measured]:
     """
     metrics: list[Metric] = [plugins.find("metrics", name) for name in evidence.params.metrics]
     return [metric.measure(evidence) for metric in metrics if metric.applies(evidence)]
-
-
-def judge(measured: Sequence[Measured]) -> tuple[list[Finding], Finding]:
-    """Return all findings, the gravest first, and the verdict: the gravest, or healthy with the number that speaks for it."""
-    findings = [finding for found in measured for finding in found.findings if math.isfinite(finding.value)]
-    findings.sort(key=lambda finding: _GRAVITY.index(finding.verdict))
-    praise = [found.healthy for found in measured if found.healthy is not None]
-    return findings, (*findings, *praise, _unopposed(_finite(measured)))[0]
-
-
-def _unopposed(scores: Sequence[Score]) -> Finding:
-    name, value = (scores[-1].name, scores[-1].value) if scores else ("none", 0.0)
-    sentence = "No measure objects, and none of them speaks for it either."
-    return Finding(verdict="healthy", score=name, value=value, bound=value, sentence=sentence)
-
-
-def _finite(measured: Iterable[Measured]) -> list[Score]:
-    return [score for found in measured for score in found.scores if math.isfinite(score.value)]

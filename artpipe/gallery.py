@@ -3,32 +3,27 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.artifacts import paths
-from artpipe.artifacts.champions import Champions, load_champions
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
-from artpipe.artifacts.report import work_file
-from artpipe.config.params import About, Params, load_params
+from artpipe.config.params import Params, load_params
 from artpipe.errors import UserError, did_you_mean
+from artpipe.site.museum import load_museum, translate_museum
 from artpipe.storage.leftovers import sweep_removed
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 if TYPE_CHECKING:
-    from artpipe.contracts.section import Artist, Museum, RealWork, Room
-    from artpipe.site.media_files import Shelf
     from artpipe.site.pages import Site
-    from artpipe.site.translation import Say, Words
+    from artpipe.site.translation import Words
 
 _HERE = Path(__file__).parent
 _CARD = ("gallery.json", "gallery.json.sha256")
 _MEDIUM = re.compile(r"media/[0-9a-f]{16}(?:\.[a-z0-9]+)?")
-_SEEN = 24  # works of the collection shown on its page
 
 
 def build_gallery(root: Path = Path()) -> None:
@@ -57,7 +52,7 @@ def render(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
     from artpipe.site.translation import Words
 
     shelf, words = Shelf(), Words(theme, params.gallery.language)
-    museum = _spoken(_museum(root, params, shelf), words.said)
+    museum = translate_museum(load_museum(root, params, shelf), words.said)
     files = dict(pages(_site(params, theme, words), museum))
     shown = {name for page in files.values() for name in _MEDIUM.findall(page.decode())}
     assets = theme / "assets"
@@ -85,107 +80,6 @@ def _write(path: Path, data: bytes) -> None:
     temporary = path.with_name(f"{path.name}.tmp.{os.getpid()}")
     temporary.write_bytes(data)
     temporary.replace(path)
-
-
-def _museum(root: Path, params: Params, shelf: "Shelf") -> "Museum":
-    from artpipe.contracts.section import Museum
-    from artpipe.site.translation import clean
-
-    rooms = tuple(_room(root, params, shelf, number, name) for number, name in enumerate(params.datasets, start=1))
-    champions = load_champions(root)
-    rooms = tuple(_crowned(room, champions) for room in rooms)
-    return Museum(clean(params.gallery.title), clean(params.gallery.subtitle), rooms)
-
-
-def _spoken(museum: "Museum", said: "Say") -> "Museum":
-    """Return the museum with its subtitle, titles and descriptions as its language has them; those it has not stay."""
-
-    def titled(one: Any) -> Any:
-        return replace(one, title=said(one.title))
-
-    def room(one: "Room") -> "Room":
-        about = one.about.model_copy(update={"description": said(one.about.description)})
-        artists, gaps = tuple(map(titled, one.artists)), tuple(map(titled, one.gaps))
-        return replace(one, title=said(one.title), about=about, artists=artists, gaps=gaps)
-
-    return replace(museum, subtitle=said(museum.subtitle), rooms=tuple(map(room, museum.rooms)))
-
-
-def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str) -> "Room":
-    from artpipe.contracts.section import Artist, Gap, Room
-    from artpipe.site.collection import load_record
-    from artpipe.site.loader import digests_of, load_artist, load_pair
-    from artpipe.site.translation import clean
-
-    models = {name: entry for name, entry in params.models.items() if entry.get("dataset") == dataset}
-    pairs = {name: load_pair(root, name) for name in models}
-    reports = [(root / paths.report(name), pair[0]) for name, pair in pairs.items() if not isinstance(pair, str)]
-    wanted = {digest for _, report in reports for digest in digests_of(report)}
-    record = load_record(root / paths.record(dataset), wanted)
-    look = _looker(record.works if record else {}, [folder for folder, _ in reports], shelf)
-    hung: list[Artist | Gap] = []
-    for name, pair in pairs.items():
-        title = clean(params.gallery.titles.get(name) or name)
-        if isinstance(pair, str):
-            hung.append(Gap(name, title, pair))
-        else:
-            hung.append(load_artist(root, name, title, models[name], pair, shelf, look))
-    about = _about(params.dataset(dataset).about, record.about if record else None)
-    seen = [work for digest in sorted(wanted) if (work := look(digest)).picture]
-    return Room(
-        number=number,
-        name=dataset,
-        title=clean(about.title) or dataset,
-        about=about,
-        collection=record.collection if record else None,
-        artists=tuple(sorted((one for one in hung if isinstance(one, Artist)), key=_painters_first)),
-        gaps=tuple(one for one in hung if isinstance(one, Gap)),
-        seen=tuple(seen[:_SEEN]),
-    )
-
-
-def _crowned(room: "Room", champions: Champions) -> "Room":
-    """Return a room whose models know which of their kind counts."""
-
-    def standing(artist: "Artist") -> "Artist":
-        reign = champions.of(room.name, artist.kind)
-        if reign is None:
-            return artist
-        counts = reign.champion.checkpoint == artist.report.checkpoint
-        return replace(artist, champion=counts, rival="" if counts else reign.champion.model)
-
-    return replace(room, artists=tuple(map(standing, room.artists)))
-
-
-def _painters_first(artist: "Artist") -> bool:
-    from artpipe.contracts.section import SHOWN_FIRST
-
-    return not any(work.role in SHOWN_FIRST for work in artist.works)
-
-
-def _looker(works: "Mapping[str, RealWork]", folders: Iterable[Path], shelf: "Shelf") -> "Any":
-    """Return a function from a digest to the work, with the picture or the first lines that a report brought along."""
-    from artpipe.contracts.section import RealWork
-
-    found: dict[str, RealWork] = {}
-
-    def look(digest: str) -> RealWork:
-        if digest not in found:
-            work = works.get(digest, RealWork(digest))
-            near = (folder / work_file(digest, suffix) for folder in folders for suffix in (".png", ".txt"))
-            path = next((path for path in near if path.is_file()), None)
-            if path is not None and path.suffix == ".txt":
-                work = replace(work, text=path.read_text("utf-8", errors="replace"))
-            found[digest] = replace(work, picture=shelf.picture(path)) if path and not work.text else work
-        return found[digest]
-
-    return look
-
-
-def _about(entry: About, recorded: About | None) -> About:
-    """Return what the record says, and where it says nothing what params.yaml says."""
-    said = {name: value for name, value in entry if value not in {"", "unknown"}}
-    return recorded or About(**said)
 
 
 def _site(params: Params, theme: Path, words: "Words") -> "Site":

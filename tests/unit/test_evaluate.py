@@ -17,7 +17,9 @@ from artpipe.config.params import EvaluationParams, TrainParams, load_params
 from artpipe.contracts.metric import Evidence, Measured
 from artpipe.contracts.model import Exhibit, Learner, Prompt
 from artpipe.errors import UserError
-from artpipe.evaluate import draw, evaluate_model, gather, hang, judge, measure, paint
+from artpipe.evaluate import draw, evaluate_model, gather, hang, measure
+from artpipe.evaluation.generated_samples import paint
+from artpipe.evaluation.verdict import judge
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.hashing import sha256_file
 from artpipe.training.exhibit_files import thumbnail

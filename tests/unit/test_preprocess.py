@@ -18,8 +18,9 @@ from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.modalities.picture import _Shards
 from artpipe.modalities.picture.framing import PictureParams, fitted, grid, trimmed
 from artpipe.modalities.picture.tiles import wholes
-from artpipe.preprocess import planned, preprocess_dataset
+from artpipe.preprocess import preprocess_dataset
 from artpipe.preprocessing.contact_sheet import Print, contact_sheet
+from artpipe.preprocessing.splits import planned
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 ENTRY = """

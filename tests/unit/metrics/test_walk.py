@@ -12,6 +12,7 @@ from artpipe.config.params import EvaluationParams, WalkParams
 from artpipe.contracts.metric import Evidence, Measured
 from artpipe.contracts.model import Exhibit, Prompt, Walker
 from artpipe.evaluate import hang
+from artpipe.evaluation import latent_path, video
 from artpipe.metrics import walk
 from artpipe.models import gan, vae
 
@@ -58,9 +59,9 @@ def evidence(labels=None, ruler=True, **given) -> Evidence:
 def test_the_spline_passes_its_anchors_and_closes():
     """At each anchor's time it is the anchor, nowhere shorter than the codes around it, and without a seam."""
     codes = torch.randn(5, 16, generator=torch.Generator().manual_seed(1))
-    assert torch.allclose(walk.spline(codes, torch.arange(5) / 5), codes, atol=1e-5)
+    assert torch.allclose(latent_path.spline(codes, torch.arange(5) / 5), codes, atol=1e-5)
     times = torch.linspace(0, 1, 1001)[:-1]
-    path = walk.spline(codes, times)
+    path = latent_path.spline(codes, times)
     assert path.norm(dim=1).min() >= codes.norm(dim=1).min() - 1e-4
     steps = (path - path.roll(-1, 0)).norm(dim=1)
     assert float(steps[-1]) < 1.2 * float(steps[-2])
@@ -68,7 +69,7 @@ def test_the_spline_passes_its_anchors_and_closes():
 
 def test_shares_are_blended_linearly():
     """Halfway between two anchors each has half; the last one leads back to the first."""
-    found = walk.between(torch.eye(2), torch.tensor([0.0, 0.25, 0.5, 0.75]))
+    found = latent_path.between(torch.eye(2), torch.tensor([0.0, 0.25, 0.5, 0.75]))
     assert found.tolist() == [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.5, 0.5]]
 
 
@@ -80,9 +81,9 @@ def test_steps_become_even():
         return torch.stack([angle.cos(), angle.sin()], 1)
 
     looks = [lambda frames: frames]
-    assert walk.evened(hurried, looks, 48, 1)[1] > 1.7
-    assert walk.evened(hurried, looks, 48, 12)[1] < 1.02
-    frames, ratio = walk.evened(lambda times: torch.zeros(len(times), 2), looks, 8, 3)
+    assert latent_path.evened(hurried, looks, 48, 1)[1] > 1.7
+    assert latent_path.evened(hurried, looks, 48, 12)[1] < 1.02
+    frames, ratio = latent_path.evened(lambda times: torch.zeros(len(times), 2), looks, 8, 3)
     assert (len(frames), ratio) == (8, 1.0)
 
 
@@ -94,8 +95,8 @@ def test_no_look_is_forgotten():
         return torch.stack([t.cos(), t.sin(), (t + 0.8 * torch.sin(t)).cos(), (t + 0.8 * torch.sin(t)).sin()], 1)
 
     looks = [lambda frames: frames[:, :2], lambda frames: frames[:, 2:]]
-    assert walk.evened(bent, looks[:1], 64, 8)[1] < 1.01
-    assert 1.01 < walk.evened(bent, looks, 64, 12)[1] < 1.5
+    assert latent_path.evened(bent, looks[:1], 64, 8)[1] < 1.01
+    assert 1.01 < latent_path.evened(bent, looks, 64, 12)[1] < 1.5
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_no_look_is_forgotten():
 def test_films_grow_by_whole_even_factors(shape, side, large):
     """Every pixel stays a square, both sides are even, colour has three channels."""
     frames = torch.arange(math.prod(shape)).remainder(251).to(torch.uint8).view(1, *shape)
-    found = walk.enlarged(frames, side)
+    found = video.enlarged(frames, side)
     assert found.shape[1:] == (3, *large)
     factor = large[0] // shape[1]
     assert torch.equal(found[:, :1, ::factor, ::factor], frames[:, :1])
@@ -134,7 +135,7 @@ def test_a_film_is_the_same_twice_and_as_asked():
     assert first.scores[0].name == "walk_evenness"
     assert 1 <= first.scores[0].value <= 1.5
     said = subprocess.run(
-        [walk._ffmpeg(), "-i", "-", "-f", "null", "-"], check=False, input=exhibit.data, capture_output=True
+        [video._ffmpeg(), "-i", "-", "-f", "null", "-"], check=False, input=exhibit.data, capture_output=True
     ).stderr
     assert b"h264" in said
     assert b"yuv420p" in said
@@ -155,7 +156,7 @@ def test_films_come_in_both_forms():
 
 def test_without_ffmpeg_it_is_measured_and_said(monkeypatch, capsys):
     """A machine without ffmpeg has the score, no film, and one line."""
-    monkeypatch.setattr(walk, "_ffmpeg", lambda: None)
+    monkeypatch.setattr(video, "_ffmpeg", lambda: None)
     measured = walk.measure(evidence())
     assert (len(measured.scores), len(measured.exhibits)) == (1, 0)
     assert "no ffmpeg here" in capsys.readouterr().err
@@ -163,7 +164,7 @@ def test_without_ffmpeg_it_is_measured_and_said(monkeypatch, capsys):
 
 def test_a_failing_ffmpeg_is_one_line(monkeypatch, capsys):
     """What it says is passed on, and evaluation goes on."""
-    monkeypatch.setitem(walk._CODECS, "mp4", ["-c:v", "no-such-codec"])
+    monkeypatch.setitem(video._CODECS, "mp4", ["-c:v", "no-such-codec"])
     (exhibit,) = walk.measure(evidence()).exhibits
     assert exhibit.data.startswith(b"\x1aE\xdf\xa3")
     assert capsys.readouterr().err.startswith("artpipe: ffmpeg made no mp4 of the walk")
