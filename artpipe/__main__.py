@@ -13,7 +13,8 @@ import typer
 from artpipe.cli.command_classes import HeadedGroup, require_project
 from artpipe.cli.datasets import dataset_commands
 from artpipe.cli.inspect import LOOK, looking
-from artpipe.errors import ArtpipeError, plain, plain_lines
+from artpipe.errors import ArtpipeError
+from artpipe.system.plain_text import plain, plain_lines
 from artpipe.system.project_root import typed_path
 from artpipe.system.streams import give_up_output, open_streams
 

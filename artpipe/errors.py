@@ -1,23 +1,13 @@
 """The errors a person may meet; each message is one line: place, found, expected, nearest name."""
 
 import difflib
-import re
 from collections.abc import Iterable
-
-# What a terminal obeys and what turns the direction of writing round; lone surrogates are names that are not UTF-8, at
-# which printing itself fails.
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
-)
 
 # Of a process that SIGKILL ended: it could say nothing itself.
 KILLED = (
     "killed (SIGKILL): by a person, or by Linux because memory ran out; it goes on when started again: end other programs, "
     "let fewer stages run at once, or lower the model's `batch_size` or the dataset's `size`"
 )
-_PASSWORD = re.compile(
-    r"(?<=://)[^/\s]*:[^/\s]*@|(?<=://)[^/\s@]{20,}@"
-)  # of an address, with the name beside it; or a token
 
 
 class ArtpipeError(Exception):
@@ -86,18 +76,3 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return ``, did you mean `x`?`` for the nearest of `names`, or nothing where none is near."""
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
     return f", did you mean `{near[0]}`?" if near else ""
-
-
-def plain(text: str) -> str:
-    """Return words as a terminal may have them: what would command it, or turn the writing round, is spelled out; no password."""
-    return without_password(_UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text))
-
-
-def plain_lines(text: str) -> str:
-    """Return words of several lines likewise; their line breaks stay."""
-    return "\n".join(map(plain, text.split("\n")))
-
-
-def without_password(text: str) -> str:
-    """Return a text whose addresses keep who may go there to themselves: ``https://***@host``."""
-    return _PASSWORD.sub("***@", text)

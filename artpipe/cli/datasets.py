@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from artpipe.cli.command_classes import FreeCommand
-from artpipe.errors import plain_lines
+from artpipe.system.plain_text import plain_lines
 from artpipe.system.project_root import typed_path
 
 dataset_commands = typer.Typer()

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from artpipe.cli.command_classes import FreeCommand
-from artpipe.errors import UserError, plain_lines
+from artpipe.errors import UserError
+from artpipe.system.plain_text import plain_lines
 from artpipe.system.project_root import typed_path
 
 LOOK = "Looking closer"

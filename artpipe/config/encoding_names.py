@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from artpipe.errors import did_you_mean, plain
+from artpipe.errors import did_you_mean
+from artpipe.system.plain_text import plain
 
 _USUAL = (
     *("big5", "cp1251", "cp1252", "cp437", "cp866", "cp949", "euc_jp", "euc_kr", "gb18030", "gbk"),

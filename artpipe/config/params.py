@@ -12,7 +12,8 @@ from artpipe.config.encoding_names import EncodingName
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.secret_scan import refuse_secrets
 from artpipe.config.validation_message import first_mistake
-from artpipe.errors import UserError, did_you_mean, plain
+from artpipe.errors import UserError, did_you_mean
+from artpipe.system.plain_text import plain
 
 FORMAT = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")

@@ -3,10 +3,11 @@
 from collections import Counter
 
 from artpipe.config.minimum_works import MINIMUM_WORKS
-from artpipe.errors import UserError, plain
+from artpipe.errors import UserError
 from artpipe.layout.file_survey import Survey
 from artpipe.layout.side_folders import claims
 from artpipe.layout.work_kinds import counted, suffix_of
+from artpipe.system.plain_text import plain
 
 _FIRST = ("picture", "text")  # where as many files may be of several media
 _OUTNUMBERED = 10  # times as many works of another medium: then it is that one's dataset, with some others in it

@@ -14,7 +14,7 @@ from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.yaml_edit import key_value, read_exactly, with_entry, without_entry
 from artpipe.contracts.model import Ruler
 from artpipe.contracts.source import Source
-from artpipe.errors import UserError, plain
+from artpipe.errors import UserError
 from artpipe.layout.places import hub_snapshot
 from artpipe.project.detection import FIRST_LOOK, inspect_place, is_single, kinds_of, preprocess_of, require_kept, told
 from artpipe.project.entry_validation import asks_for, check_dataset, check_model
@@ -36,6 +36,7 @@ from artpipe.storage.dvc_check import require_dvc
 from artpipe.storage.dvc_command import require_lock, run_dvc
 from artpipe.system.atomic_files import sweep, write_bytes, write_text
 from artpipe.system.locks import locked
+from artpipe.system.plain_text import plain
 
 PARAMS = Path("params.yaml")
 

@@ -9,12 +9,13 @@ from artpipe import plugins
 from artpipe.config.minimum_works import MINIMUM_WORKS
 from artpipe.config.params import DatasetEntry, IngestParams, validated
 from artpipe.contracts.modality import Part, medium_of
-from artpipe.errors import UserError, plain
+from artpipe.errors import UserError
 from artpipe.layout.describe import Understanding, describe
 from artpipe.layout.places import archive_limits, open_place
 from artpipe.layout.understanding import understand
 from artpipe.preprocessing.jobs import job_name, work_kinds
 from artpipe.project.import_files import archive_suffix
+from artpipe.system.plain_text import plain
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
 from artpipe.untrusted.worker_pool import Limits, outcomes
 

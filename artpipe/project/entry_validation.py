@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from artpipe import plugins
 from artpipe.config.params import DatasetEntry, Params, TrainParams, WeightsEntry, validated
 from artpipe.contracts.modality import params_of
-from artpipe.errors import UserError, did_you_mean, plain
+from artpipe.errors import UserError, did_you_mean
 from artpipe.project.trackable_paths import require_foreign, require_trackable
 from artpipe.storage.dvc_config import is_cache_link
+from artpipe.system.plain_text import plain
 
 if TYPE_CHECKING:
     from artpipe.contracts.model import Model

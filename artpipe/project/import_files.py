@@ -9,11 +9,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from artpipe.artifacts.paths import STATE
-from artpipe.errors import UserError, plain
+from artpipe.errors import UserError
 from artpipe.layout.places import hub_blob, hub_repository
 from artpipe.storage.dvc_config import links_workspace
 from artpipe.system.atomic_files import remove, stands_in, write_text, written, written_folder
 from artpipe.system.file_tree import below
+from artpipe.system.plain_text import plain
 from artpipe.untrusted.archives import archive_reader
 from artpipe.untrusted.hidden_files import lies_hidden
 

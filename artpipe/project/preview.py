@@ -10,9 +10,9 @@ from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.config.params import DatasetEntry
 from artpipe.contracts.modality import medium_of
-from artpipe.errors import plain_lines
 from artpipe.layout.places import FolderPlace, archive_limits, walk
 from artpipe.system.atomic_files import write_text
+from artpipe.system.plain_text import plain_lines
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, looks_like_picture
 from artpipe.untrusted.worker_pool import Limits, outcomes
 

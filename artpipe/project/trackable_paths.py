@@ -4,9 +4,10 @@ import os
 import stat
 from pathlib import Path
 
-from artpipe.errors import UserError, plain
+from artpipe.errors import UserError
 from artpipe.storage.dvc_config import is_cache_link, is_lost_cache_link
 from artpipe.system.file_tree import below
+from artpipe.system.plain_text import plain
 
 _DEEPEST = 100  # folders in folders; from some hundreds on DVC does not come to an end
 _TOO_DEEP = f"more than {_DEEPEST} folders deep, which DVC does not come to the end of; move it further up"

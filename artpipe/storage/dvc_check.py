@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from artpipe.errors import UserError, plain
+from artpipe.errors import UserError
 from artpipe.storage.dvc_config import LINK_TYPES, dvc_setting, link_types
 from artpipe.system.git_command import repository_fault
+from artpipe.system.plain_text import plain
 
 _OWN = {".git", ".state", ".venv", "node_modules", "__pycache__"}  # never looked into: DVC keeps nothing of them
 _OUTPUTS = ("data/.dvc", "data/*/.dvc", "data/*/*/.dvc")  # as deep as dvc.yaml names outputs

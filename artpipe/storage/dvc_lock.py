@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from artpipe.errors import BusyError, UserError, plain
+from artpipe.errors import BusyError, UserError
 from artpipe.storage.dvc_config import uses_hardlink_lock
+from artpipe.system.plain_text import plain
 
 _LOCKS = ("lock", "rwlock.lock")  # of the project; of DVC's book of who reads and writes what
 _PID = re.compile(r"\s*\d+\s*")  # all that flock's file has in it; that of a hard link names its claim

@@ -6,7 +6,8 @@ import subprocess  # git has no other door
 from collections.abc import Sequence
 from pathlib import Path
 
-from artpipe.errors import ArtpipeError, UserError, plain
+from artpipe.errors import ArtpipeError, UserError
+from artpipe.system.plain_text import plain
 
 _MISSING = "git is not installed (no such program on PATH); Debian: `apt install git`"
 _UNTRUSTED = re.compile(r"detected dubious ownership in repository at '(.*)'")

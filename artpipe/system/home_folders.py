@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from artpipe.errors import UserError, plain
+from artpipe.errors import UserError
+from artpipe.system.plain_text import plain
 
 _NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")  # where getpass.getuser looks before it asks /etc/passwd
 _CACHES = {"XDG_CACHE_HOME": ".cache", "XDG_DATA_HOME": ".local/share", "XDG_STATE_HOME": ".local/state"}

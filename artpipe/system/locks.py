@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from artpipe.errors import BusyError, UserError, plain
+from artpipe.errors import BusyError, UserError
+from artpipe.system.plain_text import plain
 
 _OFD_SETLK = getattr(fcntl, "F_OFD_SETLK", None)  # of Linux
 _TOLD: set[str] = set()  # file systems of which this process has said that they have no locks

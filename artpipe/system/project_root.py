@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from artpipe.errors import ArtpipeError, UserError, plain, plain_lines
+from artpipe.errors import ArtpipeError, UserError
+from artpipe.system.plain_text import plain, plain_lines
 
 _PARAMS, _GRAPH, _DVC = "params.yaml", "dvc.yaml", ".dvc"
 _FIRST_LINES = 100  # of params.yaml, comments too, among which its format stands

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from artpipe.errors import plain, plain_lines
+from artpipe.system.plain_text import plain, plain_lines
 from artpipe.system.streams import SPELLED
 
 _MARKS = re.compile(r"^(\d+)(?=[.)])|^(?=[#+=-])|(?=[\\`*_\[\]!|~])|(?=://)|(?<=www)(?=\.)", re.IGNORECASE)

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from artpipe.artifacts import paths
 from artpipe.artifacts.cross_references import ingested, trained
 from artpipe.artifacts.run import Journal, RunRecord, RunStart, Session
-from artpipe.errors import ArtpipeError, UserError, plain, plain_lines, without_password
+from artpipe.errors import ArtpipeError, UserError
 from artpipe.system.locks import held
+from artpipe.system.plain_text import plain, plain_lines, without_password
 from artpipe.system.processes import guardians, handle_signals, run_child, watching
 from artpipe.system.terminal import in_markdown
 from artpipe.tracking.mlflow_registry import register

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from artpipe.errors import plain
+from artpipe.system.plain_text import plain
 from artpipe.system.terminal import in_markdown
 from artpipe.tracking.mlflow_store import Store
 from artpipe.tracking.mlflow_sync import sync

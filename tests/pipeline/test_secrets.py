@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from artpipe import __main__ as command_line
-from artpipe.errors import plain, without_password
+from artpipe.system.plain_text import plain, without_password
 from artpipe.system.processes import end_child, start_child
 from tests.conftest import ROOT, loaded
 from tests.pipeline.test_server import ask

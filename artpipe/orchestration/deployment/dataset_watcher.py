@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artpipe.config.params import load_params
-from artpipe.errors import ArtpipeError, UserError, plain_lines
+from artpipe.errors import ArtpipeError, UserError
 from artpipe.orchestration.deployment.exclusive_run import someone_works
 from artpipe.orchestration.scheduling.dvc_graph import read_graph
 from artpipe.orchestration.services.addresses import prefect_beside
 from artpipe.project.trackable_paths import require_trackable
 from artpipe.system.file_tree import signature
 from artpipe.system.interrupts import SignalInterruption, signals_raise
+from artpipe.system.plain_text import plain_lines
 from artpipe.system.project_root import run_in_project
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from artpipe.config.params import read_yaml
-from artpipe.errors import ArtpipeError, UserError, plain_lines
+from artpipe.errors import ArtpipeError, UserError
 from artpipe.orchestration.deployment.time_zones import local_timezone, require_zone
+from artpipe.system.plain_text import plain_lines
 from artpipe.system.project_root import run_in_project
 
 FILE = Path("prefect.yaml")

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from artpipe.errors import UserError, did_you_mean, plain
+from artpipe.errors import UserError, did_you_mean
+from artpipe.system.plain_text import plain
 
 _RULE = re.compile(r"(<[^>]+>|[A-Za-z]{3,})[-+]?\d")  # POSIX: `CST-8`, `CET-1CEST,M3.5.0,M10.5.0/3`
 _HALF_MONTH = 15 * 86_400

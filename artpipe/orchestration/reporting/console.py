@@ -14,8 +14,9 @@ from rich.table import Table
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.config.params import load_params
-from artpipe.errors import ArtpipeError, without_password
+from artpipe.errors import ArtpipeError
 from artpipe.orchestration.scheduling.dvc_graph import Stage
+from artpipe.system.plain_text import without_password
 from artpipe.system.terminal import PlainConsole
 
 _console = PlainConsole(highlight=False, soft_wrap=True)

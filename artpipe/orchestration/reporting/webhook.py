@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from artpipe.errors import UserError, plain_lines
+from artpipe.errors import UserError
 from artpipe.orchestration import HOME_NAMED
+from artpipe.system.plain_text import plain_lines
 from artpipe.system.project_root import run_in_project
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 
 from artpipe.config.params import load_params
-from artpipe.errors import KILLED, plain
+from artpipe.errors import KILLED
 from artpipe.orchestration.reporting import console, prefect_artifacts
 from artpipe.orchestration.scheduling.dispatcher import is_training
 from artpipe.orchestration.scheduling.dvc_graph import BUSY
@@ -20,6 +20,7 @@ from artpipe.orchestration.scheduling.run_context import Crew, Setting
 from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, PassingError
 from artpipe.project.estimates import remember
 from artpipe.storage.dvc_command import dvc_command, reason_of
+from artpipe.system.plain_text import plain
 
 _BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage needs: for that, DVC itself does not wait
 _PASSES = 75  # what a stage ends with when the same command may work later: a lock, a server

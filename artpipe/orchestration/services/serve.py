@@ -16,12 +16,13 @@ from pathlib import Path
 from rich.markup import escape
 
 from artpipe.artifacts import paths
-from artpipe.errors import ArtpipeError, BusyError, plain_lines, without_password
+from artpipe.errors import ArtpipeError, BusyError
 from artpipe.orchestration.deployment.serve_deployments import told
 from artpipe.orchestration.services.addresses import FOLDER, addresses, auth, remove_addresses, write_addresses
 from artpipe.orchestration.services.supervised_process import GRACE_SECONDS, Part, answers, end_parts, free_port, wait
 from artpipe.system.interrupts import Interruption, signals_raise
 from artpipe.system.locks import locked
+from artpipe.system.plain_text import plain_lines, without_password
 from artpipe.system.processes import adopt_orphans, end_descendants, guardians, handle_signals, terminate_self, watching
 from artpipe.system.project_root import run_in_project
 from artpipe.system.sqlite_address import sqlite_url
