@@ -20,7 +20,7 @@ READMES = ["README.md", "README.zh-CN.md"]
 
 def commands() -> list[str]:
     """Return every command a person may type, stages apart, which dvc.yaml calls."""
-    from artpipe.__main__ import STAGES, app
+    from artpipe.cli.app import STAGES, app
 
     mine = [command for command in app.registered_commands if command.rich_help_panel != STAGES]
     found = [f"artpipe {command.name or command.callback.__name__}" for command in mine]

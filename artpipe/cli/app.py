@@ -1,0 +1,62 @@
+"""The command line: what dvc.yaml and people call, under its headings."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from artpipe.cli.command_classes import HeadedGroup, require_project
+from artpipe.cli.daily import DAILY, daily_commands
+from artpipe.cli.datasets import dataset_commands
+from artpipe.cli.inspect import LOOK, looking
+from artpipe.cli.models import model_commands
+from artpipe.cli.stages import STAGES, stage_commands
+
+OWN = "Your own pictures"
+HeadedGroup.headings = (DAILY, OWN, LOOK, STAGES)
+
+_EPILOG = """\
+The usual three:
+  artpipe run                                  bring everything up to date
+  artpipe dataset add ~/pictures --name mine   a room of your own, then run again
+  artpipe plan                                 what would run, why, and how long it takes
+"""
+
+app = typer.Typer(
+    name="artpipe",
+    cls=HeadedGroup,
+    help="From a dataset to a gallery, reproducibly.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+dataset = typer.Typer(
+    cls=HeadedGroup, no_args_is_help=True, rich_markup_mode=None, help="Inspect, add, remove or watch a dataset."
+)
+dataset.registered_commands += dataset_commands.registered_commands
+model = typer.Typer(cls=HeadedGroup, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a model.")
+model.registered_commands += model_commands.registered_commands
+for commands in (looking, daily_commands, stage_commands):
+    app.registered_commands += commands.registered_commands
+app.add_typer(dataset, name="dataset", rich_help_panel=OWN)
+app.add_typer(model, name="model", rich_help_panel=OWN)
+
+
+@app.callback()
+def options(
+    *,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "-C", metavar="DIR", help="Work in the project of this folder; paths stay those of where you are."
+        ),
+    ] = None,
+) -> None:
+    """Find the project upwards from the current folder, as git and DVC do."""
+    del directory  # read by ProjectCommand, when there is a command to run
+
+
+require_project(app)

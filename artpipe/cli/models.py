@@ -1,0 +1,30 @@
+"""The commands of `artpipe model`: add, remove."""
+
+from typing import Annotated
+
+import typer
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
+
+model_commands = typer.Typer()
+
+
+@model_commands.command("add")
+def model_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and `-`.")],
+    kind: Annotated[str, typer.Option(help="A file of artpipe/models/.")],
+    dataset: Annotated[str, typer.Option(help="What it learns from.")],
+    parameter: Annotated[list[str], typer.Option("-P", "--parameter", metavar="KEY=VALUE")] = [],  # noqa: B006 (typer reads it)
+) -> None:
+    """Write a model's entry into params.yaml."""
+    from artpipe.project.add_remove import add_model
+
+    typer.echo(add_model(name, kind=kind, dataset=dataset, parameters=parameter))
+
+
+@model_commands.command("remove")
+def model_remove(name: Name) -> None:
+    """Take a model and everything made by it away."""
+    from artpipe.project.add_remove import remove_model
+
+    typer.echo(remove_model(name))

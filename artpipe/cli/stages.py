@@ -1,0 +1,90 @@
+"""The stages as commands, called by dvc.yaml. Heavy imports stay inside the command that needs them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+STAGES = "Stages, called by dvc.yaml"
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
+Part = Annotated[
+    str, typer.Option(metavar="I/N", help="Beforehand, one part of the work, for another core or machine.")
+]
+
+stage_commands = typer.Typer()
+
+
+@stage_commands.command(rich_help_panel=STAGES)
+def ingest(name: Name, part: Part = "") -> None:
+    """Keep or quarantine every work of a dataset."""
+    with _stage(f"ingest@{name}", part):
+        from artpipe.config.params import load_params
+        from artpipe.ingest import ingest_dataset, ingest_part
+        from artpipe.system.file_tree import unchanged
+
+        with unchanged(Path(load_params().dataset(name).path)):
+            ingest_part(name, part) if part else ingest_dataset(name)
+
+
+@stage_commands.command(rich_help_panel=STAGES)
+def preprocess(name: Name, part: Part = "") -> None:
+    """Turn the works of a dataset into tensors."""
+    with _stage(f"preprocess@{name}", part):
+        from artpipe.preprocess import preprocess_dataset, preprocess_part
+
+        preprocess_part(name, part) if part else preprocess_dataset(name)
+
+
+@stage_commands.command(rich_help_panel=STAGES)
+def weights(name: Name) -> None:
+    """Check and convert trained weights that measure pictures."""
+    with _stage(f"weights@{name}"):
+        from artpipe.weights import make_weights
+
+        make_weights(name)
+
+
+@stage_commands.command(rich_help_panel=STAGES)
+def train(name: Name) -> None:
+    """Train a model, or go on where its training was stopped."""
+    from artpipe.system.processes import guardians
+
+    ancestors = guardians()  # before torch is imported: they may end meanwhile
+    with _stage(f"train@{name}"):
+        from artpipe.train import train_model
+
+        train_model(name, ancestors)
+
+
+@stage_commands.command(rich_help_panel=STAGES)
+def evaluate(name: Name) -> None:
+    """Measure and judge a model."""
+    with _stage(f"evaluate@{name}"):
+        from artpipe.evaluate import evaluate_model
+
+        evaluate_model(name)
+
+
+@stage_commands.command(rich_help_panel=STAGES)
+def gallery() -> None:
+    """Hang everything."""
+    with _stage("gallery"):
+        from artpipe.gallery import build_gallery
+        from artpipe.tracking.mlflow_sync import sync_after
+
+        build_gallery()
+        sync_after()
+
+
+@contextmanager
+def _stage(name: str, part: str = "") -> Iterator[None]:
+    """Refuse a stage of other code than `code.yaml` says, without disk space, or that another process is at."""
+    from artpipe.code.code_yaml import require_recorded_code
+    from artpipe.project.stage_guard import alone
+    from artpipe.system.terminal import spoken_plainly
+
+    require_recorded_code(stage=name)
+    with alone(name, part), spoken_plainly():
+        yield
