@@ -14,8 +14,7 @@ from typing import Any
 from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.works import Provenance, Quarantined, RecordCard, RecordWriter, WorksWriter
-from artpipe.config.minimum_works import MINIMUM_WORKS
-from artpipe.config.params import About, DatasetEntry, IngestParams, load_params
+from artpipe.config.params import MINIMUM_WORKS, About, DatasetEntry, IngestParams, load_params
 from artpipe.contracts.modality import medium_of
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError

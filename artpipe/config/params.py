@@ -15,6 +15,7 @@ from artpipe.config.validation_message import first_mistake
 from artpipe.errors import UserError, did_you_mean
 from artpipe.system.plain_text import plain
 
+MINIMUM_WORKS = 8  # three splits, none of them empty, the largest for training
 FORMAT = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 Positive = Annotated[int, Field(gt=0, lt=2**63)]

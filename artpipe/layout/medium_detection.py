@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from artpipe.config.minimum_works import MINIMUM_WORKS
+from artpipe.config.params import MINIMUM_WORKS
 from artpipe.errors import UserError
 from artpipe.layout.file_survey import Survey
 from artpipe.layout.side_folders import claims

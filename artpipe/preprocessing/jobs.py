@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
-from artpipe.config.minimum_works import MINIMUM_WORKS
-from artpipe.config.params import DatasetEntry, IngestParams
+from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.layout.medium_detection import describe_unread
 from artpipe.layout.work_kinds import WorkKind

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
-from artpipe.config.minimum_works import MINIMUM_WORKS
-from artpipe.config.params import DatasetEntry, IngestParams, validated
+from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams, validated
 from artpipe.contracts.modality import Part, medium_of
 from artpipe.errors import UserError
 from artpipe.layout.describe import Understanding, describe

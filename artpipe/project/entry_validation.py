@@ -72,7 +72,7 @@ def check_dataset(name: str, entry: DatasetEntry, root: Path = Path()) -> None:
     """
     place = f"datasets.{name}"
     require_known(f"{place}.source", entry.source, plugins.names("sources"))
-    require_known(f"{place}.medium", entry.medium, plugins.names("media"))
+    require_known(f"{place}.medium", entry.medium, plugins.names("modalities"))
     params_of(name, entry)
     path = _inside(f"{place}.path", entry.path, root)
     source: Source = plugins.find("sources", entry.source)
@@ -157,8 +157,8 @@ def _check_ruler(params: Params, name: str, entry: TrainParams) -> None:
 def _check_columns(params: Params, name: str, entry: TrainParams) -> None:
     """Refuse a kind that reads what the dataset's medium has not, such as pictures of a text."""
     medium = params.datasets[entry.dataset].medium
-    require_known(f"datasets.{entry.dataset}.medium", medium, plugins.names("media"))
-    columns = plugins.find("media", medium).columns
+    require_known(f"datasets.{entry.dataset}.medium", medium, plugins.names("modalities"))
+    columns = plugins.find("modalities", medium).columns
     if missing := sorted(_kind(entry.kind).reads - columns):
         others = ", ".join(kind for kind in plugins.names("models") if _kind(kind).reads <= columns)
         found = (

@@ -60,7 +60,7 @@ def test_what_is_to_do_is_handed_over(inside, asked, become, monkeypatch):
     inside.edit("params.yaml", "title: v1", "title: v2")
     start_flow.run_flow(["vae"])
     [(command, env)] = become
-    assert (command, asked) == (["-m", "flows.gallery", "--hang", "evaluate@vae"], [None])
+    assert (command, asked) == (["-m", "artpipe.orchestration.run_flow", "--hang", "evaluate@vae"], [None])
     monkeypatch.setattr(os, "environ", env)
     stages = preflight.taken_over()
     assert stages == stale_stages(["evaluate@vae"], hang=True)
@@ -91,7 +91,7 @@ def test_a_named_server_is_told_of_a_run_with_nothing_to_do(inside, asked, becom
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     start_flow.run_flow([])
     assert asked == []
-    assert [command for command, _ in become] == [["-m", "flows.gallery"]]
+    assert [command for command, _ in become] == [["-m", "artpipe.orchestration.run_flow"]]
 
 
 def test_a_torn_lock_is_told_and_mended(inside, become, capsys):
