@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from artpipe.system.home_folders import provide_home, require_nameable_folder
-from artpipe.system.project_root import entered_project
+from artpipe.system.project_root import entered_project, nearest_root
 
 
 class HeadedGroup(TyperGroup):
@@ -50,6 +50,19 @@ class ProjectCommand(TyperCommand):
         with entered_project(None if named is None else Path(named)):
             require_nameable_folder()
             provide_home()
+            return super().invoke(ctx)
+
+
+class AnywhereCommand(TyperCommand):
+    """A command that works in a project where one is, and without one elsewhere."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Enter the root of the project around, if there is one, then run."""
+        require_nameable_folder()
+        named = ctx.find_root().params.get("directory")
+        if named is None and nearest_root() is None:
+            return super().invoke(ctx)
+        with entered_project(None if named is None else Path(named)):
             return super().invoke(ctx)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from artpipe.cli.command_classes import FreeCommand
+from artpipe.cli.command_classes import AnywhereCommand
 from artpipe.system.plain_text import plain_lines
 from artpipe.system.project_root import typed_path
 
@@ -64,7 +64,7 @@ def dataset_add(
         tell_plan(read_graph)
 
 
-@dataset_commands.command("inspect", cls=FreeCommand)
+@dataset_commands.command("inspect", cls=AnywhereCommand)
 def dataset_inspect(
     path: Works,
     medium: Medium = "",
@@ -79,10 +79,13 @@ def dataset_inspect(
 
     from artpipe.layout.places import hub_snapshot
     from artpipe.project.detection import inspect_place, told
+    from artpipe.project.import_files import describe_archive
 
     ingest = {"classes": classes, "splits": splits, "names": names}
-    understanding = inspect_place(hub_snapshot(path.expanduser()), medium, ingest)
-    text = json.dumps(understanding.as_json(), indent=2) if as_json else told(understanding).rstrip("\n")
+    place = hub_snapshot(typed_path(path))
+    understanding = inspect_place(place, medium, ingest)
+    text = json.dumps(understanding.as_json(), indent=2) if as_json else told(understanding)
+    text = text if as_json else (text + describe_archive(place, names)).rstrip("\n")
     typer.echo(plain_lines(text))
 
 

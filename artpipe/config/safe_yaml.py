@@ -49,13 +49,15 @@ def require_merged(path: Path) -> None:
     except OSError:
         return
     if line := conflict_line(text):
-        raise UserError(f"{path}:{line}: the marks of a merge (`<<<<<<<`); {merge_advice(path.name)}")
+        raise UserError(f"{path}:{line}: the marks of a merge (`<<<<<<<`); {merge_advice(str(path))}")
 
 
 def merge_advice(name: str) -> str:
     """Return how to end a merge that left its marks in a file: what programs write is taken from one side."""
-    if name == "dvc.lock" or name.endswith(".dvc"):
-        again = "then `artpipe run` brings up to date what the other side has" if name == "dvc.lock" else "or --theirs"
+    if name.endswith(("dvc.lock", ".dvc")):
+        again = (
+            "then `artpipe run` brings up to date what the other side has" if name.endswith("lock") else "or --theirs"
+        )
         return f"take one side whole: `git checkout --ours {name}` (while the merge is open), {again}"
     return "keep one side of each, take the marks out, then `artpipe check`"
 

@@ -65,8 +65,7 @@ def describe(layout: Layout) -> Understanding:
     classes: Counter[str] = Counter()
     splits: Counter[str] = Counter()
     unlabelled = works = captions = 0
-    with Facts(layout, sidecars=_SIDECARS_READ) as facts:
-        speaking = facts.captioned > 0
+    with _facts(layout) as facts:
         from_tables = facts.labelled > 0 and layout.classes in {"auto", "metadata"}
         for path in _works(layout):
             fields = facts.of(path)
@@ -86,7 +85,7 @@ def describe(layout: Layout) -> Understanding:
         medium=layout.medium,
         layout=known_layout(layout),
         works=works,
-        captions=speaking or captions > 0,
+        captions=captions > 0,
         classes_from=("metadata" if from_tables else "folders") if classes else "none",
         classes=dict(sorted(classes.items())) if len(classes) > 1 else {},
         unlabelled=unlabelled,
@@ -96,6 +95,15 @@ def describe(layout: Layout) -> Understanding:
         others=_others(layout, works, passed),
         remarks=remarks,
     )
+
+
+def _facts(layout: Layout) -> Facts:
+    """Return what tables and a few sidecars say of works; what all sidecars say, where they have classes."""
+    facts = Facts(layout, sidecars=_SIDECARS_READ)
+    if not facts.labelled or layout.classes == "none":
+        return facts
+    facts.close()
+    return Facts(layout)
 
 
 def _works(layout: Layout) -> Iterator[str]:

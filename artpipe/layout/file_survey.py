@@ -14,6 +14,8 @@ from artpipe.untrusted.metadata import is_metadata
 _LOOKED_AT = 500  # files of a suffix whose first bytes are read; what most of them are goes for the rest
 _VERIFIED = 64  # works of a medium, taken for such by their suffix, whose first bytes are read
 STYLEGAN = "dataset.json"
+_LINKS = "links, which are not followed; `cp -rL` makes files of them"
+_REFUSED: dict[str, str] = {"symlink": _LINKS, "outside the root": _LINKS}
 _OF_A_FILE = re.compile(r"(.*?)(?:\(\d+\))?(\.[a-z0-9]{2,5})(?:\.[a-z-]*)?(?:\(\d+\))?\.[a-z0-9]+")
 _TAKEOUT_LENGTH = 40  # characters from which on Google cuts the name of a picture in the name of its JSON
 _SCHEMA = """
@@ -127,6 +129,7 @@ class Survey:
 
     def _judged(self, entry: Entry, name: str) -> tuple[str, tuple[str, ...]]:
         if entry.rejected is not None:
+            self.unread.update([_REFUSED.get(entry.rejected, f"refused: {entry.rejected}")])
             return "refused", ()
         if is_metadata(name):
             return "table", ()

@@ -53,8 +53,9 @@ class _Step:
         return replace(self, rest=self.rest[1:], split=self.split or split)
 
     def entered(self) -> "_Step":
-        """Return the step below; this part of the path tells works apart."""
-        return self.named(_label(self.rest[0]))
+        """Return the step below; this part of the path tells works apart, unless it is but the number of an archive."""
+        label = _label(self.rest[0])
+        return self.named(label) if label else self.passed()
 
     def named(self, label: str, split: str | None = None) -> "_Step":
         """Return the step below, its works told by a label."""
@@ -88,16 +89,15 @@ def _label(name: str) -> str:
 
 def _descended(steps: Sequence[_Step], levels: Levels, *, splits: bool) -> list[_Step]:
     """Return the steps one level further down."""
-    if contained := _containers(steps):
+    if contained := _containers(steps) | _own_copies(steps):
         return [step.passed() if step.rest and step.path in contained else step for step in steps]
     names = sorted({_label(step.rest[0]) for step in steps if step.rest})
-    domains = {name: folder_words.domain_of(name) for name in names}
-    if len(domains) > 1 and all(domains.values()):
+    if domains := folder_words.split_classes_of(names):
         return [_domain(step, domains, splits=splits) if step.rest else step for step in steps]
-    if folder_words.are_splits(names):
+    if found := folder_words.splits_of(names):
         if not splits:
             levels.remarks.append(f"the split folders {_listed(names)} are ignored")
-        return _passed(steps, lambda step: folder_words.split_of(_label(step.rest[0])) if splits else None)
+        return _passed(steps, lambda step: found[_label(step.rest[0])] if splits else None)
     if aside := _held_out_beside_classes(steps, names):
         return [
             step.passed(folder_words.split_of(step.rest[0]) if splits else None) if _begins(step, aside) else step
@@ -123,8 +123,18 @@ def _albums(steps: Sequence[_Step], albums: set[str]) -> list[_Step]:
     return [(step.entered() if _begins(step, albums) else step.passed()) if step.rest else step for step in steps]
 
 
-def _domain(step: _Step, domains: Mapping[str, tuple[str, str] | None], *, splits: bool) -> _Step:
-    split, label = domains[_label(step.rest[0])] or (None, "")
+def _own_copies(steps: Sequence[_Step]) -> set[Path]:
+    """Return the paths whose next part is a folder called as the one it lies in: a set that contains itself once more."""
+    below = (step for step in steps if step.rest and folder_words.split_of(step.rest[0]) is None)
+    return {step.path for step in below if step.rest[0] in _parent(step)[-1:]}
+
+
+def _parent(step: _Step) -> Path:
+    return step.path[: len(step.path) - len(step.rest)]
+
+
+def _domain(step: _Step, domains: Mapping[str, tuple[str, str]], *, splits: bool) -> _Step:
+    split, label = domains[_label(step.rest[0])]
     return step.named(label, split if splits else None)
 
 
@@ -152,10 +162,10 @@ def _entered(steps: Sequence[_Step]) -> list[_Step]:
     for step in steps:
         groups[step.told].append(step)
     single = [group for group in groups.values() if _is_single(group)]
-    telling = {_label(step.rest[0]) for group in groups.values() if group not in single for step in group if step.rest}
+    telling = any(group not in single and any(step.rest for step in group) for group in groups.values())
     entered: list[_Step] = []
     for group in groups.values():
-        passing = group in single and not any(_begins(step, telling) for step in group)
+        passing = group in single and not telling
         aside = {step for step in group if step.rest and folder_words.is_aside(step.rest[0])}
         if len({step.rest[0] for step in group if step.rest and step not in aside}) <= 1:
             aside = set()
@@ -208,7 +218,9 @@ def _why_no_classes(names: Sequence[str], steps: Sequence[_Step]) -> str | None:
     works = sum(step.folder.works for step in here)
     reasons = {
         "": all(folder_words.archive_stem(step.rest[0]) == "" for step in here),  # 00000.tar, 00001.tar
-        "folders by date": folder_words.are_dates(names) or (folder_words.are_days(names) and _below_dates(here)),
+        "folders by date": folder_words.are_dates(names)
+        or folder_words.are_editions(names)
+        or (folder_words.are_days(names) and _below_dates(here)),
         "folders numbered by a tool": all(map(folder_words.is_part, names))
         or folder_words.are_hashes(names)
         or (folder_words.are_counted(names) and not _restarts(here)),

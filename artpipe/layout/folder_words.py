@@ -2,28 +2,18 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "trn": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "validate": "validation",
-    "dev": "validation",
-    "eval": "validation",
-    "evaluation": "validation",
-    "test": "test",
-    "testing": "test",
-    "tst": "test",
-}
+from artpipe.untrusted.metadata import SPLITS
+
 PLAIN_SPLITS = frozenset({"test", "val", "valid", "validation"})  # that no class is called, even beside other folders
 _CONTENT = r"seg|segmentation|image|images|img|imgs|data|dataset|picture|pictures|photo|photos|text|texts"
-_SPLIT = re.compile(rf"(?:(?:{_CONTENT})[-_. ]?)?({'|'.join(_SPLITS)})(?:[-_. ]?(?:set|split|{_CONTENT}|\d{{4}}))?")
-_DOMAIN = re.compile(rf"({'|'.join(_SPLITS)})[-_]?([ab])")
+_SPLIT = re.compile(rf"(?:(?:{_CONTENT})[-_. ]?)?({'|'.join(SPLITS)})(?:[-_. ]?(?:set|split|{_CONTENT}|\d{{4}}))?")
+_WORDS = re.compile(r"[^\W\d_]+|\d+")
+_AROUND_SPLITS = frozenset({*_CONTENT.split("|"), "set", "split", "aug", "augmented", "clean", "hr", "lr", "of"})
+_DOMAIN = re.compile(rf"({'|'.join(SPLITS)})[-_]?([ab])")
 _ASIDE = re.compile(
     r"(?:un|semi)?-?(?:labell?ed|sup(?:ervised)?)|unsup|extra|additional|pred(?:ict(?:ion)?s?)?|seg_pred"
 )
@@ -44,6 +34,7 @@ _YEAR = r"(?:19|20)\d\d"
 _GOOGLE = r"(?:photos (?:from|de)|fotos (?:von|de|del)|foto dal|foto's uit) "
 _GOOGLE_YEAR = re.compile(rf"{_GOOGLE}{_YEAR}")
 _DATE = re.compile(rf"(?:{_GOOGLE})?{_YEAR}(?:[-_. ]?(?:0[1-9]|1[0-2])(?:[-_. ]?[0-3]\d)?)?")
+_EDITION = re.compile(rf"(.*[^\d]){_YEAR}")
 _MONTH_OR_DAY = re.compile(r"(?:0[1-9]|[12]\d|3[01])(?:[-_. ](?:[a-z]+|\d\d))?")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{1,3}")
 _FEWEST_HEXADECIMAL = 8
@@ -86,20 +77,53 @@ def folded(name: str) -> str:
 def split_of(name: str) -> str | None:
     """Return the split that a folder's name stands for: ``train``, ``validation``, ``test``; None for other names."""
     match = _SPLIT.fullmatch(folded(name))
-    return _SPLITS[match[1]] if match else None
+    return SPLITS[match[1]] if match else None
 
 
-def are_splits(names: Collection[str]) -> bool:
-    """Return whether the folders beside each other are splits: at least two of them, and nothing else but what is aside."""
+def splits_of(names: Collection[str]) -> dict[str, str | None]:
+    """Return the split of each of the folders beside each other (None: aside); nothing where they are no splits.
+
+    They are where at least two splits, or one and a folder aside, are there and nothing else; the names may have
+    something in common around the word, and numbers: ``DIV2K_train_HR``, ``test1``.
+    """
     aside = [name for name in names if is_aside(name)]
-    splits = {split_of(name) for name in names if name not in aside}
-    return None not in splits and (len(splits) > 1 or (len(splits) == 1 and bool(aside)))
+    others = [name for name in names if name not in aside]
+    splits = {name: split_of(name) for name in others}
+    if None in splits.values():
+        parts = {name: _parted(name) for name in others}
+        if len({rest for _, rest in parts.values()}) > 1:
+            return {}
+        splits = {name: split for name, (split, _) in parts.items()}
+        if len(set(splits.values())) < 2:  # noqa: PLR2004 - `train station` and `steam train` are classes
+            return {}
+    different = set(splits.values())
+    if None in different or not (len(different) > 1 or (len(different) == 1 and aside)):
+        return {}
+    return {**splits, **dict.fromkeys(aside)}
+
+
+def split_classes_of(names: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return split and class of folders that are all called after both: ``trainA``, ``cats_test``; nothing for others."""
+    domains = {name: domain_of(name) for name in names}
+    if len(names) > 1 and all(domains.values()):
+        return {name: domain for name, domain in domains.items() if domain}
+    found = {name: (split, " ".join(rest)) for name in names for split, rest in [_parted(name)] if split and rest}
+    classes = Counter(label for _, label in set(found.values()))
+    whole = len(found) == len(names) and len(classes) > 1 and len(set(classes.values())) == 1
+    return found if whole and 1 not in classes.values() else {}
+
+
+def _parted(name: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return the split that one word of a name says, None where none or several do, and the other words but numbers."""
+    parts = [part for part in _WORDS.findall(folded(name)) if not part.isdigit() and part not in _AROUND_SPLITS]
+    said = [part for part in parts if part in SPLITS]
+    return SPLITS[said[0]] if len(said) == 1 else None, tuple(part for part in parts if part not in SPLITS)
 
 
 def domain_of(name: str) -> tuple[str, str] | None:
     """Return split and class of a folder that is called after both, as CycleGAN has it: ``trainA``; None for others."""
     match = _DOMAIN.fullmatch(folded(name))
-    return (_SPLITS[match[1]], match[2].upper()) if match else None
+    return (SPLITS[match[1]], match[2].upper()) if match else None
 
 
 def is_aside(name: str) -> bool:
@@ -132,6 +156,12 @@ def has_google_year(names: Collection[str]) -> bool:
     return not are_dates(names) and any(_GOOGLE_YEAR.fullmatch(folded(name)) for name in names)
 
 
+def are_editions(names: Collection[str]) -> bool:
+    """Return whether all are called alike but for a year: ``VOC2007``, ``VOC2012``."""
+    matches = [_EDITION.fullmatch(folded(name)) for name in names]
+    return len(matches) > 1 and all(matches) and len({match[1] for match in matches if match}) == 1
+
+
 def are_days(names: Collection[str]) -> bool:
     """Return whether all may be months or days, below folders that are years or months."""
     return bool(names) and all(_MONTH_OR_DAY.fullmatch(folded(name)) for name in names)
@@ -140,7 +170,9 @@ def are_days(names: Collection[str]) -> bool:
 def are_hashes(names: Collection[str]) -> bool:
     """Return whether works were spread over folders by their hash: ``0a``, ``1f`` ..."""
     lengths, letters = {len(name) for name in names}, "".join(names)
-    usual = len(names) >= _FEWEST_HEXADECIMAL and len(lengths) == 1 and all(map(_HEXADECIMAL.fullmatch, names))
+    usual = (
+        len(names) >= _FEWEST_HEXADECIMAL and len(lengths) == 1 and all(map(_HEXADECIMAL.fullmatch, map(folded, names)))
+    )
     return usual and not letters.isdigit() and not letters.isalpha()
 
 

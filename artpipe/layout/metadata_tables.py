@@ -16,7 +16,7 @@ from artpipe.untrusted.metadata import (
     is_metadata,
     normalised,
     read_metadata,
-    refuse_other_table,
+    require_read_table,
 )
 
 Row = tuple[str, dict[str, Any]]  # a work's path relative to the place, or ANYWHERE and its name; fields
@@ -62,10 +62,9 @@ def refuse_unread_tables(survey: Survey) -> None:
     Raises:
         UserError: with what to do.
     """
-    if next(survey.files("role = 'table'"), None) is None:
-        names = ", ".join(f"'{name}'" for name in OTHER_TABLES)
-        if (other := next(survey.files(f"lower(name) IN ({names})"), None)) is not None:
-            refuse_other_table(f"{survey.place.path}/{other.path}")
+    names = ", ".join(f"'{name}'" for name in OTHER_TABLES)
+    files = survey.files(f"role = 'table' OR lower(name) IN ({names})")
+    require_read_table(str(survey.place.path), (file.path for file in files))
 
 
 def _rows(path: str, data: bytes, shown: str, names: str) -> Iterator[Row]:

@@ -146,7 +146,7 @@ def _split_files(layout: Layout, parts: Path, folder: Folder) -> list[str]:
         return []
     files = layout.survey.files(f"path = ? AND {works_where(layout)}", "/".join(parts))
     stems = [stem_of(file.name) for file in files]
-    return stems if folder_words.are_splits(stems) else []
+    return stems if folder_words.splits_of(stems) else []
 
 
 def _parts(folder: str) -> Path:

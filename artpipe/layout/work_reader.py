@@ -49,6 +49,10 @@ class Facts:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what it keeps on disk."""
         self._stack.close()
 
     def of(self, path: str) -> dict[str, Any]:

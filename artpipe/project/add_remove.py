@@ -1,7 +1,6 @@
 """Datasets and models come and go: files, DVC's tracking and params.yaml change together or not at all."""
 
 import contextlib
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,13 +27,13 @@ from artpipe.project.import_files import (
     describe_archive,
     is_own,
     take_back,
-    unlink_originals,
 )
 from artpipe.project.preview import contact_sheet
 from artpipe.project.trackable_paths import require_foreign, require_shallow
+from artpipe.project.tracked_files import remove_quietly, track, untrack
 from artpipe.storage.dvc_check import require_dvc
-from artpipe.storage.dvc_command import require_lock, run_dvc
-from artpipe.system.atomic_files import sweep, write_bytes, write_text
+from artpipe.storage.dvc_command import require_lock
+from artpipe.system.atomic_files import sweep, write_text
 from artpipe.system.locks import locked
 from artpipe.system.plain_text import plain
 
@@ -77,7 +76,7 @@ def add_dataset(
         left = _copied(source, target)
         _require_works(name, checked, source)
         text = _with_models(with_entry(text, "datasets", name, entry), name, kinds)
-        _track(target, undo)
+        track(target, undo)
         write_text(PARAMS, text)
         arrived()
     return contact_sheet(name, checked) + _next_steps(name, target, kinds, left)
@@ -115,9 +114,9 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
         write_text(PARAMS, without_entry(text, "datasets", name))
         path, others = Path(entry.path), [one.path for other, one in params.datasets.items() if other != name]
         if not keep_files and is_own(path, others):
-            _untrack(path)
+            untrack(path)
         for folder in (paths.works(name), paths.record(name), paths.shards(name)):
-            _remove(folder)
+            remove_quietly(folder)
         for model in models:
             _remove_outputs(model)
     with_models = f" with {', '.join(models)}" if models else ""
@@ -260,32 +259,10 @@ def _refuse_needed(params: Params, leaving: Sequence[str]) -> None:
                 raise UserError(f"`{value}` is the `{key}` of `{name}`; change or remove `{name}` first")
 
 
-def _track(target: Path, undo: contextlib.ExitStack) -> None:
-    ignore = target.parent / ".gitignore"
-    before = ignore.read_bytes() if ignore.exists() else None
-    undo.callback(lambda: ignore.unlink(missing_ok=True) if before is None else write_bytes(ignore, before))
-    undo.callback(_remove, Path(f"{target}.dvc"))
-    run_dvc("add", str(target))
-    unlink_originals(target)
-
-
-def _untrack(path: Path) -> None:
-    if Path(f"{path}.dvc").exists():
-        run_dvc("remove", f"{path}.dvc")
-    _remove(path)
-
-
 def _remove_outputs(model: str) -> None:
     made = (paths.checkpoint, paths.run, paths.report, paths.metrics, paths.plots)
     for path in (*(place(model) for place in made), paths.STATE / "train" / model):
-        _remove(path)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+        remove_quietly(path)
 
 
 def _next_steps(name: str, target: Path, kinds: Sequence[str], left: int) -> str:

@@ -54,6 +54,8 @@ def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None
     """
     if not path.exists():
         raise UserError(f"{path}: no such file or folder")
+    if not (path.is_dir() or path.is_file()):
+        raise UserError(f"{path}: neither a folder nor a file (a pipe, a socket or a device)")
     if medium:
         plugins.find("modalities", medium)
     params = validated(IngestParams, dict(ingest or {}), file="artpipe dataset")

@@ -23,12 +23,24 @@ _SPELLINGS = {
     "prompt": "caption",
 }
 _FILE_NAME = "file_name"
+_SHOWN = 6  # columns, in a message
 # What other tools call it, the first that is there.
 _NAME_COLUMNS = (
     *(_FILE_NAME, "filename", "file name", "file", "image_path", "file_path", "filepath", "path"),
     *("image_name", "image_file", "image"),
 )
-SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
+SPLITS = {
+    **dict.fromkeys(("train", "training", "trn", "entrainement", "entraînement", "训练集", "训练"), "train"),
+    **dict.fromkeys(
+        ("validation", "valid", "val", "validate", "dev", "eval", "evaluation", "验证集", "验证"), "validation"
+    ),
+    **dict.fromkeys(
+        ("test", "testing", "tst", "holdout", "hold-out", "hold_out", "held-out", "测试集", "测试"), "test"
+    ),
+    "publictest": "validation",
+    "privatetest": "test",
+}
+_DIFFERENT = "rows of the metadata say different things; the last one counts"
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 
 
@@ -56,11 +68,26 @@ def read_metadata(data: bytes, place: str, names: str = "") -> Iterator[tuple[st
         column = _name_column(list(row))
         name = None if column is None else row[column]
         if column is None or not isinstance(name, str) or not name.strip():
-            near = did_you_mean(_FILE_NAME, [str(key) for key in row]) if column is None else ""
-            raise UserError(f"{place}:{line}: no `{_FILE_NAME}`{near}")
+            raise UserError(f"{place}:{line}: {_no_name(row, column)}")
         other = column.strip().lower() != _FILE_NAME
         notes = [*read_as, *([f"file name from column `{column.strip()}` of {base}"] if other else [])]
-        yield normalised(name), known_fields(row, but=column) | ({"notes": notes} if notes else {})
+        fields = known_fields(row, but=column)
+        strange = [f"`{split}` in {base} is no split" for split in _splits(row) if "split" not in fields]
+        notes = [*notes, *strange]
+        yield normalised(name), fields | ({"notes": notes} if notes else {})
+
+
+def _no_name(row: Mapping[str, Any], column: str | None) -> str:
+    if column is not None:
+        return f"no `{_FILE_NAME}`: nothing in column `{column.strip()}`"
+    near = did_you_mean(_FILE_NAME, [str(key) for key in row])
+    found = ", ".join(f"`{str(key).strip()[:20]}`" for key in list(row)[:_SHOWN])
+    return f"no `{_FILE_NAME}`{near}; found {found}, and one of {', '.join(_NAME_COLUMNS[:4])} ... is wanted"
+
+
+def _splits(row: Mapping[str, Any]) -> list[str]:
+    """Return what a row says in its column of splits."""
+    return [str(value).strip()[:20] for key, value in row.items() if str(key).strip().lower() == "split" and value]
 
 
 def is_metadata(name: str) -> bool:
@@ -113,11 +140,17 @@ class Metadata:
 
     def __init__(self, rows: Iterable[tuple[str, dict[str, str]]] = ()) -> None:
         self._rows = sqlite3.connect("", isolation_level=None)  # a private file that vanishes with the connection
-        self._rows.execute("CREATE TABLE rows (name TEXT PRIMARY KEY, fields TEXT, used INTEGER) WITHOUT ROWID")
+        self._rows.execute(
+            "CREATE TABLE rows (name TEXT PRIMARY KEY, fields TEXT, used INTEGER, others INTEGER) WITHOUT ROWID"
+        )
         self._rows.execute("BEGIN")
         encodable = ((_utf8(name), json.dumps(fields)) for name, fields in rows)
         try:
-            self._rows.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?, 0)", encodable)
+            self._rows.executemany(
+                """INSERT INTO rows VALUES (?, ?, 0, 0) ON CONFLICT (name) DO UPDATE
+                   SET fields = excluded.fields, others = others + (fields <> excluded.fields)""",
+                encodable,
+            )
         except BaseException:
             self._rows.close()
             raise
@@ -125,12 +158,13 @@ class Metadata:
     def of(self, name: str) -> dict[str, Any]:
         """Return the fields of a picture, by its path relative to the root; none where it has no row."""
         key = _utf8(normalised(name))
-        found = self._rows.execute("SELECT fields FROM rows WHERE name = ?", (key,)).fetchone()
+        found = self._rows.execute("SELECT fields, others FROM rows WHERE name = ?", (key,)).fetchone()
         if found is None:
             return {}
         self._rows.execute("UPDATE rows SET used = 1 WHERE name = ?", (key,))
         fields: dict[str, Any] = json.loads(found[0])
-        return fields | ({"notes": tuple(fields["notes"])} if "notes" in fields else {})
+        notes = (*fields.pop("notes", ()), *([_DIFFERENT] if found[1] else []))
+        return fields | ({"notes": notes} if notes else {})
 
     def unused(self) -> Iterator[str]:
         """Yield the names that stand in the metadata and were never asked for: files that are not there."""
@@ -154,8 +188,9 @@ def known_fields(row: Mapping[str, Any], but: str | None = None) -> dict[str, st
         known = _SPELLINGS.get(column, column)
         if key == but or known not in FIELDS or (known != column and known in fields):
             continue
-        if isinstance(value, str | int | float) and str(value).strip():
-            fields[known] = str(value).strip()
+        text = str(value).strip() if isinstance(value, str | int | float) else ""
+        if text and text != "nan":  # as pandas writes what is not there
+            fields[known] = text
     if whole := _WHOLE.fullmatch(fields.get("year", "")):  # what a spreadsheet or pandas made of a number
         fields["year"] = whole[1]
     split = fields.pop("split", "").lower()

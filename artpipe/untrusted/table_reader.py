@@ -40,7 +40,7 @@ def table_encoding(data: bytes, place: str, named: str = "") -> str:
     for magic, what in _NO_TABLE.items():
         if data.startswith(magic):
             raise UserError(f"{place}: {what}")
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or data[:2].count(0) == 1:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (len(data) > 1 and data[:2].count(0) == 1):
         return _utf16(data, place)
     strange = _first_undecodable(data, "utf-8")
     if strange is None:

@@ -52,6 +52,10 @@ def format_suffix(archive: ArchiveFile) -> str:
     Raises:
         UserError: it is of none that is read; the message says of which, and what to do.
     """
+    if _is_part(archive):
+        known = _not_read(archive, archive.start(tarfile.BLOCKSIZE))
+        what = f"a part of a split archive{f' ({known[0]})' if known else ''}"
+        raise UserError(f"{archive.label}: {what}; {_joined(archive.name)}")
     if is_zip_file(archive):
         return ".zip"
     return "".join((".tar", *(f".{layer}" for layer in reversed(tar_format(archive)))))
@@ -154,12 +158,19 @@ def _why_not(archive: ArchiveFile, start: bytes, layers: TarFormat) -> str:
         return f"neither a zip nor a tar archive that can be read: {what}, compressed by {layers[-1]}; unpack it first"
     if not start:
         return "neither a zip nor a tar archive that can be read: an empty file"
-    known = _not_read(archive, start)
-    if _PART.search(archive.name):
-        return f"a part of a split archive{f' ({known[0]})' if known else ''}; {_joined(archive.name)}"
-    if known:
+    if known := _not_read(archive, start):
         return f"{known[0]}, which is not read; {_unpacked(archive.name, known[1])}"
     return "neither a zip nor a tar archive that can be read"
+
+
+def _is_part(archive: ArchiveFile) -> bool:
+    """Return whether an archive is called as a part of one, and is not whole all the same."""
+    part = _PART.search(archive.name)
+    if part is None:
+        return False
+    with io.BufferedReader(archive.open()) as stream:
+        whole = zipfile.is_zipfile(cast("IO[bytes]", stream))
+    return not whole and (part[2] is not None or not _is_tar(archive.start(tarfile.BLOCKSIZE)))
 
 
 def _not_read(archive: ArchiveFile, start: bytes) -> tuple[str, str] | None:

@@ -1,5 +1,6 @@
 """What a place of works means: a grid of layouts, each of them as a folder, a zip and a tar."""
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -229,6 +230,133 @@ def test_metadata_is_metadata_in_any_case(tmp_path, name):
     (folder / name).write_text(table)
     seen = inspect_place(folder)
     assert (seen.works, seen.passed_over, seen.layout) == (9, {"table": 1}, "imagefolder")
+
+
+def test_classes_are_the_folders_nearest_to_the_works(tmp_path):
+    """Also where one of the folders above has but one below it."""
+    names = [*numbered("animals/cat/{}.png", 9), *numbered("animals/dog/{}.png", 9), *numbered("plants/rose/{}.png", 9)]
+    assert inspected(tmp_path, names).classes == {"cat": 9, "dog": 9, "rose": 9}
+
+
+def test_numbered_archives_beside_others_are_no_class(tmp_path):
+    """The number of a tar has no name left."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for archive in ("00000", "extra", "more"):
+        places.make_place(folder / archive, numbered(archive + "-{}.png", 9), "tar")
+    assert inspect_place(folder).classes == {"extra": 9, "more": 9}
+
+
+@pytest.mark.parametrize("names", [("VOC2007", "VOC2012"), ("photos 2019", "photos 2020")])
+def test_editions_by_year_are_no_classes(tmp_path, names):
+    """Folders that are called alike but for the year."""
+    seen = inspected(tmp_path, [path for name in names for path in numbered(name + "/JPEGImages/{}.jpg", 9)])
+    assert seen.classes == {}
+
+
+def test_labels_in_many_sidecars_are_all_counted(tmp_path):
+    """More sidecars than are looked at for captions."""
+    folder = tmp_path / "works"
+    folder.mkdir()
+    for number in range(80):
+        (folder / f"{number:03d}.png").write_bytes(places.content(f"{number}.png"))
+        (folder / f"{number:03d}.cls").write_text(str(number % 2))
+    seen = inspect_place(folder)
+    assert (seen.classes, seen.unlabelled, seen.captions) == ({"0": 40, "1": 40}, 0, False)
+
+
+def test_a_pipe_is_refused_without_waiting(tmp_path):
+    """Nobody may ever write to it."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="neither a folder nor a file"):
+        inspect_place(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train", "test1"),
+        ("DIV2K_train_HR", "DIV2K_valid_HR"),
+        ("cats_train", "cats_test"),
+        ("01_train", "02_test"),
+        ("train-clean", "test-clean"),
+        ("train1", "train2", "val"),
+        ("train", "train_aug", "test"),
+        ("entrainement", "test"),
+        ("训练集", "测试集"),
+        ("Training", "PublicTest", "PrivateTest"),
+        ("train", "holdout"),
+    ],
+    ids="+".join,
+)
+@pytest.mark.parametrize("label", ["", "cat/", "images/"])
+def test_a_split_is_never_a_class(tmp_path, names, label):
+    """What the names have in common around the word of a split, and numbers, tell nothing apart."""
+    files = [path for name in names for path in numbered(f"{name}/{label}{name}-{{}}.jpg", 9)]
+    seen = inspected(tmp_path, files)
+    assert seen.classes == {}
+    assert sum(seen.splits.values()) == len(files)
+    assert len(seen.splits) > 1
+
+
+@pytest.mark.parametrize("names", [("steam train", "bullet train"), ("train", "plane", "car"), ("test tube", "flask")])
+def test_a_class_may_have_the_word_of_a_split_in_its_name(tmp_path, names):
+    """Two splits of one name, or nothing."""
+    seen = inspected(tmp_path, [path for name in names for path in numbered(f"{name}/{{}}.jpg", 9)])
+    assert (set(seen.classes), seen.splits) == (set(names), {})
+
+
+def test_folders_called_after_class_and_split_are_both(tmp_path):
+    """Every class in every split."""
+    names = [f"{label}_{split}" for label in ("cats", "dogs") for split in ("train", "test")]
+    seen = inspected(tmp_path, [path for name in names for path in numbered(f"{name}/{{}}.jpg", 9)])
+    assert (seen.classes, seen.splits) == ({"cats": 18, "dogs": 18}, {"train": 18, "test": 18})
+
+
+@pytest.mark.parametrize(
+    "stems",
+    [
+        ("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001"),
+        ("wiki.train", "wiki.valid", "wiki.test"),
+    ],
+    ids="+".join,
+)
+def test_files_of_many_works_are_splits_by_their_names(tmp_path, stems):
+    """As the Hub and the sets of language models call them."""
+    said = {f"{stem}.jsonl": b'{"text": "a b c"}\n' * 9 for stem in stems}
+    folder = places.make_place(tmp_path / "works", [f"data/{name}" for name in said], "folder", said)
+    assert len(inspect_place(folder).splits) > 1
+
+
+def test_a_set_that_contains_itself_has_its_own_classes(tmp_path):
+    """As some archives of Kaggle do."""
+    halves = ("chest_xray/", "chest_xray/chest_xray/")
+    names = [
+        path
+        for half in halves
+        for split in ("train", "test")
+        for kind in ("NORMAL", "ILL")
+        for path in numbered(f"{half}{split}/{kind}/{{}}.jpg", 9)
+    ]
+    seen = inspected(tmp_path, names)
+    assert (set(seen.classes), seen.splits) == ({"NORMAL", "ILL"}, {"train": 36, "test": 36})
+
+
+@pytest.mark.parametrize("form", ["{:02x}", "{:02X}"])
+def test_folders_of_hashes_are_no_classes(tmp_path, form):
+    """In small letters and in capitals."""
+    names = [path for number in range(0, 256, 11) for path in numbered(f"{form.format(number)}/{{}}.jpg", 3)]
+    assert inspected(tmp_path, names).classes == {}
+
+
+def test_links_are_named(tmp_path):
+    """A folder of links says so."""
+    for label in ("cat", "dog"):
+        places.make_place(tmp_path / label, numbered("{}.png", 9))
+        (tmp_path / "set").mkdir(exist_ok=True)
+        (tmp_path / "set" / label).symlink_to(tmp_path / label)
+    with pytest.raises(UserError, match="2 links, which are not followed; `cp -rL`"):
+        inspect_place(tmp_path / "set")
 
 
 UNDECIDED = [

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from artpipe.config.yaml_edit import with_entry
 from artpipe.errors import UserError
-from artpipe.project import add_remove
+from artpipe.project import add_remove, tracked_files
 from tests.conftest import draw_shapes
 
 
@@ -133,7 +133,7 @@ def test_a_refused_dataset_leaves_nothing(studio, pictures, artpipe, arguments, 
     assert tree() == before
 
 
-@pytest.mark.parametrize("place", ["copy_folder", "run_dvc", "write_text", "check_model"])
+@pytest.mark.parametrize("place", ["copy_folder", "track", "write_text", "check_model"])
 def test_a_failure_anywhere_leaves_nothing(studio, pictures, artpipe, monkeypatch, place):
     """Whatever step fails, copies, tracking and entries are taken back."""
     before = tree()
@@ -146,15 +146,28 @@ def test_a_failure_anywhere_leaves_nothing(studio, pictures, artpipe, monkeypatc
     assert tree() == before
 
 
+@pytest.mark.parametrize("pattern", ["*.png", "/datasets/mine/circle"])
+def test_what_dvc_would_leave_out_is_refused(studio, pictures, artpipe, pattern):
+    """A pattern of `.dvcignore` that meets works: pushes would lack them without a word."""
+    with Path(".dvcignore").open("a") as lines:
+        lines.write(f"{pattern}\n")
+    before = tree()
+    code, _, err = artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine")
+    assert (code, err.count("\n")) == (2, 1)
+    assert ".dvcignore: " in err
+    assert "of the 24 files of datasets/mine are left out" in err
+    assert tree() == before
+
+
 def test_dvc_failing_after_it_wrote_leaves_nothing(studio, pictures, artpipe, monkeypatch):
     """Also what `dvc add` had written is taken back."""
-    before, real = tree(), add_remove.run_dvc
+    before, real = tree(), tracked_files.run_dvc
 
     def fail(*arguments: str) -> None:
         real(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(add_remove, "run_dvc", fail)
+    monkeypatch.setattr(tracked_files, "run_dvc", fail)
     assert artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine")[0] == 130
     assert tree() == before
 

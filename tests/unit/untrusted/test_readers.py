@@ -101,7 +101,7 @@ def test_metadata_knows_its_columns_and_their_other_spellings():
     data = "\ufefffile_name,license,artist,split,colour\n./a.png,MIT,Me,train,red\nb.png,,,sideways,\n"
     assert list(read_metadata(data.encode(), "metadata.csv")) == [
         ("a.png", {"licence": "MIT", "creator": "Me", "split": "train"}),
-        ("b.png", {}),
+        ("b.png", {"notes": ["`sideways` in metadata.csv is no split"]}),
     ]
 
 

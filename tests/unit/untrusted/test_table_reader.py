@@ -2,6 +2,7 @@
 
 import csv
 import io
+from contextlib import closing
 
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from artpipe.config.params import DatasetEntry
 from artpipe.errors import UserError
 from artpipe.sources import archive, folder
-from artpipe.untrusted.metadata import FILES, OTHER_TABLES, read_metadata
+from artpipe.untrusted.metadata import FILES, OTHER_TABLES, Metadata, read_metadata
 from tests.unit.untrusted.archives.test_archive_formats import placed, zipped
 
 TABLE = "file_name,title,creator\r\na.png,Square 1,Zoë\r\nb.png,Café au lait,André\r\n"
@@ -149,6 +150,25 @@ def entry(path):
     return DatasetEntry.model_validate(
         {"medium": "picture", "source": "folder", "path": str(path), "about": {}, "ingest": {}, "preprocess": {}}
     )
+
+
+def test_rows_that_differ_are_noted_and_the_last_one_counts():
+    """Two rows of one file; a row that stands twice says nothing."""
+    rows = read_metadata(b"file_name,label\na.png,cat\na.png,dog\nb.png,cat\nb.png,cat\n", "metadata.csv")
+    with closing(Metadata(rows)) as metadata:
+        assert metadata.of("a.png") == {
+            "label": "dog",
+            "notes": ("rows of the metadata say different things; the last one counts",),
+        }
+        assert metadata.of("b.png") == {"label": "cat"}
+
+
+def test_splits_have_the_words_that_folders_have():
+    """Another word is noted."""
+    table = b"file_name,split\na.png,Training\nb.png,testing\nc.png,dev\nd.png,fold1\n"
+    rows = dict(read_metadata(table, "x/metadata.csv"))
+    assert [rows[f"{name}.png"].get("split") for name in "abcd"] == ["train", "test", "validation", None]
+    assert rows["d.png"]["notes"] == ["`fold1` in metadata.csv is no split"]
 
 
 @pytest.mark.parametrize("name", OTHER_TABLES)
