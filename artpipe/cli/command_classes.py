@@ -11,24 +11,38 @@ from typer.core import TyperCommand, TyperGroup
 from artpipe.system.home_folders import provide_home, require_nameable_folder
 from artpipe.system.project_root import entered_project, nearest_root
 
+ALL_COMMANDS = "artpipe.all_commands"  # of a context: every command is told with what it does
+
 
 class HeadedGroup(TyperGroup):
     """Help with the commands under headings, drawn without rich, whose import alone takes longer than the rest."""
 
     headings: ClassVar[tuple[str, ...]] = ()  # in their order
+    names_only: ClassVar[frozenset[str]] = frozenset()  # headings whose commands are told by name, see ALL_COMMANDS
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write one block per heading, in the order of `headings`, others after them."""
+        """Write one block per heading, in the order of `headings`; then those of which names will do, a line each."""
         blocks: dict[str, list[tuple[str, str]]] = {}
         for name in self.list_commands(ctx):
             command: Any = self.get_command(ctx, name)
+            if command.hidden:
+                continue
             heading = getattr(command, "rich_help_panel", None)
             heading = heading if isinstance(heading, str) else "Commands"
             blocks.setdefault(heading, []).append((name, command.get_short_help_str(90)))
         order = {heading: place for place, heading in enumerate(self.headings)}
+        brief = frozenset() if ctx.meta.get(ALL_COMMANDS) else self.names_only
+        names = []
         for heading, rows in sorted(blocks.items(), key=lambda block: order.get(block[0], len(order))):
+            if heading in brief:
+                names.append((heading, ", ".join(name for name, _ in rows)))
+                continue
             with formatter.section(typer.style(heading, bold=True)):
                 formatter.write_dl([(typer.style(name, fg="cyan"), text) for name, text in rows], col_max=40)
+        if names:
+            with formatter.section(typer.style("More (`artpipe help all` says what each does)", bold=True)):
+                for heading, commands in names:
+                    formatter.write_text(f"{heading}: {commands}")
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the epilog as it stands, line by line."""
