@@ -16,12 +16,6 @@ export PATH := $(BIN):$(PATH)
 export DO_NOT_TRACK := 1
 export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
-export PREFECT_SERVER_ANALYTICS_ENABLED := false
-export PREFECT_SERVER_UI_V2_ENABLED := false
-export PREFECT_SERVER_API_HOST := 127.0.0.1
-export PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE := prefect.server.concurrency.lease_storage.filesystem
-export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
-export PREFECT_HOME ?= $(CURDIR)/.state/prefect
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 
 .PHONY: help gallery test nightly faults serve ui server lock licences sbom clean
@@ -30,7 +24,6 @@ help: ## say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 gallery: $(VENV)/pipeline.stamp ## set up, then bring everything up to date: works in, gallery out; QUICK=1: the first rooms
-	@artpipe check
 	@artpipe run $(if $(QUICK),$(FIRST))
 
 test: $(VENV)/dev.stamp .chromium ## set up, then run every check
@@ -48,16 +41,13 @@ faults: $(VENV)/dev.stamp ## kill, fill, flip, take away: what becomes of it is 
 	@OMP_NUM_THREADS=1 python tests/faults --write
 
 serve: $(VENV)/pipeline.stamp ## stay: gallery, MLflow, Prefect and its schedule, at home on 127.0.0.1; Ctrl-C ends all
-	@python -m artpipe.orchestration.services.serve
+	@artpipe serve
 
 ui: $(VENV)/pipeline.stamp ## browse the MLflow runs, on this machine only
-	@artpipe sync
-	@echo "http://127.0.0.1:$(PORT) (Ctrl-C ends it)"
-	@mlflow ui --host 127.0.0.1 --port $(PORT) --backend-store-uri "$$(python -m artpipe.system.sqlite_address .state/mlflow/mlflow.db)"
+	@artpipe ui --port $(PORT)
 
 server: $(VENV)/pipeline.stamp ## a Prefect server that stays, on this machine only; docs/deployments.md tells what for
-	@mkdir -p .state
-	@python -m artpipe.orchestration.services.prefect_server
+	@artpipe serve --only server
 
 lock: $(VENV)/dev.stamp ## write what is installed into constraints.txt
 	@{ sed -n '/^#/p' constraints.txt; pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' \

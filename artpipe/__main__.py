@@ -2,7 +2,9 @@
 
 import errno
 import sys
+from collections.abc import Sequence
 from types import TracebackType
+from typing import NoReturn
 
 from artpipe.cli.app import app
 from artpipe.errors import ArtpipeError
@@ -21,12 +23,15 @@ def _unexpected(kind: type[BaseException], error: BaseException, trace: Tracebac
     sys.stderr.write(plain_lines("".join(format_exception(kind, error, trace))))
 
 
-def main() -> None:
-    """Run the command line; an expected error is one line on stderr and its exit code."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line, of this process unless said, and end the process.
+
+    An expected error is one line on stderr and its exit code.
+    """
     sys.excepthook = _unexpected
     open_streams()
     try:
-        app()
+        sys.exit(app(arguments, prog_name="artpipe"))
     except ArtpipeError as error:
         sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
         sys.exit(error.exit_code)

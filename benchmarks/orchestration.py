@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each of the four trainings")
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
-    dvc, flow = ("dvc", "repro", "-q"), (sys.executable, "-m", "flows.gallery", "--slots", "1")
+    dvc, flow = ("dvc", "repro", "-q"), (sys.executable, "-m", "artpipe", "run", "--slots", "1")
     rows: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder, server(Path(folder) / "home") as stays:
         project = make_project(Path(folder) / "project")

@@ -1,7 +1,7 @@
 """From datasets to a gallery: the flow and its tasks, for you to read and to change.
 
-`artpipe run` and `python -m flows.gallery [STAGE ...]` run it now, prefect.yaml says when it runs by itself. DVC knows
-the graph and what is stale in it; here each stage starts as soon as what it reads is ready.
+`artpipe run` runs it now, and so does this file; prefect.yaml says when it runs by itself. DVC knows the graph and what
+is stale in it; here each stage starts as soon as what it reads is ready.
 """
 
 import os
@@ -9,10 +9,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from artpipe.orchestration.run_flow import run_in_child  # before Prefect is imported, because it has its settings
+import artpipe.orchestration  # noqa: F401  # before Prefect is imported, because it has its settings
 
 if __name__ == "__main__":
-    sys.exit(run_in_child(sys.argv[1:]))  # which alone needs Prefect
+    from artpipe.__main__ import main
+
+    main(["run", *sys.argv[1:]])  # ends this process
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE

@@ -8,12 +8,15 @@ import typer
 from artpipe.cli.command_classes import HeadedGroup, require_project
 from artpipe.cli.daily import DAILY, daily_commands
 from artpipe.cli.datasets import dataset_commands
+from artpipe.cli.help_command import help_commands
 from artpipe.cli.inspect import LOOK, looking
 from artpipe.cli.models import model_commands
+from artpipe.cli.servers import BROWSER, UNATTENDED, server_commands
 from artpipe.cli.stages import STAGES, stage_commands
 
 OWN = "Your own pictures"
-HeadedGroup.headings = (DAILY, OWN, LOOK, STAGES)
+HeadedGroup.headings = (DAILY, OWN, BROWSER, LOOK, UNATTENDED, STAGES)
+HeadedGroup.names_only = frozenset({LOOK, UNATTENDED, STAGES})
 
 _EPILOG = """\
 The usual three:
@@ -39,7 +42,7 @@ dataset = typer.Typer(
 dataset.registered_commands += dataset_commands.registered_commands
 model = typer.Typer(cls=HeadedGroup, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a model.")
 model.registered_commands += model_commands.registered_commands
-for commands in (looking, daily_commands, stage_commands):
+for commands in (looking, daily_commands, server_commands, stage_commands, help_commands):
     app.registered_commands += commands.registered_commands
 app.add_typer(dataset, name="dataset", rich_help_panel=OWN)
 app.add_typer(model, name="model", rich_help_panel=OWN)

@@ -1,5 +1,7 @@
 """What the command line is made of: help under headings, and commands that work in the project's root wherever they are typed."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,24 +11,38 @@ from typer.core import TyperCommand, TyperGroup
 from artpipe.system.home_folders import provide_home, require_nameable_folder
 from artpipe.system.project_root import entered_project, nearest_root
 
+ALL_COMMANDS = "artpipe.all_commands"  # of a context: every command is told with what it does
+
 
 class HeadedGroup(TyperGroup):
     """Help with the commands under headings, drawn without rich, whose import alone takes longer than the rest."""
 
     headings: ClassVar[tuple[str, ...]] = ()  # in their order
+    names_only: ClassVar[frozenset[str]] = frozenset()  # headings whose commands are told by name, see ALL_COMMANDS
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write one block per heading, in the order of `headings`, others after them."""
+        """Write one block per heading, in the order of `headings`; then those of which names will do, a line each."""
         blocks: dict[str, list[tuple[str, str]]] = {}
         for name in self.list_commands(ctx):
             command: Any = self.get_command(ctx, name)
+            if command.hidden:
+                continue
             heading = getattr(command, "rich_help_panel", None)
             heading = heading if isinstance(heading, str) else "Commands"
-            blocks.setdefault(heading, []).append((typer.style(name, fg="cyan"), command.get_short_help_str(90)))
+            blocks.setdefault(heading, []).append((name, command.get_short_help_str(90)))
         order = {heading: place for place, heading in enumerate(self.headings)}
+        brief = frozenset() if ctx.meta.get(ALL_COMMANDS) else self.names_only
+        names = []
         for heading, rows in sorted(blocks.items(), key=lambda block: order.get(block[0], len(order))):
+            if heading in brief:
+                names.append((heading, ", ".join(name for name, _ in rows)))
+                continue
             with formatter.section(typer.style(heading, bold=True)):
-                formatter.write_dl(rows, col_max=40)
+                formatter.write_dl([(typer.style(name, fg="cyan"), text) for name, text in rows], col_max=40)
+        if names:
+            with formatter.section(typer.style("More (`artpipe help all` says what each does)", bold=True)):
+                for heading, commands in names:
+                    formatter.write_text(f"{heading}: {commands}")
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the epilog as it stands, line by line."""
@@ -47,23 +63,45 @@ class ProjectCommand(TyperCommand):
         """
         named = ctx.find_root().params.get("directory")
         require_nameable_folder()
+        if named is None and not self.needs_project(ctx.params) and nearest_root() is None:
+            return super().invoke(ctx)
         with entered_project(None if named is None else Path(named)):
             require_nameable_folder()
             provide_home()
             return super().invoke(ctx)
 
+    def needs_project(self, params: Mapping[str, Any]) -> bool:
+        """Return whether these arguments of the command need a project; one that is there is entered anyway."""
+        del params
+        return True
 
-class AnywhereCommand(TyperCommand):
+
+class PrefectClientCommand(ProjectCommand):
+    """A command that speaks to Prefect alone, whose home stands in the project unless PREFECT_HOME names it."""
+
+    def needs_project(self, params: Mapping[str, Any]) -> bool:
+        """Return whether Prefect's home is nowhere else."""
+        del params
+        return "PREFECT_HOME" not in os.environ
+
+
+class ServeCommand(PrefectClientCommand):
+    """`artpipe serve`: one part of it can do without a project."""
+
+    def needs_project(self, params: Mapping[str, Any]) -> bool:
+        """Return whether the part that is served stands in the project."""
+        if params.get("only") == "server":
+            return super().needs_project(params)
+        return params.get("only") != "gallery" or params.get("folder") is None
+
+
+class AnywhereCommand(ProjectCommand):
     """A command that works in a project where one is, and without one elsewhere."""
 
-    def invoke(self, ctx: Any) -> Any:
-        """Enter the root of the project around, if there is one, then run."""
-        require_nameable_folder()
-        named = ctx.find_root().params.get("directory")
-        if named is None and nearest_root() is None:
-            return super().invoke(ctx)
-        with entered_project(None if named is None else Path(named)):
-            return super().invoke(ctx)
+    def needs_project(self, params: Mapping[str, Any]) -> bool:
+        """Return that it does not."""
+        del params
+        return False
 
 
 class FreeCommand(TyperCommand):

@@ -12,7 +12,7 @@ DAILY = "Every day"
 daily_commands = typer.Typer()
 
 
-@daily_commands.command(rich_help_panel=DAILY)
+@daily_commands.command(rich_help_panel=DAILY, short_help="Look for mistakes before anything starts.")
 def check() -> None:
     """Validate params.yaml, the datasets and the folders before anything starts."""
     from artpipe.project.validation import check_project
@@ -20,20 +20,30 @@ def check() -> None:
     typer.echo(check_project())
 
 
-@daily_commands.command(rich_help_panel=DAILY)
+@daily_commands.command(rich_help_panel=DAILY, short_help="Bring everything, or some models, up to date.")
 def run(
     targets: Annotated[
         list[str] | None,
         typer.Argument(metavar="[MODEL|STAGE]...", help="Such as digits-gan, or the stage train@digits-gan."),
     ] = None,
+    slots: Annotated[int | None, typer.Option(min=1, help="Stages at a time; one per core unless said.")] = None,
+    stage_timeout_seconds: Annotated[float, typer.Option(min=1, help="A stage that takes longer fails.")] = 86_400.0,
+    retries: Annotated[int, typer.Option(min=0, help="Of a stage that a lock or a server failed.")] = 2,
+    retry_seconds: Annotated[float, typer.Option(min=0, help="Before the first; then three times as long.")] = 10.0,
 ) -> None:
     """Bring what is stale up to date, with all cores, and show it meanwhile: everything, or some models and the gallery."""
     from artpipe.cli.start_flow import run_flow
 
-    run_flow([str(typed_path(Path(target))) if target.endswith(".dvc") else target for target in targets or []])
+    run_flow(
+        [str(typed_path(Path(target))) if target.endswith(".dvc") else target for target in targets or []],
+        slots=slots,
+        stage_timeout_seconds=stage_timeout_seconds,
+        retries=retries,
+        retry_seconds=retry_seconds,
+    )
 
 
-@daily_commands.command(rich_help_panel=DAILY)
+@daily_commands.command(rich_help_panel=DAILY, short_help="Say what would run, why, and how long it takes.")
 def plan(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Say what would run, why, and the time and disk it will take."""
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
@@ -42,7 +52,7 @@ def plan(*, as_json: Annotated[bool, typer.Option("--json", help="For programs."
     tell_plan(read_graph, as_json=as_json)
 
 
-@daily_commands.command(rich_help_panel=DAILY)
+@daily_commands.command(rich_help_panel=DAILY, short_help="Say what disk could be freed, and free it.")
 def gc(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Free it; without this it is only told.")] = False,

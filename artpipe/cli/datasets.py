@@ -1,13 +1,12 @@
 """The commands of `artpipe dataset`: inspect, add, remove, watch."""
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from artpipe.cli.command_classes import AnywhereCommand
+from artpipe.cli.servers import watch
 from artpipe.system.plain_text import plain_lines
 from artpipe.system.project_root import typed_path
 
@@ -101,11 +100,4 @@ def dataset_remove(
     typer.echo(remove_dataset(name, keep_files=keep_files))
 
 
-@dataset_commands.command("watch")
-def dataset_watch(
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
-) -> None:
-    """Tell Prefect when a dataset's files changed and hold still, so that its run begins."""
-    sys.stdout.flush()
-    command = [sys.executable, "-m", "artpipe.orchestration.deployment.dataset_watcher", "--every", str(every)]
-    os.execv(sys.executable, command)  # noqa: S606  # no shell is wanted
+dataset_commands.command("watch")(watch)

@@ -17,7 +17,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in param
 looking = typer.Typer()
 
 
-@looking.command(rich_help_panel="Every day", cls=FreeCommand)
+@looking.command(rich_help_panel="Every day", cls=FreeCommand, short_help="Make a project of your own.")
 def new(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Empty, or not there yet.")],
     starter: Annotated[str, typer.Option("--from", help="museum, pictures, texts or music.")] = "museum",
@@ -28,7 +28,7 @@ def new(
     typer.echo(plain_lines(create_project(folder.expanduser(), starter)))
 
 
-@looking.command(rich_help_panel="Every day")
+@looking.command(rich_help_panel="Every day", short_help="Accept newly installed code.")
 def upgrade(
     *,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would run again.")] = False,

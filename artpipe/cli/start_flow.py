@@ -1,8 +1,8 @@
-"""`artpipe run`: validate the project, see what is to do, then become the flow."""
+"""`artpipe run`: check the project, see what is to do, then become the flow."""
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.config.params import load_params
@@ -10,27 +10,53 @@ from artpipe.errors import UserError, did_you_mean
 from artpipe.project.validation import check_project
 
 
-def run_flow(targets: Iterable[str]) -> None:
-    """Return where nothing is to do, else become the flow; a model among the targets is made and hung, beside what hangs there.
+def run_flow(
+    targets: Iterable[str],
+    *,
+    slots: int | None = None,
+    stage_timeout_seconds: float = 86_400.0,
+    retries: int = 2,
+    retry_seconds: float = 10.0,
+) -> None:
+    """Return where nothing is to do, else become the flow.
+
+    Args:
+        targets: models and stages; a model is made and hung, beside what hangs there.
+        slots: see the flow in `flows/gallery.py`, as for the others.
+        stage_timeout_seconds: also the longest wait for DVC's lock.
+        retries: of a stage that failed by what passes.
+        retry_seconds: before the first of these.
 
     Raises:
         UserError: a mistake in the project, no model or stage of a name; nothing was started.
     """
-    env = dict(os.environ)  # as it was given: flows adds to it what Prefect reads
-    check_project()
-    models, wanted = load_params().models, list(targets)
-    for target in wanted:
-        if target not in models and not {"@", "."} & set(target) and target != LAST_STAGE:
-            raise UserError(f"there is no model `{target}` in params.yaml{did_you_mean(target, models)}")
-    stages = [f"evaluate@{target}" if target in models else target for target in wanted]
-    hang = any(target in models for target in wanted)
+    env = dict(os.environ)  # as it was given: what Prefect reads is added below
     from artpipe.orchestration.preflight import asks_first, handed_over, stages_to_run
+    from artpipe.orchestration.run_flow import CHECKED, RunOptions
 
+    if CHECKED not in env:
+        check_project()
+    stages, hang = _find_targets(list(targets))
     if asks_first():
-        found = stages_to_run(stages, wait_seconds=86_400.0, hang=hang)
+        found = stages_to_run(stages, wait_seconds=stage_timeout_seconds, hang=hang)
         if not found:
             return
         env |= handed_over(found)
     sys.stdout.flush()
-    command = [sys.executable, "-m", "artpipe.orchestration.run_flow", *["--hang"] * hang, *stages]
-    os.execve(sys.executable, command, {**env, "ARTPIPE_CHECKED": "1"})  # noqa: S606  # no shell is wanted
+    options = RunOptions(stages, hang, slots, stage_timeout_seconds, retries, retry_seconds)
+    command = [sys.executable, "-m", "artpipe.orchestration.run_flow", options.as_json()]
+    os.execve(sys.executable, command, {**env, CHECKED: "1"})  # noqa: S606  # no shell is wanted
+
+
+def _find_targets(targets: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the stages that are meant, and whether the gallery is to be hung over them: where a model is among them.
+
+    Raises:
+        UserError: no model or stage of a name.
+    """
+    models = load_params().models
+    for target in targets:
+        if target not in models and not {"@", "."} & set(target) and target != LAST_STAGE:
+            raise UserError(f"there is no model `{target}` in params.yaml{did_you_mean(target, models)}")
+    stages = [f"evaluate@{target}" if target in models else target for target in targets]
+    return stages, any(target in models for target in targets)

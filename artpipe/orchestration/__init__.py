@@ -9,7 +9,6 @@ from artpipe.system.sqlite_address import sqlite_url
 from artpipe.system.streams import open_streams
 
 _ROOT = nearest_root()
-HOME_NAMED = "PREFECT_HOME" in os.environ  # by a person: what speaks to a server only then needs no project
 
 _SETTINGS = {
     "PREFECT_HOME": str(
@@ -27,7 +26,7 @@ _SETTINGS = {
 }
 
 provide_home()
-open_streams()  # of every `python -m flows.*`, and of what Prefect starts to run a flow
+open_streams()  # of what Prefect starts to run a flow
 
 for _name, _value in _SETTINGS.items():
     os.environ.setdefault(_name, _value)

@@ -1,39 +1,60 @@
-"""Run the project's flow: `artpipe run`, `python -m flows.gallery [STAGE ...]`; the flow itself is in `flows/gallery.py`.
+"""Run the project's flow, which is in `flows/gallery.py`, in a child under a guard.
 
-The flow runs in a child under a guard, and so does all it starts, Prefect's temporary server included: however this
-process ends, nothing is left behind.
+So does all it starts, Prefect's temporary server included: however this process ends, nothing is left behind.
 """
 
-import argparse
 import atexit
 import contextlib
+import json
 import os
-import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.orchestration.services.addresses import prefect_beside, prefect_named
 from artpipe.orchestration.services.ephemeral_server import short_server
 from artpipe.system.interrupts import SignalInterruption, signals_raise
 from artpipe.system.processes import end_child, interrupt_command, start_child
-from artpipe.system.project_root import run_in_project
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
 FLOW = Path("flows/gallery.py")
+CHECKED = "ARTPIPE_CHECKED"  # in the environment of whoever need not check the project again
 _SHIPPED = Path(__file__).parents[1] / "starters" / FLOW  # of a project that has none
-_HERE = "import sys; from artpipe.orchestration.run_flow import run_here; sys.exit(run_here(sys.argv[1:]))"
+_HERE = "import sys; from artpipe.orchestration.run_flow import run_here; sys.exit(run_here(sys.argv[1]))"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the flow and return the exit code: 0 done, 1 stages failed, 2 only by a person's mistakes, 128 + n signal n."""
-    _parser().parse_args(arguments)
-    if mistake := _check():
-        return mistake
-    env = {**os.environ, **prefect_beside(), "ARTPIPE_CHECKED": "1"}
-    child = start_child([sys.executable, "-c", _HERE, *arguments], env=env, grace_seconds=_GRACE_SECONDS)
+class RunOptions(NamedTuple):
+    """What `artpipe run` was asked for; the flow's docstring says what each means."""
+
+    targets: list[str]
+    hang: bool
+    slots: int | None
+    stage_timeout_seconds: float
+    retries: int
+    retry_seconds: float
+
+    def as_json(self) -> str:
+        """Return the options as text, for another process."""
+        return json.dumps(self._asdict())
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunOptions":
+        """Return the options that `as_json` wrote."""
+        return cls(**json.loads(text))
+
+
+def guard_flow(options: str) -> int:
+    """Run the flow in a guarded child and return its exit code.
+
+    Args:
+        options: see `RunOptions.as_json`.
+
+    Returns:
+        0 done, 1 stages failed, 2 only by a person's mistakes, 128 + n signal n.
+    """
+    env = {**os.environ, **prefect_beside()}
+    child = start_child([sys.executable, "-c", _HERE, options], env=env, grace_seconds=_GRACE_SECONDS)
     try:
         with signals_raise():
             return child.wait()
@@ -44,15 +65,14 @@ def main(arguments: Sequence[str]) -> int:
         end_child(child, _GRACE_SECONDS)
 
 
-def run_here(arguments: Sequence[str]) -> int:
+def run_here(options: str) -> int:
     """Run the flow in this process, tell how it went, and return the exit code."""
     beside = contextlib.ExitStack()
     atexit.register(beside.close)  # before Prefect's own, so after them: at the end it still tells the server something
     from artpipe.orchestration.reporting import console
 
-    options = _parser().parse_args(arguments)
     try:
-        code = _run(options, beside)
+        code = _run(RunOptions.from_json(options), beside)
     except KeyboardInterrupt:
         console.failed("stopped; the same command goes on where this one was")
         return 130
@@ -62,7 +82,7 @@ def run_here(arguments: Sequence[str]) -> int:
     return code
 
 
-def _run(options: argparse.Namespace, beside: contextlib.ExitStack) -> int:
+def _run(options: RunOptions, beside: contextlib.ExitStack) -> int:
     """Run the flow, unless there is nothing to do that a server should know of; what failed is told.
 
     Raises:
@@ -120,28 +140,5 @@ def load_flow() -> Any:
         raise UserError(f"{path}: {type(cause).__name__}: {cause}") from error
 
 
-def _check() -> int:
-    """Return what `artpipe check` ends with; a child, because it imports torch and we stay as long as the flow."""
-    if "ARTPIPE_CHECKED" in os.environ:
-        return 0
-    return subprocess.run([sys.executable, "-m", "artpipe", "check"], stdout=subprocess.DEVNULL, check=False).returncode
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m flows.gallery", description="Run the pipeline as a Prefect flow.")
-    parser.add_argument("targets", nargs="*", metavar="STAGE", help="such as train@digits-gan; none: everything")
-    parser.add_argument("--hang", action="store_true", help="with STAGEs: hang the gallery over what there is then")
-    parser.add_argument("--slots", type=int, help="stages at a time (default: one per core)")
-    parser.add_argument("--stage-timeout-seconds", type=float, default=86_400.0, help="default: a day")
-    parser.add_argument("--retries", type=int, default=2, help="of a stage that a lock or a server failed (default: 2)")
-    parser.add_argument("--retry-seconds", type=float, default=10.0, help="before the first; then three times as long")
-    return parser
-
-
-def run_in_child(arguments: Sequence[str]) -> int:
-    """Run the flow of the project around the current folder in a guarded child and return the exit code, see `main`."""
-    return run_in_project(lambda: main(arguments))
-
-
 if __name__ == "__main__":
-    sys.exit(run_in_child(sys.argv[1:]))
+    sys.exit(guard_flow(sys.argv[1]))

@@ -173,6 +173,7 @@ def _readme_text(starter: str, title: str) -> str:
         f"{command:<22} # {then}\n"
         "artpipe plan           # what would run, why, and how long it takes\n"
         "artpipe run            # brings everything up to date and says where the gallery is\n"
+        "artpipe serve          # gallery, MLflow, Prefect and its schedule in a browser, until Ctrl-C\n"
         "artpipe upgrade --plan # after another artpipe was installed: what would run again\n```\n\n"
         "| file | what it is |\n|---|---|\n"
         "| `params.yaml` | every number that may be turned: datasets, models, evaluation, gallery |\n"

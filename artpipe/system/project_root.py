@@ -2,13 +2,12 @@
 
 import contextlib
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from artpipe.errors import ArtpipeError, UserError
-from artpipe.system.plain_text import plain, plain_lines
+from artpipe.errors import UserError
+from artpipe.system.plain_text import plain
 
 _PARAMS, _GRAPH, _DVC = "params.yaml", "dvc.yaml", ".dvc"
 _FIRST_LINES = 100  # of params.yaml, comments too, among which its format stands
@@ -75,18 +74,6 @@ def entered_project(start: Path | None = None) -> Iterator[Path]:
                 yield root
     finally:
         _typed_in.pop()
-
-
-def run_in_project(main: Callable[[], int], *, needed: bool = True) -> int:
-    """Run a program in the root of the project and return its exit code: 2 and one line where there is none and it is needed."""
-    try:
-        if {"-h", "--help"} & set(sys.argv[1:]) or not (needed or nearest_root()):
-            return main()
-        with entered_project():
-            return main()
-    except ArtpipeError as error:
-        sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
-        return error.exit_code
 
 
 def typed_path(path: Path) -> Path:

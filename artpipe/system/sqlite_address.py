@@ -3,7 +3,6 @@
 import fcntl
 import os
 import re
-import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -40,7 +39,3 @@ def has_posix_locks(folder: Path) -> bool:
     finally:
         probe.unlink(missing_ok=True)
     return True
-
-
-if __name__ == "__main__":
-    sys.stdout.write(f"{sqlite_url(Path(sys.argv[1]))}\n")

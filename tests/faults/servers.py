@@ -147,9 +147,9 @@ def mlflow(made: Ground, chance: random.Random) -> Iterator[str]:
 
 def prefect(made: Ground, chance: random.Random) -> Iterator[str]:
     """Kill Prefect's server while a flow trains; the run has to come to its end, and to stand as completed."""
-    server = Server(made, "prefect", "/api/health", ["artpipe.orchestration.services.prefect_server"])
+    server = Server(made, "prefect", "/api/health", ["artpipe", "serve", "--only", "server"])
     try:
-        run = begun(made, "flows.gallery", "train@reader", PREFECT_API_URL=f"{server.address}/api")
+        run = begun(made, "artpipe", "run", "train@reader", PREFECT_API_URL=f"{server.address}/api")
         points = chance.randrange(1, 200)
         if not killed_when(server, run, lambda: rows_of_journal(made) >= points):
             yield f"the run ended before the server was killed: {said(made)}"

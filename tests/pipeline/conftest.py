@@ -196,7 +196,7 @@ def prefect_server(tmp_path_factory):
         port = probe.getsockname()[1]
     quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_UI_ENABLED": "false", "DO_NOT_TRACK": "1"}
     env = {**os.environ, **quiet, "PREFECT_HOME": str(home)}
-    command = ["-m", "artpipe.orchestration.services.prefect_server", "--port", str(port)]
+    command = ["-m", "artpipe", "serve", "--only", "server", "--port", str(port)]
     with (home / "server.log").open("w") as log:
         server = start_child([sys.executable, *command], env=env, stdout=log)
     url = f"http://127.0.0.1:{port}/api"

@@ -30,9 +30,7 @@ def started(kept):  # noqa: F811
 
 def of_the_run(project):
     """What lives of the project beside the process that serves it."""
-    return [
-        command for command in bearers(project) if "artpipe.orchestration.deployment.serve_deployments" not in command
-    ]
+    return [command for command in bearers(project) if "-m artpipe deploy" not in command]
 
 
 def heal(project):
@@ -101,11 +99,7 @@ def serves(project, entry):
     """Say whether a process of /proc serves the project's deployments itself, no guard and no run."""
     try:
         mine = (entry / "cwd").readlink() == project.folder and process(int(entry.name))
-        return mine and (entry / "cmdline").read_bytes().split(b"\0")[1:4] == [
-            b"-u",
-            b"-m",
-            b"artpipe.orchestration.deployment.serve_deployments",
-        ]
+        return mine and (entry / "cmdline").read_bytes().split(b"\0")[1:5] == [b"-u", b"-m", b"artpipe", b"deploy"]
     except OSError:
         return False
 
@@ -120,7 +114,7 @@ def test_a_slot_comes_back_after_its_holder_and_the_server_were_killed(prefect_s
         SimpleNamespace(folder=tmp_path, environment=project.environment),
         "server",
         "/api/health",
-        ["artpipe.orchestration.services.prefect_server"],
+        ["artpipe", "serve", "--only", "server"],
     )
     project.environment["PREFECT_API_URL"] = f"{server.address}/api"
 

@@ -17,7 +17,7 @@ from tests.pipeline.conftest import ROOT, get
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server
 
 
-PROGRAMS = {"deployments": "deployment.serve_deployments", "watch": "deployment.dataset_watcher"}
+COMMANDS = {"deployments": "deploy", "watch": "watch"}
 
 
 class Kept:
@@ -33,12 +33,12 @@ class Kept:
 
     @contextlib.contextmanager
     def running(self, *parts):
-        """Start `python -m artpipe.orchestration.PART`, each with its output in a file, and end them all."""
+        """Start the command of each part, each with its output in a file, and end them all."""
         children = []
         try:
             for name, *arguments in parts:
                 with (self.logs / f"{name}.log").open("w") as log:
-                    command = [sys.executable, "-u", "-m", f"artpipe.orchestration.{PROGRAMS[name]}", *arguments]
+                    command = [sys.executable, "-u", "-m", "artpipe", COMMANDS[name], *arguments]
                     child = start_child(command, cwd=self.project.folder, env=self.project.environment, stdout=log)
                     children.append(child)
             yield children

@@ -1,7 +1,9 @@
 """`artpipe new`: a project of one's own, made of nothing but what its owner changes."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,34 @@ def test_each_starter_is_a_project_that_checks(tmp_path, monkeypatch, artpipe, s
     code, out, err = artpipe("check")
     assert (code, err) == (0, "")
     assert "params.yaml is fine" in out
+
+
+def test_its_flow_is_what_prefect_deploys(tmp_path):
+    """prefect.yaml names a flow of a file in the project itself, which can be imported there and named."""
+    create_project(tmp_path / "my studio", "pictures")
+    code = (
+        "from artpipe.orchestration.deployment.serve_deployments import deployments\n"
+        "from prefect.flows import load_flow_from_entrypoint\n"
+        "for one in deployments({}):\n"
+        "    flow = load_flow_from_entrypoint(one.entrypoint, use_placeholder_flow=False)\n"
+        "    print(one.name, one.flow_name, one.entrypoint, flow.name, flow.fn.__code__.co_filename)\n"
+    )
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path / "my studio", env=env, capture_output=True, text=True, check=False
+    )
+    named = "gallery dataset-to-gallery flows/gallery.py:dataset_to_gallery dataset-to-gallery"
+    assert done.stdout == f"{named} {tmp_path}/my studio/flows/gallery.py\n", done.stderr
+
+
+@pytest.mark.parametrize("command", [["flows/gallery.py"], ["-m", "flows.gallery"]])
+def test_its_flow_can_be_run_as_a_file(tmp_path, command):
+    """It is `artpipe run`, whose arguments it takes and whose mistakes it tells."""
+    create_project(tmp_path / "own", "pictures")
+    done = subprocess.run(
+        [sys.executable, *command, "mine-gna"], cwd=tmp_path / "own", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, "artpipe: there is no model `mine-gna` in params.yaml\n")
 
 
 def test_dvc_takes_it_for_a_project(tmp_path):

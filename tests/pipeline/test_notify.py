@@ -41,7 +41,7 @@ def test_a_failed_run_is_told(project, prefect_server, listener):
     url, heard = listener
     project.environment.update(prefect_server)
     for _ in range(2):
-        told = project.run(sys.executable, "-m", "artpipe.orchestration.reporting.webhook", url).stdout
+        told = project.run(sys.executable, "-m", "artpipe", "notify", url).stdout
     assert told == "artpipe-notify: 127.0.0.1 hears when a run has failed\n"
     project.flow("train@ruler")
     project.edit("params.yaml", "title: g1", "title: g2, stub: {fail: true}")
@@ -62,7 +62,7 @@ def test_what_is_no_address_is_refused(project):
     ):
         project.environment.pop("PREFECT_API_URL", None)
         project.environment.update(environment)
-        done = project.run(sys.executable, "-m", "artpipe.orchestration.reporting.webhook", "ftp://x", check=False)
+        done = project.run(sys.executable, "-m", "artpipe", "notify", "ftp://x", check=False)
         assert done.returncode == 2
         assert words in done.stderr
         assert done.stderr.count("\n") == 1

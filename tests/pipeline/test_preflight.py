@@ -9,6 +9,7 @@ import pytest
 from artpipe.cli import start_flow
 from artpipe.orchestration import preflight
 from artpipe.orchestration.deployment.dataset_watcher import differing
+from artpipe.orchestration.run_flow import RunOptions
 from artpipe.orchestration.scheduling.dvc_graph import Stage, read_graph, stale_stages
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.filterwarnings("ignore")]  # DVC's own
@@ -60,7 +61,9 @@ def test_what_is_to_do_is_handed_over(inside, asked, become, monkeypatch):
     inside.edit("params.yaml", "title: v1", "title: v2")
     start_flow.run_flow(["vae"])
     [(command, env)] = become
-    assert (command, asked) == (["-m", "artpipe.orchestration.run_flow", "--hang", "evaluate@vae"], [None])
+    assert asked == [None]
+    assert command[:2] == ["-m", "artpipe.orchestration.run_flow"]
+    assert RunOptions.from_json(command[2]) == RunOptions(["evaluate@vae"], True, None, 86_400.0, 2, 10.0)
     monkeypatch.setattr(os, "environ", env)
     stages = preflight.taken_over()
     assert stages == stale_stages(["evaluate@vae"], hang=True)
@@ -91,7 +94,9 @@ def test_a_named_server_is_told_of_a_run_with_nothing_to_do(inside, asked, becom
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     start_flow.run_flow([])
     assert asked == []
-    assert [command for command, _ in become] == [["-m", "artpipe.orchestration.run_flow"]]
+    [(command, _)] = become
+    assert command[:2] == ["-m", "artpipe.orchestration.run_flow"]
+    assert RunOptions.from_json(command[2]).targets == []
 
 
 def test_a_torn_lock_is_told_and_mended(inside, become, capsys):

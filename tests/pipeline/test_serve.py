@@ -1,4 +1,4 @@
-"""`make serve`: four addresses, and nothing left of it however it ends."""
+"""`artpipe serve`: four addresses, and nothing left of it however it ends."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ def command_line(pid: int) -> str:
 
 @pytest.fixture
 def serve(project, prefect_server):
-    """Start `make serve` in the project, on the home that was made for the tests; returns it with its addresses."""
+    """Start `artpipe serve` in the project, on the home that was made for the tests; returns it with its addresses."""
     shutil.copy(ROOT / "prefect.yaml", project.folder)
     (project.folder / "flows").mkdir(exist_ok=True)
     shutil.copy(ROOT / "flows/gallery.py", project.folder / "flows")
@@ -51,7 +51,7 @@ def serve(project, prefect_server):
     started = []
 
     def start() -> tuple[subprocess.Popen[str], dict[str, str]]:
-        command = [sys.executable, "-u", "-m", "artpipe.orchestration.services.serve"]
+        command = [sys.executable, "-u", "-m", "artpipe", "serve"]
         child = subprocess.Popen(
             command,
             cwd=project.folder,
@@ -133,7 +133,7 @@ def free(port: int) -> bool:
 def test_a_second_one_is_told_where_the_first_is(serve, project):
     """It ends with 75, and `artpipe run` beside it reports to the same Prefect; a part that is killed comes again."""
     child, at = serve()
-    second = project.run(sys.executable, "-m", "artpipe.orchestration.services.serve", check=False)
+    second = project.run(sys.executable, "-m", "artpipe", "serve", check=False)
     assert second.returncode == 75
     assert at["Gallery"] in second.stderr
     project.edit("params.yaml", "title: v1", "title: v2")
@@ -141,11 +141,7 @@ def test_a_second_one_is_told_where_the_first_is(serve, project):
     runs = get(f"{at['Flows']}/api/flow_runs/filter", {})
     assert [run["state_name"] for run in runs if run["deployment_id"] is None] == ["Completed"]
     os.kill(
-        next(
-            pid
-            for pid in bearing(project.folder)
-            if "artpipe.orchestration.services.gallery_server" in command_line(pid)
-        ),
+        next(pid for pid in bearing(project.folder) if "artpipe serve --only gallery" in command_line(pid)),
         signal.SIGKILL,
     )
     for line in child.stdout:

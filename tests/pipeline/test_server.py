@@ -52,7 +52,7 @@ def guarded(tmp_path_factory, prefect_server):
     env = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_API_AUTH_STRING": SECRET, "PYTHONPATH": str(ROOT)}
     with (home / "own.log").open("w") as log:
         child = start_child(
-            [sys.executable, "-m", "artpipe.orchestration.services.prefect_server", "--port", str(port)],
+            [sys.executable, "-m", "artpipe", "serve", "--only", "server", "--port", str(port)],
             env=env,
             stdout=log,
         )
@@ -164,15 +164,16 @@ def test_a_server_that_does_not_come_up_is_one_line(tmp_path, monkeypatch):
     assert "PREFECT_API_URL" not in os.environ
 
 
-def test_others_are_let_in_by_password_and_name_only(capsys, monkeypatch):
+def test_others_are_let_in_by_password_and_name_only(artpipe, monkeypatch):
     """Bound to more than this machine: no password, or no name, ends with 2 in one line."""
     monkeypatch.delenv("PREFECT_SERVER_API_AUTH_STRING", raising=False)
     for host in ("0.0.0.0", "::", "192.168.1.7", "art.example.org"):  # noqa: S104  # it is what has to be refused
-        assert server.main(["--host", host, "--name", "art.example.org"]) == 2
-        assert "lets others in: set PREFECT_SERVER_API_AUTH_STRING" in capsys.readouterr().err
+        code, _, said = artpipe("serve", "--only", "server", "--host", host, "--name", "art.example.org")
+        assert code == 2
+        assert "lets others in: set PREFECT_SERVER_API_AUTH_STRING" in said
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", SECRET)
-    assert server.main(["--host", "0.0.0.0"]) == 2  # noqa: S104
-    said = capsys.readouterr().err
+    code, _, said = artpipe("serve", "--only", "server", "--host", "0.0.0.0")  # noqa: S104
+    assert code == 2
     assert "`--name` says under which name others call it" in said
     assert SECRET not in said
     assert server._names("0.0.0.0", ["a.example"]) == ["127.0.0.1", "localhost", "a.example"]  # noqa: S104
@@ -180,7 +181,7 @@ def test_others_are_let_in_by_password_and_name_only(capsys, monkeypatch):
 
 
 def test_what_the_server_asks_for_is_given(monkeypatch):
-    """The parts of `make serve` know the password that its server was told; one that is given stays."""
+    """The parts of `artpipe serve` know the password that its server was told; one that is given stays."""
     monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
     monkeypatch.delenv("PREFECT_SERVER_API_AUTH_STRING", raising=False)
     assert addresses.auth() == {}
@@ -192,7 +193,7 @@ def test_what_the_server_asks_for_is_given(monkeypatch):
 
 @pytest.mark.timeout(600)
 def test_mlflow_refuses_a_strange_name(tmp_path):
-    """As `make serve` and `make ui` start it: 403, and its own name is answered."""
+    """As `artpipe serve` and `artpipe ui` start it: 403, and its own name is answered."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

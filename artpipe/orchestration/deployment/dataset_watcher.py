@@ -1,11 +1,10 @@
-"""`python -m artpipe.orchestration.deployment.dataset_watcher`: sees to it that runs begin when they should, and no more of them than are of use.
+"""`artpipe watch`: runs begin when they should, and no more of them than are of use.
 
 A dataset whose files changed, have held still for two looks and differ from what was last ingested is told to Prefect
 as the event `artpipe.dataset.changed`. Of runs that wait for the same, one is kept: after the machine has slept, one
 run makes up for all that were missed.
 """
 
-import argparse
 import os
 import sys
 import time
@@ -22,7 +21,6 @@ from artpipe.project.trackable_paths import require_trackable
 from artpipe.system.file_tree import signature
 from artpipe.system.interrupts import SignalInterruption, signals_raise
 from artpipe.system.plain_text import plain_lines
-from artpipe.system.project_root import run_in_project
 
 if TYPE_CHECKING:
     from artpipe.orchestration.deployment.prefect_api import Desk
@@ -68,22 +66,19 @@ def differing(names: Collection[str], sources: Mapping[str, Path]) -> set[str]:
     }
 
 
-def main() -> int:
-    """Watch until told to end and return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m artpipe.orchestration.deployment.dataset_watcher",
-        description="Tell Prefect when a dataset changed.",
-    )
-    parser.add_argument("--every", type=float, default=5.0, help="seconds between two looks (default: 5)")
-    options = parser.parse_args()
+def watch_datasets(every_seconds: float) -> int:
+    """Watch until told to end and return the exit code: 128 and the signal's number.
+
+    Raises:
+        UserError: no server is named.
+    """
     os.environ.update(prefect_beside())
     if not os.environ.get("PREFECT_API_URL"):
-        sys.stderr.write("artpipe: PREFECT_API_URL is not set; it names the server to tell, `make serve` brings one\n")
-        return UserError.exit_code
+        raise UserError("PREFECT_API_URL is not set; it names the server to tell, `artpipe serve` brings one")
     code = 0
     try:
         with signals_raise():
-            _stay(max(0.1, options.every))
+            _stay(every_seconds)
     except SignalInterruption as told:
         code = 128 + told.number
     return code
@@ -130,7 +125,3 @@ def _act(still: Collection[str], sources: Mapping[str, Path], watcher: Watcher, 
 def _say(sentence: str) -> None:
     sys.stdout.write(f"{plain_lines(sentence)}\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    sys.exit(run_in_project(main))

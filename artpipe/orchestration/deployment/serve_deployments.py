@@ -1,4 +1,4 @@
-"""`python -m artpipe.orchestration.deployment.serve_deployments`: stay, and start runs of what prefect.yaml deploys, without a work pool and a worker.
+"""`artpipe deploy`: start the runs of what prefect.yaml deploys, without a work pool and a worker.
 
 Needs a server, named by PREFECT_API_URL. A schedule that a person has paused stays paused.
 """
@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from artpipe.config.params import read_yaml
-from artpipe.errors import ArtpipeError, UserError
+from artpipe.errors import UserError
 from artpipe.orchestration.deployment.time_zones import local_timezone, require_zone
-from artpipe.system.plain_text import plain_lines
-from artpipe.system.project_root import run_in_project
 
 FILE = Path("prefect.yaml")
 _KEYS = {
@@ -153,19 +151,16 @@ def _stay() -> None:
     asyncio.run(runner.start())
 
 
-def main() -> int:
-    """Serve until ended; an error of the person is one line."""
+def serve_deployments() -> int:
+    """Serve until told to end and return the exit code.
+
+    Raises:
+        UserError: no server is named, or see `deployments`.
+    """
+    if not os.environ.get("PREFECT_API_URL"):
+        raise UserError("PREFECT_API_URL is not set; `artpipe serve` brings a server, docs/deployments.md says more")
     try:
-        if not os.environ.get("PREFECT_API_URL"):
-            raise UserError("PREFECT_API_URL is not set; `make serve` brings a server, docs/deployments.md says more")
         _stay()
-    except ArtpipeError as error:
-        sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
-        return error.exit_code
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_in_project(main))

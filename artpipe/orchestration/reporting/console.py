@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -112,10 +113,13 @@ def _browse() -> str:
     makefile = Path("Makefile")
     if makefile.is_file() and "\nui:" in makefile.read_text(errors="replace"):
         return "make ui"
-    folder, here = Path(sys.executable).parent, Path.cwd()  # not resolved: the environment's own folder
-    mlflow = folder / "mlflow"
-    command = mlflow.relative_to(here) if mlflow.is_relative_to(here) else mlflow
-    return f"{quote(str(command))} ui --backend-store-uri sqlite:///{paths.STATE}/mlflow/mlflow.db"
+    artpipe, here = Path(sys.executable).parent / "artpipe", Path.cwd()  # not resolved: the environment's own folder
+    typed = shutil.which("artpipe")
+    if artpipe.is_relative_to(here):
+        artpipe = artpipe.relative_to(here)
+    elif typed and Path(typed).resolve() == artpipe.resolve():
+        artpipe = Path("artpipe")
+    return f"{quote(str(artpipe))} ui"
 
 
 def _span(seconds: float) -> str:

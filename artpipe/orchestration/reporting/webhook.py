@@ -1,20 +1,15 @@
-"""`python -m artpipe.orchestration.reporting.webhook URL`: a webhook that hears when a run has failed, or with `--always` when any has ended.
+"""`artpipe notify URL`: a webhook that hears when a run has failed, or with `--always` when any has ended.
 
 It is an automation of the Prefect server, so it needs one that stays (PREFECT_API_URL), and is seen, paused and removed on its
 pages. The body is JSON that Slack, Mattermost and their like take as it is: `text`, and beside it `run`, `state`, `address`.
 """
 
-import argparse
 import os
-import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from artpipe.errors import UserError
-from artpipe.orchestration import HOME_NAMED
-from artpipe.system.plain_text import plain_lines
-from artpipe.system.project_root import run_in_project
+from artpipe.orchestration.services.addresses import prefect_beside
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -29,14 +24,15 @@ _BODY = (
 )
 
 
-def notify(url: str, name: str = "artpipe", *, always: bool = False) -> str:
-    """Make, or renew, the automation `name` that calls `url`; returns what was made in one sentence.
+def create_automation(url: str, name: str = "artpipe", *, always: bool = False) -> str:
+    """Make, or renew, the automation that calls `url`; return one sentence on it.
 
     Raises:
         UserError: no server is named, or the address is none.
     """
+    os.environ.update(prefect_beside())
     if not os.environ.get("PREFECT_API_URL"):
-        raise UserError("PREFECT_API_URL is not set; `make server` starts one, docs/deployments.md says how")
+        raise UserError("PREFECT_API_URL is not set; `artpipe serve` brings a server, docs/deployments.md says more")
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         raise UserError(f"{url!r}: an http or https address is wanted")
     from prefect.automations import Automation
@@ -58,7 +54,7 @@ def notify(url: str, name: str = "artpipe", *, always: bool = False) -> str:
     )
     automation = Automation(
         name=f"{name}-notify",
-        description="Made by `python -m artpipe.orchestration.reporting.webhook`",
+        description="Made by `artpipe notify`",
         trigger=trigger,
         actions=[CallWebhook(block_document_id=block, payload=_BODY)],
     )
@@ -74,24 +70,3 @@ def _remove(name: str) -> None:
         for found in client.request("POST", "/automations/filter", json={}).json():
             if found["name"] == name:
                 client.request("DELETE", "/automations/{id}", path_params={"id": found["id"]})
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Make the automation and return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m artpipe.orchestration.reporting.webhook", description="Call a webhook when a run has failed."
-    )
-    parser.add_argument("url", metavar="URL")
-    parser.add_argument("--name", default="artpipe", help="of the automation; a second name makes a second one")
-    parser.add_argument("--always", action="store_true", help="when any run has ended, well or not")
-    options = parser.parse_args(arguments)
-    try:
-        sys.stdout.write(notify(options.url, options.name, always=options.always) + "\n")
-    except UserError as error:
-        sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_in_project(lambda: main(sys.argv[1:]), needed=not HOME_NAMED))

@@ -12,12 +12,12 @@ from prefect.settings import get_current_settings
 
 from artpipe.orchestration.deployment.run_liveness import bury
 from artpipe.orchestration.reporting import console
+from artpipe.orchestration.run_flow import CHECKED
 from artpipe.orchestration.scheduling.dvc_graph import KNOWN_STAGES, Stage, mended, stale_stages
 from artpipe.orchestration.scheduling.run_context import Crew, Setting
 from artpipe.orchestration.scheduling.task_runners import cores_of_runner
 from artpipe.orchestration.services.ephemeral_server import SHORT
 
-CHECKED = "ARTPIPE_CHECKED"  # set by whoever has validated the project already
 _BIN = Path(sys.executable).parent  # not resolved: the virtual environment's own folder
 
 

@@ -1,4 +1,4 @@
-"""Where this project is being served, as `make serve` has written it down, for whoever runs beside it."""
+"""Where this project is being served, as `artpipe serve` has written it down, for whoever runs beside it."""
 
 import json
 import os

@@ -23,10 +23,8 @@ def short_server() -> Iterator[None]:
         ArtpipeError: it did not come up; the message holds the last it said.
     """
     port, log = free_port(0), STATE / "flows" / f"server-{os.getpid()}.log"
-    command, env = (
-        ["artpipe.orchestration.services.prefect_server", "--port", str(port)],
-        {**os.environ, **_AS_PREFECT_DOES},
-    )
+    command = ["artpipe", "serve", "--only", "server", "--port", str(port)]
+    env = {**os.environ, **_AS_PREFECT_DOES}
     server = Part("Prefect's server", command, env, log, ready=lambda: answers(port, "/api/health"))
     told = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", SHORT: "1", **auth()}
     server.start()

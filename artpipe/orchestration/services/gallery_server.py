@@ -4,10 +4,9 @@ A page of another site that reaches us under its own name (DNS rebinding) is ref
 no link that leads out is followed. Nothing is kept by the browser unasked, so a new gallery shows on the next load.
 """
 
-import argparse
+import contextlib
 import os
 import re
-import sys
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +15,6 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 from artpipe.storage.dvc_config import is_cache_link
-from artpipe.system.project_root import run_in_project, typed_path
 
 _HEADERS = {
     "Cache-Control": "no-cache",
@@ -153,21 +151,7 @@ def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
     return int(first), min(int(last), size - 1) if last else size - 1
 
 
-def main() -> int:
-    """Serve a folder until ended."""
-    parser = argparse.ArgumentParser(
-        prog="python -m artpipe.orchestration.services.gallery_server", description="Show a gallery on this machine."
-    )
-    parser.add_argument("--folder", type=Path, help="default: data/gallery of the project")
-    parser.add_argument("--port", type=int, default=8000)
-    options = parser.parse_args()
-    try:
-        folder = typed_path(options.folder) if options.folder else Path("data/gallery")
-        site(folder.absolute(), options.port).serve_forever()
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(run_in_project(main, needed=not any(word.startswith("--folder") for word in sys.argv)))
+def serve_gallery(folder: Path, port: int) -> None:
+    """Serve a folder until told to end."""
+    with contextlib.suppress(KeyboardInterrupt):
+        site(folder.absolute(), port).serve_forever()

@@ -1,4 +1,4 @@
-"""`make serve`: Prefect, the deployments, MLflow and the gallery on this machine, started and ended together.
+"""`artpipe serve`: Prefect, the deployments, MLflow and the gallery on this machine, started and ended together.
 
 Each part is a child under a guard, on loopback and on its usual port where that is free. A part that ends is started
 again. However this process ends, Ctrl-C or kill -9, all parts end, and the flow runs with them.
@@ -15,25 +15,21 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from artpipe.artifacts import paths
-from artpipe.errors import ArtpipeError, BusyError
+from artpipe.errors import BusyError
 from artpipe.orchestration.deployment.serve_deployments import told
 from artpipe.orchestration.services.addresses import FOLDER, addresses, auth, remove_addresses, write_addresses
+from artpipe.orchestration.services.mlflow_ui import QUIET, mlflow_command, project_store
 from artpipe.orchestration.services.supervised_process import GRACE_SECONDS, Part, answers, end_parts, free_port, wait
 from artpipe.system.interrupts import Interruption, signals_raise
 from artpipe.system.locks import locked
-from artpipe.system.plain_text import plain_lines, without_password
+from artpipe.system.plain_text import without_password
 from artpipe.system.processes import adopt_orphans, end_descendants, guardians, handle_signals, terminate_self, watching
-from artpipe.system.project_root import run_in_project
-from artpipe.system.sqlite_address import sqlite_url
 from artpipe.system.terminal import PlainConsole
 
 _USUAL_PORTS = {"gallery": 8000, "runs": 5000, "flows": 4200}
 _LOOK_SECONDS = 0.5
-_DEPLOYMENT = "artpipe.orchestration.deployment"
 _QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven processes that no run of ours asks for
+    **QUIET,
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PYTHONUNBUFFERED": "1",
 }
@@ -41,36 +37,35 @@ _up = threading.Event()  # from then on what the parts say is shown
 _console = PlainConsole(highlight=False, soft_wrap=True)
 
 
-def main() -> int:
-    """Serve until told to end and return the exit code: 0 then, 1 or 2 if a part did not come up, 75 if served already."""
+def serve_project() -> None:
+    """Serve until told to end.
+
+    Raises:
+        BusyError: this project is served already; the message says where.
+        ArtpipeError: a part did not come up.
+    """
     try:
         with locked(FOLDER / "lock", wait_seconds=0, doing="serving"):
-            return _serve()
+            _serve()
     except BusyError as error:
         where = ", ".join(f"{name} at {address}" for name, address in addresses().items())
-        sys.stderr.write(f"artpipe: this project is served already: {where or error}\n")
-        return error.exit_code
+        raise BusyError(f"this project is served already: {where or error}") from None
 
 
-def _serve() -> int:
+def _serve() -> None:
     adopt_orphans()  # a flow run that lost its runner is ours to end
     parts: list[Part] = []
-    code = 0
     try:
         with signals_raise(), watching(guardians(), lambda _: terminate_self()):
             _stay(parts)
     except Interruption:
         _say("[dim]ending: a training saves its state, and the next run goes on from there[/]")
-    except ArtpipeError as error:
-        sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
-        code = error.exit_code
     finally:
         handle_signals(signal.SIG_IGN)  # it is being done
         remove_addresses()
         end_parts([part for part in parts if part.name in {"deployments", "watch"}])  # their runs still have to report
         end_parts(parts)
         end_descendants(GRACE_SECONDS)
-    return code
 
 
 def _stay(parts: list[Part]) -> None:
@@ -89,10 +84,8 @@ def _stay(parts: list[Part]) -> None:
         _start(parts, [_mlflow(ports["runs"], env)])
     wait(parts)
     began = [
-        Part(
-            "deployments", [f"{_DEPLOYMENT}.serve_deployments"], env, _log("deployments"), ready="by hand", show=_note
-        ),
-        Part("watch", [f"{_DEPLOYMENT}.dataset_watcher"], env, _log("watch"), ready="watching", show=_note),
+        Part("deployments", ["artpipe", "deploy"], env, _log("deployments"), ready="by hand", show=_note),
+        Part("watch", ["artpipe", "watch"], env, _log("watch"), ready="watching", show=_note),
     ]
     _start(parts, began)
     wait(began)
@@ -107,12 +100,12 @@ def _stay(parts: list[Part]) -> None:
 
 def _servers(ports: Mapping[str, int], env: Mapping[str, str]) -> list[Part]:
     port = ports["flows"]
-    prefect = ["artpipe.orchestration.services.prefect_server", "--port", str(port)]
+    prefect = ["artpipe", "serve", "--only", "server", "--port", str(port)]
     own = {
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",  # no other site's pages
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "WARNING",  # into its log
     }
-    gallery = ["artpipe.orchestration.services.gallery_server", "--port", str(ports["gallery"])]
+    gallery = ["artpipe", "serve", "--only", "gallery", "--port", str(ports["gallery"])]
     return [
         Part("flows", prefect, {**env, **own}, _log("flows"), ready=lambda: answers(port, "/api/health")),
         Part("gallery", gallery, env, _log("gallery"), ready=lambda: answers(ports["gallery"], "/")),
@@ -120,9 +113,7 @@ def _servers(ports: Mapping[str, int], env: Mapping[str, str]) -> list[Part]:
 
 
 def _mlflow(port: int, env: Mapping[str, str]) -> Part:
-    store = sqlite_url(paths.STATE / "mlflow/mlflow.db")
-    command = ["mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", store]
+    command = mlflow_command(port, project_store())
     return Part("runs", command, env, _log("runs"), ready=lambda: answers(port, "/health"))
 
 
@@ -162,7 +153,3 @@ def _note(line: str) -> None:
     """Show what a part said, with the time of day."""
     if line.strip() and _up.is_set():
         _console.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {escape(line)}")
-
-
-if __name__ == "__main__":
-    sys.exit(run_in_project(main))

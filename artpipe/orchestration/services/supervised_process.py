@@ -61,6 +61,10 @@ class Part:
         """Return the exit code of a child that has ended."""
         return None if self.child is None else self.child.poll()
 
+    def wait(self) -> int:
+        """Wait until the child ends by itself and return its exit code; 0 where none was started."""
+        return 0 if self.child is None else self.child.wait()
+
     def look_after(self, say: Callable[[str], None]) -> None:
         """Start the child again if it has ended: at once the first time, later and later where it keeps falling."""
         if (code := self.code()) is None:

@@ -35,17 +35,17 @@ def test_runs_are_where_they_were_sent(folder, monkeypatch):
 def test_runs_are_shown_by_make_where_it_can(folder):
     """A Makefile with that target; another one is no help."""
     Path("Makefile").write_text("all:\n")
-    assert "mlflow" in dict(places())["Runs"]
+    assert dict(places())["Runs"].endswith("artpipe ui")
     Path("Makefile").write_text("all:\n\nui: all\n")
     assert dict(places())["Runs"] == "make ui"
 
 
-def test_mlflow_is_called_where_it_lies(folder, monkeypatch):
+def test_artpipe_is_called_where_it_lies(folder, monkeypatch):
     """It need not be on PATH: beside this interpreter, from the project's folder where it lies below it."""
     monkeypatch.setattr(sys, "executable", str(folder / ".venv/bin/python"))
-    assert dict(places())["Runs"] == ".venv/bin/mlflow ui --backend-store-uri sqlite:///.state/mlflow/mlflow.db"
+    assert dict(places())["Runs"] == ".venv/bin/artpipe ui"
     monkeypatch.setattr(sys, "executable", "/usr/local/python/bin/python")
-    assert dict(places())["Runs"].startswith("/usr/local/python/bin/mlflow ui ")
+    assert dict(places())["Runs"] == "/usr/local/python/bin/artpipe ui"
 
 
 def test_a_report_older_than_a_failure_is_stale():

@@ -1,0 +1,28 @@
+"""`artpipe help`: the page of a command, or of all commands with what each does."""
+
+from typing import Annotated, Any
+
+import typer
+
+from artpipe.cli.command_classes import ALL_COMMANDS, FreeCommand
+from artpipe.errors import UserError, did_you_mean
+
+help_commands = typer.Typer()
+
+
+@help_commands.command("help", cls=FreeCommand, hidden=True)
+def show_help(
+    ctx: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[all|COMMAND]...", help="Such as run, or dataset add.")
+    ] = None,
+) -> None:
+    """Show what a command does, or with `all` every command."""
+    page: Any = ctx.find_root()
+    page.meta[ALL_COMMANDS] = words == ["all"]
+    for word in [] if words == ["all"] else words or []:
+        known = page.command.list_commands(page) if hasattr(page.command, "list_commands") else []
+        if word not in known:
+            raise UserError(f"there is no command `{word}`{did_you_mean(word, known)}; `artpipe help all` shows all")
+        page = type(page)(page.command.get_command(page, word), info_name=word, parent=page)
+    typer.echo(page.get_help())
