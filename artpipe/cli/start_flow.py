@@ -23,14 +23,14 @@ def run_flow(targets: Iterable[str]) -> None:
         if target not in models and not {"@", "."} & set(target) and target != LAST_STAGE:
             raise UserError(f"there is no model `{target}` in params.yaml{did_you_mean(target, models)}")
     stages = [f"evaluate@{target}" if target in models else target for target in wanted]
-    hang = any(target in models for target in wanted)
+    gallery = any(target in models for target in wanted)
     from artpipe.orchestration.preflight import asks_first, handed_over, stages_to_run
 
     if asks_first():
-        found = stages_to_run(stages, wait_seconds=86_400.0, hang=hang)
+        found = stages_to_run(stages, wait_seconds=86_400.0, gallery=gallery)
         if not found:
             return
         env |= handed_over(found)
     sys.stdout.flush()
-    command = [sys.executable, "-m", "artpipe.orchestration.run_flow", *["--hang"] * hang, *stages]
+    command = [sys.executable, "-m", "artpipe.orchestration.run_flow", *["--gallery"] * gallery, *stages]
     os.execve(sys.executable, command, {**env, "ARTPIPE_CHECKED": "1"})  # noqa: S606  # no shell is wanted

@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace, beside: contextlib.ExitStack) -> int:
 
     stages = taken_over()
     if stages is None and asks_first():
-        stages = stages_to_run(options.targets, options.stage_timeout_seconds, hang=options.hang)
+        stages = stages_to_run(options.targets, options.stage_timeout_seconds, gallery=options.gallery)
         if not stages:
             return 0
     KNOWN_STAGES.set(stages)
@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace, beside: contextlib.ExitStack) -> int:
             options.targets or None,
             options.slots,
             options.stage_timeout_seconds,
-            hang=options.hang,
+            gallery=options.gallery,
             retries=options.retries,
             retry_seconds=options.retry_seconds,
         )
@@ -130,7 +130,7 @@ def _check() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m flows.gallery", description="Run the pipeline as a Prefect flow.")
     parser.add_argument("targets", nargs="*", metavar="STAGE", help="such as train@digits-gan; none: everything")
-    parser.add_argument("--hang", action="store_true", help="with STAGEs: hang the gallery over what there is then")
+    parser.add_argument("--gallery", action="store_true", help="with STAGEs: build the gallery from what there is then")
     parser.add_argument("--slots", type=int, help="stages at a time (default: one per core)")
     parser.add_argument("--stage-timeout-seconds", type=float, default=86_400.0, help="default: a day")
     parser.add_argument("--retries", type=int, default=2, help="of a stage that a lock or a server failed (default: 2)")

@@ -26,7 +26,7 @@ _HTML = """
 
 def _fill(view: ModelView) -> Mapping[str, Any] | None:
     report = view.artist.report
-    return {"scores": report.scores, "ruler": report.ruler} if report.scores else None
+    return {"scores": report.scores, "feature_extractor": report.feature_extractor} if report.scores else None
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

@@ -60,10 +60,10 @@ def test_what_is_to_do_is_handed_over(inside, asked, become, monkeypatch):
     inside.edit("params.yaml", "title: v1", "title: v2")
     start_flow.run_flow(["vae"])
     [(command, env)] = become
-    assert (command, asked) == (["-m", "flows.gallery", "--hang", "evaluate@vae"], [None])
+    assert (command, asked) == (["-m", "flows.gallery", "--gallery", "evaluate@vae"], [None])
     monkeypatch.setattr(os, "environ", env)
     stages = preflight.taken_over()
-    assert stages == stale_stages(["evaluate@vae"], hang=True)
+    assert stages == stale_stages(["evaluate@vae"], gallery=True)
     assert [stage.name for stage in stages] == ["train@vae", "evaluate@vae", "gallery"]
     assert preflight.taken_over() is None  # for one process, not for what it starts
 
