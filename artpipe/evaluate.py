@@ -13,10 +13,10 @@ from artpipe.artifacts.report import ReportCard, save_report
 from artpipe.artifacts.shards import ShardSet, Split
 from artpipe.config.params import Params, load_params
 from artpipe.contracts.metric import Evidence, Measured, Metric
-from artpipe.contracts.model import Prompt, Ruler, Sampler, Sequencer
+from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler, Sequencer
 from artpipe.errors import UserError
 from artpipe.evaluation.dvc_reports import write_comparison
-from artpipe.evaluation.exhibits import SEEDS_APART, hang, keep_works
+from artpipe.evaluation.exhibits import SEEDS_APART, keep_works, write_exhibits
 from artpipe.evaluation.generated_samples import paint
 from artpipe.evaluation.verdict import finite_scores, judge
 from artpipe.nn.style.perceptual import perceptual_at
@@ -42,7 +42,7 @@ def evaluate_model(name: str) -> None:
     evidence, checkpoint = gather(name, params, shards)
     measured = measure(evidence)
     with written_folder(paths.report(name)) as folder:
-        exhibits = hang(evidence, measured, folder)
+        exhibits = write_exhibits(evidence, measured, folder)
         findings, verdict = judge(measured)
         card = ReportCard(
             model=name,
@@ -51,7 +51,7 @@ def evaluate_model(name: str) -> None:
             checkpoint=checkpoint,
             step=evidence.card.steps.get("best"),
             shards=shards.sha256,
-            ruler=evidence.ruler_sha256,
+            feature_extractor=evidence.extractor_sha256,
             verdict=verdict,
             findings=tuple(findings),
             scores=tuple(finite_scores(measured)),
@@ -65,11 +65,13 @@ def evaluate_model(name: str) -> None:
 
 
 def gather(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:
-    """Restore the model and its ruler, draw held-out works and paint; returns it with the checkpoint's hash."""
-    network, weights = perceptual_at(Path(str(params.model(name).get("uses"))))
-    learner, card, sha256 = restore(paths.checkpoint(name), used=network)
-    if weights not in {None, card.uses}:
-        raise UserError(f"{paths.checkpoint(name)}: learned with other weights than `uses` names now; train it again")
+    """Restore the model and its feature extractor, draw held-out works and paint; returns it with the checkpoint's hash."""
+    network, weights = perceptual_at(Path(str(params.model(name).get("pretrained"))))
+    learner, card, sha256 = restore(paths.checkpoint(name), pretrained=network)
+    if weights not in {None, card.pretrained}:
+        raise UserError(
+            f"{paths.checkpoint(name)}: learned with other weights than `pretrained` names now; train it again"
+        )
     if card.shards != shards.sha256:
         raise UserError(
             f"{paths.checkpoint(name)}: learned from other works than {shards.folder} holds; train it again"
@@ -84,7 +86,7 @@ def gather(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:
         held_out=draw(test, params.evaluation.reference, params.seed),
         test=test,
     )
-    _take_ruler(evidence, name, str(params.model(name).get("ruler", name)), sha256)
+    _take_feature_extractor(evidence, name, str(params.model(name).get("feature_extractor", name)), sha256)
     if isinstance(learner, Sampler):
         paint(evidence)
     if isinstance(learner, Sequencer):
@@ -108,26 +110,30 @@ def draw(columns: Mapping[str, Tensor], count: int, seed: int) -> dict[str, Tens
     return {name: column[rows] for name, column in columns.items()}
 
 
-def _take_ruler(evidence: Evidence, name: str, ruler: str, own_sha256: str) -> None:
-    """Give the evidence its ruler: the named one, the model itself where it is one, none where it names itself in vain."""
-    if ruler == name:
+def _take_feature_extractor(evidence: Evidence, name: str, feature_extractor: str, own_sha256: str) -> None:
+    """Give the evidence its feature extractor: the named one, the model itself where it is one, none where it names itself in vain."""
+    if feature_extractor == name:
         learner, card, sha256 = evidence.learner, evidence.card, own_sha256
-        if not isinstance(learner, Ruler):
+        if not isinstance(learner, FeatureExtractor):
             return
     else:
-        learner, card, sha256 = restore(paths.checkpoint(ruler))
-    if not isinstance(learner, Ruler):
+        learner, card, sha256 = restore(paths.checkpoint(feature_extractor))
+    if not isinstance(learner, FeatureExtractor):
         raise UserError(
-            f"params.yaml: `models.{name}.ruler` is {ruler!r}, a {card.kind} that measures nothing; name a classifier"
+            f"params.yaml: `models.{name}.feature_extractor` is {feature_extractor!r}, a {card.kind} that measures nothing; name a classifier"
         )
     shapes = [(spec.channels, spec.height, spec.width) for spec in (card.spec, evidence.card.spec)]
     if shapes[0] != shapes[1]:
         raise UserError(
-            f"params.yaml: `models.{name}.ruler` is {ruler!r}, which reads {shapes[0]} and not {shapes[1]} pictures"
+            f"params.yaml: `models.{name}.feature_extractor` is {feature_extractor!r}, which reads {shapes[0]} and not {shapes[1]} pictures"
         )
-    evidence.ruler, evidence.ruler_sha256, evidence.ruler_classes = learner, sha256, card.spec.classes
+    evidence.feature_extractor, evidence.extractor_sha256, evidence.extractor_classes = (
+        learner,
+        sha256,
+        card.spec.classes,
+    )
     told = [row.validation.get("accuracy") for row in card.history if row.step == card.steps.get("best")]
-    evidence.ruler_accuracy = told[-1] if told else None
+    evidence.extractor_accuracy = told[-1] if told else None
 
 
 def measure(evidence: Evidence) -> list[Measured]:

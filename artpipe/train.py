@@ -37,7 +37,7 @@ from artpipe.training.data import Data
 from artpipe.training.device import prepare_torch
 from artpipe.training.distributed import Ranks
 from artpipe.training.memory_limit import within_memory
-from artpipe.training.pretrained import open_used
+from artpipe.training.pretrained import open_pretrained
 from artpipe.training.restore import build
 from artpipe.training.resume_state import seed_everything
 from artpipe.training.trainer import SMALLER, Training, weights
@@ -56,7 +56,7 @@ class Task:
     data: Data
     shards: ShardSet
     seed: int
-    uses: str | None
+    pretrained: str | None
     device: str
     precision: str
     key: str
@@ -160,9 +160,9 @@ def prepare(name: str) -> Task:
         shared = f"`batch_size` {wanted.batch_size} cannot be shared evenly by {wanted.ranks} `ranks`"
         raise UserError(f"params.yaml: models.{name}: {shared}")
     device, precision = prepare_torch(wanted)
-    used, uses = open_used(Path(str(entry.get("uses"))), shards)
-    seed_everything(params.seed)  # after what is used, whose making draws numbers too
-    learner = build(name, entry, shards.spec, used.to(device) if used else None)
+    network, pretrained = open_pretrained(Path(str(entry.get("pretrained"))), shards)
+    seed_everything(params.seed)  # after the pretrained network, whose making draws numbers too
+    learner = build(name, entry, shards.spec, network.to(device) if network else None)
     learner.to(device).train()
     learner.amp_dtype = torch.bfloat16 if precision == "bf16" else None
     data = Data.load(shards, model.reads, learner.params.batch_size, params.seed, device)
@@ -170,11 +170,11 @@ def prepare(name: str) -> Task:
         "params": learner.params.model_dump(mode="json", exclude={"save_every_seconds"}),
         "seed": params.seed,
         "shards": shards.sha256,
-        "uses": uses,
+        "pretrained": pretrained,
     }
     machine = {"device": device.type, "precision": precision, "torch": torch.__version__}
     key = sha256_bytes(json.dumps({**told, **machine, "code": _code(learner.params.kind)}, sort_keys=True).encode())
-    return Task(name, learner, data, shards, params.seed, uses, device.type, precision, key[:16])
+    return Task(name, learner, data, shards, params.seed, pretrained, device.type, precision, key[:16])
 
 
 def _code(kind: str) -> dict[str, str]:
@@ -223,7 +223,7 @@ def _start(task: Task, folder: Path) -> RunStart:
         params=task.learner.params.model_dump(mode="json"),
         seed=task.seed,
         shards=task.shards.sha256,
-        uses=task.uses,
+        pretrained=task.pretrained,
         started=before.started if before else time.time(),
         sessions=before.sessions + 1 if before else 1,
         works=task.shards.spec.count,
@@ -266,7 +266,7 @@ def _publish_checkpoint(task: Task, training: Training) -> str:
         params=task.learner.params.model_dump(mode="json"),
         seed=task.seed,
         shards=task.shards.sha256,
-        uses=task.uses,
+        pretrained=task.pretrained,
         code=_code(task.learner.params.kind)[f"models.{task.learner.params.kind}"],
         spec=task.shards.spec,
         steps=steps,

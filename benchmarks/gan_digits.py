@@ -1,8 +1,8 @@
 """The digits GAN of params.yaml against a plain DCGAN (pytorch/examples) trained for the same CPU time of one thread.
 
-    python benchmarks/gan_digits.py [--shards data/shards/digits] [--ruler data/checkpoints/digits-classifier] [--out FOLDER]
+    python benchmarks/gan_digits.py [--shards data/shards/digits] [--feature extractor data/checkpoints/digits-classifier] [--out FOLDER]
 
-Features (KID, coverage) come from the ruler: the checkpoint if it is there, else one trained here. Whether a picture
+Features (KID, coverage) come from the feature extractor: the checkpoint if it is there, else one trained here. Whether a picture
 is the asked digit is judged by a classifier of another seed, always trained here. Prints a Markdown table.
 """
 
@@ -93,10 +93,12 @@ def plain_dcgan(batches: Batches, seconds: float) -> tuple[nn.Module, int]:
     return generator, done
 
 
-def trained(name: str, entry: dict[str, Any], shards: ShardSet, seed: int, ruler: Any = None) -> tuple[Any, float]:
+def trained(
+    name: str, entry: dict[str, Any], shards: ShardSet, seed: int, feature_extractor: Any = None
+) -> tuple[Any, float]:
     """Train an entry of params.yaml in artpipe's own loop, keep the best snapshot; return it with its CPU time."""
     torch.manual_seed(seed)
-    learner: Learner[Any] = build(name, entry, shards.spec, ruler)
+    learner: Learner[Any] = build(name, entry, shards.spec, feature_extractor)
     reads = plugins.find("models", entry["kind"]).reads
     columns = load_columns(shards, "train", reads, CPU)
     held_out = load_columns(shards, "validation", reads, CPU)
@@ -121,10 +123,12 @@ def trained(name: str, entry: dict[str, Any], shards: ShardSet, seed: int, ruler
 
 
 @torch.no_grad()
-def scores(painted: Tensor, asked: Tensor | None, reference: Tensor, ruler: Any, judge: Any) -> dict[str, float]:
-    """Return KID and coverage on the ruler's features, and the share of asked digits for the judge."""
+def scores(
+    painted: Tensor, asked: Tensor | None, reference: Tensor, feature_extractor: Any, judge: Any
+) -> dict[str, float]:
+    """Return KID and coverage on the feature extractor's features, and the share of asked digits for the judge."""
     painted = to_float(to_bytes(painted))
-    real, fake = ruler.features(reference), ruler.features(painted)
+    real, fake = feature_extractor.features(reference), feature_extractor.features(painted)
     found = {"KID": kernel_distance(real, fake), "coverage": four(real, fake, 5).coverage}
     if asked is not None:
         found["asked"] = (judge.logits(painted[:1000]).argmax(1) == asked[:1000]).double().mean().item()
@@ -135,7 +139,7 @@ def main() -> None:
     """Train both for the same CPU time and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=Path, default=Path("data/shards/digits"))
-    parser.add_argument("--ruler", type=Path, default=Path("data/checkpoints/digits-classifier"))
+    parser.add_argument("--feature-extractor", type=Path, default=Path("data/checkpoints/digits-classifier"))
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--judge-steps", type=int, default=600)
     parser.add_argument("--out", type=Path, help="a folder for the two grids")
@@ -144,9 +148,13 @@ def main() -> None:
     shards, params = ShardSet.open(arguments.shards), load_params()
     classifier = {**params.model("digits-classifier"), "steps": arguments.judge_steps}
     judge, _ = trained("judge", classifier, shards, 4242)
-    stored = (arguments.ruler / "checkpoint.json").is_file()
-    ruler: Any = restore(arguments.ruler)[0] if stored else trained("ruler", classifier, shards, params.seed)[0]
-    gan, seconds = trained("digits-gan", dict(params.model("digits-gan")), shards, params.seed, ruler)
+    stored = (arguments.feature_extractor / "checkpoint.json").is_file()
+    feature_extractor: Any = (
+        restore(arguments.feature_extractor)[0]
+        if stored
+        else trained("feature_extractor", classifier, shards, params.seed)[0]
+    )
+    gan, seconds = trained("digits-gan", dict(params.model("digits-gan")), shards, params.seed, feature_extractor)
 
     columns = load_columns(shards, "train", {"images"}, CPU)
     torch.manual_seed(params.seed)
@@ -160,9 +168,9 @@ def main() -> None:
     with torch.no_grad():
         theirs = plain.eval()(torch.randn(arguments.samples, 100, 1, 1))
     rows = {
-        "artpipe digits-gan": (gan.params.steps, scores(ours, asked, reference["images"], ruler, judge)),
-        "plain DCGAN": (plain_steps, scores(theirs, None, reference["images"], ruler, judge)),
-        "held-out digits": (0, scores(reference["images"], reference["labels"], test.take(drawn(len(test), 4000, 7)[2000:])["images"], ruler, judge)),
+        "artpipe digits-gan": (gan.params.steps, scores(ours, asked, reference["images"], feature_extractor, judge)),
+        "plain DCGAN": (plain_steps, scores(theirs, None, reference["images"], feature_extractor, judge)),
+        "held-out digits": (0, scores(reference["images"], reference["labels"], test.take(drawn(len(test), 4000, 7)[2000:])["images"], feature_extractor, judge)),
     }  # fmt: skip
     print(f"\n{seconds:.0f} core-seconds each, one thread, n = {arguments.samples}\n")
     print("| | steps | KID | coverage | asked digit, other judge, n = 1000 |\n|---|---|---|---|---|")

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 PARAMS = """
-format: 1
+format: 2
 seed: 1
 datasets:
   mine: {medium: picture, source: folder, path: datasets/mine, about: {}, ingest: {}, preprocess: {size: 64}}

@@ -40,7 +40,14 @@ def notes_one_after_another(pieces, options):
     spec = Spec(
         dataset="jsb", medium="music", grid=1, length=LENGTH, classes=(), count=len(rows), vocabulary=VOCABULARY
     )
-    common = {"kind": "rnn", "dataset": "jsb", "uses": "", "ruler": "", "transpose": 5, "warmup_steps": 30}
+    common = {
+        "kind": "rnn",
+        "dataset": "jsb",
+        "pretrained": "",
+        "feature_extractor": "",
+        "transpose": 5,
+        "warmup_steps": 30,
+    }
     net = RNN(
         Params(
             **common,

@@ -179,7 +179,7 @@ def johnson(arguments, studio: Studio) -> list[Tensor]:
     print(
         f"theirs: {steps[0]} steps of {arguments.batch} pictures of {arguments.size} pixels, {arguments.seconds[0]:.0f} core-s"
     )
-    fast, _, _ = restore(paths.checkpoint("studio-faststyle"), used=studio.network)
+    fast, _, _ = restore(paths.checkpoint("studio-faststyle"), pretrained=studio.network)
     chosen = torch.eye(len(fast.names))[[fast.names.index(style)]]
     networks = {"theirs": network.eval(), "ours": lambda image: fast.network(image, chosen)}
     sheet = []

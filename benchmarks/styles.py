@@ -102,7 +102,7 @@ def main() -> None:
     ratio = found["ours"] / found["pytorch/examples"]
     print(f"pictures of 512 pixels per core-second: {found}, ratio {ratio:.2f} (goal 2)")
     if arguments.fast:
-        fast, _, _ = restore(paths.checkpoint(arguments.fast), used=network)
+        fast, _, _ = restore(paths.checkpoint(arguments.fast), pretrained=network)
         beside(arguments, fast, shards, network, entries["studio-style"])
     if arguments.pictures:
         sheet = torch.cat([made.contents, made.pictures, single])

@@ -33,7 +33,7 @@ BATCH = 128
 COUNT = 20_000
 GOALS = {"DCGAN": 2.0, "VAE 784-400-20": 2.5}
 SPEC = Spec(dataset="digits", channels=1, height=28, width=28, classes=(), count=COUNT)
-PARAMS = TrainParams(kind="reference", dataset="digits", uses="", ruler="", batch_size=BATCH)
+PARAMS = TrainParams(kind="reference", dataset="digits", pretrained="", feature_extractor="", batch_size=BATCH)
 
 
 class Pictures(Dataset):

@@ -1,9 +1,9 @@
-"""Prior samples of our vae against a fully connected 784-400-20 one, trained for equal core-seconds, on one ruler.
+"""Prior samples of our vae against a fully connected 784-400-20 one, trained for equal core-seconds, on one feature extractor.
 
-    python benchmarks/vae_digits.py --shards data/shards/digits [--ruler data/checkpoints/digits-classifier] [--grids DIR]
+    python benchmarks/vae_digits.py --shards data/shards/digits [--feature extractor data/checkpoints/digits-classifier] [--grids DIR]
 
 Ours runs first, for the steps of its entry in params.yaml; the other then gets the same process time, the same data in
-memory and the same loop. KID is on the ruler's features, 2,000 samples against 2,000 works of the test split drawn at
+memory and the same loop. KID is on the feature extractor's features, 2,000 samples against 2,000 works of the test split drawn at
 random. Goals: at most 0.7 of the other's KID, and all ten classes among the samples.
 """
 
@@ -48,26 +48,28 @@ def train(learner: Learner, columns: dict[str, Tensor], seed: int, done: Callabl
     return spent
 
 
-def ruler_for(arguments: argparse.Namespace, shards: ShardSet, entry: dict) -> Learner:
-    """Restore the ruler, or train it as params.yaml says."""
-    if arguments.ruler:
-        return restore(arguments.ruler)[0]
+def extractor_for(arguments: argparse.Namespace, shards: ShardSet, entry: dict) -> Learner:
+    """Restore the feature extractor, or train it as params.yaml says."""
+    if arguments.feature_extractor:
+        return restore(arguments.feature_extractor)[0]
     torch.manual_seed(arguments.seed)
     learner = build("digits-classifier", entry, shards.spec)
     total = learner.params.steps
     spent = train(learner, shards.load("train", ["images", "labels"]), arguments.seed, lambda step, _: step >= total)
     works = shards.load("test", ["images", "labels"])
     measured = learner.validate({"images": to_float(works["images"]), "labels": works["labels"]})
-    print(f"ruler: {spent:.0f} core-s, {measured}")
+    print(f"feature_extractor: {spent:.0f} core-s, {measured}")
     return learner
 
 
-def measured(name: str, paint: Callable[[Prompt], Tensor], ruler: Learner, real: Tensor, grids: Path | None) -> float:
-    """Print what the ruler says about the samples and return their KID."""
+def measured(
+    name: str, paint: Callable[[Prompt], Tensor], feature_extractor: Learner, real: Tensor, grids: Path | None
+) -> float:
+    """Print what the feature extractor says about the samples and return their KID."""
     samples = to_bytes(paint(Prompt(seeds=range(SAMPLES))))
     with torch.no_grad():
-        kid = kernel_distance(ruler.features(real), ruler.features(to_float(samples)))
-        chances = ruler.logits(to_float(samples)).softmax(1)
+        kid = kernel_distance(feature_extractor.features(real), feature_extractor.features(to_float(samples)))
+        chances = feature_extractor.logits(to_float(samples)).softmax(1)
     counts = chances.argmax(1).bincount(minlength=chances.shape[1])
     print(f"{name}: KID {kid:.4f}, mean confidence {chances.amax(1).mean():.3f}, samples by class {counts.tolist()}")
     if grids:
@@ -78,13 +80,15 @@ def measured(name: str, paint: Callable[[Prompt], Tensor], ruler: Learner, real:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=Path, default=Path("data/shards/digits"))
-    parser.add_argument("--ruler", type=Path, help="checkpoint of a classifier; trained anew where none is given")
+    parser.add_argument(
+        "--feature-extractor", type=Path, help="checkpoint of a classifier; trained anew where none is given"
+    )
     parser.add_argument("--grids", type=Path, help="folder for pictures of the samples")
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     shards, models = ShardSet.open(arguments.shards), load_params().models
-    ruler = ruler_for(arguments, shards, models["digits-classifier"])
+    feature_extractor = extractor_for(arguments, shards, models["digits-classifier"])
     works = shards.load("test", ["images"])["images"]
     real = to_float(works[drawn(len(works), SAMPLES, arguments.seed)])
     columns = shards.load("train", ["images"])
@@ -93,12 +97,12 @@ def main() -> None:
     ours = build("digits-vae", models["digits-vae"], shards.spec)
     spent = train(ours, columns, arguments.seed, lambda step, _: step >= ours.params.steps)
     torch.manual_seed(arguments.seed)
-    entry = TrainParams(kind="vae", dataset="digits", uses="", ruler="", batch_size=128)
+    entry = TrainParams(kind="vae", dataset="digits", pretrained="", feature_extractor="", batch_size=128)
     theirs = FullyConnectedVAE(entry, shards.spec)
     train(theirs, columns, arguments.seed, lambda _, seconds: seconds >= spent)
 
     one, other = (
-        measured(name, learner.sample, ruler, real, arguments.grids)
+        measured(name, learner.sample, feature_extractor, real, arguments.grids)
         for name, learner in (("ours", ours), ("784-400-20", theirs))
     )
     print(

@@ -56,7 +56,7 @@ def dataset_to_gallery(
     slots: int | None = None,
     stage_timeout_seconds: float = 86_400.0,
     *,
-    hang: bool = False,
+    gallery: bool = False,
     dataset: str | None = None,
     force: bool = False,
     overlap: Literal["wait", "refuse"] = "wait",
@@ -69,7 +69,7 @@ def dataset_to_gallery(
         targets: stages wanted, with all they need; None: everything.
         slots: stages at a time; None: one per core this process may use.
         stage_timeout_seconds: a stage that takes longer is ended and has failed.
-        hang: with targets, hang the gallery over what there is then, whatever else is stale.
+        gallery: with targets, build the gallery from what there is then, whatever else is stale.
         dataset: instead of targets, all that is made from this dataset, and the gallery.
         force: make the targets (or what is made from the dataset, or everything) again, up to date or not.
         overlap: what a run of a deployment does while another one is at work.
@@ -83,7 +83,7 @@ def dataset_to_gallery(
     if deployment.id and not take_turn(wait=overlap == "wait"):
         return Cancelled(message="another run is at work")
     with flow_setup.prepared(slots, stage_timeout_seconds) as setting:
-        stages = flow_setup.find_stages(targets, stage_timeout_seconds, hang=hang, dataset=dataset, force=force)
+        stages = flow_setup.find_stages(targets, stage_timeout_seconds, gallery=gallery, dataset=dataset, force=force)
         outcome = _run_stages(stages, setting, [retry_seconds * 3**number for number in range(retries)])
     prefect_artifacts.summary(undone={*outcome.failed, *outcome.not_run})
     if outcome.failed:

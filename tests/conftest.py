@@ -52,7 +52,7 @@ def pytest_unconfigure() -> None:
 
 PARAMS = """\
 # A small project; this comment has to survive.
-format: 1
+format: 2
 seed: 1
 
 datasets:
@@ -68,15 +68,15 @@ models:
   shapes-classifier:
     kind: classifier
     dataset: shapes
-    uses: data/shards/shapes
-    ruler: shapes-classifier
+    pretrained: data/shards/shapes
+    feature_extractor: shapes-classifier
     steps: 20
 
 evaluation:
   metrics: [kid]
   samples: 32
   reference: 32
-  hang: 4
+  exhibits: 4
 
 gallery: {title: shapes, sections: []}
 """

@@ -1,16 +1,28 @@
 """A card is the JSON half of an artifact: a frozen model with a SHA-256 sidecar."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
-from artpipe.config.params import Frozen
+from artpipe.config.parameter_names import rename_card
+from artpipe.config.params import FORMAT, Frozen
 from artpipe.errors import CorruptError, UserError
 from artpipe.system.atomic_files import write_bytes, write_text
 from artpipe.system.hashing import sha256_bytes
 
 CardT = TypeVar("CardT", bound=Frozen)
+
+
+class ParameterCard(Frozen):
+    """Base of cards that carry names of parameters; one of an older format is read under today's names."""
+
+    format: int = FORMAT
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, card: Any) -> Any:
+        return rename_card(card)
 
 
 def save_card(path: Path, card: Frozen) -> str:

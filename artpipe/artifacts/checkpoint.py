@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
-from artpipe.artifacts.cards import load_card, save_card
+from artpipe.artifacts.cards import ParameterCard, load_card, save_card
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.tensors import load_tensors, save_tensors
 from artpipe.config.params import Frozen
@@ -23,16 +23,15 @@ class HistoryRow(Frozen):
     validation: dict[str, float]
 
 
-class CheckpointCard(Frozen):
+class CheckpointCard(ParameterCard):
     """`checkpoint.json`: nothing volatile stands here."""
 
-    format: int = 1
     name: str
     kind: str
     params: dict[str, Any]  # the model's entry, complete with defaults
     seed: int
     shards: str  # hash of the ShardSet it learned from
-    uses: str | None  # hash of what it used besides (a ruler's checkpoint, weights)
+    pretrained: str | None  # hash of what it used besides (a feature extractor's checkpoint, weights)
     code: str = ""  # fingerprint of the kind: who restores this checkpoint runs that code
     spec: Spec
     steps: dict[Which, int]  # the step each file was taken at

@@ -8,6 +8,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.cards import load_card
 from artpipe.artifacts.run import RunCard
 from artpipe.artifacts.works import RecordCard
+from artpipe.config.parameter_names import rename_card
 from artpipe.errors import ArtpipeError
 from artpipe.system.hashing import sha256_bytes
 
@@ -16,7 +17,7 @@ def checkpoint_in(folder: Path) -> tuple[dict[str, Any], str]:
     """Return the card of the checkpoint in `folder`, as plain JSON, and its hash; nothing where there is none."""
     try:
         data = (folder / "checkpoint.json").read_bytes()
-        return dict(json.loads(data)), sha256_bytes(data)
+        return dict(rename_card(json.loads(data))), sha256_bytes(data)
     except (OSError, ValueError):
         return {}, ""
 

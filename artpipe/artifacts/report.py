@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from artpipe.artifacts.cards import load_card, save_card
+from artpipe.artifacts.cards import ParameterCard, load_card, save_card
 from artpipe.config.params import Frozen
 
 Verdict = Literal[
@@ -16,7 +16,7 @@ Verdict = Literal[
     "discriminator dominates",
     "memorised",
     "under-trained",
-    "undecided",  # too few works to tell, or a ruler that knows too little
+    "undecided",  # too few works to tell, or a feature extractor that knows too little
     "healthy",
 ]  # the gravest first
 
@@ -30,7 +30,7 @@ class Score(Frozen):
     spread: float | None = None  # one standard deviation of repeated estimates
     better: Literal["lower", "higher", "neither"] = "neither"
     unit: str = ""
-    extractor: str | None = None  # hash of the ruler's checkpoint, or what else names the ruler
+    extractor: str | None = None  # hash of the feature extractor's checkpoint, or what else names the feature extractor
     decides: bool = False  # the first of these in a report says which of two models of a kind is better
     explanation: str = ""  # one sentence for a visitor
 
@@ -68,24 +68,23 @@ class HungExhibit(Frozen):
     caption: str
     seed: int | None = None
     label: int | None = None
-    certainty: float | None = None  # the ruler's probability that it is of its label
+    certainty: float | None = None  # the feature extractor's probability that it is of its label
     digests: tuple[str, ...] = ()  # the real works it shows or was made from
     neighbours: tuple[Neighbour, ...] = ()  # nearest training works, nearest first
     sha256: str = ""
     parts: dict[str, HungPart] = Field(default_factory=dict)  # by name: before, poster, score, midi, step N ...
 
 
-class ReportCard(Frozen):
+class ReportCard(ParameterCard):
     """`report.json`."""
 
-    format: int = 1
     model: str
     kind: str
     dataset: str
     checkpoint: str  # hash of the checkpoint this report is about
     step: int | None = None  # of the training, at which the weights were taken that painted what hangs
     shards: str
-    ruler: str | None  # hash of the extractor's checkpoint
+    feature_extractor: str | None  # hash of the extractor's checkpoint
     verdict: Finding
     findings: tuple[Finding, ...]  # all of them, the gravest first
     scores: tuple[Score, ...]

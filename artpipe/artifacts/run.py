@@ -10,17 +10,15 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from artpipe.artifacts.cards import load_card, save_card
-from artpipe.config.params import Frozen
+from artpipe.artifacts.cards import ParameterCard, load_card, save_card
 from artpipe.errors import CorruptError
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes
 
 
-class Session(Frozen):
+class Session(ParameterCard):
     """What a training knows about itself from its beginning; times in seconds since the epoch, UTC."""
 
-    format: int = 1
     run_id: str  # 32 hex digits, kept when a training resumes
     model: str
     stage: str  # DVC's name of the stage
@@ -47,7 +45,7 @@ class RunStart(Session):
     dataset: str
     seed: int
     shards: str  # hash of the ShardSet
-    uses: str | None
+    pretrained: str | None
     check: str = ""  # hash of all the rest; what is read without one was written before there were any
 
     @model_validator(mode="after")

@@ -36,7 +36,7 @@ def upgrade(
         list[str], typer.Option(metavar="STAGE", help="Accept the result of a stage, such as train@digits-gan.")
     ] = [],  # noqa: B006 (typer reads it)
 ) -> None:
-    """Accept the installed code: write code.yaml and say which stages will run again, and what they cost last time."""
+    """Bring the project to the installed artpipe: names of parameters, code.yaml; say what will run again, and its cost."""
     from artpipe.project.upgrade import upgrade_project
 
     typer.echo(plain_lines(upgrade_project(only_plan=plan, keep=keep)))

@@ -36,14 +36,14 @@ def run_flow(
 
     if CHECKED not in env:
         check_project()
-    stages, hang = _find_targets(list(targets))
+    stages, gallery = _find_targets(list(targets))
     if asks_first():
-        found = stages_to_run(stages, wait_seconds=stage_timeout_seconds, hang=hang)
+        found = stages_to_run(stages, wait_seconds=stage_timeout_seconds, gallery=gallery)
         if not found:
             return
         env |= handed_over(found)
     sys.stdout.flush()
-    options = RunOptions(stages, hang, slots, stage_timeout_seconds, retries, retry_seconds)
+    options = RunOptions(stages, gallery, slots, stage_timeout_seconds, retries, retry_seconds)
     command = [sys.executable, "-m", "artpipe.orchestration.run_flow", options.as_json()]
     os.execve(sys.executable, command, {**env, CHECKED: "1"})  # noqa: S606  # no shell is wanted
 

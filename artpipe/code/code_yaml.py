@@ -165,7 +165,7 @@ def require_recorded_code(root: Path = Path(), stage: str = "") -> None:
         return
     params = load_params(root / "params.yaml")
     recorded, installed = recorded_code(root), installed_code(params, root)
-    for name, places in [(stage, _stage_parts(stage, params))] if stage else stages_with_code(root):
+    for name, places in [(stage, _stage_parts(stage, params))] if stage else stages_with_code(params):
         for place in places:
             old, new = _value_at(recorded, place), _value_at(installed, place)
             if changed := next(changed_parts(old, new, f"code.{place}"), ""):
@@ -184,9 +184,8 @@ def changed_parts(recorded: Any, installed: Any, place: str = "code") -> Iterato
         yield place
 
 
-def stages_with_code(root: Path = Path()) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield every stage of the project with the dotted keys of `code.yaml` that its result depends on."""
-    params = load_params(root / "params.yaml")
+def stages_with_code(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield every stage of a project with the dotted keys of `code.yaml` that its result depends on."""
     names: Mapping[str, Iterable[str]] = {
         "ingest": params.datasets,
         "preprocess": params.datasets,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from artpipe.config.encoding_names import EncodingName
+from artpipe.config.parameter_names import format_of
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.secret_scan import refuse_secrets
 from artpipe.config.validation_message import first_mistake
@@ -16,7 +17,7 @@ from artpipe.errors import UserError, did_you_mean
 from artpipe.system.plain_text import plain
 
 MINIMUM_WORKS = 8  # three splits, none of them empty, the largest for training
-FORMAT = 1
+FORMAT = 2
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 Positive = Annotated[int, Field(gt=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -109,14 +110,15 @@ class WeightsEntry(Frozen):
 class TrainParams(Settings):
     """What every model kind has; a kind's own `Params` extends it.
 
-    `uses` is a path the training may read besides its shards (a checkpoint, weights); `ruler` names the classifier
-    whose features measure this model. Where there is nothing else they point at the dataset's shards and at itself.
+    `pretrained` is a path the training may read besides its shards (a checkpoint, weights); `feature_extractor` names
+    the classifier whose features measure this model. DVC's templates want a value of both, so where there is nothing
+    else `artpipe model add` writes the dataset's shards and the model itself.
     """
 
     kind: str
     dataset: str
-    uses: str
-    ruler: str
+    pretrained: str
+    feature_extractor: str
     steps: Positive = 1000  # optimiser steps
     batch_size: Positive = 64
     evaluate_every_steps: Positive = 250
@@ -146,7 +148,7 @@ class VerdictBounds(Settings):
     copy_ratio: Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
     copy_distance: Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
     fewest_works: Positive = 50  # held out; with fewer, any neighbourhood reaches everything: coverage says nothing
-    ruler_skill: Share = 0.3  # of what guessing leaves, recognised by the ruler: with less it speaks for nobody
+    extractor_skill: Share = 0.3  # of what guessing leaves, recognised by the extractor: with less it speaks for nobody
     under_trained_coverage: Share = 0.3  # of the coverage that real works reach
     under_trained_pixels: Positive = 8  # a side, of real works so small that further off nothing is to be recognised
     under_trained_sharpness: Share = 0.1  # of the fine detail of real works
@@ -160,7 +162,7 @@ class VerdictBounds(Settings):
 
 
 class WalkParams(Settings):
-    """The film that a painter hangs: a loop through its codes in steps that look alike."""
+    """The film of a painter: a loop through its codes in steps that look alike."""
 
     seconds: float = Field(default=16.0, ge=0, le=120)  # 0: no film
     fps: int = Field(default=24, ge=1, le=60)
@@ -172,15 +174,15 @@ class WalkParams(Settings):
 
 
 class EvaluationParams(Settings):
-    """How models are measured and how many works are hung."""
+    """How models are measured and how many works of a model are shown."""
 
     metrics: tuple[str, ...]
-    samples: Positive = 2000  # scored; the first `hang` of them are hung
+    samples: Positive = 2000  # scored; the first `exhibits` of them are shown
     reference: Positive = 2000  # held-out works compared with
-    sequences: Positive = 96  # texts or pieces of music written and scored; the first `hang` of them are hung
-    hang: Positive = 24
+    sequences: Positive = 96  # texts or pieces of music written and scored; the first `exhibits` of them are shown
+    exhibits: Positive = 24  # samples, and works of each other role, in a report
     batch_size: Positive = 500  # pictures painted or measured at once
-    neighbours: Positive = 4  # nearest training works shown with a hung work
+    neighbours: Positive = 4  # nearest training works shown with an exhibit
     pairs: Positive = 8  # pairs of a sample and its nearest training work shown for the model
     thumbnail: Positive = 128  # longer side of a training work in a report, in pixels
     coverage_neighbours: Positive = 5  # k of precision, recall, density and coverage
@@ -206,7 +208,7 @@ class GalleryParams(Frozen):
 class Params(Frozen):
     """The whole of params.yaml; model entries stay raw here, because only their kind knows them."""
 
-    format: Literal[1]
+    format: Literal[2]
     seed: int = Field(ge=0, lt=2**31)
     datasets: dict[str, DatasetEntry]
     weights: dict[str, WeightsEntry] = Field(default_factory=dict)
@@ -280,11 +282,14 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     Raises:
         UserError: see `read_yaml`, `refuse_secrets` and `validated`.
     """
-    return _parsed_params(_read_text(path), str(path))
+    return parse_params(_read_text(path), str(path))
 
 
 @lru_cache(maxsize=4)
-def _parsed_params(text: str, file: str) -> Params:
-    found = parse_yaml(text, file)
-    refuse_secrets(found, file)  # first: a mistake is told with what was found
-    return validated(Params, found, file=file)
+def parse_params(text: str, file: str = "params.yaml") -> Params:
+    """Validate the text of params.yaml; see `load_params`."""
+    content = parse_yaml(text, file)
+    refuse_secrets(content, file)  # first: a mistake is told with what was found
+    if format_of(content) == 1:
+        raise UserError(f"{file}: of `format: 1`, with older names; `artpipe upgrade` renames them, --plan says which")
+    return validated(Params, content, file=file)

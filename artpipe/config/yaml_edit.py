@@ -2,13 +2,13 @@
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 from ruamel.yaml.representer import RoundTripRepresenter
 
 from artpipe.config.safe_yaml import parse_yaml
@@ -68,6 +68,17 @@ def without_entry(text: str, room: str, name: str) -> str:
         line = lines[key.start_mark.line]
         lines[key.start_mark.line] = line.replace(f"{room}:", f"{room}: {{}}", 1)
     return _verified("".join(lines), _edited(text, room, name, None))
+
+
+def with_scalars(text: str, words: Iterable[tuple[ScalarNode, str]]) -> str:
+    """Return a text with another word for each of some plain or quoted scalars of it, in the same quotes; all else stays."""
+    by_place = {node.end_mark.index: (node, word) for node, word in words}  # an alias's node comes more than once
+    for end in sorted(by_place, reverse=True):
+        node, word = by_place[end]
+        quote = node.style or ""
+        start = end - len(f"{quote}{node.value}{quote}")
+        text = f"{text[:start]}{quote}{word}{quote}{text[end:]}"
+    return text
 
 
 def key_value(text: str) -> tuple[str, Any]:

@@ -16,7 +16,7 @@ from artpipe.numerics.nearest_neighbours import copied, nearest
 from artpipe.numerics.pixels import to_float
 
 Part = Literal["train", "held_out", "samples"]
-PIXELS = "pixels"  # the extractor's name where there is no ruler
+PIXELS = "pixels"  # the extractor's name where there is no feature extractor
 _PIXEL_SIDE = 16
 
 
@@ -33,18 +33,18 @@ class Evidence:
     test: Mapping[str, Tensor] = field(default_factory=dict)  # all of the test split
     prompt: Prompt | None = None  # what the samples were asked to be
     samples: Tensor | None = None  # (N, C, H, W) uint8, where the learner is a Sampler
-    ruler: Any = None  # a Ruler: the model itself where it is one, None where there is none
-    ruler_sha256: str | None = None
-    ruler_classes: tuple[str, ...] = ()  # what its logits tell apart
-    ruler_accuracy: float | None = None  # on validation works, by its own history; None where that says nothing
+    feature_extractor: Any = None  # a FeatureExtractor: the model itself where it is one, None where there is none
+    extractor_sha256: str | None = None
+    extractor_classes: tuple[str, ...] = ()  # what its logits tell apart
+    extractor_accuracy: float | None = None  # on validation works, by its own history; None where that says nothing
     sequences: Sequence[Sequence[int]] = ()  # what it wrote, in tokens, where the learner is a Sequencer
     broken_samples: int = 0  # samples with values that are no numbers
     _kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def extractor(self) -> str:
-        """Return what names the features: the hash of the ruler's checkpoint, or ``pixels`` where there is none."""
-        return self.ruler_sha256 or PIXELS
+        """Return what names the features: the hash of the feature extractor's checkpoint, or ``pixels`` where there is none."""
+        return self.extractor_sha256 or PIXELS
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -58,18 +58,21 @@ class Evidence:
         return (self.train if part == "train" else self.held_out).get("images", torch.empty(0))
 
     def features(self, part: Part) -> Tensor:
-        """Return ``(N, F)`` features: the ruler's, or small pictures where there is no ruler."""
+        """Return ``(N, F)`` features: the feature extractor's, or small pictures where there is no feature extractor."""
         found: Tensor = self.once(f"features of {part}", lambda: self.look(self.pictures(part)))
         return found
 
     def look(self, pictures: Tensor) -> Tensor:
         """Return ``(N, F)`` features of any pictures, uint8 ``(N, C, H, W)``."""
-        return self._by_batch(pictures, self.ruler.features if self.ruler is not None else small)
+        return self._by_batch(
+            pictures, self.feature_extractor.features if self.feature_extractor is not None else small
+        )
 
     def judgements(self, part: Part) -> Tensor:
-        """Return the ruler's calibrated probabilities ``(N, K)``."""
+        """Return the feature extractor's calibrated probabilities ``(N, K)``."""
         found: Tensor = self.once(
-            f"judgements of {part}", lambda: self._by_batch(self.pictures(part), self.ruler.logits).softmax(1)
+            f"judgements of {part}",
+            lambda: self._by_batch(self.pictures(part), self.feature_extractor.logits).softmax(1),
         )
         return found
 
@@ -117,8 +120,8 @@ class Measured:
     findings: Sequence[Finding] = ()
     tables: Mapping[str, Any] = field(default_factory=dict)
     healthy: Finding | None = None  # the number that speaks for the model where no metric objects
-    hang: Mapping[str, Sequence[int]] = field(default_factory=dict)  # samples that must be seen: role -> rows
-    exhibits: Sequence[Exhibit] = ()  # what was made to be measured and hangs too
+    samples: Mapping[str, Sequence[int]] = field(default_factory=dict)  # those that must be shown: role -> rows
+    exhibits: Sequence[Exhibit] = ()  # what was made to be measured and is shown too
 
 
 @dataclass(frozen=True)
@@ -145,8 +148,8 @@ def writes_text(evidence: Evidence) -> bool:
 
 
 def paints_classes(evidence: Evidence) -> bool:
-    """Return whether there are samples and a ruler that tells the dataset's classes."""
-    known = evidence.ruler is not None and evidence.ruler_classes == evidence.classes
+    """Return whether there are samples and a feature extractor that tells the dataset's classes."""
+    known = evidence.feature_extractor is not None and evidence.extractor_classes == evidence.classes
     return paints(evidence) and known and len(evidence.classes) > 1
 
 

@@ -165,7 +165,7 @@ class Sequencer(Protocol):
 
 
 @runtime_checkable
-class Ruler(Protocol):
+class FeatureExtractor(Protocol):
     """A learner whose features measure others and whose logits judge them."""
 
     def features(self, images: Tensor) -> Tensor:
@@ -230,5 +230,5 @@ class Model:
 
     reads: frozenset[str]  # columns of the ShardSet
     params: type[TrainParams]
-    # build(params, spec, used): the learner or the measuring network that `uses` points at, or None
+    # build(params, spec, pretrained): the learner or the measuring network that `pretrained` points at, or None
     build: Callable[..., Learner[Any]]

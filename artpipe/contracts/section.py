@@ -68,7 +68,7 @@ class Work:
     seed: int | None
     media: Media | None  # None for text
     text: str = ""
-    certainty: float = 0.0  # the ruler's, that it shows what it is said to show; 0 where it was not asked
+    certainty: float = 0.0  # the feature extractor's, that it shows what it is said to show; 0 where it was not asked
     sources: Sequence[RealWork] = ()  # the real works it shows or was made from
     neighbours: Sequence[Near] = ()  # nearest first
     parts: Mapping[str, Media] = field(

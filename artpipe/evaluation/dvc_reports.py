@@ -53,7 +53,7 @@ def curves(history: Sequence[HistoryRow]) -> list[dict[str, Any]]:
 def sheet(evidence: Evidence) -> Tensor | None:
     """Return the first samples, else what the learner shows, as one picture uint8 ``(C, H, W)``; None where nothing is a picture."""
     if evidence.samples is not None:
-        return grid([_sized(one) for one in evidence.pictures("samples")[: evidence.params.hang]])
+        return grid([_sized(one) for one in evidence.pictures("samples")[: evidence.params.exhibits]])
     shown = [one.parts.get("score", one.data) for one in exhibits_of(evidence)[:_SHOWN]]
     pictures = [_sized(to_bytes(picture.detach()).cpu()) for picture in shown if isinstance(picture, Tensor)]
     return grid(pictures) if pictures else None

@@ -1,4 +1,4 @@
-"""What hangs of an evaluated model: the very samples that were scored, and what it shows of held-out works."""
+"""The exhibits of an evaluated model: the very samples that were scored, and what it shows of held-out works."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,27 +22,27 @@ SEEDS_APART = (
 )
 
 
-def hang(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list[HungExhibit]:
+def write_exhibits(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list[HungExhibit]:
     """Write the exhibits: scored samples first, then what the learner shows of held-out works, then what metrics want seen."""
     shown = exhibits_of(evidence)
-    hung = []
+    written = []
     if evidence.samples is not None:
         captions = {e.seed: e.caption for e in shown if e.role == "sample" and e.seed is not None}
-        hung += _hang_samples(
-            evidence, range(min(evidence.params.hang, len(evidence.samples))), "sample", captions, folder
+        written += _write_samples(
+            evidence, range(min(evidence.params.exhibits, len(evidence.samples))), "sample", captions, folder
         )
         shown = [exhibit for exhibit in shown if exhibit.role != "sample"]
     for role in dict.fromkeys(exhibit.role for exhibit in shown):
-        some = [exhibit for exhibit in shown if exhibit.role == role][: evidence.params.hang]
+        some = [exhibit for exhibit in shown if exhibit.role == role][: evidence.params.exhibits]
         near = _near_texts(evidence, some)
-        hung += [
+        written += [
             _write(folder, exhibit, i).model_copy(update={"neighbours": near[i]}) for i, exhibit in enumerate(some)
         ]
     for found in measured:
-        for role, rows in found.hang.items():
-            hung += _hang_samples(evidence, rows, role, {}, folder)
-        hung += [_write(folder, exhibit, index) for index, exhibit in enumerate(found.exhibits)]
-    return hung
+        for role, rows in found.samples.items():
+            written += _write_samples(evidence, rows, role, {}, folder)
+        written += [_write(folder, exhibit, index) for index, exhibit in enumerate(found.exhibits)]
+    return written
 
 
 def exhibits_of(evidence: Evidence) -> list[Exhibit]:
@@ -52,7 +52,7 @@ def exhibits_of(evidence: Evidence) -> list[Exhibit]:
 
 
 def _asked(evidence: Evidence) -> list[Exhibit]:
-    count, first = evidence.params.hang, (evidence.seed + 1) * SEEDS_APART
+    count, first = evidence.params.exhibits, (evidence.seed + 1) * SEEDS_APART
     prompt = evidence.prompt.part(0, count) if evidence.prompt else Prompt(seeds=range(first, first + count))
     works = {name: to_float(column) if name == "images" else column for name, column in evidence.held_out.items()}
     with torch.random.fork_rng(devices=[]):
@@ -60,26 +60,26 @@ def _asked(evidence: Evidence) -> list[Exhibit]:
         return evidence.learner.exhibit(Prompt(seeds=prompt.seeds, labels=prompt.labels, works=works))
 
 
-def _hang_samples(
+def _write_samples(
     evidence: Evidence, rows: Iterable[int], role: str, captions: Mapping[int, str], folder: Path
 ) -> list[HungExhibit]:
-    hung = []
+    written = []
     for index, row in enumerate(rows):
         seed, label, caption, certainty = _about(evidence, row, captions)
         data = to_float(evidence.pictures("samples")[row])
         exhibit = Exhibit("image", data, caption, role=role, seed=seed, label=label)
         near = _neighbours(evidence, row)
-        hung.append(_write(folder, exhibit, index).model_copy(update={"neighbours": near, "certainty": certainty}))
-    return hung
+        written.append(_write(folder, exhibit, index).model_copy(update={"neighbours": near, "certainty": certainty}))
+    return written
 
 
 def _about(evidence: Evidence, row: int, captions: Mapping[int, str]) -> tuple[int, int | None, str, float | None]:
-    """Return seed, label (what was asked for, else what the ruler reads), caption and the ruler's certainty of the label."""
+    """Return seed, label (what was asked for, else what the feature extractor reads), caption and its certainty of the label."""
     prompt, names = evidence.prompt, evidence.card.spec.classes
     seed = prompt.seeds[row] if prompt else 0
     asked = int(prompt.labels[row]) if prompt and prompt.labels is not None else None
     judged = None
-    if evidence.ruler is not None and names and evidence.ruler_classes == names:
+    if evidence.feature_extractor is not None and names and evidence.extractor_classes == names:
         judged = evidence.judgements("samples")[row]
     read = None if judged is None else int(judged.argmax())
     caption = captions.get(seed) or (asked_for(names[asked]) if asked is not None else UNTITLED)

@@ -40,7 +40,7 @@ def evened(
 ) -> tuple[Tensor, float]:
     """Return `count` frames of a loop and their largest step divided by the mean one, the best of all rounds.
 
-    Each round measures the steps as each of `looks` sees them (a ruler is blind to some changes, pixels to none), takes
+    Each round measures the steps as each of `looks` sees them (a feature extractor is blind to some changes, pixels to none), takes
     the larger one against its mean, and sets the times anew at equal shares of the way.
     """
     times = torch.arange(count, dtype=torch.float64) / count

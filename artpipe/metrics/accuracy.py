@@ -7,7 +7,7 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, share_spread
-from artpipe.contracts.model import Ruler
+from artpipe.contracts.model import FeatureExtractor
 from artpipe.nn.classifier.calibration import expected_calibration_error, negative_log_likelihood, reliability
 from artpipe.nn.classifier.rotation_pretext import ROTATIONS, quarter_turns
 from artpipe.numerics.pixels import to_float
@@ -32,7 +32,7 @@ def measure(evidence: Evidence) -> Measured:
     images, labels, names = examination(evidence)
     if not len(images):
         return Measured()
-    learner: Any = evidence.learner  # a Ruler, which `applies` has seen
+    learner: Any = evidence.learner  # a FeatureExtractor, which `applies` has seen
     with torch.no_grad():
         batches = torch.split(images, evidence.params.batch_size)
         logits = torch.cat([learner.logits(to_float(batch)) for batch in batches])
@@ -116,7 +116,7 @@ def _dropped(evidence: Evidence, table: Tensor, names: tuple[str, ...]) -> list[
 
 
 METRIC = Metric(
-    applies=lambda evidence: isinstance(evidence.learner, Ruler) and len(evidence.pictures("held_out")) > 0,
+    applies=lambda evidence: isinstance(evidence.learner, FeatureExtractor) and len(evidence.pictures("held_out")) > 0,
     measure=measure,
     headline=("accuracy", "ece"),
 )

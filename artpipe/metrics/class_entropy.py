@@ -1,4 +1,4 @@
-"""Class entropy: how evenly the ruler's judgements of the samples spread over the classes, and whether one is missing."""
+"""Class entropy: how evenly the feature extractor's judgements of the samples spread over the classes, and whether one is missing."""
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ def expected_shares(evidence: Evidence, asked: Tensor | None, real: Tensor) -> T
     """Return the share ``(K,)`` each class should be judged at, were the samples real works.
 
     An unconditional model should be judged like real works. Where labels were asked for, held-out works of those labels
-    say how often the ruler would name each class.
+    say how often the feature extractor would name each class.
     """
     classes = len(evidence.classes)
     overall = torch.bincount(real, minlength=classes).double() / max(1, len(real))

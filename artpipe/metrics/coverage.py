@@ -115,11 +115,11 @@ def _judged(evidence: Evidence, scores: list[Score], relative: float) -> Measure
 
 
 def _doubted(evidence: Evidence) -> Finding | None:
-    """Find a ruler that recognises little more than guessing would: works unlike each other look alike to it."""
-    accuracy, bound = evidence.ruler_accuracy, evidence.params.verdicts.ruler_skill
-    if accuracy is None or evidence.ruler is None:
+    """Find a feature extractor that recognises little more than guessing would: works unlike each other look alike to it."""
+    accuracy, bound = evidence.extractor_accuracy, evidence.params.verdicts.extractor_skill
+    if accuracy is None or evidence.feature_extractor is None:
         return None
-    guess = 1 / len(evidence.ruler_classes or ROTATIONS)
+    guess = 1 / len(evidence.extractor_classes or ROTATIONS)
     skill = (accuracy - guess) / (1 - guess)
     if skill >= bound:
         return None

@@ -6,7 +6,7 @@ import torch
 
 from artpipe.artifacts.report import Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
-from artpipe.contracts.model import Autoencoder, Restorer, Ruler, Sampler
+from artpipe.contracts.model import Autoencoder, FeatureExtractor, Restorer, Sampler
 from artpipe.numerics.pixels import to_float
 
 
@@ -27,7 +27,7 @@ def measure(evidence: Evidence) -> Measured:
 
 
 def _applies(evidence: Evidence) -> bool:
-    other = not isinstance(evidence.learner, Sampler | Ruler | Autoencoder | Restorer)
+    other = not isinstance(evidence.learner, Sampler | FeatureExtractor | Autoencoder | Restorer)
     return other and bool(evidence.held_out) and len(next(iter(evidence.held_out.values()))) > 0
 
 

@@ -8,7 +8,7 @@ from artpipe.contracts.metric import Evidence, Measured, Metric, halves, paints
 from artpipe.numerics.kernel_distance import kernel_distance, kernel_distance_spread
 from artpipe.numerics.pixels import to_bytes, to_float
 
-_SPREADS = 3  # that the ruler must tell shrunk works from real ones by
+_SPREADS = 3  # that the feature extractor must tell shrunk works from real ones by
 _QUARTER = 4  # a side is shrunk to a quarter at least, so small pictures lose something too
 
 
@@ -56,8 +56,8 @@ def measure(evidence: Evidence) -> Measured:
 
 
 def _beyond_recognition(evidence: Evidence, real: Tensor) -> list[Score]:
-    """Measure real works shrunk to a few pixels; small pictures as features would not tell them, so a ruler must."""
-    if evidence.ruler is None:
+    """Measure real works shrunk to a few pixels; small pictures as features would not tell them, so a feature extractor must."""
+    if evidence.feature_extractor is None:
         return []
     pixels = _pixels(evidence)
     value = kernel_distance(evidence.look(shrunk(evidence.pictures("held_out"), pixels)), real)

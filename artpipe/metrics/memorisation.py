@@ -18,7 +18,7 @@ def measure(evidence: Evidence) -> Measured:
         scores=_scores(evidence, ratio, share, by_chance),
         findings=_memorised(evidence, share, by_chance),
         tables={"memorisation": {"pairs": _pairs(evidence, near, rows), "held_out_distance": level}},
-        hang={"nearest pair": _nearest_samples(near, evidence.params.pairs)},
+        samples={"nearest pair": _nearest_samples(near, evidence.params.pairs)},
     )
 
 

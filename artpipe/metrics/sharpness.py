@@ -1,4 +1,4 @@
-"""Sharpness: energy of the Laplacian against real works, because a degraded-trained ruler forgives mild blur."""
+"""Sharpness: energy of the Laplacian against real works, because a degraded-trained feature extractor forgives mild blur."""
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ def measure(evidence: Evidence) -> Measured:
 
 
 def _judged(ratio: float, bound: float) -> list[Finding]:
-    """Find mere blurs, which a ruler may take for works."""
+    """Find mere blurs, which a feature extractor may take for works."""
     if ratio >= bound:
         return []
     sentence = f"Its pictures have {ratio:.1%} of the fine detail of real works; {bound:.0%} are asked for."

@@ -90,7 +90,8 @@ def last_quarter(evidence: Evidence, history: tuple[HistoryRow, ...]) -> float |
     values = [row.validation[name] for row in history if name in row.validation] if name else []
     if len(values) < _QUARTERS or not all(map(math.isfinite, values)):
         return None
-    sign = -1 if selects is not None and selects[1] == "max" else 1  # a restored GAN has no ruler: KID, less is better
+    # A restored GAN has no feature extractor and selects nothing: KID, less is better.
+    sign = -1 if selects is not None and selects[1] == "max" else 1
     values = [sign * value for value in values]
     whole = values[0] - min(values)
     late = min(values[: -(len(values) // _QUARTERS)]) - min(values)

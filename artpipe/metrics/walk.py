@@ -1,4 +1,4 @@
-"""Walk: a film through the codes and back to where it began, re-timed until its steps look alike to the ruler."""
+"""Walk: a film through the codes and back to where it began, re-timed until its steps look alike to the feature extractor."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -48,11 +48,15 @@ def measure(evidence: Evidence) -> Measured:
 
 
 def anchors(evidence: Evidence, count: int) -> list[tuple[int, int | None]]:
-    """Return the samples (row, label) that the walk passes: of each class in turn those the ruler is surest of.
+    """Return the samples (row, label) that the walk passes: of each class in turn those the feature extractor is surest of.
 
     Where nobody knows classes they are the first ones, without a label.
     """
-    known = evidence.ruler is not None and evidence.ruler_classes == evidence.classes and len(evidence.classes) > 1
+    known = (
+        evidence.feature_extractor is not None
+        and evidence.extractor_classes == evidence.classes
+        and len(evidence.classes) > 1
+    )
     if not known or evidence.prompt is None:
         return [(row, None) for row in range(min(count, len(evidence.pictures("samples"))))]
     judged = evidence.judgements("samples")

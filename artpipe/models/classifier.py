@@ -1,4 +1,4 @@
-"""Classifier: what a picture shows, how sure that is and where it is seen; its features are the ruler for the others.
+"""Classifier: what a picture shows, how sure that is and where it is seen; its features measure the others.
 
 It learns on degraded pictures, so that it can judge a generator's dirty ones. Without labels it learns to tell by how
 many quarter turns a picture was rotated (Gidaris et al. 2018), which gives features all the same.
@@ -39,7 +39,7 @@ class Params(TrainParams):
     degrees: float = Field(default=8.0, ge=0, le=180)
     zoom: float = Field(default=0.08, ge=0, lt=1)
     flip: bool = False
-    noise: float = Field(default=0.4, ge=0)  # on the [-1, 1] scale
+    noise_std: float = Field(default=0.4, ge=0)  # on the [-1, 1] scale
     grey: Share = 0.4
     blur: Share = 1.0
     erase: Share = 0.3  # of the side
@@ -59,9 +59,9 @@ class Classifier(Divisible[Params]):
     selects = ("nll", "min")
     temperature: Tensor
 
-    def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:
+    def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
         super().__init__(params, spec)
-        del ruler
+        del pretrained
         self.classes = spec.classes or ROTATIONS
         depth = halvings(min(spec.height, spec.width))
         widths = [min(params.width * 2**i, params.max_width) for i in range(depth)] + [params.max_width]
@@ -188,7 +188,7 @@ class Classifier(Divisible[Params]):
     def _degraded(self, images: Tensor) -> Tensor:
         p = self.params
         images = warp(images, shift=p.shift, degrees=p.degrees, zoom=p.zoom, flip=p.flip)
-        images = erase(dirty(images, noise=p.noise, grey=p.grey, blur=p.blur), largest=p.erase)
+        images = erase(dirty(images, noise_std=p.noise_std, grey=p.grey, blur=p.blur), largest=p.erase)
         return images.contiguous(memory_format=torch.channels_last)
 
 

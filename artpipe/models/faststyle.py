@@ -27,7 +27,7 @@ from artpipe.numerics.pixels import to_float
 class Params(TrainParams):
     """What a network of styles can be told."""
 
-    uses: TrainedWeights
+    pretrained: TrainedWeights
     steps: Positive = 600
     batch_size: Positive = 2
     evaluate_every_steps: Positive = 150
@@ -115,13 +115,13 @@ class FastStyle(Divisible[Params]):
 
     styles: Tensor
 
-    def __init__(self, params: Params, spec: Spec, used: Perceptual | None = None) -> None:
+    def __init__(self, params: Params, spec: Spec, pretrained: Perceptual | None = None) -> None:
         super().__init__(params, spec)
         self.names = named_styles(params.styles, spec)
         if params.crop % 4 or not params.crop <= min(spec.height, spec.width):
             size = f"{spec.height} x {spec.width}"
             raise UserError(f"`crop` is {params.crop}: a multiple of 4 is wanted that fits into {size} pixels")
-        self.eye = None if used is None else Eye(used, params.content_layers, params.style_layers)
+        self.eye = None if pretrained is None else Eye(pretrained, params.content_layers, params.style_layers)
         self.network = Network(len(self.names), params.width, params.blocks)
         self.register_buffer("styles", torch.zeros(len(self.names), 3, spec.height, spec.width, dtype=torch.uint8))
         self.to(memory_format=torch.channels_last)
@@ -145,7 +145,7 @@ class FastStyle(Divisible[Params]):
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend ``alpha content + beta log(1 + style) + variation TV``."""
         if self.eye is None:
-            raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `uses`")
+            raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `pretrained`")
         p, images, chosen, share = self.params, part["images"], part["chosen"], portion(part, whole)
         with torch.no_grad():
             content = self.eye.content_of(images)

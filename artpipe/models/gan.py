@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
-from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Ruler
+from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
 from artpipe.modalities.picture.captions import UNTITLED, asked_for
 from artpipe.nn.gan.diff_augment import AUTOMATIC, Augment, Policy
 from artpipe.nn.gan.losses import GAMES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
@@ -27,7 +27,7 @@ class Params(TrainParams):
     architecture: Literal["residual", "dcgan"] = "residual"
     loss: Literal["relativistic", "nonsaturating", "minimax", "hinge", "wasserstein"] = "relativistic"
     conditional: bool = True  # on the label, where there are labels; `residual` only
-    noise: Positive = 64
+    latent_dim: Positive = 64
     generator_width: Positive = 64  # channels at the smallest size, halved at each doubling
     discriminator_width: Positive = 64
     least_width: Positive = 32
@@ -38,12 +38,12 @@ class Params(TrainParams):
     gradient_penalty: AtLeastZero = 0.0
     penalty_every_steps: Positive = 4
     one_pass: bool = True  # one pass through the discriminator for both players, where it gives the same gradients
-    rate: float = Field(default=1.0e-3, gt=0)
-    final_rate: Share = 0.05  # of `rate`, at the end of a cosine
+    learning_rate: float = Field(default=1.0e-3, gt=0)
+    final_rate: Share = 0.05  # of `learning_rate`, at the end of a cosine
     warmup_steps: int = Field(default=0, ge=0)
     beta1: Share = 0.0
     beta2: Share = 0.99
-    clip_norm: AtLeastZero = 0.0  # of each player's gradient; 0: not clipped
+    gradient_clip_norm: AtLeastZero = 0.0  # of each player's gradient; 0: not clipped
     ema_halflife_pictures: AtLeastZero = 20_000.0
     augment: tuple[Policy, ...] | None = None  # not given: all but `flip` below `augment_below` works
     augment_below: int = Field(default=10_000, ge=0)
@@ -63,7 +63,7 @@ class Params(TrainParams):
 class GAN(Divisible[Params]):
     """A generator against a discriminator; what is shown and scored is the generator's moving average."""
 
-    def __init__(self, params: Params, spec: Spec, ruler: Ruler | None = None) -> None:
+    def __init__(self, params: Params, spec: Spec, pretrained: FeatureExtractor | None = None) -> None:
         super().__init__(params, spec)
         residual = params.architecture == "residual"
         self.classes = len(spec.classes) if residual and params.conditional else 0
@@ -78,7 +78,9 @@ class GAN(Divisible[Params]):
         self.to(memory_format=torch.channels_last)  # several times the speed of oneDNN's small convolutions
         self.average = ema.averaged_copy(self.generator)
         self.optimisers = {
-            name: torch.optim.Adam(player.parameters(), params.rate, (params.beta1, params.beta2), foreach=True)
+            name: torch.optim.Adam(
+                player.parameters(), params.learning_rate, (params.beta1, params.beta2), foreach=True
+            )
             for name, player in (("generator", self.generator), ("discriminator", self.discriminator))
         }
         self.game = GAMES[params.loss]
@@ -87,8 +89,8 @@ class GAN(Divisible[Params]):
         automatic = AUTOMATIC if spec.count < params.augment_below else ()
         policies = automatic if params.augment is None else params.augment
         self.augment = Augment(policies, params.augment_target, params.augment_pictures)
-        self.ruler = (ruler,)  # in a tuple, so that its weights are not taken for the learner's own
-        self.selects = ("kid", "min") if ruler is not None else None
+        self.feature_extractor = (pretrained,)  # in a tuple, so that its weights are not taken for the learner's own
+        self.selects = ("kid", "min") if pretrained is not None else None
 
     @property
     def painting(self) -> bool:
@@ -98,7 +100,7 @@ class GAN(Divisible[Params]):
     def draw(self, batch: Batch) -> Batch:
         """Return `images` ``(B, C, H, W)`` in [-1, 1], rows of the label tables, and noise to paint from."""
         images = batch["images"]
-        noise = torch.randn(len(images), self.params.noise, device=images.device)
+        noise = torch.randn(len(images), self.params.latent_dim, device=images.device)
         return {"images": images, "rows": self.rows(batch.get("labels"), len(images)), "noise": noise}
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
@@ -173,9 +175,9 @@ class GAN(Divisible[Params]):
         """Take the player's optimiser step at this moment's rate."""
         p = self.params
         for group in self.optimisers[name].param_groups:
-            group["lr"] = self.rate(p.rate, p.warmup_steps, p.final_rate)
-        if p.clip_norm:
-            nn.utils.clip_grad_norm_(player.parameters(), p.clip_norm)
+            group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
+        if p.gradient_clip_norm:
+            nn.utils.clip_grad_norm_(player.parameters(), p.gradient_clip_norm)
         self.optimisers[name].step()
 
     def rows(self, labels: Tensor | None, count: int) -> Tensor:
@@ -197,12 +199,12 @@ class GAN(Divisible[Params]):
         """Paint ``(N, C, H, W)`` in [-1, 1] with the moving average, in blocks that fit into memory."""
         device = next(self.parameters()).device
         labels = self.rows(self.asked(prompt).to(device), len(prompt.seeds))
-        return self._painted(prompt.noise(self.params.noise).to(device), labels)
+        return self._painted(prompt.noise(self.params.latent_dim).to(device), labels)
 
     @property
     def codes(self) -> int:
         """Return the dimensions of the noise."""
-        return self.params.noise
+        return self.params.latent_dim
 
     @torch.no_grad()
     def walk(self, noise: Tensor, mix: Tensor) -> Tensor:
@@ -226,15 +228,17 @@ class GAN(Divisible[Params]):
 
     @torch.no_grad()
     def validate(self, works: Batch) -> dict[str, float]:
-        """Measure KID on the ruler's features, always from the same noise, asked what the works are."""
-        ruler, count = self.ruler[0], self.params.validation_samples
-        if ruler is None or len(works["images"]) < 2:  # noqa: PLR2004 (an unbiased estimate needs two)
+        """Measure KID on the feature extractor's features, always from the same noise, asked what the works are."""
+        feature_extractor, count = self.feature_extractor[0], self.params.validation_samples
+        if feature_extractor is None or len(works["images"]) < 2:  # noqa: PLR2004 (an unbiased estimate needs two)
             return {}
         labels = works["labels"].cpu()[torch.arange(count) % len(works["images"])] if "labels" in works else None
         painted = self.sample(Prompt(seeds=range(count), labels=labels))
-        if isinstance(ruler, nn.Module):
-            ruler.to(painted.device)
-        return {"kid": kernel_distance(ruler.features(works["images"]), ruler.features(painted))}
+        if isinstance(feature_extractor, nn.Module):
+            feature_extractor.to(painted.device)
+        return {
+            "kid": kernel_distance(feature_extractor.features(works["images"]), feature_extractor.features(painted))
+        }
 
 
 MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=GAN)

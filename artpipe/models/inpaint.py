@@ -104,8 +104,8 @@ class Inpainting(Painter[Params]):
 
     baseline = "harmonic fill"
 
-    def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:
-        del ruler
+    def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
+        del pretrained
         super().__init__(params, spec, Repairer(params, spec.channels))
 
     def draw(self, batch: Batch) -> Batch:

@@ -40,10 +40,10 @@ class Params(TrainParams):
     learning_rate: float = Field(default=4.0e-3, gt=0)
     warmup_steps: int = Field(default=50, ge=0)
     weight_decay: float = Field(default=0.0, ge=0)
-    gradient_norm: float = Field(default=1.0, gt=0)  # the largest one; longer gradients are shortened to it
+    gradient_clip_norm: float = Field(default=1.0, gt=0)  # the largest one; longer gradients are shortened to it
     temperature: float = Field(default=0.8, ge=0)  # below 1: more often what is likely; 0: always the likeliest
-    nucleus: float = Field(default=0.95, gt=0, le=1)  # what is drawn from: the likeliest tokens with this sum
-    longest: Positive = 400  # tokens written after a prompt, unless the end comes first
+    top_p: float = Field(default=0.95, gt=0, le=1)  # what is drawn from: the likeliest tokens with this sum
+    max_tokens: Positive = 400  # tokens written after a prompt, unless the end comes first
     pieces: Positive = 5  # of music that are played at most; each is a file of a megabyte or two
     prompts: tuple[str, ...] = ("",)  # beginnings, one by seed in turn; empty: a work's beginning
 
@@ -53,9 +53,9 @@ class RNN(Divisible[Params]):
 
     selects = ("nll", "min")
 
-    def __init__(self, params: Params, spec: Spec, used: object = None) -> None:
+    def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
         super().__init__(params, spec)
-        del used
+        del pretrained
         p, cell = params, nn.LSTM if params.cell == "lstm" else nn.GRU
         self.embedding = nn.Embedding(len(spec.vocabulary), p.embedding)
         nn.init.normal_(self.embedding.weight, std=p.embedding**-0.5)
@@ -90,7 +90,7 @@ class RNN(Divisible[Params]):
         del rows
         (group,) = self.optimisers["rnn"].param_groups
         group["lr"] = self.rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.02)
-        nn.utils.clip_grad_norm_(group["params"], self.params.gradient_norm)
+        nn.utils.clip_grad_norm_(group["params"], self.params.gradient_clip_norm)
         self.optimisers["rnn"].step()
 
     def _surprise(self, tokens: Tensor) -> Tensor:
@@ -139,10 +139,10 @@ class RNN(Divisible[Params]):
 
     @torch.no_grad()
     def write(self, prompt: Prompt) -> list[list[int]]:
-        """Return the tokens that each seed writes after its beginning, without an end; as long as `longest`: it was cut."""
+        """Return the tokens that each seed writes after its beginning, without an end; as long as `max_tokens`: it was cut."""
         p = self.params
         beginnings = [[START, *encoded(self._beginning(seed), self.spec)] for seed in prompt.seeds]
-        return write(self._advance, beginnings, prompt.seeds, p.longest, p.temperature, p.nucleus)
+        return write(self._advance, beginnings, prompt.seeds, p.max_tokens, p.temperature, p.top_p)
 
     def _advance(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Read a token of each row; the state is that of the network and of the ear."""
@@ -163,9 +163,9 @@ class RNN(Divisible[Params]):
         if self.ear is not None:
             prompt = prompt.part(0, self.params.pieces)
         rows: Sequence[Sequence[int]] = self.write(prompt)
-        longest = self.params.longest
+        max_tokens = self.params.max_tokens
         return [
-            rendered(self.spec, self._beginning(seed), row, seed, ended=len(row) < longest)
+            rendered(self.spec, self._beginning(seed), row, seed, ended=len(row) < max_tokens)
             for seed, row in zip(prompt.seeds, rows, strict=True)
         ]
 

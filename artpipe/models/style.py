@@ -27,7 +27,7 @@ _EARLY = 1.5  # exponent that keeps more of the first steps, in which most happe
 class Params(TrainParams):
     """What a style transfer can be told."""
 
-    uses: TrainedWeights
+    pretrained: TrainedWeights
     steps: Positive = 90  # of all pictures together
     batch_size: Positive = 1  # not used: every picture moves at every step
     evaluate_every_steps: Positive = 15
@@ -41,8 +41,8 @@ class Params(TrainParams):
     content_layers: tuple[str, ...] = Field(default=("conv3_1",), min_length=1)
     style_layers: tuple[str, ...] = Field(default=("conv1_1", "conv2_1", "conv3_1", "conv4_1"), min_length=1)
     optimiser: Literal["lbfgs", "adam"] = "lbfgs"
-    memory: Positive = 10  # of L-BFGS, in steps
-    reach: float = Field(default=0.05, gt=0)  # the longest step of L-BFGS: root mean square on the [-1, 1] scale
+    lbfgs_history: Positive = 10  # of L-BFGS, in steps
+    max_step: float = Field(default=0.05, gt=0)  # the longest step of L-BFGS: root mean square on the [-1, 1] scale
     learning_rate: float = Field(default=0.04, gt=0)  # of Adam
     keep: int = Field(default=8, ge=0)  # pictures kept of the way
 
@@ -60,11 +60,11 @@ class Style(Learner[Params]):
     digests: Tensor
     way: Tensor
 
-    def __init__(self, params: Params, spec: Spec, used: Perceptual | None = None) -> None:
+    def __init__(self, params: Params, spec: Spec, pretrained: Perceptual | None = None) -> None:
         super().__init__(params, spec)
         self.pairs = [pair for pair in named_pairs(params.paint, spec) for _ in range(params.each)]
         count, size = len(self.pairs), (spec.height, spec.width)
-        self.eye = None if used is None else Eye(used, params.content_layers, params.style_layers)
+        self.eye = None if pretrained is None else Eye(pretrained, params.content_layers, params.style_layers)
         self.levels = [(size[0] >> i, size[1] >> i) for i in reversed(range(len(params.shares)))]
         self.ends = [round(params.steps * done / sum(params.shares)) for done in accumulate(params.shares)]
         self.canvases = nn.ParameterList([torch.zeros(count, 3, *level) for level in self.levels])
@@ -83,7 +83,7 @@ class Style(Learner[Params]):
         p = self.params
         if p.optimiser == "adam":
             return torch.optim.Adam([canvas], lr=p.learning_rate, betas=(0.9, 0.99))
-        return RowLBFGS(canvas, p.memory, p.reach)
+        return RowLBFGS(canvas, p.lbfgs_history, p.max_step)
 
     def _level(self, step: int) -> int:
         """Return which canvas is painted at a step; the last one at those there are not."""
@@ -108,8 +108,8 @@ class Style(Learner[Params]):
             self._enlarge(level)
         canvas, optimiser, found = self.canvases[level], self.optimisers[f"level {level}"], []
         for group in optimiser.param_groups:
-            name = "lr" if self.params.optimiser == "adam" else "reach"
-            group[name] = (self.params.learning_rate if name == "lr" else self.params.reach) * self.rate_scale
+            name = "lr" if self.params.optimiser == "adam" else "max_step"
+            group[name] = (self.params.learning_rate if name == "lr" else self.params.max_step) * self.rate_scale
         optimiser.zero_grad()
         for row, (content, style) in enumerate(self._wanted(level)):
             found.append(self._pull(canvas[row : row + 1], content, style))
@@ -123,7 +123,7 @@ class Style(Learner[Params]):
     def _pull(self, picture: Tensor, content: Mapping[str, Tensor], style: Mapping[str, Tensor]) -> Tensor:
         """Add the gradient of one picture ``(1, 3, H, W)``; return its content, style and variation, one number each."""
         if self.eye is None:
-            raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `uses`")
+            raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `pretrained`")
         p = self.params
         far, strange = self.eye.distances(picture, content, style)
         rough = total_variation(picture)

@@ -64,8 +64,8 @@ class SuperResolution(Painter[Params]):
 
     baseline = "bicubic"
 
-    def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:
-        del ruler
+    def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
+        del pretrained
         super().__init__(params, spec, Enlarger(params, spec.channels))
 
     def draw(self, batch: Batch) -> Batch:

@@ -37,14 +37,14 @@ class Params(TrainParams):
     """What a variational autoencoder can be told."""
 
     batch_size: Positive = 128
-    latent: Positive = 24  # dimensions of the code
+    latent_dim: Positive = 24  # dimensions of the code
     width: Positive = 32  # channels of the outermost maps; each further stage doubles them up to `max_width`
     max_width: Positive = 128
     hidden: Positive = 512  # between the innermost maps and the code
     blocks: int = Field(default=0, ge=0)  # residual convolutions on the innermost maps
     learning_rate: float = Field(default=2.0e-3, gt=0)
     warmup_steps: int = Field(default=100, ge=0)  # of the learning rate
-    gradient_norm: float = Field(default=200.0, gt=0)  # the largest one; longer gradients are shortened to it
+    gradient_clip_norm: float = Field(default=200.0, gt=0)  # the largest one; longer gradients are shortened to it
     likelihood: Literal["auto", "bernoulli", "gaussian", "logistic"] = (
         "auto"  # auto: bernoulli for grey, gaussian for colour
     )
@@ -66,9 +66,9 @@ class VAE(Divisible[Params]):
 
     selects = ("elbo", "max")
 
-    def __init__(self, params: Params, spec: Spec, ruler: object = None) -> None:
+    def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
         super().__init__(params, spec)
-        del ruler
+        del pretrained
         automatic: LikelihoodName = "bernoulli" if spec.channels == 1 else "gaussian"
         self.likelihood: LikelihoodName = automatic if params.likelihood == "auto" else params.likelihood
         strides = strides_to(min(spec.height, spec.width))
@@ -83,10 +83,10 @@ class VAE(Divisible[Params]):
             nn.Flatten(),
             nn.Linear(flat, params.hidden),
             nn.ReLU(),
-            nn.Linear(params.hidden, 2 * params.latent),
+            nn.Linear(params.hidden, 2 * params.latent_dim),
         )
         self.decoder = nn.Sequential(
-            nn.Linear(params.latent, params.hidden),
+            nn.Linear(params.latent_dim, params.hidden),
             nn.ReLU(),
             nn.Linear(params.hidden, flat),
             nn.Unflatten(1, (widths[-1], *sides)),
@@ -94,7 +94,7 @@ class VAE(Divisible[Params]):
             *outwards(spec.channels, widths, strides),
         )
         self.log_scale = nn.Parameter(torch.tensor(math.log(params.scale or 0.5)), requires_grad=params.scale is None)
-        self.flow = Flow(params.latent, params.flow_layers if params.prior == "flow" else 0, params.flow_width)
+        self.flow = Flow(params.latent_dim, params.flow_layers if params.prior == "flow" else 0, params.flow_width)
         self.to(memory_format=torch.channels_last)
         network = [*self.encoder.parameters(), *self.decoder.parameters(), self.log_scale]
         self.optimisers = {"vae": torch.optim.Adam(network, lr=params.learning_rate, fused=True)}
@@ -104,7 +104,7 @@ class VAE(Divisible[Params]):
     def draw(self, batch: Batch) -> Batch:
         """Return `images` ``(B, C, H, W)`` in [-1, 1] and the noise of their codes."""
         images = batch["images"]
-        return {"images": images, "noise": torch.randn(len(images), self.params.latent, device=images.device)}
+        return {"images": images, "noise": torch.randn(len(images), self.params.latent_dim, device=images.device)}
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend ``-log p(x|z) + beta KL(q(z|x) || N(0, I))``, nats per picture."""
@@ -133,7 +133,7 @@ class VAE(Divisible[Params]):
             (group,) = optimiser.param_groups
             base = p.flow_rate if name == "flow" else p.learning_rate
             group["lr"] = self.rate(base, p.warmup_steps, final_share=0.01)
-            nn.utils.clip_grad_norm_(group["params"], p.gradient_norm)
+            nn.utils.clip_grad_norm_(group["params"], p.gradient_clip_norm)
             optimiser.step()
 
     def _encoded(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -148,12 +148,12 @@ class VAE(Divisible[Params]):
     @torch.no_grad()
     def sample(self, prompt: Prompt) -> Tensor:
         """Return ``(N, C, H, W)`` in [-1, 1], decoded from the prior; a picture depends on its own seed alone."""
-        return self._painted(self.flow.codes(prompt.noise(self.params.latent).to(self.log_scale.device)))
+        return self._painted(self.flow.codes(prompt.noise(self.params.latent_dim).to(self.log_scale.device)))
 
     @property
     def codes(self) -> int:
         """Return the dimensions of the noise."""
-        return self.params.latent
+        return self.params.latent_dim
 
     @torch.no_grad()
     def walk(self, noise: Tensor, mix: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ def asks_first() -> bool:
     return not (prefect_named() or prefect_beside()) and os.environ.get("ARTPIPE_RUNNER", "threads") == "threads"
 
 
-def stages_to_run(targets: Sequence[str], wait_seconds: float, *, hang: bool) -> list[Stage]:
+def stages_to_run(targets: Sequence[str], wait_seconds: float, *, gallery: bool) -> list[Stage]:
     """Return what is to do; where that is nothing, bring MLflow up to date and say how things stand.
 
     Raises:
@@ -33,14 +33,14 @@ def stages_to_run(targets: Sequence[str], wait_seconds: float, *, hang: bool) ->
     """
     sentences = list[str]()
     try:
-        stages = _stale_stages(targets, wait_seconds, hang=hang)
+        stages = _stale_stages(targets, wait_seconds, gallery=gallery)
     except UserError:
         if not (sentences := mended()):
             raise
-        stages = _stale_stages(targets, wait_seconds, hang=hang)
+        stages = _stale_stages(targets, wait_seconds, gallery=gallery)
     else:  # where nothing is stale, DVC has found all in dvc.lock
         if (stages or any(map(is_torn, tracking_files(Path())))) and (sentences := mended()):
-            stages = _stale_stages(targets, wait_seconds, hang=hang)
+            stages = _stale_stages(targets, wait_seconds, gallery=gallery)
     console.mended(sentences)
     if not stages:
         console.planned([])
@@ -50,9 +50,9 @@ def stages_to_run(targets: Sequence[str], wait_seconds: float, *, hang: bool) ->
     return stages
 
 
-def _stale_stages(targets: Sequence[str], wait_seconds: float, *, hang: bool) -> list[Stage]:
+def _stale_stages(targets: Sequence[str], wait_seconds: float, *, gallery: bool) -> list[Stage]:
     try:
-        return stale_stages(targets, wait_seconds, hang=hang)
+        return stale_stages(targets, wait_seconds, gallery=gallery)
     except KeyError as error:
         raise UserError(f"there is no stage {error}; `dvc stage list` names them") from None
 

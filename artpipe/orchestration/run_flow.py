@@ -28,7 +28,7 @@ class RunOptions(NamedTuple):
     """What `artpipe run` was asked for; the flow's docstring says what each means."""
 
     targets: list[str]
-    hang: bool
+    gallery: bool
     slots: int | None
     stage_timeout_seconds: float
     retries: int
@@ -94,7 +94,7 @@ def _run(options: RunOptions, beside: contextlib.ExitStack) -> int:
 
     stages = taken_over()
     if stages is None and asks_first():
-        stages = stages_to_run(options.targets, options.stage_timeout_seconds, hang=options.hang)
+        stages = stages_to_run(options.targets, options.stage_timeout_seconds, gallery=options.gallery)
         if not stages:
             return 0
     KNOWN_STAGES.set(stages)
@@ -107,7 +107,7 @@ def _run(options: RunOptions, beside: contextlib.ExitStack) -> int:
             options.targets or None,
             options.slots,
             options.stage_timeout_seconds,
-            hang=options.hang,
+            gallery=options.gallery,
             retries=options.retries,
             retry_seconds=options.retry_seconds,
         )

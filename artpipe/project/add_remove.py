@@ -11,7 +11,7 @@ from artpipe.artifacts import paths
 from artpipe.config.params import NAME, About, DatasetEntry, Params, load_params, validated
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.yaml_edit import key_value, read_exactly, with_entry, without_entry
-from artpipe.contracts.model import Ruler
+from artpipe.contracts.model import FeatureExtractor
 from artpipe.contracts.source import Source
 from artpipe.errors import UserError
 from artpipe.layout.places import hub_snapshot
@@ -90,7 +90,7 @@ def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:
 
 def _with_models(text: str, dataset: str, kinds: Sequence[str]) -> str:
     """Return params.yaml with an entry for each kind, each of them checked."""
-    for kind in sorted(kinds, key=lambda one: not _is_ruler(one)):  # rulers first: the others point at them
+    for kind in sorted(kinds, key=lambda kind: not _has_features(kind)):  # those first: the others point at them
         name = f"{dataset}-{kind}"
         text = with_entry(text, "models", name, _model_entry(_parsed(text), name, kind, dataset))
     for kind in kinds:
@@ -229,21 +229,21 @@ def _dataset_entry(
 
 
 def _model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str, Any]:
-    fields = params.models.items()
-    rulers = [one for one, entry in fields if entry.get("dataset") == dataset and _is_ruler(str(entry.get("kind")))]
-    ruler = name if _is_ruler(kind) or not rulers else rulers[0]
-    uses = paths.shards(dataset)
-    if ruler != name and asks_for(kind, "Ruler"):  # it chooses its best weights on the ruler's features
-        uses = paths.checkpoint(ruler)
+    of_dataset = {other: entry for other, entry in params.models.items() if entry.get("dataset") == dataset}
+    extractors = [other for other, entry in of_dataset.items() if _has_features(str(entry.get("kind")))]
+    extractor = name if _has_features(kind) or not extractors else extractors[0]
+    pretrained = paths.shards(dataset)
+    if extractor != name and asks_for(kind, "FeatureExtractor"):  # it chooses its best weights on such features
+        pretrained = paths.checkpoint(extractor)
     if asks_for(kind, "Perceptual"):
-        uses = paths.weights(next(iter(params.weights), "vgg16"))
-    entry: dict[str, Any] = {"kind": kind, "dataset": dataset, "uses": str(uses), "ruler": ruler}
-    return {**entry, **FIRST_LOOK.get(kind, {})}
+        pretrained = paths.weights(next(iter(params.weights), "vgg16"))
+    named = {"kind": kind, "dataset": dataset, "pretrained": str(pretrained), "feature_extractor": extractor}
+    return {**named, **FIRST_LOOK.get(kind, {})}
 
 
-def _is_ruler(kind: str) -> bool:
+def _has_features(kind: str) -> bool:
     build = plugins.find("models", kind).build
-    return isinstance(build, type) and issubclass(build, Ruler)
+    return isinstance(build, type) and issubclass(build, FeatureExtractor)
 
 
 def _parsed(text: str) -> Params:
@@ -254,9 +254,10 @@ def _refuse_needed(params: Params, leaving: Sequence[str]) -> None:
     for name, entry in params.models.items():
         if name in leaving:
             continue
-        for key, value in (("ruler", entry.get("ruler")), ("uses", Path(str(entry.get("uses"))).name)):
-            if value in leaving and (key == "ruler" or entry["uses"] == str(paths.checkpoint(str(value)))):
-                raise UserError(f"`{value}` is the `{key}` of `{name}`; change or remove `{name}` first")
+        pretrained = {str(paths.checkpoint(model)): model for model in leaving}.get(str(entry.get("pretrained")))
+        for key, model in (("feature_extractor", entry.get("feature_extractor")), ("pretrained", pretrained)):
+            if model in leaving:
+                raise UserError(f"`{model}` is the `{key}` of `{name}`; change or remove `{name}` first")
 
 
 def _remove_outputs(model: str) -> None:

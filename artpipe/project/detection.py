@@ -33,7 +33,7 @@ FIRST_LOOK: Mapping[str, Mapping[str, Any]] = {  # about a hundred works within 
         "generator_width": 64,
         "discriminator_width": 48,
         "least_width": 24,
-        "rate": 0.0005,
+        "learning_rate": 0.0005,
         "warmup_steps": 100,
         "r1": 1.0,
         "r2": 1.0,

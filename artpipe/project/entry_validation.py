@@ -35,13 +35,13 @@ def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
     """Validate one model's entry and return it, typed as its kind's parameters.
 
     Raises:
-        UserError: unknown kind, parameter, dataset, ruler or checkpoint; the message has the place.
+        UserError: unknown kind, parameter, dataset, feature extractor or checkpoint; the message has the place.
     """
     place, raw = f"models.{name}", params.model(name)
     if not raw.get("kind"):
         raise UserError(f"{_FILE}: `{place}.kind` is missing; one of {', '.join(plugins.names('models'))}")
     require_known(f"{place}.kind", raw["kind"], plugins.names("models"))
-    for key in ("dataset", "uses", "ruler"):
+    for key in ("dataset", "pretrained", "feature_extractor"):
         if key in raw and not raw[key]:
             raise UserError(f"{_FILE}: `{place}.{key}` is empty; {_needed(key, name, raw)}")
         if key not in raw:
@@ -49,15 +49,15 @@ def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
     entry = validated(_kind(str(raw["kind"])).params, raw, file=_FILE, place=place)
     require_known(f"{place}.dataset", entry.dataset, params.datasets)
     _check_columns(params, name, entry)
-    _check_ruler(params, name, entry)
-    _check_uses(params, name, entry, root)
+    _check_feature_extractor(params, name, entry)
+    _check_pretrained(params, name, entry, root)
     return entry
 
 
 def own_paths(params: Params) -> list[Path]:
     """Return the files and folders that entries name, beside what stages make."""
     made = (_CHECKPOINTS, _WEIGHTS, _SHARDS)
-    used = [str(entry.get("uses")) for entry in params.models.values()]
+    used = [str(entry.get("pretrained")) for entry in params.models.values()]
     datasets, weights = params.datasets.values(), params.weights.values()
     named = [*used, *(entry.path for entry in datasets), *(entry.path for entry in weights)]
     return [Path(path) for path in named if not path.startswith(made)]
@@ -103,11 +103,11 @@ def check_weights_entry(name: str, entry: WeightsEntry, root: Path = Path()) -> 
         raise UserError(f"{_FILE}: `{place}`: {error}") from None
 
 
-def asks_for(kind: str, used: str) -> bool:
-    """Return whether a kind's constructor declares that something `uses` points at is of this type."""
+def asks_for(kind: str, form: str) -> bool:
+    """Return whether a kind's constructor declares that what `pretrained` points at is of this form."""
     build = _kind(kind).build
     hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
-    return any(used in str(hint) for name, hint in hints.items() if name != "return")
+    return any(form in str(hint) for name, hint in hints.items() if name != "return")
 
 
 def _inside(place: str, text: str, root: Path, such_as: str = "datasets/NAME") -> Path:
@@ -136,22 +136,22 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _check_ruler(params: Params, name: str, entry: TrainParams) -> None:
-    place = f"models.{name}.ruler"
-    require_known(place, entry.ruler, params.models)
-    ruler = params.models[entry.ruler]
-    if entry.ruler == name:
+def _check_feature_extractor(params: Params, name: str, entry: TrainParams) -> None:
+    place = f"models.{name}.feature_extractor"
+    require_known(place, entry.feature_extractor, params.models)
+    feature_extractor = params.models[entry.feature_extractor]
+    if entry.feature_extractor == name:
         return
-    if ruler.get("dataset") != entry.dataset:
-        message = f"learned from `{ruler.get('dataset')}`, and this model learns from `{entry.dataset}`"
-        raise UserError(f"{_FILE}: `{place}` is `{entry.ruler}`, which {message}")
-    require_known(f"models.{entry.ruler}.kind", ruler.get("kind"), plugins.names("models"))
-    from artpipe.contracts.model import Ruler
+    if feature_extractor.get("dataset") != entry.dataset:
+        message = f"learned from `{feature_extractor.get('dataset')}`, and this model learns from `{entry.dataset}`"
+        raise UserError(f"{_FILE}: `{place}` is `{entry.feature_extractor}`, which {message}")
+    require_known(f"models.{entry.feature_extractor}.kind", feature_extractor.get("kind"), plugins.names("models"))
+    from artpipe.contracts.model import FeatureExtractor
 
-    build = _kind(str(ruler["kind"])).build
-    if isinstance(build, type) and not issubclass(build, Ruler):
-        message = f"a {ruler['kind']}, which has no features to measure with; name a classifier or the model itself"
-        raise UserError(f"{_FILE}: `{place}` is `{entry.ruler}`, {message}")
+    build = _kind(str(feature_extractor["kind"])).build
+    if isinstance(build, type) and not issubclass(build, FeatureExtractor):
+        message = f"a {feature_extractor['kind']}, which has no features to measure with; name a classifier or the model itself"
+        raise UserError(f"{_FILE}: `{place}` is `{entry.feature_extractor}`, {message}")
 
 
 def _check_columns(params: Params, name: str, entry: TrainParams) -> None:
@@ -167,28 +167,30 @@ def _check_columns(params: Params, name: str, entry: TrainParams) -> None:
         raise UserError(f"{_FILE}: `models.{name}.kind` is {found}")
 
 
-def _check_uses(params: Params, name: str, entry: TrainParams, root: Path) -> None:
-    place = f"models.{name}.uses"
-    if entry.uses.startswith(_CHECKPOINTS):
-        require_known(place, entry.uses.removeprefix(_CHECKPOINTS), params.models, prefix=_CHECKPOINTS)
-    elif entry.uses.startswith(_WEIGHTS):
-        require_known(place, entry.uses.removeprefix(_WEIGHTS), params.weights, prefix=_WEIGHTS)
+def _check_pretrained(params: Params, name: str, entry: TrainParams, root: Path) -> None:
+    place = f"models.{name}.pretrained"
+    if entry.pretrained.startswith(_CHECKPOINTS):
+        require_known(place, entry.pretrained.removeprefix(_CHECKPOINTS), params.models, prefix=_CHECKPOINTS)
+    elif entry.pretrained.startswith(_WEIGHTS):
+        require_known(place, entry.pretrained.removeprefix(_WEIGHTS), params.weights, prefix=_WEIGHTS)
         if not asks_for(entry.kind, "Perceptual"):
-            raise UserError(f"{_FILE}: `{place}` is `{entry.uses}`, and a {entry.kind} does not measure with weights")
-    elif entry.uses.startswith(_SHARDS):
-        require_known(place, entry.uses.removeprefix(_SHARDS), params.datasets, prefix=_SHARDS)
+            raise UserError(
+                f"{_FILE}: `{place}` is `{entry.pretrained}`, and a {entry.kind} does not measure with weights"
+            )
+    elif entry.pretrained.startswith(_SHARDS):
+        require_known(place, entry.pretrained.removeprefix(_SHARDS), params.datasets, prefix=_SHARDS)
     else:
-        _inside(place, entry.uses, root)
+        _inside(place, entry.pretrained, root)
 
 
 def _check_cycles(entries: Mapping[str, TrainParams]) -> None:
     for name in entries:
         chain = [name]
-        while (nearest := entries[chain[-1]].uses).startswith(_CHECKPOINTS):
+        while (nearest := entries[chain[-1]].pretrained).startswith(_CHECKPOINTS):
             chain.append(nearest.removeprefix(_CHECKPOINTS))
             if chain[-1] in chain[:-1]:
                 circle = " -> ".join(f"`{link}`" for link in chain)
-                raise UserError(f"{_FILE}: `models.{name}.uses` goes in a circle: {circle}")
+                raise UserError(f"{_FILE}: `models.{name}.pretrained` goes in a circle: {circle}")
 
 
 def _kind(name: str) -> "Model":
@@ -212,6 +214,6 @@ def _needed(key: str, name: str, raw: Mapping[str, Any]) -> str:
     dataset = raw.get("dataset") or "DATASET"
     return {
         "dataset": "it names what the model learns from",
-        "uses": f"write `uses: data/shards/{dataset}` where it uses nothing else",
-        "ruler": f"write `ruler: {name}`, or the dataset's classifier",
+        "pretrained": f"write `pretrained: data/shards/{dataset}` where it uses nothing else",
+        "feature_extractor": f"write `feature_extractor: {name}`, or the dataset's classifier",
     }[key]

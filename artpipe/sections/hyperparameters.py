@@ -5,7 +5,7 @@ from typing import Any
 
 from artpipe.contracts.section import ModelView, Section
 
-_PATHS = {"uses", "ruler", "kind", "dataset"}  # shown elsewhere, or only of use to the pipeline
+_PATHS = {"pretrained", "feature_extractor", "kind", "dataset"}  # shown elsewhere, or only of use to the pipeline
 
 _HTML = """
 <div class="read columns even">

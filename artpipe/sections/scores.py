@@ -9,7 +9,7 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="read columns">
 <div><h2>{{ _("Scores") }}</h2>
-<p class="aside">{{ _("Measured on the same samples that hang here.") }}{% if ruler %} {{ _("The ruler is the checkpoint %(hash)s; scores of different rulers are never compared.", hash=m.mono(ruler | short)) }}{% endif %}</p></div>
+<p class="aside">{{ _("Measured on the same samples that hang here.") }}{% if feature_extractor %} {{ _("The ruler is the checkpoint %(hash)s; scores of different rulers are never compared.", hash=m.mono(feature_extractor | short)) }}{% endif %}</p></div>
 <div><table class="scores">
 <thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure">{{ _("Value") }}</th><th scope="col" class="figure">{{ _("Samples") }}</th></tr></thead>
 <tbody>
@@ -26,7 +26,7 @@ _HTML = """
 
 def _fill(view: ModelView) -> Mapping[str, Any] | None:
     report = view.artist.report
-    return {"scores": report.scores, "ruler": report.ruler} if report.scores else None
+    return {"scores": report.scores, "feature_extractor": report.feature_extractor} if report.scores else None
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

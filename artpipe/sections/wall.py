@@ -5,7 +5,7 @@ from typing import Any
 
 from artpipe.contracts.section import SHOWN_FIRST, Artist, IndexView, Room, Section, Work
 
-_SURE = 0.9  # certainty of the ruler from which on works are as sure as each other
+_SURE = 0.9  # certainty of the feature extractor from which on works are as sure as each other
 _LARGE = 128  # pixels of the shorter side; beyond, larger is no better
 
 _HTML = """
@@ -51,7 +51,7 @@ def _featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
 
 
 def _draws_the_eye(work: Work) -> tuple[bool, bool, bool, int, float]:
-    """Return what is compared first to last: a work its ruler doubts never stands before a sure one; one not asked is sure."""
+    """Return what is compared first to last: a work its feature extractor doubts never stands before a sure one; one not asked is sure."""
     face = work.face
     if face is None:
         return (False, False, False, 0, 0.0)

@@ -216,7 +216,7 @@ def _told(shelves: Shelves, asked: str, found: Found) -> Lineage:
             folder=str(folder) if made else None,
             step=report.step if report else made.get("steps", {}).get("best"),
             code=made.get("code"),
-            uses=made.get("uses"),
+            pretrained=made.get("pretrained"),
         ),
         data=_data(root, dataset, shards),
         seed=made.get("seed"),

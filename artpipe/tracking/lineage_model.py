@@ -39,7 +39,7 @@ class CheckpointTrace(Frozen):
     folder: str | None  # relative to the project; None where this checkpoint is not here any more
     step: int | None  # at which the weights were taken
     code: str | None  # hash of the kind's file
-    uses: str | None  # hash of what it used besides
+    pretrained: str | None  # hash of what it used besides
 
 
 class DataTrace(Frozen):

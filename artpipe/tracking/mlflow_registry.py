@@ -133,7 +133,7 @@ def _tags(one: Known) -> dict[str, str]:
     }
     if one.score:
         told |= {one.score.name: f"{one.score.value:.6g}", f"{one.score.name}.spread": f"{one.score.spread or 0:.2g}"}
-        told |= {"artpipe.ruler": one.score.extractor or "none"}
+        told |= {"artpipe.feature_extractor": one.score.extractor or "none"}
     return told
 
 

@@ -207,7 +207,11 @@ def _evaluated(run: TrackedRun, root: Path, card: Any) -> None:
         verdict = report.verdict
         told = {"verdict": verdict.verdict, "verdict.score": verdict.score, "verdict.value": verdict.value}
         run.log_tags(
-            {**_prefixed(told), "artpipe.ruler": report.ruler, "mlflow.note.content": in_markdown(verdict.sentence)}
+            {
+                **_prefixed(told),
+                "artpipe.feature_extractor": report.feature_extractor,
+                "mlflow.note.content": in_markdown(verdict.sentence),
+            }
         )
         run.log_tags({REPORT: sha256})
 

@@ -105,7 +105,7 @@ def objection(challenger: Score | None, shards: str, champion: Champion) -> str:
     if shards != champion.shards:
         return f"it learned from other data ({shards[:_SHORT]}, not {champion.shards[:_SHORT]}), so they do not compare; --force begins anew"
     if challenger.extractor != theirs.extractor:
-        return f"it was measured with another ruler ({_short(challenger)}, not {_short(theirs)}), so they do not compare; --force begins anew"
+        return f"it was measured with another feature extractor ({_short(challenger)}, not {_short(theirs)}), so they do not compare; --force begins anew"
     if challenger.spread is None or theirs.spread is None:
         return f"{challenger.name} has no spread, so luck cannot be told from skill; --force decides it"
     gain = (challenger.value - theirs.value) * (1 if challenger.better == "higher" else -1)
@@ -151,7 +151,7 @@ def _promoted(model: str, *, force: bool, root: Path) -> str:
 def _succession(reign: Reign | None, crowned: Champion, *, again: bool) -> Reign:
     if reign is None:
         return Reign(champion=crowned)
-    if again:  # its numbers may be new: another ruler, another evaluation
+    if again:  # its numbers may be new: another feature extractor, another evaluation
         return reign.model_copy(update={"champion": crowned.model_copy(update={"forced": reign.champion.forced})})
     return Reign(
         champion=crowned,
@@ -161,7 +161,7 @@ def _succession(reign: Reign | None, crowned: Champion, *, again: bool) -> Reign
 
 
 def _measured_now(root: Path, champion: Champion) -> Champion:
-    """Return a champion with its latest numbers, where it stands here and was evaluated again: with a new ruler for example."""
+    """Return a champion with its latest numbers, where it stands here and was evaluated again: with a new feature extractor for example."""
     try:
         found = candidate(champion.model, root)
     except ArtpipeError:

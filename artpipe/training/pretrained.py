@@ -1,4 +1,4 @@
-"""What `uses` in params.yaml points at: a model's checkpoint, the weights of a measuring network, or mere files."""
+"""What `pretrained` in params.yaml points at: a model's checkpoint, the weights of a measuring network, or mere files."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from artpipe.system.hashing import sha256_bytes, sha256_file
 from artpipe.training.restore import restore
 
 
-def open_used(path: Path, shards: ShardSet) -> tuple[nn.Module | None, str | None]:
+def open_pretrained(path: Path, shards: ShardSet) -> tuple[nn.Module | None, str | None]:
     """Return the frozen learner or measuring network at `path`, None for other files, and the hash of what is there.
 
     The shards that the model learns from anyway are nothing besides them.
@@ -29,6 +29,6 @@ def open_used(path: Path, shards: ShardSet) -> tuple[nn.Module | None, str | Non
     if network is not None:
         return network, weights
     if not path.exists():
-        raise UserError(f"{path}: no such file or folder, but `uses` in params.yaml points at it")
+        raise UserError(f"{path}: no such file or folder, but `pretrained` in params.yaml points at it")
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return None, sha256_bytes("".join(sha256_file(file) for file in files).encode())

@@ -13,7 +13,7 @@ from artpipe.config.params import validated
 from artpipe.contracts.model import Learner, Model
 
 
-def build(name: str, entry: Mapping[str, Any], spec: Spec, used: nn.Module | None = None) -> Learner[Any]:
+def build(name: str, entry: Mapping[str, Any], spec: Spec, pretrained: nn.Module | None = None) -> Learner[Any]:
     """Build a learner from its entry in params.yaml.
 
     Raises:
@@ -21,20 +21,20 @@ def build(name: str, entry: Mapping[str, Any], spec: Spec, used: nn.Module | Non
     """
     model: Model = plugins.find("models", str(entry.get("kind")))
     params = validated(model.params, entry, file="params.yaml", place=f"models.{name}")
-    return model.build(params, spec, used)
+    return model.build(params, spec, pretrained)
 
 
 def restore(
-    folder: Path, which: Which = "best", used: nn.Module | None = None
+    folder: Path, which: Which = "best", pretrained: nn.Module | None = None
 ) -> tuple[Learner[Any], CheckpointCard, str]:
     """Rebuild a learner from a checkpoint, in eval mode on the CPU; returns it with its card and hash.
 
-    `used` is the measuring network for those who measure with it; what only training needs is left out.
+    `pretrained` is the measuring network for those who measure with it; what only training needs is left out.
 
     Raises:
         UserError, CorruptError: see `load_checkpoint`.
     """
     card, weights, sha256 = load_checkpoint(folder, which)
-    learner = build(card.name, card.params, card.spec, used)
+    learner = build(card.name, card.params, card.spec, pretrained)
     learner.load_state_dict(weights)
     return learner.eval().requires_grad_(requires_grad=False), card, sha256

@@ -16,7 +16,7 @@ from artpipe.system.hashing import sha256_bytes
 
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' & \u202egnp.exe\nnew line"
 PARAMS = """\
-format: 1
+format: 2
 seed: 1
 datasets:
 {datasets}
@@ -82,7 +82,7 @@ def write_params(
         for name in datasets
     )
     entries = "\n".join(
-        f"  {name}: {{kind: {kind}, dataset: {dataset}, uses: data/shards/{dataset}, ruler: {name}, steps: 4000}}"
+        f"  {name}: {{kind: {kind}, dataset: {dataset}, pretrained: data/shards/{dataset}, feature_extractor: {name}, steps: 4000}}"
         for name, (kind, dataset) in models.items()
     )
     root.mkdir(parents=True, exist_ok=True)
@@ -166,7 +166,7 @@ def write_model(
     save_report(
         folder,
         ReportCard(
-            model=name, kind=kind, dataset=dataset, checkpoint=checkpoint, shards="5e" * 32, ruler="ab" * 32,
+            model=name, kind=kind, dataset=dataset, checkpoint=checkpoint, shards="5e" * 32, feature_extractor="ab" * 32,
             verdict=finding, findings=() if verdict == "healthy" else (finding,), scores=scores, exhibits=tuple(exhibits), works=works,
             tables={"accuracy": {"classes": [str(i) for i in range(10)], "confused": [],
                     "confusion": [[97 if i == j else (i * j) % 3 for j in range(10)] for i in range(10)]}} if kind == "classifier" else {},
@@ -193,7 +193,7 @@ def write_run(
             rows.append({"step": step, "time": 1.7e9 + step, "validation": {"kid": 0.03 + 0.3 * fall}})
     journal.path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     params = {"kind": kind, "dataset": dataset, "steps": 4000, "batch_size": 64, "loss": "relativistic", "ema": 0.999,
-              "rate": 2.0e-4, "penalty_every_steps": 4, "architecture": "residual", "r1": 0.1, "r2": 0.1}  # fmt: skip
+              "learning_rate": 2.0e-4, "penalty_every_steps": 4, "architecture": "residual", "r1": 0.1, "r2": 0.1}  # fmt: skip
     save_run(
         folder,
         RunCard(

@@ -33,9 +33,7 @@ def galleries(tmp_path_factory):
         if name == "small":
             digits = [make.png(28, 1, i) for i in range(12)]
             params = root / "params.yaml"
-            entry = (
-                "  digits-reader: {kind: classifier, dataset: digits, uses: data/shards/digits, ruler: digits-reader}\n"
-            )
+            entry = "  digits-reader: {kind: classifier, dataset: digits, pretrained: data/shards/digits, feature_extractor: digits-reader}\n"
             params.write_text(params.read_text().replace("  digits-vae:", f"{entry}  digits-vae:"))
             make.write_model(root, "digits-reader", "classifier", "digits", digits, digits, role="explanation")
         build_gallery(root)

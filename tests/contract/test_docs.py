@@ -102,7 +102,7 @@ def test_the_model_of_contributing_learns():
     torch.manual_seed(0)
     model: Model = example("models").MODEL
     spec = Spec(dataset="d", channels=1, height=8, width=8, classes=(), count=64)
-    entry = {"kind": "patchwork", "dataset": "d", "uses": "x", "ruler": "m"}
+    entry = {"kind": "patchwork", "dataset": "d", "pretrained": "x", "feature_extractor": "m"}
     learner: Learner = model.build(model.params.model_validate(entry), spec, None)
     batch = {"images": torch.linspace(-1, 1, 64).view(1, 1, 8, 8).repeat(64, 1, 1, 1)}
     losses = [float(learner.step(batch)["distance"]) for _ in range(60)]

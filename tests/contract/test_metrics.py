@@ -18,7 +18,7 @@ from artpipe.contracts.model import Learner, Prompt, Restoration
 NAMES = plugins.names("metrics")
 SPEC = Spec(dataset="any", channels=3, height=8, width=8, classes=("a", "b"), count=40)
 CARD = CheckpointCard(
-    name="any", kind="any", params={}, seed=1, shards="", uses=None, spec=SPEC,
+    name="any", kind="any", params={}, seed=1, shards="", pretrained=None, spec=SPEC,
     steps={"final": 1, "best": 1}, selection=None, history=(), files={},
 )  # fmt: skip
 
@@ -27,7 +27,7 @@ class Bare(Learner[TrainParams]):
     """A learner with nothing but what every learner must have."""
 
     def __init__(self):
-        super().__init__(TrainParams(kind="any", dataset="any", uses="", ruler=""), SPEC)
+        super().__init__(TrainParams(kind="any", dataset="any", pretrained="", feature_extractor=""), SPEC)
 
     def step(self, batch):
         return {}
@@ -85,8 +85,8 @@ def full(learner=None) -> Evidence:
     held_out = works(30, 2)
     return Evidence(
         learner=learner, card=CARD, params=EvaluationParams(metrics=(), walk={"seconds": 0.5, "side": 16}), seed=1, train=works(40, 1), held_out=held_out,
-        test=held_out, prompt=Prompt(range(20)), samples=works(20, 3)["images"], ruler=Everything(), ruler_sha256="0" * 64,
-        ruler_classes=SPEC.classes,
+        test=held_out, prompt=Prompt(range(20)), samples=works(20, 3)["images"], feature_extractor=Everything(), extractor_sha256="0" * 64,
+        extractor_classes=SPEC.classes,
     )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def test_measures_the_same_twice(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_applies_or_stays_silent(name):
-    """Where there is no picture, no painter and no ruler a metric declines or measures, but never fails."""
+    """Where there is no picture, no painter and no feature extractor a metric declines or measures, but never fails."""
     assert all(score.n >= 0 for score in run(name, tokens()).scores)
 
 

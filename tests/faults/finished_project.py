@@ -26,7 +26,7 @@ from artpipe.system.atomic_files import remove
 from artpipe.system.hashing import sha256_file
 from tests.faults.small_project import PARAMS, PATIENCE, Ground, planted
 
-STOPPED = "  halted: {kind: rnn, dataset: verse, uses: data/shards/verse, ruler: halted, steps: 150, evaluate_every_steps: 25, batch_size: 8, save_every_seconds: 0.3, width: 16, embedding: 8, longest: 20}\n"  # fmt: skip
+STOPPED = "  halted: {kind: rnn, dataset: verse, pretrained: data/shards/verse, feature_extractor: halted, steps: 150, evaluate_every_steps: 25, batch_size: 8, save_every_seconds: 0.3, width: 16, embedding: 8, max_tokens: 20}\n"  # fmt: skip
 _LARGE = ("weights:", "  eye:", "  painter:", "  hand:")  # 57 MB, hashed in every round
 _LEFT_OUT = {".git", "artpipe", "tmp", "damaged", "home", "__pycache__"}
 _VOLATILE = {"lock", "durations.json"}

@@ -23,7 +23,7 @@ BEGUN, END = "<!-- faults -->", "<!-- end of faults -->"  # around the table in 
 _TRAINED = "batch_size: 8, save_every_seconds: 0.001, log_every_steps: 2"  # it writes after every step
 _SMALL = f"steps: 24, evaluate_every_steps: 8, {_TRAINED}"
 PARAMS = f"""\
-format: 1
+format: 2
 seed: 1
 datasets:
   forms:
@@ -50,21 +50,21 @@ datasets:
 weights:
   eye: {{path: weights/eye.safetensors}}
 models:
-  reader: {{kind: classifier, dataset: forms, uses: data/shards/forms, ruler: reader, {_SMALL}, width: 8, max_width: 16, explanations: 4}}
-  vae: {{kind: vae, dataset: forms, uses: data/shards/forms, ruler: reader, {_SMALL}, latent: 4, width: 8, hidden: 16, plane: 3}}
-  gan: {{kind: gan, dataset: forms, uses: data/checkpoints/reader, ruler: reader, {_SMALL}, noise: 8, generator_width: 16, discriminator_width: 16, least_width: 8, validation_samples: 16}}
-  larger: {{kind: superres, dataset: forms, uses: data/shards/forms, ruler: reader, {_SMALL}, blocks: 1, width: 8, crop: 16, adversarial_from_step: 12, judge_width: 8}}
-  repairer: {{kind: inpaint, dataset: forms, uses: data/shards/forms, ruler: reader, {_SMALL}, width: 8, levels: 1, crop: 16, brush: 4}}
-  painter: {{kind: style, dataset: forms, uses: data/weights/eye, ruler: reader, {_SMALL}, paint: {{circle: [square]}}, style_layers: [conv1_1, conv2_1], content_layers: [conv2_1]}}
-  hand: {{kind: faststyle, dataset: forms, uses: data/weights/eye, ruler: reader, {_SMALL}, styles: [square], crop: 16, width: 4, blocks: 1, style_layers: [conv1_1, conv2_1], content_layers: [conv2_1]}}
-  poet: {{kind: rnn, dataset: verse, uses: data/shards/verse, ruler: poet, {_SMALL}, width: 16, embedding: 8, longest: 20}}
-  cantor: {{kind: rnn, dataset: hymns, uses: data/shards/hymns, ruler: cantor, {_SMALL}, width: 16, embedding: 8, longest: 40, transpose: 2, pieces: 1}}
+  reader: {{kind: classifier, dataset: forms, pretrained: data/shards/forms, feature_extractor: reader, {_SMALL}, width: 8, max_width: 16, explanations: 4}}
+  vae: {{kind: vae, dataset: forms, pretrained: data/shards/forms, feature_extractor: reader, {_SMALL}, latent_dim: 4, width: 8, hidden: 16, plane: 3}}
+  gan: {{kind: gan, dataset: forms, pretrained: data/checkpoints/reader, feature_extractor: reader, {_SMALL}, latent_dim: 8, generator_width: 16, discriminator_width: 16, least_width: 8, validation_samples: 16}}
+  larger: {{kind: superres, dataset: forms, pretrained: data/shards/forms, feature_extractor: reader, {_SMALL}, blocks: 1, width: 8, crop: 16, adversarial_from_step: 12, judge_width: 8}}
+  repairer: {{kind: inpaint, dataset: forms, pretrained: data/shards/forms, feature_extractor: reader, {_SMALL}, width: 8, levels: 1, crop: 16, brush: 4}}
+  painter: {{kind: style, dataset: forms, pretrained: data/weights/eye, feature_extractor: reader, {_SMALL}, paint: {{circle: [square]}}, style_layers: [conv1_1, conv2_1], content_layers: [conv2_1]}}
+  hand: {{kind: faststyle, dataset: forms, pretrained: data/weights/eye, feature_extractor: reader, {_SMALL}, styles: [square], crop: 16, width: 4, blocks: 1, style_layers: [conv1_1, conv2_1], content_layers: [conv2_1]}}
+  poet: {{kind: rnn, dataset: verse, pretrained: data/shards/verse, feature_extractor: poet, {_SMALL}, width: 16, embedding: 8, max_tokens: 20}}
+  cantor: {{kind: rnn, dataset: hymns, pretrained: data/shards/hymns, feature_extractor: cantor, {_SMALL}, width: 16, embedding: 8, max_tokens: 40, transpose: 2, pieces: 1}}
 evaluation:
   metrics: [training, accuracy, kid, coverage, class_entropy, memorisation, elbo, sharpness, walk, restoration, stylisation, likelihood, copying, nll_per_step]
   samples: 24
   reference: 24
   sequences: 4
-  hang: 2
+  exhibits: 2
   walk: {{seconds: 1, fps: 4, anchors: 3, side: 32, forms: [mp4]}}
 gallery: {{title: faults, sections: [wall, rooms, card, verdict, exhibits, scores, progress, curves, plaque, lineage, dataset_card]}}
 """  # fmt: skip

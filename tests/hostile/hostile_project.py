@@ -60,7 +60,7 @@ class Ground:
         preprocess = {"size": 16, "validation": 0.2, "test": 0.2} if medium == "picture" else {}
         entry = {"medium": medium, "source": source, "path": path, "about": {}, "preprocess": preprocess}
         self.datasets[name] = {**entry, "ingest": {"decode_seconds": 10, **ingest}}
-        params = {"format": 1, "seed": 1, "datasets": self.datasets, "models": {}, "evaluation": {"metrics": []}}
+        params = {"format": 2, "seed": 1, "datasets": self.datasets, "models": {}, "evaluation": {"metrics": []}}
         (self.project / "params.yaml").write_text(
             json.dumps({**params, "gallery": {"title": "hostile", "sections": []}})
         )

@@ -25,16 +25,16 @@ from tests.conftest import draw_shapes
 ROOT = Path(__file__).parents[2]
 STUB = Path(__file__).with_name("stub_artpipe.py")
 PARAMS = """\
-format: 1
+format: 2
 seed: 1
 datasets:
   digits: {medium: picture, source: package, path: datasets/digits.yaml, about: {}, ingest: {}, preprocess: {size: 28}}
   emoji: {medium: picture, source: folder, path: datasets/emoji, about: {}, ingest: {}, preprocess: {}}
 models:
-  ruler: {kind: classifier, dataset: digits, uses: data/shards/digits, ruler: ruler, title: r1}
-  gan: {kind: gan, dataset: digits, uses: data/checkpoints/ruler, ruler: ruler, title: g1}
-  vae: {kind: vae, dataset: digits, uses: data/shards/digits, ruler: ruler, title: v1, beta: 1.0}
-  second: {kind: classifier, dataset: emoji, uses: data/shards/emoji, ruler: second, title: s1}
+  ruler: {kind: classifier, dataset: digits, pretrained: data/shards/digits, feature_extractor: ruler, title: r1}
+  gan: {kind: gan, dataset: digits, pretrained: data/checkpoints/ruler, feature_extractor: ruler, title: g1}
+  vae: {kind: vae, dataset: digits, pretrained: data/shards/digits, feature_extractor: ruler, title: v1, beta: 1.0}
+  second: {kind: classifier, dataset: emoji, pretrained: data/shards/emoji, feature_extractor: second, title: s1}
 evaluation: {metrics: [], samples: 8}
 gallery: {title: artpipe, sections: []}
 """

@@ -53,10 +53,12 @@ def test_changed_code_makes_its_own_stages_stale(project):
     project.edit_code("sources", "folder")
     assert project.stale() == {"train@vae", "evaluate@vae", "ingest@emoji"}
     project.edit_code("evaluate", "metrics", "kid")
-    evaluations = {f"evaluate@{name}" for name in ("ruler", "gan", "vae", "second")}
+    evaluations = {f"evaluate@{name}" for name in ("feature_extractor", "gan", "vae", "second")}
     assert project.stale() == {"train@vae", "ingest@emoji"} | evaluations
     project.edit_code("train")
-    every = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("ruler", "gan", "vae", "second")}
+    every = {
+        f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("feature_extractor", "gan", "vae", "second")
+    }
     assert project.stale() == every | {"ingest@emoji"}
     project.edit_code("modalities", "music")
     assert project.stale() == every | {"ingest@emoji"}
@@ -120,7 +122,7 @@ def test_weights_are_a_stage_and_may_be_none(project):
     (project.folder / "eye.yaml").write_text("one")
     project.edit("params.yaml", "weights: {}\n", "weights:\n  eye: {path: eye.yaml}\n")
     assert project.repro() == ["weights@eye"]
-    project.edit("params.yaml", "uses: data/shards/emoji", "uses: data/weights/eye")
+    project.edit("params.yaml", "pretrained: data/shards/emoji", "pretrained: data/weights/eye")
     assert {"train@second", "evaluate@second", "gallery"} == set(project.repro())
     (project.folder / "eye.yaml").write_text("two")
     assert project.stale() == {"weights@eye"}

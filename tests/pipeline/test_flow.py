@@ -161,11 +161,11 @@ def test_targets_are_what_they_need(project, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore")  # DVC's own
 def test_a_wanted_model_is_hung_beside_what_there_is(project, monkeypatch):
-    """With `hang` the gallery follows what was wanted and waits for nothing else, stale as that may be."""
+    """With `gallery` the gallery follows what was wanted and waits for nothing else, stale as that may be."""
     monkeypatch.chdir(project.folder)
     project.edit("params.yaml", "title: g1", "title: g2")
     project.edit("params.yaml", "title: v1", "title: v2")
-    stages = stale_stages(["evaluate@vae"], hang=True)
+    stages = stale_stages(["evaluate@vae"], gallery=True)
     assert [stage.name for stage in stages] == ["train@vae", "evaluate@vae", "gallery"]
 
 

@@ -19,7 +19,7 @@ from tests.conftest import loaded
 TOYS = Path(__file__).parents[1] / "support"
 project = loaded(TOYS / "toy_project.py")
 pytestmark = pytest.mark.timeout(600)
-TAIL = "dataset: dots, uses: data/shards/dots, precision: fp32, evaluate_every_steps: 4, log_every_steps: 1"
+TAIL = "dataset: dots, pretrained: data/shards/dots, precision: fp32, evaluate_every_steps: 4, log_every_steps: 1"
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def make(folder, **entries):
     """A project with the toy's dataset and these entries."""
     project.make(folder)
     head, _, _ = (folder / "params.yaml").read_text().partition("  toy:")
-    models = [f"  {name}: {{{entry}, ruler: {name}, {TAIL}}}" for name, entry in entries.items()]
+    models = [f"  {name}: {{{entry}, feature_extractor: {name}, {TAIL}}}" for name, entry in entries.items()]
     tail = "\nevaluation: {metrics: []}\ngallery: {sections: []}\n"
     (folder / "params.yaml").write_text(head + "\n".join(models) + tail)
     return folder
@@ -104,7 +104,7 @@ def stopped_at(step, monkeypatch):
 
 def test_resumed_it_remembers(tmp_path, monkeypatch):
     """A training that ran out of memory and was stopped goes on in the same parts, and ends with the same bytes."""
-    entry = "kind: narrow, batch_size: 16, width: 4, hidden: 16, latent: 4, steps: 12"
+    entry = "kind: narrow, batch_size: 16, width: 4, hidden: 16, latent_dim: 4, steps: 12"
     whole, torn = make(tmp_path / "whole", n=entry), make(tmp_path / "torn", n=entry)
     monkeypatch.chdir(whole)
     train.train_model("n", ())
@@ -141,7 +141,7 @@ def in_ranks(folder, name):
 @pytest.mark.nightly
 def test_a_rank_without_memory_makes_all_begin_again(tmp_path):
     """One of two ranks fails in the middle of a step: all start again in smaller parts, and learn what others learn."""
-    entry = "kind: narrow, batch_size: 16, width: 4, hidden: 16, latent: 4, steps: 8, ranks: 2, narrow_rank: 1"
+    entry = "kind: narrow, batch_size: 16, width: 4, hidden: 16, latent_dim: 4, steps: 8, ranks: 2, narrow_rank: 1"
     folder = make(tmp_path / "p", narrow=entry, wide=f"{entry}, fits: 99")
     for name in ("wide", "narrow"):
         run = in_ranks(folder, name)
@@ -156,7 +156,9 @@ def test_a_rank_without_memory_makes_all_begin_again(tmp_path):
 @pytest.mark.nightly
 def test_a_rank_without_memory_for_one_row_says_so(tmp_path):
     """Where not even one row fits, the training ends as it does without ranks: one line that says what, and 75."""
-    entry = "kind: narrow, batch_size: 4, width: 4, hidden: 16, latent: 4, steps: 8, ranks: 2, narrow_rank: 1, fits: 0"
+    entry = (
+        "kind: narrow, batch_size: 4, width: 4, hidden: 16, latent_dim: 4, steps: 8, ranks: 2, narrow_rank: 1, fits: 0"
+    )
     run = in_ranks(make(tmp_path / "p", none=entry), "none")
     assert run.returncode == 75, run.stderr[-3000:]
     assert "artpipe: a single row of a batch does not fit into memory: more was asked for" in run.stderr

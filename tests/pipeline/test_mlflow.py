@@ -30,10 +30,10 @@ def begun(root: Path, name: str, run_id: str) -> Path:
     """The state folder of a training that has begun."""
     state = root / ".state/train" / name / "0123"
     state.mkdir(parents=True)
-    (root / "params.yaml").write_text("format: 1\n")
+    (root / "params.yaml").write_text("format: 2\n")
     start = RunStart(
         run_id=run_id, model=name, kind="gan", dataset="digits", stage=f"train@{name}", params={"steps": 30}, seed=1,
-        shards="d" * 64, uses=None, started=1000.0, sessions=1, host="h", platform="p", versions={}, threads=1,
+        shards="d" * 64, pretrained=None, started=1000.0, sessions=1, host="h", platform="p", versions={}, threads=1,
         device="cpu", precision="fp32", commit=None, dirty=False, flow_run=None,
     )  # fmt: skip
     write_json(state / "run-live.json", start.model_dump(mode="json"))
@@ -138,7 +138,7 @@ def test_two_first_trainings_at_once(tmp_path, stage):
     """Two stages start together where no store is: both are live in it, stopped in it, and no training noticed."""
     project.make(tmp_path, steps=1_000_000, evaluate_every_steps=1_000_000, log_every_steps=100_000)
     entry = next(line for line in (tmp_path / "params.yaml").read_text().splitlines() if line.startswith("  toy:"))
-    both = f"{entry}\n{entry.replace('toy:', 'twin:').replace('ruler: toy', 'ruler: twin')}"
+    both = f"{entry}\n{entry.replace('toy:', 'twin:').replace('feature_extractor: toy', 'feature_extractor: twin')}"
     (tmp_path / "params.yaml").write_text((tmp_path / "params.yaml").read_text().replace(entry, both))
     trainings = [stage(name) for name in ("toy", "twin")]
     wait_for(lambda: statuses(tmp_path) == {"toy": "RUNNING", "twin": "RUNNING"}, 480.0)

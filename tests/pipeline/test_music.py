@@ -13,7 +13,7 @@ from artpipe.modalities.music.performance import midi
 from artpipe.modalities.music.tokens import FERMATA, Step
 
 pytestmark = pytest.mark.xdist_group("music")
-SMALL = "steps: 20\n    evaluate_every_steps: 10\n    width: 16\n    embedding: 16\n    longest: 120\n    transpose: 2\n    pieces: 2"
+SMALL = "steps: 20\n    evaluate_every_steps: 10\n    width: 16\n    embedding: 16\n    max_tokens: 120\n    transpose: 2\n    pieces: 2"
 
 
 def hymn(number: int) -> bytes:

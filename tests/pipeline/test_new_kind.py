@@ -40,7 +40,7 @@ class Params(TrainParams):
 class Babbler(Learner[Params]):
     """An embedding and a head."""
 
-    def __init__(self, params, spec, ruler=None):
+    def __init__(self, params, spec, pretrained=None):
         super().__init__(params, spec)
         self.embedding = nn.Embedding(len(spec.vocabulary), params.width)
         self.head = nn.Linear(params.width, len(spec.vocabulary))
@@ -103,7 +103,7 @@ def add_examples() -> None:
 
 
 def add_alone(model: str, kind: str, *told: str) -> None:
-    """Add a model that is its own ruler and saves often, and take the classifier away."""
+    """Add a model that is its own feature extractor and saves often, and take the classifier away."""
     told = ("save_every_seconds=0.1", *told)
     run(
         "artpipe",
@@ -117,7 +117,7 @@ def add_alone(model: str, kind: str, *told: str) -> None:
         *(p for one in told for p in ("-P", one)),
     )
     params = Path("params.yaml")
-    params.write_text(params.read_text().replace("ruler: shapes-classifier", f"ruler: {model}"))
+    params.write_text(params.read_text().replace("feature_extractor: shapes-classifier", f"feature_extractor: {model}"))
     run("artpipe", "model", "remove", "shapes-classifier")
 
 
@@ -180,7 +180,7 @@ def test_a_kind_of_text_with_two_optimisers_goes_all_the_way(workshop):
         .replace("medium: picture", "medium: text")
         .replace("preprocess: {size: 28", "preprocess: {length: 12")
     )
-    told = ("save_every_seconds=0.1", "steps=3000", "evaluate_every_steps=1500", "ruler=lines")
+    told = ("save_every_seconds=0.1", "steps=3000", "evaluate_every_steps=1500", "feature_extractor=lines")
     run(
         "artpipe",
         "model",

@@ -15,22 +15,25 @@ FEW = 40  # works that the VAE learns by heart
 PLANTED = {
     # Rates 25 times those of the paper and two dimensions of noise: a few shapes that fool this step's judge, over and over.
     "collapsed": {
-        "kind": "gan", "dataset": "digits", "architecture": "dcgan", "noise": 2, "rate": 0.005, "steps": 600,
+        "kind": "gan", "dataset": "digits", "architecture": "dcgan", "latent_dim": 2, "learning_rate": 0.005, "steps": 600,
         "generator_width": 64, "discriminator_width": 64, "ema_halflife_pictures": 0,
     },
     # 6,400 passes over few works, the last weights and not the best ones: each work gets its share of the codes.
-    "memorised": {"kind": "vae", "dataset": "few", "latent": 3, "batch_size": 64, "steps": 4000, "evaluate_every_steps": 4000},
+    "memorised": {"kind": "vae", "dataset": "few", "latent_dim": 3, "batch_size": 64, "steps": 4000, "evaluate_every_steps": 4000},
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A project with the default digits, their default classifier as ruler and the first few digits as a dataset of their own."""
+    """A project with the default digits, their default classifier as feature extractor and the first few digits as a dataset of their own."""
     folder = tmp_path_factory.mktemp("planted") / "project"
     folder.mkdir()
     whole = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
-    uses = {name: f"data/shards/{entry['dataset']}" for name, entry in PLANTED.items()}
-    entries = {name: {**entry, "uses": uses[name], "ruler": "digits-classifier"} for name, entry in PLANTED.items()}
+    pretrained = {name: f"data/shards/{entry['dataset']}" for name, entry in PLANTED.items()}
+    entries = {
+        name: {**entry, "pretrained": pretrained[name], "feature_extractor": "digits-classifier"}
+        for name, entry in PLANTED.items()
+    }
     params = {
         **whole,
         "datasets": dict.fromkeys(("digits", "few"), whole["datasets"]["digits"]),

@@ -17,10 +17,8 @@ from tests.pipeline.test_resume import alive
 
 project = loaded(Path(__file__).parents[1] / "support/toy_project.py")
 pytestmark = pytest.mark.timeout(600)
-CALM = "dropout: 0, shift: 0, degrees: 0, zoom: 0, noise: 0, grey: 0, blur: 0, erase: 0, width: 8"
-ENTRY = (
-    "{{kind: {kind}, dataset: dots, uses: data/shards/dots, ruler: {name}, precision: fp32, batch_size: 16, {more}}}"
-)
+CALM = "dropout: 0, shift: 0, degrees: 0, zoom: 0, noise_std: 0, grey: 0, blur: 0, erase: 0, width: 8"
+ENTRY = "{{kind: {kind}, dataset: dots, pretrained: data/shards/dots, feature_extractor: {name}, precision: fp32, batch_size: 16, {more}}}"
 
 
 def make(folder, **models):

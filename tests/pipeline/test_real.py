@@ -18,7 +18,7 @@ from tests.pipeline.conftest import Project, make_real_project
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # beside the tests that share its server
 PARAMS = """\
-format: 1
+format: 2
 seed: 1
 datasets:
   shapes:
@@ -29,10 +29,10 @@ datasets:
     ingest: {}
     preprocess: {size: 16, validation: 0.2, test: 0.2}
 models:
-  ruler: {kind: classifier, dataset: shapes, uses: data/shards/shapes, ruler: ruler, steps: 20, batch_size: 16}
-  gan: {kind: gan, dataset: shapes, uses: data/checkpoints/ruler, ruler: ruler, steps: 20, batch_size: 8}
-  vae: {kind: vae, dataset: shapes, uses: data/shards/shapes, ruler: ruler, steps: 20, batch_size: 8, beta: 1.0}
-evaluation: {metrics: [training, accuracy, kid, coverage, elbo], samples: 32, reference: 32, hang: 4}
+  ruler: {kind: classifier, dataset: shapes, pretrained: data/shards/shapes, feature_extractor: ruler, steps: 20, batch_size: 16}
+  gan: {kind: gan, dataset: shapes, pretrained: data/checkpoints/ruler, feature_extractor: ruler, steps: 20, batch_size: 8}
+  vae: {kind: vae, dataset: shapes, pretrained: data/shards/shapes, feature_extractor: ruler, steps: 20, batch_size: 8, beta: 1.0}
+evaluation: {metrics: [training, accuracy, kid, coverage, elbo], samples: 32, reference: 32, exhibits: 4}
 gallery: {title: shapes, sections: [wall, rooms, card, verdict, exhibits, plaque, lineage, dataset_card]}
 """
 
@@ -75,7 +75,7 @@ def test_one_command_makes_a_gallery(made):
     """`artpipe run` ends with each model's verdict and says where the gallery and the runs are."""
     project, said = made
     assert (project.folder / "data/gallery/index.html").exists()
-    for name in ("ruler", "gan", "vae"):
+    for name in ("feature_extractor", "gan", "vae"):
         report = json.loads((project.folder / f"data/reports/{name}/report.json").read_text())
         assert re.search(rf"^{name} +{report['verdict']['verdict']}", said, flags=re.MULTILINE)
     assert f"Gallery: {(project.folder / 'data/gallery/index.html').as_uri()}" in said
@@ -121,7 +121,7 @@ def test_runs_are_in_mlflow_once(made):
         query = "select r.name, r.status, t.value from runs r join tags t using (run_uuid) where t.key = ?"
         flows = connection.execute(query, ["artpipe.flow_run"]).fetchall()
         verdicts = connection.execute(query, ["artpipe.verdict"]).fetchall()
-    assert sorted(name for name, *_ in flows) == ["gan", "ruler", "vae"]
+    assert sorted(name for name, *_ in flows) == ["gan", "feature_extractor", "vae"]
     assert {status for _, status, _ in flows} == {"FINISHED"}
     assert len({flow for *_, flow in flows}) == 1
     assert len(verdicts) == 3

@@ -7,6 +7,7 @@ import pytest
 from artpipe import plugins
 from artpipe.code.code_yaml import STAGES, stages_with_code
 from artpipe.code.fingerprints import PackageCode, package_files
+from artpipe.config.params import load_params
 from tests.faults.small_project import planted
 
 pytestmark = pytest.mark.nightly  # every stage of every kind, with a profiler: four minutes
@@ -20,7 +21,7 @@ def ran(tmp_path_factory):
     """Return the project and, by stage, the definitions that ran in it; every stage and kind runs once, DVC aside."""
     ground = planted(tmp_path_factory.mktemp("code"))
     calls = {}
-    for stage, _ in stages_with_code(ground.project):
+    for stage, _ in stages_with_code(load_params(ground.project / "params.yaml")):
         verb, _, name = stage.partition("@")
         file = ground.folder / f"{stage}.calls"
         done = ground.run(
@@ -49,7 +50,8 @@ def test_whatever_runs_in_a_stage_is_in_its_fingerprint(ran):
     project, calls = ran
     code = PackageCode(package_files("artpipe", ROOT / "artpipe"))
     missed = {
-        stage: sorted(calls[stage] - code.reachable(entries(parts))) for stage, parts in stages_with_code(project)
+        stage: sorted(calls[stage] - code.reachable(entries(parts)))
+        for stage, parts in stages_with_code(load_params(project / "params.yaml"))
     }
     assert {stage: names for stage, names in missed.items() if names} == {}
     assert all(len(names) > 10 for names in calls.values())

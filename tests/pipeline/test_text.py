@@ -47,7 +47,7 @@ def test_a_file_of_poems_becomes_a_room(studio, poems, artpipe, monkeypatch):
     assert Path(".state/contact/verse.txt").read_text().startswith(poem(0))
     text = Path("params.yaml").read_text()
     assert "medium: text" in text
-    small = "steps: 40\n    evaluate_every_steps: 20\n    width: 16\n    embedding: 16\n    longest: 30"
+    small = "steps: 40\n    evaluate_every_steps: 20\n    width: 16\n    embedding: 16\n    max_tokens: 30"
     text = text.replace("steps: 1500", small).replace("[kid]", "[training, likelihood, copying, form]")
     Path("params.yaml").write_text(
         text.replace("sections: []", "sections: [wall, rooms, exhibits, scores, neighbours]")

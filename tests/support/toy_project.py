@@ -15,11 +15,11 @@ HERE = Path(__file__).parent
 ENVIRONMENT = {**os.environ, "ARTPIPE_TRACKING": "off", "OMP_NUM_THREADS": "1"}
 
 PARAMS = """\
-format: 1
+format: 2
 seed: 3
 datasets: {{}}
 models:
-  toy: {{kind: toy, dataset: dots, uses: data/shards/dots, ruler: toy, {more}}}
+  toy: {{kind: toy, dataset: dots, pretrained: data/shards/dots, feature_extractor: toy, {more}}}
 evaluation: {{metrics: []}}
 gallery: {{sections: []}}
 """

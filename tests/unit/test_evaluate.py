@@ -17,7 +17,7 @@ from artpipe.config.params import EvaluationParams, TrainParams, load_params
 from artpipe.contracts.metric import Evidence, Measured
 from artpipe.contracts.model import Exhibit, Learner, Prompt
 from artpipe.errors import UserError
-from artpipe.evaluate import draw, evaluate_model, gather, hang, measure
+from artpipe.evaluate import draw, evaluate_model, gather, measure, write_exhibits
 from artpipe.evaluation.generated_samples import paint
 from artpipe.evaluation.verdict import judge
 from artpipe.numerics.pixels import to_bytes, to_float
@@ -29,7 +29,7 @@ METRICS = ("training", "accuracy", "kid", "fid", "coverage", "class_entropy", "p
 CLASSES = ("north", "east", "south", "west")
 SIDE = 12
 SPEC = Spec(dataset="blobs", channels=1, height=SIDE, width=SIDE, classes=CLASSES, count=600)
-BARE = TrainParams(kind="fake", dataset="blobs", uses="", ruler="")
+BARE = TrainParams(kind="fake", dataset="blobs", pretrained="", feature_extractor="")
 
 
 def blobs(seeds, labels) -> Tensor:
@@ -75,7 +75,7 @@ class Painter(Fake):
 
 
 class Judge(Fake):
-    """A ruler: small pictures as features, quarters as classes."""
+    """A feature extractor: small pictures as features, quarters as classes."""
 
     def features(self, images: Tensor) -> Tensor:
         return torch.nn.functional.avg_pool2d(images, 2).flatten(1)
@@ -86,16 +86,16 @@ class Judge(Fake):
 
 def card(history=(), rollbacks: int = 0) -> CheckpointCard:
     return CheckpointCard(
-        name="fake", kind="fake", params={"rollbacks": 3}, seed=1, shards="", uses=None, spec=SPEC,
+        name="fake", kind="fake", params={"rollbacks": 3}, seed=1, shards="", pretrained=None, spec=SPEC,
         steps={"final": 100, "best": 100}, selection="kid", history=tuple(history), rollbacks=rollbacks, files={},
     )  # fmt: skip
 
 
 def evidence(learner, samples: int = 300, **changes) -> Evidence:
-    params = EvaluationParams(metrics=METRICS, samples=samples, reference=300, hang=4, batch_size=100)
+    params = EvaluationParams(metrics=METRICS, samples=samples, reference=300, exhibits=4, batch_size=100)
     found = Evidence(
         learner=learner, card=card(), params=params, seed=1, train=TRAIN, held_out=HELD_OUT, test=HELD_OUT,
-        ruler=Judge(), ruler_sha256="f" * 64, ruler_classes=CLASSES,
+        feature_extractor=Judge(), extractor_sha256="f" * 64, extractor_classes=CLASSES,
     )  # fmt: skip
     for name, value in changes.items():
         setattr(found, name, value)
@@ -235,7 +235,7 @@ def test_an_early_painter_is_under_trained_not_collapsed():
 
 
 def test_blurs_are_under_trained():
-    """Means over 7 by 7 pixels have hardly any of the detail of works, whatever the ruler makes of them."""
+    """Means over 7 by 7 pixels have hardly any of the detail of works, whatever the feature extractor makes of them."""
     found = evidence(Painter(lambda prompt: torch.nn.functional.avg_pool2d(by_seed(prompt), 7, 1, 3)))
     findings, gravest = judge(measure(found))
     assert gravest.verdict == "under-trained"
@@ -258,11 +258,11 @@ def test_what_is_further_than_shrunk_works_is_under_trained():
     assert "shrunk to 3 pixels a side" in finding.sentence
 
 
-def test_a_ruler_that_cannot_tell_shrunk_works_asks_for_no_distance():
-    """A ruler of mean brightness alone sees as much in shrunk works as in works, so no distance is too large for it."""
+def test_a_feature_extractor_that_cannot_tell_shrunk_works_asks_for_no_distance():
+    """A feature extractor of mean brightness alone sees as much in shrunk works as in works, so no distance is too large for it."""
     dull = Judge()
     dull.features = lambda images: images.mean((2, 3))
-    found = evidence(Painter(lambda prompt: by_seed(prompt) + 0.3), ruler=dull)
+    found = evidence(Painter(lambda prompt: by_seed(prompt) + 0.3), feature_extractor=dull)
     assert score(found, "kid") > score(found, "kid_shrunk")
     assert not [one for one in judge(measure(found))[0] if one.score == "kid"]
 
@@ -321,17 +321,17 @@ def test_few_works_decide_nothing():
 
 
 @pytest.mark.parametrize(("accuracy", "expected"), [(0.33, "undecided"), (0.9, "healthy"), (None, "healthy")])
-def test_a_ruler_that_guesses_speaks_for_nobody(accuracy, expected):
-    """A third right, of four classes, is hardly more than a quarter: what such a ruler covers is no praise."""
-    gravest = judge(measure(evidence(Painter(by_seed), ruler_accuracy=accuracy)))[1]
+def test_a_feature_extractor_that_guesses_speaks_for_nobody(accuracy, expected):
+    """A third right, of four classes, is hardly more than a quarter: what such a feature extractor covers is no praise."""
+    gravest = judge(measure(evidence(Painter(by_seed), extractor_accuracy=accuracy)))[1]
     assert gravest.verdict == expected
     assert ("recognises only 33% of held-out works, where guessing would 25%" in gravest.sentence) == (accuracy == 0.33)
 
 
-def test_a_poor_ruler_hides_no_fault():
+def test_a_poor_feature_extractor_hides_no_fault():
     """A painter of noise stays under-trained, whoever looks."""
     painter = Painter(lambda prompt: by_seed(prompt) * 0 + torch.rand(len(prompt.seeds), 1, SIDE, SIDE) * 2 - 1)
-    found = [one.verdict for one in judge(measure(evidence(painter, ruler_accuracy=0.3)))[0]]
+    found = [one.verdict for one in judge(measure(evidence(painter, extractor_accuracy=0.3)))[0]]
     assert found[-1] == "under-trained"
     assert "undecided" not in found
 
@@ -368,7 +368,7 @@ def test_elbo_by_hand():
 
 
 def test_a_judge_is_scored_on_the_whole_test_split():
-    """The ruler of the blobs is always right on all 300 of them, though only 50 were drawn for the others."""
+    """The feature extractor of the blobs is always right on all 300 of them, though only 50 were drawn for the others."""
     found = evidence(Judge(), held_out=draw(HELD_OUT, 50, 1))
     accuracy = next(one for m in measure(found) for one in m.scores if one.name == "accuracy")
     assert (accuracy.value, accuracy.n) == (1.0, 300)
@@ -391,7 +391,7 @@ def test_a_judge_of_rotations_is_asked_about_rotations():
     learner = Judge()
     learner.logits = lambda images: 9 * torch.stack([images[:, 0, 0].mean(1), images[:, 0, :, 0].mean(1), images[:, 0, -1].mean(1), images[:, 0, :, -1].mean(1)], 1)  # fmt: skip
     bare = card().model_copy(update={"spec": SPEC.model_copy(update={"classes": ()})})
-    found = evidence(learner, card=bare, test={"images": upright}, held_out={"images": upright}, ruler_classes=())
+    found = evidence(learner, card=bare, test={"images": upright}, held_out={"images": upright}, extractor_classes=())
     (measured,) = [one for one in measure(found) if "accuracy" in one.tables]
     accuracy = next(one for one in measured.scores if one.name == "accuracy")
     assert (accuracy.value, accuracy.n) == (1.0, 40)  # each work is turned every way, and counts once
@@ -415,17 +415,17 @@ def test_hardly_any_held_out_work(count):
     assert verdict(Painter(by_seed), held_out=works(count, 5_000), test=works(count, 5_000)).verdict
 
 
-def test_without_a_ruler_small_pictures_measure():
-    """Without a ruler the extractor is named `pixels`; a collapse and a copy are found all the same."""
-    bare = {"ruler": None, "ruler_sha256": None, "ruler_classes": ()}
+def test_without_a_feature_extractor_small_pictures_measure():
+    """Without a feature extractor the extractor is named `pixels`; a collapse and a copy are found all the same."""
+    bare = {"feature_extractor": None, "extractor_sha256": None, "extractor_classes": ()}
     assert evidence(Painter(by_seed), **bare).extractor == "pixels"
     assert verdict(Painter(by_seed), **bare).verdict == "healthy"
     assert verdict(Painter(replay), **bare).verdict == "memorised"
 
 
-def test_a_ruler_of_other_classes_reads_none():
-    """A ruler that tells other classes measures distances, but its readings are left out."""
-    found = evidence(Painter(by_seed), ruler_classes=("a", "b"))
+def test_a_feature_extractor_of_other_classes_reads_none():
+    """A feature extractor that tells other classes measures distances, but its readings are left out."""
+    found = evidence(Painter(by_seed), extractor_classes=("a", "b"))
     names = {score.name for one in measure(found) for score in one.scores}
     assert "kid" in names
     assert "class_entropy" not in names
@@ -468,20 +468,20 @@ def test_thumbnail_keeps_small_pictures_and_shapes():
 
 
 PARAMS = """\
-format: 1
+format: 2
 seed: 1
 datasets:
   blobs: {medium: picture, source: folder, path: datasets/blobs, about: {}, ingest: {}, preprocess: {}}
 models:
-  judge: {kind: classifier, dataset: blobs, uses: data/shards/blobs, ruler: judge, width: 4, max_width: 8}
-  coder: {kind: vae, dataset: blobs, uses: data/shards/blobs, ruler: judge, width: 4, max_width: 4, hidden: 8, latent: 2, plane: 3}
-  painter: {kind: gan, dataset: blobs, uses: data/shards/blobs, ruler: judge, noise: 4, generator_width: 4, discriminator_width: 4, least_width: 4}
-  lost: {kind: vae, dataset: blobs, uses: data/shards/blobs, ruler: coder, width: 4, max_width: 4, hidden: 8, latent: 2}
+  judge: {kind: classifier, dataset: blobs, pretrained: data/shards/blobs, feature_extractor: judge, width: 4, max_width: 8}
+  coder: {kind: vae, dataset: blobs, pretrained: data/shards/blobs, feature_extractor: judge, width: 4, max_width: 4, hidden: 8, latent_dim: 2, plane: 3}
+  painter: {kind: gan, dataset: blobs, pretrained: data/shards/blobs, feature_extractor: judge, latent_dim: 4, generator_width: 4, discriminator_width: 4, least_width: 4}
+  lost: {kind: vae, dataset: blobs, pretrained: data/shards/blobs, feature_extractor: coder, width: 4, max_width: 4, hidden: 8, latent_dim: 2}
 evaluation:
   metrics: [training, accuracy, kid, fid, coverage, class_entropy, pair_distance, memorisation, elbo, sharpness, held_out]
   samples: 40
   reference: 30
-  hang: 6
+  exhibits: 6
   importance_samples: 2
 gallery: {sections: []}
 """
@@ -508,16 +508,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_ruler_brings_the_accuracy_of_its_best_weights(project):
+def test_the_feature_extractor_brings_the_accuracy_of_its_best_weights(project):
     """Its own history says how often it is right on validation works, at the step its weights were taken."""
     params, shards, folder = load_params(), ShardSet.open(paths.shards("blobs")), paths.checkpoint("judge")
-    assert gather("painter", params, shards)[0].ruler_accuracy is None
+    assert gather("painter", params, shards)[0].extractor_accuracy is None
     known, weights, _ = load_checkpoint(folder)
     rows = tuple(
         HistoryRow(step=known.steps["best"] + i, losses={}, validation={"accuracy": 0.4 + i / 10}) for i in (0, 1)
     )
     save_checkpoint(folder, known.model_copy(update={"history": rows}), {"final": weights, "best": weights})
-    assert gather("painter", params, shards)[0].ruler_accuracy == 0.4
+    assert gather("painter", params, shards)[0].extractor_accuracy == 0.4
 
 
 def folder_bytes(folder: Path) -> dict[str, bytes]:
@@ -542,7 +542,7 @@ def test_report_is_the_same_twice(project, name, capsys):
     assert set(first) == {*kept, "report.json", "report.json.sha256"}
     assert f"{name}: {report.verdict.verdict}" in capsys.readouterr().out
     assert report.checkpoint == sha256_file(paths.checkpoint(name) / "checkpoint.json")
-    assert report.ruler == sha256_file(paths.checkpoint("judge") / "checkpoint.json")
+    assert report.feature_extractor == sha256_file(paths.checkpoint("judge") / "checkpoint.json")
 
 
 def test_what_was_scored_is_what_hangs(project):
@@ -583,9 +583,9 @@ def test_report_is_plain_json_without_a_clock(project):
     assert "time" not in json.loads(text)
 
 
-def test_a_ruler_that_cannot_measure_is_refused(project):
-    """A ruler that is no classifier is one clear line, and no report is left behind."""
-    with pytest.raises(UserError, match=r"`models\.lost\.ruler` is 'coder', a vae that measures nothing"):
+def test_a_feature_extractor_that_cannot_measure_is_refused(project):
+    """A feature extractor that is no classifier is one clear line, and no report is left behind."""
+    with pytest.raises(UserError, match=r"`models\.lost\.feature_extractor` is 'coder', a vae that measures nothing"):
         evaluate_model("lost")
     assert not paths.report("lost").exists()
 
@@ -622,7 +622,7 @@ def test_parts_are_written_beside_their_exhibit(tmp_path):
             before, after = (torch.full((1, 2, 2), value) for value in (-1.0, 1.0))
             return [Exhibit("image", after, "mended", role="repair", parts={"before": before, "midi": b"MThd"})]
 
-    (hung,) = hang(evidence(Mender()), [], tmp_path)
+    (hung,) = write_exhibits(evidence(Mender()), [], tmp_path)
     assert hung.file == "exhibits/repair-000.png"
     assert {name: part.file for name, part in hung.parts.items()} == {
         "before": "exhibits/repair-000-before.png",

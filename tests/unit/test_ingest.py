@@ -17,7 +17,7 @@ from artpipe.ingest import ingest_dataset
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 PARAMS = """
-format: 1
+format: 2
 seed: 1
 datasets:
   mine: {{medium: picture, source: {source}, path: {path}, about: {about}, ingest: {ingest}, preprocess: {preprocess}}}

@@ -24,7 +24,7 @@ from artpipe.preprocessing.splits import planned
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 ENTRY = """
-format: 1
+format: 2
 seed: 1
 datasets:
   mine: {{medium: picture, source: folder, path: datasets/mine, about: {{}}, ingest: {{}}, preprocess: {preprocess}}}

@@ -31,7 +31,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def write(entry: str) -> None:
-        text = f"format: 1\nseed: 1\ndatasets: {{}}\nweights:\n  eye: {entry}\nmodels: {{}}\n"
+        text = f"format: 2\nseed: 1\ndatasets: {{}}\nweights:\n  eye: {entry}\nmodels: {{}}\n"
         Path("params.yaml").write_text(text + "evaluation: {metrics: []}\ngallery: {sections: []}\n")
 
     return write

@@ -14,7 +14,7 @@ from tests.wild.case import Case
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600.0  # seconds by the clock for one command on a busy machine
 PARAMS = """\
-format: 1
+format: 2
 seed: 1
 
 datasets: {}

@@ -1,4 +1,4 @@
-"""Degradations for a ruler: a classifier trained on clean pictures saturates on a GAN's dirty ones (docs/log.md).
+"""Degradations for a feature extractor: a classifier trained on clean pictures saturates on a GAN's dirty ones (docs/log.md).
 
 All take and return ``(B, C, H, W)`` in [-1, 1] and draw one strength per picture from torch's global generator.
 """
@@ -30,12 +30,12 @@ def warp(images: Tensor, *, shift: float, degrees: float, zoom: float, flip: boo
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
-def dirty(images: Tensor, *, noise: float, grey: float, blur: float, share: float = 0.5) -> Tensor:
+def dirty(images: Tensor, *, noise_std: float, grey: float, blur: float, share: float = 0.5) -> Tensor:
     """Blur, then grey ground, then noise; each comes to a random `share` of the pictures, at strengths up to the given one.
 
     Args:
         images: ``(B, C, H, W)``.
-        noise: largest standard deviation of the noise, in units of the [-1, 1] scale.
+        noise_std: largest standard deviation of the noise, in units of the [-1, 1] scale.
         grey: largest share of a random grey mixed in, which lifts black ground and dulls white ground.
         blur: largest share of a 3x3 mean mixed in, in [0, 1].
         share: probability of each degradation for each picture.
@@ -46,7 +46,7 @@ def dirty(images: Tensor, *, noise: float, grey: float, blur: float, share: floa
     images = images + blur * strength[0] * (soft - images)
     ground = torch.rand(len(images), 1, 1, 1, device=images.device) * 2 - 1
     images = images + grey * strength[1] * (ground - images)
-    return (images + noise * strength[2] * torch.randn_like(images)).clamp(-1, 1)
+    return (images + noise_std * strength[2] * torch.randn_like(images)).clamp(-1, 1)
 
 
 def erase(images: Tensor, *, largest: float, share: float = 0.5) -> Tensor:

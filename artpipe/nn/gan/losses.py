@@ -51,12 +51,12 @@ GAMES: dict[str, Game] = {
 PRESETS: dict[str, dict[str, Any]] = {  # the numbers of the papers, where the entry says nothing else
     "dcgan": {
         "loss": "nonsaturating",
-        "noise": 100,
+        "latent_dim": 100,
         "generator_width": 128,
         "discriminator_width": 128,
         "r1": 0.0,
         "r2": 0.0,
-        "rate": 2.0e-4,
+        "learning_rate": 2.0e-4,
         "final_rate": 1.0,
         "beta1": 0.5,
         "beta2": 0.999,

@@ -15,7 +15,7 @@ class Widths(Protocol):
     """What a player needs to know of the parameters; widths are channels at the smallest size."""
 
     @property
-    def noise(self) -> int: ...  # noqa: D102 (fields)
+    def latent_dim(self) -> int: ...  # noqa: D102 (fields)
     @property
     def generator_width(self) -> int: ...  # noqa: D102
     @property
@@ -43,8 +43,8 @@ class ResidualGenerator(nn.Module):
         widths = halving(params.generator_width, params.least_width, len(sizes))
         smooth = params.upsampling == "bilinear" or (params.upsampling == "auto" and spec.channels > 1)
         self.first = (widths[0], *sizes[0])
-        self.asked = nn.Embedding(rows, params.noise) if rows else None
-        self.start = linear(params.noise * (2 if rows else 1), widths[0] * sizes[0][0] * sizes[0][1])
+        self.asked = nn.Embedding(rows, params.latent_dim) if rows else None
+        self.start = linear(params.latent_dim * (2 if rows else 1), widths[0] * sizes[0][0] * sizes[0][1])
         stages: list[nn.Module] = [Residual(widths[0])]
         for level, size in enumerate(sizes[1:-1], 1):
             stages += [Up(widths[level - 1], widths[level], size, smooth=smooth), Residual(widths[level])]
@@ -96,7 +96,7 @@ class ClassicGenerator(nn.Module):
         self.sizes = ladder(spec.height, spec.width)
         widths = halving(params.generator_width, params.least_width, len(self.sizes) - 1)
         outputs = [*widths[1:], spec.channels]
-        self.start = nn.ConvTranspose2d(params.noise, widths[0], self.sizes[0], bias=False)
+        self.start = nn.ConvTranspose2d(params.latent_dim, widths[0], self.sizes[0], bias=False)
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
         self.ups = nn.ModuleList(
             nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False) for a, b in zip(widths, outputs, strict=True)

@@ -26,7 +26,7 @@ class RestorerParams(TrainParams):
     learning_rate: float = Field(default=2.0e-3, gt=0)
     final_rate: Share = 0.02  # of the learning rate, at the end of a cosine
     warmup_steps: int = Field(default=50, ge=0)
-    gradient_norm: float = Field(default=1.0, gt=0)
+    gradient_clip_norm: float = Field(default=1.0, gt=0)
     adversarial_from_step: int | None = Field(default=None, ge=0)  # null: never
     adversarial_weight: float = Field(default=5.0e-2, gt=0)
     judge_width: Positive = 32
@@ -78,7 +78,7 @@ class Painter(Divisible[ParamsT]):
         optimiser, p = self.optimisers["network"], self.params
         (group,) = optimiser.param_groups
         group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
-        nn.utils.clip_grad_norm_(group["params"], p.gradient_norm)
+        nn.utils.clip_grad_norm_(group["params"], p.gradient_clip_norm)
         optimiser.step()
         if self._judging is not None:
             self.optimisers["judge"].step()

@@ -15,8 +15,8 @@ _ROWS = (
 )
 
 
-def nucleus(logits: Tensor, temperature: float, share: float) -> tuple[Tensor, Tensor]:
-    """Return probabilities ``(N, V)``, falling, and their tokens: the likeliest whose sum reaches `share`, no others.
+def nucleus(logits: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
+    """Return probabilities ``(N, V)``, falling, and their tokens: the likeliest whose sum reaches `top_p`, no others.
 
     Holtzman et al. 2020. The likeliest is always kept; temperature 0 keeps it alone.
     """
@@ -25,13 +25,13 @@ def nucleus(logits: Tensor, temperature: float, share: float) -> tuple[Tensor, T
         return best.sort(dim=1, descending=True, stable=True)
     chances, tokens = (logits.double() / temperature).softmax(1).sort(dim=1, descending=True, stable=True)
     before = chances.cumsum(1) - chances
-    kept = torch.where(before < share, chances, 0.0)
+    kept = torch.where(before < top_p, chances, 0.0)
     return kept / kept.sum(1, keepdim=True), tokens
 
 
-def picked(logits: Tensor, temperature: float, share: float, draws: Tensor) -> Tensor:
+def picked(logits: Tensor, temperature: float, top_p: float, draws: Tensor) -> Tensor:
     """Return a token ``(N,)`` for each row by its own uniform draw ``(N,)`` in [0, 1)."""
-    chances, tokens = nucleus(logits, temperature, share)
+    chances, tokens = nucleus(logits, temperature, top_p)
     places = torch.searchsorted(chances.cumsum(1), draws[:, None].to(chances), right=True)
     last = (chances > 0).sum(1, keepdim=True) - 1  # rounding may leave the sum below 1
     return tokens.gather(1, places.minimum(last))[:, 0]
@@ -41,11 +41,11 @@ def write(
     advance: Advance,
     prompts: Sequence[Sequence[int]],
     seeds: Sequence[int],
-    most: int,
+    max_tokens: int,
     temperature: float,
-    share: float,
+    top_p: float,
 ) -> list[list[int]]:
-    """Return for each prompt (tokens, the start among them) what follows it: up to `most` tokens, the end left out.
+    """Return for each prompt (tokens, the start among them) what follows it: up to `max_tokens` tokens, the end left out.
 
     What a seed writes after a prompt depends on nothing else.
     """
@@ -53,32 +53,39 @@ def write(
     for start in range(0, len(seeds), _ROWS):
         some = list(prompts[start : start + _ROWS])
         draws = torch.stack(
-            [torch.rand(most, generator=torch.Generator().manual_seed(seed)) for seed in seeds[start : start + _ROWS]]
+            [
+                torch.rand(max_tokens, generator=torch.Generator().manual_seed(seed))
+                for seed in seeds[start : start + _ROWS]
+            ]
         )
         spare = _ROWS - len(some)
         rows = _written(
-            advance, some + [[START]] * spare, torch.cat([draws, draws.new_zeros(spare, most)]), temperature, share
+            advance,
+            some + [[START]] * spare,
+            torch.cat([draws, draws.new_zeros(spare, max_tokens)]),
+            temperature,
+            top_p,
         )
         written += rows[: len(some)]
     return written
 
 
 def _written(
-    advance: Advance, prompts: list[Sequence[int]], draws: Tensor, temperature: float, share: float
+    advance: Advance, prompts: list[Sequence[int]], draws: Tensor, temperature: float, top_p: float
 ) -> list[list[int]]:
     """Advance all rows by a token at a time: a prompt's as long as it lasts, then those that are drawn."""
     tokens = torch.tensor([prompt[0] for prompt in prompts])
     rows: list[list[int]] = [[] for _ in prompts]
-    lengths, most = [len(prompt) for prompt in prompts], draws.shape[1]
+    lengths, max_tokens = [len(prompt) for prompt in prompts], draws.shape[1]
     ended, state = torch.zeros(len(prompts), dtype=torch.bool), None
-    for place in range(1, max(lengths) + most):
+    for place in range(1, max(lengths) + max_tokens):
         logits, state = advance(tokens[:, None], state)
         logits[:, [PAD, START, UNKNOWN]] = -math.inf
         turn = torch.tensor([place - length for length in lengths])
-        drawn = picked(logits, temperature, share, draws.gather(1, turn.clamp(0, most - 1)[:, None])[:, 0])
+        drawn = picked(logits, temperature, top_p, draws.gather(1, turn.clamp(0, max_tokens - 1)[:, None])[:, 0])
         given = torch.tensor([prompt[min(place, len(prompt) - 1)] for prompt in prompts])
         tokens = torch.where(turn < 0, given, drawn)
-        ended |= (turn >= 0) & ((tokens == END) | (turn >= most))
+        ended |= (turn >= 0) & ((tokens == END) | (turn >= max_tokens))
         for row, (token, over, number) in enumerate(zip(tokens.tolist(), ended.tolist(), turn.tolist(), strict=True)):
             if number >= 0 and not over:
                 rows[row].append(token)

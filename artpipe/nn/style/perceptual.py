@@ -16,16 +16,16 @@ from artpipe.errors import UserError, did_you_mean
 _FOLDER = "data/weights/"
 
 
-def _trained(uses: str) -> str:
-    if not uses.startswith(_FOLDER):
+def _trained(path: str) -> str:
+    if not path.startswith(_FOLDER):
         message = (
             f"trained weights are wanted, such as `{_FOLDER}vgg16`: under random ones the style loss falls even lower"
         )
         raise ValueError(f"{message}, and no style is transferred (docs/log.md)")
-    return uses
+    return path
 
 
-TrainedWeights = Annotated[str, AfterValidator(_trained)]  # the `uses` of a kind that cannot do without
+TrainedWeights = Annotated[str, AfterValidator(_trained)]  # the `pretrained` of a kind that cannot do without
 
 
 class Perceptual(nn.Module):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-_FIRST = 0.2  # of the reach
+_FIRST = 0.2  # of `max_step`
 _SHORTEST = 1.0e-30  # a gradient of nothing stays a step of nothing
 _FLATTEST = 1.0e-10  # curvature, against the length of the step, below which a pair teaches nothing
 
@@ -13,18 +13,18 @@ _FLATTEST = 1.0e-10  # curvature, against the length of the step, below which a 
 class RowLBFGS(torch.optim.Optimizer):
     """Minimises a sum over rows, each of which depends on its own numbers alone; one evaluation a step, no line search.
 
-    A step is never longer than `reach` (root mean square). The first one, along the gradient, tells nothing of its length:
+    A step is never longer than `max_step` (root mean square). The first one, along the gradient, tells nothing of its length:
     it is a fifth of that, so that what was painted before is not lost. All it knows are tensors in its state, so it goes
     on bit by bit where it was stopped.
 
     Args:
         rows: the one weight ``(N, ...)``.
-        memory: pairs of step and change of gradient that are remembered.
-        reach: the longest step.
+        history: pairs of step and change of gradient that are remembered.
+        max_step: the longest step.
     """
 
-    def __init__(self, rows: torch.nn.Parameter, memory: int, reach: float) -> None:
-        super().__init__([rows], {"memory": memory, "reach": reach})
+    def __init__(self, rows: torch.nn.Parameter, history: int, max_step: float) -> None:
+        super().__init__([rows], {"history": history, "max_step": max_step})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -40,12 +40,12 @@ class RowLBFGS(torch.optim.Optimizer):
             known["changes"] = gradient.new_zeros(0, *gradient.shape)
         else:
             for name, new in (("steps", known["move"]), ("changes", gradient - known["gradient"])):
-                known[name] = torch.cat([known[name], new[None]])[-group["memory"] :]
+                known[name] = torch.cat([known[name], new[None]])[-group["history"] :]
         move = -_solved(gradient, known["steps"], known["changes"])
         length = move.square().mean(1, keepdim=True).sqrt().clamp_min(_SHORTEST)
         taught = (known["steps"] * known["changes"]).sum(2).gt(0).any(0)[:, None]
-        shorter = (group["reach"] / length).clamp_max(1)
-        move *= torch.where(taught, shorter, _FIRST * group["reach"] / length)
+        shorter = (group["max_step"] / length).clamp_max(1)
+        move *= torch.where(taught, shorter, _FIRST * group["max_step"] / length)
         known["gradient"], known["move"] = gradient.clone(), move
         rows.add_(move.view_as(rows))
         return value

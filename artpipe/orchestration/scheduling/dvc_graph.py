@@ -103,14 +103,14 @@ def stale_stages(
     targets: Sequence[str] | None = None,
     wait_seconds: float = _LOCK_SECONDS,
     *,
-    hang: bool = False,
+    gallery: bool = False,
     dataset: str | None = None,
     force: bool = False,
 ) -> list[Stage]:
     """Return what is stale and all below it, each after its upstream; with `targets` only what these need.
 
-    With `hang` the last stage follows, whatever else is stale: the gallery shows what there is, and names its gaps.
-    A `dataset` stands for all that is made from it, and hangs. With `force` what was wanted is made again.
+    With `gallery` the last stage follows, whatever else is stale: the gallery shows what there is, and names its gaps.
+    A `dataset` stands for all that is made from it, and the gallery. With `force` what was wanted is made again.
 
     Raises:
         KeyError: a target, or the dataset's ingest, is not in the graph.
@@ -120,7 +120,7 @@ def stale_stages(
 
     graph, changes = answer = read_graph(wait_seconds=wait_seconds)
     wanted = _made_from(graph, dataset) if dataset else set(targets or ())
-    needed = _needed(graph, wanted) | ({LAST_STAGE} if hang or dataset else set())
+    needed = _needed(graph, wanted) | ({LAST_STAGE} if gallery or dataset else set())
     forced = {name for name in wanted or graph if not name.endswith(".dvc")} if force else set()
     begun = changes.keys() | forced
     affected = begun.union(*(nx.ancestors(graph, name) for name in begun & set(graph))) & needed

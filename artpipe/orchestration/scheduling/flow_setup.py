@@ -41,13 +41,13 @@ def prepared(slots: int | None, stage_timeout_seconds: float) -> Iterator[Settin
 
 
 def find_stages(
-    targets: list[str] | None, wait_seconds: float, *, hang: bool, dataset: str | None, force: bool
+    targets: list[str] | None, wait_seconds: float, *, gallery: bool, dataset: str | None, force: bool
 ) -> Sequence[Stage]:
     """Mend what an ended process left half-done and return the stages to run, see `stale_stages`, unless they are known."""
     if (stages := KNOWN_STAGES.get()) is not None:
         return stages
     console.mended(mended())
-    return stale_stages(targets, wait_seconds, hang=hang, dataset=dataset, force=force)
+    return stale_stages(targets, wait_seconds, gallery=gallery, dataset=dataset, force=force)
 
 
 def _check(setting: Setting) -> None:

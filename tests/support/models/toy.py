@@ -76,8 +76,8 @@ class Toy(Learner[Params]):
         }
 
 
-def build(params, spec, ruler):
-    del ruler
+def build(params, spec, feature_extractor):
+    del feature_extractor
     return Toy(params, spec)
 
 

@@ -40,7 +40,7 @@ def load(tmp_path: Path, text: str) -> Params:
         ("a: [1\n", "not YAML"),
         ("\0", "not YAML"),
         ("fromat: 1\n", "`fromat` is not a parameter, did you mean `format`?"),
-        ("format: 1\nseed: 1e1\ndatasets: {}\nmodels: {}\n", "`evaluation` is missing"),
+        ("format: 2\nseed: 1e1\ndatasets: {}\nmodels: {}\n", "`evaluation` is missing"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path, text, line):

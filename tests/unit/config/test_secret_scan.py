@@ -44,7 +44,7 @@ def test_what_only_sounds_like_one():
 def test_params_yaml_is_asked_first(tmp_path):
     """An unknown key is told with its value; a secret one never is."""
     path = tmp_path / "params.yaml"
-    path.write_text("format: 1\nmlflow_password: hunter22\n")
+    path.write_text("format: 2\nmlflow_password: hunter22\n")
     with pytest.raises(UserError, match="mlflow_password` looks like a secret") as error:
         load_params(path)
     assert "hunter22" not in str(error.value)

@@ -15,7 +15,7 @@ class Evidence:
     """As much of an Evidence as a sheet looks at."""
 
     def __init__(self, samples=None, exhibits=()):
-        self.samples, self.params = samples, EvaluationParams(metrics=(), hang=4)
+        self.samples, self.params = samples, EvaluationParams(metrics=(), exhibits=4)
         self.exhibits = list(exhibits)
 
     def pictures(self, part):
@@ -28,7 +28,7 @@ class Evidence:
 def report(*names: str) -> ReportCard:
     verdict = Finding(verdict="healthy", score="x", value=1, bound=1, sentence="")
     return ReportCard(
-        model="one", kind="vae", dataset="d", checkpoint="", shards="", ruler=None, verdict=verdict, findings=(),
+        model="one", kind="vae", dataset="d", checkpoint="", shards="", feature_extractor=None, verdict=verdict, findings=(),
         scores=tuple(Score(name=name, value=index, n=1) for index, name in enumerate(names)), exhibits=(),
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ from tests.conftest import ROOT, loaded
 
 places = loaded(ROOT / "tests" / "support" / "layout_trees.py")
 PARAMS = """
-format: 1
+format: 2
 seed: 1
 datasets:
   mine: {{medium: picture, source: {source}, path: {path}, about: {{}}, ingest: {ingest}, preprocess: {{size: 16}}}}

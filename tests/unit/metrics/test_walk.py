@@ -11,17 +11,17 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import EvaluationParams, WalkParams
 from artpipe.contracts.metric import Evidence, Measured
 from artpipe.contracts.model import Exhibit, Prompt, Walker
-from artpipe.evaluate import hang
+from artpipe.evaluate import write_exhibits
 from artpipe.evaluation import latent_path, video
 from artpipe.metrics import walk
 from artpipe.models import gan, vae
 
 SPEC = Spec(dataset="any", channels=1, height=8, width=8, classes=("a", "b", "c"), count=40)
 CARD = CheckpointCard(
-    name="any", kind="any", params={}, seed=1, shards="", uses=None, spec=SPEC,
+    name="any", kind="any", params={}, seed=1, shards="", pretrained=None, spec=SPEC,
     steps={"final": 1, "best": 1}, selection=None, history=(), files={},
 )  # fmt: skip
-ENTRY = {"kind": "any", "dataset": "any", "uses": "x", "ruler": "any"}
+ENTRY = {"kind": "any", "dataset": "any", "pretrained": "x", "feature_extractor": "any"}
 
 
 class Fake:
@@ -46,13 +46,13 @@ class Fake:
         return images.flatten(1)[:, :3] * 4
 
 
-def evidence(labels=None, ruler=True, **given) -> Evidence:
+def evidence(labels=None, feature_extractor=True, **given) -> Evidence:
     prompt = Prompt(range(30), labels)
     params = EvaluationParams(metrics=(), walk={"seconds": 1, "fps": 12, "side": 32, **given})
     samples = walk.to_bytes(Fake().sample(prompt))
     return Evidence(
         learner=Fake(), card=CARD, params=params, seed=1, train={}, held_out={"images": samples}, prompt=prompt, samples=samples,
-        ruler=Fake() if ruler else None, ruler_classes=SPEC.classes if ruler else (),
+        feature_extractor=Fake() if feature_extractor else None, extractor_classes=SPEC.classes if feature_extractor else (),
     )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def test_films_grow_by_whole_even_factors(shape, side, large):
 
 
 def test_anchors_are_the_surest_of_each_class_in_turn():
-    """As many of each class as there is room for, in the order of the classes; without a ruler the first samples."""
+    """As many of each class as there is room for, in the order of the classes; without a feature extractor the first samples."""
     given = evidence()
     judged = given.judgements("samples")
     stops = walk.anchors(given, 5)
@@ -122,7 +122,7 @@ def test_anchors_are_the_surest_of_each_class_in_turn():
     assert len(set(stops)) == 5
     asked = evidence(torch.tensor([2, 1, 0] * 10))
     assert all(asked.prompt.labels[row] == label for row, label in walk.anchors(asked, 3))
-    assert walk.anchors(evidence(ruler=False), 4) == [(0, None), (1, None), (2, None), (3, None)]
+    assert walk.anchors(evidence(feature_extractor=False), 4) == [(0, None), (1, None), (2, None), (3, None)]
 
 
 def test_a_film_is_the_same_twice_and_as_asked():
@@ -213,7 +213,7 @@ def test_a_gan_without_labels_walks_too():
 def test_what_a_metric_made_hangs(tmp_path):
     """An exhibit of a metric is written with its parts."""
     made = Exhibit("video", b"\x1aE\xdf\xa3film", "a walk", "walk", 3, parts={"poster": b"\x89PNG"})
-    (hung,) = hang(evidence(), [Measured(exhibits=[made])], tmp_path)[-1:]
+    (hung,) = write_exhibits(evidence(), [Measured(exhibits=[made])], tmp_path)[-1:]
     assert (hung.file, hung.seed, hung.parts["poster"].file) == (
         "exhibits/walk-000.webm",
         3,

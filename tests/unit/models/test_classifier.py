@@ -6,12 +6,20 @@ import pytest
 import torch
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.model import Prompt, Ruler
+from artpipe.contracts.model import FeatureExtractor, Prompt
 from artpipe.models.classifier import MODEL, Classifier, quarter_turns
 from artpipe.training.restore import build
 from tests.conftest import assert_goes_on
 
-ENTRY = {"kind": "classifier", "dataset": "d", "uses": "u", "ruler": "c", "steps": 20, "width": 4, "max_width": 8}
+ENTRY = {
+    "kind": "classifier",
+    "dataset": "d",
+    "pretrained": "u",
+    "feature_extractor": "c",
+    "steps": 20,
+    "width": 4,
+    "max_width": 8,
+}
 
 
 def _spec(size=8, channels=1, classes=("a", "b", "c"), count=12):
@@ -44,11 +52,11 @@ def test_it_steps_and_its_state_goes_round(size, channels):
 
 
 @pytest.mark.parametrize("size", [8, 28, 64])
-def test_it_is_a_ruler(size):
+def test_it_is_a_feature_extractor(size):
     """Features are one row per picture, of mean 0 and variance 1; logits have one column per class."""
     learner, images = _learner(_spec(size)).eval(), _batch(5, size)["images"]
     features = learner.features(images)
-    assert isinstance(learner, Ruler)
+    assert isinstance(learner, FeatureExtractor)
     assert learner.logits(images).shape == (5, 3)
     assert features.shape == (5, 8)
     torch.testing.assert_close(features.mean(1), torch.zeros(5), atol=1e-5, rtol=0)
@@ -92,7 +100,7 @@ def test_quarter_turns_are_known():
 def test_without_classes_it_learns_rotations():
     """Four classes, every work counts, and a picture whose top is bright is learned."""
     learner = _learner(
-        _spec(classes=()), steps=60, shift=0, degrees=0, zoom=0, noise=0, grey=0, blur=0, erase=0, warmup_steps=5
+        _spec(classes=()), steps=60, shift=0, degrees=0, zoom=0, noise_std=0, grey=0, blur=0, erase=0, warmup_steps=5
     )
     images = -torch.ones(16, 1, 8, 8)
     images[:, :, :3] = 1

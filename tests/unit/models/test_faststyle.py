@@ -21,7 +21,14 @@ from tests.conftest import assert_goes_on
 from tests.support.vgg_weights import write_eye
 
 CLASSES = ("content", "dots", "stripes")
-ENTRY = {"kind": "faststyle", "dataset": "d", "uses": "data/weights/eye", "ruler": "f", "steps": 6, "batch_size": 2}
+ENTRY = {
+    "kind": "faststyle",
+    "dataset": "d",
+    "pretrained": "data/weights/eye",
+    "feature_extractor": "f",
+    "steps": 6,
+    "batch_size": 2,
+}
 ENTRY |= {"crop": 16, "width": 4, "blocks": 1, "style_layers": ("conv1_1", "conv2_1"), "content_layers": ("conv2_1",)}
 
 
@@ -131,7 +138,7 @@ def test_an_unsuitable_entry_is_one_line(network, entry, line):
 
 
 PARAMS = """\
-format: 1
+format: 2
 seed: 3
 datasets: {}
 weights: {eye: {path: eye.yaml}}

@@ -7,20 +7,22 @@ import torch
 from pydantic import ValidationError
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.model import Prompt, Ruler, Sampler
+from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler
 from artpipe.models.gan import GAN, MODEL, Params
 from artpipe.nn.gan.losses import GAMES
 from artpipe.numerics.kernel_distance import kernel_distance
 
-ENTRY = {"kind": "gan", "dataset": "toy", "uses": "x", "ruler": "x", "batch_size": 8}
-SMALL = {"noise": 8, "generator_width": 8, "discriminator_width": 8, "least_width": 4}
+ENTRY = {"kind": "gan", "dataset": "toy", "pretrained": "x", "feature_extractor": "x", "batch_size": 8}
+SMALL = {"latent_dim": 8, "generator_width": 8, "discriminator_width": 8, "least_width": 4}
 
 
-def learner(side: int = 8, *, classes: int = 3, count: int = 20_000, channels: int = 1, ruler=None, **entry) -> GAN:
+def learner(
+    side: int = 8, *, classes: int = 3, count: int = 20_000, channels: int = 1, feature_extractor=None, **entry
+) -> GAN:
     torch.manual_seed(0)
     names = tuple(str(label) for label in range(classes))
     spec = Spec(dataset="toy", channels=channels, height=side, width=side, classes=names, count=count)
-    return GAN(Params(**{**ENTRY, **SMALL, **entry}), spec, ruler)
+    return GAN(Params(**{**ENTRY, **SMALL, **entry}), spec, feature_extractor)
 
 
 def batch(side: int = 8, count: int = 8, channels: int = 1) -> dict[str, torch.Tensor]:
@@ -127,9 +129,9 @@ def test_one_pass_only_where_it_is_exact():
 def test_presets_give_way_to_the_entry():
     """`dcgan` and `wasserstein` bring their papers' numbers; what the entry says stands."""
     classic = learner(architecture="dcgan").params
-    assert (classic.loss, classic.rate, classic.beta1, classic.r1) == ("nonsaturating", 2e-4, 0.5, 0)
-    assert Params(**ENTRY, architecture="dcgan").noise == 100
-    assert learner(architecture="dcgan", rate=1e-3).params.rate == 1e-3
+    assert (classic.loss, classic.learning_rate, classic.beta1, classic.r1) == ("nonsaturating", 2e-4, 0.5, 0)
+    assert Params(**ENTRY, architecture="dcgan").latent_dim == 100
+    assert learner(architecture="dcgan", learning_rate=1e-3).params.learning_rate == 1e-3
     critic = learner(loss="wasserstein").params
     assert (critic.critic_steps, critic.gradient_penalty, critic.r1) == (5, 10, 0)
     with pytest.raises(ValidationError):
@@ -209,7 +211,7 @@ def test_colour_is_enlarged_smoothly():
 
 
 class _Pixels(torch.nn.Module):
-    """A ruler whose features are the pixels."""
+    """A feature extractor whose features are the pixels."""
 
     def __init__(self):
         super().__init__()
@@ -222,11 +224,11 @@ class _Pixels(torch.nn.Module):
         return self.features(images)[:, :3]
 
 
-def test_validation_is_kid_on_the_ruler():
-    """With a ruler KID picks the best weights, the same each time; the ruler's weights are not the learner's."""
-    gan = learner(ruler=_Pixels(), validation_samples=16)
+def test_validation_is_kid_on_the_feature_extractor():
+    """With a feature extractor KID picks the best weights, the same each time; the feature extractor's weights are not the learner's."""
+    gan = learner(feature_extractor=_Pixels(), validation_samples=16)
     assert isinstance(gan, Sampler)
-    assert isinstance(_Pixels(), Ruler)
+    assert isinstance(_Pixels(), FeatureExtractor)
     assert gan.selects == ("kid", "min")
     state = torch.get_rng_state()
     first = gan.validate(batch())
@@ -236,11 +238,11 @@ def test_validation_is_kid_on_the_ruler():
     assert set(gan.state_dict()) == set(learner().state_dict())
 
 
-def test_without_a_ruler_nothing_is_selected():
-    """Without a ruler, or with a single work to compare with, there is no measure."""
+def test_without_a_feature_extractor_nothing_is_selected():
+    """Without a feature extractor, or with a single work to compare with, there is no measure."""
     assert learner().selects is None
     assert learner().validate(batch()) == {}
-    assert learner(ruler=_Pixels()).validate(batch(count=1)) == {}
+    assert learner(feature_extractor=_Pixels()).validate(batch(count=1)) == {}
 
 
 def test_kid_of_known_features():
@@ -249,8 +251,8 @@ def test_kid_of_known_features():
 
 
 def test_clipping_bounds_the_gradient():
-    """A clipped player's gradient is no longer than `clip_norm` when its optimiser moves."""
-    gan = learner(clip_norm=1e-3)
+    """A clipped player's gradient is no longer than `gradient_clip_norm` when its optimiser moves."""
+    gan = learner(gradient_clip_norm=1e-3)
     gan.step(batch())
     norm = torch.stack([weight.grad.norm() for weight in gan.discriminator.parameters()]).norm()
     assert norm.item() <= 1.001e-3
@@ -267,7 +269,7 @@ def test_bf16_steps():
 @pytest.mark.parametrize("architecture", ["dcgan", "residual"])
 def test_moves_toward_a_constant_picture(architecture):
     """Shown one grey only, the generator comes near to it."""
-    gan = learner(architecture=architecture, steps=150, rate=2e-3, ema_halflife_pictures=50)
+    gan = learner(architecture=architecture, steps=150, learning_rate=2e-3, ema_halflife_pictures=50)
     works = {"images": torch.full((8, 1, 8, 8), 0.6), "labels": torch.zeros(8, dtype=torch.long)}
     prompt = Prompt(range(16), torch.zeros(16, dtype=torch.long))
     before = (gan.sample(prompt) - 0.6).abs().mean()

@@ -13,7 +13,16 @@ from artpipe.nn.restoration.hole_filling import harmonic
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.training.restore import build
 
-ENTRY = {"kind": "inpaint", "dataset": "d", "uses": "u", "ruler": "i", "steps": 20, "width": 4, "crop": 16, "brush": 4}
+ENTRY = {
+    "kind": "inpaint",
+    "dataset": "d",
+    "pretrained": "u",
+    "feature_extractor": "i",
+    "steps": 20,
+    "width": 4,
+    "crop": 16,
+    "brush": 4,
+}
 
 
 def learner(size=16, channels=3, **changes) -> Inpainting:

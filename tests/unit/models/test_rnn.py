@@ -25,7 +25,15 @@ def learner(vocabulary=LETTERS, **changes) -> RNN:
     spec = Spec(
         dataset="d", medium="text", length=8, classes=(), count=9, columns=("tokens",), vocabulary=tuple(vocabulary)
     )
-    entry = {"kind": "rnn", "dataset": "d", "uses": "u", "ruler": "r", "steps": 60, "width": 8, "embedding": 6}
+    entry = {
+        "kind": "rnn",
+        "dataset": "d",
+        "pretrained": "u",
+        "feature_extractor": "r",
+        "steps": 60,
+        "width": 8,
+        "embedding": 6,
+    }
     found = build("r", {**entry, **changes}, spec)
     assert isinstance(found, RNN)
     return found
@@ -87,7 +95,7 @@ def test_a_draw_falls_where_its_share_is():
 
 def test_what_a_seed_writes_depends_on_nothing_else():
     """Among others or alone, the same tokens; no marks among them; prompts in turn by seed, and they come first."""
-    found = indifferent(longest=40, prompts=("", "ab\n"), temperature=1.0, nucleus=1.0)
+    found = indifferent(max_tokens=40, prompts=("", "ab\n"), temperature=1.0, top_p=1.0)
     assert isinstance(found, Sequencer)
     alone, among = found.write(Prompt(seeds=[7])), found.write(Prompt(seeds=[5, 6, 7]))
     assert alone[0] == among[2]
@@ -100,7 +108,7 @@ def test_what_a_seed_writes_depends_on_nothing_else():
 
 def test_an_end_ends_and_a_long_text_is_cut_where_a_part_is_whole():
     """The end is left out; what was cut off goes back to its last paragraph, or line, where half of it is left."""
-    found = indifferent(longest=40, temperature=0.0)
+    found = indifferent(max_tokens=40, temperature=0.0)
     with torch.no_grad():
         found.bias[END] = 9.0
     assert found.write(Prompt(seeds=[1, 2])) == [[], []]

@@ -20,8 +20,20 @@ from artpipe.training.restore import build
 from tests.support.vgg_weights import write_eye
 
 CLASSES = ("content", "dots", "stripes")
-ENTRY = {"kind": "style", "dataset": "d", "uses": "data/weights/eye", "ruler": "s", "steps": 8, "keep": 3}
-ENTRY |= {"shares": (0.5, 0.5), "style_layers": ("conv1_1", "conv2_1"), "content_layers": ("conv2_1",), "memory": 3}
+ENTRY = {
+    "kind": "style",
+    "dataset": "d",
+    "pretrained": "data/weights/eye",
+    "feature_extractor": "s",
+    "steps": 8,
+    "keep": 3,
+}
+ENTRY |= {
+    "shares": (0.5, 0.5),
+    "style_layers": ("conv1_1", "conv2_1"),
+    "content_layers": ("conv2_1",),
+    "lbfgs_history": 3,
+}
 
 
 @pytest.fixture(scope="session")
@@ -155,7 +167,7 @@ def test_a_style_without_strokes_is_one_line(network, side, size, held):
 
 
 PARAMS = """\
-format: 1
+format: 2
 seed: 3
 datasets: {}
 weights: {eye: {path: eye.yaml}}
@@ -200,7 +212,7 @@ def test_from_a_studio_to_a_report(studio, monkeypatch):
     train.train_model("s")
     assert (paths.checkpoint("s") / "checkpoint.json").read_bytes() == whole
     card, _, _ = load_checkpoint(paths.checkpoint("s"))
-    assert card.uses is not None
+    assert card.pretrained is not None
     evaluate_model("s")
     report = json.loads((paths.report("s") / "report.json").read_text())
     scores = {score["name"]: score["value"] for score in report["scores"]}
@@ -217,5 +229,5 @@ def test_other_weights_than_it_was_painted_with_are_one_line(studio):
     write_eye(Path("data/weights/other"), name="other")
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("data/weights/eye", "data/weights/other"))
-    with pytest.raises(UserError, match="learned with other weights than `uses` names now; train it again"):
+    with pytest.raises(UserError, match="learned with other weights than `pretrained` names now; train it again"):
         evaluate_model("s")

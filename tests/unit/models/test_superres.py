@@ -16,8 +16,8 @@ from artpipe.training.restore import build
 ENTRY = {
     "kind": "superres",
     "dataset": "d",
-    "uses": "u",
-    "ruler": "s",
+    "pretrained": "u",
+    "feature_extractor": "s",
     "steps": 20,
     "blocks": 2,
     "width": 8,

@@ -15,12 +15,12 @@ from tests.conftest import assert_goes_on
 ENTRY = {
     "kind": "vae",
     "dataset": "d",
-    "uses": "u",
-    "ruler": "c",
+    "pretrained": "u",
+    "feature_extractor": "c",
     "steps": 20,
     "width": 4,
     "hidden": 8,
-    "latent": 3,
+    "latent_dim": 3,
     "flow_width": 8,
 }
 
@@ -163,7 +163,7 @@ def test_what_hangs():
 
 def test_one_work_and_one_dimension_are_enough():
     """A plane through a single work of a single dimension is flat, and no error."""
-    learner = _learner(latent=1, prior="normal").eval()
+    learner = _learner(latent_dim=1, prior="normal").eval()
     plane = learner.exhibit(Prompt(seeds=[1], works={"images": _images(1)}))[-1]
     assert plane.role == "plane"
     assert torch.isfinite(plane.data).all()

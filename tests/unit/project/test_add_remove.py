@@ -45,16 +45,16 @@ def test_models_point_at_the_dataset_s_classifier(studio, pictures, artpipe):
     """The gan chooses its best weights on the classifier's features; all are measured with them."""
     artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "gan,vae,classifier")
     models = params()["models"]
-    assert models["mine-gan"]["uses"] == "data/checkpoints/mine-classifier"
-    assert models["mine-vae"]["uses"] == models["mine-classifier"]["uses"] == "data/shards/mine"
-    assert {models[f"mine-{kind}"]["ruler"] for kind in ("gan", "vae", "classifier")} == {"mine-classifier"}
+    assert models["mine-gan"]["pretrained"] == "data/checkpoints/mine-classifier"
+    assert models["mine-vae"]["pretrained"] == models["mine-classifier"]["pretrained"] == "data/shards/mine"
+    assert {models[f"mine-{kind}"]["feature_extractor"] for kind in ("gan", "vae", "classifier")} == {"mine-classifier"}
 
 
-def test_without_a_classifier_a_model_is_its_own_ruler(studio, pictures, artpipe):
+def test_without_a_classifier_a_model_is_its_own_feature_extractor(studio, pictures, artpipe):
     """A gan alone uses nothing but its pictures."""
     artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "gan")
-    assert params()["models"]["mine-gan"]["ruler"] == "mine-gan"
-    assert params()["models"]["mine-gan"]["uses"] == "data/shards/mine"
+    assert params()["models"]["mine-gan"]["feature_extractor"] == "mine-gan"
+    assert params()["models"]["mine-gan"]["pretrained"] == "data/shards/mine"
 
 
 def test_comments_and_every_other_line_survive(studio, pictures, artpipe):
@@ -174,13 +174,25 @@ def test_dvc_failing_after_it_wrote_leaves_nothing(studio, pictures, artpipe, mo
 
 def test_a_model_is_added_with_parameters(studio, artpipe):
     """`-P` values are YAML: numbers are numbers."""
-    line = ["model", "add", "second", "--kind", "gan", "--dataset", "shapes", "-P", "steps=7", "-P", "rate=1e-3"]
+    line = [
+        "model",
+        "add",
+        "second",
+        "--kind",
+        "gan",
+        "--dataset",
+        "shapes",
+        "-P",
+        "steps=7",
+        "-P",
+        "learning_rate=1e-3",
+    ]
     code, out, err = artpipe(*line)
     assert (code, err) == (0, "")
     assert "second" in out
     entry = params()["models"]["second"]
-    assert (entry["steps"], entry["rate"]) == (7, 0.001)
-    assert entry["uses"] == "data/checkpoints/shapes-classifier"
+    assert (entry["steps"], entry["learning_rate"]) == (7, 0.001)
+    assert entry["pretrained"] == "data/checkpoints/shapes-classifier"
 
 
 @pytest.mark.parametrize(
@@ -203,9 +215,9 @@ def test_a_refused_model_leaves_params_alone(studio, artpipe, arguments, line):
 
 
 def test_a_model_others_need_is_not_removed(studio, artpipe):
-    """A ruler stays while somebody is measured with it; the line names who."""
+    """A feature extractor stays while somebody is measured with it; the line names who."""
     artpipe("model", "add", "second", "--kind", "vae", "--dataset", "shapes")
-    line = "artpipe: `shapes-classifier` is the `ruler` of `second`; change or remove `second` first\n"
+    line = "artpipe: `shapes-classifier` is the `feature_extractor` of `second`; change or remove `second` first\n"
     assert artpipe("model", "remove", "shapes-classifier")[::2] == (2, line)
     assert artpipe("model", "remove", "second")[0] == artpipe("model", "remove", "shapes-classifier")[0] == 0
     assert params()["models"] == {}

@@ -9,13 +9,13 @@ from artpipe.project import plan
 from artpipe.project.estimates import remember
 
 PARAMS = """\
-format: 1
+format: 2
 seed: 1
 datasets:
   digits: {medium: picture, source: package, path: x.yaml, about: {}, ingest: {}, preprocess: {size: 28}}
 models:
-  vae: {kind: vae, dataset: digits, uses: data/shards/digits, ruler: vae, steps: 200, batch_size: 32, beta: 2.0}
-  big: {kind: vae, dataset: digits, uses: data/shards/digits, ruler: big, steps: 200, batch_size: 64}
+  vae: {kind: vae, dataset: digits, pretrained: data/shards/digits, feature_extractor: vae, steps: 200, batch_size: 32, beta: 2.0}
+  big: {kind: vae, dataset: digits, pretrained: data/shards/digits, feature_extractor: big, steps: 200, batch_size: 64}
 evaluation: {metrics: []}
 gallery: {sections: []}
 """
@@ -26,7 +26,7 @@ stages:
     cmd: artpipe train vae
     params:
       params.yaml:
-        models.vae: {kind: vae, dataset: digits, uses: data/shards/digits, ruler: vae, steps: 100, batch_size: 32, old: 1}
+        models.vae: {kind: vae, dataset: digits, pretrained: data/shards/digits, feature_extractor: vae, steps: 100, batch_size: 32, old: 1}
     outs:
     - {path: data/checkpoints/vae, size: 2000}
     - {path: data/runs/vae, size: 500}

@@ -57,34 +57,34 @@ MISTAKES = {
         "dataset: shape",
         "params.yaml: `models.shapes-classifier.dataset` is `shape`, which does not exist, did you mean `shapes`?",
     ),
-    "an empty `uses`": (
-        "uses: data/shards/shapes",
-        "uses:",
+    "an empty `pretrained`": (
+        "pretrained: data/shards/shapes",
+        "pretrained:",
         (
-            "params.yaml: `models.shapes-classifier.uses` is empty; "
-            "write `uses: data/shards/shapes` where it uses nothing else"
+            "params.yaml: `models.shapes-classifier.pretrained` is empty; "
+            "write `pretrained: data/shards/shapes` where it uses nothing else"
         ),
     ),
-    "no `ruler`": (
-        "    ruler: shapes-classifier\n",
+    "no `feature_extractor`": (
+        "    feature_extractor: shapes-classifier\n",
         "",
         (
-            "params.yaml: `models.shapes-classifier.ruler` is missing; "
-            "write `ruler: shapes-classifier`, or the dataset's classifier"
+            "params.yaml: `models.shapes-classifier.feature_extractor` is missing; "
+            "write `feature_extractor: shapes-classifier`, or the dataset's classifier"
         ),
     ),
-    "a ruler that is not there": (
-        "ruler: shapes-classifier",
-        "ruler: shapes-clasifier",
+    "a feature extractor that is not there": (
+        "feature_extractor: shapes-classifier",
+        "feature_extractor: shapes-clasifier",
         (
-            "params.yaml: `models.shapes-classifier.ruler` is `shapes-clasifier`, which does not exist, "
+            "params.yaml: `models.shapes-classifier.feature_extractor` is `shapes-clasifier`, which does not exist, "
             "did you mean `shapes-classifier`?"
         ),
     ),
     "a circle": (
-        "uses: data/shards/shapes",
-        "uses: data/checkpoints/shapes-classifier",
-        "params.yaml: `models.shapes-classifier.uses` goes in a circle: `shapes-classifier` -> `shapes-classifier`",
+        "pretrained: data/shards/shapes",
+        "pretrained: data/checkpoints/shapes-classifier",
+        "params.yaml: `models.shapes-classifier.pretrained` goes in a circle: `shapes-classifier` -> `shapes-classifier`",
     ),
     "an unknown metric": (
         "[kid]",
@@ -156,7 +156,7 @@ MISTAKES = {
             "learn: classifier, faststyle, gan, inpaint, style, superres, vae"
         ),
     ),
-    "another format": ("format: 1", "format: 7", "params.yaml: `format` is 7: input should be 1"),
+    "another format": ("format: 2", "format: 7", "params.yaml: `format` is 7: input should be 2"),
 }
 
 
@@ -270,30 +270,35 @@ def test_outside_a_project_the_way_in_is_said(studio, artpipe, name, line):
     assert artpipe("check") == (2, "", f"artpipe: {line}\n")
 
 
-def test_a_ruler_of_another_dataset_is_refused(studio, artpipe):
+def test_a_feature_extractor_of_another_dataset_is_refused(studio, artpipe):
     """Scores on the features of another dataset's classifier would mean nothing."""
     Path("params.yaml").write_text(
         Path("params.yaml").read_text().replace("models:\n", "models:\n  other: {kind: classifier, dataset: more, "
-        "uses: data/shards/more, ruler: other}\n").replace("    ruler: shapes-classifier", "    ruler: other")
+        "pretrained: data/shards/more, feature_extractor: other}\n").replace("    feature_extractor: shapes-classifier", "    feature_extractor: other")
         .replace("datasets:\n", "datasets:\n  more: {medium: picture, source: folder, path: datasets/shapes, about: {}, ingest: {}, "
         "preprocess: {}}\n")
     )  # fmt: skip
     code, _, err = artpipe("check")
-    line = "`models.shapes-classifier.ruler` is `other`, which learned from `more`, and this model learns from `shapes`"
+    line = "`models.shapes-classifier.feature_extractor` is `other`, which learned from `more`, and this model learns from `shapes`"
     assert (code, err) == (2, f"artpipe: params.yaml: {line}\n")
 
 
-def test_a_ruler_without_features_is_refused(studio, artpipe):
+def test_a_feature_extractor_without_features_is_refused(studio, artpipe):
     """A gan cannot measure others."""
-    edit("models:\n", "models:\n  painter: {kind: gan, dataset: shapes, uses: data/shards/shapes, ruler: painter}\n")
-    edit("    ruler: shapes-classifier", "    ruler: painter")
+    edit(
+        "models:\n",
+        "models:\n  painter: {kind: gan, dataset: shapes, pretrained: data/shards/shapes, feature_extractor: painter}\n",
+    )
+    edit("    feature_extractor: shapes-classifier", "    feature_extractor: painter")
     code, _, err = artpipe("check")
     assert code == 2
-    assert "`models.shapes-classifier.ruler` is `painter`, a gan, which has no features to measure with" in err
+    assert (
+        "`models.shapes-classifier.feature_extractor` is `painter`, a gan, which has no features to measure with" in err
+    )
 
 
 @pytest.mark.parametrize(
-    ("entry", "uses", "line"),
+    ("entry", "pretrained", "line"),
     [
         (
             "{path: eye.txt}",
@@ -309,12 +314,12 @@ def test_a_ruler_without_features_is_refused(studio, artpipe):
         ("{path: good.pth}", "data/weights/eye", "`data/weights/eye`, and a classifier does not measure with weights"),
     ],
 )
-def test_a_mistake_about_weights_is_one_line(studio, artpipe, entry, uses, line):
+def test_a_mistake_about_weights_is_one_line(studio, artpipe, entry, pretrained, line):
     """A missing, misspelt or unsuitable entry of weights is named before anything has run."""
     for name, text in (("eye.txt", ""), ("eye.yaml", "packag: {}\n"), ("good.pth", "")):
         Path(name).write_text(text)
     edit("models:\n", f"weights:\n  eye: {entry}\nmodels:\n")
-    edit("uses: data/shards/shapes", f"uses: {uses}")
+    edit("pretrained: data/shards/shapes", f"pretrained: {pretrained}")
     code, _, err = artpipe("check")
     assert (code, err.count("\n")) == (2, 1)
     assert line in err

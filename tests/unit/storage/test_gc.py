@@ -15,7 +15,7 @@ from artpipe.storage import gc
 from artpipe.system.locks import locked
 
 PARAMS = """\
-format: 1
+format: 2
 seed: 1
 datasets: {}
 models:

@@ -267,7 +267,7 @@ def test_states_from_before_stay_valid():
     said = {
         "run_id": "0" * 32, "model": "m", "stage": "train@m", "started": 1.0, "sessions": 1, "host": "h", "platform": "p",
         "versions": {}, "threads": 1, "device": "cpu", "precision": "fp32", "commit": None, "dirty": False,
-        "flow_run": None, "kind": "gan", "dataset": "d", "seed": 1, "shards": "0" * 64, "uses": None,
+        "flow_run": None, "kind": "gan", "dataset": "d", "seed": 1, "shards": "0" * 64, "pretrained": None,
     }  # fmt: skip
     old = RunStart(**said)
     written = old.model_dump(mode="json")

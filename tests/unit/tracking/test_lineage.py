@@ -145,7 +145,7 @@ def test_a_run_of_another_checkpoint_is_not_told(own):
 def test_a_checkpoint_elsewhere_speaks_for_itself(own, tmp_path):
     """A checkpoint's folder names what it learned from, wherever it lies."""
     card = {"name": "digits-gan", "params": {"kind": "gan", "dataset": "digits"}, "shards": "d" * 64, "seed": 7}
-    write_json(tmp_path / "kept/checkpoint.json", card | {"steps": {"best": 40}, "uses": None, "code": ""})
+    write_json(tmp_path / "kept/checkpoint.json", card | {"steps": {"best": 40}, "pretrained": None, "code": ""})
     found = trace(str(tmp_path / "kept"))
     assert (found.seed, found.data.shards, found.run) == (7, "d" * 64, None)
     assert found.checkpoint.sha256 == sha256_file(tmp_path / "kept/checkpoint.json")
@@ -197,7 +197,7 @@ def test_runs_stand_by_pipeline_run(own, artpipe):
     state = Path(".state/train/digits-late/0123")
     told = record.card.model_dump(exclude={"checkpoint", "ended", "core_seconds", "steps", "micro_batch"})
     start = {**told, "run_id": "e" * 32, "model": "digits-late", "kind": "gan", "dataset": "digits"}
-    card = RunStart(**{**start, "params": {"steps": 50}}, seed=1, shards="d" * 64, uses=None)
+    card = RunStart(**{**start, "params": {"steps": 50}}, seed=1, shards="d" * 64, pretrained=None)
     write_json(state / "run-live.json", card.model_dump(mode="json"))
     Journal(state / "journal.jsonl").append({"step": 20, "time": 1.0, "losses": {}})
     late = next(run for run in list_runs() if run.model == "digits-late")

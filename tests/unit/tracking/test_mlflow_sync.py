@@ -64,7 +64,7 @@ def published(root: Path, steps: int = 50, run_id: str = "a" * 32, shards: str =
     spec = Spec(dataset="digits", channels=1, height=8, width=8, classes=(), count=9)
     checkpoint = CheckpointCard(
         name="gan", kind="gan", params={"kind": "gan", "steps": steps, "adam": {"beta1": 0.5}}, seed=1, shards=shards,
-        uses=None, spec=spec, steps={"final": steps}, selection=None, history=(), files={},
+        pretrained=None, spec=spec, steps={"final": steps}, selection=None, history=(), files={},
     )  # fmt: skip
     sha256 = save_card(root / "data/checkpoints/gan/checkpoint.json", checkpoint)
     journal(root / "data/runs/gan", steps)
@@ -82,7 +82,7 @@ def judged(root: Path, kid: float, verdict: str = "under-trained", sentence: str
     found = Finding(verdict=verdict, score="kid", value=kid, bound=0.1, sentence=sentence)
     score = Score(name="kid", value=kid, n=100, spread=0.01, decides=True, extractor="e" * 64)
     card = ReportCard(
-        model="gan", kind="gan", dataset="digits", checkpoint=sha256, shards="d" * 64, ruler="e" * 64,
+        model="gan", kind="gan", dataset="digits", checkpoint=sha256, shards="d" * 64, feature_extractor="e" * 64,
         verdict=found, findings=(found,), scores=(score,), exhibits=(),
     )  # fmt: skip
     save_report(root / "data/reports/gan", card)
@@ -96,7 +96,7 @@ def unfinished(root: Path, steps: int, late: float = 0.0, run_id: str = "a" * 32
     journal(state, steps, late)
     start = RunStart(
         run_id=run_id, kind="gan", dataset="digits", params={"kind": "gan", "steps": 50}, seed=1, shards="d" * 64,
-        uses=None, started=1000.0, **MACHINE,
+        pretrained=None, started=1000.0, **MACHINE,
     )  # fmt: skip
     write_json(state / "run-live.json", start.model_dump(mode="json"))
     return state

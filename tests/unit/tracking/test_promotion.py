@@ -1,4 +1,4 @@
-"""Champions: they move only for what is better on the same ruler and data, and come back when a person says so."""
+"""Champions: they move only for what is better on the same feature extractor and data, and come back when a person says so."""
 
 import json
 import shutil
@@ -21,13 +21,13 @@ from artpipe.tracking.promotion import objection
 
 MODELS = ("digits-gan", "digits-wide")
 PARAMS = """\
-format: 1
+format: 2
 seed: 1
 datasets:
   digits: {medium: picture, source: folder, path: datasets/digits, about: {}, ingest: {}, preprocess: {}}
 models:
-  digits-gan: {kind: gan, dataset: digits, uses: data/shards/digits, ruler: digits-gan}
-  digits-wide: {kind: gan, dataset: digits, uses: data/shards/digits, ruler: digits-gan}
+  digits-gan: {kind: gan, dataset: digits, pretrained: data/shards/digits, feature_extractor: digits-gan}
+  digits-wide: {kind: gan, dataset: digits, pretrained: data/shards/digits, feature_extractor: digits-gan}
 evaluation: {metrics: [kid]}
 gallery: {title: t, sections: []}
 """
@@ -41,9 +41,9 @@ stages:
 """
 
 
-def kid(value: float, spread: float | None = 0.01, ruler: str | None = "r1", **more) -> Score:
+def kid(value: float, spread: float | None = 0.01, feature_extractor: str | None = "r1", **more) -> Score:
     told = {"name": "kid", "better": "lower", "decides": True, **more}
-    return Score(value=value, n=100, spread=spread, extractor=ruler, explanation="How far.", **told)
+    return Score(value=value, n=100, spread=spread, extractor=feature_extractor, explanation="How far.", **told)
 
 
 def made(model: str, value: float, *, seed: int = 1, verdict: str = "healthy", shards: str = "d" * 64, **more) -> str:
@@ -52,7 +52,7 @@ def made(model: str, value: float, *, seed: int = 1, verdict: str = "healthy", s
         shutil.rmtree(folder, ignore_errors=True)
     spec = Spec(dataset="digits", channels=1, height=8, width=8, classes=(), count=9)
     checkpoint = CheckpointCard(
-        name=model, kind="gan", params={"kind": "gan", "dataset": "digits"}, seed=seed, shards=shards, uses=None,
+        name=model, kind="gan", params={"kind": "gan", "dataset": "digits"}, seed=seed, shards=shards, pretrained=None,
         spec=spec, steps={"best": 5}, selection=None, history=(), files={},
     )  # fmt: skip
     sha256 = save_card(paths.checkpoint(model) / "checkpoint.json", checkpoint)
@@ -65,7 +65,7 @@ def made(model: str, value: float, *, seed: int = 1, verdict: str = "healthy", s
     finding = Finding(verdict=verdict, score="coverage", value=0.5, bound=0.3, sentence="So it is.")
     score = kid(value, **more)
     report = ReportCard(
-        model=model, kind="gan", dataset="digits", checkpoint=sha256, shards=shards, ruler="r1", verdict=finding,
+        model=model, kind="gan", dataset="digits", checkpoint=sha256, shards=shards, feature_extractor="r1", verdict=finding,
         findings=(), scores=(Score(name="fid", value=3.0, n=9), score), exhibits=(),
     )  # fmt: skip
     save_report(paths.report(model), report)
@@ -150,7 +150,7 @@ def test_a_better_one_takes_its_place(project, artpipe):
         (kid(0.099), "d", "not better than 0.1"),
         (kid(0.05, spread=0.2), "d", "by more than the spread 0.2"),
         (kid(0.05), "e", "other data"),
-        (kid(0.05, ruler="r2"), "d", "another ruler"),
+        (kid(0.05, feature_extractor="r2"), "d", "another feature extractor"),
         (kid(0.05, spread=None), "d", "no spread"),
         (None, "d", "no number decides"),
         (kid(0.05, name="accuracy"), "d", "no number decides"),
@@ -158,7 +158,7 @@ def test_a_better_one_takes_its_place(project, artpipe):
     ],
 )
 def test_only_like_is_compared_with_like(challenger, shards, why):
-    """The same measure on the same ruler and data, and a difference that is no luck."""
+    """The same measure on the same feature extractor and data, and a difference that is no luck."""
     theirs = kid(0.1, better=challenger.better) if challenger else kid(0.1)
     champion = Champion(model="m", run_id="r", checkpoint="c", report="p", shards="d", score=theirs, dvc={})
     said = objection(challenger, shards, champion)
@@ -174,12 +174,12 @@ def test_what_is_not_healthy_never_counts(project, artpipe):
 
 
 def test_a_champion_measured_anew_is_compared_anew(project, artpipe):
-    """With a new ruler everything here is evaluated again, and the champion's new number is the one that counts."""
+    """With a new feature extractor everything here is evaluated again, and the champion's new number is the one that counts."""
     made("digits-gan", 0.1)
     keep(*MODELS)
     artpipe("promote", "digits-gan")
-    made("digits-gan", 0.5, ruler="r2")
-    made("digits-wide", 0.3, seed=2, ruler="r2")
+    made("digits-gan", 0.5, feature_extractor="r2")
+    made("digits-wide", 0.3, seed=2, feature_extractor="r2")
     keep(*MODELS)
     assert artpipe("promote", "digits-wide")[0] == 0
 

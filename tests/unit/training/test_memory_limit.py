@@ -23,7 +23,7 @@ STUDIO = PICTURES.model_copy(update={"height": 32, "width": 32, "classes": ("con
 TEXT = Spec(dataset="d", medium="text", length=9, classes=(), count=9, columns=("tokens",), vocabulary=WORDS)
 CALM = {  # nothing that is drawn part by part
     "classifier": {"width": 4, "dropout": 0},
-    "vae": {"width": 4, "hidden": 16, "latent": 5},
+    "vae": {"width": 4, "hidden": 16, "latent_dim": 5},
     "gan": {"generator_width": 8, "discriminator_width": 8, "least_width": 4, "augment": ()},
     "rnn": {"width": 8, "embedding": 6},
     "faststyle": {"crop": 8, "width": 4, "blocks": 1, "style_layers": ("conv1_1",), "content_layers": ("conv2_1",)},
@@ -32,7 +32,7 @@ CALM = {  # nothing that is drawn part by part
 }
 OTHERS = {
     "classifier": {"width": 4, "dropout": 0.4},
-    "gan": {"generator_width": 8, "discriminator_width": 8, "least_width": 4, "architecture": "dcgan", "noise": 9},
+    "gan": {"generator_width": 8, "discriminator_width": 8, "least_width": 4, "architecture": "dcgan", "latent_dim": 9},
     "rnn": {"width": 8, "embedding": 6, "dropout": 0.4, "layers": 2},
 }
 
@@ -49,8 +49,8 @@ def learner(kind, eye=None, **params) -> Divisible:
     entry = {
         "kind": kind,
         "dataset": "d",
-        "uses": "data/weights/eye",
-        "ruler": "r",
+        "pretrained": "data/weights/eye",
+        "feature_extractor": "r",
         "steps": 30,
         "batch_size": ROWS,
         **params,
@@ -190,7 +190,13 @@ def test_not_one_row():
 
 def test_a_kind_that_has_no_parts_says_what_helps(monkeypatch):
     """Style transfer learns whole pictures: one line with its own advice."""
-    entry = {"kind": "style", "dataset": "d", "uses": "data/weights/eye", "ruler": "r", "paint": {"content": ("b",)}}
+    entry = {
+        "kind": "style",
+        "dataset": "d",
+        "pretrained": "data/weights/eye",
+        "feature_extractor": "r",
+        "paint": {"content": ("b",)},
+    }
     made = build("s", entry, STUDIO)
     monkeypatch.setattr(made, "step", lambda _batch: (_ for _ in ()).throw(ERRORS[1]))
     with pytest.raises(

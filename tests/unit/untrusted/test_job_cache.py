@@ -18,7 +18,7 @@ from artpipe.untrusted.worker_pool import Limits
 from tests.conftest import draw_shapes
 
 PARAMS = """
-format: 1
+format: 2
 seed: 1
 datasets:
   mine: {medium: picture, source: folder, path: datasets/mine, about: {}, ingest: {}, preprocess: {size: 16}}

@@ -29,7 +29,7 @@ from artpipe.untrusted.rejection import RejectedError
 
 JSB = Path(__file__).parents[5] / "shared/data/music"
 PARAMS = """\
-format: 1
+format: 2
 seed: 1
 datasets:
   hymns: {{medium: music, source: folder, path: datasets/hymns, about: {{}}, ingest: {ingest}, preprocess: {preprocess}}}

@@ -22,7 +22,7 @@ from artpipe.untrusted.record_files import records
 from artpipe.untrusted.rejection import RejectedError
 
 PARAMS = """\
-format: 1
+format: 2
 seed: 1
 datasets:
   poems:

@@ -54,7 +54,7 @@ def evidence():
     spec = Spec(
         dataset="d", medium="text", length=LENGTH, classes=(), count=8, columns=("tokens",), vocabulary=VOCABULARY
     )
-    entry = {"kind": "rnn", "dataset": "d", "uses": "u", "ruler": "r", "width": 8, "embedding": 8}
+    entry = {"kind": "rnn", "dataset": "d", "pretrained": "u", "feature_extractor": "r", "width": 8, "embedding": 8}
     learner = build("r", entry, spec).eval()
     torch.nn.init.zeros_(learner.embedding.weight)
     card = CheckpointCard.model_construct(spec=spec, params=entry, kind="rnn")

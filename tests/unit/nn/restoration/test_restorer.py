@@ -27,8 +27,8 @@ from tests.conftest import assert_goes_on
 
 OF_ALL = {
     "dataset": "pieces",
-    "uses": "data/shards/pieces",
-    "ruler": "mine",
+    "pretrained": "data/shards/pieces",
+    "feature_extractor": "mine",
     "steps": 8,
     "batch_size": 4,
     "evaluate_every_steps": 4,
@@ -39,12 +39,12 @@ KINDS = {
     "inpaint": {"kind": "inpaint", **OF_ALL, **JUDGED, "width": 4, "levels": 2, "crop": 16, "brush": 4},
 }
 PARAMS = """\
-format: 1
+format: 2
 seed: 1
 datasets: {{}}
 models:
   mine: {entry}
-evaluation: {{metrics: [training, restoration, held_out], hang: 3}}
+evaluation: {{metrics: [training, restoration, held_out], exhibits: 3}}
 gallery: {{sections: []}}
 """
 SIDE = 16
@@ -186,7 +186,7 @@ class Half(Learner[TrainParams]):
     baseline, draws = "doing nothing", 1
 
     def __init__(self, left=40):
-        params = TrainParams(kind="k", dataset="d", uses="u", ruler="r")
+        params = TrainParams(kind="k", dataset="d", pretrained="u", feature_extractor="r")
         super().__init__(params, Spec(dataset="d", channels=3, height=SIDE, width=SIDE, classes=(), count=1))
         self.left = left
 
@@ -208,7 +208,7 @@ def evidence(learner) -> Evidence:
     held_out["images"][:, :, 5:9] = 60
     spec = learner.spec
     card = CheckpointCard(
-        name="any", kind="any", params={}, seed=1, shards="", uses=None, spec=spec, steps={"best": 1}, selection=None,
+        name="any", kind="any", params={}, seed=1, shards="", pretrained=None, spec=spec, steps={"best": 1}, selection=None,
         history=(), files={},
     )  # fmt: skip
     return Evidence(learner, card, EvaluationParams(metrics=()), 1, held_out, held_out, held_out)

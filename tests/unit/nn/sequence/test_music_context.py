@@ -30,8 +30,8 @@ SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
 def small(**changes):
     """Return a small network for music of two voices."""
     torch.manual_seed(0)
-    given = {"width": 16, "embedding": 16, "transpose": 3, "longest": 60, "temperature": 1.0, "nucleus": 1.0}
-    common = {"kind": "rnn", "dataset": "d", "uses": "", "ruler": ""}
+    given = {"width": 16, "embedding": 16, "transpose": 3, "max_tokens": 60, "temperature": 1.0, "top_p": 1.0}
+    common = {"kind": "rnn", "dataset": "d", "pretrained": "", "feature_extractor": ""}
     return RNN(Params(**common, **{**given, **changes}), SPEC)
 
 
@@ -158,7 +158,7 @@ def test_whatever_is_written_is_music():
 
 def test_what_hangs_is_a_wav_with_its_score_and_midi():
     """The exhibit is heard, seen and read; a sheet of several shows their scores."""
-    exhibits = small(longest=40).eval().exhibit(Prompt(range(2)))
+    exhibits = small(max_tokens=40).eval().exhibit(Prompt(range(2)))
     assert [exhibit.kind for exhibit in exhibits] == ["audio", "audio"]
     assert exhibits[0].data[:4] == b"RIFF"
     assert exhibits[0].parts["midi"][:4] == b"MThd"

@@ -71,7 +71,7 @@ def test_the_network_is_that_of_the_paper(network):
 
 
 def test_untrained_weights_are_refused_with_the_reason():
-    """`uses` of such a kind names weights; the line says why nothing else will do."""
+    """`pretrained` of such a kind names weights; the line says why nothing else will do."""
     assert TypeAdapter(TrainedWeights).validate_python("data/weights/eye") == "data/weights/eye"
     with pytest.raises(ValidationError, match="under random ones the style loss falls even lower, and no style"):
         TypeAdapter(TrainedWeights).validate_python("data/shards/studio")
@@ -84,9 +84,9 @@ def test_resizing_keeps_a_grey_picture_grey():
     assert resized(grey, (16, 16)) is grey
 
 
-def descend(rows, loss, steps, memory=10, reach=1.0):
+def descend(rows, loss, steps, history=10, max_step=1.0):
     """Minimise and return the losses of every step."""
-    optimiser, told = RowLBFGS(rows, memory, reach), []
+    optimiser, told = RowLBFGS(rows, history, max_step), []
     for _ in range(steps):
         optimiser.zero_grad()
         value = loss(rows)
@@ -115,10 +115,10 @@ def test_a_row_does_not_feel_its_neighbours():
         return ((x[:, 1:] - x[:, :-1] ** 2) ** 2).sum(1) + (1 - x).square().sum(1)
 
     together = torch.nn.Parameter(starts.clone())
-    descend(together, loss, 12, memory=5, reach=0.1)
+    descend(together, loss, 12, history=5, max_step=0.1)
     for row in range(3):
         alone = torch.nn.Parameter(starts[row : row + 1].clone())
-        descend(alone, loss, 12, memory=5, reach=0.1)
+        descend(alone, loss, 12, history=5, max_step=0.1)
         assert torch.allclose(alone[0], together[row], rtol=1e-12)
 
 

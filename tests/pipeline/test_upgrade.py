@@ -1,0 +1,142 @@
+"""`artpipe upgrade` of a project of `format: 1` with results: it gets today's names, and nothing runs again for them."""
+
+import re
+import shutil
+
+import pytest
+
+from artpipe.config.format_migration import migrate_lock
+from artpipe.project.dvc_yaml import graph_text
+from artpipe.system.hashing import sha256_bytes
+from tests.pipeline.conftest import Project, make_real_project
+
+pytestmark = [pytest.mark.xdist_group("upgrade"), pytest.mark.timeout(1200)]
+PARAMS = """\
+# What it is about
+format: 2  # written by artpipe
+seed: 1
+datasets:
+  shapes: {medium: picture, source: folder, path: datasets/shapes, about: {}, ingest: {}, preprocess: {size: 16}}
+models:
+  ruler:
+    kind: classifier
+    dataset: shapes
+    pretrained: data/shards/shapes   # nothing
+    feature_extractor: ruler
+    steps: 20
+    noise_std: .25  # less than usual
+  gan:  # paints
+    {kind: gan, dataset: shapes, pretrained: data/checkpoints/ruler, "feature_extractor": ruler,
+     steps: 10, batch_size: 8, latent_dim: 0x8, learning_rate: 1e-3, generator_width: 8, discriminator_width: 8}
+evaluation: {metrics: [kid], samples: 32, reference: 32, exhibits: 4, verdicts: {extractor_skill: 0.3}}  # few
+gallery: {title: shapes, sections: [wall, rooms, card, exhibits, hyperparameters]}
+"""
+OLD_NAMES = {
+    "format: 2": "format: 1",
+    "pretrained": "uses",
+    "feature_extractor": "ruler",
+    "noise_std": "noise",
+    "latent_dim": "noise",
+    "learning_rate: 1e-3": "rate: 1e-3",  # the classifier's is called so in both
+    "learning_rate: 0.001": "rate: 0.001",
+    "exhibits: 4": "hang: 4",
+    "extractor_skill": "ruler_skill",
+}
+
+
+def as_of_format_1(text: str) -> str:
+    for today, old in OLD_NAMES.items():
+        text = re.sub(rf"\b{re.escape(today)}\b", old, text)
+    return text
+
+
+def old_graph() -> str:
+    """`dvc.yaml` as a version with the old names generated it."""
+    body = as_of_format_1(graph_text().partition("\n")[2])
+    return f"# Written by artpipe 0.0.9; sha256 of what follows: {sha256_bytes(body.encode())}\n{body}"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Project:
+    """A real and tiny project that `dvc repro` has made."""
+    project = make_real_project(tmp_path_factory.mktemp("made") / "project", PARAMS, count=48)
+    project.run("artpipe", "upgrade")
+    project.dvc("repro", "--quiet")
+    assert project.stale() == set()
+    return project
+
+
+@pytest.fixture
+def old(made, tmp_path) -> Project:
+    """The same as of `format: 1`."""
+    shutil.copytree(made.folder, tmp_path / "project", symlinks=True)
+    project = Project(tmp_path / "project")
+    for name in ("params.yaml", "dvc.lock"):
+        path = project.folder / name
+        path.write_text(as_of_format_1(path.read_text()))
+    (project.folder / "dvc.yaml").write_text(old_graph())
+    return project
+
+
+def files(project: Project) -> dict[str, bytes]:
+    return {name: (project.folder / name).read_bytes() for name in ("params.yaml", "dvc.lock", "dvc.yaml", "code.yaml")}
+
+
+def test_nothing_is_stale_for_a_name(made, old):
+    """Every comment and every number stands where it stood, DVC calls nothing stale, and the project checks and runs."""
+    told = old.run("artpipe", "upgrade").stdout
+    assert files(old) == files(made)
+    assert old.stale() == set()
+    assert "rate -> learning_rate  (models.gan)" in told
+    assert told.endswith("code.yaml is up to date: no code changed that decides a result\n")
+    assert old.run("artpipe", "check").stdout.startswith("params.yaml is fine")
+    assert "format" not in old.run("artpipe", "upgrade").stdout
+
+
+def test_a_plan_writes_nothing(old):
+    """It says the same, and that nothing was written."""
+    before = files(old)
+    told = old.run("artpipe", "upgrade", "--plan").stdout
+    assert files(old) == before
+    assert told.splitlines()[0] == "params.yaml: format 1 -> 2; names change, comments and numbers stay as they are"
+    assert {"  hang -> exhibits  (evaluation)", "dvc.yaml: written anew"} < set(told.splitlines())
+    assert told.endswith("nothing was written; `artpipe upgrade` writes it\n")
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "run", "train gan", "model add more --kind vae --dataset shapes"])
+def test_any_other_command_says_what_to_do(old, command):
+    """One line, and nothing is changed."""
+    before = files(old)
+    done = old.run("artpipe", *command.split(), check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    advice = "of `format: 1`, with older names; `artpipe upgrade` renames them, --plan says which"
+    assert done.stderr == f"artpipe: params.yaml: {advice}\n"
+    assert files(old) == before
+
+
+def test_an_upgrade_that_was_stopped_is_made_up_for(made, old):
+    """params.yaml is written last: with the others of today already, the same command ends the same."""
+    for name in ("dvc.yaml", "dvc.lock"):
+        shutil.copy(made.folder / name, old.folder / name)
+    old.run("artpipe", "upgrade")
+    assert files(old) == files(made)
+
+
+def test_a_graph_changed_by_hand_keeps_its_changes(old):
+    """Only what its templates name is renamed."""
+    old.edit("dvc.yaml", "desc: build the gallery", "desc: mine")
+    assert "dvc.yaml was changed by hand: only these names change in it" in old.run("artpipe", "upgrade").stdout
+    graph = (old.folder / "dvc.yaml").read_text()
+    assert "desc: mine" in graph
+    assert "${item.pretrained}" in graph
+    assert "${item.uses}" not in graph
+    assert old.stale() == set()
+
+
+def test_what_is_stale_for_another_reason_stays_stale(old):
+    """A number that was turned before the upgrade is turned after it."""
+    old.edit("params.yaml", "rate: 1e-3", "rate: 2e-3")
+    old.run("artpipe", "upgrade")
+    assert "train@gan" in old.stale()
+    assert "train@ruler" not in old.stale()
+    assert migrate_lock((old.folder / "dvc.lock").read_text()) == (old.folder / "dvc.lock").read_text()
