@@ -1,10 +1,13 @@
-"""Parquet tables of a NamedTuple's fields, written and read a few thousand rows at a time."""
+"""Parquet tables of a NamedTuple's fields: written a few thousand rows at a time, read as many at a time or as a whole."""
 
 import types
 import typing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _ROWS = 8192  # in memory
 
@@ -54,6 +57,14 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     with pq.ParquetFile(path) as table:
         for batch in table.iter_batches(batch_size=_ROWS):
             yield from batch.to_pylist()
+
+
+def read_table(path: Path, row: type[tuple[Any, ...]]) -> "DataFrame":
+    """Return a parquet file as a table of a row's fields, all of them texts; one that is missing is empty."""
+    import pandas as pd
+
+    names = [name for name, _, _ in _fields(row)]  # a file of an older artpipe may lack some
+    return pd.read_parquet(path).reindex(columns=names, fill_value="").fillna("")
 
 
 def _fields(row: type[tuple[Any, ...]]) -> Iterator[tuple[str, str, bool]]:

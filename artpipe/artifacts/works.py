@@ -5,17 +5,21 @@ names the data. `data/record/NAME` holds `report.json`, `record.parquet` and `qu
 reaches the works, so a corrected licence leaves them as they are, byte for byte.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import IO, Literal, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Literal, NamedTuple, Self
 
 from artpipe.artifacts.cards import load_card, save_card
-from artpipe.artifacts.parquet import TableWriter, read_rows
+from artpipe.artifacts.parquet import TableWriter, read_rows, read_table
 from artpipe.artifacts.tar_shards import TarShards
 from artpipe.config.params import About, Frozen
 from artpipe.errors import CorruptError
 from artpipe.system.hashing import sha256_bytes, sha256_file
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 SHARD_BYTES = 256 * 2**20
 
@@ -26,9 +30,7 @@ class Work(NamedTuple):
     sha256: str  # of the original's bytes; the key into the record
     label: str | None
     split: Literal["train", "validation", "test"] | None  # the official one, where there is one
-    width: (
-        int  # of a picture, upright, in pixels; of text the longest line in characters; of music the steps of its grid
-    )
+    width: int  # of a picture, upright, in pixels; of text the characters of its longest line; of music steps
     height: int  # pixels; lines; voices
     phash: str  # of a picture: 64-bit difference hash, 16 hex digits; empty for other media
     shard: str  # file with the original
@@ -147,8 +149,7 @@ class WorksWriter:
         self.folder, self.dataset = folder, dataset
         self.table = TableWriter(folder / "works.parquet", Work)
         self.shards = TarShards(folder, shard_bytes)
-        self.labels: dict[str, int] = {}
-        self.splits: dict[str, int] = {}
+        self.labels, self.splits = Counter[str](), Counter[str]()
         self.count = 0
 
     def __enter__(self) -> Self:
@@ -166,9 +167,9 @@ class WorksWriter:
         self.table.add((sha256, label, split, width, height, phash, shard, offset, len(data)))
         self.count += 1
         if label is not None:
-            self.labels[label] = self.labels.get(label, 0) + 1
+            self.labels[label] += 1
         if split is not None:
-            self.splits[split] = self.splits.get(split, 0) + 1
+            self.splits[split] += 1
 
     def close(self) -> tuple[WorksCard, str]:
         """Write the card last and return it with its hash."""
@@ -178,7 +179,7 @@ class WorksWriter:
             dataset=self.dataset,
             count=self.count,
             labels=dict(sorted(self.labels.items())),
-            unlabelled=self.count - sum(self.labels.values()),
+            unlabelled=self.count - self.labels.total(),
             splits=dict(sorted(self.splits.items())),
             files={name: sha256_file(self.folder / name) for name in ("works.parquet", *self.shards.names)},
         )
@@ -209,6 +210,14 @@ class Record:
         path = _verified(self.folder, "record.parquet", self.card.files)
         return (Provenance(**row) for row in read_rows(path))
 
+    def table(self) -> "DataFrame":
+        """Return what is known of the works as one table, verified; what is not known is empty.
+
+        Raises:
+            CorruptError: the table is missing or damaged.
+        """
+        return read_table(_verified(self.folder, "record.parquet", self.card.files), Provenance)
+
     def quarantined(self) -> Iterator[Quarantined]:
         """Yield what was not kept, in the order of the source.
 
@@ -218,11 +227,6 @@ class Record:
         path = _verified(self.folder, "quarantine.parquet", self.card.files)
         return (Quarantined(**row) for row in read_rows(path))
 
-    def find(self, digests: Iterable[str]) -> dict[str, Provenance]:
-        """Return what is known of the works with these SHA-256, by SHA-256; one pass over the record."""
-        wanted = set(digests)
-        return {row.sha256: row for row in self.rows() if row.sha256 in wanted}
-
 
 class RecordWriter:
     """Writes the record half; memory does not grow with the number of inputs."""
@@ -231,8 +235,7 @@ class RecordWriter:
         self.folder = folder
         self.works = TableWriter(folder / "record.parquet", Provenance)
         self.quarantine = TableWriter(folder / "quarantine.parquet", Quarantined)
-        self.reasons: dict[str, int] = {}
-        self.notes: dict[str, int] = {}
+        self.reasons, self.notes = Counter[str](), Counter[str]()
 
     def __enter__(self) -> Self:
         return self
@@ -244,13 +247,12 @@ class RecordWriter:
     def keep(self, row: Provenance, notes: Iterable[str]) -> None:
         """Record a kept work; `notes` are counted in the report."""
         self.works.add(row)
-        for note in notes:
-            self.notes[note] = self.notes.get(note, 0) + 1
+        self.notes.update(notes)
 
     def refuse(self, row: Quarantined) -> None:
         """Record an input that was not kept."""
         self.quarantine.add(row)
-        self.reasons[row.reason] = self.reasons.get(row.reason, 0) + 1
+        self.reasons[row.reason] += 1
 
     def close(self, about: About, works: WorksCard, works_sha256: str) -> RecordCard:
         """Write the card last and return it."""
@@ -260,7 +262,7 @@ class RecordWriter:
             dataset=works.dataset,
             works=works_sha256,
             about=about,
-            inputs=works.count + sum(self.reasons.values()),
+            inputs=works.count + self.reasons.total(),
             kept=works.count,
             quarantined=dict(sorted(self.reasons.items())),
             notes=dict(sorted(self.notes.items())),

@@ -1,15 +1,14 @@
 """Which work is trained on, validated with or tested on, by its content alone."""
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from artpipe.artifacts.works import Work, Works
 from artpipe.config.params import SplitParams
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from artpipe.artifacts.shards import Split
 
 _FEWEST_CLASSES = 2  # one class says nothing about a work
@@ -56,26 +55,20 @@ def planned(works: Works, params: SplitParams, shown: int) -> Plan:
     A work's split depends on its own content alone, with one exception: where a wanted split would be empty, which
     happens in sets of a few dozen works, the work of the training split whose hash is lowest goes there.
     """
+    import pandas as pd
+
     classes = tuple(works.card.labels) if len(works.card.labels) >= _FEWEST_CLASSES else ()
     plan = Plan(params, official=frozenset(works.card.splits) & {*PROMOTABLE}, classes=classes)
-    counts: Counter[Split] = Counter()
-    lowest: list[str] = []
-    samples: dict[str, list[str]] = {}
-    for work in works.rows():
-        split = plan.split(work)
-        counts[split] += 1
-        if split == "train" and (len(lowest) < len(PROMOTABLE) or work.sha256 < lowest[-1]):
-            lowest = sorted([*lowest, work.sha256])[: len(PROMOTABLE)]
-        sample = samples.setdefault(plan.class_of(work), [])
-        sample.append(work.sha256)
-        if len(sample) > 2 * shown:
-            sample[:] = sorted(sample, key=shuffled)[:shown]
+    rows = ((work.sha256, work.label, plan.split(work)) for work in works.rows())
+    table = pd.DataFrame(rows, columns=["sha256", "label", "split"])
+    table["label"] = table.label.where(table.label.isin(classes), "")
+    counts = {split: int((table.split == split).sum()) for split in ("train", *PROMOTABLE)}
     wanted = {"validation": params.validation > 0, "test": "test" in plan.official or params.test > 0}
     missing = [split for split in PROMOTABLE if wanted[split] and not counts[split]]
-    promoted = dict(zip(lowest, missing, strict=False))
-    counts.update(promoted.values())
+    promoted = dict(zip(sorted(table.sha256[table.split == "train"]), missing, strict=False))
+    counts |= dict.fromkeys(promoted.values(), 1)
     counts["train"] -= len(promoted)
-    return replace(plan, promoted=promoted, counts=dict(counts), shown=frozenset(_fair(samples, shown)))
+    return replace(plan, promoted=promoted, counts=counts, shown=frozenset(_shown(table, shown)))
 
 
 def shuffled(sha256: str) -> str:
@@ -83,7 +76,8 @@ def shuffled(sha256: str) -> str:
     return sha256[::-1]
 
 
-def _fair(samples: dict[str, list[str]], count: int) -> Iterator[str]:
-    """Yield `count` works, as many of each class as there are places; a small class leaves its places to the others."""
-    ranked = [sorted(sample, key=shuffled) for _, sample in sorted(samples.items())]
-    return islice((work for rank in zip_longest(*ranked) for work in rank if work is not None), count)
+def _shown(works: "DataFrame", count: int) -> list[str]:
+    """Return `count` works, as many of each class as there are places; a small class leaves its places to the others."""
+    ordered = works.assign(place=works.sha256.map(shuffled)).sort_values(["label", "place"])
+    ranks = ordered.groupby("label").cumcount().sort_values(kind="stable")
+    return list(ordered.sha256[ranks.index[:count]])

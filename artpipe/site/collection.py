@@ -1,14 +1,13 @@
 """From a dataset's record to what its pages say: tallies of all works, and whose the named ones are."""
 
-from collections import Counter
 from collections.abc import Collection as Digests
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from artpipe.artifacts.works import Provenance, Record
-from artpipe.config.params import About
+from artpipe.artifacts.works import Record
 from artpipe.contracts.section import Collection, RealWork, Refusal, Tally
 from artpipe.errors import ArtpipeError
 from artpipe.site.translation import clean
@@ -30,13 +29,7 @@ def load_record(folder: Path, wanted: Digests[str]) -> Told | None:
     """Read a record once; None where it is missing or damaged."""
     try:
         record = Record.open(folder)
-        counters: dict[str, Counter[str]] = {"licence": Counter(), "creator": Counter(), "origin": Counter()}
-        works: dict[str, RealWork] = {}
-        for row in record.rows():
-            for name, counter in counters.items():
-                counter[getattr(row, name)] += 1
-            if row.sha256 in wanted:
-                works[row.sha256] = _work(row)
+        known = record.table()
         refusals = tuple(
             Refusal(clean(one.name), clean(one.reason), clean(one.detail))
             for one in islice(record.quarantined(), _REFUSALS)
@@ -45,22 +38,24 @@ def load_record(folder: Path, wanted: Digests[str]) -> Told | None:
         return None
     card = record.card
     labels = {**card.labels, **({"none": card.unlabelled} if card.labels and card.unlabelled else {})}
+    licences, creators, origins = (known[name].value_counts() for name in ("licence", "creator", "origin"))
+    named = known[known.sha256.isin(wanted)]
     collection = Collection(
         kept=card.kept,
         quarantined=sum(card.quarantined.values()),
-        licences=tallies(counters["licence"]),
-        creators=tallies(counters["creator"]),
-        origins=tallies(counters["origin"]),
+        licences=tallies(licences.to_dict()),
+        creators=tallies(creators.to_dict()),
+        origins=tallies(origins.to_dict()),
         labels=tuple(Tally(clean(name), count) for name, count in labels.items()),
         splits=tuple(Tally(clean(name), count) for name, count in card.splits.items()),
         reasons=tallies(card.quarantined),
         notes=tallies(card.notes),
         refusals=refusals,
     )
-    return Told(card.about, collection, works)
+    return Told(card.about, collection, dict(zip(named.sha256, map(_work, named.itertuples()), strict=True)))
 
 
-def tallies(counts: Mapping[str, int]) -> tuple[Tally, ...]:
+def tallies(counts: Mapping[Any, int]) -> tuple[Tally, ...]:
     """Return the most frequent values, at most forty; what is left stands in one line."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     rest = sum(count for _, count in ordered[_SHOWN:])
@@ -71,12 +66,13 @@ def tallies(counts: Mapping[str, int]) -> tuple[Tally, ...]:
 _CAPTION = 160  # characters of a caption where a work has no title
 
 
-def _work(row: Provenance) -> RealWork:
+def _work(row: Any) -> RealWork:
+    """Return what a row of a record's table says."""
     return RealWork(
         digest=row.sha256,
-        title=clean(row.title or (row.caption or "")[:_CAPTION]),
+        title=clean(row.title or row.caption[:_CAPTION]),
         creator=clean(row.creator),
-        year=clean(row.year or ""),
+        year=clean(row.year),
         licence=clean(row.licence),
         origin=clean(row.origin),
     )

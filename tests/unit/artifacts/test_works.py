@@ -1,11 +1,13 @@
 """DatasetManifest: what was written is read back, and damage is not believed."""
 
 import hashlib
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from artpipe.artifacts.parquet import TableWriter, read_table
 from artpipe.artifacts.works import Provenance, Quarantined, Record, RecordWriter, Works, WorksWriter
 from artpipe.config.params import About
 from artpipe.errors import CorruptError, UserError
@@ -79,4 +81,25 @@ def test_record_round_trip(tmp_path):
     assert (record.card.inputs, record.card.kept, record.card.quarantined) == (3, 2, {"truncated": 1})
     assert record.card.notes == {"note": 2}
     assert record.card.works == sha256
-    assert record.find(["2" * 64, "absent"]) == {"2" * 64: rows[1]}
+    table = record.table()
+    assert list(table[table.sha256.isin(["2" * 64, "absent"])].itertuples(index=False, name=None)) == [
+        tuple(value or "" for value in rows[1])
+    ]
+
+
+class Older(NamedTuple):
+    """A row as it was before works had captions."""
+
+    sha256: str
+    title: str | None
+
+
+def test_a_table_of_an_older_record_has_all_columns(tmp_path):
+    """What was not noted then is empty, as is what is not known."""
+    writer = TableWriter(tmp_path / "old.parquet", Older)
+    writer.add(Older("1" * 64, None))
+    writer.add(Older("2" * 64, "Moon"))
+    writer.close()
+    table = read_table(tmp_path / "old.parquet", Provenance)
+    assert list(table.columns) == list(Provenance._fields)
+    assert (list(table.title), list(table.caption)) == (["", "Moon"], ["", ""])
