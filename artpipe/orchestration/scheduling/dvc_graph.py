@@ -1,8 +1,11 @@
 """The one place that asks DVC for its graph and for what is stale; in process, because a `dvc` of its own costs a second."""
 
+import atexit
 import contextlib
 import gc
 import json
+import logging
+import sys
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -64,6 +67,7 @@ def read_graph(targets: Sequence[str] | None = None, *, wait_seconds: float = _L
         UserError: DVC's own reason.
         BusyError: another dvc was still at work.
     """
+    _import_dvc()
     from dvc.lock import LockError
 
     deadline = time.monotonic() + wait_seconds
@@ -76,6 +80,17 @@ def read_graph(targets: Sequence[str] | None = None, *, wait_seconds: float = _L
             if time.monotonic() > deadline:
                 raise BusyError(f"dvc: {' '.join(str(error).split())}") from error
         time.sleep(_AGAIN_SECONDS)
+
+
+def _import_dvc() -> None:
+    """Import DVC without what it does to a terminal: it wraps our streams, sends codes at our end, and shows bars and warnings."""
+    if "dvc" not in sys.modules:
+        import colorama
+        import dvc  # noqa: F401
+
+        colorama.deinit()
+        atexit.unregister(colorama.initialise.reset_all)
+        logging.getLogger("dvc").setLevel(logging.CRITICAL)  # of its bars, too
 
 
 def _ask_dvc(targets: Sequence[str] | None) -> DvcGraph:
@@ -138,6 +153,7 @@ def mended() -> list[str]:
     DVC writes its book of who reads what, and dvc.lock, in place; where one of them is no longer whole, every dvc fails. The
     book tells of nobody who still lives. What dvc.lock said is in the run cache too, so nothing is computed again.
     """
+    _import_dvc()
     from dvc.dvcfile import Lockfile
     from dvc.exceptions import DvcException
     from dvc.lock import make_lock
