@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from artpipe.artifacts.works import Record
+from artpipe.config.params import About
 from artpipe.contracts.section import Collection, RealWork, Refusal, Tally
 from artpipe.errors import ArtpipeError
 from artpipe.site.translation import clean
