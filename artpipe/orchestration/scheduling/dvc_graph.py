@@ -166,13 +166,7 @@ def mended() -> list[str]:
     with _reasons(), Repo(_wait_for_lock=True) as repo, repo.lock:
         folder, linked = Path(repo.tmp_dir), bool(repo.config["core"].get("hardlink_lock"))
         with make_lock(str(folder / "rwlock.lock"), tmp_dir=str(folder), hardlink_lock=linked, wait=True):
-            try:
-                json.loads((folder / "rwlock").read_text(encoding="utf-8"))
-            except FileNotFoundError:
-                pass
-            except ValueError:
-                (folder / "rwlock").unlink()
-                said.append("dvc was killed while it noted what it reads: the torn note is removed")
+            said += _remove_torn_note(folder / "rwlock")
         lock = Path(repo.root_dir) / "dvc.lock"
         try:
             said_by_lock = Lockfile(repo, str(lock)).load()
@@ -188,6 +182,18 @@ def mended() -> list[str]:
                 write_text(file, text)
                 said.append(f"dvc was killed while it wrote {file.name}: it tracks what lies there, as before")
     return said
+
+
+def _remove_torn_note(note: Path) -> list[str]:
+    """Remove DVC's book of who reads what, unless it is whole, and say so."""
+    try:
+        json.loads(note.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except ValueError:
+        note.unlink()
+        return ["dvc was killed while it noted what it reads: the torn note is removed"]
+    return []
 
 
 @contextlib.contextmanager
