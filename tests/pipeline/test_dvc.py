@@ -53,11 +53,11 @@ def test_changed_code_makes_its_own_stages_stale(project):
     project.edit_code("sources", "folder")
     assert project.stale() == {"train@vae", "evaluate@vae", "ingest@emoji"}
     project.edit_code("evaluate", "metrics", "kid")
-    evaluations = {f"evaluate@{name}" for name in ("feature_extractor", "gan", "vae", "second")}
+    evaluations = {f"evaluate@{name}" for name in ("ruler", "gan", "vae", "second")}
     assert project.stale() == {"train@vae", "ingest@emoji"} | evaluations
     project.edit_code("train")
     every = {
-        f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("feature_extractor", "gan", "vae", "second")
+        f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("ruler", "gan", "vae", "second")
     }
     assert project.stale() == every | {"ingest@emoji"}
     project.edit_code("modalities", "music")

@@ -150,7 +150,7 @@ def test_twenty_kills_leave_the_same_bytes(whole, tmp_path, capsys):
     with capsys.disabled():
         print(f"\nsessions {sessions}; stage, torn, dvc alone, mended: {hits}")
     assert outcome(project) == outcome(whole)
-    assert all(sessions[name] >= 3 for name in ("feature_extractor", "gan", "vae"))
+    assert all(sessions[name] >= 3 for name in ("ruler", "gan", "vae"))
     assert sum(torn for _, torn, *_ in hits) >= 5
     assert project.stale() == set()
     assert not list(project.folder.glob(".state/train/*/*/LATEST"))
