@@ -64,8 +64,10 @@ def guardians(pid: int | None = None) -> tuple[Process, ...]:
         return ()
     chain, current = list[Process](), process(own.parent)
     while current is not None and current.session == own.session:
-        leader = current.pid == current.session
-        if not (leader and (current.terminal or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)):
+        if not (
+            (leader := current.pid == current.session)
+            and (current.terminal or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)
+        ):
             chain.append(current)
         if leader:
             break
@@ -89,8 +91,7 @@ def watching(ancestors: Sequence[Process], when_gone: Callable[[Process], None])
                     when_gone(ancestor)
                     return
 
-    thread = threading.Thread(target=look, name="ancestors", daemon=True)
-    thread.start()
+    (thread := threading.Thread(target=look, name="ancestors", daemon=True)).start()
     try:
         yield
     finally:
@@ -126,9 +127,8 @@ def start_child(
 ) -> subprocess.Popen[str]:
     """Start `command` in a session of its own, under a guard; stderr goes where stdout goes.
 
-    The guard ends the whole group (SIGTERM, after `grace_seconds` SIGKILL) when it is told to, when this process dies
-    however it dies, and when the command ends and leaves children behind. Start it from a thread that stays: the kernel
-    takes the end of the starting thread for the parent's death.
+    The guard ends the whole group (SIGTERM, after `grace_seconds` SIGKILL) when it is told to, when this process dies, and
+    when the command leaves children behind. Start it from a thread that stays: its end is the parent's death to the kernel.
     """
     arguments = [str(os.getpid()), str(grace_seconds), str(nice), *command]
     return subprocess.Popen(
@@ -157,10 +157,13 @@ def end_child(child: subprocess.Popen[str], grace_seconds: float = 15.0) -> int:
 
 
 def end_children(children: Iterable[subprocess.Popen[str]], grace_seconds: float = 15.0) -> None:
-    """End several children at the same time, each as `end_child` does."""
-    enders = [threading.Thread(target=end_child, args=(child, grace_seconds)) for child in children]
+    """End several children at the same time, each as `end_child` does; one alone without a thread, since none starts at exit."""
+    ending = [*children]
+    enders = [threading.Thread(target=end_child, args=(child, grace_seconds)) for child in ending[1:]]
     for ender in enders:
         ender.start()
+    for child in ending[:1]:
+        end_child(child, grace_seconds)
     for ender in enders:
         ender.join()
 

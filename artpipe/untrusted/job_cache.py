@@ -26,7 +26,7 @@ from artpipe.untrusted.worker_pool import Limits, Outcome, outcomes
 KeyT = TypeVar("KeyT")
 _SUFFIX = ".answers"
 _DEATHS = {"crashed", "out of memory", "timed out"}  # they may be the machine's fault
-_LIBRARIES = ("ImageHash", "charset-normalizer", "numpy", "pillow")
+_LIBRARIES = ("charset-normalizer", "numpy", "pillow")
 _PACKAGE = Path(__file__).parents[1]
 _CODE = ("layout", "modalities", "preprocessing", "untrusted")  # what an answer depends on, beside libraries
 

@@ -56,9 +56,7 @@ def test_changed_code_makes_its_own_stages_stale(project):
     evaluations = {f"evaluate@{name}" for name in ("ruler", "gan", "vae", "second")}
     assert project.stale() == {"train@vae", "ingest@emoji"} | evaluations
     project.edit_code("train")
-    every = {
-        f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("ruler", "gan", "vae", "second")
-    }
+    every = {f"{stage}@{name}" for stage in ("train", "evaluate") for name in ("ruler", "gan", "vae", "second")}
     assert project.stale() == every | {"ingest@emoji"}
     project.edit_code("modalities", "music")
     assert project.stale() == every | {"ingest@emoji"}

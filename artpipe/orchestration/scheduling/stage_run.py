@@ -11,6 +11,7 @@ from typing import Any
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 
+from artpipe.artifacts import paths
 from artpipe.config.params import load_params
 from artpipe.errors import KILLED
 from artpipe.orchestration.reporting import console, prefect_artifacts
@@ -83,6 +84,13 @@ def reproduce_stage(name: str, setting: Setting, *, force: bool = False) -> None
     """
     heard, context = Heard(name), contextvars.copy_context()  # the output is read by a thread that knows no task run
     words = ["--wait-for-lock", "repro", "--single-item", *(["--force"] if force else []), name]
+    if name == paths.LAST_STAGE:
+        for folder in (
+            paths.record(""),
+            paths.run(""),
+            paths.report(""),
+        ):  # nothing may be in them yet; DVC misses them
+            folder.mkdir(parents=True, exist_ok=True)
     crew, alone = Crew.of(setting), nullcontext[Mapping[str, str]]({})
     with crew.devices.held(_ranks(name)) if is_training(name) else alone as seen, console.timed(name) as clock:
         env = {**setting.env, **seen}
