@@ -20,6 +20,7 @@ from artpipe.errors import UserError, did_you_mean
 
 PROJECT_FOLDER = "plugins"
 _CONSTANT = {"modalities": "MEDIUM", "sources": "SOURCE", "models": "MODEL", "metrics": "METRIC", "sections": "SECTION"}
+_PROJECT_FOLDERS: set[Path] = set()  # that stood in the path of a package; others there were added by a program
 _REPLACES = "REPLACES_BUILT_IN"  # a project's file with the name of one of artpipe's says so
 
 
@@ -69,9 +70,12 @@ def folders(group: str) -> list[Path]:
     """Return the folders that files of a group stand in; the first that has a name owns it. The package is not imported."""
     spec = find_spec(f"artpipe.{group}")
     built_in = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
+    loaded = getattr(sys.modules.get(f"artpipe.{group}"), "__path__", ())
+    built_in += [path for path in map(Path, loaded) if path not in built_in and path not in _PROJECT_FOLDERS]
     own = Path(PROJECT_FOLDER, group).absolute()
     if not own.is_dir():
         return built_in
+    _PROJECT_FOLDERS.add(own)
     taken = {module.name for module in pkgutil.iter_modules(map(str, built_in))}
     first = any(path.stem in taken and _says_it_replaces(path) for path in own.glob("*.py"))
     return [own, *built_in] if first else [*built_in, own]

@@ -1,8 +1,7 @@
 """Processes and signals of Linux in one place: whose death ends us, children that die with us, groups ended at once.
 
-Only the standard library is imported, because this file also runs alone, as the guard of a child (see `start_child`).
-On other systems there is no `/proc` and no parent-death signal: nothing is watched there, and children are ended by
-an orderly exit only.
+Only the standard library is imported: this file also runs alone, as the guard of a child (see `start_child`). On other
+systems nothing is watched (no `/proc`, no parent-death signal), and children are ended by an orderly exit only.
 """
 
 import contextlib
@@ -64,14 +63,10 @@ def guardians(pid: int | None = None) -> tuple[Process, ...]:
         return ()
     chain, current = list[Process](), process(own.parent)
     while current is not None and current.session == own.session:
-        if not (
-            (leader := current.pid == current.session)
-            and (current.terminal or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)
-        ):
+        leader = current.pid == current.session
+        if not (leader and (current.terminal or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)):
             chain.append(current)
-        if leader:
-            break
-        current = process(current.parent)
+        current = None if leader else process(current.parent)
     return tuple(chain)
 
 
