@@ -13,6 +13,13 @@ from tests.faults.small_project import planted
 pytestmark = pytest.mark.nightly  # every stage of every kind, with a profiler: four minutes
 
 ROOT = Path(__file__).parents[2]
+# Whatever anybody writes to a terminal goes through these, and threads that watch parents; no result does.
+NO_RESULTS = {
+    "artpipe.system.plain_text",
+    "artpipe.system.streams",
+    "artpipe.system.terminal",
+    "artpipe.system.processes",
+}
 CALLS = ROOT / "tests/support/calls"
 
 
@@ -45,13 +52,29 @@ def entries(parts):
             yield plugins.definition(*part.split(".")[-2:])
 
 
+def known_besides(stage):
+    """Yield what runs in a stage and is not in its fingerprint, as docs/log.md says.
+
+    ingest asks every medium whether a file is one of its works; a training and an evaluation compute features with the
+    classifier whose checkpoint they read, which is made anew when its code changes.
+    """
+    if stage.startswith("ingest@"):
+        yield from (plugins.definition("modalities", name) for name in plugins.names("modalities"))
+    if stage.startswith(("train@", "evaluate@")):
+        yield plugins.definition("models", "classifier")
+
+
 def test_whatever_runs_in_a_stage_is_in_its_fingerprint(ran):
     """In tiny stages of every medium and kind no function runs that the stage's keys of code.yaml do not reach."""
     project, calls = ran
     code = PackageCode(package_files("artpipe", ROOT / "artpipe"))
     missed = {
-        stage: sorted(calls[stage] - code.reachable(entries(parts)))
+        stage: sorted(
+            call
+            for call in calls[stage] - code.reachable([*entries(parts), *known_besides(stage)])
+            if call[0] not in NO_RESULTS
+        )
         for stage, parts in stages_with_code(load_params(project / "params.yaml"))
     }
-    assert {stage: names for stage, names in missed.items() if names} == {}
+    assert not any(missed.values()), "\n".join(f"{stage}: {names}" for stage, names in missed.items() if names)
     assert all(len(names) > 10 for names in calls.values())

@@ -13,6 +13,15 @@ _FILE, _ENTRY = os.environ.get("CALLS_FILE", ""), os.environ.get("CALLS_ENTRY", 
 _depth, _seen = [0], set()
 
 
+def _is_importing(frame):
+    """Whether a module is being imported, whose constants are what is called for; they are part of what reads them."""
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__", "").startswith("artpipe."):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _record(frame, event, _argument):
     code = frame.f_code
     module = frame.f_globals.get("__name__", "")
@@ -26,7 +35,9 @@ def _record(frame, event, _argument):
     everything = module == "artpipe.untrusted.worker" and name == "main"
     if everything and event == "call":
         _depth[0] += 1
-    if _depth[0] and event == "call" and (module, name) not in _seen and not name.startswith("<"):
+    if _depth[0] and event == "call" and (module, name) not in _seen and not name.startswith(("<", "__create_fn__")):
+        if _is_importing(frame):
+            return
         _seen.add((module, name))
         with open(_FILE, "a", encoding="utf-8") as lines:  # noqa: PTH123 - as little as possible is imported here
             lines.write(f"{module}:{name}\n")
