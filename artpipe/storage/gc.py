@@ -178,8 +178,8 @@ def _sentences(rooms: list[Room], needs: Needs, *, yes: bool, shared: bool) -> s
         lines.append(f"freed {whole}")
     else:
         lines.append(f"{whole} could be freed: `artpipe gc --yes`")
-    asked = ", ".join(f"{noun} ({count})" for noun, count in needs.told.items())
-    lines.append(f"kept: what the workspace, champions, {asked} need")
+    asked = ", ".join(["the workspace", "champions", *(f"{noun} ({count})" for noun, count in needs.told.items())])
+    lines.append(f"kept: what {asked} need")
     if needs.unlocked:
         names = ", ".join(needs.unlocked[:3]) + (" ..." if needs.unlocked[3:] else "")
         lines.append(f"without dvc.lock: {names}; all that was made by their parameters is kept")
