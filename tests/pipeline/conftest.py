@@ -214,8 +214,15 @@ def prefect_server(tmp_path_factory):
 
 
 def get(url: str, body: object = None, method: str | None = None):
-    """Ask Prefect's API."""
+    """Ask Prefect's API, again while its database is locked: it then answers 503 and has done nothing."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"}, method=method)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 (our own server)
-        return json.loads(answer.read() or b"null")
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 (our own server)
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                raise
+        time.sleep(1)
