@@ -13,7 +13,7 @@ from artpipe.project.dvc_yaml import graph_text, is_untouched
 from artpipe.storage.dvc_lock import hold_dvc_lock
 from artpipe.system.atomic_files import write_bytes
 
-_PARAMS, _LOCK, _GRAPH = "params.yaml", "dvc.lock", "dvc.yaml"
+_PARAMS, LOCK, _GRAPH = "params.yaml", "dvc.lock", "dvc.yaml"
 _TEMPLATE_NAME = re.compile(rf"(?<=\$\{{item\.)({'|'.join(MODEL_NAMES)})(?=\}})")
 _MOST_PLACES = 3  # told by name
 
@@ -44,8 +44,8 @@ def find_format_upgrade(root: Path = Path()) -> FormatUpgrade:
     Raises:
         UserError: a file cannot be migrated as it is written.
     """
-    old = {name: read_exactly(root / name) for name in (_GRAPH, _LOCK, _PARAMS) if (root / name).is_file()}
-    migrations = {_GRAPH: _migrate_graph, _LOCK: migrate_lock, _PARAMS: migrate_params}
+    old = {name: read_exactly(root / name) for name in (_GRAPH, LOCK, _PARAMS) if (root / name).is_file()}
+    migrations = {_GRAPH: _migrate_graph, LOCK: migrate_lock, _PARAMS: migrate_params}
     new = {name: migrations[name](text) for name, text in old.items()}
     texts = {name: text for name, text in new.items() if text != old[name]}
     return FormatUpgrade(new.get(_PARAMS, ""), texts, tuple(_lines(old, texts)))
@@ -65,7 +65,7 @@ def _lines(old: Mapping[str, str], texts: Mapping[str, str]) -> Iterator[str]:
         for (before, now), places in renamed_parameters(old[_PARAMS]).items():
             where = ", ".join(places) if len(places) <= _MOST_PLACES else f"{len(places)} entries"
             yield f"  {before} -> {now}  ({where})"
-    if _LOCK in texts:
+    if LOCK in texts:
         yield "dvc.lock: the same names, so that no result is stale for them"
     if _GRAPH in texts:
         touched = "" if is_untouched(old[_GRAPH]) else " was changed by hand: only these names change in it"
