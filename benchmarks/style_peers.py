@@ -33,8 +33,8 @@ from artpipe.nn.style.perceptual import perceptual_at
 from artpipe.nn.style.style_images import first_works
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.atomic_files import write_bytes
-from artpipe.training.exhibit_files import encode_png, grid
-from artpipe.training.restore import restore
+from artpipe.training.exhibit_files import compose_grid, encode_png
+from artpipe.training.restore import restore_learner
 from artpipe.weights import _PLACES
 
 Criterion = Callable[[Tensor], tuple[float, ...]]  # of (1, 3, H, W) in [-1, 1]: the whole, content, style
@@ -179,7 +179,7 @@ def johnson(arguments, studio: Studio) -> list[Tensor]:
     print(
         f"theirs: {steps[0]} steps of {arguments.batch} pictures of {arguments.size} pixels, {arguments.seconds[0]:.0f} core-s"
     )
-    fast, _, _ = restore(paths.checkpoint("studio-faststyle"), pretrained=studio.network)
+    fast, _, _ = restore_learner(paths.checkpoint("studio-faststyle"), pretrained=studio.network)
     chosen = torch.eye(len(fast.names))[[fast.names.index(style)]]
     networks = {"theirs": network.eval(), "ours": lambda image: fast.network(image, chosen)}
     sheet = []
@@ -237,7 +237,7 @@ def main() -> None:
     sheet = {"gatys": gatys, "johnson": johnson}[arguments.peer](arguments, Studio())
     if arguments.pictures:
         data = encode_png(
-            grid(list(to_bytes(torch.stack(sheet))), len(sheet) // 2 if arguments.peer == "johnson" else 3)
+            compose_grid(list(to_bytes(torch.stack(sheet))), len(sheet) // 2 if arguments.peer == "johnson" else 3)
         )
         write_bytes(arguments.pictures / f"{arguments.peer}.png", data)
 

@@ -24,15 +24,15 @@ from artpipe.models.style import Style
 from artpipe.nn.style.perceptual import Eye, perceptual_at
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.atomic_files import write_bytes
-from artpipe.training.exhibit_files import encode_png, grid
-from artpipe.training.restore import build, restore
+from artpipe.training.exhibit_files import compose_grid, encode_png
+from artpipe.training.restore import build_learner, restore_learner
 
 CONTENT, STYLE = "pagoda", "tissue"
 
 
 def coarse_to_fine(entry: dict, works: dict, spec, network, pair) -> tuple[Style, float]:
     """Paint by our entry, one pair."""
-    learner = build("style", {**entry, "paint": {pair[0]: [pair[1]]}, "keep": 0}, spec, network)
+    learner = build_learner("style", {**entry, "paint": {pair[0]: [pair[1]]}, "keep": 0}, spec, network)
     learner.begin(works)
     start = time.process_time()
     for _ in range(learner.params.steps):
@@ -102,11 +102,11 @@ def main() -> None:
     ratio = found["ours"] / found["pytorch/examples"]
     print(f"pictures of 512 pixels per core-second: {found}, ratio {ratio:.2f} (goal 2)")
     if arguments.fast:
-        fast, _, _ = restore(paths.checkpoint(arguments.fast), pretrained=network)
+        fast, _, _ = restore_learner(paths.checkpoint(arguments.fast), pretrained=network)
         beside(arguments, fast, shards, network, entries["studio-style"])
     if arguments.pictures:
         sheet = torch.cat([made.contents, made.pictures, single])
-        write_bytes(arguments.pictures / "one-size.png", encode_png(grid(list(to_bytes(sheet)), 3)))
+        write_bytes(arguments.pictures / "one-size.png", encode_png(compose_grid(list(to_bytes(sheet)), 3)))
 
 
 def beside(arguments, fast, shards, network, entry) -> None:
@@ -130,7 +130,7 @@ def beside(arguments, fast, shards, network, entry) -> None:
     print(f"loss of one pass against optimisation, mean of {len(rows)}: {sum(row[0] for row in rows) / len(rows):.2f}")
     if arguments.pictures:
         sheet = torch.cat([picture for row in rows for picture in row[1:]])
-        write_bytes(arguments.pictures / "beside.png", encode_png(grid(list(to_bytes(sheet)), 4)))
+        write_bytes(arguments.pictures / "beside.png", encode_png(compose_grid(list(to_bytes(sheet)), 4)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import torch
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import FeatureExtractor, Prompt
 from artpipe.models.classifier import MODEL, Classifier, quarter_turns
-from artpipe.training.restore import build
+from artpipe.training.restore import build_learner
 from tests.conftest import assert_goes_on
 
 ENTRY = {
@@ -28,7 +28,7 @@ def _spec(size=8, channels=1, classes=("a", "b", "c"), count=12):
 
 def _learner(spec=None, **changes) -> Classifier:
     torch.manual_seed(0)
-    learner = build("c", {**ENTRY, **changes}, spec or _spec())
+    learner = build_learner("c", {**ENTRY, **changes}, spec or _spec())
     assert isinstance(learner, Classifier)
     return learner
 

@@ -15,8 +15,8 @@ from artpipe.evaluate import evaluate_model
 from artpipe.models.faststyle import FastStyle, Norm
 from artpipe.nn.style.perceptual import Perceptual
 from artpipe.numerics.pixels import to_float
-from artpipe.training.restore import build
-from artpipe.training.trainer import Training
+from artpipe.training.restore import build_learner
+from artpipe.training.trainer import Trainer
 from tests.conftest import assert_goes_on
 from tests.support.vgg_weights import write_eye
 
@@ -55,7 +55,7 @@ def works(seed=3):
 
 def learner(network, **changes) -> FastStyle:
     torch.manual_seed(0)
-    made = build("f", {**ENTRY, **changes}, spec(), network)
+    made = build_learner("f", {**ENTRY, **changes}, spec(), network)
     made.begin(works())
     return made
 
@@ -101,7 +101,7 @@ def test_it_begins_as_the_picture_in_the_colours_of_the_style(network):
 def test_it_steps_and_its_state_goes_round(network):
     """A second learner with the first one's state takes the same next step, bit for bit."""
     first = learner(network)
-    assert_goes_on(first, build("f", ENTRY, spec(), network), BATCH)
+    assert_goes_on(first, build_learner("f", ENTRY, spec(), network), BATCH)
     assert not torch.equal(first.paint(BATCH["images"], torch.eye(2)), BATCH["images"])
 
 
@@ -133,7 +133,7 @@ def test_what_hangs(network):
 def test_an_unsuitable_entry_is_one_line(network, entry, line):
     """A piece that does not fit, and a style that is none."""
     with pytest.raises(UserError) as refused:
-        build("f", {**ENTRY, **entry}, spec(), network)
+        build_learner("f", {**ENTRY, **entry}, spec(), network)
     assert line in str(refused.value)
 
 
@@ -162,7 +162,7 @@ def test_from_a_studio_to_a_report(tmp_path, monkeypatch):
     writer.close(spec(), works="0" * 64, params={}, mean=[0.5] * 3, std=[0.3] * 3)
     train.train_model("f")
     whole = (paths.checkpoint("f") / "checkpoint.json").read_bytes()
-    after = Training._after
+    after = Trainer._after
 
     def stopping(self, losses):
         after(self, losses)
@@ -170,7 +170,7 @@ def test_from_a_studio_to_a_report(tmp_path, monkeypatch):
             raise StoppedError("stopped")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Training, "_after", stopping)
+        patched.setattr(Trainer, "_finish_step", stopping)
         with pytest.raises(StoppedError):
             train.train_model("f")
     train.train_model("f")

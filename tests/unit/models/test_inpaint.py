@@ -11,7 +11,7 @@ from artpipe.models.inpaint import Gated, Inpainting, lost_error
 from artpipe.nn.restoration.corruption import KINDS
 from artpipe.nn.restoration.hole_filling import harmonic
 from artpipe.numerics.pixels import to_bytes, to_float
-from artpipe.training.restore import build
+from artpipe.training.restore import build_learner
 
 ENTRY = {
     "kind": "inpaint",
@@ -28,7 +28,7 @@ ENTRY = {
 def learner(size=16, channels=3, **changes) -> Inpainting:
     torch.manual_seed(0)
     spec = Spec(dataset="d", channels=channels, height=size, width=size, classes=(), count=9)
-    built = build("i", {**ENTRY, **changes}, spec)
+    built = build_learner("i", {**ENTRY, **changes}, spec)
     assert isinstance(built, Inpainting)
     return built
 

@@ -12,7 +12,7 @@ from artpipe.modalities.text.tokenizer import Encoder, pieces
 from artpipe.models.rnn import RNN
 from artpipe.nn.sequence.rendering import whole
 from artpipe.nn.sequence.token_sampling import nucleus, picked
-from artpipe.training.restore import build
+from artpipe.training.restore import build_learner
 from tests.conftest import assert_goes_on
 
 LETTERS = (*MARKS, "a", "b", "\n")
@@ -34,7 +34,7 @@ def learner(vocabulary=LETTERS, **changes) -> RNN:
         "width": 8,
         "embedding": 6,
     }
-    found = build("r", {**entry, **changes}, spec)
+    found = build_learner("r", {**entry, **changes}, spec)
     assert isinstance(found, RNN)
     return found
 

@@ -11,7 +11,7 @@ from artpipe.nn.gan.patch_discriminator import PatchJudge
 from artpipe.nn.restoration.resize import bicubic, crops, cut_to, enlarged, reduced
 from artpipe.numerics.image_quality import psnr
 from artpipe.numerics.pixels import to_bytes, to_float
-from artpipe.training.restore import build
+from artpipe.training.restore import build_learner
 
 ENTRY = {
     "kind": "superres",
@@ -28,7 +28,7 @@ ENTRY = {
 def learner(size=16, channels=3, **changes) -> SuperResolution:
     torch.manual_seed(0)
     spec = Spec(dataset="d", channels=channels, height=size, width=size, classes=(), count=9)
-    built = build("s", {**ENTRY, **changes}, spec)
+    built = build_learner("s", {**ENTRY, **changes}, spec)
     assert isinstance(built, SuperResolution)
     return built
 

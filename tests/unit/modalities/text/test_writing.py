@@ -21,7 +21,7 @@ from artpipe.nn.sequence.rendering import text_of
 from artpipe.numerics.ngrams import CountModel, keys
 from artpipe.plugins import find
 from artpipe.preprocessing.token_rows import rows_of
-from artpipe.training.restore import build
+from artpipe.training.restore import build_learner
 
 LENGTH = 8
 POEMS = ["ab ab\nba ba", "ab ba\nab ab", "ba ab\nba ab", "ab ab\nab ba"]
@@ -55,7 +55,7 @@ def evidence():
         dataset="d", medium="text", length=LENGTH, classes=(), count=8, columns=("tokens",), vocabulary=VOCABULARY
     )
     entry = {"kind": "rnn", "dataset": "d", "pretrained": "u", "feature_extractor": "r", "width": 8, "embedding": 8}
-    learner = build("r", entry, spec).eval()
+    learner = build_learner("r", entry, spec).eval()
     torch.nn.init.zeros_(learner.embedding.weight)
     card = CheckpointCard.model_construct(spec=spec, params=entry, kind="rnn")
     found = Evidence(learner, card, EvaluationParams(metrics=()), 1, columns(POEMS * 3), {}, columns(POEMS[:3]))

@@ -20,7 +20,7 @@ from artpipe.models.rnn import RNN, Params
 from artpipe.nn.layers.dropout import dropped
 from artpipe.nn.sequence.music_context import Ear, Moment, Recalled, transposed
 from artpipe.preprocessing.token_rows import rows_of
-from artpipe.training.exhibit_files import sheet_of
+from artpipe.training.exhibit_files import encode_sheet
 
 SPEC = Spec(dataset="d", medium="music", height=2, grid=2, length=16, classes=(), count=4, vocabulary=VOCABULARY)
 PIECE = [Step(0, [67, 60]), Step(0, [67 + HELD, 59]), Step(BAR, [65, 0]), Step(FERMATA, [64, 60])]
@@ -164,7 +164,7 @@ def test_what_hangs_is_a_wav_with_its_score_and_midi():
     assert exhibits[0].parts["midi"][:4] == b"MThd"
     assert exhibits[0].parts["score"].shape == (3, 360, 1200)
     assert exhibits[0].caption.startswith("Chorale in ")
-    assert sheet_of(exhibits)[0] == ".png"
+    assert encode_sheet(exhibits)[0] == ".png"
 
 
 def test_steps_learn_a_piece():
