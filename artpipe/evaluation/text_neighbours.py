@@ -8,7 +8,7 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Neighbour
 from artpipe.modalities.text.detokenize import characters, works_of
-from artpipe.nn.sequence.rendering import text_of
+from artpipe.nn.sequence.rendering import decode_text
 from artpipe.numerics.ngrams import keys
 
 _SHORT = 6  # characters in a row
@@ -33,7 +33,7 @@ def excerpts(
     """Yield the beginning of each wanted work, with its digest."""
     for digest, tokens in works_of(columns):
         if digest in wanted:
-            lines = text_of(tokens[: 200 * _EXCERPT], vocabulary).strip("\n").split("\n")
+            lines = decode_text(tokens[: 200 * _EXCERPT], vocabulary).strip("\n").split("\n")
             yield "\n".join(lines[:_EXCERPT]), digest
 
 

@@ -19,9 +19,9 @@ from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.modalities.picture.captions import UNTITLED, spoken
 from artpipe.nn.classifier.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
-from artpipe.nn.classifier.degradations import dirty, erase, warp
-from artpipe.nn.classifier.grad_cam import grad_cam, overlay
-from artpipe.nn.classifier.rotation_pretext import ROTATIONS, quarter_turns
+from artpipe.nn.classifier.degradations import erase_rectangle, make_dirty, warp
+from artpipe.nn.classifier.grad_cam import grad_cam, overlay_heat
+from artpipe.nn.classifier.rotation_pretext import ROTATIONS, rotate_quarters
 
 
 class Params(TrainParams):
@@ -160,7 +160,7 @@ class Classifier(Divisible[Params]):
         heat = grad_cam(lambda maps: self._logits(self._pooled(maps)), self.trunk(images), classes)
         factor = -(-self.params.panel_pixels // min(images.shape[2:]))
         large = images.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-        return torch.cat([large.expand(-1, 3, -1, -1), overlay(large, heat)], 3)
+        return torch.cat([large.expand(-1, 3, -1, -1), overlay_heat(large, heat)], 3)
 
     def _caption(self, seen: int, label: int, confidence: float) -> str:
         truth = UNTITLED if label < 0 else spoken(self.classes[label])
@@ -172,7 +172,7 @@ class Classifier(Divisible[Params]):
         images = batch.get("images", torch.empty(0))
         if not self.spec.classes and len(images):
             turns = torch.arange(len(images)) % 4 if in_turn else torch.randint(4, (len(images),))
-            return quarter_turns(images, turns.to(images.device))
+            return rotate_quarters(images, turns.to(images.device))
         labels = batch.get("labels", torch.full((len(images),), -1))
         rows = (labels >= 0).nonzero().flatten()
         return images[rows], labels[rows]
@@ -181,14 +181,14 @@ class Classifier(Divisible[Params]):
         images = works.get("images", torch.empty(0))
         labels = works.get("labels", torch.full((len(images),), -1))
         if not self.spec.classes and len(images):
-            images, labels = quarter_turns(images, torch.arange(len(images), device=images.device) % 4)
+            images, labels = rotate_quarters(images, torch.arange(len(images), device=images.device) % 4)
         rows = works["digests"].tolist() if "digests" in works else []
         return images, labels, tuple(bytes(row).hex() for row in rows)
 
     def _degraded(self, images: Tensor) -> Tensor:
         p = self.params
         images = warp(images, shift=p.shift, degrees=p.degrees, zoom=p.zoom, flip=p.flip)
-        images = erase(dirty(images, noise_std=p.noise_std, grey=p.grey, blur=p.blur), largest=p.erase)
+        images = erase_rectangle(make_dirty(images, noise_std=p.noise_std, grey=p.grey, blur=p.blur), largest=p.erase)
         return images.contiguous(memory_format=torch.channels_last)
 
 

@@ -19,8 +19,14 @@ from artpipe.config.params import Positive, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.errors import UserError
-from artpipe.nn.style.perceptual import Eye, Perceptual, Stylised, TrainedWeights, total_variation
-from artpipe.nn.style.style_images import named_styles, style_of
+from artpipe.nn.style.perceptual import (
+    PerceptualLoss,
+    PerceptualNetwork,
+    StylisedPictures,
+    TrainedWeights,
+    total_variation,
+)
+from artpipe.nn.style.style_images import find_style_image, list_styles
 from artpipe.numerics.pixels import to_float
 
 
@@ -115,13 +121,15 @@ class FastStyle(Divisible[Params]):
 
     styles: Tensor
 
-    def __init__(self, params: Params, spec: Spec, pretrained: Perceptual | None = None) -> None:
+    def __init__(self, params: Params, spec: Spec, pretrained: PerceptualNetwork | None = None) -> None:
         super().__init__(params, spec)
-        self.names = named_styles(params.styles, spec)
+        self.names = list_styles(params.styles, spec)
         if params.crop % 4 or not params.crop <= min(spec.height, spec.width):
             size = f"{spec.height} x {spec.width}"
             raise UserError(f"`crop` is {params.crop}: a multiple of 4 is wanted that fits into {size} pixels")
-        self.eye = None if pretrained is None else Eye(pretrained, params.content_layers, params.style_layers)
+        self.perceptual_loss = (
+            None if pretrained is None else PerceptualLoss(pretrained, params.content_layers, params.style_layers)
+        )
         self.network = Network(len(self.names), params.width, params.blocks)
         self.register_buffer("styles", torch.zeros(len(self.names), 3, spec.height, spec.width, dtype=torch.uint8))
         self.to(memory_format=torch.channels_last)
@@ -131,7 +139,7 @@ class FastStyle(Divisible[Params]):
     def begin(self, works: Batch) -> None:
         """Take the styles out of the works."""
         for row, name in enumerate(self.names):
-            self.styles[row] = style_of(works, self.spec, name)[1]
+            self.styles[row] = find_style_image(works, self.spec, name)[1]
         with torch.no_grad():
             colours = to_float(self.styles).flatten(2)
             self.network.colours.gain.copy_(colours.std(2))
@@ -144,15 +152,15 @@ class FastStyle(Divisible[Params]):
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend ``alpha content + beta log(1 + style) + variation TV``."""
-        if self.eye is None:
+        if self.perceptual_loss is None:
             raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `pretrained`")
         p, images, chosen, share = self.params, part["images"], part["chosen"], portion(part, whole)
         with torch.no_grad():
-            content = self.eye.content_of(images)
-            self._wanted = self._wanted or self._style_of_each(self.eye)
+            content = self.perceptual_loss.content_features(images)
+            self._wanted = self._wanted or self._style_of_each(self.perceptual_loss)
         painted = self.network(images, self._mix(chosen))
         style = {layer: grams[chosen] for layer, grams in self._wanted.items()}
-        far, strange = self.eye.distances(painted, content, style)
+        far, strange = self.perceptual_loss.distances(painted, content, style)
         rough = total_variation(painted)
         # The logarithm keeps a style that is far from all photographs, a dark one, from outweighing the others.
         loss = share * (p.alpha * far + p.beta * strange.log1p() + p.variation * rough).mean()
@@ -169,9 +177,9 @@ class FastStyle(Divisible[Params]):
         nn.utils.clip_grad_norm_(group["params"], 10.0)
         optimiser.step()
 
-    def _style_of_each(self, eye: Eye) -> dict[str, Tensor]:
+    def _style_of_each(self, eye: PerceptualLoss) -> dict[str, Tensor]:
         """Return the Gram matrices of the styles ``(S, C, C)`` by layer."""
-        found = [eye.style_of(to_float(self.styles[[row]])) for row in range(len(self.names))]
+        found = [eye.style_grams(to_float(self.styles[[row]])) for row in range(len(self.names))]
         return {layer: torch.cat([grams[layer] for grams in found]) for layer in found[0]}
 
     def _pieces(self, images: Tensor) -> Tensor:
@@ -191,12 +199,12 @@ class FastStyle(Divisible[Params]):
         found = [self.network(image[None], shares[None]) for image, shares in zip(images, mix, strict=True)]
         return torch.cat(found).clamp(-1, 1)
 
-    def stylised(self, works: Batch) -> Stylised:
+    def stylise(self, works: Batch) -> StylisedPictures:
         """Return each work in each style."""
         images, count = works["images"], len(self.names)
         contents = images.repeat_interleave(count, 0)
         chosen = torch.arange(count, device=images.device).repeat(len(images))
-        return Stylised(self.paint(contents, self._mix(chosen)), contents, to_float(self.styles)[chosen])
+        return StylisedPictures(self.paint(contents, self._mix(chosen)), contents, to_float(self.styles)[chosen])
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Show the prompt's works in each style, and the first ones between each two styles."""

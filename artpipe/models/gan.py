@@ -12,9 +12,9 @@ from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
 from artpipe.modalities.picture.captions import UNTITLED, asked_for
-from artpipe.nn.gan.diff_augment import AUTOMATIC, Augment, Policy
-from artpipe.nn.gan.losses import GAMES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
-from artpipe.nn.gan.networks import ClassicDiscriminator, ClassicGenerator, ResidualDiscriminator, ResidualGenerator
+from artpipe.nn.gan.diff_augment import DEFAULT_POLICIES, AdaptiveAugmentation, Policy
+from artpipe.nn.gan.losses import ADVERSARIAL_LOSSES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
+from artpipe.nn.gan.networks import DcganDiscriminator, DcganGenerator, ResidualDiscriminator, ResidualGenerator
 from artpipe.nn.layers import ema
 from artpipe.numerics.kernel_distance import kernel_distance
 
@@ -73,22 +73,22 @@ class GAN(Divisible[Params]):
             self.generator: nn.Module = ResidualGenerator(params, spec, rows)
             self.discriminator: nn.Module = ResidualDiscriminator(params, spec, rows)
         else:
-            self.generator = ClassicGenerator(params, spec)
-            self.discriminator = ClassicDiscriminator(params, spec, norm=not penalised)
+            self.generator = DcganGenerator(params, spec)
+            self.discriminator = DcganDiscriminator(params, spec, norm=not penalised)
         self.to(memory_format=torch.channels_last)  # several times the speed of oneDNN's small convolutions
-        self.average = ema.averaged_copy(self.generator)
+        self.average = ema.make_average(self.generator)
         self.optimisers = {
             name: torch.optim.Adam(
                 player.parameters(), params.learning_rate, (params.beta1, params.beta2), foreach=True
             )
             for name, player in (("generator", self.generator), ("discriminator", self.discriminator))
         }
-        self.game = GAMES[params.loss]
+        self.game = ADVERSARIAL_LOSSES[params.loss]
         alone = residual or penalised  # no batch norm, so a sample's logit depends on that sample alone
         self.one_pass = params.one_pass and self.game.one_pass and alone
-        automatic = AUTOMATIC if spec.count < params.augment_below else ()
+        automatic = DEFAULT_POLICIES if spec.count < params.augment_below else ()
         policies = automatic if params.augment is None else params.augment
-        self.augment = Augment(policies, params.augment_target, params.augment_pictures)
+        self.augment = AdaptiveAugmentation(policies, params.augment_target, params.augment_pictures)
         self.feature_extractor = (pretrained,)  # in a tuple, so that its weights are not taken for the learner's own
         self.selects = ("kid", "min") if pretrained is not None else None
 
@@ -125,7 +125,7 @@ class GAN(Divisible[Params]):
         self._move("discriminator", self.discriminator)
         if self.painting:
             self._move("generator", self.generator)
-            kept = ema.decay(rows, self.params.ema_halflife_pictures, self.steps_done * rows)
+            kept = ema.compute_decay(rows, self.params.ema_halflife_pictures, self.steps_done * rows)
             ema.update(self.average, self.generator, kept)
 
     def judge(self, images: Tensor, rows: Tensor) -> Tensor:

@@ -17,10 +17,16 @@ from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
 from artpipe.nn.layers.blocks import SLOPE, conv
-from artpipe.nn.restoration.corruption import KINDS, Damage, damaged
-from artpipe.nn.restoration.hole_filling import harmonic, require_something
-from artpipe.nn.restoration.resize import crops
-from artpipe.nn.restoration.restorer import Painter, RestorerParams, compared, hung, shown
+from artpipe.nn.restoration.corruption import DAMAGE_KINDS, Damage, damage_images
+from artpipe.nn.restoration.hole_filling import fill_harmonic, require_visible_pixels
+from artpipe.nn.restoration.resize import draw_crops
+from artpipe.nn.restoration.restorer import (
+    AdversarialRestorer,
+    RestorerParams,
+    describe_psnr,
+    iterate_works,
+    make_exhibit,
+)
 
 _GUESS = 3e-2  # tolerance of the first guess
 _SMALLEST = 1e-4  # square of a feature: a place where nothing counts stays nothing
@@ -34,7 +40,7 @@ class Params(RestorerParams):
     width: Positive = 32  # channels at half the size; twice and three times as many further in
     levels: int = Field(default=3, ge=1, le=6)  # halvings below half the size
     crop: Positive = 64  # side of the squares it learns from, in pixels
-    damage: tuple[Damage, ...] = Field(default=KINDS, min_length=1)
+    damage: tuple[Damage, ...] = Field(default=DAMAGE_KINDS, min_length=1)
     least_lost: float = Field(default=0.05, gt=0, le=_MOST)  # share of a picture's pixels
     most_lost: float = Field(default=0.25, gt=0, le=_MOST)
     brush: float = Field(default=10.0, ge=1)  # largest width of a stroke, in pixels
@@ -86,7 +92,7 @@ class Repairer(nn.Module):
     def forward(self, images: Tensor, lost: Tensor) -> Tensor:
         """Return ``(B, C, H, W)``, not clamped, of any size; what `images` has where it is lost does not matter."""
         height, width = images.shape[2:]
-        guess = harmonic(images.masked_fill(lost, 0), lost, _GUESS)
+        guess = fill_harmonic(images.masked_fill(lost, 0), lost, _GUESS)
         margin = (0, -width % self.unit, 0, -height % self.unit)
         x = F.pad(torch.cat([guess, lost.to(guess) * 2 - 1], 1), margin, mode="replicate")
         maps = [self.first(F.pixel_unshuffle(x, 2))]
@@ -99,7 +105,7 @@ class Repairer(nn.Module):
         return torch.where(lost, guess + residual.float(), images)
 
 
-class Inpainting(Painter[Params]):
+class Inpainting(AdversarialRestorer[Params]):
     """Strokes, scratches, stains and noise away; works on pictures of any size."""
 
     baseline = "harmonic fill"
@@ -110,7 +116,7 @@ class Inpainting(Painter[Params]):
 
     def draw(self, batch: Batch) -> Batch:
         """Return squares of `images` ``(B, C, H, W)``, the same with damage, and what was lost."""
-        intact = crops(batch["images"], self.params.crop, 1)
+        intact = draw_crops(batch["images"], self.params.crop, 1)
         broken, lost = self._damaged(intact, torch.randint(2**31, (len(intact),)).tolist())
         return {"intact": intact, "broken": broken, "lost": lost}
 
@@ -124,7 +130,7 @@ class Inpainting(Painter[Params]):
 
     def _damaged(self, images: Tensor, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         p = self.params
-        return damaged(images, p.damage, (p.least_lost, p.most_lost), p.brush, seeds)
+        return damage_images(images, p.damage, (p.least_lost, p.most_lost), p.brush, seeds)
 
     @torch.no_grad()
     def repair(self, images: Tensor, lost: Tensor) -> Tensor:
@@ -133,7 +139,7 @@ class Inpainting(Painter[Params]):
         Raises:
             UserError: every pixel of a picture is lost.
         """
-        require_something(lost)
+        require_visible_pixels(lost)
         parts = [self.network(image[None], mask[None]) for image, mask in zip(images, lost, strict=True)]
         return torch.where(lost, torch.cat(parts).clamp(-1, 1), images)
 
@@ -145,17 +151,17 @@ class Inpainting(Painter[Params]):
     def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
         """Damage works, each by its own seed, and repair them; only what was lost is compared."""
         broken, lost = self._damaged(images, seeds)
-        return Restoration(images, broken, self.repair(broken, lost), harmonic(broken, lost).clamp(-1, 1), lost)
+        return Restoration(images, broken, self.repair(broken, lost), fill_harmonic(broken, lost).clamp(-1, 1), lost)
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Repair the prompt's works, each damaged by its seed; beside them the harmonic fill."""
         exhibits = []
-        for work, seed, digests in shown(prompt):
+        for work, seed, digests in iterate_works(prompt):
             found = self.restoration(work, [seed])
             kind = self.params.damage[seed % len(self.params.damage)]
-            caption = f"{kind} repaired: {compared(found, self.baseline)}"
+            caption = f"{kind} repaired: {describe_psnr(found, self.baseline)}"
             more = {self.baseline: found.baseline[0]}
-            exhibits.append(hung(found, caption, "restoration", digests, **more))
+            exhibits.append(make_exhibit(found, caption, "restoration", digests, **more))
         return exhibits
 
 

@@ -18,10 +18,10 @@ from artpipe.contracts.microbatched import Divisible
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.special_tokens import PAD, START
 from artpipe.modalities.music.performed_works import count_steps, joined
-from artpipe.nn.layers.dropout import dropped
-from artpipe.nn.sequence.music_context import Ear, Heard, transposed
-from artpipe.nn.sequence.rendering import encoded, lengths_of, rendered
-from artpipe.nn.sequence.token_sampling import write
+from artpipe.nn.layers.dropout import apply_dropout
+from artpipe.nn.sequence.music_context import MusicContext, MusicFeatures, transpose
+from artpipe.nn.sequence.rendering import encode_prompt, render_exhibit, token_lengths
+from artpipe.nn.sequence.token_sampling import write_sequences
 
 _ROWS = 64  # measured at once
 
@@ -63,10 +63,10 @@ class RNN(Divisible[Params]):
         self.recurrent = cell(p.embedding, p.width, p.layers, batch_first=True, dropout=between)
         self.narrow = nn.Linear(p.width, p.embedding) if p.width != p.embedding else nn.Identity()
         self.bias = nn.Parameter(torch.zeros(len(spec.vocabulary)))
-        self.ear = Ear(spec, p.embedding, p.width, p.dropout) if spec.medium == "music" else None
+        self.ear = MusicContext(spec, p.embedding, p.width, p.dropout) if spec.medium == "music" else None
         if p.cell == "lstm":
             _remember(self.recurrent, p.width)
-        self.lengths = lengths_of(spec)
+        self.lengths = token_lengths(spec)
         adam = torch.optim.AdamW(
             self.parameters(), lr=p.learning_rate, betas=(0.9, 0.99), weight_decay=p.weight_decay, fused=True
         )
@@ -76,7 +76,7 @@ class RNN(Divisible[Params]):
         """Return `tokens` ``(B, L + 1)`` without columns that nobody needs, moved by semitones."""
         tokens = _trimmed(batch["tokens"].long())
         if self.params.transpose and self.ear is not None:
-            tokens = transposed(tokens, self.params.transpose)
+            tokens = transpose(tokens, self.params.transpose)
         return {"tokens": tokens}
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
@@ -95,24 +95,24 @@ class RNN(Divisible[Params]):
 
     def _surprise(self, tokens: Tensor) -> Tensor:
         """Return ``(B, L)`` nats of each token after the first, 0 where there is none."""
-        heard = self.ear.listen(tokens[:, :-1]) if self.ear is not None else None
+        heard = self.ear.extract_features(tokens[:, :-1]) if self.ear is not None else None
         with self.autocast():
             logits, _ = self._logits(tokens[:, :-1], None, heard)
         wanted = tokens[:, 1:]
         nats = F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), ignore_index=PAD, reduction="none")
         return nats.view_as(wanted)
 
-    def _logits(self, tokens: Tensor, state: Any, heard: Heard | None) -> tuple[Tensor, Any]:
+    def _logits(self, tokens: Tensor, state: Any, heard: MusicFeatures | None) -> tuple[Tensor, Any]:
         p, scale = self.params, math.sqrt(self.params.embedding)
         share = p.dropout if p.read_dropout is None else p.read_dropout
-        read = dropped(self.embedding(tokens) * scale, share, training=self.training)
+        read = apply_dropout(self.embedding(tokens) * scale, share, training=self.training)
         if self.ear is not None and heard is not None:
-            said, state = self.ear.follow(self.recurrent, read, heard, state)
-            hidden = self.ear.notes(said, heard)
-            logits = F.linear(hidden, self.embedding.weight, self.bias) + self.ear.lean(hidden, heard)
+            said, state = self.ear.run_recurrent(self.recurrent, read, heard, state)
+            hidden = self.ear.note_features(said, heard)
+            logits = F.linear(hidden, self.embedding.weight, self.bias) + self.ear.logit_offsets(hidden, heard)
             return logits, state
         hidden, state = self.recurrent(read, state)
-        hidden = self.narrow(dropped(hidden, p.dropout, training=self.training))
+        hidden = self.narrow(apply_dropout(hidden, p.dropout, training=self.training))
         return F.linear(hidden, self.embedding.weight, self.bias), state
 
     @torch.no_grad()
@@ -141,18 +141,18 @@ class RNN(Divisible[Params]):
     def write(self, prompt: Prompt) -> list[list[int]]:
         """Return the tokens that each seed writes after its beginning, without an end; as long as `max_tokens`: it was cut."""
         p = self.params
-        beginnings = [[START, *encoded(self._beginning(seed), self.spec)] for seed in prompt.seeds]
-        return write(self._advance, beginnings, prompt.seeds, p.max_tokens, p.temperature, p.top_p)
+        beginnings = [[START, *encode_prompt(self._beginning(seed), self.spec)] for seed in prompt.seeds]
+        return write_sequences(self._advance, beginnings, prompt.seeds, p.max_tokens, p.temperature, p.top_p)
 
     def _advance(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
         """Read a token of each row; the state is that of the network and of the ear."""
         hidden, moments = state or (None, None)
-        heard = self.ear.listen(tokens, moments) if self.ear is not None else None
+        heard = self.ear.extract_features(tokens, moments) if self.ear is not None else None
         logits, hidden = self._logits(tokens.to(self.bias.device), hidden, heard)
         logits = logits[:, -1].float().cpu()
         if self.ear is None or heard is None:
             return logits, (hidden, None)
-        return logits.masked_fill(self.ear.forbidden(heard.moments), -math.inf), (hidden, heard.moments)
+        return logits.masked_fill(self.ear.forbidden_tokens(heard.states), -math.inf), (hidden, heard.states)
 
     def _beginning(self, seed: int) -> str:
         prompt = self.params.prompts[seed % len(self.params.prompts)] if self.params.prompts else ""
@@ -165,7 +165,7 @@ class RNN(Divisible[Params]):
         rows: Sequence[Sequence[int]] = self.write(prompt)
         max_tokens = self.params.max_tokens
         return [
-            rendered(self.spec, self._beginning(seed), row, seed, ended=len(row) < max_tokens)
+            render_exhibit(self.spec, self._beginning(seed), row, seed, ended=len(row) < max_tokens)
             for seed, row in zip(prompt.seeds, rows, strict=True)
         ]
 

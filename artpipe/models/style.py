@@ -16,9 +16,16 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
 from artpipe.errors import UserError
-from artpipe.nn.style.perceptual import Eye, Perceptual, Stylised, TrainedWeights, resized, total_variation
+from artpipe.nn.style.perceptual import (
+    PerceptualLoss,
+    PerceptualNetwork,
+    StylisedPictures,
+    TrainedWeights,
+    resize,
+    total_variation,
+)
 from artpipe.nn.style.row_lbfgs import RowLBFGS
-from artpipe.nn.style.style_images import first_works, named_pairs, style_of
+from artpipe.nn.style.style_images import find_first_works, find_style_image, list_pairs
 from artpipe.numerics.pixels import to_bytes, to_float
 
 _EARLY = 1.5  # exponent that keeps more of the first steps, in which most happens
@@ -60,11 +67,13 @@ class Style(Learner[Params]):
     digests: Tensor
     way: Tensor
 
-    def __init__(self, params: Params, spec: Spec, pretrained: Perceptual | None = None) -> None:
+    def __init__(self, params: Params, spec: Spec, pretrained: PerceptualNetwork | None = None) -> None:
         super().__init__(params, spec)
-        self.pairs = [pair for pair in named_pairs(params.paint, spec) for _ in range(params.each)]
+        self.pairs = [pair for pair in list_pairs(params.paint, spec) for _ in range(params.each)]
         count, size = len(self.pairs), (spec.height, spec.width)
-        self.eye = None if pretrained is None else Eye(pretrained, params.content_layers, params.style_layers)
+        self.perceptual_loss = (
+            None if pretrained is None else PerceptualLoss(pretrained, params.content_layers, params.style_layers)
+        )
         self.levels = [(size[0] >> i, size[1] >> i) for i in reversed(range(len(params.shares)))]
         self.ends = [round(params.steps * done / sum(params.shares)) for done in accumulate(params.shares)]
         self.canvases = nn.ParameterList([torch.zeros(count, 3, *level) for level in self.levels])
@@ -93,12 +102,12 @@ class Style(Learner[Params]):
         """Put the photographs on the canvases."""
         each = self.params.each
         for row, (content, style) in enumerate(self.pairs):
-            from_row = first_works(works, self.spec, content, each)[row % each]
-            style_row, self.styles[row] = style_of(works, self.spec, style)
+            from_row = find_first_works(works, self.spec, content, each)[row % each]
+            style_row, self.styles[row] = find_style_image(works, self.spec, style)
             self.contents[row] = works["images"][from_row]
             self.digests[row] = works["digests"][[from_row, style_row]]
         with torch.no_grad():
-            self.canvases[0].copy_(resized(to_float(self.contents), self.levels[0]))
+            self.canvases[0].copy_(resize(to_float(self.contents), self.levels[0]))
 
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
         """Descend ``alpha content + beta style + variation TV`` of every picture; the distances are those of `Eye`."""
@@ -122,10 +131,10 @@ class Style(Learner[Params]):
 
     def _pull(self, picture: Tensor, content: Mapping[str, Tensor], style: Mapping[str, Tensor]) -> Tensor:
         """Add the gradient of one picture ``(1, 3, H, W)``; return its content, style and variation, one number each."""
-        if self.eye is None:
+        if self.perceptual_loss is None:
             raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `pretrained`")
         p = self.params
-        far, strange = self.eye.distances(picture, content, style)
+        far, strange = self.perceptual_loss.distances(picture, content, style)
         rough = total_variation(picture)
         (p.alpha * far + p.beta * strange + p.variation * rough).sum().backward()  # type: ignore[no-untyped-call]
         return torch.cat([far, strange, rough]).detach()
@@ -134,29 +143,38 @@ class Style(Learner[Params]):
     def _enlarge(self, level: int) -> None:
         """Begin a canvas: the one before, enlarged, and what the photograph has of details that were too fine for that."""
         before, size, photographs = self.levels[level - 1], self.levels[level], to_float(self.contents)
-        fine = resized(photographs, size) - resized(resized(photographs, before), size)
-        self.canvases[level].copy_((resized(self.canvases[level - 1], size) + fine).clamp(-1, 1))
+        fine = resize(photographs, size) - resize(resize(photographs, before), size)
+        self.canvases[level].copy_((resize(self.canvases[level - 1], size) + fine).clamp(-1, 1))
         self.optimisers[f"level {level - 1}"].state.clear()
 
     @torch.no_grad()
     def _wanted(self, level: int) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
         """Return deep features and Gram matrices that each picture of a level is drawn to; made once."""
-        if self.eye is not None and (self._targets is None or self._targets[0] != level):
+        if self.perceptual_loss is not None and (self._targets is None or self._targets[0] != level):
             size = self.levels[level]
-            contents, styles = (resized(to_float(pictures), size) for pictures in (self.contents, self.styles))
+            contents, styles = (resize(to_float(pictures), size) for pictures in (self.contents, self.styles))
             rows = range(len(self.pairs))
-            self._targets = level, [(self.eye.content_of(contents[[i]]), self.eye.style_of(styles[[i]])) for i in rows]
+            self._targets = (
+                level,
+                [
+                    (
+                        self.perceptual_loss.content_features(contents[[i]]),
+                        self.perceptual_loss.style_grams(styles[[i]]),
+                    )
+                    for i in rows
+                ],
+            )
         return self._targets[1] if self._targets else []
 
     @torch.no_grad()
     def _painted(self) -> Tensor:
         """Return the pictures as they are now, ``(N, 3, H, W)`` in [-1, 1], in full size."""
-        return resized(self.canvases[self._level(int(self.done) - 1)], (self.spec.height, self.spec.width)).clamp(-1, 1)
+        return resize(self.canvases[self._level(int(self.done) - 1)], (self.spec.height, self.spec.width)).clamp(-1, 1)
 
-    def stylised(self, works: Batch) -> Stylised:
+    def stylise(self, works: Batch) -> StylisedPictures:
         """Return the pictures beside their own contents and styles; held-out works have no part in them."""
         del works
-        return Stylised(self._painted(), to_float(self.contents), to_float(self.styles))
+        return StylisedPictures(self._painted(), to_float(self.contents), to_float(self.styles))
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Show every picture with the photograph before, its steps on the way and the style beside."""

@@ -15,8 +15,14 @@ from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
 from artpipe.nn.layers.blocks import SLOPE, Residual, conv
-from artpipe.nn.restoration.resize import bicubic, crops, cut_to, enlarged, reduced
-from artpipe.nn.restoration.restorer import Painter, RestorerParams, compared, hung, shown
+from artpipe.nn.restoration.resize import crop_to_multiple, downscale, draw_crops, resize_bicubic, upscale
+from artpipe.nn.restoration.restorer import (
+    AdversarialRestorer,
+    RestorerParams,
+    describe_psnr,
+    iterate_works,
+    make_exhibit,
+)
 
 
 class Params(RestorerParams):
@@ -56,10 +62,10 @@ class Enlarger(nn.Module):
         """Return ``(B, C, scale H, scale W)``, not clamped, of ``(B, C, H, W)`` in [-1, 1]."""
         features = self.first(small)
         residual: Tensor = self.last(features + self.blocks(features))
-        return enlarged(small, self.scale) + residual
+        return upscale(small, self.scale) + residual
 
 
-class SuperResolution(Painter[Params]):
+class SuperResolution(AdversarialRestorer[Params]):
     """Makes its pairs itself, from any picture and its reduction; works on pictures of any size."""
 
     baseline = "bicubic"
@@ -70,13 +76,13 @@ class SuperResolution(Painter[Params]):
 
     def draw(self, batch: Batch) -> Batch:
         """Return squares of `images` ``(B, C, H, W)``."""
-        return {"large": crops(batch["images"], self.params.crop, self.params.scale)}
+        return {"large": draw_crops(batch["images"], self.params.crop, self.params.scale)}
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend the mean absolute error of enlarged squares, and later the judge's doubt too."""
         large, share = part["large"], portion(part, whole)
         with self.autocast():
-            painted = self.network(reduced(large, self.params.scale))
+            painted = self.network(downscale(large, self.params.scale))
         return self.descend(painted.float(), large, share * F.l1_loss(painted.float(), large), share)
 
     @torch.no_grad()
@@ -88,32 +94,34 @@ class SuperResolution(Painter[Params]):
         """Reduce works and enlarge them again; `scale` lines at each border are not compared, as is usual."""
         del seeds  # a reduction is no chance
         scale = self.params.scale
-        original = cut_to(images, scale)
-        small = reduced(original, scale)
+        original = crop_to_multiple(images, scale)
+        small = downscale(original, scale)
         counts = torch.zeros_like(original[:, :1], dtype=torch.bool)
         counts[..., scale:-scale, scale:-scale] = True
-        large = enlarged(small, scale)
+        large = upscale(small, scale)
         return Restoration(original, large, self.enlarge(small), large, counts)
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Enlarge the prompt's works: small ones beyond their size, large ones after a reduction, beside themselves."""
-        return [self._shown(work, digests) for work, _, digests in shown(prompt)]
+        return [self._shown(work, digests) for work, _, digests in iterate_works(prompt)]
 
     def _shown(self, work: Tensor, digests: tuple[str, ...]) -> Exhibit:
         found, scale = self.restoration(work, [0]), self.params.scale
         share = {2: "half", 4: "a quarter of"}[scale]
-        caption = f"back from {share} its size, {compared(found, self.baseline)}"
+        caption = f"back from {share} its size, {describe_psnr(found, self.baseline)}"
         passes, side = 0, max(work.shape[2:])
         while side * scale ** (passes + 1) <= self.params.show:
             passes += 1
         if not passes:
-            return hung(found, caption, "enlargement", digests)
+            return make_exhibit(found, caption, "enlargement", digests)
         large = work
         for _ in range(passes):
             large = self.enlarge(large)
         size = (large.shape[2], large.shape[3])
-        beyond = Restoration(F.interpolate(work, size), bicubic(work, *size).clamp(-1, 1), large, large, found.counts)
-        return hung(beyond, f"{scale**passes} times its size; {caption}", "enlargement", digests)
+        beyond = Restoration(
+            F.interpolate(work, size), resize_bicubic(work, *size).clamp(-1, 1), large, large, found.counts
+        )
+        return make_exhibit(beyond, f"{scale**passes} times its size; {caption}", "enlargement", digests)
 
 
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=SuperResolution)

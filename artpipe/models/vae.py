@@ -20,15 +20,15 @@ from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.vae.likelihood import (
     LikelihoodName,
-    cost,
+    apply_free_bits,
     importance_bound,
     kl_to_unit_normal,
+    kl_warmup_share,
     mean_image,
-    warmed_up,
-    with_free_bits,
+    reconstruction_nll,
 )
-from artpipe.nn.vae.realnvp import Flow
-from artpipe.nn.vae.strided_convolutions import Residual, inwards, outwards, strides_to
+from artpipe.nn.vae.realnvp import RealNVP
+from artpipe.nn.vae.strided_convolutions import Residual, build_decoder_layers, build_encoder_layers, choose_strides
 
 _ACTIVE = 0.01  # variance of the posterior mean above which a dimension counts as used (Burda et al. 2015)
 
@@ -71,14 +71,14 @@ class VAE(Divisible[Params]):
         del pretrained
         automatic: LikelihoodName = "bernoulli" if spec.channels == 1 else "gaussian"
         self.likelihood: LikelihoodName = automatic if params.likelihood == "auto" else params.likelihood
-        strides = strides_to(min(spec.height, spec.width))
+        strides = choose_strides(min(spec.height, spec.width))
         widths = [min(params.width * 2**i, params.max_width) for i in range(len(strides))]
         unit = math.prod(strides)
         sides = -(-spec.height // unit), -(-spec.width // unit)
         flat = widths[-1] * math.prod(sides)
         self.margin = sides[0] * unit - spec.height, sides[1] * unit - spec.width
         self.encoder = nn.Sequential(
-            *inwards(spec.channels, widths, strides),
+            *build_encoder_layers(spec.channels, widths, strides),
             *(Residual(widths[-1]) for _ in range(params.blocks)),
             nn.Flatten(),
             nn.Linear(flat, params.hidden),
@@ -91,10 +91,10 @@ class VAE(Divisible[Params]):
             nn.Linear(params.hidden, flat),
             nn.Unflatten(1, (widths[-1], *sides)),
             *(Residual(widths[-1]) for _ in range(params.blocks)),
-            *outwards(spec.channels, widths, strides),
+            *build_decoder_layers(spec.channels, widths, strides),
         )
         self.log_scale = nn.Parameter(torch.tensor(math.log(params.scale or 0.5)), requires_grad=params.scale is None)
-        self.flow = Flow(params.latent_dim, params.flow_layers if params.prior == "flow" else 0, params.flow_width)
+        self.flow = RealNVP(params.latent_dim, params.flow_layers if params.prior == "flow" else 0, params.flow_width)
         self.to(memory_format=torch.channels_last)
         network = [*self.encoder.parameters(), *self.decoder.parameters(), self.log_scale]
         self.optimisers = {"vae": torch.optim.Adam(network, lr=params.learning_rate, fused=True)}
@@ -113,10 +113,10 @@ class VAE(Divisible[Params]):
             mean, logvar = self._encoded(images)
             code = mean + part["noise"] * (0.5 * logvar).exp()
             raw = self._decoded(code)
-        reconstruction = share * cost(self.likelihood, raw.float(), images, self.log_scale).mean()
+        reconstruction = share * reconstruction_nll(self.likelihood, raw.float(), images, self.log_scale).mean()
         kl = kl_to_unit_normal(mean, logvar)
-        weight = share * p.beta * warmed_up(self.steps_done, round(p.kl_warmup * p.steps))
-        loss = reconstruction + weight * with_free_bits(kl, p.free_nats)
+        weight = share * p.beta * kl_warmup_share(self.steps_done, round(p.kl_warmup * p.steps))
+        loss = reconstruction + weight * apply_free_bits(kl, p.free_nats)
         loss.backward()  # type: ignore[no-untyped-call]
         losses = {"reconstruction": reconstruction.detach(), "kl": share * kl.detach().sum(1).mean()}
         if p.prior == "flow":
@@ -238,7 +238,7 @@ class VAE(Divisible[Params]):
         return torch.cat([mean_image(self.likelihood, self._decoded(part)) for part in _parts(codes)])
 
     def _cost(self, codes: Tensor, images: Tensor) -> Tensor:
-        return cost(self.likelihood, self._decoded(codes).float(), images, self.log_scale)
+        return reconstruction_nll(self.likelihood, self._decoded(codes).float(), images, self.log_scale)
 
 
 def _parts(rows: Tensor, size: int = 500) -> Iterator[Tensor]:

@@ -9,7 +9,7 @@ from torch import nn
 
 from artpipe.artifacts.shards import ShardSet
 from artpipe.errors import UserError
-from artpipe.nn.style.perceptual import perceptual_at
+from artpipe.nn.style.perceptual import open_perceptual_network
 from artpipe.system.hashing import sha256_bytes, sha256_file
 from artpipe.training.restore import restore_learner
 
@@ -30,7 +30,7 @@ def open_pretrained(path: Path, shards: ShardSet) -> tuple[nn.Module | None, str
     if (path / "checkpoint.json").is_file():
         learner, _, sha256 = restore_learner(path)
         return learner, sha256
-    network, weights = perceptual_at(path)
+    network, weights = open_perceptual_network(path)
     if network is not None:
         return network, weights
     if not path.exists():

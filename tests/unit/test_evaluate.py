@@ -553,7 +553,7 @@ def test_what_was_scored_is_what_hangs(project):
     report, _ = load_report(paths.report("coder"))
     hung = [exhibit for exhibit in report.exhibits if exhibit.role == "sample"]
     assert [exhibit.seed for exhibit in hung] == list(range(200_000, 200_006))  # params.yaml says seed 1
-    learner, _, _ = evaluate.restore(paths.checkpoint("coder"))
+    learner, _, _ = evaluate.restore_learner(paths.checkpoint("coder"))
     painted = to_bytes(learner.sample(Prompt([exhibit.seed for exhibit in hung])))
     for exhibit, picture in zip(hung, painted, strict=True):
         pixels = torch.tensor(list(Image.open(paths.report("coder") / exhibit.file).tobytes()), dtype=torch.uint8)

@@ -17,7 +17,7 @@ from artpipe.metrics.fid import fid
 from artpipe.metrics.kid import shrunk
 from artpipe.metrics.pair_distance import next_distance, reached
 from artpipe.metrics.sharpness import laplacian_energy
-from artpipe.nn.classifier.rotation_pretext import quarter_turns
+from artpipe.nn.classifier.rotation_pretext import rotate_quarters
 from artpipe.numerics import nearest_neighbours
 from artpipe.numerics.kernel_distance import kernel_distance, kernel_distance_spread
 from artpipe.numerics.nearest_neighbours import copied, mean_pair_distance, nearest
@@ -258,7 +258,7 @@ def test_confusion_by_hand():
 def test_quarter_turns_by_hand():
     """One turn to the left brings the right column to the top; four make a circle."""
     image = torch.tensor([[1, 2], [3, 4]])[None, None]
-    turned, turns = quarter_turns(image.repeat(4, 1, 1, 1), torch.arange(4))
+    turned, turns = rotate_quarters(image.repeat(4, 1, 1, 1), torch.arange(4))
     assert turned[:, 0].tolist() == [[[1, 2], [3, 4]], [[2, 4], [1, 3]], [[4, 3], [2, 1]], [[3, 1], [4, 2]]]
     assert turns.tolist() == [0, 1, 2, 3]
 

@@ -13,7 +13,7 @@ from artpipe.contracts.model import Prompt
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluate import evaluate_model
 from artpipe.models.faststyle import FastStyle, Norm
-from artpipe.nn.style.perceptual import Perceptual
+from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.numerics.pixels import to_float
 from artpipe.training.restore import build_learner
 from artpipe.training.trainer import Trainer
@@ -35,7 +35,7 @@ ENTRY |= {"crop": 16, "width": 4, "blocks": 1, "style_layers": ("conv1_1", "conv
 @pytest.fixture(scope="session")
 def network(tmp_path_factory):
     """A network of VGG16's shape with random weights."""
-    return Perceptual.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
+    return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
 def spec():
@@ -162,7 +162,7 @@ def test_from_a_studio_to_a_report(tmp_path, monkeypatch):
     writer.close(spec(), works="0" * 64, params={}, mean=[0.5] * 3, std=[0.3] * 3)
     train.train_model("f")
     whole = (paths.checkpoint("f") / "checkpoint.json").read_bytes()
-    after = Trainer._after
+    after = Trainer._finish_step
 
     def stopping(self, losses):
         after(self, losses)

@@ -15,7 +15,7 @@ from artpipe.contracts.model import Prompt
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluate import evaluate_model
 from artpipe.models.style import Style
-from artpipe.nn.style.perceptual import Perceptual
+from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.training.restore import build_learner
 from tests.support.vgg_weights import write_eye
 
@@ -39,7 +39,7 @@ ENTRY |= {
 @pytest.fixture(scope="session")
 def network(tmp_path_factory):
     """A network of VGG16's shape with random weights."""
-    return Perceptual.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
+    return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
 def spec(size=32, channels=3, classes=CLASSES):

@@ -10,7 +10,7 @@ from artpipe.contracts.microbatched import Divisible, length, parts
 from artpipe.contracts.special_tokens import MARKS, START
 from artpipe.errors import NoMemoryError
 from artpipe.models import inpaint
-from artpipe.nn.style.perceptual import Perceptual
+from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.training.loop import training_steps
 from artpipe.training.memory_limit import MemoryLimitedStepper, describe_shortage, report_memory_errors
 from artpipe.training.restore import build_learner
@@ -40,7 +40,7 @@ OTHERS = {
 @pytest.fixture(scope="session")
 def eye(tmp_path_factory):
     """A network of VGG16's shape with random weights."""
-    return Perceptual.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
+    return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
 def learner(kind, eye=None, **params) -> Divisible:

@@ -17,7 +17,7 @@ from artpipe.metrics.copying import shares
 from artpipe.metrics.form import form_of
 from artpipe.modalities.text.bpe import learned
 from artpipe.modalities.text.detokenize import characters, works_of
-from artpipe.nn.sequence.rendering import text_of
+from artpipe.nn.sequence.rendering import decode_text
 from artpipe.numerics.ngrams import CountModel, keys
 from artpipe.plugins import find
 from artpipe.preprocessing.token_rows import rows_of
@@ -74,7 +74,7 @@ def test_works_come_back_whole_from_their_rows():
 
 def test_the_unknown_has_its_place_in_a_text():
     """A letter that the vocabulary has not is a hollow square, so that a line keeps its length."""
-    assert text_of([START, 6, UNKNOWN, 7, END, PAD], VOCABULARY) == "a\u25a1b"
+    assert decode_text([START, 6, UNKNOWN, 7, END, PAD], VOCABULARY) == "a\u25a1b"
 
 
 def test_unigrams_are_discounted_counts():
