@@ -23,7 +23,7 @@ from artpipe.config.params import load_params
 from artpipe.contracts.model import Learner
 from artpipe.contracts.special_tokens import START
 from artpipe.modalities.text.detokenize import characters, works_of
-from artpipe.numerics.ngrams import CountModel
+from artpipe.numerics.ngrams import KneserNeyModel
 from artpipe.training.data import Batches, BatchSampler, Columns
 from artpipe.training.loop import training_steps
 from artpipe.training.restore import build_learner
@@ -138,7 +138,7 @@ def main() -> None:
     test = [characters(one, vocabulary) for _, one in works_of(shards.load("test"))]
     letters = math.log(2) * sum(len(one) - 1 for one in test)
     learned = [characters(one, vocabulary) for _, one in works_of(shards.load("train"))]
-    counting = CountModel(learned, 5, len(torch.unique(torch.cat(learned))) + 1)
+    counting = KneserNeyModel(learned, 5, len(torch.unique(torch.cat(learned))) + 1)
     bits = {"5-gram": sum(float(counting.nats(one).sum()) for one in test) / letters}
 
     ours = train_ours(shards, load_params().models[arguments.model], arguments.seconds, arguments.seed)

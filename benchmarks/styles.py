@@ -19,7 +19,7 @@ from torch import Tensor
 from artpipe.artifacts import paths
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
-from artpipe.models.faststyle import Network
+from artpipe.models.faststyle import FastStyleNetwork
 from artpipe.models.style import Style
 from artpipe.nn.style.perceptual import PerceptualLoss, open_perceptual_network
 from artpipe.numerics.pixels import to_bytes, to_float
@@ -97,7 +97,7 @@ def main() -> None:
     print(f"{CONTENT} in the manner of {STYLE}, {seconds:.0f} core-s each: content distance, style distance")
     for name, picture in (("photograph", made.contents), ("coarse to fine", made.pictures), ("one size", single)):
         print("  {}: {:.3f} {:.4f}".format(name, *judged(learner.perceptual_loss, picture, made.contents, made.styles)))
-    ours = Network(styles=3, width=32, blocks=4).eval()
+    ours = FastStyleNetwork(styles=3, width=32, blocks=4).eval()
     found = speed({"ours": lambda x: ours(x, torch.eye(3)[:1]), "pytorch/examples": JohnsonNetwork().eval()}, 512, 5)
     ratio = found["ours"] / found["pytorch/examples"]
     print(f"pictures of 512 pixels per core-second: {found}, ratio {ratio:.2f} (goal 2)")

@@ -9,7 +9,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Neighbour
 from artpipe.modalities.text.detokenize import characters, works_of
 from artpipe.nn.sequence.rendering import decode_text
-from artpipe.numerics.ngrams import keys
+from artpipe.numerics.ngrams import ngram_keys
 
 _SHORT = 6  # characters in a row
 
@@ -41,7 +41,7 @@ class Kin:
     """Knows which work has which pieces."""
 
     def __init__(self, works: Sequence[Tensor]) -> None:
-        found = [torch.unique(keys(work, _SHORT)) for work in works]
+        found = [torch.unique(ngram_keys(work, _SHORT)) for work in works]
         owners = [torch.full_like(own, number) for number, own in enumerate(found)]
         every = torch.cat(found) if found else torch.empty(0, dtype=torch.int64)
         self.keys, order = every.sort(stable=True)
@@ -53,7 +53,7 @@ class Kin:
 
         A piece weighs the logarithm of how few works have it, one that none has most.
         """
-        pieces = torch.unique(keys(text, _SHORT))
+        pieces = torch.unique(ngram_keys(text, _SHORT))
         low, high = (torch.searchsorted(self.keys, pieces, right=right) for right in (False, True))
         weights = ((self.count + 1) / (high - low + 1).double()).log()
         shared = torch.zeros(self.count, dtype=torch.float64)

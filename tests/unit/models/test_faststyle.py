@@ -12,7 +12,7 @@ from artpipe.artifacts.shards import ShardWriter, Spec
 from artpipe.contracts.model import Prompt
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluate import evaluate_model
-from artpipe.models.faststyle import FastStyle, Norm
+from artpipe.models.faststyle import ConditionalInstanceNorm, FastStyle
 from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.numerics.pixels import to_float
 from artpipe.training.restore import build_learner
@@ -65,7 +65,7 @@ BATCH = {"images": to_float(works()["images"][:2])}
 
 def test_conditional_instance_norm_at_known_values():
     """Values 0, 2, 4, 6 become about -1.342 ... 1.342, times the style's gain, plus its shift; half and half is the mean of both."""
-    norm = Norm(2, 1)
+    norm = ConditionalInstanceNorm(2, 1)
     norm.gain.data = torch.tensor([[1.0], [3.0]])
     norm.shift.data = torch.tensor([[0.0], [10.0]])
     maps = torch.tensor([0.0, 2.0, 4.0, 6.0]).view(1, 1, 2, 2)
@@ -76,7 +76,7 @@ def test_conditional_instance_norm_at_known_values():
 
 def test_each_picture_of_a_batch_has_its_own_style():
     """Two pictures in two styles are what each is alone."""
-    norm = Norm(2, 3)
+    norm = ConditionalInstanceNorm(2, 3)
     torch.nn.init.normal_(norm.gain)
     maps, mix = torch.randn(2, 3, 4, 4), torch.eye(2)
     both = norm(maps, mix)

@@ -181,7 +181,7 @@ def test_the_label_reaches_the_judgement():
     """The discriminator gives the same picture another logit under another label."""
     gan = learner()
     images = batch()["images"][:1].repeat(2, 1, 1, 1)
-    first, second = gan.judge(images, torch.tensor([0, 1]))
+    first, second = gan.discriminate(images, torch.tensor([0, 1]))
     assert first != second
 
 

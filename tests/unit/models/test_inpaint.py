@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Prompt, Restorer
 from artpipe.errors import UserError
-from artpipe.models.inpaint import Gated, Inpainting, lost_error
+from artpipe.models.inpaint import GatedConvolution, Inpainting, lost_error
 from artpipe.nn.restoration.corruption import DAMAGE_KINDS
 from artpipe.nn.restoration.hole_filling import fill_harmonic
 from artpipe.numerics.pixels import to_bytes, to_float
@@ -96,7 +96,7 @@ def test_a_mask_over_everything_is_one_line():
 )
 def test_gates_by_hand(gates, expected):
     """Features 3 and 4 keep their ratio and get a mean square of 1; one behind a closed gate is nothing, so are both."""
-    gated = Gated(1, 2)
+    gated = GatedConvolution(1, 2)
     torch.nn.init.zeros_(gated.both.weight)
     with torch.no_grad():
         gated.both.bias.copy_(torch.tensor([3.0, 4.0, *gates]))

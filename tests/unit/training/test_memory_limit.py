@@ -100,7 +100,9 @@ def descended(made, rows, count):
 @pytest.mark.parametrize("kind", CALM)
 def test_four_parts_are_the_whole(kind, eye, monkeypatch):
     """The same numbers are drawn; gradients agree to rounding, and after 20 steps what was learned, and the losses."""
-    monkeypatch.setattr(inpaint, "_GUESS", 1e-6)  # it stops where all rows are good enough, so their company matters
+    monkeypatch.setattr(
+        inpaint, "_GUESS_TOLERANCE", 1e-6
+    )  # it stops where all rows are good enough, so their company matters
     start = {name: one.detach().clone() for name, one in learner(kind, eye, **CALM[kind]).named_parameters()}
     once, one, losses = descended(at_rest(learner(kind, eye, **CALM[kind])), None, 20)
     drawn = torch.get_rng_state()
