@@ -37,7 +37,7 @@ class Params(TrainParams):
     upsampling: Literal["auto", "nearest", "bilinear"] = "auto"  # bilinear for colour: nearest leaves plaids there
     critic_steps: Positive = 1  # steps of the discriminator for each one of the generator
     r1: AtLeastZero = 0.5  # gamma: weight of half the squared gradient norm at real pictures
-    r2: AtLeastZero = 0.5  # the same at painted ones
+    r2: AtLeastZero = 0.5  # the same at generated ones
     gradient_penalty: AtLeastZero = 0.0
     penalty_every_steps: Positive = 4
     one_pass: bool = True  # one pass through the discriminator for both players, where it gives the same gradients
@@ -46,7 +46,7 @@ class Params(TrainParams):
     warmup_steps: int = Field(default=0, ge=0)
     beta1: Share = 0.0
     beta2: Share = 0.99
-    gradient_clip_norm: AtLeastZero = 0.0  # of each player's gradient; 0: not clipped
+    gradient_clip_norm: AtLeastZero = 0.0  # of each network's gradient; 0: not clipped
     ema_halflife_pictures: AtLeastZero = 20_000.0
     augment: tuple[Policy, ...] | None = None  # not given: all but `flip` below `augment_below` works
     augment_below: int = Field(default=10_000, ge=0)
@@ -82,9 +82,9 @@ class GAN(Divisible[Params]):
         self.average = ema.make_average(self.generator)
         self.optimisers = {
             name: torch.optim.Adam(
-                player.parameters(), params.learning_rate, (params.beta1, params.beta2), foreach=True
+                network.parameters(), params.learning_rate, (params.beta1, params.beta2), foreach=True
             )
-            for name, player in (("generator", self.generator), ("discriminator", self.discriminator))
+            for name, network in (("generator", self.generator), ("discriminator", self.discriminator))
         }
         self.adversarial_loss = ADVERSARIAL_LOSSES[params.loss]
         independent = residual or penalised  # no batch norm, so a sample's logit depends on that sample alone
@@ -175,13 +175,13 @@ class GAN(Divisible[Params]):
         penalty.backward()  # type: ignore[no-untyped-call]
         return penalty.detach()
 
-    def _step_optimiser(self, name: str, player: nn.Module) -> None:
+    def _step_optimiser(self, name: str, network: nn.Module) -> None:
         """Take the optimiser step of one network at the current learning rate."""
         p = self.params
         for group in self.optimisers[name].param_groups:
             group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
         if p.gradient_clip_norm:
-            nn.utils.clip_grad_norm_(player.parameters(), p.gradient_clip_norm)
+            nn.utils.clip_grad_norm_(network.parameters(), p.gradient_clip_norm)
         self.optimisers[name].step()
 
     def label_rows(self, labels: Tensor | None, count: int) -> Tensor:

@@ -62,8 +62,9 @@ class Params(RestorerParams):
 class GatedConvolution(nn.Module):
     """A convolution half of whose channels gate the others, place by place.
 
-    So holes can be told from visible pixels. Gates are in (0, 2); then the features of each place are normalised (pixel norm,
-    Karras et al. 2018). Without that they may grow from layer to layer, until the last gates shut for good (docs/log.md).
+    So holes can be told from visible pixels. Gates are in (0, 2); then the features of each place are normalised (pixel
+    norm, Karras et al. 2018). Without that they may grow from layer to layer, until the last gates shut for good
+    (docs/log.md).
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:

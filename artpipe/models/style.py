@@ -40,9 +40,9 @@ class Params(TrainParams):
     steps: Positive = 90  # of all pictures together
     batch_size: Positive = 1  # not used: every picture moves at every step
     evaluate_every_steps: Positive = 15
-    # Which class is painted in the manner of which others; where empty, the class `content` in that of all others.
+    # Which class is painted in which styles; where empty, the class `content` in all others.
     paint: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    each: Positive = 1  # works of a class that are painted, the first ones; of a style it is always the first
+    each: Positive = 1  # first works of a class that are painted; of a style always the first alone
     shares: tuple[Share, ...] = Field(default=(0.45, 0.4, 0.15), min_length=1)  # of the steps, from the smallest canvas
     alpha: float = Field(default=1.0, ge=0)  # weight of the content
     beta: float = Field(default=10.0, gt=0)  # weight of the style

@@ -4,7 +4,7 @@ All ranks stay equal, bit by bit.
 
 `torchrun` starts the ranks (Li et al. 2020, arXiv:2006.15704, do the same with buckets). Gradients are averaged as they are computed, before any
 clipping. With losses that are means over the batch, a step thus equals the step of one rank on the whole batch, except for the
-order in which numbers are added and for the random numbers of the learner: each rank draws its own, anew at every step.
+order in which numbers are added and for the random numbers of the learner: each rank draws its own at every step.
 """
 
 import os

@@ -74,7 +74,7 @@ def gradient_ratio(game: AdversarialLoss, real: Tensor, fake: Tensor) -> Tensor:
 
     The ratio turns the discriminator's gradient into the generator's.
 
-    Clamped to +-1e30, so that a sample whose loss has saturated for one player yields no infinity.
+    Clamped to +-1e30, so that a sample whose loss has saturated for one network yields no infinity.
     """
     with torch.enable_grad():
         fake = fake.detach().float().requires_grad_()

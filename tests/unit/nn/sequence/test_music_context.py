@@ -36,7 +36,7 @@ def small(**changes):
     return RNN(Params(**common, **{**given, **changes}), SPEC)
 
 
-def test_what_the_ear_has_in_mind():
+def test_what_a_state_knows():
     """Before the lower voice's second note: its note before (60), the note just heard (67), no bar yet; then the bar."""
     now = MusicState()
     for token in tokens_of(PIECE)[:5]:
@@ -49,7 +49,7 @@ def test_what_the_ear_has_in_mind():
 
 
 def test_listening_goes_on_where_it_stopped():
-    """Token by token the ear hears what it hears in one go; so does the whole network."""
+    """Token by token the features are those in one go; so are the outputs of the whole network."""
     net = small().eval()
     tokens = torch.tensor([tokens_of(PIECE)])
     whole = net.ear.extract_features(tokens)
