@@ -19,9 +19,9 @@ from artpipe.evaluation.dvc_reports import write_comparison
 from artpipe.evaluation.exhibits import SEEDS_APART, keep_works, write_exhibits
 from artpipe.evaluation.generated_samples import paint
 from artpipe.evaluation.verdict import finite_scores, judge
-from artpipe.nn.style.perceptual import perceptual_at
+from artpipe.nn.style.perceptual import open_perceptual_network
 from artpipe.system.atomic_files import sweep, written_folder
-from artpipe.training.restore import restore
+from artpipe.training.restore import restore_learner
 
 _FALLBACKS: tuple[tuple[Split, ...], ...] = (("test",), ("validation",), ("validation", "test"), ("train",))
 
@@ -66,8 +66,8 @@ def evaluate_model(name: str) -> None:
 
 def gather(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:
     """Restore the model and its feature extractor, draw held-out works and paint; returns it with the checkpoint's hash."""
-    network, weights = perceptual_at(Path(str(params.model(name).get("pretrained"))))
-    learner, card, sha256 = restore(paths.checkpoint(name), pretrained=network)
+    network, weights = open_perceptual_network(Path(str(params.model(name).get("pretrained"))))
+    learner, card, sha256 = restore_learner(paths.checkpoint(name), pretrained=network)
     if weights not in {None, card.pretrained}:
         raise UserError(
             f"{paths.checkpoint(name)}: learned with other weights than `pretrained` names now; train it again"
@@ -117,7 +117,7 @@ def _take_feature_extractor(evidence: Evidence, name: str, feature_extractor: st
         if not isinstance(learner, FeatureExtractor):
             return
     else:
-        learner, card, sha256 = restore(paths.checkpoint(feature_extractor))
+        learner, card, sha256 = restore_learner(paths.checkpoint(feature_extractor))
     if not isinstance(learner, FeatureExtractor):
         raise UserError(
             f"params.yaml: `models.{name}.feature_extractor` is {feature_extractor!r}, a {card.kind} that measures nothing; name a classifier"

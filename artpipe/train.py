@@ -33,14 +33,15 @@ from artpipe.system.hashing import sha256_bytes
 from artpipe.system.interrupts import Stop
 from artpipe.system.locks import locked
 from artpipe.system.processes import Process, end_child, guardians, start_child
-from artpipe.training.data import Data
+from artpipe.training.data import TrainingData
 from artpipe.training.device import prepare_torch
 from artpipe.training.distributed import Ranks
-from artpipe.training.memory_limit import within_memory
+from artpipe.training.history import copy_weights
+from artpipe.training.memory_limit import report_memory_errors
 from artpipe.training.pretrained import open_pretrained
-from artpipe.training.restore import build
+from artpipe.training.restore import build_learner
 from artpipe.training.resume_state import seed_everything
-from artpipe.training.trainer import SMALLER, Training, weights
+from artpipe.training.trainer import MICRO_BATCH_FILE, Trainer
 
 _FOLLOWER_GRACE_SECONDS = 5.0
 _SIGKILL = 137  # a rank's end by it
@@ -53,7 +54,7 @@ class Task:
 
     name: str
     learner: Learner[Any]
-    data: Data
+    data: TrainingData
     shards: ShardSet
     seed: int
     pretrained: str | None
@@ -77,13 +78,13 @@ def train_model(name: str, ancestors: Sequence[Process] | None = None) -> None:
     with stop.listening(guardians() if ancestors is None else ancestors):
         wanted = int(str(load_params().model(name).get("ranks", 1)))
         if wanted > 1 and "WORLD_SIZE" not in os.environ:
-            smaller = _state(prepare(name)) / SMALLER  # a mistake is told once, by us
+            smaller = _state(prepare(name)) / MICRO_BATCH_FILE  # a mistake is told once, by us
             while _launch(name, wanted, smaller):
                 stop.check()
             return
-        ranks = Ranks.joined()
-        with within_memory(f"training {name}"):
-            if not ranks.first:
+        ranks = Ranks.join()
+        with report_memory_errors(f"training {name}"):
+            if not ranks.is_first:
                 _accompany(prepare(name), stop, ranks)
                 return
             with locked(folder / "lock", doing=f"training {name}"):
@@ -121,7 +122,7 @@ def _smaller_parts(folder: Path) -> Iterator[None]:
     try:
         yield
     except SmallerPartsError as error:
-        write_text(folder / SMALLER, f"{error.rows}\n")
+        write_text(folder / MICRO_BATCH_FILE, f"{error.rows}\n")
         raise
 
 
@@ -131,8 +132,8 @@ def _accompany(task: Task, stop: Stop, ranks: Ranks) -> None:
         folder, own = _state(task), Path(scratch) / "state"
         if folder.is_dir():
             copy_tree(folder, own)
-        ranks.meet()
-        training = Training(task.name, task.learner, task.data, task.seed, own, stop, ranks)
+        ranks.wait_for_all()
+        training = Trainer(task.name, task.learner, task.data, task.seed, own, stop, ranks)
         training.resume()
         with _smaller_parts(folder):
             training.run()
@@ -162,10 +163,10 @@ def prepare(name: str) -> Task:
     device, precision = prepare_torch(wanted)
     network, pretrained = open_pretrained(Path(str(entry.get("pretrained"))), shards)
     seed_everything(params.seed)  # after the pretrained network, whose making draws numbers too
-    learner = build(name, entry, shards.spec, network.to(device) if network else None)
+    learner = build_learner(name, entry, shards.spec, network.to(device) if network else None)
     learner.to(device).train()
     learner.amp_dtype = torch.bfloat16 if precision == "bf16" else None
-    data = Data.load(shards, model.reads, learner.params.batch_size, params.seed, device)
+    data = TrainingData.load(shards, model.reads, learner.params.batch_size, params.seed, device)
     told = {
         "params": learner.params.model_dump(mode="json", exclude={"save_every_seconds"}),
         "seed": params.seed,
@@ -185,13 +186,13 @@ def _code(kind: str) -> dict[str, str]:
 
 def _train(task: Task, stop: Stop, ranks: Ranks) -> None:
     folder = _state(task)
-    ranks.meet()  # the others have read what is there, before anything changes
+    ranks.wait_for_all()  # the others have read what is there, before anything changes
     sweep(folder / "progress")  # it is published as it stands
-    training = Training(task.name, task.learner, task.data, task.seed, folder, stop, ranks)
+    training = Trainer(task.name, task.learner, task.data, task.seed, folder, stop, ranks)
     resumed = training.resume()
     start = _start(task, folder)
     if resumed:
-        training.note(event=f"session {start.sessions}: goes on at step {training.step}")
+        training.log_event(f"session {start.sessions}: goes on at step {training.step}")
     with _followed(task.name, folder), _smaller_parts(folder):
         training.run()
     with stop.deferred():
@@ -257,9 +258,9 @@ def _followed(name: str, state: Path) -> Iterator[None]:
         end_child(child, _FOLLOWER_GRACE_SECONDS)
 
 
-def _publish_checkpoint(task: Task, training: Training) -> str:
-    ledger, final = training.ledger, weights(task.learner)
-    steps: dict[Which, int] = {"final": training.step, "best": ledger.best_step if ledger.best else training.step}
+def _publish_checkpoint(task: Task, training: Trainer) -> str:
+    history, final = training.history, copy_weights(task.learner)
+    steps: dict[Which, int] = {"final": training.step, "best": history.best_step if history.best else training.step}
     card = CheckpointCard(
         name=task.name,
         kind=task.learner.params.kind,
@@ -270,26 +271,26 @@ def _publish_checkpoint(task: Task, training: Training) -> str:
         code=_code(task.learner.params.kind)[f"models.{task.learner.params.kind}"],
         spec=task.shards.spec,
         steps=steps,
-        selection=task.learner.selects[0] if task.learner.selects and ledger.best else None,
-        history=tuple(ledger.history),
-        rollbacks=ledger.rollbacks,
-        diverged=ledger.diverged,
-        micro_batch=ledger.micro_batch,
+        selection=task.learner.selects[0] if task.learner.selects and history.best else None,
+        history=tuple(history.points),
+        rollbacks=history.rollbacks,
+        diverged=history.diverged,
+        micro_batch=history.micro_batch,
         files={},
     )
     with written_folder(paths.checkpoint(task.name)) as folder:
-        return save_checkpoint(folder, card, {"final": final, "best": ledger.best or final})
+        return save_checkpoint(folder, card, {"final": final, "best": history.best or final})
 
 
-def _publish_run(task: Task, training: Training, start: RunStart, checkpoint: str) -> None:
+def _publish_run(task: Task, training: Trainer, start: RunStart, checkpoint: str) -> None:
     shared = {key: value for key, value in start.model_dump().items() if key in RunCard.model_fields}
     card = RunCard(
         **shared,
         checkpoint=checkpoint,
         ended=max(time.time(), start.started),  # the clock may have been set back
-        core_seconds=(training.core_seconds + time.process_time()) * training.ranks.count,
+        core_seconds=(training.core_seconds + time.process_time()) * training.ranks.world_size,
         steps=training.step,
-        micro_batch=training.ledger.micro_batch,
+        micro_batch=training.history.micro_batch,
     )
     with written_folder(paths.run(task.name)) as folder:
         if training.journal.path.exists():

@@ -23,10 +23,10 @@ from artpipe.metrics.coverage import four
 from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.atomic_files import write_bytes
-from artpipe.training.data import Batches, Sampler, drawn, head, load_columns
-from artpipe.training.exhibit_files import encode_png, grid
-from artpipe.training.loop import steps
-from artpipe.training.restore import build, restore
+from artpipe.training.data import Batches, BatchSampler, first_rows, load_columns, sample_indices
+from artpipe.training.exhibit_files import compose_grid, encode_png
+from artpipe.training.loop import training_steps
+from artpipe.training.restore import build_learner, restore_learner
 
 CPU = torch.device("cpu")
 
@@ -98,15 +98,15 @@ def trained(
 ) -> tuple[Any, float]:
     """Train an entry of params.yaml in artpipe's own loop, keep the best snapshot; return it with its CPU time."""
     torch.manual_seed(seed)
-    learner: Learner[Any] = build(name, entry, shards.spec, feature_extractor)
+    learner: Learner[Any] = build_learner(name, entry, shards.spec, feature_extractor)
     reads = plugins.find("models", entry["kind"]).reads
     columns = load_columns(shards, "train", reads, CPU)
     held_out = load_columns(shards, "validation", reads, CPU)
-    works = held_out.take(drawn(len(held_out), 1000, seed))
-    batches = Batches(columns, Sampler(len(columns), learner.params.batch_size, seed))
+    works = held_out.take(sample_indices(len(held_out), 1000, seed))
+    batches = Batches(columns, BatchSampler(len(columns), learner.params.batch_size, seed))
     measure, best, weights = learner.selects, float("inf"), learner.state_dict()
     began = time.process_time()
-    for losses in steps(learner.train(), batches):
+    for losses in training_steps(learner.train(), batches):
         done = learner.steps_done
         if done % learner.params.evaluate_every_steps == 0 or done == learner.params.steps:
             score = learner.eval().validate(works)
@@ -150,7 +150,7 @@ def main() -> None:
     judge, _ = trained("judge", classifier, shards, 4242)
     stored = (arguments.feature_extractor / "checkpoint.json").is_file()
     feature_extractor: Any = (
-        restore(arguments.feature_extractor)[0]
+        restore_learner(arguments.feature_extractor)[0]
         if stored
         else trained("feature_extractor", classifier, shards, params.seed)[0]
     )
@@ -158,10 +158,10 @@ def main() -> None:
 
     columns = load_columns(shards, "train", {"images"}, CPU)
     torch.manual_seed(params.seed)
-    plain, plain_steps = plain_dcgan(Batches(columns, Sampler(len(columns), 64, params.seed)), seconds)
+    plain, plain_steps = plain_dcgan(Batches(columns, BatchSampler(len(columns), 64, params.seed)), seconds)
 
     test = load_columns(shards, "test", {"images", "labels"}, CPU)
-    reference = test.take(drawn(len(test), arguments.samples, 7))
+    reference = test.take(sample_indices(len(test), arguments.samples, 7))
     asked = torch.arange(arguments.samples) % 10
     ours = gan.sample(Prompt(range(arguments.samples), asked))
     torch.manual_seed(0)
@@ -170,7 +170,7 @@ def main() -> None:
     rows = {
         "artpipe digits-gan": (gan.params.steps, scores(ours, asked, reference["images"], feature_extractor, judge)),
         "plain DCGAN": (plain_steps, scores(theirs, None, reference["images"], feature_extractor, judge)),
-        "held-out digits": (0, scores(reference["images"], reference["labels"], test.take(drawn(len(test), 4000, 7)[2000:])["images"], feature_extractor, judge)),
+        "held-out digits": (0, scores(reference["images"], reference["labels"], test.take(sample_indices(len(test), 4000, 7)[2000:])["images"], feature_extractor, judge)),
     }  # fmt: skip
     print(f"\n{seconds:.0f} core-seconds each, one thread, n = {arguments.samples}\n")
     print("| | steps | KID | coverage | asked digit, other judge, n = 1000 |\n|---|---|---|---|---|")
@@ -179,7 +179,8 @@ def main() -> None:
         print(f"| {name} | {count} | {found['KID']:.4f} | {found['coverage']:.3f} | {asked_share} |")
     for name, pictures in (("artpipe", ours), ("plain", theirs)) if arguments.out else ():
         write_bytes(
-            arguments.out / f"{name}.png", encode_png(grid(list(to_bytes(head({"x": pictures}, 100)["x"])), 10))
+            arguments.out / f"{name}.png",
+            encode_png(compose_grid(list(to_bytes(first_rows({"x": pictures}, 100)["x"])), 10)),
         )
 
 

@@ -23,10 +23,10 @@ from artpipe.config.params import load_params
 from artpipe.contracts.model import Learner
 from artpipe.contracts.special_tokens import START
 from artpipe.modalities.text.detokenize import characters, works_of
-from artpipe.numerics.ngrams import CountModel
-from artpipe.training.data import Batches, Columns, Sampler
-from artpipe.training.loop import steps
-from artpipe.training.restore import build
+from artpipe.numerics.ngrams import KneserNeyModel
+from artpipe.training.data import Batches, BatchSampler, Columns
+from artpipe.training.loop import training_steps
+from artpipe.training.restore import build_learner
 
 ROWS, LENGTH, RATE, CLIP = 20, 35, 20.0, 0.25
 LOOKS = 8  # at validation works
@@ -96,12 +96,12 @@ def train_ours(shards: ShardSet, entry: dict, seconds: float, seed: int) -> Lear
     columns = shards.load("train", ["tokens"])
     for share in (0.04, 1.0):
         torch.manual_seed(seed)
-        learner = build("rnn", entry, shards.spec).train()
+        learner = build_learner("rnn", entry, shards.spec).train()
         batches = Batches(
-            Columns(columns, torch.device("cpu")), Sampler(len(columns["tokens"]), learner.params.batch_size, seed)
+            Columns(columns, torch.device("cpu")), BatchSampler(len(columns["tokens"]), learner.params.batch_size, seed)
         )
         start = time.process_time()
-        for _ in steps(learner, batches):
+        for _ in training_steps(learner, batches):
             spent = time.process_time() - start
             if spent >= share * seconds or learner.steps_done >= learner.params.steps:
                 break
@@ -138,7 +138,7 @@ def main() -> None:
     test = [characters(one, vocabulary) for _, one in works_of(shards.load("test"))]
     letters = math.log(2) * sum(len(one) - 1 for one in test)
     learned = [characters(one, vocabulary) for _, one in works_of(shards.load("train"))]
-    counting = CountModel(learned, 5, len(torch.unique(torch.cat(learned))) + 1)
+    counting = KneserNeyModel(learned, 5, len(torch.unique(torch.cat(learned))) + 1)
     bits = {"5-gram": sum(float(counting.nats(one).sum()) for one in test) / letters}
 
     ours = train_ours(shards, load_params().models[arguments.model], arguments.seconds, arguments.seed)

@@ -29,12 +29,12 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.shards import ShardSet
 from artpipe.artifacts.weights_card import load_weights
 from artpipe.config.params import load_params
-from artpipe.nn.style.perceptual import perceptual_at
-from artpipe.nn.style.style_images import first_works
+from artpipe.nn.style.perceptual import open_perceptual_network
+from artpipe.nn.style.style_images import find_first_works
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.atomic_files import write_bytes
-from artpipe.training.exhibit_files import encode_png, grid
-from artpipe.training.restore import restore
+from artpipe.training.exhibit_files import compose_grid, encode_png
+from artpipe.training.restore import restore_learner
 from artpipe.weights import _PLACES
 
 Criterion = Callable[[Tensor], tuple[float, ...]]  # of (1, 3, H, W) in [-1, 1]: the whole, content, style
@@ -72,11 +72,11 @@ class Studio:
         self.held_out = [self.shards.spec.classes[label] for label in test["labels"].tolist()]
         self.train = train["images"]
         self.entry = load_params().models["studio-style"]
-        self.network, _ = perceptual_at(paths.weights("vgg16"))
+        self.network, _ = open_perceptual_network(paths.weights("vgg16"))
 
     def image(self, name: str) -> Tensor:
         """Return the first work of a class ``(3, H, W)`` uint8."""
-        return self.works["images"][first_works(self.works, self.shards.spec, name)[0]]
+        return self.works["images"][find_first_works(self.works, self.shards.spec, name)[0]]
 
     def paint(self, pair: tuple[str, str]):
         """Return our learner at the end, and its core-seconds."""
@@ -85,8 +85,8 @@ class Studio:
 
 def told(name: str, learner, picture: Tensor, theirs: Criterion) -> None:
     """Print one picture's losses by both criteria."""
-    p, made = learner.params, learner.stylised({})
-    far, strange = judged(learner.eye, picture, made.contents, made.styles)
+    p, made = learner.params, learner.stylise({})
+    far, strange = judged(learner.perceptual_loss, picture, made.contents, made.styles)
     whole = p.alpha * far + p.beta * strange
     other = "{:.3e} ({:.3e} {:.3e})".format(*theirs(picture))
     print(f"  {name}: ours {whole:.3f} (content {far:.3f}, style {strange:.4f}); theirs {other}", flush=True)
@@ -124,7 +124,7 @@ def gatys(arguments, studio: Studio) -> list[Tensor]:
         peer.neural_style_transfer(config)
     print(f"{arguments.pair[0]} in the manner of {arguments.pair[1]}, {content.shape[1]} pixels")
     learner, seconds = studio.paint(arguments.pair)
-    ours = learner.stylised({}).pictures
+    ours = learner.stylise({}).pictures
     told("photograph", learner, to_float(content)[None], theirs)
     told(f"ours, {seconds:.0f} core-s", learner, ours, theirs)
     for spent, picture in seen:
@@ -179,13 +179,13 @@ def johnson(arguments, studio: Studio) -> list[Tensor]:
     print(
         f"theirs: {steps[0]} steps of {arguments.batch} pictures of {arguments.size} pixels, {arguments.seconds[0]:.0f} core-s"
     )
-    fast, _, _ = restore(paths.checkpoint("studio-faststyle"), pretrained=studio.network)
+    fast, _, _ = restore_learner(paths.checkpoint("studio-faststyle"), pretrained=studio.network)
     chosen = torch.eye(len(fast.names))[[fast.names.index(style)]]
     networks = {"theirs": network.eval(), "ours": lambda image: fast.network(image, chosen)}
     sheet = []
     for name in studio.held_out:
         learner, seconds = studio.paint((name, style))
-        made = learner.stylised({})
+        made = learner.stylise({})
         theirs = johnson_criterion(peer, made.contents, made.styles)
         with torch.no_grad():
             other = (network((made.contents + 1) * 127.5) / 127.5 - 1).clamp(-1, 1)
@@ -237,7 +237,7 @@ def main() -> None:
     sheet = {"gatys": gatys, "johnson": johnson}[arguments.peer](arguments, Studio())
     if arguments.pictures:
         data = encode_png(
-            grid(list(to_bytes(torch.stack(sheet))), len(sheet) // 2 if arguments.peer == "johnson" else 3)
+            compose_grid(list(to_bytes(torch.stack(sheet))), len(sheet) // 2 if arguments.peer == "johnson" else 3)
         )
         write_bytes(arguments.pictures / f"{arguments.peer}.png", data)
 

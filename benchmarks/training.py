@@ -25,9 +25,9 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import TrainParams
 from artpipe.contracts.model import Learner
 from artpipe.numerics.pixels import to_float
-from artpipe.training.data import Batches, Columns, Sampler
+from artpipe.training.data import Batches, BatchSampler, Columns
 from artpipe.training.device import prepare_torch
-from artpipe.training.loop import Means, steps
+from artpipe.training.loop import RunningMeans, training_steps
 
 BATCH = 128
 COUNT = 20_000
@@ -84,8 +84,9 @@ def plain_vae(model: FullyConnectedVAE, images: Tensor) -> Iterator[None]:
 
 
 def our_loop(model: Learner, images: Tensor) -> Iterator[None]:
-    batches, means = Batches(Columns({"images": images}, torch.device("cpu")), Sampler(len(images), BATCH, 1)), Means()
-    for losses in steps(model, batches):
+    batches = Batches(Columns({"images": images}, torch.device("cpu")), BatchSampler(len(images), BATCH, 1))
+    means = RunningMeans()
+    for losses in training_steps(model, batches):
         means.add(losses)
         if model.steps_done % 10 == 0:
             means.take()

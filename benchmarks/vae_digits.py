@@ -22,10 +22,10 @@ from artpipe.contracts.model import Learner, Prompt
 from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.atomic_files import write_bytes
-from artpipe.training.data import Batches, Columns, Sampler, drawn
-from artpipe.training.exhibit_files import encode_png, grid
-from artpipe.training.loop import Means, steps
-from artpipe.training.restore import build, restore
+from artpipe.training.data import Batches, BatchSampler, Columns, sample_indices
+from artpipe.training.exhibit_files import compose_grid, encode_png
+from artpipe.training.loop import RunningMeans, training_steps
+from artpipe.training.restore import build_learner, restore_learner
 
 SAMPLES = 2000
 
@@ -34,10 +34,10 @@ def train(learner: Learner, columns: dict[str, Tensor], seed: int, done: Callabl
     """Train until `done(step, core_seconds)`; return the core-seconds."""
     torch.manual_seed(seed)
     batches = Batches(
-        Columns(columns, torch.device("cpu")), Sampler(len(columns["images"]), learner.params.batch_size, seed)
+        Columns(columns, torch.device("cpu")), BatchSampler(len(columns["images"]), learner.params.batch_size, seed)
     )
-    start, means = time.process_time(), Means()
-    for losses in steps(learner.train(), batches):
+    start, means = time.process_time(), RunningMeans()
+    for losses in training_steps(learner.train(), batches):
         means.add(losses)
         spent = time.process_time() - start
         if learner.steps_done % 500 == 0:
@@ -51,9 +51,9 @@ def train(learner: Learner, columns: dict[str, Tensor], seed: int, done: Callabl
 def extractor_for(arguments: argparse.Namespace, shards: ShardSet, entry: dict) -> Learner:
     """Restore the feature extractor, or train it as params.yaml says."""
     if arguments.feature_extractor:
-        return restore(arguments.feature_extractor)[0]
+        return restore_learner(arguments.feature_extractor)[0]
     torch.manual_seed(arguments.seed)
-    learner = build("digits-classifier", entry, shards.spec)
+    learner = build_learner("digits-classifier", entry, shards.spec)
     total = learner.params.steps
     spent = train(learner, shards.load("train", ["images", "labels"]), arguments.seed, lambda step, _: step >= total)
     works = shards.load("test", ["images", "labels"])
@@ -73,7 +73,7 @@ def measured(
     counts = chances.argmax(1).bincount(minlength=chances.shape[1])
     print(f"{name}: KID {kid:.4f}, mean confidence {chances.amax(1).mean():.3f}, samples by class {counts.tolist()}")
     if grids:
-        write_bytes(grids / f"{name}.png", encode_png(grid(list(samples[:96]), columns=12)))
+        write_bytes(grids / f"{name}.png", encode_png(compose_grid(list(samples[:96]), columns=12)))
     return kid
 
 
@@ -90,11 +90,11 @@ def main() -> None:
     shards, models = ShardSet.open(arguments.shards), load_params().models
     feature_extractor = extractor_for(arguments, shards, models["digits-classifier"])
     works = shards.load("test", ["images"])["images"]
-    real = to_float(works[drawn(len(works), SAMPLES, arguments.seed)])
+    real = to_float(works[sample_indices(len(works), SAMPLES, arguments.seed)])
     columns = shards.load("train", ["images"])
 
     torch.manual_seed(arguments.seed)
-    ours = build("digits-vae", models["digits-vae"], shards.spec)
+    ours = build_learner("digits-vae", models["digits-vae"], shards.spec)
     spent = train(ours, columns, arguments.seed, lambda step, _: step >= ours.params.steps)
     torch.manual_seed(arguments.seed)
     entry = TrainParams(kind="vae", dataset="digits", pretrained="", feature_extractor="", batch_size=128)

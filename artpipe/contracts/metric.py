@@ -12,7 +12,7 @@ from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, Score
 from artpipe.config.params import EvaluationParams
 from artpipe.contracts.model import Exhibit, Learner, Prompt, Sequencer
-from artpipe.numerics.nearest_neighbours import copied, nearest
+from artpipe.numerics.nearest_neighbours import find_copies, find_nearest
 from artpipe.numerics.pixels import to_float
 
 Part = Literal["train", "held_out", "samples"]
@@ -80,7 +80,7 @@ class Evidence:
         """Return distances and rows ``(N, k)`` of the nearest training works, nearest first."""
         k = max(2, self.params.neighbours)
         found: tuple[Tensor, Tensor] = self.once(
-            f"near {part}", lambda: nearest(self.features(part), self.features("train"), k)
+            f"near {part}", lambda: find_nearest(self.features(part), self.features("train"), k)
         )
         return found
 
@@ -93,7 +93,7 @@ class Evidence:
         """Return which pictures ``(N,)`` of a part are copies of one training work."""
         bounds = self.params.verdicts
         near = self.nearest_train(part)[0]
-        return copied(near, bounds.copy_ratio, bounds.copy_distance * self.usual_distance)
+        return find_copies(near, bounds.copy_ratio, bounds.copy_distance * self.usual_distance)
 
     def recognisable(self) -> bool:
         """Return whether the samples are near enough to works for their class, or their likeness to each other, to mean much."""

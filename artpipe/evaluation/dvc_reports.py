@@ -16,7 +16,7 @@ from artpipe.contracts.metric import Evidence
 from artpipe.evaluation.exhibits import exhibits_of
 from artpipe.numerics.pixels import to_bytes
 from artpipe.system.atomic_files import write_bytes, write_json, write_text, written_folder
-from artpipe.training.exhibit_files import encode_png, grid, thumbnail
+from artpipe.training.exhibit_files import compose_grid, encode_png, make_thumbnail
 
 _SHOWN = 8  # works of a kind that paints no samples of its own; each is large
 _LEAST, _LONGEST = 64, 160  # pixels of their longer side
@@ -53,13 +53,13 @@ def curves(history: Sequence[HistoryRow]) -> list[dict[str, Any]]:
 def sheet(evidence: Evidence) -> Tensor | None:
     """Return the first samples, else what the learner shows, as one picture uint8 ``(C, H, W)``; None where nothing is a picture."""
     if evidence.samples is not None:
-        return grid([_sized(one) for one in evidence.pictures("samples")[: evidence.params.exhibits]])
+        return compose_grid([_sized(one) for one in evidence.pictures("samples")[: evidence.params.exhibits]])
     shown = [one.parts.get("score", one.data) for one in exhibits_of(evidence)[:_SHOWN]]
     pictures = [_sized(to_bytes(picture.detach()).cpu()) for picture in shown if isinstance(picture, Tensor)]
-    return grid(pictures) if pictures else None
+    return compose_grid(pictures) if pictures else None
 
 
 def _sized(picture: Tensor) -> Tensor:
     """Return a picture small enough to stand beside others; one of few pixels whole times as large, not blurred."""
     times = max(1, _LEAST // max(picture.shape[1:]))
-    return thumbnail(picture, _LONGEST).repeat_interleave(times, 1).repeat_interleave(times, 2)
+    return make_thumbnail(picture, _LONGEST).repeat_interleave(times, 1).repeat_interleave(times, 2)

@@ -15,7 +15,7 @@ from artpipe.modalities.picture.tiles import wholes
 from artpipe.numerics.pixels import to_float
 from artpipe.system.atomic_files import write_bytes
 from artpipe.system.hashing import sha256_bytes
-from artpipe.training.exhibit_files import encode_png, file_of, thumbnail
+from artpipe.training.exhibit_files import encode_content, encode_png, make_thumbnail
 
 SEEDS_APART = (
     100_000  # samples of two seeds of a project share no seed, nor one with those that choose the best weights
@@ -122,7 +122,7 @@ def _write(folder: Path, exhibit: Exhibit, index: int) -> HungExhibit:
 
 
 def _write_file(folder: Path, stem: str, content: Content) -> HungPart:
-    suffix, data = file_of(content)
+    suffix, data = encode_content(content)
     write_bytes(folder / f"{stem}{suffix}", data)
     return HungPart(file=f"{stem}{suffix}", sha256=sha256_bytes(data))
 
@@ -134,7 +134,7 @@ def keep_works(evidence: Evidence, exhibits: Iterable[HungExhibit], folder: Path
     for columns in (evidence.train, evidence.held_out):
         if "images" in columns and "digests" in columns:
             for picture, digest in wholes(columns, wanted):
-                kept |= _kept(folder, work_file(digest), encode_png(thumbnail(picture, evidence.params.thumbnail)))
+                kept |= _kept(folder, work_file(digest), encode_png(make_thumbnail(picture, evidence.params.thumbnail)))
         if writes_text(evidence):
             for text, digest in excerpts(columns, evidence.card.spec.vocabulary, wanted):
                 kept |= _kept(folder, work_file(digest, ".txt"), text.encode())

@@ -15,8 +15,8 @@ from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler
 from artpipe.errors import UserError
 from artpipe.system.atomic_files import sweep, write_bytes, written_folder
 from artpipe.training.data import load_columns
-from artpipe.training.exhibit_files import file_of, sheet_of
-from artpipe.training.restore import restore
+from artpipe.training.exhibit_files import encode_content, encode_sheet
+from artpipe.training.restore import restore_learner
 
 _BATCH = 64  # painted at once, so that memory does not grow with `n`
 
@@ -40,7 +40,7 @@ def sample_model(
         CorruptError: the checkpoint is damaged.
     """
     entry = load_params().model(name)
-    learner, _, _ = restore(paths.checkpoint(name))
+    learner, _, _ = restore_learner(paths.checkpoint(name))
     _check_label(learner, label, name)
     if prompt is not None:
         _begin_with(learner, prompt, name)
@@ -97,7 +97,7 @@ def _painted(learner: Learner[Any], prompt: Prompt) -> list[Exhibit]:
 
 def _save(exhibits: list[Exhibit], out: Path) -> str:
     """Write ``out.png`` (or what it is) and ``out/SEED.png``; return a sentence."""
-    suffix, content = sheet_of(exhibits, columns=max(8, math.ceil(len(exhibits) ** 0.5))) or (".txt", b"")
+    suffix, content = encode_sheet(exhibits, columns=max(8, math.ceil(len(exhibits) ** 0.5))) or (".txt", b"")
     sheet = out if out.suffix else out.with_name(out.name + suffix)
     singles = sheet.with_name(sheet.name.removesuffix(sheet.suffix))
     if singles.is_dir() and not (singles / ".artpipe").exists():
@@ -107,7 +107,7 @@ def _save(exhibits: list[Exhibit], out: Path) -> str:
     with written_folder(singles) as folder:
         (folder / ".artpipe").touch()
         for number, exhibit in enumerate(exhibits):
-            own, data = file_of(exhibit.data)
+            own, data = encode_content(exhibit.data)
             seed = number if exhibit.seed is None else exhibit.seed
             label = "" if exhibit.label is None else f"-label-{exhibit.label}"
             (folder / f"{number:05d}-seed-{seed}{label}{own}").write_bytes(data)

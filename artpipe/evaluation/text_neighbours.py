@@ -8,8 +8,8 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Neighbour
 from artpipe.modalities.text.detokenize import characters, works_of
-from artpipe.nn.sequence.rendering import text_of
-from artpipe.numerics.ngrams import keys
+from artpipe.nn.sequence.rendering import decode_text
+from artpipe.numerics.ngrams import ngram_keys
 
 _SHORT = 6  # characters in a row
 
@@ -33,7 +33,7 @@ def excerpts(
     """Yield the beginning of each wanted work, with its digest."""
     for digest, tokens in works_of(columns):
         if digest in wanted:
-            lines = text_of(tokens[: 200 * _EXCERPT], vocabulary).strip("\n").split("\n")
+            lines = decode_text(tokens[: 200 * _EXCERPT], vocabulary).strip("\n").split("\n")
             yield "\n".join(lines[:_EXCERPT]), digest
 
 
@@ -41,7 +41,7 @@ class Kin:
     """Knows which work has which pieces."""
 
     def __init__(self, works: Sequence[Tensor]) -> None:
-        found = [torch.unique(keys(work, _SHORT)) for work in works]
+        found = [torch.unique(ngram_keys(work, _SHORT)) for work in works]
         owners = [torch.full_like(own, number) for number, own in enumerate(found)]
         every = torch.cat(found) if found else torch.empty(0, dtype=torch.int64)
         self.keys, order = every.sort(stable=True)
@@ -53,7 +53,7 @@ class Kin:
 
         A piece weighs the logarithm of how few works have it, one that none has most.
         """
-        pieces = torch.unique(keys(text, _SHORT))
+        pieces = torch.unique(ngram_keys(text, _SHORT))
         low, high = (torch.searchsorted(self.keys, pieces, right=right) for right in (False, True))
         weights = ((self.count + 1) / (high - low + 1).double()).log()
         shared = torch.zeros(self.count, dtype=torch.float64)

@@ -8,8 +8,8 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, share_spread
 from artpipe.contracts.model import FeatureExtractor
-from artpipe.nn.classifier.calibration import expected_calibration_error, negative_log_likelihood, reliability
-from artpipe.nn.classifier.rotation_pretext import ROTATIONS, quarter_turns
+from artpipe.nn.classifier.calibration import expected_calibration_error, negative_log_likelihood, reliability_diagram
+from artpipe.nn.classifier.rotation_pretext import ROTATIONS, rotate_quarters
 from artpipe.numerics.pixels import to_float
 
 _TURNED = "Share of the quarter turns of held-out works that it tells; there are no labels here."
@@ -22,7 +22,7 @@ def examination(evidence: Evidence) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     images = works["images"]
     if not evidence.classes:
         turns = torch.arange(len(images) * len(ROTATIONS)) % len(ROTATIONS)
-        return *quarter_turns(images.repeat_interleave(len(ROTATIONS), 0), turns), ROTATIONS
+        return *rotate_quarters(images.repeat_interleave(len(ROTATIONS), 0), turns), ROTATIONS
     labelled = works["labels"] >= 0
     return images[labelled], works["labels"][labelled], evidence.classes
 
@@ -37,7 +37,7 @@ def measure(evidence: Evidence) -> Measured:
         batches = torch.split(images, evidence.params.batch_size)
         logits = torch.cat([learner.logits(to_float(batch)) for batch in batches])
     table = confusion(labels, logits.argmax(1), len(names))
-    bins = reliability(logits.softmax(1), labels, evidence.params.calibration_bins)
+    bins = reliability_diagram(logits.softmax(1), labels, evidence.params.calibration_bins)
     accuracy = float((logits.argmax(1) == labels).double().mean())
     works = len(labels) // (1 if evidence.classes else len(ROTATIONS))  # one work's turns are no four works
     good, bad = _judged(evidence, accuracy, table, works), _dropped(evidence, table, names)

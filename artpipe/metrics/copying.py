@@ -8,7 +8,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, writes_text
 from artpipe.modalities.text.detokenize import characters, works_of
-from artpipe.numerics.ngrams import keys
+from artpipe.numerics.ngrams import ngram_keys
 
 _LONG = 16  # characters in a row
 
@@ -16,7 +16,7 @@ _LONG = 16  # characters in a row
 def measure(evidence: Evidence) -> Measured:
     """Measure the share of pieces of 16 characters that stand in training works."""
     vocabulary = evidence.card.spec.vocabulary
-    learned = [keys(characters(tokens, vocabulary), _LONG) for _, tokens in works_of(evidence.train)]
+    learned = [ngram_keys(characters(tokens, vocabulary), _LONG) for _, tokens in works_of(evidence.train)]
     known = torch.unique(torch.cat(learned))
     written = shares([characters(tokens, vocabulary) for tokens in evidence.sequences], known)
     usual = shares([characters(tokens[1:-1], vocabulary) for _, tokens in works_of(evidence.test)], known)
@@ -34,7 +34,7 @@ def measure(evidence: Evidence) -> Measured:
 
 def shares(works: Sequence[Tensor], known: Tensor) -> Tensor:
     """Return for each work ``(L,)`` that is long enough the share of its pieces among the sorted keys `known`."""
-    pieces = [keys(work, _LONG) for work in works]
+    pieces = [ngram_keys(work, _LONG) for work in works]
     if not len(known):
         return torch.zeros(sum(len(piece) > 0 for piece in pieces))
     met = (known[torch.searchsorted(known, piece).clamp(max=len(known) - 1)] == piece for piece in pieces if len(piece))

@@ -8,7 +8,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, halves, paints, share_spread
 from artpipe.nn.classifier.rotation_pretext import ROTATIONS
-from artpipe.numerics.nearest_neighbours import blocks, nearest
+from artpipe.numerics.nearest_neighbours import find_nearest, iterate_blocks
 
 _EXPLAINED = {
     "precision": "Share of the pictures that fall among real works.",
@@ -34,11 +34,11 @@ def four(real: Tensor, painted: Tensor, k: int) -> Four:
     `k` shrinks where a set is smaller; memory stays bounded whatever the counts.
     """
     k = max(1, min(k, len(real) - 1, len(painted) - 1))
-    real_radius = nearest(real, real, k, skip_self=True)[0][:, -1]
-    painted_radius = nearest(painted, painted, k, skip_self=True)[0][:, -1]
+    real_radius = find_nearest(real, real, k, skip_self=True)[0][:, -1]
+    painted_radius = find_nearest(painted, painted, k, skip_self=True)[0][:, -1]
     hits = torch.zeros(len(painted), dtype=torch.long)  # balls of real works around each picture
     covered, recalled = torch.zeros(len(real), dtype=torch.bool), torch.zeros(len(real), dtype=torch.bool)
-    for block in blocks(len(real), len(painted)):
+    for block in iterate_blocks(len(real), len(painted)):
         distances = torch.cdist(real[block], painted, compute_mode="donot_use_mm_for_euclid_dist")
         inside = distances < real_radius[block, None]
         hits += inside.sum(0)

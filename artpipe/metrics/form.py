@@ -6,7 +6,7 @@ from collections import Counter
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, share_spread, writes_text
 from artpipe.modalities.text.detokenize import works_of
-from artpipe.nn.sequence.rendering import text_of
+from artpipe.nn.sequence.rendering import decode_text
 
 _BREAK = re.compile(
     "[\\s\\u3000-\\u303f\\uff00-\\uff0f\\uff1a-\\uff1f]+"
@@ -30,7 +30,7 @@ def form_of(text: str) -> Form:
 def forms(evidence: Evidence) -> tuple[set[Form], float]:
     """Return the few commonest forms of the training works, and the share of works that have one of them."""
     vocabulary = evidence.card.spec.vocabulary
-    met = Counter(form_of(text_of(tokens, vocabulary)) for _, tokens in works_of(evidence.train))
+    met = Counter(form_of(decode_text(tokens, vocabulary)) for _, tokens in works_of(evidence.train))
     common = {form for form, _ in met.most_common(_FEW)}
     return common, sum(met[form] for form in common) / max(1, met.total())
 
@@ -41,7 +41,7 @@ def measure(evidence: Evidence) -> Measured:
     if usual < _COMMON:
         return Measured()
     vocabulary = evidence.card.spec.vocabulary
-    written = [form_of(text_of(tokens, vocabulary)) in common for tokens in evidence.sequences]
+    written = [form_of(decode_text(tokens, vocabulary)) in common for tokens in evidence.sequences]
     share = sum(written) / len(written)
     score = Score(
         name="form",

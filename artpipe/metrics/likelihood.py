@@ -10,7 +10,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score, Verdict
 from artpipe.contracts.metric import Evidence, Measured, Metric, writes_text
 from artpipe.modalities.text.detokenize import characters, works_of
-from artpipe.numerics.ngrams import CountModel
+from artpipe.numerics.ngrams import KneserNeyModel
 
 _DECIDES = "bits_per_character"
 _ORDER = 5
@@ -26,7 +26,7 @@ def measure(evidence: Evidence) -> Measured:
     ours = _by_work(evidence, test)
     learned = [characters(tokens, vocabulary) for _, tokens in works_of(evidence.train)]
     kinds = len(torch.unique(torch.cat(learned))) + 1
-    model = CountModel(learned, _ORDER, kinds)
+    model = KneserNeyModel(learned, _ORDER, kinds)
     counted = torch.tensor([float(model.nats(text).sum()) for text in texts], dtype=torch.float64)
     scores = [
         _score(

@@ -13,7 +13,7 @@ from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Sequencer
 from artpipe.contracts.special_tokens import PAD
 from artpipe.modalities.music.performed_works import count_steps, joined
-from artpipe.nn.sequence.music_context import Moment
+from artpipe.nn.sequence.music_state import MusicState
 
 _DECIDES = "nll_per_step"
 _SMOOTH = 0.5  # of a token that was never counted
@@ -69,10 +69,10 @@ class Chain:
 
 def _contexts(piece: Sequence[int]) -> Iterator[tuple[tuple[int, int], int]]:
     """Yield place in the step and the voice's last note, with the token that comes there."""
-    now = Moment().after(piece[0])
+    state = MusicState().advance(piece[0])
     for token in piece[1:]:
-        yield (len(now.here), now.own), token
-        now = now.after(token)
+        yield (len(state.cells), state.previous_note), token
+        state = state.advance(token)
 
 
 def _score(name: str, nats: Tensor, steps: Tensor, explanation: str) -> Score:

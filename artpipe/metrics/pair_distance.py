@@ -6,14 +6,14 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, paints
-from artpipe.numerics.nearest_neighbours import mean_pair_distance, nearest
+from artpipe.numerics.nearest_neighbours import find_nearest, mean_pair_distance
 
 _MOST = 0.5
 
 
 def next_distance(vectors: Tensor) -> float:
     """Return the mean distance of ``(N, F)`` to the nearest other row."""
-    return float(nearest(vectors, vectors, 1, skip_self=True)[0].double().mean())
+    return float(find_nearest(vectors, vectors, 1, skip_self=True)[0].double().mean())
 
 
 def reached(rows: Tensor, works: int) -> float:

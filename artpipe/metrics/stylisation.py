@@ -6,7 +6,7 @@ import torch
 
 from artpipe.artifacts.report import Finding, Score, Verdict
 from artpipe.contracts.metric import Evidence, Measured, Metric
-from artpipe.nn.style.perceptual import Eye, Stylised, Stylist
+from artpipe.nn.style.perceptual import PerceptualLoss, StyleTransfer, StylisedPictures
 from artpipe.numerics.pixels import to_float
 
 _RELATIVE = "0 is the same, about 1 something unrelated."
@@ -14,13 +14,13 @@ _RELATIVE = "0 is the same, about 1 something unrelated."
 
 def measure(evidence: Evidence) -> Measured:
     """Compare every picture with its photograph and its style, through the eyes it was painted with."""
-    assert isinstance(evidence.learner, Stylist)  # noqa: S101 - `applies` has seen to it
-    eye = evidence.learner.eye
-    if eye is None:
+    assert isinstance(evidence.learner, StyleTransfer)  # noqa: S101 - `applies` has seen to it
+    loss = evidence.learner.perceptual_loss
+    if loss is None:
         return Measured()
     works = {name: to_float(c) if name == "images" else c for name, c in evidence.held_out.items()}
     with torch.no_grad():
-        rows = [_judged(eye, made) for made in _one_by_one(evidence.learner.stylised(works))]
+        rows = [_judged(loss, made) for made in _one_by_one(evidence.learner.stylise(works))]
     content, style, before = (list(column) for column in zip(*rows, strict=True))
     left = [after / max(start, 1.0e-12) for after, start in zip(style, before, strict=True)]
     scores = [
@@ -40,16 +40,16 @@ def _finding(verdict: Verdict, value: float, bound: float, sentence: str) -> Fin
     return Finding(verdict=verdict, score="style_left", value=value, bound=bound, sentence=sentence)
 
 
-def _one_by_one(made: Stylised) -> list[Stylised]:
+def _one_by_one(made: StylisedPictures) -> list[StylisedPictures]:
     rows = range(len(made.pictures))
-    return [Stylised(made.pictures[[i]], made.contents[[i]], made.styles[[i]]) for i in rows]
+    return [StylisedPictures(made.pictures[[i]], made.contents[[i]], made.styles[[i]]) for i in rows]
 
 
-def _judged(eye: Eye, made: Stylised) -> tuple[float, float, float]:
+def _judged(loss: PerceptualLoss, made: StylisedPictures) -> tuple[float, float, float]:
     """Return content distance, style distance, and the style distance of the photograph, of one picture."""
-    content, style = eye.content_of(made.contents), eye.style_of(made.styles)
-    after = eye.distances(made.pictures, content, style)
-    before = eye.distances(made.contents, content, style)
+    content, style = loss.content_features(made.contents), loss.style_grams(made.styles)
+    after = loss.distances(made.pictures, content, style)
+    before = loss.distances(made.contents, content, style)
     return float(after[0]), float(after[1]), float(before[1])
 
 
@@ -62,7 +62,7 @@ def _score(name: str, values: Sequence[float], explanation: str) -> Score:
 
 
 METRIC = Metric(
-    applies=lambda evidence: isinstance(evidence.learner, Stylist),
+    applies=lambda evidence: isinstance(evidence.learner, StyleTransfer),
     measure=measure,
     headline=("style_left", "content_distance"),
 )

@@ -1,1 +1,4 @@
-"""One file per model kind; each exports MODEL (see `artpipe.contracts.model`). The file's name is the kind."""
+"""One file per kind of model, named after the kind; each exports MODEL.
+
+See `artpipe.contracts.model`.
+"""

@@ -1,7 +1,9 @@
-"""Classifier: what a picture shows, how sure that is and where it is seen; its features measure the others.
+"""Classifier: what a picture shows, with calibrated probabilities and Grad-CAM.
 
-It learns on degraded pictures, so that it can judge a generator's dirty ones. Without labels it learns to tell by how
-many quarter turns a picture was rotated (Gidaris et al. 2018), which gives features all the same.
+Its features and logits also measure other models.
+
+It is trained on degraded pictures, so that it can judge a generator's dirty ones. Without labels it learns by how many
+quarter turns a picture was rotated (Gidaris et al. 2018), which gives features all the same.
 """
 
 import math
@@ -19,13 +21,17 @@ from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.modalities.picture.captions import UNTITLED, spoken
 from artpipe.nn.classifier.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
-from artpipe.nn.classifier.degradations import dirty, erase, warp
-from artpipe.nn.classifier.grad_cam import grad_cam, overlay
-from artpipe.nn.classifier.rotation_pretext import ROTATIONS, quarter_turns
+from artpipe.nn.classifier.degradations import erase_rectangle, make_dirty, warp
+from artpipe.nn.classifier.grad_cam import grad_cam, overlay_heat
+from artpipe.nn.classifier.rotation_pretext import ROTATIONS, rotate_quarters
+from artpipe.nn.layers.batching import split_rows
 
 
 class Params(TrainParams):
-    """What a classifier can be told; strengths of degradations are the largest ones, 0 switches one off."""
+    """Parameters of a classifier.
+
+    Strengths of degradations are the largest ones; 0 switches one off.
+    """
 
     batch_size: Positive = 128
     width: Positive = 32  # channels of the stem; each halving doubles them up to `max_width`
@@ -48,13 +54,19 @@ class Params(TrainParams):
     panel_pixels: Positive = 112  # explanations are enlarged to at least this side
 
 
-def halvings(side: int) -> int:
-    """Return how often a side is halved, so that the last maps measure 4 to 13 pixels: fine enough to point at a place."""
+def count_halvings(side: int) -> int:
+    """Return how often a side is halved, so that the last maps measure 4 to 13 pixels.
+
+    That is fine enough to point at a place.
+    """
     return max(1, int(math.log2(side / 7)))
 
 
 class Classifier(Divisible[Params]):
-    """Convolutions with a stride-2 stem, mean over places, features of unit variance per picture, one linear layer."""
+    """A convolutional classifier with a stride-2 stem and one linear layer.
+
+    The features are the mean over places, of unit variance per picture.
+    """
 
     selects = ("nll", "min")
     temperature: Tensor
@@ -63,9 +75,9 @@ class Classifier(Divisible[Params]):
         super().__init__(params, spec)
         del pretrained
         self.classes = spec.classes or ROTATIONS
-        depth = halvings(min(spec.height, spec.width))
+        depth = count_halvings(min(spec.height, spec.width))
         widths = [min(params.width * 2**i, params.max_width) for i in range(depth)] + [params.max_width]
-        self.trunk = nn.Sequential(*_layers(spec.channels, widths))
+        self.trunk = nn.Sequential(*_build_layers(spec.channels, widths))
         self.head = nn.Linear(params.max_width, len(self.classes))
         self.register_buffer("temperature", torch.ones(()))
         self.to(memory_format=torch.channels_last)
@@ -76,9 +88,9 @@ class Classifier(Divisible[Params]):
 
     def draw(self, batch: Batch) -> Batch:
         """Return the labelled works, degraded."""
-        images, labels = self._labelled(batch)
+        images, labels = self._select_labelled(batch)
         with self.autocast():
-            return {"images": self._degraded(images) if len(images) else images, "labels": labels}
+            return {"images": self._degrade(images) if len(images) else images, "labels": labels}
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend the cross-entropy (nats); a batch without a label changes nothing."""
@@ -86,7 +98,7 @@ class Classifier(Divisible[Params]):
         if not len(images):
             return {"loss": torch.zeros(()), "accuracy": torch.zeros(())}
         with self.autocast():
-            features = self._pooled(self.trunk(images))
+            features = self._pool(self.trunk(images))
             logits = self.head(F.dropout(features, self.params.dropout))
         loss = share * F.cross_entropy(logits.float(), labels, label_smoothing=self.params.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -101,8 +113,11 @@ class Classifier(Divisible[Params]):
         optimiser.step()
 
     def features(self, images: Tensor) -> Tensor:
-        """Return ``(N, F)``, each row of mean 0 and variance 1: bounded, so no odd picture outweighs the others."""
-        return torch.cat([self._pooled(self.trunk(part)) for part in _parts(images)])
+        """Return ``(N, F)``, each row of mean 0 and variance 1.
+
+        They are bounded, so no odd picture outweighs the others.
+        """
+        return torch.cat([self._pool(self.trunk(part)) for part in split_rows(images)])
 
     def logits(self, images: Tensor) -> Tensor:
         """Return ``(N, K)``; their softmax is calibrated on the validation works."""
@@ -110,8 +125,8 @@ class Classifier(Divisible[Params]):
 
     @torch.no_grad()
     def validate(self, works: Batch) -> dict[str, float]:
-        """Return accuracy, nll and ece; while it is being trained (not frozen) the temperature is fitted here first."""
-        images, labels = self._labelled(works, in_turn=True)
+        """Return accuracy, nll and ece; fit the temperature first while training."""
+        images, labels = self._select_labelled(works, in_turn=True)
         if not len(images):
             return {}
         raw = self.head(self.features(images))
@@ -126,22 +141,25 @@ class Classifier(Divisible[Params]):
 
     @torch.no_grad()
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
-        """Show what it sees in as many of the prompt's works as there are seeds, class by class, and where it is sure and wrong."""
-        images, labels, digests = self._shown(prompt.works)
+        """Explain as many of the prompt's works as there are seeds, and show failures.
+
+        Works are taken class by class; failures are the most confident mistakes.
+        """
+        images, labels, digests = self._select_works(prompt.works)
         if not len(images):
             return []
-        confidence, seen = self.logits(images).softmax(1).max(1)
-        wrong = ((labels >= 0) & (seen != labels)).nonzero().flatten()
+        confidence, predictions = self.logits(images).softmax(1).max(1)
+        wrong = ((labels >= 0) & (predictions != labels)).nonzero().flatten()
         worst = wrong[confidence[wrong].argsort(descending=True, stable=True)][: self.params.failures].tolist()
         count = min(len(prompt.seeds), self.params.explanations)
-        chosen = [(i, "explanation") for i in _in_turn(labels)[:count]] + [(i, "failure") for i in worst]
+        chosen = [(i, "explanation") for i in _interleave_classes(labels)[:count]] + [(i, "failure") for i in worst]
         rows = torch.tensor([i for i, _ in chosen])
-        panels = self._panels(images[rows], seen[rows])
+        panels = self._make_panels(images[rows], predictions[rows])
         return [
             Exhibit(
                 kind="image",
                 data=panel,
-                caption=self._caption(int(seen[i]), int(labels[i]), float(confidence[i])),
+                caption=self._caption(int(predictions[i]), int(labels[i]), float(confidence[i])),
                 role=role,
                 label=int(labels[i]) if labels[i] >= 0 else None,
                 digests=digests[i : i + 1],
@@ -152,67 +170,67 @@ class Classifier(Divisible[Params]):
     def _logits(self, features: Tensor) -> Tensor:
         return torch.as_tensor(self.head(features) / self.temperature)
 
-    def _pooled(self, maps: Tensor) -> Tensor:
+    def _pool(self, maps: Tensor) -> Tensor:
         return F.layer_norm(maps.float().mean((2, 3)), (maps.shape[1],), eps=1e-8)
 
-    def _panels(self, images: Tensor, classes: Tensor) -> Tensor:
-        """Return ``(N, 3, S, 2 S)``: each picture beside itself under the heat of Grad-CAM."""
-        heat = grad_cam(lambda maps: self._logits(self._pooled(maps)), self.trunk(images), classes)
+    def _make_panels(self, images: Tensor, classes: Tensor) -> Tensor:
+        """Return ``(N, 3, S, 2 S)``: each picture beside its Grad-CAM overlay."""
+        heat = grad_cam(lambda maps: self._logits(self._pool(maps)), self.trunk(images), classes)
         factor = -(-self.params.panel_pixels // min(images.shape[2:]))
         large = images.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
-        return torch.cat([large.expand(-1, 3, -1, -1), overlay(large, heat)], 3)
+        return torch.cat([large.expand(-1, 3, -1, -1), overlay_heat(large, heat)], 3)
 
-    def _caption(self, seen: int, label: int, confidence: float) -> str:
+    def _caption(self, predicted: int, label: int, confidence: float) -> str:
         truth = UNTITLED if label < 0 else spoken(self.classes[label])
-        answer = "recognised" if seen == label else f"taken for {spoken(self.classes[seen])}"
+        answer = "recognised" if predicted == label else f"taken for {spoken(self.classes[predicted])}"
         return f"{truth}, {answer}, {100 * confidence:.0f}% sure"
 
-    def _labelled(self, batch: Batch, *, in_turn: bool = False) -> tuple[Tensor, Tensor]:
-        """Return the works that have a label, or all of them turned at random (or one after the other) where there are no classes."""
+    def _select_labelled(self, batch: Batch, *, in_turn: bool = False) -> tuple[Tensor, Tensor]:
+        """Return the works that have a label.
+
+        Where there are no classes, return all works with quarter turns, at random or one after the other.
+        """
         images = batch.get("images", torch.empty(0))
         if not self.spec.classes and len(images):
             turns = torch.arange(len(images)) % 4 if in_turn else torch.randint(4, (len(images),))
-            return quarter_turns(images, turns.to(images.device))
+            return rotate_quarters(images, turns.to(images.device))
         labels = batch.get("labels", torch.full((len(images),), -1))
         rows = (labels >= 0).nonzero().flatten()
         return images[rows], labels[rows]
 
-    def _shown(self, works: Batch) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    def _select_works(self, works: Batch) -> tuple[Tensor, Tensor, tuple[str, ...]]:
         images = works.get("images", torch.empty(0))
         labels = works.get("labels", torch.full((len(images),), -1))
         if not self.spec.classes and len(images):
-            images, labels = quarter_turns(images, torch.arange(len(images), device=images.device) % 4)
+            images, labels = rotate_quarters(images, torch.arange(len(images), device=images.device) % 4)
         rows = works["digests"].tolist() if "digests" in works else []
         return images, labels, tuple(bytes(row).hex() for row in rows)
 
-    def _degraded(self, images: Tensor) -> Tensor:
+    def _degrade(self, images: Tensor) -> Tensor:
         p = self.params
         images = warp(images, shift=p.shift, degrees=p.degrees, zoom=p.zoom, flip=p.flip)
-        images = erase(dirty(images, noise_std=p.noise_std, grey=p.grey, blur=p.blur), largest=p.erase)
+        images = erase_rectangle(make_dirty(images, noise_std=p.noise_std, grey=p.grey, blur=p.blur), largest=p.erase)
         return images.contiguous(memory_format=torch.channels_last)
 
 
-def _layers(channels: int, widths: list[int]) -> Iterator[nn.Module]:
-    yield from _convolution(channels, widths[0], 5, stride=2)
-    for before, after in pairwise(widths[:-1]):
-        yield from _convolution(before, after, 3, stride=2)
-    yield from _convolution(widths[-2], widths[-1], 3, stride=1)
+def _build_layers(channels: int, widths: list[int]) -> Iterator[nn.Module]:
+    yield from _build_convolution(channels, widths[0], 5, stride=2)
+    for inputs, outputs in pairwise(widths[:-1]):
+        yield from _build_convolution(inputs, outputs, 3, stride=2)
+    yield from _build_convolution(widths[-2], widths[-1], 3, stride=1)
 
 
-def _convolution(before: int, after: int, size: int, *, stride: int) -> Iterator[nn.Module]:
-    yield nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
-    yield nn.BatchNorm2d(after)
+def _build_convolution(inputs: int, outputs: int, size: int, *, stride: int) -> Iterator[nn.Module]:
+    yield nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
+    yield nn.BatchNorm2d(outputs)
     yield nn.ReLU(inplace=True)
 
 
-def _parts(images: Tensor, size: int = 500) -> Iterator[Tensor]:
-    """Yield pieces of a large batch, so that memory stays small and caches warm."""
-    for start in range(0, max(1, len(images)), size):
-        yield images[start : start + size]
+def _interleave_classes(labels: Tensor) -> list[int]:
+    """Return all indices, one of each class in turn.
 
-
-def _in_turn(labels: Tensor) -> list[int]:
-    """Return all indices, one of each class in turn, so that the first few show as many classes as there are."""
+    So the first few show as many classes as there are.
+    """
     counts: dict[int, int] = {}
     order = []
     for i, label in enumerate(labels.tolist()):

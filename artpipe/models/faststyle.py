@@ -1,9 +1,9 @@
-"""Fast style transfer: one network paints any photograph in the manner of any of its styles, in one pass.
+"""Fast style transfer: one network paints any photograph in any of its styles.
 
 Johnson, Alahi & Fei-Fei 2016 (perceptual losses), with conditional instance norm (Dumoulin, Shlens & Kudlur 2017): a style
 is a gain and a shift per channel, so styles share all strokes and can be mixed. Most of the work is done on maps of a
-quarter of the picture's sides. The picture itself is carried past the network, and the last norm's gain and shift begin as
-the deviation and mean of each style's colours: before its first step the network paints the photograph in these colours.
+quarter of the picture's sides. The picture itself is added to the network's output, and the last norm's gain and shift
+start as the deviation and mean of each style's colours: untrained, the network shows the photograph in these colours.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,19 @@ from artpipe.config.params import Positive, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.errors import UserError
-from artpipe.nn.style.perceptual import Eye, Perceptual, Stylised, TrainedWeights, total_variation
-from artpipe.nn.style.style_images import named_styles, style_of
+from artpipe.nn.style.perceptual import (
+    PerceptualLoss,
+    PerceptualNetwork,
+    StylisedPictures,
+    TrainedWeights,
+    total_variation,
+)
+from artpipe.nn.style.style_images import find_style_image, list_styles
 from artpipe.numerics.pixels import to_float
 
 
 class Params(TrainParams):
-    """What a network of styles can be told."""
+    """Parameters of fast style transfer."""
 
     pretrained: TrainedWeights
     steps: Positive = 600
@@ -45,7 +51,7 @@ class Params(TrainParams):
     mixes: int = Field(default=1, ge=0)  # held-out works that hang between two styles
 
 
-class Norm(nn.Module):
+class ConditionalInstanceNorm(nn.Module):
     """Instance norm whose gain and shift are those of a style, or of a mix of styles."""
 
     def __init__(self, styles: int, channels: int) -> None:
@@ -59,18 +65,18 @@ class Norm(nn.Module):
         return normed * (mix @ self.gain)[:, :, None, None] + (mix @ self.shift)[:, :, None, None]
 
 
-class Layer(nn.Module):
+class ConvolutionLayer(nn.Module):
     """A 3x3 convolution with mirrored borders, conditional instance norm and ReLU."""
 
-    def __init__(self, styles: int, into: int, out: int, stride: int = 1, *, relu: bool = True) -> None:
+    def __init__(self, styles: int, inputs: int, outputs: int, stride: int = 1, *, relu: bool = True) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(into, out, 3, stride, padding=1, padding_mode="reflect", bias=False)
-        self.norm, self.relu = Norm(styles, out), relu
+        self.convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, padding_mode="reflect", bias=False)
+        self.norm, self.relu = ConditionalInstanceNorm(styles, outputs), relu
 
     def forward(self, maps: Tensor, mix: Tensor) -> Tensor:
         """Return ``(B, out, H / stride, W / stride)``."""
-        found: Tensor = self.norm(self.convolution(maps), mix)
-        return found.relu() if self.relu else found
+        normed: Tensor = self.norm(self.convolution(maps), mix)
+        return normed.relu() if self.relu else normed
 
 
 class Residual(nn.Module):
@@ -78,29 +84,33 @@ class Residual(nn.Module):
 
     def __init__(self, styles: int, channels: int) -> None:
         super().__init__()
-        self.first, self.second = Layer(styles, channels, channels), Layer(styles, channels, channels, relu=False)
+        self.first = ConvolutionLayer(styles, channels, channels)
+        self.second = ConvolutionLayer(styles, channels, channels, relu=False)
 
     def forward(self, maps: Tensor, mix: Tensor) -> Tensor:
         """Return ``(B, C, H, W)``."""
         return torch.as_tensor(maps + self.second(self.first(maps, mix), mix))
 
 
-class Network(nn.Module):
-    """From a picture to a picture, sides multiples of 4."""
+class FastStyleNetwork(nn.Module):
+    """Maps a picture to a picture; sides are multiples of 4."""
 
     def __init__(self, styles: int, width: int, blocks: int) -> None:
         super().__init__()
-        self.stem = Layer(styles, 12, width)
-        self.inwards = Layer(styles, width, 2 * width, 2)
+        self.stem = ConvolutionLayer(styles, 12, width)
+        self.inwards = ConvolutionLayer(styles, width, 2 * width, 2)
         self.blocks = nn.ModuleList(Residual(styles, 2 * width) for _ in range(blocks))
-        self.outwards = Layer(styles, 2 * width, width)
+        self.outwards = ConvolutionLayer(styles, 2 * width, width)
         self.paint = nn.Conv2d(width, 3, 5, padding=2, padding_mode="reflect")
-        self.colours = Norm(styles, 3)
+        self.colours = ConditionalInstanceNorm(styles, 3)
         for weight in self.paint.parameters():
-            nn.init.zeros_(weight)  # it begins as the picture itself, in other colours
+            nn.init.zeros_(weight)  # it starts as the picture itself, in other colours
 
     def forward(self, images: Tensor, mix: Tensor) -> Tensor:
-        """Return ``(B, 3, H, W)`` about [-1, 1] of the same in [-1, 1]; `mix` ``(B, S)`` has the share of each style."""
+        """Return stylised pictures ``(B, 3, H, W)``, about in [-1, 1].
+
+        Images are in [-1, 1]; `mix` ``(B, S)`` has the share of each style.
+        """
         maps = self.stem(F.pixel_unshuffle(images, 2), mix)
         maps = self.inwards(maps, mix)
         for block in self.blocks:
@@ -111,53 +121,55 @@ class Network(nn.Module):
 
 
 class FastStyle(Divisible[Params]):
-    """The network, and the styles it has learned."""
+    """The network and the styles that it has learned."""
 
     styles: Tensor
 
-    def __init__(self, params: Params, spec: Spec, pretrained: Perceptual | None = None) -> None:
+    def __init__(self, params: Params, spec: Spec, pretrained: PerceptualNetwork | None = None) -> None:
         super().__init__(params, spec)
-        self.names = named_styles(params.styles, spec)
+        self.names = list_styles(params.styles, spec)
         if params.crop % 4 or not params.crop <= min(spec.height, spec.width):
             size = f"{spec.height} x {spec.width}"
             raise UserError(f"`crop` is {params.crop}: a multiple of 4 is wanted that fits into {size} pixels")
-        self.eye = None if pretrained is None else Eye(pretrained, params.content_layers, params.style_layers)
-        self.network = Network(len(self.names), params.width, params.blocks)
+        self.perceptual_loss = (
+            None if pretrained is None else PerceptualLoss(pretrained, params.content_layers, params.style_layers)
+        )
+        self.network = FastStyleNetwork(len(self.names), params.width, params.blocks)
         self.register_buffer("styles", torch.zeros(len(self.names), 3, spec.height, spec.width, dtype=torch.uint8))
         self.to(memory_format=torch.channels_last)
         self.optimisers = {"network": torch.optim.Adam(self.network.parameters(), lr=params.learning_rate, fused=True)}
-        self._wanted: dict[str, Tensor] = {}
+        self._style_targets: dict[str, Tensor] = {}
 
     def begin(self, works: Batch) -> None:
-        """Take the styles out of the works."""
+        """Take the style pictures from the works."""
         for row, name in enumerate(self.names):
-            self.styles[row] = style_of(works, self.spec, name)[1]
+            self.styles[row] = find_style_image(works, self.spec, name)[1]
         with torch.no_grad():
             colours = to_float(self.styles).flatten(2)
             self.network.colours.gain.copy_(colours.std(2))
             self.network.colours.shift.copy_(colours.mean(2))
 
     def draw(self, batch: Batch) -> Batch:
-        """Return pieces of the works, and a style for each, drawn at random."""
-        images = self._pieces(batch["images"])
+        """Return crops of the works, and a random style for each."""
+        images = self._draw_crops(batch["images"])
         return {"images": images, "chosen": torch.randint(len(self.names), (len(images),), device=images.device)}
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend ``alpha content + beta log(1 + style) + variation TV``."""
-        if self.eye is None:
+        if self.perceptual_loss is None:
             raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `pretrained`")
         p, images, chosen, share = self.params, part["images"], part["chosen"], portion(part, whole)
         with torch.no_grad():
-            content = self.eye.content_of(images)
-            self._wanted = self._wanted or self._style_of_each(self.eye)
-        painted = self.network(images, self._mix(chosen))
-        style = {layer: grams[chosen] for layer, grams in self._wanted.items()}
-        far, strange = self.eye.distances(painted, content, style)
-        rough = total_variation(painted)
+            content = self.perceptual_loss.content_features(images)
+            self._style_targets = self._style_targets or self._style_grams(self.perceptual_loss)
+        stylised = self.network(images, self._one_hot(chosen))
+        style = {layer: grams[chosen] for layer, grams in self._style_targets.items()}
+        content_distance, style_distance = self.perceptual_loss.distances(stylised, content, style)
+        variation = total_variation(stylised)
         # The logarithm keeps a style that is far from all photographs, a dark one, from outweighing the others.
-        loss = share * (p.alpha * far + p.beta * strange.log1p() + p.variation * rough).mean()
+        loss = share * (p.alpha * content_distance + p.beta * style_distance.log1p() + p.variation * variation).mean()
         loss.backward()  # type: ignore[no-untyped-call]
-        losses = {"content": far, "style": strange, "variation": rough}
+        losses = {"content": content_distance, "style": style_distance, "variation": variation}
         return {name: share * value.detach().mean() for name, value in losses.items()}
 
     def move(self, rows: int) -> None:
@@ -169,50 +181,56 @@ class FastStyle(Divisible[Params]):
         nn.utils.clip_grad_norm_(group["params"], 10.0)
         optimiser.step()
 
-    def _style_of_each(self, eye: Eye) -> dict[str, Tensor]:
+    def _style_grams(self, loss: PerceptualLoss) -> dict[str, Tensor]:
         """Return the Gram matrices of the styles ``(S, C, C)`` by layer."""
-        found = [eye.style_of(to_float(self.styles[[row]])) for row in range(len(self.names))]
-        return {layer: torch.cat([grams[layer] for grams in found]) for layer in found[0]}
+        grams_by_style = [loss.style_grams(to_float(self.styles[[row]])) for row in range(len(self.names))]
+        return {layer: torch.cat([grams[layer] for grams in grams_by_style]) for layer in grams_by_style[0]}
 
-    def _pieces(self, images: Tensor) -> Tensor:
-        """Return a piece of each picture ``(B, 3, crop, crop)``, from anywhere in it, half of them mirrored."""
+    def _draw_crops(self, images: Tensor) -> Tensor:
+        """Return a random crop of each picture ``(B, 3, crop, crop)``.
+
+        Half of the batches are mirrored.
+        """
         side = self.params.crop
         places = [int(torch.randint(room - side + 1, ())) for room in images.shape[2:] for _ in images]
         corners = zip(images, places[: len(images)], places[len(images) :], strict=True)
         pieces = torch.stack([image[:, top : top + side, left : left + side] for image, top, left in corners])
         return pieces.flip(3) if torch.rand(()) < 0.5 else pieces  # noqa: PLR2004
 
-    def _mix(self, chosen: Tensor) -> Tensor:
+    def _one_hot(self, chosen: Tensor) -> Tensor:
         return F.one_hot(chosen, len(self.names)).float()
 
     @torch.no_grad()
     def paint(self, images: Tensor, mix: Tensor) -> Tensor:
-        """Return ``(B, 3, H, W)`` in [-1, 1], one picture at a time; `mix` ``(B, S)`` has the share of each style."""
-        found = [self.network(image[None], shares[None]) for image, shares in zip(images, mix, strict=True)]
-        return torch.cat(found).clamp(-1, 1)
+        """Return ``(B, 3, H, W)`` in [-1, 1], one picture at a time.
 
-    def stylised(self, works: Batch) -> Stylised:
+        `mix` ``(B, S)`` has the share of each style.
+        """
+        pictures = [self.network(image[None], shares[None]) for image, shares in zip(images, mix, strict=True)]
+        return torch.cat(pictures).clamp(-1, 1)
+
+    def stylise(self, works: Batch) -> StylisedPictures:
         """Return each work in each style."""
         images, count = works["images"], len(self.names)
         contents = images.repeat_interleave(count, 0)
         chosen = torch.arange(count, device=images.device).repeat(len(images))
-        return Stylised(self.paint(contents, self._mix(chosen)), contents, to_float(self.styles)[chosen])
+        return StylisedPictures(self.paint(contents, self._one_hot(chosen)), contents, to_float(self.styles)[chosen])
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
-        """Show the prompt's works in each style, and the first ones between each two styles."""
-        images, shown = prompt.works.get("images", torch.empty(0)), []
+        """Show the prompt's works in each style, the first ones also between two styles."""
+        images, exhibits = prompt.works.get("images", torch.empty(0)), []
         digests = [bytes(row.tolist()).hex() for row in prompt.works.get("digests", ())]
         count = len(self.names)
         pure = torch.eye(count, device=self.styles.device)
         halves = [(f"{a} and {b}", (pure[i] + pure[j]) / 2) for (i, a), (j, b) in pairwise(enumerate(self.names))]
         for row, image in enumerate(images[: len(prompt.seeds)]):
-            manners = [*zip(self.names, pure, strict=True), *(halves if row < self.params.mixes else [])]
-            for name, mix in manners:
+            mixes = [*zip(self.names, pure, strict=True), *(halves if row < self.params.mixes else [])]
+            for name, mix in mixes:
                 picture = self.paint(image[None], mix[None])[0]
                 caption, parts = f"in the manner of {name}", {"before": image}
                 own = tuple(digests[row : row + 1])
-                shown.append(Exhibit("image", picture, caption, "stylisation", digests=own, parts=parts))
-        return shown
+                exhibits.append(Exhibit("image", picture, caption, "stylisation", digests=own, parts=parts))
+        return exhibits
 
 
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=FastStyle)

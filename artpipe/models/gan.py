@@ -1,4 +1,4 @@
-"""Generative adversarial network (Goodfellow et al. 2014): two players, one who paints and one who judges."""
+"""Generative adversarial network (Goodfellow et al. 2014)."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -12,9 +12,9 @@ from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
 from artpipe.modalities.picture.captions import UNTITLED, asked_for
-from artpipe.nn.gan.diff_augment import AUTOMATIC, Augment, Policy
-from artpipe.nn.gan.losses import GAMES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
-from artpipe.nn.gan.networks import ClassicDiscriminator, ClassicGenerator, ResidualDiscriminator, ResidualGenerator
+from artpipe.nn.gan.diff_augment import DEFAULT_POLICIES, AdaptiveAugmentation, Policy
+from artpipe.nn.gan.losses import ADVERSARIAL_LOSSES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
+from artpipe.nn.gan.networks import DcganDiscriminator, DcganGenerator, ResidualDiscriminator, ResidualGenerator
 from artpipe.nn.layers import ema
 from artpipe.numerics.kernel_distance import kernel_distance
 
@@ -22,7 +22,10 @@ AtLeastZero = Annotated[float, Field(ge=0)]
 
 
 class Params(TrainParams):
-    """Two networks, a loss and its regularisers; `dcgan` and `wasserstein` bring the numbers of their papers."""
+    """Parameters of a GAN: two networks, a loss and its regularisers.
+
+    `dcgan` and `wasserstein` bring the numbers of their papers.
+    """
 
     architecture: Literal["residual", "dcgan"] = "residual"
     loss: Literal["relativistic", "nonsaturating", "minimax", "hinge", "wasserstein"] = "relativistic"
@@ -34,7 +37,7 @@ class Params(TrainParams):
     upsampling: Literal["auto", "nearest", "bilinear"] = "auto"  # bilinear for colour: nearest leaves plaids there
     critic_steps: Positive = 1  # steps of the discriminator for each one of the generator
     r1: AtLeastZero = 0.5  # gamma: weight of half the squared gradient norm at real pictures
-    r2: AtLeastZero = 0.5  # the same at painted ones
+    r2: AtLeastZero = 0.5  # the same at generated ones
     gradient_penalty: AtLeastZero = 0.0
     penalty_every_steps: Positive = 4
     one_pass: bool = True  # one pass through the discriminator for both players, where it gives the same gradients
@@ -43,7 +46,7 @@ class Params(TrainParams):
     warmup_steps: int = Field(default=0, ge=0)
     beta1: Share = 0.0
     beta2: Share = 0.99
-    gradient_clip_norm: AtLeastZero = 0.0  # of each player's gradient; 0: not clipped
+    gradient_clip_norm: AtLeastZero = 0.0  # of each network's gradient; 0: not clipped
     ema_halflife_pictures: AtLeastZero = 20_000.0
     augment: tuple[Policy, ...] | None = None  # not given: all but `flip` below `augment_below` works
     augment_below: int = Field(default=10_000, ge=0)
@@ -61,7 +64,7 @@ class Params(TrainParams):
 
 
 class GAN(Divisible[Params]):
-    """A generator against a discriminator; what is shown and scored is the generator's moving average."""
+    """A generator against a discriminator; its moving average is shown and scored."""
 
     def __init__(self, params: Params, spec: Spec, pretrained: FeatureExtractor | None = None) -> None:
         super().__init__(params, spec)
@@ -73,121 +76,122 @@ class GAN(Divisible[Params]):
             self.generator: nn.Module = ResidualGenerator(params, spec, rows)
             self.discriminator: nn.Module = ResidualDiscriminator(params, spec, rows)
         else:
-            self.generator = ClassicGenerator(params, spec)
-            self.discriminator = ClassicDiscriminator(params, spec, norm=not penalised)
+            self.generator = DcganGenerator(params, spec)
+            self.discriminator = DcganDiscriminator(params, spec, norm=not penalised)
         self.to(memory_format=torch.channels_last)  # several times the speed of oneDNN's small convolutions
-        self.average = ema.averaged_copy(self.generator)
+        self.average = ema.make_average(self.generator)
         self.optimisers = {
             name: torch.optim.Adam(
-                player.parameters(), params.learning_rate, (params.beta1, params.beta2), foreach=True
+                network.parameters(), params.learning_rate, (params.beta1, params.beta2), foreach=True
             )
-            for name, player in (("generator", self.generator), ("discriminator", self.discriminator))
+            for name, network in (("generator", self.generator), ("discriminator", self.discriminator))
         }
-        self.game = GAMES[params.loss]
-        alone = residual or penalised  # no batch norm, so a sample's logit depends on that sample alone
-        self.one_pass = params.one_pass and self.game.one_pass and alone
-        automatic = AUTOMATIC if spec.count < params.augment_below else ()
+        self.adversarial_loss = ADVERSARIAL_LOSSES[params.loss]
+        independent = residual or penalised  # no batch norm, so a sample's logit depends on that sample alone
+        self.one_pass = params.one_pass and self.adversarial_loss.one_pass and independent
+        automatic = DEFAULT_POLICIES if spec.count < params.augment_below else ()
         policies = automatic if params.augment is None else params.augment
-        self.augment = Augment(policies, params.augment_target, params.augment_pictures)
+        self.augment = AdaptiveAugmentation(policies, params.augment_target, params.augment_pictures)
         self.feature_extractor = (pretrained,)  # in a tuple, so that its weights are not taken for the learner's own
         self.selects = ("kid", "min") if pretrained is not None else None
 
     @property
-    def painting(self) -> bool:
-        """Say whether the generator moves in this step too."""
+    def is_generator_step(self) -> bool:
+        """Say whether the generator is updated in this step too."""
         return (self.steps_done + 1) % self.params.critic_steps == 0
 
     def draw(self, batch: Batch) -> Batch:
-        """Return `images` ``(B, C, H, W)`` in [-1, 1], rows of the label tables, and noise to paint from."""
+        """Return `images` ``(B, C, H, W)`` in [-1, 1], label rows, and noise."""
         images = batch["images"]
         noise = torch.randn(len(images), self.params.latent_dim, device=images.device)
-        return {"images": images, "rows": self.rows(batch.get("labels"), len(images)), "noise": noise}
+        return {"images": images, "rows": self.label_rows(batch.get("labels"), len(images)), "noise": noise}
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
-        """Add both players' gradients to their weights and return the losses."""
+        """Add the gradients of both networks to their weights; return the losses."""
         images, rows, share = part["images"], part["rows"], portion(part, whole)
-        with self.autocast(), torch.set_grad_enabled(self.painting):
-            painted = self.generator(part["noise"], rows)
-        play = self._one_pass if self.one_pass else self._two_passes
-        real, fake = play(images, painted.float(), rows, share)
+        with self.autocast(), torch.set_grad_enabled(self.is_generator_step):
+            generated = self.generator(part["noise"], rows)
+        backward = self._one_pass_step if self.one_pass else self._two_pass_step
+        real, fake = backward(images, generated.float(), rows, share)
         losses = {
-            **self.augment.adapt(self.game.margin(real, fake)),
-            "generator": self.game.generator(real, fake).mean(),
-            "discriminator": self.game.discriminator(real, fake).mean(),
+            **self.augment.adapt(self.adversarial_loss.margin(real, fake)),
+            "generator": self.adversarial_loss.generator(real, fake).mean(),
+            "discriminator": self.adversarial_loss.discriminator(real, fake).mean(),
             "d_real": real.mean(),
             "d_fake": fake.mean(),
         }
         losses = {name: share * loss for name, loss in losses.items()}
-        return {**losses, "penalty": self._penalise(images, painted.detach().float(), rows, share)}
+        return {**losses, "penalty": self._penalise(images, generated.detach().float(), rows, share)}
 
     def move(self, rows: int) -> None:
-        """Move the discriminator, and every `critic_steps` the generator with its average."""
-        self._move("discriminator", self.discriminator)
-        if self.painting:
-            self._move("generator", self.generator)
-            kept = ema.decay(rows, self.params.ema_halflife_pictures, self.steps_done * rows)
-            ema.update(self.average, self.generator, kept)
+        """Update the discriminator, and every `critic_steps` the generator and average."""
+        self._step_optimiser("discriminator", self.discriminator)
+        if self.is_generator_step:
+            self._step_optimiser("generator", self.generator)
+            decay = ema.compute_decay(rows, self.params.ema_halflife_pictures, self.steps_done * rows)
+            ema.update(self.average, self.generator, decay)
 
-    def judge(self, images: Tensor, rows: Tensor) -> Tensor:
+    def discriminate(self, images: Tensor, rows: Tensor) -> Tensor:
         """Return the discriminator's logits ``(B,)`` of augmented pictures."""
         logits: Tensor = self.discriminator(self.augment(images), rows)
         return logits.float()
 
-    def _one_pass(self, images: Tensor, painted: Tensor, rows: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        """Descend the discriminator's loss; on its way into a painted picture the gradient becomes the generator's."""
+    def _one_pass_step(self, images: Tensor, generated: Tensor, rows: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        """Descend both losses; the gradient at generated pictures is the generator's."""
         with self.autocast():
-            logits = self.judge(torch.cat([images, painted]), rows.repeat(2))
+            logits = self.discriminate(torch.cat([images, generated]), rows.repeat(2))
         real, fake = logits.chunk(2)
-        if painted.requires_grad:
-            ratio = gradient_ratio(self.game, real, fake)[:, None, None, None]
-            painted.register_hook(lambda gradient: gradient * ratio)  # type: ignore[no-untyped-call]
-        (share * self.game.discriminator(real, fake).mean()).backward()  # type: ignore[no-untyped-call]
+        if generated.requires_grad:
+            ratio = gradient_ratio(self.adversarial_loss, real, fake)[:, None, None, None]
+            generated.register_hook(lambda gradient: gradient * ratio)  # type: ignore[no-untyped-call]
+        (share * self.adversarial_loss.discriminator(real, fake).mean()).backward()  # type: ignore[no-untyped-call]
         return real.detach(), fake.detach()
 
-    def _two_passes(self, images: Tensor, painted: Tensor, rows: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        """Descend each player's loss on its own, both at the same weights."""
+    def _two_pass_step(self, images: Tensor, generated: Tensor, rows: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        """Descend each network's loss on its own, both at the same weights."""
         with self.autocast():
-            real, fake = self.judge(images, rows), self.judge(painted.detach(), rows)
-        (share * self.game.discriminator(real, fake).mean()).backward()  # type: ignore[no-untyped-call]
-        if painted.requires_grad:
+            real, fake = self.discriminate(images, rows), self.discriminate(generated.detach(), rows)
+        (share * self.adversarial_loss.discriminator(real, fake).mean()).backward()  # type: ignore[no-untyped-call]
+        if generated.requires_grad:
             with self.autocast():
-                again = self.judge(painted, rows)
-            loss = share * self.game.generator(real.detach(), again).mean()
+                fake_logits = self.discriminate(generated, rows)
+            loss = share * self.adversarial_loss.generator(real.detach(), fake_logits).mean()
             loss.backward(inputs=list(self.generator.parameters()))  # type: ignore[no-untyped-call]
         return real.detach(), fake.detach()
 
-    def _penalise(self, images: Tensor, painted: Tensor, rows: Tensor, share: float) -> Tensor:
-        """Descend the regularisers every few steps, that much heavier; in between the penalty is 0, so its mean is right."""
+    def _penalise(self, images: Tensor, generated: Tensor, rows: Tensor, share: float) -> Tensor:
+        """Descend the penalties every few steps, weighted so that their mean is right."""
         p = self.params
         penalty = torch.zeros((), device=images.device)
         if self.steps_done % p.penalty_every_steps or not p.r1 + p.r2 + p.gradient_penalty:
             return penalty
         if p.r1 + p.r2:
-            sides = [(pictures, gamma) for pictures, gamma in ((images, p.r1), (painted, p.r2)) if gamma]
-            penalty = penalty + zero_centred_penalty(lambda x: self.judge(x, rows.repeat(len(sides))), sides)
+            sides = [(pictures, gamma) for pictures, gamma in ((images, p.r1), (generated, p.r2)) if gamma]
+            penalty = penalty + zero_centred_penalty(lambda x: self.discriminate(x, rows.repeat(len(sides))), sides)
         if p.gradient_penalty:
-            penalty = penalty + p.gradient_penalty * gradient_penalty(lambda x: self.judge(x, rows), images, painted)
+            penalised = gradient_penalty(lambda x: self.discriminate(x, rows), images, generated)
+            penalty = penalty + p.gradient_penalty * penalised
         penalty = penalty * p.penalty_every_steps * share
         penalty.backward()  # type: ignore[no-untyped-call]
         return penalty.detach()
 
-    def _move(self, name: str, player: nn.Module) -> None:
-        """Take the player's optimiser step at this moment's rate."""
+    def _step_optimiser(self, name: str, network: nn.Module) -> None:
+        """Take the optimiser step of one network at the current learning rate."""
         p = self.params
         for group in self.optimisers[name].param_groups:
             group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
         if p.gradient_clip_norm:
-            nn.utils.clip_grad_norm_(player.parameters(), p.gradient_clip_norm)
+            nn.utils.clip_grad_norm_(network.parameters(), p.gradient_clip_norm)
         self.optimisers[name].step()
 
-    def rows(self, labels: Tensor | None, count: int) -> Tensor:
-        """Return the rows ``(N,)`` of the label tables; works without a label share the last one."""
+    def label_rows(self, labels: Tensor | None, count: int) -> Tensor:
+        """Return the rows ``(N,)`` of the label tables; the last is for works without one."""
         if labels is None or not self.classes:
             return torch.full((count,), self.classes, device=next(self.parameters()).device)
         return torch.where(labels == UNLABELLED, self.classes, labels)
 
-    def asked(self, prompt: Prompt) -> Tensor:
-        """Return the labels ``(N,)`` that a prompt asks for; where it asks for none, a seed picks its own."""
+    def choose_labels(self, prompt: Prompt) -> Tensor:
+        """Return the labels ``(N,)`` of a prompt; where it names none, each seed's own."""
         if not self.classes:
             return torch.full((len(prompt.seeds),), UNLABELLED)
         if prompt.labels is not None:
@@ -196,10 +200,10 @@ class GAN(Divisible[Params]):
 
     @torch.no_grad()
     def sample(self, prompt: Prompt) -> Tensor:
-        """Paint ``(N, C, H, W)`` in [-1, 1] with the moving average, in blocks that fit into memory."""
+        """Generate ``(N, C, H, W)`` in [-1, 1] with the moving average, block by block."""
         device = next(self.parameters()).device
-        labels = self.rows(self.asked(prompt).to(device), len(prompt.seeds))
-        return self._painted(prompt.noise(self.params.latent_dim).to(device), labels)
+        labels = self.label_rows(self.choose_labels(prompt).to(device), len(prompt.seeds))
+        return self._generate(prompt.noise(self.params.latent_dim).to(device), labels)
 
     @property
     def codes(self) -> int:
@@ -208,19 +212,20 @@ class GAN(Divisible[Params]):
 
     @torch.no_grad()
     def walk(self, noise: Tensor, mix: Tensor) -> Tensor:
-        """Paint ``(N, C, H, W)`` at noise ``(N, Z)``, asked for shares ``(N, classes)`` of each class."""
+        """Generate ``(N, C, H, W)`` at noise ``(N, Z)``, mixing ``(N, classes)`` shares."""
         none = mix.new_zeros(len(mix), 1)  # the last row is for works without a label
-        return self._painted(noise, torch.cat([mix, none], 1) if self.classes else mix)
+        return self._generate(noise, torch.cat([mix, none], 1) if self.classes else mix)
 
-    def _painted(self, noise: Tensor, rows: Tensor) -> Tensor:
+    def _generate(self, noise: Tensor, rows: Tensor) -> Tensor:
         blocks = zip(torch.split(noise, 256), torch.split(rows, 256), strict=True)
-        return torch.cat([self.average(part, asked).float() for part, asked in blocks])
+        return torch.cat([self.average(part, label_part).float() for part, label_part in blocks])
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
-        """Make one picture per seed, with what was asked in its caption."""
+        """Generate one picture per seed, with its label in the caption."""
+        labels = self.choose_labels(prompt).tolist()
         return [
             Exhibit("image", picture, self._caption(label), seed=seed, label=None if label == UNLABELLED else label)
-            for picture, seed, label in zip(self.sample(prompt), prompt.seeds, self.asked(prompt).tolist(), strict=True)
+            for picture, seed, label in zip(self.sample(prompt), prompt.seeds, labels, strict=True)
         ]
 
     def _caption(self, label: int) -> str:
@@ -228,17 +233,16 @@ class GAN(Divisible[Params]):
 
     @torch.no_grad()
     def validate(self, works: Batch) -> dict[str, float]:
-        """Measure KID on the feature extractor's features, always from the same noise, asked what the works are."""
+        """Return the KID on the feature extractor's features, always from the same noise."""
         feature_extractor, count = self.feature_extractor[0], self.params.validation_samples
         if feature_extractor is None or len(works["images"]) < 2:  # noqa: PLR2004 (an unbiased estimate needs two)
             return {}
         labels = works["labels"].cpu()[torch.arange(count) % len(works["images"])] if "labels" in works else None
-        painted = self.sample(Prompt(seeds=range(count), labels=labels))
+        generated = self.sample(Prompt(seeds=range(count), labels=labels))
         if isinstance(feature_extractor, nn.Module):
-            feature_extractor.to(painted.device)
-        return {
-            "kid": kernel_distance(feature_extractor.features(works["images"]), feature_extractor.features(painted))
-        }
+            feature_extractor.to(generated.device)
+        real, fake = feature_extractor.features(works["images"]), feature_extractor.features(generated)
+        return {"kid": kernel_distance(real, fake)}
 
 
 MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=GAN)

@@ -1,6 +1,8 @@
-"""Recurrent network (LSTM: Hochreiter & Schmidhuber 1997; GRU: Cho et al. 2014): the next token from all before it.
+"""Recurrent network: predicts the next token from all before it.
 
-One embedding serves both ends (Press & Wolf 2017): what is read and what is written share their weights.
+LSTM: Hochreiter & Schmidhuber 1997; GRU: Cho et al. 2014.
+
+One embedding serves input and output (Press & Wolf 2017).
 """
 
 import math
@@ -18,16 +20,16 @@ from artpipe.contracts.microbatched import Divisible
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.special_tokens import PAD, START
 from artpipe.modalities.music.performed_works import count_steps, joined
-from artpipe.nn.layers.dropout import dropped
-from artpipe.nn.sequence.music_context import Ear, Heard, transposed
-from artpipe.nn.sequence.rendering import encoded, lengths_of, rendered
-from artpipe.nn.sequence.token_sampling import write
+from artpipe.nn.layers.dropout import apply_dropout
+from artpipe.nn.sequence.music_context import MusicContext, MusicFeatures, transpose
+from artpipe.nn.sequence.rendering import encode_prompt, render_exhibit, token_lengths
+from artpipe.nn.sequence.token_sampling import write_sequences
 
-_ROWS = 64  # measured at once
+_MEASURED_ROWS = 64  # measured in one batch
 
 
 class Params(TrainParams):
-    """What a recurrent network can be told."""
+    """Parameters of a recurrent network."""
 
     batch_size: Positive = 32
     cell: Literal["lstm", "gru"] = "lstm"
@@ -49,7 +51,7 @@ class Params(TrainParams):
 
 
 class RNN(Divisible[Params]):
-    """Embedding, recurrent layers, and the embedding again."""
+    """Embedding, recurrent layers, and the transposed embedding as output."""
 
     selects = ("nll", "min")
 
@@ -63,25 +65,26 @@ class RNN(Divisible[Params]):
         self.recurrent = cell(p.embedding, p.width, p.layers, batch_first=True, dropout=between)
         self.narrow = nn.Linear(p.width, p.embedding) if p.width != p.embedding else nn.Identity()
         self.bias = nn.Parameter(torch.zeros(len(spec.vocabulary)))
-        self.ear = Ear(spec, p.embedding, p.width, p.dropout) if spec.medium == "music" else None
+        # Checkpoints know the musical context as `ear`.
+        self.ear = MusicContext(spec, p.embedding, p.width, p.dropout) if spec.medium == "music" else None
         if p.cell == "lstm":
-            _remember(self.recurrent, p.width)
-        self.lengths = lengths_of(spec)
+            _open_forget_gates(self.recurrent, p.width)
+        self.lengths = token_lengths(spec)
         adam = torch.optim.AdamW(
             self.parameters(), lr=p.learning_rate, betas=(0.9, 0.99), weight_decay=p.weight_decay, fused=True
         )
         self.optimisers = {"rnn": adam}
 
     def draw(self, batch: Batch) -> Batch:
-        """Return `tokens` ``(B, L + 1)`` without columns that nobody needs, moved by semitones."""
-        tokens = _trimmed(batch["tokens"].long())
+        """Return `tokens` ``(B, L + 1)`` without padding columns, transposed at random."""
+        tokens = _trim_padding(batch["tokens"].long())
         if self.params.transpose and self.ear is not None:
-            tokens = transposed(tokens, self.params.transpose)
+            tokens = transpose(tokens, self.params.transpose)
         return {"tokens": tokens}
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend the mean negative log-likelihood of the next token."""
-        loss = self._surprise(part["tokens"]).sum() / (whole["tokens"][:, 1:] != PAD).sum().clamp(min=1)
+        loss = self._token_nats(part["tokens"]).sum() / (whole["tokens"][:, 1:] != PAD).sum().clamp(min=1)
         loss.backward()  # type: ignore[no-untyped-call]
         return {"nll": loss.detach()}
 
@@ -93,44 +96,50 @@ class RNN(Divisible[Params]):
         nn.utils.clip_grad_norm_(group["params"], self.params.gradient_clip_norm)
         self.optimisers["rnn"].step()
 
-    def _surprise(self, tokens: Tensor) -> Tensor:
+    def _token_nats(self, tokens: Tensor) -> Tensor:
         """Return ``(B, L)`` nats of each token after the first, 0 where there is none."""
-        heard = self.ear.listen(tokens[:, :-1]) if self.ear is not None else None
+        features = self.ear.extract_features(tokens[:, :-1]) if self.ear is not None else None
         with self.autocast():
-            logits, _ = self._logits(tokens[:, :-1], None, heard)
-        wanted = tokens[:, 1:]
-        nats = F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), ignore_index=PAD, reduction="none")
-        return nats.view_as(wanted)
+            logits, _ = self._logits(tokens[:, :-1], None, features)
+        targets = tokens[:, 1:]
+        nats = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=PAD, reduction="none")
+        return nats.view_as(targets)
 
-    def _logits(self, tokens: Tensor, state: Any, heard: Heard | None) -> tuple[Tensor, Any]:
+    def _logits(self, tokens: Tensor, state: Any, features: MusicFeatures | None) -> tuple[Tensor, Any]:
         p, scale = self.params, math.sqrt(self.params.embedding)
-        share = p.dropout if p.read_dropout is None else p.read_dropout
-        read = dropped(self.embedding(tokens) * scale, share, training=self.training)
-        if self.ear is not None and heard is not None:
-            said, state = self.ear.follow(self.recurrent, read, heard, state)
-            hidden = self.ear.notes(said, heard)
-            logits = F.linear(hidden, self.embedding.weight, self.bias) + self.ear.lean(hidden, heard)
+        embedding_dropout = p.dropout if p.read_dropout is None else p.read_dropout
+        embeddings = apply_dropout(self.embedding(tokens) * scale, embedding_dropout, training=self.training)
+        if self.ear is not None and features is not None:
+            step_outputs, state = self.ear.run_recurrent(self.recurrent, embeddings, features, state)
+            hidden = self.ear.note_features(step_outputs, features)
+            logits = F.linear(hidden, self.embedding.weight, self.bias) + self.ear.logit_offsets(hidden, features)
             return logits, state
-        hidden, state = self.recurrent(read, state)
-        hidden = self.narrow(dropped(hidden, p.dropout, training=self.training))
+        hidden, state = self.recurrent(embeddings, state)
+        hidden = self.narrow(apply_dropout(hidden, p.dropout, training=self.training))
         return F.linear(hidden, self.embedding.weight, self.bias), state
 
     @torch.no_grad()
     def nll(self, tokens: Tensor) -> Tensor:
-        """Return ``(N, L)`` nats of each token after the first of ``(N, L + 1)``, 0 where there is none; rows begin anew."""
-        parts = [self._surprise(_trimmed(rows.long())) for rows in torch.split(tokens, _ROWS)]
+        """Return ``(N, L)`` nats of each token after the first of ``(N, L + 1)``.
+
+        0 where there is none; each row is a beginning.
+        """
+        parts = [self._token_nats(_trim_padding(rows.long())) for rows in torch.split(tokens, _MEASURED_ROWS)]
         return torch.cat([F.pad(part, (0, tokens.shape[1] - 1 - part.shape[1])) for part in parts])
 
     def validate(self, works: Batch) -> dict[str, float]:
-        """Return nats per token, of text bits per character; of music, by whole pieces, nats per step."""
+        """Return nats per token; of text also bits per character, of music nats per step.
+
+        Music is measured by whole pieces.
+        """
         tokens = works.get("tokens", torch.empty(0))
         if not len(tokens):
             return {}
         if self.ear is not None:
             tokens = joined(works)
-        wanted, nats = tokens[:, 1:].long(), float(self.nll(tokens).double().sum())
-        measured = {"nll": nats / max(1, int((wanted != PAD).sum()))}
-        characters = float(self.lengths[wanted.cpu()].sum())
+        targets, nats = tokens[:, 1:].long(), float(self.nll(tokens).double().sum())
+        measured = {"nll": nats / max(1, int((targets != PAD).sum()))}
+        characters = float(self.lengths[targets.cpu()].sum())
         if characters:
             measured["bits_per_character"] = nats / math.log(2) / characters
         if self.ear is not None:
@@ -139,22 +148,25 @@ class RNN(Divisible[Params]):
 
     @torch.no_grad()
     def write(self, prompt: Prompt) -> list[list[int]]:
-        """Return the tokens that each seed writes after its beginning, without an end; as long as `max_tokens`: it was cut."""
+        """Return the tokens that follow each seed's prompt, without the end.
+
+        A sequence as long as `max_tokens` was cut.
+        """
         p = self.params
-        beginnings = [[START, *encoded(self._beginning(seed), self.spec)] for seed in prompt.seeds]
-        return write(self._advance, beginnings, prompt.seeds, p.max_tokens, p.temperature, p.top_p)
+        beginnings = [[START, *encode_prompt(self._prompt_text(seed), self.spec)] for seed in prompt.seeds]
+        return write_sequences(self._advance, beginnings, prompt.seeds, p.max_tokens, p.temperature, p.top_p)
 
     def _advance(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """Read a token of each row; the state is that of the network and of the ear."""
-        hidden, moments = state or (None, None)
-        heard = self.ear.listen(tokens, moments) if self.ear is not None else None
-        logits, hidden = self._logits(tokens.to(self.bias.device), hidden, heard)
+        """Read a token of each row; the state is the network's and the musical context's."""
+        hidden, music_states = state or (None, None)
+        features = self.ear.extract_features(tokens, music_states) if self.ear is not None else None
+        logits, hidden = self._logits(tokens.to(self.bias.device), hidden, features)
         logits = logits[:, -1].float().cpu()
-        if self.ear is None or heard is None:
+        if self.ear is None or features is None:
             return logits, (hidden, None)
-        return logits.masked_fill(self.ear.forbidden(heard.moments), -math.inf), (hidden, heard.moments)
+        return logits.masked_fill(self.ear.forbidden_tokens(features.states), -math.inf), (hidden, features.states)
 
-    def _beginning(self, seed: int) -> str:
+    def _prompt_text(self, seed: int) -> str:
         prompt = self.params.prompts[seed % len(self.params.prompts)] if self.params.prompts else ""
         return prompt.rstrip(" ")  # a syllable brings the space before it along
 
@@ -165,19 +177,22 @@ class RNN(Divisible[Params]):
         rows: Sequence[Sequence[int]] = self.write(prompt)
         max_tokens = self.params.max_tokens
         return [
-            rendered(self.spec, self._beginning(seed), row, seed, ended=len(row) < max_tokens)
+            render_exhibit(self.spec, self._prompt_text(seed), row, seed, ended=len(row) < max_tokens)
             for seed, row in zip(prompt.seeds, rows, strict=True)
         ]
 
 
-def _trimmed(tokens: Tensor) -> Tensor:
-    """Return rows ``(B, L + 1)`` without the columns at their end where none has a token; short poems cost what they are."""
+def _trim_padding(tokens: Tensor) -> Tensor:
+    """Return rows ``(B, L + 1)`` without the padding columns at their end.
+
+    So short poems cost no more than their length.
+    """
     used = (tokens != PAD).any(0).nonzero()
     return tokens[:, : max(2, int(used[-1]) + 1 if len(used) else 2)]
 
 
-def _remember(recurrent: nn.Module, width: int) -> None:
-    """Begin with open forget gates, the second of four (Jozefowicz et al. 2015)."""
+def _open_forget_gates(recurrent: nn.Module, width: int) -> None:
+    """Start with open forget gates, the second of four (Jozefowicz et al. 2015)."""
     for name, weight in recurrent.named_parameters():
         if name.startswith("bias_ih"):
             weight.data[width : 2 * width] = 1.0

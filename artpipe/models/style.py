@@ -1,4 +1,6 @@
-"""Style transfer by optimisation (Gatys, Ecker & Bethge 2016): the weights of this learner are the pixels of its pictures.
+"""Style transfer by optimisation (Gatys, Ecker & Bethge 2016).
+
+The weights of this learner are the pixels of its pictures.
 
 Coarse to fine (Gatys et al. 2017, section 6): large strokes are laid on a small canvas, where a step costs a sixteenth,
 and each next canvas begins as the enlarged one with the photograph's finer details put back.
@@ -16,24 +18,31 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
 from artpipe.errors import UserError
-from artpipe.nn.style.perceptual import Eye, Perceptual, Stylised, TrainedWeights, resized, total_variation
+from artpipe.nn.style.perceptual import (
+    PerceptualLoss,
+    PerceptualNetwork,
+    StylisedPictures,
+    TrainedWeights,
+    resize,
+    total_variation,
+)
 from artpipe.nn.style.row_lbfgs import RowLBFGS
-from artpipe.nn.style.style_images import first_works, named_pairs, style_of
+from artpipe.nn.style.style_images import find_first_works, find_style_image, list_pairs
 from artpipe.numerics.pixels import to_bytes, to_float
 
-_EARLY = 1.5  # exponent that keeps more of the first steps, in which most happens
+_EARLY_EXPONENT = 1.5  # exponent that keeps more of the first steps, in which most happens
 
 
 class Params(TrainParams):
-    """What a style transfer can be told."""
+    """Parameters of style transfer by optimisation."""
 
     pretrained: TrainedWeights
     steps: Positive = 90  # of all pictures together
     batch_size: Positive = 1  # not used: every picture moves at every step
     evaluate_every_steps: Positive = 15
-    # Which class is painted in the manner of which others; where empty, the class `content` in that of all others.
+    # Which class is painted in which styles; where empty, the class `content` in all others.
     paint: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    each: Positive = 1  # works of a class that are painted, the first ones; of a style it is always the first
+    each: Positive = 1  # first works of a class that are painted; of a style always the first alone
     shares: tuple[Share, ...] = Field(default=(0.45, 0.4, 0.15), min_length=1)  # of the steps, from the smallest canvas
     alpha: float = Field(default=1.0, ge=0)  # weight of the content
     beta: float = Field(default=10.0, gt=0)  # weight of the style
@@ -60,116 +69,141 @@ class Style(Learner[Params]):
     digests: Tensor
     way: Tensor
 
-    def __init__(self, params: Params, spec: Spec, pretrained: Perceptual | None = None) -> None:
+    def __init__(self, params: Params, spec: Spec, pretrained: PerceptualNetwork | None = None) -> None:
         super().__init__(params, spec)
-        self.pairs = [pair for pair in named_pairs(params.paint, spec) for _ in range(params.each)]
+        self.pairs = [pair for pair in list_pairs(params.paint, spec) for _ in range(params.each)]
         count, size = len(self.pairs), (spec.height, spec.width)
-        self.eye = None if pretrained is None else Eye(pretrained, params.content_layers, params.style_layers)
+        self.perceptual_loss = (
+            None if pretrained is None else PerceptualLoss(pretrained, params.content_layers, params.style_layers)
+        )
         self.levels = [(size[0] >> i, size[1] >> i) for i in reversed(range(len(params.shares)))]
-        self.ends = [round(params.steps * done / sum(params.shares)) for done in accumulate(params.shares)]
+        self.ends = [round(params.steps * end / sum(params.shares)) for end in accumulate(params.shares)]
         self.canvases = nn.ParameterList([torch.zeros(count, 3, *level) for level in self.levels])
         for name in ("contents", "styles"):
             self.register_buffer(name, torch.zeros(count, 3, *size, dtype=torch.uint8))
         self.register_buffer("done", torch.tensor(0))  # steps; a restored learner knows them by this alone
         self.register_buffer("digests", torch.zeros(count, 2, 32, dtype=torch.uint8))
         self.marks = sorted(
-            {round(params.steps * ((i + 1) / (params.keep + 1)) ** _EARLY) for i in range(params.keep)} - {0}
+            {round(params.steps * ((i + 1) / (params.keep + 1)) ** _EARLY_EXPONENT) for i in range(params.keep)} - {0}
         )
         self.register_buffer("way", torch.zeros(len(self.marks), count, 3, *size, dtype=torch.uint8))
-        self.optimisers = {f"level {i}": self._optimiser(canvas) for i, canvas in enumerate(self.canvases)}
+        self.optimisers = {f"level {i}": self._build_optimiser(canvas) for i, canvas in enumerate(self.canvases)}
         self._targets: tuple[int, list[tuple[dict[str, Tensor], dict[str, Tensor]]]] | None = None
 
-    def _optimiser(self, canvas: nn.Parameter) -> torch.optim.Optimizer:
+    def _build_optimiser(self, canvas: nn.Parameter) -> torch.optim.Optimizer:
         p = self.params
         if p.optimiser == "adam":
             return torch.optim.Adam([canvas], lr=p.learning_rate, betas=(0.9, 0.99))
         return RowLBFGS(canvas, p.lbfgs_history, p.max_step)
 
-    def _level(self, step: int) -> int:
-        """Return which canvas is painted at a step; the last one at those there are not."""
+    def _level_at(self, step: int) -> int:
+        """Return which canvas is painted at a step; beyond the last step, the last one."""
         return next((i for i, end in enumerate(self.ends) if step < end), len(self.ends) - 1)
 
     def begin(self, works: Batch) -> None:
         """Put the photographs on the canvases."""
         each = self.params.each
         for row, (content, style) in enumerate(self.pairs):
-            from_row = first_works(works, self.spec, content, each)[row % each]
-            style_row, self.styles[row] = style_of(works, self.spec, style)
-            self.contents[row] = works["images"][from_row]
-            self.digests[row] = works["digests"][[from_row, style_row]]
+            content_row = find_first_works(works, self.spec, content, each)[row % each]
+            style_row, self.styles[row] = find_style_image(works, self.spec, style)
+            self.contents[row] = works["images"][content_row]
+            self.digests[row] = works["digests"][[content_row, style_row]]
         with torch.no_grad():
-            self.canvases[0].copy_(resized(to_float(self.contents), self.levels[0]))
+            self.canvases[0].copy_(resize(to_float(self.contents), self.levels[0]))
 
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Descend ``alpha content + beta style + variation TV`` of every picture; the distances are those of `Eye`."""
+        """Descend ``alpha content + beta style + variation TV`` of every picture.
+
+        The distances are those of `PerceptualLoss`.
+        """
         del batch
-        level = self._level(self.steps_done)
+        level = self._level_at(self.steps_done)
         if level and self.steps_done == self.ends[level - 1]:
             self._enlarge(level)
-        canvas, optimiser, found = self.canvases[level], self.optimisers[f"level {level}"], []
+        canvas, optimiser, losses = self.canvases[level], self.optimisers[f"level {level}"], []
         for group in optimiser.param_groups:
             name = "lr" if self.params.optimiser == "adam" else "max_step"
             group[name] = (self.params.learning_rate if name == "lr" else self.params.max_step) * self.rate_scale
         optimiser.zero_grad()
-        for row, (content, style) in enumerate(self._wanted(level)):
-            found.append(self._pull(canvas[row : row + 1], content, style))
+        for row, (content, style) in enumerate(self._target_features(level)):
+            losses.append(self._backward(canvas[row : row + 1], content, style))
         optimiser.step()
         self.done.fill_(self.steps_done + 1)
         if int(self.done) in self.marks:
-            self.way[self.marks.index(int(self.done))] = to_bytes(self._painted())
-        content_loss, style_loss, variation = torch.stack(found).mean(0)
+            self.way[self.marks.index(int(self.done))] = to_bytes(self._current_pictures())
+        content_loss, style_loss, variation = torch.stack(losses).mean(0)
         return {"content": content_loss, "style": style_loss, "variation": variation}
 
-    def _pull(self, picture: Tensor, content: Mapping[str, Tensor], style: Mapping[str, Tensor]) -> Tensor:
-        """Add the gradient of one picture ``(1, 3, H, W)``; return its content, style and variation, one number each."""
-        if self.eye is None:
+    def _backward(self, picture: Tensor, content: Mapping[str, Tensor], style: Mapping[str, Tensor]) -> Tensor:
+        """Add the gradient of one picture ``(1, 3, H, W)``.
+
+        Return its content, style and variation, one number each.
+        """
+        if self.perceptual_loss is None:
             raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `pretrained`")
         p = self.params
-        far, strange = self.eye.distances(picture, content, style)
-        rough = total_variation(picture)
-        (p.alpha * far + p.beta * strange + p.variation * rough).sum().backward()  # type: ignore[no-untyped-call]
-        return torch.cat([far, strange, rough]).detach()
+        content_distance, style_distance = self.perceptual_loss.distances(picture, content, style)
+        variation = total_variation(picture)
+        (p.alpha * content_distance + p.beta * style_distance + p.variation * variation).sum().backward()  # type: ignore[no-untyped-call]
+        return torch.cat([content_distance, style_distance, variation]).detach()
 
     @torch.no_grad()
     def _enlarge(self, level: int) -> None:
-        """Begin a canvas: the one before, enlarged, and what the photograph has of details that were too fine for that."""
-        before, size, photographs = self.levels[level - 1], self.levels[level], to_float(self.contents)
-        fine = resized(photographs, size) - resized(resized(photographs, before), size)
-        self.canvases[level].copy_((resized(self.canvases[level - 1], size) + fine).clamp(-1, 1))
+        """Start a canvas from the one before, enlarged.
+
+        The photograph's details that were too fine for that one are added.
+        """
+        previous_size, size, photographs = self.levels[level - 1], self.levels[level], to_float(self.contents)
+        fine = resize(photographs, size) - resize(resize(photographs, previous_size), size)
+        self.canvases[level].copy_((resize(self.canvases[level - 1], size) + fine).clamp(-1, 1))
         self.optimisers[f"level {level - 1}"].state.clear()
 
     @torch.no_grad()
-    def _wanted(self, level: int) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
-        """Return deep features and Gram matrices that each picture of a level is drawn to; made once."""
-        if self.eye is not None and (self._targets is None or self._targets[0] != level):
+    def _target_features(self, level: int) -> list[tuple[dict[str, Tensor], dict[str, Tensor]]]:
+        """Return the deep features and Gram matrices that each picture aims at.
+
+        They are computed once for each level.
+        """
+        if self.perceptual_loss is not None and (self._targets is None or self._targets[0] != level):
             size = self.levels[level]
-            contents, styles = (resized(to_float(pictures), size) for pictures in (self.contents, self.styles))
+            contents, styles = (resize(to_float(pictures), size) for pictures in (self.contents, self.styles))
             rows = range(len(self.pairs))
-            self._targets = level, [(self.eye.content_of(contents[[i]]), self.eye.style_of(styles[[i]])) for i in rows]
+            self._targets = (
+                level,
+                [
+                    (
+                        self.perceptual_loss.content_features(contents[[i]]),
+                        self.perceptual_loss.style_grams(styles[[i]]),
+                    )
+                    for i in rows
+                ],
+            )
         return self._targets[1] if self._targets else []
 
     @torch.no_grad()
-    def _painted(self) -> Tensor:
+    def _current_pictures(self) -> Tensor:
         """Return the pictures as they are now, ``(N, 3, H, W)`` in [-1, 1], in full size."""
-        return resized(self.canvases[self._level(int(self.done) - 1)], (self.spec.height, self.spec.width)).clamp(-1, 1)
+        return resize(self.canvases[self._level_at(int(self.done) - 1)], (self.spec.height, self.spec.width)).clamp(
+            -1, 1
+        )
 
-    def stylised(self, works: Batch) -> Stylised:
-        """Return the pictures beside their own contents and styles; held-out works have no part in them."""
+    def stylise(self, works: Batch) -> StylisedPictures:
+        """Return the pictures beside their own contents and styles; works are not used."""
         del works
-        return Stylised(self._painted(), to_float(self.contents), to_float(self.styles))
+        return StylisedPictures(self._current_pictures(), to_float(self.contents), to_float(self.styles))
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
-        """Show every picture with the photograph before, its steps on the way and the style beside."""
+        """Show each picture with its photograph, its earlier steps and its style."""
         del prompt
-        shown = []
-        for row, ((content, style), picture) in enumerate(zip(self.pairs, self._painted(), strict=True)):
+        exhibits = []
+        for row, ((content, style), picture) in enumerate(zip(self.pairs, self._current_pictures(), strict=True)):
             past = [mark for mark in self.marks if mark <= int(self.done)]
             parts = {"before": to_float(self.contents[row]), "style": to_float(self.styles[row])}
             parts |= {f"step {mark}": to_float(self.way[i, row]) for i, mark in enumerate(past)}
             digests = tuple(bytes(digest.tolist()).hex() for digest in self.digests[row])
             caption = f"{content}, in the manner of {style}"
-            shown.append(Exhibit("image", picture, caption, "stylisation", digests=digests, parts=parts))
-        return shown
+            exhibits.append(Exhibit("image", picture, caption, "stylisation", digests=digests, parts=parts))
+        return exhibits
 
 
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=Style)

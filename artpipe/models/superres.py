@@ -1,6 +1,8 @@
-"""Super-resolution: residual blocks on the small picture (Lim et al. 2017) paint what bicubic enlargement lacks.
+"""Super-resolution: residual blocks on the small picture (Lim et al. 2017).
 
-First by the mean absolute error; from `adversarial_from_step` on a judge of patches has its say too (Ledig et al. 2017).
+They add to the bicubic enlargement what that lacks.
+
+It learns by the mean absolute error; from `adversarial_from_step` on also by an adversarial loss (Ledig et al. 2017).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,12 +17,18 @@ from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
 from artpipe.nn.layers.blocks import SLOPE, Residual, conv
-from artpipe.nn.restoration.resize import bicubic, crops, cut_to, enlarged, reduced
-from artpipe.nn.restoration.restorer import Painter, RestorerParams, compared, hung, shown
+from artpipe.nn.restoration.resize import crop_to_multiple, downscale, draw_crops, resize_bicubic, upscale
+from artpipe.nn.restoration.restorer import (
+    AdversarialRestorer,
+    RestorerParams,
+    describe_psnr,
+    iterate_works,
+    make_exhibit,
+)
 
 
 class Params(RestorerParams):
-    """What an enlarger can be told."""
+    """Parameters of super-resolution."""
 
     batch_size: Positive = 16
     scale: Literal[2, 4] = 2
@@ -31,8 +39,11 @@ class Params(RestorerParams):
     show: Positive = 256  # longer side up to which a work is hung larger than it is
 
 
-class Enlarger(nn.Module):
-    """A small picture to a large one: its bicubic enlargement and a residual, which is nothing at the start."""
+class SuperResolutionNetwork(nn.Module):
+    """Maps a small picture to a large one.
+
+    It adds a residual, 0 at the start, to the bicubic enlargement.
+    """
 
     def __init__(self, params: Params, channels: int) -> None:
         super().__init__()
@@ -53,67 +64,78 @@ class Enlarger(nn.Module):
         self.last = nn.Sequential(*stages)
 
     def forward(self, small: Tensor) -> Tensor:
-        """Return ``(B, C, scale H, scale W)``, not clamped, of ``(B, C, H, W)`` in [-1, 1]."""
+        """Return ``(B, C, scale H, scale W)``, not clamped.
+
+        Small pictures are ``(B, C, H, W)`` in [-1, 1].
+        """
         features = self.first(small)
         residual: Tensor = self.last(features + self.blocks(features))
-        return enlarged(small, self.scale) + residual
+        return upscale(small, self.scale) + residual
 
 
-class SuperResolution(Painter[Params]):
-    """Makes its pairs itself, from any picture and its reduction; works on pictures of any size."""
+class SuperResolution(AdversarialRestorer[Params]):
+    """Enlarges pictures of any size, trained on pictures and their reductions."""
 
     baseline = "bicubic"
 
     def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
         del pretrained
-        super().__init__(params, spec, Enlarger(params, spec.channels))
+        super().__init__(params, spec, SuperResolutionNetwork(params, spec.channels))
 
     def draw(self, batch: Batch) -> Batch:
-        """Return squares of `images` ``(B, C, H, W)``."""
-        return {"large": crops(batch["images"], self.params.crop, self.params.scale)}
+        """Return crops of `images` ``(B, C, H, W)``."""
+        return {"large": draw_crops(batch["images"], self.params.crop, self.params.scale)}
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
-        """Descend the mean absolute error of enlarged squares, and later the judge's doubt too."""
+        """Descend the mean absolute error of enlarged crops, and the adversarial loss."""
         large, share = part["large"], portion(part, whole)
         with self.autocast():
-            painted = self.network(reduced(large, self.params.scale))
-        return self.descend(painted.float(), large, share * F.l1_loss(painted.float(), large), share)
+            restored = self.network(downscale(large, self.params.scale))
+        return self.descend(restored.float(), large, share * F.l1_loss(restored.float(), large), share)
 
     @torch.no_grad()
     def enlarge(self, images: Tensor) -> Tensor:
-        """Return ``(N, C, scale H, scale W)`` in [-1, 1] of pictures ``(N, C, H, W)`` of any size."""
+        """Return ``(N, C, scale H, scale W)`` in [-1, 1] of pictures ``(N, C, H, W)``.
+
+        Pictures may be of any size.
+        """
         return torch.cat([self.network(image[None]).float().clamp(-1, 1) for image in images])
 
     def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
-        """Reduce works and enlarge them again; `scale` lines at each border are not compared, as is usual."""
+        """Reduce works and enlarge them again.
+
+        `scale` lines at each border are not compared, as is usual.
+        """
         del seeds  # a reduction is no chance
         scale = self.params.scale
-        original = cut_to(images, scale)
-        small = reduced(original, scale)
+        original = crop_to_multiple(images, scale)
+        small = downscale(original, scale)
         counts = torch.zeros_like(original[:, :1], dtype=torch.bool)
         counts[..., scale:-scale, scale:-scale] = True
-        large = enlarged(small, scale)
+        large = upscale(small, scale)
         return Restoration(original, large, self.enlarge(small), large, counts)
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
-        """Enlarge the prompt's works: small ones beyond their size, large ones after a reduction, beside themselves."""
-        return [self._shown(work, digests) for work, _, digests in shown(prompt)]
+        """Enlarge the prompt's works; large ones are reduced first and enlarged again."""
+        return [self._make_exhibit(work, digests) for work, _, digests in iterate_works(prompt)]
 
-    def _shown(self, work: Tensor, digests: tuple[str, ...]) -> Exhibit:
-        found, scale = self.restoration(work, [0]), self.params.scale
+    def _make_exhibit(self, work: Tensor, digests: tuple[str, ...]) -> Exhibit:
+        restoration, scale = self.restoration(work, [0]), self.params.scale
         share = {2: "half", 4: "a quarter of"}[scale]
-        caption = f"back from {share} its size, {compared(found, self.baseline)}"
+        caption = f"back from {share} its size, {describe_psnr(restoration, self.baseline)}"
         passes, side = 0, max(work.shape[2:])
         while side * scale ** (passes + 1) <= self.params.show:
             passes += 1
         if not passes:
-            return hung(found, caption, "enlargement", digests)
+            return make_exhibit(restoration, caption, "enlargement", digests)
         large = work
         for _ in range(passes):
             large = self.enlarge(large)
         size = (large.shape[2], large.shape[3])
-        beyond = Restoration(F.interpolate(work, size), bicubic(work, *size).clamp(-1, 1), large, large, found.counts)
-        return hung(beyond, f"{scale**passes} times its size; {caption}", "enlargement", digests)
+        beyond = Restoration(
+            F.interpolate(work, size), resize_bicubic(work, *size).clamp(-1, 1), large, large, restoration.counts
+        )
+        return make_exhibit(beyond, f"{scale**passes} times its size; {caption}", "enlargement", digests)
 
 
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=SuperResolution)

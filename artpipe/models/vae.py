@@ -1,11 +1,11 @@
-"""Variational autoencoder (Kingma & Welling 2013): reconstruct, and keep the code near N(0, I).
+"""Variational autoencoder (Kingma & Welling 2013).
 
 The codes of real works do not fill N(0, I) evenly, and what lies in the gaps decodes to no picture. So, with
 `prior: flow`, a small flow learns where the codes lie (Dai & Wipf 2019; it takes no part in the ELBO) and samples start there.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -18,23 +18,25 @@ from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.modalities.picture.captions import UNTITLED
+from artpipe.nn.layers.batching import split_rows
+from artpipe.nn.vae.latent_plane import principal_plane
 from artpipe.nn.vae.likelihood import (
     LikelihoodName,
-    cost,
+    apply_free_bits,
     importance_bound,
     kl_to_unit_normal,
+    kl_warmup_share,
     mean_image,
-    warmed_up,
-    with_free_bits,
+    reconstruction_nll,
 )
-from artpipe.nn.vae.realnvp import Flow
-from artpipe.nn.vae.strided_convolutions import Residual, inwards, outwards, strides_to
+from artpipe.nn.vae.realnvp import RealNVP
+from artpipe.nn.vae.strided_convolutions import Residual, build_decoder_layers, build_encoder_layers, choose_strides
 
 _ACTIVE = 0.01  # variance of the posterior mean above which a dimension counts as used (Burda et al. 2015)
 
 
 class Params(TrainParams):
-    """What a variational autoencoder can be told."""
+    """Parameters of a variational autoencoder."""
 
     batch_size: Positive = 128
     latent_dim: Positive = 24  # dimensions of the code
@@ -62,7 +64,7 @@ class Params(TrainParams):
 
 
 class VAE(Divisible[Params]):
-    """Strided convolutions down to a code, nearest-neighbour enlargements and convolutions back."""
+    """A convolutional encoder and decoder, and a flow as prior."""
 
     selects = ("elbo", "max")
 
@@ -71,14 +73,14 @@ class VAE(Divisible[Params]):
         del pretrained
         automatic: LikelihoodName = "bernoulli" if spec.channels == 1 else "gaussian"
         self.likelihood: LikelihoodName = automatic if params.likelihood == "auto" else params.likelihood
-        strides = strides_to(min(spec.height, spec.width))
+        strides = choose_strides(min(spec.height, spec.width))
         widths = [min(params.width * 2**i, params.max_width) for i in range(len(strides))]
         unit = math.prod(strides)
         sides = -(-spec.height // unit), -(-spec.width // unit)
         flat = widths[-1] * math.prod(sides)
         self.margin = sides[0] * unit - spec.height, sides[1] * unit - spec.width
         self.encoder = nn.Sequential(
-            *inwards(spec.channels, widths, strides),
+            *build_encoder_layers(spec.channels, widths, strides),
             *(Residual(widths[-1]) for _ in range(params.blocks)),
             nn.Flatten(),
             nn.Linear(flat, params.hidden),
@@ -91,10 +93,10 @@ class VAE(Divisible[Params]):
             nn.Linear(params.hidden, flat),
             nn.Unflatten(1, (widths[-1], *sides)),
             *(Residual(widths[-1]) for _ in range(params.blocks)),
-            *outwards(spec.channels, widths, strides),
+            *build_decoder_layers(spec.channels, widths, strides),
         )
         self.log_scale = nn.Parameter(torch.tensor(math.log(params.scale or 0.5)), requires_grad=params.scale is None)
-        self.flow = Flow(params.latent_dim, params.flow_layers if params.prior == "flow" else 0, params.flow_width)
+        self.flow = RealNVP(params.latent_dim, params.flow_layers if params.prior == "flow" else 0, params.flow_width)
         self.to(memory_format=torch.channels_last)
         network = [*self.encoder.parameters(), *self.decoder.parameters(), self.log_scale]
         self.optimisers = {"vae": torch.optim.Adam(network, lr=params.learning_rate, fused=True)}
@@ -110,23 +112,23 @@ class VAE(Divisible[Params]):
         """Descend ``-log p(x|z) + beta KL(q(z|x) || N(0, I))``, nats per picture."""
         images, p, share = part["images"], self.params, portion(part, whole)
         with self.autocast():
-            mean, logvar = self._encoded(images)
+            mean, logvar = self._encode(images)
             code = mean + part["noise"] * (0.5 * logvar).exp()
-            raw = self._decoded(code)
-        reconstruction = share * cost(self.likelihood, raw.float(), images, self.log_scale).mean()
+            raw = self._decode(code)
+        reconstruction = share * reconstruction_nll(self.likelihood, raw.float(), images, self.log_scale).mean()
         kl = kl_to_unit_normal(mean, logvar)
-        weight = share * p.beta * warmed_up(self.steps_done, round(p.kl_warmup * p.steps))
-        loss = reconstruction + weight * with_free_bits(kl, p.free_nats)
+        weight = share * p.beta * kl_warmup_share(self.steps_done, round(p.kl_warmup * p.steps))
+        loss = reconstruction + weight * apply_free_bits(kl, p.free_nats)
         loss.backward()  # type: ignore[no-untyped-call]
         losses = {"reconstruction": reconstruction.detach(), "kl": share * kl.detach().sum(1).mean()}
         if p.prior == "flow":
-            surprise = -share * self.flow.log_density(code.detach()).mean()
-            surprise.backward()  # type: ignore[no-untyped-call]
-            losses["flow"] = surprise.detach()
+            flow_nll = -share * self.flow.log_density(code.detach()).mean()
+            flow_nll.backward()  # type: ignore[no-untyped-call]
+            losses["flow"] = flow_nll.detach()
         return losses
 
     def move(self, rows: int) -> None:
-        """Take both optimisers' step."""
+        """Take the step of both optimisers."""
         del rows
         p = self.params
         for name, optimiser in self.optimisers.items():
@@ -136,19 +138,19 @@ class VAE(Divisible[Params]):
             nn.utils.clip_grad_norm_(group["params"], p.gradient_clip_norm)
             optimiser.step()
 
-    def _encoded(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def _encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         padded = F.pad(images, (0, self.margin[1], 0, self.margin[0]), mode="replicate") if any(self.margin) else images
         mean, logvar = self.encoder(padded).float().chunk(2, dim=1)
         # A variance beyond these is a number gone wrong, and exp() would make it infinite.
         return mean, logvar.clamp(-12, 6)
 
-    def _decoded(self, codes: Tensor) -> Tensor:
+    def _decode(self, codes: Tensor) -> Tensor:
         return torch.as_tensor(self.decoder(codes)[:, :, : self.spec.height, : self.spec.width])
 
     @torch.no_grad()
     def sample(self, prompt: Prompt) -> Tensor:
-        """Return ``(N, C, H, W)`` in [-1, 1], decoded from the prior; a picture depends on its own seed alone."""
-        return self._painted(self.flow.codes(prompt.noise(self.params.latent_dim).to(self.log_scale.device)))
+        """Decode ``(N, C, H, W)`` from the prior; a picture depends on its own seed alone."""
+        return self._decode_means(self.flow.codes(prompt.noise(self.params.latent_dim).to(self.log_scale.device)))
 
     @property
     def codes(self) -> int:
@@ -157,42 +159,46 @@ class VAE(Divisible[Params]):
 
     @torch.no_grad()
     def walk(self, noise: Tensor, mix: Tensor) -> Tensor:
-        """Return ``(N, C, H, W)`` decoded at noise ``(N, Z)``, which the prior bends to codes; there are no classes to mix."""
+        """Decode noise ``(N, Z)``, mapped to codes by the prior, to ``(N, C, H, W)``."""
         del mix
-        return self._painted(self.flow.codes(noise))
+        return self._decode_means(self.flow.codes(noise))
 
     @torch.no_grad()
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance ``(N, Z)`` of q(z|x)."""
-        parts = [self._encoded(part) for part in _parts(images)]
+        parts = [self._encode(part) for part in split_rows(images)]
         return torch.cat([mean for mean, _ in parts]), torch.cat([logvar for _, logvar in parts])
 
     @torch.no_grad()
     def reconstruct(self, images: Tensor) -> Tensor:
         """Return ``(N, C, H, W)`` in [-1, 1], decoded from the posterior's mean."""
-        return self._painted(self.posterior(images)[0])
+        return self._decode_means(self.posterior(images)[0])
 
     @torch.no_grad()
     def elbo_terms(self, images: Tensor) -> Mapping[str, Tensor]:
-        """Return `reconstruction`, which is -log p(x|z) at one sample of q(z|x), and `kl`: nats per picture ``(N,)``; the ELBO is minus their sum.
+        """Return `reconstruction` and `kl`, nats per picture ``(N,)``.
+
+        `reconstruction` is -log p(x|z) at one sample of q(z|x); the ELBO is minus their sum.
 
         The samples are of a fixed seed, so a second call returns the same and training goes on undisturbed.
         """
         mean, logvar = self.posterior(images)
         noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0)).to(mean)
         codes = mean + noise * (0.5 * logvar).exp()
-        parts = [self._cost(z, x) for z, x in zip(_parts(codes), _parts(images), strict=True)]
+        parts = [self._reconstruction_nll(z, x) for z, x in zip(split_rows(codes), split_rows(images), strict=True)]
         return {"reconstruction": torch.cat(parts), "kl": kl_to_unit_normal(mean, logvar).sum(1)}
 
     @torch.no_grad()
     def importance_bound(self, images: Tensor, k: int, seed: int = 0) -> Tensor:
-        """Return ``(N,)`` nats: the k-sample bound on log p(x) (Burda et al. 2015), with the prior that samples start from."""
+        """Return the bound on log p(x), ``(N,)`` nats, of k samples (Burda et al. 2015)."""
         mean, logvar = self.posterior(images)
         generator = torch.Generator().manual_seed(seed)
-        return importance_bound(lambda z: self.flow.log_density(z) - self._cost(z, images), mean, logvar, k, generator)
+        return importance_bound(
+            lambda z: self.flow.log_density(z) - self._reconstruction_nll(z, images), mean, logvar, k, generator
+        )
 
     def validate(self, works: Batch) -> dict[str, float]:
-        """Return the ELBO's terms in nats per picture and how many dimensions of the code are in use."""
+        """Return the ELBO and its terms in nats per picture, and the active dimensions."""
         if not len(works.get("images", ())):
             return {}
         terms = {name: value.double().mean().item() for name, value in self.elbo_terms(works["images"]).items()}
@@ -201,50 +207,33 @@ class VAE(Divisible[Params]):
 
     @torch.no_grad()
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
-        """Show samples from the prior, the prompt's works beside their reconstructions, and a plane through the codes."""
+        """Show samples, works beside their reconstructions, and a plane of codes."""
         pictures = zip(prompt.seeds, self.sample(prompt), strict=True)
-        shown = [Exhibit("image", picture, UNTITLED, seed=seed) for seed, picture in pictures]
+        exhibits = [Exhibit("image", picture, UNTITLED, seed=seed) for seed, picture in pictures]
         works = prompt.works.get("images", torch.empty(0))
         if not len(works):
-            return shown
-        kept = works[: len(prompt.seeds)]
+            return exhibits
+        originals = works[: len(prompt.seeds)]
         digests = [bytes(row).hex() for row in prompt.works["digests"].tolist()] if "digests" in prompt.works else []
-        for i, pair in enumerate(torch.cat([kept, self.reconstruct(kept)], 3)):
+        for i, pair in enumerate(torch.cat([originals, self.reconstruct(originals)], 3)):
             caption = "a work, and the memory of it"
-            shown.append(Exhibit("image", pair, caption, "reconstruction", digests=tuple(digests[i : i + 1])))
+            exhibits.append(Exhibit("image", pair, caption, "reconstruction", digests=tuple(digests[i : i + 1])))
         caption = "a map of the codes"
-        return [*shown, Exhibit("image", self._plane(works), caption, "plane")]
+        return [*exhibits, Exhibit("image", self._plane(works), caption, "plane")]
 
     def _plane(self, works: Tensor) -> Tensor:
-        """Return ``(C, P H, P W)``: the codes around the works' mean, along the two principal directions of their means."""
+        """Return a plane of codes around the works' mean, decoded: ``(C, P H, P W)``."""
         means = self.posterior(works)[0].double()
-        centre = means.mean(0)
-        _, lengths, directions = torch.linalg.svd(
-            torch.cat([means - centre, means.new_zeros(2, means.shape[1])]), full_matrices=False
-        )
-        # A direction and its opposite are one.
-        signs = directions.gather(1, directions.abs().argmax(1, keepdim=True)).sign()
-        axes = directions * signs * lengths[:, None] / math.sqrt(len(means))
-        reach = (
-            torch.linspace(-1, 1, self.params.plane, dtype=means.dtype, device=means.device) * self.params.plane_reach
-        )
-        across, down = axes[0], axes[1] if len(axes) > 1 else torch.zeros_like(axes[0])
-        codes = centre + reach[:, None, None] * down + reach[None, :, None] * across
-        pictures = self._painted(codes.flatten(0, 1).float())
+        codes = principal_plane(means, self.params.plane, self.params.plane_reach)
+        pictures = self._decode_means(codes.flatten(0, 1).float())
         pictures = pictures.view(*codes.shape[:2], *pictures.shape[1:])
         return pictures.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
 
-    def _painted(self, codes: Tensor) -> Tensor:
-        return torch.cat([mean_image(self.likelihood, self._decoded(part)) for part in _parts(codes)])
+    def _decode_means(self, codes: Tensor) -> Tensor:
+        return torch.cat([mean_image(self.likelihood, self._decode(part)) for part in split_rows(codes)])
 
-    def _cost(self, codes: Tensor, images: Tensor) -> Tensor:
-        return cost(self.likelihood, self._decoded(codes).float(), images, self.log_scale)
-
-
-def _parts(rows: Tensor, size: int = 500) -> Iterator[Tensor]:
-    """Yield pieces of a large batch, so that memory stays small and caches warm."""
-    for start in range(0, max(1, len(rows)), size):
-        yield rows[start : start + size]
+    def _reconstruction_nll(self, codes: Tensor, images: Tensor) -> Tensor:
+        return reconstruction_nll(self.likelihood, self._decode(codes).float(), images, self.log_scale)
 
 
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=VAE)

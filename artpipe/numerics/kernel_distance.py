@@ -1,13 +1,18 @@
-"""Kernel inception distance (Binkowski et al. 2018) on given features, kernel ``(x.y / F + 1)^3``, in bounded memory."""
+"""Kernel inception distance (KID, Binkowski et al. 2018), in bounded memory.
+
+It is computed on given features with the kernel ``(x.y / F + 1)^3``.
+"""
 
 import torch
 from torch import Tensor
 
-from artpipe.numerics.nearest_neighbours import blocks
+from artpipe.numerics.nearest_neighbours import iterate_blocks
 
 
 def kernel_distance(real: Tensor, fake: Tensor) -> float:
-    """Return the squared maximum mean discrepancy of ``(N, F)`` and ``(M, F)``, at least two rows each.
+    """Return the squared maximum mean discrepancy of ``(N, F)`` and ``(M, F)``.
+
+    There are at least two rows each.
 
     Unbiased, so it can fall a little below 0.
     """
@@ -20,7 +25,9 @@ def kernel_distance(real: Tensor, fake: Tensor) -> float:
 
 
 def kernel_distance_spread(real: Tensor, fake: Tensor, *, subsets: int, seed: int, least: int = 10) -> float | None:
-    """Return one standard deviation of `kernel_distance` on sets of these sizes, from random halves of both.
+    """Return one standard deviation of `kernel_distance` on sets of these sizes.
+
+    It is measured on random halves of both sets.
 
     A half drawn without replacement scatters around the whole as the whole does around the truth (half-sample
     jackknife); close to a distance of 0 this is up to twice too wide. None where a half has fewer than `least` works.
@@ -37,5 +44,5 @@ def kernel_distance_spread(real: Tensor, fake: Tensor, *, subsets: int, seed: in
 
 
 def _kernel_sum(left: Tensor, right: Tensor) -> float:
-    rows = (left[block] @ right.T for block in blocks(len(left), len(right)))
+    rows = (left[block] @ right.T for block in iterate_blocks(len(left), len(right)))
     return sum(float((products / left.shape[1] + 1).pow_(3).sum()) for products in rows)

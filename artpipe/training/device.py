@@ -1,4 +1,7 @@
-"""Device and precision, decided by what the hardware says of itself, never by a timing: the result must be repeatable."""
+"""Choice of device and precision, by what the hardware says of itself.
+
+Never by a timing: the result must be repeatable.
+"""
 
 import os
 from pathlib import Path
@@ -12,31 +15,31 @@ _BF16_FLAGS = {"avx512_bf16", "amx_bf16"}
 _BF16_CAPABILITY = (8, 0)  # Ampere
 
 
-def choose_device(wanted: str) -> torch.device:
+def choose_device(requested: str) -> torch.device:
     """Return the device for ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
         UserError: ``cuda`` was asked for and there is none.
     """
-    present = torch.cuda.is_available()
-    if wanted == "cuda" and not present:
+    has_gpu = torch.cuda.is_available()
+    if requested == "cuda" and not has_gpu:
         raise UserError("params.yaml: `device` is cuda, but torch finds no GPU here; `auto` takes what there is")
-    return torch.device("cuda" if present and wanted != "cpu" else "cpu")
+    return torch.device("cuda" if has_gpu and requested != "cpu" else "cpu")
 
 
-def choose_precision(wanted: str, device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Return ``bf16`` where it was asked for or the hardware has units for it, else ``fp32``."""
-    if wanted != "auto":
-        return wanted
+def choose_precision(requested: str, device: torch.device, cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return ``bf16`` where requested or supported by the hardware, else ``fp32``."""
+    if requested != "auto":
+        return requested
     if device.type == "cuda":
-        native = torch.cuda.get_device_capability(device) >= _BF16_CAPABILITY
+        has_bf16_units = torch.cuda.get_device_capability(device) >= _BF16_CAPABILITY
     else:
-        native = bool(_BF16_FLAGS & cpu_flags(cpuinfo))
-    return "bf16" if native else "fp32"
+        has_bf16_units = bool(_BF16_FLAGS & cpu_flags(cpuinfo))
+    return "bf16" if has_bf16_units else "fp32"
 
 
 def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
-    """Return what the first core can do, as Linux names it; nothing on other systems."""
+    """Return the flags of the first core in /proc/cpuinfo; empty on other systems."""
     lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     return next(
         (set(line.partition(":")[2].split()) for line in lines if line.startswith(("flags", "Features"))), set()
@@ -44,7 +47,7 @@ def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
 
 
 def prepare_torch(params: TrainParams) -> tuple[torch.device, str]:
-    """Make torch deterministic with the asked number of threads; return device and precision."""
+    """Make torch deterministic and set its threads; return device and precision."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic with this only
     torch.set_num_threads(params.threads)
     torch.use_deterministic_algorithms(mode=True)

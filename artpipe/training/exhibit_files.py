@@ -1,4 +1,7 @@
-"""Pictures without a picture library: a grid, and PNG (ISO/IEC 15948) by zlib alone, so training needs no pillow."""
+"""Files of exhibits: PNG pictures, contact sheets, text.
+
+PNG (ISO/IEC 15948) is written with zlib alone, so training needs no pillow.
+"""
 
 import math
 import struct
@@ -12,8 +15,8 @@ from torch.nn import functional as F
 from artpipe.contracts.model import Content, Exhibit
 from artpipe.numerics.pixels import to_bytes
 
-_COLOUR = {1: 0, 3: 2, 4: 6}  # channels -> PNG colour type
-_MAGIC = {
+_PNG_COLOUR_TYPES = {1: 0, 3: 2, 4: 6}  # channels -> PNG colour type
+_SUFFIXES = {
     b"RIFF": ".wav",
     b"\x89PNG": ".png",
     b"MThd": ".mid",
@@ -29,21 +32,24 @@ def encode_png(image: Tensor) -> bytes:
     channels, height, width = image.shape
     rows = image.permute(1, 2, 0).reshape(height, width * channels)
     data = torch.cat([torch.zeros(height, 1, dtype=torch.uint8), rows.cpu()], dim=1).numpy().tobytes()  # filter: none
-    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, _PNG_COLOUR_TYPES[channels], 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(data, 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     )
 
 
-def grid(images: Sequence[Tensor], columns: int = 8, gap: int = 2, ground: int = 255) -> Tensor:
-    """Compose uint8 pictures ``(C, H, W)`` row by row with `gap` pixels between them; smaller ones stand in the middle."""
+def compose_grid(images: Sequence[Tensor], columns: int = 8, gap: int = 2, background: int = 255) -> Tensor:
+    """Compose uint8 pictures ``(C, H, W)`` row by row into one picture.
+
+    There are `gap` pixels between them; smaller pictures are centred in their cell.
+    """
     channels = max(image.shape[0] for image in images)
     height, width = (max(image.shape[side] for image in images) for side in (1, 2))
     columns = min(columns, math.ceil(math.sqrt(len(images))))
     rows = -(-len(images) // columns)
     shape = (channels, rows * (height + gap) - gap, columns * (width + gap) - gap)
-    sheet = torch.full(shape, ground, dtype=torch.uint8)
+    sheet = torch.full(shape, background, dtype=torch.uint8)
     for index, image in enumerate(images):
         top = index // columns * (height + gap) + (height - image.shape[1]) // 2
         left = index % columns * (width + gap) + (width - image.shape[2]) // 2
@@ -51,10 +57,10 @@ def grid(images: Sequence[Tensor], columns: int = 8, gap: int = 2, ground: int =
     return sheet
 
 
-def thumbnail(image: Tensor, longest: int) -> Tensor:
-    """Return a uint8 picture ``(C, H, W)``, made smaller where its longer side is above `longest` pixels."""
+def make_thumbnail(image: Tensor, max_side: int) -> Tensor:
+    """Return a uint8 picture ``(C, H, W)`` no longer than `max_side` pixels."""
     height, width = image.shape[1:]
-    scale = longest / max(height, width)
+    scale = max_side / max(height, width)
     if scale >= 1:
         return image
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
@@ -62,31 +68,34 @@ def thumbnail(image: Tensor, longest: int) -> Tensor:
     return small[0].round().clamp(0, 255).to(torch.uint8)
 
 
-def file_of(content: Content) -> tuple[str, bytes]:
-    """Return suffix and bytes of the file of a picture, a text or a file."""
+def encode_content(content: Content) -> tuple[str, bytes]:
+    """Return suffix and bytes of the file that holds a picture, a text or a file."""
     if isinstance(content, Tensor):
         return ".png", encode_png(to_bytes(content.detach()).cpu())
     if isinstance(content, str):
         return ".txt", content.encode()
-    return suffix_of(content), content
+    return detect_suffix(content), content
 
 
-def suffix_of(data: bytes) -> str:
-    """Return the suffix that the first bytes of a file tell, ``.bin`` where they do not."""
+def detect_suffix(data: bytes) -> str:
+    """Return the suffix that a file's first bytes imply, ``.bin`` if they imply none."""
     if data[4:8] == b"ftyp":
         return ".mp4"
-    return next((suffix for magic, suffix in _MAGIC.items() if data.startswith(magic)), ".bin")
+    return next((suffix for magic, suffix in _SUFFIXES.items() if data.startswith(magic)), ".bin")
 
 
-def sheet_of(exhibits: Sequence[Exhibit], columns: int = 8) -> tuple[str, bytes] | None:
-    """Return suffix and content of one file that shows up to ``columns ** 2`` exhibits: all pictures, else all text, else the first."""
-    some = exhibits[: columns**2]
-    shown = [exhibit.parts.get("score", exhibit.data) for exhibit in some]
-    pictures = [to_bytes(picture.detach()).cpu() for picture in shown if isinstance(picture, Tensor)]
+def encode_sheet(exhibits: Sequence[Exhibit], columns: int = 8) -> tuple[str, bytes] | None:
+    """Return suffix and content of one file with up to ``columns ** 2`` exhibits.
+
+    It shows all pictures, else all texts, else the first exhibit.
+    """
+    first_exhibits = exhibits[: columns**2]
+    contents = [exhibit.parts.get("score", exhibit.data) for exhibit in first_exhibits]
+    pictures = [to_bytes(picture.detach()).cpu() for picture in contents if isinstance(picture, Tensor)]
     if pictures:
-        across = 1 if any("score" in exhibit.parts for exhibit in some) else columns  # scores are long
-        return ".png", encode_png(grid(pictures, across))
-    texts = [exhibit.data for exhibit in some if isinstance(exhibit.data, str)]
+        grid_columns = 1 if any("score" in exhibit.parts for exhibit in first_exhibits) else columns  # scores are long
+        return ".png", encode_png(compose_grid(pictures, grid_columns))
+    texts = [exhibit.data for exhibit in first_exhibits if isinstance(exhibit.data, str)]
     if texts:
         return ".txt", ("\n\n".join(texts) + "\n").encode()
-    return file_of(some[0].data) if some else None
+    return encode_content(first_exhibits[0].data) if first_exhibits else None

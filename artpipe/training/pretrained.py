@@ -1,4 +1,7 @@
-"""What `pretrained` in params.yaml points at: a model's checkpoint, the weights of a measuring network, or mere files."""
+"""Open what `pretrained` in params.yaml points at.
+
+That is a model's checkpoint, the weights of a feature network, or other files.
+"""
 
 from pathlib import Path
 
@@ -6,13 +9,15 @@ from torch import nn
 
 from artpipe.artifacts.shards import ShardSet
 from artpipe.errors import UserError
-from artpipe.nn.style.perceptual import perceptual_at
+from artpipe.nn.style.perceptual import open_perceptual_network
 from artpipe.system.hashing import sha256_bytes, sha256_file
-from artpipe.training.restore import restore
+from artpipe.training.restore import restore_learner
 
 
 def open_pretrained(path: Path, shards: ShardSet) -> tuple[nn.Module | None, str | None]:
-    """Return the frozen learner or measuring network at `path`, None for other files, and the hash of what is there.
+    """Return the frozen network at `path` and the hash of the files there.
+
+    The network is a learner or a feature network; None for other files.
 
     The shards that the model learns from anyway are nothing besides them.
 
@@ -23,9 +28,9 @@ def open_pretrained(path: Path, shards: ShardSet) -> tuple[nn.Module | None, str
     if path.resolve() == shards.folder.resolve():
         return None, None
     if (path / "checkpoint.json").is_file():
-        learner, _, sha256 = restore(path)
+        learner, _, sha256 = restore_learner(path)
         return learner, sha256
-    network, weights = perceptual_at(path)
+    network, weights = open_perceptual_network(path)
     if network is not None:
         return network, weights
     if not path.exists():

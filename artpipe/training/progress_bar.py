@@ -1,4 +1,4 @@
-"""How a training shows itself: a live bar on a terminal, a plain line every ten seconds where there is none."""
+"""Progress of a training: a live bar on a terminal, else a line every ten seconds."""
 
 import sys
 import time
@@ -11,21 +11,21 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from artpipe.system.terminal import PlainConsole
 
-EVERY_SECONDS = 10.0
+LINE_SECONDS = 10.0
 REFRESH_SECONDS = 0.25
 
 
-class Live:
+class ProgressBar:
     """Shows step, losses, samples per second and time left; a context manager."""
 
-    def __init__(self, name: str, steps: int, done: int, console: Console | None = None) -> None:
-        self.name, self.steps, self.first = name, steps, done
+    def __init__(self, name: str, steps: int, steps_done: int, console: Console | None = None) -> None:
+        self.name, self.steps, self.first_step = name, steps, steps_done
         self.console = console or PlainConsole(file=sys.stderr)
-        self.began = self.shown = time.monotonic()
-        self._said = -1
+        self.started_at = self.updated_at = time.monotonic()
+        self._last_step = -1
         columns = [TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
         self._bar = Progress(*columns, TextColumn("{task.fields[note]}"), console=self.console, refresh_per_second=4)
-        self._task = self._bar.add_task(name, total=steps, completed=done, note="")
+        self._task = self._bar.add_task(name, total=steps, completed=steps_done, note="")
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -38,27 +38,27 @@ class Live:
         if self.console.is_terminal:
             self._bar.stop()
 
-    def due(self) -> bool:
-        """Say whether `show` would show something new; it costs next to nothing."""
-        return time.monotonic() - self.shown >= (REFRESH_SECONDS if self.console.is_terminal else EVERY_SECONDS)
+    def is_due(self) -> bool:
+        """Say whether `update` would show something new; this check costs almost nothing."""
+        return time.monotonic() - self.updated_at >= (REFRESH_SECONDS if self.console.is_terminal else LINE_SECONDS)
 
-    def show(self, step: int, losses: Callable[[], Mapping[str, float]], batch_size: int) -> None:
-        """Show where the training stands; `losses` is asked only now."""
+    def update(self, step: int, losses: Callable[[], Mapping[str, float]], batch_size: int) -> None:
+        """Show the step and the losses; `losses` is called only here."""
         now = time.monotonic()
-        rate = (step - self.first) / max(now - self.began, 1e-9)
+        rate = (step - self.first_step) / max(now - self.started_at, 1e-9)
         note = "  ".join(f"{name} {value:.4g}" for name, value in losses().items())
         if rate:
             note += f"  {rate * batch_size:,.0f} samples/s"
         if self.console.is_terminal:
             self._bar.update(self._task, completed=step, note=note)
-        elif step != self._said:
+        elif step != self._last_step:
             left = f"  {(self.steps - step) / rate:.0f} s left" if rate and step < self.steps else ""
-            self._line(f"{self.name}  step {step}/{self.steps}  {note}{left}".rstrip())
-        self.shown, self._said = now, step
+            self._print(f"{self.name}  step {step}/{self.steps}  {note}{left}".rstrip())
+        self.updated_at, self._last_step = now, step
 
-    def say(self, text: str) -> None:
-        """Show one line of news."""
-        self._line(f"{self.name}  {text}")
+    def print_news(self, text: str) -> None:
+        """Print one line of news."""
+        self._print(f"{self.name}  {text}")
 
-    def _line(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Build a learner of a model's entry, and restore it from a checkpoint."""
+"""Build a learner from params.yaml, and restore one from a checkpoint."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from artpipe.config.params import validated
 from artpipe.contracts.model import Learner, Model
 
 
-def build(name: str, entry: Mapping[str, Any], spec: Spec, pretrained: nn.Module | None = None) -> Learner[Any]:
+def build_learner(name: str, entry: Mapping[str, Any], spec: Spec, pretrained: nn.Module | None = None) -> Learner[Any]:
     """Build a learner from its entry in params.yaml.
 
     Raises:
@@ -24,10 +24,12 @@ def build(name: str, entry: Mapping[str, Any], spec: Spec, pretrained: nn.Module
     return model.build(params, spec, pretrained)
 
 
-def restore(
+def restore_learner(
     folder: Path, which: Which = "best", pretrained: nn.Module | None = None
 ) -> tuple[Learner[Any], CheckpointCard, str]:
-    """Rebuild a learner from a checkpoint, in eval mode on the CPU; returns it with its card and hash.
+    """Rebuild a learner from a checkpoint, in eval mode on the CPU.
+
+    Return it with its card and hash.
 
     `pretrained` is the measuring network for those who measure with it; what only training needs is left out.
 
@@ -35,6 +37,6 @@ def restore(
         UserError, CorruptError: see `load_checkpoint`.
     """
     card, weights, sha256 = load_checkpoint(folder, which)
-    learner = build(card.name, card.params, card.spec, pretrained)
+    learner = build_learner(card.name, card.params, card.spec, pretrained)
     learner.load_state_dict(weights)
     return learner.eval().requires_grad_(requires_grad=False), card, sha256

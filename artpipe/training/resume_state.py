@@ -1,4 +1,7 @@
-"""Resumable state: nested Python and tensors as safetensors and JSON, two kept, every byte verified, no pickle."""
+"""Resumable training state: nested Python values and tensors, without pickle.
+
+They are stored as safetensors and JSON; two states are kept, every byte is verified.
+"""
 
 import contextlib
 import json
@@ -18,30 +21,35 @@ from artpipe.errors import CorruptError
 from artpipe.system.atomic_files import sweep, write_bytes, write_text
 from artpipe.system.hashing import sha256_bytes, sha256_start
 
-_KEPT = 2
+_STATES_TO_KEEP = 2
 _LATEST = "LATEST"
 
 
 @dataclass(frozen=True)
-class Flat:
-    """A nested value taken apart: a JSON skeleton and the tensors it names."""
+class FlatState:
+    """A nested value split into a JSON skeleton and the tensors it names."""
 
     skeleton: Any
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
 
-def flatten(value: Any) -> Flat:
-    """Take apart dicts (any plain keys), lists, tuples, tensors, numbers, text and None; tensors are copied to the CPU.
+def flatten(value: Any) -> FlatState:
+    """Split a nested value into a JSON skeleton and its tensors, copied to the CPU.
+
+    Dicts (any plain keys), lists, tuples, tensors, numbers, text and None may be in it.
 
     Raises:
         TypeError: something else is in it.
     """
     tensors: dict[str, Tensor] = {}
-    return Flat(_encode(value, tensors), tensors)
+    return FlatState(_encode(value, tensors), tensors)
 
 
-def unflatten(flat: Flat) -> Any:
-    """Put together what `flatten` took apart: equal in every bit, type and order. Its tensors are new copies."""
+def unflatten(flat: FlatState) -> Any:
+    """Rebuild what `flatten` split: equal in every bit, type and order.
+
+    Its tensors are new copies.
+    """
     return _decode(flat.skeleton, flat.tensors)
 
 
@@ -67,8 +75,8 @@ def _decode(skeleton: Any, tensors: Mapping[str, Tensor]) -> Any:
     if "float" in skeleton:
         return float.fromhex(skeleton["float"])
     if "tensor" in skeleton:
-        copied = tensors[skeleton["tensor"]].clone()
-        return copied.contiguous(memory_format=torch.channels_last) if skeleton["channels_last"] else copied
+        tensor = tensors[skeleton["tensor"]].clone()
+        return tensor.contiguous(memory_format=torch.channels_last) if skeleton["channels_last"] else tensor
     if "dict" in skeleton:
         return {_decode(key, tensors): _decode(item, tensors) for key, item in skeleton["dict"]}
     if "tuple" in skeleton:
@@ -82,7 +90,7 @@ def _is_channels_last(tensor: Tensor) -> bool:
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
-    """Return the state of every global generator: Python, numpy, torch and the device's."""
+    """Return the state of every global generator: Python, numpy, torch, device."""
     version, words, python_gauss = random.getstate()
     twister: dict[str, Any] = np.random.get_state(legacy=False)  # noqa: NPY002  # learners may use it
     return {
@@ -116,23 +124,25 @@ def seed_everything(seed: int) -> None:
 
 
 class StateStore:
-    """A folder of states ``NUMBER-HASH.json`` + ``.safetensors``; HASH is of the JSON, which has that of all the rest.
+    """A folder of states ``NUMBER-HASH.json`` and ``.safetensors``.
+
+    HASH is of the JSON, which contains the hashes of all other files.
 
     LATEST names the newest and is moved last; a state that fails its hash is passed over for the one before.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.damaged: list[str] = []  # what `load` had to pass over, and why
+        self.damage_messages: list[str] = []  # what `load` had to pass over, and why
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
 
-    def save(self, flat: Flat) -> str:
+    def save(self, flat: FlatState) -> str:
         """Write a state, point LATEST at it, remove all but two; return its name."""
         number = 1 + max((int(name.partition("-")[0]) for name in self.names()), default=0)
         tensors = self.folder / f"{number:06d}.safetensors"
         named = [tensors.name, save_tensors(tensors, flat.tensors)]
-        card = {"format": 1, "tensors": named, "beside": self._beside(), "skeleton": flat.skeleton}
+        card = {"format": 1, "tensors": named, "beside": self._companion_hashes(), "skeleton": flat.skeleton}
         data = json.dumps(card, separators=(",", ":")).encode()
         name = f"{number:06d}-{sha256_bytes(data)[:16]}"
         write_bytes(self.folder / f"{name}.json", data)
@@ -140,53 +150,59 @@ class StateStore:
         self._prune(name)
         return name
 
-    def load(self) -> Flat | None:
-        """Return the newest state whose bytes are right, or None; `damaged` says what was passed over."""
+    def load(self) -> FlatState | None:
+        """Return the newest intact state, or None; `damage_messages` names the others."""
         for name in self.names():
             try:
-                return self._read(name)
+                return self._load_state(name)
             except CorruptError as error:
-                self.damaged.append(str(error))
+                self.damage_messages.append(str(error))
         return None
 
     def names(self) -> list[str]:
         """Return the names of the states: LATEST's first, then the newest first."""
-        found = sorted((path.stem for path in self.folder.glob("[0-9]*-*.json")), reverse=True)
+        names = sorted((path.stem for path in self.folder.glob("[0-9]*-*.json")), reverse=True)
         pointer = self.folder / _LATEST
         latest = pointer.read_text(errors="replace").strip() if pointer.exists() else ""
-        return sorted(found, key=lambda name: name != latest)
+        return sorted(names, key=lambda name: name != latest)
 
-    def _read(self, name: str) -> Flat:
+    def _load_state(self, name: str) -> FlatState:
         path = self.folder / f"{name}.json"
         data = path.read_bytes()
         if not name.endswith(sha256_bytes(data)[:16]):
             raise CorruptError(f"{path}: its bytes are not what was written")
         card = json.loads(data)
-        for beside, (size, sha256) in card.get("beside", {}).items():
-            if sha256_start(self.folder / beside, size) != sha256:
-                raise CorruptError(f"{self.folder / beside}: its bytes are not what was written")
+        for companion, (size, sha256) in card.get("beside", {}).items():
+            if sha256_start(self.folder / companion, size) != sha256:
+                raise CorruptError(f"{self.folder / companion}: its bytes are not what was written")
         file, sha256 = card["tensors"]
-        return Flat(card["skeleton"], load_tensors(self.folder / file, sha256))
+        return FlatState(card["skeleton"], load_tensors(self.folder / file, sha256))
 
-    def _beside(self) -> dict[str, tuple[int, str]]:
-        """Return size and SHA-256 of what is published with a training and stands beside its states: journal, progress."""
+    def _companion_hashes(self) -> dict[str, tuple[int, str]]:
+        """Return size and SHA-256 of the journal and the progress sheets.
+
+        They are published with a training and stand beside its states.
+        """
         files = [self.folder / "journal.jsonl", *sorted((self.folder / "progress").glob("step-*"))]
         sizes = {path: path.stat().st_size for path in files if path.is_file() and ".tmp." not in path.name}
         return {str(path.relative_to(self.folder)): (size, sha256_start(path, size)) for path, size in sizes.items()}
 
     def _prune(self, newest: str) -> None:
-        kept = [newest, *(name for name in self.names() if name != newest)][:_KEPT]
-        numbers = {name.partition("-")[0] for name in kept}
+        names_to_keep = [newest, *(name for name in self.names() if name != newest)][:_STATES_TO_KEEP]
+        numbers = {name.partition("-")[0] for name in names_to_keep}
         for path in sorted(self.folder.glob("[0-9]*.*")):  # a card before its tensors: no kill leaves one without them
             if path.name[:6] not in numbers and ".tmp." not in path.name:
                 path.unlink()
 
 
 @contextlib.contextmanager
-def undisturbed(learner: Learner[Any], seed: int) -> Iterator[None]:
-    """Look at a learner without a trace: eval mode, no gradients, seeded; generators, gradients and mode come back."""
+def evaluation_mode(learner: Learner[Any], seed: int) -> Iterator[None]:
+    """Evaluate a learner without changing it: eval mode, no gradients, seeded.
+
+    Generators, gradients and mode are restored afterwards.
+    """
     device = next(learner.parameters()).device
-    before = random_state(device)
+    generators = random_state(device)
     modes = {module: module.training for module in learner.modules()}
     gradients = {parameter: parameter.grad for parameter in learner.parameters()}
     for parameter in gradients:
@@ -201,4 +217,4 @@ def undisturbed(learner: Learner[Any], seed: int) -> Iterator[None]:
             parameter.grad = gradient
         for module, mode in modes.items():
             module.training = mode
-        load_random_state(before, device)
+        load_random_state(generators, device)

@@ -1,13 +1,17 @@
-"""`python -m artpipe.training.torchrun RANKS COMMAND ...`: torchrun on this machine, ended as the rank ended that failed."""
+"""Run `python -m artpipe.training.torchrun RANKS COMMAND ...` on this machine.
+
+It is torchrun, with the exit code of the rank that failed.
+"""
 
 import sys
 from collections.abc import Iterable, Sequence
 
-_TOLD = (2, 75)  # a mistake of a person's; stopped or kept waiting: what the others then say is the wake of it
+# A mistake of the user's; stopped or kept waiting. The exit codes of the other ranks are then only consequences.
+_PREFERRED_CODES = (2, 75)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run `artpipe COMMAND` in so many ranks; return 0, or what the failure of one means."""
+    """Run `artpipe COMMAND` in so many ranks; return the exit code."""
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run
 
@@ -15,15 +19,15 @@ def main(arguments: Sequence[str]) -> int:
     try:
         run(parse_args(["--standalone", "--nproc-per-node", ranks, "-m", "artpipe", *command]))  # type: ignore[no-untyped-call]
     except ChildFailedError as error:
-        return code(failure.exitcode for failure in error.failures.values())
+        return choose_exit_code(failure.exitcode for failure in error.failures.values())
     return 0
 
 
-def code(codes: Iterable[int]) -> int:
-    """Return the exit code for ranks that ended with these, some of them by a signal (negative)."""
-    found = [one for one in codes if one]
-    told = [one for one in _TOLD if one in found]
-    return (told or [128 - one if one < 0 else one for one in found] or [1])[0]
+def choose_exit_code(exit_codes: Iterable[int]) -> int:
+    """Return one exit code for ranks that ended with these; negative is a signal."""
+    failures = [code for code in exit_codes if code]
+    preferred = [code for code in _PREFERRED_CODES if code in failures]
+    return (preferred or [128 - code if code < 0 else code for code in failures] or [1])[0]
 
 
 if __name__ == "__main__":

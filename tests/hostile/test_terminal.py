@@ -14,7 +14,7 @@ from PIL import Image
 from artpipe.artifacts.works import Works
 from artpipe.ingest import ingest_dataset
 from artpipe.system.terminal import PlainConsole
-from artpipe.training.progress_bar import Live
+from artpipe.training.progress_bar import ProgressBar
 from tests.conftest import ROOT, loaded
 
 make = loaded(ROOT / "tests/browser/make_museum.py")
@@ -126,8 +126,8 @@ def test_a_console_keeps_its_own_colours(capsys):
     console = PlainConsole(file=sys.stdout, force_terminal=True, color_system="truecolor", legacy_windows=False)
     console.print("[bold]fine[/]")
     console.print(EVIL, soft_wrap=True, markup=False, highlight=False)
-    with Live("train", 10, 0, console) as live:
-        live.say(EVIL)
+    with ProgressBar("train", 10, 0, console) as bar:
+        bar.print_news(EVIL)
     out = capsys.readouterr().out
     assert "\x1b[1mfine\x1b[0m" in out
     assert "\\x9b31m\\u202egnp\\u2066" in out

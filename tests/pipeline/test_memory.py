@@ -92,14 +92,14 @@ def test_a_model_that_does_not_fit_is_one_line(tmp_path):
 
 def stopped_at(step, monkeypatch):
     """Ask the training for a stop after a step, once."""
-    real = train.Training._after
+    real = train.Trainer._finish_step
 
     def after(training, losses):
         if training.step == step:
             training.stop.asked = training.stop.asked or "a test"
         real(training, losses)
 
-    monkeypatch.setattr(train.Training, "_after", after)
+    monkeypatch.setattr(train.Trainer, "_finish_step", after)
 
 
 def test_resumed_it_remembers(tmp_path, monkeypatch):
@@ -173,4 +173,4 @@ def test_ranks_end_as_the_one_that_failed(codes, code):
     """A mistake and what passes count most: what the others say is the wake of it."""
     from artpipe.training import torchrun
 
-    assert torchrun.code(codes) == code
+    assert torchrun.choose_exit_code(codes) == code

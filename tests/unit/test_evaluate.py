@@ -22,8 +22,8 @@ from artpipe.evaluation.generated_samples import paint
 from artpipe.evaluation.verdict import judge
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.hashing import sha256_file
-from artpipe.training.exhibit_files import thumbnail
-from artpipe.training.restore import build
+from artpipe.training.exhibit_files import make_thumbnail
+from artpipe.training.restore import build_learner
 
 METRICS = ("training", "accuracy", "kid", "fid", "coverage", "class_entropy", "pair_distance", "memorisation", "elbo", "sharpness", "held_out")  # fmt: skip
 CLASSES = ("north", "east", "south", "west")
@@ -462,9 +462,9 @@ def test_draw_is_a_function_of_the_seed():
 def test_thumbnail_keeps_small_pictures_and_shapes():
     """A small picture stays as it is; a large one keeps its proportions."""
     small, large = torch.zeros(3, 20, 10, dtype=torch.uint8), torch.full((3, 200, 100), 7, dtype=torch.uint8)
-    assert thumbnail(small, 64) is small
-    assert thumbnail(large, 64).shape == (3, 64, 32)
-    assert thumbnail(large, 64).unique().tolist() == [7]
+    assert make_thumbnail(small, 64) is small
+    assert make_thumbnail(large, 64).shape == (3, 64, 32)
+    assert make_thumbnail(large, 64).unique().tolist() == [7]
 
 
 PARAMS = """\
@@ -498,7 +498,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shards = writer.close(SPEC, works="", params={}, mean=(0.1,), std=(0.2,))
     torch.manual_seed(1)
     for name, entry in load_params().models.items():
-        learner = build(name, entry, SPEC)
+        learner = build_learner(name, entry, SPEC)
         weights = learner.state_dict()
         made = card().model_copy(
             update={"name": name, "kind": entry["kind"], "params": learner.params.model_dump(mode="json"), "shards": shards}
@@ -553,7 +553,7 @@ def test_what_was_scored_is_what_hangs(project):
     report, _ = load_report(paths.report("coder"))
     hung = [exhibit for exhibit in report.exhibits if exhibit.role == "sample"]
     assert [exhibit.seed for exhibit in hung] == list(range(200_000, 200_006))  # params.yaml says seed 1
-    learner, _, _ = evaluate.restore(paths.checkpoint("coder"))
+    learner, _, _ = evaluate.restore_learner(paths.checkpoint("coder"))
     painted = to_bytes(learner.sample(Prompt([exhibit.seed for exhibit in hung])))
     for exhibit, picture in zip(hung, painted, strict=True):
         pixels = torch.tensor(list(Image.open(paths.report("coder") / exhibit.file).tobytes()), dtype=torch.uint8)

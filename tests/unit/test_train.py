@@ -18,8 +18,8 @@ from artpipe.artifacts.run import Journal, RunRecord
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluation.sample_model import sample_model
 from artpipe.system.interrupts import Stop
-from artpipe.training.restore import restore
-from artpipe.training.trainer import Training
+from artpipe.training.restore import restore_learner
+from artpipe.training.trainer import Trainer
 from tests.conftest import loaded
 
 TOYS = Path(__file__).parents[1] / "support"
@@ -81,7 +81,7 @@ def test_what_is_published(trained):
     assert [row["step"] for row in rows if "validation" in row] == [0, 20, 40, 60]
     assert {frozenset(row) - {"step", "time"} for row in rows} == {frozenset({"losses"}), frozenset({"validation"})}
     assert [path.name for path in (folder / ".state/train/toy").iterdir()] == ["lock"]
-    assert equal(restore(folder / "data/checkpoints/toy", "final")[0].state_dict(), weights)
+    assert equal(restore_learner(folder / "data/checkpoints/toy", "final")[0].state_dict(), weights)
     assert "sampler" not in json.dumps(card.model_dump())
 
 
@@ -143,9 +143,9 @@ def session(folder, harm=None, stop_at=None):
     """Run one session of the toy in the current folder; `harm` spoils the training after it was resumed."""
     task = train.prepare("toy")
     stop = StopAt(stop_at)
-    training = Training("toy", task.learner, task.data, task.seed, folder, stop)
+    training = Trainer("toy", task.learner, task.data, task.seed, folder, stop)
     stop.training = training
-    fresh = copy.deepcopy(training._snapshot())
+    fresh = copy.deepcopy(training._take_snapshot())
     resumed = training.resume()
     if harm:
         harm(training, fresh)
@@ -155,10 +155,10 @@ def session(folder, harm=None, stop_at=None):
     else:
         training.run()
     assert resumed == (harm is not None or not stop_at)
-    history = [row.model_dump() for row in training.ledger.history]
+    history = [row.model_dump() for row in training.history.points]
     return {
         **{k: v.clone() for k, v in training.learner.state_dict().items()},
-        "best": training.ledger.best_step,
+        "best": training.history.best_step,
     }, history
 
 
@@ -166,12 +166,12 @@ def spoil(*path):
     """Return a harm that gives one piece of the state its value from before the first step."""
 
     def harm(training, fresh):
-        state = training._snapshot()
+        state = training._take_snapshot()
         inner, start = state, fresh
         for key in path[:-1]:
             inner, start = inner[key], start[key]
         inner[path[-1]] = start[path[-1]]
-        training._load(state)
+        training._load_snapshot(state)
 
     return harm
 
@@ -204,14 +204,14 @@ def test_every_piece_of_the_state_is_needed(tmp_path, monkeypatch):
 
     def undisturbed():
         task = train.prepare("toy")
-        training = Training("toy", task.learner, task.data, task.seed, tmp_path / "alone", Stop("a test"))
+        training = Trainer("toy", task.learner, task.data, task.seed, tmp_path / "alone", Stop("a test"))
         training.run()
         return training
 
     alone = undisturbed()
     weights, history = ended(lambda *_: None)
     assert equal(alone.learner.state_dict(), weights)
-    assert history == [row.model_dump() for row in alone.ledger.history]
+    assert history == [row.model_dump() for row in alone.history.points]
     for piece in PIECES:
         harmed, past = ended(spoil(*piece))
         assert not equal(alone.learner.state_dict(), harmed) or past != history, f"{piece} is not needed"
@@ -266,6 +266,6 @@ def test_nothing_foreign_is_overwritten(trained):
 def test_patience_ends_a_training_that_gets_no_better(patience, points, best, step, ends):
     """It ends at the evaluation point that is the `patience`-th in a row to bring nothing better."""
     history = [SimpleNamespace(step=point) for point in points]
-    ledger = SimpleNamespace(history=history, best={"w": 0}, best_step=best)
-    training = SimpleNamespace(ledger=ledger, step=step, params=SimpleNamespace(patience=patience))
-    assert Training._stalled.fget(training) is ends
+    recorded = SimpleNamespace(points=history, best={"w": 0}, best_step=best)
+    training = SimpleNamespace(history=recorded, step=step, params=SimpleNamespace(patience=patience))
+    assert Trainer._is_stalled.fget(training) is ends

@@ -1,4 +1,6 @@
-"""Degradations for a feature extractor: a classifier trained on clean pictures saturates on a GAN's dirty ones (docs/log.md).
+"""Degradations for a feature extractor, to be trained on.
+
+A classifier trained on clean pictures saturates on a GAN's dirty ones (docs/log.md).
 
 All take and return ``(B, C, H, W)`` in [-1, 1] and draw one strength per picture from torch's global generator.
 """
@@ -9,7 +11,9 @@ from torch.nn import functional as F
 
 
 def warp(images: Tensor, *, shift: float, degrees: float, zoom: float, flip: bool) -> Tensor:
-    """Shift, turn, scale and mirror, each by its own random amount; what comes in at the border repeats the border.
+    """Shift, turn, scale and mirror each picture by its own random amount.
+
+    Pixels from beyond the border repeat the border.
 
     Args:
         images: ``(B, C, H, W)``.
@@ -30,8 +34,10 @@ def warp(images: Tensor, *, shift: float, degrees: float, zoom: float, flip: boo
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
-def dirty(images: Tensor, *, noise_std: float, grey: float, blur: float, share: float = 0.5) -> Tensor:
-    """Blur, then grey ground, then noise; each comes to a random `share` of the pictures, at strengths up to the given one.
+def make_dirty(images: Tensor, *, noise_std: float, grey: float, blur: float, share: float = 0.5) -> Tensor:
+    """Blur, then mix in grey, then add noise, each by chance.
+
+    Each degradation comes to a random `share` of the pictures, at strengths up to the given one.
 
     Args:
         images: ``(B, C, H, W)``.
@@ -42,22 +48,25 @@ def dirty(images: Tensor, *, noise_std: float, grey: float, blur: float, share: 
     """
     size = (3, len(images), 1, 1, 1)
     strength = torch.rand(size, device=images.device) * (torch.rand(size, device=images.device) < share)
-    soft = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    images = images + blur * strength[0] * (soft - images)
+    blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    images = images + blur * strength[0] * (blurred - images)
     ground = torch.rand(len(images), 1, 1, 1, device=images.device) * 2 - 1
     images = images + grey * strength[1] * (ground - images)
     return (images + noise_std * strength[2] * torch.randn_like(images)).clamp(-1, 1)
 
 
-def erase(images: Tensor, *, largest: float, share: float = 0.5) -> Tensor:
-    """Cover a rectangle of up to `largest` of each side with a random grey, in a random `share` of the pictures."""
+def erase_rectangle(images: Tensor, *, largest: float, share: float = 0.5) -> Tensor:
+    """Cover a random rectangle with a random grey, in a `share` of the pictures.
+
+    The rectangle covers up to `largest` of each side.
+    """
     draws = torch.rand(6, len(images), 1, 1, 1, device=images.device)
-    rows = _line(images.shape[2], images.device)[:, None]
-    columns = _line(images.shape[3], images.device)
+    rows = _pixel_centres(images.shape[2], images.device)[:, None]
+    columns = _pixel_centres(images.shape[3], images.device)
     covered = (rows - draws[1]).abs() < 0.5 * largest * draws[2]
     covered = covered & ((columns - draws[3]).abs() < 0.5 * largest * draws[4]) & (draws[0] < share)
     return torch.where(covered, draws[5] * 2 - 1, images)
 
 
-def _line(length: int, device: torch.device) -> Tensor:
+def _pixel_centres(length: int, device: torch.device) -> Tensor:
     return (torch.arange(length, device=device) + 0.5) / length

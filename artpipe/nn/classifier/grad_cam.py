@@ -1,4 +1,4 @@
-"""Grad-CAM (Selvaraju et al. 2017): which places of a picture spoke for the class that was seen."""
+"""Grad-CAM: which places of a picture spoke for a class (Selvaraju et al. 2017)."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 # From cold to warm, as fractions of full red, green and blue: a picture's dark places stay readable under it.
-_HEAT = torch.tensor(
+_COLOUR_MAP = torch.tensor(
     [[0.05, 0.03, 0.20], [0.40, 0.10, 0.43], [0.83, 0.28, 0.26], [0.98, 0.65, 0.04], [0.99, 0.99, 0.75]]
 )
 
 
 def grad_cam(tail: Callable[[Tensor], Tensor], maps: Tensor, classes: Tensor) -> Tensor:
-    """Return ``(N, h, w)`` in [0, 1]: the maps weighted by the mean gradient of the class's logit, rectified, by their maximum.
+    """Return the Grad-CAM heat ``(N, h, w)`` in [0, 1].
+
+    It is the maps weighted by the mean gradient of the class's logit, rectified, divided by their maximum.
 
     Args:
         tail: what follows the maps, ``(N, C, h, w)`` to logits ``(N, K)``; rows are independent.
@@ -28,8 +30,10 @@ def grad_cam(tail: Callable[[Tensor], Tensor], maps: Tensor, classes: Tensor) ->
     return heat / heat.amax((1, 2), keepdim=True).clamp_min(1e-12)
 
 
-def overlay(images: Tensor, heat: Tensor, *, strength: float = 0.6) -> Tensor:
-    """Return ``(N, 3, H, W)`` in [-1, 1]: the pictures in grey under the heat, stronger where it is hot.
+def overlay_heat(images: Tensor, heat: Tensor, *, strength: float = 0.6) -> Tensor:
+    """Return the pictures in grey under the heat, ``(N, 3, H, W)`` in [-1, 1].
+
+    The colour is stronger where the heat is larger.
 
     Args:
         images: ``(N, C, H, W)`` in [-1, 1], C of 1 or 3.
@@ -39,13 +43,13 @@ def overlay(images: Tensor, heat: Tensor, *, strength: float = 0.6) -> Tensor:
     hot = F.interpolate(heat[:, None], images.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
     grey = images.mean(1, keepdim=True).expand(-1, 3, -1, -1)
     share = strength * (0.35 + 0.65 * hot)
-    return grey * (1 - share) + _colour(hot.squeeze(1)) * share
+    return grey * (1 - share) + _colour_heat(hot.squeeze(1)) * share
 
 
-def _colour(heat: Tensor) -> Tensor:
-    place = heat * (len(_HEAT) - 1)
-    low = place.floor().clamp(0, len(_HEAT) - 2)
+def _colour_heat(heat: Tensor) -> Tensor:
+    place = heat * (len(_COLOUR_MAP) - 1)
+    low = place.floor().clamp(0, len(_COLOUR_MAP) - 2)
     mix = (place - low)[..., None]
-    table = _HEAT.to(heat)
+    table = _COLOUR_MAP.to(heat)
     colour = table[low.long()] * (1 - mix) + table[low.long() + 1] * mix
     return colour.movedim(-1, 1) * 2 - 1

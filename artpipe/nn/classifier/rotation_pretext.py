@@ -1,4 +1,7 @@
-"""Telling by how many quarter turns a picture was rotated (Gidaris et al. 2018): a lesson that needs no labels."""
+"""Rotation pretext task: by how many quarter turns was a picture rotated.
+
+It needs no labels (Gidaris et al. 2018).
+"""
 
 import torch
 from torch import Tensor
@@ -6,8 +9,11 @@ from torch import Tensor
 ROTATIONS = ("upright", "90° left", "upside down", "90° right")
 
 
-def quarter_turns(images: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the central squares ``(N, C, S, S)`` turned left by `turns` times 90 degrees, and `turns`."""
+def rotate_quarters(images: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the central squares, turned left by `turns` quarter turns, and `turns`.
+
+    The squares are ``(N, C, S, S)``.
+    """
     side = min(images.shape[2:])
     top, left = (images.shape[2] - side) // 2, (images.shape[3] - side) // 2
     square = images[:, :, top : top + side, left : left + side]

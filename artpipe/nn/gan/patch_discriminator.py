@@ -1,18 +1,21 @@
-"""A judge of patches (Isola et al. 2017) for restorers: is this texture a photograph's, or was it painted to be near one?"""
+"""A discriminator of patches for restorers (PatchGAN, Isola et al. 2017)."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from artpipe.nn.gan.losses import GAMES
+from artpipe.nn.gan.losses import ADVERSARIAL_LOSSES
 from artpipe.nn.layers.blocks import SLOPE, conv
 
-_GAME = GAMES["relativistic"]  # a painted patch against the real one of the same place: the pairs are there
+_LOSS = ADVERSARIAL_LOSSES["relativistic"]  # pairs a restored patch with the real one of the same place
 
 
-class PatchJudge(nn.Module):
-    """Strided convolutions to a map of logits, one for each patch of 23 pixels; spectral norm keeps it gentle (Miyato et al. 2018)."""
+class PatchDiscriminator(nn.Module):
+    """Strided convolutions to a map of logits, one for each patch of 23 pixels.
+
+    With spectral norm (Miyato et al. 2018).
+    """
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
@@ -30,14 +33,20 @@ class PatchJudge(nn.Module):
             images = F.leaky_relu(layer(images), SLOPE)
         return torch.as_tensor(self.layers[-1](images))
 
-    def doubt(self, real: Tensor, painted: Tensor) -> Tensor:
-        """Return the painter's loss, a scalar; it is descended by the painter's weights alone."""
-        with torch.no_grad():
-            judged = self(real)
-        return _GAME.generator(judged, self(painted)).mean()
+    def generator_loss(self, real: Tensor, restored: Tensor) -> Tensor:
+        """Return the restorer's adversarial loss, a scalar.
 
-    def learn(self, real: Tensor, painted: Tensor, share: float = 1.0) -> Tensor:
-        """Add the gradient of `share` times the judge's loss on pictures ``(B, C, H, W)``; return that, detached."""
-        loss = share * _GAME.discriminator(self(real), self(painted.detach())).mean()
+        It is descended by the restorer's weights alone.
+        """
+        with torch.no_grad():
+            real_logits = self(real)
+        return _LOSS.generator(real_logits, self(restored)).mean()
+
+    def learn(self, real: Tensor, restored: Tensor, share: float = 1.0) -> Tensor:
+        """Add the gradient of `share` times the discriminator's loss; return the loss.
+
+        The pictures are ``(B, C, H, W)``; the loss is detached.
+        """
+        loss = share * _LOSS.discriminator(self(real), self(restored.detach())).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()

@@ -1,4 +1,4 @@
-"""Convolution blocks that more than one model shares; all work at any picture size."""
+"""Convolution blocks that several models share, for any picture size."""
 
 import torch
 import torch.nn.functional as F
@@ -8,8 +8,10 @@ SLOPE = 0.2  # of the leaky ReLU
 Size = tuple[int, int]  # height, width
 
 
-def ladder(height: int, width: int, smallest: int = 7) -> list[Size]:
-    """Return sizes from small to full, each the half of the next, rounded up: 28 -> (7, 14, 28), 32 -> (4, 8, 16, 32).
+def list_sizes(height: int, width: int, smallest: int = 7) -> list[Size]:
+    """Return sizes from small to full, each half of the next, rounded up.
+
+    28 -> (7, 14, 28), 32 -> (4, 8, 16, 32).
 
     The smallest has a shorter side of at most `smallest`.
     """
@@ -20,7 +22,10 @@ def ladder(height: int, width: int, smallest: int = 7) -> list[Size]:
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, *, zero: bool = False) -> nn.Conv2d:
-    """Return a padded convolution for leaky ReLUs (He et al. 2015), or one that starts at zero; stride 2 rounds up."""
+    """Return a padded convolution for leaky ReLUs (He et al. 2015).
+
+    With `zero` its weights start at 0; stride 2 rounds the size up.
+    """
     layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2)
     _initialise(layer, zero=zero)
     return layer
@@ -43,7 +48,10 @@ def _initialise(layer: nn.Conv2d | nn.Linear, *, zero: bool = False) -> None:
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside the identity; the last starts at zero, so the block starts as the identity."""
+    """Two 3x3 convolutions added to the identity.
+
+    The last starts at zero, so the block starts as the identity.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -55,8 +63,11 @@ class Residual(nn.Module):
         return x + change
 
 
-def doubled(x: Tensor, size: Size, *, smooth: bool) -> Tensor:
-    """Return ``(B, C, *size)``: twice the size of `x`, an odd size one less; `smooth` is bilinear, else nearest."""
+def upsample_twofold(x: Tensor, size: Size, *, smooth: bool) -> Tensor:
+    """Return ``(B, C, *size)``: twice the size of `x`, one less for an odd `size`.
+
+    `smooth` is bilinear, else nearest.
+    """
     if smooth:
         x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
     else:
@@ -64,8 +75,11 @@ def doubled(x: Tensor, size: Size, *, smooth: bool) -> Tensor:
     return x[:, :, : size[0], : size[1]]
 
 
-class Up(nn.Module):
-    """Upsampling to `size` (pixel shuffle leaves checkerboards), channels changed before by 1x1."""
+class Upsample(nn.Module):
+    """A 1x1 convolution, then upsampling to `size`.
+
+    Pixel shuffle would leave checkerboards.
+    """
 
     def __init__(self, inputs: int, outputs: int, size: Size, *, smooth: bool = False) -> None:
         super().__init__()
@@ -73,11 +87,14 @@ class Up(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(B, outputs, *size)``."""
-        return doubled(self.mix(x), self.size, smooth=self.smooth)
+        return upsample_twofold(self.mix(x), self.size, smooth=self.smooth)
 
 
 class Stem(nn.Module):
-    """Pictures to features of half the size: each 2x2 pixels become channels, then a 3x3 convolution (6x6, stride 2)."""
+    """Maps pictures to features of half the size.
+
+    Each 2x2 pixels become channels, then a 3x3 convolution follows (6x6, stride 2).
+    """
 
     def __init__(self, channels: int, outputs: int) -> None:
         super().__init__()
@@ -91,8 +108,10 @@ class Stem(nn.Module):
         return features
 
 
-class Paint(nn.Module):
-    """Features to pictures of twice the size: a 3x3 convolution of the upsampling, to the letter.
+class UpsampleToImage(nn.Module):
+    """Maps features to pictures of twice the size.
+
+    It equals a 3x3 convolution after the upsampling.
 
     The channels are mixed before the upsampling, once per tap: a quarter of the work and none of it at full size.
     """
@@ -106,5 +125,5 @@ class Paint(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(B, channels, *size)``, not yet squashed."""
-        taps = doubled(self.taps(x), self.size, smooth=self.smooth)
+        taps = upsample_twofold(self.taps(x), self.size, smooth=self.smooth)
         return F.fold(taps.flatten(2), self.size, 3, padding=1) + self.bias

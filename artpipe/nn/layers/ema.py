@@ -1,4 +1,4 @@
-"""Exponential moving average of a network's weights: the network that is shown and scored."""
+"""Exponential moving average of weights: the network that is shown and scored."""
 
 import copy
 
@@ -6,12 +6,15 @@ import torch
 from torch import nn
 
 
-def averaged_copy(network: nn.Module) -> nn.Module:
-    """Return a frozen copy in eval mode; register it in the learner, so that it is saved with the rest."""
+def make_average(network: nn.Module) -> nn.Module:
+    """Return a frozen copy of a network in eval mode.
+
+    Register it in the learner, so that it is saved with the rest.
+    """
     return copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
 
 
-def decay(pictures: int, halflife_pictures: float, pictures_seen: float, ramp: float = 0.05) -> float:
+def compute_decay(pictures: int, halflife_pictures: float, pictures_seen: float, ramp: float = 0.05) -> float:
     """Return the share of the old average kept after a step of `pictures`.
 
     The half-life grows with what was seen (`ramp` of it), so the first averages forget the random start
@@ -22,9 +25,9 @@ def decay(pictures: int, halflife_pictures: float, pictures_seen: float, ramp: f
 
 
 @torch.no_grad()
-def update(average: nn.Module, network: nn.Module, kept: float) -> None:
-    """Move the average's weights towards the network's; buffers (batch norm's statistics) are copied."""
-    for old, new in zip(average.parameters(), network.parameters(), strict=True):
-        old.lerp_(new, 1 - kept)
-    for kept_buffer, buffer in zip(average.buffers(), network.buffers(), strict=True):
-        kept_buffer.copy_(buffer)
+def update(average: nn.Module, network: nn.Module, compute_decay: float) -> None:
+    """Move the average's weights towards the network's; copy its buffers."""
+    for average_weight, weight in zip(average.parameters(), network.parameters(), strict=True):
+        average_weight.lerp_(weight, 1 - compute_decay)
+    for average_buffer, buffer in zip(average.buffers(), network.buffers(), strict=True):
+        average_buffer.copy_(buffer)

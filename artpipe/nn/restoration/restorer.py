@@ -1,4 +1,4 @@
-"""What restorers share: how they learn, alone or before a judge, and how they hang a work that was lost and found."""
+"""What restorers share: their training, their validation and their exhibits."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,15 +13,15 @@ from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible
 from artpipe.contracts.model import Batch, Exhibit, Prompt, Restoration
 from artpipe.modalities.picture.tiles import wholes
-from artpipe.nn.gan.patch_discriminator import PatchJudge
+from artpipe.nn.gan.patch_discriminator import PatchDiscriminator
 from artpipe.numerics.image_quality import psnr, ssim
 
-MOST = 24  # works hung at once
-_AT_ONCE = 64  # pictures validated
+MAX_EXHIBITS = 24  # of one prompt
+_VALIDATION_BATCH = 64  # pictures
 
 
 class RestorerParams(TrainParams):
-    """What every restorer can be told."""
+    """The parameters of every restorer."""
 
     learning_rate: float = Field(default=2.0e-3, gt=0)
     final_rate: Share = 0.02  # of the learning rate, at the end of a cosine
@@ -36,10 +36,12 @@ class RestorerParams(TrainParams):
 ParamsT = TypeVar("ParamsT", bound=RestorerParams)
 
 
-class Painter(Divisible[ParamsT]):
-    """A restorer of one network; from `adversarial_from_step` on a judge of patches has its say too (Ledig et al. 2017).
+class AdversarialRestorer(Divisible[ParamsT]):
+    """A restorer of one network, with an adversarial loss in later steps.
 
-    Its last weights are taken, not those of the best PSNR: the rate falls to nothing, and a judge's work costs PSNR.
+    From `adversarial_from_step` on a discriminator of patches takes part (Ledig et al. 2017).
+
+    Its last weights are taken, not those of the best PSNR: the rate falls to nothing, and an adversarial loss costs PSNR.
     """
 
     baseline: str
@@ -47,29 +49,33 @@ class Painter(Divisible[ParamsT]):
     def __init__(self, params: ParamsT, spec: Spec, network: nn.Module) -> None:
         super().__init__(params, spec)
         self.network = network
-        self.judge = PatchJudge(spec.channels, params.judge_width) if params.adversarial_from_step is not None else None
+        self.judge = (
+            PatchDiscriminator(spec.channels, params.judge_width) if params.adversarial_from_step is not None else None
+        )
         self.to(memory_format=torch.channels_last)
         self.optimisers = {"network": torch.optim.Adam(network.parameters(), params.learning_rate, fused=True)}
         if self.judge is not None:
             self.optimisers["judge"] = torch.optim.Adam(self.judge.parameters(), params.judge_rate, (0.5, 0.99))
 
     @property
-    def _judging(self) -> PatchJudge | None:
+    def _active_judge(self) -> PatchDiscriminator | None:
         return self.judge if self.steps_done >= (self.params.adversarial_from_step or 0) else None
 
-    def descend(self, painted: Tensor, real: Tensor, error: Tensor, share: float) -> dict[str, Tensor]:
-        """Descend the `error` of painted pictures ``(B, C, H, W)``, and later the doubt of a judge who learns as well.
+    def descend(self, restored: Tensor, real: Tensor, error: Tensor, share: float) -> dict[str, Tensor]:
+        """Descend the error of restored pictures and the adversarial loss.
+
+        The pictures are ``(B, C, H, W)``; from `adversarial_from_step` on the discriminator learns as well.
 
         `error` is this part's share of the batch's already; `share` is that of its rows.
         """
-        losses, judge = {"l1": error.detach()}, self._judging
+        losses, judge = {"l1": error.detach()}, self._active_judge
         if judge is not None:
-            doubt = share * judge.doubt(real, painted)
-            losses["adversarial"] = doubt.detach()
-            error = error + self.params.adversarial_weight * doubt
+            adversarial_loss = share * judge.generator_loss(real, restored)
+            losses["adversarial"] = adversarial_loss.detach()
+            error = error + self.params.adversarial_weight * adversarial_loss
         error.backward(inputs=list(self.network.parameters()))  # type: ignore[no-untyped-call]
         if judge is not None:
-            losses["judge"] = judge.learn(real, painted, share)
+            losses["judge"] = judge.learn(real, restored, share)
         return losses
 
     def move(self, rows: int) -> None:
@@ -80,52 +86,73 @@ class Painter(Divisible[ParamsT]):
         group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
         nn.utils.clip_grad_norm_(group["params"], p.gradient_clip_norm)
         optimiser.step()
-        if self._judging is not None:
+        if self._active_judge is not None:
             self.optimisers["judge"].step()
 
     @property
     def draws(self) -> int:
-        """Return how many damages of one work are worth measuring."""
+        """Return how many random damages of one work are worth measuring."""
         return 1
 
     @abstractmethod
     def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
-        """Damage works ``(N, C, H, W)`` in [-1, 1], each by its own seed, and restore them."""
+        """Damage works, each by its own seed, and restore them.
+
+        Works are ``(N, C, H, W)`` in [-1, 1].
+        """
 
     def validate(self, works: Batch) -> dict[str, float]:
-        """Return `psnr` in dB and what it gains over the baseline, on held-out pictures of one size; damage is by place."""
+        """Return `psnr` in dB, its gain over the baseline and `ssim` on held-out works.
+
+        All works are of one size; the seed of the damage is the row.
+        """
         images = works.get("images", torch.empty(0))
         rows: list[tuple[Tensor, Tensor, Tensor]] = []
-        for start in range(0, len(images), _AT_ONCE):
-            part = images[start : start + _AT_ONCE]
-            found = self.restoration(part, range(start, start + len(part)))
-            near = [psnr(made, found.original, found.counts) for made in (found.restored, found.baseline)]
-            rows.append((near[0], near[1], ssim(found.restored, found.original, found.counts)))
+        for start in range(0, len(images), _VALIDATION_BATCH):
+            part = images[start : start + _VALIDATION_BATCH]
+            restoration = self.restoration(part, range(start, start + len(part)))
+            psnrs = [
+                psnr(images_made, restoration.original, restoration.counts)
+                for images_made in (restoration.restored, restoration.baseline)
+            ]
+            rows.append((psnrs[0], psnrs[1], ssim(restoration.restored, restoration.original, restoration.counts)))
         if not rows:
             return {}
-        ours, theirs, alike = (torch.cat(column) for column in zip(*rows, strict=True))
-        told = ours.isfinite() & theirs.isfinite()
-        if not told.any():
+        psnr_values, baseline_values, ssim_values = (torch.cat(column) for column in zip(*rows, strict=True))
+        finite = psnr_values.isfinite() & baseline_values.isfinite()
+        if not finite.any():
             return {}
-        means = {"psnr": ours[told], "psnr_gain": (ours - theirs)[told], "ssim": alike[told]}
+        means = {
+            "psnr": psnr_values[finite],
+            "psnr_gain": (psnr_values - baseline_values)[finite],
+            "ssim": ssim_values[finite],
+        }
         return {name: values.mean().item() for name, values in means.items()}
 
 
-def shown(prompt: Prompt) -> Iterable[tuple[Tensor, int, tuple[str, ...]]]:
-    """Yield a few of the prompt's works, whole: picture ``(1, C, H, W)``, a seed for its damage, and its digests."""
+def iterate_works(prompt: Prompt) -> Iterable[tuple[Tensor, int, tuple[str, ...]]]:
+    """Yield some of the prompt's works: picture, seed for its damage, digests.
+
+    A picture is ``(1, C, H, W)`` and whole.
+    """
     if not len(prompt.works.get("images", ())):
         return
-    for seed, (work, digest) in zip(prompt.seeds[:MOST], wholes(prompt.works), strict=False):
+    for seed, (work, digest) in zip(prompt.seeds[:MAX_EXHIBITS], wholes(prompt.works), strict=False):
         yield work[None], seed, (digest,) if digest else ()
 
 
-def compared(found: Restoration, baseline: str) -> str:
-    """Return a caption with both PSNRs of one work."""
-    ours, theirs = (float(psnr(made, found.original, found.counts)) for made in (found.restored, found.baseline))
-    return f"{ours:.1f} dB ({baseline} {theirs:.1f} dB)"
+def describe_psnr(restoration: Restoration, baseline: str) -> str:
+    """Return a caption with the PSNR of one work, restored and by the baseline."""
+    restored_psnr, baseline_psnr = (
+        float(psnr(images, restoration.original, restoration.counts))
+        for images in (restoration.restored, restoration.baseline)
+    )
+    return f"{restored_psnr:.1f} dB ({baseline} {baseline_psnr:.1f} dB)"
 
 
-def hung(found: Restoration, caption: str, role: str, digests: tuple[str, ...], **more: Tensor) -> Exhibit:
-    """Return the exhibit of one work: restored, with what it was made from and what it should be."""
-    parts: Mapping[str, Tensor] = {"before": found.damaged[0], "original": found.original[0]}
-    return Exhibit("image", found.restored[0], caption, role, digests=digests, parts={**parts, **more})
+def make_exhibit(
+    restoration: Restoration, caption: str, role: str, digests: tuple[str, ...], **extra_parts: Tensor
+) -> Exhibit:
+    """Return the exhibit of one restored work, beside its input and the original."""
+    parts: Mapping[str, Tensor] = {"before": restoration.damaged[0], "original": restoration.original[0]}
+    return Exhibit("image", restoration.restored[0], caption, role, digests=digests, parts={**parts, **extra_parts})

@@ -1,4 +1,4 @@
-"""Sequences of tokens: what may come next (temperature, nucleus), and how a trained network writes them one by one."""
+"""Sampling of token sequences: temperature, nucleus, token by token."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,34 +10,35 @@ from artpipe.contracts.special_tokens import END, PAD, START, UNKNOWN
 
 Advance = Callable[[Tensor, "State | None"], tuple[Tensor, "State"]]  # tokens (N, L), state -> logits (N, V), state
 State = Tensor | tuple[Tensor, Tensor]  # of a GRU, of an LSTM: (layers, N, width)
-_ROWS = (
+_BATCH_ROWS = (
     32  # written at once, always as many: another shape adds up in another order, and one letter changes all after it
 )
 
 
-def nucleus(logits: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
-    """Return probabilities ``(N, V)``, falling, and their tokens: the likeliest whose sum reaches `top_p`, no others.
+def nucleus_probabilities(logits: Tensor, temperature: float, top_p: float) -> tuple[Tensor, Tensor]:
+    """Return the nucleus: probabilities ``(N, V)``, descending, and their tokens.
 
-    Holtzman et al. 2020. The likeliest is always kept; temperature 0 keeps it alone.
+    It is the likeliest tokens whose sum reaches `top_p` (Holtzman et al. 2020). The likeliest is always kept;
+    temperature 0 keeps it alone.
     """
     if temperature == 0:
         best = torch.zeros_like(logits).scatter_(1, logits.argmax(1, keepdim=True), 1.0)
         return best.sort(dim=1, descending=True, stable=True)
-    chances, tokens = (logits.double() / temperature).softmax(1).sort(dim=1, descending=True, stable=True)
-    before = chances.cumsum(1) - chances
-    kept = torch.where(before < top_p, chances, 0.0)
-    return kept / kept.sum(1, keepdim=True), tokens
+    probabilities, tokens = (logits.double() / temperature).softmax(1).sort(dim=1, descending=True, stable=True)
+    mass_before = probabilities.cumsum(1) - probabilities
+    nucleus_mass = torch.where(mass_before < top_p, probabilities, 0.0)
+    return nucleus_mass / nucleus_mass.sum(1, keepdim=True), tokens
 
 
-def picked(logits: Tensor, temperature: float, top_p: float, draws: Tensor) -> Tensor:
+def pick_tokens(logits: Tensor, temperature: float, top_p: float, draws: Tensor) -> Tensor:
     """Return a token ``(N,)`` for each row by its own uniform draw ``(N,)`` in [0, 1)."""
-    chances, tokens = nucleus(logits, temperature, top_p)
-    places = torch.searchsorted(chances.cumsum(1), draws[:, None].to(chances), right=True)
-    last = (chances > 0).sum(1, keepdim=True) - 1  # rounding may leave the sum below 1
+    probabilities, tokens = nucleus_probabilities(logits, temperature, top_p)
+    places = torch.searchsorted(probabilities.cumsum(1), draws[:, None].to(probabilities), right=True)
+    last = (probabilities > 0).sum(1, keepdim=True) - 1  # rounding may leave the sum below 1
     return tokens.gather(1, places.minimum(last))[:, 0]
 
 
-def write(
+def write_sequences(
     advance: Advance,
     prompts: Sequence[Sequence[int]],
     seeds: Sequence[int],
@@ -45,35 +46,37 @@ def write(
     temperature: float,
     top_p: float,
 ) -> list[list[int]]:
-    """Return for each prompt (tokens, the start among them) what follows it: up to `max_tokens` tokens, the end left out.
+    """Return what follows each prompt: up to `max_tokens` tokens, without the end.
+
+    A prompt is its tokens, the start among them.
 
     What a seed writes after a prompt depends on nothing else.
     """
-    written: list[list[int]] = []
-    for start in range(0, len(seeds), _ROWS):
-        some = list(prompts[start : start + _ROWS])
+    sequences: list[list[int]] = []
+    for start in range(0, len(seeds), _BATCH_ROWS):
+        batch = list(prompts[start : start + _BATCH_ROWS])
         draws = torch.stack(
             [
                 torch.rand(max_tokens, generator=torch.Generator().manual_seed(seed))
-                for seed in seeds[start : start + _ROWS]
+                for seed in seeds[start : start + _BATCH_ROWS]
             ]
         )
-        spare = _ROWS - len(some)
-        rows = _written(
+        spare = _BATCH_ROWS - len(batch)
+        rows = _write_rows(
             advance,
-            some + [[START]] * spare,
+            batch + [[START]] * spare,
             torch.cat([draws, draws.new_zeros(spare, max_tokens)]),
             temperature,
             top_p,
         )
-        written += rows[: len(some)]
-    return written
+        sequences += rows[: len(batch)]
+    return sequences
 
 
-def _written(
+def _write_rows(
     advance: Advance, prompts: list[Sequence[int]], draws: Tensor, temperature: float, top_p: float
 ) -> list[list[int]]:
-    """Advance all rows by a token at a time: a prompt's as long as it lasts, then those that are drawn."""
+    """Advance all rows token by token: those of the prompt, then sampled ones."""
     tokens = torch.tensor([prompt[0] for prompt in prompts])
     rows: list[list[int]] = [[] for _ in prompts]
     lengths, max_tokens = [len(prompt) for prompt in prompts], draws.shape[1]
@@ -82,9 +85,11 @@ def _written(
         logits, state = advance(tokens[:, None], state)
         logits[:, [PAD, START, UNKNOWN]] = -math.inf
         turn = torch.tensor([place - length for length in lengths])
-        drawn = picked(logits, temperature, top_p, draws.gather(1, turn.clamp(0, max_tokens - 1)[:, None])[:, 0])
-        given = torch.tensor([prompt[min(place, len(prompt) - 1)] for prompt in prompts])
-        tokens = torch.where(turn < 0, given, drawn)
+        sampled_tokens = pick_tokens(
+            logits, temperature, top_p, draws.gather(1, turn.clamp(0, max_tokens - 1)[:, None])[:, 0]
+        )
+        prompt_tokens = torch.tensor([prompt[min(place, len(prompt) - 1)] for prompt in prompts])
+        tokens = torch.where(turn < 0, prompt_tokens, sampled_tokens)
         ended |= (turn >= 0) & ((tokens == END) | (turn >= max_tokens))
         for row, (token, over, number) in enumerate(zip(tokens.tolist(), ended.tolist(), turn.tolist(), strict=True)):
             if number >= 0 and not over:

@@ -1,4 +1,7 @@
-"""Perceptual losses: a trained VGG16 looks at pictures; what it sees is compared, layer by layer or by their correlations."""
+"""Perceptual losses: distances of the features that a trained VGG16 computes.
+
+They are compared layer by layer, or by their correlations.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from artpipe.errors import UserError, did_you_mean
 _FOLDER = "data/weights/"
 
 
-def _trained(path: str) -> str:
+def _require_trained_weights(path: str) -> str:
     if not path.startswith(_FOLDER):
         message = (
             f"trained weights are wanted, such as `{_FOLDER}vgg16`: under random ones the style loss falls even lower"
@@ -25,11 +28,15 @@ def _trained(path: str) -> str:
     return path
 
 
-TrainedWeights = Annotated[str, AfterValidator(_trained)]  # the `pretrained` of a kind that cannot do without
+TrainedWeights = Annotated[
+    str, AfterValidator(_require_trained_weights)
+]  # the `pretrained` of a kind that cannot do without
 
 
-class Perceptual(nn.Module):
-    """The convolutions of VGG16 (Simonyan & Zisserman 2014) with average pooling, frozen; layers are named `conv3_1`.
+class PerceptualNetwork(nn.Module):
+    """The convolutions of VGG16 (Simonyan & Zisserman 2014), frozen.
+
+    With average pooling; layers are named `conv3_1`.
 
     Average pooling instead of the maximum makes gradients smoother (Gatys et al. 2016, section 2).
     """
@@ -42,8 +49,8 @@ class Perceptual(nn.Module):
         self.layers = card.layers
         self.convolutions = nn.ModuleDict()
         for layer in card.layers:
-            out, into = tensors[f"{layer}.weight"].shape[:2]
-            convolution = nn.Conv2d(into, out, 3, padding=1, padding_mode="zeros")
+            outputs, inputs = tensors[f"{layer}.weight"].shape[:2]
+            convolution = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="zeros")
             convolution.load_state_dict({"weight": tensors[f"{layer}.weight"], "bias": tensors[f"{layer}.bias"]})
             self.convolutions[layer] = convolution
         self.register_buffer("mean", torch.tensor(card.mean).view(1, 3, 1, 1))
@@ -60,37 +67,42 @@ class Perceptual(nn.Module):
         card, tensors, sha256 = load_weights(folder)
         return cls(card, tensors), sha256
 
-    def forward(self, images: Tensor, wanted: Iterable[str]) -> dict[str, Tensor]:
-        """Return what the wanted layers see behind their ReLU, ``(B, C, h, w)`` each, of ``(B, 3, H, W)`` in [-1, 1].
+    def forward(self, images: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Return the features ``(B, C, h, w)`` of the named layers, after their ReLU.
+
+        Images are ``(B, 3, H, W)`` in [-1, 1].
 
         No layer deeper than the deepest wanted one is computed.
         """
-        names = set(wanted)
+        names = set(layers)
         deepest = max((self.layers.index(name) for name in names), default=-1)
-        seen = ((images + 1) / 2 - self.mean) / self.std
-        seen = seen.contiguous(memory_format=torch.channels_last)
-        found: dict[str, Tensor] = {}
+        maps = ((images + 1) / 2 - self.mean) / self.std
+        maps = maps.contiguous(memory_format=torch.channels_last)
+        features: dict[str, Tensor] = {}
         stage = "1"
         for layer in self.layers[: deepest + 1]:
             if layer[4] != stage:
-                stage, seen = layer[4], F.avg_pool2d(seen, 2)
-            seen = F.relu(self.convolutions[layer](seen))
+                stage, maps = layer[4], F.avg_pool2d(maps, 2)
+            maps = F.relu(self.convolutions[layer](maps))
             if layer in names:
-                found[layer] = seen
-        return found
+                features[layer] = maps
+        return features
 
 
-def gram(features: Tensor) -> Tensor:
-    """Return ``(B, C, C)``: the mean over places of the products of channels, of ``(B, C, H, W)``.
+def gram_matrix(features: Tensor) -> Tensor:
+    """Return the Gram matrix ``(B, C, C)`` of features ``(B, C, H, W)``.
 
-    Gatys' Gram matrix divided by its H W places, so that it does not depend on the size of the picture.
+    It is the mean over places of the products of channels: Gatys' Gram matrix divided by its H W places, so that it does
+    not depend on the size of the picture.
     """
     flat = features.flatten(2)
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
 def total_variation(images: Tensor) -> Tensor:
-    """Return ``(B,)``: the mean step to the right and to the lower neighbour, of ``(B, C, H, W)`` in [-1, 1].
+    """Return the total variation ``(B,)`` of ``(B, C, H, W)`` in [-1, 1].
+
+    It is the mean absolute difference to the right and to the lower neighbour.
 
     A checkerboard of -1 and 1 with fields of one pixel has the largest there is, 2.
     """
@@ -99,57 +111,67 @@ def total_variation(images: Tensor) -> Tensor:
     return (across + down) / 2
 
 
-def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return ``(B, C, H, W)`` in another size, bicubic, smoothed where it becomes smaller."""
+def resize(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return ``(B, C, H, W)`` in another size, bicubic, antialiased where smaller."""
     if images.shape[2:] == size:
         return images
     return F.interpolate(images, size, mode="bicubic", antialias=True, align_corners=False)
 
 
 @dataclass(frozen=True)
-class Eye:
-    """Compares pictures: what is in them by deep features, how they are painted by Gram matrices.
+class PerceptualLoss:
+    """Distances in content, by deep features, and in style, by Gram matrices.
 
     Both distances are relative, 0 for the same and about 1 for something unrelated, so that their weights suit every
-    picture; the weights of Gatys et al. 2016 (section 3) hang on the size of the numbers in each layer.
+    picture; the weights of Gatys et al. 2016 (section 3) depend on the size of the numbers in each layer.
     """
 
-    network: Perceptual
+    network: PerceptualNetwork
     content_layers: tuple[str, ...]
     style_layers: tuple[str, ...]
 
     def __post_init__(self) -> None:
         for layer in (*self.content_layers, *self.style_layers):
             if layer not in self.network.layers:
-                known = self.network.layers
-                raise UserError(f"no layer `{layer}`{did_you_mean(layer, known)} (there are: {', '.join(known)})")
+                available = self.network.layers
+                raise UserError(
+                    f"no layer `{layer}`{did_you_mean(layer, available)} (there are: {', '.join(available)})"
+                )
 
-    def content_of(self, images: Tensor) -> dict[str, Tensor]:
+    def content_features(self, images: Tensor) -> dict[str, Tensor]:
         """Return the deep features of ``(B, 3, H, W)`` in [-1, 1]."""
-        seen: dict[str, Tensor] = self.network(images, self.content_layers)
-        return seen
+        features: dict[str, Tensor] = self.network(images, self.content_layers)
+        return features
 
-    def style_of(self, images: Tensor) -> dict[str, Tensor]:
+    def style_grams(self, images: Tensor) -> dict[str, Tensor]:
         """Return the Gram matrices of ``(B, 3, H, W)`` in [-1, 1]."""
-        return {layer: gram(seen) for layer, seen in self.network(images, self.style_layers).items()}
+        return {layer: gram_matrix(features) for layer, features in self.network(images, self.style_layers).items()}
 
     def distances(
         self, images: Tensor, content: Mapping[str, Tensor], style: Mapping[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Return how far ``(B, 3, H, W)`` is from a content and from a style, ``(B,)`` each: means over their layers."""
-        seen = self.network(images, {*self.content_layers, *self.style_layers})
-        far = [_relative(seen[layer], content[layer]) for layer in self.content_layers]
-        strange = [_relative(gram(seen[layer]), style[layer]) for layer in self.style_layers]
-        return torch.stack(far).mean(0), torch.stack(strange).mean(0)
+        """Return the distances ``(B,)`` of pictures from a content and from a style.
+
+        Pictures are ``(B, 3, H, W)``; both are means over layers.
+        """
+        features = self.network(images, {*self.content_layers, *self.style_layers})
+        content_distances = [_relative_distance(features[layer], content[layer]) for layer in self.content_layers]
+        style_distances = [
+            _relative_distance(gram_matrix(features[layer]), style[layer]) for layer in self.style_layers
+        ]
+        return torch.stack(content_distances).mean(0), torch.stack(style_distances).mean(0)
 
 
-def _relative(found: Tensor, wanted: Tensor) -> Tensor:
-    return (found - wanted).square().flatten(1).sum(1) / wanted.square().flatten(1).sum(1).clamp_min(1.0e-12)
+def _relative_distance(values: Tensor, targets: Tensor) -> Tensor:
+    return (values - targets).square().flatten(1).sum(1) / targets.square().flatten(1).sum(1).clamp_min(1.0e-12)
 
 
 @dataclass(frozen=True)
-class Stylised:
-    """Pictures beside what they were made of, ``(N, 3, H, W)`` in [-1, 1] each; row by row they belong together."""
+class StylisedPictures:
+    """Stylised pictures, their contents and their styles, row by row.
+
+    ``(N, 3, H, W)`` in [-1, 1] each.
+    """
 
     pictures: Tensor
     contents: Tensor
@@ -157,16 +179,19 @@ class Stylised:
 
 
 @runtime_checkable
-class Stylist(Protocol):
-    """A learner that paints one picture in the manner of another; scored by perceptual distances."""
+class StyleTransfer(Protocol):
+    """A learner that paints a picture in the style of another.
 
-    eye: Eye | None  # None where the weights it was trained with are not at hand
+    It is scored by perceptual distances.
+    """
 
-    def stylised(self, works: Mapping[str, Tensor]) -> Stylised:
+    perceptual_loss: PerceptualLoss | None  # None where the weights it was trained with are not at hand
+
+    def stylise(self, works: Mapping[str, Tensor]) -> StylisedPictures:
         """Return its pictures, of its own contents or of held-out works."""
         ...
 
 
-def perceptual_at(path: Path) -> tuple[Perceptual | None, str | None]:
-    """Return the network and its hash where `path` is a folder of weights, else nothing."""
-    return Perceptual.open(path) if (path / CARD).is_file() else (None, None)
+def open_perceptual_network(path: Path) -> tuple[PerceptualNetwork | None, str | None]:
+    """Return the network and its hash if `path` is a folder of weights, else None."""
+    return PerceptualNetwork.open(path) if (path / CARD).is_file() else (None, None)

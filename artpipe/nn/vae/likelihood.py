@@ -1,4 +1,4 @@
-"""What a variational autoencoder is scored by, in nats: likelihoods of pictures, divergences of codes, their bounds."""
+"""Likelihoods, divergences and bounds of a variational autoencoder, in nats."""
 
 import math
 from collections.abc import Callable
@@ -13,12 +13,17 @@ _HALF_LEVEL = 1 / 255  # half the distance of two of the 256 grey levels on the 
 
 
 def kl_to_unit_normal(mean: Tensor, logvar: Tensor) -> Tensor:
-    """Return KL(N(mean, exp(logvar)) || N(0, 1)) of each dimension, ``(B, Z)`` nats (Kingma & Welling 2013, appendix B)."""
+    """Return KL(N(mean, exp(logvar)) || N(0, 1)) of each dimension, ``(B, Z)`` nats.
+
+    Kingma & Welling 2013, appendix B.
+    """
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar)
 
 
-def with_free_bits(kl: Tensor, free_nats: float) -> Tensor:
-    """Return the scalar ``sum_z max(free_nats, mean_b kl[b, z])``: below its allowance a dimension is not pressed (Kingma et al. 2016).
+def apply_free_bits(kl: Tensor, free_nats: float) -> Tensor:
+    """Return the scalar ``sum_z max(free_nats, mean_b kl[b, z])``.
+
+    Below its allowance a dimension has no gradient (Kingma et al. 2016).
 
     Args:
         kl: ``(B, Z)`` nats.
@@ -27,17 +32,20 @@ def with_free_bits(kl: Tensor, free_nats: float) -> Tensor:
     return kl.mean(0).clamp_min(free_nats).sum()
 
 
-def warmed_up(step: int, warmup_steps: int) -> float:
-    """Return the share in [0, 1] of the KL that counts at `step`: a straight line up to `warmup_steps` (Sonderby et al. 2016)."""
+def kl_warmup_share(step: int, warmup_steps: int) -> float:
+    """Return the share in [0, 1] of the KL that counts at `step`.
+
+    It grows linearly up to `warmup_steps` (Sonderby et al. 2016).
+    """
     return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
 
 
 def mean_image(name: LikelihoodName, raw: Tensor) -> Tensor:
-    """Return the pictures in [-1, 1] that a decoder's raw output stands for: the mean of its distribution."""
+    """Return the mean pictures in [-1, 1] of a decoder's raw output."""
     return raw.sigmoid() * 2 - 1 if name == "bernoulli" else raw.tanh()
 
 
-def cost(name: LikelihoodName, raw: Tensor, images: Tensor, log_scale: Tensor) -> Tensor:
+def reconstruction_nll(name: LikelihoodName, raw: Tensor, images: Tensor, log_scale: Tensor) -> Tensor:
     """Return -log p(x|z) ``(B,)`` in nats per picture.
 
     Args:
@@ -71,7 +79,9 @@ def importance_bound(
     k: int,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Return ``(B,)`` nats: ``log 1/k sum_i p(x, z_i) / q(z_i|x)``, which rises to log p(x) with k (Burda et al. 2015).
+    """Return the importance-weighted bound on log p(x), ``(B,)`` nats.
+
+    ``log 1/k sum_i p(x, z_i) / q(z_i|x)`` rises to log p(x) with k (Burda et al. 2015).
 
     Args:
         log_joint: from codes ``(B, Z)`` to log p(x, z) ``(B,)``, for the pictures that `mean` and `logvar` encode.

@@ -1,4 +1,7 @@
-"""A small normalising flow (RealNVP, Dinh et al. 2016): a density of codes that can be sampled and computed exactly."""
+"""A normalising flow (RealNVP, Dinh et al. 2016) as a density of codes.
+
+It can be sampled and computed exactly.
+"""
 
 import math
 
@@ -7,7 +10,10 @@ from torch import Tensor, nn
 
 
 class Coupling(nn.Module):
-    """Half of the dimensions shift and scale the other half; the identity before any training."""
+    """An affine coupling: half of the dimensions shift and scale the other half.
+
+    It is the identity before any training.
+    """
 
     mask: Tensor
 
@@ -20,14 +26,14 @@ class Coupling(nn.Module):
         nn.init.zeros_(self.net[-1].weight)  # type: ignore[arg-type]
         nn.init.zeros_(self.net[-1].bias)  # type: ignore[arg-type]
 
-    def forward(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log scale in (-2, 2) and shift, ``(B, Z)`` each and 0 where the mask keeps."""
-        log_scale, shift = self.net(kept * self.mask).chunk(2, dim=1)
+    def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log scale in (-2, 2) and shift, ``(B, Z)``, 0 where the mask is 1."""
+        log_scale, shift = self.net(codes * self.mask).chunk(2, dim=1)
         return 2 * torch.tanh(log_scale / 2) * (1 - self.mask), shift * (1 - self.mask)
 
 
-class Flow(nn.Module):
-    """Couplings with fixed shuffles between them, from codes to standard normal noise and back."""
+class RealNVP(nn.Module):
+    """Couplings with fixed shuffles between them, from codes to normal noise and back."""
 
     shuffles: Tensor
 
@@ -48,7 +54,7 @@ class Flow(nn.Module):
         return total - 0.5 * (codes.square() + math.log(2 * math.pi)).sum(1)
 
     def codes(self, noise: Tensor) -> Tensor:
-        """Return the codes ``(B, Z)`` of standard normal noise ``(B, Z)``: samples where the noise is random."""
+        """Return the codes ``(B, Z)`` of standard normal noise ``(B, Z)``."""
         for coupling, shuffle in zip(reversed(self.couplings), self.shuffles.flip(0), strict=True):
             noise = noise[:, shuffle.argsort()]
             log_scale, shift = coupling(noise)

@@ -12,7 +12,7 @@ from artpipe.artifacts.report import ReportCard
 from artpipe.artifacts.run import RunStart
 from artpipe.artifacts.shards import Spec
 from artpipe.system.hashing import sha256_bytes
-from artpipe.training.restore import build, restore
+from artpipe.training.restore import build_learner, restore_learner
 
 ENTRY = {"kind": "vae", "dataset": "d", "pretrained": "u", "feature_extractor": "v", "width": 4, "hidden": 8}
 SPEC = Spec(dataset="d", count=8, channels=1, height=8, width=8, classes=())
@@ -21,7 +21,7 @@ SPEC = Spec(dataset="d", count=8, channels=1, height=8, width=8, classes=())
 @pytest.fixture
 def old_checkpoint(tmp_path) -> Path:
     """A checkpoint as a version with the old names wrote it."""
-    learner = build("v", {**ENTRY, "latent_dim": 3, "gradient_clip_norm": 7.0}, SPEC)
+    learner = build_learner("v", {**ENTRY, "latent_dim": 3, "gradient_clip_norm": 7.0}, SPEC)
     card = CheckpointCard(
         name="v", kind="vae", params=learner.params.model_dump(mode="json"), seed=1, shards="s", pretrained="ab", spec=SPEC,
         steps={"final": 1, "best": 1}, selection=None, history=(), files={},
@@ -39,7 +39,7 @@ def old_checkpoint(tmp_path) -> Path:
 
 def test_an_old_checkpoint_is_restored(old_checkpoint):
     """Its learner has its numbers, its card today's names, and its hash is that of the file as it stands."""
-    learner, card, sha256 = restore(old_checkpoint)
+    learner, card, sha256 = restore_learner(old_checkpoint)
     assert (learner.params.latent_dim, learner.params.gradient_clip_norm) == (3, 7.0)
     assert card.pretrained == "ab"
     assert not {"uses", "ruler", "latent", "gradient_norm"} & set(card.params)

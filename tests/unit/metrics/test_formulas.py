@@ -17,10 +17,10 @@ from artpipe.metrics.fid import fid
 from artpipe.metrics.kid import shrunk
 from artpipe.metrics.pair_distance import next_distance, reached
 from artpipe.metrics.sharpness import laplacian_energy
-from artpipe.nn.classifier.rotation_pretext import quarter_turns
+from artpipe.nn.classifier.rotation_pretext import rotate_quarters
 from artpipe.numerics import nearest_neighbours
 from artpipe.numerics.kernel_distance import kernel_distance, kernel_distance_spread
-from artpipe.numerics.nearest_neighbours import copied, mean_pair_distance, nearest
+from artpipe.numerics.nearest_neighbours import find_copies, find_nearest, mean_pair_distance
 
 sizes = st.integers(8, 40)
 seeds = st.integers(0, 2**31)
@@ -158,7 +158,7 @@ def test_nearest_is_a_sorted_cdist(n, m, k, block, seed):
     x, y = cloud(n, seed=seed), cloud(m, seed=seed + 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nearest_neighbours, "_BLOCK_ELEMENTS", block)
-        found, rows = nearest(x, y, k)
+        found, rows = find_nearest(x, y, k)
     truth, indices = torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").sort(dim=1)
     assert found.shape == (n, min(k, m))
     assert torch.allclose(found, truth[:, :k])
@@ -168,14 +168,16 @@ def test_nearest_is_a_sorted_cdist(n, m, k, block, seed):
 def test_exact_copy_is_at_zero():
     """A copy far from the origin is found at exactly 0, where the fast expansion alone is off by rounding."""
     works = cloud(30).float() + 1000
-    found, rows = nearest(works[7:8].clone(), works, 2)
+    found, rows = find_nearest(works[7:8].clone(), works, 2)
     assert found[0, 0] == 0
     assert rows[0, 0] == 7
 
 
 def test_a_work_is_not_its_own_neighbour():
     """Within one set a row's neighbours are the others."""
-    found, rows = nearest(torch.tensor([[0.0], [1.0], [3.0]]), torch.tensor([[0.0], [1.0], [3.0]]), 1, skip_self=True)
+    found, rows = find_nearest(
+        torch.tensor([[0.0], [1.0], [3.0]]), torch.tensor([[0.0], [1.0], [3.0]]), 1, skip_self=True
+    )
     assert rows.flatten().tolist() == [1, 0, 1]
     assert found.flatten().tolist() == [1.0, 1.0, 2.0]
 
@@ -218,7 +220,7 @@ def test_active_units_by_hand():
 def test_copies_by_hand():
     """A copy is nearer than half of the way to the second nearest, or nearer than the bound whatever the second."""
     near = torch.tensor([[0.9, 2.0], [1.1, 2.0], [0.01, 0.01]])
-    assert copied(near, 0.5, 0.05).tolist() == [True, False, True]
+    assert find_copies(near, 0.5, 0.05).tolist() == [True, False, True]
 
 
 def test_works_reached_by_hand():
@@ -258,7 +260,7 @@ def test_confusion_by_hand():
 def test_quarter_turns_by_hand():
     """One turn to the left brings the right column to the top; four make a circle."""
     image = torch.tensor([[1, 2], [3, 4]])[None, None]
-    turned, turns = quarter_turns(image.repeat(4, 1, 1, 1), torch.arange(4))
+    turned, turns = rotate_quarters(image.repeat(4, 1, 1, 1), torch.arange(4))
     assert turned[:, 0].tolist() == [[[1, 2], [3, 4]], [[2, 4], [1, 3]], [[4, 3], [2, 1]], [[3, 1], [4, 2]]]
     assert turns.tolist() == [0, 1, 2, 3]
 
@@ -278,7 +280,7 @@ def test_halves_are_equal_and_apart():
 @given(rows=st.integers(0, 10**6), columns=st.integers(0, 10**5))
 def test_blocks_are_bounded_and_leave_nothing_out(rows, columns):
     """Blocks follow each other without a gap, and none has more than 2^23 distances (or is a single row)."""
-    found = list(nearest_neighbours.blocks(rows, columns))[:100]
+    found = list(nearest_neighbours.iterate_blocks(rows, columns))[:100]
     assert [block.start for block in found[1:]] == [block.stop for block in found[:-1]]
     assert all((block.stop - block.start) * columns <= 2**23 or block.stop - block.start == 1 for block in found)
     assert sum(block.stop - block.start for block in found) == rows or len(found) == 100

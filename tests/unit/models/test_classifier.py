@@ -7,8 +7,8 @@ import torch
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import FeatureExtractor, Prompt
-from artpipe.models.classifier import MODEL, Classifier, quarter_turns
-from artpipe.training.restore import build
+from artpipe.models.classifier import MODEL, Classifier, rotate_quarters
+from artpipe.training.restore import build_learner
 from tests.conftest import assert_goes_on
 
 ENTRY = {
@@ -28,7 +28,7 @@ def _spec(size=8, channels=1, classes=("a", "b", "c"), count=12):
 
 def _learner(spec=None, **changes) -> Classifier:
     torch.manual_seed(0)
-    learner = build("c", {**ENTRY, **changes}, spec or _spec())
+    learner = build_learner("c", {**ENTRY, **changes}, spec or _spec())
     assert isinstance(learner, Classifier)
     return learner
 
@@ -90,11 +90,11 @@ def test_quarter_turns_are_known():
     """Turn k moves the top right corner k places against the clock; a picture that is not square gives its centre."""
     corner = torch.zeros(1, 1, 3, 3)
     corner[..., 0, 2] = 1
-    turned, turns = quarter_turns(corner.expand(4, -1, -1, -1), torch.arange(4))
+    turned, turns = rotate_quarters(corner.expand(4, -1, -1, -1), torch.arange(4))
     places = [tuple(picture[0].nonzero()[0].tolist()) for picture in turned]
     assert places == [(0, 2), (0, 0), (2, 0), (2, 2)]
     assert turns.tolist() == [0, 1, 2, 3]
-    assert quarter_turns(torch.rand(2, 1, 4, 8), torch.tensor([1, 2]))[0].shape == (2, 1, 4, 4)
+    assert rotate_quarters(torch.rand(2, 1, 4, 8), torch.tensor([1, 2]))[0].shape == (2, 1, 4, 4)
 
 
 def test_without_classes_it_learns_rotations():

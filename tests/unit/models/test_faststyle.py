@@ -12,11 +12,11 @@ from artpipe.artifacts.shards import ShardWriter, Spec
 from artpipe.contracts.model import Prompt
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluate import evaluate_model
-from artpipe.models.faststyle import FastStyle, Norm
-from artpipe.nn.style.perceptual import Perceptual
+from artpipe.models.faststyle import ConditionalInstanceNorm, FastStyle
+from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.numerics.pixels import to_float
-from artpipe.training.restore import build
-from artpipe.training.trainer import Training
+from artpipe.training.restore import build_learner
+from artpipe.training.trainer import Trainer
 from tests.conftest import assert_goes_on
 from tests.support.vgg_weights import write_eye
 
@@ -35,7 +35,7 @@ ENTRY |= {"crop": 16, "width": 4, "blocks": 1, "style_layers": ("conv1_1", "conv
 @pytest.fixture(scope="session")
 def network(tmp_path_factory):
     """A network of VGG16's shape with random weights."""
-    return Perceptual.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
+    return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
 def spec():
@@ -55,7 +55,7 @@ def works(seed=3):
 
 def learner(network, **changes) -> FastStyle:
     torch.manual_seed(0)
-    made = build("f", {**ENTRY, **changes}, spec(), network)
+    made = build_learner("f", {**ENTRY, **changes}, spec(), network)
     made.begin(works())
     return made
 
@@ -65,7 +65,7 @@ BATCH = {"images": to_float(works()["images"][:2])}
 
 def test_conditional_instance_norm_at_known_values():
     """Values 0, 2, 4, 6 become about -1.342 ... 1.342, times the style's gain, plus its shift; half and half is the mean of both."""
-    norm = Norm(2, 1)
+    norm = ConditionalInstanceNorm(2, 1)
     norm.gain.data = torch.tensor([[1.0], [3.0]])
     norm.shift.data = torch.tensor([[0.0], [10.0]])
     maps = torch.tensor([0.0, 2.0, 4.0, 6.0]).view(1, 1, 2, 2)
@@ -76,7 +76,7 @@ def test_conditional_instance_norm_at_known_values():
 
 def test_each_picture_of_a_batch_has_its_own_style():
     """Two pictures in two styles are what each is alone."""
-    norm = Norm(2, 3)
+    norm = ConditionalInstanceNorm(2, 3)
     torch.nn.init.normal_(norm.gain)
     maps, mix = torch.randn(2, 3, 4, 4), torch.eye(2)
     both = norm(maps, mix)
@@ -101,7 +101,7 @@ def test_it_begins_as_the_picture_in_the_colours_of_the_style(network):
 def test_it_steps_and_its_state_goes_round(network):
     """A second learner with the first one's state takes the same next step, bit for bit."""
     first = learner(network)
-    assert_goes_on(first, build("f", ENTRY, spec(), network), BATCH)
+    assert_goes_on(first, build_learner("f", ENTRY, spec(), network), BATCH)
     assert not torch.equal(first.paint(BATCH["images"], torch.eye(2)), BATCH["images"])
 
 
@@ -133,7 +133,7 @@ def test_what_hangs(network):
 def test_an_unsuitable_entry_is_one_line(network, entry, line):
     """A piece that does not fit, and a style that is none."""
     with pytest.raises(UserError) as refused:
-        build("f", {**ENTRY, **entry}, spec(), network)
+        build_learner("f", {**ENTRY, **entry}, spec(), network)
     assert line in str(refused.value)
 
 
@@ -162,7 +162,7 @@ def test_from_a_studio_to_a_report(tmp_path, monkeypatch):
     writer.close(spec(), works="0" * 64, params={}, mean=[0.5] * 3, std=[0.3] * 3)
     train.train_model("f")
     whole = (paths.checkpoint("f") / "checkpoint.json").read_bytes()
-    after = Training._after
+    after = Trainer._finish_step
 
     def stopping(self, losses):
         after(self, losses)
@@ -170,7 +170,7 @@ def test_from_a_studio_to_a_report(tmp_path, monkeypatch):
             raise StoppedError("stopped")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Training, "_after", stopping)
+        patched.setattr(Trainer, "_finish_step", stopping)
         with pytest.raises(StoppedError):
             train.train_model("f")
     train.train_model("f")

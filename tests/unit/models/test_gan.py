@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler
 from artpipe.models.gan import GAN, MODEL, Params
-from artpipe.nn.gan.losses import GAMES
+from artpipe.nn.gan.losses import ADVERSARIAL_LOSSES
 from artpipe.numerics.kernel_distance import kernel_distance
 
 ENTRY = {"kind": "gan", "dataset": "toy", "pretrained": "x", "feature_extractor": "x", "batch_size": 8}
@@ -32,7 +32,9 @@ def batch(side: int = 8, count: int = 8, channels: int = 1) -> dict[str, torch.T
 
 
 @pytest.mark.parametrize(
-    ("side", "architecture", "loss"), list(itertools.product([8, 28], ["dcgan", "residual"], GAMES)), ids=str
+    ("side", "architecture", "loss"),
+    list(itertools.product([8, 28], ["dcgan", "residual"], ADVERSARIAL_LOSSES)),
+    ids=str,
 )
 def test_steps_and_resumes(side, architecture, loss):
     """Every architecture takes a step on every loss, and goes on bit by bit from a saved state."""
@@ -80,7 +82,7 @@ def test_without_a_target_no_share_is_kept():
 @pytest.mark.parametrize(("loss", "expected"), [("relativistic", [1.0, -2.0]), ("nonsaturating", [3.0, 1.0])])
 def test_margins(loss, expected):
     """Of pairs only the difference counts; elsewhere a real picture's own logit does."""
-    assert GAMES[loss].margin(torch.tensor([3.0, 1.0]), torch.tensor([2.0, 3.0])).tolist() == expected
+    assert ADVERSARIAL_LOSSES[loss].margin(torch.tensor([3.0, 1.0]), torch.tensor([2.0, 3.0])).tolist() == expected
 
 
 def _through_disk(state):
@@ -101,7 +103,7 @@ def test_any_size(architecture, side):
     assert gan.sample(Prompt(seeds=[1])).shape == (1, 3, side, side)
 
 
-@pytest.mark.parametrize("loss", [name for name, game in GAMES.items() if game.one_pass])
+@pytest.mark.parametrize("loss", [name for name, game in ADVERSARIAL_LOSSES.items() if game.one_pass])
 def test_one_pass_gives_the_gradients_of_two(loss):
     """One pass through the discriminator gives both players the gradients of separate passes."""
     gan, images = learner(16, loss=loss, r1=0, r2=0, gradient_penalty=0), batch(16)
@@ -179,7 +181,7 @@ def test_the_label_reaches_the_judgement():
     """The discriminator gives the same picture another logit under another label."""
     gan = learner()
     images = batch()["images"][:1].repeat(2, 1, 1, 1)
-    first, second = gan.judge(images, torch.tensor([0, 1]))
+    first, second = gan.discriminate(images, torch.tensor([0, 1]))
     assert first != second
 
 

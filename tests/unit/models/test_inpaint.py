@@ -7,11 +7,11 @@ from pydantic import ValidationError
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Prompt, Restorer
 from artpipe.errors import UserError
-from artpipe.models.inpaint import Gated, Inpainting, lost_error
-from artpipe.nn.restoration.corruption import KINDS
-from artpipe.nn.restoration.hole_filling import harmonic
+from artpipe.models.inpaint import GatedConvolution, Inpainting, lost_error
+from artpipe.nn.restoration.corruption import DAMAGE_KINDS
+from artpipe.nn.restoration.hole_filling import fill_harmonic
 from artpipe.numerics.pixels import to_bytes, to_float
-from artpipe.training.restore import build
+from artpipe.training.restore import build_learner
 
 ENTRY = {
     "kind": "inpaint",
@@ -28,7 +28,7 @@ ENTRY = {
 def learner(size=16, channels=3, **changes) -> Inpainting:
     torch.manual_seed(0)
     spec = Spec(dataset="d", channels=channels, height=size, width=size, classes=(), count=9)
-    built = build("i", {**ENTRY, **changes}, spec)
+    built = build_learner("i", {**ENTRY, **changes}, spec)
     assert isinstance(built, Inpainting)
     return built
 
@@ -76,7 +76,7 @@ def test_what_stands_in_a_hole_is_not_read():
 def test_untrained_it_is_the_guess():
     """The residual starts at nothing, the guess is the harmonic fill, not to the last digit."""
     some, mask = images(2), hole(2, 16, 16)
-    torch.testing.assert_close(learner().repair(some, mask), harmonic(some, mask), atol=0.05, rtol=0)
+    torch.testing.assert_close(learner().repair(some, mask), fill_harmonic(some, mask), atol=0.05, rtol=0)
 
 
 def test_a_mask_over_everything_is_one_line():
@@ -96,7 +96,7 @@ def test_a_mask_over_everything_is_one_line():
 )
 def test_gates_by_hand(gates, expected):
     """Features 3 and 4 keep their ratio and get a mean square of 1; one behind a closed gate is nothing, so are both."""
-    gated = Gated(1, 2)
+    gated = GatedConvolution(1, 2)
     torch.nn.init.zeros_(gated.both.weight)
     with torch.no_grad():
         gated.both.bias.copy_(torch.tensor([3.0, 4.0, *gates]))
@@ -120,7 +120,7 @@ def test_a_restoration_keeps_its_promise():
     found = built.restoration(some, range(4))
     known = ~found.counts.expand_as(some)
     assert torch.equal(found.restored[known], some[known])
-    torch.testing.assert_close(found.baseline, harmonic(found.damaged, found.counts).clamp(-1, 1))
+    torch.testing.assert_close(found.baseline, fill_harmonic(found.damaged, found.counts).clamp(-1, 1))
     again = built.restoration(some[1:2], [1])
     torch.testing.assert_close(again.restored[0], found.restored[1])
 
@@ -129,7 +129,7 @@ def test_what_hangs():
     """Each kind in its turn, with what was before, the work itself and the baseline."""
     digests = torch.arange(4, dtype=torch.uint8)[:, None].expand(-1, 32)
     hung = trained().exhibit(Prompt(seeds=range(8, 12), works={"images": images(), "digests": digests}))
-    assert [one.caption.split(" ")[0] for one in hung] == list(KINDS)
+    assert [one.caption.split(" ")[0] for one in hung] == list(DAMAGE_KINDS)
     assert {one.role for one in hung} == {"restoration"}
     assert set(hung[0].parts) == {"before", "original", "harmonic fill"}
     assert hung[3].digests == ("03" * 32,)

@@ -10,9 +10,9 @@ from artpipe.contracts.model import Prompt, Sequencer
 from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
 from artpipe.modalities.text.tokenizer import Encoder, pieces
 from artpipe.models.rnn import RNN
-from artpipe.nn.sequence.rendering import whole
-from artpipe.nn.sequence.token_sampling import nucleus, picked
-from artpipe.training.restore import build
+from artpipe.nn.sequence.rendering import trim_unfinished
+from artpipe.nn.sequence.token_sampling import nucleus_probabilities, pick_tokens
+from artpipe.training.restore import build_learner
 from tests.conftest import assert_goes_on
 
 LETTERS = (*MARKS, "a", "b", "\n")
@@ -34,7 +34,7 @@ def learner(vocabulary=LETTERS, **changes) -> RNN:
         "width": 8,
         "embedding": 6,
     }
-    found = build("r", {**entry, **changes}, spec)
+    found = build_learner("r", {**entry, **changes}, spec)
     assert isinstance(found, RNN)
     return found
 
@@ -71,7 +71,7 @@ def test_the_nucleus_is_the_likeliest_until_the_share_is_reached():
     """Of 0.5, 0.25, 0.15, 0.1 a share of 0.75 keeps two, one above it three; what is kept sums to 1."""
     logits = torch.tensor([[0.15, 0.5, 0.1, 0.25]]).log()
     for share, kept in ((0.1, [0.5]), (0.74, [0.5, 0.25]), (0.76, [0.5, 0.25, 0.15]), (1.0, [0.5, 0.25, 0.15, 0.1])):
-        chances, tokens = nucleus(logits, 1.0, share)
+        chances, tokens = nucleus_probabilities(logits, 1.0, share)
         assert tokens[0].tolist() == [1, 3, 0, 2]
         expected = [one / sum(kept) for one in kept] + [0.0] * (4 - len(kept))
         assert chances[0].tolist() == pytest.approx(expected, abs=1e-6)
@@ -80,17 +80,17 @@ def test_the_nucleus_is_the_likeliest_until_the_share_is_reached():
 def test_temperature_sharpens_and_flattens():
     """Temperature 0 always takes the likeliest, 1/2 squares the odds, a very high one makes all alike."""
     logits = torch.tensor([[0.8, 0.2]]).log()
-    assert nucleus(logits, 0.0, 1.0)[0].tolist() == [[1.0, 0.0]]
-    assert nucleus(logits, 0.5, 1.0)[0][0].tolist() == pytest.approx([16 / 17, 1 / 17])
-    assert nucleus(logits, 1e6, 1.0)[0][0].tolist() == pytest.approx([0.5, 0.5], abs=1e-5)
+    assert nucleus_probabilities(logits, 0.0, 1.0)[0].tolist() == [[1.0, 0.0]]
+    assert nucleus_probabilities(logits, 0.5, 1.0)[0][0].tolist() == pytest.approx([16 / 17, 1 / 17])
+    assert nucleus_probabilities(logits, 1e6, 1.0)[0][0].tolist() == pytest.approx([0.5, 0.5], abs=1e-5)
 
 
 def test_a_draw_falls_where_its_share_is():
     """Each row by its own draw; the largest draw takes the last token that may come, never one beyond."""
     logits = torch.tensor([[0.5, 0.3, 0.2]]).log().repeat(4, 1)
     draws = torch.tensor([0.0, 0.49, 0.51, 1 - 2**-24])
-    assert picked(logits, 1.0, 1.0, draws).tolist() == [0, 0, 1, 2]
-    assert picked(logits, 1.0, 0.6, draws).tolist() == [0, 0, 0, 1]
+    assert pick_tokens(logits, 1.0, 1.0, draws).tolist() == [0, 0, 1, 2]
+    assert pick_tokens(logits, 1.0, 0.6, draws).tolist() == [0, 0, 0, 1]
 
 
 def test_what_a_seed_writes_depends_on_nothing_else():
@@ -113,8 +113,8 @@ def test_an_end_ends_and_a_long_text_is_cut_where_a_part_is_whole():
         found.bias[END] = 9.0
     assert found.write(Prompt(seeds=[1, 2])) == [[], []]
     assert found.exhibit(Prompt(seeds=[1]))[0].data == ""
-    assert whole("One.\nTwo.\n\nThr") == "One.\nTwo."
-    assert whole("A\n\nlong line\nand cut") == "A\n\nlong line"
+    assert trim_unfinished("One.\nTwo.\n\nThr") == "One.\nTwo."
+    assert trim_unfinished("A\n\nlong line\nand cut") == "A\n\nlong line"
 
 
 @pytest.mark.parametrize("changes", [{}, {"cell": "gru"}, {"layers": 2, "width": 6}])

@@ -15,8 +15,8 @@ from artpipe.contracts.model import Prompt
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluate import evaluate_model
 from artpipe.models.style import Style
-from artpipe.nn.style.perceptual import Perceptual
-from artpipe.training.restore import build
+from artpipe.nn.style.perceptual import PerceptualNetwork
+from artpipe.training.restore import build_learner
 from tests.support.vgg_weights import write_eye
 
 CLASSES = ("content", "dots", "stripes")
@@ -39,7 +39,7 @@ ENTRY |= {
 @pytest.fixture(scope="session")
 def network(tmp_path_factory):
     """A network of VGG16's shape with random weights."""
-    return Perceptual.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
+    return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
 def spec(size=32, channels=3, classes=CLASSES):
@@ -61,7 +61,7 @@ def works(size=32):
 
 
 def learner(network, **changes) -> Style:
-    made = build("s", {**ENTRY, **changes}, spec(), network)
+    made = build_learner("s", {**ENTRY, **changes}, spec(), network)
     made.begin(works())
     return made
 
@@ -82,7 +82,7 @@ def test_its_state_goes_round_at_every_step(network, optimiser):
         states.append(copy.deepcopy(whole.training_state()))
         go(whole, 1)
     for state in states[1::2] + states[4:5]:
-        second = build("s", {**ENTRY, "optimiser": optimiser}, spec(), network)
+        second = build_learner("s", {**ENTRY, "optimiser": optimiser}, spec(), network)
         second.load_training_state(state)
         go(second, 8 - second.steps_done)
         for name, value in whole.state_dict().items():
@@ -143,7 +143,7 @@ def test_a_studio_that_will_not_do_is_one_line(network, case):
     """What is missing of classes, colours, pixels or layers is named."""
     entry, changed, line = case
     with pytest.raises(UserError) as refused:
-        build("s", {**ENTRY, **entry}, spec(**changed), network)
+        build_learner("s", {**ENTRY, **entry}, spec(**changed), network)
     assert line in str(refused.value)
 
 
@@ -160,7 +160,7 @@ def test_a_style_without_strokes_is_one_line(network, side, size, held):
     given["images"][1] = torch.nn.functional.interpolate(
         torch.randint(0, 256, (1, 3, side, side)).float(), (size, size), mode="bicubic", antialias=True
     ).clamp(0, 255)[0]
-    made = build("s", ENTRY, spec(size), network)
+    made = build_learner("s", ENTRY, spec(size), network)
     line = f"the style `dots` has no strokes, only what {held} pixels can hold; a larger picture"
     with pytest.raises(UserError, match=line):
         made.begin(given)
@@ -194,21 +194,21 @@ def studio(tmp_path, monkeypatch):
 
 def test_from_a_studio_to_a_report(studio, monkeypatch):
     """Trained, stopped and gone on with: the same bytes; evaluated: its distances, the verdict and what hangs."""
-    from artpipe.training.trainer import Training
+    from artpipe.training.trainer import Trainer
 
     train.train_model("s")
     whole = (paths.checkpoint("s") / "checkpoint.json").read_bytes()
-    after = Training._after
+    after = Trainer._finish_step
 
     def stopping(self, losses):
         after(self, losses)
         if self.step == 5:
             raise StoppedError("stopped")
 
-    monkeypatch.setattr(Training, "_after", stopping)
+    monkeypatch.setattr(Trainer, "_finish_step", stopping)
     with pytest.raises(StoppedError):
         train.train_model("s")
-    monkeypatch.setattr(Training, "_after", after)
+    monkeypatch.setattr(Trainer, "_finish_step", after)
     train.train_model("s")
     assert (paths.checkpoint("s") / "checkpoint.json").read_bytes() == whole
     card, _, _ = load_checkpoint(paths.checkpoint("s"))

@@ -7,11 +7,11 @@ from torch import nn
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Exhibit, Prompt, Restorer
 from artpipe.models.superres import SuperResolution
-from artpipe.nn.gan.patch_discriminator import PatchJudge
-from artpipe.nn.restoration.resize import bicubic, crops, cut_to, enlarged, reduced
+from artpipe.nn.gan.patch_discriminator import PatchDiscriminator
+from artpipe.nn.restoration.resize import crop_to_multiple, downscale, draw_crops, resize_bicubic, upscale
 from artpipe.numerics.image_quality import psnr
 from artpipe.numerics.pixels import to_bytes, to_float
-from artpipe.training.restore import build
+from artpipe.training.restore import build_learner
 
 ENTRY = {
     "kind": "superres",
@@ -28,7 +28,7 @@ ENTRY = {
 def learner(size=16, channels=3, **changes) -> SuperResolution:
     torch.manual_seed(0)
     spec = Spec(dataset="d", channels=channels, height=size, width=size, classes=(), count=9)
-    built = build("s", {**ENTRY, **changes}, spec)
+    built = build_learner("s", {**ENTRY, **changes}, spec)
     assert isinstance(built, SuperResolution)
     return built
 
@@ -44,18 +44,18 @@ def test_untrained_it_is_bicubic(scale, upsample):
     built, small = learner(scale=scale, upsample=upsample), images(size=5, width=7)
     large = built.enlarge(small)
     assert large.shape == (4, 3, 5 * scale, 7 * scale)
-    torch.testing.assert_close(large, enlarged(small, scale))
+    torch.testing.assert_close(large, upscale(small, scale))
 
 
 def test_bicubic_by_hand():
     """Half a pixel between -1 and 1 on both sides: a = -0.5 gives weights -1/16, 9/16; a plane stays a plane."""
     line = torch.tensor([-1.0, -1.0, 1.0, 1.0]).view(1, 1, 1, 4)
-    up = bicubic(line, 1, 8)[0, 0, 0]
+    up = resize_bicubic(line, 1, 8)[0, 0, 0]
     quarter = torch.tensor([-0.0703125, 0.8671875, 0.2265625, -0.0234375])  # at 1/4, by the kernel
     assert up[3].item() == pytest.approx(-quarter[0] - quarter[1] + quarter[2] + quarter[3], abs=1e-6)
     torch.testing.assert_close(up, -up.flip(0))
     ramp = torch.arange(16.0).view(1, 1, 1, 16) / 8 - 1
-    inner = bicubic(ramp, 1, 32)[0, 0, 0, 4:-4]
+    inner = resize_bicubic(ramp, 1, 32)[0, 0, 0, 4:-4]
     torch.testing.assert_close(inner.diff(), torch.full_like(inner.diff(), 1 / 16))
 
 
@@ -63,9 +63,9 @@ def test_a_reduction_does_not_alias_and_is_what_a_file_holds():
     """Stripes of one pixel become their mean; every value is one of 256 levels."""
     stripes = torch.ones(1, 1, 16, 16)
     stripes[..., ::2] = -1
-    small = reduced(stripes, 2)
+    small = downscale(stripes, 2)
     assert small[..., 2:-2].abs().max() < 0.02
-    some = reduced(images(), 2)
+    some = downscale(images(), 2)
     assert torch.equal(some, to_float(to_bytes(some)))
 
 
@@ -83,37 +83,37 @@ def test_crops_are_pieces_of_their_pictures():
     """Every value comes from its own picture, every orientation comes up, and a seed repeats them."""
     marked = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 2, 9, 12) + torch.rand(3, 2, 9, 12) * 0.5
     torch.manual_seed(3)
-    cut = crops(marked, 7, 2)
+    cut = draw_crops(marked, 7, 2)
     assert cut.shape == (3, 2, 6, 6)
     assert cut.floor().flatten(1).unique(dim=1).flatten().tolist() == [0, 1, 2]
     torch.manual_seed(3)
-    assert torch.equal(crops(marked, 7, 2), cut)
+    assert torch.equal(draw_crops(marked, 7, 2), cut)
     corner = torch.arange(16.0).view(1, 1, 4, 4)
-    assert len({tuple(crops(corner, 4, 1).flatten().tolist()) for _ in range(200)}) == 8
+    assert len({tuple(draw_crops(corner, 4, 1).flatten().tolist()) for _ in range(200)}) == 8
 
 
 def test_the_first_loss_is_that_of_bicubic():
     """Mean absolute error by hand, before anything was learned."""
     built, batch = learner(), images()
     torch.manual_seed(5)
-    large = crops(batch, 16, 2)
-    expected = (enlarged(reduced(large, 2), 2) - large).abs().mean()
+    large = draw_crops(batch, 16, 2)
+    expected = (upscale(downscale(large, 2), 2) - large).abs().mean()
     torch.manual_seed(5)
     assert built.step({"images": batch})["l1"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_a_judge_that_sees_no_difference_is_undecided():
     """Of equal pictures both losses are log 2; it judges patches, a quarter of the size."""
-    judge, some = PatchJudge(3, 4), images(size=17)
+    judge, some = PatchDiscriminator(3, 4), images(size=17)
     assert judge(some).shape == (4, 1, 5, 5)
     judge.eval()  # the power iteration rests
-    assert judge.doubt(some, some).item() == pytest.approx(0.693147, rel=1e-5)
+    assert judge.generator_loss(some, some).item() == pytest.approx(0.693147, rel=1e-5)
 
 
 def test_a_judge_learns_to_tell():
     """Noise from a flat grey, in a few steps: its loss falls, the painter's rises."""
     torch.manual_seed(0)
-    judge = PatchJudge(3, 8)
+    judge = PatchDiscriminator(3, 8)
     optimiser = torch.optim.Adam(judge.parameters(), 0.01)
     flat, noise = torch.zeros(4, 3, 16, 16), images()
     losses = []
@@ -122,7 +122,7 @@ def test_a_judge_learns_to_tell():
         losses.append(judge.learn(noise, flat).item())
         optimiser.step()
     assert losses[-1] < 0.5 * losses[0]
-    assert judge.doubt(noise, flat).item() > losses[0]
+    assert judge.generator_loss(noise, flat).item() > losses[0]
 
 
 def test_a_restoration_keeps_its_promise():
@@ -130,9 +130,9 @@ def test_a_restoration_keeps_its_promise():
     built, work = learner(), images(1, 17, width=20)
     assert isinstance(built, Restorer)
     found = built.restoration(work, [1])
-    assert torch.equal(found.original, cut_to(work, 2))
+    assert torch.equal(found.original, crop_to_multiple(work, 2))
     assert found.counts.sum() == (16 - 4) * (20 - 4)
-    assert torch.equal(found.baseline, enlarged(reduced(found.original, 2), 2))
+    assert torch.equal(found.baseline, upscale(downscale(found.original, 2), 2))
     assert torch.equal(found.restored, found.baseline)
 
 

@@ -9,7 +9,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Autoencoder, Prompt, Sampler
 from artpipe.models.vae import VAE
 from artpipe.nn.vae.likelihood import kl_to_unit_normal
-from artpipe.training.restore import build
+from artpipe.training.restore import build_learner
 from tests.conftest import assert_goes_on
 
 ENTRY = {
@@ -28,7 +28,7 @@ ENTRY = {
 def _learner(size=8, channels=1, width=None, **changes) -> VAE:
     torch.manual_seed(0)
     spec = Spec(dataset="d", channels=channels, height=size, width=width or size, classes=(), count=9)
-    learner = build("v", {**ENTRY, **changes}, spec)
+    learner = build_learner("v", {**ENTRY, **changes}, spec)
     assert isinstance(learner, VAE)
     return learner
 

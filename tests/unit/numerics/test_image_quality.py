@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from artpipe.numerics.image_quality import BEST, psnr, ssim
+from artpipe.numerics.image_quality import MAX_PSNR, psnr, ssim
 from artpipe.numerics.pixels import to_bytes, to_float
 
 
@@ -23,7 +23,7 @@ def test_psnr_of_a_known_error():
     true = to_float(torch.full((2, 3, 4, 4), 100, dtype=torch.uint8))
     found = to_float(torch.full((2, 3, 4, 4), 151, dtype=torch.uint8))
     torch.testing.assert_close(psnr(found, true, everywhere(true)), torch.full((2,), 20 * math.log10(5)).double())
-    assert psnr(true, true, everywhere(true)).tolist() == [BEST, BEST]
+    assert psnr(true, true, everywhere(true)).tolist() == [MAX_PSNR, MAX_PSNR]
 
 
 def test_only_pixels_that_count_are_compared():
@@ -33,7 +33,7 @@ def test_only_pixels_that_count_are_compared():
     counts = torch.zeros(1, 1, 2, 2, dtype=torch.bool)
     assert psnr(found, true, counts).isnan().all()
     counts[..., 1, 1] = True
-    assert psnr(found, true, counts).item() == BEST
+    assert psnr(found, true, counts).item() == MAX_PSNR
     counts[..., 0, 0] = True
     error = (255 - 128) ** 2 / 2
     assert psnr(found, true, counts).item() == pytest.approx(10 * math.log10(255**2 / error))
@@ -42,7 +42,7 @@ def test_only_pixels_that_count_are_compared():
 def test_psnr_is_of_what_a_file_holds():
     """A difference below half a level of 256 is none."""
     true = picture(0)
-    assert psnr(true + 0.9 / 255, true, everywhere(true)).item() == BEST
+    assert psnr(true + 0.9 / 255, true, everywhere(true)).item() == MAX_PSNR
 
 
 def test_ssim_of_two_greys():

@@ -10,7 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from artpipe.artifacts.report import Score
 from artpipe.modalities.picture.captions import asked_for, spoken
 from artpipe.nn.classifier.calibration import expected_calibration_error
-from artpipe.nn.classifier.calibration import reliability as bins_of
+from artpipe.nn.classifier.calibration import reliability_diagram as bins_of
 from artpipe.sections.confusions import SECTION
 from artpipe.site.charts import reliability
 from artpipe.site.translation import clean, number

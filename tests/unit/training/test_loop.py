@@ -11,8 +11,8 @@ from torch import nn
 
 from artpipe.contracts.model import Exhibit
 from artpipe.training.device import choose_device, choose_precision, cpu_flags
-from artpipe.training.exhibit_files import encode_png, file_of, grid, sheet_of, suffix_of
-from artpipe.training.loop import Means, broken_weight, steps, trouble
+from artpipe.training.exhibit_files import compose_grid, detect_suffix, encode_content, encode_png, encode_sheet
+from artpipe.training.loop import RunningMeans, describe_divergence, find_nonfinite_weight, training_steps
 
 
 def test_steps_count_what_is_done():
@@ -29,13 +29,13 @@ def test_steps_count_what_is_done():
             return torch.tensor(7.0)
 
     learner = Counting()
-    for number, losses in zip(range(3), steps(learner, Batches()), strict=False):
+    for number, losses in zip(range(3), training_steps(learner, Batches()), strict=False):
         assert (losses["seen"].item(), learner.steps_done) == (number, number + 1)
 
 
 def test_means_of_losses_that_come_at_times():
     """A loss that comes every other step is averaged over the steps it came with; `take` begins anew."""
-    means = Means()
+    means = RunningMeans()
     for number in range(4):
         means.add({"a": torch.tensor(float(number)), **({"b": torch.tensor(10.0)} if number % 2 else {})})
     assert means.take() == {"a": 1.5, "b": 10.0}
@@ -45,10 +45,10 @@ def test_means_of_losses_that_come_at_times():
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=20), st.integers(0, 20))
 def test_means_do_not_depend_on_when_they_are_settled(values, place):
     """Sums in between, for a display or a saved state, change no bit of the mean."""
-    one, other = Means(), Means()
+    one, other = RunningMeans(), RunningMeans()
     for number, value in enumerate(values):
         if number == place:
-            fresh = Means()
+            fresh = RunningMeans()
             fresh.load_state(one.state())
             one = fresh
         one.add({"a": torch.tensor(value)})
@@ -70,18 +70,18 @@ def test_means_do_not_depend_on_when_they_are_settled(values, place):
 )
 def test_trouble(losses, usual, expected):
     """Not finite, or a thousand times its largest magnitude (at least 1) so far; before a first point only the former."""
-    assert trouble(losses, usual, 1000.0) == expected
+    assert describe_divergence(losses, usual, 1000.0) == expected
 
 
 def test_broken_weight_is_named():
     """The first weight that is not finite is named; integer buffers and infinite sums of finite weights are fine."""
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
-    assert broken_weight(net) is None
+    assert find_nonfinite_weight(net) is None
     with torch.no_grad():
         net[0].weight.fill_(3e38)
-        assert broken_weight(net) is None
+        assert find_nonfinite_weight(net) is None
         net[1].bias[1] = math.nan
-    assert broken_weight(net) == "weight `1.bias` is not finite"
+    assert find_nonfinite_weight(net) == "weight `1.bias` is not finite"
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -98,25 +98,25 @@ def test_png_is_read_by_pillow(channels):
 def test_grid_by_hand():
     """Three pictures of one pixel stand two by two, two white pixels apart, the last place empty."""
     pictures = [torch.full((1, 1, 1), value, dtype=torch.uint8) for value in (10, 20, 30)]
-    sheet = grid(pictures, columns=8, gap=2)
+    sheet = compose_grid(pictures, columns=8, gap=2)
     assert sheet.tolist() == [[[10, 255, 255, 20], [255] * 4, [255] * 4, [30, 255, 255, 255]]]
 
 
 def test_grid_of_64_is_8_by_8():
     """64 pictures of 28 pixels make a sheet of 238: 8 * 28 + 7 * 2."""
-    assert grid([torch.zeros(1, 28, 28, dtype=torch.uint8)] * 64).shape == (1, 238, 238)
+    assert compose_grid([torch.zeros(1, 28, 28, dtype=torch.uint8)] * 64).shape == (1, 238, 238)
 
 
 def test_sheets_of_every_kind():
     """Pictures become one PNG, poems one text, a film or a song its own file."""
     picture = Exhibit("image", torch.zeros(3, 4, 4), "")
-    assert sheet_of([picture] * 3)[0] == ".png"
-    assert sheet_of([Exhibit("text", "one", ""), Exhibit("text", "two", "")]) == (".txt", b"one\n\ntwo\n")
-    assert sheet_of([Exhibit("audio", b"RIFF....WAVE", "")]) == (".wav", b"RIFF....WAVE")
-    assert sheet_of([]) is None
-    assert file_of("poem") == (".txt", b"poem")
-    assert file_of(picture.data)[1].startswith(b"\x89PNG")
-    assert suffix_of(b"\x00\x00\x00\x18ftypmp42") == ".mp4"
+    assert encode_sheet([picture] * 3)[0] == ".png"
+    assert encode_sheet([Exhibit("text", "one", ""), Exhibit("text", "two", "")]) == (".txt", b"one\n\ntwo\n")
+    assert encode_sheet([Exhibit("audio", b"RIFF....WAVE", "")]) == (".wav", b"RIFF....WAVE")
+    assert encode_sheet([]) is None
+    assert encode_content("poem") == (".txt", b"poem")
+    assert encode_content(picture.data)[1].startswith(b"\x89PNG")
+    assert detect_suffix(b"\x00\x00\x00\x18ftypmp42") == ".mp4"
 
 
 def test_precision_is_what_the_cpu_says(tmp_path):

@@ -10,10 +10,10 @@ from artpipe.contracts.microbatched import Divisible, length, parts
 from artpipe.contracts.special_tokens import MARKS, START
 from artpipe.errors import NoMemoryError
 from artpipe.models import inpaint
-from artpipe.nn.style.perceptual import Perceptual
-from artpipe.training.loop import steps
-from artpipe.training.memory_limit import Frugal, shortage, within_memory
-from artpipe.training.restore import build
+from artpipe.nn.style.perceptual import PerceptualNetwork
+from artpipe.training.loop import training_steps
+from artpipe.training.memory_limit import MemoryLimitedStepper, describe_shortage, report_memory_errors
+from artpipe.training.restore import build_learner
 from tests.support.vgg_weights import write_eye
 
 ROWS = 32
@@ -40,7 +40,7 @@ OTHERS = {
 @pytest.fixture(scope="session")
 def eye(tmp_path_factory):
     """A network of VGG16's shape with random weights."""
-    return Perceptual.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
+    return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
 def learner(kind, eye=None, **params) -> Divisible:
@@ -56,7 +56,7 @@ def learner(kind, eye=None, **params) -> Divisible:
         **params,
     }
     spec = {"rnn": TEXT, "faststyle": STUDIO}.get(kind, PICTURES)
-    made = build("m", entry, spec, eye if kind == "faststyle" else None)
+    made = build_learner("m", entry, spec, eye if kind == "faststyle" else None)
     assert isinstance(made, Divisible)
     if kind == "faststyle":
         works = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
@@ -87,10 +87,10 @@ def at_rest(made):
 
 def descended(made, rows, count):
     """The gradients of the first step, and the weights after `count` steps."""
-    first, frugal = {}, Frugal(rows)
+    first, stepper = {}, MemoryLimitedStepper(rows)
     torch.manual_seed(2)
     for number in range(count):
-        losses = frugal.step(made, batch(number))
+        losses = stepper.step(made, batch(number))
         made.steps_done += 1
         if not number:
             first = {name: one.grad.clone() for name, one in made.named_parameters() if one.grad is not None}
@@ -100,7 +100,9 @@ def descended(made, rows, count):
 @pytest.mark.parametrize("kind", CALM)
 def test_four_parts_are_the_whole(kind, eye, monkeypatch):
     """The same numbers are drawn; gradients agree to rounding, and after 20 steps what was learned, and the losses."""
-    monkeypatch.setattr(inpaint, "_GUESS", 1e-6)  # it stops where all rows are good enough, so their company matters
+    monkeypatch.setattr(
+        inpaint, "_GUESS_TOLERANCE", 1e-6
+    )  # it stops where all rows are good enough, so their company matters
     start = {name: one.detach().clone() for name, one in learner(kind, eye, **CALM[kind]).named_parameters()}
     once, one, losses = descended(at_rest(learner(kind, eye, **CALM[kind])), None, 20)
     drawn = torch.get_rng_state()
@@ -150,8 +152,8 @@ def test_what_failed_leaves_no_trace(kind, error):
     narrow, roomy = learner(kind, **OTHERS[kind]), learner(kind, **OTHERS[kind])
     narrow.learn, told = Narrow(narrow, 8, error), []
     roomy.learn = Narrow(roomy, 99, error)
-    frugal = Frugal(halved=lambda rows, of, why: told.append((rows, of, why)))
-    for made, steps_of in ((roomy, Frugal(8)), (narrow, frugal)):
+    stepper = MemoryLimitedStepper(on_halved=lambda rows, of, why: told.append((rows, of, why)))
+    for made, steps_of in ((roomy, MemoryLimitedStepper(8)), (narrow, stepper)):
         torch.manual_seed(4)
         for number in range(3):
             steps_of.step(made, batch(number))
@@ -172,13 +174,13 @@ def test_not_one_row():
     """Halved down to one row; then one line, and no gradient, statistic or number drawn is left of it."""
     made, told = learner("classifier", **OTHERS["classifier"]), []
     before, made.learn = copy.deepcopy(made.state_dict()), Narrow(made, 0, ERRORS[2])
-    frugal = Frugal(halved=lambda rows, *_: told.append(rows))
+    stepper = MemoryLimitedStepper(on_halved=lambda rows, *_: told.append(rows))
     torch.manual_seed(4)
     drawn = torch.get_rng_state()
     with pytest.raises(
         NoMemoryError, match=r"^a single row of a batch does not fit into memory: 1\.0 GiB more was"
     ) as found:
-        frugal.step(made, batch())
+        stepper.step(made, batch())
     assert "lower the dataset's `size`" in str(found.value)
     assert "\n" not in str(found.value)
     assert found.value.exit_code == 75
@@ -197,27 +199,27 @@ def test_a_kind_that_has_no_parts_says_what_helps(monkeypatch):
         "feature_extractor": "r",
         "paint": {"content": ("b",)},
     }
-    made = build("s", entry, STUDIO)
+    made = build_learner("s", entry, STUDIO)
     monkeypatch.setattr(made, "step", lambda _batch: (_ for _ in ()).throw(ERRORS[1]))
     with pytest.raises(
         NoMemoryError, match=r"2\.5 GiB more was asked for, .* is free; lower the dataset's `size`, or `paint`"
     ):
-        next(steps(made, type("Batches", (), {"draw": lambda _self: batch()})()))
+        next(training_steps(made, type("Batches", (), {"draw": lambda _self: batch()})()))
 
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_shortage_is_told(error):
     """Every way in which torch says it is understood."""
-    assert "asked for" in shortage(error)
-    with pytest.raises(NoMemoryError, match="this does not fit into memory"), within_memory("this"):
+    assert "asked for" in describe_shortage(error)
+    with pytest.raises(NoMemoryError, match="this does not fit into memory"), report_memory_errors("this"):
         raise error
 
 
 def test_other_errors_are_no_shortage():
     """Whatever else is wrong goes its way."""
     for error in (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), ValueError("out of memory")):
-        assert shortage(error) is None
-        with pytest.raises(type(error)), within_memory("this"):
+        assert describe_shortage(error) is None
+        with pytest.raises(type(error)), report_memory_errors("this"):
             raise error
 
 

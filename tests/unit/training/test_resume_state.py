@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artpipe.training.resume_state import (
-    Flat,
+    FlatState,
     StateStore,
     flatten,
     load_random_state,
@@ -158,7 +158,7 @@ def test_a_damaged_newest_is_passed_over(tmp_path, suffix, harm):
         path.write_bytes(data[:-3] if harm == "cut" else data[:-3] + bytes([data[-3] ^ 4]) + data[-2:])
     store = StateStore(tmp_path)
     assert unflatten(store.load())["n"] == 1
-    assert bool(store.damaged) == (suffix == "safetensors" or harm != "remove")
+    assert bool(store.damage_messages) == (suffix == "safetensors" or harm != "remove")
 
 
 def test_every_bit_is_guarded(tmp_path):
@@ -181,7 +181,7 @@ def test_none_whole_is_none(tmp_path):
         path.write_bytes(b"")
     store = StateStore(tmp_path)
     assert store.load() is None
-    assert len(store.damaged) == 2
+    assert len(store.damage_messages) == 2
     assert StateStore(tmp_path / "new").load() is None
 
 
@@ -196,7 +196,7 @@ def test_a_torn_pointer_does_not_matter(tmp_path):
 
 def test_flat_is_plain():
     """Scalars need no tensor file."""
-    assert flatten([1, (2.5, None)]) == Flat({"list": [1, {"tuple": [{"float": (2.5).hex()}, None]}]}, {})
+    assert flatten([1, (2.5, None)]) == FlatState({"list": [1, {"tuple": [{"float": (2.5).hex()}, None]}]}, {})
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
@@ -226,4 +226,4 @@ def test_what_stands_beside_a_state_is_part_of_it(tmp_path, file, whole, harm):
     found = store.load()
     expected = whole if harm != "remove" else None
     assert (found if found is None else unflatten(found)["n"]) == expected
-    assert str(path) in store.damaged[0]
+    assert str(path) in store.damage_messages[0]

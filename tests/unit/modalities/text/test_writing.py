@@ -17,11 +17,11 @@ from artpipe.metrics.copying import shares
 from artpipe.metrics.form import form_of
 from artpipe.modalities.text.bpe import learned
 from artpipe.modalities.text.detokenize import characters, works_of
-from artpipe.nn.sequence.rendering import text_of
-from artpipe.numerics.ngrams import CountModel, keys
+from artpipe.nn.sequence.rendering import decode_text
+from artpipe.numerics.ngrams import KneserNeyModel, ngram_keys
 from artpipe.plugins import find
 from artpipe.preprocessing.token_rows import rows_of
-from artpipe.training.restore import build
+from artpipe.training.restore import build_learner
 
 LENGTH = 8
 POEMS = ["ab ab\nba ba", "ab ba\nab ab", "ba ab\nba ab", "ab ab\nab ba"]
@@ -55,7 +55,7 @@ def evidence():
         dataset="d", medium="text", length=LENGTH, classes=(), count=8, columns=("tokens",), vocabulary=VOCABULARY
     )
     entry = {"kind": "rnn", "dataset": "d", "pretrained": "u", "feature_extractor": "r", "width": 8, "embedding": 8}
-    learner = build("r", entry, spec).eval()
+    learner = build_learner("r", entry, spec).eval()
     torch.nn.init.zeros_(learner.embedding.weight)
     card = CheckpointCard.model_construct(spec=spec, params=entry, kind="rnn")
     found = Evidence(learner, card, EvaluationParams(metrics=()), 1, columns(POEMS * 3), {}, columns(POEMS[:3]))
@@ -74,19 +74,19 @@ def test_works_come_back_whole_from_their_rows():
 
 def test_the_unknown_has_its_place_in_a_text():
     """A letter that the vocabulary has not is a hollow square, so that a line keeps its length."""
-    assert text_of([START, 6, UNKNOWN, 7, END, PAD], VOCABULARY) == "a\u25a1b"
+    assert decode_text([START, 6, UNKNOWN, 7, END, PAD], VOCABULARY) == "a\u25a1b"
 
 
 def test_unigrams_are_discounted_counts():
     """a a a b: discount 0.5 without pieces met twice; a 2.5 of 4, b 0.5, and both share the 1.0 left over evenly."""
-    model = CountModel([torch.tensor([1, 1, 1, 2])], 1, 2)
+    model = KneserNeyModel([torch.tensor([1, 1, 1, 2])], 1, 2)
     assert (-model.nats(torch.tensor([1, 2]))).exp().tolist() == pytest.approx([0.75, 0.25])
 
 
 def test_bigrams_fall_back_on_what_follows_many():
     """After x came y twice and z once: discount 1/3, and what is taken away goes to how many contexts each one has."""
     works = [torch.tensor([1, 2]), torch.tensor([1, 2]), torch.tensor([1, 3])]
-    model = CountModel(works, 2, 3)
+    model = KneserNeyModel(works, 2, 3)
     # Pieces: .1 three times, 12 twice, 13 once: D = 1 / (1 + 2). Contexts by token: one each, so D = 0.5 below.
     lower = (1 - 0.5) / 3 + 0.5 * 3 / 3 / 3
     expected = (2 - 1 / 3) / 3 + (1 / 3) * 2 / 3 * lower
@@ -97,7 +97,7 @@ def test_bigrams_fall_back_on_what_follows_many():
 def test_chances_of_all_tokens_sum_to_one(order):
     """After any context, met or not, and whatever the order."""
     generator = torch.Generator().manual_seed(order)
-    model = CountModel([torch.randint(0, 4, (60,), generator=generator) for _ in range(3)], order, 4)
+    model = KneserNeyModel([torch.randint(0, 4, (60,), generator=generator) for _ in range(3)], order, 4)
     for context in product(range(4), repeat=2):
         chances = [math.exp(-float(model.nats(torch.tensor([*context, token]))[-1])) for token in range(4)]
         assert sum(chances) == pytest.approx(1)
@@ -127,7 +127,7 @@ def test_copies_are_letters_in_a_row_that_stand_in_a_work():
     """Of 20 letters in a row, taken from a work of 18 and two more, three pieces of 16 stand in it and two do not."""
     work = torch.arange(18)
     written = torch.cat([work, torch.tensor([90, 91])])
-    known = torch.unique(keys(work, 16))
+    known = torch.unique(ngram_keys(work, 16))
     assert shares([written, torch.arange(5)], known).tolist() == pytest.approx([3 / 5])
 
 

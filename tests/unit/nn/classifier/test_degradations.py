@@ -2,15 +2,15 @@
 
 import torch
 
-from artpipe.nn.classifier.degradations import dirty, erase, warp
+from artpipe.nn.classifier.degradations import erase_rectangle, make_dirty, warp
 
 
 def test_no_strength_changes_nothing():
     """All strengths at 0 return the pictures."""
     images = torch.rand(4, 3, 9, 7) * 2 - 1
     torch.testing.assert_close(warp(images, shift=0, degrees=0, zoom=0, flip=False), images, atol=1e-5, rtol=0)
-    torch.testing.assert_close(dirty(images, noise_std=0, grey=0, blur=0), images)
-    torch.testing.assert_close(erase(images, largest=0), images)
+    torch.testing.assert_close(make_dirty(images, noise_std=0, grey=0, blur=0), images)
+    torch.testing.assert_close(erase_rectangle(images, largest=0), images)
 
 
 def test_a_flip_mirrors_about_half():
@@ -36,7 +36,7 @@ def test_shift_stays_within_its_share():
 def test_grey_ground_lifts_black_and_keeps_range():
     """Black pictures become grey by up to the given share; nothing leaves [-1, 1]."""
     torch.manual_seed(0)
-    found = dirty(-torch.ones(300, 1, 4, 4), noise_std=0, grey=0.5, blur=0)
+    found = make_dirty(-torch.ones(300, 1, 4, 4), noise_std=0, grey=0.5, blur=0)
     assert -1 <= found.min() < found.max() <= 0
     assert (found.amax((1, 2, 3)) - found.amin((1, 2, 3))).max() < 1e-6
 
@@ -44,7 +44,7 @@ def test_grey_ground_lifts_black_and_keeps_range():
 def test_erased_part_is_one_rectangle_of_one_grey():
     """What differs is constant and no larger than its share of each side."""
     images = torch.full((300, 2, 10, 10), 2.0)
-    found = erase(images, largest=0.4)
+    found = erase_rectangle(images, largest=0.4)
     changed = found.lt(2)
     assert changed.any(3).sum(2).max() <= 5
     assert changed.any(2).sum(2).max() <= 5

@@ -2,7 +2,7 @@
 
 import torch
 
-from artpipe.nn.classifier.grad_cam import grad_cam, overlay
+from artpipe.nn.classifier.grad_cam import grad_cam, overlay_heat
 
 
 def test_the_map_of_the_class_is_the_heat():
@@ -29,7 +29,7 @@ def test_it_works_where_no_gradients_are_kept():
 
 def test_overlay_is_a_colour_picture_in_range():
     """Grey pictures become colour, of the same size and range."""
-    shown = overlay(torch.rand(2, 1, 28, 28) * 2 - 1, torch.rand(2, 7, 7))
+    shown = overlay_heat(torch.rand(2, 1, 28, 28) * 2 - 1, torch.rand(2, 7, 7))
     assert shown.shape == (2, 3, 28, 28)
     assert shown.abs().max() <= 1
 
@@ -38,5 +38,5 @@ def test_overlay_is_brightest_where_it_is_hot():
     """On a black picture the hottest corner is the brightest."""
     heat = torch.zeros(1, 4, 4)
     heat[0, 0, 0] = 1
-    brightness = overlay(-torch.ones(1, 3, 16, 16), heat).sum(1)[0]
+    brightness = overlay_heat(-torch.ones(1, 3, 16, 16), heat).sum(1)[0]
     assert brightness[:4, :4].mean() > brightness[8:, 8:].mean() + 1

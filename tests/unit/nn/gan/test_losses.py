@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from artpipe.nn.gan.losses import GAMES, gradient_penalty, gradient_ratio, squared_gradient, zero_centred_penalty
+from artpipe.nn.gan.losses import (
+    ADVERSARIAL_LOSSES,
+    gradient_penalty,
+    gradient_ratio,
+    squared_gradient_norm,
+    zero_centred_penalty,
+)
 
 LN2 = math.log(2)
 SIGMOID_2 = 1 / (1 + math.exp(-2))
@@ -29,35 +35,35 @@ SLOPES = {
 }
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", ADVERSARIAL_LOSSES)
 def test_values(name):
     """Each loss has the value of its formula."""
     real, fake = torch.tensor([2.0]), torch.tensor([0.0])
     of_discriminator, of_generator, _ = BY_HAND[name]
-    assert GAMES[name].discriminator(real, fake).item() == pytest.approx(of_discriminator, abs=1e-6)
-    assert GAMES[name].generator(real, fake).item() == pytest.approx(of_generator, abs=1e-6)
+    assert ADVERSARIAL_LOSSES[name].discriminator(real, fake).item() == pytest.approx(of_discriminator, abs=1e-6)
+    assert ADVERSARIAL_LOSSES[name].generator(real, fake).item() == pytest.approx(of_generator, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", ADVERSARIAL_LOSSES)
 def test_gradients(name):
     """Each loss has the slope of its formula, in both logits."""
     real, fake = torch.tensor([2.0], requires_grad=True), torch.tensor([0.0], requires_grad=True)
-    slopes = torch.autograd.grad(GAMES[name].discriminator(real, fake).sum(), (real, fake))
+    slopes = torch.autograd.grad(ADVERSARIAL_LOSSES[name].discriminator(real, fake).sum(), (real, fake))
     assert [slope.item() for slope in slopes] == pytest.approx(SLOPES[name], abs=1e-6)
-    (slope,) = torch.autograd.grad(GAMES[name].generator(real.detach(), fake).sum(), fake)
+    (slope,) = torch.autograd.grad(ADVERSARIAL_LOSSES[name].generator(real.detach(), fake).sum(), fake)
     assert slope.item() == pytest.approx(BY_HAND[name][2], abs=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name, game in GAMES.items() if game.one_pass])
+@pytest.mark.parametrize("name", [name for name, game in ADVERSARIAL_LOSSES.items() if game.one_pass])
 def test_ratio(name):
     """The ratio turns the discriminator's slope into the generator's."""
-    ratio = gradient_ratio(GAMES[name], torch.tensor([2.0]), torch.tensor([0.0]))
+    ratio = gradient_ratio(ADVERSARIAL_LOSSES[name], torch.tensor([2.0]), torch.tensor([0.0]))
     assert ratio.item() * SLOPES[name][1] == pytest.approx(BY_HAND[name][2], abs=1e-5)
 
 
 def test_ratio_is_finite():
     """A discriminator that is utterly sure yields a huge ratio and no infinity."""
-    ratio = gradient_ratio(GAMES["relativistic"], torch.tensor([1e4]), torch.tensor([-1e4]))
+    ratio = gradient_ratio(ADVERSARIAL_LOSSES["relativistic"], torch.tensor([1e4]), torch.tensor([-1e4]))
     assert ratio.isfinite().all()
 
 
@@ -82,7 +88,7 @@ def test_r1_of_a_linear_critic_is_half_its_squared_weights():
 def test_squared_gradient_of_a_quadratic_critic():
     """For ||x||^2 / 2 the squared gradient at x is ||x||^2, sample by sample."""
     x = torch.randn(3, 1, 2, 2)
-    found = squared_gradient(lambda at: at.square().flatten(1).sum(1) / 2, x)
+    found = squared_gradient_norm(lambda at: at.square().flatten(1).sum(1) / 2, x)
     torch.testing.assert_close(found, x.square().flatten(1).sum(1))
 
 
@@ -99,7 +105,7 @@ def test_penalties_stay_in_fp32_under_autocast():
     """Under bf16 autocast the double backward is the fp32 one."""
     critic = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
     x = torch.randn(5, 1, 2, 2)
-    plain = squared_gradient(lambda at: critic(at.flatten(1)), x)
+    plain = squared_gradient_norm(lambda at: critic(at.flatten(1)), x)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        autocast = squared_gradient(lambda at: critic(at.flatten(1)), x)
+        autocast = squared_gradient_norm(lambda at: critic(at.flatten(1)), x)
     assert torch.equal(plain, autocast)

@@ -21,8 +21,8 @@ from artpipe.metrics.restoration import METRIC
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.hashing import sha256_file
 from artpipe.system.interrupts import Stop
-from artpipe.training.restore import build
-from artpipe.training.trainer import Training
+from artpipe.training.restore import build_learner
+from artpipe.training.trainer import Trainer
 from tests.conftest import assert_goes_on
 
 OF_ALL = {
@@ -87,7 +87,7 @@ def project(tmp_path, monkeypatch):
 
 def learner(kind, **changes):
     torch.manual_seed(0)
-    return build("mine", {**KINDS[kind], **changes}, SPEC)
+    return build_learner("mine", {**KINDS[kind], **changes}, SPEC)
 
 
 @pytest.mark.parametrize("adversarial", [None, 0])
@@ -139,7 +139,7 @@ def test_from_shards_to_report(project, kind):
 class StopAt(Stop):
     """Asks a training to stop at a step."""
 
-    training: Training
+    training: Trainer
 
     def __init__(self, step):
         super().__init__("a test")
@@ -152,7 +152,7 @@ class StopAt(Stop):
 
 def session(folder, stop):
     task = train.prepare("mine")
-    stop.training = training = Training("mine", task.learner, task.data, task.seed, folder, stop)
+    stop.training = training = Trainer("mine", task.learner, task.data, task.seed, folder, stop)
     training.resume()
     training.run()
     return training.learner.state_dict()

@@ -1,4 +1,4 @@
-"""The ear of the kind rnn: what it hears at each place, what may follow, other keys; keys and harmony by hand."""
+"""The musical context of the kind rnn: its features, what may follow, other keys; keys and harmony by hand."""
 
 import math
 from itertools import pairwise
@@ -17,10 +17,11 @@ from artpipe.modalities.music.key_detection import Key, key_of, share_dissonant,
 from artpipe.modalities.music.performed_works import count_steps, joined, phrased
 from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, VOCABULARY, Step, steps_of, tokens_of
 from artpipe.models.rnn import RNN, Params
-from artpipe.nn.layers.dropout import dropped
-from artpipe.nn.sequence.music_context import Ear, Moment, Recalled, transposed
+from artpipe.nn.layers.dropout import apply_dropout
+from artpipe.nn.sequence.music_context import MusicContext, transpose
+from artpipe.nn.sequence.music_state import MusicState, RecalledPhrase
 from artpipe.preprocessing.token_rows import rows_of
-from artpipe.training.exhibit_files import sheet_of
+from artpipe.training.exhibit_files import encode_sheet
 
 SPEC = Spec(dataset="d", medium="music", height=2, grid=2, length=16, classes=(), count=4, vocabulary=VOCABULARY)
 PIECE = [Step(0, [67, 60]), Step(0, [67 + HELD, 59]), Step(BAR, [65, 0]), Step(FERMATA, [64, 60])]
@@ -35,27 +36,27 @@ def small(**changes):
     return RNN(Params(**common, **{**given, **changes}), SPEC)
 
 
-def test_what_the_ear_has_in_mind():
+def test_what_a_state_knows():
     """Before the lower voice's second note: its note before (60), the note just heard (67), no bar yet; then the bar."""
-    now = Moment()
+    now = MusicState()
     for token in tokens_of(PIECE)[:5]:
-        now = now.after(token)
-    assert (now.before, now.here, now.place) == ((67, 60), (67 + HELD,), 1)
-    assert (now.own, now.last) == (60 - 21, 67 - 21)
+        now = now.advance(token)
+    assert (now.previous_cells, now.cells, now.steps_since_bar) == ((67, 60), (67 + HELD,), 1)
+    assert (now.previous_note, now.last_note) == (60 - 21, 67 - 21)
     for token in tokens_of(PIECE)[5:7]:
-        now = now.after(token)
-    assert (now.before, now.here, now.place) == ((67 + HELD, 59), (), 0)
+        now = now.advance(token)
+    assert (now.previous_cells, now.cells, now.steps_since_bar) == ((67 + HELD, 59), (), 0)
 
 
 def test_listening_goes_on_where_it_stopped():
-    """Token by token the ear hears what it hears in one go; so does the whole network."""
+    """Token by token the features are those in one go; so are the outputs of the whole network."""
     net = small().eval()
     tokens = torch.tensor([tokens_of(PIECE)])
-    whole = net.ear.listen(tokens)
+    whole = net.ear.extract_features(tokens)
     moments, rows = None, []
     for place in range(tokens.shape[1]):
-        heard = net.ear.listen(tokens[:, place : place + 1], moments)
-        moments = heard.moments
+        heard = net.ear.extract_features(tokens[:, place : place + 1], moments)
+        moments = heard.states
         rows.append(heard.rows)
     assert torch.equal(torch.cat(rows, 1), whole.rows)
     state, logits = None, []
@@ -70,22 +71,22 @@ def test_listening_goes_on_where_it_stopped():
 def test_what_followed_before_is_recalled():
     """Of two places that end with the same two steps, the one with more before it in common; note by note, while it holds."""
     a, b, c, d = (60,), (62, 55), (64,), (65,)
-    assert Recalled.of([a, b, c, d, a, b]) == Recalled(c, 2)
-    assert Recalled.of([d, a, b, c, a, b, d, a, b]) == Recalled(c, 3)
-    assert Recalled.of([a, b, b]) == Recalled.of([a]) == Recalled.of([]) == Recalled()
-    found = Recalled(b, 2)
-    assert found.after([62]) is found
-    assert found.after([63]) == Recalled()
+    assert RecalledPhrase.find([a, b, c, d, a, b]) == RecalledPhrase(c, 2)
+    assert RecalledPhrase.find([d, a, b, c, a, b, d, a, b]) == RecalledPhrase(c, 3)
+    assert RecalledPhrase.find([a, b, b]) == RecalledPhrase.find([a]) == RecalledPhrase.find([]) == RecalledPhrase()
+    found = RecalledPhrase(b, 2)
+    assert found.advance([62]) is found
+    assert found.advance([63]) == RecalledPhrase()
 
 
 def test_a_passage_is_recalled_once():
     """Its second time is offered up to its end, where its own beginning would follow; a third time is not offered."""
     passage = [(pitch,) for pitch in (60, 62, 64, 65, 67)]
-    assert Recalled.of([*passage, (72,), *passage[:4]]) == Recalled((67,), 4)
-    assert Recalled.of([*passage, *passage]) == Recalled()
-    assert Recalled.of([*passage, (72,), *passage, (74,), *passage[:3]]) == Recalled((65,), 3)
-    assert Recalled.of([*passage, (72,), *passage, (74,), *passage[:4]]) == Recalled()
-    assert Recalled.of([(60,)] * 4) == Recalled((60,), 3)  # a short one goes on
+    assert RecalledPhrase.find([*passage, (72,), *passage[:4]]) == RecalledPhrase((67,), 4)
+    assert RecalledPhrase.find([*passage, *passage]) == RecalledPhrase()
+    assert RecalledPhrase.find([*passage, (72,), *passage, (74,), *passage[:3]]) == RecalledPhrase((65,), 3)
+    assert RecalledPhrase.find([*passage, (72,), *passage, (74,), *passage[:4]]) == RecalledPhrase()
+    assert RecalledPhrase.find([(60,)] * 4) == RecalledPhrase((60,), 3)  # a short one goes on
 
 
 def test_the_recalled_note_is_leant_on():
@@ -93,13 +94,13 @@ def test_the_recalled_note_is_leant_on():
     first, second, third = Step(0, [67, 60]), Step(0, [65, 59]), Step(BAR, [64, 60])
     piece = [first, second, third, first, second, Step(0, [64, 57])]
     tokens = torch.tensor([tokens_of(piece)])
-    ear = Ear(SPEC, 4, 4, 0.0)
+    ear = MusicContext(SPEC, 4, 4, 0.0)
     with torch.no_grad():
         for layer in (ear.intervals, ear.going_on, ear.coming_again):
             layer.weight.zero_()
             layer.bias.zero_()
         ear.coming_again.bias.fill_(3.0)
-    logits = ear.lean(torch.zeros(1, tokens.shape[1], 4), ear.listen(tokens))[0].detach()
+    logits = ear.logit_offsets(torch.zeros(1, tokens.shape[1], 4), ear.extract_features(tokens))[0].detach()
     places = logits.any(1).nonzero()[:, 0].tolist()
     leant = [(at, VOCABULARY[token], float(logits[at, token])) for at in places for token in logits[at].nonzero()[:, 0]]
     assert leant == [(15, "64", 3.0), (16, "60", 3.0)]
@@ -109,16 +110,16 @@ def test_dropout_keeps_the_mean():
     """A quarter is dropped and the others are 4/3; nothing happens when nothing is to be learned."""
     torch.manual_seed(0)
     ones = torch.ones(100, 100)
-    found = dropped(ones, 0.25, training=True)
+    found = apply_dropout(ones, 0.25, training=True)
     assert found.unique().tolist() == pytest.approx([0, 4 / 3])
     assert float(found.mean()) == pytest.approx(1, abs=0.02)
-    assert dropped(ones, 0.25, training=False) is ones
-    assert not dropped(ones, 1.0, training=True).any()
+    assert apply_dropout(ones, 0.25, training=False) is ones
+    assert not apply_dropout(ones, 1.0, training=True).any()
 
 
 def test_an_interval_leads_to_its_note_in_every_key():
     """What is said of an interval is added at the note so far from the anchor, and nowhere else."""
-    ear = Ear(SPEC, 4, 4, 0.0)
+    ear = MusicContext(SPEC, 4, 4, 0.0)
     with torch.no_grad():
         for layer in (ear.intervals, ear.going_on):
             layer.weight.zero_()
@@ -126,7 +127,7 @@ def test_an_interval_leads_to_its_note_in_every_key():
         ear.intervals.bias[24 + 2] = 1.0  # two semitones up from the voice's own note
         ear.going_on.bias.fill_(0.5)
     tokens = torch.tensor([tokens_of(PIECE)[:4]])  # the upper voice's second note comes next
-    logits = ear.lean(torch.zeros(1, 4, 4), ear.listen(tokens))[0, -1].detach()
+    logits = ear.logit_offsets(torch.zeros(1, 4, 4), ear.extract_features(tokens))[0, -1].detach()
     assert {VOCABULARY[int(i)]: float(logits[i]) for i in logits.nonzero()} == {"69": 1.0, "67_": 0.5}
 
 
@@ -136,7 +137,7 @@ def test_transposition_moves_notes_alone(most, seed):
     torch.manual_seed(seed)
     low, high = [Step(0, [21, 0])], [Step(0, [108 + HELD, 100]), Step(BAR, [108, 50])]
     rows = torch.tensor([(tokens_of(piece) + [PAD] * 9)[:9] for piece in (PIECE[:2], low, high)])
-    moved = transposed(rows, most)
+    moved = transpose(rows, most)
     before, after = (
         [cell % HELD for step in steps_of(row) for cell in step.cells] for row in (rows[0].tolist(), moved[0].tolist())
     )
@@ -164,7 +165,7 @@ def test_what_hangs_is_a_wav_with_its_score_and_midi():
     assert exhibits[0].parts["midi"][:4] == b"MThd"
     assert exhibits[0].parts["score"].shape == (3, 360, 1200)
     assert exhibits[0].caption.startswith("Chorale in ")
-    assert sheet_of(exhibits)[0] == ".png"
+    assert encode_sheet(exhibits)[0] == ".png"
 
 
 def test_steps_learn_a_piece():
@@ -244,8 +245,10 @@ def test_the_chain_is_a_distribution():
 
 def test_forbidden_is_what_no_piece_has():
     """With one of two voices there no mark may come; with both no note, and the piece may end."""
-    ear = Ear(SPEC, 4, 4, 0.0)
-    wrong = ear.forbidden([Moment(before=(60, 48), here=(62,)), Moment(before=(60, 48), here=(62, 50))])
+    ear = MusicContext(SPEC, 4, 4, 0.0)
+    wrong = ear.forbidden_tokens(
+        [MusicState(previous_cells=(60, 48), cells=(62,)), MusicState(previous_cells=(60, 48), cells=(62, 50))]
+    )
     allowed = [{VOCABULARY[int(i)] for i in (~row).nonzero()} for row in wrong]
     assert {"r", "48_", "48", "60"} <= allowed[0]
     assert not {"60_", ".", "<end>"} & allowed[0]

@@ -6,7 +6,14 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from artpipe.nn.style.perceptual import Eye, Perceptual, TrainedWeights, gram, resized, total_variation
+from artpipe.nn.style.perceptual import (
+    PerceptualLoss,
+    PerceptualNetwork,
+    TrainedWeights,
+    gram_matrix,
+    resize,
+    total_variation,
+)
 from artpipe.nn.style.row_lbfgs import RowLBFGS
 from tests.support.vgg_weights import write_eye
 
@@ -14,21 +21,21 @@ from tests.support.vgg_weights import write_eye
 @pytest.fixture(scope="session")
 def network(tmp_path_factory):
     """A network of VGG16's shape with random weights."""
-    return Perceptual.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
+    return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
 def test_the_gram_matrix_of_a_known_map():
     """Two channels at two places: mean products over the places."""
     features = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # (1, 2, 1, 2)
-    assert torch.equal(gram(features), torch.tensor([[[2.5, 5.5], [5.5, 12.5]]]))
+    assert torch.equal(gram_matrix(features), torch.tensor([[[2.5, 5.5], [5.5, 12.5]]]))
 
 
 def test_the_gram_matrix_forgets_places():
     """The same values at other places, or all of them twice, have the same Gram matrix."""
     features = torch.randn(2, 5, 4, 6, dtype=torch.float64)
     elsewhere = features.flatten(2)[:, :, torch.randperm(24)].view(2, 5, 4, 6)
-    assert torch.allclose(gram(features), gram(elsewhere))
-    assert torch.allclose(gram(features), gram(features.repeat(1, 1, 2, 1)))
+    assert torch.allclose(gram_matrix(features), gram_matrix(elsewhere))
+    assert torch.allclose(gram_matrix(features), gram_matrix(features.repeat(1, 1, 2, 1)))
 
 
 def test_the_total_variation_of_known_pictures():
@@ -42,9 +49,9 @@ def test_the_total_variation_of_known_pictures():
 
 def test_distances_are_relative(network):
     """A picture is at 0 from itself; features twice as large are at 1, and their Gram matrices at 9."""
-    eye = Eye(network, ("conv2_1",), ("conv1_1", "conv2_1"))
+    eye = PerceptualLoss(network, ("conv2_1",), ("conv1_1", "conv2_1"))
     images = torch.rand(2, 3, 32, 32) * 2 - 1
-    content, style = eye.content_of(images), eye.style_of(images)
+    content, style = eye.content_features(images), eye.style_grams(images)
     for distance in eye.distances(images, content, style):
         assert torch.equal(distance, torch.zeros(2))
     halves = {layer: seen / 2 for layer, seen in content.items()}, {layer: seen / 4 for layer, seen in style.items()}
@@ -80,8 +87,8 @@ def test_untrained_weights_are_refused_with_the_reason():
 def test_resizing_keeps_a_grey_picture_grey():
     """Neither smoothing nor borders change what is the same everywhere; the same size changes nothing at all."""
     grey = torch.full((1, 3, 16, 16), 0.25)
-    assert torch.allclose(resized(grey, (5, 7)), torch.full((1, 3, 5, 7), 0.25))
-    assert resized(grey, (16, 16)) is grey
+    assert torch.allclose(resize(grey, (5, 7)), torch.full((1, 3, 5, 7), 0.25))
+    assert resize(grey, (16, 16)) is grey
 
 
 def descend(rows, loss, steps, history=10, max_step=1.0):

@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_divergence
 
-from artpipe.nn.vae.likelihood import cost, importance_bound, kl_to_unit_normal, mean_image, warmed_up, with_free_bits
+from artpipe.nn.vae.likelihood import (
+    apply_free_bits,
+    importance_bound,
+    kl_to_unit_normal,
+    kl_warmup_share,
+    mean_image,
+    reconstruction_nll,
+)
 
 
 def test_kl_by_hand():
@@ -25,7 +32,7 @@ def test_kl_is_that_of_torch():
 def test_free_bits_press_only_what_is_above():
     """Means of 0.1 and 2 nats with half a nat free give 2.5, and no gradient to the first."""
     kl = torch.tensor([[0.0, 1.0], [0.2, 3.0]], requires_grad=True)
-    loss = with_free_bits(kl, 0.5)
+    loss = apply_free_bits(kl, 0.5)
     loss.backward()
     assert loss.item() == pytest.approx(2.5)
     torch.testing.assert_close(kl.grad, torch.tensor([[0.0, 0.5], [0.0, 0.5]]))
@@ -33,13 +40,13 @@ def test_free_bits_press_only_what_is_above():
 
 def test_warm_up_is_a_straight_line_to_one():
     """It ends at one after its steps and is one without any."""
-    assert [warmed_up(step, 4) for step in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
-    assert warmed_up(0, 0) == 1.0
+    assert [kl_warmup_share(step, 4) for step in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
+    assert kl_warmup_share(0, 0) == 1.0
 
 
 def test_bernoulli_by_hand():
     """A fair coin for each of 12 values costs 12 log 2, whatever the picture."""
-    found = cost("bernoulli", torch.zeros(2, 3, 2, 2), torch.rand(2, 3, 2, 2) * 2 - 1, torch.zeros(()))
+    found = reconstruction_nll("bernoulli", torch.zeros(2, 3, 2, 2), torch.rand(2, 3, 2, 2) * 2 - 1, torch.zeros(()))
     torch.testing.assert_close(found, torch.full((2,), 12 * math.log(2)))
 
 
@@ -47,17 +54,17 @@ def test_bernoulli_and_gaussian_are_those_of_torch():
     """Independent implementations agree on binary and on continuous pictures."""
     raw, binary, images = torch.randn(3, 1, 4, 4), torch.rand(3, 1, 4, 4).round(), torch.rand(3, 1, 4, 4) * 2 - 1
     oracle = -Bernoulli(logits=raw).log_prob(binary).sum((1, 2, 3))
-    torch.testing.assert_close(cost("bernoulli", raw, binary * 2 - 1, torch.zeros(())), oracle)
+    torch.testing.assert_close(reconstruction_nll("bernoulli", raw, binary * 2 - 1, torch.zeros(())), oracle)
     scale = torch.tensor(0.3)
     oracle = -Normal(raw.tanh(), scale).log_prob(images).sum((1, 2, 3))
-    torch.testing.assert_close(cost("gaussian", raw, images, scale.log()), oracle)
+    torch.testing.assert_close(reconstruction_nll("gaussian", raw, images, scale.log()), oracle)
 
 
 @pytest.mark.parametrize("scale", [0.005, 0.1, 1.0])
 def test_the_256_levels_of_a_logistic_add_up_to_one(scale):
     """The masses of all grey levels sum to one, ends included."""
     levels = (torch.arange(256).double() / 127.5 - 1).view(-1, 1, 1, 1)
-    masses = cost("logistic", torch.full_like(levels, 0.3), levels, torch.tensor(scale).log().double())
+    masses = reconstruction_nll("logistic", torch.full_like(levels, 0.3), levels, torch.tensor(scale).log().double())
     assert masses.neg().exp().sum().item() == pytest.approx(1.0, abs=1e-9)
 
 

@@ -3,12 +3,12 @@
 import torch
 from torch.distributions import Normal
 
-from artpipe.nn.vae.realnvp import Flow
+from artpipe.nn.vae.realnvp import RealNVP
 
 
-def _moved(size: int = 5) -> Flow:
+def _moved(size: int = 5) -> RealNVP:
     torch.manual_seed(0)
-    flow = Flow(size, 3, 8).double()
+    flow = RealNVP(size, 3, 8).double()
     for parameter in flow.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     return flow
@@ -19,7 +19,7 @@ def test_before_training_it_is_the_standard_normal():
     codes = torch.randn(4, 6)
     for layers in (0, 4):
         oracle = Normal(0.0, 1.0).log_prob(codes).sum(1)
-        torch.testing.assert_close(Flow(6, layers, 8).log_density(codes), oracle)
+        torch.testing.assert_close(RealNVP(6, layers, 8).log_density(codes), oracle)
 
 
 def test_density_is_the_change_of_variables():
@@ -33,7 +33,7 @@ def test_density_is_the_change_of_variables():
 def test_it_learns_where_the_codes_lie():
     """Trained on two clusters, its samples lie in two clusters."""
     torch.manual_seed(0)
-    flow = Flow(2, 4, 16)
+    flow = RealNVP(2, 4, 16)
     optimiser = torch.optim.Adam(flow.parameters(), lr=5e-3)
     for _ in range(300):
         codes = 0.2 * torch.randn(128, 2) + torch.randint(2, (128, 1)) * 3 - 1.5
