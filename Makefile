@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-gallery: $(VENV)/pipeline.stamp ## set up, then bring everything up to date: works in, gallery out; QUICK=1: the first rooms
+gallery: $(VENV)/artpipe.stamp ## set up, then bring everything up to date: works in, gallery out; QUICK=1: the first rooms
 	@artpipe run $(if $(QUICK),$(FIRST))
 
 test: $(VENV)/dev.stamp .chromium ## set up, then run every check
@@ -40,23 +40,23 @@ nightly: $(VENV)/clusters.stamp .chromium ## the checks that take minutes
 faults: $(VENV)/dev.stamp ## kill, fill, flip, take away: what becomes of it is the table in docs/reliability.md (an hour)
 	@OMP_NUM_THREADS=1 python tests/faults --write
 
-serve: $(VENV)/pipeline.stamp ## stay: gallery, MLflow, Prefect and its schedule, at home on 127.0.0.1; Ctrl-C ends all
+serve: $(VENV)/artpipe.stamp ## stay: gallery, MLflow, Prefect and its schedule, at home on 127.0.0.1; Ctrl-C ends all
 	@artpipe serve
 
-ui: $(VENV)/pipeline.stamp ## browse the MLflow runs, on this machine only
+ui: $(VENV)/artpipe.stamp ## browse the MLflow runs, on this machine only
 	@artpipe ui --port $(PORT)
 
-server: $(VENV)/pipeline.stamp ## a Prefect server that stays, on this machine only; docs/deployments.md tells what for
+server: $(VENV)/artpipe.stamp ## a Prefect server that stays, on this machine only; docs/deployments.md tells what for
 	@artpipe serve --only server
 
 lock: $(VENV)/dev.stamp ## write what is installed into constraints.txt
 	@{ sed -n '/^#/p' constraints.txt; pip freeze --exclude-editable | grep -E '^[A-Za-z0-9_.-]+==' \
 	  | grep -viE '^(nvidia-|cuda-|triton==|artpipe)'; } > constraints.txt.new && mv constraints.txt.new constraints.txt
 
-licences: $(VENV)/pipeline.stamp ## name, version and licence of all that is installed
+licences: $(VENV)/artpipe.stamp ## name, version and licence of all that is installed
 	@python tests/licences.py
 
-sbom: $(VENV)/pipeline.stamp ## the same for programs: build/sbom.json (CycloneDX 1.6)
+sbom: $(VENV)/artpipe.stamp ## the same for programs: build/sbom.json (CycloneDX 1.6)
 	@mkdir -p build && python tests/licences.py --sbom > build/sbom.json && echo build/sbom.json
 
 clean: ## remove the environment, caches and everything the pipeline made (datasets and dvc's cache stay)
@@ -82,20 +82,20 @@ $(VENV)/bin/pip:
 	@$(PIP) uv 2>/dev/null || true
 
 # A stamp is newer than what it was made from, so a second call installs nothing; it is written only when that succeeded.
-$(VENV)/pipeline.stamp: pyproject.toml constraints.txt | $(VENV)/bin/pip
+$(VENV)/artpipe.stamp: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "make: installing artpipe into $(VENV) (minutes the first time, nothing the second)"
-	@$(INSTALL) -e ".[pipeline]"
+	@$(INSTALL) -e .
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "make: installing artpipe and its test tools into $(VENV) (minutes the first time, nothing the second)"
-	@$(INSTALL) -e ".[pipeline,dev]"
-	@touch $(VENV)/pipeline.stamp $@
+	@$(INSTALL) -e ".[dev]"
+	@touch $(VENV)/artpipe.stamp $@
 
 $(VENV)/clusters.stamp: pyproject.toml constraints.txt | $(VENV)/dev.stamp
 	@echo "make: installing Dask and Ray for the checks on clusters"
-	@$(INSTALL) -e ".[pipeline,dev,dask,ray]"
-	@touch $(VENV)/pipeline.stamp $(VENV)/dev.stamp $@
+	@$(INSTALL) -e ".[dev,dask,ray]"
+	@touch $(VENV)/artpipe.stamp $(VENV)/dev.stamp $@
 
 # Without a browser a person's tests go on without it, and say so; the CI's fail.
 .PHONY: .chromium

@@ -1,3 +1,3 @@
 """artpipe: from a dataset to a gallery, reproducibly."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

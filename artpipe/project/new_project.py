@@ -160,7 +160,7 @@ def _pyproject_text(title: str) -> str:
     return (
         "# What this project runs with; `pip install .` or `uv sync` installs it.\n"
         f'[project]\nname = "{name}"\nversion = "0"\nrequires-python = ">=3.11"\n'
-        f'dependencies = ["artpipe[pipeline]=={minor}.*"]\n\n'
+        f'dependencies = ["artpipe=={minor}.*"]\n\n'
         "[tool.uv]\npackage = false\n\n[tool.setuptools]\npy-modules = []\n"
     )
 

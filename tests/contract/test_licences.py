@@ -26,7 +26,7 @@ def test_every_licence_is_known(extra):
 
 def test_an_unknown_licence_is_seen(monkeypatch):
     """What is copyleft, or says nothing, is named."""
-    found = licences.closure("pipeline")
+    found = licences.closure()
     for said in ("GPL-3.0-only", "AGPL-3.0", "Commercial", "unknown"):
         monkeypatch.setattr(licences, "licence", lambda name, said=said: said if name == "torch" else "MIT")
         assert licences.unknown(found) == {"torch": said}
@@ -34,7 +34,7 @@ def test_an_unknown_licence_is_seen(monkeypatch):
 
 def test_the_sbom_names_every_part():
     """Each has name, version, address and licence, and the whole has the form that CycloneDX 1.6 prescribes."""
-    made = licences.sbom(licences.closure("pipeline", "dev"))
+    made = licences.sbom(licences.closure("dev"))
     parts = made["components"]
     torch = next(part for part in parts if part["name"] == "torch")
     assert torch["purl"].startswith("pkg:pypi/torch@")
