@@ -31,17 +31,17 @@ def run_flow(
         UserError: a mistake in the project, no model or stage of a name; nothing was started.
     """
     env = dict(os.environ)  # as it was given: what Prefect reads is added below
-    from artpipe.orchestration.preflight import asks_first, handed_over, stages_to_run
+    from artpipe.orchestration.preflight import encode_stages, find_stages_to_run, needs_preflight
     from artpipe.orchestration.run_flow import CHECKED, RunOptions
 
     if CHECKED not in env:
         check_project()
     stages, gallery = _find_targets(list(targets))
-    if asks_first():
-        found = stages_to_run(stages, wait_seconds=stage_timeout_seconds, gallery=gallery)
+    if needs_preflight():
+        found = find_stages_to_run(stages, wait_seconds=stage_timeout_seconds, gallery=gallery)
         if not found:
             return
-        env |= handed_over(found)
+        env |= encode_stages(found)
     sys.stdout.flush()
     options = RunOptions(stages, gallery, slots, stage_timeout_seconds, retries, retry_seconds)
     command = [sys.executable, "-m", "artpipe.orchestration.run_flow", options.as_json()]

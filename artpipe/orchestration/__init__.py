@@ -1,4 +1,7 @@
-"""Prefect lives here and nowhere else; its settings are made before it is imported, and it phones nobody."""
+"""Set Prefect's environment variables before Prefect is imported.
+
+Only this package imports Prefect. Telemetry is off.
+"""
 
 import os
 from pathlib import Path
@@ -11,9 +14,8 @@ from artpipe.system.streams import open_streams
 _ROOT = nearest_root()
 
 _SETTINGS = {
-    "PREFECT_HOME": str(
-        (_ROOT or Path.cwd()) / ".state/prefect"
-    ),  # of the project; one's own ~/.prefect stays untouched
+    # the project's own; the person's ~/.prefect stays untouched
+    "PREFECT_HOME": str((_ROOT or Path.cwd()) / ".state/prefect"),
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_V2_ENABLED": "false",  # its pages ask a tracker for its settings, whatever is set here
     "DO_NOT_TRACK": "1",

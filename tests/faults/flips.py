@@ -190,10 +190,10 @@ def run_all() -> None:
     """Do what `artpipe run` does with DVC: mend its books, then bring everything up to date, here from its notes of runs."""
     from dvc.repo import Repo
 
-    from artpipe.orchestration.scheduling.dvc_graph import mended
+    from artpipe.orchestration.scheduling.dvc_graph import repair_dvc_files
 
     with mock.patch("sys.stdout", open(os.devnull, "w")):  # noqa: PTH123
-        mended()
+        repair_dvc_files()
         with Repo(".") as repo:
             repo.reproduce()
 

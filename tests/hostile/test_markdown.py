@@ -52,11 +52,11 @@ def test_mlflow_is_told_words(tmp_path):
 
 def test_prefect_is_told_words(tmp_path):
     """The line below a sheet of pictures; the cells of its table are made by the same function."""
-    seeing = pytest.importorskip("artpipe.orchestration.reporting.prefect_artifacts")
+    prefect_artifacts = pytest.importorskip("artpipe.orchestration.reporting.prefect_artifacts")
     from artpipe.artifacts.report import load_report
 
     published(tmp_path)
     judged(tmp_path, kid=0.2, sentence=f"It never says {LABEL}.")
-    kinds, words = read(seeing._sentence(load_report(tmp_path / "data/reports/gan")[0]))
+    kinds, words = read(prefect_artifacts._describe(load_report(tmp_path / "data/reports/gan")[0]))
     assert kinds <= WORDS
     assert words == f"gan: under-trained. It never says {LABEL}."

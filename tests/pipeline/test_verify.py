@@ -245,7 +245,7 @@ def test_a_note_of_a_run_with_another_size(kept):
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_torn_tracking_file(kept, committed, monkeypatch):
     """A .dvc file cut short makes every dvc fail; a run mends it, from git or from what lies there, and so does verify."""
-    from artpipe.orchestration.scheduling.dvc_graph import mended
+    from artpipe.orchestration.scheduling.dvc_graph import repair_dvc_files
 
     if committed:
         kept.commit()
@@ -253,9 +253,9 @@ def test_a_torn_tracking_file(kept, committed, monkeypatch):
     path = kept.folder / "datasets/emoji.dvc"
     md5 = read_yaml(path)["outs"][0]["md5"]
     path.write_text(path.read_text()[:9])
-    said = mended()
+    said = repair_dvc_files()
     assert said == ["dvc was killed while it wrote emoji.dvc: it tracks what lies there, as before"]
-    assert mended() == []
+    assert repair_dvc_files() == []
     assert kept.repro() == []
     assert read_yaml(path)["outs"][0].items() >= {"md5": md5, "path": "emoji"}.items()
     whole = path.read_text()

@@ -1,7 +1,8 @@
-"""The gallery over HTTP, for this machine only: files below one folder, and nothing else.
+"""Serve the gallery's folder over HTTP, to this machine only.
 
-A page of another site that reaches us under its own name (DNS rebinding) is refused by its `Host`; no folder is listed,
-no link that leads out is followed. Nothing is kept by the browser unasked, so a new gallery shows on the next load.
+A page of another site that reaches us under its own name (DNS rebinding) is refused by its `Host`; no folder is
+listed, and no link that leads out of the folder is followed. Browsers revalidate every file, so a new gallery shows
+on the next load.
 """
 
 import contextlib
@@ -23,95 +24,99 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
-_BLOCK = 1 << 16
-_LONGEST_PATH = 3000  # as it is asked for
-_LONGEST = 255  # bytes of a file's name; the system refuses to look for longer ones
+_BLOCK_BYTES = 1 << 16
+_MAX_PATH = 3000  # as it is asked for
+_MAX_NAME_BYTES = 255  # bytes of a file's name; the system refuses to look for longer ones
 _IDLE_SECONDS = 30.0  # a connection that says nothing is closed
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">{head}
 <title>{title}</title><style>body{{font:18px/1.5 Georgia,serif;margin:20vh auto;max-width:28em;padding:0 1em;
 color:#2b2a28;background:#f7f5f0}}</style><h1>{title}</h1><p>{text}</p></html>"""
 
 
-class Site(SimpleHTTPRequestHandler):
-    """Answers GET and HEAD, ranges included: a film can be wound on."""
+class GalleryHandler(SimpleHTTPRequestHandler):
+    """Answers GET and HEAD, with byte ranges, so that a video can be sought."""
 
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "artpipe", ""
     timeout = _IDLE_SECONDS
-    range: tuple[int, int] | None = None  # first and last byte asked for, of the file being sent
+    byte_range: tuple[int, int] | None = None  # first and last byte asked for, of the file being sent
 
     def send_head(self) -> Any:
         """Send the head and return the open file, or None where the answer is complete."""
-        self.range = None
-        if self.headers.get("Host", "") not in self._names():
-            self._say(HTTPStatus.MISDIRECTED_REQUEST, "Not here", "This gallery answers to this machine's name only.")
+        self.byte_range = None
+        if self.headers.get("Host", "") not in self._allowed_hosts():
+            self._send_page(
+                HTTPStatus.MISDIRECTED_REQUEST, "Not here", "This gallery answers to this machine's name only."
+            )
             return None
         root = Path(self.directory).resolve()
         if not (root / "index.html").is_file():
-            again = '<meta http-equiv="refresh" content="5">'
-            self._say(HTTPStatus.SERVICE_UNAVAILABLE, "Nothing hangs yet", "The first run is still to come.", again)
+            refresh = '<meta http-equiv="refresh" content="5">'
+            self._send_page(
+                HTTPStatus.SERVICE_UNAVAILABLE, "Nothing hangs yet", "The first run is still to come.", refresh
+            )
             return None
-        wanted = self._wanted(root)
-        if wanted is None:
-            self._say(HTTPStatus.NOT_FOUND, "Nothing hangs here", "The front door is at /.")
+        file = self._find_file(root)
+        if file is None:
+            self._send_page(HTTPStatus.NOT_FOUND, "Nothing hangs here", "The front door is at /.")
             return None
-        if wanted.is_dir():
-            self._moved()
+        if file.is_dir():
+            self._redirect_to_slash()
             return None
         if "Range" not in self.headers:
             return super().send_head()
-        return self._part(wanted)
+        return self._open_range(file)
 
     def copyfile(self, source: Any, outputfile: Any) -> None:
-        """Send the file, or the part of it that was asked for."""
-        if self.range is None:
+        """Send the file, or the range of it that was asked for."""
+        if self.byte_range is None:
             super().copyfile(source, outputfile)
             return
-        first, last = self.range
+        first, last = self.byte_range
         source.seek(first)
-        left = last - first + 1
-        while left and (block := source.read(min(left, _BLOCK))):
+        remaining = last - first + 1
+        while remaining and (block := source.read(min(remaining, _BLOCK_BYTES))):
             outputfile.write(block)
-            left -= len(block)
+            remaining -= len(block)
 
     def end_headers(self) -> None:
-        """Add what every answer says."""
+        """Add the headers of every answer."""
         for name, value in _HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # its name in the library
-        """Say nothing: who looks at pictures at home need not be written down."""
+        """Log nothing: it is nobody's business who looks at pictures at home."""
 
-    def _names(self) -> set[str]:
+    def _allowed_hosts(self) -> set[str]:
         _, port = cast("tuple[str, int]", self.server.server_address)
         return {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
 
-    def _wanted(self, root: Path) -> Path | None:
-        """Return what a path names, if it stands below the root and was not reached by a link that leads out."""
+    def _find_file(self, root: Path) -> Path | None:
+        """Return the file that the path names, None if it is not inside the folder."""
         parts = [part for part in unquote(urlsplit(self.path).path).split("/") if part]
-        if len(self.path) > _LONGEST_PATH or any(
-            part == ".." or "\0" in part or len(os.fsencode(part)) > _LONGEST for part in parts
+        if len(self.path) > _MAX_PATH or any(
+            part == ".." or "\0" in part or len(os.fsencode(part)) > _MAX_NAME_BYTES for part in parts
         ):
             return None
-        found = root.joinpath(*parts)
-        if found.is_dir() and self.path.partition("?")[0].endswith("/"):
-            found /= "index.html"
-        stays = found.exists() and (found.resolve().is_relative_to(root) or is_cache_link(found))
-        return found if stays else None
+        path = root.joinpath(*parts)
+        if path.is_dir() and self.path.partition("?")[0].endswith("/"):
+            path /= "index.html"
+        is_inside = path.exists() and (path.resolve().is_relative_to(root) or is_cache_link(path))
+        return path if is_inside else None
 
-    def _moved(self) -> None:
-        """Send a folder's name to the same with a slash, so that its page's relative links hold."""
+    def _redirect_to_slash(self) -> None:
+        """Redirect a folder to its path with a slash, so that relative links hold."""
         self.send_response(HTTPStatus.MOVED_PERMANENTLY)
         self.send_header("Location", f"/{urlsplit(self.path).path.strip('/')}/")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def _part(self, path: Path) -> BinaryIO | None:
+    def _open_range(self, path: Path) -> BinaryIO | None:
         stream = path.open("rb")
         size = os.fstat(stream.fileno()).st_size
-        asked = _RANGE.match(self.headers["Range"])
-        first, last = _bounds(asked[1], asked[2], size) if asked else (0, size - 1)
+        match = _RANGE.match(self.headers["Range"])
+        first, last = _parse_range(match[1], match[2], size) if match else (0, size - 1)
         if not 0 <= first <= last:
             stream.close()
             self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
@@ -119,7 +124,7 @@ class Site(SimpleHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return None
-        self.range = first, last
+        self.byte_range = first, last
         self.send_response(HTTPStatus.PARTIAL_CONTENT)
         self.send_header("Content-Type", self.guess_type(str(path)))
         self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
@@ -127,7 +132,7 @@ class Site(SimpleHTTPRequestHandler):
         self.end_headers()
         return stream
 
-    def _say(self, status: HTTPStatus, title: str, text: str, head: str = "") -> None:
+    def _send_page(self, status: HTTPStatus, title: str, text: str, head: str = "") -> None:
         body = _PAGE.format(title=title, text=text, head=head).encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -137,21 +142,27 @@ class Site(SimpleHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def site(folder: Path, port: int) -> ThreadingHTTPServer:
-    """Return a server of a folder on loopback, bound and not yet running; port 0 takes a free one."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), partial(Site, directory=str(folder)))
+def create_server(folder: Path, port: int) -> ThreadingHTTPServer:
+    """Return a server of a folder on loopback, bound and not yet running.
+
+    Port 0 takes a free one.
+    """
+    server = ThreadingHTTPServer(("127.0.0.1", port), partial(GalleryHandler, directory=str(folder)))
     server.daemon_threads = True
     return server
 
 
-def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
-    """Return the first and last byte of a range as HTTP writes it: `0-99`, `100-`, or `-100` for the last hundred."""
-    if not first:
-        return (max(0, size - int(last)), size - 1) if last and int(last) else (-1, -1)
-    return int(first), min(int(last), size - 1) if last else size - 1
+def _parse_range(start: str, end: str, size: int) -> tuple[int, int]:
+    """Return the first and last byte of an HTTP range.
+
+    The range is written `0-99`, `100-`, or `-100` for the last hundred.
+    """
+    if not start:
+        return (max(0, size - int(end)), size - 1) if end and int(end) else (-1, -1)
+    return int(start), min(int(end), size - 1) if end else size - 1
 
 
 def serve_gallery(folder: Path, port: int) -> None:
-    """Serve a folder until told to end."""
+    """Serve a folder until terminated."""
     with contextlib.suppress(KeyboardInterrupt):
-        site(folder.absolute(), port).serve_forever()
+        create_server(folder.absolute(), port).serve_forever()

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from artpipe.orchestration.services.gallery_server import site
+from artpipe.orchestration.services.gallery_server import create_server
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def gallery(tmp_path):
 @pytest.fixture
 def ask(gallery):
     """Ask for a path; returns status, headers and body."""
-    server = site(gallery, 0)
+    server = create_server(gallery, 0)
     port = server.server_address[1]
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
