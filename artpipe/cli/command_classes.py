@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from artpipe.system.home_folders import provide_home, require_nameable_folder
-from artpipe.system.project_root import entered_project, nearest_root
+from artpipe.system.project_root import enter_project, find_root_or_none
 
 ALL_COMMANDS = "artpipe.all_commands"  # of a context: every command is told with what it does
 
@@ -63,9 +63,9 @@ class ProjectCommand(TyperCommand):
         """
         named = ctx.find_root().params.get("directory")
         require_nameable_folder()
-        if named is None and not self.needs_project(ctx.params) and nearest_root() is None:
+        if named is None and not self.needs_project(ctx.params) and find_root_or_none() is None:
             return super().invoke(ctx)
-        with entered_project(None if named is None else Path(named)):
+        with enter_project(None if named is None else Path(named)):
             require_nameable_folder()
             provide_home()
             return super().invoke(ctx)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from artpipe.system.plain_text import plain_lines
-from artpipe.system.project_root import typed_path
+from artpipe.system.plain_text import to_printable_lines
+from artpipe.system.project_root import resolve_typed_path
 
 DAILY = "Every day"
 daily_commands = typer.Typer()
@@ -35,7 +35,7 @@ def run(
     from artpipe.cli.start_flow import run_flow
 
     run_flow(
-        [str(typed_path(Path(target))) if target.endswith(".dvc") else target for target in targets or []],
+        [str(resolve_typed_path(Path(target))) if target.endswith(".dvc") else target for target in targets or []],
         slots=slots,
         stage_timeout_seconds=stage_timeout_seconds,
         retries=retries,
@@ -64,4 +64,4 @@ def gc(
     """Say what disk could be freed; nothing that a branch, tag, stash, experiment or champion needs."""
     from artpipe.storage.gc import collect
 
-    typer.echo(plain_lines(collect(yes=yes, history=history, days=days)))
+    typer.echo(to_printable_lines(collect(yes=yes, history=history, days=days)))

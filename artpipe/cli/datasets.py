@@ -7,8 +7,8 @@ import typer
 
 from artpipe.cli.command_classes import AnywhereCommand
 from artpipe.cli.servers import watch
-from artpipe.system.plain_text import plain_lines
-from artpipe.system.project_root import typed_path
+from artpipe.system.plain_text import to_printable_lines
+from artpipe.system.project_root import resolve_typed_path
 
 dataset_commands = typer.Typer()
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
@@ -57,8 +57,10 @@ def dataset_add(
     ingest |= {} if voices is None else {"voices": voices}
     ingest |= {key: value for key, value in (("names", names), ("encoding", encoding)) if value}
     ingest |= {key: value for key, value in (("classes", classes), ("splits", splits)) if value not in {"auto", "keep"}}
-    said = add_dataset(typed_path(path), name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest)
-    typer.echo(plain_lines(said))
+    said = add_dataset(
+        resolve_typed_path(path), name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest
+    )
+    typer.echo(to_printable_lines(said))
     if plan:
         tell_plan(read_graph)
 
@@ -81,11 +83,11 @@ def dataset_inspect(
     from artpipe.project.import_files import describe_archive
 
     ingest = {"classes": classes, "splits": splits, "names": names}
-    place = hub_snapshot(typed_path(path))
+    place = hub_snapshot(resolve_typed_path(path))
     understanding = inspect_place(place, medium, ingest)
     text = json.dumps(understanding.as_json(), indent=2) if as_json else told(understanding)
     text = text if as_json else (text + describe_archive(place, names)).rstrip("\n")
-    typer.echo(plain_lines(text))
+    typer.echo(to_printable_lines(text))
 
 
 @dataset_commands.command("remove")

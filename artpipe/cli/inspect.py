@@ -7,8 +7,8 @@ import typer
 
 from artpipe.cli.command_classes import FreeCommand
 from artpipe.errors import UserError
-from artpipe.system.plain_text import plain_lines
-from artpipe.system.project_root import typed_path
+from artpipe.system.plain_text import to_printable_lines
+from artpipe.system.project_root import resolve_typed_path
 
 LOOK = "Looking closer"
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -25,7 +25,7 @@ def new(
     """Make a project of your own: parameters, graph, and room for datasets and plugins."""
     from artpipe.project.new_project import create_project
 
-    typer.echo(plain_lines(create_project(folder.expanduser(), starter)))
+    typer.echo(to_printable_lines(create_project(folder.expanduser(), starter)))
 
 
 @looking.command(rich_help_panel="Every day", short_help="Accept newly installed code.")
@@ -39,7 +39,7 @@ def upgrade(
     """Bring the project to the installed artpipe: names of parameters, code.yaml; say what will run again, and its cost."""
     from artpipe.project.upgrade import upgrade_project
 
-    typer.echo(plain_lines(upgrade_project(only_plan=plan, keep=keep)))
+    typer.echo(to_printable_lines(upgrade_project(only_plan=plan, keep=keep)))
 
 
 @looking.command(rich_help_panel=LOOK)
@@ -74,7 +74,7 @@ def lineage(
     """Say what a work or file comes from: run, checkpoint, data, commit, parameters."""
     from artpipe.tracking.listing import tell_lineage
 
-    file = typed_path(Path(asked))
+    file = resolve_typed_path(Path(asked))
     tell_lineage(str(file) if file.exists() else asked, as_json=as_json)
 
 
@@ -91,7 +91,7 @@ def promote(
 
     if model is None and force:
         raise UserError("--force wants a MODEL")
-    typer.echo(plain_lines(promotion.promote_all() if model is None else promotion.promote(model, force=force)))
+    typer.echo(to_printable_lines(promotion.promote_all() if model is None else promotion.promote(model, force=force)))
 
 
 @looking.command(rich_help_panel=LOOK)
@@ -102,7 +102,7 @@ def rollback(
     """Give the champion before back its place."""
     from artpipe.tracking import promotion
 
-    typer.echo(plain_lines(promotion.rollback(dataset, kind)))
+    typer.echo(to_printable_lines(promotion.rollback(dataset, kind)))
 
 
 @looking.command(rich_help_panel=LOOK)
@@ -114,9 +114,9 @@ def sync(
     from artpipe.tracking import mlflow_sync as projection
 
     if follow and state:
-        projection.follow(follow, typed_path(state))
+        projection.follow(follow, resolve_typed_path(state))
     else:
-        typer.echo(plain_lines(projection.sync()))
+        typer.echo(to_printable_lines(projection.sync()))
 
 
 @looking.command(rich_help_panel=LOOK)
@@ -133,6 +133,6 @@ def sample(
     """Paint from a trained model."""
     from artpipe.evaluation.sample_model import sample_model
 
-    out, prompt = out and typed_path(out), prompt and prompt.replace("\\n", "\n")
+    out, prompt = out and resolve_typed_path(out), prompt and prompt.replace("\\n", "\n")
     made = sample_model(name, n, seed, out, label, prompt)
-    typer.echo(plain_lines(made))
+    typer.echo(to_printable_lines(made))

@@ -8,7 +8,7 @@ import typer
 
 from artpipe.cli.command_classes import PrefectClientCommand, ServeCommand
 from artpipe.errors import UserError
-from artpipe.system.project_root import typed_path
+from artpipe.system.project_root import resolve_typed_path
 
 BROWSER, UNATTENDED = "In a browser", "Unattended"
 _ONE_PART = "With --only: "
@@ -51,7 +51,7 @@ def serve(
     elif only == ServedPart.GALLERY:
         from artpipe.orchestration.services.gallery_server import serve_gallery
 
-        serve_gallery(typed_path(folder) if folder else Path("data/gallery"), 8000 if port is None else port)
+        serve_gallery(resolve_typed_path(folder) if folder else Path("data/gallery"), 8000 if port is None else port)
     else:
         from artpipe.orchestration.services.serve import serve_project
 

@@ -22,9 +22,9 @@ def ingest(name: Name, part: Part = "") -> None:
     with _stage(f"ingest@{name}", part):
         from artpipe.config.params import load_params
         from artpipe.ingest import ingest_dataset, ingest_part
-        from artpipe.system.file_tree import unchanged
+        from artpipe.system.file_tree import require_unchanged
 
-        with unchanged(Path(load_params().dataset(name).path)):
+        with require_unchanged(Path(load_params().dataset(name).path)):
             ingest_part(name, part) if part else ingest_dataset(name)
 
 
@@ -49,9 +49,9 @@ def weights(name: Name) -> None:
 @stage_commands.command(rich_help_panel=STAGES)
 def train(name: Name) -> None:
     """Train a model, or go on where its training was stopped."""
-    from artpipe.system.processes import guardians
+    from artpipe.system.processes import find_session_ancestors
 
-    ancestors = guardians()  # before torch is imported: they may end meanwhile
+    ancestors = find_session_ancestors()  # before torch is imported: they may end meanwhile
     with _stage(f"train@{name}"):
         from artpipe.train import train_model
 
@@ -83,8 +83,8 @@ def _stage(name: str, part: str = "") -> Iterator[None]:
     """Refuse a stage of other code than `code.yaml` says, without disk space, or that another process is at."""
     from artpipe.code.code_yaml import require_recorded_code
     from artpipe.project.stage_guard import alone
-    from artpipe.system.terminal import spoken_plainly
+    from artpipe.system.terminal import escape_stdout
 
     require_recorded_code(stage=name)
-    with alone(name, part), spoken_plainly():
+    with alone(name, part), escape_stdout():
         yield

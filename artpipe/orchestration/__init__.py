@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 from artpipe.system.home_folders import provide_home
-from artpipe.system.project_root import nearest_root
+from artpipe.system.project_root import find_root_or_none
 from artpipe.system.sqlite_address import sqlite_url
 from artpipe.system.streams import open_streams
 
-_ROOT = nearest_root()
+_ROOT = find_root_or_none()
 
 _SETTINGS = {
     # the project's own; the person's ~/.prefect stays untouched

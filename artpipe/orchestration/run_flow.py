@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.orchestration.services.addresses import is_prefect_named, local_prefect_variables
 from artpipe.orchestration.services.ephemeral_server import run_ephemeral_server
-from artpipe.system.interrupts import SignalInterruption, signals_raise
+from artpipe.system.interrupts import SignalInterruption, raise_on_signals
 from artpipe.system.processes import end_child, interrupt_command, start_child
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
@@ -57,7 +57,7 @@ def guard_flow(options: str) -> int:
     env = {**os.environ, **local_prefect_variables()}
     child = start_child([sys.executable, "-c", _RUN_CODE, options], env=env, grace_seconds=_GRACE_SECONDS)
     try:
-        with signals_raise():
+        with raise_on_signals():
             return child.wait()
     except SignalInterruption as interruption:
         interrupt_command(child, _GRACE_SECONDS)  # it alone: Prefect's server still has to take its last report

@@ -33,9 +33,9 @@ from artpipe.project.trackable_paths import require_foreign, require_shallow
 from artpipe.project.tracked_files import remove_quietly, track, untrack
 from artpipe.storage.dvc_check import require_dvc
 from artpipe.storage.dvc_command import require_lock
-from artpipe.system.atomic_files import sweep, write_text
-from artpipe.system.locks import locked
-from artpipe.system.plain_text import plain
+from artpipe.system.atomic_files import remove_stale_temporaries, write_text
+from artpipe.system.locks import hold_lock
+from artpipe.system.plain_text import to_printable
 
 PARAMS = Path("params.yaml")
 
@@ -72,7 +72,7 @@ def add_dataset(
         arrives(target)
         undo.callback(take_back)
         notes = told(understanding) + describe_archive(source, checked.ingest.names)
-        sys.stdout.write(f"{notes}copying {plain(str(source))} to {target}\n")
+        sys.stdout.write(f"{notes}copying {to_printable(str(source))} to {target}\n")
         left = _copied(source, target)
         _require_works(name, checked, source)
         text = _with_models(with_entry(text, "datasets", name, entry), name, kinds)
@@ -161,8 +161,8 @@ def _changing() -> Iterator[contextlib.ExitStack]:
     """Hold the project's lock and yield a stack of what to undo, run backwards where the change does not come to its end."""
     require_dvc(Path())  # before anything is written
     require_lock()
-    with locked(paths.STATE / "project.lock", doing="adding or removing"):
-        sweep(DATASETS)
+    with hold_lock(paths.STATE / "project.lock", doing="adding or removing"):
+        remove_stale_temporaries(DATASETS)
         take_back({entry.path for entry in load_params(PARAMS).datasets.values()})
         with contextlib.ExitStack() as undo:
             yield undo

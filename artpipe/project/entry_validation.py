@@ -12,7 +12,7 @@ from artpipe.contracts.modality import params_of
 from artpipe.errors import UserError, did_you_mean
 from artpipe.project.trackable_paths import require_foreign, require_trackable
 from artpipe.storage.dvc_config import is_cache_link
-from artpipe.system.plain_text import plain
+from artpipe.system.plain_text import to_printable
 
 if TYPE_CHECKING:
     from artpipe.contracts.model import Model
@@ -116,7 +116,7 @@ def _inside(place: str, text: str, root: Path, such_as: str = "datasets/NAME") -
         raise UserError(
             f"{_FILE}: `{place}` is {text[:200]!r}: a path inside the project is wanted, such as `{such_as}`{advice}"
         )
-    path, text = root / text, plain(text[:200])
+    path, text = root / text, to_printable(text[:200])
     if not _exists(path):
         if _exists(Path(f"{path}.dvc")):
             raise UserError(f"{_FILE}: `{place}`: {text} is tracked but not here; `dvc pull {text}` fetches it")
@@ -207,7 +207,7 @@ def require_known(place: str, name: Any, known: Iterable[str], *, prefix: str = 
     names = list(known)
     if name not in names:
         hint = did_you_mean(str(name), names) or f" (there are: {', '.join(islice(names, 20)) or 'none yet'})"
-        raise UserError(f"{_FILE}: `{place}` is `{prefix}{plain(str(name)[:200])}`, which does not exist{hint}")
+        raise UserError(f"{_FILE}: `{place}` is `{prefix}{to_printable(str(name)[:200])}`, which does not exist{hint}")
 
 
 def _needed(key: str, name: str, raw: Mapping[str, Any]) -> str:

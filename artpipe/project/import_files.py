@@ -12,9 +12,9 @@ from artpipe.artifacts.paths import STATE
 from artpipe.errors import UserError
 from artpipe.layout.places import hub_blob, hub_repository
 from artpipe.storage.dvc_config import links_workspace
-from artpipe.system.atomic_files import remove, stands_in, write_text, written, written_folder
-from artpipe.system.file_tree import below
-from artpipe.system.plain_text import plain
+from artpipe.system.atomic_files import is_inside, remove_path, write_file, write_folder, write_text
+from artpipe.system.file_tree import walk_tree
+from artpipe.system.plain_text import to_printable
 from artpipe.untrusted.archives import archive_reader
 from artpipe.untrusted.hidden_files import lies_hidden
 
@@ -44,12 +44,12 @@ def describe_archive(path: Path, names: str) -> str:
     except UserError:
         return ""
     other = "; another encoding: `--names`" if any(note.startswith("name read as") for note in notes) else ""
-    return plain(f"{path.name}: {'; '.join(notes)}{other}") + "\n" if notes else ""
+    return to_printable(f"{path.name}: {'; '.join(notes)}{other}") + "\n" if notes else ""
 
 
 def copy_archive(source: Path, target: Path) -> int:
     """Copy one file, whole or not at all; nothing stays behind (0)."""
-    with written(target) as temporary:
+    with write_file(target) as temporary:
         clone(source, temporary)
     return 0
 
@@ -62,8 +62,8 @@ def copy_folder(source: Path, target: Path) -> int:
     Hugging Face Hub cache the blob is copied.
     """
     left, repository = 0, hub_repository(source)
-    with written_folder(target) as temporary:
-        for path in below(source):
+    with write_folder(target) as temporary:
+        for path in walk_tree(source):
             name, mode = path.relative_to(source), path.lstat().st_mode
             if path == source or stat.S_ISDIR(mode) or lies_hidden(name.as_posix()):
                 continue
@@ -90,8 +90,8 @@ def arrived() -> None:
 def take_back(named: Collection[str] = ()) -> None:
     """Take away what is on its way in, by a process that was killed perhaps; not what is named, which came to its end."""
     target = _ARRIVING.read_text(encoding="utf-8") if _ARRIVING.is_file() else ""
-    if target and target not in named and stands_in(Path(target), DATASETS):
-        remove(Path(target))
+    if target and target not in named and is_inside(Path(target), DATASETS):
+        remove_path(Path(target))
         Path(f"{target}.dvc").unlink(missing_ok=True)
     arrived()
 
@@ -100,7 +100,7 @@ def is_own(path: Path, others: Iterable[str]) -> bool:
     """Return whether a dataset's works stand in ``datasets/``, by no detour, and none of the other datasets reads them."""
     place = path.resolve()
     read = [Path(other).resolve() for other in others]
-    return stands_in(path, DATASETS) and not any(place in (one, *one.parents) or one in place.parents for one in read)
+    return is_inside(path, DATASETS) and not any(place in (one, *one.parents) or one in place.parents for one in read)
 
 
 def clone(source: Path, target: Path) -> None:
@@ -127,7 +127,7 @@ def unlink_originals(folder: Path) -> None:
         return  # nothing was linked to an original, and what DVC linked to its cache stays
     for path in [folder] if folder.is_file() else folder.rglob("*"):
         if path.is_file() and path.stat().st_nlink > 1:
-            with written(path) as temporary:
+            with write_file(path) as temporary:
                 shutil.copyfile(path, temporary)
 
 

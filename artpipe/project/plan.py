@@ -12,7 +12,7 @@ from artpipe.code.code_yaml import FILE as CODE
 from artpipe.config.params import Frozen, load_params, read_yaml
 from artpipe.project.estimates import Cost, Costs
 from artpipe.project.validation import check_project
-from artpipe.system.units import size, span
+from artpipe.system.units import format_duration, format_size
 
 
 class StageGraph(Protocol):
@@ -97,11 +97,11 @@ def tell_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) ->
         why = "\n".join(escape(reason) for reason in planned.why) or "[dim]follows[/]"
         cost = planned.cost
         about = "" if cost.measured else "~"
-        table.add_row(planned.stage, why, f"{about}{span(cost.core_seconds)}", f"{about}{size(cost.bytes)}")
+        table.add_row(
+            planned.stage, why, f"{about}{format_duration(cost.core_seconds)}", f"{about}{format_size(cost.bytes)}"
+        )
     console.print(table)
-    total = (
-        f"About {span(plan.seconds)} on {plan.cores} cores, {size(plan.bytes)} of disk ({size(plan.bytes_free)} free)"
-    )
+    total = f"About {format_duration(plan.seconds)} on {plan.cores} cores, {format_size(plan.bytes)} of disk ({format_size(plan.bytes_free)} free)"
     guessed = any(not planned.cost.measured for planned in plan.stages)
     console.print(f"{total}.{' ~: an estimate; nothing like it has run here yet.' if guessed else ''}")
     if plan.cores >= 8 and sum(planned.stage.startswith("train@") for planned in plan.stages) < plan.cores // 2:  # noqa: PLR2004

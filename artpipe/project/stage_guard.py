@@ -11,12 +11,12 @@ from artpipe.config.params import load_params, read_yaml
 from artpipe.errors import NoRoomError, StoppedError, UserError
 from artpipe.project.estimates import Costs
 from artpipe.storage.dvc_config import dvc_cache_folder
-from artpipe.system.file_tree import weight
+from artpipe.system.file_tree import total_bytes
 from artpipe.system.hashing import sha256_bytes
-from artpipe.system.interrupts import Interruption, Stop
-from artpipe.system.locks import locked
-from artpipe.system.processes import guardians
-from artpipe.system.units import size
+from artpipe.system.interrupts import Interruption, StopRequest
+from artpipe.system.locks import hold_lock
+from artpipe.system.processes import find_session_ancestors
+from artpipe.system.units import format_size
 
 _STATES = 6.0  # of a checkpoint: two states with weights, their mean and two moments of each optimiser
 
@@ -38,9 +38,9 @@ def alone(stage: str, part: str = "") -> Iterator[None]:
         return
     doing = f"{stage} {part}".strip()
     name = sha256_bytes(doing.encode(errors="surrogateescape"))[:16]
-    stop = Stop(doing, "nothing of it stands half-written, the same command begins it again", Interruption)
+    stop = StopRequest(doing, "nothing of it stands half-written, the same command begins it again", Interruption)
     try:
-        with locked(paths.STATE / "stages" / f"{name}.lock", doing=doing), stop.listening(guardians()):
+        with hold_lock(paths.STATE / "stages" / f"{name}.lock", doing=doing), stop.listen(find_session_ancestors()):
             yield
     except Interruption as told:
         raise StoppedError(str(told)) from None
@@ -68,7 +68,7 @@ def require_room(stage: str, root: Path = Path(), times: float = 1.0) -> None:
         if free < needed:
             advice = "`artpipe gc` says what can be freed; ARTPIPE_ROOM=off starts all the same"
             raise NoRoomError(
-                f"{places[device]}: {stage} needs about {size(needed)} of disk, {size(free)} are free; {advice}"
+                f"{places[device]}: {stage} needs about {format_size(needed)} of disk, {format_size(free)} are free; {advice}"
             )
 
 
@@ -80,7 +80,7 @@ def _needed(stage: str, root: Path) -> dict[Path, float]:
     count = float(Costs(root, params, locked).of(stage).bytes)
     verb, _, name = stage.partition("@")
     if verb == "ingest" and name in params.datasets:
-        count = max(count if stage in locked else 0.0, float(weight(root / params.datasets[name].path)))
+        count = max(count if stage in locked else 0.0, float(total_bytes(root / params.datasets[name].path)))
     state = count * _STATES if verb == "train" else 0.0
     return {root / "data": count, dvc_cache_folder(root): count, root / paths.STATE: state}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from artpipe.errors import UserError
 from artpipe.storage.dvc_config import is_cache_link, is_lost_cache_link
-from artpipe.system.file_tree import below
-from artpipe.system.plain_text import plain
+from artpipe.system.file_tree import walk_tree
+from artpipe.system.plain_text import to_printable
 
 _DEEPEST = 100  # folders in folders; from some hundreds on DVC does not come to an end
 _TOO_DEEP = f"more than {_DEEPEST} folders deep, which DVC does not come to the end of; move it further up"
@@ -27,9 +27,9 @@ def require_trackable(path: Path) -> None:
     Raises:
         UserError: the first such thing, what it is and what to do.
     """
-    for found in below(path):
+    for found in walk_tree(path):
         if why := _fault(found, path):
-            raise UserError(f"{plain(str(found))}: {why}")
+            raise UserError(f"{to_printable(str(found))}: {why}")
 
 
 def require_foreign(source: Path, root: Path = Path()) -> None:
@@ -38,7 +38,7 @@ def require_foreign(source: Path, root: Path = Path()) -> None:
     Raises:
         UserError: what it is and what to name instead.
     """
-    here, place, name = root.resolve(), source.resolve(), plain(str(source))
+    here, place, name = root.resolve(), source.resolve(), to_printable(str(source))
     if here.is_relative_to(place) or (here / "datasets").is_relative_to(place):
         raise UserError(f"{name}: this project lies in that folder; name the folder that has the works only")
     own = next((one for one in _OWN if place.is_relative_to(here / one)), None)
@@ -52,11 +52,11 @@ def require_shallow(path: Path) -> None:
     Raises:
         UserError: the first of them.
     """
-    for found in below(path):
+    for found in walk_tree(path):
         if _is_deep(found, path):
-            raise UserError(f"{plain(str(found))}: {_TOO_DEEP}")
+            raise UserError(f"{to_printable(str(found))}: {_TOO_DEEP}")
         if found.is_dir() and not found.is_symlink() and not os.access(found, os.R_OK | os.X_OK):
-            raise UserError(f"{plain(str(found))}: no permission to read this folder; `chmod u+rX` gives it")
+            raise UserError(f"{to_printable(str(found))}: no permission to read this folder; `chmod u+rX` gives it")
 
 
 def _is_deep(path: Path, root: Path) -> bool:

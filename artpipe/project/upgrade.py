@@ -9,7 +9,7 @@ from artpipe.errors import UserError, did_you_mean
 from artpipe.project.estimates import Costs
 from artpipe.project.format_upgrade import find_format_upgrade
 from artpipe.storage.dvc_command import ask_dvc
-from artpipe.system.units import span
+from artpipe.system.units import format_duration
 
 
 def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Sequence[str] = ()) -> str:
@@ -57,7 +57,11 @@ def _costs(stages: Iterable[str], params: Params, root: Path) -> Iterator[str]:
     costs = Costs(root, params, lock)
     for stage in stages:
         cost = costs.of(stage)
-        said = f"{span(cost.core_seconds)} last time" if cost.measured else f"about {span(cost.core_seconds)}"
+        said = (
+            f"{format_duration(cost.core_seconds)} last time"
+            if cost.measured
+            else f"about {format_duration(cost.core_seconds)}"
+        )
         yield f"  {stage}  ({said})"
 
 

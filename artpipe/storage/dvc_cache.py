@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from artpipe.config.params import read_yaml
 from artpipe.errors import ArtpipeError, BusyError, UserError
-from artpipe.system.atomic_files import written
-from artpipe.system.git_command import ask_git
+from artpipe.system.atomic_files import write_file
+from artpipe.system.git_command import run_git
 from artpipe.system.hashing import sha256_bytes
 
 OBJECT = re.compile(r"[0-9a-f]{30}(\.dir)?")  # behind the folder of its first two digits
@@ -164,7 +164,7 @@ def whole_again(file: Path) -> str | None:
     """
     name = file.name.removesuffix(".dvc")
     with contextlib.suppress(ArtpipeError):  # no git, no repository, no such file in it
-        shown = ask_git(file.parent, "show", f"HEAD:./{file.name}")
+        shown = run_git(file.parent, "show", f"HEAD:./{file.name}")
         if re.search(r"^\s+(- )?path: ", shown, re.MULTILINE):
             return shown
     return f"outs:\n- path: {json.dumps(name)}\n" if file.with_name(name).exists() else None
@@ -210,7 +210,7 @@ def rows_of(listing: Path) -> dict[str, str]:
 
 def put(cache: Path, md5: str, source: Path | bytes) -> None:
     """Write an object, whole and read-only as DVC does."""
-    with written(object_of(cache, md5)) as temporary:
+    with write_file(object_of(cache, md5)) as temporary:
         if isinstance(source, bytes):
             temporary.write_bytes(source)
         else:

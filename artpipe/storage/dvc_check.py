@@ -7,8 +7,8 @@ from pathlib import Path
 
 from artpipe.errors import UserError
 from artpipe.storage.dvc_config import LINK_TYPES, dvc_setting, link_types
-from artpipe.system.git_command import repository_fault
-from artpipe.system.plain_text import plain
+from artpipe.system.git_command import explain_missing_repository
+from artpipe.system.plain_text import to_printable
 
 _OWN = {".git", ".state", ".venv", "node_modules", "__pycache__"}  # never looked into: DVC keeps nothing of them
 _OUTPUTS = ("data/.dvc", "data/*/.dvc", "data/*/*/.dvc")  # as deep as dvc.yaml names outputs
@@ -22,12 +22,12 @@ def require_dvc(root: Path) -> None:
     """
     if not (root / ".dvc").is_dir():
         raise UserError(f"{root / '.dvc'}: no such folder; `dvc init` makes it (`dvc init --no-scm` without git)")
-    if dvc_setting(root, "core", "no_scm").lower() != "true" and (fault := repository_fault(root)):
+    if dvc_setting(root, "core", "no_scm").lower() != "true" and (fault := explain_missing_repository(root)):
         raise UserError(fault)
     if unknown := set(link_types(root)) - LINK_TYPES:
         known = ", ".join(sorted(LINK_TYPES))
         raise UserError(
-            f"{root / '.dvc/config'}: `cache.type` is `{plain(min(unknown))}`, which DVC does not know; {known}"
+            f"{root / '.dvc/config'}: `cache.type` is `{to_printable(min(unknown))}`, which DVC does not know; {known}"
         )
 
 
@@ -79,4 +79,4 @@ def _hides(folder: Path, root: Path) -> str:
 
 
 def _name(path: Path, root: Path) -> str:
-    return plain(str(path.relative_to(root)))
+    return to_printable(str(path.relative_to(root)))

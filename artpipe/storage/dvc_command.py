@@ -15,7 +15,7 @@ from artpipe.errors import ArtpipeError, BusyError, UserError
 from artpipe.storage.dvc_lock import wait_for_dvc_lock
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import md5_bytes, md5_file
-from artpipe.system.locks import filesystem_of, flock_fails, has_links
+from artpipe.system.locks import filesystem_type, find_flock_error, supports_hardlinks
 from artpipe.system.processes import run_child, utf8_environment
 
 T = TypeVar("T")
@@ -112,7 +112,7 @@ def require_lock(root: Path = Path()) -> None:
         UserError: the file system, what it lacks, and what to do.
     """
     folder = root / ".dvc"
-    reason = flock_fails(folder / "tmp" if (folder / "tmp").is_dir() else folder)
+    reason = find_flock_error(folder / "tmp" if (folder / "tmp").is_dir() else folder)
     if reason is None:
         return
     asked = dvc_command("config", "core.hardlink_lock")
@@ -120,9 +120,9 @@ def require_lock(root: Path = Path()) -> None:
     if done.stdout.strip().lower() == "true":
         return
     remedy = "`dvc config --local core.hardlink_lock true` lets DVC lock by hard links"
-    if not has_links(folder):
+    if not supports_hardlinks(folder):
         remedy = "nor hard links: let `.dvc/tmp` be a link to a folder on a disk of this machine"
-    kind = filesystem_of(folder)
+    kind = filesystem_type(folder)
     raise UserError(f"{folder}: no flock on this file system ({f'{kind}: ' * bool(kind)}{reason.strerror}); {remedy}")
 
 

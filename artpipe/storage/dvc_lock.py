@@ -15,7 +15,7 @@ from pathlib import Path
 
 from artpipe.errors import BusyError, UserError
 from artpipe.storage.dvc_config import uses_hardlink_lock
-from artpipe.system.plain_text import plain
+from artpipe.system.plain_text import to_printable
 
 _LOCKS = ("lock", "rwlock.lock")  # of the project; of DVC's book of who reads and writes what
 _PID = re.compile(r"\s*\d+\s*")  # all that flock's file has in it; that of a hard link names its claim
@@ -199,7 +199,7 @@ def _command(pid: int) -> str:
     words = [word for word in words if word]
     if len(words) > 1 and Path(words[0]).name.startswith("python"):
         words = words[1:]
-    return plain(" ".join([Path(words[0]).name, *words[1:]])[:120]) if words else ""
+    return to_printable(" ".join([Path(words[0]).name, *words[1:]])[:120]) if words else ""
 
 
 def _say(sentence: str) -> None:

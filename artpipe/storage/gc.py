@@ -16,9 +16,9 @@ from artpipe.storage.dvc_command import ask_dvc
 from artpipe.storage.dvc_lock import hold_dvc_lock
 from artpipe.storage.leftovers import left_behind
 from artpipe.storage.reachable import Entry, Needs, needs_of, outputs_of
-from artpipe.system.atomic_files import halves, remove, stands_in
-from artpipe.system.locks import locked
-from artpipe.system.units import size
+from artpipe.system.atomic_files import find_stale_temporaries, is_inside, remove_path
+from artpipe.system.locks import hold_lock
+from artpipe.system.units import format_size
 
 _PIN = re.compile(r"[0-9a-f]{64}")
 _DAY = 86400.0
@@ -65,7 +65,7 @@ def _free(path: Path) -> None:
     aside = path.with_name(f"{path.name}.tmp.{os.getpid()}") if path.is_dir() else path
     with contextlib.suppress(FileNotFoundError):
         path.rename(aside)
-        remove(aside)
+        remove_path(aside)
 
 
 def _cache(root: Path) -> Path:
@@ -115,12 +115,12 @@ def _of_project(root: Path, needs: Needs, days: float) -> Iterator[Room]:
     state = root / paths.STATE
     old = [path for path in sorted(state.glob("train/*/*")) if _is_folder(path, state) and _is_old(path, days)]
     yield Room("stopped trainings", f"not gone on with for {days:g} days", [(path, _weight(path)) for path in old])
-    parts = [path for path in sorted(state.glob("answers/*")) if stands_in(path, state) and _age(path) > days]
+    parts = [path for path in sorted(state.glob("answers/*")) if is_inside(path, state) and _age(path) > days]
     yield Room("answers of parts", "no stage has asked for them", [(path, _weight(path)) for path in parts])
     downloads = [
         one
         for one in (state / "downloads").glob("*")
-        if _PIN.fullmatch(one.name) and one.name not in needs.pins and stands_in(one, state)
+        if _PIN.fullmatch(one.name) and one.name not in needs.pins and is_inside(one, state)
     ]
     yield Room("downloads", "no card names them", [(path, _weight(path)) for path in downloads])
     folders = [
@@ -132,7 +132,7 @@ def _of_project(root: Path, needs: Needs, days: float) -> Iterator[Room]:
     ]
     left = {
         *left_behind(root, load_params(root / "params.yaml")),
-        *(path for folder in folders for path in halves(folder)),
+        *(path for folder in folders for path in find_stale_temporaries(folder)),
     }
     yield Room(
         "data",
@@ -147,13 +147,13 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _is_folder(path: Path, state: Path) -> bool:
     """Return whether it is a folder of our state, and no link leads out to it: what stands there may be another's."""
-    return path.is_dir() and stands_in(path, state)
+    return path.is_dir() and is_inside(path, state)
 
 
 def _is_old(folder: Path, days: float) -> bool:
     """Return whether nothing in a training's state was written lately, and no process trains it."""
     try:
-        with locked(folder.parent / "lock", wait_seconds=0.0):
+        with hold_lock(folder.parent / "lock", wait_seconds=0.0):
             return _age(folder) > days
     except BusyError:
         return False
@@ -170,8 +170,12 @@ def _weight(path: Path) -> int:
 
 
 def _sentences(rooms: list[Room], needs: Needs, *, yes: bool, shared: bool) -> str:
-    lines = [f"{room.name:<18} {len(room.found):>6}  {size(room.bytes):>7}  {room.why}" for room in rooms if room.found]
-    whole = size(sum(room.bytes for room in rooms))
+    lines = [
+        f"{room.name:<18} {len(room.found):>6}  {format_size(room.bytes):>7}  {room.why}"
+        for room in rooms
+        if room.found
+    ]
+    whole = format_size(sum(room.bytes for room in rooms))
     if not lines:
         lines = ["nothing to free"]
     elif yes:

@@ -18,8 +18,8 @@ from artpipe.errors import ArtpipeError, BusyError, CorruptError
 from artpipe.storage.dvc_cache import Output, md5_in_name, object_of, objects_in, outputs_of_note, rows_of, whole_again
 from artpipe.storage.inventory import Holdings
 from artpipe.storage.resume_state_checks import broken_state
-from artpipe.system.atomic_files import halves, remove, stands_in, write_text
-from artpipe.system.locks import locked
+from artpipe.system.atomic_files import find_stale_temporaries, is_inside, remove_path, write_text
+from artpipe.system.locks import hold_lock
 
 REPAIR = "`artpipe verify --repair`"
 ASIDE = str(paths.STATE / "damaged")
@@ -78,9 +78,11 @@ def _book(held: Holdings, file: Path, what: str) -> Damage:
 
 
 def _written_again(file: Path, text: str) -> None:
-    for half in halves(file.parent):  # of a repair that was killed here; all else in this folder is a person's
+    for half in find_stale_temporaries(
+        file.parent
+    ):  # of a repair that was killed here; all else in this folder is a person's
         if half.name.startswith(f"{file.name}.tmp."):
-            remove(half)
+            remove_path(half)
     write_text(file, text)
 
 
@@ -93,7 +95,7 @@ def _runs(held: Holdings) -> Iterator[Damage]:
         if made is None or any(map(held.miscounted, made)):  # the name is of all but sizes
             what = "not what its name says" if made is None else "other sizes than what it names has"
             mend = f"{REPAIR} removes it; DVC notes it again when its stage has run"
-            yield Damage(held.name(path), f"DVC's note of a run: {what}", mend, partial(remove, path))
+            yield Damage(held.name(path), f"DVC's note of a run: {what}", mend, partial(remove_path, path))
 
 
 def _objects(held: Holdings) -> Iterator[Damage]:
@@ -228,8 +230,8 @@ def _states(held: Holdings) -> Iterator[Damage]:
     """Yield damaged states of stopped trainings; those of running ones belong to them."""
     mend = f"{REPAIR} puts its states aside; the training goes on from the state before, or begins again"
     state = held.root / paths.STATE
-    for folder in sorted(path for path in state.glob("train/*/*") if path.is_dir() and stands_in(path, state)):
-        with contextlib.suppress(BusyError), locked(folder.parent / "lock", wait_seconds=0.0):
+    for folder in sorted(path for path in state.glob("train/*/*") if path.is_dir() and is_inside(path, state)):
+        with contextlib.suppress(BusyError), hold_lock(folder.parent / "lock", wait_seconds=0.0):
             broken_by: dict[Path, list[Path]] = {}  # the states that rest on a file
             for card in sorted(folder.glob("[0-9]*-*.json")):
                 if file := broken_state(held, card):
@@ -250,20 +252,22 @@ def _beside_states(held: Holdings, folder: Path) -> Iterator[Damage]:
     cards = {card.stem for card in folder.glob("[0-9]*-*.json")}
     if pointer.exists() and pointer.read_text(encoding="utf-8", errors="replace").strip() not in cards:
         mend = f"{REPAIR} removes it; the training goes on from the newest state"
-        yield Damage(held.name(pointer), f"{_STOPPED}, it names no state", mend, partial(remove, pointer))
+        yield Damage(held.name(pointer), f"{_STOPPED}, it names no state", mend, partial(remove_path, pointer))
     with contextlib.suppress(OSError):
         try:
             RunStart.model_validate_json(start.read_bytes())
         except ValueError:
             mend = f"{REPAIR} removes it; the training has another id in MLflow from there on"
-            yield Damage(held.name(start), _STOPPED, mend, partial(remove, start))
+            yield Damage(held.name(start), _STOPPED, mend, partial(remove_path, start))
 
 
 def _downloads(held: Holdings) -> Iterator[Damage]:
     for path in sorted((held.root / paths.STATE / "downloads").glob("*")):
         if _PIN.fullmatch(path.name) and held.hashes.sha256(path) != path.name:
             mend = f"{REPAIR} removes it; what needs it next fetches it again"
-            yield Damage(held.name(path), "a download: not the bytes that its name says", mend, partial(remove, path))
+            yield Damage(
+                held.name(path), "a download: not the bytes that its name says", mend, partial(remove_path, path)
+            )
 
 
 def _store(held: Holdings) -> Iterator[Damage]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from artpipe.artifacts import paths
 from artpipe.storage.dvc_cache import Output, object_of, outputs_of, put, rows_of
 from artpipe.storage.dvc_command import listing_of, md5_of
-from artpipe.system.atomic_files import remove, sweep, sync_folder, written
+from artpipe.system.atomic_files import remove_path, remove_stale_temporaries, sync_folder, write_file
 from artpipe.system.hashing import md5_file, sha256_file
 
 
@@ -107,15 +107,15 @@ class Holdings:
     def write_object(self, md5: str) -> None:
         """Write an object of the cache again, from the workspace."""
         if copy := self.copy_of(md5):
-            sweep(object_of(self.cache, md5).parent)  # of a repair that was killed here
+            remove_stale_temporaries(object_of(self.cache, md5).parent)  # of a repair that was killed here
             put(self.cache, md5, listing_of(copy) if md5.endswith(".dir") else copy)
 
     def write_file(self, path: Path) -> None:
         """Write a file of the workspace again, from the cache; it is no link."""
         out, md5 = self.wanted[path]
         mending = self.root / paths.STATE / "mending" if out.is_source else path  # no half of a file among works
-        sweep(mending.parent)
-        with written(mending) as temporary:
+        remove_stale_temporaries(mending.parent)
+        with write_file(mending) as temporary:
             shutil.copyfile(object_of(self.cache, md5), temporary)
         if mending != path:
             shutil.move(mending, path)
@@ -126,6 +126,6 @@ class Holdings:
         for path in damaged:
             inside = path.is_relative_to(self.root)
             aside = self.root / paths.STATE / "damaged" / (path.relative_to(self.root) if inside else path.name)
-            remove(aside)
+            remove_path(aside)
             aside.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(path, aside)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from artpipe.config.params import Params
 from artpipe.storage.dvc_config import is_cache_link
-from artpipe.system.atomic_files import remove, stands_in, sweep
+from artpipe.system.atomic_files import is_inside, remove_path, remove_stale_temporaries
 
 _KEPT_BY_DATASET = ("works", "record", "shards")
 _KEPT_BY_MODEL = ("checkpoints", "runs", "reports", "metrics", "plots")
@@ -14,10 +14,10 @@ _KEPT_BY_MODEL = ("checkpoints", "runs", "reports", "metrics", "plots")
 def sweep_removed(root: Path, params: Params) -> list[Path]:
     """Remove what lies under ``data/`` of datasets, weights and models that params.yaml no longer names; return it."""
     for folder in (root / "data").glob("[!.]*"):
-        sweep(folder)
+        remove_stale_temporaries(folder)
     left = list(left_behind(root, params))
     for path in left:
-        remove(path)
+        remove_path(path)
     return left
 
 
@@ -34,7 +34,7 @@ def left_behind(root: Path, params: Params) -> Iterator[Path]:
             if (
                 made
                 and (not path.is_symlink() or is_cache_link(path))
-                and stands_in(path, root / "data")
+                and is_inside(path, root / "data")
                 and path.stem not in names
                 and ".tmp." not in path.name
             ):

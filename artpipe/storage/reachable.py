@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from artpipe.config.params import read_yaml
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.errors import UserError
-from artpipe.system.git_command import NoRepositoryError, ask_git
+from artpipe.system.git_command import NoRepositoryError, run_git
 
 _MD5 = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 _SHA256 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -173,7 +173,7 @@ def _batches(commits: Sequence[str]) -> Iterator[Sequence[str]]:
 def _git(root: Path, *words: str, said: Sequence[str] = (), fine: Sequence[int] = (0,)) -> str:
     """Return what git prints; an answer that is not whole is an error, since what it leaves out would be freed."""
     try:
-        return ask_git(root, *words, said=said, fine=fine)
+        return run_git(root, *words, input_lines=said, ok_codes=fine)
     except NoRepositoryError as error:
         raise UserError(
             f"{error}; without git nobody can say which results are still needed, so nothing is freed"

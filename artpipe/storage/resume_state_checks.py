@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from artpipe.storage.inventory import Holdings
-from artpipe.system.hashing import sha256_bytes, sha256_start
+from artpipe.system.hashing import sha256_bytes, sha256_prefix
 
 
 def broken_state(held: Holdings, card: Path) -> Path | None:
@@ -14,7 +14,7 @@ def broken_state(held: Holdings, card: Path) -> Path | None:
         return card
     said = json.loads(data)
     for name, (size, sha256) in said.get("beside", {}).items():
-        if sha256_start(card.parent / name, size) != sha256:
+        if sha256_prefix(card.parent / name, size) != sha256:
             return card.parent / str(name)
     file, sha256 = said["tensors"]
     return None if held.hashes.sha256(card.parent / str(file)) == str(sha256) else card.parent / str(file)

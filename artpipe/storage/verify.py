@@ -19,8 +19,8 @@ from artpipe.storage.dvc_config import is_lost_cache_link
 from artpipe.storage.dvc_lock import hold_dvc_lock
 from artpipe.storage.integrity_checks import REPAIR, Damage, find
 from artpipe.storage.inventory import Hashes, Holdings
-from artpipe.system.file_tree import below
-from artpipe.system.units import size
+from artpipe.system.file_tree import walk_tree
+from artpipe.system.units import format_size
 
 
 class Told(Frozen):
@@ -95,7 +95,7 @@ def _find(held: Holdings) -> list[Damage]:
 def _lost_links(held: Holdings) -> Iterator[Damage]:
     """Yield outputs whose links into DVC's cache lead to nothing: its disk is away, or it was emptied."""
     for out in held.outputs:
-        if count := sum(path.is_symlink() and is_lost_cache_link(path) for path in below(held.root / out.path)):
+        if count := sum(path.is_symlink() and is_lost_cache_link(path) for path in walk_tree(held.root / out.path)):
             mend = f"bring back the disk of {held.cache}, else `dvc pull {out.path}` from a remote"
             yield Damage(str(out.path), f"{count:,} links into DVC's cache lead to nothing", mend)
 
@@ -146,4 +146,4 @@ def _sentence(verdict: Verdict) -> str:
     mends = f", {mended} mended" if mended else ""
     mendable = sum(REPAIR in one.mend for one in verdict.damaged if not one.mended)
     advice = f"; {REPAIR} mends {mendable} of them" if mendable and not mended else ""
-    return f"{found}{mends}: {verdict.files:,} files, {size(verdict.bytes)}, read in {verdict.seconds:.1f} s{advice}"
+    return f"{found}{mends}: {verdict.files:,} files, {format_size(verdict.bytes)}, read in {verdict.seconds:.1f} s{advice}"

@@ -13,8 +13,8 @@ from artpipe.artifacts.champions import Champions, load_champions
 from artpipe.artifacts.report import Finding
 from artpipe.artifacts.run import Journal, RunCard, RunStart
 from artpipe.config.params import Frozen
-from artpipe.system.locks import held
-from artpipe.system.units import span
+from artpipe.system.locks import is_locked
+from artpipe.system.units import format_duration
 from artpipe.tracking.lineage import Shelves, trace
 from artpipe.tracking.lineage_model import Lineage
 
@@ -86,7 +86,7 @@ def _unfinished(state: Path) -> TrainingRun | None:
     return TrainingRun(
         **_told(start), kind=start.kind, dataset=start.dataset, ended=None, core_seconds=None, step=step,
         steps=int(start.params.get("steps", 0)), checkpoint=None, verdict=None,
-        state="running" if held(state.parent / "lock") else "stopped",
+        state="running" if is_locked(state.parent / "lock") else "stopped",
     )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def _pipeline(flow_run: str | None) -> str:
 def _row(run: TrainingRun) -> Iterator[str]:
     yield run.model
     yield _moment(run.started)
-    yield "" if run.core_seconds is None else span(run.core_seconds)
+    yield "" if run.core_seconds is None else format_duration(run.core_seconds)
     if run.state == "complete":
         yield f"{run.steps:,} steps"
         yield _verdict(run.verdict) if run.verdict else "[dim]not evaluated[/]"
@@ -206,7 +206,7 @@ def _run(found: Lineage) -> list[str]:
     versions = ", ".join(
         f"{name} {run.versions[name]}" for name in ("python", "torch", "numpy") if name in run.versions
     )
-    lines = [run.run_id, f"began {_moment(run.started)}, took {span(run.core_seconds)} of core time{again}"]
+    lines = [run.run_id, f"began {_moment(run.started)}, took {format_duration(run.core_seconds)} of core time{again}"]
     lines += [f"on {run.host} ({run.device}, {run.precision}, {threads}); {versions}"]
     return [*lines, f"in pipeline run {run.flow_run}"] if run.flow_run else lines
 

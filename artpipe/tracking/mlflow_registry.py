@@ -9,7 +9,7 @@ from artpipe.artifacts.champions import Champion, Champions, load_champions
 from artpipe.artifacts.report import Finding, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.errors import ArtpipeError
-from artpipe.system.terminal import in_markdown
+from artpipe.system.terminal import escape_markdown
 from artpipe.tracking.mlflow_store import REPORT, Store
 
 CHAMPION = "champion"
@@ -118,7 +118,7 @@ def _made(store: Store, one: Known) -> Any:
     run = store.find(one.run_id)
     source = f"dvc:///{paths.checkpoint(one.model)}#{one.checkpoint}"  # the bytes are DVC's; MLflow only knows of them
     sentence = one.verdict.sentence if one.verdict else "It was champion; its report is not here any more."
-    about = {"run_id": run.id if run else None, "description": in_markdown(f"{one.model}. {sentence}")}
+    about = {"run_id": run.id if run else None, "description": escape_markdown(f"{one.model}. {sentence}")}
     return store.client.create_model_version(one.name, source, tags=_tags(one), **about)
 
 

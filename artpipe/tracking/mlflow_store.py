@@ -18,7 +18,7 @@ from typing import Any, Literal
 from artpipe.artifacts.integrity_note import vouch
 from artpipe.artifacts.paths import STATE
 from artpipe.system.atomic_files import write_text
-from artpipe.system.locks import locked
+from artpipe.system.locks import hold_lock
 from artpipe.system.sqlite_address import sqlite_url
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
@@ -247,7 +247,7 @@ class Store:
 
     def alone(self) -> Any:
         """Hold the lock under which something is looked for and made if it is not there."""
-        return locked(self._folder / "lock", wait_seconds=120.0, doing="setting up MLflow's store")
+        return hold_lock(self._folder / "lock", wait_seconds=120.0, doing="setting up MLflow's store")
 
 
 def _project_id(file: Path) -> str:

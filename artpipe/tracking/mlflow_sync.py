@@ -17,10 +17,10 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.cross_references import ingested, trained
 from artpipe.artifacts.run import Journal, RunRecord, RunStart, Session
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.system.locks import held
-from artpipe.system.plain_text import plain, plain_lines, without_password
-from artpipe.system.processes import guardians, handle_signals, run_child, watching
-from artpipe.system.terminal import in_markdown
+from artpipe.system.locks import is_locked
+from artpipe.system.plain_text import hide_passwords, to_printable, to_printable_lines
+from artpipe.system.processes import find_session_ancestors, handle_signals, run_child, watch_processes
+from artpipe.system.terminal import escape_markdown
 from artpipe.tracking.mlflow_registry import register
 from artpipe.tracking.mlflow_store import CARD, RECORD, REPORT, Store, TrackedRun
 from artpipe.tracking.mlflow_sync_signature import note_synced, sync_signature
@@ -51,7 +51,7 @@ def sync(root: Path = Path()) -> str:
     except Exception as error:  # MLflow, its database and its network raise their own
         raise ArtpipeError(f"MLflow: {_sentence(error)}; nothing is lost, `artpipe sync` does it later") from error
     new, trainings = store.tally, len(seen - {""})
-    counts = f"{trainings} trainings; new: {new.runs} runs, {new.rows} rows, {new.pictures} pictures ({without_password(store.uri)})"
+    counts = f"{trainings} trainings; new: {new.runs} runs, {new.rows} rows, {new.pictures} pictures ({hide_passwords(store.uri)})"
     if damage:
         raise ArtpipeError(f"MLflow: {counts}; left out: {'; '.join(damage.values())}")
     note_synced(signature, root)
@@ -69,7 +69,7 @@ def sync_after() -> None:
     lines: list[str] = []
     code = run_child([sys.executable, "-m", "artpipe", "sync"], lines.append, timeout_seconds=_SYNC_SECONDS)
     said = lines[-1] if lines else f"MLflow: `artpipe sync` ended with exit code {code}"
-    (sys.stderr if code else sys.stdout).write(f"{plain_lines(said)}\n")
+    (sys.stderr if code else sys.stdout).write(f"{to_printable_lines(said)}\n")
 
 
 def _everything(store: Store, root: Path) -> tuple[set[str], dict[str, str]]:
@@ -105,7 +105,7 @@ def follow(name: str, state: Path, root: Path = Path(), every_seconds: float = 3
     """
     done, said = threading.Event(), False
     handle_signals(lambda *_: done.set())
-    with watching(guardians(), lambda _: done.set()):
+    with watch_processes(find_session_ancestors(), lambda _: done.set()):
         run: TrackedRun | None = None
         while True:
             last = done.wait(every_seconds)
@@ -210,7 +210,7 @@ def _evaluated(run: TrackedRun, root: Path, card: Any) -> None:
             {
                 **_prefixed(told),
                 "artpipe.feature_extractor": report.feature_extractor,
-                "mlflow.note.content": in_markdown(verdict.sentence),
+                "mlflow.note.content": escape_markdown(verdict.sentence),
             }
         )
         run.log_tags({REPORT: sha256})
@@ -226,7 +226,7 @@ def _unfinished(store: Store, root: Path, state: Path, seen: set[str]) -> str:
         return ""
     run = _begun(store, root, start)
     _live(run, state)
-    if not held(state.parent / "lock"):
+    if not is_locked(state.parent / "lock"):
         run.set_status("KILLED")
     return start.run_id
 
@@ -266,4 +266,4 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
 
 
 def _sentence(error: Exception) -> str:
-    return plain((str(error).strip() or type(error).__name__).splitlines()[0])[:300]
+    return to_printable((str(error).strip() or type(error).__name__).splitlines()[0])[:300]

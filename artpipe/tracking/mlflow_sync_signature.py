@@ -5,9 +5,9 @@ from pathlib import Path
 
 from artpipe.artifacts.paths import CHAMPIONS, STATE
 from artpipe.system.atomic_files import write_text
-from artpipe.system.file_tree import signature
+from artpipe.system.file_tree import tree_fingerprint
 from artpipe.system.hashing import sha256_bytes
-from artpipe.system.locks import held
+from artpipe.system.locks import is_locked
 
 _STORE = STATE / "mlflow"
 _SYNCED = _STORE / "synced"
@@ -27,11 +27,11 @@ def is_synced(root: Path = Path()) -> bool:
 def sync_signature(root: Path = Path()) -> str:
     """Return what differs after a change of what `artpipe sync` reads, or where another server is named."""
     unfinished = sorted(path for path in (root / STATE).glob("train/*/*") if path.is_dir())  # beside them lies a lock
-    read = [signature(path) for path in (*(root / path for path in _READ), *unfinished)]
+    read = [tree_fingerprint(path) for path in (*(root / path for path in _READ), *unfinished)]
     return sha256_bytes("\n".join([os.environ.get("MLFLOW_TRACKING_URI", ""), *read]).encode())
 
 
 def note_synced(seen: str, root: Path = Path()) -> None:
     """Keep that all was brought over which made up the signature `seen`, unless a training goes on, of which more will come."""
-    if not any(held(lock) for lock in (root / STATE).glob("train/*/lock")):
+    if not any(is_locked(lock) for lock in (root / STATE).glob("train/*/lock")):
         write_text(root / _SYNCED, seen)

@@ -13,7 +13,7 @@ from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
 from artpipe.storage.dvc_command import bring, kept
-from artpipe.system.locks import locked
+from artpipe.system.locks import hold_lock
 
 _SHORT = 12  # digits of a hash, enough to find it by
 
@@ -210,4 +210,4 @@ def _short(score: Score) -> str:
 
 
 def _alone(root: Path) -> AbstractContextManager[None]:
-    return locked(root / paths.STATE / "champions.lock", doing="moving a champion")
+    return hold_lock(root / paths.STATE / "champions.lock", doing="moving a champion")

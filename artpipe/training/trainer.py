@@ -15,7 +15,7 @@ from artpipe.artifacts.run import Journal
 from artpipe.contracts.model import Learner, Prompt
 from artpipe.errors import ArtpipeError, SmallerPartsError, StoppedError
 from artpipe.system.atomic_files import write_bytes
-from artpipe.system.interrupts import Stop
+from artpipe.system.interrupts import StopRequest
 from artpipe.training.data import Data, drawn
 from artpipe.training.distributed import Ranks
 from artpipe.training.exhibit_files import sheet_of
@@ -43,7 +43,7 @@ class Training:
         data: Data,
         seed: int,
         folder: Path,
-        stop: Stop,
+        stop: StopRequest,
         ranks: Ranks | None = None,
     ) -> None:
         self.ranks = ranks or Ranks()
@@ -136,7 +136,7 @@ class Training:
             StoppedError: asked to stop; the state is saved.
             ArtpipeError: the weights were not finite before the first step.
         """
-        with self.stop.deferred(), self._shown() as self._live:
+        with self.stop.defer(), self._shown() as self._live:
             try:
                 if not self.step:
                     self.learner.begin(self.data.batches.columns.stored)
@@ -168,8 +168,8 @@ class Training:
             self._show()
         if time.monotonic() - self._saved_at >= self.params.save_every_seconds:
             self.save()
-        if self.ranks.any(self.stop.asked is not None, self.device):
-            self.stop.asked = self.stop.asked or "another rank was asked to"
+        if self.ranks.any(self.stop.reason is not None, self.device):
+            self.stop.reason = self.stop.reason or "another rank was asked to"
         self.stop.check()
 
     def _smaller(self, rows: int, of: int, why: str) -> None:
@@ -253,7 +253,7 @@ class Training:
 
     def _look(self) -> dict[str, float]:
         """Exhibit and validate; a stop may interrupt it, because it changes nothing."""
-        with undisturbed(self.learner, self.seed), self.stop.deferred(deferred=self.ranks.count > 1):
+        with undisturbed(self.learner, self.seed), self.stop.defer(deferred=self.ranks.count > 1):
             file = sheet_of(self.learner.exhibit(self._prompt()))
             measured = self.learner.validate(self._works()) if len(self.data.held_out) else {}
         if file:

@@ -5,8 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from artpipe.system.plain_text import plain
-from artpipe.system.terminal import in_markdown
+from artpipe.system.plain_text import to_printable
+from artpipe.system.terminal import escape_markdown
 from artpipe.tracking.mlflow_store import Store
 from artpipe.tracking.mlflow_sync import sync
 from tests.unit.tracking.test_mlflow_sync import judged, published, the_run
@@ -32,9 +32,9 @@ WORDS = {"paragraph_open", "inline", "text", "text_special", "paragraph_close"}
 @example("a\n===")
 def test_any_words_stay_words(text):
     """Nothing but a paragraph, whose words are those of before, what a terminal would obey spelled out."""
-    kinds, words = read(in_markdown(text))
+    kinds, words = read(escape_markdown(text))
     assert kinds <= WORDS
-    assert words == plain(text).strip()
+    assert words == to_printable(text).strip()
 
 
 def test_mlflow_is_told_words(tmp_path):

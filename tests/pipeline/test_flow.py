@@ -12,7 +12,7 @@ import pytest
 from artpipe.orchestration.scheduling.device_slots import limit_name
 from artpipe.orchestration.scheduling.dvc_graph import find_stale_stages, repair_dvc_files
 from artpipe.project.estimates import remember
-from artpipe.system.processes import process
+from artpipe.system.processes import find_process
 from tests.pipeline.conftest import get
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server
@@ -35,7 +35,7 @@ def bearers(project) -> list[str]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if (entry / "cwd").readlink() == project.folder and process(int(entry.name)):
+            if (entry / "cwd").readlink() == project.folder and find_process(int(entry.name)):
                 found.append((entry / "cmdline").read_text().replace("\0", " "))
         except OSError:
             continue

@@ -57,9 +57,9 @@ def test_its_flow_is_what_prefect_deploys(tmp_path):
     """prefect.yaml names a flow of a file in the project itself, which can be imported there and named."""
     create_project(tmp_path / "my studio", "pictures")
     code = (
-        "from artpipe.orchestration.deployment.serve_deployments import deployments\n"
+        "from artpipe.orchestration.deployment.serve_deployments import load_deployments\n"
         "from prefect.flows import load_flow_from_entrypoint\n"
-        "for one in deployments({}):\n"
+        "for one in load_deployments({}):\n"
         "    flow = load_flow_from_entrypoint(one.entrypoint, use_placeholder_flow=False)\n"
         "    print(one.name, one.flow_name, one.entrypoint, flow.name, flow.fn.__code__.co_filename)\n"
     )

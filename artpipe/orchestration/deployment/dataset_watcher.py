@@ -18,9 +18,9 @@ from artpipe.orchestration.deployment.exclusive_run import is_run_active
 from artpipe.orchestration.scheduling.dvc_graph import read_graph
 from artpipe.orchestration.services.addresses import local_prefect_variables
 from artpipe.project.trackable_paths import require_trackable
-from artpipe.system.file_tree import signature
-from artpipe.system.interrupts import SignalInterruption, signals_raise
-from artpipe.system.plain_text import plain_lines
+from artpipe.system.file_tree import tree_fingerprint
+from artpipe.system.interrupts import SignalInterruption, raise_on_signals
+from artpipe.system.plain_text import to_printable_lines
 
 if TYPE_CHECKING:
     from artpipe.orchestration.deployment.prefect_api import PrefectApi
@@ -43,7 +43,7 @@ class DatasetWatcher:
         """
         stable = []
         for name, path in sources.items():
-            fingerprint = signature(path)
+            fingerprint = tree_fingerprint(path)
             if fingerprint and fingerprint == self._last_fingerprints.get(name) != self._handled_fingerprints.get(name):
                 stable.append(name)
             self._last_fingerprints[name] = fingerprint
@@ -80,7 +80,7 @@ def watch_datasets(every_seconds: float) -> int:
         raise UserError("PREFECT_API_URL is not set; it names the server to tell, `artpipe serve` brings one")
     code = 0
     try:
-        with signals_raise():
+        with raise_on_signals():
             _watch(every_seconds)
     except SignalInterruption as interruption:
         code = 128 + interruption.number
@@ -127,5 +127,5 @@ def _report_changes(
 
 
 def _print_line(sentence: str) -> None:
-    sys.stdout.write(f"{plain_lines(sentence)}\n")
+    sys.stdout.write(f"{to_printable_lines(sentence)}\n")
     sys.stdout.flush()

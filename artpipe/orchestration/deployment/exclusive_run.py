@@ -9,8 +9,8 @@ import os
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import BusyError
-from artpipe.system.locks import held, locked
-from artpipe.system.processes import process, terminate_self, watching
+from artpipe.system.locks import hold_lock, is_locked
+from artpipe.system.processes import find_process, terminate_self, watch_processes
 
 RUN_LOCK = STATE / "flow.lock"
 _PROBE_SECONDS = 1.0  # somebody may only be looking, see `is_run_active`
@@ -27,7 +27,7 @@ def begin_exclusive_run(*, wait: bool) -> bool:
     console.print_run_start(flow_run.name or "", flow_run.parameters or {})
     try:
         _open_contexts.enter_context(
-            locked(RUN_LOCK, wait_seconds=float("inf") if wait else _PROBE_SECONDS, doing="a run")
+            hold_lock(RUN_LOCK, wait_seconds=float("inf") if wait else _PROBE_SECONDS, doing="a run")
         )
     except BusyError:
         return False
@@ -36,7 +36,7 @@ def begin_exclusive_run(*, wait: bool) -> bool:
 
 def is_run_active() -> bool:
     """Return whether a run of a deployment of this project is at work."""
-    return held(RUN_LOCK)
+    return is_locked(RUN_LOCK)
 
 
 def _end_with_parent() -> None:
@@ -44,7 +44,7 @@ def _end_with_parent() -> None:
 
     The parent is the runner or worker that started the run.
     """
-    if parent := process(os.getppid()):
-        _open_contexts.enter_context(watching([parent], lambda _: terminate_self()))
+    if parent := find_process(os.getppid()):
+        _open_contexts.enter_context(watch_processes([parent], lambda _: terminate_self()))
     else:
         terminate_self()

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect.runner import Runner
 
-from artpipe.system.processes import descendants
+from artpipe.system.processes import find_descendants
 
 _GRACE_SECONDS = 20.0  # trainings save for 10 s, then the run reports
 
@@ -21,6 +21,6 @@ class GracefulRunner(Runner):
     def handle_sigterm(self, *_arguments: Any, **_more: Any) -> None:
         """Wait for the runs, then exit; the whole process group gets the signal."""
         deadline = time.monotonic() + _GRACE_SECONDS
-        while descendants(os.getpid()) and time.monotonic() < deadline:
+        while find_descendants(os.getpid()) and time.monotonic() < deadline:
             time.sleep(0.1)
         sys.exit(0)

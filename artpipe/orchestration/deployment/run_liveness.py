@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import ObjectNotFound
 
 from artpipe.artifacts.paths import STATE
-from artpipe.system.locks import held, locked
+from artpipe.system.locks import hold_lock, is_locked
 
 FOLDER = STATE / "flows"
 _KILLED_MESSAGE = "killed before it could report; the next run goes on where it was"
@@ -23,7 +23,7 @@ _open_locks = contextlib.ExitStack()  # until this process ends, and the run wit
 def hold_run_lock(run: str) -> None:
     """Hold the lock that shows that a run of this process is alive; `run` is its id."""
     path = FOLDER / f"{run}.lock"
-    _open_locks.enter_context(locked(path, wait_seconds=60.0, doing="this run"))  # somebody may just be looking
+    _open_locks.enter_context(hold_lock(path, wait_seconds=60.0, doing="this run"))  # somebody may just be looking
 
 
 def report_killed_runs() -> int:
@@ -36,7 +36,7 @@ def report_killed_runs() -> int:
     """
     count = 0
     for path in sorted(FOLDER.glob("*.lock")):
-        if not held(path):
+        if not is_locked(path):
             count += _report_killed_run(UUID(path.stem))
             path.unlink(missing_ok=True)
     return count

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from artpipe.errors import UserError, did_you_mean
-from artpipe.system.plain_text import plain
+from artpipe.system.plain_text import to_printable
 
 _POSIX_RULE = re.compile(r"(<[^>]+>|[A-Za-z]{3,})[-+]?\d")  # POSIX: `CST-8`, `CET-1CEST,M3.5.0,M10.5.0/3`
 _HALF_MONTH = 15 * 86_400
@@ -33,7 +33,9 @@ def find_local_timezone() -> str:
     """
     tz = os.environ.get("TZ", "").removeprefix(":")
     if tz and not (is_zone(tz) or tz.startswith("/") or _POSIX_RULE.match(tz)):
-        raise UserError(f"TZ: there is no time zone `{plain(tz)}`{did_you_mean(tz, zoneinfo.available_timezones())}")
+        raise UserError(
+            f"TZ: there is no time zone `{to_printable(tz)}`{did_you_mean(tz, zoneinfo.available_timezones())}"
+        )
     candidates = list(_candidate_names(tz))
     if "TZ" not in os.environ and not _LOCALTIME.exists():  # a slim image: its clock says UTC, whatever it was told
         return next((name for name in candidates if is_zone(name)), "UTC")
@@ -55,7 +57,7 @@ def require_zone(name: str, place: str) -> None:
     """
     if not is_zone(name):
         near = did_you_mean(name, zoneinfo.available_timezones()) or ", such as `Europe/Vienna`"
-        raise UserError(f"{place}: there is no time zone `{plain(name)}`{near}")
+        raise UserError(f"{place}: there is no time zone `{to_printable(name)}`{near}")
 
 
 def is_zone(name: str) -> bool:

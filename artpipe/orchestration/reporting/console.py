@@ -17,7 +17,7 @@ from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError
 from artpipe.orchestration.scheduling.dvc_graph import Stage
-from artpipe.system.plain_text import without_password
+from artpipe.system.plain_text import hide_passwords
 from artpipe.system.terminal import PlainConsole
 
 _console = PlainConsole(highlight=False, soft_wrap=True)
@@ -122,7 +122,7 @@ def list_addresses() -> list[tuple[str, str]]:
     """
     index = (paths.gallery() / "index.html").absolute()
     addresses = [("Gallery", index.as_uri())] if index.exists() else []
-    return [*addresses, ("Runs", without_password(os.environ.get("MLFLOW_TRACKING_URI", "")) or _ui_command())]
+    return [*addresses, ("Runs", hide_passwords(os.environ.get("MLFLOW_TRACKING_URI", "")) or _ui_command())]
 
 
 def _ui_command() -> str:

@@ -25,7 +25,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.errors import ArtpipeError
 from artpipe.orchestration.reporting import console
-from artpipe.system.terminal import in_markdown
+from artpipe.system.terminal import escape_markdown
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -88,7 +88,7 @@ def publish_summary(undone: Collection[str] = ()) -> None:
                 "verdict": verdict,
                 "decided by": card.verdict.score,
                 "value": float(f"{card.verdict.value:.4g}"),
-                "why": in_markdown(why),  # Prefect reads cells as Markdown
+                "why": escape_markdown(why),  # Prefect reads cells as Markdown
             }
         )
     with _log_failures():
@@ -110,7 +110,7 @@ def _log_failures() -> Iterator[None]:
 
 
 def _describe(card: ReportCard) -> str:
-    return in_markdown(f"{card.model}: {card.verdict.verdict}. {card.verdict.sentence}")
+    return escape_markdown(f"{card.model}: {card.verdict.verdict}. {card.verdict.sentence}")
 
 
 def _make_contact_sheet(pictures: Sequence[Path]) -> str:

@@ -20,7 +20,7 @@ from artpipe.orchestration.reporting import console
 from artpipe.orchestration.scheduling.dvc_graph import Stage, read_graph
 from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
 from artpipe.orchestration.scheduling.task_runners import RUNNER
-from artpipe.system.file_tree import weight
+from artpipe.system.file_tree import total_bytes
 
 MEGABYTES = "ARTPIPE_PART_MEGABYTES"
 _CLUSTER_MEGABYTES = 64.0  # of packed works: decoded in some ten seconds
@@ -56,7 +56,7 @@ def make_splitter(slots: int, megabytes: float) -> Callable[[Stage], list[Stage]
             return []
         entry = load_params().dataset(name)
         folder = Path(entry.path) if verb == "ingest" else paths.works(name)
-        count = min(slots, int(weight(folder) / megabytes / 1e6))
+        count = min(slots, int(total_bytes(folder) / megabytes / 1e6))
         if count < 2 or (verb == "ingest" and entry.ingest.max_works) or not _is_stale(stage):  # noqa: PLR2004
             return []
         return [replace(stage, name=f"{stage.name} {number}/{count}", part=True) for number in range(1, count + 1)]

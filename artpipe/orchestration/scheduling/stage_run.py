@@ -21,7 +21,7 @@ from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
 from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, RetryableError
 from artpipe.project.estimates import remember
 from artpipe.storage.dvc_command import dvc_command, reason_of
-from artpipe.system.plain_text import plain
+from artpipe.system.plain_text import to_printable
 
 _BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage needs: for that, DVC itself does not wait
 _RETRYABLE = 75  # what a stage ends with when the same command may work later: a lock, a server
@@ -43,7 +43,7 @@ class StageOutput:
 
     def read_line(self, line: str) -> None:
         """Read one line."""
-        line = plain(line.expandtabs())  # it stays in Prefect's database
+        line = to_printable(line.expandtabs())  # it stays in Prefect's database
         self._logger.info(line)
         console.print_output_line(self._name, line)
         self._progress.read_line(line)

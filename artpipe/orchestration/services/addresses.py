@@ -8,7 +8,7 @@ from pathlib import Path
 
 from artpipe.artifacts.paths import STATE
 from artpipe.system.atomic_files import write_json
-from artpipe.system.processes import process
+from artpipe.system.processes import find_process
 
 FOLDER = STATE / "serve"
 _FILE = FOLDER / "addresses.json"
@@ -16,7 +16,7 @@ _FILE = FOLDER / "addresses.json"
 
 def write_addresses(addresses: Mapping[str, str]) -> None:
     """Record that this process serves at these addresses, by part."""
-    own = process(os.getpid())
+    own = find_process(os.getpid())
     write_json(_FILE, {"pid": os.getpid(), "started": own.started if own else 0, "addresses": dict(addresses)})
 
 
@@ -29,7 +29,7 @@ def read_addresses() -> Mapping[str, str]:
     """Return the addresses at which this project is served now, by part."""
     try:
         record = json.loads(_FILE.read_text(encoding="utf-8"))
-        server = process(record["pid"])
+        server = find_process(record["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return record["addresses"] if server and server.started == record["started"] else {}

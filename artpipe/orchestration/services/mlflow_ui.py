@@ -11,8 +11,8 @@ from artpipe.orchestration.services.supervised_process import (
     is_answering,
     wait_until_ready,
 )
-from artpipe.system.interrupts import Interruption, signals_raise
-from artpipe.system.plain_text import plain
+from artpipe.system.interrupts import Interruption, raise_on_signals
+from artpipe.system.plain_text import to_printable
 from artpipe.system.sqlite_address import sqlite_url
 
 QUIET_VARIABLES = {
@@ -49,7 +49,7 @@ def serve_mlflow(usual_port: int) -> int:
         return code
     store = os.environ.get("MLFLOW_TRACKING_URI", "")
     if store.startswith(("http://", "https://")):
-        _print_line(f"{plain(store)} (named by MLFLOW_TRACKING_URI)")
+        _print_line(f"{to_printable(store)} (named by MLFLOW_TRACKING_URI)")
         return 0
     port = find_free_port(usual_port)
     command, log = mlflow_command(port, store or project_store_url()), paths.STATE / "mlflow/ui.log"
@@ -57,7 +57,7 @@ def serve_mlflow(usual_port: int) -> int:
         "MLflow", command, {**os.environ, **QUIET_VARIABLES}, log, ready=lambda: is_answering(port, "/health")
     )
     try:
-        with signals_raise():
+        with raise_on_signals():
             server.start()
             wait_until_ready([server])
             _print_line(f"http://127.0.0.1:{port} (Ctrl-C ends it)")

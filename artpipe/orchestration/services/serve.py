@@ -33,10 +33,17 @@ from artpipe.orchestration.services.supervised_process import (
     is_answering,
     wait_until_ready,
 )
-from artpipe.system.interrupts import Interruption, signals_raise
-from artpipe.system.locks import locked
-from artpipe.system.plain_text import without_password
-from artpipe.system.processes import adopt_orphans, end_descendants, guardians, handle_signals, terminate_self, watching
+from artpipe.system.interrupts import Interruption, raise_on_signals
+from artpipe.system.locks import hold_lock
+from artpipe.system.plain_text import hide_passwords
+from artpipe.system.processes import (
+    adopt_orphans,
+    end_descendants,
+    find_session_ancestors,
+    handle_signals,
+    terminate_self,
+    watch_processes,
+)
 from artpipe.system.terminal import PlainConsole
 
 _USUAL_PORTS = {"gallery": 8000, "runs": 5000, "flows": 4200}
@@ -58,7 +65,7 @@ def serve_project() -> None:
         ArtpipeError: a process did not come up.
     """
     try:
-        with locked(FOLDER / "lock", wait_seconds=0, doing="serving"):
+        with hold_lock(FOLDER / "lock", wait_seconds=0, doing="serving"):
             _serve()
     except BusyError as error:
         served_at = ", ".join(f"{name} at {address}" for name, address in read_addresses().items())
@@ -69,7 +76,7 @@ def _serve() -> None:
     adopt_orphans()  # a flow run that lost its runner is ours to end
     processes: list[SupervisedProcess] = []
     try:
-        with signals_raise(), watching(guardians(), lambda _: terminate_self()):
+        with raise_on_signals(), watch_processes(find_session_ancestors(), lambda _: terminate_self()):
             _run_processes(processes)
     except Interruption:
         _print("[dim]ending: a training saves its state, and the next run goes on from there[/]")
@@ -92,7 +99,7 @@ def _run_processes(processes: list[SupervisedProcess]) -> None:
     ports = {name: find_free_port(port) for name, port in _USUAL_PORTS.items()}
     addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     tracking_uri = os.environ.get("MLFLOW_TRACKING_URI")
-    addresses["runs"] = without_password(tracking_uri) if tracking_uri else addresses["runs"]
+    addresses["runs"] = hide_passwords(tracking_uri) if tracking_uri else addresses["runs"]
     env = _build_environment(addresses)
     _start_processes(processes, _make_servers(ports, env))
     if not tracking_uri:

@@ -16,7 +16,7 @@ from artpipe.errors import NoRoomError, StoppedError
 from artpipe.project.stage_guard import alone, require_room
 from artpipe.storage.dvc_config import dvc_cache_folder
 from artpipe.system.atomic_files import write_bytes
-from artpipe.system.locks import held
+from artpipe.system.locks import is_locked
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil has it
 
@@ -84,12 +84,12 @@ def test_a_stage_is_left_to_one_and_stops_when_asked(studio, number):
     signal.signal(number, signal.SIG_DFL)  # under nohup, or in the background of a shell, it may be ignored
     with pytest.raises(StoppedError, match=f"^gallery stopped: {number.name}; nothing of it stands"), alone("gallery"):  # noqa: PT012
         (lock,) = (studio / ".state/stages").iterdir()
-        assert held(lock)
+        assert is_locked(lock)
         try:
             os.kill(os.getpid(), number)
         except Exception:  # noqa: BLE001
             pytest.fail("it was swallowed")
-    assert not held(lock)
+    assert not is_locked(lock)
 
 
 def test_what_is_started_under_nohup_hears_no_hangup(studio):

@@ -12,7 +12,7 @@ import pytest
 
 from artpipe.errors import BusyError, CorruptError, UserError
 from artpipe.storage import gc
-from artpipe.system.locks import locked
+from artpipe.system.locks import hold_lock
 
 PARAMS = """\
 format: 2
@@ -209,7 +209,7 @@ def test_state_downloads_and_leftovers(repo):
         (repo.root / place).mkdir(parents=True)
     for place in ("data/metrics/gone.json", "data/metrics/vae.json", "data/gallery/pages/x.tmp.999999999"):
         (repo.root / place).write_text("x")
-    with locked(state / "train/held/lock"):
+    with hold_lock(state / "train/held/lock"):
         gc.collect(yes=True)
     left = {
         str(path.relative_to(repo.root))

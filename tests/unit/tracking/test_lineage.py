@@ -14,7 +14,7 @@ from artpipe.errors import UserError
 from artpipe.gallery import build_gallery
 from artpipe.system.atomic_files import write_json
 from artpipe.system.hashing import sha256_file
-from artpipe.system.locks import locked
+from artpipe.system.locks import hold_lock
 from artpipe.tracking.lineage import Shelves, trace
 from artpipe.tracking.listing import list_runs
 from tests.conftest import loaded
@@ -202,6 +202,6 @@ def test_runs_stand_by_pipeline_run(own, artpipe):
     Journal(state / "journal.jsonl").append({"step": 20, "time": 1.0, "losses": {}})
     late = next(run for run in list_runs() if run.model == "digits-late")
     assert (late.state, late.step, late.steps) == ("stopped", 20, 50)
-    with locked(state.parent / "lock"):
+    with hold_lock(state.parent / "lock"):
         assert "20 of 50" in artpipe("runs")[1]
         assert json.loads(artpipe("runs", "--json")[1])[1]["state"] in {"running", "complete"}

@@ -21,7 +21,7 @@ from artpipe.artifacts.works import RecordCard
 from artpipe.config.params import About
 from artpipe.errors import ArtpipeError
 from artpipe.system.atomic_files import write_json
-from artpipe.system.locks import locked
+from artpipe.system.locks import hold_lock
 from artpipe.tracking.mlflow_store import Store
 from artpipe.tracking.mlflow_sync import sync
 from artpipe.tracking.mlflow_sync_signature import is_synced
@@ -224,7 +224,7 @@ def test_it_is_known_whether_there_is_anything_new(root, monkeypatch):
 def test_there_is_always_something_new_of_a_training_that_runs(root):
     """Its next rows come, or its end; once it was told as stopped there is nothing new."""
     unfinished(root, steps=30)
-    with locked(root / ".state/train/gan/lock"):
+    with hold_lock(root / ".state/train/gan/lock"):
         sync(root)
         assert not is_synced(root)
     assert not is_synced(root)
@@ -270,7 +270,7 @@ def test_resumed_training_is_one_run_without_doubles(root):
     sync(root)
     assert the_run(root).info.status == "KILLED"
     unfinished(root, steps=40, late=500.0)
-    with locked(root / ".state/train/gan/lock"):
+    with hold_lock(root / ".state/train/gan/lock"):
         sync(root)
     assert the_run(root).info.status == "RUNNING"
     shutil.rmtree(root / ".state/train")
@@ -283,7 +283,7 @@ def test_resumed_training_is_one_run_without_doubles(root):
 def test_dead_training_does_not_run_for_ever(root):
     """A run whose state is gone without a record is shown as killed."""
     unfinished(root, steps=30)
-    with locked(root / ".state/train/gan/lock"):
+    with hold_lock(root / ".state/train/gan/lock"):
         sync(root)
     shutil.rmtree(root / ".state/train")
     sync(root)
@@ -297,7 +297,7 @@ def test_another_machine_s_training_goes_on(root, tmp_path, empty_store, monkeyp
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/shared.db")
     for name, run_id in (("here", "a" * 32), ("there", "b" * 32)):
         unfinished(tmp_path / name, steps=10, run_id=run_id)
-        with locked(tmp_path / name / ".state/train/gan/lock"):
+        with hold_lock(tmp_path / name / ".state/train/gan/lock"):
             sync(tmp_path / name)
     assert set(Store(tmp_path / "here").running()) == {"a" * 32}
     shutil.rmtree(tmp_path / "here/.state/train")
@@ -390,7 +390,7 @@ def test_trainings_stand_below_their_pipeline_run(root):
 def test_a_pipeline_run_runs_as_long_as_its_trainings(root):
     """Running while one of them does, killed when one was."""
     unfinished(root, steps=10)
-    with locked(root / ".state/train/gan/lock"):
+    with hold_lock(root / ".state/train/gan/lock"):
         sync(root)
     assert the_pipeline_run(root).info.status == "RUNNING"
     sync(root)
