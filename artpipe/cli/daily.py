@@ -62,6 +62,6 @@ def gc(
     days: Annotated[float, typer.Option(min=0, help="The age from which a stopped training goes.")] = 7,
 ) -> None:
     """Say what disk could be freed; nothing that a branch, tag, stash, experiment or champion needs."""
-    from artpipe.storage.gc import collect
+    from artpipe.storage.gc import collect_garbage
 
-    typer.echo(to_printable_lines(collect(yes=yes, history=history, days=days)))
+    typer.echo(to_printable_lines(collect_garbage(yes=yes, history=history, days=days)))

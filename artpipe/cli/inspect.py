@@ -57,9 +57,9 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Read everything, DVC's cache too, and say what is damaged and how to mend it; exit code 1 if anything is."""
-    from artpipe.storage.verify import tell_verdict
+    from artpipe.storage.verify import print_verify_report
 
-    if not tell_verdict(repair=repair, as_json=as_json):
+    if not print_verify_report(repair=repair, as_json=as_json):
         raise typer.Exit(1)
 
 

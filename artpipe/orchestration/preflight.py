@@ -14,7 +14,7 @@ from artpipe.errors import UserError
 from artpipe.orchestration.reporting import console
 from artpipe.orchestration.scheduling.dvc_graph import Stage, find_stale_stages, repair_dvc_files
 from artpipe.orchestration.services.addresses import is_prefect_named, local_prefect_variables
-from artpipe.storage.dvc_cache import is_torn, tracking_files
+from artpipe.storage.dvc_cache import find_tracking_files, is_torn
 from artpipe.system.processes import run_child
 from artpipe.tracking.mlflow_sync_signature import is_synced
 
@@ -48,7 +48,7 @@ def find_stages_to_run(targets: Sequence[str], wait_seconds: float, *, gallery: 
             raise
         stages = _find_stale_stages(targets, wait_seconds, gallery=gallery)
     else:  # where nothing is stale, DVC has found all in dvc.lock
-        if (stages or any(map(is_torn, tracking_files(Path())))) and (repairs := repair_dvc_files()):
+        if (stages or any(map(is_torn, find_tracking_files(Path())))) and (repairs := repair_dvc_files()):
             stages = _find_stale_stages(targets, wait_seconds, gallery=gallery)
     console.print_repairs(repairs)
     if not stages:

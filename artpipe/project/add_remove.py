@@ -32,7 +32,7 @@ from artpipe.project.preview import contact_sheet
 from artpipe.project.trackable_paths import require_foreign, require_shallow
 from artpipe.project.tracked_files import remove_quietly, track, untrack
 from artpipe.storage.dvc_check import require_dvc
-from artpipe.storage.dvc_command import require_lock
+from artpipe.storage.dvc_command import require_lockable
 from artpipe.system.atomic_files import remove_stale_temporaries, write_text
 from artpipe.system.locks import hold_lock
 from artpipe.system.plain_text import to_printable
@@ -160,7 +160,7 @@ def remove_model(name: str) -> str:
 def _changing() -> Iterator[contextlib.ExitStack]:
     """Hold the project's lock and yield a stack of what to undo, run backwards where the change does not come to its end."""
     require_dvc(Path())  # before anything is written
-    require_lock()
+    require_lockable()
     with hold_lock(paths.STATE / "project.lock", doing="adding or removing"):
         remove_stale_temporaries(DATASETS)
         take_back({entry.path for entry in load_params(PARAMS).datasets.values()})

@@ -8,7 +8,7 @@ from artpipe.config.params import Params, parse_params, read_yaml
 from artpipe.errors import UserError, did_you_mean
 from artpipe.project.estimates import Costs
 from artpipe.project.format_upgrade import find_format_upgrade
-from artpipe.storage.dvc_command import ask_dvc
+from artpipe.storage.dvc_command import read_dvc_output
 from artpipe.system.units import format_duration
 
 
@@ -35,7 +35,7 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
         migration.write(root)
         write_code(installed, root)
         for stage in keep:
-            ask_dvc(root, "commit", "--force", stage)
+            read_dvc_output(root, "commit", "--force", stage)
     if not changed:
         end = "nothing was written; `artpipe upgrade` writes it" if only_plan and migration.lines else ""
         return "\n".join([*migration.lines, end or "code.yaml is up to date: no code changed that decides a result"])

@@ -15,7 +15,7 @@ from artpipe.config.secret_scan import refuse_secrets
 from artpipe.errors import UserError
 from artpipe.project.entry_validation import check_dataset, check_models, check_weights_entry, own_paths, require_known
 from artpipe.storage.dvc_check import require_dvc, require_no_nested_dvc
-from artpipe.storage.dvc_command import require_lock
+from artpipe.storage.dvc_command import require_lockable
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
@@ -34,7 +34,7 @@ def check_project(root: Path = Path()) -> str:
         require_merged(root / name)
     _check_folders(root)
     require_no_nested_dvc(root, [entry.path for entry in params.datasets.values()])
-    require_lock(root)
+    require_lockable(root)
     _check_secrets(root)
     if not (known := _entries_are_checked(root)):
         check_models(params, root)

@@ -12,7 +12,7 @@ from artpipe.artifacts.report import ReportCard, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
-from artpipe.storage.dvc_command import bring, kept
+from artpipe.storage.dvc_command import require_cached, restore_folders
 from artpipe.system.locks import hold_lock
 
 _SHORT = 12  # digits of a hash, enough to find it by
@@ -139,7 +139,7 @@ def _promoted(model: str, *, force: bool, root: Path) -> str:
         shards=report.shards,
         score=None if score is None else score.model_copy(update={"explanation": ""}),
         forced=force and not again,
-        dvc=kept(root, [paths.checkpoint(model), paths.report(model), paths.run(model)]),
+        dvc=require_cached(root, [paths.checkpoint(model), paths.report(model), paths.run(model)]),
     )
     save_champions(root, champions.crowned(report.dataset, report.kind, _succession(reign, crowned, again=again)))
     who = f"{report.dataset} {report.kind}"
@@ -178,7 +178,7 @@ def _brought(root: Path, dataset: str, kind: str, champion: Champion) -> Path:
         return usual
     folder = paths.champion(dataset, kind)
     try:
-        bring(root, {folder / Path(path).parts[1]: md5 for path, md5 in champion.dvc.items()})
+        restore_folders(root, {folder / Path(path).parts[1]: md5 for path, md5 in champion.dvc.items()})
     except ArtpipeError as error:
         gone = f"{_named(champion)} cannot be brought back, so {paths.CHAMPIONS} stays as it is"
         raise ArtpipeError(f"{dataset} {kind}: {gone}: {error}") from None

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from artpipe.storage.dvc_cache import read_form
+from artpipe.storage.dvc_cache import read_dvc_file
 from artpipe.system.atomic_files import remove_path
 from artpipe.system.hashing import sha256_file
 from tests.faults.small_project import PARAMS, PATIENCE, Ground, planted
@@ -207,8 +207,8 @@ class Exhibition:
 
     def _says_the_same(self) -> bool:
         """Return whether dvc.lock says what it said; its stages stand in the order in which they were last run."""
-        made = read_form(self.ground.folder / "as-made/dvc.lock")
-        return (self.root / "dvc.lock").exists() and read_form(self.root / "dvc.lock") == made
+        made = read_dvc_file(self.ground.folder / "as-made/dvc.lock")
+        return (self.root / "dvc.lock").exists() and read_dvc_file(self.root / "dvc.lock") == made
 
     def put_back(self) -> None:
         """Make everything again as it was made: bytes, times and rights."""

@@ -20,8 +20,8 @@ from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.config.params import load_params, read_yaml
 from artpipe.config.safe_yaml import require_merged
 from artpipe.errors import BusyError, UserError
-from artpipe.storage.dvc_cache import is_lock, is_torn, tracking_files, whole_again
-from artpipe.storage.dvc_command import reason_of
+from artpipe.storage.dvc_cache import find_tracking_files, is_torn, is_valid_lock, recover_tracking_file
+from artpipe.storage.dvc_command import extract_dvc_reason
 from artpipe.storage.dvc_lock import wait_for_dvc_lock
 from artpipe.system.atomic_files import write_text
 
@@ -174,7 +174,7 @@ def repair_dvc_files() -> list[str]:
     from dvc.repo import Repo
 
     repairs = []
-    for file in (Path("dvc.lock"), *tracking_files(Path())):
+    for file in (Path("dvc.lock"), *find_tracking_files(Path())):
         require_merged(file)  # whole on both sides: nothing to mend
     wait_for_dvc_lock(Path())
     with _translate_dvc_errors(), Repo(_wait_for_lock=True) as repo, repo.lock:
@@ -184,14 +184,14 @@ def repair_dvc_files() -> list[str]:
         lock = Path(repo.root_dir) / "dvc.lock"
         try:
             lock_content = Lockfile(repo, str(lock)).load()
-            torn = lock.exists() and not is_lock(lock_content)
+            torn = lock.exists() and not is_valid_lock(lock_content)
         except DvcException:
             torn = True
         if torn:
             lock.replace(folder / "dvc.lock.torn")
             repairs.append("dvc was killed while it wrote dvc.lock: made anew from the run cache")
-        for file in filter(is_torn, tracking_files(Path(repo.root_dir))):
-            if text := whole_again(file):
+        for file in filter(is_torn, find_tracking_files(Path(repo.root_dir))):
+            if text := recover_tracking_file(file):
                 file.replace(folder / f"{file.name}.torn")
                 write_text(file, text)
                 repairs.append(f"dvc was killed while it wrote {file.name}: it tracks what lies there, as before")
@@ -227,7 +227,7 @@ def _translate_dvc_errors() -> Iterator[None]:
     except DvcException as error:
         causes = [error, error.__cause__]
         text = ". ".join(dict.fromkeys(" ".join(str(cause).split()) for cause in causes if cause))
-        raise UserError(f"dvc: {reason_of(f'ERROR: {text}', 255)}") from error
+        raise UserError(f"dvc: {extract_dvc_reason(f'ERROR: {text}', 255)}") from error
 
 
 def _compute_urgencies(graph: Any, affected: set[str]) -> dict[str, float]:

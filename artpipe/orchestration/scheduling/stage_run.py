@@ -20,7 +20,7 @@ from artpipe.orchestration.scheduling.dvc_graph import BUSY
 from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
 from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, RetryableError
 from artpipe.project.estimates import remember
-from artpipe.storage.dvc_command import dvc_command, reason_of
+from artpipe.storage.dvc_command import dvc_command, extract_dvc_reason
 from artpipe.system.plain_text import to_printable
 
 _BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage needs: for that, DVC itself does not wait
@@ -64,7 +64,7 @@ class StageOutput:
             return RuntimeError(KILLED)
         kind = RetryableError if self.code == _RETRYABLE else RuntimeError
         if not self.code and self._dvc_errors:  # the stage's own command did not start
-            return kind(f"dvc: {reason_of(self._dvc_errors[-1], code)}")
+            return kind(f"dvc: {extract_dvc_reason(self._dvc_errors[-1], code)}")
         return kind(f"failed with exit code {self.code or code}")
 
 

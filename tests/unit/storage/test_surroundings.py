@@ -11,9 +11,9 @@ import pytest
 from artpipe.artifacts.run import RunStart
 from artpipe.config.safe_yaml import conflict_line
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.storage.dvc_command import ask_dvc, reason_of
+from artpipe.storage.dvc_command import extract_dvc_reason, read_dvc_output
 from artpipe.storage.dvc_config import is_cache_link
-from artpipe.storage.reachable import needs_of
+from artpipe.storage.reachable import find_reachable
 from artpipe.storage.verify import verify
 from artpipe.system import environment
 from artpipe.system.git_command import NoRepositoryError, run_git
@@ -155,7 +155,7 @@ def test_a_repository_of_another_owner_is_named_with_git_s_remedy(studio, monkey
         f"git does not trust this repository, whose folder belongs to another user (uid 12345): `{remedy}`"
     )
     with pytest.raises(UserError, match="nothing is freed"):
-        needs_of(Path(), [])
+        find_reachable(Path(), [])
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(studio.parent / "gitconfig"))
     subprocess.run(remedy.split(), check=True)
     assert environment.read_commit().hash
@@ -206,9 +206,9 @@ def test_history_of_a_shallow_clone_is_not_known(studio, monkeypatch):
     clone = studio.parent / "clone"
     subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{studio}", str(clone)], check=True)
     shutil.copy("params.yaml", clone)
-    needs_of(clone, [])
+    find_reachable(clone, [])
     with pytest.raises(UserError, match="git fetch --unshallow"):
-        needs_of(clone, [], history=True)
+        find_reachable(clone, [], history=True)
 
 
 def test_git_s_reason_is_kept(studio):
@@ -223,10 +223,12 @@ def test_dvc_s_reason_is_kept(studio):
     """Behind an exit code stands what DVC said, whatever it adds below."""
     Path("dvc.yaml").write_text("stages: 3\n")
     with pytest.raises(ArtpipeError, match=r"dvc status: '\./dvc\.yaml' validation failed\. expected a dictionary"):
-        ask_dvc(studio, "status")
+        read_dvc_output(studio, "status")
     support = "\nHaving any troubles? Hit us up at https://dvc.org/support, we are always happy to help!\n"
-    assert reason_of(f"WARNING: x\nERROR: unexpected error - disk\n{support}", 255) == "unexpected error - disk"
-    assert reason_of("", 255) == "ended with 255, and gave no reason"
+    assert (
+        extract_dvc_reason(f"WARNING: x\nERROR: unexpected error - disk\n{support}", 255) == "unexpected error - disk"
+    )
+    assert extract_dvc_reason("", 255) == "ended with 255, and gave no reason"
 
 
 @pytest.mark.parametrize("name", ["dvc.lock", "params.yaml", "dvc.yaml", "champions.json", "datasets/shapes.dvc"])

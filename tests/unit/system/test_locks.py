@@ -152,9 +152,9 @@ def test_dvc_that_could_not_lock_is_not_asked(tmp_path, monkeypatch):
     subprocess.run(dvc_command.dvc_command("init", "--no-scm", "-q"), check=True)
     refuse(monkeypatch, tmp_path, errno.ENOLCK, "flock")
     with pytest.raises(UserError, match=r"no flock on this file system .*core.hardlink_lock true"):
-        dvc_command.require_lock(tmp_path)
+        dvc_command.require_lockable(tmp_path)
     monkeypatch.setattr(dvc_command, "supports_hardlinks", lambda _: False)
     with pytest.raises(UserError, match=r"nor hard links: let `.dvc/tmp`"):
-        dvc_command.require_lock(tmp_path)
+        dvc_command.require_lockable(tmp_path)
     subprocess.run(dvc_command.dvc_command("config", "--local", "core.hardlink_lock", "true"), check=True)
-    dvc_command.require_lock(tmp_path)
+    dvc_command.require_lockable(tmp_path)
