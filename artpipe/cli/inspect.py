@@ -45,9 +45,9 @@ def upgrade(
 @looking.command(rich_help_panel=LOOK)
 def runs(*, as_json: Json = False) -> None:
     """List what was trained here, by pipeline run, the newest first."""
-    from artpipe.tracking.listing import tell_runs
+    from artpipe.tracking.listing import print_runs
 
-    tell_runs(as_json=as_json)
+    print_runs(as_json=as_json)
 
 
 @looking.command(rich_help_panel=LOOK)
@@ -72,10 +72,10 @@ def lineage(
     as_json: Json = False,
 ) -> None:
     """Say what a work or file comes from: run, checkpoint, data, commit, parameters."""
-    from artpipe.tracking.listing import tell_lineage
+    from artpipe.tracking.listing import print_lineage
 
     file = resolve_typed_path(Path(asked))
-    tell_lineage(str(file) if file.exists() else asked, as_json=as_json)
+    print_lineage(str(file) if file.exists() else asked, as_json=as_json)
 
 
 @looking.command(rich_help_panel=LOOK)
@@ -111,12 +111,12 @@ def sync(
     state: Annotated[Path | None, typer.Option(help="The state folder of the training to follow.")] = None,
 ) -> None:
     """Bring MLflow up to date with the run records."""
-    from artpipe.tracking import mlflow_sync as projection
+    from artpipe.tracking import mlflow_sync
 
     if follow and state:
-        projection.follow(follow, resolve_typed_path(state))
+        mlflow_sync.follow_training(follow, resolve_typed_path(state))
     else:
-        typer.echo(to_printable_lines(projection.sync()))
+        typer.echo(to_printable_lines(mlflow_sync.sync()))
 
 
 @looking.command(rich_help_panel=LOOK)

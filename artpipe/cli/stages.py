@@ -72,10 +72,10 @@ def gallery() -> None:
     """Hang everything."""
     with _stage("gallery"):
         from artpipe.gallery import build_gallery
-        from artpipe.tracking.mlflow_sync import sync_after
+        from artpipe.tracking.mlflow_sync import sync_after_last_stage
 
         build_gallery()
-        sync_after()
+        sync_after_last_stage()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 
 from artpipe.system.plain_text import to_printable
 from artpipe.system.terminal import escape_markdown
-from artpipe.tracking.mlflow_store import Store
+from artpipe.tracking.mlflow_store import MlflowStore
 from artpipe.tracking.mlflow_sync import sync
 from tests.unit.tracking.test_mlflow_sync import judged, published, the_run
 
@@ -42,7 +42,7 @@ def test_mlflow_is_told_words(tmp_path):
     published(tmp_path)
     judged(tmp_path, kid=0.2, verdict="healthy", sentence=f"It never says {LABEL}.")
     sync(tmp_path)
-    store = Store(tmp_path)
+    store = MlflowStore(tmp_path)
     (version,) = store.client.search_model_versions("name='digits.gan'")
     for told in (the_run(tmp_path).data.tags["mlflow.note.content"], version.description):
         kinds, words = read(told)

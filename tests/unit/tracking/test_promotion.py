@@ -16,8 +16,8 @@ from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
 from artpipe.artifacts.run import RunCard, save_run
 from artpipe.artifacts.shards import Spec
 from artpipe.storage.dvc_command import hash_folder
-from artpipe.tracking.lineage import trace
-from artpipe.tracking.promotion import objection
+from artpipe.tracking.lineage import trace_lineage
+from artpipe.tracking.promotion import find_objection
 
 MODELS = ("digits-gan", "digits-wide")
 PARAMS = """\
@@ -161,7 +161,7 @@ def test_only_like_is_compared_with_like(challenger, shards, why):
     """The same measure on the same feature extractor and data, and a difference that is no luck."""
     theirs = kid(0.1, better=challenger.better) if challenger else kid(0.1)
     champion = Champion(model="m", run_id="r", checkpoint="c", report="p", shards="d", score=theirs, dvc={})
-    said = objection(challenger, shards, champion)
+    said = find_objection(challenger, shards, champion)
     assert why in said if why else said == ""
 
 
@@ -231,7 +231,7 @@ def test_rollback_brings_the_one_before_back(project, artpipe):
     assert (back / "reports/report.json").is_file()
     assert checkpoint_in(paths.checkpoint("digits-gan"))[1] == second
     assert not list(Path().glob("bringing-*"))
-    found = trace(str(back / "checkpoints"))
+    found = trace_lineage(str(back / "checkpoints"))
     assert (found.checkpoint.sha256, found.run.run_id, found.champion) == (first, f"{1:032x}", True)
     assert found.verdict.verdict == "healthy"
     code, _, err = artpipe("promote", "digits-gan")
