@@ -352,7 +352,7 @@ def test_what_was_kept_is_told(root):
 
 def test_returns_after_divergence_stand_beside_each_other(root):
     """Another value at a known step is a row of its own."""
-    run = MlflowStore(root).run("b" * 32, "digits", "gan", 1000.0)
+    run = MlflowStore(root).get_or_create_run("b" * 32, "digits", "gan", 1000.0)
     for value, moment in ((1.0, 1.0), (2.0, 5.0), (1.0, 7.0), (float("nan"), 8.0)):
         run.log_rows([{"step": 10, "time": moment, "losses": {"x": value}}])
     assert rows(root) == [("losses/x", 10, 1000, 1.0), ("losses/x", 10, 5000, 2.0)]
