@@ -96,7 +96,7 @@ def dataset_to_gallery(
 
 def _run_stages(stages: Sequence[Stage], settings: RunSettings, waits: list[float]) -> Outcome:
     """Run all stages, then bring MLflow up to date; return which failed."""
-    console.print_plan(stages)
+    console.print_stage_count(stages)
     start, split = _make_start(settings, waits), make_splitter(settings.cores, read_part_megabytes())
     outcome = dispatch(stages, start, settings.cores, max_parallel_trainings(settings), split)
     if os.environ.get("ARTPIPE_TRACKING") != "off":

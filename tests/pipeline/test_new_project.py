@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from artpipe.errors import UserError
-from artpipe.project.dvc_yaml import graph_text, is_untouched
+from artpipe.project.dvc_yaml import is_untouched, make_graph_text
 from artpipe.project.new_project import STARTERS, create_project
 
 ROOT = Path(__file__).parents[2]
@@ -145,7 +145,7 @@ def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("artpipe.project.new_project._initialise_git", fail)
+    monkeypatch.setattr("artpipe.project.new_project._init_git", fail)
     with pytest.raises(OSError, match="No space"):
         create_project(tmp_path / "deep/er")
     assert list(tmp_path.iterdir()) == []
@@ -153,7 +153,7 @@ def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
 
 def test_the_graph_knows_whether_it_was_edited():
     """dvc.yaml says by its header whether it is as artpipe wrote it; CRLF is no edit."""
-    text = graph_text()
+    text = make_graph_text()
     assert is_untouched(text)
     assert is_untouched(text.replace("\n", "\r\n"))
     assert not is_untouched(text.replace("ingest", "Ingest", 1))

@@ -25,7 +25,7 @@ _DVC_PROGRESS = ("Running stage ", "> artpipe ", "Updating lock file", "Generati
 _DVC_HINTS = ("To track the changes with git", "To enable auto staging", "git add ", "dvc config core.autostage")
 
 
-def print_plan(stages: Sequence[Stage]) -> None:
+def print_stage_count(stages: Sequence[Stage]) -> None:
     """Print how many stages are to run."""
     if not stages:
         _console.print("Everything is up to date.")

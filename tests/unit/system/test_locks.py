@@ -99,7 +99,7 @@ def test_a_file_is_copied_where_no_links_are(tmp_path, monkeypatch, number):
     monkeypatch.setattr(os, "link", refused)
     monkeypatch.setattr(fcntl, "ioctl", refused)
     (tmp_path / "a").write_text("works")
-    import_files.clone(tmp_path / "a", tmp_path / "b")
+    import_files.clone_file(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_text() == "works"
     assert (tmp_path / "b").stat().st_nlink == 1
 
