@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from artpipe.system.home_folders import provide_home, require_nameable_folder
 from artpipe.system.project_root import enter_project, find_root_or_none
 
-ALL_COMMANDS = "artpipe.all_commands"  # of a context: every command is told with what it does
+ALL_COMMANDS = "artpipe.all_commands"  # key in a context's meta: describe every command
 
 
 class HeadedGroup(TyperGroup):
@@ -21,7 +21,7 @@ class HeadedGroup(TyperGroup):
     """
 
     headings: ClassVar[tuple[str, ...]] = ()  # in their order
-    names_only: ClassVar[frozenset[str]] = frozenset()  # headings whose commands are told by name, see ALL_COMMANDS
+    names_only: ClassVar[frozenset[str]] = frozenset()  # headings whose commands are listed by name, see ALL_COMMANDS
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write one block per heading, then a line each for those with names only."""

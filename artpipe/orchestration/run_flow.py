@@ -20,7 +20,7 @@ from artpipe.system.processes import end_child, interrupt_command, start_child
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
 FLOW = Path("flows/gallery.py")
-CHECKED = "ARTPIPE_CHECKED"  # in the environment of whoever need not check the project again
+CHECKED = "ARTPIPE_CHECKED"  # environment variable: the project was checked already
 _STARTER_FLOW = Path(__file__).parents[1] / "starters" / FLOW  # of a project that has none
 _RUN_CODE = "import sys; from artpipe.orchestration.run_flow import run_flow_here; sys.exit(run_flow_here(sys.argv[1]))"
 
@@ -60,7 +60,7 @@ def guard_flow(options: str) -> int:
         with raise_on_signals():
             return child.wait()
     except SignalInterruption as interruption:
-        interrupt_command(child, _GRACE_SECONDS)  # it alone: Prefect's server still has to take its last report
+        interrupt_command(child, _GRACE_SECONDS)  # the command alone: Prefect's server has to take its last report
         return 128 + interruption.number
     finally:
         end_child(child, _GRACE_SECONDS)
@@ -69,7 +69,7 @@ def guard_flow(options: str) -> int:
 def run_flow_here(options: str) -> int:
     """Run the flow in this process, print how it went, and return the exit code."""
     stack = contextlib.ExitStack()
-    atexit.register(stack.close)  # before Prefect's own, so after them: at the end it still tells the server something
+    atexit.register(stack.close)  # registered before Prefect's handlers, so run after them: they still need the server
     from artpipe.orchestration.reporting import console
 
     try:

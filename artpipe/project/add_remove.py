@@ -115,10 +115,7 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
         for model in models:
             text = without_entry(text, "models", model)
         write_text(PARAMS, without_entry(text, "datasets", name))
-        path, others = (
-            Path(entry.path),
-            [other_entry.path for other, other_entry in params.datasets.items() if other != name],
-        )
+        path, others = Path(entry.path), [other.path for key, other in params.datasets.items() if key != name]
         if not keep_files and is_project_dataset(path, others):
             untrack_files(path)
         for folder in (paths.works(name), paths.record(name), paths.shards(name)):

@@ -18,7 +18,7 @@ from artpipe.system.atomic_files import write_bytes
 
 _PARAMS, _LOCK, _GRAPH = "params.yaml", "dvc.lock", "dvc.yaml"
 _TEMPLATE_NAME = re.compile(rf"(?<=\$\{{item\.)({'|'.join(MODEL_NAMES)})(?=\}})")
-_MAX_PLACES = 3  # told by name
+_MAX_PLACES = 3  # listed by name
 
 
 @dataclass(frozen=True)

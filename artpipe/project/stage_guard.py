@@ -76,7 +76,9 @@ def require_disk_space(stage: str, root: Path = Path(), times: float = 1.0) -> N
 def _estimate_bytes(stage: str, root: Path) -> dict[Path, float]:
     """Return the bytes that a stage writes, by place."""
     params, locked = load_params(root / "params.yaml"), {}
-    with contextlib.suppress(UserError, AttributeError):  # none yet, or a torn one: then it is reckoned by its like
+    with contextlib.suppress(
+        UserError, AttributeError
+    ):  # none yet, or a torn one: then the estimate is by similar stages
         locked = read_yaml(root / "dvc.lock").get("stages", {})
     count = float(Costs(root, params, locked).of(stage).bytes)
     verb, _, name = stage.partition("@")

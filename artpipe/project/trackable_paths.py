@@ -15,7 +15,7 @@ from artpipe.system.plain_text import to_printable
 _MAX_DEPTH = 100  # folders in folders; from some hundreds on DVC does not come to an end
 _TOO_DEEP = f"more than {_MAX_DEPTH} folders deep, which DVC does not come to the end of; move it further up"
 _MAX_HOLE_BYTES = 1 << 30  # bytes of a file that are on no disk and would be read all the same
-_OWN_FOLDERS, _SAMPLES = ("data", ".state", ".dvc", ".git"), "data/samples"  # where `artpipe sample` paints
+_OWN_FOLDERS, _SAMPLES = ("data", ".state", ".dvc", ".git"), "data/samples"  # output of `artpipe sample`
 _SPECIAL = {
     stat.S_IFIFO: "a pipe (FIFO)",
     stat.S_IFSOCK: "a socket",
@@ -101,7 +101,7 @@ def _find_read_fault(path: Path, entry: os.stat_result, root: Path) -> str:
 def _find_link_fault(path: Path, root: Path) -> str:
     """Return what is wrong with a link: DVC reads what it points at, wherever it is."""
     if path == root:
-        return ""  # whether a dataset's own path may be one is said by others
+        return ""  # whether a dataset's own path may be one is checked elsewhere
     if is_cache_link(path):
         missing_object = (
             "a link into DVC's cache, where it is no more: is the cache's disk there? `dvc pull` fetches it otherwise"

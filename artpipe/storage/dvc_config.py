@@ -12,7 +12,7 @@ from artpipe.errors import UserError
 
 _OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}")
 LINK_TYPES = {"reflink", "hardlink", "symlink", "copy"}  # those DVC knows
-_DEFAULT_LINKS = "reflink,copy"  # DVC's own, where nobody says another
+_DEFAULT_LINKS = "reflink,copy"  # DVC's default
 
 
 def dvc_setting(root: Path, section: str, name: str, default: str = "") -> str:

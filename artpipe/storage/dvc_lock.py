@@ -18,10 +18,10 @@ from artpipe.errors import BusyError, UserError
 from artpipe.storage.dvc_config import uses_hardlink_lock
 from artpipe.system.plain_text import to_printable
 
-_LOCK_NAMES = ("lock", "rwlock.lock")  # of the project; of DVC's book of who reads and writes what
-_PID = re.compile(r"\s*\d+\s*")  # all that flock's file has in it; that of a hard link names its claim
+_LOCK_NAMES = ("lock", "rwlock.lock")  # of the project; of DVC's record of readers and writers
+_PID = re.compile(r"\s*\d+\s*")  # the whole content of flock's file; that of a hard link has another
 _POLL_SECONDS = 0.2
-_NOTICE_SECONDS = 5.0  # before it is said what is waited for
+_NOTICE_SECONDS = 5.0  # of waiting before it is reported
 _ORPHAN_SECONDS = 60.0  # how long a lock is waited for that no process of this machine seems to hold
 _printed: set[str] = set()
 _HOLD_CODE = """\

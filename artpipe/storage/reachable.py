@@ -20,7 +20,7 @@ _SHA256 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _NAMING_FILES = ("dvc.lock", "champions.json")  # files that name what DVC keeps, beside all that end on .dvc
 _YAML_SUFFIXES = (".yaml", ".yml")  # files that may pin a download
 _SKIPPED_FOLDERS = {".git", ".dvc", ".state", ".venv", "node_modules", "__pycache__"}
-_BATCH_COMMITS = 200  # asked of git at once
+_BATCH_COMMITS = 200  # of one git command
 _REF_KINDS = {
     "branches": "refs/heads/",
     "tags": "refs/tags/",
@@ -37,8 +37,8 @@ class Reachable(NamedTuple):
 
     hashes: frozenset[str]  # md5, without the suffix of a folder's
     pins: frozenset[str]  # SHA-256 of downloads
-    ref_counts: dict[str, int]  # how many of what was asked: branches, tags ...
-    without_lock: tuple[str, ...]  # names of those without a dvc.lock, kept by their parameters
+    ref_counts: dict[str, int]  # how many branches, tags ... were searched
+    without_lock: tuple[str, ...]  # names of commits without dvc.lock, kept by their parameters
 
 
 def find_reachable(root: Path, entries: Iterable[Entry], *, history: bool = False) -> Reachable:
@@ -106,7 +106,7 @@ def _list_commits(root: Path, *, history: bool) -> dict[str, str]:
     results = zip(revisions, (line.split() for line in output.splitlines()), strict=True)
     commits = {fields[0]: name for name, fields in reversed(list(results)) if fields[-1] == "commit"}
     for name in names:
-        if name.endswith("stash"):  # those before the last one stand in its log; untracked files in a third parent
+        if name.endswith("stash"):  # earlier ones are in its reflog, untracked files in a third parent
             for line in _git(root, "log", "--walk-reflogs", "--format=%H %P", name).splitlines():
                 commits |= {revision: name for revision in line.split() if revision not in commits}
     if history:

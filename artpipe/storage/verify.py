@@ -63,7 +63,7 @@ def verify(root: Path = Path(), *, repair: bool = False) -> VerifyReport:
         damage_by_place, remaining = {damage.place: damage for damage in first_damages}, first_damages
         while repair and any(damage.act for damage in remaining):
             previous, remaining = remaining, _repair(root, cache, hashes, remaining)
-            for damage in remaining:  # a listing that is whole again shows what its files lack
+            for damage in remaining:  # a restored listing shows which of its files are damaged
                 damage_by_place.setdefault(damage.place, damage)
             if {damage.place for damage in previous} == {damage.place for damage in remaining}:
                 break
@@ -84,7 +84,7 @@ def _repair(root: Path, cache: Path, hashes: HashCache, damages: list[Damage]) -
     """Repair what can be repaired; return the damage that is left, found anew."""
     for damage in damages:
         if damage.act:
-            with contextlib.suppress(FileNotFoundError):  # an earlier one has put its folder aside
+            with contextlib.suppress(FileNotFoundError):  # an earlier repair has moved its folder aside
                 damage.act()
     return _find_all_damage(Inventory(root, cache, hashes))
 
@@ -92,7 +92,7 @@ def _repair(root: Path, cache: Path, hashes: HashCache, damages: list[Damage]) -
 def _find_all_damage(inventory: Inventory) -> list[Damage]:
     """Return all damage, and what makes DVC skip a part of the project."""
     datasets: list[str] = []
-    with contextlib.suppress(ArtpipeError):  # `artpipe check` says what is wrong with params.yaml
+    with contextlib.suppress(ArtpipeError):  # `artpipe check` reports mistakes in params.yaml
         datasets = [entry.path for entry in load_params(inventory.root / "params.yaml").datasets.values()]
     nested = []
     for dvc_folder, explanation in find_nested_dvc_folders(inventory.root, datasets):
@@ -142,7 +142,7 @@ def print_verify_report(*, repair: bool = False, as_json: bool = False) -> bool:
 
     console = PlainConsole(highlight=False)
     if not console.is_terminal:
-        console.width = 2000  # a line for each, whoever reads it
+        console.width = 2000  # one line each, in files and pipes
     if report.damaged:
         table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
         table.add_column("place", overflow="fold")

@@ -13,7 +13,7 @@ from pathlib import Path
 from artpipe.errors import UserError
 from artpipe.system.plain_text import to_printable
 
-_NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")  # where getpass.getuser looks before it asks /etc/passwd
+_NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")  # where getpass.getuser looks before /etc/passwd
 _CACHES = {"XDG_CACHE_HOME": ".cache", "XDG_DATA_HOME": ".local/share", "XDG_STATE_HOME": ".local/state"}
 _PROJECT, _STATE = Path("dvc.yaml"), Path(".state")
 
@@ -30,7 +30,7 @@ def provide_home() -> None:
             os.environ[name] = f"uid-{os.getuid()}"
     if _PROJECT.is_file():
         for name, folder in find_missing_folders(Path.cwd() / _STATE).items():
-            with contextlib.suppress(OSError):  # not ours to write to: whoever needs it says so
+            with contextlib.suppress(OSError):  # not writable: the command that needs it reports it
                 folder.mkdir(parents=True, exist_ok=True)
             os.environ[name] = str(folder)
         tempfile.tempdir = None
@@ -55,7 +55,7 @@ def require_nameable_folder() -> None:
     except UnicodeDecodeError:
         message = "its path is not UTF-8, and DVC would write into a folder beside it; rename it (`convmv` does many)"
         raise UserError(f"{to_printable(os.fsdecode(folder))}: {message}") from None
-    if {"{", "}"} & set(os.fsdecode(folder)):  # DVC 3.67 makes a format of its progress bars of it
+    if {"{", "}"} & set(os.fsdecode(folder)):  # DVC 3.67 uses it as a format string of its progress bars
         message = "its path has `{` or `}` in it, on which DVC's progress bars fail; rename it"
         raise UserError(f"{to_printable(os.fsdecode(folder))}: {message}")
 

@@ -20,7 +20,7 @@ from artpipe.errors import BusyError, UserError
 from artpipe.system.plain_text import to_printable
 
 _OFD_SETLK = getattr(fcntl, "F_OFD_SETLK", None)  # of Linux
-_WARNED: set[str] = set()  # file systems of which this process has said that they have no locks
+_WARNED: set[str] = set()  # types of file systems whose lack of locks was reported
 
 
 def take_lock(stream: IO[Any], path: Path) -> IO[Any] | None:
@@ -73,7 +73,7 @@ def _try_lock(stream: IO[Any]) -> OSError | None:
             lock(stream)
         except BlockingIOError:
             raise
-        except OSError as error:  # whatever its number: every file system has its own
+        except OSError as error:  # any errno: every file system has its own
             reason = reason or error
         else:
             return None

@@ -290,7 +290,7 @@ def _guard(parent: int, grace_seconds: float, nice: int, command: Sequence[str])
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     except _EndedError:
         pass
-    with contextlib.suppress(_EndedError):  # told in the very moment of ending by itself: the next line does it
+    with contextlib.suppress(_EndedError):  # a signal just as the command ended by itself: the next line ends the group
         _end_group(grace_seconds)
     _end_group(grace_seconds)
     return code if code >= 0 else _SIGNAL_CODE - code

@@ -13,7 +13,7 @@ from artpipe.errors import UserError
 from artpipe.system.plain_text import to_printable
 
 _PARAMS, _GRAPH, _DVC = "params.yaml", "dvc.yaml", ".dvc"
-_MAX_HEAD_LINES = 100  # of params.yaml, comments too, among which its format stands
+_MAX_HEAD_LINES = 100  # of params.yaml, comments included, with its format among them
 _start_folders: list[Path] = []  # the folders in which the commands being run were typed, the innermost last
 
 
@@ -34,7 +34,7 @@ def find_root(start: Path | None = None) -> Path:
             _refuse_foreign_project(candidate, folder)
             return candidate
     if _has_own_params(folder):
-        return folder  # what it lacks is said by the command that needs it
+        return folder  # the command that needs what is missing reports it
     raise UserError(_explain_no_project(folder))
 
 
@@ -89,7 +89,7 @@ def resolve_typed_path(path: Path) -> Path:
 
     Relative to the root where it lies below it, absolute elsewhere.
     """
-    with contextlib.suppress(RuntimeError):  # nobody knows of a home: then it is a name like any other
+    with contextlib.suppress(RuntimeError):  # no home is known: `~` is a name like any other
         path = path.expanduser()
     root = Path.cwd()
     start_folder = _start_folders[-1] if _start_folders else root

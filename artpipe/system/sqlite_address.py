@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 _PLAIN = re.compile(r"[\w./ +,=-]*", re.ASCII)
-_DOT_FILE = "vfs=unix-dotfile"  # sqlite's own way for such a file system: it locks by a folder beside the database
+_DOT_FILE = "vfs=unix-dotfile"  # sqlite's VFS for such file systems: it locks by a folder beside the database
 
 
 def sqlite_url(path: Path, scheme: str = "sqlite", *, make_folder: bool = True) -> str:
@@ -39,7 +39,7 @@ def has_posix_locks(folder: Path) -> bool:
         with probe.open("wb") as stream:
             fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return not os.access(folder, os.W_OK)  # who may not write here asks nothing of the file system
+        return not os.access(folder, os.W_OK)  # without write permission nothing is known of its locks
     finally:
         probe.unlink(missing_ok=True)
     return True

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Any, BinaryIO, NoReturn, TextIO, cast
 
-ESCAPE_HANDLER = "artpipe.spelled"  # what an encoding does with signs that it has not, see `_escape_unencodable`
+ESCAPE_HANDLER = "artpipe.spelled"  # codec error handler, see `_escape_unencodable`
 _ASCII = {
     "─": "-", "━": "-", "│": "|", "┃": "|", "–": "-", "—": "-", "…": "...", "×": "x", "→": "->", "≥": ">=", "≤": "<=",
     "‘": "'", "’": "'", "“": '"', "”": '"', "•": "*", "·": "*",
@@ -95,7 +95,7 @@ class _TolerantFile(io.FileIO):
         try:
             while rest:
                 count = super().write(rest)
-                if count is None:  # a reader that does not keep up, and nobody may wait for it
+                if count is None:  # a non-blocking reader that does not keep up
                     raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
                 rest = rest[count:]
         except OSError as error:

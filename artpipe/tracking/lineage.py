@@ -242,7 +242,7 @@ def _load_beside(checkpoint: Path) -> tuple[RunCard | None, ReportCard | None]:
 def _load_champions(root: Path) -> Champions:
     try:
         return load_champions(root)
-    except ArtpipeError:  # whoever asks where a picture comes from learns of a torn file elsewhere
+    except ArtpipeError:  # a torn file is reported by other commands
         return Champions()
 
 

@@ -60,10 +60,10 @@ class Lineage(Frozen):
     kind: str | None
     work: WorkTrace | None
     real: RealTrace | None
-    progress: int | None  # the step, where a picture of a training's way was asked for
+    progress: int | None  # the step, for a picture made during a training
     verdict: Finding | None
     champion: bool  # of its dataset and kind
-    run: RunCard | None  # its params stand below
+    run: RunCard | None  # its params are in `parameters`
     checkpoint: CheckpointTrace
     data: DataTrace
     seed: int | None  # of the training

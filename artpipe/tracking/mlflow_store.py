@@ -37,7 +37,7 @@ _QUIET_VARIABLES = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a lost server is found lost in seconds; what is missing comes later
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a lost server is noticed in seconds; what is missing comes later
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "GIT_PYTHON_REFRESH": "quiet",
 }
@@ -161,7 +161,7 @@ class MlflowStore:
         if self._artifacts:  # MLflow writes it into SQL unquoted, and would write ./mlruns in a folder `it's`
             os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = self._artifacts
         self.tally = SyncTally()
-        self._groups: set[str] = set()  # ids of the pipeline runs whose trainings were told
+        self._groups: set[str] = set()  # ids of the pipeline runs whose trainings were written
         with self.hold_store_lock():  # two first users at once would migrate an empty database twice, and one would die
             from mlflow import MlflowClient
 

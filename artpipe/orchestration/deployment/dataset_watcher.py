@@ -25,8 +25,8 @@ from artpipe.system.plain_text import to_printable_lines
 if TYPE_CHECKING:
     from artpipe.orchestration.deployment.prefect_api import PrefectApi
 
-_LOCK_SECONDS = 60.0  # of waiting for DVC's lock, before an error says who holds it
-_PAUSE_FACTOR = 20  # times as long as a look took is the least until the next: large folders are looked at less often
+_LOCK_SECONDS = 60.0  # of waiting for DVC's lock
+_PAUSE_FACTOR = 20  # pause at least so many times the length of a look: large folders are looked at less often
 
 
 class DatasetWatcher:
@@ -112,7 +112,9 @@ def _watch(every_seconds: float) -> None:
 def _report_changes(
     stable: Collection[str], sources: Mapping[str, Path], watcher: DatasetWatcher, api: "PrefectApi"
 ) -> None:
-    if stable and not is_run_active() and api.accepts_events():  # a run at work sees it, or leaves it for after
+    if (
+        stable and not is_run_active() and api.accepts_events()
+    ):  # a running one sees the change, or leaves it to the next
         for name in stable:
             require_trackable(sources[name])  # DVC would wait for ever on a pipe
         changed = find_changed(stable, sources)

@@ -37,7 +37,7 @@ def find_local_timezone() -> str:
             f"TZ: there is no time zone `{to_printable(tz)}`{did_you_mean(tz, zoneinfo.available_timezones())}"
         )
     candidates = list(_candidate_names(tz))
-    if "TZ" not in os.environ and not _LOCALTIME.exists():  # a slim image: its clock says UTC, whatever it was told
+    if "TZ" not in os.environ and not _LOCALTIME.exists():  # a slim image: its clock is at UTC, whatever is configured
         return next((name for name in candidates if is_zone(name)), "UTC")
     now = int(time.time())
     for years in (_YEARS_BACK, 0):  # the same past too, if there is one such: Shanghai and Manila agree on today

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from artpipe.system.locks import take_lock
 
-_POLL_SECONDS = 1.0  # between two looks for a free GPU, or at whether we are being stopped
-_SERVER_WAIT_SECONDS = 120.0  # a server that is away so long is asked for no slot: the work goes on without
-_LEASE_SECONDS = 60.0  # the shortest Prefect has: a slot whose holder was killed comes back after it
+_POLL_SECONDS = 1.0  # between two looks for a free GPU or a stop
+_SERVER_WAIT_SECONDS = 120.0  # after so long without a server the work goes on without a slot
+_LEASE_SECONDS = 60.0  # Prefect's shortest; the slot of a killed holder is free after it
 
 
 class DeviceSlots:
@@ -62,7 +62,7 @@ class DeviceSlots:
                 timeout_seconds=5 * _POLL_SECONDS,
                 lease_duration=_LEASE_SECONDS,
                 strict=True,
-                raise_on_lease_renewal_failure=False,  # a server that is lost takes no slot away from who holds one
+                raise_on_lease_renewal_failure=False,  # a lost server takes no slot from its holder
             )
             try:
                 slot.__enter__()
@@ -130,7 +130,7 @@ def _create_limit(slots: int) -> str:
     with get_client(sync_client=True) as client:
         try:
             client.upsert_global_concurrency_limit_by_name(limit_name(), slots)
-        except ObjectAlreadyExists:  # another run made it between Prefect's look and its making
+        except ObjectAlreadyExists:  # another run created it meanwhile
             client.upsert_global_concurrency_limit_by_name(limit_name(), slots)
     return limit_name()
 

@@ -27,7 +27,7 @@ from artpipe.system.atomic_files import write_text
 
 BUSY = "is busy, it is being blocked by"  # DVC, of a path that another dvc reads or writes
 _LOCK_SECONDS = 600.0  # of waiting for DVC's lock, at most
-_RETRY_SECONDS = 1.0  # between two tries while another dvc is at work
+_RETRY_SECONDS = 1.0  # between two tries while another dvc is running
 
 
 class DvcGraph(NamedTuple):
@@ -57,7 +57,7 @@ class Stage:
     part: bool = False  # a share of a stage's work, done beforehand; the stage does without it where it fails
 
 
-PRESET_STAGES: ContextVar[list[Stage] | None] = ContextVar("PRESET_STAGES", default=None)  # asked before the flow began
+PRESET_STAGES: ContextVar[list[Stage] | None] = ContextVar("PRESET_STAGES", default=None)  # found before the flow began
 
 
 def read_graph(targets: Sequence[str] | None = None, *, wait_seconds: float = _LOCK_SECONDS) -> DvcGraph:

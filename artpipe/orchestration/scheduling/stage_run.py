@@ -23,11 +23,13 @@ from artpipe.project.estimates import remember
 from artpipe.storage.dvc_command import dvc_command, extract_dvc_reason
 from artpipe.system.plain_text import to_printable
 
-_BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage needs: for that, DVC itself does not wait
-_RETRYABLE = 75  # what a stage ends with when the same command may work later: a lock, a server
-_MESSAGE_PREFIX = "artpipe: "  # before the one line in which a stage says what is wrong
-_SIGKILL = {-9, 137}  # as DVC says it, as a shell says it
-_EXIT_CODE = re.compile(r"exited with (-?\d+)")  # DVC, of a stage's command; its own exit code says nothing
+_BUSY_SECONDS = 5.0  # between two tries while another dvc uses a path; DVC itself does not wait for that
+_RETRYABLE = 75  # exit code of a stage that may work later: a lock, a server
+_MESSAGE_PREFIX = "artpipe: "  # of the line in which a stage explains its failure
+_SIGKILL = {-9, 137}  # in DVC's words, in a shell's
+_EXIT_CODE = re.compile(
+    r"exited with (-?\d+)"
+)  # in DVC's message on a stage's command; DVC's own exit code is always the same
 
 
 class StageOutput:
@@ -43,7 +45,7 @@ class StageOutput:
 
     def read_line(self, line: str) -> None:
         """Read one line."""
-        line = to_printable(line.expandtabs())  # it stays in Prefect's database
+        line = to_printable(line.expandtabs())  # stored in Prefect's database
         self._logger.info(line)
         console.print_output_line(self._name, line)
         self._progress.read_line(line)
