@@ -16,7 +16,7 @@ from artpipe.project.dvc_yaml import is_untouched, make_graph_text
 from artpipe.storage.dvc_lock import hold_dvc_lock
 from artpipe.system.atomic_files import write_bytes
 
-_PARAMS, _LOCK, _GRAPH = "params.yaml", "dvc.lock", "dvc.yaml"
+_PARAMS, LOCK, _GRAPH = "params.yaml", "dvc.lock", "dvc.yaml"
 _TEMPLATE_NAME = re.compile(rf"(?<=\$\{{item\.)({'|'.join(MODEL_NAMES)})(?=\}})")
 _MAX_PLACES = 3  # listed by name
 
@@ -49,8 +49,8 @@ def find_format_upgrade(root: Path = Path()) -> FormatUpgrade:
     Raises:
         UserError: a file cannot be migrated as it is written.
     """
-    old = {name: read_exactly(root / name) for name in (_GRAPH, _LOCK, _PARAMS) if (root / name).is_file()}
-    migrations = {_GRAPH: _migrate_graph, _LOCK: migrate_lock, _PARAMS: migrate_params}
+    old = {name: read_exactly(root / name) for name in (_GRAPH, LOCK, _PARAMS) if (root / name).is_file()}
+    migrations = {_GRAPH: _migrate_graph, LOCK: migrate_lock, _PARAMS: migrate_params}
     new = {name: migrations[name](text) for name, text in old.items()}
     texts = {name: text for name, text in new.items() if text != old[name]}
     return FormatUpgrade(new.get(_PARAMS, ""), texts, tuple(_describe_changes(old, texts)))
@@ -70,7 +70,7 @@ def _describe_changes(old: Mapping[str, str], texts: Mapping[str, str]) -> Itera
         for (old_name, new_name), places in renamed_parameters(old[_PARAMS]).items():
             used_in = ", ".join(places) if len(places) <= _MAX_PLACES else f"{len(places)} entries"
             yield f"  {old_name} -> {new_name}  ({used_in})"
-    if _LOCK in texts:
+    if LOCK in texts:
         yield "dvc.lock: the same names, so that no result is stale for them"
     if _GRAPH in texts:
         touched = "" if is_untouched(old[_GRAPH]) else " was changed by hand: only these names change in it"

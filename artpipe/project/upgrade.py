@@ -3,14 +3,18 @@
 It reports what will run again and what it cost last time.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from artpipe.code.code_yaml import changed_parts, installed_code, recorded_code, stages_with_code, write_code
+from artpipe.code.equal_results import accept_equal_results
 from artpipe.config.params import Params, parse_params, read_yaml
+from artpipe.config.yaml_edit import read_exactly
 from artpipe.errors import UserError, did_you_mean
 from artpipe.project.estimates import Costs
-from artpipe.project.format_upgrade import find_format_upgrade
+from artpipe.project.format_upgrade import LOCK, FormatUpgrade, find_format_upgrade
 from artpipe.storage.dvc_command import read_dvc_output
 from artpipe.system.units import format_duration
 
@@ -37,6 +41,7 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
     for stage in keep:
         if stage not in stages:
             raise UserError(f"--keep {stage}: no stage of that name{did_you_mean(stage, stages)}")
+    migration, equal = _add_equal_results(migration, root, installed)
     if not only_plan:
         migration.write(root)
         write_code(installed, root)
@@ -45,9 +50,29 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
     if not changed:
         end = "nothing was written; `artpipe upgrade` writes it" if only_plan and migration.lines else ""
         return "\n".join([*migration.lines, end or "code.yaml is up to date: no code changed that decides a result"])
-    stale = [stage for stage in _find_stages(changed, params) if stage not in keep]
+    stale = [stage for stage in _find_stages(changed, params) if stage not in {*keep, *equal}]
     code = [f"changed: {', '.join(changed)}", *_format_costs(stale, params, root)]
+    if equal:
+        code.insert(1, f"  the same results, byte for byte, so they stand as they are: {', '.join(equal)}")
     return "\n".join([*migration.lines, *code, _next_step(stale, only_plan=only_plan)])
+
+
+def _add_equal_results(
+    migration: FormatUpgrade, root: Path, installed: Mapping[str, Any]
+) -> tuple[FormatUpgrade, list[str]]:
+    """Add dvc.lock to a migration where today's code makes the results it has.
+
+    Returns:
+        The migration, and the stages whose results stand.
+    """
+    text = migration.texts.get(LOCK)
+    if text is None:
+        if not (root / LOCK).is_file():
+            return migration, []
+        text = read_exactly(root / LOCK)
+    accepted_text, stages = accept_equal_results(text, installed)
+    texts = {LOCK: accepted_text, **{name: other for name, other in migration.texts.items() if name != LOCK}}
+    return (replace(migration, texts=texts) if stages else migration), stages
 
 
 def _find_stages(changed: Iterable[str], params: Params) -> Iterator[str]:

@@ -10,9 +10,11 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from unittest import mock
 
@@ -24,6 +26,7 @@ from tests.conftest import draw_shapes
 
 ROOT = Path(__file__).parents[2]
 STUB = Path(__file__).with_name("stub_artpipe.py")
+BUSY_S = 60.0  # how long Prefect may answer that its database is locked
 PARAMS = """\
 format: 2
 seed: 1

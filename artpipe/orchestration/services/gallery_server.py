@@ -1,19 +1,25 @@
 """Serve the gallery's folder over HTTP, to this machine only.
 
 A page of another site that reaches us under its own name (DNS rebinding) is refused by its `Host`; no folder is
-listed, and no link that leads out of the folder is followed. Browsers revalidate every file, so a new gallery shows
-on the next load.
+listed, and no link that leads out of the folder is followed. Browsers revalidate every page, so a new gallery shows on
+the next load.
 """
 
 import contextlib
 import os
-import re
-from functools import partial
 from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, BinaryIO, cast
-from urllib.parse import unquote, urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from artpipe.storage.dvc_config import is_cache_link
 
@@ -23,146 +29,106 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
-_BLOCK_BYTES = 1 << 16
-_MAX_PATH = 3000  # as it is asked for
-_MAX_NAME_BYTES = 255  # bytes of a file's name; the system refuses to look for longer ones
-_IDLE_SECONDS = 30.0  # a connection that says nothing is closed
+_ALLOWED_HOSTS = ["127.0.0.1", "localhost"]  # of this machine, at any port: one may be forwarded from another machine
+_END_SECONDS = 1  # for answers under way when the server is told to end
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">{head}
 <title>{title}</title><style>body{{font:18px/1.5 Georgia,serif;margin:20vh auto;max-width:28em;padding:0 1em;
 color:#2b2a28;background:#f7f5f0}}</style><h1>{title}</h1><p>{text}</p></html>"""
 
 
-class GalleryHandler(SimpleHTTPRequestHandler):
-    """Answers GET and HEAD, with byte ranges, so that a video can be sought."""
+class GalleryFiles(StaticFiles):
+    """Answers GET and HEAD with files below a folder, ranges included.
 
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "artpipe", ""
-    timeout = _IDLE_SECONDS
-    byte_range: tuple[int, int] | None = None  # first and last byte asked for, of the file being sent
+    With ranges a video can be sought.
+    """
 
-    def send_head(self) -> Any:
-        """Send the head and return the open file, or None where the answer is complete."""
-        self.byte_range = None
-        if self.headers.get("Host", "") not in self._allowed_hosts():
-            self._send_page(
-                HTTPStatus.MISDIRECTED_REQUEST, "Not here", "This gallery answers to this machine's name only."
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder, html=True, check_dir=False)
+        self._folder = folder
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return the file, a folder's redirect, or a page where there is no gallery yet."""
+        if not (self._folder / "index.html").is_file():
+            page = _PAGE.format(
+                title="Nothing hangs yet",
+                text="The first run is still to come.",
+                head='<meta http-equiv="refresh" content="5">',
             )
-            return None
-        root = Path(self.directory).resolve()
-        if not (root / "index.html").is_file():
-            refresh = '<meta http-equiv="refresh" content="5">'
-            self._send_page(
-                HTTPStatus.SERVICE_UNAVAILABLE, "Nothing hangs yet", "The first run is still to come.", refresh
-            )
-            return None
-        file = self._find_file(root)
-        if file is None:
-            self._send_page(HTTPStatus.NOT_FOUND, "Nothing hangs here", "The front door is at /.")
-            return None
-        if file.is_dir():
-            self._redirect_to_slash()
-            return None
-        if "Range" not in self.headers:
-            return super().send_head()
-        return self._open_range(file)
+            return HTMLResponse(page, HTTPStatus.SERVICE_UNAVAILABLE)
+        response = await super().get_response(path, scope)
+        if isinstance(response, RedirectResponse):  # the library's names the host that was asked for
+            return RedirectResponse(f"/{path}/", HTTPStatus.MOVED_PERMANENTLY)
+        return response
 
-    def copyfile(self, source: Any, outputfile: Any) -> None:
-        """Send the file, or the range of it that was asked for."""
-        if self.byte_range is None:
-            super().copyfile(source, outputfile)
-            return
-        first, last = self.byte_range
-        source.seek(first)
-        remaining = last - first + 1
-        while remaining and (block := source.read(min(remaining, _BLOCK_BYTES))):
-            outputfile.write(block)
-            remaining -= len(block)
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Return the path and status of a file or folder below the folder.
 
-    def end_headers(self) -> None:
-        """Add the headers of every answer."""
-        for name, value in _HEADERS.items():
-            self.send_header(name, value)
-        super().end_headers()
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # its name in the library
-        """Log nothing: it is nobody's business who looks at pictures at home."""
-
-    def _allowed_hosts(self) -> set[str]:
-        _, port = cast("tuple[str, int]", self.server.server_address)
-        return {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
-
-    def _find_file(self, root: Path) -> Path | None:
-        """Return the file that the path names, None if it is not inside the folder."""
-        parts = [part for part in unquote(urlsplit(self.path).path).split("/") if part]
-        if len(self.path) > _MAX_PATH or any(
-            part == ".." or "\0" in part or len(os.fsencode(part)) > _MAX_NAME_BYTES for part in parts
-        ):
-            return None
-        path = root.joinpath(*parts)
-        if path.is_dir() and self.path.partition("?")[0].endswith("/"):
-            path /= "index.html"
-        is_inside = path.exists() and (path.resolve().is_relative_to(root) or is_cache_link(path))
-        return path if is_inside else None
-
-    def _redirect_to_slash(self) -> None:
-        """Redirect a folder to its path with a slash, so that relative links hold."""
-        self.send_response(HTTPStatus.MOVED_PERMANENTLY)
-        self.send_header("Location", f"/{urlsplit(self.path).path.strip('/')}/")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def _open_range(self, path: Path) -> BinaryIO | None:
-        stream = path.open("rb")
-        size = os.fstat(stream.fileno()).st_size
-        match = _RANGE.match(self.headers["Range"])
-        first, last = _parse_range(match[1], match[2], size) if match else (0, size - 1)
-        if not 0 <= first <= last:
-            stream.close()
-            self.send_response(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-            self.send_header("Content-Range", f"bytes */{size}")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return None
-        self.byte_range = first, last
-        self.send_response(HTTPStatus.PARTIAL_CONTENT)
-        self.send_header("Content-Type", self.guess_type(str(path)))
-        self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
-        self.send_header("Content-Length", str(last - first + 1))
-        self.end_headers()
-        return stream
-
-    def _send_page(self, status: HTTPStatus, title: str, text: str, head: str = "") -> None:
-        body = _PAGE.format(title=title, text=text, head=head).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        No link out of it is followed, but into DVC's cache.
+        """
+        file, root = self._folder / path, self._folder.resolve()
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            return "", None
+        try:
+            if file.resolve(strict=True).is_relative_to(root) or is_cache_link(file):
+                return str(file), file.stat()
+        except OSError:  # not there, too long a name, links in a circle
+            pass
+        return "", None
 
 
-def create_server(folder: Path, port: int) -> ThreadingHTTPServer:
-    """Return a server of a folder on loopback, bound and not yet running.
+class FixedHeaders:
+    """Middleware that adds `_HEADERS` to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and its answer back with the headers."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def gallery_app(folder: Path) -> Starlette:
+    """Return the ASGI application of the gallery in `folder`, which may come later."""
+    return Starlette(
+        routes=[Mount("/", GalleryFiles(folder))],
+        middleware=[Middleware(FixedHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=_ALLOWED_HOSTS)],
+        exception_handlers={HTTPStatus.NOT_FOUND: _not_found},
+    )
+
+
+def gallery_server(folder: Path, port: int) -> uvicorn.Server:
+    """Return a server of the gallery in `folder` on loopback, not yet running.
 
     Port 0 takes a free one.
     """
-    server = ThreadingHTTPServer(("127.0.0.1", port), partial(GalleryHandler, directory=str(folder)))
-    server.daemon_threads = True
-    return server
-
-
-def _parse_range(start: str, end: str, size: int) -> tuple[int, int]:
-    """Return the first and last byte of an HTTP range.
-
-    The range is written `0-99`, `100-`, or `-100` for the last hundred.
-    """
-    if not start:
-        return (max(0, size - int(end)), size - 1) if end and int(end) else (-1, -1)
-    return int(start), min(int(end), size - 1) if end else size - 1
+    return uvicorn.Server(
+        uvicorn.Config(
+            gallery_app(folder.absolute()),
+            host="127.0.0.1",
+            port=port,
+            lifespan="off",
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_END_SECONDS,
+        )
+    )
 
 
 def serve_gallery(folder: Path, port: int) -> None:
     """Serve a folder until terminated."""
     with contextlib.suppress(KeyboardInterrupt):
-        create_server(folder.absolute(), port).serve_forever()
+        gallery_server(folder, port).run()
+
+
+def _not_found(request: Request, error: Exception) -> Response:
+    del request, error
+    page = _PAGE.format(title="Nothing hangs here", text="The front door is at /.", head="")
+    return HTMLResponse(page, HTTPStatus.NOT_FOUND)
