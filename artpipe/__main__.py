@@ -8,8 +8,8 @@ from typing import NoReturn
 
 from artpipe.cli.app import app
 from artpipe.errors import ArtpipeError
-from artpipe.system.plain_text import plain, plain_lines
-from artpipe.system.streams import give_up_output, open_streams
+from artpipe.system.plain_text import to_printable, to_printable_lines
+from artpipe.system.streams import discard_failed_output, open_streams
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}  # goes on when there is room
 _LIMITS = {errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO}  # of `ulimit`, of a file system, or a failing disk
@@ -20,7 +20,7 @@ def _unexpected(kind: type[BaseException], error: BaseException, trace: Tracebac
     """Show a traceback, as a terminal may have it and without passwords."""
     from traceback import format_exception
 
-    sys.stderr.write(plain_lines("".join(format_exception(kind, error, trace))))
+    sys.stderr.write(to_printable_lines("".join(format_exception(kind, error, trace))))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -33,13 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         sys.exit(app(arguments, prog_name="artpipe"))
     except ArtpipeError as error:
-        sys.stderr.write(f"artpipe: {plain_lines(str(error))}\n")
+        sys.stderr.write(f"artpipe: {to_printable_lines(str(error))}\n")
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _SURROUNDINGS:
             raise
-        sys.stderr.write(f"artpipe: {plain(str(error.filename or 'output'))}: {error.strerror}\n")
-        give_up_output()
+        sys.stderr.write(f"artpipe: {to_printable(str(error.filename or 'output'))}: {error.strerror}\n")
+        discard_failed_output()
         sys.exit(75 if error.errno in _FULL else 1)
 
 

@@ -20,7 +20,7 @@ from artpipe.evaluation.exhibits import SEEDS_APART, keep_works, write_exhibits
 from artpipe.evaluation.generated_samples import paint
 from artpipe.evaluation.verdict import finite_scores, judge
 from artpipe.nn.style.perceptual import open_perceptual_network
-from artpipe.system.atomic_files import sweep, written_folder
+from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
 from artpipe.training.restore import restore_learner
 
 _FALLBACKS: tuple[tuple[Split, ...], ...] = (("test",), ("validation",), ("validation", "test"), ("train",))
@@ -38,10 +38,10 @@ def evaluate_model(name: str) -> None:
     torch.set_num_threads(int(entry.get("threads", 1)))
     shards = ShardSet.open(paths.shards(str(entry.get("dataset"))))
     for place in (paths.report(name), paths.metrics(name), paths.plots(name)):
-        sweep(place.parent)
+        remove_stale_temporaries(place.parent)
     evidence, checkpoint = gather(name, params, shards)
     measured = measure(evidence)
-    with written_folder(paths.report(name)) as folder:
+    with write_folder(paths.report(name)) as folder:
         exhibits = write_exhibits(evidence, measured, folder)
         findings, verdict = judge(measured)
         card = ReportCard(

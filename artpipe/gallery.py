@@ -14,7 +14,7 @@ from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_galle
 from artpipe.config.params import Params, load_params
 from artpipe.errors import UserError, did_you_mean
 from artpipe.site.museum import load_museum, translate_museum
-from artpipe.storage.leftovers import sweep_removed
+from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def build_gallery(root: Path = Path()) -> None:
     """
     params = load_params(root / "params.yaml")
     theme = _theme(params.gallery.theme)
-    sweep_removed(root, params)
+    remove_leftovers(root, params)
     inputs = _fingerprint(root, params, theme)
     gallery = root / paths.gallery()
     standing = load_gallery(gallery)

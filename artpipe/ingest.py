@@ -19,7 +19,7 @@ from artpipe.contracts.modality import medium_of
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
 from artpipe.preprocessing.jobs import job_name, limits_of
-from artpipe.system.atomic_files import sweep, written_folder
+from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
 from artpipe.untrusted.duplicates import Seen
 from artpipe.untrusted.job_cache import answer, answered, forget, part_of
 from artpipe.untrusted.rejection import with_parameter
@@ -37,8 +37,8 @@ def ingest_dataset(name: str) -> None:
     source.check(entry)
     works_folder, record_folder = paths.works(name), paths.record(name)
     for folder in (works_folder, record_folder):
-        sweep(folder.parent)
-    with written_folder(record_folder) as record, written_folder(works_folder) as works:
+        remove_stale_temporaries(folder.parent)
+    with write_folder(record_folder) as record, write_folder(works_folder) as works:
         card = _ingested(name, entry, source, works, record)
     forget(f"ingest@{name}")
     _say(card)

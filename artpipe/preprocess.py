@@ -10,7 +10,7 @@ from artpipe.contracts.modality import SHOWN, Task, medium_of, params_of
 from artpipe.errors import UserError
 from artpipe.preprocessing.jobs import job_name, limits_of
 from artpipe.preprocessing.splits import PROMOTABLE, Plan, planned, shuffled
-from artpipe.system.atomic_files import sweep, written_folder
+from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
 from artpipe.untrusted.job_cache import answer, forget, part_of
 
 
@@ -25,8 +25,8 @@ def preprocess_dataset(name: str) -> None:
     medium, params = medium_of(entry), params_of(name, entry)
     plan = planned(works, params, SHOWN)
     _require_training_works(name, plan)
-    sweep(folder.parent)
-    with written_folder(folder) as temporary:
+    remove_stale_temporaries(folder.parent)
+    with write_folder(folder) as temporary:
         task = Task(
             name=name,
             params=params,

@@ -28,11 +28,11 @@ from artpipe.config.params import load_params, validated
 from artpipe.contracts.model import Learner, Model
 from artpipe.errors import KILLED, RanksError, SmallerPartsError, UserError
 from artpipe.system import environment
-from artpipe.system.atomic_files import copy_tree, sweep, write_json, write_text, written_folder
+from artpipe.system.atomic_files import copy_tree, remove_stale_temporaries, write_folder, write_json, write_text
 from artpipe.system.hashing import sha256_bytes
-from artpipe.system.interrupts import Stop
-from artpipe.system.locks import locked
-from artpipe.system.processes import Process, end_child, guardians, start_child
+from artpipe.system.interrupts import StopRequest
+from artpipe.system.locks import hold_lock
+from artpipe.system.processes import Process, end_child, find_session_ancestors, start_child
 from artpipe.training.data import TrainingData
 from artpipe.training.device import prepare_torch
 from artpipe.training.distributed import Ranks
@@ -73,9 +73,9 @@ def train_model(name: str, ancestors: Sequence[Process] | None = None) -> None:
         BusyError: another process trains it.
         StoppedError: asked to stop; the state is saved.
     """
-    stop = Stop(f"training {name}")
+    stop = StopRequest(f"training {name}")
     folder = paths.STATE / "train" / name
-    with stop.listening(guardians() if ancestors is None else ancestors):
+    with stop.listen(find_session_ancestors() if ancestors is None else ancestors):
         wanted = int(str(load_params().model(name).get("ranks", 1)))
         if wanted > 1 and "WORLD_SIZE" not in os.environ:
             smaller = _state(prepare(name)) / MICRO_BATCH_FILE  # a mistake is told once, by us
@@ -87,9 +87,9 @@ def train_model(name: str, ancestors: Sequence[Process] | None = None) -> None:
             if not ranks.is_first:
                 _accompany(prepare(name), stop, ranks)
                 return
-            with locked(folder / "lock", doing=f"training {name}"):
+            with hold_lock(folder / "lock", doing=f"training {name}"):
                 for place in (paths.checkpoint(name), paths.run(name)):
-                    sweep(place.parent)
+                    remove_stale_temporaries(place.parent)
                 _train(prepare(name), stop, ranks)
         ranks.leave()
 
@@ -126,7 +126,7 @@ def _smaller_parts(folder: Path) -> Iterator[None]:
         raise
 
 
-def _accompany(task: Task, stop: Stop, ranks: Ranks) -> None:
+def _accompany(task: Task, stop: StopRequest, ranks: Ranks) -> None:
     """Train as one of several ranks; nothing of it is kept but its share of every gradient."""
     with tempfile.TemporaryDirectory() as scratch:
         folder, own = _state(task), Path(scratch) / "state"
@@ -184,10 +184,10 @@ def _code(kind: str) -> dict[str, str]:
     return {place: known[place] for place in ("train", f"models.{kind}")}
 
 
-def _train(task: Task, stop: Stop, ranks: Ranks) -> None:
+def _train(task: Task, stop: StopRequest, ranks: Ranks) -> None:
     folder = _state(task)
     ranks.wait_for_all()  # the others have read what is there, before anything changes
-    sweep(folder / "progress")  # it is published as it stands
+    remove_stale_temporaries(folder / "progress")  # it is published as it stands
     training = Trainer(task.name, task.learner, task.data, task.seed, folder, stop, ranks)
     resumed = training.resume()
     start = _start(task, folder)
@@ -195,7 +195,7 @@ def _train(task: Task, stop: Stop, ranks: Ranks) -> None:
         training.log_event(f"session {start.sessions}: goes on at step {training.step}")
     with _followed(task.name, folder), _smaller_parts(folder):
         training.run()
-    with stop.deferred():
+    with stop.defer():
         checkpoint = _publish_checkpoint(task, training)
         _publish_run(task, training, start, checkpoint)
         for state in (path for path in folder.parent.iterdir() if path.is_dir()):
@@ -212,7 +212,7 @@ def _start(task: Task, folder: Path) -> RunStart:
         pass
     except (OSError, ValidationError):
         sys.stderr.write(f"training {task.name}: {file}: not what was written; the run has a new id from here on\n")
-    commit = environment.commit()
+    commit = environment.read_commit()
     if commit.missing:
         sys.stderr.write(f"training {task.name}: the run record names no commit: {commit.missing}\n")
     start = RunStart(
@@ -220,7 +220,7 @@ def _start(task: Task, folder: Path) -> RunStart:
         model=task.name,
         kind=task.learner.params.kind,
         dataset=task.learner.params.dataset,
-        stage=environment.stage(f"train@{task.name}"),
+        stage=environment.stage_name(f"train@{task.name}"),
         params=task.learner.params.model_dump(mode="json"),
         seed=task.seed,
         shards=task.shards.sha256,
@@ -230,14 +230,14 @@ def _start(task: Task, folder: Path) -> RunStart:
         works=task.shards.spec.count,
         host=platform.node(),
         platform=platform.platform(),
-        versions=environment.versions(),
+        versions=environment.package_versions(),
         threads=torch.get_num_threads(),
         device=task.device,
         precision=task.precision,
         commit=commit.hash,
         commit_missing=commit.missing,
         dirty=commit.dirty,
-        flow_run=environment.flow_run(),
+        flow_run=environment.flow_run_id(),
     )
     write_json(file, start.model_dump(mode="json"))
     return start
@@ -278,7 +278,7 @@ def _publish_checkpoint(task: Task, training: Trainer) -> str:
         micro_batch=history.micro_batch,
         files={},
     )
-    with written_folder(paths.checkpoint(task.name)) as folder:
+    with write_folder(paths.checkpoint(task.name)) as folder:
         return save_checkpoint(folder, card, {"final": final, "best": history.best or final})
 
 
@@ -292,7 +292,7 @@ def _publish_run(task: Task, training: Trainer, start: RunStart, checkpoint: str
         steps=training.step,
         micro_batch=training.history.micro_batch,
     )
-    with written_folder(paths.run(task.name)) as folder:
+    with write_folder(paths.run(task.name)) as folder:
         if training.journal.path.exists():
             shutil.copyfile(training.journal.path, folder / "journal.jsonl")
         if (training.folder / "progress").is_dir():

@@ -14,7 +14,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.weights_card import WeightsCard, save_weights
 from artpipe.config.params import About, Frozen, WeightsEntry, load_params, read_yaml, validated
 from artpipe.errors import UserError, did_you_mean
-from artpipe.system.atomic_files import sweep, written_folder
+from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
 from artpipe.system.hashing import sha256_file
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits
 from artpipe.untrusted.downloads import Pin, pinned_member
@@ -55,12 +55,12 @@ def make_weights(name: str) -> None:
     entry = params.weights[name]
     check_weights(entry)
     folder = paths.weights(name)
-    sweep(folder.parent)
+    remove_stale_temporaries(folder.parent)
     tensors, about = _read(entry)
     card = WeightsCard(
         name=name, network=entry.network, layers=LAYERS, mean=_MEAN, std=_STD, about=about, file=""
     )  # save_weights knows the hash
-    with written_folder(folder) as temporary:
+    with write_folder(folder) as temporary:
         save_weights(temporary, card, tensors)
     sys.stdout.write(f"{name}: {entry.network}, {len(LAYERS)} convolutions; {about.licence}\n")
 

@@ -1,1 +1,1 @@
-"""Flows of this project, for Prefect to run; the machinery below them is `artpipe.orchestration`."""
+"""This project's Prefect flows; their machinery is in `artpipe.orchestration`."""

@@ -1,7 +1,7 @@
-"""From datasets to a gallery: the flow and its tasks, for you to read and to change.
+"""The flow from datasets to a gallery, and its tasks, for you to read and change.
 
-`artpipe run` runs it now, and so does this file; prefect.yaml says when it runs by itself. DVC knows the graph and what
-is stale in it; here each stage starts as soon as what it reads is ready.
+`artpipe run` runs it now, and so does this file; prefect.yaml says when it runs by itself. DVC knows the graph and
+what is stale in it; here each stage starts as soon as what it reads is ready.
 """
 
 import os
@@ -24,33 +24,36 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled
 
 from artpipe.artifacts.paths import LAST_STAGE
-from artpipe.orchestration.deployment.exclusive_run import take_turn
-from artpipe.orchestration.deployment.run_liveness import hold
+from artpipe.orchestration.deployment.exclusive_run import begin_exclusive_run
+from artpipe.orchestration.deployment.run_liveness import hold_run_lock
 from artpipe.orchestration.reporting import console, prefect_artifacts
 from artpipe.orchestration.scheduling import flow_setup, stage_run
-from artpipe.orchestration.scheduling.dispatcher import Outcome, dispatched
+from artpipe.orchestration.scheduling.dispatcher import Outcome, dispatch
 from artpipe.orchestration.scheduling.dvc_graph import Stage
-from artpipe.orchestration.scheduling.partitions import answer, divider, part_megabytes
-from artpipe.orchestration.scheduling.run_context import Setting, trainings_at_once
+from artpipe.orchestration.scheduling.partitions import make_splitter, read_part_megabytes, run_part
+from artpipe.orchestration.scheduling.run_context import RunSettings, max_parallel_trainings
 from artpipe.orchestration.scheduling.run_failures import StagesFailedError
-from artpipe.orchestration.scheduling.task_runners import chosen
+from artpipe.orchestration.scheduling.task_runners import choose_task_runner
 
 Start = Callable[[Stage, list[PrefectFuture[None]]], PrefectFuture[None]]
 
 
-@task(task_run_name="{name}", cache_policy=NO_CACHE, retry_condition_fn=stage_run.may_pass)
-def reproduce(name: str, setting: Setting, *, force: bool = False) -> None:
-    """Bring one stage up to date, with `force` make it again; what passes, such as a lock, is tried again."""
-    stage_run.reproduce_stage(name, setting, force=force)
+@task(task_run_name="{name}", cache_policy=NO_CACHE, retry_condition_fn=stage_run.is_retryable)
+def reproduce(name: str, settings: RunSettings, *, force: bool = False) -> None:
+    """Bring one stage up to date, with `force` make it again.
+
+    It is tried again where it failed by what may be over soon, such as a lock.
+    """
+    stage_run.reproduce_stage(name, settings, force=force)
 
 
 @task(cache_policy=NO_CACHE)
-def sync(setting: Setting) -> None:
+def sync(settings: RunSettings) -> None:
     """Bring MLflow up to date with the run records."""
-    stage_run.sync_mlflow(setting)
+    stage_run.sync_mlflow(settings)
 
 
-@flow(name="dataset-to-gallery", task_runner=chosen(__name__))
+@flow(name="dataset-to-gallery", task_runner=choose_task_runner(__name__))
 def dataset_to_gallery(
     targets: list[str] | None = None,
     slots: int | None = None,
@@ -79,41 +82,46 @@ def dataset_to_gallery(
     Raises:
         StagesFailedError: after all else was done, naming every stage that failed.
     """
-    hold(str(flow_run.id))
-    if deployment.id and not take_turn(wait=overlap == "wait"):
+    hold_run_lock(str(flow_run.id))
+    if deployment.id and not begin_exclusive_run(wait=overlap == "wait"):
         return Cancelled(message="another run is at work")
-    with flow_setup.prepared(slots, stage_timeout_seconds) as setting:
+    with flow_setup.prepare_run(slots, stage_timeout_seconds) as settings:
         stages = flow_setup.find_stages(targets, stage_timeout_seconds, gallery=gallery, dataset=dataset, force=force)
-        outcome = _run_stages(stages, setting, [retry_seconds * 3**number for number in range(retries)])
-    prefect_artifacts.summary(undone={*outcome.failed, *outcome.not_run})
+        outcome = _run_stages(stages, settings, [retry_seconds * 3**number for number in range(retries)])
+    prefect_artifacts.publish_summary(undone={*outcome.failed, *outcome.not_run})
     if outcome.failed:
         raise StagesFailedError(outcome)
     return None
 
 
-def _run_stages(stages: Sequence[Stage], setting: Setting, waits: list[float]) -> Outcome:
-    """Run each stage as soon as what it reads is ready, then bring MLflow up to date; return what failed."""
-    console.planned(stages)
-    start, divided = _starter(setting, waits), divider(setting.cores, part_megabytes())
-    outcome = dispatched(stages, start, setting.cores, trainings_at_once(setting), divided)
+def _run_stages(stages: Sequence[Stage], settings: RunSettings, waits: list[float]) -> Outcome:
+    """Run all stages, then bring MLflow up to date; return which failed."""
+    console.print_stage_count(stages)
+    start, split = _make_start(settings, waits), make_splitter(settings.cores, read_part_megabytes())
+    outcome = dispatch(stages, start, settings.cores, max_parallel_trainings(settings), split)
     if os.environ.get("ARTPIPE_TRACKING") != "off":
-        sync(setting)
+        sync(settings)
     return outcome
 
 
-def _starter(setting: Setting, waits: list[float]) -> Start:
-    """Return what submits a stage as a task; `waits` are the seconds before each further try."""
+def _make_start(settings: RunSettings, waits: list[float]) -> Start:
+    """Return a function that submits a stage as a task.
+
+    Args:
+        settings: of the run.
+        waits: the seconds before each further try.
+    """
     submit: Any = reproduce.with_options(
         retries=len(waits), retry_delay_seconds=waits
     ).submit  # of stubs without wait_for
 
     def start(stage: Stage, upstream: list[PrefectFuture[None]]) -> PrefectFuture[None]:
         if stage.part:
-            part: PrefectFuture[None] = answer.submit(stage.name, setting)
+            part: PrefectFuture[None] = run_part.submit(stage.name, settings)
             return part
         if stage.name == LAST_STAGE:  # hung with named gaps
             upstream = [future for future in upstream if future.state.is_completed()]
-        started: PrefectFuture[None] = submit(stage.name, setting, force=stage.force, wait_for=upstream)
+        started: PrefectFuture[None] = submit(stage.name, settings, force=stage.force, wait_for=upstream)
         return started
 
     return start

@@ -10,13 +10,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from artpipe.errors import CorruptError
-from artpipe.system.atomic_files import written
+from artpipe.system.atomic_files import write_file
 from artpipe.system.hashing import sha256_file
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors by name, whole or not at all, and return the file's SHA-256."""
-    with written(path) as temporary:
+    with write_file(path) as temporary:
         try:
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
         except SafetensorError as error:  # its own words for what the system says

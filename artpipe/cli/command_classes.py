@@ -1,4 +1,4 @@
-"""What the command line is made of: help under headings, and commands that work in the project's root wherever they are typed."""
+"""Classes of commands: help under headings, and commands run in a project's root."""
 
 import os
 from collections.abc import Mapping
@@ -9,19 +9,22 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from artpipe.system.home_folders import provide_home, require_nameable_folder
-from artpipe.system.project_root import entered_project, nearest_root
+from artpipe.system.project_root import enter_project, find_root_or_none
 
-ALL_COMMANDS = "artpipe.all_commands"  # of a context: every command is told with what it does
+ALL_COMMANDS = "artpipe.all_commands"  # key in a context's meta: describe every command
 
 
 class HeadedGroup(TyperGroup):
-    """Help with the commands under headings, drawn without rich, whose import alone takes longer than the rest."""
+    """A group whose help has its commands under headings.
+
+    It is drawn without rich, whose import alone takes longer than the rest.
+    """
 
     headings: ClassVar[tuple[str, ...]] = ()  # in their order
-    names_only: ClassVar[frozenset[str]] = frozenset()  # headings whose commands are told by name, see ALL_COMMANDS
+    names_only: ClassVar[frozenset[str]] = frozenset()  # headings whose commands are listed by name, see ALL_COMMANDS
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write one block per heading, in the order of `headings`; then those of which names will do, a line each."""
+        """Write one block per heading, then a line each for those with names only."""
         blocks: dict[str, list[tuple[str, str]]] = {}
         for name in self.list_commands(ctx):
             command: Any = self.get_command(ctx, name)
@@ -30,11 +33,11 @@ class HeadedGroup(TyperGroup):
             heading = getattr(command, "rich_help_panel", None)
             heading = heading if isinstance(heading, str) else "Commands"
             blocks.setdefault(heading, []).append((name, command.get_short_help_str(90)))
-        order = {heading: place for place, heading in enumerate(self.headings)}
-        brief = frozenset() if ctx.meta.get(ALL_COMMANDS) else self.names_only
+        order = {heading: position for position, heading in enumerate(self.headings)}
+        brief_headings = frozenset() if ctx.meta.get(ALL_COMMANDS) else self.names_only
         names = []
         for heading, rows in sorted(blocks.items(), key=lambda block: order.get(block[0], len(order))):
-            if heading in brief:
+            if heading in brief_headings:
                 names.append((heading, ", ".join(name for name, _ in rows)))
                 continue
             with formatter.section(typer.style(heading, bold=True)):
@@ -53,50 +56,59 @@ class HeadedGroup(TyperGroup):
 
 
 class ProjectCommand(TyperCommand):
-    """A command of a project: it runs in the root, found upwards from where it was typed or from `-C DIR`."""
+    """A command that runs in the root of a project.
+
+    The root is found upwards from where the command was typed, or from `-C DIR`.
+    """
 
     def invoke(self, ctx: Any) -> Any:
-        """Enter the root, then run; help and mistakes in arguments need no project.
+        """Enter the root, then run; help and wrong arguments need no project.
 
         Raises:
             UserError: there is no project.
         """
-        named = ctx.find_root().params.get("directory")
+        directory = ctx.find_root().params.get("directory")
         require_nameable_folder()
-        if named is None and not self.needs_project(ctx.params) and nearest_root() is None:
+        if directory is None and not self.needs_project(ctx.params) and find_root_or_none() is None:
             return super().invoke(ctx)
-        with entered_project(None if named is None else Path(named)):
+        with enter_project(None if directory is None else Path(directory)):
             require_nameable_folder()
             provide_home()
             return super().invoke(ctx)
 
     def needs_project(self, params: Mapping[str, Any]) -> bool:
-        """Return whether these arguments of the command need a project; one that is there is entered anyway."""
+        """Return whether the command needs a project with these arguments.
+
+        One that is there is entered anyway.
+        """
         del params
         return True
 
 
 class PrefectClientCommand(ProjectCommand):
-    """A command that speaks to Prefect alone, whose home stands in the project unless PREFECT_HOME names it."""
+    """A command that talks to Prefect only.
+
+    Prefect's home is in the project unless PREFECT_HOME names it.
+    """
 
     def needs_project(self, params: Mapping[str, Any]) -> bool:
-        """Return whether Prefect's home is nowhere else."""
+        """Return whether Prefect's home is in the project."""
         del params
         return "PREFECT_HOME" not in os.environ
 
 
 class ServeCommand(PrefectClientCommand):
-    """`artpipe serve`: one part of it can do without a project."""
+    """`artpipe serve`: some parts of it can do without a project."""
 
     def needs_project(self, params: Mapping[str, Any]) -> bool:
-        """Return whether the part that is served stands in the project."""
+        """Return whether the part that is served is in the project."""
         if params.get("only") == "server":
             return super().needs_project(params)
         return params.get("only") != "gallery" or params.get("folder") is None
 
 
-class AnywhereCommand(ProjectCommand):
-    """A command that works in a project where one is, and without one elsewhere."""
+class OptionalProjectCommand(ProjectCommand):
+    """A command that works inside a project and outside of one."""
 
     def needs_project(self, params: Mapping[str, Any]) -> bool:
         """Return that it does not."""
@@ -104,12 +116,12 @@ class AnywhereCommand(ProjectCommand):
         return False
 
 
-class FreeCommand(TyperCommand):
+class NoProjectCommand(TyperCommand):
     """A command that needs no project."""
 
 
 def require_project(app: typer.Typer) -> None:
-    """Make every command of `app` and its groups one of a project, except those with a class of their own."""
+    """Make the commands of `app` project commands, unless they have another class."""
     for command in app.registered_commands:
         if command.cls is TyperCommand:
             command.cls = ProjectCommand

@@ -1,12 +1,12 @@
-"""The commands of every day: validate, run, plan, free disk."""
+"""The commands of every day: check, run, plan, gc."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from artpipe.system.plain_text import plain_lines
-from artpipe.system.project_root import typed_path
+from artpipe.system.plain_text import to_printable_lines
+from artpipe.system.project_root import resolve_typed_path
 
 DAILY = "Every day"
 daily_commands = typer.Typer()
@@ -31,11 +31,14 @@ def run(
     retries: Annotated[int, typer.Option(min=0, help="Of a stage that a lock or a server failed.")] = 2,
     retry_seconds: Annotated[float, typer.Option(min=0, help="Before the first; then three times as long.")] = 10.0,
 ) -> None:
-    """Bring what is stale up to date, with all cores, and show it meanwhile: everything, or some models and the gallery."""
+    """Bring everything, or some models and the gallery, up to date.
+
+    All cores are used, and what happens is shown meanwhile.
+    """
     from artpipe.cli.start_flow import run_flow
 
     run_flow(
-        [str(typed_path(Path(target))) if target.endswith(".dvc") else target for target in targets or []],
+        [str(resolve_typed_path(Path(target))) if target.endswith(".dvc") else target for target in targets or []],
         slots=slots,
         stage_timeout_seconds=stage_timeout_seconds,
         retries=retries,
@@ -47,9 +50,9 @@ def run(
 def plan(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Say what would run, why, and the time and disk it will take."""
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
-    from artpipe.project.plan import tell_plan
+    from artpipe.project.plan import print_plan
 
-    tell_plan(read_graph, as_json=as_json)
+    print_plan(read_graph, as_json=as_json)
 
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Say what disk could be freed, and free it.")
@@ -61,7 +64,10 @@ def gc(
     ] = False,
     days: Annotated[float, typer.Option(min=0, help="The age from which a stopped training goes.")] = 7,
 ) -> None:
-    """Say what disk could be freed; nothing that a branch, tag, stash, experiment or champion needs."""
-    from artpipe.storage.gc import collect
+    """Say what disk could be freed.
 
-    typer.echo(plain_lines(collect(yes=yes, history=history, days=days)))
+    Nothing that a branch, tag, stash, experiment or champion needs.
+    """
+    from artpipe.storage.gc import collect_garbage
+
+    typer.echo(to_printable_lines(collect_garbage(yes=yes, history=history, days=days)))

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from artpipe.cli.command_classes import AnywhereCommand
+from artpipe.cli.command_classes import OptionalProjectCommand
 from artpipe.cli.servers import watch
-from artpipe.system.plain_text import plain_lines
-from artpipe.system.project_root import typed_path
+from artpipe.system.plain_text import to_printable_lines
+from artpipe.system.project_root import resolve_typed_path
 
 dataset_commands = typer.Typer()
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
@@ -49,7 +49,7 @@ def dataset_add(
     from artpipe.config.safe_yaml import unescaped
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
     from artpipe.project.add_remove import add_dataset
-    from artpipe.project.plan import tell_plan
+    from artpipe.project.plan import print_plan
 
     about = About(title=title, creator=creator, licence=licence, origin=origin)
     kinds = None if models is None else [kind.strip() for kind in models.split(",") if kind.strip()]
@@ -57,13 +57,15 @@ def dataset_add(
     ingest |= {} if voices is None else {"voices": voices}
     ingest |= {key: value for key, value in (("names", names), ("encoding", encoding)) if value}
     ingest |= {key: value for key, value in (("classes", classes), ("splits", splits)) if value not in {"auto", "keep"}}
-    said = add_dataset(typed_path(path), name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest)
-    typer.echo(plain_lines(said))
+    message = add_dataset(
+        resolve_typed_path(path), name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest
+    )
+    typer.echo(to_printable_lines(message))
     if plan:
-        tell_plan(read_graph)
+        print_plan(read_graph)
 
 
-@dataset_commands.command("inspect", cls=AnywhereCommand)
+@dataset_commands.command("inspect", cls=OptionalProjectCommand)
 def dataset_inspect(
     path: Works,
     medium: Medium = "",
@@ -73,7 +75,10 @@ def dataset_inspect(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Say what a place of works is understood as, in a project or outside of one; nothing is copied or changed."""
+    """Say what a place of works is understood as; nothing is copied or changed.
+
+    In a project or outside of one.
+    """
     import json
 
     from artpipe.layout.places import hub_snapshot
@@ -81,11 +86,11 @@ def dataset_inspect(
     from artpipe.project.import_files import describe_archive
 
     ingest = {"classes": classes, "splits": splits, "names": names}
-    place = hub_snapshot(typed_path(path))
+    place = hub_snapshot(resolve_typed_path(path))
     understanding = inspect_place(place, medium, ingest)
     text = json.dumps(understanding.as_json(), indent=2) if as_json else told(understanding)
     text = text if as_json else (text + describe_archive(place, names)).rstrip("\n")
-    typer.echo(plain_lines(text))
+    typer.echo(to_printable_lines(text))
 
 
 @dataset_commands.command("remove")

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from artpipe.cli.command_classes import ALL_COMMANDS, FreeCommand
+from artpipe.cli.command_classes import ALL_COMMANDS, NoProjectCommand
 from artpipe.errors import UserError, did_you_mean
 
 help_commands = typer.Typer()
 
 
-@help_commands.command("help", cls=FreeCommand, hidden=True)
+@help_commands.command("help", cls=NoProjectCommand, hidden=True)
 def show_help(
     ctx: typer.Context,
     words: Annotated[
@@ -21,8 +21,8 @@ def show_help(
     page: Any = ctx.find_root()
     page.meta[ALL_COMMANDS] = words == ["all"]
     for word in [] if words == ["all"] else words or []:
-        known = page.command.list_commands(page) if hasattr(page.command, "list_commands") else []
-        if word not in known:
-            raise UserError(f"there is no command `{word}`{did_you_mean(word, known)}; `artpipe help all` shows all")
+        commands = page.command.list_commands(page) if hasattr(page.command, "list_commands") else []
+        if word not in commands:
+            raise UserError(f"there is no command `{word}`{did_you_mean(word, commands)}; `artpipe help all` shows all")
         page = type(page)(page.command.get_command(page, word), info_name=word, parent=page)
     typer.echo(page.get_help())

@@ -1,34 +1,37 @@
-"""The commands under "Looking closer": what was made, where it comes from, and what is shown of it elsewhere."""
+"""The commands that look closer: runs, verify, lineage, promote, sync, sample.
+
+And `new` and `upgrade`.
+"""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from artpipe.cli.command_classes import FreeCommand
+from artpipe.cli.command_classes import NoProjectCommand
 from artpipe.errors import UserError
-from artpipe.system.plain_text import plain_lines
-from artpipe.system.project_root import typed_path
+from artpipe.system.plain_text import to_printable_lines
+from artpipe.system.project_root import resolve_typed_path
 
 LOOK = "Looking closer"
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
 
-looking = typer.Typer()
+inspect_commands = typer.Typer()
 
 
-@looking.command(rich_help_panel="Every day", cls=FreeCommand, short_help="Make a project of your own.")
+@inspect_commands.command(rich_help_panel="Every day", cls=NoProjectCommand, short_help="Make a project of your own.")
 def new(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Empty, or not there yet.")],
     starter: Annotated[str, typer.Option("--from", help="museum, pictures, texts or music.")] = "museum",
 ) -> None:
-    """Make a project of your own: parameters, graph, and room for datasets and plugins."""
+    """Make a project of your own: parameters, graph, folders for datasets and plugins."""
     from artpipe.project.new_project import create_project
 
-    typer.echo(plain_lines(create_project(folder.expanduser(), starter)))
+    typer.echo(to_printable_lines(create_project(folder.expanduser(), starter)))
 
 
-@looking.command(rich_help_panel="Every day", short_help="Accept newly installed code.")
+@inspect_commands.command(rich_help_panel="Every day", short_help="Accept newly installed code.")
 def upgrade(
     *,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would run again.")] = False,
@@ -36,34 +39,40 @@ def upgrade(
         list[str], typer.Option(metavar="STAGE", help="Accept the result of a stage, such as train@digits-gan.")
     ] = [],  # noqa: B006 (typer reads it)
 ) -> None:
-    """Bring the project to the installed artpipe: names of parameters, code.yaml; say what will run again, and its cost."""
+    """Bring the project to the installed artpipe: names of parameters, code.yaml.
+
+    Says what will run again, and its cost.
+    """
     from artpipe.project.upgrade import upgrade_project
 
-    typer.echo(plain_lines(upgrade_project(only_plan=plan, keep=keep)))
+    typer.echo(to_printable_lines(upgrade_project(only_plan=plan, keep=keep)))
 
 
-@looking.command(rich_help_panel=LOOK)
+@inspect_commands.command(rich_help_panel=LOOK)
 def runs(*, as_json: Json = False) -> None:
     """List what was trained here, by pipeline run, the newest first."""
-    from artpipe.tracking.listing import tell_runs
+    from artpipe.tracking.listing import print_runs
 
-    tell_runs(as_json=as_json)
+    print_runs(as_json=as_json)
 
 
-@looking.command(rich_help_panel=LOOK)
+@inspect_commands.command(rich_help_panel=LOOK)
 def verify(
     *,
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Read everything, DVC's cache too, and say what is damaged and how to mend it; exit code 1 if anything is."""
-    from artpipe.storage.verify import tell_verdict
+    """Read everything, DVC's cache too, and say what is damaged and how to mend it.
 
-    if not tell_verdict(repair=repair, as_json=as_json):
+    The exit code is 1 if anything is.
+    """
+    from artpipe.storage.verify import print_verify_report
+
+    if not print_verify_report(repair=repair, as_json=as_json):
         raise typer.Exit(1)
 
 
-@looking.command(rich_help_panel=LOOK)
+@inspect_commands.command(rich_help_panel=LOOK)
 def lineage(
     asked: Annotated[
         str, typer.Argument(metavar="WORK|FILE", help="A work's id or page, a picture, a checkpoint, a model, a hash.")
@@ -72,13 +81,13 @@ def lineage(
     as_json: Json = False,
 ) -> None:
     """Say what a work or file comes from: run, checkpoint, data, commit, parameters."""
-    from artpipe.tracking.listing import tell_lineage
+    from artpipe.tracking.listing import print_lineage
 
-    file = typed_path(Path(asked))
-    tell_lineage(str(file) if file.exists() else asked, as_json=as_json)
+    file = resolve_typed_path(Path(asked))
+    print_lineage(str(file) if file.exists() else asked, as_json=as_json)
 
 
-@looking.command(rich_help_panel=LOOK)
+@inspect_commands.command(rich_help_panel=LOOK)
 def promote(
     model: Annotated[
         str | None, typer.Argument(metavar="[MODEL]", help="All of params.yaml in turn without it.")
@@ -86,15 +95,18 @@ def promote(
     *,
     force: Annotated[bool, typer.Option("--force", help="Whatever the numbers say; healthy it has to be.")] = False,
 ) -> None:
-    """Make a checkpoint the champion of its dataset and kind, if it is better by more than the spread."""
+    """Make a checkpoint the champion of its dataset and kind, if it is better.
+
+    Better is: by more than the spread.
+    """
     from artpipe.tracking import promotion
 
     if model is None and force:
         raise UserError("--force wants a MODEL")
-    typer.echo(plain_lines(promotion.promote_all() if model is None else promotion.promote(model, force=force)))
+    typer.echo(to_printable_lines(promotion.promote_all() if model is None else promotion.promote(model, force=force)))
 
 
-@looking.command(rich_help_panel=LOOK)
+@inspect_commands.command(rich_help_panel=LOOK)
 def rollback(
     dataset: Annotated[str, typer.Argument(metavar="DATASET")],
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Such as gan.")],
@@ -102,24 +114,24 @@ def rollback(
     """Give the champion before back its place."""
     from artpipe.tracking import promotion
 
-    typer.echo(plain_lines(promotion.rollback(dataset, kind)))
+    typer.echo(to_printable_lines(promotion.rollback(dataset, kind)))
 
 
-@looking.command(rich_help_panel=LOOK)
+@inspect_commands.command(rich_help_panel=LOOK)
 def sync(
     follow: Annotated[str | None, typer.Option(metavar="NAME", help="Show this training while it runs.")] = None,
     state: Annotated[Path | None, typer.Option(help="The state folder of the training to follow.")] = None,
 ) -> None:
     """Bring MLflow up to date with the run records."""
-    from artpipe.tracking import mlflow_sync as projection
+    from artpipe.tracking import mlflow_sync
 
     if follow and state:
-        projection.follow(follow, typed_path(state))
+        mlflow_sync.follow_training(follow, resolve_typed_path(state))
     else:
-        typer.echo(plain_lines(projection.sync()))
+        typer.echo(to_printable_lines(mlflow_sync.sync()))
 
 
-@looking.command(rich_help_panel=LOOK)
+@inspect_commands.command(rich_help_panel=LOOK)
 def sample(
     name: Name,
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
@@ -133,6 +145,6 @@ def sample(
     """Paint from a trained model."""
     from artpipe.evaluation.sample_model import sample_model
 
-    out, prompt = out and typed_path(out), prompt and prompt.replace("\\n", "\n")
-    made = sample_model(name, n, seed, out, label, prompt)
-    typer.echo(plain_lines(made))
+    out, prompt = out and resolve_typed_path(out), prompt and prompt.replace("\\n", "\n")
+    message = sample_model(name, n, seed, out, label, prompt)
+    typer.echo(to_printable_lines(message))

@@ -1,4 +1,4 @@
-"""The commands that stay: servers, the watch over datasets, runs by schedule; and who is told of failed runs."""
+"""The commands that keep running (serve, ui, watch, deploy), and notify."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from artpipe.cli.command_classes import PrefectClientCommand, ServeCommand
 from artpipe.errors import UserError
-from artpipe.system.project_root import typed_path
+from artpipe.system.project_root import resolve_typed_path
 
 BROWSER, UNATTENDED = "In a browser", "Unattended"
 _ONE_PART = "With --only: "
@@ -42,8 +42,11 @@ def serve(
         Path | None, typer.Option(help="With --only gallery: the gallery to show, the project's unless said.")
     ] = None,
 ) -> None:
-    """Serve the gallery, MLflow, Prefect and what prefect.yaml schedules on this machine, until Ctrl-C."""
-    _require_part(only, {"--port": port, "--host": host, "--name": name, "--folder": folder})
+    """Serve the gallery, MLflow, Prefect and its schedules on this machine.
+
+    Until Ctrl-C; prefect.yaml has the schedules.
+    """
+    _require_matching_part(only, {"--port": port, "--host": host, "--name": name, "--folder": folder})
     if only == ServedPart.SERVER:
         from artpipe.orchestration.services.prefect_server import serve_prefect
 
@@ -51,7 +54,7 @@ def serve(
     elif only == ServedPart.GALLERY:
         from artpipe.orchestration.services.gallery_server import serve_gallery
 
-        serve_gallery(typed_path(folder) if folder else Path("data/gallery"), 8000 if port is None else port)
+        serve_gallery(resolve_typed_path(folder) if folder else Path("data/gallery"), 8000 if port is None else port)
     else:
         from artpipe.orchestration.services.serve import serve_project
 
@@ -72,7 +75,10 @@ def ui(
 def watch(
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
 ) -> None:
-    """Tell Prefect when a dataset's files changed and hold still, so that its run begins."""
+    """Tell Prefect when a dataset has changed, so that its run begins.
+
+    A dataset has changed when its files differ and hold still.
+    """
     from artpipe.orchestration.deployment.dataset_watcher import watch_datasets
 
     raise typer.Exit(watch_datasets(every))
@@ -80,7 +86,10 @@ def watch(
 
 @server_commands.command(rich_help_panel=UNATTENDED)
 def deploy() -> None:
-    """Stay, and start the runs of what prefect.yaml deploys, on the server that PREFECT_API_URL names."""
+    """Stay, and start the runs of what prefect.yaml deploys.
+
+    On the server that PREFECT_API_URL names.
+    """
     from artpipe.orchestration.deployment.serve_deployments import serve_deployments
 
     raise typer.Exit(serve_deployments())
@@ -99,15 +108,15 @@ def notify(
     typer.echo(create_automation(url, name, always=always))
 
 
-def _require_part(only: ServedPart | None, given: dict[str, object]) -> None:
-    """Refuse options of a part that is not served alone.
+def _require_matching_part(only: ServedPart | None, options: dict[str, object]) -> None:
+    """Raise if an option belongs to another part than the one served.
 
     Raises:
-        UserError: one was given; the message says which part it belongs to.
+        UserError: the message says which part it belongs to.
     """
-    belongs = {"--port": set(ServedPart), "--host": {ServedPart.SERVER}, "--name": {ServedPart.SERVER}}
-    for option, value in given.items():
-        parts = belongs.get(option, {ServedPart.GALLERY})
+    parts_by_option = {"--port": set(ServedPart), "--host": {ServedPart.SERVER}, "--name": {ServedPart.SERVER}}
+    for option, value in options.items():
+        parts = parts_by_option.get(option, {ServedPart.GALLERY})
         if value not in (None, []) and only not in parts:
             wanted = " or ".join(f"`--only {part}`" for part in ServedPart if part in parts)
             raise UserError(f"{option} is an option of one part: give {wanted} too")

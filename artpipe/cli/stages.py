@@ -1,4 +1,7 @@
-"""The stages as commands, called by dvc.yaml. Heavy imports stay inside the command that needs them."""
+"""The stages as commands, called by dvc.yaml.
+
+Heavy imports stay inside the command that needs them.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,19 +22,19 @@ stage_commands = typer.Typer()
 @stage_commands.command(rich_help_panel=STAGES)
 def ingest(name: Name, part: Part = "") -> None:
     """Keep or quarantine every work of a dataset."""
-    with _stage(f"ingest@{name}", part):
+    with _guard(f"ingest@{name}", part):
         from artpipe.config.params import load_params
         from artpipe.ingest import ingest_dataset, ingest_part
-        from artpipe.system.file_tree import unchanged
+        from artpipe.system.file_tree import require_unchanged
 
-        with unchanged(Path(load_params().dataset(name).path)):
+        with require_unchanged(Path(load_params().dataset(name).path)):
             ingest_part(name, part) if part else ingest_dataset(name)
 
 
 @stage_commands.command(rich_help_panel=STAGES)
 def preprocess(name: Name, part: Part = "") -> None:
     """Turn the works of a dataset into tensors."""
-    with _stage(f"preprocess@{name}", part):
+    with _guard(f"preprocess@{name}", part):
         from artpipe.preprocess import preprocess_dataset, preprocess_part
 
         preprocess_part(name, part) if part else preprocess_dataset(name)
@@ -40,7 +43,7 @@ def preprocess(name: Name, part: Part = "") -> None:
 @stage_commands.command(rich_help_panel=STAGES)
 def weights(name: Name) -> None:
     """Check and convert trained weights that measure pictures."""
-    with _stage(f"weights@{name}"):
+    with _guard(f"weights@{name}"):
         from artpipe.weights import make_weights
 
         make_weights(name)
@@ -49,10 +52,10 @@ def weights(name: Name) -> None:
 @stage_commands.command(rich_help_panel=STAGES)
 def train(name: Name) -> None:
     """Train a model, or go on where its training was stopped."""
-    from artpipe.system.processes import guardians
+    from artpipe.system.processes import find_session_ancestors
 
-    ancestors = guardians()  # before torch is imported: they may end meanwhile
-    with _stage(f"train@{name}"):
+    ancestors = find_session_ancestors()  # before torch is imported: they may end meanwhile
+    with _guard(f"train@{name}"):
         from artpipe.train import train_model
 
         train_model(name, ancestors)
@@ -61,7 +64,7 @@ def train(name: Name) -> None:
 @stage_commands.command(rich_help_panel=STAGES)
 def evaluate(name: Name) -> None:
     """Measure and judge a model."""
-    with _stage(f"evaluate@{name}"):
+    with _guard(f"evaluate@{name}"):
         from artpipe.evaluate import evaluate_model
 
         evaluate_model(name)
@@ -70,21 +73,21 @@ def evaluate(name: Name) -> None:
 @stage_commands.command(rich_help_panel=STAGES)
 def gallery() -> None:
     """Hang everything."""
-    with _stage("gallery"):
+    with _guard("gallery"):
         from artpipe.gallery import build_gallery
-        from artpipe.tracking.mlflow_sync import sync_after
+        from artpipe.tracking.mlflow_sync import sync_after_last_stage
 
         build_gallery()
-        sync_after()
+        sync_after_last_stage()
 
 
 @contextmanager
-def _stage(name: str, part: str = "") -> Iterator[None]:
-    """Refuse a stage of other code than `code.yaml` says, without disk space, or that another process is at."""
+def _guard(name: str, part: str = "") -> Iterator[None]:
+    """Guard a stage: recorded code, disk space, and no other process at it."""
     from artpipe.code.code_yaml import require_recorded_code
-    from artpipe.project.stage_guard import alone
-    from artpipe.system.terminal import spoken_plainly
+    from artpipe.project.stage_guard import guard_stage
+    from artpipe.system.terminal import escape_stdout
 
     require_recorded_code(stage=name)
-    with alone(name, part), spoken_plainly():
+    with guard_stage(name, part), escape_stdout():
         yield

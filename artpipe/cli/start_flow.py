@@ -1,4 +1,4 @@
-"""`artpipe run`: check the project, see what is to do, then become the flow."""
+"""`artpipe run`: check the project, find stale stages, then become the flow."""
 
 import os
 import sys
@@ -18,30 +18,30 @@ def run_flow(
     retries: int = 2,
     retry_seconds: float = 10.0,
 ) -> None:
-    """Return where nothing is to do, else become the flow.
+    """Replace this process by the flow; return if nothing is to do.
 
     Args:
-        targets: models and stages; a model is made and hung, beside what hangs there.
+        targets: models and stages; a model is made, and its gallery built.
         slots: see the flow in `flows/gallery.py`, as for the others.
         stage_timeout_seconds: also the longest wait for DVC's lock.
-        retries: of a stage that failed by what passes.
+        retries: of a stage that failed by what may be over soon.
         retry_seconds: before the first of these.
 
     Raises:
         UserError: a mistake in the project, no model or stage of a name; nothing was started.
     """
     env = dict(os.environ)  # as it was given: what Prefect reads is added below
-    from artpipe.orchestration.preflight import asks_first, handed_over, stages_to_run
+    from artpipe.orchestration.preflight import encode_stages, find_stages_to_run, needs_preflight
     from artpipe.orchestration.run_flow import CHECKED, RunOptions
 
     if CHECKED not in env:
         check_project()
     stages, gallery = _find_targets(list(targets))
-    if asks_first():
-        found = stages_to_run(stages, wait_seconds=stage_timeout_seconds, gallery=gallery)
-        if not found:
+    if needs_preflight():
+        stale_stages = find_stages_to_run(stages, wait_seconds=stage_timeout_seconds, gallery=gallery)
+        if not stale_stages:
             return
-        env |= handed_over(found)
+        env |= encode_stages(stale_stages)
     sys.stdout.flush()
     options = RunOptions(stages, gallery, slots, stage_timeout_seconds, retries, retry_seconds)
     command = [sys.executable, "-m", "artpipe.orchestration.run_flow", options.as_json()]
@@ -49,7 +49,9 @@ def run_flow(
 
 
 def _find_targets(targets: Sequence[str]) -> tuple[list[str], bool]:
-    """Return the stages that are meant, and whether the gallery is to be hung over them: where a model is among them.
+    """Return the stages that are meant, and whether the gallery follows them.
+
+    It does where a model is among the targets.
 
     Raises:
         UserError: no model or stage of a name.

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from artpipe.errors import did_you_mean
-from artpipe.system.plain_text import plain
+from artpipe.system.plain_text import to_printable
 
 _USUAL = (
     *("big5", "cp1251", "cp1252", "cp437", "cp866", "cp949", "euc_jp", "euc_kr", "gb18030", "gbk"),
@@ -19,14 +19,16 @@ def _require_text_encoding(name: str) -> str:
             "letters".encode(name).decode(name)
     except (LookupError, UnicodeError, ValueError):
         nearest = did_you_mean(name, _USUAL) or ", such as gb18030, big5, shift_jis, cp1251 or cp1252"
-        message = f"`{plain(name[:40])}` is no encoding of text{nearest}"
+        message = f"`{to_printable(name[:40])}` is no encoding of text{nearest}"
         raise ValueError(message) from None
     return name
 
 
 def _require_ascii_inside(name: str) -> str:
     if name and not _keeps_ascii(name):
-        message = f"`{plain(name[:40])}` is no encoding of file names, such as gbk, big5, shift_jis, cp437 or cp866"
+        message = (
+            f"`{to_printable(name[:40])}` is no encoding of file names, such as gbk, big5, shift_jis, cp437 or cp866"
+        )
         raise ValueError(message)
     return name
 

@@ -14,7 +14,7 @@ from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.secret_scan import refuse_secrets
 from artpipe.config.validation_message import first_mistake
 from artpipe.errors import UserError, did_you_mean
-from artpipe.system.plain_text import plain
+from artpipe.system.plain_text import to_printable
 
 MINIMUM_WORKS = 8  # three splits, none of them empty, the largest for training
 FORMAT = 2
@@ -221,7 +221,7 @@ class Params(Frozen):
         for room, entries in (("datasets", self.datasets), ("weights", self.weights), ("models", self.models)):
             for name in entries:
                 if not NAME.fullmatch(name):
-                    message = f"`{room}.{plain(name[:120])}`: a name is lower-case letters, digits and `-`, at most 100"
+                    message = f"`{room}.{to_printable(name[:120])}`: a name is lower-case letters, digits and `-`, at most 100"
                     raise ValueError(message)
         return self
 

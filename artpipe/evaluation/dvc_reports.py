@@ -15,7 +15,7 @@ from artpipe.artifacts.report import ReportCard
 from artpipe.contracts.metric import Evidence
 from artpipe.evaluation.exhibits import exhibits_of
 from artpipe.numerics.pixels import to_bytes
-from artpipe.system.atomic_files import write_bytes, write_json, write_text, written_folder
+from artpipe.system.atomic_files import write_bytes, write_folder, write_json, write_text
 from artpipe.training.exhibit_files import compose_grid, encode_png, make_thumbnail
 
 _SHOWN = 8  # works of a kind that paints no samples of its own; each is large
@@ -25,7 +25,7 @@ _LEAST, _LONGEST = 64, 160  # pixels of their longer side
 def write_comparison(report: ReportCard, evidence: Evidence) -> None:
     """Write ``data/metrics/NAME.json``, and ``curves.json`` and, of pictures, ``sheet.png`` into ``data/plots/NAME``."""
     write_json(paths.metrics(report.model), headlines(report, evidence.params.metrics))
-    with written_folder(paths.plots(report.model)) as folder:
+    with write_folder(paths.plots(report.model)) as folder:
         rows = [json.dumps(row) for row in curves(evidence.card.history)]
         write_text(folder / "curves.json", "[\n" + ",\n".join(rows) + "\n]\n")
         if (picture := sheet(evidence)) is not None:

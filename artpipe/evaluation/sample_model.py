@@ -13,7 +13,7 @@ from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
 from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler
 from artpipe.errors import UserError
-from artpipe.system.atomic_files import sweep, write_bytes, written_folder
+from artpipe.system.atomic_files import remove_stale_temporaries, write_bytes, write_folder
 from artpipe.training.data import load_columns
 from artpipe.training.exhibit_files import encode_content, encode_sheet
 from artpipe.training.restore import restore_learner
@@ -102,9 +102,9 @@ def _save(exhibits: list[Exhibit], out: Path) -> str:
     singles = sheet.with_name(sheet.name.removesuffix(sheet.suffix))
     if singles.is_dir() and not (singles / ".artpipe").exists():
         raise UserError(f"{singles}: a folder of that name is there already and is not ours; choose another --out")
-    sweep(sheet.parent)
+    remove_stale_temporaries(sheet.parent)
     shutil.rmtree(singles, ignore_errors=True)
-    with written_folder(singles) as folder:
+    with write_folder(singles) as folder:
         (folder / ".artpipe").touch()
         for number, exhibit in enumerate(exhibits):
             own, data = encode_content(exhibit.data)

@@ -7,7 +7,7 @@ from artpipe.errors import UserError
 from artpipe.layout.file_survey import Survey
 from artpipe.layout.side_folders import claims
 from artpipe.layout.work_kinds import counted, suffix_of
-from artpipe.system.plain_text import plain
+from artpipe.system.plain_text import to_printable
 
 _FIRST = ("picture", "text")  # where as many files may be of several media
 _OUTNUMBERED = 10  # times as many works of another medium: then it is that one's dataset, with some others in it
@@ -22,7 +22,7 @@ def decide_medium(survey: Survey) -> str:
     counts = {medium: _count_own(survey, medium) for medium in survey.kinds}
     if not any(counts.values()):
         counts = {medium: _count(survey, medium, "role IN ('work', 'list')") for medium in survey.kinds}
-    place, kinds = plain(str(survey.place.path)), survey.kinds
+    place, kinds = to_printable(str(survey.place.path)), survey.kinds
     if not any(counts.values()):
         known = "; ".join(f"{kind.noun}s: {kind.files}" for kind in kinds.values())
         files = survey.database.execute("SELECT count(*) FROM files").fetchone()[0]

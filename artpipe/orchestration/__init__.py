@@ -1,21 +1,23 @@
-"""Prefect lives here and nowhere else; its settings are made before it is imported, and it phones nobody."""
+"""Set Prefect's environment variables before Prefect is imported.
+
+Only this package imports Prefect. Telemetry is off.
+"""
 
 import os
 from pathlib import Path
 
 from artpipe.system.home_folders import provide_home
-from artpipe.system.project_root import nearest_root
+from artpipe.system.project_root import find_root_or_none
 from artpipe.system.sqlite_address import sqlite_url
 from artpipe.system.streams import open_streams
 
-_ROOT = nearest_root()
+_ROOT = find_root_or_none()
 
 _SETTINGS = {
-    "PREFECT_HOME": str(
-        (_ROOT or Path.cwd()) / ".state/prefect"
-    ),  # of the project; one's own ~/.prefect stays untouched
+    # the project's own; the person's ~/.prefect stays untouched
+    "PREFECT_HOME": str((_ROOT or Path.cwd()) / ".state/prefect"),
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_UI_V2_ENABLED": "false",  # its pages ask a tracker for its settings, whatever is set here
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",  # its pages call a tracker, whatever is set here
     "DO_NOT_TRACK": "1",
     "DVC_NO_ANALYTICS": "1",
     "PREFECT_CLI_PROMPT": "false",
@@ -26,7 +28,7 @@ _SETTINGS = {
 }
 
 provide_home()
-open_streams()  # of what Prefect starts to run a flow
+open_streams()  # for the processes that Prefect starts to run a flow
 
 for _name, _value in _SETTINGS.items():
     os.environ.setdefault(_name, _value)
@@ -37,4 +39,4 @@ if _ROOT is not None:  # nothing is written where there is no project
     _url = sqlite_url(_home / "prefect.db", "sqlite+aiosqlite", make_folder=False)
     if "file:" in _url and not {_database, "PREFECT_API_DATABASE_CONNECTION_URL"} & set(os.environ):
         _home.mkdir(parents=True, exist_ok=True)
-        os.environ[_database] = _url  # the address Prefect would make of its home is another one, or has no locks
+        os.environ[_database] = _url  # Prefect's default address would be another one, or without locks

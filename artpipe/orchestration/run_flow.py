@@ -1,6 +1,7 @@
-"""Run the project's flow, which is in `flows/gallery.py`, in a child under a guard.
+"""Run the project's flow, `flows/gallery.py`, in a guarded child process.
 
-So does all it starts, Prefect's temporary server included: however this process ends, nothing is left behind.
+All that it starts runs under the same guard, Prefect's temporary server included: however this process ends, no
+process is left behind.
 """
 
 import atexit
@@ -12,20 +13,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.orchestration.services.addresses import prefect_beside, prefect_named
-from artpipe.orchestration.services.ephemeral_server import short_server
-from artpipe.system.interrupts import SignalInterruption, signals_raise
+from artpipe.orchestration.services.addresses import is_prefect_named, local_prefect_variables
+from artpipe.orchestration.services.ephemeral_server import run_ephemeral_server
+from artpipe.system.interrupts import SignalInterruption, raise_on_signals
 from artpipe.system.processes import end_child, interrupt_command, start_child
 
 _GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
 FLOW = Path("flows/gallery.py")
-CHECKED = "ARTPIPE_CHECKED"  # in the environment of whoever need not check the project again
-_SHIPPED = Path(__file__).parents[1] / "starters" / FLOW  # of a project that has none
-_HERE = "import sys; from artpipe.orchestration.run_flow import run_here; sys.exit(run_here(sys.argv[1]))"
+CHECKED = "ARTPIPE_CHECKED"  # environment variable: the project was checked already
+_STARTER_FLOW = Path(__file__).parents[1] / "starters" / FLOW  # of a project that has none
+_RUN_CODE = "import sys; from artpipe.orchestration.run_flow import run_flow_here; sys.exit(run_flow_here(sys.argv[1]))"
 
 
 class RunOptions(NamedTuple):
-    """What `artpipe run` was asked for; the flow's docstring says what each means."""
+    """The options of `artpipe run`; the flow's docstring says what each means."""
 
     targets: list[str]
     gallery: bool
@@ -53,53 +54,53 @@ def guard_flow(options: str) -> int:
     Returns:
         0 done, 1 stages failed, 2 only by a person's mistakes, 128 + n signal n.
     """
-    env = {**os.environ, **prefect_beside()}
-    child = start_child([sys.executable, "-c", _HERE, options], env=env, grace_seconds=_GRACE_SECONDS)
+    env = {**os.environ, **local_prefect_variables()}
+    child = start_child([sys.executable, "-c", _RUN_CODE, options], env=env, grace_seconds=_GRACE_SECONDS)
     try:
-        with signals_raise():
+        with raise_on_signals():
             return child.wait()
-    except SignalInterruption as told:
-        interrupt_command(child, _GRACE_SECONDS)  # it alone: Prefect's server still has to take its last report
-        return 128 + told.number
+    except SignalInterruption as interruption:
+        interrupt_command(child, _GRACE_SECONDS)  # the command alone: Prefect's server has to take its last report
+        return 128 + interruption.number
     finally:
         end_child(child, _GRACE_SECONDS)
 
 
-def run_here(options: str) -> int:
-    """Run the flow in this process, tell how it went, and return the exit code."""
-    beside = contextlib.ExitStack()
-    atexit.register(beside.close)  # before Prefect's own, so after them: at the end it still tells the server something
+def run_flow_here(options: str) -> int:
+    """Run the flow in this process, print how it went, and return the exit code."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)  # registered before Prefect's handlers, so run after them: they still need the server
     from artpipe.orchestration.reporting import console
 
     try:
-        code = _run(RunOptions.from_json(options), beside)
+        code = _run_flow(RunOptions.from_json(options), stack)
     except KeyboardInterrupt:
-        console.failed("stopped; the same command goes on where this one was")
+        console.print_failure("stopped; the same command goes on where this one was")
         return 130
     except ArtpipeError as error:
-        console.failed(str(error))
+        console.print_failure(str(error))
         return error.exit_code
     return code
 
 
-def _run(options: RunOptions, beside: contextlib.ExitStack) -> int:
-    """Run the flow, unless there is nothing to do that a server should know of; what failed is told.
+def _run_flow(options: RunOptions, stack: contextlib.ExitStack) -> int:
+    """Run the flow if there is anything to do, print failures, return the exit code.
 
     Raises:
         UserError: of the task runner that was chosen, for example; a stage that is not in the graph.
     """
-    from artpipe.orchestration.preflight import asks_first, stages_to_run, taken_over
+    from artpipe.orchestration.preflight import find_stages_to_run, needs_preflight, pop_stages
     from artpipe.orchestration.reporting import console
-    from artpipe.orchestration.scheduling.dvc_graph import KNOWN_STAGES
+    from artpipe.orchestration.scheduling.dvc_graph import PRESET_STAGES
 
-    stages = taken_over()
-    if stages is None and asks_first():
-        stages = stages_to_run(options.targets, options.stage_timeout_seconds, gallery=options.gallery)
+    stages = pop_stages()
+    if stages is None and needs_preflight():
+        stages = find_stages_to_run(options.targets, options.stage_timeout_seconds, gallery=options.gallery)
         if not stages:
             return 0
-    KNOWN_STAGES.set(stages)
-    if not prefect_named():
-        beside.enter_context(short_server())
+    PRESET_STAGES.set(stages)
+    if not is_prefect_named():
+        stack.enter_context(run_ephemeral_server())
     from artpipe.orchestration.scheduling.run_failures import StagesFailedError
 
     try:
@@ -114,15 +115,15 @@ def _run(options: RunOptions, beside: contextlib.ExitStack) -> int:
     except KeyError as error:
         raise UserError(f"there is no stage {error}; `dvc stage list` names them") from None
     except StagesFailedError as error:
-        console.summary(error.undone)
-        console.failed(str(error))
+        console.print_summary(error.undone)
+        console.print_failure(str(error))
         return error.exit_code
-    console.summary()
+    console.print_summary()
     return 0
 
 
 def load_flow() -> Any:
-    """Return the flow of the project's `flows/gallery.py`, or the one that artpipe brings where there is none.
+    """Return the flow of `flows/gallery.py`, or artpipe's own if the file is missing.
 
     Raises:
         UserError: it cannot be loaded.
@@ -130,7 +131,7 @@ def load_flow() -> Any:
     from prefect.exceptions import PrefectException, ScriptError
     from prefect.flows import load_flow_from_entrypoint
 
-    path = FLOW if FLOW.is_file() else _SHIPPED
+    path = FLOW if FLOW.is_file() else _STARTER_FLOW
     try:
         return load_flow_from_entrypoint(f"{path}:dataset_to_gallery", use_placeholder_flow=False)
     except PrefectException as error:

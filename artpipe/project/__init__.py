@@ -1,1 +1,1 @@
-"""What a person changes in a project: datasets, models, parameters, code; checked and planned."""
+"""A project's datasets, models, parameters and code: added, checked, planned."""

@@ -1,4 +1,7 @@
-"""Datasets and models come and go: files, DVC's tracking and params.yaml change together or not at all."""
+"""Add and remove datasets and models.
+
+Files, DVC's tracking and params.yaml change together or not at all.
+"""
 
 import contextlib
 import sys
@@ -20,22 +23,22 @@ from artpipe.project.entry_validation import asks_for, check_dataset, check_mode
 from artpipe.project.import_files import (
     DATASETS,
     archive_suffix,
-    arrived,
-    arrives,
     copy_archive,
     copy_folder,
     describe_archive,
-    is_own,
-    take_back,
+    is_project_dataset,
+    mark_import_finished,
+    mark_import_started,
+    undo_unfinished_import,
 )
 from artpipe.project.preview import contact_sheet
-from artpipe.project.trackable_paths import require_foreign, require_shallow
-from artpipe.project.tracked_files import remove_quietly, track, untrack
+from artpipe.project.trackable_paths import require_outside_project, require_shallow
+from artpipe.project.tracked_files import remove_quietly, track_files, untrack_files
 from artpipe.storage.dvc_check import require_dvc
-from artpipe.storage.dvc_command import require_lock
-from artpipe.system.atomic_files import sweep, write_text
-from artpipe.system.locks import locked
-from artpipe.system.plain_text import plain
+from artpipe.storage.dvc_command import require_lockable
+from artpipe.system.atomic_files import remove_stale_temporaries, write_text
+from artpipe.system.locks import hold_lock
+from artpipe.system.plain_text import to_printable
 
 PARAMS = Path("params.yaml")
 
@@ -50,61 +53,61 @@ def add_dataset(
     medium: str = "",
     ingest: Mapping[str, Any] | None = None,
 ) -> str:
-    """Copy works in, track them with DVC, write their entries and return what to know and to type next.
+    """Copy works in, track them with DVC, write their entries; return what to do next.
 
-    Without `medium` the files tell it, without `kinds` the medium does; `ingest` is what differs from its defaults.
+    Without `medium` the files decide it, without `kinds` the medium does; `ingest` is what differs from its defaults.
 
     Raises:
         UserError: bad or taken name, unknown kind or medium, too few works; nothing was changed.
     """
     source = hub_snapshot(path.expanduser())
-    with _changing() as undo:
+    with _change_project() as undo:
         params, text = load_params(PARAMS), read_exactly(PARAMS)
-        _check_new(params, name, kinds or ())
-        target = _target(source, name)
+        _check_new_names(params, name, kinds or ())
+        target = _choose_target(source, name)
         medium = (understanding := inspect_place(source, medium, ingest)).medium
         kinds = kinds_of(medium) if kinds is None else kinds
-        _check_new(params, name, kinds)
-        entry = _dataset_entry(target, about, medium, preprocess_of(medium, size), ingest or {})
+        _check_new_names(params, name, kinds)
+        entry = _make_dataset_entry(target, about, medium, preprocess_of(medium, size), ingest or {})
         checked = validated(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
         if not is_single(source):
-            _source(target).check(checked.model_copy(update={"path": str(source)}))
-        arrives(target)
-        undo.callback(take_back)
+            _find_source(target).check(checked.model_copy(update={"path": str(source)}))
+        mark_import_started(target)
+        undo.callback(undo_unfinished_import)
         notes = told(understanding) + describe_archive(source, checked.ingest.names)
-        sys.stdout.write(f"{notes}copying {plain(str(source))} to {target}\n")
-        left = _copied(source, target)
+        sys.stdout.write(f"{notes}copying {to_printable(str(source))} to {target}\n")
+        skipped_count = _copy_works(source, target)
         _require_works(name, checked, source)
-        text = _with_models(with_entry(text, "datasets", name, entry), name, kinds)
-        track(target, undo)
+        text = _add_model_entries(with_entry(text, "datasets", name, entry), name, kinds)
+        track_files(target, undo)
         write_text(PARAMS, text)
-        arrived()
-    return contact_sheet(name, checked) + _next_steps(name, target, kinds, left)
+        mark_import_finished()
+    return contact_sheet(name, checked) + _describe_next_steps(name, target, kinds, skipped_count)
 
 
 def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:
-    """Refuse a dataset that ingest would refuse, or keep too few works of."""
+    """Raise if ingest would refuse the dataset, or keep too few works of it."""
     check_dataset(name, entry)
     require_kept(entry, source)
 
 
-def _with_models(text: str, dataset: str, kinds: Sequence[str]) -> str:
+def _add_model_entries(text: str, dataset: str, kinds: Sequence[str]) -> str:
     """Return params.yaml with an entry for each kind, each of them checked."""
     for kind in sorted(kinds, key=lambda kind: not _has_features(kind)):  # those first: the others point at them
         name = f"{dataset}-{kind}"
-        text = with_entry(text, "models", name, _model_entry(_parsed(text), name, kind, dataset))
+        text = with_entry(text, "models", name, _make_model_entry(_parse_params(text), name, kind, dataset))
     for kind in kinds:
-        check_model(_parsed(text), f"{dataset}-{kind}")
+        check_model(_parse_params(text), f"{dataset}-{kind}")
     return text
 
 
 def remove_dataset(name: str, *, keep_files: bool = False) -> str:
-    """Take a dataset, its models and all their outputs away.
+    """Remove a dataset, its models and all their outputs.
 
     Raises:
         UserError: there is none of that name, or a model of another dataset needs one of its models.
     """
-    with _changing():
+    with _change_project():
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         entry = params.dataset(name)
         models = [model for model, fields in params.models.items() if fields.get("dataset") == name]
@@ -112,9 +115,9 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
         for model in models:
             text = without_entry(text, "models", model)
         write_text(PARAMS, without_entry(text, "datasets", name))
-        path, others = Path(entry.path), [one.path for other, one in params.datasets.items() if other != name]
-        if not keep_files and is_own(path, others):
-            untrack(path)
+        path, others = Path(entry.path), [other.path for key, other in params.datasets.items() if key != name]
+        if not keep_files and is_project_dataset(path, others):
+            untrack_files(path)
         for folder in (paths.works(name), paths.record(name), paths.shards(name)):
             remove_quietly(folder)
         for model in models:
@@ -124,30 +127,30 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
 
 
 def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] = ()) -> str:
-    """Write one model's entry; `parameters` are ``key=value`` in YAML's words.
+    """Write a model's entry; `parameters` are ``key=value``, the value as in YAML.
 
     Raises:
         UserError: bad or taken name, unknown kind, dataset or parameter; nothing was changed.
     """
-    with _changing():
+    with _change_project():
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         _check_name(name, params.models, "model")
         plugins.find("models", kind)
         params.dataset(dataset)
-        entry = _model_entry(params, name, kind, dataset) | dict(map(key_value, parameters))
+        entry = _make_model_entry(params, name, kind, dataset) | dict(map(key_value, parameters))
         text = with_entry(text, "models", name, entry)
-        check_model(_parsed(text), name)
+        check_model(_parse_params(text), name)
         write_text(PARAMS, text)
     return f"added {name} ({kind} on {dataset}); `artpipe plan` says what it will take, `artpipe run` trains it"
 
 
 def remove_model(name: str) -> str:
-    """Take a model and all its outputs away.
+    """Remove a model and all its outputs.
 
     Raises:
         UserError: there is none of that name, or another model needs it; the message names that one.
     """
-    with _changing():
+    with _change_project():
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         params.model(name)
         _refuse_needed(params, [name])
@@ -157,19 +160,19 @@ def remove_model(name: str) -> str:
 
 
 @contextlib.contextmanager
-def _changing() -> Iterator[contextlib.ExitStack]:
-    """Hold the project's lock and yield a stack of what to undo, run backwards where the change does not come to its end."""
+def _change_project() -> Iterator[contextlib.ExitStack]:
+    """Hold the project's lock, and yield a stack of what to undo on an error."""
     require_dvc(Path())  # before anything is written
-    require_lock()
-    with locked(paths.STATE / "project.lock", doing="adding or removing"):
-        sweep(DATASETS)
-        take_back({entry.path for entry in load_params(PARAMS).datasets.values()})
+    require_lockable()
+    with hold_lock(paths.STATE / "project.lock", doing="adding or removing"):
+        remove_stale_temporaries(DATASETS)
+        undo_unfinished_import({entry.path for entry in load_params(PARAMS).datasets.values()})
         with contextlib.ExitStack() as undo:
             yield undo
             undo.pop_all()
 
 
-def _check_new(params: Params, name: str, kinds: Sequence[str]) -> None:
+def _check_new_names(params: Params, name: str, kinds: Sequence[str]) -> None:
     _check_name(name, params.datasets, "dataset")
     for kind in kinds:
         plugins.find("models", kind)
@@ -185,10 +188,10 @@ def _check_name(name: str, taken: Mapping[str, Any], noun: str) -> None:
         raise UserError(f"{PARAMS}: there is a {noun} `{name}` already; take another name or remove it first")
 
 
-def _target(source: Path, name: str) -> Path:
+def _choose_target(source: Path, name: str) -> Path:
     if not source.exists():
         raise UserError(f"{source}: no such file or folder")
-    require_foreign(source)
+    require_outside_project(source)
     if source.is_dir():
         require_shallow(source)
     in_folder = source.is_dir() or is_single(source)
@@ -199,8 +202,11 @@ def _target(source: Path, name: str) -> Path:
     return target
 
 
-def _copied(source: Path, target: Path) -> int:
-    """Copy a folder, an archive or one file of many works, which gets a folder of its own; return how many stay behind."""
+def _copy_works(source: Path, target: Path) -> int:
+    """Copy works to `target`, and return how many were skipped.
+
+    A folder, an archive, or one file of many works, which gets a folder of its own.
+    """
     if source.is_dir():
         return copy_folder(source, target)
     return copy_archive(source, target / source.name if is_single(source) else target)
@@ -210,12 +216,12 @@ def _source_name(target: Path) -> str:
     return "archive" if target.suffix else "folder"  # a name has no dot
 
 
-def _source(target: Path) -> Source:
-    found: Source = plugins.find("sources", _source_name(target))
-    return found
+def _find_source(target: Path) -> Source:
+    source: Source = plugins.find("sources", _source_name(target))
+    return source
 
 
-def _dataset_entry(
+def _make_dataset_entry(
     target: Path, about: About, medium: str, preprocess: Mapping[str, Any], ingest: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {
@@ -228,17 +234,17 @@ def _dataset_entry(
     }
 
 
-def _model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str, Any]:
-    of_dataset = {other: entry for other, entry in params.models.items() if entry.get("dataset") == dataset}
-    extractors = [other for other, entry in of_dataset.items() if _has_features(str(entry.get("kind")))]
+def _make_model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str, Any]:
+    siblings = {other: entry for other, entry in params.models.items() if entry.get("dataset") == dataset}
+    extractors = [other for other, entry in siblings.items() if _has_features(str(entry.get("kind")))]
     extractor = name if _has_features(kind) or not extractors else extractors[0]
     pretrained = paths.shards(dataset)
     if extractor != name and asks_for(kind, "FeatureExtractor"):  # it chooses its best weights on such features
         pretrained = paths.checkpoint(extractor)
     if asks_for(kind, "Perceptual"):
         pretrained = paths.weights(next(iter(params.weights), "vgg16"))
-    named = {"kind": kind, "dataset": dataset, "pretrained": str(pretrained), "feature_extractor": extractor}
-    return {**named, **FIRST_LOOK.get(kind, {})}
+    entry_fields = {"kind": kind, "dataset": dataset, "pretrained": str(pretrained), "feature_extractor": extractor}
+    return {**entry_fields, **FIRST_LOOK.get(kind, {})}
 
 
 def _has_features(kind: str) -> bool:
@@ -246,7 +252,7 @@ def _has_features(kind: str) -> bool:
     return isinstance(build, type) and issubclass(build, FeatureExtractor)
 
 
-def _parsed(text: str) -> Params:
+def _parse_params(text: str) -> Params:
     return validated(Params, parse_yaml(text, str(PARAMS)), file=str(PARAMS))
 
 
@@ -261,17 +267,19 @@ def _refuse_needed(params: Params, leaving: Sequence[str]) -> None:
 
 
 def _remove_outputs(model: str) -> None:
-    made = (paths.checkpoint, paths.run, paths.report, paths.metrics, paths.plots)
-    for path in (*(place(model) for place in made), paths.STATE / "train" / model):
+    output_folders = (paths.checkpoint, paths.run, paths.report, paths.metrics, paths.plots)
+    for path in (*(output_folder(model) for output_folder in output_folders), paths.STATE / "train" / model):
         remove_quietly(path)
 
 
-def _next_steps(name: str, target: Path, kinds: Sequence[str], left: int) -> str:
-    behind = f"{left} links, special files or names that are not UTF-8 stayed behind\n" if left else ""
+def _describe_next_steps(name: str, target: Path, kinds: Sequence[str], skipped_count: int) -> str:
+    skipped = (
+        f"{skipped_count} links, special files or names that are not UTF-8 stayed behind\n" if skipped_count else ""
+    )
     added = ", ".join(f"{name}-{kind}" for kind in kinds) or "no models (`artpipe model add` brings some)"
     ignore = target.parent / ".gitignore"
     return (
-        f"{behind}added {name} with {added}\n"
+        f"{skipped}added {name} with {added}\n"
         f"next: artpipe run\n"
         f"to keep it in git: git add {PARAMS} {target}.dvc {ignore}"
     )

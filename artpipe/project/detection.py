@@ -14,7 +14,7 @@ from artpipe.layout.places import archive_limits, open_place
 from artpipe.layout.understanding import understand
 from artpipe.preprocessing.jobs import job_name, work_kinds
 from artpipe.project.import_files import archive_suffix
-from artpipe.system.plain_text import plain
+from artpipe.system.plain_text import to_printable
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
 from artpipe.untrusted.worker_pool import Limits, outcomes
 
@@ -76,7 +76,7 @@ def told(understanding: Understanding) -> str:
         otherwise.append("--splits ignore")
     kind = work_kinds()[understanding.medium]
     sentence = understanding.sentence(f"{kind.noun} file" if kind.many else kind.noun)
-    return f"understood as {plain(sentence)}\n  to say otherwise: {', '.join(otherwise)}\n"
+    return f"understood as {to_printable(sentence)}\n  to say otherwise: {', '.join(otherwise)}\n"
 
 
 def is_single(path: Path) -> bool:

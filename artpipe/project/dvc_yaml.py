@@ -1,4 +1,4 @@
-"""`dvc.yaml` as artpipe generates it: its header has the version that wrote it and the hash of what follows."""
+"""Generate `dvc.yaml`, with artpipe's version and a hash in its header."""
 
 import re
 from pathlib import Path
@@ -10,14 +10,17 @@ _TEMPLATE = Path(__file__).parents[1] / "starters/graph.yaml"
 _HEADER = re.compile(r"\A# Written by artpipe (\S+); sha256 of what follows: ([0-9a-f]{64})\n")
 
 
-def graph_text() -> str:
+def make_graph_text() -> str:
     """Return the text of `dvc.yaml` for this version."""
     body = _HEADER.sub("", _TEMPLATE.read_text(encoding="utf-8"))
     return f"# Written by artpipe {__version__}; sha256 of what follows: {sha256_bytes(body.encode())}\n{body}"
 
 
 def is_untouched(text: str) -> bool:
-    """Return whether a `dvc.yaml` is as some version of artpipe wrote it; line ends do not matter."""
+    """Return whether a `dvc.yaml` is as some version of artpipe wrote it.
+
+    Line ends do not matter.
+    """
     text = text.replace("\r\n", "\n")
     header = _HEADER.match(text)
     return header is not None and header[2] == sha256_bytes(text[header.end() :].encode())

@@ -1,4 +1,4 @@
-"""The entries of params.yaml, one by one: each mistake in one line, before anything starts."""
+"""Validate the entries of params.yaml, each mistake reported in one line."""
 
 import inspect
 from collections.abc import Iterable, Mapping
@@ -10,9 +10,9 @@ from artpipe import plugins
 from artpipe.config.params import DatasetEntry, Params, TrainParams, WeightsEntry, validated
 from artpipe.contracts.modality import params_of
 from artpipe.errors import UserError, did_you_mean
-from artpipe.project.trackable_paths import require_foreign, require_trackable
+from artpipe.project.trackable_paths import require_outside_project, require_trackable
 from artpipe.storage.dvc_config import is_cache_link
-from artpipe.system.plain_text import plain
+from artpipe.system.plain_text import to_printable
 
 if TYPE_CHECKING:
     from artpipe.contracts.model import Model
@@ -23,7 +23,7 @@ _CHECKPOINTS, _WEIGHTS, _SHARDS = "data/checkpoints/", "data/weights/", "data/sh
 
 
 def check_models(params: Params, root: Path = Path()) -> None:
-    """Validate every model's entry, and that none uses what is made from itself.
+    """Validate every model's entry, and that none depends on itself.
 
     Raises:
         UserError: see `check_model`.
@@ -40,44 +40,46 @@ def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
     place, raw = f"models.{name}", params.model(name)
     if not raw.get("kind"):
         raise UserError(f"{_FILE}: `{place}.kind` is missing; one of {', '.join(plugins.names('models'))}")
-    require_known(f"{place}.kind", raw["kind"], plugins.names("models"))
+    require_existing_name(f"{place}.kind", raw["kind"], plugins.names("models"))
     for key in ("dataset", "pretrained", "feature_extractor"):
         if key in raw and not raw[key]:
-            raise UserError(f"{_FILE}: `{place}.{key}` is empty; {_needed(key, name, raw)}")
+            raise UserError(f"{_FILE}: `{place}.{key}` is empty; {_explain_missing_key(key, name, raw)}")
         if key not in raw:
-            raise UserError(f"{_FILE}: `{place}.{key}` is missing; {_needed(key, name, raw)}")
-    entry = validated(_kind(str(raw["kind"])).params, raw, file=_FILE, place=place)
-    require_known(f"{place}.dataset", entry.dataset, params.datasets)
+            raise UserError(f"{_FILE}: `{place}.{key}` is missing; {_explain_missing_key(key, name, raw)}")
+    entry = validated(_find_kind(str(raw["kind"])).params, raw, file=_FILE, place=place)
+    require_existing_name(f"{place}.dataset", entry.dataset, params.datasets)
     _check_columns(params, name, entry)
     _check_feature_extractor(params, name, entry)
     _check_pretrained(params, name, entry, root)
     return entry
 
 
-def own_paths(params: Params) -> list[Path]:
+def find_own_paths(params: Params) -> list[Path]:
     """Return the files and folders that entries name, beside what stages make."""
-    made = (_CHECKPOINTS, _WEIGHTS, _SHARDS)
-    used = [str(entry.get("pretrained")) for entry in params.models.values()]
+    stage_folders = (_CHECKPOINTS, _WEIGHTS, _SHARDS)
+    pretrained = [str(entry.get("pretrained")) for entry in params.models.values()]
     datasets, weights = params.datasets.values(), params.weights.values()
-    named = [*used, *(entry.path for entry in datasets), *(entry.path for entry in weights)]
-    return [Path(path) for path in named if not path.startswith(made)]
+    names = [*pretrained, *(entry.path for entry in datasets), *(entry.path for entry in weights)]
+    return [Path(path) for path in names if not path.startswith(stage_folders)]
 
 
 def check_dataset(name: str, entry: DatasetEntry, root: Path = Path()) -> None:
-    """Validate one dataset's entry and let its source look at the files, without decoding or downloading anything.
+    """Validate one dataset's entry, and that its source finds the files.
+
+    Nothing is decoded or downloaded.
 
     Raises:
         UserError: unknown medium, parameter or source; a path that is missing or outside the project; what DVC cannot read;
             no, or too few, works.
     """
     place = f"datasets.{name}"
-    require_known(f"{place}.source", entry.source, plugins.names("sources"))
-    require_known(f"{place}.medium", entry.medium, plugins.names("modalities"))
+    require_existing_name(f"{place}.source", entry.source, plugins.names("sources"))
+    require_existing_name(f"{place}.medium", entry.medium, plugins.names("modalities"))
     params_of(name, entry)
-    path = _inside(f"{place}.path", entry.path, root)
+    path = _require_inside(f"{place}.path", entry.path, root)
     source: Source = plugins.find("sources", entry.source)
     try:
-        require_foreign(path, root)
+        require_outside_project(path, root)
     except UserError as error:
         raise UserError(f"{_FILE}: `{place}.path`: {error}") from None
     require_trackable(path)
@@ -96,7 +98,7 @@ def check_weights_entry(name: str, entry: WeightsEntry, root: Path = Path()) -> 
     from artpipe.weights import check_weights
 
     place = f"weights.{name}.path"
-    path = _inside(place, entry.path, root, "weights/NAME.yaml")
+    path = _require_inside(place, entry.path, root, "weights/NAME.yaml")
     try:
         check_weights(entry.model_copy(update={"path": str(path)}))
     except UserError as error:
@@ -105,22 +107,22 @@ def check_weights_entry(name: str, entry: WeightsEntry, root: Path = Path()) -> 
 
 def asks_for(kind: str, form: str) -> bool:
     """Return whether a kind's constructor declares that what `pretrained` points at is of this form."""
-    build = _kind(kind).build
+    build = _find_kind(kind).build
     hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
     return any(form in str(hint) for name, hint in hints.items() if name != "return")
 
 
-def _inside(place: str, text: str, root: Path, such_as: str = "datasets/NAME") -> Path:
+def _require_inside(place: str, text: str, root: Path, example: str = "datasets/NAME") -> Path:
     if not text or Path(text).is_absolute() or ".." in Path(text).parts:
-        advice = "" if "weights" in such_as else "; `artpipe dataset add PATH --name NAME` copies pictures in"
+        advice = "" if "weights" in example else "; `artpipe dataset add PATH --name NAME` copies pictures in"
         raise UserError(
-            f"{_FILE}: `{place}` is {text[:200]!r}: a path inside the project is wanted, such as `{such_as}`{advice}"
+            f"{_FILE}: `{place}` is {text[:200]!r}: a path inside the project is wanted, such as `{example}`{advice}"
         )
-    path, text = root / text, plain(text[:200])
+    path, text = root / text, to_printable(text[:200])
     if not _exists(path):
         if _exists(Path(f"{path}.dvc")):
             raise UserError(f"{_FILE}: `{place}`: {text} is tracked but not here; `dvc pull {text}` fetches it")
-        siblings = [str(found.relative_to(root)) for found in path.parent.glob("*")] if _exists(path.parent) else []
+        siblings = [str(sibling.relative_to(root)) for sibling in path.parent.glob("*")] if _exists(path.parent) else []
         raise UserError(f"{_FILE}: `{place}`: {text}: no such file or folder{did_you_mean(text, siblings)}")
     if not path.resolve().is_relative_to(root.resolve()) and not is_cache_link(path):
         raise UserError(
@@ -138,49 +140,51 @@ def _exists(path: Path) -> bool:
 
 def _check_feature_extractor(params: Params, name: str, entry: TrainParams) -> None:
     place = f"models.{name}.feature_extractor"
-    require_known(place, entry.feature_extractor, params.models)
+    require_existing_name(place, entry.feature_extractor, params.models)
     feature_extractor = params.models[entry.feature_extractor]
     if entry.feature_extractor == name:
         return
     if feature_extractor.get("dataset") != entry.dataset:
         message = f"learned from `{feature_extractor.get('dataset')}`, and this model learns from `{entry.dataset}`"
         raise UserError(f"{_FILE}: `{place}` is `{entry.feature_extractor}`, which {message}")
-    require_known(f"models.{entry.feature_extractor}.kind", feature_extractor.get("kind"), plugins.names("models"))
+    require_existing_name(
+        f"models.{entry.feature_extractor}.kind", feature_extractor.get("kind"), plugins.names("models")
+    )
     from artpipe.contracts.model import FeatureExtractor
 
-    build = _kind(str(feature_extractor["kind"])).build
+    build = _find_kind(str(feature_extractor["kind"])).build
     if isinstance(build, type) and not issubclass(build, FeatureExtractor):
         message = f"a {feature_extractor['kind']}, which has no features to measure with; name a classifier or the model itself"
         raise UserError(f"{_FILE}: `{place}` is `{entry.feature_extractor}`, {message}")
 
 
 def _check_columns(params: Params, name: str, entry: TrainParams) -> None:
-    """Refuse a kind that reads what the dataset's medium has not, such as pictures of a text."""
+    """Raise if a kind reads what the medium lacks, such as pictures of a text."""
     medium = params.datasets[entry.dataset].medium
-    require_known(f"datasets.{entry.dataset}.medium", medium, plugins.names("modalities"))
+    require_existing_name(f"datasets.{entry.dataset}.medium", medium, plugins.names("modalities"))
     columns = plugins.find("modalities", medium).columns
-    if missing := sorted(_kind(entry.kind).reads - columns):
-        others = ", ".join(kind for kind in plugins.names("models") if _kind(kind).reads <= columns)
-        found = (
+    if missing := sorted(_find_kind(entry.kind).reads - columns):
+        others = ", ".join(kind for kind in plugins.names("models") if _find_kind(kind).reads <= columns)
+        problem = (
             f"`{entry.kind}`, which reads {missing[0]}, and `{entry.dataset}` is of {medium}; of that learn: {others}"
         )
-        raise UserError(f"{_FILE}: `models.{name}.kind` is {found}")
+        raise UserError(f"{_FILE}: `models.{name}.kind` is {problem}")
 
 
 def _check_pretrained(params: Params, name: str, entry: TrainParams, root: Path) -> None:
     place = f"models.{name}.pretrained"
     if entry.pretrained.startswith(_CHECKPOINTS):
-        require_known(place, entry.pretrained.removeprefix(_CHECKPOINTS), params.models, prefix=_CHECKPOINTS)
+        require_existing_name(place, entry.pretrained.removeprefix(_CHECKPOINTS), params.models, prefix=_CHECKPOINTS)
     elif entry.pretrained.startswith(_WEIGHTS):
-        require_known(place, entry.pretrained.removeprefix(_WEIGHTS), params.weights, prefix=_WEIGHTS)
+        require_existing_name(place, entry.pretrained.removeprefix(_WEIGHTS), params.weights, prefix=_WEIGHTS)
         if not asks_for(entry.kind, "Perceptual"):
             raise UserError(
                 f"{_FILE}: `{place}` is `{entry.pretrained}`, and a {entry.kind} does not measure with weights"
             )
     elif entry.pretrained.startswith(_SHARDS):
-        require_known(place, entry.pretrained.removeprefix(_SHARDS), params.datasets, prefix=_SHARDS)
+        require_existing_name(place, entry.pretrained.removeprefix(_SHARDS), params.datasets, prefix=_SHARDS)
     else:
-        _inside(place, entry.pretrained, root)
+        _require_inside(place, entry.pretrained, root)
 
 
 def _check_cycles(entries: Mapping[str, TrainParams]) -> None:
@@ -189,28 +193,28 @@ def _check_cycles(entries: Mapping[str, TrainParams]) -> None:
         while (nearest := entries[chain[-1]].pretrained).startswith(_CHECKPOINTS):
             chain.append(nearest.removeprefix(_CHECKPOINTS))
             if chain[-1] in chain[:-1]:
-                circle = " -> ".join(f"`{link}`" for link in chain)
-                raise UserError(f"{_FILE}: `models.{name}.pretrained` goes in a circle: {circle}")
+                cycle = " -> ".join(f"`{link}`" for link in chain)
+                raise UserError(f"{_FILE}: `models.{name}.pretrained` goes in a circle: {cycle}")
 
 
-def _kind(name: str) -> "Model":
-    found: Model = plugins.find("models", name)
-    return found
+def _find_kind(name: str) -> "Model":
+    model: Model = plugins.find("models", name)
+    return model
 
 
-def require_known(place: str, name: Any, known: Iterable[str], *, prefix: str = "") -> None:
-    """Refuse a name that there is not.
+def require_existing_name(place: str, name: Any, existing: Iterable[str], *, prefix: str = "") -> None:
+    """Raise unless `name` is among the known names.
 
     Raises:
         UserError: the place, and the nearest name.
     """
-    names = list(known)
+    names = list(existing)
     if name not in names:
         hint = did_you_mean(str(name), names) or f" (there are: {', '.join(islice(names, 20)) or 'none yet'})"
-        raise UserError(f"{_FILE}: `{place}` is `{prefix}{plain(str(name)[:200])}`, which does not exist{hint}")
+        raise UserError(f"{_FILE}: `{place}` is `{prefix}{to_printable(str(name)[:200])}`, which does not exist{hint}")
 
 
-def _needed(key: str, name: str, raw: Mapping[str, Any]) -> str:
+def _explain_missing_key(key: str, name: str, raw: Mapping[str, Any]) -> str:
     dataset = raw.get("dataset") or "DATASET"
     return {
         "dataset": "it names what the model learns from",

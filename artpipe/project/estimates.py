@@ -11,7 +11,7 @@ from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import Frozen, Params
 from artpipe.errors import ArtpipeError
 from artpipe.system.atomic_files import write_json
-from artpipe.system.locks import locked
+from artpipe.system.locks import hold_lock
 
 DURATIONS = paths.STATE / "durations.json"  # seconds by stage, told by the flow
 
@@ -96,7 +96,7 @@ class Costs:
 
 def remember(stage: str, seconds: float, root: Path = Path()) -> None:
     """Keep how long a stage took, for the next plan."""
-    with locked(root / DURATIONS.with_suffix(".lock"), doing="noting a duration"):
+    with hold_lock(root / DURATIONS.with_suffix(".lock"), doing="noting a duration"):
         write_json(root / DURATIONS, {**_durations(root), stage: round(seconds, 1)})
 
 

@@ -1,4 +1,7 @@
-"""What `artpipe upgrade` writes into params.yaml, dvc.lock and dvc.yaml of a project that an older artpipe made."""
+"""What `artpipe upgrade` changes in files that an older artpipe wrote.
+
+That is params.yaml, dvc.lock and dvc.yaml.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,28 +12,30 @@ from artpipe.config.format_migration import migrate_lock, migrate_params, rename
 from artpipe.config.parameter_names import MODEL_NAMES
 from artpipe.config.params import FORMAT
 from artpipe.config.yaml_edit import read_exactly
-from artpipe.project.dvc_yaml import graph_text, is_untouched
+from artpipe.project.dvc_yaml import is_untouched, make_graph_text
 from artpipe.storage.dvc_lock import hold_dvc_lock
 from artpipe.system.atomic_files import write_bytes
 
 _PARAMS, LOCK, _GRAPH = "params.yaml", "dvc.lock", "dvc.yaml"
 _TEMPLATE_NAME = re.compile(rf"(?<=\$\{{item\.)({'|'.join(MODEL_NAMES)})(?=\}})")
-_MOST_PLACES = 3  # told by name
+_MAX_PLACES = 3  # listed by name
 
 
 @dataclass(frozen=True)
 class FormatUpgrade:
-    """Files whose text changes, the last one written last, and what is to be told of them."""
+    """Files whose text changes, in the order to write them, and a report."""
 
     params: str  # the text of params.yaml under today's names
     texts: Mapping[str, str] = field(default_factory=dict)
     lines: tuple[str, ...] = ()
 
     def write(self, root: Path) -> None:
-        """Write the files; params.yaml comes last, so that the same command mends what was stopped half-way.
+        """Write the files, params.yaml last.
+
+        So the same command completes what was stopped half-way.
 
         Raises:
-            BusyError: DVC is at work.
+            BusyError: DVC is running.
         """
         if self.texts:
             with hold_dvc_lock(root, doing="artpipe upgrade"):
@@ -39,7 +44,7 @@ class FormatUpgrade:
 
 
 def find_format_upgrade(root: Path = Path()) -> FormatUpgrade:
-    """Return what changes; no file where the project is of today's format.
+    """Return what changes; nothing where the project has today's format.
 
     Raises:
         UserError: a file cannot be migrated as it is written.
@@ -48,23 +53,23 @@ def find_format_upgrade(root: Path = Path()) -> FormatUpgrade:
     migrations = {_GRAPH: _migrate_graph, LOCK: migrate_lock, _PARAMS: migrate_params}
     new = {name: migrations[name](text) for name, text in old.items()}
     texts = {name: text for name, text in new.items() if text != old[name]}
-    return FormatUpgrade(new.get(_PARAMS, ""), texts, tuple(_lines(old, texts)))
+    return FormatUpgrade(new.get(_PARAMS, ""), texts, tuple(_describe_changes(old, texts)))
 
 
 def _migrate_graph(text: str) -> str:
-    """Write dvc.yaml anew where nobody changed it; in one that was changed by hand, rename what its templates name."""
+    """Return today's dvc.yaml, or an edited one with its template names renamed."""
     if not is_untouched(text):
         return _TEMPLATE_NAME.sub(lambda name: MODEL_NAMES[name[0]], text)
-    today = graph_text()
+    today = make_graph_text()
     return text if text.replace("\r\n", "\n") == today else today
 
 
-def _lines(old: Mapping[str, str], texts: Mapping[str, str]) -> Iterator[str]:
+def _describe_changes(old: Mapping[str, str], texts: Mapping[str, str]) -> Iterator[str]:
     if _PARAMS in texts:
         yield f"params.yaml: format 1 -> {FORMAT}; names change, comments and numbers stay as they are"
-        for (before, now), places in renamed_parameters(old[_PARAMS]).items():
-            where = ", ".join(places) if len(places) <= _MOST_PLACES else f"{len(places)} entries"
-            yield f"  {before} -> {now}  ({where})"
+        for (old_name, new_name), places in renamed_parameters(old[_PARAMS]).items():
+            used_in = ", ".join(places) if len(places) <= _MAX_PLACES else f"{len(places)} entries"
+            yield f"  {old_name} -> {new_name}  ({used_in})"
     if LOCK in texts:
         yield "dvc.lock: the same names, so that no result is stale for them"
     if _GRAPH in texts:

@@ -1,4 +1,7 @@
-"""Bring a person's pictures into the project, without doubling their bytes on disk where the file system can share them."""
+"""Import a person's works into the project.
+
+Their bytes are shared on disk where the file system can do so.
+"""
 
 import contextlib
 import fcntl
@@ -12,19 +15,21 @@ from artpipe.artifacts.paths import STATE
 from artpipe.errors import UserError
 from artpipe.layout.places import hub_blob, hub_repository
 from artpipe.storage.dvc_config import links_workspace
-from artpipe.system.atomic_files import remove, stands_in, write_text, written, written_folder
-from artpipe.system.file_tree import below
-from artpipe.system.plain_text import plain
+from artpipe.system.atomic_files import is_inside, remove_path, write_file, write_folder, write_text
+from artpipe.system.file_tree import walk_tree
+from artpipe.system.plain_text import to_printable
 from artpipe.untrusted.archives import archive_reader
 from artpipe.untrusted.hidden_files import lies_hidden
 
 DATASETS = Path("datasets")
 _FICLONE = 0x40049409  # ioctl of linux/fs.h: share the blocks until one side changes
-_ARRIVING = STATE / "arriving"
+_IMPORT_MARKER = STATE / "arriving"
 
 
 def archive_suffix(path: Path) -> str:
-    """Return the suffix of a zip or tar archive by its content (``.tar.gz`` counts as one).
+    """Return the suffix of a zip or tar archive by its content.
+
+    ``.tar.gz`` counts as one.
 
     Raises:
         UserError: the file is neither; the message says what it is and what to do.
@@ -38,75 +43,84 @@ def archive_suffix(path: Path) -> str:
 
 
 def describe_archive(path: Path, names: str) -> str:
-    """Return a line on how an archive is read where it leaves that open; what is no archive has none."""
+    """Return a line on how an ambiguous archive is read, empty if there is none."""
     try:
         notes = archive_reader.archive_notes(path, archive_reader.ArchiveLimits(names=names))
     except UserError:
         return ""
     other = "; another encoding: `--names`" if any(note.startswith("name read as") for note in notes) else ""
-    return plain(f"{path.name}: {'; '.join(notes)}{other}") + "\n" if notes else ""
+    return to_printable(f"{path.name}: {'; '.join(notes)}{other}") + "\n" if notes else ""
 
 
 def copy_archive(source: Path, target: Path) -> int:
-    """Copy one file, whole or not at all; nothing stays behind (0)."""
-    with written(target) as temporary:
-        clone(source, temporary)
+    """Copy one file, whole or not at all; return 0, since nothing is skipped."""
+    with write_file(target) as temporary:
+        clone_file(source, temporary)
     return 0
 
 
 def copy_folder(source: Path, target: Path) -> int:
-    """Copy the regular files of a folder, whole or not at all, and return how many inputs had to stay behind.
+    """Copy the regular files of a folder, whole or not at all.
 
-    Links and special files stay behind (a clone of the project could not follow them), and names that are not UTF-8,
-    which DVC cannot record. Leftovers of systems (``.DS_Store``, ``@eaDir``) stay behind; of a link into the blobs of a
-    Hugging Face Hub cache the blob is copied.
+    Links and special files are skipped (a clone of the project could not follow them), and names that are not UTF-8, which
+    DVC cannot record. Files of systems (``.DS_Store``, ``@eaDir``) are skipped and not counted; of a link into the blobs of
+    a Hugging Face Hub cache the blob is copied.
+
+    Returns:
+        How many inputs were skipped.
     """
-    left, repository = 0, hub_repository(source)
-    with written_folder(target) as temporary:
-        for path in below(source):
+    skipped_count, repository = 0, hub_repository(source)
+    with write_folder(target) as temporary:
+        for path in walk_tree(source):
             name, mode = path.relative_to(source), path.lstat().st_mode
             if path == source or stat.S_ISDIR(mode) or lies_hidden(name.as_posix()):
                 continue
             original = hub_blob(path, repository) if stat.S_ISLNK(mode) and repository else path
             if original is None or not stat.S_ISREG(original.lstat().st_mode) or not _is_utf8(str(name)):
-                left += 1
+                skipped_count += 1
                 continue
             copy = temporary / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            clone(original, copy)
-    return left
+            clone_file(original, copy)
+    return skipped_count
 
 
-def arrives(target: Path) -> None:
-    """Write down what is on its way in, so that it does not stay half there if this process is killed."""
-    write_text(_ARRIVING, str(target))
+def mark_import_started(target: Path) -> None:
+    """Note what is being imported, so that a killed process leaves no half of it."""
+    write_text(_IMPORT_MARKER, str(target))
 
 
-def arrived() -> None:
-    """Say so no more: it is in, or was taken back."""
-    _ARRIVING.unlink(missing_ok=True)
+def mark_import_finished() -> None:
+    """Remove the note: the import is complete, or was undone."""
+    _IMPORT_MARKER.unlink(missing_ok=True)
 
 
-def take_back(named: Collection[str] = ()) -> None:
-    """Take away what is on its way in, by a process that was killed perhaps; not what is named, which came to its end."""
-    target = _ARRIVING.read_text(encoding="utf-8") if _ARRIVING.is_file() else ""
-    if target and target not in named and stands_in(Path(target), DATASETS):
-        remove(Path(target))
+def undo_unfinished_import(kept_paths: Collection[str] = ()) -> None:
+    """Remove what was being imported, by a process that was killed perhaps.
+
+    Not what is in `kept_paths`: its import was complete.
+    """
+    target = _IMPORT_MARKER.read_text(encoding="utf-8") if _IMPORT_MARKER.is_file() else ""
+    if target and target not in kept_paths and is_inside(Path(target), DATASETS):
+        remove_path(Path(target))
         Path(f"{target}.dvc").unlink(missing_ok=True)
-    arrived()
+    mark_import_finished()
 
 
-def is_own(path: Path, others: Iterable[str]) -> bool:
-    """Return whether a dataset's works stand in ``datasets/``, by no detour, and none of the other datasets reads them."""
-    place = path.resolve()
-    read = [Path(other).resolve() for other in others]
-    return stands_in(path, DATASETS) and not any(place in (one, *one.parents) or one in place.parents for one in read)
+def is_project_dataset(path: Path, others: Iterable[str]) -> bool:
+    """Return whether a dataset's works are in ``datasets/`` and are its alone."""
+    resolved = path.resolve()
+    other_folders = [Path(other).resolve() for other in others]
+    return is_inside(path, DATASETS) and not any(
+        resolved in (folder, *folder.parents) or folder in resolved.parents for folder in other_folders
+    )
 
 
-def clone(source: Path, target: Path) -> None:
-    """Copy a file by shared blocks where the file system has them, by hard link where both lie on one disk, or by bytes.
+def clone_file(source: Path, target: Path) -> None:
+    """Copy a file by shared blocks, else by hard link, else by bytes.
 
-    By no hard link where DVC links its cache into the workspace: it would take the original itself into the cache.
+    Shared blocks where the file system has them; a hard link where both are on one disk, but not where DVC links its cache
+    into the workspace: it would take the original itself into the cache.
     """
     with source.open("rb") as reader, target.open("wb") as writer, contextlib.suppress(OSError):
         fcntl.ioctl(writer, _FICLONE, reader.fileno())
@@ -122,12 +136,12 @@ def clone(source: Path, target: Path) -> None:
 
 
 def unlink_originals(folder: Path) -> None:
-    """Give every file that is still a hard link its own bytes, so that editing an original changes nothing here."""
+    """Replace hard links by copies, so that editing an original changes nothing here."""
     if links_workspace(Path()):
         return  # nothing was linked to an original, and what DVC linked to its cache stays
     for path in [folder] if folder.is_file() else folder.rglob("*"):
         if path.is_file() and path.stat().st_nlink > 1:
-            with written(path) as temporary:
+            with write_file(path) as temporary:
                 shutil.copyfile(path, temporary)
 
 

@@ -1,4 +1,7 @@
-"""`artpipe new DIR`: a project that holds what its owner changes and no file of the package."""
+"""`artpipe new DIR`: create a project with what its owner changes.
+
+No file of the package is in it.
+"""
 
 import contextlib
 import json
@@ -14,7 +17,7 @@ from artpipe.artifacts.paths import STATE
 from artpipe.code.code_yaml import record_code
 from artpipe.errors import UserError, did_you_mean
 from artpipe.plugins import PROJECT_FOLDER
-from artpipe.project.dvc_yaml import graph_text
+from artpipe.project.dvc_yaml import make_graph_text
 from artpipe.system.atomic_files import write_text
 
 STARTERS = {
@@ -51,7 +54,7 @@ _NEXT = {
 
 
 def create_project(folder: Path, starter: str = "museum") -> str:
-    """Write a new project and return what to type next.
+    """Create a new project and return what to type next.
 
     Args:
         folder: is not there yet, or is empty.
@@ -61,27 +64,33 @@ def create_project(folder: Path, starter: str = "museum") -> str:
         UserError: the folder holds something, lies in a project already, or there is no such starter; nothing was written.
     """
     if starter not in STARTERS:
-        known = "; ".join(f"{name}: {text}" for name, text in STARTERS.items())
-        raise UserError(f"--from {starter}: no such starter{did_you_mean(starter, STARTERS)} ({known})")
+        starters = "; ".join(f"{name}: {text}" for name, text in STARTERS.items())
+        raise UserError(f"--from {starter}: no such starter{did_you_mean(starter, STARTERS)} ({starters})")
     _require_empty(folder)
     _require_outside_projects(folder)
-    repository = _git_root(folder)
-    with _new_folder(folder) as place:
-        _write_files(place, starter, title=folder.absolute().name)
-        _initialise_git(place, repository)
-    shown = os.path.relpath(folder) if folder.absolute().is_relative_to(Path.cwd()) else str(folder)
-    enter = "" if shown == "." else f"cd {shown!r} && " if re.search(r"[^\w./-]", shown) else f"cd {shown} && "
-    command, then = _NEXT[starter]
-    inside = f"; git: part of the repository {repository}" if repository else ""
-    return f"{folder}: a project for artpipe {__version__} ({STARTERS[starter]}){inside}\nnext: {enter}{command}   # {then}"
+    repository = _find_git_root(folder)
+    with _fill_folder(folder) as new_folder:
+        _write_files(new_folder, starter, title=folder.absolute().name)
+        _init_git(new_folder, repository)
+    display_path = os.path.relpath(folder) if folder.absolute().is_relative_to(Path.cwd()) else str(folder)
+    cd_command = (
+        ""
+        if display_path == "."
+        else f"cd {display_path!r} && "
+        if re.search(r"[^\w./-]", display_path)
+        else f"cd {display_path} && "
+    )
+    command, effect = _NEXT[starter]
+    git_note = f"; git: part of the repository {repository}" if repository else ""
+    return f"{folder}: a project for artpipe {__version__} ({STARTERS[starter]}){git_note}\nnext: {cd_command}{command}   # {effect}"
 
 
 def _require_empty(folder: Path) -> None:
     if folder.is_dir():
         entries = sorted(path.name for path in folder.iterdir())
         if entries:
-            shown = ", ".join(entries[:3]) + (" ..." if len(entries) > 3 else "")  # noqa: PLR2004
-            raise UserError(f"{folder}: not empty ({shown}); name a folder that is empty or not there yet")
+            some_names = ", ".join(entries[:3]) + (" ..." if len(entries) > 3 else "")  # noqa: PLR2004
+            raise UserError(f"{folder}: not empty ({some_names}); name a folder that is empty or not there yet")
     elif folder.exists() or folder.is_symlink():
         raise UserError(f"{folder}: not a folder; name one that is empty or not there yet")
 
@@ -93,9 +102,12 @@ def _require_outside_projects(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder whose entries become those of `folder` on success; nothing of it stays on failure."""
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+def _fill_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder, whose entries move to `folder` on success.
+
+    On failure nothing of it stays.
+    """
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".new.tmp.{os.getpid()}"
     try:
@@ -108,38 +120,38 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         temporary.rmdir()
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
-        for path in made:
+        for path in created:
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise
 
 
-def _write_files(place: Path, starter: str, title: str) -> None:
+def _write_files(folder: Path, starter: str, title: str) -> None:
     for source, target in _COPIED.items():
-        write_text(place / target, (_FILES / source).read_text(encoding="utf-8"))
-    write_text(place / ".dvc/config", _DVC_CONFIG)
-    write_text(place / ".dvc/.gitignore", "/config.local\n/tmp\n/cache\n")
-    write_text(place / ".gitignore", _GITIGNORE)
-    write_text(place / "champions.json", '{\n  "format": 1\n}\n')
-    write_text(place / "dvc.yaml", graph_text())
-    write_text(place / "params.yaml", _params_text(starter, title))
-    write_text(place / "pyproject.toml", _pyproject_text(title))
-    write_text(place / "README.md", _readme_text(starter, title))
-    (place / "datasets").mkdir()
+        write_text(folder / target, (_FILES / source).read_text(encoding="utf-8"))
+    write_text(folder / ".dvc/config", _DVC_CONFIG)
+    write_text(folder / ".dvc/.gitignore", "/config.local\n/tmp\n/cache\n")
+    write_text(folder / ".gitignore", _GITIGNORE)
+    write_text(folder / "champions.json", '{\n  "format": 1\n}\n')
+    write_text(folder / "dvc.yaml", make_graph_text())
+    write_text(folder / "params.yaml", _make_params_text(starter, title))
+    write_text(folder / "pyproject.toml", _make_pyproject_text(title))
+    write_text(folder / "README.md", _make_readme_text(starter, title))
+    (folder / "datasets").mkdir()
     if starter == "museum":
         for card in sorted((_FILES / "datasets").glob("*.yaml")):
-            write_text(place / "datasets" / card.name, card.read_text(encoding="utf-8"))
+            write_text(folder / "datasets" / card.name, card.read_text(encoding="utf-8"))
     else:
-        write_text(place / "datasets/.gitkeep", "")
+        write_text(folder / "datasets/.gitkeep", "")
     for group in _PLUGIN_GROUPS:
-        write_text(place / PROJECT_FOLDER / group / ".gitkeep", "")
-    with contextlib.chdir(place):  # the plugins of a project are those of the working directory
+        write_text(folder / PROJECT_FOLDER / group / ".gitkeep", "")
+    with contextlib.chdir(folder):  # the plugins of a project are those of the working directory
         record_code()
-    shutil.rmtree(place / STATE)
+    shutil.rmtree(folder / STATE)
 
 
-def _params_text(starter: str, title: str) -> str:
-    """Return the parameters of the default gallery, without its datasets, models and titles where nothing is there yet."""
+def _make_params_text(starter: str, title: str) -> str:
+    """Return the default gallery's parameters, for other starters without entries."""
     text = (_FILES / "params.yaml").read_text(encoding="utf-8")
     if starter == "museum":
         return text
@@ -154,7 +166,7 @@ def _params_text(starter: str, title: str) -> str:
     return re.sub(r"^  title: .*$", f"  title: {json.dumps(title, ensure_ascii=False)}", text, flags=re.MULTILINE)
 
 
-def _pyproject_text(title: str) -> str:
+def _make_pyproject_text(title: str) -> str:
     name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "gallery"
     minor = ".".join(__version__.split(".")[:2])
     return (
@@ -165,12 +177,12 @@ def _pyproject_text(title: str) -> str:
     )
 
 
-def _readme_text(starter: str, title: str) -> str:
-    command, then = _NEXT[starter]
+def _make_readme_text(starter: str, title: str) -> str:
+    command, effect = _NEXT[starter]
     return (
         f"# {title}\n\nA gallery made with artpipe: {STARTERS[starter]}.\n\n```sh\n"
         f"pip install .          # artpipe and what it needs, in a virtual environment\n"
-        f"{command:<22} # {then}\n"
+        f"{command:<22} # {effect}\n"
         "artpipe plan           # what would run, why, and how long it takes\n"
         "artpipe run            # brings everything up to date and says where the gallery is\n"
         "artpipe serve          # gallery, MLflow, Prefect and its schedule in a browser, until Ctrl-C\n"
@@ -185,25 +197,28 @@ def _readme_text(starter: str, title: str) -> str:
     )
 
 
-def _git_root(folder: Path) -> Path | None:
-    """Return the git repository that the folder lies in, None where it lies in none or there is no git."""
-    above = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
+def _find_git_root(folder: Path) -> Path | None:
+    """Return the git repository around a folder, None where there is none or no git."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
     with contextlib.suppress(OSError):
-        done = subprocess.run(
-            ["git", "-C", str(above), "rev-parse", "--show-toplevel"], capture_output=True, text=True, check=False
+        result = subprocess.run(
+            ["git", "-C", str(existing), "rev-parse", "--show-toplevel"], capture_output=True, text=True, check=False
         )
-        if done.returncode == 0:
-            return Path(done.stdout.rstrip("\n"))
+        if result.returncode == 0:
+            return Path(result.stdout.rstrip("\n"))
     return None
 
 
-def _initialise_git(place: Path, repository: Path | None) -> None:
-    """Make a git repository unless there is one around; without git, DVC is told to do without."""
+def _init_git(folder: Path, repository: Path | None) -> None:
+    """Create a git repository unless there is one around.
+
+    Without git, DVC is told to do without.
+    """
     if repository:
         return
-    done = None
+    result = None
     with contextlib.suppress(OSError):
-        done = subprocess.run(["git", "init", "--quiet", str(place)], capture_output=True, check=False)
-    if done is None or done.returncode:
-        config = place / ".dvc/config"
+        result = subprocess.run(["git", "init", "--quiet", str(folder)], capture_output=True, check=False)
+    if result is None or result.returncode:
+        config = folder / ".dvc/config"
         write_text(config, config.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n"))

@@ -12,22 +12,22 @@ from artpipe.code.code_yaml import FILE as CODE
 from artpipe.config.params import Frozen, load_params, read_yaml
 from artpipe.project.estimates import Cost, Costs
 from artpipe.project.validation import check_project
-from artpipe.system.units import size, span
+from artpipe.system.units import format_duration, format_size
 
 
 class StageGraph(Protocol):
-    """What DVC says of the project in the working folder."""
+    """DVC's view of the project in the working folder."""
 
     @property
     def upstream(self) -> Mapping[str, Sequence[str]]:
-        """Return the stages that each stage directly depends on; each stands behind these."""
+        """Return the stages each stage directly depends on, in topological order."""
 
     @property
     def changes(self) -> Mapping[str, list[Any]]:
         """Return what changed, by stale stage."""
 
 
-class Planned(Frozen):
+class PlannedStage(Frozen):
     """One stage that would run."""
 
     stage: str
@@ -38,7 +38,7 @@ class Planned(Frozen):
 class Plan(Frozen):
     """What `dvc repro` or `artpipe run` would do."""
 
-    stages: tuple[Planned, ...]
+    stages: tuple[PlannedStage, ...]
     cores: int
     seconds: float  # of waiting, with a core per slot
     bytes: int
@@ -46,33 +46,33 @@ class Plan(Frozen):
 
 
 def make_plan(graph: StageGraph, root: Path = Path()) -> Plan:
-    """Reckon what is stale, and what follows it, from what earlier runs took."""
-    affected = _affected(graph.upstream, graph.changes, root) if graph.changes else {}
+    """Return what is stale, and what follows it, with costs from earlier runs."""
+    affected = _find_affected(graph.upstream, graph.changes, root) if graph.changes else {}
     cores = len(os.sched_getaffinity(0))
     return Plan(
         stages=tuple(affected.values()),
         cores=cores,
-        seconds=_waiting(affected, graph.upstream, cores),
+        seconds=_estimate_seconds(affected, graph.upstream, cores),
         bytes=sum(planned.cost.bytes for planned in affected.values()),
         bytes_free=shutil.disk_usage(root).free,
     )
 
 
-def _affected(
+def _find_affected(
     upstream: Mapping[str, Sequence[str]], changes: Mapping[str, list[Any]], root: Path
-) -> dict[str, Planned]:
+) -> dict[str, PlannedStage]:
     lock = (read_yaml(root / "dvc.lock") or {}).get("stages", {}) if (root / "dvc.lock").exists() else {}
     entries, costs = read_yaml(root / "params.yaml"), Costs(root, load_params(root / "params.yaml"), lock)
-    affected: dict[str, Planned] = {}
-    for stage, read in upstream.items():
-        if stage in changes or not affected.keys().isdisjoint(read):
-            why = tuple(_reasons(stage, changes.get(stage, []), lock.get(stage), entries))
-            affected[stage] = Planned(stage=stage, why=why, cost=costs.of(stage))
+    affected: dict[str, PlannedStage] = {}
+    for stage, dependencies in upstream.items():
+        if stage in changes or not affected.keys().isdisjoint(dependencies):
+            why = tuple(_explain_stale(stage, changes.get(stage, []), lock.get(stage), entries))
+            affected[stage] = PlannedStage(stage=stage, why=why, cost=costs.of(stage))
     return affected
 
 
-def tell_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -> None:
-    """Check the project, ask for its graph, and print the plan as a table, or as JSON.
+def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -> None:
+    """Check the project, read its graph, and print the plan as a table, or as JSON.
 
     Raises:
         UserError: a mistake in the project.
@@ -96,19 +96,22 @@ def tell_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) ->
     for planned in plan.stages:
         why = "\n".join(escape(reason) for reason in planned.why) or "[dim]follows[/]"
         cost = planned.cost
-        about = "" if cost.measured else "~"
-        table.add_row(planned.stage, why, f"{about}{span(cost.core_seconds)}", f"{about}{size(cost.bytes)}")
+        approximate = "" if cost.measured else "~"
+        table.add_row(
+            planned.stage,
+            why,
+            f"{approximate}{format_duration(cost.core_seconds)}",
+            f"{approximate}{format_size(cost.bytes)}",
+        )
     console.print(table)
-    total = (
-        f"About {span(plan.seconds)} on {plan.cores} cores, {size(plan.bytes)} of disk ({size(plan.bytes_free)} free)"
-    )
-    guessed = any(not planned.cost.measured for planned in plan.stages)
-    console.print(f"{total}.{' ~: an estimate; nothing like it has run here yet.' if guessed else ''}")
+    total = f"About {format_duration(plan.seconds)} on {plan.cores} cores, {format_size(plan.bytes)} of disk ({format_size(plan.bytes_free)} free)"
+    has_estimates = any(not planned.cost.measured for planned in plan.stages)
+    console.print(f"{total}.{' ~: an estimate; nothing like it has run here yet.' if has_estimates else ''}")
     if plan.cores >= 8 and sum(planned.stage.startswith("train@") for planned in plan.stages) < plan.cores // 2:  # noqa: PLR2004
         console.print("[dim]There are more cores than trainings: a higher `threads` of a model would use them.[/]")
 
 
-def _reasons(stage: str, changes: Iterable[Any], locked: Any, params: Any) -> Iterator[str]:
+def _explain_stale(stage: str, changes: Iterable[Any], locked: Any, params: Any) -> Iterator[str]:
     if changes and locked is None and "@" in stage and _only_missing(changes):
         yield "new"
         return
@@ -116,47 +119,50 @@ def _reasons(stage: str, changes: Iterable[Any], locked: Any, params: Any) -> It
         if not isinstance(change, dict):
             yield "its command changed" if change == "changed command" else str(change)
             continue
-        for path, what in {**change.get("changed deps", {}), **change.get("changed outs", {})}.items():
-            if path == CODE and isinstance(what, dict):
-                yield from (f"the code of {key.removeprefix('code.')} changed" for key in what)
-            elif isinstance(what, dict):
-                for key in what:
-                    yield from _differences(
-                        key, (locked or {}).get("params", {}).get(path, {}).get(key), _at(params, key)
+        for path, change_kind in {**change.get("changed deps", {}), **change.get("changed outs", {})}.items():
+            if path == CODE and isinstance(change_kind, dict):
+                yield from (f"the code of {key.removeprefix('code.')} changed" for key in change_kind)
+            elif isinstance(change_kind, dict):
+                for key in change_kind:
+                    yield from _list_differences(
+                        key, (locked or {}).get("params", {}).get(path, {}).get(key), _get_dotted(params, key)
                     )
             else:
-                yield _sentence(path, what)
+                yield _describe_change(path, change_kind)
 
 
 def _only_missing(changes: Iterable[Any]) -> bool:
     return all(isinstance(change, dict) for change in changes)
 
 
-def _sentence(path: str, what: str) -> str:
-    says = {"modified": "changed", "deleted": "is missing", "new": "is new", "not in cache": "is not in the cache"}
-    return f"{path} {says.get(what, what)}"
+def _describe_change(path: str, change_kind: str) -> str:
+    words = {"modified": "changed", "deleted": "is missing", "new": "is new", "not in cache": "is not in the cache"}
+    return f"{path} {words.get(change_kind, change_kind)}"
 
 
-def _at(value: Any, dotted: str) -> Any:
+def _get_dotted(value: Any, dotted: str) -> Any:
     for key in dotted.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value
 
 
-def _differences(place: str, old: Any, new: Any) -> Iterator[str]:
+def _list_differences(key_path: str, old: Any, new: Any) -> Iterator[str]:
     """Yield a line for each leaf in which two parameters differ."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in [*old, *(key for key in new if key not in old)]:
-            yield from _differences(f"{place}.{key}", old.get(key), new.get(key))
+            yield from _list_differences(f"{key_path}.{key}", old.get(key), new.get(key))
     elif old != new:
         if isinstance(old, Mapping) or isinstance(new, Mapping):
-            yield f"{place} is {'new' if old is None else 'gone' if new is None else 'different'}"
+            yield f"{key_path} is {'new' if old is None else 'gone' if new is None else 'different'}"
         else:
-            yield f"{place}: {'none' if old is None else old} -> {'none' if new is None else new}"
+            yield f"{key_path}: {'none' if old is None else old} -> {'none' if new is None else new}"
 
 
-def _waiting(affected: Mapping[str, Planned], upstream: Mapping[str, Sequence[str]], cores: int) -> float:
-    """Return the seconds until all is done: no shorter than the longest chain, nor than the work shared by the cores."""
+def _estimate_seconds(affected: Mapping[str, PlannedStage], upstream: Mapping[str, Sequence[str]], cores: int) -> float:
+    """Return the seconds until all is done.
+
+    At least those of the longest chain, and of the work shared by the cores.
+    """
     ends: dict[str, float] = {}
     for stage, planned in affected.items():
         ends[stage] = planned.cost.core_seconds + max((ends.get(name, 0.0) for name in upstream[stage]), default=0.0)

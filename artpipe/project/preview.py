@@ -12,7 +12,7 @@ from artpipe.config.params import DatasetEntry
 from artpipe.contracts.modality import medium_of
 from artpipe.layout.places import FolderPlace, archive_limits, walk
 from artpipe.system.atomic_files import write_text
-from artpipe.system.plain_text import plain_lines
+from artpipe.system.plain_text import to_printable_lines
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, looks_like_picture
 from artpipe.untrusted.worker_pool import Limits, outcomes
 
@@ -71,7 +71,7 @@ def _beginnings(name: str, entry: DatasetEntry) -> str:
     path = paths.STATE / "contact" / f"{name}.txt"
     write_text(path, sheet + "\n")
     if sys.stdout.isatty():
-        sys.stdout.write(f"\n{plain_lines(sheet[:DRAWN])}\n\n")
+        sys.stdout.write(f"\n{to_printable_lines(sheet[:DRAWN])}\n\n")
     return f"contact sheet: {path}\n"
 
 

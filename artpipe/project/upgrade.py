@@ -1,4 +1,7 @@
-"""`artpipe upgrade`: bring a project to this artpipe, and say what will run again and what it cost last time."""
+"""`artpipe upgrade`: bring a project to the installed artpipe.
+
+It reports what will run again and what it cost last time.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,17 +15,20 @@ from artpipe.config.yaml_edit import read_exactly
 from artpipe.errors import UserError, did_you_mean
 from artpipe.project.estimates import Costs
 from artpipe.project.format_upgrade import LOCK, FormatUpgrade, find_format_upgrade
-from artpipe.storage.dvc_command import ask_dvc
-from artpipe.system.units import span
+from artpipe.storage.dvc_command import read_dvc_output
+from artpipe.system.units import format_duration
 
 
 def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Sequence[str] = ()) -> str:
-    """Rename what an older format calls otherwise, write `code.yaml` and return what changed and which stages run again.
+    """Migrate names of an older format, write `code.yaml`, and return a report.
 
     Args:
         root: the project.
         only_plan: nothing is written.
         keep: stages whose results are accepted as they stand under the installed code; they do not run again.
+
+    Returns:
+        What changed and which stages run again.
 
     Raises:
         UserError: `keep` names no stage, or params.yaml cannot be migrated; nothing was written.
@@ -35,26 +41,30 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
     for stage in keep:
         if stage not in stages:
             raise UserError(f"--keep {stage}: no stage of that name{did_you_mean(stage, stages)}")
-    migration, equal = _with_equal_results(migration, root, installed)
+    migration, equal = _add_equal_results(migration, root, installed)
     if not only_plan:
         migration.write(root)
         write_code(installed, root)
         for stage in keep:
-            ask_dvc(root, "commit", "--force", stage)
+            read_dvc_output(root, "commit", "--force", stage)
     if not changed:
         end = "nothing was written; `artpipe upgrade` writes it" if only_plan and migration.lines else ""
         return "\n".join([*migration.lines, end or "code.yaml is up to date: no code changed that decides a result"])
-    stale = [stage for stage in _stages_of(changed, params) if stage not in {*keep, *equal}]
-    code = [f"changed: {', '.join(changed)}", *_costs(stale, params, root)]
+    stale = [stage for stage in _find_stages(changed, params) if stage not in {*keep, *equal}]
+    code = [f"changed: {', '.join(changed)}", *_format_costs(stale, params, root)]
     if equal:
         code.insert(1, f"  the same results, byte for byte, so they stand as they are: {', '.join(equal)}")
     return "\n".join([*migration.lines, *code, _next_step(stale, only_plan=only_plan)])
 
 
-def _with_equal_results(
+def _add_equal_results(
     migration: FormatUpgrade, root: Path, installed: Mapping[str, Any]
 ) -> tuple[FormatUpgrade, list[str]]:
-    """Add to a migration what dvc.lock says where today's code makes the results that are there; and of which stages."""
+    """Add dvc.lock to a migration where today's code makes the results it has.
+
+    Returns:
+        The migration, and the stages whose results stand.
+    """
     text = migration.texts.get(LOCK)
     if text is None:
         if not (root / LOCK).is_file():
@@ -65,21 +75,29 @@ def _with_equal_results(
     return (replace(migration, texts=texts) if stages else migration), stages
 
 
-def _stages_of(changed: Iterable[str], params: Params) -> Iterator[str]:
+def _find_stages(changed: Iterable[str], params: Params) -> Iterator[str]:
     """Yield the stages that a changed key of `code.yaml` belongs to."""
     parts = set(changed)
-    for stage, places in stages_with_code(params):
-        if any(part == f"code.{place}" or part.startswith(f"code.{place}.") for part in parts for place in places):
+    for stage, code_places in stages_with_code(params):
+        if any(
+            part == f"code.{code_place}" or part.startswith(f"code.{code_place}.")
+            for part in parts
+            for code_place in code_places
+        ):
             yield stage
 
 
-def _costs(stages: Iterable[str], params: Params, root: Path) -> Iterator[str]:
+def _format_costs(stages: Iterable[str], params: Params, root: Path) -> Iterator[str]:
     lock = (read_yaml(root / "dvc.lock") or {}).get("stages", {}) if (root / "dvc.lock").exists() else {}
     costs = Costs(root, params, lock)
     for stage in stages:
         cost = costs.of(stage)
-        said = f"{span(cost.core_seconds)} last time" if cost.measured else f"about {span(cost.core_seconds)}"
-        yield f"  {stage}  ({said})"
+        duration = (
+            f"{format_duration(cost.core_seconds)} last time"
+            if cost.measured
+            else f"about {format_duration(cost.core_seconds)}"
+        )
+        yield f"  {stage}  ({duration})"
 
 
 def _next_step(stale: Sequence[str], *, only_plan: bool) -> str:

@@ -1,4 +1,4 @@
-"""Before anything starts: params.yaml, the datasets and the folders, each mistake in one line."""
+"""Validate the project before anything starts, each mistake in one line."""
 
 import configparser
 import os
@@ -13,9 +13,15 @@ from artpipe.config.params import Params, load_params, read_yaml
 from artpipe.config.safe_yaml import require_merged
 from artpipe.config.secret_scan import refuse_secrets
 from artpipe.errors import UserError
-from artpipe.project.entry_validation import check_dataset, check_models, check_weights_entry, own_paths, require_known
+from artpipe.project.entry_validation import (
+    check_dataset,
+    check_models,
+    check_weights_entry,
+    find_own_paths,
+    require_existing_name,
+)
 from artpipe.storage.dvc_check import require_dvc, require_no_nested_dvc
-from artpipe.storage.dvc_command import require_lock
+from artpipe.storage.dvc_command import require_lockable
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
@@ -34,51 +40,59 @@ def check_project(root: Path = Path()) -> str:
         require_merged(root / name)
     _check_folders(root)
     require_no_nested_dvc(root, [entry.path for entry in params.datasets.values()])
-    require_lock(root)
+    require_lockable(root)
     _check_secrets(root)
-    if not (known := _entries_are_checked(root)):
+    if not (are_checked := _entries_are_checked(root)):
         check_models(params, root)
     _check_names(params, root)
     for name, entry in params.datasets.items():
-        if not known or (root / entry.path).is_dir():  # what is in a folder may change without its time
+        if not are_checked or (root / entry.path).is_dir():  # what is in a folder may change without its time
             check_dataset(name, entry, root)
-    if not known:
+    if not are_checked:
         for name, weights in params.weights.items():
             check_weights_entry(name, weights, root)
-        write_text(root / _CHECKED, _entries_signature(params, root))
+        write_text(root / _CHECKED, _compute_signature(params, root))
     record_new_plugins(root)
     require_recorded_code(root)
-    return f"{_FILE} is fine: {_counted(params.datasets, 'dataset')}, {_counted(params.models, 'model')}"
+    return f"{_FILE} is fine: {_count_noun(params.datasets, 'dataset')}, {_count_noun(params.models, 'model')}"
 
 
 def _entries_are_checked(root: Path = Path()) -> bool:
-    """Return whether the entries passed a check as they stand; then no plugin is imported, and no torch with it."""
+    """Return whether the entries passed a check as they are.
+
+    Then no plugin is imported, and no torch with it.
+    """
     try:
-        return (root / _CHECKED).read_text(encoding="utf-8") == _entries_signature(load_params(root / _FILE), root)
+        return (root / _CHECKED).read_text(encoding="utf-8") == _compute_signature(load_params(root / _FILE), root)
     except (OSError, ValueError):  # never checked, or a path of an entry is not there any more
         return False
 
 
-def _entries_signature(params: Params, root: Path) -> str:
-    """Return what a check of entries depends on: params.yaml, artpipe's code, the files that entries name."""
-    files = files_signature(root / path for path in own_paths(params))
+def _compute_signature(params: Params, root: Path) -> str:
+    """Return a hash of what a check of entries depends on.
+
+    That is params.yaml, artpipe's code, and the files that entries name.
+    """
+    files = files_signature(root / path for path in find_own_paths(params))
     return sha256_bytes("\n".join([sha256_file(root / _FILE), code_signature(), files]).encode())
 
 
 def _check_names(params: Params, root: Path) -> None:
-    for room, names in (("metrics", params.evaluation.metrics), ("sections", params.gallery.sections)):
-        place = "evaluation.metrics" if room == "metrics" else "gallery.sections"
+    for group, names in (("metrics", params.evaluation.metrics), ("sections", params.gallery.sections)):
+        place = "evaluation.metrics" if group == "metrics" else "gallery.sections"
         for name in names:
-            require_known(place, name, plugins.names(room))
+            require_existing_name(place, name, plugins.names(group))
     templates = root / "artpipe/templates"
     folder = templates if templates.is_dir() else Path(__file__).parents[1] / "templates"
-    require_known(
-        "gallery.theme", params.gallery.theme, sorted(found.name for found in folder.iterdir() if found.is_dir())
+    require_existing_name(
+        "gallery.theme",
+        params.gallery.theme,
+        sorted(folder_entry.name for folder_entry in folder.iterdir() if folder_entry.is_dir()),
     )
 
 
 def _check_folders(root: Path) -> None:
-    """Refuse a project that cannot be written to; a folder that is not there yet is judged by the one it will be in."""
+    """Raise if the project cannot be written to."""
     if not (root / "dvc.yaml").is_file():
         raise UserError(f"{root / 'dvc.yaml'}: no such file; run artpipe in the folder that has it and params.yaml")
     if not (root / CHAMPIONS).is_file():  # DVC dies of what it cannot read
@@ -86,7 +100,7 @@ def _check_folders(root: Path) -> None:
             f'{root / CHAMPIONS}: no such file; git has it, or write {{"format": 1}} into it: nobody is champion'
         )
     require_dvc(root)
-    for place in _written_places(root):
+    for place in _find_written_paths(root):
         if place.exists() and not place.is_dir() and place.name != "dvc.lock":
             raise UserError(f"{place}: a file stands where artpipe needs a folder")
         if place.exists() and not os.access(place, os.W_OK | (os.X_OK if place.is_dir() else 0)):
@@ -94,24 +108,27 @@ def _check_folders(root: Path) -> None:
 
 
 def _check_secrets(root: Path) -> None:
-    """Refuse secrets in the other files that git publishes; DVC has a file of its own for them."""
+    """Raise if other files that git publishes have secrets in them."""
     for name in ("dvc.yaml", "prefect.yaml"):
         if (root / name).is_file():
             refuse_secrets(read_yaml(root / name), name)
     settings = configparser.RawConfigParser()
     settings.read(root / ".dvc/config")
-    found = {section: dict(settings[section]) for section in settings.sections()}
+    values = {section: dict(settings[section]) for section in settings.sections()}
     refuse_secrets(
-        found, ".dvc/config", "git keeps it for everybody; take it out, change it, and `dvc remote modify --local` it"
+        values, ".dvc/config", "git keeps it for everybody; take it out, change it, and `dvc remote modify --local` it"
     )
 
 
-def _written_places(root: Path) -> Iterator[Path]:
-    """Yield all that a run replaces or writes to; another user's run (a container's root) leaves some of it unwritable."""
+def _find_written_paths(root: Path) -> Iterator[Path]:
+    """Yield all that a run replaces or writes to.
+
+    Another user's run (a container's root) leaves some of it unwritable.
+    """
     yield from (root, root / "data", root / "datasets", root / ".state", root / ".dvc", root / "dvc.lock")
     for pattern in ("data/*/", "data/*/*/", ".state/*/", ".dvc/tmp/", ".dvc/cache/", ".dvc/cache/files/md5/*/"):
         yield from sorted(root.glob(pattern))
 
 
-def _counted(things: Any, noun: str) -> str:
+def _count_noun(things: Any, noun: str) -> str:
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"

@@ -1,1 +1,1 @@
-"""What DVC keeps of a project: whether it is whole, what it is needed for, what may go."""
+"""What DVC keeps of a project: its integrity, what still needs it, garbage."""

@@ -1,4 +1,4 @@
-"""DVC's settings, read from its files: asking DVC itself takes a second."""
+"""Read DVC's settings from its files; asking DVC itself takes a second."""
 
 import configparser
 import contextlib
@@ -12,31 +12,33 @@ from artpipe.errors import UserError
 
 _OBJECT = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}")
 LINK_TYPES = {"reflink", "hardlink", "symlink", "copy"}  # those DVC knows
-_DEFAULT_LINKS = "reflink,copy"  # DVC's own, where nobody says another
+_DEFAULT_LINKS = "reflink,copy"  # DVC's default
 
 
 def dvc_setting(root: Path, section: str, name: str, default: str = "") -> str:
-    """Return a setting as DVC has it for the project in `root`: its own files before those of the user and the system.
+    """Return a setting of DVC for the project in `root`.
+
+    The project's files come before those of the user and the system.
 
     Raises:
         UserError: a file of settings that cannot be read.
     """
-    return next((value for _, value in _values(root, section, name)), default)
+    return next((value for _, value in _read_values(root, section, name)), default)
 
 
 def dvc_cache_folder(root: Path) -> Path:
-    """Return where DVC's cache is; a relative place is meant from the file that names it.
+    """Return DVC's cache folder; a relative path is relative to the file that sets it.
 
     Raises:
         UserError: see `dvc_setting`.
     """
-    for file, value in _values(root, "cache", "dir"):
+    for file, value in _read_values(root, "cache", "dir"):
         return file.parent / os.path.expanduser(value)  # noqa: PTH111  # a user that is unknown stays as it is
     return root / ".dvc/cache"
 
 
 def link_types(root: Path) -> list[str]:
-    """Return by what DVC puts files of its cache into the workspace, the one it tries first before the others.
+    """Return how DVC links files of its cache into the workspace, first choice first.
 
     Raises:
         UserError: see `dvc_setting`.
@@ -45,7 +47,7 @@ def link_types(root: Path) -> list[str]:
 
 
 def links_workspace(root: Path) -> bool:
-    """Return whether a file of the workspace may be the very file of the cache, by a link of either kind.
+    """Return whether workspace files may be links into the cache, of either kind.
 
     Raises:
         UserError: see `dvc_setting`.
@@ -54,17 +56,19 @@ def links_workspace(root: Path) -> bool:
 
 
 def is_cache_link(path: Path) -> bool:
-    """Return whether a link leads to an object of the cache of the project in the current folder, as DVC makes them.
+    """Return whether a path is a link to an object in the current project's cache.
 
     Raises:
         UserError: see `dvc_setting`.
     """
-    objects, target = _objects(), os.path.realpath(path)
+    objects, target = _objects_folder(), os.path.realpath(path)
     return target.startswith(objects) and _OBJECT.fullmatch(target[len(objects) :]) is not None
 
 
 def is_lost_cache_link(path: Path) -> bool:
-    """Return whether such a link leads to nothing: the object, or the disk that has the cache, is away.
+    """Return whether a path is a link to a cache object that is missing.
+
+    The object, or the disk that has the cache, is away.
 
     Raises:
         UserError: see `dvc_setting`.
@@ -72,22 +76,25 @@ def is_lost_cache_link(path: Path) -> bool:
     return is_cache_link(path) and not path.exists()
 
 
-def _objects() -> str:
-    """Return where the cache's objects lie, with a slash at its end; the settings are read again when they changed."""
-    times = []
+def _objects_folder() -> str:
+    """Return the folder of the cache's objects, with a slash at its end.
+
+    The settings are read again when they have changed.
+    """
+    change_times = []
     for name in ("config", "config.local"):
         with contextlib.suppress(OSError):
-            times.append(Path(".dvc", name).stat().st_mtime_ns)
-    return _objects_of(str(Path.cwd()), *times)
+            change_times.append(Path(".dvc", name).stat().st_mtime_ns)
+    return _find_objects_folder(str(Path.cwd()), *change_times)
 
 
 @lru_cache(maxsize=8)
-def _objects_of(root: str, *_times: int) -> str:
+def _find_objects_folder(root: str, *_times: int) -> str:
     return os.path.join(os.path.realpath(dvc_cache_folder(Path(root)) / "files/md5"), "")  # noqa: PTH118  # it ends in a slash
 
 
 def uses_hardlink_lock(root: Path) -> bool:
-    """Return whether DVC locks by hard links, as network file systems want it.
+    """Return whether DVC locks by hard links, as network file systems need it.
 
     Raises:
         UserError: see `dvc_setting`.
@@ -95,9 +102,9 @@ def uses_hardlink_lock(root: Path) -> bool:
     return dvc_setting(root, "core", "hardlink_lock").lower() == "true"
 
 
-def _values(root: Path, section: str, name: str) -> Iterator[tuple[Path, str]]:
+def _read_values(root: Path, section: str, name: str) -> Iterator[tuple[Path, str]]:
     """Yield the values of a setting with the file of each, the one that counts first."""
-    for file in _files(root):
+    for file in _config_files(root):
         settings = configparser.RawConfigParser(strict=False, inline_comment_prefixes=("#",), allow_no_value=True)
         try:
             settings.read(file, encoding="utf-8")
@@ -108,7 +115,7 @@ def _values(root: Path, section: str, name: str) -> Iterator[tuple[Path, str]]:
             yield file, value.strip("\"'")
 
 
-def _files(root: Path) -> Iterator[Path]:
+def _config_files(root: Path) -> Iterator[Path]:
     yield root / ".dvc/config.local"
     yield root / ".dvc/config"
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111  # there may be no home

@@ -1,4 +1,7 @@
-"""`artpipe gc`: what could be freed, and freeing it; nothing that a branch, tag, stash, experiment or champion needs."""
+"""`artpipe gc`: report what could be freed, and free it.
+
+Nothing that a branch, tag, stash, experiment or champion needs.
+"""
 
 import contextlib
 import os
@@ -11,177 +14,198 @@ from typing import NamedTuple
 from artpipe.artifacts import paths
 from artpipe.config.params import load_params
 from artpipe.errors import BusyError, CorruptError
-from artpipe.storage.dvc_cache import md5_in_name, object_of, objects_in, refuse_at_work, rows_of
-from artpipe.storage.dvc_command import ask_dvc
+from artpipe.storage.dvc_cache import list_objects, object_md5, object_path, read_listing, require_no_running_stage
+from artpipe.storage.dvc_command import read_dvc_output
 from artpipe.storage.dvc_lock import hold_dvc_lock
-from artpipe.storage.leftovers import left_behind
-from artpipe.storage.reachable import Entry, Needs, needs_of, outputs_of
-from artpipe.system.atomic_files import halves, remove, stands_in
-from artpipe.system.locks import locked
-from artpipe.system.units import size
+from artpipe.storage.leftovers import find_leftovers
+from artpipe.storage.reachable import Entry, Reachable, find_output_hashes, find_reachable
+from artpipe.system.atomic_files import find_stale_temporaries, is_inside, remove_path
+from artpipe.system.locks import hold_lock
+from artpipe.system.units import format_size
 
-_PIN = re.compile(r"[0-9a-f]{64}")
-_DAY = 86400.0
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_DAY_SECONDS = 86400.0
 
 
-class Room(NamedTuple):
-    """What can be freed in one place: path and bytes of each."""
+class ReclaimableGroup(NamedTuple):
+    """Files of one kind that can be freed: the path and bytes of each."""
 
     name: str
-    why: str
-    found: list[tuple[Path, int]]
+    reason: str
+    items: list[tuple[Path, int]]
 
     @property
     def bytes(self) -> int:
-        """Return the bytes of all of it."""
-        return sum(count for _, count in self.found)
+        """Return the bytes of all of them."""
+        return sum(count for _, count in self.items)
 
 
-def collect(root: Path = Path(), *, yes: bool = False, history: bool = False, days: float = 7.0) -> str:
-    """Return what would be freed, or with `yes` free it and return what was.
+def collect_garbage(root: Path = Path(), *, yes: bool = False, history: bool = False, days: float = 7.0) -> str:
+    """Return a report of what would be freed, or with `yes` free it.
 
-    `history` keeps what any commit needs, not only the newest ones; `days` is the age from which a stopped training goes.
+    Args:
+        root: the project.
+        yes: free it.
+        history: keep what any commit needs, not only the newest ones.
+        days: the age from which a stopped training goes.
 
     Raises:
         UserError: it is not known what is needed (no git repository, a damaged dvc.lock or params.yaml).
-        BusyError: a stage is at work.
+        BusyError: a stage is running.
         CorruptError: a folder's listing in the cache is damaged.
     """
-    cache = _cache(root)
+    cache = _find_cache(root)
     with hold_dvc_lock(root, doing="looking what could be freed"):
-        refuse_at_work(root)
-        entries = list(_run_cache(cache))
-        needs = needs_of(root, entries, history=history)
-        rooms = [*_of_cache(root, cache, needs, entries), *_of_project(root, needs, days)]
+        require_no_running_stage(root)
+        entries = list(_read_run_cache(cache))
+        reachable = find_reachable(root, entries, history=history)
+        groups = [*_find_in_cache(root, cache, reachable, entries), *_find_in_project(root, reachable, days)]
         if yes:
-            for room in rooms:
-                for path, _ in room.found:
-                    _free(path)
-    return _sentences(rooms, needs, yes=yes, shared=not _is_own(root, cache))
+            for group in groups:
+                for path, _ in group.items:
+                    _remove(path)
+    return _format_report(groups, reachable, yes=yes, shared=not _is_own(root, cache))
 
 
-def _free(path: Path) -> None:
-    """Remove a file, or a folder that is gone at once, however long the rest takes."""
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder, which is renamed first and so is gone at once."""
     aside = path.with_name(f"{path.name}.tmp.{os.getpid()}") if path.is_dir() else path
     with contextlib.suppress(FileNotFoundError):
         path.rename(aside)
-        remove(aside)
+        remove_path(aside)
 
 
-def _cache(root: Path) -> Path:
-    return Path(ask_dvc(root, "cache", "dir").strip())
+def _find_cache(root: Path) -> Path:
+    return Path(read_dvc_output(root, "cache", "dir").strip())
 
 
 def _is_own(root: Path, cache: Path) -> bool:
-    """Return whether the cache lies within the project; another project may need what stands in one outside."""
+    """Return whether the cache is inside the project; another one may be shared."""
     return cache.resolve().is_relative_to(root.resolve())
 
 
-def _run_cache(cache: Path) -> Iterator[Entry]:
+def _read_run_cache(cache: Path) -> Iterator[Entry]:
     for path in sorted((cache / "runs").glob("??/*/*")):
         if path.is_file():
             yield path, path.read_text(encoding="utf-8", errors="replace")
 
 
-def _of_cache(root: Path, cache: Path, needs: Needs, entries: list[Entry]) -> Iterator[Room]:
+def _find_in_cache(root: Path, cache: Path, reachable: Reachable, entries: list[Entry]) -> Iterator[ReclaimableGroup]:
     if not _is_own(root, cache):
         return
-    kept = set(needs.hashes)
-    for one in needs.hashes:
-        kept.update(_members(object_of(cache, f"{one}.dir")))
-    useless = _whole({path for path, text in entries if not outputs_of(text) <= kept})
-    yield Room("run cache", "runs whose results go", [(path, _weight(path)) for path in useless])
-    free = [path for path in objects_in(cache) if md5_in_name(path).removesuffix(".dir") not in kept]
-    free.sort(key=lambda path: path.suffix != ".dir")  # listings first: none is left without its members
-    yield Room("DVC's cache", "results nobody names", [(path, path.stat().st_size) for path in free])
+    kept_hashes = set(reachable.hashes)
+    for md5 in reachable.hashes:
+        kept_hashes.update(_read_members(object_path(cache, f"{md5}.dir")))
+    useless_entries = _merge_whole_folders(
+        {path for path, text in entries if not find_output_hashes(text) <= kept_hashes}
+    )
+    yield _make_group("run cache", "runs whose results go", useless_entries)
+    unused_objects = [path for path in list_objects(cache) if object_md5(path).removesuffix(".dir") not in kept_hashes]
+    unused_objects.sort(key=lambda path: path.suffix != ".dir")  # listings first: none is left without its members
+    yield ReclaimableGroup(
+        "DVC's cache", "results nobody names", [(path, path.stat().st_size) for path in unused_objects]
+    )
 
 
-def _whole(entries: set[Path]) -> list[Path]:
-    """Return the folder of what goes as a whole instead of each entry: DVC dies on a run's folder that is empty."""
-    return sorted({one.parent if set(one.parent.iterdir()) <= entries else one for one in entries})
+def _merge_whole_folders(entries: set[Path]) -> list[Path]:
+    """Replace the entries of a folder that goes as a whole by the folder.
+
+    DVC fails on an empty folder of a run.
+    """
+    return sorted({entry.parent if set(entry.parent.iterdir()) <= entries else entry for entry in entries})
 
 
-def _members(listing: Path) -> Iterable[str]:
-    """Return the hashes of a folder's files; none where its listing is not here."""
+def _read_members(listing: Path) -> Iterable[str]:
+    """Return the hashes of a folder's files; none where its listing is missing."""
     try:
-        return rows_of(listing).values()
+        return read_listing(listing).values()
     except FileNotFoundError:
         return ()
     except ValueError:
         raise CorruptError(f"{listing}: damaged, so what it needs is not known; nothing was freed") from None
 
 
-def _of_project(root: Path, needs: Needs, days: float) -> Iterator[Room]:
+def _find_in_project(root: Path, reachable: Reachable, days: float) -> Iterator[ReclaimableGroup]:
     state = root / paths.STATE
-    old = [path for path in sorted(state.glob("train/*/*")) if _is_folder(path, state) and _is_old(path, days)]
-    yield Room("stopped trainings", f"not gone on with for {days:g} days", [(path, _weight(path)) for path in old])
-    parts = [path for path in sorted(state.glob("answers/*")) if stands_in(path, state) and _age(path) > days]
-    yield Room("answers of parts", "no stage has asked for them", [(path, _weight(path)) for path in parts])
-    downloads = [
-        one
-        for one in (state / "downloads").glob("*")
-        if _PIN.fullmatch(one.name) and one.name not in needs.pins and stands_in(one, state)
+    old_states = [
+        path for path in sorted(state.glob("train/*/*")) if _is_own_folder(path, state) and _is_old(path, days)
     ]
-    yield Room("downloads", "no card names them", [(path, _weight(path)) for path in downloads])
+    yield _make_group("stopped trainings", f"not gone on with for {days:g} days", old_states)
+    part_results = [
+        path for path in sorted(state.glob("answers/*")) if is_inside(path, state) and _age_days(path) > days
+    ]
+    yield _make_group("answers of parts", "no stage has asked for them", part_results)
+    downloads = [
+        path
+        for path in (state / "downloads").glob("*")
+        if _SHA256.fullmatch(path.name) and path.name not in reachable.pins and is_inside(path, state)
+    ]
+    yield _make_group("downloads", "no card names them", downloads)
     folders = [
         *(root / "data").glob("[!.]*"),
         root / "data/gallery",
-        *_below(root / "data/gallery"),
+        *_find_subfolders(root / "data/gallery"),
         state,
         state / "downloads",
     ]
-    left = {
-        *left_behind(root, load_params(root / "params.yaml")),
-        *(path for folder in folders for path in halves(folder)),
+    leftovers = {
+        *find_leftovers(root, load_params(root / "params.yaml")),
+        *(path for folder in folders for path in find_stale_temporaries(folder)),
     }
-    yield Room(
-        "data",
-        "of removed models and datasets, and what was cut short",
-        [(path, _weight(path)) for path in sorted(left)],
-    )
+    yield _make_group("data", "of removed models and datasets, and what was cut short", sorted(leftovers))
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _find_subfolders(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_dir())
 
 
-def _is_folder(path: Path, state: Path) -> bool:
-    """Return whether it is a folder of our state, and no link leads out to it: what stands there may be another's."""
-    return path.is_dir() and stands_in(path, state)
+def _is_own_folder(path: Path, state: Path) -> bool:
+    """Return whether a path is a folder of the project's state, not a link out of it."""
+    return path.is_dir() and is_inside(path, state)
 
 
 def _is_old(folder: Path, days: float) -> bool:
-    """Return whether nothing in a training's state was written lately, and no process trains it."""
+    """Return whether a training's state is older than `days`, and nobody trains it."""
     try:
-        with locked(folder.parent / "lock", wait_seconds=0.0):
-            return _age(folder) > days
+        with hold_lock(folder.parent / "lock", wait_seconds=0.0):
+            return _age_days(folder) > days
     except BusyError:
         return False
 
 
-def _age(folder: Path) -> float:
-    """Return for how many days nothing was written there."""
-    return (time.time() - max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))) / _DAY
+def _age_days(folder: Path) -> float:
+    """Return for how many days nothing was written in a folder."""
+    return (time.time() - max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))) / _DAY_SECONDS
 
 
-def _weight(path: Path) -> int:
+def _make_group(name: str, reason: str, files: Iterable[Path]) -> ReclaimableGroup:
+    return ReclaimableGroup(name, reason, [(path, _count_bytes(path)) for path in files])
+
+
+def _count_bytes(path: Path) -> int:
     files = [path, *path.rglob("*")] if path.is_dir() else [path]
-    return sum(one.lstat().st_size for one in files if not one.is_dir())
+    return sum(file.lstat().st_size for file in files if not file.is_dir())
 
 
-def _sentences(rooms: list[Room], needs: Needs, *, yes: bool, shared: bool) -> str:
-    lines = [f"{room.name:<18} {len(room.found):>6}  {size(room.bytes):>7}  {room.why}" for room in rooms if room.found]
-    whole = size(sum(room.bytes for room in rooms))
+def _format_report(groups: list[ReclaimableGroup], reachable: Reachable, *, yes: bool, shared: bool) -> str:
+    lines = [
+        f"{group.name:<18} {len(group.items):>6}  {format_size(group.bytes):>7}  {group.reason}"
+        for group in groups
+        if group.items
+    ]
+    total = format_size(sum(group.bytes for group in groups))
     if not lines:
         lines = ["nothing to free"]
     elif yes:
-        lines.append(f"freed {whole}")
+        lines.append(f"freed {total}")
     else:
-        lines.append(f"{whole} could be freed: `artpipe gc --yes`")
-    asked = ", ".join(["the workspace", "champions", *(f"{noun} ({count})" for noun, count in needs.told.items())])
-    lines.append(f"kept: what {asked} need")
-    if needs.unlocked:
-        names = ", ".join(needs.unlocked[:3]) + (" ..." if needs.unlocked[3:] else "")
+        lines.append(f"{total} could be freed: `artpipe gc --yes`")
+    reasons = ", ".join(
+        ["the workspace", "champions", *(f"{noun} ({count})" for noun, count in reachable.ref_counts.items())]
+    )
+    lines.append(f"kept: what {reasons} need")
+    if reachable.without_lock:
+        names = ", ".join(reachable.without_lock[:3]) + (" ..." if reachable.without_lock[3:] else "")
         lines.append(f"without dvc.lock: {names}; all that was made by their parameters is kept")
     if shared:
         lines.append(

@@ -1,1 +1,1 @@
-"""What the operating system gives: files, locks, processes, terminals."""
+"""What the operating system provides: files, locks, processes, terminals."""

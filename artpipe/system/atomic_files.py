@@ -1,4 +1,7 @@
-"""Nothing half-written: temporary name, fsync, rename, fsync of the folder; locks; hashes."""
+"""Write files and folders whole or not at all.
+
+By a temporary name, fsync, rename, and fsync of the folder.
+"""
 
 import contextlib
 import errno
@@ -11,9 +14,9 @@ from typing import Any
 
 from artpipe.system.hashing import sha256_bytes
 
-_BLOCK = 1 << 20
-_LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE}  # of a flush: the bytes are not on the disk
-_LONGEST_NAME = 120  # bytes before `.tmp.PID`; some encrypting file systems take 143 in all
+_BLOCK_BYTES = 1 << 20
+_DISK_ERRORS = {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE}  # of a flush: the bytes are not on the disk
+_MAX_NAME_BYTES = 120  # bytes before `.tmp.PID`; some encrypting file systems take 143 in all
 
 
 def sync_folder(folder: Path) -> None:
@@ -29,19 +32,25 @@ def sync_folder(folder: Path) -> None:
 
 
 def _flush(handle: int) -> None:
-    """Flush to disk where the file system knows how; only what a disk failed at is an error (EINVAL, ENOSYS ... are not)."""
+    """Flush to disk, where the file system can.
+
+    Only a failure of the disk is an error; EINVAL, ENOSYS and the like are not.
+    """
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno in _LOST:
+        if error.errno in _DISK_ERRORS:
             raise
 
 
 @contextlib.contextmanager
-def written(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is flushed and takes its name, on failure it is removed."""
+def write_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, and rename it to `path` on success.
+
+    On failure it is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
+    temporary = _temporary_path(path)
     try:
         yield temporary
         with temporary.open("rb") as stream:
@@ -54,7 +63,7 @@ def written(path: Path) -> Iterator[Path]:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` whole or not at all."""
-    with written(path) as temporary:
+    with write_file(path) as temporary:
         temporary.write_bytes(data)
 
 
@@ -64,15 +73,21 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON (two-space indent, the order given, a newline at the end) whole or not at all."""
+    """Write `value` as JSON whole or not at all.
+
+    With an indent of two spaces, the keys in the order given, a newline at the end.
+    """
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextlib.contextmanager
-def written_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder that replaces `folder` as a whole on success and vanishes on failure."""
+def write_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder, which replaces `folder` on success.
+
+    On failure it is removed.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary, old = (_temporary(folder, part) for part in ("", ".old"))
+    temporary, old = (_temporary_path(folder, part) for part in ("", ".old"))
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
@@ -82,24 +97,30 @@ def written_folder(folder: Path) -> Iterator[Path]:
                 with path.open("rb") as stream:
                     _flush(stream.fileno())
         if folder.exists():
-            _put_aside(folder, old)
+            _move_aside(folder, old)
         temporary.replace(folder)
     finally:
-        for left in (temporary, old):
-            shutil.rmtree(left, ignore_errors=True)
+        for leftover in (temporary, old):
+            shutil.rmtree(leftover, ignore_errors=True)
     sync_folder(folder.parent)
 
 
-def _temporary(path: Path, part: str = "") -> Path:
-    """Return a name beside `path` that `sweep` knows; a long one is told by its hash, so that no name gets too long."""
+def _temporary_path(path: Path, part: str = "") -> Path:
+    """Return a name beside `path` that `find_stale_temporaries` recognises.
+
+    A long name is replaced by its hash, so that no name gets too long.
+    """
     name = path.name
-    if len(os.fsencode(name)) > _LONGEST_NAME:
+    if len(os.fsencode(name)) > _MAX_NAME_BYTES:
         name = sha256_bytes(os.fsencode(name))[:32]
     return path.with_name(f"{name}{part}.tmp.{os.getpid()}")
 
 
-def _put_aside(folder: Path, old: Path) -> None:
-    """Rename a folder: removed where it is, half of it would stand under its final name meanwhile."""
+def _move_aside(folder: Path, old: Path) -> None:
+    """Rename a folder before it is removed.
+
+    Removed in place, half of it would stand under its final name meanwhile.
+    """
     try:
         folder.replace(old)
     except OSError as error:
@@ -108,31 +129,32 @@ def _put_aside(folder: Path, old: Path) -> None:
         shutil.rmtree(folder)
 
 
-def stands_in(path: Path, folder: Path) -> bool:
-    """Return whether a path leads to something below a folder: by no `..` and no link out of it."""
+def is_inside(path: Path, folder: Path) -> bool:
+    """Return whether a path is below a folder, without `..` or a link out of it."""
     return ".." not in path.parts and folder.resolve() in (path.parent.resolve() / path.name).parents
 
 
-def halves(folder: Path) -> Iterator[Path]:
+def find_stale_temporaries(folder: Path) -> Iterator[Path]:
     """Yield temporaries in `folder` whose writing process is gone."""
     for path in folder.glob("*.tmp.*") if folder.is_dir() else ():
-        pid = path.name.rpartition(".")[2]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+        writer_pid = path.name.rpartition(".")[2]
+        if writer_pid.isdigit() and not Path(f"/proc/{writer_pid}").exists():
             yield path
 
 
-def sweep(folder: Path) -> None:
+def remove_stale_temporaries(folder: Path) -> None:
     """Remove temporaries in `folder` whose writing process is gone."""
-    for path in list(halves(folder)):
+    for path in list(find_stale_temporaries(folder)):
         with contextlib.suppress(FileNotFoundError):  # another process sweeps too
-            remove(path)
+            remove_path(path)
 
 
 def copy_tree(source: Path, target: Path) -> None:
-    """Copy a folder of files and folders, which must not be there yet.
+    """Copy a folder of files and folders to `target`, which must not exist yet.
 
     Raises:
-        OSError: of the first file that could not be copied; `shutil.copytree` copies on, and tells of a full disk in words only.
+        OSError: of the first file that could not be copied; `shutil.copytree` goes on after it, and reports a full disk
+            in words only.
     """
     target.mkdir(parents=True)
     for path in sorted(source.iterdir()):
@@ -142,6 +164,6 @@ def copy_tree(source: Path, target: Path) -> None:
             shutil.copyfile(path, target / path.name)
 
 
-def remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all that is in it; nothing where it is gone already."""
+def remove_path(path: Path) -> None:
+    """Remove a file, a link or a folder with its contents, if it is there."""
     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)

@@ -1,4 +1,7 @@
-"""What is volatile about a run: the machine, the versions, the commit. Asked once, written into the run record."""
+"""What differs between machines and moments: versions, the commit, the flow run.
+
+It is read once and written into the run record.
+"""
 
 import importlib.metadata
 import os
@@ -7,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artpipe.errors import ArtpipeError
-from artpipe.system.git_command import ask_git
+from artpipe.system.git_command import run_git
 
 _PACKAGES = (
     "artpipe",
@@ -23,15 +26,15 @@ _PACKAGES = (
 )
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that are installed, without importing them."""
-    found = {"python": platform.python_version()}
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of installed packages, without importing them."""
+    versions = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 class Commit(NamedTuple):
@@ -42,24 +45,29 @@ class Commit(NamedTuple):
     missing: str = ""  # why there is no hash, with the remedy
 
 
-def commit() -> Commit:
-    """Return the commit of the working folder, or why it is not known: no git, no repository, nothing committed."""
-    seconds, here = 10.0, Path()
+def read_commit() -> Commit:
+    """Return the commit of the working folder, or why it is not known.
+
+    That is: no git, no repository, nothing committed.
+    """
+    seconds, folder = 10.0, Path()
     try:
-        head = ask_git(here, "rev-parse", "--verify", "--quiet", "HEAD", fine=(0, 1), timeout_seconds=seconds).strip()
+        head = run_git(
+            folder, "rev-parse", "--verify", "--quiet", "HEAD", ok_codes=(0, 1), timeout_seconds=seconds
+        ).strip()
         if not head:
             return Commit(None, dirty=False, missing="nothing is committed yet: `git commit`")
-        changed = ask_git(here, "status", "--porcelain", "--untracked-files=no", timeout_seconds=seconds)
+        changed = run_git(folder, "status", "--porcelain", "--untracked-files=no", timeout_seconds=seconds)
     except ArtpipeError as error:
         return Commit(None, dirty=False, missing=str(error))
     return Commit(head, dirty=bool(changed.strip()))
 
 
-def stage(default: str) -> str:
+def stage_name(default: str) -> str:
     """Return DVC's name of the running stage, or `default` outside DVC."""
     return os.environ.get("DVC_STAGE") or default
 
 
-def flow_run() -> str | None:
-    """Return the id of the Prefect flow run we are part of, if any."""
+def flow_run_id() -> str | None:
+    """Return the id of the Prefect flow run that runs this process, if any."""
     return os.environ.get("ARTPIPE_FLOW_RUN") or None

@@ -1,4 +1,7 @@
-"""Whether files hold still: what is being copied in is not read yet, and what changed while it was read is read again."""
+"""Walk file trees, and notice when they change while they are read.
+
+What is being copied in is not read yet; what changed while it was read is read again.
+"""
 
 import contextlib
 import hashlib
@@ -9,43 +12,51 @@ from pathlib import Path
 from artpipe.errors import BusyError
 
 
-def signature(path: Path) -> str:
-    """Return a hash of all names, sizes and times of change at a path; empty where nothing is."""
+def tree_fingerprint(path: Path) -> str:
+    """Return a hash of all names, sizes and modification times below a path.
+
+    Empty where the path does not exist.
+    """
     digest = hashlib.sha256()
-    for found in below(path):
+    for child in walk_tree(path):
         try:
-            entry = found.lstat()
+            status = child.lstat()
         except OSError:
             continue  # gone since its folder was read
-        digest.update(f"{found}\0{entry.st_size}\0{entry.st_mtime_ns}\0".encode(errors="surrogateescape"))
+        digest.update(f"{child}\0{status.st_size}\0{status.st_mtime_ns}\0".encode(errors="surrogateescape"))
     return digest.hexdigest() if path.exists() else ""
 
 
 @contextlib.contextmanager
-def unchanged(path: Path) -> Iterator[None]:
-    """Read a path: DVC records what is there after a stage, and would take for read what came too late.
+def require_unchanged(path: Path) -> Iterator[None]:
+    """Raise at the end of the body if anything below a path has changed meanwhile.
+
+    DVC records what is there after a stage: a file that came too late would count as read.
 
     Raises:
-        BusyError: something changed there meanwhile; the same command works as soon as it holds still.
+        BusyError: something changed; the same command works as soon as nothing changes any more.
     """
-    before = signature(path)
+    before = tree_fingerprint(path)
     yield
-    if signature(path) != before:
+    if tree_fingerprint(path) != before:
         raise BusyError(f"{path}: changed while it was read; run again when it holds still")
 
 
-def weight(path: Path) -> int:
-    """Return the bytes of all files at a path."""
-    return sum(one.stat().st_size for one in below(path) if one.is_file())
+def total_bytes(path: Path) -> int:
+    """Return the bytes of all files at or below a path."""
+    return sum(file.stat().st_size for file in walk_tree(path) if file.is_file())
 
 
-def below(path: Path) -> Iterator[Path]:
-    """Yield a path and all below it, links as themselves, however deep (`os.walk` of Python 3.11 ends at its stack's depth)."""
+def walk_tree(path: Path) -> Iterator[Path]:
+    """Yield a path and all below it, links as themselves, at any depth.
+
+    `os.walk` of Python 3.11 is limited by the depth of its stack.
+    """
     yield path
     folders = [str(path)]
     while folders:
-        with contextlib.suppress(OSError), os.scandir(folders.pop()) as found:
-            for one in sorted(found, key=lambda entry: entry.name):
-                yield Path(one.path)
-                if one.is_dir(follow_symlinks=False):
-                    folders.append(one.path)
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for item in sorted(entries, key=lambda entry: entry.name):
+                yield Path(item.path)
+                if item.is_dir(follow_symlinks=False):
+                    folders.append(item.path)

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-_BLOCK = 1 << 20
+_BLOCK_BYTES = 1 << 20
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -13,34 +13,37 @@ def sha256_bytes(data: bytes) -> str:
 
 def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file's content in hex, read in blocks of 1 MiB."""
-    return _of_file(path, hashlib.sha256())
+    return _hash_file(path, hashlib.sha256())
 
 
-def sha256_start(path: Path, size: int) -> str:
-    """Return the SHA-256 of a file's first `size` bytes in hex; nothing where it is shorter or not there."""
-    digest, left = hashlib.sha256(), size
+def sha256_prefix(path: Path, size: int) -> str:
+    """Return the SHA-256 of a file's first `size` bytes in hex.
+
+    Empty where the file is shorter or missing.
+    """
+    digest, remaining = hashlib.sha256(), size
     try:
         with path.open("rb") as stream:
-            while left and (block := stream.read(min(left, _BLOCK))):
+            while remaining and (block := stream.read(min(remaining, _BLOCK_BYTES))):
                 digest.update(block)
-                left -= len(block)
+                remaining -= len(block)
     except OSError:
         return ""
-    return "" if left else digest.hexdigest()
+    return "" if remaining else digest.hexdigest()
 
 
 def md5_bytes(data: bytes) -> str:
-    """Return the MD5 of `data` in hex, by which DVC calls things; it vouches for nothing against a person."""
+    """Return the MD5 of `data` in hex, as DVC uses it; it is no protection."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
 def md5_file(path: Path) -> str:
     """Return the MD5 of a file's content in hex, read in blocks of 1 MiB."""
-    return _of_file(path, hashlib.md5(usedforsecurity=False))
+    return _hash_file(path, hashlib.md5(usedforsecurity=False))
 
 
-def _of_file(path: Path, digest: "hashlib._Hash") -> str:
+def _hash_file(path: Path, digest: "hashlib._Hash") -> str:
     with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
+        while block := stream.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()

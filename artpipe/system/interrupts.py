@@ -1,4 +1,7 @@
-"""Asked to stop: SIGTERM, SIGINT, SIGHUP or the death of an ancestor become one exception, at once or at a safe place."""
+"""Stop on SIGTERM, SIGINT, SIGHUP or the death of an ancestor.
+
+Each of them becomes one exception, at once or at a safe place.
+"""
 
 import contextlib
 import signal
@@ -7,15 +10,18 @@ from types import FrameType
 from typing import NoReturn
 
 from artpipe.errors import StoppedError
-from artpipe.system.processes import STOP_SIGNALS, Process, handle_signals, terminate_self, watching
+from artpipe.system.processes import STOP_SIGNALS, Process, handle_signals, terminate_self, watch_processes
 
 
 class Interruption(BaseException):
-    """A stop amid work that takes any error of one input for that input's own: no `except Exception` hears of it."""
+    """A stop that no `except Exception` catches.
+
+    For code that takes any error for one of the input it works on.
+    """
 
 
 class SignalInterruption(Interruption):
-    """A stop asked for by the signal `number`."""
+    """A stop by the signal `number`."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -23,30 +29,41 @@ class SignalInterruption(Interruption):
 
 
 @contextlib.contextmanager
-def signals_raise() -> Iterator[None]:
-    """Raise `SignalInterruption` in the main thread at the first signal, so that a `finally` is reached however we are told to end."""
+def raise_on_signals() -> Iterator[None]:
+    """Raise `SignalInterruption` in the main thread at the first signal.
+
+    So a `finally` is reached however the process is told to end.
+    """
 
     def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
         raise SignalInterruption(number)
 
-    with _signals_handled(interrupt):
+    with _set_signal_handlers(interrupt):
         yield
 
 
 @contextlib.contextmanager
-def _signals_handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Have `handler` called at the signals (not at SIGHUP under `nohup`); what was set before is restored."""
-    heard = [one for one in STOP_SIGNALS if one != signal.SIGHUP or signal.getsignal(one) != signal.SIG_IGN]
-    before = handle_signals(handler, heard)
+def _set_signal_handlers(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have `handler` called at the stop signals, and restore the old handlers.
+
+    SIGHUP is left alone under `nohup`.
+    """
+    numbers = [
+        number for number in STOP_SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
+    ]
+    old_handlers = handle_signals(handler, numbers)
     try:
         yield
     finally:
-        for number, old in before.items():
+        for number, old in old_handlers.items():
             handle_signals(old, [number])
 
 
-class Stop:
-    """Whether and why to stop. A request raises at once, or within `deferred` where `check` is called."""
+class StopRequest:
+    """Whether and why to stop.
+
+    A request raises at once, or, within `defer`, where `check` is called.
+    """
 
     def __init__(
         self,
@@ -55,40 +72,43 @@ class Stop:
         raises: type[BaseException] = StoppedError,
     ) -> None:
         self.doing, self.then, self.raises = doing, then, raises
-        self.asked: str | None = None
+        self.reason: str | None = None
         self._deferred = False
 
     def check(self) -> None:
-        """Raise if a stop was asked for.
+        """Raise if a stop was requested.
 
         Raises:
             StoppedError: it was, or what is raised instead.
         """
-        if self.asked is not None:
-            raise self.raises(f"{self.doing} stopped: {self.asked}; {self.then}")
+        if self.reason is not None:
+            raise self.raises(f"{self.doing} stopped: {self.reason}; {self.then}")
 
     @contextlib.contextmanager
-    def deferred(self, deferred: bool = True) -> Iterator[None]:
-        """Let nothing interrupt what is inside; with False, let it be interrupted again."""
-        before, self._deferred = self._deferred, deferred
+    def defer(self, deferred: bool = True) -> Iterator[None]:
+        """Let nothing interrupt the body; with False, let it be interrupted again."""
+        was_deferred, self._deferred = self._deferred, deferred
         try:
             if not deferred:
                 self.check()
             yield
         finally:
-            self._deferred = before
+            self._deferred = was_deferred
 
     @contextlib.contextmanager
-    def listening(self, ancestors: Sequence[Process] = ()) -> Iterator[None]:
-        """Listen to the signals (not to SIGHUP under `nohup`) and watch `ancestors`; what was set before is restored."""
-        with _signals_handled(self._hear), watching(ancestors, self._orphaned):
+    def listen(self, ancestors: Sequence[Process] = ()) -> Iterator[None]:
+        """Handle signals and watch `ancestors` while the body runs.
+
+        SIGHUP is left alone under `nohup`; old handlers are restored.
+        """
+        with _set_signal_handlers(self._handle_signal), watch_processes(ancestors, self._handle_orphaned):
             yield
 
-    def _hear(self, number: int, _frame: FrameType | None) -> None:
-        self.asked = self.asked or signal.Signals(number).name
+    def _handle_signal(self, number: int, _frame: FrameType | None) -> None:
+        self.reason = self.reason or signal.Signals(number).name
         if not self._deferred:
             self.check()
 
-    def _orphaned(self, ancestor: Process) -> None:
-        self.asked = f"process {ancestor.pid} ({ancestor.name}), which started it, has ended"
+    def _handle_orphaned(self, ancestor: Process) -> None:
+        self.reason = f"process {ancestor.pid} ({ancestor.name}), which started it, has ended"
         terminate_self()

@@ -1,4 +1,7 @@
-"""OS locks on file systems that have one kind of them, or none (NFS without a lock daemon, FUSE, some shares)."""
+"""File locks on any file system: with both kinds of locks, one kind, or none.
+
+None have NFS without a lock daemon, some FUSE systems and some network shares.
+"""
 
 import contextlib
 import errno
@@ -14,25 +17,28 @@ from pathlib import Path
 from typing import IO, Any
 
 from artpipe.errors import BusyError, UserError
-from artpipe.system.plain_text import plain
+from artpipe.system.plain_text import to_printable
 
 _OFD_SETLK = getattr(fcntl, "F_OFD_SETLK", None)  # of Linux
-_TOLD: set[str] = set()  # file systems of which this process has said that they have no locks
+_WARNED: set[str] = set()  # types of file systems whose lack of locks was reported
 
 
 def take_lock(stream: IO[Any], path: Path) -> IO[Any] | None:
-    """Lock a file that is open for writing, without waiting; return what else has to stay open with it.
+    """Lock a file that is open for writing, without waiting.
 
-    flock first, then the lock of an open file (fcntl, which NFS and some FUSE systems have alone); where the file
-    system has neither, a file that stands for it in this machine's temporary folder. The kernel frees all of them when
-    the holder dies.
+    flock is tried first, then a lock of the open file description (fcntl, the only one on NFS and some FUSE systems);
+    where the file system has neither, a substitute file in this machine's temporary folder is locked. The kernel frees
+    all of them when the holder dies.
+
+    Returns:
+        The stream of the substitute, which has to stay open as long; None where there is none.
 
     Raises:
-        BlockingIOError: somebody holds it.
-        UserError: no lock can be had, here or there.
+        BlockingIOError: another process holds it.
+        UserError: neither file system has locks.
     """
-    first = _try_lock(stream)
-    if first is None:
+    own_error = _try_lock(stream)
+    if own_error is None:
         return None
     folder = Path(tempfile.gettempdir()) / f"artpipe-locks-{os.getuid()}"
     name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
@@ -40,34 +46,34 @@ def take_lock(stream: IO[Any], path: Path) -> IO[Any] | None:
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.stat().st_uid != os.getuid() or folder.is_symlink():
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
-        instead = (folder / f"{name}.lock").open("a+")
+        substitute = (folder / f"{name}.lock").open("a+")
     except OSError as error:
-        raise _no_locks(path, first, error) from None
+        raise _make_no_locks_error(path, own_error, error) from None
     try:
-        second = _try_lock(instead)
+        substitute_error = _try_lock(substitute)
     except BlockingIOError:
-        instead.close()
+        substitute.close()
         raise
-    if second is not None:
-        instead.close()
-        raise _no_locks(path, first, second)
-    _tell_once(path, first)
-    return instead
+    if substitute_error is not None:
+        substitute.close()
+        raise _make_no_locks_error(path, own_error, substitute_error)
+    _warn_once(path, own_error)
+    return substitute
 
 
 def _try_lock(stream: IO[Any]) -> OSError | None:
-    """Lock a file in one of two ways; return why neither is to be had.
+    """Lock a file in one of two ways; return why neither works, if so.
 
     Raises:
-        BlockingIOError: somebody holds it.
+        BlockingIOError: another process holds it.
     """
     reason = None
-    for way in (_flock, _lock_open_file):
+    for lock in (_flock, _lock_open_file):
         try:
-            way(stream)
+            lock(stream)
         except BlockingIOError:
             raise
-        except OSError as error:  # whatever its number: every file system has its own
+        except OSError as error:  # any errno: every file system has its own
             reason = reason or error
         else:
             return None
@@ -89,8 +95,8 @@ def _lock_open_file(stream: IO[Any]) -> None:
         raise BlockingIOError(*error.args) from None
 
 
-def has_links(folder: Path) -> bool:
-    """Return whether files in a folder can have a second name."""
+def supports_hardlinks(folder: Path) -> bool:
+    """Return whether files in a folder can have hard links."""
     probe = folder / f"link-probe.tmp.{os.getpid()}"
     second = probe.with_name(f"second-{probe.name}")
     try:
@@ -104,8 +110,11 @@ def has_links(folder: Path) -> bool:
     return True
 
 
-def flock_fails(folder: Path) -> OSError | None:
-    """Return why files in a folder cannot be locked as DVC does; None where they can, or nothing can be written there."""
+def find_flock_error(folder: Path) -> OSError | None:
+    """Return why files in a folder cannot be locked as DVC does it.
+
+    None where they can, or where nothing can be written there.
+    """
     probe = folder / f"lock-probe.tmp.{os.getpid()}"
     try:
         stream = probe.open("a+")
@@ -121,41 +130,51 @@ def flock_fails(folder: Path) -> OSError | None:
     return None
 
 
-def filesystem_of(path: Path) -> str:
-    """Return the kind of file system a path is on, such as `nfs4`; nothing where the kernel does not say."""
-    place, kind = os.path.realpath(path), ""
+def filesystem_type(path: Path) -> str:
+    """Return the type of file system a path is on, such as `nfs4`.
+
+    Empty where the kernel does not say.
+    """
+    real_path, kind = os.path.realpath(path), ""
     with contextlib.suppress(OSError):
-        longest = -1
+        longest_mount = -1
         for line in Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             _, mount, name, *_ = line.split(" ")
             mount = mount.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
-            if (place == mount or place.startswith(f"{mount.rstrip('/')}/")) and len(mount) >= longest:
-                longest, kind = len(mount), name
+            if (real_path == mount or real_path.startswith(f"{mount.rstrip('/')}/")) and len(mount) >= longest_mount:
+                longest_mount, kind = len(mount), name
     return kind
 
 
-def _no_locks(path: Path, here: OSError, there: OSError) -> UserError:
-    temporary = tempfile.gettempdir()
-    reasons = f"no locks on this file system ({_named(path, here)}), nor in {temporary} ({there.strerror})"
-    return UserError(f"{plain(str(path))}: {reasons}; set TMPDIR to a folder on a disk of this machine")
+def _make_no_locks_error(path: Path, own_error: OSError, substitute_error: OSError) -> UserError:
+    temporary_folder = tempfile.gettempdir()
+    reasons = f"no locks on this file system ({_describe_filesystem(path, own_error)}), nor in {temporary_folder} ({substitute_error.strerror})"
+    return UserError(f"{to_printable(str(path))}: {reasons}; set TMPDIR to a folder on a disk of this machine")
 
 
-def _tell_once(path: Path, reason: OSError) -> None:
-    kind = filesystem_of(path)
-    if kind in _TOLD:
+def _warn_once(path: Path, reason: OSError) -> None:
+    kind = filesystem_type(path)
+    if kind in _WARNED:
         return
-    _TOLD.add(kind)
+    _WARNED.add(kind)
     advice = f"locked in {tempfile.gettempdir()}, for this machine only: let no other one work here at the same time"
-    sys.stderr.write(f"artpipe: no locks on this file system ({_named(path, reason)}); {advice}\n")
+    sys.stderr.write(f"artpipe: no locks on this file system ({_describe_filesystem(path, reason)}); {advice}\n")
 
 
-def _named(path: Path, reason: OSError) -> str:
-    return ": ".join(filter(None, (filesystem_of(path), reason.strerror)))
+def _describe_filesystem(path: Path, reason: OSError) -> str:
+    return ": ".join(filter(None, (filesystem_type(path), reason.strerror)))
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, wait_seconds: float = 10.0, doing: str = "this") -> Iterator[None]:
-    """Hold an OS lock on `path`; the kernel frees it when the holder dies, however it dies.
+def hold_lock(path: Path, *, wait_seconds: float = 10.0, doing: str = "this") -> Iterator[None]:
+    """Hold a lock on `path` while the body runs.
+
+    The kernel frees it when the holder dies, however it dies.
+
+    Args:
+        path: the lock file; it is created, and holds the holder's pid.
+        wait_seconds: for a lock that another process holds.
+        doing: what the holder does, for the message.
 
     Raises:
         BusyError: the lock was still held after `wait_seconds`; the message names the holder's pid.
@@ -166,8 +185,8 @@ def locked(path: Path, *, wait_seconds: float = 10.0, doing: str = "this") -> It
         deadline = time.monotonic() + wait_seconds
         while True:
             try:
-                if instead := take_lock(stream, path):
-                    stack.enter_context(instead)
+                if substitute := take_lock(stream, path):
+                    stack.enter_context(substitute)
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
@@ -183,10 +202,10 @@ def locked(path: Path, *, wait_seconds: float = 10.0, doing: str = "this") -> It
         yield
 
 
-def held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Return whether a process holds the lock on `path`."""
     try:
-        with locked(path, wait_seconds=0.0):
+        with hold_lock(path, wait_seconds=0.0):
             return False
     except BusyError:
         return True

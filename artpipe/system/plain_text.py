@@ -1,4 +1,4 @@
-"""Strangers' words as a terminal may have them, without what commands it and without passwords."""
+"""Text that is safe to print: no control characters, no passwords."""
 
 import re
 
@@ -12,16 +12,19 @@ _PASSWORD = re.compile(
 )  # of an address, with the name beside it; or a token
 
 
-def plain(text: str) -> str:
-    """Return words as a terminal may have them: what would command it, or turn the writing round, is spelled out; no password."""
-    return without_password(_UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text))
+def to_printable(text: str) -> str:
+    """Return text with control characters escaped and passwords hidden.
+
+    Escaped is what a terminal obeys, or what turns the direction of writing.
+    """
+    return hide_passwords(_UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text))
 
 
-def plain_lines(text: str) -> str:
-    """Return words of several lines likewise; their line breaks stay."""
-    return "\n".join(map(plain, text.split("\n")))
+def to_printable_lines(text: str) -> str:
+    """Return text as `to_printable` does, but keep its line breaks."""
+    return "\n".join(map(to_printable, text.split("\n")))
 
 
-def without_password(text: str) -> str:
-    """Return a text whose addresses keep who may go there to themselves: ``https://***@host``."""
+def hide_passwords(text: str) -> str:
+    """Return text with user and password removed from URLs: ``https://***@host``."""
     return _PASSWORD.sub("***@", text)

@@ -1,4 +1,4 @@
-"""Processes and signals of Linux in one place: whose death ends us, children that die with us, groups ended at once.
+"""Processes and signals of Linux: guarded children, watched ancestors, groups.
 
 Only the standard library is imported: this file also runs alone, as the guard of a child (see `start_child`). On other
 systems nothing is watched (no `/proc`, no parent-death signal), and children are ended by an orderly exit only.
@@ -19,16 +19,16 @@ from typing import IO, Any, NamedTuple, NoReturn
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _POLL_SECONDS = 0.2
-_ENDED = 128  # a shell's exit code of a process ended by signal n is 128 + n
+_SIGNAL_CODE = 128  # a shell's exit code of a process ended by signal n is 128 + n
 
 
 def utf8_environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return an environment (ours, unless given) in which a child in Python writes what we read of it in UTF-8."""
+    """Return an environment (default: ours) in which a Python child writes UTF-8."""
     return {**(os.environ if env is None else env), "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
 
 
 class Process(NamedTuple):
-    """A living process; pid and start together name it, because pids are used again."""
+    """A living process, identified by pid and start time: pids are used again."""
 
     pid: int
     started: int  # clock ticks since boot
@@ -39,8 +39,8 @@ class Process(NamedTuple):
     terminal: int  # 0: none
 
 
-def process(pid: int) -> Process | None:
-    """Return what the kernel says of a process, or None where it is gone or a zombie."""
+def find_process(pid: int) -> Process | None:
+    """Return a process by its pid, or None where it is gone or a zombie."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -53,36 +53,36 @@ def process(pid: int) -> Process | None:
     return Process(pid, int(fields[19]), name, parent, group, session, terminal)
 
 
-def guardians(pid: int | None = None) -> tuple[Process, ...]:
-    """Return the ancestors whose death ends a process: from its parent up to the leader of its session.
+def find_session_ancestors(pid: int | None = None) -> tuple[Process, ...]:
+    """Return the ancestors whose death ends a process, up to its session's leader.
 
-    A leader with a terminal is a person's shell and is left out: closing it sends SIGHUP, and `nohup` asks to outlive it.
+    A leader with a terminal is a person's shell and is left out: closing it sends SIGHUP; `nohup` asks to outlive it.
     """
-    own = process(pid or os.getpid())
+    own = find_process(pid or os.getpid())
     if own is None or own.session == own.pid:
         return ()
-    chain, current = list[Process](), process(own.parent)
+    chain, current = list[Process](), find_process(own.parent)
     while current is not None and current.session == own.session:
         leader = current.pid == current.session
         if not (leader and (current.terminal or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)):
             chain.append(current)
-        current = None if leader else process(current.parent)
+        current = None if leader else find_process(current.parent)
     return tuple(chain)
 
 
 @contextlib.contextmanager
-def watching(ancestors: Sequence[Process], when_gone: Callable[[Process], None]) -> Iterator[None]:
-    """Call `when_gone` once, from a thread, as soon as one of `ancestors` has ended (polled five times a second).
+def watch_processes(ancestors: Sequence[Process], when_gone: Callable[[Process], None]) -> Iterator[None]:
+    """Call `when_gone` once, from a thread, when one of `ancestors` has ended.
 
     A parent-death signal is not enough: under `sh -c` the parent is the shell, which outlives a killed `dvc`.
     """
-    done = threading.Event()
+    stopped = threading.Event()
 
     def look() -> None:
-        while not done.wait(_POLL_SECONDS):
+        while not stopped.wait(_POLL_SECONDS):
             for ancestor in ancestors:
-                now = process(ancestor.pid)
-                if now is None or now.started != ancestor.started:
+                current = find_process(ancestor.pid)
+                if current is None or current.started != ancestor.started:
                     when_gone(ancestor)
                     return
 
@@ -90,24 +90,24 @@ def watching(ancestors: Sequence[Process], when_gone: Callable[[Process], None])
     try:
         yield
     finally:
-        done.set()
+        stopped.set()
         thread.join()
 
 
 def die_with_parent(parent: int, number: int = signal.SIGKILL) -> bool:
-    """Ask for a signal when the thread that started us ends (it survives exec, not fork); False: `parent` has ended."""
+    """Ask for a signal at the parent thread's end; return False if it has ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     return os.getppid() == parent
 
 
 def handle_signals(handler: Any, numbers: Iterable[int] = STOP_SIGNALS) -> dict[int, Any]:
-    """Have `handler` called at these signals, and return what was before."""
+    """Set `handler` for these signals, and return the old handlers."""
     return {number: signal.signal(number, handler) for number in numbers}
 
 
 def terminate_self() -> None:
-    """Send SIGTERM to this process: it wakes the main thread, whatever that waits for."""
+    """Send SIGTERM to this process, which wakes the main thread from any wait."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -120,10 +120,11 @@ def start_child(
     grace_seconds: float = 15.0,
     stdout: int | IO[Any] | None = None,
 ) -> subprocess.Popen[str]:
-    """Start `command` in a session of its own, under a guard; stderr goes where stdout goes.
+    """Start `command` in a session of its own, under a guard.
 
-    The guard ends the whole group (SIGTERM, after `grace_seconds` SIGKILL) when it is told to, when this process dies, and
-    when the command leaves children behind. Start it from a thread that stays: its end is the parent's death to the kernel.
+    The guard ends the whole group (SIGTERM, after `grace_seconds` SIGKILL) when it is terminated, when this process dies,
+    and when the command leaves children behind. Call it from a thread that stays: for the kernel, the end of the thread is
+    the parent's death. stderr goes where stdout goes.
     """
     arguments = [str(os.getpid()), str(grace_seconds), str(nice), *command]
     return subprocess.Popen(
@@ -140,7 +141,7 @@ def start_child(
 
 
 def end_child(child: subprocess.Popen[str], grace_seconds: float = 15.0) -> int:
-    """End a child of `start_child` with all its group and return its exit code; does nothing where it has ended."""
+    """End a child of `start_child` with its group, if need be; return its exit code."""
     if child.poll() is None:
         child.terminate()
         try:
@@ -152,44 +153,45 @@ def end_child(child: subprocess.Popen[str], grace_seconds: float = 15.0) -> int:
 
 
 def end_children(children: Iterable[subprocess.Popen[str]], grace_seconds: float = 15.0) -> None:
-    """End several children at the same time, each as `end_child` does; one alone without a thread, since none starts at exit."""
+    """End several children at the same time, each as `end_child` does."""
     ending = [*children]
     enders = [threading.Thread(target=end_child, args=(child, grace_seconds)) for child in ending[1:]]
     for ender in enders:
         ender.start()
-    for child in ending[:1]:
+    for child in ending[:1]:  # one alone has no thread, because none starts at interpreter exit
         end_child(child, grace_seconds)
     for ender in enders:
         ender.join()
 
 
 def interrupt_command(child: subprocess.Popen[str], wait_seconds: float) -> None:
-    """Send SIGINT to the command of a child of `start_child` alone, not to what it started, and wait for its end."""
-    for found in _processes():
-        if found.parent == child.pid:
+    """Send SIGINT to a child's command, not to what that started; wait for its end."""
+    for process in _list_processes():
+        if process.parent == child.pid:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(found.pid, signal.SIGINT)
+                os.kill(process.pid, signal.SIGINT)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(wait_seconds)
 
 
 def kill_child(child: subprocess.Popen[Any]) -> None:
-    """Send SIGKILL to a child without a guard, which has no children; the thread that waits for it notices."""
+    """Send SIGKILL to a child without a guard; it must have no children."""
     child.kill()
 
 
 def run_child(
     command: Sequence[str],
-    line: Callable[[str], None],
+    on_line: Callable[[str], None],
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     timeout_seconds: float | None = None,
     grace_seconds: float = 15.0,
 ) -> int:
-    """Run `command`, hand its output to `line` line by line and return its exit code (128 + n after signal n).
+    """Run `command`, call `on_line` with each line of output, return the exit code.
 
-    Whatever ends this call (an exception, a timeout, the death of this process) ends the child and its children.
+    The code is 128 + n after signal n. Whatever ends this call (an exception, a timeout, the death of this process) ends
+    the child and its children.
     """
     child = start_child(command, cwd=cwd, env=env, grace_seconds=grace_seconds, stdout=subprocess.PIPE)
     timer = threading.Timer(timeout_seconds or 0, end_child, (child, grace_seconds))
@@ -197,8 +199,8 @@ def run_child(
     if timeout_seconds is not None:
         timer.start()
     try:
-        for text in child.stdout or ():
-            line(text.rstrip("\n"))
+        for line in child.stdout or ():
+            on_line(line.rstrip("\n"))
         return child.wait()
     finally:
         timer.cancel()
@@ -207,40 +209,40 @@ def run_child(
             child.stdout.close()
 
 
-def _processes() -> Iterator[Process]:
+def _list_processes() -> Iterator[Process]:
     for path in Path("/proc").iterdir():
-        if path.name.isdigit() and (found := process(int(path.name))):
-            yield found
+        if path.name.isdigit() and (process := find_process(int(path.name))):
+            yield process
 
 
-def members(group: int) -> list[int]:
+def group_members(group: int) -> list[int]:
     """Return the pids of the living processes of a process group."""
-    return [found.pid for found in _processes() if found.group == group]
+    return [member.pid for member in _list_processes() if member.group == group]
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant that loses its own, in whatever session it is; `end_descendants` finds it."""
+    """Become the parent of every descendant that loses its own, in any session."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def descendants(pid: int) -> list[int]:
+def find_descendants(pid: int) -> list[int]:
     """Return the pids of all living processes below a process."""
-    living, below = list(_processes()), {pid}
-    while children := {found.pid for found in living if found.parent in below} - below:
+    all_living, below = list(_list_processes()), {pid}
+    while children := {process.pid for process in all_living if process.parent in below} - below:
         below |= children
     return sorted(below - {pid})
 
 
 def end_descendants(grace_seconds: float) -> None:
-    """End every process below this one (SIGTERM, after `grace_seconds` SIGKILL) and wait until they are gone."""
-    deadline, told = time.monotonic() + grace_seconds, set[int]()
-    while pids := descendants(os.getpid()):
-        late = time.monotonic() > deadline
-        for pid in pids if late else set(pids) - told:
+    """End every process below this one, by SIGTERM and at last by SIGKILL."""
+    deadline, terminated = time.monotonic() + grace_seconds, set[int]()
+    while pids := find_descendants(os.getpid()):
+        is_late = time.monotonic() > deadline
+        for pid in pids if is_late else set(pids) - terminated:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
-        told.update(pids)
+                os.kill(pid, signal.SIGKILL if is_late else signal.SIGTERM)
+        terminated.update(pids)
         time.sleep(0.05)
 
 
@@ -248,7 +250,7 @@ class _EndedError(Exception):
     """The guard was told to end."""
 
 
-def _told(number: int, _frame: object) -> NoReturn:
+def _raise_ended(number: int, _frame: object) -> NoReturn:
     raise _EndedError(signal.Signals(number).name)
 
 
@@ -257,7 +259,7 @@ def _end_group(grace_seconds: float) -> None:
     handle_signals(signal.SIG_IGN)
     group, deadline = os.getpgrp(), time.monotonic() + grace_seconds
     number: int = signal.SIGTERM
-    while others := [pid for pid in members(group) if pid != os.getpid()]:
+    while others := [pid for pid in group_members(group) if pid != os.getpid()]:
         for pid in others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -273,13 +275,13 @@ def _exec(command: Sequence[str], nice: int) -> NoReturn:
         os.execvp(command[0], list(command))  # noqa: S606  # no shell is wanted
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error.strerror}\n")
-        os._exit(_ENDED - 1)  # as a shell says "command not found"
+        os._exit(_SIGNAL_CODE - 1)  # as a shell says "command not found"
 
 
 def _guard(parent: int, grace_seconds: float, nice: int, command: Sequence[str]) -> int:
-    code = _ENDED + signal.SIGTERM
+    code = _SIGNAL_CODE + signal.SIGTERM
     try:
-        handle_signals(_told)
+        handle_signals(_raise_ended)
         if not die_with_parent(parent, signal.SIGTERM):
             return code
         pid = os.fork()
@@ -288,10 +290,10 @@ def _guard(parent: int, grace_seconds: float, nice: int, command: Sequence[str])
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     except _EndedError:
         pass
-    with contextlib.suppress(_EndedError):  # told in the very moment of ending by itself: the next line does it
+    with contextlib.suppress(_EndedError):  # a signal just as the command ended by itself: the next line ends the group
         _end_group(grace_seconds)
     _end_group(grace_seconds)
-    return code if code >= 0 else _ENDED - code
+    return code if code >= 0 else _SIGNAL_CODE - code
 
 
 if __name__ == "__main__":

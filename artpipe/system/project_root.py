@@ -1,4 +1,7 @@
-"""The root of the project: found upwards from the current folder, as git and DVC find theirs, and entered once at the border."""
+"""Find the root of the project, upwards from the current folder, and enter it.
+
+As git and DVC find theirs; it is entered once, where a command begins.
+"""
 
 import contextlib
 import os
@@ -7,33 +10,36 @@ from itertools import islice
 from pathlib import Path
 
 from artpipe.errors import UserError
-from artpipe.system.plain_text import plain
+from artpipe.system.plain_text import to_printable
 
 _PARAMS, _GRAPH, _DVC = "params.yaml", "dvc.yaml", ".dvc"
-_FIRST_LINES = 100  # of params.yaml, comments too, among which its format stands
-_typed_in: list[Path] = []  # the folders in which the commands being run were typed, the innermost last
+_MAX_HEAD_LINES = 100  # of params.yaml, comments included, with its format among them
+_start_folders: list[Path] = []  # the folders in which the commands being run were typed, the innermost last
 
 
 def find_root(start: Path | None = None) -> Path:
-    """Return the nearest folder, from `start` (default: the current one) upwards, that has params.yaml and dvc.yaml or .dvc.
+    """Return the nearest folder upwards that is the root of a project.
 
-    Nothing is written and no other program is asked.
+    It has params.yaml, and dvc.yaml or .dvc. Nothing is written and no program is run.
+
+    Args:
+        start: where to begin; None: the current folder.
 
     Raises:
-        UserError: there is none, or the one above belongs to a stranger; the message says where it was looked for.
+        UserError: there is none, or the one above belongs to another user; the message says where it was looked for.
     """
-    folder = _current_folder() if start is None else _existing(start)
+    folder = _current_folder() if start is None else _require_folder(start)
     for candidate in (folder, *folder.parents):
         if is_root(candidate):
-            _refuse_stranger(candidate, folder)
+            _refuse_foreign_project(candidate, folder)
             return candidate
     if _has_own_params(folder):
-        return folder  # what it lacks is said by the command that needs it
-    raise UserError(_no_project(folder))
+        return folder  # the command that needs what is missing reports it
+    raise UserError(_explain_no_project(folder))
 
 
-def nearest_root() -> Path | None:
-    """Return the root of the project around the current folder, or None where there is none that may be entered."""
+def find_root_or_none() -> Path | None:
+    """Return the root of the project around the current folder, if there is one."""
     try:
         return find_root()
     except UserError:
@@ -41,7 +47,7 @@ def nearest_root() -> Path | None:
 
 
 def is_root(folder: Path) -> bool:
-    """Return whether a folder is the root of a project; one that may not be looked into is none."""
+    """Return whether a folder is the root of a project; False if it is unreadable."""
     try:
         return (folder / _PARAMS).is_file() and ((folder / _GRAPH).is_file() or (folder / _DVC).is_dir())
     except OSError:
@@ -49,46 +55,51 @@ def is_root(folder: Path) -> bool:
 
 
 def _has_own_params(folder: Path) -> bool:
-    """Return whether a folder has a params.yaml of artpipe, which begins with its format, and not another tool's."""
+    """Return whether a folder's params.yaml is artpipe's: it begins with its format."""
     try:
         with (folder / _PARAMS).open(encoding="utf-8", errors="replace") as lines:
-            return any(line.startswith("format:") for line in islice(lines, _FIRST_LINES))
+            return any(line.startswith("format:") for line in islice(lines, _MAX_HEAD_LINES))
     except OSError:
         return False
 
 
 @contextlib.contextmanager
-def entered_project(start: Path | None = None) -> Iterator[Path]:
-    """Work in the root of the project until the end of the block; `typed_path` knows where the command was typed.
+def enter_project(start: Path | None = None) -> Iterator[Path]:
+    """Work in the root of the project while the body runs.
+
+    `resolve_typed_path` knows in which folder the command was typed.
 
     Raises:
         UserError: see `find_root`; the working folder is as it was.
     """
-    typed, root = _current_folder(), find_root(start)
-    _typed_in.append(typed)
+    start_folder, root = _current_folder(), find_root(start)
+    _start_folders.append(start_folder)
     try:
-        if root == typed:
+        if root == start_folder:
             yield root
         else:
             with contextlib.chdir(root):
                 yield root
     finally:
-        _typed_in.pop()
+        _start_folders.pop()
 
 
-def typed_path(path: Path) -> Path:
-    """Return what a path of the command line means in the root: relative to it where it lies below, absolute elsewhere."""
-    with contextlib.suppress(RuntimeError):  # nobody knows of a home: then it is a name like any other
+def resolve_typed_path(path: Path) -> Path:
+    """Return a path of the command line as seen from the root of the project.
+
+    Relative to the root where it lies below it, absolute elsewhere.
+    """
+    with contextlib.suppress(RuntimeError):  # no home is known: `~` is a name like any other
         path = path.expanduser()
     root = Path.cwd()
-    typed = _typed_in[-1] if _typed_in else root
-    if path.is_absolute() or typed == root:
+    start_folder = _start_folders[-1] if _start_folders else root
+    if path.is_absolute() or start_folder == root:
         return path
     parts = list(path.parts)
     while parts and parts[0] == "..":  # of a folder without links, as the current one is named
-        typed, parts = typed.parent, parts[1:]
-    place = typed.joinpath(*parts)
-    return place.relative_to(root) if place.is_relative_to(root) else place
+        start_folder, parts = start_folder.parent, parts[1:]
+    target = start_folder.joinpath(*parts)
+    return target.relative_to(root) if target.is_relative_to(root) else target
 
 
 def _current_folder() -> Path:
@@ -98,38 +109,44 @@ def _current_folder() -> Path:
         raise UserError("the current folder has been removed; `cd` into the project") from None
 
 
-def _existing(start: Path) -> Path:
+def _require_folder(start: Path) -> Path:
     folder = start.expanduser()
     if not folder.is_dir():
-        what = "not a folder" if folder.exists() else "no such folder"
-        raise UserError(f"-C {plain(str(start))}: {what}; name the folder of a project, or one in it")
+        problem = "not a folder" if folder.exists() else "no such folder"
+        raise UserError(f"-C {to_printable(str(start))}: {problem}; name the folder of a project, or one in it")
     return folder.resolve()
 
 
-def _refuse_stranger(root: Path, folder: Path) -> None:
-    """Refuse a project above that somebody else could have put there (such as in /tmp): it names commands, which would run as us."""
+def _refuse_foreign_project(root: Path, folder: Path) -> None:
+    """Raise if another user could have put the project there (such as in /tmp).
+
+    It names commands, which would run as us.
+    """
     owner = root.stat().st_uid
     if root != folder and owner not in {0, os.geteuid(), folder.stat().st_uid}:
         raise UserError(
-            f"{plain(str(root))}: a project, found above {plain(str(folder))}, of another user (uid {owner}), whose commands"
-            f" would run as you; if that is right: `artpipe -C {plain(str(root))} ...`"
+            f"{to_printable(str(root))}: a project, found above {to_printable(str(folder))}, of another user (uid {owner}), whose commands"
+            f" would run as you; if that is right: `artpipe -C {to_printable(str(root))} ...`"
         )
 
 
-def _no_project(folder: Path) -> str:
-    """Return what to say where no folder upwards is a project: the nearest that is half of one, else what was looked for."""
+def _explain_no_project(folder: Path) -> str:
+    """Return the message where no folder upwards is a project.
+
+    It names the nearest folder that has one of the two files, else what was looked for.
+    """
     for candidate in (folder, *folder.parents):
         with contextlib.suppress(OSError):
             has_params, has_graph = ((candidate / name).is_file() for name in (_PARAMS, _GRAPH))
             if has_params or has_graph:
-                lacking, has = (_GRAPH, _PARAMS) if has_params else (_PARAMS, _GRAPH)
-                place = lacking if candidate == Path.cwd() else plain(str(candidate / lacking))
-                return f"{place}: no such file; run artpipe in the folder that has {_named(has, lacking)}"
+                missing, present = (_GRAPH, _PARAMS) if has_params else (_PARAMS, _GRAPH)
+                file = missing if candidate == Path.cwd() else to_printable(str(candidate / missing))
+                return f"{file}: no such file; run artpipe in the folder that has {_describe_files(present, missing)}"
     return (
-        f"no project here: looked for {_PARAMS} beside {_GRAPH} or {_DVC}, from {plain(str(folder))} up to {folder.anchor};"
+        f"no project here: looked for {_PARAMS} beside {_GRAPH} or {_DVC}, from {to_printable(str(folder))} up to {folder.anchor};"
         " `cd` into the project or name it: `artpipe -C DIR ...`"
     )
 
 
-def _named(has: str, lacking: str) -> str:
-    return lacking if lacking == _PARAMS else f"it and {has}"
+def _describe_files(present: str, missing: str) -> str:
+    return missing if missing == _PARAMS else f"it and {present}"

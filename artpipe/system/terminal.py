@@ -1,4 +1,4 @@
-"""What reaches a terminal, or a page that reads Markdown: strangers' names and words stay words."""
+"""Escape text for a terminal, or for a page that reads Markdown."""
 
 import html
 import re
@@ -12,23 +12,26 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from artpipe.system.plain_text import plain, plain_lines
-from artpipe.system.streams import SPELLED
+from artpipe.system.plain_text import to_printable, to_printable_lines
+from artpipe.system.streams import ESCAPE_HANDLER
 
-_MARKS = re.compile(r"^(\d+)(?=[.)])|^(?=[#+=-])|(?=[\\`*_\[\]!|~])|(?=://)|(?<=www)(?=\.)", re.IGNORECASE)
+_MARKDOWN = re.compile(r"^(\d+)(?=[.)])|^(?=[#+=-])|(?=[\\`*_\[\]!|~])|(?=://)|(?<=www)(?=\.)", re.IGNORECASE)
 
 
 class PlainConsole(Console):
-    """A console whose colours and movements are its own: nothing that is printed can bring any along."""
+    """A console that prints no control characters but its own."""
 
     def render_str(self, text: str, **styles: Any) -> Text:
-        """Return words as signs the output has; before a table is laid out, so that its columns stay in line."""
-        return super().render_str(text.encode(self.encoding, SPELLED).decode(self.encoding), **styles)
+        """Return text in the output's own characters.
+
+        Before a table is laid out, so that its columns stay in line.
+        """
+        return super().render_str(text.encode(self.encoding, ESCAPE_HANDLER).decode(self.encoding), **styles)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Yield the segments of what is printed, their text spelled out."""
+        """Yield the segments of what is printed, their text escaped."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else segment._replace(text=plain_lines(segment.text))
+            yield segment if segment.control else segment._replace(text=to_printable_lines(segment.text))
 
 
 class _PlainStream(TextIOBase):
@@ -37,12 +40,12 @@ class _PlainStream(TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Say what the signs become: of this rich chooses between lines and ASCII."""
+        """Return the output's encoding; rich chooses between lines and ASCII by it."""
         return self._stream.encoding
 
     def write(self, text: str, /) -> int:
-        """Write the text, spelled out."""
-        return self._stream.write(plain_lines(text))
+        """Write the text, escaped."""
+        return self._stream.write(to_printable_lines(text))
 
     def flush(self) -> None:
         """Pass it on."""
@@ -50,16 +53,16 @@ class _PlainStream(TextIOBase):
 
 
 @contextmanager
-def spoken_plainly() -> Iterator[None]:
-    """Spell out whatever is written to the standard output."""
+def escape_stdout() -> Iterator[None]:
+    """Escape whatever is written to standard output while the body runs."""
     with redirect_stdout(_PlainStream(sys.stdout)):
         yield
 
 
-def in_markdown(text: str) -> str:
-    r"""Return words as a page that reads Markdown may have them, on one line: no tag, no picture, no link in them.
+def escape_markdown(text: str) -> str:
+    r"""Return text as one line of Markdown without tags, pictures or links.
 
-    >>> in_markdown("a_b <i>, ![](https://x)")
+    >>> escape_markdown("a_b <i>, ![](https://x)")
     'a\\_b &lt;i&gt;, \\!\\[\\](https\\://x)'
     """
-    return _MARKS.sub(r"\1\\", html.escape(plain(text).strip(), quote=False))
+    return _MARKDOWN.sub(r"\1\\", html.escape(to_printable(text).strip(), quote=False))

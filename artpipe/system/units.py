@@ -1,15 +1,15 @@
-"""Durations and sizes as people read them."""
+"""Format durations and sizes for people."""
 
 
-def span(seconds: float) -> str:
-    """Return a duration for people: `40 s`, `12 min`, `3.5 h`."""
+def format_duration(seconds: float) -> str:
+    """Return a duration as `40 s`, `12 min` or `3.5 h`."""
     if seconds < 90:  # noqa: PLR2004
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
 
 
-def size(count: float) -> str:
-    """Return a number of bytes for people: `12 MB`."""
+def format_size(count: float) -> str:
+    """Return a number of bytes as `12 MB`."""
     units = ("B", "kB", "MB", "GB", "TB")
     power = 0
     while count >= 1000 and power < len(units) - 1:  # noqa: PLR2004

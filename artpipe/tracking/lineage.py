@@ -1,4 +1,7 @@
-"""`artpipe lineage`: from a picture, a page or a file back to the run, checkpoint, data, commit and parameters it came from."""
+"""`artpipe lineage`: trace a picture, page or file back to what it came from.
+
+That is its run, checkpoint, data, commit and parameters.
+"""
 
 import contextlib
 import re
@@ -25,8 +28,11 @@ _HASH = re.compile(r"[0-9a-f]{8,64}")
 _STEP = re.compile(r"step-0*(\d+)")
 
 
-class Found(NamedTuple):
-    """What was meant: a model (its checkpoint's folder, if not the usual one), and one thing of it."""
+class LineageTarget(NamedTuple):
+    """What a query means: a model, and perhaps one thing of it.
+
+    `folder` is its checkpoint's folder, if not the usual one.
+    """
 
     model: str
     work: str = ""
@@ -35,15 +41,15 @@ class Found(NamedTuple):
     folder: Path | None = None
 
 
-class Shelves:
-    """What can be asked for: every report and run that is whole."""
+class ArtifactIndex:
+    """Every intact report and run, by model."""
 
     def __init__(self, root: Path = Path()) -> None:
         self.root = root
-        self.runs = dict(self._loaded("runs", lambda folder: RunRecord.open(folder).card))
-        self.reports: dict[str, ReportCard] = dict(self._loaded("reports", lambda folder: load_report(folder)[0]))
+        self.runs = dict(self._load("runs", lambda folder: RunRecord.open(folder).card))
+        self.reports: dict[str, ReportCard] = dict(self._load("reports", lambda folder: load_report(folder)[0]))
 
-    def _loaded(self, kind: str, load: Callable[[Path], Any]) -> Iterator[tuple[str, Any]]:
+    def _load(self, kind: str, load: Callable[[Path], Any]) -> Iterator[tuple[str, Any]]:
         for folder in sorted((self.root / "data" / kind).glob("*")):
             with contextlib.suppress(ArtpipeError):
                 yield folder.name, load(folder)
@@ -53,7 +59,7 @@ class Shelves:
         """Return model and exhibit by the id of the work's page."""
         from artpipe.site.loader import named
 
-        return {name: (model, hung) for model, card in self.reports.items() for name, hung in named(model, card)}
+        return {name: (model, exhibit) for model, card in self.reports.items() for name, exhibit in named(model, card)}
 
     @property
     def models(self) -> list[str]:
@@ -61,95 +67,95 @@ class Shelves:
         return sorted({*self.runs, *self.reports})
 
 
-def trace(asked: str, root: Path = Path()) -> Lineage:
+def trace_lineage(query: str, root: Path = Path()) -> Lineage:
     """Return where a work, picture, page, checkpoint, report, model or run comes from.
 
     Args:
-        asked: a work's id, a file or folder, an address, a model's name, or the beginning of a run's id or a hash.
+        query: a work's id, a file or folder, an address, a model's name, or the beginning of a run's id or a hash.
         root: the project's folder.
 
     Raises:
         UserError: nothing of that name is known here.
     """
-    shelves = Shelves(root)
-    found = _of_page(shelves, asked) or _of_file(shelves, Path(asked)) or _of_name(shelves, asked)
-    if found is None:
-        names = [*shelves.works, *shelves.models]
-        near = did_you_mean(asked, names) or did_you_mean(Path(asked).stem, names)
+    index = ArtifactIndex(root)
+    target = _find_by_page(index, query) or _find_by_file(index, Path(query)) or _find_by_name(index, query)
+    if target is None:
+        names = [*index.works, *index.models]
+        hint = did_you_mean(query, names) or did_you_mean(Path(query).stem, names)
         if not names:
-            near = "; nothing has been made yet: `artpipe run` makes it"
-        elif not near:
-            near = f"; a work's id is like `{next(iter(shelves.works), names[0])}`, as its page in the gallery says"
-        what = "is no work, page or artifact of this gallery" if Path(asked).exists() else "is unknown here"
-        raise UserError(f"`{asked}` {what}{near}")
-    return _told(shelves, asked, found)
+            hint = "; nothing has been made yet: `artpipe run` makes it"
+        elif not hint:
+            hint = f"; a work's id is like `{next(iter(index.works), names[0])}`, as its page in the gallery says"
+        problem = "is no work, page or artifact of this gallery" if Path(query).exists() else "is unknown here"
+        raise UserError(f"`{query}` {problem}{hint}")
+    return _make_lineage(index, query, target)
 
 
-def _of_page(shelves: Shelves, asked: str) -> Found | None:
-    """Read an address, or a path within the gallery."""
-    path = unquote(urlsplit(asked).path) if "://" in asked else asked
-    gallery = (shelves.root / paths.gallery()).resolve()
-    if "://" not in asked and not _place(Path(asked)).is_relative_to(gallery):
+def _find_by_page(index: ArtifactIndex, query: str) -> LineageTarget | None:
+    """Find by an address, or by a path inside the gallery."""
+    path = unquote(urlsplit(query).path) if "://" in query else query
+    gallery = (index.root / paths.gallery()).resolve()
+    if "://" not in query and not _resolve_path(Path(query)).is_relative_to(gallery):
         return None
     match = _PAGE.fullmatch("/".join(Path(path).parts[-3:])) or _PAGE.fullmatch("/".join(Path(path).parts[-2:]))
     if match:
-        return _of_name(shelves, match[2])
-    medium = gallery / "media" / Path(path).name
-    return _of_file(shelves, medium) if "://" in asked else None
+        return _find_by_name(index, match[2])
+    medium_file = gallery / "media" / Path(path).name
+    return _find_by_file(index, medium_file) if "://" in query else None
 
 
-def _of_name(shelves: Shelves, asked: str) -> Found | None:
-    if asked in shelves.works:
-        return Found(shelves.works[asked][0], work=asked)
-    if asked in shelves.models:
-        return Found(asked)
-    if not _HASH.fullmatch(asked):
+def _find_by_name(index: ArtifactIndex, query: str) -> LineageTarget | None:
+    if query in index.works:
+        return LineageTarget(index.works[query][0], work=query)
+    if query in index.models:
+        return LineageTarget(query)
+    if not _HASH.fullmatch(query):
         return None
-    runs = shelves.runs.values()
-    met = [run.model for run in runs if run.run_id.startswith(asked) or run.checkpoint.startswith(asked)]
-    return Found(met[0]) if len(met) == 1 else None
+    runs = index.runs.values()
+    models = [run.model for run in runs if run.run_id.startswith(query) or run.checkpoint.startswith(query)]
+    return LineageTarget(models[0]) if len(models) == 1 else None
 
 
-def _of_file(shelves: Shelves, path: Path) -> Found | None:
-    """Read a path to an artifact, to anything in it, or to a copy of a picture, by its content."""
+def _find_by_file(index: ArtifactIndex, path: Path) -> LineageTarget | None:
+    """Find by a path to an artifact or into one, or by a picture's content."""
     if not path.exists():
         return None
-    if path.is_file() and (found := _of_content(shelves, path)):
-        return found
-    for folder in (path, *_place(path).parents):
-        made, _ = checkpoint_in(folder)
-        if made:
-            return Found(str(made["name"]), folder=folder)
+    if path.is_file() and (target := _find_by_content(index, path)):
+        return target
+    for folder in (path, *_resolve_path(path).parents):
+        checkpoint, _ = checkpoint_in(folder)
+        if checkpoint:
+            return LineageTarget(str(checkpoint["name"]), folder=folder)
         for kind in ("reports", "runs"):
-            own = (shelves.root / "data" / kind).resolve()
-            if folder.resolve().parent == own and folder.name in shelves.models:
-                return Found(folder.name)
+            artifacts = (index.root / "data" / kind).resolve()
+            if folder.resolve().parent == artifacts and folder.name in index.models:
+                return LineageTarget(folder.name)
     return None
 
 
-def _place(path: Path) -> Path:
-    """Return where a file stands; one that DVC linked into its cache stands where the link is."""
+def _resolve_path(path: Path) -> Path:
+    """Resolve a path; a link of DVC's into its cache stays as it is."""
     return path.parent.resolve() / path.name if is_cache_link(path) else path.resolve()
 
 
-def _of_content(shelves: Shelves, path: Path) -> Found | None:
-    """Find a picture by what it is: as it lies in a report or run, or as the gallery keeps it."""
+def _find_by_content(index: ArtifactIndex, path: Path) -> LineageTarget | None:
+    """Find a picture by its content, in a report, a run or the gallery."""
     sha256 = sha256_file(path)
-    for name, (model, hung) in shelves.works.items():
-        if sha256 in {hung.sha256, *(part.sha256 for part in hung.parts.values())}:
-            return Found(model, work=name)
-    for model, report in shelves.reports.items():
-        for file, kept in report.works.items():
-            if kept == sha256:
-                return Found(model, real=Path(file).stem)
+    for name, (model, exhibit) in index.works.items():
+        if sha256 in {exhibit.sha256, *(part.sha256 for part in exhibit.parts.values())}:
+            return LineageTarget(model, work=name)
+    for model, report in index.reports.items():
+        for file, digest in report.works.items():
+            if digest == sha256:
+                return LineageTarget(model, real=Path(file).stem)
     medium = sha256[:16]
-    for model in _showing(shelves.root / paths.gallery(), medium):
-        if found := _on_shelf(shelves, model, medium):
-            return found
+    for model in _find_models_showing(index.root / paths.gallery(), medium):
+        if target := _find_in_model(index, model, medium):
+            return target
     return None
 
 
-def _showing(gallery: Path, medium: str) -> Iterator[str]:
+def _find_models_showing(gallery: Path, medium: str) -> Iterator[str]:
     """Yield the models on whose pages a file of the gallery is shown."""
     needle = f"media/{medium}".encode()
     for page in sorted(gallery.glob("models/*/index.html")):
@@ -158,73 +164,73 @@ def _showing(gallery: Path, medium: str) -> Iterator[str]:
             yield page.parent.name
 
 
-def _on_shelf(shelves: Shelves, model: str, medium: str) -> Found | None:
-    """Find what of a model becomes that file when it is hung."""
+def _find_in_model(index: ArtifactIndex, model: str, medium: str) -> LineageTarget | None:
+    """Find what of a model becomes that file in the gallery."""
     from artpipe.site.media_files import Shelf
 
-    def hung(path: Path) -> bool:
+    def becomes_medium(path: Path) -> bool:
         shelf = Shelf()
         with contextlib.suppress(ArtpipeError):
             shelf.any(path)
         return any(name.startswith(f"media/{medium}") for name in shelf.files)
 
-    folder, report = shelves.root / paths.report(model), shelves.reports.get(model)
-    for name, (whose, exhibit) in shelves.works.items():
-        files = [exhibit.file, *(part.file for part in exhibit.parts.values())] if whose == model else []
-        if any(hung(folder / file) for file in files):
-            return Found(model, work=name)
+    folder, report = index.root / paths.report(model), index.reports.get(model)
+    for name, (owner, exhibit) in index.works.items():
+        files = [exhibit.file, *(part.file for part in exhibit.parts.values())] if owner == model else []
+        if any(becomes_medium(folder / file) for file in files):
+            return LineageTarget(model, work=name)
     for file in report.works if report else {}:
-        if hung(folder / file):
-            return Found(model, real=Path(file).stem)
-    for path in sorted((shelves.root / paths.run(model) / "progress").glob("step-*")):
-        if hung(path):
+        if becomes_medium(folder / file):
+            return LineageTarget(model, real=Path(file).stem)
+    for path in sorted((index.root / paths.run(model) / "progress").glob("step-*")):
+        if becomes_medium(path):
             step = _STEP.match(path.name)
-            return Found(model, step=int(step[1]) if step else None)
+            return LineageTarget(model, step=int(step[1]) if step else None)
     return None
 
 
-def _told(shelves: Shelves, asked: str, found: Found) -> Lineage:
-    root, model = shelves.root, found.model
-    run, report = shelves.runs.get(model), shelves.reports.get(model)
-    folder = found.folder or root / paths.checkpoint(model)
-    made, sha256 = checkpoint_in(folder)
-    if found.folder is None:  # what hangs is of the checkpoint that its report names; a model's name means its last run
-        named = [report if found.work or found.real else run, report]
-        wanted = next((one.checkpoint for one in named if one), sha256)
-        made, sha256 = (made if sha256 == wanted else {}), wanted
+def _make_lineage(index: ArtifactIndex, query: str, target: LineageTarget) -> Lineage:
+    root, model = index.root, target.model
+    run, report = index.runs.get(model), index.reports.get(model)
+    folder = target.folder or root / paths.checkpoint(model)
+    checkpoint, sha256 = checkpoint_in(folder)
+    if target.folder is None:  # an exhibit is of its report's checkpoint; a model's name means its last run
+        cards = [report if target.work or target.real else run, report]
+        wanted_sha256 = next((card.checkpoint for card in cards if card), sha256)
+        checkpoint, sha256 = (checkpoint if sha256 == wanted_sha256 else {}), wanted_sha256
     else:  # a champion that was brought back has its run and its report beside it
-        own_run, own_report = _beside(found.folder)
+        own_run, own_report = _load_beside(target.folder)
         run, report = own_run or run, own_report or report
     run = run if run and run.checkpoint == sha256 else None
     report = report if report and report.checkpoint == sha256 else None
-    parameters = dict(made.get("params") or (run.params if run else {}))
-    shards = made.get("shards") or (report.shards if report else None)
+    parameters = dict(checkpoint.get("params") or (run.params if run else {}))
+    shards = checkpoint.get("shards") or (report.shards if report else None)
     dataset = str(parameters.get("dataset") or (report.dataset if report else "unknown"))
     kind = parameters.get("kind") or (report.kind if report else None)
     return Lineage(
-        asked=asked,
+        asked=query,
         model=model,
         kind=kind,
-        work=_work(shelves, found.work) if found.work else None,
-        real=_real(root / paths.record(dataset), found.real) if found.real else None,
-        progress=found.step,
+        work=_make_work_trace(index, target.work) if target.work else None,
+        real=_find_real_trace(root / paths.record(dataset), target.real) if target.real else None,
+        progress=target.step,
         verdict=report.verdict if report else None,
-        champion=_champions(root).counts(dataset, str(kind), sha256),
+        champion=_load_champions(root).counts(dataset, str(kind), sha256),
         run=run.model_copy(update={"params": {}}) if run else None,
         checkpoint=CheckpointTrace(
             sha256=sha256,
-            folder=str(folder) if made else None,
-            step=report.step if report else made.get("steps", {}).get("best"),
-            code=made.get("code"),
-            pretrained=made.get("pretrained"),
+            folder=str(folder) if checkpoint else None,
+            step=report.step if report else checkpoint.get("steps", {}).get("best"),
+            code=checkpoint.get("code"),
+            pretrained=checkpoint.get("pretrained"),
         ),
-        data=_data(root, dataset, shards),
-        seed=made.get("seed"),
+        data=_make_data_trace(root, dataset, shards),
+        seed=checkpoint.get("seed"),
         parameters=parameters,
     )
 
 
-def _beside(checkpoint: Path) -> tuple[RunCard | None, ReportCard | None]:
+def _load_beside(checkpoint: Path) -> tuple[RunCard | None, ReportCard | None]:
     run, report = None, None
     with contextlib.suppress(ArtpipeError):
         run = RunRecord.open(checkpoint.resolve().parent / "runs").card
@@ -233,34 +239,34 @@ def _beside(checkpoint: Path) -> tuple[RunCard | None, ReportCard | None]:
     return run, report
 
 
-def _champions(root: Path) -> Champions:
+def _load_champions(root: Path) -> Champions:
     try:
         return load_champions(root)
-    except ArtpipeError:  # whoever asks where a picture comes from learns of a torn file elsewhere
+    except ArtpipeError:  # a torn file is reported by other commands
         return Champions()
 
 
-def _work(shelves: Shelves, name: str) -> WorkTrace:
-    model, hung = shelves.works[name]
-    file = str(paths.report(model) / hung.file)
+def _make_work_trace(index: ArtifactIndex, name: str) -> WorkTrace:
+    model, exhibit = index.works[name]
+    file = str(paths.report(model) / exhibit.file)
     return WorkTrace(
-        id=name, caption=hung.caption, kind=hung.kind, role=hung.role, seed=hung.seed, label=hung.label, file=file,
-        works=hung.digests,
+        id=name, caption=exhibit.caption, kind=exhibit.kind, role=exhibit.role, seed=exhibit.seed, label=exhibit.label, file=file,
+        works=exhibit.digests,
     )  # fmt: skip
 
 
-def _real(folder: Path, digest: str) -> RealTrace | None:
+def _find_real_trace(folder: Path, digest: str) -> RealTrace | None:
     with contextlib.suppress(ArtpipeError, OSError):
         for row in Record.open(folder).rows():
             if row.sha256.startswith(digest):
-                told = row._asdict()
-                return RealTrace(**{name: told[name] for name in RealTrace.model_fields})
+                fields = row._asdict()
+                return RealTrace(**{name: fields[name] for name in RealTrace.model_fields})
     return None
 
 
-def _data(root: Path, dataset: str, shards: str | None) -> DataTrace:
-    known = ingested(root, dataset, shards) if shards else {}
+def _make_data_trace(root: Path, dataset: str, shards: str | None) -> DataTrace:
+    counts = ingested(root, dataset, shards) if shards else {}
     about = None
     with contextlib.suppress(ArtpipeError):
         about = Record.open(root / paths.record(dataset)).card.about
-    return DataTrace(dataset=dataset, shards=shards, works=known.get("works"), kept=known.get("kept"), about=about)
+    return DataTrace(dataset=dataset, shards=shards, works=counts.get("works"), kept=counts.get("kept"), about=about)

@@ -1,4 +1,4 @@
-"""Lineage: everything one thing came from, as `artpipe lineage --json` tells it."""
+"""The data model of `artpipe lineage --json`: what something came from."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from artpipe.config.params import About, Frozen
 
 
 class WorkTrace(Frozen):
-    """What hangs."""
+    """An exhibited work."""
 
     id: str  # of its page
     caption: str
@@ -21,7 +21,7 @@ class WorkTrace(Frozen):
 
 
 class RealTrace(Frozen):
-    """A work of the collection, as its record tells of it."""
+    """A work of the collection, as in its record."""
 
     sha256: str
     name: str
@@ -33,7 +33,7 @@ class RealTrace(Frozen):
 
 
 class CheckpointTrace(Frozen):
-    """The weights."""
+    """A model's weights."""
 
     sha256: str
     folder: str | None  # relative to the project; None where this checkpoint is not here any more
@@ -43,7 +43,7 @@ class CheckpointTrace(Frozen):
 
 
 class DataTrace(Frozen):
-    """What it learned from."""
+    """The data that a model learned from."""
 
     dataset: str
     shards: str | None  # hash of the tensors
@@ -53,17 +53,17 @@ class DataTrace(Frozen):
 
 
 class Lineage(Frozen):
-    """Everything one thing came from; None where it is not recorded here."""
+    """Everything that something came from; None where it is not recorded here."""
 
     asked: str
     model: str
     kind: str | None
     work: WorkTrace | None
     real: RealTrace | None
-    progress: int | None  # the step, where a picture of a training's way was asked for
+    progress: int | None  # the step, for a picture made during a training
     verdict: Finding | None
     champion: bool  # of its dataset and kind
-    run: RunCard | None  # its params stand below
+    run: RunCard | None  # its params are in `parameters`
     checkpoint: CheckpointTrace
     data: DataTrace
     seed: int | None  # of the training

@@ -1,4 +1,4 @@
-"""`artpipe lineage` and `artpipe runs` as they are printed: what something came from, and what was trained when."""
+"""Print the answers of `artpipe lineage` and `artpipe runs`."""
 
 import json
 import sys
@@ -13,20 +13,20 @@ from artpipe.artifacts.champions import Champions, load_champions
 from artpipe.artifacts.report import Finding
 from artpipe.artifacts.run import Journal, RunCard, RunStart
 from artpipe.config.params import Frozen
-from artpipe.system.locks import held
-from artpipe.system.units import span
-from artpipe.tracking.lineage import Shelves, trace
+from artpipe.system.locks import is_locked
+from artpipe.system.units import format_duration
+from artpipe.tracking.lineage import ArtifactIndex, trace_lineage
 from artpipe.tracking.lineage_model import Lineage
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_SHOWN = 12  # digits of a hash, enough to find it by
+_HASH_DIGITS = 12  # digits of a hash, enough to find it by
 _COLOURS = {"healthy": "green", "undecided": "yellow", "under-trained": "yellow"}  # of verdicts; all others red
 
 
 class TrainingRun(Frozen):
-    """One training, as its record or the state of an unfinished one tells."""
+    """One training, from its record or from the state of an unfinished one."""
 
     run_id: str
     model: str
@@ -47,23 +47,26 @@ class TrainingRun(Frozen):
 
 
 def list_runs(root: Path = Path()) -> list[TrainingRun]:
-    """Return what was trained here and what is being trained, the newest pipeline run first, in it by time."""
-    shelves, champions = Shelves(root), load_champions(root)
-    found = [_complete(card, shelves, champions) for card in shelves.runs.values()]
-    known = {run.run_id for run in found}
+    """Return all trainings, finished or not, the newest pipeline run first.
+
+    Within a pipeline run by time.
+    """
+    index, champions = ArtifactIndex(root), load_champions(root)
+    runs = [_make_complete_run(card, index, champions) for card in index.runs.values()]
+    run_ids = {run.run_id for run in runs}
     states = sorted((root / paths.STATE).glob("train/*/*/run-live.json"))
-    found += [run for state in states if (run := _unfinished(state.parent)) and run.run_id not in known]
-    begins: dict[str | None, float] = {}
-    for run in found:
-        begins[run.flow_run] = min(run.started, begins.get(run.flow_run, run.started))
-    return sorted(found, key=lambda run: (-begins[run.flow_run], str(run.flow_run), run.started))
+    runs += [run for state in states if (run := _make_unfinished_run(state.parent)) and run.run_id not in run_ids]
+    first_starts: dict[str | None, float] = {}
+    for run in runs:
+        first_starts[run.flow_run] = min(run.started, first_starts.get(run.flow_run, run.started))
+    return sorted(runs, key=lambda run: (-first_starts[run.flow_run], str(run.flow_run), run.started))
 
 
-def _complete(card: RunCard, shelves: Shelves, champions: Champions) -> TrainingRun:
-    report = shelves.reports.get(card.model)
-    judged = report is not None and report.checkpoint == card.checkpoint
+def _make_complete_run(card: RunCard, index: ArtifactIndex, champions: Champions) -> TrainingRun:
+    report = index.reports.get(card.model)
+    is_evaluated = report is not None and report.checkpoint == card.checkpoint
     return TrainingRun(
-        **_told(card),
+        **_shared_fields(card),
         kind=str(card.params.get("kind", "unknown")),
         dataset=str(card.params.get("dataset", "unknown")),
         ended=card.ended,
@@ -72,30 +75,30 @@ def _complete(card: RunCard, shelves: Shelves, champions: Champions) -> Training
         steps=card.steps,
         checkpoint=card.checkpoint,
         state="complete",
-        verdict=report.verdict if report and judged else None,
+        verdict=report.verdict if report and is_evaluated else None,
         champion=champions.counts(str(card.params.get("dataset")), str(card.params.get("kind")), card.checkpoint),
     )
 
 
-def _unfinished(state: Path) -> TrainingRun | None:
+def _make_unfinished_run(state: Path) -> TrainingRun | None:
     try:
         start = RunStart.model_validate_json((state / "run-live.json").read_bytes())
     except (OSError, ValueError):
         return None
     step = max((int(row["step"]) for row in Journal(state / "journal.jsonl").rows()), default=0)
     return TrainingRun(
-        **_told(start), kind=start.kind, dataset=start.dataset, ended=None, core_seconds=None, step=step,
+        **_shared_fields(start), kind=start.kind, dataset=start.dataset, ended=None, core_seconds=None, step=step,
         steps=int(start.params.get("steps", 0)), checkpoint=None, verdict=None,
-        state="running" if held(state.parent / "lock") else "stopped",
+        state="running" if is_locked(state.parent / "lock") else "stopped",
     )  # fmt: skip
 
 
-def _told(card: Any) -> dict[str, Any]:
+def _shared_fields(card: Any) -> dict[str, Any]:
     return {name: getattr(card, name) for name in ("run_id", "model", "flow_run", "started", "commit", "dirty")}
 
 
-def tell_runs(*, as_json: bool = False) -> None:
-    """Print the runs, the newest first, a line of its own above those of one pipeline run."""
+def print_runs(*, as_json: bool = False) -> None:
+    """Print the runs, the newest first, under a heading for each pipeline run."""
     runs = list_runs()
     if as_json:
         sys.stdout.write(json.dumps([run.model_dump(mode="json") for run in runs], indent=2) + "\n")
@@ -108,42 +111,42 @@ def tell_runs(*, as_json: bool = False) -> None:
     if not runs:
         console.print("Nothing has been trained here yet; `artpipe run` does it.")
         return
-    rows = {run.run_id: [Text.from_markup(cell) for cell in _row(run)] for run in runs}
+    rows = {run.run_id: [Text.from_markup(cell) for cell in _format_row(run)] for run in runs}
     widths = [max(cell.cell_len for cell in column) for column in zip(*rows.values(), strict=True)]
     for number, (flow_run, group) in enumerate(groupby(runs, key=lambda run: run.flow_run)):
-        console.print(f"{chr(10) if number else ''}[dim]{_pipeline(flow_run)}[/]")
+        console.print(f"{chr(10) if number else ''}[dim]{_pipeline_heading(flow_run)}[/]")
         for run in group:
             for cell, width in zip(rows[run.run_id], widths, strict=True):
                 cell.pad_right(width - cell.cell_len)
             console.print(Text("  ").join(rows[run.run_id]), soft_wrap=True)  # a table would leave out what is too much
 
 
-def _pipeline(flow_run: str | None) -> str:
+def _pipeline_heading(flow_run: str | None) -> str:
     return f"Pipeline run {flow_run}" if flow_run else "By dvc alone"
 
 
-def _row(run: TrainingRun) -> Iterator[str]:
+def _format_row(run: TrainingRun) -> Iterator[str]:
     yield run.model
-    yield _moment(run.started)
-    yield "" if run.core_seconds is None else span(run.core_seconds)
+    yield _format_time(run.started)
+    yield "" if run.core_seconds is None else format_duration(run.core_seconds)
     if run.state == "complete":
         yield f"{run.steps:,} steps"
-        yield _verdict(run.verdict) if run.verdict else "[dim]not evaluated[/]"
+        yield _format_verdict(run.verdict) if run.verdict else "[dim]not evaluated[/]"
     else:
         yield f"{run.step:,} of {run.steps:,}"
         yield f"[yellow]{run.state}[/]"
     yield f"[dim]{run.run_id[:8]}[/]{'  champion' if run.champion else ''}"
 
 
-def tell_lineage(asked: str, *, as_json: bool = False) -> None:
-    """Print what `asked` came from, read downwards from the thing itself to the data.
+def print_lineage(query: str, *, as_json: bool = False) -> None:
+    """Print what `query` came from, from the thing itself down to the data.
 
     Raises:
-        UserError: see `trace`.
+        UserError: see `trace_lineage`.
     """
-    found = trace(asked)
+    lineage = trace_lineage(query)
     if as_json:
-        sys.stdout.write(json.dumps(found.model_dump(mode="json"), indent=2) + "\n")
+        sys.stdout.write(json.dumps(lineage.model_dump(mode="json"), indent=2) + "\n")
         return
     from rich.markup import escape
     from rich.padding import Padding
@@ -151,75 +154,81 @@ def tell_lineage(asked: str, *, as_json: bool = False) -> None:
     from artpipe.system.terminal import PlainConsole
 
     console = PlainConsole(highlight=False)
-    title, beside = _heading(found)
-    console.print(f"[bold]{escape(title)}[/]{'  ' if beside else ''}{escape(beside)}")
-    console.print(Padding(_chain(_links(found)), (1, 0)))
-    if found.parameters and not found.real:
+    title, subtitle = _format_heading(lineage)
+    console.print(f"[bold]{escape(title)}[/]{'  ' if subtitle else ''}{escape(subtitle)}")
+    console.print(Padding(_make_chain_table(_iterate_links(lineage)), (1, 0)))
+    if lineage.parameters and not lineage.real:
         console.print("[dim]parameters[/]")
-        console.print(Padding(_parameters(found), (0, 0, 0, 2)))
+        console.print(Padding(_format_parameters(lineage), (0, 0, 0, 2)))
 
 
-def _heading(found: Lineage) -> tuple[str, str]:
-    if found.real:
-        return found.real.title or found.real.name, f"a work of the collection {found.data.dataset}"
-    if found.work:
-        seed = "" if found.work.seed is None else f", seed {found.work.seed}"
-        return found.work.id, f"{found.work.caption} ({found.work.role}{seed})"
-    if found.progress is not None:
-        return found.model, f"on its way, at step {found.progress:,}"
-    return found.model, ""
+def _format_heading(lineage: Lineage) -> tuple[str, str]:
+    if lineage.real:
+        return lineage.real.title or lineage.real.name, f"a work of the collection {lineage.data.dataset}"
+    if lineage.work:
+        seed = "" if lineage.work.seed is None else f", seed {lineage.work.seed}"
+        return lineage.work.id, f"{lineage.work.caption} ({lineage.work.role}{seed})"
+    if lineage.progress is not None:
+        return lineage.model, f"on its way, at step {lineage.progress:,}"
+    return lineage.model, ""
 
 
-def _links(found: Lineage) -> Iterator[tuple[str, list[str]]]:
-    """Yield label and lines of each link, from the thing to what it came from; the first line is the essence."""
-    if found.real:
-        real = found.real
-        told = [f"by {real.creator}", *([real.year] if real.year else []), f"licence {real.licence}"]
-        yield "work", [", ".join(told), real.origin, f"SHA-256 {real.sha256}"]
-        yield "data", _data(found)
-        yield "beside", [f"what {found.model} made, in {paths.report(found.model)}"]
+def _iterate_links(lineage: Lineage) -> Iterator[tuple[str, list[str]]]:
+    """Yield label and lines of each link, from the thing to its origin.
+
+    The first line is the essence.
+    """
+    if lineage.real:
+        real = lineage.real
+        facts = [f"by {real.creator}", *([real.year] if real.year else []), f"licence {real.licence}"]
+        yield "work", [", ".join(facts), real.origin, f"SHA-256 {real.sha256}"]
+        yield "data", _describe_data(lineage)
+        yield "beside", [f"what {lineage.model} made, in {paths.report(lineage.model)}"]
         return
-    if found.work:
-        yield "work", [found.work.file, *(f"made from {digest[:_SHOWN]}" for digest in found.work.works)]
-    verdict = [found.verdict.sentence] if found.verdict else ["not evaluated here"]
-    counts = [f"the champion of {found.data.dataset} and its kind"] if found.champion else []
-    yield "model", [f"{found.model}, {found.kind or 'kind unknown'}", *verdict, *counts]
-    yield "checkpoint", _checkpoint(found)
-    yield "run", _run(found)
-    yield "code", [_commit(found)] if found.run else ["unknown: the run record is not here"]
-    yield "data", _data(found)
+    if lineage.work:
+        yield "work", [lineage.work.file, *(f"made from {digest[:_HASH_DIGITS]}" for digest in lineage.work.works)]
+    verdict = [lineage.verdict.sentence] if lineage.verdict else ["not evaluated here"]
+    champion = [f"the champion of {lineage.data.dataset} and its kind"] if lineage.champion else []
+    yield "model", [f"{lineage.model}, {lineage.kind or 'kind unknown'}", *verdict, *champion]
+    yield "checkpoint", _describe_checkpoint(lineage)
+    yield "run", _describe_run(lineage)
+    yield "code", [_describe_commit(lineage)] if lineage.run else ["unknown: the run record is not here"]
+    yield "data", _describe_data(lineage)
 
 
-def _checkpoint(found: Lineage) -> list[str]:
-    point = found.checkpoint
-    step = "" if point.step is None else f", step {point.step:,}"
-    of = f" of {found.run.steps:,}" if step and found.run else ""
-    return [f"{point.sha256}", f"{point.folder or 'not here any more; DVC may have it'}{step}{of}"]
+def _describe_checkpoint(lineage: Lineage) -> list[str]:
+    checkpoint = lineage.checkpoint
+    step = "" if checkpoint.step is None else f", step {checkpoint.step:,}"
+    of_steps = f" of {lineage.run.steps:,}" if step and lineage.run else ""
+    return [f"{checkpoint.sha256}", f"{checkpoint.folder or 'not here any more; DVC may have it'}{step}{of_steps}"]
 
 
-def _run(found: Lineage) -> list[str]:
-    run = found.run
+def _describe_run(lineage: Lineage) -> list[str]:
+    run = lineage.run
     if run is None:
         return ["not here: the run record is of another training, or was not pulled"]
     threads = f"{run.threads} thread{'s' if run.threads > 1 else ''}"
-    again = f", resumed {run.sessions - 1} times" if run.sessions > 1 else ""
+    sessions = f", resumed {run.sessions - 1} times" if run.sessions > 1 else ""
     versions = ", ".join(
         f"{name} {run.versions[name]}" for name in ("python", "torch", "numpy") if name in run.versions
     )
-    lines = [run.run_id, f"began {_moment(run.started)}, took {span(run.core_seconds)} of core time{again}"]
+    lines = [
+        run.run_id,
+        f"began {_format_time(run.started)}, took {format_duration(run.core_seconds)} of core time{sessions}",
+    ]
     lines += [f"on {run.host} ({run.device}, {run.precision}, {threads}); {versions}"]
     return [*lines, f"in pipeline run {run.flow_run}"] if run.flow_run else lines
 
 
-def _commit(found: Lineage) -> str:
-    run = found.run
+def _describe_commit(lineage: Lineage) -> str:
+    run = lineage.run
     dirty = " with changes that were not committed" if run and run.dirty else ""
     missing = (run and run.commit_missing) or "trained outside git"
     return f"commit {run.commit}{dirty}" if run and run.commit else f"no commit: {missing}"
 
 
-def _data(found: Lineage) -> list[str]:
-    data = found.data
+def _describe_data(lineage: Lineage) -> list[str]:
+    data = lineage.data
     lines = [f"{data.dataset}{f', {data.kept:,} works' if data.kept else ''}"]
     if data.about:
         lines += [f"{data.about.title or data.dataset}, by {data.about.creator}; licence {data.about.licence}"]
@@ -227,7 +236,7 @@ def _data(found: Lineage) -> list[str]:
     return [*lines, f"works   {data.works}"] if data.works else lines
 
 
-def _chain(links: Iterable[tuple[str, list[str]]]) -> "Table":
+def _make_chain_table(links: Iterable[tuple[str, list[str]]]) -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
@@ -240,18 +249,20 @@ def _chain(links: Iterable[tuple[str, list[str]]]) -> "Table":
     return table
 
 
-def _parameters(found: Lineage) -> Any:
+def _format_parameters(lineage: Lineage) -> Any:
     from rich.columns import Columns
     from rich.markup import escape
 
-    told = {**found.parameters, **({} if found.seed is None else {"seed": found.seed})}
-    return Columns([f"{escape(name)} [cyan]{escape(json.dumps(told[name]))}[/]" for name in told], padding=(0, 3))
+    parameters = {**lineage.parameters, **({} if lineage.seed is None else {"seed": lineage.seed})}
+    return Columns(
+        [f"{escape(name)} [cyan]{escape(json.dumps(parameters[name]))}[/]" for name in parameters], padding=(0, 3)
+    )
 
 
-def _verdict(verdict: Finding) -> str:
+def _format_verdict(verdict: Finding) -> str:
     colour = _COLOURS.get(verdict.verdict, "red")
     return f"[{colour}]{verdict.verdict}[/] [dim]{verdict.score} {verdict.value:.3g}[/]"
 
 
-def _moment(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

@@ -1,4 +1,7 @@
-"""MLflow's registry, made again from reports and champions.json: a version for each healthy checkpoint, an alias for the champion."""
+"""Update MLflow's registry from reports and champions.json.
+
+It has a version for each healthy checkpoint, and an alias for the champion.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,15 +12,15 @@ from artpipe.artifacts.champions import Champion, Champions, load_champions
 from artpipe.artifacts.report import Finding, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.errors import ArtpipeError
-from artpipe.system.terminal import in_markdown
-from artpipe.tracking.mlflow_store import REPORT, Store
+from artpipe.system.terminal import escape_markdown
+from artpipe.tracking.mlflow_store import REPORT, MlflowStore
 
 CHAMPION = "champion"
 _CHECKPOINT = "artpipe.checkpoint"
 
 
-class Known(NamedTuple):
-    """A checkpoint that may become a version, from a report that is here or from champions.json."""
+class VersionCandidate(NamedTuple):
+    """A checkpoint that may become a version, from a report or from champions.json."""
 
     name: str  # of the registered model: DATASET.KIND, which no dataset or kind can be mistaken for
     model: str
@@ -27,40 +30,50 @@ class Known(NamedTuple):
     shards: str
     score: Score | None
     verdict: Finding | None  # None: it was healthy when it was promoted
-    began: float
+    started: float
 
     @property
-    def healthy(self) -> bool:
+    def is_healthy(self) -> bool:
         """Return whether it may become a version."""
         return self.verdict is None or self.verdict.verdict == "healthy"
 
 
-def register(store: Store, root: Path) -> None:
-    """Bring the registry in line with what stands on disk; what is there already is left as it is.
+def update_registry(store: MlflowStore, root: Path) -> None:
+    """Bring the registry in line with what is on disk; keep what is there already.
 
     Raises:
         UserError: champions.json cannot be read; the versions were made all the same.
     """
-    with store.alone():
+    with store.hold_store_lock():
         try:
             champions, problem = load_champions(root), None
         except ArtpipeError as error:
             champions, problem = Champions(), error
-        known = {one.checkpoint: one for one in [*_remembered(champions), *sorted(_evaluated(root), key=_age)]}
-        found = {model.name: model for model in store.client.search_registered_models()}
-        told = {one.name for one in known.values() if one.healthy or one.name in found}
-        for name in sorted(told | {name for name, model in found.items() if CHAMPION in model.aliases}):
-            if name not in found:
+        candidates = {
+            candidate.checkpoint: candidate
+            for candidate in [*_find_former_champions(champions), *sorted(_find_evaluated(root), key=_start_time)]
+        }
+        models = {model.name: model for model in store.client.search_registered_models()}
+        names = {
+            candidate.name for candidate in candidates.values() if candidate.is_healthy or candidate.name in models
+        }
+        for name in sorted(names | {name for name, model in models.items() if CHAMPION in model.aliases}):
+            if name not in models:
                 store.client.create_registered_model(name, description="Every checkpoint that was evaluated healthy.")
-            versions = _versioned(store, name, [one for one in known.values() if one.name == name])
+            versions = _update_versions(
+                store, name, [candidate for candidate in candidates.values() if candidate.name == name]
+            )
             if problem is None:
-                _crown(store, name, found.get(name), versions, champions)
+                _update_alias(store, name, models.get(name), versions, champions)
     if problem:
         raise problem
 
 
-def _evaluated(root: Path) -> Iterator[Known]:
-    """Yield the checkpoints of which run record and report are here; one that is damaged is told of by sync itself."""
+def _find_evaluated(root: Path) -> Iterator[VersionCandidate]:
+    """Yield the checkpoints whose run record and report are here.
+
+    One that is damaged is reported by the sync itself.
+    """
     for folder in (root / "data/reports").glob("*"):
         try:
             report, sha256 = load_report(folder)
@@ -68,7 +81,7 @@ def _evaluated(root: Path) -> Iterator[Known]:
         except ArtpipeError:
             continue
         if run.checkpoint == report.checkpoint:
-            yield Known(
+            yield VersionCandidate(
                 name=f"{report.dataset}.{report.kind}",
                 model=report.model,
                 run_id=run.run_id,
@@ -77,73 +90,82 @@ def _evaluated(root: Path) -> Iterator[Known]:
                 shards=report.shards,
                 score=report.decisive,
                 verdict=report.verdict,
-                began=run.started,
+                started=run.started,
             )
 
 
-def _remembered(champions: Champions) -> Iterator[Known]:
-    """Yield champions and those before them, the oldest first: their reports may be gone from here."""
+def _find_former_champions(champions: Champions) -> Iterator[VersionCandidate]:
+    """Yield champions and earlier ones, the oldest first; their reports may be gone."""
     for dataset, kinds in champions.champions.items():
         for kind, reign in kinds.items():
-            for one in reversed([reign.champion, *reign.before]):
-                yield _of_champion(f"{dataset}.{kind}", one)
+            for champion in reversed([reign.champion, *reign.before]):
+                yield _from_champion(f"{dataset}.{kind}", champion)
 
 
-def _of_champion(name: str, one: Champion) -> Known:
-    return Known(
-        name=name, model=one.model, run_id=one.run_id, checkpoint=one.checkpoint, report=one.report,
-        shards=one.shards, score=one.score, verdict=None, began=0.0,
+def _from_champion(name: str, champion: Champion) -> VersionCandidate:
+    return VersionCandidate(
+        name=name, model=champion.model, run_id=champion.run_id, checkpoint=champion.checkpoint, report=champion.report,
+        shards=champion.shards, score=champion.score, verdict=None, started=0.0,
     )  # fmt: skip
 
 
-def _age(one: Known) -> float:
-    return one.began
+def _start_time(candidate: VersionCandidate) -> float:
+    return candidate.started
 
 
-def _versioned(store: Store, name: str, known: list[Known]) -> dict[str, str]:
-    """Make the versions that are missing, tell of new evaluations; return version by checkpoint."""
-    found = store.client.search_model_versions(f"name='{name}'")
-    versions = {version.tags[_CHECKPOINT]: version for version in found if _CHECKPOINT in version.tags}
-    for one in known:
-        version = versions.get(one.checkpoint)
-        if version is None and one.healthy:
-            versions[one.checkpoint] = _made(store, one)
-        elif version is not None and one.verdict is not None and version.tags.get(REPORT) != one.report:
-            for tag, value in _tags(one).items():
+def _update_versions(store: MlflowStore, name: str, candidates: list[VersionCandidate]) -> dict[str, str]:
+    """Create missing versions, update tags of new evaluations.
+
+    Returns:
+        The version of each checkpoint.
+    """
+    all_versions = store.client.search_model_versions(f"name='{name}'")
+    versions = {version.tags[_CHECKPOINT]: version for version in all_versions if _CHECKPOINT in version.tags}
+    for candidate in candidates:
+        version = versions.get(candidate.checkpoint)
+        if version is None and candidate.is_healthy:
+            versions[candidate.checkpoint] = _create_version(store, candidate)
+        elif version is not None and candidate.verdict is not None and version.tags.get(REPORT) != candidate.report:
+            for tag, value in _make_tags(candidate).items():
                 store.client.set_model_version_tag(name, version.version, tag, value)
     return {checkpoint: str(version.version) for checkpoint, version in versions.items()}
 
 
-def _made(store: Store, one: Known) -> Any:
-    run = store.find(one.run_id)
-    source = f"dvc:///{paths.checkpoint(one.model)}#{one.checkpoint}"  # the bytes are DVC's; MLflow only knows of them
-    sentence = one.verdict.sentence if one.verdict else "It was champion; its report is not here any more."
-    about = {"run_id": run.id if run else None, "description": in_markdown(f"{one.model}. {sentence}")}
-    return store.client.create_model_version(one.name, source, tags=_tags(one), **about)
+def _create_version(store: MlflowStore, candidate: VersionCandidate) -> Any:
+    run = store.find_run(candidate.run_id)
+    source = f"dvc:///{paths.checkpoint(candidate.model)}#{candidate.checkpoint}"  # the bytes are DVC's; MLflow only knows of them
+    sentence = candidate.verdict.sentence if candidate.verdict else "It was champion; its report is not here any more."
+    options = {"run_id": run.id if run else None, "description": escape_markdown(f"{candidate.model}. {sentence}")}
+    return store.client.create_model_version(candidate.name, source, tags=_make_tags(candidate), **options)
 
 
-def _tags(one: Known) -> dict[str, str]:
-    told = {
-        _CHECKPOINT: one.checkpoint,
-        "artpipe.run_id": one.run_id,
-        "artpipe.model": one.model,
-        "artpipe.data": one.shards,
-        "artpipe.verdict": one.verdict.verdict if one.verdict else "healthy",
-        REPORT: one.report,
+def _make_tags(candidate: VersionCandidate) -> dict[str, str]:
+    tags = {
+        _CHECKPOINT: candidate.checkpoint,
+        "artpipe.run_id": candidate.run_id,
+        "artpipe.model": candidate.model,
+        "artpipe.data": candidate.shards,
+        "artpipe.verdict": candidate.verdict.verdict if candidate.verdict else "healthy",
+        REPORT: candidate.report,
     }
-    if one.score:
-        told |= {one.score.name: f"{one.score.value:.6g}", f"{one.score.name}.spread": f"{one.score.spread or 0:.2g}"}
-        told |= {"artpipe.feature_extractor": one.score.extractor or "none"}
-    return told
+    if candidate.score:
+        tags |= {
+            candidate.score.name: f"{candidate.score.value:.6g}",
+            f"{candidate.score.name}.spread": f"{candidate.score.spread or 0:.2g}",
+        }
+        tags |= {"artpipe.feature_extractor": candidate.score.extractor or "none"}
+    return tags
 
 
-def _crown(store: Store, name: str, found: Any, versions: dict[str, str], champions: Champions) -> None:
-    """Let the alias say what champions.json says."""
+def _update_alias(
+    store: MlflowStore, name: str, registered_model: Any, versions: dict[str, str], champions: Champions
+) -> None:
+    """Set the champion's alias as champions.json has it."""
     dataset, _, kind = name.partition(".")
     reign = champions.of(dataset, kind)
     wanted = versions.get(reign.champion.checkpoint) if reign else None
-    stands = found.aliases.get(CHAMPION) if found else None
-    if wanted and str(stands) != wanted:
+    current = registered_model.aliases.get(CHAMPION) if registered_model else None
+    if wanted and str(current) != wanted:
         store.client.set_registered_model_alias(name, CHAMPION, wanted)
-    elif stands and not wanted:
+    elif current and not wanted:
         store.client.delete_registered_model_alias(name, CHAMPION)

@@ -1,37 +1,43 @@
-"""Whether `artpipe sync` would find anything new: a hash of what it reads, kept after each that left nothing out."""
+"""Whether `artpipe sync` would find anything new, by a hash of what it reads.
+
+It is saved after each sync that left nothing out.
+"""
 
 import os
 from pathlib import Path
 
 from artpipe.artifacts.paths import CHAMPIONS, STATE
 from artpipe.system.atomic_files import write_text
-from artpipe.system.file_tree import signature
+from artpipe.system.file_tree import tree_fingerprint
 from artpipe.system.hashing import sha256_bytes
-from artpipe.system.locks import held
+from artpipe.system.locks import is_locked
 
 _STORE = STATE / "mlflow"
-_SYNCED = _STORE / "synced"
-_READ = ("data/checkpoints", "data/record", "data/reports", "data/runs", "data/shards", str(CHAMPIONS))
+_SIGNATURE_FILE = _STORE / "synced"
+_SYNCED_PATHS = ("data/checkpoints", "data/record", "data/reports", "data/runs", "data/shards", str(CHAMPIONS))
 
 
 def is_synced(root: Path = Path()) -> bool:
-    """Return whether MLflow has all that stands on disk; what was taken away on a server is seen by `artpipe sync` alone."""
+    """Return whether MLflow has all that is on disk.
+
+    What was removed on a server is noticed by `artpipe sync` alone.
+    """
     if not os.environ.get("MLFLOW_TRACKING_URI") and not (root / _STORE / "mlflow.db").exists():
         return False
     try:
-        return (root / _SYNCED).read_text(encoding="utf-8") == sync_signature(root)
+        return (root / _SIGNATURE_FILE).read_text(encoding="utf-8") == compute_signature(root)
     except (OSError, ValueError):
         return False
 
 
-def sync_signature(root: Path = Path()) -> str:
-    """Return what differs after a change of what `artpipe sync` reads, or where another server is named."""
+def compute_signature(root: Path = Path()) -> str:
+    """Return a hash of what `artpipe sync` reads, and of the server it writes to."""
     unfinished = sorted(path for path in (root / STATE).glob("train/*/*") if path.is_dir())  # beside them lies a lock
-    read = [signature(path) for path in (*(root / path for path in _READ), *unfinished)]
-    return sha256_bytes("\n".join([os.environ.get("MLFLOW_TRACKING_URI", ""), *read]).encode())
+    fingerprints = [tree_fingerprint(path) for path in (*(root / path for path in _SYNCED_PATHS), *unfinished)]
+    return sha256_bytes("\n".join([os.environ.get("MLFLOW_TRACKING_URI", ""), *fingerprints]).encode())
 
 
-def note_synced(seen: str, root: Path = Path()) -> None:
-    """Keep that all was brought over which made up the signature `seen`, unless a training goes on, of which more will come."""
-    if not any(held(lock) for lock in (root / STATE).glob("train/*/lock")):
-        write_text(root / _SYNCED, seen)
+def save_signature(signature: str, root: Path = Path()) -> None:
+    """Save the signature of a complete sync, unless a training is running."""
+    if not any(is_locked(lock) for lock in (root / STATE).glob("train/*/lock")):
+        write_text(root / _SIGNATURE_FILE, signature)

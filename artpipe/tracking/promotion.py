@@ -1,4 +1,7 @@
-"""`artpipe promote` and `artpipe rollback`: which checkpoint of a dataset and kind counts; it moves only for a better one."""
+"""`artpipe promote` and `artpipe rollback`: the champion of a dataset and kind.
+
+The champion changes only for a better checkpoint.
+"""
 
 import math
 from contextlib import AbstractContextManager
@@ -12,14 +15,14 @@ from artpipe.artifacts.report import ReportCard, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
-from artpipe.storage.dvc_command import bring, kept
-from artpipe.system.locks import locked
+from artpipe.storage.dvc_command import require_cached, restore_folders
+from artpipe.system.locks import hold_lock
 
-_SHORT = 12  # digits of a hash, enough to find it by
+_HASH_DIGITS = 12  # digits of a hash, enough to find it by
 
 
 class Candidate(NamedTuple):
-    """What stands in the workspace of a model, all about one checkpoint."""
+    """What the workspace has of a model, all about one checkpoint."""
 
     report: ReportCard
     sha256: str  # of the report
@@ -27,63 +30,61 @@ class Candidate(NamedTuple):
 
 
 def promote(model: str, *, force: bool = False, root: Path = Path()) -> str:
-    """Make a model's checkpoint the champion of its dataset and kind, if it is better by more than the spread.
+    """Make a checkpoint the champion of its dataset and kind, if it is better.
 
-    `force` moves the champion whatever the numbers say; healthy it has to be all the same.
+    Better is: by more than the spread. With `force` it becomes the champion whatever the numbers say, if it is healthy.
 
     Raises:
-        UserError: it is not healthy, not better, not comparable, or was taken back before; nothing was changed.
+        UserError: it is not healthy, not better, not comparable, or was withdrawn before; nothing was changed.
     """
     models = load_params(root / "params.yaml").models
     if model not in models:
         raise UserError(f"there is no model `{model}` in params.yaml{did_you_mean(model, models)}")
-    with _alone(root):
-        return _promoted(model, force=force, root=root)
+    with _hold_champions_lock(root):
+        return _promote(model, force=force, root=root)
 
 
 def promote_all(root: Path = Path()) -> str:
-    """Let every model of params.yaml that was evaluated try; return a line for each.
+    """Try to promote every evaluated model of params.yaml; return a line for each.
 
     Raises:
         UserError: champions.json cannot be read.
     """
     lines = []
-    with _alone(root):
+    with _hold_champions_lock(root):
         load_champions(root)
         for model in load_params(root / "params.yaml").models:
             if not (root / paths.report(model)).is_dir():
                 continue
             try:
-                lines.append(_promoted(model, force=False, root=root))
+                lines.append(_promote(model, force=False, root=root))
             except ArtpipeError as error:
                 lines.append(str(error))
     return "\n".join(lines) or "nothing has been evaluated yet; `artpipe run` does it"
 
 
 def rollback(dataset: str, kind: str, root: Path = Path()) -> str:
-    """Give the champion before back its place, and bring its checkpoint and report back where they are not here.
+    """Make the previous champion the champion again, and restore its files.
 
     Raises:
         UserError: there is no champion, or none before it.
         ArtpipeError: DVC has its checkpoint no more; nothing was changed.
     """
-    with _alone(root):
+    with _hold_champions_lock(root):
         champions = load_champions(root)
-        reign = _reign(champions, dataset, kind)
+        reign = _require_reign(champions, dataset, kind)
         if not reign.before:
-            raise UserError(f"{dataset} {kind}: there was no champion before {_named(reign.champion)}")
-        back, *earlier = reign.before
-        where = _brought(root, dataset, kind, back)
-        withdrawn = tuple(sorted({*reign.withdrawn, reign.champion.checkpoint} - {back.checkpoint}))
-        changed = Reign(champion=back, before=tuple(earlier), withdrawn=withdrawn)
-        save_champions(root, champions.crowned(dataset, kind, changed))
-    return (
-        f"{dataset} {kind}: the champion is {_named(back)} again, in {where}; {_named(reign.champion)} was taken back"
-    )
+            raise UserError(f"{dataset} {kind}: there was no champion before {_describe(reign.champion)}")
+        restored, *earlier = reign.before
+        folder = _restore_checkpoint(root, dataset, kind, restored)
+        withdrawn = tuple(sorted({*reign.withdrawn, reign.champion.checkpoint} - {restored.checkpoint}))
+        new_reign = Reign(champion=restored, before=tuple(earlier), withdrawn=withdrawn)
+        save_champions(root, champions.crowned(dataset, kind, new_reign))
+    return f"{dataset} {kind}: the champion is {_describe(restored)} again, in {folder}; {_describe(reign.champion)} was taken back"
 
 
-def candidate(model: str, root: Path = Path()) -> Candidate:
-    """Return what stands of a model.
+def load_candidate(model: str, root: Path = Path()) -> Candidate:
+    """Return what the workspace has of a model.
 
     Raises:
         UserError: a part is missing, or they are about different checkpoints.
@@ -97,26 +98,34 @@ def candidate(model: str, root: Path = Path()) -> Candidate:
     return Candidate(report, sha256, run.run_id)
 
 
-def objection(challenger: Score | None, shards: str, champion: Champion) -> str:
-    """Return why a checkpoint may not take a champion's place; empty where it is better by more than the spread."""
-    theirs = champion.score
-    if challenger is None or theirs is None or challenger.name != theirs.name or challenger.better == "neither":
+def find_objection(challenger: Score | None, shards: str, champion: Champion) -> str:
+    """Return why a checkpoint may not replace a champion, empty where it may.
+
+    It may where it is better by more than the spread.
+    """
+    champion_score = champion.score
+    if (
+        challenger is None
+        or champion_score is None
+        or challenger.name != champion_score.name
+        or challenger.better == "neither"
+    ):
         return "no number decides between them; whoever has looked at both may --force it"
     if shards != champion.shards:
-        return f"it learned from other data ({shards[:_SHORT]}, not {champion.shards[:_SHORT]}), so they do not compare; --force begins anew"
-    if challenger.extractor != theirs.extractor:
-        return f"it was measured with another feature extractor ({_short(challenger)}, not {_short(theirs)}), so they do not compare; --force begins anew"
-    if challenger.spread is None or theirs.spread is None:
+        return f"it learned from other data ({shards[:_HASH_DIGITS]}, not {champion.shards[:_HASH_DIGITS]}), so they do not compare; --force begins anew"
+    if challenger.extractor != champion_score.extractor:
+        return f"it was measured with another feature extractor ({_shorten(challenger)}, not {_shorten(champion_score)}), so they do not compare; --force begins anew"
+    if challenger.spread is None or champion_score.spread is None:
         return f"{challenger.name} has no spread, so luck cannot be told from skill; --force decides it"
-    gain = (challenger.value - theirs.value) * (1 if challenger.better == "higher" else -1)
-    spread = math.hypot(challenger.spread, theirs.spread)
+    gain = (challenger.value - champion_score.value) * (1 if challenger.better == "higher" else -1)
+    spread = math.hypot(challenger.spread, champion_score.spread)
     if gain > spread:
         return ""
-    return f"{challenger.name} {challenger.value:.4g} is not better than {theirs.value:.4g} by more than the spread {spread:.2g}"
+    return f"{challenger.name} {challenger.value:.4g} is not better than {champion_score.value:.4g} by more than the spread {spread:.2g}"
 
 
-def _promoted(model: str, *, force: bool, root: Path) -> str:
-    report, sha256, run_id = candidate(model, root)
+def _promote(model: str, *, force: bool, root: Path) -> str:
+    report, sha256, run_id = load_candidate(model, root)
     verdict = report.verdict
     if verdict.verdict != "healthy":
         raise UserError(
@@ -124,68 +133,76 @@ def _promoted(model: str, *, force: bool, root: Path) -> str:
         )
     champions, score = load_champions(root), report.decisive
     reign = champions.of(report.dataset, report.kind)
-    standing = None if reign is None else _measured_now(root, reign.champion)
-    again = standing is not None and standing.checkpoint == report.checkpoint
-    if reign and standing and not again and not force:
+    current = None if reign is None else _with_latest_scores(root, reign.champion)
+    is_same = current is not None and current.checkpoint == report.checkpoint
+    if reign and current and not is_same and not force:
         taken_back = report.checkpoint in reign.withdrawn
-        why = "it was taken back before; --force" if taken_back else objection(score, report.shards, standing)
-        if why:
-            raise UserError(f"{model}: stays behind the champion {_named(standing)}: {why}")
-    crowned = Champion(
+        reason = "it was taken back before; --force" if taken_back else find_objection(score, report.shards, current)
+        if reason:
+            raise UserError(f"{model}: stays behind the champion {_describe(current)}: {reason}")
+    new_champion = Champion(
         model=model,
         run_id=run_id,
         checkpoint=report.checkpoint,
         report=sha256,
         shards=report.shards,
         score=None if score is None else score.model_copy(update={"explanation": ""}),
-        forced=force and not again,
-        dvc=kept(root, [paths.checkpoint(model), paths.report(model), paths.run(model)]),
+        forced=force and not is_same,
+        dvc=require_cached(root, [paths.checkpoint(model), paths.report(model), paths.run(model)]),
     )
-    save_champions(root, champions.crowned(report.dataset, report.kind, _succession(reign, crowned, again=again)))
-    who = f"{report.dataset} {report.kind}"
-    if again:
-        return f"{who}: {_named(crowned)} is the champion already"
-    return f"{who}: the champion is {_named(crowned)}{f', before it {_named(standing)}' if standing else ''}"
+    save_champions(
+        root, champions.crowned(report.dataset, report.kind, _make_reign(reign, new_champion, is_same=is_same))
+    )
+    place = f"{report.dataset} {report.kind}"
+    if is_same:
+        return f"{place}: {_describe(new_champion)} is the champion already"
+    return f"{place}: the champion is {_describe(new_champion)}{f', before it {_describe(current)}' if current else ''}"
 
 
-def _succession(reign: Reign | None, crowned: Champion, *, again: bool) -> Reign:
+def _make_reign(reign: Reign | None, new_champion: Champion, *, is_same: bool) -> Reign:
     if reign is None:
-        return Reign(champion=crowned)
-    if again:  # its numbers may be new: another feature extractor, another evaluation
-        return reign.model_copy(update={"champion": crowned.model_copy(update={"forced": reign.champion.forced})})
+        return Reign(champion=new_champion)
+    if is_same:  # its numbers may be new: another feature extractor, another evaluation
+        return reign.model_copy(update={"champion": new_champion.model_copy(update={"forced": reign.champion.forced})})
     return Reign(
-        champion=crowned,
-        before=(reign.champion, *(one for one in reign.before if one.checkpoint != crowned.checkpoint)),
-        withdrawn=tuple(one for one in reign.withdrawn if one != crowned.checkpoint),
+        champion=new_champion,
+        before=(
+            reign.champion,
+            *(champion for champion in reign.before if champion.checkpoint != new_champion.checkpoint),
+        ),
+        withdrawn=tuple(champion for champion in reign.withdrawn if champion != new_champion.checkpoint),
     )
 
 
-def _measured_now(root: Path, champion: Champion) -> Champion:
-    """Return a champion with its latest numbers, where it stands here and was evaluated again: with a new feature extractor for example."""
+def _with_latest_scores(root: Path, champion: Champion) -> Champion:
+    """Return a champion with the scores of its latest evaluation, if it is here.
+
+    It may have been evaluated again, with a new feature extractor for example.
+    """
     try:
-        found = candidate(champion.model, root)
+        latest = load_candidate(champion.model, root)
     except ArtpipeError:
         return champion
-    if found.report.checkpoint != champion.checkpoint:
+    if latest.report.checkpoint != champion.checkpoint:
         return champion
-    return champion.model_copy(update={"score": found.report.decisive, "report": found.sha256})
+    return champion.model_copy(update={"score": latest.report.decisive, "report": latest.sha256})
 
 
-def _brought(root: Path, dataset: str, kind: str, champion: Champion) -> Path:
-    """Return the folder with a champion's checkpoint, brought back where what stands is another one."""
-    usual = paths.checkpoint(champion.model)
-    if checkpoint_in(root / usual)[1] == champion.checkpoint:
-        return usual
+def _restore_checkpoint(root: Path, dataset: str, kind: str, champion: Champion) -> Path:
+    """Return the folder with a champion's checkpoint, restored if need be."""
+    usual_folder = paths.checkpoint(champion.model)
+    if checkpoint_in(root / usual_folder)[1] == champion.checkpoint:
+        return usual_folder
     folder = paths.champion(dataset, kind)
     try:
-        bring(root, {folder / Path(path).parts[1]: md5 for path, md5 in champion.dvc.items()})
+        restore_folders(root, {folder / Path(path).parts[1]: md5 for path, md5 in champion.dvc.items()})
     except ArtpipeError as error:
-        gone = f"{_named(champion)} cannot be brought back, so {paths.CHAMPIONS} stays as it is"
-        raise ArtpipeError(f"{dataset} {kind}: {gone}: {error}") from None
+        problem = f"{_describe(champion)} cannot be brought back, so {paths.CHAMPIONS} stays as it is"
+        raise ArtpipeError(f"{dataset} {kind}: {problem}: {error}") from None
     return folder / "checkpoints"
 
 
-def _reign(champions: Champions, dataset: str, kind: str) -> Reign:
+def _require_reign(champions: Champions, dataset: str, kind: str) -> Reign:
     reign = champions.of(dataset, kind)
     if reign is not None:
         return reign
@@ -200,14 +217,16 @@ def _reign(champions: Champions, dataset: str, kind: str) -> Reign:
     )
 
 
-def _named(champion: Champion) -> str:
+def _describe(champion: Champion) -> str:
     score = champion.score
-    return f"{champion.model} ({f'{score.name} {score.value:.4g}, ' if score else ''}{champion.checkpoint[:_SHORT]})"
+    return (
+        f"{champion.model} ({f'{score.name} {score.value:.4g}, ' if score else ''}{champion.checkpoint[:_HASH_DIGITS]})"
+    )
 
 
-def _short(score: Score) -> str:
-    return (score.extractor or "none")[: 2 * _SHORT]
+def _shorten(score: Score) -> str:
+    return (score.extractor or "none")[: 2 * _HASH_DIGITS]
 
 
-def _alone(root: Path) -> AbstractContextManager[None]:
-    return locked(root / paths.STATE / "champions.lock", doing="moving a champion")
+def _hold_champions_lock(root: Path) -> AbstractContextManager[None]:
+    return hold_lock(root / paths.STATE / "champions.lock", doing="moving a champion")

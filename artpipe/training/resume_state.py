@@ -18,8 +18,8 @@ from torch import Tensor
 from artpipe.artifacts.tensors import load_tensors, save_tensors
 from artpipe.contracts.model import Learner
 from artpipe.errors import CorruptError
-from artpipe.system.atomic_files import sweep, write_bytes, write_text
-from artpipe.system.hashing import sha256_bytes, sha256_start
+from artpipe.system.atomic_files import remove_stale_temporaries, write_bytes, write_text
+from artpipe.system.hashing import sha256_bytes, sha256_prefix
 
 _STATES_TO_KEEP = 2
 _LATEST = "LATEST"
@@ -135,7 +135,7 @@ class StateStore:
         self.folder = folder
         self.damage_messages: list[str] = []  # what `load` had to pass over, and why
         folder.mkdir(parents=True, exist_ok=True)
-        sweep(folder)
+        remove_stale_temporaries(folder)
 
     def save(self, flat: FlatState) -> str:
         """Write a state, point LATEST at it, remove all but two; return its name."""
@@ -173,7 +173,7 @@ class StateStore:
             raise CorruptError(f"{path}: its bytes are not what was written")
         card = json.loads(data)
         for companion, (size, sha256) in card.get("beside", {}).items():
-            if sha256_start(self.folder / companion, size) != sha256:
+            if sha256_prefix(self.folder / companion, size) != sha256:
                 raise CorruptError(f"{self.folder / companion}: its bytes are not what was written")
         file, sha256 = card["tensors"]
         return FlatState(card["skeleton"], load_tensors(self.folder / file, sha256))
@@ -185,7 +185,7 @@ class StateStore:
         """
         files = [self.folder / "journal.jsonl", *sorted((self.folder / "progress").glob("step-*"))]
         sizes = {path: path.stat().st_size for path in files if path.is_file() and ".tmp." not in path.name}
-        return {str(path.relative_to(self.folder)): (size, sha256_start(path, size)) for path, size in sizes.items()}
+        return {str(path.relative_to(self.folder)): (size, sha256_prefix(path, size)) for path, size in sizes.items()}
 
     def _prune(self, newest: str) -> None:
         names_to_keep = [newest, *(name for name in self.names() if name != newest)][:_STATES_TO_KEEP]

@@ -15,7 +15,7 @@ from artpipe.artifacts.run import Journal
 from artpipe.contracts.model import Learner, Prompt
 from artpipe.errors import ArtpipeError, SmallerPartsError, StoppedError
 from artpipe.system.atomic_files import write_bytes
-from artpipe.system.interrupts import Stop
+from artpipe.system.interrupts import StopRequest
 from artpipe.training.data import TrainingData, sample_indices
 from artpipe.training.distributed import Ranks
 from artpipe.training.exhibit_files import encode_sheet
@@ -50,7 +50,7 @@ class Trainer:
         data: TrainingData,
         seed: int,
         folder: Path,
-        stop: Stop,
+        stop: StopRequest,
         ranks: Ranks | None = None,
     ) -> None:
         self.ranks = ranks or Ranks()
@@ -141,7 +141,7 @@ class Trainer:
             StoppedError: asked to stop; the state is saved.
             ArtpipeError: the weights were not finite before the first step.
         """
-        with self.stop.deferred(), self._open_progress_bar() as self._progress_bar:
+        with self.stop.defer(), self._open_progress_bar() as self._progress_bar:
             try:
                 if not self.step:
                     self.learner.begin(self.data.batches.columns.raw)
@@ -173,8 +173,8 @@ class Trainer:
             self._update_progress_bar()
         if time.monotonic() - self._saved_at >= self.params.save_every_seconds:
             self.save()
-        if self.ranks.is_set_anywhere(self.stop.asked is not None, self.device):
-            self.stop.asked = self.stop.asked or "another rank was asked to"
+        if self.ranks.is_set_anywhere(self.stop.reason is not None, self.device):
+            self.stop.reason = self.stop.reason or "another rank was asked to"
         self.stop.check()
 
     def _reduce_micro_batch(self, rows: int, batch_rows: int, reason: str) -> None:
@@ -268,7 +268,7 @@ class Trainer:
 
     def _exhibit_and_validate(self) -> dict[str, float]:
         """Exhibit and validate; a stop may interrupt it, as it changes nothing."""
-        with evaluation_mode(self.learner, self.seed), self.stop.deferred(deferred=self.ranks.world_size > 1):
+        with evaluation_mode(self.learner, self.seed), self.stop.defer(deferred=self.ranks.world_size > 1):
             sheet = encode_sheet(self.learner.exhibit(self._make_prompt()))
             measures = self.learner.validate(self._draw_held_out()) if len(self.data.held_out) else {}
         if sheet:

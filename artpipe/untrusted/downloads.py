@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from artpipe.artifacts.paths import STATE
 from artpipe.config.params import Frozen
 from artpipe.errors import CorruptError, UnreachableError, UserError
-from artpipe.system.atomic_files import written
+from artpipe.system.atomic_files import write_file
 from artpipe.system.hashing import sha256_file
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, members
 from artpipe.untrusted.https import checked, download
@@ -90,7 +90,7 @@ def _download(project: str, file: str, sha256: str, path: Path) -> None:
             package = next((package for package in packages if package.filename == file), None)
             if package is None:
                 raise UserError(f"the package index has no file `{file}` in project `{project}`")
-            with written(path) as temporary:
+            with write_file(path) as temporary:
                 index.download_package(package, temporary, verify=False)
                 found = sha256_file(temporary)
                 if found != sha256:

@@ -11,7 +11,7 @@ from typing import Self
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from artpipe.errors import ArtpipeError, CorruptError, UnreachableError, UserError
-from artpipe.system.atomic_files import written
+from artpipe.system.atomic_files import write_file
 from artpipe.system.hashing import sha256_file
 
 REDIRECTS = 5
@@ -70,7 +70,7 @@ def download(
                     url = urljoin(url, answer.headers.get("Location", ""))
                     continue
                 _refused(answer, url)
-                with written(path) as temporary:
+                with write_file(path) as temporary:
                     _copy(answer, temporary, url, most_bytes, deadline)
                     if (found := sha256_file(temporary)) != sha256:
                         raise CorruptError(f"{url}: SHA-256 is {found[:12]}, the pin card expects {sha256[:12]}")

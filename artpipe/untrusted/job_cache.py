@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from artpipe.artifacts.paths import answers
 from artpipe.errors import UserError
-from artpipe.system.atomic_files import remove, sweep, written
+from artpipe.system.atomic_files import remove_path, remove_stale_temporaries, write_file
 from artpipe.system.hashing import sha256_bytes, sha256_file
 from artpipe.untrusted.worker_pool import Limits, Outcome, outcomes
 
@@ -78,7 +78,7 @@ def answer(
 ) -> int:
     """Keep the answers of one part of a stage's inputs, whole or not at all, and return how many they are."""
     folder = _folder(stage, job, settings, limits)
-    sweep(folder)
+    remove_stale_temporaries(folder)
     keyed = ((bytes.fromhex(sha256_bytes(data)), data) for data in inputs)
     with closing(answered(keyed, stage=stage, job=job, settings=settings, limits=limits)) as found:
         rows = (
@@ -86,7 +86,7 @@ def answer(
             for key, one in found
             if one.reason not in _DEATHS
         )
-        with written(folder / f"{part[0]}-of-{part[1]}{_SUFFIX}") as temporary, _book(temporary) as book:
+        with write_file(folder / f"{part[0]}-of-{part[1]}{_SUFFIX}") as temporary, _book(temporary) as book:
             book.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?)", rows)
             count = book.execute("SELECT count(*) FROM answers").fetchone()[0]
     return int(count)
@@ -94,7 +94,7 @@ def answer(
 
 def forget(stage: str) -> None:
     """Remove a stage's answers, of whatever question."""
-    remove(answers(stage))
+    remove_path(answers(stage))
 
 
 def part_of(text: str) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import os
 import random
 from pathlib import Path
 
-from artpipe.storage.dvc_cache import object_of, outputs_of, rows_of
+from artpipe.storage.dvc_cache import object_path, read_listing, read_outputs
 
 _BLOCK = 512
 PLACES = {
@@ -61,9 +61,9 @@ def targets(root: Path, place: str) -> list[Path]:
 def object_at(root: Path, file: Path) -> Path | None:
     """Return the object that DVC keeps of a file of the workspace."""
     cache, name = root / ".dvc/cache", file.relative_to(root)
-    for out in outputs_of(root)[0]:
+    for out in read_outputs(root)[0]:
         if name == out.path:
-            return object_of(cache, out.md5)
+            return object_path(cache, out.md5)
         if name.is_relative_to(out.path):
-            return object_of(cache, rows_of(object_of(cache, out.md5))[str(name.relative_to(out.path))])
+            return object_path(cache, read_listing(object_path(cache, out.md5))[str(name.relative_to(out.path))])
     return None

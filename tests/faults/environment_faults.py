@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from artpipe.system.atomic_files import remove
+from artpipe.system.atomic_files import remove_path
 from tests.faults import small_project
 from tests.faults.kills import TEMPFAIL, Arena, Stage, Whole, kept, rows_of, stages
 from tests.faults.small_project import Ground, Row
@@ -118,7 +118,7 @@ def full(around: Surroundings, count: int) -> Iterator[Row]:
 def removed(torn: Ground, stage: Stage) -> None:
     """Take a stage's outputs away, as DVC does before it."""
     for output in stage.outputs:
-        remove(torn.project / "data" / output)
+        remove_path(torn.project / "data" / output)
 
 
 def _weight(path: Path) -> int:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from artpipe.storage.dvc_cache import read_form
-from artpipe.system.atomic_files import remove
+from artpipe.storage.dvc_cache import read_dvc_file
+from artpipe.system.atomic_files import remove_path
 from artpipe.system.hashing import sha256_file
 from tests.faults.small_project import PARAMS, PATIENCE, Ground, planted
 
@@ -91,7 +91,7 @@ class Exhibition:
     def trained_to_its_end(self, *, fresh: bool = False) -> dict[str, str]:
         """Train what was stopped to its end, with `fresh` from its beginning; return the SHA-256 of its checkpoint's files."""
         if fresh:
-            remove(self.root / ".state/train/halted")
+            remove_path(self.root / ".state/train/halted")
         self.entered(STOPPED)
         with self.inside():
             self.must("train", "halted")
@@ -207,15 +207,15 @@ class Exhibition:
 
     def _says_the_same(self) -> bool:
         """Return whether dvc.lock says what it said; its stages stand in the order in which they were last run."""
-        made = read_form(self.ground.folder / "as-made/dvc.lock")
-        return (self.root / "dvc.lock").exists() and read_form(self.root / "dvc.lock") == made
+        made = read_dvc_file(self.ground.folder / "as-made/dvc.lock")
+        return (self.root / "dvc.lock").exists() and read_dvc_file(self.root / "dvc.lock") == made
 
     def put_back(self) -> None:
         """Make everything again as it was made: bytes, times and rights."""
-        remove(self.root / ".state/damaged")
+        remove_path(self.root / ".state/damaged")
         for name in {*self.differences(), "dvc.lock"}:
             path, made = self.root / name, self.ground.folder / "as-made" / name
-            remove(path)
+            remove_path(path)
             if made.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(made, path)

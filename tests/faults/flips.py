@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from artpipe.storage.verify import Told, Verdict, verify
+from artpipe.storage.verify import DamageReport, VerifyReport, verify
 from tests.faults.corruption import PLACES, object_at, spoil, targets
 from tests.faults.finished_project import EVERYTHING, Exhibition
 from tests.faults.small_project import Row
@@ -141,7 +141,7 @@ class Round:
         ]
         return self._wrong(f"not made again: {rest[:5]}") if rest else Came("found, put aside by --repair, made again")
 
-    def _given(self, left: dict[str, Told]) -> Came:
+    def _given(self, left: dict[str, DamageReport]) -> Came:
         """A given work: brought back where nobody can have written it, else a person is told; never is it made up."""
         if not left and not self.exhibition.differences():
             return Came("found, brought back from the cache")
@@ -180,9 +180,9 @@ class Round:
         return Came("a run heals it" if not rest else "harmless: no run reads it")
 
 
-def look(root: Path, *, repair: bool = False) -> Verdict:
+def look(root: Path, *, repair: bool = False) -> VerifyReport:
     """Do what `artpipe verify` does; to ask DVC where its cache is takes a second."""
-    with mock.patch("artpipe.storage.verify.ask_dvc", return_value=".dvc/cache"):
+    with mock.patch("artpipe.storage.verify.read_dvc_output", return_value=".dvc/cache"):
         return verify(root, repair=repair)
 
 
@@ -190,10 +190,10 @@ def run_all() -> None:
     """Do what `artpipe run` does with DVC: mend its books, then bring everything up to date, here from its notes of runs."""
     from dvc.repo import Repo
 
-    from artpipe.orchestration.scheduling.dvc_graph import mended
+    from artpipe.orchestration.scheduling.dvc_graph import repair_dvc_files
 
     with mock.patch("sys.stdout", open(os.devnull, "w")):  # noqa: PTH123
-        mended()
+        repair_dvc_files()
         with Repo(".") as repo:
             repo.reproduce()
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from artpipe.system.atomic_files import remove
-from artpipe.system.processes import process
+from artpipe.system.atomic_files import remove_path
+from artpipe.system.processes import find_process
 from tests.faults import small_project
 from tests.faults.fork_server import Nest
 from tests.faults.kill_at_write import ENVIRONMENT
@@ -183,7 +183,7 @@ def living(project: Path) -> Iterator[str]:
                 here = (entry / "cwd").readlink()
             except OSError:
                 continue
-            if here.is_relative_to(project) and (one := process(int(entry.name))):
+            if here.is_relative_to(project) and (one := find_process(int(entry.name))):
                 yield f"{one.pid} {one.name}"
 
 
@@ -270,7 +270,7 @@ class Chain:
         self.longest, self.ends, self.on_the_way = max(self.longest, self.on_the_way), self.ends + 1, 0
         if self.ends % 2:
             for output in self.stage.outputs:
-                remove(torn.project / "data" / output)
+                remove_path(torn.project / "data" / output)
 
     def finish(self) -> None:
         """Leave the stage's whole outputs for those after it."""

@@ -19,7 +19,7 @@ from tests.faults.kill_at_write import ENVIRONMENT
 from tests.faults.kills import Arena, Stage, stages, survivors
 from tests.faults.small_project import Ground, Row
 
-MEND = "from artpipe.orchestration.scheduling.dvc_graph import mended; print(mended())"  # what `artpipe run` does first, and a plain `dvc repro` does not
+MEND = "from artpipe.orchestration.scheduling.dvc_graph import repair_dvc_files; print(repair_dvc_files())"  # what `artpipe run` does first, and a plain `dvc repro` does not
 READER = ("ingest (pictures)", "preprocess (pictures)", "train (classifier)", "evaluate (classifier)")
 CHANGES = 140  # that a stage makes in its writes, about
 

@@ -214,7 +214,7 @@ def journal(project: Path, model: str) -> list[dict[str, object]]:
 
 
 def halves(project: Path) -> list[str]:
-    """Return every temporary of `written` and `written_folder`, outermost first found."""
+    """Return every temporary of `write_file` and `write_folder`, outermost first found."""
     places = (*(project / "data").rglob("*.tmp.*"), *(project / ".state").rglob("*.tmp.*"))
     return sorted(str(path.relative_to(project)) for path in places)
 

@@ -5,9 +5,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from artpipe.system.plain_text import plain
-from artpipe.system.terminal import in_markdown
-from artpipe.tracking.mlflow_store import Store
+from artpipe.system.plain_text import to_printable
+from artpipe.system.terminal import escape_markdown
+from artpipe.tracking.mlflow_store import MlflowStore
 from artpipe.tracking.mlflow_sync import sync
 from tests.unit.tracking.test_mlflow_sync import judged, published, the_run
 
@@ -32,9 +32,9 @@ WORDS = {"paragraph_open", "inline", "text", "text_special", "paragraph_close"}
 @example("a\n===")
 def test_any_words_stay_words(text):
     """Nothing but a paragraph, whose words are those of before, what a terminal would obey spelled out."""
-    kinds, words = read(in_markdown(text))
+    kinds, words = read(escape_markdown(text))
     assert kinds <= WORDS
-    assert words == plain(text).strip()
+    assert words == to_printable(text).strip()
 
 
 def test_mlflow_is_told_words(tmp_path):
@@ -42,7 +42,7 @@ def test_mlflow_is_told_words(tmp_path):
     published(tmp_path)
     judged(tmp_path, kid=0.2, verdict="healthy", sentence=f"It never says {LABEL}.")
     sync(tmp_path)
-    store = Store(tmp_path)
+    store = MlflowStore(tmp_path)
     (version,) = store.client.search_model_versions("name='digits.gan'")
     for told in (the_run(tmp_path).data.tags["mlflow.note.content"], version.description):
         kinds, words = read(told)
@@ -52,11 +52,11 @@ def test_mlflow_is_told_words(tmp_path):
 
 def test_prefect_is_told_words(tmp_path):
     """The line below a sheet of pictures; the cells of its table are made by the same function."""
-    seeing = pytest.importorskip("artpipe.orchestration.reporting.prefect_artifacts")
+    prefect_artifacts = pytest.importorskip("artpipe.orchestration.reporting.prefect_artifacts")
     from artpipe.artifacts.report import load_report
 
     published(tmp_path)
     judged(tmp_path, kid=0.2, sentence=f"It never says {LABEL}.")
-    kinds, words = read(seeing._sentence(load_report(tmp_path / "data/reports/gan")[0]))
+    kinds, words = read(prefect_artifacts._describe(load_report(tmp_path / "data/reports/gan")[0]))
     assert kinds <= WORDS
     assert words == f"gan: under-trained. It never says {LABEL}."

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from artpipe.orchestration.scheduling.device_slots import limit_name
-from artpipe.system.processes import process
+from artpipe.system.processes import find_process
 from tests.faults.servers import Server
 from tests.pipeline.conftest import get
 from tests.pipeline.test_deployments import kept  # noqa: F401  # a fixture
@@ -98,7 +98,7 @@ def test_a_killed_runner_takes_its_runs_along(kept):  # noqa: F811
 def serves(project, entry):
     """Say whether a process of /proc serves the project's deployments itself, no guard and no run."""
     try:
-        mine = (entry / "cwd").readlink() == project.folder and process(int(entry.name))
+        mine = (entry / "cwd").readlink() == project.folder and find_process(int(entry.name))
         return mine and (entry / "cmdline").read_bytes().split(b"\0")[1:5] == [b"-u", b"-m", b"artpipe", b"deploy"]
     except OSError:
         return False

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import pytest
 
-from artpipe.system.processes import end_child, process, start_child
+from artpipe.system.processes import end_child, find_process, start_child
 from tests.pipeline.conftest import ROOT, get
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server
@@ -217,4 +217,4 @@ def test_a_worker_of_a_process_pool_does_it_too(kept):
             worker.kill()
             worker.wait()
     hanging = int((project.folder / ".state/hanging-vae").read_text())
-    kept.until(lambda: process(hanging) is None, 30)
+    kept.until(lambda: find_process(hanging) is None, 30)

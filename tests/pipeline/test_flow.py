@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from artpipe.orchestration.scheduling.device_slots import limit_name
-from artpipe.orchestration.scheduling.dvc_graph import mended, stale_stages
+from artpipe.orchestration.scheduling.dvc_graph import find_stale_stages, repair_dvc_files
 from artpipe.project.estimates import remember
-from artpipe.system.processes import process
+from artpipe.system.processes import find_process
 from tests.pipeline.conftest import get
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server
@@ -35,7 +35,7 @@ def bearers(project) -> list[str]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if (entry / "cwd").readlink() == project.folder and process(int(entry.name)):
+            if (entry / "cwd").readlink() == project.folder and find_process(int(entry.name)):
                 found.append((entry / "cmdline").read_text().replace("\0", " "))
         except OSError:
             continue
@@ -145,7 +145,7 @@ def test_stopped_flow_leaves_no_process(served, number, monkeypatch):
         time.sleep(0.1)
     assert bearers(served) == []
     monkeypatch.chdir(served.folder)
-    assert "train@vae" in {stage.name for stage in stale_stages(wait_seconds=60)}
+    assert "train@vae" in {stage.name for stage in find_stale_stages(wait_seconds=60)}
 
 
 @pytest.mark.filterwarnings("ignore")  # DVC's own
@@ -154,9 +154,9 @@ def test_targets_are_what_they_need(project, monkeypatch):
     monkeypatch.chdir(project.folder)
     project.edit("params.yaml", "title: g1", "title: g2")
     project.edit("params.yaml", "title: v1", "title: v2")
-    assert [stage.name for stage in stale_stages(["evaluate@vae"])] == ["train@vae", "evaluate@vae"]
+    assert [stage.name for stage in find_stale_stages(["evaluate@vae"])] == ["train@vae", "evaluate@vae"]
     with pytest.raises(KeyError, match="train@nobody"):
-        stale_stages(["train@nobody"])
+        find_stale_stages(["train@nobody"])
 
 
 @pytest.mark.filterwarnings("ignore")  # DVC's own
@@ -165,7 +165,7 @@ def test_a_wanted_model_is_hung_beside_what_there_is(project, monkeypatch):
     monkeypatch.chdir(project.folder)
     project.edit("params.yaml", "title: g1", "title: g2")
     project.edit("params.yaml", "title: v1", "title: v2")
-    stages = stale_stages(["evaluate@vae"], gallery=True)
+    stages = find_stale_stages(["evaluate@vae"], gallery=True)
     assert [stage.name for stage in stages] == ["train@vae", "evaluate@vae", "gallery"]
 
 
@@ -175,7 +175,7 @@ def test_long_chains_are_urgent(project, monkeypatch):
     monkeypatch.chdir(project.folder)
     project.edit_code("train")
     remember("evaluate@gan", 500.0)
-    urgency = {stage.name: stage.urgency for stage in stale_stages()}
+    urgency = {stage.name: stage.urgency for stage in find_stale_stages()}
     assert urgency["train@ruler"] > urgency["train@gan"] > urgency["train@vae"]
     assert urgency["evaluate@gan"] == urgency["gallery"] + 500.0
 
@@ -185,15 +185,15 @@ def test_long_chains_are_urgent(project, monkeypatch):
 def test_torn_books_of_dvc_are_mended(project, monkeypatch, kept):
     """dvc.lock and rwlock, cut short by a kill: put right and said once, and all outputs come from the run cache."""
     monkeypatch.chdir(project.folder)
-    assert mended() == []
+    assert repair_dvc_files() == []
     lock = project.folder / "dvc.lock"
     whole = lock.read_text()
     lock.write_text(whole[:kept])
     (project.folder / ".dvc/tmp/rwlock").write_text('{"read": {"' if kept else "")
-    assert [sentence.split(":")[0] for sentence in mended()] == [
+    assert [sentence.split(":")[0] for sentence in repair_dvc_files()] == [
         "dvc was killed while it noted what it reads",
         "dvc was killed while it wrote dvc.lock",
     ]
-    assert mended() == []
+    assert repair_dvc_files() == []
     assert project.repro() in ([], ["gallery"])  # the gallery may be hung again
     assert lock.read_text() == whole

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from artpipe.orchestration.scheduling.dvc_graph import mended
+from artpipe.orchestration.scheduling.dvc_graph import repair_dvc_files
 from tests.pipeline.conftest import Project, make_real_project
 
 pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("kills"), pytest.mark.timeout(3000)]
@@ -113,7 +113,7 @@ class Session:
 def put_right(project: Project) -> list[str]:
     """Do what `artpipe run` does first: mend what DVC itself left torn, which a plain `dvc repro` only complains of."""
     with project.repo():
-        return mended()
+        return repair_dvc_files()
 
 
 def disturbed(project: Project, target: str, numbers: range) -> list[tuple[str, bool, bool, list[str]]]:

@@ -96,7 +96,7 @@ def stopped_at(step, monkeypatch):
 
     def after(training, losses):
         if training.step == step:
-            training.stop.asked = training.stop.asked or "a test"
+            training.stop.reason = training.stop.reason or "a test"
         real(training, losses)
 
     monkeypatch.setattr(train.Trainer, "_finish_step", after)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from artpipe.system.processes import end_child, start_child
-from artpipe.tracking.mlflow_store import Store
+from artpipe.tracking.mlflow_store import MlflowStore
 from artpipe.tracking.mlflow_sync import sync
 from tests.conftest import loaded
 
@@ -59,4 +59,4 @@ def test_a_server_gets_runs_pictures_versions_and_alias(server, tmp_path):
     assert made.versions(root) == {"digits.gan": [f"{checkpoint[:8]} champion"]}
     assert made.the_run(root).data.tags["mlflow.parentRunId"] == made.the_pipeline_run(root).info.run_id
     assert list((server / "kept").rglob("*.webp"))
-    assert Store(root).uri.startswith("http://")
+    assert MlflowStore(root).uri.startswith("http://")

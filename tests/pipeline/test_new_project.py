@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from artpipe.errors import UserError
-from artpipe.project.dvc_yaml import graph_text, is_untouched
+from artpipe.project.dvc_yaml import is_untouched, make_graph_text
 from artpipe.project.new_project import STARTERS, create_project
 
 ROOT = Path(__file__).parents[2]
@@ -57,9 +57,9 @@ def test_its_flow_is_what_prefect_deploys(tmp_path):
     """prefect.yaml names a flow of a file in the project itself, which can be imported there and named."""
     create_project(tmp_path / "my studio", "pictures")
     code = (
-        "from artpipe.orchestration.deployment.serve_deployments import deployments\n"
+        "from artpipe.orchestration.deployment.serve_deployments import load_deployments\n"
         "from prefect.flows import load_flow_from_entrypoint\n"
-        "for one in deployments({}):\n"
+        "for one in load_deployments({}):\n"
         "    flow = load_flow_from_entrypoint(one.entrypoint, use_placeholder_flow=False)\n"
         "    print(one.name, one.flow_name, one.entrypoint, flow.name, flow.fn.__code__.co_filename)\n"
     )
@@ -145,7 +145,7 @@ def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("artpipe.project.new_project._initialise_git", fail)
+    monkeypatch.setattr("artpipe.project.new_project._init_git", fail)
     with pytest.raises(OSError, match="No space"):
         create_project(tmp_path / "deep/er")
     assert list(tmp_path.iterdir()) == []
@@ -153,7 +153,7 @@ def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
 
 def test_the_graph_knows_whether_it_was_edited():
     """dvc.yaml says by its header whether it is as artpipe wrote it; CRLF is no edit."""
-    text = graph_text()
+    text = make_graph_text()
     assert is_untouched(text)
     assert is_untouched(text.replace("\n", "\r\n"))
     assert not is_untouched(text.replace("ingest", "Ingest", 1))

@@ -8,9 +8,9 @@ import pytest
 
 from artpipe.cli import start_flow
 from artpipe.orchestration import preflight
-from artpipe.orchestration.deployment.dataset_watcher import differing
+from artpipe.orchestration.deployment.dataset_watcher import find_changed
 from artpipe.orchestration.run_flow import RunOptions
-from artpipe.orchestration.scheduling.dvc_graph import Stage, read_graph, stale_stages
+from artpipe.orchestration.scheduling.dvc_graph import Stage, find_stale_stages, read_graph
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.filterwarnings("ignore")]  # DVC's own
 
@@ -65,17 +65,17 @@ def test_what_is_to_do_is_handed_over(inside, asked, become, monkeypatch):
     assert command[:2] == ["-m", "artpipe.orchestration.run_flow"]
     assert RunOptions.from_json(command[2]) == RunOptions(["evaluate@vae"], True, None, 86_400.0, 2, 10.0)
     monkeypatch.setattr(os, "environ", env)
-    stages = preflight.taken_over()
-    assert stages == stale_stages(["evaluate@vae"], gallery=True)
+    stages = preflight.pop_stages()
+    assert stages == find_stale_stages(["evaluate@vae"], gallery=True)
     assert [stage.name for stage in stages] == ["train@vae", "evaluate@vae", "gallery"]
-    assert preflight.taken_over() is None  # for one process, not for what it starts
+    assert preflight.pop_stages() is None  # for one process, not for what it starts
 
 
 def test_too_many_stages_are_asked_for_again():
     """What does not fit into an environment is not handed over, so the flow asks itself."""
     stage = Stage("train@" + "x" * 90, (), stale=True)
-    assert preflight.handed_over([stage] * 10)
-    assert preflight.handed_over([stage] * 1000) == {}
+    assert preflight.encode_stages([stage] * 10)
+    assert preflight.encode_stages([stage] * 1000) == {}
 
 
 @pytest.mark.timeout(600)
@@ -84,7 +84,7 @@ def test_the_flow_runs_what_was_handed_over(project, prefect_server):
     project.environment.update(prefect_server)
     project.edit("params.yaml", "title: g1", "title: g2")
     project.edit("params.yaml", "title: v1", "title: v2")
-    project.environment |= preflight.handed_over([Stage("train@vae", ("preprocess@digits",), stale=True)])
+    project.environment |= preflight.encode_stages([Stage("train@vae", ("preprocess@digits",), stale=True)])
     project.flow()
     assert project.calls() == ["train@vae"]
 
@@ -106,7 +106,7 @@ def test_a_torn_lock_is_told_and_mended(inside, become, capsys):
     start_flow.run_flow([])
     assert capsys.readouterr().out == "dvc was killed while it wrote dvc.lock: made anew from the run cache\n"
     [(_, env)] = become
-    assert len(json.loads(env["ARTPIPE_STAGES"])) == len(stale_stages())
+    assert len(json.loads(env["ARTPIPE_STAGES"])) == len(find_stale_stages())
     assert not lock.exists()
 
 
@@ -122,8 +122,8 @@ def test_a_torn_tracking_file_is_told_and_mended(inside, become, capsys):
 def test_the_watch_asks_for_what_differs(inside):
     """A dataset whose files are others than those that were ingested, and no other dataset."""
     sources = {"emoji": Path("datasets/emoji"), "digits": Path("datasets/digits.yaml")}
-    assert differing(sources, sources) == set()
+    assert find_changed(sources, sources) == set()
     Path("datasets/emoji/c.png").write_text("c")
-    assert differing(sources, sources) == {"emoji"}
+    assert find_changed(sources, sources) == {"emoji"}
     inside.edit("params.yaml", "preprocess: {size: 28}", "preprocess: {size: 20}")
-    assert differing(sources, sources) == {"emoji"}
+    assert find_changed(sources, sources) == {"emoji"}

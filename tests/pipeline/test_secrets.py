@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from artpipe import __main__ as command_line
-from artpipe.system.plain_text import plain, without_password
+from artpipe.system.plain_text import hide_passwords, to_printable
 from artpipe.system.processes import end_child, start_child
 from tests.conftest import ROOT, loaded
 from tests.pipeline.test_server import ask
@@ -54,7 +54,7 @@ def free_port() -> int:
 )
 def test_an_address_keeps_its_password_to_itself(said, told):
     """The name goes with it; what only looks alike stays."""
-    assert without_password(said) == plain(said) == told
+    assert hide_passwords(said) == to_printable(said) == told
 
 
 def test_a_traceback_has_none(capsys):

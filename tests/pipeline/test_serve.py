@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.system.processes import process
+from artpipe.system.processes import find_process
 from tests.pipeline.conftest import ROOT, get
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200), pytest.mark.nightly]
@@ -26,7 +26,7 @@ def bearing(folder: Path) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if (entry / "cwd").readlink() == folder and process(int(entry.name)):
+            if (entry / "cwd").readlink() == folder and find_process(int(entry.name)):
                 found.append(int(entry.name))
     return found
 

@@ -127,12 +127,12 @@ def test_the_server_of_a_single_run_is_guarded_too(prefect_server, project, monk
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.chdir(project.folder)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    with ephemeral_server.short_server():
+    with ephemeral_server.run_ephemeral_server():
         port = int(os.environ["PREFECT_API_URL"].removesuffix("/api").rpartition(":")[2])
         given = ["evil.example", f"evil.example:{port}", f"localhost:{port}"]
         assert [ask(port, "/api/flow_runs/filter", name) for name in given] == [400, 400, 200]
-        assert os.environ[ephemeral_server.SHORT] == "1"
-    assert {"PREFECT_API_URL", ephemeral_server.SHORT}.isdisjoint(os.environ)
+        assert os.environ[ephemeral_server.EPHEMERAL] == "1"
+    assert {"PREFECT_API_URL", ephemeral_server.EPHEMERAL}.isdisjoint(os.environ)
     with pytest.raises(ConnectionRefusedError):
         ask(port, "/api/flow_runs/filter")
     assert list((project.folder / ".state/flows").glob("server-*")) == []
@@ -151,14 +151,14 @@ def test_a_server_that_does_not_come_up_is_one_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
         ephemeral_server,
-        "_AS_PREFECT_DOES",
+        "_EPHEMERAL_VARIABLES",
         {"PREFECT_API_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:////nowhere/x.db"},
     )
     with (
         pytest.raises(
             ArtpipeError, match=r"Prefect's server did not come up; \.state/flows/server-\d+\.log ends with:"
         ),
-        ephemeral_server.short_server(),
+        ephemeral_server.run_ephemeral_server(),
     ):
         pass
     assert "PREFECT_API_URL" not in os.environ
@@ -176,19 +176,19 @@ def test_others_are_let_in_by_password_and_name_only(artpipe, monkeypatch):
     assert code == 2
     assert "`--name` says under which name others call it" in said
     assert SECRET not in said
-    assert server._names("0.0.0.0", ["a.example"]) == ["127.0.0.1", "localhost", "a.example"]  # noqa: S104
-    assert server._names("127.0.0.1", []) == server._names("::1", []) == ["127.0.0.1", "localhost"]
+    assert server._allowed_hosts("0.0.0.0", ["a.example"]) == ["127.0.0.1", "localhost", "a.example"]  # noqa: S104
+    assert server._allowed_hosts("127.0.0.1", []) == server._allowed_hosts("::1", []) == ["127.0.0.1", "localhost"]
 
 
 def test_what_the_server_asks_for_is_given(monkeypatch):
     """The parts of `artpipe serve` know the password that its server was told; one that is given stays."""
     monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
     monkeypatch.delenv("PREFECT_SERVER_API_AUTH_STRING", raising=False)
-    assert addresses.auth() == {}
+    assert addresses.auth_variables() == {}
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", SECRET)
-    assert addresses.auth() == {"PREFECT_API_AUTH_STRING": SECRET}
+    assert addresses.auth_variables() == {"PREFECT_API_AUTH_STRING": SECRET}
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "another")
-    assert addresses.auth() == {}
+    assert addresses.auth_variables() == {}
 
 
 @pytest.mark.timeout(600)

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from artpipe.config.format_migration import migrate_lock
-from artpipe.project.dvc_yaml import graph_text
+from artpipe.project.dvc_yaml import make_graph_text
 from artpipe.system.hashing import sha256_bytes
 from tests.pipeline.conftest import Project, make_real_project
 
@@ -52,7 +52,7 @@ def as_of_format_1(text: str) -> str:
 
 def old_graph() -> str:
     """`dvc.yaml` as a version with the old names generated it."""
-    body = as_of_format_1(graph_text().partition("\n")[2])
+    body = as_of_format_1(make_graph_text().partition("\n")[2])
     return f"# Written by artpipe 0.0.9; sha256 of what follows: {sha256_bytes(body.encode())}\n{body}"
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from artpipe.config.params import read_yaml
-from artpipe.storage.dvc_cache import object_of, outputs_of, put, rows_of
-from artpipe.storage.verify import Verdict, verify
+from artpipe.storage.dvc_cache import object_path, read_listing, read_outputs, write_object
+from artpipe.storage.verify import VerifyReport, verify
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import md5_bytes, sha256_bytes
 from tests.pipeline.conftest import Project
@@ -23,7 +23,7 @@ CACHE = ".dvc/cache"
 @pytest.fixture
 def kept(project, monkeypatch) -> Project:
     """A project in which all is whole; asking DVC where its cache is takes a second."""
-    monkeypatch.setattr("artpipe.storage.verify.ask_dvc", lambda *_: CACHE)
+    monkeypatch.setattr("artpipe.storage.verify.read_dvc_output", lambda *_: CACHE)
     return project
 
 
@@ -38,23 +38,23 @@ def flip(path: Path) -> Path:
     return path
 
 
-def look(project: Project, **options: bool) -> Verdict:
+def look(project: Project, **options: bool) -> VerifyReport:
     return verify(project.folder, **options)
 
 
 def object_at(project: Project, file: str) -> Path:
     """The object that DVC keeps of a file of the workspace."""
-    for out in outputs_of(project.folder)[0]:
+    for out in read_outputs(project.folder)[0]:
         if Path(file).is_relative_to(out.path):
             cache = project.folder / CACHE
-            listing = object_of(cache, out.md5)
+            listing = object_path(cache, out.md5)
             if file == str(out.path):
                 return listing
-            return object_of(cache, rows_of(listing)[str(Path(file).relative_to(out.path))])
+            return object_path(cache, read_listing(listing)[str(Path(file).relative_to(out.path))])
     raise AssertionError(file)
 
 
-def places(verdict: Verdict) -> list[str]:
+def places(verdict: VerifyReport) -> list[str]:
     return [one.place for one in verdict.damaged]
 
 
@@ -208,7 +208,7 @@ def test_a_repair_writes_nothing_outside(kept, form):
     precious = kept.folder.parent / "precious.txt"
     precious.write_text("precious")
     lock, cache = kept.folder / "dvc.lock", kept.folder / CACHE
-    put(cache, md5_bytes(b"evil"), b"evil")
+    write_object(cache, md5_bytes(b"evil"), b"evil")
     entry = f"path: ../precious.txt\n  hash: md5\n  md5: {md5_bytes(b'evil')}\n  size: 4\n"
     if form == "tracking":
         time.sleep(0.02)
@@ -217,10 +217,10 @@ def test_a_repair_writes_nothing_outside(kept, form):
         lines = entry.replace("\n", "\n    ").rstrip()
         lock.write_text(lock.read_text().replace("    outs:\n", f"    outs:\n    - {lines}\n", 1))
     else:
-        out = next(one for one in outputs_of(kept.folder)[0] if one.md5.endswith(".dir") and not one.is_source)
+        out = next(one for one in read_outputs(kept.folder)[0] if one.md5.endswith(".dir") and not one.is_source)
         up = "../" * (len(out.path.parts) + 1)
         listing = json.dumps([{"md5": md5_bytes(b"evil"), "relpath": f"{up}precious.txt"}]).encode()
-        put(cache, f"{md5_bytes(listing)}.dir", listing)
+        write_object(cache, f"{md5_bytes(listing)}.dir", listing)
         lock.write_text(lock.read_text().replace(out.md5, f"{md5_bytes(listing)}.dir"))
     verdict = look(kept, repair=True)
     assert precious.read_text() == "precious"
@@ -245,7 +245,7 @@ def test_a_note_of_a_run_with_another_size(kept):
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_torn_tracking_file(kept, committed, monkeypatch):
     """A .dvc file cut short makes every dvc fail; a run mends it, from git or from what lies there, and so does verify."""
-    from artpipe.orchestration.scheduling.dvc_graph import mended
+    from artpipe.orchestration.scheduling.dvc_graph import repair_dvc_files
 
     if committed:
         kept.commit()
@@ -253,9 +253,9 @@ def test_a_torn_tracking_file(kept, committed, monkeypatch):
     path = kept.folder / "datasets/emoji.dvc"
     md5 = read_yaml(path)["outs"][0]["md5"]
     path.write_text(path.read_text()[:9])
-    said = mended()
+    said = repair_dvc_files()
     assert said == ["dvc was killed while it wrote emoji.dvc: it tracks what lies there, as before"]
-    assert mended() == []
+    assert repair_dvc_files() == []
     assert kept.repro() == []
     assert read_yaml(path)["outs"][0].items() >= {"md5": md5, "path": "emoji"}.items()
     whole = path.read_text()

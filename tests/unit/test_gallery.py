@@ -14,7 +14,7 @@ from artpipe.artifacts.report import load_report
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
 from artpipe.gallery import build_gallery
-from artpipe.storage.leftovers import sweep_removed
+from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.atomic_files import write_text
 from tests.conftest import loaded
 
@@ -282,7 +282,7 @@ def test_leftovers_are_swept_and_nothing_else(museum):
     for kind in ("works", "record", "shards", "weights", "checkpoints", "runs", "reports"):
         (museum / "data" / kind / "gone").mkdir(parents=True)
         (museum / "data" / kind / ".gitignore").write_text("/x\n")
-    removed = sweep_removed(museum, load_params(museum / "params.yaml"))
+    removed = remove_leftovers(museum, load_params(museum / "params.yaml"))
     assert {path.name for path in removed} == {"gone"}
     assert len(removed) == 7
     assert (museum / "data/reports/digits-gan/report.json").exists()

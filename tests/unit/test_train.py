@@ -17,7 +17,7 @@ from artpipe.artifacts.checkpoint import load_checkpoint
 from artpipe.artifacts.run import Journal, RunRecord
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluation.sample_model import sample_model
-from artpipe.system.interrupts import Stop
+from artpipe.system.interrupts import StopRequest
 from artpipe.training.restore import restore_learner
 from artpipe.training.trainer import Trainer
 from tests.conftest import loaded
@@ -127,7 +127,7 @@ def test_divergence_ends_with_the_last_good_weights(trained):
     assert RunRecord.open(folder / "data/runs/toy").card.steps == 20
 
 
-class StopAt(Stop):
+class StopAt(StopRequest):
     """Asks a training to stop at a step."""
 
     def __init__(self, step):
@@ -204,7 +204,7 @@ def test_every_piece_of_the_state_is_needed(tmp_path, monkeypatch):
 
     def undisturbed():
         task = train.prepare("toy")
-        training = Trainer("toy", task.learner, task.data, task.seed, tmp_path / "alone", Stop("a test"))
+        training = Trainer("toy", task.learner, task.data, task.seed, tmp_path / "alone", StopRequest("a test"))
         training.run()
         return training
 

@@ -1,8 +1,8 @@
-"""`artpipe watch`: runs begin when they should, and no more of them than are of use.
+"""`artpipe watch`: report changed datasets to Prefect and skip redundant runs.
 
-A dataset whose files changed, have held still for two looks and differ from what was last ingested is told to Prefect
-as the event `artpipe.dataset.changed`. Of runs that wait for the same, one is kept: after the machine has slept, one
-run makes up for all that were missed.
+A dataset is reported by the event `artpipe.dataset.changed` once its files have changed, have stayed the same for two
+looks, and differ from what was last ingested. Of several waiting runs with the same work one is left: after the
+machine has slept, one run makes up for all that were missed.
 """
 
 import os
@@ -14,45 +14,48 @@ from typing import TYPE_CHECKING
 
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.orchestration.deployment.exclusive_run import someone_works
+from artpipe.orchestration.deployment.exclusive_run import is_run_active
 from artpipe.orchestration.scheduling.dvc_graph import read_graph
-from artpipe.orchestration.services.addresses import prefect_beside
+from artpipe.orchestration.services.addresses import local_prefect_variables
 from artpipe.project.trackable_paths import require_trackable
-from artpipe.system.file_tree import signature
-from artpipe.system.interrupts import SignalInterruption, signals_raise
-from artpipe.system.plain_text import plain_lines
+from artpipe.system.file_tree import tree_fingerprint
+from artpipe.system.interrupts import SignalInterruption, raise_on_signals
+from artpipe.system.plain_text import to_printable_lines
 
 if TYPE_CHECKING:
-    from artpipe.orchestration.deployment.prefect_api import Desk
+    from artpipe.orchestration.deployment.prefect_api import PrefectApi
 
-_LOCK_SECONDS = 60.0  # of waiting for DVC's lock, before it is said who holds it
-_REST = 20  # times as long as a look took is the least until the next: large folders are looked at less often
+_LOCK_SECONDS = 60.0  # of waiting for DVC's lock
+_PAUSE_FACTOR = 20  # pause at least so many times the length of a look: large folders are looked at less often
 
 
-class Watcher:
-    """Remembers each dataset's files from look to look."""
+class DatasetWatcher:
+    """Compares each dataset's files with those of the previous look."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, str] = {}
-        self._settled: dict[str, str] = {}
+        self._last_fingerprints: dict[str, str] = {}
+        self._handled_fingerprints: dict[str, str] = {}
 
-    def look(self, sources: Mapping[str, Path]) -> list[str]:
-        """Return the datasets whose files are as they were at the last look, and not as they were when settled."""
-        still = []
+    def find_stable(self, sources: Mapping[str, Path]) -> list[str]:
+        """Return the datasets whose files have changed and then stayed the same.
+
+        That is: as at the previous look, and other than when they were last marked as handled.
+        """
+        stable = []
         for name, path in sources.items():
-            now = signature(path)
-            if now and now == self._seen.get(name) != self._settled.get(name):
-                still.append(name)
-            self._seen[name] = now
-        return still
+            fingerprint = tree_fingerprint(path)
+            if fingerprint and fingerprint == self._last_fingerprints.get(name) != self._handled_fingerprints.get(name):
+                stable.append(name)
+            self._last_fingerprints[name] = fingerprint
+        return stable
 
-    def settle(self, name: str) -> None:
-        """Return this dataset no more until its files change."""
-        self._settled[name] = self._seen[name]
+    def mark_handled(self, name: str) -> None:
+        """Leave this dataset out until its files change again."""
+        self._handled_fingerprints[name] = self._last_fingerprints[name]
 
 
-def differing(names: Collection[str], sources: Mapping[str, Path]) -> set[str]:
-    """Return the datasets whose source is not what was last ingested, by what DVC says.
+def find_changed(names: Collection[str], sources: Mapping[str, Path]) -> set[str]:
+    """Return the datasets whose source differs from what DVC last ingested.
 
     Raises:
         UserError, BusyError: see `read_graph`.
@@ -67,61 +70,64 @@ def differing(names: Collection[str], sources: Mapping[str, Path]) -> set[str]:
 
 
 def watch_datasets(every_seconds: float) -> int:
-    """Watch until told to end and return the exit code: 128 and the signal's number.
+    """Watch until a signal ends it; return the exit code, 128 + the signal's number.
 
     Raises:
         UserError: no server is named.
     """
-    os.environ.update(prefect_beside())
+    os.environ.update(local_prefect_variables())
     if not os.environ.get("PREFECT_API_URL"):
         raise UserError("PREFECT_API_URL is not set; it names the server to tell, `artpipe serve` brings one")
     code = 0
     try:
-        with signals_raise():
-            _stay(every_seconds)
-    except SignalInterruption as told:
-        code = 128 + told.number
+        with raise_on_signals():
+            _watch(every_seconds)
+    except SignalInterruption as interruption:
+        code = 128 + interruption.number
     return code
 
 
-def _stay(every_seconds: float) -> None:
-    from artpipe.orchestration.deployment.prefect_api import (
-        Desk,  # here, because Prefect reads the environment as it is imported
-    )
+def _watch(every_seconds: float) -> None:
+    # imported here, because Prefect reads the environment as it is imported
+    from artpipe.orchestration.deployment.prefect_api import PrefectApi
 
-    desk, watcher, trouble = Desk(), Watcher(), ""
-    _say(f"watching the datasets, every {every_seconds:g} s")
+    api, watcher, last_error = PrefectApi(), DatasetWatcher(), ""
+    _print_line(f"watching the datasets, every {every_seconds:g} s")
     while True:
-        took = 0.0
+        look_seconds = 0.0
         try:
             sources = {name: Path(entry.path) for name, entry in load_params().datasets.items()}
             began = time.monotonic()
-            still = watcher.look(sources)
-            took = time.monotonic() - began
-            _act(still, sources, watcher, desk)
-            trouble = ""
-        except (ArtpipeError, OSError) as error:  # a torn params.yaml, a server that is away: it passes, or is mended
-            if str(error) != trouble:
-                trouble = str(error)
-                _say(trouble)
-        time.sleep(max(every_seconds, _REST * took))
+            stable = watcher.find_stable(sources)
+            look_seconds = time.monotonic() - began
+            _report_changes(stable, sources, watcher, api)
+            last_error = ""
+        except (ArtpipeError, OSError) as error:  # a torn params.yaml, a server that is away: the next look may work
+            if str(error) != last_error:
+                last_error = str(error)
+                _print_line(last_error)
+        time.sleep(max(every_seconds, _PAUSE_FACTOR * look_seconds))
 
 
-def _act(still: Collection[str], sources: Mapping[str, Path], watcher: Watcher, desk: "Desk") -> None:
-    if still and not someone_works() and desk.is_open():  # a run at work sees it, or leaves it for after
-        for name in still:
+def _report_changes(
+    stable: Collection[str], sources: Mapping[str, Path], watcher: DatasetWatcher, api: "PrefectApi"
+) -> None:
+    if (
+        stable and not is_run_active() and api.accepts_events()
+    ):  # a running one sees the change, or leaves it to the next
+        for name in stable:
             require_trackable(sources[name])  # DVC would wait for ever on a pipe
-        changed = differing(still, sources)
-        still = watcher.look({name: sources[name] for name in still})  # DVC took its time
-        for name in still:
+        changed = find_changed(stable, sources)
+        stable = watcher.find_stable({name: sources[name] for name in stable})  # DVC was slow: look again
+        for name in stable:
             if name in changed:
-                desk.tell_changed(name)
-                _say(f"{name} changed and holds still: its run is asked for")
-            watcher.settle(name)
-    if skipped := desk.skip_superfluous():
-        _say(f"{skipped} run{'s' * (skipped != 1)} waited for what another one does: skipped")
+                api.emit_dataset_changed(name)
+                _print_line(f"{name} changed and holds still: its run is asked for")
+            watcher.mark_handled(name)
+    if skipped_count := api.skip_redundant_runs():
+        _print_line(f"{skipped_count} run{'s' * (skipped_count != 1)} waited for what another one does: skipped")
 
 
-def _say(sentence: str) -> None:
-    sys.stdout.write(f"{plain_lines(sentence)}\n")
+def _print_line(sentence: str) -> None:
+    sys.stdout.write(f"{to_printable_lines(sentence)}\n")
     sys.stdout.flush()

@@ -1,7 +1,7 @@
-"""What a run of a deployment needs beside the flow: it ends with whoever started it, and one is at work at a time.
+"""Let one run of a deployment work at a time, and end it with its parent.
 
-A lock of the operating system says who is at work, not a limit of Prefect's: its lease ends when the machine sleeps or
-the server is away, and takes the run with it; a lease lost with a killed server blocks every later run.
+The lock is one of the operating system, not a concurrency limit of Prefect: a lease of Prefect ends when the machine
+sleeps or the server is away, and ends the run with it; a lease lost with a killed server blocks every later run.
 """
 
 import contextlib
@@ -9,37 +9,42 @@ import os
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import BusyError
-from artpipe.system.locks import held, locked
-from artpipe.system.processes import process, terminate_self, watching
+from artpipe.system.locks import hold_lock, is_locked
+from artpipe.system.processes import find_process, terminate_self, watch_processes
 
-LOCK = STATE / "flow.lock"
-_GLANCE_SECONDS = 1.0  # somebody may only be looking, see `someone_works`
-_held = contextlib.ExitStack()  # until this process ends
+RUN_LOCK = STATE / "flow.lock"
+_PROBE_SECONDS = 1.0  # somebody may only be looking, see `is_run_active`
+_open_contexts = contextlib.ExitStack()  # until this process ends
 
 
-def take_turn(*, wait: bool) -> bool:
-    """Begin: False where another run is at work and this one does not `wait` for it."""
+def begin_exclusive_run(*, wait: bool) -> bool:
+    """Take the run lock; return False if another run has it and `wait` is false."""
     from prefect.runtime import flow_run  # here, because Prefect reads the environment as it is imported
 
     from artpipe.orchestration.reporting import console
 
     _end_with_parent()
-    console.begun(flow_run.name or "", flow_run.parameters or {})
+    console.print_run_start(flow_run.name or "", flow_run.parameters or {})
     try:
-        _held.enter_context(locked(LOCK, wait_seconds=float("inf") if wait else _GLANCE_SECONDS, doing="a run"))
+        _open_contexts.enter_context(
+            hold_lock(RUN_LOCK, wait_seconds=float("inf") if wait else _PROBE_SECONDS, doing="a run")
+        )
     except BusyError:
         return False
     return True
 
 
-def someone_works() -> bool:
-    """Say whether a run of a deployment of this project is alive."""
-    return held(LOCK)
+def is_run_active() -> bool:
+    """Return whether a run of a deployment of this project is at work."""
+    return is_locked(RUN_LOCK)
 
 
 def _end_with_parent() -> None:
-    """Have this process told to end (SIGTERM) when its parent has ended: the runner or worker that started the run."""
-    if parent := process(os.getppid()):
-        _held.enter_context(watching([parent], lambda _: terminate_self()))
+    """Have SIGTERM sent to this process when its parent ends.
+
+    The parent is the runner or worker that started the run.
+    """
+    if parent := find_process(os.getppid()):
+        _open_contexts.enter_context(watch_processes([parent], lambda _: terminate_self()))
     else:
         terminate_self()

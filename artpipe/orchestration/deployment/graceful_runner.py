@@ -1,4 +1,4 @@
-"""Prefect's runner, which ends when its runs have ended and have said so."""
+"""Prefect's runner, which waits until its runs have ended and reported."""
 
 import os
 import sys
@@ -7,17 +7,20 @@ from typing import Any
 
 from prefect.runner import Runner
 
-from artpipe.system.processes import descendants
+from artpipe.system.processes import find_descendants
 
 _GRACE_SECONDS = 20.0  # trainings save for 10 s, then the run reports
 
 
-class PatientRunner(Runner):
-    """Told to end, it lets the runs it started end first; Prefect's own kills them before they can report."""
+class GracefulRunner(Runner):
+    """Waits for its runs when it is terminated.
+
+    Prefect's own runner kills them before they can report.
+    """
 
     def handle_sigterm(self, *_arguments: Any, **_more: Any) -> None:
-        """Wait for the runs, which whoever ends our group has told as well, and leave."""
+        """Wait for the runs, then exit; the whole process group gets the signal."""
         deadline = time.monotonic() + _GRACE_SECONDS
-        while descendants(os.getpid()) and time.monotonic() < deadline:
+        while find_descendants(os.getpid()) and time.monotonic() < deadline:
             time.sleep(0.1)
         sys.exit(0)

@@ -1,4 +1,4 @@
-"""What is asked of Prefect's server beside running: that a dataset changed, what is paused, which runs wait in vain."""
+"""Calls of Prefect's server: emit events, read pauses, skip redundant runs."""
 
 import asyncio
 import contextlib
@@ -15,96 +15,101 @@ from prefect.events import Event, Resource
 from prefect.events.clients import get_events_client
 
 CHANGED = "artpipe.dataset.changed"  # as prefect.yaml expects it
-_OURS = where.FlowFilter(name=where.FlowFilterName(any_=["dataset-to-gallery"]))
-_NO_PERSON = {"SCHEDULE", "AUTOMATION"}  # who creates runs unasked
-_WORKED = [StateType.RUNNING, StateType.COMPLETED, StateType.FAILED]
-_MOST = 200  # runs in one answer
-_SKIPPED = "another run does the same, and sees all that was there when this one was due"
+_FLOW_FILTER = where.FlowFilter(name=where.FlowFilterName(any_=["dataset-to-gallery"]))
+_AUTOMATIC_CREATORS = {"SCHEDULE", "AUTOMATION"}  # who creates runs unasked
+_WORKED_STATES = [StateType.RUNNING, StateType.COMPLETED, StateType.FAILED]
+_MAX_RUNS = 200  # runs in one answer
+_SKIP_REASON = "another run does the same, and sees all that was there when this one was due"
 
 
-class Desk:
-    """Speaks to the server that PREFECT_API_URL names.
+class PrefectApi:
+    """A client of the server that PREFECT_API_URL names.
 
-    Every method raises ConnectionError where it does not answer.
+    Every method raises ConnectionError where the server does not answer.
     """
 
-    def is_open(self) -> bool:
-        """Say whether an event would start a run: something is deployed, and not all of it is paused."""
-        with _client() as client:
-            found = client.read_deployments(flow_filter=_OURS)
+    def accepts_events(self) -> bool:
+        """Return whether an event would start a run.
+
+        It would where a deployment is not paused, nor all of its schedules.
+        """
+        with _open_client() as client:
+            deployments = client.read_deployments(flow_filter=_FLOW_FILTER)
         return any(
-            not one.paused and (not one.schedules or any(when.active for when in one.schedules)) for one in found
+            not deployment.paused
+            and (not deployment.schedules or any(schedule.active for schedule in deployment.schedules))
+            for deployment in deployments
         )
 
-    def tell_changed(self, dataset: str) -> None:
-        """Emit the event that a dataset changed."""
+    def emit_dataset_changed(self, dataset: str) -> None:
+        """Emit the event that a dataset has changed."""
         resource = {"prefect.resource.id": f"artpipe.dataset.{dataset}", "prefect.resource.name": dataset}
         try:
             asyncio.run(_emit(Event(event=CHANGED, resource=Resource(resource))))
         except Exception as error:  # whatever the socket's library raises
             raise ConnectionError(f"Prefect did not take the event: {error}") from error
 
-    def skip_superfluous(self) -> int:
-        """Skip the runs that wait in vain, and return how many."""
+    def skip_redundant_runs(self) -> int:
+        """Cancel the waiting runs that others make redundant; return how many."""
         now: Any = datetime.now(UTC)  # Prefect's own type comes of it
-        with _client() as client:
+        with _open_client() as client:
             due = where.FlowRunFilter(
-                state=_in([StateType.SCHEDULED]),
+                state=_state_filter([StateType.SCHEDULED]),
                 expected_start_time=where.FlowRunFilterExpectedStartTime(before_=now),
             )
-            waiting = client.read_flow_runs(flow_filter=_OURS, flow_run_filter=due, limit=_MOST)
+            waiting = client.read_flow_runs(flow_filter=_FLOW_FILTER, flow_run_filter=due, limit=_MAX_RUNS)
             if not waiting:
                 return 0
             oldest = min(run.expected_start_time or now for run in waiting)
             since = where.FlowRunFilter(
-                state=_in(_WORKED),
+                state=_state_filter(_WORKED_STATES),
                 start_time=where.FlowRunFilterStartTime(after_=oldest),
             )
-            worked = client.read_flow_runs(
-                flow_filter=_OURS, flow_run_filter=since, sort=FlowRunSort.START_TIME_DESC, limit=_MOST
+            worked_runs = client.read_flow_runs(
+                flow_filter=_FLOW_FILTER, flow_run_filter=since, sort=FlowRunSort.START_TIME_DESC, limit=_MAX_RUNS
             )
-            vain = list(superfluous(waiting, worked))
-            for run in vain:
-                client.set_flow_run_state(run.id, State(type=StateType.CANCELLED, name="Skipped", message=_SKIPPED))
-        return len(vain)
+            redundant = list(find_redundant_runs(waiting, worked_runs))
+            for run in redundant:
+                client.set_flow_run_state(run.id, State(type=StateType.CANCELLED, name="Skipped", message=_SKIP_REASON))
+        return len(redundant)
 
 
-def superfluous(waiting: Sequence[FlowRun], worked: Sequence[FlowRun]) -> Iterator[FlowRun]:
-    """Yield the waiting runs that another one makes needless; what a person asked for is never one.
+def find_redundant_runs(waiting_runs: Sequence[FlowRun], worked_runs: Sequence[FlowRun]) -> Iterator[FlowRun]:
+    """Yield the waiting runs that another run makes redundant.
 
-    A run of the same parameters, or of none, that began after the time a run was due has done its work; of those that
-    wait for the same, the last that was due is kept.
+    A run is done already if another one with the same parameters, or with none, has started since it was due. Of several
+    that wait with the same parameters, the last one due is left. A run that a person asked for is never redundant.
     """
-    kept: list[tuple[Any, dict[str, Any]]] = []
-    for run in sorted(waiting, key=lambda one: one.expected_start_time or 0, reverse=True):
-        if run.created_by is None or run.created_by.type not in _NO_PERSON:
+    later_jobs: list[tuple[Any, dict[str, Any]]] = []
+    for run in sorted(waiting_runs, key=lambda waiting_run: waiting_run.expected_start_time or 0, reverse=True):
+        if run.created_by is None or run.created_by.type not in _AUTOMATIC_CREATORS:
             continue
-        same = (run.deployment_id, _scope(run))
+        job = (run.deployment_id, _read_scope(run))
         due = run.expected_start_time
-        done = any(
-            one.deployment_id == run.deployment_id
-            and _scope(one) in ({}, _scope(run))
-            and one.start_time is not None
+        is_done = any(
+            other.deployment_id == run.deployment_id
+            and _read_scope(other) in ({}, _read_scope(run))
+            and other.start_time is not None
             and due is not None
-            and one.start_time >= due
-            for one in worked
+            and other.start_time >= due
+            for other in worked_runs
         )
-        if done or same in kept:
+        if is_done or job in later_jobs:
             yield run
-        kept.append(same)
+        later_jobs.append(job)
 
 
-def _scope(run: FlowRun) -> dict[str, Any]:
-    """Return what a run is to do, as far as that is not everything."""
+def _read_scope(run: FlowRun) -> dict[str, Any]:
+    """Return the parameters that narrow a run's work; none means everything."""
     return {key: value for key in ("targets", "dataset", "force") if (value := run.parameters.get(key))}
 
 
-def _in(states: list[StateType]) -> where.FlowRunFilterState:
+def _state_filter(states: list[StateType]) -> where.FlowRunFilterState:
     return where.FlowRunFilterState(type=where.FlowRunFilterStateType(any_=states))
 
 
 @contextlib.contextmanager
-def _client() -> Iterator[Any]:
+def _open_client() -> Iterator[Any]:
     try:
         with get_client(sync_client=True) as client:
             yield client

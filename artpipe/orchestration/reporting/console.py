@@ -1,4 +1,4 @@
-"""What a person sees of a flow: a line as each stage starts and ends, its output with its name, the verdicts."""
+"""Print a flow's progress: stages as they start and end, their output, verdicts."""
 
 import contextlib
 import os
@@ -17,16 +17,16 @@ from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError
 from artpipe.orchestration.scheduling.dvc_graph import Stage
-from artpipe.system.plain_text import without_password
+from artpipe.system.plain_text import hide_passwords
 from artpipe.system.terminal import PlainConsole
 
 _console = PlainConsole(highlight=False, soft_wrap=True)
-_DVC_SAYS = ("Running stage ", "> artpipe ", "Updating lock file", "Generating lock file", "Use `dvc push`")
+_DVC_PROGRESS = ("Running stage ", "> artpipe ", "Updating lock file", "Generating lock file", "Use `dvc push`")
 _DVC_HINTS = ("To track the changes with git", "To enable auto staging", "git add ", "dvc config core.autostage")
 
 
-def planned(stages: Sequence[Stage]) -> None:
-    """Tell how much there is to do."""
+def print_stage_count(stages: Sequence[Stage]) -> None:
+    """Print how many stages are to run."""
     if not stages:
         _console.print("Everything is up to date.")
         return
@@ -35,93 +35,109 @@ def planned(stages: Sequence[Stage]) -> None:
     _console.print(f"[bold]{stale}[/] stale stage{'s' * (stale != 1)}{below}")
 
 
-def begun(name: str, parameters: Mapping[str, object]) -> None:
-    """Tell that a run of a deployment begins, and what it was asked for."""
-    given = {key: parameters.get(key) for key in ("targets", "dataset", "force")}
-    asked = [key if value is True else f"{key} {value}" for key, value in given.items() if value]
-    _console.print(f"[bold]run {escape(name)}[/] {escape(', '.join(asked))}".rstrip())
+def print_run_start(name: str, parameters: Mapping[str, object]) -> None:
+    """Print that a run of a deployment starts, and with what parameters."""
+    options = {key: parameters.get(key) for key in ("targets", "dataset", "force")}
+    requested = [key if value is True else f"{key} {value}" for key, value in options.items() if value]
+    _console.print(f"[bold]run {escape(name)}[/] {escape(', '.join(requested))}".rstrip())
 
 
-def mended(sentences: Sequence[str]) -> None:
-    """Tell what was put right before anything ran."""
+def print_repairs(sentences: Sequence[str]) -> None:
+    """Print what was repaired before anything ran."""
     for sentence in sentences:
         _console.print(f"[yellow]{escape(sentence)}[/]")
 
 
 @contextlib.contextmanager
-def timed(name: str) -> Iterator[Callable[[], float]]:
-    """Tell that a stage starts, and how and after how long it ended; yields the clock, seconds since the start."""
-    began = time.monotonic()
+def time_stage(name: str) -> Iterator[Callable[[], float]]:
+    """Print when a stage starts, how it ended and how long it took.
+
+    Yields:
+        A function that returns the seconds since the start.
+    """
+    start = time.monotonic()
     _console.print(f"[cyan]>[/] {escape(name)}")
     try:
-        yield lambda: time.monotonic() - began
+        yield lambda: time.monotonic() - start
     except BaseException as error:
-        _console.print(f"[red]x {escape(name)}[/] [dim]{_span(time.monotonic() - began)}[/] {escape(str(error))}")
+        _console.print(
+            f"[red]x {escape(name)}[/] [dim]{_format_seconds(time.monotonic() - start)}[/] {escape(str(error))}"
+        )
         raise
-    _console.print(f"[green]+[/] {escape(name)} [dim]{_span(time.monotonic() - began)}[/]")
+    _console.print(f"[green]+[/] {escape(name)} [dim]{_format_seconds(time.monotonic() - start)}[/]")
 
 
-def said(name: str, line: str) -> None:
-    """Show a line of a stage's output; what DVC says about itself is left to the run's log."""
+def print_output_line(name: str, line: str) -> None:
+    """Print a line of a stage's output, without DVC's lines on itself."""
     text = line.strip()
-    if text and not text.startswith((*_DVC_SAYS, *_DVC_HINTS)):
+    if text and not text.startswith((*_DVC_PROGRESS, *_DVC_HINTS)):
         _console.print(f"  [dim]{escape(name)}[/] {escape(line)}")
 
 
-def failed(sentence: str) -> None:
-    """Tell in one line why the flow did not do all it should."""
+def print_failure(sentence: str) -> None:
+    """Print in one line why the flow did not do all that it should."""
     _console.print(f"[red]{escape(sentence)}[/]")
 
 
-def reports() -> list[ReportCard]:
-    """Return the reports that stand, in the order of params.yaml."""
-    found = []
+def load_reports() -> list[ReportCard]:
+    """Return the reports that exist, in the order of params.yaml."""
+    cards = []
     for name in load_params().models:
         with contextlib.suppress(ArtpipeError):
-            found.append(load_report(paths.report(name))[0])
-    return found
+            cards.append(load_report(paths.report(name))[0])
+    return cards
 
 
-def verdict(card: ReportCard, undone: Collection[str]) -> tuple[str, str]:
-    """Return a model's verdict and why; of a model that should have been evaluated anew and was not, that it is stale."""
+def current_verdict(card: ReportCard, undone: Collection[str]) -> tuple[str, str]:
+    """Return a model's verdict and the reason for it.
+
+    The verdict is `stale` where the model should have been evaluated anew and was not.
+    """
     if f"evaluate@{card.model}" in undone:
         return "stale", f"its report is older than what failed ({card.verdict.verdict} then)"
     return card.verdict.verdict, card.verdict.sentence
 
 
-def summary(undone: Collection[str] = ()) -> None:
-    """Tell each model's verdict, and where the gallery and the runs can be seen; `undone`: stages that should have run."""
+def print_summary(undone: Collection[str] = ()) -> None:
+    """Print each model's verdict, and where the gallery and the runs can be seen.
+
+    Args:
+        undone: stages that should have run and did not.
+    """
     table = Table("model", "verdict", "why", box=None, header_style="dim", padding=(0, 2, 0, 0))
-    for card in reports():
-        said, why = verdict(card, undone)
-        colour = {"healthy": "green", "stale": "dim"}.get(said, "yellow")
-        table.add_row(card.model, f"[{colour}]{said}[/]", escape(why))
+    for card in load_reports():
+        verdict_word, why = current_verdict(card, undone)
+        colour = {"healthy": "green", "stale": "dim"}.get(verdict_word, "yellow")
+        table.add_row(card.model, f"[{colour}]{verdict_word}[/]", escape(why))
     if table.row_count:
         _console.print(table)
-    for what, where in places():
-        _console.print(f"{what}: {where}")
+    for title, address in list_addresses():
+        _console.print(f"{title}: {address}")
 
 
-def places() -> list[tuple[str, str]]:
-    """Return where the gallery and the runs can be seen: an address to click, and a server's or a command to type."""
+def list_addresses() -> list[tuple[str, str]]:
+    """Return where the gallery and the runs can be seen, each with its title.
+
+    The gallery's is an address to click, that of the runs a server's address or a command to type.
+    """
     index = (paths.gallery() / "index.html").absolute()
-    found = [("Gallery", index.as_uri())] if index.exists() else []
-    return [*found, ("Runs", without_password(os.environ.get("MLFLOW_TRACKING_URI", "")) or _browse())]
+    addresses = [("Gallery", index.as_uri())] if index.exists() else []
+    return [*addresses, ("Runs", hide_passwords(os.environ.get("MLFLOW_TRACKING_URI", "")) or _ui_command())]
 
 
-def _browse() -> str:
+def _ui_command() -> str:
     makefile = Path("Makefile")
     if makefile.is_file() and "\nui:" in makefile.read_text(errors="replace"):
         return "make ui"
-    artpipe, here = Path(sys.executable).parent / "artpipe", Path.cwd()  # not resolved: the environment's own folder
-    typed = shutil.which("artpipe")
-    if artpipe.is_relative_to(here):
-        artpipe = artpipe.relative_to(here)
-    elif typed and Path(typed).resolve() == artpipe.resolve():
+    artpipe, project = Path(sys.executable).parent / "artpipe", Path.cwd()  # not resolved: the environment's own folder
+    on_path = shutil.which("artpipe")
+    if artpipe.is_relative_to(project):
+        artpipe = artpipe.relative_to(project)
+    elif on_path and Path(on_path).resolve() == artpipe.resolve():
         artpipe = Path("artpipe")
     return f"{quote(str(artpipe))} ui"
 
 
-def _span(seconds: float) -> str:
+def _format_seconds(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     return f"{minutes:.0f} min {rest:02.0f} s" if minutes else f"{rest:.1f} s"

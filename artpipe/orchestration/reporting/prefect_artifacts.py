@@ -1,4 +1,4 @@
-"""What Prefect's pages show of a run beside its log: how far a training is, what a model made, the verdicts."""
+"""Publish artifacts to Prefect's pages: training progress, works, verdicts."""
 
 import base64
 import contextlib
@@ -25,58 +25,62 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.errors import ArtpipeError
 from artpipe.orchestration.reporting import console
-from artpipe.system.terminal import in_markdown
+from artpipe.system.terminal import escape_markdown
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-GALLERY = "ARTPIPE_GALLERY_URL"  # set by whoever serves the gallery
+GALLERY_URL = "ARTPIPE_GALLERY_URL"  # set by whoever serves the gallery
 _STEP = re.compile(r"\bstep (\d+)/(\d+)\b")
-_EVERY_SECONDS = 5.0
+_UPDATE_SECONDS = 5.0
 _ACROSS, _DOWN, _SIDE = 8, 3, 96  # of a sheet, in pictures and pixels
 
 
-class Progress:
-    """A training's progress in percent, from the lines it prints."""
+class ProgressArtifact:
+    """A training's progress in percent, read from the lines that it prints."""
 
     def __init__(self, name: str) -> None:
-        self._name, self._told = name, -_EVERY_SECONDS
+        self._name, self._updated_at = name, -_UPDATE_SECONDS
         self._artifact: UUID | None = None
 
-    def heard(self, line: str) -> None:
-        """Take a line of output; what is not about steps is let pass."""
-        found = _STEP.search(line)
-        if found is None or not int(found[2]):
+    def read_line(self, line: str) -> None:
+        """Read a line of output; one that names no step is ignored."""
+        match = _STEP.search(line)
+        if match is None or not int(match[2]):
             return
-        step, steps = min(int(found[1]), int(found[2])), int(found[2])
-        if step < steps and time.monotonic() - self._told < _EVERY_SECONDS:
+        step, steps = min(int(match[1]), int(match[2])), int(match[2])
+        if step < steps and time.monotonic() - self._updated_at < _UPDATE_SECONDS:
             return
-        self._told = time.monotonic()
-        with _shown():
+        self._updated_at = time.monotonic()
+        with _log_failures():
             if self._artifact is None:
-                key = f"progress-{_key(self._name)}"
+                key = f"progress-{_make_key(self._name)}"
                 self._artifact = cast("UUID", create_progress_artifact(100.0 * step / steps, key, self._name))
             else:
                 update_progress_artifact(self._artifact, 100.0 * step / steps)
 
 
-def hung(stage: str) -> None:
-    """Show what a stage made: after an evaluation a sheet of the model's pictures."""
+def publish_works(stage: str) -> None:
+    """Publish a contact sheet of a model's pictures after its evaluation."""
     verb, _, model = stage.partition("@")
     if verb != "evaluate":
         return
-    with contextlib.suppress(ArtpipeError), _shown():
+    with contextlib.suppress(ArtpipeError), _log_failures():
         card, _hash = load_report(paths.report(model))
         pictures = [paths.report(model) / work.file for work in card.exhibits if work.kind == "image"]
         if pictures:
-            create_image_artifact(_sheet(pictures), f"works-{_key(model)}", _sentence(card))
+            create_image_artifact(_make_contact_sheet(pictures), f"works-{_make_key(model)}", _describe(card))
 
 
-def summary(undone: Collection[str] = ()) -> None:
-    """Show every model's verdict, and a link to the gallery; `undone`: stages that should have run."""
+def publish_summary(undone: Collection[str] = ()) -> None:
+    """Publish every model's verdict, and a link to the gallery.
+
+    Args:
+        undone: stages that should have run and did not.
+    """
     rows = []
-    for card in console.reports():
-        verdict, why = console.verdict(card, undone)
+    for card in console.load_reports():
+        verdict, why = console.current_verdict(card, undone)
         rows.append(
             {
                 "model": card.model,
@@ -84,51 +88,51 @@ def summary(undone: Collection[str] = ()) -> None:
                 "verdict": verdict,
                 "decided by": card.verdict.score,
                 "value": float(f"{card.verdict.value:.4g}"),
-                "why": in_markdown(why),  # Prefect reads cells as Markdown
+                "why": escape_markdown(why),  # Prefect reads cells as Markdown
             }
         )
-    with _shown():
+    with _log_failures():
         if rows:
             create_table_artifact(rows, "verdicts", "What the evaluation says of each model")
-        for what, where in console.places():
-            if what == "Gallery":
-                address = os.environ.get(GALLERY, where)
-                create_link_artifact(address, "Open the gallery", "gallery", "Where the works hang")
+        for title, address in console.list_addresses():
+            if title == "Gallery":
+                link = os.environ.get(GALLERY_URL, address)
+                create_link_artifact(link, "Open the gallery", "gallery", "Where the works hang")
 
 
 @contextlib.contextmanager
-def _shown() -> Iterator[None]:
-    """Let no failure to show something fail what is shown."""
+def _log_failures() -> Iterator[None]:
+    """Log an error of publishing instead of failing the stage by it."""
     try:
         yield
     except (HTTPError, OSError, PrefectException) as error:
         get_run_logger().warning("not shown: %s", error)
 
 
-def _sentence(card: ReportCard) -> str:
-    return in_markdown(f"{card.model}: {card.verdict.verdict}. {card.verdict.sentence}")
+def _describe(card: ReportCard) -> str:
+    return escape_markdown(f"{card.model}: {card.verdict.verdict}. {card.verdict.sentence}")
 
 
-def _sheet(pictures: Sequence[Path]) -> str:
-    """Return a data: URL of the first pictures side by side, a WebP of some 50 kB."""
+def _make_contact_sheet(pictures: Sequence[Path]) -> str:
+    """Return the first pictures side by side as a data: URL, a WebP of some 50 kB."""
     from PIL import Image
 
     shown = pictures[: _ACROSS * _DOWN]
     across = min(_ACROSS, len(shown))
     sheet = Image.new("RGB", (across * _SIDE, -(-len(shown) // across) * _SIDE), "white")
-    for place, path in enumerate(shown):
+    for position, path in enumerate(shown):
         with Image.open(path) as opened:
             picture = opened.convert("RGB")
-        enlarge = max(1, (_SIDE - 4) // max(picture.size))
-        picture = picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST)
+        scale = max(1, (_SIDE - 4) // max(picture.size))
+        picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
         picture.thumbnail((_SIDE - 4, _SIDE - 4))
-        left, top = place % across * _SIDE, place // across * _SIDE
+        left, top = position % across * _SIDE, position // across * _SIDE
         sheet.paste(picture, (left + (_SIDE - picture.width) // 2, top + (_SIDE - picture.height) // 2))
     data = io.BytesIO()
     sheet.save(data, "WEBP", quality=80)
     return f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
-def _key(name: str) -> str:
-    """Return what Prefect allows as a key: small letters, digits, dashes."""
+def _make_key(name: str) -> str:
+    """Return a key that Prefect allows: small letters, digits, dashes."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower())

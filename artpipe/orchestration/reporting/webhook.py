@@ -1,7 +1,8 @@
-"""`artpipe notify URL`: a webhook that hears when a run has failed, or with `--always` when any has ended.
+"""`artpipe notify URL`: call a webhook when a run has failed, or has ended.
 
-It is an automation of the Prefect server, so it needs one that stays (PREFECT_API_URL), and is seen, paused and removed on its
-pages. The body is JSON that Slack, Mattermost and their like take as it is: `text`, and beside it `run`, `state`, `address`.
+It is an automation of the Prefect server, so it needs one that stays (PREFECT_API_URL), and is seen, paused and
+removed on its pages. The body is JSON that Slack, Mattermost and the like accept: `text`, and beside it `run`,
+`state`, `address`.
 """
 
 import os
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from artpipe.errors import UserError
-from artpipe.orchestration.services.addresses import prefect_beside
+from artpipe.orchestration.services.addresses import local_prefect_variables
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -25,12 +26,12 @@ _BODY = (
 
 
 def create_automation(url: str, name: str = "artpipe", *, always: bool = False) -> str:
-    """Make, or renew, the automation that calls `url`; return one sentence on it.
+    """Create, or replace, the automation that calls `url`; return a sentence on it.
 
     Raises:
-        UserError: no server is named, or the address is none.
+        UserError: no server is named, or `url` is no http address.
     """
-    os.environ.update(prefect_beside())
+    os.environ.update(local_prefect_variables())
     if not os.environ.get("PREFECT_API_URL"):
         raise UserError("PREFECT_API_URL is not set; `artpipe serve` brings a server, docs/deployments.md says more")
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
@@ -58,15 +59,15 @@ def create_automation(url: str, name: str = "artpipe", *, always: bool = False) 
         trigger=trigger,
         actions=[CallWebhook(block_document_id=block, payload=_BODY)],
     )
-    _remove(automation.name)
+    _remove_automation(automation.name)
     automation.create()
     return f"{automation.name}: {urlsplit(url).hostname} hears when a run has {'ended' if always else 'failed'}"
 
 
-def _remove(name: str) -> None:
+def _remove_automation(name: str) -> None:
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        for found in client.request("POST", "/automations/filter", json={}).json():
-            if found["name"] == name:
-                client.request("DELETE", "/automations/{id}", path_params={"id": found["id"]})
+        for automation in client.request("POST", "/automations/filter", json={}).json():
+            if automation["name"] == name:
+                client.request("DELETE", "/automations/{id}", path_params={"id": automation["id"]})

@@ -1,4 +1,7 @@
-"""Which stage starts when: each as soon as what it reads is done, the most urgent first, no more at a time than there is room."""
+"""Start each stage as soon as its upstream is done, the most urgent first.
+
+No more run at a time than there are slots.
+"""
 
 import queue
 from collections.abc import Callable, Sequence
@@ -13,45 +16,45 @@ Future = PrefectFuture[Any]
 
 
 class Outcome(NamedTuple):
-    """What did not go well."""
+    """The stages that failed, and those not run because of it."""
 
-    failed: dict[str, object]  # stages, and what each failed by
-    not_run: list[str]  # because what they read from failed
+    failed: dict[str, object]  # the error of each failed stage, by its name
+    not_run: list[str]  # stages below a failed one
 
 
-def dispatched(
+def dispatch(
     stages: Sequence[Stage],
     start: Callable[[Stage, list[Future]], Future],
     slots: int,
-    trainings: int,
-    divided: Callable[[Stage], list[Stage]] = lambda _: [],
+    max_trainings: int,
+    split: Callable[[Stage], list[Stage]] = lambda _: [],
 ) -> Outcome:
-    """Start all `stages`, and say which failed.
+    """Run all `stages` and return which failed.
 
-    Nothing waits in the task runner, where a task that waits for another would hold a thread or a worker. What reads from
-    a failed stage is started too, and at once says that it was not ready, so that a person sees it.
+    Nothing waits in the task runner, where a task that waits for another would hold a thread or a worker. A stage below a
+    failed one is started too, and at once reports that its upstream is not ready, so that a person sees it.
 
     Args:
         stages: each after its upstream.
-        start: hands a stage to the task runner; it is told what it waited for, all of it ended.
+        start: submits a stage to the task runner; takes the futures of its upstream, all of them ended.
         slots: stages at a time.
-        trainings: of these, trainings at a time.
-        divided: parts of a stage that could start now, which go first; the stage itself follows however they end.
+        max_trainings: of these, trainings at a time.
+        split: returns the parts of a stage that can run before it; the stage itself follows however they end.
     """
-    line, ended = _Line(stages, slots, trainings), queue.SimpleQueue[str]()
-    while line.waiting or line.running:
-        stage = line.next()
+    stage_queue, ended_names = _StageQueue(stages, slots, max_trainings), queue.SimpleQueue[str]()
+    while stage_queue.waiting or stage_queue.running:
+        stage = stage_queue.next_stage()
         if stage is None:
-            name = ended.get()
-            line.futures[name].wait()
-            line.running.discard(name)
-        elif first := divided(stage) if line.may_divide(stage) else []:
-            line.put_before(stage, first)
+            name = ended_names.get()
+            stage_queue.futures[name].wait()
+            stage_queue.running.discard(name)
+        elif parts := split(stage) if stage_queue.can_split(stage) else []:
+            stage_queue.add_parts(stage, parts)
         else:
-            future = start(stage, line.left(stage))
-            line.futures[stage.name] = future
-            future.add_done_callback(partial(_tell, ended, stage.name))
-    states = {stage.name: line.futures[stage.name].state for stage in stages}
+            future = start(stage, stage_queue.mark_running(stage))
+            stage_queue.futures[stage.name] = future
+            future.add_done_callback(partial(_report_end, ended_names, stage.name))
+    states = {stage.name: stage_queue.futures[stage.name].state for stage in stages}
     not_run = [name for name, state in states.items() if state.is_pending()]  # Prefect's NotReady
     failed = {
         name: state.result(raise_on_failure=False)
@@ -61,33 +64,35 @@ def dispatched(
     return Outcome(failed, not_run)
 
 
-class _Line:
-    """Who waits, who runs, and who is next."""
+class _StageQueue:
+    """The stages that wait, those that run, and which of them is next."""
 
-    def __init__(self, stages: Sequence[Stage], slots: int, trainings: int) -> None:
+    def __init__(self, stages: Sequence[Stage], slots: int, max_trainings: int) -> None:
         self.waiting = {stage.name: stage for stage in stages}
         self.running, self.futures = set[str](), dict[str, Future]()
-        self._parts, self._slots, self._trainings = dict[str, list[str]](), slots, trainings
+        self._parts, self._slots, self._trainings = dict[str, list[str]](), slots, max_trainings
 
-    def next(self) -> Stage | None:
-        """Return the most urgent stage that can start now, if there is room for one."""
+    def next_stage(self) -> Stage | None:
+        """Return the most urgent stage that can start now, if a slot is free."""
         if len(self.running) >= self._slots:
             return None
         by_urgency = sorted(self.waiting.values(), key=lambda stage: -stage.urgency)
         return next(filter(self._can_start, by_urgency), None)
 
-    def left(self, stage: Stage) -> list[Future]:
-        """Let a stage go, and return what it waited for."""
+    def mark_running(self, stage: Stage) -> list[Future]:
+        """Count a stage as running, and return the futures of its upstream."""
         del self.waiting[stage.name]
         self.running.add(stage.name)
         return [self.futures[name] for name in stage.upstream if name in self.futures]
 
-    def may_divide(self, stage: Stage) -> bool:
-        """Say whether a stage was not asked yet for its parts, and what it reads is there."""
-        read = [self.futures[name].state for name in stage.upstream if name in self.futures]
-        return not stage.part and stage.name not in self._parts and all(state.is_completed() for state in read)
+    def can_split(self, stage: Stage) -> bool:
+        """Return whether a stage may be split: not asked before, its upstream complete."""
+        upstream_states = [self.futures[name].state for name in stage.upstream if name in self.futures]
+        return (
+            not stage.part and stage.name not in self._parts and all(state.is_completed() for state in upstream_states)
+        )
 
-    def put_before(self, stage: Stage, parts: list[Stage]) -> None:
+    def add_parts(self, stage: Stage, parts: list[Stage]) -> None:
         """Let a stage wait for its parts, however they end."""
         self._parts[stage.name] = [part.name for part in parts]
         self.waiting |= {part.name: part for part in parts}
@@ -95,14 +100,14 @@ class _Line:
     def _can_start(self, stage: Stage) -> bool:
         upstream = [name for name in stage.upstream if name in self.futures or name in self.waiting]
         awaited = [*self._parts.get(stage.name, ()), *upstream]
-        full = is_training(stage.name) and sum(map(is_training, self.running)) >= self._trainings
-        return all(name in self.futures and name not in self.running for name in awaited) and not full
+        trainings_full = is_training(stage.name) and sum(map(is_training, self.running)) >= self._trainings
+        return all(name in self.futures and name not in self.running for name in awaited) and not trainings_full
 
 
-def _tell(ended: "queue.SimpleQueue[str]", name: str, _future: Future) -> None:
-    ended.put(name)
+def _report_end(ended_names: "queue.SimpleQueue[str]", name: str, _future: Future) -> None:
+    ended_names.put(name)
 
 
 def is_training(stage: str) -> bool:
-    """Say whether a stage trains, and so takes a device."""
+    """Return whether a stage trains a model, and so takes a device."""
     return stage.startswith("train@")

@@ -1,4 +1,7 @@
-"""The one place that asks DVC for its graph and for what is stale; in process, because a `dvc` of its own costs a second."""
+"""Ask DVC for its graph and for what is stale, and repair its torn files.
+
+The only module that does so; in this process, because a `dvc` command costs a second to start.
+"""
 
 import atexit
 import contextlib
@@ -17,25 +20,25 @@ from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.config.params import load_params, read_yaml
 from artpipe.config.safe_yaml import require_merged
 from artpipe.errors import BusyError, UserError
-from artpipe.storage.dvc_cache import is_lock, is_torn, tracking_files, whole_again
-from artpipe.storage.dvc_command import reason_of
+from artpipe.storage.dvc_cache import find_tracking_files, is_torn, is_valid_lock, recover_tracking_file
+from artpipe.storage.dvc_command import extract_dvc_reason
 from artpipe.storage.dvc_lock import wait_for_dvc_lock
 from artpipe.system.atomic_files import write_text
 
 BUSY = "is busy, it is being blocked by"  # DVC, of a path that another dvc reads or writes
 _LOCK_SECONDS = 600.0  # of waiting for DVC's lock, at most
-_AGAIN_SECONDS = 1.0  # between two tries while another dvc is at work
+_RETRY_SECONDS = 1.0  # between two tries while another dvc is running
 
 
 class DvcGraph(NamedTuple):
-    """What DVC says of a project at one moment."""
+    """DVC's graph and what is stale of it, at one moment."""
 
     graph: Any  # networkx, from each node to those that it directly depends on; a node is DVC's address
     changes: Mapping[str, list[Any]]  # by stale node, as `dvc status --json` has them
 
     @property
     def upstream(self) -> dict[str, tuple[str, ...]]:
-        """Return the nodes that each node directly depends on; each stands behind these."""
+        """Return the nodes that each node directly depends on, in topological order."""
         import networkx as nx
 
         order = nx.lexicographical_topological_sort(self.graph.reverse())
@@ -44,7 +47,7 @@ class DvcGraph(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """One node that the flow has to bring up to date."""
+    """A node of the graph that the flow has to bring up to date."""
 
     name: str  # DVC's address: `train@gan`, `gallery`, `datasets/paintings.dvc`
     upstream: tuple[str, ...]  # addresses of the nodes it directly depends on
@@ -54,14 +57,14 @@ class Stage:
     part: bool = False  # a share of a stage's work, done beforehand; the stage does without it where it fails
 
 
-KNOWN_STAGES: ContextVar[list[Stage] | None] = ContextVar("KNOWN_STAGES", default=None)  # asked before the flow began
+PRESET_STAGES: ContextVar[list[Stage] | None] = ContextVar("PRESET_STAGES", default=None)  # found before the flow began
 
 
 def read_graph(targets: Sequence[str] | None = None, *, wait_seconds: float = _LOCK_SECONDS) -> DvcGraph:
     """Return DVC's graph, and what is stale of it or of some targets.
 
-    The project is the one in the working folder, where DVC's addresses have no path. While another dvc is at work, it
-    is asked again, for up to `wait_seconds`.
+    The project is the one in the working folder, where DVC's addresses have no path. While another dvc is at work, it is
+    asked again, for up to `wait_seconds`.
 
     Raises:
         UserError: DVC's own reason.
@@ -74,16 +77,19 @@ def read_graph(targets: Sequence[str] | None = None, *, wait_seconds: float = _L
     while True:
         wait_for_dvc_lock(Path(), wait_seconds=min(wait_seconds, _LOCK_SECONDS))
         try:
-            with _reasons(), _uncollected():
+            with _translate_dvc_errors(), _pause_garbage_collection():
                 return _ask_dvc(targets)
         except LockError as error:
             if time.monotonic() > deadline:
                 raise BusyError(f"dvc: {' '.join(str(error).split())}") from error
-        time.sleep(_AGAIN_SECONDS)
+        time.sleep(_RETRY_SECONDS)
 
 
 def _import_dvc() -> None:
-    """Import DVC without what it does to a terminal: it wraps our streams, sends codes at our end, and shows bars and warnings."""
+    """Import DVC, and undo what it does to a terminal.
+
+    It wraps our streams, writes codes to the terminal at exit, and shows progress bars and warnings.
+    """
     if "dvc" not in sys.modules:
         import colorama
         import dvc  # noqa: F401
@@ -103,8 +109,11 @@ def _ask_dvc(targets: Sequence[str] | None) -> DvcGraph:
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Have Python collect no garbage meanwhile: of DVC's many small objects none is in a circle, and each look takes a fifth longer."""
+def _pause_garbage_collection() -> Iterator[None]:
+    """Have Python collect no garbage while the body runs.
+
+    None of DVC's many small objects is in a reference cycle, and collecting makes each look a fifth longer.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -114,7 +123,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def stale_stages(
+def find_stale_stages(
     targets: Sequence[str] | None = None,
     wait_seconds: float = _LOCK_SECONDS,
     *,
@@ -122,10 +131,14 @@ def stale_stages(
     dataset: str | None = None,
     force: bool = False,
 ) -> list[Stage]:
-    """Return what is stale and all below it, each after its upstream; with `targets` only what these need.
+    """Return the stale stages and all below them, each after its upstream.
 
-    With `gallery` the last stage follows, whatever else is stale: the gallery shows what there is, and names its gaps.
-    A `dataset` stands for all that is made from it, and the gallery. With `force` what was wanted is made again.
+    Args:
+        targets: only these and what they need; none: everything.
+        wait_seconds: see `read_graph`.
+        gallery: the last stage follows, whatever else is stale: the gallery shows what there is, and names its gaps.
+        dataset: all that is made from it, and the gallery.
+        force: what was asked for is made again, up to date or not.
 
     Raises:
         KeyError: a target, or the dataset's ingest, is not in the graph.
@@ -133,25 +146,26 @@ def stale_stages(
     """
     import networkx as nx
 
-    graph, changes = answer = read_graph(wait_seconds=wait_seconds)
-    wanted = _made_from(graph, dataset) if dataset else set(targets or ())
-    needed = _needed(graph, wanted) | ({LAST_STAGE} if gallery or dataset else set())
-    forced = {name for name in wanted or graph if not name.endswith(".dvc")} if force else set()
-    begun = changes.keys() | forced
-    affected = begun.union(*(nx.ancestors(graph, name) for name in begun & set(graph))) & needed
-    urgency = _urgencies(graph, affected) if affected else {}
+    graph, changes = dvc_graph = read_graph(wait_seconds=wait_seconds)
+    roots = _find_downstream(graph, dataset) if dataset else set(targets or ())
+    needed = _find_upstream(graph, roots) | ({LAST_STAGE} if gallery or dataset else set())
+    forced = {name for name in roots or graph if not name.endswith(".dvc")} if force else set()
+    start_nodes = changes.keys() | forced
+    affected = start_nodes.union(*(nx.ancestors(graph, name) for name in start_nodes & set(graph))) & needed
+    urgency = _compute_urgencies(graph, affected) if affected else {}
     return [
-        Stage(name, upstream, name in begun, urgency[name], name in forced)
-        for name, upstream in answer.upstream.items()
+        Stage(name, upstream, name in start_nodes, urgency[name], name in forced)
+        for name, upstream in dvc_graph.upstream.items()
         if name in affected
     ]
 
 
-def mended() -> list[str]:
-    """Put right what a dvc that was killed in the middle of writing left torn, and say what was done.
+def repair_dvc_files() -> list[str]:
+    """Repair the files that a killed dvc left half-written; return what was done.
 
-    DVC writes its book of who reads what, and dvc.lock, in place; where one of them is no longer whole, every dvc fails. The
-    book tells of nobody who still lives. What dvc.lock said is in the run cache too, so nothing is computed again.
+    DVC writes its record of readers and writers (`rwlock`) and dvc.lock in place; where one of them is torn, every dvc
+    fails. The readers in a torn `rwlock` are no longer alive. What dvc.lock held is in the run cache too, so nothing is
+    computed again.
     """
     _import_dvc()
     from dvc.dvcfile import Lockfile
@@ -159,46 +173,46 @@ def mended() -> list[str]:
     from dvc.lock import make_lock
     from dvc.repo import Repo
 
-    said = []
-    for file in (Path("dvc.lock"), *tracking_files(Path())):
+    repairs = []
+    for file in (Path("dvc.lock"), *find_tracking_files(Path())):
         require_merged(file)  # whole on both sides: nothing to mend
     wait_for_dvc_lock(Path())
-    with _reasons(), Repo(_wait_for_lock=True) as repo, repo.lock:
-        folder, linked = Path(repo.tmp_dir), bool(repo.config["core"].get("hardlink_lock"))
-        with make_lock(str(folder / "rwlock.lock"), tmp_dir=str(folder), hardlink_lock=linked, wait=True):
-            said += _remove_torn_note(folder / "rwlock")
+    with _translate_dvc_errors(), Repo(_wait_for_lock=True) as repo, repo.lock:
+        folder, hardlinks = Path(repo.tmp_dir), bool(repo.config["core"].get("hardlink_lock"))
+        with make_lock(str(folder / "rwlock.lock"), tmp_dir=str(folder), hardlink_lock=hardlinks, wait=True):
+            repairs += _remove_torn_rwlock(folder / "rwlock")
         lock = Path(repo.root_dir) / "dvc.lock"
         try:
-            said_by_lock = Lockfile(repo, str(lock)).load()
-            torn = lock.exists() and not is_lock(said_by_lock)
+            lock_content = Lockfile(repo, str(lock)).load()
+            torn = lock.exists() and not is_valid_lock(lock_content)
         except DvcException:
             torn = True
         if torn:
             lock.replace(folder / "dvc.lock.torn")
-            said.append("dvc was killed while it wrote dvc.lock: made anew from the run cache")
-        for file in filter(is_torn, tracking_files(Path(repo.root_dir))):
-            if text := whole_again(file):
+            repairs.append("dvc was killed while it wrote dvc.lock: made anew from the run cache")
+        for file in filter(is_torn, find_tracking_files(Path(repo.root_dir))):
+            if text := recover_tracking_file(file):
                 file.replace(folder / f"{file.name}.torn")
                 write_text(file, text)
-                said.append(f"dvc was killed while it wrote {file.name}: it tracks what lies there, as before")
-    return said
+                repairs.append(f"dvc was killed while it wrote {file.name}: it tracks what lies there, as before")
+    return repairs
 
 
-def _remove_torn_note(note: Path) -> list[str]:
-    """Remove DVC's book of who reads what, unless it is whole, and say so."""
+def _remove_torn_rwlock(rwlock: Path) -> list[str]:
+    """Remove DVC's record of readers and writers if it is torn; return what was done."""
     try:
-        json.loads(note.read_text(encoding="utf-8"))
+        json.loads(rwlock.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
     except ValueError:
-        note.unlink()
+        rwlock.unlink()
         return ["dvc was killed while it noted what it reads: the torn note is removed"]
     return []
 
 
 @contextlib.contextmanager
-def _reasons() -> Iterator[None]:
-    """Turn what DVC refuses into one line with its own reason; that a lock is held is left to the caller.
+def _translate_dvc_errors() -> Iterator[None]:
+    """Raise DVC's errors, except those of its lock, as a UserError of one line.
 
     Raises:
         UserError: DVC's reason.
@@ -213,25 +227,28 @@ def _reasons() -> Iterator[None]:
     except DvcException as error:
         causes = [error, error.__cause__]
         text = ". ".join(dict.fromkeys(" ".join(str(cause).split()) for cause in causes if cause))
-        raise UserError(f"dvc: {reason_of(f'ERROR: {text}', 255)}") from error
+        raise UserError(f"dvc: {extract_dvc_reason(f'ERROR: {text}', 255)}") from error
 
 
-def _urgencies(graph: Any, affected: set[str]) -> dict[str, float]:
-    """Return the length of the longest chain below each stage: with fewer slots than stages, long chains go first."""
+def _compute_urgencies(graph: Any, affected: set[str]) -> dict[str, float]:
+    """Return the seconds of the longest chain that starts with each stage.
+
+    With fewer slots than stages, long chains go first.
+    """
     import networkx as nx
 
     from artpipe.project.estimates import Costs
 
     lock = Path("dvc.lock")
     stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}
-    costs, found = Costs(Path(), load_params(), stages), dict[str, float]()
+    costs, urgencies = Costs(Path(), load_params(), stages), dict[str, float]()
     for name in nx.topological_sort(graph):  # what is below comes first
-        below = max((found[reader] for reader in graph.predecessors(name)), default=0.0)
-        found[name] = below + (costs.of(name).core_seconds if name in affected else 0.0)
-    return found
+        below = max((urgencies[reader] for reader in graph.predecessors(name)), default=0.0)
+        urgencies[name] = below + (costs.of(name).core_seconds if name in affected else 0.0)
+    return urgencies
 
 
-def _made_from(graph: Any, dataset: str) -> set[str]:
+def _find_downstream(graph: Any, dataset: str) -> set[str]:
     import networkx as nx
 
     first = f"ingest@{dataset}"
@@ -240,7 +257,7 @@ def _made_from(graph: Any, dataset: str) -> set[str]:
     return {first}.union(nx.ancestors(graph, first)) - {LAST_STAGE}
 
 
-def _needed(graph: Any, targets: Collection[str]) -> set[str]:
+def _find_upstream(graph: Any, targets: Collection[str]) -> set[str]:
     import networkx as nx
 
     if not targets:

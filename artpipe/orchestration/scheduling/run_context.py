@@ -1,17 +1,17 @@
-"""What the tasks of one run are told, and what those of them share that are in one process."""
+"""What the tasks of one run share: settings, child processes, device slots."""
 
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from artpipe.orchestration.scheduling.device_slots import Devices, gpus
-from artpipe.orchestration.scheduling.stage_processes import Children
+from artpipe.orchestration.scheduling.device_slots import DeviceSlots, find_gpus
+from artpipe.orchestration.scheduling.stage_processes import ChildProcesses
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What all tasks of one run are told; it travels to other processes and machines."""
+class RunSettings:
+    """The settings of a run, sent to its tasks in other processes and machines."""
 
     run: str
     cores: int
@@ -20,23 +20,23 @@ class Setting:
     server: bool  # one that stays
 
 
-class Crew:
-    """What the tasks of a run share that are in one process."""
+class RunContext:
+    """What those tasks of a run share that are in one process."""
 
-    _of: ClassVar[dict[str, "Crew"]] = {}
+    _by_run: ClassVar[dict[str, "RunContext"]] = {}
     _lock: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, setting: Setting) -> None:
-        self.children = Children()
-        self.devices = Devices(setting.cores, gpus(), server=setting.server)
+    def __init__(self, settings: RunSettings) -> None:
+        self.children = ChildProcesses()
+        self.devices = DeviceSlots(settings.cores, find_gpus(), server=settings.server)
 
     @classmethod
-    def of(cls, setting: Setting) -> "Crew":
-        """Return the crew of a run, the same for all who ask in this process."""
+    def for_run(cls, settings: RunSettings) -> "RunContext":
+        """Return the context of a run, the same one for all callers in this process."""
         with cls._lock:
-            if setting.run not in cls._of:
-                cls._of[setting.run] = cls(setting)
-            return cls._of[setting.run]
+            if settings.run not in cls._by_run:
+                cls._by_run[settings.run] = cls(settings)
+            return cls._by_run[settings.run]
 
     def stop(self) -> None:
         """End every child and start no more."""
@@ -44,6 +44,6 @@ class Crew:
         self.children.stop()
 
 
-def trainings_at_once(setting: Setting) -> int:
-    """Return how many trainings of a run may be at work at a time."""
-    return min(setting.cores, Crew.of(setting).devices.count)
+def max_parallel_trainings(settings: RunSettings) -> int:
+    """Return how many trainings of a run may run at a time."""
+    return min(settings.cores, RunContext.for_run(settings).devices.count)

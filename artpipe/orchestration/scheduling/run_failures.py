@@ -1,4 +1,4 @@
-"""Why a run failed: mistakes of the person, what may pass, and all stages that failed together."""
+"""Errors of a run: mistakes of the person, retryable ones, all that failed."""
 
 from artpipe.orchestration.scheduling.dispatcher import Outcome
 
@@ -19,14 +19,14 @@ class StagesFailedError(Exception):
         self.undone = frozenset([*outcome.failed, *outcome.not_run])
 
     def __str__(self) -> str:
-        """Return what failed, what was not run for that reason, and below it a line for each mistake."""
+        """Return which stages failed, which were not run, and a line for each mistake."""
         below = f"; not run, because what they read from failed: {self._not_run}" if self._not_run else ""
         return "\n".join([f"failed: {self._failed}{below}", *self._mistakes])
 
 
 class MistakeError(RuntimeError):
-    """A stage failed by a mistake of the person; the message is the line in which it says so."""
+    """A stage failed by a mistake of the person; the message is the stage's own."""
 
 
-class PassingError(RuntimeError):
-    """A stage failed by what may have passed in a while: a lock somebody held, a server that was away."""
+class RetryableError(RuntimeError):
+    """A stage failed by what may be over soon: a lock held, a server away."""

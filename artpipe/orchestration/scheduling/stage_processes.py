@@ -1,4 +1,4 @@
-"""Child processes of a flow, from the threads of its task runner, all ended together."""
+"""Child processes started by the threads of a flow's task runner."""
 
 import contextlib
 import subprocess
@@ -9,8 +9,8 @@ from artpipe.errors import StoppedError
 from artpipe.system.processes import end_child, end_children, start_child
 
 
-class Children:
-    """Children, each under a guard that dies with this process."""
+class ChildProcesses:
+    """Child processes, each under a guard that dies with this process."""
 
     def __init__(
         self,
@@ -22,16 +22,16 @@ class Children:
         self._stopped = False
 
     def run(
-        self, command: Sequence[str], line: Callable[[str], None], env: Mapping[str, str], timeout_seconds: float
+        self, command: Sequence[str], on_line: Callable[[str], None], env: Mapping[str, str], timeout_seconds: float
     ) -> int:
-        """Run `command`, hand its output to `line` line by line and return its exit code.
+        """Run `command`, call `on_line` with each line of output, return the exit code.
 
         Raises:
             TimeoutError: it took longer than `timeout_seconds` and was ended.
             StoppedError: `stop` was called.
         """
         child = self._start(command, env)
-        reader = threading.Thread(target=_read, args=(child, line), daemon=True)
+        reader = threading.Thread(target=_read_lines, args=(child, on_line), daemon=True)
         reader.start()
         try:
             code = child.wait(timeout_seconds)
@@ -61,7 +61,7 @@ class Children:
             return child
 
 
-def _read(child: subprocess.Popen[str], line: Callable[[str], None]) -> None:
+def _read_lines(child: subprocess.Popen[str], on_line: Callable[[str], None]) -> None:
     with child.stdout or contextlib.nullcontext(()) as lines:
-        for text in lines:
-            line(text.rstrip())
+        for line in lines:
+            on_line(line.rstrip())

@@ -1,4 +1,4 @@
-"""Run one stage as a child process: `dvc repro` of it alone, its output read line by line."""
+"""Run one stage by `dvc repro` in a child process and read its output."""
 
 import contextvars
 import re
@@ -17,106 +17,118 @@ from artpipe.errors import KILLED
 from artpipe.orchestration.reporting import console, prefect_artifacts
 from artpipe.orchestration.scheduling.dispatcher import is_training
 from artpipe.orchestration.scheduling.dvc_graph import BUSY
-from artpipe.orchestration.scheduling.run_context import Crew, Setting
-from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, PassingError
+from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
+from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, RetryableError
 from artpipe.project.estimates import remember
-from artpipe.storage.dvc_command import dvc_command, reason_of
-from artpipe.system.plain_text import plain
+from artpipe.storage.dvc_command import dvc_command, extract_dvc_reason
+from artpipe.system.plain_text import to_printable
 
-_BUSY_SECONDS = 5.0  # between two tries while another dvc holds what a stage needs: for that, DVC itself does not wait
-_PASSES = 75  # what a stage ends with when the same command may work later: a lock, a server
-_TOLD = "artpipe: "  # before the one line in which a stage says what is wrong
-_SIGKILL = {-9, 137}  # as DVC says it, as a shell says it
-_EXITED = re.compile(r"exited with (-?\d+)")  # DVC, of a stage's command; its own exit code says nothing
+_BUSY_SECONDS = 5.0  # between two tries while another dvc uses a path; DVC itself does not wait for that
+_RETRYABLE = 75  # exit code of a stage that may work later: a lock, a server
+_MESSAGE_PREFIX = "artpipe: "  # of the line in which a stage explains its failure
+_SIGKILL = {-9, 137}  # in DVC's words, in a shell's
+_EXIT_CODE = re.compile(
+    r"exited with (-?\d+)"
+)  # in DVC's message on a stage's command; DVC's own exit code is always the same
 
 
-class Heard:
-    """What a stage's output says beside what a person reads in it."""
+class StageOutput:
+    """Reads a stage's output: logs and prints it, and finds out why the stage failed."""
 
     def __init__(self, name: str) -> None:
         self.ran = False  # else DVC found it up to date, or took it from its run cache
         self.busy = False
         self.code = 0  # of the stage's own command
-        self._told = ""
-        self._dvcs: list[str] = []  # what DVC itself gives as its reason
-        self._name, self._logger, self._progress = name, get_run_logger(), prefect_artifacts.Progress(name)
+        self._message = ""
+        self._dvc_errors: list[str] = []  # what DVC itself gives as its reason
+        self._name, self._logger, self._progress = name, get_run_logger(), prefect_artifacts.ProgressArtifact(name)
 
-    def line(self, line: str) -> None:
-        """Take one line."""
-        line = plain(line.expandtabs())  # it stays in Prefect's database
+    def read_line(self, line: str) -> None:
+        """Read one line."""
+        line = to_printable(line.expandtabs())  # stored in Prefect's database
         self._logger.info(line)
-        console.said(self._name, line)
-        self._progress.heard(line)
+        console.print_output_line(self._name, line)
+        self._progress.read_line(line)
         self.ran |= line.startswith("Running stage ")
         self.busy |= BUSY in line
-        if line.startswith(_TOLD):
-            self._told = line.removeprefix(_TOLD)
+        if line.startswith(_MESSAGE_PREFIX):
+            self._message = line.removeprefix(_MESSAGE_PREFIX)
         if line.startswith("ERROR: "):
-            self._dvcs.append(line)
-        if found := _EXITED.search(line):
-            self.code = int(found[1])
+            self._dvc_errors.append(line)
+        if match := _EXIT_CODE.search(line):
+            self.code = int(match[1])
 
-    def error(self, code: int) -> RuntimeError:
-        """Return what a stage failed by whose `dvc` ended with `code`."""
-        if self.code == MISTAKE and self._told:
-            return MistakeError(self._told)
+    def make_error(self, code: int) -> RuntimeError:
+        """Return the error of a stage whose `dvc` ended with `code`."""
+        if self.code == MISTAKE and self._message:
+            return MistakeError(self._message)
         if self.code in _SIGKILL:
             return RuntimeError(KILLED)
-        kind = PassingError if self.code == _PASSES else RuntimeError
-        if not self.code and self._dvcs:  # it never came to the stage's own command
-            return kind(f"dvc: {reason_of(self._dvcs[-1], code)}")
+        kind = RetryableError if self.code == _RETRYABLE else RuntimeError
+        if not self.code and self._dvc_errors:  # the stage's own command did not start
+            return kind(f"dvc: {extract_dvc_reason(self._dvc_errors[-1], code)}")
         return kind(f"failed with exit code {self.code or code}")
 
 
-def may_pass(_task: object, _run: object, state: State[Any]) -> bool:
-    """Return whether a task failed by what passes, so that it is tried again."""
-    return isinstance(state.result(raise_on_failure=False), PassingError)
+def is_retryable(_task: object, _run: object, state: State[Any]) -> bool:
+    """Return whether a task failed by what may be over soon, and is tried again."""
+    return isinstance(state.result(raise_on_failure=False), RetryableError)
 
 
-def reproduce_stage(name: str, setting: Setting, *, force: bool = False) -> None:
-    """Bring one stage up to date (with `force` make it again) as a child process, its output in the run's log.
+def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) -> None:
+    """Bring one stage up to date in a child process, its output in the run's log.
+
+    With `force` it is made again even if it is up to date.
 
     Raises:
-        PassingError: it failed by what passes; the task is tried again.
+        RetryableError: it failed by what may be over soon; the task is tried again.
         MistakeError: it failed by a mistake of the person.
         RuntimeError: it failed otherwise.
-        TimeoutError, StoppedError: see `Children.run`.
+        TimeoutError, StoppedError: see `ChildProcesses.run`.
     """
-    heard, context = Heard(name), contextvars.copy_context()  # the output is read by a thread that knows no task run
-    words = ["--wait-for-lock", "repro", "--single-item", *(["--force"] if force else []), name]
+    output = StageOutput(name)
+    caller_context = contextvars.copy_context()  # the thread that reads the output knows no task run
+    arguments = ["--wait-for-lock", "repro", "--single-item", *(["--force"] if force else []), name]
     if name == paths.LAST_STAGE:
-        for folder in (
-            paths.record(""),
-            paths.run(""),
-            paths.report(""),
-        ):  # nothing may be in them yet; DVC misses them
-            folder.mkdir(parents=True, exist_ok=True)
-    crew, alone = Crew.of(setting), nullcontext[Mapping[str, str]]({})
-    with crew.devices.held(_ranks(name)) if is_training(name) else alone as seen, console.timed(name) as clock:
-        env = {**setting.env, **seen}
+        for folder in (paths.record(""), paths.run(""), paths.report("")):
+            folder.mkdir(parents=True, exist_ok=True)  # DVC wants them even where nothing is in them yet
+    run_context, no_device = RunContext.for_run(settings), nullcontext[Mapping[str, str]]({})
+    with (
+        run_context.devices.acquire(_count_devices(name)) if is_training(name) else no_device as device_variables,
+        console.time_stage(name) as clock,
+    ):
+        env = {**settings.env, **device_variables}
         while True:
-            heard.busy = False
-            code = crew.children.run(
-                dvc_command(*words), lambda line: context.run(heard.line, line), env, setting.timeout_seconds
+            output.busy = False
+            code = run_context.children.run(
+                dvc_command(*arguments),
+                lambda line: caller_context.run(output.read_line, line),
+                env,
+                settings.timeout_seconds,
             )
-            if not (code and heard.busy and clock() < setting.timeout_seconds):
+            if not (code and output.busy and clock() < settings.timeout_seconds):
                 break
             time.sleep(_BUSY_SECONDS)
         if code:
-            raise heard.error(code)
-    if heard.ran:
+            raise output.make_error(code)
+    if output.ran:
         remember(name, clock())
-        prefect_artifacts.hung(name)
+        prefect_artifacts.publish_works(name)
 
 
-def sync_mlflow(setting: Setting) -> None:
-    """Bring MLflow up to date with the run records; it is a projection, so its failure fails nothing."""
+def sync_mlflow(settings: RunSettings) -> None:
+    """Bring MLflow up to date with the run records.
+
+    MLflow only mirrors them, so an error here fails nothing.
+    """
     logger = get_run_logger()
-    code = Crew.of(setting).children.run([sys.executable, "-m", "artpipe", "sync"], logger.info, setting.env, 600.0)
+    code = RunContext.for_run(settings).children.run(
+        [sys.executable, "-m", "artpipe", "sync"], logger.info, settings.env, 600.0
+    )
     if code:
         logger.warning("MLflow was not brought up to date (exit code %d); `artpipe sync` does it later", code)
 
 
-def _ranks(stage: str) -> int:
+def _count_devices(stage: str) -> int:
     """Return how many devices a training takes."""
     return int(str(load_params().models.get(stage.partition("@")[2], {}).get("ranks", 1)))

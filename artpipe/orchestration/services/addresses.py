@@ -1,4 +1,4 @@
-"""Where this project is being served, as `artpipe serve` has written it down, for whoever runs beside it."""
+"""The addresses at which `artpipe serve` serves this project, kept in a file."""
 
 import json
 import os
@@ -8,35 +8,38 @@ from pathlib import Path
 
 from artpipe.artifacts.paths import STATE
 from artpipe.system.atomic_files import write_json
-from artpipe.system.processes import process
+from artpipe.system.processes import find_process
 
 FOLDER = STATE / "serve"
 _FILE = FOLDER / "addresses.json"
 
 
 def write_addresses(addresses: Mapping[str, str]) -> None:
-    """Say that this process serves at these addresses, by part."""
-    own = process(os.getpid())
+    """Record that this process serves at these addresses, by part."""
+    own = find_process(os.getpid())
     write_json(_FILE, {"pid": os.getpid(), "started": own.started if own else 0, "addresses": dict(addresses)})
 
 
 def remove_addresses() -> None:
-    """Say so no more."""
+    """Remove the record of `write_addresses`."""
     _FILE.unlink(missing_ok=True)
 
 
-def addresses() -> Mapping[str, str]:
-    """Return the addresses at which this project is being served, by part; none where it is not."""
+def read_addresses() -> Mapping[str, str]:
+    """Return the addresses at which this project is served now, by part."""
     try:
-        known = json.loads(_FILE.read_text(encoding="utf-8"))
-        server = process(known["pid"])
+        record = json.loads(_FILE.read_text(encoding="utf-8"))
+        server = find_process(record["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return known["addresses"] if server and server.started == known["started"] else {}
+    return record["addresses"] if server and server.started == record["started"] else {}
 
 
-def prefect_named() -> bool:
-    """Return whether some Prefect server is named: in the environment or the chosen profile. It does not import Prefect, which takes seconds."""
+def is_prefect_named() -> bool:
+    """Return whether a Prefect server is named, in the environment or the profile.
+
+    It does not import Prefect, which takes seconds.
+    """
     if os.environ.get("PREFECT_API_URL"):
         return True
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
@@ -46,8 +49,8 @@ def prefect_named() -> bool:
         Path(".env"),
     ]
     try:
-        kept = tomllib.loads(files[0].read_text(encoding="utf-8"))
-        profile = kept["profiles"][os.environ.get("PREFECT_PROFILE") or kept["active"]]
+        profiles = tomllib.loads(files[0].read_text(encoding="utf-8"))
+        profile = profiles["profiles"][os.environ.get("PREFECT_PROFILE") or profiles["active"]]
     except (OSError, ValueError, KeyError, TypeError):
         profile = {}
     return bool(profile.get("PREFECT_API_URL")) or any(
@@ -55,14 +58,21 @@ def prefect_named() -> bool:
     )  # who has these, means something
 
 
-def prefect_beside() -> dict[str, str]:
-    """Return what names the Prefect server that is being served here, for the environment; nothing where one is named."""
-    if os.environ.get("PREFECT_API_URL") or not (flows := addresses().get("flows")):
+def local_prefect_variables() -> dict[str, str]:
+    """Return environment variables that name the Prefect server served here.
+
+    None where the environment names a server already.
+    """
+    if os.environ.get("PREFECT_API_URL") or not (flows := read_addresses().get("flows")):
         return {}
-    return {"PREFECT_API_URL": f"{flows}/api", **auth()}
+    return {"PREFECT_API_URL": f"{flows}/api", **auth_variables()}
 
 
-def auth() -> dict[str, str]:
-    """Return what lets us into a Prefect server that asks for a password, for the environment: the password it was given."""
-    given = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
-    return {"PREFECT_API_AUTH_STRING": given} if given and not os.environ.get("PREFECT_API_AUTH_STRING") else {}
+def auth_variables() -> dict[str, str]:
+    """Return environment variables with the Prefect server's password, if it has one."""
+    auth_string = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    return (
+        {"PREFECT_API_AUTH_STRING": auth_string}
+        if auth_string and not os.environ.get("PREFECT_API_AUTH_STRING")
+        else {}
+    )

@@ -1,6 +1,7 @@
-"""Prefect's server for a single run, where none is named: for its own names only, on a free port, gone with the run.
+"""A Prefect server for a single run, where no other is named.
 
-Prefect would bring up one of its own, which answers to any name: a page of another site could read and write there.
+It answers to local names only, on a free port, and ends with the run. The one that Prefect would start by itself
+answers to any name: a page of another site could read and write there.
 """
 
 import contextlib
@@ -8,32 +9,39 @@ import os
 from collections.abc import Iterator
 
 from artpipe.artifacts.paths import STATE
-from artpipe.orchestration.services.addresses import auth
-from artpipe.orchestration.services.supervised_process import Part, answers, free_port, wait
+from artpipe.orchestration.services.addresses import auth_variables
+from artpipe.orchestration.services.supervised_process import (
+    SupervisedProcess,
+    find_free_port,
+    is_answering,
+    wait_until_ready,
+)
 
-SHORT = "ARTPIPE_SHORT_SERVER"  # set where the server that is named goes with the run
-_AS_PREFECT_DOES = {"PREFECT__SERVER_EPHEMERAL": "1", "PREFECT_UI_ENABLED": "0"}  # fewer services, no pages
+EPHEMERAL = "ARTPIPE_SHORT_SERVER"  # set where the server that is named goes with the run
+_EPHEMERAL_VARIABLES = {"PREFECT__SERVER_EPHEMERAL": "1", "PREFECT_UI_ENABLED": "0"}  # fewer services, no pages
 
 
 @contextlib.contextmanager
-def short_server() -> Iterator[None]:
-    """Name a server in the environment while the body runs; to be called before Prefect is imported.
+def run_ephemeral_server() -> Iterator[None]:
+    """Run a server while the body runs, named in the environment.
+
+    To be called before Prefect is imported.
 
     Raises:
-        ArtpipeError: it did not come up; the message holds the last it said.
+        ArtpipeError: it did not come up; the message holds its last output.
     """
-    port, log = free_port(0), STATE / "flows" / f"server-{os.getpid()}.log"
+    port, log = find_free_port(0), STATE / "flows" / f"server-{os.getpid()}.log"
     command = ["artpipe", "serve", "--only", "server", "--port", str(port)]
-    env = {**os.environ, **_AS_PREFECT_DOES}
-    server = Part("Prefect's server", command, env, log, ready=lambda: answers(port, "/api/health"))
-    told = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", SHORT: "1", **auth()}
+    env = {**os.environ, **_EPHEMERAL_VARIABLES}
+    server = SupervisedProcess("Prefect's server", command, env, log, ready=lambda: is_answering(port, "/api/health"))
+    variables = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", EPHEMERAL: "1", **auth_variables()}
     server.start()
     try:
-        wait([server])
-        os.environ |= told
+        wait_until_ready([server])
+        os.environ |= variables
         yield
     finally:
-        for name in told:
+        for name in variables:
             os.environ.pop(name, None)
         server.end()
     log.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
-"""The gallery over HTTP, for this machine only: files below one folder, and nothing else.
+"""Serve the gallery's folder over HTTP, to this machine only.
 
-A page of another site that reaches us under its own name (DNS rebinding) is refused by its `Host`; no folder is listed,
-no link that leads out is followed. The browser asks each time whether a page changed, so a new gallery shows on the next load.
+A page of another site that reaches us under its own name (DNS rebinding) is refused by its `Host`; no folder is
+listed, and no link that leads out of the folder is followed. Browsers revalidate every page, so a new gallery shows on
+the next load.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_NAMES = ["127.0.0.1", "localhost"]  # of this machine, at any port: one may be forwarded from another machine
+_ALLOWED_HOSTS = ["127.0.0.1", "localhost"]  # of this machine, at any port: one may be forwarded from another machine
 _END_SECONDS = 1  # for answers under way when the server is told to end
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">{head}
 <title>{title}</title><style>body{{font:18px/1.5 Georgia,serif;margin:20vh auto;max-width:28em;padding:0 1em;
@@ -36,14 +37,17 @@ color:#2b2a28;background:#f7f5f0}}</style><h1>{title}</h1><p>{text}</p></html>""
 
 
 class GalleryFiles(StaticFiles):
-    """Answers GET and HEAD with files below a folder, ranges included, so that a film can be wound on."""
+    """Answers GET and HEAD with files below a folder, ranges included.
+
+    With ranges a video can be sought.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder, html=True, check_dir=False)
         self._folder = folder
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Return the file, a redirect of a folder to its slash, or the page that waits for the first gallery."""
+        """Return the file, a folder's redirect, or a page where there is no gallery yet."""
         if not (self._folder / "index.html").is_file():
             page = _PAGE.format(
                 title="Nothing hangs yet",
@@ -57,7 +61,10 @@ class GalleryFiles(StaticFiles):
         return response
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Return a file or folder and what it is: below the folder, reached by no link out of it but into DVC's cache."""
+        """Return the path and status of a file or folder below the folder.
+
+        No link out of it is followed, but into DVC's cache.
+        """
         file, root = self._folder / path, self._folder.resolve()
         if Path(path).is_absolute() or ".." in Path(path).parts:
             return "", None
@@ -87,16 +94,19 @@ class FixedHeaders:
 
 
 def gallery_app(folder: Path) -> Starlette:
-    """Return the ASGI application that shows the gallery in `folder`, which may come later."""
+    """Return the ASGI application of the gallery in `folder`, which may come later."""
     return Starlette(
         routes=[Mount("/", GalleryFiles(folder))],
-        middleware=[Middleware(FixedHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=_NAMES)],
+        middleware=[Middleware(FixedHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=_ALLOWED_HOSTS)],
         exception_handlers={HTTPStatus.NOT_FOUND: _not_found},
     )
 
 
 def gallery_server(folder: Path, port: int) -> uvicorn.Server:
-    """Return a server of the gallery in `folder` on loopback that is not yet running; port 0 takes a free one."""
+    """Return a server of the gallery in `folder` on loopback, not yet running.
+
+    Port 0 takes a free one.
+    """
     return uvicorn.Server(
         uvicorn.Config(
             gallery_app(folder.absolute()),
@@ -113,7 +123,7 @@ def gallery_server(folder: Path, port: int) -> uvicorn.Server:
 
 
 def serve_gallery(folder: Path, port: int) -> None:
-    """Serve a folder until told to end."""
+    """Serve a folder until terminated."""
     with contextlib.suppress(KeyboardInterrupt):
         gallery_server(folder, port).run()
 

@@ -1,35 +1,40 @@
-"""MLflow's pages on this machine: of the project's own store, brought up to date before."""
+"""`artpipe ui`: serve MLflow's pages of the project's store on this machine."""
 
 import os
 import subprocess
 import sys
 
 from artpipe.artifacts import paths
-from artpipe.orchestration.services.supervised_process import Part, answers, free_port, wait
-from artpipe.system.interrupts import Interruption, signals_raise
-from artpipe.system.plain_text import plain
+from artpipe.orchestration.services.supervised_process import (
+    SupervisedProcess,
+    find_free_port,
+    is_answering,
+    wait_until_ready,
+)
+from artpipe.system.interrupts import Interruption, raise_on_signals
+from artpipe.system.plain_text import to_printable
 from artpipe.system.sqlite_address import sqlite_url
 
-QUIET = {
+QUIET_VARIABLES = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven processes that no run of ours asks for
 }
 
 
 def mlflow_command(port: int, store: str) -> list[str]:
-    """Return the words after `python -m` that show a store on loopback."""
+    """Return the arguments of `python -m` that serve a store on loopback."""
     return ["mlflow", "ui", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--backend-store-uri", store]
 
 
-def project_store() -> str:
-    """Return the address of the project's own store; its folder is made."""
+def project_store_url() -> str:
+    """Return the address of the project's own store; its folder is created."""
     return sqlite_url(paths.STATE / "mlflow/mlflow.db")
 
 
 def serve_mlflow(usual_port: int) -> int:
-    """Bring MLflow up to date, say where it is, and show it until told to end.
+    """Bring MLflow up to date, print its address, and serve it until terminated.
 
-    Where MLFLOW_TRACKING_URI names a server, its address is all there is to say.
+    Where MLFLOW_TRACKING_URI names a server, only its address is printed.
 
     Args:
         usual_port: a free one is taken where it is in use.
@@ -38,21 +43,23 @@ def serve_mlflow(usual_port: int) -> int:
         The exit code: of the sync or of MLflow where that failed, else 0.
 
     Raises:
-        ArtpipeError: MLflow did not come up; the message holds the last it said.
+        ArtpipeError: MLflow did not come up; the message holds its last output.
     """
     if code := subprocess.run([sys.executable, "-m", "artpipe", "sync"], check=False).returncode:
         return code
     store = os.environ.get("MLFLOW_TRACKING_URI", "")
     if store.startswith(("http://", "https://")):
-        _print_line(f"{plain(store)} (named by MLFLOW_TRACKING_URI)")
+        _print_line(f"{to_printable(store)} (named by MLFLOW_TRACKING_URI)")
         return 0
-    port = free_port(usual_port)
-    command, log = mlflow_command(port, store or project_store()), paths.STATE / "mlflow/ui.log"
-    server = Part("MLflow", command, {**os.environ, **QUIET}, log, ready=lambda: answers(port, "/health"))
+    port = find_free_port(usual_port)
+    command, log = mlflow_command(port, store or project_store_url()), paths.STATE / "mlflow/ui.log"
+    server = SupervisedProcess(
+        "MLflow", command, {**os.environ, **QUIET_VARIABLES}, log, ready=lambda: is_answering(port, "/health")
+    )
     try:
-        with signals_raise():
+        with raise_on_signals():
             server.start()
-            wait([server])
+            wait_until_ready([server])
             _print_line(f"http://127.0.0.1:{port} (Ctrl-C ends it)")
             return server.wait()
     except Interruption:

@@ -1,7 +1,7 @@
-"""Prefect's own server, as `prefect server start` runs it, which answers to its own names only.
+"""Run Prefect's server, as `prefect server start` does, for allowed hosts only.
 
 A page of another site that reaches it under a name of its own (DNS rebinding) could otherwise start any command by a
-deployment: Prefect looks at no Host header. Whoever binds it to more than this machine has to set
+deployment: Prefect does not look at the Host header. Whoever binds it to more than this machine has to set
 PREFECT_SERVER_API_AUTH_STRING, and names the hosts under which it may be called.
 """
 
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from artpipe.errors import UserError
 
-HOME = ("127.0.0.1", "localhost")
+LOCAL_NAMES = ("127.0.0.1", "localhost")
 _AUTH = "PREFECT_SERVER_API_AUTH_STRING"
 
 
 def serve_prefect(host: str, port: int, more_names: Sequence[str] = ()) -> None:
-    """Serve until told to end.
+    """Serve until terminated.
 
     Args:
         host: the address to listen at.
@@ -26,25 +26,25 @@ def serve_prefect(host: str, port: int, more_names: Sequence[str] = ()) -> None:
     Raises:
         UserError: others would be let in without a password, or none could name it.
     """
-    _serve(host, port, _names(host, more_names))
+    _serve(host, port, _allowed_hosts(host, more_names))
 
 
-def _names(host: str, more: Sequence[str]) -> list[str]:
-    """Return the names that are answered to.
+def _allowed_hosts(host: str, more_names: Sequence[str]) -> list[str]:
+    """Return the host names that are answered to.
 
     Raises:
         UserError: others would be let in without a password, or none could name it.
     """
-    if _is_home(host):
-        return [*HOME, *more]
+    if _is_loopback(host):
+        return [*LOCAL_NAMES, *more_names]
     if not os.environ.get(_AUTH):
         raise UserError(f"--host {host} lets others in: set {_AUTH}=NAME:PASSWORD (docs/deployments.md)")
-    if not more:
+    if not more_names:
         raise UserError(f"--host {host}: `--name` says under which name others call it")
-    return [*HOME, *more]
+    return [*LOCAL_NAMES, *more_names]
 
 
-def _is_home(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -60,5 +60,5 @@ def _serve(host: str, port: int, names: Sequence[str]) -> None:
 
     app = TrustedHostMiddleware(create_app(final=True), allowed_hosts=names, www_redirect=False)
     level = get_current_settings().server.logging_level.lower()
-    keep = get_current_settings().server.api.keepalive_timeout
-    uvicorn.run(app, host=host, port=port, timeout_keep_alive=keep, log_level=level)
+    keepalive_seconds = get_current_settings().server.api.keepalive_timeout
+    uvicorn.run(app, host=host, port=port, timeout_keep_alive=keepalive_seconds, log_level=level)

@@ -1,4 +1,4 @@
-"""One part of what is served: a child under a guard, its output in a file, started again when it ends."""
+"""A guarded child process, its output in a file, restarted when it ends."""
 
 import contextlib
 import http.client
@@ -14,13 +14,13 @@ from artpipe.errors import ArtpipeError, UserError
 from artpipe.system.processes import end_children, start_child
 
 GRACE_SECONDS = 25.0  # trainings save for 10 s, then Prefect reports
-_LONGEST_PAUSE_SECONDS = 60.0
+_MAX_PAUSE_SECONDS = 60.0
 _TAIL_LINES = 5
 _START_SECONDS = 400.0  # Prefect's new home takes 40 s alone, many times that beside trainings
 
 
-class Part:
-    """A child process that should stay."""
+class SupervisedProcess:
+    """A child process that should keep running."""
 
     def __init__(
         self,
@@ -32,93 +32,105 @@ class Part:
         ready: Callable[[], bool] | str,
         show: Callable[[str], None] | None = None,
     ) -> None:
-        """Describe the child `python -m MODULE...`; it is ready when `ready` says so, or is in a line that it shows."""
+        """Describe the child `python -m MODULE...`.
+
+        Args:
+            name: for messages.
+            module: the module's name and its arguments.
+            env: its environment.
+            log: the file of its output.
+            ready: returns whether it is ready, or is a text of the line in which it says so.
+            show: called with each line of its output.
+        """
         self.name, self._command, self._env, self._log = name, [sys.executable, "-m", *module], env, log
         self._ready, self._show = ready, show
         self.child: subprocess.Popen[str] | None = None
-        self._spoke = threading.Event()
-        self._falls, self._again = 0, 0.0
+        self._ready_line_seen = threading.Event()
+        self._failure_count, self._restart_at = 0, 0.0
 
     def start(self) -> None:
-        """Start the child; its log begins anew, the last one stays beside it."""
-        self._spoke.clear()
+        """Start the child with a new log; the previous one is kept beside it."""
+        self._ready_line_seen.clear()
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        self._again = 0.0
+        self._restart_at = 0.0
         if self._log.exists():
             self._log.replace(self._log.with_suffix(".last.log"))
         with self._log.open("w", encoding="utf-8") as log:
             stdout = log if self._show is None else subprocess.PIPE
             self.child = start_child(self._command, env=self._env, grace_seconds=GRACE_SECONDS, stdout=stdout)
-        self._began = time.monotonic()
+        self._started_at = time.monotonic()
         if self._show is not None:
-            threading.Thread(target=self._read, args=(self.child, self._show), daemon=True).start()
+            threading.Thread(target=self._read_output, args=(self.child, self._show), daemon=True).start()
 
-    def ready(self) -> bool:
-        """Say whether it answers."""
-        return self._spoke.is_set() if isinstance(self._ready, str) else self._ready()
+    def is_ready(self) -> bool:
+        """Return whether it is ready."""
+        return self._ready_line_seen.is_set() if isinstance(self._ready, str) else self._ready()
 
-    def code(self) -> int | None:
+    def exit_code(self) -> int | None:
         """Return the exit code of a child that has ended."""
         return None if self.child is None else self.child.poll()
 
     def wait(self) -> int:
-        """Wait until the child ends by itself and return its exit code; 0 where none was started."""
+        """Wait until the child ends and return its exit code; 0 if none was started."""
         return 0 if self.child is None else self.child.wait()
 
-    def look_after(self, say: Callable[[str], None]) -> None:
-        """Start the child again if it has ended: at once the first time, later and later where it keeps falling."""
-        if (code := self.code()) is None:
+    def restart_if_ended(self, say: Callable[[str], None]) -> None:
+        """Start the child again if it has ended, after a pause.
+
+        The pause doubles with each failure, up to a minute.
+        """
+        if (code := self.exit_code()) is None:
             return
         now = time.monotonic()
-        if not self._again:
-            self._falls = 0 if now - self._began > _LONGEST_PAUSE_SECONDS else self._falls + 1
-            pause = min(2.0**self._falls, _LONGEST_PAUSE_SECONDS)
-            self._again = now + pause
+        if not self._restart_at:
+            self._failure_count = 0 if now - self._started_at > _MAX_PAUSE_SECONDS else self._failure_count + 1
+            pause = min(2.0**self._failure_count, _MAX_PAUSE_SECONDS)
+            self._restart_at = now + pause
             say(f"{self.name} ended with exit code {code} and is started again in {pause:.0f} s; see {self._log}")
-        elif now >= self._again:
+        elif now >= self._restart_at:
             self.start()
 
-    def told(self) -> str:
-        """Return the last it said, and where the rest is."""
+    def describe_log(self) -> str:
+        """Return the last lines of its output, and where the rest is."""
         lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
         return "\n  ".join([f"{self._log} ends with:", *lines[-_TAIL_LINES:]]) if lines else f"{self._log} is empty"
 
     def end(self) -> None:
-        """End the child with all its group."""
-        end_parts([self])
+        """End the child with its whole process group."""
+        end_processes([self])
 
-    def _read(self, child: subprocess.Popen[str], show: Callable[[str], None]) -> None:
+    def _read_output(self, child: subprocess.Popen[str], show: Callable[[str], None]) -> None:
         assert child.stdout is not None  # noqa: S101  # it was started with a pipe
         with child.stdout as lines, self._log.open("a", encoding="utf-8") as log:
             for line in lines:
                 log.write(line)
                 log.flush()
                 if isinstance(self._ready, str) and self._ready in line:
-                    self._spoke.set()
+                    self._ready_line_seen.set()
                 show(line.rstrip())
 
 
-def end_parts(parts: Sequence[Part]) -> None:
-    """End the children of all parts at the same time, each with all its group."""
-    end_children([part.child for part in parts if part.child], GRACE_SECONDS)
+def end_processes(processes: Sequence[SupervisedProcess]) -> None:
+    """End all children at the same time, each with its whole process group."""
+    end_children([process.child for process in processes if process.child], GRACE_SECONDS)
 
 
-def wait(parts: Sequence[Part]) -> None:
-    """Wait until every part answers.
+def wait_until_ready(processes: Sequence[SupervisedProcess]) -> None:
+    """Wait until every process is ready.
 
     Raises:
-        ArtpipeError: one ended, or did not answer in time; the message holds the last it said.
+        ArtpipeError: one ended, or was not ready in time; the message holds its last output.
     """
     deadline = time.monotonic() + _START_SECONDS
-    for part in parts:
-        while not part.ready():
-            if part.code() is not None or time.monotonic() > deadline:
-                raise ArtpipeError(f"{part.name} did not come up; {part.told()}")
+    for process in processes:
+        while not process.is_ready():
+            if process.exit_code() is not None or time.monotonic() > deadline:
+                raise ArtpipeError(f"{process.name} did not come up; {process.describe_log()}")
             time.sleep(0.1)
 
 
-def answers(port: int, path: str) -> bool:
-    """Say whether a server of this machine answers at all."""
+def is_answering(port: int, path: str) -> bool:
+    """Return whether a server on this machine answers at all."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)
@@ -129,8 +141,8 @@ def answers(port: int, path: str) -> bool:
         connection.close()
 
 
-def free_port(usual: int) -> int:
-    """Return `usual`, or a free port where somebody listens there."""
+def find_free_port(usual: int) -> int:
+    """Return `usual`, or a free port where that one is in use."""
     for port in (usual, 0):
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a port just left is free

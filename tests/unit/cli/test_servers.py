@@ -107,7 +107,7 @@ def test_without_a_server_one_line(studio, artpipe, typed):
 def test_runs_on_a_server_are_shown_there(studio, artpipe, monkeypatch):
     """Where MLFLOW_TRACKING_URI names one, its address without the password is said and none is started."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@art.example.org")
-    monkeypatch.setattr(mlflow_ui, "Part", lambda *_, **__: pytest.fail("a server was started"))
+    monkeypatch.setattr(mlflow_ui, "SupervisedProcess", lambda *_, **__: pytest.fail("a server was started"))
     monkeypatch.setattr(mlflow_ui.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))
     assert artpipe("ui") == (0, "https://***@art.example.org (named by MLFLOW_TRACKING_URI)\n", "")
     monkeypatch.setattr(mlflow_ui.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 75))

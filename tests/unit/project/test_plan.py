@@ -128,10 +128,10 @@ def test_waiting_is_the_longest_chain_or_the_shared_work(make, tmp_path):
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (40, "40 s"), (720, "12 min"), (12600, "3.5 h")])
 def test_spans_read_well(seconds, text):
     """Durations are told in the unit a person would use."""
-    assert plan.span(seconds) == text
+    assert plan.format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (12_345_678, "12 MB"), (5e15, "5000 TB")])
 def test_sizes_read_well(count, text):
     """So are sizes."""
-    assert plan.size(count) == text
+    assert plan.format_size(count) == text

@@ -13,26 +13,26 @@ import torch
 
 from artpipe.artifacts.tensors import save_tensors
 from artpipe.errors import NoRoomError, StoppedError
-from artpipe.project.stage_guard import alone, require_room
+from artpipe.project.stage_guard import guard_stage, require_disk_space
 from artpipe.storage.dvc_config import dvc_cache_folder
 from artpipe.system.atomic_files import write_bytes
-from artpipe.system.locks import held
+from artpipe.system.locks import is_locked
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil has it
 
 
 def test_a_stage_that_cannot_fit_is_refused(studio, monkeypatch, artpipe):
     """One line with place, need and what is free, exit code 75; a switch starts it all the same."""
-    require_room("train@shapes-classifier")
+    require_disk_space("train@shapes-classifier")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9 - 1000, 1000))
     with pytest.raises(NoRoomError, match=r"^data: train@shapes-classifier needs about 80 MB of disk, 1 kB are free"):
-        require_room("train@shapes-classifier")
+        require_disk_space("train@shapes-classifier")
     code, _, said = artpipe("ingest", "shapes")
     assert code == 75
     assert said.count("\n") == 1
     assert not (studio / "data/works").exists()
     monkeypatch.setenv("ARTPIPE_ROOM", "off")
-    require_room("train@shapes-classifier")
+    require_disk_space("train@shapes-classifier")
 
 
 def test_a_first_ingest_needs_what_its_works_weigh(studio, monkeypatch):
@@ -41,7 +41,7 @@ def test_a_first_ingest_needs_what_its_works_weigh(studio, monkeypatch):
         stream.truncate(10**10)  # sparse
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**11, 0, 15 * 10**9))
     with pytest.raises(NoRoomError, match="needs about 20 GB"):
-        require_room("ingest@shapes")
+        require_disk_space("ingest@shapes")
 
 
 def test_the_cache_is_where_dvc_has_it(tmp_path):
@@ -82,21 +82,22 @@ def test_a_disk_that_fills_in_the_middle_leaves_nothing_torn(small_disk):
 def test_a_stage_is_left_to_one_and_stops_when_asked(studio, number):
     """A signal is heard where every error is taken for an input's own; one line says it, and the next may begin."""
     signal.signal(number, signal.SIG_DFL)  # under nohup, or in the background of a shell, it may be ignored
-    with pytest.raises(StoppedError, match=f"^gallery stopped: {number.name}; nothing of it stands"), alone("gallery"):  # noqa: PT012
+    message = f"^gallery stopped: {number.name}; nothing of it stands"
+    with pytest.raises(StoppedError, match=message), guard_stage("gallery"):  # noqa: PT012
         (lock,) = (studio / ".state/stages").iterdir()
-        assert held(lock)
+        assert is_locked(lock)
         try:
             os.kill(os.getpid(), number)
         except Exception:  # noqa: BLE001
             pytest.fail("it was swallowed")
-    assert not held(lock)
+    assert not is_locked(lock)
 
 
 def test_what_is_started_under_nohup_hears_no_hangup(studio):
     """SIGHUP that was ignored stays ignored."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with alone("gallery"):
+        with guard_stage("gallery"):
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             os.kill(os.getpid(), signal.SIGHUP)
     finally:

@@ -126,12 +126,12 @@ def test_links_within_the_folder_may_stay(studio):
 def test_what_watches_the_datasets_does_not_wait_on_a_pipe(studio):
     """It says so and asks DVC nothing."""
     os.mkfifo(Path(HERE, "pipe"))
-    watcher, sources = dataset_watcher.Watcher(), {"shapes": Path(HERE)}
-    still = [watcher.look(sources), watcher.look(sources)][1]
+    watcher, sources = dataset_watcher.DatasetWatcher(), {"shapes": Path(HERE)}
+    still = [watcher.find_stable(sources), watcher.find_stable(sources)][1]
 
-    class Desk:
-        def is_open(self):
+    class PrefectApi:
+        def accepts_events(self):
             return True
 
     with pytest.raises(UserError, match="a pipe"):
-        dataset_watcher._act(still, sources, watcher, Desk())
+        dataset_watcher._report_changes(still, sources, watcher, PrefectApi())

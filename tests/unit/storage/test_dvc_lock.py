@@ -83,7 +83,7 @@ def test_a_killed_holder_leaves_no_lock(linked, number):
 
 def test_a_wait_says_for_whom_and_ends(linked, monkeypatch):
     """What is waited for is said once, and after a bounded time the line has the way out."""
-    monkeypatch.setattr(dvc_lock, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(dvc_lock, "_NOTICE_SECONDS", 0.1)
     lock, lines = dvcs_own(linked), []
     lock.lock()
     with pytest.raises(BusyError) as error:

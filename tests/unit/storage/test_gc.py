@@ -12,7 +12,7 @@ import pytest
 
 from artpipe.errors import BusyError, CorruptError, UserError
 from artpipe.storage import gc
-from artpipe.system.locks import locked
+from artpipe.system.locks import hold_lock
 
 PARAMS = """\
 format: 2
@@ -89,7 +89,7 @@ def repo(tmp_path, monkeypatch) -> Repo:
     (tmp_path / ".dvc").mkdir()
     made.commit(dvc_lock=lock("first"))
     made.commit(dvc_lock=lock("main"))
-    monkeypatch.setattr(gc, "_cache", lambda root: root / ".dvc/cache")  # asking DVC takes a second
+    monkeypatch.setattr(gc, "_find_cache", lambda root: root / ".dvc/cache")  # asking DVC takes a second
     monkeypatch.chdir(tmp_path)
     return made
 
@@ -97,7 +97,7 @@ def repo(tmp_path, monkeypatch) -> Repo:
 def freed(repo: Repo, words: list[str], **options: object) -> set[str]:
     """Which of the words' objects are gone after a collection."""
     objects = {word: repo.object(word) for word in words}
-    gc.collect(yes=True, **options)
+    gc.collect_garbage(yes=True, **options)
     return {word for word, path in objects.items() if not path.exists()}
 
 
@@ -165,7 +165,7 @@ def test_without_a_lock_parameters_decide(repo):
     (repo.root / "params.yaml").write_text(PARAMS.replace("beta: 1", "beta: 4"))
     repo.git("commit", "-q", "-a", "-m", "beta 4")
     runs = {word: repo.ran(word, beta) for word, beta in (("one", 1.0), ("four", 4), ("nine", 9))}
-    said = gc.collect()
+    said = gc.collect_garbage()
     assert "without dvc.lock: blurred, main" in said
     assert freed(repo, ["one", "four", "nine", "main"]) == {"nine"}
     assert [word for word, path in runs.items() if path.exists()] == ["one", "four"]
@@ -177,13 +177,13 @@ def test_without_a_lock_parameters_decide(repo):
 def test_nothing_is_freed_without_yes(repo):
     """It says what it would free and what it keeps, and leaves both."""
     path = repo.object("nobody", "x" * 2000)
-    said = gc.collect()
+    said = gc.collect_garbage()
     assert path.exists()
     assert "DVC's cache             1     2 kB  results nobody names" in said
     assert "2 kB could be freed: `artpipe gc --yes`" in said
     assert "kept: what the workspace, champions, branches (1) need" in said
-    assert gc.collect(yes=True).splitlines()[1] == "freed 2 kB"
-    assert gc.collect().startswith("nothing to free")
+    assert gc.collect_garbage(yes=True).splitlines()[1] == "freed 2 kB"
+    assert gc.collect_garbage().startswith("nothing to free")
 
 
 def test_state_downloads_and_leftovers(repo):
@@ -209,8 +209,8 @@ def test_state_downloads_and_leftovers(repo):
         (repo.root / place).mkdir(parents=True)
     for place in ("data/metrics/gone.json", "data/metrics/vae.json", "data/gallery/pages/x.tmp.999999999"):
         (repo.root / place).write_text("x")
-    with locked(state / "train/held/lock"):
-        gc.collect(yes=True)
+    with hold_lock(state / "train/held/lock"):
+        gc.collect_garbage(yes=True)
     left = {
         str(path.relative_to(repo.root))
         for path in repo.root.rglob("*")
@@ -234,7 +234,7 @@ def test_what_a_link_leads_out_to_stays(repo, tmp_path_factory, name):
         os.utime(path, (0, 0))
     (repo.root / name).parent.mkdir(parents=True, exist_ok=True)
     (repo.root / name).symlink_to(other)
-    gc.collect(yes=True)
+    gc.collect_garbage(yes=True)
     assert (other / "a/b/c").exists()
     assert (other / ("b" * 64)).exists()
 
@@ -244,8 +244,8 @@ def test_a_cache_of_several_projects_is_left_alone(repo, monkeypatch, tmp_path_f
     path = repo.object("nobody")
     outside = tmp_path_factory.mktemp("shared")
     (repo.root / ".dvc/cache").rename(outside / "cache")
-    monkeypatch.setattr(gc, "_cache", lambda root: outside / "cache")
-    assert "outside this project" in gc.collect(yes=True)
+    monkeypatch.setattr(gc, "_find_cache", lambda root: outside / "cache")
+    assert "outside this project" in gc.collect_garbage(yes=True)
     assert (outside / "cache" / path.relative_to(repo.root / ".dvc/cache")).exists()
 
 
@@ -263,7 +263,7 @@ def test_doubt_frees_nothing(repo, harm, error, sentence):
     path = repo.object("nobody")
     harm(repo)
     with pytest.raises(error, match=sentence):
-        gc.collect(yes=True)
+        gc.collect_garbage(yes=True)
     assert path.exists()
 
 
@@ -273,9 +273,9 @@ def test_beside_a_running_stage_nothing_is_freed(repo):
     book.parent.mkdir(parents=True)
     book.write_text(json.dumps({"data": {"write": {"pid": os.getpid(), "cmd": "x"}}}))
     with pytest.raises(BusyError, match=f"a stage is at work .process {os.getpid()}"):
-        gc.collect(yes=True)
+        gc.collect_garbage(yes=True)
     book.write_text(json.dumps({"data": {"write": {"pid": 999999999, "cmd": "x"}}}))
-    assert "nothing to free" in gc.collect()
+    assert "nothing to free" in gc.collect_garbage()
 
 
 def test_the_command(tmp_path):

@@ -11,12 +11,12 @@ import pytest
 from artpipe.artifacts.run import RunStart
 from artpipe.config.safe_yaml import conflict_line
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.storage.dvc_command import ask_dvc, reason_of
+from artpipe.storage.dvc_command import extract_dvc_reason, read_dvc_output
 from artpipe.storage.dvc_config import is_cache_link
-from artpipe.storage.reachable import needs_of
+from artpipe.storage.reachable import find_reachable
 from artpipe.storage.verify import verify
 from artpipe.system import environment
-from artpipe.system.git_command import NoRepositoryError, ask_git
+from artpipe.system.git_command import NoRepositoryError, run_git
 
 CONFLICT = "a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> other\n"
 
@@ -145,20 +145,20 @@ def test_git_dir_alone_is_no_repository_for_dvc(studio, artpipe, monkeypatch):
 def test_a_repository_of_another_owner_is_named_with_git_s_remedy(studio, monkeypatch):
     """The run record says why it has no commit, gc frees nothing, and git's own remedy mends both."""
     subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], check=True)
-    assert environment.commit().hash
+    assert environment.read_commit().hash
     for path in (studio, studio / ".git"):
         os.chown(path, 12345, 12345)
-    commit = environment.commit()
+    commit = environment.read_commit()
     remedy = f"git config --global --add safe.directory {studio}"
     assert commit.hash is None
     assert commit.missing == (
         f"git does not trust this repository, whose folder belongs to another user (uid 12345): `{remedy}`"
     )
     with pytest.raises(UserError, match="nothing is freed"):
-        needs_of(Path(), [])
+        find_reachable(Path(), [])
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(studio.parent / "gitconfig"))
     subprocess.run(remedy.split(), check=True)
-    assert environment.commit().hash
+    assert environment.read_commit().hash
 
 
 def test_without_git_s_program_everything_that_needs_none_works(studio, artpipe, monkeypatch):
@@ -169,7 +169,7 @@ def test_without_git_s_program_everything_that_needs_none_works(studio, artpipe,
     code, _, err = artpipe("gc")
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith("artpipe: git is not installed")
-    assert environment.commit().missing.startswith("git is not installed")
+    assert environment.read_commit().missing.startswith("git is not installed")
 
 
 def test_no_user_no_commit_and_no_branch_are_no_trouble(studio, pictures, artpipe, monkeypatch):
@@ -178,12 +178,12 @@ def test_no_user_no_commit_and_no_branch_are_no_trouble(studio, pictures, artpip
         for what in ("NAME", "EMAIL"):
             monkeypatch.delenv(f"GIT_{who}_{what}")
     assert artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "")[0] == 0
-    assert environment.commit().missing == "nothing is committed yet: `git commit`"
+    assert environment.read_commit().missing == "nothing is committed yet: `git commit`"
     assert artpipe("gc")[0] == 0
     user = ["-c", "user.name=a", "-c", "user.email=a@b"]
     subprocess.run(["git", *user, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     subprocess.run(["git", "checkout", "-q", "--detach"], check=True)
-    assert environment.commit().hash
+    assert environment.read_commit().hash
     assert artpipe("gc")[0] == 0
 
 
@@ -196,7 +196,7 @@ def test_a_worktree_and_a_submodule_are_repositories(studio, artpipe, monkeypatc
     monkeypatch.chdir(tree)
     assert artpipe("check")[0] == 0
     assert artpipe("gc")[0] == 0
-    assert environment.commit().hash
+    assert environment.read_commit().hash
 
 
 def test_history_of_a_shallow_clone_is_not_known(studio, monkeypatch):
@@ -206,27 +206,29 @@ def test_history_of_a_shallow_clone_is_not_known(studio, monkeypatch):
     clone = studio.parent / "clone"
     subprocess.run(["git", "clone", "-q", "--depth", "1", f"file://{studio}", str(clone)], check=True)
     shutil.copy("params.yaml", clone)
-    needs_of(clone, [])
+    find_reachable(clone, [])
     with pytest.raises(UserError, match="git fetch --unshallow"):
-        needs_of(clone, [], history=True)
+        find_reachable(clone, [], history=True)
 
 
 def test_git_s_reason_is_kept(studio):
     """What git says went wrong is in the line, its hints are not."""
     with pytest.raises(ArtpipeError, match=r"git cat-file: .*nonsense"):
-        ask_git(studio, "cat-file", "blob", "nonsense")
+        run_git(studio, "cat-file", "blob", "nonsense")
     with pytest.raises(NoRepositoryError, match="no git repository"):
-        ask_git(studio.parent, "status")
+        run_git(studio.parent, "status")
 
 
 def test_dvc_s_reason_is_kept(studio):
     """Behind an exit code stands what DVC said, whatever it adds below."""
     Path("dvc.yaml").write_text("stages: 3\n")
     with pytest.raises(ArtpipeError, match=r"dvc status: '\./dvc\.yaml' validation failed\. expected a dictionary"):
-        ask_dvc(studio, "status")
+        read_dvc_output(studio, "status")
     support = "\nHaving any troubles? Hit us up at https://dvc.org/support, we are always happy to help!\n"
-    assert reason_of(f"WARNING: x\nERROR: unexpected error - disk\n{support}", 255) == "unexpected error - disk"
-    assert reason_of("", 255) == "ended with 255, and gave no reason"
+    assert (
+        extract_dvc_reason(f"WARNING: x\nERROR: unexpected error - disk\n{support}", 255) == "unexpected error - disk"
+    )
+    assert extract_dvc_reason("", 255) == "ended with 255, and gave no reason"
 
 
 @pytest.mark.parametrize("name", ["dvc.lock", "params.yaml", "dvc.yaml", "champions.json", "datasets/shapes.dvc"])

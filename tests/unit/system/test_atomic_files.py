@@ -30,7 +30,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     """An exception in the middle removes the temporary and keeps what was there."""
     path = tmp_path / "x"
     atomic_files.write_text(path, "old")
-    with pytest.raises(OSError, match="full"), atomic_files.written(path) as temporary:  # noqa: PT012
+    with pytest.raises(OSError, match="full"), atomic_files.write_file(path) as temporary:  # noqa: PT012
         temporary.write_text("ne")
         raise OSError("full")
     assert [one.name for one in tmp_path.iterdir()] == ["x"]
@@ -40,13 +40,13 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 def test_a_failed_folder_leaves_the_old_folder(tmp_path):
     """A folder is replaced as a whole or not at all."""
     target = tmp_path / "x"
-    with atomic_files.written_folder(target) as folder:
+    with atomic_files.write_folder(target) as folder:
         (folder / "a").write_text("1")
-    with pytest.raises(OSError, match="full"), atomic_files.written_folder(target) as folder:  # noqa: PT012
+    with pytest.raises(OSError, match="full"), atomic_files.write_folder(target) as folder:  # noqa: PT012
         (folder / "b").write_text("2")
         raise OSError("full")
     assert [str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*")] == ["x", "x/a"]
-    with atomic_files.written_folder(target) as folder:
+    with atomic_files.write_folder(target) as folder:
         (folder / "c").write_text("3")
     assert [one.name for one in target.iterdir()] == ["c"]
 
@@ -58,9 +58,9 @@ def test_a_folder_is_never_half_removed_under_its_name(tmp_path, monkeypatch):
     def listed():
         return sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*"))
 
-    with atomic_files.written_folder(target) as folder:
+    with atomic_files.write_folder(target) as folder:
         (folder / "a").write_text("1")
-    with atomic_files.written_folder(target) as folder:
+    with atomic_files.write_folder(target) as folder:
         (folder / "b").write_text("2")
         monkeypatch.setattr(shutil, "rmtree", lambda *a, **k: (seen.append(listed()), remove(*a, **k)))
     assert seen[0] == seen[1] == ["x", f"x.old.tmp.{os.getpid()}", f"x.old.tmp.{os.getpid()}/a", "x/b"]
@@ -102,26 +102,26 @@ def test_sweeping_takes_what_the_dead_left(tmp_path):
     (tmp_path / f"b.tmp.{dead.pid}").mkdir()
     (tmp_path / f"c.tmp.{os.getpid()}").write_text("")
     (tmp_path / "d.tmp.notes").write_text("")
-    atomic_files.sweep(tmp_path)
+    atomic_files.remove_stale_temporaries(tmp_path)
     assert sorted(one.name for one in tmp_path.iterdir()) == sorted([f"c.tmp.{os.getpid()}", "d.tmp.notes"])
 
 
 def test_a_lock_names_its_holder(tmp_path):
     """The second one is told who holds it."""
     holder = f"process {os.getpid()} is already at that"
-    second = locks.locked(tmp_path / "lock", wait_seconds=0.1, doing="that")
-    with locks.locked(tmp_path / "lock"), pytest.raises(BusyError, match=holder), second:
+    second = locks.hold_lock(tmp_path / "lock", wait_seconds=0.1, doing="that")
+    with locks.hold_lock(tmp_path / "lock"), pytest.raises(BusyError, match=holder), second:
         pass
 
 
 def test_a_lock_of_a_killed_holder_is_free(tmp_path):
     """The kernel frees it, however its holder died."""
-    code = "import sys, time; from pathlib import Path; from artpipe.system.locks import locked\n"
-    code += f"with locked(Path({str(tmp_path / 'lock')!r})): print('held', flush=True); time.sleep(60)"
+    code = "import sys, time; from pathlib import Path; from artpipe.system.locks import hold_lock\n"
+    code += f"with hold_lock(Path({str(tmp_path / 'lock')!r})): print('held', flush=True); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == "held\n"
     holder.kill()
     holder.wait()
     holder.stdout.close()
-    with locks.locked(tmp_path / "lock", wait_seconds=1):
+    with locks.hold_lock(tmp_path / "lock", wait_seconds=1):
         pass

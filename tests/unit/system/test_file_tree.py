@@ -4,13 +4,13 @@ import pytest
 
 from artpipe import ingest
 from artpipe.errors import BusyError
-from artpipe.system.file_tree import unchanged
+from artpipe.system.file_tree import require_unchanged
 
 
 def test_what_holds_still_is_read(tmp_path):
     """Reading changes nothing."""
     (tmp_path / "a").write_text("a")
-    with unchanged(tmp_path):
+    with require_unchanged(tmp_path):
         assert (tmp_path / "a").read_text() == "a"
 
 
@@ -20,7 +20,7 @@ def test_what_moves_is_read_again(tmp_path, change):
     picture = tmp_path / "a"
     picture.write_text("a")
     changes = {"came": (tmp_path / "b").touch, "grew": lambda: picture.write_text("ab"), "gone": picture.unlink}
-    with pytest.raises(BusyError, match="changed while it was read"), unchanged(tmp_path):
+    with pytest.raises(BusyError, match="changed while it was read"), require_unchanged(tmp_path):
         changes[change]()
 
 

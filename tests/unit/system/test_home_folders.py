@@ -51,7 +51,7 @@ def test_a_home_that_is_read_only_stays(bare, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", "/set")
     (bare / "mine").mkdir()
     monkeypatch.setattr(home_folders, "_is_writable", lambda folder: folder != bare / "mine")
-    places = home_folders.missing_places(bare / ".state")
+    places = home_folders.find_missing_folders(bare / ".state")
     assert "HOME" not in places
     assert {"XDG_CACHE_HOME", "XDG_STATE_HOME", "MPLCONFIGDIR"} <= set(places)
     assert "XDG_DATA_HOME" not in places
@@ -62,7 +62,7 @@ def test_an_ordinary_user_gets_nothing(bare, monkeypatch):
     monkeypatch.setenv("HOME", str(bare))
     monkeypatch.delenv("DVC_SITE_CACHE_DIR")
     monkeypatch.delenv("TMPDIR")
-    assert home_folders.missing_places(bare / ".state") == {}
+    assert home_folders.find_missing_folders(bare / ".state") == {}
 
 
 def test_outside_a_project_nothing_is_made(bare, monkeypatch):
@@ -76,7 +76,7 @@ def test_outside_a_project_nothing_is_made(bare, monkeypatch):
 def test_without_a_temporary_folder_one_is_provided(bare, monkeypatch):
     """A read-only container has no /tmp; Python would take the project's own folder."""
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(bare))
-    assert home_folders.missing_places(bare / ".state")["TMPDIR"] == bare / ".state/tmp"
+    assert home_folders.find_missing_folders(bare / ".state")["TMPDIR"] == bare / ".state/tmp"
 
 
 def test_a_folder_that_is_not_utf8_is_refused(tmp_path):

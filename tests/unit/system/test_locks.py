@@ -22,7 +22,7 @@ from artpipe.system import locks
 from artpipe.errors import BusyError
 {refusing}
 try:
-    with locks.locked(Path(sys.argv[1]), wait_seconds=0.0): print("free")
+    with locks.hold_lock(Path(sys.argv[1]), wait_seconds=0.0): print("free")
 except BusyError as error: print("busy", error)
 """
 REFUSING = """
@@ -61,11 +61,11 @@ def test_a_second_process_is_kept_out(tmp_path, monkeypatch, names):
     """Whatever the file system lacks, the holder is named, and its end frees the lock."""
     refuse(monkeypatch, tmp_path, errno.ENOLCK, *names)
     lock = tmp_path / "state/lock"
-    with locks.locked(lock):
+    with locks.hold_lock(lock):
         assert f"busy {lock}: process {os.getpid()} is already" in other(lock, tmp_path, *names).stdout
-        assert locks.held(lock)
+        assert locks.is_locked(lock)
     assert other(lock, tmp_path, *names).stdout == "free\n"
-    assert not locks.held(lock)
+    assert not locks.is_locked(lock)
 
 
 @pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.get)
@@ -74,17 +74,17 @@ def test_no_lock_at_all_is_one_line(tmp_path, monkeypatch, number):
     refuse(monkeypatch, Path("/"), number, "flock", "fcntl")
     with (
         pytest.raises(UserError, match=r"lock: no locks on this file system .*; set TMPDIR"),
-        locks.locked(tmp_path / "lock"),
+        locks.hold_lock(tmp_path / "lock"),
     ):
         pass
 
 
 def test_the_lack_is_said_once(tmp_path, monkeypatch, capsys):
     """That only this machine keeps others out is said in one line of each process."""
-    monkeypatch.setattr(locks, "_TOLD", set())
+    monkeypatch.setattr(locks, "_WARNED", set())
     refuse(monkeypatch, tmp_path, errno.ENOLCK, "flock", "fcntl")
     for name in "ab":
-        with locks.locked(tmp_path / name):
+        with locks.hold_lock(tmp_path / name):
             pass
     assert capsys.readouterr().err.count("for this machine only") == 1
 
@@ -99,7 +99,7 @@ def test_a_file_is_copied_where_no_links_are(tmp_path, monkeypatch, number):
     monkeypatch.setattr(os, "link", refused)
     monkeypatch.setattr(fcntl, "ioctl", refused)
     (tmp_path / "a").write_text("works")
-    import_files.clone(tmp_path / "a", tmp_path / "b")
+    import_files.clone_file(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_text() == "works"
     assert (tmp_path / "b").stat().st_nlink == 1
 
@@ -124,7 +124,7 @@ def test_the_longest_names_are_written(tmp_path):
     """A name of 255 bytes leaves no room for a suffix."""
     name = "ä" * 127 + "x"
     atomic_files.write_text(tmp_path / name, "1")
-    with atomic_files.written_folder(tmp_path / ("d" * 255)) as folder:
+    with atomic_files.write_folder(tmp_path / ("d" * 255)) as folder:
         (folder / "a").write_text("1")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d" * 255, name]
 
@@ -132,7 +132,7 @@ def test_the_longest_names_are_written(tmp_path):
 def test_a_folder_that_cannot_be_renamed_is_replaced(tmp_path, monkeypatch):
     """overlayfs says EXDEV of folders that the image brought."""
     target, replace = tmp_path / "x", Path.replace
-    with atomic_files.written_folder(target) as folder:
+    with atomic_files.write_folder(target) as folder:
         (folder / "a").write_text("1")
 
     def crossing(path, to):
@@ -141,7 +141,7 @@ def test_a_folder_that_cannot_be_renamed_is_replaced(tmp_path, monkeypatch):
         return replace(path, to)
 
     monkeypatch.setattr(Path, "replace", crossing)
-    with atomic_files.written_folder(target) as folder:
+    with atomic_files.write_folder(target) as folder:
         (folder / "b").write_text("2")
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["x", "x/b"]
 
@@ -152,9 +152,9 @@ def test_dvc_that_could_not_lock_is_not_asked(tmp_path, monkeypatch):
     subprocess.run(dvc_command.dvc_command("init", "--no-scm", "-q"), check=True)
     refuse(monkeypatch, tmp_path, errno.ENOLCK, "flock")
     with pytest.raises(UserError, match=r"no flock on this file system .*core.hardlink_lock true"):
-        dvc_command.require_lock(tmp_path)
-    monkeypatch.setattr(dvc_command, "has_links", lambda _: False)
+        dvc_command.require_lockable(tmp_path)
+    monkeypatch.setattr(dvc_command, "supports_hardlinks", lambda _: False)
     with pytest.raises(UserError, match=r"nor hard links: let `.dvc/tmp`"):
-        dvc_command.require_lock(tmp_path)
+        dvc_command.require_lockable(tmp_path)
     subprocess.run(dvc_command.dvc_command("config", "--local", "core.hardlink_lock", "true"), check=True)
-    dvc_command.require_lock(tmp_path)
+    dvc_command.require_lockable(tmp_path)

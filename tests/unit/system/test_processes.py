@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 
 from artpipe.errors import StoppedError
-from artpipe.system.interrupts import SignalInterruption, Stop, signals_raise
+from artpipe.system.interrupts import SignalInterruption, StopRequest, raise_on_signals
 from artpipe.system.processes import (
     end_child,
     end_children,
-    guardians,
+    find_process,
+    find_session_ancestors,
+    group_members,
     interrupt_command,
-    members,
-    process,
     run_child,
     start_child,
-    watching,
+    watch_processes,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are watched on Linux only")
@@ -31,7 +31,7 @@ FAMILY = "sleep 301 & sleep 302 & echo ready; wait"
 def gone(pids, seconds=8.0):
     """Say whether all processes have ended within some seconds."""
     deadline = time.monotonic() + seconds
-    while any(process(pid) for pid in pids):
+    while any(find_process(pid) for pid in pids):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -41,24 +41,26 @@ def gone(pids, seconds=8.0):
 def family(child):
     """Wait until guard, shell and two sleepers live; return their pids."""
     assert child.stdout.readline() == "ready\n"
-    found = members(child.pid)
+    found = group_members(child.pid)
     assert len(found) == 4
     return found
 
 
 def test_process_reads_the_kernel():
     """A process is told by pid, parent and group; a pid that is gone is None."""
-    own = process(os.getpid())
+    own = find_process(os.getpid())
     assert (own.pid, own.parent, own.group) == (os.getpid(), os.getppid(), os.getpgrp())
     child = subprocess.Popen(["true"])
-    while process(child.pid):
+    while find_process(child.pid):
         time.sleep(0.01)
     child.wait()
 
 
 def test_guardians_end_at_the_leader():
-    """Under a shell in a session of its own the guardians are that shell and no one above it."""
-    code = "import sys; sys.path.insert(0, %r); import processes as p; print([g.pid for g in p.guardians()])"
+    """Under a shell in a session of its own the watched ancestors are that shell and no one above it."""
+    code = (
+        "import sys; sys.path.insert(0, %r); import processes as p; print([g.pid for g in p.find_session_ancestors()])"
+    )
     room = str(Path(__file__).parents[3] / "artpipe/system")
     shell = subprocess.Popen(
         [
@@ -73,7 +75,7 @@ def test_guardians_end_at_the_leader():
         start_new_session=True,
     )
     assert shell.communicate()[0] == f"[{shell.pid}]\n"
-    assert os.getpid() not in [found.pid for found in guardians()]
+    assert os.getpid() not in [found.pid for found in find_session_ancestors()]
 
 
 def test_run_child_hands_over_lines_and_code():
@@ -131,7 +133,7 @@ def test_kill_9_of_the_parent_ends_the_grandchildren():
     parent = subprocess.Popen([sys.executable, "-I", "-S", "-c", code], stdout=subprocess.PIPE, text=True)
     told = [parent.stdout.readline().strip(), parent.stdout.readline().strip()]
     guard = int(next(line for line in told if line != "ready"))
-    pids = members(guard)
+    pids = group_members(guard)
     assert len(pids) == 4
     parent.kill()
     parent.wait()
@@ -143,15 +145,15 @@ def test_watching_tells_once():
     """The end of an ancestor is told once, a pid's new owner is not taken for it."""
     child = subprocess.Popen(["sleep", "307"])
     told = []
-    with watching([process(child.pid)], told.append):
+    with watch_processes([find_process(child.pid)], told.append):
         time.sleep(0.3)
         assert told == []
         child.kill()
         child.wait()
         time.sleep(0.6)
     assert [found.pid for found in told] == [child.pid]
-    own = process(os.getpid())
-    with watching([own._replace(started=own.started + 1)], told.append):
+    own = find_process(os.getpid())
+    with watch_processes([own._replace(started=own.started + 1)], told.append):
         time.sleep(0.4)
     assert len(told) == 2
 
@@ -190,7 +192,7 @@ def test_the_command_is_interrupted_alone():
 def test_a_signal_is_raised_past_what_takes_any_error(number):
     """No `except Exception` hears of it, it has its number, and what was set before is restored."""
     before = signal.getsignal(number)
-    with pytest.raises(SignalInterruption) as told, signals_raise(), contextlib.suppress(Exception):
+    with pytest.raises(SignalInterruption) as told, raise_on_signals(), contextlib.suppress(Exception):
         signal.raise_signal(number)
     assert (told.value.number, str(told.value)) == (number, number.name)
     assert signal.getsignal(number) == before
@@ -200,7 +202,7 @@ def test_under_nohup_a_closed_terminal_is_nobodys_business():
     """What ignores SIGHUP goes on ignoring it."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with signals_raise():
+        with raise_on_signals():
             os.kill(os.getpid(), signal.SIGHUP)
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
@@ -208,16 +210,16 @@ def test_under_nohup_a_closed_terminal_is_nobodys_business():
 
 
 def test_a_stop_is_raised_at_a_safe_place():
-    """SIGTERM raises at once, or within `deferred` where it is asked for; handlers are restored."""
+    """SIGTERM raises at once, or within `defer` where it is asked for; handlers are restored."""
     before = signal.getsignal(signal.SIGTERM)
-    stop = Stop("painting")
-    with stop.listening():
-        with stop.deferred():
+    stop = StopRequest("painting")
+    with stop.listen():
+        with stop.defer():
             os.kill(os.getpid(), signal.SIGTERM)
             time.sleep(0.01)
             with pytest.raises(StoppedError, match="painting stopped: SIGTERM"):
                 stop.check()
-            with pytest.raises(StoppedError), stop.deferred(deferred=False):
+            with pytest.raises(StoppedError), stop.defer(deferred=False):
                 pytest.fail("a stop that waits is raised where it may be")
         with pytest.raises(StoppedError):
             os.kill(os.getpid(), signal.SIGTERM)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from artpipe.errors import UserError
-from artpipe.system.project_root import entered_project, find_root, typed_path
+from artpipe.system.project_root import enter_project, find_root, resolve_typed_path
 
 COMMANDS = ["run", "serve", "serve --only server", "serve --only gallery", "ui", "watch", "deploy", "notify http://x"]
 
@@ -129,8 +129,8 @@ def test_the_current_folder_may_be_gone(tmp_path, monkeypatch):
 def test_a_path_is_relative_where_it_lies_in_the_project(studio, monkeypatch):
     """What lies below the root is named by its place in the project, all else whole."""
     monkeypatch.chdir(studio / "datasets")
-    with entered_project():
-        assert typed_path(Path("shapes")) == Path("datasets/shapes")
-        assert typed_path(Path("../weights")) == Path("weights")
-        assert typed_path(Path("../../x")) == studio.parent / "x"
-        assert typed_path(Path("/x")) == Path("/x")
+    with enter_project():
+        assert resolve_typed_path(Path("shapes")) == Path("datasets/shapes")
+        assert resolve_typed_path(Path("../weights")) == Path("weights")
+        assert resolve_typed_path(Path("../../x")) == studio.parent / "x"
+        assert resolve_typed_path(Path("/x")) == Path("/x")

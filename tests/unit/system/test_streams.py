@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artpipe.system.processes import run_child, utf8_environment
-from artpipe.system.streams import SPELLED
+from artpipe.system.streams import ESCAPE_HANDLER
 
 PLAIN = {"PATH": os.environ["PATH"]}
 BARE = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -21,10 +21,10 @@ TABLE = """
 from artpipe.system.streams import open_streams
 open_streams()
 from rich.table import Table
-from artpipe.system.terminal import PlainConsole, spoken_plainly
+from artpipe.system.terminal import PlainConsole, escape_stdout
 table = Table("name", "why")
 table.add_row("Jörg 山水", "× 3")
-with spoken_plainly():
+with escape_stdout():
     PlainConsole().print(table)
 """
 
@@ -130,10 +130,10 @@ def test_what_is_read_of_a_child_is_utf8(monkeypatch):
 )
 def test_every_text_can_be_spelled(text, encoding):
     """No sign, lone surrogates included, stops a line; what the encoding has stays as it is."""
-    spelled = text.encode(encoding, SPELLED).decode(encoding)
+    spelled = text.encode(encoding, ESCAPE_HANDLER).decode(encoding)
     assert spelled.encode(encoding).decode(encoding) == spelled
     known = "".join(sign for sign in text if _has(encoding, sign))
-    assert known.encode(encoding, SPELLED) == known.encode(encoding)
+    assert known.encode(encoding, ESCAPE_HANDLER) == known.encode(encoding)
 
 
 def _has(encoding, sign):

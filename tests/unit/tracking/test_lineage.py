@@ -14,8 +14,8 @@ from artpipe.errors import UserError
 from artpipe.gallery import build_gallery
 from artpipe.system.atomic_files import write_json
 from artpipe.system.hashing import sha256_file
-from artpipe.system.locks import locked
-from artpipe.tracking.lineage import Shelves, trace
+from artpipe.system.locks import hold_lock
+from artpipe.tracking.lineage import ArtifactIndex, trace_lineage
 from artpipe.tracking.listing import list_runs
 from tests.conftest import loaded
 
@@ -45,7 +45,7 @@ def own(museum, tmp_path, monkeypatch):
 
 def first_work(model: str) -> tuple[str, str]:
     """The id of a model's first work, and its file in the report."""
-    shelves = Shelves()
+    shelves = ArtifactIndex()
     name, (_, hung) = next(item for item in shelves.works.items() if item[1][0] == model)
     return name, hung.file
 
@@ -53,7 +53,7 @@ def first_work(model: str) -> tuple[str, str]:
 def test_a_work_leads_to_everything(here):
     """Run, checkpoint, data, commit and parameters are those of the record and the report."""
     name, _ = first_work("digits-gan")
-    found, run = trace(name), RunRecord.open(paths.run("digits-gan")).card
+    found, run = trace_lineage(name), RunRecord.open(paths.run("digits-gan")).card
     report, _ = load_report(paths.report("digits-gan"))
     assert (found.work.id, found.model, found.kind) == (name, "digits-gan", "gan")
     assert (found.run.run_id, found.run.commit) == (run.run_id, run.commit)
@@ -75,12 +75,12 @@ def test_a_work_leads_to_everything(here):
 def test_a_page_is_its_work(here, form):
     """An address or a path of a work's page is the work."""
     name, _ = first_work("digits-vae")
-    assert trace(form.format(name)).work.id == name
+    assert trace_lineage(form.format(name)).work.id == name
 
 
 def test_a_page_of_a_model_is_the_model(here):
     """An address of a model's page has no work."""
-    found = trace("http://localhost/models/emoji-gan/index.html")
+    found = trace_lineage("http://localhost/models/emoji-gan/index.html")
     assert (found.model, found.work) == ("emoji-gan", None)
 
 
@@ -89,7 +89,7 @@ def test_a_picture_is_known_by_its_content(here, tmp_path):
     name, file = first_work("digits-gan")
     original = paths.report("digits-gan") / file
     shutil.copy(original, tmp_path / "copy.png")
-    assert trace(str(original)).work.id == trace(str(tmp_path / "copy.png")).work.id == name
+    assert trace_lineage(str(original)).work.id == trace_lineage(str(tmp_path / "copy.png")).work.id == name
 
 
 def test_what_the_gallery_makes_of_it_is_known_too(own, tmp_path):
@@ -103,14 +103,14 @@ def test_what_the_gallery_makes_of_it_is_known_too(own, tmp_path):
     assert hung
     for path in hung:
         shutil.copy(path, tmp_path / "downloaded.webp")
-        found = trace(str(tmp_path / "downloaded.webp"))
+        found = trace_lineage(str(tmp_path / "downloaded.webp"))
         assert (found.model, found.progress) == ("emoji-gan", 100)
 
 
 def test_a_real_work_has_its_own_origin(here):
     """A picture of the collection answers with who made it, not with a model's run alone."""
     report, _ = load_report(paths.report("digits-gan"))
-    found = trace(str(paths.report("digits-gan") / next(iter(report.works))))
+    found = trace_lineage(str(paths.report("digits-gan") / next(iter(report.works))))
     assert found.real.licence == "CC-BY-SA-3.0"
     assert found.work is None
 
@@ -118,17 +118,17 @@ def test_a_real_work_has_its_own_origin(here):
 def test_a_hash_or_its_beginning_will_do(here):
     """The run's id and the checkpoint's hash name the model; too few digits name nothing."""
     run = RunRecord.open(paths.run("emoji-gan")).card
-    assert trace(run.checkpoint[:16]).model == "emoji-gan"
+    assert trace_lineage(run.checkpoint[:16]).model == "emoji-gan"
     with pytest.raises(UserError):
-        trace(run.checkpoint[:3])
+        trace_lineage(run.checkpoint[:3])
 
 
 @pytest.mark.parametrize("kind", ["reports", "runs"])
 def test_a_folder_is_its_model(here, kind):
     """A report and a run record, and any file in them."""
     folder = Path("data") / kind / "digits-gan"
-    assert trace(str(folder)).model == "digits-gan"
-    assert trace(str(next(folder.glob("*.json")))).model == "digits-gan"
+    assert trace_lineage(str(folder)).model == "digits-gan"
+    assert trace_lineage(str(next(folder.glob("*.json")))).model == "digits-gan"
 
 
 def test_a_run_of_another_checkpoint_is_not_told(own):
@@ -136,17 +136,17 @@ def test_a_run_of_another_checkpoint_is_not_told(own):
     record = RunRecord.open(paths.run("digits-gan"))
     save_run(record.folder, record.card.model_copy(update={"checkpoint": "0" * 64, "commit": "other"}))
     name, _ = first_work("digits-gan")
-    found = trace(name)
+    found = trace_lineage(name)
     assert found.run is None
     assert found.checkpoint.sha256 != "0" * 64
-    assert trace("digits-gan").run.commit == "other"
+    assert trace_lineage("digits-gan").run.commit == "other"
 
 
 def test_a_checkpoint_elsewhere_speaks_for_itself(own, tmp_path):
     """A checkpoint's folder names what it learned from, wherever it lies."""
     card = {"name": "digits-gan", "params": {"kind": "gan", "dataset": "digits"}, "shards": "d" * 64, "seed": 7}
     write_json(tmp_path / "kept/checkpoint.json", card | {"steps": {"best": 40}, "pretrained": None, "code": ""})
-    found = trace(str(tmp_path / "kept"))
+    found = trace_lineage(str(tmp_path / "kept"))
     assert (found.seed, found.data.shards, found.run) == (7, "d" * 64, None)
     assert found.checkpoint.sha256 == sha256_file(tmp_path / "kept/checkpoint.json")
 
@@ -173,7 +173,7 @@ def test_nothing_made_yet_says_so(tmp_path, monkeypatch, artpipe):
 def test_lineage_is_printed(here, artpipe):
     """The terminal's form has the whole hashes; the one for programs is JSON."""
     name, _ = first_work("digits-gan")
-    found = trace(name)
+    found = trace_lineage(name)
     code, out, _ = artpipe("lineage", name)
     assert code == 0
     for told in (name, found.checkpoint.sha256, found.run.run_id, found.run.commit, "CC-BY-SA-3.0"):
@@ -202,6 +202,6 @@ def test_runs_stand_by_pipeline_run(own, artpipe):
     Journal(state / "journal.jsonl").append({"step": 20, "time": 1.0, "losses": {}})
     late = next(run for run in list_runs() if run.model == "digits-late")
     assert (late.state, late.step, late.steps) == ("stopped", 20, 50)
-    with locked(state.parent / "lock"):
+    with hold_lock(state.parent / "lock"):
         assert "20 of 50" in artpipe("runs")[1]
         assert json.loads(artpipe("runs", "--json")[1])[1]["state"] in {"running", "complete"}

@@ -21,8 +21,8 @@ from artpipe.artifacts.works import RecordCard
 from artpipe.config.params import About
 from artpipe.errors import ArtpipeError
 from artpipe.system.atomic_files import write_json
-from artpipe.system.locks import locked
-from artpipe.tracking.mlflow_store import Store
+from artpipe.system.locks import hold_lock
+from artpipe.tracking.mlflow_store import MlflowStore
 from artpipe.tracking.mlflow_sync import sync
 from artpipe.tracking.mlflow_sync_signature import is_synced
 
@@ -38,7 +38,7 @@ def empty_store(tmp_path_factory):
     root = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        Store(root)
+        MlflowStore(root)
     return root / ".state/mlflow/mlflow.db"
 
 
@@ -120,7 +120,7 @@ def rows(root: Path) -> list[tuple]:
 
 
 def runs_of(root: Path, tag: str) -> list:
-    client = Store(root).client
+    client = MlflowStore(root).client
     everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
     return [run for run in client.search_runs(everywhere) if tag in run.data.tags]
 
@@ -141,7 +141,7 @@ def the_pipeline_run(root: Path):
 
 def versions(root: Path) -> dict[str, list[str]]:
     """Models of the registry, each version's model and aliases."""
-    client = Store(root).client
+    client = MlflowStore(root).client
     found = {}
     for model in client.search_registered_models():
         all_of_it = sorted(client.search_model_versions(f"name='{model.name}'"), key=lambda one: int(one.version))
@@ -181,7 +181,7 @@ def test_everything_recorded_is_shown(root):
     assert (run.info.status, run.info.start_time, run.info.end_time) == ("FINISHED", 1000000, 1060000)
     dataset = run.inputs.dataset_inputs[0].dataset
     assert (dataset.name, dataset.digest) == ("digits", "d" * 36)
-    client = Store(root).client
+    client = MlflowStore(root).client
     assert client.get_experiment(run.info.experiment_id).name == "digits"
     assert any("progress+step+10+" in entry.path for entry in client.list_artifacts(run.info.run_id, "images"))
 
@@ -195,7 +195,7 @@ def test_again_adds_nothing(root):
     assert "new: 0 runs, 0 rows, 0 pictures" in sync(root)
     run = the_run(root)
     for tag in ("artpipe.run_record", "artpipe.report"):
-        Store(root).client.delete_tag(run.info.run_id, tag)
+        MlflowStore(root).client.delete_tag(run.info.run_id, tag)
     sync(root)
     assert rows(root) == first
     assert sorted((root / ".state/mlflow/artifacts").rglob("*.png")) == pictures
@@ -224,7 +224,7 @@ def test_it_is_known_whether_there_is_anything_new(root, monkeypatch):
 def test_there_is_always_something_new_of_a_training_that_runs(root):
     """Its next rows come, or its end; once it was told as stopped there is nothing new."""
     unfinished(root, steps=30)
-    with locked(root / ".state/train/gan/lock"):
+    with hold_lock(root / ".state/train/gan/lock"):
         sync(root)
         assert not is_synced(root)
     assert not is_synced(root)
@@ -270,7 +270,7 @@ def test_resumed_training_is_one_run_without_doubles(root):
     sync(root)
     assert the_run(root).info.status == "KILLED"
     unfinished(root, steps=40, late=500.0)
-    with locked(root / ".state/train/gan/lock"):
+    with hold_lock(root / ".state/train/gan/lock"):
         sync(root)
     assert the_run(root).info.status == "RUNNING"
     shutil.rmtree(root / ".state/train")
@@ -283,7 +283,7 @@ def test_resumed_training_is_one_run_without_doubles(root):
 def test_dead_training_does_not_run_for_ever(root):
     """A run whose state is gone without a record is shown as killed."""
     unfinished(root, steps=30)
-    with locked(root / ".state/train/gan/lock"):
+    with hold_lock(root / ".state/train/gan/lock"):
         sync(root)
     shutil.rmtree(root / ".state/train")
     sync(root)
@@ -297,13 +297,13 @@ def test_another_machine_s_training_goes_on(root, tmp_path, empty_store, monkeyp
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/shared.db")
     for name, run_id in (("here", "a" * 32), ("there", "b" * 32)):
         unfinished(tmp_path / name, steps=10, run_id=run_id)
-        with locked(tmp_path / name / ".state/train/gan/lock"):
+        with hold_lock(tmp_path / name / ".state/train/gan/lock"):
             sync(tmp_path / name)
-    assert set(Store(tmp_path / "here").running()) == {"a" * 32}
+    assert set(MlflowStore(tmp_path / "here").find_running()) == {"a" * 32}
     shutil.rmtree(tmp_path / "here/.state/train")
     sync(tmp_path / "here")
-    assert Store(tmp_path / "here").running() == {}
-    assert set(Store(tmp_path / "there").running()) == {"b" * 32}
+    assert MlflowStore(tmp_path / "here").find_running() == {}
+    assert set(MlflowStore(tmp_path / "there").find_running()) == {"b" * 32}
 
 
 def test_one_damaged_record_stops_no_other(root):
@@ -352,7 +352,7 @@ def test_what_was_kept_is_told(root):
 
 def test_returns_after_divergence_stand_beside_each_other(root):
     """Another value at a known step is a row of its own."""
-    run = Store(root).run("b" * 32, "digits", "gan", 1000.0)
+    run = MlflowStore(root).get_or_create_run("b" * 32, "digits", "gan", 1000.0)
     for value, moment in ((1.0, 1.0), (2.0, 5.0), (1.0, 7.0), (float("nan"), 8.0)):
         run.log_rows([{"step": 10, "time": moment, "losses": {"x": value}}])
     assert rows(root) == [("losses/x", 10, 1000, 1.0), ("losses/x", 10, 5000, 2.0)]
@@ -371,7 +371,7 @@ def test_tally_counts_what_is_new(root):
     """The sentence counts runs, rows and pictures."""
     published(root, steps=20)
     assert "MLflow: 1 trainings; new: 1 runs, 4 rows, 1 pictures" in sync(root)
-    assert dataclasses.asdict(Store(root).tally) == {"runs": 0, "rows": 0, "pictures": 0}
+    assert dataclasses.asdict(MlflowStore(root).tally) == {"runs": 0, "rows": 0, "pictures": 0}
 
 
 def test_trainings_stand_below_their_pipeline_run(root):
@@ -390,7 +390,7 @@ def test_trainings_stand_below_their_pipeline_run(root):
 def test_a_pipeline_run_runs_as_long_as_its_trainings(root):
     """Running while one of them does, killed when one was."""
     unfinished(root, steps=10)
-    with locked(root / ".state/train/gan/lock"):
+    with hold_lock(root / ".state/train/gan/lock"):
         sync(root)
     assert the_pipeline_run(root).info.status == "RUNNING"
     sync(root)
@@ -415,7 +415,7 @@ def test_every_healthy_checkpoint_is_a_version(root):
     judged(root, kid=0.15, verdict="memorised")
     sync(root)
     assert versions(root) == {"digits.gan": [first[:8], second[:8]]}
-    client = Store(root).client
+    client = MlflowStore(root).client
     version = client.get_model_version("digits.gan", "2")
     assert (version.tags["kid"], version.tags["artpipe.verdict"]) == ("0.15", "memorised")
     assert client.get_run(version.run_id).data.tags["artpipe.run_id"] == "b" * 32

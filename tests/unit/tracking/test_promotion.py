@@ -15,9 +15,9 @@ from artpipe.artifacts.cross_references import checkpoint_in
 from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
 from artpipe.artifacts.run import RunCard, save_run
 from artpipe.artifacts.shards import Spec
-from artpipe.storage.dvc_command import md5_of
-from artpipe.tracking.lineage import trace
-from artpipe.tracking.promotion import objection
+from artpipe.storage.dvc_command import hash_folder
+from artpipe.tracking.lineage import trace_lineage
+from artpipe.tracking.promotion import find_objection
 
 MODELS = ("digits-gan", "digits-wide")
 PARAMS = """\
@@ -93,7 +93,7 @@ def project(empty, tmp_path, monkeypatch):
 def keep(*models: str) -> None:
     """What DVC would note after the stages of a model ran; its cache is not asked by `promote`."""
     outs = [Path("data") / kind / model for kind in ("checkpoints", "runs", "reports") for model in models]
-    rows = [{"path": str(path), "hash": "md5", "md5": md5_of(path)} for path in outs if path.is_dir()]
+    rows = [{"path": str(path), "hash": "md5", "md5": hash_folder(path)} for path in outs if path.is_dir()]
     Path("dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {"keep": {"cmd": "true", "outs": rows}}}))
 
 
@@ -105,7 +105,7 @@ def test_the_first_healthy_one_is_champion(project, artpipe):
     assert (code, out) == (0, f"digits gan: the champion is digits-gan (kid 0.1, {sha256[:12]})\n")
     champion = load_champions().of("digits", "gan").champion
     assert (champion.checkpoint, champion.score.value, champion.score.name) == (sha256, 0.1, "kid")
-    assert champion.dvc["data/checkpoints/digits-gan"] == md5_of(paths.checkpoint("digits-gan"))
+    assert champion.dvc["data/checkpoints/digits-gan"] == hash_folder(paths.checkpoint("digits-gan"))
     assert artpipe("promote", "digits-gan")[1].endswith("is the champion already\n")
     assert artpipe("runs")[1].rstrip().endswith("  champion")
     assert "the champion of digits and its kind" in artpipe("lineage", "digits-gan")[1]
@@ -161,7 +161,7 @@ def test_only_like_is_compared_with_like(challenger, shards, why):
     """The same measure on the same feature extractor and data, and a difference that is no luck."""
     theirs = kid(0.1, better=challenger.better) if challenger else kid(0.1)
     champion = Champion(model="m", run_id="r", checkpoint="c", report="p", shards="d", score=theirs, dvc={})
-    said = objection(challenger, shards, champion)
+    said = find_objection(challenger, shards, champion)
     assert why in said if why else said == ""
 
 
@@ -231,7 +231,7 @@ def test_rollback_brings_the_one_before_back(project, artpipe):
     assert (back / "reports/report.json").is_file()
     assert checkpoint_in(paths.checkpoint("digits-gan"))[1] == second
     assert not list(Path().glob("bringing-*"))
-    found = trace(str(back / "checkpoints"))
+    found = trace_lineage(str(back / "checkpoints"))
     assert (found.checkpoint.sha256, found.run.run_id, found.champion) == (first, f"{1:032x}", True)
     assert found.verdict.verdict == "healthy"
     code, _, err = artpipe("promote", "digits-gan")

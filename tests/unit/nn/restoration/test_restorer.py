@@ -20,7 +20,7 @@ from artpipe.evaluate import evaluate_model
 from artpipe.metrics.restoration import METRIC
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.hashing import sha256_file
-from artpipe.system.interrupts import Stop
+from artpipe.system.interrupts import StopRequest
 from artpipe.training.restore import build_learner
 from artpipe.training.trainer import Trainer
 from tests.conftest import assert_goes_on
@@ -136,7 +136,7 @@ def test_from_shards_to_report(project, kind):
     assert {path: sha256_file(path) for path in paths.report("mine").rglob("*") if path.is_file()} == first
 
 
-class StopAt(Stop):
+class StopAt(StopRequest):
     """Asks a training to stop at a step."""
 
     training: Trainer

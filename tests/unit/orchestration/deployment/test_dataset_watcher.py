@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from artpipe.orchestration.deployment.dataset_watcher import Watcher
-from artpipe.orchestration.deployment.prefect_api import superfluous
+from artpipe.orchestration.deployment.dataset_watcher import DatasetWatcher
+from artpipe.orchestration.deployment.prefect_api import find_redundant_runs
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -23,21 +23,21 @@ def source(tmp_path):
 
 def settled(sources):
     """A watcher to whom nothing of these is new."""
-    watcher = Watcher()
-    watcher.look(sources)
-    for name in watcher.look(sources):
-        watcher.settle(name)
+    watcher = DatasetWatcher()
+    watcher.find_stable(sources)
+    for name in watcher.find_stable(sources):
+        watcher.mark_handled(name)
     return watcher
 
 
 def test_a_change_is_told_when_it_holds_still(source):
     """Not at the look that finds it, but at the next one; once settled, no more."""
     watcher = settled({"works": source})
-    assert watcher.look({"works": source}) == []
+    assert watcher.find_stable({"works": source}) == []
     (source / "b.png").write_text("b")
-    assert [watcher.look({"works": source}) for _ in range(3)] == [[], ["works"], ["works"]]
-    watcher.settle("works")
-    assert watcher.look({"works": source}) == []
+    assert [watcher.find_stable({"works": source}) for _ in range(3)] == [[], ["works"], ["works"]]
+    watcher.mark_handled("works")
+    assert watcher.find_stable({"works": source}) == []
 
 
 def test_a_folder_being_copied_is_not_told(source):
@@ -47,11 +47,11 @@ def test_a_folder_being_copied_is_not_told(source):
         for number in range(5):
             copied.write("more")
             copied.flush()
-            assert watcher.look({"works": source}) == []
+            assert watcher.find_stable({"works": source}) == []
             (source / f"{number}.png").touch()
-            assert watcher.look({"works": source}) == []
-    watcher.look({"works": source})
-    assert watcher.look({"works": source}) == ["works"]
+            assert watcher.find_stable({"works": source}) == []
+    watcher.find_stable({"works": source})
+    assert watcher.find_stable({"works": source}) == ["works"]
 
 
 @pytest.mark.parametrize("change", ["renamed", "taken away", "touched", "in a folder"])
@@ -68,17 +68,17 @@ def test_any_change_is_seen(source, change):
     else:
         (source / "deep").mkdir()
         (source / "deep/b.png").touch()
-    watcher.look({"works": source})
-    assert watcher.look({"works": source}) == ["works"]
+    watcher.find_stable({"works": source})
+    assert watcher.find_stable({"works": source}) == ["works"]
 
 
 def test_what_is_not_there_is_not_told(source):
     """A folder that is being exchanged is gone for a moment."""
     watcher = settled({"works": source})
     source.rename(source.with_name("old"))
-    assert [watcher.look({"works": source}) for _ in range(2)] == [[], []]
+    assert [watcher.find_stable({"works": source}) for _ in range(2)] == [[], []]
     source.with_name("old").rename(source)
-    assert [watcher.look({"works": source}) for _ in range(2)] == [[], []]
+    assert [watcher.find_stable({"works": source}) for _ in range(2)] == [[], []]
 
 
 def run(minute, *, by="SCHEDULE", started=None, **parameters):
@@ -95,20 +95,20 @@ def run(minute, *, by="SCHEDULE", started=None, **parameters):
 def test_after_a_sleep_one_run_is_left():
     """Of twenty missed ones the last is kept; where one has begun since, none."""
     missed = [run(minute) for minute in range(20)]
-    assert list(superfluous(missed, [])) == missed[-2::-1]
-    assert len(list(superfluous(missed, [run(0, started=21)]))) == 20
-    assert len(list(superfluous(missed, [run(0, started=18.5)]))) == 19
+    assert list(find_redundant_runs(missed, [])) == missed[-2::-1]
+    assert len(list(find_redundant_runs(missed, [run(0, started=21)]))) == 20
+    assert len(list(find_redundant_runs(missed, [run(0, started=18.5)]))) == 19
 
 
 def test_different_work_is_kept():
     """Runs of two datasets and of everything each do something else; a run of everything does that of any."""
     waiting = [run(0, dataset="a", by="AUTOMATION"), run(1, dataset="b", by="AUTOMATION"), run(2)]
-    assert list(superfluous(waiting, [])) == []
-    assert list(superfluous(waiting, [run(0, started=1.5, dataset="b")])) == [waiting[1]]
-    assert len(list(superfluous(waiting, [run(0, started=3)]))) == 3
+    assert list(find_redundant_runs(waiting, [])) == []
+    assert list(find_redundant_runs(waiting, [run(0, started=1.5, dataset="b")])) == [waiting[1]]
+    assert len(list(find_redundant_runs(waiting, [run(0, started=3)]))) == 3
 
 
 @pytest.mark.parametrize("by", [None, "USER"])
 def test_what_a_person_asked_for_is_run(by):
     """As often as it was asked for."""
-    assert list(superfluous([run(0, by=by), run(1, by=by)], [run(0, started=5)])) == []
+    assert list(find_redundant_runs([run(0, by=by), run(1, by=by)], [run(0, started=5)])) == []

@@ -5,7 +5,7 @@ import io
 
 from PIL import Image
 
-from artpipe.orchestration.reporting.prefect_artifacts import _key, _sheet
+from artpipe.orchestration.reporting.prefect_artifacts import _make_contact_sheet, _make_key
 
 
 def test_a_sheet_has_the_first_pictures_side_by_side(tmp_path):
@@ -14,7 +14,7 @@ def test_a_sheet_has_the_first_pictures_side_by_side(tmp_path):
     paths = [tmp_path / f"{number}.png" for number in range(10)]
     for number, path in enumerate(paths):
         Image.new("RGB", (28, 28) if number < 9 else (300, 100), colours[number % 2]).save(path)
-    url = _sheet(paths)
+    url = _make_contact_sheet(paths)
     head, _, data = url.partition(",")
     assert head == "data:image/webp;base64"
     with Image.open(io.BytesIO(base64.b64decode(data))) as opened:
@@ -29,4 +29,4 @@ def test_a_sheet_has_the_first_pictures_side_by_side(tmp_path):
 
 def test_keys_are_what_prefect_allows():
     """Small letters, digits and dashes."""
-    assert _key("train@digits-gan") == "train-digits-gan"
+    assert _make_key("train@digits-gan") == "train-digits-gan"

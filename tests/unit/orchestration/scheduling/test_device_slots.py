@@ -9,7 +9,7 @@ import threading
 import httpx
 import pytest
 
-from artpipe.orchestration.scheduling.device_slots import Devices, gpus
+from artpipe.orchestration.scheduling.device_slots import DeviceSlots, find_gpus
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def alone(tmp_path, monkeypatch):
 
 def test_each_training_sees_a_gpu_of_its_own(alone):
     """Two trainings on two GPUs at a time, a third after them; without GPUs nothing is said."""
-    devices, inside, seen = Devices(8, ("GPU-a", "GPU-b")), threading.Barrier(3), []
+    devices, inside, seen = DeviceSlots(8, ("GPU-a", "GPU-b")), threading.Barrier(3), []
 
     def train() -> None:
-        with devices.held() as env:
+        with devices.acquire() as env:
             seen.append(env["CUDA_VISIBLE_DEVICES"])
             with contextlib.suppress(threading.BrokenBarrierError):
                 inside.wait(20)
@@ -32,12 +32,12 @@ def test_each_training_sees_a_gpu_of_its_own(alone):
     threads = [threading.Thread(target=train) for _ in range(2)]
     for thread in threads:
         thread.start()
-    with Devices(8).held() as env:
+    with DeviceSlots(8).acquire() as env:
         assert env == {}
     inside.wait(20)
     for thread in threads:
         thread.join()
-    with devices.held() as env:
+    with devices.acquire() as env:
         seen.append(env["CUDA_VISIBLE_DEVICES"])
     assert sorted(seen[:2]) == ["GPU-a", "GPU-b"]
     assert seen[2] == "GPU-a"
@@ -46,37 +46,37 @@ def test_each_training_sees_a_gpu_of_its_own(alone):
 def test_a_gpu_that_another_run_holds_is_not_taken(alone):
     """Another process holds the first GPU; once it is killed, the GPU is free at once."""
     code = (
-        "from artpipe.orchestration.scheduling.device_slots import Devices\nimport time\n"
-        "with Devices(1, ('GPU-a', 'GPU-b')).held() as env:\n print(env, flush=True); time.sleep(600)"
+        "from artpipe.orchestration.scheduling.device_slots import DeviceSlots\nimport time\n"
+        "with DeviceSlots(1, ('GPU-a', 'GPU-b')).acquire() as env:\n print(env, flush=True); time.sleep(600)"
     )
     env = {**os.environ, "TMPDIR": str(alone)}
     with subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True) as other:
         try:
             assert "GPU-a" in other.stdout.readline()
-            with Devices(1, ("GPU-a", "GPU-b")).held() as seen:
+            with DeviceSlots(1, ("GPU-a", "GPU-b")).acquire() as seen:
                 assert seen == {"CUDA_VISIBLE_DEVICES": "GPU-b"}
         finally:
             other.kill()
-    with Devices(1, ("GPU-a", "GPU-b")).held() as seen:
+    with DeviceSlots(1, ("GPU-a", "GPU-b")).acquire() as seen:
         assert seen == {"CUDA_VISIBLE_DEVICES": "GPU-a"}
 
 
 def test_ranks_hold_as_many_gpus_all_or_none(alone):
     """Two of three; then a second pair waits, and holds nothing that a single training could take."""
-    devices, waited = Devices(8, ("GPU-a", "GPU-b", "GPU-c")), threading.Event()
+    devices, waited = DeviceSlots(8, ("GPU-a", "GPU-b", "GPU-c")), threading.Event()
 
     def pair() -> None:
-        with devices.held(2) as env:
+        with devices.acquire(2) as env:
             seen.append(env["CUDA_VISIBLE_DEVICES"])
             waited.set()
 
     seen: list[str] = []
     thread = threading.Thread(target=pair)
-    with devices.held(2) as env:
+    with devices.acquire(2) as env:
         assert env == {"CUDA_VISIBLE_DEVICES": "GPU-a,GPU-b"}
         thread.start()
         assert not waited.wait(0.3)
-        with devices.held() as single:
+        with devices.acquire() as single:
             assert single == {"CUDA_VISIBLE_DEVICES": "GPU-c"}
     assert waited.wait(20)
     thread.join()
@@ -85,14 +85,14 @@ def test_ranks_hold_as_many_gpus_all_or_none(alone):
 
 def test_a_stopped_run_waits_for_no_gpu(alone):
     """Who waits for a GPU when the run is stopped waits no longer."""
-    devices, waited = Devices(4, ("GPU-a",)), threading.Event()
-    other = Devices(4, ("GPU-a",))
+    devices, waited = DeviceSlots(4, ("GPU-a",)), threading.Event()
+    other = DeviceSlots(4, ("GPU-a",))
 
     def train() -> None:
-        with devices.held():
+        with devices.acquire():
             waited.set()
 
-    with other.held():
+    with other.acquire():
         thread = threading.Thread(target=train)
         thread.start()
         assert not waited.wait(0.2)
@@ -111,15 +111,15 @@ def test_gpus_are_those_the_driver_names(tmp_path, monkeypatch):
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert gpus() == ("GPU-11-aa", "GPU-22-bb")
+    assert find_gpus() == ("GPU-11-aa", "GPU-22-bb")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1, 3")
-    assert gpus() == ("1", "3")
+    assert find_gpus() == ("1", "3")
     for none in ("", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
-        assert gpus() == ()
+        assert find_gpus() == ()
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     script.write_text("#!/bin/sh\nexit 9\n")
-    assert gpus() == ()
+    assert find_gpus() == ()
 
 
 class Slot:
@@ -143,8 +143,8 @@ def test_a_server_that_is_away_fails_no_training(monkeypatch, away, expected):
     """Its slot is done without after a while, and given back by nobody but its lease."""
     calls = []
     monkeypatch.setattr("prefect.concurrency.sync.concurrency", lambda *_, **__: Slot(calls, away=away))
-    monkeypatch.setattr("artpipe.orchestration.scheduling.device_slots._made_limit", lambda _: "limit")
-    monkeypatch.setattr("artpipe.orchestration.scheduling.device_slots._AWAY_SECONDS", -1.0)
-    with Devices(2, server=True).held() as env:
+    monkeypatch.setattr("artpipe.orchestration.scheduling.device_slots._create_limit", lambda _: "limit")
+    monkeypatch.setattr("artpipe.orchestration.scheduling.device_slots._SERVER_WAIT_SECONDS", -1.0)
+    with DeviceSlots(2, server=True).acquire() as env:
         assert env == {}
     assert calls == expected

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State, StateType
 
 from artpipe.orchestration.reporting import console, prefect_artifacts
 from artpipe.orchestration.scheduling import stage_run
-from artpipe.orchestration.scheduling.dispatcher import dispatched
+from artpipe.orchestration.scheduling.dispatcher import dispatch
 from artpipe.orchestration.scheduling.dvc_graph import Stage
 
 OK, BAD, NOT_READY = (
@@ -79,7 +79,7 @@ def stages(**urgencies: float) -> list[Stage]:
 def test_the_most_urgent_of_what_can_start_goes_first():
     """One slot: by urgency, and each after what it reads; what is up to date (`elsewhere`) holds nobody."""
     runner = Runner()
-    assert dispatched(stages(a=1.0, b=3.0, c=2.0), runner, 1, 1) == ({}, [])
+    assert dispatch(stages(a=1.0, b=3.0, c=2.0), runner, 1, 1) == ({}, [])
     assert [name for name in runner.order if "train" in name] == ["train@b", "train@c", "train@a"]
     assert runner.order[0] == "preprocess@d"
     assert runner.order[-1] == "gallery"
@@ -90,7 +90,7 @@ def test_the_most_urgent_of_what_can_start_goes_first():
 def test_there_are_never_more_than_there_is_room_for(slots, trainings):
     """So many at a time, and of these so many trainings; all room is used."""
     runner = Runner()
-    dispatched(stages(a=1.0, b=1.0, c=1.0, d=1.0), runner, slots, trainings)
+    dispatch(stages(a=1.0, b=1.0, c=1.0, d=1.0), runner, slots, trainings)
     assert runner.most <= slots
     assert runner.trainings == trainings
 
@@ -98,7 +98,7 @@ def test_there_are_never_more_than_there_is_room_for(slots, trainings):
 def test_a_failed_stage_stops_only_what_reads_it():
     """Its evaluation is not run, the others are, the gallery is hung; each is named once."""
     runner = Runner("train@b")
-    failed = dispatched(stages(a=1.0, b=2.0), runner, 2, 2)
+    failed = dispatch(stages(a=1.0, b=2.0), runner, 2, 2)
     assert (list(failed.failed), failed.not_run) == (["train@b"], ["evaluate@b"])
     assert runner.order[-1] == "gallery"
 
@@ -106,11 +106,11 @@ def test_a_failed_stage_stops_only_what_reads_it():
 def test_nothing_to_do_is_done_at_once():
     """No stage, no wait."""
     began = time.monotonic()
-    assert dispatched([], Runner(), 2, 2) == ({}, [])
+    assert dispatch([], Runner(), 2, 2) == ({}, [])
     assert time.monotonic() - began < 1
 
 
-def halved(stage):
+def halve(stage):
     return (
         [replace(stage, name=f"{stage.name} {part}", part=True) for part in "ab"] if "preprocess" in stage.name else []
     )
@@ -120,7 +120,7 @@ def halved(stage):
 def test_parts_go_first_and_a_lost_one_fails_nothing(failing):
     """What divides waits for its parts, which run at the same time; it follows however they end, and they are not named."""
     runner = Runner(*failing)
-    assert dispatched(stages(a=1.0), runner, 2, 2, halved) == ({}, [])
+    assert dispatch(stages(a=1.0), runner, 2, 2, halve) == ({}, [])
     assert runner.order[:3] == ["preprocess@d a", "preprocess@d b", "preprocess@d"]
     assert runner.order[-1] == "gallery"
     assert runner.most == 2
@@ -130,7 +130,7 @@ def test_what_reads_from_a_failed_stage_is_not_divided():
     """Its parts would be for nothing."""
     runner, above = Runner("ingest@d"), Stage("ingest@d", (), stale=True)
     below = [replace(stage, upstream=stage.upstream or ("ingest@d",)) for stage in stages()]
-    assert list(dispatched([above, *below], runner, 2, 2, halved).failed) == ["ingest@d"]
+    assert list(dispatch([above, *below], runner, 2, 2, halve).failed) == ["ingest@d"]
     assert runner.order == ["ingest@d", "gallery"]
 
 
@@ -138,11 +138,15 @@ def test_what_reads_from_a_failed_stage_is_not_divided():
 def test_a_killed_stage_says_what_may_have_killed_it(monkeypatch, line):
     """SIGKILL leaves a stage no time to say anything, so the flow names the likely cause and what helps."""
     monkeypatch.setattr(stage_run, "get_run_logger", lambda: logging.getLogger("test"))
-    monkeypatch.setattr(console, "said", lambda *_: None)
-    monkeypatch.setattr(prefect_artifacts, "Progress", lambda _name: type("Progress", (), {"heard": lambda *_: None})())
-    heard = stage_run.Heard("train@gan")
-    heard.line(line)
-    error = heard.error(255)
+    monkeypatch.setattr(console, "print_output_line", lambda *_: None)
+    monkeypatch.setattr(
+        prefect_artifacts,
+        "ProgressArtifact",
+        lambda _name: type("ProgressArtifact", (), {"read_line": lambda *_: None})(),
+    )
+    output = stage_run.StageOutput("train@gan")
+    output.read_line(line)
+    error = output.make_error(255)
     assert type(error) is RuntimeError  # tried again it would most likely be killed again
     assert "because memory ran out" in str(error)
     assert "\n" not in str(error)
@@ -151,12 +155,12 @@ def test_a_killed_stage_says_what_may_have_killed_it(monkeypatch, line):
 def test_of_what_dvc_hints_nothing_is_shown(monkeypatch, capsys):
     """Its advice for git, which it sets in with a tab, is not for those who see the whole run."""
     monkeypatch.setattr(stage_run, "get_run_logger", lambda: logging.getLogger("test"))
-    heard = stage_run.Heard("ingest@digits")
+    output = stage_run.StageOutput("ingest@digits")
     for line in (
         "To track the changes with git, run:",
         "\tgit add dvc.lock",
         "\tdvc config core.autostage true",
         "kept",
     ):
-        heard.line(line)
+        output.read_line(line)
     assert capsys.readouterr().out.split() == ["ingest@digits", "kept"]

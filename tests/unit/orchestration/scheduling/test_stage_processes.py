@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from artpipe.orchestration.scheduling.stage_processes import Children, StoppedError
+from artpipe.orchestration.scheduling.stage_processes import ChildProcesses, StoppedError
 
 
-def run(children: Children, *code: str, timeout_seconds: float = 60.0) -> tuple[int, list[str]]:
+def run(children: ChildProcesses, *code: str, timeout_seconds: float = 60.0) -> tuple[int, list[str]]:
     lines: list[str] = []
     found = children.run([sys.executable, "-S", "-c", "\n".join(code)], lines.append, os.environ, timeout_seconds)
     return found, lines
@@ -19,7 +19,7 @@ def run(children: Children, *code: str, timeout_seconds: float = 60.0) -> tuple[
 def test_output_comes_by_line_and_the_exit_code_is_told():
     """Both streams are heard, and 3 is 3."""
     code, lines = run(
-        Children(), "import sys", "print('out', flush=True)", "print('err', file=sys.stderr)", "sys.exit(3)"
+        ChildProcesses(), "import sys", "print('out', flush=True)", "print('err', file=sys.stderr)", "sys.exit(3)"
     )
     assert (code, lines) == (3, ["out", "err"])
 
@@ -27,12 +27,12 @@ def test_output_comes_by_line_and_the_exit_code_is_told():
 def test_too_long_is_ended():
     """A child that outlives its time is gone, and the error says so."""
     with pytest.raises(TimeoutError, match="ended after 1 s"):
-        run(Children(), "import time", "time.sleep(600)", timeout_seconds=1.0)
+        run(ChildProcesses(), "import time", "time.sleep(600)", timeout_seconds=1.0)
 
 
 def test_stopping_ends_all_and_starts_no_more():
     """A running child ends, its runner is told, and the next is refused."""
-    children, ended = Children(), []
+    children, ended = ChildProcesses(), []
 
     def hang() -> None:
         try:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from artpipe.orchestration.services.addresses import prefect_named
+from artpipe.orchestration.services.addresses import is_prefect_named
 
 PROFILES = """
 active = "{active}"
@@ -23,20 +23,20 @@ def alone(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("active", "named"), [("here", False), ("team", True), ("gone", False)])
 def test_the_active_profile_may_name_one(tmp_path, active, named):
     """What another profile says is nothing."""
-    assert not prefect_named()
+    assert not is_prefect_named()
     (tmp_path / "home/profiles.toml").write_text(PROFILES.format(active=active))
-    assert prefect_named() is named
+    assert is_prefect_named() is named
 
 
 def test_the_environment_goes_first(tmp_path, monkeypatch):
     """A server in it, or another profile; a torn file of profiles names none; other settings in the folder may."""
     (tmp_path / "home/profiles.toml").write_text(PROFILES.format(active="here"))
     monkeypatch.setenv("PREFECT_PROFILE", "team")
-    assert prefect_named()
+    assert is_prefect_named()
     (tmp_path / "home/profiles.toml").write_text("[")
-    assert not prefect_named()
+    assert not is_prefect_named()
     (tmp_path / "prefect.toml").touch()
-    assert prefect_named()
+    assert is_prefect_named()
     (tmp_path / "prefect.toml").unlink()
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
-    assert prefect_named()
+    assert is_prefect_named()
