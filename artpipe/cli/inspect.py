@@ -74,7 +74,7 @@ def verify(
 
 @inspect_commands.command(rich_help_panel=LOOK)
 def lineage(
-    asked: Annotated[
+    query: Annotated[
         str, typer.Argument(metavar="WORK|FILE", help="A work's id or page, a picture, a checkpoint, a model, a hash.")
     ],
     *,
@@ -83,8 +83,8 @@ def lineage(
     """Say what a work or file comes from: run, checkpoint, data, commit, parameters."""
     from artpipe.tracking.listing import print_lineage
 
-    file = resolve_typed_path(Path(asked))
-    print_lineage(str(file) if file.exists() else asked, as_json=as_json)
+    file = resolve_typed_path(Path(query))
+    print_lineage(str(file) if file.exists() else query, as_json=as_json)
 
 
 @inspect_commands.command(rich_help_panel=LOOK)

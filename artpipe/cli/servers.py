@@ -118,5 +118,5 @@ def _require_matching_part(only: ServedPart | None, options: dict[str, object]) 
     for option, value in options.items():
         parts = parts_by_option.get(option, {ServedPart.GALLERY})
         if value not in (None, []) and only not in parts:
-            wanted = " or ".join(f"`--only {part}`" for part in ServedPart if part in parts)
-            raise UserError(f"{option} is an option of one part: give {wanted} too")
+            choices = " or ".join(f"`--only {part}`" for part in ServedPart if part in parts)
+            raise UserError(f"{option} is an option of one part: give {choices} too")

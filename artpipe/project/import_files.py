@@ -38,8 +38,8 @@ def archive_suffix(path: Path) -> str:
         return archive_reader.archive_suffix(path)
     except UserError as error:
         reason = str(error).removeprefix(f"{path}: ")
-        wanted = "not a folder and not a zip or tar archive that can be read, and no file of many works"
-        raise UserError(f"{path}: {wanted} such as text or JSON lines: {reason}") from None
+        expected = "not a folder and not a zip or tar archive that can be read, and no file of many works"
+        raise UserError(f"{path}: {expected} such as text or JSON lines: {reason}") from None
 
 
 def describe_archive(path: Path, names: str) -> str:

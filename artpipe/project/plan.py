@@ -66,8 +66,8 @@ def _find_affected(
     affected: dict[str, PlannedStage] = {}
     for stage, dependencies in upstream.items():
         if stage in changes or not affected.keys().isdisjoint(dependencies):
-            why = tuple(_explain_stale(stage, changes.get(stage, []), lock.get(stage), entries))
-            affected[stage] = PlannedStage(stage=stage, why=why, cost=costs.of(stage))
+            reasons = tuple(_explain_stale(stage, changes.get(stage, []), lock.get(stage), entries))
+            affected[stage] = PlannedStage(stage=stage, why=reasons, cost=costs.of(stage))
     return affected
 
 
@@ -94,12 +94,12 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -
         return
     table = Table("stage", "why", "time", "disk", box=None, header_style="dim", padding=(0, 2, 0, 0))
     for planned in plan.stages:
-        why = "\n".join(escape(reason) for reason in planned.why) or "[dim]follows[/]"
+        reasons = "\n".join(escape(reason) for reason in planned.why) or "[dim]follows[/]"
         cost = planned.cost
         approximate = "" if cost.measured else "~"
         table.add_row(
             planned.stage,
-            why,
+            reasons,
             f"{approximate}{format_duration(cost.core_seconds)}",
             f"{approximate}{format_size(cost.bytes)}",
         )

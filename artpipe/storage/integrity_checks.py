@@ -70,24 +70,24 @@ def _check_dvc_files(inventory: Inventory) -> Iterator[Damage]:
         if inventory.is_miscounted(out):
             file = inventory.root / (out.owner if out.is_source else "dvc.lock")
             faults.setdefault(file, f"size and files of {out.path} are not those of what it names")
-    for file, what in faults.items():
-        yield _describe_dvc_file(inventory, file, what)
+    for file, fault in faults.items():
+        yield _describe_dvc_file(inventory, file, fault)
     try:
         load_champions(inventory.root)
     except ArtpipeError as error:
         yield Damage("champions.json", str(error), "`git checkout champions.json`: git has the last one committed")
 
 
-def _describe_dvc_file(inventory: Inventory, file: Path, what: str) -> Damage:
+def _describe_dvc_file(inventory: Inventory, file: Path, fault: str) -> Damage:
     name = inventory.display_name(file)
     if line := conflict_line(file.read_text(encoding="utf-8", errors="replace")):
         return Damage(name, f"line {line}: the marks of a merge", merge_advice(file.name))
     if file.name == "dvc.lock":
         mend = f"{REPAIR} puts it aside ({DAMAGED_FOLDER}), then `artpipe run` makes it again from the run cache"
-        return Damage(name, what, mend, partial(inventory.move_aside, file))
+        return Damage(name, fault, mend, partial(inventory.move_aside, file))
     if text := recover_tracking_file(file):
-        return Damage(name, what, f"{REPAIR} or `artpipe run` makes it again", partial(_rewrite, file, text))
-    return Damage(name, what, f"`git checkout {name}`, if git has it")
+        return Damage(name, fault, f"{REPAIR} or `artpipe run` makes it again", partial(_rewrite, file, text))
+    return Damage(name, fault, f"`git checkout {name}`, if git has it")
 
 
 def _rewrite(file: Path, text: str) -> None:
@@ -106,9 +106,11 @@ def _check_run_notes(inventory: Inventory) -> Iterator[Damage]:
             continue
         outputs = read_run_note(path)
         if outputs is None or any(map(inventory.is_miscounted, outputs)):  # the name is of all but sizes
-            what = "not what its name says" if outputs is None else "other sizes than what it names has"
+            fault = "not what its name says" if outputs is None else "other sizes than what it names has"
             mend = f"{REPAIR} removes it; DVC notes it again when its stage has run"
-            yield Damage(inventory.display_name(path), f"DVC's note of a run: {what}", mend, partial(remove_path, path))
+            yield Damage(
+                inventory.display_name(path), f"DVC's note of a run: {fault}", mend, partial(remove_path, path)
+            )
 
 
 def _check_objects(inventory: Inventory) -> Iterator[Damage]:
@@ -119,7 +121,7 @@ def _check_objects(inventory: Inventory) -> Iterator[Damage]:
         if inventory.is_intact(md5):
             continue
         workspace_paths = inventory.copies.get(md5, [])
-        what = f"DVC's object{f' of {inventory.display_name(workspace_paths[0])}' if workspace_paths else ''}: not the bytes that its name says"
+        fault = f"DVC's object{f' of {inventory.display_name(workspace_paths[0])}' if workspace_paths else ''}: not the bytes that its name says"
         act: Callable[[], None] = partial(inventory.move_aside, path)
         if copy := inventory.find_copy(md5):
             mend, act = (
@@ -133,7 +135,7 @@ def _check_objects(inventory: Inventory) -> Iterator[Damage]:
             mend = f"{REPAIR} puts it aside, then `artpipe run` makes {inventory.expected[workspace_paths[0]][0].owner} again"
         else:
             mend = f"{REPAIR} puts it aside; nothing in the workspace needs it"
-        yield Damage(inventory.display_name(path), what, mend, act)
+        yield Damage(inventory.display_name(path), fault, mend, act)
 
 
 def _check_missing_objects(inventory: Inventory) -> Iterator[Damage]:
@@ -187,8 +189,8 @@ def _check_cards(inventory: Inventory) -> Iterator[Damage]:
         for name, sha256 in listed(value).items():
             path = card.parent / name
             if inventory.hashes.sha256(path) != sha256:
-                what = "not the bytes that its card names" if path.exists() else "missing"
-                yield _describe_output_file(inventory, card.parent, path, what)
+                fault = "not the bytes that its card names" if path.exists() else "missing"
+                yield _describe_output_file(inventory, card.parent, path, fault)
 
 
 def _check_unlisted_files(inventory: Inventory) -> Iterator[Damage]:
@@ -208,21 +210,21 @@ def _check_unlisted_files(inventory: Inventory) -> Iterator[Damage]:
         listed_files = {card.parent / name for card in cards for name in listed(opened(card) or {})}
         for path in sorted(expected.keys() - listed_files):
             if inventory.hashes.md5(path) != expected[path]:
-                what = "not as dvc.lock has it" if path.exists() else "missing"
-                yield _describe_output_file(inventory, inventory.root / inventory.expected[path][0].path, path, what)
+                fault = "not as dvc.lock has it" if path.exists() else "missing"
+                yield _describe_output_file(inventory, inventory.root / inventory.expected[path][0].path, path, fault)
 
 
-def _describe_output_file(inventory: Inventory, folder: Path, path: Path, what: str) -> Damage:
+def _describe_output_file(inventory: Inventory, folder: Path, path: Path, fault: str) -> Damage:
     """Describe damage of an output file: it is restored, or its stage made stale."""
     owner = "it"
     if path in inventory.expected:
         out, md5 = inventory.expected[path]
         if inventory.is_intact(md5):
             mend = f"{REPAIR} brings it back from DVC's cache"
-            return Damage(inventory.display_name(path), what, mend, partial(inventory.restore_file, path))
+            return Damage(inventory.display_name(path), fault, mend, partial(inventory.restore_file, path))
         folder, owner = inventory.root / out.path, out.owner
     mend = f"{REPAIR} puts {inventory.display_name(folder)} aside ({DAMAGED_FOLDER}), then `artpipe run` makes {owner} again"
-    return Damage(inventory.display_name(path), what, mend, partial(inventory.move_output_aside, folder))
+    return Damage(inventory.display_name(path), fault, mend, partial(inventory.move_output_aside, folder))
 
 
 def _check_sources(inventory: Inventory) -> Iterator[Damage]:

@@ -58,11 +58,11 @@ def find_session_ancestors(pid: int | None = None) -> tuple[Process, ...]:
 
     A leader with a terminal is a person's shell and is left out: closing it sends SIGHUP; `nohup` asks to outlive it.
     """
-    own = find_process(pid or os.getpid())
-    if own is None or own.session == own.pid:
+    own_process = find_process(pid or os.getpid())
+    if own_process is None or own_process.session == own_process.pid:
         return ()
-    chain, current = list[Process](), find_process(own.parent)
-    while current is not None and current.session == own.session:
+    chain, current = list[Process](), find_process(own_process.parent)
+    while current is not None and current.session == own_process.session:
         leader = current.pid == current.session
         if not (leader and (current.terminal or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)):
             chain.append(current)

@@ -163,9 +163,9 @@ def _update_alias(
     """Set the champion's alias as champions.json has it."""
     dataset, _, kind = name.partition(".")
     reign = champions.of(dataset, kind)
-    wanted = versions.get(reign.champion.checkpoint) if reign else None
+    new_version = versions.get(reign.champion.checkpoint) if reign else None
     current = registered_model.aliases.get(CHAMPION) if registered_model else None
-    if wanted and str(current) != wanted:
-        store.client.set_registered_model_alias(name, CHAMPION, wanted)
-    elif current and not wanted:
+    if new_version and str(current) != new_version:
+        store.client.set_registered_model_alias(name, CHAMPION, new_version)
+    elif current and not new_version:
         store.client.delete_registered_model_alias(name, CHAMPION)

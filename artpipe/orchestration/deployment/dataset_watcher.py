@@ -97,9 +97,9 @@ def _watch(every_seconds: float) -> None:
         look_seconds = 0.0
         try:
             sources = {name: Path(entry.path) for name, entry in load_params().datasets.items()}
-            began = time.monotonic()
+            start = time.monotonic()
             stable = watcher.find_stable(sources)
-            look_seconds = time.monotonic() - began
+            look_seconds = time.monotonic() - start
             _report_changes(stable, sources, watcher, api)
             last_error = ""
         except (ArtpipeError, OSError) as error:  # a torn params.yaml, a server that is away: the next look may work

@@ -106,9 +106,9 @@ def print_summary(undone: Collection[str] = ()) -> None:
     """
     table = Table("model", "verdict", "why", box=None, header_style="dim", padding=(0, 2, 0, 0))
     for card in load_reports():
-        verdict_word, why = current_verdict(card, undone)
+        verdict_word, reason = current_verdict(card, undone)
         colour = {"healthy": "green", "stale": "dim"}.get(verdict_word, "yellow")
-        table.add_row(card.model, f"[{colour}]{verdict_word}[/]", escape(why))
+        table.add_row(card.model, f"[{colour}]{verdict_word}[/]", escape(reason))
     if table.row_count:
         _console.print(table)
     for title, address in list_addresses():

@@ -80,7 +80,7 @@ def publish_summary(undone: Collection[str] = ()) -> None:
     """
     rows = []
     for card in console.load_reports():
-        verdict, why = console.current_verdict(card, undone)
+        verdict, reason = console.current_verdict(card, undone)
         rows.append(
             {
                 "model": card.model,
@@ -88,7 +88,7 @@ def publish_summary(undone: Collection[str] = ()) -> None:
                 "verdict": verdict,
                 "decided by": card.verdict.score,
                 "value": float(f"{card.verdict.value:.4g}"),
-                "why": escape_markdown(why),  # Prefect reads cells as Markdown
+                "why": escape_markdown(reason),  # Prefect reads cells as Markdown
             }
         )
     with _log_failures():

@@ -16,8 +16,10 @@ _FILE = FOLDER / "addresses.json"
 
 def write_addresses(addresses: Mapping[str, str]) -> None:
     """Record that this process serves at these addresses, by part."""
-    own = find_process(os.getpid())
-    write_json(_FILE, {"pid": os.getpid(), "started": own.started if own else 0, "addresses": dict(addresses)})
+    own_process = find_process(os.getpid())
+    write_json(
+        _FILE, {"pid": os.getpid(), "started": own_process.started if own_process else 0, "addresses": dict(addresses)}
+    )
 
 
 def remove_addresses() -> None:
