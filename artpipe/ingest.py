@@ -20,8 +20,8 @@ from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
 from artpipe.preprocessing.jobs import job_name, limits_of
 from artpipe.system.atomic_files import sweep, written_folder
-from artpipe.untrusted.duplicates import Seen
-from artpipe.untrusted.job_cache import answer, answered, forget, part_of
+from artpipe.untrusted.duplicates import DuplicateIndex
+from artpipe.untrusted.job_cache import cached_outcomes, clear_cache, fill_cache, parse_part
 from artpipe.untrusted.rejection import with_parameter
 from artpipe.untrusted.worker_pool import Outcome
 
@@ -40,7 +40,7 @@ def ingest_dataset(name: str) -> None:
         sweep(folder.parent)
     with written_folder(record_folder) as record, written_folder(works_folder) as works:
         card = _ingested(name, entry, source, works, record)
-    forget(f"ingest@{name}")
+    clear_cache(f"ingest@{name}")
     _say(card)
 
 
@@ -50,7 +50,7 @@ def ingest_part(name: str, part: str) -> None:
     Raises:
         UserError: no such dataset or part, or nothing to read at its path.
     """
-    entry, (number, count) = load_params().dataset(name), part_of(part)
+    entry, (number, count) = load_params().dataset(name), parse_part(part)
     source: Source = plugins.find("sources", entry.source)
     source.check(entry)
     if source.part:
@@ -59,7 +59,7 @@ def ingest_part(name: str, part: str) -> None:
         works = islice(_works_in(source.candidates(entry), entry), number - 1, None, count)
     asked = _asked(name, entry)
     asked["limits"] = replace(asked["limits"], workers=1)
-    found = answer((work.data for work in works if work.rejected is None), part=(number, count), **asked)
+    found = fill_cache((work.data for work in works if work.rejected is None), part=(number, count), **asked)
     sys.stdout.write(f"{name}: {found:,} inputs judged, part {number} of {count}\n")
 
 
@@ -73,10 +73,10 @@ def merged_about(entry: DatasetEntry, source: Source) -> About:
 
 def _ingested(name: str, entry: DatasetEntry, source: Source, works: Path, record: Path) -> RecordCard:
     about = merged_about(entry, source)
-    with WorksWriter(works, name) as kept, RecordWriter(record) as known, closing(Seen()) as seen:
+    with WorksWriter(works, name) as kept, RecordWriter(record) as known, closing(DuplicateIndex()) as seen:
         curator = _Curator(entry.ingest, about, kept, known, seen)
         inputs = ((candidate, candidate.data) for candidate in _works_in(source.candidates(entry), entry))
-        with closing(answered(inputs, **_asked(name, entry))) as found:
+        with closing(cached_outcomes(inputs, **_asked(name, entry))) as found:
             for candidate, outcome in found:
                 curator.judge(candidate, outcome)
                 if kept.count == entry.ingest.max_works:
@@ -106,7 +106,7 @@ class _Curator:
     """Decides about one input after the other, in the order of the source."""
 
     def __init__(
-        self, params: IngestParams, about: About, works: WorksWriter, record: RecordWriter, seen: Seen
+        self, params: IngestParams, about: About, works: WorksWriter, record: RecordWriter, seen: DuplicateIndex
     ) -> None:
         self.params, self.about, self.works, self.record, self.seen = params, about, works, record, seen
 
@@ -122,11 +122,11 @@ class _Curator:
 
     def _keep_new(self, candidate: Candidate, name: str, width: int, height: int, phash: str, notes: list[str]) -> None:
         digest = hashlib.sha256(candidate.data)
-        if (first := self.seen.exact(digest.digest())) is not None:
+        if (first := self.seen.find_exact(digest.digest())) is not None:
             self.record.refuse(Quarantined(name, "exact duplicate", f"of {first}"))
             return
         if phash and self.params.near_duplicates == "quarantine":
-            if near := self.seen.near(int(phash, 16), self.params.near_duplicate_bits):
+            if near := self.seen.find_near(int(phash, 16), self.params.near_duplicate_bits):
                 self.record.refuse(
                     Quarantined(
                         name,
@@ -135,7 +135,7 @@ class _Curator:
                     )
                 )
                 return
-            self.seen.add_looks(int(phash, 16), name)
+            self.seen.add_hash(int(phash, 16), name)
         self.seen.add(digest.digest(), name)
         sha256 = digest.hexdigest()
         label = None if candidate.label is None else _readable(candidate.label)

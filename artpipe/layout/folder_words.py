@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-from artpipe.untrusted.metadata import SPLITS
+from artpipe.untrusted.metadata import SPLIT_WORDS
 
 PLAIN_SPLITS = frozenset({"test", "val", "valid", "validation"})  # that no class is called, even beside other folders
 _CONTENT = r"seg|segmentation|image|images|img|imgs|data|dataset|picture|pictures|photo|photos|text|texts"
-_SPLIT = re.compile(rf"(?:(?:{_CONTENT})[-_. ]?)?({'|'.join(SPLITS)})(?:[-_. ]?(?:set|split|{_CONTENT}|\d{{4}}))?")
+_SPLIT = re.compile(rf"(?:(?:{_CONTENT})[-_. ]?)?({'|'.join(SPLIT_WORDS)})(?:[-_. ]?(?:set|split|{_CONTENT}|\d{{4}}))?")
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 _AROUND_SPLITS = frozenset({*_CONTENT.split("|"), "set", "split", "aug", "augmented", "clean", "hr", "lr", "of"})
-_DOMAIN = re.compile(rf"({'|'.join(SPLITS)})[-_]?([ab])")
+_DOMAIN = re.compile(rf"({'|'.join(SPLIT_WORDS)})[-_]?([ab])")
 _ASIDE = re.compile(
     r"(?:un|semi)?-?(?:labell?ed|sup(?:ervised)?)|unsup|extra|additional|pred(?:ict(?:ion)?s?)?|seg_pred"
 )
@@ -77,7 +77,7 @@ def folded(name: str) -> str:
 def split_of(name: str) -> str | None:
     """Return the split that a folder's name stands for: ``train``, ``validation``, ``test``; None for other names."""
     match = _SPLIT.fullmatch(folded(name))
-    return SPLITS[match[1]] if match else None
+    return SPLIT_WORDS[match[1]] if match else None
 
 
 def splits_of(names: Collection[str]) -> dict[str, str | None]:
@@ -116,14 +116,14 @@ def split_classes_of(names: Collection[str]) -> dict[str, tuple[str, str]]:
 def _parted(name: str) -> tuple[str | None, tuple[str, ...]]:
     """Return the split that one word of a name says, None where none or several do, and the other words but numbers."""
     parts = [part for part in _WORDS.findall(folded(name)) if not part.isdigit() and part not in _AROUND_SPLITS]
-    said = [part for part in parts if part in SPLITS]
-    return SPLITS[said[0]] if len(said) == 1 else None, tuple(part for part in parts if part not in SPLITS)
+    said = [part for part in parts if part in SPLIT_WORDS]
+    return SPLIT_WORDS[said[0]] if len(said) == 1 else None, tuple(part for part in parts if part not in SPLIT_WORDS)
 
 
 def domain_of(name: str) -> tuple[str, str] | None:
     """Return split and class of a folder that is called after both, as CycleGAN has it: ``trainA``; None for others."""
     match = _DOMAIN.fullmatch(folded(name))
-    return (SPLITS[match[1]], match[2].upper()) if match else None
+    return (SPLIT_WORDS[match[1]], match[2].upper()) if match else None
 
 
 def is_aside(name: str) -> bool:

@@ -8,7 +8,7 @@ from artpipe.layout import folder_words
 from artpipe.layout.file_survey import STYLEGAN
 from artpipe.layout.places import FolderPlace, hub_repository
 from artpipe.layout.understanding import Layout
-from artpipe.untrusted.metadata import FILES
+from artpipe.untrusted.metadata import METADATA_FILES
 
 _MOST = 5_000  # names and folders looked at for signs
 
@@ -38,7 +38,7 @@ class KnownLayout:
 
 KNOWN = (
     KnownLayout("Hugging Face Hub cache", lambda signs: hub_repository(signs.layout.survey.place.path) is not None),
-    KnownLayout("imagefolder", lambda signs: not signs.names.isdisjoint(FILES)),
+    KnownLayout("imagefolder", lambda signs: not signs.names.isdisjoint(METADATA_FILES)),
     KnownLayout("StyleGAN", lambda signs: STYLEGAN in signs.names),
     KnownLayout("Google Takeout", lambda signs: signs.has("takeout|google (photos|fotos)") or _is_takeout(signs)),
     KnownLayout(

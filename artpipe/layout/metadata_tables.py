@@ -11,12 +11,12 @@ from artpipe.layout import folder_words
 from artpipe.layout.file_survey import STYLEGAN, Survey
 from artpipe.layout.places import WHOLE, Place
 from artpipe.untrusted.metadata import (
-    MOST_BYTES,
-    OTHER_TABLES,
-    is_metadata,
-    normalised,
+    MAX_METADATA_BYTES,
+    UNREAD_TABLES,
+    is_metadata_file,
+    normalise_file_name,
     read_metadata,
-    require_read_table,
+    require_readable_table,
 )
 
 Row = tuple[str, dict[str, Any]]  # a work's path relative to the place, or ANYWHERE and its name; fields
@@ -33,7 +33,10 @@ def is_table(path: str) -> bool:
     """Return whether a file is read for what it says of works."""
     name = path.rpartition("/")[2]
     return (
-        is_metadata(name) or name == STYLEGAN or _COCO.fullmatch(name) is not None or _VOC.fullmatch(path) is not None
+        is_metadata_file(name)
+        or name == STYLEGAN
+        or _COCO.fullmatch(name) is not None
+        or _VOC.fullmatch(path) is not None
     )
 
 
@@ -51,8 +54,8 @@ def read_tables(place: Place) -> Iterator[Row]:
             if entry.rejected == "too large":
                 raise UserError(f"{shown}: {entry.detail}")
             continue
-        if len(entry.data) > MOST_BYTES:
-            raise UserError(f"{shown}: {len(entry.data) / 2**20:.0f} MiB, at most {MOST_BYTES >> 20}")
+        if len(entry.data) > MAX_METADATA_BYTES:
+            raise UserError(f"{shown}: {len(entry.data) / 2**20:.0f} MiB, at most {MAX_METADATA_BYTES >> 20}")
         yield from _rows(entry.name, entry.data, shown, place.limits.names)
 
 
@@ -62,14 +65,14 @@ def refuse_unread_tables(survey: Survey) -> None:
     Raises:
         UserError: with what to do.
     """
-    names = ", ".join(f"'{name}'" for name in OTHER_TABLES)
+    names = ", ".join(f"'{name}'" for name in UNREAD_TABLES)
     files = survey.files(f"role = 'table' OR lower(name) IN ({names})")
-    require_read_table(str(survey.place.path), (file.path for file in files))
+    require_readable_table(str(survey.place.path), (file.path for file in files))
 
 
 def _rows(path: str, data: bytes, shown: str, names: str) -> Iterator[Row]:
     folder, _, name = path.rpartition("/")
-    if is_metadata(name):
+    if is_metadata_file(name):
         yield from ((_joined(folder, file), fields) for file, fields in read_metadata(data, shown, names))
     elif name == STYLEGAN:
         yield from _stylegan_rows(folder, data)
@@ -84,7 +87,7 @@ def _rows(path: str, data: bytes, shown: str, names: str) -> Iterator[Row]:
 
 def _joined(folder: str, file: str) -> str:
     """Return the path of a file that a table in a folder names."""
-    return normalised(str(PurePosixPath(folder, file)) if folder else file)
+    return normalise_file_name(str(PurePosixPath(folder, file)) if folder else file)
 
 
 def _stylegan_rows(folder: str, data: bytes) -> Iterator[Row]:

@@ -13,8 +13,8 @@ from artpipe.config.params import IngestParams
 from artpipe.errors import UserError
 from artpipe.layout import folder_words
 from artpipe.storage.dvc_config import is_cache_link
-from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, members
-from artpipe.untrusted.hidden_files import is_hidden, leftover_of, lies_hidden
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
+from artpipe.untrusted.hidden_files import has_hidden_part, hidden_root, is_hidden_name
 from artpipe.untrusted.rejection import Reason, RejectedError
 
 WHOLE = 1 << 62  # bytes
@@ -48,18 +48,18 @@ class Place:
 
     def _archived(self, path: Path, prefix: str, wanted: Wanted) -> Iterator[Entry]:
         """Yield the members of an archive."""
-        found = members(path, self.limits, lambda name: self._is_wanted(prefix, name, wanted))
+        found = read_members(path, self.limits, lambda name: self._is_wanted(prefix, name, wanted))
         with closing(found):
             for member in found:
                 name = _without_dot(member.name)
-                if lies_hidden(name):
-                    self._leave(prefix + leftover_of(name))
+                if has_hidden_part(name):
+                    self._leave(prefix + hidden_root(name))
                 else:
                     yield _entry(member, prefix + name, wanted)
 
     def _is_wanted(self, prefix: str, name: str, wanted: Wanted) -> bool:
         plain = _without_dot(name)
-        return not lies_hidden(plain) and wanted(prefix + plain) > 0
+        return not has_hidden_part(plain) and wanted(prefix + plain) > 0
 
     def _leave(self, path: str) -> None:
         if path not in self._seen:
@@ -251,7 +251,7 @@ def _without_dot(name: str) -> str:
 def _names(folder: Path, leave: Callable[[str], None]) -> list[str]:
     names = []
     for path in folder.iterdir():
-        if is_hidden(path.name):
+        if is_hidden_name(path.name):
             leave(path.name)
         else:
             names.append(path.name)

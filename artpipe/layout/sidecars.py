@@ -6,7 +6,7 @@ from typing import Any
 
 from artpipe.layout import folder_words
 from artpipe.layout.work_kinds import suffix_of
-from artpipe.untrusted.metadata import known_fields
+from artpipe.untrusted.metadata import select_known_fields
 
 SPEAKING = (".txt", ".caption", ".captions", ".cap", ".tags", ".json", ".cls")
 MOST_BYTES = 1 << 18  # of one sidecar; a longer one is no caption
@@ -57,7 +57,7 @@ def _json_fields(text: str) -> dict[str, str]:
         return {}
     if not isinstance(row, dict):
         return {}
-    fields = known_fields(row)
+    fields = select_known_fields(row)
     captions = (row.get(key) for key in _CAPTIONS)
     caption = next((one for one in captions if isinstance(one, str) and one.strip()), None)
     if caption:

@@ -60,7 +60,7 @@ class Facts:
         folder, _, name = path.rpartition("/")
         keys = f"{ANYWHERE}{stem_of(name)}", f"{ANYWHERE}{name}", _beside(folder, stem_of(folder_words.folded(name)))
         fields: dict[str, Any] = {}
-        for noted in (*(map(self.notes.of, keys) if self.notes.count else ()), self.named.of(path)):
+        for noted in (*(map(self.notes.of, keys) if self.notes.count else ()), self.named.find_fields(path)):
             fields |= noted
         return self._decided(fields, self.layout.place_of(path))
 
@@ -153,7 +153,7 @@ def read_works(layout: Layout) -> Iterator[WorkFile]:
                 fields = facts.of(entry.name)
                 notes = (*entry.notes, *fields.pop("notes", ()), *filter(None, [entry.detail]))
                 yield WorkFile(entry.name, entry.data, fields, entry.rejected, notes)
-        for name in facts.named.unused():
+        for name in facts.named.unused_names():
             yield WorkFile(name, b"", {}, "missing", ("named in the metadata, not there",))
 
 

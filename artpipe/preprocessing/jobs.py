@@ -9,8 +9,8 @@ from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.layout.medium_detection import describe_unread
 from artpipe.layout.work_kinds import WorkKind
-from artpipe.untrusted.job_cache import answered
-from artpipe.untrusted.worker_pool import Limits
+from artpipe.untrusted.job_cache import cached_outcomes
+from artpipe.untrusted.worker_pool import WorkerLimits
 
 if TYPE_CHECKING:
     from artpipe.artifacts.works import Work
@@ -66,7 +66,7 @@ def worked(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes]]
         ArtpipeError: a work that ingest kept fails now.
     """
     asked = {"job": job_name(job), "settings": settings, "limits": limits_of(task.ingest, kept=True)}
-    for work, outcome in answered(task.works.originals(), stage=f"preprocess@{task.name}", **asked):
+    for work, outcome in cached_outcomes(task.works.originals(), stage=f"preprocess@{task.name}", **asked):
         if outcome.reason is not None:
             why = f"{outcome.reason} {outcome.detail}".strip()
             raise ArtpipeError(
@@ -75,10 +75,10 @@ def worked(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes]]
         yield work, outcome.payload
 
 
-def limits_of(ingest: IngestParams, *, kept: bool = False) -> Limits:
+def limits_of(ingest: IngestParams, *, kept: bool = False) -> WorkerLimits:
     """Return what a worker may take for one input of a dataset; for a kept one more, since its failure fails the stage."""
     seconds, megabytes = ingest.decode_seconds, ingest.decode_megabytes
-    return Limits(seconds=4 * seconds if kept else seconds, memory_megabytes=2 * megabytes if kept else megabytes)
+    return WorkerLimits(seconds=4 * seconds if kept else seconds, memory_megabytes=2 * megabytes if kept else megabytes)
 
 
 def job_name(job: Job) -> str:

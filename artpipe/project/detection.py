@@ -16,7 +16,7 @@ from artpipe.preprocessing.jobs import job_name, work_kinds
 from artpipe.project.import_files import archive_suffix
 from artpipe.system.plain_text import plain
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
-from artpipe.untrusted.worker_pool import Limits, outcomes
+from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 
 if TYPE_CHECKING:
     from artpipe.contracts.source import Source
@@ -108,7 +108,7 @@ def require_kept(entry: DatasetEntry, place: Path) -> None:
     Raises:
         UserError: fewer than a dataset needs, and why the first of the others would not be kept.
     """
-    medium, limits = medium_of(entry), Limits(workers=1, batch_inputs=MINIMUM_WORKS)
+    medium, limits = medium_of(entry), WorkerLimits(workers=1, batch_inputs=MINIMUM_WORKS)
     kept: set[bytes] = set()
     refused = ""
     job, settings = job_name(medium.inspect), entry.ingest.model_dump(mode="json")

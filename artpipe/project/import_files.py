@@ -16,7 +16,7 @@ from artpipe.system.atomic_files import remove, stands_in, write_text, written, 
 from artpipe.system.file_tree import below
 from artpipe.system.plain_text import plain
 from artpipe.untrusted.archives import archive_reader
-from artpipe.untrusted.hidden_files import lies_hidden
+from artpipe.untrusted.hidden_files import has_hidden_part
 
 DATASETS = Path("datasets")
 _FICLONE = 0x40049409  # ioctl of linux/fs.h: share the blocks until one side changes
@@ -30,7 +30,7 @@ def archive_suffix(path: Path) -> str:
         UserError: the file is neither; the message says what it is and what to do.
     """
     try:
-        return archive_reader.archive_suffix(path)
+        return archive_reader.detect_archive_suffix(path)
     except UserError as error:
         reason = str(error).removeprefix(f"{path}: ")
         wanted = "not a folder and not a zip or tar archive that can be read, and no file of many works"
@@ -40,7 +40,7 @@ def archive_suffix(path: Path) -> str:
 def describe_archive(path: Path, names: str) -> str:
     """Return a line on how an archive is read where it leaves that open; what is no archive has none."""
     try:
-        notes = archive_reader.archive_notes(path, archive_reader.ArchiveLimits(names=names))
+        notes = archive_reader.collect_archive_notes(path, archive_reader.ArchiveLimits(names=names))
     except UserError:
         return ""
     other = "; another encoding: `--names`" if any(note.startswith("name read as") for note in notes) else ""
@@ -65,7 +65,7 @@ def copy_folder(source: Path, target: Path) -> int:
     with written_folder(target) as temporary:
         for path in below(source):
             name, mode = path.relative_to(source), path.lstat().st_mode
-            if path == source or stat.S_ISDIR(mode) or lies_hidden(name.as_posix()):
+            if path == source or stat.S_ISDIR(mode) or has_hidden_part(name.as_posix()):
                 continue
             original = hub_blob(path, repository) if stat.S_ISLNK(mode) and repository else path
             if original is None or not stat.S_ISREG(original.lstat().st_mode) or not _is_utf8(str(name)):

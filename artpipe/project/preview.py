@@ -14,7 +14,7 @@ from artpipe.layout.places import FolderPlace, archive_limits, walk
 from artpipe.system.atomic_files import write_text
 from artpipe.system.plain_text import plain_lines
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, looks_like_picture
-from artpipe.untrusted.worker_pool import Limits, outcomes
+from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -39,7 +39,7 @@ def contact_sheet(name: str, entry: DatasetEntry) -> str:
 
     settings = {"side": SIDE, "max_megapixels": entry.ingest.max_megapixels}
     inputs = islice(((None, data) for data in _chosen(entry)), PICTURES)
-    limits = Limits(workers=1, batch_inputs=PICTURES)
+    limits = WorkerLimits(workers=1, batch_inputs=PICTURES)
     tiles = [
         tile.payload
         for _, tile in outcomes(inputs, job="artpipe.project.preview:tile", settings=settings, limits=limits)

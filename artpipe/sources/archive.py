@@ -14,7 +14,7 @@ from artpipe.layout.work_reader import read_works
 from artpipe.preprocessing.jobs import require_works, work_kinds
 from artpipe.untrusted.archives.archive_reader import is_zip
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
-from artpipe.untrusted.metadata import require_read_table
+from artpipe.untrusted.metadata import require_readable_table
 
 
 def check(entry: DatasetEntry) -> None:
@@ -30,7 +30,7 @@ def check(entry: DatasetEntry) -> None:
     if is_zip(path):
         for _ in read_tables(place):
             pass
-        require_read_table(str(path), (found.name for found in place.entries(lambda _: 0)))
+        require_readable_table(str(path), (found.name for found in place.entries(lambda _: 0)))
     entries = place.entries(lambda _: SIGNATURE_BYTES)
     require_works(path, entry, ((found.data, found.name) for found in entries if found.rejected is None))
 

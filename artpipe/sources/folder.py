@@ -14,7 +14,7 @@ from artpipe.layout.work_kinds import suffix_of
 from artpipe.layout.work_reader import read_works
 from artpipe.preprocessing.jobs import require_works, work_kinds
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
-from artpipe.untrusted.metadata import MOST_BYTES, is_metadata, read_metadata, require_read_table
+from artpipe.untrusted.metadata import MAX_METADATA_BYTES, is_metadata_file, read_metadata, require_readable_table
 
 
 def check(entry: DatasetEntry) -> None:
@@ -22,9 +22,9 @@ def check(entry: DatasetEntry) -> None:
     path = Path(entry.path)
     if not path.is_dir():
         raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
-    require_read_table(str(path), (table.name for table in path.iterdir()))
+    require_readable_table(str(path), (table.name for table in path.iterdir()))
     for table in sorted(path.iterdir()):
-        if is_metadata(table.name) and table.is_file() and not table.is_symlink():
+        if is_metadata_file(table.name) and table.is_file() and not table.is_symlink():
             _require_readable(table, entry.ingest.names)
     entries = FolderPlace(path, archive_limits(entry.ingest)).entries(lambda _: SIGNATURE_BYTES)
     require_works(path, entry, ((found.data, found.name) for found in entries if found.rejected is None))
@@ -55,8 +55,8 @@ def part(entry: DatasetEntry, first: int, step: int) -> Iterator[Candidate]:
 
 
 def _require_readable(table: Path, names: str) -> None:
-    if (size := table.stat().st_size) > MOST_BYTES:
-        raise UserError(f"{table}: {size / 2**20:.0f} MiB, at most {MOST_BYTES >> 20}")
+    if (size := table.stat().st_size) > MAX_METADATA_BYTES:
+        raise UserError(f"{table}: {size / 2**20:.0f} MiB, at most {MAX_METADATA_BYTES >> 20}")
     for _ in read_metadata(table.read_bytes(), str(table), names):
         pass
 

@@ -15,9 +15,9 @@ from pydantic import Field, model_validator
 from artpipe.config.params import About, DatasetEntry, Frozen, read_yaml, validated
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
-from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, members
-from artpipe.untrusted.downloads import Pin, fetched, pinned_member
-from artpipe.untrusted.idx import Idx, IdxError, grey_png, read_idx
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
+from artpipe.untrusted.downloads import PinnedFile, fetch_pinned_file, read_pinned_member
+from artpipe.untrusted.idx import IdxArray, IdxError, encode_grey_png, read_idx
 from artpipe.untrusted.rejection import with_parameter
 
 _PICTURES = 3  # dimensions of an idx file of grey pictures
@@ -42,7 +42,7 @@ class IdxWorks(Frozen):
 class Table(Frozen):
     """A JSON list in another package that knows the works' labels and titles, by the stems of their file names."""
 
-    package: Pin
+    package: PinnedFile
     member: str
     keys: tuple[str, ...] = Field(min_length=1)  # fields that hold a stem, whatever its case
     label: str | None = None  # field
@@ -87,7 +87,7 @@ class NamedFile(Frozen):
 class NamedFiles(Frozen):
     """Members of one package, by name."""
 
-    package: Pin
+    package: PinnedFile
     each: re.Pattern[str] | None = None  # of every file that has none of its own
     title: str = "{title}"  # of a work in a file, `{title}` stands for the file's
     files: tuple[NamedFile, ...] = Field(min_length=1)
@@ -110,7 +110,7 @@ class PinCard(Frozen):
     """`datasets/NAME.yaml`; the parts of named files bring packages of their own."""
 
     about: About
-    package: Pin | None = None
+    package: PinnedFile | None = None
     works: Annotated[IdxWorks | PictureWorks | MemberWorks | NamedWorks | WholeWorks, Field(discriminator="format")]
 
     @model_validator(mode="after")
@@ -158,7 +158,7 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
     return _pictures(card.package, card.works, limits)
 
 
-def _records(pin: Pin, works: IdxWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
+def _records(pin: PinnedFile, works: IdxWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
     for part in works.parts:
         images = _idx(pin, part.images, limits)
         labels = None if part.labels is None else _idx(pin, part.labels, limits)
@@ -170,10 +170,10 @@ def _records(pin: Pin, works: IdxWorks, limits: ArchiveLimits) -> Iterator[Candi
         for number, record in enumerate(images):
             label = None if labels is None else str(labels.values[number])
             title = works.title.replace("{label}", label or "") or None
-            yield Candidate(f"{stem}#{number:05d}", grey_png(record, height, width), label, part.split, title)
+            yield Candidate(f"{stem}#{number:05d}", encode_grey_png(record, height, width), label, part.split, title)
 
 
-def _pictures(pin: Pin, works: PictureWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
+def _pictures(pin: PinnedFile, works: PictureWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
     known = {} if works.table is None else _known(works.table, limits)
     for member in _matching(pin, works.members, limits, works.skip):
         label, title = known.get(PurePosixPath(member.name).stem.lower(), (None, None))
@@ -181,7 +181,7 @@ def _pictures(pin: Pin, works: PictureWorks, limits: ArchiveLimits) -> Iterator[
         yield Candidate(member.name, member.data, label, title=title, rejected=member.rejected, notes=notes)
 
 
-def _files(pin: Pin, works: MemberWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
+def _files(pin: PinnedFile, works: MemberWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
     for member in _matching(pin, works.members, limits):
         path = PurePosixPath(member.name)
         title = works.title.replace("{stem}", path.stem.removeprefix(works.drop)) or None
@@ -190,8 +190,8 @@ def _files(pin: Pin, works: MemberWorks, limits: ArchiveLimits) -> Iterator[Cand
         yield Candidate(member.name, member.data, label, title=title, rejected=member.rejected, notes=notes)
 
 
-def _whole(pin: Pin, entry: DatasetEntry) -> Iterator[Candidate]:
-    path, most = fetched(pin), int(entry.ingest.max_megabytes * 2**20)
+def _whole(pin: PinnedFile, entry: DatasetEntry) -> Iterator[Candidate]:
+    path, most = fetch_pinned_file(pin), int(entry.ingest.max_megabytes * 2**20)
     if path.stat().st_size > most:
         yield Candidate(
             pin.name, rejected="too large", notes=(with_parameter(f"at most {most / 2**20:g} MiB", "max_megabytes"),)
@@ -201,7 +201,7 @@ def _whole(pin: Pin, entry: DatasetEntry) -> Iterator[Candidate]:
 
 
 def _matching(
-    pin: Pin, pattern: str | tuple[str, ...], limits: ArchiveLimits, skip: tuple[str, ...] = ()
+    pin: PinnedFile, pattern: str | tuple[str, ...], limits: ArchiveLimits, skip: tuple[str, ...] = ()
 ) -> Iterator[Member]:
     """Yield the members whose names fit a pattern and none of `skip`; there is one at least, or it ends with an error."""
     patterns, found = (pattern,) if isinstance(pattern, str) else pattern, False
@@ -210,7 +210,7 @@ def _matching(
         fits = partial(fnmatch.fnmatchcase, name)
         return any(map(fits, patterns)) and not any(map(fits, skip))
 
-    for member in members(fetched(pin), limits, wanted):
+    for member in read_members(fetch_pinned_file(pin), limits, wanted):
         if wanted(member.name):
             found = True
             yield member
@@ -222,7 +222,7 @@ def _named(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:
     """Yield the named members in the order of the package's; all of them are there, or it ends with an error."""
     missing = {file.member: file for file in part.files}
     pin = part.package
-    for member in members(fetched(pin), limits, frozenset(missing).__contains__):
+    for member in read_members(fetch_pinned_file(pin), limits, frozenset(missing).__contains__):
         file = missing.pop(member.name, None)
         if file is None:
             continue
@@ -250,7 +250,7 @@ def _works(file: NamedFile, part: NamedFiles, member: Member) -> Iterator[tuple[
 def _known(table: Table, limits: ArchiveLimits) -> dict[str, tuple[str | None, str | None]]:
     """Return label and title by stem."""
     try:
-        records = json.loads(pinned_member(table.package, table.member, limits).data)
+        records = json.loads(read_pinned_member(table.package, table.member, limits).data)
     except ValueError as error:
         raise UserError(f"{table.package.name}: `{table.member}` is not JSON: {error}") from None
     known: dict[str, tuple[str | None, str | None]] = {}
@@ -278,9 +278,9 @@ def _title(text: str | None) -> str | None:
     return string.capwords(text) if text and text.isupper() else text
 
 
-def _idx(pin: Pin, name: str, limits: ArchiveLimits) -> Idx:
+def _idx(pin: PinnedFile, name: str, limits: ArchiveLimits) -> IdxArray:
     try:
-        return read_idx(pinned_member(pin, name, limits).data)
+        return read_idx(read_pinned_member(pin, name, limits).data)
     except IdxError as error:
         raise UserError(f"{pin.name}: `{name}` is not an idx file: {error}") from None
 

@@ -21,7 +21,7 @@ from artpipe.preprocessing.contact_sheet import Print, Sheet, contact_sheet
 from artpipe.preprocessing.jobs import worked
 from artpipe.preprocessing.token_rows import TokenShards
 from artpipe.system.atomic_files import write_bytes
-from artpipe.untrusted.record_files import records
+from artpipe.untrusted.record_files import read_records
 from artpipe.untrusted.rejection import RejectedError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def parts(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
     if not name.lower().endswith((".json", ".jsonl")):
         yield Part("", data)
         return
-    for key, content, fields in records(name, data):
+    for key, content, fields in read_records(name, data):
         yield Part(key, content if isinstance(content, bytes) else json.dumps(content).encode(), fields)
 
 

@@ -16,7 +16,7 @@ from artpipe.modalities.picture.framing import PictureParams, fitted
 from artpipe.preprocessing.contact_sheet import Print, Sheet, contact_sheet
 from artpipe.preprocessing.jobs import worked
 from artpipe.system.atomic_files import write_bytes
-from artpipe.untrusted.magic_bytes import describe_unread, looks_like_picture
+from artpipe.untrusted.magic_bytes import describe_unread_file, looks_like_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -226,7 +226,7 @@ MEDIUM = Medium(
     settings=_settings,
     write=write,
     columns=frozenset({"images", "labels", "digests", "places"}),
-    unread=describe_unread,
+    unread=describe_unread_file,
     suffixes=_SUFFIXES,
     sidecars=_SIDECARS,
 )

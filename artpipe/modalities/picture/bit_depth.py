@@ -8,7 +8,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
-from artpipe.untrusted.tiff_tags import BITS, PHOTOMETRIC, declared_highest, is_unsigned, numbers, read_tags
+from artpipe.untrusted.tiff_tags import BITS, PHOTOMETRIC, is_unsigned, read_tags, read_white_level, tag_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +52,7 @@ def scale_levels(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.
     scaled = np.empty(values.shape, np.uint8)
     for band in _bands(len(values)):
         scaled[band] = np.clip(np.round((_finite(values[band]) - floor) * (255.0 / (ceiling - floor))), 0, 255)
-    if is_tiff and image.mode.startswith("I") and numbers(read_tags(data), PHOTOMETRIC, (1,))[0] == 0:
+    if is_tiff and image.mode.startswith("I") and tag_numbers(read_tags(data), PHOTOMETRIC, (1,))[0] == 0:
         np.subtract(255, scaled, out=scaled)  # white is zero, which Pillow heeds up to 8 bits
     return Image.fromarray(scaled)
 
@@ -126,8 +126,8 @@ def _low_bytes(data: bytes, raw_mode: str, mode: str) -> "NDArray[Any] | None":
 def _declared(image: "Image.Image", data: bytes) -> int | None:
     """Return the level of white that a file declares, None where it says nothing."""
     if image.format == "TIFF":
-        if raw_bits := max(numbers(read_tags(data), BITS), default=0):
-            return declared_highest(data) or 2**raw_bits - 1
+        if raw_bits := max(tag_numbers(read_tags(data), BITS), default=0):
+            return read_white_level(data) or 2**raw_bits - 1
         return None
     return _significant(data) if image.format == "PNG" else None
 

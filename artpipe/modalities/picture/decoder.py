@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from artpipe.modalities.picture.bit_depth import is_sixteen_bit_colour, raw_mode_of, scale_dark_colours, scale_levels
 from artpipe.modalities.picture.jpeg_end import load_without_end, read_header, unsupported_process
-from artpipe.untrusted.magic_bytes import advice_on, describe_stranger, is_cut, kind_of, webp_size
+from artpipe.untrusted.magic_bytes import (
+    describe_non_picture,
+    describe_unread_format,
+    detect_picture_format,
+    is_truncated,
+    read_webp_size,
+)
 from artpipe.untrusted.rejection import RejectedError
 from artpipe.untrusted.tiff_tags import describe_samples, is_signed_byte
 
@@ -75,7 +81,9 @@ def _loaded(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.Image
 
 
 def _rejected(data: bytes, detail: str, error: BaseException) -> RejectedError:
-    return RejectedError("truncated" if is_cut(data, error) else "damaged", f"{kind_of(data)}: {detail}")
+    return RejectedError(
+        "truncated" if is_truncated(data, error) else "damaged", f"{detect_picture_format(data)}: {detail}"
+    )
 
 
 def said(error: BaseException) -> str:
@@ -119,11 +127,11 @@ def _opened(data: bytes, max_megapixels: float) -> "Image.Image":
     Image.MAX_IMAGE_PIXELS = None  # the size is judged here, by the parameter
     PngImagePlugin.MAX_TEXT_CHUNK = _BESIDE
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-    kind, formats = kind_of(data), _formats()
+    kind, formats = detect_picture_format(data), _formats()
     if kind not in formats:
-        raise RejectedError("unsupported format", advice_on(data)) if kind else _not_an_image(data)
+        raise RejectedError("unsupported format", describe_unread_format(data)) if kind else _not_an_image(data)
     if kind == "WEBP":
-        _judge_size(webp_size(data), max_megapixels)  # Pillow allocates the whole canvas when it opens one
+        _judge_size(read_webp_size(data), max_megapixels)  # Pillow allocates the whole canvas when it opens one
     if kind == "JPEG" and (process := unsupported_process(read_header(data))):
         raise RejectedError("unsupported format", f"{process}: save it as 8-bit JPEG, PNG or TIFF")
     if kind == "TIFF" and is_signed_byte(data):
@@ -142,7 +150,7 @@ def _opened(data: bytes, max_megapixels: float) -> "Image.Image":
 
 
 def _not_an_image(data: bytes) -> RejectedError:
-    return RejectedError("not an image", describe_stranger(data))
+    return RejectedError("not an image", describe_non_picture(data))
 
 
 def _unsupported_tiff(data: bytes) -> RejectedError:

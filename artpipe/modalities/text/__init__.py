@@ -18,8 +18,8 @@ from artpipe.modalities.text.tokenizer import Encoder, pieces
 from artpipe.preprocessing.jobs import worked
 from artpipe.preprocessing.token_rows import TokenShards
 from artpipe.system.atomic_files import write_text
-from artpipe.untrusted.encodings.text_decoding import begins_wide, decode
-from artpipe.untrusted.record_files import no_content, records
+from artpipe.untrusted.encodings.text_decoding import decode_text, is_wide_text
+from artpipe.untrusted.record_files import describe_missing_text, read_records
 from artpipe.untrusted.rejection import RejectedError
 
 _SUFFIXES = (".txt", ".md", ".json", ".jsonl")
@@ -41,17 +41,17 @@ class TextParams(SplitParams):
 
 def begins(start: bytes, name: str) -> bool:
     """Return whether a file says that it is text by its name, and its first bytes are neither control codes nor music."""
-    plain = begins_wide(start) or not set(start) & _CONTROLS
+    plain = is_wide_text(start) or not set(start) & _CONTROLS
     return name.lower().endswith(_SUFFIXES) and plain and not _ROLLS.match(start)
 
 
 def parts(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
     """Yield the works of a file: its records, or what its separator parts, or the file."""
-    for key, content, fields in records(name, data, ingest.separator, ingest.encoding):
+    for key, content, fields in read_records(name, data, ingest.separator, ingest.encoding):
         if isinstance(content, bytes | str):
             yield Part(key, content if isinstance(content, bytes) else content.encode("utf-8", "replace"), fields)
         else:
-            yield Part(key, b"", {**fields, "rejected": "not text", "notes": (no_content(content),)})
+            yield Part(key, b"", {**fields, "rejected": "not text", "notes": (describe_missing_text(content),)})
 
 
 def inspected(data: bytes, settings: dict[str, Any]) -> bytes:
@@ -71,7 +71,7 @@ def decoded(data: bytes, encoding: str = "") -> tuple[str, list[str]]:
     Raises:
         RejectedError: it is none in UTF-8, in `encoding`, or in one that its bytes tell.
     """
-    text, read_as = decode(data, encoding)
+    text, read_as = decode_text(data, encoding)
     controls = len(text) - len(_without(text, {"Cc", "Cn"}, but="\t\r\n\f"))
     if controls * 100 > len(text):
         raise RejectedError("not text", f"{controls} of {len(text)} characters are control codes")

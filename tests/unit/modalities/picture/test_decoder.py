@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from artpipe.modalities.picture.decoder import decode, flattened, perceptual_hash
-from artpipe.untrusted.magic_bytes import looks_like_picture, webp_size
+from artpipe.untrusted.magic_bytes import looks_like_picture, read_webp_size
 from artpipe.untrusted.rejection import REASONS, RejectedError
 
 LETTER_F = np.array(
@@ -236,7 +236,7 @@ def test_webp_canvas_is_refused_before_it_is_allocated():
         {"quality": 80},
         {"quality": 80, "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"},
     ):
-        assert webp_size(saved(Image.new("RGB", (37, 21), "teal"), "WEBP", **options)) == (37, 21)
+        assert read_webp_size(saved(Image.new("RGB", (37, 21), "teal"), "WEBP", **options)) == (37, 21)
     assert reason(saved(Image.new("RGB", (40, 30)), "WEBP"), max_megapixels=0.001) == "too large"
 
 

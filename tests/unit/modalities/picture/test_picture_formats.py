@@ -16,7 +16,7 @@ from artpipe.modalities.picture.decoder import decode
 from artpipe.preprocessing.jobs import require_works
 from artpipe.project.detection import inspect_place
 from artpipe.untrusted import magic_bytes
-from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, kind_of, looks_like_picture
+from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, detect_picture_format, looks_like_picture
 from artpipe.untrusted.rejection import RejectedError
 
 PACKAGE = Path(artpipe.__file__).parent
@@ -75,7 +75,7 @@ def test_every_brand_of_heic_is_called_heic(major):
 )
 def test_compatible_brands_decide_where_the_major_one_does_not(major, compatible, kind):
     """A file whose major brand is the container's is what its compatible brands say."""
-    assert kind_of(ftyp(major, *compatible)[:SIGNATURE_BYTES]) == kind
+    assert detect_picture_format(ftyp(major, *compatible)[:SIGNATURE_BYTES]) == kind
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
@@ -193,7 +193,7 @@ def test_file_that_stands_where_a_picture_was_expected_is_explained(data, words)
 def test_suffix_says_nothing(kind):
     """A format is known from its first bytes; no suffix is asked."""
     data = saved(Image.new("RGB", (20, 20), (0, 0, 0)), kind)
-    assert kind_of(data[:SIGNATURE_BYTES]) == kind
+    assert detect_picture_format(data[:SIGNATURE_BYTES]) == kind
     assert decode(data, 32).image.size == (20, 20)
 
 
@@ -208,7 +208,7 @@ def test_several_pictures_of_a_phone_are_its_first_one():
 def test_every_limit_names_its_parameter():
     """Whoever refuses an input for a limit says which parameter of ingest sets it, or that none does."""
     limits = {"bomb", "too large", "out of memory", "timed out", "other voices"}
-    fixed = {"its data overlap another entry's", "steps", "elements within", "no score needs any", "_TOO_LONG", "a directory", "times its size"}  # fmt: skip
+    fixed = {"its data overlap another entry's", "steps", "elements within", "no score needs any", "_HEADER_TOO_LONG", "a directory", "times its size"}  # fmt: skip
     missing, named = [], set()
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -233,8 +233,8 @@ def test_too_many_megapixels_name_the_parameter():
 
 def test_brands_are_taken_from_the_box_alone():
     """What follows the ftyp box is no brand."""
-    assert kind_of(ftyp(b"isom") + b"heicavif") == "MP4"
-    assert {"JPEG", "AVIF"} <= magic_bytes.READ
+    assert detect_picture_format(ftyp(b"isom") + b"heicavif") == "MP4"
+    assert {"JPEG", "AVIF"} <= magic_bytes.READ_FORMATS
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from artpipe.ingest import ingest_dataset
 from artpipe.modalities.text import begins, decoded, parts, prepared
 from artpipe.preprocess import preprocess_dataset
 from artpipe.preprocessing.token_rows import rows_of
-from artpipe.untrusted.record_files import records
+from artpipe.untrusted.record_files import read_records
 from artpipe.untrusted.rejection import RejectedError
 
 PARAMS = """\
@@ -62,7 +62,7 @@ def test_rows_ask_for_every_token_once(tokens, length):
 def test_lines_of_json_are_works_with_their_fields():
     """An object's text is the work, its other known fields go along; a bad line costs that line alone."""
     lines = b'{"title": "Dawn", "author": "Li Bai", "text": "one"}\n"two"\n{"text": "thr\n{"paragraphs": ["a", "b"]}\n'
-    found = list(records("x.jsonl", lines))
+    found = list(read_records("x.jsonl", lines))
     assert found[0] == ("#00000", "one", {"title": "Dawn", "creator": "Li Bai"})
     assert found[1][1:] == ("two", {})
     assert found[2] == ("#00002", b"", {"rejected": "damaged", "notes": (f"line 3 is no JSON: {CUT}",)})
@@ -77,7 +77,7 @@ def test_json_that_cannot_be_read_says_where():
         (b"[" * 200_000, "no JSON: too deeply nested"),
     ]
     for data, said in told:
-        assert list(records("x.json", data)) == [("", b"", {"rejected": "damaged", "notes": (said,)})]
+        assert list(read_records("x.json", data)) == [("", b"", {"rejected": "damaged", "notes": (said,)})]
 
 
 def test_a_record_without_text_says_what_it_has():
@@ -90,8 +90,8 @@ def test_a_record_without_text_says_what_it_has():
 
 def test_text_marked_as_utf16_can_be_cut():
     """A separator and lines of JSON are found in UTF-16 too."""
-    assert [one for _, one, _ in records("x.txt", "one\n\ntwo".encode("utf-16"), "\n\n")] == [b"one", b"two"]
-    assert [one for _, one, _ in records("x.jsonl", '"one"\n"two"'.encode("utf-16"))] == ["one", "two"]
+    assert [one for _, one, _ in read_records("x.txt", "one\n\ntwo".encode("utf-16"), "\n\n")] == [b"one", b"two"]
+    assert [one for _, one, _ in read_records("x.jsonl", '"one"\n"two"'.encode("utf-16"))] == ["one", "two"]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_json_of_music_is_no_text():
 def test_json_by_split_keeps_the_official_splits():
     """An object of lists named train, valid and test says which work is for what."""
     data = json.dumps({"train": ["a", "b"], "valid": ["c"], "test": [[[60, 64], [62]]]}).encode()
-    found = {name: (content, fields.get("split")) for name, content, fields in records("x.json", data)}
+    found = {name: (content, fields.get("split")) for name, content, fields in read_records("x.json", data)}
     assert found["#valid-00000"] == ("c", "validation")
     assert found["#test-00000"] == ([[60, 64], [62]], "test")
 
@@ -139,16 +139,20 @@ def test_json_by_split_keeps_the_official_splits():
 def test_lines_of_blanks_are_empty_on_every_system(end, blank):
     """Whatever ends a line, and whatever nothing an empty one is made of, poems are parted; blanks within stay."""
     text = f"one{end} two{end}{blank}{end}{blank}{end}three{end}{blank}{end}"
-    assert [content for _, content, _ in records("x.txt", text.encode(), "\n\n")] == [b"one\n two", b"three"]
-    assert len(list(records("x.txt", text.encode(), "\r\n\r\n"))) == 2
+    assert [content for _, content, _ in read_records("x.txt", text.encode(), "\n\n")] == [b"one\n two", b"three"]
+    assert len(list(read_records("x.txt", text.encode(), "\r\n\r\n"))) == 2
 
 
 def test_a_separator_of_signs_may_have_blanks_behind_it():
     """Lines of asterisks, form feeds; and one that ends no line is taken as it is."""
     starred = b"one\r\n***\t\r\ntwo\r\n***\r\nthree"
-    assert [content for _, content, _ in records("x.txt", starred, "\n***\n")] == [b"one", b"two", b"three"]
-    assert [content for _, content, _ in records("x.txt", b"one\f\ntwo\fthree", "\f")] == [b"one", b"two", b"three"]
-    assert [content for _, content, _ in records("x.txt", b"a%%b", "%%")] == [b"a", b"b"]
+    assert [content for _, content, _ in read_records("x.txt", starred, "\n***\n")] == [b"one", b"two", b"three"]
+    assert [content for _, content, _ in read_records("x.txt", b"one\f\ntwo\fthree", "\f")] == [
+        b"one",
+        b"two",
+        b"three",
+    ]
+    assert [content for _, content, _ in read_records("x.txt", b"a%%b", "%%")] == [b"a", b"b"]
 
 
 @given(
@@ -157,25 +161,25 @@ def test_a_separator_of_signs_may_have_blanks_behind_it():
 )
 def test_no_line_is_lost_between_separators(lines, between):
     """Works come back in order, as they were."""
-    found = [content.decode() for _, content, _ in records("x.txt", between.join(lines).encode(), "\n\n")]
+    found = [content.decode() for _, content, _ in read_records("x.txt", between.join(lines).encode(), "\n\n")]
     assert found == lines
 
 
 def test_lines_of_json_may_end_as_on_old_systems():
     """A carriage return alone ends a line too."""
-    assert [content for _, content, _ in records("x.jsonl", b'"one"\r"two"\r')] == ["one", "two"]
+    assert [content for _, content, _ in read_records("x.jsonl", b'"one"\r"two"\r')] == ["one", "two"]
 
 
 def test_an_object_of_one_list_is_that_list():
     """Exports wrap their records; the list's name stands in the works' names."""
     data = json.dumps({"data": [{"text": "a"}, {"text": "b"}], "version": "1"}).encode()
-    assert [record[:2] for record in records("x.json", data)] == [("#data-00000", "a"), ("#data-00001", "b")]
+    assert [record[:2] for record in read_records("x.json", data)] == [("#data-00000", "a"), ("#data-00001", "b")]
 
 
 def test_a_separator_parts_the_works_of_a_text():
     """Blank lines between poems make each of them a work; without a separator the file is one."""
-    assert [content for _, content, _ in records("x.txt", b"one\r\n\r\ntwo\n\n\n\nthree\n", "\n\n")] == [b"one", b"two", b"three"]  # fmt: skip
-    assert list(records("x.txt", b"one\n\ntwo")) == [("", b"one\n\ntwo", {})]
+    assert [content for _, content, _ in read_records("x.txt", b"one\r\n\r\ntwo\n\n\n\nthree\n", "\n\n")] == [b"one", b"two", b"three"]  # fmt: skip
+    assert list(read_records("x.txt", b"one\n\ntwo")) == [("", b"one\n\ntwo", {})]
 
 
 @pytest.mark.parametrize(
