@@ -76,14 +76,14 @@ def dataset_inspect(
     """Say what a place of works is understood as, in a project or outside of one; nothing is copied or changed."""
     import json
 
-    from artpipe.layout.places import hub_snapshot
+    from artpipe.layout.input_files import resolve_hub_snapshot
     from artpipe.project.detection import inspect_place, told
     from artpipe.project.import_files import describe_archive
 
     ingest = {"classes": classes, "splits": splits, "names": names}
-    place = hub_snapshot(typed_path(path))
+    place = resolve_hub_snapshot(typed_path(path))
     understanding = inspect_place(place, medium, ingest)
-    text = json.dumps(understanding.as_json(), indent=2) if as_json else told(understanding)
+    text = json.dumps(understanding.to_json(), indent=2) if as_json else told(understanding)
     text = text if as_json else (text + describe_archive(place, names)).rstrip("\n")
     typer.echo(plain_lines(text))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe import plugins
 from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.layout.medium_detection import describe_unread
+from artpipe.layout.medium_detection import describe_unread_formats
 from artpipe.layout.work_kinds import WorkKind
 from artpipe.untrusted.job_cache import cached_outcomes
 from artpipe.untrusted.worker_pool import WorkerLimits
@@ -53,10 +53,12 @@ def require_works(place: object, entry: DatasetEntry, starts: Iterable[tuple[byt
             return
     if not found:
         beside = f"; {others} other {'file' if others == 1 else 'files'}" if others else ""
-        raise UserError(f"{place}: no {medium.noun} files in it ({medium.files}){beside}{describe_unread(unread)}")
+        raise UserError(
+            f"{place}: no {medium.noun} files in it ({medium.files}){beside}{describe_unread_formats(unread)}"
+        )
     noun = f"{medium.noun}{'' if found == 1 else 's'}"
     needed = f"a dataset needs at least {MINIMUM_WORKS} for its splits"
-    raise UserError(f"{place}: {found} {noun} in it, {needed}{describe_unread(unread)}")
+    raise UserError(f"{place}: {found} {noun} in it, {needed}{describe_unread_formats(unread)}")
 
 
 def worked(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes]]":

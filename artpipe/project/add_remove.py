@@ -14,7 +14,7 @@ from artpipe.config.yaml_edit import key_value, read_exactly, with_entry, withou
 from artpipe.contracts.model import FeatureExtractor
 from artpipe.contracts.source import Source
 from artpipe.errors import UserError
-from artpipe.layout.places import hub_snapshot
+from artpipe.layout.input_files import resolve_hub_snapshot
 from artpipe.project.detection import FIRST_LOOK, inspect_place, is_single, kinds_of, preprocess_of, require_kept, told
 from artpipe.project.entry_validation import asks_for, check_dataset, check_model
 from artpipe.project.import_files import (
@@ -57,7 +57,7 @@ def add_dataset(
     Raises:
         UserError: bad or taken name, unknown kind or medium, too few works; nothing was changed.
     """
-    source = hub_snapshot(path.expanduser())
+    source = resolve_hub_snapshot(path.expanduser())
     with _changing() as undo:
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         _check_new(params, name, kinds or ())

@@ -9,9 +9,9 @@ from artpipe import plugins
 from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams, validated
 from artpipe.contracts.modality import Part, medium_of
 from artpipe.errors import UserError
-from artpipe.layout.describe import Understanding, describe
-from artpipe.layout.places import archive_limits, open_place
-from artpipe.layout.understanding import understand
+from artpipe.layout.input_files import make_archive_limits, open_input_files
+from artpipe.layout.layout_detection import detect_layout
+from artpipe.layout.layout_summary import LayoutSummary, summarise_layout
 from artpipe.preprocessing.jobs import job_name, work_kinds
 from artpipe.project.import_files import archive_suffix
 from artpipe.system.plain_text import plain
@@ -44,7 +44,7 @@ FIRST_LOOK: Mapping[str, Mapping[str, Any]] = {  # about a hundred works within 
 }
 
 
-def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None = None) -> Understanding:
+def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None = None) -> LayoutSummary:
     """Return what a folder, an archive or one file of many works is understood as; nothing is copied or changed.
 
     `ingest` is what was said that differs from its defaults: `classes`, `splits`, limits of archives.
@@ -62,12 +62,12 @@ def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None
     single = is_single(path)
     if not path.is_dir() and not single:
         archive_suffix(path)
-    place, splits = open_place(path, archive_limits(params), single=single), params.splits == "keep"
-    with closing(understand(place, work_kinds(), medium=medium, classes=params.classes, splits=splits)) as layout:
-        return describe(layout)
+    place, splits = open_input_files(path, make_archive_limits(params), single=single), params.splits == "keep"
+    with closing(detect_layout(place, work_kinds(), medium=medium, classes=params.classes, splits=splits)) as layout:
+        return summarise_layout(layout)
 
 
-def told(understanding: Understanding) -> str:
+def told(understanding: LayoutSummary) -> str:
     """Return in lines what was understood, and how to say otherwise."""
     otherwise = [f"--medium {name}" for name in plugins.names("modalities") if name != understanding.medium]
     rules = [rule for rule in ("folders", "metadata", "none") if rule != understanding.classes_from]

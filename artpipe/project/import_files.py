@@ -10,7 +10,7 @@ from pathlib import Path
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import UserError
-from artpipe.layout.places import hub_blob, hub_repository
+from artpipe.layout.input_files import find_hub_repository, resolve_hub_blob
 from artpipe.storage.dvc_config import links_workspace
 from artpipe.system.atomic_files import remove, stands_in, write_text, written, written_folder
 from artpipe.system.file_tree import below
@@ -61,13 +61,13 @@ def copy_folder(source: Path, target: Path) -> int:
     which DVC cannot record. Leftovers of systems (``.DS_Store``, ``@eaDir``) stay behind; of a link into the blobs of a
     Hugging Face Hub cache the blob is copied.
     """
-    left, repository = 0, hub_repository(source)
+    left, repository = 0, find_hub_repository(source)
     with written_folder(target) as temporary:
         for path in below(source):
             name, mode = path.relative_to(source), path.lstat().st_mode
             if path == source or stat.S_ISDIR(mode) or has_hidden_part(name.as_posix()):
                 continue
-            original = hub_blob(path, repository) if stat.S_ISLNK(mode) and repository else path
+            original = resolve_hub_blob(path, repository) if stat.S_ISLNK(mode) and repository else path
             if original is None or not stat.S_ISREG(original.lstat().st_mode) or not _is_utf8(str(name)):
                 left += 1
                 continue

@@ -10,7 +10,7 @@ from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.config.params import DatasetEntry
 from artpipe.contracts.modality import medium_of
-from artpipe.layout.places import FolderPlace, archive_limits, walk
+from artpipe.layout.input_files import FolderFiles, make_archive_limits, walk_files
 from artpipe.system.atomic_files import write_text
 from artpipe.system.plain_text import plain_lines
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, looks_like_picture
@@ -92,8 +92,12 @@ def _chosen(entry: DatasetEntry) -> Iterator[bytes]:
     """Yield works from all over a folder, or the first ones of an archive."""
     source: Source = plugins.find("sources", entry.source)
     path = Path(entry.path)
-    if path.is_dir() and source.part is not None and not FolderPlace(path, archive_limits(entry.ingest)).shards:
-        files = sum(1 for _ in walk(path))
+    if (
+        path.is_dir()
+        and source.part is not None
+        and not FolderFiles(path, make_archive_limits(entry.ingest)).has_shards
+    ):
+        files = sum(1 for _ in walk_files(path))
         candidates = source.part(entry, 0, max(1, files // (2 * PICTURES)))
     else:
         candidates = source.candidates(entry)

@@ -7,9 +7,9 @@ from pathlib import Path
 from artpipe.config.params import DatasetEntry
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
+from artpipe.layout.input_files import ArchiveFiles, make_archive_limits
+from artpipe.layout.layout_detection import detect_layout
 from artpipe.layout.metadata_tables import read_tables
-from artpipe.layout.places import ArchivePlace, archive_limits
-from artpipe.layout.understanding import understand
 from artpipe.layout.work_reader import read_works
 from artpipe.preprocessing.jobs import require_works, work_kinds
 from artpipe.untrusted.archives.archive_reader import is_zip
@@ -26,19 +26,19 @@ def check(entry: DatasetEntry) -> None:
     path = Path(entry.path)
     if not path.is_file():
         raise UserError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-    place = ArchivePlace(path, archive_limits(entry.ingest))
+    inputs = ArchiveFiles(path, make_archive_limits(entry.ingest))
     if is_zip(path):
-        for _ in read_tables(place):
+        for _ in read_tables(inputs):
             pass
-        require_readable_table(str(path), (found.name for found in place.entries(lambda _: 0)))
-    entries = place.entries(lambda _: SIGNATURE_BYTES)
-    require_works(path, entry, ((found.data, found.name) for found in entries if found.rejected is None))
+        require_readable_table(str(path), (file.name for file in inputs.read_entries(lambda _: 0)))
+    entries = inputs.read_entries(lambda _: SIGNATURE_BYTES)
+    require_works(path, entry, ((file.data, file.name) for file in entries if file.rejected is None))
 
 
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
     """Yield every work and whatever might be one, in the archive's order; what is known to be none is left out."""
-    place, splits = ArchivePlace(Path(entry.path), archive_limits(entry.ingest)), entry.ingest.splits == "keep"
-    layout = understand(place, work_kinds(), medium=entry.medium, classes=entry.ingest.classes, splits=splits)
+    inputs, splits = ArchiveFiles(Path(entry.path), make_archive_limits(entry.ingest)), entry.ingest.splits == "keep"
+    layout = detect_layout(inputs, work_kinds(), medium=entry.medium, classes=entry.ingest.classes, splits=splits)
     with closing(layout):
         for work in read_works(layout):
             yield Candidate(work.name, work.data, rejected=work.rejected, notes=work.notes, **work.fields)

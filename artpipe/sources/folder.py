@@ -8,9 +8,9 @@ from pathlib import Path
 from artpipe.config.params import DatasetEntry
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
-from artpipe.layout.places import WHOLE, FolderPlace, archive_limits
-from artpipe.layout.understanding import understand
-from artpipe.layout.work_kinds import suffix_of
+from artpipe.layout.input_files import WHOLE_FILE, FolderFiles, make_archive_limits
+from artpipe.layout.layout_detection import detect_layout
+from artpipe.layout.work_kinds import get_suffix
 from artpipe.layout.work_reader import read_works
 from artpipe.preprocessing.jobs import require_works, work_kinds
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
@@ -26,15 +26,15 @@ def check(entry: DatasetEntry) -> None:
     for table in sorted(path.iterdir()):
         if is_metadata_file(table.name) and table.is_file() and not table.is_symlink():
             _require_readable(table, entry.ingest.names)
-    entries = FolderPlace(path, archive_limits(entry.ingest)).entries(lambda _: SIGNATURE_BYTES)
-    require_works(path, entry, ((found.data, found.name) for found in entries if found.rejected is None))
+    entries = FolderFiles(path, make_archive_limits(entry.ingest)).read_entries(lambda _: SIGNATURE_BYTES)
+    require_works(path, entry, ((file.data, file.name) for file in entries if file.rejected is None))
 
 
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
     """Yield every work and whatever might be one, in the order of the names' bytes; what is known to be none is left out."""
-    place = FolderPlace(Path(entry.path), archive_limits(entry.ingest))
+    inputs = FolderFiles(Path(entry.path), make_archive_limits(entry.ingest))
     splits = entry.ingest.splits == "keep"
-    layout = understand(place, work_kinds(), medium=entry.medium, classes=entry.ingest.classes, splits=splits)
+    layout = detect_layout(inputs, work_kinds(), medium=entry.medium, classes=entry.ingest.classes, splits=splits)
     with closing(layout):
         for work in read_works(layout):
             yield Candidate(work.name, work.data, rejected=work.rejected, notes=work.notes, **work.fields)
@@ -42,16 +42,16 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
 
 def part(entry: DatasetEntry, first: int, step: int) -> Iterator[Candidate]:
     """Yield every so many'th file that can be read and may be a work, by its name and bytes alone."""
-    place, kind = FolderPlace(Path(entry.path), archive_limits(entry.ingest)), work_kinds()[entry.medium]
+    inputs, kind = FolderFiles(Path(entry.path), make_archive_limits(entry.ingest)), work_kinds()[entry.medium]
     beside = frozenset(kind.sidecars) if kind.suffixes else frozenset[str]()
 
     def wanted(name: str) -> int:
         mine = zlib.crc32(name.encode("utf-8", "surrogateescape")) % step == first
-        return WHOLE if mine and suffix_of(name) not in beside else 0
+        return WHOLE_FILE if mine and get_suffix(name) not in beside else 0
 
-    for found in place.entries(wanted):
-        if found.data and found.rejected is None:
-            yield Candidate(found.name, found.data)
+    for file in inputs.read_entries(wanted):
+        if file.data and file.rejected is None:
+            yield Candidate(file.name, file.data)
 
 
 def _require_readable(table: Path, names: str) -> None:
