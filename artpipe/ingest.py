@@ -114,20 +114,20 @@ class _Curator:
         """Keep or quarantine one input."""
         name = _readable(candidate.name)
         if candidate.rejected is not None:
-            self.record.refuse(Quarantined(name, candidate.rejected, _readable("; ".join(candidate.notes))))
+            self.record.add_quarantined(Quarantined(name, candidate.rejected, _readable("; ".join(candidate.notes))))
         elif outcome.reason is not None:
-            self.record.refuse(Quarantined(name, outcome.reason, _readable(outcome.detail)))
+            self.record.add_quarantined(Quarantined(name, outcome.reason, _readable(outcome.detail)))
         else:
             self._keep_new(candidate, name, *json.loads(outcome.payload))
 
     def _keep_new(self, candidate: Candidate, name: str, width: int, height: int, phash: str, notes: list[str]) -> None:
         digest = hashlib.sha256(candidate.data)
         if (first := self.seen.find_exact(digest.digest())) is not None:
-            self.record.refuse(Quarantined(name, "exact duplicate", f"of {first}"))
+            self.record.add_quarantined(Quarantined(name, "exact duplicate", f"of {first}"))
             return
         if phash and self.params.near_duplicates == "quarantine":
             if near := self.seen.find_near(int(phash, 16), self.params.near_duplicate_bits):
-                self.record.refuse(
+                self.record.add_quarantined(
                     Quarantined(
                         name,
                         "near duplicate",
@@ -143,7 +143,7 @@ class _Curator:
             candidate.data, sha256=sha256, label=label, split=candidate.split, width=width, height=height, phash=phash
         )
         notes = [*candidate.notes, *notes]
-        self.record.keep(_provenance(candidate, name, sha256, self.about, notes), notes)
+        self.record.add_work(_provenance(candidate, name, sha256, self.about, notes), notes)
 
 
 def _provenance(candidate: Candidate, name: str, sha256: str, about: About, notes: list[str]) -> Provenance:

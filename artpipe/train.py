@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from artpipe import plugins
 from artpipe.artifacts import paths
-from artpipe.artifacts.checkpoint import CheckpointCard, Which, save_checkpoint
+from artpipe.artifacts.checkpoint import CheckpointCard, CheckpointChoice, save_checkpoint
 from artpipe.artifacts.run import RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardSet
 from artpipe.code.code_yaml import installed_fingerprints
@@ -259,7 +259,8 @@ def _followed(name: str, state: Path) -> Iterator[None]:
 
 def _publish_checkpoint(task: Task, training: Training) -> str:
     ledger, final = training.ledger, weights(task.learner)
-    steps: dict[Which, int] = {"final": training.step, "best": ledger.best_step if ledger.best else training.step}
+    best_step = ledger.best_step if ledger.best else training.step
+    steps: dict[CheckpointChoice, int] = {"final": training.step, "best": best_step}
     card = CheckpointCard(
         name=task.name,
         kind=task.learner.params.kind,

@@ -1,4 +1,4 @@
-"""Where each artifact of a name lies, relative to the project's root; dvc.yaml says the same."""
+"""The paths of artifacts, relative to the project's root; dvc.yaml has the same."""
 
 from pathlib import Path
 
@@ -53,12 +53,15 @@ def plots(model: str) -> Path:
 
 
 def champion(dataset: str, kind: str) -> Path:
-    """Return the folder into which a champion is brought back that stands nowhere else."""
+    """Return the folder to which a champion is restored that lies nowhere else."""
     return Path("data/champions") / f"{dataset}.{kind}"
 
 
-def answers(stage: str) -> Path:
-    """Return the folder of what was worked out beforehand for a stage; it is removed when the stage is done."""
+def job_cache(stage: str) -> Path:
+    """Return the folder of a stage's cached job outcomes.
+
+    It is removed when the stage is done.
+    """
     return STATE / "answers" / stage
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from artpipe.artifacts.report import HungExhibit, HungPart, Neighbour, work_file
+from artpipe.artifacts.report import Neighbour, SavedExhibit, SavedExhibitFile, work_file
 from artpipe.contracts.metric import Evidence, Measured, writes_text
 from artpipe.contracts.model import Content, Exhibit, Prompt
 from artpipe.evaluation.text_neighbours import excerpts, nearest_texts
@@ -22,7 +22,7 @@ SEEDS_APART = (
 )
 
 
-def write_exhibits(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list[HungExhibit]:
+def write_exhibits(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list[SavedExhibit]:
     """Write the exhibits: scored samples first, then what the learner shows of held-out works, then what metrics want seen."""
     shown = exhibits_of(evidence)
     written = []
@@ -62,7 +62,7 @@ def _asked(evidence: Evidence) -> list[Exhibit]:
 
 def _write_samples(
     evidence: Evidence, rows: Iterable[int], role: str, captions: Mapping[int, str], folder: Path
-) -> list[HungExhibit]:
+) -> list[SavedExhibit]:
     written = []
     for index, row in enumerate(rows):
         seed, label, caption, certainty = _about(evidence, row, captions)
@@ -111,23 +111,23 @@ def _hex(digest: Tensor) -> str:
     return bytes(digest.tolist()).hex()
 
 
-def _write(folder: Path, exhibit: Exhibit, index: int) -> HungExhibit:
+def _write(folder: Path, exhibit: Exhibit, index: int) -> SavedExhibit:
     stem = f"exhibits/{exhibit.role}-{index:03d}".replace(" ", "-")
     whole = _write_file(folder, stem, exhibit.data)
     parts = {
         name: _write_file(folder, f"{stem}-{name.replace(' ', '-')}", part) for name, part in exhibit.parts.items()
     }
     known = {name: getattr(exhibit, name) for name in ("kind", "role", "caption", "seed", "label", "digests")}
-    return HungExhibit(file=whole.file, sha256=whole.sha256, parts=parts, **known)
+    return SavedExhibit(file=whole.file, sha256=whole.sha256, parts=parts, **known)
 
 
-def _write_file(folder: Path, stem: str, content: Content) -> HungPart:
+def _write_file(folder: Path, stem: str, content: Content) -> SavedExhibitFile:
     suffix, data = file_of(content)
     write_bytes(folder / f"{stem}{suffix}", data)
-    return HungPart(file=f"{stem}{suffix}", sha256=sha256_bytes(data))
+    return SavedExhibitFile(file=f"{stem}{suffix}", sha256=sha256_bytes(data))
 
 
-def keep_works(evidence: Evidence, exhibits: Iterable[HungExhibit], folder: Path) -> dict[str, str]:
+def keep_works(evidence: Evidence, exhibits: Iterable[SavedExhibit], folder: Path) -> dict[str, str]:
     """Write a small picture or the first lines of each real work that the exhibits speak of; return file -> SHA-256."""
     wanted = {digest for e in exhibits for digest in (*e.digests, *(near.digest for near in e.neighbours))}
     kept: dict[str, str] = {}

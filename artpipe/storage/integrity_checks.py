@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.card_files import SIDECAR, listed, opened
+from artpipe.artifacts.card_files import CHECKSUM_SUFFIX, list_card_files, read_verified_card
 from artpipe.artifacts.champions import load_champions
-from artpipe.artifacts.integrity_note import NOTE, broken
+from artpipe.artifacts.integrity_note import NOTE_FILE, find_damaged_files
 from artpipe.artifacts.run import RunStart
 from artpipe.config.safe_yaml import conflict_line, merge_advice
 from artpipe.errors import ArtpipeError, BusyError, CorruptError
@@ -145,17 +145,17 @@ def _precious(held: Holdings) -> dict[str, str]:
 def _artifacts(held: Holdings) -> Iterator[Damage]:
     """Yield cards that are not what their sidecars say, and files that are not what their cards say."""
     data = held.root / "data"
-    cards = {path.with_name(path.name.removesuffix(SIDECAR)) for path in data.rglob(f"*.json{SIDECAR}")}
+    cards = {path.with_name(path.name.removesuffix(CHECKSUM_SUFFIX)) for path in data.rglob(f"*.json{CHECKSUM_SUFFIX}")}
     cards |= {path for path in (*data.glob("*/*.json"), *data.glob("*/*/*.json")) if path.name in _CARDS}
     for card in sorted(path for path in cards if ".tmp." not in str(path)):
-        value = opened(card)
+        value = read_verified_card(card)
         if value is None:
-            pair = [card, card.with_name(card.name + SIDECAR)]
+            pair = [card, card.with_name(card.name + CHECKSUM_SUFFIX)]
             wrong = [path for path in pair if path in held.wanted and held.hashes.md5(path) != held.wanted[path][1]]
             for path in wrong or [card]:
                 yield _in_workspace(held, card.parent, path, "the card and its SHA-256 do not go together")
             continue
-        for name, sha256 in listed(value).items():
+        for name, sha256 in list_card_files(value).items():
             path = card.parent / name
             if held.hashes.sha256(path) != sha256:
                 what = "not the bytes that its card names" if path.exists() else "missing"
@@ -172,10 +172,10 @@ def _unvouched(held: Holdings) -> Iterator[Damage]:
         if not out.is_source and not md5.endswith(".dir") and (held.root / out.path).exists():
             stages.setdefault(out.owner, {})[path] = md5
     for wanted in stages.values():
-        cards = [path for path in wanted if path.with_name(path.name + SIDECAR) in wanted]
+        cards = [path for path in wanted if path.with_name(path.name + CHECKSUM_SUFFIX) in wanted]
         if any(held.hashes.md5(card) != wanted[card] for card in cards):
             continue
-        vouched = {card.parent / name for card in cards for name in listed(opened(card) or {})}
+        vouched = {card.parent / name for card in cards for name in list_card_files(read_verified_card(card) or {})}
         for path in sorted(wanted.keys() - vouched):
             if held.hashes.md5(path) != wanted[path]:
                 what = "not as dvc.lock has it" if path.exists() else "missing"
@@ -271,9 +271,12 @@ def _store(held: Holdings) -> Iterator[Damage]:
     folder = held.root / paths.STATE / "mlflow"
     mend = f"{REPAIR} puts all of {held.name(folder)} aside; `artpipe sync` makes it again, but for notes typed there"
     try:
-        wrong = [(path, "not as the last `artpipe sync` left it, and nobody wrote it since") for path in broken(folder)]
+        wrong = [
+            (path, "not as the last `artpipe sync` left it, and nobody wrote it since")
+            for path in find_damaged_files(folder)
+        ]
     except CorruptError:
-        wrong = [(folder / NOTE, "what `artpipe sync` noted of the store: not what was written")]
+        wrong = [(folder / NOTE_FILE, "what `artpipe sync` noted of the store: not what was written")]
     if said := _said_of(folder / "mlflow.db"):
         wrong.append((folder / "mlflow.db", said))
     for path, what in wrong:

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champions, load_champions
-from artpipe.artifacts.cross_references import checkpoint_in, ingested
-from artpipe.artifacts.report import HungExhibit, ReportCard, load_report
+from artpipe.artifacts.cross_references import find_ingest_record, read_checkpoint_card
+from artpipe.artifacts.report import ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.artifacts.works import Record
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
@@ -49,7 +49,7 @@ class Shelves:
                 yield folder.name, load(folder)
 
     @cached_property
-    def works(self) -> dict[str, tuple[str, HungExhibit]]:
+    def works(self) -> dict[str, tuple[str, SavedExhibit]]:
         """Return model and exhibit by the id of the work's page."""
         from artpipe.site.loader import named
 
@@ -117,7 +117,7 @@ def _of_file(shelves: Shelves, path: Path) -> Found | None:
     if path.is_file() and (found := _of_content(shelves, path)):
         return found
     for folder in (path, *_place(path).parents):
-        made, _ = checkpoint_in(folder)
+        made, _ = read_checkpoint_card(folder)
         if made:
             return Found(str(made["name"]), folder=folder)
         for kind in ("reports", "runs"):
@@ -187,7 +187,7 @@ def _told(shelves: Shelves, asked: str, found: Found) -> Lineage:
     root, model = shelves.root, found.model
     run, report = shelves.runs.get(model), shelves.reports.get(model)
     folder = found.folder or root / paths.checkpoint(model)
-    made, sha256 = checkpoint_in(folder)
+    made, sha256 = read_checkpoint_card(folder)
     if found.folder is None:  # what hangs is of the checkpoint that its report names; a model's name means its last run
         named = [report if found.work or found.real else run, report]
         wanted = next((one.checkpoint for one in named if one), sha256)
@@ -209,7 +209,7 @@ def _told(shelves: Shelves, asked: str, found: Found) -> Lineage:
         real=_real(root / paths.record(dataset), found.real) if found.real else None,
         progress=found.step,
         verdict=report.verdict if report else None,
-        champion=_champions(root).counts(dataset, str(kind), sha256),
+        champion=_champions(root).is_champion(dataset, str(kind), sha256),
         run=run.model_copy(update={"params": {}}) if run else None,
         checkpoint=CheckpointTrace(
             sha256=sha256,
@@ -259,7 +259,7 @@ def _real(folder: Path, digest: str) -> RealTrace | None:
 
 
 def _data(root: Path, dataset: str, shards: str | None) -> DataTrace:
-    known = ingested(root, dataset, shards) if shards else {}
+    known = find_ingest_record(root, dataset, shards) if shards else {}
     about = None
     with contextlib.suppress(ArtpipeError):
         about = Record.open(root / paths.record(dataset)).card.about

@@ -73,7 +73,7 @@ def _complete(card: RunCard, shelves: Shelves, champions: Champions) -> Training
         checkpoint=card.checkpoint,
         state="complete",
         verdict=report.verdict if report and judged else None,
-        champion=champions.counts(str(card.params.get("dataset")), str(card.params.get("kind")), card.checkpoint),
+        champion=champions.is_champion(str(card.params.get("dataset")), str(card.params.get("kind")), card.checkpoint),
     )
 
 

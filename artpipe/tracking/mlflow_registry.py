@@ -140,7 +140,7 @@ def _tags(one: Known) -> dict[str, str]:
 def _crown(store: Store, name: str, found: Any, versions: dict[str, str], champions: Champions) -> None:
     """Let the alias say what champions.json says."""
     dataset, _, kind = name.partition(".")
-    reign = champions.of(dataset, kind)
+    reign = champions.find(dataset, kind)
     wanted = versions.get(reign.champion.checkpoint) if reign else None
     stands = found.aliases.get(CHAMPION) if found else None
     if wanted and str(stands) != wanted:

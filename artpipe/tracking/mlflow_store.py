@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from artpipe.artifacts.integrity_note import vouch
+from artpipe.artifacts.integrity_note import write_integrity_note
 from artpipe.artifacts.paths import STATE
 from artpipe.system.atomic_files import write_text
 from artpipe.system.locks import locked
@@ -169,7 +169,7 @@ class Store:
         if self._artifacts:
             pictures = sorted(path for path in (self._folder / "artifacts").rglob("*") if path.is_file())
             with self.alone():
-                vouch(self._folder, [self._folder / "mlflow.db", *pictures])
+                write_integrity_note(self._folder, [self._folder / "mlflow.db", *pictures])
 
     def ask(self) -> None:
         """Ask the store something cheap; raises what MLflow raises where the store is away."""

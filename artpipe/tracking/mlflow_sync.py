@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.cross_references import ingested, trained
-from artpipe.artifacts.run import Journal, RunRecord, RunStart, Session
+from artpipe.artifacts.cross_references import find_ingest_record, find_trained_checkpoint
+from artpipe.artifacts.run import Journal, RunRecord, RunStart, TrainingSession
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.system.locks import held
 from artpipe.system.plain_text import plain, plain_lines, without_password
@@ -129,7 +129,7 @@ def _begun(store: Store, root: Path, start: RunStart) -> TrackedRun:
     run = store.run(start.run_id, start.dataset, start.model, start.started)
     run.log_params(_flat({**start.params, "seed": start.seed}))
     run.log_tags(_tags(start))
-    known = ingested(root, start.dataset, start.shards)
+    known = find_ingest_record(root, start.dataset, start.shards)
     run.log_dataset(start.dataset, start.shards, str(paths.shards(start.dataset)), known)
     _count(run, known)
     _put_below(store, root, run, start, start.dataset)
@@ -145,7 +145,7 @@ def _live(run: TrackedRun, folder: Path) -> None:
 def _published(store: Store, root: Path, folder: Path, _seen: set[str]) -> str:
     """Bring one complete training and its evaluation over, and return its id."""
     record = RunRecord.open(folder)
-    card, made = record.card, trained(root, record.card)
+    card, made = record.card, find_trained_checkpoint(root, record.card)
     dataset = made["spec"]["dataset"] if made else card.params.get("dataset", "unknown")
     run = store.run(card.run_id, dataset, card.model, card.started)
     whole = record.sha256 if made else f"{record.sha256} without checkpoint"  # which may come with a later `dvc pull`
@@ -155,7 +155,7 @@ def _published(store: Store, root: Path, folder: Path, _seen: set[str]) -> str:
         if made:
             run.log_params({"seed": made["seed"]})
             run.log_dataset(
-                dataset, made["shards"], str(paths.shards(dataset)), ingested(root, dataset, made["shards"])
+                dataset, made["shards"], str(paths.shards(dataset)), find_ingest_record(root, dataset, made["shards"])
             )
             told |= {"data": made["shards"], "rollbacks": made["rollbacks"]}
         run.log_params(_flat(made["params"] if made else card.params))
@@ -164,13 +164,13 @@ def _published(store: Store, root: Path, folder: Path, _seen: set[str]) -> str:
         run.set_status("FINISHED", card.ended)
         run.log_tags({CARD: whole})  # last: its presence means that all of the above is there
     if made:
-        _count(run, ingested(root, dataset, made["shards"]))
+        _count(run, find_ingest_record(root, dataset, made["shards"]))
     _put_below(store, root, run, card, dataset)
     _evaluated(run, root, card)
     return card.run_id
 
 
-def _put_below(store: Store, root: Path, run: TrackedRun, start: Session, dataset: str) -> None:
+def _put_below(store: Store, root: Path, run: TrackedRun, start: TrainingSession, dataset: str) -> None:
     """Show a training below its pipeline run, which began with the first training that is known of it."""
     if start.flow_run:
         files = [*root.glob("data/runs/*/run.json"), *(root / paths.STATE).glob("train/*/*/run-live.json")]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.champions import Champion, Champions, Reign, load_champions, save_champions
-from artpipe.artifacts.cross_references import checkpoint_in
+from artpipe.artifacts.champions import Champion, ChampionHistory, Champions, load_champions, save_champions
+from artpipe.artifacts.cross_references import read_checkpoint_card
 from artpipe.artifacts.report import ReportCard, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import load_params
@@ -75,8 +75,8 @@ def rollback(dataset: str, kind: str, root: Path = Path()) -> str:
         back, *earlier = reign.before
         where = _brought(root, dataset, kind, back)
         withdrawn = tuple(sorted({*reign.withdrawn, reign.champion.checkpoint} - {back.checkpoint}))
-        changed = Reign(champion=back, before=tuple(earlier), withdrawn=withdrawn)
-        save_champions(root, champions.crowned(dataset, kind, changed))
+        changed = ChampionHistory(champion=back, before=tuple(earlier), withdrawn=withdrawn)
+        save_champions(root, champions.with_history(dataset, kind, changed))
     return (
         f"{dataset} {kind}: the champion is {_named(back)} again, in {where}; {_named(reign.champion)} was taken back"
     )
@@ -91,7 +91,7 @@ def candidate(model: str, root: Path = Path()) -> Candidate:
     """
     report, sha256 = load_report(root / paths.report(model))
     run = RunRecord.open(root / paths.run(model)).card
-    _, checkpoint = checkpoint_in(root / paths.checkpoint(model))
+    _, checkpoint = read_checkpoint_card(root / paths.checkpoint(model))
     if not report.checkpoint == run.checkpoint == checkpoint:
         raise UserError(f"{model}: report, run record and checkpoint are not of one training; `artpipe run` mends it")
     return Candidate(report, sha256, run.run_id)
@@ -123,7 +123,7 @@ def _promoted(model: str, *, force: bool, root: Path) -> str:
             f"{model}: {verdict.verdict} ({verdict.score} {verdict.value:.4g}); only what is healthy counts"
         )
     champions, score = load_champions(root), report.decisive
-    reign = champions.of(report.dataset, report.kind)
+    reign = champions.find(report.dataset, report.kind)
     standing = None if reign is None else _measured_now(root, reign.champion)
     again = standing is not None and standing.checkpoint == report.checkpoint
     if reign and standing and not again and not force:
@@ -141,19 +141,19 @@ def _promoted(model: str, *, force: bool, root: Path) -> str:
         forced=force and not again,
         dvc=kept(root, [paths.checkpoint(model), paths.report(model), paths.run(model)]),
     )
-    save_champions(root, champions.crowned(report.dataset, report.kind, _succession(reign, crowned, again=again)))
+    save_champions(root, champions.with_history(report.dataset, report.kind, _succession(reign, crowned, again=again)))
     who = f"{report.dataset} {report.kind}"
     if again:
         return f"{who}: {_named(crowned)} is the champion already"
     return f"{who}: the champion is {_named(crowned)}{f', before it {_named(standing)}' if standing else ''}"
 
 
-def _succession(reign: Reign | None, crowned: Champion, *, again: bool) -> Reign:
+def _succession(reign: ChampionHistory | None, crowned: Champion, *, again: bool) -> ChampionHistory:
     if reign is None:
-        return Reign(champion=crowned)
+        return ChampionHistory(champion=crowned)
     if again:  # its numbers may be new: another feature extractor, another evaluation
         return reign.model_copy(update={"champion": crowned.model_copy(update={"forced": reign.champion.forced})})
-    return Reign(
+    return ChampionHistory(
         champion=crowned,
         before=(reign.champion, *(one for one in reign.before if one.checkpoint != crowned.checkpoint)),
         withdrawn=tuple(one for one in reign.withdrawn if one != crowned.checkpoint),
@@ -174,7 +174,7 @@ def _measured_now(root: Path, champion: Champion) -> Champion:
 def _brought(root: Path, dataset: str, kind: str, champion: Champion) -> Path:
     """Return the folder with a champion's checkpoint, brought back where what stands is another one."""
     usual = paths.checkpoint(champion.model)
-    if checkpoint_in(root / usual)[1] == champion.checkpoint:
+    if read_checkpoint_card(root / usual)[1] == champion.checkpoint:
         return usual
     folder = paths.champion(dataset, kind)
     try:
@@ -185,8 +185,8 @@ def _brought(root: Path, dataset: str, kind: str, champion: Champion) -> Path:
     return folder / "checkpoints"
 
 
-def _reign(champions: Champions, dataset: str, kind: str) -> Reign:
-    reign = champions.of(dataset, kind)
+def _reign(champions: Champions, dataset: str, kind: str) -> ChampionHistory:
+    reign = champions.find(dataset, kind)
     if reign is not None:
         return reign
     if not champions.champions:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from artpipe import plugins
-from artpipe.artifacts.checkpoint import CheckpointCard, Which, load_checkpoint
+from artpipe.artifacts.checkpoint import CheckpointCard, CheckpointChoice, load_checkpoint
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import validated
 from artpipe.contracts.model import Learner, Model
@@ -25,7 +25,7 @@ def build(name: str, entry: Mapping[str, Any], spec: Spec, pretrained: nn.Module
 
 
 def restore(
-    folder: Path, which: Which = "best", pretrained: nn.Module | None = None
+    folder: Path, which: CheckpointChoice = "best", pretrained: nn.Module | None = None
 ) -> tuple[Learner[Any], CheckpointCard, str]:
     """Rebuild a learner from a checkpoint, in eval mode on the CPU; returns it with its card and hash.
 

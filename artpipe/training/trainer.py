@@ -90,7 +90,7 @@ class Training:
             self._good = state["good"]
             self.ledger = Ledger.of(state["ledger"])
             self.core_seconds += state["core_seconds"]
-        self.journal.keep(self.rows)
+        self.journal.truncate(self.rows)
         self._heed_other_ranks()
         for damage in self.store.damaged:
             self.note(event=f"a damaged state was passed over: {damage}")
@@ -219,7 +219,7 @@ class Training:
             raise ArtpipeError(f"training {self.name}: {problem} before the first step")
         at = self.step
         self._load(self._good)
-        self.journal.keep(self.rows)
+        self.journal.truncate(self.rows)
         if self.ledger.rollbacks >= self.params.rollbacks:
             self.ledger.diverged = True
             self.note(event=f"diverged at step {at} ({problem}); given up, the weights of step {self.step} are kept")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
-from artpipe.artifacts.paths import answers
+from artpipe.artifacts.paths import job_cache
 from artpipe.errors import UserError
 from artpipe.system.atomic_files import remove, sweep, written
 from artpipe.system.hashing import sha256_bytes, sha256_file
@@ -108,7 +108,7 @@ def fill_cache(
 
 def clear_cache(stage: str) -> None:
     """Remove a stage's cached outcomes, of whatever job."""
-    remove(answers(stage))
+    remove(job_cache(stage))
 
 
 def parse_part(text: str) -> tuple[int, int]:
@@ -125,7 +125,7 @@ def parse_part(text: str) -> tuple[int, int]:
 
 def _cache_folder(stage: str, job: str, settings: Any, limits: WorkerLimits) -> Path:
     identity = [job, settings, limits.seconds, limits.memory_megabytes, *_cache_version()]
-    return answers(stage) / sha256_bytes(json.dumps(identity, sort_keys=True).encode())[:16]
+    return job_cache(stage) / sha256_bytes(json.dumps(identity, sort_keys=True).encode())[:16]
 
 
 @cache

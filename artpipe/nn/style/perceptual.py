@@ -10,7 +10,7 @@ from pydantic import AfterValidator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from artpipe.artifacts.weights_card import CARD, WeightsCard, load_weights
+from artpipe.artifacts.weights_card import WEIGHTS_CARD, WeightsCard, load_weights
 from artpipe.errors import UserError, did_you_mean
 
 _FOLDER = "data/weights/"
@@ -169,4 +169,4 @@ class Stylist(Protocol):
 
 def perceptual_at(path: Path) -> tuple[Perceptual | None, str | None]:
     """Return the network and its hash where `path` is a folder of weights, else nothing."""
-    return Perceptual.open(path) if (path / CARD).is_file() else (None, None)
+    return Perceptual.open(path) if (path / WEIGHTS_CARD).is_file() else (None, None)
