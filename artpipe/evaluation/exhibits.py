@@ -10,8 +10,8 @@ from artpipe.artifacts.report import Neighbour, SavedExhibit, SavedExhibitFile, 
 from artpipe.contracts.metric import Evidence, Measured, writes_text
 from artpipe.contracts.model import Content, Exhibit, Prompt
 from artpipe.evaluation.text_neighbours import excerpts, nearest_texts
-from artpipe.modalities.picture.captions import UNTITLED, asked_for, spoken
-from artpipe.modalities.picture.tiles import wholes
+from artpipe.modalities.picture.captions import UNTITLED, class_title, requested_class_title
+from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.numerics.pixels import to_float
 from artpipe.system.atomic_files import write_bytes
 from artpipe.system.hashing import sha256_bytes
@@ -82,9 +82,9 @@ def _about(evidence: Evidence, row: int, captions: Mapping[int, str]) -> tuple[i
     if evidence.feature_extractor is not None and names and evidence.extractor_classes == names:
         judged = evidence.judgements("samples")[row]
     read = None if judged is None else int(judged.argmax())
-    caption = captions.get(seed) or (asked_for(names[asked]) if asked is not None else UNTITLED)
+    caption = captions.get(seed) or (requested_class_title(names[asked]) if asked is not None else UNTITLED)
     if read is not None and read != asked:
-        caption += f"{',' if asked is None else ';'} read as {spoken(names[read])}"
+        caption += f"{',' if asked is None else ';'} read as {class_title(names[read])}"
     label = read if asked is None else asked
     return seed, label, caption, None if judged is None or label is None else float(judged[label])
 
@@ -133,7 +133,7 @@ def keep_works(evidence: Evidence, exhibits: Iterable[SavedExhibit], folder: Pat
     kept: dict[str, str] = {}
     for columns in (evidence.train, evidence.held_out):
         if "images" in columns and "digests" in columns:
-            for picture, digest in wholes(columns, wanted):
+            for picture, digest in join_tiles(columns, wanted):
                 kept |= _kept(folder, work_file(digest), encode_png(thumbnail(picture, evidence.params.thumbnail)))
         if writes_text(evidence):
             for text, digest in excerpts(columns, evidence.card.spec.vocabulary, wanted):

@@ -17,7 +17,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.modalities.picture.captions import UNTITLED, spoken
+from artpipe.modalities.picture.captions import UNTITLED, class_title
 from artpipe.nn.classifier.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
 from artpipe.nn.classifier.degradations import dirty, erase, warp
 from artpipe.nn.classifier.grad_cam import grad_cam, overlay
@@ -163,8 +163,8 @@ class Classifier(Divisible[Params]):
         return torch.cat([large.expand(-1, 3, -1, -1), overlay(large, heat)], 3)
 
     def _caption(self, seen: int, label: int, confidence: float) -> str:
-        truth = UNTITLED if label < 0 else spoken(self.classes[label])
-        answer = "recognised" if seen == label else f"taken for {spoken(self.classes[seen])}"
+        truth = UNTITLED if label < 0 else class_title(self.classes[label])
+        answer = "recognised" if seen == label else f"taken for {class_title(self.classes[seen])}"
         return f"{truth}, {answer}, {100 * confidence:.0f}% sure"
 
     def _labelled(self, batch: Batch, *, in_turn: bool = False) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.special_tokens import PAD, START
-from artpipe.modalities.music.performed_works import count_steps, joined
+from artpipe.modalities.music.rendering import count_steps, join_rows
 from artpipe.nn.layers.dropout import dropped
 from artpipe.nn.sequence.music_context import Ear, Heard, transposed
 from artpipe.nn.sequence.rendering import encoded, lengths_of, rendered
@@ -127,7 +127,7 @@ class RNN(Divisible[Params]):
         if not len(tokens):
             return {}
         if self.ear is not None:
-            tokens = joined(works)
+            tokens = join_rows(works)
         wanted, nats = tokens[:, 1:].long(), float(self.nll(tokens).double().sum())
         measured = {"nll": nats / max(1, int((wanted != PAD).sum()))}
         characters = float(self.lengths[wanted.cpu()].sum())

@@ -79,10 +79,10 @@ def tile(data: bytes, settings: dict[str, float]) -> bytes:
     """Return one picture as ``side * side * 3`` bytes of RGB, whole, on a grey ground; runs in a worker."""
     from PIL import Image, ImageOps
 
-    from artpipe.modalities.picture.decoder import decode, flattened
+    from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha
 
     side = int(settings["side"])
-    picture = flattened(decode(data, settings["max_megapixels"]).image, "white").convert("RGB")
+    picture = flatten_alpha(decode_picture(data, settings["max_megapixels"]).image, "white").convert("RGB")
     ground = (_GROUND,) * 3
     margin = ImageOps.pad(picture, (side - 8, side - 8), Image.Resampling.LANCZOS, color=ground)
     return ImageOps.expand(margin, 4, ground).tobytes()

@@ -180,14 +180,14 @@ def _verses() -> dict[str, bytes]:
 
 
 def _hymns() -> dict[str, bytes]:
-    from artpipe.modalities.music.performance import midi
+    from artpipe.modalities.music.performance import encode_midi
     from artpipe.modalities.music.tokens import FERMATA, Step
 
     scores = {}
     for n in range(24):
         roots = [(n + beat * (2 + n // 6)) % 11 for beat in range(12)]
         steps = [Step(FERMATA * (beat == 5), [72 + r, 67 + r, 64 + r, 48 + r]) for beat, r in enumerate(roots)]
-        scores[f"datasets/hymns/{n:02d}.mid"] = midi(steps, 1)
+        scores[f"datasets/hymns/{n:02d}.mid"] = encode_midi(steps, 1)
     return scores
 
 

@@ -23,9 +23,9 @@ from tests.hostile.hostile_archives import good, header, member, zipped
 SEED = int(os.environ.get("ARTPIPE_FUZZ_SEED", "5"))
 COUNT = int(os.environ.get("ARTPIPE_FUZZ_COUNT", "3000"))  # files of each kind
 JOBS = {
-    "picture": ("artpipe.modalities.picture:inspected", {"max_megapixels": 4}),
-    "text": ("artpipe.modalities.text:inspected", {}),
-    "music": ("artpipe.modalities.music:inspected", {"voices": 4}),
+    "picture": ("artpipe.modalities.picture:inspect_picture", {"max_megapixels": 4}),
+    "text": ("artpipe.modalities.text:inspect_text", {}),
+    "music": ("artpipe.modalities.music:inspect_score", {"voices": 4}),
 }
 TOKENS = (b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"..", b"<", b'"', b"\xed\xa0\x80", b"PK\x03\x04")
 

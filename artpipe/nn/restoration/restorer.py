@@ -12,7 +12,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible
 from artpipe.contracts.model import Batch, Exhibit, Prompt, Restoration
-from artpipe.modalities.picture.tiles import wholes
+from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.nn.gan.patch_discriminator import PatchJudge
 from artpipe.numerics.image_quality import psnr, ssim
 
@@ -115,7 +115,7 @@ def shown(prompt: Prompt) -> Iterable[tuple[Tensor, int, tuple[str, ...]]]:
     """Yield a few of the prompt's works, whole: picture ``(1, C, H, W)``, a seed for its damage, and its digests."""
     if not len(prompt.works.get("images", ())):
         return
-    for seed, (work, digest) in zip(prompt.seeds[:MOST], wholes(prompt.works), strict=False):
+    for seed, (work, digest) in zip(prompt.seeds[:MOST], join_tiles(prompt.works), strict=False):
         yield work[None], seed, (digest,) if digest else ()
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
-from artpipe.modalities.music.tokens import BAR, HELD, HIGHEST, LOWEST, SILENCE, STEPS, VOCABULARY, cell_of, token_of
+from artpipe.modalities.music.tokens import BAR, HELD, HIGHEST, LOWEST, SILENCE, STEPS, VOCABULARY, to_cell, to_token
 from artpipe.nn.layers.dropout import dropped
 
 _KEYS = HIGHEST - LOWEST + 1
@@ -89,7 +89,7 @@ class Moment(NamedTuple):
 
     def after(self, token: int) -> "Moment":
         """Return what it has in mind after a token."""
-        cell = cell_of(token)
+        cell = to_cell(token)
         if cell is not None:
             here = (*self.here, cell)
             return self._replace(here=here, recalled=self.recalled.after(here))
@@ -120,7 +120,7 @@ class Moment(NamedTuple):
     def again(self) -> int:
         """Return the token of the note that may come again, `PAD` where none may."""
         cells = self.recalled.cells[len(self.here) :]
-        return token_of(cells[0]) if cells else PAD
+        return to_token(cells[0]) if cells else PAD
 
     @property
     def last(self) -> int:

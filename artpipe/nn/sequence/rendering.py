@@ -9,8 +9,8 @@ from torch import Tensor
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Exhibit
 from artpipe.contracts.special_tokens import MARKS, UNKNOWN
-from artpipe.modalities.music.performed_works import performed
-from artpipe.modalities.text.tokenizer import Encoder
+from artpipe.modalities.music.rendering import render_piece
+from artpipe.modalities.text.tokenizer import Tokenizer
 
 _HOLLOW = "\N{WHITE SQUARE}"
 _CAPTION = 60  # characters of a first line
@@ -18,7 +18,7 @@ _CAPTION = 60  # characters of a first line
 
 def encoded(text: str, spec: Spec) -> list[int]:
     """Return the tokens of a beginning."""
-    return Encoder(spec.vocabulary)(text) if text else []
+    return Tokenizer(spec.vocabulary)(text) if text else []
 
 
 def lengths_of(spec: Spec) -> Tensor:
@@ -42,7 +42,7 @@ def text_of(tokens: Sequence[int], vocabulary: Sequence[str]) -> str:
 def rendered(spec: Spec, prompt: str, tokens: Sequence[int], seed: int, *, ended: bool) -> Exhibit:
     """Return what hangs of one sequence that follows `prompt`; without its end it is cut where a part of it is whole."""
     if spec.medium == "music":
-        return performed(spec, tokens, seed, ended=ended)
+        return render_piece(spec, tokens, seed, ended=ended)
     text = (prompt + text_of(tokens, spec.vocabulary)).strip("\n")
     text = text if ended else whole(text)
     return Exhibit("text", text, caption(text, prompt), seed=seed)

@@ -12,7 +12,7 @@ from PIL import Image, features
 import artpipe
 from artpipe.config.params import DatasetEntry, IngestParams
 from artpipe.errors import UserError
-from artpipe.modalities.picture.decoder import decode
+from artpipe.modalities.picture.decoder import decode_picture
 from artpipe.preprocessing.jobs import require_works
 from artpipe.project.detection import inspect_place
 from artpipe.untrusted import magic_bytes
@@ -30,7 +30,7 @@ def saved(image, kind="PNG", **options):
 
 def rejected(data, max_megapixels=32):
     with pytest.raises(RejectedError) as caught:
-        decode(data, max_megapixels)
+        decode_picture(data, max_megapixels)
     return caught.value
 
 
@@ -82,10 +82,10 @@ def test_compatible_brands_decide_where_the_major_one_does_not(major, compatible
 def test_avif_is_read_and_of_a_sequence_the_first_frame():
     """Lossless AVIF keeps its colours; a sequence gives the first frame and says so."""
     red, blue = Image.new("RGB", (16, 8), (255, 0, 0)), Image.new("RGB", (16, 8), (0, 0, 255))
-    still = decode(saved(red, "AVIF", quality=100, subsampling="4:4:4"), 32)
+    still = decode_picture(saved(red, "AVIF", quality=100, subsampling="4:4:4"), 32)
     assert (still.image.mode, still.image.size, still.notes) == ("RGB", (16, 8), ())
     assert np.abs(np.asarray(still.image).astype(int) - [255, 0, 0]).max() <= 3
-    sequence = decode(saved(red, "AVIF", save_all=True, append_images=[blue], quality=100), 32)
+    sequence = decode_picture(saved(red, "AVIF", save_all=True, append_images=[blue], quality=100), 32)
     assert sequence.notes == ("animated: the first frame was kept",)
     assert np.asarray(sequence.image)[4, 4, 0] > 245
 
@@ -100,7 +100,7 @@ def test_avif_stands_upright(orientation):
     stored = upright.transpose(turns[orientation]) if orientation > 1 else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    image = decode(saved(stored, "AVIF", exif=exif, quality=95), 32).image
+    image = decode_picture(saved(stored, "AVIF", exif=exif, quality=95), 32).image
     assert image.size == (40, 24)
     assert np.asarray(image)[4, 4, 1] < 60
     assert np.asarray(image)[20, 36, 1] > 200
@@ -194,13 +194,13 @@ def test_suffix_says_nothing(kind):
     """A format is known from its first bytes; no suffix is asked."""
     data = saved(Image.new("RGB", (20, 20), (0, 0, 0)), kind)
     assert detect_picture_format(data[:SIGNATURE_BYTES]) == kind
-    assert decode(data, 32).image.size == (20, 20)
+    assert decode_picture(data, 32).image.size == (20, 20)
 
 
 def test_several_pictures_of_a_phone_are_its_first_one():
     """An MPO file is the picture, without a note."""
     frames = [Image.new("RGB", (32, 16), colour) for colour in ("red", "blue")]
-    picture = decode(saved(frames[0], "MPO", save_all=True, append_images=frames[1:]), 32)
+    picture = decode_picture(saved(frames[0], "MPO", save_all=True, append_images=frames[1:]), 32)
     assert picture.notes == ()
     assert np.asarray(picture.image)[8, 8, 0] > 240
 

@@ -15,7 +15,7 @@ from artpipe.artifacts.works import Record, Works
 from artpipe.config.params import IngestParams
 from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
 from artpipe.ingest import ingest_dataset
-from artpipe.modalities.text import begins, decoded, parts, prepared
+from artpipe.modalities.text import decode_work, is_text_file, prepare_text, split_file
 from artpipe.preprocess import preprocess_dataset
 from artpipe.preprocessing.token_rows import rows_of
 from artpipe.untrusted.record_files import read_records
@@ -83,7 +83,7 @@ def test_json_that_cannot_be_read_says_where():
 def test_a_record_without_text_says_what_it_has():
     """The names of an object, and those that its text may have; what else stands there."""
     lines = b'{"title": "Dawn", "txt": "one"}\n17\nnull\n["a", 3]\n{}\n'
-    details = [part.fields["notes"][0] for part in parts("x.jsonl", lines, IngestParams())]
+    details = [part.fields["notes"][0] for part in split_file("x.jsonl", lines, IngestParams())]
     assert details[0].startswith("an object of `title`, `txt`; its text should be named `text`, `paragraphs`")
     assert details[1:] == [f"{what} where text should be" for what in ("a number", "null", "a list", "an object")]
 
@@ -108,11 +108,11 @@ def test_text_too_short_to_tell_its_encoding_says_how_it_is_read(text, encoding,
     """The place of the byte, what it may be, and the option that reads it so."""
     data = text.encode(encoding)
     with pytest.raises(RejectedError) as caught:
-        decoded(data)
+        decode_work(data)
     assert "is not UTF-8, and it is too short to be sure of" in caught.value.detail
     assert named in caught.value.detail
     assert caught.value.detail.endswith("reads it so")
-    assert decoded(data, named.lower()) == (text, [f"read as {named}"])
+    assert decode_work(data, named.lower()) == (text, [f"read as {named}"])
 
 
 def test_json_of_music_is_no_text():
@@ -123,7 +123,7 @@ def test_json_of_music_is_no_text():
         b'[["one", "two"],': True,
         b'["one", "two"]': True,
     }
-    assert {start: begins(start, "x.json") for start in starts} == starts
+    assert {start: is_text_file(start, "x.json") for start in starts} == starts
 
 
 def test_json_by_split_keeps_the_official_splits():
@@ -194,23 +194,23 @@ def test_a_separator_parts_the_works_of_a_text():
 def test_what_is_no_text_is_told(data, reason):
     """Bytes that are not UTF-8, control codes and blanks are not kept, each for its reason."""
     with pytest.raises(RejectedError) as caught:
-        decoded(data)
+        decode_work(data)
     assert caught.value.reason == reason
 
 
 def test_text_of_other_systems_is_the_same_text():
     """A byte order mark, CRLF, UTF-16 and decomposed letters change nothing but a note."""
-    assert decoded(b"\xef\xbb\xbfone\r\ntwo\r\n") == ("one\ntwo", [])
-    assert decoded("one\ntwo".encode("utf-16")) == ("one\ntwo", ["read as UTF-16"])
-    assert decoded("e\u0301".encode())[0] == "\u00e9"
-    assert prepared(b"**a \n\f b*", {"strip": "*", "breaks": ""}) == b"a\n b"
+    assert decode_work(b"\xef\xbb\xbfone\r\ntwo\r\n") == ("one\ntwo", [])
+    assert decode_work("one\ntwo".encode("utf-16")) == ("one\ntwo", ["read as UTF-16"])
+    assert decode_work("e\u0301".encode())[0] == "\u00e9"
+    assert prepare_text(b"**a \n\f b*", {"strip": "*", "breaks": ""}) == b"a\n b"
 
 
 def test_marks_may_end_lines():
     """Verse that was written on in one line gets its lines, whether or not some were there."""
     settings = {"strip": "", "breaks": "，。"}
-    assert prepared("四時運灰琯，一夕變冬春。".encode(), settings).decode() == "四時運灰琯，\n一夕變冬春。"
-    assert prepared("a，b".encode(), {"strip": "", "breaks": ""}).decode() == "a，b"
+    assert prepare_text("四時運灰琯，一夕變冬春。".encode(), settings).decode() == "四時運灰琯，\n一夕變冬春。"
+    assert prepare_text("a，b".encode(), {"strip": "", "breaks": ""}).decode() == "a，b"
 
 
 def test_poems_become_rows_and_back(project):

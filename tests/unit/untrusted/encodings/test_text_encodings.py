@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artpipe.config.params import IngestParams
-from artpipe.modalities.text import begins, decoded, inspected, parts
+from artpipe.modalities.text import decode_work, inspect_text, is_text_file, split_file
 from artpipe.untrusted.encodings.text_decoding import convert_to_utf8, decode_text, is_wide_text
 from artpipe.untrusted.encodings.text_encodings import ENCODINGS, detect_encoding
 from artpipe.untrusted.record_files import read_records
@@ -43,8 +43,8 @@ POEMS = [
 )
 def test_a_poem_in_another_encoding_is_read_and_noted(text, codec, name):
     """The text is the one that was written, and its encoding stands in the notes."""
-    assert decoded(text.encode(codec)) == (text, [f"read as {name}"])
-    assert f"read as {name}" in inspected(text.encode(codec), {}).decode()
+    assert decode_work(text.encode(codec)) == (text, [f"read as {name}"])
+    assert f"read as {name}" in inspect_text(text.encode(codec), {}).decode()
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_marked_text_is_read_by_its_mark(text, codec):
 def test_utf16_without_its_mark_is_told_by_its_zeros(codec):
     """Text of letters and line ends; a folder of such files is text."""
     data = GERMAN.encode(codec)
-    assert begins(data[:512], "x.txt")
+    assert is_text_file(data[:512], "x.txt")
     assert decode_text(data) == (GERMAN, codec.replace("-", "").upper().replace("UTF16", "UTF-16"))
     assert not is_wide_text(bytes(40))
     assert not is_wide_text(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01")
@@ -116,19 +116,19 @@ def test_a_file_of_many_poems_is_told_as_a_whole_and_cut():
     """Each of them is too short by itself; a byte that is no character costs the one that has it."""
     data = SIMPLIFIED.encode("gb18030").replace(b"\n", b"\r\n")
     ingest = IngestParams(separator="\n\n")
-    both = list(parts("x.txt", data, ingest))
+    both = list(split_file("x.txt", data, ingest))
     assert [part.data.decode() for part in both] == SIMPLIFIED.split("\n\n")
     assert [part.fields["notes"] for part in both] == [("read as GB18030",)] * 2
-    first, second = parts("x.txt", data + b"\xff", IngestParams(separator="\n\n", encoding="gbk"))
+    first, second = split_file("x.txt", data + b"\xff", IngestParams(separator="\n\n", encoding="gbk"))
     assert first.data.decode() == SIMPLIFIED.split("\n\n", maxsplit=1)[0]
     with pytest.raises(RejectedError, match="is not UTF-8"):
-        decoded(second.data)
+        decode_work(second.data)
 
 
 def test_a_named_encoding_reads_lines_of_json():
     """Where they are no UTF-8."""
     data = '{"text": "床前明月光"}\n{"text": "疑是地上霜"}\n'.encode("gbk")
-    assert [part.data.decode() for part in parts("x.jsonl", data, IngestParams(encoding="GBK"))] == [
+    assert [part.data.decode() for part in split_file("x.jsonl", data, IngestParams(encoding="GBK"))] == [
         "床前明月光",
         "疑是地上霜",
     ]
