@@ -22,7 +22,7 @@ from artpipe.contracts.special_tokens import PAD
 from artpipe.modalities.music.score import read_roll, sample_steps
 from artpipe.modalities.music.tokens import VOCABULARY, encode_steps
 from artpipe.models.rnn import RNN, Params
-from artpipe.preprocessing.token_rows import rows_of
+from artpipe.preprocessing.token_rows import cut_rows
 
 LENGTH, KEYS, LOWEST = 320, 88, 21
 POINTS = 8  # at which validation is measured
@@ -38,7 +38,7 @@ def notes_one_after_another(pieces, options):
     works = {
         split: [encode_steps(sample_steps(read_roll(piece, 1, 0), 1, 0)) for piece in pieces[split]] for split in pieces
     }
-    rows = torch.tensor([row for work in works["train"] for row in rows_of(work, LENGTH)])
+    rows = torch.tensor([row for work in works["train"] for row in cut_rows(work, LENGTH)])
     spec = Spec(
         dataset="jsb", medium="music", grid=1, length=LENGTH, classes=(), count=len(rows), vocabulary=VOCABULARY
     )

@@ -46,14 +46,14 @@ def dataset_add(
 ) -> None:
     """Copy works in, track them and write their entries into params.yaml."""
     from artpipe.config.params import About
-    from artpipe.config.safe_yaml import unescaped
+    from artpipe.config.safe_yaml import unescape
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
     from artpipe.project.add_remove import add_dataset
     from artpipe.project.plan import tell_plan
 
     about = About(title=title, creator=creator, licence=licence, origin=origin)
     kinds = None if models is None else [kind.strip() for kind in models.split(",") if kind.strip()]
-    ingest: dict[str, Any] = {"separator": unescaped(separator)} if separator else {}
+    ingest: dict[str, Any] = {"separator": unescape(separator)} if separator else {}
     ingest |= {} if voices is None else {"voices": voices}
     ingest |= {key: value for key, value in (("names", names), ("encoding", encoding)) if value}
     ingest |= {key: value for key, value in (("classes", classes), ("splits", splits)) if value not in {"auto", "keep"}}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
-from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams, validated
+from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams, validate_as
 from artpipe.contracts.modality import Part, medium_of
 from artpipe.errors import UserError
 from artpipe.layout.input_files import make_archive_limits, open_input_files
@@ -58,7 +58,7 @@ def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None
         raise UserError(f"{path}: neither a folder nor a file (a pipe, a socket or a device)")
     if medium:
         plugins.find("modalities", medium)
-    params = validated(IngestParams, dict(ingest or {}), file="artpipe dataset")
+    params = validate_as(IngestParams, dict(ingest or {}), file="artpipe dataset")
     single = is_single(path)
     if not path.is_dir() and not single:
         archive_suffix(path)

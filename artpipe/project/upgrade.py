@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from artpipe.code.code_yaml import changed_parts, installed_code, recorded_code, stages_with_code, write_code
+from artpipe.code.code_yaml import find_changed_parts, installed_code, recorded_code, stages_with_code, write_code
 from artpipe.config.params import Params, parse_params, read_yaml
 from artpipe.errors import UserError, did_you_mean
 from artpipe.project.estimates import Costs
@@ -26,7 +26,7 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
     """
     migration = find_format_upgrade(root)
     params = parse_params(migration.params, str(root / "params.yaml"))
-    changed = list(changed_parts(recorded_code(root), installed := installed_code(params, root)))
+    changed = list(find_changed_parts(recorded_code(root), installed := installed_code(params, root)))
     stages = [stage for stage, _ in stages_with_code(params)]
     for stage in keep:
         if stage not in stages:

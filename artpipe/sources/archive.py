@@ -1,4 +1,7 @@
-"""A zip or tar archive in the repository: understood as a folder would be (docs/inputs.md), and never extracted."""
+"""Read a zip or tar archive in the repository, without extracting it.
+
+Its layout is detected like that of a folder (docs/inputs.md).
+"""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,7 +21,9 @@ from artpipe.untrusted.metadata import require_readable_table
 
 
 def check(entry: DatasetEntry) -> None:
-    """Refuse what is no archive, holds too few works, or (of a zip) has metadata that cannot be read.
+    """Refuse what is no archive, holds too few works, or has unreadable metadata.
+
+    Metadata of a zip only.
 
     It stops at the first few works, since a tar has to be unpacked up to where one looks; its metadata may stand at
     its end, and are judged when the candidates are asked for.
@@ -36,7 +41,10 @@ def check(entry: DatasetEntry) -> None:
 
 
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
-    """Yield every work and whatever might be one, in the archive's order; what is known to be none is left out."""
+    """Yield every file that may be a work, in the archive's order.
+
+    Files that are known to be none are left out.
+    """
     inputs, splits = ArchiveFiles(Path(entry.path), make_archive_limits(entry.ingest)), entry.ingest.splits == "keep"
     layout = detect_layout(inputs, work_kinds(), medium=entry.medium, classes=entry.ingest.classes, splits=splits)
     with closing(layout):

@@ -1,4 +1,7 @@
-"""A folder in the repository, understood as docs/inputs.md has it; no link is followed but those of a Hub cache."""
+"""Read a folder in the repository; docs/inputs.md has its layouts.
+
+No link is followed but those of a Hub cache.
+"""
 
 import zlib
 from collections.abc import Iterator
@@ -18,7 +21,10 @@ from artpipe.untrusted.metadata import MAX_METADATA_BYTES, is_metadata_file, rea
 
 
 def check(entry: DatasetEntry) -> None:
-    """Refuse what is no folder, holds too few works, or has metadata that cannot be read; looks no further than it must."""
+    """Refuse what is no folder, holds too few works, or has unreadable metadata.
+
+    It reads no more than it has to.
+    """
     path = Path(entry.path)
     if not path.is_dir():
         raise UserError(f"{path}: {'not a folder' if path.exists() else 'no such folder'}")
@@ -31,7 +37,10 @@ def check(entry: DatasetEntry) -> None:
 
 
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
-    """Yield every work and whatever might be one, in the order of the names' bytes; what is known to be none is left out."""
+    """Yield every file that may be a work, in the order of the names' bytes.
+
+    Files that are known to be none are left out.
+    """
     inputs = FolderFiles(Path(entry.path), make_archive_limits(entry.ingest))
     splits = entry.ingest.splits == "keep"
     layout = detect_layout(inputs, work_kinds(), medium=entry.medium, classes=entry.ingest.classes, splits=splits)
@@ -41,15 +50,18 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
 
 
 def part(entry: DatasetEntry, first: int, step: int) -> Iterator[Candidate]:
-    """Yield every so many'th file that can be read and may be a work, by its name and bytes alone."""
+    """Yield every `step`'th readable file that may be a work.
+
+    By its name and bytes alone.
+    """
     inputs, kind = FolderFiles(Path(entry.path), make_archive_limits(entry.ingest)), work_kinds()[entry.medium]
-    beside = frozenset(kind.sidecars) if kind.suffixes else frozenset[str]()
+    sidecars = frozenset(kind.sidecars) if kind.suffixes else frozenset[str]()
 
-    def wanted(name: str) -> int:
-        mine = zlib.crc32(name.encode("utf-8", "surrogateescape")) % step == first
-        return WHOLE_FILE if mine and get_suffix(name) not in beside else 0
+    def bytes_wanted(name: str) -> int:
+        is_in_part = zlib.crc32(name.encode("utf-8", "surrogateescape")) % step == first
+        return WHOLE_FILE if is_in_part and get_suffix(name) not in sidecars else 0
 
-    for file in inputs.read_entries(wanted):
+    for file in inputs.read_entries(bytes_wanted):
         if file.data and file.rejected is None:
             yield Candidate(file.name, file.data)
 

@@ -13,7 +13,7 @@ from artpipe.artifacts.card_files import CHECKSUM_SUFFIX, list_card_files, read_
 from artpipe.artifacts.champions import load_champions
 from artpipe.artifacts.integrity_note import NOTE_FILE, find_damaged_files
 from artpipe.artifacts.run import RunStart
-from artpipe.config.safe_yaml import conflict_line, merge_advice
+from artpipe.config.safe_yaml import advise_on_merge, find_conflict_line
 from artpipe.errors import ArtpipeError, BusyError, CorruptError
 from artpipe.storage.dvc_cache import Output, md5_in_name, object_of, objects_in, outputs_of_note, rows_of, whole_again
 from artpipe.storage.inventory import Holdings
@@ -67,8 +67,8 @@ def _books(held: Holdings) -> Iterator[Damage]:
 
 def _book(held: Holdings, file: Path, what: str) -> Damage:
     name = held.name(file)
-    if line := conflict_line(file.read_text(encoding="utf-8", errors="replace")):
-        return Damage(name, f"line {line}: the marks of a merge", merge_advice(file.name))
+    if line := find_conflict_line(file.read_text(encoding="utf-8", errors="replace")):
+        return Damage(name, f"line {line}: the marks of a merge", advise_on_merge(file.name))
     if file.name == "dvc.lock":
         mend = f"{REPAIR} puts it aside ({ASIDE}), then `artpipe run` makes it again from the run cache"
         return Damage(name, what, mend, partial(held.put_aside, file))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from artpipe.contracts.microbatched import Divisible, length
 from artpipe.contracts.model import Batch, Learner
-from artpipe.errors import NoMemoryError
+from artpipe.errors import InsufficientMemoryError
 
 # Torch and what lies below it tell of memory in RuntimeErrors too, so the type alone does not say it.
 _SAID = re.compile(
@@ -67,7 +67,7 @@ def within_memory(what: str, advice: str = _LESS) -> Iterator[None]:
         why = shortage(error)
         if why is None:
             raise
-        raise NoMemoryError(f"{what} does not fit into memory: {why}; {advice}") from error
+        raise InsufficientMemoryError(f"{what} does not fit into memory: {why}; {advice}") from error
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,9 @@ class Frugal:
             _give_back(device)
             rows = min(self.rows or count, count)
             if rows == 1:
-                raise NoMemoryError(f"a single row of a batch does not fit into memory: {why}; {learner.thrift}")
+                raise InsufficientMemoryError(
+                    f"a single row of a batch does not fit into memory: {why}; {learner.thrift}"
+                )
             self.rows = -(-rows // 2)
             if self._halved:
                 self._halved(self.rows, count, why)

@@ -9,7 +9,7 @@ from torch import nn
 from artpipe import plugins
 from artpipe.artifacts.checkpoint import CheckpointCard, CheckpointChoice, load_checkpoint
 from artpipe.artifacts.shards import Spec
-from artpipe.config.params import validated
+from artpipe.config.params import validate_as
 from artpipe.contracts.model import Learner, Model
 
 
@@ -20,7 +20,7 @@ def build(name: str, entry: Mapping[str, Any], spec: Spec, pretrained: nn.Module
         UserError: unknown kind or parameter.
     """
     model: Model = plugins.find("models", str(entry.get("kind")))
-    params = validated(model.params, entry, file="params.yaml", place=f"models.{name}")
+    params = validate_as(model.params, entry, file="params.yaml", place=f"models.{name}")
     return model.build(params, spec, pretrained)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from artpipe.config.params import IngestParams
 from artpipe.errors import UserError
 from artpipe.modalities import picture
-from artpipe.preprocessing.jobs import limits_of
+from artpipe.preprocessing.jobs import make_worker_limits
 from artpipe.untrusted.metadata import read_metadata
 from artpipe.untrusted.record_files import read_records
 from artpipe.untrusted.worker_pool import outcomes
@@ -97,7 +97,7 @@ HEAVY = {
 def test_the_largest_pictures_come_in_under_the_usual_limits(name):
     """A worker's memory is limited to less than 1 GiB, so what is kept took no more; it takes no 10 s either."""
     ingest = IngestParams()
-    limits = limits_of(ingest)
+    limits = make_worker_limits(ingest)
     assert (limits.seconds, limits.memory_megabytes + 60 < 1024) == (10, True)
     data = HEAVY[name]()
     for job, settings in (

@@ -19,8 +19,8 @@ from artpipe.modalities.picture import _PictureShards
 from artpipe.modalities.picture.framing import PictureParams, fit_to_squares, tile_grid, trim_borders
 from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.preprocess import preprocess_dataset
-from artpipe.preprocessing.contact_sheet import Print, contact_sheet
-from artpipe.preprocessing.splits import planned
+from artpipe.preprocessing.contact_sheet import SheetPicture, draw_contact_sheet
+from artpipe.preprocessing.splits import plan_splits
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 ENTRY = """
@@ -149,7 +149,7 @@ DIGESTS = st.lists(st.binary(min_size=32, max_size=32).map(bytes.hex), min_size=
 def test_no_wanted_split_is_empty(digests):
     """From eight works on, whatever their hashes."""
     works = Listed([work(digest) for digest in digests])
-    plan = planned(works, PictureParams(), 96)
+    plan = plan_splits(works, PictureParams(), 96)
     counts = {split: sum(plan.split(one) == split for one in works.listed) for split in SPLITS}
     # hashes that all fall on the same side leave training empty; of honest SHA-256 that is one in 10**6 for eight works
     assert counts["train"] == 0 or (counts["validation"] and counts["test"])
@@ -158,8 +158,8 @@ def test_no_wanted_split_is_empty(digests):
 def test_a_work_never_changes_side():
     """The split of a work is the same among 1,000 works and among any 500 of them."""
     digests = [sha256_bytes(bytes([n % 256, n // 256])) for n in range(1000)]
-    all_of_them = planned(Listed([work(digest) for digest in digests]), PictureParams(), 96)
-    half = planned(Listed([work(digest) for digest in digests[::2]]), PictureParams(), 96)
+    all_of_them = plan_splits(Listed([work(digest) for digest in digests]), PictureParams(), 96)
+    half = plan_splits(Listed([work(digest) for digest in digests[::2]]), PictureParams(), 96)
     assert not all_of_them.promoted
     assert [all_of_them.split(work(digest)) for digest in digests[::2]] == [
         half.split(work(digest)) for digest in digests[::2]
@@ -169,7 +169,7 @@ def test_a_work_never_changes_side():
 def test_shares_are_what_was_asked():
     """Of 20,000 works a twentieth and a tenth, within four standard errors."""
     digests = [sha256_bytes(n.to_bytes(4, "big")) for n in range(20_000)]
-    plan = planned(Listed([work(digest) for digest in digests]), PictureParams(), 96)
+    plan = plan_splits(Listed([work(digest) for digest in digests]), PictureParams(), 96)
     splits = [plan.split(work(digest)) for digest in digests]
     assert abs(splits.count("validation") - 1000) < 4 * (1000 * 0.95) ** 0.5
     assert abs(splits.count("test") - 2000) < 4 * (2000 * 0.9) ** 0.5
@@ -186,7 +186,7 @@ def test_contact_sheet_is_fair_and_reproducible(project):
     works = [(encoded(noise(seed)), "rare" if seed < 2 else "common", None) for seed in range(120)]
     shards = project(works)
     first = {path.name: sha256_file(path) for path in shards.folder.iterdir()}
-    plan = planned(Works.open(paths.works("mine")), PictureParams(), 96)
+    plan = plan_splits(Works.open(paths.works("mine")), PictureParams(), 96)
     assert len(plan.shown) == 96
     assert {sha256_bytes(data) for data, *_ in works[:2]} <= plan.shown
     preprocess_dataset("mine")
@@ -197,9 +197,13 @@ def test_contact_sheet_is_fair_and_reproducible(project):
 
 def test_contact_sheet_survives_any_name():
     """No works, one grey work, and names in scripts the font does not have."""
-    grey = Print(np.zeros((1, 28, 28), np.uint8), "猫")
-    for prints in ([], [grey], [grey, Print(np.zeros((3, 64, 64), np.uint8), "a very long name of a class indeed")]):
-        assert Image.open(io.BytesIO(contact_sheet("絵", "1 work", prints))).format == "PNG"
+    grey = SheetPicture(np.zeros((1, 28, 28), np.uint8), "猫")
+    for prints in (
+        [],
+        [grey],
+        [grey, SheetPicture(np.zeros((3, 64, 64), np.uint8), "a very long name of a class indeed")],
+    ):
+        assert Image.open(io.BytesIO(draw_contact_sheet("絵", "1 work", prints))).format == "PNG"
 
 
 def test_a_damaged_original_stops_it(project):

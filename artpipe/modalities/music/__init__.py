@@ -20,8 +20,8 @@ from artpipe.modalities.music.musicxml_reader import read_musicxml
 from artpipe.modalities.music.score import FINEST_GRID, Score, interval_hash, read_roll, sample_steps, shorten_silences
 from artpipe.modalities.music.tokens import VOCABULARY, Step, encode_steps
 from artpipe.modalities.music.xml_tree import is_xml
-from artpipe.preprocessing.contact_sheet import Print, Sheet, contact_sheet
-from artpipe.preprocessing.jobs import worked
+from artpipe.preprocessing.contact_sheet import SheetPicture, SheetStyle, draw_contact_sheet
+from artpipe.preprocessing.jobs import run_jobs
 from artpipe.preprocessing.token_rows import TokenShards
 from artpipe.system.atomic_files import write_bytes
 from artpipe.untrusted.record_files import read_records
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _SUFFIXES = (".mxl", ".musicxml", ".xml", ".mid", ".midi", ".kar", ".rmi", ".json", ".jsonl")
 _ROOT_ELEMENT, _SCORE_ROOTS = re.compile(rb"<([A-Za-z][\w.:-]*)"), (b"score-partwise", b"score-timewise", b"opus")
-_SHEET = Sheet(columns=8, tile=144)
+_SHEET = SheetStyle(columns=8, tile=144)
 _BEATS_SHOWN = 16  # of a piece on the contact sheet
 Grid = Literal[1, 2, 4]  # steps in a quarter note
 
@@ -117,7 +117,7 @@ def write_shards(task: Task) -> str:
 
     params: MusicParams = task.params
     shards = TokenShards(task.folder, params.length)
-    prints: list[tuple[str, Print]] = []
+    prints: list[tuple[str, SheetPicture]] = []
     for work, steps in _prepared_pieces(task, params):
         label = task.label(work)
         shards.add(task.split(work), encode_steps(steps), label, work.sha256)
@@ -143,7 +143,7 @@ def write_shards(task: Task) -> str:
     ordered = [
         sheet_print for _, sheet_print in sorted(prints, key=lambda item: (not item[1].label, item[1].label, item[0]))
     ]
-    write_bytes(task.folder / "contact.png", contact_sheet(task.name, line, ordered, _SHEET))
+    write_bytes(task.folder / "contact.png", draw_contact_sheet(task.name, line, ordered, _SHEET))
     shards.writer.close(spec, works=task.works.sha256, params=params.model_dump(mode="json"), mean=(), std=())
     return line
 
@@ -158,16 +158,16 @@ def _prepared_pieces(task: Task, params: MusicParams) -> "Iterator[tuple[Work, l
     if settings["roll_grid"] < settings["grid"]:
         place = f"params.yaml: `datasets.{task.name}.preprocess`"
         raise UserError(f"{place}: `grid` {params.grid} is finer than `roll_grid` {params.roll_grid}")
-    for work, payload in worked(task, prepare_score, settings):
+    for work, payload in run_jobs(task, prepare_score, settings):
         yield work, [Step(mark, cells) for mark, cells in json.loads(payload)]
 
 
-def _draw_print(steps: list[Step], grid: int, label: str) -> Print:
+def _draw_print(steps: list[Step], grid: int, label: str) -> SheetPicture:
     from artpipe.modalities.music.piano_roll import draw_piano_roll
 
     first_steps = list(islice(steps, _BEATS_SHOWN * grid))
     picture = draw_piano_roll(first_steps, grid, width=_SHEET.tile * 2, height=_SHEET.tile * 2)
-    return Print(picture.numpy(), label)
+    return SheetPicture(picture.numpy(), label)
 
 
 MEDIUM = Medium(

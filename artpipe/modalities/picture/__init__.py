@@ -16,8 +16,8 @@ from artpipe.config.params import IngestParams
 from artpipe.contracts.modality import Facts, Medium, Task
 from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha, perceptual_hash
 from artpipe.modalities.picture.framing import PictureParams, fit_to_squares
-from artpipe.preprocessing.contact_sheet import Print, Sheet, contact_sheet
-from artpipe.preprocessing.jobs import worked
+from artpipe.preprocessing.contact_sheet import SheetPicture, SheetStyle, draw_contact_sheet
+from artpipe.preprocessing.jobs import run_jobs
 from artpipe.system.atomic_files import write_bytes
 from artpipe.untrusted.magic_bytes import describe_unread_file, looks_like_picture
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from artpipe.artifacts.shards import Split
 
 SHARD_BYTES = 256 * 2**20
-_SHEET = Sheet()
+_SHEET = SheetStyle()
 _SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _SIDECARS = (  # captions, tags, labels, boxes; what cameras and editors write; arrays
     *(
@@ -114,13 +114,13 @@ def write_shards(task: Task) -> str:
 
     params: PictureParams = task.params
     shards = _PictureShards(task.folder, params)
-    prints: list[tuple[str, Print]] = []
+    prints: list[tuple[str, SheetPicture]] = []
     for work, tiles in _prepared_tiles(task):
         label = task.label(work)
         shards.add(task.split(work), tiles, label, work.sha256)
         if work.sha256 in task.shown:
             prints.append(
-                (task.order(work.sha256), Print(_join_tiles(tiles), task.classes[label] if label >= 0 else ""))
+                (task.order(work.sha256), SheetPicture(_join_tiles(tiles), task.classes[label] if label >= 0 else ""))
             )
     shards.flush()
     counts = shards.writer.counts
@@ -141,7 +141,7 @@ def write_shards(task: Task) -> str:
     line += f"{params.size} x {params.size}"
     line += f", {len(task.classes)} classes" if task.classes else ""
     line += "".join(f", {split} {count:,}" for split, count in counts.items())
-    write_bytes(task.folder / "contact.png", contact_sheet(task.name, line, ordered, _SHEET))
+    write_bytes(task.folder / "contact.png", draw_contact_sheet(task.name, line, ordered, _SHEET))
     mean, std = shards.statistics()
     shards.writer.close(spec, works=task.works.sha256, params=params.model_dump(mode="json"), mean=mean, std=std)
     return line
@@ -155,7 +155,7 @@ def _prepared_tiles(task: Task) -> Iterator[tuple[Work, "NDArray[np.uint8]"]]:
     import numpy as np
 
     params: PictureParams = task.params
-    for work, payload in worked(task, prepare_picture, _settings(params, task.ingest)):
+    for work, payload in run_jobs(task, prepare_picture, _settings(params, task.ingest)):
         rows, size = int.from_bytes(payload[:2]), params.size
         pixels = np.frombuffer(payload, np.uint8, offset=2).reshape(params.channels, rows, size, -1, size)
         yield work, pixels.transpose(1, 3, 0, 2, 4)

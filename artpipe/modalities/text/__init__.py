@@ -18,7 +18,7 @@ from artpipe.contracts.special_tokens import END, MARKS, START
 from artpipe.errors import UserError
 from artpipe.modalities.text.bpe import learn_merges
 from artpipe.modalities.text.tokenizer import Tokenizer, split_pieces
-from artpipe.preprocessing.jobs import worked
+from artpipe.preprocessing.jobs import run_jobs
 from artpipe.preprocessing.token_rows import TokenShards
 from artpipe.system.atomic_files import write_text
 from artpipe.untrusted.encodings.text_decoding import decode_text, is_wide_text
@@ -128,7 +128,7 @@ def write_shards(task: Task) -> str:
     vocabulary, samples = _collect_vocabulary(task, params)
     encoder = Tokenizer((*MARKS, *vocabulary))
     shards = TokenShards(task.folder, params.length)
-    for work, payload in worked(task, prepare_text, _settings(params, task.ingest)):
+    for work, payload in run_jobs(task, prepare_text, _settings(params, task.ingest)):
         shards.add(task.split(work), [START, *encoder(payload.decode()), END], task.label(work), work.sha256)
     shards.flush()
     counts = shards.writer.counts
@@ -160,7 +160,7 @@ def _collect_vocabulary(task: Task, params: TextParams) -> tuple[list[str], list
     """
     piece_counts: Counter[str] = Counter()  # pieces of the works to train on
     samples: list[tuple[str, str]] = []
-    for work, payload in worked(task, prepare_text, _settings(params, task.ingest)):
+    for work, payload in run_jobs(task, prepare_text, _settings(params, task.ingest)):
         text = payload.decode()
         if task.split(work) == "train":
             piece_counts.update(split_pieces(text))

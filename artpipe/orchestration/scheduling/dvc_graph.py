@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.config.params import load_params, read_yaml
-from artpipe.config.safe_yaml import require_merged
+from artpipe.config.safe_yaml import require_no_conflict
 from artpipe.errors import BusyError, UserError
 from artpipe.storage.dvc_cache import is_lock, is_torn, tracking_files, whole_again
 from artpipe.storage.dvc_command import reason_of
@@ -161,7 +161,7 @@ def mended() -> list[str]:
 
     said = []
     for file in (Path("dvc.lock"), *tracking_files(Path())):
-        require_merged(file)  # whole on both sides: nothing to mend
+        require_no_conflict(file)  # whole on both sides: nothing to mend
     wait_for_dvc_lock(Path())
     with _reasons(), Repo(_wait_for_lock=True) as repo, repo.lock:
         folder, linked = Path(repo.tmp_dir), bool(repo.config["core"].get("hardlink_lock"))

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 
 from artpipe.artifacts import paths
 from artpipe.config.params import load_params
-from artpipe.errors import KILLED
+from artpipe.errors import SIGKILL_MESSAGE
 from artpipe.orchestration.reporting import console, prefect_artifacts
 from artpipe.orchestration.scheduling.dispatcher import is_training
 from artpipe.orchestration.scheduling.dvc_graph import BUSY
@@ -61,7 +61,7 @@ class Heard:
         if self.code == MISTAKE and self._told:
             return MistakeError(self._told)
         if self.code in _SIGKILL:
-            return RuntimeError(KILLED)
+            return RuntimeError(SIGKILL_MESSAGE)
         kind = PassingError if self.code == _PASSES else RuntimeError
         if not self.code and self._dvcs:  # it never came to the stage's own command
             return kind(f"dvc: {reason_of(self._dvcs[-1], code)}")

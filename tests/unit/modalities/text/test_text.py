@@ -17,7 +17,7 @@ from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
 from artpipe.ingest import ingest_dataset
 from artpipe.modalities.text import decode_work, is_text_file, prepare_text, split_file
 from artpipe.preprocess import preprocess_dataset
-from artpipe.preprocessing.token_rows import rows_of
+from artpipe.preprocessing.token_rows import cut_rows
 from artpipe.untrusted.record_files import read_records
 from artpipe.untrusted.rejection import RejectedError
 
@@ -52,7 +52,7 @@ def project(tmp_path, monkeypatch):
 @given(st.lists(st.integers(4, 90), min_size=1, max_size=60), st.integers(8, 20))
 def test_rows_ask_for_every_token_once(tokens, length):
     """Rows overlap by the token that is given: what they predict, in order, is the work without its first token."""
-    rows = rows_of(tokens, length)
+    rows = cut_rows(tokens, length)
     assert all(len(row) == length + 1 for row in rows)
     asked = [token for row in rows for token in row[1:] if token != PAD]
     assert asked == tokens[1:]

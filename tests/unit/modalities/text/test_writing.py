@@ -20,7 +20,7 @@ from artpipe.modalities.text.detokenize import join_rows, to_code_points
 from artpipe.nn.sequence.rendering import text_of
 from artpipe.numerics.ngrams import CountModel, keys
 from artpipe.plugins import find
-from artpipe.preprocessing.token_rows import rows_of
+from artpipe.preprocessing.token_rows import cut_rows
 from artpipe.training.restore import build
 
 LENGTH = 8
@@ -37,7 +37,7 @@ def columns(texts):
     """Return rows of a split."""
     rows, places, digests = [], [], []
     for number, text in enumerate(texts):
-        cut = rows_of(tokens(text), LENGTH)
+        cut = cut_rows(tokens(text), LENGTH)
         rows += cut
         places += [(place, 0, len(cut), 1) for place in range(len(cut))]
         digests += [[number] * 32] * len(cut)

@@ -19,7 +19,7 @@ from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, VOCABULARY, Step
 from artpipe.models.rnn import RNN, Params
 from artpipe.nn.layers.dropout import dropped
 from artpipe.nn.sequence.music_context import Ear, Moment, Recalled, transposed
-from artpipe.preprocessing.token_rows import rows_of
+from artpipe.preprocessing.token_rows import cut_rows
 from artpipe.training.exhibit_files import sheet_of
 
 SPEC = Spec(dataset="d", medium="music", height=2, grid=2, length=16, classes=(), count=4, vocabulary=VOCABULARY)
@@ -181,8 +181,8 @@ def test_steps_learn_a_piece():
 def test_whole_pieces_are_put_together_and_counted():
     """Rows of two pieces, mixed up: whole again; steps are the marks and the beginning; validation knows nats per step."""
     one, other = encode_steps(PIECE), encode_steps(PIECE[:2])
-    first, *rest = rows_of(one, 6)
-    rows = [*rest, *rows_of(other, 6), first]
+    first, *rest = cut_rows(one, 6)
+    rows = [*rest, *cut_rows(other, 6), first]
     places = [*range(1, len(rest) + 1), 0, 0]
     columns = {
         "tokens": torch.tensor(rows),
