@@ -118,7 +118,7 @@ def _load_project_plugin(path: Path, group: str, name: str) -> Any:
         module = importlib.import_module(f"artpipe.{group}.{name}")
     except SyntaxError as error:
         raise UserError(f"{_format_place(path, error.filename, error.lineno)}: {error.msg}") from None
-    except Exception as error:  # noqa: BLE001 - whatever a person's own file raises is told with its place
+    except Exception as error:  # noqa: BLE001 - whatever a person's own file raises is reported with its place
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path.absolute())), None)
         raise UserError(f"{_format_place(path, None, line)}: {type(error).__name__}: {error}") from None

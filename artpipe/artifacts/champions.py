@@ -21,11 +21,11 @@ class Champion(Frozen):
     model: str
     run_id: str
     checkpoint: str  # its hash
-    report: str  # hash of the report that spoke for it
+    report: str  # hash of the report it was promoted by
     shards: str  # hash of the data
-    score: Score | None  # what decided; None where no number does
-    forced: bool = False  # by a person's decision, whatever the number said
-    dvc: dict[str, str]  # path -> md5 by which DVC keeps it: checkpoint, report and run record
+    score: Score | None  # the deciding score; None where no score decides
+    forced: bool = False  # by a person's decision, against the score
+    dvc: dict[str, str]  # path -> md5 in DVC's cache: checkpoint, report and run record
 
 
 class ChampionHistory(Frozen):
@@ -33,7 +33,7 @@ class ChampionHistory(Frozen):
 
     champion: Champion
     before: tuple[Champion, ...] = ()  # the latest first
-    withdrawn: tuple[str, ...] = ()  # hashes of checkpoints that a person took back; only by force they come again
+    withdrawn: tuple[str, ...] = ()  # hashes of checkpoints taken back; only a forced promotion restores them
 
 
 class Champions(Frozen):

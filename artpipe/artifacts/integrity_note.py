@@ -29,11 +29,11 @@ def write_integrity_note(folder: Path, files: Iterable[Path]) -> None:
     rows: dict[str, NoteRow] = {}
     time.sleep(_TICK_SECONDS)
     for path in files:
-        name, before = str(path.relative_to(folder)), _size_and_time(path)
+        name, size_and_time = str(path.relative_to(folder)), _size_and_time(path)
         row = former.get(name, (-1, -1, ""))
-        if row[:2] != before:
-            row = (*before, sha256_file(path))
-        if _size_and_time(path) == before:  # else somebody is writing; the next note has it
+        if row[:2] != size_and_time:
+            row = (*size_and_time, sha256_file(path))
+        if _size_and_time(path) == size_and_time:  # else somebody is writing; the next note has it
             rows[name] = row
     text = json.dumps(rows)
     write_text(folder / NOTE_FILE, f"{sha256_bytes(text.encode())}\n{text}\n")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 STATE = Path(".state")  # git-ignored, never a DVC output
 CHAMPIONS = Path("champions.json")  # in git, beside params.yaml
-LAST_STAGE = "gallery"  # of dvc.yaml: hung with named gaps where a model failed or is not made yet
+LAST_STAGE = "gallery"  # of dvc.yaml: built with gaps where a model failed or is missing
 
 
 def works(dataset: str) -> Path:

@@ -82,7 +82,7 @@ class ReportCard(ParameterCard):
     kind: str
     dataset: str
     checkpoint: str  # hash of the checkpoint this report is about
-    step: int | None = None  # of the training, at which the weights were taken that painted what hangs
+    step: int | None = None  # of the training, at which the weights of the exhibits were taken
     shards: str
     feature_extractor: str | None  # hash of the extractor's checkpoint
     verdict: Finding

@@ -59,9 +59,7 @@ class RunStart(TrainingSession):
 
     @model_validator(mode="after")
     def _verify_checksum(self) -> Self:
-        omitted = (
-            set() if self.commit_missing else {"commit_missing"}
-        )  # what was written before there was one, stays valid
+        omitted = set() if self.commit_missing else {"commit_missing"}  # older files, without the field, stay valid
         checksum = sha256_bytes(self.model_dump_json(exclude={"check", *omitted}).encode())
         if self.check not in {"", checksum}:
             raise ValueError("not what was written")

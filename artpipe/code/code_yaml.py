@@ -93,7 +93,7 @@ def installed_fingerprints(root: Path = Path()) -> dict[str, str]:
     if isinstance(cached, dict) and cached.get("signature") == signature:
         return dict(cached["fingerprints"])
     fingerprints = _compute_fingerprints(signature)
-    with suppress(OSError):  # a place that cannot be written to is reckoned anew each time
+    with suppress(OSError):  # without a writable folder they are computed each time
         write_text(cache, json.dumps({"signature": signature, "fingerprints": fingerprints}))
     return dict(fingerprints)
 

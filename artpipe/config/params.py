@@ -52,9 +52,7 @@ class IngestParams(Settings):
     classes: Literal["auto", "folders", "metadata", "none"] = "auto"  # auto: what metadata say, else the folders
     splits: Literal["keep", "ignore"] = "keep"  # those of folders and metadata
     separator: str = ""  # between the works of one text file, such as "\n\n"; empty: a file is a work
-    encoding: EncodingName = (
-        ""  # of texts that are neither UTF-8 nor marked, such as gb18030; empty: as their bytes tell
-    )
+    encoding: EncodingName = ""  # of texts that are neither UTF-8 nor marked, such as gb18030; empty: detected
     voices: int = Field(
         default=4, ge=0, le=8
     )  # of a score, others are quarantined; 0: chords, whatever sounds together
@@ -148,7 +146,9 @@ class VerdictBounds(Settings):
     copy_ratio: Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
     copy_distance: Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
     fewest_works: Positive = 50  # held out; with fewer, any neighbourhood reaches everything: coverage says nothing
-    extractor_skill: Share = 0.3  # of what guessing leaves, recognised by the extractor: with less it speaks for nobody
+    extractor_skill: Share = (
+        0.3  # of what guessing leaves, recognised by the extractor; with less its scores are ignored
+    )
     under_trained_coverage: Share = 0.3  # of the coverage that real works reach
     under_trained_pixels: Positive = 8  # a side, of real works so small that further off nothing is to be recognised
     under_trained_sharpness: Share = 0.1  # of the fine detail of real works
@@ -186,7 +186,7 @@ class EvaluationParams(Settings):
     pairs: Positive = 8  # pairs of a sample and its nearest training work shown for the model
     thumbnail: Positive = 128  # longer side of a training work in a report, in pixels
     coverage_neighbours: Positive = 5  # k of precision, recall, density and coverage
-    spread_subsets: Positive = 20  # random halves that tell the spread of KID
+    spread_subsets: Positive = 20  # random halves for the spread of KID
     calibration_bins: Positive = 15  # of the expected calibration error
     importance_samples: Positive = 50  # of the importance-weighted bound; 1000 is what papers quote
     importance_works: Positive = 200  # held-out works it is measured on
@@ -292,7 +292,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
 def parse_params(text: str, file: str = "params.yaml") -> Params:
     """Validate the text of params.yaml; see `load_params`."""
     content = parse_yaml(text, file)
-    refuse_secrets(content, file)  # first: a mistake is told with what was found
+    refuse_secrets(content, file)  # first: a message about a mistake quotes the value
     if read_format(content) == 1:
         raise UserError(f"{file}: of `format: 1`, with older names; `artpipe upgrade` renames them, --plan says which")
     return validate_as(Params, content, file=file)

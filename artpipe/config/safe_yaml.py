@@ -98,7 +98,7 @@ def _parse(text: str, place: str) -> Any:
         place = f"{place}:{mark.line + 1}:{mark.column + 1}" if mark else place
         problem = str(getattr(error, "problem", None) or error).partition(", if necessary increase YAML()")[0]
         raise UserError(f"{place}: not YAML: {' '.join(problem.split())}") from None
-    except (ValueError, KeyError, OverflowError, RecursionError) as error:  # a date, number or truth that is none
+    except (ValueError, KeyError, OverflowError, RecursionError) as error:  # an invalid date, number or boolean
         raise UserError(f"{place}: not YAML: {' '.join(str(error).split())[:200]}") from None
 
 

@@ -19,12 +19,12 @@ def mark_annotation_folders(survey: FileSurvey) -> None:
     media = [medium for medium, kind in survey.kinds.items() if kind.suffixes]
     work_folders = {path: number for number, path in _find_work_folders(survey, media)}
     with_works = {*work_folders, *_parents_of_containers(work_folders)}
-    aside = {number for path, number in work_folders.items() if _lies_beside_works(path, with_works)}
-    works = [path for path, number in work_folders.items() if number not in aside]
+    marked = {number for path, number in work_folders.items() if _lies_beside_works(path, with_works)}
+    works = [path for path, number in work_folders.items() if number not in marked]
     if works:
         annotation_folders = _find_annotation_names(survey, work_folders)
-        aside.update(annotation_folders, _find_folders_named_like_works(survey, media, {*aside, *annotation_folders}))
-    survey.database.executemany("UPDATE folders SET aside = 1 WHERE id = ?", [(number,) for number in aside])
+        marked.update(annotation_folders, _find_folders_named_like_works(survey, media, {*marked, *annotation_folders}))
+    survey.database.executemany("UPDATE folders SET aside = 1 WHERE id = ?", [(number,) for number in marked])
 
 
 def media_condition(media: Iterable[str]) -> str:
@@ -64,7 +64,7 @@ def _find_annotation_names(survey: FileSurvey, work_folders: Iterable[str]) -> l
     return [n for n, path in rows if path not in work_folders and any(map(folder_words.is_annotation, path.split("/")))]
 
 
-def _find_folders_named_like_works(survey: FileSurvey, media: Sequence[str], aside: set[int]) -> list[int]:
+def _find_folders_named_like_works(survey: FileSurvey, media: Sequence[str], excluded: set[int]) -> list[int]:
     """Return the folders without works whose files are named like works elsewhere.
 
     Most of their files are: ``txt/1.txt`` beside ``img/1.png``.
@@ -77,5 +77,5 @@ def _find_folders_named_like_works(survey: FileSurvey, media: Sequence[str], asi
     return [
         folder
         for folder, count, matching in counts
-        if folder not in aside and matching >= _MIN_MATCHING_SHARE * count and matching > 1
+        if folder not in excluded and matching >= _MIN_MATCHING_SHARE * count and matching > 1
     ]

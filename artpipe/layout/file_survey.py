@@ -23,7 +23,7 @@ CREATE TABLE folders (id INTEGER PRIMARY KEY, path TEXT UNIQUE, aside INTEGER DE
 CREATE TABLE files (folder INTEGER, key TEXT, name TEXT, suffix TEXT, media TEXT, role TEXT,
                     PRIMARY KEY (folder, key, name)) WITHOUT ROWID;
 """
-# Roles: "work" may be one of `media`; "table" is read for what it says of works; "about", "list" and "refused" are none.
+# Roles: "work" may be one of `media`; "table" is read for fields of works; "about", "list" and "refused" are no works.
 
 
 class SurveyedFile(NamedTuple):

@@ -122,8 +122,8 @@ def parse_split_classes(names: Collection[str]) -> dict[str, tuple[str, str]]:
         name: (split, " ".join(rest)) for name in names for split, rest in [_separate_split(name)] if split and rest
     }
     classes = Counter(label for _, label in set(parsed.values()))
-    whole = len(parsed) == len(names) and len(classes) > 1 and len(set(classes.values())) == 1
-    return parsed if whole and 1 not in classes.values() else {}
+    is_complete = len(parsed) == len(names) and len(classes) > 1 and len(set(classes.values())) == 1
+    return parsed if is_complete and 1 not in classes.values() else {}
 
 
 def _separate_split(name: str) -> tuple[str | None, tuple[str, ...]]:

@@ -146,9 +146,8 @@ class FolderFiles(InputFiles):
             return Path(os.path.realpath(path))
         if self._hub is not None and (blob := resolve_hub_blob(path, self._hub)) is not None:
             return blob
-        outside = not Path(os.path.realpath(path)).is_relative_to(
-            os.path.realpath(self.path)
-        )  # a loop is no error here
+        target = Path(os.path.realpath(path))  # a loop is no error here
+        outside = not target.is_relative_to(os.path.realpath(self.path))
         raise RejectedError("outside the root" if outside else "symlink", "a link")
 
 

@@ -13,7 +13,7 @@ from artpipe.layout.input_files import FolderFiles, find_hub_repository
 from artpipe.layout.layout_detection import Layout
 from artpipe.untrusted.metadata import METADATA_FILES
 
-_MAX_NAMES = 5_000  # names and folders looked at for signs
+_MAX_NAMES = 5_000  # names and folders read for signs
 
 
 @dataclass(frozen=True)

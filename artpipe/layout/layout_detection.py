@@ -120,8 +120,8 @@ def _list_work_folders(layout: Layout) -> Iterator[tuple[FolderPath, WorkFolder]
     with closing(database.execute(query)) as rows:
         for path, count, low, high in rows:
             parts = _parts(path)[:depth]
-            before = folders.get(parts, WorkFolder(0, low, high))
-            folders[parts] = WorkFolder(before.works + count, min(before.low, low), max(before.high, high))
+            former = folders.get(parts, WorkFolder(0, low, high))
+            folders[parts] = WorkFolder(former.works + count, min(former.low, low), max(former.high, high))
     for parts, folder in folders.items():
         stems = _find_split_files(layout, parts, folder) if layout.survey.kinds[layout.medium].many else []
         if stems:

@@ -17,7 +17,7 @@ class WorkKind:
     files: str  # the kinds of file it reads, for messages
     begins: Callable[[bytes, str], bool]  # whether first bytes and name are those of a work
     suffixes: tuple[str, ...] = ()  # of names that need no look at the bytes
-    sidecars: tuple[str, ...] = ()  # of files beside a work, under its name, that are none
+    sidecars: tuple[str, ...] = ()  # of files beside a work, under its name, that are no works
     many: bool = False  # one file may hold many works
     unread: Callable[[bytes], str] = lambda start: ""  # noqa: ARG005 - of a known format that is not read, what to do with it
 

@@ -54,9 +54,9 @@ def require_works(place: object, entry: DatasetEntry, starts: Iterable[tuple[byt
         if works >= (MINIMUM_WORKS if medium.parts is one_part else 1):
             return
     if not works:
-        beside = f"; {others} other {'file' if others == 1 else 'files'}" if others else ""
+        other_files = f"; {others} other {'file' if others == 1 else 'files'}" if others else ""
         raise UserError(
-            f"{place}: no {medium.noun} files in it ({medium.files}){beside}{describe_unread_formats(unread)}"
+            f"{place}: no {medium.noun} files in it ({medium.files}){other_files}{describe_unread_formats(unread)}"
         )
     noun = f"{medium.noun}{'' if works == 1 else 's'}"
     needed = f"a dataset needs at least {MINIMUM_WORKS} for its splits"

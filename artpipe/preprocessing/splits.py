@@ -42,13 +42,13 @@ class SplitPlan:
             return "test"
         return "train"
 
-    def class_of(self, work: Work) -> str:
+    def class_name(self, work: Work) -> str:
         """Return the name of a work's class, empty where it has none."""
         return work.label if work.label is not None and work.label in self.classes else ""
 
     def label(self, work: Work) -> int:
         """Return the number of a work's class, -1 where it has none."""
-        name = self.class_of(work)
+        name = self.class_name(work)
         return self.classes.index(name) if name else -1
 
 

@@ -50,7 +50,7 @@ class LabelTable(Frozen):
     keys: tuple[str, ...] = Field(min_length=1)  # fields that hold a stem, whatever its case
     label: str | None = None  # field
     title: str | None = None  # field
-    no_labels: tuple[str, ...] = ()  # values that are none
+    no_labels: tuple[str, ...] = ()  # values that are no labels
     variants: str | None = None  # a field with an object of records that have the title of theirs, and no label
 
 

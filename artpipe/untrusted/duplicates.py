@@ -18,7 +18,7 @@ class DuplicateIndex:
         self._works.execute(
             "CREATE TABLE bands (band INTEGER, value INTEGER, hash BLOB, name TEXT, PRIMARY KEY (band, value, hash)) WITHOUT ROWID"
         )
-        self._works.execute("BEGIN")  # never committed: the file is nobody else's
+        self._works.execute("BEGIN")  # never committed: no other process has the file
 
     def find_exact(self, sha256: bytes) -> str | None:
         """Return the name of the work with this content, None where there is none."""

@@ -57,7 +57,7 @@ def download(
 ) -> None:
     """Write the file at `url` to `path`, whole and verified, or not at all.
 
-    A connection goes to an address that was judged, so a name that resolves to another one a moment later gains nothing.
+    The connection goes to the very address that was checked, so a name that later resolves to another one gains nothing.
 
     Raises:
         UserError: an address that is not HTTPS or leads to a host that is not public, too many redirects, too large.

@@ -1,8 +1,8 @@
 """Read arrays of numbers from a pickle, and nothing else.
 
 Trained weights come from the package index as numpy arrays in a pickle. Of a pickle's power to call anything, only the
-three names that an array consists of are left, and they stand for records of ours: no code of numpy, or of anyone, runs
-on what the file says. All else ends the reading.
+three names that an array consists of are left, and they stand for classes of this module: no code of numpy, or of any
+other package, runs on what the file says. Anything else is an error.
 """
 
 import io

@@ -146,7 +146,7 @@ def _parse_json_line(number: int, line: bytes) -> Record:
         return f"#{number:05d}", b"", _describe_json_error(f"line {number + 1} is no JSON", error)
 
 
-def _describe_json_error(what: str, error: Exception) -> dict[str, Any]:
+def _describe_json_error(place: str, error: Exception) -> dict[str, Any]:
     """Return the fields of a candidate that is rejected because of its JSON."""
     if isinstance(error, _JsonTooLargeError):
         return {"rejected": "too large", "notes": (f"{error}; one file may have more in lines of JSON (.jsonl)",)}
@@ -155,7 +155,7 @@ def _describe_json_error(what: str, error: Exception) -> dict[str, Any]:
         problem = f"{error.msg[0].lower()}{error.msg[1:].removesuffix(' at')} at {position}"
     else:
         problem = f"byte {error.start} is not UTF-8" if isinstance(error, UnicodeDecodeError) else "too deeply nested"
-    return {"rejected": "damaged", "notes": (f"{what}: {problem}",)}
+    return {"rejected": "damaged", "notes": (f"{place}: {problem}",)}
 
 
 def describe_missing_text(content: Any) -> str:

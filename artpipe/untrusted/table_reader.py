@@ -90,8 +90,8 @@ def read_csv_rows(data: bytes, place: str, encoding: str, is_header: Callable[[S
             yield begin, dict(zip(columns, fields, strict=False))
     except csv.Error as error:
         unclosed = str(error) == "unexpected end of data"
-        what = "a quote opens in this row and never closes" if unclosed else error
-        raise UserError(f"{place}:{start}: not CSV: {what}") from None
+        problem = "a quote opens in this row and never closes" if unclosed else error
+        raise UserError(f"{place}:{start}: not CSV: {problem}") from None
 
 
 def read_json_rows(data: bytes, place: str, encoding: str) -> Iterator[Row]:
@@ -123,7 +123,7 @@ class _LineReader:
     def __init__(self, data: bytes, newline: str, place: str, encoding: str) -> None:
         self._stream = io.TextIOWrapper(io.BytesIO(data), encoding=encoding, newline=newline)
         self._place = place
-        self.row = 0  # characters since the last row; whoever has taken one sets it back
+        self.row = 0  # characters since the last row; the reader of a row resets it
         self.number = 0  # of the last line
 
     def __iter__(self) -> Self:

@@ -64,7 +64,7 @@ def _run_job(answers: BinaryIO, job: Job, data: bytes, settings: Any, seconds: f
         status, payload = 1, f"{error.reason}\n{error.detail}".encode(errors="replace")
     except MemoryError:
         status, payload = 1, f"out of memory\n{with_parameter('', 'decode_megabytes')}".encode()
-    except Exception as error:  # noqa: BLE001 - whatever a hostile file makes a decoder raise is about that file alone
+    except Exception as error:  # noqa: BLE001 - whatever a hostile file makes a decoder raise concerns that file alone
         status, payload = 1, f"damaged\n{type(error).__name__}: {error}".encode(errors="replace")
     signal.setitimer(signal.ITIMER_PROF, 0)
     answers.write(ANSWER.pack(status, len(payload)) + payload)

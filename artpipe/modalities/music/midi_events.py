@@ -270,6 +270,6 @@ class _TrackReader:
                 return value
         raise self.damage_error(f"a number of more than {_NUMBER_BYTES} bytes")
 
-    def damage_error(self, what: str) -> RejectedError:
+    def damage_error(self, problem: str) -> RejectedError:
         """Return the error for what stands at `place`."""
-        return RejectedError("damaged", f"byte {self.place} of a MIDI file is {what}")
+        return RejectedError("damaged", f"byte {self.place} of a MIDI file is {problem}")

@@ -114,13 +114,13 @@ class _PartReader:
                 octaves = _read_integer(item, "transpose/octave-change", 0)
                 self.shift = _read_decimal(item, "transpose/chromatic", Fraction(0)) + 12 * octaves
         elif item.tag in {"backup", "forward"}:
-            self.time += self._duration(item) * (-1 if item.tag == "backup" else 1)
+            self.time += self._read_duration(item) * (-1 if item.tag == "backup" else 1)
         elif item.tag == "note" and item.find("grace") is None and item.find("cue") is None:
-            return self._note(item)
+            return self._read_note(item)
         return False
 
-    def _note(self, item: Element) -> bool:
-        duration = self._duration(item)
+    def _read_note(self, item: Element) -> bool:
+        duration = self._read_duration(item)
         start = self._last if item.find("chord") is not None else self.time
         self._last, self.time = start, max(self.time, start + duration)
         step = item.findtext("pitch/step")
@@ -135,14 +135,14 @@ class _PartReader:
         line = self._lines.setdefault((item.findtext("voice") or "1").strip(), [])
         note = Note(start, start + duration, pitch)
         if any(tie.get("type") == "stop" for tie in item.findall("tie")):
-            before = next(_find_tied_note(line, note), None)
-            if before is not None:
-                line[before] = line[before]._replace(end=note.end)
+            tied = next(_find_tied_note(line, note), None)
+            if tied is not None:
+                line[tied] = line[tied]._replace(end=note.end)
                 return True
         line.append(note)
         return True
 
-    def _duration(self, item: Element) -> Fraction:
+    def _read_duration(self, item: Element) -> Fraction:
         duration = _read_decimal(item, "duration", Fraction(0))
         if duration < 0:
             raise _value_error("duration", item, "number from 0")

@@ -59,9 +59,8 @@ def _tempo_track(lengths: Sequence[float], grid: int) -> bytes:
 def _voice_track(number: int, notes: Sequence[Tone], grid: int, voices: int) -> bytes:
     name = _VOICE_NAMES[number] if voices == len(_VOICE_NAMES) else f"voice {number + 1}"
     start = b"\xff\x03" + bytes([len(name)]) + name.encode() + b"\0" + bytes([0xC0 | number, _CHOIR])
-    events = sorted(
-        _key_events(number, notes, grid), key=lambda event: (event[0], event[1][0] & 0x10)
-    )  # releases first
+    key_events = _key_events(number, notes, grid)
+    events = sorted(key_events, key=lambda event: (event[0], event[1][0] & 0x10))  # releases first
     return _encode_track([(0, start), *events], max((note.end for note in notes), default=0) * TICKS // grid)
 
 

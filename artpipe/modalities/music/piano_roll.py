@@ -38,9 +38,9 @@ def collect_tones(steps: Sequence[Step]) -> list[Tone]:
     last: dict[int, int] = {}  # of a voice: where its last note stands
     for step, (_, cells) in enumerate(steps):
         for voice, cell in enumerate(cells):
-            before = last.get(voice)
-            if cell > HELD and before is not None and notes[before][2:] == (step, cell - HELD):
-                notes[before] = notes[before]._replace(end=step + 1)
+            last_note = last.get(voice)
+            if cell > HELD and last_note is not None and notes[last_note][2:] == (step, cell - HELD):
+                notes[last_note] = notes[last_note]._replace(end=step + 1)
             elif cell:
                 last[voice] = len(notes)
                 notes.append(Tone(voice, step, step + 1, cell % HELD))

@@ -99,7 +99,7 @@ def shorten_silences(steps: Iterable[Step], max_silence: int) -> list[Step]:
     Silences at either end are left out.
     """
     kept_steps: list[Step] = []
-    silence = max_silence  # so that none is kept at the beginning
+    silence = max_silence  # so that a silence at the beginning is left out
     for step in steps:
         silence = 0 if any(step.cells) else silence + 1
         if silence <= max_silence:

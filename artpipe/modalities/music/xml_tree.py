@@ -84,7 +84,7 @@ def _prepare_document(data: bytes) -> tuple[bytes, str | None]:
     match = _DECLARED.match(document)
     declared = match[1].decode() if match else ""
     if declared.lower().startswith(("utf-16", "utf16", "utf-32", "ucs-2", "ucs-4")):
-        return document, "utf-8"  # as a text that was saved anew: its signs have one byte each
+        return document, "utf-8"  # of a text that was saved again: its characters have one byte each
     try:
         name = codecs.lookup(declared).name if declared else ""
     except LookupError:

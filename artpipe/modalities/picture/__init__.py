@@ -174,8 +174,8 @@ class _PictureShards:
         from artpipe.artifacts.shards import ShardWriter
 
         self.writer, self.params = ShardWriter(folder), params
-        beside = 72 if params.tiles else 40  # bytes: a label and a digest, a place
-        self.max_rows = max(1, shard_bytes // (params.channels * params.size**2 + beside))
+        row_bytes = 72 if params.tiles else 40  # bytes: a label and a digest, a place
+        self.max_rows = max(1, shard_bytes // (params.channels * params.size**2 + row_bytes))
         self.images: dict[Split, bytearray] = defaultdict(bytearray)
         self.labels: dict[Split, list[int]] = defaultdict(list)
         self.digests: dict[Split, bytearray] = defaultdict(bytearray)

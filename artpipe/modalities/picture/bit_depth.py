@@ -53,7 +53,7 @@ def scale_levels(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.
     for band in _row_bands(len(values)):
         scaled[band] = np.clip(np.round((_to_finite(values[band]) - floor) * (255.0 / (ceiling - floor))), 0, 255)
     if is_tiff and image.mode.startswith("I") and tag_numbers(read_tags(data), PHOTOMETRIC, (1,))[0] == 0:
-        np.subtract(255, scaled, out=scaled)  # white is zero, which Pillow heeds up to 8 bits
+        np.subtract(255, scaled, out=scaled)  # white is zero, which Pillow respects up to 8 bits only
     return Image.fromarray(scaled)
 
 
@@ -154,7 +154,7 @@ def _read_significant_bits(data: bytes) -> int | None:
 def _white_level(lowest: float, highest: float, declared: int | None, stored: int) -> float:
     """Return the level that becomes white.
 
-    What is declared counts where the samples keep to it, unless it is all that could be stored, which tells nothing.
+    The declared level counts where no sample exceeds it, unless it is the highest that could be stored anyway.
     A picture of a single level shows no range: it is taken as it is stored.
     """
     full = float(2**stored - 1)

@@ -2,8 +2,8 @@
 
 The mode is L, LA, RGB or RGBA.
 
-Pillow is trusted with nothing here: this runs in a worker with limits (`artpipe.untrusted.worker`), and whatever it raises
-is a reason for quarantine.
+Pillow is not trusted: this runs in a worker with limits (`artpipe.untrusted.worker`), and any exception is a reason for
+quarantine.
 """
 
 import io
@@ -69,7 +69,7 @@ def decode_picture(data: bytes, max_megapixels: float) -> Picture:
         size = f"{image.size[0]} x {image.size[1]} pixels"
         raise RejectedError("out of memory", size, parameter="decode_megabytes") from None
     except Exception as error:  # noqa: BLE001 - Pillow raises more than OSError on hostile files (docs/log.md)
-        raise _rejection_of(data, describe_error(error), error) from None
+        raise _make_rejection(data, describe_error(error), error) from None
 
 
 def _load_pixels(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.Image":
@@ -87,7 +87,7 @@ def _load_pixels(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.
     return complete
 
 
-def _rejection_of(data: bytes, detail: str, error: BaseException) -> RejectedError:
+def _make_rejection(data: bytes, detail: str, error: BaseException) -> RejectedError:
     return RejectedError(
         "truncated" if is_truncated(data, error) else "damaged", f"{detect_picture_format(data)}: {detail}"
     )
@@ -134,7 +134,7 @@ def _supported_formats() -> tuple[str, ...]:
 def _open_image(data: bytes, max_megapixels: float) -> "Image.Image":
     from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
-    Image.MAX_IMAGE_PIXELS = None  # the size is judged here, by the parameter
+    Image.MAX_IMAGE_PIXELS = None  # the size is checked here, by the parameter
     PngImagePlugin.MAX_TEXT_CHUNK = _MAX_TEXT_BYTES
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     kind, formats = detect_picture_format(data), _supported_formats()
@@ -149,12 +149,12 @@ def _open_image(data: bytes, max_megapixels: float) -> "Image.Image":
     try:
         image = Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError as error:
-        rejected = _rejection_of(data, "its header cannot be read", error)
+        rejected = _make_rejection(data, "its header cannot be read", error)
         raise _unsupported_tiff_error(data) if kind == "TIFF" and rejected.reason == "damaged" else rejected from None
     except MemoryError:
         raise RejectedError("out of memory", "while its header was read", parameter="decode_megabytes") from None
     except Exception as error:  # noqa: BLE001 - see `decode_picture`
-        raise _rejection_of(data, describe_error(error), error) from None
+        raise _make_rejection(data, describe_error(error), error) from None
     _check_size(image.size, max_megapixels)
     return image
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _TRIM_SHARE = 0.98  # of a border line's pixels: compression leaves a few stray ones
-_BLOCK = 16  # lines looked at together
+_BLOCK = 16  # lines compared at once
 _MIN_SIDE = 8  # pixels a side; what would leave less is not a border
 
 
@@ -114,7 +114,7 @@ def _count_uniform_lines(lines: "NDArray[np.uint8]", tolerance: int) -> int:
     import numpy as np
 
     colour = np.median(lines[0], axis=0).astype(np.int16)
-    for start in range(0, len(lines), _BLOCK):  # from outside, so that the picture itself is hardly looked at
+    for start in range(0, len(lines), _BLOCK):  # from outside, so that the picture itself is hardly read
         far = np.abs(lines[start : start + _BLOCK].astype(np.int16) - colour).max(axis=2) > tolerance
         uniform = far.mean(axis=1) <= 1 - _TRIM_SHARE
         if not uniform.all():

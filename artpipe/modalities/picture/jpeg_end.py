@@ -1,7 +1,7 @@
 """Decode JPEG files that lack only their end mark (ITU-T T.81).
 
-libjpeg fills what is missing with grey and says nothing, so that adding the mark alone would pass half a picture for a
-whole one.
+libjpeg silently fills what is missing with grey, so that adding the mark alone would accept half a picture as a whole
+one.
 """
 
 import io
@@ -19,7 +19,7 @@ _LAST, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 _FRAME_BYTES = 6  # before the components
 _BITS, _COEFFICIENTS = 8, 64
 _NEXT_MARK = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # that has a segment, or is the last one
-_PADDING = 64  # zero bytes at the end: room that a file system had given and nobody filled
+_PADDING = 64  # zero bytes at the end: allocated by a file system and never written
 _FILLINGS = (b"\x00", b"\x5a", b"\xa7\x31")  # read as scan data, they make different pixels
 
 

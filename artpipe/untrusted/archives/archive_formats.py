@@ -56,8 +56,8 @@ def detect_suffix(archive: ArchiveFile) -> str:
     """
     if _is_part(archive):
         unread_format = _find_unread_format(archive, archive.read_start(tarfile.BLOCKSIZE))
-        what = f"a part of a split archive{f' ({unread_format[0]})' if unread_format else ''}"
-        raise UserError(f"{archive.label}: {what}; {_advise_joining(archive.name)}")
+        description = f"a part of a split archive{f' ({unread_format[0]})' if unread_format else ''}"
+        raise UserError(f"{archive.label}: {description}; {_advise_joining(archive.name)}")
     if is_zip_file(archive):
         return ".zip"
     return "".join((".tar", *(f".{layer}" for layer in reversed(detect_tar_layers(archive)))))
@@ -163,8 +163,10 @@ def _is_tar(block: bytes) -> bool:
 def _explain_refusal(archive: ArchiveFile, start: bytes, layers: TarLayers) -> str:
     """Return what a file is that is no readable archive, and what to do."""
     if layers:
-        what = "a zip" if start.startswith(_ZIP_MAGICS) else "one file that is no tar archive"
-        return f"neither a zip nor a tar archive that can be read: {what}, compressed by {layers[-1]}; unpack it first"
+        content = "a zip" if start.startswith(_ZIP_MAGICS) else "one file that is no tar archive"
+        return (
+            f"neither a zip nor a tar archive that can be read: {content}, compressed by {layers[-1]}; unpack it first"
+        )
     if not start:
         return "neither a zip nor a tar archive that can be read: an empty file"
     if unread_format := _find_unread_format(archive, start):
@@ -178,8 +180,8 @@ def _is_part(archive: ArchiveFile) -> bool:
     if part is None:
         return False
     with io.BufferedReader(archive.open()) as stream:
-        whole = zipfile.is_zipfile(cast("IO[bytes]", stream))
-    return not whole and (part[2] is not None or not _is_tar(archive.read_start(tarfile.BLOCKSIZE)))
+        is_whole = zipfile.is_zipfile(cast("IO[bytes]", stream))
+    return not is_whole and (part[2] is not None or not _is_tar(archive.read_start(tarfile.BLOCKSIZE)))
 
 
 def _find_unread_format(archive: ArchiveFile, start: bytes) -> tuple[str, str] | None:
@@ -188,13 +190,13 @@ def _find_unread_format(archive: ArchiveFile, start: bytes) -> tuple[str, str] |
         stream.seek(max(0, stream.seek(0, io.SEEK_END) - 512))  # the trailer of an Apple disk image
         if stream.read(4) == b"koly":
             return "an Apple disk image (.dmg)", _UNPACK_COMMAND
-    for magic, offset, what, command in _UNREAD_FORMATS:
+    for magic, offset, description, command in _UNREAD_FORMATS:
         if head.startswith(magic, offset):
-            return what, command
+            return description, command
     if start.startswith(_EXECUTABLE_MAGICS):
-        for magic, _, what, command in _UNREAD_FORMATS[:2]:
+        for magic, _, description, command in _UNREAD_FORMATS[:2]:
             if magic in head:
-                return f"{what} that unpacks itself", command
+                return f"{description} that unpacks itself", command
     return None
 
 

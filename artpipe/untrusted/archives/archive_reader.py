@@ -40,7 +40,7 @@ _DOCUMENT_NAMES = ("readme", "license", "licence", "copying", "citation", "thumb
 _MAX_DOCUMENTS = 8  # beside an archive in an archive
 _METADATA = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
 _MAX_NESTING = 2  # archives around another one
-_NOTED_MEMBERS = 10_000  # looked at for what is to be said of their names
+_NOTED_MEMBERS = 10_000  # read for notes on their names
 
 
 def read_members(
@@ -133,10 +133,10 @@ def _unpack_nested(archive: ArchiveFile, limits: ArchiveLimits) -> tuple[Archive
     name = _find_only_archive(archive, limits)
     if name is None:
         return None
-    spool = Spool(STATE)  # lives as long as the cache knows it
-    whole = replace(limits, megabytes=limits.gigabytes * 2**10)
+    spool = Spool(STATE)  # lives as long as the cache holds it
+    member_limits = replace(limits, megabytes=limits.gigabytes * 2**10)
     copy = copy_zip_entry if is_zip_file(archive) else copy_tar_entry
-    ratio = copy(archive, name, spool.file, whole)
+    ratio = copy(archive, name, spool.file, member_limits)
     spool.file.flush()
     size = spool.file.tell()
     identity = (*archive.identity, name)
@@ -155,9 +155,9 @@ def _find_only_archive(archive: ArchiveFile, limits: ArchiveLimits) -> str | Non
     None where anything but documents lies beside it.
     """
     only, documents = None, 0
-    whole = replace(limits, megabytes=limits.gigabytes * 2**10)
+    member_limits = replace(limits, megabytes=limits.gigabytes * 2**10)
     try:
-        for member in _read_within_limits(archive, whole, lambda _: False):
+        for member in _read_within_limits(archive, member_limits, lambda _: False):
             if has_hidden_part(member.name):
                 continue
             is_archive = member.name.lower().endswith(_ARCHIVE_SUFFIXES)

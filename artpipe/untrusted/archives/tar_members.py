@@ -56,9 +56,9 @@ def copy_tar_entry(archive: ArchiveFile, name: str, target: IO[bytes], limits: A
     Raises:
         UserError, RejectedError: it cannot be read, or is a bomb.
     """
-    for info, text, _, opened in _read_entries(archive, limits):
+    for info, text, _, tar_file in _read_entries(archive, limits):
         if text == name and info.isreg():
-            _copy_data(opened, info, target)
+            _copy_data(tar_file, info, target)
             break
     with io.BufferedReader(archive.open()) as packed:
         return target.tell() / max(1, packed.seek(0, io.SEEK_END))
@@ -98,7 +98,7 @@ def _make_decoder(archive: ArchiveFile, limits: ArchiveLimits) -> NameDecoder:
     names = (_raw_name(info.name) for info, _ in _read_headers(archive, limits) if "path" not in info.pax_headers)
     try:
         sample = list(islice((name for name in names if not name.isascii()), _GUESSED_NAMES))
-    except RejectedError:  # said when the entries themselves are read
+    except RejectedError:  # reported when the entries themselves are read
         sample = []
     return NameDecoder(sample, limits.names)
 

@@ -16,7 +16,7 @@ _WIDEST_CODECS = {
     "MACINTOSH": "mac_roman",
 }
 _CHUNK = 1 << 20
-_START_BYTES = 4096  # bytes that tell UTF-16 without a mark
+_START_BYTES = 4096  # bytes in which UTF-16 without a mark is detected
 _CONTROLS = bytes({*range(32)} - set(b"\t\n\v\f\r\x1b"))
 _NON_ASCII = re.compile(rb"[\x80-\xff]")
 _EXAMPLES = "gb18030, big5, shift_jis, cp1251 or cp1252"
@@ -52,7 +52,7 @@ def convert_to_utf8(data: bytes, encoding: str = "") -> tuple[bytes, str]:
 
     Bytes that are UTF-8 already, or no text, are returned as they are, with an empty name.
 
-    A byte that is none of its encoding stays as it is, so that only the work which has it is no text.
+    A byte that is invalid in its encoding stays as it is, so that only the work with it is rejected.
     """
     try:
         name = _detect_text_encoding(data, encoding)

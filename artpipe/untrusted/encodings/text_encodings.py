@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
-SAMPLE_BYTES = 64 << 10  # bytes looked at
+SAMPLE_BYTES = 64 << 10  # bytes read
 _MIN_BYTES = 32  # bytes beyond ASCII: sixteen characters of Chinese, four or five lines in an alphabet of their own
 _MIN_BYTES_WITH_RIVALS = 4 * _MIN_BYTES  # where several encodings make sense, so that charset-normalizer decides
 _MIN_LATIN_BYTES = 4  # letters with accents
-_MIN_USUAL_SHARE = 0.8  # share of what stands beyond ASCII
+_MIN_USUAL_SHARE = 0.8  # of the characters beyond ASCII
 _LATER_BYTES = bytes(range(0x30, 0x100))  # that a character of several bytes may go on with
-_MIN_ALPHABET_SHARE = 0.99  # but a slip
+_MIN_ALPHABET_SHARE = 0.99  # a slip is allowed
 _MIN_KANA_SHARE = 0.15
 _WORD = re.compile(r"[^\W\d_][^\W\d_]+")  # words
 _ALPHABETS = {  # letters beyond ASCII of languages that one Latin code page holds
@@ -193,7 +193,9 @@ def _make_latin_test(name: str) -> Callable[[str], bool]:
 
     def makes_sense(text: str) -> bool:
         non_ascii = Counter(character.lower() for character in text if not character.isascii())
-        letters = Counter({one: count for one, count in non_ascii.items() if one.isalpha() or one not in _PUNCTUATION})
+        letters = Counter(
+            {letter: count for letter, count in non_ascii.items() if letter.isalpha() or letter not in _PUNCTUATION}
+        )
         fits = any(not (letters.keys() - set(alphabet)) for alphabet in _ALPHABETS[name])
         min_letters = letters.total() * 3 if letters else non_ascii.total() * _LETTERS_PER_SIGN
         return fits and min_letters <= sum(map(str.isalpha, text)) and _is_well_spelled(text)
