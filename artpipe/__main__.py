@@ -1,4 +1,4 @@
-"""The border of the program: an expected error is one line on stderr and its exit code."""
+"""Run the command line; an expected error is one line on stderr and its exit code."""
 
 import errno
 import sys
@@ -11,24 +11,32 @@ from artpipe.errors import ArtpipeError
 from artpipe.system.plain_text import to_printable, to_printable_lines
 from artpipe.system.streams import discard_failed_output, open_streams
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}  # goes on when there is room
-_LIMITS = {errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO}  # of `ulimit`, of a file system, or a failing disk
-_SURROUNDINGS = {*_FULL, *_LIMITS, errno.EROFS, errno.EACCES, errno.EPERM}  # no bug of ours: one line will do
+_DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT}  # goes on when there is room
+_LIMIT_ERRORS = {errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO}  # of `ulimit`, of a file system, or a failing disk
+_ENVIRONMENT_ERRORS = {
+    *_DISK_FULL_ERRORS,
+    *_LIMIT_ERRORS,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+}  # no bug of ours: one line will do
 
 
-def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Show a traceback, as a terminal may have it and without passwords."""
+def _show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Write a traceback to stderr, safe for a terminal and without passwords."""
     from traceback import format_exception
 
     sys.stderr.write(to_printable_lines("".join(format_exception(kind, error, trace))))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line, of this process unless said, and end the process.
+    """Run the command line and end the process.
+
+    The arguments are those of this process unless given.
 
     An expected error is one line on stderr and its exit code.
     """
-    sys.excepthook = _unexpected
+    sys.excepthook = _show_traceback
     open_streams()
     try:
         sys.exit(app(arguments, prog_name="artpipe"))
@@ -36,11 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stderr.write(f"artpipe: {to_printable_lines(str(error))}\n")
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in _SURROUNDINGS:
+        if error.errno not in _ENVIRONMENT_ERRORS:
             raise
         sys.stderr.write(f"artpipe: {to_printable(str(error.filename or 'output'))}: {error.strerror}\n")
         discard_failed_output()
-        sys.exit(75 if error.errno in _FULL else 1)
+        sys.exit(75 if error.errno in _DISK_FULL_ERRORS else 1)
 
 
 if __name__ == "__main__":

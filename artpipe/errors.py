@@ -1,10 +1,13 @@
-"""The errors a person may meet; each message is one line: place, found, expected, nearest name."""
+"""The errors a person may meet, each with a message of one line.
+
+Place, found, expected, nearest name.
+"""
 
 import difflib
 from collections.abc import Iterable
 
 # Of a process that SIGKILL ended: it could say nothing itself.
-KILLED = (
+SIGKILL_MESSAGE = (
     "killed (SIGKILL): by a person, or by Linux because memory ran out; it goes on when started again: end other programs, "
     "let fewer stages run at once, or lower the model's `batch_size` or the dataset's `size`"
 )
@@ -23,7 +26,7 @@ class UserError(ArtpipeError):
 
 
 class BusyError(ArtpipeError):
-    """Another process holds what this one needs; the same command works later."""
+    """Another process holds a resource that this one needs; try again later."""
 
     exit_code = 75
 
@@ -40,20 +43,26 @@ class UnreachableError(ArtpipeError):
     exit_code = 75
 
 
-class NoRoomError(ArtpipeError):
-    """The disk has no room for what would be written; the same command works when there is some."""
+class DiskFullError(ArtpipeError):
+    """The disk has no space for what would be written; try again with more space."""
 
     exit_code = 75
 
 
-class NoMemoryError(ArtpipeError):
-    """The memory has no room for the smallest part of the work; the same command works when there is some."""
+class InsufficientMemoryError(ArtpipeError):
+    """The memory is too small for the smallest part of the work.
+
+    The same command works when there is enough.
+    """
 
     exit_code = 75
 
 
-class SmallerPartsError(NoMemoryError):
-    """One of several ranks has no memory for so many rows at once; they begin again with `rows`."""
+class SmallerPartsError(InsufficientMemoryError):
+    """One of several ranks has no memory for so many rows at once.
+
+    All begin again with `rows`.
+    """
 
     def __init__(self, message: str, rows: int) -> None:
         super().__init__(message)
@@ -61,7 +70,7 @@ class SmallerPartsError(NoMemoryError):
 
 
 class RanksError(ArtpipeError):
-    """A rank ended with `code`; what it means is what it meant there."""
+    """A rank ended with `code`, which means here what it meant there."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -73,6 +82,6 @@ class CorruptError(ArtpipeError):
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Return ``, did you mean `x`?`` for the nearest of `names`, or nothing where none is near."""
-    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f", did you mean `{near[0]}`?" if near else ""
+    """Return ``, did you mean `x`?`` for the nearest of `names`, else an empty string."""
+    matches = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f", did you mean `{matches[0]}`?" if matches else ""

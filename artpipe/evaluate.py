@@ -1,4 +1,7 @@
-"""Evaluate: measure a checkpoint on held-out works and judge it; `hanging` hangs the very samples that were scored."""
+"""Evaluate a checkpoint on held-out works and judge it.
+
+The report shows the very samples that were scored.
+"""
 
 import sys
 from collections.abc import Mapping
@@ -39,8 +42,8 @@ def evaluate_model(name: str) -> None:
     shards = ShardSet.open(paths.shards(str(entry.get("dataset"))))
     for place in (paths.report(name), paths.metrics(name), paths.plots(name)):
         remove_stale_temporaries(place.parent)
-    evidence, checkpoint = gather(name, params, shards)
-    measured = measure(evidence)
+    evidence, checkpoint = gather_evidence(name, params, shards)
+    measured = measure_metrics(evidence)
     with write_folder(paths.report(name)) as folder:
         exhibits = write_exhibits(evidence, measured, folder)
         findings, verdict = judge(measured)
@@ -57,15 +60,18 @@ def evaluate_model(name: str) -> None:
             scores=tuple(finite_scores(measured)),
             exhibits=tuple(exhibits),
             works=keep_works(evidence, exhibits, folder),
-            tables={key: table for found in measured for key, table in found.tables.items()},
+            tables={key: table for measured_metric in measured for key, table in measured_metric.tables.items()},
         )
         save_report(folder, card)
     write_comparison(card, evidence)
     sys.stdout.write(f"{name}: {verdict.verdict}. {verdict.sentence}\n")
 
 
-def gather(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:
-    """Restore the model and its feature extractor, draw held-out works and paint; returns it with the checkpoint's hash."""
+def gather_evidence(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:
+    """Restore a model and its feature extractor, draw held-out works and sample.
+
+    Returns the evidence and the checkpoint's hash.
+    """
     network, weights = open_perceptual_network(Path(str(params.model(name).get("pretrained"))))
     learner, card, sha256 = restore_learner(paths.checkpoint(name), pretrained=network)
     if weights not in {None, card.pretrained}:
@@ -76,17 +82,17 @@ def gather(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:
         raise UserError(
             f"{paths.checkpoint(name)}: learned from other works than {shards.folder} holds; train it again"
         )
-    test = _held_out_split(shards)
+    test = _load_held_out_split(shards)
     evidence = Evidence(
         learner=learner,
         card=card,
         params=params.evaluation,
         seed=params.seed,
         train=shards.load("train"),
-        held_out=draw(test, params.evaluation.reference, params.seed),
+        held_out=draw_rows(test, params.evaluation.reference, params.seed),
         test=test,
     )
-    _take_feature_extractor(evidence, name, str(params.model(name).get("feature_extractor", name)), sha256)
+    _add_feature_extractor(evidence, name, str(params.model(name).get("feature_extractor", name)), sha256)
     if isinstance(learner, Sampler):
         paint(evidence)
     if isinstance(learner, Sequencer):
@@ -95,23 +101,29 @@ def gather(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:
     return evidence, sha256
 
 
-def _held_out_split(shards: ShardSet) -> dict[str, Tensor]:
-    """Return the test split, or what comes nearest to it where that has fewer than two works."""
+def _load_held_out_split(shards: ShardSet) -> dict[str, Tensor]:
+    """Return the test split, or a substitute where it has fewer than two works."""
     counts = shards.card.counts
     splits = next((s for s in _FALLBACKS if sum(counts.get(split, 0) for split in s) > 1), ("train",))
     parts = [shards.load(split) for split in splits if counts.get(split, 0)]
     return {column: torch.cat([part[column] for part in parts]) for column in parts[0]} if parts else {}
 
 
-def draw(columns: Mapping[str, Tensor], count: int, seed: int) -> dict[str, Tensor]:
-    """Return `count` rows drawn at random by `seed`: a split's first rows may be easier than its last ones."""
+def draw_rows(columns: Mapping[str, Tensor], count: int, seed: int) -> dict[str, Tensor]:
+    """Return `count` rows drawn at random by `seed`.
+
+    A split's first rows may be easier than its last ones.
+    """
     total = len(next(iter(columns.values()))) if columns else 0
     rows = torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:count]
     return {name: column[rows] for name, column in columns.items()}
 
 
-def _take_feature_extractor(evidence: Evidence, name: str, feature_extractor: str, own_sha256: str) -> None:
-    """Give the evidence its feature extractor: the named one, the model itself where it is one, none where it names itself in vain."""
+def _add_feature_extractor(evidence: Evidence, name: str, feature_extractor: str, own_sha256: str) -> None:
+    """Add the named feature extractor to the evidence.
+
+    It is the model itself where that is one, and none where a model names itself without being one.
+    """
     if feature_extractor == name:
         learner, card, sha256 = evidence.learner, evidence.card, own_sha256
         if not isinstance(learner, FeatureExtractor):
@@ -132,11 +144,11 @@ def _take_feature_extractor(evidence: Evidence, name: str, feature_extractor: st
         sha256,
         card.spec.classes,
     )
-    told = [row.validation.get("accuracy") for row in card.history if row.step == card.steps.get("best")]
-    evidence.extractor_accuracy = told[-1] if told else None
+    accuracies = [row.validation.get("accuracy") for row in card.history if row.step == card.steps.get("best")]
+    evidence.extractor_accuracy = accuracies[-1] if accuracies else None
 
 
-def measure(evidence: Evidence) -> list[Measured]:
+def measure_metrics(evidence: Evidence) -> list[Measured]:
     """Run the metrics of params.yaml that apply, in their order.
 
     Raises:

@@ -1,4 +1,7 @@
-"""The gallery stage: from reports, runs and records to a static site; what did not change is not written."""
+"""Build the gallery, a static site, from reports, runs and records.
+
+Files that did not change are not written.
+"""
 
 import json
 import os
@@ -21,49 +24,55 @@ if TYPE_CHECKING:
     from artpipe.site.pages import Site
     from artpipe.site.translation import Words
 
-_HERE = Path(__file__).parent
-_CARD = ("gallery.json", "gallery.json.sha256")
-_MEDIUM = re.compile(r"media/[0-9a-f]{16}(?:\.[a-z0-9]+)?")
+_PACKAGE_FOLDER = Path(__file__).parent
+_CARD_FILES = ("gallery.json", "gallery.json.sha256")
+_MEDIA_FILE = re.compile(r"media/[0-9a-f]{16}(?:\.[a-z0-9]+)?")
 
 
 def build_gallery(root: Path = Path()) -> None:
-    """Hang everything the reports and records tell of in ``data/gallery``, and sweep what no entry names any more.
+    """Write the gallery into ``data/gallery`` and remove leftovers of former entries.
 
     Raises:
         UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong.
     """
     params = load_params(root / "params.yaml")
-    theme = _theme(params.gallery.theme)
+    theme = _find_theme(params.gallery.theme)
     remove_leftovers(root, params)
     inputs = _fingerprint(root, params, theme)
     gallery = root / paths.gallery()
-    standing = load_gallery(gallery)
-    if standing and standing.inputs == inputs and _files(gallery) == {*standing.files, *_CARD}:
+    card = load_gallery(gallery)
+    if card and card.inputs == inputs and _list_files(gallery) == {*card.files, *_CARD_FILES}:
         return
-    files = render(root, params, theme)
-    hang(gallery, files)
+    files = render_gallery(root, params, theme)
+    write_gallery(gallery, files)
     save_gallery(gallery, GalleryCard(inputs=inputs, files={path: sha256_bytes(files[path]) for path in sorted(files)}))
 
 
-def render(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
-    """Return every file of the gallery by its path: pages, media, style, script and fonts."""
+def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
+    """Return every file of the gallery by its path.
+
+    Pages, media, style, script and fonts.
+    """
     from artpipe.site.media_files import Shelf
     from artpipe.site.pages import pages
     from artpipe.site.translation import Words
 
     shelf, words = Shelf(), Words(theme, params.gallery.language)
     museum = translate_museum(load_museum(root, params, shelf), words.said)
-    files = dict(pages(_site(params, theme, words), museum))
-    shown = {name for page in files.values() for name in _MEDIUM.findall(page.decode())}
+    files = dict(pages(_make_site(params, theme, words), museum))
+    shown = {name for page in files.values() for name in _MEDIA_FILE.findall(page.decode())}
     assets = theme / "assets"
-    files |= {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _theme_files(assets)}
+    files |= {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _list_folder(assets)}
     files["assets/pictures.css"] = shelf.stylesheet()
     return files | {name: data for name, data in shelf.files.items() if name in shown}
 
 
-def hang(gallery: Path, files: Mapping[str, bytes]) -> None:
-    """Write what differs, remove what is not in `files`; what stands as it should is not touched."""
-    for name in sorted(_files(gallery) - {*files, *_CARD}):
+def write_gallery(gallery: Path, files: Mapping[str, bytes]) -> None:
+    """Write files that differ and remove those that are not in `files`.
+
+    Others are not touched.
+    """
+    for name in sorted(_list_files(gallery) - {*files, *_CARD_FILES}):
         (gallery / name).unlink()
     for folder in sorted((path for path in gallery.rglob("*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):
@@ -75,63 +84,70 @@ def hang(gallery: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write whole or not at all, without waiting for the disk: the card is written last, and a file that is not what it says is hung again."""
+    """Write a file whole or not at all, without waiting for the disk.
+
+    The card is written last, and a file that differs from it is written again.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp.{os.getpid()}")
     temporary.write_bytes(data)
     temporary.replace(path)
 
 
-def _site(params: Params, theme: Path, words: "Words") -> "Site":
-    from artpipe.site import charts
-    from artpipe.site import pages as _site
+def _make_site(params: Params, theme: Path, words: "Words") -> "Site":
+    from artpipe.site import charts, pages
     from artpipe.site.translation import direction, han, upright
 
     sections = [(name, plugins.find("sections", name)) for name in params.gallery.sections or plugins.names("sections")]
     filters: dict[str, Any] = {"chart": charts.chart, "reliability": charts.reliability}
     filters |= {"direction": direction, "han": han, "upright": upright, **words.filters()}
-    return _site.Site(_site.environment(theme, sections, filters, words.one, words.many), sections)
+    return pages.Site(pages.environment(theme, sections, filters, words.one, words.many), sections)
 
 
-def _theme(name: str) -> Path:
-    themes = sorted(path.name for path in (_HERE / "templates").iterdir() if path.is_dir())
+def _find_theme(name: str) -> Path:
+    themes = sorted(path.name for path in (_PACKAGE_FOLDER / "templates").iterdir() if path.is_dir())
     if name not in themes:
         raise UserError(
             f"params.yaml: `gallery.theme` is `{name}`; there are: {', '.join(themes)}{did_you_mean(name, themes)}"
         )
-    return _HERE / "templates" / name
+    return _PACKAGE_FOLDER / "templates" / name
 
 
-def _theme_files(folder: Path) -> list[Path]:
+def _list_folder(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _fingerprint(root: Path, params: Params, theme: Path) -> str:
-    """Return the hash of all that the gallery is made from; if it is the same, so is the gallery."""
+    """Return the hash of all that the gallery is made from.
+
+    If it is the same, so is the gallery.
+    """
     parts: list[object] = [
         params.model_dump(mode="json"),
-        {name: _version(name) for name in ("jinja2", "pillow", "pyarrow")},
+        {name: _installed_version(name) for name in ("jinja2", "pillow", "pyarrow")},
     ]
     code = [
-        _HERE / "gallery.py",
-        *_theme_files(theme),
-        *sorted(path for folder in ("contracts", "sections", "site") for path in (_HERE / folder).glob("*.py")),
+        _PACKAGE_FOLDER / "gallery.py",
+        *_list_folder(theme),
+        *sorted(
+            path for folder in ("contracts", "sections", "site") for path in (_PACKAGE_FOLDER / folder).glob("*.py")
+        ),
     ]
     parts.append([(path.name, sha256_file(path)) for path in code])
     parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")
     for kind, names in (("record", params.datasets), ("runs", params.models), ("reports", params.models)):
         for name in names:
             folder = root / "data" / kind / name
-            parts.append([(kind, str(path.relative_to(folder)), sha256_file(path)) for path in _theme_files(folder)])
+            parts.append([(kind, str(path.relative_to(folder)), sha256_file(path)) for path in _list_folder(folder)])
     return sha256_bytes(json.dumps(parts, sort_keys=True).encode())
 
 
-def _version(package: str) -> str:
+def _installed_version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
         return "none"
 
 
-def _files(gallery: Path) -> set[str]:
+def _list_files(gallery: Path) -> set[str]:
     return {str(path.relative_to(gallery)) for path in gallery.rglob("*") if not path.is_dir()}

@@ -1,4 +1,4 @@
-"""Ingest: keep or quarantine every input of a dataset; it never dies on one of them."""
+"""Accept or quarantine every input of a dataset, without failing on one of them."""
 
 import hashlib
 import json
@@ -18,16 +18,18 @@ from artpipe.config.params import MINIMUM_WORKS, About, DatasetEntry, IngestPara
 from artpipe.contracts.modality import medium_of
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
-from artpipe.preprocessing.jobs import job_name, limits_of
+from artpipe.preprocessing.jobs import job_name, make_worker_limits
 from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
-from artpipe.untrusted.duplicates import Seen
-from artpipe.untrusted.job_cache import answer, answered, forget, part_of
+from artpipe.untrusted.duplicates import DuplicateIndex
+from artpipe.untrusted.job_cache import cached_outcomes, clear_cache, fill_cache, parse_part
 from artpipe.untrusted.rejection import with_parameter
 from artpipe.untrusted.worker_pool import Outcome
 
 
 def ingest_dataset(name: str) -> None:
-    """Read a dataset's place and write `data/works/NAME` and `data/record/NAME`, then say what became of the inputs.
+    """Read a dataset's source and write `data/works/NAME` and `data/record/NAME`.
+
+    A summary is printed.
 
     Raises:
         UserError: no such dataset, nothing to read at its path, or fewer than `MINIMUM_WORKS` works kept.
@@ -39,60 +41,69 @@ def ingest_dataset(name: str) -> None:
     for folder in (works_folder, record_folder):
         remove_stale_temporaries(folder.parent)
     with write_folder(record_folder) as record, write_folder(works_folder) as works:
-        card = _ingested(name, entry, source, works, record)
-    forget(f"ingest@{name}")
-    _say(card)
+        card = _ingest(name, entry, source, works, record)
+    clear_cache(f"ingest@{name}")
+    _print_summary(card)
 
 
 def ingest_part(name: str, part: str) -> None:
-    """Judge one part of a dataset's inputs beforehand, on one core, for the ingest that comes after.
+    """Judge one part of a dataset's inputs in advance, on one core.
+
+    The ingest that follows finds the outcomes in the cache.
 
     Raises:
         UserError: no such dataset or part, or nothing to read at its path.
     """
-    entry, (number, count) = load_params().dataset(name), part_of(part)
+    entry, (number, count) = load_params().dataset(name), parse_part(part)
     source: Source = plugins.find("sources", entry.source)
     source.check(entry)
     if source.part:
-        works = _works_in(source.part(entry, number - 1, count), entry)
+        works = _split_files(source.part(entry, number - 1, count), entry)
     else:
-        works = islice(_works_in(source.candidates(entry), entry), number - 1, None, count)
-    asked = _asked(name, entry)
-    asked["limits"] = replace(asked["limits"], workers=1)
-    found = answer((work.data for work in works if work.rejected is None), part=(number, count), **asked)
-    sys.stdout.write(f"{name}: {found:,} inputs judged, part {number} of {count}\n")
+        works = islice(_split_files(source.candidates(entry), entry), number - 1, None, count)
+    job = _job_options(name, entry)
+    job["limits"] = replace(job["limits"], workers=1)
+    count_judged = fill_cache((work.data for work in works if work.rejected is None), part=(number, count), **job)
+    sys.stdout.write(f"{name}: {count_judged:,} inputs judged, part {number} of {count}\n")
 
 
-def merged_about(entry: DatasetEntry, source: Source) -> About:
-    """Return what the place says of the dataset, and before it what params.yaml says."""
+def merge_about(entry: DatasetEntry, source: Source) -> About:
+    """Return the source's description of the dataset, overridden by params.yaml."""
     if source.about is None:
         return entry.about
     stated = {field: getattr(entry.about, field) for field in entry.about.model_fields_set}
     return source.about(Path(entry.path)).model_copy(update=stated)
 
 
-def _ingested(name: str, entry: DatasetEntry, source: Source, works: Path, record: Path) -> RecordCard:
-    about = merged_about(entry, source)
-    with WorksWriter(works, name) as kept, RecordWriter(record) as known, closing(Seen()) as seen:
-        curator = _Curator(entry.ingest, about, kept, known, seen)
-        inputs = ((candidate, candidate.data) for candidate in _works_in(source.candidates(entry), entry))
-        with closing(answered(inputs, **_asked(name, entry))) as found:
-            for candidate, outcome in found:
-                curator.judge(candidate, outcome)
-                if kept.count == entry.ingest.max_works:
+def _ingest(name: str, entry: DatasetEntry, source: Source, works: Path, record: Path) -> RecordCard:
+    about = merge_about(entry, source)
+    with (
+        WorksWriter(works, name) as works_writer,
+        RecordWriter(record) as record_writer,
+        closing(DuplicateIndex()) as duplicates,
+    ):
+        input_filter = _InputFilter(entry.ingest, about, works_writer, record_writer, duplicates)
+        inputs = ((candidate, candidate.data) for candidate in _split_files(source.candidates(entry), entry))
+        with closing(cached_outcomes(inputs, **_job_options(name, entry))) as outcomes:
+            for candidate, outcome in outcomes:
+                input_filter.process(candidate, outcome)
+                if works_writer.count == entry.ingest.max_works:
                     break
-        if kept.count < MINIMUM_WORKS:
-            raise UserError(_too_few(name, entry.path, kept.count, known.reasons))
-        return known.close(about, *kept.close())
+        if works_writer.count < MINIMUM_WORKS:
+            raise UserError(_describe_too_few(name, entry.path, works_writer.count, record_writer.reasons))
+        return record_writer.close(about, *works_writer.close())
 
 
-def _asked(name: str, entry: DatasetEntry) -> dict[str, Any]:
+def _job_options(name: str, entry: DatasetEntry) -> dict[str, Any]:
     job, settings = job_name(medium_of(entry).inspect), entry.ingest.model_dump(mode="json")
-    return {"stage": f"ingest@{name}", "job": job, "settings": settings, "limits": limits_of(entry.ingest)}
+    return {"stage": f"ingest@{name}", "job": job, "settings": settings, "limits": make_worker_limits(entry.ingest)}
 
 
-def _works_in(candidates: Iterable[Candidate], entry: DatasetEntry) -> Iterator[Candidate]:
-    """Yield a source's inputs, a file of many works as its works; what is known of the file holds for each of them."""
+def _split_files(candidates: Iterable[Candidate], entry: DatasetEntry) -> Iterator[Candidate]:
+    """Yield a source's inputs, a file of many works as its works.
+
+    Fields of the file hold for each of them.
+    """
     medium = medium_of(entry)
     for candidate in candidates:
         if candidate.rejected is not None:
@@ -102,66 +113,73 @@ def _works_in(candidates: Iterable[Candidate], entry: DatasetEntry) -> Iterator[
             yield replace(candidate, name=candidate.name + part.name, data=part.data, **part.fields)
 
 
-class _Curator:
-    """Decides about one input after the other, in the order of the source."""
+class _InputFilter:
+    """Accept or quarantine one input after the other, in the order of the source."""
 
     def __init__(
-        self, params: IngestParams, about: About, works: WorksWriter, record: RecordWriter, seen: Seen
+        self, params: IngestParams, about: About, works: WorksWriter, record: RecordWriter, duplicates: DuplicateIndex
     ) -> None:
-        self.params, self.about, self.works, self.record, self.seen = params, about, works, record, seen
+        self.params, self.about, self.works, self.record, self.seen = params, about, works, record, duplicates
 
-    def judge(self, candidate: Candidate, outcome: Outcome) -> None:
-        """Keep or quarantine one input."""
-        name = _readable(candidate.name)
+    def process(self, candidate: Candidate, outcome: Outcome) -> None:
+        """Accept or quarantine one input."""
+        name = _to_encodable(candidate.name)
         if candidate.rejected is not None:
-            self.record.refuse(Quarantined(name, candidate.rejected, _readable("; ".join(candidate.notes))))
+            self.record.add_quarantined(
+                Quarantined(name, candidate.rejected, _to_encodable("; ".join(candidate.notes)))
+            )
         elif outcome.reason is not None:
-            self.record.refuse(Quarantined(name, outcome.reason, _readable(outcome.detail)))
+            self.record.add_quarantined(Quarantined(name, outcome.reason, _to_encodable(outcome.detail)))
         else:
-            self._keep_new(candidate, name, *json.loads(outcome.payload))
+            self._add_unless_duplicate(candidate, name, *json.loads(outcome.payload))
 
-    def _keep_new(self, candidate: Candidate, name: str, width: int, height: int, phash: str, notes: list[str]) -> None:
+    def _add_unless_duplicate(
+        self, candidate: Candidate, name: str, width: int, height: int, phash: str, notes: list[str]
+    ) -> None:
         digest = hashlib.sha256(candidate.data)
-        if (first := self.seen.exact(digest.digest())) is not None:
-            self.record.refuse(Quarantined(name, "exact duplicate", f"of {first}"))
+        if (first := self.seen.find_exact(digest.digest())) is not None:
+            self.record.add_quarantined(Quarantined(name, "exact duplicate", f"of {first}"))
             return
         if phash and self.params.near_duplicates == "quarantine":
-            if near := self.seen.near(int(phash, 16), self.params.near_duplicate_bits):
-                self.record.refuse(
+            if nearest := self.seen.find_near(int(phash, 16), self.params.near_duplicate_bits):
+                self.record.add_quarantined(
                     Quarantined(
                         name,
                         "near duplicate",
-                        with_parameter(f"of {near[0]}, {near[1]} of 64 bits apart", "near_duplicates"),
+                        with_parameter(f"of {nearest[0]}, {nearest[1]} of 64 bits apart", "near_duplicates"),
                     )
                 )
                 return
-            self.seen.add_looks(int(phash, 16), name)
+            self.seen.add_hash(int(phash, 16), name)
         self.seen.add(digest.digest(), name)
         sha256 = digest.hexdigest()
-        label = None if candidate.label is None else _readable(candidate.label)
+        label = None if candidate.label is None else _to_encodable(candidate.label)
         self.works.add(
             candidate.data, sha256=sha256, label=label, split=candidate.split, width=width, height=height, phash=phash
         )
         notes = [*candidate.notes, *notes]
-        self.record.keep(_provenance(candidate, name, sha256, self.about, notes), notes)
+        self.record.add_work(_make_provenance(candidate, name, sha256, self.about, notes), notes)
 
 
-def _provenance(candidate: Candidate, name: str, sha256: str, about: About, notes: list[str]) -> Provenance:
+def _make_provenance(candidate: Candidate, name: str, sha256: str, about: About, notes: list[str]) -> Provenance:
     return Provenance(
         sha256=sha256,
         name=name,
-        title=None if candidate.title is None else _readable(candidate.title),
-        creator=_readable(candidate.creator or about.creator),
-        year=None if candidate.year is None else _readable(candidate.year),
-        licence=_readable(candidate.licence or about.licence),
-        origin=_readable(candidate.origin or about.origin),
+        title=None if candidate.title is None else _to_encodable(candidate.title),
+        creator=_to_encodable(candidate.creator or about.creator),
+        year=None if candidate.year is None else _to_encodable(candidate.year),
+        licence=_to_encodable(candidate.licence or about.licence),
+        origin=_to_encodable(candidate.origin or about.origin),
         notes="; ".join(notes),
-        caption=None if candidate.caption is None else _readable(candidate.caption),
+        caption=None if candidate.caption is None else _to_encodable(candidate.caption),
     )
 
 
-def _readable(text: str) -> str:
-    """Return text that UTF-8 can hold: what is not, of a file name or of JSON (a lone surrogate), is spelled out."""
+def _to_encodable(text: str) -> str:
+    """Return text that UTF-8 can encode, with escapes for lone surrogates.
+
+    They come from file names or JSON.
+    """
     if not _has_surrogates(text):
         return text
     try:
@@ -175,17 +193,17 @@ def _has_surrogates(text: str) -> bool:
     return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _too_few(name: str, path: str, kept: int, reasons: dict[str, int]) -> str:
-    refused = f" (not kept: {', '.join(_counts(reasons))})" if reasons else ""
-    works = "work" if kept == 1 else "works"
-    return f"{path}: {kept} {works} in dataset `{name}`{refused}, at least {MINIMUM_WORKS} are needed for its splits"
+def _describe_too_few(name: str, path: str, count: int, reasons: dict[str, int]) -> str:
+    refused = f" (not kept: {', '.join(_format_counts(reasons))})" if reasons else ""
+    works = "work" if count == 1 else "works"
+    return f"{path}: {count} {works} in dataset `{name}`{refused}, at least {MINIMUM_WORKS} are needed for its splits"
 
 
-def _counts(counted: dict[str, int]) -> Iterator[str]:
-    return (f"{count} {name}" for name, count in sorted(counted.items(), key=lambda item: (-item[1], item[0])))
+def _format_counts(counts: dict[str, int]) -> Iterator[str]:
+    return (f"{count} {name}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _say(card: RecordCard) -> None:
+def _print_summary(card: RecordCard) -> None:
     from rich.markup import escape
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""Plugins are files: the file's name is the registration, one upper-case constant in it is the plugin.
+"""Find plugins: a file's name is the registration, a constant in it the plugin.
 
 They stand in artpipe itself, in a project's own `plugins/GROUP/`, or in an installed package that announces them as
 entry points of the group `artpipe.GROUP`.
@@ -25,10 +25,13 @@ _REPLACES = "REPLACES_BUILT_IN"  # a project's file with the name of one of artp
 
 
 def names(group: str) -> list[str]:
-    """Return the sorted plugin names of a group: ``modalities``, ``sources``, ``models``, ``metrics`` or ``sections``."""
+    """Return the sorted plugin names of a group.
+
+    Groups are ``modalities``, ``sources``, ``models``, ``metrics`` and ``sections``.
+    """
     modules = pkgutil.iter_modules(map(str, folders(group)))
     files = {module.name for module in modules if not module.name.startswith("_")}
-    return sorted(files | _announced(group).keys())
+    return sorted(files | _installed_plugins(group).keys())
 
 
 def find(group: str, name: str) -> Any:
@@ -38,96 +41,101 @@ def find(group: str, name: str) -> Any:
         UserError: there is none of that name; a project's file is broken, or has the name of one of artpipe's without
             saying that it replaces it.
     """
-    known = names(group)
-    if name not in known:
-        message = f"`{name}` is not one of artpipe's {group} ({', '.join(known)}){did_you_mean(name, known)}"
+    plugin_names = names(group)
+    if name not in plugin_names:
+        message = (
+            f"`{name}` is not one of artpipe's {group} ({', '.join(plugin_names)}){did_you_mean(name, plugin_names)}"
+        )
         raise UserError(message)
-    _package(group)
-    own = Path(PROJECT_FOLDER, group, f"{name}.py")
-    if own.is_file():
-        return _load_own(own, group, name)
-    if point := _announced(group).get(name):
+    _import_package(group)
+    project_file = Path(PROJECT_FOLDER, group, f"{name}.py")
+    if project_file.is_file():
+        return _load_project_plugin(project_file, group, name)
+    if point := _installed_plugins(group).get(name):
         return point.load()
     return getattr(importlib.import_module(f"artpipe.{group}.{name}"), _CONSTANT[group])
 
 
 def load_function(path: str) -> Any:
-    """Return the function that ``module:function`` names; the module may be a project's plugin."""
+    """Return the function of a ``module:function``, also of a project's plugin."""
     module, _, function = path.partition(":")
     group = module.removeprefix("artpipe.").partition(".")[0]
     if group in _CONSTANT:
-        _package(group)
+        _import_package(group)
     return getattr(importlib.import_module(module), function)
 
 
 def definition(group: str, name: str) -> tuple[str, str]:
     """Return the module and the constant of a plugin, without importing it."""
-    point = _announced(group).get(name)
+    point = _installed_plugins(group).get(name)
     return (point.module, point.attr) if point else (f"artpipe.{group}.{name}", _CONSTANT[group])
 
 
 def folders(group: str) -> list[Path]:
-    """Return the folders that files of a group stand in; the first that has a name owns it. The package is not imported."""
+    """Return the folders of a group's files; the first that has a name owns it.
+
+    The package is not imported.
+    """
     spec = find_spec(f"artpipe.{group}")
     built_in = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
     loaded = getattr(sys.modules.get(f"artpipe.{group}"), "__path__", ())
     built_in += [path for path in map(Path, loaded) if path not in built_in and path not in _PROJECT_FOLDERS]
-    own = Path(PROJECT_FOLDER, group).absolute()
-    if not own.is_dir():
+    project_folder = Path(PROJECT_FOLDER, group).absolute()
+    if not project_folder.is_dir():
         return built_in
-    _PROJECT_FOLDERS.add(own)
-    taken = {module.name for module in pkgutil.iter_modules(map(str, built_in))}
-    first = any(path.stem in taken and _says_it_replaces(path) for path in own.glob("*.py"))
-    return [own, *built_in] if first else [*built_in, own]
+    _PROJECT_FOLDERS.add(project_folder)
+    built_in_names = {module.name for module in pkgutil.iter_modules(map(str, built_in))}
+    replaces = any(path.stem in built_in_names and _declares_replacement(path) for path in project_folder.glob("*.py"))
+    return [project_folder, *built_in] if replaces else [*built_in, project_folder]
 
 
-def _package(group: str) -> ModuleType:
-    """Return artpipe's package of a group, the working directory's own plugins in its path."""
+def _import_package(group: str) -> ModuleType:
+    """Return artpipe's package of a group, with the project's plugins in its path."""
     package = importlib.import_module(f"artpipe.{group}")
-    before, wanted = list(package.__path__), [str(folder) for folder in folders(group)]
-    if before != wanted:
-        changed = {*before} ^ {*wanted}  # folders that came or went
-        _forget_modules(group, {path.stem for folder in changed for path in Path(folder).glob("*.py")})
-        package.__path__ = wanted
+    former, current = list(package.__path__), [str(folder) for folder in folders(group)]
+    if former != current:
+        changed = {*former} ^ {*current}  # folders that came or went
+        _unload_modules(group, {path.stem for folder in changed for path in Path(folder).glob("*.py")})
+        package.__path__ = current
     return package
 
 
-def _forget_modules(group: str, stems: set[str]) -> None:
-    """Let modules be imported anew: another file has their name from now on."""
+def _unload_modules(group: str, stems: set[str]) -> None:
+    """Remove modules from the cache of imports: another file has their name now."""
     for stem in stems:
         sys.modules.pop(f"artpipe.{group}.{stem}", None)
     importlib.invalidate_caches()
 
 
-def _load_own(path: Path, group: str, name: str) -> Any:
-    """Import a file of the project; whatever is wrong with it is one line with its place."""
+def _load_project_plugin(path: Path, group: str, name: str) -> Any:
+    """Import a plugin file of the project; an error is one line with its place."""
     owners = [folder / f"{name}.py" for folder in folders(group)]
-    if any(owner.is_file() and owner != path.absolute() for owner in owners) and not _says_it_replaces(path):
+    if any(owner.is_file() and owner != path.absolute() for owner in owners) and not _declares_replacement(path):
         raise UserError(
             f"{path}: artpipe has {group} of that name; take another, or write `{_REPLACES} = True` into the file"
         )
     try:
         module = importlib.import_module(f"artpipe.{group}.{name}")
     except SyntaxError as error:
-        raise UserError(f"{_place(path, error.filename, error.lineno)}: {error.msg}") from None
-    except Exception as error:  # noqa: BLE001 - whatever a person's own file raises is told with its place
+        raise UserError(f"{_format_place(path, error.filename, error.lineno)}: {error.msg}") from None
+    except Exception as error:  # noqa: BLE001 - whatever a person's own file raises is reported with its place
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path.absolute())), None)
-        raise UserError(f"{_place(path, None, line)}: {type(error).__name__}: {error}") from None
+        raise UserError(f"{_format_place(path, None, line)}: {type(error).__name__}: {error}") from None
     plugin, expected = getattr(module, _CONSTANT[group], None), _CONSTANT[group]
     if type(plugin).__name__ != expected.capitalize():
-        found = "no such name in it" if plugin is None else f"it is a {type(plugin).__name__}"
-        raise UserError(f"{path}: `{expected}` is wanted, a {expected.capitalize()}; {found}")
+        problem = "no such name in it" if plugin is None else f"it is a {type(plugin).__name__}"
+        raise UserError(f"{path}: `{expected}` is wanted, a {expected.capitalize()}; {problem}")
     return plugin
 
 
-def _place(path: Path, file: str | None, line: int | None) -> str:
+def _format_place(path: Path, file: str | None, line: int | None) -> str:
     shown = path if file in {None, str(path.absolute())} else Path(str(file))
     return f"{shown}:{line}" if line else str(shown)
 
 
-def _says_it_replaces(path: Path) -> bool:
-    """Return whether a file has ``REPLACES_BUILT_IN = True`` at its top level; it is not run for that."""
+def _declares_replacement(path: Path) -> bool:
+    """Return whether a file sets ``REPLACES_BUILT_IN = True``, without running it."""
     try:
         statements = ast.parse(path.read_bytes()).body
     except (OSError, SyntaxError, ValueError):
@@ -143,12 +151,12 @@ def _says_it_replaces(path: Path) -> bool:
 
 
 @cache
-def _announced(group: str) -> dict[str, EntryPoint]:
+def _installed_plugins(group: str) -> dict[str, EntryPoint]:
     """Return the plugins of a group that installed packages bring, by name."""
     return {point.name: point for point in _entry_points().select(group=f"artpipe.{group}")}
 
 
 @cache
 def _entry_points() -> Any:  # of another type before Python 3.12, with the same `select`
-    """Return what all installed packages announce; their files are read once."""
+    """Return the entry points of all installed packages; their files are read once."""
     return entry_points()

@@ -1,4 +1,4 @@
-"""Preprocess: the works are split by their content, and their medium makes tensors of them."""
+"""Preprocess a dataset: split its works by content, and make tensors of them."""
 
 import sys
 from dataclasses import replace
@@ -8,10 +8,10 @@ from artpipe.artifacts.works import Works
 from artpipe.config.params import load_params
 from artpipe.contracts.modality import SHOWN, Task, medium_of, params_of
 from artpipe.errors import UserError
-from artpipe.preprocessing.jobs import job_name, limits_of
-from artpipe.preprocessing.splits import PROMOTABLE, Plan, planned, shuffled
+from artpipe.preprocessing.jobs import job_name, make_worker_limits
+from artpipe.preprocessing.splits import PROMOTABLE, SplitPlan, contact_sheet_order, plan_splits
 from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
-from artpipe.untrusted.job_cache import answer, forget, part_of
+from artpipe.untrusted.job_cache import clear_cache, fill_cache, parse_part
 
 
 def preprocess_dataset(name: str) -> None:
@@ -23,7 +23,7 @@ def preprocess_dataset(name: str) -> None:
     """
     entry, works, folder = load_params().dataset(name), Works.open(paths.works(name)), paths.shards(name)
     medium, params = medium_of(entry), params_of(name, entry)
-    plan = planned(works, params, SHOWN)
+    plan = plan_splits(works, params, SHOWN)
     _require_training_works(name, plan)
     remove_stale_temporaries(folder.parent)
     with write_folder(folder) as temporary:
@@ -37,37 +37,39 @@ def preprocess_dataset(name: str) -> None:
             label=plan.label,
             classes=plan.classes,
             shown=plan.shown,
-            order=shuffled,
+            order=contact_sheet_order,
         )
         line = medium.write(task)
-    forget(f"preprocess@{name}")
+    clear_cache(f"preprocess@{name}")
     sys.stdout.write(f"{name}: {line}\n")
 
 
 def preprocess_part(name: str, part: str) -> None:
-    """Prepare one part of a dataset's works beforehand, on one core, for the preprocess that comes after.
+    """Prepare one part of a dataset's works in advance, on one core.
+
+    The preprocess that follows finds the outcomes in the cache.
 
     Raises:
         UserError, CorruptError: see `preprocess_dataset`.
     """
-    entry, works, (number, count) = load_params().dataset(name), Works.open(paths.works(name)), part_of(part)
+    entry, works, (number, count) = load_params().dataset(name), Works.open(paths.works(name)), parse_part(part)
     medium = medium_of(entry)
-    found = answer(
+    prepared = fill_cache(
         (original for _, original in works.originals(number - 1, count)),
         stage=f"preprocess@{name}",
         part=(number, count),
         job=job_name(medium.prepare),
         settings=medium.settings(params_of(name, entry), entry.ingest),
-        limits=replace(limits_of(entry.ingest, kept=True), workers=1),
+        limits=replace(make_worker_limits(entry.ingest, is_accepted=True), workers=1),
     )
-    sys.stdout.write(f"{name}: {found:,} works prepared, part {number} of {count}\n")
+    sys.stdout.write(f"{name}: {prepared:,} works prepared, part {number} of {count}\n")
 
 
-def _require_training_works(name: str, plan: Plan) -> None:
+def _require_training_works(name: str, plan: SplitPlan) -> None:
     if plan.counts["train"]:
         return
     held_out = {split: plan.counts.get(split, 0) for split in PROMOTABLE}
-    found = ", ".join(f"{split} {count}" for split, count in held_out.items())
+    counts = ", ".join(f"{split} {count}" for split, count in held_out.items())
     advice = "mark fewer of them as `test`" if plan.official else "lower `validation` and `test`"
     place = f"params.yaml: `datasets.{name}.preprocess`"
-    raise UserError(f"{place}: none of {sum(held_out.values())} works is left to train on ({found}); {advice}")
+    raise UserError(f"{place}: none of {sum(held_out.values())} works is left to train on ({counts}); {advice}")

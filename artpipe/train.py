@@ -1,4 +1,4 @@
-"""Train one model: what it needs, its training under one writer, and what is published at the end."""
+"""Train one model: its inputs, the training itself, and what is published."""
 
 import contextlib
 import importlib.util
@@ -20,13 +20,13 @@ from pydantic import ValidationError
 
 from artpipe import plugins
 from artpipe.artifacts import paths
-from artpipe.artifacts.checkpoint import CheckpointCard, Which, save_checkpoint
+from artpipe.artifacts.checkpoint import CheckpointCard, save_checkpoint
 from artpipe.artifacts.run import RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardSet
 from artpipe.code.code_yaml import installed_fingerprints
-from artpipe.config.params import load_params, validated
+from artpipe.config.params import load_params, validate_as
 from artpipe.contracts.model import Learner, Model
-from artpipe.errors import KILLED, RanksError, SmallerPartsError, UserError
+from artpipe.errors import SIGKILL_MESSAGE, RanksError, SmallerPartsError, UserError
 from artpipe.system import environment
 from artpipe.system.atomic_files import copy_tree, remove_stale_temporaries, write_folder, write_json, write_text
 from artpipe.system.hashing import sha256_bytes
@@ -49,8 +49,8 @@ _RANKS_GRACE_SECONDS = 12.0  # torchrun hands the signal on, the ranks save
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is to be trained; `key` names its resumable state: it changes with anything that changes the result."""
+class TrainingTask:
+    """A training's inputs; `key` names its state and changes with all that decides it."""
 
     name: str
     learner: Learner[Any]
@@ -64,7 +64,7 @@ class Task:
 
 
 def train_model(name: str, ancestors: Sequence[Process] | None = None) -> None:
-    """Train a model, or go on where its training was stopped, and publish checkpoint and run record.
+    """Train a model, or resume, and publish checkpoint and run record.
 
     `ancestors` are the processes whose death stops it; told by the caller, because importing torch takes seconds.
 
@@ -76,49 +76,49 @@ def train_model(name: str, ancestors: Sequence[Process] | None = None) -> None:
     stop = StopRequest(f"training {name}")
     folder = paths.STATE / "train" / name
     with stop.listen(find_session_ancestors() if ancestors is None else ancestors):
-        wanted = int(str(load_params().model(name).get("ranks", 1)))
-        if wanted > 1 and "WORLD_SIZE" not in os.environ:
-            smaller = _state(prepare(name)) / MICRO_BATCH_FILE  # a mistake is told once, by us
-            while _launch(name, wanted, smaller):
+        rank_count = int(str(load_params().model(name).get("ranks", 1)))
+        if rank_count > 1 and "WORLD_SIZE" not in os.environ:
+            smaller = _state_folder(prepare_training(name)) / MICRO_BATCH_FILE  # a mistake is reported once, here
+            while _launch_ranks(name, rank_count, smaller):
                 stop.check()
             return
         ranks = Ranks.join()
         with report_memory_errors(f"training {name}"):
             if not ranks.is_first:
-                _accompany(prepare(name), stop, ranks)
+                _train_as_follower(prepare_training(name), stop, ranks)
                 return
             with hold_lock(folder / "lock", doing=f"training {name}"):
-                for place in (paths.checkpoint(name), paths.run(name)):
-                    remove_stale_temporaries(place.parent)
-                _train(prepare(name), stop, ranks)
+                for result_folder in (paths.checkpoint(name), paths.run(name)):
+                    remove_stale_temporaries(result_folder.parent)
+                _train(prepare_training(name), stop, ranks)
         ranks.leave()
 
 
-def _launch(name: str, ranks: int, smaller: Path) -> bool:
-    """Train with several ranks on this machine; a stop of ours is a stop of theirs.
+def _launch_ranks(name: str, ranks: int, smaller: Path) -> bool:
+    """Train with several ranks on this machine; stopping this process stops them.
 
     Returns:
         Whether one ran out of memory and wrote into `smaller` in what parts they are to go on.
     """
-    before = smaller.read_bytes() if smaller.exists() else b""
-    run = [sys.executable, "-m", "artpipe.training.torchrun", str(ranks), "train", name]
+    former_parts = smaller.read_bytes() if smaller.exists() else b""
+    command = [sys.executable, "-m", "artpipe.training.torchrun", str(ranks), "train", name]
     loopback = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
-    child = start_child(run, env={**os.environ, **loopback})
+    child = start_child(command, env={**os.environ, **loopback})
     try:
         code = child.wait()
     finally:
         end_child(child, _RANKS_GRACE_SECONDS)
-    if code and smaller.exists() and smaller.read_bytes() != before:
+    if code and smaller.exists() and smaller.read_bytes() != former_parts:
         return True
     if code:
-        why = f"was {KILLED}" if code == _SIGKILL else f"ended with {code}, and what it said stands above"
-        raise RanksError(f"training {name}: one of its {ranks} ranks {why}", code)
+        reason = f"was {SIGKILL_MESSAGE}" if code == _SIGKILL else f"ended with {code}, and what it said stands above"
+        raise RanksError(f"training {name}: one of its {ranks} ranks {reason}", code)
     return False
 
 
 @contextlib.contextmanager
-def _smaller_parts(folder: Path) -> Iterator[None]:
-    """Write down in what parts the ranks are to go on where one has run out of memory; see `_launch`."""
+def _record_smaller_parts(folder: Path) -> Iterator[None]:
+    """Record the smaller parts to go on with where a rank has run out of memory."""
     try:
         yield
     except SmallerPartsError as error:
@@ -126,26 +126,26 @@ def _smaller_parts(folder: Path) -> Iterator[None]:
         raise
 
 
-def _accompany(task: Task, stop: StopRequest, ranks: Ranks) -> None:
-    """Train as one of several ranks; nothing of it is kept but its share of every gradient."""
+def _train_as_follower(task: TrainingTask, stop: StopRequest, ranks: Ranks) -> None:
+    """Train as one of several ranks, and keep nothing but the shared gradients."""
     with tempfile.TemporaryDirectory() as scratch:
-        folder, own = _state(task), Path(scratch) / "state"
+        folder, own_folder = _state_folder(task), Path(scratch) / "state"
         if folder.is_dir():
-            copy_tree(folder, own)
+            copy_tree(folder, own_folder)
         ranks.wait_for_all()
-        training = Trainer(task.name, task.learner, task.data, task.seed, own, stop, ranks)
+        training = Trainer(task.name, task.learner, task.data, task.seed, own_folder, stop, ranks)
         training.resume()
-        with _smaller_parts(folder):
+        with _record_smaller_parts(folder):
             training.run()
     ranks.leave()
 
 
-def _state(task: Task) -> Path:
+def _state_folder(task: TrainingTask) -> Path:
     return paths.STATE / "train" / task.name / task.key
 
 
-def prepare(name: str) -> Task:
-    """Read what a training needs, seed every generator and build its learner.
+def prepare_training(name: str) -> TrainingTask:
+    """Read a training's inputs, seed every generator and build its learner.
 
     Raises:
         UserError, CorruptError: something is missing, damaged or does not fit.
@@ -156,44 +156,45 @@ def prepare(name: str) -> Task:
     shards = ShardSet.open(paths.shards(str(entry.get("dataset"))))
     if not shards.card.counts["train"]:
         raise UserError(f"{shards.folder}: no works to train {name} with; what was quarantined stands in the record")
-    wanted = validated(model.params, entry, file="params.yaml", place=f"models.{name}")
-    if wanted.batch_size % wanted.ranks:
-        shared = f"`batch_size` {wanted.batch_size} cannot be shared evenly by {wanted.ranks} `ranks`"
-        raise UserError(f"params.yaml: models.{name}: {shared}")
-    device, precision = prepare_torch(wanted)
+    checked_params = validate_as(model.params, entry, file="params.yaml", place=f"models.{name}")
+    if checked_params.batch_size % checked_params.ranks:
+        problem = f"`batch_size` {checked_params.batch_size} cannot be shared evenly by {checked_params.ranks} `ranks`"
+        raise UserError(f"params.yaml: models.{name}: {problem}")
+    device, precision = prepare_torch(checked_params)
     network, pretrained = open_pretrained(Path(str(entry.get("pretrained"))), shards)
     seed_everything(params.seed)  # after the pretrained network, whose making draws numbers too
     learner = build_learner(name, entry, shards.spec, network.to(device) if network else None)
     learner.to(device).train()
     learner.amp_dtype = torch.bfloat16 if precision == "bf16" else None
     data = TrainingData.load(shards, model.reads, learner.params.batch_size, params.seed, device)
-    told = {
+    inputs = {
         "params": learner.params.model_dump(mode="json", exclude={"save_every_seconds"}),
         "seed": params.seed,
         "shards": shards.sha256,
         "pretrained": pretrained,
     }
     machine = {"device": device.type, "precision": precision, "torch": torch.__version__}
-    key = sha256_bytes(json.dumps({**told, **machine, "code": _code(learner.params.kind)}, sort_keys=True).encode())
-    return Task(name, learner, data, shards, params.seed, pretrained, device.type, precision, key[:16])
+    code = _code_fingerprints(learner.params.kind)
+    key = sha256_bytes(json.dumps({**inputs, **machine, "code": code}, sort_keys=True).encode())
+    return TrainingTask(name, learner, data, shards, params.seed, pretrained, device.type, precision, key[:16])
 
 
-def _code(kind: str) -> dict[str, str]:
-    """Return the fingerprints of the code that decides a training's result: the stage's and the kind's."""
-    known = installed_fingerprints()
-    return {place: known[place] for place in ("train", f"models.{kind}")}
+def _code_fingerprints(kind: str) -> dict[str, str]:
+    """Return the fingerprints of the code that decides a training's result."""
+    fingerprints = installed_fingerprints()
+    return {place: fingerprints[place] for place in ("train", f"models.{kind}")}
 
 
-def _train(task: Task, stop: StopRequest, ranks: Ranks) -> None:
-    folder = _state(task)
+def _train(task: TrainingTask, stop: StopRequest, ranks: Ranks) -> None:
+    folder = _state_folder(task)
     ranks.wait_for_all()  # the others have read what is there, before anything changes
     remove_stale_temporaries(folder / "progress")  # it is published as it stands
     training = Trainer(task.name, task.learner, task.data, task.seed, folder, stop, ranks)
     resumed = training.resume()
-    start = _start(task, folder)
+    start = _write_run_start(task, folder)
     if resumed:
         training.log_event(f"session {start.sessions}: goes on at step {training.step}")
-    with _followed(task.name, folder), _smaller_parts(folder):
+    with _sync_to_mlflow(task.name, folder), _record_smaller_parts(folder):
         training.run()
     with stop.defer():
         checkpoint = _publish_checkpoint(task, training)
@@ -202,12 +203,12 @@ def _train(task: Task, stop: StopRequest, ranks: Ranks) -> None:
             shutil.rmtree(state)  # those of other parameters too: the newest result stands
 
 
-def _start(task: Task, folder: Path) -> RunStart:
-    """Write `run-live.json`; id and first start are those of the session before, if there was one."""
+def _write_run_start(task: TrainingTask, folder: Path) -> RunStart:
+    """Write `run-live.json`, with id and start of the former session if there was one."""
     file = folder / "run-live.json"
-    before: RunStart | None = None
+    former: RunStart | None = None
     try:
-        before = RunStart.model_validate_json(file.read_bytes())
+        former = RunStart.model_validate_json(file.read_bytes())
     except FileNotFoundError:
         pass
     except (OSError, ValidationError):
@@ -216,7 +217,7 @@ def _start(task: Task, folder: Path) -> RunStart:
     if commit.missing:
         sys.stderr.write(f"training {task.name}: the run record names no commit: {commit.missing}\n")
     start = RunStart(
-        run_id=before.run_id if before else uuid.uuid4().hex,
+        run_id=former.run_id if former else uuid.uuid4().hex,
         model=task.name,
         kind=task.learner.params.kind,
         dataset=task.learner.params.dataset,
@@ -225,8 +226,8 @@ def _start(task: Task, folder: Path) -> RunStart:
         seed=task.seed,
         shards=task.shards.sha256,
         pretrained=task.pretrained,
-        started=before.started if before else time.time(),
-        sessions=before.sessions + 1 if before else 1,
+        started=former.started if former else time.time(),
+        sessions=former.sessions + 1 if former else 1,
         works=task.shards.spec.count,
         host=platform.node(),
         platform=platform.platform(),
@@ -244,8 +245,8 @@ def _start(task: Task, folder: Path) -> RunStart:
 
 
 @contextlib.contextmanager
-def _followed(name: str, state: Path) -> Iterator[None]:
-    """Let `artpipe sync` show the journal in MLflow meanwhile; whether it can never matters to the training."""
+def _sync_to_mlflow(name: str, state: Path) -> Iterator[None]:
+    """Let `artpipe sync` show the journal in MLflow during training, if it can."""
     if os.environ.get("ARTPIPE_TRACKING") == "off" or importlib.util.find_spec("mlflow") is None:
         yield
         return
@@ -258,9 +259,9 @@ def _followed(name: str, state: Path) -> Iterator[None]:
         end_child(child, _FOLLOWER_GRACE_SECONDS)
 
 
-def _publish_checkpoint(task: Task, training: Trainer) -> str:
+def _publish_checkpoint(task: TrainingTask, training: Trainer) -> str:
     history, final = training.history, copy_weights(task.learner)
-    steps: dict[Which, int] = {"final": training.step, "best": history.best_step if history.best else training.step}
+    best_step = history.best_step if history.best else training.step
     card = CheckpointCard(
         name=task.name,
         kind=task.learner.params.kind,
@@ -268,9 +269,9 @@ def _publish_checkpoint(task: Task, training: Trainer) -> str:
         seed=task.seed,
         shards=task.shards.sha256,
         pretrained=task.pretrained,
-        code=_code(task.learner.params.kind)[f"models.{task.learner.params.kind}"],
+        code=_code_fingerprints(task.learner.params.kind)[f"models.{task.learner.params.kind}"],
         spec=task.shards.spec,
-        steps=steps,
+        steps={"final": training.step, "best": best_step},
         selection=task.learner.selects[0] if task.learner.selects and history.best else None,
         history=tuple(history.points),
         rollbacks=history.rollbacks,
@@ -282,10 +283,10 @@ def _publish_checkpoint(task: Task, training: Trainer) -> str:
         return save_checkpoint(folder, card, {"final": final, "best": history.best or final})
 
 
-def _publish_run(task: Task, training: Trainer, start: RunStart, checkpoint: str) -> None:
-    shared = {key: value for key, value in start.model_dump().items() if key in RunCard.model_fields}
+def _publish_run(task: TrainingTask, training: Trainer, start: RunStart, checkpoint: str) -> None:
+    session_fields = {key: value for key, value in start.model_dump().items() if key in RunCard.model_fields}
     card = RunCard(
-        **shared,
+        **session_fields,
         checkpoint=checkpoint,
         ended=max(time.time(), start.started),  # the clock may have been set back
         core_seconds=(training.core_seconds + time.process_time()) * training.ranks.world_size,

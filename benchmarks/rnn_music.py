@@ -19,10 +19,10 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.special_tokens import PAD
-from artpipe.modalities.music.score import rolled, sampled
-from artpipe.modalities.music.tokens import VOCABULARY, tokens_of
+from artpipe.modalities.music.score import read_roll, sample_steps
+from artpipe.modalities.music.tokens import VOCABULARY, encode_steps
 from artpipe.models.rnn import RNN, Params
-from artpipe.preprocessing.token_rows import rows_of
+from artpipe.preprocessing.token_rows import cut_rows
 
 LENGTH, KEYS, LOWEST = 320, 88, 21
 POINTS = 8  # at which validation is measured
@@ -35,8 +35,10 @@ def padded(rows):
 
 def notes_one_after_another(pieces, options):
     """Train the kind rnn; return nats per step of the test split at the best point of validation."""
-    works = {split: [tokens_of(sampled(rolled(piece, 1, 0), 1, 0)) for piece in pieces[split]] for split in pieces}
-    rows = torch.tensor([row for work in works["train"] for row in rows_of(work, LENGTH)])
+    works = {
+        split: [encode_steps(sample_steps(read_roll(piece, 1, 0), 1, 0)) for piece in pieces[split]] for split in pieces
+    }
+    rows = torch.tensor([row for work in works["train"] for row in cut_rows(work, LENGTH)])
     spec = Spec(
         dataset="jsb", medium="music", grid=1, length=LENGTH, classes=(), count=len(rows), vocabulary=VOCABULARY
     )

@@ -22,7 +22,7 @@ from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
 from artpipe.contracts.model import Learner
 from artpipe.contracts.special_tokens import START
-from artpipe.modalities.text.detokenize import characters, works_of
+from artpipe.modalities.text.detokenize import join_rows, to_code_points
 from artpipe.numerics.ngrams import KneserNeyModel
 from artpipe.training.data import Batches, BatchSampler, Columns
 from artpipe.training.loop import training_steps
@@ -111,9 +111,9 @@ def train_ours(shards: ShardSet, entry: dict, seconds: float, seed: int) -> Lear
 
 def streams(shards: ShardSet, split: str, *, spelled: bool) -> Tensor:
     """Return the works of a split behind each other, as code points or as tokens; each begins with a start."""
-    works, start = works_of(shards.load(split)), torch.tensor([START])
+    works, start = join_rows(shards.load(split)), torch.tensor([START])
     parts = [
-        torch.cat([start, characters(one, shards.spec.vocabulary).long()]) if spelled else torch.tensor(one)
+        torch.cat([start, to_code_points(one, shards.spec.vocabulary).long()]) if spelled else torch.tensor(one)
         for _, one in works
     ]
     return torch.cat(parts)
@@ -135,9 +135,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     shards, vocabulary = ShardSet.open(arguments.shards), ShardSet.open(arguments.shards).spec.vocabulary
-    test = [characters(one, vocabulary) for _, one in works_of(shards.load("test"))]
+    test = [to_code_points(one, vocabulary) for _, one in join_rows(shards.load("test"))]
     letters = math.log(2) * sum(len(one) - 1 for one in test)
-    learned = [characters(one, vocabulary) for _, one in works_of(shards.load("train"))]
+    learned = [to_code_points(one, vocabulary) for _, one in join_rows(shards.load("train"))]
     counting = KneserNeyModel(learned, 5, len(torch.unique(torch.cat(learned))) + 1)
     bits = {"5-gram": sum(float(counting.nats(one).sum()) for one in test) / letters}
 

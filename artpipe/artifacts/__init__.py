@@ -1,1 +1,1 @@
-"""What flows between the stages, one file each: save, load and verify, nothing else."""
+"""The artifacts that stages exchange, one file each: save, load and verify."""

@@ -1,4 +1,4 @@
-"""A card is the JSON half of an artifact: a frozen model with a SHA-256 sidecar."""
+"""Save and load cards: the JSON half of an artifact, with a SHA-256 file."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,18 +15,20 @@ CardT = TypeVar("CardT", bound=Frozen)
 
 
 class ParameterCard(Frozen):
-    """Base of cards that carry names of parameters; one of an older format is read under today's names."""
+    """Base of cards with parameter names; older formats are read under today's names."""
 
     format: int = FORMAT
 
     @model_validator(mode="before")
     @classmethod
-    def _renamed(cls, card: Any) -> Any:
+    def _rename_parameters(cls, card: Any) -> Any:
         return rename_card(card)
 
 
 def save_card(path: Path, card: Frozen) -> str:
-    """Write `card` and its sidecar ``<name>.sha256``; the card last, so its existence means the rest is complete.
+    """Write `card` and its checksum file ``<name>.sha256``.
+
+    The card is written last, so its existence means that the rest is complete.
 
     Returns:
         The card's SHA-256, which names the whole artifact wherever the card lists the hashes of its files.

@@ -1,4 +1,7 @@
-"""Champions: `champions.json`, in git beside params.yaml: of each dataset and kind the checkpoint that counts, and those before it."""
+"""Read and write `champions.json`: the champion of each dataset and kind.
+
+It lies in git beside params.yaml, and also lists the former champions.
+"""
 
 import json
 from pathlib import Path
@@ -13,43 +16,46 @@ from artpipe.system.atomic_files import write_text
 
 
 class Champion(Frozen):
-    """A checkpoint that was promoted, and where its bytes are."""
+    """A promoted checkpoint, and where its bytes are."""
 
     model: str
     run_id: str
     checkpoint: str  # its hash
-    report: str  # hash of the report that spoke for it
+    report: str  # hash of the report it was promoted by
     shards: str  # hash of the data
-    score: Score | None  # what decided; None where no number does
-    forced: bool = False  # by a person's decision, whatever the number said
-    dvc: dict[str, str]  # path -> md5 by which DVC keeps it: checkpoint, report and run record
+    score: Score | None  # the deciding score; None where no score decides
+    forced: bool = False  # by a person's decision, against the score
+    dvc: dict[str, str]  # path -> md5 in DVC's cache: checkpoint, report and run record
 
 
-class Reign(Frozen):
-    """The champion of one dataset and kind."""
+class ChampionHistory(Frozen):
+    """The champion of one dataset and kind, and those before it."""
 
     champion: Champion
     before: tuple[Champion, ...] = ()  # the latest first
-    withdrawn: tuple[str, ...] = ()  # hashes of checkpoints that a person took back; only by force they come again
+    withdrawn: tuple[str, ...] = ()  # hashes of checkpoints taken back; only a forced promotion restores them
 
 
 class Champions(Frozen):
-    """All of them: dataset -> kind -> reign."""
+    """All champions: dataset -> kind -> history."""
 
     format: int = 1
-    champions: dict[str, dict[str, Reign]] = Field(default_factory=dict)
+    champions: dict[str, dict[str, ChampionHistory]] = Field(default_factory=dict)
 
-    def of(self, dataset: str, kind: str) -> Reign | None:
-        """Return the reign over a dataset and kind, if there is one."""
+    def find(self, dataset: str, kind: str) -> ChampionHistory | None:
+        """Return the history of a dataset and kind, None where there is none."""
         return self.champions.get(dataset, {}).get(kind)
 
-    def counts(self, dataset: str, kind: str, checkpoint: str) -> bool:
+    def is_champion(self, dataset: str, kind: str, checkpoint: str) -> bool:
         """Return whether a checkpoint is the champion of a dataset and kind."""
-        reign = self.of(dataset, kind)
+        reign = self.find(dataset, kind)
         return reign is not None and reign.champion.checkpoint == checkpoint
 
-    def crowned(self, dataset: str, kind: str, reign: Reign) -> "Champions":
-        """Return the champions with one reign changed; datasets and kinds by name, so that merges stay small."""
+    def with_history(self, dataset: str, kind: str, reign: ChampionHistory) -> "Champions":
+        """Return the champions with one history changed.
+
+        Datasets and kinds are sorted by name, so that merges stay small.
+        """
         kinds = {**self.champions.get(dataset, {}), kind: reign}
         changed = {**self.champions, dataset: dict(sorted(kinds.items()))}
         return self.model_copy(update={"champions": dict(sorted(changed.items()))})
@@ -73,6 +79,8 @@ def load_champions(root: Path = Path()) -> Champions:
 
 
 def save_champions(root: Path, champions: Champions) -> None:
-    """Write the champions; what is as usual is left out."""
-    told = champions.model_dump(mode="json", exclude_defaults=True)
-    write_text(root / CHAMPIONS, json.dumps({"format": champions.format, **told}, indent=2, ensure_ascii=False) + "\n")
+    """Write the champions; defaults are left out."""
+    fields = champions.model_dump(mode="json", exclude_defaults=True)
+    write_text(
+        root / CHAMPIONS, json.dumps({"format": champions.format, **fields}, indent=2, ensure_ascii=False) + "\n"
+    )

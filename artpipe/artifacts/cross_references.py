@@ -1,4 +1,7 @@
-"""What artifacts say of each other: what a run trained, what became of a dataset's inputs; read without importing torch."""
+"""Find the artifacts that refer to each other, without importing torch.
+
+Which checkpoint a run trained, what became of a dataset's inputs.
+"""
 
 import json
 from pathlib import Path
@@ -13,8 +16,11 @@ from artpipe.errors import ArtpipeError
 from artpipe.system.hashing import sha256_bytes
 
 
-def checkpoint_in(folder: Path) -> tuple[dict[str, Any], str]:
-    """Return the card of the checkpoint in `folder`, as plain JSON, and its hash; nothing where there is none."""
+def read_checkpoint_card(folder: Path) -> tuple[dict[str, Any], str]:
+    """Return the card of the checkpoint in `folder` as plain JSON, and its hash.
+
+    Both are empty where there is none.
+    """
     try:
         data = (folder / "checkpoint.json").read_bytes()
         return dict(rename_card(json.loads(data))), sha256_bytes(data)
@@ -22,14 +28,17 @@ def checkpoint_in(folder: Path) -> tuple[dict[str, Any], str]:
         return {}, ""
 
 
-def trained(root: Path, card: RunCard) -> dict[str, Any] | None:
-    """Return the card of the checkpoint that a run made, None where that is not here."""
-    made, sha256 = checkpoint_in(root / paths.checkpoint(card.model))
-    return made if sha256 == card.checkpoint else None
+def find_trained_checkpoint(root: Path, card: RunCard) -> dict[str, Any] | None:
+    """Return the card of the checkpoint that a run made, None where it is not here."""
+    checkpoint, sha256 = read_checkpoint_card(root / paths.checkpoint(card.model))
+    return checkpoint if sha256 == card.checkpoint else None
 
 
-def ingested(root: Path, dataset: str, shards: str) -> dict[str, Any]:
-    """Return what became of a dataset's inputs; nothing where what is here is not what was ingested for `shards`."""
+def find_ingest_record(root: Path, dataset: str, shards: str) -> dict[str, Any]:
+    """Return what became of a dataset's inputs, by the record of its ingest.
+
+    Empty where the record here is not that of `shards`.
+    """
     try:
         data = (root / paths.shards(dataset) / "shards.json").read_bytes()
         record, sha256 = load_card(root / paths.record(dataset) / "report.json", RecordCard)

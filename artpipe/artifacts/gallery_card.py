@@ -1,4 +1,7 @@
-"""Gallery: a static site, every file of it listed with its hash, and the hash of all it was made from."""
+"""Save and load the gallery's card.
+
+The gallery is a static site; the card has the hash of every file, and of all that it was made from.
+"""
 
 from pathlib import Path
 
@@ -22,10 +25,13 @@ def save_gallery(folder: Path, card: GalleryCard) -> str:
 
 
 def load_gallery(folder: Path) -> GalleryCard | None:
-    """Return the card of a gallery whose every file is as it was written; None where anything is missing or differs."""
+    """Return the card of an undamaged gallery, else None.
+
+    Every file has to be as it was written.
+    """
     try:
         card, _ = load_card(folder / "gallery.json", GalleryCard)
-        whole = all(sha256_file(folder / path) == sha256 for path, sha256 in card.files.items())
+        is_complete = all(sha256_file(folder / path) == sha256 for path, sha256 in card.files.items())
     except (ArtpipeError, OSError):
         return None
-    return card if whole else None
+    return card if is_complete else None

@@ -1,4 +1,7 @@
-"""Parquet tables of a NamedTuple's fields: written a few thousand rows at a time, read as many at a time or as a whole."""
+"""Write and read parquet tables with the fields of a NamedTuple.
+
+A few thousand rows at a time, or read as a whole.
+"""
 
 import types
 import typing
@@ -13,14 +16,14 @@ _ROWS = 8192  # in memory
 
 
 class TableWriter:
-    """Appends rows; the same rows are the same bytes with the same pyarrow."""
+    """Append rows to a table; equal rows give equal bytes with the same pyarrow."""
 
     def __init__(self, path: Path, row: type[tuple[Any, ...]]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         types_of = {"str": pa.string(), "int": pa.int64()}
-        fields = [pa.field(name, types_of[kind], optional) for name, kind, optional in _fields(row)]
+        fields = [pa.field(name, types_of[kind], optional) for name, kind, optional in _table_fields(row)]
         self.schema = pa.schema(fields)
         self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
         self._rows: list[Sequence[Any]] = []
@@ -37,7 +40,7 @@ class TableWriter:
         self._writer.close()
 
     def release(self) -> None:
-        """Let go of the file, whatever is in it."""
+        """Close the file, whatever is in it."""
         self._writer.close()
 
     def _flush(self) -> None:
@@ -60,14 +63,17 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_table(path: Path, row: type[tuple[Any, ...]]) -> "DataFrame":
-    """Return a parquet file as a table of a row's fields, all of them texts; one that is missing is empty."""
+    """Return a parquet file as a table of a row's fields, all of them text.
+
+    A missing field is empty.
+    """
     import pandas as pd
 
-    names = [name for name, _, _ in _fields(row)]  # a file of an older artpipe may lack some
+    names = [name for name, _, _ in _table_fields(row)]  # a file of an older artpipe may lack some
     return pd.read_parquet(path).reindex(columns=names, fill_value="").fillna("")
 
 
-def _fields(row: type[tuple[Any, ...]]) -> Iterator[tuple[str, str, bool]]:
+def _table_fields(row: type[tuple[Any, ...]]) -> Iterator[tuple[str, str, bool]]:
     for name, hint in typing.get_type_hints(row).items():
         options = typing.get_args(hint) if types.NoneType in typing.get_args(hint) else (hint,)
         kinds = [option for option in options if option is not types.NoneType]

@@ -1,10 +1,10 @@
-"""Where each artifact of a name lies, relative to the project's root; dvc.yaml says the same."""
+"""The paths of artifacts, relative to the project's root; dvc.yaml has the same."""
 
 from pathlib import Path
 
 STATE = Path(".state")  # git-ignored, never a DVC output
 CHAMPIONS = Path("champions.json")  # in git, beside params.yaml
-LAST_STAGE = "gallery"  # of dvc.yaml: hung with named gaps where a model failed or is not made yet
+LAST_STAGE = "gallery"  # of dvc.yaml: built with gaps where a model failed or is missing
 
 
 def works(dataset: str) -> Path:
@@ -53,12 +53,15 @@ def plots(model: str) -> Path:
 
 
 def champion(dataset: str, kind: str) -> Path:
-    """Return the folder into which a champion is brought back that stands nowhere else."""
+    """Return the folder to which a champion is restored that lies nowhere else."""
     return Path("data/champions") / f"{dataset}.{kind}"
 
 
-def answers(stage: str) -> Path:
-    """Return the folder of what was worked out beforehand for a stage; it is removed when the stage is done."""
+def job_cache(stage: str) -> Path:
+    """Return the folder of a stage's cached job outcomes.
+
+    It is removed when the stage is done.
+    """
     return STATE / "answers" / stage
 
 

@@ -1,4 +1,4 @@
-"""EvaluationReport: scores, verdict and exhibits of one checkpoint."""
+"""Save and load evaluation reports: scores, verdict and exhibits of a checkpoint."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +36,7 @@ class Score(Frozen):
 
 
 class Finding(Frozen):
-    """What a metric concludes: a verdict, the number that decided it and the bound it crossed."""
+    """What a metric concludes: a verdict, the deciding number and its bound."""
 
     verdict: Verdict
     score: str
@@ -52,15 +52,15 @@ class Neighbour(Frozen):
     distance: float
 
 
-class HungPart(Frozen):
+class SavedExhibitFile(Frozen):
     """A further file of an exhibit."""
 
     file: str
     sha256: str
 
 
-class HungExhibit(Frozen):
-    """One thing on the wall; `file` is relative to the report's folder."""
+class SavedExhibit(Frozen):
+    """One exhibit of a report; `file` is relative to the report's folder."""
 
     file: str
     kind: Literal["image", "video", "audio", "text"]
@@ -72,7 +72,7 @@ class HungExhibit(Frozen):
     digests: tuple[str, ...] = ()  # the real works it shows or was made from
     neighbours: tuple[Neighbour, ...] = ()  # nearest training works, nearest first
     sha256: str = ""
-    parts: dict[str, HungPart] = Field(default_factory=dict)  # by name: before, poster, score, midi, step N ...
+    parts: dict[str, SavedExhibitFile] = Field(default_factory=dict)  # by name: before, poster, score, midi, step N ...
 
 
 class ReportCard(ParameterCard):
@@ -82,13 +82,13 @@ class ReportCard(ParameterCard):
     kind: str
     dataset: str
     checkpoint: str  # hash of the checkpoint this report is about
-    step: int | None = None  # of the training, at which the weights were taken that painted what hangs
+    step: int | None = None  # of the training, at which the weights of the exhibits were taken
     shards: str
     feature_extractor: str | None  # hash of the extractor's checkpoint
     verdict: Finding
     findings: tuple[Finding, ...]  # all of them, the gravest first
     scores: tuple[Score, ...]
-    exhibits: tuple[HungExhibit, ...]
+    exhibits: tuple[SavedExhibit, ...]
     works: dict[str, str] = Field(default_factory=dict)  # small pictures of real works: file -> SHA-256
     tables: dict[str, Any] = Field(
         default_factory=dict
@@ -96,12 +96,12 @@ class ReportCard(ParameterCard):
 
     @property
     def decisive(self) -> Score | None:
-        """Return the score that says which of two models is better, None where a person has to look."""
+        """Return the score that compares two models, None where a person has to look."""
         return next((score for score in self.scores if score.decides), None)
 
 
 def work_file(digest: str, suffix: str = ".png") -> str:
-    """Return where a report keeps the small picture of a real work, or the first lines of a text."""
+    """Return the file of a real work's small picture, or of a text's first lines."""
     return f"works/{digest[:16]}{suffix}"
 
 

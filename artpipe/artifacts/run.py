@@ -1,4 +1,7 @@
-"""Run record: all that is volatile about a training (times, host, versions, commit) and its journal."""
+"""Save and load run records: all that is volatile about a training.
+
+Times, host, versions, commit, and the journal.
+"""
 
 import contextlib
 import itertools
@@ -16,8 +19,11 @@ from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes
 
 
-class Session(ParameterCard):
-    """What a training knows about itself from its beginning; times in seconds since the epoch, UTC."""
+class TrainingSession(ParameterCard):
+    """What a training knows of itself from its beginning.
+
+    Times are seconds since the epoch, UTC.
+    """
 
     run_id: str  # 32 hex digits, kept when a training resumes
     model: str
@@ -38,8 +44,11 @@ class Session(ParameterCard):
     flow_run: str | None  # Prefect's flow run, if there was one
 
 
-class RunStart(Session):
-    """`run-live.json`, written into the state folder when a session begins: all that is known before the end."""
+class RunStart(TrainingSession):
+    """`run-live.json`: all that is known of a training before its end.
+
+    It is written into the state folder when a session begins.
+    """
 
     kind: str
     dataset: str
@@ -49,16 +58,16 @@ class RunStart(Session):
     check: str = ""  # hash of all the rest; what is read without one was written before there were any
 
     @model_validator(mode="after")
-    def _checked(self) -> Self:
-        new = set() if self.commit_missing else {"commit_missing"}  # what was written before there was one, stays valid
-        found = sha256_bytes(self.model_dump_json(exclude={"check", *new}).encode())
-        if self.check not in {"", found}:
+    def _verify_checksum(self) -> Self:
+        omitted = set() if self.commit_missing else {"commit_missing"}  # older files, without the field, stay valid
+        checksum = sha256_bytes(self.model_dump_json(exclude={"check", *omitted}).encode())
+        if self.check not in {"", checksum}:
             raise ValueError("not what was written")
-        object.__setattr__(self, "check", found)
+        object.__setattr__(self, "check", checksum)
         return self
 
 
-class RunCard(Session):
+class RunCard(TrainingSession):
     """`run.json`, written when the training is complete."""
 
     checkpoint: str  # hash of the checkpoint this run made
@@ -71,14 +80,20 @@ class RunCard(Session):
 
 
 class Journal:
-    """`journal.jsonl`: one JSON object a line, ``{"step", "time", "losses" | "validation" | "event"}``, appended and flushed."""
+    """`journal.jsonl`: the events of a training, one JSON object a line.
+
+    ``{"step", "time", "losses" | "validation" | "event"}``, appended and flushed.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
 
     def append(self, row: dict[str, Any]) -> None:
-        """Append one row; it survives the process, and after `sync` a power cut too."""
+        """Append one row.
+
+        It survives the process, and after `sync` a power cut too.
+        """
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
@@ -88,13 +103,16 @@ class Journal:
             with self.path.open("rb") as stream:
                 os.fsync(stream.fileno())
 
-    def keep(self, count: int) -> None:
-        """Keep the first `count` rows: what a resumed training will not write again; a torn last line goes too."""
+    def truncate(self, count: int) -> None:
+        """Keep the first `count` rows only.
+
+        The others will be written again by a resumed training; an incomplete last line goes too.
+        """
         rows = list(itertools.islice(self.rows(), count))
         write_text(self.path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield the complete rows; a torn last line is skipped.
+        """Yield the complete rows; an incomplete last line is skipped.
 
         Raises:
             CorruptError: a line is no row.
@@ -104,9 +122,9 @@ class Journal:
         with self.path.open(encoding="utf-8", errors="replace") as stream:
             for number, line in enumerate(stream, 1):
                 if line.endswith("\n"):
-                    yield self._row(line, number)
+                    yield self._parse_row(line, number)
 
-    def _row(self, line: str, number: int) -> dict[str, Any]:
+    def _parse_row(self, line: str, number: int) -> dict[str, Any]:
         with contextlib.suppress(ValueError):
             row = json.loads(line)
             if isinstance(row, dict) and "step" in row:
@@ -115,7 +133,10 @@ class Journal:
 
 
 class RunRecord:
-    """A folder with `run.json`, `journal.jsonl` and `progress/`, exhibits by evaluation point (``step-00000250.png``)."""
+    """A folder with `run.json`, `journal.jsonl` and `progress/`.
+
+    `progress/` has exhibits by evaluation point (``step-00000250.png``).
+    """
 
     def __init__(self, folder: Path, card: RunCard, sha256: str) -> None:
         self.folder, self.card, self.sha256 = folder, card, sha256

@@ -1,4 +1,4 @@
-"""ShardSet: a dataset as tensors, by split, opened by memory map."""
+"""Read and write shard sets: a dataset as tensors, by split, memory-mapped."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ UNLABELLED = -1
 
 
 class Spec(Frozen):
-    """What a model may know of its data before it sees them.
+    """What a model may know of its data in advance.
 
     Pictures are ``(channels, height, width)``, rows of tokens `length` long; what a medium has not is 0 or empty.
     """
@@ -50,7 +50,9 @@ class ShardCard(Frozen):
 
 
 class ShardSet:
-    """Columns by split: `images` uint8 ``(N, C, H, W)``, `labels` int64 ``(N,)`` (-1: none), `digests` uint8 ``(N, 32)``.
+    """Columns of tensors by split.
+
+    `images` uint8 ``(N, C, H, W)``, `labels` int64 ``(N,)`` (-1: none), `digests` uint8 ``(N, 32)``.
 
     Works of tokens have, instead of images, `tokens` int16 ``(N, length + 1)``, 0 where there is nothing.
 
@@ -78,26 +80,28 @@ class ShardSet:
         return cls(folder, card, sha256)
 
     def load(self, split: Split, columns: Sequence[str] | None = None) -> dict[str, Tensor]:
-        """Return the named columns of a split, verified; memory-mapped where the split is one file.
+        """Return the named columns of a split, verified.
+
+        They are memory-mapped where the split is one file.
 
         Raises:
             CorruptError: a file is missing or damaged.
         """
         parts = [load_tensors(self.folder / name, sha256) for name, sha256 in self.card.files[split].items()]
-        wanted = self.spec.columns if columns is None else columns
-        for column in wanted:
+        names = self.spec.columns if columns is None else columns
+        for column in names:
             if any(column not in part for part in parts):
                 raise CorruptError(f"{self.folder}: no {column} in a file of {split}; delete the folder and run again")
-            if (found := sum(len(part[column]) for part in parts)) != self.card.counts[split]:
-                said = f"{found} {column} in {split}, its card says {self.card.counts[split]}"
-                raise CorruptError(f"{self.folder}: {said}; delete the folder and run again")
+            if (count := sum(len(part[column]) for part in parts)) != self.card.counts[split]:
+                problem = f"{count} {column} in {split}, its card says {self.card.counts[split]}"
+                raise CorruptError(f"{self.folder}: {problem}; delete the folder and run again")
         if len(parts) == 1:
-            return {column: parts[0][column] for column in wanted}
-        return {column: torch.cat([part[column] for part in parts]) for column in wanted} if parts else {}
+            return {column: parts[0][column] for column in names}
+        return {column: torch.cat([part[column] for part in parts]) for column in names} if parts else {}
 
 
 class ShardWriter:
-    """Collects the files of a ShardSet in `folder`; `close` writes the card last."""
+    """Write the files of a shard set into `folder`; `close` writes the card last."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

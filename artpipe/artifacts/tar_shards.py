@@ -1,4 +1,7 @@
-"""Originals in uncompressed tar files: any tar reader opens them, and the same works are the same bytes."""
+"""Write originals into uncompressed tar files.
+
+Any tar reader opens them, and the same works give the same bytes.
+"""
 
 from pathlib import Path
 from typing import IO
@@ -6,8 +9,11 @@ from typing import IO
 _BLOCK = 512  # bytes, tar's unit
 
 
-class TarShards:
-    """Appends files to `works-00000.tar`, `works-00001.tar` ..., each of at most `shard_bytes` where a file fits in."""
+class TarShardWriter:
+    """Append files to `works-00000.tar`, `works-00001.tar` ...
+
+    Each has at most `shard_bytes` where a file fits in.
+    """
 
     def __init__(self, folder: Path, shard_bytes: int) -> None:
         self.folder, self.shard_bytes = folder, shard_bytes
@@ -15,12 +21,15 @@ class TarShards:
         self._stream: IO[bytes] | None = None
 
     def add(self, data: bytes, sha256: str) -> tuple[str, int]:
-        """Append a file under its SHA-256 and return the shard's name and the offset of its bytes."""
+        """Append a file under its SHA-256; return the shard's name and the offset.
+
+        The offset is that of the file's bytes.
+        """
         if self._stream is None or self._stream.tell() + len(data) + 4 * _BLOCK > self.shard_bytes:
             self.close()
             self.names.append(f"works-{len(self.names):05d}.tar")
             self._stream = (self.folder / self.names[-1]).open("wb")
-        self._stream.write(_header(sha256, len(data)))
+        self._stream.write(_tar_header(sha256, len(data)))
         offset = self._stream.tell()
         self._stream.write(data + bytes(-len(data) % _BLOCK))
         return self.names[-1], offset
@@ -33,8 +42,10 @@ class TarShards:
             self._stream = None
 
 
-def _header(sha256: str, size: int) -> bytes:
-    """Return a reproducible ustar header: no owner, no time; the SHA-256 is the name, whatever the source called it.
+def _tar_header(sha256: str, size: int) -> bytes:
+    """Return a reproducible ustar header, without owner and time.
+
+    The SHA-256 is the name, whatever the source called it.
 
     tarfile makes the same 512 bytes in 40 times the time, which is a third of ingest for small works.
     """

@@ -1,4 +1,4 @@
-"""Tensors on disk: safetensors files that are verified before they are believed."""
+"""Save and load tensors as safetensors files, verified by their SHA-256."""
 
 import errno
 import os
@@ -27,16 +27,20 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
 
 
 def load_tensors(path: Path, sha256: str) -> dict[str, Tensor]:
-    """Read tensors by name after the file's SHA-256 was verified (a flipped bit loads silently otherwise).
+    """Read tensors by name after verifying the file's SHA-256.
+
+    A flipped bit would load silently otherwise.
 
     Raises:
         CorruptError: missing, damaged or not safetensors.
     """
     if not path.is_file():
         raise CorruptError(f"{path}: missing")
-    found = sha256_file(path)
-    if found != sha256:
-        raise CorruptError(f"{path}: SHA-256 is {found[:12]}, expected {sha256[:12]}; delete the folder and run again")
+    checksum = sha256_file(path)
+    if checksum != sha256:
+        raise CorruptError(
+            f"{path}: SHA-256 is {checksum[:12]}, expected {sha256[:12]}; delete the folder and run again"
+        )
     try:
         return load_file(path)
     except SafetensorError as error:

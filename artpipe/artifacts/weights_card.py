@@ -1,4 +1,7 @@
-"""Weights: a trained network that measures pictures as people see them, converted once and verified at every reading."""
+"""Save and load trained weights of networks that measure pictures.
+
+They are converted once and verified each time they are read.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +13,11 @@ from artpipe.artifacts.cards import load_card, save_card
 from artpipe.artifacts.tensors import load_tensors, save_tensors
 from artpipe.config.params import About, Frozen
 
-FILE, CARD = "weights.safetensors", "weights.json"
+WEIGHTS_FILE, WEIGHTS_CARD = "weights.safetensors", "weights.json"
 
 
 class WeightsCard(Frozen):
-    """`weights.json`: nothing volatile stands here."""
+    """`weights.json`; it holds nothing volatile."""
 
     format: int = 1
     name: str
@@ -27,9 +30,12 @@ class WeightsCard(Frozen):
 
 
 def save_weights(folder: Path, card: WeightsCard, tensors: Mapping[str, Tensor]) -> str:
-    """Write the tensors, then the card with their hash; return the card's hash, the weights' name everywhere."""
-    sha256 = save_tensors(folder / FILE, tensors)
-    return save_card(folder / CARD, card.model_copy(update={"file": sha256}))
+    """Write the tensors, then the card with their hash.
+
+    Returns the card's hash, which names the weights everywhere.
+    """
+    sha256 = save_tensors(folder / WEIGHTS_FILE, tensors)
+    return save_card(folder / WEIGHTS_CARD, card.model_copy(update={"file": sha256}))
 
 
 def load_weights(folder: Path) -> tuple[WeightsCard, dict[str, Tensor], str]:
@@ -39,5 +45,5 @@ def load_weights(folder: Path) -> tuple[WeightsCard, dict[str, Tensor], str]:
         UserError: they are not there.
         CorruptError: the bytes are not what was written.
     """
-    card, sha256 = load_card(folder / CARD, WeightsCard)
-    return card, load_tensors(folder / FILE, card.file), sha256
+    card, sha256 = load_card(folder / WEIGHTS_CARD, WeightsCard)
+    return card, load_tensors(folder / WEIGHTS_FILE, card.file), sha256

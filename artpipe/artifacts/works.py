@@ -1,4 +1,4 @@
-"""DatasetManifest, in two halves: the works, which preprocess reads, and the record of them, which only people read.
+"""Read and write a dataset's manifest: the works, and the record of them.
 
 `data/works/NAME` holds `works.json`, `works.parquet` and the originals, byte for byte, in tar shards; its card's hash
 names the data. `data/record/NAME` holds `report.json`, `record.parquet` and `quarantine.parquet`. Nothing of the record
@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Literal, NamedTuple, Self
 
 from artpipe.artifacts.cards import load_card, save_card
 from artpipe.artifacts.parquet import TableWriter, read_rows, read_table
-from artpipe.artifacts.tar_shards import TarShards
+from artpipe.artifacts.tar_shards import TarShardWriter
 from artpipe.config.params import About, Frozen
 from artpipe.errors import CorruptError
 from artpipe.system.hashing import sha256_bytes, sha256_file
@@ -53,7 +53,7 @@ class Provenance(NamedTuple):
 
 
 class Quarantined(NamedTuple):
-    """One row of `quarantine.parquet`: an input that was not kept."""
+    """One row of `quarantine.parquet`: an input that was not accepted."""
 
     name: str
     reason: str  # one of `artpipe.untrusted.rejection.REASONS`
@@ -90,7 +90,7 @@ class RecordCard(Frozen):
 
 
 class Works:
-    """The kept works: rows in the order of the source, originals by row."""
+    """The accepted works: rows in the order of the source, originals by row."""
 
     def __init__(self, folder: Path, card: WorksCard, sha256: str) -> None:
         self.folder, self.card, self.sha256 = folder, card, sha256
@@ -110,11 +110,11 @@ class Works:
         Raises:
             CorruptError: the table is missing or damaged.
         """
-        path = _verified(self.folder, "works.parquet", self.card.files)
+        path = _verify_file(self.folder, "works.parquet", self.card.files)
         return (Work(**row) for row in read_rows(path))
 
     def originals(self, first: int = 0, step: int = 1) -> Iterator[tuple[Work, bytes]]:
-        """Yield every row (or every `step`'th from the `first` on) with its original, verified, in order.
+        """Yield each row (or each `step`'th from the `first` on) with its original.
 
         Raises:
             CorruptError: a shard is missing or damaged.
@@ -125,9 +125,9 @@ class Works:
                 if work.shard != shard:
                     if stream:
                         stream.close()
-                    shard, stream = work.shard, _opened(self.folder / work.shard)
+                    shard, stream = work.shard, _open_shard(self.folder / work.shard)
                 assert stream is not None  # noqa: S101 - the first row opened it
-                yield work, _original(stream, work)
+                yield work, _read_original(stream, work)
         finally:
             if stream:
                 stream.close()
@@ -138,17 +138,17 @@ class Works:
         Raises:
             CorruptError: its shard is missing or damaged.
         """
-        with _opened(self.folder / work.shard) as stream:
-            return _original(stream, work)
+        with _open_shard(self.folder / work.shard) as stream:
+            return _read_original(stream, work)
 
 
 class WorksWriter:
-    """Writes the works half; memory does not grow with their number."""
+    """Write the works; memory does not grow with their number."""
 
     def __init__(self, folder: Path, dataset: str, shard_bytes: int = SHARD_BYTES) -> None:
         self.folder, self.dataset = folder, dataset
         self.table = TableWriter(folder / "works.parquet", Work)
-        self.shards = TarShards(folder, shard_bytes)
+        self.shards = TarShardWriter(folder, shard_bytes)
         self.labels, self.splits = Counter[str](), Counter[str]()
         self.count = 0
 
@@ -162,7 +162,7 @@ class WorksWriter:
     def add(
         self, data: bytes, *, sha256: str, label: str | None, split: str | None, width: int, height: int, phash: str
     ) -> None:
-        """Keep a work and its original."""
+        """Add a work and its original."""
         shard, offset = self.shards.add(data, sha256)
         self.table.add((sha256, label, split, width, height, phash, shard, offset, len(data)))
         self.count += 1
@@ -187,7 +187,7 @@ class WorksWriter:
 
 
 class Record:
-    """What is known of each work, and what was not kept and why."""
+    """The provenance of each work, and the inputs that were quarantined and why."""
 
     def __init__(self, folder: Path, card: RecordCard, sha256: str) -> None:
         self.folder, self.card, self.sha256 = folder, card, sha256
@@ -202,34 +202,34 @@ class Record:
         return cls(folder, *load_card(folder / "report.json", RecordCard))
 
     def rows(self) -> Iterator[Provenance]:
-        """Yield what is known of each work, in the order of the works.
+        """Yield the provenance of each work, in the order of the works.
 
         Raises:
             CorruptError: the table is missing or damaged.
         """
-        path = _verified(self.folder, "record.parquet", self.card.files)
+        path = _verify_file(self.folder, "record.parquet", self.card.files)
         return (Provenance(**row) for row in read_rows(path))
 
     def table(self) -> "DataFrame":
-        """Return what is known of the works as one table, verified; what is not known is empty.
+        """Return the provenance of the works as one table, verified; unknown is empty.
 
         Raises:
             CorruptError: the table is missing or damaged.
         """
-        return read_table(_verified(self.folder, "record.parquet", self.card.files), Provenance)
+        return read_table(_verify_file(self.folder, "record.parquet", self.card.files), Provenance)
 
     def quarantined(self) -> Iterator[Quarantined]:
-        """Yield what was not kept, in the order of the source.
+        """Yield the quarantined inputs, in the order of the source.
 
         Raises:
             CorruptError: the table is missing or damaged.
         """
-        path = _verified(self.folder, "quarantine.parquet", self.card.files)
+        path = _verify_file(self.folder, "quarantine.parquet", self.card.files)
         return (Quarantined(**row) for row in read_rows(path))
 
 
 class RecordWriter:
-    """Writes the record half; memory does not grow with the number of inputs."""
+    """Write the record; memory does not grow with the number of inputs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -244,13 +244,13 @@ class RecordWriter:
         self.works.release()
         self.quarantine.release()
 
-    def keep(self, row: Provenance, notes: Iterable[str]) -> None:
-        """Record a kept work; `notes` are counted in the report."""
+    def add_work(self, row: Provenance, notes: Iterable[str]) -> None:
+        """Record an accepted work; `notes` are counted in the report."""
         self.works.add(row)
         self.notes.update(notes)
 
-    def refuse(self, row: Quarantined) -> None:
-        """Record an input that was not kept."""
+    def add_quarantined(self, row: Quarantined) -> None:
+        """Record an input that was not accepted."""
         self.quarantine.add(row)
         self.reasons[row.reason] += 1
 
@@ -275,7 +275,7 @@ class RecordWriter:
         return card
 
 
-def _verified(folder: Path, name: str, files: dict[str, str]) -> Path:
+def _verify_file(folder: Path, name: str, files: dict[str, str]) -> Path:
     path = folder / name
     if not path.is_file():
         raise CorruptError(f"{path}: missing")
@@ -284,14 +284,14 @@ def _verified(folder: Path, name: str, files: dict[str, str]) -> Path:
     return path
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_shard(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
         raise CorruptError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _original(stream: IO[bytes], work: Work) -> bytes:
+def _read_original(stream: IO[bytes], work: Work) -> bytes:
     stream.seek(work.offset)
     data = stream.read(work.bytes)
     if sha256_bytes(data) != work.sha256:

@@ -46,14 +46,14 @@ def dataset_add(
 ) -> None:
     """Copy works in, track them and write their entries into params.yaml."""
     from artpipe.config.params import About
-    from artpipe.config.safe_yaml import unescaped
+    from artpipe.config.safe_yaml import unescape
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
     from artpipe.project.add_remove import add_dataset
     from artpipe.project.plan import print_plan
 
     about = About(title=title, creator=creator, licence=licence, origin=origin)
     kinds = None if models is None else [kind.strip() for kind in models.split(",") if kind.strip()]
-    ingest: dict[str, Any] = {"separator": unescaped(separator)} if separator else {}
+    ingest: dict[str, Any] = {"separator": unescape(separator)} if separator else {}
     ingest |= {} if voices is None else {"voices": voices}
     ingest |= {key: value for key, value in (("names", names), ("encoding", encoding)) if value}
     ingest |= {key: value for key, value in (("classes", classes), ("splits", splits)) if value not in {"auto", "keep"}}
@@ -81,14 +81,14 @@ def dataset_inspect(
     """
     import json
 
-    from artpipe.layout.places import hub_snapshot
+    from artpipe.layout.input_files import resolve_hub_snapshot
     from artpipe.project.detection import inspect_place, told
     from artpipe.project.import_files import describe_archive
 
     ingest = {"classes": classes, "splits": splits, "names": names}
-    place = hub_snapshot(resolve_typed_path(path))
+    place = resolve_hub_snapshot(resolve_typed_path(path))
     understanding = inspect_place(place, medium, ingest)
-    text = json.dumps(understanding.as_json(), indent=2) if as_json else told(understanding)
+    text = json.dumps(understanding.to_json(), indent=2) if as_json else told(understanding)
     text = text if as_json else (text + describe_archive(place, names)).rstrip("\n")
     typer.echo(to_printable_lines(text))
 

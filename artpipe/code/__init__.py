@@ -1,1 +1,1 @@
-"""What decides a result: fingerprints of the code, recorded in code.yaml."""
+"""Fingerprints of the code that decides a result, recorded in code.yaml."""

@@ -1,4 +1,6 @@
-"""`code.yaml`: what the code of each stage and plugin is, by meaning; DVC reads it as parameters of the stages.
+"""Read and write `code.yaml`: the fingerprint of each stage's and plugin's code.
+
+DVC reads it as parameters of the stages.
 
 A changed comment changes nothing in it; a changed `gan` changes one line, which makes the trainings and evaluations of
 that kind stale. Versions of libraries are recorded with each run and are no part of it.
@@ -21,7 +23,7 @@ from artpipe.errors import UserError, did_you_mean
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
-FILE = "code.yaml"
+CODE_FILE = "code.yaml"
 STAGES: Mapping[str, Definition] = {
     "ingest": ("artpipe.ingest", "ingest_dataset"),
     "preprocess": ("artpipe.preprocess", "preprocess_dataset"),
@@ -38,44 +40,47 @@ _HEADER = """\
 
 
 def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
-    """Return what `code.yaml` says where it is up to date: fingerprints by stage and plugin, nested mappings.
+    """Return the up-to-date content of `code.yaml`: fingerprints in nested mappings.
 
     Of metrics, sections and themes it has those that params.yaml uses or has used.
 
     Raises:
         UserError: params.yaml names a metric, a section or a theme that there is not.
     """
-    known, recorded = installed_fingerprints(root), recorded_code(root)
-    code: dict[str, Any] = {stage: known[stage] for stage in STAGES}
-    code |= {group: {name: known[f"{group}.{name}"] for name in plugins.names(group)} for group in _GROUPS}
+    fingerprints, recorded = installed_fingerprints(root), recorded_code(root)
+    code: dict[str, Any] = {stage: fingerprints[stage] for stage in STAGES}
+    code |= {group: {name: fingerprints[f"{group}.{name}"] for name in plugins.names(group)} for group in _GROUPS}
     for stage, groups in _used_plugins(params).items():
-        code[stage] = {"stage": known[stage]}
+        code[stage] = {"stage": fingerprints[stage]}
         for group, used in groups.items():
             names = {*used, *(_value_at(recorded, f"{stage}.{group}") or ())}
             code[stage][group] = {
-                name: known[_known(f"{group}.{name}", known)]
+                name: fingerprints[_require_known(f"{group}.{name}", fingerprints)]
                 for name in sorted(names)
-                if name in used or f"{group}.{name}" in known
+                if name in used or f"{group}.{name}" in fingerprints
             }
     return code
 
 
 def record_new_plugins(root: Path = Path()) -> None:
-    """Add the metrics, sections and themes to `code.yaml` that params.yaml uses since; all else stays as it is."""
+    """Add newly used metrics, sections and themes to `code.yaml`.
+
+    All else stays as it is.
+    """
     params, code = load_params(root / "params.yaml"), recorded_code(root)
-    installed, new = installed_code(params, root), False
+    installed, has_new = installed_code(params, root), False
     for stage, groups in _used_plugins(params).items():
         for group in groups:
             recorded = _value_at(code, f"{stage}.{group}")
             if isinstance(recorded, dict) and (missing := installed[stage][group].keys() - recorded.keys()):
                 recorded |= {name: installed[stage][group][name] for name in sorted(missing)}
-                new = True
-    if new:
+                has_new = True
+    if has_new:
         write_code(code, root)
 
 
 def installed_fingerprints(root: Path = Path()) -> dict[str, str]:
-    """Return the fingerprint of each stage and of each plugin, by `train` or `models.gan`.
+    """Return the fingerprint of each stage and plugin, by `train` or `models.gan`.
 
     They are kept in `.state/code.json` until a file of the package changes.
     """
@@ -87,15 +92,18 @@ def installed_fingerprints(root: Path = Path()) -> dict[str, str]:
         cached = {}
     if isinstance(cached, dict) and cached.get("signature") == signature:
         return dict(cached["fingerprints"])
-    fingerprints = _reckon_fingerprints(signature)
-    with suppress(OSError):  # a place that cannot be written to is reckoned anew each time
+    fingerprints = _compute_fingerprints(signature)
+    with suppress(OSError):  # without a writable folder they are computed each time
         write_text(cache, json.dumps({"signature": signature, "fingerprints": fingerprints}))
     return dict(fingerprints)
 
 
 def code_signature() -> str:
-    """Return what differs after any change of a file that stages run: of the package, its themes, the project's plugins."""
-    return files_signature([*_package_files().values(), *(path for files in _themes().values() for path in files)])
+    """Return a hash that differs after any change of a file that stages run.
+
+    Files of the package, its themes and the project's plugins.
+    """
+    return files_signature([*_package_files().values(), *(path for files in _theme_files().values() for path in files)])
 
 
 def files_signature(paths: Iterable[Path]) -> str:
@@ -105,23 +113,23 @@ def files_signature(paths: Iterable[Path]) -> str:
         OSError: one of them is not there.
     """
     stats = ((str(path), path.stat()) for path in paths)
-    listed = [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
-    return sha256_bytes(json.dumps(sorted(listed)).encode())
+    rows = [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
+    return sha256_bytes(json.dumps(sorted(rows)).encode())
 
 
 @lru_cache(maxsize=8)
-def _reckon_fingerprints(signature: str) -> dict[str, str]:
-    """Return the fingerprints of the code as it stands, which is what the signature is for."""
+def _compute_fingerprints(signature: str) -> dict[str, str]:
+    """Return the fingerprints of the code as it stands, cached by the signature."""
     del signature
     code = PackageCode(_package_files())
-    fingerprints = {place: code.fingerprint([entry]) for place, entry in _entries().items()}
-    for theme, files in _themes().items():
+    fingerprints = {place: code.fingerprint([entry]) for place, entry in _plugin_definitions().items()}
+    for theme, files in _theme_files().items():
         parts = [(path.relative_to(theme).as_posix(), sha256_file(path)) for path in files]
         fingerprints[f"themes.{theme.name}"] = sha256_bytes(json.dumps(parts).encode())[:16]
     return fingerprints
 
 
-def _themes() -> dict[Path, list[Path]]:
+def _theme_files() -> dict[Path, list[Path]]:
     """Return the files of each theme, by its folder."""
     templates = Path(import_module("artpipe").__path__[0], "templates")
     themes = sorted(path for path in templates.iterdir() if path.is_dir())
@@ -129,23 +137,23 @@ def _themes() -> dict[Path, list[Path]]:
 
 
 def recorded_code(root: Path = Path()) -> dict[str, Any]:
-    """Return what `code.yaml` says; nothing where there is none.
+    """Return the content of `code.yaml`, empty where there is none.
 
     Raises:
         UserError: it cannot be read.
     """
-    if not (root / FILE).is_file():
+    if not (root / CODE_FILE).is_file():
         return {}
-    content = read_yaml(root / FILE)
+    content = read_yaml(root / CODE_FILE)
     code = content.get("code") if isinstance(content, Mapping) else None
     if not isinstance(code, Mapping):
-        raise UserError(f"{root / FILE}: no mapping `code` in it; `artpipe upgrade` writes it anew")
+        raise UserError(f"{root / CODE_FILE}: no mapping `code` in it; `artpipe upgrade` writes it anew")
     return dict(code)
 
 
 def write_code(code: Mapping[str, Any], root: Path = Path()) -> None:
     """Write `code.yaml`."""
-    write_text(root / FILE, _HEADER + "".join(_lines({"code": code})))
+    write_text(root / CODE_FILE, _HEADER + "".join(_yaml_lines({"code": code})))
 
 
 def record_code(root: Path = Path()) -> None:
@@ -154,7 +162,9 @@ def record_code(root: Path = Path()) -> None:
 
 
 def require_recorded_code(root: Path = Path(), stage: str = "") -> None:
-    """Refuse a stage, or all, whose installed code is not that of `code.yaml`, which results are recorded under.
+    """Refuse a stage, or all, whose installed code is not that of `code.yaml`.
+
+    Results are recorded under the code in it.
 
     Without a `dvc.yaml` no result is recorded, and nothing is refused.
 
@@ -168,24 +178,24 @@ def require_recorded_code(root: Path = Path(), stage: str = "") -> None:
     for name, places in [(stage, _stage_parts(stage, params))] if stage else stages_with_code(params):
         for place in places:
             old, new = _value_at(recorded, place), _value_at(installed, place)
-            if changed := next(changed_parts(old, new, f"code.{place}"), ""):
+            if changed := next(find_changed_parts(old, new, f"code.{place}"), ""):
                 raise UserError(
-                    f"{root / FILE}: `{changed}` of {name} is not the code that is installed; `artpipe upgrade` says what "
+                    f"{root / CODE_FILE}: `{changed}` of {name} is not the code that is installed; `artpipe upgrade` says what "
                     "changed and accepts it, `artpipe upgrade --plan` only says it"
                 )
 
 
-def changed_parts(recorded: Any, installed: Any, place: str = "code") -> Iterator[str]:
+def find_changed_parts(recorded: Any, installed: Any, place: str = "code") -> Iterator[str]:
     """Yield the dotted keys in which two versions of `code.yaml` differ."""
     if isinstance(recorded, Mapping) and isinstance(installed, Mapping):
         for key in sorted({*recorded, *installed}):
-            yield from changed_parts(recorded.get(key), installed.get(key), f"{place}.{key}")
+            yield from find_changed_parts(recorded.get(key), installed.get(key), f"{place}.{key}")
     elif recorded != installed:
         yield place
 
 
 def stages_with_code(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield every stage of a project with the dotted keys of `code.yaml` that its result depends on."""
+    """Yield every stage with the dotted keys of `code.yaml` it depends on."""
     names: Mapping[str, Iterable[str]] = {
         "ingest": params.datasets,
         "preprocess": params.datasets,
@@ -198,7 +208,7 @@ def stages_with_code(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield stage, _stage_parts(stage, params)
 
 
-def _entries() -> dict[str, Definition]:
+def _plugin_definitions() -> dict[str, Definition]:
     """Return where the code of each stage and plugin begins."""
     entries = dict(STAGES)
     for group in (*_GROUPS, "metrics", "sections"):
@@ -207,7 +217,7 @@ def _entries() -> dict[str, Definition]:
 
 
 def _package_files() -> dict[str, Path]:
-    """Return the modules of artpipe, of the project's plugins and of installed packages that bring plugins."""
+    """Return the modules of artpipe, of the project's plugins and of installed ones."""
     files = package_files("artpipe", Path(import_module("artpipe").__path__[0]))
     for group in (*_GROUPS, "metrics", "sections"):
         for folder in reversed(plugins.folders(group)):
@@ -230,7 +240,10 @@ def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:
 
 
 def _stage_parts(stage: str, params: Params) -> tuple[str, ...]:
-    """Return the dotted keys of `code.yaml` that a stage's result depends on; dvc.yaml names the same."""
+    """Return the dotted keys of `code.yaml` that a stage depends on.
+
+    dvc.yaml names the same.
+    """
     verb, _, name = stage.partition("@")
     used = _used_plugins(params).get(verb)
     parts = [verb] if used is None else [f"{verb}.stage"]
@@ -244,10 +257,10 @@ def _stage_parts(stage: str, params: Params) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def _known(place: str, fingerprints: Mapping[str, str]) -> str:
+def _require_known(place: str, fingerprints: Mapping[str, str]) -> str:
     if place not in fingerprints:
         group, _, name = place.partition(".")
-        names = [known.partition(".")[2] for known in fingerprints if known.startswith(f"{group}.")]
+        names = [place_known.partition(".")[2] for place_known in fingerprints if place_known.startswith(f"{group}.")]
         raise UserError(f"params.yaml: `{name}` is none of artpipe's {group}{did_you_mean(name, names)}")
     return place
 
@@ -258,10 +271,10 @@ def _value_at(code: Any, place: str) -> Any:
     return code
 
 
-def _lines(content: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+def _yaml_lines(content: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     for key, value in content.items():
         if isinstance(value, Mapping):
             yield f"{'  ' * depth}{key}:{'' if value else ' {}'}\n"
-            yield from _lines(value, depth + 1)
+            yield from _yaml_lines(value, depth + 1)
         else:
             yield f"{'  ' * depth}{key}: '{value}'\n"

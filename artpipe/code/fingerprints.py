@@ -13,7 +13,7 @@ from pathlib import Path
 
 Definition = tuple[str, str]  # module, global name
 _ON_IMPORT = "*"  # what a module runs on import that binds no name
-_WHOLE = "**"  # a module used as a value: every definition of it
+_WHOLE_MODULE = "**"  # a module used as a value: every definition of it
 
 
 class PackageCode:
@@ -29,7 +29,10 @@ class PackageCode:
         self._neighbours: dict[Definition, list[Definition]] = {}
 
     def reachable(self, entries: Iterable[Definition]) -> set[Definition]:
-        """Return every definition that the entries can reach, themselves included; a name of nothing reaches none."""
+        """Return every definition that the entries can reach, themselves included.
+
+        A name that is not defined reaches none.
+        """
         open_definitions = [entry for entry in (self._resolve(*name) for name in entries) if entry]
         reached: set[Definition] = set()
         while open_definitions:
@@ -37,11 +40,14 @@ class PackageCode:
             if definition in reached:
                 continue
             reached.add(definition)
-            open_definitions += self._mentioned(definition)
-        return {(module, name) for module, name in reached if name != _WHOLE}
+            open_definitions += self._find_neighbours(definition)
+        return {(module, name) for module, name in reached if name != _WHOLE_MODULE}
 
     def fingerprint(self, entries: Iterable[Definition]) -> str:
-        """Return 16 hexadecimal digits that change with the meaning of what the entries reach, and with nothing else."""
+        """Return 16 hexadecimal digits that change with the meaning of the entries' code.
+
+        And with nothing else.
+        """
         digest = hashlib.sha256()
         for module, name in sorted(self.reachable(entries)):
             if statements := self._module(module).definitions.get(name):
@@ -49,12 +55,12 @@ class PackageCode:
                 digest.update("".join(map(self._module(module).dump, statements)).encode())
         return digest.hexdigest()[:16]
 
-    def _mentioned(self, definition: Definition) -> list[Definition]:
+    def _find_neighbours(self, definition: Definition) -> list[Definition]:
         """Return what a definition mentions, and what importing its module runs."""
         if definition not in self._neighbours:
             module = self._module(definition[0])
-            names = module.definitions if definition[1] == _WHOLE else ()
-            mentions = () if definition[1] == _WHOLE else module.mentions(definition[1])
+            names = module.definitions if definition[1] == _WHOLE_MODULE else ()
+            mentions = () if definition[1] == _WHOLE_MODULE else module.mentions(definition[1])
             resolved = (self._resolve(*mention) for mention in mentions)
             self._neighbours[definition] = [
                 *((package, _ON_IMPORT) for package in self._packages(definition[0])),
@@ -75,22 +81,25 @@ class PackageCode:
         return self._modules[name]
 
     def _resolve(self, module: str, name: str) -> Definition | None:
-        """Return where a name of a module is defined: followed through re-exports; None outside of the package."""
-        seen: set[Definition] = set()
-        while module in self._sources and (module, name) not in seen:
-            seen.add((module, name))
+        """Return where a name of a module is defined, None outside of the package.
+
+        Re-exports are followed.
+        """
+        visited: set[Definition] = set()
+        while module in self._sources and (module, name) not in visited:
+            visited.add((module, name))
             code = self._module(module)
-            if name in {_ON_IMPORT, _WHOLE} or name in code.definitions:
+            if name in {_ON_IMPORT, _WHOLE_MODULE} or name in code.definitions:
                 return module, name
             if code.is_broken:
                 return module, _ON_IMPORT
             if f"{module}.{name}" in self._sources:
-                return f"{module}.{name}", _WHOLE
+                return f"{module}.{name}", _WHOLE_MODULE
             if name not in code.imports:
                 return None  # such as `__path__`
             module, name = code.imports[name]
-            if name == _WHOLE:
-                return (module, _WHOLE) if module in self._sources else None
+            if name == _WHOLE_MODULE:
+                return (module, _WHOLE_MODULE) if module in self._sources else None
         return None
 
 
@@ -125,24 +134,27 @@ class _Module:
             owners = {id(node.value): node for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
             for node in ast.walk(statement):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                    yield from self._module_path(node.value)
+                    yield from self._parse_module_path(node.value)
                 elif isinstance(node, ast.Name) and node.id in imports:
-                    yield self._attribute(*imports[node.id], _attribute_chain(node, owners))
+                    yield self._resolve_attribute(*imports[node.id], _attribute_chain(node, owners))
                 elif isinstance(node, ast.Name) and node.id in self.definitions:
                     yield self.name, node.id
 
-    def _attribute(self, module: str, name: str, attributes: list[str]) -> Definition:
-        """Return what ``name.attribute.attribute`` of a module stands for, as deep as there are modules."""
-        path = [*([] if name == _WHOLE else [name]), *attributes]
+    def _resolve_attribute(self, module: str, name: str, attributes: list[str]) -> Definition:
+        """Return the definition that ``name.attribute.attribute`` of a module means.
+
+        As deep as there are modules.
+        """
+        path = [*([] if name == _WHOLE_MODULE else [name]), *attributes]
         while path and f"{module}.{path[0]}" in self._sources:
             module = f"{module}.{path.pop(0)}"
-        return module, path[0] if path else _WHOLE
+        return module, path[0] if path else _WHOLE_MODULE
 
-    def _module_path(self, text: str) -> Iterator[Definition]:
-        """Yield what a string such as ``package.module:function`` names."""
+    def _parse_module_path(self, text: str) -> Iterator[Definition]:
+        """Yield the definition that a string such as ``package.module:function`` names."""
         module, _, name = text.partition(":")
         if module in self._sources and "." in module:
-            yield module, name or _WHOLE
+            yield module, name or _WHOLE_MODULE
 
     def dump(self, statement: ast.stmt) -> str:
         """Return a statement as text without docstrings and positions."""
@@ -161,14 +173,14 @@ def package_files(name: str, folder: Path) -> dict[str, Path]:
 
 
 def _imports(nodes: Iterable[ast.AST]) -> dict[str, Definition]:
-    """Return what import statements bind: names to the definition or the module they stand for."""
+    """Return the names that import statements bind, and their definitions or modules."""
     bound: dict[str, Definition] = {}
     for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 bound[alias.asname or alias.name.partition(".")[0]] = (
                     alias.name if alias.asname else alias.name.partition(".")[0],
-                    _WHOLE,
+                    _WHOLE_MODULE,
                 )
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for alias in node.names:
@@ -177,7 +189,7 @@ def _imports(nodes: Iterable[ast.AST]) -> dict[str, Definition]:
 
 
 def _attribute_chain(node: ast.expr, owners: Mapping[int, ast.Attribute]) -> list[str]:
-    """Return the attributes taken of a name, one of the other: ``a.b.c`` gives ``["b", "c"]``."""
+    """Return the attributes taken of a name: ``a.b.c`` gives ``["b", "c"]``."""
     chain: list[str] = []
     while (owner := owners.get(id(node))) is not None:
         chain.append(owner.attr)
@@ -193,7 +205,10 @@ def _bound_names(statement: ast.stmt) -> set[str]:
 
 
 def _parse(path: Path) -> ast.Module:
-    """Return a file's syntax tree; that of a file which is no Python is its bytes, marked by a `global` statement."""
+    """Return a file's syntax tree.
+
+    That of a file which is not Python is its bytes, marked by a `global` statement.
+    """
     source = path.read_bytes()
     try:
         return ast.parse(source, filename=str(path))
@@ -202,7 +217,10 @@ def _parse(path: Path) -> ast.Module:
 
 
 def _dump(node: object) -> str:
-    """Return a syntax tree as text; what is empty is left out, so that versions of Python agree on it."""
+    """Return a syntax tree as text.
+
+    What is empty is left out, so that versions of Python agree on it.
+    """
     if isinstance(node, list):
         return f"[{','.join(_dump(item) for item in node if not _is_docstring(item))}]"
     if not isinstance(node, ast.AST):

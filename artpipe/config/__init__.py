@@ -1,1 +1,1 @@
-"""params.yaml: read within bounds, typed, validated and edited."""
+"""Read params.yaml within bounds; type, validate and edit it."""

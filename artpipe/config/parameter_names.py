@@ -1,4 +1,4 @@
-"""The names that parameters had in `format: 1`, and entries and cards that carry them, renamed when they are read."""
+"""The parameter names of `format: 1`; entries and cards are renamed when read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,10 @@ VERDICT_NAMES: Names = {"ruler_skill": "extractor_skill"}
 
 
 def model_names(kind: Any) -> Names:
-    """Return how to rename the parameters of a model; a kind of a plugin has its own names, and keeps them."""
+    """Return the renamed parameters of a model's kind.
+
+    Kinds of plugins keep their own names.
+    """
     return {**MODEL_NAMES, **KIND_NAMES.get(str(kind), {})}
 
 
@@ -35,7 +38,9 @@ def rename_model(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rename_card(card: Any) -> Any:
-    """Return a card of a checkpoint, run or report under today's names; what is no card of `format: 1` is left alone.
+    """Return a card of a checkpoint, run or report under today's names.
+
+    What is no card of `format: 1` is returned as it is.
 
     What a session wrote of itself loses its `check`, which was made of the names it had.
     """
@@ -48,7 +53,7 @@ def rename_card(card: Any) -> Any:
     return renamed
 
 
-def format_of(content: Any) -> int | None:
-    """Return the format that a params.yaml says it is of, None where that is no whole number."""
+def read_format(content: Any) -> int | None:
+    """Return the format number of a params.yaml, None where it is not an integer."""
     number = content.get("format") if isinstance(content, Mapping) else None
     return number if type(number) is int else None

@@ -1,4 +1,4 @@
-"""params.yaml as typed, frozen, extra-forbidding models; a mistake is one line with its place and the nearest name."""
+"""params.yaml as typed, frozen models; a mistake is one line with its place."""
 
 import re
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from artpipe.config.encoding_names import EncodingName
-from artpipe.config.parameter_names import format_of
+from artpipe.config.parameter_names import read_format
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.secret_scan import refuse_secrets
-from artpipe.config.validation_message import first_mistake
+from artpipe.config.validation_message import describe_first_mistake
 from artpipe.errors import UserError, did_you_mean
 from artpipe.system.plain_text import to_printable
 
 MINIMUM_WORKS = 8  # three splits, none of them empty, the largest for training
 FORMAT = 2
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 Positive = Annotated[int, Field(gt=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -37,7 +37,7 @@ class Settings(Frozen):
 
 
 class About(Frozen):
-    """What a dataset is and to whom its works belong; it reaches the gallery through the record, never the training."""
+    """What a dataset is and to whom its works belong; it never reaches training."""
 
     title: str = ""
     creator: str = "unknown"
@@ -47,14 +47,12 @@ class About(Frozen):
 
 
 class IngestParams(Settings):
-    """What ingest keeps."""
+    """What ingest accepts."""
 
     classes: Literal["auto", "folders", "metadata", "none"] = "auto"  # auto: what metadata say, else the folders
     splits: Literal["keep", "ignore"] = "keep"  # those of folders and metadata
     separator: str = ""  # between the works of one text file, such as "\n\n"; empty: a file is a work
-    encoding: EncodingName = (
-        ""  # of texts that are neither UTF-8 nor marked, such as gb18030; empty: as their bytes tell
-    )
+    encoding: EncodingName = ""  # of texts that are neither UTF-8 nor marked, such as gb18030; empty: detected
     voices: int = Field(
         default=4, ge=0, le=8
     )  # of a score, others are quarantined; 0: chords, whatever sounds together
@@ -74,13 +72,13 @@ class IngestParams(Settings):
 
 
 class SplitParams(Settings):
-    """What every medium's parameters begin with: shares of the works that are held out."""
+    """Base of every medium's parameters: the shares of held-out works."""
 
     validation: Share = 0.05
     test: Share = 0.1  # not used where the dataset brings an official split
 
     @model_validator(mode="after")
-    def _something_to_train_on(self) -> Self:
+    def _require_training_share(self) -> Self:
         if self.validation + self.test >= 1:
             message = f"validation {self.validation:g} and test {self.test:g} leave no works to train on"
             raise ValueError(message)
@@ -88,7 +86,7 @@ class SplitParams(Settings):
 
 
 class DatasetEntry(Frozen):
-    """One dataset: where it comes from and how it is prepared; `preprocess` stays raw, because only its medium knows it."""
+    """One dataset; `preprocess` stays raw, because only its medium knows it."""
 
     medium: str  # picture, text ...: a package in artpipe/modalities
     source: str
@@ -99,7 +97,7 @@ class DatasetEntry(Frozen):
 
 
 class WeightsEntry(Frozen):
-    """Trained weights of a network that measures pictures as people see them; `path` is a file or a pin card."""
+    """Trained weights of a network that measures pictures; a file or a pin card."""
 
     path: str
     network: Literal["vgg16"] = "vgg16"
@@ -135,7 +133,7 @@ class TrainParams(Settings):
 
 
 class VerdictBounds(Settings):
-    """Where a number becomes a verdict; docs/log.md has the planted models these were chosen on."""
+    """Bounds at which a number becomes a verdict; docs/log.md says how chosen."""
 
     collapsed_pairs: Share = 0.35  # pair distance against real works, for pictures like works
     identical_pairs: Share = 0.05  # the same for pictures unlike any work, which early in a training are all alike
@@ -148,7 +146,9 @@ class VerdictBounds(Settings):
     copy_ratio: Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
     copy_distance: Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
     fewest_works: Positive = 50  # held out; with fewer, any neighbourhood reaches everything: coverage says nothing
-    extractor_skill: Share = 0.3  # of what guessing leaves, recognised by the extractor: with less it speaks for nobody
+    extractor_skill: Share = (
+        0.3  # of what guessing leaves, recognised by the extractor; with less its scores are ignored
+    )
     under_trained_coverage: Share = 0.3  # of the coverage that real works reach
     under_trained_pixels: Positive = 8  # a side, of real works so small that further off nothing is to be recognised
     under_trained_sharpness: Share = 0.1  # of the fine detail of real works
@@ -162,7 +162,7 @@ class VerdictBounds(Settings):
 
 
 class WalkParams(Settings):
-    """The film of a painter: a loop through its codes in steps that look alike."""
+    """The film of a generative model: a loop through its codes in even steps."""
 
     seconds: float = Field(default=16.0, ge=0, le=120)  # 0: no film
     fps: int = Field(default=24, ge=1, le=60)
@@ -186,7 +186,7 @@ class EvaluationParams(Settings):
     pairs: Positive = 8  # pairs of a sample and its nearest training work shown for the model
     thumbnail: Positive = 128  # longer side of a training work in a report, in pixels
     coverage_neighbours: Positive = 5  # k of precision, recall, density and coverage
-    spread_subsets: Positive = 20  # random halves that tell the spread of KID
+    spread_subsets: Positive = 20  # random halves for the spread of KID
     calibration_bins: Positive = 15  # of the expected calibration error
     importance_samples: Positive = 50  # of the importance-weighted bound; 1000 is what papers quote
     importance_works: Positive = 200  # held-out works it is measured on
@@ -206,7 +206,7 @@ class GalleryParams(Frozen):
 
 
 class Params(Frozen):
-    """The whole of params.yaml; model entries stay raw here, because only their kind knows them."""
+    """The whole of params.yaml; only its kind knows a model entry, which stays raw."""
 
     format: Literal[2]
     seed: int = Field(ge=0, lt=2**31)
@@ -217,11 +217,12 @@ class Params(Frozen):
     gallery: GalleryParams
 
     @model_validator(mode="after")
-    def _names(self) -> Self:
-        for room, entries in (("datasets", self.datasets), ("weights", self.weights), ("models", self.models)):
+    def _check_names(self) -> Self:
+        for section, entries in (("datasets", self.datasets), ("weights", self.weights), ("models", self.models)):
             for name in entries:
-                if not NAME.fullmatch(name):
-                    message = f"`{room}.{to_printable(name[:120])}`: a name is lower-case letters, digits and `-`, at most 100"
+                if not NAME_PATTERN.fullmatch(name):
+                    place = f"`{section}.{to_printable(name[:120])}`"
+                    message = f"{place}: a name is lower-case letters, digits and `-`, at most 100"
                     raise ValueError(message)
         return self
 
@@ -236,7 +237,9 @@ class Params(Frozen):
         return self.datasets[name]
 
     def model(self, name: str) -> Mapping[str, Any]:
-        """Return the raw entry of a model; `validated` with its kind's Params makes it typed.
+        """Return the raw entry of a model.
+
+        `validate_as` with its kind's Params makes it typed.
 
         Raises:
             UserError: there is none of that name.
@@ -264,7 +267,7 @@ def _read_text(path: Path) -> str:
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 
-def validated(model: type[ModelT], value: Any, *, file: str, place: str = "") -> ModelT:
+def validate_as(model: type[ModelT], value: Any, *, file: str, place: str = "") -> ModelT:
     """Validate `value` as `model`.
 
     Raises:
@@ -273,14 +276,14 @@ def validated(model: type[ModelT], value: Any, *, file: str, place: str = "") ->
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise UserError(first_mistake(model, error, file, place)) from None
+        raise UserError(describe_first_mistake(model, error, file, place)) from None
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and validate params.yaml; the same text is validated once.
 
     Raises:
-        UserError: see `read_yaml`, `refuse_secrets` and `validated`.
+        UserError: see `read_yaml`, `refuse_secrets` and `validate_as`.
     """
     return parse_params(_read_text(path), str(path))
 
@@ -289,7 +292,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
 def parse_params(text: str, file: str = "params.yaml") -> Params:
     """Validate the text of params.yaml; see `load_params`."""
     content = parse_yaml(text, file)
-    refuse_secrets(content, file)  # first: a mistake is told with what was found
-    if format_of(content) == 1:
+    refuse_secrets(content, file)  # first: a message about a mistake quotes the value
+    if read_format(content) == 1:
         raise UserError(f"{file}: of `format: 1`, with older names; `artpipe upgrade` renames them, --plan says which")
-    return validated(Params, content, file=file)
+    return validate_as(Params, content, file=file)

@@ -1,4 +1,7 @@
-"""YAML of people and strangers: plain values, bounded before they are built, each mistake one line."""
+"""Parse YAML of untrusted files: plain values, bounded before they are built.
+
+Each mistake is one line.
+"""
 
 import re
 from copy import deepcopy
@@ -13,33 +16,35 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from artpipe.errors import UserError
 
-_DEEPEST = 64  # values within values
-_DIGITS = 100  # of a whole number
-_CONFLICT = re.compile(
+_MAX_DEPTH = 64  # values within values
+_MAX_DIGITS = 100  # of a whole number
+_CONFLICT_MARK = re.compile(
     r"^<{7}( |$)", re.MULTILINE
 )  # of git, at the beginning of a line, where no YAML of ours has them
-_MOST = 1_000_000  # values, those counted again that an alias repeats: ten aliases of ten of ten ... are a bomb
+_MAX_VALUES = 1_000_000  # values, those counted again that an alias repeats: ten aliases of ten of ten ... are a bomb
 
 
-class _Bounded(Composer):
-    """Refuses what would not end: aliases of themselves, and aliases of aliases that grow beyond all bounds."""
+class _BoundedComposer(Composer):
+    """Composer that refuses aliases of themselves and aliases that grow without bound."""
 
     def get_single_node(self) -> Any:
         """Return the root, before anything is made of it."""
         root = super().get_single_node()
         if root is not None:
-            _weigh(root, {})
+            _count_values(root, {})
         return root
 
 
-def conflict_line(text: str) -> int:
-    """Return the line (from 1) of the first mark that a merge left, 0 where there is none."""
-    marks = _CONFLICT.search(text)
+def find_conflict_line(text: str) -> int:
+    """Return the line (from 1) of the first conflict mark of git, 0 without one."""
+    marks = _CONFLICT_MARK.search(text)
     return text.count("\n", 0, marks.start()) + 1 if marks else 0
 
 
-def require_merged(path: Path) -> None:
-    """Refuse a file with the marks of a merge in it; one that is not there or cannot be read is judged by who needs it.
+def require_no_conflict(path: Path) -> None:
+    """Refuse a file with conflict marks of git in it.
+
+    A file that is missing or cannot be read is not refused here.
 
     Raises:
         UserError: file, line and what to do.
@@ -48,12 +53,15 @@ def require_merged(path: Path) -> None:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return
-    if line := conflict_line(text):
-        raise UserError(f"{path}:{line}: the marks of a merge (`<<<<<<<`); {merge_advice(str(path))}")
+    if line := find_conflict_line(text):
+        raise UserError(f"{path}:{line}: the marks of a merge (`<<<<<<<`); {advise_on_merge(str(path))}")
 
 
-def merge_advice(name: str) -> str:
-    """Return how to end a merge that left its marks in a file: what programs write is taken from one side."""
+def advise_on_merge(name: str) -> str:
+    """Return how to end a merge that left its marks in a file.
+
+    Files that programs write are taken from one side.
+    """
     if name.endswith(("dvc.lock", ".dvc")):
         again = (
             "then `artpipe run` brings up to date what the other side has" if name.endswith("lock") else "or --theirs"
@@ -63,7 +71,9 @@ def merge_advice(name: str) -> str:
 
 
 def parse_yaml(text: str, place: str) -> Any:
-    """Return what a text says (YAML 1.2, no tags of programs) as plain Python; the same text is parsed once.
+    """Return a YAML 1.2 text, without tags, as plain Python.
+
+    The same text is parsed once.
 
     Args:
         text: one document.
@@ -72,15 +82,15 @@ def parse_yaml(text: str, place: str) -> Any:
     Raises:
         UserError: it is not YAML, or a bomb; the message has file, line and column.
     """
-    return deepcopy(_parsed(text, place))
+    return deepcopy(_parse(text, place))
 
 
 @lru_cache(maxsize=8)
-def _parsed(text: str, place: str) -> Any:
-    if line := conflict_line(text):
-        raise UserError(f"{place}:{line}: the marks of a merge (`<<<<<<<`); {merge_advice(Path(place).name)}")
+def _parse(text: str, place: str) -> Any:
+    if line := find_conflict_line(text):
+        raise UserError(f"{place}:{line}: the marks of a merge (`<<<<<<<`); {advise_on_merge(Path(place).name)}")
     yaml = YAML(typ="safe", pure=True)
-    yaml.max_depth, yaml.Composer = _DEEPEST, _Bounded
+    yaml.max_depth, yaml.Composer = _MAX_DEPTH, _BoundedComposer
     try:
         return yaml.load(text)
     except YAMLError as error:
@@ -88,32 +98,32 @@ def _parsed(text: str, place: str) -> Any:
         place = f"{place}:{mark.line + 1}:{mark.column + 1}" if mark else place
         problem = str(getattr(error, "problem", None) or error).partition(", if necessary increase YAML()")[0]
         raise UserError(f"{place}: not YAML: {' '.join(problem.split())}") from None
-    except (ValueError, KeyError, OverflowError, RecursionError) as error:  # a date, number or truth that is none
+    except (ValueError, KeyError, OverflowError, RecursionError) as error:  # an invalid date, number or boolean
         raise UserError(f"{place}: not YAML: {' '.join(str(error).split())[:200]}") from None
 
 
-def _weigh(node: Node, known: dict[int, int]) -> int:
+def _count_values(node: Node, counts: dict[int, int]) -> int:
     """Return how many values a node stands for."""
-    if known.setdefault(id(node), 0):
-        return known[id(node)]
+    if counts.setdefault(id(node), 0):
+        return counts[id(node)]
     count = 1
     if isinstance(node, ScalarNode):
         _require_plain(node)
     else:
         pairs = isinstance(node, MappingNode)
-        for inner in [one for pair in node.value for one in pair] if pairs else node.value:
-            if known.get(id(inner)) == 0:
+        for inner in [child for pair in node.value for child in pair] if pairs else node.value:
+            if counts.get(id(inner)) == 0:
                 raise ComposerError(None, None, "an alias of what it stands in", inner.start_mark)
-            count += _weigh(inner, known)
-    if count > _MOST:
-        raise ComposerError(None, None, f"aliases that stand for more than {_MOST:,} values", node.start_mark)
-    known[id(node)] = count
+            count += _count_values(inner, counts)
+    if count > _MAX_VALUES:
+        raise ComposerError(None, None, f"aliases that stand for more than {_MAX_VALUES:,} values", node.start_mark)
+    counts[id(node)] = count
     return count
 
 
 def _require_plain(node: ScalarNode) -> None:
-    """Refuse what Python reads and cannot write again."""
-    if str(node.tag).endswith(":int") and len(node.value) > _DIGITS:
+    """Refuse values that Python reads and cannot write again."""
+    if str(node.tag).endswith(":int") and len(node.value) > _MAX_DIGITS:
         raise ComposerError(None, None, f"a number of {len(node.value):,} digits", node.start_mark)
     try:
         node.value.encode()
@@ -121,8 +131,8 @@ def _require_plain(node: ScalarNode) -> None:
         raise ComposerError(None, None, "half a character (a lone surrogate)", node.start_mark) from None
 
 
-def unescaped(text: str) -> str:
-    """Return text with the line and page ends that a shell passes on as a backslash and a letter."""
+def unescape(text: str) -> str:
+    """Return text with the escapes of line and page ends, tabs and returns replaced."""
     for letter, character in {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}.items():
         text = text.replace(f"\\{letter}", character)
     return text

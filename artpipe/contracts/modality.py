@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from artpipe import plugins
-from artpipe.config.params import DatasetEntry, IngestParams, SplitParams, validated
+from artpipe.config.params import DatasetEntry, IngestParams, SplitParams, validate_as
 
 if TYPE_CHECKING:
     from artpipe.artifacts.shards import Split
@@ -99,4 +99,4 @@ def params_of(name: str, entry: DatasetEntry) -> Any:
         UserError: unknown medium or parameter, with the place.
     """
     place = f"datasets.{name}.preprocess"
-    return validated(medium_of(entry).params, entry.preprocess, file="params.yaml", place=place)
+    return validate_as(medium_of(entry).params, entry.preprocess, file="params.yaml", place=place)

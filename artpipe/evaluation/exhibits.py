@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from artpipe.artifacts.report import HungExhibit, HungPart, Neighbour, work_file
+from artpipe.artifacts.report import Neighbour, SavedExhibit, SavedExhibitFile, work_file
 from artpipe.contracts.metric import Evidence, Measured, writes_text
 from artpipe.contracts.model import Content, Exhibit, Prompt
 from artpipe.evaluation.text_neighbours import excerpts, nearest_texts
-from artpipe.modalities.picture.captions import UNTITLED, asked_for, spoken
-from artpipe.modalities.picture.tiles import wholes
+from artpipe.modalities.picture.captions import UNTITLED, class_title, requested_class_title
+from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.numerics.pixels import to_float
 from artpipe.system.atomic_files import write_bytes
 from artpipe.system.hashing import sha256_bytes
@@ -22,7 +22,7 @@ SEEDS_APART = (
 )
 
 
-def write_exhibits(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list[HungExhibit]:
+def write_exhibits(evidence: Evidence, measured: Sequence[Measured], folder: Path) -> list[SavedExhibit]:
     """Write the exhibits: scored samples first, then what the learner shows of held-out works, then what metrics want seen."""
     shown = exhibits_of(evidence)
     written = []
@@ -62,7 +62,7 @@ def _asked(evidence: Evidence) -> list[Exhibit]:
 
 def _write_samples(
     evidence: Evidence, rows: Iterable[int], role: str, captions: Mapping[int, str], folder: Path
-) -> list[HungExhibit]:
+) -> list[SavedExhibit]:
     written = []
     for index, row in enumerate(rows):
         seed, label, caption, certainty = _about(evidence, row, captions)
@@ -82,9 +82,9 @@ def _about(evidence: Evidence, row: int, captions: Mapping[int, str]) -> tuple[i
     if evidence.feature_extractor is not None and names and evidence.extractor_classes == names:
         judged = evidence.judgements("samples")[row]
     read = None if judged is None else int(judged.argmax())
-    caption = captions.get(seed) or (asked_for(names[asked]) if asked is not None else UNTITLED)
+    caption = captions.get(seed) or (requested_class_title(names[asked]) if asked is not None else UNTITLED)
     if read is not None and read != asked:
-        caption += f"{',' if asked is None else ';'} read as {spoken(names[read])}"
+        caption += f"{',' if asked is None else ';'} read as {class_title(names[read])}"
     label = read if asked is None else asked
     return seed, label, caption, None if judged is None or label is None else float(judged[label])
 
@@ -111,29 +111,29 @@ def _hex(digest: Tensor) -> str:
     return bytes(digest.tolist()).hex()
 
 
-def _write(folder: Path, exhibit: Exhibit, index: int) -> HungExhibit:
+def _write(folder: Path, exhibit: Exhibit, index: int) -> SavedExhibit:
     stem = f"exhibits/{exhibit.role}-{index:03d}".replace(" ", "-")
     whole = _write_file(folder, stem, exhibit.data)
     parts = {
         name: _write_file(folder, f"{stem}-{name.replace(' ', '-')}", part) for name, part in exhibit.parts.items()
     }
     known = {name: getattr(exhibit, name) for name in ("kind", "role", "caption", "seed", "label", "digests")}
-    return HungExhibit(file=whole.file, sha256=whole.sha256, parts=parts, **known)
+    return SavedExhibit(file=whole.file, sha256=whole.sha256, parts=parts, **known)
 
 
-def _write_file(folder: Path, stem: str, content: Content) -> HungPart:
+def _write_file(folder: Path, stem: str, content: Content) -> SavedExhibitFile:
     suffix, data = encode_content(content)
     write_bytes(folder / f"{stem}{suffix}", data)
-    return HungPart(file=f"{stem}{suffix}", sha256=sha256_bytes(data))
+    return SavedExhibitFile(file=f"{stem}{suffix}", sha256=sha256_bytes(data))
 
 
-def keep_works(evidence: Evidence, exhibits: Iterable[HungExhibit], folder: Path) -> dict[str, str]:
+def keep_works(evidence: Evidence, exhibits: Iterable[SavedExhibit], folder: Path) -> dict[str, str]:
     """Write a small picture or the first lines of each real work that the exhibits speak of; return file -> SHA-256."""
     wanted = {digest for e in exhibits for digest in (*e.digests, *(near.digest for near in e.neighbours))}
     kept: dict[str, str] = {}
     for columns in (evidence.train, evidence.held_out):
         if "images" in columns and "digests" in columns:
-            for picture, digest in wholes(columns, wanted):
+            for picture, digest in join_tiles(columns, wanted):
                 kept |= _kept(folder, work_file(digest), encode_png(make_thumbnail(picture, evidence.params.thumbnail)))
         if writes_text(evidence):
             for text, digest in excerpts(columns, evidence.card.spec.vocabulary, wanted):

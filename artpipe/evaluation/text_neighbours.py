@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Neighbour
-from artpipe.modalities.text.detokenize import characters, works_of
+from artpipe.modalities.text.detokenize import join_rows, to_code_points
 from artpipe.nn.sequence.rendering import decode_text
 from artpipe.numerics.ngrams import ngram_keys
 
@@ -21,9 +21,9 @@ def nearest_texts(
     written: Sequence[Sequence[int]], train: Mapping[str, Tensor], vocabulary: Sequence[str], k: int
 ) -> list[tuple[Neighbour, ...]]:
     """Return for each text, in tokens, the up to `k` works of the rows `train` that it is nearest to."""
-    works = works_of(train)
-    kin = Kin([characters(tokens, vocabulary) for _, tokens in works])
-    near = (kin.nearest(characters(tokens, vocabulary), k) for tokens in written)
+    works = join_rows(train)
+    kin = Kin([to_code_points(tokens, vocabulary) for _, tokens in works])
+    near = (kin.nearest(to_code_points(tokens, vocabulary), k) for tokens in written)
     return [tuple(Neighbour(digest=works[i][0], distance=far) for i, far in some) for some in near]
 
 
@@ -31,7 +31,7 @@ def excerpts(
     columns: Mapping[str, Tensor], vocabulary: Sequence[str], wanted: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     """Yield the beginning of each wanted work, with its digest."""
-    for digest, tokens in works_of(columns):
+    for digest, tokens in join_rows(columns):
         if digest in wanted:
             lines = decode_text(tokens[: 200 * _EXCERPT], vocabulary).strip("\n").split("\n")
             yield "\n".join(lines[:_EXCERPT]), digest

@@ -1,1 +1,4 @@
-"""What a folder or an archive of works means: medium, splits, classes, captions, and what is no work; docs/inputs.md."""
+"""Detect what a folder or an archive of works means.
+
+That is medium, splits, classes, captions, and which files are no works; docs/inputs.md.
+"""

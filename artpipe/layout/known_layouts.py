@@ -1,21 +1,24 @@
-"""The layouts that are known by name, each with the signs it is told by; docs/inputs.md has a tree of each."""
+"""Recognise layouts that have a name, each by its signs.
+
+docs/inputs.md has a tree of each.
+"""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from artpipe.layout import folder_words
-from artpipe.layout.file_survey import STYLEGAN
-from artpipe.layout.places import FolderPlace, hub_repository
-from artpipe.layout.understanding import Layout
-from artpipe.untrusted.metadata import FILES
+from artpipe.layout.file_survey import STYLEGAN_TABLE
+from artpipe.layout.input_files import FolderFiles, find_hub_repository
+from artpipe.layout.layout_detection import Layout
+from artpipe.untrusted.metadata import METADATA_FILES
 
-_MOST = 5_000  # names and folders looked at for signs
+_MAX_NAMES = 5_000  # names and folders read for signs
 
 
 @dataclass(frozen=True)
-class Signs:
-    """What a known layout may be told by."""
+class LayoutSigns:
+    """Names by which a known layout may be recognised."""
 
     layout: Layout
     names: frozenset[str]  # of tables and lists, folded
@@ -23,8 +26,11 @@ class Signs:
     sidecars: frozenset[str]  # suffixes
     beside: frozenset[str]  # suffixes of sidecars and of what lies in annotation folders
 
-    def has(self, *patterns: str) -> bool:
-        """Return whether each pattern is the whole of some name of a table or list, or part of a folder's path."""
+    def matches_all(self, *patterns: str) -> bool:
+        """Return whether each pattern matches some name entirely.
+
+        The names are those of tables and lists, and the parts of folders' paths.
+        """
         return all(any(re.fullmatch(pattern, name) for name in (*self.names, *self.parts)) for pattern in patterns)
 
 
@@ -33,26 +39,32 @@ class KnownLayout:
     """A layout with a name of its own."""
 
     name: str
-    is_it: Callable[[Signs], bool]
+    matches: Callable[[LayoutSigns], bool]
 
 
-KNOWN = (
-    KnownLayout("Hugging Face Hub cache", lambda signs: hub_repository(signs.layout.survey.place.path) is not None),
-    KnownLayout("imagefolder", lambda signs: not signs.names.isdisjoint(FILES)),
-    KnownLayout("StyleGAN", lambda signs: STYLEGAN in signs.names),
-    KnownLayout("Google Takeout", lambda signs: signs.has("takeout|google (photos|fotos)") or _is_takeout(signs)),
+KNOWN_LAYOUTS = (
     KnownLayout(
-        "img2dataset", lambda signs: _is_shards(signs) and ".json" in signs.sidecars and ".txt" in signs.sidecars
+        "Hugging Face Hub cache", lambda signs: find_hub_repository(signs.layout.survey.inputs.path) is not None
     ),
-    KnownLayout("webdataset", lambda signs: _is_shards(signs) and bool(signs.sidecars)),
-    KnownLayout("Pascal VOC", lambda signs: signs.has("jpegimages", "annotations|imagesets")),
+    KnownLayout("imagefolder", lambda signs: not signs.names.isdisjoint(METADATA_FILES)),
+    KnownLayout("StyleGAN", lambda signs: STYLEGAN_TABLE in signs.names),
     KnownLayout(
-        "COCO", lambda signs: signs.has(r"(instances|captions|person_keypoints)_.*\.json|_annotations\.coco\.json")
+        "Google Takeout", lambda signs: signs.matches_all("takeout|google (photos|fotos)") or _is_takeout(signs)
     ),
     KnownLayout(
-        "YOLO", lambda signs: signs.has("labels") and ".txt" in signs.beside and signs.has(r"images|.*\.ya?ml")
+        "img2dataset", lambda signs: _has_shards(signs) and ".json" in signs.sidecars and ".txt" in signs.sidecars
     ),
-    KnownLayout("YOLO", lambda signs: ".txt" in signs.sidecars and signs.has(r"obj\.(names|data)")),
+    KnownLayout("webdataset", lambda signs: _has_shards(signs) and bool(signs.sidecars)),
+    KnownLayout("Pascal VOC", lambda signs: signs.matches_all("jpegimages", "annotations|imagesets")),
+    KnownLayout(
+        "COCO",
+        lambda signs: signs.matches_all(r"(instances|captions|person_keypoints)_.*\.json|_annotations\.coco\.json"),
+    ),
+    KnownLayout(
+        "YOLO",
+        lambda signs: signs.matches_all("labels") and ".txt" in signs.beside and signs.matches_all(r"images|.*\.ya?ml"),
+    ),
+    KnownLayout("YOLO", lambda signs: ".txt" in signs.sidecars and signs.matches_all(r"obj\.(names|data)")),
     KnownLayout("Lightroom sidecars", lambda signs: ".xmp" in signs.sidecars),
     KnownLayout(
         "caption files", lambda signs: not signs.sidecars.isdisjoint({".txt", ".caption", ".captions", ".cap"})
@@ -60,39 +72,41 @@ KNOWN = (
 )
 
 
-def known_layout(layout: Layout) -> str:
-    """Return the name of the first known layout that a place has, empty where it has none."""
-    signs = _signs(layout)
-    return next((known.name for known in KNOWN if known.is_it(signs)), "")
+def find_known_layout(layout: Layout) -> str:
+    """Return the name of the first known layout of an input, empty where none."""
+    signs = _collect_signs(layout)
+    return next(
+        (known_layout_entry.name for known_layout_entry in KNOWN_LAYOUTS if known_layout_entry.matches(signs)), ""
+    )
 
 
-def _signs(layout: Layout) -> Signs:
+def _collect_signs(layout: Layout) -> LayoutSigns:
     database = layout.survey.database
-    names = database.execute("SELECT DISTINCT name FROM files WHERE role IN ('table', 'list') LIMIT ?", (_MOST,))
-    paths = database.execute("SELECT path FROM folders LIMIT ?", (_MOST,))
+    names = database.execute("SELECT DISTINCT name FROM files WHERE role IN ('table', 'list') LIMIT ?", (_MAX_NAMES,))
+    paths = database.execute("SELECT path FROM folders LIMIT ?", (_MAX_NAMES,))
     besides = """SELECT DISTINCT suffix FROM files JOIN folders ON id = folder WHERE aside = 1 UNION
                  SELECT DISTINCT suffix FROM files NATURAL JOIN (SELECT folder, name FROM sidecars)"""
     sidecars = database.execute("SELECT DISTINCT suffix FROM files NATURAL JOIN (SELECT folder, name FROM sidecars)")
-    return Signs(
+    return LayoutSigns(
         layout,
-        names=frozenset(folder_words.folded(name) for (name,) in names),
-        parts=frozenset(folder_words.folded(part) for (path,) in paths for part in path.split("/")),
+        names=frozenset(folder_words.fold_name(name) for (name,) in names),
+        parts=frozenset(folder_words.fold_name(part) for (path,) in paths for part in path.split("/")),
         sidecars=frozenset(suffix for (suffix,) in sidecars),
         beside=frozenset(suffix for (suffix,) in database.execute(besides)),
     )
 
 
-def _is_takeout(signs: Signs) -> bool:
+def _is_takeout(signs: LayoutSigns) -> bool:
     query = "SELECT 1 FROM sidecars WHERE name LIKE '%.suppl%.json' LIMIT 1"
     return signs.layout.survey.database.execute(query).fetchone() is not None
 
 
-def _is_shards(signs: Signs) -> bool:
-    """Return whether works lie in tars, or in one that is called after a number as tools write them."""
-    place = signs.layout.survey.place
-    if isinstance(place, FolderPlace):
-        return place.shards
+def _has_shards(signs: LayoutSigns) -> bool:
+    """Return whether works lie in tars, or in one named after a number by a tool."""
+    inputs = signs.layout.survey.inputs
+    if isinstance(inputs, FolderFiles):
+        return inputs.has_shards
     return (
-        place.path.name.lower().endswith((".tar", ".tar.gz", ".tgz"))
-        and folder_words.archive_stem(place.path.name) == ""
+        inputs.path.name.lower().endswith((".tar", ".tar.gz", ".tgz"))
+        and folder_words.strip_archive_suffix(inputs.path.name) == ""
     )

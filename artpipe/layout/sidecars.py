@@ -1,39 +1,48 @@
-"""What a file beside a work says of it: a caption, a class, fields as metadata has them; boxes and masks say nothing."""
+"""Read the file beside a work: a caption, a class, or metadata fields.
+
+Boxes and masks are ignored.
+"""
 
 import json
 import re
 from typing import Any
 
 from artpipe.layout import folder_words
-from artpipe.layout.work_kinds import suffix_of
-from artpipe.untrusted.metadata import known_fields
+from artpipe.layout.work_kinds import get_suffix
+from artpipe.untrusted.metadata import select_known_fields
 
-SPEAKING = (".txt", ".caption", ".captions", ".cap", ".tags", ".json", ".cls")
-MOST_BYTES = 1 << 18  # of one sidecar; a longer one is no caption
-_CAPTIONS = ("caption", "description", "prompt", "text", "captions")
-_MOST_CAPTION = 4096  # characters
-_MOST_LABEL = 100
-_NUMBERS = re.compile(r"\S*(?:[\s,]+-?\d+(?:\.\d+)?(?:e-?\d+)?){4,}.*|[\d\s.,:e+-]*", re.IGNORECASE)  # boxes, points
+SIDECAR_SUFFIXES = (".txt", ".caption", ".captions", ".cap", ".tags", ".json", ".cls")
+MAX_SIDECAR_BYTES = 1 << 18  # of one sidecar; a longer one is no caption
+_CAPTION_KEYS = ("caption", "description", "prompt", "text", "captions")
+_MAX_CAPTION_CHARACTERS = 4096  # characters
+_MAX_LABEL_CHARACTERS = 100
+_BOXES = re.compile(r"\S*(?:[\s,]+-?\d+(?:\.\d+)?(?:e-?\d+)?){4,}.*|[\d\s.,:e+-]*", re.IGNORECASE)  # boxes, points
 
 
-def sidecar_fields(name: str, data: bytes) -> dict[str, str]:
-    """Return what a sidecar says of its work, under the names of metadata's columns; nothing where it cannot be read."""
-    suffix = suffix_of(name)
-    if len(data) > MOST_BYTES:
+def parse_sidecar(name: str, data: bytes) -> dict[str, str]:
+    """Return the fields of a sidecar, named like the columns of metadata.
+
+    Empty where it cannot be read.
+    """
+    suffix = get_suffix(name)
+    if len(data) > MAX_SIDECAR_BYTES:
         return {}
-    text = _decoded(data)
+    text = _decode(data)
     if suffix == ".cls":
         label = text.strip()
-        return {"label": label} if label and len(label) <= _MOST_LABEL and "\n" not in label else {}
+        return {"label": label} if label and len(label) <= _MAX_LABEL_CHARACTERS and "\n" not in label else {}
     if suffix == ".json":
-        return _json_fields(text)
+        return _parse_json_sidecar(text)
     caption = " ".join(text.split())
-    boxes = all(_NUMBERS.fullmatch(line.strip()) for line in text.splitlines())
-    return {"caption": caption[:_MOST_CAPTION]} if caption and not boxes else {}
+    boxes = all(_BOXES.fullmatch(line.strip()) for line in text.splitlines())
+    return {"caption": caption[:_MAX_CAPTION_CHARACTERS]} if caption and not boxes else {}
 
 
-def skeleton(folder: str) -> str:
-    """Return a folder's path without the parts that say what lies there: ``train`` of both ``train/images`` and ``labels/train``."""
+def strip_container_folders(folder: str) -> str:
+    """Return a folder's path without container and annotation folders.
+
+    It is ``train`` for both ``train/images`` and ``labels/train``.
+    """
     parts = [
         part
         for part in folder.split("/")
@@ -42,7 +51,7 @@ def skeleton(folder: str) -> str:
     return "/".join(parts)
 
 
-def _decoded(data: bytes) -> str:
+def _decode(data: bytes) -> str:
     marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         return data.decode("utf-16" if marked else "utf-8-sig")
@@ -50,18 +59,20 @@ def _decoded(data: bytes) -> str:
         return ""
 
 
-def _json_fields(text: str) -> dict[str, str]:
+def _parse_json_sidecar(text: str) -> dict[str, str]:
     try:
         row: Any = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     if not isinstance(row, dict):
         return {}
-    fields = known_fields(row)
-    captions = (row.get(key) for key in _CAPTIONS)
-    caption = next((one for one in captions if isinstance(one, str) and one.strip()), None)
+    fields = select_known_fields(row)
+    captions = (row.get(key) for key in _CAPTION_KEYS)
+    caption = next(
+        (caption_text for caption_text in captions if isinstance(caption_text, str) and caption_text.strip()), None
+    )
     if caption:
-        fields["caption"] = " ".join(caption.split())[:_MOST_CAPTION]
+        fields["caption"] = " ".join(caption.split())[:_MAX_CAPTION_CHARACTERS]
     if re.search(r"\.[A-Za-z0-9]{2,5}$", fields.get("title", "")):  # Google Takeout: the name of the file
         del fields["title"]
     return fields

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, writes_text
-from artpipe.modalities.text.detokenize import characters, works_of
+from artpipe.modalities.text.detokenize import join_rows, to_code_points
 from artpipe.numerics.ngrams import ngram_keys
 
 _LONG = 16  # characters in a row
@@ -16,10 +16,10 @@ _LONG = 16  # characters in a row
 def measure(evidence: Evidence) -> Measured:
     """Measure the share of pieces of 16 characters that stand in training works."""
     vocabulary = evidence.card.spec.vocabulary
-    learned = [ngram_keys(characters(tokens, vocabulary), _LONG) for _, tokens in works_of(evidence.train)]
+    learned = [ngram_keys(to_code_points(tokens, vocabulary), _LONG) for _, tokens in join_rows(evidence.train)]
     known = torch.unique(torch.cat(learned))
-    written = shares([characters(tokens, vocabulary) for tokens in evidence.sequences], known)
-    usual = shares([characters(tokens[1:-1], vocabulary) for _, tokens in works_of(evidence.test)], known)
+    written = shares([to_code_points(tokens, vocabulary) for tokens in evidence.sequences], known)
+    usual = shares([to_code_points(tokens[1:-1], vocabulary) for _, tokens in join_rows(evidence.test)], known)
     share, by_chance = (float(each.mean()) if len(each) else 0.0 for each in (written, usual))
     score = Score(
         name="copied_16_grams",

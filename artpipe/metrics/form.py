@@ -5,7 +5,7 @@ from collections import Counter
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, share_spread, writes_text
-from artpipe.modalities.text.detokenize import works_of
+from artpipe.modalities.text.detokenize import join_rows
 from artpipe.nn.sequence.rendering import decode_text
 
 _BREAK = re.compile(
@@ -30,7 +30,7 @@ def form_of(text: str) -> Form:
 def forms(evidence: Evidence) -> tuple[set[Form], float]:
     """Return the few commonest forms of the training works, and the share of works that have one of them."""
     vocabulary = evidence.card.spec.vocabulary
-    met = Counter(form_of(decode_text(tokens, vocabulary)) for _, tokens in works_of(evidence.train))
+    met = Counter(form_of(decode_text(tokens, vocabulary)) for _, tokens in join_rows(evidence.train))
     common = {form for form, _ in met.most_common(_FEW)}
     return common, sum(met[form] for form in common) / max(1, met.total())
 

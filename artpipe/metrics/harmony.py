@@ -7,8 +7,8 @@ import torch
 from artpipe.artifacts.report import Finding, Score, Verdict
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.modalities.music.key_detection import share_dissonant, share_in_key
-from artpipe.modalities.music.performed_works import joined
-from artpipe.modalities.music.tokens import HELD, Step, steps_of
+from artpipe.modalities.music.rendering import join_rows
+from artpipe.modalities.music.tokens import HELD, Step, decode_steps
 
 _PASSAGE = 4  # beats in a row
 
@@ -16,11 +16,11 @@ _PASSAGE = 4  # beats in a row
 def measure(evidence: Evidence) -> Measured:
     """Measure pieces that were composed and new ones that are real; of the training pieces their passages, in every key."""
     grid, bounds = evidence.card.spec.grid, evidence.params.verdicts
-    written = [steps for steps in map(steps_of, evidence.sequences) if len(steps) > grid]
-    real = [steps_of(piece) for piece in joined(evidence.test).tolist()]
+    written = [steps for steps in map(decode_steps, evidence.sequences) if len(steps) > grid]
+    real = [decode_steps(piece) for piece in join_rows(evidence.test).tolist()]
     if not written or not real:
         return Measured()
-    known = {passage for piece in joined(evidence.train).tolist() for passage in passages(steps_of(piece), grid)}
+    known = {passage for piece in join_rows(evidence.train).tolist() for passage in passages(decode_steps(piece), grid)}
     shares = [[_all(piece, grid, known) for piece in pieces] for pieces in (written, real)]
     ours, theirs = (torch.tensor(rows, dtype=torch.float64) for rows in shares)
     key, dissonant, copied = theirs.mean(0).tolist()

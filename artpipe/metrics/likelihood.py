@@ -9,7 +9,7 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score, Verdict
 from artpipe.contracts.metric import Evidence, Measured, Metric, writes_text
-from artpipe.modalities.text.detokenize import characters, works_of
+from artpipe.modalities.text.detokenize import join_rows, to_code_points
 from artpipe.numerics.ngrams import KneserNeyModel
 
 _DECIDES = "bits_per_character"
@@ -21,10 +21,10 @@ def measure(evidence: Evidence) -> Measured:
     """Measure what each character of the test works costs; by work, so that the spread is that between works."""
     vocabulary = evidence.card.spec.vocabulary
     test = _first_works(evidence.test)
-    texts = [characters(tokens, vocabulary) for _, tokens in works_of(test)]
+    texts = [to_code_points(tokens, vocabulary) for _, tokens in join_rows(test)]
     sizes = torch.tensor([max(1, len(text) - 1) for text in texts], dtype=torch.float64)  # the end is no character
     ours = _by_work(evidence, test)
-    learned = [characters(tokens, vocabulary) for _, tokens in works_of(evidence.train)]
+    learned = [to_code_points(tokens, vocabulary) for _, tokens in join_rows(evidence.train)]
     kinds = len(torch.unique(torch.cat(learned))) + 1
     model = KneserNeyModel(learned, _ORDER, kinds)
     counted = torch.tensor([float(model.nats(text).sum()) for text in texts], dtype=torch.float64)

@@ -12,7 +12,7 @@ from artpipe.artifacts.report import Finding, Score, Verdict
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Sequencer
 from artpipe.contracts.special_tokens import PAD
-from artpipe.modalities.music.performed_works import count_steps, joined
+from artpipe.modalities.music.rendering import count_steps, join_rows
 from artpipe.nn.sequence.music_state import MusicState
 
 _DECIDES = "nll_per_step"
@@ -21,10 +21,10 @@ _SMOOTH = 0.5  # of a token that was never counted
 
 def measure(evidence: Evidence) -> Measured:
     """Measure what a step of each test piece costs, by piece, so that the spread is that between pieces."""
-    pieces = joined(evidence.test)
+    pieces = join_rows(evidence.test)
     learner: Any = evidence.learner
     ours = learner.nll(pieces).double().sum(1)
-    chain = Chain(joined(evidence.train), len(evidence.card.spec.vocabulary))
+    chain = Chain(join_rows(evidence.train), len(evidence.card.spec.vocabulary))
     counted = torch.tensor([chain.nats(piece) for piece in _plain(pieces)], dtype=torch.float64)
     steps = count_steps(pieces)
     scores = [

@@ -10,7 +10,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Restorer
-from artpipe.modalities.picture.tiles import wholes
+from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.numerics.image_quality import psnr, ssim
 from artpipe.numerics.pixels import to_float
 
@@ -70,7 +70,7 @@ def _row(values: list[Tensor]) -> Row:
 
 def _draws(evidence: Evidence, learner: Restorer) -> int:
     """Return how often each work is damaged anew: few works alone would tell as much of their masks as of the learner."""
-    works = sum(1 for _ in wholes(_columns(evidence)))
+    works = sum(1 for _ in join_tiles(_columns(evidence)))
     return max(1, min(learner.draws, _ENOUGH // max(1, works)))
 
 
@@ -80,7 +80,7 @@ def _columns(evidence: Evidence) -> dict[str, Tensor]:
 
 def _batches(evidence: Evidence, draws: int) -> Iterator[Tensor]:
     """Yield whole works of one size each, as many as memory bears, each damaged so often."""
-    for shape, same in groupby((work for work, _ in wholes(_columns(evidence))), key=lambda work: work.shape):
+    for shape, same in groupby((work for work, _ in join_tiles(_columns(evidence))), key=lambda work: work.shape):
         most = max(1, _PIXELS // (draws * shape[1] * shape[2]))
         yield from torch.split(torch.stack(list(same)), most)
 

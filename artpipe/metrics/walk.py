@@ -11,7 +11,7 @@ from artpipe.contracts.metric import Evidence, Measured, Metric, paints, small
 from artpipe.contracts.model import Content, Exhibit, Walker
 from artpipe.evaluation.latent_path import between, evened, spline
 from artpipe.evaluation.video import enlarged, film
-from artpipe.modalities.picture.captions import spoken
+from artpipe.modalities.picture.captions import class_title
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.training.exhibit_files import encode_png
 
@@ -89,7 +89,7 @@ def _pictures(evidence: Evidence, stops: Sequence[tuple[int, int | None]], times
 def _caption(evidence: Evidence, stops: Sequence[tuple[int, int | None]]) -> str:
     labels = list(dict.fromkeys(label for _, label in stops if label is not None))
     if len(labels) > 1:
-        first, last = (spoken(evidence.classes[labels[i]]) for i in (0, -1))
+        first, last = (class_title(evidence.classes[labels[i]]) for i in (0, -1))
         return f"from {first} to {last} and back"
     return f"a walk past {len(stops)} works and back"
 

@@ -19,7 +19,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.modalities.picture.captions import UNTITLED, spoken
+from artpipe.modalities.picture.captions import UNTITLED, class_title
 from artpipe.nn.classifier.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
 from artpipe.nn.classifier.degradations import erase_rectangle, make_dirty, warp
 from artpipe.nn.classifier.grad_cam import grad_cam, overlay_heat
@@ -181,8 +181,8 @@ class Classifier(Divisible[Params]):
         return torch.cat([large.expand(-1, 3, -1, -1), overlay_heat(large, heat)], 3)
 
     def _caption(self, predicted: int, label: int, confidence: float) -> str:
-        truth = UNTITLED if label < 0 else spoken(self.classes[label])
-        answer = "recognised" if predicted == label else f"taken for {spoken(self.classes[predicted])}"
+        truth = UNTITLED if label < 0 else class_title(self.classes[label])
+        answer = "recognised" if predicted == label else f"taken for {class_title(self.classes[predicted])}"
         return f"{truth}, {answer}, {100 * confidence:.0f}% sure"
 
     def _select_labelled(self, batch: Batch, *, in_turn: bool = False) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
-from artpipe.modalities.picture.captions import UNTITLED, asked_for
+from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.nn.gan.diff_augment import DEFAULT_POLICIES, AdaptiveAugmentation, Policy
 from artpipe.nn.gan.losses import ADVERSARIAL_LOSSES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
 from artpipe.nn.gan.networks import DcganDiscriminator, DcganGenerator, ResidualDiscriminator, ResidualGenerator
@@ -229,7 +229,7 @@ class GAN(Divisible[Params]):
         ]
 
     def _caption(self, label: int) -> str:
-        return UNTITLED if label == UNLABELLED else asked_for(self.spec.classes[label])
+        return UNTITLED if label == UNLABELLED else requested_class_title(self.spec.classes[label])
 
     @torch.no_grad()
     def validate(self, works: Batch) -> dict[str, float]:

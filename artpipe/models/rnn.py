@@ -19,7 +19,7 @@ from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.special_tokens import PAD, START
-from artpipe.modalities.music.performed_works import count_steps, joined
+from artpipe.modalities.music.rendering import count_steps, join_rows
 from artpipe.nn.layers.dropout import apply_dropout
 from artpipe.nn.sequence.music_context import MusicContext, MusicFeatures, transpose
 from artpipe.nn.sequence.rendering import encode_prompt, render_exhibit, token_lengths
@@ -136,7 +136,7 @@ class RNN(Divisible[Params]):
         if not len(tokens):
             return {}
         if self.ear is not None:
-            tokens = joined(works)
+            tokens = join_rows(works)
         targets, nats = tokens[:, 1:].long(), float(self.nll(tokens).double().sum())
         measured = {"nll": nats / max(1, int((targets != PAD).sum()))}
         characters = float(self.lengths[targets.cpu()].sum())

@@ -1,1 +1,1 @@
-"""What modalities share when works become tensors: contact sheets, rows of tokens."""
+"""What modalities share in preprocess: contact sheets, rows of tokens."""

@@ -1,4 +1,7 @@
-"""The contact sheet: a dataset at a glance, class by class; the same bytes for the same pictures."""
+"""Draw the contact sheet of a dataset, class by class.
+
+The same pictures give the same bytes.
+"""
 
 import io
 from collections.abc import Sequence
@@ -14,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """How a contact sheet looks; lengths in pixels."""
+class SheetStyle:
+    """The style of a contact sheet; lengths in pixels."""
 
     columns: int = 12
     rows: int = 8
@@ -29,44 +32,49 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Print:
-    """One picture on the sheet: uint8 ``(C, H, W)`` with 1 or 3 channels, and its class; the middle of one that is no square."""
+class SheetPicture:
+    """One picture on the sheet, and its class.
+
+    uint8 ``(C, H, W)`` with 1 or 3 channels; one that is no square is cropped to its middle.
+    """
 
     pixels: "NDArray[np.uint8]"
     label: str
 
 
-def contact_sheet(title: str, line: str, prints: Sequence[Print], sheet: Sheet | None = None) -> bytes:
-    """Return a PNG with a heading and the prints, in their order, a class named where it starts and at each row.
+def draw_contact_sheet(title: str, line: str, prints: Sequence[SheetPicture], sheet: SheetStyle | None = None) -> bytes:
+    """Return a PNG with a heading and the pictures, in their order.
+
+    A class is named where it starts, and at the beginning of each row.
 
     The default font knows Latin letters only; a caption in another script is left out rather than shown as boxes.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    sheet = sheet or Sheet()
-    labelled = any(_printable(one.label) for one in prints)
-    pitch = sheet.tile + sheet.gap, sheet.tile + sheet.gap + (sheet.caption if labelled else 0)
+    sheet = sheet or SheetStyle()
+    has_labels = any(_is_printable(sheet_print.label) for sheet_print in prints)
+    pitch = sheet.tile + sheet.gap, sheet.tile + sheet.gap + (sheet.caption if has_labels else 0)
     rows = max(1, -(-len(prints) // sheet.columns))
     top = sheet.margin * 3
     size = 2 * sheet.margin + sheet.columns * pitch[0] - sheet.gap, top + sheet.margin + rows * pitch[1] - sheet.gap
     paper = Image.new("RGB", size, sheet.paper)
     pen = ImageDraw.Draw(paper)
-    if _printable(title):
+    if _is_printable(title):
         pen.text((sheet.margin, sheet.margin - 4), title, fill=sheet.ink, font=ImageFont.load_default(26))
     pen.text((sheet.margin, sheet.margin + 30), line, fill=sheet.faint, font=ImageFont.load_default(15))
-    for place, one in enumerate(prints):
+    for place, sheet_print in enumerate(prints):
         x, y = sheet.margin + place % sheet.columns * pitch[0], top + place // sheet.columns * pitch[1]
-        paper.paste(_tile(one.pixels, sheet.tile), (x, y))
-        starts = place % sheet.columns == 0 or one.label != prints[place - 1].label
-        if starts and _printable(one.label):
-            caption = _shortened(one.label, sheet.tile, pen, ImageFont.load_default(12))
+        paper.paste(_fit_tile(sheet_print.pixels, sheet.tile), (x, y))
+        starts = place % sheet.columns == 0 or sheet_print.label != prints[place - 1].label
+        if starts and _is_printable(sheet_print.label):
+            caption = _shorten(sheet_print.label, sheet.tile, pen, ImageFont.load_default(12))
             pen.text((x, y + sheet.tile + 3), caption, fill=sheet.faint, font=ImageFont.load_default(12))
     buffer = io.BytesIO()
     paper.save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _tile(pixels: "NDArray[np.uint8]", side: int) -> "Image.Image":
+def _fit_tile(pixels: "NDArray[np.uint8]", side: int) -> "Image.Image":
     from PIL import Image, ImageOps
 
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).convert("RGB")
@@ -74,11 +82,11 @@ def _tile(pixels: "NDArray[np.uint8]", side: int) -> "Image.Image":
     return ImageOps.fit(image, (side, side), Image.Resampling.BOX if small else Image.Resampling.LANCZOS)
 
 
-def _printable(text: str) -> bool:
+def _is_printable(text: str) -> bool:
     return bool(text) and all(" " <= character <= "\u00ff" for character in text)
 
 
-def _shortened(text: str, width: int, pen: "ImageDraw.ImageDraw", font: "Font") -> str:
+def _shorten(text: str, width: int, pen: "ImageDraw.ImageDraw", font: "Font") -> str:
     if pen.textlength(text, font=font) <= width:
         return text
     while text and pen.textlength(f"{text}...", font=font) > width:

@@ -1,4 +1,4 @@
-"""Which work is trained on, validated with or tested on, by its content alone."""
+"""Assign works to training, validation and test by their content alone."""
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     from artpipe.artifacts.shards import Split
 
-_FEWEST_CLASSES = 2  # one class says nothing about a work
+_MIN_CLASSES = 2  # one class says nothing about a work
 PROMOTABLE: tuple["Split", ...] = ("validation", "test")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Which work goes where, decided from the manifest alone."""
+class SplitPlan:
+    """The split of each work, decided from the manifest alone."""
 
     params: SplitParams
     official: frozenset[str]  # the splits that the source brought, besides that to train on
@@ -27,7 +27,10 @@ class Plan:
     shown: frozenset[str] = frozenset()  # SHA-256 of the works on the contact sheet
 
     def split(self, work: Work) -> "Split":
-        """Return a work's split: the official one, or a bucket of its content's hash; never of its neighbours."""
+        """Return a work's split: the official one, or one by its content's hash.
+
+        It never depends on its neighbours.
+        """
         if work.sha256 in self.promoted:
             return self.promoted[work.sha256]
         if work.split in PROMOTABLE and work.split in self.official:
@@ -39,17 +42,17 @@ class Plan:
             return "test"
         return "train"
 
-    def class_of(self, work: Work) -> str:
+    def class_name(self, work: Work) -> str:
         """Return the name of a work's class, empty where it has none."""
         return work.label if work.label is not None and work.label in self.classes else ""
 
     def label(self, work: Work) -> int:
         """Return the number of a work's class, -1 where it has none."""
-        name = self.class_of(work)
+        name = self.class_name(work)
         return self.classes.index(name) if name else -1
 
 
-def planned(works: Works, params: SplitParams, shown: int) -> Plan:
+def plan_splits(works: Works, params: SplitParams, shown: int) -> SplitPlan:
     """Plan a dataset's splits and contact sheet.
 
     A work's split depends on its own content alone, with one exception: where a wanted split would be empty, which
@@ -57,27 +60,33 @@ def planned(works: Works, params: SplitParams, shown: int) -> Plan:
     """
     import pandas as pd
 
-    classes = tuple(works.card.labels) if len(works.card.labels) >= _FEWEST_CLASSES else ()
-    plan = Plan(params, official=frozenset(works.card.splits) & {*PROMOTABLE}, classes=classes)
+    classes = tuple(works.card.labels) if len(works.card.labels) >= _MIN_CLASSES else ()
+    plan = SplitPlan(params, official=frozenset(works.card.splits) & {*PROMOTABLE}, classes=classes)
     rows = ((work.sha256, work.label, plan.split(work)) for work in works.rows())
     table = pd.DataFrame(rows, columns=["sha256", "label", "split"])
     table["label"] = table.label.where(table.label.isin(classes), "")
     counts = {split: int((table.split == split).sum()) for split in ("train", *PROMOTABLE)}
-    wanted = {"validation": params.validation > 0, "test": "test" in plan.official or params.test > 0}
-    missing = [split for split in PROMOTABLE if wanted[split] and not counts[split]]
+    is_wanted = {"validation": params.validation > 0, "test": "test" in plan.official or params.test > 0}
+    missing = [split for split in PROMOTABLE if is_wanted[split] and not counts[split]]
     promoted = dict(zip(sorted(table.sha256[table.split == "train"]), missing, strict=False))
     counts |= dict.fromkeys(promoted.values(), 1)
     counts["train"] -= len(promoted)
-    return replace(plan, promoted=promoted, counts=counts, shown=frozenset(_shown(table, shown)))
+    return replace(plan, promoted=promoted, counts=counts, shown=frozenset(_choose_shown(table, shown)))
 
 
-def shuffled(sha256: str) -> str:
-    """The order of the contact sheet: by content, and not that of the splits."""
+def contact_sheet_order(sha256: str) -> str:
+    """Return the sort key of a work on the contact sheet.
+
+    By content, and in another order than that of the splits.
+    """
     return sha256[::-1]
 
 
-def _shown(works: "DataFrame", count: int) -> list[str]:
-    """Return `count` works, as many of each class as there are places; a small class leaves its places to the others."""
-    ordered = works.assign(place=works.sha256.map(shuffled)).sort_values(["label", "place"])
+def _choose_shown(works: "DataFrame", count: int) -> list[str]:
+    """Return `count` works, as many of each class as there are places.
+
+    A small class leaves its places to the others.
+    """
+    ordered = works.assign(place=works.sha256.map(contact_sheet_order)).sort_values(["label", "place"])
     ranks = ordered.groupby("label").cumcount().sort_values(kind="stable")
     return list(ordered.sha256[ranks.index[:count]])

@@ -1,4 +1,7 @@
-"""Works as sequences of tokens, in rows of one length: each token but a work's first is predicted in exactly one row."""
+"""Cut works of tokens into rows of one length.
+
+Each token but a work's first is predicted in exactly one row.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,8 +16,10 @@ if TYPE_CHECKING:
 SHARD_BYTES = 256 * 2**20
 
 
-def rows_of(tokens: Sequence[int], length: int) -> list[list[int]]:
-    """Cut a work into rows of `length` + 1 tokens; a row begins with the last token of the one before, the last is padded.
+def cut_rows(tokens: Sequence[int], length: int) -> list[list[int]]:
+    """Cut a work into rows of `length` + 1 tokens.
+
+    A row begins with the last token of the one before, the last row is padded.
 
     >>> rows_of([1, 7, 8, 9, 2], 3)
     [[1, 7, 8, 9], [9, 2, 0, 0]]
@@ -25,20 +30,20 @@ def rows_of(tokens: Sequence[int], length: int) -> list[list[int]]:
 
 
 class TokenShards:
-    """Collects rows by split and writes a file whenever one is full."""
+    """Collect rows by split and write a file whenever one is full."""
 
     def __init__(self, folder: Path, length: int, shard_bytes: int = SHARD_BYTES) -> None:
         from artpipe.artifacts.shards import ShardWriter
 
         self.writer, self.length = ShardWriter(folder), length
-        self.most = max(1, shard_bytes // (2 * (length + 1) + 72))
+        self.max_rows = max(1, shard_bytes // (2 * (length + 1) + 72))
         self._rows: dict[Split, list[tuple[list[int], int, str, tuple[int, int, int, int]]]] = defaultdict(list)
 
     def add(self, split: "Split", tokens: Sequence[int], label: int, sha256: str) -> None:
-        """Take one work, whole."""
-        rows, cut = self._rows[split], rows_of(tokens, self.length)
-        rows += [(row, label, sha256, (place, 0, len(cut), 1)) for place, row in enumerate(cut)]
-        if len(rows) >= self.most:
+        """Add one whole work."""
+        rows, work_rows = self._rows[split], cut_rows(tokens, self.length)
+        rows += [(row, label, sha256, (place, 0, len(work_rows), 1)) for place, row in enumerate(work_rows)]
+        if len(rows) >= self.max_rows:
             self._write(split)
 
     def flush(self) -> None:

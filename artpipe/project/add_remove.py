@@ -11,13 +11,13 @@ from typing import Any
 
 from artpipe import plugins
 from artpipe.artifacts import paths
-from artpipe.config.params import NAME, About, DatasetEntry, Params, load_params, validated
+from artpipe.config.params import NAME_PATTERN, About, DatasetEntry, Params, load_params, validate_as
 from artpipe.config.safe_yaml import parse_yaml
-from artpipe.config.yaml_edit import key_value, read_exactly, with_entry, without_entry
+from artpipe.config.yaml_edit import insert_entry, parse_key_value, read_exactly, remove_entry
 from artpipe.contracts.model import FeatureExtractor
 from artpipe.contracts.source import Source
 from artpipe.errors import UserError
-from artpipe.layout.places import hub_snapshot
+from artpipe.layout.input_files import resolve_hub_snapshot
 from artpipe.project.detection import FIRST_LOOK, inspect_place, is_single, kinds_of, preprocess_of, require_kept, told
 from artpipe.project.entry_validation import asks_for, check_dataset, check_model
 from artpipe.project.import_files import (
@@ -60,7 +60,7 @@ def add_dataset(
     Raises:
         UserError: bad or taken name, unknown kind or medium, too few works; nothing was changed.
     """
-    source = hub_snapshot(path.expanduser())
+    source = resolve_hub_snapshot(path.expanduser())
     with _change_project() as undo:
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         _check_new_names(params, name, kinds or ())
@@ -69,7 +69,7 @@ def add_dataset(
         kinds = kinds_of(medium) if kinds is None else kinds
         _check_new_names(params, name, kinds)
         entry = _make_dataset_entry(target, about, medium, preprocess_of(medium, size), ingest or {})
-        checked = validated(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
+        checked = validate_as(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
         if not is_single(source):
             _find_source(target).check(checked.model_copy(update={"path": str(source)}))
         mark_import_started(target)
@@ -78,7 +78,7 @@ def add_dataset(
         sys.stdout.write(f"{notes}copying {to_printable(str(source))} to {target}\n")
         skipped_count = _copy_works(source, target)
         _require_works(name, checked, source)
-        text = _add_model_entries(with_entry(text, "datasets", name, entry), name, kinds)
+        text = _add_model_entries(insert_entry(text, "datasets", name, entry), name, kinds)
         track_files(target, undo)
         write_text(PARAMS, text)
         mark_import_finished()
@@ -95,7 +95,7 @@ def _add_model_entries(text: str, dataset: str, kinds: Sequence[str]) -> str:
     """Return params.yaml with an entry for each kind, each of them checked."""
     for kind in sorted(kinds, key=lambda kind: not _has_features(kind)):  # those first: the others point at them
         name = f"{dataset}-{kind}"
-        text = with_entry(text, "models", name, _make_model_entry(_parse_params(text), name, kind, dataset))
+        text = insert_entry(text, "models", name, _make_model_entry(_parse_params(text), name, kind, dataset))
     for kind in kinds:
         check_model(_parse_params(text), f"{dataset}-{kind}")
     return text
@@ -113,8 +113,8 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
         models = [model for model, fields in params.models.items() if fields.get("dataset") == name]
         _refuse_needed(params, models)
         for model in models:
-            text = without_entry(text, "models", model)
-        write_text(PARAMS, without_entry(text, "datasets", name))
+            text = remove_entry(text, "models", model)
+        write_text(PARAMS, remove_entry(text, "datasets", name))
         path, others = Path(entry.path), [other.path for key, other in params.datasets.items() if key != name]
         if not keep_files and is_project_dataset(path, others):
             untrack_files(path)
@@ -137,8 +137,8 @@ def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] =
         _check_name(name, params.models, "model")
         plugins.find("models", kind)
         params.dataset(dataset)
-        entry = _make_model_entry(params, name, kind, dataset) | dict(map(key_value, parameters))
-        text = with_entry(text, "models", name, entry)
+        entry = _make_model_entry(params, name, kind, dataset) | dict(map(parse_key_value, parameters))
+        text = insert_entry(text, "models", name, entry)
         check_model(_parse_params(text), name)
         write_text(PARAMS, text)
     return f"added {name} ({kind} on {dataset}); `artpipe plan` says what it will take, `artpipe run` trains it"
@@ -154,7 +154,7 @@ def remove_model(name: str) -> str:
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         params.model(name)
         _refuse_needed(params, [name])
-        write_text(PARAMS, without_entry(text, "models", name))
+        write_text(PARAMS, remove_entry(text, "models", name))
         _remove_outputs(name)
     return f"removed {name}; `artpipe run` takes it out of the gallery"
 
@@ -182,7 +182,7 @@ def _check_new_names(params: Params, name: str, kinds: Sequence[str]) -> None:
 
 
 def _check_name(name: str, taken: Mapping[str, Any], noun: str) -> None:
-    if not NAME.fullmatch(name):
+    if not NAME_PATTERN.fullmatch(name):
         raise UserError(f"`{name}` cannot be a name: lower-case letters, digits and `-`, such as `my-{noun}`")
     if name in taken:
         raise UserError(f"{PARAMS}: there is a {noun} `{name}` already; take another name or remove it first")
@@ -253,7 +253,7 @@ def _has_features(kind: str) -> bool:
 
 
 def _parse_params(text: str) -> Params:
-    return validated(Params, parse_yaml(text, str(PARAMS)), file=str(PARAMS))
+    return validate_as(Params, parse_yaml(text, str(PARAMS)), file=str(PARAMS))
 
 
 def _refuse_needed(params: Params, leaving: Sequence[str]) -> None:

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
-from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams, validated
+from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams, validate_as
 from artpipe.contracts.modality import Part, medium_of
 from artpipe.errors import UserError
-from artpipe.layout.describe import Understanding, describe
-from artpipe.layout.places import archive_limits, open_place
-from artpipe.layout.understanding import understand
+from artpipe.layout.input_files import make_archive_limits, open_input_files
+from artpipe.layout.layout_detection import detect_layout
+from artpipe.layout.layout_summary import LayoutSummary, summarise_layout
 from artpipe.preprocessing.jobs import job_name, work_kinds
 from artpipe.project.import_files import archive_suffix
 from artpipe.system.plain_text import to_printable
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
-from artpipe.untrusted.worker_pool import Limits, outcomes
+from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 
 if TYPE_CHECKING:
     from artpipe.contracts.source import Source
@@ -44,7 +44,7 @@ FIRST_LOOK: Mapping[str, Mapping[str, Any]] = {  # about a hundred works within 
 }
 
 
-def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None = None) -> Understanding:
+def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None = None) -> LayoutSummary:
     """Return what a folder, an archive or one file of many works is understood as; nothing is copied or changed.
 
     `ingest` is what was said that differs from its defaults: `classes`, `splits`, limits of archives.
@@ -58,16 +58,16 @@ def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None
         raise UserError(f"{path}: neither a folder nor a file (a pipe, a socket or a device)")
     if medium:
         plugins.find("modalities", medium)
-    params = validated(IngestParams, dict(ingest or {}), file="artpipe dataset")
+    params = validate_as(IngestParams, dict(ingest or {}), file="artpipe dataset")
     single = is_single(path)
     if not path.is_dir() and not single:
         archive_suffix(path)
-    place, splits = open_place(path, archive_limits(params), single=single), params.splits == "keep"
-    with closing(understand(place, work_kinds(), medium=medium, classes=params.classes, splits=splits)) as layout:
-        return describe(layout)
+    place, splits = open_input_files(path, make_archive_limits(params), single=single), params.splits == "keep"
+    with closing(detect_layout(place, work_kinds(), medium=medium, classes=params.classes, splits=splits)) as layout:
+        return summarise_layout(layout)
 
 
-def told(understanding: Understanding) -> str:
+def told(understanding: LayoutSummary) -> str:
     """Return in lines what was understood, and how to say otherwise."""
     otherwise = [f"--medium {name}" for name in plugins.names("modalities") if name != understanding.medium]
     rules = [rule for rule in ("folders", "metadata", "none") if rule != understanding.classes_from]
@@ -108,7 +108,7 @@ def require_kept(entry: DatasetEntry, place: Path) -> None:
     Raises:
         UserError: fewer than a dataset needs, and why the first of the others would not be kept.
     """
-    medium, limits = medium_of(entry), Limits(workers=1, batch_inputs=MINIMUM_WORKS)
+    medium, limits = medium_of(entry), WorkerLimits(workers=1, batch_inputs=MINIMUM_WORKS)
     kept: set[bytes] = set()
     refused = ""
     job, settings = job_name(medium.inspect), entry.ingest.model_dump(mode="json")

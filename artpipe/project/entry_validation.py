@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from artpipe import plugins
-from artpipe.config.params import DatasetEntry, Params, TrainParams, WeightsEntry, validated
+from artpipe.config.params import DatasetEntry, Params, TrainParams, WeightsEntry, validate_as
 from artpipe.contracts.modality import params_of
 from artpipe.errors import UserError, did_you_mean
 from artpipe.project.trackable_paths import require_outside_project, require_trackable
@@ -46,7 +46,7 @@ def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
             raise UserError(f"{_FILE}: `{place}.{key}` is empty; {_explain_missing_key(key, name, raw)}")
         if key not in raw:
             raise UserError(f"{_FILE}: `{place}.{key}` is missing; {_explain_missing_key(key, name, raw)}")
-    entry = validated(_find_kind(str(raw["kind"])).params, raw, file=_FILE, place=place)
+    entry = validate_as(_find_kind(str(raw["kind"])).params, raw, file=_FILE, place=place)
     require_existing_name(f"{place}.dataset", entry.dataset, params.datasets)
     _check_columns(params, name, entry)
     _check_feature_extractor(params, name, entry)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from artpipe.config.format_migration import migrate_lock, migrate_params, renamed_parameters
+from artpipe.config.format_migration import list_renamed_parameters, migrate_lock, migrate_params
 from artpipe.config.parameter_names import MODEL_NAMES
 from artpipe.config.params import FORMAT
 from artpipe.config.yaml_edit import read_exactly
@@ -67,7 +67,7 @@ def _migrate_graph(text: str) -> str:
 def _describe_changes(old: Mapping[str, str], texts: Mapping[str, str]) -> Iterator[str]:
     if _PARAMS in texts:
         yield f"params.yaml: format 1 -> {FORMAT}; names change, comments and numbers stay as they are"
-        for (old_name, new_name), places in renamed_parameters(old[_PARAMS]).items():
+        for (old_name, new_name), places in list_renamed_parameters(old[_PARAMS]).items():
             used_in = ", ".join(places) if len(places) <= _MAX_PLACES else f"{len(places)} entries"
             yield f"  {old_name} -> {new_name}  ({used_in})"
     if LOCK in texts:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import UserError
-from artpipe.layout.places import hub_blob, hub_repository
+from artpipe.layout.input_files import find_hub_repository, resolve_hub_blob
 from artpipe.storage.dvc_config import links_workspace
 from artpipe.system.atomic_files import is_inside, remove_path, write_file, write_folder, write_text
 from artpipe.system.file_tree import walk_tree
 from artpipe.system.plain_text import to_printable
 from artpipe.untrusted.archives import archive_reader
-from artpipe.untrusted.hidden_files import lies_hidden
+from artpipe.untrusted.hidden_files import has_hidden_part
 
 DATASETS = Path("datasets")
 _FICLONE = 0x40049409  # ioctl of linux/fs.h: share the blocks until one side changes
@@ -35,7 +35,7 @@ def archive_suffix(path: Path) -> str:
         UserError: the file is neither; the message says what it is and what to do.
     """
     try:
-        return archive_reader.archive_suffix(path)
+        return archive_reader.detect_archive_suffix(path)
     except UserError as error:
         reason = str(error).removeprefix(f"{path}: ")
         expected = "not a folder and not a zip or tar archive that can be read, and no file of many works"
@@ -45,7 +45,7 @@ def archive_suffix(path: Path) -> str:
 def describe_archive(path: Path, names: str) -> str:
     """Return a line on how an ambiguous archive is read, empty if there is none."""
     try:
-        notes = archive_reader.archive_notes(path, archive_reader.ArchiveLimits(names=names))
+        notes = archive_reader.collect_archive_notes(path, archive_reader.ArchiveLimits(names=names))
     except UserError:
         return ""
     other = "; another encoding: `--names`" if any(note.startswith("name read as") for note in notes) else ""
@@ -69,13 +69,13 @@ def copy_folder(source: Path, target: Path) -> int:
     Returns:
         How many inputs were skipped.
     """
-    skipped_count, repository = 0, hub_repository(source)
+    skipped_count, repository = 0, find_hub_repository(source)
     with write_folder(target) as temporary:
         for path in walk_tree(source):
             name, mode = path.relative_to(source), path.lstat().st_mode
-            if path == source or stat.S_ISDIR(mode) or lies_hidden(name.as_posix()):
+            if path == source or stat.S_ISDIR(mode) or has_hidden_part(name.as_posix()):
                 continue
-            original = hub_blob(path, repository) if stat.S_ISLNK(mode) and repository else path
+            original = resolve_hub_blob(path, repository) if stat.S_ISLNK(mode) and repository else path
             if original is None or not stat.S_ISREG(original.lstat().st_mode) or not _is_utf8(str(name)):
                 skipped_count += 1
                 continue

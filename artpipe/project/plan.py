@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from artpipe.code.code_yaml import FILE as CODE
+from artpipe.code.code_yaml import CODE_FILE as CODE
 from artpipe.config.params import Frozen, load_params, read_yaml
 from artpipe.project.estimates import Cost, Costs
 from artpipe.project.validation import check_project

@@ -10,11 +10,11 @@ from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.config.params import DatasetEntry
 from artpipe.contracts.modality import medium_of
-from artpipe.layout.places import FolderPlace, archive_limits, walk
+from artpipe.layout.input_files import FolderFiles, make_archive_limits, walk_files
 from artpipe.system.atomic_files import write_text
 from artpipe.system.plain_text import to_printable_lines
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, looks_like_picture
-from artpipe.untrusted.worker_pool import Limits, outcomes
+from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -39,7 +39,7 @@ def contact_sheet(name: str, entry: DatasetEntry) -> str:
 
     settings = {"side": SIDE, "max_megapixels": entry.ingest.max_megapixels}
     inputs = islice(((None, data) for data in _chosen(entry)), PICTURES)
-    limits = Limits(workers=1, batch_inputs=PICTURES)
+    limits = WorkerLimits(workers=1, batch_inputs=PICTURES)
     tiles = [
         tile.payload
         for _, tile in outcomes(inputs, job="artpipe.project.preview:tile", settings=settings, limits=limits)
@@ -79,10 +79,10 @@ def tile(data: bytes, settings: dict[str, float]) -> bytes:
     """Return one picture as ``side * side * 3`` bytes of RGB, whole, on a grey ground; runs in a worker."""
     from PIL import Image, ImageOps
 
-    from artpipe.modalities.picture.decoder import decode, flattened
+    from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha
 
     side = int(settings["side"])
-    picture = flattened(decode(data, settings["max_megapixels"]).image, "white").convert("RGB")
+    picture = flatten_alpha(decode_picture(data, settings["max_megapixels"]).image, "white").convert("RGB")
     ground = (_GROUND,) * 3
     margin = ImageOps.pad(picture, (side - 8, side - 8), Image.Resampling.LANCZOS, color=ground)
     return ImageOps.expand(margin, 4, ground).tobytes()
@@ -92,8 +92,12 @@ def _chosen(entry: DatasetEntry) -> Iterator[bytes]:
     """Yield works from all over a folder, or the first ones of an archive."""
     source: Source = plugins.find("sources", entry.source)
     path = Path(entry.path)
-    if path.is_dir() and source.part is not None and not FolderPlace(path, archive_limits(entry.ingest)).shards:
-        files = sum(1 for _ in walk(path))
+    if (
+        path.is_dir()
+        and source.part is not None
+        and not FolderFiles(path, make_archive_limits(entry.ingest)).has_shards
+    ):
+        files = sum(1 for _ in walk_files(path))
         candidates = source.part(entry, 0, max(1, files // (2 * PICTURES)))
     else:
         candidates = source.candidates(entry)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from artpipe.artifacts import paths
 from artpipe.config.params import load_params, read_yaml
-from artpipe.errors import NoRoomError, StoppedError, UserError
+from artpipe.errors import DiskFullError, StoppedError, UserError
 from artpipe.project.estimates import Costs
 from artpipe.storage.dvc_config import dvc_cache_folder
 from artpipe.system.file_tree import total_bytes
@@ -68,7 +68,7 @@ def require_disk_space(stage: str, root: Path = Path(), times: float = 1.0) -> N
         free = shutil.disk_usage(_find_existing(places[device])).free
         if free < needed:
             advice = "`artpipe gc` says what can be freed; ARTPIPE_ROOM=off starts all the same"
-            raise NoRoomError(
+            raise DiskFullError(
                 f"{places[device]}: {stage} needs about {format_size(needed)} of disk, {format_size(free)} are free; {advice}"
             )
 

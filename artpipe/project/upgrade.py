@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from artpipe.code.code_yaml import changed_parts, installed_code, recorded_code, stages_with_code, write_code
+from artpipe.code.code_yaml import find_changed_parts, installed_code, recorded_code, stages_with_code, write_code
 from artpipe.code.equal_results import accept_equal_results
 from artpipe.config.params import Params, parse_params, read_yaml
 from artpipe.config.yaml_edit import read_exactly
@@ -36,7 +36,7 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
     """
     migration = find_format_upgrade(root)
     params = parse_params(migration.params, str(root / "params.yaml"))
-    changed = list(changed_parts(recorded_code(root), installed := installed_code(params, root)))
+    changed = list(find_changed_parts(recorded_code(root), installed := installed_code(params, root)))
     stages = [stage for stage, _ in stages_with_code(params)]
     for stage in keep:
         if stage not in stages:

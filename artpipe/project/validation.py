@@ -10,7 +10,7 @@ from artpipe import plugins
 from artpipe.artifacts.paths import CHAMPIONS, STATE
 from artpipe.code.code_yaml import code_signature, files_signature, record_new_plugins, require_recorded_code
 from artpipe.config.params import Params, load_params, read_yaml
-from artpipe.config.safe_yaml import require_merged
+from artpipe.config.safe_yaml import require_no_conflict
 from artpipe.config.secret_scan import refuse_secrets
 from artpipe.errors import UserError
 from artpipe.project.entry_validation import (
@@ -37,7 +37,7 @@ def check_project(root: Path = Path()) -> str:
     """
     params = load_params(root / _FILE)
     for name in ("dvc.yaml", "dvc.lock", str(CHAMPIONS), *(f"{entry.path}.dvc" for entry in params.datasets.values())):
-        require_merged(root / name)
+        require_no_conflict(root / name)
     _check_folders(root)
     require_no_nested_dvc(root, [entry.path for entry in params.datasets.values()])
     require_lockable(root)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.report import HungExhibit, Neighbour, ReportCard, load_report
+from artpipe.artifacts.report import Neighbour, ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.contracts.section import SHOWN_FIRST, THEN, Artist, Curve, Frame, Gap, GapReason, Near, RealWork, Work
 from artpipe.errors import ArtpipeError, CorruptError, UserError
@@ -84,7 +84,7 @@ def _works(folder: Path, model: str, report: ReportCard, shelf: Shelf, look: Loo
         yield _work(name, exhibit, folder, shelf, look)
 
 
-def named(model: str, report: ReportCard) -> Iterable[tuple[str, HungExhibit]]:
+def named(model: str, report: ReportCard) -> Iterable[tuple[str, SavedExhibit]]:
     """Yield what a model hangs in the order of its wall, each with the name of its page."""
     taken: set[str] = set()
     order = sorted(report.exhibits, key=lambda e: _ROLES.index(e.role) if e.role in _ROLES else len(_ROLES))
@@ -95,7 +95,7 @@ def named(model: str, report: ReportCard) -> Iterable[tuple[str, HungExhibit]]:
         yield name, exhibit
 
 
-def _work(name: str, exhibit: HungExhibit, folder: Path, shelf: Shelf, look: Look) -> Work:
+def _work(name: str, exhibit: SavedExhibit, folder: Path, shelf: Shelf, look: Look) -> Work:
     media, text, path = None, "", inside(folder, exhibit.file)
     if exhibit.kind == "text":
         text = _text(path, _LINES)

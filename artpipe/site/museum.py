@@ -80,7 +80,7 @@ def _crowned(room: "Room", champions: Champions) -> "Room":
     """Return a room whose models know which of their kind counts."""
 
     def standing(artist: "Artist") -> "Artist":
-        reign = champions.of(room.name, artist.kind)
+        reign = champions.find(room.name, artist.kind)
         if reign is None:
             return artist
         counts = reign.champion.checkpoint == artist.report.checkpoint

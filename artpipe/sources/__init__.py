@@ -1,1 +1,1 @@
-"""One file per kind of source; each exports SOURCE (`artpipe.contracts.source`)."""
+"""One file per source; each exports SOURCE (`artpipe.contracts.source`)."""

@@ -1,4 +1,7 @@
-"""Files of a package index or of HTTPS addresses, by a pin card: read member by member, never installed, never run."""
+"""Read files of a package index or HTTPS address, pinned by a card.
+
+They are read member by member, never installed and never run.
+"""
 
 import fnmatch
 import json
@@ -12,15 +15,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from artpipe.config.params import About, DatasetEntry, Frozen, read_yaml, validated
+from artpipe.config.params import About, DatasetEntry, Frozen, read_yaml, validate_as
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
-from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, members
-from artpipe.untrusted.downloads import Pin, fetched, pinned_member
-from artpipe.untrusted.idx import Idx, IdxError, grey_png, read_idx
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
+from artpipe.untrusted.downloads import PinnedFile, fetch_pinned_file, read_pinned_member
+from artpipe.untrusted.idx import IdxArray, IdxError, encode_grey_png, read_idx
 from artpipe.untrusted.rejection import with_parameter
 
-_PICTURES = 3  # dimensions of an idx file of grey pictures
+_PICTURE_DIMENSIONS = 3  # dimensions of an idx file of grey pictures
 
 
 class IdxPart(Frozen):
@@ -32,22 +35,22 @@ class IdxPart(Frozen):
 
 
 class IdxWorks(Frozen):
-    """Records of idx files, each of them a work."""
+    """Records of idx files; each record is a work."""
 
     format: Literal["idx"]
     parts: tuple[IdxPart, ...] = Field(min_length=1)
     title: str = ""  # `{label}` stands for the record's label
 
 
-class Table(Frozen):
-    """A JSON list in another package that knows the works' labels and titles, by the stems of their file names."""
+class LabelTable(Frozen):
+    """A JSON list in another package with labels and titles by stem of a file name."""
 
-    package: Pin
+    package: PinnedFile
     member: str
     keys: tuple[str, ...] = Field(min_length=1)  # fields that hold a stem, whatever its case
     label: str | None = None  # field
     title: str | None = None  # field
-    no_labels: tuple[str, ...] = ()  # values that are none
+    no_labels: tuple[str, ...] = ()  # values that are no labels
     variants: str | None = None  # a field with an object of records that have the title of theirs, and no label
 
 
@@ -57,11 +60,14 @@ class PictureWorks(Frozen):
     format: Literal["pictures"]
     members: str | tuple[str, ...]  # a pattern or several, `*` for any text
     skip: tuple[str, ...] = ()  # patterns of members that are left out
-    table: Table | None = None
+    table: LabelTable | None = None
 
 
 class MemberWorks(Frozen):
-    """Members that are works of whatever medium; `{stem}` in the title is the file's name without suffix and `drop`."""
+    """Members that are works of any medium.
+
+    `{stem}` in the title is the file's name without suffix and `drop`.
+    """
 
     format: Literal["members"]
     members: str  # a pattern, `*` for any text
@@ -71,7 +77,7 @@ class MemberWorks(Frozen):
 
 
 class NamedFile(Frozen):
-    """One member and what is known of it; what is not said here, `about` says."""
+    """One member and its metadata; `about` has what is not given here."""
 
     member: str
     each: re.Pattern[str] | None = None  # of a text: what a work in it looks like; its first group, else all of it
@@ -87,7 +93,7 @@ class NamedFile(Frozen):
 class NamedFiles(Frozen):
     """Members of one package, by name."""
 
-    package: Pin
+    package: PinnedFile
     each: re.Pattern[str] | None = None  # of every file that has none of its own
     title: str = "{title}"  # of a work in a file, `{title}` stands for the file's
     files: tuple[NamedFile, ...] = Field(min_length=1)
@@ -110,14 +116,14 @@ class PinCard(Frozen):
     """`datasets/NAME.yaml`; the parts of named files bring packages of their own."""
 
     about: About
-    package: Pin | None = None
+    package: PinnedFile | None = None
     works: Annotated[IdxWorks | PictureWorks | MemberWorks | NamedWorks | WholeWorks, Field(discriminator="format")]
 
     @model_validator(mode="after")
-    def _packages(self) -> Self:
+    def _check_packages(self) -> Self:
         if (self.package is None) != isinstance(self.works, NamedWorks):
-            beside = "`package` stands in the parts of named files, not beside them"
-            raise ValueError("`package` is missing" if self.package is None else beside)
+            misplaced = "`package` stands in the parts of named files, not beside them"
+            raise ValueError("`package` is missing" if self.package is None else misplaced)
         return self
 
 
@@ -129,7 +135,7 @@ def read_card(path: Path) -> PinCard:
     """
     if not path.is_file():
         raise UserError(f"{path}: {'not a file' if path.exists() else 'no such pin card'}")
-    return validated(PinCard, read_yaml(path), file=str(path))
+    return validate_as(PinCard, read_yaml(path), file=str(path))
 
 
 def check(entry: DatasetEntry) -> None:
@@ -147,22 +153,22 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
     card = read_card(Path(entry.path))
     limits = ArchiveLimits(megabytes=entry.ingest.max_megabytes)
     if isinstance(card.works, NamedWorks):
-        return chain.from_iterable(_named(part, limits) for part in card.works.parts)
+        return chain.from_iterable(_read_named_files(part, limits) for part in card.works.parts)
     assert card.package is not None  # noqa: S101 - PinCard has seen to it
     if isinstance(card.works, IdxWorks):
-        return _records(card.package, card.works, limits)
+        return _read_idx_works(card.package, card.works, limits)
     if isinstance(card.works, WholeWorks):
-        return _whole(card.package, entry)
+        return _read_whole_file(card.package, entry)
     if isinstance(card.works, MemberWorks):
-        return _files(card.package, card.works, limits)
-    return _pictures(card.package, card.works, limits)
+        return _read_member_works(card.package, card.works, limits)
+    return _read_pictures(card.package, card.works, limits)
 
 
-def _records(pin: Pin, works: IdxWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
+def _read_idx_works(pin: PinnedFile, works: IdxWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
     for part in works.parts:
-        images = _idx(pin, part.images, limits)
-        labels = None if part.labels is None else _idx(pin, part.labels, limits)
-        if len(images.shape) != _PICTURES or (labels is not None and labels.shape != images.shape[:1]):
+        images = _read_idx_member(pin, part.images, limits)
+        labels = None if part.labels is None else _read_idx_member(pin, part.labels, limits)
+        if len(images.shape) != _PICTURE_DIMENSIONS or (labels is not None and labels.shape != images.shape[:1]):
             shapes = f"{images.shape} and {None if labels is None else labels.shape}"
             raise UserError(f"{pin.name}: `{part.images}` and its labels have shapes {shapes}, not (N, H, W) and (N,)")
         _, height, width = images.shape
@@ -170,19 +176,19 @@ def _records(pin: Pin, works: IdxWorks, limits: ArchiveLimits) -> Iterator[Candi
         for number, record in enumerate(images):
             label = None if labels is None else str(labels.values[number])
             title = works.title.replace("{label}", label or "") or None
-            yield Candidate(f"{stem}#{number:05d}", grey_png(record, height, width), label, part.split, title)
+            yield Candidate(f"{stem}#{number:05d}", encode_grey_png(record, height, width), label, part.split, title)
 
 
-def _pictures(pin: Pin, works: PictureWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
-    known = {} if works.table is None else _known(works.table, limits)
-    for member in _matching(pin, works.members, limits, works.skip):
-        label, title = known.get(PurePosixPath(member.name).stem.lower(), (None, None))
+def _read_pictures(pin: PinnedFile, works: PictureWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
+    labels_and_titles = {} if works.table is None else _read_table(works.table, limits)
+    for member in _matching_members(pin, works.members, limits, works.skip):
+        label, title = labels_and_titles.get(PurePosixPath(member.name).stem.lower(), (None, None))
         notes = (member.detail,) if member.detail else ()
         yield Candidate(member.name, member.data, label, title=title, rejected=member.rejected, notes=notes)
 
 
-def _files(pin: Pin, works: MemberWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
-    for member in _matching(pin, works.members, limits):
+def _read_member_works(pin: PinnedFile, works: MemberWorks, limits: ArchiveLimits) -> Iterator[Candidate]:
+    for member in _matching_members(pin, works.members, limits):
         path = PurePosixPath(member.name)
         title = works.title.replace("{stem}", path.stem.removeprefix(works.drop)) or None
         label = path.parent.name or None if works.label else None
@@ -190,97 +196,102 @@ def _files(pin: Pin, works: MemberWorks, limits: ArchiveLimits) -> Iterator[Cand
         yield Candidate(member.name, member.data, label, title=title, rejected=member.rejected, notes=notes)
 
 
-def _whole(pin: Pin, entry: DatasetEntry) -> Iterator[Candidate]:
-    path, most = fetched(pin), int(entry.ingest.max_megabytes * 2**20)
-    if path.stat().st_size > most:
+def _read_whole_file(pin: PinnedFile, entry: DatasetEntry) -> Iterator[Candidate]:
+    path, max_bytes = fetch_pinned_file(pin), int(entry.ingest.max_megabytes * 2**20)
+    if path.stat().st_size > max_bytes:
         yield Candidate(
-            pin.name, rejected="too large", notes=(with_parameter(f"at most {most / 2**20:g} MiB", "max_megabytes"),)
+            pin.name,
+            rejected="too large",
+            notes=(with_parameter(f"at most {max_bytes / 2**20:g} MiB", "max_megabytes"),),
         )
     else:
         yield Candidate(pin.name, path.read_bytes())
 
 
-def _matching(
-    pin: Pin, pattern: str | tuple[str, ...], limits: ArchiveLimits, skip: tuple[str, ...] = ()
+def _matching_members(
+    pin: PinnedFile, pattern: str | tuple[str, ...], limits: ArchiveLimits, skip: tuple[str, ...] = ()
 ) -> Iterator[Member]:
-    """Yield the members whose names fit a pattern and none of `skip`; there is one at least, or it ends with an error."""
-    patterns, found = (pattern,) if isinstance(pattern, str) else pattern, False
+    """Yield the members that match a pattern and none of `skip`; none is an error."""
+    patterns, has_match = (pattern,) if isinstance(pattern, str) else pattern, False
 
-    def wanted(name: str) -> bool:
+    def is_wanted(name: str) -> bool:
         fits = partial(fnmatch.fnmatchcase, name)
         return any(map(fits, patterns)) and not any(map(fits, skip))
 
-    for member in members(fetched(pin), limits, wanted):
-        if wanted(member.name):
-            found = True
+    for member in read_members(fetch_pinned_file(pin), limits, is_wanted):
+        if is_wanted(member.name):
+            has_match = True
             yield member
-    if not found:
-        raise UserError(f"{pin.name}: no member matches {', '.join(f'`{one}`' for one in patterns)}")
+    if not has_match:
+        raise UserError(f"{pin.name}: no member matches {', '.join(f'`{name_pattern}`' for name_pattern in patterns)}")
 
 
-def _named(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:
-    """Yield the named members in the order of the package's; all of them are there, or it ends with an error."""
+def _read_named_files(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:
+    """Yield the named members in the package's order; a missing one is an error."""
     missing = {file.member: file for file in part.files}
     pin = part.package
-    for member in members(fetched(pin), limits, frozenset(missing).__contains__):
+    for member in read_members(fetch_pinned_file(pin), limits, frozenset(missing).__contains__):
         file = missing.pop(member.name, None)
         if file is None:
             continue
         fields = file.model_dump(exclude={"member", "each", "title"})
         notes = (member.detail,) if member.detail else ()
-        for name, data, title in _works(file, part, member):
+        for name, data, title in _split_works(file, part, member):
             yield Candidate(name, data, title=title, rejected=member.rejected, notes=notes, **fields)
     if missing:
         raise UserError(f"{pin.name}: no member `{min(missing)}`")
 
 
-def _works(file: NamedFile, part: NamedFiles, member: Member) -> Iterator[tuple[str, bytes, str | None]]:
-    """Yield name, bytes and title of each work in a member: the member itself, or those that a text holds."""
+def _split_works(file: NamedFile, part: NamedFiles, member: Member) -> Iterator[tuple[str, bytes, str | None]]:
+    """Yield name, bytes and title of each work in a member, or of the member."""
     each = file.each or part.each
     if member.rejected or not each:
         yield member.name, member.data, file.title
         return
     text = member.data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-    for number, found in enumerate(each.finditer(text), start=1):
-        work = found.group(1 if each.groups else 0).encode("utf-8", "surrogateescape")
+    for number, match in enumerate(each.finditer(text), start=1):
+        work = match.group(1 if each.groups else 0).encode("utf-8", "surrogateescape")
         title = (file.title or "") if file.each else part.title.replace("{title}", file.title or "")
         yield f"{member.name}#{number:05d}", work, title.replace("{number}", str(number)) or None
 
 
-def _known(table: Table, limits: ArchiveLimits) -> dict[str, tuple[str | None, str | None]]:
+def _read_table(table: LabelTable, limits: ArchiveLimits) -> dict[str, tuple[str | None, str | None]]:
     """Return label and title by stem."""
     try:
-        records = json.loads(pinned_member(table.package, table.member, limits).data)
+        records = json.loads(read_pinned_member(table.package, table.member, limits).data)
     except ValueError as error:
         raise UserError(f"{table.package.name}: `{table.member}` is not JSON: {error}") from None
-    known: dict[str, tuple[str | None, str | None]] = {}
+    labels_and_titles: dict[str, tuple[str | None, str | None]] = {}
     for record in (record for record in records if isinstance(record, dict)):
-        label = _text(record, table.label)
-        title = _title(_text(record, table.title))
-        known |= dict.fromkeys(_stems(record, table), (None if label in table.no_labels else label, title))
+        label = _text_field(record, table.label)
+        title = _tidy_title(_text_field(record, table.title))
+        labels_and_titles |= dict.fromkeys(_stems(record, table), (None if label in table.no_labels else label, title))
         variants = record.get(table.variants) if table.variants else None
         for variant in variants.values() if isinstance(variants, dict) else ():
-            known |= dict.fromkeys(_stems(variant, table), (None, title))
-    return known
+            labels_and_titles |= dict.fromkeys(_stems(variant, table), (None, title))
+    return labels_and_titles
 
 
-def _stems(record: Any, table: Table) -> list[str]:
+def _stems(record: Any, table: LabelTable) -> list[str]:
     return [record[key].lower() for key in table.keys if isinstance(record.get(key), str)]
 
 
-def _text(record: dict[str, Any], field: str | None) -> str | None:
+def _text_field(record: dict[str, Any], field: str | None) -> str | None:
     value = record.get(field) if field else None
     return value if isinstance(value, str) and value else None
 
 
-def _title(text: str | None) -> str | None:
-    """`GRINNING FACE` is shouted; what has its own capitals keeps them."""
+def _tidy_title(text: str | None) -> str | None:
+    """Return a title without shouting: `GRINNING FACE` is capitalised.
+
+    A title with its own capitals keeps them.
+    """
     return string.capwords(text) if text and text.isupper() else text
 
 
-def _idx(pin: Pin, name: str, limits: ArchiveLimits) -> Idx:
+def _read_idx_member(pin: PinnedFile, name: str, limits: ArchiveLimits) -> IdxArray:
     try:
-        return read_idx(pinned_member(pin, name, limits).data)
+        return read_idx(read_pinned_member(pin, name, limits).data)
     except IdxError as error:
         raise UserError(f"{pin.name}: `{name}` is not an idx file: {error}") from None
 

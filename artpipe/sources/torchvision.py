@@ -1,4 +1,4 @@
-"""A dataset of torchvision, by a card: from a folder where it lies already, or downloaded where a network is there.
+"""Read a dataset of torchvision, by a card, from a folder or downloaded.
 
 Only datasets whose files are read without unpickling and, when they are downloaded, without unpacking an archive.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from artpipe.artifacts.paths import STATE
-from artpipe.config.params import About, DatasetEntry, Frozen, read_yaml, validated
+from artpipe.config.params import About, DatasetEntry, Frozen, read_yaml, validate_as
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError, did_you_mean
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # By torchvision's names: what says which split is wanted, and its value for each of ours. `None`: cannot be downloaded here.
 _TRAIN: dict[str, dict[str, Any]] = {"train": {"train": True}, "test": {"train": False}}
 _SPLIT: dict[str, dict[str, Any]] = {"train": {"split": "train"}, "test": {"split": "test"}}
-KINDS: dict[str, dict[str, dict[str, Any]]] = {
+DATASETS: dict[str, dict[str, dict[str, Any]]] = {
     "MNIST": _TRAIN,
     "FashionMNIST": _TRAIN,
     "KMNIST": _TRAIN,
@@ -34,11 +34,11 @@ KINDS: dict[str, dict[str, dict[str, Any]]] = {
     "OxfordIIITPet": {"train": {"split": "trainval"}, "test": {"split": "test"}},
     "SVHN": _SPLIT,
 }
-_DOWNLOADED = frozenset({"MNIST", "FashionMNIST", "KMNIST", "USPS", "SVHN"})  # single files, no archive to unpack
-_UNPICKLED = frozenset({"CIFAR10", "CIFAR100"})
+_DOWNLOADABLE = frozenset({"MNIST", "FashionMNIST", "KMNIST", "USPS", "SVHN"})  # single files, no archive to unpack
+_PICKLED = frozenset({"CIFAR10", "CIFAR100"})
 
 
-class Card(Frozen):
+class TorchvisionCard(Frozen):
     """`datasets/NAME.yaml`."""
 
     about: About
@@ -48,7 +48,7 @@ class Card(Frozen):
     splits: tuple[str, ...] = Field(default=("train", "test"), min_length=1)
 
 
-def read_card(path: Path) -> Card:
+def read_card(path: Path) -> TorchvisionCard:
     """Read and validate a card.
 
     Raises:
@@ -56,28 +56,28 @@ def read_card(path: Path) -> Card:
     """
     if not path.is_file():
         raise UserError(f"{path}: {'not a file' if path.exists() else 'no such card'}")
-    card = validated(Card, read_yaml(path), file=str(path))
-    if card.dataset in _UNPICKLED:
+    card = validate_as(TorchvisionCard, read_yaml(path), file=str(path))
+    if card.dataset in _PICKLED:
         raise UserError(f"{path}: `dataset` is {card.dataset}, whose files are pickles, which are never read")
-    if card.dataset not in KINDS:
+    if card.dataset not in DATASETS:
         raise UserError(
-            f"{path}: `dataset` is `{card.dataset}`, not one of {', '.join(KINDS)}{did_you_mean(card.dataset, KINDS)}"
+            f"{path}: `dataset` is `{card.dataset}`, not one of {', '.join(DATASETS)}{did_you_mean(card.dataset, DATASETS)}"
         )
-    if card.download and card.dataset not in _DOWNLOADED:
+    if card.download and card.dataset not in _DOWNLOADABLE:
         place = "torchvision unpacks its archive without limits"
         raise UserError(f"{path}: `download` of {card.dataset}: {place}; unpack it into `root` yourself")
-    unknown = next((split for split in card.splits if split not in KINDS[card.dataset]), None)
+    unknown = next((split for split in card.splits if split not in DATASETS[card.dataset]), None)
     if unknown is not None:
-        raise UserError(f"{path}: `splits`: {card.dataset} has no `{unknown}` ({', '.join(KINDS[card.dataset])})")
+        raise UserError(f"{path}: `splits`: {card.dataset} has no `{unknown}` ({', '.join(DATASETS[card.dataset])})")
     return card
 
 
 def check(entry: DatasetEntry) -> None:
-    """Refuse a card that is none and, where nothing may be downloaded, a root that is not there."""
+    """Refuse a card that is invalid, or whose root is missing and not downloaded."""
     card = read_card(Path(entry.path))
-    if not card.download and not _root(card).is_dir():
+    if not card.download and not _root_folder(card).is_dir():
         raise UserError(
-            f"{entry.path}: `root` is {str(_root(card))!r}: no such folder; `download: true` fetches it where a network is"
+            f"{entry.path}: `root` is {str(_root_folder(card))!r}: no such folder; `download: true` fetches it where a network is"
         )
 
 
@@ -87,7 +87,9 @@ def about(path: Path) -> About:
 
 
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
-    """Yield the works of each split in torchvision's order, as PNG of the pixels it reads.
+    """Yield the works of each split in torchvision's order.
+
+    As PNG of the pixels it reads.
 
     Raises:
         UserError: the files are not there, or not whole.
@@ -96,24 +98,26 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
 
     card = read_card(Path(entry.path))
     for split in card.splits:
-        asked = KINDS[card.dataset][split]
+        options = DATASETS[card.dataset][split]
         try:
-            found = getattr(torchvision.datasets, card.dataset)(str(_root(card)), download=card.download, **asked)
+            dataset = getattr(torchvision.datasets, card.dataset)(
+                str(_root_folder(card)), download=card.download, **options
+            )
         except (RuntimeError, OSError) as error:
             reason = " ".join(str(error).split())[:160]
-            raise UserError(f"{entry.path}: {card.dataset} in {_root(card)}: {reason}") from None
-        names = [str(name) for name in getattr(found, "classes", [])]
-        for number in range(len(found)):
-            picture, target = found[number]
+            raise UserError(f"{entry.path}: {card.dataset} in {_root_folder(card)}: {reason}") from None
+        names = [str(name) for name in getattr(dataset, "classes", [])]
+        for number in range(len(dataset)):
+            picture, target = dataset[number]
             label = names[target] if isinstance(target, int) and target < len(names) else str(int(target))
-            yield Candidate(f"{card.dataset}-{split}#{number:06d}", _png(picture), label, split)
+            yield Candidate(f"{card.dataset}-{split}#{number:06d}", _encode_png(picture), label, split)
 
 
-def _root(card: Card) -> Path:
+def _root_folder(card: TorchvisionCard) -> Path:
     return Path(card.root).expanduser() if card.root else STATE / "torchvision"
 
 
-def _png(picture: "Image.Image") -> bytes:
+def _encode_png(picture: "Image.Image") -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()

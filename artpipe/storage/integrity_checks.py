@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from artpipe.artifacts.card_files import SIDECAR, listed, opened
+from artpipe.artifacts.card_files import CHECKSUM_SUFFIX, list_card_files, read_verified_card
 from artpipe.artifacts.champions import load_champions
-from artpipe.config.safe_yaml import conflict_line, merge_advice
+from artpipe.config.safe_yaml import advise_on_merge, find_conflict_line
 from artpipe.errors import ArtpipeError
 from artpipe.storage.damage import DAMAGED_FOLDER, REPAIR, Damage
 from artpipe.storage.dvc_cache import (
@@ -80,8 +80,8 @@ def _check_dvc_files(inventory: Inventory) -> Iterator[Damage]:
 
 def _describe_dvc_file(inventory: Inventory, file: Path, fault: str) -> Damage:
     name = inventory.display_name(file)
-    if line := conflict_line(file.read_text(encoding="utf-8", errors="replace")):
-        return Damage(name, f"line {line}: the marks of a merge", merge_advice(file.name))
+    if line := find_conflict_line(file.read_text(encoding="utf-8", errors="replace")):
+        return Damage(name, f"line {line}: the marks of a merge", advise_on_merge(file.name))
     if file.name == "dvc.lock":
         mend = f"{REPAIR} puts it aside ({DAMAGED_FOLDER}), then `artpipe run` makes it again from the run cache"
         return Damage(name, fault, mend, partial(inventory.move_aside, file))
@@ -172,12 +172,12 @@ def _find_irreplaceable(inventory: Inventory) -> dict[str, str]:
 def _check_cards(inventory: Inventory) -> Iterator[Damage]:
     """Yield cards that differ from their sidecars, and files from their cards."""
     data = inventory.root / "data"
-    cards = {path.with_name(path.name.removesuffix(SIDECAR)) for path in data.rglob(f"*.json{SIDECAR}")}
+    cards = {path.with_name(path.name.removesuffix(CHECKSUM_SUFFIX)) for path in data.rglob(f"*.json{CHECKSUM_SUFFIX}")}
     cards |= {path for path in (*data.glob("*/*.json"), *data.glob("*/*/*.json")) if path.name in _CARD_NAMES}
     for card in sorted(path for path in cards if ".tmp." not in str(path)):
-        value = opened(card)
+        value = read_verified_card(card)
         if value is None:
-            pair = [card, card.with_name(card.name + SIDECAR)]
+            pair = [card, card.with_name(card.name + CHECKSUM_SUFFIX)]
             changed = [
                 path
                 for path in pair
@@ -186,7 +186,7 @@ def _check_cards(inventory: Inventory) -> Iterator[Damage]:
             for path in changed or [card]:
                 yield _describe_output_file(inventory, card.parent, path, "the card and its SHA-256 do not go together")
             continue
-        for name, sha256 in listed(value).items():
+        for name, sha256 in list_card_files(value).items():
             path = card.parent / name
             if inventory.hashes.sha256(path) != sha256:
                 fault = "not the bytes that its card names" if path.exists() else "missing"
@@ -204,10 +204,12 @@ def _check_unlisted_files(inventory: Inventory) -> Iterator[Damage]:
         if not out.is_source and not md5.endswith(".dir") and (inventory.root / out.path).exists():
             stages.setdefault(out.owner, {})[path] = md5
     for expected in stages.values():
-        cards = [path for path in expected if path.with_name(path.name + SIDECAR) in expected]
+        cards = [path for path in expected if path.with_name(path.name + CHECKSUM_SUFFIX) in expected]
         if any(inventory.hashes.md5(card) != expected[card] for card in cards):
             continue
-        listed_files = {card.parent / name for card in cards for name in listed(opened(card) or {})}
+        listed_files = {
+            card.parent / name for card in cards for name in list_card_files(read_verified_card(card) or {})
+        }
         for path in sorted(expected.keys() - listed_files):
             if inventory.hashes.md5(path) != expected[path]:
                 fault = "not as dvc.lock has it" if path.exists() else "missing"

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.integrity_note import NOTE, broken
+from artpipe.artifacts.integrity_note import NOTE_FILE, find_damaged_files
 from artpipe.artifacts.run import RunStart
 from artpipe.errors import BusyError, CorruptError
 from artpipe.storage.damage import REPAIR, Damage
@@ -83,10 +83,11 @@ def check_mlflow_store(inventory: Inventory) -> Iterator[Damage]:
     mend = f"{REPAIR} puts all of {inventory.display_name(folder)} aside; `artpipe sync` makes it again, but for notes typed there"
     try:
         faults = [
-            (path, "not as the last `artpipe sync` left it, and nobody wrote it since") for path in broken(folder)
+            (path, "not as the last `artpipe sync` left it, and nobody wrote it since")
+            for path in find_damaged_files(folder)
         ]
     except CorruptError:
-        faults = [(folder / NOTE, "what `artpipe sync` noted of the store: not what was written")]
+        faults = [(folder / NOTE_FILE, "what `artpipe sync` noted of the store: not what was written")]
     if fault := _check_database(folder / "mlflow.db"):
         faults.append((folder / "mlflow.db", fault))
     for path, what in faults:

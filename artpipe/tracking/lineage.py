@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champions, load_champions
-from artpipe.artifacts.cross_references import checkpoint_in, ingested
-from artpipe.artifacts.report import HungExhibit, ReportCard, load_report
+from artpipe.artifacts.cross_references import find_ingest_record, read_checkpoint_card
+from artpipe.artifacts.report import ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.artifacts.works import Record
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
@@ -55,7 +55,7 @@ class ArtifactIndex:
                 yield folder.name, load(folder)
 
     @cached_property
-    def works(self) -> dict[str, tuple[str, HungExhibit]]:
+    def works(self) -> dict[str, tuple[str, SavedExhibit]]:
         """Return model and exhibit by the id of the work's page."""
         from artpipe.site.loader import named
 
@@ -123,7 +123,7 @@ def _find_by_file(index: ArtifactIndex, path: Path) -> LineageTarget | None:
     if path.is_file() and (target := _find_by_content(index, path)):
         return target
     for folder in (path, *_resolve_path(path).parents):
-        checkpoint, _ = checkpoint_in(folder)
+        checkpoint, _ = read_checkpoint_card(folder)
         if checkpoint:
             return LineageTarget(str(checkpoint["name"]), folder=folder)
         for kind in ("reports", "runs"):
@@ -193,7 +193,7 @@ def _make_lineage(index: ArtifactIndex, query: str, target: LineageTarget) -> Li
     root, model = index.root, target.model
     run, report = index.runs.get(model), index.reports.get(model)
     folder = target.folder or root / paths.checkpoint(model)
-    checkpoint, sha256 = checkpoint_in(folder)
+    checkpoint, sha256 = read_checkpoint_card(folder)
     if target.folder is None:  # an exhibit is of its report's checkpoint; a model's name means its last run
         cards = [report if target.work or target.real else run, report]
         wanted_sha256 = next((card.checkpoint for card in cards if card), sha256)
@@ -215,7 +215,7 @@ def _make_lineage(index: ArtifactIndex, query: str, target: LineageTarget) -> Li
         real=_find_real_trace(root / paths.record(dataset), target.real) if target.real else None,
         progress=target.step,
         verdict=report.verdict if report else None,
-        champion=_load_champions(root).counts(dataset, str(kind), sha256),
+        champion=_load_champions(root).is_champion(dataset, str(kind), sha256),
         run=run.model_copy(update={"params": {}}) if run else None,
         checkpoint=CheckpointTrace(
             sha256=sha256,
@@ -265,7 +265,7 @@ def _find_real_trace(folder: Path, digest: str) -> RealTrace | None:
 
 
 def _make_data_trace(root: Path, dataset: str, shards: str | None) -> DataTrace:
-    counts = ingested(root, dataset, shards) if shards else {}
+    counts = find_ingest_record(root, dataset, shards) if shards else {}
     about = None
     with contextlib.suppress(ArtpipeError):
         about = Record.open(root / paths.record(dataset)).card.about

@@ -76,7 +76,7 @@ def _make_complete_run(card: RunCard, index: ArtifactIndex, champions: Champions
         checkpoint=card.checkpoint,
         state="complete",
         verdict=report.verdict if report and is_evaluated else None,
-        champion=champions.counts(str(card.params.get("dataset")), str(card.params.get("kind")), card.checkpoint),
+        champion=champions.is_champion(str(card.params.get("dataset")), str(card.params.get("kind")), card.checkpoint),
     )
 
 

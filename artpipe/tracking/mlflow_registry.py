@@ -162,7 +162,7 @@ def _update_alias(
 ) -> None:
     """Set the champion's alias as champions.json has it."""
     dataset, _, kind = name.partition(".")
-    reign = champions.of(dataset, kind)
+    reign = champions.find(dataset, kind)
     new_version = versions.get(reign.champion.checkpoint) if reign else None
     current = registered_model.aliases.get(CHAMPION) if registered_model else None
     if new_version and str(current) != new_version:

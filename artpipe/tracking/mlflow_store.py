@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from artpipe.artifacts.integrity_note import vouch
+from artpipe.artifacts.integrity_note import write_integrity_note
 from artpipe.artifacts.paths import STATE
 from artpipe.system.atomic_files import write_text
 from artpipe.system.locks import hold_lock
@@ -174,7 +174,7 @@ class MlflowStore:
         if self._artifacts:
             pictures = sorted(path for path in (self._folder / "artifacts").rglob("*") if path.is_file())
             with self.hold_store_lock():
-                vouch(self._folder, [self._folder / "mlflow.db", *pictures])
+                write_integrity_note(self._folder, [self._folder / "mlflow.db", *pictures])
 
     def require_reachable(self) -> None:
         """Ask the store something cheap; raise what MLflow raises where it is away."""

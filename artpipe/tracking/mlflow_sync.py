@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.cross_references import ingested, trained
-from artpipe.artifacts.run import Journal, RunRecord, RunStart, Session
+from artpipe.artifacts.cross_references import find_ingest_record, find_trained_checkpoint
+from artpipe.artifacts.run import Journal, RunRecord, RunStart, TrainingSession
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.system.locks import is_locked
 from artpipe.system.plain_text import hide_passwords, to_printable, to_printable_lines
@@ -134,7 +134,7 @@ def _start_run(store: MlflowStore, root: Path, start: RunStart) -> TrackedRun:
     run = store.get_or_create_run(start.run_id, start.dataset, start.model, start.started)
     run.log_params(_flatten({**start.params, "seed": start.seed}))
     run.log_tags(_make_tags(start))
-    counts = ingested(root, start.dataset, start.shards)
+    counts = find_ingest_record(root, start.dataset, start.shards)
     run.log_dataset(start.dataset, start.shards, str(paths.shards(start.dataset)), counts)
     _log_counts(run, counts)
     _set_pipeline_run(store, root, run, start, start.dataset)
@@ -150,7 +150,7 @@ def _log_journal(run: TrackedRun, folder: Path) -> None:
 def _sync_complete(store: MlflowStore, root: Path, folder: Path, _run_ids: set[str]) -> str:
     """Bring one complete training and its evaluation over, and return its id."""
     record = RunRecord.open(folder)
-    card, checkpoint = record.card, trained(root, record.card)
+    card, checkpoint = record.card, find_trained_checkpoint(root, record.card)
     dataset = checkpoint["spec"]["dataset"] if checkpoint else card.params.get("dataset", "unknown")
     run = store.get_or_create_run(card.run_id, dataset, card.model, card.started)
     marker = (
@@ -162,7 +162,10 @@ def _sync_complete(store: MlflowStore, root: Path, folder: Path, _run_ids: set[s
         if checkpoint:
             run.log_params({"seed": checkpoint["seed"]})
             run.log_dataset(
-                dataset, checkpoint["shards"], str(paths.shards(dataset)), ingested(root, dataset, checkpoint["shards"])
+                dataset,
+                checkpoint["shards"],
+                str(paths.shards(dataset)),
+                find_ingest_record(root, dataset, checkpoint["shards"]),
             )
             tags |= {"data": checkpoint["shards"], "rollbacks": checkpoint["rollbacks"]}
         run.log_params(_flatten(checkpoint["params"] if checkpoint else card.params))
@@ -171,13 +174,13 @@ def _sync_complete(store: MlflowStore, root: Path, folder: Path, _run_ids: set[s
         run.set_status("FINISHED", card.ended)
         run.log_tags({CARD: marker})  # last: its presence means that all of the above is there
     if checkpoint:
-        _log_counts(run, ingested(root, dataset, checkpoint["shards"]))
+        _log_counts(run, find_ingest_record(root, dataset, checkpoint["shards"]))
     _set_pipeline_run(store, root, run, card, dataset)
     _log_evaluation(run, root, card)
     return card.run_id
 
 
-def _set_pipeline_run(store: MlflowStore, root: Path, run: TrackedRun, start: Session, dataset: str) -> None:
+def _set_pipeline_run(store: MlflowStore, root: Path, run: TrackedRun, start: TrainingSession, dataset: str) -> None:
     """Put a training below its pipeline run, which began with its first training."""
     if start.flow_run:
         files = [*root.glob("data/runs/*/run.json"), *(root / paths.STATE).glob("train/*/*/run-live.json")]

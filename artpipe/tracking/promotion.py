@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.champions import Champion, Champions, Reign, load_champions, save_champions
-from artpipe.artifacts.cross_references import checkpoint_in
+from artpipe.artifacts.champions import Champion, ChampionHistory, Champions, load_champions, save_champions
+from artpipe.artifacts.cross_references import read_checkpoint_card
 from artpipe.artifacts.report import ReportCard, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import load_params
@@ -78,8 +78,8 @@ def rollback(dataset: str, kind: str, root: Path = Path()) -> str:
         restored, *earlier = reign.before
         folder = _restore_checkpoint(root, dataset, kind, restored)
         withdrawn = tuple(sorted({*reign.withdrawn, reign.champion.checkpoint} - {restored.checkpoint}))
-        new_reign = Reign(champion=restored, before=tuple(earlier), withdrawn=withdrawn)
-        save_champions(root, champions.crowned(dataset, kind, new_reign))
+        new_reign = ChampionHistory(champion=restored, before=tuple(earlier), withdrawn=withdrawn)
+        save_champions(root, champions.with_history(dataset, kind, new_reign))
     return f"{dataset} {kind}: the champion is {_describe(restored)} again, in {folder}; {_describe(reign.champion)} was taken back"
 
 
@@ -92,7 +92,7 @@ def load_candidate(model: str, root: Path = Path()) -> Candidate:
     """
     report, sha256 = load_report(root / paths.report(model))
     run = RunRecord.open(root / paths.run(model)).card
-    _, checkpoint = checkpoint_in(root / paths.checkpoint(model))
+    _, checkpoint = read_checkpoint_card(root / paths.checkpoint(model))
     if not report.checkpoint == run.checkpoint == checkpoint:
         raise UserError(f"{model}: report, run record and checkpoint are not of one training; `artpipe run` mends it")
     return Candidate(report, sha256, run.run_id)
@@ -132,7 +132,7 @@ def _promote(model: str, *, force: bool, root: Path) -> str:
             f"{model}: {verdict.verdict} ({verdict.score} {verdict.value:.4g}); only what is healthy counts"
         )
     champions, score = load_champions(root), report.decisive
-    reign = champions.of(report.dataset, report.kind)
+    reign = champions.find(report.dataset, report.kind)
     current = None if reign is None else _with_latest_scores(root, reign.champion)
     is_same = current is not None and current.checkpoint == report.checkpoint
     if reign and current and not is_same and not force:
@@ -151,7 +151,7 @@ def _promote(model: str, *, force: bool, root: Path) -> str:
         dvc=require_cached(root, [paths.checkpoint(model), paths.report(model), paths.run(model)]),
     )
     save_champions(
-        root, champions.crowned(report.dataset, report.kind, _make_reign(reign, new_champion, is_same=is_same))
+        root, champions.with_history(report.dataset, report.kind, _make_reign(reign, new_champion, is_same=is_same))
     )
     place = f"{report.dataset} {report.kind}"
     if is_same:
@@ -159,12 +159,12 @@ def _promote(model: str, *, force: bool, root: Path) -> str:
     return f"{place}: the champion is {_describe(new_champion)}{f', before it {_describe(current)}' if current else ''}"
 
 
-def _make_reign(reign: Reign | None, new_champion: Champion, *, is_same: bool) -> Reign:
+def _make_reign(reign: ChampionHistory | None, new_champion: Champion, *, is_same: bool) -> ChampionHistory:
     if reign is None:
-        return Reign(champion=new_champion)
+        return ChampionHistory(champion=new_champion)
     if is_same:  # its numbers may be new: another feature extractor, another evaluation
         return reign.model_copy(update={"champion": new_champion.model_copy(update={"forced": reign.champion.forced})})
-    return Reign(
+    return ChampionHistory(
         champion=new_champion,
         before=(
             reign.champion,
@@ -191,7 +191,7 @@ def _with_latest_scores(root: Path, champion: Champion) -> Champion:
 def _restore_checkpoint(root: Path, dataset: str, kind: str, champion: Champion) -> Path:
     """Return the folder with a champion's checkpoint, restored if need be."""
     usual_folder = paths.checkpoint(champion.model)
-    if checkpoint_in(root / usual_folder)[1] == champion.checkpoint:
+    if read_checkpoint_card(root / usual_folder)[1] == champion.checkpoint:
         return usual_folder
     folder = paths.champion(dataset, kind)
     try:
@@ -202,8 +202,8 @@ def _restore_checkpoint(root: Path, dataset: str, kind: str, champion: Champion)
     return folder / "checkpoints"
 
 
-def _require_reign(champions: Champions, dataset: str, kind: str) -> Reign:
-    reign = champions.of(dataset, kind)
+def _require_reign(champions: Champions, dataset: str, kind: str) -> ChampionHistory:
+    reign = champions.find(dataset, kind)
     if reign is not None:
         return reign
     if not champions.champions:

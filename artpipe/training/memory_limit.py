@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from artpipe.contracts.microbatched import Divisible, length
 from artpipe.contracts.model import Batch, Learner
-from artpipe.errors import NoMemoryError
+from artpipe.errors import InsufficientMemoryError
 
 # Torch and the libraries below it report a lack of memory by RuntimeErrors too, so the type alone is not enough.
 _MEMORY_ERROR = re.compile(
@@ -75,7 +75,7 @@ def report_memory_errors(subject: str, advice: str = _DEFAULT_ADVICE) -> Iterato
         reason = describe_shortage(error)
         if reason is None:
             raise
-        raise NoMemoryError(f"{subject} does not fit into memory: {reason}; {advice}") from error
+        raise InsufficientMemoryError(f"{subject} does not fit into memory: {reason}; {advice}") from error
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,9 @@ class MemoryLimitedStepper:
             _release_memory(device)
             rows = min(self.rows or count, count)
             if rows == 1:
-                raise NoMemoryError(f"a single row of a batch does not fit into memory: {reason}; {learner.thrift}")
+                raise InsufficientMemoryError(
+                    f"a single row of a batch does not fit into memory: {reason}; {learner.thrift}"
+                )
             self.rows = -(-rows // 2)
             if self._on_halved:
                 self._on_halved(self.rows, count, reason)

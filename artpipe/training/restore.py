@@ -7,9 +7,9 @@ from typing import Any
 from torch import nn
 
 from artpipe import plugins
-from artpipe.artifacts.checkpoint import CheckpointCard, Which, load_checkpoint
+from artpipe.artifacts.checkpoint import CheckpointCard, CheckpointChoice, load_checkpoint
 from artpipe.artifacts.shards import Spec
-from artpipe.config.params import validated
+from artpipe.config.params import validate_as
 from artpipe.contracts.model import Learner, Model
 
 
@@ -20,12 +20,12 @@ def build_learner(name: str, entry: Mapping[str, Any], spec: Spec, pretrained: n
         UserError: unknown kind or parameter.
     """
     model: Model = plugins.find("models", str(entry.get("kind")))
-    params = validated(model.params, entry, file="params.yaml", place=f"models.{name}")
+    params = validate_as(model.params, entry, file="params.yaml", place=f"models.{name}")
     return model.build(params, spec, pretrained)
 
 
 def restore_learner(
-    folder: Path, which: Which = "best", pretrained: nn.Module | None = None
+    folder: Path, which: CheckpointChoice = "best", pretrained: nn.Module | None = None
 ) -> tuple[Learner[Any], CheckpointCard, str]:
     """Rebuild a learner from a checkpoint, in eval mode on the CPU.
 

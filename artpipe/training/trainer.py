@@ -96,7 +96,7 @@ class Trainer:
             self._last_good_state = state["good"]
             self.history = TrainingHistory.from_state(state["ledger"])
             self.core_seconds += state["core_seconds"]
-        self.journal.keep(self.journal_rows)
+        self.journal.truncate(self.journal_rows)
         self._adopt_smaller_micro_batch()
         for damage in self.store.damage_messages:
             self.log_event(f"a damaged state was passed over: {damage}")
@@ -231,7 +231,7 @@ class Trainer:
             raise ArtpipeError(f"training {self.name}: {problem} before the first step")
         bad_step = self.step
         self._load_snapshot(self._last_good_state)
-        self.journal.keep(self.journal_rows)
+        self.journal.truncate(self.journal_rows)
         if self.history.rollbacks >= self.params.rollbacks:
             self.history.diverged = True
             outcome = f"given up, the weights of step {self.step} are kept"

@@ -1,1 +1,4 @@
-"""Everything that touches bytes nobody vouches for: downloads, archives, metadata, pictures; pictures only in workers."""
+"""Code that reads untrusted bytes: downloads, archives, metadata, pictures.
+
+Pictures are decoded in worker processes only.
+"""

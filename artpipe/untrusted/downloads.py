@@ -1,4 +1,7 @@
-"""Files of the package index, or of an HTTPS address: verified by SHA-256, kept by it, never installed and never run."""
+"""Download pinned files from the package index or an HTTPS address.
+
+They are verified by SHA-256, stored under it, never installed and never run.
+"""
 
 import os
 from pathlib import Path
@@ -11,14 +14,14 @@ from artpipe.config.params import Frozen
 from artpipe.errors import CorruptError, UnreachableError, UserError
 from artpipe.system.atomic_files import write_file
 from artpipe.system.hashing import sha256_file
-from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, members
-from artpipe.untrusted.https import checked, download
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
+from artpipe.untrusted.https import download, parse_https_url
 
-_MOST_BYTES = 64 * 2**30
+_MAX_BYTES = 64 * 2**30
 
 
-class Pin(Frozen):
-    """One file: of a project of the package index, or at an HTTPS address."""
+class PinnedFile(Frozen):
+    """A file of a project on the package index, or at an HTTPS address."""
 
     project: str = ""
     file: str = ""
@@ -26,13 +29,13 @@ class Pin(Frozen):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     @model_validator(mode="after")
-    def _one_place(self) -> Self:
+    def _check_single_place(self) -> Self:
         if bool(self.url) == bool(self.project) or bool(self.file) != bool(self.project):
             message = "`project` and `file`, or `url`, say where the file is"
             raise ValueError(message)
         try:
             if self.url:
-                checked(self.url)
+                parse_https_url(self.url)
         except UserError as error:
             raise ValueError(str(error)) from None
         return self
@@ -43,14 +46,14 @@ class Pin(Frozen):
         return self.file or self.url.rpartition("/")[2] or self.url
 
 
-def pinned_member(pin: Pin, name: str, limits: ArchiveLimits) -> Member:
+def read_pinned_member(pin: PinnedFile, name: str, limits: ArchiveLimits) -> Member:
     """Return one member of a file of the package index, by its name.
 
     Raises:
         UserError: there is none of that name, or it cannot be read.
-        CorruptError, UnreachableError: see `fetched`.
+        CorruptError, UnreachableError: see `fetch_pinned_file`.
     """
-    for member in members(fetched(pin), limits, name.__eq__):
+    for member in read_members(fetch_pinned_file(pin), limits, name.__eq__):
         if member.name == name:
             if member.rejected:
                 raise UserError(f"{pin.name}: `{name}` cannot be read: {member.rejected} {member.detail}")
@@ -58,8 +61,10 @@ def pinned_member(pin: Pin, name: str, limits: ArchiveLimits) -> Member:
     raise UserError(f"{pin.name}: no member `{name}`")
 
 
-def fetched(pin: Pin) -> Path:
-    """Return the path of a pinned file, downloaded if it is not in `.state/downloads` yet.
+def fetch_pinned_file(pin: PinnedFile) -> Path:
+    """Return the path of a pinned file; download it where it is not there yet.
+
+    Downloads are stored in `.state/downloads`.
 
     The index is the default one, or that of the environment's PIP_INDEX_URL.
 
@@ -74,13 +79,13 @@ def fetched(pin: Pin) -> Path:
             return path
         path.unlink()
     if pin.url:
-        download(pin.url, pin.sha256, path, most_bytes=_MOST_BYTES)
+        download(pin.url, pin.sha256, path, max_bytes=_MAX_BYTES)
     else:
-        _download(pin.project, pin.file, pin.sha256, path)
+        _download_from_index(pin.project, pin.file, pin.sha256, path)
     return path
 
 
-def _download(project: str, file: str, sha256: str, path: Path) -> None:
+def _download_from_index(project: str, file: str, sha256: str, path: Path) -> None:
     from pypi_simple import PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
     from requests import RequestException
 
@@ -92,9 +97,9 @@ def _download(project: str, file: str, sha256: str, path: Path) -> None:
                 raise UserError(f"the package index has no file `{file}` in project `{project}`")
             with write_file(path) as temporary:
                 index.download_package(package, temporary, verify=False)
-                found = sha256_file(temporary)
-                if found != sha256:
-                    raise CorruptError(f"{file}: SHA-256 is {found[:12]}, the pin card expects {sha256[:12]}")
+                checksum = sha256_file(temporary)
+                if checksum != sha256:
+                    raise CorruptError(f"{file}: SHA-256 is {checksum[:12]}, the pin card expects {sha256[:12]}")
     except NoSuchProjectError:
         raise UserError(f"the package index has no project `{project}`") from None
     except (RequestException, OSError) as error:

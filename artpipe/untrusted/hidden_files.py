@@ -1,4 +1,7 @@
-"""What systems leave beside works: file managers, NAS, cloud clients, editors; nobody meant it, so it is passed over."""
+"""Recognise files that systems leave beside works, which are ignored.
+
+They come from file managers, NAS, cloud clients and editors.
+"""
 
 import re
 
@@ -33,22 +36,31 @@ _ENDINGS = re.compile(
 _BEGINNINGS = ("~$", "@eadir")
 
 
-def is_hidden(name: str) -> bool:
-    """Return whether one part of a path was left by a system: ``.DS_Store``, ``@eaDir``, ``Thumbs.db``; never ``..``."""
+def is_hidden_name(name: str) -> bool:
+    """Return whether one part of a path was left by a system.
+
+    Such as ``.DS_Store``, ``@eaDir`` and ``Thumbs.db``; never ``..``.
+    """
     lowered = name.lower()
     if lowered.startswith("."):
         return lowered not in {".", ".."}
     return lowered in _NAMES or lowered.startswith(_BEGINNINGS) or _ENDINGS.search(lowered) is not None
 
 
-def lies_hidden(path: str) -> bool:
-    """Return whether any part of a relative path is hidden; one that leads upwards is not, as it is to be refused."""
+def has_hidden_part(path: str) -> bool:
+    """Return whether any part of a relative path is hidden.
+
+    A path that leads upwards is not hidden, so that it is refused instead.
+    """
     parts = path.split("/")
-    return ".." not in parts and any(map(is_hidden, parts))
+    return ".." not in parts and any(map(is_hidden_name, parts))
 
 
-def leftover_of(path: str) -> str:
-    """Return the part of a hidden path up to its first hidden part: ``cat/@eaDir`` of ``cat/@eaDir/1.jpg/x.jpg``."""
+def hidden_root(path: str) -> str:
+    """Return a hidden path up to its first hidden part.
+
+    It is ``cat/@eaDir`` for ``cat/@eaDir/1.jpg/x.jpg``.
+    """
     parts = path.split("/")
-    end = next((place for place, part in enumerate(parts, start=1) if is_hidden(part)), len(parts))
+    end = next((place for place, part in enumerate(parts, start=1) if is_hidden_name(part)), len(parts))
     return "/".join(parts[:end])

@@ -1,4 +1,7 @@
-"""The idx format of the MNIST family: a big-endian header, then bytes; and one record as a picture file."""
+"""Read the idx format of the MNIST family and write records as PNG.
+
+An idx file is a big-endian header followed by bytes.
+"""
 
 import struct
 import zlib
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 
 _UNSIGNED_BYTE = 0x08
 _HEADER = struct.Struct(">HBB")
-_STORED = 65535  # bytes, the longest stored block of deflate
+_MAX_STORED_BYTES = 65535  # bytes, the longest stored block of deflate
 
 
 class IdxError(ValueError):
@@ -15,8 +18,11 @@ class IdxError(ValueError):
 
 
 @dataclass(frozen=True)
-class Idx:
-    """Unsigned bytes with a shape, ``(N,)`` for labels, ``(N, H, W)`` for grey pictures; nothing is copied."""
+class IdxArray:
+    """Unsigned bytes with a shape; nothing is copied.
+
+    The shape is ``(N,)`` for labels, ``(N, H, W)`` for grey pictures.
+    """
 
     shape: tuple[int, ...]
     values: memoryview
@@ -30,7 +36,7 @@ class Idx:
         return (self.values[start : start + size] for start in range(0, size * self.shape[0], max(1, size)))
 
 
-def read_idx(data: bytes) -> Idx:
+def read_idx(data: bytes) -> IdxArray:
     """Read an idx file of unsigned bytes.
 
     Raises:
@@ -50,11 +56,11 @@ def read_idx(data: bytes) -> Idx:
         expected *= extent
     if len(data) - start != expected:
         raise IdxError(f"shape {shape} needs {expected} bytes, there are {len(data) - start}")
-    return Idx(shape, memoryview(data)[start:])
+    return IdxArray(shape, memoryview(data)[start:])
 
 
-def grey_png(pixels: bytes | memoryview, height: int, width: int) -> bytes:
-    """Return 8-bit grey pixels, ``height * width`` of them, as a PNG file without compression.
+def encode_grey_png(pixels: bytes | memoryview, height: int, width: int) -> bytes:
+    """Return ``height * width`` 8-bit grey pixels as an uncompressed PNG file.
 
     Stored blocks and no encoder: the same pixels are the same file on every machine, whatever its zlib, and so have the
     same SHA-256.
@@ -64,8 +70,8 @@ def grey_png(pixels: bytes | memoryview, height: int, width: int) -> bytes:
     grid = np.zeros((height, width + 1), np.uint8)  # a row begins with its filter, none
     grid[:, 1:] = np.frombuffer(pixels, np.uint8).reshape(height, width)
     rows = grid.tobytes()
-    starts = range(0, max(1, len(rows)), _STORED)
-    blocks = [rows[start : start + _STORED] for start in starts]
+    starts = range(0, max(1, len(rows)), _MAX_STORED_BYTES)
+    blocks = [rows[start : start + _MAX_STORED_BYTES] for start in starts]
     stored = b"".join(
         struct.pack("<BHH", number == len(blocks) - 1, len(block), len(block) ^ 0xFFFF) + block
         for number, block in enumerate(blocks)

@@ -1,10 +1,10 @@
-"""What the first and last bytes of a file say, without any decoder."""
+"""Identify a file's format by its first and last bytes, without a decoder."""
 
 import re
 import struct
 from typing import NamedTuple
 
-from artpipe.untrusted.tiff_tags import TIFF_STARTS, camera_raw
+from artpipe.untrusted.tiff_tags import TIFF_STARTS, detect_camera_raw
 
 _RASTER = "convert it to PNG or JPEG"
 _RAW = "a camera's raw data: develop it and export TIFF, PNG or JPEG"
@@ -76,7 +76,7 @@ _PATTERNS = (  # of text formats
 )  # fmt: skip
 _AVIF_BRANDS = frozenset({b"avif", b"avis", b"avio"})
 _HEIC_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs mif1 mif2 mif3 msf1 miaf".split())
-_STRANGERS = (  # files that stand where a picture was expected
+_NON_PICTURES = (  # files that stand where a picture was expected
     (re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|script)\b", re.DOTALL | re.IGNORECASE), "a web page: the download brought the page, not the picture"),
     (re.compile(rb"version https://git-lfs\.github\.com/"), "a Git LFS pointer: `git lfs pull` fetches the file"),
     (re.compile(rb"(?:\.\./)*\.git/annex/objects/|/annex/objects/"), "a git-annex pointer: `git annex get` fetches the file"),
@@ -84,7 +84,7 @@ _STRANGERS = (  # files that stand where a picture was expected
     (re.compile(rb"bplist00"), "a property list, as iCloud leaves for a file that is not on this disk"),
     (re.compile(rb"\0+\Z"), "nothing but zero bytes"),
 )  # fmt: skip
-READ = frozenset({"JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"})
+READ_FORMATS = frozenset({"JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"})
 SIGNATURE_BYTES = 512
 _WEBP_HEADER = 30  # bytes up to the size in each of the three kinds
 _SMALLEST_BMP = 26  # bytes: a file header and the oldest picture header; shorter text may well begin with BM
@@ -93,54 +93,63 @@ _TGA_HEADER = struct.Struct("<BBBHHBHHHHBB")
 _TGA_END = b"TRUEVISION-XFILE.\0"
 
 
-def kind_of(data: bytes) -> str | None:
+def detect_picture_format(data: bytes) -> str | None:
     """Return the picture format of a file, or of its first bytes, by its content.
 
     Returns:
-        Pillow's name of a format in `READ`, the usual name of any other picture or video format, None if it is none.
+        Pillow's name of a format in `READ_FORMATS`, the usual name of any other picture or video format, None if it is none.
     """
     return _identify(data)[0]
 
 
-def advice_on(data: bytes) -> str:
-    """Return a format that is not read and what to do with such a file, on one line."""
+def describe_unread_format(data: bytes) -> str:
+    """Return the name of an unread format and what to do with the file, on one line."""
     kind, advice = _identify(data)
     return f"{kind}: {advice}" if advice else kind or ""
 
 
-def describe_stranger(data: bytes) -> str:
-    """Return what a file is that is no picture at all, where that can be told; else nothing."""
-    return next((words for pattern, words in _STRANGERS if pattern.match(data[:SIGNATURE_BYTES])), "")
+def describe_non_picture(data: bytes) -> str:
+    """Return what a file is that is no picture, empty where it cannot be told."""
+    return next((description for pattern, description in _NON_PICTURES if pattern.match(data[:SIGNATURE_BYTES])), "")
 
 
-def describe_unread(start: bytes) -> str:
-    """Return what a file is that is not read, by its first bytes, and what to do with it; nothing where it is read."""
-    return "" if looks_like_picture(start) else advice_on(start) or describe_stranger(start)
+def describe_unread_file(start: bytes) -> str:
+    """Return what an unread file is by its first bytes, and what to do with it.
+
+    Empty where it is a picture that can be read.
+    """
+    return "" if looks_like_picture(start) else describe_unread_format(start) or describe_non_picture(start)
 
 
 def looks_like_picture(start: bytes) -> bool:
-    """Return whether the first `SIGNATURE_BYTES` of a file are those of a picture that can be read."""
-    return kind_of(start) in READ
+    """Return whether the first bytes are those of a picture that can be read.
+
+    `SIGNATURE_BYTES` of them are enough.
+    """
+    return detect_picture_format(start) in READ_FORMATS
 
 
 def _identify(data: bytes) -> tuple[str | None, str]:
     if data[4:8] == b"ftyp":
-        return _iso_media(data)
+        return _identify_iso_media(data)
     if data[:4] == b"RIFF":
         return {b"WEBP": ("WEBP", ""), b"AVI ": ("AVI", _VIDEO)}.get(data[8:12], (None, ""))
     for magic, offset, kind, advice in _SIGNATURES:
-        if data.startswith(magic, offset) and (kind != "BMP" or _plausible_bmp(data)):
-            if kind == "TIFF" and (raw := camera_raw(data)):
+        if data.startswith(magic, offset) and (kind != "BMP" or _is_plausible_bmp(data)):
+            if kind == "TIFF" and (raw := detect_camera_raw(data)):
                 return raw, _RAW
             return kind, advice
     for pattern, kind, advice in _PATTERNS:
         if pattern.match(data[:SIGNATURE_BYTES]):
             return kind, advice
-    return ("TGA", _RASTER) if _plausible_tga(data) else (None, "")
+    return ("TGA", _RASTER) if _is_plausible_tga(data) else (None, "")
 
 
-def _iso_media(data: bytes) -> tuple[str, str]:
-    """Tell AVIF, HEIC, raw and video apart by the brands of the ``ftyp`` box (ISO/IEC 14496-12, 23008-12)."""
+def _identify_iso_media(data: bytes) -> tuple[str, str]:
+    """Tell AVIF, HEIC, raw and video apart by the brands of the ``ftyp`` box.
+
+    ISO/IEC 14496-12, 23008-12.
+    """
     length = min(int.from_bytes(data[:4]), len(data), SIGNATURE_BYTES)
     major = data[8:12]
     brands = {major, *(data[place : place + 4] for place in range(16, length - 3, 4))}
@@ -157,9 +166,12 @@ def _iso_media(data: bytes) -> tuple[str, str]:
     return "QuickTime" if major == b"qt  " else "MP4", _VIDEO
 
 
-def is_cut(data: bytes, error: BaseException) -> bool:
-    """Return whether a picture that failed to decode ends before its own end mark or declared length."""
-    kind, tail = kind_of(data), data[-1024:]
+def is_truncated(data: bytes, error: BaseException) -> bool:
+    """Return whether a picture that failed to decode ends too early.
+
+    That is before its own end mark or its declared length.
+    """
+    kind, tail = detect_picture_format(data), data[-1024:]
     if kind != "PNG" and "truncated" in str(error).lower():  # of a PNG with a wrong length Pillow says so too
         return True
     if kind == "WEBP":
@@ -174,8 +186,11 @@ def is_cut(data: bytes, error: BaseException) -> bool:
     return kind in ends and ends[kind] not in tail
 
 
-def webp_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a WebP file's canvas in pixels, None where the header is too short to say."""
+def read_webp_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height of a WebP file's canvas in pixels.
+
+    None where the header is too short.
+    """
     chunk = data[12:16]
     if len(data) < _WEBP_HEADER:
         return None
@@ -190,7 +205,10 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _ends_within_box(data: bytes) -> bool:
-    """Return whether a file of ISO boxes ends before the last box does; the size of a box is 4 bytes, or 8 after a 1."""
+    """Return whether a file of ISO boxes ends before the last box does.
+
+    The size of a box is 4 bytes, or 8 after a 1.
+    """
     place = 0
     while place + _BOX_HEADER <= len(data):
         size = int.from_bytes(data[place : place + 4])
@@ -204,13 +222,19 @@ def _ends_within_box(data: bytes) -> bool:
     return place > len(data)
 
 
-def _plausible_bmp(data: bytes) -> bool:
-    """`BM` begins many a text: the reserved four bytes are zero and the pixels start within reach in a real one."""
+def _is_plausible_bmp(data: bytes) -> bool:
+    """Return whether a file that begins with `BM` is a BMP and not text.
+
+    In a BMP the four reserved bytes are zero and the pixels start within reach.
+    """
     return data[6:10] == b"\0\0\0\0" and _SMALLEST_BMP <= int.from_bytes(data[10:14], "little") < 1 << 16
 
 
-def _plausible_tga(data: bytes) -> bool:
-    """Targa has no signature: its second version has a footer, the first only a header whose size fits the file's."""
+def _is_plausible_tga(data: bytes) -> bool:
+    """Return whether a file is Targa, which has no signature.
+
+    Its second version has a footer, the first only a header whose size fits the file's.
+    """
     if data.endswith(_TGA_END):
         return True
     if len(data) <= _TGA_HEADER.size:
@@ -218,5 +242,5 @@ def _plausible_tga(data: bytes) -> bool:
     comment, mapped, kind, _, colours, entry, _, _, width, height, depth, _ = _TGA_HEADER.unpack_from(data)
     if mapped > 1 or kind not in {1, 2, 3} or depth not in {8, 15, 16, 24, 32} or not width or not height:
         return False
-    wanted = _TGA_HEADER.size + comment + mapped * colours * -(-entry // 8) + width * height * -(-depth // 8)
-    return bool(wanted <= len(data) <= wanted + 4096)
+    min_bytes = _TGA_HEADER.size + comment + mapped * colours * -(-entry // 8) + width * height * -(-depth // 8)
+    return bool(min_bytes <= len(data) <= min_bytes + 4096)

@@ -1,4 +1,7 @@
-"""metadata.csv and metadata.jsonl, as in the imagefolder convention: one row a picture, by its `file_name`."""
+"""Read metadata.csv and metadata.jsonl of the imagefolder convention.
+
+Each row describes the file named by its `file_name`.
+"""
 
 import json
 import re
@@ -8,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from artpipe.errors import UserError, did_you_mean
-from artpipe.untrusted.table_reader import csv_rows, json_rows, table_encoding
+from artpipe.untrusted.table_reader import detect_table_encoding, read_csv_rows, read_json_rows
 
-FILES = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
-OTHER_TABLES = ("metadata.xlsx", "metadata.xls", "metadata.ods", "metadata.numbers", "metadata.parquet")
-MOST_BYTES = 256 << 20  # of such a file: a million rows of a paragraph each
-FIELDS = ("title", "creator", "year", "licence", "origin", "label", "split", "caption")
+METADATA_FILES = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
+UNREAD_TABLES = ("metadata.xlsx", "metadata.xls", "metadata.ods", "metadata.numbers", "metadata.parquet")
+MAX_METADATA_BYTES = 256 << 20  # of such a file: a million rows of a paragraph each
+METADATA_FIELDS = ("title", "creator", "year", "licence", "origin", "label", "split", "caption")
 _SPELLINGS = {
     "license": "licence",
     "artist": "creator",
@@ -23,13 +26,13 @@ _SPELLINGS = {
     "prompt": "caption",
 }
 _FILE_NAME = "file_name"
-_SHOWN = 6  # columns, in a message
+_SHOWN_COLUMNS = 6  # columns, in a message
 # What other tools call it, the first that is there.
 _NAME_COLUMNS = (
     *(_FILE_NAME, "filename", "file name", "file", "image_path", "file_path", "filepath", "path"),
     *("image_name", "image_file", "image"),
 )
-SPLITS = {
+SPLIT_WORDS = {
     **dict.fromkeys(("train", "training", "trn", "entrainement", "entraînement", "训练集", "训练"), "train"),
     **dict.fromkeys(
         ("validation", "valid", "val", "validate", "dev", "eval", "evaluation", "验证集", "验证"), "validation"
@@ -40,12 +43,14 @@ SPLITS = {
     "publictest": "validation",
     "privatetest": "test",
 }
-_DIFFERENT = "rows of the metadata say different things; the last one counts"
-_WHOLE = re.compile(r"(-?\d+)\.0+")
+_CONTRADICTION = "rows of the metadata say different things; the last one counts"
+_WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
 
 
 def read_metadata(data: bytes, place: str, names: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield ``(file_name, fields)`` of every row; unknown columns are left out, empty fields too.
+    """Yield ``(file_name, fields)`` of every row.
+
+    Unknown columns and empty fields are left out.
 
     Fields are those of a Candidate, `notes` among them where the table is not in UTF-8 or its column has another name.
 
@@ -57,58 +62,60 @@ def read_metadata(data: bytes, place: str, names: str = "") -> Iterator[tuple[st
     Raises:
         UserError: unknown encoding, not CSV or JSON lines, too long a row, or no `file_name`; the message has place and line.
     """
-    encoding = table_encoding(data, place, names)
+    encoding = detect_table_encoding(data, place, names)
     if place.lower().endswith(".jsonl"):
-        rows = json_rows(data, place, encoding)
+        rows = read_json_rows(data, place, encoding)
     else:
-        rows = csv_rows(data, place, encoding, lambda columns: _name_column(columns) is not None)
-    base = place.rpartition("/")[2]
-    read_as = [] if encoding.startswith("utf") else [f"{base} read as {encoding}"]
+        rows = read_csv_rows(data, place, encoding, lambda columns: _find_name_column(columns) is not None)
+    file_name = place.rpartition("/")[2]
+    read_as = [] if encoding.startswith("utf") else [f"{file_name} read as {encoding}"]
     for line, row in rows:
-        column = _name_column(list(row))
+        column = _find_name_column(list(row))
         name = None if column is None else row[column]
         if column is None or not isinstance(name, str) or not name.strip():
-            raise UserError(f"{place}:{line}: {_no_name(row, column)}")
+            raise UserError(f"{place}:{line}: {_describe_missing_name(row, column)}")
         other = column.strip().lower() != _FILE_NAME
-        notes = [*read_as, *([f"file name from column `{column.strip()}` of {base}"] if other else [])]
-        fields = known_fields(row, but=column)
-        strange = [f"`{split}` in {base} is no split" for split in _splits(row) if "split" not in fields]
-        notes = [*notes, *strange]
-        yield normalised(name), fields | ({"notes": notes} if notes else {})
+        notes = [*read_as, *([f"file name from column `{column.strip()}` of {file_name}"] if other else [])]
+        fields = select_known_fields(row, skip=column)
+        unknown_splits = [
+            f"`{split}` in {file_name} is no split" for split in _split_words(row) if "split" not in fields
+        ]
+        notes = [*notes, *unknown_splits]
+        yield normalise_file_name(name), fields | ({"notes": notes} if notes else {})
 
 
-def _no_name(row: Mapping[str, Any], column: str | None) -> str:
+def _describe_missing_name(row: Mapping[str, Any], column: str | None) -> str:
     if column is not None:
         return f"no `{_FILE_NAME}`: nothing in column `{column.strip()}`"
-    near = did_you_mean(_FILE_NAME, [str(key) for key in row])
-    found = ", ".join(f"`{str(key).strip()[:20]}`" for key in list(row)[:_SHOWN])
-    return f"no `{_FILE_NAME}`{near}; found {found}, and one of {', '.join(_NAME_COLUMNS[:4])} ... is wanted"
+    suggestion = did_you_mean(_FILE_NAME, [str(key) for key in row])
+    columns = ", ".join(f"`{str(key).strip()[:20]}`" for key in list(row)[:_SHOWN_COLUMNS])
+    return f"no `{_FILE_NAME}`{suggestion}; found {columns}, and one of {', '.join(_NAME_COLUMNS[:4])} ... is wanted"
 
 
-def _splits(row: Mapping[str, Any]) -> list[str]:
+def _split_words(row: Mapping[str, Any]) -> list[str]:
     """Return what a row says in its column of splits."""
     return [str(value).strip()[:20] for key, value in row.items() if str(key).strip().lower() == "split" and value]
 
 
-def is_metadata(name: str) -> bool:
+def is_metadata_file(name: str) -> bool:
     """Return whether a file of this name, in whatever case, is read as metadata."""
-    return name.lower() in FILES
+    return name.lower() in METADATA_FILES
 
 
-def require_read_table(place: str, names: Iterable[str]) -> None:
-    """Refuse metadata in a format that is not read among the names of files, unless a table is there that is.
+def require_readable_table(place: str, names: Iterable[str]) -> None:
+    """Refuse metadata in an unread format, unless a readable table lies beside it.
 
     Raises:
         UserError: with what to do.
     """
     names = list(names)
-    if not any(is_metadata(name.rpartition("/")[2]) for name in names):
-        other = next((name for name in names if name.rpartition("/")[2].lower() in OTHER_TABLES), None)
+    if not any(is_metadata_file(name.rpartition("/")[2]) for name in names):
+        other = next((name for name in names if name.rpartition("/")[2].lower() in UNREAD_TABLES), None)
         if other is not None:
-            refuse_other_table(f"{place}/{other}")
+            refuse_unread_table(f"{place}/{other}")
 
 
-def refuse_other_table(place: str) -> None:
+def refuse_unread_table(place: str) -> None:
     """Refuse a metadata table in a format that is not read.
 
     Raises:
@@ -118,20 +125,23 @@ def refuse_other_table(place: str) -> None:
         remedy = "write it as CSV: `pandas.read_parquet('metadata.parquet').to_csv('metadata.csv', index=False)`"
     else:
         remedy = "save it in the spreadsheet as `CSV UTF-8`, named metadata.csv, beside it"
-    raise UserError(f"{place}: not a table that is read ({', '.join(FILES)}); {remedy}")
+    raise UserError(f"{place}: not a table that is read ({', '.join(METADATA_FILES)}); {remedy}")
 
 
-def _name_column(columns: Sequence[str]) -> str | None:
+def _find_name_column(columns: Sequence[str]) -> str | None:
     """Return the column that holds file names, None where there is none."""
-    known = {str(column).strip().lower(): str(column) for column in reversed(columns)}
+    columns_by_name = {str(column).strip().lower(): str(column) for column in reversed(columns)}
     for name in _NAME_COLUMNS:
-        if name in known:
-            return known[name]
-    return next((column for name, column in known.items() if name.endswith(f"_{_FILE_NAME}")), None)
+        if name in columns_by_name:
+            return columns_by_name[name]
+    return next((column for name, column in columns_by_name.items() if name.endswith(f"_{_FILE_NAME}")), None)
 
 
-def normalised(name: str) -> str:
-    """Return a relative path as metadata is matched by: NFC, `/` between parts, no leading ``./``."""
+def normalise_file_name(name: str) -> str:
+    """Return a relative path in the form that metadata is matched by.
+
+    NFC, `/` between parts, no leading ``./``.
+    """
     return unicodedata.normalize("NFC", name.strip().replace("\\", "/")).removeprefix("./")
 
 
@@ -144,7 +154,7 @@ class Metadata:
             "CREATE TABLE rows (name TEXT PRIMARY KEY, fields TEXT, used INTEGER, others INTEGER) WITHOUT ROWID"
         )
         self._rows.execute("BEGIN")
-        encodable = ((_utf8(name), json.dumps(fields)) for name, fields in rows)
+        encodable = ((_make_encodable(name), json.dumps(fields)) for name, fields in rows)
         try:
             self._rows.executemany(
                 """INSERT INTO rows VALUES (?, ?, 0, 0) ON CONFLICT (name) DO UPDATE
@@ -155,43 +165,46 @@ class Metadata:
             self._rows.close()
             raise
 
-    def of(self, name: str) -> dict[str, Any]:
-        """Return the fields of a picture, by its path relative to the root; none where it has no row."""
-        key = _utf8(normalised(name))
-        found = self._rows.execute("SELECT fields, others FROM rows WHERE name = ?", (key,)).fetchone()
-        if found is None:
+    def find_fields(self, name: str) -> dict[str, Any]:
+        """Return the fields of a picture by its relative path, empty without a row."""
+        key = _make_encodable(normalise_file_name(name))
+        record = self._rows.execute("SELECT fields, others FROM rows WHERE name = ?", (key,)).fetchone()
+        if record is None:
             return {}
         self._rows.execute("UPDATE rows SET used = 1 WHERE name = ?", (key,))
-        fields: dict[str, Any] = json.loads(found[0])
-        notes = (*fields.pop("notes", ()), *([_DIFFERENT] if found[1] else []))
+        fields: dict[str, Any] = json.loads(record[0])
+        notes = (*fields.pop("notes", ()), *([_CONTRADICTION] if record[1] else []))
         return fields | ({"notes": notes} if notes else {})
 
-    def unused(self) -> Iterator[str]:
-        """Yield the names that stand in the metadata and were never asked for: files that are not there."""
+    def unused_names(self) -> Iterator[str]:
+        """Yield the names in the metadata that were never looked up: missing files."""
         for (name,) in self._rows.execute("SELECT name FROM rows WHERE used = 0 ORDER BY name"):
             yield name
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._rows.close()
 
 
-def _utf8(name: str) -> str:
+def _make_encodable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def known_fields(row: Mapping[str, Any], but: str | None = None) -> dict[str, str]:
-    """Return the known columns but one, under their own names, as text; empty ones and strange splits left out."""
+def select_known_fields(row: Mapping[str, Any], skip: str | None = None) -> dict[str, str]:
+    """Return the known columns of a row by their own names, as text.
+
+    The column `skip`, empty values and unknown splits are left out.
+    """
     fields: dict[str, str] = {}
     for key, value in row.items():
         column = str(key).strip().lower()
-        known = _SPELLINGS.get(column, column)
-        if key == but or known not in FIELDS or (known != column and known in fields):
+        field = _SPELLINGS.get(column, column)
+        if key == skip or field not in METADATA_FIELDS or (field != column and field in fields):
             continue
         text = str(value).strip() if isinstance(value, str | int | float) else ""
         if text and text != "nan":  # as pandas writes what is not there
-            fields[known] = text
-    if whole := _WHOLE.fullmatch(fields.get("year", "")):  # what a spreadsheet or pandas made of a number
-        fields["year"] = whole[1]
+            fields[field] = text
+    if whole_year := _WHOLE_NUMBER.fullmatch(fields.get("year", "")):  # what a spreadsheet or pandas made of a number
+        fields["year"] = whole_year[1]
     split = fields.pop("split", "").lower()
-    return fields | ({"split": SPLITS[split]} if split in SPLITS else {})
+    return fields | ({"split": SPLIT_WORDS[split]} if split in SPLIT_WORDS else {})

@@ -1,27 +1,32 @@
-"""Files that hold many works: JSON lines, JSON lists, JSON by split, plain text with a separator."""
+"""Read files that hold many works.
+
+JSON lines, JSON lists, JSON by split, plain text with a separator.
+"""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from artpipe.untrusted.encodings.text_decoding import as_utf8
-from artpipe.untrusted.metadata import SPLITS, known_fields
+from artpipe.untrusted.encodings.text_decoding import convert_to_utf8
+from artpipe.untrusted.metadata import SPLIT_WORDS, select_known_fields
 
-_CONTENT = ("text", "paragraphs", "lines", "content")  # the first that is there is the work itself
-_NAMES = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-_SHOWN = 4  # names of an object
+_CONTENT_KEYS = ("text", "paragraphs", "lines", "content")  # the first that is there is the work itself
+_JSON_TYPE_NAMES = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+_SHOWN_KEYS = 4  # names of an object
 _BLANK = rb"(?:[ \t\f\v]|\xc2\xa0|\xe2\x80[\x80-\x8f\xaf]|\xe3\x80\x80|\xef\xbb\xbf)"  # in UTF-8, of any width or none
 _BLANK_LINES = re.compile(rb"(?:%b*+\n)+" % _BLANK)
-_NOTHING = re.compile(rb"(?:%b|\n)*+" % _BLANK)
-_JSON_BYTES = 64 << 20  # parsed at once; in Python it takes up to eight times as much
-_JSON_VALUES = 3_000_000  # a hundred bytes each
-_WORKS = 1_000_000  # of one file
+_BLANK_TEXT = re.compile(rb"(?:%b|\n)*+" % _BLANK)
+_MAX_JSON_BYTES = 64 << 20  # parsed at once; in Python it takes up to eight times as much
+_MAX_JSON_VALUES = 3_000_000  # a hundred bytes each
+_MAX_WORKS = 1_000_000  # of one file
 Record = tuple[str, Any, dict[str, Any]]  # name in the file, content, what is known of it: fields of a Candidate
 
 
-def records(name: str, data: bytes, separator: str = "", encoding: str = "") -> Iterator[Record]:
-    """Yield the records of a file by its name's suffix; content is text, or what JSON holds (a score as numbers).
+def read_records(name: str, data: bytes, separator: str = "", encoding: str = "") -> Iterator[Record]:
+    """Yield the records of a file, parsed by the suffix of its name.
+
+    Content is text, or what JSON holds (a score as numbers).
 
     ``.jsonl``: an object or a string in each line. ``.json``: a list of them, or an object of such lists by split.
     Anything else: text, cut at `separator` where there is one: its line ends stand for those of any system, and lines
@@ -29,60 +34,66 @@ def records(name: str, data: bytes, separator: str = "", encoding: str = "") -> 
     costs that line. All of it is read here and not in a worker, so what would take more than some hundred megabytes of
     memory is rejected before it is parsed; of text in another encoding the beginning is looked at.
     """
-    for count, record in enumerate(_records(name, data, separator, encoding)):
-        if count == _WORKS:
-            told = f"more than {_WORKS:,} works; the rest of the file was not read"
-            yield "", b"", {"rejected": "bomb", "notes": (told,)}
+    for count, record in enumerate(_parse_records(name, data, separator, encoding)):
+        if count == _MAX_WORKS:
+            note = f"more than {_MAX_WORKS:,} works; the rest of the file was not read"
+            yield "", b"", {"rejected": "bomb", "notes": (note,)}
             return
         yield record
 
 
-def _records(name: str, data: bytes, separator: str, encoding: str) -> Iterator[Record]:
+def _parse_records(name: str, data: bytes, separator: str, encoding: str) -> Iterator[Record]:
     suffix = name.rpartition(".")[2].lower()
     if suffix not in {"json", "jsonl"} and not separator:
         yield "", data, {}
         return
-    data, read_as = as_utf8(data, encoding)
+    data, read_as = convert_to_utf8(data, encoding)
     if suffix == "jsonl":
         lines = data.replace(b"\r", b"\n") if b"\n" not in data else data
-        found: Iterator[Record] = (_line(number, line) for number, line in _lines(lines))
+        parsed: Iterator[Record] = (_parse_json_line(number, line) for number, line in _split_lines(lines))
     elif suffix == "json":
-        found = _listed(data)
+        parsed = _parse_json_list(data)
     else:
-        parts = enumerate(_cut(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), separator))
-        found = ((f"#{number:05d}", part, {}) for number, part in parts if not _NOTHING.fullmatch(part))
-    yield from (_noted(record, f"read as {read_as}") for record in found) if read_as else found
+        parts = enumerate(_split_at_separator(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), separator))
+        parsed = ((f"#{number:05d}", part, {}) for number, part in parts if not _BLANK_TEXT.fullmatch(part))
+    yield from (_add_note(record, f"read as {read_as}") for record in parsed) if read_as else parsed
 
 
-def _noted(record: Record, note: str) -> Record:
+def _add_note(record: Record, note: str) -> Record:
     name, content, fields = record
     return name, content, fields if "rejected" in fields else {**fields, "notes": (note,)}
 
 
-def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that are not blank with their numbers from 0; a list of them would outgrow the file."""
-    number = at = 0
-    for found in re.finditer(rb"\S[^\n]*", data):
-        number, at = number + data.count(b"\n", at, found.start()), found.start()
-        yield number, data[data.rfind(b"\n", 0, at) + 1 : found.end()]
+def _split_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank with their numbers from 0.
+
+    A list of them would outgrow the file.
+    """
+    number = start = 0
+    for match in re.finditer(rb"\S[^\n]*", data):
+        number, start = number + data.count(b"\n", start, match.start()), match.start()
+        yield number, data[data.rfind(b"\n", 0, start) + 1 : match.end()]
 
 
-def _cut(data: bytes, separator: str) -> Iterator[bytes]:
+def _split_at_separator(data: bytes, separator: str) -> Iterator[bytes]:
     """Yield what stands between separators, without empty lines around it."""
     start = 0
-    for found in _separator(separator).finditer(data):
-        yield _trimmed(data[start : found.start()])
-        start = found.end()
-    yield _trimmed(data[start:])
+    for match in _separator_pattern(separator).finditer(data):
+        yield _trim_blank_lines(data[start : match.start()])
+        start = match.end()
+    yield _trim_blank_lines(data[start:])
 
 
-def _trimmed(part: bytes) -> bytes:
+def _trim_blank_lines(part: bytes) -> bytes:
     blank = _BLANK_LINES.match(part)
     return part[blank.end() if blank else 0 :].strip(b"\n")
 
 
-def _separator(text: str) -> re.Pattern[bytes]:
-    """Return what a separator is in UTF-8 whose lines end with a line feed; blanks at the end of a line do not count."""
+def _separator_pattern(text: str) -> re.Pattern[bytes]:
+    """Return the pattern of a separator in UTF-8 with line feeds as line ends.
+
+    Blanks at the end of a line do not count.
+    """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").encode().split(b"\n")
     if not any(lines):
         return re.compile(rb"\n(?:%b*+\n){%d,}" % (_BLANK, len(lines) - 2))
@@ -90,76 +101,82 @@ def _separator(text: str) -> re.Pattern[bytes]:
     return re.compile(b"".join(re.escape(line) + end for line, end in zip(lines, ends, strict=True)))
 
 
-class _TooMuchError(ValueError):
+class _JsonTooLargeError(ValueError):
     """JSON that would take too much memory."""
 
 
-def _parsed(data: bytes) -> Any:
-    if len(data) > _JSON_BYTES:
-        raise _TooMuchError(f"{len(data) / 2**20:.0f} MiB of JSON at once, at most {_JSON_BYTES >> 20}")
-    if (values := sum(map(data.count, (b",", b"[", b"{", b":")))) > _JSON_VALUES:
-        raise _TooMuchError(f"{values:,} values of JSON at once, at most {_JSON_VALUES:,}")
+def _parse_json(data: bytes) -> Any:
+    if len(data) > _MAX_JSON_BYTES:
+        raise _JsonTooLargeError(f"{len(data) / 2**20:.0f} MiB of JSON at once, at most {_MAX_JSON_BYTES >> 20}")
+    if (values := sum(map(data.count, (b",", b"[", b"{", b":")))) > _MAX_JSON_VALUES:
+        raise _JsonTooLargeError(f"{values:,} values of JSON at once, at most {_MAX_JSON_VALUES:,}")
     return json.loads(data)
 
 
-def _listed(data: bytes) -> Iterator[Record]:
+def _parse_json_list(data: bytes) -> Iterator[Record]:
     try:
-        found = _parsed(data)
+        value = _parse_json(data)
     except (ValueError, RecursionError) as error:
-        yield "", b"", _no_json("no JSON", error)
+        yield "", b"", _describe_json_error("no JSON", error)
         return
-    by_split = isinstance(found, dict) and found and all(key in SPLITS for key in found)
-    lists = found.items() if by_split else [_only_list(found)]
-    for key, listed in lists:
-        known = {"split": SPLITS[key]} if by_split else {}
-        for number, one in enumerate(listed if isinstance(listed, list) else [listed]):
-            yield _opened(f"#{key}{'-' if key else ''}{number:05d}", one, known)
+    by_split = isinstance(value, dict) and value and all(key in SPLIT_WORDS for key in value)
+    lists = value.items() if by_split else [_find_only_list(value)]
+    for key, records_of_list in lists:
+        split_fields = {"split": SPLIT_WORDS[key]} if by_split else {}
+        for number, record in enumerate(records_of_list if isinstance(records_of_list, list) else [records_of_list]):
+            yield _make_record(f"#{key}{'-' if key else ''}{number:05d}", record, split_fields)
 
 
-def _only_list(found: Any) -> tuple[str, Any]:
-    """Return the one list of records in an object that is no record itself, and its name; else all there is as a list."""
-    if isinstance(found, dict) and not any(key in found for key in _CONTENT):
-        lists = [(key, value) for key, value in found.items() if isinstance(value, list)]
+def _find_only_list(content: Any) -> tuple[str, Any]:
+    """Return the only list of records in an object, and its name.
+
+    Otherwise, or where the object is a record itself, return everything as one list.
+    """
+    if isinstance(content, dict) and not any(key in content for key in _CONTENT_KEYS):
+        lists = [(key, value) for key, value in content.items() if isinstance(value, list)]
         if len(lists) == 1 and all(isinstance(record, dict | str) for record in lists[0][1]):
             return lists[0]
-    return "", found if isinstance(found, list) else [found]
+    return "", content if isinstance(content, list) else [content]
 
 
-def _line(number: int, line: bytes) -> Record:
+def _parse_json_line(number: int, line: bytes) -> Record:
     try:
-        return _opened(f"#{number:05d}", _parsed(line), {})
+        return _make_record(f"#{number:05d}", _parse_json(line), {})
     except (ValueError, RecursionError) as error:
-        return f"#{number:05d}", b"", _no_json(f"line {number + 1} is no JSON", error)
+        return f"#{number:05d}", b"", _describe_json_error(f"line {number + 1} is no JSON", error)
 
 
-def _no_json(what: str, error: Exception) -> dict[str, Any]:
-    """Return the fields of a candidate that is rejected for what was found in it."""
-    if isinstance(error, _TooMuchError):
+def _describe_json_error(place: str, error: Exception) -> dict[str, Any]:
+    """Return the fields of a candidate that is rejected because of its JSON."""
+    if isinstance(error, _JsonTooLargeError):
         return {"rejected": "too large", "notes": (f"{error}; one file may have more in lines of JSON (.jsonl)",)}
     if isinstance(error, json.JSONDecodeError):
-        at = f"character {error.colno}" if error.lineno == 1 else f"line {error.lineno}, character {error.colno}"
-        said = f"{error.msg[0].lower()}{error.msg[1:].removesuffix(' at')} at {at}"
+        position = f"character {error.colno}" if error.lineno == 1 else f"line {error.lineno}, character {error.colno}"
+        problem = f"{error.msg[0].lower()}{error.msg[1:].removesuffix(' at')} at {position}"
     else:
-        said = f"byte {error.start} is not UTF-8" if isinstance(error, UnicodeDecodeError) else "too deeply nested"
-    return {"rejected": "damaged", "notes": (f"{what}: {said}",)}
+        problem = f"byte {error.start} is not UTF-8" if isinstance(error, UnicodeDecodeError) else "too deeply nested"
+    return {"rejected": "damaged", "notes": (f"{place}: {problem}",)}
 
 
-def no_content(found: Any) -> str:
-    """Say what stands where the text of a work should."""
-    if not isinstance(found, dict) or not found:
-        return f"{_NAMES.get(type(found), 'a number')} where text should be"
-    names = ", ".join(f"`{key}`" for key in list(found)[:_SHOWN])
-    return f"an object of {names}; its text should be named {', '.join(f'`{key}`' for key in _CONTENT)}"
+def describe_missing_text(content: Any) -> str:
+    """Return what stands where the text of a work should."""
+    if not isinstance(content, dict) or not content:
+        return f"{_JSON_TYPE_NAMES.get(type(content), 'a number')} where text should be"
+    names = ", ".join(f"`{key}`" for key in list(content)[:_SHOWN_KEYS])
+    return f"an object of {names}; its text should be named {', '.join(f'`{key}`' for key in _CONTENT_KEYS)}"
 
 
-def _opened(name: str, found: Any, known: Mapping[str, str]) -> Record:
-    """Return content and fields of one JSON value: an object has its content under one of a few usual names."""
-    if not isinstance(found, dict):
-        return name, found, dict(known)
-    key = next((key for key in _CONTENT if key in found), None)
-    content = found if key is None else found[key]
+def _make_record(name: str, value: Any, known_values: Mapping[str, str]) -> Record:
+    """Return content and fields of one JSON value.
+
+    An object has its content under one of a few usual names.
+    """
+    if not isinstance(value, dict):
+        return name, value, dict(known_values)
+    key = next((key for key in _CONTENT_KEYS if key in value), None)
+    content = value if key is None else value[key]
     if isinstance(content, list) and all(isinstance(line, str) for line in content):
         content = "\n".join(content)
-    fields = known_fields(found, but=key)
+    fields = select_known_fields(value, skip=key)
     fields.pop("caption", None)  # a text is its own
-    return name, content, {**fields, **known}
+    return name, content, {**fields, **known_values}

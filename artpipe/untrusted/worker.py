@@ -1,4 +1,6 @@
-"""The child process that decodes: limited memory, limited CPU time for each input, dies with its parent.
+"""Decode inputs in a child process with limited memory and CPU time.
+
+The CPU time is limited for each input; the process dies with its parent.
 
 Speaks over its standard streams: it reads batches (a count, the lengths, the inputs) and answers each
 input in turn. What happens in here happens to one input only; `artpipe.untrusted.worker_pool` is the other end.
@@ -26,7 +28,7 @@ Job = Callable[[bytes, Any], bytes]
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Process inputs until standard input ends."""
     job_name, settings, seconds, memory_megabytes, parent = (json.loads(argument) for argument in sys.argv[1:6])
     if not die_with_parent(parent):  # it is 1 where the pool is the first process of a container
         return
@@ -37,13 +39,16 @@ def main() -> None:
     answers.write(READY)
     answers.flush()
     with contextlib.suppress(BrokenPipeError):
-        while batch := _next_batch(requests):
+        while batch := _read_batch(requests):
             for data in batch:
-                _answer(answers, job, data, settings, seconds)
+                _run_job(answers, job, data, settings, seconds)
 
 
-def _next_batch(requests: BinaryIO) -> list[bytes]:
-    """The whole batch is read before the first answer, so neither side ever waits for the other to read."""
+def _read_batch(requests: BinaryIO) -> list[bytes]:
+    """Read one whole batch, empty at the end of the input.
+
+    It is read before the first answer is written, so neither side ever waits for the other to read.
+    """
     count = requests.read(LENGTH.size)
     if len(count) < LENGTH.size:
         return []
@@ -51,7 +56,7 @@ def _next_batch(requests: BinaryIO) -> list[bytes]:
     return [requests.read(length) for length in lengths]
 
 
-def _answer(answers: BinaryIO, job: Job, data: bytes, settings: Any, seconds: float) -> None:
+def _run_job(answers: BinaryIO, job: Job, data: bytes, settings: Any, seconds: float) -> None:
     signal.setitimer(signal.ITIMER_PROF, seconds)  # CPU time; its default action ends this process
     try:
         status, payload = 0, job(data, settings)
@@ -59,7 +64,7 @@ def _answer(answers: BinaryIO, job: Job, data: bytes, settings: Any, seconds: fl
         status, payload = 1, f"{error.reason}\n{error.detail}".encode(errors="replace")
     except MemoryError:
         status, payload = 1, f"out of memory\n{with_parameter('', 'decode_megabytes')}".encode()
-    except Exception as error:  # noqa: BLE001 - whatever a hostile file makes a decoder raise is about that file alone
+    except Exception as error:  # noqa: BLE001 - whatever a hostile file makes a decoder raise concerns that file alone
         status, payload = 1, f"damaged\n{type(error).__name__}: {error}".encode(errors="replace")
     signal.setitimer(signal.ITIMER_PROF, 0)
     answers.write(ANSWER.pack(status, len(payload)) + payload)
@@ -67,7 +72,10 @@ def _answer(answers: BinaryIO, job: Job, data: bytes, settings: Any, seconds: fl
 
 
 def _limit_memory(megabytes: int) -> None:
-    """Address space beyond what the interpreter and its libraries take; a core of a crash is not written."""
+    """Limit the address space and switch core dumps off.
+
+    The limit counts from what the interpreter and its libraries take.
+    """
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + megabytes * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -1,4 +1,7 @@
-"""Worker processes for inputs nobody vouches for: answers in the order of the inputs, however the workers fare."""
+"""Run jobs on untrusted inputs in worker processes.
+
+Outcomes come in the order of the inputs, however the workers fare.
+"""
 
 import contextlib
 import json
@@ -22,12 +25,12 @@ from artpipe.untrusted.worker import ANSWER, LENGTH, READY
 
 KeyT = TypeVar("KeyT")
 _TIMED_OUT = "timed out"
-_HELD = 512 << 20  # bytes of inputs that are on their way, however many workers there are
+_MAX_PENDING_BYTES = 512 << 20  # bytes of inputs handed out and not yet answered, however many workers there are
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What one worker may take, and how inputs are handed to it."""
+class WorkerLimits:
+    """Limits of one worker, and how inputs are handed to it."""
 
     seconds: float = 20.0  # of CPU time for one input
     memory_megabytes: int = 2048  # beyond the interpreter
@@ -40,7 +43,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input: the job's answer, or the reason for quarantine."""
+    """The outcome of one input: the job's answer, or the reason for quarantine."""
 
     payload: bytes = b""
     reason: str | None = None
@@ -48,7 +51,7 @@ class Outcome:
 
 
 class DeadWorkerError(Exception):
-    """The worker ended or was ended while it was at an input."""
+    """The worker ended or was killed while it processed an input."""
 
 
 def outcomes(
@@ -56,17 +59,19 @@ def outcomes(
     *,
     job: str,
     settings: Any,
-    limits: Limits,
-    known: Callable[[bytes], Outcome | None] = lambda _: None,
+    limits: WorkerLimits,
+    find_cached: Callable[[bytes], Outcome | None] = lambda _: None,
 ) -> Generator[tuple[KeyT, Outcome], None, None]:
-    """Run `job` on every input in worker processes and yield the outcomes in the order of the inputs.
+    """Run `job` on every input in worker processes and yield the outcomes.
+
+    They come in the order of the inputs.
 
     Args:
         inputs: keys, which stay here, and bytes; taken as needed, a few batches and not too many bytes ahead.
         job: ``module:function`` of a ``(bytes, settings) -> bytes``, which raises RejectedError for a bad input.
         settings: JSON, handed to the job.
         limits: of each worker; an input at which a worker dies is rejected and the rest goes on in a new one.
-        known: the answer to an input where there is one already; asked by several threads.
+        find_cached: return the outcome of an input where it is known already; called by several threads.
     """
     count = limits.workers or len(os.sched_getaffinity(0))
     idle: SimpleQueue[_Worker] = SimpleQueue()
@@ -75,11 +80,11 @@ def outcomes(
         idle.put(worker)
     pending: deque[tuple[int, Future[list[tuple[KeyT, Outcome]]]]] = deque()
     try:
-        with ThreadPoolExecutor(count) as threads, _closing(workers):
-            for batch in _batches(inputs, limits):
+        with ThreadPoolExecutor(count) as threads, _close_on_exit(workers):
+            for batch in _split_into_batches(inputs, limits):
                 size = sum(len(data) for _, data in batch)
-                pending.append((size, threads.submit(_served, idle, batch, known)))
-                while len(pending) > count + 1 or sum(held for held, _ in pending) > _HELD:
+                pending.append((size, threads.submit(_process_batch, idle, batch, find_cached)))
+                while len(pending) > count + 1 or sum(size_pending for size_pending, _ in pending) > _MAX_PENDING_BYTES:
                     yield from pending.popleft()[1].result()
             while pending:
                 yield from pending.popleft()[1].result()
@@ -89,7 +94,7 @@ def outcomes(
 
 
 @contextlib.contextmanager
-def _closing(workers: "list[_Worker]") -> Iterator[None]:
+def _close_on_exit(workers: "list[_Worker]") -> Iterator[None]:
     """Kill the workers before the threads that wait for their answers are joined."""
     try:
         yield
@@ -98,7 +103,9 @@ def _closing(workers: "list[_Worker]") -> Iterator[None]:
             worker.close()
 
 
-def _batches(inputs: Iterable[tuple[KeyT, bytes]], limits: Limits) -> Iterator[list[tuple[KeyT, bytes]]]:
+def _split_into_batches(
+    inputs: Iterable[tuple[KeyT, bytes]], limits: WorkerLimits
+) -> Iterator[list[tuple[KeyT, bytes]]]:
     batch: list[tuple[KeyT, bytes]] = []
     size = 0
     for key, data in inputs:
@@ -111,49 +118,54 @@ def _batches(inputs: Iterable[tuple[KeyT, bytes]], limits: Limits) -> Iterator[l
         yield batch
 
 
-def _served(
-    idle: "SimpleQueue[_Worker]", batch: list[tuple[KeyT, bytes]], known: Callable[[bytes], Outcome | None]
+def _process_batch(
+    idle: "SimpleQueue[_Worker]", batch: list[tuple[KeyT, bytes]], find_cached: Callable[[bytes], Outcome | None]
 ) -> list[tuple[KeyT, Outcome]]:
-    found = [known(data) for _, data in batch]
-    fresh = iter(_worked(idle, [data for (_, data), answer in zip(batch, found, strict=True) if answer is None]))
-    return [(key, answer or next(fresh)) for (key, _), answer in zip(batch, found, strict=True)]
+    cached = [find_cached(data) for _, data in batch]
+    fresh = iter(
+        _run_in_worker(idle, [data for (_, data), answer in zip(batch, cached, strict=True) if answer is None])
+    )
+    return [(key, answer or next(fresh)) for (key, _), answer in zip(batch, cached, strict=True)]
 
 
-def _worked(idle: "SimpleQueue[_Worker]", inputs: list[bytes]) -> list[Outcome]:
+def _run_in_worker(idle: "SimpleQueue[_Worker]", inputs: list[bytes]) -> list[Outcome]:
     if not inputs:
         return []
     worker = idle.get()
     try:
         answers: list[Outcome] = []
         while len(answers) < len(inputs):
-            answers.extend(worker.served(inputs[len(answers) :]))
+            answers.extend(worker.run_batch(inputs[len(answers) :]))
         return answers
     finally:
         idle.put(worker)
 
 
 class _Worker:
-    """One child process, started when first needed and again after each death; used by one thread at a time."""
+    """One child process, used by one thread at a time.
 
-    def __init__(self, job: str, settings: Any, limits: Limits) -> None:
+    It is started when first needed and again after each death.
+    """
+
+    def __init__(self, job: str, settings: Any, limits: WorkerLimits) -> None:
         values = (job, settings, limits.seconds, limits.memory_megabytes, os.getpid())
         self.command = [sys.executable, "-m", "artpipe.untrusted.worker", *(json.dumps(value) for value in values)]
         self.limits = limits
         self.process: subprocess.Popen[bytes] | None = None
         self.closed = False
 
-    def served(self, batch: list[bytes]) -> list[Outcome]:
-        """Return the answers up to the first death, the death's own outcome included."""
-        process = self._started()
+    def run_batch(self, batch: list[bytes]) -> list[Outcome]:
+        """Return the outcomes up to the first death, the death's own included."""
+        process = self._ensure_started()
         answers: list[Outcome] = []
         try:
-            _ask(process, batch)
-            answers.extend(_answer(process, self.limits.patience * self.limits.seconds) for _ in batch)
+            _send_batch(process, batch)
+            answers.extend(_receive_outcome(process, self.limits.patience * self.limits.seconds) for _ in batch)
         except (DeadWorkerError, BrokenPipeError) as error:
-            answers.append(self._autopsy(process, timed_out=str(error) == _TIMED_OUT))
+            answers.append(self._explain_death(process, timed_out=str(error) == _TIMED_OUT))
         return answers
 
-    def _started(self) -> "subprocess.Popen[bytes]":
+    def _ensure_started(self) -> "subprocess.Popen[bytes]":
         if self.closed:
             raise DeadWorkerError("closed")
         if self.process is None:
@@ -163,26 +175,26 @@ class _Worker:
                 self.command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0, env=environment
             )
             try:
-                _read(process, len(READY), self.limits.start_seconds)
+                _read_exactly(process, len(READY), self.limits.start_seconds)
             except DeadWorkerError as error:
                 message = f"a worker process could not be started ({error}): {' '.join(self.command[:4])}"
                 raise ArtpipeError(message) from None
         return self.process
 
-    def _autopsy(self, process: "subprocess.Popen[bytes]", *, timed_out: bool) -> Outcome:
+    def _explain_death(self, process: "subprocess.Popen[bytes]", *, timed_out: bool) -> Outcome:
         if timed_out:
             kill_child(process)
-        code = process.wait()
+        exit_code = process.wait()
         self.reap()
-        if timed_out or code == -signal.SIGPROF:
+        if timed_out or exit_code == -signal.SIGPROF:
             return Outcome(
                 reason="timed out", detail=with_parameter(f"took more than {self.limits.seconds:g} s", "decode_seconds")
             )
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return Outcome(reason="crashed", detail=f"the decoder ended with {how}")
+        ending = f"signal {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
+        return Outcome(reason="crashed", detail=f"the decoder ended with {ending}")
 
     def close(self) -> None:
-        """Kill the child, now and for good; the thread that waits for it notices."""
+        """Kill the child for good; the thread that waits for it notices."""
         self.closed = True
         if self.process is not None:
             kill_child(self.process)
@@ -201,7 +213,7 @@ def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes]]:
     return cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
 
 
-def _ask(process: "subprocess.Popen[bytes]", batch: list[bytes]) -> None:
+def _send_batch(process: "subprocess.Popen[bytes]", batch: list[bytes]) -> None:
     requests = _pipes(process)[0].fileno()
     head = LENGTH.pack(len(batch)) + b"".join(LENGTH.pack(len(data)) for data in batch)
     for block in (head, b"".join(batch) if len(batch) > 1 else batch[0]):
@@ -210,16 +222,16 @@ def _ask(process: "subprocess.Popen[bytes]", batch: list[bytes]) -> None:
             rest = rest[os.write(requests, rest) :]
 
 
-def _answer(process: "subprocess.Popen[bytes]", seconds: float) -> Outcome:
-    status, length = ANSWER.unpack(_read(process, ANSWER.size, seconds))
-    payload = _read(process, length, seconds)
+def _receive_outcome(process: "subprocess.Popen[bytes]", seconds: float) -> Outcome:
+    status, length = ANSWER.unpack(_read_exactly(process, ANSWER.size, seconds))
+    payload = _read_exactly(process, length, seconds)
     if status == 0:
         return Outcome(payload=payload)
     reason, _, detail = payload.decode(errors="replace").partition("\n")
     return Outcome(reason=reason, detail=detail)
 
 
-def _read(process: "subprocess.Popen[bytes]", count: int, seconds: float) -> bytes:
+def _read_exactly(process: "subprocess.Popen[bytes]", count: int, seconds: float) -> bytes:
     answers, deadline = _pipes(process)[1].fileno(), time.monotonic() + seconds
     parts: list[bytes] = []
     while count:

@@ -11,7 +11,7 @@ import make_museum as make
 from PIL import Image, ImageDraw, ImageFilter
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.report import HungExhibit, HungPart, load_report, save_report
+from artpipe.artifacts.report import SavedExhibit, SavedExhibitFile, load_report, save_report
 from artpipe.config.params import About
 from artpipe.system.hashing import sha256_bytes
 
@@ -205,10 +205,10 @@ def hang(root: Path, model: str, works: Sequence[Hung]) -> None:
         for name, (suffix, data) in files.items():
             file = f"{stem}{f'-{name}' if name else ''}{suffix}".replace(" ", "-")
             make.write_bytes(folder / file, data)
-            kept[name] = HungPart(file=file, sha256=sha256_bytes(data))
+            kept[name] = SavedExhibitFile(file=file, sha256=sha256_bytes(data))
         main = kept.pop("")
         about = {"kind": work.kind, "role": work.role, "caption": work.caption, "seed": work.seed}
-        exhibits.append(HungExhibit(file=main.file, sha256=main.sha256, parts=kept, **about))
+        exhibits.append(SavedExhibit(file=main.file, sha256=main.sha256, parts=kept, **about))
     card, _ = load_report(folder)
     save_report(folder, card.model_copy(update={"exhibits": tuple(exhibits)}))
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.report import Finding, HungExhibit, Neighbour, ReportCard, Score, save_report, work_file
+from artpipe.artifacts.report import Finding, Neighbour, ReportCard, SavedExhibit, Score, save_report, work_file
 from artpipe.artifacts.run import Journal, RunCard, save_run
 from artpipe.artifacts.works import Provenance, Quarantined, RecordWriter, WorksCard
 from artpipe.config.params import About
@@ -102,11 +102,11 @@ def write_record(
         row = Provenance(
             sha256_bytes(data), f"{index:05d}.png", title, about.creator, "1994", about.licence, about.origin, ""
         )
-        writer.keep(row, ["palette to RGB"] if index % 7 == 0 else [])
+        writer.add_work(row, ["palette to RGB"] if index % 7 == 0 else [])
     reasons = ("truncated", "not an image", "exact duplicate")
     for index in range(refused):
         name = HOSTILE if index == 0 else f"scan {index:03d}.jpg"
-        writer.refuse(Quarantined(name, reasons[index % 3], "2 tracks announced, 1 are there"))
+        writer.add_quarantined(Quarantined(name, reasons[index % 3], "2 tracks announced, 1 are there"))
     labels = {str(i): len(originals) // 5 for i in range(5)}
     left = len(originals) - sum(labels.values())
     card = WorksCard(dataset=dataset, count=len(originals), labels=labels, unlabelled=left, splits={}, files={})
@@ -145,7 +145,7 @@ def write_model(
             near.append(Neighbour(digest=digest, distance=distance))
         caption = captions[index % len(captions)] if captions else f"{index % 10}, asked for"
         exhibits.append(
-            HungExhibit(
+            SavedExhibit(
                 file=file, kind="image", role=role, caption=caption, seed=100_000 + index if role == "sample" else None,
                 label=index % 10, neighbours=tuple(near), sha256=sha256_bytes(data),
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from artpipe import plugins
-from artpipe.code.code_yaml import changed_parts, installed_code, recorded_code
+from artpipe.code.code_yaml import find_changed_parts, installed_code, recorded_code
 from artpipe.config.params import load_params
 
 ROOT = Path(__file__).parents[2]
@@ -93,4 +93,4 @@ def test_every_test_states_one_fact():
 def test_code_yaml_is_up_to_date():
     """The fingerprints of this repository are those of its code; `artpipe upgrade` writes them."""
     params = load_params(ROOT / "params.yaml")
-    assert list(changed_parts(recorded_code(ROOT), installed_code(params, ROOT))) == []
+    assert list(find_changed_parts(recorded_code(ROOT), installed_code(params, ROOT))) == []

@@ -184,10 +184,10 @@ class Exhibition:
 
     def fetch_again(self) -> None:
         """Fetch the download from a package index on this machine."""
-        from artpipe.untrusted.downloads import Pin, fetched
+        from artpipe.untrusted.downloads import PinnedFile, fetch_pinned_file
 
         with index(self.ground.folder / "index") as url, mock.patch.dict(os.environ, {"PIP_INDEX_URL": url}):
-            fetched(Pin(**self.pin))
+            fetch_pinned_file(PinnedFile(**self.pin))
 
     def seen(self) -> dict[str, str]:
         """Return the SHA-256 of every file that is somebody's business."""

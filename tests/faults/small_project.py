@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from artpipe.artifacts.card_files import SIDECAR, listed
+from artpipe.artifacts.card_files import CHECKSUM_SUFFIX, list_card_files
 from artpipe.system.hashing import sha256_bytes, sha256_file
 from tests.conftest import draw_shapes
 
@@ -180,14 +180,14 @@ def _verses() -> dict[str, bytes]:
 
 
 def _hymns() -> dict[str, bytes]:
-    from artpipe.modalities.music.performance import midi
+    from artpipe.modalities.music.performance import encode_midi
     from artpipe.modalities.music.tokens import FERMATA, Step
 
     scores = {}
     for n in range(24):
         roots = [(n + beat * (2 + n // 6)) % 11 for beat in range(12)]
         steps = [Step(FERMATA * (beat == 5), [72 + r, 67 + r, 64 + r, 48 + r]) for beat, r in enumerate(roots)]
-        scores[f"datasets/hymns/{n:02d}.mid"] = midi(steps, 1)
+        scores[f"datasets/hymns/{n:02d}.mid"] = encode_midi(steps, 1)
     return scores
 
 
@@ -235,7 +235,7 @@ def _torn_artifacts(data: Path) -> Iterator[str]:
         except ValueError:
             yield f"{path}: no JSON"
             continue
-        sidecar = path.with_name(path.name + SIDECAR)
+        sidecar = path.with_name(path.name + CHECKSUM_SUFFIX)
         if sidecar.exists():
             yield from _torn_card(path, card, sidecar)
 
@@ -244,7 +244,7 @@ def _torn_card(path: Path, card: dict[str, object], sidecar: Path) -> Iterator[s
     if sidecar.read_text().split()[:1] != [sha256_file(path)]:
         yield f"{path}: not what its sidecar says"
         return
-    for name, sha256 in listed(card).items():
+    for name, sha256 in list_card_files(card).items():
         file = path.parent / name
         if not file.is_file():
             yield f"{file}: missing, and its card stands"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artpipe.errors import UserError
-from artpipe.untrusted.archives.archive_reader import ArchiveLimits, members
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, read_members
 from artpipe.untrusted.rejection import REASONS
 from tests.hostile.hostile_archives import Entry, header, zipped
 from tests.hostile.test_fuzz_inputs import COUNT
@@ -54,7 +54,7 @@ def test_any_archive_is_read_or_refused(count):
         def judged(data):
             path.write_bytes(data)
             try:
-                found = list(members(path, LIMITS))
+                found = list(read_members(path, LIMITS))
             except UserError as error:
                 assert "\n" not in str(error)  # noqa: PT017
                 return

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from artpipe.errors import UserError
-from artpipe.untrusted.archives.archive_reader import ArchiveLimits, members
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, read_members
 from artpipe.untrusted.rejection import REASONS
-from artpipe.untrusted.worker_pool import Limits, outcomes
+from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 from tests.hostile import pictures as make
 from tests.hostile.hostile_archives import Entry as ZipEntry
 from tests.hostile.hostile_archives import good, header, member, zipped
@@ -23,9 +23,9 @@ from tests.hostile.hostile_archives import good, header, member, zipped
 SEED = int(os.environ.get("ARTPIPE_FUZZ_SEED", "5"))
 COUNT = int(os.environ.get("ARTPIPE_FUZZ_COUNT", "3000"))  # files of each kind
 JOBS = {
-    "picture": ("artpipe.modalities.picture:inspected", {"max_megapixels": 4}),
-    "text": ("artpipe.modalities.text:inspected", {}),
-    "music": ("artpipe.modalities.music:inspected", {"voices": 4}),
+    "picture": ("artpipe.modalities.picture:inspect_picture", {"max_megapixels": 4}),
+    "text": ("artpipe.modalities.text:inspect_text", {}),
+    "music": ("artpipe.modalities.music:inspect_score", {"voices": 4}),
 }
 TOKENS = (b"\0" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"..", b"<", b'"', b"\xed\xa0\x80", b"PK\x03\x04")
 
@@ -104,7 +104,7 @@ def fuzz(medium, count):
     job, settings = JOBS[medium]
     rng = random.Random(f"{SEED} {medium}")
     files = [mutated(rng.choice(SEEDS[medium]), rng) for _ in range(count)]
-    limits = Limits(seconds=10, memory_megabytes=768, workers=1)
+    limits = WorkerLimits(seconds=10, memory_megabytes=768, workers=1)
     for data, outcome in outcomes(((data, data) for data in files), job=job, settings=settings, limits=limits):
         assert outcome.reason not in {"crashed", "timed out"}, (outcome, data)
         assert outcome.reason in REASONS or outcome.payload, (outcome, data)
@@ -136,7 +136,7 @@ def test_mutated_archives_are_read_or_refused(tmp_path, count):
     for _ in range(count):
         path.write_bytes(mutated(rng.choice(valid), rng))
         try:
-            found = list(members(path, limits))
+            found = list(read_members(path, limits))
         except UserError as error:
             assert "\n" not in str(error), path.read_bytes()  # noqa: PT017
             continue

@@ -11,9 +11,9 @@ from PIL import Image
 from artpipe.config.params import IngestParams
 from artpipe.errors import UserError
 from artpipe.modalities import picture
-from artpipe.preprocessing.jobs import limits_of
+from artpipe.preprocessing.jobs import make_worker_limits
 from artpipe.untrusted.metadata import read_metadata
-from artpipe.untrusted.record_files import records
+from artpipe.untrusted.record_files import read_records
 from artpipe.untrusted.worker_pool import outcomes
 from tests.hostile import pictures as make
 
@@ -30,7 +30,7 @@ TOO_MUCH = {
 def test_json_that_would_take_gigabytes_is_not_parsed(name):
     """Too large, with the numbers and the way out; other lines of the file come in."""
     data, said = TOO_MUCH[name]
-    found = list(records(name, data))
+    found = list(read_records(name, data))
     _, content, fields = found[-1]
     assert (content, fields["rejected"]) == (b"", "too large")
     assert said in fields["notes"][0]
@@ -41,16 +41,16 @@ def test_json_that_would_take_gigabytes_is_not_parsed(name):
 @pytest.mark.parametrize(("name", "data"), [("a.jsonl", b"1\n"), ("a.txt", b"a|"), ("a.json", b"1,")])
 def test_a_file_of_more_works_than_a_million(name, data, monkeypatch):
     """The rest is not read, and that is an entry of its own."""
-    monkeypatch.setattr("artpipe.untrusted.record_files._WORKS", 3)
+    monkeypatch.setattr("artpipe.untrusted.record_files._MAX_WORKS", 3)
     whole = b"[1,1,1,1,1]" if name == "a.json" else data * 5
-    found = list(records(name, whole, "|"))
+    found = list(read_records(name, whole, "|"))
     assert len(found) == 4
     assert found[-1][2] == {"rejected": "bomb", "notes": ("more than 3 works; the rest of the file was not read",)}
 
 
 def test_lines_have_their_numbers():
     """Blank ones count and are no works; what is said of a line is said of the whole of it."""
-    found = list(records("a.jsonl", b'\n  \n "a"\r\n\n\t  {\n"b"'))
+    found = list(read_records("a.jsonl", b'\n  \n "a"\r\n\n\t  {\n"b"'))
     assert [(name, content) for name, content, _ in found] == [("#00002", "a"), ("#00004", b""), ("#00005", "b")]
     assert found[1][2]["notes"] == ("line 5 is no JSON: expecting property name enclosed in double quotes at character 5",)  # fmt: skip
 
@@ -97,7 +97,7 @@ HEAVY = {
 def test_the_largest_pictures_come_in_under_the_usual_limits(name):
     """A worker's memory is limited to less than 1 GiB, so what is kept took no more; it takes no 10 s either."""
     ingest = IngestParams()
-    limits = limits_of(ingest)
+    limits = make_worker_limits(ingest)
     assert (limits.seconds, limits.memory_megabytes + 60 < 1024) == (10, True)
     data = HEAVY[name]()
     for job, settings in (
@@ -112,10 +112,10 @@ def test_the_largest_pictures_come_in_under_the_usual_limits(name):
 
 MEASURED = """
 import sys
-from artpipe.untrusted.record_files import records
+from artpipe.untrusted.record_files import read_records
 def data():
     return {data}
-print(sum(not fields.get("rejected") for _, _, fields in records("a.json", data())))
+print(sum(not fields.get("rejected") for _, _, fields in read_records("a.json", data())))
 print(int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) >> 10)
 """
 

@@ -9,7 +9,7 @@ import pytest
 
 from artpipe.artifacts.report import load_report
 from artpipe.modalities.music.midi_reader import read_midi
-from artpipe.modalities.music.performance import midi
+from artpipe.modalities.music.performance import encode_midi
 from artpipe.modalities.music.tokens import FERMATA, Step
 
 pytestmark = pytest.mark.xdist_group("music")
@@ -22,7 +22,7 @@ def hymn(number: int) -> bytes:
     steps = [
         Step(FERMATA * (beat == 5), [72 + root, 67 + root, 64 + root, 48 + root]) for beat, root in enumerate(roots)
     ]
-    return midi(steps, 1)
+    return encode_midi(steps, 1)
 
 
 def hashes(folder: str) -> dict[str, str]:

@@ -62,7 +62,7 @@ def test_a_traceback_has_none(capsys):
     try:
         raise RuntimeError(f"no answer from http://me:{WORD}@host \x1b[2J")  # noqa: TRY301  # it is what has to be shown
     except RuntimeError as error:
-        command_line._unexpected(type(error), error, error.__traceback__)
+        command_line._show_traceback(type(error), error, error.__traceback__)
     said = capsys.readouterr().err
     assert "RuntimeError: no answer from http://***@host \\x1b[2J" in said
     assert "Traceback (most recent call last):\n" in said

@@ -146,14 +146,14 @@ def test_quatrains_are_works_of_four_lines_of_five(studio, artpipe):
     from artpipe.artifacts import paths
     from artpipe.artifacts.shards import ShardSet
     from artpipe.metrics.form import form_of
-    from artpipe.modalities.text.detokenize import works_of
+    from artpipe.modalities.text.detokenize import join_rows
     from artpipe.nn.sequence.rendering import decode_text
 
     assert artpipe("dataset", "add", "--no-plan", QUATRAINS, "--name", "quatrains")[0] == 0
     assert artpipe("ingest", "quatrains")[0] == 0
     assert artpipe("preprocess", "quatrains")[0] == 0
     shards = ShardSet.open(paths.shards("quatrains"))
-    works = works_of(shards.load("test"))
+    works = join_rows(shards.load("test"))
     forms = [form_of(decode_text(tokens, shards.spec.vocabulary)) for _, tokens in works]
     assert len(works) > 500
     assert forms.count((5, 5, 5, 5)) > 0.9 * len(forms)

@@ -17,7 +17,7 @@ from artpipe.config.params import EvaluationParams, TrainParams, load_params
 from artpipe.contracts.metric import Evidence, Measured
 from artpipe.contracts.model import Exhibit, Learner, Prompt
 from artpipe.errors import UserError
-from artpipe.evaluate import draw, evaluate_model, gather, measure, write_exhibits
+from artpipe.evaluate import draw_rows, evaluate_model, gather_evidence, measure_metrics, write_exhibits
 from artpipe.evaluation.generated_samples import paint
 from artpipe.evaluation.verdict import judge
 from artpipe.numerics.pixels import to_bytes, to_float
@@ -105,11 +105,11 @@ def evidence(learner, samples: int = 300, **changes) -> Evidence:
 
 
 def verdict(learner, **changes) -> Finding:
-    return judge(measure(evidence(learner, **changes)))[1]
+    return judge(measure_metrics(evidence(learner, **changes)))[1]
 
 
 def score(found: Evidence, name: str) -> float:
-    return next(score.value for one in measure(found) for score in one.scores if score.name == name)
+    return next(score.value for one in measure_metrics(found) for score in one.scores if score.name == name)
 
 
 def fresh(prompt: Prompt) -> Tensor:
@@ -134,7 +134,7 @@ def replay(prompt: Prompt, only: int = 600) -> Tensor:
 def test_real_works_posing_as_samples_are_healthy():
     """New works of the real source are healthy: no metric mistakes them for copies, repeats or a lack of classes."""
     found = evidence(Painter(by_seed))
-    findings, verdict = judge(measure(found))
+    findings, verdict = judge(measure_metrics(found))
     assert findings == []
     assert (verdict.verdict, verdict.score) == ("healthy", "coverage")
     assert abs(score(found, "kid")) < 0.01
@@ -161,7 +161,7 @@ def test_a_faintly_noised_constant_is_collapsed():
 def test_ten_pictures_in_turn_are_collapsed():
     """Ten pictures of all classes over and over have the pair distance of real works; the next one gives them away."""
     found = evidence(Painter(lambda prompt: fresh(Prompt([seed % 10 for seed in prompt.seeds]))))
-    finding = judge(measure(found))[1]
+    finding = judge(measure_metrics(found))[1]
     assert (finding.verdict, finding.score) == ("collapsed", "next_distance")
     assert score(found, "pair_distance") > 0.8
 
@@ -179,17 +179,19 @@ def test_an_asked_class_that_is_never_painted_is_dropped():
     found = evidence(learner)
     assert found.prompt.labels is not None
     assert score(found, "asked_agreement") == 0.75
-    assert "south" in judge(measure(found))[1].sentence
+    assert "south" in judge(measure_metrics(found))[1].sentence
 
 
 def test_replayed_training_works_are_memorised():
     """A painter that replays its training works, faintly noised, has KID and coverage of real works and is found out."""
     found = evidence(Painter(replay))
-    finding = judge(measure(found))[1]
+    finding = judge(measure_metrics(found))[1]
     assert (finding.verdict, finding.score) == ("memorised", "copies")
     assert score(found, "copies") > 0.95
     assert abs(score(found, "kid")) < 0.01
-    pair = next(one.tables["memorisation"]["pairs"][0] for one in measure(found) if "memorisation" in one.tables)
+    pair = next(
+        one.tables["memorisation"]["pairs"][0] for one in measure_metrics(found) if "memorisation" in one.tables
+    )
     assert pair["digest"] == bytes(TRAIN["digests"][pair["seed"] % 600].tolist()).hex()
 
 
@@ -199,7 +201,7 @@ def test_all_of_few_works_are_memorised_some_of_them_collapsed(painted, expected
     few = {name: column[:24] for name, column in TRAIN.items()}
     found = evidence(Painter(lambda prompt: replay(prompt, painted)), train=few)
     assert score(found, "next_distance") < 0.2
-    assert judge(measure(found))[1].verdict == expected
+    assert judge(measure_metrics(found))[1].verdict == expected
 
 
 def test_one_copy_in_five_is_memorised():
@@ -210,14 +212,14 @@ def test_one_copy_in_five_is_memorised():
         return torch.where(copies, replay(prompt), by_seed(prompt))
 
     found = evidence(Painter(some))
-    assert judge(measure(found))[1].verdict == "memorised"
+    assert judge(measure_metrics(found))[1].verdict == "memorised"
     assert score(found, "copies") == pytest.approx(0.2 + 0.8 * 0.5**4, abs=0.04)
 
 
 def test_noise_is_under_trained():
     """What an untrained network paints covers nothing, and its imagined classes are not read."""
     noise = Painter(lambda prompt: torch.stack([torch.randn(1, SIDE, SIDE, generator=torch.Generator().manual_seed(seed)) for seed in prompt.seeds]))  # fmt: skip
-    findings, gravest = judge(measure(evidence(noise)))
+    findings, gravest = judge(measure_metrics(evidence(noise)))
     assert (gravest.verdict, gravest.score) == ("under-trained", "kid")
     assert [finding.value for finding in findings if finding.score == "coverage"] == [0.0]
 
@@ -230,14 +232,14 @@ def test_an_early_painter_is_under_trained_not_collapsed():
 
     found = evidence(Painter(early))
     assert 0.05 < score(found, "pair_distance") < 0.35
-    assert judge(measure(found))[1].verdict == "under-trained"
+    assert judge(measure_metrics(found))[1].verdict == "under-trained"
     assert verdict(Painter(lambda prompt: torch.full((len(prompt.seeds), 1, SIDE, SIDE), 0.3))).verdict == "collapsed"
 
 
 def test_blurs_are_under_trained():
     """Means over 7 by 7 pixels have hardly any of the detail of works, whatever the feature extractor makes of them."""
     found = evidence(Painter(lambda prompt: torch.nn.functional.avg_pool2d(by_seed(prompt), 7, 1, 3)))
-    findings, gravest = judge(measure(found))
+    findings, gravest = judge(measure_metrics(found))
     assert gravest.verdict == "under-trained"
     finding = next(one for one in findings if one.score == "sharpness")
     assert finding.value == score(found, "sharpness") < finding.bound == 0.1
@@ -252,7 +254,7 @@ def test_what_is_further_than_shrunk_works_is_under_trained():
         return (pictures + 1) * 0.15 - 1 + noise_like(pictures, 0.1)
 
     found = evidence(Painter(faint))
-    finding = next(one for one in judge(measure(found))[0] if one.score == "kid")
+    finding = next(one for one in judge(measure_metrics(found))[0] if one.score == "kid")
     assert (finding.value, finding.bound) == (score(found, "kid"), score(found, "kid_shrunk"))
     assert finding.value > finding.bound > 0
     assert "shrunk to 3 pixels a side" in finding.sentence
@@ -264,13 +266,13 @@ def test_a_feature_extractor_that_cannot_tell_shrunk_works_asks_for_no_distance(
     dull.features = lambda images: images.mean((2, 3))
     found = evidence(Painter(lambda prompt: by_seed(prompt) + 0.3), feature_extractor=dull)
     assert score(found, "kid") > score(found, "kid_shrunk")
-    assert not [one for one in judge(measure(found))[0] if one.score == "kid"]
+    assert not [one for one in judge(measure_metrics(found))[0] if one.score == "kid"]
 
 
 def test_pictures_that_are_no_numbers_are_diverged():
     """A painter whose pictures are NaN has diverged, and no score of the report is NaN."""
     found = evidence(Painter(lambda prompt: by_seed(prompt) * math.nan))
-    assert judge(measure(found))[1].verdict == "diverged"
+    assert judge(measure_metrics(found))[1].verdict == "diverged"
 
 
 def test_weights_that_are_no_numbers_are_diverged():
@@ -315,7 +317,7 @@ def test_few_works_decide_nothing():
     """A painter that would be healthy beside 300 held-out works is undecided beside 15: every ball reaches everything."""
     few = evidence(Painter(by_seed))
     few.held_out = {name: column[:15] for name, column in few.held_out.items()}
-    findings, verdict = judge(measure(few))
+    findings, verdict = judge(measure_metrics(few))
     assert [finding.verdict for finding in findings] == ["undecided"]
     assert (verdict.verdict, verdict.value, verdict.bound) == ("undecided", 15, 50)
 
@@ -323,7 +325,7 @@ def test_few_works_decide_nothing():
 @pytest.mark.parametrize(("accuracy", "expected"), [(0.33, "undecided"), (0.9, "healthy"), (None, "healthy")])
 def test_a_feature_extractor_that_guesses_speaks_for_nobody(accuracy, expected):
     """A third right, of four classes, is hardly more than a quarter: what such a feature extractor covers is no praise."""
-    gravest = judge(measure(evidence(Painter(by_seed), extractor_accuracy=accuracy)))[1]
+    gravest = judge(measure_metrics(evidence(Painter(by_seed), extractor_accuracy=accuracy)))[1]
     assert gravest.verdict == expected
     assert ("recognises only 33% of held-out works, where guessing would 25%" in gravest.sentence) == (accuracy == 0.33)
 
@@ -331,7 +333,7 @@ def test_a_feature_extractor_that_guesses_speaks_for_nobody(accuracy, expected):
 def test_a_poor_feature_extractor_hides_no_fault():
     """A painter of noise stays under-trained, whoever looks."""
     painter = Painter(lambda prompt: by_seed(prompt) * 0 + torch.rand(len(prompt.seeds), 1, SIDE, SIDE) * 2 - 1)
-    found = [one.verdict for one in judge(measure(evidence(painter, extractor_accuracy=0.3)))[0]]
+    found = [one.verdict for one in judge(measure_metrics(evidence(painter, extractor_accuracy=0.3)))[0]]
     assert found[-1] == "under-trained"
     assert "undecided" not in found
 
@@ -369,17 +371,17 @@ def test_elbo_by_hand():
 
 def test_a_judge_is_scored_on_the_whole_test_split():
     """The feature extractor of the blobs is always right on all 300 of them, though only 50 were drawn for the others."""
-    found = evidence(Judge(), held_out=draw(HELD_OUT, 50, 1))
-    accuracy = next(one for m in measure(found) for one in m.scores if one.name == "accuracy")
+    found = evidence(Judge(), held_out=draw_rows(HELD_OUT, 50, 1))
+    accuracy = next(one for m in measure_metrics(found) for one in m.scores if one.name == "accuracy")
     assert (accuracy.value, accuracy.n) == (1.0, 300)
-    assert judge(measure(found))[1].verdict == "healthy"
+    assert judge(measure_metrics(found))[1].verdict == "healthy"
 
 
 def test_guessing_is_under_trained():
     """A judge that always says the same is no better than guessing, and the classes it never says are named."""
     learner = Judge()
     learner.logits = lambda images: torch.eye(4)[[1] * len(images)]
-    findings, gravest = judge(measure(evidence(learner)))
+    findings, gravest = judge(measure_metrics(evidence(learner)))
     assert {finding.verdict for finding in findings} == {"under-trained", "class dropped"}
     assert "north, south, west" in gravest.sentence
 
@@ -392,7 +394,7 @@ def test_a_judge_of_rotations_is_asked_about_rotations():
     learner.logits = lambda images: 9 * torch.stack([images[:, 0, 0].mean(1), images[:, 0, :, 0].mean(1), images[:, 0, -1].mean(1), images[:, 0, :, -1].mean(1)], 1)  # fmt: skip
     bare = card().model_copy(update={"spec": SPEC.model_copy(update={"classes": ()})})
     found = evidence(learner, card=bare, test={"images": upright}, held_out={"images": upright}, extractor_classes=())
-    (measured,) = [one for one in measure(found) if "accuracy" in one.tables]
+    (measured,) = [one for one in measure_metrics(found) if "accuracy" in one.tables]
     accuracy = next(one for one in measured.scores if one.name == "accuracy")
     assert (accuracy.value, accuracy.n) == (1.0, 40)  # each work is turned every way, and counts once
     assert measured.tables["accuracy"]["confusion"] == (40 * torch.eye(4, dtype=torch.int64)).tolist()
@@ -404,9 +406,9 @@ def test_twenty_held_out_works_are_enough_for_a_report():
     """A hundred paintings: counts shrink, k shrinks, what cannot be told is left out, and nothing fails."""
     small = {"train": works(80, 1_000), "held_out": works(20, 5_000), "test": works(20, 5_000)}
     found = evidence(Painter(by_seed), samples=40, **small)
-    kid = next(one for m in measure(found) for one in m.scores if one.name == "kid_real")
+    kid = next(one for m in measure_metrics(found) for one in m.scores if one.name == "kid_real")
     assert (kid.n, kid.spread) == (10, None)
-    assert judge(measure(found))[1].verdict == "undecided"
+    assert judge(measure_metrics(found))[1].verdict == "undecided"
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
@@ -426,7 +428,7 @@ def test_without_a_feature_extractor_small_pictures_measure():
 def test_a_feature_extractor_of_other_classes_reads_none():
     """A feature extractor that tells other classes measures distances, but its readings are left out."""
     found = evidence(Painter(by_seed), extractor_classes=("a", "b"))
-    names = {score.name for one in measure(found) for score in one.scores}
+    names = {score.name for one in measure_metrics(found) for score in one.scores}
     assert "kid" in names
     assert "class_entropy" not in names
 
@@ -435,7 +437,7 @@ def test_what_a_learner_measures_itself_is_its_score():
     """A kind that is neither painter nor judge brings its own measure; infinite values are no score."""
     learner = Fake()
     learner.validate = lambda _: {"nll": 4.5, "bad": math.inf}
-    assert [one.name for m in measure(evidence(learner)) for one in m.scores] == ["steps", "held_out_nll"]
+    assert [one.name for m in measure_metrics(evidence(learner)) for one in m.scores] == ["steps", "held_out_nll"]
 
 
 def test_labels_are_asked_where_they_are_heeded():
@@ -454,7 +456,7 @@ def test_the_gravest_finding_is_the_verdict():
 
 def test_draw_is_a_function_of_the_seed():
     """The same seed draws the same works, another seed others, and never one twice."""
-    first, again, other = (draw(HELD_OUT, 50, seed)["digests"].tolist() for seed in (1, 1, 2))
+    first, again, other = (draw_rows(HELD_OUT, 50, seed)["digests"].tolist() for seed in (1, 1, 2))
     assert first == again != other
     assert len({tuple(row) for row in first}) == 50
 
@@ -511,13 +513,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_feature_extractor_brings_the_accuracy_of_its_best_weights(project):
     """Its own history says how often it is right on validation works, at the step its weights were taken."""
     params, shards, folder = load_params(), ShardSet.open(paths.shards("blobs")), paths.checkpoint("judge")
-    assert gather("painter", params, shards)[0].extractor_accuracy is None
+    assert gather_evidence("painter", params, shards)[0].extractor_accuracy is None
     known, weights, _ = load_checkpoint(folder)
     rows = tuple(
         HistoryRow(step=known.steps["best"] + i, losses={}, validation={"accuracy": 0.4 + i / 10}) for i in (0, 1)
     )
     save_checkpoint(folder, known.model_copy(update={"history": rows}), {"final": weights, "best": weights})
-    assert gather("painter", params, shards)[0].extractor_accuracy == 0.4
+    assert gather_evidence("painter", params, shards)[0].extractor_accuracy == 0.4
 
 
 def folder_bytes(folder: Path) -> dict[str, bytes]:
@@ -611,7 +613,7 @@ def test_a_tiny_test_split_falls_back(tmp_path, counts, found):
     for split, count in counts.items():
         writer.add(split, works(count, 1_000))
     writer.close(SPEC, works="", params={}, mean=(0.1,), std=(0.2,))
-    assert len(evaluate._held_out_split(ShardSet.open(tmp_path))["images"]) == found
+    assert len(evaluate._load_held_out_split(ShardSet.open(tmp_path))["images"]) == found
 
 
 def test_parts_are_written_beside_their_exhibit(tmp_path):

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.champions import Champion, Champions, Reign, save_champions
+from artpipe.artifacts.champions import Champion, ChampionHistory, Champions, save_champions
 from artpipe.artifacts.report import load_report
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
@@ -77,7 +77,7 @@ def crown(root, model, checkpoint=None):
         model=model, run_id="1", checkpoint=checkpoint or report.checkpoint, report=sha256, shards=report.shards,
         score=None, dvc={},
     )  # fmt: skip
-    save_champions(root, Champions().crowned(report.dataset, report.kind, Reign(champion=champion)))
+    save_champions(root, Champions().with_history(report.dataset, report.kind, ChampionHistory(champion=champion)))
 
 
 def test_of_two_models_of_a_kind_the_champion_is_named(museum):
@@ -303,7 +303,7 @@ def test_an_unknown_theme_or_section_is_one_line(museum):
 
 def test_other_kinds_of_exhibit_hang(tmp_path):
     """A poem, a tune and a film each get a page; a poem keeps its lines."""
-    from artpipe.artifacts.report import HungExhibit, load_report, save_report
+    from artpipe.artifacts.report import SavedExhibit, load_report, save_report
 
     originals = [make.png(28, 1, i) for i in range(8)]
     make.write_params(tmp_path, ["poems"], {"poet": ("rnn", "poems")})
@@ -314,7 +314,7 @@ def test_other_kinds_of_exhibit_hang(tmp_path):
     card, _ = load_report(folder)
     for name, (_, data) in files.items():
         (folder / name).write_bytes(data)
-    hung = tuple(HungExhibit(file=n, kind=k, role="sample", caption=n) for n, (k, _) in files.items())
+    hung = tuple(SavedExhibit(file=n, kind=k, role="sample", caption=n) for n, (k, _) in files.items())
     save_report(folder, card.model_copy(update={"exhibits": hung}))
     build_gallery(tmp_path)
     assert 'one &lt;b&gt;line&lt;/b&gt;</span><span class="verse"></span>' in text(

@@ -15,12 +15,12 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.shards import SPLITS, ShardSet
 from artpipe.artifacts.works import Work, Works, WorksWriter
 from artpipe.errors import ArtpipeError, CorruptError, UserError
-from artpipe.modalities.picture import _Shards
-from artpipe.modalities.picture.framing import PictureParams, fitted, grid, trimmed
-from artpipe.modalities.picture.tiles import wholes
+from artpipe.modalities.picture import _PictureShards
+from artpipe.modalities.picture.framing import PictureParams, fit_to_squares, tile_grid, trim_borders
+from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.preprocess import preprocess_dataset
-from artpipe.preprocessing.contact_sheet import Print, contact_sheet
-from artpipe.preprocessing.splits import planned
+from artpipe.preprocessing.contact_sheet import SheetPicture, draw_contact_sheet
+from artpipe.preprocessing.splits import plan_splits
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 ENTRY = """
@@ -149,7 +149,7 @@ DIGESTS = st.lists(st.binary(min_size=32, max_size=32).map(bytes.hex), min_size=
 def test_no_wanted_split_is_empty(digests):
     """From eight works on, whatever their hashes."""
     works = Listed([work(digest) for digest in digests])
-    plan = planned(works, PictureParams(), 96)
+    plan = plan_splits(works, PictureParams(), 96)
     counts = {split: sum(plan.split(one) == split for one in works.listed) for split in SPLITS}
     # hashes that all fall on the same side leave training empty; of honest SHA-256 that is one in 10**6 for eight works
     assert counts["train"] == 0 or (counts["validation"] and counts["test"])
@@ -158,8 +158,8 @@ def test_no_wanted_split_is_empty(digests):
 def test_a_work_never_changes_side():
     """The split of a work is the same among 1,000 works and among any 500 of them."""
     digests = [sha256_bytes(bytes([n % 256, n // 256])) for n in range(1000)]
-    all_of_them = planned(Listed([work(digest) for digest in digests]), PictureParams(), 96)
-    half = planned(Listed([work(digest) for digest in digests[::2]]), PictureParams(), 96)
+    all_of_them = plan_splits(Listed([work(digest) for digest in digests]), PictureParams(), 96)
+    half = plan_splits(Listed([work(digest) for digest in digests[::2]]), PictureParams(), 96)
     assert not all_of_them.promoted
     assert [all_of_them.split(work(digest)) for digest in digests[::2]] == [
         half.split(work(digest)) for digest in digests[::2]
@@ -169,7 +169,7 @@ def test_a_work_never_changes_side():
 def test_shares_are_what_was_asked():
     """Of 20,000 works a twentieth and a tenth, within four standard errors."""
     digests = [sha256_bytes(n.to_bytes(4, "big")) for n in range(20_000)]
-    plan = planned(Listed([work(digest) for digest in digests]), PictureParams(), 96)
+    plan = plan_splits(Listed([work(digest) for digest in digests]), PictureParams(), 96)
     splits = [plan.split(work(digest)) for digest in digests]
     assert abs(splits.count("validation") - 1000) < 4 * (1000 * 0.95) ** 0.5
     assert abs(splits.count("test") - 2000) < 4 * (2000 * 0.9) ** 0.5
@@ -186,7 +186,7 @@ def test_contact_sheet_is_fair_and_reproducible(project):
     works = [(encoded(noise(seed)), "rare" if seed < 2 else "common", None) for seed in range(120)]
     shards = project(works)
     first = {path.name: sha256_file(path) for path in shards.folder.iterdir()}
-    plan = planned(Works.open(paths.works("mine")), PictureParams(), 96)
+    plan = plan_splits(Works.open(paths.works("mine")), PictureParams(), 96)
     assert len(plan.shown) == 96
     assert {sha256_bytes(data) for data, *_ in works[:2]} <= plan.shown
     preprocess_dataset("mine")
@@ -197,9 +197,13 @@ def test_contact_sheet_is_fair_and_reproducible(project):
 
 def test_contact_sheet_survives_any_name():
     """No works, one grey work, and names in scripts the font does not have."""
-    grey = Print(np.zeros((1, 28, 28), np.uint8), "猫")
-    for prints in ([], [grey], [grey, Print(np.zeros((3, 64, 64), np.uint8), "a very long name of a class indeed")]):
-        assert Image.open(io.BytesIO(contact_sheet("絵", "1 work", prints))).format == "PNG"
+    grey = SheetPicture(np.zeros((1, 28, 28), np.uint8), "猫")
+    for prints in (
+        [],
+        [grey],
+        [grey, SheetPicture(np.zeros((3, 64, 64), np.uint8), "a very long name of a class indeed")],
+    ):
+        assert Image.open(io.BytesIO(draw_contact_sheet("絵", "1 work", prints))).format == "PNG"
 
 
 def test_a_damaged_original_stops_it(project):
@@ -222,7 +226,7 @@ def test_a_work_that_no_longer_decodes_is_named(project):
 
 def test_shards_stay_below_their_size(tmp_path):
     """A split of many works is several files, each within the limit, in order."""
-    shards = _Shards(tmp_path, PictureParams(size=8, channels=1), shard_bytes=1040)
+    shards = _PictureShards(tmp_path, PictureParams(size=8, channels=1), shard_bytes=1040)
     for number in range(25):
         shards.add("train", np.full((1, 1, 1, 8, 8), number, np.uint8), number, f"{number:064x}")
     shards.flush()
@@ -233,8 +237,8 @@ def test_shards_stay_below_their_size(tmp_path):
 def test_a_picture_of_nearly_one_colour_is_left_as_it_is():
     """A slow ramp is within the tolerance of both edges, whose borders then reach across each other."""
     ramp = np.repeat(np.linspace(100, 130, 40).astype(np.uint8)[:, None], 30, axis=1)
-    assert trimmed(Image.fromarray(ramp), 16).size == (30, 40)
-    assert trimmed(Image.fromarray(ramp.T), 16).size == (40, 30)
+    assert trim_borders(Image.fromarray(ramp), 16).size == (30, 40)
+    assert trim_borders(Image.fromarray(ramp.T), 16).size == (40, 30)
 
 
 @pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (30, 90, 60)])
@@ -243,33 +247,33 @@ def test_uniform_borders_are_trimmed_to_the_pixel(colour):
     picture = noise(1, 40)
     framed = Image.new("RGB", (40 + 3 + 11, 40 + 7 + 0), colour)
     framed.paste(picture, (3, 7))
-    assert trimmed(framed, 16).tobytes() == picture.tobytes()
-    assert trimmed(framed, 16, bleed=2).size == (36, 38)
+    assert trim_borders(framed, 16).tobytes() == picture.tobytes()
+    assert trim_borders(framed, 16, bleed=2).size == (36, 38)
 
 
 def test_what_has_no_border_or_nothing_else_is_left_alone():
     """Noise, a uniform picture, and one whose middle is too small to be the picture."""
     for image in (noise(2, 30), Image.new("L", (30, 30), 7)):
-        assert trimmed(image, 16).size == (30, 30)
+        assert trim_borders(image, 16).size == (30, 30)
     speck = Image.new("L", (30, 30), 255)
     speck.paste(0, (14, 14, 18, 18))
-    assert trimmed(speck, 16).size == (30, 30)
+    assert trim_borders(speck, 16).size == (30, 30)
 
 
 def test_a_nearly_uniform_border_is_a_border():
     """Compression noise within the tolerance."""
     framed = np.full((60, 60), 250, np.uint8) - np.random.default_rng(0).integers(0, 8, (60, 60), np.uint8)
     framed[10:50, 10:50] = np.asarray(noise(3, 40, "L"))
-    assert trimmed(Image.fromarray(framed), 16).size == (40, 40)
+    assert trim_borders(Image.fromarray(framed), 16).size == (40, 40)
 
 
 def test_crop_takes_the_middle_and_pad_keeps_all():
     """A wide picture of three squares: crop is the middle one, pad has the background above and below."""
     wide = Image.new("RGB", (96, 32), "red")
     wide.paste("lime", (32, 0, 64, 32))
-    crop = np.asarray(fitted(wide, PictureParams(size=32)))
+    crop = np.asarray(fit_to_squares(wide, PictureParams(size=32)))
     assert (crop[8:24, 8:24] == [0, 255, 0]).all()
-    pad = np.asarray(fitted(wide, PictureParams(size=48, fit="pad", background="black")))
+    pad = np.asarray(fit_to_squares(wide, PictureParams(size=48, fit="pad", background="black")))
     assert (pad[0] == 0).all()
     assert (pad[-1] == 0).all()
     assert pad[24, 4].tolist() == [255, 0, 0]
@@ -288,7 +292,7 @@ def test_crop_takes_the_middle_and_pad_keeps_all():
 )
 def test_a_grid_enlarges_nothing(size, tiles, expected):
     """Rows and columns of tiles of 128 pixels."""
-    assert grid(size, PictureParams(size=128, tiles=tiles)) == expected
+    assert tile_grid(size, PictureParams(size=128, tiles=tiles)) == expected
 
 
 def test_tiles_of_a_work_are_its_pixels_and_stay_together(project):
@@ -300,7 +304,7 @@ def test_tiles_of_a_work_are_its_pixels_and_stay_together(project):
     shards = project([(one, None, None) for one in data], "{size: 8, tiles: 3, validation: 0.2, test: 0.2}")
     assert sum(shards.card.counts.values()) == 12 * 15
     assert shards.spec.columns == ("images", "labels", "digests", "places")
-    split = {split: dict(map(reversed, wholes(shards.load(split)))) for split in SPLITS}
+    split = {split: dict(map(reversed, join_tiles(shards.load(split)))) for split in SPLITS}
     assert sum(len(works) for works in split.values()) == 12
     found = {digest: picture for works in split.values() for digest, picture in works.items()}
     for one, picture in zip(data, pictures, strict=True):
@@ -316,10 +320,10 @@ def test_a_work_with_a_tile_missing_is_no_whole(project):
     rows = torch.randperm(len(columns["images"]), generator=torch.Generator().manual_seed(0))
     shuffled = {name: column[rows] for name, column in columns.items()}
     count = len(rows) // 4
-    assert len(list(wholes(shuffled))) == count
-    assert len(list(wholes({name: column[1:] for name, column in shuffled.items()}))) == count - 1
+    assert len(list(join_tiles(shuffled))) == count
+    assert len(list(join_tiles({name: column[1:] for name, column in shuffled.items()}))) == count - 1
     wanted = bytes(columns["digests"][0]).hex()
-    assert [digest for _, digest in wholes(shuffled, {wanted})] == [wanted]
+    assert [digest for _, digest in join_tiles(shuffled, {wanted})] == [wanted]
 
 
 def test_a_sheet_shows_whole_works_and_counts_both(project):
@@ -342,13 +346,13 @@ def test_big_reductions_do_not_alias():
     """Stripes of one pixel, 1,024 to 16 pixels, become their mean and not a pattern."""
     stripes = np.zeros((1024, 1024), np.uint8)
     stripes[:, ::2] = 255
-    small = np.asarray(fitted(Image.fromarray(stripes), PictureParams(size=16, channels=1)))
+    small = np.asarray(fit_to_squares(Image.fromarray(stripes), PictureParams(size=16, channels=1)))
     assert np.abs(small.astype(int) - 128).max() <= 1
 
 
 def test_one_channel_is_luminance():
     """Rec. 601: pure green is 150."""
-    assert np.asarray(fitted(Image.new("RGB", (8, 8), "lime"), PictureParams(size=8, channels=1)))[0, 0] == 150
+    assert np.asarray(fit_to_squares(Image.new("RGB", (8, 8), "lime"), PictureParams(size=8, channels=1)))[0, 0] == 150
 
 
 def test_transparency_is_composited_before_the_resize(project):

@@ -141,7 +141,7 @@ class StopAt(StopRequest):
 
 def session(folder, harm=None, stop_at=None):
     """Run one session of the toy in the current folder; `harm` spoils the training after it was resumed."""
-    task = train.prepare("toy")
+    task = train.prepare_training("toy")
     stop = StopAt(stop_at)
     training = Trainer("toy", task.learner, task.data, task.seed, folder, stop)
     stop.training = training
@@ -203,7 +203,7 @@ def test_every_piece_of_the_state_is_needed(tmp_path, monkeypatch):
         return weights, history
 
     def undisturbed():
-        task = train.prepare("toy")
+        task = train.prepare_training("toy")
         training = Trainer("toy", task.learner, task.data, task.seed, tmp_path / "alone", StopRequest("a test"))
         training.run()
         return training

@@ -1,4 +1,7 @@
-"""Music: scores, MIDI files and rolls, read as voices or chords on a grid; a token is a note."""
+"""Read scores, MIDI files and rolls as voices or chords on a grid of steps.
+
+A token is a note.
+"""
 
 import json
 import re
@@ -14,22 +17,22 @@ from artpipe.errors import UserError
 from artpipe.modalities.music.midi_events import is_midi
 from artpipe.modalities.music.midi_reader import read_midi
 from artpipe.modalities.music.musicxml_reader import read_musicxml
-from artpipe.modalities.music.score import FINEST, Score, look, rolled, sampled, without_interludes
-from artpipe.modalities.music.tokens import VOCABULARY, Step, tokens_of
-from artpipe.modalities.music.xml_tree import begins_xml
-from artpipe.preprocessing.contact_sheet import Print, Sheet, contact_sheet
-from artpipe.preprocessing.jobs import worked
+from artpipe.modalities.music.score import FINEST_GRID, Score, interval_hash, read_roll, sample_steps, shorten_silences
+from artpipe.modalities.music.tokens import VOCABULARY, Step, encode_steps
+from artpipe.modalities.music.xml_tree import is_xml
+from artpipe.preprocessing.contact_sheet import SheetPicture, SheetStyle, draw_contact_sheet
+from artpipe.preprocessing.jobs import run_jobs
 from artpipe.preprocessing.token_rows import TokenShards
 from artpipe.system.atomic_files import write_bytes
-from artpipe.untrusted.record_files import records
+from artpipe.untrusted.record_files import read_records
 from artpipe.untrusted.rejection import RejectedError
 
 if TYPE_CHECKING:
     from artpipe.artifacts.works import Work
 
 _SUFFIXES = (".mxl", ".musicxml", ".xml", ".mid", ".midi", ".kar", ".rmi", ".json", ".jsonl")
-_ROOT, _SCORES = re.compile(rb"<([A-Za-z][\w.:-]*)"), (b"score-partwise", b"score-timewise", b"opus")
-_SHEET = Sheet(columns=8, tile=144)
+_ROOT_ELEMENT, _SCORE_ROOTS = re.compile(rb"<([A-Za-z][\w.:-]*)"), (b"score-partwise", b"score-timewise", b"opus")
+_SHEET = SheetStyle(columns=8, tile=144)
 _BEATS_SHOWN = 16  # of a piece on the contact sheet
 Grid = Literal[1, 2, 4]  # steps in a quarter note
 
@@ -43,51 +46,58 @@ class MusicParams(SplitParams):
     roll_grid: Grid | None = None  # that rolls are written on; null: as `grid`
 
 
-def begins(start: bytes, name: str) -> bool:
-    """Return whether a file may hold scores by its name, and its first bytes are not those of another kind of XML."""
-    roots = _ROOT.findall(re.sub(rb"<!--.*?-->", b"", start.replace(b"\0", b"")))
-    foreign = bool(roots) and name.lower().endswith(".xml") and roots[0] not in _SCORES
-    return bool(start) and name.lower().endswith(_SUFFIXES) and not foreign
+def is_score_file(start: bytes, name: str) -> bool:
+    """Return whether a file may hold scores.
+
+    By its name, unless its first bytes are those of another kind of XML.
+    """
+    roots = _ROOT_ELEMENT.findall(re.sub(rb"<!--.*?-->", b"", start.replace(b"\0", b"")))
+    is_other_xml = bool(roots) and name.lower().endswith(".xml") and roots[0] not in _SCORE_ROOTS
+    return bool(start) and name.lower().endswith(_SUFFIXES) and not is_other_xml
 
 
-def parts(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
+def split_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
     """Yield the pieces of a file of rolls, or the file."""
     del ingest
     if not name.lower().endswith((".json", ".jsonl")):
         yield Part("", data)
         return
-    for key, content, fields in records(name, data):
+    for key, content, fields in read_records(name, data):
         yield Part(key, content if isinstance(content, bytes) else json.dumps(content).encode(), fields)
 
 
-def inspected(data: bytes, settings: dict[str, Any]) -> bytes:
-    """Return the Facts of one piece as JSON: steps (of a sixteenth, or as a roll has them), voices.
+def inspect_score(data: bytes, settings: dict[str, Any]) -> bytes:
+    """Return the Facts of one piece as JSON: steps and voices.
+
+    Steps are sixteenths, or as a roll has them.
 
     Raises:
         RejectedError: no piece of as many voices as are wanted.
     """
     voices = settings["voices"]
-    score = _read(data, voices, FINEST)
-    steps = sampled(score, FINEST, voices)
-    most = max(len(cells) for _, cells in steps)
-    return json.dumps(Facts(len(steps), voices or most, f"{look(steps):016x}", list(score.notes))).encode()
+    score = _read_score(data, voices, FINEST_GRID)
+    steps = sample_steps(score, FINEST_GRID, voices)
+    voice_count = max(len(cells) for _, cells in steps)
+    return json.dumps(
+        Facts(len(steps), voices or voice_count, f"{interval_hash(steps):016x}", list(score.notes))
+    ).encode()
 
 
-def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
+def prepare_score(data: bytes, settings: dict[str, Any]) -> bytes:
     """Return the steps of a piece as JSON, on the wanted grid.
 
     Raises:
-        RejectedError: see `inspected`.
+        RejectedError: see `inspect_score`.
     """
-    score = _read(data, settings["voices"], settings["roll_grid"])
-    steps = sampled(score, settings["grid"], settings["voices"])
-    return json.dumps(without_interludes(steps, settings["silence"] * settings["grid"])).encode()
+    score = _read_score(data, settings["voices"], settings["roll_grid"])
+    steps = sample_steps(score, settings["grid"], settings["voices"])
+    return json.dumps(shorten_silences(steps, settings["silence"] * settings["grid"])).encode()
 
 
-def _read(data: bytes, voices: int, roll_grid: int) -> Score:
+def _read_score(data: bytes, voices: int, roll_grid: int) -> Score:
     if is_midi(data):
         return read_midi(data, voices)
-    if data.startswith(b"PK") or begins_xml(data):
+    if data.startswith(b"PK") or is_xml(data):
         return read_musicxml(data, voices)
     if not data.strip():
         raise RejectedError("empty file")
@@ -95,22 +105,25 @@ def _read(data: bytes, voices: int, roll_grid: int) -> Score:
         piece = json.loads(data)
     except (ValueError, RecursionError):
         raise RejectedError("not a score", "neither MusicXML nor MIDI nor a roll") from None
-    return rolled(piece, roll_grid, voices)
+    return read_roll(piece, roll_grid, voices)
 
 
-def write(task: Task) -> str:
-    """Write rows of tokens, each piece between a start and an end, and a contact sheet of piano rolls."""
+def write_shards(task: Task) -> str:
+    """Write rows of tokens, and a contact sheet of piano rolls.
+
+    Each piece stands between a start and an end.
+    """
     from artpipe.artifacts.shards import Spec
 
     params: MusicParams = task.params
     shards = TokenShards(task.folder, params.length)
-    prints: list[tuple[str, Print]] = []
-    for work, steps in _pieces(task, params):
+    prints: list[tuple[str, SheetPicture]] = []
+    for work, steps in _prepared_pieces(task, params):
         label = task.label(work)
-        shards.add(task.split(work), tokens_of(steps), label, work.sha256)
+        shards.add(task.split(work), encode_steps(steps), label, work.sha256)
         if work.sha256 in task.shown:
             name = task.classes[label] if label >= 0 else ""
-            prints.append((task.order(work.sha256), _print(steps, params.grid, name)))
+            prints.append((task.order(work.sha256), _draw_print(steps, params.grid, name)))
     shards.flush()
     counts = shards.writer.counts
     spec = Spec(
@@ -127,45 +140,47 @@ def write(task: Task) -> str:
     voices = f"{task.ingest.voices} voices" if task.ingest.voices else "chords"
     line = f"{task.works.card.count:,} pieces, {voices}, steps of 1/{4 * params.grid} note"
     line += "".join(f", {split} {count:,} rows" for split, count in counts.items())
-    ordered = [one for _, one in sorted(prints, key=lambda item: (not item[1].label, item[1].label, item[0]))]
-    write_bytes(task.folder / "contact.png", contact_sheet(task.name, line, ordered, _SHEET))
+    ordered = [
+        sheet_print for _, sheet_print in sorted(prints, key=lambda item: (not item[1].label, item[1].label, item[0]))
+    ]
+    write_bytes(task.folder / "contact.png", draw_contact_sheet(task.name, line, ordered, _SHEET))
     shards.writer.close(spec, works=task.works.sha256, params=params.model_dump(mode="json"), mean=(), std=())
     return line
 
 
 def _settings(params: MusicParams, ingest: IngestParams) -> dict[str, Any]:
-    fine = params.roll_grid or params.grid
-    return {"voices": ingest.voices, "grid": params.grid, "roll_grid": fine, "silence": params.silence}
+    roll_grid = params.roll_grid or params.grid
+    return {"voices": ingest.voices, "grid": params.grid, "roll_grid": roll_grid, "silence": params.silence}
 
 
-def _pieces(task: Task, params: MusicParams) -> "Iterator[tuple[Work, list[Step]]]":
+def _prepared_pieces(task: Task, params: MusicParams) -> "Iterator[tuple[Work, list[Step]]]":
     settings = _settings(params, task.ingest)
     if settings["roll_grid"] < settings["grid"]:
         place = f"params.yaml: `datasets.{task.name}.preprocess`"
         raise UserError(f"{place}: `grid` {params.grid} is finer than `roll_grid` {params.roll_grid}")
-    for work, payload in worked(task, prepared, settings):
+    for work, payload in run_jobs(task, prepare_score, settings):
         yield work, [Step(mark, cells) for mark, cells in json.loads(payload)]
 
 
-def _print(steps: list[Step], grid: int, label: str) -> Print:
-    from artpipe.modalities.music.piano_roll import drawn
+def _draw_print(steps: list[Step], grid: int, label: str) -> SheetPicture:
+    from artpipe.modalities.music.piano_roll import draw_piano_roll
 
-    shown = list(islice(steps, _BEATS_SHOWN * grid))
-    picture = drawn(shown, grid, width=_SHEET.tile * 2, height=_SHEET.tile * 2)
-    return Print(picture.numpy(), label)
+    first_steps = list(islice(steps, _BEATS_SHOWN * grid))
+    picture = draw_piano_roll(first_steps, grid, width=_SHEET.tile * 2, height=_SHEET.tile * 2)
+    return SheetPicture(picture.numpy(), label)
 
 
 MEDIUM = Medium(
     noun="score",
     files="MusicXML, MIDI or rolls as .json",
     params=MusicParams,
-    begins=begins,
-    inspect=inspected,
-    prepare=prepared,
+    begins=is_score_file,
+    inspect=inspect_score,
+    prepare=prepare_score,
     settings=_settings,
-    write=write,
+    write=write_shards,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
-    parts=parts,
+    parts=split_file,
     suffixes=(".mxl", ".musicxml", ".mid", ".midi", ".kar", ".rmi"),
     sidecars=(
         ".txt",

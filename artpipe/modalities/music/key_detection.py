@@ -1,4 +1,4 @@
-"""The key of a piece by its notes (Krumhansl 1990, chapter 4), what is in it, which chords are dissonant."""
+"""Detect the key of a piece (Krumhansl 1990, chapter 4) and dissonant chords."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,7 +18,7 @@ _CONSONANT = frozenset(frozenset((root + tone) % 12 for tone in chord) for root 
 
 
 class Key(NamedTuple):
-    """A tonic, 0 is C, and whether it is major."""
+    """A tonic (0 is C), and whether the key is major."""
 
     tonic: int
     major: bool
@@ -28,40 +28,52 @@ class Key(NamedTuple):
         """Return its name, such as "E flat major"."""
         return f"{_NAMES[self.tonic]} {'major' if self.major else 'minor'}"
 
-    def has(self, pitch: int) -> bool:
-        """Return whether a pitch is in its scale; a minor key has both of its sixths and sevenths."""
+    def contains(self, pitch: int) -> bool:
+        """Return whether a pitch is in the scale.
+
+        A minor key has both of its sixths and sevenths.
+        """
         return (pitch - self.tonic) % 12 in _SCALES[self.major]
 
 
-def key_of(steps: Sequence[Step]) -> Key:
-    """Return the key whose profile goes best with how long each pitch class sounds; C major for silence."""
-    sounding = [0.0] * 12
+def detect_key(steps: Sequence[Step]) -> Key:
+    """Return the key whose profile fits the durations of the pitch classes best.
+
+    C major for silence.
+    """
+    durations = [0.0] * 12
     for _, cells in steps:
         for cell in cells:
             if cell:
-                sounding[cell % HELD % 12] += 1
+                durations[cell % HELD % 12] += 1
     keys = [Key(tonic, major) for major in (True, False) for tonic in range(12)]
-    return max(keys, key=lambda key: _correlation(sounding, key))
+    return max(keys, key=lambda key: _correlation(durations, key))
 
 
-def _correlation(sounding: Sequence[float], key: Key) -> float:
+def _correlation(durations: Sequence[float], key: Key) -> float:
     profile = _MAJOR if key.major else _MINOR
-    turned = [profile[(pitch - key.tonic) % 12] for pitch in range(12)]
-    middles = sum(sounding) / 12, sum(turned) / 12
-    pairs = [(one - middles[0], other - middles[1]) for one, other in zip(sounding, turned, strict=True)]
-    size: float = (sum(one**2 for one, _ in pairs) * sum(other**2 for _, other in pairs)) ** 0.5
-    return sum(one * other for one, other in pairs) / size if size else 0.0
+    rotated = [profile[(pitch - key.tonic) % 12] for pitch in range(12)]
+    means = sum(durations) / 12, sum(rotated) / 12
+    pairs = [(duration - means[0], fit - means[1]) for duration, fit in zip(durations, rotated, strict=True)]
+    size: float = (sum(duration**2 for duration, _ in pairs) * sum(fit**2 for _, fit in pairs)) ** 0.5
+    return sum(duration * fit for duration, fit in pairs) / size if size else 0.0
 
 
 def share_in_key(steps: Sequence[Step]) -> float:
-    """Return the share of what sounds, step by step, that is in the piece's own key; 1 for silence."""
-    key = key_of(steps)
+    """Return the share of sounding notes, step by step, in the piece's own key.
+
+    1 for silence.
+    """
+    key = detect_key(steps)
     pitches = [cell % HELD for _, cells in steps for cell in cells if cell]
-    return sum(key.has(pitch) for pitch in pitches) / len(pitches) if pitches else 1.0
+    return sum(key.contains(pitch) for pitch in pitches) / len(pitches) if pitches else 1.0
 
 
 def share_dissonant(steps: Sequence[Step], grid: int) -> float:
-    """Return the share of the chords on the beat that are no triad, seventh or part of one; 0 for silence."""
+    """Return the share of chords on the beat that are dissonant, 0 for silence.
+
+    They are no triad, seventh or part of one.
+    """
     chords = [frozenset(cell % HELD % 12 for cell in cells if cell) for _, cells in steps[::grid]]
     chords = [chord for chord in chords if chord]
     return sum(chord not in _CONSONANT for chord in chords) / len(chords) if chords else 0.0

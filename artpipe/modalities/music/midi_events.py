@@ -1,4 +1,4 @@
-"""Standard MIDI files: tracks and events, also of files that writers and downloads left odd; read in a worker.
+"""Read tracks and events of standard MIDI files, also of odd ones, in a worker.
 
 The standard is RP-001 of the MIDI association. As other readers do, running status outlasts meta events and system
 exclusive ones, chunks of unknown kinds are passed over, and a wrong length gives way to the end mark of its track.
@@ -11,22 +11,22 @@ from artpipe.untrusted.rejection import RejectedError
 
 NOTE, SILENCE, METRE = 0x90, 0xB0, 0x58  # kinds of events, by their bytes
 _HEADER = 14  # bytes
-_PREFIX = 1024  # bytes that may stand before the header, such as those of MacBinary
-_START = b"MThd\0\0\0\6"
+_MAX_PREFIX_BYTES = 1024  # bytes that may stand before the header, such as those of MacBinary
+_HEADER_START = b"MThd\0\0\0\6"
 _TRACK = b"MTrk"
 _NOTE_OFF, _CONTROLLER, _META, _SYSTEM = 0x80, 0xB0, 0xFF, 0xF0
 _ESCAPES = (0xF0, 0xF7)  # a length and as many bytes follow
 _SYSTEM_SIZES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0}  # data bytes
-_SHORT = {0xC0, 0xD0}  # messages with one byte of data instead of two
+_ONE_BYTE_MESSAGES = {0xC0, 0xD0}  # messages with one byte of data instead of two
 _SILENCING = {120, 123, 124, 125, 126, 127}  # controllers that end all notes of a channel
 _END_MARK = 0x2F
 _NUMBER_BYTES = 4
 _METRE_BYTES = 2
-_HIGHEST = 127  # of what a data byte says
+_MAX_DATA = 127  # of what a data byte says
 
 
 class Event(NamedTuple):
-    """A key that goes down (velocity above 0) or up, a channel that falls silent, or a metre."""
+    """A key that goes down (velocity above 0) or up, a silenced channel, or a metre."""
 
     tick: int
     kind: int  # NOTE, SILENCE or METRE
@@ -43,7 +43,7 @@ class Track(NamedTuple):
 
 
 class MidiFile(NamedTuple):
-    """A file's format (0, 1 or 2), the ticks of a quarter note, its tracks, and what was odd about it."""
+    """Format (0, 1 or 2), ticks in a quarter note, tracks, and notes on oddities."""
 
     format: int
     division: int
@@ -53,7 +53,7 @@ class MidiFile(NamedTuple):
 
 def is_midi(data: bytes) -> bool:
     """Return whether bytes are meant as a MIDI file, whatever is wrapped around it."""
-    return data.startswith((b"MThd", b"RIFF", b"SMF2CLIP")) or data.find(_START, 0, _PREFIX) > 0
+    return data.startswith((b"MThd", b"RIFF", b"SMF2CLIP")) or data.find(_HEADER_START, 0, _MAX_PREFIX_BYTES) > 0
 
 
 def read_events(data: bytes) -> MidiFile:
@@ -62,7 +62,7 @@ def read_events(data: bytes) -> MidiFile:
     Raises:
         RejectedError: no MIDI file, damaged, or timed by seconds.
     """
-    data, notes = _unwrapped(data)
+    data, notes = _unwrap(data)
     if not data.startswith(b"MThd"):
         raise RejectedError("not a score", "no MIDI file")
     if len(data) < _HEADER:
@@ -72,14 +72,14 @@ def read_events(data: bytes) -> MidiFile:
         frames = 256 - (division >> 8)
         raise RejectedError("unsupported format", f"a MIDI file timed by seconds ({frames} frames each), not by notes")
     if not division or form > 2:  # noqa: PLR2004 - formats 0, 1 and 2
-        wrong = f"format {form}" if division else "0 ticks in a quarter note"
-        raise RejectedError("unsupported format", f"a MIDI file of {wrong}")
-    tracks, odd = _read_tracks(data, 8 + length, announced)
-    return MidiFile(form, division, tracks, (*notes, *odd))
+        problem = f"format {form}" if division else "0 ticks in a quarter note"
+        raise RejectedError("unsupported format", f"a MIDI file of {problem}")
+    tracks, track_notes = _read_tracks(data, 8 + length, announced)
+    return MidiFile(form, division, tracks, (*notes, *track_notes))
 
 
-def _unwrapped(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Return the MIDI file in a RIFF file or behind a few other bytes, and a note of that."""
+def _unwrap(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """Return the MIDI file in a RIFF file or behind a few other bytes, and notes."""
     if data.startswith(b"SMF2CLIP"):
         raise RejectedError("unsupported format", "a MIDI 2.0 clip file; MIDI 1.0 is read")
     if data.startswith(b"RIFF"):
@@ -92,29 +92,32 @@ def _unwrapped(data: bytes) -> tuple[bytes, tuple[str, ...]]:
                 return data[place + 8 : place + 8 + size], ("unwrapped from RIFF",)
             place += 8 + size + size % 2
         raise RejectedError("truncated", "RIFF without its MIDI file")
-    if (start := data.find(_START, 0, _PREFIX)) > 0:
+    if (start := data.find(_HEADER_START, 0, _MAX_PREFIX_BYTES)) > 0:
         return data[start:], ("with bytes before the MIDI header, passed over",)
     return data, ()
 
 
 def _read_tracks(data: bytes, place: int, announced: int) -> tuple[list[Track], list[str]]:
-    """Return the tracks by their announced lengths or, where these are wrong, by their end marks; and notes."""
+    """Return the tracks by their lengths, or by end marks where lengths are wrong."""
     try:
-        tracks, notes, doubtful = _tracks_by_length(data, place, announced)
-        if not doubtful:
+        tracks, notes, is_doubtful = _read_tracks_by_length(data, place, announced)
+        if not is_doubtful:
             return tracks, notes
     except RejectedError:
-        if by_mark := _tracks_by_mark(data, place, announced):
+        if by_mark := _read_tracks_by_mark(data, place, announced):
             return by_mark, ["with a MIDI track of another length than announced"]
         raise
-    if by_mark := _tracks_by_mark(data, place, announced):
+    if by_mark := _read_tracks_by_mark(data, place, announced):
         return by_mark, ["with a MIDI track of another length than announced"]
     return tracks, notes
 
 
-def _tracks_by_length(data: bytes, place: int, announced: int) -> tuple[list[Track], list[str], bool]:
-    """Return tracks, notes, and whether the last track has neither an end mark nor the end of the file."""
-    spans, notes, place = _chunks(data, place, announced)
+def _read_tracks_by_length(data: bytes, place: int, announced: int) -> tuple[list[Track], list[str], bool]:
+    """Return tracks, notes, and whether the last track is doubtful.
+
+    It has neither an end mark nor the end of the file then.
+    """
+    spans, notes, place = _find_track_chunks(data, place, announced)
     readers = [_TrackReader(data, start, end) for start, end in spans]
     for reader in readers:
         reader.read_all()
@@ -124,14 +127,14 @@ def _tracks_by_length(data: bytes, place: int, announced: int) -> tuple[list[Tra
             notes.append("with bytes behind the end mark of a MIDI track, passed over")
         if reader.clipped:
             if reader.place < reader.end or not reader.ended:
-                raise reader.damaged("no end of a track, which has data above 127 too")
+                raise reader.damage_error("no end of a track, which has data above 127 too")
             notes.append("with MIDI data above 127, taken for 127")
-    doubtful = bool(readers) and not readers[-1].ended and place < len(data)
-    return [reader.track for reader in readers], list(dict.fromkeys(notes)), doubtful
+    is_doubtful = bool(readers) and not readers[-1].ended and place < len(data)
+    return [reader.track for reader in readers], list(dict.fromkeys(notes)), is_doubtful
 
 
-def _chunks(data: bytes, place: int, announced: int) -> tuple[list[tuple[int, int]], list[str], int]:
-    """Return where the tracks' events begin and end, notes, and the place behind the last chunk."""
+def _find_track_chunks(data: bytes, place: int, announced: int) -> tuple[list[tuple[int, int]], list[str], int]:
+    """Return the spans of the tracks' events, notes, and the end of the last chunk."""
     spans: list[tuple[int, int]] = []
     notes: list[str] = []
     others = 0  # chunks of other kinds; some writers count them among the tracks
@@ -140,8 +143,8 @@ def _chunks(data: bytes, place: int, announced: int) -> tuple[list[tuple[int, in
         start, end = place + 8, place + 8 + length
         if kind == _TRACK:
             if end > len(data) and len(spans) < announced:
-                there = len(data) - start
-                raise RejectedError("truncated", f"{length} bytes of a track announced, {there} are there")
+                available = len(data) - start
+                raise RejectedError("truncated", f"{length} bytes of a track announced, {available} are there")
             if end > len(data):
                 break
             spans.append((start, end))
@@ -164,8 +167,8 @@ def _chunks(data: bytes, place: int, announced: int) -> tuple[list[tuple[int, in
     return spans, notes, place
 
 
-def _tracks_by_mark(data: bytes, place: int, announced: int) -> list[Track]:
-    """Return the announced tracks, each ending at its end mark and followed by the next one; none where they do not."""
+def _read_tracks_by_mark(data: bytes, place: int, announced: int) -> list[Track]:
+    """Return the announced tracks, each up to its end mark; none where that fails."""
     tracks: list[Track] = []
     while len(tracks) < announced:
         if not data.startswith(_TRACK, place):
@@ -183,7 +186,7 @@ def _tracks_by_mark(data: bytes, place: int, announced: int) -> list[Track]:
 
 
 class _TrackReader:
-    """Reads the events of one track, which stand between `place` and `end`."""
+    """Read the events of one track, which stand between `place` and `end`."""
 
     def __init__(self, data: bytes, place: int, end: int) -> None:
         self.data, self.place, self.end = data, place, end
@@ -211,7 +214,7 @@ class _TrackReader:
             raise RejectedError("truncated", "a track ends within an event")
 
     def _read_event(self) -> None:
-        wait = self._number()  # which moves `place` on
+        wait = self._read_number()  # which moves `place` on
         self.tick += wait
         status = self.data[self.place]
         if status & 0x80:
@@ -221,42 +224,42 @@ class _TrackReader:
         if status == _META:
             self._read_meta()
         elif status in _ESCAPES:
-            size = self._number()
+            size = self._read_number()
             self.place += size
         elif status >= _SYSTEM:
             if status not in _SYSTEM_SIZES:
-                raise self.damaged(f"{status:#x}, which is no status of MIDI")
+                raise self.damage_error(f"{status:#x}, which is no status of MIDI")
             self.place += _SYSTEM_SIZES[status]
         elif status:
             self.status = status
             self._read_message(status & 0xF0, status & 0x0F)
         else:
-            raise self.damaged("no event")
+            raise self.damage_error("no event")
 
     def _read_message(self, kind: int, channel: int) -> None:
         key = self.data[self.place]
-        value = 0 if kind in _SHORT else self.data[self.place + 1]
-        if key > _HIGHEST and kind in {NOTE, _NOTE_OFF}:
-            raise self.damaged(f"{key}, which is no key")
-        self.clipped = self.clipped or key > _HIGHEST or value > _HIGHEST
+        value = 0 if kind in _ONE_BYTE_MESSAGES else self.data[self.place + 1]
+        if key > _MAX_DATA and kind in {NOTE, _NOTE_OFF}:
+            raise self.damage_error(f"{key}, which is no key")
+        self.clipped = self.clipped or key > _MAX_DATA or value > _MAX_DATA
         if kind in {NOTE, _NOTE_OFF}:
-            velocity = min(value, _HIGHEST) if kind == NOTE else 0
+            velocity = min(value, _MAX_DATA) if kind == NOTE else 0
             self.events.append(Event(self.tick, NOTE, channel, key, velocity))
         elif kind == _CONTROLLER and key in _SILENCING:
             self.events.append(Event(self.tick, SILENCE, channel, 0, 0))
-        self.place += 1 if kind in _SHORT else 2
+        self.place += 1 if kind in _ONE_BYTE_MESSAGES else 2
 
     def _read_meta(self) -> None:
         kind = self.data[self.place]
         self.place += 1
-        size = self._number()
+        size = self._read_number()
         if kind == METRE and size >= _METRE_BYTES:
             beats, unit = self.data[self.place], self.data[self.place + 1]
             self.events.append(Event(self.tick, METRE, 0, beats * 128 >> min(unit, 7), 0))
         self.ended = kind == _END_MARK
         self.place += size
 
-    def _number(self) -> int:
+    def _read_number(self) -> int:
         """Return a number of seven bits a byte."""
         value = 0
         for count in range(_NUMBER_BYTES):
@@ -265,8 +268,8 @@ class _TrackReader:
             if not byte & 0x80:
                 self.place += count + 1
                 return value
-        raise self.damaged(f"a number of more than {_NUMBER_BYTES} bytes")
+        raise self.damage_error(f"a number of more than {_NUMBER_BYTES} bytes")
 
-    def damaged(self, what: str) -> RejectedError:
-        """Return the error of what stands at `place`."""
-        return RejectedError("damaged", f"byte {self.place} of a MIDI file is {what}")
+    def damage_error(self, problem: str) -> RejectedError:
+        """Return the error for what stands at `place`."""
+        return RejectedError("damaged", f"byte {self.place} of a MIDI file is {problem}")

@@ -1,4 +1,7 @@
-"""Scores of standard MIDI files (formats 0, 1 and 2): the notes of each track or channel; read in a worker."""
+"""Read scores from standard MIDI files (formats 0, 1 and 2), in a worker.
+
+A voice is a track or a channel.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,15 +12,18 @@ from artpipe.modalities.music.midi_events import METRE, NOTE, SILENCE, Event, Tr
 from artpipe.modalities.music.score import Note, Score
 from artpipe.untrusted.rejection import RejectedError
 
-_DRUMS = 9
-_MOST_BARS = 20_000
-_OPEN = "with notes without an end, which last as long as their MIDI track"
-_LOST = "with notes that begin where their MIDI track ends, left out"
+_DRUM_CHANNEL = 9
+_MAX_BARS = 20_000
+_OPEN_NOTE = "with notes without an end, which last as long as their MIDI track"
+_LOST_NOTE = "with notes that begin where their MIDI track ends, left out"
 _Key = tuple[int, int]  # channel and pitch
 
 
 class _Piece(NamedTuple):
-    """Tracks that sound together: lines from high to low, where bars begin, how long it is in quarter notes, and notes."""
+    """Tracks that sound together: lines from high to low, bars, length and notes.
+
+    The length is in quarter notes, bars are where they begin.
+    """
 
     lines: list[list[Note]]
     bars: frozenset[Fraction]
@@ -26,7 +32,9 @@ class _Piece(NamedTuple):
 
 
 def read_midi(data: bytes, voices: int) -> Score:
-    """Return the score of a file with `voices` voices, 0 for whatever sounds together; drums are left out.
+    """Return the score of a file with `voices` voices; drums are left out.
+
+    With 0 voices, whatever sounds together is a chord.
 
     A voice is a track with notes, or a channel where one track has them all; the highest goes first. The tracks of
     format 2 are pieces of their own and follow one after the other.
@@ -37,15 +45,15 @@ def read_midi(data: bytes, voices: int) -> Score:
     file = read_events(data)
     if file.format == 2 and len(file.tracks) > 1:  # noqa: PLR2004 - the format's name
         pieces = [_read_piece([track], file.division) for track in file.tracks]
-        piece = _joined([piece for piece in pieces if piece.lines], voices)
+        piece = _join_pieces([piece for piece in pieces if piece.lines], voices)
     else:
         piece = _read_piece(file.tracks, file.division)
-    together = [[note for line in piece.lines for note in line]]
-    return Score(piece.lines if voices else together, piece.bars, notes=(*file.notes, *piece.notes))
+    chords = [[note for line in piece.lines for note in line]]
+    return Score(piece.lines if voices else chords, piece.bars, notes=(*file.notes, *piece.notes))
 
 
-def _joined(pieces: Sequence[_Piece], voices: int) -> _Piece:
-    """Return pieces one after the other as one; each has the wanted number of voices."""
+def _join_pieces(pieces: Sequence[_Piece], voices: int) -> _Piece:
+    """Return pieces one after the other as one, each with the wanted voices."""
     counts = sorted({len(piece.lines) for piece in pieces})
     if voices and counts and counts != [voices]:
         number = " or ".join(map(str, counts))
@@ -59,18 +67,18 @@ def _joined(pieces: Sequence[_Piece], voices: int) -> _Piece:
             line += [Note(note.start + start, note.end + start, note.pitch) for note in notes]
         bars |= {bar + start for bar in piece.bars} | ({start} if start else set())
         start += piece.length
-    told = dict.fromkeys(note for piece in pieces for note in piece.notes)
-    return _Piece(lines, frozenset(bars), start, ("of MIDI format 2, its pieces one after the other", *told))
+    notes_of_pieces = dict.fromkeys(note for piece in pieces for note in piece.notes)
+    return _Piece(lines, frozenset(bars), start, ("of MIDI format 2, its pieces one after the other", *notes_of_pieces))
 
 
 def _read_piece(tracks: Sequence[Track], division: int) -> _Piece:
     by_channel: dict[tuple[int, int], list[Note]] = defaultdict(list)
-    told: dict[str, None] = {}
+    track_notes: dict[str, None] = {}
     for number, track in enumerate(tracks):
-        keys = _Keys(division)
+        keys = _KeyTracker(division)
         for event in track.events:
             keys.play(event)
-        told |= dict.fromkeys(keys.release_all(track.end))
+        track_notes |= dict.fromkeys(keys.release_all(track.end))
         for channel, note in keys.notes:
             by_channel[number, channel].append(note)
     by_track: dict[int, list[Note]] = defaultdict(list)
@@ -81,11 +89,11 @@ def _read_piece(tracks: Sequence[Track], division: int) -> _Piece:
     metres = sorted((event.tick, event.key) for track in tracks for event in track.events if event.kind == METRE)
     last = max((note.end for line in lines for note in line), default=Fraction(0))
     length = max([last, *(Fraction(track.end, division) for track in tracks)])
-    return _Piece(lines, frozenset(_bars(metres, division, last)), length, tuple(told))
+    return _Piece(lines, frozenset(_bar_starts(metres, division, last)), length, tuple(track_notes))
 
 
-class _Keys:
-    """The keys of one track: which are down since when, and the notes that were played.
+class _KeyTracker:
+    """The keys of one track: since when each is down, and the notes played.
 
     A key struck again ends its note and begins another; where each strike has an end of its own, the last one counts.
     """
@@ -98,12 +106,12 @@ class _Keys:
         self._last: dict[_Key, int] = {}  # the place of a key's last note
 
     def play(self, event: Event) -> None:
-        """Take an event of the track, in its order."""
+        """Apply an event of the track, in its order."""
         key = (event.channel, event.key)
         if event.kind == SILENCE:
-            for one in [one for one in self._down if one[0] == event.channel]:
-                self._end(one, event.tick)
-        elif event.kind == NOTE and event.channel != _DRUMS:
+            for other_key in [other_key for other_key in self._down if other_key[0] == event.channel]:
+                self._end(other_key, event.tick)
+        elif event.kind == NOTE and event.channel != _DRUM_CHANNEL:
             is_down = key in self._down
             self._end(key, event.tick)
             if event.velocity:
@@ -114,11 +122,11 @@ class _Keys:
                 self._extend(key, event.tick)
 
     def release_all(self, tick: int) -> set[str]:
-        """End what is still down where the track ends, and return notes of that."""
+        """End the notes that still sound at the track's end; return remarks on them."""
         starts = set(self._down.values())
         for key in list(self._down):
             self._end(key, tick)
-        return {_OPEN if start < tick else _LOST for start in starts}
+        return {_OPEN_NOTE if start < tick else _LOST_NOTE for start in starts}
 
     def _end(self, key: _Key, tick: int) -> None:
         start = self._down.pop(key, tick)
@@ -133,13 +141,16 @@ class _Keys:
             self.notes[place] = (channel, note._replace(end=Fraction(tick, self._division)))
 
 
-def _bars(metres: list[tuple[int, int]], division: int, last: Fraction) -> Iterator[Fraction]:
-    """Yield where bars begin, by the metres and their lengths (in quarter notes, times 32)."""
+def _bar_starts(metres: list[tuple[int, int]], division: int, last: Fraction) -> Iterator[Fraction]:
+    """Yield where bars begin, by the metres.
+
+    Their lengths are in quarter notes, times 32.
+    """
     ends = [Fraction(tick, division) for tick, _ in metres[1:]] + [last]
     count = 0
     for (tick, length), end in zip(metres, ends, strict=False):
         time = Fraction(tick, division)
-        while length and time < end and (count := count + 1) < _MOST_BARS:
+        while length and time < end and (count := count + 1) < _MAX_BARS:
             if time:
                 yield time
             time += Fraction(length, 32)

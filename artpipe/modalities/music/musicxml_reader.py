@@ -1,4 +1,9 @@
-"""MusicXML 1 to 4 (https://www.w3.org/2021/06/musicxml40/), plain or packed: its notes in time; read in a worker."""
+"""Read scores from MusicXML 1 to 4, plain or packed, in a worker.
+
+https:
+
+www.w3.org/2021/06/musicxml40/
+"""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +22,9 @@ _SINGERS = ("soprano", "alto", "tenor", "bass")
 
 
 def read_musicxml(data: bytes, voices: int) -> Score:
-    """Return the score of a .musicxml or .mxl file with `voices` voices, 0 for whatever sounds together.
+    """Return the score of a .musicxml or .mxl file with `voices` voices.
+
+    With 0 voices, whatever sounds together is a chord.
 
     Where there are more parts and one each for soprano, alto, tenor and bass, the others are left out.
 
@@ -26,46 +33,48 @@ def read_musicxml(data: bytes, voices: int) -> Score:
     """
     data, notes = unpack_mxl(data) if data.startswith(b"PK") else (data, ())
     root = parse_xml(data)
-    parts, odd = _parts_of(root)
-    notes = (*notes, *odd)
+    parts, form_notes = _find_parts(root)
+    notes = (*notes, *form_notes)
     names = {part.get("id", ""): (part.findtext("part-name") or "").lower() for part in root.iter("score-part")}
-    sung = [[part for part in parts if names.get(part.get("id", ""), "").startswith(who)] for who in _SINGERS]
-    if voices == len(_SINGERS) < len(parts) and all(len(found) == 1 for found in sung):
+    sung_parts = [
+        [part for part in parts if names.get(part.get("id", ""), "").startswith(singer)] for singer in _SINGERS
+    ]
+    if voices == len(_SINGERS) < len(parts) and all(len(matching) == 1 for matching in sung_parts):
         notes = (*notes, f"instruments left out: {len(parts) - voices}")
-        parts = [found[0] for found in sung]
-    read = [_Part(part) for part in parts]
-    notes = (*notes, *dict.fromkeys(note for part in read for note in part.notes))
-    lines = [line for part in read for line in (part.lines if len(parts) < voices else [part.together])]
+        parts = [matching[0] for matching in sung_parts]
+    part_readers = [_PartReader(part) for part in parts]
+    notes = (*notes, *dict.fromkeys(note for part in part_readers for note in part.notes))
+    lines = [line for part in part_readers for line in (part.lines if len(parts) < voices else [part.all_notes])]
     lines = [line for line in lines if line]
-    if voices and any(_overlap(line) for line in lines):
-        lines, notes = [_single(line) for line in lines], (*notes, "of two notes in a voice the upper one kept")
-    first = read[0] if read else None
+    if voices and any(_has_overlap(line) for line in lines):
+        lines, notes = [_to_monophonic(line) for line in lines], (*notes, "of two notes in a voice the upper one kept")
+    first = part_readers[0] if part_readers else None
     return Score(lines, first.bars if first else frozenset(), first.fermatas if first else frozenset(), notes)
 
 
-def _parts_of(root: Element) -> tuple[list[Element], tuple[str, ...]]:
-    """Return the parts of a score, whether it is written part by part or measure by measure; and notes."""
+def _find_parts(root: Element) -> tuple[list[Element], tuple[str, ...]]:
+    """Return the parts of a score, also where it is written by measures; and notes."""
     if root.tag == "score-partwise":
         return root.findall("part"), ()
     measures = root.findall("measure")
     if root.tag != "score-timewise" or not measures:
-        what = "without measures" if root.tag == "score-timewise" else "is no score (score-partwise, score-timewise)"
-        raise RejectedError("unsupported format", f"<{root.tag[:40]}> {what}")
+        problem = "without measures" if root.tag == "score-timewise" else "is no score (score-partwise, score-timewise)"
+        raise RejectedError("unsupported format", f"<{root.tag[:40]}> {problem}")
     parts: dict[str, Element] = {}
     for measure in measures:
         for part in measure.findall("part"):
             name = part.get("id", "")
-            whole = parts.setdefault(name, Element("part", {"id": name}))
-            same = Element("measure", measure.attrib)
-            same.extend(part)
-            whole.append(same)
+            whole_part = parts.setdefault(name, Element("part", {"id": name}))
+            copied_measure = Element("measure", measure.attrib)
+            copied_measure.extend(part)
+            whole_part.append(copied_measure)
     if any(len(part) != len(measures) for part in parts.values()):
         raise RejectedError("damaged", "a part that is not in every measure of a score by measures")
     return list(parts.values()), ("by measures (score-timewise), read by parts",)
 
 
-class _Part:
-    """One part: its notes by voice, where its bars begin and which notes are held at will."""
+class _PartReader:
+    """Read one part: its notes by voice, where its bars begin, its fermatas."""
 
     def __init__(self, part: Element) -> None:
         self.divisions, self.shift, self.time = Fraction(1), Fraction(0), Fraction(0)
@@ -91,27 +100,27 @@ class _Part:
         return [notes for _, notes in sorted(self._lines.items())]
 
     @property
-    def together(self) -> list[Note]:
+    def all_notes(self) -> list[Note]:
         """Return the notes of all voices."""
         return sorted(note for notes in self._lines.values() for note in notes)
 
     def _read(self, item: Element) -> bool:
-        """Take one element of a measure; return whether it was a note that sounds."""
+        """Read one element of a measure; return whether it is a note that sounds."""
         if item.tag == "attributes":
-            self.divisions = _decimal(item, "divisions", self.divisions)
+            self.divisions = _read_decimal(item, "divisions", self.divisions)
             if self.divisions <= 0:
-                raise _wrong("divisions", item, "number above 0")
+                raise _value_error("divisions", item, "number above 0")
             if item.find("transpose") is not None:
-                octaves = _whole(item, "transpose/octave-change", 0)
-                self.shift = _decimal(item, "transpose/chromatic", Fraction(0)) + 12 * octaves
+                octaves = _read_integer(item, "transpose/octave-change", 0)
+                self.shift = _read_decimal(item, "transpose/chromatic", Fraction(0)) + 12 * octaves
         elif item.tag in {"backup", "forward"}:
-            self.time += self._duration(item) * (-1 if item.tag == "backup" else 1)
+            self.time += self._read_duration(item) * (-1 if item.tag == "backup" else 1)
         elif item.tag == "note" and item.find("grace") is None and item.find("cue") is None:
-            return self._note(item)
+            return self._read_note(item)
         return False
 
-    def _note(self, item: Element) -> bool:
-        duration = self._duration(item)
+    def _read_note(self, item: Element) -> bool:
+        duration = self._read_duration(item)
         start = self._last if item.find("chord") is not None else self.time
         self._last, self.time = start, max(self.time, start + duration)
         step = item.findtext("pitch/step")
@@ -119,62 +128,65 @@ class _Part:
             return False
         if step.strip() not in _STEPS:
             raise RejectedError("not a score", f"a note named {step[:20]!r}")
-        shift = _decimal(item, "pitch/alter", Fraction(0)) + self.shift
+        shift = _read_decimal(item, "pitch/alter", Fraction(0)) + self.shift
         if shift.denominator > 1:
             self.notes.append("with parts of half tones, rounded")
-        pitch = _STEPS[step.strip()] + round(shift) + 12 * (_whole(item, "pitch/octave", 4) + 1)
+        pitch = _STEPS[step.strip()] + round(shift) + 12 * (_read_integer(item, "pitch/octave", 4) + 1)
         line = self._lines.setdefault((item.findtext("voice") or "1").strip(), [])
         note = Note(start, start + duration, pitch)
         if any(tie.get("type") == "stop" for tie in item.findall("tie")):
-            before = next(_before(line, note), None)
-            if before is not None:
-                line[before] = line[before]._replace(end=note.end)
+            tied = next(_find_tied_note(line, note), None)
+            if tied is not None:
+                line[tied] = line[tied]._replace(end=note.end)
                 return True
         line.append(note)
         return True
 
-    def _duration(self, item: Element) -> Fraction:
-        duration = _decimal(item, "duration", Fraction(0))
+    def _read_duration(self, item: Element) -> Fraction:
+        duration = _read_decimal(item, "duration", Fraction(0))
         if duration < 0:
-            raise _wrong("duration", item, "number from 0")
+            raise _value_error("duration", item, "number from 0")
         return duration / self.divisions
 
 
-def _before(line: list[Note], note: Note) -> Iterator[int]:
-    """Yield the place of the note that a tied one goes on, the last one first."""
+def _find_tied_note(line: list[Note], note: Note) -> Iterator[int]:
+    """Yield the places of the notes that a tied one continues, the last one first."""
     for place in range(len(line) - 1, max(-1, len(line) - 16), -1):
         if (line[place].end, line[place].pitch) == (note.start, note.pitch):
             yield place
 
 
-def _decimal(item: Element, path: str, default: Fraction) -> Fraction:
+def _read_decimal(item: Element, path: str, default: Fraction) -> Fraction:
     """Return a number of the schema's kind xs:decimal."""
     text = item.findtext(path)
     if text is None or not text.strip():
         return default
     if not _DECIMAL.fullmatch(text):
-        raise _wrong(path, item, "number")
+        raise _value_error(path, item, "number")
     return Fraction(text.strip())
 
 
-def _whole(item: Element, path: str, default: int) -> int:
-    value = _decimal(item, path, Fraction(default))
+def _read_integer(item: Element, path: str, default: int) -> int:
+    value = _read_decimal(item, path, Fraction(default))
     if value.denominator > 1:
-        raise _wrong(path, item, "whole number")
+        raise _value_error(path, item, "whole number")
     return int(value)
 
 
-def _wrong(path: str, item: Element, wanted: str) -> RejectedError:
-    return RejectedError("not a score", f"<{path}> is {(item.findtext(path) or '')[:20]!r}, no {wanted}")
+def _value_error(path: str, item: Element, expected: str) -> RejectedError:
+    return RejectedError("not a score", f"<{path}> is {(item.findtext(path) or '')[:20]!r}, no {expected}")
 
 
-def _overlap(line: list[Note]) -> bool:
+def _has_overlap(line: list[Note]) -> bool:
     ordered = sorted(line)
     return any(after.start < before.end for before, after in pairwise(ordered))
 
 
-def _single(line: list[Note]) -> list[Note]:
-    """Return a voice with one note at a time: of those that begin together the highest, cut where the next begins."""
+def _to_monophonic(line: list[Note]) -> list[Note]:
+    """Return a voice with one note at a time.
+
+    Of notes that begin together the highest is kept, cut where the next begins.
+    """
     highest = {note.start: note for note in sorted(line)}
     ordered = sorted(highest.values())
     ends = [after.start for after in ordered[1:]] + [ordered[-1].end]

@@ -1,4 +1,7 @@
-"""Music as a picture: a piano roll, time from left to right, each voice in its colour, on paper with bar lines."""
+"""Draw music as a piano roll: time from left to right, a colour for each voice.
+
+On paper, with bar lines.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,11 +13,11 @@ from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, Step
 
 _PAPER, _BAND, _BAR, _BEAT = (250, 247, 240), (243, 239, 229), (196, 186, 168), (231, 225, 212)
 # From the highest voice to the lowest: terracotta, ochre, sage, slate blue.
-_VOICES = ((191, 90, 67), (214, 160, 74), (106, 145, 120), (62, 88, 128))
-_HELD_SIGN = (120, 110, 95)
+_VOICE_COLOURS = ((191, 90, 67), (214, 160, 74), (106, 145, 120), (62, 88, 128))
+_FERMATA_COLOUR = (120, 110, 95)
 _WHITE_KEYS = frozenset({0, 2, 4, 5, 7, 9, 11})
-_KEYS = 26  # at least as many keys from top to bottom
-_STEPS = 32  # at least as many steps from left to right
+_MIN_KEYS = 26  # at least as many keys from top to bottom
+_MIN_STEPS = 32  # at least as many steps from left to right
 
 
 class Tone(NamedTuple):
@@ -26,51 +29,58 @@ class Tone(NamedTuple):
     pitch: int
 
 
-def tones(steps: Sequence[Step]) -> list[Tone]:
-    """Return the notes of a piece in the order of their beginnings; a note that goes on without one begins there."""
-    found: list[Tone] = []
+def collect_tones(steps: Sequence[Step]) -> list[Tone]:
+    """Return the notes of a piece in the order of their beginnings.
+
+    A held cell without a note before it begins one.
+    """
+    notes: list[Tone] = []
     last: dict[int, int] = {}  # of a voice: where its last note stands
-    for at, (_, cells) in enumerate(steps):
+    for step, (_, cells) in enumerate(steps):
         for voice, cell in enumerate(cells):
-            before = last.get(voice)
-            if cell > HELD and before is not None and found[before][2:] == (at, cell - HELD):
-                found[before] = found[before]._replace(end=at + 1)
+            last_note = last.get(voice)
+            if cell > HELD and last_note is not None and notes[last_note][2:] == (step, cell - HELD):
+                notes[last_note] = notes[last_note]._replace(end=step + 1)
             elif cell:
-                last[voice] = len(found)
-                found.append(Tone(voice, at, at + 1, cell % HELD))
-    return found
+                last[voice] = len(notes)
+                notes.append(Tone(voice, step, step + 1, cell % HELD))
+    return notes
 
 
-def drawn(steps: Sequence[Step], grid: int, width: int = 1200, height: int = 360) -> Tensor:
-    """Return a piano roll, uint8 ``(3, height, width)``; a bar line where a bar begins, an arc over what is held at will."""
-    notes = tones(steps)
+def draw_piano_roll(steps: Sequence[Step], grid: int, width: int = 1200, height: int = 360) -> Tensor:
+    """Return a piano roll, uint8 ``(3, height, width)``, with bar lines and fermatas."""
+    notes = collect_tones(steps)
     pitches = [note.pitch for note in notes] or [60]
-    middle, reach = (max(pitches) + min(pitches)) / 2, max(_KEYS, max(pitches) - min(pitches) + 5)
-    margin, count = round(height * 0.05), max(len(steps), _STEPS)
+    middle, reach = (max(pitches) + min(pitches)) / 2, max(_MIN_KEYS, max(pitches) - min(pitches) + 5)
+    margin, count = round(height * 0.05), max(len(steps), _MIN_STEPS)
     across, key = (width - 2 * margin) / count, (height - 2 * margin) / reach
     top = middle + reach / 2
     picture = torch.tensor(_PAPER, dtype=torch.float32)[:, None, None].repeat(1, height, width)
     for pitch in range(int(top - reach) + 1, int(top) + 1):
         if pitch % 12 not in _WHITE_KEYS:
             y = margin + (top - pitch - 0.5) * key
-            _box(picture, (0, y, width, y + key), _BAND, 0)
+            _paint_box(picture, (0, y, width, y + key), _BAND, 0)
     for at, (mark, _) in enumerate(steps):
         x, bar = margin + at * across, bool(mark & BAR)
         if bar or at % grid == 0:
-            _box(picture, (x - 0.75, 0, x + 0.75, height) if bar else (x - 0.5, 0, x + 0.5, height), _BAR if bar else _BEAT, 0)  # fmt: skip
+            _paint_box(picture, (x - 0.75, 0, x + 0.75, height) if bar else (x - 0.5, 0, x + 0.5, height), _BAR if bar else _BEAT, 0)  # fmt: skip
     voices = max((note.voice for note in notes), default=0)
     for note in sorted(notes, reverse=True):
         y = margin + (top - note.pitch - 0.5) * key
         place = (margin + note.start * across + 0.5, y, margin + note.end * across - 1, y + key)
-        colour = _VOICES[-1] if note.voice == voices > 0 else _VOICES[min(note.voice, len(_VOICES) - 2)]
-        _box(picture, place, colour, min(key, across) * 0.4)
+        colour = (
+            _VOICE_COLOURS[-1] if note.voice == voices > 0 else _VOICE_COLOURS[min(note.voice, len(_VOICE_COLOURS) - 2)]
+        )
+        _paint_box(picture, place, colour, min(key, across) * 0.4)
     for at in (at for at, (mark, _) in enumerate(steps) if mark & FERMATA):
-        _sign(picture, margin + (at + grid / 2) * across, margin * 0.9, max(3.0, key * 0.6))
+        _paint_fermata(picture, margin + (at + grid / 2) * across, margin * 0.9, max(3.0, key * 0.6))
     return picture.round().clamp(0, 255).to(torch.uint8)
 
 
-def _box(picture: Tensor, place: tuple[float, float, float, float], colour: tuple[int, ...], radius: float) -> None:
-    """Paint a box with round corners, its edges smooth: left, top, right, bottom in pixels."""
+def _paint_box(
+    picture: Tensor, place: tuple[float, float, float, float], colour: tuple[int, ...], radius: float
+) -> None:
+    """Paint a box with round, smooth corners: left, top, right, bottom in pixels."""
     left, top, right, bottom = place
     patch, x, y = _patch(picture, left, top, right, bottom)
     half = (right - left) / 2, (bottom - top) / 2
@@ -81,16 +91,19 @@ def _box(picture: Tensor, place: tuple[float, float, float, float], colour: tupl
     _blend(patch, outside + torch.maximum(dx, dy).clamp(max=0) - radius, colour)
 
 
-def _sign(picture: Tensor, x: float, y: float, radius: float) -> None:
+def _paint_fermata(picture: Tensor, x: float, y: float, radius: float) -> None:
     """Paint a fermata: an arc and the point below it."""
     patch, across, down = _patch(picture, x - radius - 1, y - radius - 1, x + radius + 1, y + 2)
     distance = ((across - x).square() + (down - y).square()).sqrt()
     arc = torch.maximum((distance - radius).abs() - 0.75, down - y)
-    _blend(patch, torch.minimum(arc, distance - 1.2), _HELD_SIGN)
+    _blend(patch, torch.minimum(arc, distance - 1.2), _FERMATA_COLOUR)
 
 
 def _patch(picture: Tensor, left: float, top: float, right: float, bottom: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a view of a part of the picture, one pixel wider on each side, and the places of its pixels' middles."""
+    """Return a view of a part of the picture, and its pixel centres.
+
+    The view is one pixel wider on each side.
+    """
     height, width = picture.shape[1:]
     x0, x1 = max(0, int(left) - 1), min(width, int(right) + 2)
     y0, y1 = max(0, int(top) - 1), min(height, int(bottom) + 2)
@@ -99,6 +112,6 @@ def _patch(picture: Tensor, left: float, top: float, right: float, bottom: float
 
 
 def _blend(patch: Tensor, distance: Tensor, colour: tuple[int, ...]) -> None:
-    """Cover what lies within a shape, by the distance of each pixel to its edge, negative inside."""
+    """Paint a shape, given each pixel's distance to its edge, negative inside."""
     cover = (0.5 - distance).clamp(0, 1)
     patch += cover * (torch.tensor(colour, dtype=torch.float32)[:, None, None] - patch)

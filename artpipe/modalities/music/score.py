@@ -1,4 +1,4 @@
-"""Scores: notes in time, whatever file they came from, and what sounds at each step of a grid."""
+"""Scores: notes in time, whatever their file, and their steps on a grid."""
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
@@ -9,9 +9,9 @@ from typing import NamedTuple
 from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, HIGHEST, LOWEST, Step
 from artpipe.untrusted.rejection import RejectedError
 
-FINEST = 4  # steps in a quarter note: sixteenths
-_LONGEST = 100_000  # steps of a piece
-_SHINGLE = 4  # steps that a duplicate shares
+FINEST_GRID = 4  # steps in a quarter note: sixteenths
+_MAX_STEPS = 100_000  # steps of a piece
+_SHINGLE_STEPS = 4  # steps that a duplicate shares
 
 
 class Note(NamedTuple):
@@ -31,78 +31,88 @@ class Score(NamedTuple):
     notes: tuple[str, ...] = ()  # what was done to it
 
 
-def sampled(score: Score, grid: int, voices: int) -> list[Step]:
-    """Return what sounds at each step of a grid of `grid` steps in a quarter note; with 0 voices each is a chord.
+def sample_steps(score: Score, grid: int, voices: int) -> list[Step]:
+    """Return what sounds at each step of a grid.
+
+    `grid` steps are a quarter note; with 0 voices each step is a chord.
 
     Raises:
         RejectedError: another number of voices, no notes, notes beyond a piano's keys, or a piece without an end.
     """
     if voices and len(score.voices) != voices:
-        raise RejectedError("other voices", _other(len(score.voices), "it", voices), "voices")
-    every = [note for voice in score.voices for note in voice]
-    if not every:
+        raise RejectedError("other voices", _describe_voices(len(score.voices), "it", voices), "voices")
+    notes = [note for voice in score.voices for note in voice]
+    if not notes:
         raise RejectedError("not a score", "there are no notes in it")
-    if wrong := [note.pitch for note in every if not LOWEST <= note.pitch <= HIGHEST]:
-        raise RejectedError("not a score", f"a note beyond a piano's keys: {wrong[0]}")
-    length = max(note.end for note in every) * grid
-    if length > _LONGEST:
+    if unplayable := [note.pitch for note in notes if not LOWEST <= note.pitch <= HIGHEST]:
+        raise RejectedError("not a score", f"a note beyond a piano's keys: {unplayable[0]}")
+    length = max(note.end for note in notes) * grid
+    if length > _MAX_STEPS:
         raise RejectedError(
-            "too large", f"more than {_LONGEST:,} steps: part the piece, or take a coarser `preprocess.grid`"
+            "too large", f"more than {_MAX_STEPS:,} steps: part the piece, or take a coarser `preprocess.grid`"
         )
     count = max(1, -(-length.numerator // length.denominator))
     if voices:
-        columns = [_voice(voice, grid, count) for voice in score.voices]
+        columns = [_sample_voice(voice, grid, count) for voice in score.voices]
         cells = [[column[step] for column in columns] for step in range(count)]
     else:
-        cells = _chords(every, grid, count)
-    bars, fermatas = ({_step(time, grid) for time in times} for times in (score.bars, score.fermatas))
+        cells = _sample_chords(notes, grid, count)
+    bars, fermatas = ({_step_at(time, grid) for time in times} for times in (score.bars, score.fermatas))
     return [Step(BAR * (at in bars) + FERMATA * (at in fermatas), row) for at, row in enumerate(cells)]
 
 
-def _other(found: int, place: str, voices: int) -> str:
-    return f"{found} {'voice' if found == 1 else 'voices'} in {place}, {voices} are wanted"
+def _describe_voices(count: int, place: str, voices: int) -> str:
+    return f"{count} {'voice' if count == 1 else 'voices'} in {place}, {voices} are wanted"
 
 
-def _step(time: Fraction, grid: int) -> int:
+def _step_at(time: Fraction, grid: int) -> int:
     """Return the first step at or after a time."""
     place = time * grid
     return -(-place.numerator // place.denominator)
 
 
-def _voice(voice: Sequence[Note], grid: int, count: int) -> list[int]:
-    """Return the cell of one voice at each step: what sounds there, struck where it began since the step before."""
+def _sample_voice(voice: Sequence[Note], grid: int, count: int) -> list[int]:
+    """Return the cell of one voice at each step.
+
+    A note is struck where it began since the step before.
+    """
     cells = [0] * count
     for note in sorted(voice):
-        first, end = _step(note.start, grid), _step(note.end, grid)
+        first, end = _step_at(note.start, grid), _step_at(note.end, grid)
         for step in range(first, min(end, count)):
             cells[step] = note.pitch + HELD * (step > first)
     return cells
 
 
-def _chords(notes: Iterable[Note], grid: int, count: int) -> list[list[int]]:
-    """Return the different pitches that sound at each step, from high to low, all of them struck."""
+def _sample_chords(notes: Iterable[Note], grid: int, count: int) -> list[list[int]]:
+    """Return the pitches that sound at each step, from high to low, all struck."""
     chords: list[set[int]] = [set() for _ in range(count)]
     for note in notes:
-        for step in range(_step(note.start, grid), min(_step(note.end, grid), count)):
+        for step in range(_step_at(note.start, grid), min(_step_at(note.end, grid), count)):
             chords[step].add(note.pitch)
     return [sorted(chord, reverse=True) for chord in chords]
 
 
-def without_interludes(steps: Iterable[Step], most: int) -> list[Step]:
-    """Return the steps without what is beyond the first `most` of a silence of all voices, and without one at either end."""
-    kept: list[Step] = []
-    silent = most  # so that none is kept at the beginning
+def shorten_silences(steps: Iterable[Step], max_silence: int) -> list[Step]:
+    """Return the steps with every silence cut to its first `max_silence` steps.
+
+    Silences at either end are left out.
+    """
+    kept_steps: list[Step] = []
+    silence = max_silence  # so that a silence at the beginning is left out
     for step in steps:
-        silent = 0 if any(step.cells) else silent + 1
-        if silent <= most:
-            kept.append(step)
-    while len(kept) > 1 and not any(kept[-1].cells):
-        kept.pop()
-    return kept
+        silence = 0 if any(step.cells) else silence + 1
+        if silence <= max_silence:
+            kept_steps.append(step)
+    while len(kept_steps) > 1 and not any(kept_steps[-1].cells):
+        kept_steps.pop()
+    return kept_steps
 
 
-def rolled(piece: object, grid: int, voices: int) -> Score:
-    """Return the score of a roll: a list of steps, each of them a list of MIDI pitches (by voice; below 1 is silence).
+def read_roll(piece: object, grid: int, voices: int) -> Score:
+    """Return the score of a roll: a list of steps of MIDI pitches.
+
+    Pitches are by voice; below 1 is silence.
 
     In a voice a pitch that is there again goes on.
 
@@ -116,12 +126,12 @@ def rolled(piece: object, grid: int, voices: int) -> Score:
         if not isinstance(step, list) or not all(_is_pitch(pitch) for pitch in step):
             raise RejectedError("not a score", f"step {at} is no list of pitches")
         if voices and len(step) != voices:
-            raise RejectedError("other voices", _other(len(step), f"step {at}", voices), "voices")
+            raise RejectedError("other voices", _describe_voices(len(step), f"step {at}", voices), "voices")
         for number, pitch in enumerate(step):
             if pitch > 0:
-                _append(columns[number if voices else 0], at, int(pitch), grid, joins=bool(voices))
+                _append_note(columns[number if voices else 0], at, int(pitch), grid, joins=bool(voices))
     end = Fraction(len(piece), grid)
-    silence = f"{(end - last) * grid} silent steps at the end left out" if (last := _last(columns)) < end else ""
+    silence = f"{(end - last) * grid} silent steps at the end left out" if (last := _last_end(columns)) < end else ""
     return Score(columns, notes=(silence,) if silence else ())
 
 
@@ -129,7 +139,7 @@ def _is_pitch(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
 
 
-def _append(voice: list[Note], at: int, pitch: int, grid: int, *, joins: bool) -> None:
+def _append_note(voice: list[Note], at: int, pitch: int, grid: int, *, joins: bool) -> None:
     start, end = Fraction(at, grid), Fraction(at + 1, grid)
     if joins and voice and (voice[-1].end, voice[-1].pitch) == (start, pitch):
         voice[-1] = voice[-1]._replace(end=end)
@@ -137,21 +147,25 @@ def _append(voice: list[Note], at: int, pitch: int, grid: int, *, joins: bool) -
         voice.append(Note(start, end, pitch))
 
 
-def _last(voices: Iterable[Iterable[Note]]) -> Fraction:
+def _last_end(voices: Iterable[Iterable[Note]]) -> Fraction:
     return max((note.end for voice in voices for note in voice), default=Fraction(0))
 
 
-def look(steps: Sequence[Step]) -> int:
-    """Return 64 bits that the same piece in another key, or with a few other notes, nearly shares (Charikar 2002).
+def interval_hash(steps: Sequence[Step]) -> int:
+    """Return a 64-bit hash that similar pieces nearly share (Charikar 2002).
+
+    Similar is the same piece in another key, or with a few other notes.
 
     Made of the intervals of the outer voices over some steps, so tempo and metre do not matter.
     """
-    outer = [(cells[0] % HELD, cells[-1] % HELD) for _, cells in steps if cells]
-    moves = [(after[0] - before[0], after[1] - before[1], after[0] - after[1]) for before, after in pairwise(outer)]
+    outer_voices = [(cells[0] % HELD, cells[-1] % HELD) for _, cells in steps if cells]
+    moves = [
+        (after[0] - before[0], after[1] - before[1], after[0] - after[1]) for before, after in pairwise(outer_voices)
+    ]
     moves = [move for move in moves if move[:2] != (0, 0)]
     votes = [0] * 64
-    for start in range(max(1, len(moves) - _SHINGLE + 1)):
-        digest = int.from_bytes(blake2b(repr(moves[start : start + _SHINGLE]).encode(), digest_size=8).digest())
+    for start in range(max(1, len(moves) - _SHINGLE_STEPS + 1)):
+        digest = int.from_bytes(blake2b(repr(moves[start : start + _SHINGLE_STEPS]).encode(), digest_size=8).digest())
         for bit in range(64):
             votes[bit] += 1 if digest >> bit & 1 else -1
     return sum(1 << bit for bit, vote in enumerate(votes) if vote > 0)

@@ -1,4 +1,7 @@
-"""Music as steps of a grid, and as tokens: the notes of a step from high to low, then a mark that begins the next step."""
+"""Music as steps of a grid, and as tokens.
+
+The notes of a step from high to low, then a mark that begins the next step.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -15,7 +18,9 @@ VOCABULARY = (*MARKS, *STEPS, SILENCE, *map(str, _PITCHES), *(f"{pitch}_" for pi
 
 
 class Step(NamedTuple):
-    """What begins a step, and what sounds in it: by voice, or the notes of a chord from high to low.
+    """The marks of a step, and what sounds in it.
+
+    By voice, or the notes of a chord from high to low.
 
     A cell is 0 (silence), a pitch that is struck, or a pitch plus HELD that goes on.
     """
@@ -24,52 +29,54 @@ class Step(NamedTuple):
     cells: list[int]
 
 
-def cell_of(token: int) -> int | None:
+def to_cell(token: int) -> int | None:
     """Return the cell that a token stands for, None for a mark."""
-    place = token - _FIRST
+    place = token - _FIRST_PITCH
     if place < 0:
-        return 0 if token == _FIRST - 1 else None
+        return 0 if token == _FIRST_PITCH - 1 else None
     return LOWEST + place % len(_PITCHES) + HELD * (place >= len(_PITCHES))
 
 
-def token_of(cell: int) -> int:
+def to_token(cell: int) -> int:
     """Return the token of a cell."""
-    return _CELLS[cell]
+    return _TOKENS_BY_CELL[cell]
 
 
-_FIRST = len(MARKS) + len(STEPS) + 1  # token of the lowest pitch
-_CELLS = {cell_of(token): token for token in range(len(MARKS) + len(STEPS), len(VOCABULARY))}
+_FIRST_PITCH = len(MARKS) + len(STEPS) + 1  # token of the lowest pitch
+_TOKENS_BY_CELL = {to_cell(token): token for token in range(len(MARKS) + len(STEPS), len(VOCABULARY))}
 
 
-def tokens_of(steps: Sequence[Step]) -> list[int]:
-    """Return the tokens of a piece between a start, which begins its first step, and an end.
+def encode_steps(steps: Sequence[Step]) -> list[int]:
+    """Return the tokens of a piece, from its start token to its end token.
 
     >>> [VOCABULARY[token] for token in tokens_of([Step(0, [64, 60]), Step(1, [65, 60 + HELD])])]
     ['<start>', '64', '60', '|', '65', '60_', '<end>']
     """
-    return [START, *_written(steps), END]
+    return [START, *_step_tokens(steps), END]
 
 
-def _written(steps: Sequence[Step]) -> Iterator[int]:
+def _step_tokens(steps: Sequence[Step]) -> Iterator[int]:
     for number, (mark, cells) in enumerate(steps):
         if number:
             yield len(MARKS) + mark
-        yield from map(token_of, cells)
+        yield from map(to_token, cells)
 
 
-def steps_of(tokens: Iterable[int]) -> list[Step]:
-    """Return the steps of a piece's tokens, with or without its start; what follows its end is left out.
+def decode_steps(tokens: Iterable[int]) -> list[Step]:
+    """Return the steps of a piece's tokens, with or without its start token.
+
+    What follows its end token is left out.
 
     >>> steps_of([1, 52, 48, 5, 53, 136, 2])
     [Step(mark=0, cells=[64, 60]), Step(mark=1, cells=[65, 188])]
     """
-    found = [Step(0, [])]
+    steps = [Step(0, [])]
     for token in tokens:
-        cell = cell_of(token)
+        cell = to_cell(token)
         if token == END:
             break
         if cell is not None:
-            found[-1].cells.append(cell)
+            steps[-1].cells.append(cell)
         elif token >= len(MARKS):
-            found.append(Step(token - len(MARKS), []))
-    return found
+            steps.append(Step(token - len(MARKS), []))
+    return steps

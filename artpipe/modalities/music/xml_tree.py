@@ -1,4 +1,6 @@
-"""XML documents as trees, in whatever encoding, bounded in depth and without entities of their own; read in a worker.
+"""Parse XML documents in any encoding, with bounded depth, in a worker.
+
+Entities of their own are not allowed.
 
 Entities are refused, whether they grow (Steuck 2002) or point elsewhere. Nothing that a DOCTYPE names is asked for.
 """
@@ -10,8 +12,8 @@ from xml.parsers import expat
 
 from artpipe.untrusted.rejection import RejectedError
 
-_DEEPEST = 64  # elements within elements
-_WIDE = {  # how a document begins in encodings of two and four bytes, and what expat or Python calls them
+_MAX_DEPTH = 64  # elements within elements
+_WIDE_STARTS = {  # how a document begins in encodings of two and four bytes, and what expat or Python calls them
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     b"<\0\0\0": "utf-32-le",
@@ -24,28 +26,30 @@ _WIDE = {  # how a document begins in encodings of two and four bytes, and what 
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?\bencoding\s*=\s*["']([\w.:-]{1,40})["']""")
 _SPACE = b" \t\r\n"
 _PADDING = b"\0\x1a" + _SPACE  # behind a document
-_SEVERAL_BYTES = {"big5", "big5hkscs", "cp932", "cp936", "cp949", "cp950", "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk", "iso2022_jp", "shift_jis"}  # fmt: skip
+_MULTIBYTE_ENCODINGS = {"big5", "big5hkscs", "cp932", "cp936", "cp949", "cp950", "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk", "iso2022_jp", "shift_jis"}  # fmt: skip
 
 
-def begins_xml(data: bytes) -> bool:
+def is_xml(data: bytes) -> bool:
     """Return whether bytes are meant as an XML document."""
-    return data.startswith(tuple(_WIDE)) or data.removeprefix(codecs.BOM_UTF8).lstrip(_SPACE).startswith(b"<")
+    return data.startswith(tuple(_WIDE_STARTS)) or data.removeprefix(codecs.BOM_UTF8).lstrip(_SPACE).startswith(b"<")
 
 
 def parse_xml(data: bytes) -> Element:
-    """Return the root of an XML document; a mark, or how its first sign is written, outweighs what it declares.
+    """Return the root of an XML document.
+
+    A byte order mark, or how its first sign is written, outweighs the encoding it declares.
 
     Raises:
         RejectedError: not well formed, nested beyond reason, or with entities.
     """
-    document, encoding = _encoded(data)
+    document, encoding = _prepare_document(data)
     builder, depth = TreeBuilder(), 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
-        if depth > _DEEPEST:
-            raise RejectedError("bomb", f"more than {_DEEPEST} elements within each other")
+        if depth > _MAX_DEPTH:
+            raise RejectedError("bomb", f"more than {_MAX_DEPTH} elements within each other")
         builder.start(tag, attributes)
 
     def end(tag: str) -> None:
@@ -69,27 +73,27 @@ def parse_xml(data: bytes) -> Element:
     return builder.close()
 
 
-def _encoded(data: bytes) -> tuple[bytes, str | None]:
-    """Return a document as expat takes it, and its encoding where that is not the declared one."""
-    for start, name in _WIDE.items():
+def _prepare_document(data: bytes) -> tuple[bytes, str | None]:
+    """Return a document as expat reads it, and its encoding unless declared."""
+    for start, name in _WIDE_STARTS.items():
         if data.startswith(start):
-            return (_recoded(data, name), "utf-8") if name.startswith("utf-32") else (data, name)
+            return (_convert_to_utf8(data, name), "utf-8") if name.startswith("utf-32") else (data, name)
     if data.startswith(codecs.BOM_UTF8):
         return data.removeprefix(codecs.BOM_UTF8).lstrip(_SPACE).rstrip(_PADDING), "utf-8"
     document = data.lstrip(_SPACE).rstrip(_PADDING)
     match = _DECLARED.match(document)
     declared = match[1].decode() if match else ""
     if declared.lower().startswith(("utf-16", "utf16", "utf-32", "ucs-2", "ucs-4")):
-        return document, "utf-8"  # as a text that was saved anew: its signs have one byte each
+        return document, "utf-8"  # of a text that was saved again: its characters have one byte each
     try:
         name = codecs.lookup(declared).name if declared else ""
     except LookupError:
         name = ""
-    return (_recoded(document, name), "utf-8") if name in _SEVERAL_BYTES else (document, None)
+    return (_convert_to_utf8(document, name), "utf-8") if name in _MULTIBYTE_ENCODINGS else (document, None)
 
 
-def _recoded(data: bytes, encoding: str) -> bytes:
-    """Return text of an encoding that expat does not know in UTF-8."""
+def _convert_to_utf8(data: bytes, encoding: str) -> bytes:
+    """Return text in UTF-8 that has an encoding unknown to expat."""
     try:
         return data.decode(encoding).removeprefix("\ufeff").encode()
     except UnicodeError as error:

@@ -1,4 +1,7 @@
-"""Pictures: kept as they are, decoded to uint8 planes of one size, with the statistics of the training split."""
+"""Decode pictures to uint8 planes of one size, with statistics of training works.
+
+Originals are kept as they are.
+"""
 
 import hashlib
 import json
@@ -11,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from artpipe.artifacts.works import Work
 from artpipe.config.params import IngestParams
 from artpipe.contracts.modality import Facts, Medium, Task
-from artpipe.modalities.picture.decoder import decode, flattened, perceptual_hash
-from artpipe.modalities.picture.framing import PictureParams, fitted
-from artpipe.preprocessing.contact_sheet import Print, Sheet, contact_sheet
-from artpipe.preprocessing.jobs import worked
+from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha, perceptual_hash
+from artpipe.modalities.picture.framing import PictureParams, fit_to_squares
+from artpipe.preprocessing.contact_sheet import SheetPicture, SheetStyle, draw_contact_sheet
+from artpipe.preprocessing.jobs import run_jobs
 from artpipe.system.atomic_files import write_bytes
-from artpipe.untrusted.magic_bytes import describe_unread, looks_like_picture
+from artpipe.untrusted.magic_bytes import describe_unread_file, looks_like_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from artpipe.artifacts.shards import Split
 
 SHARD_BYTES = 256 * 2**20
-_SHEET = Sheet()
+_SHEET = SheetStyle()
 _SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _SIDECARS = (  # captions, tags, labels, boxes; what cameras and editors write; arrays
     *(
@@ -66,19 +69,23 @@ _SIDECARS = (  # captions, tags, labels, boxes; what cameras and editors write; 
 )
 
 
-def inspected(data: bytes, settings: dict[str, Any]) -> bytes:
-    """Decode one input, in a worker, and return its Facts as JSON: upright size in pixels, difference hash.
+def inspect_picture(data: bytes, settings: dict[str, Any]) -> bytes:
+    """Decode one input, in a worker, and return its Facts as JSON.
+
+    Upright size in pixels and difference hash.
 
     Raises:
         RejectedError: it is not kept.
     """
-    picture = decode(data, settings["max_megapixels"])
+    picture = decode_picture(data, settings["max_megapixels"])
     width, height = picture.image.size
     return json.dumps(Facts(width, height, f"{perceptual_hash(picture.image):016x}", list(picture.notes))).encode()
 
 
-def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
-    """Turn one original into pixels, in a worker: uint8 ``(C, H, W)``, as bytes; H and W are multiples of the tile.
+def prepare_picture(data: bytes, settings: dict[str, Any]) -> bytes:
+    """Return one original as pixels, in a worker: uint8 ``(C, H, W)``, as bytes.
+
+    H and W are multiples of the tile.
 
     The rows of tiles go before them, as two bytes.
 
@@ -86,8 +93,8 @@ def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
         RejectedError: it cannot be decoded.
     """
     params = _params(settings["params"])
-    picture = decode(data, settings["max_megapixels"])
-    image = fitted(flattened(picture.image, params.background), params)
+    picture = decode_picture(data, settings["max_megapixels"])
+    image = fit_to_squares(flatten_alpha(picture.image, params.background), params)
     rows = image.height // params.size
     return b"".join([rows.to_bytes(2), *(plane.tobytes() for plane in image.split())])
 
@@ -101,18 +108,20 @@ def _params(text: str) -> PictureParams:
     return PictureParams.model_validate_json(text)
 
 
-def write(task: Task) -> str:
+def write_shards(task: Task) -> str:
     """Write images ``(N, C, H, W)`` uint8, labels, digests and a contact sheet."""
     from artpipe.artifacts.shards import Spec
 
     params: PictureParams = task.params
-    shards = _Shards(task.folder, params)
-    prints: list[tuple[str, Print]] = []
-    for work, tiles in _pixels(task):
+    shards = _PictureShards(task.folder, params)
+    prints: list[tuple[str, SheetPicture]] = []
+    for work, tiles in _prepared_tiles(task):
         label = task.label(work)
         shards.add(task.split(work), tiles, label, work.sha256)
         if work.sha256 in task.shown:
-            prints.append((task.order(work.sha256), Print(_whole(tiles), task.classes[label] if label >= 0 else "")))
+            prints.append(
+                (task.order(work.sha256), SheetPicture(_join_tiles(tiles), task.classes[label] if label >= 0 else ""))
+            )
     shards.flush()
     counts = shards.writer.counts
     spec = Spec(
@@ -124,44 +133,49 @@ def write(task: Task) -> str:
         count=counts["train"],
         columns=("images", "labels", "digests", *(("places",) if params.tiles else ())),
     )
-    ordered = [one for _, one in sorted(prints, key=lambda item: (not item[1].label, item[1].label, item[0]))]
+    ordered = [
+        sheet_print for _, sheet_print in sorted(prints, key=lambda item: (not item[1].label, item[1].label, item[0]))
+    ]
     line = f"{task.works.card.count:,} works, "
     line += f"{sum(counts.values()):,} tiles, " if params.tiles else ""
     line += f"{params.size} x {params.size}"
     line += f", {len(task.classes)} classes" if task.classes else ""
     line += "".join(f", {split} {count:,}" for split, count in counts.items())
-    write_bytes(task.folder / "contact.png", contact_sheet(task.name, line, ordered, _SHEET))
+    write_bytes(task.folder / "contact.png", draw_contact_sheet(task.name, line, ordered, _SHEET))
     mean, std = shards.statistics()
     shards.writer.close(spec, works=task.works.sha256, params=params.model_dump(mode="json"), mean=mean, std=std)
     return line
 
 
-def _pixels(task: Task) -> Iterator[tuple[Work, "NDArray[np.uint8]"]]:
-    """Yield every work with its tiles, uint8 ``(rows, columns, C, H, W)``, in the order of the manifest."""
+def _prepared_tiles(task: Task) -> Iterator[tuple[Work, "NDArray[np.uint8]"]]:
+    """Yield every work with its tiles, uint8 ``(rows, columns, C, H, W)``.
+
+    In the order of the manifest.
+    """
     import numpy as np
 
     params: PictureParams = task.params
-    for work, payload in worked(task, prepared, _settings(params, task.ingest)):
+    for work, payload in run_jobs(task, prepare_picture, _settings(params, task.ingest)):
         rows, size = int.from_bytes(payload[:2]), params.size
         pixels = np.frombuffer(payload, np.uint8, offset=2).reshape(params.channels, rows, size, -1, size)
         yield work, pixels.transpose(1, 3, 0, 2, 4)
 
 
-def _whole(tiles: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
-    """Put the tiles ``(rows, columns, C, H, W)`` of a work together again."""
+def _join_tiles(tiles: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
+    """Join the tiles ``(rows, columns, C, H, W)`` of a work."""
     rows, columns, channels, height, width = tiles.shape
     return tiles.transpose(2, 0, 3, 1, 4).reshape(channels, rows * height, columns * width)
 
 
-class _Shards:
-    """Collects pixels by split, writes a file whenever one is full, and sums up the training split."""
+class _PictureShards:
+    """Collect pixels by split, write full files, and sum up the training split."""
 
     def __init__(self, folder: "Path", params: PictureParams, shard_bytes: int = SHARD_BYTES) -> None:
         from artpipe.artifacts.shards import ShardWriter
 
         self.writer, self.params = ShardWriter(folder), params
-        beside = 72 if params.tiles else 40  # bytes: a label and a digest, a place
-        self.most = max(1, shard_bytes // (params.channels * params.size**2 + beside))
+        row_bytes = 72 if params.tiles else 40  # bytes: a label and a digest, a place
+        self.max_rows = max(1, shard_bytes // (params.channels * params.size**2 + row_bytes))
         self.images: dict[Split, bytearray] = defaultdict(bytearray)
         self.labels: dict[Split, list[int]] = defaultdict(list)
         self.digests: dict[Split, bytearray] = defaultdict(bytearray)
@@ -169,14 +183,14 @@ class _Shards:
         self.sums, self.squares = [0] * params.channels, [0] * params.channels
 
     def add(self, split: "Split", tiles: "NDArray[np.uint8]", label: int, sha256: str) -> None:
-        """Take the tiles ``(rows, columns, C, H, W)`` of one work, row by row."""
+        """Add the tiles ``(rows, columns, C, H, W)`` of one work, row by row."""
         rows, columns = tiles.shape[:2]
         for row, column in product(range(rows), range(columns)):
             self.images[split] += tiles[row, column].tobytes()
             self.labels[split].append(label)
             self.digests[split] += bytes.fromhex(sha256)
             self.places[split].append((row, column, rows, columns))
-            if len(self.labels[split]) >= self.most:
+            if len(self.labels[split]) >= self.max_rows:
                 self._write(split)
 
     def flush(self) -> None:
@@ -186,7 +200,10 @@ class _Shards:
                 self._write(split)
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Return mean and standard deviation of the training split by channel, in [0, 1]; exact integer sums."""
+        """Return mean and standard deviation of the training split by channel, in [0, 1].
+
+        Computed from exact integer sums.
+        """
         count = self.writer.counts["train"] * self.params.size**2
         means = [total / count for total in self.sums]
         deviations = [
@@ -221,12 +238,12 @@ MEDIUM = Medium(
     files="JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF",
     params=PictureParams,
     begins=lambda start, name: looks_like_picture(start),  # noqa: ARG005 - a name says nothing of a picture
-    inspect=inspected,
-    prepare=prepared,
+    inspect=inspect_picture,
+    prepare=prepare_picture,
     settings=_settings,
-    write=write,
+    write=write_shards,
     columns=frozenset({"images", "labels", "digests", "places"}),
-    unread=describe_unread,
+    unread=describe_unread_file,
     suffixes=_SUFFIXES,
     sidecars=_SIDECARS,
 )

@@ -1,4 +1,4 @@
-"""Samples of more than 8 bits to 8, by the depth that the file declares or that its samples show.
+"""Scale samples of more than 8 bits to 8, by their declared or actual depth.
 
 Ten, twelve or fourteen bits are often stored in sixteen (microscopes, X-ray detectors, cameras); by the sixteen alone
 such a picture would be nearly black.
@@ -8,14 +8,14 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
-from artpipe.untrusted.tiff_tags import BITS, PHOTOMETRIC, declared_highest, is_unsigned, numbers, read_tags
+from artpipe.untrusted.tiff_tags import BITS, PHOTOMETRIC, is_unsigned, read_tags, read_white_level, tag_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
-_BAND = 256  # rows scaled together: 32 megapixels of floating point would take a gigabyte
-_DARK = 63  # highest level, of 255, that 14 bits reach in 16
+_BAND_ROWS = 256  # rows scaled together: 32 megapixels of floating point would take a gigabyte
+_MAX_DARK_LEVEL = 63  # highest level, of 255, that 14 bits reach in 16
 _FULL = 65535.0  # what 16 bits hold
 _BYTE = 255.0
 _SIXTEEN, _MOST_BITS = 16, 32
@@ -39,26 +39,28 @@ def scale_levels(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.
     is_tiff = image.format == "TIFF"
     if is_tiff and values.dtype == np.int32 and is_unsigned(data):
         values = values.view(np.uint32)
-    lowest, highest = _range(values)
+    lowest, highest = _value_range(values)
     if image.mode == "F":
-        floor, ceiling, note = 0.0, _float_ceiling(highest), "values scaled to 8 bits"
+        floor, ceiling, note = 0.0, _float_white_level(highest), "values scaled to 8 bits"
     elif lowest < 0:
         floor, ceiling, note = lowest, max(highest, lowest + 1), "signed values: their range scaled to 8 bits"
     else:
         stored = 16 if image.mode.startswith("I;16") else 32
-        floor, ceiling = 0.0, _ceiling(lowest, highest, _declared(image, data), stored)
+        floor, ceiling = 0.0, _white_level(lowest, highest, _declared_white(image, data), stored)
         note = _depth_note(ceiling, stored)
     notes.append(note)
     scaled = np.empty(values.shape, np.uint8)
-    for band in _bands(len(values)):
-        scaled[band] = np.clip(np.round((_finite(values[band]) - floor) * (255.0 / (ceiling - floor))), 0, 255)
-    if is_tiff and image.mode.startswith("I") and numbers(read_tags(data), PHOTOMETRIC, (1,))[0] == 0:
-        np.subtract(255, scaled, out=scaled)  # white is zero, which Pillow heeds up to 8 bits
+    for band in _row_bands(len(values)):
+        scaled[band] = np.clip(np.round((_to_finite(values[band]) - floor) * (255.0 / (ceiling - floor))), 0, 255)
+    if is_tiff and image.mode.startswith("I") and tag_numbers(read_tags(data), PHOTOMETRIC, (1,))[0] == 0:
+        np.subtract(255, scaled, out=scaled)  # white is zero, which Pillow respects up to 8 bits only
     return Image.fromarray(scaled)
 
 
 def scale_dark_colours(image: "Image.Image", raw_mode: str, data: bytes, notes: list[str]) -> "Image.Image":
-    """Return a picture of 16-bit colours, of which Pillow kept the high bytes, with its real depth in 8 bits.
+    """Return a picture of 16-bit colours with its actual depth in 8 bits.
+
+    Pillow kept the high bytes only.
 
     Args:
         image: loaded, mode RGB or RGBA.
@@ -71,9 +73,9 @@ def scale_dark_colours(image: "Image.Image", raw_mode: str, data: bytes, notes: 
 
     colours = slice(0, 3)  # alpha has a depth of its own, which is full
     pixels = np.array(image)
-    if pixels[:, :, colours].max(initial=0) > _DARK:
+    if pixels[:, :, colours].max(initial=0) > _MAX_DARK_LEVEL:
         return image
-    low = _low_bytes(data, raw_mode, image.mode)
+    low = _decode_low_bytes(data, raw_mode, image.mode)
     if low is None:
         return image
 
@@ -81,19 +83,22 @@ def scale_dark_colours(image: "Image.Image", raw_mode: str, data: bytes, notes: 
         values: NDArray[Any] = pixels[band, :, colours].astype(np.uint16) << 8 | low[band, :, colours]
         return values
 
-    bounds = [(values.min(), values.max()) for band in _bands(len(pixels)) if (values := samples(band)).size]
+    bounds = [(values.min(), values.max()) for band in _row_bands(len(pixels)) if (values := samples(band)).size]
     lowest, highest = float(min(bound[0] for bound in bounds)), float(max(bound[1] for bound in bounds))
-    ceiling = _ceiling(lowest, highest, _declared(image, data), _SIXTEEN)
+    ceiling = _white_level(lowest, highest, _declared_white(image, data), _SIXTEEN)
     if ceiling == _FULL:
         return image
     notes.append(_depth_note(ceiling, _SIXTEEN))
-    for band in _bands(len(pixels)):
+    for band in _row_bands(len(pixels)):
         pixels[band, :, colours] = np.clip(np.round(samples(band) * (_BYTE / ceiling)), 0, 255)
     return Image.fromarray(pixels)
 
 
-def raw_mode_of(image: "Image.Image") -> str:
-    """Return how the samples of a picture that is not loaded yet lie in its file, in Pillow's words."""
+def get_raw_mode(image: "Image.Image") -> str:
+    """Return Pillow's raw mode of a picture that is not loaded yet.
+
+    It says how the samples lie in the file.
+    """
     tiles = getattr(image, "tile", None)
     args = tiles[0][3] if isinstance(tiles, list) and tiles else ""
     mode = args[0] if isinstance(args, tuple) and args else args
@@ -101,11 +106,11 @@ def raw_mode_of(image: "Image.Image") -> str:
 
 
 def is_sixteen_bit_colour(raw_mode: str) -> bool:
-    """Return whether colours of 16 bits a channel lose their low bytes when they are loaded."""
+    """Return whether loading a picture loses the low bytes of 16-bit colours."""
     return raw_mode.partition(";")[0] in {"RGB", "RGBA", "RGBX", "LA"} and raw_mode[-3:] in _OTHER_BYTE
 
 
-def _low_bytes(data: bytes, raw_mode: str, mode: str) -> "NDArray[Any] | None":
+def _decode_low_bytes(data: bytes, raw_mode: str, mode: str) -> "NDArray[Any] | None":
     """Decode once more with the bytes of each sample taken in the other order."""
     import numpy as np
     from PIL import Image
@@ -123,17 +128,17 @@ def _low_bytes(data: bytes, raw_mode: str, mode: str) -> "NDArray[Any] | None":
     return np.repeat(pixels[:, :, 1:2], 3, axis=2) if kind == "LA" else pixels
 
 
-def _declared(image: "Image.Image", data: bytes) -> int | None:
-    """Return the level of white that a file declares, None where it says nothing."""
+def _declared_white(image: "Image.Image", data: bytes) -> int | None:
+    """Return the level of white that a file declares, None where it declares none."""
     if image.format == "TIFF":
-        if raw_bits := max(numbers(read_tags(data), BITS), default=0):
-            return declared_highest(data) or 2**raw_bits - 1
+        if raw_bits := max(tag_numbers(read_tags(data), BITS), default=0):
+            return read_white_level(data) or 2**raw_bits - 1
         return None
-    return _significant(data) if image.format == "PNG" else None
+    return _read_significant_bits(data) if image.format == "PNG" else None
 
 
-def _significant(data: bytes) -> int | None:
-    """Return the highest level of the significant bits a PNG declares (chunk sBIT), None where it declares none."""
+def _read_significant_bits(data: bytes) -> int | None:
+    """Return the white level of a PNG's significant bits (sBIT), None without them."""
     place = 8
     while place + 8 <= len(data):
         size, kind = int.from_bytes(data[place : place + 4]), data[place + 4 : place + 8]
@@ -146,10 +151,10 @@ def _significant(data: bytes) -> int | None:
     return None
 
 
-def _ceiling(lowest: float, highest: float, declared: int | None, stored: int) -> float:
+def _white_level(lowest: float, highest: float, declared: int | None, stored: int) -> float:
     """Return the level that becomes white.
 
-    What is declared counts where the samples keep to it, unless it is all that could be stored, which tells nothing.
+    The declared level counts where no sample exceeds it, unless it is the highest that could be stored anyway.
     A picture of a single level shows no range: it is taken as it is stored.
     """
     full = float(2**stored - 1)
@@ -168,8 +173,11 @@ def _depth_note(ceiling: float, stored: int) -> str:
     return "values scaled to 8 bits"
 
 
-def _float_ceiling(highest: float) -> float:
-    """Return the level that becomes white: 1, where the levels are of that order, else that of whole numbers."""
+def _float_white_level(highest: float) -> float:
+    """Return the level of floating point samples that becomes white.
+
+    1, where the levels are of that order, else that of whole numbers.
+    """
     if highest <= 0 or _FAINT <= highest <= 1:
         return 1.0
     if highest < _WHOLE_NUMBERS:
@@ -178,17 +186,19 @@ def _float_ceiling(highest: float) -> float:
     return float(2 ** (bits + bits % 2) - 1) if bits <= _MOST_BITS else highest
 
 
-def _range(values: "NDArray[Any]") -> tuple[float, float]:
-    bounds = [(block.min(), block.max()) for band in _bands(len(values)) if (block := _finite(values[band])).size]
+def _value_range(values: "NDArray[Any]") -> tuple[float, float]:
+    bounds = [
+        (block.min(), block.max()) for band in _row_bands(len(values)) if (block := _to_finite(values[band])).size
+    ]
     return float(min(low for low, _ in bounds)), float(max(high for _, high in bounds))
 
 
-def _bands(rows: int) -> list[slice]:
-    return [slice(start, start + _BAND) for start in range(0, rows, _BAND)]
+def _row_bands(rows: int) -> list[slice]:
+    return [slice(start, start + _BAND_ROWS) for start in range(0, rows, _BAND_ROWS)]
 
 
-def _finite(values: "NDArray[Any]") -> "NDArray[Any]":
-    """Return floating point numbers; what is none, or infinite, is 0."""
+def _to_finite(values: "NDArray[Any]") -> "NDArray[Any]":
+    """Return floating point numbers, 0 where they are not finite."""
     import numpy as np
 
     return np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)

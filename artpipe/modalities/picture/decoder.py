@@ -1,16 +1,24 @@
-"""Bytes to pixels, the one decoder of ingest and preprocess: upright, sRGB, 8 bits, mode L, LA, RGB or RGBA.
+"""Decode pictures, for ingest and preprocess: upright, sRGB, 8 bits.
 
-Pillow is trusted with nothing here: this runs in a worker with limits (`artpipe.untrusted.worker`), and whatever it raises
-is a reason for quarantine.
+The mode is L, LA, RGB or RGBA.
+
+Pillow is not trusted: this runs in a worker with limits (`artpipe.untrusted.worker`), and any exception is a reason for
+quarantine.
 """
 
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from artpipe.modalities.picture.bit_depth import is_sixteen_bit_colour, raw_mode_of, scale_dark_colours, scale_levels
-from artpipe.modalities.picture.jpeg_end import load_without_end, read_header, unsupported_process
-from artpipe.untrusted.magic_bytes import advice_on, describe_stranger, is_cut, kind_of, webp_size
+from artpipe.modalities.picture.bit_depth import get_raw_mode, is_sixteen_bit_colour, scale_dark_colours, scale_levels
+from artpipe.modalities.picture.jpeg_end import describe_unsupported_process, load_without_end, read_jpeg_header
+from artpipe.untrusted.magic_bytes import (
+    describe_non_picture,
+    describe_unread_format,
+    detect_picture_format,
+    is_truncated,
+    read_webp_size,
+)
 from artpipe.untrusted.rejection import RejectedError
 from artpipe.untrusted.tiff_tags import describe_samples, is_signed_byte
 
@@ -19,20 +27,20 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # decoders that are trusted in a worker, and AVIF where it is
 _ORIENTATION = 0x0112  # EXIF tag
-_BESIDE = (
+_MAX_TEXT_BYTES = (
     16 << 20
 )  # bytes of a comment or a colour profile in a PNG, unpacked; Pillow's own limit of 1 MiB refuses real profiles
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture, mode L, LA, RGB or RGBA, and what was done to it, in words."""
+    """A decoded picture (mode L, LA, RGB or RGBA), and notes on what was done to it."""
 
     image: "Image.Image"
     notes: tuple[str, ...]
 
 
-def decode(data: bytes, max_megapixels: float) -> Picture:
+def decode_picture(data: bytes, max_megapixels: float) -> Picture:
     """Decode a JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file.
 
     Args:
@@ -44,27 +52,32 @@ def decode(data: bytes, max_megapixels: float) -> Picture:
     """
     if not data:
         raise RejectedError("empty file")
-    image = _opened(data, max_megapixels)
+    image = _open_image(data, max_megapixels)
     notes: list[str] = []
     if getattr(image, "is_animated", False) and image.format != "MPO":
         notes.append("the first page was kept" if image.format == "TIFF" else "animated: the first frame was kept")
     try:
-        raw_mode = raw_mode_of(image)
-        image = _loaded(image, data, notes)
-        eight_bits = _in_eight_bits(image, data, notes)
+        raw_mode = get_raw_mode(image)
+        image = _load_pixels(image, data, notes)
+        eight_bits = _to_eight_bits(image, data, notes)
         if is_sixteen_bit_colour(raw_mode):
             eight_bits = scale_dark_colours(eight_bits, raw_mode, data, notes)
-        return Picture(_in_srgb(_upright(eight_bits, image), image.info.get("icc_profile"), notes), tuple(notes))
+        return Picture(
+            _to_srgb(_apply_orientation(eight_bits, image), image.info.get("icc_profile"), notes), tuple(notes)
+        )
     except MemoryError:
         size = f"{image.size[0]} x {image.size[1]} pixels"
         raise RejectedError("out of memory", size, parameter="decode_megabytes") from None
     except Exception as error:  # noqa: BLE001 - Pillow raises more than OSError on hostile files (docs/log.md)
-        raise _rejected(data, said(error), error) from None
+        raise _make_rejection(data, describe_error(error), error) from None
 
 
-def _loaded(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.Image":
-    """Load the pixels; a JPEG that ends before its end mark counts where every pixel is there."""
-    if image.format not in {"JPEG", "MPO"} or read_header(data).ended:
+def _load_pixels(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.Image":
+    """Load the pixels.
+
+    A JPEG that ends before its end mark is accepted where every pixel is there.
+    """
+    if image.format not in {"JPEG", "MPO"} or read_jpeg_header(data).has_end:
         image.load()
         return image
     complete = load_without_end(data)
@@ -74,28 +87,33 @@ def _loaded(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.Image
     return complete
 
 
-def _rejected(data: bytes, detail: str, error: BaseException) -> RejectedError:
-    return RejectedError("truncated" if is_cut(data, error) else "damaged", f"{kind_of(data)}: {detail}")
+def _make_rejection(data: bytes, detail: str, error: BaseException) -> RejectedError:
+    return RejectedError(
+        "truncated" if is_truncated(data, error) else "damaged", f"{detect_picture_format(data)}: {detail}"
+    )
 
 
-def said(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return an exception as one short line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def perceptual_hash(image: "Image.Image") -> int:
-    """Return the 64-bit difference hash (dhash as in the ImageHash library): 8 x 8 signs of horizontal steps."""
+    """Return the 64-bit difference hash (dhash, as in the ImageHash library).
+
+    8 x 8 signs of horizontal steps.
+    """
     import numpy as np
     from PIL import Image
 
-    opaque = flattened(image, "white").convert("L").resize((9, 8), Image.Resampling.LANCZOS)
+    opaque = flatten_alpha(image, "white").convert("L").resize((9, 8), Image.Resampling.LANCZOS)
     pixels = np.asarray(opaque)
     bits = np.packbits(pixels[:, 1:] > pixels[:, :-1])
     return int.from_bytes(bits.tobytes(), "big")
 
 
-def flattened(image: "Image.Image", background: str) -> "Image.Image":
-    """Return the picture without alpha, composited on `background`, in mode L or RGB."""
+def flatten_alpha(image: "Image.Image", background: str) -> "Image.Image":
+    """Return the picture composited on `background`, in mode L or RGB."""
     from PIL import Image
 
     if image.mode in {"L", "RGB"}:
@@ -106,51 +124,51 @@ def flattened(image: "Image.Image", background: str) -> "Image.Image":
     return ground
 
 
-def _formats() -> tuple[str, ...]:
-    """Return the formats that are read here; AVIF where this Pillow was built with it."""
+def _supported_formats() -> tuple[str, ...]:
+    """Return the supported formats; AVIF where this Pillow was built with it."""
     from PIL import features
 
     return (*FORMATS, "AVIF") if features.check("avif") else FORMATS
 
 
-def _opened(data: bytes, max_megapixels: float) -> "Image.Image":
+def _open_image(data: bytes, max_megapixels: float) -> "Image.Image":
     from PIL import AvifImagePlugin, Image, PngImagePlugin, UnidentifiedImageError
 
-    Image.MAX_IMAGE_PIXELS = None  # the size is judged here, by the parameter
-    PngImagePlugin.MAX_TEXT_CHUNK = _BESIDE
+    Image.MAX_IMAGE_PIXELS = None  # the size is checked here, by the parameter
+    PngImagePlugin.MAX_TEXT_CHUNK = _MAX_TEXT_BYTES
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
-    kind, formats = kind_of(data), _formats()
+    kind, formats = detect_picture_format(data), _supported_formats()
     if kind not in formats:
-        raise RejectedError("unsupported format", advice_on(data)) if kind else _not_an_image(data)
+        raise RejectedError("unsupported format", describe_unread_format(data)) if kind else _non_picture_error(data)
     if kind == "WEBP":
-        _judge_size(webp_size(data), max_megapixels)  # Pillow allocates the whole canvas when it opens one
-    if kind == "JPEG" and (process := unsupported_process(read_header(data))):
+        _check_size(read_webp_size(data), max_megapixels)  # Pillow allocates the whole canvas when it opens one
+    if kind == "JPEG" and (process := describe_unsupported_process(read_jpeg_header(data))):
         raise RejectedError("unsupported format", f"{process}: save it as 8-bit JPEG, PNG or TIFF")
     if kind == "TIFF" and is_signed_byte(data):
-        raise _unsupported_tiff(data)
+        raise _unsupported_tiff_error(data)
     try:
         image = Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError as error:
-        rejected = _rejected(data, "its header cannot be read", error)
-        raise _unsupported_tiff(data) if kind == "TIFF" and rejected.reason == "damaged" else rejected from None
+        rejected = _make_rejection(data, "its header cannot be read", error)
+        raise _unsupported_tiff_error(data) if kind == "TIFF" and rejected.reason == "damaged" else rejected from None
     except MemoryError:
         raise RejectedError("out of memory", "while its header was read", parameter="decode_megabytes") from None
-    except Exception as error:  # noqa: BLE001 - see `decode`
-        raise _rejected(data, said(error), error) from None
-    _judge_size(image.size, max_megapixels)
+    except Exception as error:  # noqa: BLE001 - see `decode_picture`
+        raise _make_rejection(data, describe_error(error), error) from None
+    _check_size(image.size, max_megapixels)
     return image
 
 
-def _not_an_image(data: bytes) -> RejectedError:
-    return RejectedError("not an image", describe_stranger(data))
+def _non_picture_error(data: bytes) -> RejectedError:
+    return RejectedError("not an image", describe_non_picture(data))
 
 
-def _unsupported_tiff(data: bytes) -> RejectedError:
+def _unsupported_tiff_error(data: bytes) -> RejectedError:
     detail = f"TIFF of {describe_samples(data)}: save it with 8 or 16 unsigned bits"
     return RejectedError("unsupported format", detail)
 
 
-def _judge_size(size: tuple[int, int] | None, max_megapixels: float) -> None:
+def _check_size(size: tuple[int, int] | None, max_megapixels: float) -> None:
     if size is None:
         return
     width, height = size
@@ -163,7 +181,7 @@ def _judge_size(size: tuple[int, int] | None, max_megapixels: float) -> None:
         )
 
 
-def _in_eight_bits(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.Image":
+def _to_eight_bits(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.Image":
     mode = image.mode
     if mode.startswith(("I", "F")):
         return scale_levels(image, data, notes)
@@ -177,28 +195,28 @@ def _in_eight_bits(image: "Image.Image", data: bytes, notes: list[str]) -> "Imag
     )
 
 
-def _upright(image: "Image.Image", source: "Image.Image") -> "Image.Image":
+def _apply_orientation(image: "Image.Image", source: "Image.Image") -> "Image.Image":
     from PIL import Image
 
-    turn = Image.Transpose
+    transpose = Image.Transpose
     try:
         orientation = source.getexif().get(_ORIENTATION, 1)
     except Exception:  # noqa: BLE001 - unreadable EXIF says nothing about the pixels
         return image
-    turns = [
-        turn.FLIP_LEFT_RIGHT,
-        turn.ROTATE_180,
-        turn.FLIP_TOP_BOTTOM,
-        turn.TRANSPOSE,
-        turn.ROTATE_270,
-        turn.TRANSVERSE,
-        turn.ROTATE_90,
+    transpositions = [
+        transpose.FLIP_LEFT_RIGHT,
+        transpose.ROTATE_180,
+        transpose.FLIP_TOP_BOTTOM,
+        transpose.TRANSPOSE,
+        transpose.ROTATE_270,
+        transpose.TRANSVERSE,
+        transpose.ROTATE_90,
     ]
-    wanted = dict(enumerate(turns, start=2)).get(orientation)
-    return image if wanted is None else image.transpose(wanted)
+    transposition = dict(enumerate(transpositions, start=2)).get(orientation)
+    return image if transposition is None else image.transpose(transposition)
 
 
-def _in_srgb(image: "Image.Image", profile: bytes | None, notes: list[str]) -> "Image.Image":
+def _to_srgb(image: "Image.Image", profile: bytes | None, notes: list[str]) -> "Image.Image":
     target = "L" if image.mode in {"L", "LA"} else "RGB"
     if not profile:
         return image if image.mode in {"L", "LA", "RGB", "RGBA"} else image.convert(target)
@@ -208,7 +226,7 @@ def _in_srgb(image: "Image.Image", profile: bytes | None, notes: list[str]) -> "
     opaque = image.convert(target) if alpha else image
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        opaque = _through_profile(opaque, source, target, notes)
+        opaque = _apply_profile(opaque, source, target, notes)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         notes.append("its colour profile could not be used")
         opaque = opaque.convert(target)
@@ -217,16 +235,16 @@ def _in_srgb(image: "Image.Image", profile: bytes | None, notes: list[str]) -> "
     return opaque
 
 
-def _through_profile(image: "Image.Image", source: object, target: str, notes: list[str]) -> "Image.Image":
+def _apply_profile(image: "Image.Image", source: object, target: str, notes: list[str]) -> "Image.Image":
     from PIL import ImageCms
 
     name = (getattr(getattr(source, "profile", None), "profile_description", None) or "").strip()
     if image.mode == target == "RGB" and name.startswith("sRGB"):
         return image
     if image.mode == "L":  # a grey profile: through sRGB, whose three channels are then equal
-        turned = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")  # type: ignore[arg-type]
-        turned = turned.convert("L") if turned is not None else image
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")  # type: ignore[arg-type]
+        converted = converted.convert("L") if converted is not None else image
     else:
-        turned = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=target)  # type: ignore[arg-type]
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode=target)  # type: ignore[arg-type]
     notes.append("colours converted from its profile to sRGB")  # the profile's name may be that of a person's screen
-    return turned if turned is not None else image
+    return converted if converted is not None else image

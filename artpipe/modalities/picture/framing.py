@@ -1,4 +1,4 @@
-"""From any picture to squares: uniform borders away, cropped, padded or cut into tiles, resized without aliasing."""
+"""Fit pictures to squares: trim borders, crop, pad or cut into tiles, resize."""
 
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _TRIM_SHARE = 0.98  # of a border line's pixels: compression leaves a few stray ones
-_BLOCK = 16  # lines looked at together
-_TRIM_LEAST = 8  # pixels a side; what would leave less is not a border
+_BLOCK = 16  # lines compared at once
+_MIN_SIDE = 8  # pixels a side; what would leave less is not a border
 
 
 class PictureParams(SplitParams):
@@ -29,15 +29,17 @@ class PictureParams(SplitParams):
     background: Literal["white", "black"] = "white"  # under transparency and in padding
 
     @model_validator(mode="after")
-    def _whole_tiles(self) -> Self:
+    def _check_fit(self) -> Self:
         if self.tiles and self.fit == "pad":
             message = "tiles are cut, so `fit` is crop"
             raise ValueError(message)
         return self
 
 
-def fitted(image: "Image.Image", params: PictureParams) -> "Image.Image":
-    """Return a picture without alpha (mode L or RGB) trimmed, cropped or padded to a square, or to a grid of them, and resized.
+def fit_to_squares(image: "Image.Image", params: PictureParams) -> "Image.Image":
+    """Return a picture as a square or a grid of squares (mode L or RGB).
+
+    Without alpha; trimmed, then cropped or padded, and resized.
 
     Lanczos with a support that grows with the reduction, so that big reductions do not alias.
     """
@@ -45,16 +47,18 @@ def fitted(image: "Image.Image", params: PictureParams) -> "Image.Image":
 
     image = image.convert("L" if params.channels == 1 else "RGB")
     if params.trim:
-        image = trimmed(image, params.trim_tolerance, params.trim_bleed)
+        image = trim_borders(image, params.trim_tolerance, params.trim_bleed)
     size, lanczos = params.size, Image.Resampling.LANCZOS
     if params.fit == "pad":
         return ImageOps.pad(image, (size, size), lanczos, color=params.background)
-    rows, columns = grid(image.size, params)
+    rows, columns = tile_grid(image.size, params)
     return ImageOps.fit(image, (columns * size, rows * size), lanczos)
 
 
-def grid(size: tuple[int, int], params: PictureParams) -> tuple[int, int]:
-    """Return how many rows and columns of tiles a picture of this width and height is cut into.
+def tile_grid(size: tuple[int, int], params: PictureParams) -> tuple[int, int]:
+    """Return how many rows and columns of tiles a picture is cut into.
+
+    By its width and height.
 
     Along its shorter side as many as wanted, but so few that nothing is enlarged; along the longer one what fits. What
     is left over is cut off at both ends.
@@ -62,13 +66,15 @@ def grid(size: tuple[int, int], params: PictureParams) -> tuple[int, int]:
     if not params.tiles:
         return 1, 1
     shorter, longer = sorted(size)
-    few = max(1, min(params.tiles, shorter // params.size))
-    many = few * longer // shorter
-    return (few, many) if size[0] >= size[1] else (many, few)
+    short_count = max(1, min(params.tiles, shorter // params.size))
+    long_count = short_count * longer // shorter
+    return (short_count, long_count) if size[0] >= size[1] else (long_count, short_count)
 
 
-def trimmed(image: "Image.Image", tolerance: int, bleed: int = 0) -> "Image.Image":
-    """Return a picture without its uniform borders, of whatever colour; one that is uniform all over stays as it is.
+def trim_borders(image: "Image.Image", tolerance: int, bleed: int = 0) -> "Image.Image":
+    """Return a picture without its uniform borders, of whatever colour.
+
+    One that is uniform all over stays as it is.
 
     Args:
         image: mode L or RGB.
@@ -81,31 +87,34 @@ def trimmed(image: "Image.Image", tolerance: int, bleed: int = 0) -> "Image.Imag
     pixels = pixels.reshape(image.height, image.width, -1)
     top, bottom, left, right = 0, image.height, 0, image.width
     for _ in range(2):  # once the sides are gone, lines above and below may have become uniform
-        above, below = _borders(pixels[top:bottom, left:right], tolerance)
+        above, below = _count_border_lines(pixels[top:bottom, left:right], tolerance)
         top, bottom = top + above, bottom - below
         if top >= bottom:  # both borders reach across: hardly more than one colour
             return image
-        before, after = _borders(pixels[top:bottom, left:right].swapaxes(0, 1), tolerance)
+        before, after = _count_border_lines(pixels[top:bottom, left:right].swapaxes(0, 1), tolerance)
         left, right = left + before, right - after
         if left >= right:
             return image
     top, left = top + bleed * (top > 0), left + bleed * (left > 0)
     bottom, right = bottom - bleed * (bottom < image.height), right - bleed * (right < image.width)
-    if bottom - top < _TRIM_LEAST or right - left < _TRIM_LEAST:
+    if bottom - top < _MIN_SIDE or right - left < _MIN_SIDE:
         return image
     return image.crop((left, top, right, bottom))
 
 
-def _borders(pixels: "NDArray[np.uint8]", tolerance: int) -> tuple[int, int]:
-    """Return how many lines at the start and at the end of ``(H, W, C)`` are uniform in the colour of the outermost."""
-    return _border(pixels, tolerance), _border(pixels[::-1], tolerance)
+def _count_border_lines(pixels: "NDArray[np.uint8]", tolerance: int) -> tuple[int, int]:
+    """Return the number of uniform lines at the start and end of ``(H, W, C)``.
+
+    They have the colour of the outermost line.
+    """
+    return _count_uniform_lines(pixels, tolerance), _count_uniform_lines(pixels[::-1], tolerance)
 
 
-def _border(lines: "NDArray[np.uint8]", tolerance: int) -> int:
+def _count_uniform_lines(lines: "NDArray[np.uint8]", tolerance: int) -> int:
     import numpy as np
 
     colour = np.median(lines[0], axis=0).astype(np.int16)
-    for start in range(0, len(lines), _BLOCK):  # from outside, so that the picture itself is hardly looked at
+    for start in range(0, len(lines), _BLOCK):  # from outside, so that the picture itself is hardly read
         far = np.abs(lines[start : start + _BLOCK].astype(np.int16) - colour).max(axis=2) > tolerance
         uniform = far.mean(axis=1) <= 1 - _TRIM_SHARE
         if not uniform.all():

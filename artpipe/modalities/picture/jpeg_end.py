@@ -1,7 +1,7 @@
-"""JPEG files that lack only their end mark (ITU-T T.81): decoded, where every pixel is there.
+"""Decode JPEG files that lack only their end mark (ITU-T T.81).
 
-libjpeg fills what is missing with grey and says nothing, so that adding the mark alone would pass half a picture for a
-whole one.
+libjpeg silently fills what is missing with grey, so that adding the mark alone would accept half a picture as a whole
+one.
 """
 
 import io
@@ -19,7 +19,7 @@ _LAST, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 _FRAME_BYTES = 6  # before the components
 _BITS, _COEFFICIENTS = 8, 64
 _NEXT_MARK = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # that has a segment, or is the last one
-_PADDING = 64  # zero bytes at the end: room that a file system had given and nobody filled
+_PADDING = 64  # zero bytes at the end: allocated by a file system and never written
 _FILLINGS = (b"\x00", b"\x5a", b"\xa7\x31")  # read as scan data, they make different pixels
 
 
@@ -32,7 +32,7 @@ class _Scan(NamedTuple):
 
 
 class JpegHeader(NamedTuple):
-    """What the marks of a JPEG file say of it."""
+    """The markers of a JPEG file."""
 
     process: int  # 0xC0 baseline, 0xC2 progressive; 0 where there is none
     bits: int  # a sample
@@ -40,34 +40,34 @@ class JpegHeader(NamedTuple):
     scans: tuple[_Scan, ...]
     units: int  # of 8 x 8 blocks of all components, that a scan of all components has (minimum coded units)
     restart_every: int  # units; 0: never
-    ended: bool  # by its end mark
+    has_end: bool  # by its end mark
 
 
-def read_header(data: bytes) -> JpegHeader:
+def read_jpeg_header(data: bytes) -> JpegHeader:
     """Return the frame and the scans of a JPEG file, as far as they are there."""
     process, bits, units, restart_every = 0, _BITS, 0, 0
     components: tuple[int, ...] = ()
     scans: list[_Scan] = []
-    place, ended = 2, False
-    while (place := _next_mark(data, place)) < len(data):
+    place, has_end = 2, False
+    while (place := _find_next_mark(data, place)) < len(data):
         mark, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4])
         body = data[place + 4 : place + 2 + length]
         if mark == _LAST:
-            ended = True
+            has_end = True
             break
         if mark in _FRAMES and len(body) >= _FRAME_BYTES and not process:
-            process, bits, components, units = mark, body[0], tuple(body[6 : 6 + 3 * body[5] : 3]), _units(body)
+            process, bits, components, units = mark, body[0], tuple(body[6 : 6 + 3 * body[5] : 3]), _count_units(body)
         elif mark == _RESTART_INTERVAL:
             restart_every = int.from_bytes(body[:2])
         place += 2 + length
         if mark == _SCAN and body and len(body) >= 4 + 2 * body[0]:
             first, last, bit = body[1 + 2 * body[0] : 4 + 2 * body[0]]
             scans.append(_Scan(tuple(body[1 : 1 + 2 * body[0] : 2]), first, last, bit & 15, place))
-    return JpegHeader(process, bits, components, tuple(scans), units, restart_every, ended)
+    return JpegHeader(process, bits, components, tuple(scans), units, restart_every, has_end)
 
 
-def unsupported_process(header: JpegHeader) -> str:
-    """Return what a decoder of usual JPEG files cannot read, nothing where it can."""
+def describe_unsupported_process(header: JpegHeader) -> str:
+    """Return what a usual JPEG decoder cannot read, empty where it can."""
     if header.bits != _BITS:
         return f"JPEG of {header.bits} bits a sample"
     if header.process and header.process not in _DECODED:
@@ -89,8 +89,8 @@ def load_without_end(data: bytes) -> "Image.Image | None":
     from PIL import Image, ImageChops
 
     scan_data = (data.rstrip(b"\0") if data.endswith(bytes(_PADDING)) else data).rstrip(b"\xff")
-    header = read_header(data)
-    if not _all_bands(header) or not _all_restarts(scan_data, header):
+    header = read_jpeg_header(data)
+    if not _has_all_bands(header) or not _has_all_restarts(scan_data, header):
         return None
     first: Image.Image | None = None
     for filling in _FILLINGS:
@@ -102,8 +102,11 @@ def load_without_end(data: bytes) -> "Image.Image | None":
     return first
 
 
-def _all_restarts(data: bytes, header: JpegHeader) -> bool:
-    """Return whether as many restart marks are there as the picture has; several scans with restarts are not judged."""
+def _has_all_restarts(data: bytes, header: JpegHeader) -> bool:
+    """Return whether all restart marks of the picture are there.
+
+    Several scans with restarts are not checked.
+    """
     if not header.restart_every:
         return True
     if len(header.scans) > 1:
@@ -116,8 +119,11 @@ def _all_restarts(data: bytes, header: JpegHeader) -> bool:
     return count == -(-header.units // header.restart_every) - 1
 
 
-def _units(frame: bytes) -> int:
-    """Return how many minimum coded units a frame has, by its size and its components' sampling factors."""
+def _count_units(frame: bytes) -> int:
+    """Return the number of minimum coded units of a frame.
+
+    By its size and its components' sampling factors.
+    """
     height, width = int.from_bytes(frame[1:3]), int.from_bytes(frame[3:5])
     factors = frame[7 : 6 + 3 * frame[5] : 3]
     if not factors:
@@ -128,7 +134,7 @@ def _units(frame: bytes) -> int:
     return -(-width // (8 * across)) * -(-height // (8 * down))
 
 
-def _all_bands(header: JpegHeader) -> bool:
+def _has_all_bands(header: JpegHeader) -> bool:
     """Return whether each component has all its coefficients, with all their bits."""
     for component in header.components:
         complete: set[int] = set()
@@ -140,7 +146,10 @@ def _all_bands(header: JpegHeader) -> bool:
     return bool(header.components)
 
 
-def _next_mark(data: bytes, place: int) -> int:
-    """Return where the next mark stands, as libjpeg looks for it; stuffed zeros and restarts belong to the data."""
+def _find_next_mark(data: bytes, place: int) -> int:
+    """Return the place of the next marker, as libjpeg finds it.
+
+    Stuffed zeros and restarts belong to the data.
+    """
     mark = _NEXT_MARK.search(data, place)
     return len(data) if mark is None else mark.start()

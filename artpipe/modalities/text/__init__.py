@@ -1,4 +1,7 @@
-"""Text: kept as it was written, read as characters or syllables; the vocabulary is that of the works to train on."""
+"""Read text as characters or syllables; originals are kept as they are.
+
+The vocabulary is that of the works to train on.
+"""
 
 import json
 import re
@@ -13,24 +16,27 @@ from artpipe.config.params import IngestParams, Positive, SplitParams
 from artpipe.contracts.modality import Facts, Medium, Part, Task
 from artpipe.contracts.special_tokens import END, MARKS, START
 from artpipe.errors import UserError
-from artpipe.modalities.text.bpe import learned
-from artpipe.modalities.text.tokenizer import Encoder, pieces
-from artpipe.preprocessing.jobs import worked
+from artpipe.modalities.text.bpe import learn_merges
+from artpipe.modalities.text.tokenizer import Tokenizer, split_pieces
+from artpipe.preprocessing.jobs import run_jobs
 from artpipe.preprocessing.token_rows import TokenShards
 from artpipe.system.atomic_files import write_text
-from artpipe.untrusted.encodings.text_decoding import begins_wide, decode
-from artpipe.untrusted.record_files import no_content, records
+from artpipe.untrusted.encodings.text_decoding import decode_text, is_wide_text
+from artpipe.untrusted.record_files import describe_missing_text, read_records
 from artpipe.untrusted.rejection import RejectedError
 
 _SUFFIXES = (".txt", ".md", ".json", ".jsonl")
-_MOST_TOKENS = 32_000  # different ones, as int16 holds
+_MAX_TOKENS = 32_000  # different ones, as int16 holds
 _CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")  # bytes that no text begins with
-_ROLLS = re.compile(rb'\s*(\{\s*"\w+"\s*:\s*)?\[\s*\[\s*[\[\d]')  # JSON of music: pieces of steps of pitches
+_ROLL_START = re.compile(rb'\s*(\{\s*"\w+"\s*:\s*)?\[\s*\[\s*[\[\d]')  # JSON of music: pieces of steps of pitches
 _LINES_SHOWN = 8  # of a work on the contact sheet
 
 
 class TextParams(SplitParams):
-    """How text becomes tokens: a token is a character, or with `merges` what often stands together in a word."""
+    """How text becomes tokens.
+
+    A token is a character, or with `merges` what often stands together in a word.
+    """
 
     length: int = Field(default=128, ge=8, le=4096)  # tokens of a row; a longer work goes on in the next
     merges: int = Field(default=0, ge=0, le=16_000)  # tokens of two and more characters, at most
@@ -39,40 +45,45 @@ class TextParams(SplitParams):
     strip: str = ""  # of every line: leading and trailing characters that are noise, such as "*"
 
 
-def begins(start: bytes, name: str) -> bool:
-    """Return whether a file says that it is text by its name, and its first bytes are neither control codes nor music."""
-    plain = begins_wide(start) or not set(start) & _CONTROLS
-    return name.lower().endswith(_SUFFIXES) and plain and not _ROLLS.match(start)
+def is_text_file(start: bytes, name: str) -> bool:
+    """Return whether a file is text by its name and first bytes.
+
+    They are neither control codes nor music.
+    """
+    is_printable = is_wide_text(start) or not set(start) & _CONTROLS
+    return name.lower().endswith(_SUFFIXES) and is_printable and not _ROLL_START.match(start)
 
 
-def parts(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
-    """Yield the works of a file: its records, or what its separator parts, or the file."""
-    for key, content, fields in records(name, data, ingest.separator, ingest.encoding):
+def split_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
+    """Yield the works of a file: its records, separated parts, or the file."""
+    for key, content, fields in read_records(name, data, ingest.separator, ingest.encoding):
         if isinstance(content, bytes | str):
             yield Part(key, content if isinstance(content, bytes) else content.encode("utf-8", "replace"), fields)
         else:
-            yield Part(key, b"", {**fields, "rejected": "not text", "notes": (no_content(content),)})
+            yield Part(key, b"", {**fields, "rejected": "not text", "notes": (describe_missing_text(content),)})
 
 
-def inspected(data: bytes, settings: dict[str, Any]) -> bytes:
+def inspect_text(data: bytes, settings: dict[str, Any]) -> bytes:
     """Return the Facts of one text as JSON: characters of its longest line, lines.
 
     Raises:
-        RejectedError: empty, or no text; see `decoded`.
+        RejectedError: empty, or no text; see `decode_work`.
     """
-    text, notes = decoded(data, settings.get("encoding", ""))
+    text, notes = decode_work(data, settings.get("encoding", ""))
     lines = text.split("\n")
     return json.dumps(Facts(max(map(len, lines)), len(lines), "", notes)).encode()
 
 
-def decoded(data: bytes, encoding: str = "") -> tuple[str, list[str]]:
-    """Return a text in normal form C without a byte order mark, lines parted by one line feed, none at its end; and notes.
+def decode_work(data: bytes, encoding: str = "") -> tuple[str, list[str]]:
+    """Return a text in normal form C, and notes.
+
+    It has no byte order mark, one line feed between lines, and none at its end.
 
     Raises:
         RejectedError: it is none in UTF-8, in `encoding`, or in one that its bytes tell.
     """
-    text, read_as = decode(data, encoding)
-    controls = len(text) - len(_without(text, {"Cc", "Cn"}, but="\t\r\n\f"))
+    text, read_as = decode_text(data, encoding)
+    controls = len(text) - len(_remove_categories(text, {"Cc", "Cn"}, keep="\t\r\n\f"))
     if controls * 100 > len(text):
         raise RejectedError("not text", f"{controls} of {len(text)} characters are control codes")
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n")
@@ -81,32 +92,32 @@ def decoded(data: bytes, encoding: str = "") -> tuple[str, list[str]]:
     return text, [f"read as {read_as}"] if read_as else []
 
 
-def prepared(data: bytes, settings: dict[str, Any]) -> bytes:
+def prepare_text(data: bytes, settings: dict[str, Any]) -> bytes:
     """Return a text as it is learned, in UTF-8: no control codes, lines stripped.
 
     Raises:
-        RejectedError: see `decoded`.
+        RejectedError: see `decode_work`.
     """
-    noise, text = settings["strip"], decoded(data, settings.get("encoding", ""))[0]
+    noise, text = settings["strip"], decode_work(data, settings.get("encoding", ""))[0]
     for mark in settings["breaks"]:
         text = text.replace(mark, f"{mark}\n")
     lines = (line.strip(noise) if noise else line for line in re.sub("\n+$", "", text).split("\n"))
-    kept = "\n".join(line.rstrip() for line in lines)
-    return _without(kept, {"Cc"}, but="\n").encode()
+    stripped = "\n".join(line.rstrip() for line in lines)
+    return _remove_categories(stripped, {"Cc"}, keep="\n").encode()
 
 
-def _without(text: str, categories: Collection[str], but: str) -> str:
-    """Return a text without the characters of these Unicode categories; asks once for each character there is."""
-    out = {one for one in set(text) if unicodedata.category(one) in categories} - set(but)
-    return re.sub(f"[{re.escape(''.join(sorted(out)))}]+", "", text) if out else text
+def _remove_categories(text: str, categories: Collection[str], keep: str) -> str:
+    """Return a text without the characters of these Unicode categories."""
+    removed = {character for character in set(text) if unicodedata.category(character) in categories} - set(keep)
+    return re.sub(f"[{re.escape(''.join(sorted(removed)))}]+", "", text) if removed else text
 
 
 def _settings(params: TextParams, ingest: IngestParams) -> dict[str, Any]:
     return {"strip": params.strip, "breaks": params.breaks, "encoding": ingest.encoding}
 
 
-def write(task: Task) -> str:
-    """Write rows of characters, each work between a start and an end.
+def write_shards(task: Task) -> str:
+    """Write rows of tokens, each work between a start and an end.
 
     Raises:
         UserError: more different characters than a vocabulary holds.
@@ -114,10 +125,10 @@ def write(task: Task) -> str:
     from artpipe.artifacts.shards import Spec
 
     params: TextParams = task.params
-    known, shown = _survey(task, params)
-    encoder = Encoder((*MARKS, *known))
+    vocabulary, samples = _collect_vocabulary(task, params)
+    encoder = Tokenizer((*MARKS, *vocabulary))
     shards = TokenShards(task.folder, params.length)
-    for work, payload in worked(task, prepared, _settings(params, task.ingest)):
+    for work, payload in run_jobs(task, prepare_text, _settings(params, task.ingest)):
         shards.add(task.split(work), [START, *encoder(payload.decode()), END], task.label(work), work.sha256)
     shards.flush()
     counts = shards.writer.counts
@@ -128,56 +139,63 @@ def write(task: Task) -> str:
         classes=task.classes,
         count=counts["train"],
         columns=("tokens", "labels", "digests", "places"),
-        vocabulary=(*MARKS, *known),
+        vocabulary=(*MARKS, *vocabulary),
     )
-    write_text(task.folder / "contact.txt", "\n\n".join(shown) + "\n")
+    write_text(task.folder / "contact.txt", "\n\n".join(samples) + "\n")
     dumped = params.model_dump(mode="json")
     shards.writer.close(spec, works=task.works.sha256, params=dumped, mean=(), std=())
-    line = f"{task.works.card.count:,} works, {len(known):,} different {'tokens' if params.merges else 'characters'}"
+    line = (
+        f"{task.works.card.count:,} works, {len(vocabulary):,} different {'tokens' if params.merges else 'characters'}"
+    )
     return line + "".join(f", {split} {count:,} rows" for split, count in counts.items())
 
 
-def _survey(task: Task, params: TextParams) -> tuple[list[str], list[str]]:
-    """Return the vocabulary, characters first in code point order, and the beginnings of the works to show.
+def _collect_vocabulary(task: Task, params: TextParams) -> tuple[list[str], list[str]]:
+    """Return the vocabulary, and the beginnings of the works to show.
+
+    Characters first, in code point order.
 
     Raises:
         UserError: more different characters than a vocabulary holds.
     """
-    counted: Counter[str] = Counter()  # pieces of the works to train on
-    shown: list[tuple[str, str]] = []
-    for work, payload in worked(task, prepared, _settings(params, task.ingest)):
+    piece_counts: Counter[str] = Counter()  # pieces of the works to train on
+    samples: list[tuple[str, str]] = []
+    for work, payload in run_jobs(task, prepare_text, _settings(params, task.ingest)):
         text = payload.decode()
         if task.split(work) == "train":
-            counted.update(pieces(text))
+            piece_counts.update(split_pieces(text))
         if work.sha256 in task.shown:
-            shown.append((task.order(work.sha256), "\n".join(text.split("\n")[:_LINES_SHOWN])))
-    return _known(counted, task), [text for _, text in sorted(shown)]
+            samples.append((task.order(work.sha256), "\n".join(text.split("\n")[:_LINES_SHOWN])))
+    return _choose_vocabulary(piece_counts, task), [text for _, text in sorted(samples)]
 
 
-def _known(counted: Counter[str], task: Task) -> list[str]:
+def _choose_vocabulary(piece_counts: Counter[str], task: Task) -> list[str]:
     params: TextParams = task.params
-    times: Counter[str] = Counter()
-    for piece, count in counted.items():
+    character_counts: Counter[str] = Counter()
+    for piece, count in piece_counts.items():
         for character in piece:
-            times[character] += count
-    known = sorted(character for character, count in times.items() if count >= params.fewest)
-    if len(known) + params.merges > _MOST_TOKENS:
-        raise UserError(f"{task.works.folder}: {len(known):,} different characters, at most {_MOST_TOKENS:,}")
-    familiar = set(known)
-    return [*known, *(token for token in learned(counted, params.merges) if familiar.issuperset(token))]
+            character_counts[character] += count
+    characters = sorted(character for character, count in character_counts.items() if count >= params.fewest)
+    if len(characters) + params.merges > _MAX_TOKENS:
+        raise UserError(f"{task.works.folder}: {len(characters):,} different characters, at most {_MAX_TOKENS:,}")
+    character_set = set(characters)
+    return [
+        *characters,
+        *(token for token in learn_merges(piece_counts, params.merges) if character_set.issuperset(token)),
+    ]
 
 
 MEDIUM = Medium(
     noun="text",
     files="text, .json or .jsonl",
     params=TextParams,
-    begins=begins,
-    inspect=inspected,
-    prepare=prepared,
+    begins=is_text_file,
+    inspect=inspect_text,
+    prepare=prepare_text,
     settings=_settings,
-    write=write,
+    write=write_shards,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
-    parts=parts,
+    parts=split_file,
     sidecars=(
         ".json",
         ".xml",

@@ -1,4 +1,4 @@
-"""Syllables out of characters: byte pair encoding (Sennrich et al. 2016), on words that are counted once."""
+"""Learn byte pair encoding merges (Sennrich et al. 2016), on counted words."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -8,8 +8,10 @@ from itertools import pairwise
 Pair = tuple[str, str]
 
 
-def learned(words: Mapping[str, int], merges: int) -> list[str]:
-    """Return up to `merges` tokens of two and more characters, by merging again and again the pair that is met most.
+def learn_merges(words: Mapping[str, int], merges: int) -> list[str]:
+    """Return up to `merges` tokens of two and more characters.
+
+    The most frequent pair is merged again and again.
 
     Pairs met once are no tokens. Of pairs met equally often the first in code point order is merged.
 
@@ -25,14 +27,14 @@ def learned(words: Mapping[str, int], merges: int) -> list[str]:
             where[pair].add(word)
     queue = [(-times, pair) for pair, times in counts.items()]
     heapify(queue)
-    found: dict[str, None] = {}
-    for pair in _next(queue, counts):
-        if len(found) >= merges:
+    tokens: dict[str, None] = {}
+    for pair in _next_pairs(queue, counts):
+        if len(tokens) >= merges:
             break
-        found["".join(pair)] = None
+        tokens["".join(pair)] = None
         changed: set[Pair] = set()
         for word in where.pop(pair):
-            before, after = symbols[word], _merged(symbols[word], pair)
+            before, after = symbols[word], _merge_pair(symbols[word], pair)
             for old in pairwise(before):
                 counts[old] -= words[word]
             for new in pairwise(after):
@@ -42,11 +44,14 @@ def learned(words: Mapping[str, int], merges: int) -> list[str]:
             symbols[word] = after
         for new in changed:
             heappush(queue, (-counts[new], new))
-    return list(found)
+    return list(tokens)
 
 
-def _next(queue: list[tuple[int, Pair]], counts: Counter[Pair]) -> Iterator[Pair]:
-    """Yield the pair met most, as long as one is met twice; an entry that is out of date goes back with its true count."""
+def _next_pairs(queue: list[tuple[int, Pair]], counts: Counter[Pair]) -> Iterator[Pair]:
+    """Yield the most frequent pair, as long as one occurs twice.
+
+    A queue entry that is out of date goes back with its true count.
+    """
     while queue:
         times, pair = heappop(queue)
         if -times != counts[pair]:
@@ -58,10 +63,10 @@ def _next(queue: list[tuple[int, Pair]], counts: Counter[Pair]) -> Iterator[Pair
             return
 
 
-def _merged(symbols: list[str], pair: Pair) -> list[str]:
+def _merge_pair(symbols: list[str], pair: Pair) -> list[str]:
     merged, place = [], 0
     while place < len(symbols):
-        whole = place + 1 < len(symbols) and (symbols[place], symbols[place + 1]) == pair
-        merged.append("".join(pair) if whole else symbols[place])
-        place += 1 + whole
+        is_pair = place + 1 < len(symbols) and (symbols[place], symbols[place + 1]) == pair
+        merged.append("".join(pair) if is_pair else symbols[place])
+        place += 1 + is_pair
     return merged

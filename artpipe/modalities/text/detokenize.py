@@ -1,4 +1,4 @@
-"""Works of tokens, whole again, and their characters."""
+"""Join rows of tokens to works, and decode them to characters."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,21 +11,24 @@ NO_CHARACTER = 0xFFFD  # stands for what the vocabulary has not; what no model c
 ENDING = 3  # a control code, which no text has
 
 
-def works_of(columns: Mapping[str, Tensor]) -> list[tuple[str, list[int]]]:
-    """Return digest and tokens (start and end among them, padding not) of each work in rows of a ShardSet, in order."""
-    found: list[tuple[str, list[int]]] = []
+def join_rows(columns: Mapping[str, Tensor]) -> list[tuple[str, list[int]]]:
+    """Return digest and tokens of each work in rows of a ShardSet, in order.
+
+    Start and end are among the tokens, padding is not.
+    """
+    works: list[tuple[str, list[int]]] = []
     digests = bytes(columns["digests"].flatten().tolist()).hex()
     rows = zip(columns["tokens"].tolist(), columns["places"][:, 0].tolist(), strict=True)
     for number, (row, place) in enumerate(rows):
-        kept = [token for token in row if token != PAD]
+        row_tokens = [token for token in row if token != PAD]
         if place == 0:
-            found.append((digests[64 * number : 64 * number + 64], kept))
-        elif found:
-            found[-1][1].extend(kept[1:])
-    return found
+            works.append((digests[64 * number : 64 * number + 64], row_tokens))
+        elif works:
+            works[-1][1].extend(row_tokens[1:])
+    return works
 
 
-def characters(tokens: Sequence[int], vocabulary: Sequence[str]) -> Tensor:
+def to_code_points(tokens: Sequence[int], vocabulary: Sequence[str]) -> Tensor:
     """Return the code points of a work's text, and its end."""
     spelled = [vocabulary[token] for token in range(len(vocabulary))]
     spelled[: len(MARKS)] = [""] * len(MARKS)

@@ -1,4 +1,4 @@
-"""What the tokens of a ShardSet are: the marks that every vocabulary begins with, and text as tokens."""
+"""Encode text as the tokens of a ShardSet's vocabulary."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,34 +8,39 @@ from artpipe.contracts.special_tokens import MARKS, UNKNOWN
 _PIECE = re.compile(r" ?[\w']+|\n+|[^\w\s]+|\s+")  # a word with the space before it; no token reaches beyond its piece
 
 
-def pieces(text: str) -> Iterator[str]:
-    r"""Yield words with the space before them, punctuation, line feeds and blanks, in order; together they are the text.
+def split_pieces(text: str) -> Iterator[str]:
+    r"""Yield words with the space before them, punctuation, line feeds and blanks.
+
+    In order; together they are the text.
 
     >>> list(pieces("Who's there?\n\nNay, answer"))
     ["Who's", ' there', '?', '\n\n', 'Nay', ',', ' answer']
     """
-    return (found.group() for found in _PIECE.finditer(text))
+    return (match.group() for match in _PIECE.finditer(text))
 
 
-class Encoder:
-    """Text to the tokens of a vocabulary: in each piece the longest that fits, from left to right; else unknown."""
+class Tokenizer:
+    """Encode text by the longest tokens of a vocabulary that fit.
+
+    In each piece from left to right; other characters are unknown.
+    """
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
         self.numbers = {text: number for number, text in enumerate(vocabulary) if number >= len(MARKS)}
         self.longest = max(map(len, self.numbers), default=1)
-        self._kept: dict[str, list[int]] = {}
+        self._cache: dict[str, list[int]] = {}
 
     def __call__(self, text: str) -> list[int]:
         """Return the tokens of a text, without a start or an end."""
-        return [token for piece in pieces(text) for token in self._of(piece)]
+        return [token for piece in split_pieces(text) for token in self._encode_piece(piece)]
 
-    def _of(self, piece: str) -> list[int]:
-        if piece not in self._kept:
+    def _encode_piece(self, piece: str) -> list[int]:
+        if piece not in self._cache:
             tokens, place = [], 0
             while place < len(piece):
                 sizes = range(min(self.longest, len(piece) - place), 0, -1)
                 size = next((size for size in sizes if piece[place : place + size] in self.numbers), 1)
                 tokens.append(self.numbers.get(piece[place : place + size], UNKNOWN))
                 place += size
-            self._kept[piece] = tokens
-        return self._kept[piece]
+            self._cache[piece] = tokens
+        return self._cache[piece]

@@ -12,7 +12,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible
 from artpipe.contracts.model import Batch, Exhibit, Prompt, Restoration
-from artpipe.modalities.picture.tiles import wholes
+from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.nn.gan.patch_discriminator import PatchDiscriminator
 from artpipe.numerics.image_quality import psnr, ssim
 
@@ -137,7 +137,7 @@ def iterate_works(prompt: Prompt) -> Iterable[tuple[Tensor, int, tuple[str, ...]
     """
     if not len(prompt.works.get("images", ())):
         return
-    for seed, (work, digest) in zip(prompt.seeds[:MAX_EXHIBITS], wholes(prompt.works), strict=False):
+    for seed, (work, digest) in zip(prompt.seeds[:MAX_EXHIBITS], join_tiles(prompt.works), strict=False):
         yield work[None], seed, (digest,) if digest else ()
 
 

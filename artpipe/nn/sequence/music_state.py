@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from artpipe.contracts.special_tokens import MARKS, PAD, START
-from artpipe.modalities.music.tokens import BAR, HELD, HIGHEST, LOWEST, STEPS, VOCABULARY, cell_of, token_of
+from artpipe.modalities.music.tokens import BAR, HELD, HIGHEST, LOWEST, STEPS, VOCABULARY, to_cell, to_token
 
 KEYS = HIGHEST - LOWEST + 1
 MAX_INTERVAL = 24  # semitones to each side; larger intervals are no feature
@@ -89,7 +89,7 @@ class MusicState(NamedTuple):
 
     def advance(self, token: int) -> "MusicState":
         """Return the state after a token."""
-        cell = cell_of(token)
+        cell = to_cell(token)
         if cell is not None:
             cells = (*self.cells, cell)
             return self._replace(cells=cells, phrase=self.phrase.advance(cells))
@@ -123,7 +123,7 @@ class MusicState(NamedTuple):
     def recalled_token(self) -> int:
         """Return the token of the note that may come again, `PAD` where none may."""
         cells = self.phrase.cells[len(self.cells) :]
-        return token_of(cells[0]) if cells else PAD
+        return to_token(cells[0]) if cells else PAD
 
     @property
     def last_note(self) -> int:

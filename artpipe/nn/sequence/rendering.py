@@ -9,8 +9,8 @@ from torch import Tensor
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Exhibit
 from artpipe.contracts.special_tokens import MARKS, UNKNOWN
-from artpipe.modalities.music.performed_works import performed
-from artpipe.modalities.text.tokenizer import Encoder
+from artpipe.modalities.music.rendering import render_piece
+from artpipe.modalities.text.tokenizer import Tokenizer
 
 _UNKNOWN_CHARACTER = "\N{WHITE SQUARE}"
 _MAX_CAPTION = 60  # characters of a first line
@@ -18,7 +18,7 @@ _MAX_CAPTION = 60  # characters of a first line
 
 def encode_prompt(text: str, spec: Spec) -> list[int]:
     """Return the tokens of a prompt."""
-    return Encoder(spec.vocabulary)(text) if text else []
+    return Tokenizer(spec.vocabulary)(text) if text else []
 
 
 def token_lengths(spec: Spec) -> Tensor:
@@ -51,7 +51,7 @@ def render_exhibit(spec: Spec, prompt: str, tokens: Sequence[int], seed: int, *,
     If it did not end by itself, it is cut after its last complete part.
     """
     if spec.medium == "music":
-        return performed(spec, tokens, seed, ended=ended)
+        return render_piece(spec, tokens, seed, ended=ended)
     text = (prompt + decode_text(tokens, spec.vocabulary)).strip("\n")
     text = text if ended else trim_unfinished(text)
     return Exhibit("text", text, make_caption(text, prompt), seed=seed)

@@ -13,7 +13,7 @@ from pydantic import AfterValidator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from artpipe.artifacts.weights_card import CARD, WeightsCard, load_weights
+from artpipe.artifacts.weights_card import WEIGHTS_CARD, WeightsCard, load_weights
 from artpipe.errors import UserError, did_you_mean
 
 _FOLDER = "data/weights/"
@@ -194,4 +194,4 @@ class StyleTransfer(Protocol):
 
 def open_perceptual_network(path: Path) -> tuple[PerceptualNetwork | None, str | None]:
     """Return the network and its hash if `path` is a folder of weights, else None."""
-    return PerceptualNetwork.open(path) if (path / CARD).is_file() else (None, None)
+    return PerceptualNetwork.open(path) if (path / WEIGHTS_CARD).is_file() else (None, None)

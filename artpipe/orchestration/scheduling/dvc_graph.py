@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.config.params import load_params, read_yaml
-from artpipe.config.safe_yaml import require_merged
+from artpipe.config.safe_yaml import require_no_conflict
 from artpipe.errors import BusyError, UserError
 from artpipe.storage.dvc_cache import find_tracking_files, is_torn, is_valid_lock, recover_tracking_file
 from artpipe.storage.dvc_command import extract_dvc_reason
@@ -175,7 +175,7 @@ def repair_dvc_files() -> list[str]:
 
     repairs = []
     for file in (Path("dvc.lock"), *find_tracking_files(Path())):
-        require_merged(file)  # whole on both sides: nothing to mend
+        require_no_conflict(file)  # whole on both sides: nothing to mend
     wait_for_dvc_lock(Path())
     with _translate_dvc_errors(), Repo(_wait_for_lock=True) as repo, repo.lock:
         folder, hardlinks = Path(repo.tmp_dir), bool(repo.config["core"].get("hardlink_lock"))

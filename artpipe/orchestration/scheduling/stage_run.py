@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 
 from artpipe.artifacts import paths
 from artpipe.config.params import load_params
-from artpipe.errors import KILLED
+from artpipe.errors import SIGKILL_MESSAGE
 from artpipe.orchestration.reporting import console, prefect_artifacts
 from artpipe.orchestration.scheduling.dispatcher import is_training
 from artpipe.orchestration.scheduling.dvc_graph import BUSY
@@ -63,7 +63,7 @@ class StageOutput:
         if self.code == MISTAKE and self._message:
             return MistakeError(self._message)
         if self.code in _SIGKILL:
-            return RuntimeError(KILLED)
+            return RuntimeError(SIGKILL_MESSAGE)
         kind = RetryableError if self.code == _RETRYABLE else RuntimeError
         if not self.code and self._dvc_errors:  # the stage's own command did not start
             return kind(f"dvc: {extract_dvc_reason(self._dvc_errors[-1], code)}")

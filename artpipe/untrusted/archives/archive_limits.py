@@ -1,4 +1,4 @@
-"""What one archive may bring: its limits, its entries, and which names of entries are refused."""
+"""Limits and members of an archive, and the member names that are refused."""
 
 import io
 import os
@@ -19,7 +19,10 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """What one archive may bring (what is beyond is a bomb), and the encoding of its names where it does not say it."""
+    """How much one archive may unpack to, and the encoding of its names.
+
+    More than that is a bomb. The encoding applies to names whose encoding the archive does not declare.
+    """
 
     megabytes: float = 256.0  # one member
     gigabytes: float = 64.0  # all of them
@@ -41,7 +44,10 @@ class Member:
 
 @dataclass(frozen=True)
 class ArchiveFile:
-    """The bytes of an archive, a file or a part of another one; each `open` reads from the beginning."""
+    """The bytes of an archive: a file, or a member of another archive.
+
+    Each `open` reads from the beginning.
+    """
 
     label: str  # for messages
     name: str  # of the file alone
@@ -49,8 +55,8 @@ class ArchiveFile:
     open: Callable[[], io.RawIOBase] = field(compare=False)
 
     @classmethod
-    def at(cls, path: Path) -> "ArchiveFile":
-        """Return that of a path.
+    def from_path(cls, path: Path) -> "ArchiveFile":
+        """Return the archive at a path.
 
         Raises:
             UserError: it cannot be read.
@@ -63,14 +69,14 @@ class ArchiveFile:
         identity = (str(path), state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
         return cls(str(path), path.name, identity, partial(io.FileIO, path))
 
-    def start(self, size: int) -> bytes:
+    def read_start(self, size: int) -> bytes:
         """Return the first bytes."""
         with io.BufferedReader(self.open()) as stream:
             return stream.read(size)
 
 
 class Spool:
-    """A temporary file without a name, closed with the last one who has it."""
+    """An unnamed temporary file, closed when its last user is gone."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +85,7 @@ class Spool:
 
 
 class SpooledArchive(io.RawIOBase):
-    """One reader of a temporary file, with a position of its own."""
+    """A reader of a temporary file, with a position of its own."""
 
     def __init__(self, spool: Spool, size: int) -> None:
         super().__init__()
@@ -114,8 +120,8 @@ class SpooledArchive(io.RawIOBase):
         return self._position
 
 
-def judge_name(name: str, *, again: bool) -> None:
-    """Refuse a name that leads out of the archive's root, or that was there before.
+def check_member_name(name: str, *, is_repeated: bool) -> None:
+    """Refuse a name that leads out of the archive's root, or that occurred before.
 
     Raises:
         RejectedError: with the reason.
@@ -124,5 +130,5 @@ def judge_name(name: str, *, again: bool) -> None:
         raise RejectedError("traversal", "its name has `..` in it")
     if name.startswith(("/", "\\")) or _DRIVE.match(name):
         raise RejectedError("outside the root", "its name is absolute")
-    if again:
+    if is_repeated:
         raise RejectedError("duplicate name")

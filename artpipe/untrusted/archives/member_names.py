@@ -1,4 +1,7 @@
-"""Names of an archive's entries as text: the encoding is said by the archive, by params.yaml, or guessed over all of them."""
+"""Decode the names of an archive's entries.
+
+The encoding is declared by the archive, set in params.yaml, or guessed over all names.
+"""
 
 import struct
 import zlib
@@ -10,14 +13,17 @@ _UNICODE_PATH = 0x7075  # Info-ZIP's extra field: version 1, CRC-32 of the name 
 
 
 class NameDecoder:
-    """Decode names that may be in any encoding, all of them in the same one."""
+    """Decode names of an unknown encoding, all of them in the same one."""
 
     def __init__(self, names: Iterable[bytes], encoding: str = "") -> None:
         guess = None if encoding else guess_encoding(names)
         self.encoding = encoding or (guess.encoding if guess else "utf-8")
 
     def decode(self, raw: bytes) -> tuple[str, tuple[str, ...]]:
-        """Return a name and the notes on it; bytes that are not in the encoding become lone surrogates."""
+        """Return a name and the notes on it.
+
+        Bytes that are not in the encoding become lone surrogates.
+        """
         name = raw.decode(self.encoding, "surrogateescape")
         if raw.isascii() or self.encoding == "utf-8":
             return name, ()
@@ -25,7 +31,10 @@ class NameDecoder:
 
 
 def unicode_path(raw: bytes, extra: bytes) -> str | None:
-    """Return the name that a zip entry's extra field has in UTF-8, None where it has none for this name."""
+    """Return the UTF-8 name in a zip entry's extra field.
+
+    None where it has none, or one that belongs to another name.
+    """
     while len(extra) >= 4:  # noqa: PLR2004  # a header of two 16-bit numbers
         kind, size = struct.unpack("<HH", extra[:4])
         field, extra = extra[4 : 4 + size], extra[4 + size :]

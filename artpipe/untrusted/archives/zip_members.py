@@ -1,4 +1,7 @@
-"""Entries of a zip, read one by one and never extracted; names as the directory has them, in whatever encoding."""
+"""Read the entries of a zip one by one, without extracting them.
+
+Names are taken from the directory, in whatever encoding they are.
+"""
 
 import io
 import math
@@ -12,7 +15,7 @@ from typing import IO, NamedTuple
 
 from artpipe.errors import UserError
 from artpipe.untrusted.archives.archive_formats import refuse_split_zip
-from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member, judge_name
+from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member, check_member_name
 from artpipe.untrusted.archives.member_names import NameDecoder, unicode_path
 from artpipe.untrusted.rejection import RejectedError
 
@@ -20,68 +23,73 @@ _RATIO_FROM_BYTES = 1 << 20  # a ratio says nothing about a few bytes
 _DIRECTORY_BYTES = 128 << 20  # of a zip: a million entries of usual names
 _LOCAL_HEADER_BYTES = 30
 _UTF8_FLAG, _ENCRYPTED_FLAG = 0x800, 1
-_METHODS = {
+_UNREAD_METHODS = {
     1: "Shrink", 6: "Implode", 9: "Deflate64 (as Windows packs more than 2 GB)", 93: "Zstandard", 94: "MP3", 95: "XZ",
     96: "JPEG", 97: "WavPack", 98: "PPMd", 99: "AES",
 }  # fmt: skip
 
 
 class _Entry(NamedTuple):
-    """An entry's record in the directory and its name as text."""
+    """An entry's record in the directory and its decoded name."""
 
     info: zipfile.ZipInfo
     name: str
     notes: tuple[str, ...]
 
 
-def zip_members(archive: ArchiveFile, limits: ArchiveLimits, wanted: Callable[[str], bool]) -> Iterator[Member]:
-    """Yield the entries that are no folders.
+def read_zip_members(archive: ArchiveFile, limits: ArchiveLimits, is_wanted: Callable[[str], bool]) -> Iterator[Member]:
+    """Yield the entries that are not folders.
 
     Raises:
         UserError: it is no zip that can be read.
         RejectedError: its directory is too long.
     """
-    with _opened(archive) as opened:
-        overlapping = _overlapping(opened.infolist())
-        seen: set[str] = set()
-        for info, name, notes in _entries(opened, limits):
+    with _open_zip(archive) as zip_file:
+        overlapping = _find_overlapping(zip_file.infolist())
+        names: set[str] = set()
+        for info, name, notes in _read_entries(zip_file, limits):
             try:
-                _judge_entry(info, name, limits, overlaps=info.header_offset in overlapping, seen=seen)
-                plain = _plain(name)
-                yield Member(plain, _entry_bytes(opened, info, limits) if wanted(plain) else b"", notes=notes)
+                _check_entry(info, name, limits, overlaps=info.header_offset in overlapping, names=names)
+                plain = _plain_name(name)
+                yield Member(plain, _read_entry(zip_file, info, limits) if is_wanted(plain) else b"", notes=notes)
             except RejectedError as error:
                 yield Member(name, rejected=error.reason, detail=error.detail, notes=notes)
 
 
-def unreadable_entries(archive: ArchiveFile, limits: ArchiveLimits) -> str:
-    """Return why no entry of a zip can be read (encrypted, an unknown method), empty where one may be."""
-    with _opened(archive) as opened:
-        infos = [info for info, _, _ in _entries(opened, limits)]
+def describe_unreadable_entries(archive: ArchiveFile, limits: ArchiveLimits) -> str:
+    """Return why no entry of a zip can be read, empty where one may be.
+
+    Entries may be encrypted, or packed by an unknown method.
+    """
+    with _open_zip(archive) as zip_file:
+        infos = [info for info, _, _ in _read_entries(zip_file, limits)]
     if infos and all(info.flag_bits & _ENCRYPTED_FLAG for info in infos):
         return f"its {len(infos):,} entries are encrypted; unpack it with its password (`7z x {archive.name}`)"
-    strange = [info for info in infos if info.compress_type in _METHODS]
-    if infos and len(strange) == len(infos):
-        return f"its {len(infos):,} entries are {_method(infos[0])}"
+    unsupported = [info for info in infos if info.compress_type in _UNREAD_METHODS]
+    if infos and len(unsupported) == len(infos):
+        return f"its {len(infos):,} entries are {_describe_method(infos[0])}"
     return ""
 
 
 def copy_zip_entry(archive: ArchiveFile, name: str, target: IO[bytes], limits: ArchiveLimits) -> float:
-    """Write one entry's bytes, at most `limits.gigabytes`, and return how many times its packed size they are.
+    """Write one entry's bytes, at most `limits.gigabytes`, to `target`.
+
+    Returns how many times their packed size they are.
 
     Raises:
         RejectedError: it cannot be read, or is a bomb.
     """
-    with _opened(archive) as opened:
-        info = next(info for info, text, _ in _entries(opened, limits) if _plain(text) == name)
+    with _open_zip(archive) as zip_file:
+        info = next(info for info, text, _ in _read_entries(zip_file, limits) if _plain_name(text) == name)
         if info.file_size > limits.gigabytes * 2**30:
             raise RejectedError("bomb", f"more than {limits.gigabytes:g} GiB", "max_archive_gigabytes")
-        overlapping = _overlapping(opened.infolist())
-        _judge_entry(info, name, limits, overlaps=info.header_offset in overlapping, seen=set())
+        overlapping = _find_overlapping(zip_file.infolist())
+        _check_entry(info, name, limits, overlaps=info.header_offset in overlapping, names=set())
         try:
-            with opened.open(info) as stream:  # never more than the directory says
+            with zip_file.open(info) as stream:  # never more than the directory says
                 shutil.copyfileobj(stream, target)
         except NotImplementedError:
-            raise RejectedError("unsupported format", _method(info)) from None
+            raise RejectedError("unsupported format", _describe_method(info)) from None
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001 - BadZipFile, zlib.error, EOFError, struct.error ...
@@ -90,35 +98,38 @@ def copy_zip_entry(archive: ArchiveFile, name: str, target: IO[bytes], limits: A
 
 
 @contextmanager
-def _opened(archive: ArchiveFile) -> Iterator[zipfile.ZipFile]:
+def _open_zip(archive: ArchiveFile) -> Iterator[zipfile.ZipFile]:
     refuse_split_zip(archive)
     with _BoundedDirectory(archive.open()) as stream:
         try:
-            opened = zipfile.ZipFile(stream)
+            zip_file = zipfile.ZipFile(stream)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise UserError(f"{archive.label}: not a zip archive that can be read: {error}") from None
-        stream.most = math.inf
-        yield opened
+        stream.max_count = math.inf
+        yield zip_file
 
 
 class _BoundedDirectory(io.BufferedReader):
-    """A file whose directory may not be too long, since zipfile takes it into memory whole."""
+    """A zip file whose directory has a maximum size.
 
-    most = float(_DIRECTORY_BYTES)
+    zipfile reads the directory into memory whole.
+    """
+
+    max_count = float(_DIRECTORY_BYTES)
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > self.most:
+        if size is not None and size > self.max_count:
             raise RejectedError("bomb", f"a directory of more than {_DIRECTORY_BYTES >> 20} MiB")
         return super().read(size)
 
 
-def _entries(opened: zipfile.ZipFile, limits: ArchiveLimits) -> Iterator[_Entry]:
-    """Yield the entries that are no folders, with their names as text.
+def _read_entries(zip_file: zipfile.ZipFile, limits: ArchiveLimits) -> Iterator[_Entry]:
+    """Yield the entries that are not folders, with their decoded names.
 
     Names that are not marked as UTF-8 are taken as cp437 by zipfile, which loses nothing.
     """
-    decoder = NameDecoder((_raw_name(info) for info in opened.infolist() if _is_unmarked(info)), limits.names)
-    for info in opened.infolist():
+    decoder = NameDecoder((_raw_name(info) for info in zip_file.infolist() if _is_unmarked(info)), limits.names)
+    for info in zip_file.infolist():
         name = info.orig_filename
         notes: tuple[str, ...] = ()
         if _is_unmarked(info):
@@ -126,12 +137,12 @@ def _entries(opened: zipfile.ZipFile, limits: ArchiveLimits) -> Iterator[_Entry]
             name = unicode_path(raw, info.extra) or ""
             if not name:
                 name, notes = decoder.decode(raw)
-        if not _plain(name).endswith("/"):
+        if not _plain_name(name).endswith("/"):
             yield _Entry(info, name, notes)
 
 
-def _plain(name: str) -> str:
-    """Return a name up to its NUL, with the separators that Windows writes as the others."""
+def _plain_name(name: str) -> str:
+    """Return a name up to its NUL, with forward slashes as separators."""
     return name.partition("\0")[0].replace("\\", "/")
 
 
@@ -143,14 +154,14 @@ def _raw_name(info: zipfile.ZipInfo) -> bytes:
     return info.orig_filename.encode("cp437")
 
 
-def _judge_entry(info: zipfile.ZipInfo, name: str, limits: ArchiveLimits, *, overlaps: bool, seen: set[str]) -> None:
-    plain = _plain(name)
-    judge_name(name, again=plain in seen)
-    seen.add(plain)
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind == stat.S_IFLNK:
+def _check_entry(info: zipfile.ZipInfo, name: str, limits: ArchiveLimits, *, overlaps: bool, names: set[str]) -> None:
+    plain = _plain_name(name)
+    check_member_name(name, is_repeated=plain in names)
+    names.add(plain)
+    file_type = stat.S_IFMT(info.external_attr >> 16)
+    if file_type == stat.S_IFLNK:
         raise RejectedError("symlink")
-    if kind not in {0, stat.S_IFREG}:
+    if file_type not in {0, stat.S_IFREG}:
         raise RejectedError("special file")
     if info.flag_bits & _ENCRYPTED_FLAG:
         raise RejectedError("encrypted")
@@ -162,36 +173,39 @@ def _judge_entry(info: zipfile.ZipInfo, name: str, limits: ArchiveLimits, *, ove
         )
 
 
-def _entry_bytes(opened: zipfile.ZipFile, info: zipfile.ZipInfo, limits: ArchiveLimits) -> bytes:
+def _read_entry(zip_file: zipfile.ZipFile, info: zipfile.ZipInfo, limits: ArchiveLimits) -> bytes:
     try:
-        with opened.open(info) as stream:
-            return _bounded(stream, limits)
+        with zip_file.open(info) as stream:
+            return _read_bounded(stream, limits)
     except NotImplementedError:
-        raise RejectedError("unsupported format", _method(info)) from None
+        raise RejectedError("unsupported format", _describe_method(info)) from None
     except RejectedError:
         raise
     except Exception as error:  # noqa: BLE001 - BadZipFile, zlib.error, EOFError, struct.error ...: it is one entry
         raise RejectedError("damaged", f"{type(error).__name__}: {error}") from None
 
 
-def _method(info: zipfile.ZipInfo) -> str:
-    method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
+def _describe_method(info: zipfile.ZipInfo) -> str:
+    method = _UNREAD_METHODS.get(info.compress_type, f"method {info.compress_type}")
     return f"packed by {method}, which is not read; `7z x` unpacks it"
 
 
-def _bounded(stream: IO[bytes], limits: ArchiveLimits) -> bytes:
-    most = int(limits.megabytes * 2**20)
-    data = stream.read(most + 1)
-    if len(data) > most:
+def _read_bounded(stream: IO[bytes], limits: ArchiveLimits) -> bytes:
+    max_bytes = int(limits.megabytes * 2**20)
+    data = stream.read(max_bytes + 1)
+    if len(data) > max_bytes:
         raise RejectedError("too large", f"more than {limits.megabytes:g} MiB", "max_megabytes")
     return data
 
 
-def _overlapping(infos: list[zipfile.ZipInfo]) -> set[int]:
-    """Return the header offsets of entries that reach into the next one (Fifield's overlap bomb)."""
-    placed = sorted(infos, key=lambda info: info.header_offset)
+def _find_overlapping(infos: list[zipfile.ZipInfo]) -> set[int]:
+    """Return the header offsets of entries that overlap the next one.
+
+    That is Fifield's overlap bomb.
+    """
+    ordered = sorted(infos, key=lambda info: info.header_offset)
     return {
         info.header_offset
-        for info, after in pairwise(placed)
+        for info, after in pairwise(ordered)
         if info.header_offset + _LOCAL_HEADER_BYTES + info.compress_size > after.header_offset
     }

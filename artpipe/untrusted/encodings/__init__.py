@@ -1,1 +1,1 @@
-"""The encoding of texts and names, told or guessed."""
+"""Detect or guess the encoding of texts and names."""

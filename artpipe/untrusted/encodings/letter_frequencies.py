@@ -1,4 +1,7 @@
-"""Frequent characters of the scripts that names are written in, most frequent first; what tells encodings apart."""
+"""The frequent characters of the scripts that names are written in.
+
+Each table has the most frequent character first; together they tell encodings apart.
+"""
 
 SIMPLIFIED = (
     "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所"

@@ -1,4 +1,4 @@
-"""Guess the encoding of names that do not say it, over all of them together.
+"""Guess the encoding of names that do not declare it, over all of them together.
 
 Each candidate is an encoding with the script it is used for. Its score is the logarithm of the probability of the text
 that the bytes are in it, by the frequency of characters in that script and by which characters stand side by side. All
@@ -24,7 +24,7 @@ CERTAIN = 4.5  # difference of scores from which on a guess is no longer one: od
 
 @dataclass(frozen=True)
 class Guess:
-    """An encoding, as Python calls it, and by how much it is more probable than what reads otherwise (nats)."""
+    """An encoding (Python's name) and its lead over the next candidate, in nats."""
 
     encoding: str
     margin: float
@@ -32,46 +32,51 @@ class Guess:
 
 @dataclass(frozen=True)
 class _Script:
-    """Log-probabilities of a script's characters; `other` judges those that are not listed."""
+    """Log-probabilities of a script's characters.
 
-    known: Mapping[str, float]
-    other: Callable[[str], float]
+    `score_unlisted` gives those of characters that are not listed.
+    """
+
+    scores: Mapping[str, float]
+    score_unlisted: Callable[[str], float]
     accents: bool = False  # its letters stand among ASCII letters
     wide: bool = True  # its characters are syllables or words
     mixed: float = -2.0  # for one of its letters beside an ASCII letter
 
 
 def guess_encoding(texts: Iterable[bytes]) -> Guess | None:
-    """Return the most probable encoding of all texts together, None where no candidate decodes them all.
+    """Return the most probable encoding of all texts together.
+
+    None where no candidate decodes them all.
 
     Only texts that are not ASCII count; the first 64 KiB of different ones are scored, all have to be decodable.
     """
-    alive = [name for name, _ in _CANDIDATES]
+    candidates = [name for name, _ in _CANDIDATES]
     sample: dict[bytes, None] = {}
     sampled = 0
     for text in texts:
         if text.isascii():
             continue
-        alive = [name for name in alive if _decodes(text, name)]
+        candidates = [name for name in candidates if _can_decode(text, name)]
         if sampled < _SAMPLE_BYTES and text not in sample:
             sample[text] = None
             sampled += len(text)
-    if not sample or not alive:
+    if not sample or not candidates:
         return Guess("ascii", math.inf) if not sample else None
-    if "utf-8" in alive:
+    if "utf-8" in candidates:
         return Guess("utf-8", math.inf)
-    return _best(list(sample), frozenset(alive))
+    return _choose_best(list(sample), frozenset(candidates))
 
 
-def _best(sample: list[bytes], alive: frozenset[str]) -> Guess:
-    scores = [(_score(sample, name, script), name) for name, script in _CANDIDATES if script and name in alive]
+def _choose_best(sample: list[bytes], candidates: frozenset[str]) -> Guess:
+    scores = [(_score(sample, name, script), name) for name, script in _CANDIDATES if script and name in candidates]
     best, encoding = max(scores, key=lambda scored: scored[0])
     decoded = [text.decode(encoding) for text in sample]
     others = [score for score, name in scores if name != encoding and [text.decode(name) for text in sample] != decoded]
     return Guess(encoding, best - max(others, default=-math.inf))
 
 
-def _decodes(text: bytes, encoding: str) -> bool:
+def _can_decode(text: bytes, encoding: str) -> bool:
     try:
         text.decode(encoding)
     except UnicodeDecodeError:
@@ -84,7 +89,9 @@ def _score(sample: list[bytes], encoding: str, script: _Script) -> float:
 
 
 def _text_score(text: str, script: _Script) -> float:
-    score = math.fsum(_ASCII if char < "\x80" else script.known.get(char) or script.other(char) for char in text)
+    score = math.fsum(
+        _ASCII if char < "\x80" else script.scores.get(char) or script.score_unlisted(char) for char in text
+    )
     return score + math.fsum(_pair_score(first, second, script) for first, second in pairwise(text))
 
 
@@ -105,21 +112,21 @@ def _is_letter(char: str) -> bool:
     return char.isalpha() or "\u0300" <= char < "\u2000"  # marks of Thai and Arabic are letters here
 
 
-def _zipf(characters: str, share: float) -> dict[str, float]:
-    """Return log-probabilities by rank, of `share` in all."""
+def _zipf_scores(characters: str, share: float) -> dict[str, float]:
+    """Return log-probabilities by rank that sum to `share`."""
     distinct = list(dict.fromkeys(characters))
     weights = [1 / (rank + _ZIPF_OFFSET) for rank in range(len(distinct))]
     total = math.fsum(weights)
     return {char: math.log(share * weight / total) for char, weight in zip(distinct, weights, strict=True)}
 
 
-def _alphabet(lower: str, share: float = 0.9, *, accents: bool = False) -> _Script:
-    known = _zipf(lower, share * 0.85)
-    capitals = {char.upper(): score - 2 for char, score in known.items() if len(char.upper()) == 1}
-    return _Script({**capitals, **known}, _stray, accents, wide=False, mixed=_FOREIGN)
+def _make_alphabet(lower: str, share: float = 0.9, *, accents: bool = False) -> _Script:
+    scores = _zipf_scores(lower, share * 0.85)
+    capitals = {char.upper(): score - 2 for char, score in scores.items() if len(char.upper()) == 1}
+    return _Script({**capitals, **scores}, _unlisted_score, accents, wide=False, mixed=_FOREIGN)
 
 
-def _stray(char: str) -> float:
+def _unlisted_score(char: str) -> float:
     if char in _PUNCTUATION:
         return _SIGN
     return _RARE if char.isalpha() else _STRAY
@@ -129,8 +136,11 @@ _PUNCTUATION = "\xa0«»–—’‘“”№…€©®™°º·²³"
 _WIDE = dict.fromkeys("（）《》【】、。，：！？「」『』・ー～　·“”—…", math.log(0.002))
 
 
-def _ranked(encoding: str, levels: Mapping[range, float]) -> Callable[[str], float]:
-    """Return a judge of characters by the rows of a two-byte code, which were filled in the order of use."""
+def _make_row_scorer(encoding: str, levels: Mapping[range, float]) -> Callable[[str], float]:
+    """Return a function that scores characters by their row in a two-byte code.
+
+    The rows were filled in the order of use.
+    """
 
     def judge(char: str) -> float:
         try:
@@ -142,55 +152,57 @@ def _ranked(encoding: str, levels: Mapping[range, float]) -> Callable[[str], flo
     return cache(judge)
 
 
-def _share(share: float, count: int) -> float:
+def _share_score(share: float, count: int) -> float:
     return math.log(share / count)
 
 
 _CHINESE = _Script(
-    _WIDE | _zipf(letters.SIMPLIFIED, 0.7),
-    _ranked(
+    _WIDE | _zipf_scores(letters.SIMPLIFIED, 0.7),
+    _make_row_scorer(
         "gb18030",
         {
-            range(0xB0A1, 0xD7FA): _share(0.25, 3200),
-            range(0xD8A1, 0xF7FF): _share(0.03, 3008),
-            range(0x8140, 0xFEFF): _share(0.002, 15_000),
+            range(0xB0A1, 0xD7FA): _share_score(0.25, 3200),
+            range(0xD8A1, 0xF7FF): _share_score(0.03, 3008),
+            range(0x8140, 0xFEFF): _share_score(0.002, 15_000),
         },
     ),
 )
 _TAIWANESE = _Script(
-    _WIDE | _zipf(letters.TRADITIONAL, 0.7),
-    _ranked("cp950", {range(0xA440, 0xC67F): _share(0.25, 5000), range(0xC940, 0xF9D6): _share(0.02, 7652)}),
+    _WIDE | _zipf_scores(letters.TRADITIONAL, 0.7),
+    _make_row_scorer(
+        "cp950", {range(0xA440, 0xC67F): _share_score(0.25, 5000), range(0xC940, 0xF9D6): _share_score(0.02, 7652)}
+    ),
 )
-_KANA = _zipf("ンスルトイアラリクドシジレタフロマコグムサメテキカパナバプツニッダミオチブハゲデヤエォェァィウペホネセポゾビュョャヴワヨモノヘ", 0.35) | _zipf(
+_KANA = _zipf_scores("ンスルトイアラリクドシジレタフロマコグムサメテキカパナバプツニッダミオチブハゲデヤエォェァィウペホネセポゾビュョャヴワヨモノヘ", 0.35) | _zipf_scores(
     "のいしにたてとるかなはがをれでんもらっこりまくすさあきけどよつうみめやせそわえおだちじぶひばゃふごずびぎゅねろへべほむょぐぬげぼ", 0.3
 )  # fmt: skip
 _JAPANESE = _Script(
-    _WIDE | {"ー": math.log(0.02)} | _zipf(letters.KANJI, 0.25) | _KANA,
-    _ranked(
+    _WIDE | {"ー": math.log(0.02)} | _zipf_scores(letters.KANJI, 0.25) | _KANA,
+    _make_row_scorer(
         "cp932",
         {
-            range(0x889F, 0x9873): _share(0.08, 2600),
-            range(0x989F, 0xEAA5): _share(0.005, 3390),
-            range(0x8140, 0x84BF): _share(0.002, 300),
+            range(0x889F, 0x9873): _share_score(0.08, 2600),
+            range(0x989F, 0xEAA5): _share_score(0.005, 3390),
+            range(0x8140, 0x84BF): _share_score(0.002, 300),
         },
     ),
 )
 _KOREAN = _Script(
-    _WIDE | _zipf(letters.HANGUL, 0.75),
-    _ranked(
+    _WIDE | _zipf_scores(letters.HANGUL, 0.75),
+    _make_row_scorer(
         "cp949",
         {
-            range(0xB0A1, 0xC8FF): _share(0.2, 2050),
-            range(0xCAA1, 0xFDFF): _share(0.003, 4888),
-            range(0x8141, 0xA0FF): _share(0.0005, 8000),
+            range(0xB0A1, 0xC8FF): _share_score(0.2, 2050),
+            range(0xCAA1, 0xFDFF): _share_score(0.003, 4888),
+            range(0x8141, 0xA0FF): _share_score(0.0005, 8000),
         },
     ),
 )
-_WESTERN = _alphabet(letters.WESTERN, _WESTERN_SHARE, accents=True)
-_CENTRAL = _alphabet(letters.CENTRAL, _WESTERN_SHARE * 0.9, accents=True)
-_TURKISH = _alphabet(letters.TURKISH, _WESTERN_SHARE * 0.6, accents=True)
+_WESTERN = _make_alphabet(letters.WESTERN, _WESTERN_SHARE, accents=True)
+_CENTRAL = _make_alphabet(letters.CENTRAL, _WESTERN_SHARE * 0.9, accents=True)
+_TURKISH = _make_alphabet(letters.TURKISH, _WESTERN_SHARE * 0.6, accents=True)
 _CYRILLIC, _GREEK, _HEBREW, _ARABIC, _THAI = map(
-    _alphabet, (letters.CYRILLIC, letters.GREEK, letters.HEBREW, letters.ARABIC, letters.THAI)
+    _make_alphabet, (letters.CYRILLIC, letters.GREEK, letters.HEBREW, letters.ARABIC, letters.THAI)
 )
 # Where two of them read the same, the first one is named.
 _CANDIDATES: tuple[tuple[str, _Script | None], ...] = (

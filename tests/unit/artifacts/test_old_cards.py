@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from artpipe.artifacts.checkpoint import CheckpointCard, save_checkpoint
-from artpipe.artifacts.cross_references import checkpoint_in
+from artpipe.artifacts.cross_references import read_checkpoint_card
 from artpipe.artifacts.report import ReportCard
 from artpipe.artifacts.run import RunStart
 from artpipe.artifacts.shards import Spec
@@ -44,7 +44,7 @@ def test_an_old_checkpoint_is_restored(old_checkpoint):
     assert card.pretrained == "ab"
     assert not {"uses", "ruler", "latent", "gradient_norm"} & set(card.params)
     assert sha256 == sha256_bytes((old_checkpoint / "checkpoint.json").read_bytes())
-    assert checkpoint_in(old_checkpoint)[0]["params"] == card.params
+    assert read_checkpoint_card(old_checkpoint)[0]["params"] == card.params
 
 
 def test_an_old_report_names_its_feature_extractor():

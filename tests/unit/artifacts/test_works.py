@@ -72,8 +72,8 @@ def test_record_round_trip(tmp_path):
     (tmp_path / "record").mkdir()
     with RecordWriter(tmp_path / "record") as writer:
         for row in rows:
-            writer.keep(row, ["note"])
-        writer.refuse(Quarantined("x", "truncated", "detail"))
+            writer.add_work(row, ["note"])
+        writer.add_quarantined(Quarantined("x", "truncated", "detail"))
         writer.close(About(title="Mine"), works, sha256)
     record = Record.open(tmp_path / "record")
     assert list(record.rows()) == rows

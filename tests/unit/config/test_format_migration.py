@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artpipe.config.format_migration import migrate_lock, migrate_params, renamed_parameters
+from artpipe.config.format_migration import list_renamed_parameters, migrate_lock, migrate_params
 from artpipe.config.parameter_names import EVALUATION_NAMES, KIND_NAMES, VERDICT_NAMES, model_names, rename_card
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.errors import UserError
@@ -54,12 +54,12 @@ def test_only_names_change(line_end, mark):
 def test_what_is_of_today_stays():
     """A second migration finds nothing to do."""
     assert migrate_params(NEW) == NEW
-    assert renamed_parameters(NEW) == {}
+    assert list_renamed_parameters(NEW) == {}
 
 
 def test_the_plan_says_where_names_change():
     """Each pair of names with its places; a kind of somebody else's plugin keeps what only it calls so."""
-    places = renamed_parameters(OLD)
+    places = list_renamed_parameters(OLD)
     assert places["uses", "pretrained"] == ["models.painter", "models.judge", "models.mine"]
     assert places["noise", "latent_dim"] == ["models.painter"]
     assert places["noise", "noise_std"] == ["models.judge"]

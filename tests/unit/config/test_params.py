@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from artpipe.config.params import Params, load_params, read_yaml, validated
+from artpipe.config.params import Params, load_params, read_yaml, validate_as
 from artpipe.errors import UserError
 
 ROOT = Path(__file__).parents[3]
@@ -111,7 +111,7 @@ def test_no_value_gets_a_traceback(value):
     """Whatever stands in the file, it is valid or one line."""
     said = ""
     try:
-        validated(Params, value, file="params.yaml")
+        validate_as(Params, value, file="params.yaml")
     except UserError as error:
         said = str(error)
     assert "\n" not in said
@@ -121,17 +121,17 @@ def test_a_dataset_may_be_called_like_a_parameter():
     """A dataset named `ingest` gets the listing of a dataset, not of its ingest section."""
     value = {**read_yaml(ROOT / "params.yaml"), "datasets": {"ingest": {"sourc": "folder"}}}
     with pytest.raises(UserError, match=r"`datasets.ingest.sourc` is not a parameter, did you mean `source`\?"):
-        validated(Params, value, file="params.yaml")
+        validate_as(Params, value, file="params.yaml")
 
 
 def test_numbers_with_an_exponent():
     """`1e-3` and `1.0e-3` are the same number; `1e3` for a whole number is told how to be written."""
     value = read_yaml(ROOT / "params.yaml")
     value["datasets"]["digits"]["ingest"] = {"max_megapixels": "1e-3"}
-    assert validated(Params, value, file="p").dataset("digits").ingest.max_megapixels == 0.001
+    assert validate_as(Params, value, file="p").dataset("digits").ingest.max_megapixels == 0.001
     value["datasets"]["digits"]["ingest"]["decode_megabytes"] = "1e2"
     with pytest.raises(UserError, match="; write `100`"):
-        validated(Params, value, file="p")
+        validate_as(Params, value, file="p")
 
 
 def test_a_name_that_is_not_there_is_told_the_nearest():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from artpipe.config.yaml_edit import with_entry, without_entry
+from artpipe.config.yaml_edit import insert_entry, remove_entry
 from artpipe.errors import UserError
 
 TEXT = """\
@@ -39,45 +39,45 @@ def parse(text: str) -> dict:
 @given(entry=entries, room=st.sampled_from(["datasets", "models"]))
 def test_in_and_out_again_is_nothing(entry, room):
     """Whatever an entry holds, adding it says exactly that, and removing it gives the old bytes back."""
-    added = with_entry(TEXT, room, "new", entry)
+    added = insert_entry(TEXT, room, "new", entry)
     assert parse(added)[room]["new"] == entry
-    assert without_entry(added, room, "new") == TEXT
+    assert remove_entry(added, room, "new") == TEXT
 
 
 def test_a_new_entry_stands_before_the_blank_line():
     """The comment of the next section stays with it."""
-    added = with_entry(TEXT, "datasets", "new", {"a": 1})
+    added = insert_entry(TEXT, "datasets", "new", {"a": 1})
     assert "      lines\n  new:\n    a: 1\n\n# about models\n" in added
 
 
 def test_the_indentation_is_that_of_the_neighbours():
     """A file indented by four gets entries indented by four."""
-    assert with_entry("models:\n    a: {k: 1}\n", "models", "b", {"k": 2}).endswith("    b:\n      k: 2\n")
+    assert insert_entry("models:\n    a: {k: 1}\n", "models", "b", {"k": 2}).endswith("    b:\n      k: 2\n")
 
 
 def test_a_file_without_a_last_newline_gets_one():
     """The entry starts on its own line."""
-    assert parse(with_entry("models:\n  a: {k: 1}", "models", "b", {"k": 2})) == {
+    assert parse(insert_entry("models:\n  a: {k: 1}", "models", "b", {"k": 2})) == {
         "models": {"a": {"k": 1}, "b": {"k": 2}}
     }
 
 
 def test_the_last_one_removed_leaves_an_empty_mapping():
     """DVC's foreach needs a mapping; an empty one is written `{}`."""
-    assert without_entry("models:  # all\n  a: {k: 1}\nb: 1\n", "models", "a") == "models: {}  # all\nb: 1\n"
+    assert remove_entry("models:  # all\n  a: {k: 1}\nb: 1\n", "models", "a") == "models: {}  # all\nb: 1\n"
 
 
 @pytest.mark.parametrize("text", ["models: {a: {k: 1}}\n", "models: {\n  a: {k: 1}}\n"])
 def test_a_room_in_one_line_is_refused(text):
     """There is no place for a block in a flow mapping, and nobody's line is rewritten."""
     with pytest.raises(UserError, match=r"params.yaml:1: `models` is written in one line"):
-        with_entry(text, "models", "b", {"k": 2})
+        insert_entry(text, "models", "b", {"k": 2})
 
 
 def test_a_missing_room_is_named():
     """The line says what to write."""
     with pytest.raises(UserError, match=r"`models` is missing; write `models: \{\}`"):
-        with_entry("a: 1\n", "models", "b", {"k": 2})
+        insert_entry("a: 1\n", "models", "b", {"k": 2})
 
 
 @given(
@@ -92,14 +92,16 @@ def test_line_ends_are_kept(entry, room, ends, mark, is_open):
     lines = TEXT.split("\n")[:-1]
     text = mark + "".join(line + end for line, end in zip(lines, ends, strict=True))
     text = text.removesuffix(ends[-1]) if is_open else text
-    added = with_entry(text, room, "new", entry)
+    added = insert_entry(text, room, "new", entry)
     assert parse(added)[room]["new"] == entry
-    assert without_entry(added, room, "new") == text
+    assert remove_entry(added, room, "new") == text
 
 
 def test_a_new_entry_ends_its_lines_as_its_neighbours_do():
     """In a file of Windows every line of the entry ends as that file's lines do, also where the last one has no end."""
-    assert with_entry("models:\r\n  a: {k: 1}\r\n", "models", "b", {"k": 2}) == (
+    assert insert_entry("models:\r\n  a: {k: 1}\r\n", "models", "b", {"k": 2}) == (
         "models:\r\n  a: {k: 1}\r\n  b:\r\n    k: 2\r\n"
     )
-    assert with_entry("models:\r\n  a: {k: 1}", "models", "b", {"k": 2}) == "models:\r\n  a: {k: 1}\r\n  b:\r\n    k: 2"
+    assert (
+        insert_entry("models:\r\n  a: {k: 1}", "models", "b", {"k": 2}) == "models:\r\n  a: {k: 1}\r\n  b:\r\n    k: 2"
+    )

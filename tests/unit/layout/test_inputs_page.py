@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from artpipe.layout.known_layouts import KNOWN
+from artpipe.layout.known_layouts import KNOWN_LAYOUTS
 from artpipe.project.detection import inspect_place, told
 from tests.conftest import ROOT, loaded
 
@@ -89,4 +89,4 @@ def with_shards(contents: dict[str, bytes]) -> dict[str, bytes]:
 def test_every_known_layout_has_its_tree():
     """Whoever has one finds it on the page under the name that is printed."""
     names = {section.lower() for section in SECTIONS}
-    assert [known.name for known in KNOWN if known.name.lower() not in names] == []
+    assert [known.name for known in KNOWN_LAYOUTS if known.name.lower() not in names] == []

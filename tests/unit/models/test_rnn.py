@@ -8,7 +8,7 @@ import torch
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Prompt, Sequencer
 from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
-from artpipe.modalities.text.tokenizer import Encoder, pieces
+from artpipe.modalities.text.tokenizer import Tokenizer, split_pieces
 from artpipe.models.rnn import RNN
 from artpipe.nn.sequence.rendering import trim_unfinished
 from artpipe.nn.sequence.token_sampling import nucleus_probabilities, pick_tokens
@@ -132,7 +132,7 @@ def test_it_learns_and_its_state_goes_round(changes):
 
 def test_text_becomes_the_longest_tokens_that_fit_within_words():
     """Longest first, from left to right, never across a word's end; what the vocabulary has not is unknown."""
-    encoder = Encoder((*MARKS, "t", "h", "e", " t", "the", " the", " "))
-    assert list(pieces("the then\n\n'tis")) == ["the", " then", "\n\n", "'tis"]
+    encoder = Tokenizer((*MARKS, "t", "h", "e", " t", "the", " the", " "))
+    assert list(split_pieces("the then\n\n'tis")) == ["the", " then", "\n\n", "'tis"]
     assert encoder("the then") == [8, 9, UNKNOWN]
-    assert Encoder(MARKS)("ab") == [UNKNOWN] * 2
+    assert Tokenizer(MARKS)("ab") == [UNKNOWN] * 2

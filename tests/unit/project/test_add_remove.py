@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from artpipe.config.yaml_edit import with_entry
+from artpipe.config.yaml_edit import insert_entry
 from artpipe.errors import UserError
 from artpipe.project import add_remove, tracked_files
 from tests.conftest import draw_shapes
@@ -259,7 +259,7 @@ def test_removing_leaves_the_works_of_others(studio, artpipe, path):
     """Two datasets of the same works, or of some of them: with one gone, the other still has its works."""
     text = Path("params.yaml").read_text()
     again = {"medium": "picture", "source": "folder", "path": path, "about": {}, "ingest": {}, "preprocess": {}}
-    Path("params.yaml").write_text(with_entry(text, "datasets", "again", again))
+    Path("params.yaml").write_text(insert_entry(text, "datasets", "again", again))
     assert artpipe("dataset", "remove", "shapes")[0] == 0
     assert Path("datasets/shapes/circle/000.png").exists()
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from artpipe.artifacts.tensors import save_tensors
-from artpipe.errors import NoRoomError, StoppedError
+from artpipe.errors import DiskFullError, StoppedError
 from artpipe.project.stage_guard import guard_stage, require_disk_space
 from artpipe.storage.dvc_config import dvc_cache_folder
 from artpipe.system.atomic_files import write_bytes
@@ -25,7 +25,7 @@ def test_a_stage_that_cannot_fit_is_refused(studio, monkeypatch, artpipe):
     """One line with place, need and what is free, exit code 75; a switch starts it all the same."""
     require_disk_space("train@shapes-classifier")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9 - 1000, 1000))
-    with pytest.raises(NoRoomError, match=r"^data: train@shapes-classifier needs about 80 MB of disk, 1 kB are free"):
+    with pytest.raises(DiskFullError, match=r"^data: train@shapes-classifier needs about 80 MB of disk, 1 kB are free"):
         require_disk_space("train@shapes-classifier")
     code, _, said = artpipe("ingest", "shapes")
     assert code == 75
@@ -40,7 +40,7 @@ def test_a_first_ingest_needs_what_its_works_weigh(studio, monkeypatch):
     with Path("datasets/shapes/circle/big.bin").open("wb") as stream:
         stream.truncate(10**10)  # sparse
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**11, 0, 15 * 10**9))
-    with pytest.raises(NoRoomError, match="needs about 20 GB"):
+    with pytest.raises(DiskFullError, match="needs about 20 GB"):
         require_disk_space("ingest@shapes")
 
 

@@ -16,7 +16,7 @@ from artpipe.errors import UserError
 from artpipe.project.import_files import archive_suffix
 from artpipe.sources.archive import SOURCE
 from artpipe.untrusted.archives import tar_members
-from artpipe.untrusted.archives.archive_reader import ArchiveLimits, members
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, read_members
 
 LIMITS = ArchiveLimits(megabytes=4, gigabytes=0.05, entries=50, ratio=100)
 
@@ -28,7 +28,7 @@ def picture(seed=0):
 
 
 def outcome(path, limits=LIMITS):
-    return [(member.name, member.rejected) for member in members(path, limits)]
+    return [(member.name, member.rejected) for member in read_members(path, limits)]
 
 
 def entry(path, **ingest):
@@ -145,7 +145,7 @@ def test_a_compressed_bomb_ends_before_it_is_unpacked(tmp_path, mode):
     path = tarred(
         tmp_path / "a.tar.z", [("good.png", picture()), *((f"{n}.png", bytes(3 << 20)) for n in range(9))], mode
     )
-    found = list(members(path, LIMITS, lambda _: False))
+    found = list(read_members(path, LIMITS, lambda _: False))
     assert (found[-1].name, found[-1].rejected) == ("a.tar.z", "bomb")
 
 
@@ -290,7 +290,7 @@ def test_a_header_of_many_megabytes_is_not_taken_in(tmp_path, kind, before, pack
     path.write_bytes(gzip.compress(data) if packed else data)
     del data
     tracemalloc.start()
-    found = list(members(path, ArchiveLimits(), lambda _: False))
+    found = list(read_members(path, ArchiveLimits(), lambda _: False))
     assert archive_suffix(path) == (".tar.gz" if packed else ".tar")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -319,7 +319,7 @@ def test_headers_for_all_that_follow_are_counted_together(tmp_path):
 def test_skipped_members_are_no_headers(tmp_path):
     """Between two headers lies a member nobody wanted, however long."""
     path = tarred(tmp_path / "a.tar", [(f"{n}.png", bytes(3 << 20)) for n in range(3)])
-    assert [member.rejected for member in members(path, ArchiveLimits(), lambda _: False)] == [None] * 3
+    assert [member.rejected for member in read_members(path, ArchiveLimits(), lambda _: False)] == [None] * 3
 
 
 def test_what_is_called_a_tar_and_is_none_is_refused(tmp_path):

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from artpipe.config.params import DatasetEntry
 from artpipe.errors import CorruptError, UserError
 from artpipe.sources.package import SOURCE, read_card
-from artpipe.untrusted.downloads import Pin, fetched
+from artpipe.untrusted.downloads import PinnedFile, fetch_pinned_file
 
 DIGITS = np.random.default_rng(0).integers(0, 256, (12, 5, 4), np.uint8)
 LABELS = np.arange(12, dtype=np.uint8) % 3
@@ -114,11 +114,11 @@ def test_idx_records_become_pictures_with_labels_and_splits(index, name, packed)
 def test_a_second_run_downloads_nothing(index):
     """The verified file is kept by its SHA-256; a damaged copy is fetched again."""
     package = pin(index, "a.whl", wheel({"x": b"1"}))
-    path = fetched(Pin(**package))
-    assert fetched(Pin(**package)) == path == Path(".state/downloads") / package["sha256"]
+    path = fetch_pinned_file(PinnedFile(**package))
+    assert fetch_pinned_file(PinnedFile(**package)) == path == Path(".state/downloads") / package["sha256"]
     assert index.downloads == ["a.whl"]
     path.write_bytes(b"damaged")
-    fetched(Pin(**package))
+    fetch_pinned_file(PinnedFile(**package))
     assert index.downloads == ["a.whl", "a.whl"]
 
 
@@ -126,22 +126,22 @@ def test_what_is_not_the_pinned_file_is_not_kept(index):
     """Another SHA-256 than the card's is an error, and nothing stays behind."""
     package = pin(index, "a.whl", b"good") | {"sha256": "0" * 64}
     with pytest.raises(CorruptError, match="the pin card expects 000000000000"):
-        fetched(Pin(**package))
+        fetch_pinned_file(PinnedFile(**package))
     assert list(Path(".state/downloads").iterdir()) == []
 
 
 def test_missing_projects_and_files_are_one_line(index):
     """A person's mistake in a card."""
     with pytest.raises(UserError, match="no project `nowhere`"):
-        fetched(Pin(project="nowhere", file="a.whl", sha256="0" * 64))
+        fetch_pinned_file(PinnedFile(project="nowhere", file="a.whl", sha256="0" * 64))
     with pytest.raises(UserError, match=r"no file `a\.whl` in project `p`"):
-        fetched(Pin(project="p", file="a.whl", sha256="0" * 64))
+        fetch_pinned_file(PinnedFile(project="p", file="a.whl", sha256="0" * 64))
 
 
 def test_the_index_can_be_another_one(index, monkeypatch):
     """PIP_INDEX_URL goes before the default."""
     monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple/")
-    fetched(Pin(**pin(index, "a.whl", b"x")))
+    fetch_pinned_file(PinnedFile(**pin(index, "a.whl", b"x")))
     assert index.endpoint == "https://index.example/simple/"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from artpipe.artifacts.run import RunStart
-from artpipe.config.safe_yaml import conflict_line
+from artpipe.config.safe_yaml import find_conflict_line
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.storage.dvc_command import extract_dvc_reason, read_dvc_output
 from artpipe.storage.dvc_config import is_cache_link
@@ -248,8 +248,8 @@ def test_the_marks_of_a_merge_are_named(studio, artpipe, name):
 
 def test_only_marks_at_the_beginning_of_a_line_are_marks():
     """A text that quotes a merge, indented as YAML wants it, is no merge."""
-    assert conflict_line(CONFLICT.replace("\n", "\r\n")) == 2
-    assert conflict_line("text: |\n  <<<<<<< HEAD\n") == 0
+    assert find_conflict_line(CONFLICT.replace("\n", "\r\n")) == 2
+    assert find_conflict_line("text: |\n  <<<<<<< HEAD\n") == 0
 
 
 def test_line_ends_of_windows_are_kept(studio, pictures, artpipe):

@@ -26,15 +26,15 @@ def test_what_moves_is_read_again(tmp_path, change):
 
 def test_a_picture_that_comes_while_ingest_reads_fails_it(studio, artpipe, monkeypatch):
     """The stage ends with 75, so DVC records nothing and the flow tries it again."""
-    say = ingest._say
+    say = ingest._print_summary
 
     def late(card):
         say(card)
         (studio / "datasets/shapes/late.png").write_bytes(b"late")
 
-    monkeypatch.setattr(ingest, "_say", late)
+    monkeypatch.setattr(ingest, "_print_summary", late)
     code, _, told = artpipe("ingest", "shapes")
     assert code == 75
     assert "datasets/shapes: changed while it was read" in told
-    monkeypatch.setattr(ingest, "_say", say)
+    monkeypatch.setattr(ingest, "_print_summary", say)
     assert artpipe("ingest", "shapes")[0] == 0

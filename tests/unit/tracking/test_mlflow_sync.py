@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from artpipe.artifacts.cards import save_card
-from artpipe.artifacts.champions import Champion, Champions, Reign, save_champions
+from artpipe.artifacts.champions import Champion, ChampionHistory, Champions, save_champions
 from artpipe.artifacts.checkpoint import CheckpointCard
-from artpipe.artifacts.cross_references import ingested as known_of
+from artpipe.artifacts.cross_references import find_ingest_record as known_of
 from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
 from artpipe.artifacts.run import Journal, RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardCard, Spec
@@ -158,7 +158,7 @@ def crowned(root: Path, checkpoint: str, *before: str) -> None:
         Champion(model="gan", run_id="c" * 32, checkpoint=one, report="f" * 64, shards="d" * 64, score=None, dvc={})
         for one in (checkpoint, *before)
     ]
-    champions = Champions().crowned("digits", "gan", Reign(champion=reigns[0], before=tuple(reigns[1:])))
+    champions = Champions().with_history("digits", "gan", ChampionHistory(champion=reigns[0], before=tuple(reigns[1:])))
     save_champions(root, champions)
 
 

@@ -11,7 +11,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.cards import save_card
 from artpipe.artifacts.champions import Champion, load_champions
 from artpipe.artifacts.checkpoint import CheckpointCard
-from artpipe.artifacts.cross_references import checkpoint_in
+from artpipe.artifacts.cross_references import read_checkpoint_card
 from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
 from artpipe.artifacts.run import RunCard, save_run
 from artpipe.artifacts.shards import Spec
@@ -103,13 +103,13 @@ def test_the_first_healthy_one_is_champion(project, artpipe):
     keep(*MODELS)
     code, out, _ = artpipe("promote", "digits-gan")
     assert (code, out) == (0, f"digits gan: the champion is digits-gan (kid 0.1, {sha256[:12]})\n")
-    champion = load_champions().of("digits", "gan").champion
+    champion = load_champions().find("digits", "gan").champion
     assert (champion.checkpoint, champion.score.value, champion.score.name) == (sha256, 0.1, "kid")
     assert champion.dvc["data/checkpoints/digits-gan"] == hash_folder(paths.checkpoint("digits-gan"))
     assert artpipe("promote", "digits-gan")[1].endswith("is the champion already\n")
     assert artpipe("runs")[1].rstrip().endswith("  champion")
     assert "the champion of digits and its kind" in artpipe("lineage", "digits-gan")[1]
-    assert load_champions().of("digits", "gan").before == ()
+    assert load_champions().find("digits", "gan").before == ()
 
 
 def test_a_worse_one_is_refused(project, artpipe):
@@ -124,7 +124,7 @@ def test_a_worse_one_is_refused(project, artpipe):
     assert "kid 0.3 is not better than 0.1 by more than the spread 0.014" in err
     assert Path("champions.json").read_bytes() == before
     assert artpipe("promote", "digits-wide", "--force")[0] == 0
-    assert load_champions().of("digits", "gan").champion.forced
+    assert load_champions().find("digits", "gan").champion.forced
 
 
 def test_a_better_one_takes_its_place(project, artpipe):
@@ -132,15 +132,15 @@ def test_a_better_one_takes_its_place(project, artpipe):
     first, second = made("digits-gan", 0.1), made("digits-wide", 0.05, seed=2)
     keep(*MODELS)
     assert artpipe("promote")[1].count("the champion is") == 2
-    reign = load_champions().of("digits", "gan")
+    reign = load_champions().find("digits", "gan")
     assert (reign.champion.checkpoint, reign.before[0].checkpoint) == (second, first)
     third = made("digits-gan", 0.01, seed=3)
     keep(*MODELS)
     code, out, _ = artpipe("promote")
     assert code == 0
     assert "digits-wide: stays behind" in out
-    assert [one.checkpoint for one in load_champions().of("digits", "gan").before] == [second, first]
-    assert load_champions().of("digits", "gan").champion.checkpoint == third
+    assert [one.checkpoint for one in load_champions().find("digits", "gan").before] == [second, first]
+    assert load_champions().find("digits", "gan").champion.checkpoint == third
 
 
 @pytest.mark.parametrize(
@@ -225,11 +225,11 @@ def test_rollback_brings_the_one_before_back(project, artpipe):
     code, out, _ = artpipe("rollback", "digits", "gan")
     assert code == 0
     assert "digits gan: the champion is digits-gan (kid 0.1" in out
-    assert load_champions().of("digits", "gan").champion.checkpoint == first
+    assert load_champions().find("digits", "gan").champion.checkpoint == first
     back = paths.champion("digits", "gan")
     assert (back / "checkpoints/checkpoint.json").read_bytes() == old
     assert (back / "reports/report.json").is_file()
-    assert checkpoint_in(paths.checkpoint("digits-gan"))[1] == second
+    assert read_checkpoint_card(paths.checkpoint("digits-gan"))[1] == second
     assert not list(Path().glob("bringing-*"))
     found = trace_lineage(str(back / "checkpoints"))
     assert (found.checkpoint.sha256, found.run.run_id, found.champion) == (first, f"{1:032x}", True)
@@ -238,7 +238,7 @@ def test_rollback_brings_the_one_before_back(project, artpipe):
     assert code == 2
     assert "taken back" in err
     assert artpipe("promote", "digits-gan", "--force")[0] == 0
-    assert load_champions().of("digits", "gan").withdrawn == ()
+    assert load_champions().find("digits", "gan").withdrawn == ()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.microbatched import Divisible, length, parts
 from artpipe.contracts.special_tokens import MARKS, START
-from artpipe.errors import NoMemoryError
+from artpipe.errors import InsufficientMemoryError
 from artpipe.models import inpaint
 from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.training.loop import training_steps
@@ -178,7 +178,7 @@ def test_not_one_row():
     torch.manual_seed(4)
     drawn = torch.get_rng_state()
     with pytest.raises(
-        NoMemoryError, match=r"^a single row of a batch does not fit into memory: 1\.0 GiB more was"
+        InsufficientMemoryError, match=r"^a single row of a batch does not fit into memory: 1\.0 GiB more was"
     ) as found:
         stepper.step(made, batch())
     assert "lower the dataset's `size`" in str(found.value)
@@ -202,7 +202,8 @@ def test_a_kind_that_has_no_parts_says_what_helps(monkeypatch):
     made = build_learner("s", entry, STUDIO)
     monkeypatch.setattr(made, "step", lambda _batch: (_ for _ in ()).throw(ERRORS[1]))
     with pytest.raises(
-        NoMemoryError, match=r"2\.5 GiB more was asked for, .* is free; lower the dataset's `size`, or `paint`"
+        InsufficientMemoryError,
+        match=r"2\.5 GiB more was asked for, .* is free; lower the dataset's `size`, or `paint`",
     ):
         next(training_steps(made, type("Batches", (), {"draw": lambda _self: batch()})()))
 
@@ -211,7 +212,7 @@ def test_a_kind_that_has_no_parts_says_what_helps(monkeypatch):
 def test_a_shortage_is_told(error):
     """Every way in which torch says it is understood."""
     assert "asked for" in describe_shortage(error)
-    with pytest.raises(NoMemoryError, match="this does not fit into memory"), report_memory_errors("this"):
+    with pytest.raises(InsufficientMemoryError, match="this does not fit into memory"), report_memory_errors("this"):
         raise error
 
 

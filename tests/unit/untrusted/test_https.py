@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from artpipe.errors import ArtpipeError, CorruptError, UnreachableError, UserError
 from artpipe.sources.package import read_card
-from artpipe.untrusted.https import REDIRECTS, checked, download, is_public, resolved
+from artpipe.untrusted.https import MAX_REDIRECTS, download, is_public, parse_https_url, resolve_host
 
 DATA = b"a work " * 1000
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -80,9 +80,9 @@ def served(tmp_path_factory):
     names = {HOST: ["127.0.0.1"], "inner.test": ["10.0.0.1"], "127.0.0.1": ["127.0.0.2"]}
     how = {
         "resolve": lambda host, _: names[host],
-        "public": lambda address: address == "127.0.0.1" or is_public(address),
+        "is_allowed": lambda address: address == "127.0.0.1" or is_public(address),
         "context": client,
-        "most_bytes": 1 << 20,
+        "max_bytes": 1 << 20,
     }
     yield f"https://{HOST}:{server.server_port}", how
     server.shutdown()
@@ -107,7 +107,7 @@ def test_a_file_comes_whole_and_verified(served, tmp_path, page):
         ("inside", SHA256, UserError, "resolves to 10.0.0.1, which is not a public address"),
         ("number", SHA256, UserError, "127.0.0.2, which is not a public address"),
         ("plain", SHA256, UserError, "an https address is wanted"),
-        ("round", SHA256, UserError, f"more than {REDIRECTS} redirects"),
+        ("round", SHA256, UserError, f"more than {MAX_REDIRECTS} redirects"),
     ],
 )
 def test_what_is_refused_leaves_nothing(served, tmp_path, page, sha256, error, words):
@@ -123,7 +123,7 @@ def test_too_large_is_cut_short(served, tmp_path):
     """A server that sends more than a dataset may have is left."""
     address, how = served
     with pytest.raises(UserError, match="larger than"):
-        download(f"{address}/works.zip", SHA256, tmp_path / "kept", **{**how, "most_bytes": 100})
+        download(f"{address}/works.zip", SHA256, tmp_path / "kept", **{**how, "max_bytes": 100})
     assert list(tmp_path.iterdir()) == []
 
 
@@ -139,7 +139,7 @@ def test_a_certificate_of_nobody_is_refused(served, tmp_path):
 def test_this_machine_is_never_asked(tmp_path, host):
     """However loopback is written, the address is judged after the name is resolved."""
     with pytest.raises(UserError, match="not a public address"):
-        download(f"https://{host}:1/x", SHA256, tmp_path / "kept", most_bytes=1, resolve=resolved)
+        download(f"https://{host}:1/x", SHA256, tmp_path / "kept", max_bytes=1, resolve=resolve_host)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_private_addresses_are_not_public(address):
 def test_addresses_that_are_none(url):
     """HTTPS only, and no password in a file that goes into git."""
     with pytest.raises(UserError) as caught:
-        checked(url)
+        parse_https_url(url)
     assert "secret" not in str(caught.value)
 
 

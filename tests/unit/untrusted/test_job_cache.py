@@ -13,8 +13,8 @@ from artpipe.ingest import ingest_dataset, ingest_part
 from artpipe.preprocess import preprocess_dataset, preprocess_part
 from artpipe.system.hashing import sha256_file
 from artpipe.untrusted import worker_pool
-from artpipe.untrusted.job_cache import Answers, answer, part_of
-from artpipe.untrusted.worker_pool import Limits
+from artpipe.untrusted.job_cache import JobCache, fill_cache, parse_part
+from artpipe.untrusted.worker_pool import WorkerLimits
 from tests.conftest import draw_shapes
 
 PARAMS = """
@@ -44,14 +44,14 @@ def outputs():
 @pytest.fixture
 def worked(monkeypatch):
     """How many worker processes were started."""
-    started, start = [], worker_pool._Worker._started
+    started, start = [], worker_pool._Worker._ensure_started
 
     def noted(worker):
         if worker.process is None:
             started.append(worker)
         return start(worker)
 
-    monkeypatch.setattr(worker_pool._Worker, "_started", noted)
+    monkeypatch.setattr(worker_pool._Worker, "_ensure_started", noted)
     return started
 
 
@@ -131,15 +131,19 @@ def test_a_death_is_no_answer(tmp_path, monkeypatch):
     jobs = tmp_path / "planted_answers.py"
     jobs.write_text("def work(data, settings):\n    return data * 2 if data != b'die' else __import__('os')._exit(3)\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    asked = {"job": "planted_answers:work", "settings": {}, "limits": Limits(workers=1)}
-    assert answer([b"a", b"die", b"b"], stage="s", part=(1, 1), **asked) == 2
+    job = {"job": "planted_answers:work", "settings": {}, "limits": WorkerLimits(workers=1)}
+    assert fill_cache([b"a", b"die", b"b"], stage="s", part=(1, 1), **job) == 2
     (folder,) = (paths.STATE / "answers/s").iterdir()
-    with Answers(folder) as found:
-        assert [one and one.payload for one in map(found.of, (b"a", b"die", b"b"))] == [b"aa", None, b"bb"]
+    with JobCache(folder) as cache:
+        assert [outcome and outcome.payload for outcome in map(cache.find, (b"a", b"die", b"b"))] == [
+            b"aa",
+            None,
+            b"bb",
+        ]
 
 
 @pytest.mark.parametrize("wrong", ["", "0/2", "3/2", "1", "a/b", "1/2/3", "-1/2"])
 def test_what_is_no_part_is_refused(wrong):
     """One line that says how a part is written."""
     with pytest.raises(UserError, match="expected a part such as 2/8"):
-        part_of(wrong)
+        parse_part(wrong)

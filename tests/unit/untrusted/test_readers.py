@@ -14,8 +14,8 @@ from PIL import Image
 
 from artpipe.errors import UserError
 from artpipe.sources.package import read_card
-from artpipe.untrusted.duplicates import Seen
-from artpipe.untrusted.idx import IdxError, grey_png, read_idx
+from artpipe.untrusted.duplicates import DuplicateIndex
+from artpipe.untrusted.idx import IdxError, encode_grey_png, read_idx
 from artpipe.untrusted.metadata import Metadata, read_metadata
 
 SHAPES = st.lists(st.integers(0, 6), min_size=1, max_size=4)
@@ -56,9 +56,9 @@ def test_grey_png_is_read_back_by_pillow(height, width, seed):
     """The PNG written without an encoder holds the same pixels, blocks longer than 65,535 bytes included."""
     height, width = (height * 9, width * 9) if seed % 5 == 0 else (height, width)
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
-    image = Image.open(io.BytesIO(grey_png(pixels.tobytes(), height, width)))
+    image = Image.open(io.BytesIO(encode_grey_png(pixels.tobytes(), height, width)))
     image.verify()
-    image = Image.open(io.BytesIO(grey_png(pixels.tobytes(), height, width)))
+    image = Image.open(io.BytesIO(encode_grey_png(pixels.tobytes(), height, width)))
     assert image.mode == "L"
     assert (np.asarray(image) == pixels).all()
 
@@ -80,7 +80,7 @@ def test_metadata_round_trip(titles):
     lines = "\n".join(json.dumps({"file_name": name, "title": title}) for name, title in titles.items())
     for data, place in ((table.getvalue(), "metadata.csv"), (lines, "metadata.jsonl")):
         metadata = Metadata(read_metadata(data.encode(), place))
-        assert {name: metadata.of(name).get("title") for name in titles} == {
+        assert {name: metadata.find_fields(name).get("title") for name in titles} == {
             name: title.strip() for name, title in titles.items()
         } or len({name.strip() for name in titles}) < len(titles)
         metadata.close()
@@ -108,7 +108,7 @@ def test_metadata_knows_its_columns_and_their_other_spellings():
 def test_a_name_is_found_in_either_unicode_form():
     """A folder may hold NFD where the table says NFC."""
     metadata = Metadata(read_metadata("file_name,title\nétude.png,Study\n".encode(), "metadata.csv"))
-    assert metadata.of("e\u0301tude.png") == {"title": "Study"}
+    assert metadata.find_fields("e\u0301tude.png") == {"title": "Study"}
     metadata.close()
 
 
@@ -164,14 +164,14 @@ def test_any_bytes_are_a_pin_card_or_one_line(tmp_path_factory, data):
 @settings(max_examples=60, deadline=None)
 def test_banded_index_finds_what_a_full_search_finds(hashes, bits, data):
     """The nearest distance within `bits` agrees with comparing against all."""
-    with contextlib.closing(Seen()) as seen:
+    with contextlib.closing(DuplicateIndex()) as seen:
         for phash in hashes:
-            seen.add_looks(phash, str(phash))
+            seen.add_hash(phash, str(phash))
         flips = data.draw(st.lists(st.integers(0, 63), max_size=4, unique=True))
         probe = data.draw(st.sampled_from(hashes))
         for flip in flips:
             probe ^= 1 << flip
         distances = [(probe ^ phash).bit_count() for phash in hashes]
-        found = seen.near(probe, bits)
+        found = seen.find_near(probe, bits)
     expected = min(distances) if probe and min(distances) <= bits else None
     assert (found[1] if found else None) == expected

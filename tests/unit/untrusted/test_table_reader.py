@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from artpipe.config.params import DatasetEntry
 from artpipe.errors import UserError
 from artpipe.sources import archive, folder
-from artpipe.untrusted.metadata import FILES, OTHER_TABLES, Metadata, read_metadata
+from artpipe.untrusted.metadata import METADATA_FILES, UNREAD_TABLES, Metadata, read_metadata
 from tests.unit.untrusted.archives.test_archive_formats import placed, zipped
 
 TABLE = "file_name,title,creator\r\na.png,Square 1,Zoë\r\nb.png,Café au lait,André\r\n"
@@ -156,11 +156,11 @@ def test_rows_that_differ_are_noted_and_the_last_one_counts():
     """Two rows of one file; a row that stands twice says nothing."""
     rows = read_metadata(b"file_name,label\na.png,cat\na.png,dog\nb.png,cat\nb.png,cat\n", "metadata.csv")
     with closing(Metadata(rows)) as metadata:
-        assert metadata.of("a.png") == {
+        assert metadata.find_fields("a.png") == {
             "label": "dog",
             "notes": ("rows of the metadata say different things; the last one counts",),
         }
-        assert metadata.of("b.png") == {"label": "cat"}
+        assert metadata.find_fields("b.png") == {"label": "cat"}
 
 
 def test_splits_have_the_words_that_folders_have():
@@ -171,7 +171,7 @@ def test_splits_have_the_words_that_folders_have():
     assert rows["d.png"]["notes"] == ["`fold1` in metadata.csv is no split"]
 
 
-@pytest.mark.parametrize("name", OTHER_TABLES)
+@pytest.mark.parametrize("name", UNREAD_TABLES)
 def test_a_table_that_is_not_read_is_named_unless_one_is_there_that_is(tmp_path, name):
     """In a folder and in an archive; beside metadata.csv it is only where that came from."""
     (tmp_path / "a").mkdir()
@@ -180,7 +180,7 @@ def test_a_table_that_is_not_read_is_named_unless_one_is_there_that_is(tmp_path,
     for source, place in ((folder.SOURCE, tmp_path / "a"), (archive.SOURCE, path)):
         with pytest.raises(UserError, match=f"{name}: not a table that is read .*metadata.csv"):
             source.check(entry(place))
-    for known in FILES:
+    for known in METADATA_FILES:
         (tmp_path / "a" / known).write_bytes(b"")
         with pytest.raises(UserError, match="no picture files"):
             folder.SOURCE.check(entry(tmp_path / "a"))

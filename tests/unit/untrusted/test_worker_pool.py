@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from artpipe.errors import ArtpipeError
-from artpipe.untrusted.worker_pool import Limits, outcomes
+from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 
 JOBS = """
 import os, signal, time
@@ -40,7 +40,7 @@ def job(tmp_path, monkeypatch):
 
 
 def run(job, inputs, **limits):
-    limits = Limits(**{"seconds": 0.5, "memory_megabytes": 256, "workers": 1} | limits)
+    limits = WorkerLimits(**{"seconds": 0.5, "memory_megabytes": 256, "workers": 1} | limits)
     return list(outcomes(((data, data) for data in inputs), job=job, settings={"times": 2}, limits=limits))
 
 
@@ -76,7 +76,7 @@ def test_inputs_are_taken_as_needed(job):
             taken.append(number)
             yield number, b"x"
 
-    results = outcomes(inputs(), job=job, settings={"times": 1}, limits=Limits(workers=1, batch_inputs=10))
+    results = outcomes(inputs(), job=job, settings={"times": 1}, limits=WorkerLimits(workers=1, batch_inputs=10))
     next(results)
     assert len(taken) <= 50
     results.close()
@@ -84,10 +84,10 @@ def test_inputs_are_taken_as_needed(job):
 
 def test_large_inputs_wait_their_turn(job, monkeypatch):
     """However many workers there are, no more bytes are on their way than memory is meant for."""
-    monkeypatch.setattr("artpipe.untrusted.worker_pool._HELD", 1 << 20)
+    monkeypatch.setattr("artpipe.untrusted.worker_pool._MAX_PENDING_BYTES", 1 << 20)
     taken = []
     given = ((taken.append(number) or number, bytes(300_000)) for number in range(12))
-    limits = Limits(workers=8, batch_megabytes=0.1)
+    limits = WorkerLimits(workers=8, batch_megabytes=0.1)
     ahead = 0
     for number, outcome in outcomes(given, job=job, settings={"times": 0}, limits=limits):
         ahead = max(ahead, len(taken) - number)
@@ -101,7 +101,7 @@ def test_stopping_early_leaves_no_process(job):
         ((n, b"fine" if n < 5 else b"sleep") for n in range(9)),
         job=job,
         settings={"times": 1},
-        limits=Limits(workers=2, batch_inputs=1),
+        limits=WorkerLimits(workers=2, batch_inputs=1),
     )
     next(results)
     started = time.monotonic()

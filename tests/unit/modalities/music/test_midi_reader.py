@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from artpipe.modalities.music.midi_events import is_midi, read_events
 from artpipe.modalities.music.midi_reader import read_midi
-from artpipe.modalities.music.score import Note, sampled
+from artpipe.modalities.music.score import Note, sample_steps
 from artpipe.untrusted.rejection import RejectedError
 from tests.hostile.midi_readers import by_mido, by_ours, compared, midi, number, track
 
@@ -132,7 +132,7 @@ def test_pieces_of_format_2_follow_each_other():
     assert score.voices == [[Note(0, 1, 60), Note(2, 3, 64)]]
     assert score.bars == {2}
     assert "of MIDI format 2, its pieces one after the other" in score.notes
-    assert [cells for _, cells in sampled(read_midi(midi(*tracks, form=2), 0), 1, 0)] == [[60], [], [64]]
+    assert [cells for _, cells in sample_steps(read_midi(midi(*tracks, form=2), 0), 1, 0)] == [[60], [], [64]]
 
 
 def test_format_2_of_other_voices_is_told_as_such():

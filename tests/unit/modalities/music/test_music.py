@@ -18,11 +18,11 @@ from artpipe.artifacts.shards import SPLITS, ShardSet
 from artpipe.artifacts.works import Record, Works
 from artpipe.contracts.special_tokens import END, MARKS, PAD, START
 from artpipe.ingest import ingest_dataset
-from artpipe.modalities.music import inspected
+from artpipe.modalities.music import inspect_score
 from artpipe.modalities.music.midi_reader import read_midi
 from artpipe.modalities.music.musicxml_reader import read_musicxml
-from artpipe.modalities.music.score import Note, Score, look, rolled, sampled, without_interludes
-from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, VOCABULARY, Step, steps_of, tokens_of
+from artpipe.modalities.music.score import Note, Score, interval_hash, read_roll, sample_steps, shorten_silences
+from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, VOCABULARY, Step, decode_steps, encode_steps
 from artpipe.modalities.music.xml_tree import parse_xml
 from artpipe.preprocess import preprocess_dataset
 from artpipe.untrusted.rejection import RejectedError
@@ -100,7 +100,7 @@ def test_a_scores_notes_are_in_time_and_tied():
     score = read_musicxml(data, 1)
     assert score.voices == [[Note(0, 1, 60), Note(1, Fraction(3, 2), 66), Note(Fraction(3, 2), 3, 74)]]
     assert score.bars == {2}
-    assert sampled(score, 2, 1) == [
+    assert sample_steps(score, 2, 1) == [
         Step(0, [60]),
         Step(0, [60 + HELD]),
         Step(0, [66]),
@@ -115,8 +115,8 @@ def test_triplets_are_heard_where_the_grid_looks():
     """Three notes in a quarter: on sixteenths each is struck at the first step within it; a quarter hears the first."""
     data = score_xml([xml_note("C", 4, 1) + xml_note("D", 4, 1) + xml_note("E", 4, 1)], divisions=3)
     score = read_musicxml(data, 1)
-    assert [cells for _, cells in sampled(score, 4, 1)] == [[60], [60 + HELD], [62], [64]]
-    assert [cells for _, cells in sampled(score, 1, 1)] == [[60]]
+    assert [cells for _, cells in sample_steps(score, 4, 1)] == [[60], [60 + HELD], [62], [64]]
+    assert [cells for _, cells in sample_steps(score, 1, 1)] == [[60]]
 
 
 def test_a_pickup_ends_with_the_first_bar_line_and_split_bars_have_none():
@@ -125,7 +125,7 @@ def test_a_pickup_ends_with_the_first_bar_line_and_split_bars_have_none():
     data = score_xml(
         [xml_note("G", 4, 2), xml_note("C", 5, 6, extra=held), "~" + xml_note("C", 5, 2), xml_note("B", 4, 8)]
     )
-    marks = [mark for mark, _ in sampled(read_musicxml(data, 1), 1, 1)]
+    marks = [mark for mark, _ in sample_steps(read_musicxml(data, 1), 1, 1)]
     assert marks == [0, BAR + FERMATA, 0, 0, 0, BAR, 0, 0, 0]
 
 
@@ -156,7 +156,7 @@ def test_singers_are_kept_and_instruments_left_out():
     assert score.notes == ("instruments left out: 2",)
     five = read_musicxml(score_xml(*parts[:5]), 4)
     with pytest.raises(RejectedError, match="other voices: 5 voices in it, 4 are wanted"):
-        sampled(five, 4, 4)
+        sample_steps(five, 4, 4)
 
 
 def test_of_a_chord_in_a_voice_the_upper_note_stays():
@@ -165,7 +165,7 @@ def test_of_a_chord_in_a_voice_the_upper_note_stays():
     score = read_musicxml(data, 1)
     assert [note.pitch for note in score.voices[0]] == [64, 62]
     assert score.notes
-    assert [cells for _, cells in sampled(read_musicxml(data, 0), 1, 0)] == [[64, 60], [62]]
+    assert [cells for _, cells in sample_steps(read_musicxml(data, 0), 1, 0)] == [[64, 60], [62]]
 
 
 @pytest.mark.parametrize(
@@ -198,45 +198,45 @@ def test_a_document_type_elsewhere_is_never_asked_for():
 
 def test_a_roll_by_voice_goes_on_and_chords_are_struck():
     """In a voice the same pitch again goes on; chords are sets, from high to low."""
-    assert [cells for _, cells in sampled(rolled([[64, 60], [64, 0], [65, 60]], 1, 2), 1, 2)] == [
+    assert [cells for _, cells in sample_steps(read_roll([[64, 60], [64, 0], [65, 60]], 1, 2), 1, 2)] == [
         [64, 60],
         [64 + HELD, 0],
         [65, 60],
     ]
-    assert [cells for _, cells in sampled(rolled([[60, 64], [], [60]], 1, 0), 1, 0)] == [[64, 60], [], [60]]
-    assert reason_of(rolled, [[60, 64], [60]], 1, 2) == "other voices"
-    assert reason_of(rolled, {"a": 1}, 1, 0) == "not a score"
-    assert reason_of(rolled, [[60.5]], 1, 0) == "not a score"
+    assert [cells for _, cells in sample_steps(read_roll([[60, 64], [], [60]], 1, 0), 1, 0)] == [[64, 60], [], [60]]
+    assert reason_of(read_roll, [[60, 64], [60]], 1, 2) == "other voices"
+    assert reason_of(read_roll, {"a": 1}, 1, 0) == "not a score"
+    assert reason_of(read_roll, [[60.5]], 1, 0) == "not a score"
 
 
 def test_a_coarser_grid_hears_what_sounds():
     """Sixteenths on a grid of eighths: what sounds at the eighth is kept, and struck if it began since the last one."""
-    score = rolled([[60], [62], [62], [64], [64], [64]], 4, 1)
-    assert [cells for _, cells in sampled(score, 2, 1)] == [[60], [62], [64]]
-    assert sampled(Score([[Note(Fraction(0), Fraction(2), 60)]]), 1, 1) == [Step(0, [60]), Step(0, [60 + HELD])]
+    score = read_roll([[60], [62], [62], [64], [64], [64]], 4, 1)
+    assert [cells for _, cells in sample_steps(score, 2, 1)] == [[60], [62], [64]]
+    assert sample_steps(Score([[Note(Fraction(0), Fraction(2), 60)]]), 1, 1) == [Step(0, [60]), Step(0, [60 + HELD])]
 
 
 def test_interludes_are_shortened():
     """Of a silence of all voices one step is kept, of those at either end none."""
     cells = [[0], [60], [0], [0], [0], [62], [0]]
-    kept = without_interludes([Step(0, cell) for cell in cells], 1)
+    kept = shorten_silences([Step(0, cell) for cell in cells], 1)
     assert [cell for _, cell in kept] == [[60], [0], [62]]
 
 
 @given(PIECES)
 def test_any_piece_comes_back_from_its_tokens(piece):
     """Tokens stand in the vocabulary, between a start and an end; the first step has no mark of its own."""
-    tokens = tokens_of(piece)
+    tokens = encode_steps(piece)
     assert (tokens[0], tokens[-1]) == (START, END)
     assert all(len(MARKS) <= token < len(VOCABULARY) for token in tokens[1:-1])
-    assert steps_of(tokens) == [piece[0]._replace(mark=0), *piece[1:]]
+    assert decode_steps(tokens) == [piece[0]._replace(mark=0), *piece[1:]]
 
 
 @given(st.lists(st.tuples(st.integers(40, 60), st.integers(60, 80)), min_size=12, max_size=30), st.integers(-5, 5))
 def test_a_piece_looks_alike_in_every_key(chords, shift):
     """The hash that finds duplicates does not hear the key."""
     before, after = ([Step(0, [high + by, low + by]) for low, high in chords] for by in (0, shift))
-    assert look(before) == look(after)
+    assert interval_hash(before) == interval_hash(after)
 
 
 # -- the medium --------------------------------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ def test_rolls_become_rows_and_back(hymns):
         for digest in columns["digests"].unique(dim=0):
             rows = columns["tokens"][(columns["digests"] == digest).all(1)]
             tokens = [token for row in rows for token in row[1:].tolist() if token != PAD]
-            assert [[cell % HELD for cell in cells] for _, cells in steps_of(tokens)] in pieces
+            assert [[cell % HELD for cell in cells] for _, cells in decode_steps(tokens)] in pieces
             found[split] += 1
     assert found == {"train": 8, "validation": 2, "test": 2}
     assert shards.load("train")["tokens"].dtype == torch.int16
@@ -287,7 +287,7 @@ def test_rolls_become_rows_and_back(hymns):
 )
 def test_what_is_no_score_is_told(data, reason):
     """An empty file, a picture and a roll without notes or beyond the keys of a piano."""
-    assert reason_of(inspected, data, {"voices": 0}) == reason
+    assert reason_of(inspect_score, data, {"voices": 0}) == reason
 
 
 @pytest.mark.shared
@@ -297,7 +297,9 @@ def test_the_public_rolls_are_read():
     for name, voices in (("jsb-chorales-quarter.json", 0), ("Jsb16thSeparated.json", 4)):
         rolls = json.loads((JSB / name).read_text())
         assert {split: len(pieces) for split, pieces in rolls.items()} == {"train": 229, "valid": 76, "test": 77}
-        steps = [len(sampled(rolled(piece, 4, voices), 4, voices)) for pieces in rolls.values() for piece in pieces]
+        steps = [
+            len(sample_steps(read_roll(piece, 4, voices), 4, voices)) for pieces in rolls.values() for piece in pieces
+        ]
         assert min(steps) > 20
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artpipe.modalities.music import inspected
+from artpipe.modalities.music import inspect_score
 from artpipe.modalities.music.musicxml_reader import read_musicxml
 from artpipe.modalities.music.score import Note
 from artpipe.untrusted.rejection import RejectedError
@@ -64,7 +64,7 @@ ENCODED = {
 def test_a_score_is_read_in_every_encoding(data):
     """With a mark, without, declared rightly or wrongly: the same notes, and the medium takes it for XML."""
     assert read_musicxml(data, 1).voices == C_AND_E
-    assert json.loads(inspected(data, {"voices": 1}))[0] == 12  # sixteenths
+    assert json.loads(inspect_score(data, {"voices": 1}))[0] == 12  # sixteenths
 
 
 @pytest.mark.parametrize(

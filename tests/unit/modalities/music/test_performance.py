@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artpipe.modalities.music.midi_reader import read_midi
-from artpipe.modalities.music.performance import TEMPO, durations, midi
-from artpipe.modalities.music.piano_roll import Tone, drawn, tones
-from artpipe.modalities.music.score import Note, sampled
-from artpipe.modalities.music.synthesizer import RATE, samples, sung, tone
+from artpipe.modalities.music.performance import TEMPO, encode_midi, step_durations
+from artpipe.modalities.music.piano_roll import Tone, collect_tones, draw_piano_roll
+from artpipe.modalities.music.score import Note, sample_steps
+from artpipe.modalities.music.synthesizer import SAMPLE_RATE, synthesize, synthesize_tone, synthesize_wav
 from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, Step
 from artpipe.untrusted.rejection import RejectedError
 
@@ -42,9 +42,9 @@ def test_any_track_ends(track):
 def test_what_is_played_comes_back():
     """A piece of four voices, its MIDI file read again: the same steps; metre and fermatas are no notes."""
     piece = [Step(0, [72, 67, 64, 48]), Step(0, [72 + HELD, 65, 62, 47]), Step(0, [72, 67 + 0, 64, 48])]
-    again = sampled(read_midi(midi(piece, 2), 4), 2, 4)
+    again = sample_steps(read_midi(encode_midi(piece, 2), 4), 2, 4)
     assert again == piece
-    assert midi(piece, 2)[8:14] == bytes.fromhex("0001 0005 01e0")  # format 1: tempi, then four voices
+    assert encode_midi(piece, 2)[8:14] == bytes.fromhex("0001 0005 01e0")  # format 1: tempi, then four voices
 
 
 def test_a_metre_draws_bar_lines():
@@ -58,16 +58,16 @@ def test_playing_time():
     """A quarter at the tempo takes 60 / tempo; a fermata's beat takes longer, the end slows down."""
     plain = [Step(0, [60])] * 20
     held = [*plain[:5], Step(FERMATA, [60]), *plain[6:]]
-    assert durations(plain, 1)[0] == pytest.approx(60 / TEMPO)
-    assert durations(held, 1)[5] == pytest.approx(1.75 * 60 / TEMPO)
-    assert durations(plain, 1)[-1] > durations(plain, 1)[-2] > durations(plain, 1)[0]
+    assert step_durations(plain, 1)[0] == pytest.approx(60 / TEMPO)
+    assert step_durations(held, 1)[5] == pytest.approx(1.75 * 60 / TEMPO)
+    assert step_durations(plain, 1)[-1] > step_durations(plain, 1)[-2] > step_durations(plain, 1)[0]
 
 
 def test_the_sound_of_a_note():
     """The A of 440 Hz has its highest peak there, whoever of the singers is a little off, and the next at its octave."""
-    sound = tone(440.0, 2.0)
+    sound = synthesize_tone(440.0, 2.0)
     spectrum = torch.fft.rfft(sound * torch.hann_window(len(sound))).abs()
-    hertz = float(spectrum.argmax()) * RATE / len(sound)
+    hertz = float(spectrum.argmax()) * SAMPLE_RATE / len(sound)
     assert hertz == pytest.approx(440, abs=1.5)
     assert sound[0] == 0
     assert float(sound[-100:].abs().max()) < 1e-3
@@ -76,33 +76,33 @@ def test_the_sound_of_a_note():
 def test_a_piece_neither_clips_nor_clicks():
     """The loudest sample stays below the range's end, it begins and ends in silence, and nothing jumps."""
     steps = [Step(0, CHORD), Step(0, [pitch + HELD for pitch in CHORD]), Step(0, [71, 67, 62, 55])]
-    sound = samples(steps, 2)
+    sound = synthesize(steps, 2)
     assert float(sound.abs().max()) == pytest.approx(0.85)
     assert max(float(sound[0].abs()), float(sound[-1].abs())) < 1e-3
     assert float(sound.diff().abs().max()) < 0.35
-    with wave.open(io.BytesIO(sung(steps, 2))) as file:
+    with wave.open(io.BytesIO(synthesize_wav(steps, 2))) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate(), file.getnframes()) == (
             1,
             2,
-            RATE,
+            SAMPLE_RATE,
             len(sound),
         )
-        assert np.abs(np.frombuffer(file.readframes(RATE), "<i2")).max() < 2**15 * 0.86
+        assert np.abs(np.frombuffer(file.readframes(SAMPLE_RATE), "<i2")).max() < 2**15 * 0.86
 
 
 def test_notes_of_a_piece():
     """What goes on is one note; what goes on without a beginning begins there; the silent have none."""
     steps = [Step(0, [60, 48 + HELD]), Step(0, [60 + HELD, 48]), Step(0, [0, 48 + HELD])]
-    assert tones(steps) == [Tone(0, 0, 2, 60), Tone(1, 0, 1, 48), Tone(1, 1, 3, 48)]
+    assert collect_tones(steps) == [Tone(0, 0, 2, 60), Tone(1, 0, 1, 48), Tone(1, 1, 3, 48)]
 
 
 def test_a_roll_has_a_colour_for_each_voice():
     """Four voices, four colours; the highest above the lowest; no notes: paper."""
-    picture = drawn([Step(BAR, CHORD)] * 32, 2, 400, 200)
+    picture = draw_piano_roll([Step(BAR, CHORD)] * 32, 2, 400, 200)
     assert (picture.shape, picture.dtype) == ((3, 200, 400), torch.uint8)
     found = {}
     for name, colour in (("soprano", (191, 90, 67)), ("bass", (62, 88, 128))):
         rows = (picture == torch.tensor(colour, dtype=torch.uint8)[:, None, None]).all(0).any(1).nonzero()
         found[name] = float(rows.float().mean())
     assert found["soprano"] < found["bass"]
-    assert int(drawn([], 2, 64, 64).min()) > 200
+    assert int(draw_piano_roll([], 2, 64, 64).min()) > 200

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from artpipe.modalities.picture.decoder import decode
+from artpipe.modalities.picture.decoder import decode_picture
 from artpipe.untrusted.rejection import RejectedError
 
 
@@ -52,11 +52,11 @@ def colour_tiff(pixels, order):
 
 
 def pixels(data):
-    return np.asarray(decode(data, 32).image).tolist()
+    return np.asarray(decode_picture(data, 32).image).tolist()
 
 
 def notes(data):
-    return decode(data, 32).notes
+    return decode_picture(data, 32).notes
 
 
 @pytest.mark.parametrize(("bits", "highest"), [(8, 255), (10, 1023), (12, 4095), (14, 16383), (16, 65535)])
@@ -144,7 +144,7 @@ def test_samples_that_are_not_read_are_named():
     data = bytearray(colour_tiff([[0, 0, 0]], "<"))
     data[200:206] = struct.pack("<3H", 32, 32, 32)
     with pytest.raises(RejectedError) as caught:
-        decode(bytes(data), 32)
+        decode_picture(bytes(data), 32)
     assert caught.value.reason == "unsupported format"
     assert caught.value.detail.startswith("TIFF of 3 channels of 32-bit unsigned")
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from artpipe.modalities.picture.decoder import decode, flattened, perceptual_hash
-from artpipe.untrusted.magic_bytes import looks_like_picture, webp_size
+from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha, perceptual_hash
+from artpipe.untrusted.magic_bytes import looks_like_picture, read_webp_size
 from artpipe.untrusted.rejection import REASONS, RejectedError
 
 LETTER_F = np.array(
@@ -27,12 +27,12 @@ def saved(image, kind="PNG", **options):
 
 
 def pixels(data):
-    return np.asarray(decode(data, 32).image)
+    return np.asarray(decode_picture(data, 32).image)
 
 
 def reason(data, max_megapixels=32):
     with pytest.raises(RejectedError) as caught:
-        decode(data, max_megapixels)
+        decode_picture(data, max_megapixels)
     assert caught.value.reason in REASONS
     return caught.value.reason
 
@@ -49,7 +49,7 @@ def test_sixteen_bit_grey_is_scaled_and_not_clipped():
     """16-bit levels 0, 257, 32768 and 65535 become 0, 1, 128 and 255."""
     data = png(4, 1, 16, 0, b"\0" + struct.pack(">4H", 0, 257, 32768, 65535))
     assert pixels(data).tolist() == [[0, 1, 128, 255]]
-    assert decode(data, 32).notes == ("16 bits scaled to 8",)
+    assert decode_picture(data, 32).notes == ("16 bits scaled to 8",)
 
 
 @pytest.mark.parametrize("order", ["<u2", ">u2"])
@@ -86,16 +86,16 @@ def test_palette_with_transparency_keeps_both():
     image.putpixel((1, 0), 1)
     data = saved(image, transparency=0)
     assert pixels(data).tolist() == [[[10, 20, 30, 0], [200, 100, 50, 255]]]
-    assert np.asarray(flattened(decode(data, 32).image, "white")).tolist() == [[[255] * 3, [200, 100, 50]]]
+    assert np.asarray(flatten_alpha(decode_picture(data, 32).image, "white")).tolist() == [[[255] * 3, [200, 100, 50]]]
 
 
 def test_grey_with_alpha_is_composited_on_the_background():
     """LA with half alpha on white and on black: 255 - (255 - 100) / 2 and 100 / 2."""
     data = saved(Image.new("LA", (1, 1), (100, 128)))
-    picture = decode(data, 32).image
+    picture = decode_picture(data, 32).image
     assert picture.mode == "LA"
-    assert abs(int(np.asarray(flattened(picture, "white"))[0, 0]) - 177) <= 1
-    assert abs(int(np.asarray(flattened(picture, "black"))[0, 0]) - 50) <= 1
+    assert abs(int(np.asarray(flatten_alpha(picture, "white"))[0, 0]) - 177) <= 1
+    assert abs(int(np.asarray(flatten_alpha(picture, "black"))[0, 0]) - 50) <= 1
 
 
 def test_grey_png_with_a_transparent_level_has_alpha():
@@ -155,14 +155,14 @@ def test_icc_profile_is_converted_to_srgb():
     """Through a profile whose red and green are exchanged, (200, 30, 60) is (30, 200, 60)."""
     data = saved(Image.new("RGB", (4, 4), (200, 30, 60)), icc_profile=exchanged_profile())
     assert np.abs(pixels(data)[0, 0].astype(int) - [30, 200, 60]).max() <= 2
-    assert decode(data, 32).notes[0] == "colours converted from its profile to sRGB"
+    assert decode_picture(data, 32).notes[0] == "colours converted from its profile to sRGB"
 
 
 def test_colour_profile_that_cannot_be_used_is_noted():
     """Rubbish, and a profile of another colour space, leave the pixels as they are."""
     lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     for profile in (b"no profile at all", lab):
-        picture = decode(saved(Image.new("RGB", (4, 4), (200, 30, 60)), icc_profile=profile), 32)
+        picture = decode_picture(saved(Image.new("RGB", (4, 4), (200, 30, 60)), icc_profile=profile), 32)
         assert picture.notes == ("its colour profile could not be used",)
         assert np.asarray(picture.image)[0, 0].tolist() == [200, 30, 60]
 
@@ -187,7 +187,7 @@ def test_animation_gives_its_first_frame(kind):
     """The first frame is kept and the note says so."""
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     data = saved(frames[0], kind, save_all=True, append_images=frames[1:], lossless=True)
-    picture = decode(data, 32)
+    picture = decode_picture(data, 32)
     assert picture.notes == ("animated: the first frame was kept",)
     assert np.asarray(picture.image.convert("RGB"))[0, 0].tolist() == [255, 0, 0] or kind == "GIF"
     assert np.asarray(picture.image.convert("RGB"))[0, 0].tolist()[0] > 250
@@ -236,13 +236,13 @@ def test_webp_canvas_is_refused_before_it_is_allocated():
         {"quality": 80},
         {"quality": 80, "exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"},
     ):
-        assert webp_size(saved(Image.new("RGB", (37, 21), "teal"), "WEBP", **options)) == (37, 21)
+        assert read_webp_size(saved(Image.new("RGB", (37, 21), "teal"), "WEBP", **options)) == (37, 21)
     assert reason(saved(Image.new("RGB", (40, 30)), "WEBP"), max_megapixels=0.001) == "too large"
 
 
 def test_megapixels_are_inclusive():
     """A picture of exactly the limit is kept."""
-    assert decode(saved(Image.new("L", (100, 10))), 0.001).image.size == (100, 10)
+    assert decode_picture(saved(Image.new("L", (100, 10))), 0.001).image.size == (100, 10)
     assert reason(saved(Image.new("L", (100, 11))), 0.001) == "too large"
 
 
@@ -256,7 +256,7 @@ def test_megapixels_are_inclusive():
 def test_any_bytes_decode_or_are_rejected(data, start):
     """Nothing but RejectedError leaves the decoder."""
     try:
-        mode = decode(start + data, 1).image.mode
+        mode = decode_picture(start + data, 1).image.mode
     except RejectedError as error:
         mode = error.reason
     assert mode in {"L", "LA", "RGB", "RGBA", *REASONS}

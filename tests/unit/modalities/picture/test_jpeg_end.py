@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from artpipe.modalities.picture.decoder import decode
-from artpipe.modalities.picture.jpeg_end import read_header, unsupported_process
+from artpipe.modalities.picture.decoder import decode_picture
+from artpipe.modalities.picture.jpeg_end import describe_unsupported_process, read_jpeg_header
 from artpipe.untrusted.rejection import RejectedError
 
 NOTE = "its end mark is missing, all its pixels are there"
@@ -31,9 +31,9 @@ def noise(side, sigma=40, mode="RGB"):
 def test_missing_end_mark_costs_no_picture(options, mode, cut):
     """Without the end mark, or with half of it, the pixels are those of the whole file, and a note says so."""
     data = jpeg(noise(50, mode=mode), quality=90, **options)
-    picture = decode(data[:-cut], 32)
+    picture = decode_picture(data[:-cut], 32)
     assert picture.notes == (NOTE,)
-    assert picture.image.tobytes() == decode(data, 32).image.tobytes()
+    assert picture.image.tobytes() == decode_picture(data, 32).image.tobytes()
 
 
 @pytest.mark.parametrize("options", FORMS)
@@ -42,23 +42,23 @@ def test_half_a_jpeg_is_truncated(options):
     data = jpeg(noise(64), **options)
     for cut in (data[: len(data) // 2], data[: len(data) // 2] + bytes(3000)):
         with pytest.raises(RejectedError) as caught:
-            decode(cut, 32)
+            decode_picture(cut, 32)
         assert caught.value.reason == "truncated"
 
 
 def test_zero_bytes_after_the_last_pixel_cost_nothing():
     """A file without its end mark whose rest is zero bytes has all its pixels where the scan data are complete."""
     data = jpeg(noise(64), quality=90)
-    assert decode(data[:-2] + bytes(3000), 32).image.tobytes() == decode(data, 32).image.tobytes()
+    assert decode_picture(data[:-2] + bytes(3000), 32).image.tobytes() == decode_picture(data, 32).image.tobytes()
 
 
 def test_missing_scan_is_truncated():
     """A progressive file that ends between two scans has pixels everywhere, but not their fine detail."""
     data = jpeg(noise(64), progressive=True)
-    scans = read_header(data).scans
+    scans = read_jpeg_header(data).scans
     assert len(scans) > 3
     with pytest.raises(RejectedError):
-        decode(data[: scans[-1].place].rpartition(b"\xff\xda")[0], 32)
+        decode_picture(data[: scans[-1].place].rpartition(b"\xff\xda")[0], 32)
 
 
 def test_missing_restart_interval_is_truncated():
@@ -66,7 +66,7 @@ def test_missing_restart_interval_is_truncated():
     data = jpeg(noise(64), restart_marker_blocks=4)
     last = max(data.rfind(bytes([0xFF, mark])) for mark in range(0xD0, 0xD8))
     with pytest.raises(RejectedError):
-        decode(data[:last], 32)
+        decode_picture(data[:last], 32)
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,11 +77,11 @@ def test_what_is_kept_has_all_its_pixels(options, side, sigma, cut, mode):
     """Wherever a file is cut, it is kept with the pixels of the whole one or not at all."""
     data = jpeg(noise(side, sigma, mode), quality=85, **options)
     try:
-        image = decode(data[: max(1, len(data) - cut)], 32).image
+        image = decode_picture(data[: max(1, len(data) - cut)], 32).image
     except RejectedError:
         assert cut > 2
     else:
-        assert image.tobytes() == decode(data, 32).image.tobytes()
+        assert image.tobytes() == decode_picture(data, 32).image.tobytes()
 
 
 def test_unusual_processes_are_named():
@@ -89,15 +89,15 @@ def test_unusual_processes_are_named():
     data = bytearray(jpeg(noise(8)))
     frame = data.index(b"\xff\xc0")
     data[frame + 4] = 12
-    assert unsupported_process(read_header(bytes(data))) == "JPEG of 12 bits a sample"
+    assert describe_unsupported_process(read_jpeg_header(bytes(data))) == "JPEG of 12 bits a sample"
     with pytest.raises(RejectedError) as caught:
-        decode(bytes(data), 32)
+        decode_picture(bytes(data), 32)
     assert caught.value.reason == "unsupported format"
     data[frame + 1], data[frame + 4] = 0xC3, 8
-    assert unsupported_process(read_header(bytes(data))) == "lossless or hierarchical JPEG"
+    assert describe_unsupported_process(read_jpeg_header(bytes(data))) == "lossless or hierarchical JPEG"
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_have_a_header(data):
     """Rubbish behind the first mark ends the reading, never with an error."""
-    assert read_header(b"\xff\xd8" + data).bits >= 0
+    assert read_jpeg_header(b"\xff\xd8" + data).bits >= 0

@@ -12,11 +12,11 @@ from PIL import Image, features
 import artpipe
 from artpipe.config.params import DatasetEntry, IngestParams
 from artpipe.errors import UserError
-from artpipe.modalities.picture.decoder import decode
+from artpipe.modalities.picture.decoder import decode_picture
 from artpipe.preprocessing.jobs import require_works
 from artpipe.project.detection import inspect_place
 from artpipe.untrusted import magic_bytes
-from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, kind_of, looks_like_picture
+from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, detect_picture_format, looks_like_picture
 from artpipe.untrusted.rejection import RejectedError
 
 PACKAGE = Path(artpipe.__file__).parent
@@ -30,7 +30,7 @@ def saved(image, kind="PNG", **options):
 
 def rejected(data, max_megapixels=32):
     with pytest.raises(RejectedError) as caught:
-        decode(data, max_megapixels)
+        decode_picture(data, max_megapixels)
     return caught.value
 
 
@@ -75,17 +75,17 @@ def test_every_brand_of_heic_is_called_heic(major):
 )
 def test_compatible_brands_decide_where_the_major_one_does_not(major, compatible, kind):
     """A file whose major brand is the container's is what its compatible brands say."""
-    assert kind_of(ftyp(major, *compatible)[:SIGNATURE_BYTES]) == kind
+    assert detect_picture_format(ftyp(major, *compatible)[:SIGNATURE_BYTES]) == kind
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
 def test_avif_is_read_and_of_a_sequence_the_first_frame():
     """Lossless AVIF keeps its colours; a sequence gives the first frame and says so."""
     red, blue = Image.new("RGB", (16, 8), (255, 0, 0)), Image.new("RGB", (16, 8), (0, 0, 255))
-    still = decode(saved(red, "AVIF", quality=100, subsampling="4:4:4"), 32)
+    still = decode_picture(saved(red, "AVIF", quality=100, subsampling="4:4:4"), 32)
     assert (still.image.mode, still.image.size, still.notes) == ("RGB", (16, 8), ())
     assert np.abs(np.asarray(still.image).astype(int) - [255, 0, 0]).max() <= 3
-    sequence = decode(saved(red, "AVIF", save_all=True, append_images=[blue], quality=100), 32)
+    sequence = decode_picture(saved(red, "AVIF", save_all=True, append_images=[blue], quality=100), 32)
     assert sequence.notes == ("animated: the first frame was kept",)
     assert np.asarray(sequence.image)[4, 4, 0] > 245
 
@@ -100,7 +100,7 @@ def test_avif_stands_upright(orientation):
     stored = upright.transpose(turns[orientation]) if orientation > 1 else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    image = decode(saved(stored, "AVIF", exif=exif, quality=95), 32).image
+    image = decode_picture(saved(stored, "AVIF", exif=exif, quality=95), 32).image
     assert image.size == (40, 24)
     assert np.asarray(image)[4, 4, 1] < 60
     assert np.asarray(image)[20, 36, 1] > 200
@@ -193,14 +193,14 @@ def test_file_that_stands_where_a_picture_was_expected_is_explained(data, words)
 def test_suffix_says_nothing(kind):
     """A format is known from its first bytes; no suffix is asked."""
     data = saved(Image.new("RGB", (20, 20), (0, 0, 0)), kind)
-    assert kind_of(data[:SIGNATURE_BYTES]) == kind
-    assert decode(data, 32).image.size == (20, 20)
+    assert detect_picture_format(data[:SIGNATURE_BYTES]) == kind
+    assert decode_picture(data, 32).image.size == (20, 20)
 
 
 def test_several_pictures_of_a_phone_are_its_first_one():
     """An MPO file is the picture, without a note."""
     frames = [Image.new("RGB", (32, 16), colour) for colour in ("red", "blue")]
-    picture = decode(saved(frames[0], "MPO", save_all=True, append_images=frames[1:]), 32)
+    picture = decode_picture(saved(frames[0], "MPO", save_all=True, append_images=frames[1:]), 32)
     assert picture.notes == ()
     assert np.asarray(picture.image)[8, 8, 0] > 240
 
@@ -208,7 +208,7 @@ def test_several_pictures_of_a_phone_are_its_first_one():
 def test_every_limit_names_its_parameter():
     """Whoever refuses an input for a limit says which parameter of ingest sets it, or that none does."""
     limits = {"bomb", "too large", "out of memory", "timed out", "other voices"}
-    fixed = {"its data overlap another entry's", "steps", "elements within", "no score needs any", "_TOO_LONG", "a directory", "times its size"}  # fmt: skip
+    fixed = {"its data overlap another entry's", "steps", "elements within", "no score needs any", "_HEADER_TOO_LONG", "a directory", "times its size"}  # fmt: skip
     missing, named = [], set()
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -233,8 +233,8 @@ def test_too_many_megapixels_name_the_parameter():
 
 def test_brands_are_taken_from_the_box_alone():
     """What follows the ftyp box is no brand."""
-    assert kind_of(ftyp(b"isom") + b"heicavif") == "MP4"
-    assert {"JPEG", "AVIF"} <= magic_bytes.READ
+    assert detect_picture_format(ftyp(b"isom") + b"heicavif") == "MP4"
+    assert {"JPEG", "AVIF"} <= magic_bytes.READ_FORMATS
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from artpipe.artifacts.works import Record, Works
 from artpipe.config.params import IngestParams
 from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
 from artpipe.ingest import ingest_dataset
-from artpipe.modalities.text import begins, decoded, parts, prepared
+from artpipe.modalities.text import decode_work, is_text_file, prepare_text, split_file
 from artpipe.preprocess import preprocess_dataset
-from artpipe.preprocessing.token_rows import rows_of
-from artpipe.untrusted.record_files import records
+from artpipe.preprocessing.token_rows import cut_rows
+from artpipe.untrusted.record_files import read_records
 from artpipe.untrusted.rejection import RejectedError
 
 PARAMS = """\
@@ -52,7 +52,7 @@ def project(tmp_path, monkeypatch):
 @given(st.lists(st.integers(4, 90), min_size=1, max_size=60), st.integers(8, 20))
 def test_rows_ask_for_every_token_once(tokens, length):
     """Rows overlap by the token that is given: what they predict, in order, is the work without its first token."""
-    rows = rows_of(tokens, length)
+    rows = cut_rows(tokens, length)
     assert all(len(row) == length + 1 for row in rows)
     asked = [token for row in rows for token in row[1:] if token != PAD]
     assert asked == tokens[1:]
@@ -62,7 +62,7 @@ def test_rows_ask_for_every_token_once(tokens, length):
 def test_lines_of_json_are_works_with_their_fields():
     """An object's text is the work, its other known fields go along; a bad line costs that line alone."""
     lines = b'{"title": "Dawn", "author": "Li Bai", "text": "one"}\n"two"\n{"text": "thr\n{"paragraphs": ["a", "b"]}\n'
-    found = list(records("x.jsonl", lines))
+    found = list(read_records("x.jsonl", lines))
     assert found[0] == ("#00000", "one", {"title": "Dawn", "creator": "Li Bai"})
     assert found[1][1:] == ("two", {})
     assert found[2] == ("#00002", b"", {"rejected": "damaged", "notes": (f"line 3 is no JSON: {CUT}",)})
@@ -77,21 +77,21 @@ def test_json_that_cannot_be_read_says_where():
         (b"[" * 200_000, "no JSON: too deeply nested"),
     ]
     for data, said in told:
-        assert list(records("x.json", data)) == [("", b"", {"rejected": "damaged", "notes": (said,)})]
+        assert list(read_records("x.json", data)) == [("", b"", {"rejected": "damaged", "notes": (said,)})]
 
 
 def test_a_record_without_text_says_what_it_has():
     """The names of an object, and those that its text may have; what else stands there."""
     lines = b'{"title": "Dawn", "txt": "one"}\n17\nnull\n["a", 3]\n{}\n'
-    details = [part.fields["notes"][0] for part in parts("x.jsonl", lines, IngestParams())]
+    details = [part.fields["notes"][0] for part in split_file("x.jsonl", lines, IngestParams())]
     assert details[0].startswith("an object of `title`, `txt`; its text should be named `text`, `paragraphs`")
     assert details[1:] == [f"{what} where text should be" for what in ("a number", "null", "a list", "an object")]
 
 
 def test_text_marked_as_utf16_can_be_cut():
     """A separator and lines of JSON are found in UTF-16 too."""
-    assert [one for _, one, _ in records("x.txt", "one\n\ntwo".encode("utf-16"), "\n\n")] == [b"one", b"two"]
-    assert [one for _, one, _ in records("x.jsonl", '"one"\n"two"'.encode("utf-16"))] == ["one", "two"]
+    assert [one for _, one, _ in read_records("x.txt", "one\n\ntwo".encode("utf-16"), "\n\n")] == [b"one", b"two"]
+    assert [one for _, one, _ in read_records("x.jsonl", '"one"\n"two"'.encode("utf-16"))] == ["one", "two"]
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_text_too_short_to_tell_its_encoding_says_how_it_is_read(text, encoding,
     """The place of the byte, what it may be, and the option that reads it so."""
     data = text.encode(encoding)
     with pytest.raises(RejectedError) as caught:
-        decoded(data)
+        decode_work(data)
     assert "is not UTF-8, and it is too short to be sure of" in caught.value.detail
     assert named in caught.value.detail
     assert caught.value.detail.endswith("reads it so")
-    assert decoded(data, named.lower()) == (text, [f"read as {named}"])
+    assert decode_work(data, named.lower()) == (text, [f"read as {named}"])
 
 
 def test_json_of_music_is_no_text():
@@ -123,13 +123,13 @@ def test_json_of_music_is_no_text():
         b'[["one", "two"],': True,
         b'["one", "two"]': True,
     }
-    assert {start: begins(start, "x.json") for start in starts} == starts
+    assert {start: is_text_file(start, "x.json") for start in starts} == starts
 
 
 def test_json_by_split_keeps_the_official_splits():
     """An object of lists named train, valid and test says which work is for what."""
     data = json.dumps({"train": ["a", "b"], "valid": ["c"], "test": [[[60, 64], [62]]]}).encode()
-    found = {name: (content, fields.get("split")) for name, content, fields in records("x.json", data)}
+    found = {name: (content, fields.get("split")) for name, content, fields in read_records("x.json", data)}
     assert found["#valid-00000"] == ("c", "validation")
     assert found["#test-00000"] == ([[60, 64], [62]], "test")
 
@@ -139,16 +139,20 @@ def test_json_by_split_keeps_the_official_splits():
 def test_lines_of_blanks_are_empty_on_every_system(end, blank):
     """Whatever ends a line, and whatever nothing an empty one is made of, poems are parted; blanks within stay."""
     text = f"one{end} two{end}{blank}{end}{blank}{end}three{end}{blank}{end}"
-    assert [content for _, content, _ in records("x.txt", text.encode(), "\n\n")] == [b"one\n two", b"three"]
-    assert len(list(records("x.txt", text.encode(), "\r\n\r\n"))) == 2
+    assert [content for _, content, _ in read_records("x.txt", text.encode(), "\n\n")] == [b"one\n two", b"three"]
+    assert len(list(read_records("x.txt", text.encode(), "\r\n\r\n"))) == 2
 
 
 def test_a_separator_of_signs_may_have_blanks_behind_it():
     """Lines of asterisks, form feeds; and one that ends no line is taken as it is."""
     starred = b"one\r\n***\t\r\ntwo\r\n***\r\nthree"
-    assert [content for _, content, _ in records("x.txt", starred, "\n***\n")] == [b"one", b"two", b"three"]
-    assert [content for _, content, _ in records("x.txt", b"one\f\ntwo\fthree", "\f")] == [b"one", b"two", b"three"]
-    assert [content for _, content, _ in records("x.txt", b"a%%b", "%%")] == [b"a", b"b"]
+    assert [content for _, content, _ in read_records("x.txt", starred, "\n***\n")] == [b"one", b"two", b"three"]
+    assert [content for _, content, _ in read_records("x.txt", b"one\f\ntwo\fthree", "\f")] == [
+        b"one",
+        b"two",
+        b"three",
+    ]
+    assert [content for _, content, _ in read_records("x.txt", b"a%%b", "%%")] == [b"a", b"b"]
 
 
 @given(
@@ -157,25 +161,25 @@ def test_a_separator_of_signs_may_have_blanks_behind_it():
 )
 def test_no_line_is_lost_between_separators(lines, between):
     """Works come back in order, as they were."""
-    found = [content.decode() for _, content, _ in records("x.txt", between.join(lines).encode(), "\n\n")]
+    found = [content.decode() for _, content, _ in read_records("x.txt", between.join(lines).encode(), "\n\n")]
     assert found == lines
 
 
 def test_lines_of_json_may_end_as_on_old_systems():
     """A carriage return alone ends a line too."""
-    assert [content for _, content, _ in records("x.jsonl", b'"one"\r"two"\r')] == ["one", "two"]
+    assert [content for _, content, _ in read_records("x.jsonl", b'"one"\r"two"\r')] == ["one", "two"]
 
 
 def test_an_object_of_one_list_is_that_list():
     """Exports wrap their records; the list's name stands in the works' names."""
     data = json.dumps({"data": [{"text": "a"}, {"text": "b"}], "version": "1"}).encode()
-    assert [record[:2] for record in records("x.json", data)] == [("#data-00000", "a"), ("#data-00001", "b")]
+    assert [record[:2] for record in read_records("x.json", data)] == [("#data-00000", "a"), ("#data-00001", "b")]
 
 
 def test_a_separator_parts_the_works_of_a_text():
     """Blank lines between poems make each of them a work; without a separator the file is one."""
-    assert [content for _, content, _ in records("x.txt", b"one\r\n\r\ntwo\n\n\n\nthree\n", "\n\n")] == [b"one", b"two", b"three"]  # fmt: skip
-    assert list(records("x.txt", b"one\n\ntwo")) == [("", b"one\n\ntwo", {})]
+    assert [content for _, content, _ in read_records("x.txt", b"one\r\n\r\ntwo\n\n\n\nthree\n", "\n\n")] == [b"one", b"two", b"three"]  # fmt: skip
+    assert list(read_records("x.txt", b"one\n\ntwo")) == [("", b"one\n\ntwo", {})]
 
 
 @pytest.mark.parametrize(
@@ -190,23 +194,23 @@ def test_a_separator_parts_the_works_of_a_text():
 def test_what_is_no_text_is_told(data, reason):
     """Bytes that are not UTF-8, control codes and blanks are not kept, each for its reason."""
     with pytest.raises(RejectedError) as caught:
-        decoded(data)
+        decode_work(data)
     assert caught.value.reason == reason
 
 
 def test_text_of_other_systems_is_the_same_text():
     """A byte order mark, CRLF, UTF-16 and decomposed letters change nothing but a note."""
-    assert decoded(b"\xef\xbb\xbfone\r\ntwo\r\n") == ("one\ntwo", [])
-    assert decoded("one\ntwo".encode("utf-16")) == ("one\ntwo", ["read as UTF-16"])
-    assert decoded("e\u0301".encode())[0] == "\u00e9"
-    assert prepared(b"**a \n\f b*", {"strip": "*", "breaks": ""}) == b"a\n b"
+    assert decode_work(b"\xef\xbb\xbfone\r\ntwo\r\n") == ("one\ntwo", [])
+    assert decode_work("one\ntwo".encode("utf-16")) == ("one\ntwo", ["read as UTF-16"])
+    assert decode_work("e\u0301".encode())[0] == "\u00e9"
+    assert prepare_text(b"**a \n\f b*", {"strip": "*", "breaks": ""}) == b"a\n b"
 
 
 def test_marks_may_end_lines():
     """Verse that was written on in one line gets its lines, whether or not some were there."""
     settings = {"strip": "", "breaks": "，。"}
-    assert prepared("四時運灰琯，一夕變冬春。".encode(), settings).decode() == "四時運灰琯，\n一夕變冬春。"
-    assert prepared("a，b".encode(), {"strip": "", "breaks": ""}).decode() == "a，b"
+    assert prepare_text("四時運灰琯，一夕變冬春。".encode(), settings).decode() == "四時運灰琯，\n一夕變冬春。"
+    assert prepare_text("a，b".encode(), {"strip": "", "breaks": ""}).decode() == "a，b"
 
 
 def test_poems_become_rows_and_back(project):

@@ -15,12 +15,12 @@ from artpipe.evaluation.text_neighbours import Kin, excerpts, nearest_texts
 from artpipe.metrics import copying, form, likelihood
 from artpipe.metrics.copying import shares
 from artpipe.metrics.form import form_of
-from artpipe.modalities.text.bpe import learned
-from artpipe.modalities.text.detokenize import characters, works_of
+from artpipe.modalities.text.bpe import learn_merges
+from artpipe.modalities.text.detokenize import join_rows, to_code_points
 from artpipe.nn.sequence.rendering import decode_text
 from artpipe.numerics.ngrams import KneserNeyModel, ngram_keys
 from artpipe.plugins import find
-from artpipe.preprocessing.token_rows import rows_of
+from artpipe.preprocessing.token_rows import cut_rows
 from artpipe.training.restore import build_learner
 
 LENGTH = 8
@@ -37,7 +37,7 @@ def columns(texts):
     """Return rows of a split."""
     rows, places, digests = [], [], []
     for number, text in enumerate(texts):
-        cut = rows_of(tokens(text), LENGTH)
+        cut = cut_rows(tokens(text), LENGTH)
         rows += cut
         places += [(place, 0, len(cut), 1) for place in range(len(cut))]
         digests += [[number] * 32] * len(cut)
@@ -65,10 +65,10 @@ def evidence():
 
 def test_works_come_back_whole_from_their_rows():
     """Rows of a work are joined without the token that each begins with; their characters are the text and an end."""
-    found = works_of(columns(POEMS))
+    found = join_rows(columns(POEMS))
     assert [one for _, one in found] == [tokens(poem) for poem in POEMS]
     assert [digest for digest, _ in found] == [bytes([number] * 32).hex() for number in range(4)]
-    text = characters([START, UNKNOWN, 8, END, PAD], VOCABULARY)
+    text = to_code_points([START, UNKNOWN, 8, END, PAD], VOCABULARY)
     assert text.tolist() == [0xFFFD, ord("a"), ord("b"), 3]
 
 
@@ -184,6 +184,6 @@ def test_nearest_texts_are_named_and_shown_by_their_first_lines():
 def test_syllables_are_what_stands_together_most():
     """Merges by hand: l o met 7 times, then lo w 7 times, then e r 6 times; nothing met once is a token."""
     words = {"low": 5, "lower": 2, "newer": 4, "wider": 0}
-    assert learned(words, 3) == ["lo", "low", "er"]
-    assert learned({"abc": 1, "xy": 1}, 5) == []
-    assert "low" not in learned(words, 1)
+    assert learn_merges(words, 3) == ["lo", "low", "er"]
+    assert learn_merges({"abc": 1, "xy": 1}, 5) == []
+    assert "low" not in learn_merges(words, 1)

@@ -151,7 +151,7 @@ class StopAt(StopRequest):
 
 
 def session(folder, stop):
-    task = train.prepare("mine")
+    task = train.prepare_training("mine")
     stop.training = training = Trainer("mine", task.learner, task.data, task.seed, folder, stop)
     training.resume()
     training.run()

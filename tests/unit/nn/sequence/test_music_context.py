@@ -13,14 +13,14 @@ from artpipe.contracts.model import Prompt
 from artpipe.contracts.special_tokens import END, PAD, START
 from artpipe.metrics.harmony import passages
 from artpipe.metrics.nll_per_step import Chain
-from artpipe.modalities.music.key_detection import Key, key_of, share_dissonant, share_in_key
-from artpipe.modalities.music.performed_works import count_steps, joined, phrased
-from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, VOCABULARY, Step, steps_of, tokens_of
+from artpipe.modalities.music.key_detection import Key, detect_key, share_dissonant, share_in_key
+from artpipe.modalities.music.rendering import count_steps, cut_at_last_phrase, join_rows
+from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, VOCABULARY, Step, decode_steps, encode_steps
 from artpipe.models.rnn import RNN, Params
 from artpipe.nn.layers.dropout import apply_dropout
 from artpipe.nn.sequence.music_context import MusicContext, transpose
 from artpipe.nn.sequence.music_state import MusicState, RecalledPhrase
-from artpipe.preprocessing.token_rows import rows_of
+from artpipe.preprocessing.token_rows import cut_rows
 from artpipe.training.exhibit_files import encode_sheet
 
 SPEC = Spec(dataset="d", medium="music", height=2, grid=2, length=16, classes=(), count=4, vocabulary=VOCABULARY)
@@ -39,11 +39,11 @@ def small(**changes):
 def test_what_a_state_knows():
     """Before the lower voice's second note: its note before (60), the note just heard (67), no bar yet; then the bar."""
     now = MusicState()
-    for token in tokens_of(PIECE)[:5]:
+    for token in encode_steps(PIECE)[:5]:
         now = now.advance(token)
     assert (now.previous_cells, now.cells, now.steps_since_bar) == ((67, 60), (67 + HELD,), 1)
     assert (now.previous_note, now.last_note) == (60 - 21, 67 - 21)
-    for token in tokens_of(PIECE)[5:7]:
+    for token in encode_steps(PIECE)[5:7]:
         now = now.advance(token)
     assert (now.previous_cells, now.cells, now.steps_since_bar) == ((67 + HELD, 59), (), 0)
 
@@ -51,7 +51,7 @@ def test_what_a_state_knows():
 def test_listening_goes_on_where_it_stopped():
     """Token by token the features are those in one go; so are the outputs of the whole network."""
     net = small().eval()
-    tokens = torch.tensor([tokens_of(PIECE)])
+    tokens = torch.tensor([encode_steps(PIECE)])
     whole = net.ear.extract_features(tokens)
     moments, rows = None, []
     for place in range(tokens.shape[1]):
@@ -93,7 +93,7 @@ def test_the_recalled_note_is_leant_on():
     """When two steps sound again, what followed them is added to, note by note, until another sounds."""
     first, second, third = Step(0, [67, 60]), Step(0, [65, 59]), Step(BAR, [64, 60])
     piece = [first, second, third, first, second, Step(0, [64, 57])]
-    tokens = torch.tensor([tokens_of(piece)])
+    tokens = torch.tensor([encode_steps(piece)])
     ear = MusicContext(SPEC, 4, 4, 0.0)
     with torch.no_grad():
         for layer in (ear.intervals, ear.going_on, ear.coming_again):
@@ -126,7 +126,7 @@ def test_an_interval_leads_to_its_note_in_every_key():
             layer.bias.zero_()
         ear.intervals.bias[24 + 2] = 1.0  # two semitones up from the voice's own note
         ear.going_on.bias.fill_(0.5)
-    tokens = torch.tensor([tokens_of(PIECE)[:4]])  # the upper voice's second note comes next
+    tokens = torch.tensor([encode_steps(PIECE)[:4]])  # the upper voice's second note comes next
     logits = ear.logit_offsets(torch.zeros(1, 4, 4), ear.extract_features(tokens))[0, -1].detach()
     assert {VOCABULARY[int(i)]: float(logits[i]) for i in logits.nonzero()} == {"69": 1.0, "67_": 0.5}
 
@@ -136,10 +136,11 @@ def test_transposition_moves_notes_alone(most, seed):
     """All notes of a row move by the same interval, marks and rests stay, nothing leaves the piano."""
     torch.manual_seed(seed)
     low, high = [Step(0, [21, 0])], [Step(0, [108 + HELD, 100]), Step(BAR, [108, 50])]
-    rows = torch.tensor([(tokens_of(piece) + [PAD] * 9)[:9] for piece in (PIECE[:2], low, high)])
+    rows = torch.tensor([(encode_steps(piece) + [PAD] * 9)[:9] for piece in (PIECE[:2], low, high)])
     moved = transpose(rows, most)
     before, after = (
-        [cell % HELD for step in steps_of(row) for cell in step.cells] for row in (rows[0].tolist(), moved[0].tolist())
+        [cell % HELD for step in decode_steps(row) for cell in step.cells]
+        for row in (rows[0].tolist(), moved[0].tolist())
     )
     assert len({one - other for one, other in zip(before, after, strict=True)}) == 1
     assert torch.equal(moved < 9, rows < 9)
@@ -151,7 +152,7 @@ def test_transposition_moves_notes_alone(most, seed):
 def test_whatever_is_written_is_music():
     """An untrained network too writes steps of two voices; what goes on goes on from the voice's own note."""
     for row in small().eval().write(Prompt(range(3))):
-        steps = steps_of([START, *row])
+        steps = decode_steps([START, *row])
         assert all(len(cells) == 2 for _, cells in steps[:-1])
         for before, (_, cells) in pairwise(steps[:-1]):
             assert all(cell < HELD or cell - HELD == was % HELD for was, cell in zip(before.cells, cells, strict=True))
@@ -170,7 +171,7 @@ def test_what_hangs_is_a_wav_with_its_score_and_midi():
 
 def test_steps_learn_a_piece():
     """A piece that is read again and again is expected soon."""
-    tokens = torch.tensor([(tokens_of(PIECE) + [PAD] * 17)[:17]] * 4, dtype=torch.int16)
+    tokens = torch.tensor([(encode_steps(PIECE) + [PAD] * 17)[:17]] * 4, dtype=torch.int16)
     net = small(transpose=0, learning_rate=0.02, warmup_steps=0)
     first = float(net.step({"tokens": tokens})["nll"])
     for _ in range(30):
@@ -180,16 +181,16 @@ def test_steps_learn_a_piece():
 
 def test_whole_pieces_are_put_together_and_counted():
     """Rows of two pieces, mixed up: whole again; steps are the marks and the beginning; validation knows nats per step."""
-    one, other = tokens_of(PIECE), tokens_of(PIECE[:2])
-    first, *rest = rows_of(one, 6)
-    rows = [*rest, *rows_of(other, 6), first]
+    one, other = encode_steps(PIECE), encode_steps(PIECE[:2])
+    first, *rest = cut_rows(one, 6)
+    rows = [*rest, *cut_rows(other, 6), first]
     places = [*range(1, len(rest) + 1), 0, 0]
     columns = {
         "tokens": torch.tensor(rows),
         "digests": torch.tensor([[1] * 32] * len(rest) + [[2] * 32, [1] * 32], dtype=torch.uint8),
         "places": torch.tensor([[place, 0, 1, 1] for place in places]),
     }
-    whole = joined(columns)
+    whole = join_rows(columns)
     found = sorted([token for token in row if token != PAD] for row in whole.tolist())
     assert found == sorted([one, other])
     assert sorted(count_steps(whole).tolist()) == [2, 4]
@@ -200,8 +201,8 @@ def test_whole_pieces_are_put_together_and_counted():
 def test_a_piece_without_its_end_stops_at_a_phrase():
     """After the last fermata of its second half, with what goes on from it."""
     steps = [Step(0, [60])] * 8 + [Step(FERMATA, [62]), Step(0, [62 + HELD]), Step(0, [64]), Step(0, [65])]
-    assert phrased(steps, 2) == steps[:10]
-    assert phrased(steps[:8], 2) == steps[:8]
+    assert cut_at_last_phrase(steps, 2) == steps[:10]
+    assert cut_at_last_phrase(steps[:8], 2) == steps[:8]
 
 
 # -- keys and harmony --------------------------------------------------------------------------------------------------
@@ -212,10 +213,10 @@ def test_the_key_of_a_scale(shift):
     """A scale is in its own major key; with the natural third and sixth lowered and the tonic long, in minor."""
     names = {0: "C major", 3: "E flat major", 7: "G major", 11: "B major"}
     scale = [Step(0, [pitch + shift]) for pitch in [*SCALE, 60, 64, 67]]
-    assert key_of(scale).name == names[shift]
+    assert detect_key(scale).name == names[shift]
     assert share_in_key(scale) == 1
     minor = [Step(0, [pitch + shift]) for pitch in (60, 62, 63, 65, 67, 68, 71, 72, 60, 63, 67)]
-    assert key_of(minor) == Key(shift % 12, major=False)
+    assert detect_key(minor) == Key(shift % 12, major=False)
     assert share_in_key([*scale, Step(0, [61 + shift])]) == pytest.approx(11 / 12)
 
 
@@ -237,10 +238,10 @@ def test_passages_are_the_same_in_every_key():
 
 def test_the_chain_is_a_distribution():
     """Over all tokens the chances of one place sum to one, after a note that was counted and after one that was not."""
-    chain = Chain(torch.tensor([tokens_of(PIECE)]), len(VOCABULARY))
+    chain = Chain(torch.tensor([encode_steps(PIECE)]), len(VOCABULARY))
     for place, own in ((0, 46), (1, 5), (2, -1)):
         assert math.fsum(chain._chance(place, own, token) for token in range(len(VOCABULARY))) == pytest.approx(1)
-    assert chain.nats(tokens_of(PIECE)) < 0.8 * (len(tokens_of(PIECE)) - 1) * math.log(len(VOCABULARY))
+    assert chain.nats(encode_steps(PIECE)) < 0.8 * (len(encode_steps(PIECE)) - 1) * math.log(len(VOCABULARY))
 
 
 def test_forbidden_is_what_no_piece_has():

@@ -13,7 +13,7 @@ import pytest
 
 from artpipe.errors import UserError
 from artpipe.project.import_files import archive_suffix, describe_archive
-from artpipe.untrusted.archives.archive_reader import ArchiveLimits, is_zip, members
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, is_zip, read_members
 
 FILES = {f"{label}/{n}.png": bytes([n]) * 9 for label in ("cat", "dog") for n in range(3)}
 
@@ -59,7 +59,7 @@ def placed(folder, name, data):
 
 
 def read(path, **limits):
-    return {member.name: member.rejected or member.data for member in members(path, ArchiveLimits(**limits))}
+    return {member.name: member.rejected or member.data for member in read_members(path, ArchiveLimits(**limits))}
 
 
 @pytest.mark.parametrize("name", ["PHOTOS.ZIP", "pictures.bin", "photos.zip", "photos.tar", "photos"])
@@ -84,7 +84,7 @@ def test_backslashes_are_separators_in_a_zip(tmp_path):
     assert read(path) == {
         "cat/1.png": "duplicate name", "dog/1.png": b"x", "..\\up.png": "traversal", "\\root.png": "outside the root",
     }  # fmt: skip
-    assert [member.rejected for member in members(path, ArchiveLimits())][:2] == [None, None]
+    assert [member.rejected for member in read_members(path, ArchiveLimits())][:2] == [None, None]
 
 
 NESTED = {

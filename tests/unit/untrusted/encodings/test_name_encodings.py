@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artpipe.untrusted.archives.archive_reader import ArchiveLimits, archive_notes, members
+from artpipe.untrusted.archives.archive_reader import ArchiveLimits, collect_archive_notes, read_members
 from artpipe.untrusted.encodings.name_encodings import guess_encoding
 
 WORDS = {
@@ -48,7 +48,7 @@ def unmarked_zip(path, names, encoding):
 
 
 def names_in(path, **limits):
-    return [member.name for member in members(path, ArchiveLimits(**limits))]
+    return [member.name for member in read_members(path, ArchiveLimits(**limits))]
 
 
 @pytest.mark.parametrize("count", [3, 20, 200])
@@ -58,7 +58,7 @@ def test_names_of_a_zip_are_read_in_their_encoding(tmp_path, encoding, count):
     names = named(encoding, count)
     path = unmarked_zip(tmp_path / "a.zip", names, encoding)
     assert names_in(path) == names
-    [note] = archive_notes(path, ArchiveLimits())
+    [note] = collect_archive_notes(path, ArchiveLimits())
     assert note.startswith("name read as ")
 
 
@@ -100,7 +100,7 @@ def test_unmarked_names_in_utf8_are_utf8(tmp_path):
     """macOS writes them without the flag; nothing is noted, since nothing was guessed."""
     path = unmarked_zip(tmp_path / "a.zip", named("gbk", 3), "utf-8")
     assert names_in(path) == named("gbk", 3)
-    assert archive_notes(path, ArchiveLimits()) == []
+    assert collect_archive_notes(path, ArchiveLimits()) == []
 
 
 NAMES = st.lists(

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artpipe.config.params import IngestParams
-from artpipe.modalities.text import begins, decoded, inspected, parts
-from artpipe.untrusted.encodings.text_decoding import as_utf8, begins_wide, decode
-from artpipe.untrusted.encodings.text_encodings import ENCODINGS, told_encoding
-from artpipe.untrusted.record_files import records
+from artpipe.modalities.text import decode_work, inspect_text, is_text_file, split_file
+from artpipe.untrusted.encodings.text_decoding import convert_to_utf8, decode_text, is_wide_text
+from artpipe.untrusted.encodings.text_encodings import ENCODINGS, detect_encoding
+from artpipe.untrusted.record_files import read_records
 from artpipe.untrusted.rejection import RejectedError
 
 SIMPLIFIED = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n\n红豆生南国，春来发几枝。\n愿君多采撷，此物最相思。"
@@ -43,8 +43,8 @@ POEMS = [
 )
 def test_a_poem_in_another_encoding_is_read_and_noted(text, codec, name):
     """The text is the one that was written, and its encoding stands in the notes."""
-    assert decoded(text.encode(codec)) == (text, [f"read as {name}"])
-    assert f"read as {name}" in inspected(text.encode(codec), {}).decode()
+    assert decode_work(text.encode(codec)) == (text, [f"read as {name}"])
+    assert f"read as {name}" in inspect_text(text.encode(codec), {}).decode()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_no_piece_of_a_poem_is_read_as_something_else(text, codec, name):
             data = piece.encode(codec)
             if data.isascii():
                 continue
-            told = told_encoding(data)
+            told = detect_encoding(data)
             if told:
                 assert data.decode(next(one.codec for one in ENCODINGS if one.name == told)) == piece, (told, piece)
 
@@ -66,10 +66,10 @@ def test_no_piece_of_a_poem_is_read_as_something_else(text, codec, name):
 def test_valid_utf8_is_never_anything_else(text):
     """Whatever it says, with its mark or without, and also where another encoding is named."""
     data = text.encode()
-    if not begins_wide(data):
-        assert decode(data) == (text.removeprefix("\ufeff"), "")
-        assert decode(data, "gb18030")[0] == text.removeprefix("\ufeff")
-    assert decode(codecs.BOM_UTF8 + data)[0] == text.removeprefix("\ufeff")
+    if not is_wide_text(data):
+        assert decode_text(data) == (text.removeprefix("\ufeff"), "")
+        assert decode_text(data, "gb18030")[0] == text.removeprefix("\ufeff")
+    assert decode_text(codecs.BOM_UTF8 + data)[0] == text.removeprefix("\ufeff")
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.sampled_from(["utf-16", "utf-32"]))
@@ -82,23 +82,23 @@ def test_marked_text_is_read_by_its_mark(text, codec):
         if codec == "utf-16" and way == "le" and text.startswith("\0"):
             continue  # its mark and a zero are the mark of UTF-32
         data = getattr(codecs, mark) + text.encode(f"{codec}-{way}")
-        assert decode(data) == (text.removeprefix("\ufeff"), codec.upper())
+        assert decode_text(data) == (text.removeprefix("\ufeff"), codec.upper())
 
 
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
 def test_utf16_without_its_mark_is_told_by_its_zeros(codec):
     """Text of letters and line ends; a folder of such files is text."""
     data = GERMAN.encode(codec)
-    assert begins(data[:512], "x.txt")
-    assert decode(data) == (GERMAN, codec.replace("-", "").upper().replace("UTF16", "UTF-16"))
-    assert not begins_wide(bytes(40))
-    assert not begins_wide(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01")
+    assert is_text_file(data[:512], "x.txt")
+    assert decode_text(data) == (GERMAN, codec.replace("-", "").upper().replace("UTF16", "UTF-16"))
+    assert not is_wide_text(bytes(40))
+    assert not is_wide_text(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01")
 
 
 def test_a_picture_is_no_text_in_any_encoding():
     """Bytes with control codes among them are told as they are, without advice."""
     with pytest.raises(RejectedError) as caught:
-        decode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01", "")
+        decode_text(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01", "")
     assert caught.value.detail == "byte 0 is not UTF-8"
 
 
@@ -106,29 +106,29 @@ def test_damaged_utf8_is_not_guessed_at():
     """One wrong byte in a text of UTF-8 is told, and costs only the work that has it."""
     whole = SIMPLIFIED.encode()
     with pytest.raises(RejectedError, match=r"byte 9 is not UTF-8, others are"):
-        decode(whole[:9] + b"\xff" + whole[9:])
+        decode_text(whole[:9] + b"\xff" + whole[9:])
     data = whole.replace(b"\n\n", b"\xff\n\n")
-    assert as_utf8(data) == (data, "")
-    assert len(list(records("x.txt", data, "\n\n"))) == 2
+    assert convert_to_utf8(data) == (data, "")
+    assert len(list(read_records("x.txt", data, "\n\n"))) == 2
 
 
 def test_a_file_of_many_poems_is_told_as_a_whole_and_cut():
     """Each of them is too short by itself; a byte that is no character costs the one that has it."""
     data = SIMPLIFIED.encode("gb18030").replace(b"\n", b"\r\n")
     ingest = IngestParams(separator="\n\n")
-    both = list(parts("x.txt", data, ingest))
+    both = list(split_file("x.txt", data, ingest))
     assert [part.data.decode() for part in both] == SIMPLIFIED.split("\n\n")
     assert [part.fields["notes"] for part in both] == [("read as GB18030",)] * 2
-    first, second = parts("x.txt", data + b"\xff", IngestParams(separator="\n\n", encoding="gbk"))
+    first, second = split_file("x.txt", data + b"\xff", IngestParams(separator="\n\n", encoding="gbk"))
     assert first.data.decode() == SIMPLIFIED.split("\n\n", maxsplit=1)[0]
     with pytest.raises(RejectedError, match="is not UTF-8"):
-        decoded(second.data)
+        decode_work(second.data)
 
 
 def test_a_named_encoding_reads_lines_of_json():
     """Where they are no UTF-8."""
     data = '{"text": "床前明月光"}\n{"text": "疑是地上霜"}\n'.encode("gbk")
-    assert [part.data.decode() for part in parts("x.jsonl", data, IngestParams(encoding="GBK"))] == [
+    assert [part.data.decode() for part in split_file("x.jsonl", data, IngestParams(encoding="GBK"))] == [
         "床前明月光",
         "疑是地上霜",
     ]
@@ -148,8 +148,8 @@ def test_any_bytes_are_decoded_or_refused(data):
         answers = set()
         for _ in range(2):
             try:
-                answers.add(decode(data, encoding))
+                answers.add(decode_text(data, encoding))
             except RejectedError as error:
                 answers.add(str(error))
         assert len(answers) == 1
-    as_utf8(data)
+    convert_to_utf8(data)

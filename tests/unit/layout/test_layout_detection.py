@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artpipe.errors import UserError
-from artpipe.layout.folder_levels import Folder, read_levels
+from artpipe.layout.folder_levels import WorkFolder, interpret_folders
 from artpipe.project.detection import inspect_place
 from tests.conftest import ROOT, loaded
 
@@ -115,7 +115,7 @@ def test_a_folder_and_its_archives_say_the_same(tmp_path_factory, grid):
     """What is understood does not depend on the packing."""
     names, _ = named(grid)
     root = tmp_path_factory.mktemp("same")
-    seen = [inspect_place(places.make_place(root / form, names, form)).as_json() for form in FORMS]
+    seen = [inspect_place(places.make_place(root / form, names, form)).to_json() for form in FORMS]
     for one in seen:
         del one["place"]
     assert seen[0] == seen[1] == seen[2]
@@ -174,11 +174,11 @@ LEVELS = [
 )
 def test_folders_mean_what_most_likely_was_meant(counts, classes, splits):
     """Classes are the nearest folders that tell works apart; splits, parts of tools, dates and wrappings are none."""
-    folders = {tuple(filter(None, path.split("/"))): Folder(works, "a", "b") for path, works in counts.items()}
-    levels = read_levels(folders)
-    labels = {place.label for place in levels.places.values()} - {None}
+    folders = {tuple(filter(None, path.split("/"))): WorkFolder(works, "a", "b") for path, works in counts.items()}
+    levels = interpret_folders(folders)
+    labels = {place.label for place in levels.by_folder.values()} - {None}
     assert (labels if len(labels) > 1 else set()) == classes
-    assert {place.split for place in levels.places.values()} - {None} == splits
+    assert {place.split for place in levels.by_folder.values()} - {None} == splits
 
 
 def test_class_names_have_one_unicode_form(tmp_path):
