@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
 from artpipe.config.params import Params, load_params
 from artpipe.errors import UserError, did_you_mean
+from artpipe.language.sentences import load_sentences
 from artpipe.site.museum import load_museum, translate_museum
 from artpipe.storage.leftovers import sweep_removed
 from artpipe.system.hashing import sha256_bytes, sha256_file
@@ -52,7 +54,7 @@ def render(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
     from artpipe.site.translation import Words
 
     shelf, words = Shelf(), Words(theme, params.gallery.language)
-    museum = translate_museum(load_museum(root, params, shelf), words.said)
+    museum = translate_museum(load_museum(root, params, shelf, words.sentences), words.said)
     files = dict(pages(_site(params, theme, words), museum))
     shown = {name for page in files.values() for name in _MEDIUM.findall(page.decode())}
     assets = theme / "assets"
@@ -118,6 +120,7 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
         *sorted(path for folder in ("contracts", "sections", "site") for path in (_HERE / folder).glob("*.py")),
     ]
     parts.append([(path.name, sha256_file(path)) for path in code])
+    parts.append(asdict(load_sentences(params.gallery.language)))
     parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")
     for kind, names in (("record", params.datasets), ("runs", params.models), ("reports", params.models)):
         for name in names:

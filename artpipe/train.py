@@ -27,6 +27,7 @@ from artpipe.code.code_yaml import installed_fingerprints
 from artpipe.config.params import load_params, validated
 from artpipe.contracts.model import Learner, Model
 from artpipe.errors import KILLED, RanksError, SmallerPartsError, UserError
+from artpipe.language.message import Message
 from artpipe.system import environment
 from artpipe.system.atomic_files import copy_tree, sweep, write_json, write_text, written_folder
 from artpipe.system.hashing import sha256_bytes
@@ -191,7 +192,7 @@ def _train(task: Task, stop: Stop, ranks: Ranks) -> None:
     resumed = training.resume()
     start = _start(task, folder)
     if resumed:
-        training.note(event=f"session {start.sessions}: goes on at step {training.step}")
+        training.tell(Message(code="session_went_on", values={"session": start.sessions, "step": training.step}))
     with _followed(task.name, folder), _smaller_parts(folder):
         training.run()
     with stop.deferred():

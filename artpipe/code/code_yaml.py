@@ -7,6 +7,7 @@ that kind stale. Versions of libraries are recorded with each run and are no par
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,6 +19,7 @@ from artpipe.artifacts.paths import STATE
 from artpipe.code.fingerprints import Definition, PackageCode, package_files
 from artpipe.config.params import Params, load_params, read_yaml
 from artpipe.errors import UserError, did_you_mean
+from artpipe.language.sentences import languages, load_sentences, table_files
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
@@ -94,8 +96,9 @@ def installed_fingerprints(root: Path = Path()) -> dict[str, str]:
 
 
 def code_signature() -> str:
-    """Return what differs after any change of a file that stages run: of the package, its themes, the project's plugins."""
-    return files_signature([*_package_files().values(), *(path for files in _themes().values() for path in files)])
+    """Return what differs after any change of a file that stages run: of the package, its themes and sentences, the project's plugins."""
+    shown = [*table_files(), *(path for files in _themes().values() for path in files)]
+    return files_signature([*_package_files().values(), *shown])
 
 
 def files_signature(paths: Iterable[Path]) -> str:
@@ -115,8 +118,10 @@ def _reckon_fingerprints(signature: str) -> dict[str, str]:
     del signature
     code = PackageCode(_package_files())
     fingerprints = {place: code.fingerprint([entry]) for place, entry in _entries().items()}
+    said = {name: json.dumps(asdict(load_sentences(name))) for name in languages()}  # the gallery shows all of them
     for theme, files in _themes().items():
         parts = [(path.relative_to(theme).as_posix(), sha256_file(path)) for path in files]
+        parts += [(language, sha256_bytes(content.encode())) for language, content in said.items()]
         fingerprints[f"themes.{theme.name}"] = sha256_bytes(json.dumps(parts).encode())[:16]
     return fingerprints
 

@@ -17,7 +17,8 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.modalities.picture.captions import UNTITLED, spoken
+from artpipe.language.message import Message
+from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.classifier.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
 from artpipe.nn.classifier.degradations import dirty, erase, warp
 from artpipe.nn.classifier.grad_cam import grad_cam, overlay
@@ -162,10 +163,11 @@ class Classifier(Divisible[Params]):
         large = images.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
         return torch.cat([large.expand(-1, 3, -1, -1), overlay(large, heat)], 3)
 
-    def _caption(self, seen: int, label: int, confidence: float) -> str:
-        truth = UNTITLED if label < 0 else spoken(self.classes[label])
-        answer = "recognised" if seen == label else f"taken for {spoken(self.classes[seen])}"
-        return f"{truth}, {answer}, {100 * confidence:.0f}% sure"
+    def _caption(self, seen: int, label: int, certainty: float) -> Message:
+        truth = UNTITLED if label < 0 else self.classes[label]
+        if seen == label:
+            return Message(code="recognised", values={"truth": truth, "certainty": certainty})
+        return Message(code="taken_for", values={"truth": truth, "seen": self.classes[seen], "certainty": certainty})
 
     def _labelled(self, batch: Batch, *, in_turn: bool = False) -> tuple[Tensor, Tensor]:
         """Return the works that have a label, or all of them turned at random (or one after the other) where there are no classes."""

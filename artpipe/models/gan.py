@@ -11,6 +11,7 @@ from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
+from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, asked_for
 from artpipe.nn.gan.diff_augment import AUTOMATIC, Augment, Policy
 from artpipe.nn.gan.losses import GAMES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
@@ -223,7 +224,7 @@ class GAN(Divisible[Params]):
             for picture, seed, label in zip(self.sample(prompt), prompt.seeds, self.asked(prompt).tolist(), strict=True)
         ]
 
-    def _caption(self, label: int) -> str:
+    def _caption(self, label: int) -> Message:
         return UNTITLED if label == UNLABELLED else asked_for(self.spec.classes[label])
 
     @torch.no_grad()

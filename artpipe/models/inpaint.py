@@ -16,6 +16,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
+from artpipe.language.message import Message
 from artpipe.nn.layers.blocks import SLOPE, conv
 from artpipe.nn.restoration.corruption import KINDS, Damage, damaged
 from artpipe.nn.restoration.hole_filling import harmonic, require_something
@@ -153,7 +154,7 @@ class Inpainting(Painter[Params]):
         for work, seed, digests in shown(prompt):
             found = self.restoration(work, [seed])
             kind = self.params.damage[seed % len(self.params.damage)]
-            caption = f"{kind} repaired: {compared(found, self.baseline)}"
+            caption = Message(code="repaired", values={"damage": kind, "compared": compared(found, self.baseline)})
             more = {self.baseline: found.baseline[0]}
             exhibits.append(hung(found, caption, "restoration", digests, **more))
         return exhibits

@@ -14,6 +14,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
+from artpipe.language.message import Message
 from artpipe.nn.layers.blocks import SLOPE, Residual, conv
 from artpipe.nn.restoration.resize import bicubic, crops, cut_to, enlarged, reduced
 from artpipe.nn.restoration.restorer import Painter, RestorerParams, compared, hung, shown
@@ -101,8 +102,10 @@ class SuperResolution(Painter[Params]):
 
     def _shown(self, work: Tensor, digests: tuple[str, ...]) -> Exhibit:
         found, scale = self.restoration(work, [0]), self.params.scale
-        share = {2: "half", 4: "a quarter of"}[scale]
-        caption = f"back from {share} its size, {compared(found, self.baseline)}"
+        caption = Message(
+            code={2: "enlarged_from_half", 4: "enlarged_from_quarter"}[scale],
+            values={"compared": compared(found, self.baseline)},
+        )
         passes, side = 0, max(work.shape[2:])
         while side * scale ** (passes + 1) <= self.params.show:
             passes += 1
@@ -113,7 +116,8 @@ class SuperResolution(Painter[Params]):
             large = self.enlarge(large)
         size = (large.shape[2], large.shape[3])
         beyond = Restoration(F.interpolate(work, size), bicubic(work, *size).clamp(-1, 1), large, large, found.counts)
-        return hung(beyond, f"{scale**passes} times its size; {caption}", "enlargement", digests)
+        larger = Message(code="enlarged_times", values={"times": scale**passes, "tried": caption})
+        return hung(beyond, larger, "enlargement", digests)
 
 
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=SuperResolution)

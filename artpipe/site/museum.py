@@ -12,18 +12,21 @@ from artpipe.config.params import About, Params
 
 if TYPE_CHECKING:
     from artpipe.contracts.section import Artist, Museum, RealWork, Room
+    from artpipe.language.sentences import Sentences
     from artpipe.site.media_files import Shelf
     from artpipe.site.translation import Say
 
 _SEEN = 24  # works of the collection shown on its page
 
 
-def load_museum(root: Path, params: Params, shelf: "Shelf") -> "Museum":
-    """Return the museum that stands in the artifacts."""
+def load_museum(root: Path, params: Params, shelf: "Shelf", sentences: "Sentences") -> "Museum":
+    """Return the museum that stands in the artifacts, what it says in the language of the sentences."""
     from artpipe.contracts.section import Museum
     from artpipe.site.translation import clean
 
-    rooms = tuple(_room(root, params, shelf, number, name) for number, name in enumerate(params.datasets, start=1))
+    rooms = tuple(
+        _room(root, params, shelf, sentences, number, name) for number, name in enumerate(params.datasets, start=1)
+    )
     champions = load_champions(root)
     rooms = tuple(_crowned(room, champions) for room in rooms)
     return Museum(clean(params.gallery.title), clean(params.gallery.subtitle), rooms)
@@ -43,7 +46,7 @@ def translate_museum(museum: "Museum", said: "Say") -> "Museum":
     return replace(museum, subtitle=said(museum.subtitle), rooms=tuple(map(room, museum.rooms)))
 
 
-def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str) -> "Room":
+def _room(root: Path, params: Params, shelf: "Shelf", sentences: "Sentences", number: int, dataset: str) -> "Room":
     from artpipe.contracts.section import Artist, Gap, Room
     from artpipe.site.collection import load_record
     from artpipe.site.loader import digests_of, load_artist, load_pair
@@ -61,7 +64,7 @@ def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str)
         if isinstance(pair, str):
             hung.append(Gap(name, title, pair))
         else:
-            hung.append(load_artist(root, name, title, models[name], pair, shelf, look))
+            hung.append(load_artist(root, name, title, models[name], pair, shelf, look, sentences))
     about = _about(params.dataset(dataset).about, record.about if record else None)
     seen = [work for digest in sorted(wanted) if (work := look(digest)).picture]
     return Room(

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from artpipe.language.sentences import load_sentences
+
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -27,6 +29,7 @@ class Words:
     def __init__(self, theme: Path, language: str) -> None:
         path = theme / "words" / f"{language}.json"
         self.table: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        self.sentences = load_sentences(language)
         self._patterns = [
             (re.compile("(.+?)".join(map(re.escape, key.split("{}")))), said)
             for key, said in self.table.items()
@@ -62,7 +65,7 @@ class Words:
             "plain": plain,
         }
         bound = {name: functools.partial(function, say=self.one) for name, function in spoken.items()}
-        return {**bare, **bound, "said": self.said}
+        return {**bare, **bound, "said": self.said, "sentence": self.sentences, "name": self.sentences.name}
 
 
 def clean(text: object, limit: int = 300) -> str:

@@ -16,6 +16,7 @@ from artpipe.artifacts.report import HungExhibit, ReportCard, load_report
 from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.artifacts.works import Record
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
+from artpipe.language.sentences import sentence
 from artpipe.storage.dvc_config import is_cache_link
 from artpipe.system.hashing import sha256_file
 from artpipe.tracking.lineage_model import CheckpointTrace, DataTrace, Lineage, RealTrace, WorkTrace
@@ -244,7 +245,7 @@ def _work(shelves: Shelves, name: str) -> WorkTrace:
     model, hung = shelves.works[name]
     file = str(paths.report(model) / hung.file)
     return WorkTrace(
-        id=name, caption=hung.caption, kind=hung.kind, role=hung.role, seed=hung.seed, label=hung.label, file=file,
+        id=name, caption=sentence(hung.caption), kind=hung.kind, role=hung.role, seed=hung.seed, label=hung.label, file=file,
         works=hung.digests,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from artpipe.artifacts.champions import Champions, load_champions
 from artpipe.artifacts.report import Finding
 from artpipe.artifacts.run import Journal, RunCard, RunStart
 from artpipe.config.params import Frozen
+from artpipe.language.sentences import sentence
 from artpipe.system.locks import held
 from artpipe.system.units import span
 from artpipe.tracking.lineage import Shelves, trace
@@ -181,7 +182,7 @@ def _links(found: Lineage) -> Iterator[tuple[str, list[str]]]:
         return
     if found.work:
         yield "work", [found.work.file, *(f"made from {digest[:_SHOWN]}" for digest in found.work.works)]
-    verdict = [found.verdict.sentence] if found.verdict else ["not evaluated here"]
+    verdict = [sentence(found.verdict)] if found.verdict else ["not evaluated here"]
     counts = [f"the champion of {found.data.dataset} and its kind"] if found.champion else []
     yield "model", [f"{found.model}, {found.kind or 'kind unknown'}", *verdict, *counts]
     yield "checkpoint", _checkpoint(found)

@@ -9,6 +9,7 @@ from artpipe.artifacts.champions import Champion, Champions, load_champions
 from artpipe.artifacts.report import Finding, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.errors import ArtpipeError
+from artpipe.language.sentences import sentence
 from artpipe.system.terminal import in_markdown
 from artpipe.tracking.mlflow_store import REPORT, Store
 
@@ -117,8 +118,8 @@ def _versioned(store: Store, name: str, known: list[Known]) -> dict[str, str]:
 def _made(store: Store, one: Known) -> Any:
     run = store.find(one.run_id)
     source = f"dvc:///{paths.checkpoint(one.model)}#{one.checkpoint}"  # the bytes are DVC's; MLflow only knows of them
-    sentence = one.verdict.sentence if one.verdict else "It was champion; its report is not here any more."
-    about = {"run_id": run.id if run else None, "description": in_markdown(f"{one.model}. {sentence}")}
+    why = sentence(one.verdict) if one.verdict else "It was champion; its report is not here any more."
+    about = {"run_id": run.id if run else None, "description": in_markdown(f"{one.model}. {why}")}
     return store.client.create_model_version(one.name, source, tags=_tags(one), **about)
 
 

@@ -17,6 +17,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.cross_references import ingested, trained
 from artpipe.artifacts.run import Journal, RunRecord, RunStart, Session
 from artpipe.errors import ArtpipeError, UserError
+from artpipe.language.sentences import sentence
 from artpipe.system.locks import held
 from artpipe.system.plain_text import plain, plain_lines, without_password
 from artpipe.system.processes import guardians, handle_signals, run_child, watching
@@ -210,7 +211,7 @@ def _evaluated(run: TrackedRun, root: Path, card: Any) -> None:
             {
                 **_prefixed(told),
                 "artpipe.feature_extractor": report.feature_extractor,
-                "mlflow.note.content": in_markdown(verdict.sentence),
+                "mlflow.note.content": in_markdown(sentence(verdict)),
             }
         )
         run.log_tags({REPORT: sha256})

@@ -31,3 +31,9 @@ class Ledger:
     def of(cls, state: Mapping[str, Any]) -> "Ledger":
         """Rebuild it from `state`."""
         return cls(**{**state, "history": [HistoryRow.model_validate(row) for row in state["history"]]})
+
+    def is_better(self, value: float, direction: str) -> bool:
+        """Return whether a value of the selection measure is better than the best so far."""
+        if self.best is None:
+            return True
+        return value < self.best_value if direction == "min" else value > self.best_value

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from artpipe.contracts.model import Learner
+from artpipe.language.message import Message
 from artpipe.training.data import Batches
 from artpipe.training.distributed import Ranks
 from artpipe.training.memory_limit import Frugal
@@ -91,23 +92,23 @@ def _numbers(values: list[Tensor]) -> list[float]:
     return [float(number) for number in torch.stack([value.detach().double() for value in values]).tolist()]
 
 
-def trouble(losses: Mapping[str, float], usual: Mapping[str, float], explosion: float) -> str | None:
+def trouble(losses: Mapping[str, float], usual: Mapping[str, float], explosion: float) -> Message | None:
     """Say what is wrong with mean losses: not finite, or more than `explosion` times the largest `usual` magnitude.
 
     `usual` is by name, taken as 1 where it is smaller, so that a loss near zero may move.
     """
     for name, value in losses.items():
         if not math.isfinite(value):
-            return f"loss `{name}` is {value}"
+            return Message(code="loss_not_a_number", values={"loss": name, "value": value})
         if name in usual and abs(value) > explosion * max(1.0, usual[name]):
-            return f"loss `{name}` is {value:.3g}, {explosion:g} times what it was"
+            return Message(code="loss_grew", values={"loss": name, "value": value, "times": explosion})
     return None
 
 
-def broken_weight(learner: Learner[Any]) -> str | None:
+def broken_weight(learner: Learner[Any]) -> Message | None:
     """Name the first weight or buffer that is not finite, if there is one."""
     state = {name: value for name, value in learner.state_dict().items() if value.is_floating_point()}
     if all(bool(torch.isfinite(value.sum(dtype=torch.float64))) for value in state.values()):
         return None
     bad = [name for name, value in state.items() if not bool(torch.isfinite(value).all())]
-    return f"weight `{bad[0]}` is not finite" if bad else None
+    return Message(code="weight_not_finite", values={"weight": bad[0]}) if bad else None

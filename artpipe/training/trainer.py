@@ -14,6 +14,8 @@ from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.run import Journal
 from artpipe.contracts.model import Learner, Prompt
 from artpipe.errors import ArtpipeError, SmallerPartsError, StoppedError
+from artpipe.language.message import Message
+from artpipe.language.sentences import sentence
 from artpipe.system.atomic_files import write_bytes
 from artpipe.system.interrupts import Stop
 from artpipe.training.data import Data, drawn
@@ -93,9 +95,9 @@ class Training:
         self.journal.keep(self.rows)
         self._heed_other_ranks()
         for damage in self.store.damaged:
-            self.note(event=f"a damaged state was passed over: {damage}")
+            self.tell(Message(code="state_damaged", values={"damage": damage}))
         if self.store.damaged and flat is None:
-            self.note(event="no state was whole: started again")
+            self.tell(Message(code="states_lost"))
         return flat is not None
 
     def save(self) -> None:
@@ -181,7 +183,7 @@ class Training:
         if self.ranks.count > 1:
             raise SmallerPartsError(f"rank {self.ranks.rank}: out of memory: {why}", rows)
         self.ledger.micro_batch = rows
-        self.note(event=f"out of memory: {why}; each batch of {of} is learned in parts of {rows} from here on")
+        self.tell(Message(code="memory_short", values={"why": why, "batch": of, "rows": rows}))
 
     def _heed_other_ranks(self) -> None:
         """Take over what a rank wrote down when it ran out of memory, if that is news."""
@@ -189,16 +191,20 @@ class Training:
         rows = int(file.read_text(encoding="utf-8")) if file.exists() else 0
         if rows and rows < (self.ledger.micro_batch or rows + 1):
             self.ledger.micro_batch = rows
-            self.note(event=f"out of memory in one of the ranks; each learns its share in parts of {rows} from here on")
+            self.tell(Message(code="memory_short_in_rank", values={"rows": rows}))
 
     def note(self, **row: Any) -> None:
-        """Append a row to the journal; an event is said aloud too."""
+        """Append a row to the journal."""
         self.journal.append({"step": self.step, "time": time.time(), **row})
         self.rows += 1
-        if "event" in row and self._live:
-            self._live.say(str(row["event"]))
 
-    def _log(self) -> str | None:
+    def tell(self, event: Message) -> None:
+        """Append an event to the journal, and say it aloud."""
+        self.note(event=event.model_dump(mode="json"))
+        if self._live:
+            self._live.say(sentence(event))
+
+    def _log(self) -> Message | None:
         self._said = self.since_log.take()
         problem = trouble(self._said, self.ledger.usual, self.params.explosion)
         if problem is None and self._said:
@@ -213,22 +219,27 @@ class Training:
         if self._live:
             self._live.show(self.step, lambda: self.since_log.means() or self._said, self.params.batch_size)
 
-    def _roll_back(self, problem: str) -> None:
+    def _roll_back(self, problem: Message) -> None:
         """Return to the last evaluation point, at half the rate; after the last time allowed, stay there."""
         if self._good is None:
-            raise ArtpipeError(f"training {self.name}: {problem} before the first step")
+            raise ArtpipeError(f"training {self.name}: {sentence(problem)} before the first step")
         at = self.step
         self._load(self._good)
         self.journal.keep(self.rows)
         if self.ledger.rollbacks >= self.params.rollbacks:
             self.ledger.diverged = True
-            self.note(event=f"diverged at step {at} ({problem}); given up, the weights of step {self.step} are kept")
+            self.tell(Message(code="training_diverged", values={"problem": problem, "at": at, "step": self.step}))
             self.save()  # the state before counts rows that the journal has no more
             return
         self.ledger.rollbacks += 1
         self.learner.rate_scale = 0.5**self.ledger.rollbacks
-        parts = f", in parts of {self.ledger.micro_batch}" if self.ledger.micro_batch else ""
-        self.note(event=f"{problem} at step {at}: back to step {self.step}, rate x{self.learner.rate_scale:g}{parts}")
+        rate, rows = self.learner.rate_scale, self.ledger.micro_batch or 0
+        self.tell(
+            Message(
+                code="training_taken_back",
+                values={"problem": problem, "at": at, "step": self.step, "rate": rate, "rows": rows},
+            )
+        )
         self._good["rows"] = self.rows  # the next return keeps this event
         self.save()  # the state before counts rows that the journal has no more
 
@@ -279,14 +290,9 @@ class Training:
         for name, value in losses.items():
             self.ledger.usual[name] = max(abs(value), self.ledger.usual.get(name, 0.0))
         name, direction = self.learner.selects or ("", "min")
-        if self.step and name in validation and self._better(validation[name], direction):
+        if self.step and name in validation and self.ledger.is_better(validation[name], direction):
             self.ledger.best_step, self.ledger.best_value = self.step, validation[name]
             self.ledger.best = weights(self.learner)
-
-    def _better(self, value: float, direction: str) -> bool:
-        if self.ledger.best is None:
-            return True
-        return value < self.ledger.best_value if direction == "min" else value > self.ledger.best_value
 
 
 def weights(learner: Learner[Any]) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import HungExhibit, HungPart, load_report, save_report
 from artpipe.config.params import About
+from artpipe.language.message import Message
 from artpipe.system.hashing import sha256_bytes
 
 FILM = Path(__file__).with_name("loop.mp4")  # 16 frames of 64 by 64 pixels, H.264
@@ -43,7 +44,7 @@ class Hung:
     kind: str
     data: bytes
     suffix: str
-    caption: str
+    caption: str | Message
     role: str = "sample"
     seed: int | None = 1
     parts: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
@@ -124,7 +125,7 @@ def chorales() -> list[Hung]:
 
 def walks() -> list[Hung]:
     """Return a film with a poster and one without, beside samples."""
-    discs = [Hung("image", make.png(32, 3, n), ".png", "untitled", seed=n) for n in range(3)]
+    discs = [Hung("image", make.png(32, 3, n), ".png", Message(code="untitled"), seed=n) for n in range(3)]
     poster = {"poster": (".png", make.png(64, 3, 7))}
     films = [Hung("video", FILM.read_bytes(), ".mp4", "a walk", "walk", 7, given) for given in (poster, {})]
     return [*discs, *films]

@@ -8,6 +8,7 @@ from torch import Tensor
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Content, Exhibit
 from artpipe.contracts.special_tokens import MARKS, PAD
+from artpipe.language.message import Message
 from artpipe.modalities.music.key_detection import key_of
 from artpipe.modalities.music.performance import durations, midi
 from artpipe.modalities.music.piano_roll import drawn
@@ -26,8 +27,9 @@ def performed(spec: Spec, tokens: Sequence[int], seed: int, *, ended: bool) -> E
         steps.pop()
     length = sum(durations(steps, spec.grid))
     minutes = f"{int(length) // _MINUTE}:{int(length) % _MINUTE:02d}"
-    what = "Chorale" if spec.height else "Chords"
-    caption = f"{what} in {key_of(steps).name}, {minutes}"
+    caption = Message(
+        code="chorale" if spec.height else "chords", values={"key": key_of(steps).name, "length": minutes}
+    )
     parts: dict[str, Content] = {"score": to_float(drawn(steps, spec.grid)), "midi": midi(steps, spec.grid)}
     return Exhibit("audio", sung(steps, spec.grid), caption, seed=seed, parts=parts)
 

@@ -12,6 +12,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible
 from artpipe.contracts.model import Batch, Exhibit, Prompt, Restoration
+from artpipe.language.message import Message
 from artpipe.modalities.picture.tiles import wholes
 from artpipe.nn.gan.patch_discriminator import PatchJudge
 from artpipe.numerics.image_quality import psnr, ssim
@@ -119,13 +120,13 @@ def shown(prompt: Prompt) -> Iterable[tuple[Tensor, int, tuple[str, ...]]]:
         yield work[None], seed, (digest,) if digest else ()
 
 
-def compared(found: Restoration, baseline: str) -> str:
-    """Return a caption with both PSNRs of one work."""
+def compared(found: Restoration, baseline: str) -> Message:
+    """Return both PSNRs of one work, for its caption."""
     ours, theirs = (float(psnr(made, found.original, found.counts)) for made in (found.restored, found.baseline))
-    return f"{ours:.1f} dB ({baseline} {theirs:.1f} dB)"
+    return Message(code="compared_with_baseline", values={"ours": ours, "baseline": baseline, "theirs": theirs})
 
 
-def hung(found: Restoration, caption: str, role: str, digests: tuple[str, ...], **more: Tensor) -> Exhibit:
+def hung(found: Restoration, caption: Message, role: str, digests: tuple[str, ...], **more: Tensor) -> Exhibit:
     """Return the exhibit of one work: restored, with what it was made from and what it should be."""
     parts: Mapping[str, Tensor] = {"before": found.damaged[0], "original": found.original[0]}
     return Exhibit("image", found.restored[0], caption, role, digests=digests, parts={**parts, **more})

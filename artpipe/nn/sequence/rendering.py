@@ -9,6 +9,7 @@ from torch import Tensor
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Exhibit
 from artpipe.contracts.special_tokens import MARKS, UNKNOWN
+from artpipe.language.message import Message
 from artpipe.modalities.music.performed_works import performed
 from artpipe.modalities.text.tokenizer import Encoder
 
@@ -48,16 +49,18 @@ def rendered(spec: Spec, prompt: str, tokens: Sequence[int], seed: int, *, ended
     return Exhibit("text", text, caption(text, prompt), seed=seed)
 
 
-def caption(text: str, prompt: str = "") -> str:
+def caption(text: str, prompt: str = "") -> str | Message:
     r"""Return the first line of a text; after a given line or one in capitals, the name of a speaker, the next with it.
 
     >>> caption("FIRST LORD.\nCome, sir, away.\n", "FIRST LORD.\n")
     'First Lord: Come, sir, away'
     """
     lines = [line.strip(" .:,;-") for line in text.split("\n") if line.strip(" .:,;-")]
+    if not lines:
+        return Message(code="silence")
     named = len(lines) > 1 and (prompt.endswith("\n") or lines[0].isupper())
     name = string.capwords(lines[0]) if named else ""
-    line = f"{name}: {lines[1]}" if name else (lines or ["silence"])[0]
+    line = f"{name}: {lines[1]}" if name else lines[0]
     return line if len(line) <= _CAPTION else line[:_CAPTION].rsplit(" ", 1)[0] + " ..."
 
 

@@ -16,6 +16,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError
+from artpipe.language.sentences import sentence
 from artpipe.orchestration.scheduling.dvc_graph import Stage
 from artpipe.system.plain_text import without_password
 from artpipe.system.terminal import PlainConsole
@@ -42,10 +43,10 @@ def begun(name: str, parameters: Mapping[str, object]) -> None:
     _console.print(f"[bold]run {escape(name)}[/] {escape(', '.join(asked))}".rstrip())
 
 
-def mended(sentences: Sequence[str]) -> None:
+def mended(repairs: Sequence[str]) -> None:
     """Tell what was put right before anything ran."""
-    for sentence in sentences:
-        _console.print(f"[yellow]{escape(sentence)}[/]")
+    for repair in repairs:
+        _console.print(f"[yellow]{escape(repair)}[/]")
 
 
 @contextlib.contextmanager
@@ -86,7 +87,7 @@ def verdict(card: ReportCard, undone: Collection[str]) -> tuple[str, str]:
     """Return a model's verdict and why; of a model that should have been evaluated anew and was not, that it is stale."""
     if f"evaluate@{card.model}" in undone:
         return "stale", f"its report is older than what failed ({card.verdict.verdict} then)"
-    return card.verdict.verdict, card.verdict.sentence
+    return card.verdict.verdict, sentence(card.verdict)
 
 
 def summary(undone: Collection[str] = ()) -> None:

@@ -24,6 +24,7 @@ from prefect.exceptions import PrefectException
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.errors import ArtpipeError
+from artpipe.language.sentences import sentence
 from artpipe.orchestration.reporting import console
 from artpipe.system.terminal import in_markdown
 
@@ -106,7 +107,7 @@ def _shown() -> Iterator[None]:
 
 
 def _sentence(card: ReportCard) -> str:
-    return in_markdown(f"{card.model}: {card.verdict.verdict}. {card.verdict.sentence}")
+    return in_markdown(f"{card.model}: {card.verdict.verdict}. {sentence(card.verdict)}")
 
 
 def _sheet(pictures: Sequence[Path]) -> str:

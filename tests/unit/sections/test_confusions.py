@@ -8,7 +8,8 @@ import torch
 from jinja2 import Environment, StrictUndefined
 
 from artpipe.artifacts.report import Score
-from artpipe.modalities.picture.captions import asked_for, spoken
+from artpipe.language.sentences import load_sentences, sentence
+from artpipe.modalities.picture.captions import asked_for
 from artpipe.nn.classifier.calibration import expected_calibration_error
 from artpipe.nn.classifier.calibration import reliability as bins_of
 from artpipe.sections.confusions import SECTION
@@ -139,5 +140,11 @@ def test_bins_by_hand():
 
 def test_digits_are_spoken():
     """A digit is a word, every other name stays; nothing is no digit."""
-    assert [spoken(name) for name in ("7", "0", "12", "Flags", "")] == ["seven", "zero", "12", "Flags", ""]
-    assert asked_for("7") == "seven, asked for"
+    assert [load_sentences().spoken(name) for name in ("7", "0", "12", "Flags", "")] == [
+        "seven",
+        "zero",
+        "12",
+        "Flags",
+        "",
+    ]
+    assert sentence(asked_for("7")) == "seven, asked for"
