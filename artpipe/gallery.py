@@ -15,7 +15,7 @@ from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_galle
 from artpipe.config.params import Params, load_params
 from artpipe.errors import UserError, did_you_mean
 from artpipe.language.sentences import load_sentences
-from artpipe.site.museum import load_museum, translate_museum
+from artpipe.site.museum import load_museum
 from artpipe.storage.leftovers import sweep_removed
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
@@ -54,7 +54,7 @@ def render(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
     from artpipe.site.translation import Words
 
     shelf, words = Shelf(), Words(theme, params.gallery.language)
-    museum = translate_museum(load_museum(root, params, shelf, words.sentences), words.said)
+    museum = load_museum(root, params, shelf, words.sentences)
     files = dict(pages(_site(params, theme, words), museum))
     shown = {name for page in files.values() for name in _MEDIUM.findall(page.decode())}
     assets = theme / "assets"

@@ -18,6 +18,8 @@ from artpipe.config.params import MINIMUM_WORKS, About, DatasetEntry, IngestPara
 from artpipe.contracts.modality import medium_of
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
+from artpipe.language.message import Message, join_texts
+from artpipe.language.sentences import sentence_of
 from artpipe.preprocessing.jobs import job_name, limits_of
 from artpipe.system.atomic_files import sweep, written_folder
 from artpipe.untrusted.duplicates import Seen
@@ -114,7 +116,7 @@ class _Curator:
         """Keep or quarantine one input."""
         name = _readable(candidate.name)
         if candidate.rejected is not None:
-            self.record.refuse(Quarantined(name, candidate.rejected, _readable("; ".join(candidate.notes))))
+            self.record.refuse(Quarantined(name, candidate.rejected, _readable(join_texts(candidate.notes))))
         elif outcome.reason is not None:
             self.record.refuse(Quarantined(name, outcome.reason, _readable(outcome.detail)))
         else:
@@ -123,7 +125,9 @@ class _Curator:
     def _keep_new(self, candidate: Candidate, name: str, width: int, height: int, phash: str, notes: list[str]) -> None:
         digest = hashlib.sha256(candidate.data)
         if (first := self.seen.exact(digest.digest())) is not None:
-            self.record.refuse(Quarantined(name, "exact duplicate", f"of {first}"))
+            self.record.refuse(
+                Quarantined(name, "exact duplicate", Message(code="duplicate_of", values={"work": first}).encode())
+            )
             return
         if phash and self.params.near_duplicates == "quarantine":
             if near := self.seen.near(int(phash, 16), self.params.near_duplicate_bits):
@@ -131,7 +135,10 @@ class _Curator:
                     Quarantined(
                         name,
                         "near duplicate",
-                        with_parameter(f"of {near[0]}, {near[1]} of 64 bits apart", "near_duplicates"),
+                        with_parameter(
+                            Message(code="near_duplicate_of", values={"work": near[0], "bits": near[1]}),
+                            "near_duplicates",
+                        ),
                     )
                 )
                 return
@@ -155,7 +162,7 @@ def _provenance(candidate: Candidate, name: str, sha256: str, about: About, note
         year=None if candidate.year is None else _readable(candidate.year),
         licence=_readable(candidate.licence or about.licence),
         origin=_readable(candidate.origin or about.origin),
-        notes="; ".join(notes),
+        notes=join_texts(notes),
         caption=None if candidate.caption is None else _readable(candidate.caption),
     )
 
@@ -198,7 +205,7 @@ def _say(card: RecordCard) -> None:
     for reason, count in sorted(card.quarantined.items(), key=lambda item: -item[1]):
         table.add_row("quarantined", f"{count:,} {reason}")
     for note, count in sorted(card.notes.items(), key=lambda item: -item[1]):
-        table.add_row("kept, with a note", escape(f"{count:,} {note}"))
+        table.add_row("kept, with a note", escape(f"{count:,} {sentence_of(note)}"))
     labels = {**card.labels, "(no label)": card.unlabelled} if card.unlabelled else card.labels
     table.add_row("labels", escape(", ".join(f"{label} {count:,}" for label, count in labels.items())))
     if card.splits:

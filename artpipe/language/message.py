@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any, Self, TypeAlias
 
 from pydantic import Field, ValidationError, field_validator
@@ -22,13 +23,10 @@ class Message(Frozen):
     @field_validator("values", mode="before")
     @classmethod
     def _in_json(cls, values: Any) -> Any:
-        """Write numbers that JSON has not as words."""
+        """Write numbers and characters that JSON has not as words."""
         if not isinstance(values, dict):
             return values
-        return {
-            name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in values.items()
-        }
+        return {name: _in_json(value) for name, value in values.items()}
 
     @classmethod
     def of(cls, text: "str | Message") -> "Message":
@@ -46,6 +44,31 @@ class Message(Frozen):
     def encode(self) -> str:
         """Return it in one line, for a column of text; the same message is the same line."""
         return json.dumps(self.model_dump(mode="json"), ensure_ascii=False)
+
+
+def _in_json(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()  # a lone surrogate, of a file's name, is spelled out
+    if isinstance(value, tuple | list):
+        return tuple(map(_in_json, value))
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def as_value(text: str) -> "str | Message":
+    """Return what stands in a column of text, as a value of another message: a message, or the plain text."""
+    message = Message.decode(text)
+    return text if message.code == WRITTEN else message
+
+
+def join_texts(texts: Sequence[str]) -> str:
+    """Return texts of a column, messages or plain, as one; plain ones with `; ` between."""
+    values = [as_value(text) for text in texts]
+    if all(isinstance(value, str) for value in values):
+        return "; ".join(texts)
+    first, *rest = values
+    for value in rest:
+        first = Message(code="both", values={"first": first, "second": value})
+    return first if isinstance(first, str) else first.encode()
 
 
 def take_text(fields: Any, name: str) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from artpipe import plugins
-from artpipe.language.message import WRITTEN, Message, Value
+from artpipe.language.message import WRITTEN, Message, Value, as_value
 
 ENGLISH = "en"
 TABLES = Path(__file__).with_name("tables")
@@ -29,6 +29,7 @@ class Sentences:
     digits: Sequence[str]
     plural: Mapping[str, Sequence[int]]  # form -> the counts that take it; `other` for all else
     numbers: Mapping[str, str]  # `decimal` and `group` of a number, `list` between names
+    starters: Mapping[str, Mapping[str, Mapping[str, str]]]  # what artpipe's own datasets and models are called
 
     def __call__(self, message: Message) -> str:
         """Return the sentence; code and values where there is none for the code, or one with other fields."""
@@ -41,6 +42,14 @@ class Sentences:
     def name(self, name: str | Message) -> str:
         """Return what the language calls a name; one that it does not know stays."""
         return self(name) if isinstance(name, Message) else self.names.get(name, name)
+
+    def read(self, text: str) -> str:
+        """Return what a column of text says: a message, or a text of artpipe's own by its name."""
+        return self.name(as_value(text))
+
+    def starter(self, kind: str, name: str) -> Mapping[str, str]:
+        """Return the texts of a dataset or model that artpipe brings, by the English ones; anybody else's text is in none."""
+        return self.starters[kind].get(name, {})
 
     def spoken(self, name: str) -> str:
         """Return a class's name as it is said: `seven` for `7`, any other by `name`."""
@@ -84,6 +93,11 @@ def sentence(finding: Message, language: str = ENGLISH) -> str:
     return load_sentences(language)(finding)
 
 
+def sentence_of(text: str, language: str = ENGLISH) -> str:
+    """Return what stands in a column of text: the sentence of a message, or the text."""
+    return load_sentences(language).read(text)
+
+
 def load_sentences(language: str = ENGLISH) -> Sentences:
     """Return the sentences of a language, those of the project's and of installed plugins with them."""
     files = plugins.foreign_files()
@@ -113,7 +127,7 @@ def _load(language: str, files: tuple[tuple[Path, int], ...]) -> Sentences:
         for by_language in brought:
             templates |= by_language.get(known, {})
     templates[WRITTEN] = "{text}"
-    parts = {key: own[key] for key in ("names", "digits", "plural", "numbers")}
+    parts = {key: own[key] for key in ("names", "digits", "plural", "numbers", "starters")}
     return Sentences(templates=templates, **parts)
 
 

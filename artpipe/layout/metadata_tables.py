@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from artpipe.errors import UserError
+from artpipe.language.sentences import sentence_of
 from artpipe.layout import folder_words
 from artpipe.layout.file_survey import STYLEGAN, Survey
 from artpipe.layout.places import WHOLE, Place
@@ -49,7 +50,7 @@ def read_tables(place: Place) -> Iterator[Row]:
         shown = f"{place.path}/{entry.name}"
         if entry.rejected is not None:
             if entry.rejected == "too large":
-                raise UserError(f"{shown}: {entry.detail}")
+                raise UserError(f"{shown}: {sentence_of(entry.detail)}")
             continue
         if len(entry.data) > MOST_BYTES:
             raise UserError(f"{shown}: {len(entry.data) / 2**20:.0f} MiB, at most {MOST_BYTES >> 20}")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from artpipe.config.params import IngestParams
 from artpipe.errors import UserError
+from artpipe.language.message import Message
 from artpipe.layout import folder_words
 from artpipe.storage.dvc_config import is_cache_link
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, members
@@ -123,7 +124,9 @@ class FolderPlace(Place):
                 size, most = os.fstat(handle).st_size, int(self.limits.megabytes * 2**20)
                 if count == WHOLE and size > most:
                     raise RejectedError(
-                        "too large", f"{size / 2**20:.1f} MiB, at most {most / 2**20:g}", "max_megabytes"
+                        "too large",
+                        Message(code="megabytes_of_most", values={"megabytes": size / 2**20, "most": most / 2**20}),
+                        "max_megabytes",
                     )
                 return stream.read(min(count, most))
         except OSError as error:

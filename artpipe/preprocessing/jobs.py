@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe import plugins
 from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams
 from artpipe.errors import ArtpipeError, UserError
+from artpipe.language.sentences import sentence_of
 from artpipe.layout.medium_detection import describe_unread
 from artpipe.layout.work_kinds import WorkKind
 from artpipe.untrusted.job_cache import answered
@@ -68,7 +69,7 @@ def worked(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes]]
     asked = {"job": job_name(job), "settings": settings, "limits": limits_of(task.ingest, kept=True)}
     for work, outcome in answered(task.works.originals(), stage=f"preprocess@{task.name}", **asked):
         if outcome.reason is not None:
-            why = f"{outcome.reason} {outcome.detail}".strip()
+            why = f"{outcome.reason} {sentence_of(outcome.detail)}".strip()
             raise ArtpipeError(
                 f"{task.works.folder}: work {work.sha256[:12]} was kept and cannot be decoded now: {why}"
             )

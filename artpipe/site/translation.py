@@ -30,11 +30,6 @@ class Words:
         path = theme / "words" / f"{language}.json"
         self.table: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         self.sentences = load_sentences(language)
-        self._patterns = [
-            (re.compile("(.+?)".join(map(re.escape, key.split("{}")))), said)
-            for key, said in self.table.items()
-            if "{}" in key
-        ]
 
     def one(self, message: str) -> str:
         """Return what a message of the gallery's own is called."""
@@ -43,16 +38,6 @@ class Words:
     def many(self, singular: str, plural: str, n: int) -> str:
         """Return a message by count."""
         return self.one(singular if n == 1 else plural)
-
-    def said(self, text: str) -> str:
-        """Return what a report, a record or a caption says: whole sentences, or such with `{}` for what changes."""
-        for known in (text, text[:1].lower() + text[1:]):
-            if known in self.table and "%(" not in known:
-                return self.table[known]
-            for pattern, said in self._patterns:
-                if match := pattern.fullmatch(known):
-                    return said.format(*map(self.said, match.groups()))
-        return text
 
     def filters(self) -> dict[str, Callable[..., str]]:
         """Return what a template calls to write a number, a time, a name or a foreign sentence."""
@@ -65,7 +50,7 @@ class Words:
             "plain": plain,
         }
         bound = {name: functools.partial(function, say=self.one) for name, function in spoken.items()}
-        return {**bare, **bound, "said": self.said, "sentence": self.sentences, "name": self.sentences.name}
+        return {**bare, **bound, "sentence": self.sentences, "name": self.sentences.name}
 
 
 def clean(text: object, limit: int = 300) -> str:

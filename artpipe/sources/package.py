@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from artpipe.config.params import About, DatasetEntry, Frozen, read_yaml, validated
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
+from artpipe.language.message import Message
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, members
 from artpipe.untrusted.downloads import Pin, fetched, pinned_member
 from artpipe.untrusted.idx import Idx, IdxError, grey_png, read_idx
@@ -194,7 +195,11 @@ def _whole(pin: Pin, entry: DatasetEntry) -> Iterator[Candidate]:
     path, most = fetched(pin), int(entry.ingest.max_megabytes * 2**20)
     if path.stat().st_size > most:
         yield Candidate(
-            pin.name, rejected="too large", notes=(with_parameter(f"at most {most / 2**20:g} MiB", "max_megabytes"),)
+            pin.name,
+            rejected="too large",
+            notes=(
+                with_parameter(Message(code="at_most_megabytes", values={"megabytes": most / 2**20}), "max_megabytes"),
+            ),
         )
     else:
         yield Candidate(pin.name, path.read_bytes())

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from artpipe.artifacts.paths import STATE
 from artpipe.config.params import Frozen
 from artpipe.errors import CorruptError, UnreachableError, UserError
+from artpipe.language.sentences import sentence_of
 from artpipe.system.atomic_files import written
 from artpipe.system.hashing import sha256_file
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, members
@@ -53,7 +54,7 @@ def pinned_member(pin: Pin, name: str, limits: ArchiveLimits) -> Member:
     for member in members(fetched(pin), limits, name.__eq__):
         if member.name == name:
             if member.rejected:
-                raise UserError(f"{pin.name}: `{name}` cannot be read: {member.rejected} {member.detail}")
+                raise UserError(f"{pin.name}: `{name}` cannot be read: {member.rejected} {sentence_of(member.detail)}")
             return member
     raise UserError(f"{pin.name}: no member `{name}`")
 

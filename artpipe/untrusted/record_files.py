@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from artpipe.language.message import Message
 from artpipe.untrusted.encodings.text_decoding import as_utf8
 from artpipe.untrusted.metadata import SPLITS, known_fields
 
@@ -31,8 +32,8 @@ def records(name: str, data: bytes, separator: str = "", encoding: str = "") -> 
     """
     for count, record in enumerate(_records(name, data, separator, encoding)):
         if count == _WORKS:
-            told = f"more than {_WORKS:,} works; the rest of the file was not read"
-            yield "", b"", {"rejected": "bomb", "notes": (told,)}
+            told = Message(code="more_works_than", values={"works": _WORKS})
+            yield "", b"", {"rejected": "bomb", "notes": (told.encode(),)}
             return
         yield record
 
@@ -51,7 +52,11 @@ def _records(name: str, data: bytes, separator: str, encoding: str) -> Iterator[
     else:
         parts = enumerate(_cut(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), separator))
         found = ((f"#{number:05d}", part, {}) for number, part in parts if not _NOTHING.fullmatch(part))
-    yield from (_noted(record, f"read as {read_as}") for record in found) if read_as else found
+    yield from (
+        (_noted(record, Message(code="text_read_as", values={"encoding": read_as}).encode()) for record in found)
+        if read_as
+        else found
+    )
 
 
 def _noted(record: Record, note: str) -> Record:
@@ -96,9 +101,11 @@ class _TooMuchError(ValueError):
 
 def _parsed(data: bytes) -> Any:
     if len(data) > _JSON_BYTES:
-        raise _TooMuchError(f"{len(data) / 2**20:.0f} MiB of JSON at once, at most {_JSON_BYTES >> 20}")
+        raise _TooMuchError(
+            Message(code="json_megabytes", values={"megabytes": len(data) / 2**20, "most": _JSON_BYTES >> 20}).encode()
+        )
     if (values := sum(map(data.count, (b",", b"[", b"{", b":")))) > _JSON_VALUES:
-        raise _TooMuchError(f"{values:,} values of JSON at once, at most {_JSON_VALUES:,}")
+        raise _TooMuchError(Message(code="json_values", values={"values": values, "most": _JSON_VALUES}).encode())
     return json.loads(data)
 
 
@@ -106,7 +113,7 @@ def _listed(data: bytes) -> Iterator[Record]:
     try:
         found = _parsed(data)
     except (ValueError, RecursionError) as error:
-        yield "", b"", _no_json("no JSON", error)
+        yield "", b"", _no_json(error)
         return
     by_split = isinstance(found, dict) and found and all(key in SPLITS for key in found)
     lists = found.items() if by_split else [_only_list(found)]
@@ -129,27 +136,39 @@ def _line(number: int, line: bytes) -> Record:
     try:
         return _opened(f"#{number:05d}", _parsed(line), {})
     except (ValueError, RecursionError) as error:
-        return f"#{number:05d}", b"", _no_json(f"line {number + 1} is no JSON", error)
+        return f"#{number:05d}", b"", _no_json(error, number + 1)
 
 
-def _no_json(what: str, error: Exception) -> dict[str, Any]:
+def _no_json(error: Exception, line: int = 0) -> dict[str, Any]:
     """Return the fields of a candidate that is rejected for what was found in it."""
     if isinstance(error, _TooMuchError):
-        return {"rejected": "too large", "notes": (f"{error}; one file may have more in lines of JSON (.jsonl)",)}
-    if isinstance(error, json.JSONDecodeError):
-        at = f"character {error.colno}" if error.lineno == 1 else f"line {error.lineno}, character {error.colno}"
-        said = f"{error.msg[0].lower()}{error.msg[1:].removesuffix(' at')} at {at}"
+        return {"rejected": "too large", "notes": (str(error),)}
+    problem = _json_problem(error)
+    if line:
+        told = Message(code="line_no_json", values={"line": line, "problem": problem})
     else:
-        said = f"byte {error.start} is not UTF-8" if isinstance(error, UnicodeDecodeError) else "too deeply nested"
-    return {"rejected": "damaged", "notes": (f"{what}: {said}",)}
+        told = Message(code="no_json", values={"problem": problem})
+    return {"rejected": "damaged", "notes": (told.encode(),)}
+
+
+def _json_problem(error: Exception) -> str | Message:
+    if isinstance(error, UnicodeDecodeError):
+        return Message(code="byte_not_in_encoding", values={"byte": error.start, "encoding": "UTF-8"})
+    if not isinstance(error, json.JSONDecodeError):
+        return "too deeply nested"
+    said = f"{error.msg[0].lower()}{error.msg[1:].removesuffix(' at')}"
+    if error.lineno == 1:
+        return Message(code="json_error_at_character", values={"error": said, "character": error.colno})
+    return Message(code="json_error_at_line", values={"error": said, "line": error.lineno, "character": error.colno})
 
 
 def no_content(found: Any) -> str:
     """Say what stands where the text of a work should."""
     if not isinstance(found, dict) or not found:
-        return f"{_NAMES.get(type(found), 'a number')} where text should be"
+        return Message(code="no_text_but", values={"kind": _NAMES.get(type(found), "a number")}).encode()
     names = ", ".join(f"`{key}`" for key in list(found)[:_SHOWN])
-    return f"an object of {names}; its text should be named {', '.join(f'`{key}`' for key in _CONTENT)}"
+    wanted = ", ".join(f"`{key}`" for key in _CONTENT)
+    return Message(code="object_without_text", values={"keys": names, "wanted": wanted}).encode()
 
 
 def _opened(name: str, found: Any, known: Mapping[str, str]) -> Record:

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from typing import IO, Any, TypeVar, cast
 
 from artpipe.errors import ArtpipeError
+from artpipe.language.message import Message
 from artpipe.system.processes import kill_child
 from artpipe.untrusted.rejection import with_parameter
 from artpipe.untrusted.worker import ANSWER, LENGTH, READY
@@ -176,10 +177,16 @@ class _Worker:
         self.reap()
         if timed_out or code == -signal.SIGPROF:
             return Outcome(
-                reason="timed out", detail=with_parameter(f"took more than {self.limits.seconds:g} s", "decode_seconds")
+                reason="timed out",
+                detail=with_parameter(
+                    Message(code="took_more_than_seconds", values={"seconds": self.limits.seconds}), "decode_seconds"
+                ),
             )
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return Outcome(reason="crashed", detail=f"the decoder ended with {how}")
+        if code < 0:
+            how = Message(code="decoder_ended_by_signal", values={"signal": signal.Signals(-code).name})
+        else:
+            how = Message(code="decoder_ended_with_code", values={"exit": code})
+        return Outcome(reason="crashed", detail=how.encode())
 
     def close(self) -> None:
         """Kill the child, now and for good; the thread that waits for it notices."""

@@ -118,7 +118,14 @@ def chorales() -> list[Hung]:
     """Return three pieces with score and MIDI file, and one without."""
     parts = [{"score": (".png", roll(n)), "midi": (".mid", MIDI)} for n in range(3)]
     return [
-        Hung("audio", tune(2 + n), ".wav", f"chorale in A, {n + 1}", seed=n, parts=given)
+        Hung(
+            "audio",
+            tune(2 + n),
+            ".wav",
+            Message(code="chorale", values={"key": "A major", "length": f"0:0{n + 2}"}),
+            seed=n,
+            parts=given,
+        )
         for n, given in enumerate([*parts, {}])
     ]
 

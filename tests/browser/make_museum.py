@@ -15,6 +15,7 @@ from artpipe.config.params import About
 from artpipe.language.message import Message
 from artpipe.system.hashing import sha256_bytes
 
+TORN = Message(code="tracks_there", values={"announced": 2, "there": 1})
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' & \u202egnp.exe\nnew line"
 PARAMS = """\
 format: 2
@@ -107,7 +108,7 @@ def write_record(
     reasons = ("truncated", "not an image", "exact duplicate")
     for index in range(refused):
         name = HOSTILE if index == 0 else f"scan {index:03d}.jpg"
-        writer.refuse(Quarantined(name, reasons[index % 3], "2 tracks announced, 1 are there"))
+        writer.refuse(Quarantined(name, reasons[index % 3], TORN.encode()))
     labels = {str(i): len(originals) // 5 for i in range(5)}
     left = len(originals) - sum(labels.values())
     card = WorksCard(dataset=dataset, count=len(originals), labels=labels, unlabelled=left, splits={}, files={})

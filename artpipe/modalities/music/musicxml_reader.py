@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
+from artpipe.language.message import Message
 from artpipe.modalities.music.mxl_reader import unpack_mxl
 from artpipe.modalities.music.score import Note, Score
 from artpipe.modalities.music.xml_tree import parse_xml
@@ -31,7 +32,7 @@ def read_musicxml(data: bytes, voices: int) -> Score:
     names = {part.get("id", ""): (part.findtext("part-name") or "").lower() for part in root.iter("score-part")}
     sung = [[part for part in parts if names.get(part.get("id", ""), "").startswith(who)] for who in _SINGERS]
     if voices == len(_SINGERS) < len(parts) and all(len(found) == 1 for found in sung):
-        notes = (*notes, f"instruments left out: {len(parts) - voices}")
+        notes = (*notes, Message(code="instruments_left_out", values={"instruments": len(parts) - voices}).encode())
         parts = [found[0] for found in sung]
     read = [_Part(part) for part in parts]
     notes = (*notes, *dict.fromkeys(note for part in read for note in part.notes))
@@ -49,8 +50,11 @@ def _parts_of(root: Element) -> tuple[list[Element], tuple[str, ...]]:
         return root.findall("part"), ()
     measures = root.findall("measure")
     if root.tag != "score-timewise" or not measures:
-        what = "without measures" if root.tag == "score-timewise" else "is no score (score-partwise, score-timewise)"
-        raise RejectedError("unsupported format", f"<{root.tag[:40]}> {what}")
+        wrong = Message(
+            code="xml_root_without_measures" if root.tag == "score-timewise" else "xml_root_no_score",
+            values={"root": root.tag[:40]},
+        )
+        raise RejectedError("unsupported format", wrong)
     parts: dict[str, Element] = {}
     for measure in measures:
         for part in measure.findall("part"):
@@ -118,7 +122,7 @@ class _Part:
         if step is None or not duration:
             return False
         if step.strip() not in _STEPS:
-            raise RejectedError("not a score", f"a note named {step[:20]!r}")
+            raise RejectedError("not a score", Message(code="note_named", values={"name": repr(step[:20])}))
         shift = _decimal(item, "pitch/alter", Fraction(0)) + self.shift
         if shift.denominator > 1:
             self.notes.append("with parts of half tones, rounded")
@@ -165,7 +169,9 @@ def _whole(item: Element, path: str, default: int) -> int:
 
 
 def _wrong(path: str, item: Element, wanted: str) -> RejectedError:
-    return RejectedError("not a score", f"<{path}> is {(item.findtext(path) or '')[:20]!r}, no {wanted}")
+    text = repr((item.findtext(path) or "")[:20])
+    told = Message(code="element_is_no", values={"element": path, "text": text, "wanted": wanted})
+    return RejectedError("not a score", told)
 
 
 def _overlap(line: list[Note]) -> bool:

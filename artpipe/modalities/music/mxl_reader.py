@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 
+from artpipe.language.message import Message
 from artpipe.modalities.music.xml_tree import parse_xml
 from artpipe.untrusted.rejection import RejectedError
 
@@ -63,5 +64,6 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     with archive.open(info) as stream:
         content = stream.read(_UNPACKED + 1)
     if len(content) > _UNPACKED or (len(content) > 1 << 20 and len(content) > _RATIO * info.compress_size):
-        raise RejectedError("bomb", f"unpacks to {len(content) / max(1, info.compress_size):.0f} times its size")
+        times = len(content) / max(1, info.compress_size)
+        raise RejectedError("bomb", Message(code="unpacks_to_times", values={"times": times}))
     return content

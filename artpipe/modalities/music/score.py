@@ -6,6 +6,7 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple
 
+from artpipe.language.message import Message
 from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, HIGHEST, LOWEST, Step
 from artpipe.untrusted.rejection import RejectedError
 
@@ -38,17 +39,19 @@ def sampled(score: Score, grid: int, voices: int) -> list[Step]:
         RejectedError: another number of voices, no notes, notes beyond a piano's keys, or a piece without an end.
     """
     if voices and len(score.voices) != voices:
-        raise RejectedError("other voices", _other(len(score.voices), "it", voices), "voices")
+        raise RejectedError(
+            "other voices",
+            Message(code="voices_in_score", values={"voices": len(score.voices), "wanted": voices}),
+            "voices",
+        )
     every = [note for voice in score.voices for note in voice]
     if not every:
         raise RejectedError("not a score", "there are no notes in it")
     if wrong := [note.pitch for note in every if not LOWEST <= note.pitch <= HIGHEST]:
-        raise RejectedError("not a score", f"a note beyond a piano's keys: {wrong[0]}")
+        raise RejectedError("not a score", Message(code="note_beyond_keys", values={"pitch": wrong[0]}))
     length = max(note.end for note in every) * grid
     if length > _LONGEST:
-        raise RejectedError(
-            "too large", f"more than {_LONGEST:,} steps: part the piece, or take a coarser `preprocess.grid`"
-        )
+        raise RejectedError("too large", Message(code="more_steps_than", values={"steps": _LONGEST}))
     count = max(1, -(-length.numerator // length.denominator))
     if voices:
         columns = [_voice(voice, grid, count) for voice in score.voices]
@@ -57,10 +60,6 @@ def sampled(score: Score, grid: int, voices: int) -> list[Step]:
         cells = _chords(every, grid, count)
     bars, fermatas = ({_step(time, grid) for time in times} for times in (score.bars, score.fermatas))
     return [Step(BAR * (at in bars) + FERMATA * (at in fermatas), row) for at, row in enumerate(cells)]
-
-
-def _other(found: int, place: str, voices: int) -> str:
-    return f"{found} {'voice' if found == 1 else 'voices'} in {place}, {voices} are wanted"
 
 
 def _step(time: Fraction, grid: int) -> int:
@@ -114,15 +113,20 @@ def rolled(piece: object, grid: int, voices: int) -> Score:
     columns: list[list[Note]] = [[] for _ in range(voices or 1)]
     for at, step in enumerate(piece):
         if not isinstance(step, list) or not all(_is_pitch(pitch) for pitch in step):
-            raise RejectedError("not a score", f"step {at} is no list of pitches")
+            raise RejectedError("not a score", Message(code="step_without_pitches", values={"step": at}))
         if voices and len(step) != voices:
-            raise RejectedError("other voices", _other(len(step), f"step {at}", voices), "voices")
+            raise RejectedError(
+                "other voices",
+                Message(code="voices_in_step", values={"voices": len(step), "step": at, "wanted": voices}),
+                "voices",
+            )
         for number, pitch in enumerate(step):
             if pitch > 0:
                 _append(columns[number if voices else 0], at, int(pitch), grid, joins=bool(voices))
     end = Fraction(len(piece), grid)
-    silence = f"{(end - last) * grid} silent steps at the end left out" if (last := _last(columns)) < end else ""
-    return Score(columns, notes=(silence,) if silence else ())
+    silent = (end - _last(columns)) * grid
+    note = Message(code="silent_steps_left_out", values={"steps": int(silent)})
+    return Score(columns, notes=(note.encode(),) if silent > 0 else ())
 
 
 def _is_pitch(value: object) -> bool:

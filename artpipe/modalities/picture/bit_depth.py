@@ -8,6 +8,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
+from artpipe.language.message import Message
 from artpipe.untrusted.tiff_tags import BITS, PHOTOMETRIC, declared_highest, is_unsigned, numbers, read_tags
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ def _ceiling(lowest: float, highest: float, declared: int | None, stored: int) -
 def _depth_note(ceiling: float, stored: int) -> str:
     bits = int(ceiling).bit_length()
     if stored == _SIXTEEN:
-        return "16 bits scaled to 8" if bits == _SIXTEEN else f"{bits} bits in 16 scaled to 8"
+        note = Message(code="depth_scaled" if bits == _SIXTEEN else "depth_in_sixteen_scaled", values={"bits": bits})
+        return note.encode()
     return "values scaled to 8 bits"
 
 

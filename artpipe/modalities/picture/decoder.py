@@ -8,6 +8,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from artpipe.language.message import Message
 from artpipe.modalities.picture.bit_depth import is_sixteen_bit_colour, raw_mode_of, scale_dark_colours, scale_levels
 from artpipe.modalities.picture.jpeg_end import load_without_end, read_header, unsupported_process
 from artpipe.untrusted.magic_bytes import advice_on, describe_stranger, is_cut, kind_of, webp_size
@@ -56,7 +57,7 @@ def decode(data: bytes, max_megapixels: float) -> Picture:
             eight_bits = scale_dark_colours(eight_bits, raw_mode, data, notes)
         return Picture(_in_srgb(_upright(eight_bits, image), image.info.get("icc_profile"), notes), tuple(notes))
     except MemoryError:
-        size = f"{image.size[0]} x {image.size[1]} pixels"
+        size = Message(code="pixels_of_picture", values={"width": image.size[0], "height": image.size[1]})
         raise RejectedError("out of memory", size, parameter="decode_megabytes") from None
     except Exception as error:  # noqa: BLE001 - Pillow raises more than OSError on hostile files (docs/log.md)
         raise _rejected(data, said(error), error) from None
@@ -75,7 +76,10 @@ def _loaded(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.Image
 
 
 def _rejected(data: bytes, detail: str, error: BaseException) -> RejectedError:
-    return RejectedError("truncated" if is_cut(data, error) else "damaged", f"{kind_of(data)}: {detail}")
+    return RejectedError(
+        "truncated" if is_cut(data, error) else "damaged",
+        Message(code="problem_of_kind", values={"kind": str(kind_of(data)), "problem": detail}),
+    )
 
 
 def said(error: BaseException) -> str:
@@ -158,7 +162,10 @@ def _judge_size(size: tuple[int, int] | None, max_megapixels: float) -> None:
         megapixels = width * height / 1e6
         raise RejectedError(
             "too large",
-            f"{width} x {height} are {megapixels:.1f} megapixels, at most {max_megapixels:g}",
+            Message(
+                code="megapixels_of_most",
+                values={"width": width, "height": height, "megapixels": megapixels, "most": max_megapixels},
+            ),
             parameter="max_megapixels",
         )
 

@@ -13,6 +13,7 @@ from artpipe.config.params import IngestParams, Positive, SplitParams
 from artpipe.contracts.modality import Facts, Medium, Part, Task
 from artpipe.contracts.special_tokens import END, MARKS, START
 from artpipe.errors import UserError
+from artpipe.language.message import Message
 from artpipe.modalities.text.bpe import learned
 from artpipe.modalities.text.tokenizer import Encoder, pieces
 from artpipe.preprocessing.jobs import worked
@@ -74,11 +75,13 @@ def decoded(data: bytes, encoding: str = "") -> tuple[str, list[str]]:
     text, read_as = decode(data, encoding)
     controls = len(text) - len(_without(text, {"Cc", "Cn"}, but="\t\r\n\f"))
     if controls * 100 > len(text):
-        raise RejectedError("not text", f"{controls} of {len(text)} characters are control codes")
+        raise RejectedError(
+            "not text", Message(code="control_codes", values={"controls": controls, "characters": len(text)})
+        )
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n")
     if not text.strip():
         raise RejectedError("empty file")
-    return text, [f"read as {read_as}"] if read_as else []
+    return text, [Message(code="text_read_as", values={"encoding": read_as}).encode()] if read_as else []
 
 
 def prepared(data: bytes, settings: dict[str, Any]) -> bytes:

@@ -11,6 +11,8 @@ from itertools import pairwise
 from typing import IO, NamedTuple
 
 from artpipe.errors import UserError
+from artpipe.language.message import Message
+from artpipe.language.sentences import sentence
 from artpipe.untrusted.archives.archive_formats import refuse_split_zip
 from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member, judge_name
 from artpipe.untrusted.archives.member_names import NameDecoder, unicode_path
@@ -61,7 +63,7 @@ def unreadable_entries(archive: ArchiveFile, limits: ArchiveLimits) -> str:
         return f"its {len(infos):,} entries are encrypted; unpack it with its password (`7z x {archive.name}`)"
     strange = [info for info in infos if info.compress_type in _METHODS]
     if infos and len(strange) == len(infos):
-        return f"its {len(infos):,} entries are {_method(infos[0])}"
+        return f"its {len(infos):,} entries are {sentence(_method(infos[0]))}"
     return ""
 
 
@@ -74,7 +76,11 @@ def copy_zip_entry(archive: ArchiveFile, name: str, target: IO[bytes], limits: A
     with _opened(archive) as opened:
         info = next(info for info, text, _ in _entries(opened, limits) if _plain(text) == name)
         if info.file_size > limits.gigabytes * 2**30:
-            raise RejectedError("bomb", f"more than {limits.gigabytes:g} GiB", "max_archive_gigabytes")
+            raise RejectedError(
+                "bomb",
+                Message(code="more_than_gigabytes", values={"gigabytes": limits.gigabytes}),
+                "max_archive_gigabytes",
+            )
         overlapping = _overlapping(opened.infolist())
         _judge_entry(info, name, limits, overlaps=info.header_offset in overlapping, seen=set())
         try:
@@ -108,7 +114,9 @@ class _BoundedDirectory(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > self.most:
-            raise RejectedError("bomb", f"a directory of more than {_DIRECTORY_BYTES >> 20} MiB")
+            raise RejectedError(
+                "bomb", Message(code="directory_too_long", values={"megabytes": _DIRECTORY_BYTES >> 20})
+            )
         return super().read(size)
 
 
@@ -158,7 +166,9 @@ def _judge_entry(info: zipfile.ZipInfo, name: str, limits: ArchiveLimits, *, ove
         raise RejectedError("bomb", "its data overlap another entry's")
     if info.file_size > _RATIO_FROM_BYTES and info.file_size > limits.ratio * info.compress_size:
         raise RejectedError(
-            "bomb", f"unpacks to {info.file_size / max(1, info.compress_size):.0f} times its size", "max_archive_ratio"
+            "bomb",
+            Message(code="unpacks_to_times", values={"times": info.file_size / max(1, info.compress_size)}),
+            "max_archive_ratio",
         )
 
 
@@ -174,16 +184,18 @@ def _entry_bytes(opened: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Archive
         raise RejectedError("damaged", f"{type(error).__name__}: {error}") from None
 
 
-def _method(info: zipfile.ZipInfo) -> str:
+def _method(info: zipfile.ZipInfo) -> Message:
     method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
-    return f"packed by {method}, which is not read; `7z x` unpacks it"
+    return Message(code="packed_by_method", values={"method": method})
 
 
 def _bounded(stream: IO[bytes], limits: ArchiveLimits) -> bytes:
     most = int(limits.megabytes * 2**20)
     data = stream.read(most + 1)
     if len(data) > most:
-        raise RejectedError("too large", f"more than {limits.megabytes:g} MiB", "max_megabytes")
+        raise RejectedError(
+            "too large", Message(code="more_than_megabytes", values={"megabytes": limits.megabytes}), "max_megabytes"
+        )
     return data
 
 

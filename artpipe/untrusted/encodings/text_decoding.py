@@ -3,6 +3,7 @@
 import codecs
 import re
 
+from artpipe.language.message import Message
 from artpipe.untrusted.encodings.text_encodings import possible_encodings, told_encoding
 from artpipe.untrusted.rejection import RejectedError
 
@@ -39,7 +40,9 @@ def decode(data: bytes, encoding: str = "") -> tuple[str, str]:
     try:
         return data.decode(_codec(name)).removeprefix("\ufeff"), "" if name == "UTF-8" else name
     except UnicodeDecodeError as error:
-        raise RejectedError("not text", f"byte {error.start} is not {name}") from None
+        raise RejectedError(
+            "not text", Message(code="byte_not_in_encoding", values={"byte": error.start, "encoding": name})
+        ) from None
 
 
 def as_utf8(data: bytes, encoding: str = "") -> tuple[bytes, str]:
@@ -86,10 +89,12 @@ def _encoding_of(data: bytes, encoding: str) -> str:
     if encoding:
         return encoding.upper()
     if len(data) - len(data.translate(None, _CONTROLS)) > len(data) // 100:
-        raise RejectedError("not text", f"byte {place} is not UTF-8")  # nor text in any encoding
+        raise RejectedError(
+            "not text", Message(code="byte_not_in_encoding", values={"byte": place, "encoding": "UTF-8"})
+        )  # nor text in any encoding
     told = "" if _mostly_utf8(data) else told_encoding(data)
     if not told:
-        raise RejectedError("not text", f"byte {place} is not UTF-8{_advice(data)}")
+        raise RejectedError("not text", _advice(data, place))
     return told
 
 
@@ -122,11 +127,11 @@ def _mostly_utf8(data: bytes) -> bool:
     return valid * 4 >= beyond * 3
 
 
-def _advice(data: bytes) -> str:
+def _advice(data: bytes, place: int) -> Message:
     if _mostly_utf8(data):
-        return ", others are"
+        return Message(code="byte_not_utf8_others_are", values={"byte": place})
     names = " or ".join(possible_encodings(data)[:3])
     if names:
         first = names.partition(" ")[0].lower()
-        return f", and it is too short to be sure of {names}; `--encoding {first}` reads it so"
-    return f"; `--encoding NAME` reads another encoding, such as {_EXAMPLES}"
+        return Message(code="byte_not_utf8_text_short", values={"byte": place, "encodings": names, "first": first})
+    return Message(code="byte_not_utf8_name_encoding", values={"byte": place, "examples": _EXAMPLES})

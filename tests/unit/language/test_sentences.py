@@ -26,7 +26,14 @@ SENTENCES = {
 def german(template, **more) -> Sentences:
     """Return the sentences of a language that writes its numbers otherwise."""
     numbers = {"decimal": ",", "group": ".", "list": " und "}
-    parts = {"plural": {"one": [1]}, "numbers": numbers, "digits": [], "names": {"cat": "Katze"}, **more}
+    parts = {
+        "plural": {"one": [1]},
+        "numbers": numbers,
+        "digits": [],
+        "names": {"cat": "Katze"},
+        "starters": {},
+        **more,
+    }
     return Sentences(templates={"it": template}, **parts)
 
 

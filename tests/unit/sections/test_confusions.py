@@ -30,7 +30,7 @@ def _html(table, scores=()):
     made = Environment(autoescape=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"])
     many = lambda one, other, n: one if n == 1 else other  # noqa: E731
     made.install_gettext_callables(lambda text: text, many, newstyle=True)
-    made.filters.update(said=str, clean=clean, number=number, reliability=reliability)
+    made.filters.update(name=str, clean=clean, number=number, reliability=reliability)
     return made.from_string(SECTION.html).render(_fill(table, scores))
 
 
