@@ -1,4 +1,4 @@
-"""Words and numbers as a visitor reads them; every sentence of the gallery passes `words`, so a language is one file."""
+"""Words of templates, and numbers, as a visitor reads them; what artifacts say is in `artpipe.language`."""
 
 import functools
 import json
@@ -40,7 +40,7 @@ class Words:
         return self.one(singular if n == 1 else plural)
 
     def filters(self) -> dict[str, Callable[..., str]]:
-        """Return what a template calls to write a number, a time, a name or a foreign sentence."""
+        """Return what a template calls to write a number, a time, a name or the sentence of a message."""
         bare: dict[str, Callable[..., str]] = {"clean": clean, "slug": slug, "short": short, "size": size}
         spoken: dict[str, Callable[..., str]] = {
             "number": number,

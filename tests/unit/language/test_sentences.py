@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from artpipe.artifacts.report import Finding, HungExhibit, Score
+from artpipe.code.code_yaml import installed_fingerprints
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences, load_sentences, sentence
 
@@ -98,6 +99,18 @@ def test_a_plugin_brings_its_sentences_in_its_file(tmp_path, monkeypatch):
     for broken in ("SENTENCES = {", "SENTENCES = {1: 2}", "SENTENCES = dict()", "SENTENCES = [1]", "\0"):
         path.write_text(broken)
         assert sentence(bright) == "too_bright: share 0.25"
+
+
+def test_a_changed_sentence_makes_the_gallery_stale_alone(tmp_path, monkeypatch):
+    """No definition that a metric can reach holds it."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "plugins" / "metrics" / "bright.py"
+    path.parent.mkdir(parents=True)
+    known = []
+    for words in ("brighter than", "lighter than"):
+        path.write_text(f"{PLUGIN}METRIC = None\n".replace("brighter than", words))
+        known.append(installed_fingerprints(tmp_path))
+    assert {place for place, value in known[0].items() if known[1][place] != value} == {"themes.museum"}
 
 
 FINDING = {"verdict": "memorised", "score": "copies", "value": 0.5, "bound": 0.1}
