@@ -22,6 +22,7 @@ from artpipe.evaluation.dvc_reports import write_comparison
 from artpipe.evaluation.exhibits import SEEDS_APART, keep_works, write_exhibits
 from artpipe.evaluation.generated_samples import paint
 from artpipe.evaluation.verdict import finite_scores, judge
+from artpipe.language.sentences import sentence
 from artpipe.nn.style.perceptual import open_perceptual_network
 from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
 from artpipe.training.restore import restore_learner
@@ -64,7 +65,7 @@ def evaluate_model(name: str) -> None:
         )
         save_report(folder, card)
     write_comparison(card, evidence)
-    sys.stdout.write(f"{name}: {verdict.verdict}. {verdict.sentence}\n")
+    sys.stdout.write(f"{name}: {verdict.verdict}. {sentence(verdict)}\n")
 
 
 def gather_evidence(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,8 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
 from artpipe.config.params import Params, load_params
 from artpipe.errors import UserError, did_you_mean
-from artpipe.site.museum import load_museum, translate_museum
+from artpipe.language.sentences import load_sentences
+from artpipe.site.museum import load_museum
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
@@ -58,7 +60,7 @@ def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
     from artpipe.site.translation import Words
 
     shelf, words = Shelf(), Words(theme, params.gallery.language)
-    museum = translate_museum(load_museum(root, params, shelf), words.said)
+    museum = load_museum(root, params, shelf, words.sentences)
     files = dict(pages(_make_site(params, theme, words), museum))
     shown = {name for page in files.values() for name in _MEDIA_FILE.findall(page.decode())}
     assets = theme / "assets"
@@ -134,6 +136,7 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
         ),
     ]
     parts.append([(path.name, sha256_file(path)) for path in code])
+    parts.append(asdict(load_sentences(params.gallery.language)))
     parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")
     for kind, names in (("record", params.datasets), ("runs", params.models), ("reports", params.models)):
         for name in names:

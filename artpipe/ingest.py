@@ -18,6 +18,8 @@ from artpipe.config.params import MINIMUM_WORKS, About, DatasetEntry, IngestPara
 from artpipe.contracts.modality import medium_of
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
+from artpipe.language.message import Message, join_texts
+from artpipe.language.sentences import sentence_of
 from artpipe.preprocessing.jobs import job_name, make_worker_limits
 from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
 from artpipe.untrusted.duplicates import DuplicateIndex
@@ -126,7 +128,7 @@ class _InputFilter:
         name = _to_encodable(candidate.name)
         if candidate.rejected is not None:
             self.record.add_quarantined(
-                Quarantined(name, candidate.rejected, _to_encodable("; ".join(candidate.notes)))
+                Quarantined(name, candidate.rejected, _to_encodable(join_texts(candidate.notes)))
             )
         elif outcome.reason is not None:
             self.record.add_quarantined(Quarantined(name, outcome.reason, _to_encodable(outcome.detail)))
@@ -138,7 +140,9 @@ class _InputFilter:
     ) -> None:
         digest = hashlib.sha256(candidate.data)
         if (first := self.seen.find_exact(digest.digest())) is not None:
-            self.record.add_quarantined(Quarantined(name, "exact duplicate", f"of {first}"))
+            self.record.add_quarantined(
+                Quarantined(name, "exact duplicate", Message(code="duplicate_of", values={"work": first}).encode())
+            )
             return
         if phash and self.params.near_duplicates == "quarantine":
             if nearest := self.seen.find_near(int(phash, 16), self.params.near_duplicate_bits):
@@ -146,7 +150,10 @@ class _InputFilter:
                     Quarantined(
                         name,
                         "near duplicate",
-                        with_parameter(f"of {nearest[0]}, {nearest[1]} of 64 bits apart", "near_duplicates"),
+                        with_parameter(
+                            Message(code="near_duplicate_of", values={"work": nearest[0], "bits": nearest[1]}),
+                            "near_duplicates",
+                        ),
                     )
                 )
                 return
@@ -170,7 +177,7 @@ def _make_provenance(candidate: Candidate, name: str, sha256: str, about: About,
         year=None if candidate.year is None else _to_encodable(candidate.year),
         licence=_to_encodable(candidate.licence or about.licence),
         origin=_to_encodable(candidate.origin or about.origin),
-        notes="; ".join(notes),
+        notes=join_texts(notes),
         caption=None if candidate.caption is None else _to_encodable(candidate.caption),
     )
 
@@ -216,7 +223,7 @@ def _print_summary(card: RecordCard) -> None:
     for reason, count in sorted(card.quarantined.items(), key=lambda item: -item[1]):
         table.add_row("quarantined", f"{count:,} {reason}")
     for note, count in sorted(card.notes.items(), key=lambda item: -item[1]):
-        table.add_row("kept, with a note", escape(f"{count:,} {note}"))
+        table.add_row("kept, with a note", escape(f"{count:,} {sentence_of(note)}"))
     labels = {**card.labels, "(no label)": card.unlabelled} if card.unlabelled else card.labels
     table.add_row("labels", escape(", ".join(f"{label} {count:,}" for label, count in labels.items())))
     if card.splits:

@@ -71,6 +71,14 @@ def definition(group: str, name: str) -> tuple[str, str]:
     return (point.module, point.attr) if point else (f"artpipe.{group}.{name}", _CONSTANT[group])
 
 
+def foreign_files() -> list[Path]:
+    """Return the files of the project's plugins and of those that installed packages bring; none is imported."""
+    own = [path for group in _CONSTANT for path in sorted(Path(PROJECT_FOLDER, group).absolute().glob("*.py"))]
+    points = [point for group in _CONSTANT for point in _installed_plugins(group).values()]
+    origins = (getattr(find_spec(point.module), "origin", None) for point in points)
+    return [*own, *(Path(origin) for origin in origins if origin)]
+
+
 def folders(group: str) -> list[Path]:
     """Return the folders of a group's files; the first that has a name owns it.
 

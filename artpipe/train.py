@@ -27,6 +27,7 @@ from artpipe.code.code_yaml import installed_fingerprints
 from artpipe.config.params import load_params, validate_as
 from artpipe.contracts.model import Learner, Model
 from artpipe.errors import SIGKILL_MESSAGE, RanksError, SmallerPartsError, UserError
+from artpipe.language.message import Message
 from artpipe.system import environment
 from artpipe.system.atomic_files import copy_tree, remove_stale_temporaries, write_folder, write_json, write_text
 from artpipe.system.hashing import sha256_bytes
@@ -193,7 +194,7 @@ def _train(task: TrainingTask, stop: StopRequest, ranks: Ranks) -> None:
     resumed = training.resume()
     start = _write_run_start(task, folder)
     if resumed:
-        training.log_event(f"session {start.sessions}: goes on at step {training.step}")
+        training.log_event(Message(code="session_went_on", values={"session": start.sessions, "step": training.step}))
     with _sync_to_mlflow(task.name, folder), _record_smaller_parts(folder):
         training.run()
     with stop.defer():

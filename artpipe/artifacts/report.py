@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from artpipe.artifacts.cards import ParameterCard, load_card, save_card
 from artpipe.config.params import Frozen
+from artpipe.language.message import CODE, Message, take_text
 
 Verdict = Literal[
     "diverged",
@@ -21,28 +22,43 @@ Verdict = Literal[
 ]  # the gravest first
 
 
-class Score(Frozen):
-    """One measured number; scores of different extractors are never compared."""
+class Score(Message):
+    """One measured number, and what it means to a visitor; scores of different extractors are never compared.
 
+    `explanation` instead of a code is a sentence that is shown as it stands, as reports had before.
+    """
+
+    code: str = Field(default="", pattern=f"^(?:{CODE})?$")
     name: str
     value: float
     n: int  # samples it rests on
     spread: float | None = None  # one standard deviation of repeated estimates
     better: Literal["lower", "higher", "neither"] = "neither"
-    unit: str = ""
+    unit: str | Message = ""
     extractor: str | None = None  # hash of the feature extractor's checkpoint, or what else names the feature extractor
     decides: bool = False  # the first of these in a report says which of two models of a kind is better
-    explanation: str = ""  # one sentence for a visitor
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, fields: Any) -> Any:
+        return take_text(fields, "explanation")
 
 
-class Finding(Frozen):
-    """What a metric concludes: a verdict, the deciding number and its bound."""
+class Finding(Message):
+    """What a metric concludes: a verdict, the deciding number and its bound it crossed, and what is to be said.
+
+    `sentence` instead of a code is shown as it stands, as reports had before.
+    """
 
     verdict: Verdict
     score: str
     value: float
     bound: float
-    sentence: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, fields: Any) -> Any:
+        return take_text(fields, "sentence")
 
 
 class Neighbour(Frozen):
@@ -65,7 +81,7 @@ class SavedExhibit(Frozen):
     file: str
     kind: Literal["image", "video", "audio", "text"]
     role: str  # sample, reconstruction, explanation, failure ...
-    caption: str
+    caption: Message
     seed: int | None = None
     label: int | None = None
     certainty: float | None = None  # the feature extractor's probability that it is of its label
@@ -73,6 +89,11 @@ class SavedExhibit(Frozen):
     neighbours: tuple[Neighbour, ...] = ()  # nearest training works, nearest first
     sha256: str = ""
     parts: dict[str, SavedExhibitFile] = Field(default_factory=dict)  # by name: before, poster, score, midi, step N ...
+
+    @field_validator("caption", mode="before")
+    @classmethod
+    def _from_text(cls, caption: Any) -> Any:
+        return Message.of(caption) if isinstance(caption, str) else caption
 
 
 class ReportCard(ParameterCard):

@@ -9,6 +9,7 @@ that kind stale. Versions of libraries are recorded with each run and are no par
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ from artpipe.artifacts.paths import STATE
 from artpipe.code.fingerprints import Definition, PackageCode, package_files
 from artpipe.config.params import Params, load_params, read_yaml
 from artpipe.errors import UserError, did_you_mean
+from artpipe.language.sentences import languages, load_sentences, table_files
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
@@ -101,9 +103,10 @@ def installed_fingerprints(root: Path = Path()) -> dict[str, str]:
 def code_signature() -> str:
     """Return a hash that differs after any change of a file that stages run.
 
-    Files of the package, its themes and the project's plugins.
+    Files of the package, its themes and sentences, the project's plugins.
     """
-    return files_signature([*_package_files().values(), *(path for files in _theme_files().values() for path in files)])
+    shown = [*table_files(), *(path for files in _theme_files().values() for path in files)]
+    return files_signature([*_package_files().values(), *shown])
 
 
 def files_signature(paths: Iterable[Path]) -> str:
@@ -123,8 +126,10 @@ def _compute_fingerprints(signature: str) -> dict[str, str]:
     del signature
     code = PackageCode(_package_files())
     fingerprints = {place: code.fingerprint([entry]) for place, entry in _plugin_definitions().items()}
+    said = {name: json.dumps(asdict(load_sentences(name))) for name in languages()}  # the gallery shows all of them
     for theme, files in _theme_files().items():
         parts = [(path.relative_to(theme).as_posix(), sha256_file(path)) for path in files]
+        parts += [(language, sha256_bytes(content.encode())) for language, content in said.items()]
         fingerprints[f"themes.{theme.name}"] = sha256_bytes(json.dumps(parts).encode())[:16]
     return fingerprints
 

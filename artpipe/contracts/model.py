@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import TrainParams
+from artpipe.language.message import Message
 
 ParamsT = TypeVar("ParamsT", bound=TrainParams)
 Content = Tensor | str | bytes  # a picture (C, H, W) in [-1, 1], text, or the bytes of a file
@@ -51,7 +52,7 @@ class Exhibit:
 
     kind: Literal["image", "video", "audio", "text"]
     data: Content
-    caption: str
+    caption: str | Message  # what it is called; a text is shown as it stands, in every language
     role: str = "sample"  # or reconstruction, explanation, failure ...
     seed: int | None = None
     label: int | None = None

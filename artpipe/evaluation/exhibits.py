@@ -10,7 +10,8 @@ from artpipe.artifacts.report import Neighbour, SavedExhibit, SavedExhibitFile, 
 from artpipe.contracts.metric import Evidence, Measured, writes_text
 from artpipe.contracts.model import Content, Exhibit, Prompt
 from artpipe.evaluation.text_neighbours import excerpts, nearest_texts
-from artpipe.modalities.picture.captions import UNTITLED, class_title, requested_class_title
+from artpipe.language.message import Message
+from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.numerics.pixels import to_float
 from artpipe.system.atomic_files import write_bytes
@@ -61,7 +62,7 @@ def _asked(evidence: Evidence) -> list[Exhibit]:
 
 
 def _write_samples(
-    evidence: Evidence, rows: Iterable[int], role: str, captions: Mapping[int, str], folder: Path
+    evidence: Evidence, rows: Iterable[int], role: str, captions: Mapping[int, str | Message], folder: Path
 ) -> list[SavedExhibit]:
     written = []
     for index, row in enumerate(rows):
@@ -73,7 +74,9 @@ def _write_samples(
     return written
 
 
-def _about(evidence: Evidence, row: int, captions: Mapping[int, str]) -> tuple[int, int | None, str, float | None]:
+def _about(
+    evidence: Evidence, row: int, captions: Mapping[int, str | Message]
+) -> tuple[int, int | None, Message, float | None]:
     """Return seed, label (what was asked for, else what the feature extractor reads), caption and its certainty of the label."""
     prompt, names = evidence.prompt, evidence.card.spec.classes
     seed = prompt.seeds[row] if prompt else 0
@@ -82,9 +85,11 @@ def _about(evidence: Evidence, row: int, captions: Mapping[int, str]) -> tuple[i
     if evidence.feature_extractor is not None and names and evidence.extractor_classes == names:
         judged = evidence.judgements("samples")[row]
     read = None if judged is None else int(judged.argmax())
-    caption = captions.get(seed) or (requested_class_title(names[asked]) if asked is not None else UNTITLED)
+    caption = Message.of(captions.get(seed) or (requested_class_title(names[asked]) if asked is not None else UNTITLED))
     if read is not None and read != asked:
-        caption += f"{',' if asked is None else ';'} read as {class_title(names[read])}"
+        caption = Message(
+            code="read_as" if asked is None else "asked_for_read_as", values={"work": caption, "label": names[read]}
+        )
     label = read if asked is None else asked
     return seed, label, caption, None if judged is None or label is None else float(judged[label])
 

@@ -20,8 +20,7 @@ def judge(measured: Sequence[Measured]) -> tuple[list[Finding], Finding]:
 
 def _unopposed(scores: Sequence[Score]) -> Finding:
     name, value = (scores[-1].name, scores[-1].value) if scores else ("none", 0.0)
-    sentence = "No measure objects, and none of them speaks for it either."
-    return Finding(verdict="healthy", score=name, value=value, bound=value, sentence=sentence)
+    return Finding(verdict="healthy", score=name, value=value, bound=value, code="no_measure_objects")
 
 
 def finite_scores(measured: Iterable[Measured]) -> list[Score]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from artpipe.config.params import IngestParams
 from artpipe.errors import UserError
+from artpipe.language.message import Message
 from artpipe.layout import folder_words
 from artpipe.storage.dvc_config import is_cache_link
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
@@ -135,7 +136,11 @@ class FolderFiles(InputFiles):
                 size, max_bytes = os.fstat(handle).st_size, int(self.limits.megabytes * 2**20)
                 if count == WHOLE_FILE and size > max_bytes:
                     raise RejectedError(
-                        "too large", f"{size / 2**20:.1f} MiB, at most {max_bytes / 2**20:g}", "max_megabytes"
+                        "too large",
+                        Message(
+                            code="megabytes_of_most", values={"megabytes": size / 2**20, "most": max_bytes / 2**20}
+                        ),
+                        "max_megabytes",
                     )
                 return stream.read(min(count, max_bytes))
         except OSError as error:

@@ -12,7 +12,6 @@ from artpipe.nn.classifier.calibration import expected_calibration_error, negati
 from artpipe.nn.classifier.rotation_pretext import ROTATIONS, rotate_quarters
 from artpipe.numerics.pixels import to_float
 
-_TURNED = "Share of the quarter turns of held-out works that it tells; there are no labels here."
 _GUESSING_DEVIATIONS = 3.0  # above the share of the commonest class: no luck
 
 
@@ -71,20 +70,18 @@ def confused(table: Tensor, names: tuple[str, ...], most: int = 8) -> list[dict[
 
 
 def _scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor, n: int) -> list[Score]:
-    share = "Share of held-out works it recognises." if evidence.classes else _TURNED
     error = expected_calibration_error(logits.softmax(1), labels, evidence.params.calibration_bins)
     return [
         Score(
             name="accuracy", value=accuracy, n=n, spread=share_spread(accuracy, n), better="higher", decides=True,
-            explanation=share,
+            code="score_accuracy" if evidence.classes else "score_accuracy_of_turns",
         ),
         Score(
-            name="ece", value=error, n=n, better="lower",
-            explanation="How far its confidence is from how often it is right.",
+            name="ece", value=error, n=n, better="lower", code="score_ece",
         ),
         Score(
             name="nll", value=negative_log_likelihood(logits, labels), n=n, better="lower", unit="nats",
-            explanation="Surprise at the truth.",
+            code="score_nll",
         ),
     ]  # fmt: skip
 
@@ -94,12 +91,14 @@ def _judged(evidence: Evidence, accuracy: float, table: Tensor, works: int) -> F
     guess = float(table.sum(1).max() / table.sum())
     bound = min(1.0, guess + _GUESSING_DEVIATIONS * (share_spread(guess, works) or 0.0))
     good = accuracy > bound
-    if evidence.classes:
-        sentence = f"It recognises {accuracy:.1%} of {works} held-out works; {bound:.0%} could be guessing."
-    else:
-        sentence = f"It tells {accuracy:.1%} of the turns of {works} held-out works; {bound:.0%} could be guessing."
-    verdict = "healthy" if good else "under-trained"
-    return Finding(verdict=verdict, score="accuracy", value=accuracy, bound=bound, sentence=sentence)  # type: ignore[arg-type]
+    return Finding(
+        verdict="healthy" if good else "under-trained",
+        score="accuracy",
+        value=accuracy,
+        bound=bound,
+        code="recognises_works" if evidence.classes else "tells_turns",
+        values={"share": accuracy, "works": works, "guess": bound},
+    )
 
 
 def _dropped(evidence: Evidence, table: Tensor, names: tuple[str, ...]) -> list[Finding]:
@@ -109,10 +108,12 @@ def _dropped(evidence: Evidence, table: Tensor, names: tuple[str, ...]) -> list[
     missing = [name for name, missed in zip(names, never.tolist(), strict=True) if missed]
     if not missing:
         return []
-    sentence = f"It never says {', '.join(missing)}."
     return [
-        Finding(verdict="class dropped", score="accuracy", value=0.0, bound=bounds.dropped_share, sentence=sentence)
-    ]
+        Finding(
+            verdict="class dropped", score="accuracy", value=0.0, bound=bounds.dropped_share,
+            code="classes_never_named", values={"classes": tuple(missing)},
+        )
+    ]  # fmt: skip
 
 
 METRIC = Metric(

@@ -51,12 +51,9 @@ def measure(evidence: Evidence) -> Measured:
 def _entropies(evidence: Evidence, counts: Tensor, real: Tensor) -> list[Score]:
     most = torch.tensor(len(evidence.classes)).double().log().item()
     of_real = entropy(torch.bincount(real, minlength=len(evidence.classes)))
-    sentence = (
-        f"How evenly the pictures spread over the classes, in nats; {most:.2f} is even, real works have {of_real:.2f}."
-    )
     score = Score(
         name="class_entropy", value=entropy(counts), n=int(counts.sum()), unit="nats", extractor=evidence.extractor,
-        better="higher", explanation=sentence,
+        better="higher", code="score_class_entropy", values={"even": most, "real": of_real},
     )  # fmt: skip
     return [score]
 
@@ -65,11 +62,10 @@ def _agreement(evidence: Evidence, judged: Tensor, asked: Tensor | None) -> list
     if asked is None:
         return []
     share = float((judged == asked).double().mean())
-    sentence = "Share of the pictures that the ruler reads as the class that was asked for."
     return [
         Score(
             name="asked_agreement", value=share, n=len(judged), spread=share_spread(share, len(judged)),
-            better="higher", extractor=evidence.extractor, explanation=sentence,
+            better="higher", extractor=evidence.extractor, code="score_asked_agreement",
         )
     ]  # fmt: skip
 
@@ -83,11 +79,10 @@ def _dropped(evidence: Evidence, counts: Tensor, expected: Tensor) -> list[Findi
     missing = [name for name, r in zip(evidence.classes, ratio.tolist(), strict=True) if r < bounds.dropped_share]
     if not missing:
         return []
-    sentence = f"{', '.join(missing)}: painted less than {bounds.dropped_share:.0%} as often as among real works."
     return [
         Finding(
             verdict="class dropped", score="class_entropy", value=float(ratio[worst]), bound=bounds.dropped_share,
-            sentence=sentence,
+            code="classes_seldom_painted", values={"classes": tuple(missing), "share": bounds.dropped_share},
         )
     ]  # fmt: skip
 

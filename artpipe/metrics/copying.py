@@ -27,7 +27,8 @@ def measure(evidence: Evidence) -> Measured:
         n=len(written),
         spread=float(written.std() / len(written) ** 0.5) if len(written) > 1 else None,
         better="lower",
-        explanation=f"Share of all 16 characters in a row that stand so in a training work; of new works {by_chance:.1%}.",
+        code="score_copied_characters",
+        values={"characters": _LONG, "usual": by_chance},
     )
     return Measured(scores=[score], findings=_memorised(evidence, share, by_chance))
 
@@ -45,10 +46,12 @@ def _memorised(evidence: Evidence, share: float, by_chance: float) -> list[Findi
     bound = by_chance + evidence.params.verdicts.memorised_share
     if share <= bound:
         return []
-    sentence = (
-        f"{share:.0%} of what it wrote stands in training works, 16 characters in a row; of new works {by_chance:.0%}."
-    )
-    return [Finding(verdict="memorised", score="copied_16_grams", value=share, bound=bound, sentence=sentence)]
+    return [
+        Finding(
+            verdict="memorised", score="copied_16_grams", value=share, bound=bound,
+            code="copies_characters", values={"share": share, "characters": _LONG, "usual": by_chance},
+        )
+    ]  # fmt: skip
 
 
 METRIC = Metric(

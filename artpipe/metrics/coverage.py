@@ -10,13 +10,6 @@ from artpipe.contracts.metric import Evidence, Measured, Metric, halves, paints,
 from artpipe.nn.classifier.rotation_pretext import ROTATIONS
 from artpipe.numerics.nearest_neighbours import find_nearest, iterate_blocks
 
-_EXPLAINED = {
-    "precision": "Share of the pictures that fall among real works.",
-    "recall": "Share of the real works that fall among the pictures.",
-    "density": "How deep among real works the pictures lie; around 1 for real works, more on well-trodden ground.",
-    "coverage": "Share of the real works that have a picture beside them: variety and likeness in one.",
-}
-
 
 @dataclass(frozen=True)
 class Four:
@@ -62,22 +55,21 @@ def measure(evidence: Evidence) -> Measured:
     painted = painted[: len(real)]
     k = evidence.params.coverage_neighbours
     found = four(real, painted, k)
-    counts = {"precision": len(painted), "recall": len(real), "coverage": len(real)}
+    samples, works, extractor = len(painted), len(real), evidence.extractor
     scores = [
-        Score(
-            name=name,
-            value=getattr(found, name),
-            n=counts.get(name, len(painted)),
-            spread=share_spread(getattr(found, name), counts[name]) if name in counts else None,
-            better="neither" if name == "density" else "higher",
-            extractor=evidence.extractor,
-            explanation=sentence,
-        )
-        for name, sentence in _EXPLAINED.items()
+        _share_score("precision", found.precision, samples, extractor, code="score_precision"),
+        _share_score("recall", found.recall, works, extractor, code="score_recall"),
+        Score(name="density", value=found.density, n=samples, extractor=extractor, code="score_density"),
+        _share_score("coverage", found.coverage, works, extractor, code="score_coverage"),
     ]
     reached, ceiling = _by_halves(real, painted, k) or (found.coverage, 1.0)
     scores += _ceiling_score(evidence, ceiling, len(real) // 2)
     return _judged(evidence, scores, reached / max(ceiling, 1e-9))
+
+
+def _share_score(name: str, share: float, n: int, extractor: str, code: str) -> Score:
+    spread = share_spread(share, n)
+    return Score(name=name, value=share, n=n, spread=spread, better="higher", extractor=extractor, code=code)
 
 
 def _by_halves(real: Tensor, painted: Tensor, k: int) -> tuple[float, float] | None:
@@ -89,16 +81,17 @@ def _by_halves(real: Tensor, painted: Tensor, k: int) -> tuple[float, float] | N
 
 
 def _ceiling_score(evidence: Evidence, value: float, count: int) -> list[Score]:
-    explanation = "Coverage of one half of the real works by the other half: what a perfect painter would reach."
     extractor = evidence.extractor
-    return [Score(name="coverage_real", value=value, n=count, extractor=extractor, explanation=explanation)]
+    return [Score(name="coverage_real", value=value, n=count, extractor=extractor, code="score_coverage_real")]
 
 
 def _judged(evidence: Evidence, scores: list[Score], relative: float) -> Measured:
     held_out, fewest = len(evidence.features("held_out")), evidence.params.verdicts.fewest_works
     if held_out < fewest:
-        sentence = f"Only {held_out} works were held out; likeness and variety cannot be told from fewer than {fewest}."
-        few = Finding(verdict="undecided", score="coverage", value=held_out, bound=fewest, sentence=sentence)
+        few = Finding(
+            verdict="undecided", score="coverage", value=held_out, bound=fewest,
+            code="held_out_too_few", values={"works": held_out, "fewest": fewest},
+        )  # fmt: skip
         return Measured(scores=scores, findings=(few,))
     bound = evidence.params.verdicts.under_trained_coverage
     good = relative >= bound
@@ -109,7 +102,8 @@ def _judged(evidence: Evidence, scores: list[Score], relative: float) -> Measure
         score="coverage",
         value=relative,
         bound=bound,
-        sentence=f"It covers {relative:.0%} of the variety that real works cover; {bound:.0%} are asked for.",
+        code="covers_variety",
+        values={"share": relative, "wanted": bound},
     )
     return Measured(scores=scores, healthy=finding if good else None, findings=() if good else (finding,))
 
@@ -123,8 +117,10 @@ def _doubted(evidence: Evidence) -> Finding | None:
     skill = (accuracy - guess) / (1 - guess)
     if skill >= bound:
         return None
-    sentence = f"Its ruler recognises only {accuracy:.0%} of held-out works, where guessing would {guess:.0%}: no praise counts."
-    return Finding(verdict="undecided", score="coverage", value=max(0.0, skill), bound=bound, sentence=sentence)
+    return Finding(
+        verdict="undecided", score="coverage", value=max(0.0, skill), bound=bound,
+        code="extractor_near_guessing", values={"share": accuracy, "guess": guess},
+    )  # fmt: skip
 
 
 METRIC = Metric(applies=paints, measure=measure, headline=("coverage",))

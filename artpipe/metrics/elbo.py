@@ -9,6 +9,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Autoencoder
+from artpipe.language.message import Message, Value
 from artpipe.numerics.pixels import to_float
 
 _ACTIVE_VARIANCE = 0.01  # of the posterior's mean over works: Burda et al. 2016, section 5.2
@@ -26,11 +27,12 @@ def measure(evidence: Evidence) -> Measured:
         terms, means = _passes(evidence)
     bound = terms["reconstruction"] + terms["kl"]
     units, nats = active_units(means), float(terms["kl"].mean())
+    dimensions = Message(code="unit_of_dimensions", values={"count": means.shape[1]})
     scores = [
-        _score("elbo", -bound, "higher", "Lower bound of the log-likelihood of a held-out work."),
-        _score("reconstruction", terms["reconstruction"], "lower", "Nats lost when a work is painted from its code."),
-        _score("kl", terms["kl"], "neither", "Nats that the code says about a work."),
-        Score(name="active_units", value=units, n=len(means), unit=f"of {means.shape[1]}", explanation="Code dimensions in use."),
+        _score("elbo", -bound, "higher", code="score_elbo"),
+        _score("reconstruction", terms["reconstruction"], "lower", code="score_reconstruction"),
+        _score("kl", terms["kl"], "neither", code="score_kl"),
+        Score(name="active_units", value=units, n=len(means), unit=dimensions, code="score_active_units"),
     ]  # fmt: skip
     scores += _importance(evidence)
     good = _judged(evidence, nats, units)
@@ -50,10 +52,16 @@ def _passes(evidence: Evidence) -> tuple[Mapping[str, Tensor], Tensor]:
     return {name: torch.cat(values) for name, values in terms.items()}, torch.cat(means)
 
 
-def _score(name: str, nats: Tensor, better: Literal["lower", "higher", "neither"], explanation: str) -> Score:
+def _score(
+    name: str,
+    nats: Tensor,
+    better: Literal["lower", "higher", "neither"],
+    code: str,
+    values: dict[str, Value] | None = None,
+) -> Score:
     spread = float(nats.std() / len(nats) ** 0.5) if len(nats) > 1 else None
     value, n = float(nats.mean()), len(nats)
-    return Score(name=name, value=value, n=n, spread=spread, better=better, unit="nats", explanation=explanation)
+    return Score(name=name, value=value, n=n, spread=spread, better=better, unit="nats", code=code, values=values or {})
 
 
 def _importance(evidence: Evidence) -> list[Score]:
@@ -65,23 +73,20 @@ def _importance(evidence: Evidence) -> list[Score]:
     images = to_float(evidence.pictures("held_out")[: evidence.params.importance_works])
     with torch.no_grad():
         nats = bound(images, k, evidence.seed).double()
-    return [
-        _score(
-            "iwae",
-            nats,
-            "higher",
-            f"A lower bound too, from {k} weighted samples of the code, under the prior that its pictures start from.",
-        )
-    ]
+    return [_score("iwae", nats, "higher", code="score_iwae", values={"samples": k})]
 
 
 def _judged(evidence: Evidence, nats: float, units: int) -> Finding:
     bound = evidence.params.verdicts.latent_nats
-    if nats < bound or not units:
-        sentence = f"Its code says {nats:.2f} nats about a work ({units} dimensions in use): it is ignored."
-        return Finding(verdict="posterior collapsed", score="kl", value=nats, bound=bound, sentence=sentence)
-    sentence = f"Its code says {nats:.1f} nats about a work, with {units} dimensions in use."
-    return Finding(verdict="healthy", score="kl", value=nats, bound=bound, sentence=sentence)
+    ignored = nats < bound or not units
+    return Finding(
+        verdict="posterior collapsed" if ignored else "healthy",
+        score="kl",
+        value=nats,
+        bound=bound,
+        code="code_ignored" if ignored else "code_used",
+        values={"nats": nats, "units": units},
+    )
 
 
 METRIC = Metric(

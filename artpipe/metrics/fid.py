@@ -41,7 +41,8 @@ def measure(evidence: Evidence) -> Measured:
         n=count,
         better="lower",
         extractor=evidence.extractor,
-        explanation=f"Distance of means and covariances; with {count} works it is biased upwards, so trust KID.",
+        code="score_fid",
+        values={"works": count},
     )
     return Measured(scores=[score])
 

@@ -49,13 +49,16 @@ def measure(evidence: Evidence) -> Measured:
         n=len(written),
         spread=share_spread(share, len(written)),
         better="higher",
-        explanation=f"Share of its works with the lines of the collection's; of the collection {usual:.0%} have them.",
+        code="score_form",
+        values={"usual": usual},
     )
     bound = _LEAST * usual
     if share >= bound:
         return Measured(scores=[score])
-    sentence = f"{share:.0%} of what it wrote has the form that {usual:.0%} of the collection have."
-    found = Finding(verdict="under-trained", score="form", value=share, bound=bound, sentence=sentence)
+    found = Finding(
+        verdict="under-trained", score="form", value=share, bound=bound,
+        code="form_seldom", values={"share": share, "usual": usual},
+    )  # fmt: skip
     return Measured(scores=[score], findings=[found])
 
 

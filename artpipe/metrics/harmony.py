@@ -1,10 +1,11 @@
 """Harmony of what it composed against held-out pieces: notes in the piece's own key, dissonant chords, passages by heart."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
-from artpipe.artifacts.report import Finding, Score, Verdict
+from artpipe.artifacts.report import Finding, Score
+from artpipe.config.params import VerdictBounds
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.modalities.music.key_detection import share_dissonant, share_in_key
 from artpipe.modalities.music.rendering import join_rows
@@ -25,23 +26,39 @@ def measure(evidence: Evidence) -> Measured:
     ours, theirs = (torch.tensor(rows, dtype=torch.float64) for rows in shares)
     key, dissonant, copied = theirs.mean(0).tolist()
     scores = [
-        _score("in_key", ours[:, 0], "higher", f"Share of what sounds that is in the piece's own key; of real pieces {key:.1%}."),
-        _score("dissonant", ours[:, 1], "lower", f"Share of chords on the beat that are no triad or seventh chord; of real pieces {dissonant:.1%}."),
-        _score("copied_passages", ours[:, 2], "lower", f"Share of passages of {_PASSAGE} beats, all voices, that stand in a training piece in some key; of new pieces {copied:.1%}."),
+        _score("in_key", ours[:, 0], "higher", code="score_in_key", values={"real": key}),
+        _score("dissonant", ours[:, 1], "lower", code="score_dissonant", values={"real": dissonant}),
+        _score("copied_passages", ours[:, 2], "lower", code="score_copied_passages", values={"beats": _PASSAGE, "usual": copied}),
     ]  # fmt: skip
-    found, (in_key, clashing, by_heart) = [], ours.mean(0).tolist()
+    return Measured(scores=scores, findings=_judged(ours.mean(0).tolist(), (key, dissonant, copied), bounds))
+
+
+def _judged(ours: Sequence[float], real: Sequence[float], bounds: VerdictBounds) -> list[Finding]:
+    """Compare shares in key, of dissonant chords and of copied passages with those of real pieces."""
+    (in_key, clashing, by_heart), (key, dissonant, copied) = ours, real
+    found = []
     if in_key < bounds.in_key * key:
-        sentence = f"{in_key:.0%} of its notes are in a key, of real pieces {key:.0%}."
-        found.append(_finding("under-trained", "in_key", in_key, bounds.in_key * key, sentence))
+        found.append(
+            Finding(
+                verdict="under-trained", score="in_key", value=in_key, bound=bounds.in_key * key,
+                code="notes_out_of_key", values={"share": in_key, "real": key},
+            )
+        )  # fmt: skip
     if clashing > bounds.dissonant * dissonant:
-        sentence = f"{clashing:.0%} of its chords on the beat are dissonant, of real pieces {dissonant:.0%}."
-        found.append(_finding("under-trained", "dissonant", clashing, bounds.dissonant * dissonant, sentence))
+        found.append(
+            Finding(
+                verdict="under-trained", score="dissonant", value=clashing, bound=bounds.dissonant * dissonant,
+                code="chords_dissonant", values={"share": clashing, "real": dissonant},
+            )
+        )  # fmt: skip
     if by_heart > copied + bounds.memorised_share:
-        sentence = (
-            f"{by_heart:.0%} of its passages of {_PASSAGE} beats stand in training pieces; of new ones {copied:.0%}."
-        )
-        found.append(_finding("memorised", "copied_passages", by_heart, copied + bounds.memorised_share, sentence))
-    return Measured(scores=scores, findings=found)
+        found.append(
+            Finding(
+                verdict="memorised", score="copied_passages", value=by_heart, bound=copied + bounds.memorised_share,
+                code="copies_passages", values={"share": by_heart, "beats": _PASSAGE, "usual": copied},
+            )
+        )  # fmt: skip
+    return found
 
 
 def _all(piece: Sequence[Step], grid: int, known: set[tuple[int, ...]]) -> tuple[float, float, float]:
@@ -60,14 +77,10 @@ def passages(piece: Sequence[Step], grid: int) -> Iterator[tuple[int, ...]]:
             yield tuple(pitch - first if pitch else -HELD for chord in part for pitch in (*chord, 0))
 
 
-def _score(name: str, shares: torch.Tensor, better: str, explanation: str) -> Score:
+def _score(name: str, shares: torch.Tensor, better: str, code: str, values: Mapping[str, float]) -> Score:
     spread = float(shares.std() / len(shares) ** 0.5) if len(shares) > 1 else None
     known = {"value": float(shares.mean()), "n": len(shares), "spread": spread, "better": better}
-    return Score.model_validate({"name": name, "explanation": explanation, **known})
-
-
-def _finding(verdict: Verdict, score: str, value: float, bound: float, sentence: str) -> Finding:
-    return Finding(verdict=verdict, score=score, value=value, bound=bound, sentence=sentence)
+    return Score.model_validate({"name": name, "code": code, "values": values, **known})
 
 
 def _applies(evidence: Evidence) -> bool:

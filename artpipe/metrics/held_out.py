@@ -17,9 +17,8 @@ def measure(evidence: Evidence) -> Measured:
         torch.manual_seed(evidence.seed)
         values = evidence.learner.validate(works)
     n = len(next(iter(works.values())))
-    sentence = "Measured on held-out works, as at every evaluation point of the training."
     scores = [
-        Score(name=f"held_out_{name}", value=value, n=n, explanation=sentence)
+        Score(name=f"held_out_{name}", value=value, n=n, code="score_held_out")
         for name, value in sorted(values.items())
         if math.isfinite(value)
     ]

@@ -33,7 +33,7 @@ def measure(evidence: Evidence) -> Measured:
             better="lower",
             extractor=evidence.extractor,
             decides=True,
-            explanation="How far these pictures as a whole are from held-out works; 0 is no difference.",
+            code="score_kid",
         )
     ]
     first, second = halves(real)
@@ -48,7 +48,7 @@ def measure(evidence: Evidence) -> Measured:
                 ),
                 better="neither",
                 extractor=evidence.extractor,
-                explanation="The same distance between two halves of the real works: what no painter can beat.",
+                code="score_kid_real",
             )
         )
         scores += _beyond_recognition(evidence, real)
@@ -61,11 +61,11 @@ def _beyond_recognition(evidence: Evidence, real: Tensor) -> list[Score]:
         return []
     pixels = _pixels(evidence)
     value = kernel_distance(evidence.look(shrunk(evidence.pictures("held_out"), pixels)), real)
-    explanation = (
-        f"The same distance of real works shrunk to {pixels} pixels a side, in which nothing can be recognised."
-    )
     return [
-        Score(name="kid_shrunk", value=value, n=len(real), better="neither", extractor=evidence.extractor, explanation=explanation)
+        Score(
+            name="kid_shrunk", value=value, n=len(real), better="neither", extractor=evidence.extractor,
+            code="score_kid_shrunk", values={"pixels": pixels},
+        )
     ]  # fmt: skip
 
 
@@ -83,11 +83,12 @@ def _judged(evidence: Evidence, scores: list[Score]) -> list[Finding]:
     told = coarse.value > halved.value + _SPREADS * halved.spread
     if not told or kid.value <= coarse.value:
         return []
-    sentence = (
-        f"Its pictures are further from real works (KID {kid.value:.2f}) than real works shrunk to {_pixels(evidence)} pixels "
-        f"a side ({coarse.value:.2f})."
-    )
-    return [Finding(verdict="under-trained", score="kid", value=kid.value, bound=coarse.value, sentence=sentence)]
+    return [
+        Finding(
+            verdict="under-trained", score="kid", value=kid.value, bound=coarse.value, code="further_than_shrunk",
+            values={"kid": kid.value, "pixels": _pixels(evidence), "shrunk": coarse.value},
+        )
+    ]  # fmt: skip
 
 
 METRIC = Metric(applies=paints, measure=measure, headline=("kid",))

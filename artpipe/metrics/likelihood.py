@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from artpipe.artifacts.report import Finding, Score, Verdict
+from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, writes_text
 from artpipe.modalities.text.detokenize import join_rows, to_code_points
 from artpipe.numerics.ngrams import KneserNeyModel
@@ -29,18 +29,8 @@ def measure(evidence: Evidence) -> Measured:
     model = KneserNeyModel(learned, _ORDER, kinds)
     counted = torch.tensor([float(model.nats(text).sum()) for text in texts], dtype=torch.float64)
     scores = [
-        _score(
-            _DECIDES,
-            ours,
-            sizes,
-            "What each character of new works costs; 0 if it knew them, less is better.",
-        ),
-        _score(
-            "bits_per_character_5_gram",
-            counted,
-            sizes,
-            "The same by a model that only counts five characters in a row.",
-        ),
+        _score(_DECIDES, ours, sizes, code="score_bits_per_character"),
+        _score("bits_per_character_5_gram", counted, sizes, code="score_bits_per_character_counted"),
     ]
     return _judged(scores)
 
@@ -62,7 +52,7 @@ def _by_work(evidence: Evidence, rows: dict[str, Tensor]) -> Tensor:
     return torch.zeros(int(number[-1]) + 1, dtype=torch.float64).index_add_(0, number, nats)
 
 
-def _score(name: str, nats: Tensor, sizes: Tensor, explanation: str) -> Score:
+def _score(name: str, nats: Tensor, sizes: Tensor, code: str) -> Score:
     each = nats / sizes / math.log(2)
     return Score(
         name=name,
@@ -72,23 +62,22 @@ def _score(name: str, nats: Tensor, sizes: Tensor, explanation: str) -> Score:
         better="lower",
         unit="bits",
         decides=name == _DECIDES,
-        explanation=explanation,
+        code=code,
     )
 
 
 def _judged(scores: list[Score]) -> Measured:
     ours, counted = (score.value for score in scores)
-    if ours >= counted:
-        sentence = (
-            f"New works cost it {ours:.2f} bits per character; counting five characters in a row needs {counted:.2f}."
-        )
-        return Measured(scores=scores, findings=[_finding("under-trained", ours, counted, sentence)])
-    sentence = f"New works cost it {ours:.2f} bits per character, where counting five in a row needs {counted:.2f}."
-    return Measured(scores=scores, healthy=_finding("healthy", ours, counted, sentence))
-
-
-def _finding(verdict: Verdict, ours: float, counted: float, sentence: str) -> Finding:
-    return Finding(verdict=verdict, score=_DECIDES, value=ours, bound=counted, sentence=sentence)
+    more = ours >= counted
+    finding = Finding(
+        verdict="under-trained" if more else "healthy",
+        score=_DECIDES,
+        value=ours,
+        bound=counted,
+        code="text_costs_more" if more else "text_costs_less",
+        values={"bits": ours, "counted": counted},
+    )
+    return Measured(scores=scores, findings=[finding] if more else (), healthy=None if more else finding)
 
 
 METRIC = Metric(applies=writes_text, measure=measure, headline=("bits_per_character",))

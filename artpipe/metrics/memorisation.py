@@ -47,7 +47,7 @@ def _scores(evidence: Evidence, ratio: float, share: float, by_chance: float) ->
             value=ratio,
             n=count,
             extractor=evidence.extractor,
-            explanation="Distance to the nearest training work against that of new works; far below 1 is copying.",
+            code="score_memorisation",
         ),
         Score(
             name="copies",
@@ -56,7 +56,8 @@ def _scores(evidence: Evidence, ratio: float, share: float, by_chance: float) ->
             spread=share_spread(share, count),
             better="lower",
             extractor=evidence.extractor,
-            explanation=f"Share of the pictures that are copies of one training work; of new works {by_chance:.1%} look so.",
+            code="score_copies",
+            values={"usual": by_chance},
         ),
     ]
 
@@ -65,8 +66,12 @@ def _memorised(evidence: Evidence, share: float, by_chance: float) -> list[Findi
     bound = by_chance + evidence.params.verdicts.memorised_share
     if share <= bound:
         return []
-    sentence = f"{share:.0%} of its pictures are copies of training works; of new works {by_chance:.0%} look so."
-    return [Finding(verdict="memorised", score="copies", value=share, bound=bound, sentence=sentence)]
+    return [
+        Finding(
+            verdict="memorised", score="copies", value=share, bound=bound,
+            code="copies_training_works", values={"share": share, "usual": by_chance},
+        )
+    ]  # fmt: skip
 
 
 METRIC = Metric(

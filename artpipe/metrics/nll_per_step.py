@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from artpipe.artifacts.report import Finding, Score, Verdict
+from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Sequencer
 from artpipe.contracts.special_tokens import PAD
@@ -28,16 +28,20 @@ def measure(evidence: Evidence) -> Measured:
     counted = torch.tensor([chain.nats(piece) for piece in _plain(pieces)], dtype=torch.float64)
     steps = count_steps(pieces)
     scores = [
-        _score(_DECIDES, ours, steps, "What a step of a new piece costs, all its notes together."),
-        _score("nll_per_step_chain", counted, steps, "The same where every voice knows its own last note alone, counted."),
+        _score(_DECIDES, ours, steps, code="score_nll_per_step"),
+        _score("nll_per_step_chain", counted, steps, code="score_nll_per_step_chain"),
     ]  # fmt: skip
     value, bound = (score.value for score in scores)
-    sentence = (
-        f"A step of a new piece costs it {value:.2f} nats; voices that know their own last note need {bound:.2f}."
+    more = value >= bound
+    finding = Finding(
+        verdict="under-trained" if more else "healthy",
+        score=_DECIDES,
+        value=value,
+        bound=bound,
+        code="step_costs",
+        values={"nats": value, "counted": bound},
     )
-    if value >= bound:
-        return Measured(scores=scores, findings=[_finding("under-trained", value, bound, sentence)])
-    return Measured(scores=scores, healthy=_finding("healthy", value, bound, sentence))
+    return Measured(scores=scores, findings=[finding] if more else (), healthy=None if more else finding)
 
 
 def _plain(pieces: Tensor) -> list[list[int]]:
@@ -75,18 +79,14 @@ def _contexts(piece: Sequence[int]) -> Iterator[tuple[tuple[int, int], int]]:
         state = state.advance(token)
 
 
-def _score(name: str, nats: Tensor, steps: Tensor, explanation: str) -> Score:
+def _score(name: str, nats: Tensor, steps: Tensor, code: str) -> Score:
     each = nats / steps
     spread = float(each.std() / len(each) ** 0.5) if len(each) > 1 else None
     value = float(nats.sum() / steps.sum())
     return Score(
         name=name, value=value, n=len(each), spread=spread, better="lower", unit="nats", decides=name == _DECIDES,
-        explanation=explanation,
+        code=code,
     )  # fmt: skip
-
-
-def _finding(verdict: Verdict, value: float, bound: float, sentence: str) -> Finding:
-    return Finding(verdict=verdict, score=_DECIDES, value=value, bound=bound, sentence=sentence)
 
 
 def _applies(evidence: Evidence) -> bool:

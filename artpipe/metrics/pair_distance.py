@@ -30,14 +30,14 @@ def measure(evidence: Evidence) -> Measured:
     pairs = mean_pair_distance(painted) / max(mean_pair_distance(real), 1e-9)
     repeats = next_distance(painted) / max(next_distance(real), 1e-9)
     scores = [
-        _score(evidence, "pair_distance", pairs, count, "How far two pictures are from each other; 1 is as far as two real works."),
-        _score(evidence, "next_distance", repeats, count, "How far a picture is from the most similar one; 1 as among real works, 0 for repeats."),
+        _score(evidence, "pair_distance", pairs, count, code="score_pair_distance"),
+        _score(evidence, "next_distance", repeats, count, code="score_next_distance"),
     ]  # fmt: skip
     return Measured(scores=scores, findings=_collapsed(evidence, pairs, repeats))
 
 
-def _score(evidence: Evidence, name: str, value: float, count: int, explanation: str) -> Score:
-    return Score(name=name, value=value, n=count, extractor=evidence.extractor, explanation=explanation)
+def _score(evidence: Evidence, name: str, value: float, count: int, code: str) -> Score:
+    return Score(name=name, value=value, n=count, extractor=evidence.extractor, code=code)
 
 
 def _collapsed(evidence: Evidence, pairs: float, repeats: float) -> list[Finding]:
@@ -45,17 +45,20 @@ def _collapsed(evidence: Evidence, pairs: float, repeats: float) -> list[Finding
     found = []
     alike = bounds.collapsed_pairs if evidence.recognisable() else bounds.identical_pairs
     if pairs < alike:
-        sentence = f"Its pictures are all alike: two of them differ {pairs:.0%} as much as two real works."
-        found.append(("pair_distance", pairs, alike, sentence))
+        found.append(
+            Finding(
+                verdict="collapsed", score="pair_distance", value=pairs, bound=alike,
+                code="pictures_alike", values={"share": pairs},
+            )
+        )  # fmt: skip
     if repeats < bounds.collapsed_repeats and not _replays(evidence):
-        sentence = (
-            f"It paints the same few pictures: the next one is at {repeats:.0%} of the distance among real works."
-        )
-        found.append(("next_distance", repeats, bounds.collapsed_repeats, sentence))
-    return [
-        Finding(verdict="collapsed", score=score, value=value, bound=bound, sentence=sentence)
-        for score, value, bound, sentence in found
-    ]
+        found.append(
+            Finding(
+                verdict="collapsed", score="next_distance", value=repeats, bound=bounds.collapsed_repeats,
+                code="pictures_repeated", values={"share": repeats},
+            )
+        )  # fmt: skip
+    return found
 
 
 def _replays(evidence: Evidence) -> bool:

@@ -1,6 +1,6 @@
 """Restoration: how near a restorer comes to held-out works, beside what comes as near without learning."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Restorer
+from artpipe.language.message import Message, Value
 from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.numerics.image_quality import psnr, ssim
 from artpipe.numerics.pixels import to_float
@@ -31,11 +32,11 @@ def measure(evidence: Evidence) -> Measured:
     (ours, theirs), (alike, theirs_alike) = _measured(evidence, learner, draws)
     gain = ours - theirs
     scores = [
-        _score("psnr", ours, "dB", "Nearness to the work, in the pixels that were lost; all colours."),
-        _score(f"psnr_{name}", theirs, "dB", f"The same of the baseline, {name}."),
+        _score("psnr", ours, "dB", code="score_psnr"),
+        _score(f"psnr_{name}", theirs, "dB", code="score_of_baseline", values={"baseline": name}),
         _gained(gain, name, float(theirs.mean())),
-        _score("ssim", alike, "", "Likeness of structure, 1 at most, where pixels were lost."),
-        _score(f"ssim_{name}", theirs_alike, "", f"The same of the baseline, {name}."),
+        _score("ssim", alike, "", code="score_ssim"),
+        _score(f"ssim_{name}", theirs_alike, "", code="score_of_baseline", values={"baseline": name}),
     ]
     finding = _judged(name, float(ours.mean()), float(theirs.mean()), float(gain.mean()), _counted(len(gain), draws))
     healthy = finding.verdict == "healthy"
@@ -85,31 +86,36 @@ def _batches(evidence: Evidence, draws: int) -> Iterator[Tensor]:
         yield from torch.split(torch.stack(list(same)), most)
 
 
-def _score(name: str, values: Tensor, unit: str, explanation: str) -> Score:
-    spread = float(values.std() / len(values) ** 0.5) if len(values) > 1 else None
+def _score(name: str, of_works: Tensor, unit: str, code: str, values: Mapping[str, Value] | None = None) -> Score:
+    spread = float(of_works.std() / len(of_works) ** 0.5) if len(of_works) > 1 else None
     return Score(
-        name=name.replace(" ", "_"), value=float(values.mean()), n=len(values), spread=spread, better="higher",
-        unit=unit, explanation=explanation,
+        name=name.replace(" ", "_"), value=float(of_works.mean()), n=len(of_works), spread=spread, better="higher",
+        unit=unit, code=code, values=dict(values or {}),
     )  # fmt: skip
 
 
-def _counted(works: int, draws: int) -> str:
-    return f"{works} held-out works" + (f", each damaged in {draws} ways" if draws > 1 else "")
+def _counted(works: int, draws: int) -> Message:
+    if draws > 1:
+        return Message(code="held_out_works_damaged", values={"works": works, "ways": draws})
+    return Message(code="held_out_works", values={"works": works})
 
 
 def _gained(gain: Tensor, name: str, bare: float) -> Score:
     """Return what decides between two restorers; what the baseline reaches tells whether they were asked the same."""
-    score = _score("psnr_gain", gain, "dB", f"By how much it is nearer than {name}, work by work.")
+    score = _score("psnr_gain", gain, "dB", code="score_psnr_gain", values={"baseline": name})
     return score.model_copy(update={"decides": True, "extractor": f"{name} at {bare:.2f} dB"})
 
 
-def _judged(name: str, ours: float, theirs: float, gain: float, counted: str) -> Finding:
-    numbers = f"{ours:.2f} dB against {theirs:.2f} dB on {counted}"
+def _judged(name: str, ours: float, theirs: float, gain: float, measured: Message) -> Finding:
     if gain > 0:
-        sentence = f"It is {gain:.2f} dB nearer to the works than {name}: {numbers}."
-        return Finding(verdict="healthy", score="psnr_gain", value=gain, bound=0.0, sentence=sentence)
-    sentence = f"It comes no nearer to the works than {name}, which learned nothing: {numbers}."
-    return Finding(verdict="under-trained", score="psnr_gain", value=gain, bound=0.0, sentence=sentence)
+        return Finding(
+            verdict="healthy", score="psnr_gain", value=gain, bound=0.0, code="nearer_than_baseline",
+            values={"gain": gain, "baseline": name, "ours": ours, "theirs": theirs, "measured": measured},
+        )  # fmt: skip
+    return Finding(
+        verdict="under-trained", score="psnr_gain", value=gain, bound=0.0, code="no_nearer_than_baseline",
+        values={"baseline": name, "ours": ours, "theirs": theirs, "measured": measured},
+    )  # fmt: skip
 
 
 def _applies(evidence: Evidence) -> bool:

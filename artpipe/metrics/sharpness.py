@@ -28,7 +28,7 @@ def measure(evidence: Evidence) -> Measured:
         value=float(painted.mean() / real),
         n=len(painted),
         spread=float(painted.std() / real / len(painted) ** 0.5),
-        explanation="Fine detail against real works: below 1 is blurred, above 1 is noisy.",
+        code="score_sharpness",
     )
     return Measured(scores=[score], findings=_judged(score.value, evidence.params.verdicts.under_trained_sharpness))
 
@@ -37,8 +37,12 @@ def _judged(ratio: float, bound: float) -> list[Finding]:
     """Find mere blurs, which a feature extractor may take for works."""
     if ratio >= bound:
         return []
-    sentence = f"Its pictures have {ratio:.1%} of the fine detail of real works; {bound:.0%} are asked for."
-    return [Finding(verdict="under-trained", score="sharpness", value=ratio, bound=bound, sentence=sentence)]
+    return [
+        Finding(
+            verdict="under-trained", score="sharpness", value=ratio, bound=bound,
+            code="detail_lost", values={"share": ratio, "wanted": bound},
+        )
+    ]  # fmt: skip
 
 
 def _applies(evidence: Evidence) -> bool:

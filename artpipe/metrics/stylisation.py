@@ -4,12 +4,10 @@ from collections.abc import Sequence
 
 import torch
 
-from artpipe.artifacts.report import Finding, Score, Verdict
+from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.nn.style.perceptual import PerceptualLoss, StyleTransfer, StylisedPictures
 from artpipe.numerics.pixels import to_float
-
-_RELATIVE = "0 is the same, about 1 something unrelated."
 
 
 def measure(evidence: Evidence) -> Measured:
@@ -24,20 +22,21 @@ def measure(evidence: Evidence) -> Measured:
     content, style, before = (list(column) for column in zip(*rows, strict=True))
     left = [after / max(start, 1.0e-12) for after, start in zip(style, before, strict=True)]
     scores = [
-        _score("style_distance", style, f"How far the strokes are from those of the style: {_RELATIVE}"),
-        _score("content_distance", content, f"How far what is seen is from the photograph: {_RELATIVE}"),
-        _score("style_left", left, "The style distance as a share of the one that the photograph itself has."),
+        _score("style_distance", style, code="score_style_distance"),
+        _score("content_distance", content, code="score_content_distance"),
+        _score("style_left", left, code="score_style_left"),
     ]
     value, bound = sum(left) / len(left), evidence.params.verdicts.under_trained_style
-    kept = f"{value:.0%} of the distance that the photographs have to their styles"
-    if value > bound:
-        sentence = f"{kept} is still there: more steps are wanted, or a larger `beta`."
-        return Measured(scores=scores, findings=[_finding("under-trained", value, bound, sentence)])
-    return Measured(scores=scores, healthy=_finding("healthy", value, bound, f"Only {kept} is left."))
-
-
-def _finding(verdict: Verdict, value: float, bound: float, sentence: str) -> Finding:
-    return Finding(verdict=verdict, score="style_left", value=value, bound=bound, sentence=sentence)
+    remains = value > bound
+    finding = Finding(
+        verdict="under-trained" if remains else "healthy",
+        score="style_left",
+        value=value,
+        bound=bound,
+        code="style_remains" if remains else "style_reached",
+        values={"share": value},
+    )
+    return Measured(scores=scores, findings=[finding] if remains else (), healthy=None if remains else finding)
 
 
 def _one_by_one(made: StylisedPictures) -> list[StylisedPictures]:
@@ -53,12 +52,10 @@ def _judged(loss: PerceptualLoss, made: StylisedPictures) -> tuple[float, float,
     return float(after[0]), float(after[1]), float(before[1])
 
 
-def _score(name: str, values: Sequence[float], explanation: str) -> Score:
+def _score(name: str, values: Sequence[float], code: str) -> Score:
     found = torch.tensor(values, dtype=torch.float64)
     spread = float(found.std()) if len(values) > 1 else None
-    return Score(
-        name=name, value=float(found.mean()), n=len(values), spread=spread, better="lower", explanation=explanation
-    )
+    return Score(name=name, value=float(found.mean()), n=len(values), spread=spread, better="lower", code=code)
 
 
 METRIC = Metric(

@@ -6,6 +6,7 @@ from statistics import fmean, median
 from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.language.message import Value
 
 _QUARTERS = 4  # fewer evaluation points than these tell no trend
 _ALMOST_NOTHING = 1e-12
@@ -19,7 +20,7 @@ def measure(evidence: Evidence) -> Measured:
         name="steps",
         value=float(evidence.card.steps.get("best", 0)),
         n=1,
-        explanation="Optimiser steps after which these weights were taken.",
+        code="score_steps",
     )
     return Measured(scores=[score], findings=[finding for finding in found if finding is not None])
 
@@ -29,23 +30,23 @@ def _diverged(evidence: Evidence) -> Finding | None:
     bound = evidence.params.verdicts.explosion
     broken = sum(int((~weight.isfinite()).sum()) for weight in evidence.learner.state_dict().values())
     if broken:
-        return _finding("weights", broken, 0, f"{broken} of its weights are no numbers any more.")
+        return _finding("weights", broken, 0, code="weights_not_finite", values={"weights": broken})
     if evidence.broken_samples:
         count = evidence.broken_samples
-        return _finding("samples", count, 0, f"{count} of its pictures have values that are no numbers.")
+        return _finding("samples", count, 0, code="pictures_not_finite", values={"pictures": count})
     for name, value, factor in _explosions(evidence.card.history):
         if not math.isfinite(value):
-            return _finding(name, -1, 0, f"The training ended with {name} no number any more.")
+            return _finding(name, -1, 0, code="loss_not_finite", values={"loss": name})
         if factor > bound:
-            return _finding(name, factor, bound, f"At the end {name} was {factor:.0f} times what it had been.")
+            return _finding(name, factor, bound, code="loss_exploded", values={"loss": name, "times": factor})
     if evidence.card.diverged:
         times, allowed = evidence.card.rollbacks, int(evidence.card.params.get("rollbacks", 0))
-        return _finding("rollbacks", times, allowed, f"The training was taken back {times} times and broke again.")
+        return _finding("rollbacks", times, allowed, code="rolled_back_too_often", values={"times": times})
     return None
 
 
-def _finding(score: str, value: float, bound: float, sentence: str) -> Finding:
-    return Finding(verdict="diverged", score=score, value=value, bound=bound, sentence=sentence)
+def _finding(score: str, value: float, bound: float, code: str, values: dict[str, Value]) -> Finding:
+    return Finding(verdict="diverged", score=score, value=value, bound=bound, code=code, values=values)
 
 
 def _explosions(history: tuple[HistoryRow, ...]) -> list[tuple[str, float, float]]:
@@ -68,10 +69,10 @@ def _dominated(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding |
     value, bound = fmean(losses[-max(1, len(losses) // _QUARTERS) :]), evidence.params.verdicts.dominated_loss
     if not value < bound:
         return None
-    sentence = f"The discriminator is always right (loss {value:.3f}), so the generator learns nothing from it."
     return Finding(
-        verdict="discriminator dominates", score="discriminator", value=value, bound=bound, sentence=sentence
-    )
+        verdict="discriminator dominates", score="discriminator", value=value, bound=bound,
+        code="discriminator_always_right", values={"loss": value},
+    )  # fmt: skip
 
 
 def _steep(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | None:
@@ -80,8 +81,10 @@ def _steep(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | Non
     if share is None or share <= bound:
         return None
     name = str(evidence.card.selection)
-    sentence = f"{share:.0%} of what it learned ({name}) came in the last quarter: it needs longer."
-    return Finding(verdict="under-trained", score=name, value=share, bound=bound, sentence=sentence)
+    return Finding(
+        verdict="under-trained", score=name, value=share, bound=bound,
+        code="still_learning", values={"share": share, "measure": name},
+    )  # fmt: skip
 
 
 def last_quarter(evidence: Evidence, history: tuple[HistoryRow, ...]) -> float | None:

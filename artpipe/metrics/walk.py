@@ -11,7 +11,7 @@ from artpipe.contracts.metric import Evidence, Measured, Metric, paints, small
 from artpipe.contracts.model import Content, Exhibit, Walker
 from artpipe.evaluation.latent_path import between, evened, spline
 from artpipe.evaluation.video import enlarged, film
-from artpipe.modalities.picture.captions import class_title
+from artpipe.language.message import Message
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.training.exhibit_files import encode_png
 
@@ -34,7 +34,7 @@ def measure(evidence: Evidence) -> Measured:
         n=len(frames),
         better="lower",
         extractor=evidence.extractor,
-        explanation="The largest step between two frames of the walk against the mean one, to the ruler or in pixels; 1 is perfectly even.",
+        code="score_walk_evenness",
     )
     films = {form: data for form in given.forms if (data := film(frames, given, form))}
     if not films:
@@ -86,12 +86,12 @@ def _pictures(evidence: Evidence, stops: Sequence[tuple[int, int | None]], times
         return to_bytes(learner.walk(path, between(mix, times)))
 
 
-def _caption(evidence: Evidence, stops: Sequence[tuple[int, int | None]]) -> str:
+def _caption(evidence: Evidence, stops: Sequence[tuple[int, int | None]]) -> Message:
     labels = list(dict.fromkeys(label for _, label in stops if label is not None))
     if len(labels) > 1:
-        first, last = (class_title(evidence.classes[labels[i]]) for i in (0, -1))
-        return f"from {first} to {last} and back"
-    return f"a walk past {len(stops)} works and back"
+        first, last = (evidence.classes[labels[i]] for i in (0, -1))
+        return Message(code="walk_between_classes", values={"first": first, "last": last})
+    return Message(code="walk_past_works", values={"works": len(stops)})
 
 
 def _applies(evidence: Evidence) -> bool:

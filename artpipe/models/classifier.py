@@ -19,7 +19,8 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.modalities.picture.captions import UNTITLED, class_title
+from artpipe.language.message import Message
+from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.classifier.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
 from artpipe.nn.classifier.degradations import erase_rectangle, make_dirty, warp
 from artpipe.nn.classifier.grad_cam import grad_cam, overlay_heat
@@ -180,10 +181,13 @@ class Classifier(Divisible[Params]):
         large = images.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
         return torch.cat([large.expand(-1, 3, -1, -1), overlay_heat(large, heat)], 3)
 
-    def _caption(self, predicted: int, label: int, confidence: float) -> str:
-        truth = UNTITLED if label < 0 else class_title(self.classes[label])
-        answer = "recognised" if predicted == label else f"taken for {class_title(self.classes[predicted])}"
-        return f"{truth}, {answer}, {100 * confidence:.0f}% sure"
+    def _caption(self, predicted: int, label: int, certainty: float) -> Message:
+        truth = UNTITLED if label < 0 else self.classes[label]
+        if predicted == label:
+            return Message(code="recognised", values={"truth": truth, "certainty": certainty})
+        return Message(
+            code="taken_for", values={"truth": truth, "predicted": self.classes[predicted], "certainty": certainty}
+        )
 
     def _select_labelled(self, batch: Batch, *, in_turn: bool = False) -> tuple[Tensor, Tensor]:
         """Return the works that have a label.

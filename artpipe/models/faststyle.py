@@ -19,6 +19,7 @@ from artpipe.config.params import Positive, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.errors import UserError
+from artpipe.language.message import Message
 from artpipe.nn.style.perceptual import (
     PerceptualLoss,
     PerceptualNetwork,
@@ -222,14 +223,18 @@ class FastStyle(Divisible[Params]):
         digests = [bytes(row.tolist()).hex() for row in prompt.works.get("digests", ())]
         count = len(self.names)
         pure = torch.eye(count, device=self.styles.device)
-        halves = [(f"{a} and {b}", (pure[i] + pure[j]) / 2) for (i, a), (j, b) in pairwise(enumerate(self.names))]
+        manners = [
+            (Message(code="in_the_manner_of", values={"style": name}), mix)
+            for name, mix in zip(self.names, pure, strict=True)
+        ]
+        halves = [
+            (Message(code="in_the_manner_of_two", values={"first": a, "second": b}), (pure[i] + pure[j]) / 2)
+            for (i, a), (j, b) in pairwise(enumerate(self.names))
+        ]
         for row, image in enumerate(images[: len(prompt.seeds)]):
-            mixes = [*zip(self.names, pure, strict=True), *(halves if row < self.params.mixes else [])]
-            for name, mix in mixes:
-                picture = self.paint(image[None], mix[None])[0]
-                caption, parts = f"in the manner of {name}", {"before": image}
-                own = tuple(digests[row : row + 1])
-                exhibits.append(Exhibit("image", picture, caption, "stylisation", digests=own, parts=parts))
+            for caption, mix in [*manners, *(halves if row < self.params.mixes else [])]:
+                picture, own = self.paint(image[None], mix[None])[0], tuple(digests[row : row + 1])
+                exhibits.append(Exhibit("image", picture, caption, "stylisation", digests=own, parts={"before": image}))
         return exhibits
 
 

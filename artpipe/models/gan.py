@@ -11,6 +11,7 @@ from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
+from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.nn.gan.diff_augment import DEFAULT_POLICIES, AdaptiveAugmentation, Policy
 from artpipe.nn.gan.losses import ADVERSARIAL_LOSSES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
@@ -228,7 +229,7 @@ class GAN(Divisible[Params]):
             for picture, seed, label in zip(self.sample(prompt), prompt.seeds, labels, strict=True)
         ]
 
-    def _caption(self, label: int) -> str:
+    def _caption(self, label: int) -> Message:
         return UNTITLED if label == UNLABELLED else requested_class_title(self.spec.classes[label])
 
     @torch.no_grad()

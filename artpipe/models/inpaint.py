@@ -18,6 +18,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
+from artpipe.language.message import Message
 from artpipe.nn.layers.blocks import SLOPE, conv
 from artpipe.nn.restoration.corruption import DAMAGE_KINDS, Damage, damage_images
 from artpipe.nn.restoration.hole_filling import fill_harmonic, require_visible_pixels
@@ -174,7 +175,9 @@ class Inpainting(AdversarialRestorer[Params]):
         for work, seed, digests in iterate_works(prompt):
             restoration = self.restoration(work, [seed])
             kind = self.params.damage[seed % len(self.params.damage)]
-            caption = f"{kind} repaired: {describe_psnr(restoration, self.baseline)}"
+            caption = Message(
+                code="repaired", values={"damage": kind, "compared": describe_psnr(restoration, self.baseline)}
+            )
             extra_parts = {self.baseline: restoration.baseline[0]}
             exhibits.append(make_exhibit(restoration, caption, "restoration", digests, **extra_parts))
         return exhibits

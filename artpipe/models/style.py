@@ -18,6 +18,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
 from artpipe.errors import UserError
+from artpipe.language.message import Message
 from artpipe.nn.style.perceptual import (
     PerceptualLoss,
     PerceptualNetwork,
@@ -201,7 +202,7 @@ class Style(Learner[Params]):
             parts = {"before": to_float(self.contents[row]), "style": to_float(self.styles[row])}
             parts |= {f"step {mark}": to_float(self.way[i, row]) for i, mark in enumerate(past)}
             digests = tuple(bytes(digest.tolist()).hex() for digest in self.digests[row])
-            caption = f"{content}, in the manner of {style}"
+            caption = Message(code="work_in_the_manner_of", values={"content": content, "style": style})
             exhibits.append(Exhibit("image", picture, caption, "stylisation", digests=digests, parts=parts))
         return exhibits
 

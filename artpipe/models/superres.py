@@ -16,6 +16,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
+from artpipe.language.message import Message
 from artpipe.nn.layers.blocks import SLOPE, Residual, conv
 from artpipe.nn.restoration.resize import crop_to_multiple, downscale, draw_crops, resize_bicubic, upscale
 from artpipe.nn.restoration.restorer import (
@@ -121,8 +122,10 @@ class SuperResolution(AdversarialRestorer[Params]):
 
     def _make_exhibit(self, work: Tensor, digests: tuple[str, ...]) -> Exhibit:
         restoration, scale = self.restoration(work, [0]), self.params.scale
-        share = {2: "half", 4: "a quarter of"}[scale]
-        caption = f"back from {share} its size, {describe_psnr(restoration, self.baseline)}"
+        caption = Message(
+            code={2: "enlarged_from_half", 4: "enlarged_from_quarter"}[scale],
+            values={"compared": describe_psnr(restoration, self.baseline)},
+        )
         passes, side = 0, max(work.shape[2:])
         while side * scale ** (passes + 1) <= self.params.show:
             passes += 1
@@ -135,7 +138,8 @@ class SuperResolution(AdversarialRestorer[Params]):
         beyond = Restoration(
             F.interpolate(work, size), resize_bicubic(work, *size).clamp(-1, 1), large, large, restoration.counts
         )
-        return make_exhibit(beyond, f"{scale**passes} times its size; {caption}", "enlargement", digests)
+        larger = Message(code="enlarged_times", values={"times": scale**passes, "tried": caption})
+        return make_exhibit(beyond, larger, "enlargement", digests)
 
 
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=SuperResolution)

@@ -17,6 +17,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
+from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.layers.batching import split_rows
 from artpipe.nn.vae.latent_plane import principal_plane
@@ -216,10 +217,9 @@ class VAE(Divisible[Params]):
         originals = works[: len(prompt.seeds)]
         digests = [bytes(row).hex() for row in prompt.works["digests"].tolist()] if "digests" in prompt.works else []
         for i, pair in enumerate(torch.cat([originals, self.reconstruct(originals)], 3)):
-            caption = "a work, and the memory of it"
+            caption = Message(code="work_and_reconstruction")
             exhibits.append(Exhibit("image", pair, caption, "reconstruction", digests=tuple(digests[i : i + 1])))
-        caption = "a map of the codes"
-        return [*exhibits, Exhibit("image", self._plane(works), caption, "plane")]
+        return [*exhibits, Exhibit("image", self._plane(works), Message(code="plane_of_codes"), "plane")]
 
     def _plane(self, works: Tensor) -> Tensor:
         """Return a plane of codes around the works' mean, decoded: ``(C, P H, P W)``."""

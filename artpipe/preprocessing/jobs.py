@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe import plugins
 from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams
 from artpipe.errors import ArtpipeError, UserError
+from artpipe.language.sentences import sentence_of
 from artpipe.layout.medium_detection import describe_unread_formats
 from artpipe.layout.work_kinds import WorkKind
 from artpipe.untrusted.job_cache import cached_outcomes
@@ -74,7 +75,7 @@ def run_jobs(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes
     options = {"job": job_name(job), "settings": settings, "limits": make_worker_limits(task.ingest, is_accepted=True)}
     for work, outcome in cached_outcomes(task.works.originals(), stage=f"preprocess@{task.name}", **options):
         if outcome.reason is not None:
-            problem = f"{outcome.reason} {outcome.detail}".strip()
+            problem = f"{outcome.reason} {sentence_of(outcome.detail)}".strip()
             raise ArtpipeError(
                 f"{task.works.folder}: work {work.sha256[:12]} was kept and cannot be decoded now: {problem}"
             )

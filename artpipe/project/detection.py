@@ -9,6 +9,8 @@ from artpipe import plugins
 from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams, validate_as
 from artpipe.contracts.modality import Part, medium_of
 from artpipe.errors import UserError
+from artpipe.language.message import join_texts
+from artpipe.language.sentences import sentence_of
 from artpipe.layout.input_files import make_archive_limits, open_input_files
 from artpipe.layout.layout_detection import detect_layout
 from artpipe.layout.layout_summary import LayoutSummary, summarise_layout
@@ -118,7 +120,8 @@ def require_kept(entry: DatasetEntry, place: Path) -> None:
             if reason is None:
                 kept.add(part.data)
             elif not refused:
-                refused = f"; {name} {_because(reason, '; '.join(part.fields.get('notes', ())) or outcome.detail)}"
+                detail = sentence_of(join_texts(part.fields.get("notes", ())) or outcome.detail)
+                refused = f"; {name} {_because(reason, detail)}"
             if len(kept) == MINIMUM_WORKS:
                 return
     noun = f"{medium.noun}{'' if len(kept) == 1 else 's'}"

@@ -20,10 +20,10 @@ _HTML = """
 <div class="scroll" tabindex="0" role="region" aria-label="{{ _('Table of confusions') }}">
 <table class="heat{{ ' slanted' if slanted }}">
 <caption class="unseen">{{ _("Rows: what a work is. Columns: what it was taken for. Cells: how many works.") }}</caption>
-<thead><tr><td></td>{% for row in grid %}<th scope="col"><span><bdi>{{ row.name | clean(40) | said }}</bdi></span></th>{% endfor %}<th scope="col" class="share"><span>{{ _("right") }}</span></th></tr></thead>
+<thead><tr><td></td>{% for row in grid %}<th scope="col"><span><bdi>{{ row.name | clean(40) | name }}</bdi></span></th>{% endfor %}<th scope="col" class="share"><span>{{ _("right") }}</span></th></tr></thead>
 <tbody>
 {% for row in grid %}
-<tr><th scope="row"><bdi>{{ row.name | clean(40) | said }}</bdi></th>{% for count, shade in row.cells %}<td class="{{ 'right' if loop.index0 == row.place else 'wrong' }}-{{ shade }}">{% if count %}{{ count | number }}{% else %}<span class="unseen">0</span>{% endif %}</td>{% endfor %}<td class="share">{% if row.share is not none %}{{ '%.1f' | format(100 * row.share) }}&thinsp;%{% endif %}</td></tr>
+<tr><th scope="row"><bdi>{{ row.name | clean(40) | name }}</bdi></th>{% for count, shade in row.cells %}<td class="{{ 'right' if loop.index0 == row.place else 'wrong' }}-{{ shade }}">{% if count %}{{ count | number }}{% else %}<span class="unseen">0</span>{% endif %}</td>{% endfor %}<td class="share">{% if row.share is not none %}{{ '%.1f' | format(100 * row.share) }}&thinsp;%{% endif %}</td></tr>
 {% endfor %}
 </tbody></table>
 </div>
@@ -35,7 +35,7 @@ _HTML = """
 {% endif %}
 {% if named %}
 <div class="wide"><h3 class="small">{{ _("Most often confused") }}</h3>
-<ul class="tallies">{% for one in named %}<li><span>{{ _("%(truth)s taken for %(seen)s", truth=one.truth | clean(60) | said, seen=one.seen | clean(60) | said) }}</span><span class="count">{{ ngettext("once", "%(num)s times", one.count) }}</span></li>
+<ul class="tallies">{% for one in named %}<li><span>{{ _("%(truth)s taken for %(seen)s", truth=one.truth | clean(60) | name, seen=one.seen | clean(60) | name) }}</span><span class="count">{{ ngettext("once", "%(num)s times", one.count) }}</span></li>
 {% endfor %}</ul></div>
 {% elif grid %}<p class="wide">{{ _("It confused nothing with anything.") }}</p>
 {% endif %}

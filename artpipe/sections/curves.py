@@ -19,7 +19,7 @@ _HTML = """
 </div>
 {% if view.artist.events %}
 <details class="more"><summary>{{ ngettext("One event", "%(num)s events", view.artist.events | length) }}</summary>
-<ul class="tallies">{% for step, event in view.artist.events %}<li><bdi>{{ event | said }}</bdi><span class="count">{{ _("step %(n)s", n=step | number) }}</span></li>{% endfor %}</ul></details>
+<ul class="tallies">{% for step, event in view.artist.events %}<li><bdi>{{ event }}</bdi><span class="count">{{ _("step %(n)s", n=step | number) }}</span></li>{% endfor %}</ul></details>
 {% endif %}
 </div>
 """

@@ -35,14 +35,14 @@ _HTML = """
 </dl></div>
 {% if view.room.collection.labels %}
 <div><h2>{{ _("Labels") }}</h2>
-<ul class="tallies">{% for label in view.room.collection.labels %}<li><bdi>{{ label.name | said }}</bdi><span class="count">{{ label.count | number }}</span></li>
+<ul class="tallies">{% for label in view.room.collection.labels %}<li><bdi>{{ label.name | name }}</bdi><span class="count">{{ label.count | number }}</span></li>
 {% endfor %}</ul></div>
 {% endif %}
 {% else %}<p class="lead">{{ _("The record of this collection is missing or damaged: what is known of its works cannot be shown.") }}</p>{% endif %}
 </div>
 {% if view.room.seen %}
 <div class="read"><h2>{{ _("From the collection") }}</h2>
-<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span><figcaption><em dir="auto">{{ work.title or _("Untitled") }}</em>{% if work.creator != view.room.about.creator | clean %}<span class="quiet"><bdi>{{ work.creator | said }}</bdi></span>{% endif %}</figcaption></figure></li>
+<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span><figcaption><em dir="auto">{{ work.title or _("Untitled") }}</em>{% if work.creator != view.room.about.creator | clean %}<span class="quiet">{{ m.isolated(work.creator) }}</span>{% endif %}</figcaption></figure></li>
 {% endfor %}</ul></div>
 {% endif %}
 """

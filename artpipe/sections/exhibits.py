@@ -24,7 +24,7 @@ _HTML = """
 <div class="read columns">
 <div><h2>{{ headings.get(key) or headings.get(role) or role | plain }}</h2>{% if notes.get(key) %}<p class="aside">{{ notes.get(key) }}</p>{% endif %}</div>
 <ul class="row{{ ' far' if works[0].kind != 'image' }}">
-{% for work in works %}<li><figure>{{ m.hung(work, view.artist, inline=true) }}<figcaption{{ m.spoken(work.title) }}>{{ work.title | said }}</figcaption></figure></li>
+{% for work in works %}<li><figure>{{ m.hung(work, view.artist, inline=true) }}<figcaption{{ m.spoken(work.title) }}>{{ work.title }}</figcaption></figure></li>
 {% endfor %}
 </ul>
 </div>

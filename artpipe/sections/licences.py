@@ -15,8 +15,8 @@ _HTML = """
 <dt>{{ _("Origin") }}</dt><dd>{{ m.isolated(view.room.about.origin) }}</dd>
 </dl></div>
 {% for heading, tallies in groups %}
-<div><h2>{{ heading | said }}</h2>
-<ul class="tallies">{% for tally in tallies %}<li><bdi>{{ tally.name | said }}</bdi><span class="count">{{ tally.count | number }}</span></li>
+<div><h2>{{ {"licences": _("Licences"), "creators": _("Creators"), "origins": _("Origins")}[heading] }}</h2>
+<ul class="tallies">{% for tally in tallies %}<li>{{ m.isolated(tally.name) }}<span class="count">{{ tally.count | number }}</span></li>
 {% endfor %}</ul></div>
 {% endfor %}
 </div>
@@ -27,7 +27,7 @@ def _fill(view: DatasetView) -> Mapping[str, Any]:
     collection = view.room.collection
     if collection is None:
         return {"groups": []}
-    groups = [("Licences", collection.licences), ("Creators", collection.creators), ("Origins", collection.origins)]
+    groups = [("licences", collection.licences), ("creators", collection.creators), ("origins", collection.origins)]
     return {"groups": [(heading, tallies) for heading, tallies in groups if len(tallies) > 1]}
 
 

@@ -15,10 +15,10 @@ _HTML = """
 {% if work.kind == "text" %}<blockquote class="leaf">{{ m.sheet(work.text) }}</blockquote>
 {% elif work.kind == "video" %}<div class="frame"><video controls loop muted playsinline data-film preload="metadata"{% if work.face %} poster="{{ root ~ work.face.src }}" width="{{ work.face.width }}" height="{{ work.face.height }}"{% endif %} aria-label="{{ m.alt(work, view.artist) }}">{% for form, media in work.films.items() %}<source src="{{ root ~ media.src }}" type="video/{{ form }}">{% endfor %}</video></div>
 {% elif work.kind == "audio" %}<div class="music">{% if work.face %}<span class="frame">{{ m.picture(work.face, m.alt(work, view.artist), eager=true) }}</span>{% endif %}
-<audio controls preload="metadata" src="{{ root ~ work.media.src }}" aria-label="{{ work.title | said }}"></audio></div>
+<audio controls preload="metadata" src="{{ root ~ work.media.src }}" aria-label="{{ work.title }}"></audio></div>
 {% elif work.before %}<div class="compare">
 <div class="frame pair">
-<div class="side before">{{ m.picture(work.before, _("%(title)s, before", title=work.title | said), eager=true) }}<p class="caps" data-before>{{ m.part("before") }}</p></div>
+<div class="side before">{{ m.picture(work.before, _("%(title)s, before", title=work.title), eager=true) }}<p class="caps" data-before>{{ m.part("before") }}</p></div>
 <div class="side after">{{ m.picture(work.media, m.alt(work, view.artist), eager=true) }}<p class="caps">{{ _("after") }}</p></div>
 </div>
 <div class="controls" hidden><input type="range" min="0" max="100" value="50" step="1" aria-label="{{ _('How much is seen of the picture before') }}" data-said="{{ _('%%s percent') }}"></div>
@@ -27,7 +27,7 @@ _HTML = """
 {% endif %}
 <figcaption class="label">
 <p class="artist">{{ m.to_model(view.artist) }}</p>
-<h1{{ m.spoken(work.title) }}>{{ work.title | said }}</h1>
+<h1{{ m.spoken(work.title) }}>{{ work.title }}</h1>
 <p>{{ m.kind(view.artist.kind) }}{% if work.seed is not none %}{{ _(", ") }}{{ _("seed %(n)s", n=work.seed) }}{% endif %}{{ _(", ") }}{{ _("step %(n)s", n=view.artist.step | number) }}{% if work.kind == "image" and work.media.width %}{{ _("; ") }}{{ work.media.width }}&thinsp;&times;&thinsp;{{ work.media.height }} {{ _("pixels") }}{% elif work.media and work.media.seconds %}{{ _("; ") }}{{ work.media.seconds | duration }}{% endif %}</p>
 <p>{{ _("After the collection %(collection)s, licence %(licence)s", collection=m.to_room(view.room), licence=m.isolated(view.room.about.licence)) }}</p>
 {% for name, file in work.downloads.items() %}<p><a href="{{ root ~ file.src }}" download="{{ work.id }}{{ file.src[22:] }}">{{ m.part(name) }}</a> <span class="quiet">{{ file.size | size }}</span></p>
@@ -36,7 +36,7 @@ _HTML = """
 </figcaption>
 {% if work.beside %}
 <ul class="companions">
-{% for name, media in work.beside.items() %}<li><figure><span class="frame">{{ m.picture(media, _("%(title)s: %(part)s", title=work.title | said, part=m.part(name)), eager=true) }}</span><figcaption><span class="caps">{{ m.part(name) }}</span>{% if name in against %} <button type="button" hidden aria-pressed="false" data-against="{{ m.part(name) }}">{{ _("compare") }}</button>{% endif %}</figcaption></figure></li>
+{% for name, media in work.beside.items() %}<li><figure><span class="frame">{{ m.picture(media, _("%(title)s: %(part)s", title=work.title, part=m.part(name)), eager=true) }}</span><figcaption><span class="caps">{{ m.part(name) }}</span>{% if name in against %} <button type="button" hidden aria-pressed="false" data-against="{{ m.part(name) }}">{{ _("compare") }}</button>{% endif %}</figcaption></figure></li>
 {% endfor %}
 </ul>
 {% endif %}

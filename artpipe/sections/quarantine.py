@@ -11,15 +11,15 @@ _HTML = """
 <p class="aside">{{ _("Every input is kept or set aside with a reason; none is lost in silence.") }}</p></div>
 <div>
 {% if collection.quarantined %}
-<ul class="tallies">{% for tally in collection.reasons %}<li><bdi>{{ tally.name | said }}</bdi><span class="count">{{ tally.count | number }}</span></li>
+<ul class="tallies">{% for tally in collection.reasons %}<li><bdi>{{ tally.name | name }}</bdi><span class="count">{{ tally.count | number }}</span></li>
 {% endfor %}</ul>
 <details class="more"><summary>{{ _("The first %(n)s by name", n=collection.refusals | length) }}</summary>
-<ul class="tallies">{% for one in collection.refusals %}<li><bdi>{{ one.name }}</bdi><span class="quiet"><bdi>{{ one.reason | said }}{% if one.detail %}{{ _(": ") }}{{ one.detail | said }}{% endif %}</bdi></span></li>
+<ul class="tallies">{% for one in collection.refusals %}<li><bdi>{{ one.name }}</bdi><span class="quiet"><bdi>{{ one.reason | name }}{% if one.detail %}{{ _(": ") }}{{ one.detail }}{% endif %}</bdi></span></li>
 {% endfor %}</ul></details>
 {% else %}<p>{{ _("Nothing was set aside: every input was kept.") }}</p>{% endif %}
 {% if collection.notes %}
 <h3 class="small">{{ _("Kept, with a note") }}</h3>
-<ul class="tallies">{% for tally in collection.notes %}<li><bdi>{{ tally.name | said }}</bdi><span class="count">{{ tally.count | number }}</span></li>
+<ul class="tallies">{% for tally in collection.notes %}<li><bdi>{{ tally.name }}</bdi><span class="count">{{ tally.count | number }}</span></li>
 {% endfor %}</ul>
 {% endif %}
 </div>

@@ -15,8 +15,8 @@ _HTML = """
 <tbody>
 {% for score in scores %}
 <tr><td><bdi><strong>{{ score.name | plain }}</strong></bdi>{% if score.better != "neither" %} <span class="caps">{{ _("lower is better") if score.better == "lower" else _("higher is better") }}</span>{% endif %}
-{% if score.explanation %}<span class="quiet">{{ m.isolated(score.explanation) }}</span>{% endif %}</td>
-<td class="figure">{{ score.value | number }}{% if score.spread is not none %} \u00b1 {{ score.spread | number(2) }}{% endif %}{% if score.unit %} {{ score.unit | said }}{% endif %}</td>
+{% if score | sentence %}<span class="quiet">{{ m.isolated(score | sentence) }}</span>{% endif %}</td>
+<td class="figure">{{ score.value | number }}{% if score.spread is not none %} \u00b1 {{ score.spread | number(2) }}{% endif %}{% if score.unit %} {{ score.unit | name }}{% endif %}</td>
 <td class="figure">{{ score.n | number }}</td></tr>
 {% endfor %}
 </tbody></table></div>

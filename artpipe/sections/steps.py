@@ -15,7 +15,7 @@ _HTML = """
 <div data-slider>
 <ol class="strip" tabindex="0" aria-label="{{ _('Pictures by step') }}">
 {% for step, media in way %}
-<li data-frame="{{ _('Step %(n)s', n=step | number) }}"><span class="frame">{{ m.picture(media, _("%(title)s at step %(n)s", title=view.work.title | said, n=step | number)) }}</span><p>{{ _("Step %(n)s", n=step | number) }}</p></li>
+<li data-frame="{{ _('Step %(n)s', n=step | number) }}"><span class="frame">{{ m.picture(media, _("%(title)s at step %(n)s", title=view.work.title, n=step | number)) }}</span><p>{{ _("Step %(n)s", n=step | number) }}</p></li>
 {% endfor %}
 </ol>
 <div class="controls" hidden>

@@ -11,10 +11,10 @@ _HTML = """
 <h2>{{ _("Verdict") }}</h2>
 <div class="conclusion is-{{ verdict.verdict | slug }}">
 <p class="big">{{ m.standing(view.artist) }}</p>
-<p class="sentence">{{ m.isolated(verdict.sentence) }}</p>
+<p class="sentence">{{ m.isolated(verdict | sentence) }}</p>
 <p class="quiet">{{ _("Decided by %(score)s: %(value)s, bound %(bound)s.", score=verdict.score | plain, value=m.mono(verdict.value | number), bound=m.mono(verdict.bound | number)) }}</p>
 {% for finding in others %}
-<p>{{ m.verdict(finding) }} {{ m.isolated(finding.sentence) }} <span class="quiet">{{ _("%(score)s: %(value)s, bound %(bound)s", score=finding.score | plain, value=m.mono(finding.value | number), bound=m.mono(finding.bound | number)) }}</span></p>
+<p>{{ m.verdict(finding) }} {{ m.isolated(finding | sentence) }} <span class="quiet">{{ _("%(score)s: %(value)s, bound %(bound)s", score=finding.score | plain, value=m.mono(finding.value | number), bound=m.mono(finding.bound | number)) }}</span></p>
 {% endfor %}
 {% if view.artist.champion %}<p>{{ _("Of the models of its kind after this collection, it is the champion: the one that counts.") }}</p>
 {% elif rival %}<p>{{ _("Of the models of its kind after this collection, %(model)s is the champion.", model=m.to_model(rival)) }}</p>

@@ -26,7 +26,7 @@ _HTML = """
 <div class="featured">
 <a class="hung" href="{{ root }}works/{{ featured.id }}/index.html"><span class="frame{{ ' frame-' ~ featured.kind if featured.kind != 'image' }}">{{ m.picture(featured.face, m.alt(featured, artist), eager=true) }}</span></a>
 <div class="label">
-<h2{{ m.spoken(featured.title) }}><a href="{{ root }}works/{{ featured.id }}/index.html"><em>{{ featured.title | said }}</em></a></h2>
+<h2{{ m.spoken(featured.title) }}><a href="{{ root }}works/{{ featured.id }}/index.html"><em>{{ featured.title }}</em></a></h2>
 <p>{{ m.to_model(artist) }}{{ _(", ") }}{{ m.kind(artist.kind) | lower }}<br>
 {{ _("after %(collection)s", collection=m.to_room(room)) }}</p>
 <p>{{ m.standing(artist) }}</p>

@@ -10,6 +10,9 @@ from artpipe.artifacts.report import Neighbour, ReportCard, SavedExhibit, load_r
 from artpipe.artifacts.run import RunRecord
 from artpipe.contracts.section import SHOWN_FIRST, THEN, Artist, Curve, Frame, Gap, GapReason, Near, RealWork, Work
 from artpipe.errors import ArtpipeError, CorruptError, UserError
+from artpipe.language.message import Message
+from artpipe.language.sentences import Sentences
+from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.site.media_files import Shelf
 from artpipe.site.translation import clean, slug
 from artpipe.storage.dvc_config import is_cache_link
@@ -55,11 +58,12 @@ def load_artist(
     pair: tuple[ReportCard, RunRecord],
     shelf: Shelf,
     look: Look,
+    sentences: Sentences,
 ) -> Artist | Gap:
     """Return a model with everything it hangs; one damaged file makes it a gap."""
     report, run = pair
     try:
-        works = tuple(_works(root / paths.report(name), name, report, shelf, look))
+        works = tuple(_works(root / paths.report(name), name, report, shelf, look, sentences))
         frames = tuple(_frames(run.progress, shelf))
         rows = list(map(_row, run.journal.rows()))
     except (ArtpipeError, OSError, ValueError):
@@ -75,13 +79,15 @@ def load_artist(
         frames=frames,
         losses=_curves(rows, "losses"),
         validation=_curves(rows, "validation"),
-        events=tuple((int(row["step"]), clean(row["event"])) for row in rows if "event" in row),
+        events=tuple((int(row["step"]), _event(row["event"], sentences)) for row in rows if "event" in row),
     )
 
 
-def _works(folder: Path, model: str, report: ReportCard, shelf: Shelf, look: Look) -> Iterable[Work]:
+def _works(
+    folder: Path, model: str, report: ReportCard, shelf: Shelf, look: Look, sentences: Sentences
+) -> Iterable[Work]:
     for name, exhibit in named(model, report):
-        yield _work(name, exhibit, folder, shelf, look)
+        yield _work(name, _title(exhibit.caption, sentences), exhibit, folder, shelf, look)
 
 
 def named(model: str, report: ReportCard) -> Iterable[tuple[str, SavedExhibit]]:
@@ -95,7 +101,7 @@ def named(model: str, report: ReportCard) -> Iterable[tuple[str, SavedExhibit]]:
         yield name, exhibit
 
 
-def _work(name: str, exhibit: SavedExhibit, folder: Path, shelf: Shelf, look: Look) -> Work:
+def _work(name: str, title: str, exhibit: SavedExhibit, folder: Path, shelf: Shelf, look: Look) -> Work:
     media, text, path = None, "", inside(folder, exhibit.file)
     if exhibit.kind == "text":
         text = _text(path, _LINES)
@@ -107,7 +113,7 @@ def _work(name: str, exhibit: SavedExhibit, folder: Path, shelf: Shelf, look: Lo
 
     return Work(
         id=name,
-        title=_title(exhibit.caption),
+        title=title,
         kind=exhibit.kind,
         role=exhibit.role,
         seed=exhibit.seed,
@@ -169,6 +175,11 @@ def _curves(rows: Iterable[Mapping[str, Any]], key: str) -> tuple[Curve, ...]:
     return tuple(Curve(name, tuple(points)) for name, points in series.items())
 
 
-def _title(caption: str) -> str:
-    text = clean(caption)
-    return text[:1].upper() + text[1:] if text else "Untitled"
+def _title(caption: Message, sentences: Sentences) -> str:
+    text = clean(sentences(caption)) or sentences(UNTITLED)
+    return text[:1].upper() + text[1:]
+
+
+def _event(event: object, sentences: Sentences) -> str:
+    """Return what an event of the journal says; journals had sentences before they had codes."""
+    return clean(sentences(Message.model_validate(event) if isinstance(event, dict) else Message.of(str(event))))

@@ -12,38 +12,28 @@ from artpipe.config.params import About, Params
 
 if TYPE_CHECKING:
     from artpipe.contracts.section import Artist, Museum, RealWork, Room
+    from artpipe.language.sentences import Sentences
     from artpipe.site.media_files import Shelf
-    from artpipe.site.translation import Say
 
 _SEEN = 24  # works of the collection shown on its page
 
 
-def load_museum(root: Path, params: Params, shelf: "Shelf") -> "Museum":
-    """Return the museum that stands in the artifacts."""
+def load_museum(root: Path, params: Params, shelf: "Shelf", sentences: "Sentences") -> "Museum":
+    """Return the museum that stands in the artifacts, what it says in the language of the sentences."""
     from artpipe.contracts.section import Museum
     from artpipe.site.translation import clean
 
-    rooms = tuple(_room(root, params, shelf, number, name) for number, name in enumerate(params.datasets, start=1))
+    rooms = tuple(
+        _room(root, params, shelf, sentences, number, name) for number, name in enumerate(params.datasets, start=1)
+    )
     champions = load_champions(root)
     rooms = tuple(_crowned(room, champions) for room in rooms)
-    return Museum(clean(params.gallery.title), clean(params.gallery.subtitle), rooms)
+    gallery = params.gallery
+    subtitle = sentences.starter("gallery", "subtitle").get(gallery.subtitle, gallery.subtitle)
+    return Museum(clean(gallery.title), clean(subtitle), rooms)
 
 
-def translate_museum(museum: "Museum", said: "Say") -> "Museum":
-    """Return the museum with its subtitle, titles and descriptions as its language has them; those it has not stay."""
-
-    def titled(one: Any) -> Any:
-        return replace(one, title=said(one.title))
-
-    def room(one: "Room") -> "Room":
-        about = one.about.model_copy(update={"description": said(one.about.description)})
-        artists, gaps = tuple(map(titled, one.artists)), tuple(map(titled, one.gaps))
-        return replace(one, title=said(one.title), about=about, artists=artists, gaps=gaps)
-
-    return replace(museum, subtitle=said(museum.subtitle), rooms=tuple(map(room, museum.rooms)))
-
-
-def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str) -> "Room":
+def _room(root: Path, params: Params, shelf: "Shelf", sentences: "Sentences", number: int, dataset: str) -> "Room":
     from artpipe.contracts.section import Artist, Gap, Room
     from artpipe.site.collection import load_record
     from artpipe.site.loader import digests_of, load_artist, load_pair
@@ -53,16 +43,19 @@ def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str)
     pairs = {name: load_pair(root, name) for name in models}
     reports = [(root / paths.report(name), pair[0]) for name, pair in pairs.items() if not isinstance(pair, str)]
     wanted = {digest for _, report in reports for digest in digests_of(report)}
-    record = load_record(root / paths.record(dataset), wanted)
+    texts = sentences.starter("datasets", dataset)
+    record = load_record(root / paths.record(dataset), wanted, sentences, texts)
     look = _looker(record.works if record else {}, [folder for folder, _ in reports], shelf)
     hung: list[Artist | Gap] = []
     for name, pair in pairs.items():
-        title = clean(params.gallery.titles.get(name) or name)
+        title = params.gallery.titles.get(name) or name
+        title = clean(sentences.starter("models", name).get(title, title))
         if isinstance(pair, str):
             hung.append(Gap(name, title, pair))
         else:
-            hung.append(load_artist(root, name, title, models[name], pair, shelf, look))
+            hung.append(load_artist(root, name, title, models[name], pair, shelf, look, sentences))
     about = _about(params.dataset(dataset).about, record.about if record else None)
+    about = about.model_copy(update={field: texts.get(text, text) for field, text in about})
     seen = [work for digest in sorted(wanted) if (work := look(digest)).picture]
     return Room(
         number=number,

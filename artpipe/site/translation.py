@@ -1,4 +1,4 @@
-"""Words and numbers as a visitor reads them; every sentence of the gallery passes `words`, so a language is one file."""
+"""Words of templates, and numbers, as a visitor reads them; what artifacts say is in `artpipe.language`."""
 
 import functools
 import json
@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+
+from artpipe.language.sentences import load_sentences
 
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MONTHS = (
@@ -27,11 +29,7 @@ class Words:
     def __init__(self, theme: Path, language: str) -> None:
         path = theme / "words" / f"{language}.json"
         self.table: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        self._patterns = [
-            (re.compile("(.+?)".join(map(re.escape, key.split("{}")))), said)
-            for key, said in self.table.items()
-            if "{}" in key
-        ]
+        self.sentences = load_sentences(language)
 
     def one(self, message: str) -> str:
         """Return what a message of the gallery's own is called."""
@@ -41,18 +39,8 @@ class Words:
         """Return a message by count."""
         return self.one(singular if n == 1 else plural)
 
-    def said(self, text: str) -> str:
-        """Return what a report, a record or a caption says: whole sentences, or such with `{}` for what changes."""
-        for known in (text, text[:1].lower() + text[1:]):
-            if known in self.table and "%(" not in known:
-                return self.table[known]
-            for pattern, said in self._patterns:
-                if match := pattern.fullmatch(known):
-                    return said.format(*map(self.said, match.groups()))
-        return text
-
     def filters(self) -> dict[str, Callable[..., str]]:
-        """Return what a template calls to write a number, a time, a name or a foreign sentence."""
+        """Return what a template calls to write a number, a time, a name or the sentence of a message."""
         bare: dict[str, Callable[..., str]] = {"clean": clean, "slug": slug, "short": short, "size": size}
         spoken: dict[str, Callable[..., str]] = {
             "number": number,
@@ -62,7 +50,7 @@ class Words:
             "plain": plain,
         }
         bound = {name: functools.partial(function, say=self.one) for name, function in spoken.items()}
-        return {**bare, **bound, "said": self.said}
+        return {**bare, **bound, "sentence": self.sentences, "name": self.sentences.name}
 
 
 def clean(text: object, limit: int = 300) -> str:

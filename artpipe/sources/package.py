@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from artpipe.config.params import About, DatasetEntry, Frozen, read_yaml, validate_as
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
+from artpipe.language.message import Message
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
 from artpipe.untrusted.downloads import PinnedFile, fetch_pinned_file, read_pinned_member
 from artpipe.untrusted.idx import IdxArray, IdxError, encode_grey_png, read_idx
@@ -202,7 +203,11 @@ def _read_whole_file(pin: PinnedFile, entry: DatasetEntry) -> Iterator[Candidate
         yield Candidate(
             pin.name,
             rejected="too large",
-            notes=(with_parameter(f"at most {max_bytes / 2**20:g} MiB", "max_megabytes"),),
+            notes=(
+                with_parameter(
+                    Message(code="at_most_megabytes", values={"megabytes": max_bytes / 2**20}), "max_megabytes"
+                ),
+            ),
         )
     else:
         yield Candidate(pin.name, path.read_bytes())

@@ -19,6 +19,7 @@ from artpipe.artifacts.report import ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.artifacts.works import Record
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
+from artpipe.language.sentences import sentence
 from artpipe.storage.dvc_config import is_cache_link
 from artpipe.system.hashing import sha256_file
 from artpipe.tracking.lineage_model import CheckpointTrace, DataTrace, Lineage, RealTrace, WorkTrace
@@ -250,7 +251,7 @@ def _make_work_trace(index: ArtifactIndex, name: str) -> WorkTrace:
     model, exhibit = index.works[name]
     file = str(paths.report(model) / exhibit.file)
     return WorkTrace(
-        id=name, caption=exhibit.caption, kind=exhibit.kind, role=exhibit.role, seed=exhibit.seed, label=exhibit.label, file=file,
+        id=name, caption=sentence(exhibit.caption), kind=exhibit.kind, role=exhibit.role, seed=exhibit.seed, label=exhibit.label, file=file,
         works=exhibit.digests,
     )  # fmt: skip
 

@@ -146,7 +146,7 @@ def _promote(model: str, *, force: bool, root: Path) -> str:
         checkpoint=report.checkpoint,
         report=sha256,
         shards=report.shards,
-        score=None if score is None else score.model_copy(update={"explanation": ""}),
+        score=None if score is None else score.model_copy(update={"code": "", "values": {}}),
         forced=force and not is_same,
         dvc=require_cached(root, [paths.checkpoint(model), paths.report(model), paths.run(model)]),
     )

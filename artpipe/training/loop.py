@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from artpipe.contracts.model import Learner
+from artpipe.language.message import Message
 from artpipe.training.data import Batches
 from artpipe.training.distributed import Ranks
 from artpipe.training.memory_limit import MemoryLimitedStepper
@@ -98,7 +99,7 @@ def _fetch_numbers(values: list[Tensor]) -> list[float]:
     return [float(number) for number in torch.stack([value.detach().double() for value in values]).tolist()]
 
 
-def describe_divergence(losses: Mapping[str, float], usual: Mapping[str, float], explosion: float) -> str | None:
+def describe_divergence(losses: Mapping[str, float], usual: Mapping[str, float], explosion: float) -> Message | None:
     """Describe what is wrong with mean losses; None where nothing is.
 
     Wrong is what is not finite, or more than `explosion` times the largest `usual` magnitude.
@@ -107,16 +108,16 @@ def describe_divergence(losses: Mapping[str, float], usual: Mapping[str, float],
     """
     for name, value in losses.items():
         if not math.isfinite(value):
-            return f"loss `{name}` is {value}"
+            return Message(code="loss_not_a_number", values={"loss": name, "value": value})
         if name in usual and abs(value) > explosion * max(1.0, usual[name]):
-            return f"loss `{name}` is {value:.3g}, {explosion:g} times what it was"
+            return Message(code="loss_grew", values={"loss": name, "value": value, "times": explosion})
     return None
 
 
-def find_nonfinite_weight(learner: Learner[Any]) -> str | None:
+def find_nonfinite_weight(learner: Learner[Any]) -> Message | None:
     """Name the first weight or buffer that is not finite, None where all are."""
     state = {name: value for name, value in learner.state_dict().items() if value.is_floating_point()}
     if all(bool(torch.isfinite(value.sum(dtype=torch.float64))) for value in state.values()):
         return None
     bad = [name for name, value in state.items() if not bool(torch.isfinite(value).all())]
-    return f"weight `{bad[0]}` is not finite" if bad else None
+    return Message(code="weight_not_finite", values={"weight": bad[0]}) if bad else None

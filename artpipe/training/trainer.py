@@ -14,6 +14,8 @@ from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.run import Journal
 from artpipe.contracts.model import Learner, Prompt
 from artpipe.errors import ArtpipeError, SmallerPartsError, StoppedError
+from artpipe.language.message import Message
+from artpipe.language.sentences import sentence
 from artpipe.system.atomic_files import write_bytes
 from artpipe.system.interrupts import StopRequest
 from artpipe.training.data import TrainingData, sample_indices
@@ -99,9 +101,9 @@ class Trainer:
         self.journal.truncate(self.journal_rows)
         self._adopt_smaller_micro_batch()
         for damage in self.store.damage_messages:
-            self.log_event(f"a damaged state was passed over: {damage}")
+            self.log_event(Message(code="state_damaged", values={"damage": damage}))
         if self.store.damage_messages and state_tree is None:
-            self.log_event("no state was whole: started again")
+            self.log_event(Message(code="states_lost"))
         return state_tree is not None
 
     def save(self) -> None:
@@ -186,8 +188,7 @@ class Trainer:
         if self.ranks.world_size > 1:
             raise SmallerPartsError(f"rank {self.ranks.rank}: out of memory: {reason}", rows)
         self.history.micro_batch = rows
-        part = f"each batch of {batch_rows} is learned in parts of {rows} from here on"
-        self.log_event(f"out of memory: {reason}; {part}")
+        self.log_event(Message(code="memory_short", values={"why": reason, "batch": batch_rows, "rows": rows}))
 
     def _adopt_smaller_micro_batch(self) -> None:
         """Adopt what a rank wrote when it ran out of memory, if it is smaller."""
@@ -195,19 +196,19 @@ class Trainer:
         rows = int(limit_file.read_text(encoding="utf-8")) if limit_file.exists() else 0
         if rows and rows < (self.history.micro_batch or rows + 1):
             self.history.micro_batch = rows
-            self.log_event(f"out of memory in one of the ranks; each learns its share in parts of {rows} from here on")
-
-    def log_event(self, text: str) -> None:
-        """Append an event to the journal and print it."""
-        self._log_row(event=text)
-        if self._progress_bar:
-            self._progress_bar.print_news(text)
+            self.log_event(Message(code="memory_short_in_rank", values={"rows": rows}))
 
     def _log_row(self, **row: Any) -> None:
         self.journal.append({"step": self.step, "time": time.time(), **row})
         self.journal_rows += 1
 
-    def _log_losses(self) -> str | None:
+    def log_event(self, event: Message) -> None:
+        """Append an event to the journal and print it."""
+        self._log_row(event=event.model_dump(mode="json"))
+        if self._progress_bar:
+            self._progress_bar.print_news(sentence(event))
+
+    def _log_losses(self) -> Message | None:
         self._last_means = self.since_log.take()
         problem = describe_divergence(self._last_means, self.history.usual, self.params.explosion)
         if problem is None and self._last_means:
@@ -225,24 +226,28 @@ class Trainer:
     def _means(self) -> dict[str, float]:
         return self.since_log.means() or self._last_means
 
-    def _roll_back(self, problem: str) -> None:
+    def _roll_back(self, problem: Message) -> None:
         """Return to the last evaluation point at half the learning rate, or give up there."""
         if self._last_good_state is None:
-            raise ArtpipeError(f"training {self.name}: {problem} before the first step")
+            raise ArtpipeError(f"training {self.name}: {sentence(problem)} before the first step")
         bad_step = self.step
         self._load_snapshot(self._last_good_state)
         self.journal.truncate(self.journal_rows)
         if self.history.rollbacks >= self.params.rollbacks:
             self.history.diverged = True
-            outcome = f"given up, the weights of step {self.step} are kept"
-            self.log_event(f"diverged at step {bad_step} ({problem}); {outcome}")
+            self.log_event(
+                Message(code="training_diverged", values={"problem": problem, "at": bad_step, "step": self.step})
+            )
             self.save()  # the state before counts rows that the journal has no more
             return
         self.history.rollbacks += 1
         self.learner.rate_scale = 0.5**self.history.rollbacks
-        parts = f", in parts of {self.history.micro_batch}" if self.history.micro_batch else ""
+        rate, rows = self.learner.rate_scale, self.history.micro_batch or 0
         self.log_event(
-            f"{problem} at step {bad_step}: back to step {self.step}, rate x{self.learner.rate_scale:g}{parts}"
+            Message(
+                code="training_taken_back",
+                values={"problem": problem, "at": bad_step, "step": self.step, "rate": rate, "rows": rows},
+            )
         )
         self._last_good_state["rows"] = self.journal_rows  # the next return keeps this event
         self.save()  # the state before counts rows that the journal has no more

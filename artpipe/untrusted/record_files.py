@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from artpipe.language.message import Message
 from artpipe.untrusted.encodings.text_decoding import convert_to_utf8
 from artpipe.untrusted.metadata import SPLIT_WORDS, select_known_fields
 
@@ -36,8 +37,8 @@ def read_records(name: str, data: bytes, separator: str = "", encoding: str = ""
     """
     for count, record in enumerate(_parse_records(name, data, separator, encoding)):
         if count == _MAX_WORKS:
-            note = f"more than {_MAX_WORKS:,} works; the rest of the file was not read"
-            yield "", b"", {"rejected": "bomb", "notes": (note,)}
+            note = Message(code="more_works_than", values={"works": _MAX_WORKS})
+            yield "", b"", {"rejected": "bomb", "notes": (note.encode(),)}
             return
         yield record
 
@@ -56,7 +57,11 @@ def _parse_records(name: str, data: bytes, separator: str, encoding: str) -> Ite
     else:
         parts = enumerate(_split_at_separator(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), separator))
         parsed = ((f"#{number:05d}", part, {}) for number, part in parts if not _BLANK_TEXT.fullmatch(part))
-    yield from (_add_note(record, f"read as {read_as}") for record in parsed) if read_as else parsed
+    yield from (
+        (_add_note(record, Message(code="text_read_as", values={"encoding": read_as}).encode()) for record in parsed)
+        if read_as
+        else parsed
+    )
 
 
 def _add_note(record: Record, note: str) -> Record:
@@ -107,9 +112,15 @@ class _JsonTooLargeError(ValueError):
 
 def _parse_json(data: bytes) -> Any:
     if len(data) > _MAX_JSON_BYTES:
-        raise _JsonTooLargeError(f"{len(data) / 2**20:.0f} MiB of JSON at once, at most {_MAX_JSON_BYTES >> 20}")
+        raise _JsonTooLargeError(
+            Message(
+                code="json_megabytes", values={"megabytes": len(data) / 2**20, "most": _MAX_JSON_BYTES >> 20}
+            ).encode()
+        )
     if (values := sum(map(data.count, (b",", b"[", b"{", b":")))) > _MAX_JSON_VALUES:
-        raise _JsonTooLargeError(f"{values:,} values of JSON at once, at most {_MAX_JSON_VALUES:,}")
+        raise _JsonTooLargeError(
+            Message(code="json_values", values={"values": values, "most": _MAX_JSON_VALUES}).encode()
+        )
     return json.loads(data)
 
 
@@ -117,7 +128,7 @@ def _parse_json_list(data: bytes) -> Iterator[Record]:
     try:
         value = _parse_json(data)
     except (ValueError, RecursionError) as error:
-        yield "", b"", _describe_json_error("no JSON", error)
+        yield "", b"", _describe_json_error(error)
         return
     by_split = isinstance(value, dict) and value and all(key in SPLIT_WORDS for key in value)
     lists = value.items() if by_split else [_find_only_list(value)]
@@ -143,27 +154,39 @@ def _parse_json_line(number: int, line: bytes) -> Record:
     try:
         return _make_record(f"#{number:05d}", _parse_json(line), {})
     except (ValueError, RecursionError) as error:
-        return f"#{number:05d}", b"", _describe_json_error(f"line {number + 1} is no JSON", error)
+        return f"#{number:05d}", b"", _describe_json_error(error, number + 1)
 
 
-def _describe_json_error(place: str, error: Exception) -> dict[str, Any]:
+def _describe_json_error(error: Exception, line: int = 0) -> dict[str, Any]:
     """Return the fields of a candidate that is rejected because of its JSON."""
     if isinstance(error, _JsonTooLargeError):
-        return {"rejected": "too large", "notes": (f"{error}; one file may have more in lines of JSON (.jsonl)",)}
-    if isinstance(error, json.JSONDecodeError):
-        position = f"character {error.colno}" if error.lineno == 1 else f"line {error.lineno}, character {error.colno}"
-        problem = f"{error.msg[0].lower()}{error.msg[1:].removesuffix(' at')} at {position}"
+        return {"rejected": "too large", "notes": (str(error),)}
+    problem = _json_problem(error)
+    if line:
+        told = Message(code="line_no_json", values={"line": line, "problem": problem})
     else:
-        problem = f"byte {error.start} is not UTF-8" if isinstance(error, UnicodeDecodeError) else "too deeply nested"
-    return {"rejected": "damaged", "notes": (f"{place}: {problem}",)}
+        told = Message(code="no_json", values={"problem": problem})
+    return {"rejected": "damaged", "notes": (told.encode(),)}
+
+
+def _json_problem(error: Exception) -> str | Message:
+    if isinstance(error, UnicodeDecodeError):
+        return Message(code="byte_not_in_encoding", values={"byte": error.start, "encoding": "UTF-8"})
+    if not isinstance(error, json.JSONDecodeError):
+        return "too deeply nested"
+    said = f"{error.msg[0].lower()}{error.msg[1:].removesuffix(' at')}"
+    if error.lineno == 1:
+        return Message(code="json_error_at_character", values={"error": said, "character": error.colno})
+    return Message(code="json_error_at_line", values={"error": said, "line": error.lineno, "character": error.colno})
 
 
 def describe_missing_text(content: Any) -> str:
     """Return what stands where the text of a work should."""
     if not isinstance(content, dict) or not content:
-        return f"{_JSON_TYPE_NAMES.get(type(content), 'a number')} where text should be"
+        return Message(code="no_text_but", values={"kind": _JSON_TYPE_NAMES.get(type(content), "a number")}).encode()
     names = ", ".join(f"`{key}`" for key in list(content)[:_SHOWN_KEYS])
-    return f"an object of {names}; its text should be named {', '.join(f'`{key}`' for key in _CONTENT_KEYS)}"
+    wanted = ", ".join(f"`{key}`" for key in _CONTENT_KEYS)
+    return Message(code="object_without_text", values={"keys": names, "wanted": wanted}).encode()
 
 
 def _make_record(name: str, value: Any, known_values: Mapping[str, str]) -> Record:

@@ -2,6 +2,9 @@
 
 from typing import Literal, get_args
 
+from artpipe.language.message import Message, as_value
+from artpipe.language.sentences import sentence_of
+
 Reason = Literal[
     "bomb",
     "crashed",
@@ -34,15 +37,22 @@ REASONS: tuple[str, ...] = get_args(Reason)
 class RejectedError(Exception):
     """One input is not kept; the rest goes on.
 
-    `parameter`, of a dataset's `ingest`, is the one that would let the input through.
+    `detail` is a text that is the same for every input, or a message, which is kept as text. `parameter`, of a
+    dataset's `ingest`, is the one that would let the input through.
     """
 
-    def __init__(self, reason: Reason, detail: str = "", parameter: str = "") -> None:
-        detail = with_parameter(detail, parameter) if parameter else detail
-        super().__init__(f"{reason}: {detail}")
-        self.reason, self.detail = reason, detail
+    def __init__(self, reason: Reason, detail: str | Message = "", parameter: str = "") -> None:
+        text = detail.encode() if isinstance(detail, Message) else detail
+        self.reason, self.detail = reason, with_parameter(text, parameter) if parameter else text
+        super().__init__(reason, self.detail)
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {sentence_of(self.detail)}"
 
 
-def with_parameter(detail: str, parameter: str) -> str:
+def with_parameter(detail: str | Message, parameter: str) -> str:
     """Return a detail that names the parameter of `ingest` that sets the limit."""
-    return f"{detail} (`ingest.{parameter}`)".lstrip()
+    if not detail:
+        return Message(code="parameter_is_limit", values={"parameter": parameter}).encode()
+    inner = as_value(detail) if isinstance(detail, str) else detail
+    return Message(code="limit_is_parameter", values={"detail": inner, "parameter": parameter}).encode()

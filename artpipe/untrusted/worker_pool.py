@@ -19,6 +19,7 @@ from queue import SimpleQueue
 from typing import IO, Any, TypeVar, cast
 
 from artpipe.errors import ArtpipeError
+from artpipe.language.message import Message
 from artpipe.system.processes import kill_child
 from artpipe.untrusted.rejection import with_parameter
 from artpipe.untrusted.worker import ANSWER, LENGTH, READY
@@ -188,10 +189,16 @@ class _Worker:
         self.reap()
         if timed_out or exit_code == -signal.SIGPROF:
             return Outcome(
-                reason="timed out", detail=with_parameter(f"took more than {self.limits.seconds:g} s", "decode_seconds")
+                reason="timed out",
+                detail=with_parameter(
+                    Message(code="took_more_than_seconds", values={"seconds": self.limits.seconds}), "decode_seconds"
+                ),
             )
-        ending = f"signal {signal.Signals(-exit_code).name}" if exit_code < 0 else f"exit code {exit_code}"
-        return Outcome(reason="crashed", detail=f"the decoder ended with {ending}")
+        if exit_code < 0:
+            how = Message(code="decoder_ended_by_signal", values={"signal": signal.Signals(-exit_code).name})
+        else:
+            how = Message(code="decoder_ended_with_code", values={"exit": exit_code})
+        return Outcome(reason="crashed", detail=how.encode())
 
     def close(self) -> None:
         """Kill the child for good; the thread that waits for it notices."""

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import SavedExhibit, SavedExhibitFile, load_report, save_report
 from artpipe.config.params import About
+from artpipe.language.message import Message
 from artpipe.system.hashing import sha256_bytes
 
 FILM = Path(__file__).with_name("loop.mp4")  # 16 frames of 64 by 64 pixels, H.264
@@ -43,7 +44,7 @@ class Hung:
     kind: str
     data: bytes
     suffix: str
-    caption: str
+    caption: str | Message
     role: str = "sample"
     seed: int | None = 1
     parts: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
@@ -117,14 +118,21 @@ def chorales() -> list[Hung]:
     """Return three pieces with score and MIDI file, and one without."""
     parts = [{"score": (".png", roll(n)), "midi": (".mid", MIDI)} for n in range(3)]
     return [
-        Hung("audio", tune(2 + n), ".wav", f"chorale in A, {n + 1}", seed=n, parts=given)
+        Hung(
+            "audio",
+            tune(2 + n),
+            ".wav",
+            Message(code="chorale", values={"key": "A major", "length": f"0:0{n + 2}"}),
+            seed=n,
+            parts=given,
+        )
         for n, given in enumerate([*parts, {}])
     ]
 
 
 def walks() -> list[Hung]:
     """Return a film with a poster and one without, beside samples."""
-    discs = [Hung("image", make.png(32, 3, n), ".png", "untitled", seed=n) for n in range(3)]
+    discs = [Hung("image", make.png(32, 3, n), ".png", Message(code="untitled"), seed=n) for n in range(3)]
     poster = {"poster": (".png", make.png(64, 3, 7))}
     films = [Hung("video", FILM.read_bytes(), ".mp4", "a walk", "walk", 7, given) for given in (poster, {})]
     return [*discs, *films]

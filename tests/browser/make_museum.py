@@ -12,8 +12,10 @@ from artpipe.artifacts.report import Finding, Neighbour, ReportCard, SavedExhibi
 from artpipe.artifacts.run import Journal, RunCard, save_run
 from artpipe.artifacts.works import Provenance, Quarantined, RecordWriter, WorksCard
 from artpipe.config.params import About
+from artpipe.language.message import Message
 from artpipe.system.hashing import sha256_bytes
 
+TORN = Message(code="tracks_there", values={"announced": 2, "there": 1})
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'single' & \u202egnp.exe\nnew line"
 PARAMS = """\
 format: 2
@@ -106,7 +108,7 @@ def write_record(
     reasons = ("truncated", "not an image", "exact duplicate")
     for index in range(refused):
         name = HOSTILE if index == 0 else f"scan {index:03d}.jpg"
-        writer.add_quarantined(Quarantined(name, reasons[index % 3], "2 tracks announced, 1 are there"))
+        writer.add_quarantined(Quarantined(name, reasons[index % 3], TORN.encode()))
     labels = {str(i): len(originals) // 5 for i in range(5)}
     left = len(originals) - sum(labels.values())
     card = WorksCard(dataset=dataset, count=len(originals), labels=labels, unlabelled=left, splits={}, files={})
@@ -123,7 +125,7 @@ def write_model(
     *,
     verdict: str = "healthy",
     checkpoint: str | None = None,
-    captions: Sequence[str] = (),
+    captions: Sequence[str | Message] = (),
     role: str = "sample",
     frames: Sequence[bytes] = (),
     seed: int = 1,
@@ -143,7 +145,11 @@ def write_model(
             write_bytes(folder / work_file(digest), original)
             works[work_file(digest)] = sha256_bytes(original)
             near.append(Neighbour(digest=digest, distance=distance))
-        caption = captions[index % len(captions)] if captions else f"{index % 10}, asked for"
+        caption = (
+            captions[index % len(captions)]
+            if captions
+            else Message(code="asked_for", values={"label": str(index % 10)})
+        )
         exhibits.append(
             SavedExhibit(
                 file=file, kind="image", role=role, caption=caption, seed=100_000 + index if role == "sample" else None,
@@ -152,16 +158,16 @@ def write_model(
         )  # fmt: skip
     finding = Finding(
         verdict=verdict, score="kid", value=0.0312, bound=0.1,
-        sentence="It covers 87% of the variety that real works cover; 30% are asked for."
-        if verdict == "healthy" else "62% of what it learned (kid) came in the last quarter: it needs longer.",
+        code="covers_variety" if verdict == "healthy" else "still_learning",
+        values={"share": 0.87, "wanted": 0.3} if verdict == "healthy" else {"share": 0.62, "measure": "kid"},
     )  # fmt: skip
     scores = (
         Score(name="kid", value=0.0312, n=2000, spread=0.0021, better="lower", extractor="ab" * 32,
-              explanation="How far these pictures as a whole are from held-out works; 0 is no difference."),
+              code="score_kid"),
         Score(name="coverage", value=0.874, n=2000, better="higher",
-              explanation="Share of the real works that have a picture beside them: variety and likeness in one."),
-        Score(name="class_entropy", value=2.298, n=2000, unit="nats", explanation="How evenly the pictures spread over the classes, in nats; 2.30 is even, real works have 2.30."),
-        Score(name="memorisation", value=1.03, n=2000, explanation="Distance to the nearest training work against that of new works; far below 1 is copying."),
+              code="score_coverage"),
+        Score(name="class_entropy", value=2.298, n=2000, unit="nats", code="score_class_entropy", values={"even": 2.3, "real": 2.3}),
+        Score(name="memorisation", value=1.03, n=2000, code="score_memorisation"),
     )  # fmt: skip
     save_report(
         folder,
@@ -223,6 +229,6 @@ def small_museum(root: Path) -> Path:
     frames = [sheet(digits[i : i + 24]) for i in range(6)]
     write_model(root, "digits-gan", "gan", "digits", digits[:24], digits, frames=frames)
     write_model(root, "digits-vae", "vae", "digits", digits[24:44], digits, verdict="under-trained", frames=frames[:3])
-    captions = [HOSTILE, "untitled"]
+    captions = [HOSTILE, Message(code="untitled")]
     write_model(root, "emoji-gan", "gan", "emoji", discs[:16], discs, captions=captions, verdict="collapsed")
     return root

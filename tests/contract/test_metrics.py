@@ -14,6 +14,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import EvaluationParams, TrainParams
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Learner, Prompt, Restoration
+from artpipe.language.sentences import sentence
 
 NAMES = plugins.names("metrics")
 SPEC = Spec(dataset="any", channels=3, height=8, width=8, classes=("a", "b"), count=40)
@@ -118,13 +119,13 @@ def test_scores_explain_themselves(name):
     """Each score has a finite value, a count and a sentence; each finding a sentence; no name is given twice."""
     measured = run(name, full())
     findings = [*measured.findings, *([measured.healthy] if measured.healthy else [])]
-    assert all(isinstance(finding, Finding) and finding.sentence.endswith(".") for finding in findings)
+    assert all(isinstance(finding, Finding) and sentence(finding).endswith(".") for finding in findings)
     assert all(finding.verdict != "healthy" for finding in measured.findings)
     for score in measured.scores:
         assert isinstance(score, Score)
         assert math.isfinite(score.value)
         assert score.n > 0
-        assert score.explanation.endswith(".")
+        assert sentence(score).endswith(".")
     assert len({score.name for score in measured.scores}) == len(measured.scores)
 
 

@@ -14,6 +14,8 @@ from artpipe import train
 from artpipe.artifacts.checkpoint import load_checkpoint
 from artpipe.artifacts.run import RunRecord
 from artpipe.errors import StoppedError
+from artpipe.language.message import Message
+from artpipe.language.sentences import sentence
 from tests.conftest import loaded
 
 TOYS = Path(__file__).parents[1] / "support"
@@ -43,7 +45,8 @@ def make(folder, **entries):
 
 
 def events(folder, name):
-    return [row["event"] for row in RunRecord.open(folder / "data/runs" / name).journal.rows() if "event" in row]
+    rows = RunRecord.open(folder / "data/runs" / name).journal.rows()
+    return [sentence(Message.model_validate(row["event"])) for row in rows if "event" in row]
 
 
 def outcome(folder, name):

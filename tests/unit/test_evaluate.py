@@ -20,6 +20,7 @@ from artpipe.errors import UserError
 from artpipe.evaluate import draw_rows, evaluate_model, gather_evidence, measure_metrics, write_exhibits
 from artpipe.evaluation.generated_samples import paint
 from artpipe.evaluation.verdict import judge
+from artpipe.language.sentences import sentence
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.hashing import sha256_file
 from artpipe.training.exhibit_files import make_thumbnail
@@ -170,7 +171,7 @@ def test_one_class_for_all_is_a_dropped_class():
     """New pictures of one class alone drop the other three, and they are named."""
     finding = verdict(Painter(lambda prompt: blobs(prompt.seeds, torch.zeros(len(prompt.seeds), dtype=torch.long))))
     assert finding.verdict == "class dropped"
-    assert "east, south, west" in finding.sentence
+    assert "east, south, west" in sentence(finding)
 
 
 def test_an_asked_class_that_is_never_painted_is_dropped():
@@ -179,7 +180,7 @@ def test_an_asked_class_that_is_never_painted_is_dropped():
     found = evidence(learner)
     assert found.prompt.labels is not None
     assert score(found, "asked_agreement") == 0.75
-    assert "south" in judge(measure_metrics(found))[1].sentence
+    assert "south" in sentence(judge(measure_metrics(found))[1])
 
 
 def test_replayed_training_works_are_memorised():
@@ -243,7 +244,7 @@ def test_blurs_are_under_trained():
     assert gravest.verdict == "under-trained"
     finding = next(one for one in findings if one.score == "sharpness")
     assert finding.value == score(found, "sharpness") < finding.bound == 0.1
-    assert "of the fine detail of real works; 10% are asked for." in finding.sentence
+    assert "of the fine detail of real works; 10% are asked for." in sentence(finding)
 
 
 def test_what_is_further_than_shrunk_works_is_under_trained():
@@ -257,7 +258,7 @@ def test_what_is_further_than_shrunk_works_is_under_trained():
     finding = next(one for one in judge(measure_metrics(found))[0] if one.score == "kid")
     assert (finding.value, finding.bound) == (score(found, "kid"), score(found, "kid_shrunk"))
     assert finding.value > finding.bound > 0
-    assert "shrunk to 3 pixels a side" in finding.sentence
+    assert "shrunk to 3 pixels a side" in sentence(finding)
 
 
 def test_a_feature_extractor_that_cannot_tell_shrunk_works_asks_for_no_distance():
@@ -327,7 +328,9 @@ def test_a_feature_extractor_that_guesses_speaks_for_nobody(accuracy, expected):
     """A third right, of four classes, is hardly more than a quarter: what such a feature extractor covers is no praise."""
     gravest = judge(measure_metrics(evidence(Painter(by_seed), extractor_accuracy=accuracy)))[1]
     assert gravest.verdict == expected
-    assert ("recognises only 33% of held-out works, where guessing would 25%" in gravest.sentence) == (accuracy == 0.33)
+    assert ("recognises only 33% of held-out works, where guessing would 25%" in sentence(gravest)) == (
+        accuracy == 0.33
+    )
 
 
 def test_a_poor_feature_extractor_hides_no_fault():
@@ -383,7 +386,7 @@ def test_guessing_is_under_trained():
     learner.logits = lambda images: torch.eye(4)[[1] * len(images)]
     findings, gravest = judge(measure_metrics(evidence(learner)))
     assert {finding.verdict for finding in findings} == {"under-trained", "class dropped"}
-    assert "north, south, west" in gravest.sentence
+    assert "north, south, west" in sentence(gravest)
 
 
 def test_a_judge_of_rotations_is_asked_about_rotations():
@@ -399,7 +402,7 @@ def test_a_judge_of_rotations_is_asked_about_rotations():
     assert (accuracy.value, accuracy.n) == (1.0, 40)  # each work is turned every way, and counts once
     assert measured.tables["accuracy"]["confusion"] == (40 * torch.eye(4, dtype=torch.int64)).tolist()
     assert measured.tables["accuracy"]["lesson"] == "turns"
-    assert measured.healthy.sentence == "It tells 100.0% of the turns of 40 held-out works; 46% could be guessing."
+    assert sentence(measured.healthy) == "It tells 100.0% of the turns of 40 held-out works; 46% could be guessing."
 
 
 def test_twenty_held_out_works_are_enough_for_a_report():

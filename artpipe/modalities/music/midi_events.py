@@ -7,6 +7,7 @@ exclusive ones, chunks of unknown kinds are passed over, and a wrong length give
 import struct
 from typing import NamedTuple
 
+from artpipe.language.message import Message
 from artpipe.untrusted.rejection import RejectedError
 
 NOTE, SILENCE, METRE = 0x90, 0xB0, 0x58  # kinds of events, by their bytes
@@ -66,14 +67,14 @@ def read_events(data: bytes) -> MidiFile:
     if not data.startswith(b"MThd"):
         raise RejectedError("not a score", "no MIDI file")
     if len(data) < _HEADER:
-        raise RejectedError("truncated", f"{len(data)} bytes of a header of {_HEADER}")
+        raise RejectedError("truncated", Message(code="header_bytes", values={"bytes": len(data), "wanted": _HEADER}))
     length, form, announced, division = struct.unpack_from(">IHHH", data, 4)
     if division & 0x8000:
         frames = 256 - (division >> 8)
-        raise RejectedError("unsupported format", f"a MIDI file timed by seconds ({frames} frames each), not by notes")
+        raise RejectedError("unsupported format", Message(code="midi_by_seconds", values={"frames": frames}))
     if not division or form > 2:  # noqa: PLR2004 - formats 0, 1 and 2
-        problem = f"format {form}" if division else "0 ticks in a quarter note"
-        raise RejectedError("unsupported format", f"a MIDI file of {problem}")
+        problem = Message(code="midi_of_format", values={"format": form})
+        raise RejectedError("unsupported format", problem if division else "a MIDI file of 0 ticks in a quarter note")
     tracks, track_notes = _read_tracks(data, 8 + length, announced)
     return MidiFile(form, division, tracks, (*notes, *track_notes))
 
@@ -84,7 +85,7 @@ def _unwrap(data: bytes) -> tuple[bytes, tuple[str, ...]]:
         raise RejectedError("unsupported format", "a MIDI 2.0 clip file; MIDI 1.0 is read")
     if data.startswith(b"RIFF"):
         if data[8:12] != b"RMID":
-            raise RejectedError("not a score", f"RIFF of {data[8:12]!r}, not of MIDI")
+            raise RejectedError("not a score", Message(code="riff_of", values={"kind": repr(data[8:12])}))
         place = 12
         while place + 8 <= len(data):
             size = int.from_bytes(data[place + 4 : place + 8], "little")
@@ -144,7 +145,9 @@ def _find_track_chunks(data: bytes, place: int, announced: int) -> tuple[list[tu
         if kind == _TRACK:
             if end > len(data) and len(spans) < announced:
                 available = len(data) - start
-                raise RejectedError("truncated", f"{length} bytes of a track announced, {available} are there")
+                raise RejectedError(
+                    "truncated", Message(code="track_bytes", values={"announced": length, "there": available})
+                )
             if end > len(data):
                 break
             spans.append((start, end))
@@ -159,7 +162,9 @@ def _find_track_chunks(data: bytes, place: int, announced: int) -> tuple[list[tu
         else:
             break
     if len(spans) + others < announced:
-        raise RejectedError("truncated", f"{announced} tracks announced, {len(spans)} are there")
+        raise RejectedError(
+            "truncated", Message(code="tracks_there", values={"announced": announced, "there": len(spans)})
+        )
     if len(spans) > announced:
         notes.append("with more MIDI tracks than announced")
     if place < len(data):
@@ -228,7 +233,7 @@ class _TrackReader:
             self.place += size
         elif status >= _SYSTEM:
             if status not in _SYSTEM_SIZES:
-                raise self.damage_error(f"{status:#x}, which is no status of MIDI")
+                raise self.damage_error(Message(code="midi_no_status", values={"status": status}))
             self.place += _SYSTEM_SIZES[status]
         elif status:
             self.status = status
@@ -240,7 +245,7 @@ class _TrackReader:
         key = self.data[self.place]
         value = 0 if kind in _ONE_BYTE_MESSAGES else self.data[self.place + 1]
         if key > _MAX_DATA and kind in {NOTE, _NOTE_OFF}:
-            raise self.damage_error(f"{key}, which is no key")
+            raise self.damage_error(Message(code="midi_no_key", values={"key": key}))
         self.clipped = self.clipped or key > _MAX_DATA or value > _MAX_DATA
         if kind in {NOTE, _NOTE_OFF}:
             velocity = min(value, _MAX_DATA) if kind == NOTE else 0
@@ -268,8 +273,8 @@ class _TrackReader:
             if not byte & 0x80:
                 self.place += count + 1
                 return value
-        raise self.damage_error(f"a number of more than {_NUMBER_BYTES} bytes")
+        raise self.damage_error(Message(code="midi_long_number", values={"bytes": _NUMBER_BYTES}))
 
-    def damage_error(self, problem: str) -> RejectedError:
+    def damage_error(self, problem: str | Message) -> RejectedError:
         """Return the error for what stands at `place`."""
-        return RejectedError("damaged", f"byte {self.place} of a MIDI file is {problem}")
+        return RejectedError("damaged", Message(code="midi_byte_is", values={"byte": self.place, "problem": problem}))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from artpipe.language.message import Message
 from artpipe.modalities.music.midi_events import METRE, NOTE, SILENCE, Event, Track, read_events
 from artpipe.modalities.music.score import Note, Score
 from artpipe.untrusted.rejection import RejectedError
@@ -56,9 +57,9 @@ def _join_pieces(pieces: Sequence[_Piece], voices: int) -> _Piece:
     """Return pieces one after the other as one, each with the wanted voices."""
     counts = sorted({len(piece.lines) for piece in pieces})
     if voices and counts and counts != [voices]:
-        number = " or ".join(map(str, counts))
-        detail = f"{number} {'voice' if counts == [1] else 'voices'} in each of the {len(pieces)} pieces of a MIDI file"
-        raise RejectedError("other voices", f"{detail} of format 2, {voices} are wanted", "voices")
+        there = counts[0] if len(counts) == 1 else " or ".join(map(str, counts))
+        told = Message(code="voices_in_pieces", values={"voices": there, "pieces": len(pieces), "wanted": voices})
+        raise RejectedError("other voices", told, "voices")
     lines: list[list[Note]] = [[] for _ in range(max(counts, default=0))]
     bars: set[Fraction] = set()
     start = Fraction(0)
@@ -67,8 +68,8 @@ def _join_pieces(pieces: Sequence[_Piece], voices: int) -> _Piece:
             line += [Note(note.start + start, note.end + start, note.pitch) for note in notes]
         bars |= {bar + start for bar in piece.bars} | ({start} if start else set())
         start += piece.length
-    notes_of_pieces = dict.fromkeys(note for piece in pieces for note in piece.notes)
-    return _Piece(lines, frozenset(bars), start, ("of MIDI format 2, its pieces one after the other", *notes_of_pieces))
+    noted = dict.fromkeys(note for piece in pieces for note in piece.notes)
+    return _Piece(lines, frozenset(bars), start, ("of MIDI format 2, its pieces one after the other", *noted))
 
 
 def _read_piece(tracks: Sequence[Track], division: int) -> _Piece:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
+from artpipe.language.message import Message
 from artpipe.modalities.music.mxl_reader import unpack_mxl
 from artpipe.modalities.music.score import Note, Score
 from artpipe.modalities.music.xml_tree import parse_xml
@@ -40,7 +41,7 @@ def read_musicxml(data: bytes, voices: int) -> Score:
         [part for part in parts if names.get(part.get("id", ""), "").startswith(singer)] for singer in _SINGERS
     ]
     if voices == len(_SINGERS) < len(parts) and all(len(matching) == 1 for matching in sung_parts):
-        notes = (*notes, f"instruments left out: {len(parts) - voices}")
+        notes = (*notes, Message(code="instruments_left_out", values={"instruments": len(parts) - voices}).encode())
         parts = [matching[0] for matching in sung_parts]
     part_readers = [_PartReader(part) for part in parts]
     notes = (*notes, *dict.fromkeys(note for part in part_readers for note in part.notes))
@@ -58,8 +59,11 @@ def _find_parts(root: Element) -> tuple[list[Element], tuple[str, ...]]:
         return root.findall("part"), ()
     measures = root.findall("measure")
     if root.tag != "score-timewise" or not measures:
-        problem = "without measures" if root.tag == "score-timewise" else "is no score (score-partwise, score-timewise)"
-        raise RejectedError("unsupported format", f"<{root.tag[:40]}> {problem}")
+        wrong = Message(
+            code="xml_root_without_measures" if root.tag == "score-timewise" else "xml_root_no_score",
+            values={"root": root.tag[:40]},
+        )
+        raise RejectedError("unsupported format", wrong)
     parts: dict[str, Element] = {}
     for measure in measures:
         for part in measure.findall("part"):
@@ -127,7 +131,7 @@ class _PartReader:
         if step is None or not duration:
             return False
         if step.strip() not in _STEPS:
-            raise RejectedError("not a score", f"a note named {step[:20]!r}")
+            raise RejectedError("not a score", Message(code="note_named", values={"name": repr(step[:20])}))
         shift = _read_decimal(item, "pitch/alter", Fraction(0)) + self.shift
         if shift.denominator > 1:
             self.notes.append("with parts of half tones, rounded")
@@ -174,7 +178,9 @@ def _read_integer(item: Element, path: str, default: int) -> int:
 
 
 def _value_error(path: str, item: Element, expected: str) -> RejectedError:
-    return RejectedError("not a score", f"<{path}> is {(item.findtext(path) or '')[:20]!r}, no {expected}")
+    text = repr((item.findtext(path) or "")[:20])
+    told = Message(code="element_is_no", values={"element": path, "text": text, "wanted": expected})
+    return RejectedError("not a score", told)
 
 
 def _has_overlap(line: list[Note]) -> bool:

@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 
+from artpipe.language.message import Message
 from artpipe.modalities.music.xml_tree import parse_xml
 from artpipe.untrusted.rejection import RejectedError
 
@@ -73,5 +74,6 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
     with archive.open(info) as stream:
         content = stream.read(_MAX_BYTES + 1)
     if len(content) > _MAX_BYTES or (len(content) > 1 << 20 and len(content) > _MAX_RATIO * info.compress_size):
-        raise RejectedError("bomb", f"unpacks to {len(content) / max(1, info.compress_size):.0f} times its size")
+        times = len(content) / max(1, info.compress_size)
+        raise RejectedError("bomb", Message(code="unpacks_to_times", values={"times": times}))
     return content

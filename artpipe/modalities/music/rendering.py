@@ -8,6 +8,7 @@ from torch import Tensor
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Content, Exhibit
 from artpipe.contracts.special_tokens import MARKS, PAD
+from artpipe.language.message import Message
 from artpipe.modalities.music.key_detection import detect_key
 from artpipe.modalities.music.performance import encode_midi, step_durations
 from artpipe.modalities.music.piano_roll import draw_piano_roll
@@ -29,8 +30,9 @@ def render_piece(spec: Spec, tokens: Sequence[int], seed: int, *, ended: bool) -
         steps.pop()
     length = sum(step_durations(steps, spec.grid))
     minutes = f"{int(length) // _MINUTE}:{int(length) % _MINUTE:02d}"
-    title = "Chorale" if spec.height else "Chords"
-    caption = f"{title} in {detect_key(steps).name}, {minutes}"
+    caption = Message(
+        code="chorale" if spec.height else "chords", values={"key": detect_key(steps).name, "length": minutes}
+    )
     parts: dict[str, Content] = {
         "score": to_float(draw_piano_roll(steps, spec.grid)),
         "midi": encode_midi(steps, spec.grid),

@@ -6,6 +6,7 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple
 
+from artpipe.language.message import Message
 from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, HIGHEST, LOWEST, Step
 from artpipe.untrusted.rejection import RejectedError
 
@@ -40,17 +41,19 @@ def sample_steps(score: Score, grid: int, voices: int) -> list[Step]:
         RejectedError: another number of voices, no notes, notes beyond a piano's keys, or a piece without an end.
     """
     if voices and len(score.voices) != voices:
-        raise RejectedError("other voices", _describe_voices(len(score.voices), "it", voices), "voices")
+        raise RejectedError(
+            "other voices",
+            Message(code="voices_in_score", values={"voices": len(score.voices), "wanted": voices}),
+            "voices",
+        )
     notes = [note for voice in score.voices for note in voice]
     if not notes:
         raise RejectedError("not a score", "there are no notes in it")
     if unplayable := [note.pitch for note in notes if not LOWEST <= note.pitch <= HIGHEST]:
-        raise RejectedError("not a score", f"a note beyond a piano's keys: {unplayable[0]}")
+        raise RejectedError("not a score", Message(code="note_beyond_keys", values={"pitch": unplayable[0]}))
     length = max(note.end for note in notes) * grid
     if length > _MAX_STEPS:
-        raise RejectedError(
-            "too large", f"more than {_MAX_STEPS:,} steps: part the piece, or take a coarser `preprocess.grid`"
-        )
+        raise RejectedError("too large", Message(code="more_steps_than", values={"steps": _MAX_STEPS}))
     count = max(1, -(-length.numerator // length.denominator))
     if voices:
         columns = [_sample_voice(voice, grid, count) for voice in score.voices]
@@ -59,10 +62,6 @@ def sample_steps(score: Score, grid: int, voices: int) -> list[Step]:
         cells = _sample_chords(notes, grid, count)
     bars, fermatas = ({_step_at(time, grid) for time in times} for times in (score.bars, score.fermatas))
     return [Step(BAR * (at in bars) + FERMATA * (at in fermatas), row) for at, row in enumerate(cells)]
-
-
-def _describe_voices(count: int, place: str, voices: int) -> str:
-    return f"{count} {'voice' if count == 1 else 'voices'} in {place}, {voices} are wanted"
 
 
 def _step_at(time: Fraction, grid: int) -> int:
@@ -124,15 +123,20 @@ def read_roll(piece: object, grid: int, voices: int) -> Score:
     columns: list[list[Note]] = [[] for _ in range(voices or 1)]
     for at, step in enumerate(piece):
         if not isinstance(step, list) or not all(_is_pitch(pitch) for pitch in step):
-            raise RejectedError("not a score", f"step {at} is no list of pitches")
+            raise RejectedError("not a score", Message(code="step_without_pitches", values={"step": at}))
         if voices and len(step) != voices:
-            raise RejectedError("other voices", _describe_voices(len(step), f"step {at}", voices), "voices")
+            raise RejectedError(
+                "other voices",
+                Message(code="voices_in_step", values={"voices": len(step), "step": at, "wanted": voices}),
+                "voices",
+            )
         for number, pitch in enumerate(step):
             if pitch > 0:
                 _append_note(columns[number if voices else 0], at, int(pitch), grid, joins=bool(voices))
     end = Fraction(len(piece), grid)
-    silence = f"{(end - last) * grid} silent steps at the end left out" if (last := _last_end(columns)) < end else ""
-    return Score(columns, notes=(silence,) if silence else ())
+    silent = (end - _last_end(columns)) * grid
+    note = Message(code="silent_steps_left_out", values={"steps": int(silent)})
+    return Score(columns, notes=(note.encode(),) if silent > 0 else ())
 
 
 def _is_pitch(value: object) -> bool:

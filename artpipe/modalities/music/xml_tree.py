@@ -10,6 +10,7 @@ import re
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from artpipe.language.message import Message
 from artpipe.untrusted.rejection import RejectedError
 
 _MAX_DEPTH = 64  # elements within elements
@@ -49,7 +50,7 @@ def parse_xml(data: bytes) -> Element:
         nonlocal depth
         depth += 1
         if depth > _MAX_DEPTH:
-            raise RejectedError("bomb", f"more than {_MAX_DEPTH} elements within each other")
+            raise RejectedError("bomb", Message(code="elements_too_deep", values={"depth": _MAX_DEPTH}))
         builder.start(tag, attributes)
 
     def end(tag: str) -> None:
@@ -58,8 +59,10 @@ def parse_xml(data: bytes) -> Element:
         builder.end(tag)
 
     def entity(name: str, _parameter: bool, value: str | None, *_: str | None) -> None:
-        kind = "points outside the file" if value is None else "is declared"
-        raise RejectedError("bomb", f"the entity `{name[:40]}` {kind}; no score needs any")
+        raise RejectedError(
+            "bomb",
+            Message(code="entity_outside" if value is None else "entity_declared", values={"entity": name[:40]}),
+        )
 
     parser = expat.ParserCreate(encoding)
     parser.StartElementHandler, parser.EndElementHandler = start, end
@@ -69,7 +72,7 @@ def parse_xml(data: bytes) -> Element:
     try:
         parser.Parse(document, True)
     except (expat.ExpatError, LookupError, ValueError) as error:
-        raise RejectedError("not a score", f"no XML: {error}") from None
+        raise RejectedError("not a score", Message(code="no_xml", values={"error": str(error)})) from None
     return builder.close()
 
 
@@ -97,4 +100,6 @@ def _convert_to_utf8(data: bytes, encoding: str) -> bytes:
     try:
         return data.decode(encoding).removeprefix("\ufeff").encode()
     except UnicodeError as error:
-        raise RejectedError("not a score", f"no XML in {encoding}: {error}"[:200]) from None
+        raise RejectedError(
+            "not a score", Message(code="no_xml_in_encoding", values={"encoding": encoding, "error": str(error)[:160]})
+        ) from None

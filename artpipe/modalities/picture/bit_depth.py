@@ -8,6 +8,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
+from artpipe.language.message import Message
 from artpipe.untrusted.tiff_tags import BITS, PHOTOMETRIC, is_unsigned, read_tags, read_white_level, tag_numbers
 
 if TYPE_CHECKING:
@@ -169,7 +170,8 @@ def _white_level(lowest: float, highest: float, declared: int | None, stored: in
 def _depth_note(ceiling: float, stored: int) -> str:
     bits = int(ceiling).bit_length()
     if stored == _SIXTEEN:
-        return "16 bits scaled to 8" if bits == _SIXTEEN else f"{bits} bits in 16 scaled to 8"
+        note = Message(code="depth_scaled" if bits == _SIXTEEN else "depth_in_sixteen_scaled", values={"bits": bits})
+        return note.encode()
     return "values scaled to 8 bits"
 
 

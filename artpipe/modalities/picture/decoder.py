@@ -10,6 +10,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from artpipe.language.message import Message
 from artpipe.modalities.picture.bit_depth import get_raw_mode, is_sixteen_bit_colour, scale_dark_colours, scale_levels
 from artpipe.modalities.picture.jpeg_end import describe_unsupported_process, load_without_end, read_jpeg_header
 from artpipe.untrusted.magic_bytes import (
@@ -66,7 +67,7 @@ def decode_picture(data: bytes, max_megapixels: float) -> Picture:
             _to_srgb(_apply_orientation(eight_bits, image), image.info.get("icc_profile"), notes), tuple(notes)
         )
     except MemoryError:
-        size = f"{image.size[0]} x {image.size[1]} pixels"
+        size = Message(code="pixels_of_picture", values={"width": image.size[0], "height": image.size[1]})
         raise RejectedError("out of memory", size, parameter="decode_megabytes") from None
     except Exception as error:  # noqa: BLE001 - Pillow raises more than OSError on hostile files (docs/log.md)
         raise _make_rejection(data, describe_error(error), error) from None
@@ -89,7 +90,8 @@ def _load_pixels(image: "Image.Image", data: bytes, notes: list[str]) -> "Image.
 
 def _make_rejection(data: bytes, detail: str, error: BaseException) -> RejectedError:
     return RejectedError(
-        "truncated" if is_truncated(data, error) else "damaged", f"{detect_picture_format(data)}: {detail}"
+        "truncated" if is_truncated(data, error) else "damaged",
+        Message(code="problem_of_kind", values={"kind": str(detect_picture_format(data)), "problem": detail}),
     )
 
 
@@ -176,7 +178,10 @@ def _check_size(size: tuple[int, int] | None, max_megapixels: float) -> None:
         megapixels = width * height / 1e6
         raise RejectedError(
             "too large",
-            f"{width} x {height} are {megapixels:.1f} megapixels, at most {max_megapixels:g}",
+            Message(
+                code="megapixels_of_most",
+                values={"width": width, "height": height, "megapixels": megapixels, "most": max_megapixels},
+            ),
             parameter="max_megapixels",
         )
 

@@ -16,6 +16,7 @@ from artpipe.config.params import IngestParams, Positive, SplitParams
 from artpipe.contracts.modality import Facts, Medium, Part, Task
 from artpipe.contracts.special_tokens import END, MARKS, START
 from artpipe.errors import UserError
+from artpipe.language.message import Message
 from artpipe.modalities.text.bpe import learn_merges
 from artpipe.modalities.text.tokenizer import Tokenizer, split_pieces
 from artpipe.preprocessing.jobs import run_jobs
@@ -85,11 +86,13 @@ def decode_work(data: bytes, encoding: str = "") -> tuple[str, list[str]]:
     text, read_as = decode_text(data, encoding)
     controls = len(text) - len(_remove_categories(text, {"Cc", "Cn"}, keep="\t\r\n\f"))
     if controls * 100 > len(text):
-        raise RejectedError("not text", f"{controls} of {len(text)} characters are control codes")
+        raise RejectedError(
+            "not text", Message(code="control_codes", values={"controls": controls, "characters": len(text)})
+        )
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n")
     if not text.strip():
         raise RejectedError("empty file")
-    return text, [f"read as {read_as}"] if read_as else []
+    return text, [Message(code="text_read_as", values={"encoding": read_as}).encode()] if read_as else []
 
 
 def prepare_text(data: bytes, settings: dict[str, Any]) -> bytes:

@@ -12,6 +12,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible
 from artpipe.contracts.model import Batch, Exhibit, Prompt, Restoration
+from artpipe.language.message import Message
 from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.nn.gan.patch_discriminator import PatchDiscriminator
 from artpipe.numerics.image_quality import psnr, ssim
@@ -141,17 +142,19 @@ def iterate_works(prompt: Prompt) -> Iterable[tuple[Tensor, int, tuple[str, ...]
         yield work[None], seed, (digest,) if digest else ()
 
 
-def describe_psnr(restoration: Restoration, baseline: str) -> str:
-    """Return a caption with the PSNR of one work, restored and by the baseline."""
+def describe_psnr(restoration: Restoration, baseline: str) -> Message:
+    """Return both PSNR of one work, for its caption."""
     restored_psnr, baseline_psnr = (
         float(psnr(images, restoration.original, restoration.counts))
         for images in (restoration.restored, restoration.baseline)
     )
-    return f"{restored_psnr:.1f} dB ({baseline} {baseline_psnr:.1f} dB)"
+    return Message(
+        code="compared_with_baseline", values={"ours": restored_psnr, "baseline": baseline, "theirs": baseline_psnr}
+    )
 
 
 def make_exhibit(
-    restoration: Restoration, caption: str, role: str, digests: tuple[str, ...], **extra_parts: Tensor
+    restoration: Restoration, caption: Message, role: str, digests: tuple[str, ...], **extra_parts: Tensor
 ) -> Exhibit:
     """Return the exhibit of one restored work, beside its input and the original."""
     parts: Mapping[str, Tensor] = {"before": restoration.damaged[0], "original": restoration.original[0]}

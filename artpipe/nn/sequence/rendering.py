@@ -9,6 +9,7 @@ from torch import Tensor
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Exhibit
 from artpipe.contracts.special_tokens import MARKS, UNKNOWN
+from artpipe.language.message import Message
 from artpipe.modalities.music.rendering import render_piece
 from artpipe.modalities.text.tokenizer import Tokenizer
 
@@ -57,7 +58,7 @@ def render_exhibit(spec: Spec, prompt: str, tokens: Sequence[int], seed: int, *,
     return Exhibit("text", text, make_caption(text, prompt), seed=seed)
 
 
-def make_caption(text: str, prompt: str = "") -> str:
+def make_caption(text: str, prompt: str = "") -> str | Message:
     r"""Return the first line of a text, shortened, as its caption.
 
     After a prompt's line or one in capitals, which is the name of a speaker, the next line is added.
@@ -66,9 +67,11 @@ def make_caption(text: str, prompt: str = "") -> str:
     'First Lord: Come, sir, away'
     """
     lines = [line.strip(" .:,;-") for line in text.split("\n") if line.strip(" .:,;-")]
+    if not lines:
+        return Message(code="silence")
     has_speaker = len(lines) > 1 and (prompt.endswith("\n") or lines[0].isupper())
     name = string.capwords(lines[0]) if has_speaker else ""
-    line = f"{name}: {lines[1]}" if name else (lines or ["silence"])[0]
+    line = f"{name}: {lines[1]}" if name else lines[0]
     return line if len(line) <= _MAX_CAPTION else line[:_MAX_CAPTION].rsplit(" ", 1)[0] + " ..."
 
 

@@ -16,6 +16,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError
+from artpipe.language.sentences import sentence
 from artpipe.orchestration.scheduling.dvc_graph import Stage
 from artpipe.system.plain_text import hide_passwords
 from artpipe.system.terminal import PlainConsole
@@ -42,10 +43,10 @@ def print_run_start(name: str, parameters: Mapping[str, object]) -> None:
     _console.print(f"[bold]run {escape(name)}[/] {escape(', '.join(requested))}".rstrip())
 
 
-def print_repairs(sentences: Sequence[str]) -> None:
+def print_repairs(repairs: Sequence[str]) -> None:
     """Print what was repaired before anything ran."""
-    for sentence in sentences:
-        _console.print(f"[yellow]{escape(sentence)}[/]")
+    for repair in repairs:
+        _console.print(f"[yellow]{escape(repair)}[/]")
 
 
 @contextlib.contextmanager
@@ -95,7 +96,7 @@ def current_verdict(card: ReportCard, undone: Collection[str]) -> tuple[str, str
     """
     if f"evaluate@{card.model}" in undone:
         return "stale", f"its report is older than what failed ({card.verdict.verdict} then)"
-    return card.verdict.verdict, card.verdict.sentence
+    return card.verdict.verdict, sentence(card.verdict)
 
 
 def print_summary(undone: Collection[str] = ()) -> None:

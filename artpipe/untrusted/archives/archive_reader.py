@@ -11,6 +11,8 @@ from pathlib import Path
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import UserError
+from artpipe.language.message import Message, as_value
+from artpipe.language.sentences import sentence_of
 from artpipe.untrusted.archives.archive_formats import detect_suffix, is_zip_file
 from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member, Spool, SpooledArchive
 from artpipe.untrusted.archives.tar_members import copy_tar_entry, read_tar_members
@@ -60,7 +62,8 @@ def read_members(
     try:
         yield from _read_members_nested(archive, limits, is_wanted, depth=0)
     except RejectedError as error:
-        yield Member(path.name, rejected=error.reason, detail=f"{error.detail}; the rest of the archive was not read")
+        told = Message(code="archive_not_read_on", values={"detail": as_value(error.detail)})
+        yield Member(path.name, rejected=error.reason, detail=told.encode())
 
 
 def is_zip(path: Path) -> bool:
@@ -92,7 +95,7 @@ def collect_archive_notes(path: Path, limits: ArchiveLimits) -> list[str]:
     for member in islice(read_members(path, limits, lambda _: False), _NOTED_MEMBERS):
         for note in member.notes:
             notes.setdefault(note, member.name)
-    return [f"{note}: {name}" for note, name in notes.items()]
+    return [f"{sentence_of(note)}: {name}" for note, name in notes.items()]
 
 
 def _read_members_nested(
@@ -106,8 +109,9 @@ def _read_members_nested(
     for member in _read_within_limits(archive, limits, lambda name: _is_metadata(name) and is_wanted(name)):
         if _is_metadata(member.name):
             yield member
+    note = Message(code="read_from_inner_archive", values={"name": str(inner.name)})
     for member in _read_members_nested(inner, inner_limits, is_wanted, depth + 1):
-        yield replace(member, notes=(*member.notes, f"read from {inner.name}, which is all that the archive holds"))
+        yield replace(member, notes=(*member.notes, note.encode()))
 
 
 def _read_within_limits(
@@ -118,9 +122,15 @@ def _read_within_limits(
     for count, member in enumerate(read_all(archive, limits, is_wanted), start=1):
         total += len(member.data)
         if count > limits.entries:
-            raise RejectedError("bomb", f"more than {limits.entries} entries", "max_archive_entries")
+            raise RejectedError(
+                "bomb", Message(code="more_than_entries", values={"entries": limits.entries}), "max_archive_entries"
+            )
         if total > limits.gigabytes * 2**30:
-            raise RejectedError("bomb", f"more than {limits.gigabytes:g} GiB", "max_archive_gigabytes")
+            raise RejectedError(
+                "bomb",
+                Message(code="more_than_gigabytes", values={"gigabytes": limits.gigabytes}),
+                "max_archive_gigabytes",
+            )
         yield member
 
 

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import IO, Self, cast
 
 from artpipe.errors import UserError
+from artpipe.language.message import Message
 from artpipe.untrusted.archives.archive_formats import TarLayers, detect_tar_layers, open_layers
 from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member, check_member_name
 from artpipe.untrusted.archives.member_names import NameDecoder
@@ -21,7 +22,7 @@ from artpipe.untrusted.rejection import RejectedError
 
 _HEADER_BYTES = 1 << 20  # before one member; tarfile takes them into memory whole
 _CHUNK_BYTES = 1 << 20
-_HEADER_TOO_LONG = f"a header of more than {_HEADER_BYTES >> 20} MiB"
+_HEADER_TOO_LONG = Message(code="header_too_long", values={"megabytes": _HEADER_BYTES >> 20})
 _GUESSED_NAMES = 1000  # that are not ASCII; an archive is not unpacked to its end for its names
 _TWO_BYTE_UTF8 = "\u0800"  # what is below may be another encoding that is UTF-8 by chance
 
@@ -139,13 +140,15 @@ def _read_headers(archive: ArchiveFile, limits: ArchiveLimits) -> Iterator[tuple
 def _check_entry(info: tarfile.TarInfo, name: str, limits: ArchiveLimits, *, is_repeated: bool) -> None:
     check_member_name(name, is_repeated=is_repeated)
     if info.issym():
-        raise RejectedError("symlink", f"to {info.linkname}")
+        raise RejectedError("symlink", Message(code="link_to", values={"target": info.linkname}))
     if info.islnk():
-        raise RejectedError("hard link", f"to {info.linkname}")
+        raise RejectedError("hard link", Message(code="link_to", values={"target": info.linkname}))
     if not info.isreg() or info.issparse():
         raise RejectedError("special file")
     if info.size > limits.megabytes * 2**20:
-        raise RejectedError("too large", f"more than {limits.megabytes:g} MiB", "max_megabytes")
+        raise RejectedError(
+            "too large", Message(code="more_than_megabytes", values={"megabytes": limits.megabytes}), "max_megabytes"
+        )
 
 
 class _BadHeaderError(Exception):
@@ -199,13 +202,19 @@ class CountedStream:
         data = self.unpacked.read(size)
         self.count += len(data)
         if self.count > self.limits.gigabytes * 2**30:
-            raise RejectedError("bomb", f"more than {self.limits.gigabytes:g} GiB", "max_archive_gigabytes")
+            raise RejectedError(
+                "bomb",
+                Message(code="more_than_gigabytes", values={"gigabytes": self.limits.gigabytes}),
+                "max_archive_gigabytes",
+            )
         if self.count > self.max_count:
             raise RejectedError("bomb", _HEADER_TOO_LONG)
         generous = self.count > self.limits.megabytes * 2**20 / 4
         if self.packed is not None and generous and self.count > self.limits.ratio * self.packed.tell():
             raise RejectedError(
-                "bomb", f"unpacks to more than {self.limits.ratio:g} times its size", "max_archive_ratio"
+                "bomb",
+                Message(code="unpacks_to_more_than_times", values={"times": self.limits.ratio}),
+                "max_archive_ratio",
             )
         return data
 

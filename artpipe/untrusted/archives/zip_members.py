@@ -14,6 +14,8 @@ from itertools import pairwise
 from typing import IO, NamedTuple
 
 from artpipe.errors import UserError
+from artpipe.language.message import Message
+from artpipe.language.sentences import sentence
 from artpipe.untrusted.archives.archive_formats import refuse_split_zip
 from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member, check_member_name
 from artpipe.untrusted.archives.member_names import NameDecoder, unicode_path
@@ -67,7 +69,7 @@ def describe_unreadable_entries(archive: ArchiveFile, limits: ArchiveLimits) -> 
         return f"its {len(infos):,} entries are encrypted; unpack it with its password (`7z x {archive.name}`)"
     unsupported = [info for info in infos if info.compress_type in _UNREAD_METHODS]
     if infos and len(unsupported) == len(infos):
-        return f"its {len(infos):,} entries are {_describe_method(infos[0])}"
+        return f"its {len(infos):,} entries are {sentence(_describe_method(infos[0]))}"
     return ""
 
 
@@ -82,7 +84,11 @@ def copy_zip_entry(archive: ArchiveFile, name: str, target: IO[bytes], limits: A
     with _open_zip(archive) as zip_file:
         info = next(info for info, text, _ in _read_entries(zip_file, limits) if _plain_name(text) == name)
         if info.file_size > limits.gigabytes * 2**30:
-            raise RejectedError("bomb", f"more than {limits.gigabytes:g} GiB", "max_archive_gigabytes")
+            raise RejectedError(
+                "bomb",
+                Message(code="more_than_gigabytes", values={"gigabytes": limits.gigabytes}),
+                "max_archive_gigabytes",
+            )
         overlapping = _find_overlapping(zip_file.infolist())
         _check_entry(info, name, limits, overlaps=info.header_offset in overlapping, names=set())
         try:
@@ -119,7 +125,9 @@ class _BoundedDirectory(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > self.max_count:
-            raise RejectedError("bomb", f"a directory of more than {_DIRECTORY_BYTES >> 20} MiB")
+            raise RejectedError(
+                "bomb", Message(code="directory_too_long", values={"megabytes": _DIRECTORY_BYTES >> 20})
+            )
         return super().read(size)
 
 
@@ -169,7 +177,9 @@ def _check_entry(info: zipfile.ZipInfo, name: str, limits: ArchiveLimits, *, ove
         raise RejectedError("bomb", "its data overlap another entry's")
     if info.file_size > _RATIO_FROM_BYTES and info.file_size > limits.ratio * info.compress_size:
         raise RejectedError(
-            "bomb", f"unpacks to {info.file_size / max(1, info.compress_size):.0f} times its size", "max_archive_ratio"
+            "bomb",
+            Message(code="unpacks_to_times", values={"times": info.file_size / max(1, info.compress_size)}),
+            "max_archive_ratio",
         )
 
 
@@ -185,16 +195,18 @@ def _read_entry(zip_file: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Archiv
         raise RejectedError("damaged", f"{type(error).__name__}: {error}") from None
 
 
-def _describe_method(info: zipfile.ZipInfo) -> str:
+def _describe_method(info: zipfile.ZipInfo) -> Message:
     method = _UNREAD_METHODS.get(info.compress_type, f"method {info.compress_type}")
-    return f"packed by {method}, which is not read; `7z x` unpacks it"
+    return Message(code="packed_by_method", values={"method": method})
 
 
 def _read_bounded(stream: IO[bytes], limits: ArchiveLimits) -> bytes:
     max_bytes = int(limits.megabytes * 2**20)
     data = stream.read(max_bytes + 1)
     if len(data) > max_bytes:
-        raise RejectedError("too large", f"more than {limits.megabytes:g} MiB", "max_megabytes")
+        raise RejectedError(
+            "too large", Message(code="more_than_megabytes", values={"megabytes": limits.megabytes}), "max_megabytes"
+        )
     return data
 
 

@@ -3,6 +3,7 @@
 import codecs
 import re
 
+from artpipe.language.message import Message
 from artpipe.untrusted.encodings.text_encodings import detect_encoding, list_possible_encodings
 from artpipe.untrusted.rejection import RejectedError
 
@@ -44,7 +45,9 @@ def decode_text(data: bytes, encoding: str = "") -> tuple[str, str]:
     try:
         return data.decode(_python_codec(name)).removeprefix("\ufeff"), "" if name == "UTF-8" else name
     except UnicodeDecodeError as error:
-        raise RejectedError("not text", f"byte {error.start} is not {name}") from None
+        raise RejectedError(
+            "not text", Message(code="byte_not_in_encoding", values={"byte": error.start, "encoding": name})
+        ) from None
 
 
 def convert_to_utf8(data: bytes, encoding: str = "") -> tuple[bytes, str]:
@@ -96,10 +99,12 @@ def _detect_text_encoding(data: bytes, encoding: str) -> str:
     if encoding:
         return encoding.upper()
     if len(data) - len(data.translate(None, _CONTROLS)) > len(data) // 100:
-        raise RejectedError("not text", f"byte {place} is not UTF-8")  # nor text in any encoding
+        raise RejectedError(
+            "not text", Message(code="byte_not_in_encoding", values={"byte": place, "encoding": "UTF-8"})
+        )  # nor text in any encoding
     detected = "" if _is_mostly_utf8(data) else detect_encoding(data)
     if not detected:
-        raise RejectedError("not text", f"byte {place} is not UTF-8{_advise_encoding(data)}")
+        raise RejectedError("not text", _advise_encoding(data, place))
     return detected
 
 
@@ -135,11 +140,11 @@ def _is_mostly_utf8(data: bytes) -> bool:
     return valid * 4 >= beyond * 3
 
 
-def _advise_encoding(data: bytes) -> str:
+def _advise_encoding(data: bytes, place: int) -> Message:
     if _is_mostly_utf8(data):
-        return ", others are"
+        return Message(code="byte_not_utf8_others_are", values={"byte": place})
     names = " or ".join(list_possible_encodings(data)[:3])
     if names:
         first = names.partition(" ")[0].lower()
-        return f", and it is too short to be sure of {names}; `--encoding {first}` reads it so"
-    return f"; `--encoding NAME` reads another encoding, such as {_EXAMPLES}"
+        return Message(code="byte_not_utf8_text_short", values={"byte": place, "encodings": names, "first": first})
+    return Message(code="byte_not_utf8_name_encoding", values={"byte": place, "examples": _EXAMPLES})

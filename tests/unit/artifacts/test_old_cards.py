@@ -11,9 +11,11 @@ from artpipe.artifacts.cross_references import read_checkpoint_card
 from artpipe.artifacts.report import ReportCard
 from artpipe.artifacts.run import RunStart
 from artpipe.artifacts.shards import Spec
+from artpipe.language.sentences import sentence
 from artpipe.system.hashing import sha256_bytes
 from artpipe.training.restore import build_learner, restore_learner
 
+GOLDEN = Path(__file__).parents[2] / "golden"
 ENTRY = {"kind": "vae", "dataset": "d", "pretrained": "u", "feature_extractor": "v", "width": 4, "hidden": 8}
 SPEC = Spec(dataset="d", count=8, channels=1, height=8, width=8, classes=())
 
@@ -55,6 +57,23 @@ def test_an_old_report_names_its_feature_extractor():
         "verdict": finding, "findings": [], "scores": [], "exhibits": [],
     }  # fmt: skip
     assert ReportCard.model_validate_json(json.dumps(card)).feature_extractor == "ab"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_report_in_sentences_is_shown_as_written(language):
+    """Verdict, findings, scores and captions of a report from before there were codes, in every language."""
+    text = (GOLDEN / "report_in_sentences.json").read_text()
+    written, card = json.loads(text), ReportCard.model_validate_json(text)
+    findings = [(one["verdict"], one["value"], one["sentence"]) for one in written["findings"]]
+    scores = [(one["name"], one["value"], one["unit"], one["explanation"]) for one in written["scores"]]
+    assert len(findings) > 1
+    assert len(scores) > 5
+    assert [(one.verdict, one.value, sentence(one, language)) for one in card.findings] == findings
+    assert sentence(card.verdict, language) == written["verdict"]["sentence"]
+    assert [(one.name, one.value, one.unit, sentence(one, language)) for one in card.scores] == scores
+    captions = [one["caption"] for one in written["exhibits"]]
+    assert [sentence(one.caption, language) for one in card.exhibits] == captions
+    assert ReportCard.model_validate_json(card.model_dump_json()) == card
 
 
 def test_an_unfinished_training_of_before_is_read():

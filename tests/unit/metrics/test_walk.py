@@ -13,6 +13,7 @@ from artpipe.contracts.metric import Evidence, Measured
 from artpipe.contracts.model import Exhibit, Prompt, Walker
 from artpipe.evaluate import write_exhibits
 from artpipe.evaluation import latent_path, video
+from artpipe.language.sentences import sentence
 from artpipe.metrics import walk
 from artpipe.models import gan, vae
 
@@ -130,7 +131,7 @@ def test_a_film_is_the_same_twice_and_as_asked():
     first, second = walk.measure(evidence()), walk.measure(evidence())
     assert first == second
     (exhibit,) = first.exhibits
-    assert (exhibit.kind, exhibit.role, exhibit.caption) == ("video", "walk", "from a to c and back")
+    assert (exhibit.kind, exhibit.role, sentence(exhibit.caption)) == ("video", "walk", "from a to c and back")
     assert first.exhibits[0].parts["webm"] == second.exhibits[0].parts["webm"]
     assert first.scores[0].name == "walk_evenness"
     assert 1 <= first.scores[0].value <= 1.5

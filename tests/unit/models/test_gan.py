@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler
+from artpipe.language.sentences import sentence
 from artpipe.models.gan import GAN, MODEL, Params
 from artpipe.nn.gan.losses import ADVERSARIAL_LOSSES
 from artpipe.numerics.kernel_distance import kernel_distance
@@ -189,11 +190,13 @@ def test_exhibits_say_what_was_asked():
     """A caption names the asked label; a seed alone decides its picture, whatever stands beside it."""
     gan = learner()
     three = gan.exhibit(Prompt([4, 5, 6], torch.tensor([2, 0, -1])))
-    assert [work.caption for work in three] == [f"{name}, asked for" for name in ("two", "zero")] + ["untitled"]
+    assert [sentence(work.caption) for work in three] == [f"{name}, asked for" for name in ("two", "zero")] + [
+        "untitled"
+    ]
     assert [(work.seed, work.label) for work in three] == [(4, 2), (5, 0), (6, None)]
     torch.testing.assert_close(gan.exhibit(Prompt([5], torch.tensor([0])))[0].data, three[1].data)
     assert [work.label for work in gan.exhibit(Prompt([0, 4]))] == [0, 1]
-    assert learner(classes=0).exhibit(Prompt([1]))[0].caption == "untitled"
+    assert sentence(learner(classes=0).exhibit(Prompt([1]))[0].caption) == "untitled"
 
 
 def test_augmentation_is_automatic_for_small_datasets():

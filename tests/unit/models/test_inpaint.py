@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Prompt, Restorer
 from artpipe.errors import UserError
+from artpipe.language.sentences import sentence
 from artpipe.models.inpaint import GatedConvolution, Inpainting, lost_error
 from artpipe.nn.restoration.corruption import DAMAGE_KINDS
 from artpipe.nn.restoration.hole_filling import fill_harmonic
@@ -129,7 +130,7 @@ def test_what_hangs():
     """Each kind in its turn, with what was before, the work itself and the baseline."""
     digests = torch.arange(4, dtype=torch.uint8)[:, None].expand(-1, 32)
     hung = trained().exhibit(Prompt(seeds=range(8, 12), works={"images": images(), "digests": digests}))
-    assert [one.caption.split(" ")[0] for one in hung] == list(DAMAGE_KINDS)
+    assert [sentence(one.caption).split(" ")[0] for one in hung] == list(DAMAGE_KINDS)
     assert {one.role for one in hung} == {"restoration"}
     assert set(hung[0].parts) == {"before", "original", "harmonic fill"}
     assert hung[3].digests == ("03" * 32,)

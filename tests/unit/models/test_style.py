@@ -14,6 +14,7 @@ from artpipe.artifacts.shards import ShardWriter, Spec
 from artpipe.contracts.model import Prompt
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluate import evaluate_model
+from artpipe.language.sentences import sentence
 from artpipe.models.style import Style
 from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.training.restore import build_learner
@@ -111,7 +112,10 @@ def test_it_begins_with_the_photograph(network):
     assert torch.equal(made.styles[1], works()["images"][2])
     go(made, 8)
     shown = made.exhibit(Prompt(seeds=[1]))
-    assert [one.caption for one in shown] == ["content, in the manner of dots", "content, in the manner of stripes"]
+    assert [sentence(one.caption) for one in shown] == [
+        "content, in the manner of dots",
+        "content, in the manner of stripes",
+    ]
     assert {one.role for one in shown} == {"stylisation"}
     parts = shown[1].parts
     assert set(parts) == {"before", "style", "step 1", "step 3", "step 5"}

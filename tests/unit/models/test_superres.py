@@ -6,6 +6,7 @@ from torch import nn
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Exhibit, Prompt, Restorer
+from artpipe.language.sentences import sentence
 from artpipe.models.superres import SuperResolution
 from artpipe.nn.gan.patch_discriminator import PatchDiscriminator
 from artpipe.nn.restoration.resize import crop_to_multiple, downscale, draw_crops, resize_bicubic, upscale
@@ -143,7 +144,7 @@ def test_what_hangs():
     small = learner(show=64).exhibit(Prompt(seeds=[1, 2], works=works))
     assert [one.digests for one in small] == [("00" * 32,), ("01" * 32,)]
     assert {tuple(picture.shape) for picture in pictures(small[0])} == {(3, 64, 64)}
-    assert small[0].caption.startswith("4 times its size; back from half its size, ")
+    assert sentence(small[0].caption).startswith("4 times its size; back from half its size, ")
     large = learner(show=16).exhibit(Prompt(seeds=[1], works=works))
     assert len(large) == 1
     assert large[0].role == "enlargement"

@@ -8,7 +8,8 @@ import torch
 from jinja2 import Environment, StrictUndefined
 
 from artpipe.artifacts.report import Score
-from artpipe.modalities.picture.captions import class_title, requested_class_title
+from artpipe.language.sentences import load_sentences, sentence
+from artpipe.modalities.picture.captions import asked_for
 from artpipe.nn.classifier.calibration import expected_calibration_error
 from artpipe.nn.classifier.calibration import reliability_diagram as bins_of
 from artpipe.sections.confusions import SECTION
@@ -29,7 +30,7 @@ def _html(table, scores=()):
     made = Environment(autoescape=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"])
     many = lambda one, other, n: one if n == 1 else other  # noqa: E731
     made.install_gettext_callables(lambda text: text, many, newstyle=True)
-    made.filters.update(said=str, clean=clean, number=number, reliability=reliability)
+    made.filters.update(name=str, clean=clean, number=number, reliability=reliability)
     return made.from_string(SECTION.html).render(_fill(table, scores))
 
 
@@ -139,5 +140,11 @@ def test_bins_by_hand():
 
 def test_digits_are_spoken():
     """A digit is a word, every other name stays; nothing is no digit."""
-    assert [class_title(name) for name in ("7", "0", "12", "Flags", "")] == ["seven", "zero", "12", "Flags", ""]
-    assert requested_class_title("7") == "seven, asked for"
+    assert [load_sentences().spoken(name) for name in ("7", "0", "12", "Flags", "")] == [
+        "seven",
+        "zero",
+        "12",
+        "Flags",
+        "",
+    ]
+    assert sentence(asked_for("7")) == "seven, asked for"

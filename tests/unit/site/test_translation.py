@@ -1,6 +1,6 @@
 """Words, numbers, charts and media of the gallery."""
 
-import ast
+import json
 import math
 import re
 import unicodedata
@@ -16,8 +16,12 @@ from artpipe import plugins
 from artpipe.artifacts.report import Verdict
 from artpipe.config.params import load_params, read_yaml
 from artpipe.errors import CorruptError
+from artpipe.language.message import Message
+from artpipe.language.sentences import Sentences, load_sentences
+from artpipe.modalities.picture.captions import asked_for
 from artpipe.site.charts import chart, thin, tick
 from artpipe.site.media_files import Shelf
+from artpipe.site.museum import load_museum
 from artpipe.site.translation import (  # fmt: skip
     _MONTHS,
     Words,
@@ -36,8 +40,6 @@ from artpipe.untrusted.rejection import REASONS
 
 ROOT = Path(__file__).parents[3]
 MUSEUM = ROOT / "artpipe" / "templates" / "museum"
-METRICS = ROOT / "artpipe" / "metrics"
-HOLES = {"numbers": "7 dB against 7 dB on 7 held-out works"}  # in a sentence, that hold more than a number or a name
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,11 @@ def test_words_fall_back_to_english(tmp_path):
     assert Words(tmp_path, "en").one("Room") == "Room"
 
 
+def read_as(code: str, work: Message, label: str) -> Message:
+    """Return a caption that says what its work was taken for."""
+    return Message(code=code, values={"work": work, "label": label})
+
+
 def messages() -> set[str]:
     """Return everything that fragments and pages say."""
     environment = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
@@ -114,38 +121,11 @@ def messages() -> set[str]:
 def test_every_word_of_the_gallery_has_its_chinese():
     """Whatever a fragment or a page says, whatever a verdict or a refusal is called; placeholders are the same."""
     table = Words(MUSEUM, "zh").table
-    named = {*get_args(Verdict), *REASONS, "unknown", "others", "none", *_MONTHS}
+    named = {*get_args(Verdict), "unknown", "others", "none", *_MONTHS}
+    assert sorted({*REASONS, "unknown", "others", "none"} - set(load_sentences("zh").names)) == []
     assert sorted((messages() | named) - set(table)) == []
     holes = re.compile(r"%\(\w+\)s|%%s|\{")
     assert [key for key, said in table.items() if sorted(holes.findall(key)) != sorted(holes.findall(said))] == []
-
-
-def sentences() -> set[str]:
-    """Return what metrics say of their numbers, something in place of each hole: whole sentences that are no docstring."""
-    found = set()
-    for path in METRICS.glob("*.py"):
-        tree = ast.parse(path.read_text())
-        documents = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.JoinedStr):
-                holes = [one.value if isinstance(one, ast.Constant) else ast.unparse(one.value) for one in node.values]
-                parts = [
-                    hole if isinstance(one, ast.Constant) else HOLES.get(hole, "7")
-                    for one, hole in zip(node.values, holes, strict=True)
-                ]
-                documents |= {id(one) for one in node.values}
-                found.add("".join(parts))
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
-                found.add(node.value)
-    return {one for one in found if re.fullmatch(r"[A-Z7][^\n]* [^\n]*\.", one)}
-
-
-def test_every_sentence_of_a_metric_has_its_chinese():
-    """What a report says of scores and verdicts, whatever the numbers are."""
-    words = Words(MUSEUM, "zh")
-    found = sentences()
-    assert len(found) > 50
-    assert sorted(one for one in found if not han(words.said(one))) == []
 
 
 def test_every_parameter_has_its_chinese():
@@ -155,19 +135,38 @@ def test_every_parameter_has_its_chinese():
     assert sorted(plain(name) for name in fields if plain(name) not in table) == []
 
 
-def test_the_default_gallery_has_its_chinese():
-    """Titles of models and datasets, what datasets are, and the names of their classes."""
-    words = Words(MUSEUM, "zh")
+def starters(sentences: Sentences) -> list[tuple[str, str | None]]:
+    """Return what the default gallery says of its models, datasets and classes, each with what a language has for it."""
     gallery = load_params(ROOT / "params.yaml").gallery
-    said = [gallery.subtitle, *gallery.titles.values()]
+    said = [(gallery.subtitle, sentences.starter("gallery", "subtitle"))]
+    said += [(title, sentences.starter("models", model)) for model, title in gallery.titles.items()]
     for path in sorted((ROOT / "datasets").glob("*.yaml")):
         card = read_yaml(path)
-        said += [card["about"]["title"], card["about"]["description"]]
-        said += [
-            one["label"] for part in card["works"].get("parts", ()) for one in part.get("files", ()) if "label" in one
-        ]
+        said += [(card["about"][field], sentences.starter("datasets", path.stem)) for field in ("title", "description")]
+        files = (one for part in card["works"].get("parts", ()) for one in part.get("files", ()))
+        said += [(one["label"], sentences.names) for one in files if "label" in one]
+    return [(text, known.get(text)) for text, known in said]
+
+
+def test_the_default_gallery_has_its_chinese():
+    """Titles of models and datasets, what datasets are, and the names of their classes."""
+    said = starters(load_sentences("zh"))
     assert len(said) > 30
-    assert sorted(one for one in said if words.said(one) == one) == []
+    assert [text for text, chinese in said if not chinese] == []
+
+
+def test_what_a_person_typed_is_never_translated(tmp_path):
+    """A title that another dataset of artpipe's has, a description that reads like a message: they stay as they are."""
+    texts = {"title": "Photographs", "description": "Scores", "creator": "unknown", "licence": "Works"}
+    (tmp_path / "params.yaml").write_text(json.dumps({
+        "format": 2, "seed": 1, "gallery": {"title": "Music", "subtitle": "Texts", "titles": {"mine": "Emoji enlarged"}, "sections": []},
+        "models": {"mine": {"kind": "vae", "dataset": "own", "pretrained": "x", "feature_extractor": "mine"}},
+        "datasets": {"own": {"medium": "picture", "source": "folder", "path": "x", "about": texts, "ingest": {}, "preprocess": {}}}, "evaluation": {"metrics": []},
+    }))  # fmt: skip
+    museum = load_museum(tmp_path, load_params(tmp_path / "params.yaml"), Shelf(), load_sentences("zh"))
+    (room,) = museum.rooms
+    assert (museum.title, museum.subtitle, room.title, room.gaps[0].title) == ("Music", "Texts", "Photographs", "Emoji enlarged")  # fmt: skip
+    assert (room.about.description, room.about.licence) == ("Scores", "Works")
 
 
 def test_chinese_numbers_and_times():
@@ -180,32 +179,40 @@ def test_chinese_numbers_and_times():
 
 
 @pytest.mark.parametrize(
-    ("english", "chinese"),
+    ("message", "chinese"),
     [
-        ("untitled", "无题"),
-        ("Three, asked for; read as seven", "三，命题之作；读作七"),
-        ("From zero to nine and back", "自零至九而复返"),
-        ("Upright, taken for 90° left, 46% sure", "正立，误认作左转 90°，46% 把握"),
-        ("In the manner of tissue and dahlia", "仿组织切片与大丽花之风"),
-        ("Pagoda, in the manner of deep space", "宝塔，仿深空之风"),
-        ("Back from half its size, 34.1 dB (bicubic 30.2 dB)", "由一半大小复原，34.1 分贝（双三次插值 30.2 分贝）"),
-        ("Chorale in E flat major, 0:38", "众赞歌（降 E 大调），0:38"),
-        ("Chorale in D minor, 0:38", "众赞歌（D 小调），0:38"),
-        ("Only 26% of the distance that the photographs have to their styles is left.", "仅余照片与其风格之距离的 26%。"),
-        ("It covers 80% of the variety that real works cover; 30% are asked for.", "其变化之丰富达到真实作品的 80%；要求为 30%。"),
-        ("It recognises 99.1% of 10000 held-out works; 12% could be guessing.", "10000 件留出作品中它认出 99.1%；仅凭猜测可得 12%。"),
-        *[(text, text) for text in ("<b>{0}</b>", "%(num)s works", "", "A poem of its own")],
+        (Message(code="untitled"), "无题"),
+        (read_as("asked_for_read_as", asked_for("3"), "7"), "三，命题之作；读作七"),
+        (read_as("read_as", Message(code="untitled"), "7"), "无题，读作七"),
+        (Message(code="walk_between_classes", values={"first": "0", "last": "9"}), "自零至九而复返"),
+        (
+            Message(code="taken_for", values={"truth": "upright", "seen": "90° left", "certainty": 0.46}),
+            "正立，误认作左转 90°，46% 把握",
+        ),
+        (Message(code="in_the_manner_of_two", values={"first": "tissue", "second": "dahlia"}), "仿组织切片与大丽花之风"),
+        (Message(code="work_in_the_manner_of", values={"content": "pagoda", "style": "deep space"}), "宝塔，仿深空之风"),
+        (
+            Message(code="enlarged_from_half", values={"compared": Message(
+                code="compared_with_baseline", values={"ours": 34.1, "baseline": "bicubic", "theirs": 30.2})}),
+            "由一半大小复原，34.1 分贝（双三次插值 30.2 分贝）",
+        ),
+        (Message(code="chorale", values={"key": "E flat major", "length": "0:38"}), "众赞歌（降 E 大调），0:38"),
+        (Message(code="chorale", values={"key": "D minor", "length": "0:38"}), "众赞歌（D 小调），0:38"),
+        (Message(code="style_reached", values={"share": 0.26}), "仅余照片与其风格之距离的 26%。"),
+        (
+            Message(code="covers_variety", values={"share": 0.8, "wanted": 0.3}),
+            "其变化之丰富达到真实作品的 80%；要求为 30%。",
+        ),
+        (
+            Message(code="recognises_works", values={"share": 0.991, "works": 10000, "guess": 0.12}),
+            "10000 件留出作品中它认出 99.1%；仅凭猜测可得 12%。",
+        ),
+        *[(Message.of(text), text) for text in ("<b>{0}</b>", "%(num)s works", "", "A poem of its own", "untitled")],
     ],
 )  # fmt: skip
-def test_what_records_say_is_said_in_chinese(english, chinese):
-    """Whole sentences, sentences with something in them, and anything else as it is."""
-    assert Words(MUSEUM, "zh").said(english) == chinese
-
-
-@given(st.text())
-def test_any_text_can_be_said(text):
-    """No text of a record breaks the table of sentences."""
-    assert isinstance(Words(MUSEUM, "zh").said(text), str)
+def test_what_records_say_is_said_in_chinese(message, chinese):
+    """Findings and captions, messages with messages in them; a plain text is shown as it is."""
+    assert load_sentences("zh")(message) == chinese
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.floats(-1e30, 1e30)), max_size=400))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from artpipe.contracts.model import Exhibit
+from artpipe.language.sentences import sentence
 from artpipe.training.device import choose_device, choose_precision, cpu_flags
 from artpipe.training.exhibit_files import compose_grid, detect_suffix, encode_content, encode_png, encode_sheet
 from artpipe.training.loop import RunningMeans, describe_divergence, find_nonfinite_weight, training_steps
@@ -70,7 +71,8 @@ def test_means_do_not_depend_on_when_they_are_settled(values, place):
 )
 def test_trouble(losses, usual, expected):
     """Not finite, or a thousand times its largest magnitude (at least 1) so far; before a first point only the former."""
-    assert describe_divergence(losses, usual, 1000.0) == expected
+    found = describe_divergence(losses, usual, 1000.0)
+    assert (found and sentence(found)) == expected
 
 
 def test_broken_weight_is_named():
@@ -81,7 +83,7 @@ def test_broken_weight_is_named():
         net[0].weight.fill_(3e38)
         assert find_nonfinite_weight(net) is None
         net[1].bias[1] = math.nan
-    assert find_nonfinite_weight(net) == "weight `1.bias` is not finite"
+    assert sentence(find_nonfinite_weight(net)) == "weight `1.bias` is not finite"
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

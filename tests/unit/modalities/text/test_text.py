@@ -15,6 +15,7 @@ from artpipe.artifacts.works import Record, Works
 from artpipe.config.params import IngestParams
 from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
 from artpipe.ingest import ingest_dataset
+from artpipe.language.sentences import sentence_of
 from artpipe.modalities.text import decode_work, is_text_file, prepare_text, split_file
 from artpipe.preprocess import preprocess_dataset
 from artpipe.preprocessing.token_rows import cut_rows
@@ -59,13 +60,19 @@ def test_rows_ask_for_every_token_once(tokens, length):
     assert all(before[-1] == after[0] for before, after in pairwise(rows))
 
 
+def said_of(record):
+    """Return a record with its notes as they are read."""
+    name, content, fields = record
+    return name, content, {**fields, "notes": tuple(map(sentence_of, fields["notes"]))}
+
+
 def test_lines_of_json_are_works_with_their_fields():
     """An object's text is the work, its other known fields go along; a bad line costs that line alone."""
     lines = b'{"title": "Dawn", "author": "Li Bai", "text": "one"}\n"two"\n{"text": "thr\n{"paragraphs": ["a", "b"]}\n'
     found = list(read_records("x.jsonl", lines))
     assert found[0] == ("#00000", "one", {"title": "Dawn", "creator": "Li Bai"})
     assert found[1][1:] == ("two", {})
-    assert found[2] == ("#00002", b"", {"rejected": "damaged", "notes": (f"line 3 is no JSON: {CUT}",)})
+    assert said_of(found[2]) == ("#00002", b"", {"rejected": "damaged", "notes": (f"line 3 is no JSON: {CUT}",)})
     assert found[3][1] == "a\nb"
 
 
@@ -77,13 +84,15 @@ def test_json_that_cannot_be_read_says_where():
         (b"[" * 200_000, "no JSON: too deeply nested"),
     ]
     for data, said in told:
-        assert list(read_records("x.json", data)) == [("", b"", {"rejected": "damaged", "notes": (said,)})]
+        assert list(map(said_of, read_records("x.json", data))) == [
+            ("", b"", {"rejected": "damaged", "notes": (said,)})
+        ]
 
 
 def test_a_record_without_text_says_what_it_has():
     """The names of an object, and those that its text may have; what else stands there."""
     lines = b'{"title": "Dawn", "txt": "one"}\n17\nnull\n["a", 3]\n{}\n'
-    details = [part.fields["notes"][0] for part in split_file("x.jsonl", lines, IngestParams())]
+    details = [sentence_of(part.fields["notes"][0]) for part in split_file("x.jsonl", lines, IngestParams())]
     assert details[0].startswith("an object of `title`, `txt`; its text should be named `text`, `paragraphs`")
     assert details[1:] == [f"{what} where text should be" for what in ("a number", "null", "a list", "an object")]
 
@@ -109,10 +118,11 @@ def test_text_too_short_to_tell_its_encoding_says_how_it_is_read(text, encoding,
     data = text.encode(encoding)
     with pytest.raises(RejectedError) as caught:
         decode_work(data)
-    assert "is not UTF-8, and it is too short to be sure of" in caught.value.detail
-    assert named in caught.value.detail
-    assert caught.value.detail.endswith("reads it so")
-    assert decode_work(data, named.lower()) == (text, [f"read as {named}"])
+    assert "is not UTF-8, and it is too short to be sure of" in sentence_of(caught.value.detail)
+    assert named in sentence_of(caught.value.detail)
+    assert sentence_of(caught.value.detail).endswith("reads it so")
+    found, notes = decode_work(data, named.lower())
+    assert (found, list(map(sentence_of, notes))) == (text, [f"read as {named}"])
 
 
 def test_json_of_music_is_no_text():
@@ -201,7 +211,8 @@ def test_what_is_no_text_is_told(data, reason):
 def test_text_of_other_systems_is_the_same_text():
     """A byte order mark, CRLF, UTF-16 and decomposed letters change nothing but a note."""
     assert decode_work(b"\xef\xbb\xbfone\r\ntwo\r\n") == ("one\ntwo", [])
-    assert decode_work("one\ntwo".encode("utf-16")) == ("one\ntwo", ["read as UTF-16"])
+    wide, notes = decode_work("one\ntwo".encode("utf-16"))
+    assert (wide, list(map(sentence_of, notes))) == ("one\ntwo", ["read as UTF-16"])
     assert decode_work("e\u0301".encode())[0] == "\u00e9"
     assert prepare_text(b"**a \n\f b*", {"strip": "*", "breaks": ""}) == b"a\n b"
 

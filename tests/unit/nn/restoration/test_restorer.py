@@ -17,6 +17,7 @@ from artpipe.contracts.metric import Evidence
 from artpipe.contracts.model import Learner, Restoration
 from artpipe.errors import StoppedError
 from artpipe.evaluate import evaluate_model
+from artpipe.language.sentences import sentence
 from artpipe.metrics.restoration import METRIC
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.hashing import sha256_file
@@ -124,12 +125,12 @@ def test_from_shards_to_report(project, kind):
         scores["psnr"].value - next(score.value for name, score in scores.items() if name.startswith("psnr_") and "gain" not in name)
     )  # fmt: skip
     assert not any(name.startswith("held_out") for name in scores)
-    assert report.verdict.sentence.count("dB") >= 2
+    assert sentence(report.verdict).count("dB") >= 2
     assert len(report.exhibits) == 3
     for exhibit in report.exhibits:
         assert {"before", "original"} <= set(exhibit.parts)
         assert len(exhibit.digests) == 1
-        assert " dB" in exhibit.caption
+        assert " dB" in sentence(exhibit.caption)
     assert len(report.works) == 3
     first = {path: sha256_file(path) for path in paths.report("mine").rglob("*") if path.is_file()}
     evaluate_model("mine")
@@ -224,7 +225,9 @@ def test_the_metric_s_numbers_are_known():
     assert scores["psnr"].n == 4
     assert scores["psnr"].value == pytest.approx(22.1102, abs=1e-4)  # 20 log10(255 / 20)
     assert measured.healthy.verdict == "healthy"
-    assert "6.02 dB nearer to the works than doing nothing: 22.11 dB against 16.09 dB on 4" in measured.healthy.sentence
+    assert "6.02 dB nearer to the works than doing nothing: 22.11 dB against 16.09 dB on 4" in sentence(
+        measured.healthy
+    )
 
 
 class Fickle(Half):
@@ -246,7 +249,7 @@ def test_few_works_are_damaged_more_than_once():
     assert gain.n == 4
     assert gain.value == pytest.approx(6.0206 * (2 * 1 + 1 * 2) / 3, abs=1e-4)
     assert gain.spread == pytest.approx(0, abs=1e-9)
-    assert measured.healthy.sentence.endswith("on 4 held-out works, each damaged in 8 ways.")
+    assert sentence(measured.healthy).endswith("on 4 held-out works, each damaged in 8 ways.")
 
 
 @pytest.mark.parametrize("left", [20, 10])
@@ -254,4 +257,4 @@ def test_what_does_not_beat_the_baseline_is_under_trained(left):
     """As near is not nearer; the finding says both numbers."""
     (finding,) = METRIC.measure(evidence(Half(left))).findings
     assert finding.verdict == "under-trained"
-    assert "22.11 dB against" in finding.sentence
+    assert "22.11 dB against" in sentence(finding)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Prompt
 from artpipe.contracts.special_tokens import END, PAD, START
+from artpipe.language.sentences import sentence
 from artpipe.metrics.harmony import passages
 from artpipe.metrics.nll_per_step import Chain
 from artpipe.modalities.music.key_detection import Key, detect_key, share_dissonant, share_in_key
@@ -165,7 +166,7 @@ def test_what_hangs_is_a_wav_with_its_score_and_midi():
     assert exhibits[0].data[:4] == b"RIFF"
     assert exhibits[0].parts["midi"][:4] == b"MThd"
     assert exhibits[0].parts["score"].shape == (3, 360, 1200)
-    assert exhibits[0].caption.startswith("Chorale in ")
+    assert sentence(exhibits[0].caption).startswith("Chorale in ")
     assert encode_sheet(exhibits)[0] == ".png"
 
 
