@@ -50,8 +50,9 @@ def render(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
     from artpipe.site.media_files import Shelf
     from artpipe.site.pages import pages
     from artpipe.site.translation import Words
+    from artpipe.site.wall_texts import acronyms
 
-    shelf, words = Shelf(), Words(theme, params.gallery.language)
+    shelf, words = Shelf(), Words(theme, params.gallery.language, acronyms(params))
     museum = translate_museum(load_museum(root, params, shelf), words.said)
     files = dict(pages(_site(params, theme, words), museum))
     shown = {name for page in files.values() for name in _MEDIUM.findall(page.decode())}
@@ -108,8 +109,11 @@ def _theme_files(folder: Path) -> list[Path]:
 
 def _fingerprint(root: Path, params: Params, theme: Path) -> str:
     """Return the hash of all that the gallery is made from; if it is the same, so is the gallery."""
+    from artpipe.site.wall_texts import plugin_words
+
     parts: list[object] = [
         params.model_dump(mode="json"),
+        plugin_words(params),
         {name: _version(name) for name in ("jinja2", "pillow", "pyarrow")},
     ]
     code = [

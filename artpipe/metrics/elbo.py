@@ -9,6 +9,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Autoencoder
+from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.numerics.pixels import to_float
 
 _ACTIVE_VARIANCE = 0.01  # of the posterior's mean over works: Burda et al. 2016, section 5.2
@@ -89,3 +90,4 @@ METRIC = Metric(
     measure=measure,
     headline=("elbo",),
 )
+METRIC_INFO = MetricInfo(acronyms=("elbo", "iwae", "kl"))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score, Verdict
 from artpipe.contracts.metric import Evidence, Measured, Metric, writes_text
+from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.modalities.text.detokenize import characters, works_of
 from artpipe.numerics.ngrams import CountModel
 
@@ -92,3 +93,4 @@ def _finding(verdict: Verdict, ours: float, counted: float, sentence: str) -> Fi
 
 
 METRIC = Metric(applies=writes_text, measure=measure, headline=("bits_per_character",))
+METRIC_INFO = MetricInfo(acronyms=("nll",))

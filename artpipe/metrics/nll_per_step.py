@@ -11,6 +11,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score, Verdict
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Sequencer
+from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.contracts.special_tokens import PAD
 from artpipe.modalities.music.performed_works import count_steps, joined
 from artpipe.nn.sequence.music_context import Moment
@@ -95,3 +96,4 @@ def _applies(evidence: Evidence) -> bool:
 
 
 METRIC = Metric(applies=_applies, measure=measure, headline=("nll_per_step",))
+METRIC_INFO = MetricInfo(acronyms=("nll",))

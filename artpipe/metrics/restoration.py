@@ -10,6 +10,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Restorer
+from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.modalities.picture.tiles import wholes
 from artpipe.numerics.image_quality import psnr, ssim
 from artpipe.numerics.pixels import to_float
@@ -117,3 +118,4 @@ def _applies(evidence: Evidence) -> bool:
 
 
 METRIC = Metric(applies=_applies, measure=measure, headline=("psnr", "psnr_gain"))
+METRIC_INFO = MetricInfo(acronyms=("psnr", "ssim"))

@@ -1,7 +1,7 @@
 """Generative adversarial network (Goodfellow et al. 2014): two players, one who paints and one who judges."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -11,9 +11,11 @@ from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
+from artpipe.contracts.plugin_info import ModelInfo
 from artpipe.modalities.picture.captions import UNTITLED, asked_for
 from artpipe.nn.gan.diff_augment import AUTOMATIC, Augment, Policy
-from artpipe.nn.gan.losses import GAMES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
+from artpipe.nn.gan.label_rows import asked_labels, label_rows
+from artpipe.nn.gan.losses import GAMES, gradient_penalty, gradient_ratio, with_presets, zero_centred_penalty
 from artpipe.nn.gan.networks import ClassicDiscriminator, ClassicGenerator, ResidualDiscriminator, ResidualGenerator
 from artpipe.nn.layers import ema
 from artpipe.numerics.kernel_distance import kernel_distance
@@ -51,13 +53,7 @@ class Params(TrainParams):
     augment_pictures: Positive = 100_000  # from none augmented to all, at the fastest
     validation_samples: int = Field(default=1000, ge=2)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _presets(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        presets = [PRESETS.get(str(value.get(key)), {}) for key in ("architecture", "loss")]
-        return {**presets[0], **presets[1], **value}
+    _presets = model_validator(mode="before")(with_presets)
 
 
 class GAN(Divisible[Params]):
@@ -101,7 +97,7 @@ class GAN(Divisible[Params]):
         """Return `images` ``(B, C, H, W)`` in [-1, 1], rows of the label tables, and noise to paint from."""
         images = batch["images"]
         noise = torch.randn(len(images), self.params.latent_dim, device=images.device)
-        return {"images": images, "rows": self.rows(batch.get("labels"), len(images)), "noise": noise}
+        return {"images": images, "rows": label_rows(batch.get("labels"), self.classes, noise), "noise": noise}
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Add both players' gradients to their weights and return the losses."""
@@ -180,26 +176,12 @@ class GAN(Divisible[Params]):
             nn.utils.clip_grad_norm_(player.parameters(), p.gradient_clip_norm)
         self.optimisers[name].step()
 
-    def rows(self, labels: Tensor | None, count: int) -> Tensor:
-        """Return the rows ``(N,)`` of the label tables; works without a label share the last one."""
-        if labels is None or not self.classes:
-            return torch.full((count,), self.classes, device=next(self.parameters()).device)
-        return torch.where(labels == UNLABELLED, self.classes, labels)
-
-    def asked(self, prompt: Prompt) -> Tensor:
-        """Return the labels ``(N,)`` that a prompt asks for; where it asks for none, a seed picks its own."""
-        if not self.classes:
-            return torch.full((len(prompt.seeds),), UNLABELLED)
-        if prompt.labels is not None:
-            return prompt.labels
-        return torch.tensor([seed % self.classes for seed in prompt.seeds])
-
     @torch.no_grad()
     def sample(self, prompt: Prompt) -> Tensor:
         """Paint ``(N, C, H, W)`` in [-1, 1] with the moving average, in blocks that fit into memory."""
         device = next(self.parameters()).device
-        labels = self.rows(self.asked(prompt).to(device), len(prompt.seeds))
-        return self._painted(prompt.noise(self.params.latent_dim).to(device), labels)
+        noise = prompt.noise(self.params.latent_dim).to(device)
+        return self._painted(noise, label_rows(asked_labels(prompt, self.classes).to(device), self.classes, noise))
 
     @property
     def codes(self) -> int:
@@ -218,9 +200,10 @@ class GAN(Divisible[Params]):
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Make one picture per seed, with what was asked in its caption."""
+        labels = asked_labels(prompt, self.classes).tolist()
         return [
             Exhibit("image", picture, self._caption(label), seed=seed, label=None if label == UNLABELLED else label)
-            for picture, seed, label in zip(self.sample(prompt), prompt.seeds, self.asked(prompt).tolist(), strict=True)
+            for picture, seed, label in zip(self.sample(prompt), prompt.seeds, labels, strict=True)
         ]
 
     def _caption(self, label: int) -> str:
@@ -242,3 +225,22 @@ class GAN(Divisible[Params]):
 
 
 MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=GAN)
+MODEL_INFO = ModelInfo(
+    title="Generative adversarial network",
+    nanoseconds_per_pixel=1070,
+    pretrained="checkpoint",
+    in_new_datasets=True,
+    starting_params={
+        "steps": 2400,
+        "batch_size": 16,
+        "generator_width": 64,
+        "discriminator_width": 48,
+        "least_width": 24,
+        "learning_rate": 0.0005,
+        "warmup_steps": 100,
+        "r1": 1.0,
+        "r2": 1.0,
+        "augment": ["flip", "translation"],
+    },
+    acronyms=("ema", "kid", "r1", "r2"),
+)

@@ -16,6 +16,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
+from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.contracts.special_tokens import PAD, START
 from artpipe.modalities.music.performed_works import count_steps, joined
 from artpipe.nn.layers.dropout import dropped
@@ -184,3 +185,15 @@ def _remember(recurrent: nn.Module, width: int) -> None:
 
 
 MODEL = Model(reads=frozenset({"tokens"}), params=Params, build=RNN)
+MODEL_INFO = ModelInfo(
+    title="Recurrent network",
+    nanoseconds_per_pixel=40_000,  # per token
+    in_new_datasets=True,
+    starting_params={"steps": 1500, "batch_size": 16, "dropout": 0.3},
+    wall_texts={
+        "continuation": WallText(
+            heading="Continuations", note="The beginning was given, the rest is the model's.", own=True
+        )
+    },
+    acronyms=("nll",),
+)

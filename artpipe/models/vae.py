@@ -17,7 +17,9 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
+from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.modalities.picture.captions import UNTITLED
+from artpipe.nn.vae.latent_plane import latent_plane, tiled
 from artpipe.nn.vae.likelihood import (
     LikelihoodName,
     cost,
@@ -45,9 +47,8 @@ class Params(TrainParams):
     learning_rate: float = Field(default=2.0e-3, gt=0)
     warmup_steps: int = Field(default=100, ge=0)  # of the learning rate
     gradient_clip_norm: float = Field(default=200.0, gt=0)  # the largest one; longer gradients are shortened to it
-    likelihood: Literal["auto", "bernoulli", "gaussian", "logistic"] = (
-        "auto"  # auto: bernoulli for grey, gaussian for colour
-    )
+    # auto: bernoulli for grey, gaussian for colour
+    likelihood: Literal["auto", "bernoulli", "gaussian", "logistic"] = "auto"
     # Of gaussian and logistic, on the [-1, 1] scale; learned where null.
     scale: float | None = Field(default=None, gt=0)
     beta: float = Field(default=1.0, ge=0)  # weight of the KL
@@ -210,29 +211,14 @@ class VAE(Divisible[Params]):
         kept = works[: len(prompt.seeds)]
         digests = [bytes(row).hex() for row in prompt.works["digests"].tolist()] if "digests" in prompt.works else []
         for i, pair in enumerate(torch.cat([kept, self.reconstruct(kept)], 3)):
-            caption = "a work, and the memory of it"
-            shown.append(Exhibit("image", pair, caption, "reconstruction", digests=tuple(digests[i : i + 1])))
-        caption = "a map of the codes"
-        return [*shown, Exhibit("image", self._plane(works), caption, "plane")]
+            own = tuple(digests[i : i + 1])
+            shown.append(Exhibit("image", pair, "a work, and the memory of it", "reconstruction", digests=own))
+        return [*shown, Exhibit("image", self._plane(works), "a map of the codes", "plane")]
 
     def _plane(self, works: Tensor) -> Tensor:
-        """Return ``(C, P H, P W)``: the codes around the works' mean, along the two principal directions of their means."""
-        means = self.posterior(works)[0].double()
-        centre = means.mean(0)
-        _, lengths, directions = torch.linalg.svd(
-            torch.cat([means - centre, means.new_zeros(2, means.shape[1])]), full_matrices=False
-        )
-        # A direction and its opposite are one.
-        signs = directions.gather(1, directions.abs().argmax(1, keepdim=True)).sign()
-        axes = directions * signs * lengths[:, None] / math.sqrt(len(means))
-        reach = (
-            torch.linspace(-1, 1, self.params.plane, dtype=means.dtype, device=means.device) * self.params.plane_reach
-        )
-        across, down = axes[0], axes[1] if len(axes) > 1 else torch.zeros_like(axes[0])
-        codes = centre + reach[:, None, None] * down + reach[None, :, None] * across
-        pictures = self._painted(codes.flatten(0, 1).float())
-        pictures = pictures.view(*codes.shape[:2], *pictures.shape[1:])
-        return pictures.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
+        """Return ``(C, P H, P W)``: what the codes around the works' mean decode to."""
+        codes = latent_plane(self.posterior(works)[0], self.params.plane, self.params.plane_reach)
+        return tiled(self._painted(codes), self.params.plane)
 
     def _painted(self, codes: Tensor) -> Tensor:
         return torch.cat([mean_image(self.likelihood, self._decoded(part)) for part in _parts(codes)])
@@ -248,3 +234,16 @@ def _parts(rows: Tensor, size: int = 500) -> Iterator[Tensor]:
 
 
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=VAE)
+MODEL_INFO = ModelInfo(
+    title="Variational autoencoder",
+    nanoseconds_per_pixel=180,
+    in_new_datasets=True,
+    starting_params={"steps": 1000, "batch_size": 32},
+    wall_texts={
+        "reconstruction": WallText(
+            heading="Reconstructions", note="Works of the collection beside what the model made of them."
+        ),
+        "plane": WallText(heading="A plane through the codes"),
+    },
+    acronyms=("elbo", "kl"),
+)

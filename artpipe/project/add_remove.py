@@ -11,12 +11,20 @@ from artpipe.artifacts import paths
 from artpipe.config.params import NAME, About, DatasetEntry, Params, load_params, validated
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.yaml_edit import key_value, read_exactly, with_entry, without_entry
-from artpipe.contracts.model import FeatureExtractor
+from artpipe.contracts.plugin_info import model_info
 from artpipe.contracts.source import Source
 from artpipe.errors import UserError
 from artpipe.layout.places import hub_snapshot
-from artpipe.project.detection import FIRST_LOOK, inspect_place, is_single, kinds_of, preprocess_of, require_kept, told
-from artpipe.project.entry_validation import asks_for, check_dataset, check_model
+from artpipe.project.detection import (
+    has_features,
+    inspect_place,
+    is_single,
+    kinds_of,
+    preprocess_of,
+    require_kept,
+    told,
+)
+from artpipe.project.entry_validation import check_dataset, check_model
 from artpipe.project.import_files import (
     DATASETS,
     archive_suffix,
@@ -90,7 +98,7 @@ def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:
 
 def _with_models(text: str, dataset: str, kinds: Sequence[str]) -> str:
     """Return params.yaml with an entry for each kind, each of them checked."""
-    for kind in sorted(kinds, key=lambda kind: not _has_features(kind)):  # those first: the others point at them
+    for kind in sorted(kinds, key=lambda kind: not has_features(kind)):  # those first: the others point at them
         name = f"{dataset}-{kind}"
         text = with_entry(text, "models", name, _model_entry(_parsed(text), name, kind, dataset))
     for kind in kinds:
@@ -230,20 +238,16 @@ def _dataset_entry(
 
 def _model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str, Any]:
     of_dataset = {other: entry for other, entry in params.models.items() if entry.get("dataset") == dataset}
-    extractors = [other for other, entry in of_dataset.items() if _has_features(str(entry.get("kind")))]
-    extractor = name if _has_features(kind) or not extractors else extractors[0]
+    extractors = [other for other, entry in of_dataset.items() if has_features(str(entry.get("kind")))]
+    extractor = name if has_features(kind) or not extractors else extractors[0]
     pretrained = paths.shards(dataset)
-    if extractor != name and asks_for(kind, "FeatureExtractor"):  # it chooses its best weights on such features
+    info = model_info(kind)
+    if extractor != name and info.pretrained == "checkpoint":  # it chooses its best weights on such features
         pretrained = paths.checkpoint(extractor)
-    if asks_for(kind, "Perceptual"):
+    if info.pretrained == "weights":
         pretrained = paths.weights(next(iter(params.weights), "vgg16"))
     named = {"kind": kind, "dataset": dataset, "pretrained": str(pretrained), "feature_extractor": extractor}
-    return {**named, **FIRST_LOOK.get(kind, {})}
-
-
-def _has_features(kind: str) -> bool:
-    build = plugins.find("models", kind).build
-    return isinstance(build, type) and issubclass(build, FeatureExtractor)
+    return {**named, **info.starting_params}
 
 
 def _parsed(text: str) -> Params:

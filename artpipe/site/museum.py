@@ -48,6 +48,7 @@ def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str)
     from artpipe.site.collection import load_record
     from artpipe.site.loader import digests_of, load_artist, load_pair
     from artpipe.site.translation import clean
+    from artpipe.site.wall_texts import wall_texts
 
     models = {name: entry for name, entry in params.models.items() if entry.get("dataset") == dataset}
     pairs = {name: load_pair(root, name) for name in models}
@@ -61,7 +62,8 @@ def _room(root: Path, params: Params, shelf: "Shelf", number: int, dataset: str)
         if isinstance(pair, str):
             hung.append(Gap(name, title, pair))
         else:
-            hung.append(load_artist(root, name, title, models[name], pair, shelf, look))
+            texts = wall_texts(pair[0].kind, params.evaluation.metrics)
+            hung.append(load_artist(root, name, title, models[name], pair, shelf, look, texts))
     about = _about(params.dataset(dataset).about, record.about if record else None)
     seen = [work for digest in sorted(wanted) if (work := look(digest)).picture]
     return Room(
@@ -90,9 +92,7 @@ def _crowned(room: "Room", champions: Champions) -> "Room":
 
 
 def _painters_first(artist: "Artist") -> bool:
-    from artpipe.contracts.section import SHOWN_FIRST
-
-    return not any(work.role in SHOWN_FIRST for work in artist.works)
+    return not any(map(artist.is_own, artist.works))
 
 
 def _looker(works: "Mapping[str, RealWork]", folders: Iterable[Path], shelf: "Shelf") -> "Any":

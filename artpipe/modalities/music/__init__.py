@@ -10,6 +10,7 @@ from pydantic import Field
 
 from artpipe.config.params import IngestParams, SplitParams
 from artpipe.contracts.modality import Facts, Medium, Part, Task
+from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.errors import UserError
 from artpipe.modalities.music.midi_events import is_midi
 from artpipe.modalities.music.midi_reader import read_midi
@@ -183,4 +184,9 @@ MEDIUM = Medium(
         ".mscz",
         ".mscx",
     ),
+)
+MEDIUM_INFO = MediumInfo(
+    size_parameter="length",
+    default_size=512,
+    refusal_hints={"other voices": "`--voices N` takes others, 0 takes chords"},
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe.artifacts.works import Work
 from artpipe.config.params import IngestParams
 from artpipe.contracts.modality import Facts, Medium, Task
+from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.modalities.picture.decoder import decode, flattened, perceptual_hash
 from artpipe.modalities.picture.framing import PictureParams, fitted
 from artpipe.preprocessing.contact_sheet import Print, Sheet, contact_sheet
@@ -229,4 +230,12 @@ MEDIUM = Medium(
     unread=describe_unread,
     suffixes=_SUFFIXES,
     sidecars=_SIDECARS,
+)
+MEDIUM_INFO = MediumInfo(
+    size_parameter="size",
+    default_size=64,
+    axes=2,
+    starting_params={"channels": 3, "trim": True},
+    likely=True,
+    preview_job="artpipe.modalities.picture.preview_tile:draw_tile",
 )

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from artpipe.config.params import IngestParams, Positive, SplitParams
 from artpipe.contracts.modality import Facts, Medium, Part, Task
+from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.contracts.special_tokens import END, MARKS, START
 from artpipe.errors import UserError
 from artpipe.modalities.text.bpe import learned
@@ -193,4 +194,12 @@ MEDIUM = Medium(
         ".epub",
         ".html",
     ),
+)
+MEDIUM_INFO = MediumInfo(
+    size_parameter="length",
+    default_size=128,
+    likely=True,
+    reads_sidecars=False,
+    is_readable=True,
+    separator_hint="`--separator '\\n\\n'` cuts a file where a line is empty",
 )
