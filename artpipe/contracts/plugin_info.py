@@ -54,8 +54,6 @@ class MediumInfo(Settings):
     default_size: int = Field(default=128, gt=0)  # of that parameter
     axes: Literal[1, 2] = 1  # a row has size ** axes values: tokens, or pixels of a square whose side `--size` says
     starting_params: Mapping[str, Any] = {}  # of `preprocess`, for a new dataset
-    likely: bool = False  # it is this one where as many files may be of another medium
-    reads_sidecars: bool = True  # files beside a work tell of it
     preview_job: str = (
         ""  # module:function(bytes, settings) -> RGB of a square; a worker draws works for a contact sheet
     )

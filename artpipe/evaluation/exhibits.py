@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import HungExhibit, HungPart, Neighbour, work_file
-from artpipe.contracts.metric import Evidence, Measured, writes_text
+from artpipe.contracts.metric import Evidence, Measured
 from artpipe.contracts.model import Content, Exhibit, Prompt
+from artpipe.evaluation.sequences import writes_text
 from artpipe.evaluation.text_neighbours import excerpts, nearest_texts
 from artpipe.modalities.picture.captions import UNTITLED, asked_for, spoken
 from artpipe.modalities.picture.tiles import wholes

@@ -9,7 +9,6 @@ from artpipe.layout.side_folders import claims
 from artpipe.layout.work_kinds import counted, suffix_of
 from artpipe.system.plain_text import plain
 
-_FIRST = ("picture", "text")  # where as many files may be of several media
 _OUTNUMBERED = 10  # times as many works of another medium: then it is that one's dataset, with some others in it
 
 
@@ -28,7 +27,7 @@ def decide_medium(survey: Survey) -> str:
         files = survey.database.execute("SELECT count(*) FROM files").fetchone()[0]
         told = f"none of its {counted(files, 'file')} is" if files else "no files in it; works are wanted"
         raise UserError(f"{place}: {told} of a known medium ({known}){describe_unread(survey.unread)}")
-    ranked = sorted(counts, key=lambda name: (-counts[name], name not in _FIRST, name))
+    ranked = sorted(counts, key=lambda name: (-counts[name], not kinds[name].likely, name))
     best = ranked[0]
     for other in ranked[1:]:
         alone = _count_own(survey, other, f"AND NOT {claims([best])}")

@@ -90,7 +90,8 @@ class Facts:
     def _note_sidecars(self, most: int | None) -> None:
         """Note what sidecars say, each under its work's key."""
         layout, count = self.layout, 0
-        if layout.medium == "text" or not (_count(layout, "sidecars") or _count(layout, "folders WHERE aside = 1")):
+        reads = layout.survey.kinds[layout.medium].reads_sidecars
+        if not reads or not (_count(layout, "sidecars") or _count(layout, "folders WHERE aside = 1")):
             return
 
         def wanted(path: str) -> int:

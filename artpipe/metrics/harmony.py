@@ -8,7 +8,7 @@ from artpipe.artifacts.report import Finding, Score, Verdict
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.modalities.music.key_detection import share_dissonant, share_in_key
 from artpipe.modalities.music.performed_works import joined
-from artpipe.modalities.music.tokens import HELD, Step, steps_of
+from artpipe.modalities.music.tokens import HELD, Step, is_music, steps_of
 
 _PASSAGE = 4  # beats in a row
 
@@ -71,9 +71,8 @@ def _finding(verdict: Verdict, score: str, value: float, bound: float, sentence:
 
 
 def _applies(evidence: Evidence) -> bool:
-    return (
-        evidence.card.spec.medium == "music" and bool(evidence.sequences) and len(evidence.test.get("tokens", ())) > 0
-    )
+    composed = is_music(evidence.card.spec) and bool(evidence.sequences)
+    return composed and len(evidence.test.get("tokens", ())) > 0
 
 
 METRIC = Metric(applies=_applies, measure=measure, headline=("in_key", "copied_passages"))

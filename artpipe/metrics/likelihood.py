@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score, Verdict
-from artpipe.contracts.metric import Evidence, Measured, Metric, writes_text
+from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.plugin_info import MetricInfo
+from artpipe.evaluation.sequences import writes_text
 from artpipe.modalities.text.detokenize import characters, works_of
 from artpipe.numerics.ngrams import CountModel
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score, Verdict
 from artpipe.contracts.metric import Evidence, Measured, Metric
-from artpipe.contracts.model import Sequencer
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.contracts.special_tokens import PAD
+from artpipe.evaluation.sequences import writes_music
 from artpipe.modalities.music.performed_works import count_steps, joined
 from artpipe.nn.sequence.music_context import Moment
 
@@ -91,8 +91,11 @@ def _finding(verdict: Verdict, value: float, bound: float, sentence: str) -> Fin
 
 
 def _applies(evidence: Evidence) -> bool:
-    is_music = evidence.card.spec.medium == "music" and isinstance(evidence.learner, Sequencer)
-    return is_music and len(evidence.test.get("tokens", ())) > 0 and len(evidence.train.get("tokens", ())) > 0
+    return (
+        writes_music(evidence)
+        and len(evidence.test.get("tokens", ())) > 0
+        and len(evidence.train.get("tokens", ())) > 0
+    )
 
 
 METRIC = Metric(applies=_applies, measure=measure, headline=("nll_per_step",))

@@ -19,6 +19,7 @@ from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.contracts.special_tokens import PAD, START
 from artpipe.modalities.music.performed_works import count_steps, joined
+from artpipe.modalities.music.tokens import is_music
 from artpipe.nn.layers.dropout import dropped
 from artpipe.nn.sequence.music_context import Ear, Heard, transposed
 from artpipe.nn.sequence.rendering import encoded, lengths_of, rendered
@@ -53,6 +54,7 @@ class RNN(Divisible[Params]):
     """Embedding, recurrent layers, and the embedding again."""
 
     selects = ("nll", "min")
+    point_exhibits = 4
 
     def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
         super().__init__(params, spec)
@@ -64,7 +66,7 @@ class RNN(Divisible[Params]):
         self.recurrent = cell(p.embedding, p.width, p.layers, batch_first=True, dropout=between)
         self.narrow = nn.Linear(p.width, p.embedding) if p.width != p.embedding else nn.Identity()
         self.bias = nn.Parameter(torch.zeros(len(spec.vocabulary)))
-        self.ear = Ear(spec, p.embedding, p.width, p.dropout) if spec.medium == "music" else None
+        self.ear = Ear(spec, p.embedding, p.width, p.dropout) if is_music(spec) else None
         if p.cell == "lstm":
             _remember(self.recurrent, p.width)
         self.lengths = lengths_of(spec)

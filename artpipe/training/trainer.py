@@ -26,8 +26,6 @@ from artpipe.training.progress_bar import Live
 from artpipe.training.resume_state import StateStore, flatten, load_random_state, random_state, undisturbed, unflatten
 
 SMALLER = "micro-batch"  # file in a state folder: how many rows at once a rank found to be too many, halved
-_PROMPTED = {"picture": 64}  # exhibits of an evaluation point, 8 x 8
-_PROMPTED_ELSE = 4  # what is read or heard instead of seen at a glance
 
 
 class Training:
@@ -266,7 +264,7 @@ class Training:
 
     def _prompt(self) -> Prompt:
         """Return the same seeds at every point of every training, labels in turn, and the first works to show."""
-        classes, count = len(self.learner.spec.classes), _PROMPTED.get(self.learner.spec.medium, _PROMPTED_ELSE)
+        classes, count = len(self.learner.spec.classes), self.learner.point_exhibits
         labels = torch.arange(count, device=self.device) % classes if classes else None
         works = self.data.shown.take(torch.arange(min(count, len(self.data.shown))))
         return Prompt(seeds=range(count), labels=labels, works=works)

@@ -16,7 +16,7 @@ from artpipe.modalities.music.midi_events import is_midi
 from artpipe.modalities.music.midi_reader import read_midi
 from artpipe.modalities.music.musicxml_reader import read_musicxml
 from artpipe.modalities.music.score import FINEST, Score, look, rolled, sampled, without_interludes
-from artpipe.modalities.music.tokens import VOCABULARY, Step, tokens_of
+from artpipe.modalities.music.tokens import MEDIUM_NAME, VOCABULARY, Step, tokens_of
 from artpipe.modalities.music.xml_tree import begins_xml
 from artpipe.preprocessing.contact_sheet import Print, Sheet, contact_sheet
 from artpipe.preprocessing.jobs import worked
@@ -116,7 +116,7 @@ def write(task: Task) -> str:
     counts = shards.writer.counts
     spec = Spec(
         dataset=task.name,
-        medium="music",
+        medium=MEDIUM_NAME,
         height=task.ingest.voices,
         grid=params.grid,
         length=params.length,

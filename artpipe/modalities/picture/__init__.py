@@ -230,12 +230,12 @@ MEDIUM = Medium(
     unread=describe_unread,
     suffixes=_SUFFIXES,
     sidecars=_SIDECARS,
+    likely=True,
 )
 MEDIUM_INFO = MediumInfo(
     size_parameter="size",
     default_size=64,
     axes=2,
     starting_params={"channels": 3, "trim": True},
-    likely=True,
     preview_job="artpipe.modalities.picture.preview_tile:draw_tile",
 )

@@ -15,7 +15,7 @@ from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.contracts.special_tokens import END, MARKS, START
 from artpipe.errors import UserError
 from artpipe.modalities.text.bpe import learned
-from artpipe.modalities.text.tokenizer import Encoder, pieces
+from artpipe.modalities.text.tokenizer import MEDIUM_NAME, Encoder, pieces
 from artpipe.preprocessing.jobs import worked
 from artpipe.preprocessing.token_rows import TokenShards
 from artpipe.system.atomic_files import write_text
@@ -124,7 +124,7 @@ def write(task: Task) -> str:
     counts = shards.writer.counts
     spec = Spec(
         dataset=task.name,
-        medium="text",
+        medium=MEDIUM_NAME,
         length=params.length,
         classes=task.classes,
         count=counts["train"],
@@ -177,6 +177,8 @@ MEDIUM = Medium(
     prepare=prepared,
     settings=_settings,
     write=write,
+    likely=True,
+    reads_sidecars=False,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
     parts=parts,
     sidecars=(
@@ -198,8 +200,6 @@ MEDIUM = Medium(
 MEDIUM_INFO = MediumInfo(
     size_parameter="length",
     default_size=128,
-    likely=True,
-    reads_sidecars=False,
     is_readable=True,
     separator_hint="`--separator '\\n\\n'` cuts a file where a line is empty",
 )

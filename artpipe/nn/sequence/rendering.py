@@ -10,7 +10,8 @@ from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Exhibit
 from artpipe.contracts.special_tokens import MARKS, UNKNOWN
 from artpipe.modalities.music.performed_works import performed
-from artpipe.modalities.text.tokenizer import Encoder
+from artpipe.modalities.music.tokens import is_music
+from artpipe.modalities.text.tokenizer import Encoder, is_text
 
 _HOLLOW = "\N{WHITE SQUARE}"
 _CAPTION = 60  # characters of a first line
@@ -24,7 +25,7 @@ def encoded(text: str, spec: Spec) -> list[int]:
 def lengths_of(spec: Spec) -> Tensor:
     """Return the characters ``(V,)`` of each token: none of a mark, one of the unknown; all 0 where it is no text."""
     known = [0] * len(spec.vocabulary)
-    if spec.medium == "text":
+    if is_text(spec):
         known = [len(token) for token in spec.vocabulary]
         known[: len(MARKS)] = [int(mark == UNKNOWN) for mark in range(len(MARKS))]
     return torch.tensor(known)
@@ -41,7 +42,7 @@ def text_of(tokens: Sequence[int], vocabulary: Sequence[str]) -> str:
 
 def rendered(spec: Spec, prompt: str, tokens: Sequence[int], seed: int, *, ended: bool) -> Exhibit:
     """Return what hangs of one sequence that follows `prompt`; without its end it is cut where a part of it is whole."""
-    if spec.medium == "music":
+    if is_music(spec):
         return performed(spec, tokens, seed, ended=ended)
     text = (prompt + text_of(tokens, spec.vocabulary)).strip("\n")
     text = text if ended else whole(text)
