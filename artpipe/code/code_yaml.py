@@ -53,6 +53,7 @@ def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
         code[stage] = {"stage": known[stage]}
         for group, used in groups.items():
             names = {*used, *(_value_at(recorded, f"{stage}.{group}") or ())}
+            names |= {*plugins.names("models")} if group == "models_info" else set()  # an entry may name any
             code[stage][group] = {
                 name: known[_known(f"{group}.{name}", known)]
                 for name in sorted(names)
