@@ -58,8 +58,9 @@ def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
     from artpipe.site.media_files import Shelf
     from artpipe.site.pages import pages
     from artpipe.site.translation import Words
+    from artpipe.site.wall_texts import acronyms
 
-    shelf, words = Shelf(), Words(theme, params.gallery.language)
+    shelf, words = Shelf(), Words(theme, params.gallery.language, acronyms(params))
     museum = load_museum(root, params, shelf, words.sentences)
     files = dict(pages(_make_site(params, theme, words), museum))
     shown = {name for page in files.values() for name in _MEDIA_FILE.findall(page.decode())}
@@ -124,8 +125,11 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
 
     If it is the same, so is the gallery.
     """
+    from artpipe.site.wall_texts import plugin_words
+
     parts: list[object] = [
         params.model_dump(mode="json"),
+        plugin_words(params),
         {name: _installed_version(name) for name in ("jinja2", "pillow", "pyarrow")},
     ]
     code = [

@@ -71,6 +71,28 @@ def definition(group: str, name: str) -> tuple[str, str]:
     return (point.module, point.attr) if point else (f"artpipe.{group}.{name}", _CONSTANT[group])
 
 
+def info_constant(group: str, name: str) -> str:
+    """Return what the constant is called that tells others of a plugin: `MODEL_INFO` beside `MODEL`."""
+    own = Path(PROJECT_FOLDER, group, f"{name}.py").is_file()
+    return f"{_CONSTANT[group] if own else definition(group, name)[1]}_INFO"
+
+
+def source_file(group: str, name: str) -> Path | None:
+    """Return the file of a plugin, which is not imported; None where there is none."""
+    own = Path(PROJECT_FOLDER, group, f"{name}.py")
+    point = None if own.is_file() else _installed_plugins(group).get(name)
+    if point is None:
+        bases = [folder / name for folder in folders(group)] if name in names(group) else []
+    else:
+        package, *parts = point.module.split(".")
+        spec = find_spec(package)
+        alone = [str(Path(spec.origin).with_suffix(""))] if spec and spec.origin else []  # a module without a package
+        locations = (spec.submodule_search_locations if spec else None) or alone
+        bases = [Path(location, *parts) for location in locations]
+    files = (file for base in bases for file in (base.with_suffix(".py"), base / "__init__.py"))
+    return next((file for file in files if file.is_file()), None)
+
+
 def foreign_files() -> list[Path]:
     """Return the files of the project's plugins and of those that installed packages bring; none is imported."""
     own = [path for group in _CONSTANT for path in sorted(Path(PROJECT_FOLDER, group).absolute().glob("*.py"))]

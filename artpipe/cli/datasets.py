@@ -27,7 +27,7 @@ def dataset_add(
     path: Works,
     name: Annotated[str, typer.Option(help="Lower-case letters, digits and `-`.")],
     models: Annotated[
-        str | None, typer.Option(help="Model kinds, separated by commas; for pictures gan,vae,classifier, else rnn.")
+        str | None, typer.Option(help="Model kinds, separated by commas; without it, those made for such works.")
     ] = None,
     medium: Medium = "",
     classes: Classes = "auto",

@@ -35,6 +35,7 @@ STAGES: Mapping[str, Definition] = {
     "gallery": ("artpipe.gallery", "build_gallery"),
 }
 _GROUPS = ("modalities", "sources", "models")  # a stage reads the one plugin that its entry names
+_TOLD = ("models", "metrics")  # the gallery shows what these say of themselves
 _HEADER = """\
 # What the code of each stage and plugin is, by meaning: a hash that comments and docstrings do not change.
 # Written by `artpipe upgrade`; DVC reads it, so that a stage runs again when its code changed and only then.
@@ -56,6 +57,7 @@ def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
         code[stage] = {"stage": fingerprints[stage]}
         for group, used in groups.items():
             names = {*used, *(_value_at(recorded, f"{stage}.{group}") or ())}
+            names |= {*plugins.names("models")} if group == "models_info" else set()  # an entry may name any
             code[stage][group] = {
                 name: fingerprints[_require_known(f"{group}.{name}", fingerprints)]
                 for name in sorted(names)
@@ -218,6 +220,9 @@ def _plugin_definitions() -> dict[str, Definition]:
     entries = dict(STAGES)
     for group in (*_GROUPS, "metrics", "sections"):
         entries |= {f"{group}.{name}": plugins.definition(group, name) for name in plugins.names(group)}
+    for group in _TOLD:
+        for name in plugins.names(group):
+            entries[f"{group}_info.{name}"] = plugins.definition(group, name)[0], plugins.info_constant(group, name)
     return entries
 
 
@@ -236,11 +241,17 @@ def _package_files() -> dict[str, Path]:
 
 
 def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:
-    """Return which plugins a stage uses all at once, by stage and group."""
+    """Return which plugins a stage uses all at once, by stage and group; `GROUP_info` is what they tell others."""
     sections = params.gallery.sections or plugins.names("sections")
+    kinds = {str(entry.get("kind")) for entry in params.models.values()} & {*plugins.names("models")}
     return {
         "evaluate": {"metrics": params.evaluation.metrics},
-        "gallery": {"sections": sections, "themes": [params.gallery.theme]},
+        "gallery": {
+            "sections": sections,
+            "themes": [params.gallery.theme],
+            "models_info": sorted(kinds),
+            "metrics_info": params.evaluation.metrics,
+        },
     }
 
 

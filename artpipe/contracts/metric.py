@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, Score
 from artpipe.config.params import EvaluationParams
-from artpipe.contracts.model import Exhibit, Learner, Prompt, Sequencer
+from artpipe.contracts.model import Exhibit, Learner, Prompt
 from artpipe.numerics.nearest_neighbours import find_copies, find_nearest
 from artpipe.numerics.pixels import to_float
 
@@ -138,13 +138,6 @@ class Metric:
 def paints(evidence: Evidence) -> bool:
     """Return whether there are samples and held-out pictures to compare them with, two of each at least."""
     return min(len(evidence.pictures("samples")), len(evidence.pictures("held_out"))) > 1
-
-
-def writes_text(evidence: Evidence) -> bool:
-    """Return whether the learner writes text, and there are works in whole to compare it with."""
-    columns = {"tokens", "places", "digests"}
-    is_text = evidence.card.spec.medium == "text" and isinstance(evidence.learner, Sequencer)
-    return is_text and columns <= set(evidence.train) and columns <= set(evidence.test)
 
 
 def paints_classes(evidence: Evidence) -> bool:

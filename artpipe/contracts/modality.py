@@ -80,6 +80,8 @@ class Medium:
     unread: Callable[[bytes], str] = lambda start: ""  # noqa: ARG005 - a known format it does not read, what to do with it
     suffixes: tuple[str, ...] = ()  # of names that need no look at the bytes
     sidecars: tuple[str, ...] = ()  # of files that lie beside a work under its name and are none
+    reads_sidecars: bool = True  # they tell of their works
+    likely: bool = False  # it is this one where as many files may be of another medium
 
 
 def medium_of(entry: DatasetEntry) -> Medium:

@@ -65,6 +65,7 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
 
     selects: tuple[str, Literal["min", "max"]] | None = None  # the validation measure that picks `best`
     thrift = "lower `batch_size` or the dataset's `size`"  # what helps where memory is too small
+    point_exhibits = 64  # asked for at an evaluation point, 8 x 8; fewer of what is read or heard
 
     def __init__(self, params: ParamsT, spec: Spec) -> None:
         super().__init__()

@@ -8,13 +8,13 @@ from typing import Any, Generic, Literal, TypeVar
 from artpipe.artifacts.report import ReportCard
 from artpipe.artifacts.run import RunCard
 from artpipe.config.params import About
+from artpipe.contracts.plugin_info import WallText
 
 Page = Literal["index", "model", "work", "dataset"]
 GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
 ViewT = TypeVar("ViewT")
 
-SHOWN_FIRST = ("sample", "stylisation", "continuation", "walk")  # what a model makes of itself, in this order
-THEN = ("enlargement", "restoration", "reconstruction", "explanation", "failure")  # what it makes of given works
+SAMPLE = "sample"  # the role of what a model makes where it is given nothing
 _FACES = {"video": "poster", "audio": "score"}
 _FILMS = frozenset({"mp4", "webm"})
 _WAY = re.compile(r"step (\d+)")
@@ -148,11 +148,17 @@ class Artist:
     events: Sequence[tuple[int, str]] = ()  # rollbacks and the like, by step
     champion: bool = False  # this checkpoint counts among the models of its kind in its room
     rival: str = ""  # the model of which another checkpoint counts instead, if there is one
+    kind_title: str = ""
+    wall_texts: Mapping[str, WallText] = field(default_factory=dict)  # by role of its works
 
     @property
     def step(self) -> int:
         """Return the step whose weights made what hangs."""
         return self.run.steps if self.report.step is None else self.report.step
+
+    def is_own(self, work: Work) -> bool:
+        """Return whether a work is what the model makes of itself; the others it makes of given works."""
+        return work.role == SAMPLE or (work.role in self.wall_texts and self.wall_texts[work.role].own)
 
 
 @dataclass(frozen=True)

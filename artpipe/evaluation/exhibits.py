@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Neighbour, SavedExhibit, SavedExhibitFile, work_file
-from artpipe.contracts.metric import Evidence, Measured, writes_text
+from artpipe.contracts.metric import Evidence, Measured
 from artpipe.contracts.model import Content, Exhibit, Prompt
+from artpipe.evaluation.sequences import writes_text
 from artpipe.evaluation.text_neighbours import excerpts, nearest_texts
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title

@@ -12,7 +12,6 @@ from artpipe.layout.file_survey import FileSurvey
 from artpipe.layout.work_kinds import format_count, get_suffix
 from artpipe.system.plain_text import to_printable
 
-_PREFERRED_MEDIA = ("picture", "text")  # where as many files may be of several media
 _MIN_RATIO = 10  # times as many works of another medium: then it is that one's dataset, with some others in it
 
 
@@ -31,7 +30,7 @@ def detect_medium(survey: FileSurvey) -> str:
         files = survey.database.execute("SELECT count(*) FROM files").fetchone()[0]
         problem = f"none of its {format_count(files, 'file')} is" if files else "no files in it; works are wanted"
         raise UserError(f"{place}: {problem} of a known medium ({formats}){describe_unread_formats(survey.unread)}")
-    ranked = sorted(counts, key=lambda name: (-counts[name], name not in _PREFERRED_MEDIA, name))
+    ranked = sorted(counts, key=lambda name: (-counts[name], not kinds[name].likely, name))
     best = ranked[0]
     for other in ranked[1:]:
         only_other = _count_works(survey, other, f"AND NOT {media_condition([best])}")

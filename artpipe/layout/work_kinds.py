@@ -19,6 +19,8 @@ class WorkKind:
     suffixes: tuple[str, ...] = ()  # of names that need no look at the bytes
     sidecars: tuple[str, ...] = ()  # of files beside a work, under its name, that are no works
     many: bool = False  # one file may hold many works
+    likely: bool = False  # it is this one where as many files may be of another medium
+    reads_sidecars: bool = True  # they tell of their works
     unread: Callable[[bytes], str] = lambda start: ""  # noqa: ARG005 - of a known format that is not read, what to do with it
 
 

@@ -103,7 +103,8 @@ class Annotations:
     def _read_sidecars(self, limit: int | None) -> None:
         """Store the fields of sidecars, each under its work's key."""
         layout, count = self.layout, 0
-        if layout.medium == "text" or not (_count(layout, "sidecars") or _count(layout, "folders WHERE aside = 1")):
+        reads = layout.survey.kinds[layout.medium].reads_sidecars
+        if not reads or not (_count(layout, "sidecars") or _count(layout, "folders WHERE aside = 1")):
             return
 
         def bytes_wanted(path: str) -> int:

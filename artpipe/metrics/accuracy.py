@@ -8,6 +8,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, share_spread
 from artpipe.contracts.model import FeatureExtractor
+from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.nn.classifier.calibration import expected_calibration_error, negative_log_likelihood, reliability_diagram
 from artpipe.nn.classifier.rotation_pretext import ROTATIONS, rotate_quarters
 from artpipe.numerics.pixels import to_float
@@ -121,3 +122,4 @@ METRIC = Metric(
     measure=measure,
     headline=("accuracy", "ece"),
 )
+METRIC_INFO = MetricInfo(acronyms=("ece",))

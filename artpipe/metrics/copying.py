@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric, writes_text
+from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.evaluation.sequences import writes_text
 from artpipe.modalities.text.detokenize import join_rows, to_code_points
 from artpipe.numerics.ngrams import ngram_keys
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Autoencoder
+from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.language.message import Message, Value
 from artpipe.numerics.pixels import to_float
 
@@ -94,3 +95,4 @@ METRIC = Metric(
     measure=measure,
     headline=("elbo",),
 )
+METRIC_INFO = MetricInfo(acronyms=("elbo", "iwae", "kl"))

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, paints
+from artpipe.contracts.plugin_info import MetricInfo
 
 
 def fid(left: Tensor, right: Tensor) -> float:
@@ -48,3 +49,4 @@ def measure(evidence: Evidence) -> Measured:
 
 
 METRIC = Metric(applies=paints, measure=measure)
+METRIC_INFO = MetricInfo(acronyms=("fid",))

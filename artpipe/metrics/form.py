@@ -4,7 +4,8 @@ import re
 from collections import Counter
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric, share_spread, writes_text
+from artpipe.contracts.metric import Evidence, Measured, Metric, share_spread
+from artpipe.evaluation.sequences import writes_text
 from artpipe.modalities.text.detokenize import join_rows
 from artpipe.nn.sequence.rendering import decode_text
 

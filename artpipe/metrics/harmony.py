@@ -9,7 +9,7 @@ from artpipe.config.params import VerdictBounds
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.modalities.music.key_detection import share_dissonant, share_in_key
 from artpipe.modalities.music.rendering import join_rows
-from artpipe.modalities.music.tokens import HELD, Step, decode_steps
+from artpipe.modalities.music.tokens import HELD, Step, decode_steps, is_music
 
 _PASSAGE = 4  # beats in a row
 
@@ -84,9 +84,8 @@ def _score(name: str, shares: torch.Tensor, better: str, code: str, values: Mapp
 
 
 def _applies(evidence: Evidence) -> bool:
-    return (
-        evidence.card.spec.medium == "music" and bool(evidence.sequences) and len(evidence.test.get("tokens", ())) > 0
-    )
+    composed = is_music(evidence.card.spec) and bool(evidence.sequences)
+    return composed and len(evidence.test.get("tokens", ())) > 0
 
 
 METRIC = Metric(applies=_applies, measure=measure, headline=("in_key", "copied_passages"))

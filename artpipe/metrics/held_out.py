@@ -7,6 +7,7 @@ import torch
 from artpipe.artifacts.report import Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Autoencoder, FeatureExtractor, Restorer, Sampler
+from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.numerics.pixels import to_float
 
 
@@ -31,3 +32,4 @@ def _applies(evidence: Evidence) -> bool:
 
 
 METRIC = Metric(applies=_applies, measure=measure, headline=("held_out_*",))
+METRIC_INFO = MetricInfo(acronyms=("fid", "kid"))

@@ -5,6 +5,7 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, halves, paints
+from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.numerics.kernel_distance import kernel_distance, kernel_distance_spread
 from artpipe.numerics.pixels import to_bytes, to_float
 
@@ -92,3 +93,4 @@ def _judged(evidence: Evidence, scores: list[Score]) -> list[Finding]:
 
 
 METRIC = Metric(applies=paints, measure=measure, headline=("kid",))
+METRIC_INFO = MetricInfo(acronyms=("kid",))

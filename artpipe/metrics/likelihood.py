@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric, writes_text
+from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.plugin_info import MetricInfo
+from artpipe.evaluation.sequences import writes_text
 from artpipe.modalities.text.detokenize import join_rows, to_code_points
 from artpipe.numerics.ngrams import KneserNeyModel
 
@@ -81,3 +83,4 @@ def _judged(scores: list[Score]) -> Measured:
 
 
 METRIC = Metric(applies=writes_text, measure=measure, headline=("bits_per_character",))
+METRIC_INFO = MetricInfo(acronyms=("nll",))

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, Part, paints, share_spread
+from artpipe.contracts.plugin_info import MetricInfo, WallText
 
 _PARTS: tuple[Part, Part] = ("samples", "held_out")
 
@@ -79,3 +80,4 @@ METRIC = Metric(
     measure=measure,
     headline=("copies",),
 )
+METRIC_INFO = MetricInfo(wall_texts={"nearest pair": WallText(heading="Nearest to a training work")})

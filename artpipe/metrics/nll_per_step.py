@@ -10,8 +10,9 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
-from artpipe.contracts.model import Sequencer
+from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.contracts.special_tokens import PAD
+from artpipe.evaluation.sequences import writes_music
 from artpipe.modalities.music.rendering import count_steps, join_rows
 from artpipe.nn.sequence.music_state import MusicState
 
@@ -90,8 +91,12 @@ def _score(name: str, nats: Tensor, steps: Tensor, code: str) -> Score:
 
 
 def _applies(evidence: Evidence) -> bool:
-    is_music = evidence.card.spec.medium == "music" and isinstance(evidence.learner, Sequencer)
-    return is_music and len(evidence.test.get("tokens", ())) > 0 and len(evidence.train.get("tokens", ())) > 0
+    return (
+        writes_music(evidence)
+        and len(evidence.test.get("tokens", ())) > 0
+        and len(evidence.train.get("tokens", ())) > 0
+    )
 
 
 METRIC = Metric(applies=_applies, measure=measure, headline=("nll_per_step",))
+METRIC_INFO = MetricInfo(acronyms=("nll",))

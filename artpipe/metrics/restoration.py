@@ -10,6 +10,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measured, Metric
 from artpipe.contracts.model import Restorer
+from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.language.message import Message, Value
 from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.numerics.image_quality import psnr, ssim
@@ -123,3 +124,4 @@ def _applies(evidence: Evidence) -> bool:
 
 
 METRIC = Metric(applies=_applies, measure=measure, headline=("psnr", "psnr_gain"))
+METRIC_INFO = MetricInfo(acronyms=("psnr", "ssim"))

@@ -9,6 +9,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Score
 from artpipe.contracts.metric import Evidence, Measured, Metric, paints, small
 from artpipe.contracts.model import Content, Exhibit, Walker
+from artpipe.contracts.plugin_info import MetricInfo, WallText
 from artpipe.evaluation.latent_path import between, evened, spline
 from artpipe.evaluation.video import enlarged, film
 from artpipe.language.message import Message
@@ -100,3 +101,12 @@ def _applies(evidence: Evidence) -> bool:
 
 
 METRIC = Metric(applies=_applies, measure=measure)
+METRIC_INFO = MetricInfo(
+    wall_texts={
+        "walk": WallText(
+            heading="Walks",
+            note="A loop through what the model can paint, in steps that look alike; it ends where it began.",
+            own=True,
+        )
+    }
+)

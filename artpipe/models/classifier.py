@@ -19,6 +19,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
+from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.classifier.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
@@ -244,3 +245,13 @@ def _interleave_classes(labels: Tensor) -> list[int]:
 
 
 MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=Classifier)
+MODEL_INFO = ModelInfo(
+    title="Classifier",
+    nanoseconds_per_pixel=350,
+    in_new_datasets=True,
+    starting_params={"steps": 300, "batch_size": 32},
+    wall_texts={
+        "explanation": WallText(heading="Explanations", note="Where the model looked to decide.", given=True),
+        "failure": WallText(heading="Failures", note="Shown because it was wrong."),
+    },
+)

@@ -18,6 +18,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
+from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.nn.style.perceptual import (
@@ -239,3 +240,16 @@ class FastStyle(Divisible[Params]):
 
 
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=FastStyle)
+MODEL_INFO = ModelInfo(
+    title="Feed-forward style transfer",
+    nanoseconds_per_pixel=2300,
+    pretrained="weights",
+    wall_texts={
+        "stylisation": WallText(
+            heading="Stylisations",
+            note="A given picture, painted again in the strokes of another; behind each frame the one lies beside the other.",
+            own=True,
+            given=True,
+        )
+    },
+)

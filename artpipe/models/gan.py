@@ -1,7 +1,7 @@
 """Generative adversarial network (Goodfellow et al. 2014)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -11,10 +11,18 @@ from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
+from artpipe.contracts.plugin_info import ModelInfo
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.nn.gan.diff_augment import DEFAULT_POLICIES, AdaptiveAugmentation, Policy
-from artpipe.nn.gan.losses import ADVERSARIAL_LOSSES, PRESETS, gradient_penalty, gradient_ratio, zero_centred_penalty
+from artpipe.nn.gan.label_rows import asked_labels, label_rows
+from artpipe.nn.gan.losses import (
+    ADVERSARIAL_LOSSES,
+    gradient_penalty,
+    gradient_ratio,
+    with_presets,
+    zero_centred_penalty,
+)
 from artpipe.nn.gan.networks import DcganDiscriminator, DcganGenerator, ResidualDiscriminator, ResidualGenerator
 from artpipe.nn.layers import ema
 from artpipe.numerics.kernel_distance import kernel_distance
@@ -55,13 +63,7 @@ class Params(TrainParams):
     augment_pictures: Positive = 100_000  # from none augmented to all, at the fastest
     validation_samples: int = Field(default=1000, ge=2)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _presets(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        presets = [PRESETS.get(str(value.get(key)), {}) for key in ("architecture", "loss")]
-        return {**presets[0], **presets[1], **value}
+    _presets = model_validator(mode="before")(with_presets)
 
 
 class GAN(Divisible[Params]):
@@ -105,7 +107,7 @@ class GAN(Divisible[Params]):
         """Return `images` ``(B, C, H, W)`` in [-1, 1], label rows, and noise."""
         images = batch["images"]
         noise = torch.randn(len(images), self.params.latent_dim, device=images.device)
-        return {"images": images, "rows": self.label_rows(batch.get("labels"), len(images)), "noise": noise}
+        return {"images": images, "rows": label_rows(batch.get("labels"), self.classes, noise), "noise": noise}
 
     def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Add the gradients of both networks to their weights; return the losses."""
@@ -185,26 +187,12 @@ class GAN(Divisible[Params]):
             nn.utils.clip_grad_norm_(network.parameters(), p.gradient_clip_norm)
         self.optimisers[name].step()
 
-    def label_rows(self, labels: Tensor | None, count: int) -> Tensor:
-        """Return the rows ``(N,)`` of the label tables; the last is for works without one."""
-        if labels is None or not self.classes:
-            return torch.full((count,), self.classes, device=next(self.parameters()).device)
-        return torch.where(labels == UNLABELLED, self.classes, labels)
-
-    def choose_labels(self, prompt: Prompt) -> Tensor:
-        """Return the labels ``(N,)`` of a prompt; where it names none, each seed's own."""
-        if not self.classes:
-            return torch.full((len(prompt.seeds),), UNLABELLED)
-        if prompt.labels is not None:
-            return prompt.labels
-        return torch.tensor([seed % self.classes for seed in prompt.seeds])
-
     @torch.no_grad()
     def sample(self, prompt: Prompt) -> Tensor:
-        """Generate ``(N, C, H, W)`` in [-1, 1] with the moving average, block by block."""
+        """Generate ``(N, C, H, W)`` in [-1, 1] with the moving average, in blocks that fit into memory."""
         device = next(self.parameters()).device
-        labels = self.label_rows(self.choose_labels(prompt).to(device), len(prompt.seeds))
-        return self._generate(prompt.noise(self.params.latent_dim).to(device), labels)
+        noise = prompt.noise(self.params.latent_dim).to(device)
+        return self._generate(noise, label_rows(asked_labels(prompt, self.classes).to(device), self.classes, noise))
 
     @property
     def codes(self) -> int:
@@ -223,7 +211,7 @@ class GAN(Divisible[Params]):
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Generate one picture per seed, with its label in the caption."""
-        labels = self.choose_labels(prompt).tolist()
+        labels = asked_labels(prompt, self.classes).tolist()
         return [
             Exhibit("image", picture, self._caption(label), seed=seed, label=None if label == UNLABELLED else label)
             for picture, seed, label in zip(self.sample(prompt), prompt.seeds, labels, strict=True)
@@ -247,3 +235,22 @@ class GAN(Divisible[Params]):
 
 
 MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=GAN)
+MODEL_INFO = ModelInfo(
+    title="Generative adversarial network",
+    nanoseconds_per_pixel=1070,
+    pretrained="checkpoint",
+    in_new_datasets=True,
+    starting_params={
+        "steps": 2400,
+        "batch_size": 16,
+        "generator_width": 64,
+        "discriminator_width": 48,
+        "least_width": 24,
+        "learning_rate": 0.0005,
+        "warmup_steps": 100,
+        "r1": 1.0,
+        "r2": 1.0,
+        "augment": ["flip", "translation"],
+    },
+    acronyms=("ema", "kid", "r1", "r2"),
+)

@@ -18,6 +18,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
+from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.language.message import Message
 from artpipe.nn.layers.blocks import SLOPE, conv
 from artpipe.nn.restoration.corruption import DAMAGE_KINDS, Damage, damage_images
@@ -192,3 +193,15 @@ def lost_error(restored: Tensor, whole: Tensor, lost: Tensor) -> Tensor:
 
 
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=Inpainting)
+MODEL_INFO = ModelInfo(
+    title="Restoration",
+    nanoseconds_per_pixel=800,
+    wall_texts={
+        "restoration": WallText(
+            heading="Restorations",
+            note="Damaged pictures, and what the model put where something was missing.",
+            given=True,
+        )
+    },
+    acronyms=("psnr", "ssim"),
+)

@@ -18,8 +18,10 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
+from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.contracts.special_tokens import PAD, START
 from artpipe.modalities.music.rendering import count_steps, join_rows
+from artpipe.modalities.music.tokens import is_music
 from artpipe.nn.layers.dropout import apply_dropout
 from artpipe.nn.sequence.music_context import MusicContext, MusicFeatures, transpose
 from artpipe.nn.sequence.rendering import encode_prompt, render_exhibit, token_lengths
@@ -54,6 +56,7 @@ class RNN(Divisible[Params]):
     """Embedding, recurrent layers, and the transposed embedding as output."""
 
     selects = ("nll", "min")
+    point_exhibits = 4
 
     def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
         super().__init__(params, spec)
@@ -66,7 +69,7 @@ class RNN(Divisible[Params]):
         self.narrow = nn.Linear(p.width, p.embedding) if p.width != p.embedding else nn.Identity()
         self.bias = nn.Parameter(torch.zeros(len(spec.vocabulary)))
         # Checkpoints know the musical context as `ear`.
-        self.ear = MusicContext(spec, p.embedding, p.width, p.dropout) if spec.medium == "music" else None
+        self.ear = MusicContext(spec, p.embedding, p.width, p.dropout) if is_music(spec) else None
         if p.cell == "lstm":
             _open_forget_gates(self.recurrent, p.width)
         self.lengths = token_lengths(spec)
@@ -199,3 +202,15 @@ def _open_forget_gates(recurrent: nn.Module, width: int) -> None:
 
 
 MODEL = Model(reads=frozenset({"tokens"}), params=Params, build=RNN)
+MODEL_INFO = ModelInfo(
+    title="Recurrent network",
+    nanoseconds_per_pixel=40_000,  # per token
+    in_new_datasets=True,
+    starting_params={"steps": 1500, "batch_size": 16, "dropout": 0.3},
+    wall_texts={
+        "continuation": WallText(
+            heading="Continuations", note="The beginning was given, the rest is the model's.", own=True
+        )
+    },
+    acronyms=("nll",),
+)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
+from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.nn.style.perceptual import (
@@ -208,3 +209,16 @@ class Style(Learner[Params]):
 
 
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=Style)
+MODEL_INFO = ModelInfo(
+    title="Style transfer",
+    nanoseconds_per_pixel=20_000,
+    pretrained="weights",
+    wall_texts={
+        "stylisation": WallText(
+            heading="Stylisations",
+            note="A given picture, painted again in the strokes of another; behind each frame the one lies beside the other.",
+            own=True,
+            given=True,
+        )
+    },
+)

@@ -16,6 +16,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
+from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.language.message import Message
 from artpipe.nn.layers.blocks import SLOPE, Residual, conv
 from artpipe.nn.restoration.resize import crop_to_multiple, downscale, draw_crops, resize_bicubic, upscale
@@ -143,3 +144,15 @@ class SuperResolution(AdversarialRestorer[Params]):
 
 
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=SuperResolution)
+MODEL_INFO = ModelInfo(
+    title="Super resolution",
+    nanoseconds_per_pixel=900,
+    wall_texts={
+        "enlargement": WallText(
+            heading="Enlargements",
+            note="Small pictures, enlarged by the model; behind each frame a plain enlargement and the original hang beside it.",
+            given=True,
+        )
+    },
+    acronyms=("psnr", "ssim"),
+)

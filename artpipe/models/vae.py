@@ -17,10 +17,11 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import Divisible, portion
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
+from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.layers.batching import split_rows
-from artpipe.nn.vae.latent_plane import principal_plane
+from artpipe.nn.vae.latent_plane import latent_plane, tiled
 from artpipe.nn.vae.likelihood import (
     LikelihoodName,
     apply_free_bits,
@@ -48,9 +49,8 @@ class Params(TrainParams):
     learning_rate: float = Field(default=2.0e-3, gt=0)
     warmup_steps: int = Field(default=100, ge=0)  # of the learning rate
     gradient_clip_norm: float = Field(default=200.0, gt=0)  # the largest one; longer gradients are shortened to it
-    likelihood: Literal["auto", "bernoulli", "gaussian", "logistic"] = (
-        "auto"  # auto: bernoulli for grey, gaussian for colour
-    )
+    # auto: bernoulli for grey, gaussian for colour
+    likelihood: Literal["auto", "bernoulli", "gaussian", "logistic"] = "auto"
     # Of gaussian and logistic, on the [-1, 1] scale; learned where null.
     scale: float | None = Field(default=None, gt=0)
     beta: float = Field(default=1.0, ge=0)  # weight of the KL
@@ -217,17 +217,16 @@ class VAE(Divisible[Params]):
         originals = works[: len(prompt.seeds)]
         digests = [bytes(row).hex() for row in prompt.works["digests"].tolist()] if "digests" in prompt.works else []
         for i, pair in enumerate(torch.cat([originals, self.reconstruct(originals)], 3)):
-            caption = Message(code="work_and_reconstruction")
-            exhibits.append(Exhibit("image", pair, caption, "reconstruction", digests=tuple(digests[i : i + 1])))
+            own = tuple(digests[i : i + 1])
+            exhibits.append(
+                Exhibit("image", pair, Message(code="work_and_reconstruction"), "reconstruction", digests=own)
+            )
         return [*exhibits, Exhibit("image", self._plane(works), Message(code="plane_of_codes"), "plane")]
 
     def _plane(self, works: Tensor) -> Tensor:
-        """Return a plane of codes around the works' mean, decoded: ``(C, P H, P W)``."""
-        means = self.posterior(works)[0].double()
-        codes = principal_plane(means, self.params.plane, self.params.plane_reach)
-        pictures = self._decode_means(codes.flatten(0, 1).float())
-        pictures = pictures.view(*codes.shape[:2], *pictures.shape[1:])
-        return pictures.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)
+        """Return what a plane of codes around the works' mean decodes to: ``(C, P H, P W)``."""
+        codes = latent_plane(self.posterior(works)[0], self.params.plane, self.params.plane_reach)
+        return tiled(self._decode_means(codes), self.params.plane)
 
     def _decode_means(self, codes: Tensor) -> Tensor:
         return torch.cat([mean_image(self.likelihood, self._decode(part)) for part in split_rows(codes)])
@@ -237,3 +236,16 @@ class VAE(Divisible[Params]):
 
 
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=VAE)
+MODEL_INFO = ModelInfo(
+    title="Variational autoencoder",
+    nanoseconds_per_pixel=180,
+    in_new_datasets=True,
+    starting_params={"steps": 1000, "batch_size": 32},
+    wall_texts={
+        "reconstruction": WallText(
+            heading="Reconstructions", note="Works of the collection beside what the model made of them."
+        ),
+        "plane": WallText(heading="A plane through the codes"),
+    },
+    acronyms=("elbo", "kl"),
+)

@@ -20,19 +20,22 @@ from artpipe.contracts.modality import Job, Medium, Task, medium_of, one_part
 
 def work_kinds() -> dict[str, WorkKind]:
     """Return how the files of each medium are recognised, by the medium's name."""
-    media: dict[str, Medium] = {name: plugins.find("modalities", name) for name in plugins.names("modalities")}
-    return {
-        name: WorkKind(
-            medium.noun,
-            medium.files,
-            medium.begins,
-            medium.suffixes,
-            medium.sidecars,
-            medium.parts is not one_part,
-            medium.unread,
-        )
-        for name, medium in media.items()
-    }
+    return {name: _work_kind(name) for name in plugins.names("modalities")}
+
+
+def _work_kind(name: str) -> WorkKind:
+    medium: Medium = plugins.find("modalities", name)
+    return WorkKind(
+        noun=medium.noun,
+        files=medium.files,
+        begins=medium.begins,
+        suffixes=medium.suffixes,
+        sidecars=medium.sidecars,
+        many=medium.parts is not one_part,
+        likely=medium.likely,
+        reads_sidecars=medium.reads_sidecars,
+        unread=medium.unread,
+    )
 
 
 def require_works(place: object, entry: DatasetEntry, starts: Iterable[tuple[bytes, str]]) -> None:

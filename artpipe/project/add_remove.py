@@ -14,12 +14,20 @@ from artpipe.artifacts import paths
 from artpipe.config.params import NAME_PATTERN, About, DatasetEntry, Params, load_params, validate_as
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.yaml_edit import insert_entry, parse_key_value, read_exactly, remove_entry
-from artpipe.contracts.model import FeatureExtractor
+from artpipe.contracts.plugin_info import model_info
 from artpipe.contracts.source import Source
 from artpipe.errors import UserError
 from artpipe.layout.input_files import resolve_hub_snapshot
-from artpipe.project.detection import FIRST_LOOK, inspect_place, is_single, kinds_of, preprocess_of, require_kept, told
-from artpipe.project.entry_validation import asks_for, check_dataset, check_model
+from artpipe.project.detection import (
+    has_features,
+    inspect_place,
+    is_single,
+    kinds_of,
+    preprocess_of,
+    require_kept,
+    told,
+)
+from artpipe.project.entry_validation import check_dataset, check_model
 from artpipe.project.import_files import (
     DATASETS,
     archive_suffix,
@@ -93,7 +101,7 @@ def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:
 
 def _add_model_entries(text: str, dataset: str, kinds: Sequence[str]) -> str:
     """Return params.yaml with an entry for each kind, each of them checked."""
-    for kind in sorted(kinds, key=lambda kind: not _has_features(kind)):  # those first: the others point at them
+    for kind in sorted(kinds, key=lambda kind: not has_features(kind)):  # those first: the others point at them
         name = f"{dataset}-{kind}"
         text = insert_entry(text, "models", name, _make_model_entry(_parse_params(text), name, kind, dataset))
     for kind in kinds:
@@ -236,20 +244,16 @@ def _make_dataset_entry(
 
 def _make_model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str, Any]:
     siblings = {other: entry for other, entry in params.models.items() if entry.get("dataset") == dataset}
-    extractors = [other for other, entry in siblings.items() if _has_features(str(entry.get("kind")))]
-    extractor = name if _has_features(kind) or not extractors else extractors[0]
+    extractors = [other for other, entry in siblings.items() if has_features(str(entry.get("kind")))]
+    extractor = name if has_features(kind) or not extractors else extractors[0]
     pretrained = paths.shards(dataset)
-    if extractor != name and asks_for(kind, "FeatureExtractor"):  # it chooses its best weights on such features
+    info = model_info(kind)
+    if extractor != name and info.pretrained == "checkpoint":  # it chooses its best weights on such features
         pretrained = paths.checkpoint(extractor)
-    if asks_for(kind, "Perceptual"):
+    if info.pretrained == "weights":
         pretrained = paths.weights(next(iter(params.weights), "vgg16"))
     entry_fields = {"kind": kind, "dataset": dataset, "pretrained": str(pretrained), "feature_extractor": extractor}
-    return {**entry_fields, **FIRST_LOOK.get(kind, {})}
-
-
-def _has_features(kind: str) -> bool:
-    build = plugins.find("models", kind).build
-    return isinstance(build, type) and issubclass(build, FeatureExtractor)
+    return {**entry_fields, **info.starting_params}
 
 
 def _parse_params(text: str) -> Params:

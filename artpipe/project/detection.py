@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe import plugins
 from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams, validate_as
 from artpipe.contracts.modality import Part, medium_of
+from artpipe.contracts.plugin_info import medium_info, model_info
 from artpipe.errors import UserError
 from artpipe.language.message import join_texts
 from artpipe.language.sentences import sentence_of
@@ -24,26 +25,6 @@ if TYPE_CHECKING:
     from artpipe.contracts.source import Source
 
 _OWN = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough works to measure on
-_KINDS = {"picture": ("gan", "vae", "classifier")}  # of models; of what is no picture:
-_KINDS_ELSE = ("rnn",)
-_PREPROCESS: Mapping[str, Mapping[str, Any]] = {"picture": {"channels": 3, "trim": True}}
-FIRST_LOOK: Mapping[str, Mapping[str, Any]] = {  # about a hundred works within minutes; other kinds keep their defaults
-    "classifier": {"steps": 300, "batch_size": 32},
-    "gan": {
-        "steps": 2400,
-        "batch_size": 16,
-        "generator_width": 64,
-        "discriminator_width": 48,
-        "least_width": 24,
-        "learning_rate": 0.0005,
-        "warmup_steps": 100,
-        "r1": 1.0,
-        "r2": 1.0,
-        "augment": ["flip", "translation"],
-    },
-    "vae": {"steps": 1000, "batch_size": 32},
-    "rnn": {"steps": 1500, "batch_size": 16, "dropout": 0.3},
-}
 
 
 def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None = None) -> LayoutSummary:
@@ -94,14 +75,26 @@ def is_single(path: Path) -> bool:
 
 
 def kinds_of(medium: str) -> tuple[str, ...]:
-    """Return the kinds of models that a dataset of this medium is given where none are named."""
-    return _KINDS.get(medium, _KINDS_ELSE)
+    """Return the kinds of models that a dataset of this medium is given where none are named; those that measure come last."""
+    columns = plugins.find("modalities", medium).columns
+    kinds = [kind for kind in plugins.names("models") if model_info(kind).in_new_datasets]
+    kinds = [kind for kind in kinds if plugins.find("models", kind).reads <= columns]
+    return tuple(sorted(kinds, key=has_features))
+
+
+def has_features(kind: str) -> bool:
+    """Return whether models of a kind measure others by their features."""
+    from artpipe.contracts.model import FeatureExtractor  # with torch
+
+    build = plugins.find("models", kind).build
+    return isinstance(build, type) and issubclass(build, FeatureExtractor)
 
 
 def preprocess_of(medium: str, size: int) -> dict[str, Any]:
-    """Return the preprocess parameters that a dataset begins with; `size` is that of pictures."""
-    own = {"size": size} if medium == "picture" else {}
-    return {**own, **_PREPROCESS.get(medium, {}), **_OWN}
+    """Return the preprocess parameters that a dataset begins with; `size` is the side of pictures, in pixels."""
+    info = medium_info(medium)
+    own = {info.size_parameter: size} if info.axes == 2 else {}  # noqa: PLR2004 - a square
+    return {**own, **info.starting_params, **_OWN}
 
 
 def require_kept(entry: DatasetEntry, place: Path) -> None:
@@ -121,7 +114,9 @@ def require_kept(entry: DatasetEntry, place: Path) -> None:
                 kept.add(part.data)
             elif not refused:
                 detail = sentence_of(join_texts(part.fields.get("notes", ())) or outcome.detail)
-                refused = f"; {name} {_because(reason, detail)}"
+                hint = medium_info(entry.medium).refusal_hints.get(reason, "")
+                problem = ", ".join(filter(None, [reason, detail]))
+                refused = f"; {name} is not kept: " + "; ".join(filter(None, [problem, hint]))
             if len(kept) == MINIMUM_WORKS:
                 return
     noun = f"{medium.noun}{'' if len(kept) == 1 else 's'}"
@@ -138,11 +133,7 @@ def _parts(entry: DatasetEntry) -> Iterator[tuple[tuple[str, Part], bytes]]:
                 yield (one.name + part.name, part), part.data
 
 
-def _because(reason: str, detail: str) -> str:
-    option = "; `--voices N` takes others, 0 takes chords" if reason == "other voices" else ""
-    return f"is not kept: {reason}{', ' if detail else ''}{detail}{option}"
-
-
 def _advice(entry: DatasetEntry, place: Path) -> str:
-    whole = entry.medium == "text" and not entry.ingest.separator and not place.name.endswith((".json", ".jsonl"))
-    return "; `--separator '\\n\\n'` cuts a file where a line is empty" if whole else ""
+    hint = medium_info(entry.medium).separator_hint
+    whole = not entry.ingest.separator and not place.name.endswith((".json", ".jsonl"))
+    return f"; {hint}" if hint and whole else ""

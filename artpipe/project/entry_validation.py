@@ -1,14 +1,14 @@
 """Validate the entries of params.yaml, each mistake reported in one line."""
 
-import inspect
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.config.params import DatasetEntry, Params, TrainParams, WeightsEntry, validate_as
 from artpipe.contracts.modality import params_of
+from artpipe.contracts.plugin_info import model_info
 from artpipe.errors import UserError, did_you_mean
 from artpipe.project.trackable_paths import require_outside_project, require_trackable
 from artpipe.storage.dvc_config import is_cache_link
@@ -105,13 +105,6 @@ def check_weights_entry(name: str, entry: WeightsEntry, root: Path = Path()) -> 
         raise UserError(f"{_FILE}: `{place}`: {error}") from None
 
 
-def asks_for(kind: str, form: str) -> bool:
-    """Return whether a kind's constructor declares that what `pretrained` points at is of this form."""
-    build = _find_kind(kind).build
-    hints = get_type_hints(build.__init__ if inspect.isclass(build) else build)
-    return any(form in str(hint) for name, hint in hints.items() if name != "return")
-
-
 def _require_inside(place: str, text: str, root: Path, example: str = "datasets/NAME") -> Path:
     if not text or Path(text).is_absolute() or ".." in Path(text).parts:
         advice = "" if "weights" in example else "; `artpipe dataset add PATH --name NAME` copies pictures in"
@@ -177,7 +170,7 @@ def _check_pretrained(params: Params, name: str, entry: TrainParams, root: Path)
         require_existing_name(place, entry.pretrained.removeprefix(_CHECKPOINTS), params.models, prefix=_CHECKPOINTS)
     elif entry.pretrained.startswith(_WEIGHTS):
         require_existing_name(place, entry.pretrained.removeprefix(_WEIGHTS), params.weights, prefix=_WEIGHTS)
-        if not asks_for(entry.kind, "Perceptual"):
+        if model_info(entry.kind).pretrained != "weights":
             raise UserError(
                 f"{_FILE}: `{place}` is `{entry.pretrained}`, and a {entry.kind} does not measure with weights"
             )

@@ -9,24 +9,15 @@ from typing import Any
 from artpipe.artifacts import paths
 from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import Frozen, Params
+from artpipe.contracts.plugin_info import medium_info, model_info
 from artpipe.errors import ArtpipeError
 from artpipe.system.atomic_files import write_json
 from artpipe.system.locks import hold_lock
 
 DURATIONS = paths.STATE / "durations.json"  # seconds by stage, told by the flow
 
-# Until a stage has run here: the digits models (28 x 28, grey) and the largest other stages of the default run, as measured on
-# two cores of an AMD EPYC with native bf16. A CPU without it takes about twice as long for a training.
-_NANOSECONDS_A_PIXEL = {
-    "gan": 1070.0,
-    "vae": 180.0,
-    "classifier": 350.0,
-    "style": 20000.0,
-    "faststyle": 2300.0,
-    "superres": 900.0,
-    "inpaint": 800.0,
-    "rnn": 40000.0,
-}  # of core time, per pixel (of what is no picture, per token), picture and step
+# Until a stage has run here: the largest of each in the default run, as measured on two cores of an AMD EPYC with native
+# bf16. What a training takes, each kind says in its own file; a CPU without bf16 takes about twice as long for it.
 _SECONDS = {"ingest": 13.0, "preprocess": 12.0, "weights": 10.0, "evaluate": 16.0, "gallery": 5.0}
 _BYTES = {"ingest": 114e6, "preprocess": 58e6, "weights": 59e6, "train": 10e6, "evaluate": 1e6, "gallery": 4e6}
 _DEFAULT_STEPS, _DEFAULT_BATCH = 1000, 64  # of TrainParams
@@ -67,21 +58,21 @@ class Costs:
         return None
 
     def _guessed(self, name: str) -> float:
-        """Return steps * pictures * pixels times the rate of a model of the same kind here, else the one measured by us."""
+        """Return steps * pictures * pixels times the rate of a model of the same kind here, else what the kind says of itself."""
         steps, pictures, pixels, kind = self._entry(name)
         for other in self._params.models:
             if self._params.models[other].get("kind") == kind and (took := self._trained(other)) is not None:
                 their_steps, their_pictures, their_pixels, _ = self._entry(other)
                 return took * (steps * pictures * pixels) / (their_steps * their_pictures * their_pixels)
-        rate = _NANOSECONDS_A_PIXEL.get(kind, max(_NANOSECONDS_A_PIXEL.values()))
-        return steps * pictures * pixels * rate * 1e-9
+        return steps * pictures * pixels * model_info(kind).nanoseconds_per_pixel * 1e-9
 
     def _entry(self, name: str) -> tuple[int, int, int, str]:
         entry = self._params.models.get(name, {})
         dataset = self._params.datasets.get(str(entry.get("dataset")))
-        pixels = int(dataset.preprocess.get("size", 64)) ** 2 if dataset else 64 * 64
-        if dataset and dataset.medium != "picture":
-            pixels = int(dataset.preprocess.get("length", 128))  # tokens of a row
+        pixels = 64 * 64
+        if dataset:
+            medium = medium_info(dataset.medium)
+            pixels = int(dataset.preprocess.get(medium.size_parameter, medium.default_size)) ** medium.axes
         steps, pictures = entry.get("steps", _DEFAULT_STEPS), entry.get("batch_size", _DEFAULT_BATCH)
         return int(steps), int(pictures), pixels, str(entry.get("kind"))
 

@@ -1,4 +1,4 @@
-"""A contact sheet of pictures that were just added, before ingest has judged them; decoding happens in a worker."""
+"""A contact sheet of works that were just added, before ingest has judged them; each is drawn in a worker."""
 
 import sys
 from collections.abc import Iterator
@@ -10,10 +10,11 @@ from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.config.params import DatasetEntry
 from artpipe.contracts.modality import medium_of
+from artpipe.contracts.plugin_info import medium_info
 from artpipe.layout.input_files import FolderFiles, make_archive_limits, walk_files
 from artpipe.system.atomic_files import write_text
 from artpipe.system.plain_text import to_printable_lines
-from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, looks_like_picture
+from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
 from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 
 if TYPE_CHECKING:
@@ -31,19 +32,17 @@ _GROUND = 245  # grey of the sheet
 def contact_sheet(name: str, entry: DatasetEntry) -> str:
     """Write ``.state/contact/NAME.png``, draw it where there is a terminal, and return a line that says where it is.
 
-    Of texts it is ``NAME.txt``, with the first lines of some; of other media there is none.
+    Of a medium that can be read it is ``NAME.txt``, with the first lines of some; of one that cannot be drawn there is none.
     """
-    if entry.medium != "picture":
-        return _beginnings(name, entry) if entry.medium == "text" else ""
+    info = medium_info(entry.medium)
+    if not info.preview_job:
+        return _beginnings(name, entry) if info.is_readable else ""
     from PIL import Image
 
-    settings = {"side": SIDE, "max_megapixels": entry.ingest.max_megapixels}
+    settings = {"side": SIDE, "ground": _GROUND, "max_megapixels": entry.ingest.max_megapixels}
     inputs = islice(((None, data) for data in _chosen(entry)), PICTURES)
     limits = WorkerLimits(workers=1, batch_inputs=PICTURES)
-    tiles = [
-        tile.payload
-        for _, tile in outcomes(inputs, job="artpipe.project.preview:tile", settings=settings, limits=limits)
-    ]
+    tiles = [tile.payload for _, tile in outcomes(inputs, job=info.preview_job, settings=settings, limits=limits)]
     tiles = [tile for tile in tiles if tile]
     if not tiles:
         return ""
@@ -75,19 +74,6 @@ def _beginnings(name: str, entry: DatasetEntry) -> str:
     return f"contact sheet: {path}\n"
 
 
-def tile(data: bytes, settings: dict[str, float]) -> bytes:
-    """Return one picture as ``side * side * 3`` bytes of RGB, whole, on a grey ground; runs in a worker."""
-    from PIL import Image, ImageOps
-
-    from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha
-
-    side = int(settings["side"])
-    picture = flatten_alpha(decode_picture(data, settings["max_megapixels"]).image, "white").convert("RGB")
-    ground = (_GROUND,) * 3
-    margin = ImageOps.pad(picture, (side - 8, side - 8), Image.Resampling.LANCZOS, color=ground)
-    return ImageOps.expand(margin, 4, ground).tobytes()
-
-
 def _chosen(entry: DatasetEntry) -> Iterator[bytes]:
     """Yield works from all over a folder, or the first ones of an archive."""
     source: Source = plugins.find("sources", entry.source)
@@ -101,8 +87,9 @@ def _chosen(entry: DatasetEntry) -> Iterator[bytes]:
         candidates = source.part(entry, 0, max(1, files // (2 * PICTURES)))
     else:
         candidates = source.candidates(entry)
+    begins = medium_of(entry).begins
     for candidate in candidates:
-        if candidate.rejected is None and looks_like_picture(candidate.data[:SIGNATURE_BYTES]):
+        if candidate.rejected is None and begins(candidate.data[:SIGNATURE_BYTES], candidate.name):
             yield candidate.data
 
 

@@ -14,7 +14,7 @@ _HTML = """
 <div class="hang">
 <div class="label">
 <h2 dir="auto"><a href="{{ root }}models/{{ artist.name }}/index.html">{{ artist.title }}</a></h2>
-<p>{{ m.kind(artist.kind) }}</p>
+<p>{{ m.kind(artist) }}</p>
 <p>{{ m.standing(artist) }}</p>
 </div>
 <ul class="{{ m.salon(artist.works) }}">{% for work in artist.works[:12] %}<li>{{ m.hung(work, artist, inline=true) }}</li>

@@ -27,14 +27,13 @@ _HTML = """
 </div>
 """
 
-_GIVEN = ("stylisation", "enlargement", "restoration", "explanation")  # roles of works that begin with a picture
-
 
 def _fill(view: ModelView) -> Mapping[str, Any] | None:
     frames = view.artist.frames
     written = any(not frame.media for frame in frames)
     sounds = any(frame.media and not frame.media.width for frame in frames)
-    given = bool(view.artist.works) and view.artist.works[0].role in _GIVEN
+    text = view.artist.wall_texts.get(view.artist.works[0].role) if view.artist.works else None
+    given = text is not None and text.given
     return {"frames": frames, "given": given, "written": written, "sounds": sounds} if frames else None
 
 

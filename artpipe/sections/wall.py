@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.contracts.section import SHOWN_FIRST, Artist, IndexView, Room, Section, Work
+from artpipe.contracts.section import Artist, IndexView, Room, Section, Work
 
 _SURE = 0.9  # certainty of the feature extractor from which on works are as sure as each other
 _LARGE = 128  # pixels of the shorter side; beyond, larger is no better
@@ -27,7 +27,7 @@ _HTML = """
 <a class="hung" href="{{ root }}works/{{ featured.id }}/index.html"><span class="frame{{ ' frame-' ~ featured.kind if featured.kind != 'image' }}">{{ m.picture(featured.face, m.alt(featured, artist), eager=true) }}</span></a>
 <div class="label">
 <h2{{ m.spoken(featured.title) }}><a href="{{ root }}works/{{ featured.id }}/index.html"><em>{{ featured.title }}</em></a></h2>
-<p>{{ m.to_model(artist) }}{{ _(", ") }}{{ m.kind(artist.kind) | lower }}<br>
+<p>{{ m.to_model(artist) }}{{ _(", ") }}{{ m.kind(artist) | lower }}<br>
 {{ _("after %(collection)s", collection=m.to_room(room)) }}</p>
 <p>{{ m.standing(artist) }}</p>
 </div>
@@ -44,7 +44,7 @@ def _featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
         for room in view.museum.rooms
         for artist in room.artists
         for work in artist.works
-        if work.face and work.role in SHOWN_FIRST
+        if work.face and artist.is_own(work)
     ]
     healthy = [one for one in hung if one[1].report.verdict.verdict == "healthy"]
     return max(healthy or hung, key=lambda one: _draws_the_eye(one[2]), default=None)

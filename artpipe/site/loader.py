@@ -8,7 +8,8 @@ from typing import Any
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import Neighbour, ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunRecord
-from artpipe.contracts.section import SHOWN_FIRST, THEN, Artist, Curve, Frame, Gap, GapReason, Near, RealWork, Work
+from artpipe.contracts.plugin_info import WallText, model_info
+from artpipe.contracts.section import Artist, Curve, Frame, Gap, GapReason, Near, RealWork, Work
 from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences
@@ -18,7 +19,6 @@ from artpipe.site.translation import clean, slug
 from artpipe.storage.dvc_config import is_cache_link
 
 _STEP = re.compile(r"step-(\d+)")
-_ROLES = (*SHOWN_FIRST, *THEN)
 _LINE, _LINES = 2000, 400  # what is shown of a text at most: letters of a line, lines
 _SHEET = 40  # lines of a text at one evaluation point
 _SHELVED = {".png", ".webp", ".jpg", ".wav", ".ogg", ".flac"}  # what a training leaves at its evaluation points
@@ -59,11 +59,14 @@ def load_artist(
     shelf: Shelf,
     look: Look,
     sentences: Sentences,
+    texts: Mapping[str, WallText],
 ) -> Artist | Gap:
-    """Return a model with everything it hangs; one damaged file makes it a gap."""
+    """Return a model with everything it hangs, by role in the order of `texts`; one damaged file makes it a gap."""
     report, run = pair
+    order = {role: place for place, role in enumerate(texts)}
     try:
-        works = tuple(_works(root / paths.report(name), name, report, shelf, look, sentences))
+        works = _works(root / paths.report(name), name, report, shelf, look, sentences)
+        works = tuple(sorted(works, key=lambda work: order.get(work.role, len(order))))
         frames = tuple(_frames(run.progress, shelf))
         rows = list(map(_row, run.journal.rows()))
     except (ArtpipeError, OSError, ValueError):
@@ -72,6 +75,8 @@ def load_artist(
         name=name,
         title=title,
         kind=report.kind,
+        kind_title=model_info(report.kind).title or report.kind,
+        wall_texts=texts,
         params=run.card.params or dict(entry),
         report=report,
         run=run.card,
@@ -91,10 +96,9 @@ def _works(
 
 
 def named(model: str, report: ReportCard) -> Iterable[tuple[str, SavedExhibit]]:
-    """Yield what a model hangs in the order of its wall, each with the name of its page."""
+    """Yield what a model hangs, each with the name of its page."""
     taken: set[str] = set()
-    order = sorted(report.exhibits, key=lambda e: _ROLES.index(e.role) if e.role in _ROLES else len(_ROLES))
-    for exhibit in order:
+    for exhibit in report.exhibits:
         base = f"{model}-{slug(Path(exhibit.file).stem)}"
         name = next(n for n in (base, *(f"{base}-{i}" for i in range(2, 9999))) if n not in taken)
         taken.add(name)

@@ -38,6 +38,7 @@ def _room(root: Path, params: Params, shelf: "Shelf", sentences: "Sentences", nu
     from artpipe.site.collection import load_record
     from artpipe.site.loader import digests_of, load_artist, load_pair
     from artpipe.site.translation import clean
+    from artpipe.site.wall_texts import wall_texts
 
     models = {name: entry for name, entry in params.models.items() if entry.get("dataset") == dataset}
     pairs = {name: load_pair(root, name) for name in models}
@@ -53,7 +54,8 @@ def _room(root: Path, params: Params, shelf: "Shelf", sentences: "Sentences", nu
         if isinstance(pair, str):
             hung.append(Gap(name, title, pair))
         else:
-            hung.append(load_artist(root, name, title, models[name], pair, shelf, look, sentences))
+            walls = wall_texts(pair[0].kind, params.evaluation.metrics)
+            hung.append(load_artist(root, name, title, models[name], pair, shelf, look, sentences, walls))
     about = _about(params.dataset(dataset).about, record.about if record else None)
     about = about.model_copy(update={field: texts.get(text, text) for field, text in about})
     seen = [work for digest in sorted(wanted) if (work := look(digest)).picture]
@@ -83,9 +85,7 @@ def _crowned(room: "Room", champions: Champions) -> "Room":
 
 
 def _painters_first(artist: "Artist") -> bool:
-    from artpipe.contracts.section import SHOWN_FIRST
-
-    return not any(work.role in SHOWN_FIRST for work in artist.works)
+    return not any(map(artist.is_own, artist.works))
 
 
 def _looker(works: "Mapping[str, RealWork]", folders: Iterable[Path], shelf: "Shelf") -> "Any":

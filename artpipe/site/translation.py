@@ -5,7 +5,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +16,6 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-_ACRONYMS = frozenset({"ece", "elbo", "ema", "fid", "iwae", "kid", "kl", "lpips", "nll", "psnr", "r1", "r2", "ssim"})
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _COLUMNS = (16, 17)  # the longest column of characters, and the most columns, that are verse and no prose
 Say = Callable[[str], str]
@@ -24,9 +23,13 @@ _ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 
 
 class Words:
-    """The words of ``words/LANGUAGE.json``; what is missing there stays English."""
+    """The words of ``words/LANGUAGE.json``; what is missing there stays English.
 
-    def __init__(self, theme: Path, language: str) -> None:
+    `acronyms` are written in capitals where they stand among the names of measures and parameters.
+    """
+
+    def __init__(self, theme: Path, language: str, acronyms: Collection[str] = ()) -> None:
+        self.acronyms = frozenset(acronyms)
         path = theme / "words" / f"{language}.json"
         self.table: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         self.sentences = load_sentences(language)
@@ -47,7 +50,7 @@ class Words:
             "duration": duration,
             "date": date,
             "roman": roman,
-            "plain": plain,
+            "plain": functools.partial(plain, acronyms=self.acronyms),
         }
         bound = {name: functools.partial(function, say=self.one) for name, function in spoken.items()}
         return {**bare, **bound, "sentence": self.sentences, "name": self.sentences.name}
@@ -131,9 +134,9 @@ def direction(text: str) -> str:
     return next(("ltr" if kind == "L" else "rtl" for kind in kinds if kind in {"L", "R", "AL"}), "")
 
 
-def plain(name: str, say: Say = str) -> str:
+def plain(name: str, say: Say = str, acronyms: Collection[str] = ()) -> str:
     """Return a measure's or parameter's name as a visitor reads it: `held_out_kid` as Held out KID."""
-    parts = [part.upper() if part in _ACRONYMS else part for part in clean(name).replace("_", " ").split(" ")]
+    parts = [part.upper() if part in acronyms else part for part in clean(name).replace("_", " ").split(" ")]
     text = " ".join(parts)
     return say(text[:1].upper() + text[1:])
 

@@ -35,8 +35,6 @@ from artpipe.training.resume_state import (
 )
 
 MICRO_BATCH_FILE = "micro-batch"  # file in a state folder: how many rows at once a rank found to be too many, halved
-_EXHIBIT_COUNTS = {"picture": 64}  # exhibits of an evaluation point, 8 x 8
-_DEFAULT_EXHIBIT_COUNT = 4  # what is read or heard instead of seen at a glance
 
 
 class Trainer:
@@ -287,7 +285,7 @@ class Trainer:
     def _make_prompt(self) -> Prompt:
         """Return the same seeds at every point, labels in turn, and works to show."""
         classes = len(self.learner.spec.classes)
-        count = _EXHIBIT_COUNTS.get(self.learner.spec.medium, _DEFAULT_EXHIBIT_COUNT)
+        count = self.learner.point_exhibits
         labels = torch.arange(count, device=self.device) % classes if classes else None
         works = self.data.exhibit_works.take(torch.arange(min(count, len(self.data.exhibit_works))))
         return Prompt(seeds=range(count), labels=labels, works=works)

@@ -24,7 +24,7 @@ datasets:
 {datasets}
 models:
 {models}
-evaluation: {{metrics: []}}
+evaluation: {{metrics: [accuracy, elbo, fid, kid, likelihood, memorisation, restoration, walk]}}
 gallery: {{title: "{title}", subtitle: from a dataset to a gallery, theme: museum, sections: [{sections}]}}
 """
 SECTIONS = (

@@ -15,6 +15,7 @@ import torch
 
 from artpipe.artifacts.report import load_report
 from artpipe.artifacts.shards import ShardWriter, Spec
+from artpipe.config.params import read_yaml
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.xdist_group("new kind")
@@ -160,11 +161,44 @@ def test_a_kind_from_contributing_goes_all_the_way(workshop):
 
     run("dvc", "repro", "--quiet")
     report, _ = load_report(Path("data/reports/patches"))
-    assert {"brightness", "kid"} <= {score.name for score in report.scores}
+    assert {"brightness_rgb", "kid"} <= {score.name for score in report.scores}
     assert len(report.exhibits) >= 4
     page = next(path for path in Path("data/gallery/models").rglob("index.html") if "patches" in str(path)).read_text()
     assert "It practised on 12,000 pictures." in page  # the example section: 1,500 steps of 8
+    assert "What all its pictures are sums of." in page  # the example's wall text
     assert run("dvc", "status").strip().endswith("up to date.")
+
+
+def test_what_a_kind_says_of_itself_is_planned_written_and_hung(studio, monkeypatch):
+    """Estimate, first parameters, title and wall text come from the one file of a plugin in a project; so does what makes them stale."""
+    monkeypatch.setenv("ARTPIPE_TRACKING", "off")
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    (code,) = re.findall(r"```python\n# artpipe/models/patchwork.py\n(.*?)```", text, flags=re.DOTALL)
+    plugin = Path("plugins/models/quilt.py")
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(
+        code.replace('title="Patchwork"', 'title="Quilt of patches"').replace('"steps": 500', '"steps": 40')
+    )
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("sections: []", "sections: [wall, rooms, card, exhibits]"))
+    run("artpipe", "upgrade")
+    run("artpipe", "model", "add", "quilt", "--kind", "quilt", "--dataset", "shapes", "-P", "feature_extractor=quilt")
+    run("artpipe", "model", "remove", "shapes-classifier")
+    entry = read_yaml(params)["models"]["quilt"]
+    assert (entry["steps"], entry["batch_size"]) == (40, 32)
+    costs = {planned["stage"]: planned["cost"] for planned in json.loads(run("artpipe", "plan", "--json"))["stages"]}
+    assert costs["train@quilt"]["core_seconds"] == pytest.approx(40 * 32 * 16 * 16 * 60e-9)
+
+    run("dvc", "repro", "--quiet")
+    page = Path("data/gallery/models/quilt/index.html").read_text()
+    assert "Quilt of patches, trained on" in page
+    assert "<h2>Patches</h2>" in page
+    assert "What all its pictures are sums of." in page
+
+    plugin.write_text(plugin.read_text().replace("Quilt of patches", "Counterpane"))
+    assert re.findall(r"^  (\S+)  ", run("artpipe", "upgrade"), flags=re.MULTILINE) == ["gallery"]
+    run("dvc", "repro", "--quiet")
+    assert "Counterpane, trained on" in Path("data/gallery/models/quilt/index.html").read_text()
 
 
 def test_a_kind_of_text_with_two_optimisers_goes_all_the_way(workshop):

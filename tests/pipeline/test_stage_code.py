@@ -44,11 +44,11 @@ def ran(tmp_path_factory):
 
 
 def entries(parts):
-    """Return where the code of these keys of code.yaml begins; a theme is no code."""
+    """Return where the code of these keys of code.yaml begins; a theme and what a plugin says of itself is no code."""
     for part in parts:
         if part.removesuffix(".stage") in STAGES:
             yield STAGES[part.removesuffix(".stage")]
-        elif ".themes." not in part:
+        elif ".themes." not in part and "_info." not in part:
             yield plugins.definition(*part.split(".")[-2:])
 
 

@@ -360,14 +360,19 @@ def test_the_work_in_the_light_draws_the_eye():
     """Among works as sure, colour goes before size and size before certainty; none in doubt while a healthy one hangs."""
     from types import SimpleNamespace as Thing
 
-    from artpipe.contracts.section import Media, Work
+    from artpipe.contracts.section import Artist, Media, Work
     from artpipe.sections.wall import _featured
+    from artpipe.site.wall_texts import wall_texts
 
     def work(certainty, side, colour=True, role="sample"):
         return Work("id", "title", "image", role, 1, Media("x", side, side, colour=colour), certainty=certainty)
 
     def featured(**artists):
-        hung = [Thing(report=Thing(verdict=Thing(verdict=v.replace("_", "-"))), works=w) for v, w in artists.items()]
+        texts = wall_texts("style", [])
+        reports = [
+            (Thing(verdict=Thing(verdict=verdict.replace("_", "-"))), works) for verdict, works in artists.items()
+        ]
+        hung = [Artist("a", "A", "style", {}, report, None, works, wall_texts=texts) for report, works in reports]
         found = _featured(Thing(museum=Thing(rooms=[Thing(artists=hung)])))
         return found and found[2]
 

@@ -13,12 +13,13 @@ from pydantic import Field
 
 from artpipe.config.params import IngestParams, SplitParams
 from artpipe.contracts.modality import Facts, Medium, Part, Task
+from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.errors import UserError
 from artpipe.modalities.music.midi_events import is_midi
 from artpipe.modalities.music.midi_reader import read_midi
 from artpipe.modalities.music.musicxml_reader import read_musicxml
 from artpipe.modalities.music.score import FINEST_GRID, Score, interval_hash, read_roll, sample_steps, shorten_silences
-from artpipe.modalities.music.tokens import VOCABULARY, Step, encode_steps
+from artpipe.modalities.music.tokens import MEDIUM_NAME, VOCABULARY, Step, encode_steps
 from artpipe.modalities.music.xml_tree import is_xml
 from artpipe.preprocessing.contact_sheet import SheetPicture, SheetStyle, draw_contact_sheet
 from artpipe.preprocessing.jobs import run_jobs
@@ -128,7 +129,7 @@ def write_shards(task: Task) -> str:
     counts = shards.writer.counts
     spec = Spec(
         dataset=task.name,
-        medium="music",
+        medium=MEDIUM_NAME,
         height=task.ingest.voices,
         grid=params.grid,
         length=params.length,
@@ -198,4 +199,9 @@ MEDIUM = Medium(
         ".mscz",
         ".mscx",
     ),
+)
+MEDIUM_INFO = MediumInfo(
+    size_parameter="length",
+    default_size=512,
+    refusal_hints={"other voices": "`--voices N` takes others, 0 takes chords"},
 )

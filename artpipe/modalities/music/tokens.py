@@ -4,10 +4,14 @@ The notes of a step from high to low, then a mark that begins the next step.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from artpipe.contracts.special_tokens import END, MARKS, START
 
+if TYPE_CHECKING:
+    from artpipe.artifacts.shards import Spec
+
+MEDIUM_NAME = "music"
 LOWEST, HIGHEST = 21, 108  # the keys of a piano, as MIDI numbers them
 HELD = 128  # added to a pitch that goes on from the step before
 BAR, FERMATA = 1, 2  # what a step begins with
@@ -15,6 +19,11 @@ STEPS = (".", "|", "^", "^|")  # a step begins; with a bar, a fermata, both: by 
 SILENCE = "r"  # of a voice; a chord has as many notes as sound
 _PITCHES = range(LOWEST, HIGHEST + 1)
 VOCABULARY = (*MARKS, *STEPS, SILENCE, *map(str, _PITCHES), *(f"{pitch}_" for pitch in _PITCHES))
+
+
+def is_music(spec: "Spec") -> bool:
+    """Return whether tokens are those of music."""
+    return spec.medium == MEDIUM_NAME
 
 
 class Step(NamedTuple):

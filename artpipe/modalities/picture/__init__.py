@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe.artifacts.works import Work
 from artpipe.config.params import IngestParams
 from artpipe.contracts.modality import Facts, Medium, Task
+from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha, perceptual_hash
 from artpipe.modalities.picture.framing import PictureParams, fit_to_squares
 from artpipe.preprocessing.contact_sheet import SheetPicture, SheetStyle, draw_contact_sheet
@@ -246,4 +247,12 @@ MEDIUM = Medium(
     unread=describe_unread_file,
     suffixes=_SUFFIXES,
     sidecars=_SIDECARS,
+    likely=True,
+)
+MEDIUM_INFO = MediumInfo(
+    size_parameter="size",
+    default_size=64,
+    axes=2,
+    starting_params={"channels": 3, "trim": True},
+    preview_job="artpipe.modalities.picture.preview_tile:draw_tile",
 )

@@ -14,11 +14,12 @@ from pydantic import Field
 
 from artpipe.config.params import IngestParams, Positive, SplitParams
 from artpipe.contracts.modality import Facts, Medium, Part, Task
+from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.contracts.special_tokens import END, MARKS, START
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.modalities.text.bpe import learn_merges
-from artpipe.modalities.text.tokenizer import Tokenizer, split_pieces
+from artpipe.modalities.text.tokenizer import MEDIUM_NAME, Tokenizer, split_pieces
 from artpipe.preprocessing.jobs import run_jobs
 from artpipe.preprocessing.token_rows import TokenShards
 from artpipe.system.atomic_files import write_text
@@ -137,7 +138,7 @@ def write_shards(task: Task) -> str:
     counts = shards.writer.counts
     spec = Spec(
         dataset=task.name,
-        medium="text",
+        medium=MEDIUM_NAME,
         length=params.length,
         classes=task.classes,
         count=counts["train"],
@@ -197,6 +198,8 @@ MEDIUM = Medium(
     prepare=prepare_text,
     settings=_settings,
     write=write_shards,
+    likely=True,
+    reads_sidecars=False,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
     parts=split_file,
     sidecars=(
@@ -214,4 +217,10 @@ MEDIUM = Medium(
         ".epub",
         ".html",
     ),
+)
+MEDIUM_INFO = MediumInfo(
+    size_parameter="length",
+    default_size=128,
+    is_readable=True,
+    separator_hint="`--separator '\\n\\n'` cuts a file where a line is empty",
 )

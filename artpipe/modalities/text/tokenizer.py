@@ -2,10 +2,20 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from artpipe.contracts.special_tokens import MARKS, UNKNOWN
 
+if TYPE_CHECKING:
+    from artpipe.artifacts.shards import Spec
+
+MEDIUM_NAME = "text"
 _PIECE = re.compile(r" ?[\w']+|\n+|[^\w\s]+|\s+")  # a word with the space before it; no token reaches beyond its piece
+
+
+def is_text(spec: "Spec") -> bool:
+    """Return whether tokens are those of text."""
+    return spec.medium == MEDIUM_NAME
 
 
 def split_pieces(text: str) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Adversarial losses and gradient penalties, on logits `real`, `fake` ``(B,)``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,14 @@ PRESETS: dict[str, dict[str, Any]] = {  # the numbers of the papers, where the e
     },
     "wasserstein": {"critic_steps": 5, "gradient_penalty": 10.0, "penalty_every_steps": 1, "r1": 0.0, "r2": 0.0},
 }
+
+
+def with_presets(entry: Any) -> Any:
+    """Return an entry with the numbers that the paper of its architecture and of its loss has, where it says none."""
+    if not isinstance(entry, Mapping):
+        return entry
+    presets = [PRESETS.get(str(entry.get(key)), {}) for key in ("architecture", "loss")]
+    return {**presets[0], **presets[1], **entry}
 
 
 def gradient_ratio(game: AdversarialLoss, real: Tensor, fake: Tensor) -> Tensor:

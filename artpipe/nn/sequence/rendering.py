@@ -11,7 +11,8 @@ from artpipe.contracts.model import Exhibit
 from artpipe.contracts.special_tokens import MARKS, UNKNOWN
 from artpipe.language.message import Message
 from artpipe.modalities.music.rendering import render_piece
-from artpipe.modalities.text.tokenizer import Tokenizer
+from artpipe.modalities.music.tokens import is_music
+from artpipe.modalities.text.tokenizer import Tokenizer, is_text
 
 _UNKNOWN_CHARACTER = "\N{WHITE SQUARE}"
 _MAX_CAPTION = 60  # characters of a first line
@@ -28,7 +29,7 @@ def token_lengths(spec: Spec) -> Tensor:
     None for a mark, one for the unknown; all 0 where the medium is not text.
     """
     lengths = [0] * len(spec.vocabulary)
-    if spec.medium == "text":
+    if is_text(spec):
         lengths = [len(token) for token in spec.vocabulary]
         lengths[: len(MARKS)] = [int(mark == UNKNOWN) for mark in range(len(MARKS))]
     return torch.tensor(lengths)
@@ -51,7 +52,7 @@ def render_exhibit(spec: Spec, prompt: str, tokens: Sequence[int], seed: int, *,
 
     If it did not end by itself, it is cut after its last complete part.
     """
-    if spec.medium == "music":
+    if is_music(spec):
         return render_piece(spec, tokens, seed, ended=ended)
     text = (prompt + decode_text(tokens, spec.vocabulary)).strip("\n")
     text = text if ended else trim_unfinished(text)

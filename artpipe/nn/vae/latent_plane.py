@@ -1,4 +1,4 @@
-"""A plane through the codes of a variational autoencoder."""
+"""A plane through the codes of works, along which they differ most."""
 
 import math
 
@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 
-def principal_plane(means: Tensor, side: int, reach: float) -> Tensor:
-    """Return codes ``(side, side, Z)`` around the mean of posterior means ``(N, Z)``.
+def latent_plane(means: Tensor, side: int, reach: float) -> Tensor:
+    """Return codes ``(side * side, Z)`` around the mean of ``(N, Z)``, along its two principal directions.
 
-    The plane lies along the two principal directions of the means; it reaches `reach` standard deviations to each side.
+    They are in rows from top to bottom; `reach` is in standard deviations to each side.
     """
+    means = means.double()
     centre = means.mean(0)
     _, lengths, directions = torch.linalg.svd(
         torch.cat([means - centre, means.new_zeros(2, means.shape[1])]), full_matrices=False
@@ -18,7 +19,13 @@ def principal_plane(means: Tensor, side: int, reach: float) -> Tensor:
     # A direction and its opposite are one.
     signs = directions.gather(1, directions.abs().argmax(1, keepdim=True)).sign()
     axes = directions * signs * lengths[:, None] / math.sqrt(len(means))
-    offsets = torch.linspace(-1, 1, side, dtype=means.dtype, device=means.device) * reach
+    steps = torch.linspace(-1, 1, side, dtype=means.dtype, device=means.device) * reach
     across, down = axes[0], axes[1] if len(axes) > 1 else torch.zeros_like(axes[0])
-    codes: Tensor = centre + offsets[:, None, None] * down + offsets[None, :, None] * across
-    return codes
+    plane: Tensor = centre + steps[:, None, None] * down + steps[None, :, None] * across
+    return plane.float().flatten(0, 1)
+
+
+def tiled(pictures: Tensor, side: int) -> Tensor:
+    """Return pictures ``(side * side, C, H, W)``, in rows, as one ``(C, side H, side W)``."""
+    rows = pictures.view(side, side, *pictures.shape[1:])
+    return rows.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +16,7 @@ from jinja2 import Environment
 from artpipe import plugins
 from artpipe.artifacts.report import Verdict
 from artpipe.config.params import load_params, read_yaml
+from artpipe.contracts.plugin_info import metric_info, model_info
 from artpipe.errors import CorruptError
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences, load_sentences
@@ -36,6 +38,7 @@ from artpipe.site.translation import (  # fmt: skip
     slug,
     upright,
 )
+from artpipe.site.wall_texts import SAMPLES
 from artpipe.untrusted.rejection import REASONS
 
 ROOT = Path(__file__).parents[3]
@@ -60,7 +63,7 @@ def test_times_and_rooms():
     assert date(1_795_000_000) == "18 November 2026"
     assert [roman(n) for n in (1, 4, 9, 14, 40)] == ["I", "IV", "IX", "XIV", "XXXX"]
     assert [size(n) for n in (812, 4200, 1_300_000)] == ["812 B", "4.2 kB", "1.3 MB"]
-    assert plain("held_out_kid") == "Held out KID"
+    assert plain("held_out_kid", acronyms={"kid"}) == "Held out KID"
 
 
 @given(st.text())
@@ -115,7 +118,18 @@ def messages() -> set[str]:
     sources = fragments + [path.read_text() for path in MUSEUM.glob("*.html")]
     found = [message for source in sources for _, _, message in environment.extract_translations(source)]
     flat = [one for message in found for one in (message if isinstance(message, tuple) else (message,))]
-    return {one for one in flat if one}
+    return {one for one in (*flat, *told_by_plugins()) if one}
+
+
+def told_by_plugins() -> Iterator[str]:
+    """Yield what the files of kinds and metrics say of themselves."""
+    kinds, metrics = (plugins.names(group) for group in ("models", "metrics"))
+    yield from (model_info(kind).title for kind in kinds)
+    texts = [*SAMPLES.values()]
+    texts += [
+        text for info in (*map(model_info, kinds), *map(metric_info, metrics)) for text in info.wall_texts.values()
+    ]
+    yield from (words for text in texts for words in (text.heading, text.note))
 
 
 def test_every_word_of_the_gallery_has_its_chinese():
@@ -132,7 +146,9 @@ def test_every_parameter_has_its_chinese():
     """The settings of a training, of whatever kind, as a visitor reads them."""
     table = Words(MUSEUM, "zh").table
     fields = {name for kind in plugins.names("models") for name in plugins.find("models", kind).params.model_fields}
-    assert sorted(plain(name) for name in fields if plain(name) not in table) == []
+    acronyms = {acronym for kind in plugins.names("models") for acronym in model_info(kind).acronyms}
+    shown = {plain(name, acronyms=acronyms) for name in fields}
+    assert sorted(shown - set(table)) == []
 
 
 def starters(sentences: Sentences) -> list[tuple[str, str | None]]:

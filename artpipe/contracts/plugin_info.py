@@ -1,0 +1,138 @@
+"""What others ask of a plugin, as literals beside it: `MODEL_INFO`, `MEDIUM_INFO`, `METRIC_INFO`.
+
+It is read from the file's syntax tree, so a plan, a page and a fingerprint know a plugin without importing it, and no
+torch with it. It stands beside the plugin and not in it, so that a new title makes the gallery stale and no training.
+"""
+
+import ast
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field
+
+from artpipe import plugins
+from artpipe.config.params import Settings, validate_as
+from artpipe.errors import UserError
+
+
+class WallText(Settings):
+    """What the gallery says of the exhibits of one role."""
+
+    heading: str  # in English; a theme's words translate it
+    note: str = ""
+    own: bool = False  # what a model makes of itself: it hangs first, and at the entrance
+    given: bool = False  # the model worked on given pictures
+
+
+class WallInfo(Settings):
+    """What the gallery shows of a plugin."""
+
+    wall_texts: Mapping[str, WallText] = {}  # by role of the exhibits that it makes or chooses
+    acronyms: tuple[str, ...] = ()  # among the names of its parameters and scores, lower-case
+
+
+class ModelInfo(WallInfo):
+    """What others ask of a kind of models."""
+
+    title: str = ""  # as it hangs in the gallery; empty: the name of the file
+    # Core time of a training step, per picture of a batch and pixel of it (of what is no picture, per token), on two cores
+    # of an AMD EPYC with bf16. Not given: that of the slowest kind, since a plan is better too long than too short.
+    nanoseconds_per_pixel: float = Field(default=40_000, gt=0)
+    pretrained: Literal["", "checkpoint", "weights"] = (
+        ""  # of a feature extractor, or those that measure pictures; "": none
+    )
+    in_new_datasets: bool = False  # `dataset add` writes an entry of it, where the medium has the columns it reads
+    starting_params: Mapping[str, Any] = {}  # of an entry that is written: about a hundred works within minutes
+
+
+class MediumInfo(Settings):
+    """What others ask of a medium."""
+
+    size_parameter: str = "length"  # of `preprocess`: what a row is long or wide
+    default_size: int = Field(default=128, gt=0)  # of that parameter
+    axes: Literal[1, 2] = 1  # a row has size ** axes values: tokens, or pixels of a square whose side `--size` says
+    starting_params: Mapping[str, Any] = {}  # of `preprocess`, for a new dataset
+    preview_job: str = (
+        ""  # module:function(bytes, settings) -> RGB of a square; a worker draws works for a contact sheet
+    )
+    is_readable: bool = False  # works are UTF-8, and their first lines are shown where they are added
+    refusal_hints: Mapping[str, str] = {}  # by reason of quarantine: what to type so that such works are kept
+    separator_hint: str = ""  # what to type where a file may hold more works than were found
+
+
+class MetricInfo(WallInfo):
+    """What others ask of a metric."""
+
+
+InfoT = TypeVar("InfoT", ModelInfo, MediumInfo, MetricInfo)
+_CLASSES = {info.__name__ for info in (ModelInfo, MediumInfo, MetricInfo, WallText)}
+
+
+def model_info(kind: str) -> ModelInfo:
+    """Return what a kind of models says of itself; see `read_info`."""
+    return read_info(ModelInfo, "models", kind)
+
+
+def medium_info(medium: str) -> MediumInfo:
+    """Return what a medium says of itself; see `read_info`."""
+    return read_info(MediumInfo, "modalities", medium)
+
+
+def metric_info(metric: str) -> MetricInfo:
+    """Return what a metric says of itself; see `read_info`."""
+    return read_info(MetricInfo, "metrics", metric)
+
+
+def read_info(info: type[InfoT], group: str, name: str) -> InfoT:
+    """Return what stands beside a plugin, without running its file; the defaults where there is no such plugin or nothing.
+
+    Raises:
+        UserError: the file is no Python, or a field is no literal or not what it has to be: file, line, what is expected.
+    """
+    path = plugins.source_file(group, name)
+    if path is None:
+        return info()
+    stat = path.stat()
+    constant, stamp = plugins.info_constant(group, name), (stat.st_size, stat.st_mtime_ns)
+    parsed: InfoT = _parse_info(info, path, constant, stamp)
+    return parsed
+
+
+@lru_cache(maxsize=256)
+def _parse_info(info: type[InfoT], path: Path, constant: str, stamp: tuple[int, int]) -> InfoT:
+    """Return the info of a file; `stamp` differs where the file was changed."""
+    del stamp
+    try:
+        statements = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"{path}:{getattr(error, 'lineno', None) or 1}: {getattr(error, 'msg', error)}") from None
+    for statement in reversed(statements):
+        if isinstance(statement, ast.Assign) and any(ast.unparse(target) == constant for target in statement.targets):
+            place = f"{path}:{statement.lineno}"
+            call = statement.value
+            if not isinstance(call, ast.Call) or ast.unparse(call.func) != info.__name__ or call.args:
+                raise UserError(f"{place}: `{constant}` is expected to be `{info.__name__}(name=literal, ...)`")
+            fields = {keyword.arg or "**": _literal(keyword, path, constant) for keyword in call.keywords}
+            return validate_as(info, fields, file=place, place=constant)
+    return info()
+
+
+def _literal(keyword: ast.keyword, path: Path, constant: str) -> Any:
+    try:
+        return ast.literal_eval(_CallsAsDicts().visit(keyword.value))
+    except ValueError:
+        place = f"{path}:{keyword.value.lineno}: `{constant}.{keyword.arg or '**'}`"
+        message = f'{place} is read without running the file: a literal is expected, such as "text", 1.5 or {{}}'
+        raise UserError(message) from None
+
+
+class _CallsAsDicts(ast.NodeTransformer):
+    """Turns ``WallText(heading="Works")`` into the dictionary of its keyword arguments."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if not isinstance(node.func, ast.Name) or node.func.id not in _CLASSES or node.args:
+            return node
+        keys: list[ast.expr | None] = [ast.Constant(keyword.arg) for keyword in node.keywords]
+        return ast.Dict(keys, [self.visit(keyword.value) for keyword in node.keywords])

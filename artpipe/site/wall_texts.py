@@ -1,0 +1,43 @@
+"""What the gallery says of models and measures, as the files of their plugins say it; none of them is imported."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from artpipe.config.params import Params
+from artpipe.contracts.plugin_info import WallInfo, WallText, metric_info, model_info
+from artpipe.contracts.section import SAMPLE
+
+# By the form of works that nobody was given anything for; pictures have the bare role.
+SAMPLES: Mapping[str, WallText] = {
+    SAMPLE: WallText(heading="Works", own=True),
+    f"{SAMPLE} text": WallText(heading="Texts", note="Written by the model, letter by letter.", own=True),
+    f"{SAMPLE} audio": WallText(
+        heading="Music",
+        note="Composed by the model, note by note: a player and the score are behind each frame.",
+        own=True,
+    ),
+    f"{SAMPLE} video": WallText(heading="Films", own=True),
+}
+
+
+def wall_texts(kind: str, metrics: Iterable[str]) -> dict[str, WallText]:
+    """Return what is said of each role of a model's works, in the order of its wall: first what it makes of itself."""
+    infos: list[WallInfo] = [model_info(kind), *map(metric_info, metrics)]
+    texts = {role: text for info in reversed(infos) for role, text in info.wall_texts.items()}
+    order = [*SAMPLES, *(role for info in infos for role in info.wall_texts)]
+    return {**SAMPLES, **dict(sorted(texts.items(), key=lambda item: (not item[1].own, order.index(item[0]))))}
+
+
+def acronyms(params: Params) -> frozenset[str]:
+    """Return what is written in capitals among the names of measures and parameters, in lower case."""
+    return frozenset(acronym for info in _infos(params) for acronym in info.acronyms)
+
+
+def plugin_words(params: Params) -> list[Any]:
+    """Return all that the gallery shows of plugins, as JSON."""
+    return [info.model_dump(mode="json") for info in _infos(params)]
+
+
+def _infos(params: Params) -> list[WallInfo]:
+    kinds = sorted({str(entry.get("kind")) for entry in params.models.values()})
+    return [*map(model_info, kinds), *map(metric_info, params.evaluation.metrics)]
