@@ -90,10 +90,10 @@ def check_mlflow_store(inventory: Inventory) -> Iterator[Damage]:
         faults = [(folder / NOTE_FILE, "what `artpipe sync` noted of the store: not what was written")]
     if fault := _check_database(folder / "mlflow.db"):
         faults.append((folder / "mlflow.db", fault))
-    for path, what in faults:
+    for path, problem in faults:
         yield Damage(
             inventory.display_name(path),
-            f"MLflow's store: {what}",
+            f"MLflow's store: {problem}",
             mend,
             partial(inventory.move_output_aside, folder),
         )
