@@ -182,8 +182,7 @@ def prepare_training(name: str) -> TrainingTask:
 
 def _code_fingerprints(kind: str) -> dict[str, str]:
     """Return the fingerprints of the code that decides a training's result."""
-    fingerprints = installed_fingerprints()
-    return {place: fingerprints[place] for place in ("train", f"models.{kind}")}
+    return {place: installed_fingerprints()[place] for place in ("train", f"models.{kind}")}
 
 
 def _train(task: TrainingTask, stop: StopRequest, ranks: Ranks) -> None:
@@ -191,9 +190,8 @@ def _train(task: TrainingTask, stop: StopRequest, ranks: Ranks) -> None:
     ranks.wait_for_all()  # the others have read what is there, before anything changes
     remove_stale_temporaries(folder / "progress")  # it is published as it stands
     training = Trainer(task.name, task.learner, task.data, task.seed, folder, stop, ranks)
-    resumed = training.resume()
-    start = _write_run_start(task, folder)
-    if resumed:
+    is_resumed, start = training.resume(), _write_run_start(task, folder)
+    if is_resumed:
         training.log_event(Message(code="session_went_on", values={"session": start.sessions, "step": training.step}))
     with _sync_to_mlflow(task.name, folder), _record_smaller_parts(folder):
         training.run()

@@ -200,15 +200,8 @@ def _read_member_works(pin: PinnedFile, works: MemberWorks, limits: ArchiveLimit
 def _read_whole_file(pin: PinnedFile, entry: DatasetEntry) -> Iterator[Candidate]:
     path, max_bytes = fetch_pinned_file(pin), int(entry.ingest.max_megabytes * 2**20)
     if path.stat().st_size > max_bytes:
-        yield Candidate(
-            pin.name,
-            rejected="too large",
-            notes=(
-                with_parameter(
-                    Message(code="at_most_megabytes", values={"megabytes": max_bytes / 2**20}), "max_megabytes"
-                ),
-            ),
-        )
+        limit = Message(code="at_most_megabytes", values={"megabytes": max_bytes / 2**20})
+        yield Candidate(pin.name, rejected="too large", notes=(with_parameter(limit, "max_megabytes"),))
     else:
         yield Candidate(pin.name, path.read_bytes())
 

@@ -260,12 +260,10 @@ class Trainer:
     def _evaluate_if_due(self) -> None:
         if not self._is_point_due:
             return
-        problem = find_nonfinite_weight(self.learner)
-        if problem:
+        if problem := find_nonfinite_weight(self.learner):
             self._roll_back(problem)
             return
-        validation = self._exhibit_and_validate()
-        self._record_point(validation)
+        self._record_point(self._exhibit_and_validate())
         self._last_good_state = unflatten(flatten(self._take_snapshot()))
         self.save()
 
@@ -279,13 +277,12 @@ class Trainer:
         return {name: float(value) for name, value in measures.items() if math.isfinite(value)}
 
     def _draw_held_out(self) -> dict[str, Tensor]:
-        held_out = self.data.held_out
-        return held_out.take(sample_indices(len(held_out), self.params.validation_works, self.seed))
+        rows = sample_indices(len(self.data.held_out), self.params.validation_works, self.seed)
+        return self.data.held_out.take(rows)
 
     def _make_prompt(self) -> Prompt:
         """Return the same seeds at every point, labels in turn, and works to show."""
-        classes = len(self.learner.spec.classes)
-        count = self.learner.point_exhibits
+        classes, count = len(self.learner.spec.classes), self.learner.point_exhibits
         labels = torch.arange(count, device=self.device) % classes if classes else None
         works = self.data.exhibit_works.take(torch.arange(min(count, len(self.data.exhibit_works))))
         return Prompt(seeds=range(count), labels=labels, works=works)

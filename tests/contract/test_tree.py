@@ -50,11 +50,14 @@ def test_a_kind_s_parameters_have_defaults(name):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_and_functions_stay_short(path):
-    """A file has 300 lines at most (a model 250), a function 40."""
+    """A file has 300 lines at most (a model 250, without what it declares to others), a function 40."""
     text = path.read_text()
-    most = MOST_MODEL_LINES if path.parent.name == "models" else MOST_LINES
-    assert len(text.splitlines()) <= most
-    functions = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    tree, most = ast.parse(text), MOST_MODEL_LINES if path.parent.name == "models" else MOST_LINES
+    declared = [
+        node for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "MODEL_INFO"
+    ]
+    assert len(text.splitlines()) - sum(node.end_lineno - node.lineno + 1 for node in declared) <= most
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     long = {node.name: node.end_lineno - node.lineno + 1 for node in functions}
     assert {name: lines for name, lines in long.items() if lines > MOST_FUNCTION_LINES} == {}
 
