@@ -104,8 +104,8 @@ def test_the_largest_pictures_come_in_under_the_usual_limits(name):
     assert (limits.seconds, limits.memory_megabytes + 60 < 1024) == (10, True)
     data = HEAVY[name]()
     for job, settings in (
-        ("inspected", {"max_megapixels": ingest.max_megapixels}),
-        ("prepared", picture._settings(picture.PictureParams(size=64), ingest)),
+        ("inspect_picture", {"max_megapixels": ingest.max_megapixels}),
+        ("prepare_picture", picture._settings(picture.PictureParams(size=64), ingest)),
     ):
         [(_, outcome)] = outcomes(
             [(name, data)], job=f"artpipe.modalities.picture:{job}", settings=settings, limits=limits
