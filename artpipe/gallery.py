@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
+from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
 from artpipe.errors import UserError, did_you_mean
 from artpipe.language.sentences import load_sentences
@@ -141,6 +142,7 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
     ]
     parts.append([(path.name, sha256_file(path)) for path in code])
     parts.append(asdict(load_sentences(params.gallery.language)))
+    parts.append(read_accepted(root))
     parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")
     for kind, names in (("record", params.datasets), ("runs", params.models), ("reports", params.models)):
         for name in names:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from artpipe.code.accepted_results import add_accepted
 from artpipe.code.code_yaml import find_changed_parts, installed_code, recorded_code, stages_with_code, write_code
 from artpipe.code.equal_results import accept_equal_results
 from artpipe.config.params import Params, parse_params, read_yaml
@@ -36,7 +37,8 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
     """
     migration = find_format_upgrade(root)
     params = parse_params(migration.params, str(root / "params.yaml"))
-    changed = list(find_changed_parts(recorded_code(root), installed := installed_code(params, root)))
+    installed = add_accepted(installed_code(params, root), [], root)
+    changed = list(find_changed_parts(recorded_code(root), installed))
     stages = [stage for stage, _ in stages_with_code(params)]
     for stage in keep:
         if stage not in stages:
@@ -44,7 +46,7 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
     migration, equal = _add_equal_results(migration, root, installed)
     if not only_plan:
         migration.write(root)
-        write_code(installed, root)
+        write_code(add_accepted(installed, keep, root), root)
         for stage in keep:
             read_dvc_output(root, "commit", "--force", stage)
     if not changed:

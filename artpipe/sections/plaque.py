@@ -33,7 +33,8 @@ _HTML = """
 {% for name, file in work.downloads.items() %}<p><a href="{{ root ~ file.src }}" download="{{ work.id }}{{ file.src[22:] }}">{{ m.part(name) }}</a> <span class="quiet">{{ file.size | size }}</span></p>
 {% endfor %}
 <p>{{ m.standing(view.artist) }}</p>
-</figcaption>
+{% if view.artist.accepted %}<p class="quiet">{{ _("Made by earlier code and accepted as it stands: %(stages)s", stages=view.artist.accepted | join(", ")) }}</p>
+{% endif %}</figcaption>
 {% if work.beside %}
 <ul class="companions">
 {% for name, media in work.beside.items() %}<li><figure><span class="frame">{{ m.picture(media, _("%(title)s: %(part)s", title=work.title, part=m.part(name)), eager=true) }}</span><figcaption><span class="caps">{{ m.part(name) }}</span>{% if name in against %} <button type="button" hidden aria-pressed="false" data-against="{{ m.part(name) }}">{{ _("compare") }}</button>{% endif %}</figcaption></figure></li>

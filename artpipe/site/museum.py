@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champions, load_champions
 from artpipe.artifacts.report import work_file
+from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import About, Params
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _room(root: Path, params: Params, shelf: "Shelf", sentences: "Sentences", nu
     wanted = {digest for _, report in reports for digest in digests_of(report)}
     texts = sentences.starter("datasets", dataset)
     record = load_record(root / paths.record(dataset), wanted, sentences, texts)
+    accepted = read_accepted(root)
     look = _looker(record.works if record else {}, [folder for folder, _ in reports], shelf)
     hung: list[Artist | Gap] = []
     for name, pair in pairs.items():
@@ -55,7 +57,10 @@ def _room(root: Path, params: Params, shelf: "Shelf", sentences: "Sentences", nu
             hung.append(Gap(name, title, pair))
         else:
             walls = wall_texts(pair[0].kind, params.evaluation.metrics)
-            hung.append(load_artist(root, name, title, models[name], pair, shelf, look, sentences, walls))
+            artist = load_artist(root, name, title, models[name], pair, shelf, look, sentences, walls)
+            stages = (f"ingest@{dataset}", f"preprocess@{dataset}", f"train@{name}", f"evaluate@{name}")
+            verbs = tuple(stage.partition("@")[0] for stage in stages if stage in accepted)
+            hung.append(replace(artist, accepted=verbs) if verbs and isinstance(artist, Artist) else artist)
     about = _about(params.dataset(dataset).about, record.about if record else None)
     about = about.model_copy(update={field: texts.get(text, text) for field, text in about})
     seen = [work for digest in sorted(wanted) if (work := look(digest)).picture]

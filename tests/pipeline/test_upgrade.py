@@ -140,3 +140,28 @@ def test_what_is_stale_for_another_reason_stays_stale(old):
     assert "train@gan" in old.stale()
     assert "train@ruler" not in old.stale()
     assert migrate_lock((old.folder / "dvc.lock").read_text()) == (old.folder / "dvc.lock").read_text()
+
+
+def test_a_result_accepted_under_newer_code_says_so_on_its_label(made, tmp_path):
+    """`--keep` runs nothing; the plaques of that model say it until it is made anew."""
+    shutil.copytree(made.folder, tmp_path / "project", symlinks=True)
+    project = Project(tmp_path / "project")
+    project.edit("params.yaml", "hyperparameters]", "hyperparameters, plaque]")
+    project.run("artpipe", "upgrade")  # a section more
+    project.edit_code("train")
+    project.dvc("commit", "--force", "--quiet", "train")
+    told = project.run("artpipe", "upgrade", "--keep", "train@gan").stdout
+    assert "train@ruler  (" in told
+    assert "train@gan" not in told
+    assert {name for name in project.stale() if name.startswith("train@")} == {"train@ruler"}
+    project.run("artpipe", "gallery")
+    labels = {path.parent.name: "Made by earlier code" in path.read_text() for path in work_pages(project)}
+    assert {name for name, is_labelled in labels.items() if is_labelled} == {n for n in labels if n.startswith("gan-")}
+    project.dvc("repro", "--quiet", "--force", "--single-item", "train@gan")
+    project.run("artpipe", "gallery")
+    assert not any("Made by earlier code" in path.read_text() for path in work_pages(project))
+
+
+def work_pages(project):
+    """The pages of the works that hang."""
+    return sorted(project.folder.glob("data/gallery/works/*/index.html"))
