@@ -159,8 +159,8 @@ def test_changes_reach_what_they_concern(made):
         ("params.yaml", "beta: 1.0", "beta: 2.0"): {"train@vae", "gallery"},
         ("params.yaml", "about: {}", "about: {licence: CC0-1.0}"): {"ingest@shapes", "gallery"},
         ("params.yaml", "title: shapes", "title: forms"): {"gallery"},
-        ("code.yaml", "    gan: '", "    gan: 'changed-"): {"train@gan", "evaluate@gan"},
-        ("code.yaml", "    plaque: '", "    plaque: 'changed-"): {"gallery"},
+        ("code.yaml", "\n    gan: '", "\n    gan: 'changed-"): {"train@gan", "evaluate@gan"},
+        ("code.yaml", "\n      plaque: '", "\n      plaque: 'changed-"): {"gallery"},
     }
     for (file, old, new), stale in changes.items():
         before = (project.folder / file).read_text()
