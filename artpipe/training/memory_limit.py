@@ -67,7 +67,7 @@ def report_memory_errors(subject: str, advice: str = _DEFAULT_ADVICE) -> Iterato
     The line names `subject`, which does not fit, what was requested and what is free.
 
     Raises:
-        NoMemoryError: this line.
+        InsufficientMemoryError: this line.
     """
     try:
         yield
@@ -125,7 +125,7 @@ class MemoryLimitedStepper:
         """Take one optimiser step, in parts where that is needed.
 
         Raises:
-            NoMemoryError: not one row fits, or the learner cannot be divided.
+            InsufficientMemoryError: not one row fits, or the learner cannot be divided.
         """
         if not isinstance(learner, Divisible):
             with report_memory_errors("a step, which this kind cannot take in parts,", learner.thrift):

@@ -13,7 +13,8 @@ import torch
 
 from artpipe.artifacts.tensors import save_tensors
 from artpipe.errors import DiskFullError, StoppedError
-from artpipe.project.stage_guard import guard_stage, require_disk_space
+from artpipe.project.disk_space import require_disk_space
+from artpipe.project.stage_guard import guard_stage
 from artpipe.storage.dvc_config import dvc_cache_folder
 from artpipe.system.atomic_files import write_bytes
 from artpipe.system.locks import is_locked
