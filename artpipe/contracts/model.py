@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import TrainParams
 from artpipe.language.message import Message
+from artpipe.numerics.learning_rate_schedule import scheduled_rate
 
 ParamsT = TypeVar("ParamsT", bound=TrainParams)
 Content = Tensor | str | bytes  # a picture (C, H, W) in [-1, 1], text, or the bytes of a file
@@ -98,12 +99,8 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
         return torch.autocast(device, dtype=self.amp_dtype or torch.bfloat16, enabled=self.amp_dtype is not None)
 
     def rate(self, base: float, warmup_steps: int = 0, final_share: float = 1.0) -> float:
-        """Return the learning rate of this step: linear warm-up, then cosine to `final_share` of `base`, times rollbacks."""
-        if self.steps_done < warmup_steps:
-            return base * self.rate_scale * (self.steps_done + 1) / warmup_steps
-        done = (self.steps_done - warmup_steps) / max(1, self.params.steps - warmup_steps)
-        cosine = 0.5 * (1 + torch.cos(torch.tensor(min(1.0, done) * torch.pi, dtype=torch.float64)).item())
-        return base * self.rate_scale * (final_share + (1 - final_share) * cosine)
+        """Return the learning rate of this step: that of the schedule, halved at each rollback."""
+        return scheduled_rate(base * self.rate_scale, self.steps_done, self.params.steps, warmup_steps, final_share)
 
     def training_state(self) -> dict[str, Any]:
         """Return all that resume needs besides the loop's own state: nested dicts and lists of tensors and scalars."""
