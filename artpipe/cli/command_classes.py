@@ -1,5 +1,6 @@
 """Classes of commands: help under headings, and commands run in a project's root."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from artpipe.system.home_folders import provide_home, require_nameable_folder
-from artpipe.system.project_root import enter_project, find_root_or_none
+from artpipe.system.project_root import enter_project, find_root_or_none, require_folder
 
 ALL_COMMANDS = "artpipe.all_commands"  # key in a context's meta: describe every command
 
@@ -117,7 +118,19 @@ class OptionalProjectCommand(ProjectCommand):
 
 
 class NoProjectCommand(TyperCommand):
-    """A command that needs no project."""
+    """A command that needs no project; it runs in `-C DIR`, where that is given."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Enter the folder, then run.
+
+        Raises:
+            UserError: there is no such folder.
+        """
+        directory = ctx.find_root().params.get("directory")
+        if directory is None:
+            return super().invoke(ctx)
+        with contextlib.chdir(require_folder(Path(directory))):
+            return super().invoke(ctx)
 
 
 def require_project(app: typer.Typer) -> None:

@@ -28,7 +28,7 @@ def find_root(start: Path | None = None) -> Path:
     Raises:
         UserError: there is none, or the one above belongs to another user; the message says where it was looked for.
     """
-    folder = _current_folder() if start is None else _require_folder(start)
+    folder = _current_folder() if start is None else require_folder(start)
     for candidate in (folder, *folder.parents):
         if is_root(candidate):
             _refuse_foreign_project(candidate, folder)
@@ -109,7 +109,12 @@ def _current_folder() -> Path:
         raise UserError("the current folder has been removed; `cd` into the project") from None
 
 
-def _require_folder(start: Path) -> Path:
+def require_folder(start: Path) -> Path:
+    """Return the folder that `-C` names.
+
+    Raises:
+        UserError: there is none.
+    """
     folder = start.expanduser()
     if not folder.is_dir():
         problem = "not a folder" if folder.exists() else "no such folder"
