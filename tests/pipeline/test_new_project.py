@@ -56,7 +56,7 @@ def test_each_starter_is_a_project_that_checks(tmp_path, monkeypatch, artpipe, s
 def test_it_is_made_in_the_folder_that_is_named(tmp_path, artpipe):
     """`artpipe -C DIR new NAME` makes DIR/NAME, as `git -C DIR init NAME` does."""
     (tmp_path / "studios").mkdir()
-    code, out, err = artpipe("-C", str(tmp_path / "studios"), "new", "own", "--from", "texts")
+    code, _, err = artpipe("-C", str(tmp_path / "studios"), "new", "own", "--from", "texts")
     assert (code, err) == (0, "")
     assert (tmp_path / "studios/own/params.yaml").is_file()
     assert artpipe("-C", str(tmp_path / "nowhere"), "new", "own")[0] == 2
