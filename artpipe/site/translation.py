@@ -53,7 +53,7 @@ class Words:
             "plain": functools.partial(plain, acronyms=self.acronyms),
         }
         bound = {name: functools.partial(function, say=self.one) for name, function in spoken.items()}
-        return {**bare, **bound, "sentence": self.sentences, "name": self.sentences.name}
+        return {**bare, **bound, "translate": self.one, "sentence": self.sentences, "name": self.sentences.name}
 
 
 def clean(text: object, limit: int = 300) -> str:

@@ -11,18 +11,19 @@ import pytest
 from artpipe import plugins
 from artpipe.contracts.model import FeatureExtractor
 from artpipe.contracts.plugin_info import MediumInfo, MetricInfo, ModelInfo, medium_info, model_info, read_info
-from artpipe.nn.style.perceptual import Perceptual
+from artpipe.nn.style.perceptual import PerceptualNetwork
 
 ROOT = Path(__file__).parents[2]
 INFOS = {"models": ModelInfo, "modalities": MediumInfo, "metrics": MetricInfo}
 BUILT_IN = [(group, name) for group in INFOS for name in plugins.names(group)]
 QUOTED = re.compile(r"""(?<!class=)["'](\w+)["']""")
-FORMS = {"checkpoint": FeatureExtractor, "weights": Perceptual}  # of what a constructor gets as `pretrained`
+FORMS = {"checkpoint": FeatureExtractor, "weights": PerceptualNetwork}  # of what a constructor gets as `pretrained`
 
 # Names of a kind, a medium or a metric that stand in other files too, for another thing or for a reason.
 A_FORM = "the form of an exhibit, whatever made it"
 A_MEASURE = "a measure of a validation, or a table of a report, by which others find it"
 A_ROLE = "the role of exhibits"
+A_VALUE = "a value of a message"
 A_WORD = "a word of foreign files"
 OLDER = "what was written before it had another name, or any"
 ELSEWHERE = {
@@ -32,8 +33,10 @@ ELSEWHERE = {
     "artpipe/contracts/model.py": {"text": A_FORM},
     "artpipe/contracts/section.py": {"text": A_FORM},
     "artpipe/evaluate.py": {"accuracy": A_MEASURE},
+    "artpipe/language/message.py": {"text": A_VALUE},
     "artpipe/layout/sidecars.py": {"text": A_WORD},
     "artpipe/metrics/held_out.py": dict.fromkeys(("fid", "kid"), A_MEASURE),
+    "artpipe/modalities/music/musicxml_reader.py": {"text": A_VALUE},
     "artpipe/models/classifier.py": {"accuracy": A_MEASURE},
     "artpipe/models/faststyle.py": {"style": "one of its losses", "stylisation": A_ROLE},
     "artpipe/models/gan.py": {"kid": A_MEASURE},

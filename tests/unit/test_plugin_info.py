@@ -83,5 +83,5 @@ def test_an_installed_plugin_is_read_too(tmp_path, monkeypatch, place):
     module = place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     point = EntryPoint("rough", f"{module}:ROUGH", "artpipe.metrics")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(plugins, "_announced", lambda group: {"rough": point} if group == "metrics" else {})
+    monkeypatch.setattr(plugins, "_installed_plugins", lambda group: {"rough": point} if group == "metrics" else {})
     assert metric_info("rough") == MetricInfo(acronyms=("ab",))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from artpipe.artifacts.report import Finding, HungExhibit, Score
+from artpipe.artifacts.report import Finding, SavedExhibit, Score
 from artpipe.code.code_yaml import installed_fingerprints
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences, load_sentences, sentence
@@ -135,7 +135,7 @@ def test_plain_sentences_are_shown_as_written():
     """In the form that findings, scores and exhibits had before, or that a plugin gives."""
     finding = Finding.model_validate(FINDING | {"sentence": "So it is."})
     score = Score(name="kid", value=1.0, n=1, explanation="How far.")
-    hung = HungExhibit(file="a.png", kind="image", role="sample", caption="three, asked for")
+    hung = SavedExhibit(file="a.png", kind="image", role="sample", caption="three, asked for")
     assert [sentence(one, "zh") for one in (finding, score, hung.caption)] == [
         "So it is.",
         "How far.",

@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from artpipe.artifacts.report import Score
 from artpipe.language.sentences import load_sentences, sentence
-from artpipe.modalities.picture.captions import asked_for
+from artpipe.modalities.picture.captions import requested_class_title
 from artpipe.nn.classifier.calibration import expected_calibration_error
 from artpipe.nn.classifier.calibration import reliability_diagram as bins_of
 from artpipe.sections.confusions import SECTION
@@ -147,4 +147,4 @@ def test_digits_are_spoken():
         "Flags",
         "",
     ]
-    assert sentence(asked_for("7")) == "seven, asked for"
+    assert sentence(requested_class_title("7")) == "seven, asked for"
