@@ -34,7 +34,7 @@ class Prompt:
         rows = [torch.randn(size, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds]
         return torch.stack(rows)
 
-    def part(self, start: int, stop: int) -> "Prompt":
+    def slice(self, start: int, stop: int) -> "Prompt":
         """Return the prompt for samples `start` to `stop`."""
         return replace(
             self, seeds=self.seeds[start:stop], labels=None if self.labels is None else self.labels[start:stop]
@@ -63,9 +63,9 @@ class Exhibit:
 class Learner(nn.Module, ABC, Generic[ParamsT]):
     """A network with its optimisers. Everything random it does in `step` comes from torch's global generator."""
 
-    selects: tuple[str, Literal["min", "max"]] | None = None  # the validation measure that picks `best`
-    thrift = "lower `batch_size` or the dataset's `size`"  # what helps where memory is too small
-    point_exhibits = 64  # asked for at an evaluation point, 8 x 8; fewer of what is read or heard
+    selection_measure: tuple[str, Literal["min", "max"]] | None = None  # the validation measure that picks `best`
+    memory_advice = "lower `batch_size` or the dataset's `size`"  # what helps where memory is too small
+    progress_exhibits = 64  # asked for at an evaluation point, 8 x 8; fewer of what is read or heard
 
     def __init__(self, params: ParamsT, spec: Spec) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
         self.rate_scale = 1.0  # halved by the loop at each rollback
         self.amp_dtype: torch.dtype | None = None  # set by the loop: bfloat16 where the device is fast at it
 
-    def begin(self, works: Batch) -> None:
+    def prepare_training(self, works: Batch) -> None:
         """Look at all training works once, before the first step; images as they are stored, uint8. Most need not."""
         del works
 
@@ -97,12 +97,12 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
         device = next(self.parameters()).device.type
         return torch.autocast(device, dtype=self.amp_dtype or torch.bfloat16, enabled=self.amp_dtype is not None)
 
-    def rate(self, base: float, warmup_steps: int = 0, final_share: float = 1.0) -> float:
+    def scheduled_rate(self, base: float, warmup_steps: int = 0, final_share: float = 1.0) -> float:
         """Return the learning rate of this step: linear warm-up, then cosine to `final_share` of `base`, times rollbacks."""
         if self.steps_done < warmup_steps:
             return base * self.rate_scale * (self.steps_done + 1) / warmup_steps
-        done = (self.steps_done - warmup_steps) / max(1, self.params.steps - warmup_steps)
-        cosine = 0.5 * (1 + torch.cos(torch.tensor(min(1.0, done) * torch.pi, dtype=torch.float64)).item())
+        progress = (self.steps_done - warmup_steps) / max(1, self.params.steps - warmup_steps)
+        cosine = 0.5 * (1 + torch.cos(torch.tensor(min(1.0, progress) * torch.pi, dtype=torch.float64)).item())
         return base * self.rate_scale * (final_share + (1 - final_share) * cosine)
 
     def training_state(self) -> dict[str, Any]:
@@ -137,11 +137,11 @@ class Sampler(Protocol):
 
 
 @runtime_checkable
-class Walker(Sampler, Protocol):
+class LatentWalker(Sampler, Protocol):
     """A sampler whose pictures change smoothly with its noise, so that one can walk from one to the next."""
 
     @property
-    def codes(self) -> int:
+    def noise_size(self) -> int:
         """Return the dimensions of the noise."""
         ...
 
@@ -154,7 +154,7 @@ class Walker(Sampler, Protocol):
 
 
 @runtime_checkable
-class Sequencer(Protocol):
+class SequenceModel(Protocol):
     """A learner of sequences of tokens; scored by likelihood, and by what it writes."""
 
     def nll(self, tokens: Tensor) -> Tensor:
@@ -200,28 +200,28 @@ class Autoencoder(Protocol):
 class Restoration:
     """Works, what was left of them and what was made of it: ``(N, C, H, W)`` in [-1, 1].
 
-    `baseline` is what needs no learning; `counts` ``(N, 1, H, W)`` says which pixels are compared: those that were lost.
+    `baseline` is what needs no learning; `mask` ``(N, 1, H, W)`` says which pixels are compared: those that were lost.
     """
 
     original: Tensor
     damaged: Tensor
     restored: Tensor
     baseline: Tensor
-    counts: Tensor  # bool
+    mask: Tensor  # bool
 
 
 @runtime_checkable
 class Restorer(Protocol):
     """A learner that gives back what a picture lost; scored against the work itself, beside a baseline."""
 
-    baseline: str  # what the baseline is called
+    baseline_name: str  # what the baseline is called
 
     @property
-    def draws(self) -> int:
+    def damages_per_work(self) -> int:
         """Return how many damages of one work are worth measuring; 1 where a seed changes nothing."""
         ...
 
-    def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
+    def restore(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
         """Damage works ``(N, C, H, W)`` in [-1, 1], each by its own seed, and restore them."""
         ...
 

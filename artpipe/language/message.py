@@ -26,7 +26,7 @@ class Message(Frozen):
         """Write numbers and characters that JSON has not as words."""
         if not isinstance(values, dict):
             return values
-        return {name: _in_json(value) for name, value in values.items()}
+        return {name: _to_json_value(value) for name, value in values.items()}
 
     @classmethod
     def of(cls, text: "str | Message") -> "Message":
@@ -46,15 +46,15 @@ class Message(Frozen):
         return json.dumps(self.model_dump(mode="json"), ensure_ascii=False)
 
 
-def _in_json(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()  # a lone surrogate, of a file's name, is spelled out
     if isinstance(value, tuple | list):
-        return tuple(map(_in_json, value))
+        return tuple(map(_to_json_value, value))
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def as_value(text: str) -> "str | Message":
+def decode_value(text: str) -> "str | Message":
     """Return what stands in a column of text, as a value of another message: a message, or the plain text."""
     message = Message.decode(text)
     return text if message.code == WRITTEN else message
@@ -62,7 +62,7 @@ def as_value(text: str) -> "str | Message":
 
 def join_texts(texts: Sequence[str]) -> str:
     """Return texts of a column, messages or plain, as one; plain ones with `; ` between."""
-    values = [as_value(text) for text in texts]
+    values = [decode_value(text) for text in texts]
     if all(isinstance(value, str) for value in values):
         return "; ".join(texts)
     first, *rest = values
@@ -71,7 +71,7 @@ def join_texts(texts: Sequence[str]) -> str:
     return first if isinstance(first, str) else first.encode()
 
 
-def take_text(fields: Any, name: str) -> Any:
+def upgrade_text_field(fields: Any, name: str) -> Any:
     """Return the fields of a message in which a plain text may stand under `name`, as in what was written before codes."""
     if not isinstance(fields, dict) or name not in fields:
         return fields

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import Autoencoder
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.language.message import Message, Value
@@ -21,7 +21,7 @@ def active_units(means: Tensor) -> int:
     return int((means.double().var(0, correction=0) > _ACTIVE_VARIANCE).sum())
 
 
-def measure(evidence: Evidence) -> Measured:
+def measure(evidence: Evidence) -> Measurement:
     """Measure reconstruction, KL and active units; the posterior's samples are drawn by the seed."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(evidence.seed)
@@ -38,7 +38,7 @@ def measure(evidence: Evidence) -> Measured:
     scores += _importance(evidence)
     good = _judged(evidence, nats, units)
     healthy = good.verdict == "healthy"
-    return Measured(scores=scores, findings=() if healthy else (good,), healthy=good if healthy else None)
+    return Measurement(scores=scores, findings=() if healthy else (good,), healthy=good if healthy else None)
 
 
 def _passes(evidence: Evidence) -> tuple[Mapping[str, Tensor], Tensor]:
