@@ -1,4 +1,7 @@
-"""One file per metric; each exports METRIC. A metric measures, and says itself which verdict its number decides."""
+"""One file per metric; each exports METRIC.
+
+A metric measures, and decides which verdict its number gives.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +25,10 @@ _PIXEL_SIDE = 16
 
 @dataclass
 class Evidence:
-    """What the metrics look at. Pictures are uint8 ``(N, C, H, W)``; features are computed once and kept."""
+    """What the metrics measure: a learner, its samples and real works.
+
+    Pictures are uint8 ``(N, C, H, W)``; features are computed once and cached.
+    """
 
     learner: Learner[Any]
     card: CheckpointCard
@@ -43,7 +49,10 @@ class Evidence:
 
     @property
     def extractor_id(self) -> str:
-        """Return what names the features: the hash of the feature extractor's checkpoint, or ``pixels`` where there is none."""
+        """Return the hash of the feature extractor's checkpoint.
+
+        It is ``pixels`` where there is no feature extractor.
+        """
         return self.extractor_sha256 or PIXELS_ID
 
     @property
@@ -52,13 +61,16 @@ class Evidence:
         return self.card.spec.classes
 
     def pictures(self, part: EvidencePart) -> Tensor:
-        """Return the pictures of a part, uint8 ``(N, C, H, W)``; empty where there are none."""
+        """Return the pictures of a part, uint8 ``(N, C, H, W)``, maybe none."""
         if part == "samples":
             return torch.empty(0) if self.samples is None else self.samples
         return (self.train if part == "train" else self.held_out).get("images", torch.empty(0))
 
     def features(self, part: EvidencePart) -> Tensor:
-        """Return ``(N, F)`` features: the feature extractor's, or small pictures where there is no feature extractor."""
+        """Return ``(N, F)`` features of a part.
+
+        They are the feature extractor's, or small pictures where there is none.
+        """
         features: Tensor = self.compute_once(f"features of {part}", lambda: self.extract_features(self.pictures(part)))
         return features
 
@@ -77,7 +89,10 @@ class Evidence:
         return probabilities
 
     def nearest_train(self, part: EvidencePart) -> tuple[Tensor, Tensor]:
-        """Return distances and rows ``(N, k)`` of the nearest training works, nearest first."""
+        """Return distances and rows ``(N, k)`` of the nearest training works.
+
+        The nearest comes first.
+        """
         k = max(2, self.params.neighbours)
         nearest: tuple[Tensor, Tensor] = self.compute_once(
             f"near {part}", lambda: find_nearest(self.features(part), self.features("train"), k)
@@ -86,7 +101,7 @@ class Evidence:
 
     @property
     def held_out_distance(self) -> float:
-        """Return how far a new work is from the nearest training work: the median of the held-out works."""
+        """Return the median distance of held-out works to the nearest training work."""
         return float(self.nearest_train("held_out")[0][:, 0].double().median().clamp(min=1e-9))
 
     def copy_mask(self, part: EvidencePart) -> Tensor:
@@ -96,7 +111,10 @@ class Evidence:
         return find_copies(distances, bounds.copy_ratio, bounds.copy_distance * self.held_out_distance)
 
     def has_recognisable_samples(self) -> bool:
-        """Return whether the samples are near enough to works for their class, or their likeness to each other, to mean much."""
+        """Return whether the samples are about as near to works as new works are.
+
+        If not, their class and their likeness to each other mean little.
+        """
         parts: tuple[EvidencePart, EvidencePart] = ("samples", "held_out")
         sample_distance, held_out_distance = (float(self.nearest_train(part)[0][:, 0].median()) for part in parts)
         return sample_distance <= self.params.verdicts.recognisable * held_out_distance
@@ -114,7 +132,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a metric found: scores, verdicts it concludes (none where all is well), tables for the report."""
+    """What a metric returns: scores, findings and tables for the report.
+
+    There are no findings where all is well.
+    """
 
     scores: Sequence[Score] = ()
     findings: Sequence[Finding] = ()
@@ -136,28 +157,37 @@ class Metric:
 
 
 def has_samples(evidence: Evidence) -> bool:
-    """Return whether there are samples and held-out pictures to compare them with, two of each at least."""
+    """Return whether there are at least two samples and two held-out pictures."""
     return min(len(evidence.pictures("samples")), len(evidence.pictures("held_out"))) > 1
 
 
 def has_classifiable_samples(evidence: Evidence) -> bool:
-    """Return whether there are samples and a feature extractor that tells the dataset's classes."""
+    """Return whether a feature extractor can tell the classes of the samples."""
     knows_classes = evidence.feature_extractor is not None and evidence.extractor_classes == evidence.classes
     return has_samples(evidence) and knows_classes and len(evidence.classes) > 1
 
 
 def split_halves(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return two halves of real works (drawn at random already): what a measure says of one and the same source."""
+    """Return two halves of real works, which were drawn at random.
+
+    A measure between them is that of one and the same source.
+    """
     middle = len(vectors) // 2
     return vectors[:middle], vectors[middle : 2 * middle]
 
 
 def share_spread(share: float, count: int) -> float | None:
-    """Return one standard deviation of a share of `count` works, or None for fewer than two."""
+    """Return one standard deviation of a share of `count` works.
+
+    None for fewer than two works.
+    """
     return (max(0.0, share * (1 - share)) / count) ** 0.5 if count > 1 else None
 
 
 def downscale_to_vectors(images: Tensor) -> Tensor:
-    """Return pictures ``(N, C, H, W)`` as vectors ``(N, C * side**2)`` of 16 pixels a side at most."""
+    """Return pictures ``(N, C, H, W)`` as vectors ``(N, C * side**2)``.
+
+    A side has at most 16 pixels.
+    """
     side = (min(_PIXEL_SIDE, images.shape[2]), min(_PIXEL_SIDE, images.shape[3]))
     return F.adaptive_avg_pool2d(images, side).flatten(1)

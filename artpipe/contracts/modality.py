@@ -1,4 +1,7 @@
-"""One file per medium; each exports MEDIUM: what a work of it is, and how works become tensors."""
+"""One file per medium; each exports MEDIUM.
+
+It defines what a work of the medium is, and how works become tensors.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,9 +20,10 @@ Job = Callable[[bytes, Any], bytes]  # runs in a worker with limited memory and 
 
 
 class Part(NamedTuple):
-    """One work of a file: its name in the file (empty where the file is the work), its bytes, what is known of it.
+    """One work of a file: its name in the file, its bytes, what is known of it.
 
-    `fields` are those of a Candidate: label, split, title, creator, year, licence, origin.
+    The name is empty where the file is the work. `fields` are those of a Candidate: label, split, title, creator,
+    year, licence, origin.
     """
 
     name: str
@@ -38,7 +42,10 @@ class WorkFacts(NamedTuple):
 
 @dataclass(frozen=True)
 class PreprocessTask:
-    """What preprocess asks of a medium; `split` and `label` are decided by the manifest alone."""
+    """What preprocess asks of a medium.
+
+    `split` and `label` are decided by the manifest alone.
+    """
 
     name: str
     params: Any  # the medium's own

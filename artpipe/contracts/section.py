@@ -1,4 +1,7 @@
-"""One file per part of a gallery page; each exports SECTION. What a section may look at are the views below."""
+"""One file per part of a gallery page; each exports SECTION.
+
+What a section may look at are the views below.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +25,10 @@ _STEP_PART = re.compile(r"step (\d+)")
 
 @dataclass(frozen=True)
 class Media:
-    """A file of the gallery, named by its content; `src` is relative to the gallery's root, sizes are in pixels."""
+    """A file of the gallery, named by its content.
+
+    `src` is relative to the gallery's root, sizes are in pixels.
+    """
 
     src: str
     width: int = 0  # 0: not a picture
@@ -37,7 +43,10 @@ class Media:
 
 @dataclass(frozen=True)
 class RealWork:
-    """A work of a dataset as its record tells of it; a digest without a row in the record keeps the word unknown."""
+    """A work of a dataset, with what its record says.
+
+    Without a row in the record its creator, licence and origin are "unknown".
+    """
 
     digest: str
     title: str = ""
@@ -77,12 +86,15 @@ class Work:
 
     @property
     def face(self) -> Media | None:
-        """Return the picture that hangs: the work itself, a film's poster, the score of music."""
+        """Return the picture that hangs.
+
+        It is the work itself, a film's poster or the score of music.
+        """
         return self.media if self.kind == "image" else self.parts.get(_FACE_PARTS.get(self.kind, ""))
 
     @property
     def before(self) -> Media | None:
-        """Return the picture before, where the work lies on it edge to edge (sides within 2 %)."""
+        """Return the picture before, where it has the same shape within 2 %."""
         before, face = self.parts.get("before"), self.face
         if before is None or face is None or self.kind != "image":
             return None
@@ -108,7 +120,10 @@ class Work:
 
     @property
     def films(self) -> Mapping[str, Media]:
-        """Return a film in each form it has, by suffix, its own first: a browser plays the first that it can."""
+        """Return the film in each form it has, by suffix, the original first.
+
+        A browser plays the first that it can.
+        """
         original = {self.media.src.rsplit(".", 1)[-1]: self.media} if self.kind == "video" and self.media else {}
         return original | {name: part for name, part in self.parts.items() if name in _FILMS}
 
@@ -118,7 +133,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Frame:
-    """What the model made from the same noise at one evaluation point: a picture or a sound, or text."""
+    """What the model made from the same noise at one evaluation point.
+
+    It is a picture, a sound or text.
+    """
 
     step: int
     media: Media | None
@@ -135,7 +153,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Artist:
-    """A model whose report and run are about the same checkpoint, with everything it hangs."""
+    """A model whose report and run are of the same checkpoint, with its works."""
 
     name: str
     title: str
@@ -159,7 +177,7 @@ class Artist:
         return self.run.steps if self.report.step is None else self.report.step
 
     def is_own(self, work: Work) -> bool:
-        """Return whether a work is what the model makes of itself; the others it makes of given works."""
+        """Return whether a work was made without a given work."""
         return work.role == SAMPLE or (work.role in self.wall_texts and self.wall_texts[work.role].own)
 
 
@@ -259,7 +277,10 @@ class ModelView:
 
 @dataclass(frozen=True)
 class WorkView:
-    """What the sections of a work's page see; `previous` and `next` are its neighbours on the wall."""
+    """What the sections of a work's page see.
+
+    `previous` and `next` are its neighbours on the wall.
+    """
 
     museum: Museum
     room: Room
@@ -284,7 +305,7 @@ class Section(Generic[ViewT]):
 
 
 def have_same_shape(first: Media, second: Media) -> bool:
-    """Return whether two pictures can lie one on the other: the same proportions within 2 %."""
+    """Return whether two pictures have the same proportions within 2 %."""
     sides = first.width * second.height, second.width * first.height
     return min(sides) > 0.98 * max(sides) > 0
 

@@ -1,4 +1,7 @@
-"""What DVC compares between revisions: a model's few numbers, its curves by step, a sheet of what it makes."""
+"""What DVC compares between revisions.
+
+A model's headline scores, its curves by step and a sheet of samples.
+"""
 
 import json
 import math
@@ -23,7 +26,10 @@ _MINIMUM_SIDE, _MAXIMUM_SIDE = 64, 160  # pixels of their longer side
 
 
 def write_comparison(report: ReportCard, evidence: Evidence) -> None:
-    """Write ``data/metrics/NAME.json``, and ``curves.json`` and, of pictures, ``sheet.png`` into ``data/plots/NAME``."""
+    """Write what `dvc metrics` and `dvc plots` compare.
+
+    ``data/metrics/NAME.json``, and ``curves.json`` and, of pictures, ``sheet.png`` in ``data/plots/NAME``.
+    """
     write_json(paths.metrics(report.model), select_headline_scores(report, evidence.params.metrics))
     with write_folder(paths.plots(report.model)) as folder:
         rows = [json.dumps(row) for row in make_curve_rows(evidence.card.history)]
@@ -44,7 +50,10 @@ def select_headline_scores(report: ReportCard, metrics: Iterable[str]) -> dict[s
 
 
 def make_curve_rows(history: Sequence[HistoryRow]) -> list[dict[str, Any]]:
-    """Return one row per number and step, validation first, under the names that MLflow has for them."""
+    """Return one row per number and step, validation first.
+
+    The names are those that MLflow has.
+    """
     return [
         {"curve": f"{measurement_kind}/{name}", "step": row.step, "value": value}
         for measurement_kind in ("validation", "losses")
@@ -55,7 +64,10 @@ def make_curve_rows(history: Sequence[HistoryRow]) -> list[dict[str, Any]]:
 
 
 def make_sample_sheet(evidence: Evidence) -> Tensor | None:
-    """Return the first samples, else what the learner shows, as one picture uint8 ``(C, H, W)``; None where nothing is a picture."""
+    """Return the first samples, or exhibits, as one picture ``(C, H, W)``, uint8.
+
+    None where nothing is a picture.
+    """
     if evidence.samples is not None:
         return compose_grid(
             [_scale_picture(exhibit) for exhibit in evidence.pictures("samples")[: evidence.params.exhibits]]
@@ -66,6 +78,9 @@ def make_sample_sheet(evidence: Evidence) -> Tensor | None:
 
 
 def _scale_picture(picture: Tensor) -> Tensor:
-    """Return a picture small enough to stand beside others; one of few pixels whole times as large, not blurred."""
+    """Return a picture small enough for a sheet.
+
+    One of few pixels is enlarged by a whole factor, not blurred.
+    """
     times = max(1, _MINIMUM_SIDE // max(picture.shape[1:]))
     return make_thumbnail(picture, _MAXIMUM_SIDE).repeat_interleave(times, 1).repeat_interleave(times, 2)

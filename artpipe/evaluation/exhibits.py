@@ -1,4 +1,7 @@
-"""The exhibits of an evaluated model: the very samples that were scored, and what it shows of held-out works."""
+"""The exhibits of an evaluated model.
+
+The samples that were scored, and what the learner shows of held-out works.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +28,7 @@ SEED_STRIDE = (
 
 
 def write_exhibits(evidence: Evidence, measurements: Sequence[Measurement], folder: Path) -> list[SavedExhibit]:
-    """Write the exhibits: scored samples first, then what the learner shows of held-out works, then what metrics want seen."""
+    """Write the exhibits: samples, the learner's exhibits, those of metrics."""
     exhibits = make_exhibits(evidence)
     saved = []
     if evidence.samples is not None:
@@ -49,7 +52,10 @@ def write_exhibits(evidence: Evidence, measurements: Sequence[Measurement], fold
 
 
 def make_exhibits(evidence: Evidence) -> list[Exhibit]:
-    """Ask the learner, once, for its exhibits: the first seeds that were scored, and all drawn held-out works to choose from."""
+    """Ask the learner, once, for its exhibits.
+
+    It gets the first seeds that were scored, and all drawn held-out works to choose from.
+    """
     exhibits: list[Exhibit] = evidence.compute_once("exhibits", lambda: _request_exhibits(evidence))
     return exhibits
 
@@ -81,7 +87,10 @@ def _write_samples(
 def _describe_sample(
     evidence: Evidence, row: int, captions: Mapping[int, str | Message]
 ) -> tuple[int, int | None, Message, float | None]:
-    """Return seed, label (what was asked for, else what the feature extractor reads), caption and its certainty of the label."""
+    """Return a sample's seed, label, caption and the certainty of the label.
+
+    The label is the requested one, else the one that the feature extractor predicts.
+    """
     prompt, names = evidence.prompt, evidence.card.spec.classes
     seed = prompt.seeds[row] if prompt else 0
     requested = int(prompt.labels[row]) if prompt and prompt.labels is not None else None
@@ -102,7 +111,10 @@ def _describe_sample(
 
 
 def _find_near_texts(evidence: Evidence, exhibits: Sequence[Exhibit]) -> list[tuple[Neighbour, ...]]:
-    """Return the training works that each text is nearest to; none of what is no text, or was not scored."""
+    """Return the training works that each text is nearest to.
+
+    There are none if it is no text, or was not scored.
+    """
     scored = dict(zip(evidence.prompt.seeds if evidence.prompt else (), evidence.sequences, strict=False))
     if not writes_text(evidence) or any(exhibit.seed not in scored for exhibit in exhibits):
         return [()] * len(exhibits)
@@ -142,7 +154,10 @@ def _write_file(folder: Path, stem: str, content: Content) -> SavedExhibitFile:
 
 
 def write_real_works(evidence: Evidence, exhibits: Iterable[SavedExhibit], folder: Path) -> dict[str, str]:
-    """Write a small picture or the first lines of each real work that the exhibits speak of; return file -> SHA-256."""
+    """Write a thumbnail or excerpt of each real work that exhibits refer to.
+
+    Returns the SHA-256 of each file by its name.
+    """
     digests = {digest for e in exhibits for digest in (*e.digests, *(neighbour.digest for neighbour in e.neighbours))}
     hashes: dict[str, str] = {}
     for columns in (evidence.train, evidence.held_out):

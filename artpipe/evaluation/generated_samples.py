@@ -12,7 +12,10 @@ from artpipe.numerics.pixels import to_bytes
 
 
 def generate_samples(evidence: Evidence) -> None:
-    """Paint `samples` pictures, one seed each; where the model heeds labels, all classes in turn."""
+    """Generate `samples` pictures, one seed each.
+
+    Where the model depends on labels, all classes come in turn.
+    """
     count, size, first = evidence.params.samples, evidence.params.batch_size, (evidence.seed + 1) * SEED_STRIDE
     classes = len(evidence.card.spec.classes)
     seeds = range(first, first + count)
@@ -26,7 +29,7 @@ def generate_samples(evidence: Evidence) -> None:
 
 
 def depends_on_labels(learner: Learner[Any], classes: int, seed: int) -> bool:
-    """Return whether the same noise paints something else when another class is asked for."""
+    """Return whether another class changes what the same noise paints."""
     if classes < 2:  # noqa: PLR2004  one class leaves nothing to ask
         return False
     seeds = range(seed, seed + 4)

@@ -8,10 +8,11 @@ from torch.nn import functional as F
 
 
 def interpolate_spline(codes: Tensor, times: Tensor) -> Tensor:
-    """Return points ``(N, Z)`` at `times` in [0, 1) of a closed Catmull-Rom spline through codes ``(K, Z)``.
+    """Return points ``(N, Z)`` of a closed Catmull-Rom spline through the codes.
 
-    Each is stretched to the length that the codes around it have: halfway between two the spline itself runs
-    too near the origin, where no noise lies (White 2016, Sampling generative networks).
+    `codes` are ``(K, Z)``, `times` ``(N,)`` in [0, 1). Each is stretched to the length that the codes around it
+    have: halfway between two the spline itself runs too near the origin, where no noise lies (White 2016, Sampling
+    generative networks).
     """
     segment, u = _find_segment(len(codes), times)
     before, a, b, after = (codes[(segment + i) % len(codes)] for i in (-1, 0, 1, 2))
@@ -23,7 +24,10 @@ def interpolate_spline(codes: Tensor, times: Tensor) -> Tensor:
 
 
 def interpolate_linear(values: Tensor, times: Tensor) -> Tensor:
-    """Return ``(N, D)``: values ``(K, D)`` of the anchors, blended linearly at `times` in [0, 1) around the loop."""
+    """Return the anchors' values, blended linearly at `times` around the loop.
+
+    `values` are ``(K, D)``, `times` ``(N,)`` in [0, 1); the result is ``(N, D)``.
+    """
     segment, u = _find_segment(len(values), times)
     return torch.lerp(values[segment], values[(segment + 1) % len(values)], u[:, None])
 
@@ -38,9 +42,10 @@ def _find_segment(count: int, times: Tensor) -> tuple[Tensor, Tensor]:
 def even_out_steps(
     pictures: Callable[[Tensor], Tensor], encoders: Sequence[Callable[[Tensor], Tensor]], count: int, rounds: int
 ) -> tuple[Tensor, float]:
-    """Return `count` frames of a loop and their largest step divided by the mean one, the best of all rounds.
+    """Return `count` frames of a loop whose steps are as even as can be.
 
-    Each round measures the steps as each of `encoders` sees them (a feature extractor is blind to some changes, pixels to none), takes
+    With them comes their largest step divided by the mean one; the best of all rounds counts. Each round measures
+    the steps as each of `encoders` sees them (a feature extractor is blind to some changes, pixels to none), takes
     the larger one against its mean, and sets the times anew at equal shares of the way.
     """
     times = torch.arange(count, dtype=torch.float64) / count
@@ -56,13 +61,16 @@ def even_out_steps(
 
 
 def _measure_steps(vectors: Tensor) -> Tensor:
-    """Return the steps ``(N,)`` of a loop between vectors ``(N, F)``, against their mean; 1 where nothing moves."""
+    """Return the steps ``(N,)`` of a loop of vectors ``(N, F)``, by their mean.
+
+    They are 1 where nothing moves.
+    """
     steps = (vectors - vectors.roll(-1, 0)).double().norm(dim=1)
     return steps / steps.mean() if steps.max() > 0 else torch.ones_like(steps)
 
 
 def _retime(times: Tensor, steps: Tensor) -> Tensor:
-    """Return times at equal shares of the way, which is taken as straight between two frames."""
+    """Return times at equal distances; between frames the path is straight."""
     steps = steps + 1e-6 * steps.mean() + 1e-12  # a way that stands still is walked in no time, but in some
     distances = torch.cat([steps.new_zeros(1), steps.cumsum(0)])
     targets = torch.arange(len(times), dtype=distances.dtype) * distances[-1] / len(times)

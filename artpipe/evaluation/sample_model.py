@@ -29,7 +29,7 @@ def sample_model(
     label: int | None = None,
     prompt: str | None = None,
 ) -> str:
-    """Paint `n` exhibits with the seeds ``seed, seed + 1, ...`` and say where they are.
+    """Make `n` exhibits with seeds ``seed, seed + 1, ...`` and say where they are.
 
     A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
     number; without it a seed's class is ``seed % classes``, as on the wall. `prompt` is the beginning for a model that
@@ -65,7 +65,7 @@ def _check_label(learner: Learner[Any], label: int | None, name: str) -> None:
 
 
 def _load_held_out_works(folder: Path, learner: Learner[Any]) -> dict[str, torch.Tensor]:
-    """Return held-out works for a learner that shows something about given pictures; a sampler needs none."""
+    """Return held-out works for a learner that is no sampler."""
     if isinstance(learner, Sampler) or not (folder / "shards.json").is_file():
         return {}
     shards = ShardSet.open(folder)

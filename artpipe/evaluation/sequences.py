@@ -7,7 +7,7 @@ from artpipe.modalities.text.tokenizer import is_text
 
 
 def writes_text(evidence: Evidence) -> bool:
-    """Return whether the learner writes text, and there are works in whole to compare it with."""
+    """Return whether the learner writes text and there are whole works to compare."""
     columns = {"tokens", "places", "digests"}
     writes = is_text(evidence.card.spec) and isinstance(evidence.learner, SequenceModel)
     return writes and columns <= set(evidence.train) and columns <= set(evidence.test)

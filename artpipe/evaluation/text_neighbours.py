@@ -1,4 +1,7 @@
-"""The works a text is nearest to: by the short pieces it shares with them, rare ones counting more."""
+"""The works a text is nearest to, by the n-grams they share.
+
+Rare n-grams count more.
+"""
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,7 +23,10 @@ _EXCERPT_LINES = 8  # lines
 def find_nearest_texts(
     texts: Sequence[Sequence[int]], train: Mapping[str, Tensor], vocabulary: Sequence[str], k: int
 ) -> list[tuple[Neighbour, ...]]:
-    """Return for each text, in tokens, the up to `k` works of the rows `train` that it is nearest to."""
+    """Return for each text up to `k` nearest works of the rows `train`.
+
+    Texts are given as tokens.
+    """
     works = join_rows(train)
     index = NgramIndex([to_code_points(tokens, vocabulary) for _, tokens in works])
     neighbour_lists = (index.find_nearest(to_code_points(tokens, vocabulary), k) for tokens in texts)
@@ -52,9 +58,10 @@ class NgramIndex:
         self.count = len(works)
 
     def find_nearest(self, text: Tensor, k: int) -> list[tuple[int, float]]:
-        """Return up to `k` works with their distance, nearest first: 1 less the weight of the pieces of `text` they share.
+        """Return up to `k` works with their distance, nearest first.
 
-        A piece weighs the logarithm of how few works have it, one that none has most.
+        The distance is 1 less the weight of the n-grams of `text` they share. A piece weighs the logarithm of how
+        few works have it, one that none has most.
         """
         pieces = torch.unique(ngram_keys(text, _NGRAM))
         low, high = (torch.searchsorted(self.keys, pieces, right=right) for right in (False, True))

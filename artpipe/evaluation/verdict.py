@@ -11,7 +11,10 @@ _VERDICTS: tuple[str, ...] = get_args(Verdict)
 
 
 def decide_verdict(measurements: Sequence[Measurement]) -> tuple[list[Finding], Finding]:
-    """Return all findings, the gravest first, and the verdict: the gravest, or healthy with the number that speaks for it."""
+    """Return all findings, the gravest first, and the verdict.
+
+    The verdict is the gravest finding, or healthy with the number that supports it.
+    """
     findings = [
         finding for measurement in measurements for finding in measurement.findings if math.isfinite(finding.value)
     ]

@@ -18,7 +18,10 @@ _CODECS = {
 
 
 def enlarge_frames(frames: Tensor, side: int) -> Tensor:
-    """Return pictures ``(N, 3, H, W)`` enlarged by the largest whole factor up to `side` that leaves both sides even."""
+    """Return frames ``(N, 3, H, W)`` enlarged by a whole factor up to `side`.
+
+    It is the largest factor that leaves both sides even.
+    """
     height, width = frames.shape[2:]
     least = 1 if height % 2 == width % 2 == 0 else 2
     factor = max(least, side // max(height, width) // least * least)
@@ -27,7 +30,10 @@ def enlarge_frames(frames: Tensor, side: int) -> Tensor:
 
 
 def encode_video(frames: Tensor, walk: WalkParams, video_format: str) -> bytes | None:
-    """Return the film of pictures ``(N, C, H, W)``, uint8, the same bytes each time; None where there is no ffmpeg."""
+    """Return the video of frames ``(N, C, H, W)``, uint8, None without ffmpeg.
+
+    The same frames give the same bytes.
+    """
     ffmpeg = _find_ffmpeg()
     if ffmpeg is None:
         sys.stderr.write(
@@ -64,7 +70,7 @@ def encode_video(frames: Tensor, walk: WalkParams, video_format: str) -> bytes |
 
 
 def _find_ffmpeg() -> str | None:
-    """Return the place of ffmpeg: the one that imageio-ffmpeg brings or names, else the one on PATH."""
+    """Return the path of ffmpeg: that of imageio-ffmpeg, else the one on PATH."""
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
 

@@ -1,4 +1,7 @@
-"""A message is a code with values; the sentence is made where it is shown (`artpipe.language.sentences`)."""
+"""A message is a code with values.
+
+The sentence is made where it is shown (`artpipe.language.sentences`).
+"""
 
 import json
 import math
@@ -15,7 +18,10 @@ Value: TypeAlias = "int | float | str | tuple[str, ...] | Message"
 
 
 class Message(Frozen):
-    """What is to be said: a stable code, and by name the numbers, names and messages that its sentence holds."""
+    """A stable code with the values of its sentence, by name.
+
+    Values are numbers, names and other messages.
+    """
 
     code: str = Field(pattern=f"^{CODE}$")
     values: dict[str, Value] = Field(default_factory=dict)
@@ -35,7 +41,10 @@ class Message(Frozen):
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """Return the message that `encode` wrote; any other text, as records had before, is shown as it stands."""
+        """Return the message that `encode` wrote.
+
+        Any other text, as records had before, is shown as it stands.
+        """
         try:
             return cls.model_validate(json.loads(text))
         except (ValueError, ValidationError, RecursionError):
@@ -55,13 +64,19 @@ def _to_json_value(value: Any) -> Any:
 
 
 def decode_value(text: str) -> "str | Message":
-    """Return what stands in a column of text, as a value of another message: a message, or the plain text."""
+    """Return a column's text as a value of another message.
+
+    It is a message, or the plain text.
+    """
     message = Message.decode(text)
     return text if message.code == WRITTEN else message
 
 
 def join_texts(texts: Sequence[str]) -> str:
-    """Return texts of a column, messages or plain, as one; plain ones with `; ` between."""
+    """Return texts of a column, messages or plain, as one.
+
+    Plain ones have `; ` between them.
+    """
     values = [decode_value(text) for text in texts]
     if all(isinstance(value, str) for value in values):
         return "; ".join(texts)
@@ -72,7 +87,10 @@ def join_texts(texts: Sequence[str]) -> str:
 
 
 def upgrade_text_field(fields: Any, name: str) -> Any:
-    """Return the fields of a message in which a plain text may stand under `name`, as in what was written before codes."""
+    """Return the fields of a message, a plain text under `name` as a value.
+
+    Files had such texts before there were codes.
+    """
     if not isinstance(fields, dict) or name not in fields:
         return fields
     text, rest = fields[name], {key: value for key, value in fields.items() if key != name}

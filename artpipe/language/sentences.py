@@ -1,4 +1,7 @@
-"""The sentence of a message, in the language asked for: templates by code from one table per language."""
+"""The sentence of a message in a language.
+
+Templates stand by code in one table per language.
+"""
 
 import ast
 import json
@@ -22,7 +25,10 @@ Template = (
 
 @dataclass(frozen=True)
 class Sentences:
-    """The sentences of one language, over the English ones, which stand in for those it has not."""
+    """The sentences of one language.
+
+    English ones stand in for those it lacks.
+    """
 
     templates: Mapping[str, Template]
     names: Mapping[str, str]  # words for names that artpipe or its own datasets give
@@ -32,7 +38,10 @@ class Sentences:
     starters: Mapping[str, Mapping[str, Mapping[str, str]]]  # what artpipe's own datasets and models are called
 
     def __call__(self, message: Message) -> str:
-        """Return the sentence; code and values where there is none for the code, or one with other fields."""
+        """Return the sentence of a message.
+
+        It is code and values where the code has no template, or one with other fields.
+        """
         template = self._choose_form(self.templates.get(message.code, ""), message.values)
         try:
             return (
@@ -46,11 +55,17 @@ class Sentences:
         return self(name) if isinstance(name, Message) else self.names.get(name, name)
 
     def read_text(self, text: str) -> str:
-        """Return what a column of text says: a message, or a text of artpipe's own by its name."""
+        """Return what a column of text says.
+
+        It is a message, or a text of artpipe's own by its name.
+        """
         return self.translate_name(decode_value(text))
 
     def starter_texts(self, kind: str, name: str) -> Mapping[str, str]:
-        """Return the texts of a dataset or model that artpipe brings, by the English ones; anybody else's text is in none."""
+        """Return the translations of a built-in dataset or model, by English text.
+
+        There are none for others.
+        """
         return self.starters[kind].get(name, {})
 
     def spell_name(self, name: str) -> str:
@@ -58,7 +73,10 @@ class Sentences:
         return self.digits[int(name)] if name in set(string.digits) else self.translate_name(name)
 
     def format_value(self, value: Value, spec: str) -> str:
-        """Return a value by what its field says of it: a number's format, `name` or `spoken`."""
+        """Return a value in the format that its field asks for.
+
+        It is a number's format, `name` or `spoken`.
+        """
         if isinstance(value, Message):
             return self(value)
         if isinstance(value, tuple):
@@ -83,7 +101,7 @@ class Sentences:
 
 
 class _FieldFormatter(string.Formatter):
-    """Fills the fields of a template; what stands in a value is never read as a template."""
+    """Fills the fields of a template; a value is never read as a template."""
 
     def __init__(self, sentences: Sentences) -> None:
         self.sentences = sentences
@@ -103,7 +121,10 @@ def read_sentence(text: str, language: str = ENGLISH) -> str:
 
 
 def load_sentences(language: str = ENGLISH) -> Sentences:
-    """Return the sentences of a language, those of the project's and of installed plugins with them."""
+    """Return the sentences of a language, those of plugins included.
+
+    Plugins may be the project's or installed.
+    """
     files = plugins.foreign_files()
     return _load_tables(language, tuple((path, path.stat().st_mtime_ns) for path in files if path.is_file()))
 
@@ -136,7 +157,7 @@ def _load_tables(language: str, files: tuple[tuple[Path, int], ...]) -> Sentence
 
 
 def _read_plugin_tables(files: Iterator[Path]) -> Iterator[Mapping[str, Mapping[str, Template]]]:
-    """Yield what plugins bring, read without importing them: a literal is all that it can be."""
+    """Yield the tables of plugins, which are literals, without importing them."""
     for path in files:
         try:
             statements = ast.parse(path.read_bytes()).body

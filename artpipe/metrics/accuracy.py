@@ -1,4 +1,7 @@
-"""Accuracy of a classifier on all of the test split: how often right, how honest about it, and what it confuses."""
+"""Accuracy of a classifier on all of the test split.
+
+With it come its calibration error and the classes it confuses.
+"""
 
 from typing import Any
 
@@ -17,7 +20,10 @@ _GUESSING_DEVIATIONS = 3.0  # above the share of the commonest class: no luck
 
 
 def select_test_works(evidence: Evidence) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """Return pictures uint8, labels and their names: labelled works, or each work turned every way where there are no classes."""
+    """Return test pictures (uint8), their labels and the labels' names.
+
+    Where there are no classes, each work is turned every way and the turns are the labels.
+    """
     works = evidence.test or evidence.held_out
     images = works["images"]
     if not evidence.classes:
@@ -28,7 +34,7 @@ def select_test_works(evidence: Evidence) -> tuple[Tensor, Tensor, tuple[str, ..
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure accuracy, calibration error and likelihood; name the commonest confusions."""
+    """Measure accuracy, calibration error and likelihood; list confusions."""
     images, labels, names = select_test_works(evidence)
     if not len(images):
         return Measurement()

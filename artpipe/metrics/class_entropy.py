@@ -1,4 +1,7 @@
-"""Class entropy: how evenly the feature extractor's judgements of the samples spread over the classes, and whether one is missing."""
+"""Class entropy: how evenly the samples spread over the classes.
+
+A feature extractor names the classes; one that is missing is a finding.
+"""
 
 import torch
 from torch import Tensor
@@ -8,13 +11,16 @@ from artpipe.contracts.metric import Evidence, Measurement, Metric, has_classifi
 
 
 def entropy(counts: Tensor) -> float:
-    """Return the entropy in nats of counts ``(K,)``: log K when even, 0 when there is one class."""
+    """Return the entropy in nats of counts ``(K,)``.
+
+    It is log K when they are even, 0 when there is one class.
+    """
     shares = counts.double() / counts.sum().clamp(min=1)
     return abs(float(torch.xlogy(shares, shares).sum()))
 
 
 def expected_shares(evidence: Evidence, requested: Tensor | None, real: Tensor) -> Tensor:
-    """Return the share ``(K,)`` each class should be judged at, were the samples real works.
+    """Return the share ``(K,)`` of each class, were the samples real works.
 
     An unconditional model should be judged like real works. Where labels were asked for, held-out works of those labels
     say how often the feature extractor would name each class.
@@ -35,7 +41,10 @@ def expected_shares(evidence: Evidence, requested: Tensor | None, real: Tensor) 
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure the spread over classes, agreement with what was asked, and find classes that are missing."""
+    """Measure the entropy and agreement with the requested labels.
+
+    Classes that are missing are findings.
+    """
     predicted, real = (
         evidence.class_probabilities("samples").argmax(1),
         evidence.class_probabilities("held_out").argmax(1),
@@ -76,7 +85,7 @@ def _make_agreement_scores(evidence: Evidence, predicted: Tensor, requested: Ten
 
 
 def _find_dropped_classes(evidence: Evidence, counts: Tensor, expected: Tensor) -> list[Finding]:
-    """Name the class that is missed most: often enough expected to be missed, and painted far too seldom."""
+    """Find classes that were expected often and painted far too seldom."""
     bounds = evidence.params.verdicts
     expected_counts = expected * counts.sum()
     ratio = torch.where(expected_counts >= bounds.dropped_expected, counts / expected_counts.clamp(min=1e-9), torch.inf)

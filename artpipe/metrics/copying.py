@@ -1,4 +1,7 @@
-"""Copying: how much of what it wrote stands in the training works letter by letter, against how much of new works does."""
+"""Copying: the share of generated text that stands in training works.
+
+It is compared with the same share of new works.
+"""
 
 from collections.abc import Sequence
 
@@ -39,7 +42,10 @@ def measure(evidence: Evidence) -> Measurement:
 
 
 def share_copied(works: Sequence[Tensor], training_keys: Tensor) -> Tensor:
-    """Return for each work ``(L,)`` that is long enough the share of its pieces among the sorted keys `training_keys`."""
+    """Return the share of each work's n-grams among the sorted `training_keys`.
+
+    Works ``(L,)`` that are too short are left out.
+    """
     keys_by_work = [ngram_keys(work, _NGRAM) for work in works]
     if not len(training_keys):
         return torch.zeros(sum(len(keys) > 0 for keys in keys_by_work))

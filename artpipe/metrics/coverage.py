@@ -1,4 +1,7 @@
-"""Precision, recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020), by nearest neighbours."""
+"""Precision, recall, density and coverage, by nearest neighbours.
+
+Kynkaanniemi et al. 2019 (the first two), Naeem et al. 2020 (the others).
+"""
 
 from dataclasses import dataclass
 
@@ -22,9 +25,10 @@ class PrdcShares:
 
 
 def measure_prdc(real: Tensor, generated: Tensor, k: int) -> PrdcShares:
-    """Measure two feature sets ``(N, F)`` and ``(M, F)``; a work's ball reaches to its `k`-th neighbour of the same set.
+    """Measure two feature sets ``(N, F)`` and ``(M, F)``.
 
-    `k` shrinks where a set is smaller; memory stays bounded whatever the counts.
+    A work's ball reaches to its `k`-th neighbour of the same set. `k` shrinks where a set is smaller; memory stays
+    bounded whatever the counts.
     """
     k = max(1, min(k, len(real) - 1, len(generated) - 1))
     real_radius = find_nearest(real, real, k, skip_self=True)[0][:, -1]
@@ -47,9 +51,10 @@ def _mean_share(hits: Tensor) -> float:
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure samples against held-out works, and coverage of one half of the held-out works by the other.
+    """Measure samples against held-out works.
 
-    As many samples as works, because more of them would reach more; the verdict compares halves with halves.
+    Coverage of one half of the held-out works by the other is the ceiling. As many samples as works, because more
+    of them would reach more; the verdict compares halves with halves.
     """
     real, generated = evidence.features("held_out"), evidence.features("samples")
     generated = generated[: len(real)]
@@ -73,7 +78,10 @@ def _make_share_score(name: str, share: float, n: int, extractor: str, code: str
 
 
 def _measure_halves(real: Tensor, generated: Tensor, k: int) -> tuple[float, float] | None:
-    """Return how one half of the real works is covered by as many samples, and by the other half; None with too few."""
+    """Return coverage of one half of real works by samples and by the other half.
+
+    There are as many samples as works; None with too few works.
+    """
     first, second = split_halves(real)
     if len(first) <= k:
         return None
@@ -111,7 +119,10 @@ def _judge_coverage(evidence: Evidence, scores: list[Score], relative: float) ->
 
 
 def _doubt_extractor(evidence: Evidence) -> Finding | None:
-    """Find a feature extractor that recognises little more than guessing would: works unlike each other look alike to it."""
+    """Find a feature extractor that recognises little more than guessing would.
+
+    Works unlike each other look alike to it.
+    """
     accuracy, bound = evidence.extractor_accuracy, evidence.params.verdicts.extractor_skill
     if accuracy is None or evidence.feature_extractor is None:
         return None

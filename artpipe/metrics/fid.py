@@ -1,4 +1,7 @@
-"""Frechet inception distance (Heusel et al. 2017): biased upwards at small counts, so only beside its n and KID."""
+"""Frechet inception distance (Heusel et al. 2017).
+
+It is biased upwards at small counts, so it counts only beside its n and KID.
+"""
 
 import torch
 from torch import Tensor
@@ -9,10 +12,11 @@ from artpipe.contracts.plugin_info import MetricInfo
 
 
 def fid(left: Tensor, right: Tensor) -> float:
-    """Return ``|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))`` of two feature sets ``(N, F)`` and ``(M, F)``.
+    """Return the Frechet distance of feature sets ``(N, F)`` and ``(M, F)``.
 
-    With ``S1 = L L^T`` the trace of the root is the sum of the roots of the eigenvalues of ``L^T S2 L``, which is
-    symmetric: never imaginary, and several times faster than a matrix root.
+    It is ``|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))``. With ``S1 = L L^T`` the trace of the root is the sum of
+    the roots of the eigenvalues of ``L^T S2 L``, which is symmetric: never imaginary, and several times faster than
+    a matrix root.
     """
     left, right = left.double(), right.double()
     cov_left, cov_right = (torch.cov(side.T).reshape(side.shape[1], -1) for side in (left, right))
@@ -23,7 +27,10 @@ def fid(left: Tensor, right: Tensor) -> float:
 
 
 def _covariance_root(covariance: Tensor) -> Tensor:
-    """Return L with ``L L^T`` the covariance: Cholesky, or by eigenvalues where it is singular (fewer works than features)."""
+    """Return L with ``L L^T`` the covariance.
+
+    By Cholesky, or by eigenvalues where it is singular (fewer works than features).
+    """
     lower: Tensor
     lower, failed = torch.linalg.cholesky_ex(covariance)
     if failed:

@@ -1,4 +1,7 @@
-"""Form: of works that share one (four lines of five syllables), how many of what it wrote have it; learned, not told."""
+"""Form: how many generated texts have a form that the works share.
+
+A form is the lengths of lines, such as four lines of five syllables; the model is not told it.
+"""
 
 import re
 from collections import Counter
@@ -20,7 +23,9 @@ Form = tuple[int, ...]
 
 
 def count_line_lengths(text: str) -> Form:
-    r"""Return the lengths of a text's lines in characters; a line ends with a break or with a full-width mark.
+    r"""Return the lengths of a text's lines in characters.
+
+    A line ends with a break or with a full-width mark.
 
     >>> form_of("床前看月光，疑是地上霜。\n舉頭望山月，低頭思故鄉。")
     (5, 5, 5, 5)
@@ -29,7 +34,7 @@ def count_line_lengths(text: str) -> Form:
 
 
 def find_common_forms(evidence: Evidence) -> tuple[set[Form], float]:
-    """Return the few commonest forms of the training works, and the share of works that have one of them."""
+    """Return the commonest forms of the training works, and the share that has one."""
     vocabulary = evidence.card.spec.vocabulary
     form_counts = Counter(
         count_line_lengths(decode_text(tokens, vocabulary)) for _, tokens in join_rows(evidence.train)
@@ -39,7 +44,10 @@ def find_common_forms(evidence: Evidence) -> tuple[set[Form], float]:
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure the share of what was written that has a form of the training works; nothing where they have none."""
+    """Measure the share of generated texts in a form of the training works.
+
+    There is no score where the works have no form.
+    """
     common, usual = find_common_forms(evidence)
     if usual < _MINIMUM_TRAINING_SHARE:
         return Measurement()

@@ -1,4 +1,7 @@
-"""Harmony of what it composed against held-out pieces: notes in the piece's own key, dissonant chords, passages by heart."""
+"""Harmony of generated pieces against held-out pieces.
+
+Notes in the piece's own key, dissonant chords, and passages copied from training pieces.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -15,7 +18,10 @@ _PASSAGE_BEATS = 4  # beats in a row
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure pieces that were composed and new ones that are real; of the training pieces their passages, in every key."""
+    """Measure generated and held-out pieces.
+
+    Passages of training pieces are found in every key.
+    """
     grid, bounds = evidence.card.spec.grid, evidence.params.verdicts
     generated = [steps for steps in map(decode_steps, evidence.sequences) if len(steps) > grid]
     real = [decode_steps(piece) for piece in join_rows(evidence.test).tolist()]
@@ -38,7 +44,10 @@ def measure(evidence: Evidence) -> Measurement:
 
 
 def _judge_harmony(generated: Sequence[float], real: Sequence[float], bounds: VerdictBounds) -> list[Finding]:
-    """Compare shares in key, of dissonant chords and of copied passages with those of real pieces."""
+    """Compare the shares of generated pieces with those of real pieces.
+
+    They are of notes in key, of dissonant chords and of copied passages.
+    """
     (in_key, dissonant_share, copied), (key, dissonant, real_copied) = generated, real
     findings = []
     if in_key < bounds.in_key * key:
@@ -76,7 +85,10 @@ def _measure_piece(
 
 
 def list_passages(piece: Sequence[Step], grid: int) -> Iterator[tuple[int, ...]]:
-    """Yield what sounds in some beats in a row, each chord from the passage's first note on: the same in every key."""
+    """Yield each passage of some beats, relative to its first note.
+
+    It is the same in every key.
+    """
     sounding = [tuple(cell % HELD for cell in cells) for _, cells in piece]
     for start in range(len(sounding) - _PASSAGE_BEATS * grid + 1):
         part = sounding[start : start + _PASSAGE_BEATS * grid]

@@ -1,4 +1,7 @@
-"""What a learner measures itself on held-out works: the score of kinds that are neither painters, classifiers nor restorers."""
+"""What a learner itself measures on held-out works.
+
+It scores kinds that are no samplers, feature extractors, autoencoders or restorers.
+"""
 
 import math
 

@@ -1,4 +1,7 @@
-"""Kernel inception distance (Binkowski et al. 2018): how far the samples are from real works, unbiased at any count."""
+"""Kernel inception distance (Binkowski et al. 2018).
+
+How far the samples are from real works, unbiased at any count.
+"""
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -14,7 +17,10 @@ _MINIMUM_SHRINK = 4  # a side is shrunk to a quarter at least, so small pictures
 
 
 def shrink_pictures(images: Tensor, pixels: int) -> Tensor:
-    """Return pictures ``(N, C, H, W)`` averaged down to `pixels` of the shorter side and enlarged again: what they show is gone."""
+    """Return pictures ``(N, C, H, W)`` shrunk to `pixels` and enlarged again.
+
+    `pixels` is the shorter side; what they show is gone.
+    """
     height, width = images.shape[2:]
     factor = min(height, width) / pixels
     coarse = F.adaptive_avg_pool2d(to_float(images), (round(height / factor), round(width / factor)))
@@ -22,7 +28,10 @@ def shrink_pictures(images: Tensor, pixels: int) -> Tensor:
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure samples against held-out works, and two halves of the held-out works against each other."""
+    """Measure samples against held-out works.
+
+    Two halves of the held-out works are measured against each other.
+    """
     real, generated = evidence.features("held_out"), evidence.features("samples")
     spread = kernel_distance_spread(real, generated, subsets=evidence.params.spread_subsets, seed=evidence.seed)
     scores = [
@@ -57,7 +66,10 @@ def measure(evidence: Evidence) -> Measurement:
 
 
 def _measure_shrunk(evidence: Evidence, real: Tensor) -> list[Score]:
-    """Measure real works shrunk to a few pixels; small pictures as features would not tell them, so a feature extractor must."""
+    """Measure real works shrunk to a few pixels.
+
+    Small pictures as features would not tell them from works, so a feature extractor is needed.
+    """
     if evidence.feature_extractor is None:
         return []
     pixels = _shrunk_side(evidence)
@@ -76,7 +88,10 @@ def _shrunk_side(evidence: Evidence) -> int:
 
 
 def _find_coarse_samples(evidence: Evidence, scores: list[Score]) -> list[Finding]:
-    """Find pictures further from real works than shrunk works are; coverage by the wide balls of few works forgives them."""
+    """Find samples further from real works than shrunk works are.
+
+    Coverage by the wide balls of few works forgives them.
+    """
     scores_by_name = {score.name: score for score in scores}
     kid, real_kid, shrunk_kid = (scores_by_name.get(name) for name in ("kid", "kid_real", "kid_shrunk"))
     if kid is None or real_kid is None or shrunk_kid is None or real_kid.spread is None:

@@ -1,4 +1,7 @@
-"""Likelihood of held-out texts in bits per character, beside a 5-gram model with Kneser-Ney smoothing that only counts."""
+"""Likelihood of held-out texts in bits per character.
+
+Beside it stands a 5-gram model with Kneser-Ney smoothing.
+"""
 
 import math
 from collections.abc import Mapping
@@ -20,7 +23,10 @@ _MAXIMUM_ROWS = 20_000  # of the test split, measured at most: whole works
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure what each character of the test works costs; by work, so that the spread is that between works."""
+    """Measure bits per character of the test works, by work.
+
+    So the spread is that between works.
+    """
     vocabulary = evidence.card.spec.vocabulary
     test = _select_first_works(evidence.test)
     texts = [to_code_points(tokens, vocabulary) for _, tokens in join_rows(test)]
@@ -38,7 +44,10 @@ def measure(evidence: Evidence) -> Measurement:
 
 
 def _select_first_works(columns: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return whole works from the beginning of a split, `_ROWS` rows at most but one work at least."""
+    """Return whole works from the beginning of a split.
+
+    They have at most `_MAXIMUM_ROWS` rows, but at least one work is returned.
+    """
     first_rows = (columns["places"][:, 0] == 0).nonzero()[:, 0]
     ends = torch.cat([first_rows[1:], torch.tensor([len(columns["places"])])])
     within = ends[ends <= _MAXIMUM_ROWS]

@@ -1,4 +1,7 @@
-"""Memorisation: is a sample nearer to a training work than a new work ever is (FID and precision cannot see it)."""
+"""Memorisation: are samples nearer to training works than new works are.
+
+FID and precision cannot see it.
+"""
 
 from torch import Tensor
 
@@ -10,7 +13,10 @@ _PARTS: tuple[EvidencePart, EvidencePart] = ("samples", "held_out")
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure the samples' nearest training works against those of held-out works, and list the nearest pairs."""
+    """Measure the distance of samples to the nearest training works.
+
+    It is compared with that of held-out works; the nearest pairs are listed.
+    """
     distances, rows = evidence.nearest_train("samples")
     held_out_distance = evidence.held_out_distance
     share, by_chance = (float(copies.double().mean()) for copies in map(evidence.copy_mask, _PARTS))

@@ -1,4 +1,7 @@
-"""Likelihood of held-out music in nats per step, whole pieces, beside voices that each know their own last note, counted."""
+"""Likelihood of held-out music in nats per step, of whole pieces.
+
+Beside it stands a first-order Markov chain for each voice.
+"""
 
 import math
 from collections import Counter, defaultdict
@@ -21,7 +24,10 @@ _PSEUDO_COUNT = 0.5  # of a token that was never counted
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure what a step of each test piece costs, by piece, so that the spread is that between pieces."""
+    """Measure nats per step of the test pieces, by piece.
+
+    So the spread is that between pieces.
+    """
     pieces = join_rows(evidence.test)
     learner: Any = evidence.learner
     model_nats = learner.nll(pieces).double().sum(1)
@@ -50,7 +56,10 @@ def _strip_padding(pieces: Tensor) -> list[list[int]]:
 
 
 class VoiceMarkovChain:
-    """Counts each token after the note that its voice had a step before; a first-order Markov chain for each voice."""
+    """A first-order Markov chain for each voice.
+
+    Each token is counted after the note that its voice had a step before.
+    """
 
     def __init__(self, pieces: Tensor, tokens: int) -> None:
         self.tokens = tokens
@@ -62,7 +71,10 @@ class VoiceMarkovChain:
                 self.counts_by_place[place][token] += 1
 
     def nats(self, piece: Sequence[int]) -> float:
-        """Return what a piece costs: counts after the last note, filled up by those of the place (Witten & Bell 1991)."""
+        """Return the nats of a piece.
+
+        Counts after the last note are filled up by those of the place (Witten & Bell 1991).
+        """
         return sum(
             -math.log(self._probability(place, last_note, token))
             for (place, last_note), token in _iterate_contexts(piece)
@@ -76,7 +88,7 @@ class VoiceMarkovChain:
 
 
 def _iterate_contexts(piece: Sequence[int]) -> Iterator[tuple[tuple[int, int], int]]:
-    """Yield place in the step and the voice's last note, with the token that comes there."""
+    """Yield place in the step and the voice's last note, with the next token."""
     state = MusicState().advance(piece[0])
     for token in piece[1:]:
         yield (len(state.cells), state.previous_note), token

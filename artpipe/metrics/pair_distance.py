@@ -1,4 +1,7 @@
-"""Pair distance: are the samples as far from each other as real works are, and is each of them its own picture."""
+"""Pair distance: are samples as far from each other as real works are.
+
+The distance to the nearest sample shows whether pictures repeat.
+"""
 
 import math
 
@@ -17,13 +20,19 @@ def mean_next_distance(vectors: Tensor) -> float:
 
 
 def share_reached(rows: Tensor, works: int) -> float:
-    """Return how many of `works` works `rows` ``(N,)`` name, against what as many random draws from them would name."""
+    """Return how many works `rows` ``(N,)`` name, by the count expected at random.
+
+    `works` is how many works there are.
+    """
     expected = works * -math.expm1(len(rows) * math.log1p(-1 / works)) if works > 1 else 1.0
     return len(set(rows.tolist())) / expected if len(rows) else 0.0
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure both distances on as many samples as there are held-out works, as ratios to those of real works."""
+    """Measure both distances as ratios to those of held-out works.
+
+    There are as many samples as held-out works.
+    """
     real, generated = evidence.features("held_out"), evidence.features("samples")
     count = min(len(real), len(generated))  # the nearest of more is nearer, so both sides have the same number
     real, generated = real[:count], generated[:count]
@@ -62,9 +71,10 @@ def _find_collapse(evidence: Evidence, pair_ratio: float, next_ratio: float) -> 
 
 
 def _repeats_training_works(evidence: Evidence) -> bool:
-    """Say whether the repeats are those of the training works: most samples are copies, and of all works alike.
+    """Return whether the repeats are those of the training works.
 
-    Who paints each of a few dozen works again and again has memorised them; who paints some of them only has collapsed.
+    Then most samples are copies, and of all works alike. Who paints each of a few dozen works again and again has
+    memorised them; who paints some of them only has collapsed.
     """
     copies = evidence.copy_mask("samples") if len(evidence.pictures("train")) > 1 else Tensor()
     if not len(copies) or copies.double().mean() <= _MAJORITY:

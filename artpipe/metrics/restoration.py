@@ -1,4 +1,7 @@
-"""Restoration: how near a restorer comes to held-out works, beside what comes as near without learning."""
+"""Restoration: how near a restorer comes to held-out works.
+
+Beside it stands a baseline that needs no learning.
+"""
 
 from collections.abc import Iterator, Mapping
 from itertools import groupby
@@ -23,9 +26,10 @@ ValuePair = tuple[Tensor, Tensor]  # of ours and of the baseline, a value for ea
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure PSNR in dB and SSIM of the pixels that were lost, in whole held-out works, ours and the baseline's.
+    """Measure PSNR in dB and SSIM of the lost pixels of whole held-out works.
 
-    A work's value is the mean over its damages; the spread is that of works.
+    Both are measured of the restorer and of the baseline. A work's value is the mean over its damages; the spread
+    is that of works.
     """
     learner: Any = evidence.learner  # a Restorer, which `applies` has seen
     name = str(learner.baseline_name)
@@ -68,7 +72,10 @@ def _measure_quality(evidence: Evidence, learner: Restorer, draws: int) -> tuple
 
 
 def _average_by_work(values: Tensor, draws: int) -> Tensor:
-    """Return the means ``(2, N)`` of ``(2, N draws)``; a damage that took nothing tells nothing."""
+    """Return the means ``(2, N)`` of ``(2, N draws)``.
+
+    Damages that took nothing are left out.
+    """
     is_finite = values.isfinite().all(0)
     return values.masked_fill(~is_finite, torch.nan).view(2, -1, draws).nanmean(2)
 
@@ -80,7 +87,10 @@ def _join_values(values: list[Tensor]) -> ValuePair:
 
 
 def _count_damages(evidence: Evidence, learner: Restorer) -> int:
-    """Return how often each work is damaged anew: few works alone would tell as much of their masks as of the learner."""
+    """Return how often each work is damaged.
+
+    Few works damaged once would tell as much of their masks as of the learner.
+    """
     works = sum(1 for _ in join_tiles(_held_out_columns(evidence)))
     return max(1, min(learner.damages_per_work, _MINIMUM_RESTORATIONS // max(1, works)))
 
@@ -90,7 +100,7 @@ def _held_out_columns(evidence: Evidence) -> dict[str, Tensor]:
 
 
 def _iterate_batches(evidence: Evidence, draws: int) -> Iterator[Tensor]:
-    """Yield whole works of one size each, as many as memory bears, each damaged so often."""
+    """Yield batches of whole works of one size, as many as memory allows."""
     for shape, works in groupby(
         (work for work, _ in join_tiles(_held_out_columns(evidence))), key=lambda work: work.shape
     ):
@@ -113,7 +123,10 @@ def _describe_count(works: int, draws: int) -> Message:
 
 
 def _make_gain_score(gain: Tensor, name: str, baseline_psnr: float) -> Score:
-    """Return what decides between two restorers; what the baseline reaches tells whether they were asked the same."""
+    """Return the score that decides between two restorers.
+
+    Its `extractor` is what the baseline reaches, which tells whether both had the same task.
+    """
     score = _make_score("psnr_gain", gain, "dB", code="score_psnr_gain", values={"baseline": name})
     return score.model_copy(update={"decides": True, "extractor": f"{name} at {baseline_psnr:.2f} dB"})
 

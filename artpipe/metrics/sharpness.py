@@ -1,4 +1,7 @@
-"""Sharpness: energy of the Laplacian against real works, because a degraded-trained feature extractor forgives mild blur."""
+"""Sharpness: energy of the Laplacian against real works.
+
+A feature extractor trained on degraded pictures forgives mild blur.
+"""
 
 import torch
 from torch import Tensor
@@ -10,7 +13,10 @@ from artpipe.numerics.pixels import to_float
 
 
 def laplacian_energy(images: Tensor) -> Tensor:
-    """Return the mean squared Laplacian ``(N,)`` of pictures ``(N, C, H, W)`` over their inner pixels."""
+    """Return the mean squared Laplacian ``(N,)`` of pictures ``(N, C, H, W)``.
+
+    Border pixels are left out.
+    """
     kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]).expand(images.shape[1], 1, 3, 3)
     return F.conv2d(images, kernel, groups=images.shape[1]).square().mean((1, 2, 3))
 

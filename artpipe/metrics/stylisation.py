@@ -1,4 +1,4 @@
-"""Stylisation: how near a picture has come to the manner it is painted in, and how far it went from its photograph."""
+"""Stylisation: distance of pictures to their style and their photograph."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,10 @@ from artpipe.numerics.pixels import to_float
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Compare every picture with its photograph and its style, through the eyes it was painted with."""
+    """Compare every picture with its photograph and its style.
+
+    The network is the one that it was painted with.
+    """
     assert isinstance(evidence.learner, StyleTransfer)  # noqa: S101 - `applies` has seen to it
     loss = evidence.learner.perceptual_loss
     if loss is None:
@@ -47,7 +50,10 @@ def _split_pictures(stylised: StylisedPictures) -> list[StylisedPictures]:
 
 
 def _measure_picture(loss: PerceptualLoss, stylised: StylisedPictures) -> tuple[float, float, float]:
-    """Return content distance, style distance, and the style distance of the photograph, of one picture."""
+    """Return content distance, style distance and style distance before.
+
+    Before is that of the photograph; there is one picture.
+    """
     content, style = loss.content_features(stylised.contents), loss.style_grams(stylised.styles)
     after = loss.distances(stylised.pictures, content, style)
     before = loss.distances(stylised.contents, content, style)

@@ -1,4 +1,7 @@
-"""Training: what the history tells without looking at a picture (diverged, dominated, stopped while still improving)."""
+"""Training: what the history tells without looking at a picture.
+
+Diverged, dominated by the discriminator, or stopped while still improving.
+"""
 
 import math
 from statistics import fmean, median
@@ -13,7 +16,7 @@ _ALMOST_NOTHING = 1e-12
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Look for a broken end of the training, a discriminator that wins always, and a steep last quarter."""
+    """Find divergence, a dominating discriminator and a steep last quarter."""
     history = evidence.card.history
     findings = [_find_divergence(evidence), _find_domination(evidence, history), _find_steep_end(evidence, history)]
     score = Score(
@@ -26,7 +29,10 @@ def measure(evidence: Evidence) -> Measurement:
 
 
 def _find_divergence(evidence: Evidence) -> Finding | None:
-    """Find weights or losses that are no numbers, a loss that exploded, or a training that gave up."""
+    """Find weights or losses that are no numbers, or a loss that exploded.
+
+    A training that gave up after its rollbacks is found too.
+    """
     bound = evidence.params.verdicts.explosion
     broken = sum(int((~weight.isfinite()).sum()) for weight in evidence.learner.state_dict().values())
     if broken:
@@ -62,7 +68,10 @@ def _measure_explosions(history: tuple[HistoryRow, ...]) -> list[tuple[str, floa
 
 
 def _find_domination(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | None:
-    """Find a discriminator whose loss is almost nothing; a critic without a zero (Wasserstein) has none."""
+    """Find a discriminator whose loss is almost nothing.
+
+    A critic without a zero (Wasserstein) has none.
+    """
     losses = [row.losses["discriminator"] for row in history if "discriminator" in row.losses]
     if not losses or min(losses) < 0:
         return None
@@ -76,7 +85,7 @@ def _find_domination(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Fin
 
 
 def _find_steep_end(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | None:
-    """Find a selection measure that made much of its whole improvement in the last quarter."""
+    """Find a measure that improved much in the last quarter of the training."""
     share, bound = share_of_last_quarter(evidence, history), evidence.params.verdicts.under_trained_steepness
     if share is None or share <= bound:
         return None
@@ -88,7 +97,10 @@ def _find_steep_end(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Find
 
 
 def share_of_last_quarter(evidence: Evidence, history: tuple[HistoryRow, ...]) -> float | None:
-    """Return the share of the selection measure's improvement made in the last quarter; None where none can be told."""
+    """Return the share of the selection measure's improvement in the last quarter.
+
+    None where it cannot be known.
+    """
     name, measure = evidence.card.selection, evidence.learner.selection_measure
     values = [row.validation[name] for row in history if name in row.validation] if name else []
     if len(values) < _MINIMUM_POINTS or not all(map(math.isfinite, values)):

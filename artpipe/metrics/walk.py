@@ -1,4 +1,7 @@
-"""Walk: a film through the codes and back to where it began, re-timed until its steps look alike to the feature extractor."""
+"""Walk: a film through latent codes and back to the first.
+
+It is re-timed until its steps look alike to the feature extractor.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +23,7 @@ _MINIMUM_FRAMES = 3  # frames of a loop
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Walk past the anchors, even the steps out, measure the largest against the mean one, and hang the film."""
+    """Render the walk, measure its largest against its mean step, hang the film."""
     walk = evidence.params.walk
     waypoints = choose_waypoints(evidence, walk.anchors)
     frames, ratio = even_out_steps(
@@ -49,9 +52,10 @@ def measure(evidence: Evidence) -> Measurement:
 
 
 def choose_waypoints(evidence: Evidence, count: int) -> list[tuple[int, int | None]]:
-    """Return the samples (row, label) that the walk passes: of each class in turn those the feature extractor is surest of.
+    """Return the samples (row, label) that the walk passes.
 
-    Where nobody knows classes they are the first ones, without a label.
+    Of each class in turn they are those the feature extractor is surest of. Where nobody knows classes they are the
+    first ones, without a label.
     """
     knows_classes = (
         evidence.feature_extractor is not None
@@ -73,7 +77,10 @@ def choose_waypoints(evidence: Evidence, count: int) -> list[tuple[int, int | No
 
 
 def _render_frames(evidence: Evidence, waypoints: Sequence[tuple[int, int | None]], times: Tensor) -> Tensor:
-    """Return the pictures ``(N, C, H, W)``, uint8, at times ``(N,)`` in [0, 1) around the loop."""
+    """Return frames ``(N, C, H, W)``, uint8, at times ``(N,)`` around the loop.
+
+    Times are in [0, 1).
+    """
     learner: Any = evidence.learner
     prompt, classes = evidence.prompt, len(evidence.classes)
     seeds = [prompt.seeds[row] if prompt else row for row, _ in waypoints]

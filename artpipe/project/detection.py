@@ -1,4 +1,4 @@
-"""What a new dataset is: its medium, told by its files, and what its entries begin with."""
+"""Detect the medium of a new dataset and choose its first parameters."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -28,9 +28,10 @@ _SPLIT_SHARES = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough w
 
 
 def inspect_input(path: Path, medium: str = "", ingest: Mapping[str, Any] | None = None) -> LayoutSummary:
-    """Return what a folder, an archive or one file of many works is understood as; nothing is copied or changed.
+    """Return how an input is understood; nothing is copied or changed.
 
-    `ingest` is what was said that differs from its defaults: `classes`, `splits`, limits of archives.
+    It is a folder, an archive or one file of many works. `ingest` is what was said that differs from its defaults:
+    `classes`, `splits`, limits of archives.
 
     Raises:
         UserError: no such place, no works in it, a medium that cannot be told, or a table that cannot be read.
@@ -75,7 +76,10 @@ def may_hold_many_works(path: Path) -> bool:
 
 
 def list_default_kinds(medium: str) -> tuple[str, ...]:
-    """Return the kinds of models that a dataset of this medium is given where none are named; those that measure come last."""
+    """Return the kinds of models that a new dataset of this medium gets.
+
+    Those that measure others come last.
+    """
     columns = plugins.find("modalities", medium).columns
     kinds = [kind for kind in plugins.names("models") if model_info(kind).in_new_datasets]
     kinds = [kind for kind in kinds if plugins.find("models", kind).reads <= columns]
@@ -91,14 +95,19 @@ def has_features(kind: str) -> bool:
 
 
 def make_preprocess_params(medium: str, size: int) -> dict[str, Any]:
-    """Return the preprocess parameters that a dataset begins with; `size` is the side of pictures, in pixels."""
+    """Return the preprocess parameters that a new dataset begins with.
+
+    `size` is the side of pictures, in pixels.
+    """
     info = medium_info(medium)
     size_params = {info.size_parameter: size} if info.axes == 2 else {}  # noqa: PLR2004 - a square
     return {**size_params, **info.starting_params, **_SPLIT_SHARES}
 
 
 def require_enough_works(entry: DatasetEntry, place: Path) -> None:
-    """Refuse files of which ingest would keep too few works; looks at as many as it takes to know.
+    """Refuse files of which ingest would keep too few works.
+
+    It looks at as many as are needed to know.
 
     Raises:
         UserError: fewer than a dataset needs, and why the first of the others would not be kept.
@@ -125,7 +134,7 @@ def require_enough_works(entry: DatasetEntry, place: Path) -> None:
 
 
 def _iterate_parts(entry: DatasetEntry) -> Iterator[tuple[tuple[str, Part], bytes]]:
-    """Yield name and part, and its bytes, of every work that the source has not rejected."""
+    """Yield name and part, and its bytes, of every work that was not rejected."""
     source: Source = plugins.find("sources", entry.source)
     for candidate in source.candidates(entry):
         if candidate.rejected is None:

@@ -1,4 +1,7 @@
-"""What a stage will take: as measured in an earlier run of it, else estimated from its like, and said to be so."""
+"""Estimates of the time and disk space a stage needs.
+
+They are measured in an earlier run, else estimated from similar stages, which is then said.
+"""
 
 import contextlib
 import json
@@ -32,7 +35,10 @@ class Cost(Frozen):
 
 
 class CostEstimator:
-    """Knows what earlier runs took: run records, the flow's durations, sizes in dvc.lock."""
+    """Estimates stages from earlier runs.
+
+    It reads run records, the flow's durations and sizes in dvc.lock.
+    """
 
     def __init__(self, root: Path, params: Params, lock: Mapping[str, Any]) -> None:
         self._root, self._params, self._lock = root, params, lock
@@ -51,14 +57,20 @@ class CostEstimator:
         return Cost(core_seconds=seconds, bytes=int(_BYTES.get(verb, 0) if size is None else size), measured=measured)
 
     def _scale_last_training(self, name: str) -> float | None:
-        """Return what the last training took, in proportion to the steps and batches now asked for."""
+        """Return the last training's time, scaled to its present steps and batches.
+
+        None where there is no record.
+        """
         with contextlib.suppress(ArtpipeError):
             card = RunRecord.open(self._root / paths.run(name)).card
             return card.core_seconds / max(1, card.steps) * self._read_entry(name)[0]
         return None
 
     def _estimate_training(self, name: str) -> float:
-        """Return steps * pictures * pixels times the rate of a model of the same kind here, else what the kind says of itself."""
+        """Return steps * pictures * pixels times the rate of a model of this kind.
+
+        Without such a model here, the rate is what the kind says of itself.
+        """
         steps, pictures, pixels, kind = self._read_entry(name)
         for other in self._params.models:
             if (

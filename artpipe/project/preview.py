@@ -1,4 +1,7 @@
-"""A contact sheet of works that were just added, before ingest has judged them; each is drawn in a worker."""
+"""A contact sheet of works that were just added, before ingest.
+
+Each is drawn in a worker.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -30,9 +33,10 @@ _BACKGROUND = 245  # grey of the sheet
 
 
 def write_contact_sheet(name: str, entry: DatasetEntry) -> str:
-    """Write ``.state/contact/NAME.png``, draw it where there is a terminal, and return a line that says where it is.
+    """Write ``.state/contact/NAME.png`` and return a line that says so.
 
-    Of a medium that can be read it is ``NAME.txt``, with the first lines of some; of one that cannot be drawn there is none.
+    Where there is a terminal, it is drawn there too. Of a medium that can be read it is ``NAME.txt``, with the
+    first lines of some; of one that cannot be drawn there is none.
     """
     info = medium_info(entry.medium)
     if not info.preview_job:

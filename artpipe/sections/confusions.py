@@ -1,4 +1,7 @@
-"""What a classifier takes for what, and how sure it was: a heat map, its commonest confusions, and its calibration."""
+"""What a classifier confuses, and how sure it was.
+
+A heat map, the commonest confusions and the calibration.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -63,7 +66,10 @@ def _fill(view: ModelView) -> Mapping[str, Any] | None:
 
 
 def _read_counts(table: object) -> list[list[int]] | None:
-    """Return the matrix where it is one: square, as many rows as names, counts throughout, not all zero."""
+    """Return the confusion matrix, None where the table is not one.
+
+    It is square, has as many rows as names, only counts, and not all of them zero.
+    """
     if not isinstance(table, Mapping):
         return None
     names, rows = table.get("classes"), table.get("confusion")
@@ -76,7 +82,10 @@ def _read_counts(table: object) -> list[list[int]] | None:
 
 
 def _make_grid(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
-    """Return a row per class, each cell a count and a shade; a row counts as a share, so rare classes are seen too."""
+    """Return a row per class, each cell a count and a shade.
+
+    A count is shaded by its share of the row, so that rare classes are seen too.
+    """
     totals = [sum(row) for row in counts]
     shares = [[count / total if total else 0.0 for count in row] for row, total in zip(counts, totals, strict=True)]
     worst = max(share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j) if len(names) > 1 else 0
@@ -92,12 +101,15 @@ def _make_grid(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[di
 
 
 def _choose_shade(share: float, most: float) -> int:
-    """Return 0 for none, then 1 up to the darkest; the root keeps small shares visible."""
+    """Return 0 for none, then 1 up to the darkest.
+
+    The root keeps small shares visible.
+    """
     return math.ceil(_SHADES * math.sqrt(share / most)) if share else 0
 
 
 def _list_confusions(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
-    """Return the commonest confusions, commonest first, then in the order of the classes."""
+    """Return the commonest confusions, then those first in order of the classes."""
     pairs = [(-count, i, j) for i, row in enumerate(counts) for j, count in enumerate(row) if count and i != j]
     return [
         {"truth": names[i], "seen": names[j], "count": -negative_count}

@@ -1,4 +1,7 @@
-"""Everything a model hangs, by role and form: what it makes of itself, then what it makes of given works."""
+"""Everything a model hangs, by role and form.
+
+What it makes of itself comes before what it makes of given works.
+"""
 
 from collections.abc import Mapping
 from itertools import groupby

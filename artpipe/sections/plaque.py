@@ -1,4 +1,7 @@
-"""A work in the form that suits it (in a frame, on a sheet, to be played), and the label beside it."""
+"""A work in the form that suits it, and the label beside it.
+
+It hangs in a frame, on a sheet, or is to be played.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,7 @@
-"""What the model made from the same noise as it learned; a slider with JavaScript, a strip without."""
+"""What the model made from the same noise at each evaluation point.
+
+A slider with JavaScript, a strip without.
+"""
 
 from collections.abc import Mapping
 from typing import Any

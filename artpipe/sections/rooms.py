@@ -1,4 +1,7 @@
-"""The rooms: one painted wall per dataset, its text made of facts, its models with what they hang."""
+"""The rooms: one painted wall per dataset.
+
+Its text is made of facts; its models hang with their works.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -69,7 +72,10 @@ _HTML = """
 
 
 def choose_works(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
-    """Return what each model shows at the entrance: by turns, until the first view costs enough; one work each at least."""
+    """Return the works that each model shows at the entrance, one at least.
+
+    Models take turns until the first view costs enough.
+    """
     shown: dict[str, list[Work]] = {artist.name: [] for artist in artists}
     requests = inline = files = 0
     turns = zip_longest(*map(_select_works, artists))
@@ -93,7 +99,10 @@ def choose_works(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
 
 
 def _select_works(artist: Artist) -> Sequence[Work]:
-    """Return what of a model may hang here, its first film among the first row's large ones."""
+    """Return the works of a model that may hang here.
+
+    Its first film is among the large ones of the first row.
+    """
     limit = _WORKS_PER_MODEL if artist.works and artist.works[0].kind == "image" else _OTHER_WORKS_PER_MODEL
     film = next((work for work in artist.works if work.kind == "video"), None)
     works = [work for work in artist.works[:limit] if work is not film]

@@ -1,4 +1,4 @@
-"""The entrance: the gallery's title, what there is in numbers, and one work in the light."""
+"""The entrance: the gallery's title, its numbers, and one featured work."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +38,7 @@ _HTML = """
 
 
 def _choose_featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
-    """Choose a work of a healthy model that can be seen; among those as sure, the one that is most to look at."""
+    """Choose the most attractive work of a healthy model that has a picture."""
     candidates = [
         (room, artist, work)
         for room in view.museum.rooms
@@ -51,7 +51,10 @@ def _choose_featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
 
 
 def _rank_work(work: Work) -> tuple[bool, bool, bool, int, float]:
-    """Return what is compared first to last: a work its feature extractor doubts never stands before a sure one; one not asked is sure."""
+    """Return the ranking key of a work, compared first to last.
+
+    A work its feature extractor doubts comes after a sure one; one not judged counts as sure.
+    """
     face = work.face
     if face is None:
         return (False, False, False, 0, 0.0)

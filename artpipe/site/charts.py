@@ -1,4 +1,7 @@
-"""Charts as inline SVG: presentation attributes and classes only, so that a strict policy lets them pass."""
+"""Charts as inline SVG.
+
+There are presentation attributes and classes only, so that a strict policy lets them pass.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -18,7 +21,10 @@ Points = Sequence[tuple[float, float]]
 
 
 def draw_chart(points: Points, label: str, mark: int | None = None) -> Markup:
-    """Draw one number by step, with the range of what was averaged; `mark` is a step worth pointing at."""
+    """Draw one number by step, with the range of what was averaged.
+
+    `mark` is a step worth pointing at.
+    """
     columns = average_points([(x, y) for x, y in points if math.isfinite(y)])
     if len(columns) < 2:  # noqa: PLR2004 - a line has two ends
         return Markup("")
@@ -36,7 +42,10 @@ def draw_chart(points: Points, label: str, mark: int | None = None) -> Markup:
 
 
 def draw_reliability(bins: Iterable[tuple[float, float, int]], label: str, across_name: str, up_name: str) -> Markup:
-    """Draw confidence against accuracy, both in [0, 1]: a dot per bin, its area the share of works, its stem the gap, faint for few."""
+    """Draw confidence against accuracy, both in [0, 1].
+
+    A dot per bin: its area is the share of works, its stem the gap, faint for few works.
+    """
     filled_bins = [values for values in bins if all(map(math.isfinite, values)) and values[2] > 0]
     if not filled_bins:
         return Markup("")

@@ -1,4 +1,7 @@
-"""From a dataset's record to what its pages say: tallies of all works, and whose the named ones are."""
+"""What a dataset's record says for its pages.
+
+Tallies of all works, and the origin of single ones.
+"""
 
 from collections.abc import Callable, Mapping
 from collections.abc import Collection as Digests
@@ -20,7 +23,7 @@ _MAXIMUM_REFUSALS = 100
 
 @dataclass(frozen=True)
 class CollectionRecord:
-    """What a record tells: the dataset, its works together, and the wanted ones by digest."""
+    """What a record says: the dataset, its works together, some of them by digest."""
 
     about: About
     collection: Collection
@@ -30,7 +33,10 @@ class CollectionRecord:
 def load_record(
     folder: Path, digests: Digests[str], sentences: Sentences, texts: Mapping[str, str]
 ) -> CollectionRecord | None:
-    """Read a record once; None where it is missing or damaged. `texts` are those that the language has otherwise."""
+    """Read a record; None where it is missing or damaged.
+
+    `texts` has the translations of some texts of the record.
+    """
     try:
         record = Record.open(folder)
         table = record.table()

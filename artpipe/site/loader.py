@@ -61,7 +61,10 @@ def load_artist(
     sentences: Sentences,
     texts: Mapping[str, WallText],
 ) -> Artist | Gap:
-    """Return a model with everything it hangs, by role in the order of `texts`; one damaged file makes it a gap."""
+    """Return a model with everything it hangs; a gap if a file is damaged.
+
+    Works stand by role in the order of `texts`.
+    """
     report, run = pair
     order = {role: place for place, role in enumerate(texts)}
     try:
@@ -192,5 +195,8 @@ def _make_title(caption: Message, sentences: Sentences) -> str:
 
 
 def _format_event(event: object, sentences: Sentences) -> str:
-    """Return what an event of the journal says; journals had sentences before they had codes."""
+    """Return the sentence of an event of the journal.
+
+    Older journals have sentences instead of codes.
+    """
     return clean_line(sentences(Message.model_validate(event) if isinstance(event, dict) else Message.of(str(event))))

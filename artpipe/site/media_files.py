@@ -1,4 +1,7 @@
-"""The shelf: files of the gallery named by their content; larger pictures become WebP where that is smaller."""
+"""Files of the gallery, named by their content.
+
+Larger pictures become WebP where that is smaller.
+"""
 
 import base64
 import io
@@ -56,7 +59,7 @@ class MediaStore:
         return Media(self._store(data, suffix), width, height, len(data), exact, inline, colour, small=small)
 
     def _add_small_picture(self, image: "Image.Image") -> Media | None:
-        """Return a picture for a place among many, where the whole one is much larger than that place."""
+        """Add a small copy for a place among many works; None if it is small enough."""
         if max(image.size) <= _SMALL_SIDE:
             return None
         copy = image.convert("RGB")
@@ -86,7 +89,10 @@ class MediaStore:
         )
 
     def make_stylesheet(self) -> bytes:
-        """Return a rule per width in use: pictures are enlarged by whole factors of their own width."""
+        """Return a rule per width in use.
+
+        Pictures are enlarged by whole factors of their own width.
+        """
         return "".join(f".w{width} {{ --w: {width}px; }}\n" for width in sorted(self._widths)).encode()
 
     def _store(self, data: bytes, suffix: str) -> str:

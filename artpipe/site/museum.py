@@ -19,7 +19,7 @@ _MAXIMUM_PICTURED = 24  # works of the collection shown on its page
 
 
 def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sentences") -> "Museum":
-    """Return the museum that stands in the artifacts, what it says in the language of the sentences."""
+    """Return the museum of the artifacts, in the language of the sentences."""
     from artpipe.contracts.section import Museum
     from artpipe.site.translation import clean_line
 
@@ -91,7 +91,10 @@ def _is_no_painter(artist: "Artist") -> bool:
 
 
 def _make_work_finder(works: "Mapping[str, RealWork]", folders: Iterable[Path], media: "MediaStore") -> "Any":
-    """Return a function from a digest to the work, with the picture or the first lines that a report brought along."""
+    """Return a function from a digest to the real work.
+
+    The work has the picture or the first lines that a report brought along.
+    """
     from artpipe.contracts.section import RealWork
 
     cache: dict[str, RealWork] = {}

@@ -1,4 +1,7 @@
-"""Pages from views: one Jinja environment, autoescape always on, every link relative."""
+"""Pages from views: one Jinja environment.
+
+Autoescape is always on and every link is relative.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +42,10 @@ class Site:
 
 
 def render_pages(site: Site, museum: Museum) -> Iterator[tuple[str, bytes]]:
-    """Yield every page with its path: the entrance, then each room with its models and their works."""
+    """Yield every page with its path.
+
+    The entrance, then each room with its models and their works.
+    """
     yield "index.html", site.render_page("index", "index.html", IndexView(museum), here="")
     for room in museum.rooms:
         path = f"datasets/{room.name}/index.html"
@@ -62,7 +68,10 @@ def make_environment(
     gettext: Callable[[str], str],
     ngettext: Callable[[str, str, int], str],
 ) -> Environment:
-    """Return the environment of a theme: its files first, then the fragments of the sections."""
+    """Return the Jinja environment of a theme.
+
+    A theme's files come first, then the fragments of the sections.
+    """
     built_in = DictLoader({f"built-in/{name}": section.html for name, section in sections})
     environment = Environment(
         loader=ChoiceLoader([FileSystemLoader(theme), built_in]),

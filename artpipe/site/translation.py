@@ -1,4 +1,7 @@
-"""Words of templates, and numbers, as a visitor reads them; what artifacts say is in `artpipe.language`."""
+"""Words of templates, and numbers, as a visitor reads them.
+
+Messages of artifacts are translated by `artpipe.language`.
+"""
 
 import functools
 import json
@@ -43,7 +46,10 @@ class Translator:
         return self.translate(singular if n == 1 else plural)
 
     def filters(self) -> dict[str, Callable[..., str]]:
-        """Return what a template calls to write a number, a time, a name or the sentence of a message."""
+        """Return the filters of templates.
+
+        They format numbers, times and names, and translate messages.
+        """
         bare: dict[str, Callable[..., str]] = {
             "clean": clean_line,
             "slug": make_slug,
@@ -68,7 +74,10 @@ class Translator:
 
 
 def clean_line(text: object, limit: int = 300) -> str:
-    """Return any text on one line: no control, no direction override, no lone surrogate, at most `limit` characters."""
+    """Return any text on one line of at most `limit` characters.
+
+    There is no control, no direction override and no lone surrogate in it.
+    """
     line = _BIDI.sub("", str(text)).encode("utf-8", "replace").decode()
     line = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in line)
     line = " ".join(line.split())
@@ -76,7 +85,7 @@ def clean_line(text: object, limit: int = 300) -> str:
 
 
 def format_number(value: float, digits: int = 3, say: Translate = str) -> str:
-    """Return 70,000 for counts and three significant digits for measures; a minus is a minus."""
+    """Return 70,000 for counts and three significant digits for measures."""
     if not math.isfinite(value):
         return say("not finite")
     if float(value).is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - beyond, floats are no counts
@@ -112,7 +121,10 @@ def format_date(seconds: float, say: Translate = str) -> str:
 
 
 def format_room_number(value: int, say: Translate = str) -> str:
-    """Return a room's number, in the language's own way where it has one (`room 1` and so on), else in Roman numerals."""
+    """Return a room's number in Roman numerals.
+
+    A language may have its own way (`room 1` and so on in its words).
+    """
     translated = say(f"room {value}")
     if translated != f"room {value}":
         return translated
@@ -124,7 +136,10 @@ def format_room_number(value: int, say: Translate = str) -> str:
 
 
 def make_slug(text: str) -> str:
-    """Return lower-case letters, digits and single hyphens: safe as a folder, in a URL and on any disk."""
+    """Return lower-case letters, digits and single hyphens.
+
+    It is safe as a folder, in a URL and on any disk.
+    """
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80] or "work"
 
 
@@ -134,19 +149,25 @@ def is_chinese(text: str) -> bool:
 
 
 def is_vertical_verse(text: str) -> bool:
-    """Return whether a text is set in columns from right to left, as short Chinese verse is."""
+    """Return whether a text is short Chinese verse, set in columns."""
     lines = text.split("\n")
     return is_chinese(text) and max(map(len, lines)) <= _COLUMNS[0] and len(lines) <= _COLUMNS[1]
 
 
 def text_direction(text: str) -> str:
-    """Return `rtl` or `ltr` by the first letter that has a direction, empty where none has; as ``dir=auto`` does."""
+    """Return `rtl` or `ltr` by the first letter that has a direction.
+
+    It is empty where none has, as with ``dir=auto``.
+    """
     kinds = (unicodedata.bidirectional(character) for character in text)
     return next(("ltr" if kind == "L" else "rtl" for kind in kinds if kind in {"L", "R", "AL"}), "")
 
 
 def format_name(name: str, say: Translate = str, acronyms: Collection[str] = ()) -> str:
-    """Return a measure's or parameter's name as a visitor reads it: `held_out_kid` as Held out KID."""
+    """Return a measure's or parameter's name as a visitor reads it.
+
+    `held_out_kid` is Held out KID.
+    """
     parts = [part.upper() if part in acronyms else part for part in clean_line(name).replace("_", " ").split(" ")]
     text = " ".join(parts)
     return say(text[:1].upper() + text[1:])

@@ -1,4 +1,7 @@
-"""What the gallery says of models and measures, as the files of their plugins say it; none of them is imported."""
+"""What the gallery says of models and measures.
+
+It is read from the files of their plugins without importing them.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,7 +24,10 @@ SAMPLE_TEXTS: Mapping[str, WallText] = {
 
 
 def collect_wall_texts(kind: str, metrics: Iterable[str]) -> dict[str, WallText]:
-    """Return what is said of each role of a model's works, in the order of its wall: first what it makes of itself."""
+    """Return the text of each role of a model's works, in the order of its wall.
+
+    What the model makes of itself comes first.
+    """
     infos: list[WallInfo] = [model_info(kind), *map(metric_info, metrics)]
     texts = {role: text for info in reversed(infos) for role, text in info.wall_texts.items()}
     order = [*SAMPLE_TEXTS, *(role for info in infos for role in info.wall_texts)]
@@ -29,7 +35,7 @@ def collect_wall_texts(kind: str, metrics: Iterable[str]) -> dict[str, WallText]
 
 
 def collect_acronyms(params: Params) -> frozenset[str]:
-    """Return what is written in capitals among the names of measures and parameters, in lower case."""
+    """Return the acronyms in names of measures and parameters, in lower case."""
     return frozenset(acronym for info in _load_infos(params) for acronym in info.acronyms)
 
 
