@@ -11,7 +11,7 @@ from artpipe.artifacts.report import load_report
 from artpipe.errors import UserError
 from artpipe.project.add_remove import add_dataset
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 QUATRAINS = ROOT.parent / "shared/data/text/tang_quatrains.jsonl"
 pytestmark = pytest.mark.xdist_group("text")
 WORDS = ("the moon", "a river", "my heart", "the rain", "one bird", "her hand")

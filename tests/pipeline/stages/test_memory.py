@@ -18,7 +18,7 @@ from artpipe.language.message import Message
 from artpipe.language.sentences import make_sentence
 from tests.conftest import loaded
 
-TOYS = Path(__file__).parents[1] / "support"
+TOYS = Path(__file__).parents[2] / "support"
 project = loaded(TOYS / "toy_project.py")
 pytestmark = pytest.mark.timeout(600)
 TAIL = "dataset: dots, pretrained: data/shards/dots, precision: fp32, evaluate_every_steps: 4, log_every_steps: 1"
