@@ -128,12 +128,12 @@ def _compute_fingerprints(signature: str) -> dict[str, str]:
     del signature
     code = PackageCode(_package_files())
     fingerprints = {place: code.fingerprint([entry]) for place, entry in _plugin_definitions().items()}
-    said = {
+    language_contents = {
         name: json.dumps(asdict(load_sentences(name))) for name in list_languages()
     }  # the gallery shows all of them
     for theme, files in _theme_files().items():
         parts = [(path.relative_to(theme).as_posix(), sha256_file(path)) for path in files]
-        parts += [(language, sha256_bytes(content.encode())) for language, content in said.items()]
+        parts += [(language, sha256_bytes(content.encode())) for language, content in language_contents.items()]
         fingerprints[f"themes.{theme.name}"] = sha256_bytes(json.dumps(parts).encode())[:16]
     return fingerprints
 

@@ -62,8 +62,8 @@ def read_members(
     try:
         yield from _read_members_nested(archive, limits, is_wanted, depth=0)
     except RejectedError as error:
-        told = Message(code="archive_not_read_on", values={"detail": decode_value(error.detail)})
-        yield Member(path.name, rejected=error.reason, detail=told.encode())
+        message = Message(code="archive_not_read_on", values={"detail": decode_value(error.detail)})
+        yield Member(path.name, rejected=error.reason, detail=message.encode())
 
 
 def is_zip(path: Path) -> bool:
