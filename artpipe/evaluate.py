@@ -15,14 +15,14 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, save_report
 from artpipe.artifacts.shards import ShardSet, Split
 from artpipe.config.params import Params, load_params
-from artpipe.contracts.metric import Evidence, Measured, Metric
-from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler, Sequencer
+from artpipe.contracts.metric import Evidence, Measurement, Metric
+from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler, SequenceModel
 from artpipe.errors import UserError
 from artpipe.evaluation.dvc_reports import write_comparison
-from artpipe.evaluation.exhibits import SEEDS_APART, keep_works, write_exhibits
-from artpipe.evaluation.generated_samples import paint
-from artpipe.evaluation.verdict import finite_scores, judge
-from artpipe.language.sentences import sentence
+from artpipe.evaluation.exhibits import SEED_STRIDE, write_exhibits, write_real_works
+from artpipe.evaluation.generated_samples import generate_samples
+from artpipe.evaluation.verdict import decide_verdict, select_finite_scores
+from artpipe.language.sentences import make_sentence
 from artpipe.nn.style.perceptual import open_perceptual_network
 from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
 from artpipe.training.restore import restore_learner
@@ -47,7 +47,7 @@ def evaluate_model(name: str) -> None:
     measured = measure_metrics(evidence)
     with write_folder(paths.report(name)) as folder:
         exhibits = write_exhibits(evidence, measured, folder)
-        findings, verdict = judge(measured)
+        findings, verdict = decide_verdict(measured)
         card = ReportCard(
             model=name,
             kind=evidence.card.kind,
@@ -58,14 +58,14 @@ def evaluate_model(name: str) -> None:
             feature_extractor=evidence.extractor_sha256,
             verdict=verdict,
             findings=tuple(findings),
-            scores=tuple(finite_scores(measured)),
+            scores=tuple(select_finite_scores(measured)),
             exhibits=tuple(exhibits),
-            works=keep_works(evidence, exhibits, folder),
+            works=write_real_works(evidence, exhibits, folder),
             tables={key: table for measured_metric in measured for key, table in measured_metric.tables.items()},
         )
         save_report(folder, card)
     write_comparison(card, evidence)
-    sys.stdout.write(f"{name}: {verdict.verdict}. {sentence(verdict)}\n")
+    sys.stdout.write(f"{name}: {verdict.verdict}. {make_sentence(verdict)}\n")
 
 
 def gather_evidence(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:
@@ -95,9 +95,9 @@ def gather_evidence(name: str, params: Params, shards: ShardSet) -> tuple[Eviden
     )
     _add_feature_extractor(evidence, name, str(params.model(name).get("feature_extractor", name)), sha256)
     if isinstance(learner, Sampler):
-        paint(evidence)
-    if isinstance(learner, Sequencer):
-        evidence.prompt = Prompt(range(first := (params.seed + 1) * SEEDS_APART, first + params.evaluation.sequences))
+        generate_samples(evidence)
+    if isinstance(learner, SequenceModel):
+        evidence.prompt = Prompt(range(first := (params.seed + 1) * SEED_STRIDE, first + params.evaluation.sequences))
         evidence.sequences = learner.write(evidence.prompt)
     return evidence, sha256
 
@@ -149,7 +149,7 @@ def _add_feature_extractor(evidence: Evidence, name: str, feature_extractor: str
     evidence.extractor_accuracy = accuracies[-1] if accuracies else None
 
 
-def measure_metrics(evidence: Evidence) -> list[Measured]:
+def measure_metrics(evidence: Evidence) -> list[Measurement]:
     """Run the metrics of params.yaml that apply, in their order.
 
     Raises:

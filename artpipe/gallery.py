@@ -25,7 +25,7 @@ from artpipe.system.hashing import sha256_bytes, sha256_file
 
 if TYPE_CHECKING:
     from artpipe.site.pages import Site
-    from artpipe.site.translation import Words
+    from artpipe.site.translation import Translator
 
 _PACKAGE_FOLDER = Path(__file__).parent
 _CARD_FILES = ("gallery.json", "gallery.json.sha256")
@@ -56,19 +56,19 @@ def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
 
     Pages, media, style, script and fonts.
     """
-    from artpipe.site.media_files import Shelf
-    from artpipe.site.pages import pages
-    from artpipe.site.translation import Words
-    from artpipe.site.wall_texts import acronyms
+    from artpipe.site.media_files import MediaStore
+    from artpipe.site.pages import render_pages
+    from artpipe.site.translation import Translator
+    from artpipe.site.wall_texts import collect_acronyms
 
-    shelf, words = Shelf(), Words(theme, params.gallery.language, acronyms(params))
-    museum = load_museum(root, params, shelf, words.sentences)
-    files = dict(pages(_make_site(params, theme, words), museum))
+    media, translator = MediaStore(), Translator(theme, params.gallery.language, collect_acronyms(params))
+    museum = load_museum(root, params, media, translator.sentences)
+    files = dict(render_pages(_make_site(params, theme, translator), museum))
     shown = {name for page in files.values() for name in _MEDIA_FILE.findall(page.decode())}
     assets = theme / "assets"
     files |= {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _list_folder(assets)}
-    files["assets/pictures.css"] = shelf.stylesheet()
-    return files | {name: data for name, data in shelf.files.items() if name in shown}
+    files["assets/pictures.css"] = media.make_stylesheet()
+    return files | {name: data for name, data in media.files.items() if name in shown}
 
 
 def write_gallery(gallery: Path, files: Mapping[str, bytes]) -> None:
@@ -98,14 +98,16 @@ def _write(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-def _make_site(params: Params, theme: Path, words: "Words") -> "Site":
+def _make_site(params: Params, theme: Path, translator: "Translator") -> "Site":
     from artpipe.site import charts, pages
-    from artpipe.site.translation import direction, han, upright
+    from artpipe.site.translation import is_chinese, is_vertical_verse, text_direction
 
     sections = [(name, plugins.find("sections", name)) for name in params.gallery.sections or plugins.names("sections")]
-    filters: dict[str, Any] = {"chart": charts.chart, "reliability": charts.reliability}
-    filters |= {"direction": direction, "han": han, "upright": upright, **words.filters()}
-    return pages.Site(pages.environment(theme, sections, filters, words.one, words.many), sections)
+    filters: dict[str, Any] = {"chart": charts.draw_chart, "reliability": charts.draw_reliability}
+    filters |= {"direction": text_direction, "han": is_chinese, "upright": is_vertical_verse, **translator.filters()}
+    return pages.Site(
+        pages.make_environment(theme, sections, filters, translator.translate, translator.translate_plural), sections
+    )
 
 
 def _find_theme(name: str) -> Path:
@@ -126,11 +128,11 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
 
     If it is the same, so is the gallery.
     """
-    from artpipe.site.wall_texts import plugin_words
+    from artpipe.site.wall_texts import dump_plugin_infos
 
     parts: list[object] = [
         params.model_dump(mode="json"),
-        plugin_words(params),
+        dump_plugin_infos(params),
         {name: _installed_version(name) for name in ("jinja2", "pillow", "pyarrow")},
     ]
     code = [

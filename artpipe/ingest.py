@@ -15,11 +15,11 @@ from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.works import Provenance, Quarantined, RecordCard, RecordWriter, WorksWriter
 from artpipe.config.params import MINIMUM_WORKS, About, DatasetEntry, IngestParams, load_params
-from artpipe.contracts.modality import medium_of
+from artpipe.contracts.modality import find_medium
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
 from artpipe.language.message import Message, join_texts
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.preprocessing.jobs import job_name, make_worker_limits
 from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
 from artpipe.untrusted.duplicates import DuplicateIndex
@@ -97,7 +97,7 @@ def _ingest(name: str, entry: DatasetEntry, source: Source, works: Path, record:
 
 
 def _job_options(name: str, entry: DatasetEntry) -> dict[str, Any]:
-    job, settings = job_name(medium_of(entry).inspect), entry.ingest.model_dump(mode="json")
+    job, settings = job_name(find_medium(entry).inspect), entry.ingest.model_dump(mode="json")
     return {"stage": f"ingest@{name}", "job": job, "settings": settings, "limits": make_worker_limits(entry.ingest)}
 
 
@@ -106,7 +106,7 @@ def _split_files(candidates: Iterable[Candidate], entry: DatasetEntry) -> Iterat
 
     Fields of the file hold for each of them.
     """
-    medium = medium_of(entry)
+    medium = find_medium(entry)
     for candidate in candidates:
         if candidate.rejected is not None:
             yield candidate
@@ -223,7 +223,7 @@ def _print_summary(card: RecordCard) -> None:
     for reason, count in sorted(card.quarantined.items(), key=lambda item: -item[1]):
         table.add_row("quarantined", f"{count:,} {reason}")
     for note, count in sorted(card.notes.items(), key=lambda item: -item[1]):
-        table.add_row("kept, with a note", escape(f"{count:,} {sentence_of(note)}"))
+        table.add_row("kept, with a note", escape(f"{count:,} {read_sentence(note)}"))
     labels = {**card.labels, "(no label)": card.unlabelled} if card.unlabelled else card.labels
     table.add_row("labels", escape(", ".join(f"{label} {count:,}" for label, count in labels.items())))
     if card.splits:

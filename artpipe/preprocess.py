@@ -6,7 +6,7 @@ from dataclasses import replace
 from artpipe.artifacts import paths
 from artpipe.artifacts.works import Works
 from artpipe.config.params import load_params
-from artpipe.contracts.modality import SHOWN, Task, medium_of, params_of
+from artpipe.contracts.modality import CONTACT_SHEET_WORKS, PreprocessTask, find_medium, parse_preprocess_params
 from artpipe.errors import UserError
 from artpipe.preprocessing.jobs import job_name, make_worker_limits
 from artpipe.preprocessing.splits import PROMOTABLE, SplitPlan, contact_sheet_order, plan_splits
@@ -22,12 +22,12 @@ def preprocess_dataset(name: str) -> None:
         CorruptError: the works are not what ingest wrote.
     """
     entry, works, folder = load_params().dataset(name), Works.open(paths.works(name)), paths.shards(name)
-    medium, params = medium_of(entry), params_of(name, entry)
-    plan = plan_splits(works, params, SHOWN)
+    medium, params = find_medium(entry), parse_preprocess_params(name, entry)
+    plan = plan_splits(works, params, CONTACT_SHEET_WORKS)
     _require_training_works(name, plan)
     remove_stale_temporaries(folder.parent)
     with write_folder(folder) as temporary:
-        task = Task(
+        task = PreprocessTask(
             name=name,
             params=params,
             ingest=entry.ingest,
@@ -53,13 +53,13 @@ def preprocess_part(name: str, part: str) -> None:
         UserError, CorruptError: see `preprocess_dataset`.
     """
     entry, works, (number, count) = load_params().dataset(name), Works.open(paths.works(name)), parse_part(part)
-    medium = medium_of(entry)
+    medium = find_medium(entry)
     prepared = fill_cache(
         (original for _, original in works.originals(number - 1, count)),
         stage=f"preprocess@{name}",
         part=(number, count),
         job=job_name(medium.prepare),
-        settings=medium.settings(params_of(name, entry), entry.ingest),
+        settings=medium.settings(parse_preprocess_params(name, entry), entry.ingest),
         limits=replace(make_worker_limits(entry.ingest, is_accepted=True), workers=1),
     )
     sys.stdout.write(f"{name}: {prepared:,} works prepared, part {number} of {count}\n")

@@ -271,7 +271,7 @@ def _publish_checkpoint(task: TrainingTask, training: Trainer) -> str:
         code=_code_fingerprints(task.learner.params.kind)[f"models.{task.learner.params.kind}"],
         spec=task.shards.spec,
         steps={"final": training.step, "best": best_step},
-        selection=task.learner.selects[0] if task.learner.selects and history.best else None,
+        selection=task.learner.selection_measure[0] if task.learner.selection_measure and history.best else None,
         history=tuple(history.points),
         rollbacks=history.rollbacks,
         diverged=history.diverged,

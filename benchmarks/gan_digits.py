@@ -19,7 +19,7 @@ from artpipe import plugins
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
 from artpipe.contracts.model import Learner, Prompt
-from artpipe.metrics.coverage import four
+from artpipe.metrics.coverage import measure_prdc
 from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.atomic_files import write_bytes
@@ -104,7 +104,7 @@ def trained(
     held_out = load_columns(shards, "validation", reads, CPU)
     works = held_out.take(sample_indices(len(held_out), 1000, seed))
     batches = Batches(columns, BatchSampler(len(columns), learner.params.batch_size, seed))
-    measure, best, weights = learner.selects, float("inf"), learner.state_dict()
+    measure, best, weights = learner.selection_measure, float("inf"), learner.state_dict()
     began = time.process_time()
     for losses in training_steps(learner.train(), batches):
         done = learner.steps_done
@@ -129,7 +129,7 @@ def scores(
     """Return KID and coverage on the feature extractor's features, and the share of asked digits for the judge."""
     painted = to_float(to_bytes(painted))
     real, fake = feature_extractor.features(reference), feature_extractor.features(painted)
-    found = {"KID": kernel_distance(real, fake), "coverage": four(real, fake, 5).coverage}
+    found = {"KID": kernel_distance(real, fake), "coverage": measure_prdc(real, fake, 5).coverage}
     if asked is not None:
         found["asked"] = (judge.logits(painted[:1000]).argmax(1) == asked[:1000]).double().mean().item()
     return found

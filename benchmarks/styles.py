@@ -33,7 +33,7 @@ CONTENT, STYLE = "pagoda", "tissue"
 def coarse_to_fine(entry: dict, works: dict, spec, network, pair) -> tuple[Style, float]:
     """Paint by our entry, one pair."""
     learner = build_learner("style", {**entry, "paint": {pair[0]: [pair[1]]}, "keep": 0}, spec, network)
-    learner.begin(works)
+    learner.prepare_training(works)
     start = time.process_time()
     for _ in range(learner.params.steps):
         learner.step({})

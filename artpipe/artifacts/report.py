@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from artpipe.artifacts.cards import ParameterCard, load_card, save_card
 from artpipe.config.params import Frozen
-from artpipe.language.message import CODE, Message, take_text
+from artpipe.language.message import CODE, Message, upgrade_text_field
 
 Verdict = Literal[
     "diverged",
@@ -41,7 +41,7 @@ class Score(Message):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, fields: Any) -> Any:
-        return take_text(fields, "explanation")
+        return upgrade_text_field(fields, "explanation")
 
 
 class Finding(Message):
@@ -58,7 +58,7 @@ class Finding(Message):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, fields: Any) -> Any:
-        return take_text(fields, "sentence")
+        return upgrade_text_field(fields, "sentence")
 
 
 class Neighbour(Frozen):

@@ -82,13 +82,13 @@ def dataset_inspect(
     import json
 
     from artpipe.layout.input_files import resolve_hub_snapshot
-    from artpipe.project.detection import inspect_place, told
+    from artpipe.project.detection import describe_summary, inspect_input
     from artpipe.project.import_files import describe_archive
 
     ingest = {"classes": classes, "splits": splits, "names": names}
     place = resolve_hub_snapshot(resolve_typed_path(path))
-    understanding = inspect_place(place, medium, ingest)
-    text = json.dumps(understanding.to_json(), indent=2) if as_json else told(understanding)
+    understanding = inspect_input(place, medium, ingest)
+    text = json.dumps(understanding.to_json(), indent=2) if as_json else describe_summary(understanding)
     text = text if as_json else (text + describe_archive(place, names)).rstrip("\n")
     typer.echo(to_printable_lines(text))
 

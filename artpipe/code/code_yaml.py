@@ -21,7 +21,7 @@ from artpipe.artifacts.paths import STATE
 from artpipe.code.fingerprints import Definition, PackageCode, package_files
 from artpipe.config.params import Params, load_params, read_yaml
 from artpipe.errors import UserError, did_you_mean
-from artpipe.language.sentences import languages, load_sentences, table_files
+from artpipe.language.sentences import list_languages, list_tables, load_sentences
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
@@ -107,7 +107,7 @@ def code_signature() -> str:
 
     Files of the package, its themes and sentences, the project's plugins.
     """
-    shown = [*table_files(), *(path for files in _theme_files().values() for path in files)]
+    shown = [*list_tables(), *(path for files in _theme_files().values() for path in files)]
     return files_signature([*_package_files().values(), *shown])
 
 
@@ -128,10 +128,12 @@ def _compute_fingerprints(signature: str) -> dict[str, str]:
     del signature
     code = PackageCode(_package_files())
     fingerprints = {place: code.fingerprint([entry]) for place, entry in _plugin_definitions().items()}
-    said = {name: json.dumps(asdict(load_sentences(name))) for name in languages()}  # the gallery shows all of them
+    language_contents = {
+        name: json.dumps(asdict(load_sentences(name))) for name in list_languages()
+    }  # the gallery shows all of them
     for theme, files in _theme_files().items():
         parts = [(path.relative_to(theme).as_posix(), sha256_file(path)) for path in files]
-        parts += [(language, sha256_bytes(content.encode())) for language, content in said.items()]
+        parts += [(language, sha256_bytes(content.encode())) for language, content in language_contents.items()]
         fingerprints[f"themes.{theme.name}"] = sha256_bytes(json.dumps(parts).encode())[:16]
     return fingerprints
 

@@ -1,4 +1,7 @@
-"""One file per metric; each exports METRIC. A metric measures, and says itself which verdict its number decides."""
+"""One file per metric; each exports METRIC.
+
+A metric measures, and decides which verdict its number gives.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +18,17 @@ from artpipe.contracts.model import Exhibit, Learner, Prompt
 from artpipe.numerics.nearest_neighbours import find_copies, find_nearest
 from artpipe.numerics.pixels import to_float
 
-Part = Literal["train", "held_out", "samples"]
-PIXELS = "pixels"  # the extractor's name where there is no feature extractor
+EvidencePart = Literal["train", "held_out", "samples"]
+PIXELS_ID = "pixels"  # the extractor's name where there is no feature extractor
 _PIXEL_SIDE = 16
 
 
 @dataclass
 class Evidence:
-    """What the metrics look at. Pictures are uint8 ``(N, C, H, W)``; features are computed once and kept."""
+    """What the metrics measure: a learner, its samples and real works.
+
+    Pictures are uint8 ``(N, C, H, W)``; features are computed once and cached.
+    """
 
     learner: Learner[Any]
     card: CheckpointCard
@@ -37,84 +43,99 @@ class Evidence:
     extractor_sha256: str | None = None
     extractor_classes: tuple[str, ...] = ()  # what its logits tell apart
     extractor_accuracy: float | None = None  # on validation works, by its own history; None where that says nothing
-    sequences: Sequence[Sequence[int]] = ()  # what it wrote, in tokens, where the learner is a Sequencer
+    sequences: Sequence[Sequence[int]] = ()  # what it wrote, in tokens, where the learner is a SequenceModel
     broken_samples: int = 0  # samples with values that are no numbers
-    _kept: dict[str, Any] = field(default_factory=dict)
+    _cache: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def extractor(self) -> str:
-        """Return what names the features: the hash of the feature extractor's checkpoint, or ``pixels`` where there is none."""
-        return self.extractor_sha256 or PIXELS
+    def extractor_id(self) -> str:
+        """Return the hash of the feature extractor's checkpoint.
+
+        It is ``pixels`` where there is no feature extractor.
+        """
+        return self.extractor_sha256 or PIXELS_ID
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Return the names of the classes, empty where the dataset has none."""
         return self.card.spec.classes
 
-    def pictures(self, part: Part) -> Tensor:
-        """Return the pictures of a part, uint8 ``(N, C, H, W)``; empty where there are none."""
+    def pictures(self, part: EvidencePart) -> Tensor:
+        """Return the pictures of a part, uint8 ``(N, C, H, W)``, maybe none."""
         if part == "samples":
             return torch.empty(0) if self.samples is None else self.samples
         return (self.train if part == "train" else self.held_out).get("images", torch.empty(0))
 
-    def features(self, part: Part) -> Tensor:
-        """Return ``(N, F)`` features: the feature extractor's, or small pictures where there is no feature extractor."""
-        found: Tensor = self.once(f"features of {part}", lambda: self.look(self.pictures(part)))
-        return found
+    def features(self, part: EvidencePart) -> Tensor:
+        """Return ``(N, F)`` features of a part.
 
-    def look(self, pictures: Tensor) -> Tensor:
+        They are the feature extractor's, or small pictures where there is none.
+        """
+        features: Tensor = self.compute_once(f"features of {part}", lambda: self.extract_features(self.pictures(part)))
+        return features
+
+    def extract_features(self, pictures: Tensor) -> Tensor:
         """Return ``(N, F)`` features of any pictures, uint8 ``(N, C, H, W)``."""
-        return self._by_batch(
-            pictures, self.feature_extractor.features if self.feature_extractor is not None else small
+        return self._map_batches(
+            pictures, self.feature_extractor.features if self.feature_extractor is not None else downscale_to_vectors
         )
 
-    def judgements(self, part: Part) -> Tensor:
+    def class_probabilities(self, part: EvidencePart) -> Tensor:
         """Return the feature extractor's calibrated probabilities ``(N, K)``."""
-        found: Tensor = self.once(
+        probabilities: Tensor = self.compute_once(
             f"judgements of {part}",
-            lambda: self._by_batch(self.pictures(part), self.feature_extractor.logits).softmax(1),
+            lambda: self._map_batches(self.pictures(part), self.feature_extractor.logits).softmax(1),
         )
-        return found
+        return probabilities
 
-    def nearest_train(self, part: Part) -> tuple[Tensor, Tensor]:
-        """Return distances and rows ``(N, k)`` of the nearest training works, nearest first."""
+    def nearest_train(self, part: EvidencePart) -> tuple[Tensor, Tensor]:
+        """Return distances and rows ``(N, k)`` of the nearest training works.
+
+        The nearest comes first.
+        """
         k = max(2, self.params.neighbours)
-        found: tuple[Tensor, Tensor] = self.once(
+        nearest: tuple[Tensor, Tensor] = self.compute_once(
             f"near {part}", lambda: find_nearest(self.features(part), self.features("train"), k)
         )
-        return found
+        return nearest
 
     @property
-    def usual_distance(self) -> float:
-        """Return how far a new work is from the nearest training work: the median of the held-out works."""
+    def held_out_distance(self) -> float:
+        """Return the median distance of held-out works to the nearest training work."""
         return float(self.nearest_train("held_out")[0][:, 0].double().median().clamp(min=1e-9))
 
-    def copies(self, part: Part) -> Tensor:
+    def copy_mask(self, part: EvidencePart) -> Tensor:
         """Return which pictures ``(N,)`` of a part are copies of one training work."""
         bounds = self.params.verdicts
-        near = self.nearest_train(part)[0]
-        return find_copies(near, bounds.copy_ratio, bounds.copy_distance * self.usual_distance)
+        distances = self.nearest_train(part)[0]
+        return find_copies(distances, bounds.copy_ratio, bounds.copy_distance * self.held_out_distance)
 
-    def recognisable(self) -> bool:
-        """Return whether the samples are near enough to works for their class, or their likeness to each other, to mean much."""
-        parts: tuple[Part, Part] = ("samples", "held_out")
-        painted, real = (float(self.nearest_train(part)[0][:, 0].median()) for part in parts)
-        return painted <= self.params.verdicts.recognisable * real
+    def has_recognisable_samples(self) -> bool:
+        """Return whether the samples are about as near to works as new works are.
 
-    def _by_batch(self, pictures: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
+        If not, their class and their likeness to each other mean little.
+        """
+        parts: tuple[EvidencePart, EvidencePart] = ("samples", "held_out")
+        sample_distance, held_out_distance = (float(self.nearest_train(part)[0][:, 0].median()) for part in parts)
+        return sample_distance <= self.params.verdicts.recognisable * held_out_distance
+
+    def _map_batches(self, pictures: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
         with torch.no_grad():
-            return torch.cat([of(to_float(b)).float() for b in torch.split(pictures, self.params.batch_size)])
+            return torch.cat([function(to_float(b)).float() for b in torch.split(pictures, self.params.batch_size)])
 
-    def once(self, key: str, make: Callable[[], Any]) -> Any:
+    def compute_once(self, key: str, make: Callable[[], Any]) -> Any:
         """Return what `make` gave the first time it was asked for under `key`."""
-        if key not in self._kept:
-            self._kept[key] = make()
-        return self._kept[key]
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What a metric found: scores, verdicts it concludes (none where all is well), tables for the report."""
+class Measurement:
+    """What a metric returns: scores, findings and tables for the report.
+
+    There are no findings where all is well.
+    """
 
     scores: Sequence[Score] = ()
     findings: Sequence[Finding] = ()
@@ -129,35 +150,44 @@ class Metric:
     """What a file in `metrics/` exports as METRIC."""
 
     applies: Callable[[Evidence], bool]
-    measure: Callable[[Evidence], Measured]
+    measure: Callable[[Evidence], Measurement]
     headline: tuple[
         str, ...
     ] = ()  # its scores that `dvc metrics` and `dvc exp show` compare; `*` stands for any letters
 
 
-def paints(evidence: Evidence) -> bool:
-    """Return whether there are samples and held-out pictures to compare them with, two of each at least."""
+def has_samples(evidence: Evidence) -> bool:
+    """Return whether there are at least two samples and two held-out pictures."""
     return min(len(evidence.pictures("samples")), len(evidence.pictures("held_out"))) > 1
 
 
-def paints_classes(evidence: Evidence) -> bool:
-    """Return whether there are samples and a feature extractor that tells the dataset's classes."""
-    known = evidence.feature_extractor is not None and evidence.extractor_classes == evidence.classes
-    return paints(evidence) and known and len(evidence.classes) > 1
+def has_classifiable_samples(evidence: Evidence) -> bool:
+    """Return whether a feature extractor can tell the classes of the samples."""
+    knows_classes = evidence.feature_extractor is not None and evidence.extractor_classes == evidence.classes
+    return has_samples(evidence) and knows_classes and len(evidence.classes) > 1
 
 
-def halves(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return two halves of real works (drawn at random already): what a measure says of one and the same source."""
+def split_halves(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Return two halves of real works, which were drawn at random.
+
+    A measure between them is that of one and the same source.
+    """
     middle = len(vectors) // 2
     return vectors[:middle], vectors[middle : 2 * middle]
 
 
 def share_spread(share: float, count: int) -> float | None:
-    """Return one standard deviation of a share of `count` works, or None for fewer than two."""
+    """Return one standard deviation of a share of `count` works.
+
+    None for fewer than two works.
+    """
     return (max(0.0, share * (1 - share)) / count) ** 0.5 if count > 1 else None
 
 
-def small(images: Tensor) -> Tensor:
-    """Return pictures ``(N, C, H, W)`` as vectors ``(N, C * side**2)`` of 16 pixels a side at most."""
+def downscale_to_vectors(images: Tensor) -> Tensor:
+    """Return pictures ``(N, C, H, W)`` as vectors ``(N, C * side**2)``.
+
+    A side has at most 16 pixels.
+    """
     side = (min(_PIXEL_SIDE, images.shape[2]), min(_PIXEL_SIDE, images.shape[3]))
     return F.adaptive_avg_pool2d(images, side).flatten(1)

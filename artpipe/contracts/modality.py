@@ -1,4 +1,7 @@
-"""One file per medium; each exports MEDIUM: what a work of it is, and how works become tensors."""
+"""One file per medium; each exports MEDIUM.
+
+It defines what a work of the medium is, and how works become tensors.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,14 +15,15 @@ if TYPE_CHECKING:
     from artpipe.artifacts.shards import Split
     from artpipe.artifacts.works import Work, Works
 
-SHOWN = 96  # works on a contact sheet, at most
+CONTACT_SHEET_WORKS = 96  # works on a contact sheet, at most
 Job = Callable[[bytes, Any], bytes]  # runs in a worker with limited memory and time; raises RejectedError
 
 
 class Part(NamedTuple):
-    """One work of a file: its name in the file (empty where the file is the work), its bytes, what is known of it.
+    """One work of a file: its name in the file, its bytes, what is known of it.
 
-    `fields` are those of a Candidate: label, split, title, creator, year, licence, origin.
+    The name is empty where the file is the work. `fields` are those of a Candidate: label, split, title, creator,
+    year, licence, origin.
     """
 
     name: str
@@ -27,7 +31,7 @@ class Part(NamedTuple):
     fields: Mapping[str, Any] = {}
 
 
-class Facts(NamedTuple):
+class WorkFacts(NamedTuple):
     """What ingest keeps of a work it accepts, as a worker's JSON."""
 
     width: int  # in the medium's units: pixels, characters of the longest line, steps of a grid
@@ -37,8 +41,11 @@ class Facts(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Task:
-    """What preprocess asks of a medium; `split` and `label` are decided by the manifest alone."""
+class PreprocessTask:
+    """What preprocess asks of a medium.
+
+    `split` and `label` are decided by the manifest alone.
+    """
 
     name: str
     params: Any  # the medium's own
@@ -52,7 +59,7 @@ class Task:
     order: Callable[[str], str]  # of the contact sheet
 
 
-def one_part(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
+def yield_whole_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
     """Yield a file that is one work."""
     del name, ingest
     yield Part("", data)
@@ -63,42 +70,42 @@ class Medium:
     """What a package in `modalities/` exports as MEDIUM.
 
     `parts` yields the works in one file (a picture is one, a file of JSON lines holds many); `inspect` judges a work and
-    returns its Facts as JSON, in a worker; `write` turns the works of a Task into a ShardSet and returns the sentence
-    that says what there is, and runs `prepare` on every original, in a worker, with `settings`. `begins(start, name)` tells from a file's name and first bytes whether it holds such works.
+    returns its WorkFacts as JSON, in a worker; `write` turns the works of a PreprocessTask into a ShardSet and returns the sentence
+    that says what there is, and runs `prepare` on every original, in a worker, with `settings`. `matches(start, name)` tells from a file's name and first bytes whether it holds such works.
     """
 
     noun: str  # "picture"
     params: type[SplitParams]
-    begins: Callable[[bytes, str], bool]
+    matches: Callable[[bytes, str], bool]
     inspect: Job
     prepare: Job
     settings: Callable[[Any, IngestParams], Any]  # JSON, of the medium's parameters and those of ingest
-    write: Callable[[Task], str]
+    write: Callable[[PreprocessTask], str]
     files: str  # the kinds of file it reads, for messages
     columns: frozenset[str]  # of its shards, at most
-    parts: Callable[[str, bytes, IngestParams], Iterator[Part]] = one_part
-    unread: Callable[[bytes], str] = lambda start: ""  # noqa: ARG005 - a known format it does not read, what to do with it
+    parts: Callable[[str, bytes, IngestParams], Iterator[Part]] = yield_whole_file
+    explain_unread: Callable[[bytes], str] = lambda start: ""  # noqa: ARG005 - a known format it does not read, what to do with it
     suffixes: tuple[str, ...] = ()  # of names that need no look at the bytes
     sidecars: tuple[str, ...] = ()  # of files that lie beside a work under its name and are none
     reads_sidecars: bool = True  # they tell of their works
-    likely: bool = False  # it is this one where as many files may be of another medium
+    is_preferred: bool = False  # it is this one where as many files may be of another medium
 
 
-def medium_of(entry: DatasetEntry) -> Medium:
+def find_medium(entry: DatasetEntry) -> Medium:
     """Return the medium of a dataset.
 
     Raises:
         UserError: there is none of that name.
     """
-    found: Medium = plugins.find("modalities", entry.medium)
-    return found
+    medium: Medium = plugins.find("modalities", entry.medium)
+    return medium
 
 
-def params_of(name: str, entry: DatasetEntry) -> Any:
+def parse_preprocess_params(name: str, entry: DatasetEntry) -> Any:
     """Return `datasets.NAME.preprocess`, typed as its medium's parameters.
 
     Raises:
         UserError: unknown medium or parameter, with the place.
     """
     place = f"datasets.{name}.preprocess"
-    return validate_as(medium_of(entry).params, entry.preprocess, file="params.yaml", place=place)
+    return validate_as(find_medium(entry).params, entry.preprocess, file="params.yaml", place=place)

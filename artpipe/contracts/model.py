@@ -1,4 +1,7 @@
-"""The model contract: a learner owns its step and its loss; the loop, resume, tracking and evaluation are shared."""
+"""The model contract: a learner owns its step and its loss.
+
+The loop, resume, tracking and evaluation are shared.
+"""
 
 import copy
 from abc import ABC, abstractmethod
@@ -21,9 +24,10 @@ Batch = Mapping[str, Tensor]  # the columns a model reads; images are (B, C, H, 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a learner is asked to show: one exhibit per seed, of the asked label where the model is conditional.
+    """What a learner is asked to show: one exhibit per seed.
 
-    `works` are held-out works (same columns as a batch) for learners that show something about given pictures.
+    Where the model is conditional, each is of the requested label. `works` are held-out works (same columns as a
+    batch) for learners that show something about given pictures.
     """
 
     seeds: Sequence[int]
@@ -31,11 +35,14 @@ class Prompt:
     works: Batch = field(default_factory=dict)
 
     def noise(self, size: int) -> Tensor:
-        """Return ``(N, size)`` standard normal; a row depends on its own seed alone, so each can be painted again."""
+        """Return standard normal noise ``(N, size)``.
+
+        A row depends on its own seed alone, so each picture can be painted again.
+        """
         rows = [torch.randn(size, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds]
         return torch.stack(rows)
 
-    def part(self, start: int, stop: int) -> "Prompt":
+    def slice(self, start: int, stop: int) -> "Prompt":
         """Return the prompt for samples `start` to `stop`."""
         return replace(
             self, seeds=self.seeds[start:stop], labels=None if self.labels is None else self.labels[start:stop]
@@ -44,11 +51,12 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One thing to hang. `data`: image ``(C, H, W)`` in [-1, 1]; text: str; audio and video: the file's bytes.
+    """One thing to hang.
 
-    `parts` are further files that belong to it, by name. The gallery knows `before` (a picture of the same size, for a
-    slider), `poster` (of a video), `webm` or `mp4` (the same video in another form), `score` (a picture of music), `midi`,
-    and `step N` (the picture on its way); a picture of another name hangs beside it under that name.
+    `data`: image ``(C, H, W)`` in [-1, 1]; text: str; audio and video: the file's bytes. `parts` are further files
+    that belong to it, by name. The gallery knows `before` (a picture of the same size, for a slider), `poster` (of
+    a video), `webm` or `mp4` (the same video in another form), `score` (a picture of music), `midi`, and `step N`
+    (the picture on its way); a picture of another name hangs beside it under that name.
     """
 
     kind: Literal["image", "video", "audio", "text"]
@@ -62,11 +70,14 @@ class Exhibit:
 
 
 class Learner(nn.Module, ABC, Generic[ParamsT]):
-    """A network with its optimisers. Everything random it does in `step` comes from torch's global generator."""
+    """A network with its optimisers.
 
-    selects: tuple[str, Literal["min", "max"]] | None = None  # the validation measure that picks `best`
-    thrift = "lower `batch_size` or the dataset's `size`"  # what helps where memory is too small
-    point_exhibits = 64  # asked for at an evaluation point, 8 x 8; fewer of what is read or heard
+    Everything random it does in `step` comes from torch's global generator.
+    """
+
+    selection_measure: tuple[str, Literal["min", "max"]] | None = None  # the validation measure that picks `best`
+    memory_advice = "lower `batch_size` or the dataset's `size`"  # what helps where memory is too small
+    progress_exhibits = 64  # asked for at an evaluation point, 8 x 8; fewer of what is read or heard
 
     def __init__(self, params: ParamsT, spec: Spec) -> None:
         super().__init__()
@@ -76,8 +87,11 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
         self.rate_scale = 1.0  # halved by the loop at each rollback
         self.amp_dtype: torch.dtype | None = None  # set by the loop: bfloat16 where the device is fast at it
 
-    def begin(self, works: Batch) -> None:
-        """Look at all training works once, before the first step; images as they are stored, uint8. Most need not."""
+    def prepare_training(self, works: Batch) -> None:
+        """Look at all training works once, before the first step.
+
+        Images are as they are stored, uint8. Most learners need not.
+        """
         del works
 
     @abstractmethod
@@ -89,7 +103,10 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
         """Make what hangs; the same prompt and weights give the same exhibits."""
 
     def validate(self, works: Batch) -> dict[str, float]:
-        """Measure on held-out works (a batch of up to `evaluation.reference`); empty where there is nothing to measure."""
+        """Measure on held-out works (a batch of up to `evaluation.reference`).
+
+        The result is empty where there is nothing to measure.
+        """
         del works
         return {}
 
@@ -98,12 +115,15 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
         device = next(self.parameters()).device.type
         return torch.autocast(device, dtype=self.amp_dtype or torch.bfloat16, enabled=self.amp_dtype is not None)
 
-    def rate(self, base: float, warmup_steps: int = 0, final_share: float = 1.0) -> float:
+    def scheduled_rate(self, base: float, warmup_steps: int = 0, final_share: float = 1.0) -> float:
         """Return the learning rate of this step: that of the schedule, halved at each rollback."""
         return scheduled_rate(base * self.rate_scale, self.steps_done, self.params.steps, warmup_steps, final_share)
 
     def training_state(self) -> dict[str, Any]:
-        """Return all that resume needs besides the loop's own state: nested dicts and lists of tensors and scalars."""
+        """Return all that resume needs besides the loop's own state.
+
+        It consists of nested dicts and lists of tensors and scalars.
+        """
         return {
             "weights": self.state_dict(),
             "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
@@ -134,16 +154,16 @@ class Sampler(Protocol):
 
 
 @runtime_checkable
-class Walker(Sampler, Protocol):
-    """A sampler whose pictures change smoothly with its noise, so that one can walk from one to the next."""
+class LatentWalker(Sampler, Protocol):
+    """A sampler whose pictures change smoothly with its noise."""
 
     @property
-    def codes(self) -> int:
+    def noise_size(self) -> int:
         """Return the dimensions of the noise."""
         ...
 
     def walk(self, noise: Tensor, mix: Tensor) -> Tensor:
-        """Return ``(N, C, H, W)`` in [-1, 1] at noise ``(N, Z)``, standard normal where nobody walks.
+        """Return ``(N, C, H, W)`` in [-1, 1] at noise ``(N, Z)``.
 
         `mix` are shares ``(N, classes)`` of each class, for learners that heed labels.
         """
@@ -151,15 +171,21 @@ class Walker(Sampler, Protocol):
 
 
 @runtime_checkable
-class Sequencer(Protocol):
+class SequenceModel(Protocol):
     """A learner of sequences of tokens; scored by likelihood, and by what it writes."""
 
     def nll(self, tokens: Tensor) -> Tensor:
-        """Return ``(N, L)`` nats of each token after the first of ``(N, L + 1)``, 0 where there is none."""
+        """Return nats ``(N, L)`` of each token after the first of ``(N, L + 1)``.
+
+        They are 0 where there is no token.
+        """
         ...
 
     def write(self, prompt: Prompt) -> list[list[int]]:
-        """Return the tokens that each seed writes, without its beginning, a start or an end."""
+        """Return the tokens that each seed writes.
+
+        The prompt and the tokens of start and end are not among them.
+        """
         ...
 
 
@@ -189,37 +215,46 @@ class Autoencoder(Protocol):
         ...
 
     def elbo_terms(self, images: Tensor) -> Mapping[str, Tensor]:
-        """Return `reconstruction` and `kl`, nats per picture ``(N,)``, one posterior sample each."""
+        """Return `reconstruction` and `kl` in nats per picture ``(N,)``.
+
+        One sample of the posterior is drawn for each picture.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Restoration:
-    """Works, what was left of them and what was made of it: ``(N, C, H, W)`` in [-1, 1].
+    """Works, damaged works and restored works: ``(N, C, H, W)`` in [-1, 1].
 
-    `baseline` is what needs no learning; `counts` ``(N, 1, H, W)`` says which pixels are compared: those that were lost.
+    `baseline` is what needs no learning; `mask` ``(N, 1, H, W)`` says which pixels are compared: those that were lost.
     """
 
     original: Tensor
     damaged: Tensor
     restored: Tensor
     baseline: Tensor
-    counts: Tensor  # bool
+    mask: Tensor  # bool
 
 
 @runtime_checkable
 class Restorer(Protocol):
-    """A learner that gives back what a picture lost; scored against the work itself, beside a baseline."""
+    """A learner that restores what a picture lost.
 
-    baseline: str  # what the baseline is called
+    It is scored against the work itself, beside a baseline.
+    """
+
+    baseline_name: str  # what the baseline is called
 
     @property
-    def draws(self) -> int:
-        """Return how many damages of one work are worth measuring; 1 where a seed changes nothing."""
+    def damages_per_work(self) -> int:
+        """Return how many damages of one work are worth measuring.
+
+        It is 1 where a seed changes nothing.
+        """
         ...
 
-    def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
-        """Damage works ``(N, C, H, W)`` in [-1, 1], each by its own seed, and restore them."""
+    def restore(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
+        """Damage works ``(N, C, H, W)`` in [-1, 1] by their seeds and restore them."""
         ...
 
 

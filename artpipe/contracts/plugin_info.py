@@ -1,7 +1,8 @@
-"""What others ask of a plugin, as literals beside it: `MODEL_INFO`, `MEDIUM_INFO`, `METRIC_INFO`.
+"""What other modules read of a plugin without importing it.
 
-It is read from the file's syntax tree, so a plan, a page and a fingerprint know a plugin without importing it, and no
-torch with it. It stands beside the plugin and not in it, so that a new title makes the gallery stale and no training.
+It stands as literals beside the plugin: `MODEL_INFO`, `MEDIUM_INFO`, `METRIC_INFO`. It is read from the file's
+syntax tree, so a plan, a page and a fingerprint know a plugin without importing it, and no torch with it. It stands
+beside the plugin and not in it, so that a new title makes the gallery stale and no training.
 """
 
 import ast
@@ -86,7 +87,9 @@ def metric_info(metric: str) -> MetricInfo:
 
 
 def read_info(info: type[InfoT], group: str, name: str) -> InfoT:
-    """Return what stands beside a plugin, without running its file; the defaults where there is no such plugin or nothing.
+    """Return the info of a plugin without running its file.
+
+    Without such a plugin, or such a constant, it has its defaults.
 
     Raises:
         UserError: the file is no Python, or a field is no literal or not what it has to be: file, line, what is expected.
@@ -129,7 +132,7 @@ def _literal(keyword: ast.keyword, path: Path, constant: str) -> Any:
 
 
 class _CallsAsDicts(ast.NodeTransformer):
-    """Turns ``WallText(heading="Works")`` into the dictionary of its keyword arguments."""
+    """Turns calls such as ``WallText(heading="Works")`` into dictionaries."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if not isinstance(node.func, ast.Name) or node.func.id not in _CLASSES or node.args:

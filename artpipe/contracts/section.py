@@ -1,4 +1,7 @@
-"""One file per part of a gallery page; each exports SECTION. What a section may look at are the views below."""
+"""One file per part of a gallery page; each exports SECTION.
+
+What a section may look at are the views below.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,14 +18,17 @@ GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
 ViewT = TypeVar("ViewT")
 
 SAMPLE = "sample"  # the role of what a model makes where it is given nothing
-_FACES = {"video": "poster", "audio": "score"}
+_FACE_PARTS = {"video": "poster", "audio": "score"}
 _FILMS = frozenset({"mp4", "webm"})
-_WAY = re.compile(r"step (\d+)")
+_STEP_PART = re.compile(r"step (\d+)")
 
 
 @dataclass(frozen=True)
 class Media:
-    """A file of the gallery, named by its content; `src` is relative to the gallery's root, sizes are in pixels."""
+    """A file of the gallery, named by its content.
+
+    `src` is relative to the gallery's root, sizes are in pixels.
+    """
 
     src: str
     width: int = 0  # 0: not a picture
@@ -37,7 +43,10 @@ class Media:
 
 @dataclass(frozen=True)
 class RealWork:
-    """A work of a dataset as its record tells of it; a digest without a row in the record keeps the word unknown."""
+    """A work of a dataset, with what its record says.
+
+    Without a row in the record its creator, licence and origin are "unknown".
+    """
 
     digest: str
     title: str = ""
@@ -50,7 +59,7 @@ class RealWork:
 
 
 @dataclass(frozen=True)
-class Near:
+class NearWork:
     """A training work near a hung one."""
 
     work: RealWork
@@ -70,53 +79,64 @@ class Work:
     text: str = ""
     certainty: float = 0.0  # the feature extractor's, that it shows what it is said to show; 0 where it was not asked
     sources: Sequence[RealWork] = ()  # the real works it shows or was made from
-    neighbours: Sequence[Near] = ()  # nearest first
+    neighbours: Sequence[NearWork] = ()  # nearest first
     parts: Mapping[str, Media] = field(
         default_factory=dict
     )  # what belongs to it: before, poster, score, midi, step N ...
 
     @property
     def face(self) -> Media | None:
-        """Return the picture that hangs: the work itself, a film's poster, the score of music."""
-        return self.media if self.kind == "image" else self.parts.get(_FACES.get(self.kind, ""))
+        """Return the picture that hangs.
+
+        It is the work itself, a film's poster or the score of music.
+        """
+        return self.media if self.kind == "image" else self.parts.get(_FACE_PARTS.get(self.kind, ""))
 
     @property
     def before(self) -> Media | None:
-        """Return the picture before, where the work lies on it edge to edge (sides within 2 %)."""
+        """Return the picture before, where it has the same shape within 2 %."""
         before, face = self.parts.get("before"), self.face
         if before is None or face is None or self.kind != "image":
             return None
-        return before if same_shape(before, face) else None
+        return before if have_same_shape(before, face) else None
 
     @property
     def way(self) -> Sequence[tuple[int, Media]]:
         """Return the pictures on the work's way by step, the first one first."""
-        steps = {name: _WAY.fullmatch(name) for name in self.parts}
+        steps = {name: _STEP_PART.fullmatch(name) for name in self.parts}
         return sorted((int(match[1]), self.parts[name]) for name, match in steps.items() if match)
 
     @property
     def beside(self) -> Mapping[str, Media]:
         """Return the further pictures that hang beside the work, by name."""
-        return {name: part for name, part in self._others() if part.width and part not in {self.before, self.face}}
+        return {
+            name: part for name, part in self._list_other_parts() if part.width and part not in {self.before, self.face}
+        }
 
     @property
     def downloads(self) -> Mapping[str, Media]:
         """Return the further files that are no pictures, by name."""
-        return {name: part for name, part in self._others() if not part.width and name not in _FILMS}
+        return {name: part for name, part in self._list_other_parts() if not part.width and name not in _FILMS}
 
     @property
     def films(self) -> Mapping[str, Media]:
-        """Return a film in each form it has, by suffix, its own first: a browser plays the first that it can."""
-        own = {self.media.src.rsplit(".", 1)[-1]: self.media} if self.kind == "video" and self.media else {}
-        return own | {name: part for name, part in self.parts.items() if name in _FILMS}
+        """Return the film in each form it has, by suffix, the original first.
 
-    def _others(self) -> Iterable[tuple[str, Media]]:
-        return ((name, part) for name, part in self.parts.items() if not _WAY.fullmatch(name))
+        A browser plays the first that it can.
+        """
+        original = {self.media.src.rsplit(".", 1)[-1]: self.media} if self.kind == "video" and self.media else {}
+        return original | {name: part for name, part in self.parts.items() if name in _FILMS}
+
+    def _list_other_parts(self) -> Iterable[tuple[str, Media]]:
+        return ((name, part) for name, part in self.parts.items() if not _STEP_PART.fullmatch(name))
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What the model made from the same noise at one evaluation point: a picture or a sound, or text."""
+    """What the model made from the same noise at one evaluation point.
+
+    It is a picture, a sound or text.
+    """
 
     step: int
     media: Media | None
@@ -133,7 +153,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Artist:
-    """A model whose report and run are about the same checkpoint, with everything it hangs."""
+    """A model whose report and run are of the same checkpoint, with its works."""
 
     name: str
     title: str
@@ -158,7 +178,7 @@ class Artist:
         return self.run.steps if self.report.step is None else self.report.step
 
     def is_own(self, work: Work) -> bool:
-        """Return whether a work is what the model makes of itself; the others it makes of given works."""
+        """Return whether a work was made without a given work."""
         return work.role == SAMPLE or (work.role in self.wall_texts and self.wall_texts[work.role].own)
 
 
@@ -258,7 +278,10 @@ class ModelView:
 
 @dataclass(frozen=True)
 class WorkView:
-    """What the sections of a work's page see; `previous` and `next` are its neighbours on the wall."""
+    """What the sections of a work's page see.
+
+    `previous` and `next` are its neighbours on the wall.
+    """
 
     museum: Museum
     room: Room
@@ -282,13 +305,13 @@ class Section(Generic[ViewT]):
     html: str
 
 
-def same_shape(one: Media, other: Media) -> bool:
-    """Return whether two pictures can lie one on the other: the same proportions within 2 %."""
-    sides = one.width * other.height, other.width * one.height
+def have_same_shape(first: Media, second: Media) -> bool:
+    """Return whether two pictures have the same proportions within 2 %."""
+    sides = first.width * second.height, second.width * first.height
     return min(sides) > 0.98 * max(sides) > 0
 
 
-def always(view: object) -> Mapping[str, Any]:
+def fill_nothing(view: object) -> Mapping[str, Any]:
     """Fill a fragment that needs nothing but the view."""
     del view
     return {}

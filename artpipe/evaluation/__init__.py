@@ -1,1 +1,1 @@
-"""What evaluate works with beside its metrics: exhibits, neighbours, tables for DVC."""
+"""What evaluation needs beside metrics: exhibits, neighbours, DVC's tables."""

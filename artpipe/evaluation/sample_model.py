@@ -29,7 +29,7 @@ def sample_model(
     label: int | None = None,
     prompt: str | None = None,
 ) -> str:
-    """Paint `n` exhibits with the seeds ``seed, seed + 1, ...`` and say where they are.
+    """Make `n` exhibits with seeds ``seed, seed + 1, ...`` and say where they are.
 
     A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
     number; without it a seed's class is ``seed % classes``, as on the wall. `prompt` is the beginning for a model that
@@ -43,15 +43,15 @@ def sample_model(
     learner, _, _ = restore_learner(paths.checkpoint(name))
     _check_label(learner, label, name)
     if prompt is not None:
-        _begin_with(learner, prompt, name)
-    works = _works(Path("data/shards") / str(entry.get("dataset")), learner)
-    exhibits = list(_exhibits(learner, n, seed, label, works))
+        _set_prompt(learner, prompt, name)
+    works = _load_held_out_works(Path("data/shards") / str(entry.get("dataset")), learner)
+    exhibits = list(_generate_exhibits(learner, n, seed, label, works))
     if not exhibits:
         raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
-    return _save(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}")
+    return _save_exhibits(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}")
 
 
-def _begin_with(learner: Learner[Any], prompt: str, name: str) -> None:
+def _set_prompt(learner: Learner[Any], prompt: str, name: str) -> None:
     if "prompts" not in type(learner.params).model_fields:
         raise UserError(f"--prompt: {name} is a {learner.params.kind}, which begins with nothing")
     learner.params = learner.params.model_copy(update={"prompts": (prompt,)})
@@ -60,20 +60,20 @@ def _begin_with(learner: Learner[Any], prompt: str, name: str) -> None:
 def _check_label(learner: Learner[Any], label: int | None, name: str) -> None:
     classes = learner.spec.classes
     if label is not None and not 0 <= label < len(classes):
-        known = ", ".join(f"{number} {word}" for number, word in enumerate(classes)) or "none"
-        raise UserError(f"--label {label} is no class of {name}; there are: {known}")
+        class_list = ", ".join(f"{number} {word}" for number, word in enumerate(classes)) or "none"
+        raise UserError(f"--label {label} is no class of {name}; there are: {class_list}")
 
 
-def _works(folder: Path, learner: Learner[Any]) -> dict[str, torch.Tensor]:
-    """Return held-out works for a learner that shows something about given pictures; a sampler needs none."""
+def _load_held_out_works(folder: Path, learner: Learner[Any]) -> dict[str, torch.Tensor]:
+    """Return held-out works for a learner that is no sampler."""
     if isinstance(learner, Sampler) or not (folder / "shards.json").is_file():
         return {}
     shards = ShardSet.open(folder)
-    held_out = load_columns(shards, "validation", shards.spec.columns, torch.device("cpu"))
-    return held_out.take(torch.arange(min(_BATCH, len(held_out)))) if len(held_out) else {}
+    columns = load_columns(shards, "validation", shards.spec.columns, torch.device("cpu"))
+    return columns.take(torch.arange(min(_BATCH, len(columns)))) if len(columns) else {}
 
 
-def _exhibits(
+def _generate_exhibits(
     learner: Learner[Any], n: int, seed: int, label: int | None, works: dict[str, torch.Tensor]
 ) -> Iterator[Exhibit]:
     classes = len(learner.spec.classes)
@@ -84,18 +84,18 @@ def _exhibits(
         )
         prompt = Prompt([seed + int(number) for number in numbers], labels, works)
         with torch.no_grad():
-            yield from _painted(learner, prompt)
+            yield from _exhibit_prompt(learner, prompt)
 
 
-def _painted(learner: Learner[Any], prompt: Prompt) -> list[Exhibit]:
+def _exhibit_prompt(learner: Learner[Any], prompt: Prompt) -> list[Exhibit]:
     if not isinstance(learner, Sampler):
         return learner.exhibit(prompt)
-    asked: list[int | None] = [None] * len(prompt.seeds) if prompt.labels is None else prompt.labels.tolist()
-    pictures = zip(learner.sample(prompt), prompt.seeds, asked, strict=True)
+    labels: list[int | None] = [None] * len(prompt.seeds) if prompt.labels is None else prompt.labels.tolist()
+    pictures = zip(learner.sample(prompt), prompt.seeds, labels, strict=True)
     return [Exhibit("image", picture, "", seed=seed, label=label) for picture, seed, label in pictures]
 
 
-def _save(exhibits: list[Exhibit], out: Path) -> str:
+def _save_exhibits(exhibits: list[Exhibit], out: Path) -> str:
     """Write ``out.png`` (or what it is) and ``out/SEED.png``; return a sentence."""
     suffix, content = encode_sheet(exhibits, columns=max(8, math.ceil(len(exhibits) ** 0.5))) or (".txt", b"")
     sheet = out if out.suffix else out.with_name(out.name + suffix)
@@ -107,9 +107,9 @@ def _save(exhibits: list[Exhibit], out: Path) -> str:
     with write_folder(singles) as folder:
         (folder / ".artpipe").touch()
         for number, exhibit in enumerate(exhibits):
-            own, data = encode_content(exhibit.data)
+            suffix_of_exhibit, data = encode_content(exhibit.data)
             seed = number if exhibit.seed is None else exhibit.seed
             label = "" if exhibit.label is None else f"-label-{exhibit.label}"
-            (folder / f"{number:05d}-seed-{seed}{label}{own}").write_bytes(data)
+            (folder / f"{number:05d}-seed-{seed}{label}{suffix_of_exhibit}").write_bytes(data)
     write_bytes(sheet, content)
     return f"{len(exhibits)} painted: {sheet}, each by itself in {singles}"

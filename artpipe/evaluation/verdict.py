@@ -5,24 +5,29 @@ from collections.abc import Iterable, Sequence
 from typing import get_args
 
 from artpipe.artifacts.report import Finding, Score, Verdict
-from artpipe.contracts.metric import Measured
+from artpipe.contracts.metric import Measurement
 
-_GRAVITY: tuple[str, ...] = get_args(Verdict)
-
-
-def judge(measured: Sequence[Measured]) -> tuple[list[Finding], Finding]:
-    """Return all findings, the gravest first, and the verdict: the gravest, or healthy with the number that speaks for it."""
-    findings = [finding for found in measured for finding in found.findings if math.isfinite(finding.value)]
-    findings.sort(key=lambda finding: _GRAVITY.index(finding.verdict))
-    praise = [found.healthy for found in measured if found.healthy is not None]
-    return findings, (*findings, *praise, _unopposed(finite_scores(measured)))[0]
+_VERDICTS: tuple[str, ...] = get_args(Verdict)
 
 
-def _unopposed(scores: Sequence[Score]) -> Finding:
+def decide_verdict(measurements: Sequence[Measurement]) -> tuple[list[Finding], Finding]:
+    """Return all findings, the gravest first, and the verdict.
+
+    The verdict is the gravest finding, or healthy with the number that supports it.
+    """
+    findings = [
+        finding for measurement in measurements for finding in measurement.findings if math.isfinite(finding.value)
+    ]
+    findings.sort(key=lambda finding: _VERDICTS.index(finding.verdict))
+    healthy = [measurement.healthy for measurement in measurements if measurement.healthy is not None]
+    return findings, (*findings, *healthy, _make_unopposed_finding(select_finite_scores(measurements)))[0]
+
+
+def _make_unopposed_finding(scores: Sequence[Score]) -> Finding:
     name, value = (scores[-1].name, scores[-1].value) if scores else ("none", 0.0)
     return Finding(verdict="healthy", score=name, value=value, bound=value, code="no_measure_objects")
 
 
-def finite_scores(measured: Iterable[Measured]) -> list[Score]:
+def select_finite_scores(measurements: Iterable[Measurement]) -> list[Score]:
     """Return the scores that are numbers; a report holds no other."""
-    return [score for found in measured for score in found.scores if math.isfinite(score.value)]
+    return [score for measurement in measurements for score in measurement.scores if math.isfinite(score.value)]

@@ -17,8 +17,11 @@ _CODECS = {
 }
 
 
-def enlarged(frames: Tensor, side: int) -> Tensor:
-    """Return pictures ``(N, 3, H, W)`` enlarged by the largest whole factor up to `side` that leaves both sides even."""
+def enlarge_frames(frames: Tensor, side: int) -> Tensor:
+    """Return frames ``(N, 3, H, W)`` enlarged by a whole factor up to `side`.
+
+    It is the largest factor that leaves both sides even.
+    """
     height, width = frames.shape[2:]
     least = 1 if height % 2 == width % 2 == 0 else 2
     factor = max(least, side // max(height, width) // least * least)
@@ -26,34 +29,48 @@ def enlarged(frames: Tensor, side: int) -> Tensor:
     return colour.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
 
 
-def film(frames: Tensor, given: WalkParams, form: str) -> bytes | None:
-    """Return the film of pictures ``(N, C, H, W)``, uint8, the same bytes each time; None where there is no ffmpeg."""
-    ffmpeg = _ffmpeg()
+def encode_video(frames: Tensor, walk: WalkParams, video_format: str) -> bytes | None:
+    """Return the video of frames ``(N, C, H, W)``, uint8, None without ffmpeg.
+
+    The same frames give the same bytes.
+    """
+    ffmpeg = _find_ffmpeg()
     if ffmpeg is None:
         sys.stderr.write(
-            f"artpipe: no ffmpeg here, so no {form} of the walk hangs; the package imageio-ffmpeg brings one\n"
+            f"artpipe: no ffmpeg here, so no {video_format} of the walk hangs; the package imageio-ffmpeg brings one\n"
         )
         return None
-    height, width = enlarged(frames[:1], given.side).shape[2:]
+    height, width = enlarge_frames(frames[:1], walk.side).shape[2:]
     colour = frames.expand(-1, 3, -1, -1) if frames.shape[1] == 1 else frames[:, :3]
     with tempfile.TemporaryDirectory(prefix="artpipe-walk-") as folder:
-        raw, made = Path(folder) / "frames.rgb", Path(folder) / f"film.{form}"
-        raw.write_bytes(colour.permute(0, 2, 3, 1).contiguous().numpy().tobytes())
-        source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{frames.shape[3]}x{frames.shape[2]}", "-r", f"{given.fps}"]  # fmt: skip
+        frames_path, video_path = Path(folder) / "frames.rgb", Path(folder) / f"film.{video_format}"
+        frames_path.write_bytes(colour.permute(0, 2, 3, 1).contiguous().numpy().tobytes())
+        source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{frames.shape[3]}x{frames.shape[2]}", "-r", f"{walk.fps}"]  # fmt: skip
         scale = f"scale={width}:{height}:flags=neighbor,scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int"
         colours = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
-        same = ["-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"]
-        look = ["-vf", f"{scale},format=yuv420p", *colours, *_CODECS[form], *same]
-        said: list[str] = []
-        command = [ffmpeg, "-nostdin", "-loglevel", "error", "-y", *source, "-i", str(raw), *look, str(made)]
-        if run_child(command, said.append, timeout_seconds=_FFMPEG_SECONDS):
-            sys.stderr.write(f"artpipe: ffmpeg made no {form} of the walk: {' '.join(said)[:200]}\n")
+        reproducible = ["-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"]
+        video_options = ["-vf", f"{scale},format=yuv420p", *colours, *_CODECS[video_format], *reproducible]
+        output_lines: list[str] = []
+        command = [
+            ffmpeg,
+            "-nostdin",
+            "-loglevel",
+            "error",
+            "-y",
+            *source,
+            "-i",
+            str(frames_path),
+            *video_options,
+            str(video_path),
+        ]
+        if run_child(command, output_lines.append, timeout_seconds=_FFMPEG_SECONDS):
+            sys.stderr.write(f"artpipe: ffmpeg made no {video_format} of the walk: {' '.join(output_lines)[:200]}\n")
             return None
-        return made.read_bytes()
+        return video_path.read_bytes()
 
 
-def _ffmpeg() -> str | None:
-    """Return the place of ffmpeg: the one that imageio-ffmpeg brings or names, else the one on PATH."""
+def _find_ffmpeg() -> str | None:
+    """Return the path of ffmpeg: that of imageio-ffmpeg, else the one on PATH."""
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
 

@@ -1,1 +1,1 @@
-"""What is said in sentences: codes with values where it is found, one table of sentences per language where it is shown."""
+"""Messages as codes with values, and a table of sentences per language."""

@@ -1,4 +1,7 @@
-"""A message is a code with values; the sentence is made where it is shown (`artpipe.language.sentences`)."""
+"""A message is a code with values.
+
+The sentence is made where it is shown (`artpipe.language.sentences`).
+"""
 
 import json
 import math
@@ -15,7 +18,10 @@ Value: TypeAlias = "int | float | str | tuple[str, ...] | Message"
 
 
 class Message(Frozen):
-    """What is to be said: a stable code, and by name the numbers, names and messages that its sentence holds."""
+    """A stable code with the values of its sentence, by name.
+
+    Values are numbers, names and other messages.
+    """
 
     code: str = Field(pattern=f"^{CODE}$")
     values: dict[str, Value] = Field(default_factory=dict)
@@ -26,7 +32,7 @@ class Message(Frozen):
         """Write numbers and characters that JSON has not as words."""
         if not isinstance(values, dict):
             return values
-        return {name: _in_json(value) for name, value in values.items()}
+        return {name: _to_json_value(value) for name, value in values.items()}
 
     @classmethod
     def of(cls, text: "str | Message") -> "Message":
@@ -35,7 +41,10 @@ class Message(Frozen):
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """Return the message that `encode` wrote; any other text, as records had before, is shown as it stands."""
+        """Return the message that `encode` wrote.
+
+        Any other text, as records had before, is shown as it stands.
+        """
         try:
             return cls.model_validate(json.loads(text))
         except (ValueError, ValidationError, RecursionError):
@@ -46,23 +55,29 @@ class Message(Frozen):
         return json.dumps(self.model_dump(mode="json"), ensure_ascii=False)
 
 
-def _in_json(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()  # a lone surrogate, of a file's name, is spelled out
     if isinstance(value, tuple | list):
-        return tuple(map(_in_json, value))
+        return tuple(map(_to_json_value, value))
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def as_value(text: str) -> "str | Message":
-    """Return what stands in a column of text, as a value of another message: a message, or the plain text."""
+def decode_value(text: str) -> "str | Message":
+    """Return a column's text as a value of another message.
+
+    It is a message, or the plain text.
+    """
     message = Message.decode(text)
     return text if message.code == WRITTEN else message
 
 
 def join_texts(texts: Sequence[str]) -> str:
-    """Return texts of a column, messages or plain, as one; plain ones with `; ` between."""
-    values = [as_value(text) for text in texts]
+    """Return texts of a column, messages or plain, as one.
+
+    Plain ones have `; ` between them.
+    """
+    values = [decode_value(text) for text in texts]
     if all(isinstance(value, str) for value in values):
         return "; ".join(texts)
     first, *rest = values
@@ -71,8 +86,11 @@ def join_texts(texts: Sequence[str]) -> str:
     return first if isinstance(first, str) else first.encode()
 
 
-def take_text(fields: Any, name: str) -> Any:
-    """Return the fields of a message in which a plain text may stand under `name`, as in what was written before codes."""
+def upgrade_text_field(fields: Any, name: str) -> Any:
+    """Return the fields of a message, a plain text under `name` as a value.
+
+    Files had such texts before there were codes.
+    """
     if not isinstance(fields, dict) or name not in fields:
         return fields
     text, rest = fields[name], {key: value for key, value in fields.items() if key != name}

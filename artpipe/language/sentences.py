@@ -1,4 +1,7 @@
-"""The sentence of a message, in the language asked for: templates by code from one table per language."""
+"""The sentence of a message in a language.
+
+Templates stand by code in one table per language.
+"""
 
 import ast
 import json
@@ -10,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from artpipe import plugins
-from artpipe.language.message import WRITTEN, Message, Value, as_value
+from artpipe.language.message import WRITTEN, Message, Value, decode_value
 
 ENGLISH = "en"
 TABLES = Path(__file__).with_name("tables")
@@ -22,7 +25,10 @@ Template = (
 
 @dataclass(frozen=True)
 class Sentences:
-    """The sentences of one language, over the English ones, which stand in for those it has not."""
+    """The sentences of one language.
+
+    English ones stand in for those it lacks.
+    """
 
     templates: Mapping[str, Template]
     names: Mapping[str, str]  # words for names that artpipe or its own datasets give
@@ -32,107 +38,126 @@ class Sentences:
     starters: Mapping[str, Mapping[str, Mapping[str, str]]]  # what artpipe's own datasets and models are called
 
     def __call__(self, message: Message) -> str:
-        """Return the sentence; code and values where there is none for the code, or one with other fields."""
-        template = self._form(self.templates.get(message.code, ""), message.values)
-        try:
-            return _Fields(self).vformat(template, (), message.values) if template else self._bare(message)
-        except (KeyError, ValueError, IndexError, AttributeError):
-            return self._bare(message)
+        """Return the sentence of a message.
 
-    def name(self, name: str | Message) -> str:
+        It is code and values where the code has no template, or one with other fields.
+        """
+        template = self._choose_form(self.templates.get(message.code, ""), message.values)
+        try:
+            return (
+                _FieldFormatter(self).vformat(template, (), message.values) if template else self._format_bare(message)
+            )
+        except (KeyError, ValueError, IndexError, AttributeError):
+            return self._format_bare(message)
+
+    def translate_name(self, name: str | Message) -> str:
         """Return what the language calls a name; one that it does not know stays."""
         return self(name) if isinstance(name, Message) else self.names.get(name, name)
 
-    def read(self, text: str) -> str:
-        """Return what a column of text says: a message, or a text of artpipe's own by its name."""
-        return self.name(as_value(text))
+    def read_text(self, text: str) -> str:
+        """Return what a column of text says.
 
-    def starter(self, kind: str, name: str) -> Mapping[str, str]:
-        """Return the texts of a dataset or model that artpipe brings, by the English ones; anybody else's text is in none."""
+        It is a message, or a text of artpipe's own by its name.
+        """
+        return self.translate_name(decode_value(text))
+
+    def starter_texts(self, kind: str, name: str) -> Mapping[str, str]:
+        """Return the translations of a built-in dataset or model, by English text.
+
+        There are none for others.
+        """
         return self.starters[kind].get(name, {})
 
-    def spoken(self, name: str) -> str:
+    def spell_name(self, name: str) -> str:
         """Return a class's name as it is said: `seven` for `7`, any other by `name`."""
-        return self.digits[int(name)] if name in set(string.digits) else self.name(name)
+        return self.digits[int(name)] if name in set(string.digits) else self.translate_name(name)
 
-    def show(self, value: Value, spec: str) -> str:
-        """Return a value by what its field says of it: a number's format, `name` or `spoken`."""
+    def format_value(self, value: Value, spec: str) -> str:
+        """Return a value in the format that its field asks for.
+
+        It is a number's format, `name` or `spoken`.
+        """
         if isinstance(value, Message):
             return self(value)
         if isinstance(value, tuple):
-            return self.numbers["list"].join(self.show(each, spec) for each in value)
+            return self.numbers["list"].join(self.format_value(item, spec) for item in value)
         if isinstance(value, str):
-            return self.spoken(value) if spec == "spoken" else self.name(value) if spec == "name" else value
+            return (
+                self.spell_name(value) if spec == "spoken" else self.translate_name(value) if spec == "name" else value
+            )
         marks = {",": self.numbers["group"], ".": self.numbers["decimal"]}
         return "".join(marks.get(mark, mark) for mark in format(value, spec))
 
-    def _form(self, template: Template, values: Mapping[str, Value]) -> str:
+    def _choose_form(self, template: Template, values: Mapping[str, Value]) -> str:
         if isinstance(template, str):
             return template
         count = values.get(template["by"])
         forms = (form for form, counts in self.plural.items() if form in template and count in counts)
         return template[next(forms, "other")]
 
-    def _bare(self, message: Message) -> str:
-        values = ", ".join(f"{name} {self.show(value, '')}" for name, value in message.values.items())
+    def _format_bare(self, message: Message) -> str:
+        values = ", ".join(f"{name} {self.format_value(value, '')}" for name, value in message.values.items())
         return f"{message.code}: {values}" if values else message.code
 
 
-class _Fields(string.Formatter):
-    """Fills the fields of a template; what stands in a value is never read as a template."""
+class _FieldFormatter(string.Formatter):
+    """Fills the fields of a template; a value is never read as a template."""
 
     def __init__(self, sentences: Sentences) -> None:
         self.sentences = sentences
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        return self.sentences.show(value, format_spec)
+        return self.sentences.format_value(value, format_spec)
 
 
-def sentence(finding: Message, language: str = ENGLISH) -> str:
+def make_sentence(finding: Message, language: str = ENGLISH) -> str:
     """Return what a finding, or any other message, says."""
     return load_sentences(language)(finding)
 
 
-def sentence_of(text: str, language: str = ENGLISH) -> str:
+def read_sentence(text: str, language: str = ENGLISH) -> str:
     """Return what stands in a column of text: the sentence of a message, or the text."""
-    return load_sentences(language).read(text)
+    return load_sentences(language).read_text(text)
 
 
 def load_sentences(language: str = ENGLISH) -> Sentences:
-    """Return the sentences of a language, those of the project's and of installed plugins with them."""
+    """Return the sentences of a language, those of plugins included.
+
+    Plugins may be the project's or installed.
+    """
     files = plugins.foreign_files()
-    return _load(language, tuple((path, path.stat().st_mtime_ns) for path in files if path.is_file()))
+    return _load_tables(language, tuple((path, path.stat().st_mtime_ns) for path in files if path.is_file()))
 
 
-def languages() -> list[str]:
+def list_languages() -> list[str]:
     """Return the languages that have a table."""
-    return [path.stem for path in table_files()]
+    return [path.stem for path in list_tables()]
 
 
-def table_files() -> list[Path]:
+def list_tables() -> list[Path]:
     """Return the tables, one file for each language."""
     return sorted(TABLES.glob("*.json"))
 
 
 @lru_cache(maxsize=16)
-def _load(language: str, files: tuple[tuple[Path, int], ...]) -> Sentences:
+def _load_tables(language: str, files: tuple[tuple[Path, int], ...]) -> Sentences:
     english = json.loads((TABLES / f"{ENGLISH}.json").read_text("utf-8"))
-    own = english
-    if language in languages():
-        own = json.loads((TABLES / f"{language}.json").read_text("utf-8"))
-    brought = list(_brought(path for path, _ in files))
+    table = english
+    if language in list_languages():
+        table = json.loads((TABLES / f"{language}.json").read_text("utf-8"))
+    plugin_tables = list(_read_plugin_tables(path for path, _ in files))
     templates: dict[str, Template] = dict(english["sentences"])
-    for known in (ENGLISH, language):
-        templates |= own["sentences"] if known == language else {}
-        for by_language in brought:
-            templates |= by_language.get(known, {})
+    for table_language in (ENGLISH, language):
+        templates |= table["sentences"] if table_language == language else {}
+        for by_language in plugin_tables:
+            templates |= by_language.get(table_language, {})
     templates[WRITTEN] = "{text}"
-    parts = {key: own[key] for key in ("names", "digits", "plural", "numbers", "starters")}
+    parts = {key: table[key] for key in ("names", "digits", "plural", "numbers", "starters")}
     return Sentences(templates=templates, **parts)
 
 
-def _brought(files: Iterator[Path]) -> Iterator[Mapping[str, Mapping[str, Template]]]:
-    """Yield what plugins bring, read without importing them: a literal is all that it can be."""
+def _read_plugin_tables(files: Iterator[Path]) -> Iterator[Mapping[str, Mapping[str, Template]]]:
+    """Yield the tables of plugins, which are literals, without importing them."""
     for path in files:
         try:
             statements = ast.parse(path.read_bytes()).body
@@ -141,13 +166,13 @@ def _brought(files: Iterator[Path]) -> Iterator[Mapping[str, Mapping[str, Templa
         for statement in statements:
             targets = statement.targets if isinstance(statement, ast.Assign) else []
             if any(isinstance(target, ast.Name) and target.id == _CONSTANT for target in targets):
-                yield from _literal(statement)
+                yield from _read_literal(statement)
 
 
-def _literal(statement: Any) -> Iterator[Mapping[str, Mapping[str, Template]]]:
+def _read_literal(statement: Any) -> Iterator[Mapping[str, Mapping[str, Template]]]:
     try:
-        found = ast.literal_eval(statement.value)
+        value = ast.literal_eval(statement.value)
     except ValueError:
         return
-    if isinstance(found, dict) and all(isinstance(by_code, dict) for by_code in found.values()):
-        yield found
+    if isinstance(value, dict) and all(isinstance(by_code, dict) for by_code in value.values()):
+        yield value

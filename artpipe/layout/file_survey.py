@@ -160,7 +160,7 @@ class FileSurvey:
         self._looked[subject] += 1
         media = match_media(entry.data, name, self.kinds)
         if not media:
-            self.unread.update(filter(None, (kind.unread(entry.data) for kind in self.kinds.values())))
+            self.unread.update(filter(None, (kind.explain_unread(entry.data) for kind in self.kinds.values())))
         self._majority.setdefault(subject, Counter())[media] += 1
         return media
 

@@ -30,7 +30,7 @@ def detect_medium(survey: FileSurvey) -> str:
         files = survey.database.execute("SELECT count(*) FROM files").fetchone()[0]
         problem = f"none of its {format_count(files, 'file')} is" if files else "no files in it; works are wanted"
         raise UserError(f"{place}: {problem} of a known medium ({formats}){describe_unread_formats(survey.unread)}")
-    ranked = sorted(counts, key=lambda name: (-counts[name], not kinds[name].likely, name))
+    ranked = sorted(counts, key=lambda name: (-counts[name], not kinds[name].is_preferred, name))
     best = ranked[0]
     for other in ranked[1:]:
         only_other = _count_works(survey, other, f"AND NOT {media_condition([best])}")

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from artpipe.errors import UserError
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.layout import folder_words
 from artpipe.layout.file_survey import STYLEGAN_TABLE, FileSurvey
 from artpipe.layout.input_files import WHOLE_FILE, InputFiles
@@ -56,7 +56,7 @@ def read_tables(inputs: InputFiles) -> Iterator[Row]:
         shown = f"{inputs.path}/{entry.name}"
         if entry.rejected is not None:
             if entry.rejected == "too large":
-                raise UserError(f"{shown}: {sentence_of(entry.detail)}")
+                raise UserError(f"{shown}: {read_sentence(entry.detail)}")
             continue
         if len(entry.data) > MAX_METADATA_BYTES:
             raise UserError(f"{shown}: {len(entry.data) / 2**20:.0f} MiB, at most {MAX_METADATA_BYTES >> 20}")

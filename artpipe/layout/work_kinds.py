@@ -15,13 +15,13 @@ class WorkKind:
 
     noun: str  # "picture"
     files: str  # the kinds of file it reads, for messages
-    begins: Callable[[bytes, str], bool]  # whether first bytes and name are those of a work
+    matches: Callable[[bytes, str], bool]  # whether first bytes and name are those of a work
     suffixes: tuple[str, ...] = ()  # of names that need no look at the bytes
     sidecars: tuple[str, ...] = ()  # of files beside a work, under its name, that are no works
     many: bool = False  # one file may hold many works
-    likely: bool = False  # it is this one where as many files may be of another medium
+    is_preferred: bool = False  # it is this one where as many files may be of another medium
     reads_sidecars: bool = True  # they tell of their works
-    unread: Callable[[bytes], str] = lambda start: ""  # noqa: ARG005 - of a known format that is not read, what to do with it
+    explain_unread: Callable[[bytes], str] = lambda start: ""  # noqa: ARG005 - of a known format that is not read, what to do with it
 
 
 WorkKinds = Mapping[str, WorkKind]
@@ -41,7 +41,7 @@ def medium_by_suffix(name: str, kinds: WorkKinds) -> str | None:
 
 def match_media(start: bytes, name: str, kinds: WorkKinds) -> tuple[str, ...]:
     """Return the media that a file may be a work of, by its name and first bytes."""
-    return tuple(medium for medium, kind in kinds.items() if start and kind.begins(start, name))
+    return tuple(medium for medium, kind in kinds.items() if start and kind.matches(start, name))
 
 
 def format_count(count: int, noun: str) -> str:

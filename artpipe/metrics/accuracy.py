@@ -1,4 +1,7 @@
-"""Accuracy of a classifier on all of the test split: how often right, how honest about it, and what it confuses."""
+"""Accuracy of a classifier on all of the test split.
+
+With it come its calibration error and the classes it confuses.
+"""
 
 from typing import Any
 
@@ -6,7 +9,7 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric, share_spread
+from artpipe.contracts.metric import Evidence, Measurement, Metric, share_spread
 from artpipe.contracts.model import FeatureExtractor
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.nn.classifier.calibration import expected_calibration_error, negative_log_likelihood, reliability_diagram
@@ -16,61 +19,64 @@ from artpipe.numerics.pixels import to_float
 _GUESSING_DEVIATIONS = 3.0  # above the share of the commonest class: no luck
 
 
-def examination(evidence: Evidence) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """Return pictures uint8, labels and their names: labelled works, or each work turned every way where there are no classes."""
+def select_test_works(evidence: Evidence) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Return test pictures (uint8), their labels and the labels' names.
+
+    Where there are no classes, each work is turned every way and the turns are the labels.
+    """
     works = evidence.test or evidence.held_out
     images = works["images"]
     if not evidence.classes:
-        turns = torch.arange(len(images) * len(ROTATIONS)) % len(ROTATIONS)
-        return *rotate_quarters(images.repeat_interleave(len(ROTATIONS), 0), turns), ROTATIONS
+        rotations = torch.arange(len(images) * len(ROTATIONS)) % len(ROTATIONS)
+        return *rotate_quarters(images.repeat_interleave(len(ROTATIONS), 0), rotations), ROTATIONS
     labelled = works["labels"] >= 0
     return images[labelled], works["labels"][labelled], evidence.classes
 
 
-def measure(evidence: Evidence) -> Measured:
-    """Measure accuracy, calibration error and likelihood; name the commonest confusions."""
-    images, labels, names = examination(evidence)
+def measure(evidence: Evidence) -> Measurement:
+    """Measure accuracy, calibration error and likelihood; list confusions."""
+    images, labels, names = select_test_works(evidence)
     if not len(images):
-        return Measured()
+        return Measurement()
     learner: Any = evidence.learner  # a FeatureExtractor, which `applies` has seen
     with torch.no_grad():
         batches = torch.split(images, evidence.params.batch_size)
         logits = torch.cat([learner.logits(to_float(batch)) for batch in batches])
-    table = confusion(labels, logits.argmax(1), len(names))
+    table = count_confusions(labels, logits.argmax(1), len(names))
     bins = reliability_diagram(logits.softmax(1), labels, evidence.params.calibration_bins)
     accuracy = float((logits.argmax(1) == labels).double().mean())
     works = len(labels) // (1 if evidence.classes else len(ROTATIONS))  # one work's turns are no four works
-    good, bad = _judged(evidence, accuracy, table, works), _dropped(evidence, table, names)
-    return Measured(
-        scores=_scores(evidence, accuracy, logits, labels, works),
-        findings=[*bad, *([] if good.verdict == "healthy" else [good])],
-        healthy=good if good.verdict == "healthy" else None,
+    finding, dropped = _judge_accuracy(evidence, accuracy, table, works), _find_dropped_classes(evidence, table, names)
+    return Measurement(
+        scores=_make_scores(evidence, accuracy, logits, labels, works),
+        findings=[*dropped, *([] if finding.verdict == "healthy" else [finding])],
+        healthy=finding if finding.verdict == "healthy" else None,
         tables={
             "accuracy": {
                 "classes": list(names),
                 "lesson": "classes" if evidence.classes else "turns",
                 "confusion": table.tolist(),
-                "confused": confused(table, names),
+                "confused": list_confusions(table, names),
                 "calibration": bins,
             }
         },
     )
 
 
-def confusion(labels: Tensor, seen: Tensor, classes: int) -> Tensor:
+def count_confusions(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:
     """Return counts ``(K, K)``: rows what it is, columns what it was seen as."""
-    return torch.bincount(labels * classes + seen, minlength=classes**2).reshape(classes, classes)
+    return torch.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
-def confused(table: Tensor, names: tuple[str, ...], most: int = 8) -> list[dict[str, object]]:
+def list_confusions(table: Tensor, names: tuple[str, ...], limit: int = 8) -> list[dict[str, object]]:
     """Return the commonest confusions, commonest first."""
     wrong = table - torch.diag(table.diagonal())
-    order = wrong.flatten().argsort(descending=True, stable=True)[:most].tolist()
+    order = wrong.flatten().argsort(descending=True, stable=True)[:limit].tolist()
     cells = [(cell // len(names), cell % len(names)) for cell in order]
     return [{"is": names[i], "seen": names[j], "count": int(wrong[i, j])} for i, j in cells if wrong[i, j]]
 
 
-def _scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor, n: int) -> list[Score]:
+def _make_scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor, n: int) -> list[Score]:
     error = expected_calibration_error(logits.softmax(1), labels, evidence.params.calibration_bins)
     return [
         Score(
@@ -87,13 +93,13 @@ def _scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor,
     ]  # fmt: skip
 
 
-def _judged(evidence: Evidence, accuracy: float, table: Tensor, works: int) -> Finding:
+def _judge_accuracy(evidence: Evidence, accuracy: float, table: Tensor, works: int) -> Finding:
     """Compare with always naming the commonest class, and luck on top."""
     guess = float(table.sum(1).max() / table.sum())
     bound = min(1.0, guess + _GUESSING_DEVIATIONS * (share_spread(guess, works) or 0.0))
-    good = accuracy > bound
+    is_better = accuracy > bound
     return Finding(
-        verdict="healthy" if good else "under-trained",
+        verdict="healthy" if is_better else "under-trained",
         score="accuracy",
         value=accuracy,
         bound=bound,
@@ -102,11 +108,11 @@ def _judged(evidence: Evidence, accuracy: float, table: Tensor, works: int) -> F
     )
 
 
-def _dropped(evidence: Evidence, table: Tensor, names: tuple[str, ...]) -> list[Finding]:
+def _find_dropped_classes(evidence: Evidence, table: Tensor, names: tuple[str, ...]) -> list[Finding]:
     """Find classes with works enough that it never names."""
     bounds = evidence.params.verdicts
     never = (table.sum(1) >= bounds.dropped_expected) & (table.sum(0) == 0)
-    missing = [name for name, missed in zip(names, never.tolist(), strict=True) if missed]
+    missing = [name for name, is_missing in zip(names, never.tolist(), strict=True) if is_missing]
     if not missing:
         return []
     return [

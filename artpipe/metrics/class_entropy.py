@@ -1,20 +1,26 @@
-"""Class entropy: how evenly the feature extractor's judgements of the samples spread over the classes, and whether one is missing."""
+"""Class entropy: how evenly the samples spread over the classes.
+
+A feature extractor names the classes; one that is missing is a finding.
+"""
 
 import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric, paints_classes, share_spread
+from artpipe.contracts.metric import Evidence, Measurement, Metric, has_classifiable_samples, share_spread
 
 
 def entropy(counts: Tensor) -> float:
-    """Return the entropy in nats of counts ``(K,)``: log K when even, 0 when there is one class."""
+    """Return the entropy in nats of counts ``(K,)``.
+
+    It is log K when they are even, 0 when there is one class.
+    """
     shares = counts.double() / counts.sum().clamp(min=1)
     return abs(float(torch.xlogy(shares, shares).sum()))
 
 
-def expected_shares(evidence: Evidence, asked: Tensor | None, real: Tensor) -> Tensor:
-    """Return the share ``(K,)`` each class should be judged at, were the samples real works.
+def expected_shares(evidence: Evidence, requested: Tensor | None, real: Tensor) -> Tensor:
+    """Return the share ``(K,)`` of each class, were the samples real works.
 
     An unconditional model should be judged like real works. Where labels were asked for, held-out works of those labels
     say how often the feature extractor would name each class.
@@ -22,61 +28,73 @@ def expected_shares(evidence: Evidence, asked: Tensor | None, real: Tensor) -> T
     classes = len(evidence.classes)
     overall = torch.bincount(real, minlength=classes).double() / max(1, len(real))
     labels = evidence.held_out.get("labels")
-    if asked is None or labels is None:
+    if requested is None or labels is None:
         return overall
     shares = torch.zeros(classes, dtype=torch.float64)
     for label in range(classes):
         rows = real[labels == label]
-        named = torch.bincount(rows, minlength=classes).double() / len(rows) if len(rows) else torch.eye(classes)[label]
-        shares += named * (asked == label).double().mean()
+        predicted_shares = (
+            torch.bincount(rows, minlength=classes).double() / len(rows) if len(rows) else torch.eye(classes)[label]
+        )
+        shares += predicted_shares * (requested == label).double().mean()
     return shares
 
 
-def measure(evidence: Evidence) -> Measured:
-    """Measure the spread over classes, agreement with what was asked, and find classes that are missing."""
-    judged, real = evidence.judgements("samples").argmax(1), evidence.judgements("held_out").argmax(1)
-    asked = evidence.prompt.labels if evidence.prompt else None
-    expected = expected_shares(evidence, asked, real)
-    counts = torch.bincount(judged, minlength=len(evidence.classes))
-    scores = [*_entropies(evidence, counts, real), *_agreement(evidence, judged, asked)]
+def measure(evidence: Evidence) -> Measurement:
+    """Measure the entropy and agreement with the requested labels.
+
+    Classes that are missing are findings.
+    """
+    predicted, real = (
+        evidence.class_probabilities("samples").argmax(1),
+        evidence.class_probabilities("held_out").argmax(1),
+    )
+    requested = evidence.prompt.labels if evidence.prompt else None
+    expected = expected_shares(evidence, requested, real)
+    counts = torch.bincount(predicted, minlength=len(evidence.classes))
+    scores = [*_make_entropy_score(evidence, counts, real), *_make_agreement_scores(evidence, predicted, requested)]
     table = {
         "classes": list(evidence.classes),
         "painted": counts.tolist(),
-        "expected": [round(share * len(judged), 2) for share in expected.tolist()],
+        "expected": [round(share * len(predicted), 2) for share in expected.tolist()],
     }
-    findings = _dropped(evidence, counts, expected) if evidence.recognisable() else ()
-    return Measured(scores=scores, findings=findings, tables={"class_entropy": table})
+    findings = _find_dropped_classes(evidence, counts, expected) if evidence.has_recognisable_samples() else ()
+    return Measurement(scores=scores, findings=findings, tables={"class_entropy": table})
 
 
-def _entropies(evidence: Evidence, counts: Tensor, real: Tensor) -> list[Score]:
-    most = torch.tensor(len(evidence.classes)).double().log().item()
-    of_real = entropy(torch.bincount(real, minlength=len(evidence.classes)))
+def _make_entropy_score(evidence: Evidence, counts: Tensor, real: Tensor) -> list[Score]:
+    maximum = torch.tensor(len(evidence.classes)).double().log().item()
+    real_entropy = entropy(torch.bincount(real, minlength=len(evidence.classes)))
     score = Score(
-        name="class_entropy", value=entropy(counts), n=int(counts.sum()), unit="nats", extractor=evidence.extractor,
-        better="higher", code="score_class_entropy", values={"even": most, "real": of_real},
+        name="class_entropy", value=entropy(counts), n=int(counts.sum()), unit="nats", extractor=evidence.extractor_id,
+        better="higher", code="score_class_entropy", values={"even": maximum, "real": real_entropy},
     )  # fmt: skip
     return [score]
 
 
-def _agreement(evidence: Evidence, judged: Tensor, asked: Tensor | None) -> list[Score]:
-    if asked is None:
+def _make_agreement_scores(evidence: Evidence, predicted: Tensor, requested: Tensor | None) -> list[Score]:
+    if requested is None:
         return []
-    share = float((judged == asked).double().mean())
+    share = float((predicted == requested).double().mean())
     return [
         Score(
-            name="asked_agreement", value=share, n=len(judged), spread=share_spread(share, len(judged)),
-            better="higher", extractor=evidence.extractor, code="score_asked_agreement",
+            name="asked_agreement", value=share, n=len(predicted), spread=share_spread(share, len(predicted)),
+            better="higher", extractor=evidence.extractor_id, code="score_asked_agreement",
         )
     ]  # fmt: skip
 
 
-def _dropped(evidence: Evidence, counts: Tensor, expected: Tensor) -> list[Finding]:
-    """Name the class that is missed most: often enough expected to be missed, and painted far too seldom."""
+def _find_dropped_classes(evidence: Evidence, counts: Tensor, expected: Tensor) -> list[Finding]:
+    """Find classes that were expected often and painted far too seldom."""
     bounds = evidence.params.verdicts
-    due = expected * counts.sum()
-    ratio = torch.where(due >= bounds.dropped_expected, counts / due.clamp(min=1e-9), torch.inf)
+    expected_counts = expected * counts.sum()
+    ratio = torch.where(expected_counts >= bounds.dropped_expected, counts / expected_counts.clamp(min=1e-9), torch.inf)
     worst = int(ratio.argmin())
-    missing = [name for name, r in zip(evidence.classes, ratio.tolist(), strict=True) if r < bounds.dropped_share]
+    missing = [
+        name
+        for name, class_ratio in zip(evidence.classes, ratio.tolist(), strict=True)
+        if class_ratio < bounds.dropped_share
+    ]
     if not missing:
         return []
     return [
@@ -87,4 +105,4 @@ def _dropped(evidence: Evidence, counts: Tensor, expected: Tensor) -> list[Findi
     ]  # fmt: skip
 
 
-METRIC = Metric(applies=paints_classes, measure=measure, headline=("asked_agreement",))
+METRIC = Metric(applies=has_classifiable_samples, measure=measure, headline=("asked_agreement",))

@@ -1,4 +1,7 @@
-"""Precision, recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020), by nearest neighbours."""
+"""Precision, recall, density and coverage, by nearest neighbours.
+
+Kynkaanniemi et al. 2019 (the first two), Naeem et al. 2020 (the others).
+"""
 
 from dataclasses import dataclass
 
@@ -6,13 +9,13 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric, halves, paints, share_spread
+from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples, share_spread, split_halves
 from artpipe.nn.classifier.rotation_pretext import ROTATIONS
 from artpipe.numerics.nearest_neighbours import find_nearest, iterate_blocks
 
 
 @dataclass(frozen=True)
-class Four:
+class PrdcShares:
     """The four shares; density may exceed 1."""
 
     precision: float
@@ -21,95 +24,105 @@ class Four:
     coverage: float
 
 
-def four(real: Tensor, painted: Tensor, k: int) -> Four:
-    """Measure two feature sets ``(N, F)`` and ``(M, F)``; a work's ball reaches to its `k`-th neighbour of the same set.
+def measure_prdc(real: Tensor, generated: Tensor, k: int) -> PrdcShares:
+    """Measure two feature sets ``(N, F)`` and ``(M, F)``.
 
-    `k` shrinks where a set is smaller; memory stays bounded whatever the counts.
+    A work's ball reaches to its `k`-th neighbour of the same set. `k` shrinks where a set is smaller; memory stays
+    bounded whatever the counts.
     """
-    k = max(1, min(k, len(real) - 1, len(painted) - 1))
+    k = max(1, min(k, len(real) - 1, len(generated) - 1))
     real_radius = find_nearest(real, real, k, skip_self=True)[0][:, -1]
-    painted_radius = find_nearest(painted, painted, k, skip_self=True)[0][:, -1]
-    hits = torch.zeros(len(painted), dtype=torch.long)  # balls of real works around each picture
+    painted_radius = find_nearest(generated, generated, k, skip_self=True)[0][:, -1]
+    ball_counts = torch.zeros(len(generated), dtype=torch.long)  # balls of real works around each picture
     covered, recalled = torch.zeros(len(real), dtype=torch.bool), torch.zeros(len(real), dtype=torch.bool)
-    for block in iterate_blocks(len(real), len(painted)):
-        distances = torch.cdist(real[block], painted, compute_mode="donot_use_mm_for_euclid_dist")
+    for block in iterate_blocks(len(real), len(generated)):
+        distances = torch.cdist(real[block], generated, compute_mode="donot_use_mm_for_euclid_dist")
         inside = distances < real_radius[block, None]
-        hits += inside.sum(0)
+        ball_counts += inside.sum(0)
         covered[block] = inside.any(1)
         recalled[block] = (distances < painted_radius).any(1)
-    return Four(
-        precision=_share(hits > 0), recall=_share(recalled), density=float(hits.sum()) / (k * len(painted)), coverage=_share(covered)
+    return PrdcShares(
+        precision=_mean_share(ball_counts > 0), recall=_mean_share(recalled), density=float(ball_counts.sum()) / (k * len(generated)), coverage=_mean_share(covered)
     )  # fmt: skip
 
 
-def _share(hits: Tensor) -> float:
+def _mean_share(hits: Tensor) -> float:
     return float(hits.double().mean())
 
 
-def measure(evidence: Evidence) -> Measured:
-    """Measure samples against held-out works, and coverage of one half of the held-out works by the other.
+def measure(evidence: Evidence) -> Measurement:
+    """Measure samples against held-out works.
 
-    As many samples as works, because more of them would reach more; the verdict compares halves with halves.
+    Coverage of one half of the held-out works by the other is the ceiling. As many samples as works, because more
+    of them would reach more; the verdict compares halves with halves.
     """
-    real, painted = evidence.features("held_out"), evidence.features("samples")
-    painted = painted[: len(real)]
+    real, generated = evidence.features("held_out"), evidence.features("samples")
+    generated = generated[: len(real)]
     k = evidence.params.coverage_neighbours
-    found = four(real, painted, k)
-    samples, works, extractor = len(painted), len(real), evidence.extractor
+    shares = measure_prdc(real, generated, k)
+    samples, works, extractor = len(generated), len(real), evidence.extractor_id
     scores = [
-        _share_score("precision", found.precision, samples, extractor, code="score_precision"),
-        _share_score("recall", found.recall, works, extractor, code="score_recall"),
-        Score(name="density", value=found.density, n=samples, extractor=extractor, code="score_density"),
-        _share_score("coverage", found.coverage, works, extractor, code="score_coverage"),
+        _make_share_score("precision", shares.precision, samples, extractor, code="score_precision"),
+        _make_share_score("recall", shares.recall, works, extractor, code="score_recall"),
+        Score(name="density", value=shares.density, n=samples, extractor=extractor, code="score_density"),
+        _make_share_score("coverage", shares.coverage, works, extractor, code="score_coverage"),
     ]
-    reached, ceiling = _by_halves(real, painted, k) or (found.coverage, 1.0)
-    scores += _ceiling_score(evidence, ceiling, len(real) // 2)
-    return _judged(evidence, scores, reached / max(ceiling, 1e-9))
+    half_coverage, ceiling = _measure_halves(real, generated, k) or (shares.coverage, 1.0)
+    scores += _make_ceiling_scores(evidence, ceiling, len(real) // 2)
+    return _judge_coverage(evidence, scores, half_coverage / max(ceiling, 1e-9))
 
 
-def _share_score(name: str, share: float, n: int, extractor: str, code: str) -> Score:
+def _make_share_score(name: str, share: float, n: int, extractor: str, code: str) -> Score:
     spread = share_spread(share, n)
     return Score(name=name, value=share, n=n, spread=spread, better="higher", extractor=extractor, code=code)
 
 
-def _by_halves(real: Tensor, painted: Tensor, k: int) -> tuple[float, float] | None:
-    """Return how one half of the real works is covered by as many samples, and by the other half; None with too few."""
-    first, second = halves(real)
+def _measure_halves(real: Tensor, generated: Tensor, k: int) -> tuple[float, float] | None:
+    """Return coverage of one half of real works by samples and by the other half.
+
+    There are as many samples as works; None with too few works.
+    """
+    first, second = split_halves(real)
     if len(first) <= k:
         return None
-    return four(first, painted[: len(second)], k).coverage, four(first, second, k).coverage
+    return measure_prdc(first, generated[: len(second)], k).coverage, measure_prdc(first, second, k).coverage
 
 
-def _ceiling_score(evidence: Evidence, value: float, count: int) -> list[Score]:
-    extractor = evidence.extractor
+def _make_ceiling_scores(evidence: Evidence, value: float, count: int) -> list[Score]:
+    extractor = evidence.extractor_id
     return [Score(name="coverage_real", value=value, n=count, extractor=extractor, code="score_coverage_real")]
 
 
-def _judged(evidence: Evidence, scores: list[Score], relative: float) -> Measured:
+def _judge_coverage(evidence: Evidence, scores: list[Score], relative: float) -> Measurement:
     held_out, fewest = len(evidence.features("held_out")), evidence.params.verdicts.fewest_works
     if held_out < fewest:
         few = Finding(
             verdict="undecided", score="coverage", value=held_out, bound=fewest,
             code="held_out_too_few", values={"works": held_out, "fewest": fewest},
         )  # fmt: skip
-        return Measured(scores=scores, findings=(few,))
+        return Measurement(scores=scores, findings=(few,))
     bound = evidence.params.verdicts.under_trained_coverage
-    good = relative >= bound
-    if good and (doubt := _doubted(evidence)) is not None:
-        return Measured(scores=scores, findings=(doubt,))
+    is_covered = relative >= bound
+    if is_covered and (doubt := _doubt_extractor(evidence)) is not None:
+        return Measurement(scores=scores, findings=(doubt,))
     finding = Finding(
-        verdict="healthy" if good else "under-trained",
+        verdict="healthy" if is_covered else "under-trained",
         score="coverage",
         value=relative,
         bound=bound,
         code="covers_variety",
         values={"share": relative, "wanted": bound},
     )
-    return Measured(scores=scores, healthy=finding if good else None, findings=() if good else (finding,))
+    return Measurement(
+        scores=scores, healthy=finding if is_covered else None, findings=() if is_covered else (finding,)
+    )
 
 
-def _doubted(evidence: Evidence) -> Finding | None:
-    """Find a feature extractor that recognises little more than guessing would: works unlike each other look alike to it."""
+def _doubt_extractor(evidence: Evidence) -> Finding | None:
+    """Find a feature extractor that recognises little more than guessing would.
+
+    Works unlike each other look alike to it.
+    """
     accuracy, bound = evidence.extractor_accuracy, evidence.params.verdicts.extractor_skill
     if accuracy is None or evidence.feature_extractor is None:
         return None
@@ -123,4 +136,4 @@ def _doubted(evidence: Evidence) -> Finding | None:
     )  # fmt: skip
 
 
-METRIC = Metric(applies=paints, measure=measure, headline=("coverage",))
+METRIC = Metric(applies=has_samples, measure=measure, headline=("coverage",))

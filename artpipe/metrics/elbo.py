@@ -1,4 +1,7 @@
-"""Evidence lower bound of an autoencoder on held-out works, and how much of its code says anything (Burda et al. 2016)."""
+"""Evidence lower bound of an autoencoder on held-out works.
+
+With it comes the number of active units of its code (Burda et al. 2016).
+"""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -7,7 +10,7 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import Autoencoder
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.language.message import Message, Value
@@ -17,12 +20,18 @@ _ACTIVE_VARIANCE = 0.01  # of the posterior's mean over works: Burda et al. 2016
 
 
 def active_units(means: Tensor) -> int:
-    """Return how many of Z code dimensions move with the work, from posterior means ``(N, Z)``."""
+    """Return how many of Z code dimensions vary with the work.
+
+    `means` are those of the posterior, ``(N, Z)``.
+    """
     return int((means.double().var(0, correction=0) > _ACTIVE_VARIANCE).sum())
 
 
-def measure(evidence: Evidence) -> Measured:
-    """Measure reconstruction, KL and active units; the posterior's samples are drawn by the seed."""
+def measure(evidence: Evidence) -> Measurement:
+    """Measure reconstruction, KL and active units.
+
+    The posterior's samples are drawn by the seed.
+    """
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(evidence.seed)
         terms, means = _passes(evidence)
@@ -38,7 +47,7 @@ def measure(evidence: Evidence) -> Measured:
     scores += _importance(evidence)
     good = _judged(evidence, nats, units)
     healthy = good.verdict == "healthy"
-    return Measured(scores=scores, findings=() if healthy else (good,), healthy=good if healthy else None)
+    return Measurement(scores=scores, findings=() if healthy else (good,), healthy=good if healthy else None)
 
 
 def _passes(evidence: Evidence) -> tuple[Mapping[str, Tensor], Tensor]:
@@ -66,7 +75,7 @@ def _score(
 
 
 def _importance(evidence: Evidence) -> list[Score]:
-    """Measure the importance-weighted bound on a part of the works, where the learner offers it."""
+    """Measure the importance-weighted bound on some works, if the learner has it."""
     bound: Any = getattr(evidence.learner, "importance_bound", None)
     if bound is None:
         return []

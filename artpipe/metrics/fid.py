@@ -1,29 +1,36 @@
-"""Frechet inception distance (Heusel et al. 2017): biased upwards at small counts, so only beside its n and KID."""
+"""Frechet inception distance (Heusel et al. 2017).
+
+It is biased upwards at small counts, so it counts only beside its n and KID.
+"""
 
 import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Score
-from artpipe.contracts.metric import Evidence, Measured, Metric, paints
+from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
 from artpipe.contracts.plugin_info import MetricInfo
 
 
 def fid(left: Tensor, right: Tensor) -> float:
-    """Return ``|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))`` of two feature sets ``(N, F)`` and ``(M, F)``.
+    """Return the Frechet distance of feature sets ``(N, F)`` and ``(M, F)``.
 
-    With ``S1 = L L^T`` the trace of the root is the sum of the roots of the eigenvalues of ``L^T S2 L``, which is
-    symmetric: never imaginary, and several times faster than a matrix root.
+    It is ``|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))``. With ``S1 = L L^T`` the trace of the root is the sum of
+    the roots of the eigenvalues of ``L^T S2 L``, which is symmetric: never imaginary, and several times faster than
+    a matrix root.
     """
     left, right = left.double(), right.double()
     cov_left, cov_right = (torch.cov(side.T).reshape(side.shape[1], -1) for side in (left, right))
-    root = _root(cov_left)
-    cross = torch.linalg.eigvalsh(root.T @ cov_right @ root).clamp(min=0).sqrt().sum()
-    means = (left.mean(0) - right.mean(0)).square().sum()
-    return float(means + cov_left.trace() + cov_right.trace() - 2 * cross)
+    root = _covariance_root(cov_left)
+    cross_trace = torch.linalg.eigvalsh(root.T @ cov_right @ root).clamp(min=0).sqrt().sum()
+    mean_term = (left.mean(0) - right.mean(0)).square().sum()
+    return float(mean_term + cov_left.trace() + cov_right.trace() - 2 * cross_trace)
 
 
-def _root(covariance: Tensor) -> Tensor:
-    """Return L with ``L L^T`` the covariance: Cholesky, or by eigenvalues where it is singular (fewer works than features)."""
+def _covariance_root(covariance: Tensor) -> Tensor:
+    """Return L with ``L L^T`` the covariance.
+
+    By Cholesky, or by eigenvalues where it is singular (fewer works than features).
+    """
     lower: Tensor
     lower, failed = torch.linalg.cholesky_ex(covariance)
     if failed:
@@ -32,21 +39,21 @@ def _root(covariance: Tensor) -> Tensor:
     return lower
 
 
-def measure(evidence: Evidence) -> Measured:
+def measure(evidence: Evidence) -> Measurement:
     """Measure samples against held-out works."""
-    real, painted = evidence.features("held_out"), evidence.features("samples")
-    count = min(len(real), len(painted))
+    real, generated = evidence.features("held_out"), evidence.features("samples")
+    count = min(len(real), len(generated))
     score = Score(
         name="fid",
-        value=fid(painted, real),
+        value=fid(generated, real),
         n=count,
         better="lower",
-        extractor=evidence.extractor,
+        extractor=evidence.extractor_id,
         code="score_fid",
         values={"works": count},
     )
-    return Measured(scores=[score])
+    return Measurement(scores=[score])
 
 
-METRIC = Metric(applies=paints, measure=measure)
+METRIC = Metric(applies=has_samples, measure=measure)
 METRIC_INFO = MetricInfo(acronyms=("fid",))

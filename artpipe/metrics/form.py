@@ -1,10 +1,13 @@
-"""Form: of works that share one (four lines of five syllables), how many of what it wrote have it; learned, not told."""
+"""Form: how many generated texts have a form that the works share.
+
+A form is the lengths of lines, such as four lines of five syllables; the model is not told it.
+"""
 
 import re
 from collections import Counter
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric, share_spread
+from artpipe.contracts.metric import Evidence, Measurement, Metric, share_spread
 from artpipe.evaluation.sequences import writes_text
 from artpipe.modalities.text.detokenize import join_rows
 from artpipe.nn.sequence.rendering import decode_text
@@ -12,15 +15,17 @@ from artpipe.nn.sequence.rendering import decode_text
 _BREAK = re.compile(
     "[\\s\\u3000-\\u303f\\uff00-\\uff0f\\uff1a-\\uff1f]+"
 )  # blanks, punctuation of Chinese and Japanese
-_FEW = 3  # forms; verse that has more is free
-_COMMON = 0.5  # of the training works must have a form for it to be asked of what was written
-_LEAST = 0.5  # of the share that works have
+_MAXIMUM_FORMS = 3  # forms; verse that has more is free
+_MINIMUM_TRAINING_SHARE = 0.5  # of the training works must have a form for it to be asked of what was written
+_MINIMUM_RATIO = 0.5  # of the share that works have
 
 Form = tuple[int, ...]
 
 
-def form_of(text: str) -> Form:
-    r"""Return the lengths of a text's lines in characters; a line ends with a break or with a full-width mark.
+def count_line_lengths(text: str) -> Form:
+    r"""Return the lengths of a text's lines in characters.
+
+    A line ends with a break or with a full-width mark.
 
     >>> form_of("床前看月光，疑是地上霜。\n舉頭望山月，低頭思故鄉。")
     (5, 5, 5, 5)
@@ -28,39 +33,44 @@ def form_of(text: str) -> Form:
     return tuple(len(line) for line in _BREAK.split(text) if line)
 
 
-def forms(evidence: Evidence) -> tuple[set[Form], float]:
-    """Return the few commonest forms of the training works, and the share of works that have one of them."""
+def find_common_forms(evidence: Evidence) -> tuple[set[Form], float]:
+    """Return the commonest forms of the training works, and the share that has one."""
     vocabulary = evidence.card.spec.vocabulary
-    met = Counter(form_of(decode_text(tokens, vocabulary)) for _, tokens in join_rows(evidence.train))
-    common = {form for form, _ in met.most_common(_FEW)}
-    return common, sum(met[form] for form in common) / max(1, met.total())
+    form_counts = Counter(
+        count_line_lengths(decode_text(tokens, vocabulary)) for _, tokens in join_rows(evidence.train)
+    )
+    common_forms = {form for form, _ in form_counts.most_common(_MAXIMUM_FORMS)}
+    return common_forms, sum(form_counts[form] for form in common_forms) / max(1, form_counts.total())
 
 
-def measure(evidence: Evidence) -> Measured:
-    """Measure the share of what was written that has a form of the training works; nothing where they have none."""
-    common, usual = forms(evidence)
-    if usual < _COMMON:
-        return Measured()
+def measure(evidence: Evidence) -> Measurement:
+    """Measure the share of generated texts in a form of the training works.
+
+    There is no score where the works have no form.
+    """
+    common, usual = find_common_forms(evidence)
+    if usual < _MINIMUM_TRAINING_SHARE:
+        return Measurement()
     vocabulary = evidence.card.spec.vocabulary
-    written = [form_of(decode_text(tokens, vocabulary)) in common for tokens in evidence.sequences]
-    share = sum(written) / len(written)
+    has_form = [count_line_lengths(decode_text(tokens, vocabulary)) in common for tokens in evidence.sequences]
+    share = sum(has_form) / len(has_form)
     score = Score(
         name="form",
         value=share,
-        n=len(written),
-        spread=share_spread(share, len(written)),
+        n=len(has_form),
+        spread=share_spread(share, len(has_form)),
         better="higher",
         code="score_form",
         values={"usual": usual},
     )
-    bound = _LEAST * usual
+    bound = _MINIMUM_RATIO * usual
     if share >= bound:
-        return Measured(scores=[score])
-    found = Finding(
+        return Measurement(scores=[score])
+    finding = Finding(
         verdict="under-trained", score="form", value=share, bound=bound,
         code="form_seldom", values={"share": share, "usual": usual},
     )  # fmt: skip
-    return Measured(scores=[score], findings=[found])
+    return Measurement(scores=[score], findings=[finding])
 
 
 METRIC = Metric(

@@ -1,4 +1,7 @@
-"""Harmony of what it composed against held-out pieces: notes in the piece's own key, dissonant chords, passages by heart."""
+"""Harmony of generated pieces against held-out pieces.
+
+Notes in the piece's own key, dissonant chords, and passages copied from training pieces.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,81 +9,98 @@ import torch
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.config.params import VerdictBounds
-from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.modalities.music.key_detection import share_dissonant, share_in_key
 from artpipe.modalities.music.rendering import join_rows
 from artpipe.modalities.music.tokens import HELD, Step, decode_steps, is_music
 
-_PASSAGE = 4  # beats in a row
+_PASSAGE_BEATS = 4  # beats in a row
 
 
-def measure(evidence: Evidence) -> Measured:
-    """Measure pieces that were composed and new ones that are real; of the training pieces their passages, in every key."""
+def measure(evidence: Evidence) -> Measurement:
+    """Measure generated and held-out pieces.
+
+    Passages of training pieces are found in every key.
+    """
     grid, bounds = evidence.card.spec.grid, evidence.params.verdicts
-    written = [steps for steps in map(decode_steps, evidence.sequences) if len(steps) > grid]
+    generated = [steps for steps in map(decode_steps, evidence.sequences) if len(steps) > grid]
     real = [decode_steps(piece) for piece in join_rows(evidence.test).tolist()]
-    if not written or not real:
-        return Measured()
-    known = {passage for piece in join_rows(evidence.train).tolist() for passage in passages(decode_steps(piece), grid)}
-    shares = [[_all(piece, grid, known) for piece in pieces] for pieces in (written, real)]
-    ours, theirs = (torch.tensor(rows, dtype=torch.float64) for rows in shares)
-    key, dissonant, copied = theirs.mean(0).tolist()
+    if not generated or not real:
+        return Measurement()
+    training_passages = {
+        passage for piece in join_rows(evidence.train).tolist() for passage in list_passages(decode_steps(piece), grid)
+    }
+    shares = [[_measure_piece(piece, grid, training_passages) for piece in pieces] for pieces in (generated, real)]
+    generated_shares, real_shares = (torch.tensor(rows, dtype=torch.float64) for rows in shares)
+    key, dissonant, copied = real_shares.mean(0).tolist()
     scores = [
-        _score("in_key", ours[:, 0], "higher", code="score_in_key", values={"real": key}),
-        _score("dissonant", ours[:, 1], "lower", code="score_dissonant", values={"real": dissonant}),
-        _score("copied_passages", ours[:, 2], "lower", code="score_copied_passages", values={"beats": _PASSAGE, "usual": copied}),
+        _make_score("in_key", generated_shares[:, 0], "higher", code="score_in_key", values={"real": key}),
+        _make_score("dissonant", generated_shares[:, 1], "lower", code="score_dissonant", values={"real": dissonant}),
+        _make_score("copied_passages", generated_shares[:, 2], "lower", code="score_copied_passages", values={"beats": _PASSAGE_BEATS, "usual": copied}),
     ]  # fmt: skip
-    return Measured(scores=scores, findings=_judged(ours.mean(0).tolist(), (key, dissonant, copied), bounds))
+    return Measurement(
+        scores=scores, findings=_judge_harmony(generated_shares.mean(0).tolist(), (key, dissonant, copied), bounds)
+    )
 
 
-def _judged(ours: Sequence[float], real: Sequence[float], bounds: VerdictBounds) -> list[Finding]:
-    """Compare shares in key, of dissonant chords and of copied passages with those of real pieces."""
-    (in_key, clashing, by_heart), (key, dissonant, copied) = ours, real
-    found = []
+def _judge_harmony(generated: Sequence[float], real: Sequence[float], bounds: VerdictBounds) -> list[Finding]:
+    """Compare the shares of generated pieces with those of real pieces.
+
+    They are of notes in key, of dissonant chords and of copied passages.
+    """
+    (in_key, dissonant_share, copied), (key, dissonant, real_copied) = generated, real
+    findings = []
     if in_key < bounds.in_key * key:
-        found.append(
+        findings.append(
             Finding(
                 verdict="under-trained", score="in_key", value=in_key, bound=bounds.in_key * key,
                 code="notes_out_of_key", values={"share": in_key, "real": key},
             )
         )  # fmt: skip
-    if clashing > bounds.dissonant * dissonant:
-        found.append(
+    if dissonant_share > bounds.dissonant * dissonant:
+        findings.append(
             Finding(
-                verdict="under-trained", score="dissonant", value=clashing, bound=bounds.dissonant * dissonant,
-                code="chords_dissonant", values={"share": clashing, "real": dissonant},
+                verdict="under-trained", score="dissonant", value=dissonant_share, bound=bounds.dissonant * dissonant,
+                code="chords_dissonant", values={"share": dissonant_share, "real": dissonant},
             )
         )  # fmt: skip
-    if by_heart > copied + bounds.memorised_share:
-        found.append(
+    if copied > real_copied + bounds.memorised_share:
+        findings.append(
             Finding(
-                verdict="memorised", score="copied_passages", value=by_heart, bound=copied + bounds.memorised_share,
-                code="copies_passages", values={"share": by_heart, "beats": _PASSAGE, "usual": copied},
+                verdict="memorised", score="copied_passages", value=copied, bound=real_copied + bounds.memorised_share,
+                code="copies_passages", values={"share": copied, "beats": _PASSAGE_BEATS, "usual": real_copied},
             )
         )  # fmt: skip
-    return found
+    return findings
 
 
-def _all(piece: Sequence[Step], grid: int, known: set[tuple[int, ...]]) -> tuple[float, float, float]:
-    own = list(passages(piece, grid))
-    copied = sum(passage in known for passage in own) / len(own) if own else 0.0
+def _measure_piece(
+    piece: Sequence[Step], grid: int, training_passages: set[tuple[int, ...]]
+) -> tuple[float, float, float]:
+    piece_passages = list(list_passages(piece, grid))
+    copied = (
+        sum(passage in training_passages for passage in piece_passages) / len(piece_passages) if piece_passages else 0.0
+    )
     return share_in_key(piece), share_dissonant(piece, grid), copied
 
 
-def passages(piece: Sequence[Step], grid: int) -> Iterator[tuple[int, ...]]:
-    """Yield what sounds in some beats in a row, each chord from the passage's first note on: the same in every key."""
+def list_passages(piece: Sequence[Step], grid: int) -> Iterator[tuple[int, ...]]:
+    """Yield each passage of some beats, relative to its first note.
+
+    It is the same in every key.
+    """
     sounding = [tuple(cell % HELD for cell in cells) for _, cells in piece]
-    for start in range(len(sounding) - _PASSAGE * grid + 1):
-        part = sounding[start : start + _PASSAGE * grid]
+    for start in range(len(sounding) - _PASSAGE_BEATS * grid + 1):
+        part = sounding[start : start + _PASSAGE_BEATS * grid]
         first = next((pitch for chord in part for pitch in chord if pitch), None)
         if first is not None:
             yield tuple(pitch - first if pitch else -HELD for chord in part for pitch in (*chord, 0))
 
 
-def _score(name: str, shares: torch.Tensor, better: str, code: str, values: Mapping[str, float]) -> Score:
+def _make_score(name: str, shares: torch.Tensor, better: str, code: str, values: Mapping[str, float]) -> Score:
     spread = float(shares.std() / len(shares) ** 0.5) if len(shares) > 1 else None
-    known = {"value": float(shares.mean()), "n": len(shares), "spread": spread, "better": better}
-    return Score.model_validate({"name": name, "code": code, "values": values, **known})
+    fields = {"value": float(shares.mean()), "n": len(shares), "spread": spread, "better": better}
+    return Score.model_validate({"name": name, "code": code, "values": values, **fields})
 
 
 def _applies(evidence: Evidence) -> bool:

@@ -1,17 +1,20 @@
-"""What a learner measures itself on held-out works: the score of kinds that are neither painters, classifiers nor restorers."""
+"""What a learner itself measures on held-out works.
+
+It scores kinds that are no samplers, feature extractors, autoencoders or restorers.
+"""
 
 import math
 
 import torch
 
 from artpipe.artifacts.report import Score
-from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import Autoencoder, FeatureExtractor, Restorer, Sampler
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.numerics.pixels import to_float
 
 
-def measure(evidence: Evidence) -> Measured:
+def measure(evidence: Evidence) -> Measurement:
     """Ask the learner's own `validate` about the held-out works, at a fixed seed."""
     works = {name: to_float(column) if name == "images" else column for name, column in evidence.held_out.items()}
     with torch.random.fork_rng(devices=[]):
@@ -23,7 +26,7 @@ def measure(evidence: Evidence) -> Measured:
         for name, value in sorted(values.items())
         if math.isfinite(value)
     ]
-    return Measured(scores=scores)
+    return Measurement(scores=scores)
 
 
 def _applies(evidence: Evidence) -> bool:

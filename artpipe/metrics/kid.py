@@ -1,43 +1,52 @@
-"""Kernel inception distance (Binkowski et al. 2018): how far the samples are from real works, unbiased at any count."""
+"""Kernel inception distance (Binkowski et al. 2018).
+
+How far the samples are from real works, unbiased at any count.
+"""
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric, halves, paints
+from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples, split_halves
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.numerics.kernel_distance import kernel_distance, kernel_distance_spread
 from artpipe.numerics.pixels import to_bytes, to_float
 
-_SPREADS = 3  # that the feature extractor must tell shrunk works from real ones by
-_QUARTER = 4  # a side is shrunk to a quarter at least, so small pictures lose something too
+_DISTINGUISHABLE_SPREADS = 3  # that the feature extractor must tell shrunk works from real ones by
+_MINIMUM_SHRINK = 4  # a side is shrunk to a quarter at least, so small pictures lose something too
 
 
-def shrunk(images: Tensor, pixels: int) -> Tensor:
-    """Return pictures ``(N, C, H, W)`` averaged down to `pixels` of the shorter side and enlarged again: what they show is gone."""
+def shrink_pictures(images: Tensor, pixels: int) -> Tensor:
+    """Return pictures ``(N, C, H, W)`` shrunk to `pixels` and enlarged again.
+
+    `pixels` is the shorter side; what they show is gone.
+    """
     height, width = images.shape[2:]
     factor = min(height, width) / pixels
     coarse = F.adaptive_avg_pool2d(to_float(images), (round(height / factor), round(width / factor)))
     return to_bytes(F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False))
 
 
-def measure(evidence: Evidence) -> Measured:
-    """Measure samples against held-out works, and two halves of the held-out works against each other."""
-    real, painted = evidence.features("held_out"), evidence.features("samples")
-    spread = kernel_distance_spread(real, painted, subsets=evidence.params.spread_subsets, seed=evidence.seed)
+def measure(evidence: Evidence) -> Measurement:
+    """Measure samples against held-out works.
+
+    Two halves of the held-out works are measured against each other.
+    """
+    real, generated = evidence.features("held_out"), evidence.features("samples")
+    spread = kernel_distance_spread(real, generated, subsets=evidence.params.spread_subsets, seed=evidence.seed)
     scores = [
         Score(
             name="kid",
-            value=kernel_distance(painted, real),
-            n=len(painted),
+            value=kernel_distance(generated, real),
+            n=len(generated),
             spread=spread,
             better="lower",
-            extractor=evidence.extractor,
+            extractor=evidence.extractor_id,
             decides=True,
             code="score_kid",
         )
     ]
-    first, second = halves(real)
+    first, second = split_halves(real)
     if len(first) > 1:
         scores.append(
             Score(
@@ -48,49 +57,55 @@ def measure(evidence: Evidence) -> Measured:
                     second, first, subsets=evidence.params.spread_subsets, seed=evidence.seed
                 ),
                 better="neither",
-                extractor=evidence.extractor,
+                extractor=evidence.extractor_id,
                 code="score_kid_real",
             )
         )
-        scores += _beyond_recognition(evidence, real)
-    return Measured(scores=scores, findings=_judged(evidence, scores))
+        scores += _measure_shrunk(evidence, real)
+    return Measurement(scores=scores, findings=_find_coarse_samples(evidence, scores))
 
 
-def _beyond_recognition(evidence: Evidence, real: Tensor) -> list[Score]:
-    """Measure real works shrunk to a few pixels; small pictures as features would not tell them, so a feature extractor must."""
+def _measure_shrunk(evidence: Evidence, real: Tensor) -> list[Score]:
+    """Measure real works shrunk to a few pixels.
+
+    Small pictures as features would not tell them from works, so a feature extractor is needed.
+    """
     if evidence.feature_extractor is None:
         return []
-    pixels = _pixels(evidence)
-    value = kernel_distance(evidence.look(shrunk(evidence.pictures("held_out"), pixels)), real)
+    pixels = _shrunk_side(evidence)
+    value = kernel_distance(evidence.extract_features(shrink_pictures(evidence.pictures("held_out"), pixels)), real)
     return [
         Score(
-            name="kid_shrunk", value=value, n=len(real), better="neither", extractor=evidence.extractor,
+            name="kid_shrunk", value=value, n=len(real), better="neither", extractor=evidence.extractor_id,
             code="score_kid_shrunk", values={"pixels": pixels},
         )
     ]  # fmt: skip
 
 
-def _pixels(evidence: Evidence) -> int:
+def _shrunk_side(evidence: Evidence) -> int:
     shorter = min(evidence.pictures("held_out").shape[2:])
-    return max(1, min(evidence.params.verdicts.under_trained_pixels, shorter // _QUARTER))
+    return max(1, min(evidence.params.verdicts.under_trained_pixels, shorter // _MINIMUM_SHRINK))
 
 
-def _judged(evidence: Evidence, scores: list[Score]) -> list[Finding]:
-    """Find pictures further from real works than shrunk works are; coverage by the wide balls of few works forgives them."""
-    found = {score.name: score for score in scores}
-    kid, halved, coarse = (found.get(name) for name in ("kid", "kid_real", "kid_shrunk"))
-    if kid is None or halved is None or coarse is None or halved.spread is None:
+def _find_coarse_samples(evidence: Evidence, scores: list[Score]) -> list[Finding]:
+    """Find samples further from real works than shrunk works are.
+
+    Coverage by the wide balls of few works forgives them.
+    """
+    scores_by_name = {score.name: score for score in scores}
+    kid, real_kid, shrunk_kid = (scores_by_name.get(name) for name in ("kid", "kid_real", "kid_shrunk"))
+    if kid is None or real_kid is None or shrunk_kid is None or real_kid.spread is None:
         return []
-    told = coarse.value > halved.value + _SPREADS * halved.spread
-    if not told or kid.value <= coarse.value:
+    is_distinguishable = shrunk_kid.value > real_kid.value + _DISTINGUISHABLE_SPREADS * real_kid.spread
+    if not is_distinguishable or kid.value <= shrunk_kid.value:
         return []
     return [
         Finding(
-            verdict="under-trained", score="kid", value=kid.value, bound=coarse.value, code="further_than_shrunk",
-            values={"kid": kid.value, "pixels": _pixels(evidence), "shrunk": coarse.value},
+            verdict="under-trained", score="kid", value=kid.value, bound=shrunk_kid.value, code="further_than_shrunk",
+            values={"kid": kid.value, "pixels": _shrunk_side(evidence), "shrunk": shrunk_kid.value},
         )
     ]  # fmt: skip
 
 
-METRIC = Metric(applies=paints, measure=measure, headline=("kid",))
+METRIC = Metric(applies=has_samples, measure=measure, headline=("kid",))
 METRIC_INFO = MetricInfo(acronyms=("kid",))

@@ -1,61 +1,69 @@
-"""Stylisation: how near a picture has come to the manner it is painted in, and how far it went from its photograph."""
+"""Stylisation: distance of pictures to their style and their photograph."""
 
 from collections.abc import Sequence
 
 import torch
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.nn.style.perceptual import PerceptualLoss, StyleTransfer, StylisedPictures
 from artpipe.numerics.pixels import to_float
 
 
-def measure(evidence: Evidence) -> Measured:
-    """Compare every picture with its photograph and its style, through the eyes it was painted with."""
+def measure(evidence: Evidence) -> Measurement:
+    """Compare every picture with its photograph and its style.
+
+    The network is the one that it was painted with.
+    """
     assert isinstance(evidence.learner, StyleTransfer)  # noqa: S101 - `applies` has seen to it
     loss = evidence.learner.perceptual_loss
     if loss is None:
-        return Measured()
+        return Measurement()
     works = {name: to_float(c) if name == "images" else c for name, c in evidence.held_out.items()}
     with torch.no_grad():
-        rows = [_judged(loss, made) for made in _one_by_one(evidence.learner.stylise(works))]
+        rows = [_measure_picture(loss, stylised) for stylised in _split_pictures(evidence.learner.stylise(works))]
     content, style, before = (list(column) for column in zip(*rows, strict=True))
-    left = [after / max(start, 1.0e-12) for after, start in zip(style, before, strict=True)]
+    style_ratios = [after / max(start, 1.0e-12) for after, start in zip(style, before, strict=True)]
     scores = [
-        _score("style_distance", style, code="score_style_distance"),
-        _score("content_distance", content, code="score_content_distance"),
-        _score("style_left", left, code="score_style_left"),
+        _make_score("style_distance", style, code="score_style_distance"),
+        _make_score("content_distance", content, code="score_content_distance"),
+        _make_score("style_left", style_ratios, code="score_style_left"),
     ]
-    value, bound = sum(left) / len(left), evidence.params.verdicts.under_trained_style
-    remains = value > bound
+    value, bound = sum(style_ratios) / len(style_ratios), evidence.params.verdicts.under_trained_style
+    is_unfinished = value > bound
     finding = Finding(
-        verdict="under-trained" if remains else "healthy",
+        verdict="under-trained" if is_unfinished else "healthy",
         score="style_left",
         value=value,
         bound=bound,
-        code="style_remains" if remains else "style_reached",
+        code="style_remains" if is_unfinished else "style_reached",
         values={"share": value},
     )
-    return Measured(scores=scores, findings=[finding] if remains else (), healthy=None if remains else finding)
+    return Measurement(
+        scores=scores, findings=[finding] if is_unfinished else (), healthy=None if is_unfinished else finding
+    )
 
 
-def _one_by_one(made: StylisedPictures) -> list[StylisedPictures]:
-    rows = range(len(made.pictures))
-    return [StylisedPictures(made.pictures[[i]], made.contents[[i]], made.styles[[i]]) for i in rows]
+def _split_pictures(stylised: StylisedPictures) -> list[StylisedPictures]:
+    rows = range(len(stylised.pictures))
+    return [StylisedPictures(stylised.pictures[[i]], stylised.contents[[i]], stylised.styles[[i]]) for i in rows]
 
 
-def _judged(loss: PerceptualLoss, made: StylisedPictures) -> tuple[float, float, float]:
-    """Return content distance, style distance, and the style distance of the photograph, of one picture."""
-    content, style = loss.content_features(made.contents), loss.style_grams(made.styles)
-    after = loss.distances(made.pictures, content, style)
-    before = loss.distances(made.contents, content, style)
+def _measure_picture(loss: PerceptualLoss, stylised: StylisedPictures) -> tuple[float, float, float]:
+    """Return content distance, style distance and style distance before.
+
+    Before is that of the photograph; there is one picture.
+    """
+    content, style = loss.content_features(stylised.contents), loss.style_grams(stylised.styles)
+    after = loss.distances(stylised.pictures, content, style)
+    before = loss.distances(stylised.contents, content, style)
     return float(after[0]), float(after[1]), float(before[1])
 
 
-def _score(name: str, values: Sequence[float], code: str) -> Score:
-    found = torch.tensor(values, dtype=torch.float64)
-    spread = float(found.std()) if len(values) > 1 else None
-    return Score(name=name, value=float(found.mean()), n=len(values), spread=spread, better="lower", code=code)
+def _make_score(name: str, values: Sequence[float], code: str) -> Score:
+    tensor = torch.tensor(values, dtype=torch.float64)
+    spread = float(tensor.std()) if len(values) > 1 else None
+    return Score(name=name, value=float(tensor.mean()), n=len(values), spread=spread, better="lower", code=code)
 
 
 METRIC = Metric(

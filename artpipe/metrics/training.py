@@ -1,72 +1,81 @@
-"""Training: what the history tells without looking at a picture (diverged, dominated, stopped while still improving)."""
+"""Training: what the history tells without looking at a picture.
+
+Diverged, dominated by the discriminator, or stopped while still improving.
+"""
 
 import math
 from statistics import fmean, median
 
 from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.language.message import Value
 
-_QUARTERS = 4  # fewer evaluation points than these tell no trend
+_MINIMUM_POINTS = 4  # fewer evaluation points than these tell no trend
 _ALMOST_NOTHING = 1e-12
 
 
-def measure(evidence: Evidence) -> Measured:
-    """Look for a broken end of the training, a discriminator that wins always, and a steep last quarter."""
+def measure(evidence: Evidence) -> Measurement:
+    """Find divergence, a dominating discriminator and a steep last quarter."""
     history = evidence.card.history
-    found = [_diverged(evidence), _dominated(evidence, history), _steep(evidence, history)]
+    findings = [_find_divergence(evidence), _find_domination(evidence, history), _find_steep_end(evidence, history)]
     score = Score(
         name="steps",
         value=float(evidence.card.steps.get("best", 0)),
         n=1,
         code="score_steps",
     )
-    return Measured(scores=[score], findings=[finding for finding in found if finding is not None])
+    return Measurement(scores=[score], findings=[finding for finding in findings if finding is not None])
 
 
-def _diverged(evidence: Evidence) -> Finding | None:
-    """Find weights or losses that are no numbers, a loss that exploded, or a training that gave up."""
+def _find_divergence(evidence: Evidence) -> Finding | None:
+    """Find weights or losses that are no numbers, or a loss that exploded.
+
+    A training that gave up after its rollbacks is found too.
+    """
     bound = evidence.params.verdicts.explosion
     broken = sum(int((~weight.isfinite()).sum()) for weight in evidence.learner.state_dict().values())
     if broken:
-        return _finding("weights", broken, 0, code="weights_not_finite", values={"weights": broken})
+        return _make_finding("weights", broken, 0, code="weights_not_finite", values={"weights": broken})
     if evidence.broken_samples:
         count = evidence.broken_samples
-        return _finding("samples", count, 0, code="pictures_not_finite", values={"pictures": count})
-    for name, value, factor in _explosions(evidence.card.history):
+        return _make_finding("samples", count, 0, code="pictures_not_finite", values={"pictures": count})
+    for name, value, factor in _measure_explosions(evidence.card.history):
         if not math.isfinite(value):
-            return _finding(name, -1, 0, code="loss_not_finite", values={"loss": name})
+            return _make_finding(name, -1, 0, code="loss_not_finite", values={"loss": name})
         if factor > bound:
-            return _finding(name, factor, bound, code="loss_exploded", values={"loss": name, "times": factor})
+            return _make_finding(name, factor, bound, code="loss_exploded", values={"loss": name, "times": factor})
     if evidence.card.diverged:
         times, allowed = evidence.card.rollbacks, int(evidence.card.params.get("rollbacks", 0))
-        return _finding("rollbacks", times, allowed, code="rolled_back_too_often", values={"times": times})
+        return _make_finding("rollbacks", times, allowed, code="rolled_back_too_often", values={"times": times})
     return None
 
 
-def _finding(score: str, value: float, bound: float, code: str, values: dict[str, Value]) -> Finding:
+def _make_finding(score: str, value: float, bound: float, code: str, values: dict[str, Value]) -> Finding:
     return Finding(verdict="diverged", score=score, value=value, bound=bound, code=code, values=values)
 
 
-def _explosions(history: tuple[HistoryRow, ...]) -> list[tuple[str, float, float]]:
+def _measure_explosions(history: tuple[HistoryRow, ...]) -> list[tuple[str, float, float]]:
     """Return each loss's last value and how many times its median before that is."""
     if not history:
         return []
-    found = []
+    explosions = []
     for name, value in history[-1].losses.items():
         before = [abs(row.losses[name]) for row in history[:-1] if math.isfinite(row.losses.get(name, math.nan))]
-        usual = median(before) if before else abs(value)
-        found.append((name, value, abs(value) / max(usual, 1.0)))
-    return found
+        typical = median(before) if before else abs(value)
+        explosions.append((name, value, abs(value) / max(typical, 1.0)))
+    return explosions
 
 
-def _dominated(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | None:
-    """Find a discriminator whose loss is almost nothing; a critic without a zero (Wasserstein) has none."""
+def _find_domination(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | None:
+    """Find a discriminator whose loss is almost nothing.
+
+    A critic without a zero (Wasserstein) has none.
+    """
     losses = [row.losses["discriminator"] for row in history if "discriminator" in row.losses]
     if not losses or min(losses) < 0:
         return None
-    value, bound = fmean(losses[-max(1, len(losses) // _QUARTERS) :]), evidence.params.verdicts.dominated_loss
+    value, bound = fmean(losses[-max(1, len(losses) // _MINIMUM_POINTS) :]), evidence.params.verdicts.dominated_loss
     if not value < bound:
         return None
     return Finding(
@@ -75,9 +84,9 @@ def _dominated(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding |
     )  # fmt: skip
 
 
-def _steep(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | None:
-    """Find a selection measure that made much of its whole improvement in the last quarter."""
-    share, bound = last_quarter(evidence, history), evidence.params.verdicts.under_trained_steepness
+def _find_steep_end(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | None:
+    """Find a measure that improved much in the last quarter of the training."""
+    share, bound = share_of_last_quarter(evidence, history), evidence.params.verdicts.under_trained_steepness
     if share is None or share <= bound:
         return None
     name = str(evidence.card.selection)
@@ -87,18 +96,21 @@ def _steep(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | Non
     )  # fmt: skip
 
 
-def last_quarter(evidence: Evidence, history: tuple[HistoryRow, ...]) -> float | None:
-    """Return the share of the selection measure's improvement made in the last quarter; None where none can be told."""
-    name, selects = evidence.card.selection, evidence.learner.selects
+def share_of_last_quarter(evidence: Evidence, history: tuple[HistoryRow, ...]) -> float | None:
+    """Return the share of the selection measure's improvement in the last quarter.
+
+    None where it cannot be known.
+    """
+    name, measure = evidence.card.selection, evidence.learner.selection_measure
     values = [row.validation[name] for row in history if name in row.validation] if name else []
-    if len(values) < _QUARTERS or not all(map(math.isfinite, values)):
+    if len(values) < _MINIMUM_POINTS or not all(map(math.isfinite, values)):
         return None
     # A restored GAN has no feature extractor and selects nothing: KID, less is better.
-    sign = -1 if selects is not None and selects[1] == "max" else 1
+    sign = -1 if measure is not None and measure[1] == "max" else 1
     values = [sign * value for value in values]
-    whole = values[0] - min(values)
-    late = min(values[: -(len(values) // _QUARTERS)]) - min(values)
-    return late / whole if whole > _ALMOST_NOTHING else 0.0
+    total = values[0] - min(values)
+    last_gain = min(values[: -(len(values) // _MINIMUM_POINTS)]) - min(values)
+    return last_gain / total if total > _ALMOST_NOTHING else 0.0
 
 
 METRIC = Metric(applies=lambda _: True, measure=measure)

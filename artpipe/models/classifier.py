@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
-from artpipe.contracts.microbatched import Divisible, portion
+from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.language.message import Message
@@ -64,13 +64,13 @@ def count_halvings(side: int) -> int:
     return max(1, int(math.log2(side / 7)))
 
 
-class Classifier(Divisible[Params]):
+class Classifier(MicroBatchedLearner[Params]):
     """A convolutional classifier with a stride-2 stem and one linear layer.
 
     The features are the mean over places, of unit variance per picture.
     """
 
-    selects = ("nll", "min")
+    selection_measure = ("nll", "min")
     temperature: Tensor
 
     def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
@@ -88,15 +88,15 @@ class Classifier(Divisible[Params]):
         groups = [{"params": decayed, "weight_decay": params.weight_decay}, {"params": others, "weight_decay": 0.0}]
         self.optimisers = {"classifier": torch.optim.AdamW(groups, lr=params.learning_rate, fused=True)}
 
-    def draw(self, batch: Batch) -> Batch:
+    def prepare_batch(self, batch: Batch) -> Batch:
         """Return the labelled works, degraded."""
         images, labels = self._select_labelled(batch)
         with self.autocast():
             return {"images": self._degrade(images) if len(images) else images, "labels": labels}
 
-    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+    def accumulate_gradients(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend the cross-entropy (nats); a batch without a label changes nothing."""
-        images, labels, share = part["images"], part["labels"], portion(part, whole)
+        images, labels, share = part["images"], part["labels"], row_share(part, whole)
         if not len(images):
             return {"loss": torch.zeros(()), "accuracy": torch.zeros(())}
         with self.autocast():
@@ -106,12 +106,12 @@ class Classifier(Divisible[Params]):
         loss.backward()  # type: ignore[no-untyped-call]
         return {"loss": loss.detach(), "accuracy": share * (logits.argmax(1) == labels).float().mean()}
 
-    def move(self, rows: int) -> None:
+    def update_weights(self, rows: int) -> None:
         """Take the optimiser's step; without a gradient it moves nothing."""
         del rows
         optimiser = self.optimisers["classifier"]
         for group in optimiser.param_groups:
-            group["lr"] = self.rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.01)
+            group["lr"] = self.scheduled_rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.01)
         optimiser.step()
 
     def features(self, images: Tensor) -> Tensor:
@@ -187,7 +187,7 @@ class Classifier(Divisible[Params]):
         if predicted == label:
             return Message(code="recognised", values={"truth": truth, "certainty": certainty})
         return Message(
-            code="taken_for", values={"truth": truth, "predicted": self.classes[predicted], "certainty": certainty}
+            code="taken_for", values={"truth": truth, "seen": self.classes[predicted], "certainty": certainty}
         )
 
     def _select_labelled(self, batch: Batch, *, in_turn: bool = False) -> tuple[Tensor, Tensor]:

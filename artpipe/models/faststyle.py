@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, TrainParams
-from artpipe.contracts.microbatched import Divisible, portion
+from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.errors import UserError
@@ -122,7 +122,7 @@ class FastStyleNetwork(nn.Module):
         return torch.as_tensor(self.colours(F.instance_norm(images) + strokes, mix))
 
 
-class FastStyle(Divisible[Params]):
+class FastStyle(MicroBatchedLearner[Params]):
     """The network and the styles that it has learned."""
 
     styles: Tensor
@@ -142,7 +142,7 @@ class FastStyle(Divisible[Params]):
         self.optimisers = {"network": torch.optim.Adam(self.network.parameters(), lr=params.learning_rate, fused=True)}
         self._style_targets: dict[str, Tensor] = {}
 
-    def begin(self, works: Batch) -> None:
+    def prepare_training(self, works: Batch) -> None:
         """Take the style pictures from the works."""
         for row, name in enumerate(self.names):
             self.styles[row] = find_style_image(works, self.spec, name)[1]
@@ -151,16 +151,16 @@ class FastStyle(Divisible[Params]):
             self.network.colours.gain.copy_(colours.std(2))
             self.network.colours.shift.copy_(colours.mean(2))
 
-    def draw(self, batch: Batch) -> Batch:
+    def prepare_batch(self, batch: Batch) -> Batch:
         """Return crops of the works, and a random style for each."""
         images = self._draw_crops(batch["images"])
         return {"images": images, "chosen": torch.randint(len(self.names), (len(images),), device=images.device)}
 
-    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+    def accumulate_gradients(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend ``alpha content + beta log(1 + style) + variation TV``."""
         if self.perceptual_loss is None:
             raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `pretrained`")
-        p, images, chosen, share = self.params, part["images"], part["chosen"], portion(part, whole)
+        p, images, chosen, share = self.params, part["images"], part["chosen"], row_share(part, whole)
         with torch.no_grad():
             content = self.perceptual_loss.content_features(images)
             self._style_targets = self._style_targets or self._style_grams(self.perceptual_loss)
@@ -174,12 +174,12 @@ class FastStyle(Divisible[Params]):
         losses = {"content": content_distance, "style": style_distance, "variation": variation}
         return {name: share * value.detach().mean() for name, value in losses.items()}
 
-    def move(self, rows: int) -> None:
+    def update_weights(self, rows: int) -> None:
         """Take the optimiser's step."""
         del rows
         optimiser = self.optimisers["network"]
         (group,) = optimiser.param_groups
-        group["lr"] = self.rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.05)
+        group["lr"] = self.scheduled_rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.05)
         nn.utils.clip_grad_norm_(group["params"], 10.0)
         optimiser.step()
 

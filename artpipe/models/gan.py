@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
-from artpipe.contracts.microbatched import Divisible, portion
+from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
 from artpipe.contracts.plugin_info import ModelInfo
 from artpipe.language.message import Message
@@ -66,7 +66,7 @@ class Params(TrainParams):
     _presets = model_validator(mode="before")(with_presets)
 
 
-class GAN(Divisible[Params]):
+class GAN(MicroBatchedLearner[Params]):
     """A generator against a discriminator; its moving average is shown and scored."""
 
     def __init__(self, params: Params, spec: Spec, pretrained: FeatureExtractor | None = None) -> None:
@@ -96,22 +96,22 @@ class GAN(Divisible[Params]):
         policies = automatic if params.augment is None else params.augment
         self.augment = AdaptiveAugmentation(policies, params.augment_target, params.augment_pictures)
         self.feature_extractor = (pretrained,)  # in a tuple, so that its weights are not taken for the learner's own
-        self.selects = ("kid", "min") if pretrained is not None else None
+        self.selection_measure = ("kid", "min") if pretrained is not None else None
 
     @property
     def is_generator_step(self) -> bool:
         """Say whether the generator is updated in this step too."""
         return (self.steps_done + 1) % self.params.critic_steps == 0
 
-    def draw(self, batch: Batch) -> Batch:
+    def prepare_batch(self, batch: Batch) -> Batch:
         """Return `images` ``(B, C, H, W)`` in [-1, 1], label rows, and noise."""
         images = batch["images"]
         noise = torch.randn(len(images), self.params.latent_dim, device=images.device)
         return {"images": images, "rows": label_rows(batch.get("labels"), self.classes, noise), "noise": noise}
 
-    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+    def accumulate_gradients(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Add the gradients of both networks to their weights; return the losses."""
-        images, rows, share = part["images"], part["rows"], portion(part, whole)
+        images, rows, share = part["images"], part["rows"], row_share(part, whole)
         with self.autocast(), torch.set_grad_enabled(self.is_generator_step):
             generated = self.generator(part["noise"], rows)
         backward = self._one_pass_step if self.one_pass else self._two_pass_step
@@ -126,7 +126,7 @@ class GAN(Divisible[Params]):
         losses = {name: share * loss for name, loss in losses.items()}
         return {**losses, "penalty": self._penalise(images, generated.detach().float(), rows, share)}
 
-    def move(self, rows: int) -> None:
+    def update_weights(self, rows: int) -> None:
         """Update the discriminator, and every `critic_steps` the generator and average."""
         self._step_optimiser("discriminator", self.discriminator)
         if self.is_generator_step:
@@ -182,7 +182,7 @@ class GAN(Divisible[Params]):
         """Take the optimiser step of one network at the current learning rate."""
         p = self.params
         for group in self.optimisers[name].param_groups:
-            group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
+            group["lr"] = self.scheduled_rate(p.learning_rate, p.warmup_steps, p.final_rate)
         if p.gradient_clip_norm:
             nn.utils.clip_grad_norm_(network.parameters(), p.gradient_clip_norm)
         self.optimisers[name].step()
@@ -195,7 +195,7 @@ class GAN(Divisible[Params]):
         return self._generate(noise, label_rows(asked_labels(prompt, self.classes).to(device), self.classes, noise))
 
     @property
-    def codes(self) -> int:
+    def noise_size(self) -> int:
         """Return the dimensions of the noise."""
         return self.params.latent_dim
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive
-from artpipe.contracts.microbatched import portion
+from artpipe.contracts.microbatched import row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
 from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.language.message import Message
@@ -120,25 +120,25 @@ class InpaintingNetwork(nn.Module):
 class Inpainting(AdversarialRestorer[Params]):
     """Repairs strokes, scratches, stains and noise in pictures of any size."""
 
-    baseline = "harmonic fill"
+    baseline_name = "harmonic fill"
 
     def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
         del pretrained
         super().__init__(params, spec, InpaintingNetwork(params, spec.channels))
 
-    def draw(self, batch: Batch) -> Batch:
+    def prepare_batch(self, batch: Batch) -> Batch:
         """Return crops of `images` ``(B, C, H, W)``, damaged crops, and lost pixels."""
         intact = draw_crops(batch["images"], self.params.crop, 1)
         broken, lost = self._damage(intact, torch.randint(2**31, (len(intact),)).tolist())
         return {"intact": intact, "broken": broken, "lost": lost}
 
-    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+    def accumulate_gradients(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend the mean absolute error at lost pixels, later the adversarial loss too."""
         intact, lost = part["intact"], part["lost"]
         with self.autocast():
             restored = self.network(part["broken"], lost)
         lost_share = float(lost.sum()) / max(1.0, float(whole["lost"].sum()))
-        return self.descend(restored, intact, lost_share * lost_error(restored, intact, lost), portion(part, whole))
+        return self.descend(restored, intact, lost_share * lost_error(restored, intact, lost), row_share(part, whole))
 
     def _damage(self, images: Tensor, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         p = self.params
@@ -158,11 +158,11 @@ class Inpainting(AdversarialRestorer[Params]):
         return torch.where(lost, torch.cat(parts).clamp(-1, 1), images)
 
     @property
-    def draws(self) -> int:
+    def damages_per_work(self) -> int:
         """Return two of each kind of damage."""
         return 2 * len(self.params.damage)
 
-    def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
+    def restore(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
         """Damage works, each by its own seed, and repair them.
 
         Only lost pixels are compared.
@@ -174,12 +174,12 @@ class Inpainting(AdversarialRestorer[Params]):
         """Repair the prompt's works, each damaged by its seed, beside the harmonic fill."""
         exhibits = []
         for work, seed, digests in iterate_works(prompt):
-            restoration = self.restoration(work, [seed])
+            restoration = self.restore(work, [seed])
             kind = self.params.damage[seed % len(self.params.damage)]
             caption = Message(
-                code="repaired", values={"damage": kind, "compared": describe_psnr(restoration, self.baseline)}
+                code="repaired", values={"damage": kind, "compared": describe_psnr(restoration, self.baseline_name)}
             )
-            extra_parts = {self.baseline: restoration.baseline[0]}
+            extra_parts = {self.baseline_name: restoration.baseline[0]}
             exhibits.append(make_exhibit(restoration, caption, "restoration", digests, **extra_parts))
         return exhibits
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
-from artpipe.contracts.microbatched import Divisible
+from artpipe.contracts.microbatched import MicroBatchedLearner
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.contracts.special_tokens import PAD, START
@@ -52,11 +52,11 @@ class Params(TrainParams):
     prompts: tuple[str, ...] = ("",)  # beginnings, one by seed in turn; empty: a work's beginning
 
 
-class RNN(Divisible[Params]):
+class RNN(MicroBatchedLearner[Params]):
     """Embedding, recurrent layers, and the transposed embedding as output."""
 
-    selects = ("nll", "min")
-    point_exhibits = 4
+    selection_measure = ("nll", "min")
+    progress_exhibits = 4
 
     def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
         super().__init__(params, spec)
@@ -78,24 +78,24 @@ class RNN(Divisible[Params]):
         )
         self.optimisers = {"rnn": adam}
 
-    def draw(self, batch: Batch) -> Batch:
+    def prepare_batch(self, batch: Batch) -> Batch:
         """Return `tokens` ``(B, L + 1)`` without padding columns, transposed at random."""
         tokens = _trim_padding(batch["tokens"].long())
         if self.params.transpose and self.ear is not None:
             tokens = transpose(tokens, self.params.transpose)
         return {"tokens": tokens}
 
-    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+    def accumulate_gradients(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend the mean negative log-likelihood of the next token."""
         loss = self._token_nats(part["tokens"]).sum() / (whole["tokens"][:, 1:] != PAD).sum().clamp(min=1)
         loss.backward()  # type: ignore[no-untyped-call]
         return {"nll": loss.detach()}
 
-    def move(self, rows: int) -> None:
+    def update_weights(self, rows: int) -> None:
         """Take the optimiser's step."""
         del rows
         (group,) = self.optimisers["rnn"].param_groups
-        group["lr"] = self.rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.02)
+        group["lr"] = self.scheduled_rate(self.params.learning_rate, self.params.warmup_steps, final_share=0.02)
         nn.utils.clip_grad_norm_(group["params"], self.params.gradient_clip_norm)
         self.optimisers["rnn"].step()
 
@@ -176,7 +176,7 @@ class RNN(Divisible[Params]):
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Show what each seed writes."""
         if self.ear is not None:
-            prompt = prompt.part(0, self.params.pieces)
+            prompt = prompt.slice(0, self.params.pieces)
         rows: Sequence[Sequence[int]] = self.write(prompt)
         max_tokens = self.params.max_tokens
         return [

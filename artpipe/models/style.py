@@ -61,7 +61,7 @@ class Params(TrainParams):
 class Style(Learner[Params]):
     """A canvas of each size for each pair of a content and a style."""
 
-    thrift = (
+    memory_advice = (
         "lower the dataset's `size`, or `paint` fewer pictures at once"  # one goes through the eye at a time as it is
     )
 
@@ -102,7 +102,7 @@ class Style(Learner[Params]):
         """Return which canvas is painted at a step; beyond the last step, the last one."""
         return next((i for i, end in enumerate(self.ends) if step < end), len(self.ends) - 1)
 
-    def begin(self, works: Batch) -> None:
+    def prepare_training(self, works: Batch) -> None:
         """Put the photographs on the canvases."""
         each = self.params.each
         for row, (content, style) in enumerate(self.pairs):

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive
-from artpipe.contracts.microbatched import portion
+from artpipe.contracts.microbatched import row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
 from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.language.message import Message
@@ -78,19 +78,19 @@ class SuperResolutionNetwork(nn.Module):
 class SuperResolution(AdversarialRestorer[Params]):
     """Enlarges pictures of any size, trained on pictures and their reductions."""
 
-    baseline = "bicubic"
+    baseline_name = "bicubic"
 
     def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
         del pretrained
         super().__init__(params, spec, SuperResolutionNetwork(params, spec.channels))
 
-    def draw(self, batch: Batch) -> Batch:
+    def prepare_batch(self, batch: Batch) -> Batch:
         """Return crops of `images` ``(B, C, H, W)``."""
         return {"large": draw_crops(batch["images"], self.params.crop, self.params.scale)}
 
-    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+    def accumulate_gradients(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend the mean absolute error of enlarged crops, and the adversarial loss."""
-        large, share = part["large"], portion(part, whole)
+        large, share = part["large"], row_share(part, whole)
         with self.autocast():
             restored = self.network(downscale(large, self.params.scale))
         return self.descend(restored.float(), large, share * F.l1_loss(restored.float(), large), share)
@@ -103,7 +103,7 @@ class SuperResolution(AdversarialRestorer[Params]):
         """
         return torch.cat([self.network(image[None]).float().clamp(-1, 1) for image in images])
 
-    def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
+    def restore(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
         """Reduce works and enlarge them again.
 
         `scale` lines at each border are not compared, as is usual.
@@ -112,20 +112,20 @@ class SuperResolution(AdversarialRestorer[Params]):
         scale = self.params.scale
         original = crop_to_multiple(images, scale)
         small = downscale(original, scale)
-        counts = torch.zeros_like(original[:, :1], dtype=torch.bool)
-        counts[..., scale:-scale, scale:-scale] = True
+        mask = torch.zeros_like(original[:, :1], dtype=torch.bool)
+        mask[..., scale:-scale, scale:-scale] = True
         large = upscale(small, scale)
-        return Restoration(original, large, self.enlarge(small), large, counts)
+        return Restoration(original, large, self.enlarge(small), large, mask)
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Enlarge the prompt's works; large ones are reduced first and enlarged again."""
         return [self._make_exhibit(work, digests) for work, _, digests in iterate_works(prompt)]
 
     def _make_exhibit(self, work: Tensor, digests: tuple[str, ...]) -> Exhibit:
-        restoration, scale = self.restoration(work, [0]), self.params.scale
+        restoration, scale = self.restore(work, [0]), self.params.scale
         caption = Message(
             code={2: "enlarged_from_half", 4: "enlarged_from_quarter"}[scale],
-            values={"compared": describe_psnr(restoration, self.baseline)},
+            values={"compared": describe_psnr(restoration, self.baseline_name)},
         )
         passes, side = 0, max(work.shape[2:])
         while side * scale ** (passes + 1) <= self.params.show:
@@ -137,7 +137,7 @@ class SuperResolution(AdversarialRestorer[Params]):
             large = self.enlarge(large)
         size = (large.shape[2], large.shape[3])
         beyond = Restoration(
-            F.interpolate(work, size), resize_bicubic(work, *size).clamp(-1, 1), large, large, restoration.counts
+            F.interpolate(work, size), resize_bicubic(work, *size).clamp(-1, 1), large, large, restoration.mask
         )
         larger = Message(code="enlarged_times", values={"times": scale**passes, "tried": caption})
         return make_exhibit(beyond, larger, "enlargement", digests)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
-from artpipe.contracts.microbatched import Divisible, portion
+from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.plugin_info import ModelInfo, WallText
 from artpipe.language.message import Message
@@ -64,10 +64,10 @@ class Params(TrainParams):
     plane_reach: float = Field(default=2.0, gt=0)  # standard deviations to each side
 
 
-class VAE(Divisible[Params]):
+class VAE(MicroBatchedLearner[Params]):
     """A convolutional encoder and decoder, and a flow as prior."""
 
-    selects = ("elbo", "max")
+    selection_measure = ("elbo", "max")
 
     def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
         super().__init__(params, spec)
@@ -104,14 +104,14 @@ class VAE(Divisible[Params]):
         if params.prior == "flow":
             self.optimisers["flow"] = torch.optim.Adam(self.flow.parameters(), lr=params.flow_rate, fused=True)
 
-    def draw(self, batch: Batch) -> Batch:
+    def prepare_batch(self, batch: Batch) -> Batch:
         """Return `images` ``(B, C, H, W)`` in [-1, 1] and the noise of their codes."""
         images = batch["images"]
         return {"images": images, "noise": torch.randn(len(images), self.params.latent_dim, device=images.device)}
 
-    def learn(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+    def accumulate_gradients(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
         """Descend ``-log p(x|z) + beta KL(q(z|x) || N(0, I))``, nats per picture."""
-        images, p, share = part["images"], self.params, portion(part, whole)
+        images, p, share = part["images"], self.params, row_share(part, whole)
         with self.autocast():
             mean, logvar = self._encode(images)
             code = mean + part["noise"] * (0.5 * logvar).exp()
@@ -128,14 +128,14 @@ class VAE(Divisible[Params]):
             losses["flow"] = flow_nll.detach()
         return losses
 
-    def move(self, rows: int) -> None:
+    def update_weights(self, rows: int) -> None:
         """Take the step of both optimisers."""
         del rows
         p = self.params
         for name, optimiser in self.optimisers.items():
             (group,) = optimiser.param_groups
             base = p.flow_rate if name == "flow" else p.learning_rate
-            group["lr"] = self.rate(base, p.warmup_steps, final_share=0.01)
+            group["lr"] = self.scheduled_rate(base, p.warmup_steps, final_share=0.01)
             nn.utils.clip_grad_norm_(group["params"], p.gradient_clip_norm)
             optimiser.step()
 
@@ -154,7 +154,7 @@ class VAE(Divisible[Params]):
         return self._decode_means(self.flow.codes(prompt.noise(self.params.latent_dim).to(self.log_scale.device)))
 
     @property
-    def codes(self) -> int:
+    def noise_size(self) -> int:
         """Return the dimensions of the noise."""
         return self.params.latent_dim
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe import plugins
 from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.layout.medium_detection import describe_unread_formats
 from artpipe.layout.work_kinds import WorkKind
 from artpipe.untrusted.job_cache import cached_outcomes
@@ -15,7 +15,7 @@ from artpipe.untrusted.worker_pool import WorkerLimits
 
 if TYPE_CHECKING:
     from artpipe.artifacts.works import Work
-from artpipe.contracts.modality import Job, Medium, Task, medium_of, one_part
+from artpipe.contracts.modality import Job, Medium, PreprocessTask, find_medium, yield_whole_file
 
 
 def work_kinds() -> dict[str, WorkKind]:
@@ -28,13 +28,13 @@ def _work_kind(name: str) -> WorkKind:
     return WorkKind(
         noun=medium.noun,
         files=medium.files,
-        begins=medium.begins,
+        matches=medium.matches,
         suffixes=medium.suffixes,
         sidecars=medium.sidecars,
-        many=medium.parts is not one_part,
-        likely=medium.likely,
+        many=medium.parts is not yield_whole_file,
+        is_preferred=medium.is_preferred,
         reads_sidecars=medium.reads_sidecars,
-        unread=medium.unread,
+        explain_unread=medium.explain_unread,
     )
 
 
@@ -48,14 +48,14 @@ def require_works(place: object, entry: DatasetEntry, starts: Iterable[tuple[byt
     Raises:
         UserError: none, or fewer than `MINIMUM_WORKS`.
     """
-    medium, others, works = medium_of(entry), 0, 0
+    medium, others, works = find_medium(entry), 0, 0
     unread: Counter[str] = Counter()
     for start, name in starts:
-        begins = medium.begins(start, name)
-        works, others = works + begins, others + (not begins)
-        if not begins and (advice := medium.unread(start)):
+        is_work = medium.matches(start, name)
+        works, others = works + is_work, others + (not is_work)
+        if not is_work and (advice := medium.explain_unread(start)):
             unread[advice] += 1
-        if works >= (MINIMUM_WORKS if medium.parts is one_part else 1):
+        if works >= (MINIMUM_WORKS if medium.parts is yield_whole_file else 1):
             return
     if not works:
         other_files = f"; {others} other {'file' if others == 1 else 'files'}" if others else ""
@@ -67,7 +67,7 @@ def require_works(place: object, entry: DatasetEntry, starts: Iterable[tuple[byt
     raise UserError(f"{place}: {works} {noun} in it, {needed}{describe_unread_formats(unread)}")
 
 
-def run_jobs(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes]]":
+def run_jobs(task: PreprocessTask, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes]]":
     """Yield every work with the result of `job` on its original.
 
     In the order of the manifest; the job runs in a worker.
@@ -78,7 +78,7 @@ def run_jobs(task: Task, job: Job, settings: Any) -> "Iterator[tuple[Work, bytes
     options = {"job": job_name(job), "settings": settings, "limits": make_worker_limits(task.ingest, is_accepted=True)}
     for work, outcome in cached_outcomes(task.works.originals(), stage=f"preprocess@{task.name}", **options):
         if outcome.reason is not None:
-            problem = f"{outcome.reason} {sentence_of(outcome.detail)}".strip()
+            problem = f"{outcome.reason} {read_sentence(outcome.detail)}".strip()
             raise ArtpipeError(
                 f"{task.works.folder}: work {work.sha256[:12]} was kept and cannot be decoded now: {problem}"
             )

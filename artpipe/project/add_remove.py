@@ -19,13 +19,13 @@ from artpipe.contracts.source import Source
 from artpipe.errors import UserError
 from artpipe.layout.input_files import resolve_hub_snapshot
 from artpipe.project.detection import (
+    describe_summary,
     has_features,
-    inspect_place,
-    is_single,
-    kinds_of,
-    preprocess_of,
-    require_kept,
-    told,
+    inspect_input,
+    list_default_kinds,
+    make_preprocess_params,
+    may_hold_many_works,
+    require_enough_works,
 )
 from artpipe.project.entry_validation import check_dataset, check_model
 from artpipe.project.import_files import (
@@ -39,7 +39,7 @@ from artpipe.project.import_files import (
     mark_import_started,
     undo_unfinished_import,
 )
-from artpipe.project.preview import contact_sheet
+from artpipe.project.preview import write_contact_sheet
 from artpipe.project.trackable_paths import require_outside_project, require_shallow
 from artpipe.project.tracked_files import remove_quietly, track_files, untrack_files
 from artpipe.storage.dvc_check import require_dvc
@@ -73,16 +73,16 @@ def add_dataset(
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         _check_new_names(params, name, kinds or ())
         target = _choose_target(source, name)
-        medium = (understanding := inspect_place(source, medium, ingest)).medium
-        kinds = kinds_of(medium) if kinds is None else kinds
+        medium = (understanding := inspect_input(source, medium, ingest)).medium
+        kinds = list_default_kinds(medium) if kinds is None else kinds
         _check_new_names(params, name, kinds)
-        entry = _make_dataset_entry(target, about, medium, preprocess_of(medium, size), ingest or {})
+        entry = _make_dataset_entry(target, about, medium, make_preprocess_params(medium, size), ingest or {})
         checked = validate_as(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
-        if not is_single(source):
+        if not may_hold_many_works(source):
             _find_source(target).check(checked.model_copy(update={"path": str(source)}))
         mark_import_started(target)
         undo.callback(undo_unfinished_import)
-        notes = told(understanding) + describe_archive(source, checked.ingest.names)
+        notes = describe_summary(understanding) + describe_archive(source, checked.ingest.names)
         sys.stdout.write(f"{notes}copying {to_printable(str(source))} to {target}\n")
         skipped_count = _copy_works(source, target)
         _require_works(name, checked, source)
@@ -90,13 +90,13 @@ def add_dataset(
         track_files(target, undo)
         write_text(PARAMS, text)
         mark_import_finished()
-    return contact_sheet(name, checked) + _describe_next_steps(name, target, kinds, skipped_count)
+    return write_contact_sheet(name, checked) + _describe_next_steps(name, target, kinds, skipped_count)
 
 
 def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:
     """Raise if ingest would refuse the dataset, or keep too few works of it."""
     check_dataset(name, entry)
-    require_kept(entry, source)
+    require_enough_works(entry, source)
 
 
 def _add_model_entries(text: str, dataset: str, kinds: Sequence[str]) -> str:
@@ -202,7 +202,7 @@ def _choose_target(source: Path, name: str) -> Path:
     require_outside_project(source)
     if source.is_dir():
         require_shallow(source)
-    in_folder = source.is_dir() or is_single(source)
+    in_folder = source.is_dir() or may_hold_many_works(source)
     target = DATASETS / (name if in_folder else name + archive_suffix(source))
     for path in (target, Path(f"{target}.dvc")):
         if path.exists():
@@ -217,7 +217,7 @@ def _copy_works(source: Path, target: Path) -> int:
     """
     if source.is_dir():
         return copy_folder(source, target)
-    return copy_archive(source, target / source.name if is_single(source) else target)
+    return copy_archive(source, target / source.name if may_hold_many_works(source) else target)
 
 
 def _source_name(target: Path) -> str:

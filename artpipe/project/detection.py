@@ -1,4 +1,4 @@
-"""What a new dataset is: its medium, told by its files, and what its entries begin with."""
+"""Detect the medium of a new dataset and choose its first parameters."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams, validate_as
-from artpipe.contracts.modality import Part, medium_of
+from artpipe.contracts.modality import Part, find_medium
 from artpipe.contracts.plugin_info import medium_info, model_info
 from artpipe.errors import UserError
 from artpipe.language.message import join_texts
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.layout.input_files import make_archive_limits, open_input_files
 from artpipe.layout.layout_detection import detect_layout
 from artpipe.layout.layout_summary import LayoutSummary, summarise_layout
@@ -24,13 +24,14 @@ from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 if TYPE_CHECKING:
     from artpipe.contracts.source import Source
 
-_OWN = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough works to measure on
+_SPLIT_SHARES = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough works to measure on
 
 
-def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None = None) -> LayoutSummary:
-    """Return what a folder, an archive or one file of many works is understood as; nothing is copied or changed.
+def inspect_input(path: Path, medium: str = "", ingest: Mapping[str, Any] | None = None) -> LayoutSummary:
+    """Return how an input is understood; nothing is copied or changed.
 
-    `ingest` is what was said that differs from its defaults: `classes`, `splits`, limits of archives.
+    It is a folder, an archive or one file of many works. `ingest` is what was said that differs from its defaults:
+    `classes`, `splits`, limits of archives.
 
     Raises:
         UserError: no such place, no works in it, a medium that cannot be told, or a table that cannot be read.
@@ -42,7 +43,7 @@ def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None
     if medium:
         plugins.find("modalities", medium)
     params = validate_as(IngestParams, dict(ingest or {}), file="artpipe dataset")
-    single = is_single(path)
+    single = may_hold_many_works(path)
     if not path.is_dir() and not single:
         archive_suffix(path)
     place, splits = open_input_files(path, make_archive_limits(params), single=single), params.splits == "keep"
@@ -50,19 +51,19 @@ def inspect_place(path: Path, medium: str = "", ingest: Mapping[str, Any] | None
         return summarise_layout(layout)
 
 
-def told(understanding: LayoutSummary) -> str:
+def describe_summary(summary: LayoutSummary) -> str:
     """Return in lines what was understood, and how to say otherwise."""
-    otherwise = [f"--medium {name}" for name in plugins.names("modalities") if name != understanding.medium]
-    rules = [rule for rule in ("folders", "metadata", "none") if rule != understanding.classes_from]
-    otherwise.append(f"--classes {'|'.join(rules)}")
-    if understanding.splits:
-        otherwise.append("--splits ignore")
-    kind = work_kinds()[understanding.medium]
-    sentence = understanding.sentence(f"{kind.noun} file" if kind.many else kind.noun)
-    return f"understood as {to_printable(sentence)}\n  to say otherwise: {', '.join(otherwise)}\n"
+    alternatives = [f"--medium {name}" for name in plugins.names("modalities") if name != summary.medium]
+    rules = [rule for rule in ("folders", "metadata", "none") if rule != summary.classes_from]
+    alternatives.append(f"--classes {'|'.join(rules)}")
+    if summary.splits:
+        alternatives.append("--splits ignore")
+    kind = work_kinds()[summary.medium]
+    sentence = summary.sentence(f"{kind.noun} file" if kind.many else kind.noun)
+    return f"understood as {to_printable(sentence)}\n  to say otherwise: {', '.join(alternatives)}\n"
 
 
-def is_single(path: Path) -> bool:
+def may_hold_many_works(path: Path) -> bool:
     """Return whether this one file may hold many works, as text and JSON lines do."""
     if not path.is_file():
         return False
@@ -71,11 +72,14 @@ def is_single(path: Path) -> bool:
             start = stream.read(SIGNATURE_BYTES)
     except OSError:
         return False
-    return any(kind.many and start and kind.begins(start, path.name) for kind in work_kinds().values())
+    return any(kind.many and start and kind.matches(start, path.name) for kind in work_kinds().values())
 
 
-def kinds_of(medium: str) -> tuple[str, ...]:
-    """Return the kinds of models that a dataset of this medium is given where none are named; those that measure come last."""
+def list_default_kinds(medium: str) -> tuple[str, ...]:
+    """Return the kinds of models that a new dataset of this medium gets.
+
+    Those that measure others come last.
+    """
     columns = plugins.find("modalities", medium).columns
     kinds = [kind for kind in plugins.names("models") if model_info(kind).in_new_datasets]
     kinds = [kind for kind in kinds if plugins.find("models", kind).reads <= columns]
@@ -90,50 +94,55 @@ def has_features(kind: str) -> bool:
     return isinstance(build, type) and issubclass(build, FeatureExtractor)
 
 
-def preprocess_of(medium: str, size: int) -> dict[str, Any]:
-    """Return the preprocess parameters that a dataset begins with; `size` is the side of pictures, in pixels."""
+def make_preprocess_params(medium: str, size: int) -> dict[str, Any]:
+    """Return the preprocess parameters that a new dataset begins with.
+
+    `size` is the side of pictures, in pixels.
+    """
     info = medium_info(medium)
-    own = {info.size_parameter: size} if info.axes == 2 else {}  # noqa: PLR2004 - a square
-    return {**own, **info.starting_params, **_OWN}
+    size_params = {info.size_parameter: size} if info.axes == 2 else {}  # noqa: PLR2004 - a square
+    return {**size_params, **info.starting_params, **_SPLIT_SHARES}
 
 
-def require_kept(entry: DatasetEntry, place: Path) -> None:
-    """Refuse files of which ingest would keep too few works; looks at as many as it takes to know.
+def require_enough_works(entry: DatasetEntry, place: Path) -> None:
+    """Refuse files of which ingest would keep too few works.
+
+    It looks at as many as are needed to know.
 
     Raises:
         UserError: fewer than a dataset needs, and why the first of the others would not be kept.
     """
-    medium, limits = medium_of(entry), WorkerLimits(workers=1, batch_inputs=MINIMUM_WORKS)
-    kept: set[bytes] = set()
-    refused = ""
+    medium, limits = find_medium(entry), WorkerLimits(workers=1, batch_inputs=MINIMUM_WORKS)
+    accepted: set[bytes] = set()
+    refusal = ""
     job, settings = job_name(medium.inspect), entry.ingest.model_dump(mode="json")
-    with closing(outcomes(_parts(entry), job=job, settings=settings, limits=limits)) as found:
-        for (name, part), outcome in found:
+    with closing(outcomes(_iterate_parts(entry), job=job, settings=settings, limits=limits)) as results:
+        for (name, part), outcome in results:
             reason = part.fields.get("rejected", outcome.reason)
             if reason is None:
-                kept.add(part.data)
-            elif not refused:
-                detail = sentence_of(join_texts(part.fields.get("notes", ())) or outcome.detail)
+                accepted.add(part.data)
+            elif not refusal:
+                detail = read_sentence(join_texts(part.fields.get("notes", ())) or outcome.detail)
                 hint = medium_info(entry.medium).refusal_hints.get(reason, "")
                 problem = ", ".join(filter(None, [reason, detail]))
-                refused = f"; {name} is not kept: " + "; ".join(filter(None, [problem, hint]))
-            if len(kept) == MINIMUM_WORKS:
+                refusal = f"; {name} is not kept: " + "; ".join(filter(None, [problem, hint]))
+            if len(accepted) == MINIMUM_WORKS:
                 return
-    noun = f"{medium.noun}{'' if len(kept) == 1 else 's'}"
-    message = f"{place}: {len(kept)} {noun} in it, a dataset needs at least {MINIMUM_WORKS}"
-    raise UserError(message + (refused or _advice(entry, place)))
+    noun = f"{medium.noun}{'' if len(accepted) == 1 else 's'}"
+    message = f"{place}: {len(accepted)} {noun} in it, a dataset needs at least {MINIMUM_WORKS}"
+    raise UserError(message + (refusal or _advise_separator(entry, place)))
 
 
-def _parts(entry: DatasetEntry) -> Iterator[tuple[tuple[str, Part], bytes]]:
-    """Yield name and part, and its bytes, of every work that the source has not rejected."""
+def _iterate_parts(entry: DatasetEntry) -> Iterator[tuple[tuple[str, Part], bytes]]:
+    """Yield name and part, and its bytes, of every work that was not rejected."""
     source: Source = plugins.find("sources", entry.source)
-    for one in source.candidates(entry):
-        if one.rejected is None:
-            for part in medium_of(entry).parts(one.name, one.data, entry.ingest):
-                yield (one.name + part.name, part), part.data
+    for candidate in source.candidates(entry):
+        if candidate.rejected is None:
+            for part in find_medium(entry).parts(candidate.name, candidate.data, entry.ingest):
+                yield (candidate.name + part.name, part), part.data
 
 
-def _advice(entry: DatasetEntry, place: Path) -> str:
+def _advise_separator(entry: DatasetEntry, place: Path) -> str:
     hint = medium_info(entry.medium).separator_hint
     whole = not entry.ingest.separator and not place.name.endswith((".json", ".jsonl"))
     return f"; {hint}" if hint and whole else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from artpipe.artifacts import paths
 from artpipe.config.params import load_params, read_yaml
 from artpipe.errors import DiskFullError, UserError
-from artpipe.project.estimates import Costs
+from artpipe.project.estimates import CostEstimator
 from artpipe.storage.dvc_config import dvc_cache_folder
 from artpipe.system.file_tree import total_bytes
 from artpipe.system.units import format_size
@@ -48,7 +48,7 @@ def _estimate_bytes(stage: str, root: Path) -> dict[Path, float]:
     params, locked = load_params(root / "params.yaml"), {}
     with contextlib.suppress(UserError, AttributeError):  # none yet, or a torn one: then similar stages tell
         locked = read_yaml(root / "dvc.lock").get("stages", {})
-    count = float(Costs(root, params, locked).of(stage).bytes)
+    count = float(CostEstimator(root, params, locked).of(stage).bytes)
     verb, _, name = stage.partition("@")
     if verb == "ingest" and name in params.datasets:
         count = max(count if stage in locked else 0.0, float(total_bytes(root / params.datasets[name].path)))

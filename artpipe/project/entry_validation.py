@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.config.params import DatasetEntry, Params, TrainParams, WeightsEntry, validate_as
-from artpipe.contracts.modality import params_of
+from artpipe.contracts.modality import parse_preprocess_params
 from artpipe.contracts.plugin_info import model_info
 from artpipe.errors import UserError, did_you_mean
 from artpipe.project.trackable_paths import require_outside_project, require_trackable
@@ -75,7 +75,7 @@ def check_dataset(name: str, entry: DatasetEntry, root: Path = Path()) -> None:
     place = f"datasets.{name}"
     require_existing_name(f"{place}.source", entry.source, plugins.names("sources"))
     require_existing_name(f"{place}.medium", entry.medium, plugins.names("modalities"))
-    params_of(name, entry)
+    parse_preprocess_params(name, entry)
     path = _require_inside(f"{place}.path", entry.path, root)
     source: Source = plugins.find("sources", entry.source)
     try:

@@ -1,4 +1,7 @@
-"""What a stage will take: as measured in an earlier run of it, else estimated from its like, and said to be so."""
+"""Estimates of the time and disk space a stage needs.
+
+They are measured in an earlier run, else estimated from similar stages, which is then said.
+"""
 
 import contextlib
 import json
@@ -31,42 +34,54 @@ class Cost(Frozen):
     measured: bool  # by an earlier run of this very stage
 
 
-class Costs:
-    """Knows what earlier runs took: run records, the flow's durations, sizes in dvc.lock."""
+class CostEstimator:
+    """Estimates stages from earlier runs.
+
+    It reads run records, the flow's durations and sizes in dvc.lock.
+    """
 
     def __init__(self, root: Path, params: Params, lock: Mapping[str, Any]) -> None:
         self._root, self._params, self._lock = root, params, lock
-        self._durations = _durations(root)
+        self._durations = _load_durations(root)
 
-    def of(self, stage: str) -> Cost:
+    def estimate(self, stage: str) -> Cost:
         """Return what `stage` will take."""
         verb, _, name = stage.partition("@")
         if stage.endswith(".dvc"):
             return Cost(core_seconds=1.0, bytes=0, measured=False)
-        size = self._size(stage)
-        seconds = self._trained(name) if verb == "train" else self._durations.get(stage)
+        size = self._find_output_size(stage)
+        seconds = self._scale_last_training(name) if verb == "train" else self._durations.get(stage)
         measured = seconds is not None
         if seconds is None:
-            seconds = self._guessed(name) if verb == "train" else self._alike(verb)
+            seconds = self._estimate_training(name) if verb == "train" else self._find_longest(verb)
         return Cost(core_seconds=seconds, bytes=int(_BYTES.get(verb, 0) if size is None else size), measured=measured)
 
-    def _trained(self, name: str) -> float | None:
-        """Return what the last training took, in proportion to the steps and batches now asked for."""
+    def _scale_last_training(self, name: str) -> float | None:
+        """Return the last training's time, scaled to its present steps and batches.
+
+        None where there is no record.
+        """
         with contextlib.suppress(ArtpipeError):
             card = RunRecord.open(self._root / paths.run(name)).card
-            return card.core_seconds / max(1, card.steps) * self._entry(name)[0]
+            return card.core_seconds / max(1, card.steps) * self._read_entry(name)[0]
         return None
 
-    def _guessed(self, name: str) -> float:
-        """Return steps * pictures * pixels times the rate of a model of the same kind here, else what the kind says of itself."""
-        steps, pictures, pixels, kind = self._entry(name)
+    def _estimate_training(self, name: str) -> float:
+        """Return steps * pictures * pixels times the rate of a model of this kind.
+
+        Without such a model here, the rate is what the kind says of itself.
+        """
+        steps, pictures, pixels, kind = self._read_entry(name)
         for other in self._params.models:
-            if self._params.models[other].get("kind") == kind and (took := self._trained(other)) is not None:
-                their_steps, their_pictures, their_pixels, _ = self._entry(other)
-                return took * (steps * pictures * pixels) / (their_steps * their_pictures * their_pixels)
+            if (
+                self._params.models[other].get("kind") == kind
+                and (seconds := self._scale_last_training(other)) is not None
+            ):
+                their_steps, their_pictures, their_pixels, _ = self._read_entry(other)
+                return seconds * (steps * pictures * pixels) / (their_steps * their_pictures * their_pixels)
         return steps * pictures * pixels * model_info(kind).nanoseconds_per_pixel * 1e-9
 
-    def _entry(self, name: str) -> tuple[int, int, int, str]:
+    def _read_entry(self, name: str) -> tuple[int, int, int, str]:
         entry = self._params.models.get(name, {})
         dataset = self._params.datasets.get(str(entry.get("dataset")))
         pixels = 64 * 64
@@ -76,24 +91,24 @@ class Costs:
         steps, pictures = entry.get("steps", _DEFAULT_STEPS), entry.get("batch_size", _DEFAULT_BATCH)
         return int(steps), int(pictures), pixels, str(entry.get("kind"))
 
-    def _alike(self, verb: str) -> float:
-        known = [seconds for stage, seconds in self._durations.items() if stage.partition("@")[0] == verb]
-        return max(known, default=_SECONDS.get(verb, 10.0))
+    def _find_longest(self, verb: str) -> float:
+        durations = [seconds for stage, seconds in self._durations.items() if stage.partition("@")[0] == verb]
+        return max(durations, default=_SECONDS.get(verb, 10.0))
 
-    def _size(self, stage: str) -> int | None:
+    def _find_output_size(self, stage: str) -> int | None:
         outs = self._lock.get(stage, {}).get("outs", [])
         return sum(int(out.get("size", 0)) for out in outs) if outs else None
 
 
-def remember(stage: str, seconds: float, root: Path = Path()) -> None:
+def save_duration(stage: str, seconds: float, root: Path = Path()) -> None:
     """Keep how long a stage took, for the next plan."""
     with hold_lock(root / DURATIONS.with_suffix(".lock"), doing="noting a duration"):
-        write_json(root / DURATIONS, {**_durations(root), stage: round(seconds, 1)})
+        write_json(root / DURATIONS, {**_load_durations(root), stage: round(seconds, 1)})
 
 
-def _durations(root: Path) -> dict[str, float]:
+def _load_durations(root: Path) -> dict[str, float]:
     try:
-        found = json.loads((root / DURATIONS).read_text(encoding="utf-8"))
+        durations = json.loads((root / DURATIONS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {str(stage): float(seconds) for stage, seconds in found.items()}
+    return {str(stage): float(seconds) for stage, seconds in durations.items()}

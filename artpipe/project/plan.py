@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from artpipe.code.code_yaml import CODE_FILE as CODE
 from artpipe.config.params import Frozen, load_params, read_yaml
-from artpipe.project.estimates import Cost, Costs
+from artpipe.project.estimates import Cost, CostEstimator
 from artpipe.project.validation import check_project
 from artpipe.system.units import format_duration, format_size
 
@@ -62,12 +62,12 @@ def _find_affected(
     upstream: Mapping[str, Sequence[str]], changes: Mapping[str, list[Any]], root: Path
 ) -> dict[str, PlannedStage]:
     lock = (read_yaml(root / "dvc.lock") or {}).get("stages", {}) if (root / "dvc.lock").exists() else {}
-    entries, costs = read_yaml(root / "params.yaml"), Costs(root, load_params(root / "params.yaml"), lock)
+    entries, costs = read_yaml(root / "params.yaml"), CostEstimator(root, load_params(root / "params.yaml"), lock)
     affected: dict[str, PlannedStage] = {}
     for stage, dependencies in upstream.items():
         if stage in changes or not affected.keys().isdisjoint(dependencies):
             reasons = tuple(_explain_stale(stage, changes.get(stage, []), lock.get(stage), entries))
-            affected[stage] = PlannedStage(stage=stage, why=reasons, cost=costs.of(stage))
+            affected[stage] = PlannedStage(stage=stage, why=reasons, cost=costs.estimate(stage))
     return affected
 
 

@@ -1,4 +1,7 @@
-"""A contact sheet of works that were just added, before ingest has judged them; each is drawn in a worker."""
+"""A contact sheet of works that were just added, before ingest.
+
+Each is drawn in a worker.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING
 from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.config.params import DatasetEntry
-from artpipe.contracts.modality import medium_of
+from artpipe.contracts.modality import find_medium
 from artpipe.contracts.plugin_info import medium_info
 from artpipe.layout.input_files import FolderFiles, make_archive_limits, walk_files
 from artpipe.system.atomic_files import write_text
@@ -26,28 +29,29 @@ PICTURES = 24
 COLUMNS = 6
 SIDE = 128  # pixels
 TEXTS, LINES, DRAWN = 12, 6, 600  # on a sheet of texts; lines of each; characters of it shown in a terminal
-_GROUND = 245  # grey of the sheet
+_BACKGROUND = 245  # grey of the sheet
 
 
-def contact_sheet(name: str, entry: DatasetEntry) -> str:
-    """Write ``.state/contact/NAME.png``, draw it where there is a terminal, and return a line that says where it is.
+def write_contact_sheet(name: str, entry: DatasetEntry) -> str:
+    """Write ``.state/contact/NAME.png`` and return a line that says so.
 
-    Of a medium that can be read it is ``NAME.txt``, with the first lines of some; of one that cannot be drawn there is none.
+    Where there is a terminal, it is drawn there too. Of a medium that can be read it is ``NAME.txt``, with the
+    first lines of some; of one that cannot be drawn there is none.
     """
     info = medium_info(entry.medium)
     if not info.preview_job:
-        return _beginnings(name, entry) if info.is_readable else ""
+        return _write_first_lines(name, entry) if info.is_readable else ""
     from PIL import Image
 
-    settings = {"side": SIDE, "ground": _GROUND, "max_megapixels": entry.ingest.max_megapixels}
-    inputs = islice(((None, data) for data in _chosen(entry)), PICTURES)
+    settings = {"side": SIDE, "ground": _BACKGROUND, "max_megapixels": entry.ingest.max_megapixels}
+    inputs = islice(((None, data) for data in _choose_works(entry)), PICTURES)
     limits = WorkerLimits(workers=1, batch_inputs=PICTURES)
     tiles = [tile.payload for _, tile in outcomes(inputs, job=info.preview_job, settings=settings, limits=limits)]
     tiles = [tile for tile in tiles if tile]
     if not tiles:
         return ""
     rows = -(-len(tiles) // COLUMNS)
-    sheet = Image.new("RGB", (min(COLUMNS, len(tiles)) * SIDE, rows * SIDE), (_GROUND,) * 3)
+    sheet = Image.new("RGB", (min(COLUMNS, len(tiles)) * SIDE, rows * SIDE), (_BACKGROUND,) * 3)
     for place, pixels in enumerate(tiles):
         corner = place % COLUMNS * SIDE, place // COLUMNS * SIDE
         sheet.paste(Image.frombytes("RGB", (SIDE, SIDE), pixels), corner)
@@ -55,16 +59,16 @@ def contact_sheet(name: str, entry: DatasetEntry) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path)
     if sys.stdout.isatty():
-        _draw(sheet)
+        _draw_in_terminal(sheet)
     return f"contact sheet: {path}\n"
 
 
-def _beginnings(name: str, entry: DatasetEntry) -> str:
+def _write_first_lines(name: str, entry: DatasetEntry) -> str:
     """Write the first lines of the first texts."""
-    medium = medium_of(entry)
+    medium = find_medium(entry)
     source: Source = plugins.find("sources", entry.source)
-    candidates = (one for one in source.candidates(entry) if one.rejected is None)
-    parts = (part for one in candidates for part in medium.parts(one.name, one.data, entry.ingest))
+    candidates = (candidate for candidate in source.candidates(entry) if candidate.rejected is None)
+    parts = (part for candidate in candidates for part in medium.parts(candidate.name, candidate.data, entry.ingest))
     texts = [part.data.decode("utf-8", "replace").strip("\n").split("\n")[:LINES] for part in islice(parts, TEXTS)]
     sheet = "\n\n".join("\n".join(lines) for lines in texts)
     path = paths.STATE / "contact" / f"{name}.txt"
@@ -74,7 +78,7 @@ def _beginnings(name: str, entry: DatasetEntry) -> str:
     return f"contact sheet: {path}\n"
 
 
-def _chosen(entry: DatasetEntry) -> Iterator[bytes]:
+def _choose_works(entry: DatasetEntry) -> Iterator[bytes]:
     """Yield works from all over a folder, or the first ones of an archive."""
     source: Source = plugins.find("sources", entry.source)
     path = Path(entry.path)
@@ -87,13 +91,13 @@ def _chosen(entry: DatasetEntry) -> Iterator[bytes]:
         candidates = source.part(entry, 0, max(1, files // (2 * PICTURES)))
     else:
         candidates = source.candidates(entry)
-    begins = medium_of(entry).begins
+    matches = find_medium(entry).matches
     for candidate in candidates:
-        if candidate.rejected is None and begins(candidate.data[:SIGNATURE_BYTES], candidate.name):
+        if candidate.rejected is None and matches(candidate.data[:SIGNATURE_BYTES], candidate.name):
             yield candidate.data
 
 
-def _draw(sheet: "Image.Image") -> None:
+def _draw_in_terminal(sheet: "Image.Image") -> None:
     """Draw the sheet in the terminal, two pixels to a character."""
     from rich.color import Color
     from rich.segment import Segment, Segments
@@ -110,6 +114,9 @@ def _draw(sheet: "Image.Image") -> None:
     for row in range(0, small.height, 2):
         upper, lower = (colours[(row + half) * width : (row + half + 1) * width] for half in (0, 1))
         pairs = zip(upper, lower, strict=True)
-        segments += [Segment("\N{UPPER HALF BLOCK}", Style(color=one, bgcolor=other)) for one, other in pairs]
+        segments += [
+            Segment("\N{UPPER HALF BLOCK}", Style(color=upper_colour, bgcolor=lower_colour))
+            for upper_colour, lower_colour in pairs
+        ]
         segments.append(Segment.line())
     console.print(Segments(segments))

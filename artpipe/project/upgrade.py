@@ -14,7 +14,7 @@ from artpipe.code.equal_results import accept_equal_results
 from artpipe.config.params import Params, parse_params, read_yaml
 from artpipe.config.yaml_edit import read_exactly
 from artpipe.errors import UserError, did_you_mean
-from artpipe.project.estimates import Costs
+from artpipe.project.estimates import CostEstimator
 from artpipe.project.format_upgrade import LOCK, FormatUpgrade, find_format_upgrade
 from artpipe.storage.dvc_command import read_dvc_output
 from artpipe.system.units import format_duration
@@ -91,9 +91,9 @@ def _find_stages(changed: Iterable[str], params: Params) -> Iterator[str]:
 
 def _format_costs(stages: Iterable[str], params: Params, root: Path) -> Iterator[str]:
     lock = (read_yaml(root / "dvc.lock") or {}).get("stages", {}) if (root / "dvc.lock").exists() else {}
-    costs = Costs(root, params, lock)
+    costs = CostEstimator(root, params, lock)
     for stage in stages:
-        cost = costs.of(stage)
+        cost = costs.estimate(stage)
         duration = (
             f"{format_duration(cost.core_seconds)} last time"
             if cost.measured

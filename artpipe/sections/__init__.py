@@ -1,1 +1,4 @@
-"""One file per part of a gallery page; each exports SECTION (`artpipe.contracts.section`)."""
+"""One file per part of a gallery page; each exports SECTION.
+
+See `artpipe.contracts.section`.
+"""

@@ -1,6 +1,6 @@
 """A model's card: what it is, what it learned from, how long it took."""
 
-from artpipe.contracts.section import ModelView, Section, always
+from artpipe.contracts.section import ModelView, Section, fill_nothing
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -11,4 +11,4 @@ _HTML = """
 </div>
 """
 
-SECTION: Section[ModelView] = Section(page="model", fill=always, html=_HTML)
+SECTION: Section[ModelView] = Section(page="model", fill=fill_nothing, html=_HTML)

@@ -1,4 +1,7 @@
-"""What a classifier takes for what, and how sure it was: a heat map, its commonest confusions, and its calibration."""
+"""What a classifier confuses, and how sure it was.
+
+A heat map, the commonest confusions and the calibration.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -47,23 +50,26 @@ _HTML = """
 def _fill(view: ModelView) -> Mapping[str, Any] | None:
     report = view.artist.report
     table = report.tables.get("accuracy")
-    counts = _counts(table)
+    counts = _read_counts(table)
     if not isinstance(table, Mapping) or counts is None:
         return None
     names = [str(name) for name in table["classes"]]
     return {
         "kinds": len(names),
-        "grid": _grid(names, counts) if len(names) <= _CLASSES else [],
+        "grid": _make_grid(names, counts) if len(names) <= _CLASSES else [],
         "slanted": max(map(len, names)) > _SHORT,
-        "named": _named(names, counts),
+        "named": _list_confusions(names, counts),
         "turned": table.get("lesson") == "turns",
-        "bins": _bins(table.get("calibration")),
+        "bins": _read_bins(table.get("calibration")),
         "ece": next((score for score in report.scores if score.name == "ece"), None),
     }
 
 
-def _counts(table: object) -> list[list[int]] | None:
-    """Return the matrix where it is one: square, as many rows as names, counts throughout, not all zero."""
+def _read_counts(table: object) -> list[list[int]] | None:
+    """Return the confusion matrix, None where the table is not one.
+
+    It is square, has as many rows as names, only counts, and not all of them zero.
+    """
     if not isinstance(table, Mapping):
         return None
     names, rows = table.get("classes"), table.get("confusion")
@@ -75,8 +81,11 @@ def _counts(table: object) -> list[list[int]] | None:
     return rows if any(map(any, rows)) else None
 
 
-def _grid(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
-    """Return a row per class, each cell a count and a shade; a row counts as a share, so rare classes are seen too."""
+def _make_grid(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """Return a row per class, each cell a count and a shade.
+
+    A count is shaded by its share of the row, so that rare classes are seen too.
+    """
     totals = [sum(row) for row in counts]
     shares = [[count / total if total else 0.0 for count in row] for row, total in zip(counts, totals, strict=True)]
     worst = max(share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j) if len(names) > 1 else 0
@@ -84,28 +93,34 @@ def _grid(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[dict[st
         {
             "name": names[i],
             "place": i,
-            "cells": [(counts[i][j], _shade(share, 1.0 if i == j else worst)) for j, share in enumerate(row)],
+            "cells": [(counts[i][j], _choose_shade(share, 1.0 if i == j else worst)) for j, share in enumerate(row)],
             "share": row[i] if totals[i] else None,
         }
         for i, row in enumerate(shares)
     ]
 
 
-def _shade(share: float, most: float) -> int:
-    """Return 0 for none, then 1 up to the darkest; the root keeps small shares visible."""
+def _choose_shade(share: float, most: float) -> int:
+    """Return 0 for none, then 1 up to the darkest.
+
+    The root keeps small shares visible.
+    """
     return math.ceil(_SHADES * math.sqrt(share / most)) if share else 0
 
 
-def _named(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
-    """Return the commonest confusions, commonest first, then in the order of the classes."""
+def _list_confusions(names: Sequence[str], counts: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """Return the commonest confusions, then those first in order of the classes."""
     pairs = [(-count, i, j) for i, row in enumerate(counts) for j, count in enumerate(row) if count and i != j]
-    return [{"truth": names[i], "seen": names[j], "count": -less} for less, i, j in sorted(pairs)[:_NAMED]]
+    return [
+        {"truth": names[i], "seen": names[j], "count": -negative_count}
+        for negative_count, i, j in sorted(pairs)[:_NAMED]
+    ]
 
 
-def _bins(found: object) -> list[tuple[float, float, int]]:
+def _read_bins(bin_rows: object) -> list[tuple[float, float, int]]:
     """Return confidence, accuracy and count of each bin that is one."""
     keys = ("confidence", "accuracy", "count")
-    rows = [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
+    rows = [row for row in bin_rows if isinstance(row, Mapping)] if isinstance(bin_rows, list) else []
     bins = [[row.get(key) for key in keys] for row in rows]
     return [(x, y, n) for x, y, n in bins if _is_share(x) and _is_share(y) and type(n) is int]
 

@@ -26,8 +26,8 @@ _HTML = """
 
 
 def _fill(view: ModelView) -> Mapping[str, Any] | None:
-    drawn = [curve for curve in (*view.artist.validation, *view.artist.losses) if len(curve.points) > 1]
-    return {"curves": drawn} if drawn else None
+    curves = [curve for curve in (*view.artist.validation, *view.artist.losses) if len(curve.points) > 1]
+    return {"curves": curves} if curves else None
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

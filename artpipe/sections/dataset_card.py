@@ -1,6 +1,6 @@
 """A collection: what it is, how much of it there is, and who learned from it."""
 
-from artpipe.contracts.section import DatasetView, Section, always
+from artpipe.contracts.section import DatasetView, Section, fill_nothing
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -47,4 +47,4 @@ _HTML = """
 {% endif %}
 """
 
-SECTION: Section[DatasetView] = Section(page="dataset", fill=always, html=_HTML)
+SECTION: Section[DatasetView] = Section(page="dataset", fill=fill_nothing, html=_HTML)

@@ -5,7 +5,7 @@ from typing import Any
 
 from artpipe.contracts.section import ModelView, Section
 
-_PATHS = {"pretrained", "feature_extractor", "kind", "dataset"}  # shown elsewhere, or only of use to the pipeline
+_HIDDEN = {"pretrained", "feature_extractor", "kind", "dataset"}  # shown elsewhere, or only of use to the pipeline
 
 _HTML = """
 <div class="read columns even">
@@ -34,7 +34,7 @@ _HTML = """
 
 
 def _fill(view: ModelView) -> Mapping[str, Any]:
-    settings = [(name, value) for name, value in view.artist.params.items() if name not in _PATHS]
+    settings = [(name, value) for name, value in view.artist.params.items() if name not in _HIDDEN]
     return {"settings": settings, "run": view.artist.run}
 
 

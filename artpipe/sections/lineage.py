@@ -22,7 +22,7 @@ _HTML = """
 
 
 def _fill(view: WorkView) -> Mapping[str, Any]:
-    """Count epochs in works of the training split, where the run record knows how many there were."""
+    """Count epochs of the training split, where its size is recorded."""
     works, batch = view.artist.run.works, view.artist.params.get("batch_size")
     if not isinstance(batch, int) or not works:
         return {"epochs": None}

@@ -1,11 +1,14 @@
-"""A work in the form that suits it (in a frame, on a sheet, to be played), and the label beside it."""
+"""A work in the form that suits it, and the label beside it.
+
+It hangs in a frame, on a sheet, or is to be played.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.contracts.section import Section, WorkView, same_shape
+from artpipe.contracts.section import Section, WorkView, have_same_shape
 
-_BROAD = 1.45  # width by height above which a picture takes the wall's breadth and its label hangs below
+_BROAD_RATIO = 1.45  # width by height above which a picture takes the wall's breadth and its label hangs below
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -54,8 +57,8 @@ _HTML = """
 
 def _fill(view: WorkView) -> Mapping[str, Any]:
     work, face = view.work, view.work.face
-    against = [name for name, part in work.beside.items() if work.before and face and same_shape(part, face)]
-    return {"broad": face is not None and face.width > _BROAD * face.height, "against": against}
+    against = [name for name, part in work.beside.items() if work.before and face and have_same_shape(part, face)]
+    return {"broad": face is not None and face.width > _BROAD_RATIO * face.height, "against": against}
 
 
 SECTION: Section[WorkView] = Section(page="work", fill=_fill, html=_HTML)

@@ -1,4 +1,7 @@
-"""What the model made from the same noise as it learned; a slider with JavaScript, a strip without."""
+"""What the model made from the same noise at each evaluation point.
+
+A slider with JavaScript, a strip without.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,11 +33,11 @@ _HTML = """
 
 def _fill(view: ModelView) -> Mapping[str, Any] | None:
     frames = view.artist.frames
-    written = any(not frame.media for frame in frames)
-    sounds = any(frame.media and not frame.media.width for frame in frames)
+    is_text = any(not frame.media for frame in frames)
+    is_sound = any(frame.media and not frame.media.width for frame in frames)
     text = view.artist.wall_texts.get(view.artist.works[0].role) if view.artist.works else None
-    given = text is not None and text.given
-    return {"frames": frames, "given": given, "written": written, "sounds": sounds} if frames else None
+    is_given = text is not None and text.given
+    return {"frames": frames, "given": is_given, "written": is_text, "sounds": is_sound} if frames else None
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

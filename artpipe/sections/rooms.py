@@ -1,4 +1,7 @@
-"""The rooms: one painted wall per dataset, its text made of facts, its models with what they hang."""
+"""The rooms: one painted wall per dataset.
+
+Its text is made of facts; its models hang with their works.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -6,11 +9,14 @@ from typing import Any
 
 from artpipe.contracts.section import Artist, IndexView, Section, Work
 
-_REQUESTS, _WORKS = 26, 96  # what the first view may cost, all rooms together
-_INLINE, _FILES = 60_000, 170_000  # bytes: in the page itself (a third more as base64, and texts), and beside it
-_EACH, _FEW = 18, 6  # works of a model at most, and where the first of them is no picture
-_NEAR = 3  # models whose pictures the first view may ask for; those further down are loaded when they come near
-_LARGE = 11  # of so many works each, the first hangs large; so many alone make no block, one fewer do
+_MAXIMUM_REQUESTS, _MAXIMUM_WORKS = 26, 96  # what the first view may cost, all rooms together
+_INLINE_BYTES, _FILE_BYTES = (
+    60_000,
+    170_000,
+)  # bytes: in the page itself (a third more as base64, and texts), and beside it
+_WORKS_PER_MODEL, _OTHER_WORKS_PER_MODEL = 18, 6  # works of a model at most, and where the first of them is no picture
+_NEAR_MODELS = 3  # models whose pictures the first view may ask for; those further down are loaded when they come near
+_LARGE_EVERY = 11  # of so many works each, the first hangs large; so many alone make no block, one fewer do
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -65,41 +71,50 @@ _HTML = """
 """
 
 
-def choose(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
-    """Return what each model shows at the entrance: by turns, until the first view costs enough; one work each at least."""
+def choose_works(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
+    """Return the works that each model shows at the entrance, one at least.
+
+    Models take turns until the first view costs enough.
+    """
     shown: dict[str, list[Work]] = {artist.name: [] for artist in artists}
     requests = inline = files = 0
-    turns = zip_longest(*map(_hung, artists))
+    turns = zip_longest(*map(_select_works, artists))
     for turn, works in enumerate(turns):
         for place, (artist, work) in enumerate(zip(artists, works, strict=True)):
             if work is None:
                 continue
-            face = work.face and (work.face if turn % _LARGE == 0 else work.face.small or work.face)
-            beside, near = face is not None and not face.inline, place < _NEAR
+            face = work.face and (work.face if turn % _LARGE_EVERY == 0 else work.face.small or work.face)
+            is_separate_file, is_near = face is not None and not face.inline, place < _NEAR_MODELS
             weight = face.size if face else len(work.text)
-            full = near and (files + weight > _FILES or requests >= _REQUESTS)
-            heavy = full if beside else inline + weight > _INLINE
-            if turn == 0 or not (heavy or sum(map(len, shown.values())) >= _WORKS):
+            files_full = is_near and (files + weight > _FILE_BYTES or requests >= _MAXIMUM_REQUESTS)
+            is_too_much = files_full if is_separate_file else inline + weight > _INLINE_BYTES
+            if turn == 0 or not (is_too_much or sum(map(len, shown.values())) >= _MAXIMUM_WORKS):
                 shown[artist.name].append(work)
-                requests, files = requests + (beside and near), files + (beside and near) * weight
-                inline += (not beside) * weight
+                requests, files = (
+                    requests + (is_separate_file and is_near),
+                    files + (is_separate_file and is_near) * weight,
+                )
+                inline += (not is_separate_file) * weight
     return shown
 
 
-def _hung(artist: Artist) -> Sequence[Work]:
-    """Return what of a model may hang here, its first film among the first row's large ones."""
-    many = _EACH if artist.works and artist.works[0].kind == "image" else _FEW
+def _select_works(artist: Artist) -> Sequence[Work]:
+    """Return the works of a model that may hang here.
+
+    Its first film is among the large ones of the first row.
+    """
+    limit = _WORKS_PER_MODEL if artist.works and artist.works[0].kind == "image" else _OTHER_WORKS_PER_MODEL
     film = next((work for work in artist.works if work.kind == "video"), None)
-    works = [work for work in artist.works[:many] if work is not film]
-    return [*works[:_LARGE], film, *works[_LARGE:]][:many] if film else works
+    works = [work for work in artist.works[:limit] if work is not film]
+    return [*works[:_LARGE_EVERY], film, *works[_LARGE_EVERY:]][:limit] if film else works
 
 
 def _fill(view: IndexView) -> Mapping[str, Any] | None:
     artists = [artist for room in view.museum.rooms for artist in room.artists]
     ahead = [room for room in view.museum.rooms if room.ahead]
-    there = [room for room in view.museum.rooms if not room.ahead]
-    shown = {name: works[:-1] if len(works) == _LARGE else works for name, works in choose(artists).items()}
-    return {"shown": shown, "large": _LARGE, "open": there, "ahead": ahead} if view.museum.rooms else None
+    open_rooms = [room for room in view.museum.rooms if not room.ahead]
+    shown = {name: works[:-1] if len(works) == _LARGE_EVERY else works for name, works in choose_works(artists).items()}
+    return {"shown": shown, "large": _LARGE_EVERY, "open": open_rooms, "ahead": ahead} if view.museum.rooms else None
 
 
 SECTION = Section(page="index", fill=_fill, html=_HTML)

@@ -1,4 +1,4 @@
-"""Every measured number with what it means, how many samples it rests on and its spread."""
+"""Every score with its meaning, its number of samples and its spread."""
 
 from collections.abc import Mapping
 from typing import Any

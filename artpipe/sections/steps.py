@@ -1,4 +1,7 @@
-"""The pictures on a work's way, where it was made step by step; a slider with JavaScript, a strip without."""
+"""The pictures of a work that was made step by step.
+
+A slider with JavaScript, a strip without.
+"""
 
 from collections.abc import Mapping
 from typing import Any

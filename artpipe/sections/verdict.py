@@ -29,8 +29,8 @@ def _fill(view: ModelView) -> Mapping[str, Any]:
     report, name = view.artist.report, view.artist.rival
     return {
         "verdict": report.verdict,
-        "others": [one for one in report.findings if one != report.verdict],
-        "rival": next((one for one in view.room.artists if one.name == name and one.champion), None),
+        "others": [finding for finding in report.findings if finding != report.verdict],
+        "rival": next((finding for finding in view.room.artists if finding.name == name and finding.champion), None),
     }
 
 

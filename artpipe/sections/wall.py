@@ -1,12 +1,12 @@
-"""The entrance: the gallery's title, what there is in numbers, and one work in the light."""
+"""The entrance: the gallery's title, its numbers, and one featured work."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from artpipe.contracts.section import Artist, IndexView, Room, Section, Work
 
-_SURE = 0.9  # certainty of the feature extractor from which on works are as sure as each other
-_LARGE = 128  # pixels of the shorter side; beyond, larger is no better
+_CERTAIN = 0.9  # certainty of the feature extractor from which on works are as sure as each other
+_LARGE_ENOUGH = 128  # pixels of the shorter side; beyond, larger is no better
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -37,30 +37,33 @@ _HTML = """
 """
 
 
-def _featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
-    """Choose a work of a healthy model that can be seen; among those as sure, the one that is most to look at."""
-    hung = [
+def _choose_featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
+    """Choose the most attractive work of a healthy model that has a picture."""
+    candidates = [
         (room, artist, work)
         for room in view.museum.rooms
         for artist in room.artists
         for work in artist.works
         if work.face and artist.is_own(work)
     ]
-    healthy = [one for one in hung if one[1].report.verdict.verdict == "healthy"]
-    return max(healthy or hung, key=lambda one: _draws_the_eye(one[2]), default=None)
+    healthy = [candidate for candidate in candidates if candidate[1].report.verdict.verdict == "healthy"]
+    return max(healthy or candidates, key=lambda candidate: _rank_work(candidate[2]), default=None)
 
 
-def _draws_the_eye(work: Work) -> tuple[bool, bool, bool, int, float]:
-    """Return what is compared first to last: a work its feature extractor doubts never stands before a sure one; one not asked is sure."""
+def _rank_work(work: Work) -> tuple[bool, bool, bool, int, float]:
+    """Return the ranking key of a work, compared first to last.
+
+    A work its feature extractor doubts comes after a sure one; one not judged counts as sure.
+    """
     face = work.face
     if face is None:
         return (False, False, False, 0, 0.0)
-    sure = not 0 < work.certainty < _SURE
-    return (sure, work.kind == "image", face.colour, min(face.width, face.height, _LARGE), work.certainty)
+    is_certain = not 0 < work.certainty < _CERTAIN
+    return (is_certain, work.kind == "image", face.colour, min(face.width, face.height, _LARGE_ENOUGH), work.certainty)
 
 
 def _fill(view: IndexView) -> Mapping[str, Any]:
-    room, artist, work = _featured(view) or (None, None, None)
+    room, artist, work = _choose_featured(view) or (None, None, None)
     artists = [artist for room in view.museum.rooms for artist in room.artists]
     return {
         "works": sum(len(artist.works) for artist in artists),

@@ -9,20 +9,20 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import Neighbour, ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.contracts.plugin_info import WallText, model_info
-from artpipe.contracts.section import Artist, Curve, Frame, Gap, GapReason, Near, RealWork, Work
+from artpipe.contracts.section import Artist, Curve, Frame, Gap, GapReason, NearWork, RealWork, Work
 from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences
 from artpipe.modalities.picture.captions import UNTITLED
-from artpipe.site.media_files import Shelf
-from artpipe.site.translation import clean, slug
+from artpipe.site.media_files import MediaStore
+from artpipe.site.translation import clean_line, make_slug
 from artpipe.storage.dvc_config import is_cache_link
 
 _STEP = re.compile(r"step-(\d+)")
-_LINE, _LINES = 2000, 400  # what is shown of a text at most: letters of a line, lines
-_SHEET = 40  # lines of a text at one evaluation point
-_SHELVED = {".png", ".webp", ".jpg", ".wav", ".ogg", ".flac"}  # what a training leaves at its evaluation points
-Look = Callable[[str], RealWork]
+_LINE_CHARACTERS, _MAXIMUM_LINES = 2000, 400  # what is shown of a text at most: letters of a line, lines
+_FRAME_LINES = 40  # lines of a text at one evaluation point
+_FRAME_SUFFIXES = {".png", ".webp", ".jpg", ".wav", ".ogg", ".flac"}  # what a training leaves at its evaluation points
+FindWork = Callable[[str], RealWork]
 
 
 def load_pair(root: Path, model: str) -> tuple[ReportCard, RunRecord] | GapReason:
@@ -44,10 +44,10 @@ def load_pair(root: Path, model: str) -> tuple[ReportCard, RunRecord] | GapReaso
     return report, run
 
 
-def digests_of(report: ReportCard) -> set[str]:
+def list_digests(report: ReportCard) -> set[str]:
     """Return the real works a report speaks of."""
-    near = {neighbour.digest for exhibit in report.exhibits for neighbour in exhibit.neighbours}
-    return near | {digest for exhibit in report.exhibits for digest in exhibit.digests}
+    neighbours = {neighbour.digest for exhibit in report.exhibits for neighbour in exhibit.neighbours}
+    return neighbours | {digest for exhibit in report.exhibits for digest in exhibit.digests}
 
 
 def load_artist(
@@ -56,19 +56,22 @@ def load_artist(
     title: str,
     entry: Mapping[str, Any],
     pair: tuple[ReportCard, RunRecord],
-    shelf: Shelf,
-    look: Look,
+    media: MediaStore,
+    find_work: FindWork,
     sentences: Sentences,
     texts: Mapping[str, WallText],
 ) -> Artist | Gap:
-    """Return a model with everything it hangs, by role in the order of `texts`; one damaged file makes it a gap."""
+    """Return a model with everything it hangs; a gap if a file is damaged.
+
+    Works stand by role in the order of `texts`.
+    """
     report, run = pair
     order = {role: place for place, role in enumerate(texts)}
     try:
-        works = _works(root / paths.report(name), name, report, shelf, look, sentences)
+        works = _load_works(root / paths.report(name), name, report, media, find_work, sentences)
         works = tuple(sorted(works, key=lambda work: order.get(work.role, len(order))))
-        frames = tuple(_frames(run.progress, shelf))
-        rows = list(map(_row, run.journal.rows()))
+        frames = tuple(_load_frames(run.progress, media))
+        rows = list(map(_check_row, run.journal.rows()))
     except (ArtpipeError, OSError, ValueError):
         return Gap(name, title, "damaged")
     return Artist(
@@ -82,38 +85,42 @@ def load_artist(
         run=run.card,
         works=works,
         frames=frames,
-        losses=_curves(rows, "losses"),
-        validation=_curves(rows, "validation"),
-        events=tuple((int(row["step"]), _event(row["event"], sentences)) for row in rows if "event" in row),
+        losses=_make_curves(rows, "losses"),
+        validation=_make_curves(rows, "validation"),
+        events=tuple((int(row["step"]), _format_event(row["event"], sentences)) for row in rows if "event" in row),
     )
 
 
-def _works(
-    folder: Path, model: str, report: ReportCard, shelf: Shelf, look: Look, sentences: Sentences
+def _load_works(
+    folder: Path, model: str, report: ReportCard, media: MediaStore, find_work: FindWork, sentences: Sentences
 ) -> Iterable[Work]:
-    for name, exhibit in named(model, report):
-        yield _work(name, _title(exhibit.caption, sentences), exhibit, folder, shelf, look)
+    for name, exhibit in name_works(model, report):
+        yield _load_work(name, _make_title(exhibit.caption, sentences), exhibit, folder, media, find_work)
 
 
-def named(model: str, report: ReportCard) -> Iterable[tuple[str, SavedExhibit]]:
+def name_works(model: str, report: ReportCard) -> Iterable[tuple[str, SavedExhibit]]:
     """Yield what a model hangs, each with the name of its page."""
-    taken: set[str] = set()
+    names: set[str] = set()
     for exhibit in report.exhibits:
-        base = f"{model}-{slug(Path(exhibit.file).stem)}"
-        name = next(n for n in (base, *(f"{base}-{i}" for i in range(2, 9999))) if n not in taken)
-        taken.add(name)
+        base = f"{model}-{make_slug(Path(exhibit.file).stem)}"
+        name = next(
+            candidate for candidate in (base, *(f"{base}-{i}" for i in range(2, 9999))) if candidate not in names
+        )
+        names.add(name)
         yield name, exhibit
 
 
-def _work(name: str, title: str, exhibit: SavedExhibit, folder: Path, shelf: Shelf, look: Look) -> Work:
-    media, text, path = None, "", inside(folder, exhibit.file)
+def _load_work(
+    name: str, title: str, exhibit: SavedExhibit, folder: Path, media: MediaStore, find_work: FindWork
+) -> Work:
+    work_media, text, path = None, "", require_inside(folder, exhibit.file)
     if exhibit.kind == "text":
-        text = _text(path, _LINES)
+        text = _read_text(path, _MAXIMUM_LINES)
     else:
-        media = shelf.any(path, exhibit.sha256)
+        work_media = media.add_file(path, exhibit.sha256)
 
-    def near(neighbour: Neighbour) -> Near:
-        return Near(look(neighbour.digest), neighbour.distance)
+    def make_near(neighbour: Neighbour) -> NearWork:
+        return NearWork(find_work(neighbour.digest), neighbour.distance)
 
     return Work(
         id=name,
@@ -121,16 +128,19 @@ def _work(name: str, title: str, exhibit: SavedExhibit, folder: Path, shelf: She
         kind=exhibit.kind,
         role=exhibit.role,
         seed=exhibit.seed,
-        media=media,
+        media=work_media,
         text=text,
         certainty=exhibit.certainty or 0.0,
-        sources=tuple(look(digest) for digest in exhibit.digests),
-        neighbours=tuple(near(neighbour) for neighbour in exhibit.neighbours),
-        parts={part: shelf.any(inside(folder, kept.file), kept.sha256) for part, kept in exhibit.parts.items()},
+        sources=tuple(find_work(digest) for digest in exhibit.digests),
+        neighbours=tuple(make_near(neighbour) for neighbour in exhibit.neighbours),
+        parts={
+            part: media.add_file(require_inside(folder, saved_file.file), saved_file.sha256)
+            for part, saved_file in exhibit.parts.items()
+        },
     )
 
 
-def inside(folder: Path, name: str) -> Path:
+def require_inside(folder: Path, name: str) -> Path:
     """Return a file of `folder`.
 
     Raises:
@@ -142,22 +152,22 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _frames(files: Iterable[Path], shelf: Shelf) -> Iterable[Frame]:
+def _load_frames(files: Iterable[Path], media: MediaStore) -> Iterable[Frame]:
     for path in files:
         match = _STEP.match(path.name)
         if match and path.suffix.lower() == ".txt":
-            yield Frame(int(match[1]), None, _text(path, _SHEET))
-        elif match and path.suffix.lower() in _SHELVED:
-            yield Frame(int(match[1]), shelf.any(path))
+            yield Frame(int(match[1]), None, _read_text(path, _FRAME_LINES))
+        elif match and path.suffix.lower() in _FRAME_SUFFIXES:
+            yield Frame(int(match[1]), media.add_file(path))
 
 
-def _text(path: Path, limit: int) -> str:
+def _read_text(path: Path, limit: int) -> str:
     """Return a text line by line, its end said where it is longer than `limit` lines."""
     lines = path.read_text("utf-8", errors="replace").strip("\n").split("\n")
-    return "\n".join([clean(line, _LINE) for line in lines[:limit]] + ["\u2026"] * (len(lines) > limit))
+    return "\n".join([clean_line(line, _LINE_CHARACTERS) for line in lines[:limit]] + ["\u2026"] * (len(lines) > limit))
 
 
-def _row(row: object) -> dict[str, Any]:
+def _check_row(row: object) -> dict[str, Any]:
     """Return a row of the journal.
 
     Raises:
@@ -170,7 +180,7 @@ def _row(row: object) -> dict[str, Any]:
     raise CorruptError(f"a row of the journal is {str(row)[:40]!r}")
 
 
-def _curves(rows: Iterable[Mapping[str, Any]], key: str) -> tuple[Curve, ...]:
+def _make_curves(rows: Iterable[Mapping[str, Any]], key: str) -> tuple[Curve, ...]:
     series: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
         for name, value in row.get(key, {}).items():
@@ -179,11 +189,14 @@ def _curves(rows: Iterable[Mapping[str, Any]], key: str) -> tuple[Curve, ...]:
     return tuple(Curve(name, tuple(points)) for name, points in series.items())
 
 
-def _title(caption: Message, sentences: Sentences) -> str:
-    text = clean(sentences(caption)) or sentences(UNTITLED)
+def _make_title(caption: Message, sentences: Sentences) -> str:
+    text = clean_line(sentences(caption)) or sentences(UNTITLED)
     return text[:1].upper() + text[1:]
 
 
-def _event(event: object, sentences: Sentences) -> str:
-    """Return what an event of the journal says; journals had sentences before they had codes."""
-    return clean(sentences(Message.model_validate(event) if isinstance(event, dict) else Message.of(str(event))))
+def _format_event(event: object, sentences: Sentences) -> str:
+    """Return the sentence of an event of the journal.
+
+    Older journals have sentences instead of codes.
+    """
+    return clean_line(sentences(Message.model_validate(event) if isinstance(event, dict) else Message.of(str(event))))

@@ -1,4 +1,7 @@
-"""The shelf: files of the gallery named by their content; larger pictures become WebP where that is smaller."""
+"""Files of the gallery, named by their content.
+
+Larger pictures become WebP where that is smaller.
+"""
 
 import base64
 import io
@@ -14,21 +17,21 @@ from artpipe.system.hashing import sha256_bytes
 if TYPE_CHECKING:
     from PIL import Image
 
-_TINY = 1400  # bytes; below, a request costs more than the picture
-_AMONG_MANY = 224  # pixels of the longer side on a wall with others, for screens of 1.5 dots a pixel
+_INLINE_BYTES = 1400  # bytes; below, a request costs more than the picture
+_SMALL_SIDE = 224  # pixels of the longer side on a wall with others, for screens of 1.5 dots a pixel
 _WEBP_FROM = 129  # pixels; smaller pictures keep every pixel as it was painted
 _PICTURES = frozenset({".png", ".webp", ".jpg", ".jpeg", ".gif"})
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 
 
-class Shelf:
+class MediaStore:
     """Collects the media of a gallery, path to bytes; the same content is kept once."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self._widths: set[int] = set()
 
-    def picture(self, path: Path, sha256: str = "") -> Media:
+    def add_picture(self, path: Path, sha256: str = "") -> Media:
         """Put a picture on the shelf.
 
         Raises:
@@ -36,7 +39,7 @@ class Shelf:
         """
         from PIL import Image
 
-        data = _read(path, sha256)
+        data = _read_verified(path, sha256)
         try:
             with Image.open(io.BytesIO(data)) as image:
                 image.load()
@@ -44,56 +47,61 @@ class Shelf:
                 colour = image.mode not in {"1", "L", "LA", "I;16"}
                 suffix = f".{(image.format or 'png').lower()}"
                 exact = min(width, height) < _WEBP_FROM or not colour
-                small = None if exact else self._small(image)
-                if len(data) > _TINY and image.mode in {"L", "RGB"}:
-                    webp = _webp(image, lossless=min(width, height) < _WEBP_FROM)
+                small = None if exact else self._add_small_picture(image)
+                if len(data) > _INLINE_BYTES and image.mode in {"L", "RGB"}:
+                    webp = _encode_webp(image, lossless=min(width, height) < _WEBP_FROM)
                     if len(webp) < len(data):
                         data, suffix, exact = webp, ".webp", min(width, height) < _WEBP_FROM
         except Exception as error:  # noqa: BLE001 - Pillow raises far more than OSError on damaged files
             raise CorruptError(f"{path}: not a picture: {error}") from None
         self._widths.add(width)
         inline = f"data:image/png;base64,{base64.b64encode(data).decode()}" if _is_tiny_png(data, suffix) else ""
-        return Media(self._keep(data, suffix), width, height, len(data), exact, inline, colour, small=small)
+        return Media(self._store(data, suffix), width, height, len(data), exact, inline, colour, small=small)
 
-    def _small(self, image: "Image.Image") -> Media | None:
-        """Return a picture for a place among many, where the whole one is much larger than that place."""
-        if max(image.size) <= _AMONG_MANY:
+    def _add_small_picture(self, image: "Image.Image") -> Media | None:
+        """Add a small copy for a place among many works; None if it is small enough."""
+        if max(image.size) <= _SMALL_SIDE:
             return None
         copy = image.convert("RGB")
-        copy.thumbnail((_AMONG_MANY, _AMONG_MANY))
-        data = _webp(copy, lossless=False, quality=80)
+        copy.thumbnail((_SMALL_SIDE, _SMALL_SIDE))
+        data = _encode_webp(copy, lossless=False, quality=80)
         self._widths.add(copy.width)
-        return Media(self._keep(data, ".webp"), *copy.size, len(data), exact=False, colour=True)
+        return Media(self._store(data, ".webp"), *copy.size, len(data), exact=False, colour=True)
 
-    def any(self, path: Path, sha256: str = "") -> Media:
+    def add_file(self, path: Path, sha256: str = "") -> Media:
         """Put a file on the shelf, as a picture if its suffix says that it is one.
 
         Raises:
             CorruptError: missing, not what `sha256` says (where given), or a picture that is none.
         """
-        return (self.picture if path.suffix.lower() in _PICTURES else self.file)(path, sha256)
+        return (self.add_picture if path.suffix.lower() in _PICTURES else self.add_other_file)(path, sha256)
 
-    def file(self, path: Path, sha256: str = "") -> Media:
+    def add_other_file(self, path: Path, sha256: str = "") -> Media:
         """Put any other file (video, audio) on the shelf.
 
         Raises:
             CorruptError: missing or not what `sha256` says (where given).
         """
-        data = _read(path, sha256)
+        data = _read_verified(path, sha256)
         suffix = path.suffix.lower() if _SUFFIX.fullmatch(path.suffix.lower()) else ""
-        return Media(self._keep(data, suffix), size=len(data), seconds=_seconds(data) if suffix == ".wav" else 0.0)
+        return Media(
+            self._store(data, suffix), size=len(data), seconds=_measure_seconds(data) if suffix == ".wav" else 0.0
+        )
 
-    def stylesheet(self) -> bytes:
-        """Return a rule per width in use: pictures are enlarged by whole factors of their own width."""
+    def make_stylesheet(self) -> bytes:
+        """Return a rule per width in use.
+
+        Pictures are enlarged by whole factors of their own width.
+        """
         return "".join(f".w{width} {{ --w: {width}px; }}\n" for width in sorted(self._widths)).encode()
 
-    def _keep(self, data: bytes, suffix: str) -> str:
+    def _store(self, data: bytes, suffix: str) -> str:
         name = f"media/{sha256_bytes(data)[:16]}{suffix}"
         self.files[name] = data
         return name
 
 
-def _read(path: Path, sha256: str) -> bytes:
+def _read_verified(path: Path, sha256: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -103,7 +111,7 @@ def _read(path: Path, sha256: str) -> bytes:
     return data
 
 
-def _seconds(data: bytes) -> float:
+def _measure_seconds(data: bytes) -> float:
     """Return how long a WAV sounds, 0 where its header does not say."""
     try:
         with wave.open(io.BytesIO(data)) as sound:
@@ -112,11 +120,11 @@ def _seconds(data: bytes) -> float:
         return 0.0
 
 
-def _webp(image: "Image.Image", *, lossless: bool, quality: int = 88) -> bytes:
+def _encode_webp(image: "Image.Image", *, lossless: bool, quality: int = 88) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", lossless=lossless, quality=quality, method=4)
     return buffer.getvalue()
 
 
 def _is_tiny_png(data: bytes, suffix: str) -> bool:
-    return suffix == ".png" and len(data) <= _TINY
+    return suffix == ".png" and len(data) <= _INLINE_BYTES

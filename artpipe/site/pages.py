@@ -1,4 +1,7 @@
-"""Pages from views: one Jinja environment, autoescape always on, every link relative."""
+"""Pages from views: one Jinja environment.
+
+Autoescape is always on and every link is relative.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,19 +21,19 @@ class Site:
     environment: Environment
     sections: Sequence[tuple[str, Section[Any]]]  # in the order of params.yaml
 
-    def page(self, kind: str, path: str, view: object, **facts: object) -> bytes:
+    def render_page(self, kind: str, path: str, view: object, **facts: object) -> bytes:
         """Render the page of `kind` that lies at `path` in the gallery."""
         root = "../" * path.count("/")
         shared = {"view": view, "museum": getattr(view, "museum", None), "root": root, **facts}
         parts = [
             (name, part)
             for name, section in self.sections
-            if section.page == kind and (part := self._part(name, section, shared)) is not None
+            if section.page == kind and (part := self._render_section(name, section, shared)) is not None
         ]
         html = self.environment.get_template(f"{kind}.html").render(parts=parts, **shared)
         return ("\n".join(line.rstrip() for line in html.split("\n") if line.strip()) + "\n").encode()
 
-    def _part(self, name: str, section: Section[Any], shared: Mapping[str, Any]) -> Markup | None:
+    def _render_section(self, name: str, section: Section[Any], shared: Mapping[str, Any]) -> Markup | None:
         filled = section.fill(shared["view"])
         if filled is None:
             return None
@@ -38,33 +41,39 @@ class Site:
         return Markup(template.render(**shared, **filled))  # noqa: S704 - rendered with autoescape
 
 
-def pages(site: Site, museum: Museum) -> Iterator[tuple[str, bytes]]:
-    """Yield every page with its path: the entrance, then each room with its models and their works."""
-    yield "index.html", site.page("index", "index.html", IndexView(museum), here="")
+def render_pages(site: Site, museum: Museum) -> Iterator[tuple[str, bytes]]:
+    """Yield every page with its path.
+
+    The entrance, then each room with its models and their works.
+    """
+    yield "index.html", site.render_page("index", "index.html", IndexView(museum), here="")
     for room in museum.rooms:
         path = f"datasets/{room.name}/index.html"
-        yield path, site.page("dataset", path, DatasetView(museum, room), here=room.name)
+        yield path, site.render_page("dataset", path, DatasetView(museum, room), here=room.name)
         for artist in room.artists:
             path = f"models/{artist.name}/index.html"
-            yield path, site.page("model", path, ModelView(museum, room, artist), here=room.name)
+            yield path, site.render_page("model", path, ModelView(museum, room, artist), here=room.name)
             for previous, work, after in zip(
                 [None, *artist.works[:-1]], artist.works, [*artist.works[1:], None], strict=True
             ):
                 path = f"works/{work.id}/index.html"
                 view = WorkView(museum, room, artist, work, previous, after)
-                yield path, site.page("work", path, view, here=room.name)
+                yield path, site.render_page("work", path, view, here=room.name)
 
 
-def environment(
+def make_environment(
     theme: Path,
     sections: Sequence[tuple[str, Section[Any]]],
     filters: Mapping[str, Callable[..., Any]],
     gettext: Callable[[str], str],
     ngettext: Callable[[str, str, int], str],
 ) -> Environment:
-    """Return the environment of a theme: its files first, then the fragments of the sections."""
+    """Return the Jinja environment of a theme.
+
+    A theme's files come first, then the fragments of the sections.
+    """
     built_in = DictLoader({f"built-in/{name}": section.html for name, section in sections})
-    made = Environment(
+    environment = Environment(
         loader=ChoiceLoader([FileSystemLoader(theme), built_in]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -72,6 +81,6 @@ def environment(
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
-    made.filters.update(filters)
-    return made
+    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.filters.update(filters)
+    return environment

@@ -1,4 +1,7 @@
-"""Words of templates, and numbers, as a visitor reads them; what artifacts say is in `artpipe.language`."""
+"""Words of templates, and numbers, as a visitor reads them.
+
+Messages of artifacts are translated by `artpipe.language`.
+"""
 
 import functools
 import json
@@ -18,11 +21,11 @@ _MONTHS = (
 )
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _COLUMNS = (16, 17)  # the longest column of characters, and the most columns, that are verse and no prose
-Say = Callable[[str], str]
+Translate = Callable[[str], str]
 _ROMAN = ((10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I"))
 
 
-class Words:
+class Translator:
     """The words of ``words/LANGUAGE.json``; what is missing there stays English.
 
     `acronyms` are written in capitals where they stand among the names of measures and parameters.
@@ -34,38 +37,55 @@ class Words:
         self.table: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         self.sentences = load_sentences(language)
 
-    def one(self, message: str) -> str:
+    def translate(self, message: str) -> str:
         """Return what a message of the gallery's own is called."""
         return self.table.get(message, message)
 
-    def many(self, singular: str, plural: str, n: int) -> str:
+    def translate_plural(self, singular: str, plural: str, n: int) -> str:
         """Return a message by count."""
-        return self.one(singular if n == 1 else plural)
+        return self.translate(singular if n == 1 else plural)
 
     def filters(self) -> dict[str, Callable[..., str]]:
-        """Return what a template calls to write a number, a time, a name or the sentence of a message."""
-        bare: dict[str, Callable[..., str]] = {"clean": clean, "slug": slug, "short": short, "size": size}
-        spoken: dict[str, Callable[..., str]] = {
-            "number": number,
-            "duration": duration,
-            "date": date,
-            "roman": roman,
-            "plain": functools.partial(plain, acronyms=self.acronyms),
+        """Return the filters of templates.
+
+        They format numbers, times and names, and translate messages.
+        """
+        bare: dict[str, Callable[..., str]] = {
+            "clean": clean_line,
+            "slug": make_slug,
+            "short": shorten_hash,
+            "size": format_size,
         }
-        bound = {name: functools.partial(function, say=self.one) for name, function in spoken.items()}
-        return {**bare, **bound, "translated": self.one, "sentence": self.sentences, "name": self.sentences.name}
+        spoken: dict[str, Callable[..., str]] = {
+            "number": format_number,
+            "duration": format_duration,
+            "date": format_date,
+            "roman": format_room_number,
+            "plain": functools.partial(format_name, acronyms=self.acronyms),
+        }
+        bound = {name: functools.partial(function, say=self.translate) for name, function in spoken.items()}
+        return {
+            **bare,
+            **bound,
+            "translate": self.translate,
+            "sentence": self.sentences,
+            "name": self.sentences.translate_name,
+        }
 
 
-def clean(text: object, limit: int = 300) -> str:
-    """Return any text on one line: no control, no direction override, no lone surrogate, at most `limit` characters."""
+def clean_line(text: object, limit: int = 300) -> str:
+    """Return any text on one line of at most `limit` characters.
+
+    There is no control, no direction override and no lone surrogate in it.
+    """
     line = _BIDI.sub("", str(text)).encode("utf-8", "replace").decode()
     line = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in line)
     line = " ".join(line.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}\u2026"
 
 
-def number(value: float, digits: int = 3, say: Say = str) -> str:
-    """Return 70,000 for counts and three significant digits for measures; a minus is a minus."""
+def format_number(value: float, digits: int = 3, say: Translate = str) -> str:
+    """Return 70,000 for counts and three significant digits for measures."""
     if not math.isfinite(value):
         return say("not finite")
     if float(value).is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - beyond, floats are no counts
@@ -76,7 +96,7 @@ def number(value: float, digits: int = 3, say: Say = str) -> str:
     return f"{value:,.{max(0, digits - 1 - size)}f}".replace("-", "\u2212")
 
 
-def duration(seconds: float, say: Say = str) -> str:
+def format_duration(seconds: float, say: Translate = str) -> str:
     """Return 45 s, 4 min 12 s or 3 h 20 min."""
     whole = round(seconds)
     if whole < 60:  # noqa: PLR2004 - a minute
@@ -86,25 +106,28 @@ def duration(seconds: float, say: Say = str) -> str:
     return say("%(hours)s h %(minutes)s min") % {"hours": whole // 3600, "minutes": whole % 3600 // 60}
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Return bytes as 812 B, 4.2 kB or 1.3 MB."""
     if count < 1000:  # noqa: PLR2004 - a kilobyte
         return f"{count} B"
     return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"  # noqa: PLR2004 - a megabyte
 
 
-def date(seconds: float, say: Say = str) -> str:
+def format_date(seconds: float, say: Translate = str) -> str:
     """Return 21 November 2026, in UTC."""
     moment = datetime.fromtimestamp(seconds, UTC)
     month = say(_MONTHS[moment.month - 1])
     return say("%(day)s %(month)s %(year)s") % {"day": moment.day, "month": month, "year": moment.year}
 
 
-def roman(value: int, say: Say = str) -> str:
-    """Return a room's number, in the language's own way where it has one (`room 1` and so on), else in Roman numerals."""
-    own = say(f"room {value}")
-    if own != f"room {value}":
-        return own
+def format_room_number(value: int, say: Translate = str) -> str:
+    """Return a room's number in Roman numerals.
+
+    A language may have its own way (`room 1` and so on in its words).
+    """
+    translated = say(f"room {value}")
+    if translated != f"room {value}":
+        return translated
     text = ""
     for size, letter in _ROMAN:
         while value >= size:
@@ -112,35 +135,44 @@ def roman(value: int, say: Say = str) -> str:
     return text
 
 
-def slug(text: str) -> str:
-    """Return lower-case letters, digits and single hyphens: safe as a folder, in a URL and on any disk."""
+def make_slug(text: str) -> str:
+    """Return lower-case letters, digits and single hyphens.
+
+    It is safe as a folder, in a URL and on any disk.
+    """
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80] or "work"
 
 
-def han(text: str) -> bool:
+def is_chinese(text: str) -> bool:
     """Return whether a text is mostly in Chinese characters."""
     return 2 * len(_HAN.findall(text)) > sum(map(str.isalpha, text)) > 0
 
 
-def upright(text: str) -> bool:
-    """Return whether a text is set in columns from right to left, as short Chinese verse is."""
+def is_vertical_verse(text: str) -> bool:
+    """Return whether a text is short Chinese verse, set in columns."""
     lines = text.split("\n")
-    return han(text) and max(map(len, lines)) <= _COLUMNS[0] and len(lines) <= _COLUMNS[1]
+    return is_chinese(text) and max(map(len, lines)) <= _COLUMNS[0] and len(lines) <= _COLUMNS[1]
 
 
-def direction(text: str) -> str:
-    """Return `rtl` or `ltr` by the first letter that has a direction, empty where none has; as ``dir=auto`` does."""
+def text_direction(text: str) -> str:
+    """Return `rtl` or `ltr` by the first letter that has a direction.
+
+    It is empty where none has, as with ``dir=auto``.
+    """
     kinds = (unicodedata.bidirectional(character) for character in text)
     return next(("ltr" if kind == "L" else "rtl" for kind in kinds if kind in {"L", "R", "AL"}), "")
 
 
-def plain(name: str, say: Say = str, acronyms: Collection[str] = ()) -> str:
-    """Return a measure's or parameter's name as a visitor reads it: `held_out_kid` as Held out KID."""
-    parts = [part.upper() if part in acronyms else part for part in clean(name).replace("_", " ").split(" ")]
+def format_name(name: str, say: Translate = str, acronyms: Collection[str] = ()) -> str:
+    """Return a measure's or parameter's name as a visitor reads it.
+
+    `held_out_kid` is Held out KID.
+    """
+    parts = [part.upper() if part in acronyms else part for part in clean_line(name).replace("_", " ").split(" ")]
     text = " ".join(parts)
     return say(text[:1].upper() + text[1:])
 
 
-def short(sha256: str) -> str:
+def shorten_hash(sha256: str) -> str:
     """Return the first twelve digits of a hash, enough to find it by."""
-    return clean(sha256)[:12]
+    return clean_line(sha256)[:12]

@@ -1,4 +1,7 @@
-"""What the gallery says of models and measures, as the files of their plugins say it; none of them is imported."""
+"""What the gallery says of models and measures.
+
+It is read from the files of their plugins without importing them.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -8,7 +11,7 @@ from artpipe.contracts.plugin_info import WallInfo, WallText, metric_info, model
 from artpipe.contracts.section import SAMPLE
 
 # By the form of works that nobody was given anything for; pictures have the bare role.
-SAMPLES: Mapping[str, WallText] = {
+SAMPLE_TEXTS: Mapping[str, WallText] = {
     SAMPLE: WallText(heading="Works", own=True),
     f"{SAMPLE} text": WallText(heading="Texts", note="Written by the model, letter by letter.", own=True),
     f"{SAMPLE} audio": WallText(
@@ -20,24 +23,27 @@ SAMPLES: Mapping[str, WallText] = {
 }
 
 
-def wall_texts(kind: str, metrics: Iterable[str]) -> dict[str, WallText]:
-    """Return what is said of each role of a model's works, in the order of its wall: first what it makes of itself."""
+def collect_wall_texts(kind: str, metrics: Iterable[str]) -> dict[str, WallText]:
+    """Return the text of each role of a model's works, in the order of its wall.
+
+    What the model makes of itself comes first.
+    """
     infos: list[WallInfo] = [model_info(kind), *map(metric_info, metrics)]
     texts = {role: text for info in reversed(infos) for role, text in info.wall_texts.items()}
-    order = [*SAMPLES, *(role for info in infos for role in info.wall_texts)]
-    return {**SAMPLES, **dict(sorted(texts.items(), key=lambda item: (not item[1].own, order.index(item[0]))))}
+    order = [*SAMPLE_TEXTS, *(role for info in infos for role in info.wall_texts)]
+    return {**SAMPLE_TEXTS, **dict(sorted(texts.items(), key=lambda item: (not item[1].own, order.index(item[0]))))}
 
 
-def acronyms(params: Params) -> frozenset[str]:
-    """Return what is written in capitals among the names of measures and parameters, in lower case."""
-    return frozenset(acronym for info in _infos(params) for acronym in info.acronyms)
+def collect_acronyms(params: Params) -> frozenset[str]:
+    """Return the acronyms in names of measures and parameters, in lower case."""
+    return frozenset(acronym for info in _load_infos(params) for acronym in info.acronyms)
 
 
-def plugin_words(params: Params) -> list[Any]:
+def dump_plugin_infos(params: Params) -> list[Any]:
     """Return all that the gallery shows of plugins, as JSON."""
-    return [info.model_dump(mode="json") for info in _infos(params)]
+    return [info.model_dump(mode="json") for info in _load_infos(params)]
 
 
-def _infos(params: Params) -> list[WallInfo]:
+def _load_infos(params: Params) -> list[WallInfo]:
     kinds = sorted({str(entry.get("kind")) for entry in params.models.values()})
     return [*map(model_info, kinds), *map(metric_info, params.evaluation.metrics)]

@@ -19,7 +19,7 @@ from artpipe.artifacts.report import ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.artifacts.works import Record
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.storage.dvc_config import is_cache_link
 from artpipe.system.hashing import sha256_file
 from artpipe.tracking.lineage_model import CheckpointTrace, DataTrace, Lineage, RealTrace, WorkTrace
@@ -58,9 +58,11 @@ class ArtifactIndex:
     @cached_property
     def works(self) -> dict[str, tuple[str, SavedExhibit]]:
         """Return model and exhibit by the id of the work's page."""
-        from artpipe.site.loader import named
+        from artpipe.site.loader import name_works
 
-        return {name: (model, exhibit) for model, card in self.reports.items() for name, exhibit in named(model, card)}
+        return {
+            name: (model, exhibit) for model, card in self.reports.items() for name, exhibit in name_works(model, card)
+        }
 
     @property
     def models(self) -> list[str]:
@@ -167,12 +169,12 @@ def _find_models_showing(gallery: Path, medium: str) -> Iterator[str]:
 
 def _find_in_model(index: ArtifactIndex, model: str, medium: str) -> LineageTarget | None:
     """Find what of a model becomes that file in the gallery."""
-    from artpipe.site.media_files import Shelf
+    from artpipe.site.media_files import MediaStore
 
     def becomes_medium(path: Path) -> bool:
-        shelf = Shelf()
+        shelf = MediaStore()
         with contextlib.suppress(ArtpipeError):
-            shelf.any(path)
+            shelf.add_file(path)
         return any(name.startswith(f"media/{medium}") for name in shelf.files)
 
     folder, report = index.root / paths.report(model), index.reports.get(model)
@@ -251,7 +253,7 @@ def _make_work_trace(index: ArtifactIndex, name: str) -> WorkTrace:
     model, exhibit = index.works[name]
     file = str(paths.report(model) / exhibit.file)
     return WorkTrace(
-        id=name, caption=sentence(exhibit.caption), kind=exhibit.kind, role=exhibit.role, seed=exhibit.seed, label=exhibit.label, file=file,
+        id=name, caption=make_sentence(exhibit.caption), kind=exhibit.kind, role=exhibit.role, seed=exhibit.seed, label=exhibit.label, file=file,
         works=exhibit.digests,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from artpipe.artifacts.champions import Champions, load_champions
 from artpipe.artifacts.report import Finding
 from artpipe.artifacts.run import Journal, RunCard, RunStart
 from artpipe.config.params import Frozen
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.system.locks import is_locked
 from artpipe.system.units import format_duration
 from artpipe.tracking.lineage import ArtifactIndex, trace_lineage
@@ -188,7 +188,7 @@ def _iterate_links(lineage: Lineage) -> Iterator[tuple[str, list[str]]]:
         return
     if lineage.work:
         yield "work", [lineage.work.file, *(f"made from {digest[:_HASH_DIGITS]}" for digest in lineage.work.works)]
-    verdict = [sentence(lineage.verdict)] if lineage.verdict else ["not evaluated here"]
+    verdict = [make_sentence(lineage.verdict)] if lineage.verdict else ["not evaluated here"]
     champion = [f"the champion of {lineage.data.dataset} and its kind"] if lineage.champion else []
     yield "model", [f"{lineage.model}, {lineage.kind or 'kind unknown'}", *verdict, *champion]
     yield "checkpoint", _describe_checkpoint(lineage)

@@ -12,7 +12,7 @@ from artpipe.artifacts.champions import Champion, Champions, load_champions
 from artpipe.artifacts.report import Finding, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.errors import ArtpipeError
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.system.terminal import escape_markdown
 from artpipe.tracking.mlflow_store import REPORT, MlflowStore
 
@@ -135,7 +135,7 @@ def _update_versions(store: MlflowStore, name: str, candidates: list[VersionCand
 def _create_version(store: MlflowStore, candidate: VersionCandidate) -> Any:
     run = store.find_run(candidate.run_id)
     source = f"dvc:///{paths.checkpoint(candidate.model)}#{candidate.checkpoint}"  # the bytes are DVC's; MLflow only knows of them
-    why = sentence(candidate.verdict) if candidate.verdict else "It was champion; its report is not here any more."
+    why = make_sentence(candidate.verdict) if candidate.verdict else "It was champion; its report is not here any more."
     options = {"run_id": run.id if run else None, "description": escape_markdown(f"{candidate.model}. {why}")}
     return store.client.create_model_version(candidate.name, source, tags=_make_tags(candidate), **options)
 

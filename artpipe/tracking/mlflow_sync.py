@@ -17,7 +17,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.cross_references import find_ingest_record, find_trained_checkpoint
 from artpipe.artifacts.run import Journal, RunRecord, RunStart, TrainingSession
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.system.locks import is_locked
 from artpipe.system.plain_text import hide_passwords, to_printable, to_printable_lines
 from artpipe.system.processes import find_session_ancestors, handle_signals, run_child, watch_processes
@@ -225,7 +225,7 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
             {
                 **_add_prefix(tags),
                 "artpipe.feature_extractor": report.feature_extractor,
-                "mlflow.note.content": escape_markdown(sentence(verdict)),
+                "mlflow.note.content": escape_markdown(make_sentence(verdict)),
             }
         )
         run.log_tags({REPORT: sha256})

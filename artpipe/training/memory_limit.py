@@ -19,7 +19,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from artpipe.contracts.microbatched import Divisible, length
+from artpipe.contracts.microbatched import MicroBatchedLearner, count_rows
 from artpipe.contracts.model import Batch, Learner
 from artpipe.errors import InsufficientMemoryError
 
@@ -127,33 +127,33 @@ class MemoryLimitedStepper:
         Raises:
             InsufficientMemoryError: not one row fits, or the learner cannot be divided.
         """
-        if not isinstance(learner, Divisible):
-            with report_memory_errors("a step, which this kind cannot take in parts,", learner.thrift):
+        if not isinstance(learner, MicroBatchedLearner):
+            with report_memory_errors("a step, which this kind cannot take in parts,", learner.memory_advice):
                 return learner.step(batch)
         losses = self._compute_gradients(learner, batch)
         # A step that broke off cannot be taken back; the saved state can. What it needs does not depend on the batch.
-        with report_memory_errors("the optimiser's step", learner.thrift):
-            learner.move(length(batch))
+        with report_memory_errors("the optimiser's step", learner.memory_advice):
+            learner.update_weights(count_rows(batch))
         return losses
 
-    def _compute_gradients(self, learner: Divisible[Any], batch: Batch) -> Mapping[str, Tensor]:
+    def _compute_gradients(self, learner: MicroBatchedLearner[Any], batch: Batch) -> Mapping[str, Tensor]:
         device = next(learner.parameters()).device
-        before, count = _ModelSnapshot.take(learner, device), length(batch)
+        before, count = _ModelSnapshot.take(learner, device), count_rows(batch)
         while True:
             try:
-                return learner.gradients(batch, self.rows)
+                return learner.compute_gradients(batch, self.rows)
             except (MemoryError, RuntimeError) as error:
                 reason = describe_shortage(error)
                 if reason is None:
                     raise
             # What the error and its frames held is free only here, after they are gone.
-            learner.clear()
+            learner.zero_gradients()
             before.restore(learner, device)
             _release_memory(device)
             rows = min(self.rows or count, count)
             if rows == 1:
                 raise InsufficientMemoryError(
-                    f"a single row of a batch does not fit into memory: {reason}; {learner.thrift}"
+                    f"a single row of a batch does not fit into memory: {reason}; {learner.memory_advice}"
                 )
             self.rows = -(-rows // 2)
             if self._on_halved:

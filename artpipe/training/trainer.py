@@ -15,7 +15,7 @@ from artpipe.artifacts.run import Journal
 from artpipe.contracts.model import Learner, Prompt
 from artpipe.errors import ArtpipeError, SmallerPartsError, StoppedError
 from artpipe.language.message import Message
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.system.atomic_files import write_bytes
 from artpipe.system.interrupts import StopRequest
 from artpipe.training.data import TrainingData, sample_indices
@@ -144,7 +144,7 @@ class Trainer:
         with self.stop.defer(), self._open_progress_bar() as self._progress_bar:
             try:
                 if not self.step:
-                    self.learner.begin(self.data.batches.columns.raw)
+                    self.learner.prepare_training(self.data.batches.columns.raw)
                 self._evaluate_if_due()
                 self._update_progress_bar()
                 stepper = MemoryLimitedStepper(self.history.micro_batch, self._reduce_micro_batch)
@@ -204,7 +204,7 @@ class Trainer:
         """Append an event to the journal and print it."""
         self._log_row(event=event.model_dump(mode="json"))
         if self._progress_bar:
-            self._progress_bar.print_news(sentence(event))
+            self._progress_bar.print_news(make_sentence(event))
 
     def _log_losses(self) -> Message | None:
         self._last_means = self.since_log.take()
@@ -227,7 +227,7 @@ class Trainer:
     def _roll_back(self, problem: Message) -> None:
         """Return to the last evaluation point at half the learning rate, or give up there."""
         if self._last_good_state is None:
-            raise ArtpipeError(f"training {self.name}: {sentence(problem)} before the first step")
+            raise ArtpipeError(f"training {self.name}: {make_sentence(problem)} before the first step")
         bad_step = self.step
         self._load_snapshot(self._last_good_state)
         self.journal.truncate(self.journal_rows)
@@ -282,7 +282,7 @@ class Trainer:
 
     def _make_prompt(self) -> Prompt:
         """Return the same seeds at every point, labels in turn, and works to show."""
-        classes, count = len(self.learner.spec.classes), self.learner.point_exhibits
+        classes, count = len(self.learner.spec.classes), self.learner.progress_exhibits
         labels = torch.arange(count, device=self.device) % classes if classes else None
         works = self.data.exhibit_works.take(torch.arange(min(count, len(self.data.exhibit_works))))
         return Prompt(seeds=range(count), labels=labels, works=works)
@@ -294,7 +294,7 @@ class Trainer:
             self._log_row(validation=validation)
         for name, value in losses.items():
             self.history.usual[name] = max(abs(value), self.history.usual.get(name, 0.0))
-        name, direction = self.learner.selects or ("", "min")
+        name, direction = self.learner.selection_measure or ("", "min")
         if self.step and name in validation and self.history.is_better(validation[name], direction):
             self.history.best_step, self.history.best_value = self.step, validation[name]
             self.history.best = copy_weights(self.learner)

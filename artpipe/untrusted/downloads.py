@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from artpipe.artifacts.paths import STATE
 from artpipe.config.params import Frozen
 from artpipe.errors import CorruptError, UnreachableError, UserError
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.system.atomic_files import write_file
 from artpipe.system.hashing import sha256_file
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
@@ -57,7 +57,9 @@ def read_pinned_member(pin: PinnedFile, name: str, limits: ArchiveLimits) -> Mem
     for member in read_members(fetch_pinned_file(pin), limits, name.__eq__):
         if member.name == name:
             if member.rejected:
-                raise UserError(f"{pin.name}: `{name}` cannot be read: {member.rejected} {sentence_of(member.detail)}")
+                raise UserError(
+                    f"{pin.name}: `{name}` cannot be read: {member.rejected} {read_sentence(member.detail)}"
+                )
             return member
     raise UserError(f"{pin.name}: no member `{name}`")
 

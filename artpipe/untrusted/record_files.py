@@ -163,10 +163,10 @@ def _describe_json_error(error: Exception, line: int = 0) -> dict[str, Any]:
         return {"rejected": "too large", "notes": (str(error),)}
     problem = _json_problem(error)
     if line:
-        told = Message(code="line_no_json", values={"line": line, "problem": problem})
+        message = Message(code="line_no_json", values={"line": line, "problem": problem})
     else:
-        told = Message(code="no_json", values={"problem": problem})
-    return {"rejected": "damaged", "notes": (told.encode(),)}
+        message = Message(code="no_json", values={"problem": problem})
+    return {"rejected": "damaged", "notes": (message.encode(),)}
 
 
 def _json_problem(error: Exception) -> str | Message:
@@ -174,10 +174,12 @@ def _json_problem(error: Exception) -> str | Message:
         return Message(code="byte_not_in_encoding", values={"byte": error.start, "encoding": "UTF-8"})
     if not isinstance(error, json.JSONDecodeError):
         return "too deeply nested"
-    said = f"{error.msg[0].lower()}{error.msg[1:].removesuffix(' at')}"
+    error_text = f"{error.msg[0].lower()}{error.msg[1:].removesuffix(' at')}"
     if error.lineno == 1:
-        return Message(code="json_error_at_character", values={"error": said, "character": error.colno})
-    return Message(code="json_error_at_line", values={"error": said, "line": error.lineno, "character": error.colno})
+        return Message(code="json_error_at_character", values={"error": error_text, "character": error.colno})
+    return Message(
+        code="json_error_at_line", values={"error": error_text, "line": error.lineno, "character": error.colno}
+    )
 
 
 def describe_missing_text(content: Any) -> str:

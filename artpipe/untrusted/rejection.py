@@ -2,8 +2,8 @@
 
 from typing import Literal, get_args
 
-from artpipe.language.message import Message, as_value
-from artpipe.language.sentences import sentence_of
+from artpipe.language.message import Message, decode_value
+from artpipe.language.sentences import read_sentence
 
 Reason = Literal[
     "bomb",
@@ -47,12 +47,12 @@ class RejectedError(Exception):
         super().__init__(reason, self.detail)
 
     def __str__(self) -> str:
-        return f"{self.reason}: {sentence_of(self.detail)}"
+        return f"{self.reason}: {read_sentence(self.detail)}"
 
 
 def with_parameter(detail: str | Message, parameter: str) -> str:
     """Return a detail that names the parameter of `ingest` that sets the limit."""
     if not detail:
         return Message(code="parameter_is_limit", values={"parameter": parameter}).encode()
-    inner = as_value(detail) if isinstance(detail, str) else detail
+    inner = decode_value(detail) if isinstance(detail, str) else detail
     return Message(code="limit_is_parameter", values={"detail": inner, "parameter": parameter}).encode()

@@ -12,9 +12,9 @@ from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, Score
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import EvaluationParams, TrainParams
-from artpipe.contracts.metric import Evidence, Measured, Metric
+from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import Learner, Prompt, Restoration
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 
 NAMES = plugins.names("metrics")
 SPEC = Spec(dataset="any", channels=3, height=8, width=8, classes=("a", "b"), count=40)
@@ -63,9 +63,9 @@ class Everything(Bare):
     def elbo_terms(self, images):
         return {"reconstruction": images.abs().sum((1, 2, 3)), "kl": torch.rand(len(images))}
 
-    baseline, draws = "mirror", 1
+    baseline_name, damages_per_work = "mirror", 1
 
-    def restoration(self, images, seeds):
+    def restore(self, images, seeds):
         return Restoration(
             images, -images, images / 2, images.flip(3), torch.ones_like(images[:, :1], dtype=torch.bool)
         )
@@ -97,9 +97,9 @@ def tokens() -> Evidence:
     return Evidence(learner=Bare(), card=CARD, params=params, seed=1, train=columns, held_out=columns, test=columns)
 
 
-def run(name: str, evidence: Evidence) -> Measured:
+def run(name: str, evidence: Evidence) -> Measurement:
     metric: Metric = plugins.find("metrics", name)
-    return metric.measure(evidence) if metric.applies(evidence) else Measured()
+    return metric.measure(evidence) if metric.applies(evidence) else Measurement()
 
 
 def test_there_are_metrics():
@@ -119,13 +119,13 @@ def test_scores_explain_themselves(name):
     """Each score has a finite value, a count and a sentence; each finding a sentence; no name is given twice."""
     measured = run(name, full())
     findings = [*measured.findings, *([measured.healthy] if measured.healthy else [])]
-    assert all(isinstance(finding, Finding) and sentence(finding).endswith(".") for finding in findings)
+    assert all(isinstance(finding, Finding) and make_sentence(finding).endswith(".") for finding in findings)
     assert all(finding.verdict != "healthy" for finding in measured.findings)
     for score in measured.scores:
         assert isinstance(score, Score)
         assert math.isfinite(score.value)
         assert score.n > 0
-        assert sentence(score).endswith(".")
+        assert make_sentence(score).endswith(".")
     assert len({score.name for score in measured.scores}) == len(measured.scores)
 
 

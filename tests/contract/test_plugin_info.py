@@ -23,6 +23,7 @@ FORMS = {"checkpoint": FeatureExtractor, "weights": PerceptualNetwork}  # of wha
 A_FORM = "the form of an exhibit, whatever made it"
 A_MEASURE = "a measure of a validation, or a table of a report, by which others find it"
 A_ROLE = "the role of exhibits"
+A_VALUE = "a value of a message"
 A_WORD = "a word of foreign files"
 OLDER = "what was written before it had another name, or any"
 ELSEWHERE = {
@@ -32,10 +33,10 @@ ELSEWHERE = {
     "artpipe/contracts/model.py": {"text": A_FORM},
     "artpipe/contracts/section.py": {"text": A_FORM},
     "artpipe/evaluate.py": {"accuracy": A_MEASURE},
-    "artpipe/language/message.py": {"text": "a value of a message"},
+    "artpipe/language/message.py": {"text": A_VALUE},
     "artpipe/layout/sidecars.py": {"text": A_WORD},
     "artpipe/metrics/held_out.py": dict.fromkeys(("fid", "kid"), A_MEASURE),
-    "artpipe/modalities/music/musicxml_reader.py": {"text": "a value of a message"},
+    "artpipe/modalities/music/musicxml_reader.py": {"text": A_VALUE},
     "artpipe/models/classifier.py": {"accuracy": A_MEASURE},
     "artpipe/models/faststyle.py": {"style": "one of its losses", "stylisation": A_ROLE},
     "artpipe/models/gan.py": {"kid": A_MEASURE},

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from artpipe.language.message import WRITTEN, Message
-from artpipe.language.sentences import languages, load_sentences
+from artpipe.language.sentences import list_languages, load_sentences
 
 PACKAGE = Path(__file__).parents[2] / "artpipe"
 
@@ -53,7 +53,7 @@ def fields_of(form: str) -> list[tuple[str, str]]:
 def test_there_are_codes():
     """The package gives some, so the tests below test something."""
     assert {"copies_training_works", "loss_exploded", "asked_for", "score_kid"} <= set(CODES)
-    assert {"en", "zh"} <= set(languages())
+    assert {"en", "zh"} <= set(list_languages())
 
 
 def test_a_code_has_the_same_fields_wherever_it_is_given():
@@ -61,7 +61,7 @@ def test_a_code_has_the_same_fields_wherever_it_is_given():
     assert [(code, place) for code, fields, place in given() if code and fields != CODES[code]] == []
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 def test_codes_and_sentences_are_the_same_set(language):
     """In every language."""
     known = set(load_sentences(language).templates) - {WRITTEN}
@@ -74,7 +74,7 @@ def own_table(language: str) -> dict:
     return json.loads((PACKAGE / "language" / "tables" / f"{language}.json").read_text())["sentences"]
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 def test_sentences_have_the_fields_of_their_codes(language):
     """All of them in each form, but what a plural's one form says in words; a number is written alike everywhere."""
     english = own_table("en")
@@ -87,7 +87,7 @@ def test_sentences_have_the_fields_of_their_codes(language):
     assert wrong == []
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", list_languages())
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_every_sentence_can_be_made(language, code):
     """From numbers where it shows numbers, from names elsewhere."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from artpipe.artifacts.works import Record, Works
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.untrusted.rejection import REASONS
 from tests.hostile import pictures as make
 
@@ -96,10 +96,10 @@ class Ground:
         record = Record.open(self.project / "data/record" / name)
         rows: dict[str, list[Found]] = defaultdict(list)
         for kept in record.rows():
-            rows[kept.name].append(Found("kept", sentence_of(kept.notes)))
+            rows[kept.name].append(Found("kept", read_sentence(kept.notes)))
         for one in record.quarantined():
             assert one.reason in REASONS
-            rows[one.name].append(Found(one.reason, sentence_of(one.detail)))
+            rows[one.name].append(Found(one.reason, read_sentence(one.detail)))
         assert sum(map(len, rows.values())) == record.card.inputs
         return rows
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from artpipe.config.params import IngestParams
 from artpipe.errors import UserError
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.modalities import picture
 from artpipe.preprocessing.jobs import make_worker_limits
 from artpipe.untrusted.metadata import read_metadata
@@ -34,8 +34,8 @@ def test_json_that_would_take_gigabytes_is_not_parsed(name):
     found = list(read_records(name, data))
     _, content, fields = found[-1]
     assert (content, fields["rejected"]) == (b"", "too large")
-    assert said in sentence_of(fields["notes"][0])
-    assert sentence_of(fields["notes"][0]).endswith("in lines of JSON (.jsonl)")
+    assert said in read_sentence(fields["notes"][0])
+    assert read_sentence(fields["notes"][0]).endswith("in lines of JSON (.jsonl)")
     assert len(found) == 1 + (name == "lists.jsonl")
 
 
@@ -47,7 +47,7 @@ def test_a_file_of_more_works_than_a_million(name, data, monkeypatch):
     found = list(read_records(name, whole, "|"))
     assert len(found) == 4
     assert found[-1][2]["rejected"] == "bomb"
-    told = tuple(map(sentence_of, found[-1][2]["notes"]))
+    told = tuple(map(read_sentence, found[-1][2]["notes"]))
     assert told == ("more than 3 works; the rest of the file was not read",)
 
 
@@ -55,7 +55,7 @@ def test_lines_have_their_numbers():
     """Blank ones count and are no works; what is said of a line is said of the whole of it."""
     found = list(read_records("a.jsonl", b'\n  \n "a"\r\n\n\t  {\n"b"'))
     assert [(name, content) for name, content, _ in found] == [("#00002", "a"), ("#00004", b""), ("#00005", "b")]
-    assert tuple(map(sentence_of, found[1][2]["notes"])) == ("line 5 is no JSON: expecting property name enclosed in double quotes at character 5",)  # fmt: skip
+    assert tuple(map(read_sentence, found[1][2]["notes"])) == ("line 5 is no JSON: expecting property name enclosed in double quotes at character 5",)  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from artpipe.artifacts.checkpoint import CheckpointCard, HistoryRow, load_checkp
 from artpipe.artifacts.report import Finding, load_report
 from artpipe.artifacts.shards import ShardSet, ShardWriter, Spec
 from artpipe.config.params import EvaluationParams, TrainParams, load_params
-from artpipe.contracts.metric import Evidence, Measured
+from artpipe.contracts.metric import Evidence, Measurement
 from artpipe.contracts.model import Exhibit, Learner, Prompt
 from artpipe.errors import UserError
 from artpipe.evaluate import draw_rows, evaluate_model, gather_evidence, measure_metrics, write_exhibits
-from artpipe.evaluation.generated_samples import paint
-from artpipe.evaluation.verdict import judge
-from artpipe.language.sentences import sentence
+from artpipe.evaluation.generated_samples import generate_samples
+from artpipe.evaluation.verdict import decide_verdict
+from artpipe.language.sentences import make_sentence
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.hashing import sha256_file
 from artpipe.training.exhibit_files import make_thumbnail
@@ -101,12 +101,12 @@ def evidence(learner, samples: int = 300, **changes) -> Evidence:
     for name, value in changes.items():
         setattr(found, name, value)
     if isinstance(learner, Painter):
-        paint(found)
+        generate_samples(found)
     return found
 
 
 def verdict(learner, **changes) -> Finding:
-    return judge(measure_metrics(evidence(learner, **changes)))[1]
+    return decide_verdict(measure_metrics(evidence(learner, **changes)))[1]
 
 
 def score(found: Evidence, name: str) -> float:
@@ -135,7 +135,7 @@ def replay(prompt: Prompt, only: int = 600) -> Tensor:
 def test_real_works_posing_as_samples_are_healthy():
     """New works of the real source are healthy: no metric mistakes them for copies, repeats or a lack of classes."""
     found = evidence(Painter(by_seed))
-    findings, verdict = judge(measure_metrics(found))
+    findings, verdict = decide_verdict(measure_metrics(found))
     assert findings == []
     assert (verdict.verdict, verdict.score) == ("healthy", "coverage")
     assert abs(score(found, "kid")) < 0.01
@@ -162,7 +162,7 @@ def test_a_faintly_noised_constant_is_collapsed():
 def test_ten_pictures_in_turn_are_collapsed():
     """Ten pictures of all classes over and over have the pair distance of real works; the next one gives them away."""
     found = evidence(Painter(lambda prompt: fresh(Prompt([seed % 10 for seed in prompt.seeds]))))
-    finding = judge(measure_metrics(found))[1]
+    finding = decide_verdict(measure_metrics(found))[1]
     assert (finding.verdict, finding.score) == ("collapsed", "next_distance")
     assert score(found, "pair_distance") > 0.8
 
@@ -171,7 +171,7 @@ def test_one_class_for_all_is_a_dropped_class():
     """New pictures of one class alone drop the other three, and they are named."""
     finding = verdict(Painter(lambda prompt: blobs(prompt.seeds, torch.zeros(len(prompt.seeds), dtype=torch.long))))
     assert finding.verdict == "class dropped"
-    assert "east, south, west" in sentence(finding)
+    assert "east, south, west" in make_sentence(finding)
 
 
 def test_an_asked_class_that_is_never_painted_is_dropped():
@@ -180,13 +180,13 @@ def test_an_asked_class_that_is_never_painted_is_dropped():
     found = evidence(learner)
     assert found.prompt.labels is not None
     assert score(found, "asked_agreement") == 0.75
-    assert "south" in sentence(judge(measure_metrics(found))[1])
+    assert "south" in make_sentence(decide_verdict(measure_metrics(found))[1])
 
 
 def test_replayed_training_works_are_memorised():
     """A painter that replays its training works, faintly noised, has KID and coverage of real works and is found out."""
     found = evidence(Painter(replay))
-    finding = judge(measure_metrics(found))[1]
+    finding = decide_verdict(measure_metrics(found))[1]
     assert (finding.verdict, finding.score) == ("memorised", "copies")
     assert score(found, "copies") > 0.95
     assert abs(score(found, "kid")) < 0.01
@@ -202,7 +202,7 @@ def test_all_of_few_works_are_memorised_some_of_them_collapsed(painted, expected
     few = {name: column[:24] for name, column in TRAIN.items()}
     found = evidence(Painter(lambda prompt: replay(prompt, painted)), train=few)
     assert score(found, "next_distance") < 0.2
-    assert judge(measure_metrics(found))[1].verdict == expected
+    assert decide_verdict(measure_metrics(found))[1].verdict == expected
 
 
 def test_one_copy_in_five_is_memorised():
@@ -213,14 +213,14 @@ def test_one_copy_in_five_is_memorised():
         return torch.where(copies, replay(prompt), by_seed(prompt))
 
     found = evidence(Painter(some))
-    assert judge(measure_metrics(found))[1].verdict == "memorised"
+    assert decide_verdict(measure_metrics(found))[1].verdict == "memorised"
     assert score(found, "copies") == pytest.approx(0.2 + 0.8 * 0.5**4, abs=0.04)
 
 
 def test_noise_is_under_trained():
     """What an untrained network paints covers nothing, and its imagined classes are not read."""
     noise = Painter(lambda prompt: torch.stack([torch.randn(1, SIDE, SIDE, generator=torch.Generator().manual_seed(seed)) for seed in prompt.seeds]))  # fmt: skip
-    findings, gravest = judge(measure_metrics(evidence(noise)))
+    findings, gravest = decide_verdict(measure_metrics(evidence(noise)))
     assert (gravest.verdict, gravest.score) == ("under-trained", "kid")
     assert [finding.value for finding in findings if finding.score == "coverage"] == [0.0]
 
@@ -233,18 +233,18 @@ def test_an_early_painter_is_under_trained_not_collapsed():
 
     found = evidence(Painter(early))
     assert 0.05 < score(found, "pair_distance") < 0.35
-    assert judge(measure_metrics(found))[1].verdict == "under-trained"
+    assert decide_verdict(measure_metrics(found))[1].verdict == "under-trained"
     assert verdict(Painter(lambda prompt: torch.full((len(prompt.seeds), 1, SIDE, SIDE), 0.3))).verdict == "collapsed"
 
 
 def test_blurs_are_under_trained():
     """Means over 7 by 7 pixels have hardly any of the detail of works, whatever the feature extractor makes of them."""
     found = evidence(Painter(lambda prompt: torch.nn.functional.avg_pool2d(by_seed(prompt), 7, 1, 3)))
-    findings, gravest = judge(measure_metrics(found))
+    findings, gravest = decide_verdict(measure_metrics(found))
     assert gravest.verdict == "under-trained"
     finding = next(one for one in findings if one.score == "sharpness")
     assert finding.value == score(found, "sharpness") < finding.bound == 0.1
-    assert "of the fine detail of real works; 10% are asked for." in sentence(finding)
+    assert "of the fine detail of real works; 10% are asked for." in make_sentence(finding)
 
 
 def test_what_is_further_than_shrunk_works_is_under_trained():
@@ -255,10 +255,10 @@ def test_what_is_further_than_shrunk_works_is_under_trained():
         return (pictures + 1) * 0.15 - 1 + noise_like(pictures, 0.1)
 
     found = evidence(Painter(faint))
-    finding = next(one for one in judge(measure_metrics(found))[0] if one.score == "kid")
+    finding = next(one for one in decide_verdict(measure_metrics(found))[0] if one.score == "kid")
     assert (finding.value, finding.bound) == (score(found, "kid"), score(found, "kid_shrunk"))
     assert finding.value > finding.bound > 0
-    assert "shrunk to 3 pixels a side" in sentence(finding)
+    assert "shrunk to 3 pixels a side" in make_sentence(finding)
 
 
 def test_a_feature_extractor_that_cannot_tell_shrunk_works_asks_for_no_distance():
@@ -267,13 +267,13 @@ def test_a_feature_extractor_that_cannot_tell_shrunk_works_asks_for_no_distance(
     dull.features = lambda images: images.mean((2, 3))
     found = evidence(Painter(lambda prompt: by_seed(prompt) + 0.3), feature_extractor=dull)
     assert score(found, "kid") > score(found, "kid_shrunk")
-    assert not [one for one in judge(measure_metrics(found))[0] if one.score == "kid"]
+    assert not [one for one in decide_verdict(measure_metrics(found))[0] if one.score == "kid"]
 
 
 def test_pictures_that_are_no_numbers_are_diverged():
     """A painter whose pictures are NaN has diverged, and no score of the report is NaN."""
     found = evidence(Painter(lambda prompt: by_seed(prompt) * math.nan))
-    assert judge(measure_metrics(found))[1].verdict == "diverged"
+    assert decide_verdict(measure_metrics(found))[1].verdict == "diverged"
 
 
 def test_weights_that_are_no_numbers_are_diverged():
@@ -318,7 +318,7 @@ def test_few_works_decide_nothing():
     """A painter that would be healthy beside 300 held-out works is undecided beside 15: every ball reaches everything."""
     few = evidence(Painter(by_seed))
     few.held_out = {name: column[:15] for name, column in few.held_out.items()}
-    findings, verdict = judge(measure_metrics(few))
+    findings, verdict = decide_verdict(measure_metrics(few))
     assert [finding.verdict for finding in findings] == ["undecided"]
     assert (verdict.verdict, verdict.value, verdict.bound) == ("undecided", 15, 50)
 
@@ -326,9 +326,9 @@ def test_few_works_decide_nothing():
 @pytest.mark.parametrize(("accuracy", "expected"), [(0.33, "undecided"), (0.9, "healthy"), (None, "healthy")])
 def test_a_feature_extractor_that_guesses_speaks_for_nobody(accuracy, expected):
     """A third right, of four classes, is hardly more than a quarter: what such a feature extractor covers is no praise."""
-    gravest = judge(measure_metrics(evidence(Painter(by_seed), extractor_accuracy=accuracy)))[1]
+    gravest = decide_verdict(measure_metrics(evidence(Painter(by_seed), extractor_accuracy=accuracy)))[1]
     assert gravest.verdict == expected
-    assert ("recognises only 33% of held-out works, where guessing would 25%" in sentence(gravest)) == (
+    assert ("recognises only 33% of held-out works, where guessing would 25%" in make_sentence(gravest)) == (
         accuracy == 0.33
     )
 
@@ -336,7 +336,7 @@ def test_a_feature_extractor_that_guesses_speaks_for_nobody(accuracy, expected):
 def test_a_poor_feature_extractor_hides_no_fault():
     """A painter of noise stays under-trained, whoever looks."""
     painter = Painter(lambda prompt: by_seed(prompt) * 0 + torch.rand(len(prompt.seeds), 1, SIDE, SIDE) * 2 - 1)
-    found = [one.verdict for one in judge(measure_metrics(evidence(painter, extractor_accuracy=0.3)))[0]]
+    found = [one.verdict for one in decide_verdict(measure_metrics(evidence(painter, extractor_accuracy=0.3)))[0]]
     assert found[-1] == "under-trained"
     assert "undecided" not in found
 
@@ -377,16 +377,16 @@ def test_a_judge_is_scored_on_the_whole_test_split():
     found = evidence(Judge(), held_out=draw_rows(HELD_OUT, 50, 1))
     accuracy = next(one for m in measure_metrics(found) for one in m.scores if one.name == "accuracy")
     assert (accuracy.value, accuracy.n) == (1.0, 300)
-    assert judge(measure_metrics(found))[1].verdict == "healthy"
+    assert decide_verdict(measure_metrics(found))[1].verdict == "healthy"
 
 
 def test_guessing_is_under_trained():
     """A judge that always says the same is no better than guessing, and the classes it never says are named."""
     learner = Judge()
     learner.logits = lambda images: torch.eye(4)[[1] * len(images)]
-    findings, gravest = judge(measure_metrics(evidence(learner)))
+    findings, gravest = decide_verdict(measure_metrics(evidence(learner)))
     assert {finding.verdict for finding in findings} == {"under-trained", "class dropped"}
-    assert "north, south, west" in sentence(gravest)
+    assert "north, south, west" in make_sentence(gravest)
 
 
 def test_a_judge_of_rotations_is_asked_about_rotations():
@@ -402,7 +402,9 @@ def test_a_judge_of_rotations_is_asked_about_rotations():
     assert (accuracy.value, accuracy.n) == (1.0, 40)  # each work is turned every way, and counts once
     assert measured.tables["accuracy"]["confusion"] == (40 * torch.eye(4, dtype=torch.int64)).tolist()
     assert measured.tables["accuracy"]["lesson"] == "turns"
-    assert sentence(measured.healthy) == "It tells 100.0% of the turns of 40 held-out works; 46% could be guessing."
+    assert (
+        make_sentence(measured.healthy) == "It tells 100.0% of the turns of 40 held-out works; 46% could be guessing."
+    )
 
 
 def test_twenty_held_out_works_are_enough_for_a_report():
@@ -411,7 +413,7 @@ def test_twenty_held_out_works_are_enough_for_a_report():
     found = evidence(Painter(by_seed), samples=40, **small)
     kid = next(one for m in measure_metrics(found) for one in m.scores if one.name == "kid_real")
     assert (kid.n, kid.spread) == (10, None)
-    assert judge(measure_metrics(found))[1].verdict == "undecided"
+    assert decide_verdict(measure_metrics(found))[1].verdict == "undecided"
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
@@ -423,7 +425,7 @@ def test_hardly_any_held_out_work(count):
 def test_without_a_feature_extractor_small_pictures_measure():
     """Without a feature extractor the extractor is named `pixels`; a collapse and a copy are found all the same."""
     bare = {"feature_extractor": None, "extractor_sha256": None, "extractor_classes": ()}
-    assert evidence(Painter(by_seed), **bare).extractor == "pixels"
+    assert evidence(Painter(by_seed), **bare).extractor_id == "pixels"
     assert verdict(Painter(by_seed), **bare).verdict == "healthy"
     assert verdict(Painter(replay), **bare).verdict == "memorised"
 
@@ -452,7 +454,7 @@ def test_labels_are_asked_where_they_are_heeded():
 def test_the_gravest_finding_is_the_verdict():
     """Findings are ordered by gravity, not by the order of the metrics."""
     some = [Finding(verdict=v, score="s", value=1, bound=0, sentence="") for v in ("under-trained", "collapsed", "memorised")]  # fmt: skip
-    findings, gravest = judge([Measured(findings=some)])
+    findings, gravest = decide_verdict([Measurement(findings=some)])
     assert [finding.verdict for finding in findings] == ["collapsed", "memorised", "under-trained"]
     assert gravest.verdict == "collapsed"
 

@@ -361,19 +361,19 @@ def test_the_work_in_the_light_draws_the_eye():
     from types import SimpleNamespace as Thing
 
     from artpipe.contracts.section import Artist, Media, Work
-    from artpipe.sections.wall import _featured
-    from artpipe.site.wall_texts import wall_texts
+    from artpipe.sections.wall import _choose_featured
+    from artpipe.site.wall_texts import collect_wall_texts
 
     def work(certainty, side, colour=True, role="sample"):
         return Work("id", "title", "image", role, 1, Media("x", side, side, colour=colour), certainty=certainty)
 
     def featured(**artists):
-        texts = wall_texts("style", [])
+        texts = collect_wall_texts("style", [])
         reports = [
             (Thing(verdict=Thing(verdict=verdict.replace("_", "-"))), works) for verdict, works in artists.items()
         ]
         hung = [Artist("a", "A", "style", {}, report, None, works, wall_texts=texts) for report, works in reports]
-        found = _featured(Thing(museum=Thing(rooms=[Thing(artists=hung)])))
+        found = _choose_featured(Thing(museum=Thing(rooms=[Thing(artists=hung)])))
         return found and found[2]
 
     grey, small, doubted = work(1.0, 28, colour=False), work(0.95, 32), work(0.6, 256)
@@ -390,7 +390,7 @@ def test_a_film_hangs_at_the_entrance():
     from types import SimpleNamespace as Thing
 
     from artpipe.contracts.section import Media, Work
-    from artpipe.sections.rooms import choose
+    from artpipe.sections.rooms import choose_works
 
     def work(kind, number):
         return Work(
@@ -400,11 +400,11 @@ def test_a_film_hangs_at_the_entrance():
     films = [work("video", n) for n in range(2)]
     painter = Thing(name="painter", works=[*(work("image", n) for n in range(24)), *films])
     poet = Thing(name="poet", works=[work("text", n) for n in range(9)])
-    shown = choose([painter, poet])
+    shown = choose_works([painter, poet])
     assert [one.id for one in shown["painter"]].index("video-0") == 11
     assert [one.id for one in shown["painter"]].count("video-1") == 0
     assert len(shown["poet"]) == 6
-    few = choose([Thing(name="painter", works=[work("image", 1), films[0]])])
+    few = choose_works([Thing(name="painter", works=[work("image", 1), films[0]])])
     assert [one.id for one in few["painter"]] == ["image-1", "video-0"]
 
 

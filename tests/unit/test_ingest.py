@@ -14,7 +14,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.works import Record, Works
 from artpipe.errors import UserError
 from artpipe.ingest import ingest_dataset
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 PARAMS = """
@@ -194,7 +194,7 @@ def test_near_duplicates_are_kept_unless_asked_for(root):
     ingest_dataset("mine")
     (row,) = Record.open(paths.record("mine")).quarantined()
     assert (row.name, row.reason) == ("b.jpg", "near duplicate")
-    assert sentence_of(row.detail).startswith("of a.png")
+    assert read_sentence(row.detail).startswith("of a.png")
 
 
 def test_max_works_stops_early(root):

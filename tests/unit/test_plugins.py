@@ -27,9 +27,7 @@ def test_a_path_is_no_name():
             plugins.find("sections", name)
 
 
-METRIC = (
-    "from artpipe.contracts.metric import Metric, paints\nMETRIC = Metric(applies=paints, measure=lambda evidence: 1)\n"
-)
+METRIC = "from artpipe.contracts.metric import Metric, has_samples\nMETRIC = Metric(applies=has_samples, measure=lambda evidence: 1)\n"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from artpipe.artifacts.run import Journal, RunRecord
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluation.sample_model import sample_model
 from artpipe.language.message import Message
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.system.interrupts import StopRequest
 from artpipe.training.restore import restore_learner
 from artpipe.training.trainer import Trainer
@@ -63,7 +63,7 @@ def equal(one, other):
 
 def events(folder):
     rows = Journal(folder / "data/runs/toy/journal.jsonl").rows()
-    return [sentence(Message.model_validate(row["event"])) for row in rows if "event" in row]
+    return [make_sentence(Message.model_validate(row["event"])) for row in rows if "event" in row]
 
 
 def test_what_is_published(trained):

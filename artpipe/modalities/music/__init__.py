@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from artpipe.config.params import IngestParams, SplitParams
-from artpipe.contracts.modality import Facts, Medium, Part, Task
+from artpipe.contracts.modality import Medium, Part, PreprocessTask, WorkFacts
 from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.errors import UserError
 from artpipe.modalities.music.midi_events import is_midi
@@ -68,7 +68,7 @@ def split_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
 
 
 def inspect_score(data: bytes, settings: dict[str, Any]) -> bytes:
-    """Return the Facts of one piece as JSON: steps and voices.
+    """Return the WorkFacts of one piece as JSON: steps and voices.
 
     Steps are sixteenths, or as a roll has them.
 
@@ -80,7 +80,7 @@ def inspect_score(data: bytes, settings: dict[str, Any]) -> bytes:
     steps = sample_steps(score, FINEST_GRID, voices)
     voice_count = max(len(cells) for _, cells in steps)
     return json.dumps(
-        Facts(len(steps), voices or voice_count, f"{interval_hash(steps):016x}", list(score.notes))
+        WorkFacts(len(steps), voices or voice_count, f"{interval_hash(steps):016x}", list(score.notes))
     ).encode()
 
 
@@ -109,7 +109,7 @@ def _read_score(data: bytes, voices: int, roll_grid: int) -> Score:
     return read_roll(piece, roll_grid, voices)
 
 
-def write_shards(task: Task) -> str:
+def write_shards(task: PreprocessTask) -> str:
     """Write rows of tokens, and a contact sheet of piano rolls.
 
     Each piece stands between a start and an end.
@@ -154,7 +154,7 @@ def _settings(params: MusicParams, ingest: IngestParams) -> dict[str, Any]:
     return {"voices": ingest.voices, "grid": params.grid, "roll_grid": roll_grid, "silence": params.silence}
 
 
-def _prepared_pieces(task: Task, params: MusicParams) -> "Iterator[tuple[Work, list[Step]]]":
+def _prepared_pieces(task: PreprocessTask, params: MusicParams) -> "Iterator[tuple[Work, list[Step]]]":
     settings = _settings(params, task.ingest)
     if settings["roll_grid"] < settings["grid"]:
         place = f"params.yaml: `datasets.{task.name}.preprocess`"
@@ -175,7 +175,7 @@ MEDIUM = Medium(
     noun="score",
     files="MusicXML, MIDI or rolls as .json",
     params=MusicParams,
-    begins=is_score_file,
+    matches=is_score_file,
     inspect=inspect_score,
     prepare=prepare_score,
     settings=_settings,

@@ -58,8 +58,8 @@ def _join_pieces(pieces: Sequence[_Piece], voices: int) -> _Piece:
     counts = sorted({len(piece.lines) for piece in pieces})
     if voices and counts and counts != [voices]:
         there = counts[0] if len(counts) == 1 else " or ".join(map(str, counts))
-        told = Message(code="voices_in_pieces", values={"voices": there, "pieces": len(pieces), "wanted": voices})
-        raise RejectedError("other voices", told, "voices")
+        message = Message(code="voices_in_pieces", values={"voices": there, "pieces": len(pieces), "wanted": voices})
+        raise RejectedError("other voices", message, "voices")
     lines: list[list[Note]] = [[] for _ in range(max(counts, default=0))]
     bars: set[Fraction] = set()
     start = Fraction(0)

@@ -179,8 +179,8 @@ def _read_integer(item: Element, path: str, default: int) -> int:
 
 def _value_error(path: str, item: Element, expected: str) -> RejectedError:
     text = repr((item.findtext(path) or "")[:20])
-    told = Message(code="element_is_no", values={"element": path, "text": text, "wanted": expected})
-    return RejectedError("not a score", told)
+    message = Message(code="element_is_no", values={"element": path, "text": text, "wanted": expected})
+    return RejectedError("not a score", message)
 
 
 def _has_overlap(line: list[Note]) -> bool:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Content, Exhibit
-from artpipe.contracts.special_tokens import MARKS, PAD
+from artpipe.contracts.special_tokens import PAD, SPECIAL_TOKENS
 from artpipe.language.message import Message
 from artpipe.modalities.music.key_detection import detect_key
 from artpipe.modalities.music.performance import encode_midi, step_durations
@@ -75,5 +75,5 @@ def count_steps(tokens: Tensor) -> Tensor:
 
     One at its start, one at each mark.
     """
-    marks = (tokens >= len(MARKS)) & (tokens < len(MARKS) + len(STEPS))
+    marks = (tokens >= len(SPECIAL_TOKENS)) & (tokens < len(SPECIAL_TOKENS) + len(STEPS))
     return marks.sum(1) + 1

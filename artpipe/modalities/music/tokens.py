@@ -6,7 +6,7 @@ The notes of a step from high to low, then a mark that begins the next step.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from artpipe.contracts.special_tokens import END, MARKS, START
+from artpipe.contracts.special_tokens import END, SPECIAL_TOKENS, START
 
 if TYPE_CHECKING:
     from artpipe.artifacts.shards import Spec
@@ -18,7 +18,7 @@ BAR, FERMATA = 1, 2  # what a step begins with
 STEPS = (".", "|", "^", "^|")  # a step begins; with a bar, a fermata, both: by number as BAR and FERMATA add up
 SILENCE = "r"  # of a voice; a chord has as many notes as sound
 _PITCHES = range(LOWEST, HIGHEST + 1)
-VOCABULARY = (*MARKS, *STEPS, SILENCE, *map(str, _PITCHES), *(f"{pitch}_" for pitch in _PITCHES))
+VOCABULARY = (*SPECIAL_TOKENS, *STEPS, SILENCE, *map(str, _PITCHES), *(f"{pitch}_" for pitch in _PITCHES))
 
 
 def is_music(spec: "Spec") -> bool:
@@ -51,8 +51,8 @@ def to_token(cell: int) -> int:
     return _TOKENS_BY_CELL[cell]
 
 
-_FIRST_PITCH = len(MARKS) + len(STEPS) + 1  # token of the lowest pitch
-_TOKENS_BY_CELL = {to_cell(token): token for token in range(len(MARKS) + len(STEPS), len(VOCABULARY))}
+_FIRST_PITCH = len(SPECIAL_TOKENS) + len(STEPS) + 1  # token of the lowest pitch
+_TOKENS_BY_CELL = {to_cell(token): token for token in range(len(SPECIAL_TOKENS) + len(STEPS), len(VOCABULARY))}
 
 
 def encode_steps(steps: Sequence[Step]) -> list[int]:
@@ -67,7 +67,7 @@ def encode_steps(steps: Sequence[Step]) -> list[int]:
 def _step_tokens(steps: Sequence[Step]) -> Iterator[int]:
     for number, (mark, cells) in enumerate(steps):
         if number:
-            yield len(MARKS) + mark
+            yield len(SPECIAL_TOKENS) + mark
         yield from map(to_token, cells)
 
 
@@ -86,6 +86,6 @@ def decode_steps(tokens: Iterable[int]) -> list[Step]:
             break
         if cell is not None:
             steps[-1].cells.append(cell)
-        elif token >= len(MARKS):
-            steps.append(Step(token - len(MARKS), []))
+        elif token >= len(SPECIAL_TOKENS):
+            steps.append(Step(token - len(SPECIAL_TOKENS), []))
     return steps

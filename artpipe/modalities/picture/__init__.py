@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from artpipe.artifacts.works import Work
 from artpipe.config.params import IngestParams
-from artpipe.contracts.modality import Facts, Medium, Task
+from artpipe.contracts.modality import Medium, PreprocessTask, WorkFacts
 from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha, perceptual_hash
 from artpipe.modalities.picture.framing import PictureParams, fit_to_squares
@@ -71,7 +71,7 @@ _SIDECARS = (  # captions, tags, labels, boxes; what cameras and editors write; 
 
 
 def inspect_picture(data: bytes, settings: dict[str, Any]) -> bytes:
-    """Decode one input, in a worker, and return its Facts as JSON.
+    """Decode one input, in a worker, and return its WorkFacts as JSON.
 
     Upright size in pixels and difference hash.
 
@@ -80,7 +80,7 @@ def inspect_picture(data: bytes, settings: dict[str, Any]) -> bytes:
     """
     picture = decode_picture(data, settings["max_megapixels"])
     width, height = picture.image.size
-    return json.dumps(Facts(width, height, f"{perceptual_hash(picture.image):016x}", list(picture.notes))).encode()
+    return json.dumps(WorkFacts(width, height, f"{perceptual_hash(picture.image):016x}", list(picture.notes))).encode()
 
 
 def prepare_picture(data: bytes, settings: dict[str, Any]) -> bytes:
@@ -109,7 +109,7 @@ def _params(text: str) -> PictureParams:
     return PictureParams.model_validate_json(text)
 
 
-def write_shards(task: Task) -> str:
+def write_shards(task: PreprocessTask) -> str:
     """Write images ``(N, C, H, W)`` uint8, labels, digests and a contact sheet."""
     from artpipe.artifacts.shards import Spec
 
@@ -148,7 +148,7 @@ def write_shards(task: Task) -> str:
     return line
 
 
-def _prepared_tiles(task: Task) -> Iterator[tuple[Work, "NDArray[np.uint8]"]]:
+def _prepared_tiles(task: PreprocessTask) -> Iterator[tuple[Work, "NDArray[np.uint8]"]]:
     """Yield every work with its tiles, uint8 ``(rows, columns, C, H, W)``.
 
     In the order of the manifest.
@@ -238,16 +238,16 @@ MEDIUM = Medium(
     noun="picture",
     files="JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF",
     params=PictureParams,
-    begins=lambda start, name: looks_like_picture(start),  # noqa: ARG005 - a name says nothing of a picture
+    matches=lambda start, name: looks_like_picture(start),  # noqa: ARG005 - a name says nothing of a picture
     inspect=inspect_picture,
     prepare=prepare_picture,
     settings=_settings,
     write=write_shards,
     columns=frozenset({"images", "labels", "digests", "places"}),
-    unread=describe_unread_file,
+    explain_unread=describe_unread_file,
     suffixes=_SUFFIXES,
     sidecars=_SIDECARS,
-    likely=True,
+    is_preferred=True,
 )
 MEDIUM_INFO = MediumInfo(
     size_parameter="size",

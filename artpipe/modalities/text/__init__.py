@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import Field
 
 from artpipe.config.params import IngestParams, Positive, SplitParams
-from artpipe.contracts.modality import Facts, Medium, Part, Task
+from artpipe.contracts.modality import Medium, Part, PreprocessTask, WorkFacts
 from artpipe.contracts.plugin_info import MediumInfo
-from artpipe.contracts.special_tokens import END, MARKS, START
+from artpipe.contracts.special_tokens import END, SPECIAL_TOKENS, START
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.modalities.text.bpe import learn_merges
@@ -66,14 +66,14 @@ def split_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
 
 
 def inspect_text(data: bytes, settings: dict[str, Any]) -> bytes:
-    """Return the Facts of one text as JSON: characters of its longest line, lines.
+    """Return the WorkFacts of one text as JSON: characters of its longest line, lines.
 
     Raises:
         RejectedError: empty, or no text; see `decode_work`.
     """
     text, notes = decode_work(data, settings.get("encoding", ""))
     lines = text.split("\n")
-    return json.dumps(Facts(max(map(len, lines)), len(lines), "", notes)).encode()
+    return json.dumps(WorkFacts(max(map(len, lines)), len(lines), "", notes)).encode()
 
 
 def decode_work(data: bytes, encoding: str = "") -> tuple[str, list[str]]:
@@ -120,7 +120,7 @@ def _settings(params: TextParams, ingest: IngestParams) -> dict[str, Any]:
     return {"strip": params.strip, "breaks": params.breaks, "encoding": ingest.encoding}
 
 
-def write_shards(task: Task) -> str:
+def write_shards(task: PreprocessTask) -> str:
     """Write rows of tokens, each work between a start and an end.
 
     Raises:
@@ -130,7 +130,7 @@ def write_shards(task: Task) -> str:
 
     params: TextParams = task.params
     vocabulary, samples = _collect_vocabulary(task, params)
-    encoder = Tokenizer((*MARKS, *vocabulary))
+    encoder = Tokenizer((*SPECIAL_TOKENS, *vocabulary))
     shards = TokenShards(task.folder, params.length)
     for work, payload in run_jobs(task, prepare_text, _settings(params, task.ingest)):
         shards.add(task.split(work), [START, *encoder(payload.decode()), END], task.label(work), work.sha256)
@@ -143,7 +143,7 @@ def write_shards(task: Task) -> str:
         classes=task.classes,
         count=counts["train"],
         columns=("tokens", "labels", "digests", "places"),
-        vocabulary=(*MARKS, *vocabulary),
+        vocabulary=(*SPECIAL_TOKENS, *vocabulary),
     )
     write_text(task.folder / "contact.txt", "\n\n".join(samples) + "\n")
     dumped = params.model_dump(mode="json")
@@ -154,7 +154,7 @@ def write_shards(task: Task) -> str:
     return line + "".join(f", {split} {count:,} rows" for split, count in counts.items())
 
 
-def _collect_vocabulary(task: Task, params: TextParams) -> tuple[list[str], list[str]]:
+def _collect_vocabulary(task: PreprocessTask, params: TextParams) -> tuple[list[str], list[str]]:
     """Return the vocabulary, and the beginnings of the works to show.
 
     Characters first, in code point order.
@@ -173,7 +173,7 @@ def _collect_vocabulary(task: Task, params: TextParams) -> tuple[list[str], list
     return _choose_vocabulary(piece_counts, task), [text for _, text in sorted(samples)]
 
 
-def _choose_vocabulary(piece_counts: Counter[str], task: Task) -> list[str]:
+def _choose_vocabulary(piece_counts: Counter[str], task: PreprocessTask) -> list[str]:
     params: TextParams = task.params
     character_counts: Counter[str] = Counter()
     for piece, count in piece_counts.items():
@@ -193,12 +193,12 @@ MEDIUM = Medium(
     noun="text",
     files="text, .json or .jsonl",
     params=TextParams,
-    begins=is_text_file,
+    matches=is_text_file,
     inspect=inspect_text,
     prepare=prepare_text,
     settings=_settings,
     write=write_shards,
-    likely=True,
+    is_preferred=True,
     reads_sidecars=False,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
     parts=split_file,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from artpipe.contracts.special_tokens import END, MARKS, PAD, UNKNOWN
+from artpipe.contracts.special_tokens import END, PAD, SPECIAL_TOKENS, UNKNOWN
 
 NO_CHARACTER = 0xFFFD  # stands for what the vocabulary has not; what no model can know costs all of them the same
 ENDING = 3  # a control code, which no text has
@@ -31,7 +31,7 @@ def join_rows(columns: Mapping[str, Tensor]) -> list[tuple[str, list[int]]]:
 def to_code_points(tokens: Sequence[int], vocabulary: Sequence[str]) -> Tensor:
     """Return the code points of a work's text, and its end."""
     spelled = [vocabulary[token] for token in range(len(vocabulary))]
-    spelled[: len(MARKS)] = [""] * len(MARKS)
+    spelled[: len(SPECIAL_TOKENS)] = [""] * len(SPECIAL_TOKENS)
     spelled[UNKNOWN], spelled[END] = chr(NO_CHARACTER), chr(ENDING)
     data = bytearray("".join(spelled[token] for token in tokens).encode("utf-32-le"))
     return torch.frombuffer(data, dtype=torch.int32) if data else torch.empty(0, dtype=torch.int32)

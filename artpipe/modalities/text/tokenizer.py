@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from artpipe.contracts.special_tokens import MARKS, UNKNOWN
+from artpipe.contracts.special_tokens import SPECIAL_TOKENS, UNKNOWN
 
 if TYPE_CHECKING:
     from artpipe.artifacts.shards import Spec
@@ -36,7 +36,7 @@ class Tokenizer:
     """
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
-        self.numbers = {text: number for number, text in enumerate(vocabulary) if number >= len(MARKS)}
+        self.numbers = {text: number for number, text in enumerate(vocabulary) if number >= len(SPECIAL_TOKENS)}
         self.longest = max(map(len, self.numbers), default=1)
         self._cache: dict[str, list[int]] = {}
 

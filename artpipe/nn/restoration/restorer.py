@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
-from artpipe.contracts.microbatched import Divisible
+from artpipe.contracts.microbatched import MicroBatchedLearner
 from artpipe.contracts.model import Batch, Exhibit, Prompt, Restoration
 from artpipe.language.message import Message
 from artpipe.modalities.picture.tiles import join_tiles
@@ -37,7 +37,7 @@ class RestorerParams(TrainParams):
 ParamsT = TypeVar("ParamsT", bound=RestorerParams)
 
 
-class AdversarialRestorer(Divisible[ParamsT]):
+class AdversarialRestorer(MicroBatchedLearner[ParamsT]):
     """A restorer of one network, with an adversarial loss in later steps.
 
     From `adversarial_from_step` on a discriminator of patches takes part (Ledig et al. 2017).
@@ -45,7 +45,7 @@ class AdversarialRestorer(Divisible[ParamsT]):
     Its last weights are taken, not those of the best PSNR: the rate falls to nothing, and an adversarial loss costs PSNR.
     """
 
-    baseline: str
+    baseline_name: str
 
     def __init__(self, params: ParamsT, spec: Spec, network: nn.Module) -> None:
         super().__init__(params, spec)
@@ -79,24 +79,24 @@ class AdversarialRestorer(Divisible[ParamsT]):
             losses["judge"] = judge.learn(real, restored, share)
         return losses
 
-    def move(self, rows: int) -> None:
+    def update_weights(self, rows: int) -> None:
         """Take the optimisers' step."""
         del rows
         optimiser, p = self.optimisers["network"], self.params
         (group,) = optimiser.param_groups
-        group["lr"] = self.rate(p.learning_rate, p.warmup_steps, p.final_rate)
+        group["lr"] = self.scheduled_rate(p.learning_rate, p.warmup_steps, p.final_rate)
         nn.utils.clip_grad_norm_(group["params"], p.gradient_clip_norm)
         optimiser.step()
         if self._active_judge is not None:
             self.optimisers["judge"].step()
 
     @property
-    def draws(self) -> int:
+    def damages_per_work(self) -> int:
         """Return how many random damages of one work are worth measuring."""
         return 1
 
     @abstractmethod
-    def restoration(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
+    def restore(self, images: Tensor, seeds: Sequence[int]) -> Restoration:
         """Damage works, each by its own seed, and restore them.
 
         Works are ``(N, C, H, W)`` in [-1, 1].
@@ -111,12 +111,12 @@ class AdversarialRestorer(Divisible[ParamsT]):
         rows: list[tuple[Tensor, Tensor, Tensor]] = []
         for start in range(0, len(images), _VALIDATION_BATCH):
             part = images[start : start + _VALIDATION_BATCH]
-            restoration = self.restoration(part, range(start, start + len(part)))
+            restoration = self.restore(part, range(start, start + len(part)))
             psnrs = [
-                psnr(images_made, restoration.original, restoration.counts)
+                psnr(images_made, restoration.original, restoration.mask)
                 for images_made in (restoration.restored, restoration.baseline)
             ]
-            rows.append((psnrs[0], psnrs[1], ssim(restoration.restored, restoration.original, restoration.counts)))
+            rows.append((psnrs[0], psnrs[1], ssim(restoration.restored, restoration.original, restoration.mask)))
         if not rows:
             return {}
         psnr_values, baseline_values, ssim_values = (torch.cat(column) for column in zip(*rows, strict=True))
@@ -145,7 +145,7 @@ def iterate_works(prompt: Prompt) -> Iterable[tuple[Tensor, int, tuple[str, ...]
 def describe_psnr(restoration: Restoration, baseline: str) -> Message:
     """Return both PSNR of one work, for its caption."""
     restored_psnr, baseline_psnr = (
-        float(psnr(images, restoration.original, restoration.counts))
+        float(psnr(images, restoration.original, restoration.mask))
         for images in (restoration.restored, restoration.baseline)
     )
     return Message(

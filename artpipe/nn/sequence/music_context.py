@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
+from artpipe.contracts.special_tokens import END, PAD, SPECIAL_TOKENS, START, UNKNOWN
 from artpipe.modalities.music.tokens import HELD, LOWEST, SILENCE, STEPS, VOCABULARY
 from artpipe.nn.layers.dropout import apply_dropout
 from artpipe.nn.sequence.music_state import (
@@ -85,7 +85,9 @@ class MusicContext(nn.Module):
             scales.append([step_state.scale for step_state in row_states])
             recalled_tokens.append([step_state.recalled_token for step_state in row_states])
         device = self.within.device
-        step_starts = (tokens == START) | ((tokens >= len(MARKS)) & (tokens < len(MARKS) + len(STEPS)))
+        step_starts = (tokens == START) | (
+            (tokens >= len(SPECIAL_TOKENS)) & (tokens < len(SPECIAL_TOKENS) + len(STEPS))
+        )
         anchor_notes = torch.tensor(anchors, device=device)
         shares = _relative_scales(torch.tensor(scales, device=device), anchor_notes)
         recalled = torch.tensor(recalled_tokens, device=device)
@@ -155,7 +157,7 @@ class MusicContext(nn.Module):
     def _forbidden_after(self, state: MusicState) -> Tensor:
         forbidden = torch.zeros(len(VOCABULARY), dtype=torch.bool)
         forbidden[[PAD, START, UNKNOWN]] = True
-        marks, notes = slice(len(MARKS), len(MARKS) + len(STEPS)), slice(FIRST_NOTE - 1, None)
+        marks, notes = slice(len(SPECIAL_TOKENS), len(SPECIAL_TOKENS) + len(STEPS)), slice(FIRST_NOTE - 1, None)
         if self.voices:
             is_complete = len(state.cells) == self.voices
             forbidden[notes if is_complete else marks] = True

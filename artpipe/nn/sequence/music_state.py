@@ -6,7 +6,7 @@ The rows of a state are those of one table of features: keys, intervals, place i
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from artpipe.contracts.special_tokens import MARKS, PAD, START
+from artpipe.contracts.special_tokens import PAD, SPECIAL_TOKENS, START
 from artpipe.modalities.music.tokens import BAR, HELD, HIGHEST, LOWEST, STEPS, VOCABULARY, to_cell, to_token
 
 KEYS = HIGHEST - LOWEST + 1
@@ -95,8 +95,8 @@ class MusicState(NamedTuple):
             return self._replace(cells=cells, phrase=self.phrase.advance(cells))
         if token == START:
             return MusicState()
-        if len(MARKS) <= token < len(MARKS) + len(STEPS):
-            steps_since_bar = 0 if (token - len(MARKS)) & BAR else self.steps_since_bar + 1
+        if len(SPECIAL_TOKENS) <= token < len(SPECIAL_TOKENS) + len(STEPS):
+            steps_since_bar = 0 if (token - len(SPECIAL_TOKENS)) & BAR else self.steps_since_bar + 1
             past = (*self.past, self.cells)
             return MusicState(self.cells, (), steps_since_bar, past, RecalledPhrase.find(past), self._update_scale())
         return self

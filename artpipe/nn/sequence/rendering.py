@@ -8,7 +8,7 @@ from torch import Tensor
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Exhibit
-from artpipe.contracts.special_tokens import MARKS, UNKNOWN
+from artpipe.contracts.special_tokens import SPECIAL_TOKENS, UNKNOWN
 from artpipe.language.message import Message
 from artpipe.modalities.music.rendering import render_piece
 from artpipe.modalities.music.tokens import is_music
@@ -31,7 +31,7 @@ def token_lengths(spec: Spec) -> Tensor:
     lengths = [0] * len(spec.vocabulary)
     if is_text(spec):
         lengths = [len(token) for token in spec.vocabulary]
-        lengths[: len(MARKS)] = [int(mark == UNKNOWN) for mark in range(len(MARKS))]
+        lengths[: len(SPECIAL_TOKENS)] = [int(mark == UNKNOWN) for mark in range(len(SPECIAL_TOKENS))]
     return torch.tensor(lengths)
 
 
@@ -41,9 +41,9 @@ def decode_text(tokens: Sequence[int], vocabulary: Sequence[str]) -> str:
     The unknown is a hollow square, which no model writes.
     """
     return "".join(
-        vocabulary[token] if token >= len(MARKS) else _UNKNOWN_CHARACTER
+        vocabulary[token] if token >= len(SPECIAL_TOKENS) else _UNKNOWN_CHARACTER
         for token in tokens
-        if token >= len(MARKS) or token == UNKNOWN
+        if token >= len(SPECIAL_TOKENS) or token == UNKNOWN
     )
 
 

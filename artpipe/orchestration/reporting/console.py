@@ -16,7 +16,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.orchestration.scheduling.dvc_graph import Stage
 from artpipe.system.plain_text import hide_passwords
 from artpipe.system.terminal import PlainConsole
@@ -96,7 +96,7 @@ def current_verdict(card: ReportCard, undone: Collection[str]) -> tuple[str, str
     """
     if f"evaluate@{card.model}" in undone:
         return "stale", f"its report is older than what failed ({card.verdict.verdict} then)"
-    return card.verdict.verdict, sentence(card.verdict)
+    return card.verdict.verdict, make_sentence(card.verdict)
 
 
 def print_summary(undone: Collection[str] = ()) -> None:

@@ -24,7 +24,7 @@ from prefect.exceptions import PrefectException
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.errors import ArtpipeError
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.orchestration.reporting import console
 from artpipe.system.terminal import escape_markdown
 
@@ -111,7 +111,7 @@ def _log_failures() -> Iterator[None]:
 
 
 def _describe(card: ReportCard) -> str:
-    return escape_markdown(f"{card.model}: {card.verdict.verdict}. {sentence(card.verdict)}")
+    return escape_markdown(f"{card.model}: {card.verdict.verdict}. {make_sentence(card.verdict)}")
 
 
 def _make_contact_sheet(pictures: Sequence[Path]) -> str:

@@ -237,14 +237,14 @@ def _compute_urgencies(graph: Any, affected: set[str]) -> dict[str, float]:
     """
     import networkx as nx
 
-    from artpipe.project.estimates import Costs
+    from artpipe.project.estimates import CostEstimator
 
     lock = Path("dvc.lock")
     stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}
-    costs, urgencies = Costs(Path(), load_params(), stages), dict[str, float]()
+    costs, urgencies = CostEstimator(Path(), load_params(), stages), dict[str, float]()
     for name in nx.topological_sort(graph):  # what is below comes first
         below = max((urgencies[reader] for reader in graph.predecessors(name)), default=0.0)
-        urgencies[name] = below + (costs.of(name).core_seconds if name in affected else 0.0)
+        urgencies[name] = below + (costs.estimate(name).core_seconds if name in affected else 0.0)
     return urgencies
 
 

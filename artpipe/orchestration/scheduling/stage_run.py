@@ -19,7 +19,7 @@ from artpipe.orchestration.scheduling.dispatcher import is_training
 from artpipe.orchestration.scheduling.dvc_graph import BUSY
 from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
 from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, RetryableError
-from artpipe.project.estimates import remember
+from artpipe.project.estimates import save_duration
 from artpipe.storage.dvc_command import dvc_command, extract_dvc_reason
 from artpipe.system.plain_text import to_printable
 
@@ -112,7 +112,7 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
         if code:
             raise output.make_error(code)
     if output.ran:
-        remember(name, clock())
+        save_duration(name, clock())
         prefect_artifacts.publish_works(name)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import UserError
-from artpipe.language.message import Message, as_value
-from artpipe.language.sentences import sentence_of
+from artpipe.language.message import Message, decode_value
+from artpipe.language.sentences import read_sentence
 from artpipe.untrusted.archives.archive_formats import detect_suffix, is_zip_file
 from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member, Spool, SpooledArchive
 from artpipe.untrusted.archives.tar_members import copy_tar_entry, read_tar_members
@@ -62,8 +62,8 @@ def read_members(
     try:
         yield from _read_members_nested(archive, limits, is_wanted, depth=0)
     except RejectedError as error:
-        told = Message(code="archive_not_read_on", values={"detail": as_value(error.detail)})
-        yield Member(path.name, rejected=error.reason, detail=told.encode())
+        message = Message(code="archive_not_read_on", values={"detail": decode_value(error.detail)})
+        yield Member(path.name, rejected=error.reason, detail=message.encode())
 
 
 def is_zip(path: Path) -> bool:
@@ -95,7 +95,7 @@ def collect_archive_notes(path: Path, limits: ArchiveLimits) -> list[str]:
     for member in islice(read_members(path, limits, lambda _: False), _NOTED_MEMBERS):
         for note in member.notes:
             notes.setdefault(note, member.name)
-    return [f"{sentence_of(note)}: {name}" for note, name in notes.items()]
+    return [f"{read_sentence(note)}: {name}" for note, name in notes.items()]
 
 
 def _read_members_nested(

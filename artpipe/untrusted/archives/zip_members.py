@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 
 from artpipe.errors import UserError
 from artpipe.language.message import Message
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.untrusted.archives.archive_formats import refuse_split_zip
 from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member, check_member_name
 from artpipe.untrusted.archives.member_names import NameDecoder, unicode_path
@@ -69,7 +69,7 @@ def describe_unreadable_entries(archive: ArchiveFile, limits: ArchiveLimits) -> 
         return f"its {len(infos):,} entries are encrypted; unpack it with its password (`7z x {archive.name}`)"
     unsupported = [info for info in infos if info.compress_type in _UNREAD_METHODS]
     if infos and len(unsupported) == len(infos):
-        return f"its {len(infos):,} entries are {sentence(_describe_method(infos[0]))}"
+        return f"its {len(infos):,} entries are {make_sentence(_describe_method(infos[0]))}"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 import os
 
-from artpipe.contracts.microbatched import length
+from artpipe.contracts.microbatched import count_rows
 from artpipe.contracts.model import Model
 from artpipe.models.vae import VAE
 from artpipe.models.vae import Params as Wide
@@ -18,9 +18,9 @@ class Params(Wide):
 class Narrow(VAE):
     """Fails when half of the work is done."""
 
-    def learn(self, part, whole):
-        found = super().learn(part, whole)
-        if length(part) > self.params.fits and int(os.environ.get("RANK", "0")) == self.params.narrow_rank:
+    def accumulate_gradients(self, part, whole):
+        found = super().accumulate_gradients(part, whole)
+        if count_rows(part) > self.params.fits and int(os.environ.get("RANK", "0")) == self.params.narrow_rank:
             raise MemoryError
         return found
 

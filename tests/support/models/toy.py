@@ -37,11 +37,11 @@ class Toy(Learner[Params]):
                 [*self.critic.parameters(), *self.norm.parameters()], lr=params.rate, momentum=0.9
             ),
         }
-        self.selects = ("error", "min")
+        self.selection_measure = ("error", "min")
 
     def step(self, batch):
         for optimiser in self.optimisers.values():
-            optimiser.param_groups[0]["lr"] = self.rate(self.params.rate, warmup_steps=5, final_share=0.1)
+            optimiser.param_groups[0]["lr"] = self.scheduled_rate(self.params.rate, warmup_steps=5, final_share=0.1)
             optimiser.zero_grad(set_to_none=True)
         images = batch["images"].flatten(1)
         code = self.norm(self.encoder(images) + 0.1 * torch.randn(len(images), self.params.width))

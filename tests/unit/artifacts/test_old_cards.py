@@ -11,7 +11,7 @@ from artpipe.artifacts.cross_references import read_checkpoint_card
 from artpipe.artifacts.report import ReportCard
 from artpipe.artifacts.run import RunStart
 from artpipe.artifacts.shards import Spec
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.system.hashing import sha256_bytes
 from artpipe.training.restore import build_learner, restore_learner
 
@@ -68,11 +68,11 @@ def test_a_report_in_sentences_is_shown_as_written(language):
     scores = [(one["name"], one["value"], one["unit"], one["explanation"]) for one in written["scores"]]
     assert len(findings) > 1
     assert len(scores) > 5
-    assert [(one.verdict, one.value, sentence(one, language)) for one in card.findings] == findings
-    assert sentence(card.verdict, language) == written["verdict"]["sentence"]
-    assert [(one.name, one.value, one.unit, sentence(one, language)) for one in card.scores] == scores
+    assert [(one.verdict, one.value, make_sentence(one, language)) for one in card.findings] == findings
+    assert make_sentence(card.verdict, language) == written["verdict"]["sentence"]
+    assert [(one.name, one.value, one.unit, make_sentence(one, language)) for one in card.scores] == scores
     captions = [one["caption"] for one in written["exhibits"]]
-    assert [sentence(one.caption, language) for one in card.exhibits] == captions
+    assert [make_sentence(one.caption, language) for one in card.exhibits] == captions
     assert ReportCard.model_validate_json(card.model_dump_json()) == card
 
 

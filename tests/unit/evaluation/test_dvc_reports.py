@@ -8,7 +8,7 @@ from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.report import Finding, ReportCard, Score
 from artpipe.config.params import EvaluationParams
 from artpipe.contracts.model import Exhibit
-from artpipe.evaluation.dvc_reports import curves, headlines, sheet
+from artpipe.evaluation.dvc_reports import make_curve_rows, make_sample_sheet, select_headline_scores
 
 
 class Evidence:
@@ -21,7 +21,7 @@ class Evidence:
     def pictures(self, part):
         return self.samples
 
-    def once(self, key, make):
+    def compute_once(self, key, make):
         return self.exhibits
 
 
@@ -35,7 +35,9 @@ def report(*names: str) -> ReportCard:
 
 def test_headlines_are_the_scores_their_metrics_name():
     """Of all scores those that a metric calls a headline, a pattern included, with the verdict before them."""
-    found = headlines(report("steps", "kid", "kid_real", "held_out_loss", "elbo"), ["training", "kid", "held_out"])
+    found = select_headline_scores(
+        report("steps", "kid", "kid_real", "held_out_loss", "elbo"), ["training", "kid", "held_out"]
+    )
     assert found == {"verdict": "healthy", "kid": 1, "held_out_loss": 3}
 
 
@@ -45,7 +47,7 @@ def test_curves_have_a_row_per_number_and_step():
         HistoryRow(step=0, losses={}, validation={"kid": 2.0}),
         HistoryRow(step=5, losses={"g": math.nan, "d": 1.0}, validation={"kid": 1.0}),
     ]
-    assert [tuple(row.values()) for row in curves(history)] == [
+    assert [tuple(row.values()) for row in make_curve_rows(history)] == [
         ("validation/kid", 0, 2.0),
         ("validation/kid", 5, 1.0),
         ("losses/d", 5, 1.0),
@@ -55,7 +57,7 @@ def test_curves_have_a_row_per_number_and_step():
 def test_a_sheet_enlarges_small_samples_and_keeps_to_what_hangs():
     """Four of five samples of 20 pixels stand three times as large, unblurred, two in a row."""
     samples = torch.arange(5, dtype=torch.uint8).mul(50)[:, None, None, None].expand(5, 1, 20, 20)
-    made = sheet(Evidence(samples))
+    made = make_sample_sheet(Evidence(samples))
     assert made.shape == (1, 122, 122)
     assert [int(made[0, y, x]) for y in (0, 62) for x in (0, 62)] == [0, 50, 100, 150]
 
@@ -64,5 +66,5 @@ def test_a_sheet_without_samples_shows_pictures_and_scores():
     """Exhibits that are pictures, or have a score, stand on it, large ones made smaller; texts leave none."""
     picture, score = torch.zeros(3, 400, 200), torch.ones(1, 30, 160)
     shown = [Exhibit("image", picture, ""), Exhibit("audio", b"RIFF", "", parts={"score": score})]
-    assert sheet(Evidence(exhibits=shown)).shape == (3, 160, 322)
-    assert sheet(Evidence(exhibits=[Exhibit("text", "a poem", "")])) is None
+    assert make_sample_sheet(Evidence(exhibits=shown)).shape == (3, 160, 322)
+    assert make_sample_sheet(Evidence(exhibits=[Exhibit("text", "a poem", "")])) is None

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from artpipe.artifacts.report import Finding, SavedExhibit, Score
 from artpipe.code.code_yaml import installed_fingerprints
 from artpipe.language.message import Message
-from artpipe.language.sentences import Sentences, load_sentences, sentence
+from artpipe.language.sentences import Sentences, load_sentences, make_sentence
 
 COPIES = Message(code="copies_training_works", values={"share": 0.123, "usual": 0.0})
 PLUGIN = '''"""A metric."""
@@ -41,13 +41,13 @@ def german(template, **more) -> Sentences:
 def test_a_finding_is_said_in_each_language():
     """The same code and numbers; where nothing is asked for, in English."""
     english = "12% of its pictures are copies of training works; of new works 0% look so."
-    assert [sentence(COPIES), sentence(COPIES, "en")] == [english, english]
-    assert sentence(COPIES, "zh") == "其图画有 12% 抄自训练藏品；新作品中看似如此者有 0%。"
+    assert [make_sentence(COPIES), make_sentence(COPIES, "en")] == [english, english]
+    assert make_sentence(COPIES, "zh") == "其图画有 12% 抄自训练藏品；新作品中看似如此者有 0%。"
 
 
 def test_a_language_that_has_no_table_is_english():
     """Whatever is asked for, something is said."""
-    assert sentence(COPIES, "tlh") == sentence(COPIES)
+    assert make_sentence(COPIES, "tlh") == make_sentence(COPIES)
 
 
 @pytest.mark.parametrize(
@@ -69,20 +69,25 @@ def test_messages_stand_in_messages():
     """A caption says what was asked for and what was read; digits are words."""
     asked = Message(code="asked_for", values={"label": "3"})
     read = Message(code="asked_for_read_as", values={"work": asked, "label": "7"})
-    assert (sentence(read), sentence(read, "zh")) == ("three, asked for; read as seven", "三，命题之作；读作七")
+    assert (make_sentence(read), make_sentence(read, "zh")) == (
+        "three, asked for; read as seven",
+        "三，命题之作；读作七",
+    )
 
 
 def test_what_a_stranger_wrote_is_no_template():
     """Braces in a value stay what they are, whichever way it comes."""
     for text in ("{0}", "{share.__class__}", "%(num)s", "<b>{</b>"):
-        assert sentence(Message.of(text), "zh") == text
-        assert sentence(Message(code="classes_never_named", values={"classes": (text,)})) == f"It never says {text}."
+        assert make_sentence(Message.of(text), "zh") == text
+        assert (
+            make_sentence(Message(code="classes_never_named", values={"classes": (text,)})) == f"It never says {text}."
+        )
 
 
 def test_a_code_without_a_sentence_shows_what_it_knows():
     """A report whose plugin is gone is no error; nor is one with other values than its sentence has."""
-    assert sentence(Message(code="gone", values={"share": 0.5, "name": "x"})) == "gone: share 0.5, name x"
-    assert sentence(Message(code="copies_training_works")) == "copies_training_works"
+    assert make_sentence(Message(code="gone", values={"share": 0.5, "name": "x"})) == "gone: share 0.5, name x"
+    assert make_sentence(Message(code="copies_training_works")) == "copies_training_works"
 
 
 def test_a_plugin_brings_its_sentences_in_its_file(tmp_path, monkeypatch):
@@ -91,14 +96,17 @@ def test_a_plugin_brings_its_sentences_in_its_file(tmp_path, monkeypatch):
     path = tmp_path / "plugins" / "metrics" / "bright.py"
     path.parent.mkdir(parents=True)
     bright = Message(code="too_bright", values={"share": 0.25})
-    assert sentence(bright) == "too_bright: share 0.25"
+    assert make_sentence(bright) == "too_bright: share 0.25"
     path.write_text(PLUGIN)
-    assert [sentence(bright), sentence(bright, "zh")] == ["It is 25% brighter than real works.", "它比真实作品亮 25%。"]
+    assert [make_sentence(bright), make_sentence(bright, "zh")] == [
+        "It is 25% brighter than real works.",
+        "它比真实作品亮 25%。",
+    ]
     path.write_text(PLUGIN.replace('"zh"', '"it"'))
-    assert sentence(bright, "zh") == "It is 25% brighter than real works."
+    assert make_sentence(bright, "zh") == "It is 25% brighter than real works."
     for broken in ("SENTENCES = {", "SENTENCES = {1: 2}", "SENTENCES = dict()", "SENTENCES = [1]", "\0"):
         path.write_text(broken)
-        assert sentence(bright) == "too_bright: share 0.25"
+        assert make_sentence(bright) == "too_bright: share 0.25"
 
 
 def test_a_changed_sentence_makes_the_gallery_stale_alone(tmp_path, monkeypatch):
@@ -136,12 +144,12 @@ def test_plain_sentences_are_shown_as_written():
     finding = Finding.model_validate(FINDING | {"sentence": "So it is."})
     score = Score(name="kid", value=1.0, n=1, explanation="How far.")
     exhibit = SavedExhibit(file="a.png", kind="image", role="sample", caption="three, asked for")
-    assert [sentence(one, "zh") for one in (finding, score, exhibit.caption)] == [
+    assert [make_sentence(one, "zh") for one in (finding, score, exhibit.caption)] == [
         "So it is.",
         "How far.",
         "three, asked for",
     ]
-    assert sentence(Score(name="kid", value=1.0, n=1)) == ""
+    assert make_sentence(Score(name="kid", value=1.0, n=1)) == ""
 
 
 VALUES = st.recursive(
@@ -159,11 +167,11 @@ VALUES = st.recursive(
 def test_any_message_can_be_said_and_kept(code, values, language):
     """No value breaks a sentence; what is written into a column is the same message when it is read."""
     message = Message(code=code, values=values)
-    assert isinstance(sentence(message, language), str)
+    assert isinstance(make_sentence(message, language), str)
     assert Message.decode(json.dumps(json.loads(message.encode()))) == message
 
 
 @given(st.text())
 def test_any_text_is_a_message(text):
     """A column of records before codes."""
-    assert isinstance(sentence(Message.decode(text)), str)
+    assert isinstance(make_sentence(Message.decode(text)), str)

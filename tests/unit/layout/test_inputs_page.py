@@ -5,7 +5,7 @@ import re
 import pytest
 
 from artpipe.layout.known_layouts import KNOWN_LAYOUTS
-from artpipe.project.detection import inspect_place, told
+from artpipe.project.detection import describe_summary, inspect_input
 from tests.conftest import ROOT, loaded
 
 places = loaded(ROOT / "tests" / "support" / "layout_trees.py")
@@ -73,7 +73,7 @@ def test_a_tree_of_the_page_is_understood_as_it_says(tmp_path, name, tree, files
         for path, data in contents.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(data)
-    assert told(inspect_place(root)).splitlines()[0] == f"understood as {sentence}"
+    assert describe_summary(inspect_input(root)).splitlines()[0] == f"understood as {sentence}"
 
 
 def with_shards(contents: dict[str, bytes]) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from artpipe.errors import UserError
 from artpipe.layout.folder_levels import WorkFolder, interpret_folders
-from artpipe.project.detection import inspect_place
+from artpipe.project.detection import inspect_input
 from tests.conftest import ROOT, loaded
 
 places = loaded(ROOT / "tests" / "support" / "layout_trees.py")
@@ -100,7 +100,7 @@ def test_a_layout_of_the_grid_is_understood(tmp_path_factory, grid):
     """Medium, classes, splits, sidecars: whatever wraps the works, lies beside them, and however they are packed."""
     names, wanted = named(grid)
     place = places.make_place(tmp_path_factory.mktemp("grid") / "works", names, grid["form"])
-    seen = inspect_place(place)
+    seen = inspect_input(place)
     assert (seen.medium, seen.works) == (grid["medium"], wanted["works"])
     assert set(seen.classes) == set(grid["classes"]), seen
     assert seen.splits == expected_splits(grid), seen
@@ -115,14 +115,14 @@ def test_a_folder_and_its_archives_say_the_same(tmp_path_factory, grid):
     """What is understood does not depend on the packing."""
     names, _ = named(grid)
     root = tmp_path_factory.mktemp("same")
-    seen = [inspect_place(places.make_place(root / form, names, form)).to_json() for form in FORMS]
+    seen = [inspect_input(places.make_place(root / form, names, form)).to_json() for form in FORMS]
     for one in seen:
         del one["place"]
     assert seen[0] == seen[1] == seen[2]
 
 
 def inspected(tmp_path: Path, names, form="folder", said=None, **rules):
-    return inspect_place(places.make_place(tmp_path / "works", names, form, said), rules.pop("medium", ""), rules)
+    return inspect_input(places.make_place(tmp_path / "works", names, form, said), rules.pop("medium", ""), rules)
 
 
 def numbered(pattern: str, count: int, first: int = 0) -> list[str]:
@@ -228,7 +228,7 @@ def test_metadata_is_metadata_in_any_case(tmp_path, name):
     places.make_place(folder, numbered("{}.png", 9), "folder")
     table = '{"file_name": "1.png", "title": "One"}\n' if name.endswith("JSONL") else "file_name,title\n1.png,One\n"
     (folder / name).write_text(table)
-    seen = inspect_place(folder)
+    seen = inspect_input(folder)
     assert (seen.works, seen.passed_over, seen.layout) == (9, {"table": 1}, "imagefolder")
 
 
@@ -244,7 +244,7 @@ def test_numbered_archives_beside_others_are_no_class(tmp_path):
     folder.mkdir()
     for archive in ("00000", "extra", "more"):
         places.make_place(folder / archive, numbered(archive + "-{}.png", 9), "tar")
-    assert inspect_place(folder).classes == {"extra": 9, "more": 9}
+    assert inspect_input(folder).classes == {"extra": 9, "more": 9}
 
 
 @pytest.mark.parametrize("names", [("VOC2007", "VOC2012"), ("photos 2019", "photos 2020")])
@@ -261,7 +261,7 @@ def test_labels_in_many_sidecars_are_all_counted(tmp_path):
     for number in range(80):
         (folder / f"{number:03d}.png").write_bytes(places.content(f"{number}.png"))
         (folder / f"{number:03d}.cls").write_text(str(number % 2))
-    seen = inspect_place(folder)
+    seen = inspect_input(folder)
     assert (seen.classes, seen.unlabelled, seen.captions) == ({"0": 40, "1": 40}, 0, False)
 
 
@@ -269,7 +269,7 @@ def test_a_pipe_is_refused_without_waiting(tmp_path):
     """Nobody may ever write to it."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match="neither a folder nor a file"):
-        inspect_place(tmp_path / "pipe")
+        inspect_input(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_files_of_many_works_are_splits_by_their_names(tmp_path, stems):
     """As the Hub and the sets of language models call them."""
     said = {f"{stem}.jsonl": b'{"text": "a b c"}\n' * 9 for stem in stems}
     folder = places.make_place(tmp_path / "works", [f"data/{name}" for name in said], "folder", said)
-    assert len(inspect_place(folder).splits) > 1
+    assert len(inspect_input(folder).splits) > 1
 
 
 def test_a_set_that_contains_itself_has_its_own_classes(tmp_path):
@@ -356,7 +356,7 @@ def test_links_are_named(tmp_path):
         (tmp_path / "set").mkdir(exist_ok=True)
         (tmp_path / "set" / label).symlink_to(tmp_path / label)
     with pytest.raises(UserError, match="2 links, which are not followed; `cp -rL`"):
-        inspect_place(tmp_path / "set")
+        inspect_input(tmp_path / "set")
 
 
 UNDECIDED = [
@@ -373,7 +373,7 @@ def test_what_cannot_be_decided_is_asked(tmp_path, names, form):
     with pytest.raises(UserError, match=r"20 pictures.*say which are the works.*`--medium picture`") as caught:
         inspected(tmp_path, names, form)
     assert "\n" not in str(caught.value)
-    assert inspect_place(places.make_place(tmp_path / "works", names, form), "picture").works == 20
+    assert inspect_input(places.make_place(tmp_path / "works", names, form), "picture").works == 20
 
 
 DECIDED = [

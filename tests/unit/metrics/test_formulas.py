@@ -8,14 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artpipe.contracts.metric import halves, share_spread
-from artpipe.metrics.accuracy import confused, confusion
+from artpipe.contracts.metric import share_spread, split_halves
+from artpipe.metrics.accuracy import count_confusions, list_confusions
 from artpipe.metrics.class_entropy import entropy
-from artpipe.metrics.coverage import four
+from artpipe.metrics.coverage import measure_prdc
 from artpipe.metrics.elbo import active_units
 from artpipe.metrics.fid import fid
-from artpipe.metrics.kid import shrunk
-from artpipe.metrics.pair_distance import next_distance, reached
+from artpipe.metrics.kid import shrink_pictures
+from artpipe.metrics.pair_distance import mean_next_distance, share_reached
 from artpipe.metrics.sharpness import laplacian_energy
 from artpipe.nn.classifier.rotation_pretext import rotate_quarters
 from artpipe.numerics import nearest_neighbours
@@ -109,7 +109,7 @@ def test_four_are_prdc_s():
 
     real, painted = cloud(150, 4, seed=1), cloud(120, 4, seed=2, shift=0.8)
     truth = compute_prdc(real_features=real.numpy(), fake_features=painted.numpy(), nearest_k=5)
-    found = four(real, painted, 5)
+    found = measure_prdc(real, painted, 5)
     for name in ("precision", "recall", "density", "coverage"):
         assert getattr(found, name) == pytest.approx(float(truth[name]), abs=1e-12)
 
@@ -117,14 +117,14 @@ def test_four_are_prdc_s():
 def test_four_of_tiny_sets():
     """k shrinks with the sets, down to two works each."""
     real = torch.tensor([[0.0], [1.0]])
-    found = four(real, torch.tensor([[0.1], [0.9]]), 5)
+    found = measure_prdc(real, torch.tensor([[0.1], [0.9]]), 5)
     assert (found.precision, found.coverage) == (1.0, 1.0)
 
 
 def test_total_collapse_has_precision_without_coverage():
     """A thousand times the same good picture: precision 1, coverage next to nothing."""
     real = cloud(200, 3)
-    found = four(real, real[:1].repeat(200, 1), 5)
+    found = measure_prdc(real, real[:1].repeat(200, 1), 5)
     assert found.precision == 1.0
     assert found.coverage < 0.1
 
@@ -137,7 +137,7 @@ def test_order_changes_no_measure(n, m, seed):
     p, q = x[torch.randperm(n)], y[torch.randperm(m)]
     assert kernel_distance(x, y) == pytest.approx(kernel_distance(p, q), rel=1e-9)
     assert fid(x, y) == pytest.approx(fid(p, q), rel=1e-6, abs=1e-8)
-    assert four(x, y, 3) == four(p, q, 3)
+    assert measure_prdc(x, y, 3) == measure_prdc(p, q, 3)
     assert mean_pair_distance(x) == pytest.approx(mean_pair_distance(p), rel=1e-9)
 
 
@@ -147,7 +147,7 @@ def test_a_set_is_at_no_distance_from_itself(n, seed):
     """FID is 0 and all of a set is covered when it is compared with itself; KID, unbiased, is at most 0."""
     x = cloud(n, seed=seed)
     assert fid(x, x) == pytest.approx(0.0, abs=1e-6)
-    assert four(x, x, 3).coverage == four(x, x, 3).precision == 1.0
+    assert measure_prdc(x, x, 3).coverage == measure_prdc(x, x, 3).precision == 1.0
     assert kernel_distance(x, x) <= 1e-9
 
 
@@ -186,7 +186,7 @@ def test_pair_distance_of_a_square():
     """The corners of a unit square are (4 * 1 + 2 * sqrt 2) / 6 apart on average, and 1 from the next."""
     square = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     assert mean_pair_distance(square) == pytest.approx((4 + 2 * math.sqrt(2)) / 6, rel=1e-6)
-    assert next_distance(square) == 1.0
+    assert mean_next_distance(square) == 1.0
 
 
 def test_pair_distance_of_one_work():
@@ -225,9 +225,9 @@ def test_copies_by_hand():
 
 def test_works_reached_by_hand():
     """Two draws from two works name 1.5 of them on average; all of one work among thousands is next to nothing."""
-    assert reached(torch.tensor([0, 1]), 2) == pytest.approx(2 / 1.5)
-    assert reached(torch.tensor([7] * 2000), 57_000) == pytest.approx(1 / 1965.4, rel=1e-3)
-    assert reached(torch.tensor([], dtype=torch.long), 5) == 0.0
+    assert share_reached(torch.tensor([0, 1]), 2) == pytest.approx(2 / 1.5)
+    assert share_reached(torch.tensor([7] * 2000), 57_000) == pytest.approx(1 / 1965.4, rel=1e-3)
+    assert share_reached(torch.tensor([], dtype=torch.long), 5) == 0.0
 
 
 def test_sharpness_of_a_checkerboard():
@@ -241,17 +241,17 @@ def test_shrunk_by_hand():
     """Four pixels of a side become one, the mean, spread out again: halves of black and white keep only a smooth step."""
     image = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
     image[..., 4:] = 200
-    assert shrunk(image, 1).unique().tolist() == [100]
-    assert shrunk(image, 2)[0, 0, 0].tolist() == [0, 0, 25, 75, 125, 175, 200, 200]
-    assert shrunk(image, 8).tolist() == image.tolist()
-    assert shrunk(image[..., 4:], 1).shape == (1, 1, 8, 4)
+    assert shrink_pictures(image, 1).unique().tolist() == [100]
+    assert shrink_pictures(image, 2)[0, 0, 0].tolist() == [0, 0, 25, 75, 125, 175, 200, 200]
+    assert shrink_pictures(image, 8).tolist() == image.tolist()
+    assert shrink_pictures(image[..., 4:], 1).shape == (1, 1, 8, 4)
 
 
 def test_confusion_by_hand():
     """Rows are what it is, columns what it was seen as; the commonest mistake comes first."""
-    table = confusion(torch.tensor([0, 0, 1, 2, 2, 2]), torch.tensor([0, 1, 1, 0, 0, 2]), 3)
+    table = count_confusions(torch.tensor([0, 0, 1, 2, 2, 2]), torch.tensor([0, 1, 1, 0, 0, 2]), 3)
     assert table.tolist() == [[1, 1, 0], [0, 1, 0], [2, 0, 1]]
-    assert confused(table, ("a", "b", "c")) == [
+    assert list_confusions(table, ("a", "b", "c")) == [
         {"is": "c", "seen": "a", "count": 2},
         {"is": "a", "seen": "b", "count": 1},
     ]
@@ -273,7 +273,7 @@ def test_share_spread_by_hand():
 
 def test_halves_are_equal_and_apart():
     """Two halves share no row; an odd one is left over."""
-    first, second = halves(torch.arange(5))
+    first, second = split_halves(torch.arange(5))
     assert (first.tolist(), second.tolist()) == ([0, 1], [2, 3])
 
 

@@ -9,11 +9,11 @@ import torch
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import EvaluationParams, WalkParams
-from artpipe.contracts.metric import Evidence, Measured
-from artpipe.contracts.model import Exhibit, Prompt, Walker
+from artpipe.contracts.metric import Evidence, Measurement
+from artpipe.contracts.model import Exhibit, LatentWalker, Prompt
 from artpipe.evaluate import write_exhibits
 from artpipe.evaluation import latent_path, video
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.metrics import walk
 from artpipe.models import gan, vae
 
@@ -28,7 +28,7 @@ ENTRY = {"kind": "any", "dataset": "any", "pretrained": "x", "feature_extractor"
 class Fake:
     """Paints its noise; certain of a sample's class by the height of its second code."""
 
-    codes = 64
+    noise_size = 64
 
     def sample(self, prompt):
         return torch.tanh(prompt.noise(64)).view(-1, 1, 8, 8)
@@ -60,9 +60,9 @@ def evidence(labels=None, feature_extractor=True, **given) -> Evidence:
 def test_the_spline_passes_its_anchors_and_closes():
     """At each anchor's time it is the anchor, nowhere shorter than the codes around it, and without a seam."""
     codes = torch.randn(5, 16, generator=torch.Generator().manual_seed(1))
-    assert torch.allclose(latent_path.spline(codes, torch.arange(5) / 5), codes, atol=1e-5)
+    assert torch.allclose(latent_path.interpolate_spline(codes, torch.arange(5) / 5), codes, atol=1e-5)
     times = torch.linspace(0, 1, 1001)[:-1]
-    path = latent_path.spline(codes, times)
+    path = latent_path.interpolate_spline(codes, times)
     assert path.norm(dim=1).min() >= codes.norm(dim=1).min() - 1e-4
     steps = (path - path.roll(-1, 0)).norm(dim=1)
     assert float(steps[-1]) < 1.2 * float(steps[-2])
@@ -70,7 +70,7 @@ def test_the_spline_passes_its_anchors_and_closes():
 
 def test_shares_are_blended_linearly():
     """Halfway between two anchors each has half; the last one leads back to the first."""
-    found = latent_path.between(torch.eye(2), torch.tensor([0.0, 0.25, 0.5, 0.75]))
+    found = latent_path.interpolate_linear(torch.eye(2), torch.tensor([0.0, 0.25, 0.5, 0.75]))
     assert found.tolist() == [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0], [0.5, 0.5]]
 
 
@@ -82,9 +82,9 @@ def test_steps_become_even():
         return torch.stack([angle.cos(), angle.sin()], 1)
 
     looks = [lambda frames: frames]
-    assert latent_path.evened(hurried, looks, 48, 1)[1] > 1.7
-    assert latent_path.evened(hurried, looks, 48, 12)[1] < 1.02
-    frames, ratio = latent_path.evened(lambda times: torch.zeros(len(times), 2), looks, 8, 3)
+    assert latent_path.even_out_steps(hurried, looks, 48, 1)[1] > 1.7
+    assert latent_path.even_out_steps(hurried, looks, 48, 12)[1] < 1.02
+    frames, ratio = latent_path.even_out_steps(lambda times: torch.zeros(len(times), 2), looks, 8, 3)
     assert (len(frames), ratio) == (8, 1.0)
 
 
@@ -96,8 +96,8 @@ def test_no_look_is_forgotten():
         return torch.stack([t.cos(), t.sin(), (t + 0.8 * torch.sin(t)).cos(), (t + 0.8 * torch.sin(t)).sin()], 1)
 
     looks = [lambda frames: frames[:, :2], lambda frames: frames[:, 2:]]
-    assert latent_path.evened(bent, looks[:1], 64, 8)[1] < 1.01
-    assert 1.01 < latent_path.evened(bent, looks, 64, 12)[1] < 1.5
+    assert latent_path.even_out_steps(bent, looks[:1], 64, 8)[1] < 1.01
+    assert 1.01 < latent_path.even_out_steps(bent, looks, 64, 12)[1] < 1.5
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_no_look_is_forgotten():
 def test_films_grow_by_whole_even_factors(shape, side, large):
     """Every pixel stays a square, both sides are even, colour has three channels."""
     frames = torch.arange(math.prod(shape)).remainder(251).to(torch.uint8).view(1, *shape)
-    found = video.enlarged(frames, side)
+    found = video.enlarge_frames(frames, side)
     assert found.shape[1:] == (3, *large)
     factor = large[0] // shape[1]
     assert torch.equal(found[:, :1, ::factor, ::factor], frames[:, :1])
@@ -116,14 +116,14 @@ def test_films_grow_by_whole_even_factors(shape, side, large):
 def test_anchors_are_the_surest_of_each_class_in_turn():
     """As many of each class as there is room for, in the order of the classes; without a feature extractor the first samples."""
     given = evidence()
-    judged = given.judgements("samples")
-    stops = walk.anchors(given, 5)
+    judged = given.class_probabilities("samples")
+    stops = walk.choose_waypoints(given, 5)
     assert [label for _, label in stops] == [0, 0, 1, 1, 2]
     assert stops[0][0] == max((i for i in range(30) if judged[i].argmax() == 0), key=lambda i: judged[i, 0])
     assert len(set(stops)) == 5
     asked = evidence(torch.tensor([2, 1, 0] * 10))
-    assert all(asked.prompt.labels[row] == label for row, label in walk.anchors(asked, 3))
-    assert walk.anchors(evidence(feature_extractor=False), 4) == [(0, None), (1, None), (2, None), (3, None)]
+    assert all(asked.prompt.labels[row] == label for row, label in walk.choose_waypoints(asked, 3))
+    assert walk.choose_waypoints(evidence(feature_extractor=False), 4) == [(0, None), (1, None), (2, None), (3, None)]
 
 
 def test_a_film_is_the_same_twice_and_as_asked():
@@ -131,12 +131,12 @@ def test_a_film_is_the_same_twice_and_as_asked():
     first, second = walk.measure(evidence()), walk.measure(evidence())
     assert first == second
     (exhibit,) = first.exhibits
-    assert (exhibit.kind, exhibit.role, sentence(exhibit.caption)) == ("video", "walk", "from a to c and back")
+    assert (exhibit.kind, exhibit.role, make_sentence(exhibit.caption)) == ("video", "walk", "from a to c and back")
     assert first.exhibits[0].parts["webm"] == second.exhibits[0].parts["webm"]
     assert first.scores[0].name == "walk_evenness"
     assert 1 <= first.scores[0].value <= 1.5
     said = subprocess.run(
-        [video._ffmpeg(), "-i", "-", "-f", "null", "-"], check=False, input=exhibit.data, capture_output=True
+        [video._find_ffmpeg(), "-i", "-", "-f", "null", "-"], check=False, input=exhibit.data, capture_output=True
     ).stderr
     assert b"h264" in said
     assert b"yuv420p" in said
@@ -157,7 +157,7 @@ def test_films_come_in_both_forms():
 
 def test_without_ffmpeg_it_is_measured_and_said(monkeypatch, capsys):
     """A machine without ffmpeg has the score, no film, and one line."""
-    monkeypatch.setattr(video, "_ffmpeg", lambda: None)
+    monkeypatch.setattr(video, "_find_ffmpeg", lambda: None)
     measured = walk.measure(evidence())
     assert (len(measured.scores), len(measured.exhibits)) == (1, 0)
     assert "no ffmpeg here" in capsys.readouterr().err
@@ -197,9 +197,9 @@ def test_painters_walk_where_they_paint(model):
     """At a sample's own noise and class the walk shows the sample; in between it shows something between."""
     torch.manual_seed(1)
     learner = model.build(model.params.model_validate(ENTRY), SPEC, None).eval()
-    assert isinstance(learner, Walker)
+    assert isinstance(learner, LatentWalker)
     prompt = Prompt(range(6), torch.tensor([0, 1, 2, 0, 1, 2]))
-    noise = prompt.noise(learner.codes)
+    noise = prompt.noise(learner.noise_size)
     mix = torch.nn.functional.one_hot(prompt.labels, 3).float()
     assert torch.allclose(learner.walk(noise, mix), learner.sample(prompt), atol=1e-5)
 
@@ -208,13 +208,13 @@ def test_a_gan_without_labels_walks_too():
     """The classic generator heeds no label and takes any shares."""
     entry = {**ENTRY, "architecture": "dcgan"}
     learner = gan.MODEL.build(gan.MODEL.params.model_validate(entry), SPEC, None).eval()
-    assert learner.walk(torch.randn(2, learner.codes), torch.zeros(2, 3)).shape == (2, 1, 8, 8)
+    assert learner.walk(torch.randn(2, learner.noise_size), torch.zeros(2, 3)).shape == (2, 1, 8, 8)
 
 
 def test_what_a_metric_made_hangs(tmp_path):
     """An exhibit of a metric is written with its parts."""
     made = Exhibit("video", b"\x1aE\xdf\xa3film", "a walk", "walk", 3, parts={"poster": b"\x89PNG"})
-    (hung,) = write_exhibits(evidence(), [Measured(exhibits=[made])], tmp_path)[-1:]
+    (hung,) = write_exhibits(evidence(), [Measurement(exhibits=[made])], tmp_path)[-1:]
     assert (hung.file, hung.seed, hung.parts["poster"].file) == (
         "exhibits/walk-000.webm",
         3,

@@ -7,7 +7,7 @@ import torch
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import FeatureExtractor, Prompt
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.models.classifier import MODEL, Classifier, rotate_quarters
 from artpipe.training.restore import build_learner
 from tests.conftest import assert_goes_on
@@ -112,7 +112,7 @@ def test_without_classes_it_learns_rotations():
     assert learner.logits(images).shape == (16, 4)
     assert learner.validate({"images": images})["accuracy"] == 1.0
     captions = [
-        sentence(exhibit.caption) for exhibit in learner.exhibit(Prompt(seeds=[1, 2], works={"images": images}))
+        make_sentence(exhibit.caption) for exhibit in learner.exhibit(Prompt(seeds=[1, 2], works={"images": images}))
     ]
     assert captions[0].startswith("upright, recognised")
     assert captions[1].startswith("90° left, recognised")
@@ -145,7 +145,9 @@ def test_it_says_what_it_sees_and_where_it_is_wrong():
     assert failures[0].digests == (bytes(works["digests"][worst].tolist()).hex(),)
     names = "abc"
     truth, found = names[int(works["labels"][worst])], names[int(seen[worst])]
-    assert sentence(failures[0].caption) == f"{truth}, taken for {found}, {100 * float(confidence[worst]):.0f}% sure"
+    assert (
+        make_sentence(failures[0].caption) == f"{truth}, taken for {found}, {100 * float(confidence[worst]):.0f}% sure"
+    )
 
 
 @pytest.mark.parametrize("count", [1, 12])
@@ -155,7 +157,7 @@ def test_one_class_and_few_pictures_are_enough(count):
     assert torch.isfinite(learner.step(batch)["loss"])
     learner.eval()
     assert learner.validate(batch)["accuracy"] == 1.0
-    assert sentence(learner.exhibit(Prompt(seeds=[1], works=batch))[0].caption) == "only, recognised, 100% sure"
+    assert make_sentence(learner.exhibit(Prompt(seeds=[1], works=batch))[0].caption) == "only, recognised, 100% sure"
 
 
 def test_nothing_to_look_at_is_nothing_measured():

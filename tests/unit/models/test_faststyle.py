@@ -12,7 +12,7 @@ from artpipe.artifacts.shards import ShardWriter, Spec
 from artpipe.contracts.model import Prompt
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluate import evaluate_model
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.models.faststyle import ConditionalInstanceNorm, FastStyle
 from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.numerics.pixels import to_float
@@ -57,7 +57,7 @@ def works(seed=3):
 def learner(network, **changes) -> FastStyle:
     torch.manual_seed(0)
     made = build_learner("f", {**ENTRY, **changes}, spec(), network)
-    made.begin(works())
+    made.prepare_training(works())
     return made
 
 
@@ -116,7 +116,7 @@ def test_what_hangs(network):
     asked = {"images": to_float(held_out["images"][:2]), "digests": held_out["digests"][:2]}
     shown = made.exhibit(Prompt(seeds=range(4), works=asked))
     captions = [f"in the manner of {name}" for name in ("dots", "stripes", "dots and stripes", "dots", "stripes")]
-    assert [sentence(one.caption) for one in shown] == captions
+    assert [make_sentence(one.caption) for one in shown] == captions
     assert all(torch.equal(one.parts["before"], asked["images"][number // 3]) for number, one in enumerate(shown))
     pure, other, between = (one.data for one in shown[:3])
     assert not torch.equal(pure, other)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.models.gan import GAN, MODEL, Params
 from artpipe.nn.gan.losses import ADVERSARIAL_LOSSES
 from artpipe.numerics.kernel_distance import kernel_distance
@@ -114,7 +114,7 @@ def test_one_pass_gives_the_gradients_of_two(loss):
     for one_pass in (True, False):
         gan.one_pass = one_pass
         torch.manual_seed(3)
-        gan.gradients(images)
+        gan.compute_gradients(images)
         found.append([weight.grad.clone() for weight in gan.parameters() if weight.requires_grad])
     for once, twice in zip(*found, strict=True):
         torch.testing.assert_close(once, twice, rtol=1e-4, atol=1e-6)
@@ -190,13 +190,13 @@ def test_exhibits_say_what_was_asked():
     """A caption names the asked label; a seed alone decides its picture, whatever stands beside it."""
     gan = learner()
     three = gan.exhibit(Prompt([4, 5, 6], torch.tensor([2, 0, -1])))
-    assert [sentence(work.caption) for work in three] == [f"{name}, asked for" for name in ("two", "zero")] + [
+    assert [make_sentence(work.caption) for work in three] == [f"{name}, asked for" for name in ("two", "zero")] + [
         "untitled"
     ]
     assert [(work.seed, work.label) for work in three] == [(4, 2), (5, 0), (6, None)]
     torch.testing.assert_close(gan.exhibit(Prompt([5], torch.tensor([0])))[0].data, three[1].data)
     assert [work.label for work in gan.exhibit(Prompt([0, 4]))] == [0, 1]
-    assert sentence(learner(classes=0).exhibit(Prompt([1]))[0].caption) == "untitled"
+    assert make_sentence(learner(classes=0).exhibit(Prompt([1]))[0].caption) == "untitled"
 
 
 def test_augmentation_is_automatic_for_small_datasets():
@@ -234,7 +234,7 @@ def test_validation_is_kid_on_the_feature_extractor():
     gan = learner(feature_extractor=_Pixels(), validation_samples=16)
     assert isinstance(gan, Sampler)
     assert isinstance(_Pixels(), FeatureExtractor)
-    assert gan.selects == ("kid", "min")
+    assert gan.selection_measure == ("kid", "min")
     state = torch.get_rng_state()
     first = gan.validate(batch())
     assert torch.equal(state, torch.get_rng_state())
@@ -245,7 +245,7 @@ def test_validation_is_kid_on_the_feature_extractor():
 
 def test_without_a_feature_extractor_nothing_is_selected():
     """Without a feature extractor, or with a single work to compare with, there is no measure."""
-    assert learner().selects is None
+    assert learner().selection_measure is None
     assert learner().validate(batch()) == {}
     assert learner(feature_extractor=_Pixels()).validate(batch(count=1)) == {}
 

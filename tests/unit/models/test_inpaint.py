@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Prompt, Restorer
 from artpipe.errors import UserError
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.models.inpaint import GatedConvolution, Inpainting, lost_error
 from artpipe.nn.restoration.corruption import DAMAGE_KINDS
 from artpipe.nn.restoration.hole_filling import fill_harmonic
@@ -118,11 +118,11 @@ def test_a_restoration_keeps_its_promise():
     """Only what was lost is compared; the baseline is the harmonic fill of the same damage; evaluation finds a restorer."""
     built, some = trained(), images(4)
     assert isinstance(built, Restorer)
-    found = built.restoration(some, range(4))
-    known = ~found.counts.expand_as(some)
+    found = built.restore(some, range(4))
+    known = ~found.mask.expand_as(some)
     assert torch.equal(found.restored[known], some[known])
-    torch.testing.assert_close(found.baseline, fill_harmonic(found.damaged, found.counts).clamp(-1, 1))
-    again = built.restoration(some[1:2], [1])
+    torch.testing.assert_close(found.baseline, fill_harmonic(found.damaged, found.mask).clamp(-1, 1))
+    again = built.restore(some[1:2], [1])
     torch.testing.assert_close(again.restored[0], found.restored[1])
 
 
@@ -130,7 +130,7 @@ def test_what_hangs():
     """Each kind in its turn, with what was before, the work itself and the baseline."""
     digests = torch.arange(4, dtype=torch.uint8)[:, None].expand(-1, 32)
     hung = trained().exhibit(Prompt(seeds=range(8, 12), works={"images": images(), "digests": digests}))
-    assert [sentence(one.caption).split(" ")[0] for one in hung] == list(DAMAGE_KINDS)
+    assert [make_sentence(one.caption).split(" ")[0] for one in hung] == list(DAMAGE_KINDS)
     assert {one.role for one in hung} == {"restoration"}
     assert set(hung[0].parts) == {"before", "original", "harmonic fill"}
     assert hung[3].digests == ("03" * 32,)

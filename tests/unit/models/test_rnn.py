@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.model import Prompt, Sequencer
-from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
+from artpipe.contracts.model import Prompt, SequenceModel
+from artpipe.contracts.special_tokens import END, PAD, SPECIAL_TOKENS, START, UNKNOWN
 from artpipe.modalities.text.tokenizer import Tokenizer, split_pieces
 from artpipe.models.rnn import RNN
 from artpipe.nn.sequence.rendering import trim_unfinished
@@ -15,7 +15,7 @@ from artpipe.nn.sequence.token_sampling import nucleus_probabilities, pick_token
 from artpipe.training.restore import build_learner
 from tests.conftest import assert_goes_on
 
-LETTERS = (*MARKS, "a", "b", "\n")
+LETTERS = (*SPECIAL_TOKENS, "a", "b", "\n")
 A, B, LINE = 4, 5, 6
 
 
@@ -62,7 +62,7 @@ def test_bits_per_character_of_an_even_guess():
 
 def test_a_token_counts_as_the_characters_it_is():
     """A syllable of three letters is three characters, the unknown is one."""
-    found = indifferent(vocabulary=(*MARKS, "the", " a"))
+    found = indifferent(vocabulary=(*SPECIAL_TOKENS, "the", " a"))
     measured = found.validate(rows([START, 4, 5, UNKNOWN, END]))
     assert measured["bits_per_character"] == pytest.approx(4 * math.log2(6) / 6)
 
@@ -96,11 +96,11 @@ def test_a_draw_falls_where_its_share_is():
 def test_what_a_seed_writes_depends_on_nothing_else():
     """Among others or alone, the same tokens; no marks among them; prompts in turn by seed, and they come first."""
     found = indifferent(max_tokens=40, prompts=("", "ab\n"), temperature=1.0, top_p=1.0)
-    assert isinstance(found, Sequencer)
+    assert isinstance(found, SequenceModel)
     alone, among = found.write(Prompt(seeds=[7])), found.write(Prompt(seeds=[5, 6, 7]))
     assert alone[0] == among[2]
     assert among[0] != among[1]
-    assert min(token for row in among for token in row) >= len(MARKS)
+    assert min(token for row in among for token in row) >= len(SPECIAL_TOKENS)
     shown = found.exhibit(Prompt(seeds=range(40)))
     assert all(one.data.startswith("ab") for one in shown[1::2])
     assert {one.seed for one in shown} == set(range(40))
@@ -132,7 +132,7 @@ def test_it_learns_and_its_state_goes_round(changes):
 
 def test_text_becomes_the_longest_tokens_that_fit_within_words():
     """Longest first, from left to right, never across a word's end; what the vocabulary has not is unknown."""
-    encoder = Tokenizer((*MARKS, "t", "h", "e", " t", "the", " the", " "))
+    encoder = Tokenizer((*SPECIAL_TOKENS, "t", "h", "e", " t", "the", " the", " "))
     assert list(split_pieces("the then\n\n'tis")) == ["the", " then", "\n\n", "'tis"]
     assert encoder("the then") == [8, 9, UNKNOWN]
-    assert Tokenizer(MARKS)("ab") == [UNKNOWN] * 2
+    assert Tokenizer(SPECIAL_TOKENS)("ab") == [UNKNOWN] * 2

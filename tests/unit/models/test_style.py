@@ -14,7 +14,7 @@ from artpipe.artifacts.shards import ShardWriter, Spec
 from artpipe.contracts.model import Prompt
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluate import evaluate_model
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.models.style import Style
 from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.training.restore import build_learner
@@ -63,7 +63,7 @@ def works(size=32):
 
 def learner(network, **changes) -> Style:
     made = build_learner("s", {**ENTRY, **changes}, spec(), network)
-    made.begin(works())
+    made.prepare_training(works())
     return made
 
 
@@ -112,7 +112,7 @@ def test_it_begins_with_the_photograph(network):
     assert torch.equal(made.styles[1], works()["images"][2])
     go(made, 8)
     shown = made.exhibit(Prompt(seeds=[1]))
-    assert [sentence(one.caption) for one in shown] == [
+    assert [make_sentence(one.caption) for one in shown] == [
         "content, in the manner of dots",
         "content, in the manner of stripes",
     ]
@@ -167,7 +167,7 @@ def test_a_style_without_strokes_is_one_line(network, side, size, held):
     made = build_learner("s", ENTRY, spec(size), network)
     line = f"the style `dots` has no strokes, only what {held} pixels can hold; a larger picture"
     with pytest.raises(UserError, match=line):
-        made.begin(given)
+        made.prepare_training(given)
 
 
 PARAMS = """\

@@ -6,7 +6,7 @@ from torch import nn
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Exhibit, Prompt, Restorer
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.models.superres import SuperResolution
 from artpipe.nn.gan.patch_discriminator import PatchDiscriminator
 from artpipe.nn.restoration.resize import crop_to_multiple, downscale, draw_crops, resize_bicubic, upscale
@@ -130,9 +130,9 @@ def test_a_restoration_keeps_its_promise():
     """Odd lines are cut off, the border is not compared, the baseline is bicubic; evaluation finds a restorer."""
     built, work = learner(), images(1, 17, width=20)
     assert isinstance(built, Restorer)
-    found = built.restoration(work, [1])
+    found = built.restore(work, [1])
     assert torch.equal(found.original, crop_to_multiple(work, 2))
-    assert found.counts.sum() == (16 - 4) * (20 - 4)
+    assert found.mask.sum() == (16 - 4) * (20 - 4)
     assert torch.equal(found.baseline, upscale(downscale(found.original, 2), 2))
     assert torch.equal(found.restored, found.baseline)
 
@@ -144,7 +144,7 @@ def test_what_hangs():
     small = learner(show=64).exhibit(Prompt(seeds=[1, 2], works=works))
     assert [one.digests for one in small] == [("00" * 32,), ("01" * 32,)]
     assert {tuple(picture.shape) for picture in pictures(small[0])} == {(3, 64, 64)}
-    assert sentence(small[0].caption).startswith("4 times its size; back from half its size, ")
+    assert make_sentence(small[0].caption).startswith("4 times its size; back from half its size, ")
     large = learner(show=16).exhibit(Prompt(seeds=[1], works=works))
     assert len(large) == 1
     assert large[0].role == "enlargement"
@@ -169,8 +169,8 @@ def test_it_learns_what_bicubic_does_not_know():
         built.steps_done += 1
     found = built.eval().validate({"images": all_of_them[64:]})
     assert found["psnr_gain"] > 1.5
-    restored = built.restoration(all_of_them[64:], range(16))
-    assert found["psnr"] == pytest.approx(psnr(restored.restored, restored.original, restored.counts).mean().item())
+    restored = built.restore(all_of_them[64:], range(16))
+    assert found["psnr"] == pytest.approx(psnr(restored.restored, restored.original, restored.mask).mean().item())
     assert built.validate({}) == {}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from artpipe.artifacts.run import RunCard, save_run
 from artpipe.project import plan
-from artpipe.project.estimates import remember
+from artpipe.project.estimates import save_duration
 
 PARAMS = """\
 format: 2
@@ -115,7 +115,7 @@ def test_waiting_is_the_longest_chain_or_the_shared_work(make, tmp_path):
     """Two trainings of 100 and 200 s with what follows: the longer chain where there are cores for both."""
     recorded(tmp_path, seconds=50.0, steps=100)
     for stage in ("evaluate@vae", "evaluate@big", "gallery"):
-        remember(stage, 10.0, tmp_path)
+        save_duration(stage, 10.0, tmp_path)
     made = make(
         {
             "train@vae": changed({"code.yaml": {"code.train": "modified"}}),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from artpipe.config.params import DatasetEntry
-from artpipe.project.preview import _chosen
+from artpipe.project.preview import _choose_works
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -21,7 +21,7 @@ def chosen(tmp_path):
             "ingest": ingest,
             "preprocess": {},
         }
-        return list(_chosen(DatasetEntry.model_validate(entry)))
+        return list(_choose_works(DatasetEntry.model_validate(entry)))
 
     return choose
 

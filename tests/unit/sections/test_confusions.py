@@ -8,13 +8,13 @@ import torch
 from jinja2 import Environment, StrictUndefined
 
 from artpipe.artifacts.report import Score
-from artpipe.language.sentences import load_sentences, sentence
+from artpipe.language.sentences import load_sentences, make_sentence
 from artpipe.modalities.picture.captions import requested_class_title
 from artpipe.nn.classifier.calibration import expected_calibration_error
 from artpipe.nn.classifier.calibration import reliability_diagram as bins_of
 from artpipe.sections.confusions import SECTION
-from artpipe.site.charts import reliability
-from artpipe.site.translation import clean, number
+from artpipe.site.charts import draw_reliability
+from artpipe.site.translation import clean_line, format_number
 
 HOSTILE = '<script>alert(1)</script> "q" \u202egnp'
 TABLE = {"classes": ["a", "b", "c"], "confusion": [[8, 2, 0], [0, 10, 0], [1, 0, 99]]}
@@ -30,7 +30,7 @@ def _html(table, scores=()):
     made = Environment(autoescape=True, undefined=StrictUndefined, extensions=["jinja2.ext.i18n"])
     many = lambda one, other, n: one if n == 1 else other  # noqa: E731
     made.install_gettext_callables(lambda text: text, many, newstyle=True)
-    made.filters.update(name=str, clean=clean, number=number, reliability=reliability)
+    made.filters.update(name=str, clean=clean_line, number=format_number, reliability=draw_reliability)
     return made.from_string(SECTION.html).render(_fill(table, scores))
 
 
@@ -140,11 +140,11 @@ def test_bins_by_hand():
 
 def test_digits_are_spoken():
     """A digit is a word, every other name stays; nothing is no digit."""
-    assert [load_sentences().spoken(name) for name in ("7", "0", "12", "Flags", "")] == [
+    assert [load_sentences().spell_name(name) for name in ("7", "0", "12", "Flags", "")] == [
         "seven",
         "zero",
         "12",
         "Flags",
         "",
     ]
-    assert sentence(requested_class_title("7")) == "seven, asked for"
+    assert make_sentence(requested_class_title("7")) == "seven, asked for"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from artpipe.gallery import build_gallery
-from artpipe.site.translation import clean
+from artpipe.site.translation import clean_line
 from tests.conftest import loaded
 
 BROWSER = Path(__file__).parents[2] / "browser"
@@ -21,7 +21,7 @@ NAMES = {  # that are the same in every language
     *("CC-BY-SA-3.0", "CC-BY-4.0", "CC0-1.0", "https://example.org/x?a=1&b=<2>"),
 }
 OWN = {  # titles, names and words of people who never were
-    *("Handwritten digits", "Several hands", "Digits.", "red heart", "Nobody in particular", clean(make.HOSTILE)),
+    *("Handwritten digits", "Several hands", "Digits.", "red heart", "Nobody in particular", clean_line(make.HOSTILE)),
     *("Twice as large", "Evening hills", "The lamp", "A walk", "Study no.", "scan", "jpg"),
 }
 

@@ -21,24 +21,24 @@ from artpipe.errors import CorruptError
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences, load_sentences
 from artpipe.modalities.picture.captions import requested_class_title
-from artpipe.site.charts import chart, thin, tick
-from artpipe.site.media_files import Shelf
+from artpipe.site.charts import average_points, draw_chart, format_tick
+from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
 from artpipe.site.translation import (  # fmt: skip
     _MONTHS,
-    Words,
-    clean,
-    date,
-    duration,
-    han,
-    number,
-    plain,
-    roman,
-    size,
-    slug,
-    upright,
+    Translator,
+    clean_line,
+    format_date,
+    format_duration,
+    format_name,
+    format_number,
+    format_room_number,
+    format_size,
+    is_chinese,
+    is_vertical_verse,
+    make_slug,
 )
-from artpipe.site.wall_texts import SAMPLES
+from artpipe.site.wall_texts import SAMPLE_TEXTS
 from artpipe.untrusted.rejection import REASONS
 
 ROOT = Path(__file__).parents[3]
@@ -54,26 +54,26 @@ MUSEUM = ROOT / "artpipe" / "templates" / "museum"
 )
 def test_numbers_are_read_easily(value, shown):
     """Counts have thousands, measures three significant digits, a minus is a minus."""
-    assert number(value) == shown
+    assert format_number(value) == shown
 
 
 def test_times_and_rooms():
     """Durations, dates and room numbers as people write them."""
-    assert [duration(s) for s in (45, 252, 12_000)] == ["45 s", "4 min 12 s", "3 h 20 min"]
-    assert date(1_795_000_000) == "18 November 2026"
-    assert [roman(n) for n in (1, 4, 9, 14, 40)] == ["I", "IV", "IX", "XIV", "XXXX"]
-    assert [size(n) for n in (812, 4200, 1_300_000)] == ["812 B", "4.2 kB", "1.3 MB"]
-    assert plain("held_out_kid", acronyms={"kid"}) == "Held out KID"
+    assert [format_duration(s) for s in (45, 252, 12_000)] == ["45 s", "4 min 12 s", "3 h 20 min"]
+    assert format_date(1_795_000_000) == "18 November 2026"
+    assert [format_room_number(n) for n in (1, 4, 9, 14, 40)] == ["I", "IV", "IX", "XIV", "XXXX"]
+    assert [format_size(n) for n in (812, 4200, 1_300_000)] == ["812 B", "4.2 kB", "1.3 MB"]
+    assert format_name("held_out_kid", acronyms={"kid"}) == "Held out KID"
 
 
 @given(st.text())
 def test_clean_text_is_one_safe_line(text):
     """Whatever comes in: no control, no direction override, no surrogate, one line, bounded."""
-    line = clean(text)
+    line = clean_line(text)
     assert len(line) <= 300
     assert not {unicodedata.category(c) for c in line} & {"Cc", "Cs", "Zl", "Zp"}
     assert not set(line) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
-    assert clean(line) == line
+    assert clean_line(line) == line
     line.encode()
 
 
@@ -86,24 +86,24 @@ def test_clean_text_is_one_safe_line(text):
 )
 def test_chinese_verse_is_known(text, chinese, columns):
     """Mostly Chinese characters; in columns where lines are short and few."""
-    assert (han(text), upright(text)) == (chinese, columns)
+    assert (is_chinese(text), is_vertical_verse(text)) == (chinese, columns)
 
 
 @given(st.text())
 def test_a_slug_is_a_safe_folder(text):
     """Lower-case letters, digits and hyphens, never empty."""
-    assert set(slug(text)) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
-    assert slug(text).strip("-")
+    assert set(make_slug(text)) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert make_slug(text).strip("-")
 
 
 def test_words_fall_back_to_english(tmp_path):
     """A language file changes what it has; the rest stays English."""
     (tmp_path / "words").mkdir()
     (tmp_path / "words" / "zh.json").write_text('{"Room": "展厅"}', encoding="utf-8")
-    words = Words(tmp_path, "zh")
-    assert (words.one("Room"), words.one("Scores")) == ("展厅", "Scores")
-    assert words.many("One work", "%(num)s works", 2) == "%(num)s works"
-    assert Words(tmp_path, "en").one("Room") == "Room"
+    words = Translator(tmp_path, "zh")
+    assert (words.translate("Room"), words.translate("Scores")) == ("展厅", "Scores")
+    assert words.translate_plural("One work", "%(num)s works", 2) == "%(num)s works"
+    assert Translator(tmp_path, "en").translate("Room") == "Room"
 
 
 def read_as(code: str, work: Message, label: str) -> Message:
@@ -125,7 +125,7 @@ def told_by_plugins() -> Iterator[str]:
     """Yield what the files of kinds and metrics say of themselves."""
     kinds, metrics = (plugins.names(group) for group in ("models", "metrics"))
     yield from (model_info(kind).title for kind in kinds)
-    texts = [*SAMPLES.values()]
+    texts = [*SAMPLE_TEXTS.values()]
     texts += [
         text for info in (*map(model_info, kinds), *map(metric_info, metrics)) for text in info.wall_texts.values()
     ]
@@ -134,7 +134,7 @@ def told_by_plugins() -> Iterator[str]:
 
 def test_every_word_of_the_gallery_has_its_chinese():
     """Whatever a fragment or a page says, whatever a verdict or a refusal is called; placeholders are the same."""
-    table = Words(MUSEUM, "zh").table
+    table = Translator(MUSEUM, "zh").table
     named = {*get_args(Verdict), "unknown", "others", "none", *_MONTHS}
     assert sorted({*REASONS, "unknown", "others", "none"} - set(load_sentences("zh").names)) == []
     assert sorted((messages() | named) - set(table)) == []
@@ -144,21 +144,23 @@ def test_every_word_of_the_gallery_has_its_chinese():
 
 def test_every_parameter_has_its_chinese():
     """The settings of a training, of whatever kind, as a visitor reads them."""
-    table = Words(MUSEUM, "zh").table
+    table = Translator(MUSEUM, "zh").table
     fields = {name for kind in plugins.names("models") for name in plugins.find("models", kind).params.model_fields}
     acronyms = {acronym for kind in plugins.names("models") for acronym in model_info(kind).acronyms}
-    shown = {plain(name, acronyms=acronyms) for name in fields}
+    shown = {format_name(name, acronyms=acronyms) for name in fields}
     assert sorted(shown - set(table)) == []
 
 
 def starters(sentences: Sentences) -> list[tuple[str, str | None]]:
     """Return what the default gallery says of its models, datasets and classes, each with what a language has for it."""
     gallery = load_params(ROOT / "params.yaml").gallery
-    said = [(gallery.subtitle, sentences.starter("gallery", "subtitle"))]
-    said += [(title, sentences.starter("models", model)) for model, title in gallery.titles.items()]
+    said = [(gallery.subtitle, sentences.starter_texts("gallery", "subtitle"))]
+    said += [(title, sentences.starter_texts("models", model)) for model, title in gallery.titles.items()]
     for path in sorted((ROOT / "datasets").glob("*.yaml")):
         card = read_yaml(path)
-        said += [(card["about"][field], sentences.starter("datasets", path.stem)) for field in ("title", "description")]
+        said += [
+            (card["about"][field], sentences.starter_texts("datasets", path.stem)) for field in ("title", "description")
+        ]
         files = (one for part in card["works"].get("parts", ()) for one in part.get("files", ()))
         said += [(one["label"], sentences.names) for one in files if "label" in one]
     return [(text, known.get(text)) for text, known in said]
@@ -179,7 +181,7 @@ def test_what_a_person_typed_is_never_translated(tmp_path):
         "models": {"mine": {"kind": "vae", "dataset": "own", "pretrained": "x", "feature_extractor": "mine"}},
         "datasets": {"own": {"medium": "picture", "source": "folder", "path": "x", "about": texts, "ingest": {}, "preprocess": {}}}, "evaluation": {"metrics": []},
     }))  # fmt: skip
-    museum = load_museum(tmp_path, load_params(tmp_path / "params.yaml"), Shelf(), load_sentences("zh"))
+    museum = load_museum(tmp_path, load_params(tmp_path / "params.yaml"), MediaStore(), load_sentences("zh"))
     (room,) = museum.rooms
     assert (museum.title, museum.subtitle, room.title, room.gaps[0].title) == ("Music", "Texts", "Photographs", "Emoji enlarged")  # fmt: skip
     assert (room.about.description, room.about.licence) == ("Scores", "Works")
@@ -187,7 +189,7 @@ def test_what_a_person_typed_is_never_translated(tmp_path):
 
 def test_chinese_numbers_and_times():
     """Dates, durations and rooms are written as in Chinese; beyond thirty rooms Roman numerals do."""
-    given = Words(MUSEUM, "zh").filters()
+    given = Translator(MUSEUM, "zh").filters()
     assert given["date"](1_795_000_000) == "2026年11月18日"
     assert [given["duration"](s) for s in (45, 252, 12_000)] == ["45 秒", "4 分 12 秒", "3 小时 20 分"]
     assert [given["roman"](n) for n in (1, 10, 11, 20, 24, 31)] == ["一", "十", "十一", "二十", "二十四", "XXXI"]
@@ -235,10 +237,10 @@ def test_what_records_say_is_said_in_chinese(message, chinese):
 def test_any_curve_is_drawn_inside_its_frame(points):
     """No value, however large, constant or many, breaks the chart or leaves its frame."""
     points = sorted(points, key=lambda point: point[0])
-    svg = str(chart(points, 'a "label"'))
+    svg = str(draw_chart(points, 'a "label"'))
     assert "nan" not in svg
     assert "inf" not in svg
-    assert len(thin(points)) <= 120
+    assert len(average_points(points)) <= 120
     assert "style" not in svg
     if svg:
         assert "&#34;label&#34;" in svg
@@ -246,10 +248,10 @@ def test_any_curve_is_drawn_inside_its_frame(points):
 
 def test_thin_keeps_the_range():
     """Averaging 240 points to 120 keeps each pair's lowest and highest."""
-    columns = thin([(i, float(i % 2)) for i in range(240)])
+    columns = average_points([(i, float(i % 2)) for i in range(240)])
     assert columns[0] == (1, 0.5, 0.0, 1.0)
     assert len(columns) == 120
-    assert [tick(v) for v in (1200, 0.05, -3)] == ["1.2k", "0.05", "\u22123"]
+    assert [format_tick(v) for v in (1200, 0.05, -3)] == ["1.2k", "0.05", "\u22123"]
 
 
 def test_small_pictures_keep_every_byte(tmp_path):
@@ -257,12 +259,12 @@ def test_small_pictures_keep_every_byte(tmp_path):
     from PIL import Image
 
     Image.new("L", (28, 28), 7).save(tmp_path / "a.png")
-    shelf = Shelf()
-    media = shelf.picture(tmp_path / "a.png")
-    assert shelf.picture(tmp_path / "a.png") == media
+    shelf = MediaStore()
+    media = shelf.add_picture(tmp_path / "a.png")
+    assert shelf.add_picture(tmp_path / "a.png") == media
     assert shelf.files == {media.src: (tmp_path / "a.png").read_bytes()}
     assert media.inline.startswith("data:image/png;base64,")
-    assert shelf.stylesheet() == b".w28 { --w: 28px; }\n"
+    assert shelf.make_stylesheet() == b".w28 { --w: 28px; }\n"
 
 
 def test_the_length_of_a_sound_is_known(tmp_path):
@@ -273,7 +275,7 @@ def test_the_length_of_a_sound_is_known(tmp_path):
         sound.setparams((1, 2, 8000, 0, "NONE", ""))
         sound.writeframes(bytes(24_000))
     (tmp_path / "b.wav").write_bytes(b"RIFF")
-    assert [Shelf().any(tmp_path / name).seconds for name in ("a.wav", "b.wav")] == [1.5, 0.0]
+    assert [MediaStore().add_file(tmp_path / name).seconds for name in ("a.wav", "b.wav")] == [1.5, 0.0]
 
 
 def test_large_pictures_become_webp(tmp_path):
@@ -283,7 +285,7 @@ def test_large_pictures_become_webp(tmp_path):
     from PIL import Image
 
     Image.frombytes("RGB", (200, 150), os.urandom(90_000)).save(tmp_path / "a.png")
-    media = Shelf().picture(tmp_path / "a.png")
+    media = MediaStore().add_picture(tmp_path / "a.png")
     assert media.src.endswith(".webp")
     assert (media.width, media.height, media.inline) == (200, 150, "")
 
@@ -294,20 +296,20 @@ def test_large_pictures_have_a_small_copy_for_walls(tmp_path):
 
     Image.effect_noise((400, 300), 80).convert("RGB").save(tmp_path / "a.png")
     Image.new("RGB", (64, 64), "red").save(tmp_path / "b.png")
-    shelf = Shelf()
-    media = shelf.picture(tmp_path / "a.png")
+    shelf = MediaStore()
+    media = shelf.add_picture(tmp_path / "a.png")
     assert (media.small.width, media.small.height, media.small.exact) == (224, 168, False)
     assert media.small.size < media.size / 2
     assert {media.src, media.small.src} == set(shelf.files)
-    assert shelf.picture(tmp_path / "b.png").small is None
+    assert shelf.add_picture(tmp_path / "b.png").small is None
 
 
 def test_what_is_no_picture_is_refused(tmp_path):
     """Missing, damaged or exchanged files are corrupt, with the reason."""
     (tmp_path / "a.png").write_bytes(b"no picture")
     with pytest.raises(CorruptError, match="not a picture"):
-        Shelf().picture(tmp_path / "a.png")
+        MediaStore().add_picture(tmp_path / "a.png")
     with pytest.raises(CorruptError, match="expected 000000000000"):
-        Shelf().picture(tmp_path / "a.png", "0" * 64)
+        MediaStore().add_picture(tmp_path / "a.png", "0" * 64)
     with pytest.raises(CorruptError, match="cannot be read"):
-        Shelf().file(tmp_path / "b.webm")
+        MediaStore().add_other_file(tmp_path / "b.webm")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from artpipe.config.params import DatasetEntry
 from artpipe.errors import UserError
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.project.import_files import archive_suffix
 from artpipe.sources.archive import SOURCE
 from artpipe.untrusted.archives import tar_members
@@ -296,7 +296,10 @@ def test_a_header_of_many_megabytes_is_not_taken_in(tmp_path, kind, before, pack
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert [member.name for member in found] == [*(f"{n}.png" for n in range(before)), "a.tar"]
-    assert (found[-1].rejected, sentence_of(found[-1].detail).split(";")[0]) == ("bomb", "a header of more than 1 MiB")
+    assert (found[-1].rejected, read_sentence(found[-1].detail).split(";")[0]) == (
+        "bomb",
+        "a header of more than 1 MiB",
+    )
     assert peak < 8 << 20
 
 

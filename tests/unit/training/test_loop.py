@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from artpipe.contracts.model import Exhibit
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.training.device import choose_device, choose_precision, cpu_flags
 from artpipe.training.exhibit_files import compose_grid, detect_suffix, encode_content, encode_png, encode_sheet
 from artpipe.training.loop import RunningMeans, describe_divergence, find_nonfinite_weight, training_steps
@@ -20,7 +20,7 @@ def test_steps_count_what_is_done():
     """Inside the first step `steps_done` is 0; when its losses are yielded it is 1."""
 
     class Counting:
-        steps_done, thrift = 0, ""
+        steps_done, memory_advice = 0, ""
 
         def step(self, batch):
             return {"seen": torch.tensor(float(self.steps_done)), "batch": batch}
@@ -72,7 +72,7 @@ def test_means_do_not_depend_on_when_they_are_settled(values, place):
 def test_trouble(losses, usual, expected):
     """Not finite, or a thousand times its largest magnitude (at least 1) so far; before a first point only the former."""
     found = describe_divergence(losses, usual, 1000.0)
-    assert (found and sentence(found)) == expected
+    assert (found and make_sentence(found)) == expected
 
 
 def test_broken_weight_is_named():
@@ -83,7 +83,7 @@ def test_broken_weight_is_named():
         net[0].weight.fill_(3e38)
         assert find_nonfinite_weight(net) is None
         net[1].bias[1] = math.nan
-    assert sentence(find_nonfinite_weight(net)) == "weight `1.bias` is not finite"
+    assert make_sentence(find_nonfinite_weight(net)) == "weight `1.bias` is not finite"
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

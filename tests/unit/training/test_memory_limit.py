@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.microbatched import Divisible, length, parts
-from artpipe.contracts.special_tokens import MARKS, START
+from artpipe.contracts.microbatched import MicroBatchedLearner, count_rows, split_batch
+from artpipe.contracts.special_tokens import SPECIAL_TOKENS, START
 from artpipe.errors import InsufficientMemoryError
 from artpipe.models import inpaint
 from artpipe.nn.style.perceptual import PerceptualNetwork
@@ -17,7 +17,7 @@ from artpipe.training.restore import build_learner
 from tests.support.vgg_weights import write_eye
 
 ROWS = 32
-WORDS = (*MARKS, "a", "b", "c")
+WORDS = (*SPECIAL_TOKENS, "a", "b", "c")
 PICTURES = Spec(dataset="d", channels=3, height=16, width=16, classes=("a", "b", "c"), count=99)
 STUDIO = PICTURES.model_copy(update={"height": 32, "width": 32, "classes": ("content", "a", "b")})
 TEXT = Spec(dataset="d", medium="text", length=9, classes=(), count=9, columns=("tokens",), vocabulary=WORDS)
@@ -43,7 +43,7 @@ def eye(tmp_path_factory):
     return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
-def learner(kind, eye=None, **params) -> Divisible:
+def learner(kind, eye=None, **params) -> MicroBatchedLearner:
     """A small one, in training, always the same."""
     torch.manual_seed(0)
     entry = {
@@ -57,19 +57,21 @@ def learner(kind, eye=None, **params) -> Divisible:
     }
     spec = {"rnn": TEXT, "faststyle": STUDIO}.get(kind, PICTURES)
     made = build_learner("m", entry, spec, eye if kind == "faststyle" else None)
-    assert isinstance(made, Divisible)
+    assert isinstance(made, MicroBatchedLearner)
     if kind == "faststyle":
         works = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
         # A shift before a convolution and instance norm changes nothing: its gradient is rounding, and Adam makes much of it.
         made.optimisers["network"].param_groups[0]["eps"] = 1e-3
-        made.begin({"images": works, "labels": torch.tensor([0, 1, 2, 0]), "digests": torch.zeros(4, 32).byte()})
+        made.prepare_training(
+            {"images": works, "labels": torch.tensor([0, 1, 2, 0]), "digests": torch.zeros(4, 32).byte()}
+        )
     return made.train()
 
 
 def batch(seed=1):
     """Pictures with labels, a few without; and rows of tokens of many lengths."""
     generator = torch.Generator().manual_seed(seed)
-    tokens = torch.randint(len(MARKS), len(WORDS), (ROWS, 10), generator=generator)
+    tokens = torch.randint(len(SPECIAL_TOKENS), len(WORDS), (ROWS, 10), generator=generator)
     tokens[:, 0] = START
     for row in range(ROWS):
         tokens[row, 3 + row % 8 :] = 0
@@ -122,15 +124,15 @@ def test_four_parts_are_the_whole(kind, eye, monkeypatch):
 
 
 class Narrow:
-    """A learner's `learn` with memory for so many rows: it fails in the middle, when half of the work is done."""
+    """A learner's `accumulate_gradients` with memory for so many rows: it fails in the middle, when half of the work is done."""
 
     def __init__(self, made, rows, error):
-        self.learn, self.rows, self.error, self.failed = made.learn, rows, error, 0
+        self.accumulate_gradients, self.rows, self.error, self.failed = made.accumulate_gradients, rows, error, 0
 
     def __call__(self, part, whole):
-        found = self.learn(part, whole)
+        found = self.accumulate_gradients(part, whole)
         torch.rand(3)
-        if length(part) > self.rows:
+        if count_rows(part) > self.rows:
             self.failed += 1
             raise self.error
         return found
@@ -150,8 +152,8 @@ ERRORS = [
 def test_what_failed_leaves_no_trace(kind, error):
     """Halved twice in the first step, all weights, statistics, moments and generators are those of parts from the start."""
     narrow, roomy = learner(kind, **OTHERS[kind]), learner(kind, **OTHERS[kind])
-    narrow.learn, told = Narrow(narrow, 8, error), []
-    roomy.learn = Narrow(roomy, 99, error)
+    narrow.accumulate_gradients, told = Narrow(narrow, 8, error), []
+    roomy.accumulate_gradients = Narrow(roomy, 99, error)
     stepper = MemoryLimitedStepper(on_halved=lambda rows, of, why: told.append((rows, of, why)))
     for made, steps_of in ((roomy, MemoryLimitedStepper(8)), (narrow, stepper)):
         torch.manual_seed(4)
@@ -160,7 +162,7 @@ def test_what_failed_leaves_no_trace(kind, error):
             made.steps_done += 1
         made.drawn = torch.get_rng_state()
     assert [row[:2] for row in told] == [(16, 32), (8, 32)]
-    assert narrow.learn.failed == 2
+    assert narrow.accumulate_gradients.failed == 2
     assert torch.equal(narrow.drawn, roomy.drawn)
     for one, other in zip(narrow.state_dict().values(), roomy.state_dict().values(), strict=True):
         assert torch.equal(one, other)
@@ -173,7 +175,7 @@ def test_what_failed_leaves_no_trace(kind, error):
 def test_not_one_row():
     """Halved down to one row; then one line, and no gradient, statistic or number drawn is left of it."""
     made, told = learner("classifier", **OTHERS["classifier"]), []
-    before, made.learn = copy.deepcopy(made.state_dict()), Narrow(made, 0, ERRORS[2])
+    before, made.accumulate_gradients = copy.deepcopy(made.state_dict()), Narrow(made, 0, ERRORS[2])
     stepper = MemoryLimitedStepper(on_halved=lambda rows, *_: told.append(rows))
     torch.manual_seed(4)
     drawn = torch.get_rng_state()
@@ -227,7 +229,7 @@ def test_other_errors_are_no_shortage():
 def test_parts_by_hand():
     """Of nearly equal length, none empty; one part is the batch itself."""
     whole = {"a": torch.arange(5), "b": torch.arange(5) * 2}
-    assert [part["b"].tolist() for part in parts(whole, 2)] == [[0, 2, 4], [6, 8]]
-    assert [length(part) for part in parts(whole, 9)] == [1] * 5
-    assert next(parts(whole, 1)) is whole
-    assert [length(part) for part in parts({"a": torch.empty(0)}, 3)] == [0]
+    assert [part["b"].tolist() for part in split_batch(whole, 2)] == [[0, 2, 4], [6, 8]]
+    assert [count_rows(part) for part in split_batch(whole, 9)] == [1] * 5
+    assert next(split_batch(whole, 1)) is whole
+    assert [count_rows(part) for part in split_batch({"a": torch.empty(0)}, 3)] == [0]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.modalities.music.midi_events import is_midi, read_events
 from artpipe.modalities.music.midi_reader import read_midi
 from artpipe.modalities.music.score import Note, sample_steps
@@ -142,7 +142,7 @@ def test_format_2_of_other_voices_is_told_as_such():
         read_midi(midi(*[QUARTER] * 4, form=2), 4)
     assert caught.value.reason == "other voices"
     assert (
-        sentence_of(caught.value.detail)
+        read_sentence(caught.value.detail)
         == "1 voice in each of the 4 pieces of a MIDI file of format 2, 4 are wanted (`ingest.voices`)"
     )
 
@@ -226,7 +226,7 @@ def test_what_no_reader_understands_is_refused(data, reason, detail):
     with pytest.raises(RejectedError) as caught:
         read_midi(data, 1)
     assert caught.value.reason == reason
-    assert detail in sentence_of(caught.value.detail)
+    assert detail in read_sentence(caught.value.detail)
 
 
 def test_a_velocity_beyond_127_is_clipped():

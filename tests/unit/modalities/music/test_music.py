@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from artpipe.artifacts import paths
 from artpipe.artifacts.shards import SPLITS, ShardSet
 from artpipe.artifacts.works import Record, Works
-from artpipe.contracts.special_tokens import END, MARKS, PAD, START
+from artpipe.contracts.special_tokens import END, PAD, SPECIAL_TOKENS, START
 from artpipe.ingest import ingest_dataset
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.modalities.music import inspect_score
 from artpipe.modalities.music.midi_reader import read_midi
 from artpipe.modalities.music.musicxml_reader import read_musicxml
@@ -154,7 +154,7 @@ def test_singers_are_kept_and_instruments_left_out():
     parts = [[xml_note(step, 4, 2)] for step in "CDEFGA"]
     score = read_musicxml(score_xml(*parts, names=names), 4)
     assert [voice[0].pitch for voice in score.voices] == [62, 64, 65, 67]
-    assert [sentence_of(note) for note in score.notes] == ["instruments left out: 2"]
+    assert [read_sentence(note) for note in score.notes] == ["instruments left out: 2"]
     five = read_musicxml(score_xml(*parts[:5]), 4)
     with pytest.raises(RejectedError, match="other voices: 5 voices in it, 4 are wanted"):
         sample_steps(five, 4, 4)
@@ -229,7 +229,7 @@ def test_any_piece_comes_back_from_its_tokens(piece):
     """Tokens stand in the vocabulary, between a start and an end; the first step has no mark of its own."""
     tokens = encode_steps(piece)
     assert (tokens[0], tokens[-1]) == (START, END)
-    assert all(len(MARKS) <= token < len(VOCABULARY) for token in tokens[1:-1])
+    assert all(len(SPECIAL_TOKENS) <= token < len(VOCABULARY) for token in tokens[1:-1])
     assert decode_steps(tokens) == [piece[0]._replace(mark=0), *piece[1:]]
 
 
@@ -319,4 +319,4 @@ def test_a_midi_file_that_ends_early_is_truncated(cut, said):
     data = b"MThd" + struct.pack(">IHHH", 6, 1, 2, 96) + track * 2
     with pytest.raises(RejectedError) as caught:
         read_midi(data[:cut], 2)
-    assert (caught.value.reason, sentence_of(caught.value.detail)) == ("truncated", said)
+    assert (caught.value.reason, read_sentence(caught.value.detail)) == ("truncated", said)

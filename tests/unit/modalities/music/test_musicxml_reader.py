@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.modalities.music import inspect_score
 from artpipe.modalities.music.musicxml_reader import read_musicxml
 from artpipe.modalities.music.score import Note
@@ -110,7 +110,7 @@ def test_other_numbers_are_refused(told, detail):
     """With the element and what stands in it."""
     with pytest.raises(RejectedError) as caught:
         read_musicxml(score(**told).encode(), 1)
-    assert detail in sentence_of(caught.value.detail)
+    assert detail in read_sentence(caught.value.detail)
 
 
 @given(st.decimals(0, 10_000, places=3), st.decimals("0.001", 10_000, places=3))

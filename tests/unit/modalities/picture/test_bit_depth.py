@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.modalities.picture.decoder import decode_picture
 from artpipe.untrusted.rejection import RejectedError
 
@@ -57,7 +57,7 @@ def pixels(data):
 
 
 def notes(data):
-    return tuple(map(sentence_of, decode_picture(data, 32).notes))
+    return tuple(map(read_sentence, decode_picture(data, 32).notes))
 
 
 @pytest.mark.parametrize(("bits", "highest"), [(8, 255), (10, 1023), (12, 4095), (14, 16383), (16, 65535)])

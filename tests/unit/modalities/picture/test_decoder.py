@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha, perceptual_hash
 from artpipe.untrusted.magic_bytes import looks_like_picture, read_webp_size
 from artpipe.untrusted.rejection import REASONS, RejectedError
@@ -50,7 +50,7 @@ def test_sixteen_bit_grey_is_scaled_and_not_clipped():
     """16-bit levels 0, 257, 32768 and 65535 become 0, 1, 128 and 255."""
     data = png(4, 1, 16, 0, b"\0" + struct.pack(">4H", 0, 257, 32768, 65535))
     assert pixels(data).tolist() == [[0, 1, 128, 255]]
-    assert tuple(map(sentence_of, decode_picture(data, 32).notes)) == ("16 bits scaled to 8",)
+    assert tuple(map(read_sentence, decode_picture(data, 32).notes)) == ("16 bits scaled to 8",)
 
 
 @pytest.mark.parametrize("order", ["<u2", ">u2"])

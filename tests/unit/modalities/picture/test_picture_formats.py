@@ -12,10 +12,10 @@ from PIL import Image, features
 import artpipe
 from artpipe.config.params import DatasetEntry, IngestParams
 from artpipe.errors import UserError
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.modalities.picture.decoder import decode_picture
 from artpipe.preprocessing.jobs import require_works
-from artpipe.project.detection import inspect_place
+from artpipe.project.detection import inspect_input
 from artpipe.untrusted import magic_bytes
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES, detect_picture_format, looks_like_picture
 from artpipe.untrusted.rejection import RejectedError
@@ -54,8 +54,8 @@ def short(value):
 def test_every_brand_of_heic_is_called_heic(major):
     """The major brand alone is enough, and the line says what to do."""
     error = rejected(ftyp(major))
-    assert (error.reason, sentence_of(error.detail).split(":")[0]) == ("unsupported format", "HEIC")
-    assert "convert it to JPEG or PNG" in sentence_of(error.detail)
+    assert (error.reason, read_sentence(error.detail).split(":")[0]) == ("unsupported format", "HEIC")
+    assert "convert it to JPEG or PNG" in read_sentence(error.detail)
     assert not looks_like_picture(ftyp(major)[:SIGNATURE_BYTES])
 
 
@@ -112,7 +112,7 @@ def test_broken_avif_is_called_avif():
     """Half a file is truncated, and so is a box that ends beyond the file; both name the format."""
     data = saved(Image.effect_noise((64, 64), 90), "AVIF")
     assert rejected(data[: len(data) // 2]).reason == "truncated"
-    assert sentence_of(rejected(ftyp(b"avis", b"msf1")).detail).startswith("AVIF: ")
+    assert read_sentence(rejected(ftyp(b"avis", b"msf1")).detail).startswith("AVIF: ")
     assert rejected(data, 0.001).reason == "too large"
 
 
@@ -120,7 +120,7 @@ def test_avif_without_a_decoder_is_named(monkeypatch):
     """Where Pillow was built without AVIF the format is unsupported, and the line says so."""
     monkeypatch.setattr(features, "check", lambda _: False)
     error = rejected(ftyp(b"avif"))
-    assert (error.reason, sentence_of(error.detail).split(":")[0]) == ("unsupported format", "AVIF")
+    assert (error.reason, read_sentence(error.detail).split(":")[0]) == ("unsupported format", "AVIF")
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_avif_without_a_decoder_is_named(monkeypatch):
 def test_format_that_is_not_read_is_named_with_what_to_do(data, name):
     """No known format is called no image."""
     error = rejected(data)
-    assert (error.reason, sentence_of(error.detail).split(":")[0]) == ("unsupported format", name)
-    assert sentence_of(error.detail).count("\n") == 0 < len(sentence_of(error.detail).split(":")[1])
+    assert (error.reason, read_sentence(error.detail).split(":")[0]) == ("unsupported format", name)
+    assert read_sentence(error.detail).count("\n") == 0 < len(read_sentence(error.detail).split(":")[1])
 
 
 @pytest.mark.parametrize(
@@ -164,14 +164,14 @@ def test_raw_formats_are_told_apart_by_their_maker(make, name):
     place = 10 + 3 * 12
     entries = ((254, 4, 1, 1), (271, 2, len(make), place), (330, 4, 1, 99))
     data = b"II*\0\x08\0\0\0\3\0" + b"".join(struct.pack("<HHII", *entry) for entry in entries) + make + bytes(300)
-    assert sentence_of(rejected(data).detail).startswith(f"{name}: ")
+    assert read_sentence(rejected(data).detail).startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize("compression", [None, "tga_rle"])
 def test_targa_is_named(compression):
     """It has no signature: its footer and its size tell."""
     assert (
-        sentence_of(rejected(saved(Image.new("RGB", (20, 10), "teal"), "TGA", compression=compression)).detail)[:4]
+        read_sentence(rejected(saved(Image.new("RGB", (20, 10), "teal"), "TGA", compression=compression)).detail)[:4]
         == "TGA:"
     )
 
@@ -190,7 +190,7 @@ def test_file_that_stands_where_a_picture_was_expected_is_explained(data, words)
     """What downloads, git and clouds leave instead of a picture is no image, and the line says what it is."""
     error = rejected(data)
     assert error.reason == "not an image"
-    assert words in sentence_of(error.detail)
+    assert words in read_sentence(error.detail)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
@@ -232,7 +232,7 @@ def test_every_limit_names_its_parameter():
 
 def test_too_many_megapixels_name_the_parameter():
     """The line ends with the parameter that would let the picture through."""
-    assert sentence_of(rejected(saved(Image.new("L", (100, 11))), 0.001).detail).endswith(
+    assert read_sentence(rejected(saved(Image.new("L", (100, 11))), 0.001).detail).endswith(
         "at most 0.001 (`ingest.max_megapixels`)"
     )
 
@@ -255,7 +255,7 @@ def test_folder_of_one_unread_format_is_refused_by_its_name(tmp_path, content, w
     for number in range(12):
         (tmp_path / f"IMG_{number}.HEIC").write_bytes(content + bytes([65 + number]))
     with pytest.raises(UserError) as caught:
-        inspect_place(tmp_path)
+        inspect_input(tmp_path)
     assert words in str(caught.value)
     entry = DatasetEntry(medium="picture", source="folder", path=str(tmp_path), about={}, ingest={}, preprocess={})
     starts = ((path.read_bytes(), path.name) for path in tmp_path.iterdir())

@@ -13,9 +13,9 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.shards import SPLITS, ShardSet
 from artpipe.artifacts.works import Record, Works
 from artpipe.config.params import IngestParams
-from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
+from artpipe.contracts.special_tokens import END, PAD, SPECIAL_TOKENS, START, UNKNOWN
 from artpipe.ingest import ingest_dataset
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.modalities.text import decode_work, is_text_file, prepare_text, split_file
 from artpipe.preprocess import preprocess_dataset
 from artpipe.preprocessing.token_rows import cut_rows
@@ -63,7 +63,7 @@ def test_rows_ask_for_every_token_once(tokens, length):
 def said_of(record):
     """Return a record with its notes as they are read."""
     name, content, fields = record
-    return name, content, {**fields, "notes": tuple(map(sentence_of, fields["notes"]))}
+    return name, content, {**fields, "notes": tuple(map(read_sentence, fields["notes"]))}
 
 
 def test_lines_of_json_are_works_with_their_fields():
@@ -92,7 +92,7 @@ def test_json_that_cannot_be_read_says_where():
 def test_a_record_without_text_says_what_it_has():
     """The names of an object, and those that its text may have; what else stands there."""
     lines = b'{"title": "Dawn", "txt": "one"}\n17\nnull\n["a", 3]\n{}\n'
-    details = [sentence_of(part.fields["notes"][0]) for part in split_file("x.jsonl", lines, IngestParams())]
+    details = [read_sentence(part.fields["notes"][0]) for part in split_file("x.jsonl", lines, IngestParams())]
     assert details[0].startswith("an object of `title`, `txt`; its text should be named `text`, `paragraphs`")
     assert details[1:] == [f"{what} where text should be" for what in ("a number", "null", "a list", "an object")]
 
@@ -118,11 +118,11 @@ def test_text_too_short_to_tell_its_encoding_says_how_it_is_read(text, encoding,
     data = text.encode(encoding)
     with pytest.raises(RejectedError) as caught:
         decode_work(data)
-    assert "is not UTF-8, and it is too short to be sure of" in sentence_of(caught.value.detail)
-    assert named in sentence_of(caught.value.detail)
-    assert sentence_of(caught.value.detail).endswith("reads it so")
+    assert "is not UTF-8, and it is too short to be sure of" in read_sentence(caught.value.detail)
+    assert named in read_sentence(caught.value.detail)
+    assert read_sentence(caught.value.detail).endswith("reads it so")
     found, notes = decode_work(data, named.lower())
-    assert (found, list(map(sentence_of, notes))) == (text, [f"read as {named}"])
+    assert (found, list(map(read_sentence, notes))) == (text, [f"read as {named}"])
 
 
 def test_json_of_music_is_no_text():
@@ -212,7 +212,7 @@ def test_text_of_other_systems_is_the_same_text():
     """A byte order mark, CRLF, UTF-16 and decomposed letters change nothing but a note."""
     assert decode_work(b"\xef\xbb\xbfone\r\ntwo\r\n") == ("one\ntwo", [])
     wide, notes = decode_work("one\ntwo".encode("utf-16"))
-    assert (wide, list(map(sentence_of, notes))) == ("one\ntwo", ["read as UTF-16"])
+    assert (wide, list(map(read_sentence, notes))) == ("one\ntwo", ["read as UTF-16"])
     assert decode_work("e\u0301".encode())[0] == "\u00e9"
     assert prepare_text(b"**a \n\f b*", {"strip": "*", "breaks": ""}) == b"a\n b"
 
@@ -231,7 +231,7 @@ def test_poems_become_rows_and_back(project):
     preprocess_dataset("poems")
     shards = ShardSet.open(paths.shards("poems"))
     spec = shards.spec
-    assert (spec.medium, spec.length, spec.vocabulary[:4]) == ("text", 16, MARKS)
+    assert (spec.medium, spec.length, spec.vocabulary[:4]) == ("text", 16, SPECIAL_TOKENS)
     read, seen = [], Counter()
     for split in SPLITS:
         columns = shards.load(split)

@@ -10,11 +10,11 @@ from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import EvaluationParams
 from artpipe.contracts.metric import Evidence
-from artpipe.contracts.special_tokens import END, MARKS, PAD, START, UNKNOWN
-from artpipe.evaluation.text_neighbours import Kin, excerpts, nearest_texts
+from artpipe.contracts.special_tokens import END, PAD, SPECIAL_TOKENS, START, UNKNOWN
+from artpipe.evaluation.text_neighbours import NgramIndex, find_nearest_texts, read_excerpts
 from artpipe.metrics import copying, form, likelihood
-from artpipe.metrics.copying import shares
-from artpipe.metrics.form import form_of
+from artpipe.metrics.copying import share_copied
+from artpipe.metrics.form import count_line_lengths
 from artpipe.modalities.text.bpe import learn_merges
 from artpipe.modalities.text.detokenize import join_rows, to_code_points
 from artpipe.nn.sequence.rendering import decode_text
@@ -25,7 +25,7 @@ from artpipe.training.restore import build_learner
 
 LENGTH = 8
 POEMS = ["ab ab\nba ba", "ab ba\nab ab", "ba ab\nba ab", "ab ab\nab ba"]
-VOCABULARY = (*MARKS, "\n", " ", "a", "b", "ab")
+VOCABULARY = (*SPECIAL_TOKENS, "\n", " ", "a", "b", "ab")
 
 
 def tokens(text):
@@ -128,7 +128,7 @@ def test_copies_are_letters_in_a_row_that_stand_in_a_work():
     work = torch.arange(18)
     written = torch.cat([work, torch.tensor([90, 91])])
     known = torch.unique(ngram_keys(work, 16))
-    assert shares([written, torch.arange(5)], known).tolist() == pytest.approx([3 / 5])
+    assert share_copied([written, torch.arange(5)], known).tolist() == pytest.approx([3 / 5])
 
 
 def test_a_copier_has_memorised(evidence):
@@ -143,7 +143,7 @@ def test_a_copier_has_memorised(evidence):
 
 def test_the_form_is_that_of_most_works(evidence):
     """All poems are two and two letters on each line; one of four written ones keeps that with other letters."""
-    assert form_of("床前看月光，疑是地上霜。\n舉頭望山月，低頭思故鄉。") == (5, 5, 5, 5)
+    assert count_line_lengths("床前看月光，疑是地上霜。\n舉頭望山月，低頭思故鄉。") == (5, 5, 5, 5)
     measured = form.measure(evidence)
     assert measured.scores[0].value == 0.5
     assert not measured.findings
@@ -166,19 +166,19 @@ def test_the_nearest_work_shares_the_rare_pieces():
     """A piece that all works have says little; one that a single work has points at it."""
     common, rare = list(range(8)), list(range(50, 60))
     works = [torch.tensor(common + [70 + i] * 8) for i in range(4)] + [torch.tensor(common + rare)]
-    ((number, distance),) = Kin(works).nearest(torch.tensor(common + [99] * 6 + rare[:7]), 2)
+    ((number, distance),) = NgramIndex(works).find_nearest(torch.tensor(common + [99] * 6 + rare[:7]), 2)
     assert number == 4
     assert 0 < distance < 1
-    assert Kin(works).nearest(torch.tensor(common + rare), 1) == [(4, pytest.approx(0))]
-    assert Kin(works).nearest(torch.tensor([1]), 3) == []
+    assert NgramIndex(works).find_nearest(torch.tensor(common + rare), 1) == [(4, pytest.approx(0))]
+    assert NgramIndex(works).find_nearest(torch.tensor([1]), 3) == []
 
 
 def test_nearest_texts_are_named_and_shown_by_their_first_lines():
     """By digest, with the distance; an excerpt is the beginning of the work."""
     train = columns(POEMS)
-    ((first, *_),) = nearest_texts([tokens("ba ab\nba")[1:-1]], train, VOCABULARY, 4)
+    ((first, *_),) = find_nearest_texts([tokens("ba ab\nba")[1:-1]], train, VOCABULARY, 4)
     assert first.digest == bytes([2] * 32).hex()
-    assert list(excerpts(train, VOCABULARY, {first.digest})) == [(POEMS[2], first.digest)]
+    assert list(read_excerpts(train, VOCABULARY, {first.digest})) == [(POEMS[2], first.digest)]
 
 
 def test_syllables_are_what_stands_together_most():

@@ -17,7 +17,7 @@ from artpipe.contracts.metric import Evidence
 from artpipe.contracts.model import Learner, Restoration
 from artpipe.errors import StoppedError
 from artpipe.evaluate import evaluate_model
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from artpipe.metrics.restoration import METRIC
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.hashing import sha256_file
@@ -125,12 +125,12 @@ def test_from_shards_to_report(project, kind):
         scores["psnr"].value - next(score.value for name, score in scores.items() if name.startswith("psnr_") and "gain" not in name)
     )  # fmt: skip
     assert not any(name.startswith("held_out") for name in scores)
-    assert sentence(report.verdict).count("dB") >= 2
+    assert make_sentence(report.verdict).count("dB") >= 2
     assert len(report.exhibits) == 3
     for exhibit in report.exhibits:
         assert {"before", "original"} <= set(exhibit.parts)
         assert len(exhibit.digests) == 1
-        assert " dB" in sentence(exhibit.caption)
+        assert " dB" in make_sentence(exhibit.caption)
     assert len(report.works) == 3
     first = {path: sha256_file(path) for path in paths.report("mine").rglob("*") if path.is_file()}
     evaluate_model("mine")
@@ -184,7 +184,7 @@ def test_twice_the_same_bytes(project, kind):
 class Half(Learner[TrainParams]):
     """Restores half of an error of 40 levels in the upper half of a picture; its baseline leaves `left` of it."""
 
-    baseline, draws = "doing nothing", 1
+    baseline_name, damages_per_work = "doing nothing", 1
 
     def __init__(self, left=40):
         params = TrainParams(kind="k", dataset="d", pretrained="u", feature_extractor="r")
@@ -197,11 +197,11 @@ class Half(Learner[TrainParams]):
     def exhibit(self, prompt):
         return []
 
-    def restoration(self, images, seeds):
-        counts = torch.zeros_like(images[:, :1], dtype=torch.bool)
-        counts[:, :, : SIDE // 2] = True
+    def restore(self, images, seeds):
+        mask = torch.zeros_like(images[:, :1], dtype=torch.bool)
+        mask[:, :, : SIDE // 2] = True
         off = [to_float(to_bytes(images) - amount) for amount in (40, 20, self.left)]
-        return Restoration(images, *off, counts)
+        return Restoration(images, *off, mask)
 
 
 def evidence(learner) -> Evidence:
@@ -225,7 +225,7 @@ def test_the_metric_s_numbers_are_known():
     assert scores["psnr"].n == 4
     assert scores["psnr"].value == pytest.approx(22.1102, abs=1e-4)  # 20 log10(255 / 20)
     assert measured.healthy.verdict == "healthy"
-    assert "6.02 dB nearer to the works than doing nothing: 22.11 dB against 16.09 dB on 4" in sentence(
+    assert "6.02 dB nearer to the works than doing nothing: 22.11 dB against 16.09 dB on 4" in make_sentence(
         measured.healthy
     )
 
@@ -233,13 +233,13 @@ def test_the_metric_s_numbers_are_known():
 class Fickle(Half):
     """Restores half of the error at even seeds, three quarters at others; every fourth damage takes nothing."""
 
-    draws = 40
+    damages_per_work = 40
 
-    def restoration(self, images, seeds):
-        found = super().restoration(images, seeds)
+    def restore(self, images, seeds):
+        found = super().restore(images, seeds)
         odd, spared = (torch.tensor([seed % unit == 1 for seed in seeds]).view(-1, 1, 1, 1) for unit in (2, 4))
         restored = torch.where(odd, to_float(to_bytes(found.original) - 10), found.restored)
-        return replace(found, restored=restored, counts=found.counts & ~spared)
+        return replace(found, restored=restored, mask=found.mask & ~spared)
 
 
 def test_few_works_are_damaged_more_than_once():
@@ -249,7 +249,7 @@ def test_few_works_are_damaged_more_than_once():
     assert gain.n == 4
     assert gain.value == pytest.approx(6.0206 * (2 * 1 + 1 * 2) / 3, abs=1e-4)
     assert gain.spread == pytest.approx(0, abs=1e-9)
-    assert sentence(measured.healthy).endswith("on 4 held-out works, each damaged in 8 ways.")
+    assert make_sentence(measured.healthy).endswith("on 4 held-out works, each damaged in 8 ways.")
 
 
 @pytest.mark.parametrize("left", [20, 10])
@@ -257,4 +257,4 @@ def test_what_does_not_beat_the_baseline_is_under_trained(left):
     """As near is not nearer; the finding says both numbers."""
     (finding,) = METRIC.measure(evidence(Half(left))).findings
     assert finding.verdict == "under-trained"
-    assert "22.11 dB against" in sentence(finding)
+    assert "22.11 dB against" in make_sentence(finding)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Prompt
 from artpipe.contracts.special_tokens import END, PAD, START
-from artpipe.language.sentences import sentence
-from artpipe.metrics.harmony import passages
-from artpipe.metrics.nll_per_step import Chain
+from artpipe.language.sentences import make_sentence
+from artpipe.metrics.harmony import list_passages
+from artpipe.metrics.nll_per_step import VoiceMarkovChain
 from artpipe.modalities.music.key_detection import Key, detect_key, share_dissonant, share_in_key
 from artpipe.modalities.music.rendering import count_steps, cut_at_last_phrase, join_rows
 from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, VOCABULARY, Step, decode_steps, encode_steps
@@ -166,7 +166,7 @@ def test_what_hangs_is_a_wav_with_its_score_and_midi():
     assert exhibits[0].data[:4] == b"RIFF"
     assert exhibits[0].parts["midi"][:4] == b"MThd"
     assert exhibits[0].parts["score"].shape == (3, 360, 1200)
-    assert sentence(exhibits[0].caption).startswith("Chorale in ")
+    assert make_sentence(exhibits[0].caption).startswith("Chorale in ")
     assert encode_sheet(exhibits)[0] == ".png"
 
 
@@ -232,16 +232,16 @@ def test_passages_are_the_same_in_every_key():
     """A piece of five beats has two passages of four; three semitones higher they are the same, with another note not."""
     piece = [Step(0, [60 + at, 48]) for at in range(5)]
     higher = [Step(0, [cell + 3 for cell in cells]) for _, cells in piece]
-    assert len(list(passages(piece, 1))) == 2
-    assert list(passages(piece, 1)) == list(passages(higher, 1))
-    assert list(passages(piece, 1)) != list(passages([*piece[:3], Step(0, [70, 48]), piece[4]], 1))
+    assert len(list(list_passages(piece, 1))) == 2
+    assert list(list_passages(piece, 1)) == list(list_passages(higher, 1))
+    assert list(list_passages(piece, 1)) != list(list_passages([*piece[:3], Step(0, [70, 48]), piece[4]], 1))
 
 
 def test_the_chain_is_a_distribution():
     """Over all tokens the chances of one place sum to one, after a note that was counted and after one that was not."""
-    chain = Chain(torch.tensor([encode_steps(PIECE)]), len(VOCABULARY))
+    chain = VoiceMarkovChain(torch.tensor([encode_steps(PIECE)]), len(VOCABULARY))
     for place, own in ((0, 46), (1, 5), (2, -1)):
-        assert math.fsum(chain._chance(place, own, token) for token in range(len(VOCABULARY))) == pytest.approx(1)
+        assert math.fsum(chain._probability(place, own, token) for token in range(len(VOCABULARY))) == pytest.approx(1)
     assert chain.nats(encode_steps(PIECE)) < 0.8 * (len(encode_steps(PIECE)) - 1) * math.log(len(VOCABULARY))
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artpipe.config.params import IngestParams
-from artpipe.language.sentences import sentence_of
+from artpipe.language.sentences import read_sentence
 from artpipe.modalities.text import decode_work, inspect_text, is_text_file, split_file
 from artpipe.untrusted.encodings.text_decoding import convert_to_utf8, decode_text, is_wide_text
 from artpipe.untrusted.encodings.text_encodings import ENCODINGS, detect_encoding
@@ -46,7 +46,7 @@ POEMS = [
 def test_a_poem_in_another_encoding_is_read_and_noted(text, codec, name):
     """The text is the one that was written, and its encoding stands in the notes."""
     found, notes = decode_work(text.encode(codec))
-    assert (found, list(map(sentence_of, notes))) == (text, [f"read as {name}"])
+    assert (found, list(map(read_sentence, notes))) == (text, [f"read as {name}"])
     assert json.loads(inspect_text(text.encode(codec), {}))[-1] == notes
 
 
@@ -102,7 +102,7 @@ def test_a_picture_is_no_text_in_any_encoding():
     """Bytes with control codes among them are told as they are, without advice."""
     with pytest.raises(RejectedError) as caught:
         decode_text(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01", "")
-    assert sentence_of(caught.value.detail) == "byte 0 is not UTF-8"
+    assert read_sentence(caught.value.detail) == "byte 0 is not UTF-8"
 
 
 def test_damaged_utf8_is_not_guessed_at():
@@ -121,7 +121,7 @@ def test_a_file_of_many_poems_is_told_as_a_whole_and_cut():
     ingest = IngestParams(separator="\n\n")
     both = list(split_file("x.txt", data, ingest))
     assert [part.data.decode() for part in both] == SIMPLIFIED.split("\n\n")
-    assert [sentence_of(note) for part in both for note in part.fields["notes"]] == ["read as GB18030"] * 2
+    assert [read_sentence(note) for part in both for note in part.fields["notes"]] == ["read as GB18030"] * 2
     first, second = split_file("x.txt", data + b"\xff", IngestParams(separator="\n\n", encoding="gbk"))
     assert first.data.decode() == SIMPLIFIED.split("\n\n", maxsplit=1)[0]
     with pytest.raises(RejectedError, match="is not UTF-8"):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from artpipe.config.params import load_params
-from artpipe.project.preview import contact_sheet
+from artpipe.project.preview import write_contact_sheet
 from artpipe.system.hashing import md5_file
 from tests.hostile.metadata_leaks import MARKS, PROFILE, found_in, marked, marked_files
 from tests.pipeline.conftest import Project, make_real_project
@@ -136,7 +136,7 @@ def test_of_a_picture_nothing_but_its_pixels_leaves_the_house(made):
     kept = {md5_file(path) for path in works}
     with contextlib.chdir(project.folder):
         entry = load_params().dataset("shapes")
-        assert contact_sheet("shapes", entry) == "contact sheet: .state/contact/shapes.png\n"
+        assert write_contact_sheet("shapes", entry) == "contact sheet: .state/contact/shapes.png\n"
     told = marked_files(project.folder)
     cache = ".dvc/cache/files/md5/"
     own = {name for name in told if name.removeprefix(cache).replace("/", "") in kept}

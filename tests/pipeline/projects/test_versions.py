@@ -14,7 +14,7 @@ from tests.conftest import draw_shapes
 from tests.pipeline.conftest import Project
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1800)]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MODELS = """\
 models:
   reader: {kind: classifier, dataset: shapes, pretrained: data/shards/shapes, feature_extractor: reader, steps: 10, batch_size: 8, width: 8, max_width: 16}

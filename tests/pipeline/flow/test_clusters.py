@@ -8,7 +8,7 @@ import pytest
 from artpipe.config.params import read_yaml
 from tests.conftest import PARAMS as SHAPES
 from tests.pipeline.conftest import get, make_real_project
-from tests.pipeline.test_flow import spans
+from tests.pipeline.flow.test_flow import spans
 
 pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]
 

@@ -12,7 +12,7 @@ from tests.faults.small_project import planted
 
 pytestmark = pytest.mark.nightly  # every stage of every kind, with a profiler: four minutes
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # Whatever anybody writes to a terminal goes through these, and threads that watch parents; no result does.
 NO_RESULTS = {
     "artpipe.system.plain_text",

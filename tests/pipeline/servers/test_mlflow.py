@@ -15,7 +15,7 @@ from artpipe.artifacts.run import Journal, RunStart
 from artpipe.system.atomic_files import write_json
 from tests.conftest import loaded
 
-project = loaded(Path(__file__).parents[1] / "support" / "toy_project.py")
+project = loaded(Path(__file__).parents[2] / "support" / "toy_project.py")
 
 pytestmark = pytest.mark.timeout(1200)
 NOT_THERE = "MLFLOW_TRACKING_URI"

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import loaded
 
-project = loaded(Path(__file__).parents[1] / "support" / "toy_project.py")
+project = loaded(Path(__file__).parents[2] / "support" / "toy_project.py")
 
 BRIEF = {"steps": 80, "save_every_seconds": 0.01}
 SLOW = {"steps": 1_000_000, "save_every_seconds": 0.2, "evaluate_every_steps": 500_000}

@@ -11,7 +11,7 @@ import pytest
 
 from artpipe.orchestration.scheduling.device_slots import limit_name
 from artpipe.orchestration.scheduling.dvc_graph import find_stale_stages, repair_dvc_files
-from artpipe.project.estimates import remember
+from artpipe.project.estimates import save_duration
 from artpipe.system.processes import find_process
 from tests.pipeline.conftest import get
 
@@ -174,7 +174,7 @@ def test_long_chains_are_urgent(project, monkeypatch):
     """What a long training waits for is more urgent than a short training."""
     monkeypatch.chdir(project.folder)
     project.edit_code("train")
-    remember("evaluate@gan", 500.0)
+    save_duration("evaluate@gan", 500.0)
     urgency = {stage.name: stage.urgency for stage in find_stale_stages()}
     assert urgency["train@ruler"] > urgency["train@gan"] > urgency["train@vae"]
     assert urgency["evaluate@gan"] == urgency["gallery"] + 500.0

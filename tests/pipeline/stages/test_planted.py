@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from artpipe.artifacts.report import Finding
 from artpipe.artifacts.shards import ShardSet, ShardWriter
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from tests.pipeline.conftest import ROOT, Project
 
 pytestmark = [pytest.mark.nightly, pytest.mark.xdist_group("planted"), pytest.mark.timeout(3000)]
@@ -79,5 +79,5 @@ def test_planted_training_gets_its_verdict(project, name):
     assert report["verdict"]["verdict"] == name
     project.run("artpipe", "gallery")
     page = html.unescape((project.folder / f"data/gallery/models/{name}/index.html").read_text())
-    assert sentence(Finding.model_validate(report["verdict"])) in page
+    assert make_sentence(Finding.model_validate(report["verdict"])) in page
     assert f'<div class="conclusion is-{name}">' in page

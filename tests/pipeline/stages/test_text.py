@@ -11,7 +11,7 @@ from artpipe.artifacts.report import load_report
 from artpipe.errors import UserError
 from artpipe.project.add_remove import add_dataset
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 QUATRAINS = ROOT.parent / "shared/data/text/tang_quatrains.jsonl"
 pytestmark = pytest.mark.xdist_group("text")
 WORDS = ("the moon", "a river", "my heart", "the rain", "one bird", "her hand")
@@ -145,7 +145,7 @@ def test_quatrains_are_works_of_four_lines_of_five(studio, artpipe):
     """Real poems: all kept, with author and title, and their form is told without being named."""
     from artpipe.artifacts import paths
     from artpipe.artifacts.shards import ShardSet
-    from artpipe.metrics.form import form_of
+    from artpipe.metrics.form import count_line_lengths
     from artpipe.modalities.text.detokenize import join_rows
     from artpipe.nn.sequence.rendering import decode_text
 
@@ -154,6 +154,6 @@ def test_quatrains_are_works_of_four_lines_of_five(studio, artpipe):
     assert artpipe("preprocess", "quatrains")[0] == 0
     shards = ShardSet.open(paths.shards("quatrains"))
     works = join_rows(shards.load("test"))
-    forms = [form_of(decode_text(tokens, shards.spec.vocabulary)) for _, tokens in works]
+    forms = [count_line_lengths(decode_text(tokens, shards.spec.vocabulary)) for _, tokens in works]
     assert len(works) > 500
     assert forms.count((5, 5, 5, 5)) > 0.9 * len(forms)

@@ -17,7 +17,7 @@ from artpipe.artifacts.report import load_report
 from artpipe.artifacts.shards import ShardWriter, Spec
 from artpipe.config.params import read_yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.xdist_group("new kind")
 
 BABBLER = '''

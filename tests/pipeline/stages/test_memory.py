@@ -15,10 +15,10 @@ from artpipe.artifacts.checkpoint import load_checkpoint
 from artpipe.artifacts.run import RunRecord
 from artpipe.errors import StoppedError
 from artpipe.language.message import Message
-from artpipe.language.sentences import sentence
+from artpipe.language.sentences import make_sentence
 from tests.conftest import loaded
 
-TOYS = Path(__file__).parents[1] / "support"
+TOYS = Path(__file__).parents[2] / "support"
 project = loaded(TOYS / "toy_project.py")
 pytestmark = pytest.mark.timeout(600)
 TAIL = "dataset: dots, pretrained: data/shards/dots, precision: fp32, evaluate_every_steps: 4, log_every_steps: 1"
@@ -46,7 +46,7 @@ def make(folder, **entries):
 
 def events(folder, name):
     rows = RunRecord.open(folder / "data/runs" / name).journal.rows()
-    return [sentence(Message.model_validate(row["event"])) for row in rows if "event" in row]
+    return [make_sentence(Message.model_validate(row["event"])) for row in rows if "event" in row]
 
 
 def outcome(folder, name):

@@ -13,8 +13,8 @@ from artpipe.orchestration.scheduling.device_slots import limit_name
 from artpipe.system.processes import find_process
 from tests.faults.servers import Server
 from tests.pipeline.conftest import get
-from tests.pipeline.test_deployments import kept  # noqa: F401  # a fixture
-from tests.pipeline.test_flow import bearers, begin_hanging
+from tests.pipeline.flow.test_deployments import kept  # noqa: F401  # a fixture
+from tests.pipeline.flow.test_flow import bearers, begin_hanging
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server
 TARGET = ["train@vae"]

@@ -13,7 +13,7 @@ from artpipe import __main__ as command_line
 from artpipe.system.plain_text import hide_passwords, to_printable
 from artpipe.system.processes import end_child, start_child
 from tests.conftest import ROOT, loaded
-from tests.pipeline.test_server import ask
+from tests.pipeline.servers.test_server import ask
 
 toys = loaded(ROOT / "tests/support/toy_project.py")
 WORD = "Geheim-4711-xyzzy"

@@ -15,7 +15,7 @@ from artpipe.tracking.mlflow_store import MlflowStore
 from artpipe.tracking.mlflow_sync import sync
 from tests.conftest import loaded
 
-made = loaded(Path(__file__).parents[1] / "unit" / "tracking" / "test_mlflow_sync.py")
+made = loaded(Path(__file__).parents[2] / "unit" / "tracking" / "test_mlflow_sync.py")
 
 pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore")]
 

@@ -12,7 +12,7 @@ from artpipe.errors import UserError
 from artpipe.project.dvc_yaml import is_untouched, make_graph_text
 from artpipe.project.new_project import STARTERS, create_project
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAME = [
     "flows/gallery.py",
     "dvc.yaml",
