@@ -48,7 +48,7 @@ def _estimate_bytes(stage: str, root: Path) -> dict[Path, float]:
     params, locked = load_params(root / "params.yaml"), {}
     with contextlib.suppress(UserError, AttributeError):  # none yet, or a torn one: then similar stages tell
         locked = read_yaml(root / "dvc.lock").get("stages", {})
-    count = float(CostEstimator(root, params, locked).of(stage).bytes)
+    count = float(CostEstimator(root, params, locked).estimate(stage).bytes)
     verb, _, name = stage.partition("@")
     if verb == "ingest" and name in params.datasets:
         count = max(count if stage in locked else 0.0, float(total_bytes(root / params.datasets[name].path)))
