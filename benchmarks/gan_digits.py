@@ -129,10 +129,10 @@ def scores(
     """Return KID and coverage on the feature extractor's features, and the share of asked digits for the judge."""
     painted = to_float(to_bytes(painted))
     real, fake = feature_extractor.features(reference), feature_extractor.features(painted)
-    found = {"KID": kernel_distance(real, fake), "coverage": measure_prdc(real, fake, 5).coverage}
+    features = {"KID": kernel_distance(real, fake), "coverage": measure_prdc(real, fake, 5).coverage}
     if asked is not None:
-        found["asked"] = (judge.logits(painted[:1000]).argmax(1) == asked[:1000]).double().mean().item()
-    return found
+        features["asked"] = (judge.logits(painted[:1000]).argmax(1) == asked[:1000]).double().mean().item()
+    return features
 
 
 def main() -> None:
@@ -162,13 +162,13 @@ def main() -> None:
 
     test = load_columns(shards, "test", {"images", "labels"}, CPU)
     reference = test.take(sample_indices(len(test), arguments.samples, 7))
-    asked = torch.arange(arguments.samples) % 10
-    ours = gan.sample(Prompt(range(arguments.samples), asked))
+    options = torch.arange(arguments.samples) % 10
+    ours = gan.sample(Prompt(range(arguments.samples), options))
     torch.manual_seed(0)
     with torch.no_grad():
         theirs = plain.eval()(torch.randn(arguments.samples, 100, 1, 1))
     rows = {
-        "artpipe digits-gan": (gan.params.steps, scores(ours, asked, reference["images"], feature_extractor, judge)),
+        "artpipe digits-gan": (gan.params.steps, scores(ours, options, reference["images"], feature_extractor, judge)),
         "plain DCGAN": (plain_steps, scores(theirs, None, reference["images"], feature_extractor, judge)),
         "held-out digits": (0, scores(reference["images"], reference["labels"], test.take(sample_indices(len(test), 4000, 7)[2000:])["images"], feature_extractor, judge)),
     }  # fmt: skip

@@ -19,14 +19,14 @@ _MIB = 2**20
 
 def sizes(root: psutil.Process) -> list[tuple[int, str]]:
     """Return bytes and command of a process and of each of its descendants, the largest first."""
-    found = []
+    largest = []
     for process in [root, *root.children(recursive=True)]:
         try:
             words = [word.rsplit("/", 1)[-1] for word in process.cmdline()]
-            found.append((process.memory_full_info().pss, " ".join(" ".join(words).split())[:100]))
+            largest.append((process.memory_full_info().pss, " ".join(" ".join(words).split())[:100]))
         except psutil.Error:
             continue  # it ended between two looks
-    return sorted(found, reverse=True)
+    return sorted(largest, reverse=True)
 
 
 def main() -> int:

@@ -82,7 +82,7 @@ gallery: {title: shapes, sections: []}
 """
 
 
-def loaded(path: Path) -> ModuleType:
+def load_module(path: Path) -> ModuleType:
     """Import a helper by its file, once: the folders of tests are no packages."""
     if path.stem not in sys.modules:
         spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -91,7 +91,7 @@ def loaded(path: Path) -> ModuleType:
     return sys.modules[path.stem]
 
 
-def assert_goes_on(first, second, batch) -> None:
+def assert_resumes(first, second, batch) -> None:
     """Assert that a learner with the state of another, one step old, takes the same next step, bit for bit."""
     import torch
 
@@ -146,7 +146,7 @@ def artpipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     from artpipe.__main__ import main
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["artpipe", *(str(one) for one in arguments)])
+        monkeypatch.setattr(sys, "argv", ["artpipe", *(str(argument) for argument in arguments)])
         with pytest.raises(SystemExit) as end:
             main()
         out, err = capsys.readouterr()

@@ -7,9 +7,9 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from tests.conftest import loaded
+from tests.conftest import load_module
 
-licences = loaded(Path(__file__).parents[1] / "licences.py")
+licences = load_module(Path(__file__).parents[1] / "licences.py")
 CLUSTERS = ("dask", "ray", "postgres")  # `make nightly` installs what runs on clusters
 
 

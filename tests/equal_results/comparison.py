@@ -17,7 +17,7 @@ from artpipe.code.equal_results import TABLE, newest_code
 from artpipe.config.parameter_names import model_names
 from artpipe.config.params import load_params
 from artpipe.project.format_upgrade import find_format_upgrade
-from tests.faults.small_project import ROOT, Ground
+from tests.faults.small_project import ROOT, ProjectFolder
 
 OUTPUTS = {
     "ingest": ("works/{}", "record/{}"),
@@ -70,7 +70,7 @@ def compare_revision(revision: str, folder: Path) -> Comparison:
     environment = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(Path(__file__).with_name("run_stages.py")), str(tree), str(folder / "before")]
     earlier = subprocess.run(command, cwd=tree, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
-    before, now = folder / "before/project", Ground(folder / "now")
+    before, now = folder / "before/project", ProjectFolder(folder / "now")
     shutil.copytree(before, now.project, symlinks=True, ignore=shutil.ignore_patterns("artpipe", ".state"))
     shutil.copy(ROOT / "dvc.yaml", now.project)
     here = Path.cwd()
@@ -143,7 +143,7 @@ def _fingerprint(place: str, code: Mapping[str, str]) -> str:
     return code.get(place.removesuffix(".stage")) or code.get(place.partition(".")[2], "")
 
 
-def _differences(stage: str, before: Path, now: Ground) -> Iterator[str]:
+def _differences(stage: str, before: Path, now: ProjectFolder) -> Iterator[str]:
     """Run a stage of the project in the current folder and yield the files that differ; then its former outputs are back."""
     verb, _, name = stage.partition("@")
     outputs = [f"data/{output}".format(name) for output in OUTPUTS[verb]]

@@ -16,11 +16,11 @@ package = types.ModuleType("tests")
 package.__path__ = [str(tree / "tests")]
 sys.modules["tests"] = package
 try:
-    from tests.faults.small_project import planted
+    from tests.faults import small_project
 except ImportError:  # its name before `format: 2`
-    from tests.faults.ground import planted
-
-ground = planted(folder)
+    from tests.faults import ground as small_project
+make_small_project = getattr(small_project, "make_small_project", None) or small_project.planted  # of older trees
+ground = make_small_project(folder)
 params = YAML(typ="safe").load(ground.project / "params.yaml")
 datasets, models = params["datasets"], params["models"]
 stages = [

@@ -17,7 +17,7 @@ sys.modules["tests"] = package
 PARTS = {
     "kills": 480,
     "runs": 14,
-    "around": 50,
+    "environment_faults": 50,
     "flips": 1000,
     "repairs": 30,
     "servers": 6,
@@ -25,7 +25,7 @@ PARTS = {
 HEAD = "| fault | where | times | in a write | what came of it | wrong |\n|---|---|---|---|---|---|"
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """Return what was asked for."""
     parser = argparse.ArgumentParser(prog="python tests/faults", description=__doc__)
     for part, count in PARTS.items():
@@ -41,55 +41,55 @@ def main() -> int:
     """Print the tables, one of each part; the exit code is 1 where something is not as it should be."""
     from tests.faults.small_project import ROOT
 
-    asked, wrong = arguments(), 0
-    with tempfile.TemporaryDirectory(prefix="artpipe-faults-", dir=asked.folder) as folder:
+    options, wrong = parse_arguments(), 0
+    with tempfile.TemporaryDirectory(prefix="artpipe-faults-", dir=options.folder) as folder:
         for part in PARTS:
-            count = getattr(asked, part)
+            count = getattr(options, part)
             if not count or not (ROOT / f"tests/faults/{part}.py").exists():
                 continue
-            text, bad = table(part, Path(folder) / part, count, asked)
+            text, bad = make_table(part, Path(folder) / part, count, options)
             wrong += bad
-            if asked.write:
-                written(ROOT / "docs/reliability.md", part, text)
+            if options.write:
+                write_table(ROOT / "docs/reliability.md", part, text)
     return bool(wrong)
 
 
-def table(part: str, folder: Path, count: int, asked: argparse.Namespace) -> tuple[str, int]:
+def make_table(part: str, folder: Path, count: int, options: argparse.Namespace) -> tuple[str, int]:
     """Inject one part's faults; return its table and how many rows are not as they should be."""
-    module, found = importlib.import_module(f"tests.faults.{part}"), []
+    module, rows = importlib.import_module(f"tests.faults.{part}"), []
     began, before = time.monotonic(), sum(os.times()[:4])
     print(f"\n{HEAD}", flush=True)
-    for row in module.rows(folder, count, asked.seed, asked.only):
-        found.append(row)
-        print(line(row), flush=True)
-        for one in row.wrong[:20]:
-            print(f"  wrong: {one}", flush=True)
-    wrong, aimed = sum(bool(row.wrong) for row in found), sum(row.aimed for row in found)
+    for row in module.rows(folder, count, options.seed, options.only):
+        rows.append(row)
+        print(format_row(row), flush=True)
+        for problem in row.wrong[:20]:
+            print(f"  wrong: {problem}", flush=True)
+    wrong, aimed = sum(bool(row.wrong) for row in rows), sum(row.aimed for row in rows)
     summary = (
-        f"{sum(row.times for row in found):,} faults{f' ({aimed:,} in the middle of a write)' if aimed else ''}, "
-        f"{wrong} of {len(found)} rows with something wrong; `python tests/faults`, part {part}, seed {asked.seed}, "
+        f"{sum(row.times for row in rows):,} faults{f' ({aimed:,} in the middle of a write)' if aimed else ''}, "
+        f"{wrong} of {len(rows)} rows with something wrong; `python tests/faults`, part {part}, seed {options.seed}, "
         f"{sum(os.times()[:4]) - before:,.0f} core-seconds, {(time.monotonic() - began) / 60:.0f} minutes, "
         f"Python {sys.version.split()[0]}"
     )
     print(f"\n{summary}")
-    return "\n".join([summary, "", HEAD, *map(line, found)]), wrong
+    return "\n".join([summary, "", HEAD, *map(format_row, rows)]), wrong
 
 
-def line(row: tuple[object, ...]) -> str:
+def format_row(row: tuple[object, ...]) -> str:
     """Return a row as markdown."""
     fault, where, times, aimed, outcome, wrong = row
     return f"| {fault} | {where} | {times} | {aimed or ''} | {outcome} | {len(wrong) or ''} |"  # type: ignore[arg-type]
 
 
-def written(page: Path, part: str, text: str) -> None:
+def write_table(page: Path, part: str, text: str) -> None:
     """Put a part's table between the two marks of the page, beside those of the other parts."""
     from tests.faults.small_project import BEGUN, END
 
     before, _, rest = page.read_text().partition(BEGUN)
     old, _, after = rest.partition(END)
     blocks = dict(re.findall(r"<!-- (\w+) -->\n(.*?)\n(?=\n<!--|\Z)", old, flags=re.DOTALL)) | {part: text}
-    told = "".join(f"\n<!-- {name} -->\n{blocks[name].strip()}\n" for name in PARTS if name in blocks)
-    page.write_text(f"{before}{BEGUN}\n{told}\n{END}{after}")
+    sections = "".join(f"\n<!-- {name} -->\n{blocks[name].strip()}\n" for name in PARTS if name in blocks)
+    page.write_text(f"{before}{BEGUN}\n{sections}\n{END}{after}")
 
 
 if __name__ == "__main__":

@@ -28,37 +28,37 @@ PLACES = {
 }
 
 
-def damaged(data: bytes, chance: random.Random) -> tuple[str, bytes]:
+def damage_bytes(data: bytes, chance: random.Random) -> tuple[str, bytes]:
     """Return bytes that a disk has spoilt, and how: one bit of ten seven times, else many bits, a cut, or a block of zeros."""
-    kind, some = chance.choices(("one bit", "many bits", "cut", "zeros"), (7, 1, 1, 1))[0], bytearray(data)
+    kind, spoilt = chance.choices(("one bit", "many bits", "cut", "zeros"), (7, 1, 1, 1))[0], bytearray(data)
     if kind == "cut":
         return kind, data[: chance.randrange(len(data))]
     if kind == "zeros":
         start = chance.randrange(len(data))
-        some[start : start + _BLOCK] = bytes(len(some[start : start + _BLOCK]))
+        spoilt[start : start + _BLOCK] = bytes(len(spoilt[start : start + _BLOCK]))
     for _ in range({"one bit": 1, "many bits": chance.randint(2, 40)}.get(kind, 0)):
-        some[chance.randrange(len(some))] ^= 1 << chance.randrange(8)
-    return (kind, bytes(some)) if some != data else damaged(data, chance)
+        spoilt[chance.randrange(len(spoilt))] ^= 1 << chance.randrange(8)
+    return (kind, bytes(spoilt)) if spoilt != data else damage_bytes(data, chance)
 
 
-def spoil(path: Path, chance: random.Random) -> str:
+def damage_file(path: Path, chance: random.Random) -> str:
     """Damage a file under its time and rights; return how."""
-    found = path.stat()
-    how, data = damaged(path.read_bytes(), chance)
+    status = path.stat()
+    how, data = damage_bytes(path.read_bytes(), chance)
     path.chmod(0o644)
     path.write_bytes(data)
-    path.chmod(found.st_mode & 0o777)
-    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    path.chmod(status.st_mode & 0o777)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     return how
 
 
-def targets(root: Path, place: str) -> list[Path]:
+def list_targets(root: Path, place: str) -> list[Path]:
     """Return the files of a kind of place, none of them empty."""
-    found = {path for pattern in PLACES[place] for path in root.glob(pattern) if path.is_file() and path.stat().st_size}
-    return sorted(path for path in found if path.name not in {"lock", ".gitignore"})
+    paths = {path for pattern in PLACES[place] for path in root.glob(pattern) if path.is_file() and path.stat().st_size}
+    return sorted(path for path in paths if path.name not in {"lock", ".gitignore"})
 
 
-def object_at(root: Path, file: Path) -> Path | None:
+def find_cache_object(root: Path, file: Path) -> Path | None:
     """Return the object that DVC keeps of a file of the workspace."""
     cache, name = root / ".dvc/cache", file.relative_to(root)
     for out in read_outputs(root)[0]:

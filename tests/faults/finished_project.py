@@ -24,7 +24,7 @@ from unittest import mock
 from artpipe.storage.dvc_cache import read_dvc_file
 from artpipe.system.atomic_files import remove_path
 from artpipe.system.hashing import sha256_file
-from tests.faults.small_project import PARAMS, PATIENCE, Ground, planted
+from tests.faults.small_project import PARAMS, PATIENCE, ProjectFolder, make_small_project
 
 STOPPED = "  halted: {kind: rnn, dataset: verse, pretrained: data/shards/verse, feature_extractor: halted, steps: 150, evaluate_every_steps: 25, batch_size: 8, save_every_seconds: 0.3, width: 16, embedding: 8, max_tokens: 20}\n"  # fmt: skip
 _LARGE = ("weights:", "  eye:", "  painter:", "  hand:")  # 57 MB, hashed in every round
@@ -33,35 +33,35 @@ _VOLATILE = {"lock", "durations.json"}
 _WHEEL = "poems-1.0-py3-none-any.whl"
 
 
-def without(params: str, *starts: str) -> str:
+def remove_lines(params: str, *starts: str) -> str:
     """Return parameters without the lines that start so."""
     return "".join(line for line in params.splitlines(keepends=True) if not line.startswith(starts))
 
 
-EVERYTHING = without(PARAMS, *_LARGE)
-LITTLE = without(EVERYTHING, "  vae:", "  gan:", "  larger:", "  repairer:", "  cantor:")
+EVERYTHING = remove_lines(PARAMS, *_LARGE)
+LITTLE = remove_lines(EVERYTHING, "  vae:", "  gan:", "  larger:", "  repairer:", "  cantor:")
 
 
-class Said(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended in this process; an exception that nobody caught is a traceback."""
 
     code: int
     text: str
 
     @property
-    def clean(self) -> bool:
+    def is_clean(self) -> bool:
         """Return whether it ended as documented: 0, or one line and 1, 2 or 75."""
         return "Traceback" not in self.text and self.code in {0, 1, 2, 75}
 
 
-class Exhibition:
-    """A project whose every stage has run; `put_back` makes it again what it was."""
+class FinishedProject:
+    """A project whose every stage has run; `restore` makes it again what it was."""
 
     def __init__(self, folder: Path, params: str) -> None:
-        self.ground: Ground = planted(folder, params)
+        self.ground: ProjectFolder = make_small_project(folder, params)
         self.root = self.ground.project
         self.params = params
-        self.pin = self._download()
+        self.pin = self._make_download()
 
     # -- made once ---------------------------------------------------------------------------------------------------
 
@@ -74,34 +74,36 @@ class Exhibition:
                 repo.add([f"datasets/{name}" for name in self.datasets()])
                 order = [stage for stage in self._order(repo) if "@" in stage or stage == "gallery"]
                 for stage in order:
-                    self.must(*stage.split("@"))
+                    self.require_success(*stage.split("@"))
                 for stage in order:
                     repo.commit(stage, force=True)
         self.stop_a_training()
         with self.inside():
-            self.must("sync")
+            self.require_success("sync")
         self.ground.execute("git", "add", "-A")
         self.ground.execute("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "all")
         shutil.copytree(self.root, self.ground.folder / "as-made", symlinks=True)
-        self.before = self.seen()
-        self.numbers = self.in_mlflow()
-        self.undisturbed = self.trained_to_its_end(fresh=True)
-        self.put_back()
+        self.before = self.hash_files()
+        self.numbers = self.read_mlflow_metrics()
+        self.undisturbed = self.finish_training(fresh=True)
+        self.restore()
 
-    def trained_to_its_end(self, *, fresh: bool = False) -> dict[str, str]:
+    def finish_training(self, *, fresh: bool = False) -> dict[str, str]:
         """Train what was stopped to its end, with `fresh` from its beginning; return the SHA-256 of its checkpoint's files."""
         if fresh:
             remove_path(self.root / ".state/train/halted")
-        self.entered(STOPPED)
+        self.write_params(STOPPED)
         with self.inside():
-            self.must("train", "halted")
-        return {name: found for name, found in self.seen().items() if name.startswith("data/checkpoints/halted/")}
+            self.require_success("train", "halted")
+        return {
+            name: sha256 for name, sha256 in self.hash_files().items() if name.startswith("data/checkpoints/halted/")
+        }
 
-    def in_mlflow(self) -> list[tuple[object, ...]]:
+    def read_mlflow_metrics(self) -> list[tuple[object, ...]]:
         """Return every number that MLflow's store has, with run and step."""
-        asked = "select r.name, m.key, m.step, m.value from metrics m join runs r using (run_uuid) order by 1, 2, 3, 4"
+        query = "select r.name, m.key, m.step, m.value from metrics m join runs r using (run_uuid) order by 1, 2, 3, 4"
         with contextlib.closing(sqlite3.connect(self.root / ".state/mlflow/mlflow.db")) as store:
-            return store.execute(asked).fetchall()
+            return store.execute(query).fetchall()
 
     def datasets(self) -> list[str]:
         """Return the names of the datasets."""
@@ -115,7 +117,7 @@ class Exhibition:
 
     def stop_a_training(self) -> None:
         """Leave the states of a training that was stopped, by a real SIGTERM, after some points."""
-        self.entered(STOPPED)
+        self.write_params(STOPPED)
         command = [sys.executable, "-m", "artpipe", "train", "halted"]
         with (self.ground.folder / "halted.log").open("w") as log:
             child = subprocess.Popen(command, cwd=self.root, env=self.ground.environment, stdout=log, stderr=log)
@@ -126,13 +128,13 @@ class Exhibition:
         child.send_signal(signal.SIGTERM)
         if child.wait(PATIENCE) != 75:
             raise RuntimeError((self.ground.folder / "halted.log").read_text())
-        self.entered("")
+        self.write_params("")
 
-    def entered(self, entry: str) -> None:
+    def write_params(self, entry: str) -> None:
         """Write params.yaml with another model, or without one."""
         (self.root / "params.yaml").write_text(self.params.replace("models:\n", f"models:\n{entry}"))
 
-    def _download(self) -> dict[str, str]:
+    def _make_download(self) -> dict[str, str]:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             archive.writestr(zipfile.ZipInfo("poems/one.txt"), "the moon sleeps\n" * 40)
@@ -156,83 +158,83 @@ class Exhibition:
             warnings.simplefilter("ignore")
             yield
 
-    def here(self, *command: str) -> Said:
+    def run_here(self, *command: str) -> CommandResult:
         """Run `artpipe COMMAND` in this process: its imports take longer than most of what is asked here."""
         from artpipe.__main__ import main
 
-        heard = io.StringIO()
-        with contextlib.redirect_stdout(heard), contextlib.redirect_stderr(heard), mock.patch.object(sys, "argv", ["artpipe", *command]):  # fmt: skip
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output), mock.patch.object(sys, "argv", ["artpipe", *command]):  # fmt: skip
             try:
                 main()
                 code = 0
             except SystemExit as end:
                 code = int(end.code or 0)
             except BaseException:  # noqa: BLE001  # what a person would see
-                traceback.print_exc(file=heard)
+                traceback.print_exc(file=output)
                 code = 1
-        return Said(code, heard.getvalue())
+        return CommandResult(code, output.getvalue())
 
-    def must(self, *command: str) -> None:
+    def require_success(self, *command: str) -> None:
         """Run a command that has to succeed.
 
         Raises:
             RuntimeError: it did not.
         """
-        said = self.here(*command)
-        if said.code:
-            raise RuntimeError(f"{command}: {said}")
+        result = self.run_here(*command)
+        if result.code:
+            raise RuntimeError(f"{command}: {result}")
 
     def fetch_again(self) -> None:
         """Fetch the download from a package index on this machine."""
         from artpipe.untrusted.downloads import PinnedFile, fetch_pinned_file
 
-        with index(self.ground.folder / "index") as url, mock.patch.dict(os.environ, {"PIP_INDEX_URL": url}):
+        with serve_index(self.ground.folder / "index") as url, mock.patch.dict(os.environ, {"PIP_INDEX_URL": url}):
             fetch_pinned_file(PinnedFile(**self.pin))
 
-    def seen(self) -> dict[str, str]:
+    def hash_files(self) -> dict[str, str]:
         """Return the SHA-256 of every file that is somebody's business."""
-        found = {}
+        hashes = {}
         for folder, folders, files in os.walk(self.root):
             folders[:] = [name for name in folders if name not in _LEFT_OUT]
             for name in files:
                 if name == "dvc.lock" or (not name.endswith((".lock", ".log")) and name not in _VOLATILE):
-                    found[str(Path(folder, name).relative_to(self.root))] = sha256_file(Path(folder, name))
-        return found
+                    hashes[str(Path(folder, name).relative_to(self.root))] = sha256_file(Path(folder, name))
+        return hashes
 
-    def differences(self) -> list[str]:
+    def list_differences(self) -> list[str]:
         """Return what is not as it was made."""
-        now = self.seen()
-        found = sorted(name for name in now.keys() | self.before.keys() if now.get(name) != self.before.get(name))
-        return [name for name in found if name != "dvc.lock" or not self._says_the_same()]
+        now = self.hash_files()
+        changed = sorted(name for name in now.keys() | self.before.keys() if now.get(name) != self.before.get(name))
+        return [name for name in changed if name != "dvc.lock" or not self._has_same_lock()]
 
-    def _says_the_same(self) -> bool:
+    def _has_same_lock(self) -> bool:
         """Return whether dvc.lock says what it said; its stages stand in the order in which they were last run."""
-        made = read_dvc_file(self.ground.folder / "as-made/dvc.lock")
-        return (self.root / "dvc.lock").exists() and read_dvc_file(self.root / "dvc.lock") == made
+        original = read_dvc_file(self.ground.folder / "as-made/dvc.lock")
+        return (self.root / "dvc.lock").exists() and read_dvc_file(self.root / "dvc.lock") == original
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         """Make everything again as it was made: bytes, times and rights."""
         remove_path(self.root / ".state/damaged")
-        for name in {*self.differences(), "dvc.lock"}:
-            path, made = self.root / name, self.ground.folder / "as-made" / name
+        for name in {*self.list_differences(), "dvc.lock"}:
+            path, original = self.root / name, self.ground.folder / "as-made" / name
             remove_path(path)
-            if made.exists():
+            if original.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(made, path)
+                shutil.copy2(original, path)
 
 
 @contextlib.contextmanager
-def index(folder: Path) -> Iterator[str]:
+def serve_index(folder: Path) -> Iterator[str]:
     """Serve a package index of one project on loopback; yields its address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             """Answer with the project's page, or with a file."""
             file = folder / self.path.rpartition("/")[2]
-            known = file.is_file()
-            data = file.read_bytes() if known else f'<a href="/files/{_WHEEL}">{_WHEEL}</a>'.encode()
+            is_file = file.is_file()
+            data = file.read_bytes() if is_file else f'<a href="/files/{_WHEEL}">{_WHEEL}</a>'.encode()
             self.send_response(200)
-            self.send_header("Content-Type", "application/octet-stream" if known else "text/html")
+            self.send_header("Content-Type", "application/octet-stream" if is_file else "text/html")
             self.end_headers()
             self.wfile.write(data)
 

@@ -1,6 +1,6 @@
 """Imports once what the stages import, then forks a command line per request: what makes hundreds of kills affordable.
 
-Reads lines of JSON, ``{"folder", "command", "environment", "aim", "said"}`` to start or ``{"wait"}`` for a pid, and answers
+Reads lines of JSON, ``{"folder", "command", "environment", "aim", "output"}`` to start or ``{"wait"}`` for a pid, and answers
 each with one number: the pid, or the exit code, negative after a signal.
 """
 
@@ -25,10 +25,10 @@ STAGES = (
     "project.stage_guard",
     "site.loader",
 )
-ROOMS = ("models", "modalities", "sources", "metrics", "sections")
+GROUPS = ("models", "modalities", "sources", "metrics", "sections")
 
 
-class Nest:
+class ForkServer:
     """The process that forks."""
 
     def __init__(self, environment: dict[str, str]) -> None:
@@ -41,20 +41,20 @@ class Nest:
         )
         self.pid = int(self._process.stdout.readline())
 
-    def _ask(self, **question: object) -> int:
+    def _request(self, **question: object) -> int:
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
     def start(
-        self, folder: Path, command: list[str], environment: dict[str, str], aim: dict[str, object], said: Path
+        self, folder: Path, command: list[str], environment: dict[str, str], aim: dict[str, object], output: Path
     ) -> int:
         """Start `artpipe COMMAND` in a project, in a session of its own, what it says going into a file; return its pid."""
-        return self._ask(folder=str(folder), command=command, environment=environment, aim=aim, said=str(said))
+        return self._request(folder=str(folder), command=command, environment=environment, aim=aim, output=str(output))
 
     def wait(self, pid: int) -> int:
         """Return the exit code of what `start` returned."""
-        return self._ask(wait=pid)
+        return self._request(wait=pid)
 
     def close(self) -> None:
         """End it."""
@@ -69,10 +69,10 @@ def warm_up() -> None:
 
     for stage in STAGES:
         importlib.import_module(f"artpipe.{stage}")
-    for room in ROOMS:
-        package = importlib.import_module(f"artpipe.{room}")
-        for found in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"artpipe.{room}.{found.name}")
+    for group in GROUPS:
+        package = importlib.import_module(f"artpipe.{group}")
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"artpipe.{group}.{module.name}")
     for name in ("pandas", "pyarrow.parquet", "PIL.Image", "jinja2", "rich.table", "rich.console"):
         importlib.import_module(name)
     weight = torch.nn.Parameter(torch.zeros(2))
@@ -81,7 +81,7 @@ def warm_up() -> None:
         optimiser.step()
 
 
-def work(asked: dict[str, object]) -> None:
+def run_artpipe(request: dict[str, object]) -> None:
     """Be `artpipe`, with what kill_at_write.py does to it; never returns."""
     from artpipe.system.processes import die_with_parent
     from tests.faults.kill_at_write import install
@@ -89,18 +89,18 @@ def work(asked: dict[str, object]) -> None:
     os.setsid()
     die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.chdir(str(asked["folder"]))
+    os.chdir(str(request["folder"]))
     os.environ.clear()
-    os.environ.update(asked["environment"])
-    output = os.open(str(asked["said"]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.environ.update(request["environment"])
+    output = os.open(str(request["output"]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for stream in (1, 2):
         os.dup2(output, stream)
-    aim, code = install(asked["aim"]), 1
+    aim, code = install(request["aim"]), 1
     try:
         from artpipe.__main__ import main as artpipe
 
-        sys.argv = ["artpipe", *asked["command"]]
+        sys.argv = ["artpipe", *request["command"]]
         artpipe()
         code = 0
     except SystemExit as end:
@@ -111,7 +111,7 @@ def work(asked: dict[str, object]) -> None:
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
-    aim.tell({"count": aim.count, "ended": True})
+    aim.log_entry({"count": aim.count, "ended": True})
     os._exit(code)
 
 
@@ -126,13 +126,13 @@ def main() -> None:
     warm_up()
     print(os.getpid(), flush=True)
     for line in sys.stdin:
-        asked = json.loads(line)
-        if "wait" in asked:
-            answer = os.waitstatus_to_exitcode(os.waitpid(asked["wait"], 0)[1])
+        request = json.loads(line)
+        if "wait" in request:
+            answer = os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1])
         else:
             answer = os.fork()
             if not answer:
-                work(asked)
+                run_artpipe(request)
         print(answer, flush=True)
 
 

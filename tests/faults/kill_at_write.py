@@ -17,7 +17,7 @@ ENVIRONMENT = "ARTPIPE_FAULTS"  # JSON: at, signal, half, whom, log, clock
 _CHANGES = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
 
 
-class Aim:
+class WriteKiller:
     """`at` counts the changes while something of ours stands half-written, from 1; 0: they are only counted."""
 
     def __init__(self, at=0, number=signal.SIGKILL, half=False, whom="self", log="") -> None:
@@ -32,14 +32,14 @@ class Aim:
             return
         self.busy = True
         try:
-            self._heard(event, *args)
+            self._handle_change(event, *args)
         finally:
             self.busy = False
 
-    def _heard(self, event, path, mode=None, flags=0, *_rest):
+    def _handle_change(self, event, path, mode=None, flags=0, *_rest):
         path = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
-        found = self.own.match(path)
-        temporary = found.group() if found else ""
+        match = self.own.match(path)
+        temporary = match.group() if match else ""
         reads = event == "open" and not (flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
         adds = event == "open" and path.endswith(".jsonl") and "a" in (mode or "")
         if reads and temporary and Path(path).exists():
@@ -47,7 +47,7 @@ class Aim:
         if self.standing or self.renamed or adds:
             self.count += 1
             if self.count == self.at:
-                self._fire(event, path, torn=reads and bool(temporary), adds=adds)
+                self._send_signal(event, path, torn=reads and bool(temporary), adds=adds)
         self.renamed = False
         if temporary and path == temporary:
             if event in {"os.rename", "os.remove", "shutil.rmtree"}:
@@ -56,33 +56,33 @@ class Aim:
             elif not reads:
                 self.standing.add(temporary)
 
-    def _fire(self, event, path, *, torn, adds):
+    def _send_signal(self, event, path, *, torn, adds):
         dies = self.half and self.whom == "self" and self.number == signal.SIGKILL  # as if it had come amid the writing
         if dies and torn and Path(path).is_file():
             os.truncate(path, Path(path).stat().st_size // 2)
         if dies and adds:
             with Path(path).open("a") as stream:
                 stream.write('{"step": 1, "los')
-        self.tell({"event": event, "path": path, "count": self.count})
+        self.log_entry({"event": event, "path": path, "count": self.count})
         if self.whom == "leader":
             os.kill(os.getsid(0), signal.SIGKILL)
             return
         os.kill(self.pid, self.number)
         time.sleep(0)  # let Python run its own handler here
 
-    def tell(self, what):
+    def log_entry(self, entry):
         """Write into the log what happened."""
         if self.log:
             with Path(self.log).open("a") as stream:
-                stream.write(json.dumps(what) + "\n")
+                stream.write(json.dumps(entry) + "\n")
 
 
-def install(told):
+def install(settings):
     """Install what the JSON of the environment says."""
-    if clock := told.pop("clock", 0):
+    if clock := settings.pop("clock", 0):
         real = time.time
         time.time = lambda: real() + clock
-    aim = Aim(**told)
+    aim = WriteKiller(**settings)
     sys.addaudithook(aim)
     return aim
 
@@ -97,7 +97,7 @@ def main():
         artpipe()
     finally:
         with contextlib.suppress(OSError):
-            aim.tell({"count": aim.count, "ended": True})
+            aim.log_entry({"count": aim.count, "ended": True})
 
 
 if __name__ == "__main__":

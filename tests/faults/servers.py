@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.faults import small_project
-from tests.faults.kills import survivors
-from tests.faults.small_project import PATIENCE, Ground, Row
+from tests.faults.kills import wait_for_survivors
+from tests.faults.small_project import PATIENCE, ProjectFolder, Row
 
 _LONG = {  # so that a training is still at work when its first rows have come to MLflow, which takes seconds
     "steps: 24": "steps: 1500",
@@ -35,12 +35,12 @@ class Server:
         RuntimeError: it does not come up.
     """
 
-    def __init__(self, made: Ground, name: str, health: str, command: Sequence[str]) -> None:
+    def __init__(self, ground: ProjectFolder, name: str, health: str, command: Sequence[str]) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = str(probe.getsockname()[1])
         self.address, self._health = f"http://127.0.0.1:{port}", health
-        self._made, self._log = made, made.folder / f"{name}.log"
+        self._made, self._log = ground, ground.folder / f"{name}.log"
         self._command = [sys.executable, "-m", *command, "--port", port]
         self.start()
 
@@ -72,25 +72,25 @@ class Server:
 
     def ask(self, path: str, data: bytes | None = None) -> object:
         """Return what it answers."""
-        asked = urllib.request.Request(self.address + path, data=data, headers={"Content-Type": "application/json"})  # noqa: S310
-        with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
+        request = urllib.request.Request(self.address + path, data=data, headers={"Content-Type": "application/json"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return json.load(answer)
 
 
-def begun(made: Ground, *command: str, **more: str) -> subprocess.Popen[bytes]:
+def start_command(ground: ProjectFolder, *command: str, **more: str) -> subprocess.Popen[bytes]:
     """Start a command in the project."""
-    with (made.folder / "said.txt").open("w") as said:
+    with (ground.folder / "said.txt").open("w") as output:
         return subprocess.Popen(
             [sys.executable, "-m", *command],
-            cwd=made.project,
-            env=made.environment | more,
+            cwd=ground.project,
+            env=ground.environment | more,
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
         )
 
 
-def killed_when(server: Server, run: subprocess.Popen[bytes], so: Callable[[], bool]) -> bool:
+def kill_server_when(server: Server, run: subprocess.Popen[bytes], so: Callable[[], bool]) -> bool:
     """Kill the server as soon as something is so; say whether the run was still at work."""
     while run.poll() is None and not so():
         time.sleep(0.02)
@@ -98,7 +98,7 @@ def killed_when(server: Server, run: subprocess.Popen[bytes], so: Callable[[], b
     return run.poll() is None
 
 
-def numbers(store: Path) -> list[tuple[object, ...]]:
+def read_metrics(store: Path) -> list[tuple[object, ...]]:
     """Return every row of numbers in MLflow's database; none where there is no database yet."""
     if not store.exists():
         return []
@@ -109,33 +109,35 @@ def numbers(store: Path) -> list[tuple[object, ...]]:
             return []
 
 
-def mlflow(made: Ground, chance: random.Random) -> Iterator[str]:
+def kill_mlflow(ground: ProjectFolder, chance: random.Random) -> Iterator[str]:
     """Kill MLflow's server while rows of a training come in, bring it back before or after the training's end, sync."""
-    store, kept = made.folder / "mlflow.db", made.folder / "kept"
+    store, artifacts = ground.folder / "mlflow.db", ground.folder / "kept"
     command = ("--host", "127.0.0.1", "--workers", "1", "--backend-store-uri", f"sqlite:///{store}")
-    server = Server(made, "mlflow", "/health", ["mlflow", "server", *command, "--artifacts-destination", str(kept)])
-    told = {"MLFLOW_TRACKING_URI": server.address, "ARTPIPE_TRACKING": ""}
+    server = Server(
+        ground, "mlflow", "/health", ["mlflow", "server", *command, "--artifacts-destination", str(artifacts)]
+    )
+    environment = {"MLFLOW_TRACKING_URI": server.address, "ARTPIPE_TRACKING": ""}
     try:
-        training = begun(made, "artpipe", "train", "reader", **told)
+        training = start_command(ground, "artpipe", "train", "reader", **environment)
         first = chance.randrange(1, 200)
-        if not killed_when(server, training, lambda: len(numbers(store)) >= first):
-            yield f"the training ended before the server was killed: {said(made)}"
+        if not kill_server_when(server, training, lambda: len(read_metrics(store)) >= first):
+            yield f"the training ended before the server was killed: {read_output(ground)}"
         if chance.random() < 0.5:
             training.wait(PATIENCE)
         else:
             time.sleep(chance.uniform(*_AWAY_SECONDS))
         server.start()
         if code := training.wait(PATIENCE):
-            yield f"the training ended with {code}: {said(made)}"
-        for rows_before in (None, numbers(store)):
-            synced = begun(made, "artpipe", "sync", **told).wait(PATIENCE)
-            if synced:
-                yield f"sync ended with {synced}: {said(made)}"
-            if rows_before not in (None, numbers(store)) and "new: 0" not in said(made):
-                yield f"a second sync adds something: {said(made)}"
-        if begun(made, "artpipe", "sync", ARTPIPE_TRACKING="").wait(PATIENCE):
-            yield f"sync into a store of its own: {said(made)}"
-        if numbers(store) != numbers(made.project / ".state/mlflow/mlflow.db"):
+            yield f"the training ended with {code}: {read_output(ground)}"
+        for rows_before in (None, read_metrics(store)):
+            exit_code = start_command(ground, "artpipe", "sync", **environment).wait(PATIENCE)
+            if exit_code:
+                yield f"sync ended with {exit_code}: {read_output(ground)}"
+            if rows_before not in (None, read_metrics(store)) and "new: 0" not in read_output(ground):
+                yield f"a second sync adds something: {read_output(ground)}"
+        if start_command(ground, "artpipe", "sync", ARTPIPE_TRACKING="").wait(PATIENCE):
+            yield f"sync into a store of its own: {read_output(ground)}"
+        if read_metrics(store) != read_metrics(ground.project / ".state/mlflow/mlflow.db"):
             yield "the server's rows are not those of a store that nobody disturbed"
         with contextlib.closing(sqlite3.connect(store)) as opened:
             states = opened.execute("select status from runs").fetchall()
@@ -145,40 +147,40 @@ def mlflow(made: Ground, chance: random.Random) -> Iterator[str]:
         server.kill()
 
 
-def prefect(made: Ground, chance: random.Random) -> Iterator[str]:
+def kill_prefect(ground: ProjectFolder, chance: random.Random) -> Iterator[str]:
     """Kill Prefect's server while a flow trains; the run has to come to its end, and to stand as completed."""
-    server = Server(made, "prefect", "/api/health", ["artpipe", "serve", "--only", "server"])
+    server = Server(ground, "prefect", "/api/health", ["artpipe", "serve", "--only", "server"])
     try:
-        run = begun(made, "artpipe", "run", "train@reader", PREFECT_API_URL=f"{server.address}/api")
+        run = start_command(ground, "artpipe", "run", "train@reader", PREFECT_API_URL=f"{server.address}/api")
         points = chance.randrange(1, 200)
-        if not killed_when(server, run, lambda: rows_of_journal(made) >= points):
-            yield f"the run ended before the server was killed: {said(made)}"
+        if not kill_server_when(server, run, lambda: count_journal_rows(ground) >= points):
+            yield f"the run ended before the server was killed: {read_output(ground)}"
         time.sleep(chance.uniform(*_AWAY_SECONDS))
         server.start()
         if code := run.wait(PATIENCE):
-            yield f"the run ended with {code}: {said(made)}"
+            yield f"the run ended with {code}: {read_output(ground)}"
         for kind in ("flow_runs", "task_runs"):
-            states = {str(one["state_type"]) for one in server.ask(f"/api/{kind}/filter", b"{}")}  # type: ignore[attr-defined]
+            states = {str(run_record["state_type"]) for run_record in server.ask(f"/api/{kind}/filter", b"{}")}  # type: ignore[attr-defined]
             if states != {"COMPLETED"}:
                 yield f"{kind} stand as {sorted(states)}"
     finally:
         server.kill()
 
 
-def said(made: Ground) -> str:
+def read_output(ground: ProjectFolder) -> str:
     """Return the end of what the last command said."""
-    return (made.folder / "said.txt").read_text()[-400:]
+    return (ground.folder / "said.txt").read_text()[-400:]
 
 
-def rows_of_journal(made: Ground) -> int:
+def count_journal_rows(ground: ProjectFolder) -> int:
     """Return how many rows a training at work has written."""
-    live = list((made.project / ".state/train/reader").glob("*/journal.jsonl"))
+    live = list((ground.project / ".state/train/reader").glob("*/journal.jsonl"))
     return len(live[0].read_bytes().splitlines()) if live else 0
 
 
 SERVERS = {
-    "MLflow's": (mlflow, "the training goes on, the same checkpoint; after a sync every row once, FINISHED"),
-    "Prefect's": (prefect, "the training goes on, the same checkpoint; the run and its tasks stand as COMPLETED"),
+    "MLflow's": (kill_mlflow, "the training goes on, the same checkpoint; after a sync every row once, FINISHED"),
+    "Prefect's": (kill_prefect, "the training goes on, the same checkpoint; the run and its tasks stand as COMPLETED"),
 }
 
 
@@ -187,22 +189,26 @@ def rows(folder: Path, count: int, seed: int, only: Sequence[str] = ()) -> Itera
     chosen = [name for name in SERVERS if not only or any(word in name for word in only)]
     if not chosen:
         return
-    params = small_project.small()
+    params = small_project.make_small_params()
     for short, long in _LONG.items():
         params = params.replace(short, long)
-    still = small_project.planted(folder / "still", params)
+    still = small_project.make_small_project(folder / "still", params)
     for stage in ("ingest", "preprocess"):
         still.run(stage, "forms")
-    before = still.copied(folder / "before")
+    before = still.copy_to(folder / "before")
     still.run("train", "reader")
-    wanted = small_project.digests(still.project, "checkpoints")
+    wanted = small_project.hash_outputs(still.project, "checkpoints")
     for index, name in enumerate(chosen):
         tried, outcome = SERVERS[name]
         times, wrong = count // len(chosen) + (index < count % len(chosen)), list[str]()
         for number in range(times):
-            made = before.copied(folder / f"{tried.__name__}-{number}")
-            wrong += tried(made, random.Random(f"{seed} {name} {number}"))
-            found = small_project.digests(made.project, "checkpoints")
-            wrong += [f"differs: {one}" for one in small_project.differences(found, wanted)]
-            wrong += [*small_project.torn(made.project), *small_project.halves(made.project), *survivors(made.project)]
+            ground = before.copy_to(folder / f"{tried.__name__}-{number}")
+            wrong += tried(ground, random.Random(f"{seed} {name} {number}"))
+            problems = small_project.hash_outputs(ground.project, "checkpoints")
+            wrong += [f"differs: {copy}" for copy in small_project.list_differences(problems, wanted)]
+            wrong += [
+                *small_project.list_torn_files(ground.project),
+                *small_project.list_temporaries(ground.project),
+                *wait_for_survivors(ground.project),
+            ]
         yield Row("SIGKILL, back later", f"{name} server", times, 0, outcome, tuple(wrong))

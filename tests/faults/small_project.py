@@ -70,7 +70,7 @@ gallery: {{title: faults, sections: [wall, rooms, card, verdict, exhibits, score
 """  # fmt: skip
 
 
-def small() -> str:
+def make_small_params() -> str:
     """Return the parameters of the pictures and their reader alone."""
     text = PARAMS
     reader = next(line for line in text.splitlines(keepends=True) if line.startswith("  reader:"))
@@ -88,14 +88,14 @@ class Row(NamedTuple):
     wrong: tuple[str, ...] = ()  # what should not have been; empty: all is as it should be
 
 
-class Ran(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended; `code` is negative after a signal."""
 
     code: int
     said: str  # stdout and stderr
 
 
-class Ground:
+class ProjectFolder:
     """A folder with a `project` in it; the environment is this machine's less everything that could lead outside."""
 
     def __init__(self, folder: Path) -> None:
@@ -121,13 +121,13 @@ class Ground:
         for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
             self.environment.pop(name, None)
 
-    def run(self, *command: str, **more: str) -> Ran:
+    def run(self, *command: str, **more: str) -> CommandResult:
         """Run `artpipe COMMAND` in the project, in a Python of its own; `more` goes into the environment."""
         return self.execute(sys.executable, "-m", "artpipe", *command, **more)
 
-    def execute(self, *command: str, **more: str) -> Ran:
+    def execute(self, *command: str, **more: str) -> CommandResult:
         """Run any command in the project."""
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=self.project,
             env=self.environment | more,
@@ -138,30 +138,30 @@ class Ground:
             timeout=PATIENCE,
             check=False,
         )
-        return Ran(done.returncode, done.stdout)
+        return CommandResult(process.returncode, process.stdout)
 
-    def copied(self, folder: Path) -> "Ground":
+    def copy_to(self, folder: Path) -> "ProjectFolder":
         """Return a copy of it in another folder, results and all."""
-        other = Ground(folder)
+        other = ProjectFolder(folder)
         shutil.copytree(self.project, other.project, symlinks=True)
         return other
 
 
-def planted(folder: Path, params: str = PARAMS) -> Ground:
+def make_small_project(folder: Path, params: str = PARAMS) -> ProjectFolder:
     """Make the project: 48 pictures, 40 texts, 24 hymns, weights of VGG16's shapes, DVC and git."""
-    from tests.support.vgg_weights import random_state
+    from tests.support.vgg_weights import make_random_state
 
-    ground = Ground(folder)
+    ground = ProjectFolder(folder)
     project = ground.project
     draw_shapes(project / "datasets/forms", count=48)
-    for name, data in {**_verses(), **_hymns()}.items():
+    for name, data in {**_make_verses(), **_make_hymns()}.items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_bytes(data)
     if "data/weights/" in params:
         from safetensors.torch import save_file
 
         (project / "weights").mkdir()
-        save_file(random_state(), project / "weights/eye.safetensors")
+        save_file(make_random_state(), project / "weights/eye.safetensors")
     (project / "params.yaml").write_text(params)
     for name in ("dvc.yaml", "code.yaml", "champions.json", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, project / name)
@@ -170,7 +170,7 @@ def planted(folder: Path, params: str = PARAMS) -> Ground:
     return ground
 
 
-def _verses() -> dict[str, bytes]:
+def _make_verses() -> dict[str, bytes]:
     things, does = ("the moon", "a river", "my heart", "the rain", "one bird"), ("sleeps", "sings", "waits", "burns")
     lines = [f"{thing} {verb}" for thing in things for verb in does]
     return {
@@ -179,7 +179,7 @@ def _verses() -> dict[str, bytes]:
     }
 
 
-def _hymns() -> dict[str, bytes]:
+def _make_hymns() -> dict[str, bytes]:
     from artpipe.modalities.music.performance import encode_midi
     from artpipe.modalities.music.tokens import FERMATA, Step
 
@@ -194,32 +194,32 @@ def _hymns() -> dict[str, bytes]:
 # -- what is asked of the files ------------------------------------------------------------------------------------
 
 
-def digests(project: Path, *rooms: str) -> dict[str, str]:
+def hash_outputs(project: Path, *folders: str) -> dict[str, str]:
     """Return the SHA-256 of every file below `data/ROOM` (all rooms but the run records and the gallery, which shows them)."""
-    wanted = rooms or ("works", "record", "shards", "weights", "checkpoints", "reports", "metrics", "plots")
-    files = [path for room in wanted for path in sorted((project / "data" / room).rglob("*")) if path.is_file()]
+    names = folders or ("works", "record", "shards", "weights", "checkpoints", "reports", "metrics", "plots")
+    files = [path for folder in names for path in sorted((project / "data" / folder).rglob("*")) if path.is_file()]
     return {str(path.relative_to(project)): sha256_file(path) for path in files}
 
 
-def differences(found: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[str, ...]:
+def list_differences(actual: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[str, ...]:
     """Name the files that one has and the other has not, or not the same."""
-    return tuple(sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)))
+    return tuple(sorted(name for name in actual.keys() | wanted.keys() if actual.get(name) != wanted.get(name)))
 
 
-def journal(project: Path, model: str) -> list[dict[str, object]]:
+def read_journal(project: Path, model: str) -> list[dict[str, object]]:
     """Return a finished training's rows of numbers, less their times; what a session says of itself is no number."""
     path = project / "data/runs" / model / "journal.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     return [{key: value for key, value in row.items() if key != "time"} for row in rows if "event" not in row]
 
 
-def halves(project: Path) -> list[str]:
+def list_temporaries(project: Path) -> list[str]:
     """Return every temporary of `write_file` and `write_folder`, outermost first found."""
     places = (*(project / "data").rglob("*.tmp.*"), *(project / ".state").rglob("*.tmp.*"))
     return sorted(str(path.relative_to(project)) for path in places)
 
 
-def torn(project: Path) -> list[str]:
+def list_torn_files(project: Path) -> list[str]:
     """Return what is not whole though its name is final: JSON, cards and what they vouch for, states, rows of journals."""
     return sorted({*_torn_artifacts(project / "data"), *_torn_states(project / ".state/train")})
 
@@ -271,6 +271,6 @@ def _torn_states(trainings: Path) -> Iterator[str]:
             yield f"{path}: no JSON"
 
 
-def fingerprint(values: Mapping[str, str]) -> str:
+def hash_values(values: Mapping[str, str]) -> str:
     """Return one hash of many, short enough for a table."""
     return hashlib.sha256(json.dumps(dict(sorted(values.items()))).encode()).hexdigest()[:12]

@@ -9,14 +9,14 @@ pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(1200)]
 
 def test_what_happens_around_a_stage_costs_nothing(tmp_path):
     """The exit codes and lines as documented, and afterwards the same bytes; what cannot be tried here says why."""
-    with environment_faults.Surroundings(tmp_path, 1) as here:
+    with environment_faults.FaultyEnvironment(tmp_path, 1) as here:
         rows = [
-            *environment_faults.full(here, 5),
-            *environment_faults.read_only(here, 1),
-            *environment_faults.set_back(here, 1),
+            *environment_faults.fill_disk(here, 5),
+            *environment_faults.make_read_only(here, 1),
+            *environment_faults.set_clock_back(here, 1),
         ]
         here.stages = here.stages[:1]
-        rows += environment_faults.doubled(here, 1)
+        rows += environment_faults.run_doubled(here, 1)
     assert {(row.fault, row.where): row.wrong for row in rows if row.wrong} == {}
     assert all(row.times or "not tried" in row.outcome for row in rows)
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.faults import flips
-from tests.faults.corruption import PLACES, damaged
+from tests.faults.corruption import PLACES, damage_bytes
 from tests.faults.finished_project import LITTLE
 
 pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
@@ -22,11 +22,11 @@ def test_every_kind_of_place(tmp_path):
 def test_a_damage_is_one(kind):
     """Every way of damaging changes something, even a file of one byte, and a seed repeats it."""
     for data in (b"x", b"\0\1" * 400, bytes(range(256)) * 8):
-        found = {}
+        result = {}
         for seed in range(60):
-            how, spoilt = damaged(data, random.Random(seed))
+            how, spoilt = damage_bytes(data, random.Random(seed))
             assert spoilt != data
-            assert (how, spoilt) == damaged(data, random.Random(seed))
-            found[how] = spoilt
+            assert (how, spoilt) == damage_bytes(data, random.Random(seed))
+            result[how] = spoilt
         if kind != "zeros" or len(data) > 1:
-            assert kind in found
+            assert kind in result

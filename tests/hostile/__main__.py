@@ -14,8 +14,8 @@ package = types.ModuleType("tests")  # a library installs a package of that name
 package.__path__ = [str(Path(__file__).parents[1])]
 sys.modules["tests"] = package
 
-from tests.hostile.hostile_project import Ground, shown  # noqa: E402
-from tests.hostile.run_trial import Trial, folder_trial, other_trials, pack_trials, refusals  # noqa: E402
+from tests.hostile.hostile_project import HostileProject, shorten  # noqa: E402
+from tests.hostile.run_trial import Trial, run_archive_trials, run_folder_trial, run_other_trials, run_refusals  # noqa: E402
 
 PAGE = Path(__file__).parents[2] / "docs/hostile.md"
 BEGUN, END = "<!-- hostile -->\n", "<!-- end of hostile -->\n"  # around the tables in it
@@ -26,13 +26,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python tests/hostile", description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the tables into docs/hostile.md")
     write = parser.parse_args().write
-    ground = Ground(Path(tempfile.mkdtemp(prefix="artpipe-hostile-")) / "ground")
+    ground = HostileProject(Path(tempfile.mkdtemp(prefix="artpipe-hostile-")) / "ground")
     try:
-        trials = [folder_trial(ground), *other_trials(ground), *pack_trials(ground)]
+        trials = [run_folder_trial(ground), *run_other_trials(ground), *run_archive_trials(ground)]
         refused, wrong = _refused(ground)
     finally:
         ground.close()
-    wrong += sum(found is None for trial in trials for _, found in trial.outcomes())
+    wrong += sum(row is None for trial in trials for _, row in trial.outcomes())
     count = sum(len(trial.cases) for trial in trials) + len(refused)
     summary = (
         f"{count} cases in {len(trials)} datasets and {len(refused)} places that are none, {wrong} with another outcome than expected; "
@@ -50,24 +50,24 @@ def main() -> int:
     return bool(wrong)
 
 
-def _table(trial: Trial, ground: Ground) -> Iterator[str]:
+def _table(trial: Trial, ground: HostileProject) -> Iterator[str]:
     inputs = sum(map(len, trial.found.values()))
     yield (
         f"\n## {trial.how[0].upper()}{trial.how[1:]}: {inputs:,} inputs, {trial.ran.core_seconds:.1f} core-s, "
         f"{trial.ran.megabytes:.0f} MiB, {len(trial.touched)} things touched around it\n"
     )
     yield "| input | how it is made | outcome | said |\n|---|---|---|---|"
-    for case, found in trial.outcomes():
-        if found and case.how.startswith("a plain"):
+    for case, row in trial.outcomes():
+        if row and case.how.startswith("a plain"):
             continue
-        outcome, note = found or (f"**not {case.outcome}**", str(trial.found.get(case.name)))
-        name = shown(case.name.replace(str(ground.folder), ""))
-        yield f"| {name} | {shown(case.how)} | {outcome} | {shown(note)} |"
+        outcome, note = row or (f"**not {case.outcome}**", str(trial.found.get(case.name)))
+        name = shorten(case.name.replace(str(ground.folder), ""))
+        yield f"| {name} | {shorten(case.how)} | {outcome} | {shorten(note)} |"
 
 
-def _refused(ground: Ground) -> tuple[list[str], int]:
+def _refused(ground: HostileProject) -> tuple[list[str], int]:
     rows, wrong = [], 0
-    for name, how, line, ran in refusals(ground):
+    for name, how, line, ran in run_refusals(ground):
         wrong += not (ran.code == 2 and line in ran.error and ran.error.count("\n") == 1)
         rows.append(f"| {name} | {how} | {ran.error.strip().removeprefix('artpipe: ')} |")
     return rows, wrong

@@ -152,9 +152,9 @@ def _unread() -> list[Case]:
 
 
 def _evil() -> list[Case]:
-    said = "30000 x 30000 are 900.0 megapixels, at most 32"
+    case_fields = "30000 x 30000 are 900.0 megapixels, at most 32"
     bombs = [
-        Case(f"evil/bomb.{kind.lower()}", f"30000 x 30000 as {kind}", make.bomb(kind), "too large", said)
+        Case(f"evil/bomb.{kind.lower()}", f"30000 x 30000 as {kind}", make.bomb(kind), "too large", case_fields)
         for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
     ]
     return [
@@ -211,8 +211,8 @@ def _socket(path: Path) -> None:
     before = Path.cwd()
     os.chdir(path.parent)  # an address has at most 107 bytes
     try:
-        with socket.socket(socket.AF_UNIX) as one:
-            one.bind(path.name)
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path.name)
     finally:
         os.chdir(before)
 

@@ -18,7 +18,7 @@ from tests.hostile.cases import KEPT, Case
 _SCRIPT, _BIDI = "<script>alert(1)<\u2215script>.png", "\u202egnp.exe\nnew line.png"
 
 
-class Pack(NamedTuple):
+class ArchiveCases(NamedTuple):
     """An archive: its file's name, how it is made, its bytes, its cases, and what ingest is told besides."""
 
     file: str
@@ -42,21 +42,21 @@ class Entry(NamedTuple):
     offset: int | None = None
 
 
-def zipped(entries):
+def make_zip(entries):
     """Return a zip of the entries, each as it tells."""
     body, directory = bytearray(), bytearray()
-    for one in entries:
+    for entry in entries:
         packer = zlib.compressobj(9, wbits=-15)
-        packed = packer.compress(one.data) + packer.flush() if one.method == 8 else one.data
+        packed = packer.compress(entry.data) + packer.flush() if entry.method == 8 else entry.data
         size, crc = (
-            one.size if one.size is not None else len(one.data),
-            zlib.crc32(one.data) if one.crc is None else one.crc,
+            entry.size if entry.size is not None else len(entry.data),
+            zlib.crc32(entry.data) if entry.crc is None else entry.crc,
         )
-        common = struct.pack("<HHHHHIII", 20, one.flags, one.method, 0, 33, crc, len(packed), size)
-        offset, local = len(body) if one.offset is None else one.offset, one.local_name or one.name
+        common = struct.pack("<HHHHHIII", 20, entry.flags, entry.method, 0, 33, crc, len(packed), size)
+        offset, local = len(body) if entry.offset is None else entry.offset, entry.local_name or entry.name
         body += b"PK\x03\x04" + common + struct.pack("<HH", len(local), 0) + local + packed
-        beside = struct.pack("<HHHHHII", len(one.name), 0, 0, 0, 0, one.mode << 16, offset)
-        directory += b"PK\x01\x02" + struct.pack("<H", 0x314) + common + beside + one.name
+        beside = struct.pack("<HHHHHII", len(entry.name), 0, 0, 0, 0, entry.mode << 16, offset)
+        directory += b"PK\x01\x02" + struct.pack("<H", 0x314) + common + beside + entry.name
     count = min(len(entries), 0xFFFF)
     end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), len(body), 0)
     return bytes(body + directory) + _many(entries, body, directory) + end
@@ -98,7 +98,7 @@ def _good_cases():
     return [Case(name, "a plain picture", b"") for name in good()]
 
 
-def tars(outside):
+def make_tar_cases(outside):
     """Return the planted tar archives; `outside` is where an absolute name leads."""
     pictures = [member(name, data) for name, data in good().items()]
     whole, end, packed_bomb = b"".join(pictures), bytes(1024), member("bomb.png", bytes(100 << 20))
@@ -107,13 +107,13 @@ def tars(outside):
     lost = "the rest of the archive was not read"
     noisy = member("good/9.png", make.saved(make.noise(9, 200)))
     return [
-        Pack("hostile.tar", "a tar of every kind of member", *_hostile_tar(whole, end, outside)),
-        Pack("negative.tar", "a tar with a member of -512 bytes", whole + header("less.png", told=-512) + whole + end, [*_good_cases(), Case("negative.tar", "its ninth member", b"", "damaged", f"an entry of -512 bytes; {lost}")]),
-        Pack("header.tar", "a tar with bits flipped in the ninth header", bytes(damaged) + end, [*_good_cases(), Case("header.tar", "its ninth member", b"", "damaged", "no header at byte")]),
-        Pack("longer.tar", "a tar whose last member says it has 9 GB", whole + header("long.png", told=9 << 30) + b"x" * 512, [*_good_cases(), Case("long.png", "the last member", b"", "too large", "more than 256 MiB"), Case("longer.tar", "its end", b"", "truncated", lost)]),
-        Pack("cut.tar.gz", "a tar.gz cut in the last member", gzip.compress(whole + noisy + end)[:-9000], [*_good_cases(), Case("cut.tar.gz", "its end", b"", "truncated", lost)]),
-        Pack("bomb.tar.xz", "a tar.xz of which one member unpacks to 100 MB", lzma.compress(whole + packed_bomb + end, preset=0), [*_good_cases(), Case("bomb.tar.xz", "that member", b"", "bomb", "unpacks to more than 200 times")]),
-        Pack("many.tar.gz", "100,000 members, 8 of them pictures", gzip.compress(whole + b"".join(map(_empty_member, range(100_000))) + end, 1), _many_cases()),
+        ArchiveCases("hostile.tar", "a tar of every kind of member", *_hostile_tar(whole, end, outside)),
+        ArchiveCases("negative.tar", "a tar with a member of -512 bytes", whole + header("less.png", told=-512) + whole + end, [*_good_cases(), Case("negative.tar", "its ninth member", b"", "damaged", f"an entry of -512 bytes; {lost}")]),
+        ArchiveCases("header.tar", "a tar with bits flipped in the ninth header", bytes(damaged) + end, [*_good_cases(), Case("header.tar", "its ninth member", b"", "damaged", "no header at byte")]),
+        ArchiveCases("longer.tar", "a tar whose last member says it has 9 GB", whole + header("long.png", told=9 << 30) + b"x" * 512, [*_good_cases(), Case("long.png", "the last member", b"", "too large", "more than 256 MiB"), Case("longer.tar", "its end", b"", "truncated", lost)]),
+        ArchiveCases("cut.tar.gz", "a tar.gz cut in the last member", gzip.compress(whole + noisy + end)[:-9000], [*_good_cases(), Case("cut.tar.gz", "its end", b"", "truncated", lost)]),
+        ArchiveCases("bomb.tar.xz", "a tar.xz of which one member unpacks to 100 MB", lzma.compress(whole + packed_bomb + end, preset=0), [*_good_cases(), Case("bomb.tar.xz", "that member", b"", "bomb", "unpacks to more than 200 times")]),
+        ArchiveCases("many.tar.gz", "100,000 members, 8 of them pictures", gzip.compress(whole + b"".join(map(_empty_member, range(100_000))) + end, 1), _many_cases()),
     ]  # fmt: skip
 
 
@@ -161,23 +161,23 @@ def _hostile_tar(whole, end, outside):
     return b"".join(parts), [*cases, Case("nested.png", "a tar in the tar", b"", "not an image")]
 
 
-def zips(outside):
+def make_zip_cases(outside):
     """Return the planted zip archives; `outside` is where an absolute name leads."""
     plain = [Entry(name.encode(), data) for name, data in good().items()]
     many = [Entry(b"empty/%05d.png" % n, b"", method=0) for n in range(100_000)]
     kernel = make.saved(make.noise(50))
-    start = len(zipped(plain)) - len(_directory(plain))
+    start = len(make_zip(plain)) - len(_directory(plain))
     fifield = [Entry(b"bomb/%d.png" % n, kernel, offset=start) for n in range(6)]
     return [
-        Pack("hostile.zip", "a zip of every kind of entry", *_hostile_zip(plain, outside)),
-        Pack("overlap.zip", "a zip with six entries of the same data", zipped([*plain, *fifield]), [*_good_cases(), *(Case(one.name.decode(), "shares its data with five others", b"", "bomb", "overlap") for one in fifield)]),
-        Pack("many.zip", "100,000 entries, 8 of them pictures", zipped([*plain, *many]), _many_cases()),
-        Pack("fewer.zip", "a zip of more entries than are allowed", zipped([*plain, *many[:99]]), [*_good_cases(), Case("fewer.zip", "the 51st entry", b"", "bomb", "more than 50 entries")], {"max_archive_entries": 50}),
+        ArchiveCases("hostile.zip", "a zip of every kind of entry", *_hostile_zip(plain, outside)),
+        ArchiveCases("overlap.zip", "a zip with six entries of the same data", make_zip([*plain, *fifield]), [*_good_cases(), *(Case(one.name.decode(), "shares its data with five others", b"", "bomb", "overlap") for one in fifield)]),
+        ArchiveCases("many.zip", "100,000 entries, 8 of them pictures", make_zip([*plain, *many]), _many_cases()),
+        ArchiveCases("fewer.zip", "a zip of more entries than are allowed", make_zip([*plain, *many[:99]]), [*_good_cases(), Case("fewer.zip", "the 51st entry", b"", "bomb", "more than 50 entries")], {"max_archive_entries": 50}),
     ]  # fmt: skip
 
 
 def _directory(entries):
-    whole = zipped(entries)
+    whole = make_zip(entries)
     return whole[whole.index(b"PK\x01\x02") :]
 
 
@@ -218,16 +218,16 @@ def _hostile_zip(plain, outside):
     ]
     cases.append(Case("good/3.png", "a second one of that name", b"", "duplicate name"))
     cases.append(Case("bomb.png", "3 MB packed a thousandfold", b"", "bomb", "times its size"))
-    return zipped(entries), [*cases, Case("nested.png", "a zip of zips in the zip", b"", "not an image")]
+    return make_zip(entries), [*cases, Case("nested.png", "a zip of zips in the zip", b"", "not an image")]
 
 
-def refused():
+def list_refused_inputs():
     """Return what is no dataset at all: file or folder by name, how it is made, its bytes by path, and the line that says so."""
     pictures = good()
     return [
         ("text.zip", "text named .zip", b"nothing of the kind" * 9, "neither a zip nor a tar archive that can be read"),
         ("empty.tar", "an empty file", b"", "neither a zip nor a tar archive that can be read"),
-        ("locked.zip", "a zip whose every entry is encrypted", zipped([Entry(name.encode(), data, flags=0x801) for name, data in pictures.items()]), "no picture files in it"),
+        ("locked.zip", "a zip whose every entry is encrypted", make_zip([Entry(name.encode(), data, flags=0x801) for name, data in pictures.items()]), "no picture files in it"),
         ("huge.zip", "a zip whose directory says it has 4 GB", b"PK\x03\x04" + bytes(99) + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 9, 9, 0xFFFFFF00, 0, 0), "not a zip archive that can be read"),
         ("latin", "metadata.csv that is not UTF-8", {**pictures, "metadata.csv": b"file_name,title\ngood/1.png,\xe9\n"}, "metadata.csv: not UTF-8 (byte 27)"),
         ("nameless", "metadata.csv without file_name", {**pictures, "metadata.csv": b"name,title\nx,y\n"}, "metadata.csv:2: no `file_name`, did you mean `name`?"),

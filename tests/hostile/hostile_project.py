@@ -26,7 +26,7 @@ print("\\n" + json.dumps([os.waitstatus_to_exitcode(status), used.ru_utime + use
 """  # between us and the command, which would be charged with the most memory that its parent ever had
 
 
-class Ran(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended, and what it took: core-seconds and the most memory one of its processes had."""
 
     code: int
@@ -36,14 +36,14 @@ class Ran(NamedTuple):
     megabytes: float
 
 
-class Found(NamedTuple):
+class InputOutcome(NamedTuple):
     """What became of one input: ``kept`` or the reason, and the notes or details."""
 
     outcome: str
     note: str
 
 
-class Ground:
+class HostileProject:
     """`folder` holds the project, a home, a place for temporary files, and a folder ``outside`` with a secret picture."""
 
     def __init__(self, folder: Path) -> None:
@@ -56,7 +56,9 @@ class Ground:
         (self.outside / "secret.png").write_bytes(make.flat((66, 6, 66)))
         self.datasets: dict[str, dict[str, object]] = {}
 
-    def dataset(self, name: str, path: str, source: str = "folder", medium: str = "picture", **ingest: object) -> Path:
+    def enter_dataset(
+        self, name: str, path: str, source: str = "folder", medium: str = "picture", **ingest: object
+    ) -> Path:
         """Enter a dataset and return its place."""
         preprocess = {"size": 16, "validation": 0.2, "test": 0.2} if medium == "picture" else {}
         entry = {"medium": medium, "source": source, "path": path, "about": {}, "preprocess": preprocess}
@@ -67,7 +69,7 @@ class Ground:
         )
         return self.project / path
 
-    def run(self, *command: str) -> Ran:
+    def run(self, *command: str) -> CommandResult:
         """Run `artpipe` in the project; past all patience it is killed."""
         environment = {**os.environ, "HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "temporary")}
         environment |= {
@@ -77,7 +79,7 @@ class Ground:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         full = [sys.executable, "-S", "-c", LAUNCHER, sys.executable, "-m", "artpipe", *command]
-        done = subprocess.run(
+        process = subprocess.run(
             full,
             cwd=self.project,
             env=environment,
@@ -87,54 +89,55 @@ class Ground:
             timeout=PATIENCE,
             check=False,
         )
-        out, _, measured = done.stdout.rstrip("\n").rpartition("\n")
+        out, _, measured = process.stdout.rstrip("\n").rpartition("\n")
         code, seconds, kilobytes = json.loads(measured)
-        return Ran(code, out, done.stderr, seconds, kilobytes / 1024)
+        return CommandResult(code, out, process.stderr, seconds, kilobytes / 1024)
 
-    def found(self, name: str) -> dict[str, list[Found]]:
+    def read_outcomes(self, name: str) -> dict[str, list[InputOutcome]]:
         """Return what became of every input of a dataset, by its name; the books have to balance."""
         record = Record.open(self.project / "data/record" / name)
-        rows: dict[str, list[Found]] = defaultdict(list)
-        for kept in record.rows():
-            rows[kept.name].append(Found("kept", read_sentence(kept.notes)))
-        for one in record.quarantined():
-            assert one.reason in REASONS
-            rows[one.name].append(Found(one.reason, read_sentence(one.detail)))
+        rows: dict[str, list[InputOutcome]] = defaultdict(list)
+        for row in record.rows():
+            rows[row.name].append(InputOutcome("kept", read_sentence(row.notes)))
+        for rejected in record.quarantined():
+            assert rejected.reason in REASONS
+            rows[rejected.name].append(InputOutcome(rejected.reason, read_sentence(rejected.detail)))
         assert sum(map(len, rows.values())) == record.card.inputs
         return rows
 
-    def works(self, name: str) -> dict[str, bytes]:
+    def read_works(self, name: str) -> dict[str, bytes]:
         """Return the bytes of the kept works, by SHA-256."""
         return {work.sha256: data for work, data in Works.open(self.project / "data/works" / name).originals()}
 
-    def listing(self) -> dict[str, tuple[object, ...]]:
+    def list_files(self) -> dict[str, tuple[object, ...]]:
         """Return everything but what artpipe may write (``data``, ``.state``): kind, time and content."""
         # A folder's time tells that something came and went; in the one for temporary files that is right.
         listed: dict[str, tuple[object, ...]] = {}
         folders = [self.folder]
         while folders:
-            for one in os.scandir(folders.pop()):
-                about = one.stat(follow_symlinks=False)
-                content = str(Path(one.path).readlink()) if one.is_symlink() else ""
-                if one.is_dir(follow_symlinks=False) and one.path not in self.own:
-                    folders.append(one.path)
+            for entry in os.scandir(folders.pop()):
+                about = entry.stat(follow_symlinks=False)
+                content = str(Path(entry.path).readlink()) if entry.is_symlink() else ""
+                if entry.is_dir(follow_symlinks=False) and entry.path not in self.own:
+                    folders.append(entry.path)
                 elif stat.S_ISREG(about.st_mode) and about.st_blocks:
-                    content = hashlib.sha256(Path(one.path).read_bytes()).hexdigest()
+                    content = hashlib.sha256(Path(entry.path).read_bytes()).hexdigest()
                 plain = stat.S_ISREG(about.st_mode) or (
-                    stat.S_ISDIR(about.st_mode) and Path(one.path) not in {self.project, self.folder / "temporary"}
+                    stat.S_ISDIR(about.st_mode) and Path(entry.path) not in {self.project, self.folder / "temporary"}
                 )
-                listed[one.path] = (about.st_mode, about.st_mtime_ns if plain else 0, content)
-        return {path: what for path, what in listed.items() if path not in self.own}
+                listed[entry.path] = (about.st_mode, about.st_mtime_ns if plain else 0, content)
+        return {path: state for path, state in listed.items() if path not in self.own}
 
     def close(self) -> None:
         """Take everything away; Python 3.11 cannot, its folders are too deep."""
         subprocess.run(["rm", "-rf", str(self.folder)], check=True)
 
 
-def shown(text: str) -> str:
+def shorten(text: str) -> str:
     """Return any text on one line of a table: control codes and what turns round spelled out, long ones shortened."""
     plain = "".join(
-        one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode() for one in text
+        character if character.isprintable() else character.encode("unicode_escape", "backslashreplace").decode()
+        for character in text
     )
     plain = plain.encode(errors="backslashreplace").decode().replace("|", "\\|").replace("`", "'")
     return plain if len(plain) <= 60 else f"{plain[:40]}... ({len(text)} characters)"

@@ -27,7 +27,7 @@ _TELLING = {
 _INLINE = re.compile(rb"data:image/[a-z]+;base64,([A-Za-z0-9+/=]+)")
 
 
-def marked(image: Image.Image, kind: str) -> bytes:
+def make_marked_picture(image: Image.Image, kind: str) -> bytes:
     """Return a JPEG or PNG with all the marks in EXIF, GPS, its thumbnail, XMP, IPTC, comments and the ICC profile."""
     return _jpeg(image) if kind == "JPEG" else _png(image)
 
@@ -57,8 +57,8 @@ def _xmp() -> bytes:
 
 
 def _iptc() -> bytes:
-    told = MARKS[4].encode()
-    record = b"\x1c\x02\x78" + struct.pack(">H", len(told)) + told  # caption
+    value = MARKS[4].encode()
+    record = b"\x1c\x02\x78" + struct.pack(">H", len(value)) + value  # caption
     return b"Photoshop 3.0\x008BIM\x04\x04\0\0" + struct.pack(">I", len(record)) + record
 
 
@@ -84,14 +84,14 @@ def _png(image: Image.Image) -> bytes:
     return with_chunk(data, b"tEXt", b"Preview\0" + MARKS[2].encode())
 
 
-def found_in(data: bytes) -> list[str]:
+def find_marks(data: bytes) -> list[str]:
     """Return the marks in some bytes: as they stand, as UTF-16, in pictures, and in pictures that are written into text."""
     spellings = [(mark, code) for mark in (*MARKS, PROFILE) for code in ("ascii", "utf-16-be", "utf-16-le")]
-    found = [mark for mark, code in spellings if mark.encode(code) in data]
+    marks = [mark for mark, code in spellings if mark.encode(code) in data]
     for inner in _INLINE.findall(data):
         cut = inner[:-1] if len(inner) % 4 == 1 else inner  # a database cuts what is longer than its pages
-        found += found_in(base64.b64decode(cut + b"=" * (-len(cut) % 4)))
-    return found + _told_by(data)
+        marks += find_marks(base64.b64decode(cut + b"=" * (-len(cut) % 4)))
+    return marks + _told_by(data)
 
 
 def _told_by(data: bytes) -> list[str]:
@@ -108,8 +108,8 @@ def _told_by(data: bytes) -> list[str]:
     return packed + [f"{name} of a picture" for name in (*told, *texts, *(["EXIF"] if exif else []))]
 
 
-def marked_files(folder: Path) -> dict[str, list[str]]:
+def make_marked_files(folder: Path) -> dict[str, list[str]]:
     """Return the files below a folder that have any of it."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
-    told = {str(path.relative_to(folder)): found_in(path.read_bytes()) for path in files}
+    told = {str(path.relative_to(folder)): find_marks(path.read_bytes()) for path in files}
     return {name: marks for name, marks in told.items() if marks}

@@ -37,7 +37,7 @@ def midi(*tracks, form=1, division=96, announced=None):
     return b"MThd" + struct.pack(">IHHH", 6, form, count, division) + b"".join(tracks)
 
 
-def by_mido(data):
+def read_by_mido(data):
     """Return the keys of every track as mido reads them: (tick, channel, key, velocity), key -1 for silence."""
     tracks = []
     for messages in mido.MidiFile(file=io.BytesIO(data)).tracks:
@@ -52,26 +52,26 @@ def by_mido(data):
     return tracks
 
 
-def by_ours(data):
+def read_by_artpipe(data):
     """Return the same as our reader reads it."""
     return [
         [
-            (one.tick, one.channel, one.key if one.kind == NOTE else -1, one.velocity)
-            for one in read.events
-            if one.kind in {NOTE, SILENCE}
+            (piece.tick, piece.channel, piece.key if piece.kind == NOTE else -1, piece.velocity)
+            for piece in read.events
+            if piece.kind in {NOTE, SILENCE}
         ]
         for read in read_events(data).tracks
     ]
 
 
-def compared(data):
+def compare_readers(data):
     """Return what both make of a file: `same`, `differ`, or who refuses it."""
     try:
-        ours = by_ours(data)
+        ours = read_by_artpipe(data)
     except RejectedError as error:
         ours = error
     try:
-        theirs = by_mido(data)
+        theirs = read_by_mido(data)
     except (OSError, EOFError, ValueError, LookupError, TypeError, mido.midifiles.meta.KeySignatureError) as error:
         theirs = error
     refused = isinstance(ours, Exception), isinstance(theirs, Exception)
@@ -100,7 +100,7 @@ def main():
     for _ in range(int(sys.argv[1])):
         name, valid = rng.choice(files)
         data = mutated(valid, rng)
-        word, ours, theirs = compared(data)
+        word, ours, theirs = compare_readers(data)
         tally[word] += 1
         reason = f"ours {ours}" if isinstance(ours, Exception) else f"mido {theirs!r}" if word != "differ" else ""
         if word not in {"same", "both refuse"}:

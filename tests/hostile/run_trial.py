@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.hostile.cases import Case, folder_cases
-from tests.hostile.hostile_archives import refused, tars, zips
-from tests.hostile.hostile_project import Found, Ground, Ran
+from tests.hostile.hostile_archives import list_refused_inputs, make_tar_cases, make_zip_cases
+from tests.hostile.hostile_project import CommandResult, HostileProject, InputOutcome
 from tests.hostile.texts_and_scores import near_cases, score_cases, text_cases
 
 
@@ -16,25 +16,25 @@ class Trial:
     name: str
     how: str
     cases: list[Case]
-    ran: Ran
-    found: dict[str, list[Found]]
+    ran: CommandResult
+    found: dict[str, list[InputOutcome]]
     touched: list[str] = field(default_factory=list)  # around the project, by ingest
 
-    def outcomes(self) -> list[tuple[Case, Found | None]]:
+    def outcomes(self) -> list[tuple[Case, InputOutcome | None]]:
         """Return every case with what became of it, None where it is not in the books or of another outcome than wanted."""
-        return [(case, self._of(case)) for case in self.cases]
+        return [(case, self._find_row(case)) for case in self.cases]
 
-    def _of(self, case: Case) -> Found | None:
-        rows = self.found.get(recorded(case.name), [])
+    def _find_row(self, case: Case) -> InputOutcome | None:
+        rows = self.found.get(spell_recorded_name(case.name), [])
         return next((row for row in rows if row.outcome == case.outcome and case.note in row.note), None)
 
 
-def recorded(name: str) -> str:
+def spell_recorded_name(name: str) -> str:
     """Return a file's name as the record spells it."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def planted(root: Path, cases: list[Case]) -> None:
+def write_cases(root: Path, cases: list[Case]) -> None:
     """Make the files of a folder; of the works of one file the first brings it."""
     for case in cases:
         file, number, rest = case.name.partition("#")
@@ -49,14 +49,14 @@ def planted(root: Path, cases: list[Case]) -> None:
             path.write_bytes(case.plant)
 
 
-def folder_trial(ground: Ground) -> Trial:
+def run_folder_trial(ground: HostileProject) -> Trial:
     """Return what became of the folder."""
-    root, cases = ground.dataset("folder", "datasets/folder"), folder_cases(ground.outside)
-    planted(root, cases)
-    return _ingested(ground, "folder", "a folder", cases)
+    root, cases = ground.enter_dataset("folder", "datasets/folder"), folder_cases(ground.outside)
+    write_cases(root, cases)
+    return _ingest(ground, "folder", "a folder", cases)
 
 
-def other_trials(ground: Ground) -> list[Trial]:
+def run_other_trials(ground: HostileProject) -> list[Trial]:
     """Return what became of texts, of scores, and of pictures that are nearly the same."""
     tables = (
         ("near", "picture", "near duplicates, which are not wanted", near_cases(), {"near_duplicates": "quarantine"}),
@@ -65,30 +65,30 @@ def other_trials(ground: Ground) -> list[Trial]:
     )
     trials = []
     for name, medium, how, cases, ingest in tables:
-        planted(ground.dataset(name, f"datasets/{name}-given", medium=medium, **ingest), cases)
-        trials.append(_ingested(ground, name, how, cases))
+        write_cases(ground.enter_dataset(name, f"datasets/{name}-given", medium=medium, **ingest), cases)
+        trials.append(_ingest(ground, name, how, cases))
     return trials
 
 
-def pack_trials(ground: Ground) -> list[Trial]:
+def run_archive_trials(ground: HostileProject) -> list[Trial]:
     """Return what became of the archives."""
     trials = []
-    for pack in (*tars(ground.outside), *zips(ground.outside)):
+    for pack in (*make_tar_cases(ground.outside), *make_zip_cases(ground.outside)):
         name = pack.file.replace(".", "-")
-        path = ground.dataset(name, f"datasets/{pack.file}", "archive", **pack.ingest)
+        path = ground.enter_dataset(name, f"datasets/{pack.file}", "archive", **pack.ingest)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(pack.data)
-        trials.append(_ingested(ground, name, pack.how, pack.cases))
+        trials.append(_ingest(ground, name, pack.how, pack.cases))
         path.unlink()
     return trials
 
 
-def refusals(ground: Ground) -> list[tuple[str, str, str, Ran]]:
+def run_refusals(ground: HostileProject) -> list[tuple[str, str, str, CommandResult]]:
     """Return the name, the making, the line and the command's end of what is refused as a whole."""
     ended = []
-    for file, how, data, line in refused():
+    for file, how, data, line in list_refused_inputs():
         name = file.replace(".", "-")
-        path = ground.dataset(name, f"datasets/{file}", "archive" if isinstance(data, bytes) else "folder")
+        path = ground.enter_dataset(name, f"datasets/{file}", "archive" if isinstance(data, bytes) else "folder")
         files = {path: data} if isinstance(data, bytes) else {path / inner: content for inner, content in data.items()}
         for place, content in files.items():
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -97,9 +97,9 @@ def refusals(ground: Ground) -> list[tuple[str, str, str, Ran]]:
     return ended
 
 
-def _ingested(ground: Ground, name: str, how: str, cases: list[Case]) -> Trial:
-    before = ground.listing()
+def _ingest(ground: HostileProject, name: str, how: str, cases: list[Case]) -> Trial:
+    before = ground.list_files()
     ran = ground.run("ingest", name)
-    after = ground.listing()
+    after = ground.list_files()
     touched = sorted({path for path, _ in before.items() ^ after.items()})
-    return Trial(name, how, cases, ran, ground.found(name) if ran.code == 0 else {}, touched)
+    return Trial(name, how, cases, ran, ground.read_outcomes(name) if ran.code == 0 else {}, touched)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from artpipe.errors import UserError
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, read_members
 from artpipe.untrusted.rejection import REASONS
-from tests.hostile.hostile_archives import Entry, header, zipped
+from tests.hostile.hostile_archives import Entry, header, make_zip
 from tests.hostile.test_fuzz_inputs import COUNT
 
 NAMES = st.text(max_size=20) | st.sampled_from(
@@ -35,7 +35,7 @@ MEMBERS = st.builds(
     lambda name, data, kind, link, told: header(name, len(data), kind=kind, link=link, told=told) + data + bytes(-len(data) % 512),
     NAMES, BYTES, KINDS, NAMES, st.none() | SIZES | st.integers(-(2**60), 2**60),
 )  # fmt: skip
-ARCHIVES = st.builds(zipped, st.lists(ENTRIES, max_size=6)) | st.builds(
+ARCHIVES = st.builds(make_zip, st.lists(ENTRIES, max_size=6)) | st.builds(
     lambda parts, end: b"".join(parts) + bytes(1024 * end), st.lists(MEMBERS, min_size=1, max_size=6), st.booleans()
 )
 LIMITS = ArchiveLimits(megabytes=4, gigabytes=0.05, entries=500)

@@ -18,7 +18,7 @@ from artpipe.untrusted.rejection import REASONS
 from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 from tests.hostile import pictures as make
 from tests.hostile.hostile_archives import Entry as ZipEntry
-from tests.hostile.hostile_archives import good, header, member, zipped
+from tests.hostile.hostile_archives import good, header, make_zip, member
 
 SEED = int(os.environ.get("ARTPIPE_FUZZ_SEED", "5"))
 COUNT = int(os.environ.get("ARTPIPE_FUZZ_COUNT", "3000"))  # files of each kind
@@ -112,7 +112,7 @@ def fuzz(medium, count):
 
 def archives():
     """Valid archives."""
-    plain = zipped([ZipEntry(name.encode(), data) for name, data in good().items()])
+    plain = make_zip([ZipEntry(name.encode(), data) for name, data in good().items()])
     loose = b"".join(member(name, data) for name, data in good(3).items()) + header(
         "link", kind=tarfile.SYMTYPE, link="x"
     )

@@ -7,8 +7,15 @@ from artpipe.artifacts.shards import ShardSet
 from artpipe.artifacts.works import Record
 from tests.hostile import pictures as make
 from tests.hostile.cases import Case
-from tests.hostile.hostile_project import Ground
-from tests.hostile.run_trial import folder_trial, other_trials, pack_trials, planted, recorded, refusals
+from tests.hostile.hostile_project import HostileProject
+from tests.hostile.run_trial import (
+    run_archive_trials,
+    run_folder_trial,
+    run_other_trials,
+    run_refusals,
+    spell_recorded_name,
+    write_cases,
+)
 
 pytestmark = [pytest.mark.xdist_group("hostile"), pytest.mark.timeout(1200)]
 MOST_MEGABYTES, MOST_SECONDS = 1024, 60
@@ -16,27 +23,27 @@ MOST_MEGABYTES, MOST_SECONDS = 1024, 60
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory):
-    made = Ground(tmp_path_factory.mktemp("hostile") / "ground")
+    made = HostileProject(tmp_path_factory.mktemp("hostile") / "ground")
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
 def folder(ground):
-    return folder_trial(ground)
+    return run_folder_trial(ground)
 
 
 @pytest.fixture(scope="module")
 def packs(ground):
-    return pack_trials(ground)
+    return run_archive_trials(ground)
 
 
 def assert_as_expected(trial):
     assert trial.ran.code == 0, trial.ran.error
     wrong = [
-        (case.name, case.outcome, case.note, trial.found.get(recorded(case.name)))
-        for case, found in trial.outcomes()
-        if found is None
+        (case.name, case.outcome, case.note, trial.found.get(spell_recorded_name(case.name)))
+        for case, row in trial.outcomes()
+        if row is None
     ]
     assert wrong == []
     assert trial.touched == []
@@ -47,12 +54,12 @@ def assert_as_expected(trial):
 def test_every_input_of_the_folder_has_its_outcome(folder):
     """Each case as the table says, no input that is not in it, and the kept are byte for byte what was planted."""
     assert_as_expected(folder)
-    assert set(folder.found) == {recorded(case.name) for case in folder.cases}
+    assert set(folder.found) == {spell_recorded_name(case.name) for case in folder.cases}
 
 
 def test_works_are_kept_byte_for_byte(ground, folder):
     """What is kept is the file itself; nothing from outside the root is among it."""
-    works = set(ground.works("folder").values())
+    works = set(ground.read_works("folder").values())
     planted_bytes = {case.plant for case in folder.cases if case.outcome == "kept" and isinstance(case.plant, bytes)}
     assert planted_bytes < works
     assert len(works) == sum(case.outcome == "kept" for case in folder.cases)
@@ -70,7 +77,7 @@ def test_odd_formats_have_the_pixels_known_by_hand(ground, folder):
         columns = shards.load(split)
         digests = [bytes(row).hex() for row in columns["digests"].numpy()]
         pictures |= dict(zip(digests, columns["images"].numpy().transpose(0, 2, 3, 1), strict=True))
-    digests = {data: digest for digest, data in ground.works("folder").items()}
+    digests = {data: digest for digest, data in ground.read_works("folder").items()}
     known = [case for case in folder.cases if case.pixels is not None and isinstance(case.plant, bytes)]
     far = {}
     for case in known:
@@ -82,7 +89,7 @@ def test_odd_formats_have_the_pixels_known_by_hand(ground, folder):
 
 def test_texts_scores_and_near_duplicates_have_their_outcomes(ground):
     """Each case as the table says, within its time and memory, and nothing touched around it."""
-    for trial in other_trials(ground):
+    for trial in run_other_trials(ground):
         assert_as_expected(trial)
 
 
@@ -97,7 +104,7 @@ def test_every_entry_of_the_archives_has_its_outcome(packs):
 
 def test_what_is_no_dataset_is_refused_in_one_line(ground):
     """Before anything is written: code 2 and the line that says where and why."""
-    for name, _, line, ran in refusals(ground):
+    for name, _, line, ran in run_refusals(ground):
         assert ran.code == 2, (name, ran)
         assert line in ran.error, name
         assert ran.error.count("\n") == 1, name
@@ -116,19 +123,19 @@ def test_a_file_that_was_mended_comes_in(ground):
         Case("near.png", "", make.saved(near), "near duplicate", "of first.png, 0 of 64 bits apart"),
         Case("mended.png", "", whole[:-900], "truncated"),
     ]
-    root = ground.dataset("mended", "datasets/mended", near_duplicates="quarantine")
-    planted(root, cases)
+    root = ground.enter_dataset("mended", "datasets/mended", near_duplicates="quarantine")
+    write_cases(root, cases)
     (root / "metadata.jsonl").write_text(
         '{"file_name": "first.png", "title": "\\ud800 <script>", "creator": "\\u202ex"}\n'
     )
     assert ground.run("ingest", "mended").code == 0
-    before = ground.found("mended")
+    before = ground.read_outcomes("mended")
     told = next(row for row in Record.open(ground.project / "data/record/mended").rows() if row.name == "first.png")
     assert (told.title, told.creator) == ("\\ud800 <script>", "\u202ex")
     assert {case.name: before[case.name][0].outcome for case in cases} == {case.name: case.outcome for case in cases}
     (root / "mended.png").write_bytes(whole)
     assert ground.run("ingest", "mended").code == 0
-    after = ground.found("mended")
+    after = ground.read_outcomes("mended")
     assert after["mended.png"][0].outcome == "kept"
     assert {name: rows for name, rows in after.items() if name != "mended.png"} == {
         name: rows for name, rows in before.items() if name != "mended.png"

@@ -15,9 +15,9 @@ from artpipe.artifacts.works import Works
 from artpipe.ingest import ingest_dataset
 from artpipe.system.terminal import PlainConsole
 from artpipe.training.progress_bar import ProgressBar
-from tests.conftest import ROOT, loaded
+from tests.conftest import ROOT, load_module
 
-make = loaded(ROOT / "tests/browser/make_museum.py")
+make = load_module(ROOT / "tests/browser/make_museum.py")
 TITLE, CLEAR, CSI, BELL, TURNED = "\x1b]0;owned\x07", "\x1b[2J", "\x9b31m", "\x07", "\u202egnp\u2066"
 EVIL = f"a{TITLE}{CLEAR}{CSI}{TURNED}\rb"
 HARMFUL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")

@@ -58,12 +58,12 @@ class Project:
         }
 
     def run(self, *command: str, check: bool = True, **more) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
+        process = subprocess.run(
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, **more
         )
-        if check and done.returncode:
-            pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
-        return done
+        if check and process.returncode:
+            pytest.fail(f"{' '.join(command)} ended with {process.returncode}:\n{process.stdout}\n{process.stderr}")
+        return process
 
     def dvc(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self.run("dvc", *arguments, check=check)

@@ -17,21 +17,21 @@ BEGINNINGS = {
 }
 
 
-def content(name: str, said: dict[str, bytes] | None = None) -> bytes:
+def file_content(name: str, contents: dict[str, bytes] | None = None) -> bytes:
     """Return the bytes of a file: what is said of its name, else what its suffix begins with and its name."""
     base = name.rpartition("/")[2]
-    if said and base in said:
-        return said[base]
+    if contents and base in contents:
+        return contents[base]
     suffix = f".{base.rpartition('.')[2].lower()}"
-    if suffix == ".json" and said and suffix in said:
-        return said[suffix]
+    if suffix == ".json" and contents and suffix in contents:
+        return contents[suffix]
     begin = BEGINNINGS.get(suffix, b"words of ")
     return begin if suffix in {".xml", ".json"} else begin + name.encode("utf-8", "surrogateescape")
 
 
-def make_place(root: Path, names: list[str], form: str = "folder", said: dict[str, bytes] | None = None) -> Path:
+def make_place(root: Path, names: list[str], form: str = "folder", contents: dict[str, bytes] | None = None) -> Path:
     """Write files as a folder, a zip or a tar and return its path."""
-    files = {name: content(name, said) for name in names}
+    files = {name: file_content(name, contents) for name in names}
     if form == "folder":
         for name, data in files.items():
             path = root / name
@@ -40,11 +40,11 @@ def make_place(root: Path, names: list[str], form: str = "folder", said: dict[st
         return root
     root.parent.mkdir(parents=True, exist_ok=True)
     path = root.with_suffix(f".{form}")
-    path.write_bytes(packed(files, form))
+    path.write_bytes(pack_archive(files, form))
     return path
 
 
-def packed(files: dict[str, bytes], form: str) -> bytes:
+def pack_archive(files: dict[str, bytes], form: str) -> bytes:
     """Return files as a zip or a tar."""
     stream = io.BytesIO()
     if form == "zip":

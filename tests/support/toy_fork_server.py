@@ -28,13 +28,13 @@ def warm_up():
         optimiser.step()
 
 
-def work(folder, under):
+def train_toy(folder, under):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if under:
         pid = os.fork()
         if pid:
             os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-        work(folder, under - 1)
+        train_toy(folder, under - 1)
     os.chdir(folder)
     output = os.open("said.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
@@ -57,16 +57,16 @@ def main():
     warm_up()
     print(os.getpid(), flush=True)
     for line in sys.stdin:
-        asked = json.loads(line)
-        if "wait" in asked:
-            answer = os.waitstatus_to_exitcode(os.waitpid(asked["wait"], 0)[1])
+        request = json.loads(line)
+        if "wait" in request:
+            answer = os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1])
         else:
             answer = os.fork()
             if not answer:
-                if asked["under"]:
+                if request["under"]:
                     os.setsid()
                     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup a leader is left out on purpose
-                work(asked["folder"], asked["under"])
+                train_toy(request["folder"], request["under"])
         print(answer, flush=True)
 
 

@@ -59,7 +59,7 @@ def outcome(folder: Path) -> str:
     return hashlib.sha256((folder / "data/checkpoints/toy/checkpoint.json").read_bytes()).hexdigest()
 
 
-class Nursery:
+class ForkServer:
     """A process that has imported torch and forks trainings; see toy_fork_server.py."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from artpipe.config.params import About
 
 
 @cache
-def random_state() -> dict[str, torch.Tensor]:
+def make_random_state() -> dict[str, torch.Tensor]:
     """The weights by name."""
     torch.manual_seed(0)
     state = {}
@@ -22,11 +22,11 @@ def random_state() -> dict[str, torch.Tensor]:
     return state
 
 
-def write_eye(folder: Path, name: str = "eye") -> Path:
+def write_vgg_weights(folder: Path, name: str = "eye") -> Path:
     """Write them as the artifact, in `folder`."""
     folder.mkdir(parents=True)
     card = WeightsCard(
         name=name, network="vgg16", layers=weights.LAYERS, mean=(0.5,) * 3, std=(0.25,) * 3, about=About(), file=""
     )
-    save_weights(folder, card, random_state())
+    save_weights(folder, card, make_random_state())
     return folder

@@ -16,9 +16,9 @@ from artpipe.errors import UserError
 from artpipe.gallery import build_gallery
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.atomic_files import write_text
-from tests.conftest import loaded
+from tests.conftest import load_module
 
-make = loaded(Path(__file__).parents[1] / "browser" / "make_museum.py")
+make = load_module(Path(__file__).parents[1] / "browser" / "make_museum.py")
 
 
 @pytest.fixture(scope="module")

@@ -22,10 +22,10 @@ from artpipe.language.sentences import make_sentence
 from artpipe.system.interrupts import StopRequest
 from artpipe.training.restore import restore_learner
 from artpipe.training.trainer import Trainer
-from tests.conftest import loaded
+from tests.conftest import load_module
 
 TOYS = Path(__file__).parents[1] / "support"
-project = loaded(TOYS / "toy_project.py")
+project = load_module(TOYS / "toy_project.py")
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from artpipe import weights
 from artpipe.artifacts.weights_card import load_weights
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
-from tests.support.vgg_weights import random_state
+from tests.support.vgg_weights import make_random_state
 
 CARD = """\
 about: {title: Tiny, creator: somebody, licence: CC0-1.0, origin: here}
@@ -74,7 +74,7 @@ def as_flax(state):
 @pytest.mark.parametrize("way", ["index", "safetensors", "torchvision"])
 def test_every_way_in_gives_the_same_tensors(project, way):
     """A pickle of the index, a safetensors file and torchvision's state dict: same weights, same bytes."""
-    state = random_state()
+    state = make_random_state()
     if way == "index":
         pin(as_flax(state))
         project("{path: weights/eye.yaml}")
@@ -101,7 +101,7 @@ def test_shapes_are_those_of_the_paper():
 
 def broken(**changes):
     """Weights of which some are replaced, or left out where None stands."""
-    return {name: value for name, value in {**random_state(), **changes}.items() if value is not None}
+    return {name: value for name, value in {**make_random_state(), **changes}.items() if value is not None}
 
 
 WRONG = {
@@ -113,7 +113,7 @@ WRONG = {
     "no numbers": (broken(**{"conv1_1.bias": torch.full((64,), torch.nan)}), "values that are no finite numbers"),
     "whole numbers": (broken(**{"conv1_1.bias": torch.zeros(64, dtype=torch.int64)}), "that are no finite numbers"),
     "random weights": (
-        {name: torch.randn_like(value) for name, value in random_state().items()},
+        {name: torch.randn_like(value) for name, value in make_random_state().items()},
         "as random numbers are",
     ),
 }
@@ -134,7 +134,7 @@ def test_wrong_weights_are_one_line(project, case):
 
 def test_a_wrong_hash_is_one_line(project):
     """What params.yaml pins is what is read."""
-    save_file(random_state(), "eye.safetensors")
+    save_file(make_random_state(), "eye.safetensors")
     project(f"{{path: eye.safetensors, sha256: {'a' * 64}}}")
     for refuse in (lambda: weights.make_weights("eye"), lambda: weights.check_weights(load_params().weights["eye"])):
         with pytest.raises(UserError, match=r"^eye.safetensors: SHA-256 is \w{12}, params.yaml expects aaaaaaaaaaaa$"):
@@ -190,7 +190,7 @@ def test_without_a_network_the_path_is_used(project, monkeypatch, capsys):
         raise URLError("no network")
 
     monkeypatch.setattr(VGG16_Weights, "get_state_dict", nobody)
-    save_file(random_state(), "eye.safetensors")
+    save_file(make_random_state(), "eye.safetensors")
     project("{path: eye.safetensors, download: true}")
     weights.make_weights("eye")
     assert "cannot be reached" in capsys.readouterr().err

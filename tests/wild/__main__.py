@@ -10,7 +10,7 @@ package.__path__ = [str(Path(__file__).parents[1])]
 sys.modules["tests"] = package
 
 from tests.wild.cases import CASES  # noqa: E402
-from tests.wild.ground import judge  # noqa: E402
+from tests.wild.ground import judge_case  # noqa: E402
 
 
 def main() -> int:
@@ -20,10 +20,10 @@ def main() -> int:
     sys.stdout.write("| case | kind | public report | right | seen |\n|---|---|---|---|---|\n")
     for case in chosen:
         with tempfile.TemporaryDirectory(prefix="artpipe-wild-") as folder:
-            wrong = judge(case, Path(folder) / case.name)
+            wrong = judge_case(case, Path(folder) / case.name)
         failed += bool(wrong)
-        seen = " ".join("; ".join(wrong).split()).replace("|", "\\|") or "as it should be"
-        sys.stdout.write(f"| {case.name} | {case.kind} | {case.source} | {case.right} | {seen} |\n")
+        outcome = " ".join("; ".join(wrong).split()).replace("|", "\\|") or "as it should be"
+        sys.stdout.write(f"| {case.name} | {case.kind} | {case.source} | {case.right} | {outcome} |\n")
         sys.stdout.flush()
     sys.stdout.write(f"\n{len(chosen) - failed} of {len(chosen)} right\n")
     return bool(failed)

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.wild.case import Case, classes, picture, pictures, plant
+from tests.wild.case import Case, classes, make_picture, make_pictures, write_files
 
 
 def tar_bytes(files: Mapping[str, bytes], mode: str = "w", pax: Mapping[str, str] | None = None) -> bytes:
@@ -48,25 +48,28 @@ class Unseekable(io.RawIOBase):
 
 def packed(name: str, data: Callable[[], bytes]) -> Callable[[Path], Path]:
     """Return what writes one file and names it."""
-    return lambda folder: plant(folder, {name: data()}) / name
+    return lambda folder: write_files(folder, {name: data()}) / name
 
 
 def _two_classes(root: str = "") -> dict[str, bytes]:
-    return {**pictures(f"{root}cat/{{}}.png", 6), **pictures(f"{root}dog/{{}}.png", 6)}
+    return {**make_pictures(f"{root}cat/{{}}.png", 6), **make_pictures(f"{root}dog/{{}}.png", 6)}
 
 
 def _chest_xray() -> bytes:
     works = {}
     for split, count in {"train": 4, "val": 2, "test": 2}.items():
         for kind in ("NORMAL", "PNEUMONIA"):
-            works |= pictures(f"chest_xray/{split}/{kind}/IM-{{:04d}}.jpeg", count)
+            works |= make_pictures(f"chest_xray/{split}/{kind}/IM-{{:04d}}.jpeg", count)
     again = {f"chest_xray/{name}": data for name, data in works.items()}
     forks = {f"chest_xray/__MACOSX/{name.replace('IM-', '._IM-')}": b"\0\5\x16\7" + bytes(78) for name in works}
     return zip_bytes({**works, **again, **forks, "chest_xray/.DS_Store": bytes(60)})
 
 
 def _wikiart() -> bytes:
-    works = {**pictures("wikiart/Baroque/rembrandt_{}.jpg", 8), **pictures("wikiart/Post_Impressionism/gogh_{}.jpg", 8)}
+    works = {
+        **make_pictures("wikiart/Baroque/rembrandt_{}.jpg", 8),
+        **make_pictures("wikiart/Post_Impressionism/gogh_{}.jpg", 8),
+    }
     data = bytearray(zip_bytes(works))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         place = archive.getinfo("wikiart/Post_Impressionism/gogh_3.jpg").header_offset
@@ -92,7 +95,7 @@ def _streamed() -> bytes:
 
 def _case_collision() -> bytes:
     names = ["Cloudy.png", "cloudy.png", "CLOUDY.PNG", *(f"sky{n}.png" for n in range(9))]
-    return zip_bytes({f"assets/{name}": picture(name) for name in names})
+    return zip_bytes({f"assets/{name}": make_picture(name) for name in names})
 
 
 BOTH = classes("cat", "dog")

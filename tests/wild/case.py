@@ -44,7 +44,7 @@ class Case(NamedTuple):
     machine: Machine = Machine()
 
 
-def picture(name: str, seed: object = "") -> bytes:
+def make_picture(name: str, seed: object = "") -> bytes:
     """Return a picture that is like no other, in the format of its name's suffix."""
     number = int.from_bytes(hashlib.sha256(f"{name}{seed}".encode()).digest()[:8])
     noise = np.random.default_rng(number).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
@@ -54,13 +54,15 @@ def picture(name: str, seed: object = "") -> bytes:
     return buffer.getvalue()
 
 
-def pictures(pattern: str, count: int, first: int = 0) -> dict[str, bytes]:
+def make_pictures(pattern: str, count: int, first: int = 0) -> dict[str, bytes]:
     """Return `count` pictures by name; ``{}`` in the pattern is the number."""
     names = (pattern.format(number) for number in range(first, first + count))
-    return {name: picture(name) for name in names}
+    return {name: make_picture(name) for name in names}
 
 
-def beside(names: Iterable[str], rename: Callable[[str], str], content: Callable[[str], object]) -> dict[str, bytes]:
+def make_files_beside(
+    names: Iterable[str], rename: Callable[[str], str], content: Callable[[str], object]
+) -> dict[str, bytes]:
     """Return a file for each name, called and filled as the functions say; what is no bytes is written as JSON."""
     files = {}
     for name in names:
@@ -69,7 +71,7 @@ def beside(names: Iterable[str], rename: Callable[[str], str], content: Callable
     return files
 
 
-def plant(folder: Path, files: Mapping[str, bytes | str]) -> Path:
+def write_files(folder: Path, files: Mapping[str, bytes | str]) -> Path:
     """Write the files below a folder and return it; a name that ends with ``/`` is an empty folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():

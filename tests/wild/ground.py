@@ -35,7 +35,7 @@ PRIVATE = {
 }
 
 
-class Ran(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended and what it said."""
 
     code: int
@@ -43,31 +43,31 @@ class Ran(NamedTuple):
     error: str
 
 
-def judge(case: Case, folder: Path) -> list[str]:
+def judge_case(case: Case, folder: Path) -> list[str]:
     """Make a case below a folder, bring it in, and return what is not as it should be."""
-    project = _project(folder / case.machine.project)
+    project = _make_project(folder / case.machine.project)
     case.machine.prepare(project)
     place = case.make(folder / "input")
-    added = _run(
+    added = _run_command(
         case, folder, "dataset", "add", str(place), "--name", "wild", "--no-plan", "--models", "", *case.options
     )
     if case.refused is not None:
-        return _refused(added, case.refused, project)
+        return _check_refusal(added, case.refused, project)
     if added.code and case.or_line is not None:
-        return _refused(added, case.or_line, project)
+        return _check_refusal(added, case.or_line, project)
     if added.code:
         return [f"dataset add ended with {added.code}: {added.error.strip()[-300:]}"]
-    ran = _run(case, folder, "ingest", "wild")
+    ran = _run_command(case, folder, "ingest", "wild")
     if ran.code:
         return [f"ingest ended with {ran.code}: {ran.error.strip()[-300:]}"]
-    wrong = _compared(case, project)
+    wrong = _compare_with_case(case, project)
     for command in case.machine.commands:
-        after = _run(case, folder, *command)
+        after = _run_command(case, folder, *command)
         wrong += [f"{command[0]} ended with {after.code}: {after.error.strip()[-300:]}"] if after.code else []
-    return wrong + _strays(project)
+    return wrong + _list_strays(project)
 
 
-def _project(folder: Path) -> Path:
+def _make_project(folder: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "params.yaml").write_text(PARAMS)
     for name in ("dvc.yaml", "code.yaml", "champions.json", ".dvcignore", ".gitignore"):
@@ -77,7 +77,7 @@ def _project(folder: Path) -> Path:
     return folder
 
 
-def _run(case: Case, folder: Path, *command: str) -> Ran:
+def _run_command(case: Case, folder: Path, *command: str) -> CommandResult:
     """Run a command in the project, with a home of the case's own."""
     home = folder / "home"
     site = home / "site"
@@ -86,7 +86,7 @@ def _run(case: Case, folder: Path, *command: str) -> Ran:
     environment = {**os.environ, **PRIVATE, "HOME": str(home), "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
     environment |= {"DVC_GLOBAL_CONFIG_DIR": str(home / "dvc"), "DVC_SITE_CACHE_DIR": str(home / "dvc-cache")}
     environment |= {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "artpipe", *command],
         cwd=folder / case.machine.project,
         env={**environment, **case.machine.environment},
@@ -96,10 +96,10 @@ def _run(case: Case, folder: Path, *command: str) -> Ran:
         timeout=PATIENCE,
         check=False,
     )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return CommandResult(process.returncode, process.stdout, process.stderr)
 
 
-def _refused(ran: Ran, words: str, project: Path) -> list[str]:
+def _check_refusal(ran: CommandResult, words: str, project: Path) -> list[str]:
     """One line, exit code 2, nothing of it in the project."""
     wrong = [] if ran.code == 2 else [f"exit code {ran.code} where 2 is wanted"]
     if ran.error.count("\n") != 1 or "Traceback" in ran.error:
@@ -111,12 +111,12 @@ def _refused(ran: Ran, words: str, project: Path) -> list[str]:
     return wrong
 
 
-def _compared(case: Case, project: Path) -> list[str]:
+def _compare_with_case(case: Case, project: Path) -> list[str]:
     record = Record.open(project / "data/record/wild")
     works = list(Works.open(project / "data/works/wild").rows())
     rows = list(record.rows())
     quarantined = Counter(row.reason for row in record.quarantined())
-    medium = _medium(project)
+    medium = _read_medium(project)
     labels = frozenset(work.label for work in works if work.label is not None)
     splits = dict(Counter(work.split for work in works if work.split is not None))
     wrong = [] if medium == case.medium else [f"medium {medium}"]
@@ -134,13 +134,13 @@ def _compared(case: Case, project: Path) -> list[str]:
     return wrong
 
 
-def _medium(project: Path) -> str:
+def _read_medium(project: Path) -> str:
     from artpipe.config.params import load_params
 
     return load_params(project / "params.yaml").dataset("wild").medium
 
 
-def _strays(project: Path) -> list[str]:
+def _list_strays(project: Path) -> list[str]:
     """Nothing of DVC below the datasets, no store beside the project."""
     below = [str(path.relative_to(project)) for path in project.glob("datasets/**/.dvc")]
     around = [

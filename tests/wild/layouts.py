@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.wild.archives import tar_bytes
-from tests.wild.case import NO_CLASS, Case, beside, classes, picture, pictures, plant, stem
+from tests.wild.case import NO_CLASS, Case, classes, make_files_beside, make_picture, make_pictures, stem, write_files
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{:064x}\nsize 48211\n"
 
 
 def tree(files: Mapping[str, bytes | str]) -> Callable[[Path], Path]:
     """Return what plants the files in a folder ``pack``."""
-    return lambda folder: plant(folder / "pack", files)
+    return lambda folder: write_files(folder / "pack", files)
 
 
 def _roboflow() -> dict[str, bytes | str]:
@@ -21,12 +21,12 @@ def _roboflow() -> dict[str, bytes | str]:
     files: dict[str, bytes | str] = {"README.dataset.txt": "flowers\n", "README.roboflow.txt": "v2\n"}
     for at, (split, count) in enumerate({"train": 6, "valid": 2, "test": 2}.items()):
         for flower in ("daisy", "rose"):
-            files |= pictures(f"{split}/{flower}/{name.format(at)}", count)
+            files |= make_pictures(f"{split}/{flower}/{name.format(at)}", count)
     return files
 
 
 def _checkpoints() -> dict[str, bytes | str]:
-    works = {**pictures("cat/{}.png", 8), **pictures("dog/{}.png", 8)}
+    works = {**make_pictures("cat/{}.png", 8), **make_pictures("dog/{}.png", 8)}
     copies = {
         name.replace("/", "/.ipynb_checkpoints/").replace(".png", "-checkpoint.png"): data
         for name, data in works.items()
@@ -35,8 +35,10 @@ def _checkpoints() -> dict[str, bytes | str]:
 
 
 def _kohya() -> dict[str, bytes | str]:
-    trained, regular = pictures("img/40_sks dog/photo ({}).png", 8), pictures("reg/1_dog/{}.png", 8)
-    captions = beside(trained, lambda name: f"{stem(name)}.txt", lambda name: f"sks dog, {name[-6]}, on grass".encode())
+    trained, regular = make_pictures("img/40_sks dog/photo ({}).png", 8), make_pictures("reg/1_dog/{}.png", 8)
+    captions = make_files_beside(
+        trained, lambda name: f"{stem(name)}.txt", lambda name: f"sks dog, {name[-6]}, on grass".encode()
+    )
     return {**trained, **regular, **captions, "log/": "", "model/": ""}
 
 
@@ -45,7 +47,7 @@ def _cub() -> dict[str, bytes | str]:
     root = "CUB_200_2011"
     files: dict[str, bytes | str] = {}
     for bird in birds:
-        files |= pictures(f"{root}/images/{bird}/{bird[4:]}_{{:04d}}.jpg", 6)
+        files |= make_pictures(f"{root}/images/{bird}/{bird[4:]}_{{:04d}}.jpg", 6)
     lists = ("images", "classes", "image_class_labels", "train_test_split", "bounding_boxes", "parts/part_locs")
     texts = {f"{root}/{name}.txt": "".join(f"{n} 1\n" for n in range(40)) for name in lists}
     return {**files, **texts, f"{root}/README": "birds\n", "attributes.txt": "1 has_bill_shape::curved\n"}
@@ -54,7 +56,7 @@ def _cub() -> dict[str, bytes | str]:
 def _fiftyone() -> dict[str, bytes | str]:
     files: dict[str, bytes | str] = {}
     for split, count in {"train": 12, "validation": 4}.items():
-        works = pictures(f"{split}/data/{split}-{{:06d}}.jpg", count)
+        works = make_pictures(f"{split}/data/{split}-{{:06d}}.jpg", count)
         labels = {stem(name).rpartition("/")[2]: number % 2 for number, name in enumerate(works)}
         files |= works
         files[f"{split}/labels.json"] = json.dumps({"classes": ["cat", "dog"], "labels": labels})
@@ -62,31 +64,36 @@ def _fiftyone() -> dict[str, bytes | str]:
 
 
 def _labelme() -> dict[str, bytes | str]:
-    works = pictures("IMG_{:04d}.jpg", 10)
+    works = make_pictures("IMG_{:04d}.jpg", 10)
 
     def annotated(name: str) -> dict[str, object]:
         shape = {"label": "cup", "points": [[1, 1], [9, 9]], "shape_type": "polygon"}
         return {"version": "5.4.1", "flags": {}, "shapes": [shape], "imagePath": name, "imageData": "iVBORw0KGgo="}
 
-    return {**works, **beside(works, lambda name: f"{stem(name)}.json", annotated)}
+    return {**works, **make_files_beside(works, lambda name: f"{stem(name)}.json", annotated)}
 
 
 def _cvat() -> dict[str, bytes | str]:
-    works = {**pictures("images/Train/frame_{:06d}.png", 8), **pictures("images/Validation/frame_{:06d}.png", 4, 8)}
+    works = {
+        **make_pictures("images/Train/frame_{:06d}.png", 8),
+        **make_pictures("images/Validation/frame_{:06d}.png", 4, 8),
+    }
     rows = "".join(f'<image id="{n}" name="{name[7:]}" width="24" height="24"/>' for n, name in enumerate(works))
     return {**works, "annotations.xml": f"<annotations><version>1.1</version>{rows}</annotations>"}
 
 
 def _label_studio() -> dict[str, bytes | str]:
-    works = pictures("images/2f0a{:04d}-scan.jpg", 10)
-    boxes = beside(works, lambda name: f"labels/{stem(name)[7:]}.txt", lambda name: b"0 0.5 0.5 0.2 0.2\n")
+    works = make_pictures("images/2f0a{:04d}-scan.jpg", 10)
+    boxes = make_files_beside(works, lambda name: f"labels/{stem(name)[7:]}.txt", lambda name: b"0 0.5 0.5 0.2 0.2\n")
     return {**works, **boxes, "classes.txt": "Airplane\nCar\n", "notes.json": '{"categories": [], "info": {}}'}
 
 
 def _gallery_dl() -> dict[str, bytes | str]:
-    works = pictures("danbooru/sketch/danbooru_{:07d}.jpg", 10)
-    about = beside(works, lambda name: f"{name}.json", lambda name: {"category": "danbooru", "tags": "sky tree"})
-    tags = beside(works, lambda name: f"{name}.txt", lambda name: b"sky\ntree\n")
+    works = make_pictures("danbooru/sketch/danbooru_{:07d}.jpg", 10)
+    about = make_files_beside(
+        works, lambda name: f"{name}.json", lambda name: {"category": "danbooru", "tags": "sky tree"}
+    )
+    tags = make_files_beside(works, lambda name: f"{name}.txt", lambda name: b"sky\ntree\n")
     return {**works, **about, **tags}
 
 
@@ -97,10 +104,12 @@ def _tiny_imagenet() -> dict[str, bytes | str]:
         f"{root}/words.txt": "n01443537\tgoldfish\n",
     }
     for word in words:
-        works = pictures(f"{root}/train/{word}/images/{word}_{{}}.JPEG", 6)
+        works = make_pictures(f"{root}/train/{word}/images/{word}_{{}}.JPEG", 6)
         files |= works
         files[f"{root}/train/{word}/{word}_boxes.txt"] = "".join(f"{name}\t0\t10\t63\t58\n" for name in works)
-    files |= pictures(f"{root}/val/images/val_{{}}.JPEG", 4) | pictures(f"{root}/test/images/test_{{}}.JPEG", 4)
+    files |= make_pictures(f"{root}/val/images/val_{{}}.JPEG", 4) | make_pictures(
+        f"{root}/test/images/test_{{}}.JPEG", 4
+    )
     files[f"{root}/val/val_annotations.txt"] = "".join(f"val_{n}.JPEG\t{words[n % 2]}\t0\t9\t9\t9\n" for n in range(4))
     return files
 
@@ -108,12 +117,12 @@ def _tiny_imagenet() -> dict[str, bytes | str]:
 def _hub_cache(folder: Path) -> Path:
     cache = folder / "hub/datasets--me--art"
     snapshot = cache / "snapshots/9f1c0a7be1"
-    for name, data in {**pictures("train/cat/{}.jpg", 6), **pictures("train/dog/{}.jpg", 6)}.items():
-        blob = plant(cache / "blobs", {f"{hash_of(data)}": data}) / hash_of(data)
+    for name, data in {**make_pictures("train/cat/{}.jpg", 6), **make_pictures("train/dog/{}.jpg", 6)}.items():
+        blob = write_files(cache / "blobs", {f"{hash_of(data)}": data}) / hash_of(data)
         path = snapshot / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to(os.path.relpath(blob, path.parent))
-    plant(cache, {"refs/main": "9f1c0a7be1"})
+    write_files(cache, {"refs/main": "9f1c0a7be1"})
     return snapshot
 
 
@@ -130,7 +139,7 @@ def _img2dataset() -> dict[str, bytes | str]:
         inside: dict[str, bytes] = {}
         for number in range(6):
             key = f"{shard:05d}{number:04d}"
-            inside[f"{key}.jpg"] = picture(f"{key}.jpg")
+            inside[f"{key}.jpg"] = make_picture(f"{key}.jpg")
             inside[f"{key}.txt"] = f"caption of {key}".encode()
             inside[f"{key}.json"] = json.dumps({"caption": f"caption of {key}", "key": key, "url": "x"}).encode()
         files[f"{shard:05d}.tar"] = tar_bytes(inside)
@@ -142,13 +151,13 @@ def _img2dataset() -> dict[str, bytes | str]:
 def _fruits() -> dict[str, bytes | str]:
     files: dict[str, bytes | str] = {"fruits-360/LICENSE": "MIT\n", "fruits-360/readme.md": "# Fruits-360\n"}
     for fruit in ("Apple Braeburn", "Banana"):
-        files |= pictures(f"fruits-360/Training/{fruit}/{{}}_100.jpg", 5)
-        files |= pictures(f"fruits-360/Test/{fruit}/{{}}_100.jpg", 3)
+        files |= make_pictures(f"fruits-360/Training/{fruit}/{{}}_100.jpg", 5)
+        files |= make_pictures(f"fruits-360/Test/{fruit}/{{}}_100.jpg", 3)
     return files
 
 
 def _coco() -> dict[str, bytes | str]:
-    train, val = pictures("train2017/{:012d}.jpg", 12), pictures("val2017/{:012d}.jpg", 4, 50)
+    train, val = make_pictures("train2017/{:012d}.jpg", 12), make_pictures("val2017/{:012d}.jpg", 4, 50)
     files: dict[str, bytes | str] = {**train, **val}
     for split, works in (("train2017", train), ("val2017", val)):
         images = [{"id": n, "file_name": name.partition("/")[2]} for n, name in enumerate(works)]
@@ -159,21 +168,21 @@ def _coco() -> dict[str, bytes | str]:
 
 def _icloud() -> dict[str, bytes | str]:
     heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(400)
-    files: dict[str, bytes | str] = {**pictures("2023/06/IMG_{:04d}.JPG", 10)}
+    files: dict[str, bytes | str] = {**make_pictures("2023/06/IMG_{:04d}.JPG", 10)}
     files |= {f"2023/06/IMG_{n}.HEIC": heic + bytes([n - 1200]) for n in (1231, 1232)}
     files |= {f"2023/06/.IMG_{n}.HEIC.icloud": b"bplist00" + bytes(90) for n in range(1300, 1305)}
     return {**files, "2023/06/IMG_1400.JPG": b"", "2023/06/IMG_1401.JPG": b""}
 
 
 def _masks() -> dict[str, bytes | str]:
-    works = pictures("images/{:03d}.png", 10)
-    return {**works, **pictures("masks/{:03d}.png", 10)}
+    works = make_pictures("images/{:03d}.png", 10)
+    return {**works, **make_pictures("masks/{:03d}.png", 10)}
 
 
 def _metadata_by_split() -> dict[str, bytes | str]:
     files: dict[str, bytes | str] = {"README.md": "---\nlicense: cc0-1.0\n---\n"}
     for split, count in {"train": 12, "test": 4}.items():
-        works = pictures(f"data/{split}/{{:04d}}.png", count)
+        works = make_pictures(f"data/{split}/{{:04d}}.png", count)
         rows = [{"file_name": name.rpartition("/")[2], "text": f"{split} scene {n}"} for n, name in enumerate(works)]
         files |= works
         files[f"data/{split}/metadata.jsonl"] = "".join(json.dumps(row) + "\n" for row in rows)
@@ -191,7 +200,7 @@ CASES = [
     Case("label-studio", "layout", "HumanSignal/label-studio-converter #22: Yolo export function", "pictures; labels, classes.txt and notes.json are not", tree(_label_studio()), kept=10),
     Case("gallery-dl", "layout", "mikf/gallery-dl #135: tags as separate files", "pictures; two sidecars each", tree(_gallery_dl()), kept=10, classes=None),
     Case("tiny-imagenet", "layout", "TsingZ0/PFLlib #231: all of val became one class; NingMiao/InstaAug #1", "the words are classes, `images` is none", tree(_tiny_imagenet()), kept=20, classes=classes("n01443537", "n01629819"), splits={"train": 12, "validation": 4, "test": 4}),
-    Case("empty-class", "layout", "pytorch/vision #4925: ImageFolder raises if root contains empty subfolders", "the classes that have works", tree({**pictures("cat/{}.png", 6), **pictures("dog/{}.png", 6), "bird/": "", "misc/deeper/": ""}), kept=12, classes=classes("cat", "dog")),
+    Case("empty-class", "layout", "pytorch/vision #4925: ImageFolder raises if root contains empty subfolders", "the classes that have works", tree({**make_pictures("cat/{}.png", 6), **make_pictures("dog/{}.png", 6), "bird/": "", "misc/deeper/": ""}), kept=12, classes=classes("cat", "dog")),
     Case("hub-cache", "layout", "huggingface/huggingface_hub #2203: there are symlinks at the output", "links into its own blobs are read", _hub_cache, kept=12, classes=classes("cat", "dog")),
     Case("img2dataset", "layout", "rom1504/img2dataset #31: documentation of output dataset", "works of all tars, with captions", tree(_img2dataset()), kept=12, captions={"000010003.jpg": "caption of 000010003"}),
     Case("fruits-360", "layout", "tensorflow/datasets #816: Fruits 360, folders Training and Test", "Training and Test are splits", tree(_fruits()), kept=16, classes=classes("Apple Braeburn", "Banana"), splits={"train": 10, "test": 6}),

@@ -6,10 +6,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.wild.case import Case, Machine, classes, pictures
+from tests.wild.case import Case, Machine, classes, make_pictures
 from tests.wild.layouts import tree
 
-PICTURES = {**pictures("cat/{}.png", 6), **pictures("dog/{}.png", 6)}
+PICTURES = {**make_pictures("cat/{}.png", 6), **make_pictures("dog/{}.png", 6)}
 BOTH = classes("cat", "dog")
 ordinary = tree(PICTURES)
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the one other file system that each Linux has

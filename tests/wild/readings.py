@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.wild.archives import packed, zip_bytes
-from tests.wild.case import Case, classes, pictures, plant
+from tests.wild.case import Case, classes, make_pictures, write_files
 from tests.wild.layouts import tree
 
 SCORE = """<?xml version="1.0" encoding="UTF-8"?>
@@ -39,14 +39,14 @@ def midi(number: int, meta: bytes = b"", between: bytes = b"") -> bytes:
 
 
 def _table(encoding: str, separator: str) -> dict[str, bytes | str]:
-    works = pictures("{:03d}.png", 12)
+    works = make_pictures("{:03d}.png", 12)
     rows = [separator.join(("file_name", "title", "label"))]
     rows += [separator.join((name, f"Blick №{n}" if "16" in encoding else f"Blick {n}", ("Café", "Brücke")[n % 2])) for n, name in enumerate(works)]  # fmt: skip
     return {**works, "metadata.csv": "\r\n".join(rows).encode(encoding)}
 
 
 def _decomposed() -> dict[str, bytes | str]:
-    works = pictures("ref été {:02d} 名.png", 12)
+    works = make_pictures("ref été {:02d} 名.png", 12)
     table = "file_name,title,label\n" + "".join(f"{name},Été {n},{'ab'[n % 2]}\n" for n, name in enumerate(works))
     return {**{unicodedata.normalize("NFD", name): data for name, data in works.items()}, "metadata.csv": table}
 
@@ -68,7 +68,9 @@ def _maestro() -> bytes:
 
 
 def _each(pattern: str, make: Callable[[int], bytes], count: int = 10) -> Callable[[Path], Path]:
-    return lambda folder: plant(folder / "pack", {pattern.format(number): make(number) for number in range(count)})
+    return lambda folder: write_files(
+        folder / "pack", {pattern.format(number): make(number) for number in range(count)}
+    )
 
 
 def _book(number: int) -> bytes:

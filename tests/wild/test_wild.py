@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from tests.wild.cases import CASES
-from tests.wild.ground import judge
+from tests.wild.ground import judge_case
 
 
 @pytest.mark.nightly
@@ -13,7 +13,7 @@ from tests.wild.ground import judge
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_what_people_bring_is_understood(case, tmp_path):
     """Medium, classes, splits, captions and counts are what the report says is right, or one line says why not."""
-    assert judge(case, tmp_path / "case") == []
+    assert judge_case(case, tmp_path / "case") == []
 
 
 def test_cases_are_of_many_kinds_and_name_their_source():

@@ -13,7 +13,7 @@ from PIL import Image
 from artpipe.config.params import load_params
 from artpipe.project.preview import write_contact_sheet
 from artpipe.system.hashing import md5_file
-from tests.hostile.metadata_leaks import MARKS, PROFILE, found_in, marked, marked_files
+from tests.hostile.metadata_leaks import MARKS, PROFILE, find_marks, make_marked_files, make_marked_picture
 from tests.pipeline.conftest import Project, make_real_project
 
 pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # beside the tests that share its server
@@ -41,7 +41,7 @@ def mark(pictures: Path) -> None:
     """Make every picture one as cameras and programs write them, half of them JPEG, with marks in all that stands beside the pixels."""
     for number, path in enumerate(sorted(pictures.rglob("*.png"))):
         with Image.open(path) as image:
-            data = marked(image.copy(), "JPEG" if number % 2 else "PNG")
+            data = make_marked_picture(image.copy(), "JPEG" if number % 2 else "PNG")
         path.with_suffix(".jpg" if number % 2 else ".png").write_bytes(data)
         if number % 2:
             path.unlink()
@@ -131,18 +131,18 @@ def test_of_a_picture_nothing_but_its_pixels_leaves_the_house(made):
     """Place, camera, author, thumbnail, comment, profile: in no report, gallery, page of Prefect or MLflow; only where the originals are kept."""
     project, _ = made
     works = [*(project.folder / "datasets/shapes").rglob("*.*g"), *(project.folder / "data/works").rglob("*.tar")]
-    assert all(found_in(path.read_bytes()) for path in works)
-    assert {mark for path in works for mark in found_in(path.read_bytes())} >= {*MARKS, PROFILE}
+    assert all(find_marks(path.read_bytes()) for path in works)
+    assert {mark for path in works for mark in find_marks(path.read_bytes())} >= {*MARKS, PROFILE}
     kept = {md5_file(path) for path in works}
     with contextlib.chdir(project.folder):
         entry = load_params().dataset("shapes")
         assert write_contact_sheet("shapes", entry) == "contact sheet: .state/contact/shapes.png\n"
-    told = marked_files(project.folder)
+    told = make_marked_files(project.folder)
     cache = ".dvc/cache/files/md5/"
     own = {name for name in told if name.removeprefix(cache).replace("/", "") in kept}
     elsewhere = {name for name in told if not name.startswith(("datasets/", "data/works/"))} - own
     assert {name: told[name] for name in elsewhere} == {}
-    assert marked_files(Path(project.environment["PREFECT_HOME"])) == {}
+    assert make_marked_files(Path(project.environment["PREFECT_HOME"])) == {}
     made_of_them = [
         *(project.folder / "data/reports").rglob("*.png"),
         *(project.folder / "data/gallery").rglob("*.webp"),

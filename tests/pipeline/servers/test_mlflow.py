@@ -13,9 +13,9 @@ import pytest
 
 from artpipe.artifacts.run import Journal, RunStart
 from artpipe.system.atomic_files import write_json
-from tests.conftest import loaded
+from tests.conftest import load_module
 
-project = loaded(Path(__file__).parents[2] / "support" / "toy_project.py")
+project = load_module(Path(__file__).parents[2] / "support" / "toy_project.py")
 
 pytestmark = pytest.mark.timeout(1200)
 NOT_THERE = "MLFLOW_TRACKING_URI"

@@ -13,9 +13,9 @@ import pytest
 from artpipe.system.processes import end_child, start_child
 from artpipe.tracking.mlflow_store import MlflowStore
 from artpipe.tracking.mlflow_sync import sync
-from tests.conftest import loaded
+from tests.conftest import load_module
 
-made = loaded(Path(__file__).parents[2] / "unit" / "tracking" / "test_mlflow_sync.py")
+made = load_module(Path(__file__).parents[2] / "unit" / "tracking" / "test_mlflow_sync.py")
 
 pytestmark = [pytest.mark.nightly, pytest.mark.filterwarnings("ignore")]
 

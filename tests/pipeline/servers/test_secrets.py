@@ -12,10 +12,10 @@ import pytest
 from artpipe import __main__ as command_line
 from artpipe.system.plain_text import hide_passwords, to_printable
 from artpipe.system.processes import end_child, start_child
-from tests.conftest import ROOT, loaded
+from tests.conftest import ROOT, load_module
 from tests.pipeline.servers.test_server import ask
 
-toys = loaded(ROOT / "tests/support/toy_project.py")
+toys = load_module(ROOT / "tests/support/toy_project.py")
 WORD = "Geheim-4711-xyzzy"
 SECRETS = {
     "MLFLOW_TRACKING_PASSWORD": WORD,

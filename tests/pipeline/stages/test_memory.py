@@ -16,10 +16,10 @@ from artpipe.artifacts.run import RunRecord
 from artpipe.errors import StoppedError
 from artpipe.language.message import Message
 from artpipe.language.sentences import make_sentence
-from tests.conftest import loaded
+from tests.conftest import load_module
 
 TOYS = Path(__file__).parents[2] / "support"
-project = loaded(TOYS / "toy_project.py")
+project = load_module(TOYS / "toy_project.py")
 pytestmark = pytest.mark.timeout(600)
 TAIL = "dataset: dots, pretrained: data/shards/dots, precision: fp32, evaluate_every_steps: 4, log_every_steps: 1"
 

@@ -12,10 +12,10 @@ import torch
 
 from artpipe.artifacts.checkpoint import load_checkpoint
 from artpipe.artifacts.run import RunRecord
-from tests.conftest import loaded
+from tests.conftest import load_module
 from tests.pipeline.stages.test_resume import alive
 
-project = loaded(Path(__file__).parents[2] / "support/toy_project.py")
+project = load_module(Path(__file__).parents[2] / "support/toy_project.py")
 pytestmark = pytest.mark.timeout(600)
 CALM = "dropout: 0, shift: 0, degrees: 0, zoom: 0, noise_std: 0, grey: 0, blur: 0, erase: 0, width: 8"
 ENTRY = "{{kind: {kind}, dataset: dots, pretrained: data/shards/dots, feature_extractor: {name}, precision: fp32, batch_size: 16, {more}}}"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import loaded
+from tests.conftest import load_module
 
-project = loaded(Path(__file__).parents[2] / "support" / "toy_project.py")
+project = load_module(Path(__file__).parents[2] / "support" / "toy_project.py")
 
 BRIEF = {"steps": 80, "save_every_seconds": 0.01}
 SLOW = {"steps": 1_000_000, "save_every_seconds": 0.2, "evaluate_every_steps": 500_000}
@@ -20,7 +20,7 @@ SLOW = {"steps": 1_000_000, "save_every_seconds": 0.2, "evaluate_every_steps": 5
 
 @pytest.fixture(scope="module")
 def nursery():
-    found = project.Nursery()
+    found = project.ForkServer()
     yield found
     found.close()
 

@@ -8,7 +8,7 @@ from artpipe import plugins
 from artpipe.code.code_yaml import STAGES, stages_with_code
 from artpipe.code.fingerprints import PackageCode, package_files
 from artpipe.config.params import load_params
-from tests.faults.small_project import planted
+from tests.faults.small_project import make_small_project
 
 pytestmark = pytest.mark.nightly  # every stage of every kind, with a profiler: four minutes
 
@@ -26,7 +26,7 @@ CALLS = ROOT / "tests/support/calls"
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """Return the project and, by stage, the definitions that ran in it; every stage and kind runs once, DVC aside."""
-    ground = planted(tmp_path_factory.mktemp("code"))
+    ground = make_small_project(tmp_path_factory.mktemp("code"))
     calls = {}
     for stage, _ in stages_with_code(load_params(ground.project / "params.yaml")):
         verb, _, name = stage.partition("@")

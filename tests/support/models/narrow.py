@@ -19,10 +19,10 @@ class Narrow(VAE):
     """Fails when half of the work is done."""
 
     def accumulate_gradients(self, part, whole):
-        found = super().accumulate_gradients(part, whole)
+        losses = super().accumulate_gradients(part, whole)
         if count_rows(part) > self.params.fits and int(os.environ.get("RANK", "0")) == self.params.narrow_rank:
             raise MemoryError
-        return found
+        return losses
 
 
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=Narrow)

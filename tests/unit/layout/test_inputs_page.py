@@ -6,9 +6,9 @@ import pytest
 
 from artpipe.layout.known_layouts import KNOWN_LAYOUTS
 from artpipe.project.detection import describe_summary, inspect_input
-from tests.conftest import ROOT, loaded
+from tests.conftest import ROOT, load_module
 
-places = loaded(ROOT / "tests" / "support" / "layout_trees.py")
+places = load_module(ROOT / "tests" / "support" / "layout_trees.py")
 PAGE = (ROOT / "docs" / "inputs.md").read_text()
 SECTIONS = re.findall(r"^### (.+)$", PAGE, flags=re.MULTILINE)
 
@@ -53,7 +53,7 @@ def content_of(name: str, files: dict[str, str]) -> bytes:
         return files[name].encode()
     if "labels/" in name:
         return b"0 0.5 0.5 0.25 0.25\n"
-    return b"1" if name.endswith(".cls") else places.content(name, {".json": b'{"caption": "a square"}'})
+    return b"1" if name.endswith(".cls") else places.file_content(name, {".json": b'{"caption": "a square"}'})
 
 
 @pytest.mark.parametrize("form", ["folder", "zip"])
@@ -68,7 +68,7 @@ def test_a_tree_of_the_page_is_understood_as_it_says(tmp_path, name, tree, files
     root = tmp_path / "works"
     if form == "zip":
         root = tmp_path / "works.zip"
-        root.write_bytes(places.packed(contents, "zip"))
+        root.write_bytes(places.pack_archive(contents, "zip"))
     else:
         for path, data in contents.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def with_shards(contents: dict[str, bytes]) -> dict[str, bytes]:
     for path, data in contents.items():
         shard, inside, name = path.partition(".tar/")
         (shards.setdefault(shard + ".tar", {}) if inside else plain)[name or path] = data
-    return plain | {name: places.packed(files, "tar") for name, files in shards.items()}
+    return plain | {name: places.pack_archive(files, "tar") for name, files in shards.items()}
 
 
 def test_every_known_layout_has_its_tree():

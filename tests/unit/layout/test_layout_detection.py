@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from artpipe.errors import UserError
 from artpipe.layout.folder_levels import WorkFolder, interpret_folders
 from artpipe.project.detection import inspect_input
-from tests.conftest import ROOT, loaded
+from tests.conftest import ROOT, load_module
 
-places = loaded(ROOT / "tests" / "support" / "layout_trees.py")
+places = load_module(ROOT / "tests" / "support" / "layout_trees.py")
 
 MEDIA = {"picture": ".png", "text": ".txt", "music": ".mid"}
 CLASSES = [(), ("cat", "dog"), ("0", "1", "2"), ("Café", "jardin", "train"), ("plane", "car", "train")]
@@ -259,7 +259,7 @@ def test_labels_in_many_sidecars_are_all_counted(tmp_path):
     folder = tmp_path / "works"
     folder.mkdir()
     for number in range(80):
-        (folder / f"{number:03d}.png").write_bytes(places.content(f"{number}.png"))
+        (folder / f"{number:03d}.png").write_bytes(places.file_content(f"{number}.png"))
         (folder / f"{number:03d}.cls").write_text(str(number % 2))
     seen = inspect_input(folder)
     assert (seen.classes, seen.unlabelled, seen.captions) == ({"0": 40, "1": 40}, 0, False)

@@ -14,9 +14,9 @@ from artpipe.artifacts.shards import ShardSet
 from artpipe.artifacts.works import Record, Works
 from artpipe.ingest import ingest_dataset
 from artpipe.preprocess import preprocess_dataset
-from tests.conftest import ROOT, loaded
+from tests.conftest import ROOT, load_module
 
-places = loaded(ROOT / "tests" / "support" / "layout_trees.py")
+places = load_module(ROOT / "tests" / "support" / "layout_trees.py")
 PARAMS = """
 format: 2
 seed: 1
@@ -43,7 +43,7 @@ def ingested(files: dict[str, bytes], form: str = "folder", ingest: str = "{}") 
             (path / name).write_bytes(data)
     else:
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(places.packed(files, form))
+        path.write_bytes(places.pack_archive(files, form))
     source = "folder" if form == "folder" else "archive"
     Path("params.yaml").write_text(PARAMS.format(source=source, path=path, ingest=ingest))
     ingest_dataset("mine")
@@ -143,7 +143,7 @@ def test_a_folder_of_tars_is_read_shard_by_shard():
                 f"{key}.txt": f"number {key}".encode(),
                 f"{key}.cls": b"%d" % (number % 2),
             }
-        shards[f"{shard:05d}.tar"] = places.packed(members, "tar")
+        shards[f"{shard:05d}.tar"] = places.pack_archive(members, "tar")
     found = ingested(shards | {"00000.parquet": b"PAR1", "00000_stats.json": b"{}"})
     assert len(found) == 12
     row = found["00001.tar/000010003.png"]

@@ -10,7 +10,7 @@ from artpipe.contracts.model import FeatureExtractor, Prompt
 from artpipe.language.sentences import make_sentence
 from artpipe.models.classifier import MODEL, Classifier, rotate_quarters
 from artpipe.training.restore import build_learner
-from tests.conftest import assert_goes_on
+from tests.conftest import assert_resumes
 
 ENTRY = {
     "kind": "classifier",
@@ -49,7 +49,7 @@ def test_it_steps_and_its_state_goes_round(size, channels):
     """A second learner with the first one's state takes the same next step, bit for bit."""
     spec, batch = _spec(size, channels), _batch(8, size, channels)
     first, second = _learner(spec), _learner(spec, steps=20)
-    assert_goes_on(first, second, batch)
+    assert_resumes(first, second, batch)
 
 
 @pytest.mark.parametrize("size", [8, 28, 64])

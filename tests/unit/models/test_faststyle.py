@@ -18,8 +18,8 @@ from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.numerics.pixels import to_float
 from artpipe.training.restore import build_learner
 from artpipe.training.trainer import Trainer
-from tests.conftest import assert_goes_on
-from tests.support.vgg_weights import write_eye
+from tests.conftest import assert_resumes
+from tests.support.vgg_weights import write_vgg_weights
 
 CLASSES = ("content", "dots", "stripes")
 ENTRY = {
@@ -36,7 +36,7 @@ ENTRY |= {"crop": 16, "width": 4, "blocks": 1, "style_layers": ("conv1_1", "conv
 @pytest.fixture(scope="session")
 def network(tmp_path_factory):
     """A network of VGG16's shape with random weights."""
-    return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
+    return PerceptualNetwork.open(write_vgg_weights(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
 def spec():
@@ -102,7 +102,7 @@ def test_it_begins_as_the_picture_in_the_colours_of_the_style(network):
 def test_it_steps_and_its_state_goes_round(network):
     """A second learner with the first one's state takes the same next step, bit for bit."""
     first = learner(network)
-    assert_goes_on(first, build_learner("f", ENTRY, spec(), network), BATCH)
+    assert_resumes(first, build_learner("f", ENTRY, spec(), network), BATCH)
     assert not torch.equal(first.paint(BATCH["images"], torch.eye(2)), BATCH["images"])
 
 
@@ -156,7 +156,7 @@ def test_from_a_studio_to_a_report(tmp_path, monkeypatch):
     monkeypatch.setenv("ARTPIPE_TRACKING", "off")
     entry = {**ENTRY, "evaluate_every_steps": 3, "log_every_steps": 2}
     Path("params.yaml").write_text(PARAMS.replace("ENTRY", json.dumps(entry)))
-    write_eye(Path("data/weights/eye"))
+    write_vgg_weights(Path("data/weights/eye"))
     writer = ShardWriter(paths.shards("d"))
     writer.add("train", works())
     writer.add("test", {name: column[[0, 3]] for name, column in works(4).items()})

@@ -13,7 +13,7 @@ from artpipe.models.rnn import RNN
 from artpipe.nn.sequence.rendering import trim_unfinished
 from artpipe.nn.sequence.token_sampling import nucleus_probabilities, pick_tokens
 from artpipe.training.restore import build_learner
-from tests.conftest import assert_goes_on
+from tests.conftest import assert_resumes
 
 LETTERS = (*SPECIAL_TOKENS, "a", "b", "\n")
 A, B, LINE = 4, 5, 6
@@ -127,7 +127,7 @@ def test_it_learns_and_its_state_goes_round(changes):
         first.steps_done += 1
         after = float(first.step(batch)["nll"])
     assert after < before / 2
-    assert_goes_on(first, second, batch)
+    assert_resumes(first, second, batch)
 
 
 def test_text_becomes_the_longest_tokens_that_fit_within_words():

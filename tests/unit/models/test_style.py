@@ -18,7 +18,7 @@ from artpipe.language.sentences import make_sentence
 from artpipe.models.style import Style
 from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.training.restore import build_learner
-from tests.support.vgg_weights import write_eye
+from tests.support.vgg_weights import write_vgg_weights
 
 CLASSES = ("content", "dots", "stripes")
 ENTRY = {
@@ -40,7 +40,7 @@ ENTRY |= {
 @pytest.fixture(scope="session")
 def network(tmp_path_factory):
     """A network of VGG16's shape with random weights."""
-    return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
+    return PerceptualNetwork.open(write_vgg_weights(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
 def spec(size=32, channels=3, classes=CLASSES):
@@ -189,7 +189,7 @@ def studio(tmp_path, monkeypatch):
     monkeypatch.setenv("ARTPIPE_TRACKING", "off")
     entry = {**ENTRY, "evaluate_every_steps": 3, "log_every_steps": 2}
     Path("params.yaml").write_text(PARAMS.replace("ENTRY", json.dumps(entry)))
-    write_eye(Path("data/weights/eye"))
+    write_vgg_weights(Path("data/weights/eye"))
     writer = ShardWriter(paths.shards("d"))
     writer.add("train", works())
     writer.close(spec(), works="0" * 64, params={}, mean=[0.5] * 3, std=[0.3] * 3)
@@ -230,7 +230,7 @@ def test_from_a_studio_to_a_report(studio, monkeypatch):
 def test_other_weights_than_it_was_painted_with_are_one_line(studio):
     """Distances seen with other eyes would mean something else."""
     train.train_model("s")
-    write_eye(Path("data/weights/other"), name="other")
+    write_vgg_weights(Path("data/weights/other"), name="other")
     text = Path("params.yaml").read_text()
     Path("params.yaml").write_text(text.replace("data/weights/eye", "data/weights/other"))
     with pytest.raises(UserError, match="learned with other weights than `pretrained` names now; train it again"):

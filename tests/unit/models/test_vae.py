@@ -10,7 +10,7 @@ from artpipe.contracts.model import Autoencoder, Prompt, Sampler
 from artpipe.models.vae import VAE
 from artpipe.nn.vae.likelihood import kl_to_unit_normal
 from artpipe.training.restore import build_learner
-from tests.conftest import assert_goes_on
+from tests.conftest import assert_resumes
 
 ENTRY = {
     "kind": "vae",
@@ -51,7 +51,7 @@ def test_it_steps_and_its_state_goes_round(size, channels):
     """A second learner with the first one's state takes the same next step, bit for bit; samples are in range."""
     batch = {"images": _images(4, size, channels)}
     first, second = _learner(size, channels, blocks=1), _learner(size, channels, blocks=1)
-    assert_goes_on(first, second, batch)
+    assert_resumes(first, second, batch)
     samples = first.eval().sample(Prompt(seeds=[1, 2]))
     assert samples.shape == (2, channels, size, size)
     assert samples.abs().max() <= 1

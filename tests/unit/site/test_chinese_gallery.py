@@ -9,11 +9,11 @@ import pytest
 
 from artpipe.gallery import build_gallery
 from artpipe.site.translation import clean_line
-from tests.conftest import loaded
+from tests.conftest import load_module
 
 BROWSER = Path(__file__).parents[2] / "browser"
 sys.path.insert(0, str(BROWSER))  # make_forms imports what lies beside it
-make, forms = (loaded(BROWSER / name) for name in ("make_museum.py", "make_forms.py"))
+make, forms = (load_module(BROWSER / name) for name in ("make_museum.py", "make_forms.py"))
 SPOKEN = ("alt", "title", "aria-label", "content", "data-against", "data-day", "data-evening", "data-frame")
 VOID = {"br", "img", "input", "link", "meta", "source"}
 NAMES = {  # that are the same in every language

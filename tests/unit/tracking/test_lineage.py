@@ -17,9 +17,9 @@ from artpipe.system.hashing import sha256_file
 from artpipe.system.locks import hold_lock
 from artpipe.tracking.lineage import ArtifactIndex, trace_lineage
 from artpipe.tracking.listing import list_runs
-from tests.conftest import loaded
+from tests.conftest import load_module
 
-make = loaded(Path(__file__).parents[2] / "browser" / "make_museum.py")
+make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
 
 
 @pytest.fixture(scope="module")

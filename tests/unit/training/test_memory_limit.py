@@ -14,7 +14,7 @@ from artpipe.nn.style.perceptual import PerceptualNetwork
 from artpipe.training.loop import training_steps
 from artpipe.training.memory_limit import MemoryLimitedStepper, describe_shortage, report_memory_errors
 from artpipe.training.restore import build_learner
-from tests.support.vgg_weights import write_eye
+from tests.support.vgg_weights import write_vgg_weights
 
 ROWS = 32
 WORDS = (*SPECIAL_TOKENS, "a", "b", "c")
@@ -40,7 +40,7 @@ OTHERS = {
 @pytest.fixture(scope="session")
 def eye(tmp_path_factory):
     """A network of VGG16's shape with random weights."""
-    return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
+    return PerceptualNetwork.open(write_vgg_weights(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
 def learner(kind, eye=None, **params) -> MicroBatchedLearner:

@@ -12,7 +12,7 @@ from artpipe.modalities.music.midi_events import is_midi, read_events
 from artpipe.modalities.music.midi_reader import read_midi
 from artpipe.modalities.music.score import Note, sample_steps
 from artpipe.untrusted.rejection import RejectedError
-from tests.hostile.midi_readers import by_mido, by_ours, compared, midi, number, track
+from tests.hostile.midi_readers import compare_readers, midi, number, read_by_artpipe, read_by_mido, track
 
 ON, OFF = bytes([0x90, 60, 80]), bytes([0x80, 60, 0])
 QUARTER = track([(0, ON), (96, OFF)])
@@ -67,7 +67,7 @@ def running(events):
 def test_valid_files_are_read_as_mido_reads_them(tracks, compact, end):
     """Every key, channel and tick of whatever valid events, with running status and without."""
     data = midi(*(track(running(events) if compact else events, end) for events in tracks))
-    assert by_ours(data) == by_mido(data)
+    assert read_by_artpipe(data) == read_by_mido(data)
     assert read_events(data).notes == ()
     assert [read.end for read in read_events(data).tracks] == [sum(wait for wait, _ in one) + end for one in tracks]
 
@@ -77,7 +77,7 @@ def test_broken_files_are_never_read_otherwise_than_by_mido(seed, place, put, cu
     """Bytes exchanged, put in or cut out: where both read a file by its announced lengths, they read the same."""
     data = seed[1]
     data = data[:place] + put + data[place + cut :]
-    word, ours, theirs = compared(data)
+    word, ours, theirs = compare_readers(data)
     if word == "differ":
         assert read_events(data).notes, (ours, theirs)
 

@@ -24,7 +24,7 @@ from artpipe.system.hashing import sha256_file
 from artpipe.system.interrupts import StopRequest
 from artpipe.training.restore import build_learner
 from artpipe.training.trainer import Trainer
-from tests.conftest import assert_goes_on
+from tests.conftest import assert_resumes
 
 OF_ALL = {
     "dataset": "pieces",
@@ -97,7 +97,7 @@ def test_its_state_goes_round(kind, adversarial):
     """A second learner with the first one's state takes the same next step, bit for bit, judge and rate included."""
     first, second = (learner(kind, adversarial_from_step=adversarial) for _ in range(2))
     first.steps_done = 3
-    assert_goes_on(first, second, {"images": to_float(works(2, 0)["images"])})
+    assert_resumes(first, second, {"images": to_float(works(2, 0)["images"])})
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,13 +15,13 @@ from artpipe.nn.style.perceptual import (
     total_variation,
 )
 from artpipe.nn.style.row_lbfgs import RowLBFGS
-from tests.support.vgg_weights import write_eye
+from tests.support.vgg_weights import write_vgg_weights
 
 
 @pytest.fixture(scope="session")
 def network(tmp_path_factory):
     """A network of VGG16's shape with random weights."""
-    return PerceptualNetwork.open(write_eye(tmp_path_factory.mktemp("weights") / "eye"))[0]
+    return PerceptualNetwork.open(write_vgg_weights(tmp_path_factory.mktemp("weights") / "eye"))[0]
 
 
 def test_the_gram_matrix_of_a_known_map():
