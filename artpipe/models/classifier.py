@@ -187,7 +187,7 @@ class Classifier(MicroBatchedLearner[Params]):
         if predicted == label:
             return Message(code="recognised", values={"truth": truth, "certainty": certainty})
         return Message(
-            code="taken_for", values={"truth": truth, "seen": self.classes[predicted], "certainty": certainty}
+            code="taken_for", values={"truth": truth, "predicted": self.classes[predicted], "certainty": certainty}
         )
 
     def _select_labelled(self, batch: Batch, *, in_turn: bool = False) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from artpipe.contracts.section import Artist, IndexView, Section, Work
+from artpipe.contracts.section import Artist, IndexView, Section
+from artpipe.contracts.works import Work
 
 _MAXIMUM_REQUESTS, _MAXIMUM_WORKS = 26, 96  # what the first view may cost, all rooms together
 _INLINE_BYTES, _FILE_BYTES = (

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.contracts.section import Artist, IndexView, Room, Section, Work
+from artpipe.contracts.section import Artist, IndexView, Room, Section
+from artpipe.contracts.works import Work
 
 _CERTAIN = 0.9  # certainty of the feature extractor from which on works are as sure as each other
 _LARGE_ENOUGH = 128  # pixels of the shorter side; beyond, larger is no better

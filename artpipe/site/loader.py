@@ -9,7 +9,8 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import Neighbour, ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.contracts.plugin_info import WallText, model_info
-from artpipe.contracts.section import Artist, Curve, Frame, Gap, GapReason, NearWork, RealWork, Work
+from artpipe.contracts.section import Artist, Curve, Frame, Gap, GapReason
+from artpipe.contracts.works import NearWork, RealWork, Work
 from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences

@@ -12,7 +12,8 @@ from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import About, Params
 
 if TYPE_CHECKING:
-    from artpipe.contracts.section import Artist, Museum, RealWork, Room
+    from artpipe.contracts.section import Artist, Museum, Room
+    from artpipe.contracts.works import RealWork
     from artpipe.language.sentences import Sentences
     from artpipe.site.media_files import MediaStore
 
@@ -32,6 +33,12 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
     gallery = params.gallery
     subtitle = sentences.starter_texts("gallery", "subtitle").get(gallery.subtitle, gallery.subtitle)
     return Museum(clean_line(gallery.title), clean_line(subtitle), rooms)
+
+
+def _mark_accepted(artist: "Artist", dataset: str, accepted: Mapping[str, str]) -> "Artist":
+    """Note which of the stages that made it were accepted under newer code."""
+    stages = (f"ingest@{dataset}", f"preprocess@{dataset}", f"train@{artist.name}", f"evaluate@{artist.name}")
+    return replace(artist, accepted=tuple(stage.partition("@")[0] for stage in stages if stage in accepted))
 
 
 def _load_room(
@@ -60,9 +67,7 @@ def _load_room(
         else:
             role_texts = collect_wall_texts(pair[0].kind, params.evaluation.metrics)
             artist = load_artist(root, name, title, models[name], pair, media, find_work, sentences, role_texts)
-            stages = (f"ingest@{dataset}", f"preprocess@{dataset}", f"train@{name}", f"evaluate@{name}")
-            verbs = tuple(stage.partition("@")[0] for stage in stages if stage in accepted)
-            artists.append(replace(artist, accepted=verbs) if verbs and isinstance(artist, Artist) else artist)
+            artists.append(_mark_accepted(artist, dataset, accepted) if isinstance(artist, Artist) else artist)
     about = _choose_about(params.dataset(dataset).about, record.about if record else None)
     about = about.model_copy(update={field: texts.get(text, text) for field, text in about})
     pictured_works = [work for digest in sorted(digests) if (work := find_work(digest)).picture]
@@ -100,7 +105,7 @@ def _make_work_finder(works: "Mapping[str, RealWork]", folders: Iterable[Path], 
 
     The work has the picture or the first lines that a report brought along.
     """
-    from artpipe.contracts.section import RealWork
+    from artpipe.contracts.works import RealWork
 
     cache: dict[str, RealWork] = {}
 

@@ -360,7 +360,8 @@ def test_the_work_in_the_light_draws_the_eye():
     """Among works as sure, colour goes before size and size before certainty; none in doubt while a healthy one hangs."""
     from types import SimpleNamespace as Thing
 
-    from artpipe.contracts.section import Artist, Media, Work
+    from artpipe.contracts.section import Artist
+    from artpipe.contracts.works import Media, Work
     from artpipe.sections.wall import _choose_featured
     from artpipe.site.wall_texts import collect_wall_texts
 
@@ -389,7 +390,7 @@ def test_a_film_hangs_at_the_entrance():
     """The first film of a model stands among the large ones of the first view; a poet shows six."""
     from types import SimpleNamespace as Thing
 
-    from artpipe.contracts.section import Media, Work
+    from artpipe.contracts.works import Media, Work
     from artpipe.sections.rooms import choose_works
 
     def work(kind, number):
@@ -410,7 +411,7 @@ def test_a_film_hangs_at_the_entrance():
 
 def test_parts_of_a_work_have_their_places():
     """Before lies under the work, steps are in order, other pictures hang beside it, files are downloads."""
-    from artpipe.contracts.section import Media, Work
+    from artpipe.contracts.works import Media, Work
 
     parts = {name: Media(name, 20, 10) for name in ("step 100", "step 20", "before", "original", "mask")}
     parts["mask"] = Media("mask", 10, 10)

@@ -204,7 +204,7 @@ def test_chinese_numbers_and_times():
         (read_as("read_as", Message(code="untitled"), "7"), "无题，读作七"),
         (Message(code="walk_between_classes", values={"first": "0", "last": "9"}), "自零至九而复返"),
         (
-            Message(code="taken_for", values={"truth": "upright", "seen": "90° left", "certainty": 0.46}),
+            Message(code="taken_for", values={"truth": "upright", "predicted": "90° left", "certainty": 0.46}),
             "正立，误认作左转 90°，46% 把握",
         ),
         (Message(code="in_the_manner_of_two", values={"first": "tissue", "second": "dahlia"}), "仿组织切片与大丽花之风"),

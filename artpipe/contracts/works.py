@@ -1,0 +1,125 @@
+"""What hangs in the gallery: pictures and other media, real works, and works that a model made."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+SAMPLE = "sample"  # the role of what a model makes where it is given nothing
+_FACE_PARTS = {"video": "poster", "audio": "score"}
+_FILMS = frozenset({"mp4", "webm"})
+_STEP_PART = re.compile(r"step (\d+)")
+
+
+@dataclass(frozen=True)
+class Media:
+    """A file of the gallery, named by its content.
+
+    `src` is relative to the gallery's root, sizes are in pixels.
+    """
+
+    src: str
+    width: int = 0  # 0: not a picture
+    height: int = 0
+    size: int = 0  # bytes
+    exact: bool = True  # every pixel as it was painted, so it is enlarged by whole factors
+    inline: str = ""  # the same file as a data: URI, where it is too small to be worth a request
+    colour: bool = False  # a picture in colour
+    seconds: float = 0.0  # how long it sounds, where that is known
+    small: "Media | None" = None  # the same picture for a place among many, where it is worth one
+
+
+@dataclass(frozen=True)
+class RealWork:
+    """A work of a dataset, with what its record says.
+
+    Without a row in the record its creator, licence and origin are "unknown".
+    """
+
+    digest: str
+    title: str = ""
+    creator: str = "unknown"
+    year: str = ""
+    licence: str = "unknown"
+    origin: str = "unknown"
+    picture: Media | None = None
+    text: str = ""  # its first lines
+
+
+@dataclass(frozen=True)
+class NearWork:
+    """A training work near a hung one."""
+
+    work: RealWork
+    distance: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """One thing on the wall."""
+
+    id: str
+    title: str
+    kind: Literal["image", "video", "audio", "text"]
+    role: str
+    seed: int | None
+    media: Media | None  # None for text
+    text: str = ""
+    certainty: float = 0.0  # the feature extractor's, that it shows what it is said to show; 0 where it was not asked
+    sources: Sequence[RealWork] = ()  # the real works it shows or was made from
+    neighbours: Sequence[NearWork] = ()  # nearest first
+    parts: Mapping[str, Media] = field(
+        default_factory=dict
+    )  # what belongs to it: before, poster, score, midi, step N ...
+
+    @property
+    def face(self) -> Media | None:
+        """Return the picture that hangs.
+
+        It is the work itself, a film's poster or the score of music.
+        """
+        return self.media if self.kind == "image" else self.parts.get(_FACE_PARTS.get(self.kind, ""))
+
+    @property
+    def before(self) -> Media | None:
+        """Return the picture before, where it has the same shape within 2 %."""
+        before, face = self.parts.get("before"), self.face
+        if before is None or face is None or self.kind != "image":
+            return None
+        return before if have_same_shape(before, face) else None
+
+    @property
+    def way(self) -> Sequence[tuple[int, Media]]:
+        """Return the pictures on the work's way by step, the first one first."""
+        steps = {name: _STEP_PART.fullmatch(name) for name in self.parts}
+        return sorted((int(match[1]), self.parts[name]) for name, match in steps.items() if match)
+
+    @property
+    def beside(self) -> Mapping[str, Media]:
+        """Return the further pictures that hang beside the work, by name."""
+        return {
+            name: part for name, part in self._list_other_parts() if part.width and part not in {self.before, self.face}
+        }
+
+    @property
+    def downloads(self) -> Mapping[str, Media]:
+        """Return the further files that are no pictures, by name."""
+        return {name: part for name, part in self._list_other_parts() if not part.width and name not in _FILMS}
+
+    @property
+    def films(self) -> Mapping[str, Media]:
+        """Return the film in each form it has, by suffix, the original first.
+
+        A browser plays the first that it can.
+        """
+        original = {self.media.src.rsplit(".", 1)[-1]: self.media} if self.kind == "video" and self.media else {}
+        return original | {name: part for name, part in self.parts.items() if name in _FILMS}
+
+    def _list_other_parts(self) -> Iterable[tuple[str, Media]]:
+        return ((name, part) for name, part in self.parts.items() if not _STEP_PART.fullmatch(name))
+
+
+def have_same_shape(first: Media, second: Media) -> bool:
+    """Return whether two pictures have the same proportions within 2 %."""
+    sides = first.width * second.height, second.width * first.height
+    return min(sides) > 0.98 * max(sides) > 0
