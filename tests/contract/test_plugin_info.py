@@ -31,7 +31,7 @@ ELSEWHERE = {
     "artpipe/artifacts/shards.py": {"picture": OLDER},
     "artpipe/config/parameter_names.py": dict.fromkeys(plugins.names("models"), OLDER),
     "artpipe/contracts/model.py": {"text": A_FORM},
-    "artpipe/contracts/section.py": {"text": A_FORM},
+    "artpipe/contracts/works.py": {"text": A_FORM},
     "artpipe/evaluate.py": {"accuracy": A_MEASURE},
     "artpipe/language/message.py": {"text": A_VALUE},
     "artpipe/layout/sidecars.py": {"text": A_WORD},

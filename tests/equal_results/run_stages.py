@@ -41,6 +41,7 @@ except ImportError:  # before code.yaml
     code = {}
 for stage in stages:
     ran = ground.run(*stage)
-    if ran.code:
-        sys.exit(f"{stage}: exit code {ran.code}\n{ran.said}")
+    code_of_exit, output = ran
+    if code_of_exit:
+        sys.exit(f"{stage}: exit code {code_of_exit}\n{output}")
 sys.stdout.write(json.dumps(code))
