@@ -62,6 +62,8 @@ def as_value(text: str) -> "str | Message":
 
 def join_texts(texts: Sequence[str]) -> str:
     """Return texts of a column, messages or plain, as one; plain ones with `; ` between."""
+    if not texts:
+        return ""
     values = [as_value(text) for text in texts]
     if all(isinstance(value, str) for value in values):
         return "; ".join(texts)
