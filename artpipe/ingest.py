@@ -15,7 +15,7 @@ from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.works import Provenance, Quarantined, RecordCard, RecordWriter, WorksWriter
 from artpipe.config.params import MINIMUM_WORKS, About, DatasetEntry, IngestParams, load_params
-from artpipe.contracts.modality import find_medium
+from artpipe.contracts.modality import find_medium, one_part
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
 from artpipe.language.message import Message, join_texts
@@ -109,6 +109,9 @@ def _split_files(candidates: Iterable[Candidate], entry: DatasetEntry) -> Iterat
     medium = find_medium(entry)
     for candidate in candidates:
         if candidate.rejected is not None:
+            yield candidate
+            continue
+        if medium.parts is one_part:
             yield candidate
             continue
         for part in medium.parts(candidate.name, candidate.data, entry.ingest):

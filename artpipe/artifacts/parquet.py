@@ -6,12 +6,14 @@ A few thousand rows at a time, or read as a whole.
 import types
 import typing
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    import pandas as pd
 
+RowT = TypeVar("RowT", bound=tuple[Any, ...])
 _ROWS = 8192  # in memory
 
 
@@ -53,16 +55,18 @@ class TableWriter:
             self._rows.clear()
 
 
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a parquet file as dictionaries."""
+def read_tuples(path: Path, row: type[RowT]) -> Iterator[RowT]:
+    """Yield the rows of a parquet file as named tuples; last fields that it lacks have their defaults."""
     import pyarrow.parquet as pq
 
+    fields: tuple[str, ...] = getattr(row, "_fields")  # noqa: B009 - of a NamedTuple
     with pq.ParquetFile(path) as table:
         for batch in table.iter_batches(batch_size=_ROWS):
-            yield from batch.to_pylist()
+            columns = batch.to_pydict()
+            yield from map(row, *(columns[name] for name in takewhile(columns.__contains__, fields)))
 
 
-def read_table(path: Path, row: type[tuple[Any, ...]]) -> "DataFrame":
+def read_table(path: Path, row: type[tuple[Any, ...]]) -> "pd.DataFrame":
     """Return a parquet file as a table of a row's fields, all of them text.
 
     A missing field is empty.

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Self
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from artpipe.artifacts.cards import load_card, save_card
-from artpipe.artifacts.tensors import load_tensors, save_tensors
+from artpipe.artifacts.tensors import load_tensors, save_arrays
 from artpipe.config.params import Frozen
 from artpipe.errors import CorruptError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -79,7 +80,7 @@ class ShardSet:
         card, sha256 = load_card(folder / "shards.json", ShardCard)
         return cls(folder, card, sha256)
 
-    def load(self, split: Split, columns: Sequence[str] | None = None) -> dict[str, Tensor]:
+    def load(self, split: Split, columns: Sequence[str] | None = None) -> "dict[str, Tensor]":
         """Return the named columns of a split, verified.
 
         They are memory-mapped where the split is one file.
@@ -97,6 +98,8 @@ class ShardSet:
                 raise CorruptError(f"{self.folder}: {problem}; delete the folder and run again")
         if len(parts) == 1:
             return {column: parts[0][column] for column in names}
+        import torch
+
         return {column: torch.cat([part[column] for part in parts]) for column in names} if parts else {}
 
 
@@ -108,11 +111,14 @@ class ShardWriter:
         self.files: dict[Split, dict[str, str]] = {split: {} for split in SPLITS}
         self.counts: dict[Split, int] = dict.fromkeys(SPLITS, 0)
 
-    def add(self, split: Split, columns: Mapping[str, Tensor]) -> None:
-        """Write one file with the given columns, all of the same length."""
+    def add(self, split: Split, columns: "Mapping[str, NDArray[Any] | Tensor]") -> None:
+        """Write one file with the given columns, arrays or tensors, all of the same length."""
+        import numpy as np
+
+        arrays = {column: np.asarray(values) for column, values in columns.items()}
         name = f"{split}-{len(self.files[split]):05d}.safetensors"
-        self.files[split][name] = save_tensors(self.folder / name, columns)
-        self.counts[split] += len(next(iter(columns.values())))
+        self.files[split][name] = save_arrays(self.folder / name, arrays)
+        self.counts[split] += len(next(iter(arrays.values())))
 
     def close(
         self, spec: Spec, *, works: str, params: dict[str, object], mean: Sequence[float], std: Sequence[float]

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, NamedTuple, Self
 
 from artpipe.artifacts.cards import load_card, save_card
-from artpipe.artifacts.parquet import TableWriter, read_rows, read_table
+from artpipe.artifacts.parquet import TableWriter, read_table, read_tuples
 from artpipe.artifacts.tar_shards import TarShardWriter
 from artpipe.config.params import About, Frozen
 from artpipe.errors import CorruptError
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    import pandas as pd
 
 SHARD_BYTES = 256 * 2**20
 
@@ -111,7 +111,7 @@ class Works:
             CorruptError: the table is missing or damaged.
         """
         path = _verify_file(self.folder, "works.parquet", self.card.files)
-        return (Work(**row) for row in read_rows(path))
+        return read_tuples(path, Work)
 
     def originals(self, first: int = 0, step: int = 1) -> Iterator[tuple[Work, bytes]]:
         """Yield each row (or each `step`'th from the `first` on) with its original.
@@ -208,9 +208,9 @@ class Record:
             CorruptError: the table is missing or damaged.
         """
         path = _verify_file(self.folder, "record.parquet", self.card.files)
-        return (Provenance(**row) for row in read_rows(path))
+        return read_tuples(path, Provenance)
 
-    def table(self) -> "DataFrame":
+    def table(self) -> "pd.DataFrame":
         """Return the provenance of the works as one table, verified; unknown is empty.
 
         Raises:
@@ -225,7 +225,7 @@ class Record:
             CorruptError: the table is missing or damaged.
         """
         path = _verify_file(self.folder, "quarantine.parquet", self.card.files)
-        return (Quarantined(**row) for row in read_rows(path))
+        return read_tuples(path, Quarantined)
 
 
 class RecordWriter:

@@ -77,6 +77,8 @@ def join_texts(texts: Sequence[str]) -> str:
 
     Plain ones have `; ` between them.
     """
+    if not texts:
+        return ""
     values = [decode_value(text) for text in texts]
     if all(isinstance(value, str) for value in values):
         return "; ".join(texts)

@@ -1,14 +1,15 @@
 """Assign works to training, validation and test by their content alone."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from artpipe.artifacts.works import Work, Works
 from artpipe.config.params import SplitParams
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from artpipe.artifacts.shards import Split
 
 _MIN_CLASSES = 2  # one class says nothing about a work
@@ -58,20 +59,23 @@ def plan_splits(works: Works, params: SplitParams, shown: int) -> SplitPlan:
     A work's split depends on its own content alone, with one exception: where a wanted split would be empty, which
     happens in sets of a few dozen works, the work of the training split whose hash is lowest goes there.
     """
-    import pandas as pd
-
     classes = tuple(works.card.labels) if len(works.card.labels) >= _MIN_CLASSES else ()
     plan = SplitPlan(params, official=frozenset(works.card.splits) & {*PROMOTABLE}, classes=classes)
-    rows = ((work.sha256, work.label, plan.split(work)) for work in works.rows())
-    table = pd.DataFrame(rows, columns=["sha256", "label", "split"])
-    table["label"] = table.label.where(table.label.isin(classes), "")
-    counts = {split: int((table.split == split).sum()) for split in ("train", *PROMOTABLE)}
+    counts: dict[Split, int] = dict.fromkeys(("train", *PROMOTABLE), 0)
+    training_works: list[str] = []
+    works_by_class: defaultdict[str, list[str]] = defaultdict(list)
+    for work in works.rows():
+        split = plan.split(work)
+        counts[split] += 1
+        works_by_class[plan.class_name(work)].append(work.sha256)
+        if split == "train":
+            training_works.append(work.sha256)
     is_wanted = {"validation": params.validation > 0, "test": "test" in plan.official or params.test > 0}
     missing = [split for split in PROMOTABLE if is_wanted[split] and not counts[split]]
-    promoted = dict(zip(sorted(table.sha256[table.split == "train"]), missing, strict=False))
+    promoted = dict(zip(nsmallest(len(missing), training_works), missing, strict=False))
     counts |= dict.fromkeys(promoted.values(), 1)
     counts["train"] -= len(promoted)
-    return replace(plan, promoted=promoted, counts=counts, shown=frozenset(_choose_shown(table, shown)))
+    return replace(plan, promoted=promoted, counts=counts, shown=frozenset(_choose_shown(works_by_class, shown)))
 
 
 def contact_sheet_order(sha256: str) -> str:
@@ -82,11 +86,14 @@ def contact_sheet_order(sha256: str) -> str:
     return sha256[::-1]
 
 
-def _choose_shown(works: "DataFrame", count: int) -> list[str]:
+def _choose_shown(works_by_class: Mapping[str, Iterable[str]], count: int) -> list[str]:
     """Return `count` works, as many of each class as there are places.
 
     A small class leaves its places to the others.
     """
-    ordered = works.assign(place=works.sha256.map(contact_sheet_order)).sort_values(["label", "place"])
-    ranks = ordered.groupby("label").cumcount().sort_values(kind="stable")
-    return list(ordered.sha256[ranks.index[:count]])
+    ranked = [
+        (rank, label, sha256)
+        for label, works in works_by_class.items()
+        for rank, sha256 in enumerate(nsmallest(count, works, key=contact_sheet_order))
+    ]
+    return [sha256 for *_, sha256 in nsmallest(count, ranked)]

@@ -6,11 +6,13 @@ Each token but a work's first is predicted in exactly one row.
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from artpipe.contracts.special_tokens import PAD
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from artpipe.artifacts.shards import Split
 
 SHARD_BYTES = 256 * 2**20
@@ -53,13 +55,13 @@ class TokenShards:
                 self._write(split)
 
     def _write(self, split: "Split") -> None:
-        import torch
+        import numpy as np
 
         tokens, labels, digests, places = zip(*self._rows.pop(split), strict=True)
-        columns = {
-            "tokens": torch.tensor(tokens, dtype=torch.int16),
-            "labels": torch.tensor(labels, dtype=torch.int64),
-            "digests": torch.tensor([list(bytes.fromhex(digest)) for digest in digests], dtype=torch.uint8),
-            "places": torch.tensor(places, dtype=torch.int64),
+        columns: dict[str, NDArray[Any]] = {
+            "tokens": np.array(tokens, np.int16),
+            "labels": np.array(labels, np.int64),
+            "digests": np.frombuffer(bytes.fromhex("".join(digests)), np.uint8).reshape(len(digests), -1),
+            "places": np.array(places, np.int64),
         }
         self.writer.add(split, columns)

@@ -21,7 +21,8 @@ from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
 from artpipe.untrusted.downloads import PinnedFile, fetch_pinned_file, read_pinned_member
-from artpipe.untrusted.idx import IdxArray, IdxError, encode_grey_png, read_idx
+from artpipe.untrusted.grey_png import encode_pictures
+from artpipe.untrusted.idx import IdxArray, IdxError, read_idx
 from artpipe.untrusted.rejection import with_parameter
 
 _PICTURE_DIMENSIONS = 3  # dimensions of an idx file of grey pictures
@@ -172,12 +173,11 @@ def _read_idx_works(pin: PinnedFile, works: IdxWorks, limits: ArchiveLimits) -> 
         if len(images.shape) != _PICTURE_DIMENSIONS or (labels is not None and labels.shape != images.shape[:1]):
             shapes = f"{images.shape} and {None if labels is None else labels.shape}"
             raise UserError(f"{pin.name}: `{part.images}` and its labels have shapes {shapes}, not (N, H, W) and (N,)")
-        _, height, width = images.shape
         stem = PurePosixPath(part.images).name
-        for number, record in enumerate(images):
+        for number, file in enumerate(encode_pictures(images.values, images.shape)):
             label = None if labels is None else str(labels.values[number])
             title = works.title.replace("{label}", label or "") or None
-            yield Candidate(f"{stem}#{number:05d}", encode_grey_png(record, height, width), label, part.split, title)
+            yield Candidate(f"{stem}#{number:05d}", file, label, part.split, title)
 
 
 def _read_pictures(pin: PinnedFile, works: PictureWorks, limits: ArchiveLimits) -> Iterator[Candidate]:

@@ -26,6 +26,7 @@ from artpipe.untrusted.worker import ANSWER, LENGTH, READY
 
 KeyT = TypeVar("KeyT")
 _TIMED_OUT = "timed out"
+_READ_BYTES = 1 << 20  # bytes of answers asked for at once
 _MAX_PENDING_BYTES = 512 << 20  # bytes of inputs handed out and not yet answered, however many workers there are
 
 
@@ -153,6 +154,7 @@ class _Worker:
         self.command = [sys.executable, "-m", "artpipe.untrusted.worker", *(json.dumps(value) for value in values)]
         self.limits = limits
         self.process: subprocess.Popen[bytes] | None = None
+        self.unread = bytearray()  # what the child has answered beyond the outcome that was read last
         self.closed = False
 
     def run_batch(self, batch: list[bytes]) -> list[Outcome]:
@@ -161,7 +163,7 @@ class _Worker:
         answers: list[Outcome] = []
         try:
             _send_batch(process, batch)
-            answers.extend(_receive_outcome(process, self.limits.patience * self.limits.seconds) for _ in batch)
+            answers.extend(self._receive_outcome(process) for _ in batch)
         except (DeadWorkerError, BrokenPipeError) as error:
             answers.append(self._explain_death(process, timed_out=str(error) == _TIMED_OUT))
         return answers
@@ -175,12 +177,37 @@ class _Worker:
             process = self.process = subprocess.Popen(
                 self.command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0, env=environment
             )
+            self.unread.clear()
             try:
-                _read_exactly(process, len(READY), self.limits.start_seconds)
+                self._read_exactly(process, len(READY), self.limits.start_seconds)
             except DeadWorkerError as error:
                 message = f"a worker process could not be started ({error}): {' '.join(self.command[:4])}"
                 raise ArtpipeError(message) from None
         return self.process
+
+    def _receive_outcome(self, process: "subprocess.Popen[bytes]") -> Outcome:
+        seconds = self.limits.patience * self.limits.seconds
+        status, length = ANSWER.unpack(self._read_exactly(process, ANSWER.size, seconds))
+        payload = self._read_exactly(process, length, seconds)
+        if status == 0:
+            return Outcome(payload=payload)
+        reason, _, detail = payload.decode(errors="replace").partition("\n")
+        return Outcome(reason=reason, detail=detail)
+
+    def _read_exactly(self, process: "subprocess.Popen[bytes]", count: int, seconds: float) -> bytes:
+        """Return the next `count` bytes of the child; what else has come is kept for the next call."""
+        if len(self.unread) < count:
+            answers, deadline = _pipes(process)[1].fileno(), time.monotonic() + seconds
+            while len(self.unread) < count:
+                if not select.select([answers], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                    raise DeadWorkerError(_TIMED_OUT)
+                part = os.read(answers, _READ_BYTES)
+                if not part:
+                    raise DeadWorkerError("it ended")
+                self.unread += part
+        data = bytes(self.unread[:count])
+        del self.unread[:count]
+        return data
 
     def _explain_death(self, process: "subprocess.Popen[bytes]", *, timed_out: bool) -> Outcome:
         if timed_out:
@@ -227,26 +254,3 @@ def _send_batch(process: "subprocess.Popen[bytes]", batch: list[bytes]) -> None:
         rest = memoryview(block)
         while rest:
             rest = rest[os.write(requests, rest) :]
-
-
-def _receive_outcome(process: "subprocess.Popen[bytes]", seconds: float) -> Outcome:
-    status, length = ANSWER.unpack(_read_exactly(process, ANSWER.size, seconds))
-    payload = _read_exactly(process, length, seconds)
-    if status == 0:
-        return Outcome(payload=payload)
-    reason, _, detail = payload.decode(errors="replace").partition("\n")
-    return Outcome(reason=reason, detail=detail)
-
-
-def _read_exactly(process: "subprocess.Popen[bytes]", count: int, seconds: float) -> bytes:
-    answers, deadline = _pipes(process)[1].fileno(), time.monotonic() + seconds
-    parts: list[bytes] = []
-    while count:
-        if not select.select([answers], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            raise DeadWorkerError(_TIMED_OUT)
-        part = os.read(answers, min(count, 1 << 20))
-        if not part:
-            raise DeadWorkerError("it ended")
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)

@@ -164,11 +164,11 @@ def _prepared_pieces(task: PreprocessTask, params: MusicParams) -> "Iterator[tup
 
 
 def _draw_print(steps: list[Step], grid: int, label: str) -> SheetPicture:
-    from artpipe.modalities.music.piano_roll import draw_piano_roll
+    from artpipe.modalities.music.piano_roll import paint_piano_roll
 
     first_steps = list(islice(steps, _BEATS_SHOWN * grid))
-    picture = draw_piano_roll(first_steps, grid, width=_SHEET.tile * 2, height=_SHEET.tile * 2)
-    return SheetPicture(picture.numpy(), label)
+    picture = paint_piano_roll(first_steps, grid, width=_SHEET.tile * 2, height=_SHEET.tile * 2)
+    return SheetPicture(picture, label)
 
 
 MEDIUM = Medium(

@@ -8,6 +8,7 @@ www.w3.org/2021/06/musicxml40/
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
@@ -19,6 +20,7 @@ from artpipe.untrusted.rejection import RejectedError
 
 _DECIMAL = re.compile(r"\s*[+-]?(\d{1,15}\.?\d{0,15}|\.\d{1,15})\s*")  # of the schema: no exponent
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_ZERO = Fraction(0)
 _SINGERS = ("soprano", "alto", "tenor", "bass")
 
 
@@ -84,6 +86,7 @@ class _PartReader:
         self.divisions, self.shift, self.time = Fraction(1), Fraction(0), Fraction(0)
         self.notes: list[str] = []  # what was done to it
         self._lines: dict[str, list[Note]] = {}
+        self._durations: dict[str, Fraction] = {}  # in quarter notes, by how they are written under these divisions
         self._last = Fraction(0)  # where the note before began
         bars: list[Fraction] = []
         fermatas: list[Fraction] = []
@@ -114,6 +117,7 @@ class _PartReader:
             self.divisions = _read_decimal(item, "divisions", self.divisions)
             if self.divisions <= 0:
                 raise _value_error("divisions", item, "number above 0")
+            self._durations.clear()
             if item.find("transpose") is not None:
                 octaves = _read_integer(item, "transpose/octave-change", 0)
                 self.shift = _read_decimal(item, "transpose/chromatic", Fraction(0)) + 12 * octaves
@@ -126,18 +130,20 @@ class _PartReader:
     def _read_note(self, item: Element) -> bool:
         duration = self._read_duration(item)
         start = self._last if item.find("chord") is not None else self.time
-        self._last, self.time = start, max(self.time, start + duration)
+        end = start + duration
+        self._last, self.time = start, max(self.time, end)
         step = item.findtext("pitch/step")
         if step is None or not duration:
             return False
         if step.strip() not in _STEPS:
             raise RejectedError("not a score", Message(code="note_named", values={"name": repr(step[:20])}))
-        shift = _read_decimal(item, "pitch/alter", Fraction(0)) + self.shift
+        shift = _read_decimal(item, "pitch/alter", _ZERO)
+        shift = shift + self.shift if self.shift else shift
         if shift.denominator > 1:
             self.notes.append("with parts of half tones, rounded")
         pitch = _STEPS[step.strip()] + round(shift) + 12 * (_read_integer(item, "pitch/octave", 4) + 1)
         line = self._lines.setdefault((item.findtext("voice") or "1").strip(), [])
-        note = Note(start, start + duration, pitch)
+        note = Note(start, end, pitch)
         if any(tie.get("type") == "stop" for tie in item.findall("tie")):
             tied = next(_find_tied_note(line, note), None)
             if tied is not None:
@@ -147,10 +153,14 @@ class _PartReader:
         return True
 
     def _read_duration(self, item: Element) -> Fraction:
-        duration = _read_decimal(item, "duration", Fraction(0))
-        if duration < 0:
-            raise _value_error("duration", item, "number from 0")
-        return duration / self.divisions
+        text = item.findtext("duration") or ""
+        duration = self._durations.get(text)
+        if duration is None:
+            value = _read_decimal(item, "duration", _ZERO)
+            if value < 0:
+                raise _value_error("duration", item, "number from 0")
+            duration = self._durations[text] = value / self.divisions
+        return duration
 
 
 def _find_tied_note(line: list[Note], note: Note) -> Iterator[int]:
@@ -165,13 +175,20 @@ def _read_decimal(item: Element, path: str, default: Fraction) -> Fraction:
     text = item.findtext(path)
     if text is None or not text.strip():
         return default
-    if not _DECIMAL.fullmatch(text):
+    value = _parse_decimal(text)
+    if value is None:
         raise _value_error(path, item, "number")
-    return Fraction(text.strip())
+    return value
+
+
+@lru_cache(maxsize=1024)
+def _parse_decimal(text: str) -> Fraction | None:
+    """Return the number; a score has few different ones, each of them thousands of times."""
+    return Fraction(text.strip()) if _DECIMAL.fullmatch(text) else None
 
 
 def _read_integer(item: Element, path: str, default: int) -> int:
-    value = _read_decimal(item, path, Fraction(default))
+    value = _read_decimal(item, path, _parse_decimal(str(default)) or _ZERO)
     if value.denominator > 1:
         raise _value_error(path, item, "whole number")
     return int(value)

@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +15,12 @@ from artpipe.config.params import IngestParams
 from artpipe.contracts.modality import Medium, PreprocessTask, WorkFacts
 from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha, perceptual_hash
-from artpipe.modalities.picture.framing import PictureParams, fit_to_squares
+from artpipe.modalities.picture.framing import PictureParams, fit_to_squares, parse_params
+from artpipe.modalities.picture.grey_batches import inspect_grey_pictures, prepare_grey_pictures
 from artpipe.preprocessing.contact_sheet import SheetPicture, SheetStyle, draw_contact_sheet
 from artpipe.preprocessing.jobs import run_jobs
 from artpipe.system.atomic_files import write_bytes
+from artpipe.untrusted.batch_jobs import with_batch_job
 from artpipe.untrusted.magic_bytes import describe_unread_file, looks_like_picture
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ _SIDECARS = (  # captions, tags, labels, boxes; what cameras and editors write; 
 )
 
 
+@with_batch_job(inspect_grey_pictures)
 def inspect_picture(data: bytes, settings: dict[str, Any]) -> bytes:
     """Decode one input, in a worker, and return its WorkFacts as JSON.
 
@@ -83,6 +85,7 @@ def inspect_picture(data: bytes, settings: dict[str, Any]) -> bytes:
     return json.dumps(WorkFacts(width, height, f"{perceptual_hash(picture.image):016x}", list(picture.notes))).encode()
 
 
+@with_batch_job(prepare_grey_pictures)
 def prepare_picture(data: bytes, settings: dict[str, Any]) -> bytes:
     """Return one original as pixels, in a worker: uint8 ``(C, H, W)``, as bytes.
 
@@ -93,7 +96,7 @@ def prepare_picture(data: bytes, settings: dict[str, Any]) -> bytes:
     Raises:
         RejectedError: it cannot be decoded.
     """
-    params = _params(settings["params"])
+    params = parse_params(settings["params"])
     picture = decode_picture(data, settings["max_megapixels"])
     image = fit_to_squares(flatten_alpha(picture.image, params.background), params)
     rows = image.height // params.size
@@ -102,11 +105,6 @@ def prepare_picture(data: bytes, settings: dict[str, Any]) -> bytes:
 
 def _settings(params: PictureParams, ingest: IngestParams) -> dict[str, Any]:
     return {"params": params.model_dump_json(), "max_megapixels": ingest.max_megapixels}
-
-
-@cache
-def _params(text: str) -> PictureParams:
-    return PictureParams.model_validate_json(text)
 
 
 def write_shards(task: PreprocessTask) -> str:
@@ -214,7 +212,6 @@ class _PictureShards:
 
     def _write(self, split: "Split") -> None:
         import numpy as np
-        import torch
 
         count, params = len(self.labels[split]), self.params
         images = np.frombuffer(self.images.pop(split), np.uint8).reshape(
@@ -226,9 +223,8 @@ class _PictureShards:
                 self.sums[channel] += sum(level * number for level, number in enumerate(levels))
                 self.squares[channel] += sum(level * level * number for level, number in enumerate(levels))
         digests = np.frombuffer(self.digests.pop(split), np.uint8).reshape(count, hashlib.sha256().digest_size)
-        labels = torch.tensor(self.labels.pop(split), dtype=torch.int64)
-        columns = {"images": torch.from_numpy(images), "labels": labels, "digests": torch.from_numpy(digests)}
-        places = torch.tensor(self.places.pop(split), dtype=torch.int64)
+        labels, places = np.array(self.labels.pop(split), np.int64), np.array(self.places.pop(split), np.int64)
+        columns: dict[str, NDArray[Any]] = {"images": images, "labels": labels, "digests": digests}
         if params.tiles:
             columns["places"] = places
         self.writer.add(split, columns)

@@ -1,5 +1,6 @@
 """Fit pictures to squares: trim borders, crop, pad or cut into tiles, resize."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
@@ -34,6 +35,12 @@ class PictureParams(SplitParams):
             message = "tiles are cut, so `fit` is crop"
             raise ValueError(message)
         return self
+
+
+@cache
+def parse_params(text: str) -> PictureParams:
+    """Return the parameters that a worker is told as JSON."""
+    return PictureParams.model_validate_json(text)
 
 
 def fit_to_squares(image: "Image.Image", params: PictureParams) -> "Image.Image":

@@ -15,7 +15,8 @@ from PIL import Image
 from artpipe.errors import UserError
 from artpipe.sources.package import read_card
 from artpipe.untrusted.duplicates import DuplicateIndex
-from artpipe.untrusted.idx import IdxError, encode_grey_png, read_idx
+from artpipe.untrusted.grey_png import decode_grey_pngs, encode_grey_png, encode_grey_pngs, encode_pictures
+from artpipe.untrusted.idx import IdxError, read_idx
 from artpipe.untrusted.metadata import Metadata, read_metadata
 
 SHAPES = st.lists(st.integers(0, 6), min_size=1, max_size=4)
@@ -175,3 +176,38 @@ def test_banded_index_finds_what_a_full_search_finds(hashes, bits, data):
         found = seen.find_near(probe, bits)
     expected = min(distances) if probe and min(distances) <= bits else None
     assert (found[1] if found else None) == expected
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 5), st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+def test_many_grey_pngs_are_those_made_one_by_one(height, width, count, seed):
+    """Encoded together the files are the same to the byte, and decoded together the pixels are back."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (count, height, width), np.uint8)
+    files = encode_grey_pngs(pixels)
+    assert files == [encode_grey_png(picture.tobytes(), height, width) for picture in pixels]
+    assert list(encode_pictures(memoryview(pixels.tobytes()), pixels.shape)) == files
+    decoded = list(decode_grey_pngs(files))
+    assert [places for places, _ in decoded] == ([list(range(count))] if count else [])
+    assert all((part == pixels).all() for _, part in decoded)
+
+
+def test_grey_pngs_of_several_blocks():
+    """A picture beyond 65,535 bytes has the same file too, and is left to a decoder."""
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 300, 300), np.uint8)
+    assert encode_grey_pngs(pixels) == [encode_grey_png(picture.tobytes(), 300, 300) for picture in pixels]
+    assert list(decode_grey_pngs(encode_grey_pngs(pixels))) == []
+
+
+@given(st.integers(0, 10_000), st.integers(0, 255), st.integers(0, 200))
+@settings(max_examples=200, deadline=None)
+def test_a_changed_grey_png_is_left_to_a_decoder(place, value, cut):
+    """Whatever byte of a file was changed or cut off, it is not taken for one that was written here."""
+    pixels = np.random.default_rng(2).integers(0, 256, (3, 5, 7), np.uint8)
+    whole, changed, other = encode_grey_pngs(pixels)
+    damaged = bytearray(changed[: len(changed) - cut])
+    if damaged:
+        damaged[place % len(damaged)] = value
+    decoded = list(decode_grey_pngs([whole, bytes(damaged), other]))
+    if bytes(damaged) != changed:
+        assert [places for places, _ in decoded] == [[0, 2]]
+        assert (decoded[0][1] == pixels[[0, 2]]).all()

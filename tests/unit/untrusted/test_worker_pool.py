@@ -132,3 +132,32 @@ def test_a_worker_knows_its_parent_by_what_it_is_told(told, code):
     planted += f"sys.argv = ['', '0', '0', '0', '0', '{told}']; worker.main()"
     done = subprocess.run([sys.executable, "-c", planted], check=False)
     assert done.returncode == code
+
+
+BATCH_JOBS = """
+import os, signal
+from artpipe.untrusted.batch_jobs import with_batch_job
+def together(inputs, settings):
+    if b"stop" in inputs:
+        raise ValueError
+    if b"grow" in inputs:
+        bytearray(1 << 31)
+    return {place: b"together" for place, data in enumerate(inputs) if data == b"easy"}
+@with_batch_job(together)
+def work(data, settings):
+    if data == b"crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return b"alone"
+"""
+
+
+def test_a_batch_is_answered_together_where_the_job_can(tmp_path, monkeypatch):
+    """What the form for batches knows is not asked again; a crash, and a form that fails, cost the others nothing."""
+    (tmp_path / "planted_batch_jobs.py").write_text(BATCH_JOBS)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    inputs = [b"easy", b"hard", b"easy", b"crash", b"easy", b"stop", b"easy", b"grow", b"easy", b"easy", b"hard"]
+    found = run("planted_batch_jobs:work", inputs, batch_inputs=5)
+    assert [key for key, _ in found] == inputs
+    assert [outcome.reason or outcome.payload for _, outcome in found] == [
+        b"together", b"alone", b"together", "crashed", b"together", *[b"alone"] * 5, b"alone",
+    ]  # fmt: skip
