@@ -20,7 +20,7 @@ from artpipe.contracts.plugin_info import metric_info, model_info
 from artpipe.errors import CorruptError
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences, load_sentences
-from artpipe.modalities.picture.captions import asked_for
+from artpipe.modalities.picture.captions import requested_class_title
 from artpipe.site.charts import chart, thin, tick
 from artpipe.site.media_files import Shelf
 from artpipe.site.museum import load_museum
@@ -198,7 +198,7 @@ def test_chinese_numbers_and_times():
     ("message", "chinese"),
     [
         (Message(code="untitled"), "无题"),
-        (read_as("asked_for_read_as", asked_for("3"), "7"), "三，命题之作；读作七"),
+        (read_as("asked_for_read_as", requested_class_title("3"), "7"), "三，命题之作；读作七"),
         (read_as("read_as", Message(code="untitled"), "7"), "无题，读作七"),
         (Message(code="walk_between_classes", values={"first": "0", "last": "9"}), "自零至九而复返"),
         (
