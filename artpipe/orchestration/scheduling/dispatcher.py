@@ -1,4 +1,4 @@
-"""Start each stage as soon as its upstream is done, the most urgent first.
+"""Start each stage as soon as its upstream is done, in the order of `StageOrder`.
 
 No more run at a time than there are slots.
 """
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from prefect.futures import PrefectFuture
 
 from artpipe.orchestration.scheduling.dvc_graph import Stage
+from artpipe.orchestration.scheduling.stage_order import StageOrder
 
 Future = PrefectFuture[Any]
 
@@ -71,13 +72,14 @@ class _StageQueue:
         self.waiting = {stage.name: stage for stage in stages}
         self.running, self.futures = set[str](), dict[str, Future]()
         self._parts, self._slots, self._trainings = dict[str, list[str]](), slots, max_trainings
+        self._order = StageOrder(stages)
 
     def next_stage(self) -> Stage | None:
-        """Return the most urgent stage that can start now, if a slot is free."""
+        """Return the stage to start now, if a slot is free and one can start."""
         if len(self.running) >= self._slots:
             return None
-        by_urgency = sorted(self.waiting.values(), key=lambda stage: -stage.urgency)
-        return next(filter(self._can_start, by_urgency), None)
+        candidates = list(filter(self._can_start, self.waiting.values()))
+        return self._order.choose(candidates, self.waiting.keys() | self.running, self.running)
 
     def mark_running(self, stage: Stage) -> list[Future]:
         """Count a stage as running, and return the futures of its upstream."""
