@@ -11,13 +11,13 @@ import pytest
 from artpipe import plugins
 from artpipe.contracts.model import FeatureExtractor
 from artpipe.contracts.plugin_info import MediumInfo, MetricInfo, ModelInfo, medium_info, model_info, read_info
-from artpipe.nn.style.perceptual import Perceptual
+from artpipe.nn.style.perceptual import PerceptualNetwork
 
 ROOT = Path(__file__).parents[2]
 INFOS = {"models": ModelInfo, "modalities": MediumInfo, "metrics": MetricInfo}
 BUILT_IN = [(group, name) for group in INFOS for name in plugins.names(group)]
 QUOTED = re.compile(r"""(?<!class=)["'](\w+)["']""")
-FORMS = {"checkpoint": FeatureExtractor, "weights": Perceptual}  # of what a constructor gets as `pretrained`
+FORMS = {"checkpoint": FeatureExtractor, "weights": PerceptualNetwork}  # of what a constructor gets as `pretrained`
 
 # Names of a kind, a medium or a metric that stand in other files too, for another thing or for a reason.
 A_FORM = "the form of an exhibit, whatever made it"
@@ -140,3 +140,10 @@ def test_a_name_is_seen_wherever_it_stands(tmp_path, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         assert named_in(path) == names
+
+
+@pytest.mark.parametrize("kind", plugins.names("models"))
+def test_defaults_of_a_kind_are_those_of_its_parameters(kind):
+    """A plan knows steps and batch of an entry that says neither, without importing the kind."""
+    fields, info = plugins.find("models", kind).params.model_fields, model_info(kind)
+    assert (info.default_steps, info.default_batch_size) == (fields["steps"].default, fields["batch_size"].default)
