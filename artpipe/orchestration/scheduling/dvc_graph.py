@@ -27,6 +27,7 @@ from artpipe.system.atomic_files import write_text
 
 BUSY = "is busy, it is being blocked by"  # DVC, of a path that another dvc reads or writes
 _LOCK_SECONDS = 600.0  # of waiting for DVC's lock, at most
+_TRAINING_START_SECONDS = 5.0  # imports and reading, which a training's own record leaves out
 _RETRY_SECONDS = 1.0  # between two tries while another dvc is running
 
 
@@ -57,6 +58,11 @@ class Stage:
     seconds: float = 0.0  # that it takes, as far as is known
     appeal: float = 0.0  # of what hangs when it has ended; 0: nothing does
     part: bool = False  # a share of a stage's work, done beforehand; the stage does without it where it fails
+
+
+def is_training(stage: str) -> bool:
+    """Return whether a stage trains a model, and so takes a device."""
+    return stage.startswith("train@")
 
 
 PRESET_STAGES: ContextVar[list[Stage] | None] = ContextVar("PRESET_STAGES", default=None)  # found before the flow began
@@ -240,7 +246,7 @@ def _estimate_seconds(names: Collection[str]) -> dict[str, float]:
     lock = Path("dvc.lock")
     stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}
     costs = Costs(Path(), load_params(), stages)
-    return {name: costs.of(name).core_seconds for name in names}
+    return {name: costs.of(name).core_seconds + _TRAINING_START_SECONDS * is_training(name) for name in names}
 
 
 def _compute_urgencies(graph: Any, seconds: Mapping[str, float]) -> dict[str, float]:

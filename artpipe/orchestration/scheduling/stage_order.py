@@ -52,3 +52,27 @@ class StageOrder:
             for name in missing:
                 distances[name] = min(distances.get(name, seconds), seconds)
         return distances
+
+
+def simulate(stages: Sequence[Stage], slots: int) -> dict[str, float]:
+    """Return when each stage would end, in the order in which they start, if each took what is expected.
+
+    Args:
+        stages: each after its upstream.
+        slots: stages at a time.
+    """
+    order, now = StageOrder(stages), 0.0
+    waiting, running, ends = {stage.name: stage for stage in stages}, dict[str, float](), dict[str, float]()
+    while waiting or running:
+        ready = [
+            stage
+            for stage in waiting.values()
+            if waiting.keys().isdisjoint(stage.upstream) and running.keys().isdisjoint(stage.upstream)
+        ]
+        stage = order.choose(ready, waiting.keys() | running.keys(), running) if len(running) < slots else None
+        if stage is None:
+            now = running.pop(min(running, key=running.__getitem__))
+            continue
+        del waiting[stage.name]
+        ends[stage.name] = running[stage.name] = now + stage.seconds
+    return ends

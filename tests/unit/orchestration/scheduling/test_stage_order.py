@@ -1,7 +1,7 @@
 """Which stage starts next: one lane for the next picture, the others for the earliest end."""
 
 from artpipe.orchestration.scheduling.dvc_graph import Stage
-from artpipe.orchestration.scheduling.stage_order import StageOrder
+from artpipe.orchestration.scheduling.stage_order import StageOrder, simulate
 
 
 def chain(name: str, ingest: float, train: float, appeal: float = 1.0) -> list[Stage]:
@@ -14,43 +14,27 @@ def chain(name: str, ingest: float, train: float, appeal: float = 1.0) -> list[S
     ]
 
 
-def simulate(stages: list[Stage], slots: int) -> tuple[list[str], dict[str, float]]:
-    """Return the stages as they start, and when each ends, with stages that take what is expected."""
-    order, now = StageOrder(stages), 0.0
-    waiting, running, starts, ends = {stage.name: stage for stage in stages}, dict[str, float](), [], {}
-    while waiting or running:
-        ready = [stage for stage in waiting.values() if not {*waiting, *running} & set(stage.upstream)]
-        stage = order.choose(ready, [*waiting, *running], running) if len(running) < slots else None
-        if stage is not None:
-            starts.append(stage.name)
-            running[stage.name] = now + waiting.pop(stage.name).seconds
-            continue
-        name = min(running, key=running.get)
-        ends[name] = now = running.pop(name)
-    return starts, ends
-
-
 def test_the_nearest_picture_comes_first_and_is_not_interrupted():
     """One lane: the shortest model from its dataset to the wall, then the next one."""
-    starts, _ = simulate([*chain("long", 10, 300), *chain("short", 10, 20), *chain("middle", 10, 100)], 1)
+    starts = simulate([*chain("long", 10, 300), *chain("short", 10, 20), *chain("middle", 10, 100)], 1)
     assert [name.partition("@")[2] for name in starts] == ["short"] * 3 + ["middle"] * 3 + ["long"] * 3
 
 
 def test_other_lanes_begin_with_what_is_long():
     """Two lanes: the shortest model and the longest one begin, and the run ends as early as the longest chain lets it."""
     stages = [*chain("long", 10, 300), *chain("short", 10, 20), *chain("middle", 10, 100)]
-    starts, ends = simulate(stages, 2)
-    assert set(starts[:2]) == {"ingest@short", "ingest@long"}
+    ends = simulate(stages, 2)
+    assert set(list(ends)[:2]) == {"ingest@short", "ingest@long"}
     assert ends["evaluate@short"] == 35.0
     assert max(ends.values()) == 315.0
 
 
 def test_what_is_worth_more_comes_first_at_the_same_time():
     """A model that hangs half as much to see counts as if it took twice as long."""
-    starts, _ = simulate([*chain("judge", 10, 20, appeal=0.5), *chain("painter", 10, 40)], 1)
-    assert starts[0] == "ingest@painter"
-    starts, _ = simulate([*chain("judge", 10, 20, appeal=0.5), *chain("painter", 10, 80)], 1)
-    assert starts[0] == "ingest@judge"
+    starts = simulate([*chain("judge", 10, 20, appeal=0.5), *chain("painter", 10, 40)], 1)
+    assert next(iter(starts)) == "ingest@painter"
+    starts = simulate([*chain("judge", 10, 20, appeal=0.5), *chain("painter", 10, 80)], 1)
+    assert next(iter(starts)) == "ingest@judge"
 
 
 def test_what_is_done_already_counts_no_more():
@@ -59,12 +43,12 @@ def test_what_is_done_already_counts_no_more():
         Stage("train@second", ("ingest@a",), True, 35.0, seconds=30.0),
         Stage("evaluate@second", ("train@second",), True, 5.0, seconds=5.0, appeal=1.0),
     ]
-    starts, _ = simulate([*chain("a", 50, 10), *second, *chain("b", 50, 20)], 1)
+    starts = list(simulate([*chain("a", 50, 10), *second, *chain("b", 50, 20)], 1))
     assert starts.index("train@second") < starts.index("ingest@b")
 
 
 def test_where_nothing_will_hang_urgency_alone_counts():
     """Stages below no evaluation, such as those of a dataset alone."""
     stages = [Stage("ingest@a", (), True, 1.0, seconds=1.0), Stage("ingest@b", (), True, 2.0, seconds=2.0)]
-    assert simulate(stages, 1)[0] == ["ingest@b", "ingest@a"]
+    assert list(simulate(stages, 1)) == ["ingest@b", "ingest@a"]
     assert StageOrder(stages).choose([], [], []) is None
