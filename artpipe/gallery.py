@@ -23,6 +23,7 @@ from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 if TYPE_CHECKING:
+    from artpipe.site.media_files import Shelf
     from artpipe.site.pages import Site
     from artpipe.site.translation import Words
 
@@ -38,7 +39,7 @@ def build_gallery(root: Path = Path()) -> None:
         UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong.
     """
     params = load_params(root / "params.yaml")
-    theme = _find_theme(params.gallery.theme)
+    theme = find_theme(params.gallery.theme)
     remove_leftovers(root, params)
     inputs = _fingerprint(root, params, theme)
     gallery = root / paths.gallery()
@@ -57,17 +58,20 @@ def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
     """
     from artpipe.site.media_files import Shelf
     from artpipe.site.pages import pages
-    from artpipe.site.translation import Words
-    from artpipe.site.wall_texts import acronyms
 
-    shelf, words = Shelf(), Words(theme, params.gallery.language, acronyms(params))
+    shelf = Shelf()
+    words = make_words(params, theme)
     museum = load_museum(root, params, shelf, words.sentences)
-    files = dict(pages(_make_site(params, theme, words), museum))
-    shown = {name for page in files.values() for name in _MEDIA_FILE.findall(page.decode())}
+    return collect_files(dict(pages(make_site(params, theme, words), museum)), theme, shelf)
+
+
+def collect_files(pages: Mapping[str, bytes], theme: Path, shelf: "Shelf") -> dict[str, bytes]:
+    """Return the pages with all that they show: the theme's assets, and media of the shelf."""
+    shown = {name for page in pages.values() for name in _MEDIA_FILE.findall(page.decode())}
     assets = theme / "assets"
-    files |= {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _list_folder(assets)}
+    files = {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _list_folder(assets)}
     files["assets/pictures.css"] = shelf.stylesheet()
-    return files | {name: data for name, data in shelf.files.items() if name in shown}
+    return {**pages, **files, **{name: data for name, data in shelf.files.items() if name in shown}}
 
 
 def write_gallery(gallery: Path, files: Mapping[str, bytes]) -> None:
@@ -83,10 +87,10 @@ def write_gallery(gallery: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         path = gallery / name
         if not path.is_file() or path.read_bytes() != data:
-            _write(path, data)
+            write_unsynced(path, data)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_unsynced(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, without waiting for the disk.
 
     The card is written last, and a file that differs from it is written again.
@@ -97,7 +101,16 @@ def _write(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-def _make_site(params: Params, theme: Path, words: "Words") -> "Site":
+def make_words(params: Params, theme: Path) -> "Words":
+    """Return the words of a theme in the gallery's language."""
+    from artpipe.site.translation import Words
+    from artpipe.site.wall_texts import acronyms
+
+    return Words(theme, params.gallery.language, acronyms(params))
+
+
+def make_site(params: Params, theme: Path, words: "Words") -> "Site":
+    """Return the theme with the sections that params.yaml chooses."""
     from artpipe.site import charts, pages
     from artpipe.site.translation import direction, han, upright
 
@@ -107,7 +120,12 @@ def _make_site(params: Params, theme: Path, words: "Words") -> "Site":
     return pages.Site(pages.environment(theme, sections, filters, words.one, words.many), sections)
 
 
-def _find_theme(name: str) -> Path:
+def find_theme(name: str) -> Path:
+    """Return the folder of a theme.
+
+    Raises:
+        UserError: there is none of that name.
+    """
     themes = sorted(path.name for path in (_PACKAGE_FOLDER / "templates").iterdir() if path.is_dir())
     if name not in themes:
         raise UserError(

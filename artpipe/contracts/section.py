@@ -9,6 +9,7 @@ from artpipe.artifacts.report import ReportCard
 from artpipe.artifacts.run import RunCard
 from artpipe.config.params import About
 from artpipe.contracts.plugin_info import WallText
+from artpipe.contracts.run_status import RunStatus
 
 Page = Literal["index", "model", "work", "dataset"]
 GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
@@ -229,6 +230,7 @@ class Museum:
     title: str
     subtitle: str
     rooms: Sequence[Room]
+    run: RunStatus | None = None
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class Words:
         spoken: dict[str, Callable[..., str]] = {
             "number": number,
             "duration": duration,
+            "roughly": roughly,
             "date": date,
             "roman": roman,
             "plain": functools.partial(plain, acronyms=self.acronyms),
@@ -84,6 +85,16 @@ def duration(seconds: float, say: Say = str) -> str:
     if whole < 3600:  # noqa: PLR2004 - an hour
         return say("%(minutes)s min %(seconds)s s") % {"minutes": whole // 60, "seconds": whole % 60}
     return say("%(hours)s h %(minutes)s min") % {"hours": whole // 3600, "minutes": whole % 3600 // 60}
+
+
+def roughly(seconds: float, say: Say = str) -> str:
+    """Return a time still to come: 40 s, 12 min or 3 h 20 min."""
+    if seconds < 90:  # noqa: PLR2004 - closer than that seconds are worth saying
+        return say("%(seconds)s s") % {"seconds": max(10, 10 * round(seconds / 10))}
+    minutes = round(seconds / 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return say("%(minutes)s min") % {"minutes": minutes}
+    return say("%(hours)s h %(minutes)s min") % {"hours": minutes // 60, "minutes": minutes % 60}
 
 
 def size(count: int) -> str:
