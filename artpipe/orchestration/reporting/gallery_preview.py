@@ -37,12 +37,12 @@ class GalleryPreview:
         self._shelf, self._words = Shelf(), make_words(self._params, self._theme)
         self._site = make_site(self._params, self._theme, self._words)
         self._museum: Museum | None = None
-        self._pages = dict[str, bytes]()
+        self._pages, self._written, self._is_stale = dict[str, bytes](), dict[str, bytes](), True
 
     def reload(self) -> None:
         """Read anew what hangs; the pages are written by `show`."""
         self._museum = load_museum(self._root, self._params, self._shelf, self._words.sentences)
-        self._pages = dict(pages(self._site, self._museum))
+        self._pages, self._is_stale = dict(pages(self._site, self._museum)), True
 
     def show(self, progress: RunProgress | None) -> None:
         """Write what differs, the entrance with how far the run is, or without a run where there is none."""
@@ -50,18 +50,31 @@ class GalleryPreview:
             self.reload()
         assert self._museum is not None  # noqa: S101  # it was loaded just now
         museum = replace(self._museum, run=self._describe(progress)) if progress else self._museum
-        index = self._site.page("index", _INDEX, IndexView(museum), here="")
-        written = {name: data for name, data in self._pages.items() if name != _INDEX}
-        files = collect_files({**written, _INDEX: index}, self._theme, self._shelf)
+        entrance = self._site.page("index", _INDEX, IndexView(museum), here="")
+        if self._is_stale:
+            self._write_all()
+        self._write_media(entrance)
+        write_unsynced(self._root / FOLDER / _INDEX, entrance)  # last: all that it shows is there
+
+    def _write_all(self) -> None:
+        """Write everything but the entrance, which is still the former one."""
+        files = collect_files(self._pages, self._theme, self._shelf)
         for path in sorted((self._theme / "early").iterdir()):
             files[f"assets/{path.name}"] = path.read_bytes()
         files["gallery.json"] = b'{"early": true}\n'  # pages lead to the inventory, which comes with the gallery
-        entrance = files.pop(_INDEX)
         folder = self._root / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        kept = {_INDEX: (folder / _INDEX).read_bytes()} if (folder / _INDEX).is_file() else {}
-        write_gallery(folder, {**files, **kept})
-        write_unsynced(folder / _INDEX, entrance)  # last: all that it shows is there
+        former = folder / _INDEX
+        write_gallery(folder, files | ({_INDEX: former.read_bytes()} if former.is_file() else {}))
+        self._written, self._is_stale = {name: data for name, data in files.items() if name != _INDEX}, False
+
+    def _write_media(self, entrance: bytes) -> None:
+        """Write what the entrance alone shows: new sheets, and the widths of all."""
+        files = collect_files({_INDEX: entrance}, self._theme, self._shelf)
+        for name, data in files.items():
+            if name != _INDEX and self._written.get(name) != data:
+                write_unsynced(self._root / FOLDER / name, data)
+                self._written[name] = data
 
     def forward(self) -> None:
         """Let every early page lead to its page of the gallery; media stay for who has a page open."""
