@@ -27,3 +27,8 @@ class RunStatus:
     seconds_left: float
     activities: Mapping[str, Activity]  # by model
     time: str  # of day, at which this was so
+
+    def most_to_see(self) -> str:
+        """Return the model whose sheet is most to look at; nothing where there is none."""
+        sheets = {name: activity.sheet for name, activity in self.activities.items() if activity.sheet}
+        return max(sheets, key=lambda name: (sheets[name].colour, sheets[name].width), default="")

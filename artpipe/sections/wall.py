@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.contracts.run_status import Activity
-from artpipe.contracts.section import Artist, Gap, IndexView, Room, Section, Work
+from artpipe.contracts.section import Artist, IndexView, Room, Section, Work
 
 _SURE = 0.9  # certainty of the feature extractor from which on works are as sure as each other
 _LARGE = 128  # pixels of the shorter side; beyond, larger is no better
@@ -75,26 +74,16 @@ def _draws_the_eye(work: Work) -> tuple[bool, bool, bool, int, float]:
     return (sure, work.kind == "image", face.colour, min(face.width, face.height, _LARGE), work.certainty)
 
 
-def _on_the_easel(view: IndexView, activities: Mapping[str, Activity]) -> tuple[Gap, Activity] | None:
-    """Choose what is most to look at among what is being made, while nothing hangs that could stand here."""
-    gaps = [gap for room in view.museum.rooms for gap in room.gaps if gap.model in activities]
-    made = [(gap, activities[gap.model]) for gap in gaps if activities[gap.model].sheet]
-    return max(made, key=lambda pair: _is_colourful(pair[1]), default=None)
-
-
-def _is_colourful(activity: Activity) -> tuple[bool, int]:
-    return (bool(activity.sheet and activity.sheet.colour), activity.sheet.width if activity.sheet else 0)
-
-
 def _fill(view: IndexView) -> Mapping[str, Any]:
     room, artist, work = _featured(view) or (None, None, None)
     artists = [artist for room in view.museum.rooms for artist in room.artists]
     activities = view.museum.run.activities if view.museum.run else {}
-    making, easel = _on_the_easel(view, activities) or (None, None)
+    made = view.museum.run.most_to_see() if view.museum.run else ""
+    making = next((gap for room in view.museum.rooms for gap in room.gaps if gap.model == made), None)
     return {
         "first": min((one.seconds_left for one in activities.values() if one.doing != "failed"), default=0.0),
         "making": making,
-        "easel": easel,
+        "easel": activities[making.model] if making else None,
         "works": sum(len(artist.works) for artist in artists),
         "artists": len(artists),
         "rooms": sum(not room.ahead for room in view.museum.rooms),
