@@ -24,6 +24,7 @@ from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 if TYPE_CHECKING:
+    from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import Site
     from artpipe.site.translation import Translator
 
@@ -39,7 +40,7 @@ def build_gallery(root: Path = Path()) -> None:
         UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong.
     """
     params = load_params(root / "params.yaml")
-    theme = _find_theme(params.gallery.theme)
+    theme = find_theme(params.gallery.theme)
     remove_leftovers(root, params)
     inputs = _fingerprint(root, params, theme)
     gallery = root / paths.gallery()
@@ -58,17 +59,20 @@ def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
     """
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import render_pages
-    from artpipe.site.translation import Translator
-    from artpipe.site.wall_texts import collect_acronyms
 
-    media, translator = MediaStore(), Translator(theme, params.gallery.language, collect_acronyms(params))
+    media = MediaStore()
+    translator = make_translator(params, theme)
     museum = load_museum(root, params, media, translator.sentences)
-    files = dict(render_pages(_make_site(params, theme, translator), museum))
-    shown = {name for page in files.values() for name in _MEDIA_FILE.findall(page.decode())}
+    return collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
+
+
+def collect_files(pages: Mapping[str, bytes], theme: Path, media: "MediaStore") -> dict[str, bytes]:
+    """Return the pages with all that they show: the theme's assets, and media."""
+    shown = {name for page in pages.values() for name in _MEDIA_FILE.findall(page.decode())}
     assets = theme / "assets"
-    files |= {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _list_folder(assets)}
+    files = {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _list_folder(assets)}
     files["assets/pictures.css"] = media.make_stylesheet()
-    return files | {name: data for name, data in media.files.items() if name in shown}
+    return {**pages, **files, **{name: data for name, data in media.files.items() if name in shown}}
 
 
 def write_gallery(gallery: Path, files: Mapping[str, bytes]) -> None:
@@ -84,10 +88,10 @@ def write_gallery(gallery: Path, files: Mapping[str, bytes]) -> None:
     for name, data in files.items():
         path = gallery / name
         if not path.is_file() or path.read_bytes() != data:
-            _write(path, data)
+            write_unsynced(path, data)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_unsynced(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, without waiting for the disk.
 
     The card is written last, and a file that differs from it is written again.
@@ -98,7 +102,16 @@ def _write(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-def _make_site(params: Params, theme: Path, translator: "Translator") -> "Site":
+def make_translator(params: Params, theme: Path) -> "Translator":
+    """Return the words of a theme in the gallery's language."""
+    from artpipe.site.translation import Translator
+    from artpipe.site.wall_texts import collect_acronyms
+
+    return Translator(theme, params.gallery.language, collect_acronyms(params))
+
+
+def make_site(params: Params, theme: Path, translator: "Translator") -> "Site":
+    """Return the theme with the sections that params.yaml chooses."""
     from artpipe.site import charts, pages
     from artpipe.site.translation import is_chinese, is_vertical_verse, text_direction
 
@@ -110,7 +123,12 @@ def _make_site(params: Params, theme: Path, translator: "Translator") -> "Site":
     )
 
 
-def _find_theme(name: str) -> Path:
+def find_theme(name: str) -> Path:
+    """Return the folder of a theme.
+
+    Raises:
+        UserError: there is none of that name.
+    """
     themes = sorted(path.name for path in (_PACKAGE_FOLDER / "templates").iterdir() if path.is_dir())
     if name not in themes:
         raise UserError(

@@ -15,7 +15,7 @@ from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.works import Provenance, Quarantined, RecordCard, RecordWriter, WorksWriter
 from artpipe.config.params import MINIMUM_WORKS, About, DatasetEntry, IngestParams, load_params
-from artpipe.contracts.modality import find_medium, one_part
+from artpipe.contracts.modality import find_medium, yield_whole_file
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
 from artpipe.language.message import Message, join_texts
@@ -111,7 +111,7 @@ def _split_files(candidates: Iterable[Candidate], entry: DatasetEntry) -> Iterat
         if candidate.rejected is not None:
             yield candidate
             continue
-        if medium.parts is one_part:
+        if medium.parts is yield_whole_file:
             yield candidate
             continue
         for part in medium.parts(candidate.name, candidate.data, entry.ingest):

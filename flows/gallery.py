@@ -98,7 +98,8 @@ def _run_stages(stages: Sequence[Stage], settings: RunSettings, waits: list[floa
     """Run all stages, then bring MLflow up to date; return which failed."""
     console.print_stage_count(stages)
     start, split = _make_start(settings, waits), make_splitter(settings.cores, read_part_megabytes())
-    outcome = dispatch(stages, start, settings.cores, max_parallel_trainings(settings), split)
+    with flow_setup.watch_stages(stages, settings) as watch:
+        outcome = dispatch(stages, start, settings.cores, max_parallel_trainings(settings), split, watch)
     if os.environ.get("ARTPIPE_TRACKING") != "off":
         sync(settings)
     return outcome

@@ -41,6 +41,10 @@ class ModelInfo(WallInfo):
     # Core time of a training step, per picture of a batch and pixel of it (of what is no picture, per token), on two cores
     # of an AMD EPYC with bf16. Not given: that of the slowest kind, since a plan is better too long than too short.
     nanoseconds_per_pixel: float = Field(default=40_000, gt=0)
+    default_steps: int = Field(default=1000, gt=0)  # as its parameters have it, for an entry that does not say
+    default_batch_size: int = Field(default=64, gt=0)
+    # Of what it hangs, to somebody who waits for a first picture: what hangs after twice the time has to have twice as much.
+    appeal: float = Field(default=1.0, gt=0)
     pretrained: Literal["", "checkpoint", "weights"] = (
         ""  # of a feature extractor, or those that measure pictures; "": none
     )

@@ -11,6 +11,7 @@ from artpipe.artifacts.report import ReportCard
 from artpipe.artifacts.run import RunCard
 from artpipe.config.params import About
 from artpipe.contracts.plugin_info import WallText
+from artpipe.contracts.run_status import RunStatus
 from artpipe.contracts.works import SAMPLE, Media, RealWork, Work
 
 Page = Literal["index", "model", "work", "dataset"]
@@ -137,6 +138,7 @@ class Museum:
     title: str
     subtitle: str
     rooms: Sequence[Room]
+    run: RunStatus | None = None
 
 
 @dataclass(frozen=True)

@@ -248,6 +248,8 @@ MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=Classi
 MODEL_INFO = ModelInfo(
     title="Classifier",
     nanoseconds_per_pixel=350,
+    default_batch_size=128,
+    appeal=0.8,  # it makes no works, it only reads them
     in_new_datasets=True,
     starting_params={"steps": 300, "batch_size": 32},
     wall_texts={

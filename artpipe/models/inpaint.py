@@ -196,6 +196,7 @@ MODEL = Model(reads=frozenset({"images"}), params=Params, build=Inpainting)
 MODEL_INFO = ModelInfo(
     title="Restoration",
     nanoseconds_per_pixel=800,
+    default_batch_size=16,
     wall_texts={
         "restoration": WallText(
             heading="Restorations",

@@ -212,6 +212,8 @@ MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, b
 MODEL_INFO = ModelInfo(
     title="Style transfer",
     nanoseconds_per_pixel=20_000,
+    default_steps=90,
+    default_batch_size=1,
     pretrained="weights",
     wall_texts={
         "stylisation": WallText(

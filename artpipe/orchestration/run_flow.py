@@ -91,6 +91,7 @@ def _run_flow(options: RunOptions, stack: contextlib.ExitStack) -> int:
     """
     from artpipe.orchestration.preflight import find_stages_to_run, needs_preflight, pop_stages
     from artpipe.orchestration.reporting import console
+    from artpipe.orchestration.reporting.run_watch import open_gallery
     from artpipe.orchestration.scheduling.dvc_graph import PRESET_STAGES
 
     stages = pop_stages()
@@ -99,6 +100,8 @@ def _run_flow(options: RunOptions, stack: contextlib.ExitStack) -> int:
         if not stages:
             return 0
     PRESET_STAGES.set(stages)
+    if stages:
+        open_gallery(stages, options.slots or len(os.sched_getaffinity(0)))
     if not is_prefect_named():
         stack.enter_context(run_ephemeral_server())
     from artpipe.orchestration.scheduling.run_failures import StagesFailedError

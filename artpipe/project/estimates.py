@@ -23,7 +23,6 @@ DURATIONS = paths.STATE / "durations.json"  # seconds by stage, told by the flow
 # bf16. What a training takes, each kind says in its own file; a CPU without bf16 takes about twice as long for it.
 _SECONDS = {"ingest": 13.0, "preprocess": 12.0, "weights": 10.0, "evaluate": 16.0, "gallery": 5.0}
 _BYTES = {"ingest": 114e6, "preprocess": 58e6, "weights": 59e6, "train": 10e6, "evaluate": 1e6, "gallery": 4e6}
-_DEFAULT_STEPS, _DEFAULT_BATCH = 1000, 64  # of TrainParams
 
 
 class Cost(Frozen):
@@ -88,7 +87,8 @@ class CostEstimator:
         if dataset:
             medium = medium_info(dataset.medium)
             pixels = int(dataset.preprocess.get(medium.size_parameter, medium.default_size)) ** medium.axes
-        steps, pictures = entry.get("steps", _DEFAULT_STEPS), entry.get("batch_size", _DEFAULT_BATCH)
+        info = model_info(str(entry.get("kind")))
+        steps, pictures = entry.get("steps", info.default_steps), entry.get("batch_size", info.default_batch_size)
         return int(steps), int(pictures), pixels, str(entry.get("kind"))
 
     def _find_longest(self, verb: str) -> float:

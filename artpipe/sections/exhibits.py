@@ -14,8 +14,8 @@ _HTML = """
 {% for role, text, works in groups %}
 {% if loop.first %}
 <div class="wall">
-<h2 class="kicker">{{ text.heading | translate if text else role | plain }}{{ _(", ") }}{{ works | length }}</h2>
-{% if text and text.note %}<p class="note">{{ text.note | translate }}</p>{% endif %}
+<h2 class="kicker">{{ _(text.heading) if text else role | plain }}{{ _(", ") }}{{ works | length }}</h2>
+{% if text and text.note %}<p class="note">{{ _(text.note) }}</p>{% endif %}
 <ul class="{{ m.salon(works, block=true) }}">
 {% for work in works %}<li{% if loop.index0 % 11 == 0 %} class="large"{% endif %}>{{ m.hung(work, view.artist, inline=true, large=loop.index0 % 11 == 0) }}</li>
 {% endfor %}
@@ -23,7 +23,7 @@ _HTML = """
 </div>
 {% else %}
 <div class="read columns">
-<div><h2>{{ text.heading | translate if text else role | plain }}</h2>{% if text and text.note %}<p class="aside">{{ text.note | translate }}</p>{% endif %}</div>
+<div><h2>{{ _(text.heading) if text else role | plain }}</h2>{% if text and text.note %}<p class="aside">{{ _(text.note) }}</p>{% endif %}</div>
 <ul class="row{{ ' far' if works[0].kind != 'image' }}">
 {% for work in works %}<li><figure>{{ m.hung(work, view.artist, inline=true) }}<figcaption{{ m.spoken(work.title) }}>{{ work.title }}</figcaption></figure></li>
 {% endfor %}

@@ -3,6 +3,7 @@
 Its text is made of facts; its models hang with their works.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -23,7 +24,7 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div id="rooms">
 {% for room in open %}
-<section class="wall wall-{{ (room.number - 1) % 5 + 1 }}" aria-labelledby="room-{{ room.name }}">
+<section class="wall wall-{{ (room.number - 1) % 5 + 1 }}" aria-labelledby="room-{{ room.name }}" data-key="room-{{ room.name }}">
 <div class="room-head">
 <div>
 <p class="kicker">{{ m.room(room) }}</p>
@@ -42,7 +43,7 @@ _HTML = """
 </div>
 </div>
 {% for artist in room.artists %}
-<div class="hang">
+<div class="hang" data-key="{{ artist.name }}">
 <div class="label">
 <h3>{{ m.to_model(artist) }}</h3>
 <p>{{ m.kind(artist) }}{{ _(",") }}<br>{{ _("trained on %(collection)s", collection=m.to_room(room)) }}</p>
@@ -57,15 +58,29 @@ _HTML = """
 </ul>
 </div>
 {% endfor %}
-{% for gap in room.gaps %}<div class="hang"><div></div>{{ m.gap(gap) }}</div>{% endfor %}
+{% for gap in room.gaps %}<div class="hang" data-key="gap-{{ gap.model }}"><div></div>{{ m.under_way(gap, activities[gap.model]) if gap.model in activities else m.gap(gap) }}</div>{% endfor %}
 {% if not room.artists and not room.gaps %}<p class="lead">{{ _("No model has learned from this collection yet.") }}</p>{% endif %}
 </section>
 {% endfor %}
 {% if ahead %}
-<section class="read ahead" aria-labelledby="rooms-ahead">
+<section class="read ahead" aria-labelledby="rooms-ahead" data-key="ahead">
 <h2 id="rooms-ahead">{{ _("Rooms still to open") }}</h2>
+{% if activities %}
+<ul class="coming">
+{% for room in ahead %}
+<li data-key="ahead-{{ room.name }}"><h3 dir="auto">{{ room.title }}</h3>
+<ul>
+{% for gap in room.gaps if gap.model in activities %}
+<li data-key="{{ gap.model }}">{{ m.under_way(gap, activities[gap.model]) }}</li>
+{% endfor %}
+</ul>
+</li>
+{% endfor %}
+</ul>
+{% else %}
 <p class="lead">{% for room in ahead %}<bdi>{{ room.title }}</bdi>{{ _(", ") if not loop.last }}{% endfor %}</p>
 <p class="aside">{{ _("Nothing of these has been made yet.") }}</p>
+{% endif %}
 </section>
 {% endif %}
 </div>
@@ -115,7 +130,12 @@ def _fill(view: IndexView) -> Mapping[str, Any] | None:
     ahead = [room for room in view.museum.rooms if room.ahead]
     open_rooms = [room for room in view.museum.rooms if not room.ahead]
     shown = {name: works[:-1] if len(works) == _LARGE_EVERY else works for name, works in choose_works(artists).items()}
-    return {"shown": shown, "large": _LARGE_EVERY, "open": open_rooms, "ahead": ahead} if view.museum.rooms else None
+    activities = view.museum.run.activities if view.museum.run else {}
+    if activities:  # what opens next comes first
+        left = {model: one.seconds_left for model, one in activities.items()}
+        ahead.sort(key=lambda room: min((left.get(gap.model, math.inf) for gap in room.gaps), default=math.inf))
+    facts = {"shown": shown, "large": _LARGE_EVERY, "open": open_rooms, "ahead": ahead, "activities": activities}
+    return facts if view.museum.rooms else None
 
 
 SECTION = Section(page="index", fill=_fill, html=_HTML)

@@ -11,16 +11,20 @@ _LARGE_ENOUGH = 128  # pixels of the shorter side; beyond, larger is no better
 
 _HTML = """
 {% import "macros.html" as m with context %}
-<div class="entrance">
+<div class="entrance" data-key="entrance">
 <div>
 <h1 dir="auto">{{ view.museum.title }}</h1>
 {% if view.museum.subtitle %}<p class="lead" dir="auto">{{ view.museum.subtitle }}</p>{% endif %}
 <p class="facts">
+{% if view.museum.run and not works %}
+{{ _("Nothing hangs yet. The first works come in about %(time)s; this page fills by itself where it is served, and when it is loaded again where it is a file.", time=first | roughly) }}
+{% else %}
 {% set made, by = ngettext("One work", "%(num)s works", works), ngettext("by one model", "by %(num)s models", artists) %}
 {% set after = ngettext("after one collection", "after %(num)s collections", rooms) %}
 {% if real %}{% set after = _("%(after)s of %(n)s works", after=after, n=real | number) %}{% endif %}
 {{ _("%(works)s %(by)s, %(after)s.", works=made, by=by, after=after) }}
 {{ _("Every label names the seed, the training and the collection a work comes from.") }}
+{% endif %}
 </p>
 </div>
 {% if featured %}
@@ -33,6 +37,17 @@ _HTML = """
 <p>{{ m.standing(artist) }}</p>
 </div>
 </div>
+{% elif easel %}
+<div class="featured">
+<span class="frame">{{ m.picture(easel.sheet, _("what %(model)s makes so far", model=making.title), eager=true) }}</span>
+<div class="label">
+<h2 dir="auto"><em>{{ making.title }}</em></h2>
+<p>{{ m.doing(easel) }}</p>
+<p>{{ m.when(easel) }}</p>
+</div>
+</div>
+{% elif view.museum.run %}
+<div class="featured"><span class="frame empty" aria-hidden="true"></span></div>
 {% endif %}
 </div>
 """
@@ -66,7 +81,13 @@ def _rank_work(work: Work) -> tuple[bool, bool, bool, int, float]:
 def _fill(view: IndexView) -> Mapping[str, Any]:
     room, artist, work = _choose_featured(view) or (None, None, None)
     artists = [artist for room in view.museum.rooms for artist in room.artists]
+    activities = view.museum.run.activities if view.museum.run else {}
+    made = view.museum.run.most_to_see() if view.museum.run else ""
+    making = next((gap for room in view.museum.rooms for gap in room.gaps if gap.model == made), None)
     return {
+        "first": min((one.seconds_left for one in activities.values() if one.doing != "failed"), default=0.0),
+        "making": making,
+        "easel": activities[making.model] if making else None,
         "works": sum(len(artist.works) for artist in artists),
         "artists": len(artists),
         "rooms": sum(not room.ahead for room in view.museum.rooms),

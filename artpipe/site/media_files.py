@@ -30,6 +30,7 @@ class MediaStore:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self._widths: set[int] = set()
+        self._pictures: dict[str, Media] = {}  # by their own hash, so that a shelf used again encodes none twice
 
     def add_picture(self, path: Path, sha256: str = "") -> Media:
         """Put a picture on the shelf.
@@ -37,9 +38,15 @@ class MediaStore:
         Raises:
             CorruptError: missing, not what `sha256` says (where given), or not a picture.
         """
+        data = _read_verified(path, sha256)
+        digest = sha256 or sha256_bytes(data)
+        if digest not in self._pictures:
+            self._pictures[digest] = self._encode(path, data)
+        return self._pictures[digest]
+
+    def _encode(self, path: Path, data: bytes) -> Media:
         from PIL import Image
 
-        data = _read_verified(path, sha256)
         try:
             with Image.open(io.BytesIO(data)) as image:
                 image.load()

@@ -59,6 +59,7 @@ class Translator:
         spoken: dict[str, Callable[..., str]] = {
             "number": format_number,
             "duration": format_duration,
+            "roughly": format_remaining,
             "date": format_date,
             "roman": format_room_number,
             "plain": functools.partial(format_name, acronyms=self.acronyms),
@@ -104,6 +105,16 @@ def format_duration(seconds: float, say: Translate = str) -> str:
     if whole < 3600:  # noqa: PLR2004 - an hour
         return say("%(minutes)s min %(seconds)s s") % {"minutes": whole // 60, "seconds": whole % 60}
     return say("%(hours)s h %(minutes)s min") % {"hours": whole // 3600, "minutes": whole % 3600 // 60}
+
+
+def format_remaining(seconds: float, say: Translate = str) -> str:
+    """Return a time still to come: 40 s, 12 min or 3 h 20 min."""
+    if seconds < 90:  # noqa: PLR2004 - closer than that seconds are worth saying
+        return say("%(seconds)s s") % {"seconds": max(10, 10 * round(seconds / 10))}
+    minutes = round(seconds / 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return say("%(minutes)s min") % {"minutes": minutes}
+    return say("%(hours)s h %(minutes)s min") % {"hours": minutes // 60, "minutes": minutes % 60}
 
 
 def format_size(count: int) -> str:

@@ -143,3 +143,10 @@ def test_a_name_is_seen_wherever_it_stands(tmp_path, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         assert named_in(path) == names
+
+
+@pytest.mark.parametrize("kind", plugins.names("models"))
+def test_defaults_of_a_kind_are_those_of_its_parameters(kind):
+    """A plan knows steps and batch of an entry that says neither, without importing the kind."""
+    fields, info = plugins.find("models", kind).params.model_fields, model_info(kind)
+    assert (info.default_steps, info.default_batch_size) == (fields["steps"].default, fields["batch_size"].default)

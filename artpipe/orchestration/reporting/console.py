@@ -4,25 +4,32 @@ import contextlib
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
+from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError
 from artpipe.language.sentences import make_sentence
+from artpipe.orchestration.reporting.run_progress import RunProgress
 from artpipe.orchestration.scheduling.dvc_graph import Stage
 from artpipe.system.plain_text import hide_passwords
 from artpipe.system.terminal import PlainConsole
+from artpipe.system.units import format_duration
 
 _console = PlainConsole(highlight=False, soft_wrap=True)
 _DVC_PROGRESS = ("Running stage ", "> artpipe ", "Updating lock file", "Generating lock file", "Use `dvc push`")
+_LIVE_PER_SECOND = 2
+_FIRST_LINE_SECONDS, _LINE_SECONDS, _LINE_SHARE = 10.0, 60.0, 0.05  # of progress, where there is no terminal
 _DVC_HINTS = ("To track the changes with git", "To enable auto staging", "git add ", "dvc config core.autostage")
 
 
@@ -73,6 +80,69 @@ def print_output_line(name: str, line: str) -> None:
     text = line.strip()
     if text and not text.startswith((*_DVC_PROGRESS, *_DVC_HINTS)):
         _console.print(f"  [dim]{escape(name)}[/] {escape(line)}")
+
+
+def print_address(address: str) -> None:
+    """Print where the gallery is, which fills while the run goes on."""
+    _console.print(f"Gallery: {escape(address)} [dim](it fills from now on)[/]")
+
+
+def print_note(sentence: str) -> None:
+    """Print a remark that changes nothing."""
+    _console.print(f"[dim]{escape(sentence)}[/]")
+
+
+@contextlib.contextmanager
+def show_progress(progress: RunProgress) -> Iterator[None]:
+    """Show how far a run is while the body runs: below all else on a terminal, as lines now and then elsewhere."""
+    if not _console.is_terminal:
+        with _print_progress_lines(progress):
+            yield
+        return
+    line = Live(
+        get_renderable=lambda: Text.from_markup(describe_progress(progress), overflow="ellipsis", end=""),
+        console=_console,
+        refresh_per_second=_LIVE_PER_SECOND,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    with line:
+        _console.show_cursor()  # a killed run leaves the terminal as it was
+        yield
+
+
+@contextlib.contextmanager
+def _print_progress_lines(progress: RunProgress) -> Iterator[None]:
+    """Print a line when much has changed: after ten seconds, then with every twentieth of the run, once a minute at least."""
+    over = threading.Event()
+
+    def speak() -> None:
+        pause, last_share, last_time = _FIRST_LINE_SECONDS, 0.0, time.monotonic()
+        while not over.wait(pause):
+            pause = 1.0
+            now, share = time.monotonic(), progress.share()
+            if not last_share or share - last_share >= _LINE_SHARE or now - last_time >= _LINE_SECONDS:
+                last_share, last_time = share, now
+                _console.print(describe_progress(progress))
+
+    thread = threading.Thread(target=speak, name="progress lines", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def describe_progress(progress: RunProgress) -> str:
+    """Return one line of markup: percent, time left, what runs at which step."""
+    running = [
+        f"{escape(name)} {100 * step // steps} %" if steps else escape(name)
+        for name, (step, steps) in progress.running().items()
+    ]
+    share, left = int(100 * min(progress.share(), 0.99)), format_duration(progress.seconds_left())
+    return f"[bold]{share:3d} %[/]  about {left} left  [dim]{', '.join(running)}[/]"
 
 
 def print_failure(sentence: str) -> None:

@@ -6,7 +6,7 @@ import io
 import os
 import re
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -40,8 +40,9 @@ _ACROSS, _DOWN, _SIDE = 8, 3, 96  # of a sheet, in pictures and pixels
 class ProgressArtifact:
     """A training's progress in percent, read from the lines that it prints."""
 
-    def __init__(self, name: str) -> None:
-        self._name, self._updated_at = name, -_UPDATE_SECONDS
+    def __init__(self, name: str, on_step: Callable[[str, int, int], None]) -> None:
+        """Begin; `on_step` hears the stage's name, each step that is told, and how many there are."""
+        self._name, self._updated_at, self._on_step = name, -_UPDATE_SECONDS, on_step
         self._artifact: UUID | None = None
 
     def read_line(self, line: str) -> None:
@@ -50,6 +51,7 @@ class ProgressArtifact:
         if match is None or not int(match[2]):
             return
         step, steps = min(int(match[1]), int(match[2])), int(match[2])
+        self._on_step(self._name, step, steps)
         if step < steps and time.monotonic() - self._updated_at < _UPDATE_SECONDS:
             return
         self._updated_at = time.monotonic()

@@ -27,6 +27,7 @@ from artpipe.system.atomic_files import write_text
 
 BUSY = "is busy, it is being blocked by"  # DVC, of a path that another dvc reads or writes
 _LOCK_SECONDS = 600.0  # of waiting for DVC's lock, at most
+_TRAINING_START_SECONDS = 5.0  # imports and reading, which a training's own record leaves out
 _RETRY_SECONDS = 1.0  # between two tries while another dvc is running
 
 
@@ -54,7 +55,14 @@ class Stage:
     stale: bool  # False: it only lies below a stale one, and may turn out to be up to date
     urgency: float = 0.0  # seconds from its start until the last stage below it has ended, as far as is known
     force: bool = False  # to be made again, up to date or not
+    seconds: float = 0.0  # that it takes, as far as is known
+    appeal: float = 0.0  # of what hangs when it has ended; 0: nothing does
     part: bool = False  # a share of a stage's work, done beforehand; the stage does without it where it fails
+
+
+def is_training(stage: str) -> bool:
+    """Return whether a stage trains a model, and so takes a device."""
+    return stage.startswith("train@")
 
 
 PRESET_STAGES: ContextVar[list[Stage] | None] = ContextVar("PRESET_STAGES", default=None)  # found before the flow began
@@ -152,9 +160,10 @@ def find_stale_stages(
     forced = {name for name in roots or graph if not name.endswith(".dvc")} if force else set()
     start_nodes = changes.keys() | forced
     affected = start_nodes.union(*(nx.ancestors(graph, name) for name in start_nodes & set(graph))) & needed
-    urgency = _compute_urgencies(graph, affected) if affected else {}
+    seconds = _estimate_seconds(affected) if affected else {}
+    urgency = _compute_urgencies(graph, seconds)
     return [
-        Stage(name, upstream, name in start_nodes, urgency[name], name in forced)
+        Stage(name, upstream, name in start_nodes, urgency[name], name in forced, seconds[name], _appeal(name))
         for name, upstream in dvc_graph.upstream.items()
         if name in affected
     ]
@@ -230,22 +239,36 @@ def _translate_dvc_errors() -> Iterator[None]:
         raise UserError(f"dvc: {extract_dvc_reason(f'ERROR: {text}', 255)}") from error
 
 
-def _compute_urgencies(graph: Any, affected: set[str]) -> dict[str, float]:
+def _estimate_seconds(names: Collection[str]) -> dict[str, float]:
+    """Return the seconds that each stage is expected to take."""
+    from artpipe.project.estimates import CostEstimator
+
+    lock = Path("dvc.lock")
+    stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}
+    costs = CostEstimator(Path(), load_params(), stages)
+    return {name: costs.estimate(name).core_seconds + _TRAINING_START_SECONDS * is_training(name) for name in names}
+
+
+def _compute_urgencies(graph: Any, seconds: Mapping[str, float]) -> dict[str, float]:
     """Return the seconds of the longest chain that starts with each stage.
 
     With fewer slots than stages, long chains go first.
     """
     import networkx as nx
 
-    from artpipe.project.estimates import CostEstimator
-
-    lock = Path("dvc.lock")
-    stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}
-    costs, urgencies = CostEstimator(Path(), load_params(), stages), dict[str, float]()
+    urgencies = dict[str, float]()
     for name in nx.topological_sort(graph):  # what is below comes first
         below = max((urgencies[reader] for reader in graph.predecessors(name)), default=0.0)
-        urgencies[name] = below + (costs.estimate(name).core_seconds if name in affected else 0.0)
+        urgencies[name] = below + seconds.get(name, 0.0)
     return urgencies
+
+
+def _appeal(stage: str) -> float:
+    """Return how much there is to see when a stage has ended: nothing but after an evaluation."""
+    from artpipe.contracts.plugin_info import model_info
+
+    verb, _, name = stage.partition("@")
+    return model_info(str(load_params().models.get(name, {}).get("kind"))).appeal if verb == "evaluate" else 0.0
 
 
 def _find_downstream(graph: Any, dataset: str) -> set[str]:

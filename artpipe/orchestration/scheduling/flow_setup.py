@@ -12,6 +12,7 @@ from prefect.settings import get_current_settings
 
 from artpipe.orchestration.deployment.run_liveness import report_killed_runs
 from artpipe.orchestration.reporting import console
+from artpipe.orchestration.reporting.run_watch import RunWatch, watch_run
 from artpipe.orchestration.run_flow import CHECKED
 from artpipe.orchestration.scheduling.dvc_graph import PRESET_STAGES, Stage, find_stale_stages, repair_dvc_files
 from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
@@ -53,6 +54,14 @@ def find_stages(
         return stages
     console.print_repairs(repair_dvc_files())
     return find_stale_stages(targets, wait_seconds, gallery=gallery, dataset=dataset, force=force)
+
+
+@contextmanager
+def watch_stages(stages: Sequence[Stage], settings: RunSettings) -> Iterator[RunWatch]:
+    """Show the run while the body dispatches its stages."""
+    with watch_run(stages, settings.cores) as watch:
+        RunContext.for_run(settings).on_step = watch.progress.on_step
+        yield watch
 
 
 def _check_project(settings: RunSettings) -> None:

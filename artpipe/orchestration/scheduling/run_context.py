@@ -1,7 +1,7 @@
 """What the tasks of one run share: settings, child processes, device slots."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,6 +28,7 @@ class RunContext:
 
     def __init__(self, settings: RunSettings) -> None:
         self.children = ChildProcesses()
+        self.on_step: Callable[[str, int, int], None] = _ignore_step  # hears the step of a training, and of how many
         self.devices = DeviceSlots(settings.cores, find_gpus(), server=settings.server)
 
     @classmethod
@@ -42,6 +43,10 @@ class RunContext:
         """End every child and start no more."""
         self.devices.stop()
         self.children.stop()
+
+
+def _ignore_step(stage: str, step: int, steps: int) -> None:
+    del stage, step, steps
 
 
 def max_parallel_trainings(settings: RunSettings) -> int:

@@ -4,7 +4,7 @@ import contextvars
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -15,8 +15,7 @@ from artpipe.artifacts import paths
 from artpipe.config.params import load_params
 from artpipe.errors import SIGKILL_MESSAGE
 from artpipe.orchestration.reporting import console, prefect_artifacts
-from artpipe.orchestration.scheduling.dispatcher import is_training
-from artpipe.orchestration.scheduling.dvc_graph import BUSY
+from artpipe.orchestration.scheduling.dvc_graph import BUSY, is_training
 from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
 from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, RetryableError
 from artpipe.project.estimates import save_duration
@@ -35,13 +34,14 @@ _EXIT_CODE = re.compile(
 class StageOutput:
     """Reads a stage's output: logs and prints it, and finds out why the stage failed."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, on_step: Callable[[str, int, int], None]) -> None:
         self.ran = False  # else DVC found it up to date, or took it from its run cache
         self.busy = False
         self.code = 0  # of the stage's own command
         self._message = ""
         self._dvc_errors: list[str] = []  # what DVC itself gives as its reason
-        self._name, self._logger, self._progress = name, get_run_logger(), prefect_artifacts.ProgressArtifact(name)
+        self._name, self._logger = name, get_run_logger()
+        self._progress = prefect_artifacts.ProgressArtifact(name, on_step)
 
     def read_line(self, line: str) -> None:
         """Read one line."""
@@ -86,13 +86,13 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
         RuntimeError: it failed otherwise.
         TimeoutError, StoppedError: see `ChildProcesses.run`.
     """
-    output = StageOutput(name)
+    run_context, no_device = RunContext.for_run(settings), nullcontext[Mapping[str, str]]({})
+    output = StageOutput(name, run_context.on_step)
     caller_context = contextvars.copy_context()  # the thread that reads the output knows no task run
     arguments = ["--wait-for-lock", "repro", "--single-item", *(["--force"] if force else []), name]
     if name == paths.LAST_STAGE:
         for folder in (paths.record(""), paths.run(""), paths.report("")):
             folder.mkdir(parents=True, exist_ok=True)  # DVC wants them even where nothing is in them yet
-    run_context, no_device = RunContext.for_run(settings), nullcontext[Mapping[str, str]]({})
     with (
         run_context.devices.acquire(_count_devices(name)) if is_training(name) else no_device as device_variables,
         console.time_stage(name) as clock,

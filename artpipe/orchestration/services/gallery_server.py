@@ -7,6 +7,7 @@ the next load.
 
 import contextlib
 import os
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from artpipe.artifacts.paths import gallery
+from artpipe.orchestration.reporting.preview_folder import FOLDER, is_being_filled
 from artpipe.storage.dvc_config import is_cache_link
 
 _HEADERS = {
@@ -42,9 +45,15 @@ class GalleryFiles(StaticFiles):
     With ranges a video can be sought.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, early_folder: Callable[[], Path | None]) -> None:
+        """Serve `folder`, or the one that `early_folder` names while a run fills it."""
         super().__init__(directory=folder, html=True, check_dir=False)
-        self._folder = folder
+        self.config_checked = True  # that the folder is there, which comes later
+        self._final_folder, self._early_folder = folder, early_folder
+
+    @property
+    def _folder(self) -> Path:
+        return self._early_folder() or self._final_folder
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return the file, a folder's redirect, or a page where there is no gallery yet."""
@@ -93,23 +102,28 @@ class FixedHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def gallery_app(folder: Path) -> Starlette:
-    """Return the ASGI application of the gallery in `folder`, which may come later."""
+def gallery_app(folder: Path, early_folder: Callable[[], Path | None] = lambda: None) -> Starlette:
+    """Return the ASGI application of the gallery in `folder`, which may come later.
+
+    Args:
+        folder: of the gallery.
+        early_folder: returns the folder to show instead while a run fills it, else None.
+    """
     return Starlette(
-        routes=[Mount("/", GalleryFiles(folder))],
+        routes=[Mount("/", GalleryFiles(folder, early_folder))],
         middleware=[Middleware(FixedHeaders), Middleware(TrustedHostMiddleware, allowed_hosts=_ALLOWED_HOSTS)],
         exception_handlers={HTTPStatus.NOT_FOUND: _not_found},
     )
 
 
-def gallery_server(folder: Path, port: int) -> uvicorn.Server:
+def gallery_server(folder: Path, port: int, early_folder: Callable[[], Path | None] = lambda: None) -> uvicorn.Server:
     """Return a server of the gallery in `folder` on loopback, not yet running.
 
-    Port 0 takes a free one.
+    Port 0 takes a free one; see `gallery_app`.
     """
     return uvicorn.Server(
         uvicorn.Config(
-            gallery_app(folder.absolute()),
+            gallery_app(folder.absolute(), early_folder),
             host="127.0.0.1",
             port=port,
             lifespan="off",
@@ -123,9 +137,19 @@ def gallery_server(folder: Path, port: int) -> uvicorn.Server:
 
 
 def serve_gallery(folder: Path, port: int) -> None:
-    """Serve a folder until terminated."""
+    """Serve a folder until terminated; the project's own, while a run fills it, with what hangs already."""
+    root = Path.cwd()
+
+    def early_folder() -> Path | None:
+        early = root / FOLDER / "index.html"
+        is_alone = (
+            early.is_file() and not (folder / "index.html").is_file()
+        )  # left by a killed run: better than nothing
+        return early.parent if is_alone or is_being_filled(root) else None
+
+    own = folder.absolute() == root / gallery()
     with contextlib.suppress(KeyboardInterrupt):
-        gallery_server(folder, port).run()
+        gallery_server(folder, port, early_folder if own else lambda: None).run()
 
 
 def _not_found(request: Request, error: Exception) -> Response:

@@ -1,13 +1,18 @@
 """What a person is told at the end: addresses to click, and commands that can be typed as they stand."""
 
+import io
 import sys
+import time
 from pathlib import Path
 from unittest import mock
 
 import pytest
+from rich.text import Text
 
 from artpipe.artifacts.report import Finding
+from artpipe.orchestration.reporting import console
 from artpipe.orchestration.reporting.console import current_verdict, list_addresses
+from artpipe.system.terminal import PlainConsole
 
 
 @pytest.fixture
@@ -55,3 +60,47 @@ def test_a_report_older_than_a_failure_is_stale():
     assert current_verdict(card, {"train@other"}) == ("healthy", "It is near.")
     said, why = current_verdict(card, {"train@digits-vae", "evaluate@digits-vae"})
     assert (said, "older" in why, "healthy then" in why) == ("stale", True, True)
+
+
+class Half:
+    """A run that is half over."""
+
+    def share(self):
+        return 0.5
+
+    def seconds_left(self):
+        return 300.0
+
+    def running(self):
+        return {"train@gan": (30, 120), "evaluate@[red]": (0, 0)}
+
+
+def test_one_line_says_how_far_a_run_is():
+    """Percent, time left, what runs and at which part of its steps; a name is no markup."""
+    assert Text.from_markup(console.describe_progress(Half())).plain == (
+        " 50 %  about 5 min left  train@gan 25 %, evaluate@[red]"
+    )
+
+
+def test_on_a_terminal_the_line_stays_below_all_others(monkeypatch):
+    """What is printed meanwhile stands above it; in the end it is gone, and the cursor was never hidden for long."""
+    stream = io.StringIO()
+    monkeypatch.setattr(console, "_console", PlainConsole(file=stream, force_terminal=True, width=100, soft_wrap=True))
+    with console.show_progress(Half()):
+        console.print_note("a line")
+        time.sleep(0.7)
+    text = stream.getvalue()
+    assert text.index("a line") < text.rindex("about 5 min left")
+    assert text.rstrip().endswith("\x1b[2K") or text.endswith("\x1b[1A\x1b[2K")
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_without_a_terminal_it_is_a_line_now_and_then(monkeypatch):
+    """The first comes after some seconds, the next when much has changed: not one each second."""
+    stream = io.StringIO()
+    monkeypatch.setattr(console, "_console", PlainConsole(file=stream, width=100, soft_wrap=True))
+    monkeypatch.setattr(console, "_FIRST_LINE_SECONDS", 0.05)
+    with console.show_progress(Half()):
+        time.sleep(1.5)
+    assert stream.getvalue().count("about 5 min left") == 1
+    assert "\x1b" not in stream.getvalue()

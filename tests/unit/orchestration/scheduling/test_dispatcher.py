@@ -142,9 +142,9 @@ def test_a_killed_stage_says_what_may_have_killed_it(monkeypatch, line):
     monkeypatch.setattr(
         prefect_artifacts,
         "ProgressArtifact",
-        lambda _name: type("ProgressArtifact", (), {"read_line": lambda *_: None})(),
+        lambda *_: type("ProgressArtifact", (), {"read_line": lambda *_: None})(),
     )
-    output = stage_run.StageOutput("train@gan")
+    output = stage_run.StageOutput("train@gan", lambda *_: None)
     output.read_line(line)
     error = output.make_error(255)
     assert type(error) is RuntimeError  # tried again it would most likely be killed again
@@ -155,7 +155,7 @@ def test_a_killed_stage_says_what_may_have_killed_it(monkeypatch, line):
 def test_of_what_dvc_hints_nothing_is_shown(monkeypatch, capsys):
     """Its advice for git, which it sets in with a tab, is not for those who see the whole run."""
     monkeypatch.setattr(stage_run, "get_run_logger", lambda: logging.getLogger("test"))
-    output = stage_run.StageOutput("ingest@digits")
+    output = stage_run.StageOutput("ingest@digits", lambda *_: None)
     for line in (
         "To track the changes with git, run:",
         "\tgit add dvc.lock",

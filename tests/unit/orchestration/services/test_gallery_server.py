@@ -3,6 +3,7 @@
 import http.client
 import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -135,3 +136,24 @@ def test_an_unchanged_page_is_not_sent_again(ask):
     _, headers, _ = ask("/")
     assert headers["Cache-Control"] == "no-cache"
     assert ask("/", **{"If-Modified-Since": headers["Last-Modified"]})[0] == 304
+
+
+def test_while_a_run_fills_it_the_early_gallery_is_shown(gallery, tmp_path):
+    """From one request to the next: what the run has made so far, then the gallery again."""
+    early, filled = tmp_path / "early", []
+    early.mkdir()
+    (early / "index.html").write_text("so far")
+    server = gallery_server(gallery, 0, lambda: early if filled else None)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    shown = []
+    for now in ([], [True], []):
+        filled[:] = now
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            shown.append(answer.read())
+    server.should_exit = True
+    thread.join(10)
+    assert shown == [b"front", b"so far", b"front"]
