@@ -7,6 +7,7 @@ from pathlib import Path
 
 import make_museum as make
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from visits import Visit
 
 from artpipe.artifacts import paths
@@ -139,3 +140,20 @@ def test_a_page_without_a_script_reads_the_same(browser, museum):
         text = visit.page.inner_text("main")
         assert "about 2 min left" in text.lower()
         assert "waits for its turn, hangs in about 2 min" in text
+
+
+@pytest.mark.parametrize(("light", "width"), [("light", 1440), ("dark", 1200), ("dark", 360)])
+def test_axe_finds_no_violation_while_it_fills(browser, museum, light, width):
+    """Contrast, names, roles, order of headings; nothing is wider than the screen."""
+    museum.progress.on_start(f"train@{MODEL}")
+    museum.progress.on_step(f"train@{MODEL}", 30, 120)
+    sheets = museum.root / ".state/train" / MODEL / "hash/progress"
+    sheets.mkdir(parents=True)
+    (sheets / "step-00000030.png").write_bytes(make.png(226, 1, 1))
+    museum.preview.show(museum.progress)
+    with Visit(browser, color_scheme=light, viewport={"width": width, "height": 900}) as visit:
+        page = visit.go((museum.root / FOLDER / "index.html").as_uri())
+        assert page.locator(".easel img").count() == 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
