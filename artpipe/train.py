@@ -1,7 +1,6 @@
 """Train one model: its inputs, the training itself, and what is published."""
 
 import contextlib
-import importlib.util
 import json
 import os
 import platform
@@ -10,7 +9,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,6 @@ from artpipe.training.restore import build_learner
 from artpipe.training.resume_state import seed_everything
 from artpipe.training.trainer import MICRO_BATCH_FILE, Trainer
 
-_FOLLOWER_GRACE_SECONDS = 5.0
 _SIGKILL = 137  # a rank's end by it
 _RANKS_GRACE_SECONDS = 12.0  # torchrun hands the signal on, the ranks save
 
@@ -64,10 +62,13 @@ class TrainingTask:
     key: str
 
 
-def train_model(name: str, ancestors: Sequence[Process] | None = None) -> None:
+def train_model(
+    name: str, ancestors: Sequence[Process] | None = None, when_begun: Callable[[], None] = lambda: None
+) -> None:
     """Train a model, or resume, and publish checkpoint and run record.
 
     `ancestors` are the processes whose death stops it; told by the caller, because importing torch takes seconds.
+    `when_begun` is called once the training has its lock and has written what it begins with.
 
     Raises:
         UserError: params.yaml or the data do not fit.
@@ -91,7 +92,7 @@ def train_model(name: str, ancestors: Sequence[Process] | None = None) -> None:
             with hold_lock(folder / "lock", doing=f"training {name}"):
                 for result_folder in (paths.checkpoint(name), paths.run(name)):
                     remove_stale_temporaries(result_folder.parent)
-                _train(prepare_training(name), stop, ranks)
+                _train(prepare_training(name), stop, ranks, when_begun)
         ranks.leave()
 
 
@@ -185,7 +186,7 @@ def _code_fingerprints(kind: str) -> dict[str, str]:
     return {place: installed_fingerprints()[place] for place in ("train", f"models.{kind}")}
 
 
-def _train(task: TrainingTask, stop: StopRequest, ranks: Ranks) -> None:
+def _train(task: TrainingTask, stop: StopRequest, ranks: Ranks, when_begun: Callable[[], None]) -> None:
     folder = _state_folder(task)
     ranks.wait_for_all()  # the others have read what is there, before anything changes
     remove_stale_temporaries(folder / "progress")  # it is published as it stands
@@ -193,7 +194,8 @@ def _train(task: TrainingTask, stop: StopRequest, ranks: Ranks) -> None:
     is_resumed, start = training.resume(), _write_run_start(task, folder)
     if is_resumed:
         training.log_event(Message(code="session_went_on", values={"session": start.sessions, "step": training.step}))
-    with _sync_to_mlflow(task.name, folder), _record_smaller_parts(folder):
+    when_begun()
+    with _record_smaller_parts(folder):
         training.run()
     with stop.defer():
         checkpoint = _publish_checkpoint(task, training)
@@ -241,21 +243,6 @@ def _write_run_start(task: TrainingTask, folder: Path) -> RunStart:
     )
     write_json(file, start.model_dump(mode="json"))
     return start
-
-
-@contextlib.contextmanager
-def _sync_to_mlflow(name: str, state: Path) -> Iterator[None]:
-    """Let `artpipe sync` show the journal in MLflow during training, if it can."""
-    if os.environ.get("ARTPIPE_TRACKING") == "off" or importlib.util.find_spec("mlflow") is None:
-        yield
-        return
-    command = [sys.executable, "-m", "artpipe", "sync", "--follow", name, "--state", str(state)]
-    with (state / "sync.log").open("w") as log:
-        child = start_child(command, nice=10, grace_seconds=_FOLLOWER_GRACE_SECONDS, stdout=log)
-    try:
-        yield
-    finally:
-        end_child(child, _FOLLOWER_GRACE_SECONDS)
 
 
 def _publish_checkpoint(task: TrainingTask, training: Trainer) -> str:

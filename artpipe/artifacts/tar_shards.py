@@ -49,10 +49,10 @@ class TarShardWriter:
 
     def close(self) -> None:
         """Write the end of the last shard."""
-        if self._stream is not None:
-            self._stream.write(bytes(2 * _BLOCK))
-            self._stream.close()
-            self._stream = None
+        stream, self._stream = self._stream, None  # a full disk is told once, not again by a second try
+        if stream is not None:
+            with stream:
+                stream.write(bytes(2 * _BLOCK))
 
 
 def _tar_header(sha256: str, size: int) -> bytes:

@@ -117,18 +117,22 @@ def rollback(
     typer.echo(to_printable_lines(promotion.rollback(dataset, kind)))
 
 
-@inspect_commands.command(rich_help_panel=LOOK)
-def sync(
-    follow: Annotated[str | None, typer.Option(metavar="NAME", help="Show this training while it runs.")] = None,
-    state: Annotated[Path | None, typer.Option(help="The state folder of the training to follow.")] = None,
+@inspect_commands.command("sync", rich_help_panel=LOOK)
+def sync_mlflow(
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show the trainings while they run; a training starts it.")
+    ] = False,
 ) -> None:
     """Bring MLflow up to date with the run records."""
-    from artpipe.tracking import mlflow_sync
+    if follow:
+        from artpipe.tracking.follower import follow_trainings
 
-    if follow and state:
-        mlflow_sync.follow_training(follow, resolve_typed_path(state))
-    else:
-        typer.echo(to_printable_lines(mlflow_sync.sync()))
+        follow_trainings()
+        return
+    from artpipe.tracking.mlflow_sync import sync
+
+    typer.echo(to_printable_lines(sync()))
 
 
 @inspect_commands.command(rich_help_panel=LOOK)

@@ -56,9 +56,10 @@ def train(name: Name) -> None:
 
     ancestors = find_session_ancestors()  # before torch is imported: they may end meanwhile
     with _guard(f"train@{name}"):
+        from artpipe.tracking.follower import start_follower
         from artpipe.train import train_model
 
-        train_model(name, ancestors)
+        train_model(name, ancestors, start_follower)
 
 
 @stage_commands.command(rich_help_panel=STAGES)

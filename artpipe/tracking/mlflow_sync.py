@@ -1,10 +1,9 @@
-"""`artpipe sync`: bring MLflow up to date with the disk, or follow a training."""
+"""`artpipe sync`: bring MLflow up to date with the disk."""
 
 import contextlib
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -20,7 +19,7 @@ from artpipe.errors import ArtpipeError, UserError
 from artpipe.language.sentences import make_sentence
 from artpipe.system.locks import is_locked
 from artpipe.system.plain_text import hide_passwords, to_printable, to_printable_lines
-from artpipe.system.processes import find_session_ancestors, handle_signals, run_child, watch_processes
+from artpipe.system.processes import run_child
 from artpipe.system.terminal import escape_markdown
 from artpipe.tracking.mlflow_registry import update_registry
 from artpipe.tracking.mlflow_store import CARD, RECORD, REPORT, MlflowStore, TrackedRun
@@ -51,7 +50,7 @@ def sync(root: Path = Path()) -> str:
     except ArtpipeError:
         raise
     except Exception as error:  # MLflow, its database and its network raise their own
-        raise ArtpipeError(f"MLflow: {_first_line(error)}; nothing is lost, `artpipe sync` does it later") from error
+        raise ArtpipeError(f"MLflow: {first_line(error)}; nothing is lost, `artpipe sync` does it later") from error
     tally, trainings = store.tally, len(run_ids - {""})
     counts = f"{trainings} trainings; new: {tally.runs} runs, {tally.rows} rows, {tally.pictures} pictures ({hide_passwords(store.uri)})"
     if damage:
@@ -91,7 +90,7 @@ def _sync_trainings(store: MlflowStore, root: Path) -> tuple[set[str], dict[str,
         except Exception as error:  # noqa: BLE001  # whatever is wrong with one training stops no other
             store.require_reachable()  # raises where it is the store that is away
             prefix = "" if isinstance(error, ArtpipeError) else f"{folder.relative_to(root)}: "
-            damage[name] = f"{prefix}{_first_line(error)}"
+            damage[name] = f"{prefix}{first_line(error)}"
     return run_ids, damage
 
 
@@ -104,34 +103,8 @@ def _sync_registry(store: MlflowStore, root: Path) -> dict[str, str]:
     return {}
 
 
-def follow_training(name: str, state: Path, root: Path = Path(), every_seconds: float = 3.0) -> None:
-    """Show a training in MLflow while it runs, from its journal; end when it ends.
-
-    Errors of the store are printed once, on stderr, and left to a later `artpipe sync`.
-    """
-    ended, error_printed = threading.Event(), False
-    handle_signals(lambda *_: ended.set())
-    with watch_processes(find_session_ancestors(), lambda _: ended.set()):
-        run: TrackedRun | None = None
-        while True:
-            is_last = ended.wait(every_seconds)
-            if is_last and run is None:
-                return  # shorter than the import of MLflow: left to a later sync
-            try:
-                run = run or _start_run(MlflowStore(root), root, _read_start(state))
-                _log_journal(run, state)
-                if is_last:
-                    run.set_status("FINISHED" if _is_complete(state) else "KILLED")
-            except Exception as error:  # noqa: BLE001  # a lost server costs a training nothing
-                if not error_printed:
-                    sys.stderr.write(f"{name}: MLflow: {_first_line(error)}; `artpipe sync` completes it later\n")
-                error_printed = True
-                ended.wait(every_seconds)
-            if is_last:
-                return
-
-
-def _start_run(store: MlflowStore, root: Path, start: RunStart) -> TrackedRun:
+def start_run(store: MlflowStore, root: Path, start: RunStart) -> TrackedRun:
+    """Show a training that has begun, as running."""
     run = store.get_or_create_run(start.run_id, start.dataset, start.model, start.started)
     run.log_params(_flatten({**start.params, "seed": start.seed}))
     run.log_tags(_make_tags(start))
@@ -143,7 +116,8 @@ def _start_run(store: MlflowStore, root: Path, start: RunStart) -> TrackedRun:
     return run
 
 
-def _log_journal(run: TrackedRun, folder: Path) -> None:
+def log_journal(run: TrackedRun, folder: Path) -> None:
+    """Log what is new in the journal and among the pictures of a state or a run record."""
     run.log_rows(Journal(folder / "journal.jsonl").rows())
     run.log_pictures(sorted((folder / "progress").glob("step-*")))
 
@@ -170,7 +144,7 @@ def _sync_complete(store: MlflowStore, root: Path, folder: Path, _run_ids: set[s
             )
             tags |= {"data": checkpoint["shards"], "rollbacks": checkpoint["rollbacks"]}
         run.log_params(_flatten(checkpoint["params"] if checkpoint else card.params))
-        _log_journal(run, record.folder)
+        log_journal(run, record.folder)
         run.log_tags({**_make_tags(card), **_add_prefix(tags), "artpipe.checkpoint": card.checkpoint})
         run.set_status("FINISHED", card.ended)
         run.log_tags({CARD: marker})  # last: its presence means that all of the above is there
@@ -237,24 +211,20 @@ def _sync_unfinished(store: MlflowStore, root: Path, state: Path, run_ids: set[s
     Empty where it is complete.
     """
     try:
-        start = _read_start(state)
+        start = read_start(state)
     except (OSError, ValidationError):
         return ""
     if start.run_id in run_ids:
         return ""
-    run = _start_run(store, root, start)
-    _log_journal(run, state)
+    run = start_run(store, root, start)
+    log_journal(run, state)
     if not is_locked(state.parent / "lock"):
         run.set_status("KILLED")
     return start.run_id
 
 
-def _is_complete(state: Path) -> bool:
-    steps = [row["step"] for row in Journal(state / "journal.jsonl").rows()]
-    return bool(steps) and max(steps) >= int(_read_start(state).params.get("steps", 0))
-
-
-def _read_start(state: Path) -> RunStart:
+def read_start(state: Path) -> RunStart:
+    """Return what a training wrote into its state folder when it began."""
     return RunStart.model_validate_json((state / "run-live.json").read_bytes())
 
 
@@ -283,5 +253,6 @@ def _iterate_leaves(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return an error as one printable line."""
     return to_printable((str(error).strip() or type(error).__name__).splitlines()[0])[:300]

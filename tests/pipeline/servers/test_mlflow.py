@@ -1,7 +1,8 @@
-"""MLflow beside running trainings: two first users at once, and a follower that a sync completes."""
+"""MLflow beside running trainings: one follower for all of them, which a sync completes."""
 
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,11 +14,20 @@ import pytest
 
 from artpipe.artifacts.run import Journal, RunStart
 from artpipe.system.atomic_files import write_json
+from artpipe.system.locks import hold_lock, is_locked
 from tests.conftest import load_module
 
 project = load_module(Path(__file__).parents[2] / "support" / "toy_project.py")
 
+HOLD = """
+import pathlib, sys, time
+from artpipe.system.locks import hold_lock
+with hold_lock(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
 pytestmark = pytest.mark.timeout(1200)
+FOLLOW = "from artpipe.tracking.follower import follow_trainings; follow_trainings(every_seconds=1, grace_seconds=2)"
 NOT_THERE = "MLFLOW_TRACKING_URI"
 
 
@@ -26,8 +36,15 @@ def env():
     return {name: value for name, value in os.environ.items() if name != NOT_THERE}
 
 
-def begun(root: Path, name: str, run_id: str) -> Path:
-    """The state folder of a training that has begun."""
+@contextlib.contextmanager
+def begun(root: Path, name: str, run_id: str):
+    """The state folder of a training that runs as long as the body."""
+    with hold_lock(root / ".state/train" / name / "lock"):
+        yield written(root, name, run_id)
+
+
+def written(root: Path, name: str, run_id: str) -> Path:
+    """What a training writes when it begins; returns its state folder."""
     state = root / ".state/train" / name / "0123"
     state.mkdir(parents=True)
     (root / "params.yaml").write_text("format: 2\n")
@@ -50,8 +67,8 @@ def follow(tmp_path):
     """Starts followers, and ends what is left of them."""
     started = []
 
-    def start(env, name: str, state: Path) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "artpipe", "sync", "--follow", name, "--state", str(state)]
+    def start(env) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", FOLLOW]
         started.append(subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True))
         return started[-1]
 
@@ -90,26 +107,60 @@ def wait_for(condition, seconds: float = 240.0) -> None:
         time.sleep(0.2)
 
 
-def test_two_first_followers_at_once(tmp_path, env, follow):
-    """Two trainings begin on an empty folder: both are shown live, later rows too, and a sync adds no double."""
-    states = {name: begun(tmp_path, name, letter * 32) for name, letter in (("one", "a"), ("two", "b"))}
-    for state in states.values():
-        told(state, 10)
-    followers = [follow(env, name, state) for name, state in states.items()]
-    wait_for(lambda: len(rows(tmp_path)) == 2)
-    for state in states.values():
-        told(state, 20, 30)
-    wait_for(lambda: len(rows(tmp_path)) == 6)
-    for follower in followers:
-        follower.send_signal(signal.SIGTERM)
+def test_one_follower_shows_two_trainings(tmp_path, env, follow):
+    """Two followers are started on an empty folder: one ends at once, the other shows both, live; a sync adds no double."""
+    with begun(tmp_path, "one", "a" * 32) as one, begun(tmp_path, "two", "b" * 32) as two:
+        for state in (one, two):
+            told(state, 10)
+        followers = [follow(env), follow(env)]
+        wait_for(lambda: len(rows(tmp_path)) == 2)
+        wait_for(lambda: [follower.poll() for follower in followers].count(0) == 1)
+        for state in (one, two):
+            told(state, 20, 30)
+        wait_for(lambda: len(rows(tmp_path)) == 6)
+        assert statuses(tmp_path) == {"one": "RUNNING", "two": "RUNNING"}
     assert [follower.communicate(timeout=60)[1] for follower in followers] == ["", ""]
     assert [follower.returncode for follower in followers] == [0, 0]
+    assert statuses(tmp_path) == {"one": "FINISHED", "two": "FINISHED"}
     before = rows(tmp_path)
     done = subprocess.run(
         [sys.executable, "-m", "artpipe", "sync"], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
     )
     assert "2 trainings; new: 0 runs, 0 rows" in done.stdout
     assert rows(tmp_path) == before
+
+
+def test_a_killed_training_leaves_no_follower(tmp_path, env, follow):
+    """A training that kill -9 ended is shown as killed; a next one is followed too, then the follower ends by itself."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / ".state/train/one/lock")], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    told(written(tmp_path, "one", "a" * 32), 10)
+    former = tmp_path / ".state/train/one/4567"  # of other parameters, stopped long ago
+    shutil.copytree(tmp_path / ".state/train/one/0123", former)
+    os.utime(former / "run-live.json", (1.0, 1.0))
+    follower = follow(env)
+    wait_for(lambda: statuses(tmp_path) == {"one": "RUNNING"})
+    with begun(tmp_path, "two", "b" * 32) as two:
+        holder.kill()
+        holder.communicate()
+        told(two, 10)
+        wait_for(lambda: statuses(tmp_path) == {"one": "KILLED", "two": "RUNNING"})
+        told(two, 30)
+    assert follower.communicate(timeout=60)[1] == ""
+    assert follower.returncode == 0
+    assert statuses(tmp_path) == {"one": "KILLED", "two": "FINISHED"}
+    assert len(rows(tmp_path)) == 3
+    assert not is_locked(tmp_path / ".state/follower/lock")
+
+
+def test_a_training_of_seconds_costs_no_mlflow(tmp_path, env, follow):
+    """What has ended before a follower looks is left to a later sync, and nothing is set up for it."""
+    with begun(tmp_path, "one", "a" * 32) as state:
+        told(state, 30)
+    assert follow(env).communicate(timeout=60)[1] == ""
+    assert not (tmp_path / ".state/mlflow").exists()
 
 
 @pytest.fixture
@@ -129,7 +180,7 @@ def stage(tmp_path, env):
 
     yield start
     for training in started:
-        training.terminate()  # it takes its follower along
+        training.terminate()  # its follower ends by itself
         training.communicate(timeout=60)
 
 
@@ -146,23 +197,23 @@ def test_two_first_trainings_at_once(tmp_path, stage):
         training.terminate()
     said = [training.communicate(timeout=120)[1] for training in trainings]
     assert [training.returncode for training in trainings] == [75, 75], said
-    logs = [path.read_text() for path in sorted(tmp_path.glob(".state/train/*/*/sync.log"))]
-    assert logs == ["", ""]
-    assert statuses(tmp_path) == {"toy": "KILLED", "twin": "KILLED"}
+    wait_for(lambda: statuses(tmp_path) == {"toy": "KILLED", "twin": "KILLED"})
+    assert (tmp_path / ".state/follower/log").read_text() == ""
+    wait_for(lambda: not is_locked(tmp_path / ".state/follower/lock"))
     assert (tmp_path / ".state/project-id").is_file()
 
 
 def test_lost_server_costs_the_training_nothing(tmp_path, env, follow):
     """A follower without a server says so once, ends when it is told to, and a plain sync completes all of it."""
-    state = begun(tmp_path, "one", "a" * 32)
-    told(state, 10, 20)
-    lost = {**env, NOT_THERE: "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-    follower = follow(lost, "one", state)
-    line = follower.stderr.readline()
-    assert "`artpipe sync` completes it later" in line
-    follower.send_signal(signal.SIGTERM)
-    assert follower.communicate(timeout=60)[1] == ""
-    assert follower.returncode == 0
+    with begun(tmp_path, "one", "a" * 32) as state:
+        told(state, 10, 20)
+        lost = {**env, NOT_THERE: "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+        follower = follow(lost)
+        line = follower.stderr.readline()
+        assert "`artpipe sync` completes it later" in line
+        follower.send_signal(signal.SIGTERM)
+        assert follower.communicate(timeout=60)[1] == ""
+        assert follower.returncode == 0
     command = [sys.executable, "-m", "artpipe", "sync"]
     subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
     assert len(rows(tmp_path)) == 2
