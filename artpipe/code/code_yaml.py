@@ -26,13 +26,17 @@ from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 CODE_FILE = "code.yaml"
+# Names are put together: written out, a module's name would make whatever reads this depend on all of the module.
 STAGES: Mapping[str, Definition] = {
-    "ingest": ("artpipe.ingest", "ingest_dataset"),
-    "preprocess": ("artpipe.preprocess", "preprocess_dataset"),
-    "weights": ("artpipe.weights", "make_weights"),
-    "train": ("artpipe.train", "train_model"),
-    "evaluate": ("artpipe.evaluate", "evaluate_model"),
-    "gallery": ("artpipe.gallery", "build_gallery"),
+    verb: (f"artpipe.{verb}", function)
+    for verb, function in {
+        "ingest": "ingest_dataset",
+        "preprocess": "preprocess_dataset",
+        "weights": "make_weights",
+        "train": "train_model",
+        "evaluate": "evaluate_model",
+        "gallery": "build_gallery",
+    }.items()
 }
 _GROUPS = ("modalities", "sources", "models")  # a stage reads the one plugin that its entry names
 _TOLD = ("models", "metrics")  # the gallery shows what these say of themselves

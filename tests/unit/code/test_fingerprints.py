@@ -1,10 +1,14 @@
 """Fingerprints change with the meaning of what an entry point reaches, and with nothing else."""
 
 import textwrap
+from pathlib import Path
 
 import pytest
 
+from artpipe.code.code_yaml import STAGES
 from artpipe.code.fingerprints import PackageCode, package_files
+
+ROOT = Path(__file__).parents[3]
 
 FILES = {
     "__init__.py": "",
@@ -113,3 +117,13 @@ def test_an_entry_that_is_not_there_reaches_nothing(package, tmp_path):
     """A name that is defined nowhere in the package has no code."""
     package()
     assert PackageCode(package_files("pack", tmp_path / "pack")).reachable([("pack.stage", "nothing")]) == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_does_not_depend_on_another(stage):
+    """A change of the gallery trains nothing, and so on: no stage reaches the module of another."""
+    reached = {
+        module for module, _ in PackageCode(package_files("artpipe", ROOT / "artpipe")).reachable([STAGES[stage]])
+    }
+    assert reached & {module for module, _ in STAGES.values()} == {STAGES[stage][0]}
+    assert stage == "gallery" or not any(module.startswith(("artpipe.site", "artpipe.sections")) for module in reached)

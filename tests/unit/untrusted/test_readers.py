@@ -24,15 +24,11 @@ SHAPES = st.lists(st.integers(0, 6), min_size=1, max_size=4)
 
 @given(SHAPES, st.randoms(use_true_random=False))
 def test_idx_round_trip(shape, random):
-    """What is written in the format of the MNIST page is read back: shape, values, records."""
+    """What is written in the format of the MNIST page is read back: shape and values, in order."""
     values = random.randbytes(int(np.prod(shape)))
     idx = read_idx(bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + values)
     assert idx.shape == tuple(shape)
     assert bytes(idx.values) == values
-    if values:
-        assert [bytes(record) for record in idx] == [
-            row.tobytes() for row in np.frombuffer(values, np.uint8).reshape(shape)
-        ]
 
 
 @given(st.one_of(st.binary(max_size=60), st.binary(max_size=40).map(lambda tail: b"\0\0\x08\x03" + tail)))
