@@ -27,16 +27,10 @@ from artpipe.system.hashing import sha256_bytes, sha256_file
 
 CODE_FILE = "code.yaml"
 # Names are put together: written out, a module's name would make whatever reads this depend on all of the module.
+_VERBS = "ingest", "preprocess", "weights", "train", "evaluate", "gallery"
+_ENTRIES = "ingest_dataset", "preprocess_dataset", "make_weights", "train_model", "evaluate_model", "build_gallery"
 STAGES: Mapping[str, Definition] = {
-    verb: (f"artpipe.{verb}", function)
-    for verb, function in {
-        "ingest": "ingest_dataset",
-        "preprocess": "preprocess_dataset",
-        "weights": "make_weights",
-        "train": "train_model",
-        "evaluate": "evaluate_model",
-        "gallery": "build_gallery",
-    }.items()
+    verb: (f"artpipe.{verb}", entry) for verb, entry in zip(_VERBS, _ENTRIES, strict=True)
 }
 _GROUPS = ("modalities", "sources", "models")  # a stage reads the one plugin that its entry names
 _TOLD = ("models", "metrics")  # the gallery shows what these say of themselves
