@@ -56,6 +56,9 @@ def test_a_run_opens_its_gallery_at_once_and_leaves_the_same_bytes(tmp_path, pre
     entrance = project.folder / FOLDER / "index.html"
     killed = start_run(project)
     wait_for((project.folder / "data/works/shapes").exists, killed)
+    if not entrance.is_file():
+        killed.send_signal(signal.SIGKILL)
+        pytest.fail(f"no early gallery:\n{killed.communicate()[0]}")
     assert "data-early" in entrance.read_text()
     assert is_being_filled(project.folder)
     killed.send_signal(signal.SIGKILL)

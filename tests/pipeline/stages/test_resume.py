@@ -130,7 +130,10 @@ def test_sigterm_saves_and_exits_in_time(nursery, tmp_path):
     step = int(said.partition("saved at step ")[2].split()[0])
     pid = nursery.start(folder)
     until(
-        lambda: f"goes on at step {step}" in "".join(p.read_text() for p in folder.glob(".state/train/toy/*/*.jsonl"))
+        lambda: (
+            f'"code": "session_went_on", "values": {{"session": 2, "step": {step}}}'
+            in "".join(p.read_text() for p in folder.glob(".state/train/toy/*/*.jsonl"))
+        )
     )
     os.kill(pid, signal.SIGINT)
     assert nursery.wait(pid) == 75
@@ -179,8 +182,8 @@ def test_damaged_newest_state_falls_back(nursery, torn, whole, suffix):
     assert nursery.train(torn) == 0
     assert project.outcome(torn) == whole
     journal = (torn / "data/runs/toy/journal.jsonl").read_text()
-    assert "a damaged state was passed over" in journal
-    assert "started again" not in journal
+    assert '"code": "state_damaged"' in journal
+    assert "states_lost" not in journal
 
 
 def test_all_states_damaged_starts_again(nursery, torn, whole):
@@ -189,7 +192,7 @@ def test_all_states_damaged_starts_again(nursery, torn, whole):
         flip(path)
     assert nursery.train(torn) == 0
     assert project.outcome(torn) == whole
-    assert "no state was whole: started again" in (torn / "data/runs/toy/journal.jsonl").read_text()
+    assert '"code": "states_lost"' in (torn / "data/runs/toy/journal.jsonl").read_text()
 
 
 def test_other_parameters_never_meet_the_state(nursery, torn, whole):
@@ -201,8 +204,8 @@ def test_other_parameters_never_meet_the_state(nursery, torn, whole):
     other = until(lambda: {path.parent for path in states(torn)} - before)
     os.kill(pid, signal.SIGTERM)
     assert nursery.wait(pid) == 75
-    assert "goes on" not in next(iter(other)).joinpath("journal.jsonl").read_text()
+    assert "session_went_on" not in next(iter(other)).joinpath("journal.jsonl").read_text()
     (torn / "params.yaml").write_text(kept)
     assert nursery.train(torn) == 0
-    assert "goes on" in (torn / "data/runs/toy/journal.jsonl").read_text()
+    assert "session_went_on" in (torn / "data/runs/toy/journal.jsonl").read_text()
     assert project.outcome(torn) == whole
