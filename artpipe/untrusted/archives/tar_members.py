@@ -22,6 +22,9 @@ from artpipe.untrusted.rejection import RejectedError
 
 _HEADER_BYTES = 1 << 20  # before one member; tarfile takes them into memory whole
 _CHUNK_BYTES = 1 << 20
+_EMPTY_READS = (
+    8  # after the end: tarfile skips the data of an entry block by block, which at 2**60 bytes takes for ever
+)
 _HEADER_TOO_LONG = Message(code="header_too_long", values={"megabytes": _HEADER_BYTES >> 20})
 _GUESSED_NAMES = 1000  # that are not ASCII; an archive is not unpacked to its end for its names
 _TWO_BYTE_UTF8 = "\u0800"  # what is below may be another encoding that is UTF-8 by chance
@@ -183,6 +186,7 @@ class CountedStream:
     def __init__(self, unpacked: IO[bytes], packed: IO[bytes] | None, limits: ArchiveLimits) -> None:
         self.unpacked, self.packed, self.limits = unpacked, packed, limits
         self.count, self.max_count = 0, float(_HEADER_BYTES)  # opening an archive reads its first header
+        self.empty_reads = 0
 
     def next_header(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
         """Return the next entry, None at the end.
@@ -201,6 +205,9 @@ class CountedStream:
         """Return the next bytes, at most `size` of them."""
         data = self.unpacked.read(size)
         self.count += len(data)
+        self.empty_reads += not data
+        if self.empty_reads > _EMPTY_READS:
+            raise tarfile.ReadError("unexpected end of data")
         if self.count > self.limits.gigabytes * 2**30:
             raise RejectedError(
                 "bomb",

@@ -207,3 +207,20 @@ def test_a_tar_that_ends_in_a_zip_is_a_tar(tmp_path):
     path = placed(tmp_path, "a.bin", tarred({**FILES, "x.zip": zipped()}))
     assert not is_zip(path)
     assert set(read(path)) == {*FILES, "x.zip"}
+
+
+@pytest.mark.parametrize("size", [1 << 34, 1 << 53, 1 << 62])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.timeout(20)
+def test_an_entry_of_more_bytes_than_there_are_ends_the_archive(tmp_path, size, pack):
+    """An entry that says it has billions of gigabytes is not waited for: what stands before it is read, then it is told."""
+    info = tarfile.TarInfo("endless.png")
+    info.size = size
+    good = tarred(dict(list(FILES.items())[:2]))
+    end = good.rstrip(b"\0")
+    aligned = end + bytes(-len(end) % 512)
+    path = placed(tmp_path, "a.tar", pack(aligned + info.tobuf(tarfile.GNU_FORMAT) + bytes(2000)))
+    members = list(read_members(path, ArchiveLimits()))
+    assert [member.rejected for member in members[:2]] == [None, None]
+    assert {member.rejected for member in members[2:]} <= {"too large", "truncated"}
+    assert members[-1].rejected == "truncated"
