@@ -27,7 +27,7 @@ def accept_equal_results(lock: str, installed: Mapping[str, Any], table: Path = 
     Args:
         lock: the text of dvc.lock.
         installed: what `installed_code` returns.
-        table: the earlier code, by place, and by the files that a dvc.lock names which is older than code.yaml.
+        table: the earlier code by verb and place, and by the files that a dvc.lock names which is older than code.yaml.
     """
     equal = read_yaml(table)
     accepted: dict[str, dict[str, Any]] = {}
@@ -39,20 +39,23 @@ def accept_equal_results(lock: str, installed: Mapping[str, Any], table: Path = 
         else:
             unchanged = all(_value_at(installed, key) == value for key, value in recorded.items())
         today = {key: _value_at(installed, key) for key in recorded}
-        if recorded and not unchanged and _is_equal(recorded, today, "", equal["code"]):
+        if (
+            recorded
+            and not unchanged
+            and _is_equal(recorded, today, "", equal["code"].get(stage.partition("@")[0], {}))
+        ):
             accepted[stage] = today
     return (_with_code(lock, accepted) if accepted else lock), list(accepted)
 
 
 def equal_places(table: Path = TABLE) -> Iterator[tuple[str, str, str]]:
-    """Yield a place such as `models.gan`, a fingerprint of earlier code (`""`: files), and of later code with equal results."""
+    """Yield the verb of a stage, a place such as `models.gan`, and a fingerprint there of code with equal results."""
     equal = read_yaml(table)
-    for place, fingerprints in equal["code"].items():
-        for earlier, later in fingerprints.items():
-            yield place, earlier, later
+    for verb, places in equal["code"].items():
+        yield from ((verb, place, later) for place, codes in places.items() for later in codes.values())
     for revision in equal["files"]:
-        for place, later in revision["code"].items():
-            yield place, "", later
+        for verb, codes in revision["code"].items():
+            yield from ((verb, place, later) for place, later in codes.items())
 
 
 def newest_code(place: str, fingerprint: str, later: Mapping[str, Mapping[str, str]]) -> str:
@@ -71,7 +74,8 @@ def _code_of_files(
     for revision in revisions:
         for row in revision["stages"]:
             if files and row["stage"] == verb and row["files"] == files:
-                return {key: _with_leaves(_value_at(installed, key), key, revision["code"]) for key in row["keys"]}
+                codes = revision["code"].get(verb, {})
+                return {key: _with_leaves(_value_at(installed, key), key, codes) for key in row["keys"]}
     return {}
 
 

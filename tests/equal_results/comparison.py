@@ -34,7 +34,7 @@ CARD_NAMES = {"ruler": "feature_extractor", "uses": "pretrained"}
 HEADER = """\
 # Earlier code whose results are those of today's code, byte for byte: `artpipe upgrade` accepts them as they are.
 # Written by `python tests/equal_results REVISION --write`, which runs every stage of a small project with both.
-# `code`: by place of code.yaml, the fingerprint of earlier code and of the next one with equal results.
+# `code`: by verb of the stage and place of code.yaml, the fingerprint of earlier code and of the next one with equal results.
 # `files`: revisions older than code.yaml, by the files that dvc.lock names, and the code of the next one with equal results.
 """
 
@@ -52,13 +52,13 @@ class Comparison:
         default_factory=dict
     )  # MD5 by file, by stage; before code.yaml
 
-    def equal_places(self) -> list[str]:
-        """Return the places all of whose stages made equal results, as code.yaml names its leaves."""
-        equal = set()
-        different = set()
+    def find_equal_places(self) -> dict[str, list[str]]:
+        """Return by verb the leaves of code.yaml all of whose stages of that verb made equal results."""
+        equal: dict[str, set[str]] = {}
+        different: dict[str, set[str]] = {}
         for stage, places in self.places.items():
-            (different if self.differences[stage] else equal).update(place.removesuffix(".stage") for place in places)
-        return sorted(equal - different)
+            (different if self.differences[stage] else equal).setdefault(stage.partition("@")[0], set()).update(places)
+        return {verb: sorted(places - different.get(verb, set())) for verb, places in equal.items()}
 
 
 def compare_revision(revision: str, folder: Path) -> Comparison:
@@ -95,13 +95,14 @@ def record_equal_code(comparison: Comparison, table: Path = TABLE) -> None:
     """Add the code whose results are equal to the table; what no longer leads to today's code is left out."""
     yaml = YAML()
     content: dict[str, Any] = yaml.load(table)
-    equal = comparison.equal_places()
-    today = {place: _fingerprint(place, comparison.today) for place in equal}
+    equal, code = comparison.find_equal_places(), content["code"]
+    today = {verb: {place: _fingerprint(place, comparison.today) for place in equal[verb]} for verb in equal}
     if comparison.code:
-        for place in equal:
-            earlier = _fingerprint(place, comparison.code)
-            if earlier and earlier != today[place]:
-                content["code"].setdefault(place, {})[earlier] = today[place]
+        for verb, places in equal.items():
+            for place in places:
+                earlier = _fingerprint(place, comparison.code)
+                if earlier and earlier != today[verb][place]:
+                    code.setdefault(verb, {}).setdefault(place, {})[earlier] = today[verb][place]
     else:
         stages = [
             {"stage": stage.partition("@")[0], "keys": _keys(comparison.places[stage]), "files": dict(files)}
@@ -119,15 +120,20 @@ def record_equal_code(comparison: Comparison, table: Path = TABLE) -> None:
 
 def _remove_dead(content: dict[str, Any], today: Mapping[str, str]) -> None:
     """Take out what does not lead to today's code: nobody could be helped by it."""
-    later = content["code"]
 
-    def leads(place: str, fingerprint: str) -> bool:
-        return newest_code(place, fingerprint, later) == _fingerprint(place, today)
+    def leads(verb: str, place: str, fingerprint: str) -> bool:
+        return newest_code(place, fingerprint, content["code"].get(verb, {})) == _fingerprint(place, today)
 
     for revision in content["files"]:
-        revision["code"] = {place: code for place, code in revision["code"].items() if leads(place, code)}
-    kept = {place: {old: new for old, new in codes.items() if leads(place, old)} for place, codes in later.items()}
-    content["code"] = {place: codes for place, codes in kept.items() if codes}
+        for verb, codes in revision["code"].items():
+            revision["code"][verb] = {place: code for place, code in codes.items() if leads(verb, place, code)}
+    content["code"] = {
+        verb: {
+            place: {old: new for old, new in codes.items() if leads(verb, place, old)}
+            for place, codes in places.items()
+        }
+        for verb, places in content["code"].items()
+    }
 
 
 def _keys(places: tuple[str, ...]) -> list[str]:

@@ -16,12 +16,17 @@ INSTALLED = {
 }
 EQUAL = """\
 code:
-  train: {oldest-train: old-train, old-train: new-train}
-  models.gan: {old-gan: new-gan}
-  evaluate.stage: {old-evaluate: new-evaluate}
+  train:
+    train: {oldest-train: old-train, old-train: new-train}
+    models.gan: {old-gan: new-gan}
+  evaluate:
+    evaluate.stage: {old-evaluate: new-evaluate}
+    models.gan: {old-gan: new-gan}
 files:
 - revision: first
-  code: {train: oldest-train, models.gan: old-gan, evaluate.stage: old-evaluate, evaluate.metrics.kid: kid}
+  code:
+    train: {train: oldest-train, models.gan: old-gan}
+    evaluate: {models.gan: old-gan, evaluate.stage: old-evaluate, evaluate.metrics.kid: kid}
   stages:
   - {stage: train, keys: [code.train, code.models.gan], files: {artpipe/train.py: aa, artpipe/nn: bb.dir}}
   - {stage: evaluate, keys: [code.evaluate, code.models.gan], files: {artpipe/metrics: cc.dir}}
@@ -121,6 +126,14 @@ def test_files_with_metrics_that_the_revision_lacked_are_measured_again(table):
 def test_the_table_names_places_and_ends():
     """Every entry is of code that there is today and leads, in finite steps, to a fingerprint."""
     installed, later = installed_fingerprints(), read_yaml(TABLE)["code"]
-    for place, _, fingerprint in equal_places():
+    for verb, place, fingerprint in equal_places():
         assert place in installed or place.partition(".")[2] in installed or place.removesuffix(".stage") in installed
-        assert re.fullmatch("[0-9a-f]{16}", newest_code(place, fingerprint, later))
+        assert re.fullmatch("[0-9a-f]{16}", newest_code(place, fingerprint, later.get(verb, {})))
+
+
+def test_what_another_stage_makes_of_it_does_not_matter(table):
+    """A kind whose evaluation differs is not trained again: the table is by stage."""
+    table.write_text(EQUAL.replace("    models.gan: {old-gan: new-gan}\nfiles", "files"))
+    assert accept_equal_results(LOCK.format(gan="old-gan", train="old-train"), INSTALLED, table)[1] == ["train@g"]
+    lock = "stages: {evaluate@g: {cmd: a, params: {code.yaml: {code.models.gan: old-gan, code.evaluate: {stage: old-evaluate, metrics: {kid: kid}}}}}}"
+    assert accept_equal_results(lock, INSTALLED, table)[1] == []
