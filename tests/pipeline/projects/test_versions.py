@@ -132,7 +132,7 @@ def test_a_kind_that_changed_is_trained_again_alone(made, project):
     assert stale(project) == set()
 
 
-ENGINE = ("train.py", "_FOLLOWER_GRACE_SECONDS = 5.0", "_FOLLOWER_GRACE_SECONDS = 6.0")
+ENGINE = ("train.py", "_RANKS_GRACE_SECONDS = 12.0", "_RANKS_GRACE_SECONDS = 13.0")
 
 
 def test_an_engine_with_equal_results_is_accepted(made, project, tmp_path):
@@ -145,7 +145,7 @@ def test_an_engine_with_equal_results_is_accepted(made, project, tmp_path):
     earlier, later = engine_code(project), engine_code(trial)
     assert earlier != later
     table = versions.folder / "equal/artpipe/code/equal_results.yaml"
-    table.write_text(f"code:\n  train: {{'{earlier}': '{later}'}}\nfiles: []\n")
+    table.write_text(f"code: {{train: {{train: {{'{earlier}': '{later}'}}}}}}\nfiles: []\n")
     versions.use(project, "equal")
     told = project.run("artpipe", "upgrade").stdout
     assert "byte for byte" in told
