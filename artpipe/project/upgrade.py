@@ -78,13 +78,15 @@ def _add_equal_results(
 
 
 def _find_stages(changed: Iterable[str], params: Params) -> Iterator[str]:
-    """Yield the stages that a changed key of `code.yaml` belongs to."""
+    """Yield the stages whose code changed; a project without code.yaml changed as a whole."""
     parts = set(changed)
-    for stage, code_places in stages_with_code(params):
+    for stage, places in stages_with_code(params):
+        keys = [f"code.{place}" for place in places]
         if any(
-            part == f"code.{code_place}" or part.startswith(f"code.{code_place}.")
+            f"{longer}.".startswith(f"{shorter}.")
+            for key in keys
             for part in parts
-            for code_place in code_places
+            for longer, shorter in ((key, part), (part, key))
         ):
             yield stage
 
