@@ -54,7 +54,7 @@ def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
     for stage, groups in _used_plugins(params).items():
         code[stage] = {"stage": fingerprints[stage]}
         for group, used in groups.items():
-            names = {*used, *(_value_at(recorded, f"{stage}.{group}") or ())}
+            names = {*used, *(value_at(recorded, f"{stage}.{group}") or ())}
             names |= {*plugins.names("models")} if group == "models_info" else set()  # an entry may name any
             code[stage][group] = {
                 name: fingerprints[_require_known(f"{group}.{name}", fingerprints)]
@@ -73,7 +73,7 @@ def record_new_plugins(root: Path = Path()) -> None:
     installed, has_new = installed_code(params, root), False
     for stage, groups in _used_plugins(params).items():
         for group in groups:
-            recorded = _value_at(code, f"{stage}.{group}")
+            recorded = value_at(code, f"{stage}.{group}")
             if isinstance(recorded, dict) and (missing := installed[stage][group].keys() - recorded.keys()):
                 recorded |= {name: installed[stage][group][name] for name in sorted(missing)}
                 has_new = True
@@ -184,7 +184,7 @@ def require_recorded_code(root: Path = Path(), stage: str = "") -> None:
     recorded, installed = recorded_code(root), installed_code(params, root)
     for name, places in [(stage, _stage_parts(stage, params))] if stage else stages_with_code(params):
         for place in places:
-            old, new = _value_at(recorded, place), _value_at(installed, place)
+            old, new = value_at(recorded, place), value_at(installed, place)
             if changed := next(find_changed_parts(old, new, f"code.{place}"), ""):
                 raise UserError(
                     f"{root / CODE_FILE}: `{changed}` of {name} is not the code that is installed; `artpipe upgrade` says what "
@@ -281,8 +281,9 @@ def _require_known(place: str, fingerprints: Mapping[str, str]) -> str:
     return place
 
 
-def _value_at(code: Any, place: str) -> Any:
-    for key in place.split("."):
+def value_at(code: Any, place: str) -> Any:
+    """Return what stands at a dotted key of code.yaml, with or without `code.` before it; None where nothing does."""
+    for key in place.removeprefix("code.").split("."):
         code = code.get(key) if isinstance(code, Mapping) else None
     return code
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from artpipe.code.code_yaml import CODE_FILE, value_at
 from artpipe.config.params import read_yaml
 from artpipe.config.safe_yaml import parse_yaml
 
 TABLE = Path(__file__).with_name("equal_results.yaml")
-_CODE_FILE, _PACKAGE = "code.yaml", "artpipe/"
+_PACKAGE = "artpipe/"
 
 
 def accept_equal_results(lock: str, installed: Mapping[str, Any], table: Path = TABLE) -> tuple[str, list[str]]:
@@ -32,13 +33,13 @@ def accept_equal_results(lock: str, installed: Mapping[str, Any], table: Path = 
     equal = read_yaml(table)
     accepted: dict[str, dict[str, Any]] = {}
     for stage, entry in (parse_yaml(lock, "dvc.lock").get("stages") or {}).items():
-        recorded = (entry.get("params") or {}).get(_CODE_FILE)
+        recorded = (entry.get("params") or {}).get(CODE_FILE)
         if recorded is None:
             recorded = _code_of_files(stage, entry, equal["files"], installed)
             unchanged = False
         else:
-            unchanged = all(_value_at(installed, key) == value for key, value in recorded.items())
-        today = {key: _value_at(installed, key) for key in recorded}
+            unchanged = all(value_at(installed, key) == value for key, value in recorded.items())
+        today = {key: value_at(installed, key) for key in recorded}
         if (
             recorded
             and not unchanged
@@ -75,7 +76,7 @@ def _code_of_files(
         for row in revision["stages"]:
             if files and row["stage"] == verb and row["files"] == files:
                 codes = revision["code"].get(verb, {})
-                return {key: _with_leaves(_value_at(installed, key), key, codes) for key in row["keys"]}
+                return {key: _with_leaves(value_at(installed, key), key, codes) for key in row["keys"]}
     return {}
 
 
@@ -102,7 +103,7 @@ def _with_code(lock: str, code: Mapping[str, Mapping[str, Any]]) -> str:
     content = yaml.load(lock)
     for stage, places in code.items():
         entry = content["stages"][stage]
-        entry.setdefault("params", {})[_CODE_FILE] = dict(places)
+        entry.setdefault("params", {})[CODE_FILE] = dict(places)
         entry["deps"] = [dep for dep in entry.get("deps") or () if not _is_of_package(dep["path"])]
     stream = StringIO()
     yaml.dump(content, stream)
@@ -115,9 +116,3 @@ def _is_of_package(path: str) -> bool:
 
 def _joined(place: str, key: str) -> str:
     return f"{place}.{key}" if place else key.removeprefix("code.")
-
-
-def _value_at(code: Any, place: str) -> Any:
-    for key in place.removeprefix("code.").split("."):
-        code = code.get(key) if isinstance(code, Mapping) else None
-    return code
