@@ -23,6 +23,7 @@ from artpipe.tracking.mlflow_sync import first_line, log_journal, read_start, st
 
 _FOLDER = STATE / "follower"
 _LOCK, _LOG = _FOLDER / "lock", _FOLDER / "log"
+_START_FILE = "run-live.json"  # a training leaves it in its state folder while it is not complete
 _GRACE_SECONDS = 30.0  # after the last training, so that the next one of a pipeline run finds it there
 _TAKE_OVER_SECONDS = 2.0  # in which somebody who only asked for the lock has let it go
 _NICE = 10
@@ -78,7 +79,7 @@ def running_states() -> set[Path]:
     for lock in STATE.glob("train/*/lock"):
         if is_locked(lock):
             began = lock.stat().st_mtime_ns
-            starts = lock.parent.glob("*/run-live.json")
+            starts = lock.parent.glob(f"*/{_START_FILE}")
             states |= {start.parent for start in starts if _modified(start) >= began}
     return states
 
@@ -113,6 +114,8 @@ class _Follower:
                 else:
                     _finish(self.runs.pop(state), state)
             except Exception as error:  # noqa: BLE001  # a lost server costs a training nothing
+                if state in states and not (state / _START_FILE).is_file():
+                    continue  # it ended meanwhile: the next look or the sync after it logs its run record
                 if state not in self.reported:
                     sys.stderr.write(
                         f"{state.parent.name}: MLflow: {first_line(error)}; `artpipe sync` completes it later\n"
@@ -132,7 +135,7 @@ class _Follower:
 
 def _finish(tracked_run: TrackedRun, state: Path) -> None:
     """Log the rest of a training that runs no more: its state if it was stopped, else its run record."""
-    if (state / "run-live.json").is_file():
+    if (state / _START_FILE).is_file():
         log_journal(tracked_run, state)
         tracked_run.set_status("FINISHED" if _is_complete(state) else "KILLED")
         return
