@@ -47,7 +47,7 @@ def one_size(learner: Style, seconds: float) -> Tensor:
     eye, p = learner.perceptual_loss, learner.params
     wanted = eye.content_features(content), eye.style_grams(style)
     canvas = content.clone().requires_grad_()
-    optimiser = torch.optim.LBFGS([canvas], max_iter=1, history_size=p.memory)
+    optimiser = torch.optim.LBFGS([canvas], max_iter=1, history_size=p.lbfgs_history)
     start = time.process_time()
 
     def closure() -> Tensor:
