@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from artpipe.language.sentences import load_sentences
+from artpipe.system.units import format_size
 
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MONTHS = (
@@ -54,7 +55,7 @@ class Translator:
             "clean": clean_line,
             "slug": make_slug,
             "short": shorten_hash,
-            "size": format_size,
+            "size": functools.partial(format_size, digits=1),
         }
         spoken: dict[str, Callable[..., str]] = {
             "number": format_number,
@@ -115,13 +116,6 @@ def format_remaining(seconds: float, say: Translate = str) -> str:
     if minutes < 60:  # noqa: PLR2004 - an hour
         return say("%(minutes)s min") % {"minutes": minutes}
     return say("%(hours)s h %(minutes)s min") % {"hours": minutes // 60, "minutes": minutes % 60}
-
-
-def format_size(count: int) -> str:
-    """Return bytes as 812 B, 4.2 kB or 1.3 MB."""
-    if count < 1000:  # noqa: PLR2004 - a kilobyte
-        return f"{count} B"
-    return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"  # noqa: PLR2004 - a megabyte
 
 
 def format_date(seconds: float, say: Translate = str) -> str:

@@ -8,10 +8,10 @@ def format_duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004
 
 
-def format_size(count: float) -> str:
-    """Return a number of bytes as `12 MB`."""
+def format_size(count: float, digits: int = 0) -> str:
+    """Return a number of bytes as `12 MB`, with so many `digits` after the point from a kilobyte on."""
     units = ("B", "kB", "MB", "GB", "TB")
     power = 0
     while count >= 1000 and power < len(units) - 1:  # noqa: PLR2004
         count, power = count / 1000, power + 1
-    return f"{count:.0f} {units[power]}"
+    return f"{count:.{digits if power else 0}f} {units[power]}"

@@ -33,7 +33,6 @@ from artpipe.site.translation import (  # fmt: skip
     format_name,
     format_number,
     format_room_number,
-    format_size,
     is_chinese,
     is_vertical_verse,
     make_slug,
@@ -62,6 +61,7 @@ def test_times_and_rooms():
     assert [format_duration(s) for s in (45, 252, 12_000)] == ["45 s", "4 min 12 s", "3 h 20 min"]
     assert format_date(1_795_000_000) == "18 November 2026"
     assert [format_room_number(n) for n in (1, 4, 9, 14, 40)] == ["I", "IV", "IX", "XIV", "XXXX"]
+    format_size = Translator(MUSEUM, "en").filters()["size"]
     assert [format_size(n) for n in (812, 4200, 1_300_000)] == ["812 B", "4.2 kB", "1.3 MB"]
     assert format_name("held_out_kid", acronyms={"kid"}) == "Held out KID"
 
