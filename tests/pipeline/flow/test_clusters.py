@@ -58,7 +58,7 @@ def test_large_datasets_are_read_in_parts(tmp_path, prefect_server, kind):
     project.environment["ARTPIPE_PART_MEGABYTES"] = "0"
     wanted = ("ingest@shapes", "preprocess@shapes")
     alone = project.flow(*wanted).stdout
-    assert "1/" not in alone
+    assert not [stage for stage in wanted if f"{stage} 1/" in alone]
     whole = outs(project)
     shutil.rmtree(project.folder / "data")
     shutil.rmtree(project.folder / ".dvc/cache")
