@@ -44,6 +44,8 @@ def project(tmp_path_factory):
     }
     (folder / "params.yaml").write_text(json.dumps(params))  # JSON is YAML
     shutil.copytree(ROOT / "datasets", folder / "datasets")
+    for name in ("dvc.yaml", "code.yaml"):
+        shutil.copy(ROOT / name, folder)
     project = Project(folder)
     made_before = [ROOT / "data" / room for room in ("record/digits", "shards/digits", "checkpoints/digits-classifier")]
     if all(path.exists() for path in made_before):
