@@ -29,9 +29,17 @@ def names(group: str) -> list[str]:
 
     Groups are ``modalities``, ``sources``, ``models``, ``metrics`` and ``sections``.
     """
-    modules = pkgutil.iter_modules(map(str, folders(group)))
-    files = {module.name for module in modules if not module.name.startswith("_")}
-    return sorted(files | _installed_plugins(group).keys())
+    return sorted(_names_in(folders(group)) | _installed_plugins(group).keys())
+
+
+def built_in_names(group: str) -> list[str]:
+    """Return the sorted names of artpipe's own plugins of a group."""
+    return sorted(_names_in(_built_in_folders(group)))
+
+
+def _names_in(searched: list[Path]) -> set[str]:
+    modules = pkgutil.iter_modules(map(str, searched))
+    return {module.name for module in modules if not module.name.startswith("_") and "." not in module.name}
 
 
 def find(group: str, name: str) -> Any:
@@ -48,11 +56,10 @@ def find(group: str, name: str) -> Any:
         )
         raise UserError(message)
     _import_package(group)
-    project_file = Path(PROJECT_FOLDER, group, f"{name}.py")
-    if project_file.is_file():
+    if project_file := _find_project_file(group, name):
         return _load_project_plugin(project_file, group, name)
     if point := _installed_plugins(group).get(name):
-        return point.load()
+        return _load_installed_plugin(point, group, name)
     return getattr(importlib.import_module(f"artpipe.{group}.{name}"), _CONSTANT[group])
 
 
@@ -67,20 +74,18 @@ def load_function(path: str) -> Any:
 
 def definition(group: str, name: str) -> tuple[str, str]:
     """Return the module and the constant of a plugin, without importing it."""
-    point = _installed_plugins(group).get(name)
+    point = None if _find_project_file(group, name) else _installed_plugins(group).get(name)
     return (point.module, point.attr) if point else (f"artpipe.{group}.{name}", _CONSTANT[group])
 
 
 def info_constant(group: str, name: str) -> str:
     """Return what the constant is called that tells others of a plugin: `MODEL_INFO` beside `MODEL`."""
-    own = Path(PROJECT_FOLDER, group, f"{name}.py").is_file()
-    return f"{_CONSTANT[group] if own else definition(group, name)[1]}_INFO"
+    return f"{definition(group, name)[1]}_INFO"
 
 
 def source_file(group: str, name: str) -> Path | None:
     """Return the file of a plugin, which is not imported; None where there is none."""
-    own = Path(PROJECT_FOLDER, group, f"{name}.py")
-    point = None if own.is_file() else _installed_plugins(group).get(name)
+    point = None if _find_project_file(group, name) else _installed_plugins(group).get(name)
     if point is None:
         bases = [folder / name for folder in folders(group)] if name in names(group) else []
     else:
@@ -95,10 +100,12 @@ def source_file(group: str, name: str) -> Path | None:
 
 def foreign_files() -> list[Path]:
     """Return the files of the project's plugins and of those that installed packages bring; none is imported."""
-    own = [path for group in _CONSTANT for path in sorted(Path(PROJECT_FOLDER, group).absolute().glob("*.py"))]
-    points = [point for group in _CONSTANT for point in _installed_plugins(group).values()]
-    origins = (getattr(find_spec(point.module), "origin", None) for point in points)
-    return [*own, *(Path(origin) for origin in origins if origin)]
+    own_folders = [Path(PROJECT_FOLDER, group).absolute() for group in _CONSTANT]
+    own = [
+        path for folder in own_folders for pattern in ("*.py", "*/__init__.py") for path in sorted(folder.glob(pattern))
+    ]
+    installed = [source_file(group, name) for group in _CONSTANT for name in _installed_plugins(group)]
+    return [path for path in (*own, *installed) if path is not None and path.is_file()]
 
 
 def folders(group: str) -> list[Path]:
@@ -106,17 +113,29 @@ def folders(group: str) -> list[Path]:
 
     The package is not imported.
     """
-    spec = find_spec(f"artpipe.{group}")
-    built_in = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
-    loaded = getattr(sys.modules.get(f"artpipe.{group}"), "__path__", ())
-    built_in += [path for path in map(Path, loaded) if path not in built_in and path not in _PROJECT_FOLDERS]
+    built_in = _built_in_folders(group)
     project_folder = Path(PROJECT_FOLDER, group).absolute()
     if not project_folder.is_dir():
         return built_in
     _PROJECT_FOLDERS.add(project_folder)
-    built_in_names = {module.name for module in pkgutil.iter_modules(map(str, built_in))}
-    replaces = any(path.stem in built_in_names and _declares_replacement(path) for path in project_folder.glob("*.py"))
+    owned = _names_in(built_in)
+    replaces = any(path.stem in owned and _declares_replacement(path) for path in project_folder.glob("*.py"))
     return [project_folder, *built_in] if replaces else [*built_in, project_folder]
+
+
+def _built_in_folders(group: str) -> list[Path]:
+    """Return the folders of a group in artpipe, and those that a program added to its path."""
+    spec = find_spec(f"artpipe.{group}")
+    built_in = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
+    loaded = getattr(sys.modules.get(f"artpipe.{group}"), "__path__", ())
+    return built_in + [path for path in map(Path, loaded) if path not in built_in and path not in _PROJECT_FOLDERS]
+
+
+def _find_project_file(group: str, name: str) -> Path | None:
+    """Return the file of the project that is a plugin of this name: a module, or a package's own file."""
+    folder = Path(PROJECT_FOLDER, group)
+    files = (folder / f"{name}.py", folder / name / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
 
 
 def _import_package(group: str) -> ModuleType:
@@ -139,23 +158,47 @@ def _unload_modules(group: str, stems: set[str]) -> None:
 
 def _load_project_plugin(path: Path, group: str, name: str) -> Any:
     """Import a plugin file of the project; an error is one line with its place."""
-    owners = [folder / f"{name}.py" for folder in folders(group)]
-    if any(owner.is_file() and owner != path.absolute() for owner in owners) and not _declares_replacement(path):
+    if name in built_in_names(group) and not _declares_replacement(path):
         raise UserError(
             f"{path}: artpipe has {group} of that name; take another, or write `{_REPLACES} = True` into the file"
         )
+    module = _import_foreign(f"artpipe.{group}.{name}", path)
+    return _require_plugin(getattr(module, _CONSTANT[group], None), str(path), group)
+
+
+def _load_installed_plugin(point: EntryPoint, group: str, name: str) -> Any:
+    """Import a plugin of an installed package; an error is one line with its place."""
+    path = source_file(group, name)
+    place = f"entry point `{name} = {point.value}` of `artpipe.{group}`"
+    if name in built_in_names(group) and not (path and _declares_replacement(path)):
+        raise UserError(
+            f"{place}: artpipe has {group} of that name; the package needs another, or `{_REPLACES} = True` in {point.module}"
+        )
+    module = _import_foreign(point.module, path or Path(point.module))
+    return _require_plugin(getattr(module, point.attr, None), place, group)
+
+
+def _import_foreign(module: str, path: Path) -> ModuleType:
+    """Import a module that a person wrote.
+
+    Raises:
+        UserError: whatever it raised, also that it ended the process, with file and line.
+    """
     try:
-        module = importlib.import_module(f"artpipe.{group}.{name}")
+        return importlib.import_module(module)
     except SyntaxError as error:
         raise UserError(f"{_format_place(path, error.filename, error.lineno)}: {error.msg}") from None
-    except Exception as error:  # noqa: BLE001 - whatever a person's own file raises is reported with its place
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a person's own file raises is reported with its place
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path.absolute())), None)
         raise UserError(f"{_format_place(path, None, line)}: {type(error).__name__}: {error}") from None
-    plugin, expected = getattr(module, _CONSTANT[group], None), _CONSTANT[group]
+
+
+def _require_plugin(plugin: Any, place: str, group: str) -> Any:
+    expected = _CONSTANT[group]
     if type(plugin).__name__ != expected.capitalize():
         problem = "no such name in it" if plugin is None else f"it is a {type(plugin).__name__}"
-        raise UserError(f"{path}: `{expected}` is wanted, a {expected.capitalize()}; {problem}")
+        raise UserError(f"{place}: `{expected}` is wanted, a {expected.capitalize()}; {problem}")
     return plugin
 
 

@@ -22,7 +22,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.checkpoint import CheckpointCard, save_checkpoint
 from artpipe.artifacts.run import RunCard, RunStart, save_run
 from artpipe.artifacts.shards import ShardSet
-from artpipe.code.code_yaml import installed_fingerprints
+from artpipe.code.stage_fingerprints import installed_fingerprints
 from artpipe.config.params import load_params, validate_as
 from artpipe.contracts.model import Learner, Model
 from artpipe.errors import SIGKILL_MESSAGE, RanksError, SmallerPartsError, UserError

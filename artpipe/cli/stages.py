@@ -84,11 +84,11 @@ def gallery() -> None:
 
 @contextmanager
 def _guard(name: str, part: str = "") -> Iterator[None]:
-    """Guard a stage: recorded code, disk space, and no other process at it."""
-    from artpipe.code.code_yaml import require_recorded_code
+    """Guard a stage: recorded code from its beginning to its end, disk space, and no other process at it."""
+    from artpipe.code.code_yaml import require_recorded_code, require_same_record
     from artpipe.project.stage_guard import guard_stage
     from artpipe.system.terminal import escape_stdout
 
     require_recorded_code(stage=name)
-    with guard_stage(name, part), escape_stdout():
+    with require_same_record(name), guard_stage(name, part), escape_stdout():
         yield

@@ -10,7 +10,7 @@ from typing import Any
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.card_files import CHECKSUM_SUFFIX
-from artpipe.code.code_yaml import recorded_code
+from artpipe.code.code_yaml import former_code
 
 _DIGITS = 16
 _FOLDERS = {
@@ -24,8 +24,9 @@ _FOLDERS = {
 
 def read_accepted(root: Path = Path()) -> dict[str, str]:
     """Return the accepted stages whose results still stand, with their results."""
-    gallery = recorded_code(root).get("gallery")
-    accepted = (gallery.get("accepted") if isinstance(gallery, Mapping) else None) or {}
+    gallery = former_code(root).get("gallery")
+    accepted = gallery.get("accepted") if isinstance(gallery, Mapping) else None
+    accepted = accepted if isinstance(accepted, Mapping) else {}
     return {stage: result for stage, result in accepted.items() if result == _find_result(stage, root)}
 
 

@@ -6,34 +6,18 @@ A changed comment changes nothing in it; a changed `gan` changes one line, which
 that kind stale. Versions of libraries are recorded with each run and are no part of it.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict
-from functools import lru_cache
-from importlib import import_module
-from importlib.util import find_spec
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from artpipe import plugins
-from artpipe.artifacts.paths import STATE
-from artpipe.code.fingerprints import Definition, PackageCode, package_files
+from artpipe.code.stage_fingerprints import GROUPS, STAGES, installed_fingerprints
 from artpipe.config.params import Params, load_params, read_yaml
 from artpipe.errors import UserError, did_you_mean
-from artpipe.language.sentences import list_languages, list_tables, load_sentences
 from artpipe.system.atomic_files import write_text
-from artpipe.system.hashing import sha256_bytes, sha256_file
 
 CODE_FILE = "code.yaml"
-# Names are put together: written out, a module's name would make whatever reads this depend on all of the module.
-_VERBS = "ingest", "preprocess", "weights", "train", "evaluate", "gallery"
-_ENTRIES = "ingest_dataset", "preprocess_dataset", "make_weights", "train_model", "evaluate_model", "build_gallery"
-STAGES: Mapping[str, Definition] = {
-    verb: (f"artpipe.{verb}", entry) for verb, entry in zip(_VERBS, _ENTRIES, strict=True)
-}
-_GROUPS = ("modalities", "sources", "models")  # a stage reads the one plugin that its entry names
-_TOLD = ("models", "metrics")  # the gallery shows what these say of themselves
 _HEADER = """\
 # What the code of each stage and plugin is, by meaning: a hash that comments and docstrings do not change.
 # Written by `artpipe upgrade`; DVC reads it, so that a stage runs again when its code changed and only then.
@@ -43,19 +27,19 @@ _HEADER = """\
 def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
     """Return the up-to-date content of `code.yaml`: fingerprints in nested mappings.
 
-    Of metrics, sections and themes it has those that params.yaml uses or has used.
+    Of what a stage uses all at once it has what params.yaml uses or has used.
 
     Raises:
         UserError: params.yaml names a metric, a section or a theme that there is not.
     """
-    fingerprints, recorded = installed_fingerprints(root), recorded_code(root)
+    fingerprints, recorded = installed_fingerprints(root), former_code(root)
     code: dict[str, Any] = {stage: fingerprints[stage] for stage in STAGES}
-    code |= {group: {name: fingerprints[f"{group}.{name}"] for name in plugins.names(group)} for group in _GROUPS}
+    code |= {group: {name: fingerprints[f"{group}.{name}"] for name in plugins.names(group)} for group in GROUPS}
     for stage, groups in _used_plugins(params).items():
         code[stage] = {"stage": fingerprints[stage]}
         for group, used in groups.items():
             names = {*used, *(value_at(recorded, f"{stage}.{group}") or ())}
-            names |= {*plugins.names("models")} if group == "models_info" else set()  # an entry may name any
+            names |= {*plugins.built_in_names("models")} if group == "models_info" else set()  # an entry may name any
             code[stage][group] = {
                 name: fingerprints[_require_known(f"{group}.{name}", fingerprints)]
                 for name in sorted(names)
@@ -65,97 +49,63 @@ def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
 
 
 def record_new_plugins(root: Path = Path()) -> None:
-    """Add newly used metrics, sections and themes to `code.yaml`.
+    """Add plugins that are new to the project to `code.yaml`: no result was made by them yet.
 
     All else stays as it is.
     """
     params, code = load_params(root / "params.yaml"), recorded_code(root)
     installed, has_new = installed_code(params, root), False
-    for stage, groups in _used_plugins(params).items():
-        for group in groups:
-            recorded = value_at(code, f"{stage}.{group}")
-            if isinstance(recorded, dict) and (missing := installed[stage][group].keys() - recorded.keys()):
-                recorded |= {name: installed[stage][group][name] for name in sorted(missing)}
-                has_new = True
+    places = [*GROUPS, *(f"{stage}.{group}" for stage, groups in _used_plugins(params).items() for group in groups)]
+    for place in places:
+        recorded, today = value_at(code, place), value_at(installed, place)
+        if isinstance(recorded, dict) and (missing := today.keys() - recorded.keys()):
+            recorded |= {name: today[name] for name in sorted(missing)}
+            has_new = True
     if has_new:
         write_code(code, root)
-
-
-def installed_fingerprints(root: Path = Path()) -> dict[str, str]:
-    """Return the fingerprint of each stage and plugin, by `train` or `models.gan`.
-
-    They are kept in `.state/code.json` until a file of the package changes.
-    """
-    signature = code_signature()
-    cache = root / STATE / "code.json"
-    try:
-        cached = json.loads(cache.read_bytes())
-    except (OSError, ValueError):
-        cached = {}
-    if isinstance(cached, dict) and cached.get("signature") == signature:
-        return dict(cached["fingerprints"])
-    fingerprints = _compute_fingerprints(signature)
-    with suppress(OSError):  # without a writable folder they are computed each time
-        write_text(cache, json.dumps({"signature": signature, "fingerprints": fingerprints}))
-    return dict(fingerprints)
-
-
-def code_signature() -> str:
-    """Return a hash that differs after any change of a file that stages run.
-
-    Files of the package, its themes and sentences, the project's plugins.
-    """
-    shown = [*list_tables(), *(path for files in _theme_files().values() for path in files)]
-    return files_signature([*_package_files().values(), *shown])
-
-
-def files_signature(paths: Iterable[Path]) -> str:
-    """Return a hash of names, sizes and times of files, which are not read.
-
-    Raises:
-        OSError: one of them is not there.
-    """
-    stats = ((str(path), path.stat()) for path in paths)
-    rows = [(name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for name, stat in stats]
-    return sha256_bytes(json.dumps(sorted(rows)).encode())
-
-
-@lru_cache(maxsize=8)
-def _compute_fingerprints(signature: str) -> dict[str, str]:
-    """Return the fingerprints of the code as it stands, cached by the signature."""
-    del signature
-    code = PackageCode(_package_files())
-    fingerprints = {place: code.fingerprint([entry]) for place, entry in _plugin_definitions().items()}
-    language_contents = {
-        name: json.dumps(asdict(load_sentences(name))) for name in list_languages()
-    }  # the gallery shows all of them
-    for theme, files in _theme_files().items():
-        parts = [(path.relative_to(theme).as_posix(), sha256_file(path)) for path in files]
-        parts += [(language, sha256_bytes(content.encode())) for language, content in language_contents.items()]
-        fingerprints[f"themes.{theme.name}"] = sha256_bytes(json.dumps(parts).encode())[:16]
-    return fingerprints
-
-
-def _theme_files() -> dict[Path, list[Path]]:
-    """Return the files of each theme, by its folder."""
-    templates = Path(import_module("artpipe").__path__[0], "templates")
-    themes = sorted(path for path in templates.iterdir() if path.is_dir())
-    return {theme: sorted(path for path in theme.rglob("*") if path.is_file()) for theme in themes}
 
 
 def recorded_code(root: Path = Path()) -> dict[str, Any]:
     """Return the content of `code.yaml`, empty where there is none.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or holds something else than names and fingerprints.
     """
     if not (root / CODE_FILE).is_file():
         return {}
     content = read_yaml(root / CODE_FILE)
     code = content.get("code") if isinstance(content, Mapping) else None
-    if not isinstance(code, Mapping):
-        raise UserError(f"{root / CODE_FILE}: no mapping `code` in it; `artpipe upgrade` writes it anew")
+    if not isinstance(code, Mapping) or not _is_code(code):
+        raise UserError(f"{root / CODE_FILE}: not what `artpipe upgrade` writes; that command writes it anew")
     return dict(code)
+
+
+def former_code(root: Path = Path()) -> dict[str, Any]:
+    """Return the content of `code.yaml`; where it is missing or broken, what dvc.lock says of the code of its results."""
+    try:
+        return recorded_code(root) or _code_in_lock(root)
+    except UserError:
+        return _code_in_lock(root)
+
+
+def _code_in_lock(root: Path) -> dict[str, Any]:
+    """Return the code of all results in dvc.lock as `code.yaml` has it, empty where there is none."""
+    code: dict[str, Any] = {}
+    with suppress(UserError, AttributeError):  # DVC itself tells of a dvc.lock that is not one
+        for entry in (read_yaml(root / "dvc.lock").get("stages") or {}).values():
+            for key, value in ((entry.get("params") or {}).get(CODE_FILE) or {}).items():
+                *parents, last = key.removeprefix("code.").split(".")
+                place = code
+                for parent in parents:
+                    place = place.setdefault(parent, {})
+                place[last] = value
+    return code if _is_code(code) else {}
+
+
+def _is_code(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_code(part) for key, part in value.items())
+    return isinstance(value, str)
 
 
 def write_code(code: Mapping[str, Any], root: Path = Path()) -> None:
@@ -182,7 +132,7 @@ def require_recorded_code(root: Path = Path(), stage: str = "") -> None:
         return
     params = load_params(root / "params.yaml")
     recorded, installed = recorded_code(root), installed_code(params, root)
-    for name, places in [(stage, _stage_parts(stage, params))] if stage else stages_with_code(params):
+    for name, places in [(stage, stage_places(stage, params))] if stage else stages_with_code(params):
         for place in places:
             old, new = value_at(recorded, place), value_at(installed, place)
             if changed := next(find_changed_parts(old, new, f"code.{place}"), ""):
@@ -190,6 +140,25 @@ def require_recorded_code(root: Path = Path(), stage: str = "") -> None:
                     f"{root / CODE_FILE}: `{changed}` of {name} is not the code that is installed; `artpipe upgrade` says what "
                     "changed and accepts it, `artpipe upgrade --plan` only says it"
                 )
+
+
+@contextmanager
+def require_same_record(stage: str, root: Path = Path()) -> Iterator[None]:
+    """Refuse a result whose code in `code.yaml` is another at the end than at the start: DVC records what stands there then.
+
+    Raises:
+        UserError: it was changed meanwhile.
+    """
+    if not (root / "dvc.yaml").is_file():
+        yield
+        return
+    places = stage_places(stage, load_params(root / "params.yaml"))
+    before = [value_at(recorded_code(root), place) for place in places]
+    yield
+    if before != [value_at(former_code(root), place) for place in places]:
+        raise UserError(
+            f"{root / CODE_FILE}: changed while {stage} ran; its result is that of the code before, run it again"
+        )
 
 
 def find_changed_parts(recorded: Any, installed: Any, place: str = "code") -> Iterator[str]:
@@ -212,32 +181,7 @@ def stages_with_code(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
     }
     for verb in STAGES:
         for stage in [f"{verb}@{name}" for name in names[verb]] if verb in names else [verb]:
-            yield stage, _stage_parts(stage, params)
-
-
-def _plugin_definitions() -> dict[str, Definition]:
-    """Return where the code of each stage and plugin begins."""
-    entries = dict(STAGES)
-    for group in (*_GROUPS, "metrics", "sections"):
-        entries |= {f"{group}.{name}": plugins.definition(group, name) for name in plugins.names(group)}
-    for group in _TOLD:
-        for name in plugins.names(group):
-            entries[f"{group}_info.{name}"] = plugins.definition(group, name)[0], plugins.info_constant(group, name)
-    return entries
-
-
-def _package_files() -> dict[str, Path]:
-    """Return the modules of artpipe, of the project's plugins and of installed ones."""
-    files = package_files("artpipe", Path(import_module("artpipe").__path__[0]))
-    for group in (*_GROUPS, "metrics", "sections"):
-        for folder in reversed(plugins.folders(group)):
-            files |= package_files(f"artpipe.{group}", folder)
-        for name in plugins.names(group):
-            package = plugins.definition(group, name)[0].partition(".")[0]
-            spec = None if package == "artpipe" else find_spec(package)
-            for location in spec.submodule_search_locations or () if spec else ():
-                files |= package_files(package, Path(location))
-    return files
+            yield stage, stage_places(stage, params)
 
 
 def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:
@@ -251,11 +195,13 @@ def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:
             "themes": [params.gallery.theme],
             "models_info": sorted(kinds),
             "metrics_info": params.evaluation.metrics,
+            "modalities_info": sorted({entry.medium for entry in params.datasets.values()}),
+            "sources_info": sorted({entry.source for entry in params.datasets.values()}),
         },
     }
 
 
-def _stage_parts(stage: str, params: Params) -> tuple[str, ...]:
+def stage_places(stage: str, params: Params) -> tuple[str, ...]:
     """Return the dotted keys of `code.yaml` that a stage depends on.
 
     dvc.yaml names the same.

@@ -4,7 +4,7 @@
 project with the code of both and compares what they write.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,13 @@ def accept_equal_results(lock: str, installed: Mapping[str, Any], table: Path = 
         ):
             accepted[stage] = today
     return (_with_code(lock, accepted) if accepted else lock), list(accepted)
+
+
+def accept_code(lock: str, installed: Mapping[str, Any], stages: Iterable[str]) -> str:
+    """Return the text of dvc.lock with today's code for `stages`; parameters, data and outputs are left alone."""
+    content = parse_yaml(lock, "dvc.lock").get("stages") or {}
+    keys = {stage: ((content[stage].get("params") or {}).get(CODE_FILE) or {}) for stage in stages}
+    return _with_code(lock, {stage: {key: value_at(installed, key) for key in keys[stage]} for stage in keys})
 
 
 def equal_places(table: Path = TABLE) -> Iterator[tuple[str, str, str]]:

@@ -17,7 +17,7 @@ from artpipe.language.message import WRITTEN, Message, Value, decode_value
 
 ENGLISH = "en"
 TABLES = Path(__file__).with_name("tables")
-_CONSTANT = "SENTENCES"  # of a plugin's file: {language: {code: template}}
+SENTENCES_CONSTANT = "SENTENCES"  # of a plugin's file: {language: {code: template}}
 Template = (
     str | Mapping[str, str]
 )  # with plurals: `by` names the value that decides, `one`, `other` and so on the forms
@@ -129,6 +129,11 @@ def load_sentences(language: str = ENGLISH) -> Sentences:
     return _load_tables(language, tuple((path, path.stat().st_mtime_ns) for path in files if path.is_file()))
 
 
+def load_own_sentences(language: str = ENGLISH) -> Sentences:
+    """Return the sentences of a language that artpipe has itself."""
+    return _load_tables(language, ())
+
+
 def list_languages() -> list[str]:
     """Return the languages that have a table."""
     return [path.stem for path in list_tables()]
@@ -165,7 +170,7 @@ def _read_plugin_tables(files: Iterator[Path]) -> Iterator[Mapping[str, Mapping[
             continue  # who uses the plugin is told of it
         for statement in statements:
             targets = statement.targets if isinstance(statement, ast.Assign) else []
-            if any(isinstance(target, ast.Name) and target.id == _CONSTANT for target in targets):
+            if any(isinstance(target, ast.Name) and target.id == SENTENCES_CONSTANT for target in targets):
                 yield from _read_literal(statement)
 
 

@@ -16,7 +16,7 @@ from artpipe.project.dvc_yaml import is_untouched, make_graph_text
 from artpipe.storage.dvc_lock import hold_dvc_lock
 from artpipe.system.atomic_files import write_bytes
 
-_PARAMS, LOCK, _GRAPH = "params.yaml", "dvc.lock", "dvc.yaml"
+_PARAMS, LOCK, GRAPH = "params.yaml", "dvc.lock", "dvc.yaml"
 _TEMPLATE_NAME = re.compile(rf"(?<=\$\{{item\.)({'|'.join(MODEL_NAMES)})(?=\}})")
 _MAX_PLACES = 3  # listed by name
 
@@ -49,8 +49,9 @@ def find_format_upgrade(root: Path = Path()) -> FormatUpgrade:
     Raises:
         UserError: a file cannot be migrated as it is written.
     """
-    old = {name: read_exactly(root / name) for name in (_GRAPH, LOCK, _PARAMS) if (root / name).is_file()}
-    migrations = {_GRAPH: _migrate_graph, LOCK: migrate_lock, _PARAMS: migrate_params}
+    old = {name: read_exactly(root / name) for name in (GRAPH, LOCK, _PARAMS) if (root / name).is_file()}
+    old.setdefault(GRAPH, "")
+    migrations = {GRAPH: _migrate_graph, LOCK: migrate_lock, _PARAMS: migrate_params}
     new = {name: migrations[name](text) for name, text in old.items()}
     texts = {name: text for name, text in new.items() if text != old[name]}
     return FormatUpgrade(new.get(_PARAMS, ""), texts, tuple(_describe_changes(old, texts)))
@@ -58,7 +59,7 @@ def find_format_upgrade(root: Path = Path()) -> FormatUpgrade:
 
 def _migrate_graph(text: str) -> str:
     """Return today's dvc.yaml, or an edited one with its template names renamed."""
-    if not is_untouched(text):
+    if text and not is_untouched(text):
         return _TEMPLATE_NAME.sub(lambda name: MODEL_NAMES[name[0]], text)
     today = make_graph_text()
     return text if text.replace("\r\n", "\n") == today else today
@@ -72,6 +73,8 @@ def _describe_changes(old: Mapping[str, str], texts: Mapping[str, str]) -> Itera
             yield f"  {old_name} -> {new_name}  ({used_in})"
     if LOCK in texts:
         yield "dvc.lock: the same names, so that no result is stale for them"
-    if _GRAPH in texts:
-        touched = "" if is_untouched(old[_GRAPH]) else " was changed by hand: only these names change in it"
+    if GRAPH in texts:
+        touched = (
+            "" if not old[GRAPH] or is_untouched(old[GRAPH]) else " was changed by hand: only these names change in it"
+        )
         yield f"dvc.yaml{touched or ': written anew'}"

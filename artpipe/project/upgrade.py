@@ -3,20 +3,31 @@
 It reports what will run again and what it cost last time.
 """
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from artpipe.code.accepted_results import add_accepted
-from artpipe.code.code_yaml import find_changed_parts, installed_code, recorded_code, stages_with_code, write_code
-from artpipe.code.equal_results import accept_equal_results
+from artpipe.code.code_yaml import (
+    CODE_FILE,
+    find_changed_parts,
+    former_code,
+    installed_code,
+    stages_with_code,
+    value_at,
+    write_code,
+)
+from artpipe.code.equal_results import accept_code, accept_equal_results
 from artpipe.config.params import Params, parse_params, read_yaml
+from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.yaml_edit import read_exactly
 from artpipe.errors import UserError, did_you_mean
+from artpipe.project.dvc_yaml import describe_difference, require_whole_graph
 from artpipe.project.estimates import CostEstimator
-from artpipe.project.format_upgrade import LOCK, FormatUpgrade, find_format_upgrade
-from artpipe.storage.dvc_command import read_dvc_output
+from artpipe.project.format_upgrade import GRAPH, LOCK, FormatUpgrade, find_format_upgrade
+from artpipe.storage.dvc_cache import require_no_running_stage
 from artpipe.system.units import format_duration
 
 
@@ -26,68 +37,88 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
     Args:
         root: the project.
         only_plan: nothing is written.
-        keep: stages whose results are accepted as they stand under the installed code; they do not run again.
+        keep: stages whose results are accepted as they stand under the installed code; they do not run again for it.
 
     Returns:
         What changed and which stages run again.
 
     Raises:
-        UserError: `keep` names no stage, or params.yaml cannot be migrated; nothing was written.
-        ArtpipeError: DVC could not accept a result.
+        UserError: `keep` names no stage, or one without a result; params.yaml cannot be migrated; dvc.yaml was changed by
+            hand and lacks something. Nothing was written.
+        BusyError: a stage is running, whose result is that of the code it began with.
     """
     migration = find_format_upgrade(root)
+    _require_whole_graph(root, migration.texts.get(GRAPH))
     params = parse_params(migration.params, str(root / "params.yaml"))
     installed = add_accepted(installed_code(params, root), [], root)
-    changed = list(find_changed_parts(recorded_code(root), installed))
+    changed = list(find_changed_parts(former_code(root), installed))
+    lock = migration.texts.get(LOCK) or (read_exactly(root / LOCK) if (root / LOCK).is_file() else "")
+    _require_results(keep, _read_stages(lock), params)
+    accepted_lock, equal = accept_equal_results(lock, installed) if lock else (lock, [])
+    if keep:
+        accepted_lock = accept_code(accepted_lock, installed, keep)
+    if not only_plan:
+        require_no_running_stage(root)
+        _with_lock(migration, accepted_lock if keep or equal else None).write(root)
+        write_code(add_accepted(installed, keep, root), root)
+    stale = list(_find_stale(_read_stages(accepted_lock), installed))
+    report = _describe(
+        changed, equal, list(_format_costs(stale, params, root)), only_plan=only_plan, is_migrated=bool(migration.lines)
+    )
+    return "\n".join([*migration.lines, *report])
+
+
+def _describe(
+    changed: Sequence[str], equal: Sequence[str], costs: Sequence[str], *, only_plan: bool, is_migrated: bool
+) -> list[str]:
+    """Return the lines about code: what changed, what stands, what runs again at which cost."""
+    if not changed and not costs:
+        is_unwritten = only_plan and is_migrated
+        up_to_date = "code.yaml is up to date: no code changed that decides a result"
+        return ["nothing was written; `artpipe upgrade` writes it" if is_unwritten else up_to_date]
+    lines = [f"changed: {', '.join(changed)}"] if changed else []
+    if equal:
+        lines.append(f"  the same results, byte for byte, so they stand as they are: {', '.join(equal)}")
+    return [*lines, *costs, _next_step(costs, only_plan=only_plan)]
+
+
+def _with_lock(migration: FormatUpgrade, lock: str | None) -> FormatUpgrade:
+    """Return a migration that writes this dvc.lock, before the other files; None: the one that it has."""
+    if lock is None:
+        return migration
+    return replace(
+        migration, texts={LOCK: lock, **{name: text for name, text in migration.texts.items() if name != LOCK}}
+    )
+
+
+def _require_whole_graph(root: Path, text: str | None) -> None:
+    """Print how a dvc.yaml that lacks something differs, and stop."""
+    try:
+        require_whole_graph(root, text)
+    except UserError:
+        sys.stdout.write(f"{describe_difference(text or read_exactly(root / GRAPH))}\n")
+        raise
+
+
+def _read_stages(lock: str) -> Mapping[str, Any]:
+    """Return the stages of a dvc.lock by name."""
+    return (parse_yaml(lock, LOCK) or {}).get("stages") or {} if lock else {}
+
+
+def _require_results(keep: Sequence[str], results: Mapping[str, Any], params: Params) -> None:
     stages = [stage for stage, _ in stages_with_code(params)]
     for stage in keep:
         if stage not in stages:
             raise UserError(f"--keep {stage}: no stage of that name{did_you_mean(stage, stages)}")
-    migration, equal = _add_equal_results(migration, root, installed)
-    if not only_plan:
-        migration.write(root)
-        write_code(add_accepted(installed, keep, root), root)
-        for stage in keep:
-            read_dvc_output(root, "commit", "--force", stage)
-    if not changed:
-        end = "nothing was written; `artpipe upgrade` writes it" if only_plan and migration.lines else ""
-        return "\n".join([*migration.lines, end or "code.yaml is up to date: no code changed that decides a result"])
-    stale = [stage for stage in _find_stages(changed, params) if stage not in {*keep, *equal}]
-    code = [f"changed: {', '.join(changed)}", *_format_costs(stale, params, root)]
-    if equal:
-        code.insert(1, f"  the same results, byte for byte, so they stand as they are: {', '.join(equal)}")
-    return "\n".join([*migration.lines, *code, _next_step(stale, only_plan=only_plan)])
+        if stage not in results:
+            raise UserError(f"--keep {stage}: it has no result to keep; it did not run yet")
 
 
-def _add_equal_results(
-    migration: FormatUpgrade, root: Path, installed: Mapping[str, Any]
-) -> tuple[FormatUpgrade, list[str]]:
-    """Add dvc.lock to a migration where today's code makes the results it has.
-
-    Returns:
-        The migration, and the stages whose results stand.
-    """
-    text = migration.texts.get(LOCK)
-    if text is None:
-        if not (root / LOCK).is_file():
-            return migration, []
-        text = read_exactly(root / LOCK)
-    accepted_text, stages = accept_equal_results(text, installed)
-    texts = {LOCK: accepted_text, **{name: other for name, other in migration.texts.items() if name != LOCK}}
-    return (replace(migration, texts=texts) if stages else migration), stages
-
-
-def _find_stages(changed: Iterable[str], params: Params) -> Iterator[str]:
-    """Yield the stages whose code changed; a project without code.yaml changed as a whole."""
-    parts = set(changed)
-    for stage, places in stages_with_code(params):
-        keys = [f"code.{place}" for place in places]
-        if any(
-            f"{longer}.".startswith(f"{shorter}.")
-            for key in keys
-            for part in parts
-            for longer, shorter in ((key, part), (part, key))
-        ):
+def _find_stale(results: Mapping[str, Any], installed: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the stages whose results were made by other code."""
+    for stage, entry in results.items():
+        recorded = (entry.get("params") or {}).get(CODE_FILE) or {}
+        if not recorded or any(value_at(installed, key) != value for key, value in recorded.items()):
             yield stage
 
 

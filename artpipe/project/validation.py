@@ -8,11 +8,13 @@ from typing import Any
 
 from artpipe import plugins
 from artpipe.artifacts.paths import CHAMPIONS, STATE
-from artpipe.code.code_yaml import code_signature, files_signature, record_new_plugins, require_recorded_code
+from artpipe.code.code_yaml import record_new_plugins, require_recorded_code
+from artpipe.code.stage_fingerprints import code_signature, files_signature
 from artpipe.config.params import Params, load_params, read_yaml
 from artpipe.config.safe_yaml import require_no_conflict
 from artpipe.config.secret_scan import refuse_secrets
 from artpipe.errors import UserError
+from artpipe.project.dvc_yaml import require_whole_graph
 from artpipe.project.entry_validation import (
     check_dataset,
     check_models,
@@ -52,6 +54,7 @@ def check_project(root: Path = Path()) -> str:
         for name, weights in params.weights.items():
             check_weights_entry(name, weights, root)
         write_text(root / _CHECKED, _compute_signature(params, root))
+    require_whole_graph(root)
     record_new_plugins(root)
     require_recorded_code(root)
     return f"{_FILE} is fine: {_count_noun(params.datasets, 'dataset')}, {_count_noun(params.models, 'model')}"

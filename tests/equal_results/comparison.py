@@ -12,8 +12,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from artpipe.code.code_yaml import installed_fingerprints, record_code, stages_with_code
+from artpipe.code.code_yaml import record_code, stages_with_code
 from artpipe.code.equal_results import TABLE, newest_code
+from artpipe.code.stage_fingerprints import installed_fingerprints
 from artpipe.config.parameter_names import model_names
 from artpipe.config.params import load_params
 from artpipe.project.format_upgrade import find_format_upgrade

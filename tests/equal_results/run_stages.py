@@ -32,8 +32,13 @@ stages = [
     ("gallery",),
 ]
 try:
-    from artpipe.code.code_yaml import installed_fingerprints, record_code
+    from artpipe.code import code_yaml
+    from artpipe.code.code_yaml import record_code
 
+    try:
+        from artpipe.code.stage_fingerprints import installed_fingerprints
+    except ImportError:  # an earlier place of it
+        installed_fingerprints = code_yaml.installed_fingerprints
     os.chdir(ground.project)
     record_code()
     code = installed_fingerprints()

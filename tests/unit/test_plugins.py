@@ -1,8 +1,13 @@
 """A file in a room is a plugin by its name alone."""
 
+import importlib
+import sys
+from importlib.metadata import EntryPoint
+
 import pytest
 
 from artpipe import plugins
+from artpipe.code import stage_fingerprints
 from artpipe.errors import UserError
 
 
@@ -88,6 +93,7 @@ def test_a_replacement_takes_the_built_in_s_place(own):
         ("x = 1\n\nnothing()\n", r"plugins/metrics/mine.py:3: NameError: name 'nothing' is not defined"),
         ("import no_such_package\n", r"plugins/metrics/mine.py:1: ModuleNotFoundError"),
         ("x = 1\n", r"plugins/metrics/mine.py: `METRIC` is wanted, a Metric; no such name in it"),
+        ("import sys\nsys.exit(0)\n", r"plugins/metrics/mine.py:2: SystemExit: 0"),
         ("METRIC = {}\n", r"plugins/metrics/mine.py: `METRIC` is wanted, a Metric; it is a dict"),
     ],
 )
@@ -97,3 +103,64 @@ def test_a_broken_plugin_is_one_line_for_who_uses_it(own, text, says):
     with pytest.raises(UserError, match=says):
         plugins.find("metrics", "mine")
     assert plugins.find("metrics", "kid")
+
+
+def test_a_package_is_a_plugin_and_may_be_broken(own, tmp_path):
+    """A folder with `__init__.py` is read as a file is; an error in it is one line."""
+    own("metrics", "pack/__init__", METRIC)
+    assert plugins.find("metrics", "pack").measure(None) == 1
+    (tmp_path / "plugins/metrics/pack/__init__.py").write_text("import no_such_package\n")
+    plugins._unload_modules("metrics", {"pack"})
+    with pytest.raises(UserError, match=r"plugins/metrics/pack/__init__.py:1: ModuleNotFoundError"):
+        plugins.find("metrics", "pack")
+
+
+def test_files_that_an_editor_leaves_are_no_plugins(own, tmp_path):
+    """A lock that is a link to nothing and a hidden file are not listed."""
+    own("metrics", "mine", METRIC)
+    (tmp_path / "plugins/metrics/.#mine.py").symlink_to("someone@somewhere")
+    assert not [name for name in plugins.names("metrics") if "#" in name]
+    assert all(path.is_file() for path in plugins.foreign_files())
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Return a function that makes a module importable and announces a metric in it as entry point."""
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+    def announce(name, text):
+        (tmp_path / "site").mkdir(exist_ok=True)
+        (tmp_path / "site/own_metric_module.py").write_text(text)
+        monkeypatch.delitem(sys.modules, "own_metric_module", raising=False)
+        importlib.invalidate_caches()
+        point = EntryPoint(name, "own_metric_module:METRIC", "artpipe.metrics")
+        monkeypatch.setattr(plugins, "_installed_plugins", lambda group: {name: point} if group == "metrics" else {})
+
+    return announce
+
+
+def test_an_installed_module_is_a_plugin_whose_edit_is_seen(installed, own):
+    """A module without a package counts too; the project's file of the same name comes first, also in its code."""
+    installed("mine", METRIC)
+    assert plugins.find("metrics", "mine").measure(None) == 1
+    before = stage_fingerprints._compute_fingerprints("1")["metrics.mine"]
+    installed("mine", METRIC.replace(": 1", ": 2"))
+    assert stage_fingerprints._compute_fingerprints("2")["metrics.mine"] != before
+    own("metrics", "mine", METRIC.replace(": 1", ": 3"))
+    assert plugins.find("metrics", "mine").measure(None) == 3
+    assert plugins.definition("metrics", "mine") == ("artpipe.metrics.mine", "METRIC")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("kid", METRIC, r"entry point `kid = own_metric_module:METRIC`.*artpipe has metrics of that name"),
+        ("mine", "import no_such_package\n", r"own_metric_module.py:1: ModuleNotFoundError"),
+        ("mine", "x = 1\n", r"entry point `mine = .*`METRIC` is wanted"),
+    ],
+)
+def test_a_broken_installed_plugin_is_one_line(installed, name, text, says):
+    """It cannot take a built-in's place in silence, and what it raises is told with its place."""
+    installed(name, text)
+    with pytest.raises(UserError, match=says):
+        plugins.find("metrics", name)

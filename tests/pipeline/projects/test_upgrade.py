@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from artpipe.config.format_migration import migrate_lock
+from artpipe.config.params import read_yaml
 from artpipe.project.dvc_yaml import make_graph_text
 from artpipe.system.hashing import sha256_bytes
 from tests.pipeline.conftest import Project, make_real_project
@@ -30,6 +31,21 @@ models:
      steps: 10, batch_size: 8, latent_dim: 0x8, learning_rate: 1e-3, generator_width: 8, discriminator_width: 8}
 evaluation: {metrics: [kid], samples: 32, reference: 32, exhibits: 4, verdicts: {extractor_skill: 0.3}}  # few
 gallery: {title: shapes, sections: [wall, rooms, card, exhibits, hyperparameters]}
+"""
+SLOW_METRIC = """\
+from pathlib import Path
+
+from artpipe.contracts.metric import Measurement, Metric
+
+
+def measure(evidence):
+    file = Path("code.yaml")
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line.replace(": '", ": '0") if " slow: " in line else line for line in lines))
+    return Measurement()
+
+
+METRIC = Metric(applies=lambda evidence: True, measure=measure)
 """
 OLD_NAMES = {
     "format: 2": "format: 1",
@@ -160,6 +176,75 @@ def test_a_result_accepted_under_newer_code_says_so_on_its_label(made, tmp_path)
     project.dvc("repro", "--quiet", "--force", "--single-item", "train@gan")
     project.run("artpipe", "gallery")
     assert not any("Made by earlier code" in path.read_text() for path in work_pages(project))
+
+
+def copied(made, tmp_path) -> Project:
+    """A copy of the finished project."""
+    shutil.copytree(made.folder, tmp_path / "copy", symlinks=True)
+    return Project(tmp_path / "copy")
+
+
+def test_keeping_accepts_code_and_nothing_else(made, tmp_path):
+    """A number that was turned too still makes the stage stale; a stage without a result is refused, nothing written."""
+    project = copied(made, tmp_path)
+    project.edit_code("train")
+    project.dvc("commit", "--force", "--quiet", "train")
+    project.edit("params.yaml", "steps: 10", "steps: 11")
+    project.run("artpipe", "upgrade", "--keep", "train@gan")
+    lock = read_yaml(project.folder / "dvc.lock")["stages"]
+    assert lock["train@gan"]["params"]["params.yaml"]["models.gan"]["steps"] == 10
+    assert "train@gan" in project.stale()
+    project.run("artpipe", "model", "add", "more", "--kind", "vae", "--dataset", "shapes")
+    before = files(project)
+    done = project.run("artpipe", "upgrade", "--keep", "train@more", check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "artpipe: --keep train@more: it has no result to keep; it did not run yet\n",
+    )
+    assert files(project) == before
+
+
+def test_a_graph_without_code_is_shown_and_refused(made, tmp_path):
+    """A dvc.yaml whose trainings depend on no code takes old results for new ones; removed, it is written anew."""
+    project = copied(made, tmp_path)
+    project.edit("dvc.yaml", '        - code.yaml: [code.train, "code.models.${item.kind}"]\n', "")
+    for command in ("check", "upgrade"):
+        done = project.run("artpipe", command, check=False)
+        assert done.returncode == 2
+        assert "dvc.yaml: changed by hand, and `{'code.yaml': ['code.train'" in done.stderr
+    assert '+        - code.yaml: [code.train, "code.models.${item.kind}"]' in done.stdout
+    (project.folder / "dvc.yaml").unlink()
+    project.run("artpipe", "upgrade")
+    assert files(project) == files(made)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "code: [1, 2]\n", "code: {7: x}\n", "code: {gallery: {accepted: [a]}}\n", "code:\n\t- x\n"]
+)
+def test_a_broken_record_of_code_is_written_anew(made, tmp_path, text):
+    """Every other command says so in one line; nothing is stale afterwards."""
+    project = copied(made, tmp_path)
+    (project.folder / "code.yaml").write_text(text)
+    done = project.run("artpipe", "check", check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "code.yaml" in done.stderr
+    told = project.run("artpipe", "upgrade").stdout
+    assert told.endswith("code.yaml is written; nothing runs again for it\n"), told
+    assert project.stale() == set()
+
+
+def test_code_that_changes_while_a_stage_runs_is_not_recorded_for_it(made, tmp_path):
+    """Its result is that of the code before; DVC would record what stands in code.yaml at the end."""
+    project = copied(made, tmp_path)
+    folder = project.folder / "plugins/metrics"
+    folder.mkdir(parents=True)
+    (folder / "slow.py").write_text(SLOW_METRIC)
+    project.edit("params.yaml", "metrics: [kid]", "metrics: [kid, slow]")
+    project.run("artpipe", "check")  # records the new metric
+    done = project.dvc("repro", "--single-item", "evaluate@gan", check=False)
+    assert done.returncode != 0
+    assert "code.yaml: changed while evaluate@gan ran" in done.stderr + done.stdout
+    assert "evaluate@gan" in project.stale()
 
 
 def work_pages(project):

@@ -5,22 +5,16 @@ from pathlib import Path
 import pytest
 
 from artpipe import plugins
-from artpipe.code.code_yaml import STAGES, stages_with_code
+from artpipe.code.boundaries import BOUNDARIES, DECIDING
+from artpipe.code.code_yaml import stages_with_code
 from artpipe.code.fingerprints import PackageCode, package_files
+from artpipe.code.stage_fingerprints import STAGES
 from artpipe.config.params import load_params
 from tests.faults.small_project import make_small_project
 
 pytestmark = pytest.mark.nightly  # every stage of every kind, with a profiler: four minutes
 
 ROOT = Path(__file__).parents[3]
-# Whatever anybody writes to a terminal goes through these, threads that watch parents, and MLflow's view of a training.
-NO_RESULTS = {
-    "artpipe.tracking.follower",
-    "artpipe.system.plain_text",
-    "artpipe.system.streams",
-    "artpipe.system.terminal",
-    "artpipe.system.processes",
-}
 CALLS = ROOT / "tests/support/calls"
 
 
@@ -53,6 +47,11 @@ def entries(parts):
             yield plugins.definition(*part.split(".")[-2:])
 
 
+def within_stage(stage):
+    """Return the boundaries that decide this stage's result."""
+    return DECIDING.get(stage.partition("@")[0], ())
+
+
 def known_besides(stage):
     """Yield what runs in a stage and is not in its fingerprint, as docs/log.md says.
 
@@ -68,12 +67,12 @@ def known_besides(stage):
 def test_whatever_runs_in_a_stage_is_in_its_fingerprint(ran):
     """In tiny stages of every medium and kind no function runs that the stage's keys of code.yaml do not reach."""
     project, calls = ran
-    code = PackageCode(package_files("artpipe", ROOT / "artpipe"))
+    code = PackageCode(package_files("artpipe", ROOT / "artpipe"), BOUNDARIES)
     missed = {
         stage: sorted(
             call
-            for call in calls[stage] - code.reachable([*entries(parts), *known_besides(stage)])
-            if call[0] not in NO_RESULTS
+            for call in calls[stage] - code.reachable([*entries(parts), *known_besides(stage)], within_stage(stage))
+            if not BOUNDARIES.keys() & {call[0], ":".join(call[:2])} or call[0] in within_stage(stage)
         )
         for stage, parts in stages_with_code(load_params(project / "params.yaml"))
     }

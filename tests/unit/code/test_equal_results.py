@@ -5,8 +5,8 @@ import re
 import pytest
 from ruamel.yaml import YAML
 
-from artpipe.code.code_yaml import installed_fingerprints
 from artpipe.code.equal_results import TABLE, accept_equal_results, equal_places, newest_code
+from artpipe.code.stage_fingerprints import installed_fingerprints
 from artpipe.config.params import read_yaml
 
 INSTALLED = {

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.code.code_yaml import STAGES
+from artpipe.code.boundaries import BOUNDARIES, DECIDING
 from artpipe.code.fingerprints import PackageCode, package_files
+from artpipe.code.module_code import ModuleCode
+from artpipe.code.stage_fingerprints import STAGES
 
 ROOT = Path(__file__).parents[3]
 
+FORMATTED, UNICODE = "742968eddb0e870a", "dc72c55c7bed2160"  # computed by Python 3.11.7, 3.12.1 and 3.13.0
 FILES = {
     "__init__.py": "",
     "stage.py": '''
@@ -117,6 +120,164 @@ def test_an_entry_that_is_not_there_reaches_nothing(package, tmp_path):
     """A name that is defined nowhere in the package has no code."""
     package()
     assert PackageCode(package_files("pack", tmp_path / "pack")).reachable([("pack.stage", "nothing")]) == set()
+
+
+PLUGIN = "from pack.helper import X\nMODEL = X\n"
+
+
+def closure(tmp_path, **files):
+    """Return the fingerprint of `MODEL` in the module `plugin` of a package with these files."""
+    for path in tmp_path.glob("pack/*.py"):
+        path.unlink()
+    for name, text in {"__init__": "", "helper": "X = 1\n", "plugin": PLUGIN, **files}.items():
+        path = tmp_path / "pack" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return PackageCode(package_files("pack", tmp_path / "pack")).fingerprint([("pack.plugin", "MODEL")])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"plugin": "from .helper import X\nMODEL = X\n"}, {"helper": "X = 2\n"}),
+        ({"plugin": "from . import helper\nMODEL = helper.X\n"}, {"helper": "X = 2\n"}),
+        ({"plugin": "from pack.helper import *\nMODEL = X\n"}, {"helper": "X = 2\n"}),
+        (
+            {"again": "from pack.helper import *\n", "plugin": "from pack.again import X\nMODEL = X\n"},
+            {"helper": "X = 2\n"},
+        ),
+        (
+            {"plugin": "try:\n    from pack.helper import X\nexcept ImportError:\n    X = 0\nMODEL = X\n"},
+            {"helper": "X = 2\n"},
+        ),
+        ({"plugin": "if True:\n    from pack.helper import X\nMODEL = X\n"}, {"helper": "X = 2\n"}),
+        ({"plugin": "import pack.helper\nMODEL = 1\n"}, {"helper": "X = 2\n"}),
+        ({"plugin": "from pack import helper  # noqa\nMODEL = 1\n"}, {"helper": "X = 2\n"}),
+        ({"helper": "def __getattr__(name):\n    return 1\n"}, {"helper": "def __getattr__(name):\n    return 2\n"}),
+        ({"helper": "globals().update(X=1)\n"}, {"helper": "globals().update(X=2)\n"}),
+        ({"helper": "if not TYPE_CHECKING:\n    X = 1\n"}, {"helper": "if not TYPE_CHECKING:\n    X = 2\n"}),
+        (
+            {"helper": "if TYPE_CHECKING:\n    X = 0\nelse:\n    X = 1\n"},
+            {"helper": "if TYPE_CHECKING:\n    X = 0\nelse:\n    X = 2\n"},
+        ),
+        (
+            {"plugin": "from math import floor as f\nMODEL = f(1.5)\n"},
+            {"plugin": "from math import ceil as f\nMODEL = f(1.5)\n"},
+        ),
+        ({"plugin": "import math as m\nMODEL = m.pi\n"}, {"plugin": "import cmath as m\nMODEL = m.pi\n"}),
+        (
+            {"plugin": "from importlib import import_module\nMODEL = import_module('.helper', __package__).X\n"},
+            {"helper": "X = 2\n"},
+        ),
+        ({"helper": "match 1:\n    case X:\n        pass\n"}, {"helper": "match 2:\n    case X:\n        pass\n"}),
+        ({"helper": f"X = {'9' * 5000}\n"}, {"helper": f"X = {'8' * 5000}\n"}),
+    ],
+)
+def test_what_is_imported_in_any_way_counts(tmp_path, before, after):
+    """Relative, by a star, in a branch, for its effects, under another name, while the module runs."""
+    assert closure(tmp_path, **before) != closure(tmp_path, **before | after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"plugin": "import math as m\nMODEL = m.pi\n"}, {"plugin": "import math as n\nimport cmath\nMODEL = 1\n"}),
+        ({"again": "from pack.helper import X\n"}, {"plugin": "from pack.again import X\nMODEL = X\n"}),
+        ({"plugin": "from pack.helper import X\nMODEL = X\n"}, {"plugin": "from .helper import X\nMODEL = X\n"}),
+    ],
+)
+def test_where_a_name_comes_through_is_the_same(tmp_path, before, after):
+    """A re-export and a relative import mean the same definition."""
+    same = after.get("plugin", "").startswith("import math") is False
+    assert (closure(tmp_path, **before) == closure(tmp_path, **before | after)) is same
+
+
+def test_modules_that_import_each_other_by_stars_end(tmp_path):
+    """A circle of stars resolves what is there and nothing else."""
+    circle = {"helper": "from pack.plugin import *\nY = 2\n", "plugin": "from pack.helper import *\nMODEL = Y, Z\n"}
+    assert closure(tmp_path, **circle) != closure(tmp_path, **circle | {"helper": "from pack.plugin import *\nY = 3\n"})
+
+
+@pytest.mark.parametrize(
+    ("source", "digits"),
+    [
+        ('def f(x, w):\n    return f"{x:>{w}}"\nMODEL = f\n', FORMATTED),
+        ('MODEL = "\U0001fae8\u2ffc"\n', UNICODE),
+    ],
+)
+def test_versions_of_python_agree(tmp_path, source, digits):
+    """The fingerprint is the same number under every Python: neither its syntax tree's habits nor its Unicode tables count."""
+    assert closure(tmp_path, plugin=source) == digits
+
+
+@pytest.mark.parametrize(
+    "source", [f"MODEL = {' + '.join(['x'] * 5000)}\n", f"MODEL = {'-' * 9000}1\n", "def broken(:\n"]
+)
+def test_any_text_has_a_fingerprint(tmp_path, source):
+    """Thousands of terms, of signs, and what is no Python are read as they stand, and a change is seen."""
+    assert closure(tmp_path, plugin=source) != closure(
+        tmp_path, plugin=source.replace("MODEL", "MODEL = MODEL1", 1) + "#\n# a\n1\n"
+    )
+
+
+def test_odd_files_are_no_modules(tmp_path):
+    """A link to nothing, a folder called like a module, an editor's lock and a hidden file are passed over."""
+    (tmp_path / "a.py").write_text("X = 1\n")
+    (tmp_path / ".#a.py").symlink_to("nowhere")
+    (tmp_path / "gone.py").symlink_to("nowhere")
+    (tmp_path / "folder.py").mkdir()
+    assert package_files("pack", tmp_path) == {"pack.a": tmp_path / "a.py"}
+
+
+@pytest.fixture(scope="module")
+def own_code():
+    """Return a function that gives each stage's fingerprint in artpipe's own code, with a text in one file replaced."""
+    files = package_files("artpipe", ROOT / "artpipe")
+
+    def fingerprints(module="", old="", new="", folder=None):
+        sources = dict(files)
+        if module:
+            text = files[module].read_text()
+            assert text.count(old) == 1
+            sources[module] = folder / "changed.py"
+            sources[module].write_text(text.replace(old, new))
+        code = PackageCode(sources, BOUNDARIES)
+        return {stage: code.fingerprint([entry], DECIDING.get(stage, ())) for stage, entry in STAGES.items()}
+
+    before = fingerprints()
+    return lambda *change: (before, fingerprints(*change))
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "stale"),
+    [
+        (
+            "artpipe.config.params",
+            '    subtitle: str = ""\n',
+            '    subtitle: str = ""\n    frame: str = "thin"\n',
+            {"gallery"},
+        ),
+        ("artpipe.config.params", "dropped_share: Share = 0.1", "dropped_share: Share = 0.2", {"evaluate", "gallery"}),
+        ("artpipe.config.secret_scan", "_MIN_CHARACTERS = ", "_MIN_CHARACTERS = 1 + ", set()),
+        ("artpipe.training.progress_bar", "REFRESH_SECONDS = ", "REFRESH_SECONDS = 1 + ", set()),
+        ("artpipe.system.locks", "def hold_lock(", "def _new():\n    return 1\n\n\n_new()\n\n\ndef hold_lock(", set()),
+        ("artpipe.training.loop", "def describe_divergence(", "print()\n\n\ndef describe_divergence(", {"train"}),
+    ],
+)
+def test_an_edit_reaches_the_stages_whose_result_it_can_change(own_code, tmp_path, module, old, new, stale):
+    """An option of the gallery trains nothing, a bound of a verdict is no matter of ingest, a lock of none."""
+    before, after = own_code(module, old, new, tmp_path)
+    assert {stage for stage in STAGES if before[stage] != after[stage]} == stale
+
+
+def test_every_boundary_is_there_and_has_a_reason():
+    """A boundary that was renamed would end nothing."""
+    files = package_files("artpipe", ROOT / "artpipe")
+    for place, reason in BOUNDARIES.items():
+        module, _, name = place.partition(":")
+        assert module in files
+        assert reason
+        assert not name or name in ModuleCode(module, files).definitions
 
 
 @pytest.mark.parametrize("stage", STAGES)

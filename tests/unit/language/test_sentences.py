@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from artpipe.artifacts.report import Finding, SavedExhibit, Score
-from artpipe.code.code_yaml import installed_fingerprints
+from artpipe.code.stage_fingerprints import installed_fingerprints
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences, load_sentences, make_sentence
 
