@@ -100,7 +100,7 @@ class Session:
         """Kill -9 dvc and its process group, or dvc alone; return the stage it was at once all it started has ended."""
         (os.kill if alone else os.killpg)(self.dvc.pid, signal.SIGKILL)
         self.dvc.wait()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90  # beside other work an import of torch takes its time
         while left := [
             one.info for one in psutil.process_iter(["pid", "cwd", "cmdline"]) if one.info["cwd"] == str(self.folder)
         ]:
