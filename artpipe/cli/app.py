@@ -11,6 +11,7 @@ from artpipe.cli.datasets import dataset_commands
 from artpipe.cli.help_command import help_commands
 from artpipe.cli.inspect import LOOK, inspect_commands
 from artpipe.cli.models import model_commands
+from artpipe.cli.presets import preset_commands
 from artpipe.cli.servers import BROWSER, UNATTENDED, server_commands
 from artpipe.cli.stages import STAGES, stage_commands
 
@@ -42,7 +43,7 @@ dataset = typer.Typer(
 dataset.registered_commands += dataset_commands.registered_commands
 model = typer.Typer(cls=HeadedGroup, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a model.")
 model.registered_commands += model_commands.registered_commands
-for commands in (inspect_commands, daily_commands, server_commands, stage_commands, help_commands):
+for commands in (inspect_commands, daily_commands, preset_commands, server_commands, stage_commands, help_commands):
     app.registered_commands += commands.registered_commands
 app.add_typer(dataset, name="dataset", rich_help_panel=OWN)
 app.add_typer(model, name="model", rich_help_panel=OWN)

@@ -14,10 +14,13 @@ daily_commands = typer.Typer()
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Look for mistakes before anything starts.")
 def check() -> None:
-    """Validate params.yaml, the datasets and the folders before anything starts."""
+    """Validate params.yaml, the datasets, the presets and the folders before anything starts."""
+    from artpipe.project.presets import check_presets
     from artpipe.project.validation import check_project
 
-    typer.echo(check_project())
+    sentence = check_project()
+    check_presets()
+    typer.echo(sentence)
 
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Bring everything, or some models, up to date.")
@@ -47,12 +50,20 @@ def run(
 
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Say what would run, why, and how long it takes.")
-def plan(*, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def plan(
+    *,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", help="As if this preset were in force.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
     """Say what would run, why, and the time and disk it will take."""
+    from functools import partial
+
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
     from artpipe.project.plan import print_plan
+    from artpipe.project.presets import plan_switch
 
-    print_plan(read_graph, as_json=as_json)
+    text = None if preset is None else plan_switch(preset).text
+    print_plan(partial(read_graph, params_text=text), as_json=as_json, params_text=text)
 
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Say what disk could be freed, and free it.")

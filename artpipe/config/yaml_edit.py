@@ -20,14 +20,16 @@ from artpipe.errors import UserError
 _LINE_END = re.compile(r"\r\n\Z|[\r\n]\Z")  # of Windows, of old Macs, of all others
 
 
-class _Representer(RoundTripRepresenter):
+class BlockRepresenter(RoundTripRepresenter):
     """Representer that writes None as `null`.
 
     An empty value would have no end to splice at.
     """
 
 
-_Representer.add_representer(type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null"))
+BlockRepresenter.add_representer(
+    type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
+)
 
 
 def read_exactly(path: Path) -> str:
@@ -51,7 +53,7 @@ def insert_entry(text: str, section: str, name: str, entry: Mapping[str, Any]) -
     column = value.value[0][0].start_mark.column if value.value else key.start_mark.column + 2
     place = _end_line(lines, value)
     line_end, is_open = _detect_line_end(lines, place), not _LINE_END.search(lines[place - 1])
-    block = [f"{' ' * column}{line}{line_end}" for line in _dump_block({name: entry}).removesuffix("\n").split("\n")]
+    block = [f"{' ' * column}{line}{line_end}" for line in dump_block({name: entry}).removesuffix("\n").split("\n")]
     if is_open:  # a file without a line end at its end stays one
         lines[place - 1] += line_end
         block[-1] = block[-1].removesuffix(line_end)
@@ -158,14 +160,14 @@ def _last_line(node: Node) -> int:
     return end - 1 if node.end_mark.column == 0 and end > node.start_mark.line else end
 
 
-def _dump_block(entry: Mapping[str, Any]) -> str:
+def dump_block(entry: Mapping[str, Any]) -> str:
     """Return an entry as a YAML block.
 
     Sections without sub-sections stand in one line, as in the default params.yaml.
     """
     yaml = YAML()
     yaml.width = 4096
-    yaml.Representer = _Representer
+    yaml.Representer = BlockRepresenter
     stream = io.StringIO()
     yaml.dump({name: _to_block_style(fields) for name, fields in entry.items()}, stream)
     return stream.getvalue()

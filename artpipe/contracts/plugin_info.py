@@ -34,6 +34,13 @@ class WallInfo(Settings):
     acronyms: tuple[str, ...] = ()  # among the names of its parameters and scores, lower-case
 
 
+class Budget(Settings):
+    """What a preset makes of an entry that its own file does not name."""
+
+    steps_factor: float = Field(default=1.0, gt=0)  # times the entry's steps, and as many between two evaluations
+    at_least: Mapping[str, int | float] = {}  # parameters that are raised to this where they are less
+
+
 class ModelInfo(WallInfo):
     """What others ask of a kind of models."""
 
@@ -50,6 +57,10 @@ class ModelInfo(WallInfo):
     )
     in_new_datasets: bool = False  # `dataset add` writes an entry of it, where the medium has the columns it reads
     starting_params: Mapping[str, Any] = {}  # of an entry that is written: about a hundred works within minutes
+    presets: Mapping[str, Budget] = {  # by what is typed: `artpipe preset long`
+        "long": Budget(steps_factor=3),
+        "gpu": Budget(steps_factor=3),
+    }
 
 
 class MediumInfo(Settings):
@@ -59,6 +70,7 @@ class MediumInfo(Settings):
     default_size: int = Field(default=128, gt=0)  # of that parameter
     axes: Literal[1, 2] = 1  # a row has size ** axes values: tokens, or pixels of a square whose side `--size` says
     starting_params: Mapping[str, Any] = {}  # of `preprocess`, for a new dataset
+    preset_sizes: Mapping[str, int] = {}  # by preset: what the size grows to where the works are as large
     preview_job: str = (
         ""  # module:function(bytes, settings) -> RGB of a square; a worker draws works for a contact sheet
     )
@@ -72,7 +84,7 @@ class MetricInfo(WallInfo):
 
 
 InfoT = TypeVar("InfoT", ModelInfo, MediumInfo, MetricInfo)
-_CLASSES = {info.__name__ for info in (ModelInfo, MediumInfo, MetricInfo, WallText)}
+_CLASSES = {info.__name__ for info in (ModelInfo, MediumInfo, MetricInfo, WallText, Budget)}
 
 
 def model_info(kind: str) -> ModelInfo:

@@ -19,7 +19,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.classifier.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
@@ -255,5 +255,9 @@ MODEL_INFO = ModelInfo(
     wall_texts={
         "explanation": WallText(heading="Explanations", note="Where the model looked to decide.", given=True),
         "failure": WallText(heading="Failures", note="Shown because it was wrong."),
+    },
+    presets={
+        "long": Budget(steps_factor=2),
+        "gpu": Budget(steps_factor=3, at_least={"batch_size": 128, "width": 48, "max_width": 192}),
     },
 )

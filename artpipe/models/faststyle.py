@@ -18,7 +18,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.nn.style.perceptual import (
@@ -254,4 +254,5 @@ MODEL_INFO = ModelInfo(
             given=True,
         )
     },
+    presets={"long": Budget(steps_factor=3), "gpu": Budget(steps_factor=4, at_least={"batch_size": 4, "crop": 128})},
 )

@@ -11,7 +11,7 @@ from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
-from artpipe.contracts.plugin_info import ModelInfo
+from artpipe.contracts.plugin_info import Budget, ModelInfo
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.nn.gan.diff_augment import DEFAULT_POLICIES, AdaptiveAugmentation, Policy
@@ -253,4 +253,8 @@ MODEL_INFO = ModelInfo(
         "augment": ["flip", "translation"],
     },
     acronyms=("ema", "kid", "r1", "r2"),
+    presets={
+        "long": Budget(steps_factor=3),
+        "gpu": Budget(steps_factor=4, at_least={"batch_size": 64, "generator_width": 96, "discriminator_width": 96}),
+    },
 )

@@ -18,7 +18,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
 from artpipe.contracts.special_tokens import PAD, START
 from artpipe.modalities.music.rendering import count_steps, join_rows
 from artpipe.modalities.music.tokens import is_music
@@ -214,4 +214,8 @@ MODEL_INFO = ModelInfo(
         )
     },
     acronyms=("nll",),
+    presets={
+        "long": Budget(steps_factor=2),
+        "gpu": Budget(steps_factor=3, at_least={"batch_size": 32, "width": 512, "embedding": 256}),
+    },
 )

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
-from artpipe.contracts.plugin_info import ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.nn.style.perceptual import (
@@ -223,4 +223,5 @@ MODEL_INFO = ModelInfo(
             given=True,
         )
     },
+    presets={"long": Budget(steps_factor=2), "gpu": Budget(steps_factor=4)},
 )

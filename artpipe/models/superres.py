@@ -16,7 +16,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
-from artpipe.contracts.plugin_info import ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
 from artpipe.language.message import Message
 from artpipe.nn.layers.blocks import SLOPE, Residual, conv
 from artpipe.nn.restoration.resize import crop_to_multiple, downscale, draw_crops, resize_bicubic, upscale
@@ -156,4 +156,5 @@ MODEL_INFO = ModelInfo(
         )
     },
     acronyms=("psnr", "ssim"),
+    presets={"long": Budget(steps_factor=4), "gpu": Budget(steps_factor=8, at_least={"width": 64, "crop": 96})},
 )

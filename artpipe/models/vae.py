@@ -17,7 +17,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.layers.batching import split_rows
@@ -249,4 +249,8 @@ MODEL_INFO = ModelInfo(
         "plane": WallText(heading="A plane through the codes"),
     },
     acronyms=("elbo", "kl"),
+    presets={
+        "long": Budget(steps_factor=3),
+        "gpu": Budget(steps_factor=4, at_least={"batch_size": 128, "width": 64, "max_width": 256, "hidden": 512}),
+    },
 )

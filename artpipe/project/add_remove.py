@@ -69,7 +69,7 @@ def add_dataset(
         UserError: bad or taken name, unknown kind or medium, too few works; nothing was changed.
     """
     source = resolve_hub_snapshot(path.expanduser())
-    with _change_project() as undo:
+    with change_project() as undo:
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         _check_new_names(params, name, kinds or ())
         target = _choose_target(source, name)
@@ -115,7 +115,7 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
     Raises:
         UserError: there is none of that name, or a model of another dataset needs one of its models.
     """
-    with _change_project():
+    with change_project():
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         entry = params.dataset(name)
         models = [model for model, fields in params.models.items() if fields.get("dataset") == name]
@@ -140,7 +140,7 @@ def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] =
     Raises:
         UserError: bad or taken name, unknown kind, dataset or parameter; nothing was changed.
     """
-    with _change_project():
+    with change_project():
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         _check_name(name, params.models, "model")
         plugins.find("models", kind)
@@ -158,7 +158,7 @@ def remove_model(name: str) -> str:
     Raises:
         UserError: there is none of that name, or another model needs it; the message names that one.
     """
-    with _change_project():
+    with change_project():
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         params.model(name)
         _refuse_needed(params, [name])
@@ -168,11 +168,11 @@ def remove_model(name: str) -> str:
 
 
 @contextlib.contextmanager
-def _change_project() -> Iterator[contextlib.ExitStack]:
+def change_project() -> Iterator[contextlib.ExitStack]:
     """Hold the project's lock, and yield a stack of what to undo on an error."""
     require_dvc(Path())  # before anything is written
     require_lockable()
-    with hold_lock(paths.STATE / "project.lock", doing="adding or removing"):
+    with hold_lock(paths.STATE / "project.lock", doing="a change of params.yaml"):
         remove_stale_temporaries(DATASETS)
         undo_unfinished_import({entry.path for entry in load_params(PARAMS).datasets.values()})
         with contextlib.ExitStack() as undo:

@@ -207,6 +207,25 @@ def require_existing_name(place: str, name: Any, existing: Iterable[str], *, pre
         raise UserError(f"{_FILE}: `{place}` is `{prefix}{to_printable(str(name)[:200])}`, which does not exist{hint}")
 
 
+def check_plugin_names(params: Params, root: Path) -> None:
+    """Check that the metrics, sections and the theme that params.yaml names are there.
+
+    Raises:
+        UserError: the place, and the nearest name.
+    """
+    for group, names in (("metrics", params.evaluation.metrics), ("sections", params.gallery.sections)):
+        place = "evaluation.metrics" if group == "metrics" else "gallery.sections"
+        for name in names:
+            require_existing_name(place, name, plugins.names(group))
+    templates = root / "artpipe/templates"
+    folder = templates if templates.is_dir() else Path(__file__).parents[1] / "templates"
+    require_existing_name(
+        "gallery.theme",
+        params.gallery.theme,
+        sorted(folder_entry.name for folder_entry in folder.iterdir() if folder_entry.is_dir()),
+    )
+
+
 def _explain_missing_key(key: str, name: str, raw: Mapping[str, Any]) -> str:
     dataset = raw.get("dataset") or "DATASET"
     return {

@@ -139,8 +139,8 @@ def _write_files(folder: Path, starter: str, title: str) -> None:
     write_text(folder / "README.md", _make_readme_text(starter, title))
     (folder / "datasets").mkdir()
     if starter == "museum":
-        for card in sorted((_FILES / "datasets").glob("*.yaml")):
-            write_text(folder / "datasets" / card.name, card.read_text(encoding="utf-8"))
+        for file in sorted(path for name in ("datasets", "presets") for path in (_FILES / name).glob("*.yaml")):
+            write_text(folder / file.parent.name / file.name, file.read_text(encoding="utf-8"))
     else:
         write_text(folder / "datasets/.gitkeep", "")
     for group in _PLUGIN_GROUPS:
@@ -190,6 +190,7 @@ def _make_readme_text(starter: str, title: str) -> str:
         "| file | what it is |\n|---|---|\n"
         "| `params.yaml` | every number that may be turned: datasets, models, evaluation, gallery |\n"
         "| `datasets/` | the works, tracked by DVC (`NAME.dvc`), or a card that says where they come from |\n"
+        "| `presets/` | other budgets, one file each: a part of `params.yaml` that `artpipe preset NAME` lays over it |\n"
         "| `plugins/` | models, metrics, sections, sources and modalities of your own, one file each |\n"
         "| `dvc.yaml`, `code.yaml` | the graph and the fingerprints of the code; artpipe writes them |\n"
         "| `flows/gallery.py`, `prefect.yaml` | the flow that runs the stages, and when it runs by itself |\n"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from artpipe.code.code_yaml import CODE_FILE as CODE
-from artpipe.config.params import Frozen, load_params, read_yaml
+from artpipe.config.params import Frozen, parse_params, read_yaml
+from artpipe.config.safe_yaml import parse_yaml
 from artpipe.project.estimates import Cost, CostEstimator
 from artpipe.project.validation import check_project
 from artpipe.system.units import format_duration, format_size
@@ -45,9 +46,13 @@ class Plan(Frozen):
     bytes_free: int
 
 
-def make_plan(graph: StageGraph, root: Path = Path()) -> Plan:
-    """Return what is stale, and what follows it, with costs from earlier runs."""
-    affected = _find_affected(graph.upstream, graph.changes, root) if graph.changes else {}
+def make_plan(graph: StageGraph, root: Path = Path(), params_text: str | None = None) -> Plan:
+    """Return what is stale, and what follows it, with costs from earlier runs.
+
+    With `params_text`, which `graph` was read with, it is as if that stood in params.yaml.
+    """
+    text = (root / "params.yaml").read_text(encoding="utf-8") if params_text is None else params_text
+    affected = _find_affected(graph.upstream, graph.changes, root, text) if graph.changes else {}
     cores = len(os.sched_getaffinity(0))
     return Plan(
         stages=tuple(affected.values()),
@@ -59,10 +64,10 @@ def make_plan(graph: StageGraph, root: Path = Path()) -> Plan:
 
 
 def _find_affected(
-    upstream: Mapping[str, Sequence[str]], changes: Mapping[str, list[Any]], root: Path
+    upstream: Mapping[str, Sequence[str]], changes: Mapping[str, list[Any]], root: Path, params_text: str
 ) -> dict[str, PlannedStage]:
     lock = (read_yaml(root / "dvc.lock") or {}).get("stages", {}) if (root / "dvc.lock").exists() else {}
-    entries, costs = read_yaml(root / "params.yaml"), CostEstimator(root, load_params(root / "params.yaml"), lock)
+    entries, costs = parse_yaml(params_text, "params.yaml"), CostEstimator(root, parse_params(params_text), lock)
     affected: dict[str, PlannedStage] = {}
     for stage, dependencies in upstream.items():
         if stage in changes or not affected.keys().isdisjoint(dependencies):
@@ -71,15 +76,17 @@ def _find_affected(
     return affected
 
 
-def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -> None:
+def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False, params_text: str | None = None) -> None:
     """Check the project, read its graph, and print the plan as a table, or as JSON.
+
+    With `params_text`, which `read_graph` reads with, it is as if that stood in params.yaml.
 
     Raises:
         UserError: a mistake in the project.
         ArtpipeError: DVC failed.
     """
     check_project()
-    plan = make_plan(read_graph())
+    plan = make_plan(read_graph(), params_text=params_text)
     if as_json:
         sys.stdout.write(json.dumps(plan.model_dump(mode="json"), indent=2) + "\n")
         return
@@ -90,7 +97,7 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -
 
     console = PlainConsole(highlight=False)
     if not plan.stages:
-        console.print("Everything is up to date; nothing would run.")
+        console.print(describe_total(plan))
         return
     table = Table("stage", "why", "time", "disk", box=None, header_style="dim", padding=(0, 2, 0, 0))
     for planned in plan.stages:
@@ -104,11 +111,19 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -
             f"{approximate}{format_size(cost.bytes)}",
         )
     console.print(table)
-    total = f"About {format_duration(plan.seconds)} on {plan.cores} cores, {format_size(plan.bytes)} of disk ({format_size(plan.bytes_free)} free)"
-    has_estimates = any(not planned.cost.measured for planned in plan.stages)
-    console.print(f"{total}.{' ~: an estimate; nothing like it has run here yet.' if has_estimates else ''}")
+    console.print(describe_total(plan))
     if plan.cores >= 8 and sum(planned.stage.startswith("train@") for planned in plan.stages) < plan.cores // 2:  # noqa: PLR2004
         console.print("[dim]There are more cores than trainings: a higher `threads` of a model would use them.[/]")
+
+
+def describe_total(plan: Plan) -> str:
+    """Return in a sentence the time and the disk that a plan takes."""
+    if not plan.stages:
+        return "Everything is up to date; nothing would run."
+    disk = f"{format_size(plan.bytes)} of disk ({format_size(plan.bytes_free)} free)"
+    total = f"About {format_duration(plan.seconds)} on {plan.cores} cores, {disk}."
+    has_estimates = any(not planned.cost.measured for planned in plan.stages)
+    return f"{total} ~: an estimate; nothing like it has run here yet." if has_estimates else total
 
 
 def _explain_stale(stage: str, changes: Iterable[Any], locked: Any, params: Any) -> Iterator[str]:

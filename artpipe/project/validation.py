@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from artpipe import plugins
 from artpipe.artifacts.paths import CHAMPIONS, STATE
 from artpipe.code.code_yaml import record_new_plugins, require_recorded_code
 from artpipe.code.stage_fingerprints import code_signature, files_signature
@@ -18,9 +17,9 @@ from artpipe.project.dvc_yaml import require_whole_graph
 from artpipe.project.entry_validation import (
     check_dataset,
     check_models,
+    check_plugin_names,
     check_weights_entry,
     find_own_paths,
-    require_existing_name,
 )
 from artpipe.storage.dvc_check import require_dvc, require_no_nested_dvc
 from artpipe.storage.dvc_command import require_lockable
@@ -46,7 +45,7 @@ def check_project(root: Path = Path()) -> str:
     _check_secrets(root)
     if not (are_checked := _entries_are_checked(root)):
         check_models(params, root)
-    _check_names(params, root)
+    check_plugin_names(params, root)
     for name, entry in params.datasets.items():
         if not are_checked or (root / entry.path).is_dir():  # what is in a folder may change without its time
             check_dataset(name, entry, root)
@@ -78,20 +77,6 @@ def _compute_signature(params: Params, root: Path) -> str:
     """
     files = files_signature(root / path for path in find_own_paths(params))
     return sha256_bytes("\n".join([sha256_file(root / _FILE), code_signature(), files]).encode())
-
-
-def _check_names(params: Params, root: Path) -> None:
-    for group, names in (("metrics", params.evaluation.metrics), ("sections", params.gallery.sections)):
-        place = "evaluation.metrics" if group == "metrics" else "gallery.sections"
-        for name in names:
-            require_existing_name(place, name, plugins.names(group))
-    templates = root / "artpipe/templates"
-    folder = templates if templates.is_dir() else Path(__file__).parents[1] / "templates"
-    require_existing_name(
-        "gallery.theme",
-        params.gallery.theme,
-        sorted(folder_entry.name for folder_entry in folder.iterdir() if folder_entry.is_dir()),
-    )
 
 
 def _check_folders(root: Path) -> None:

@@ -103,6 +103,16 @@ def test_a_kind_s_starting_params_are_its_own(kind):
     assert {*model_info(kind).starting_params} <= begun.model_fields_set
 
 
+@pytest.mark.parametrize("kind", plugins.names("models"))
+def test_a_kind_s_presets_raise_its_own_parameters(kind):
+    """Every kind says what `long` and `gpu` are; none of it is less than what an entry without a number has."""
+    fields, presets = plugins.find("models", kind).params.model_fields, model_info(kind).presets
+    assert {"long", "gpu"} <= {*presets}
+    for budget in presets.values():
+        assert budget.steps_factor > 1
+        assert {name: least for name, least in budget.at_least.items() if least < fields[name].default} == {}
+
+
 @pytest.mark.parametrize("medium", plugins.names("modalities"))
 def test_a_medium_s_size_is_a_parameter_of_it(medium):
     """What a plan reckons with is the default of the medium's own parameter."""

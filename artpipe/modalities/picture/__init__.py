@@ -250,5 +250,6 @@ MEDIUM_INFO = MediumInfo(
     default_size=64,
     axes=2,
     starting_params={"channels": 3, "trim": True},
+    preset_sizes={"gpu": 128},
     preview_job="artpipe.modalities.picture.preview_tile:draw_tile",
 )

@@ -6,6 +6,7 @@ The only module that does so; in this process, because a `dvc` command costs a s
 import atexit
 import contextlib
 import gc
+import io
 import json
 import logging
 import sys
@@ -68,11 +69,13 @@ def is_training(stage: str) -> bool:
 PRESET_STAGES: ContextVar[list[Stage] | None] = ContextVar("PRESET_STAGES", default=None)  # found before the flow began
 
 
-def read_graph(targets: Sequence[str] | None = None, *, wait_seconds: float = _LOCK_SECONDS) -> DvcGraph:
+def read_graph(
+    targets: Sequence[str] | None = None, *, wait_seconds: float = _LOCK_SECONDS, params_text: str | None = None
+) -> DvcGraph:
     """Return DVC's graph, and what is stale of it or of some targets.
 
     The project is the one in the working folder, where DVC's addresses have no path. While another dvc is at work, it is
-    asked again, for up to `wait_seconds`.
+    asked again, for up to `wait_seconds`. With `params_text` it is as if that stood in params.yaml; nothing is written.
 
     Raises:
         UserError: DVC's own reason.
@@ -86,7 +89,7 @@ def read_graph(targets: Sequence[str] | None = None, *, wait_seconds: float = _L
         wait_for_dvc_lock(Path(), wait_seconds=min(wait_seconds, _LOCK_SECONDS))
         try:
             with _translate_dvc_errors(), _pause_garbage_collection():
-                return _ask_dvc(targets)
+                return _ask_dvc(targets, params_text)
         except LockError as error:
             if time.monotonic() > deadline:
                 raise BusyError(f"dvc: {' '.join(str(error).split())}") from error
@@ -107,11 +110,16 @@ def _import_dvc() -> None:
         logging.getLogger("dvc").setLevel(logging.CRITICAL)  # of its bars, too
 
 
-def _ask_dvc(targets: Sequence[str] | None) -> DvcGraph:
+def _ask_dvc(targets: Sequence[str] | None, params_text: str | None) -> DvcGraph:
     import networkx as nx
     from dvc.repo import Repo, lock_repo
 
     with Repo() as repo, lock_repo(repo):  # outside of the lock the graph would be built a second time
+        if params_text is not None:
+            params_file, open_file = Path("params.yaml").absolute(), repo.fs.open
+            repo.fs.open = lambda path, *args, **options: (
+                io.StringIO(params_text) if Path(path).absolute() == params_file else open_file(path, *args, **options)
+            )
         changes = repo.status(targets=targets)
         return DvcGraph(nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing), changes)
 

@@ -41,12 +41,12 @@ def test_commands_stand_under_headings(artpipe):
     assert places == sorted(places)
 
 
-def test_help_begins_with_ten_commands(artpipe):
+def test_help_begins_with_the_usual_commands(artpipe):
     """Those of a beginner with what they do, a line each; every other one by its name alone."""
     _, out, _ = artpipe("--help")
     _, everything, _ = artpipe("help", "all")
     told = re.findall(r"^  (\w+) +[A-Z]", out.partition("Every day")[2], flags=re.MULTILINE)
-    assert told == ["new", "upgrade", "check", "run", "plan", "gc", "dataset", "model", "serve", "ui"]
+    assert told == ["new", "upgrade", "check", "run", "plan", "gc", "preset", "dataset", "model", "serve", "ui"]
     more = out.partition("More")[2].partition("The usual")[0]
     every = re.findall(r"^  (\w+) +[A-Z]", everything.partition("Every day")[2], flags=re.MULTILINE)
     assert set(every) - set(told) <= set(re.findall(r"\w+", more))

@@ -1,0 +1,81 @@
+"""`artpipe preset`: say which presets there are, and lay one over params.yaml."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from artpipe.config.safe_yaml import parse_yaml
+from artpipe.project.add_remove import change_project
+from artpipe.project.presets import (
+    DEFAULT,
+    IN_FORCE,
+    PARAMS,
+    Switch,
+    dump_in_force,
+    list_presets,
+    plan_switch,
+    read_in_force,
+)
+from artpipe.system.atomic_files import write_bytes
+from artpipe.system.plain_text import to_printable
+
+_WIDTH = 40  # characters of a value that is shown
+
+
+def describe_presets(root: Path = Path()) -> str:
+    """Return a line for each preset; the one in force has a star."""
+    in_force = read_in_force(root)
+    current = in_force.preset if in_force else DEFAULT
+    rows = [(f"{'*' if name == current else ' '} {name}", sentence) for name, sentence in list_presets(root)]
+    return "\n".join(
+        [*_align(rows), f"in force: {current}; `artpipe preset NAME` changes it, with --plan only says what"]
+    )
+
+
+def set_preset(preset: str) -> str:
+    """Lay a preset over params.yaml, that in force being taken off; return what changed.
+
+    Raises:
+        UserError: see `plan_switch`; nothing was changed.
+    """
+    with change_project():
+        switch = plan_switch(preset)
+        if IN_FORCE.exists():  # off first: whatever ends this, params.yaml and what takes a preset off fit together
+            write_bytes(PARAMS, switch.default.encode())
+            IN_FORCE.unlink()
+        if switch.preset != DEFAULT:
+            write_bytes(IN_FORCE, dump_in_force(switch).encode())
+        write_bytes(PARAMS, switch.text.encode())
+    back = "" if preset == DEFAULT else f"; `artpipe preset {DEFAULT}` brings back what was there"
+    files = PARAMS if preset == DEFAULT else f"{PARAMS} {IN_FORCE}"
+    return f"{describe_switch(switch)}\n{preset} is in force{back}\nto keep it in git: git add {files}"
+
+
+def describe_switch(switch: Switch) -> str:
+    """Return the values that change, a line each, and those of the old preset that stay."""
+    old, new = (parse_yaml(text, str(PARAMS)) for text in (switch.before, switch.text))
+    rows = [(place, _format(before), _format(after)) for place, before, after in _list_differences(old, new)]
+    lines = _align([("place", "before", "after"), *rows]) if rows else ["params.yaml has these values already"]
+    return "\n".join([*lines, *(f"{'.'.join(place)} stays as it is: {why}" for place, why in switch.left)])
+
+
+def _list_differences(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield place, old and new value where two mappings differ; None: there is none."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _list_differences(old.get(key), new.get(key), f"{place}.{key}" if place else str(key))
+    elif old != new:
+        yield place, old, new
+
+
+def _format(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = "an entry" if isinstance(value, Mapping) else to_printable(str(value))
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+
+
+def _align(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return rows of cells as lines with columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
