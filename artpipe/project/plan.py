@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from artpipe.code.code_yaml import CODE_FILE as CODE
 from artpipe.config.params import Frozen, load_params, read_yaml
 from artpipe.project.estimates import Cost, CostEstimator
+from artpipe.project.step_costs import measure_missing
 from artpipe.project.validation import check_project
 from artpipe.system.units import format_duration, format_size
 
@@ -71,6 +72,15 @@ def _find_affected(
     return affected
 
 
+def find_affected_models(upstream: Mapping[str, Sequence[str]], changes: Collection[str]) -> list[str]:
+    """Return the models whose training is stale or follows a stale stage."""
+    affected = set[str]()
+    for stage, dependencies in upstream.items():
+        if stage in changes or not affected.isdisjoint(dependencies):
+            affected.add(stage)
+    return [stage.partition("@")[2] for stage in upstream if stage in affected and stage.startswith("train@")]
+
+
 def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -> None:
     """Check the project, read its graph, and print the plan as a table, or as JSON.
 
@@ -79,7 +89,10 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -
         ArtpipeError: DVC failed.
     """
     check_project()
-    plan = make_plan(read_graph())
+    graph = read_graph()
+    trainings = find_affected_models(graph.upstream, graph.changes)
+    measure_missing(Path(), load_params(), trainings)
+    plan = make_plan(graph)
     if as_json:
         sys.stdout.write(json.dumps(plan.model_dump(mode="json"), indent=2) + "\n")
         return
@@ -100,13 +113,13 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -
         table.add_row(
             planned.stage,
             reasons,
-            f"{approximate}{format_duration(cost.core_seconds)}",
+            f"{approximate}{format_duration(cost.seconds)}",
             f"{approximate}{format_size(cost.bytes)}",
         )
     console.print(table)
     total = f"About {format_duration(plan.seconds)} on {plan.cores} cores, {format_size(plan.bytes)} of disk ({format_size(plan.bytes_free)} free)"
     has_estimates = any(not planned.cost.measured for planned in plan.stages)
-    console.print(f"{total}.{' ~: an estimate; nothing like it has run here yet.' if has_estimates else ''}")
+    console.print(f"{total}.{' ~: an estimate; it has not run here yet.' if has_estimates else ''}")
     if plan.cores >= 8 and sum(planned.stage.startswith("train@") for planned in plan.stages) < plan.cores // 2:  # noqa: PLR2004
         console.print("[dim]There are more cores than trainings: a higher `threads` of a model would use them.[/]")
 
@@ -165,5 +178,5 @@ def _estimate_seconds(affected: Mapping[str, PlannedStage], upstream: Mapping[st
     """
     ends: dict[str, float] = {}
     for stage, planned in affected.items():
-        ends[stage] = planned.cost.core_seconds + max((ends.get(name, 0.0) for name in upstream[stage]), default=0.0)
-    return max(max(ends.values(), default=0.0), sum(planned.cost.core_seconds for planned in affected.values()) / cores)
+        ends[stage] = planned.cost.seconds + max((ends.get(name, 0.0) for name in upstream[stage]), default=0.0)
+    return max(max(ends.values(), default=0.0), sum(planned.cost.seconds for planned in affected.values()) / cores)
