@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -72,11 +72,11 @@ def _find_affected(
     return affected
 
 
-def find_affected_models(upstream: Mapping[str, Sequence[str]], changes: Collection[str]) -> list[str]:
+def _find_affected_models(graph: StageGraph) -> list[str]:
     """Return the models whose training is stale or follows a stale stage."""
-    affected = set[str]()
+    upstream, affected = graph.upstream, set[str]()
     for stage, dependencies in upstream.items():
-        if stage in changes or not affected.isdisjoint(dependencies):
+        if stage in graph.changes or not affected.isdisjoint(dependencies):
             affected.add(stage)
     return [stage.partition("@")[2] for stage in upstream if stage in affected and stage.startswith("train@")]
 
@@ -90,8 +90,7 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -
     """
     check_project()
     graph = read_graph()
-    trainings = find_affected_models(graph.upstream, graph.changes)
-    measure_missing(Path(), load_params(), trainings)
+    measure_missing(Path(), load_params(), _find_affected_models(graph))
     plan = make_plan(graph)
     if as_json:
         sys.stdout.write(json.dumps(plan.model_dump(mode="json"), indent=2) + "\n")
