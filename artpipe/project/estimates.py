@@ -6,21 +6,20 @@ its steps as they were measured on this machine, anything else by the number and
 
 import contextlib
 import json
-import platform
 import resource
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.run import RunCard, RunRecord
+from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import Frozen, Params, load_params
 from artpipe.contracts.plugin_info import medium_info, model_info
 from artpipe.errors import ArtpipeError
-from artpipe.project.step_costs import StepCosts
+from artpipe.project.step_costs import StepCosts, is_of_this_machine, read_entry
 from artpipe.system.atomic_files import write_json
 from artpipe.system.locks import hold_lock
-from artpipe.system.machine import machine_key, torch_version
+from artpipe.system.machine import machine_key
 
 DURATIONS = paths.STATE / "durations.json"  # what each stage took, told by itself
 _START_SECONDS = 1.2  # core-seconds of `dvc repro` around a stage, which no record has
@@ -120,8 +119,8 @@ class CostEstimator:
         with contextlib.suppress(ArtpipeError):
             card = RunRecord.open(self._root / paths.run(name)).card
             now = self._params.models.get(name, {})
-            then = {**card.params, "steps": card.steps} if card.params else {**now, "steps": card.steps}
-            if self._is_known(now) and not _is_of_this_machine(card):
+            then = read_entry(card, now)
+            if self._is_known(now) and not is_of_this_machine(card):
                 return None
             return card.core_seconds * self._compare(now, then)
         return None
@@ -170,10 +169,6 @@ class CostEstimator:
 
 def _read_steps(entry: Mapping[str, Any]) -> int:
     return int(entry.get("steps", model_info(str(entry.get("kind"))).default_steps))
-
-
-def _is_of_this_machine(card: RunCard) -> bool:
-    return card.host == platform.node() and card.versions.get("torch", torch_version()) == torch_version()
 
 
 def save_duration(stage: str, core_seconds: float, expected: float = 0.0, root: Path = Path()) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,14 +12,16 @@ from typing import Any
 
 from pydantic import Field
 
-from artpipe.artifacts.paths import STATE
+from artpipe.artifacts import paths
+from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.config.params import Frozen, Params, TrainParams
 from artpipe.contracts.plugin_info import ModelInfo, medium_info, model_info
+from artpipe.errors import ArtpipeError
 from artpipe.project.dataset_sizes import DatasetSize, measure_dataset
 from artpipe.system.atomic_files import write_json
 from artpipe.system.hashing import sha256_bytes
 from artpipe.system.locks import hold_lock
-from artpipe.system.machine import machine_key
+from artpipe.system.machine import machine_key, torch_version
 from artpipe.system.processes import run_child
 
 # Parameters of an entry by which no step takes longer.
@@ -87,7 +90,7 @@ class StepCosts:
         neutral = _NEUTRAL - ({"steps"} if has_phases else set())
         deciding = {name: value for name, value in sorted(reduced.items()) if name not in neutral}
         data = [dataset.medium, dataset.preprocess, dataset.ingest.voices]
-        key = sha256_bytes(json.dumps([deciding, data], sort_keys=True, default=str).encode())[:16]
+        key = sha256_bytes(json.dumps(_plain([deciding, data]), sort_keys=True, default=str).encode())[:16]
         if info.miniature_steps:
             reduced["steps"] = info.miniature_steps
         size = self.size(str(entry["dataset"]))
@@ -109,9 +112,30 @@ class StepCosts:
 
     def find_missing(self, models: Iterable[str]) -> list[CostRequest]:
         """Return what has to be measured for these models, each once."""
-        requests = (self.request(model, self._params.models[model]) for model in models if model in self._params.models)
-        missing = [request for request in requests if request and request.key not in self.measured.steps]
-        return list({request.key: request for request in missing}.values())
+        missing = dict[str, CostRequest]()
+        for model in models:
+            request = self.request(model, self._params.models.get(model, {}))
+            if request and request.key not in self.measured.steps and not self._ran_here(model, request.key):
+                missing[request.key] = request
+        return list(missing.values())
+
+    def _ran_here(self, model: str, key: str) -> bool:
+        """Return whether the model was trained on this machine with the same cost of a step."""
+        with contextlib.suppress(ArtpipeError):
+            card = RunRecord.open(self._root / paths.run(model)).card
+            before = self.request(model, read_entry(card, self._params.models[model]))
+            return is_of_this_machine(card) and before is not None and before.key == key
+        return False
+
+
+def read_entry(card: RunCard, now: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of an earlier training: the parameters that stand in the present one, as they were."""
+    return {**{name: card.params.get(name, value) for name, value in now.items()}, "steps": card.steps}
+
+
+def is_of_this_machine(card: RunCard) -> bool:
+    """Return whether a training ran here, with this torch."""
+    return card.host == platform.node() and card.versions.get("torch", torch_version()) == torch_version()
 
 
 def measure_missing(root: Path, params: Params, models: Iterable[str]) -> None:
@@ -123,7 +147,7 @@ def measure_missing(root: Path, params: Params, models: Iterable[str]) -> None:
     if not missing or os.environ.get(SWITCH) == "off":
         return
     sys.stderr.write(f"measuring once what {len(missing)} trainings cost on this machine ...\n")
-    file = root / STATE / "step-costs.json"
+    file = root / paths.STATE / "step-costs.json"
     imports, steps = math.inf, dict[str, StepCost]()
     with contextlib.suppress(
         OSError, ValueError, KeyError
@@ -203,6 +227,15 @@ def _count(value: Any) -> int:
 def _reduce_multipliers(entry: Mapping[str, Any], info: ModelInfo) -> dict[str, Any]:
     """Return an entry with one of each multiplier."""
     return {name: _first(value) if name in info.multipliers else value for name, value in entry.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return nested parameters with 1.0 as 1: a run record has numbers as their kind types them."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _first(value: Any) -> Any:

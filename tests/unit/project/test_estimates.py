@@ -65,6 +65,17 @@ def test_the_last_run_here_counts_most(tmp_path, params):
     assert (cost.core_seconds, cost.measured) == (pytest.approx(152.0 * 104 / 54), True)
 
 
+def test_a_run_s_defaults_and_types_are_no_change(tmp_path, params):
+    """Its record has all parameters, numbers as the kind types them; what ran here is not measured."""
+    entry = {**params.models["vae"], "beta": 2}
+    params = params.model_copy(update={"models": {"vae": entry}})
+    record(tmp_path, params, seconds=152.0, steps=200, host=platform.node(), beta=2.0, width=32, free_nats=0.0)
+    assert estimator(tmp_path, params, measured=True).estimate("train@vae").core_seconds == pytest.approx(152.0)
+    assert StepCosts(tmp_path, params, MachineCosts()).find_missing(["vae"]) == []
+    record(tmp_path, params, seconds=152.0, steps=200, host=platform.node(), beta=3.0)
+    assert len(StepCosts(tmp_path, params, MachineCosts()).find_missing(["vae"])) == 1
+
+
 def test_a_run_elsewhere_is_used_only_where_nothing_was_measured_here(tmp_path, params):
     """What another machine took says little of this one."""
     record(tmp_path, params, seconds=999.0, steps=200, host="elsewhere")
