@@ -18,6 +18,7 @@ _HOME = Path(tempfile.mkdtemp(prefix="artpipe-tests-"))
 
 os.environ.update(
     {
+        "ARTPIPE_MEASURE": "off",  # ten core-seconds for each new kind of entry; a test that measures sets it
         "DO_NOT_TRACK": "1",
         "DVC_NO_ANALYTICS": "1",
         "DVC_GLOBAL_CONFIG_DIR": str(_HOME / "dvc"),

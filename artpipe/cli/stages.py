@@ -86,9 +86,12 @@ def gallery() -> None:
 def _guard(name: str, part: str = "") -> Iterator[None]:
     """Guard a stage: recorded code from its beginning to its end, disk space, and no other process at it."""
     from artpipe.code.code_yaml import require_recorded_code, require_same_record
+    from artpipe.project.estimates import save_stage_duration
     from artpipe.project.stage_guard import guard_stage
     from artpipe.system.terminal import escape_stdout
 
     require_recorded_code(stage=name)
     with require_same_record(name), guard_stage(name, part), escape_stdout():
         yield
+        if not part:
+            save_stage_duration(name)

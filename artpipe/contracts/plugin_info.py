@@ -9,13 +9,15 @@ import ast
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
 from artpipe import plugins
 from artpipe.config.params import Settings, validate_as
 from artpipe.errors import UserError
+
+NonNegative = Annotated[float, Field(ge=0)]
 
 
 class WallText(Settings):
@@ -48,6 +50,15 @@ class ModelInfo(WallInfo):
     # Core time of a training step, per picture of a batch and pixel of it (of what is no picture, per token), on two cores
     # of an AMD EPYC with bf16. Not given: that of the slowest kind, since a plan is better too long than too short.
     nanoseconds_per_pixel: float = Field(default=40_000, gt=0)
+    evaluation_seconds: float = Field(
+        default=10.0, ge=0
+    )  # core-seconds of scoring 2,000 samples, where that was measured
+    # Parameters by whose number or length a step takes longer in proportion: it is measured with one of each.
+    multipliers: tuple[str, ...] = ()
+    class_parameters: tuple[str, ...] = ()  # that name classes of the dataset
+    # Steps of a miniature training that is measured whole, where a step's cost depends on the share of the steps that are
+    # done; 0: a few steps are measured.
+    miniature_steps: int = Field(default=0, ge=0)
     default_steps: int = Field(default=1000, gt=0)  # as its parameters have it, for an entry that does not say
     default_batch_size: int = Field(default=64, gt=0)
     # Of what it hangs, to somebody who waits for a first picture: what hangs after twice the time has to have twice as much.
@@ -68,12 +79,17 @@ class MediumInfo(Settings):
 
     size_parameter: str = "length"  # of `preprocess`: what a row is long or wide
     default_size: int = Field(default=128, gt=0)  # of that parameter
+    # Core-milliseconds of a work, and of a megabyte of the files that works are in, on the CPU of the models' rates.
+    ingest_milliseconds: tuple[NonNegative, NonNegative] = (1.0, 100.0)
+    preprocess_milliseconds: tuple[NonNegative, NonNegative] = (1.0, 300.0)
     axes: Literal[1, 2] = 1  # a row has size ** axes values: tokens, or pixels of a square whose side `--size` says
     starting_params: Mapping[str, Any] = {}  # of `preprocess`, for a new dataset
     preset_sizes: Mapping[str, int] = {}  # by preset: what the size grows to where the works are as large
     preview_job: str = (
         ""  # module:function(bytes, settings) -> RGB of a square; a worker draws works for a contact sheet
     )
+    # module:function(RowsRequest) -> SampleRows: random rows, on which a training step is measured; "": it is not
+    sample_rows: str = ""
     is_readable: bool = False  # works are UTF-8, and their first lines are shown where they are added
     refusal_hints: Mapping[str, str] = {}  # by reason of quarantine: what to type so that such works are kept
     separator_hint: str = ""  # what to type where a file may hold more works than were found

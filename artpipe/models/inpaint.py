@@ -196,6 +196,7 @@ MODEL = Model(reads=frozenset({"images"}), params=Params, build=Inpainting)
 MODEL_INFO = ModelInfo(
     title="Restoration",
     nanoseconds_per_pixel=800,
+    evaluation_seconds=13.0,
     default_batch_size=16,
     wall_texts={
         "restoration": WallText(

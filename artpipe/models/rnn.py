@@ -205,6 +205,7 @@ MODEL = Model(reads=frozenset({"tokens"}), params=Params, build=RNN)
 MODEL_INFO = ModelInfo(
     title="Recurrent network",
     nanoseconds_per_pixel=40_000,  # per token
+    evaluation_seconds=15.0,  # most of it writing
     default_batch_size=32,
     in_new_datasets=True,
     starting_params={"steps": 1500, "batch_size": 16, "dropout": 0.3},

@@ -212,6 +212,10 @@ MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, b
 MODEL_INFO = ModelInfo(
     title="Style transfer",
     nanoseconds_per_pixel=20_000,
+    evaluation_seconds=6.0,
+    multipliers=("paint", "each"),
+    class_parameters=("paint",),
+    miniature_steps=7,  # as few as show each canvas in its share
     default_steps=90,
     default_batch_size=1,
     pretrained="weights",

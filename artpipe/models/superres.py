@@ -147,6 +147,7 @@ MODEL = Model(reads=frozenset({"images"}), params=Params, build=SuperResolution)
 MODEL_INFO = ModelInfo(
     title="Super resolution",
     nanoseconds_per_pixel=900,
+    evaluation_seconds=13.0,
     default_batch_size=16,
     wall_texts={
         "enlargement": WallText(

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from artpipe.code.code_yaml import CODE_FILE as CODE
-from artpipe.config.params import Frozen, parse_params, read_yaml
+from artpipe.config.params import Frozen, load_params, parse_params, read_yaml
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.project.estimates import Cost, CostEstimator
+from artpipe.project.step_costs import measure_missing
 from artpipe.project.validation import check_project
 from artpipe.system.units import format_duration, format_size
 
@@ -76,6 +77,15 @@ def _find_affected(
     return affected
 
 
+def _find_affected_models(graph: StageGraph) -> list[str]:
+    """Return the models whose training is stale or follows a stale stage."""
+    upstream, affected = graph.upstream, set[str]()
+    for stage, dependencies in upstream.items():
+        if stage in graph.changes or not affected.isdisjoint(dependencies):
+            affected.add(stage)
+    return [stage.partition("@")[2] for stage in upstream if stage in affected and stage.startswith("train@")]
+
+
 def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False, params_text: str | None = None) -> None:
     """Check the project, read its graph, and print the plan as a table, or as JSON.
 
@@ -86,7 +96,9 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False, p
         ArtpipeError: DVC failed.
     """
     check_project()
-    plan = make_plan(read_graph(), params_text=params_text)
+    graph, params = read_graph(), load_params() if params_text is None else parse_params(params_text)
+    measure_missing(Path(), params, _find_affected_models(graph))
+    plan = make_plan(graph, params_text=params_text)
     if as_json:
         sys.stdout.write(json.dumps(plan.model_dump(mode="json"), indent=2) + "\n")
         return
@@ -107,7 +119,7 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False, p
         table.add_row(
             planned.stage,
             reasons,
-            f"{approximate}{format_duration(cost.core_seconds)}",
+            f"{approximate}{format_duration(cost.seconds)}",
             f"{approximate}{format_size(cost.bytes)}",
         )
     console.print(table)
@@ -180,5 +192,5 @@ def _estimate_seconds(affected: Mapping[str, PlannedStage], upstream: Mapping[st
     """
     ends: dict[str, float] = {}
     for stage, planned in affected.items():
-        ends[stage] = planned.cost.core_seconds + max((ends.get(name, 0.0) for name in upstream[stage]), default=0.0)
-    return max(max(ends.values(), default=0.0), sum(planned.cost.core_seconds for planned in affected.values()) / cores)
+        ends[stage] = planned.cost.seconds + max((ends.get(name, 0.0) for name in upstream[stage]), default=0.0)
+    return max(max(ends.values(), default=0.0), sum(planned.cost.seconds for planned in affected.values()) / cores)

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from artpipe.artifacts.paths import STATE
-from artpipe.code.code_yaml import code_signature, files_signature
+from artpipe.code.stage_fingerprints import code_signature, files_signature
 from artpipe.config.overlay import Change, Place, apply_overlay, merge, remove_overlay
 from artpipe.config.params import NAME_PATTERN, Frozen, Params, validate_as
 from artpipe.config.safe_yaml import parse_yaml

@@ -203,5 +203,8 @@ MEDIUM = Medium(
 MEDIUM_INFO = MediumInfo(
     size_parameter="length",
     default_size=512,
+    ingest_milliseconds=(8.0, 0.0),
+    preprocess_milliseconds=(10.0, 0.0),
+    sample_rows="artpipe.modalities.music.sample_rows:make_rows",
     refusal_hints={"other voices": "`--voices N` takes others, 0 takes chords"},
 )

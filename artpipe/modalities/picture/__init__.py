@@ -249,7 +249,10 @@ MEDIUM_INFO = MediumInfo(
     size_parameter="size",
     default_size=64,
     axes=2,
+    ingest_milliseconds=(0.3, 90.0),
+    preprocess_milliseconds=(0.4, 280.0),
     starting_params={"channels": 3, "trim": True},
     preset_sizes={"gpu": 128},
     preview_job="artpipe.modalities.picture.preview_tile:draw_tile",
+    sample_rows="artpipe.modalities.picture.sample_rows:make_rows",
 )

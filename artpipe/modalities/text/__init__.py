@@ -221,6 +221,9 @@ MEDIUM = Medium(
 MEDIUM_INFO = MediumInfo(
     size_parameter="length",
     default_size=128,
+    ingest_milliseconds=(0.3, 100.0),
+    preprocess_milliseconds=(1.0, 900.0),
     is_readable=True,
+    sample_rows="artpipe.modalities.text.sample_rows:make_rows",
     separator_hint="`--separator '\\n\\n'` cuts a file where a line is empty",
 )

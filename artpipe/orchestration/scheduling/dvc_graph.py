@@ -28,7 +28,6 @@ from artpipe.system.atomic_files import write_text
 
 BUSY = "is busy, it is being blocked by"  # DVC, of a path that another dvc reads or writes
 _LOCK_SECONDS = 600.0  # of waiting for DVC's lock, at most
-_TRAINING_START_SECONDS = 5.0  # imports and reading, which a training's own record leaves out
 _RETRY_SECONDS = 1.0  # between two tries while another dvc is running
 
 
@@ -254,7 +253,7 @@ def _estimate_seconds(names: Collection[str]) -> dict[str, float]:
     lock = Path("dvc.lock")
     stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}
     costs = CostEstimator(Path(), load_params(), stages)
-    return {name: costs.estimate(name).core_seconds + _TRAINING_START_SECONDS * is_training(name) for name in names}
+    return {name: costs.estimate(name).seconds for name in names}
 
 
 def _compute_urgencies(graph: Any, seconds: Mapping[str, float]) -> dict[str, float]:

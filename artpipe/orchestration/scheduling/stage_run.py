@@ -18,7 +18,6 @@ from artpipe.orchestration.reporting import console, prefect_artifacts
 from artpipe.orchestration.scheduling.dvc_graph import BUSY, is_training
 from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
 from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, RetryableError
-from artpipe.project.estimates import save_duration
 from artpipe.storage.dvc_command import dvc_command, extract_dvc_reason
 from artpipe.system.plain_text import to_printable
 
@@ -112,7 +111,6 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
         if code:
             raise output.make_error(code)
     if output.ran:
-        save_duration(name, clock())
         prefect_artifacts.publish_works(name)
 
 

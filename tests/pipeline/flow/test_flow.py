@@ -177,7 +177,7 @@ def test_long_chains_are_urgent(project, monkeypatch):
     save_duration("evaluate@gan", 500.0)
     urgency = {stage.name: stage.urgency for stage in find_stale_stages()}
     assert urgency["train@ruler"] > urgency["train@gan"] > urgency["train@vae"]
-    assert urgency["evaluate@gan"] == urgency["gallery"] + 500.0
+    assert urgency["evaluate@gan"] == pytest.approx(urgency["gallery"] + 500.0, abs=5)  # and what DVC takes
 
 
 @pytest.mark.filterwarnings("ignore")  # DVC's own

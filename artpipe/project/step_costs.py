@@ -1,0 +1,250 @@
+"""What training steps cost on this machine: measured once for each kind of entry, kept in the user's cache folder."""
+
+import contextlib
+import json
+import math
+import os
+import platform
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from artpipe.artifacts import paths
+from artpipe.artifacts.run import RunCard, RunRecord
+from artpipe.config.params import Frozen, Params, TrainParams
+from artpipe.contracts.plugin_info import ModelInfo, medium_info, model_info
+from artpipe.errors import ArtpipeError
+from artpipe.project.dataset_sizes import DatasetSize, measure_dataset
+from artpipe.system.atomic_files import write_json
+from artpipe.system.hashing import sha256_bytes
+from artpipe.system.locks import hold_lock
+from artpipe.system.machine import machine_key, torch_version
+from artpipe.system.processes import run_child
+
+# Parameters of an entry by which no step takes longer.
+_NEUTRAL = {*TrainParams.model_fields} - {"kind", "batch_size", "threads", "device", "precision"}
+SWITCH = "ARTPIPE_MEASURE"  # environment variable; off: only earlier runs and the rates that the kinds bring
+_PHASE_SUFFIX = "_from_step"  # of a parameter that divides a training into phases of different cost
+_MOST_SHOWN = 24  # works that a sheet shows, whatever there are
+_TIMEOUT_SECONDS = 120.0
+_SLOW_IMPORTS_SECONDS = 4.0  # of core time
+_MOST_ENTRIES = 2000  # that are kept, the newest
+
+
+class CostRequest(Frozen):
+    """A model whose steps are to be measured."""
+
+    key: str
+    model: str
+    entry: Mapping[str, Any]  # as in params.yaml, with one of each multiplier
+    classes: tuple[str, ...] = ()  # of its dataset, where they are known
+    count: int  # works in the training split
+
+
+class StepCost(Frozen):
+    """Core-seconds of a training on this machine, without the imports."""
+
+    start: float = Field(ge=0)  # building, and what the first steps take more
+    step: float = Field(gt=0)  # the mean over the training, with one of each multiplier
+    sheet: float = Field(ge=0)  # of an evaluation point
+    shown: float = Field(ge=0)  # of each work on it
+    measures: float = Field(ge=0)  # of an evaluation point
+    held_out: float = Field(ge=0)  # of each work it measures on
+    precision: str
+    device: str
+
+
+class MachineCosts(Frozen):
+    """What was measured on one machine."""
+
+    imports: float = Field(default=0.0, ge=0)  # core-seconds of what each training imports; 0: not measured
+    steps: dict[str, StepCost] = Field(default_factory=dict)  # by the key of a request; the newest are last
+
+
+class StepCosts:
+    """What is known of this machine, for the models of params.yaml and for those of earlier runs."""
+
+    def __init__(self, root: Path, params: Params, measured: MachineCosts | None = None) -> None:
+        self._root, self._params = root, params
+        self.measured = measured or load_costs()
+        self._sizes = dict[str, DatasetSize]()
+
+    def size(self, dataset: str) -> DatasetSize:
+        """Return the size of a dataset, or of one that is not known."""
+        if dataset not in self._sizes:
+            entry = self._params.datasets.get(dataset)
+            unknown = DatasetSize(0, 0.0, 0, 0, ())
+            self._sizes[dataset] = measure_dataset(self._root, dataset, entry) if entry else unknown
+        return self._sizes[dataset]
+
+    def request(self, model: str, entry: Mapping[str, Any]) -> CostRequest | None:
+        """Return what has to be measured for an entry; None where its dataset or medium cannot be."""
+        info, dataset = model_info(str(entry.get("kind"))), self._params.datasets.get(str(entry.get("dataset")))
+        if dataset is None or not medium_info(dataset.medium).sample_rows:
+            return None
+        reduced = _reduce_multipliers(entry, info)
+        has_phases = any(name.endswith(_PHASE_SUFFIX) and value is not None for name, value in entry.items())
+        neutral = _NEUTRAL - ({"steps"} if has_phases else set())
+        deciding = {name: value for name, value in sorted(reduced.items()) if name not in neutral}
+        data = [dataset.medium, dataset.preprocess, dataset.ingest.voices]
+        key = sha256_bytes(json.dumps(_plain([deciding, data]), sort_keys=True, default=str).encode())[:16]
+        if info.miniature_steps:
+            reduced["steps"] = info.miniature_steps
+        size = self.size(str(entry["dataset"]))
+        return CostRequest(key=key, model=model, entry=reduced, classes=size.classes, count=size.train)
+
+    def training_seconds(self, entry: Mapping[str, Any], steps: int) -> float | None:
+        """Return the core-seconds of a training of so many steps; None where its steps were not measured."""
+        asked = self.request("", entry)
+        cost = self.measured.steps.get(asked.key) if asked else None
+        if cost is None:
+            return None
+        size, every = self.size(str(entry.get("dataset"))), max(1, int(str(_default(entry, "evaluate_every_steps"))))
+        held_out = min(size.held_out, int(str(_default(entry, "validation_works"))))
+        shown = min(_MOST_SHOWN, size.held_out or size.train)
+        point = cost.sheet + cost.shown * shown + (cost.measures + cost.held_out * held_out if held_out else 0.0)
+        factor = count_multipliers(entry, model_info(str(entry.get("kind"))))
+        points = 1 + math.ceil(steps / every)  # the first before the first step
+        return self.measured.imports + cost.start + steps * cost.step * factor + points * point
+
+    def find_missing(self, models: Iterable[str]) -> list[CostRequest]:
+        """Return what has to be measured for these models, each once."""
+        missing = dict[str, CostRequest]()
+        for model in models:
+            request = self.request(model, self._params.models.get(model, {}))
+            if request and request.key not in self.measured.steps and not self._ran_here(model, request.key):
+                missing[request.key] = request
+        return list(missing.values())
+
+    def _ran_here(self, model: str, key: str) -> bool:
+        """Return whether the model was trained on this machine with the same cost of a step."""
+        with contextlib.suppress(ArtpipeError):
+            card = RunRecord.open(self._root / paths.run(model)).card
+            before = self.request(model, read_entry(card, self._params.models[model]))
+            return is_of_this_machine(card) and before is not None and before.key == key
+        return False
+
+
+def read_entry(card: RunCard, now: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of an earlier training: the parameters that stand in the present one, as they were."""
+    return {**{name: card.params.get(name, value) for name, value in now.items()}, "steps": card.steps}
+
+
+def is_of_this_machine(card: RunCard) -> bool:
+    """Return whether a training ran here, with this torch."""
+    return card.host == platform.node() and card.versions.get("torch", torch_version()) == torch_version()
+
+
+def measure_missing(root: Path, params: Params, models: Iterable[str]) -> None:
+    """Measure the steps of models that were never measured on this machine, and keep what they cost.
+
+    What cannot be measured is asked again the next time; until then the rates stand that the kinds bring.
+    """
+    missing = StepCosts(root, params).find_missing(models)
+    if not missing or os.environ.get(SWITCH) == "off":
+        return
+    sys.stderr.write(f"measuring once what {len(missing)} trainings cost on this machine ...\n")
+    file = root / paths.STATE / "step-costs.json"
+    imports, steps = math.inf, dict[str, StepCost]()
+    with contextlib.suppress(
+        OSError, ValueError, KeyError
+    ):  # a plan is worth less without, and no run is worth failing for it
+        for requests in (missing, []):  # again for the imports alone, where the first had to compile what it imports
+            if requests or imports > _SLOW_IMPORTS_SECONDS:
+                lines = _run_measurement(root, file, requests)
+                imports = min([imports, *(line["imports"] for line in lines if "imports" in line)])
+                steps |= {line["key"]: StepCost.model_validate(line["cost"]) for line in lines if "key" in line}
+        if steps:
+            _save_costs(imports, steps)
+
+
+def _run_measurement(root: Path, file: Path, requests: Sequence[CostRequest]) -> list[dict[str, Any]]:
+    """Return the answers to requests, which are written into a file."""
+    write_json(file, [request.model_dump(mode="json") for request in requests])
+    answers = list[dict[str, Any]]()
+
+    def read_line(line: str) -> None:
+        with contextlib.suppress(ValueError):  # what a plugin prints, or why a model was not measured
+            answer = json.loads(line)
+            answers.extend([answer] if isinstance(answer, dict) else [])
+
+    command = [sys.executable, "-m", "artpipe.project.step_measurement", str(file)]
+    run_child(command, read_line, cwd=root, timeout_seconds=_TIMEOUT_SECONDS)
+    return answers
+
+
+def load_costs(file: Path | None = None) -> MachineCosts:
+    """Return what was measured on this machine; nothing where the file is missing or broken."""
+    if os.environ.get(SWITCH) == "off":
+        return MachineCosts()
+    try:
+        content = json.loads((file or cache_file()).read_text(encoding="utf-8"))
+        return MachineCosts.model_validate(content[machine_key()])
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        return MachineCosts()
+
+
+def _save_costs(imports: float, steps: Mapping[str, StepCost]) -> None:
+    """Add what was measured to the user's file; where it cannot be written, it is measured again."""
+    file = cache_file()
+    try:
+        with hold_lock(file.with_suffix(".lock"), doing="noting what trainings cost"):
+            try:
+                content = json.loads(file.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                content = {}
+            former = load_costs(file)
+            newest = dict([*{**former.steps, **steps}.items()][-_MOST_ENTRIES:])
+            least = min(imports, former.imports or imports)
+            machine = MachineCosts(imports=least, steps=newest).model_dump(mode="json")
+            write_json(file, {**(content if isinstance(content, dict) else {}), machine_key(): machine})
+    except OSError:
+        return
+
+
+def cache_file() -> Path:
+    """Return the file in the user's cache folder."""
+    folder = os.environ.get("XDG_CACHE_HOME")
+    return (Path(folder) if folder else Path.home() / ".cache") / "artpipe" / "step-costs.json"
+
+
+def count_multipliers(entry: Mapping[str, Any], info: ModelInfo) -> int:
+    """Return how many times the measured one an entry's step costs: the product of its multipliers."""
+    return math.prod(max(1, _count(entry[name])) for name in info.multipliers if name in entry)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, Mapping):
+        return sum(_count(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return sum(_count(item) for item in value)
+    return value if isinstance(value, int) else 1
+
+
+def _reduce_multipliers(entry: Mapping[str, Any], info: ModelInfo) -> dict[str, Any]:
+    """Return an entry with one of each multiplier."""
+    return {name: _first(value) if name in info.multipliers else value for name, value in entry.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return nested parameters with 1.0 as 1: a run record has numbers as their kind types them."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _first(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _first(item) for name, item in [*value.items()][:1]}
+    if isinstance(value, list | tuple):
+        return [_first(item) for item in value[:1]]
+    return 1 if isinstance(value, int) else value
+
+
+def _default(entry: Mapping[str, Any], name: str) -> Any:
+    return entry.get(name, TrainParams.model_fields[name].default)

@@ -1,0 +1,115 @@
+"""Estimates by hand-known numbers: what ran before, what was measured, and what the plugins bring."""
+
+import platform
+
+import pytest
+
+from artpipe.artifacts.run import RunCard, save_run
+from artpipe.config.params import parse_params
+from artpipe.project.estimates import CostEstimator, save_duration
+from artpipe.project.step_costs import MachineCosts, StepCost, StepCosts
+from artpipe.system.machine import torch_version
+
+PARAMS = """\
+format: 2
+seed: 1
+datasets:
+  own: {medium: picture, source: folder, path: works, about: {}, ingest: {}, preprocess: {size: 28, validation: 0}}
+models:
+  vae: {kind: vae, dataset: own, pretrained: data/shards/own, feature_extractor: vae, steps: 200, evaluate_every_steps: 1000}
+evaluation: {metrics: [], samples: 1000}
+gallery: {sections: []}
+"""
+COST = StepCost(start=1.0, step=0.5, sheet=0.0, shown=0.0, measures=0.0, held_out=0.0, precision="fp32", device="cpu")
+
+
+@pytest.fixture
+def params():
+    return parse_params(PARAMS)
+
+
+def estimator(root, params, *, measured: bool = False, imports: float = 3.0) -> CostEstimator:
+    """Return the estimator of a machine as fast as the shipped figures', which may have measured the model's steps."""
+    if not measured:
+        return CostEstimator(root, params, {}, StepCosts(root, params, MachineCosts(imports=imports)))
+    key = StepCosts(root, params, MachineCosts()).request("vae", params.models["vae"]).key
+    return CostEstimator(root, params, {}, StepCosts(root, params, MachineCosts(imports=imports, steps={key: COST})))
+
+
+def record(root, params, *, seconds: float, steps: int, host: str, **changed: object) -> None:
+    """Write the record of a training of this model."""
+    card = RunCard(
+        run_id="a" * 32, model="vae", stage="train@vae", checkpoint="c", started=0.0, ended=1.0, core_seconds=seconds,
+        sessions=1, steps=steps, host=host, platform="p", versions={"torch": torch_version()}, threads=1, device="cpu",
+        precision="fp32", commit=None, dirty=False, flow_run=None, params={**params.models["vae"], **changed},
+    )  # fmt: skip
+    save_run(root / "data/runs/vae", card)
+
+
+def test_a_new_training_is_what_its_steps_cost_here(tmp_path, params):
+    """3 s of imports, 1 s of start, 200 steps of 0.5 s, 1.5 s of its own code."""
+    cost = estimator(tmp_path, params, measured=True).estimate("train@vae")
+    assert (cost.core_seconds, cost.measured) == (pytest.approx(105.5), False)
+
+
+def test_without_a_measurement_the_kind_s_own_rate_stands_in(tmp_path, params):
+    """200 steps * 128 pictures * 784 pixels * 180 ns."""
+    cost = estimator(tmp_path, params).estimate("train@vae")
+    assert cost.core_seconds == pytest.approx(200 * 128 * 784 * 180e-9)
+
+
+def test_the_last_run_here_counts_most(tmp_path, params):
+    """It took 152 s for 100 steps where 54 were expected; 104 are expected now."""
+    record(tmp_path, params, seconds=152.0, steps=100, host=platform.node())
+    cost = estimator(tmp_path, params, measured=True).estimate("train@vae")
+    assert (cost.core_seconds, cost.measured) == (pytest.approx(152.0 * 104 / 54), True)
+
+
+def test_a_run_s_defaults_and_types_are_no_change(tmp_path, params):
+    """Its record has all parameters, numbers as the kind types them; what ran here is not measured."""
+    entry = {**params.models["vae"], "beta": 2}
+    params = params.model_copy(update={"models": {"vae": entry}})
+    record(tmp_path, params, seconds=152.0, steps=200, host=platform.node(), beta=2.0, width=32, free_nats=0.0)
+    assert estimator(tmp_path, params, measured=True).estimate("train@vae").core_seconds == pytest.approx(152.0)
+    assert StepCosts(tmp_path, params, MachineCosts()).find_missing(["vae"]) == []
+    record(tmp_path, params, seconds=152.0, steps=200, host=platform.node(), beta=3.0)
+    assert len(StepCosts(tmp_path, params, MachineCosts()).find_missing(["vae"])) == 1
+
+
+def test_a_run_elsewhere_is_used_only_where_nothing_was_measured_here(tmp_path, params):
+    """What another machine took says little of this one."""
+    record(tmp_path, params, seconds=999.0, steps=200, host="elsewhere")
+    assert estimator(tmp_path, params, measured=True).estimate("train@vae").core_seconds == pytest.approx(105.5)
+    assert estimator(tmp_path, params).estimate("train@vae").core_seconds == pytest.approx(999.0)
+
+
+def test_ingest_and_preprocess_go_by_number_and_size(tmp_path, params):
+    """A thousand files of a kilobyte: 1.2 s and 0.3 ms each and 90 ms a megabyte; 0.9 s, 0.4 ms and 280 ms."""
+    (tmp_path / "works").mkdir()
+    for number in range(1000):
+        (tmp_path / f"works/{number}.png").write_bytes(b"x" * 1000)
+    estimates = estimator(tmp_path, params)
+    assert estimates.estimate("ingest@own").core_seconds == pytest.approx(1.2 + 0.3 + 0.09)
+    assert estimates.estimate("preprocess@own").core_seconds == pytest.approx(0.9 + 0.4 + 0.28)
+    slow = estimator(tmp_path, params, imports=6.0)
+    assert slow.estimate("ingest@own").core_seconds == pytest.approx(2 * (1.2 + 0.3 + 0.09))
+
+
+def test_a_stage_that_ran_is_scaled_to_its_present_size(tmp_path, params):
+    """Five seconds where two were expected, so 2.5 times what is expected now."""
+    (tmp_path / "works").mkdir()
+    (tmp_path / "works/1.png").write_bytes(b"x")
+    save_duration("ingest@own", 5.0, 2.0, root=tmp_path)
+    estimates = estimator(tmp_path, params)
+    cost = estimates.estimate("ingest@own")
+    assert (cost.core_seconds, cost.measured) == (pytest.approx(2.5 * estimates.expect("ingest@own")), True)
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"ingest@own": 3}', '{"ingest@own": ["x", 1, ""]}', '{"ingest@own": [5, 2, "other"]}']
+)
+def test_durations_that_cannot_be_read_or_are_of_elsewhere_are_none(tmp_path, params, content):
+    """A torn file, one of an earlier version, another machine's: the stage is estimated."""
+    (tmp_path / ".state").mkdir()
+    (tmp_path / ".state/durations.json").write_text(content)
+    assert not estimator(tmp_path, params).estimate("ingest@own").measured

@@ -1,0 +1,25 @@
+"""The measurement by the real command: one line is said, what it costs is kept, the next plan says so at once."""
+
+import json
+import subprocess
+
+import pytest
+
+from artpipe.project.step_costs import load_costs
+
+
+@pytest.mark.filterwarnings("ignore")  # DVC's own
+def test_the_first_plan_measures_and_the_second_does_not(studio, tmp_path, monkeypatch):
+    """A model that never ran is measured by its steps; what a stage took is noted by the stage itself."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("ARTPIPE_MEASURE")
+    said = [subprocess.run(["artpipe", "plan", "--json"], capture_output=True, text=True, check=True) for _ in range(2)]
+    assert [answer.stderr.count("measuring once") for answer in said] == [1, 0]
+    assert load_costs().imports > 0
+    trained = [stage["cost"] for stage in json.loads(said[1].stdout)["stages"] if stage["stage"].startswith("train@")]
+    assert trained
+    assert all(cost["core_seconds"] > load_costs().imports for cost in trained)
+    subprocess.run(["artpipe", "ingest", "shapes"], check=True, capture_output=True)
+    seconds, expected, _ = json.loads((studio / ".state/durations.json").read_text())["ingest@shapes"]
+    assert seconds > 0
+    assert expected > 0
