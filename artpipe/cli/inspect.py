@@ -45,9 +45,12 @@ def upgrade(
 
     Says what will run again, and its cost.
     """
+    from artpipe.project.pinned_version import pin_installed_version
     from artpipe.project.upgrade import upgrade_project
 
     typer.echo(to_printable_lines(upgrade_project(only_plan=plan, keep=keep)))
+    if line := pin_installed_version(only_plan=plan):
+        typer.echo(line)
 
 
 @inspect_commands.command(rich_help_panel=LOOK)
