@@ -21,14 +21,15 @@ def find_repository(folder: Path) -> Path | None:
         folder: need not exist yet.
 
     Raises:
-        UserError: git cannot read the repository, for the reason it gives; or the folder is in git's own, or in a bare
-            repository.
+        UserError: git cannot read the repository, for the reason it gives; or the folder is in git's own, in a bare
+            repository, or ignored by the one around it.
     """
     existing = next(path for path in (folder, *folder.parents) if path.is_dir())
     result = _run_git("-C", str(existing), "rev-parse", "--show-toplevel")
     if result is None or _NO_REPOSITORY in result.stderr:
         return None
     if result.returncode == 0 and (top := result.stdout.removesuffix("\n")):
+        _require_not_ignored(existing, folder)
         return Path(top)
     if result.returncode == 0 or _NO_WORK_TREE in result.stderr:
         git_folder = _run_git("-C", str(existing), "rev-parse", "--absolute-git-dir")
@@ -37,6 +38,16 @@ def find_repository(folder: Path) -> Path | None:
             f"{to_printable(str(folder))}: lies in {to_printable(name)}, where git keeps a repository; name a folder outside of it"
         )
     raise UserError(f"{to_printable(str(existing))}: git cannot say which repository it is in: {_explain(result)}")
+
+
+def _require_not_ignored(existing: Path, folder: Path) -> None:
+    """Raise if git ignores a folder, in which DVC then tracks nothing."""
+    result = _run_git("-C", str(existing), "check-ignore", "--quiet", "--", f"{folder}/")
+    if result is not None and result.returncode == 0:
+        raise UserError(
+            f"{to_printable(str(folder))}: git ignores it, and DVC tracks nothing there; name another folder "
+            "(`git check-ignore -v` says which line of which file it is)"
+        )
 
 
 def init_repository(folder: Path) -> bool:

@@ -87,3 +87,15 @@ def test_without_git_there_is_none(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
     assert find_repository(tmp_path) is None
     assert init_repository(tmp_path) is False
+
+
+def test_an_ignored_folder_is_refused(tmp_path):
+    """DVC tracks nothing that git ignores; a folder of a like name beside it is fine."""
+    git("init", tmp_path)
+    (tmp_path / ".gitignore").write_text("/scratch/\n")
+    with pytest.raises(UserError, match="scratch: git ignores it"):
+        find_repository(tmp_path / "scratch")
+    with pytest.raises(UserError, match="deep/er: git ignores it"):
+        find_repository(tmp_path / "scratch/deep/er")
+    assert find_repository(tmp_path / "scratch-2") == tmp_path
+    assert find_repository(tmp_path) == tmp_path
