@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from artpipe.cli.plugin_faults import report_plugin_faults
 from artpipe.system.home_folders import provide_home, require_nameable_folder
 from artpipe.system.project_root import enter_project, find_root_or_none, require_folder
 
@@ -75,7 +76,8 @@ class ProjectCommand(TyperCommand):
         with enter_project(None if directory is None else Path(directory)):
             require_nameable_folder()
             provide_home()
-            return super().invoke(ctx)
+            with report_plugin_faults():
+                return super().invoke(ctx)
 
     def needs_project(self, params: Mapping[str, Any]) -> bool:
         """Return whether the command needs a project with these arguments.

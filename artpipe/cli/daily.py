@@ -15,11 +15,14 @@ daily_commands = typer.Typer()
 @daily_commands.command(rich_help_panel=DAILY, short_help="Look for mistakes before anything starts.")
 def check() -> None:
     """Validate params.yaml, the datasets, the presets and the folders before anything starts."""
+    from artpipe.project.pinned_version import explain_other_version
     from artpipe.project.presets import check_presets
     from artpipe.project.validation import check_project
 
     sentence = check_project()
     check_presets()
+    if note := explain_other_version():
+        typer.echo(f"note: {note}", err=True)
     typer.echo(sentence)
 
 

@@ -22,13 +22,15 @@ inspect_commands = typer.Typer()
 
 @inspect_commands.command(rich_help_panel="Every day", cls=NoProjectCommand, short_help="Make a project of your own.")
 def new(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Empty, or not there yet.")],
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Empty, or not there yet.")],
     starter: Annotated[str, typer.Option("--from", help="museum, pictures, texts or music.")] = "museum",
 ) -> None:
     """Make a project of your own: parameters, graph, folders for datasets and plugins."""
     from artpipe.project.new_project import create_project
 
-    typer.echo(to_printable_lines(create_project(folder.expanduser(), starter)))
+    if not folder:  # of a variable that is not set; as a path it would be this folder
+        raise UserError("DIR is empty; name a folder, `.` for this one")
+    typer.echo(to_printable_lines(create_project(resolve_typed_path(Path(folder)), starter)))
 
 
 @inspect_commands.command(rich_help_panel="Every day", short_help="Accept newly installed code.")
@@ -43,9 +45,12 @@ def upgrade(
 
     Says what will run again, and its cost.
     """
+    from artpipe.project.pinned_version import pin_installed_version
     from artpipe.project.upgrade import upgrade_project
 
     typer.echo(to_printable_lines(upgrade_project(only_plan=plan, keep=keep)))
+    if line := pin_installed_version(only_plan=plan):
+        typer.echo(line)
 
 
 @inspect_commands.command(rich_help_panel=LOOK)

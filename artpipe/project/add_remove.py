@@ -39,16 +39,15 @@ from artpipe.project.import_files import (
     mark_import_started,
     undo_unfinished_import,
 )
+from artpipe.project.params_file import PARAMS, require_writable_params, write_params
 from artpipe.project.preview import write_contact_sheet
 from artpipe.project.trackable_paths import require_outside_project, require_shallow
 from artpipe.project.tracked_files import remove_quietly, track_files, untrack_files
 from artpipe.storage.dvc_check import require_dvc
 from artpipe.storage.dvc_command import require_lockable
-from artpipe.system.atomic_files import remove_stale_temporaries, write_text
+from artpipe.system.atomic_files import remove_stale_temporaries
 from artpipe.system.locks import hold_lock
 from artpipe.system.plain_text import to_printable
-
-PARAMS = Path("params.yaml")
 
 
 def add_dataset(
@@ -88,7 +87,7 @@ def add_dataset(
         _require_works(name, checked, source)
         text = _add_model_entries(insert_entry(text, "datasets", name, entry), name, kinds)
         track_files(target, undo)
-        write_text(PARAMS, text)
+        write_params(text)
         mark_import_finished()
     return write_contact_sheet(name, checked) + _describe_next_steps(name, target, kinds, skipped_count)
 
@@ -122,7 +121,7 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
         _refuse_needed(params, models)
         for model in models:
             text = remove_entry(text, "models", model)
-        write_text(PARAMS, remove_entry(text, "datasets", name))
+        write_params(remove_entry(text, "datasets", name))
         path, others = Path(entry.path), [other.path for key, other in params.datasets.items() if key != name]
         if not keep_files and is_project_dataset(path, others):
             untrack_files(path)
@@ -148,7 +147,7 @@ def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] =
         entry = _make_model_entry(params, name, kind, dataset) | dict(map(parse_key_value, parameters))
         text = insert_entry(text, "models", name, entry)
         check_model(_parse_params(text), name)
-        write_text(PARAMS, text)
+        write_params(text)
     return f"added {name} ({kind} on {dataset}); `artpipe plan` says what it will take, `artpipe run` trains it"
 
 
@@ -162,7 +161,7 @@ def remove_model(name: str) -> str:
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         params.model(name)
         _refuse_needed(params, [name])
-        write_text(PARAMS, remove_entry(text, "models", name))
+        write_params(remove_entry(text, "models", name))
         _remove_outputs(name)
     return f"removed {name}; `artpipe run` takes it out of the gallery"
 
@@ -171,6 +170,7 @@ def remove_model(name: str) -> str:
 def change_project() -> Iterator[contextlib.ExitStack]:
     """Hold the project's lock, and yield a stack of what to undo on an error."""
     require_dvc(Path())  # before anything is written
+    require_writable_params()
     require_lockable()
     with hold_lock(paths.STATE / "project.lock", doing="a change of params.yaml"):
         remove_stale_temporaries(DATASETS)

@@ -8,17 +8,19 @@ import json
 import os
 import re
 import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 from artpipe import __version__
 from artpipe.artifacts.paths import STATE
-from artpipe.code.code_yaml import record_code
+from artpipe.code.code_yaml import CODE_FILE, record_code
 from artpipe.errors import UserError, did_you_mean
 from artpipe.plugins import PROJECT_FOLDER
 from artpipe.project.dvc_yaml import make_graph_text
-from artpipe.system.atomic_files import write_text
+from artpipe.project.git_repository import find_repository, init_repository
+from artpipe.project.new_folder import explain_os_errors, fill_folder, name_errors, require_empty, write_named_text
+from artpipe.system.home_folders import require_nameable
+from artpipe.system.plain_text import to_printable
+from artpipe.system.shell_quoting import quote_folder
 
 STARTERS = {
     "museum": "the default gallery: seven rooms from public pictures, verses and chorales",
@@ -61,91 +63,57 @@ def create_project(folder: Path, starter: str = "museum") -> str:
         starter: one of `STARTERS`.
 
     Raises:
-        UserError: the folder holds something, lies in a project already, or there is no such starter; nothing was written.
+        UserError: the folder holds something, lies in a project already or where it cannot be made, git cannot read the
+            repository around it, or there is no such starter; nothing was written.
+        DiskFullError: the disk is full; nothing was written.
     """
     if starter not in STARTERS:
         starters = "; ".join(f"{name}: {text}" for name, text in STARTERS.items())
         raise UserError(f"--from {starter}: no such starter{did_you_mean(starter, STARTERS)} ({starters})")
-    _require_empty(folder)
-    _require_outside_projects(folder)
-    repository = _find_git_root(folder)
-    with _fill_folder(folder) as new_folder:
-        _write_files(new_folder, starter, title=folder.absolute().name)
-        _init_git(new_folder, repository)
+    with explain_os_errors(folder):
+        require_empty(folder)
+        target = Path(os.path.realpath(folder))
+        require_nameable(target)
+        _require_outside_projects(target)
+        repository = find_repository(target)
+        with fill_folder(target, last="params.yaml") as new_folder:  # it is what makes the folder a project
+            _write_files(new_folder, starter, title=target.name)
+            _init_git(new_folder, repository)
     display_path = os.path.relpath(folder) if folder.absolute().is_relative_to(Path.cwd()) else str(folder)
-    cd_command = (
-        ""
-        if display_path == "."
-        else f"cd {display_path!r} && "
-        if re.search(r"[^\w./-]", display_path)
-        else f"cd {display_path} && "
-    )
+    cd_command = "" if display_path == "." else f"cd {quote_folder(display_path)} && "
     command, effect = _NEXT[starter]
-    git_note = f"; git: part of the repository {repository}" if repository else ""
-    return f"{folder}: a project for artpipe {__version__} ({STARTERS[starter]}){git_note}\nnext: {cd_command}{command}   # {effect}"
-
-
-def _require_empty(folder: Path) -> None:
-    if folder.is_dir():
-        entries = sorted(path.name for path in folder.iterdir())
-        if entries:
-            some_names = ", ".join(entries[:3]) + (" ..." if len(entries) > 3 else "")  # noqa: PLR2004
-            raise UserError(f"{folder}: not empty ({some_names}); name a folder that is empty or not there yet")
-    elif folder.exists() or folder.is_symlink():
-        raise UserError(f"{folder}: not a folder; name one that is empty or not there yet")
+    git_note = f"; git: part of the repository {to_printable(str(repository))}" if repository else ""
+    return f"{to_printable(str(folder))}: a project for artpipe {__version__} ({STARTERS[starter]}){git_note}\nnext: {cd_command}{command}   # {effect}"
 
 
 def _require_outside_projects(folder: Path) -> None:
-    for above in folder.absolute().parents:
+    for above in folder.parents:
         if (above / "params.yaml").is_file() and (above / "dvc.yaml").is_file():
-            raise UserError(f"{folder}: lies in the project {above}; a project cannot hold another one")
-
-
-@contextlib.contextmanager
-def _fill_folder(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder, whose entries move to `folder` on success.
-
-    On failure nothing of it stays.
-    """
-    created = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".new.tmp.{os.getpid()}"
-    try:
-        temporary.mkdir()
-        yield temporary
-        for path in sorted(
-            temporary.iterdir(), key=lambda path: path.name == "params.yaml"
-        ):  # what makes it a project last
-            path.replace(folder / path.name)
-        temporary.rmdir()
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        for path in created:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise
+            raise UserError(
+                f"{to_printable(str(folder))}: lies in the project {to_printable(str(above))}; a project cannot hold another one"
+            )
 
 
 def _write_files(folder: Path, starter: str, title: str) -> None:
     for source, target in _COPIED.items():
-        write_text(folder / target, (_FILES / source).read_text(encoding="utf-8"))
-    write_text(folder / ".dvc/config", _DVC_CONFIG)
-    write_text(folder / ".dvc/.gitignore", "/config.local\n/tmp\n/cache\n")
-    write_text(folder / ".gitignore", _GITIGNORE)
-    write_text(folder / "champions.json", '{\n  "format": 1\n}\n')
-    write_text(folder / "dvc.yaml", make_graph_text())
-    write_text(folder / "params.yaml", _make_params_text(starter, title))
-    write_text(folder / "pyproject.toml", _make_pyproject_text(title))
-    write_text(folder / "README.md", _make_readme_text(starter, title))
+        write_named_text(folder / target, (_FILES / source).read_text(encoding="utf-8"))
+    write_named_text(folder / ".dvc/config", _DVC_CONFIG)
+    write_named_text(folder / ".dvc/.gitignore", "/config.local\n/tmp\n/cache\n")
+    write_named_text(folder / ".gitignore", _GITIGNORE)
+    write_named_text(folder / "champions.json", '{\n  "format": 1\n}\n')
+    write_named_text(folder / "dvc.yaml", make_graph_text())
+    write_named_text(folder / "params.yaml", _make_params_text(starter, title))
+    write_named_text(folder / "pyproject.toml", _make_pyproject_text(title))
+    write_named_text(folder / "README.md", _make_readme_text(starter, title))
     (folder / "datasets").mkdir()
     if starter == "museum":
         for file in sorted(path for name in ("datasets", "presets") for path in (_FILES / name).glob("*.yaml")):
-            write_text(folder / file.parent.name / file.name, file.read_text(encoding="utf-8"))
+            write_named_text(folder / file.parent.name / file.name, file.read_text(encoding="utf-8"))
     else:
-        write_text(folder / "datasets/.gitkeep", "")
+        write_named_text(folder / "datasets/.gitkeep", "")
     for group in _PLUGIN_GROUPS:
-        write_text(folder / PROJECT_FOLDER / group / ".gitkeep", "")
-    with contextlib.chdir(folder):  # the plugins of a project are those of the working directory
+        write_named_text(folder / PROJECT_FOLDER / group / ".gitkeep", "")
+    with contextlib.chdir(folder), name_errors(folder / CODE_FILE):  # the working directory has the project's plugins
         record_code()
     shutil.rmtree(folder / STATE)
 
@@ -163,7 +131,8 @@ def _make_params_text(starter: str, title: str) -> str:
     }
     text = "".join(empty.get(part.partition(":")[0], part) for part in parts)
     text = re.sub(r"^  titles:.*\n(?:    .*\n)+", "  titles: {} # of models\n", text, flags=re.MULTILINE)
-    return re.sub(r"^  title: .*$", f"  title: {json.dumps(title, ensure_ascii=False)}", text, flags=re.MULTILINE)
+    title_line = f"  title: {json.dumps(title, ensure_ascii=False)}"
+    return re.sub(r"^  title: .*$", lambda _: title_line, text, flags=re.MULTILINE)
 
 
 def _make_pyproject_text(title: str) -> str:
@@ -180,7 +149,7 @@ def _make_pyproject_text(title: str) -> str:
 def _make_readme_text(starter: str, title: str) -> str:
     command, effect = _NEXT[starter]
     return (
-        f"# {title}\n\nA gallery made with artpipe: {STARTERS[starter]}.\n\n```sh\n"
+        f"# {to_printable(title)}\n\nA gallery made with artpipe: {STARTERS[starter]}.\n\n```sh\n"
         f"pip install .          # artpipe and what it needs, in a virtual environment\n"
         f"{command:<22} # {effect}\n"
         "artpipe plan           # what would run, why, and how long it takes\n"
@@ -198,28 +167,11 @@ def _make_readme_text(starter: str, title: str) -> str:
     )
 
 
-def _find_git_root(folder: Path) -> Path | None:
-    """Return the git repository around a folder, None where there is none or no git."""
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
-    with contextlib.suppress(OSError):
-        result = subprocess.run(
-            ["git", "-C", str(existing), "rev-parse", "--show-toplevel"], capture_output=True, text=True, check=False
-        )
-        if result.returncode == 0:
-            return Path(result.stdout.rstrip("\n"))
-    return None
-
-
 def _init_git(folder: Path, repository: Path | None) -> None:
     """Create a git repository unless there is one around.
 
     Without git, DVC is told to do without.
     """
-    if repository:
-        return
-    result = None
-    with contextlib.suppress(OSError):
-        result = subprocess.run(["git", "init", "--quiet", str(folder)], capture_output=True, check=False)
-    if result is None or result.returncode:
+    if not repository and not init_repository(folder):
         config = folder / ".dvc/config"
-        write_text(config, config.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n"))
+        write_named_text(config, config.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n"))

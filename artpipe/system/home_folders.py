@@ -45,19 +45,28 @@ def require_nameable_folder() -> None:
         UserError: it is gone, or its path is not UTF-8 or has braces in it.
     """
     try:
-        folder = os.fsencode(Path.cwd())
+        folder = Path.cwd()
     except FileNotFoundError:
         raise UserError(
             "this folder is there no more; go to one that is (`cd` to it again if it was made anew)"
         ) from None
+    require_nameable(folder)
+
+
+def require_nameable(folder: Path) -> None:
+    """Raise if a folder has a path that DVC and others cannot name.
+
+    Raises:
+        UserError: its path is not UTF-8 or has braces in it.
+    """
     try:
-        folder.decode()
+        os.fsencode(folder).decode()
     except UnicodeDecodeError:
         message = "its path is not UTF-8, and DVC would write into a folder beside it; rename it (`convmv` does many)"
-        raise UserError(f"{to_printable(os.fsdecode(folder))}: {message}") from None
-    if {"{", "}"} & set(os.fsdecode(folder)):  # DVC 3.67 uses it as a format string of its progress bars
+        raise UserError(f"{to_printable(str(folder))}: {message}") from None
+    if {"{", "}"} & set(str(folder)):  # DVC 3.67 uses it as a format string of its progress bars
         message = "its path has `{` or `}` in it, on which DVC's progress bars fail; rename it"
-        raise UserError(f"{to_printable(os.fsdecode(folder))}: {message}")
+        raise UserError(f"{to_printable(str(folder))}: {message}")
 
 
 def find_missing_folders(state: Path) -> Mapping[str, Path]:

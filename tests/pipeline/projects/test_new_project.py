@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.errors import UserError
+from artpipe.errors import DiskFullError, UserError
 from artpipe.project.dvc_yaml import is_untouched, make_graph_text
 from artpipe.project.new_project import STARTERS, create_project
 
@@ -155,7 +155,7 @@ def test_what_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("artpipe.project.new_project._init_git", fail)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DiskFullError, match="No space"):
         create_project(tmp_path / "deep/er")
     assert list(tmp_path.iterdir()) == []
 

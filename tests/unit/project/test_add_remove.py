@@ -133,7 +133,7 @@ def test_a_refused_dataset_leaves_nothing(studio, pictures, artpipe, arguments, 
     assert tree() == before
 
 
-@pytest.mark.parametrize("place", ["copy_folder", "track_files", "write_text", "check_model"])
+@pytest.mark.parametrize("place", ["copy_folder", "track_files", "write_params", "check_model"])
 def test_a_failure_anywhere_leaves_nothing(studio, pictures, artpipe, monkeypatch, place):
     """Whatever step fails, copies, tracking and entries are taken back."""
     before = tree()
