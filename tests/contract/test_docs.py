@@ -1,5 +1,6 @@
 """The documents say what is there: commands, parameters, and examples that run as they stand."""
 
+import ast
 import base64
 import importlib.util
 import re
@@ -139,3 +140,29 @@ def test_the_section_of_contributing_fills():
     section = example("sections").SECTION
     assert section.page == "model"
     assert section.fill(SimpleNamespace(artist=artist)) == {"pictures": 320}
+
+
+def defined_names(*modules: str) -> set[str]:
+    """Return every name that is defined in a module or below a folder of artpipe: functions, classes, fields, constants."""
+    names: set[str] = set()
+    for module in modules:
+        base = ROOT / "artpipe" / module
+        for path in base.rglob("*.py") if base.is_dir() else [base.with_suffix(".py")]:
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                    names.add(node.name)
+                targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+                names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
+
+
+ROWS = re.findall(r"^\| ([a-z/, ]+) \| (.*→.*) \|$", (ROOT / "docs" / "renamed.md").read_text(), flags=re.MULTILINE)
+RENAMED = [row for row in ROWS if row[0] != "folder"]
+
+
+@pytest.mark.parametrize(("modules", "pairs"), RENAMED, ids=[row[0] for row in RENAMED])
+def test_what_was_renamed_is_there_under_its_present_name(modules, pairs):
+    """Every name that docs/renamed.md gives as the present one is defined in the folders of its row."""
+    defined = defined_names(*modules.split(", "))
+    present = [name.strip() for pair in pairs.split(";") for name in pair.partition("→")[2].split(",")]
+    assert [name for name in present if not set(name.split(".")) <= defined] == []
