@@ -25,7 +25,7 @@ from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
 from artpipe.untrusted.duplicates import DuplicateIndex
 from artpipe.untrusted.job_cache import cached_outcomes, clear_cache, fill_cache, parse_part
 from artpipe.untrusted.rejection import with_parameter
-from artpipe.untrusted.worker_pool import Outcome
+from artpipe.untrusted.worker_pool import JobOutcome
 
 
 def ingest_dataset(name: str) -> None:
@@ -126,7 +126,7 @@ class _InputFilter:
     ) -> None:
         self.params, self.about, self.works, self.record, self.seen = params, about, works, record, duplicates
 
-    def process(self, candidate: Candidate, outcome: Outcome) -> None:
+    def process(self, candidate: Candidate, outcome: JobOutcome) -> None:
         """Accept or quarantine one input."""
         name = _to_encodable(candidate.name)
         if candidate.rejected is not None:

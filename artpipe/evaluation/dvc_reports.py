@@ -16,7 +16,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.report import ReportCard
 from artpipe.contracts.metric import Evidence
-from artpipe.evaluation.exhibits import make_exhibits
+from artpipe.evaluation.saved_exhibits import make_exhibits
 from artpipe.numerics.pixels import to_bytes
 from artpipe.system.atomic_files import write_bytes, write_folder, write_json, write_text
 from artpipe.training.exhibit_files import compose_grid, encode_png, make_thumbnail

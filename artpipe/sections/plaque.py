@@ -6,8 +6,8 @@ It hangs in a frame, on a sheet, or is to be played.
 from collections.abc import Mapping
 from typing import Any
 
+from artpipe.contracts.gallery_work import have_same_shape
 from artpipe.contracts.section import Section, WorkView
-from artpipe.contracts.works import have_same_shape
 
 _BROAD_RATIO = 1.45  # width by height above which a picture takes the wall's breadth and its label hangs below
 

@@ -33,7 +33,7 @@ def test_section_is_an_island(name):
     """It imports nothing of artpipe but the contract."""
     tree = ast.parse((ROOT / "artpipe" / "sections" / f"{name}.py").read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    contract = {"artpipe.contracts.section", "artpipe.contracts.works"}
+    contract = {"artpipe.contracts.section", "artpipe.contracts.gallery_work"}
     assert "artpipe.contracts.section" in imported
     assert {module for module in imported if module.startswith("artpipe")} <= contract
 

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,19 @@ def test_files_and_functions_stay_short(path):
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     long = {node.name: node.end_lineno - node.lineno + 1 for node in functions}
     assert {name: lines for name, lines in long.items() if lines > MOST_FUNCTION_LINES} == {}
+
+
+def test_no_two_modules_or_classes_share_a_name():
+    """A name leads to one file; only `Params` is what each kind of model calls its own parameters."""
+    modules = [
+        path
+        for path in SOURCES
+        if path.stem != "__init__" and "starters" not in path.parts and path.parts[-2] != "flows"
+    ]
+    names = Counter(path.stem for path in modules)
+    for path in modules:
+        names.update(node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef))
+    assert [name for name, count in names.items() if count > 1] == ["Params"]
 
 
 def test_nothing_of_this_machine_is_in_the_tree():

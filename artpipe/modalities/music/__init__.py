@@ -18,7 +18,14 @@ from artpipe.errors import UserError
 from artpipe.modalities.music.midi_events import is_midi
 from artpipe.modalities.music.midi_reader import read_midi
 from artpipe.modalities.music.musicxml_reader import read_musicxml
-from artpipe.modalities.music.score import FINEST_GRID, Score, interval_hash, read_roll, sample_steps, shorten_silences
+from artpipe.modalities.music.score import (
+    FINEST_GRID,
+    MusicScore,
+    interval_hash,
+    read_roll,
+    sample_steps,
+    shorten_silences,
+)
 from artpipe.modalities.music.tokens import MEDIUM_NAME, VOCABULARY, Step, encode_steps
 from artpipe.modalities.music.xml_tree import is_xml
 from artpipe.preprocessing.contact_sheet import SheetPicture, SheetStyle, draw_contact_sheet
@@ -95,7 +102,7 @@ def prepare_score(data: bytes, settings: dict[str, Any]) -> bytes:
     return json.dumps(shorten_silences(steps, settings["silence"] * settings["grid"])).encode()
 
 
-def _read_score(data: bytes, voices: int, roll_grid: int) -> Score:
+def _read_score(data: bytes, voices: int, roll_grid: int) -> MusicScore:
     if is_midi(data):
         return read_midi(data, voices)
     if data.startswith(b"PK") or is_xml(data):

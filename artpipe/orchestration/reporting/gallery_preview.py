@@ -11,9 +11,9 @@ from pathlib import Path
 
 from artpipe.artifacts import paths
 from artpipe.config.params import load_params
+from artpipe.contracts.gallery_work import Media
 from artpipe.contracts.run_status import Activity, RunStatus
 from artpipe.contracts.section import IndexView, Museum
-from artpipe.contracts.works import Media
 from artpipe.gallery import collect_files, find_theme, make_site, make_translator, write_gallery, write_unsynced
 from artpipe.orchestration.reporting.preview_folder import FOLDER
 from artpipe.orchestration.reporting.run_progress import ModelActivity, RunProgress

@@ -17,7 +17,7 @@ from artpipe.metrics.copying import share_copied
 from artpipe.metrics.form import count_line_lengths
 from artpipe.modalities.text.bpe import learn_merges
 from artpipe.modalities.text.detokenize import join_rows, to_code_points
-from artpipe.nn.sequence.rendering import decode_text
+from artpipe.nn.sequence.token_exhibits import decode_text
 from artpipe.numerics.ngrams import KneserNeyModel, ngram_keys
 from artpipe.plugins import find
 from artpipe.preprocessing.token_rows import cut_rows

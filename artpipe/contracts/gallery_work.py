@@ -55,7 +55,7 @@ class NearWork:
 
 
 @dataclass(frozen=True)
-class Work:
+class GalleryWork:
     """One thing on the wall."""
 
     id: str
