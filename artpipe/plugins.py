@@ -72,7 +72,7 @@ def definition(group: str, name: str) -> tuple[str, str]:
 
 
 def info_constant(group: str, name: str) -> str:
-    """Return what the constant is called that tells others of a plugin: `MODEL_INFO` beside `MODEL`."""
+    """Return the name of a plugin's info: `MODEL_INFO` beside `MODEL`."""
     own = Path(PROJECT_FOLDER, group, f"{name}.py").is_file()
     return f"{_CONSTANT[group] if own else definition(group, name)[1]}_INFO"
 
@@ -94,7 +94,10 @@ def source_file(group: str, name: str) -> Path | None:
 
 
 def foreign_files() -> list[Path]:
-    """Return the files of the project's plugins and of those that installed packages bring; none is imported."""
+    """Return the files of plugins that are not artpipe's; none is imported.
+
+    They are the project's and those that installed packages bring.
+    """
     own = [path for group in _CONSTANT for path in sorted(Path(PROJECT_FOLDER, group).absolute().glob("*.py"))]
     points = [point for group in _CONSTANT for point in _installed_plugins(group).values()]
     origins = (getattr(find_spec(point.module), "origin", None) for point in points)

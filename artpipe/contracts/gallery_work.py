@@ -1,4 +1,4 @@
-"""What hangs in the gallery: pictures and other media, real works, and works that a model made."""
+"""What hangs in the gallery: media, real works, works that a model made."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -189,7 +189,10 @@ class GAN(MicroBatchedLearner[Params]):
 
     @torch.no_grad()
     def sample(self, prompt: Prompt) -> Tensor:
-        """Generate ``(N, C, H, W)`` in [-1, 1] with the moving average, in blocks that fit into memory."""
+        """Generate ``(N, C, H, W)`` in [-1, 1] with the moving average.
+
+        It works in blocks that fit into memory.
+        """
         device = next(self.parameters()).device
         noise = prompt.noise(self.params.latent_dim).to(device)
         return self._generate(noise, label_rows(asked_labels(prompt, self.classes).to(device), self.classes, noise))

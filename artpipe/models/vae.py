@@ -229,7 +229,7 @@ class VAE(MicroBatchedLearner[Params]):
         return [*exhibits, Exhibit("image", self._plane(works), Message(code="plane_of_codes"), "plane")]
 
     def _plane(self, works: Tensor) -> Tensor:
-        """Return what a plane of codes around the works' mean decodes to: ``(C, P H, P W)``."""
+        """Decode a plane of codes around the works' mean: ``(C, P H, P W)``."""
         codes = latent_plane(self.posterior(works)[0], self.params.plane, self.params.plane_reach)
         return tiled(self._decode_means(codes), self.params.plane)
 

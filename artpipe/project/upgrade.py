@@ -78,7 +78,7 @@ def _add_equal_results(
 
 
 def _find_stages(changed: Iterable[str], params: Params) -> Iterator[str]:
-    """Yield the stages whose code changed; a project without code.yaml changed as a whole."""
+    """Yield the stages whose code changed; all where there is no code.yaml."""
     parts = set(changed)
     for stage, places in stages_with_code(params):
         keys = [f"code.{place}" for place in places]

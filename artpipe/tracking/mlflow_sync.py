@@ -117,7 +117,7 @@ def start_run(store: MlflowStore, root: Path, start: RunStart) -> TrackedRun:
 
 
 def log_journal(run: TrackedRun, folder: Path) -> None:
-    """Log what is new in the journal and among the pictures of a state or a run record."""
+    """Log what is new in journal and pictures of a state or a run record."""
     run.log_rows(Journal(folder / "journal.jsonl").rows())
     run.log_pictures(sorted((folder / "progress").glob("step-*")))
 

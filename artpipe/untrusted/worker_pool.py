@@ -195,7 +195,10 @@ class _Worker:
         return JobOutcome(reason=reason, detail=detail)
 
     def _read_exactly(self, process: "subprocess.Popen[bytes]", count: int, seconds: float) -> bytes:
-        """Return the next `count` bytes of the child; what else has come is kept for the next call."""
+        """Return the next `count` bytes of the child.
+
+        What else has come is kept for the next call.
+        """
         if len(self.unread) < count:
             answers, deadline = _pipes(process)[1].fileno(), time.monotonic() + seconds
             while len(self.unread) < count:

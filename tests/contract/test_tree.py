@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = {"models": "MODEL", "sources": "SOURCE", "metrics": "METRIC", "sections": "SECTION"}
 PLUGINS = [(room, name) for room in ROOMS for name in plugins.names(room)]
 MOST_LINES, MOST_MODEL_LINES, MOST_FUNCTION_LINES = 300, 250, 40
+MOST_FIRST_LINE_CHARACTERS = 80
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -61,6 +62,17 @@ def test_files_and_functions_stay_short(path):
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     long = {node.name: node.end_lineno - node.lineno + 1 for node in functions}
     assert {name: lines for name, lines in long.items() if lines > MOST_FUNCTION_LINES} == {}
+
+
+def test_a_docstring_says_in_80_characters_what_it_does():
+    """The first line of every docstring has 80 characters at most; what more there is to say stands below it."""
+    long = []
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                first, *_ = [*(ast.get_docstring(node) or "").splitlines(), ""]
+                long += [f"{path.relative_to(ROOT)}: {first}"] if len(first) > MOST_FIRST_LINE_CHARACTERS else []
+    assert [line for line in long if not line.startswith("artpipe/code/")] == []
 
 
 def test_no_two_modules_or_classes_share_a_name():

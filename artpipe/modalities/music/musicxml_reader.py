@@ -183,7 +183,10 @@ def _read_decimal(item: Element, path: str, default: Fraction) -> Fraction:
 
 @lru_cache(maxsize=1024)
 def _parse_decimal(text: str) -> Fraction | None:
-    """Return the number; a score has few different ones, each of them thousands of times."""
+    """Return the number of a text.
+
+    It is cached: a score has few different ones, each of them thousands of times.
+    """
     return Fraction(text.strip()) if _DECIMAL.fullmatch(text) else None
 
 

@@ -1,5 +1,6 @@
-"""The gallery while a run makes it: pages in `.state/preview` of what hangs already, and of what is under way.
+"""Pages of the gallery in `.state/preview` while a run makes it.
 
+They show what hangs already and what is under way.
 DVC knows nothing of them. The stage `gallery` makes the gallery that counts, from the same artifacts; when it has, each
 early page leads to its page there.
 """
@@ -30,7 +31,7 @@ _MOVED = (
 
 
 class GalleryPreview:
-    """Writes the early pages; everything that was encoded once is kept for the next time."""
+    """Writes the early pages; what was encoded once is kept for the next time."""
 
     def __init__(self, root: Path) -> None:
         self._root, self._params = root, load_params(root / "params.yaml")
@@ -46,7 +47,7 @@ class GalleryPreview:
         self._pages, self._is_stale = dict(render_pages(self._site, self._museum)), True
 
     def show(self, progress: RunProgress | None) -> None:
-        """Write what differs, the entrance with how far the run is, or without a run where there is none."""
+        """Write what differs; the entrance says how far the run is, if there is one."""
         if self._museum is None:
             self.reload()
         assert self._museum is not None  # noqa: S101  # it was loaded just now
@@ -78,7 +79,10 @@ class GalleryPreview:
                 self._written[name] = data
 
     def forward(self) -> None:
-        """Let every early page lead to its page of the gallery; media stay for who has a page open."""
+        """Let every early page lead to its page of the gallery.
+
+        Media stay for who has a page open.
+        """
         folder = self._root / FOLDER
         for name in self._pages:
             up = "../" * (name.count("/") + len(FOLDER.parts))

@@ -1,4 +1,4 @@
-"""Watch a run: one line of progress in the terminal, and the gallery that fills meanwhile."""
+"""Watch a run: progress in the terminal, and the gallery that fills."""
 
 import contextlib
 import functools
@@ -74,7 +74,10 @@ class RunWatch:
 
 @contextlib.contextmanager
 def watch_run(stages: Sequence[Stage], slots: int) -> Iterator[RunWatch]:
-    """Show a run while the body dispatches its stages; however it ends, the last page says no run is under way."""
+    """Show a run while the body dispatches its stages.
+
+    However it ends, the last page says that no run is under way.
+    """
     open_gallery(stages, slots)
     with contextlib.ExitStack() as stack:
         preview = _preview() if stages else None
@@ -108,7 +111,7 @@ def open_gallery(stages: Sequence[Stage], slots: int) -> None:
 
 @functools.cache
 def _preview() -> GalleryPreview | None:
-    """Return the preview of this process's project; None where params.yaml cannot be shown."""
+    """Return the project's preview; None where params.yaml cannot be shown."""
     try:
         return GalleryPreview(Path())
     except Exception as error:  # noqa: BLE001  # see `_never_failing`

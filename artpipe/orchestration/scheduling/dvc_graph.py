@@ -264,7 +264,7 @@ def _compute_urgencies(graph: Any, seconds: Mapping[str, float]) -> dict[str, fl
 
 
 def _appeal(stage: str) -> float:
-    """Return how much there is to see when a stage has ended: nothing but after an evaluation."""
+    """Return how much there is to see after a stage: 0 but for an evaluation."""
     from artpipe.contracts.plugin_info import model_info
 
     verb, _, name = stage.partition("@")
