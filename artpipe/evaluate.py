@@ -155,5 +155,5 @@ def measure_metrics(evidence: Evidence) -> list[Measurement]:
     Raises:
         UserError: there is no metric of a name.
     """
-    metrics: list[Metric] = [plugins.find("metrics", name) for name in evidence.params.metrics]
+    metrics: list[Metric] = [plugins.load_plugin("metrics", name) for name in evidence.params.metrics]
     return [metric.measure(evidence) for metric in metrics if metric.applies(evidence)]

@@ -24,7 +24,7 @@ _PROJECT_FOLDERS: set[Path] = set()  # that stood in the path of a package; othe
 _REPLACES = "REPLACES_BUILT_IN"  # a project's file with the name of one of artpipe's says so
 
 
-def names(group: str) -> list[str]:
+def list_plugins(group: str) -> list[str]:
     """Return the sorted plugin names of a group.
 
     Groups are ``modalities``, ``sources``, ``models``, ``metrics`` and ``sections``.
@@ -34,14 +34,14 @@ def names(group: str) -> list[str]:
     return sorted(files | _installed_plugins(group).keys())
 
 
-def find(group: str, name: str) -> Any:
+def load_plugin(group: str, name: str) -> Any:
     """Import a plugin and return it; no other plugin is imported.
 
     Raises:
         UserError: there is none of that name; a project's file is broken, or has the name of one of artpipe's without
             saying that it replaces it.
     """
-    plugin_names = names(group)
+    plugin_names = list_plugins(group)
     if name not in plugin_names:
         message = (
             f"`{name}` is not one of artpipe's {group} ({', '.join(plugin_names)}){did_you_mean(name, plugin_names)}"
@@ -65,7 +65,7 @@ def load_function(path: str) -> Any:
     return getattr(importlib.import_module(module), function)
 
 
-def definition(group: str, name: str) -> tuple[str, str]:
+def locate_plugin(group: str, name: str) -> tuple[str, str]:
     """Return the module and the constant of a plugin, without importing it."""
     point = _installed_plugins(group).get(name)
     return (point.module, point.attr) if point else (f"artpipe.{group}.{name}", _CONSTANT[group])
@@ -74,7 +74,7 @@ def definition(group: str, name: str) -> tuple[str, str]:
 def info_constant(group: str, name: str) -> str:
     """Return the name of a plugin's info: `MODEL_INFO` beside `MODEL`."""
     own = Path(PROJECT_FOLDER, group, f"{name}.py").is_file()
-    return f"{_CONSTANT[group] if own else definition(group, name)[1]}_INFO"
+    return f"{_CONSTANT[group] if own else locate_plugin(group, name)[1]}_INFO"
 
 
 def source_file(group: str, name: str) -> Path | None:
@@ -82,7 +82,7 @@ def source_file(group: str, name: str) -> Path | None:
     own = Path(PROJECT_FOLDER, group, f"{name}.py")
     point = None if own.is_file() else _installed_plugins(group).get(name)
     if point is None:
-        bases = [folder / name for folder in folders(group)] if name in names(group) else []
+        bases = [folder / name for folder in folders(group)] if name in list_plugins(group) else []
     else:
         package, *parts = point.module.split(".")
         spec = find_spec(package)

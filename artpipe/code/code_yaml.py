@@ -33,7 +33,7 @@ STAGES: Mapping[str, Definition] = {
     verb: (f"artpipe.{verb}", entry) for verb, entry in zip(_VERBS, _ENTRIES, strict=True)
 }
 _GROUPS = ("modalities", "sources", "models")  # a stage reads the one plugin that its entry names
-_TOLD = ("models", "metrics")  # the gallery shows what these say of themselves
+_GALLERY_INFO_GROUPS = ("models", "metrics")  # the gallery shows what these say of themselves
 _HEADER = """\
 # What the code of each stage and plugin is, by meaning: a hash that comments and docstrings do not change.
 # Written by `artpipe upgrade`; DVC reads it, so that a stage runs again when its code changed and only then.
@@ -50,12 +50,14 @@ def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
     """
     fingerprints, recorded = installed_fingerprints(root), recorded_code(root)
     code: dict[str, Any] = {stage: fingerprints[stage] for stage in STAGES}
-    code |= {group: {name: fingerprints[f"{group}.{name}"] for name in plugins.names(group)} for group in _GROUPS}
+    code |= {
+        group: {name: fingerprints[f"{group}.{name}"] for name in plugins.list_plugins(group)} for group in _GROUPS
+    }
     for stage, groups in _used_plugins(params).items():
         code[stage] = {"stage": fingerprints[stage]}
         for group, used in groups.items():
             names = {*used, *(value_at(recorded, f"{stage}.{group}") or ())}
-            names |= {*plugins.names("models")} if group == "models_info" else set()  # an entry may name any
+            names |= {*plugins.list_plugins("models")} if group == "models_info" else set()  # an entry may name any
             code[stage][group] = {
                 name: fingerprints[_require_known(f"{group}.{name}", fingerprints)]
                 for name in sorted(names)
@@ -219,10 +221,10 @@ def _plugin_definitions() -> dict[str, Definition]:
     """Return where the code of each stage and plugin begins."""
     entries = dict(STAGES)
     for group in (*_GROUPS, "metrics", "sections"):
-        entries |= {f"{group}.{name}": plugins.definition(group, name) for name in plugins.names(group)}
-    for group in _TOLD:
-        for name in plugins.names(group):
-            entries[f"{group}_info.{name}"] = plugins.definition(group, name)[0], plugins.info_constant(group, name)
+        entries |= {f"{group}.{name}": plugins.locate_plugin(group, name) for name in plugins.list_plugins(group)}
+    for group in _GALLERY_INFO_GROUPS:
+        for name in plugins.list_plugins(group):
+            entries[f"{group}_info.{name}"] = plugins.locate_plugin(group, name)[0], plugins.info_constant(group, name)
     return entries
 
 
@@ -232,8 +234,8 @@ def _package_files() -> dict[str, Path]:
     for group in (*_GROUPS, "metrics", "sections"):
         for folder in reversed(plugins.folders(group)):
             files |= package_files(f"artpipe.{group}", folder)
-        for name in plugins.names(group):
-            package = plugins.definition(group, name)[0].partition(".")[0]
+        for name in plugins.list_plugins(group):
+            package = plugins.locate_plugin(group, name)[0].partition(".")[0]
             spec = None if package == "artpipe" else find_spec(package)
             for location in spec.submodule_search_locations or () if spec else ():
                 files |= package_files(package, Path(location))
@@ -242,8 +244,8 @@ def _package_files() -> dict[str, Path]:
 
 def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:
     """Return which plugins a stage uses all at once, by stage and group; `GROUP_info` is what they tell others."""
-    sections = params.gallery.sections or plugins.names("sections")
-    kinds = {str(entry.get("kind")) for entry in params.models.values()} & {*plugins.names("models")}
+    sections = params.gallery.sections or plugins.list_plugins("sections")
+    kinds = {str(entry.get("kind")) for entry in params.models.values()} & {*plugins.list_plugins("models")}
     return {
         "evaluate": {"metrics": params.evaluation.metrics},
         "gallery": {

@@ -126,7 +126,7 @@ class Room:
     seen: Sequence[RealWork] = ()  # the real works of which there is a picture
 
     @property
-    def ahead(self) -> bool:
+    def is_not_started(self) -> bool:
         """Return whether nothing of it has been made yet."""
         return self.collection is None and not self.artists and all(gap.reason == "no run" for gap in self.gaps)
 

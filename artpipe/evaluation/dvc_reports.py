@@ -40,7 +40,7 @@ def write_comparison(report: ReportCard, evidence: Evidence) -> None:
 
 def select_headline_scores(report: ReportCard, metrics: Iterable[str]) -> dict[str, str | float]:
     """Return the verdict and the scores that their metrics call headlines, by name."""
-    patterns = [pattern for name in metrics for pattern in plugins.find("metrics", name).headline]
+    patterns = [pattern for name in metrics for pattern in plugins.load_plugin("metrics", name).headline]
     scores = {
         score.name: score.value
         for score in report.scores

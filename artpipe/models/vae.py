@@ -30,7 +30,7 @@ from artpipe.nn.vae.elbo_terms import (
     mean_image,
     reconstruction_nll,
 )
-from artpipe.nn.vae.latent_plane import latent_plane, tiled
+from artpipe.nn.vae.latent_plane import latent_plane, tile_images
 from artpipe.nn.vae.realnvp import RealNVP
 from artpipe.nn.vae.strided_convolutions import (
     SingleConvolutionResidual,
@@ -231,7 +231,7 @@ class VAE(MicroBatchedLearner[Params]):
     def _plane(self, works: Tensor) -> Tensor:
         """Decode a plane of codes around the works' mean: ``(C, P H, P W)``."""
         codes = latent_plane(self.posterior(works)[0], self.params.plane, self.params.plane_reach)
-        return tiled(self._decode_means(codes), self.params.plane)
+        return tile_images(self._decode_means(codes), self.params.plane)
 
     def _decode_means(self, codes: Tensor) -> Tensor:
         return torch.cat([mean_image(self.likelihood, self._decode(part)) for part in split_rows(codes)])

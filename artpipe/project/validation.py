@@ -81,7 +81,7 @@ def _check_names(params: Params, root: Path) -> None:
     for group, names in (("metrics", params.evaluation.metrics), ("sections", params.gallery.sections)):
         place = "evaluation.metrics" if group == "metrics" else "gallery.sections"
         for name in names:
-            require_existing_name(place, name, plugins.names(group))
+            require_existing_name(place, name, plugins.list_plugins(group))
     templates = root / "artpipe/templates"
     folder = templates if templates.is_dir() else Path(__file__).parents[1] / "templates"
     require_existing_name(

@@ -127,8 +127,8 @@ def _select_works(artist: Artist) -> Sequence[GalleryWork]:
 
 def _fill(view: IndexView) -> Mapping[str, Any] | None:
     artists = [artist for room in view.museum.rooms for artist in room.artists]
-    ahead = [room for room in view.museum.rooms if room.ahead]
-    open_rooms = [room for room in view.museum.rooms if not room.ahead]
+    ahead = [room for room in view.museum.rooms if room.is_not_started]
+    open_rooms = [room for room in view.museum.rooms if not room.is_not_started]
     shown = {name: works[:-1] if len(works) == _LARGE_EVERY else works for name, works in choose_works(artists).items()}
     activities = view.museum.run.activities if view.museum.run else {}
     if activities:  # what opens next comes first

@@ -90,7 +90,7 @@ def _fill(view: IndexView) -> Mapping[str, Any]:
         "easel": activities[making.model] if making else None,
         "works": sum(len(artist.works) for artist in artists),
         "artists": len(artists),
-        "rooms": sum(not room.ahead for room in view.museum.rooms),
+        "rooms": sum(not room.is_not_started for room in view.museum.rooms),
         "real": sum(room.collection.kept for room in view.museum.rooms if room.collection),
         "room": room,
         "artist": artist,

@@ -67,7 +67,7 @@ def test_every_link_between_documents_leads_somewhere():
 
 MODELS = [
     *(value for value in vars(params).values() if isinstance(value, type) and issubclass(value, params.Frozen)),
-    *(plugins.find("models", name).params for name in plugins.names("models")),
+    *(plugins.load_plugin("models", name).params for name in plugins.list_plugins("models")),
 ]
 
 
@@ -79,10 +79,10 @@ def test_every_group_of_parameters_is_documented(model):
 
 def test_every_plugin_is_found_without_importing_its_neighbours(monkeypatch):
     """Finding one kind imports one file of the room."""
-    for name in plugins.names("metrics"):
+    for name in plugins.list_plugins("metrics"):
         monkeypatch.delitem(sys.modules, f"artpipe.metrics.{name}", raising=False)
-    plugins.find("metrics", "kid")
-    assert [name for name in plugins.names("metrics") if f"artpipe.metrics.{name}" in sys.modules] == ["kid"]
+    plugins.load_plugin("metrics", "kid")
+    assert [name for name in plugins.list_plugins("metrics") if f"artpipe.metrics.{name}" in sys.modules] == ["kid"]
 
 
 def example(room: str):

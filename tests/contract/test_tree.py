@@ -14,7 +14,7 @@ from artpipe.config.params import load_params
 
 ROOT = Path(__file__).parents[2]
 ROOMS = {"models": "MODEL", "sources": "SOURCE", "metrics": "METRIC", "sections": "SECTION"}
-PLUGINS = [(room, name) for room in ROOMS for name in plugins.names(room)]
+PLUGINS = [(room, name) for room in ROOMS for name in plugins.list_plugins(room)]
 MOST_LINES, MOST_MODEL_LINES, MOST_FUNCTION_LINES = 300, 250, 40
 MOST_FIRST_LINE_CHARACTERS = 80
 
@@ -34,18 +34,18 @@ SOURCES = [path for folder in ("artpipe", "flows") for path in sorted((ROOT / fo
 @pytest.mark.parametrize(("room", "name"), PLUGINS, ids=[f"{room}-{name}" for room, name in PLUGINS])
 def test_a_plugin_file_has_its_constant(room, name):
     """Every file in a room is a plugin, found by its name, and says in its docstring what it is."""
-    plugin = plugins.find(room, name)
+    plugin = plugins.load_plugin(room, name)
     assert type(plugin).__name__ == ROOMS[room].capitalize()
     path = ROOT / "artpipe" / room / f"{name}.py"
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
-@pytest.mark.parametrize("name", plugins.names("models"))
+@pytest.mark.parametrize("name", plugins.list_plugins("models"))
 def test_a_kind_s_parameters_have_defaults(name):
     """Beyond what every model has to say, a kind's parameters may all be left out."""
     from artpipe.config.params import TrainParams
 
-    fields = plugins.find("models", name).params.model_fields
+    fields = plugins.load_plugin("models", name).params.model_fields
     required = {key for key, field in fields.items() if field.is_required()}
     assert required == {key for key, field in TrainParams.model_fields.items() if field.is_required()}
 

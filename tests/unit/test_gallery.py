@@ -416,12 +416,16 @@ def test_parts_of_a_work_have_their_places():
     parts = {name: Media(name, 20, 10) for name in ("step 100", "step 20", "before", "original", "mask")}
     parts["mask"] = Media("mask", 10, 10)
     work = GalleryWork("id", "t", "image", "sample", 1, Media("x", 40, 20), parts=parts | {"midi": Media("midi")})
-    assert [step for step, _ in work.way] == [20, 100]
-    assert (work.before.src, list(work.beside), list(work.downloads)) == ("before", ["original", "mask"], ["midi"])
+    assert [step for step, _ in work.intermediate_pictures] == [20, 100]
+    assert (work.input_picture.src, list(work.further_pictures), list(work.downloads)) == (
+        "before",
+        ["original", "mask"],
+        ["midi"],
+    )
     other = GalleryWork("id", "t", "image", "sample", 1, Media("x", 40, 30), parts=parts)
-    assert other.before is None
-    assert list(other.beside) == ["before", "original", "mask"]
+    assert other.input_picture is None
+    assert list(other.further_pictures) == ["before", "original", "mask"]
     piece = GalleryWork(
         "id", "t", "audio", "sample", 1, Media("x"), parts={"score": Media("s", 9, 3), "before": Media("b", 9, 3)}
     )
-    assert (piece.face.src, piece.before, list(piece.beside)) == ("s", None, ["before"])
+    assert (piece.face.src, piece.input_picture, list(piece.further_pictures)) == ("s", None, ["before"])

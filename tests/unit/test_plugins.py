@@ -11,20 +11,20 @@ def test_private_helpers_are_no_plugins(monkeypatch, tmp_path):
     for name in ("zeta.py", "alpha.py", "_help.py", "notes.txt"):
         (tmp_path / name).write_text("")
     monkeypatch.setattr(plugins, "folders", lambda group: [tmp_path])
-    assert plugins.names("metrics") == ["alpha", "zeta"]
+    assert plugins.list_plugins("metrics") == ["alpha", "zeta"]
 
 
 def test_an_unknown_name_is_told_what_there_is():
     """The line lists the room and suggests."""
     with pytest.raises(UserError, match=r"`gna` is not one of artpipe's models \(.*gan.*\), did you mean `gan`\?"):
-        plugins.find("models", "gna")
+        plugins.load_plugin("models", "gna")
 
 
 def test_a_path_is_no_name():
     """A name cannot reach out of its room."""
     for name in ("../errors", "artpipe.errors", "__init__", "", "_words"):
         with pytest.raises(UserError):
-            plugins.find("sections", name)
+            plugins.load_plugin("sections", name)
 
 
 METRIC = "from artpipe.contracts.metric import Metric, has_samples\nMETRIC = Metric(applies=has_samples, measure=lambda evidence: 1)\n"
@@ -43,42 +43,42 @@ def own(tmp_path, monkeypatch):
 
     yield write
     monkeypatch.chdir("/")
-    plugins.names("metrics")
+    plugins.list_plugins("metrics")
 
 
 def test_a_project_s_file_is_a_plugin(own):
     """`plugins/metrics/mine.py` is found beside artpipe's own, and gone with the project."""
     own("metrics", "mine", METRIC)
-    assert {"mine", "kid"} <= set(plugins.names("metrics"))
-    assert plugins.find("metrics", "mine").measure(None) == 1
-    assert plugins.find("metrics", "kid")
+    assert {"mine", "kid"} <= set(plugins.list_plugins("metrics"))
+    assert plugins.load_plugin("metrics", "mine").measure(None) == 1
+    assert plugins.load_plugin("metrics", "kid")
 
 
 def test_each_project_has_its_own_plugins(own, tmp_path, monkeypatch):
     """A file of the same name in another project is another plugin."""
     own("metrics", "mine", METRIC)
-    assert plugins.find("metrics", "mine").measure(None) == 1
+    assert plugins.load_plugin("metrics", "mine").measure(None) == 1
     other = tmp_path / "other/plugins/metrics/mine.py"
     other.parent.mkdir(parents=True)
     other.write_text(METRIC.replace(": 1", ": 2"))
     monkeypatch.chdir(tmp_path / "other")
-    assert plugins.find("metrics", "mine").measure(None) == 2
+    assert plugins.load_plugin("metrics", "mine").measure(None) == 2
     monkeypatch.chdir(tmp_path / "other/plugins")
-    assert "mine" not in plugins.names("metrics")
+    assert "mine" not in plugins.list_plugins("metrics")
 
 
 def test_a_built_in_s_name_is_replaced_only_on_purpose(own):
     """A file named like one of artpipe's is refused unless it says that it replaces it."""
     own("metrics", "kid", METRIC)
     with pytest.raises(UserError, match=r"plugins/metrics/kid.py: artpipe has metrics of that name; .*REPLACES"):
-        plugins.find("metrics", "kid")
-    assert plugins.find("metrics", "fid")
+        plugins.load_plugin("metrics", "kid")
+    assert plugins.load_plugin("metrics", "fid")
 
 
 def test_a_replacement_takes_the_built_in_s_place(own):
     """With REPLACES_BUILT_IN the project's file is what is found."""
     own("metrics", "kid", "REPLACES_BUILT_IN = True\n" + METRIC)
-    assert plugins.find("metrics", "kid").measure(None) == 1
+    assert plugins.load_plugin("metrics", "kid").measure(None) == 1
 
 
 @pytest.mark.parametrize(
@@ -95,5 +95,5 @@ def test_a_broken_plugin_is_one_line_for_who_uses_it(own, text, says):
     """File, line and what is wrong; the other plugins work."""
     own("metrics", "mine", text)
     with pytest.raises(UserError, match=says):
-        plugins.find("metrics", "mine")
-    assert plugins.find("metrics", "kid")
+        plugins.load_plugin("metrics", "mine")
+    assert plugins.load_plugin("metrics", "kid")

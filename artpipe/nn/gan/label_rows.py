@@ -17,7 +17,7 @@ def label_rows(labels: Tensor | None, classes: int, noise: Tensor) -> Tensor:
     return torch.where(labels == UNLABELLED, classes, labels)
 
 
-def asked_labels(prompt: Prompt, classes: int) -> Tensor:
+def requested_labels(prompt: Prompt, classes: int) -> Tensor:
     """Return the labels ``(N,)`` that a prompt asks for.
 
     Where it asks for none, a seed picks its own.

@@ -26,7 +26,7 @@ def latent_plane(means: Tensor, side: int, reach: float) -> Tensor:
     return plane.float().flatten(0, 1)
 
 
-def tiled(pictures: Tensor, side: int) -> Tensor:
+def tile_images(pictures: Tensor, side: int) -> Tensor:
     """Tile ``(side * side, C, H, W)`` in rows to one ``(C, side H, side W)``."""
     rows = pictures.view(side, side, *pictures.shape[1:])
     return rows.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)

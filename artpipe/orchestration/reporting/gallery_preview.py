@@ -42,11 +42,11 @@ class GalleryPreview:
         self._pages, self._written, self._is_stale = dict[str, bytes](), dict[str, bytes](), True
 
     def reload(self) -> None:
-        """Read anew what hangs; the pages are written by `show`."""
+        """Read anew what hangs; the pages are written by `write_pages`."""
         self._museum = load_museum(self._root, self._params, self._media, self._translator.sentences)
         self._pages, self._is_stale = dict(render_pages(self._site, self._museum)), True
 
-    def show(self, progress: RunProgress | None) -> None:
+    def write_pages(self, progress: RunProgress | None) -> None:
         """Write what differs; the entrance says how far the run is, if there is one."""
         if self._museum is None:
             self.reload()
@@ -78,7 +78,7 @@ class GalleryPreview:
                 write_unsynced(self._root / FOLDER / name, data)
                 self._written[name] = data
 
-    def forward(self) -> None:
+    def redirect_pages(self) -> None:
         """Let every early page lead to its page of the gallery.
 
         Media stay for who has a page open.

@@ -57,7 +57,7 @@ class RunWatch:
         if self._preview:
             release(Path())
             with _never_failing():
-                self._preview.forward() if self._is_hung else self._preview.show(None)
+                self._preview.redirect_pages() if self._is_hung else self._preview.write_pages(None)
 
     def _write_pages(self) -> None:
         now = time.monotonic()
@@ -67,7 +67,7 @@ class RunWatch:
             if self._news.is_set():
                 self._news.clear()
                 self._preview.reload()
-            self._preview.show(self.progress)
+            self._preview.write_pages(self.progress)
         pause = _SERVED_SECONDS if read_addresses() else _FILED_SECONDS
         self._next_page = time.monotonic() + max(pause, _COST * (time.monotonic() - now))
 
@@ -105,7 +105,7 @@ def open_gallery(stages: Sequence[Stage], slots: int) -> None:
     with _never_failing():
         if (preview := _preview()) and not is_being_filled(Path()):
             claim(Path())
-            preview.show(RunProgress(stages, slots))
+            preview.write_pages(RunProgress(stages, slots))
     console.print_address(preview_address(Path()))
 
 
