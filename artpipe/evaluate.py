@@ -18,10 +18,10 @@ from artpipe.config.params import Params, load_params
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler, SequenceModel
 from artpipe.errors import UserError
+from artpipe.evaluation.decide_verdict import decide_verdict, select_finite_scores
 from artpipe.evaluation.dvc_reports import write_comparison
-from artpipe.evaluation.exhibits import SEED_STRIDE, write_exhibits, write_real_works
 from artpipe.evaluation.generated_samples import generate_samples
-from artpipe.evaluation.verdict import decide_verdict, select_finite_scores
+from artpipe.evaluation.saved_exhibits import SEED_STRIDE, write_exhibits, write_real_works
 from artpipe.language.sentences import make_sentence
 from artpipe.nn.style.perceptual import open_perceptual_network
 from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
@@ -155,5 +155,5 @@ def measure_metrics(evidence: Evidence) -> list[Measurement]:
     Raises:
         UserError: there is no metric of a name.
     """
-    metrics: list[Metric] = [plugins.find("metrics", name) for name in evidence.params.metrics]
+    metrics: list[Metric] = [plugins.load_plugin("metrics", name) for name in evidence.params.metrics]
     return [metric.measure(evidence) for metric in metrics if metric.applies(evidence)]

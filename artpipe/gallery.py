@@ -115,7 +115,10 @@ def make_site(params: Params, theme: Path, translator: "Translator") -> "Site":
     from artpipe.site import charts, pages
     from artpipe.site.translation import is_chinese, is_vertical_verse, text_direction
 
-    sections = [(name, plugins.find("sections", name)) for name in params.gallery.sections or plugins.names("sections")]
+    sections = [
+        (name, plugins.load_plugin("sections", name))
+        for name in params.gallery.sections or plugins.list_plugins("sections")
+    ]
     filters: dict[str, Any] = {"chart": charts.draw_chart, "reliability": charts.draw_reliability}
     filters |= {"direction": text_direction, "han": is_chinese, "upright": is_vertical_verse, **translator.filters()}
     return pages.Site(

@@ -25,7 +25,7 @@ from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
 from artpipe.untrusted.duplicates import DuplicateIndex
 from artpipe.untrusted.job_cache import cached_outcomes, clear_cache, fill_cache, parse_part
 from artpipe.untrusted.rejection import with_parameter
-from artpipe.untrusted.worker_pool import Outcome
+from artpipe.untrusted.worker_pool import JobOutcome
 
 
 def ingest_dataset(name: str) -> None:
@@ -37,7 +37,7 @@ def ingest_dataset(name: str) -> None:
         UserError: no such dataset, nothing to read at its path, or fewer than `MINIMUM_WORKS` works kept.
     """
     entry = load_params().dataset(name)
-    source: Source = plugins.find("sources", entry.source)
+    source: Source = plugins.load_plugin("sources", entry.source)
     source.check(entry)
     works_folder, record_folder = paths.works(name), paths.record(name)
     for folder in (works_folder, record_folder):
@@ -57,7 +57,7 @@ def ingest_part(name: str, part: str) -> None:
         UserError: no such dataset or part, or nothing to read at its path.
     """
     entry, (number, count) = load_params().dataset(name), parse_part(part)
-    source: Source = plugins.find("sources", entry.source)
+    source: Source = plugins.load_plugin("sources", entry.source)
     source.check(entry)
     if source.part:
         works = _split_files(source.part(entry, number - 1, count), entry)
@@ -111,10 +111,10 @@ def _split_files(candidates: Iterable[Candidate], entry: DatasetEntry) -> Iterat
         if candidate.rejected is not None:
             yield candidate
             continue
-        if medium.parts is yield_whole_file:
+        if medium.split_file is yield_whole_file:
             yield candidate
             continue
-        for part in medium.parts(candidate.name, candidate.data, entry.ingest):
+        for part in medium.split_file(candidate.name, candidate.data, entry.ingest):
             yield replace(candidate, name=candidate.name + part.name, data=part.data, **part.fields)
 
 
@@ -126,7 +126,7 @@ class _InputFilter:
     ) -> None:
         self.params, self.about, self.works, self.record, self.seen = params, about, works, record, duplicates
 
-    def process(self, candidate: Candidate, outcome: Outcome) -> None:
+    def process(self, candidate: Candidate, outcome: JobOutcome) -> None:
         """Accept or quarantine one input."""
         name = _to_encodable(candidate.name)
         if candidate.rejected is not None:

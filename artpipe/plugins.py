@@ -24,7 +24,7 @@ _PROJECT_FOLDERS: set[Path] = set()  # that stood in the path of a package; othe
 _REPLACES = "REPLACES_BUILT_IN"  # a project's file with the name of one of artpipe's says so
 
 
-def names(group: str) -> list[str]:
+def list_plugins(group: str) -> list[str]:
     """Return the sorted plugin names of a group.
 
     Groups are ``modalities``, ``sources``, ``models``, ``metrics`` and ``sections``.
@@ -42,14 +42,14 @@ def _names_in(searched: list[Path]) -> set[str]:
     return {module.name for module in modules if not module.name.startswith("_") and "." not in module.name}
 
 
-def find(group: str, name: str) -> Any:
+def load_plugin(group: str, name: str) -> Any:
     """Import a plugin and return it; no other plugin is imported.
 
     Raises:
         UserError: there is none of that name; a project's file is broken, or has the name of one of artpipe's without
             saying that it replaces it.
     """
-    plugin_names = names(group)
+    plugin_names = list_plugins(group)
     if name not in plugin_names:
         message = (
             f"`{name}` is not one of artpipe's {group} ({', '.join(plugin_names)}){did_you_mean(name, plugin_names)}"
@@ -72,22 +72,22 @@ def load_function(path: str) -> Any:
     return getattr(importlib.import_module(module), function)
 
 
-def definition(group: str, name: str) -> tuple[str, str]:
+def locate_plugin(group: str, name: str) -> tuple[str, str]:
     """Return the module and the constant of a plugin, without importing it."""
     point = None if _find_project_file(group, name) else _installed_plugins(group).get(name)
     return (point.module, point.attr) if point else (f"artpipe.{group}.{name}", _CONSTANT[group])
 
 
 def info_constant(group: str, name: str) -> str:
-    """Return what the constant is called that tells others of a plugin: `MODEL_INFO` beside `MODEL`."""
-    return f"{definition(group, name)[1]}_INFO"
+    """Return the name of a plugin's info: `MODEL_INFO` beside `MODEL`."""
+    return f"{locate_plugin(group, name)[1]}_INFO"
 
 
 def source_file(group: str, name: str) -> Path | None:
     """Return the file of a plugin, which is not imported; None where there is none."""
     point = None if _find_project_file(group, name) else _installed_plugins(group).get(name)
     if point is None:
-        bases = [folder / name for folder in folders(group)] if name in names(group) else []
+        bases = [folder / name for folder in folders(group)] if name in list_plugins(group) else []
     else:
         package, *parts = point.module.split(".")
         spec = find_spec(package)
@@ -99,7 +99,10 @@ def source_file(group: str, name: str) -> Path | None:
 
 
 def foreign_files() -> list[Path]:
-    """Return the files of the project's plugins and of those that installed packages bring; none is imported."""
+    """Return the files of plugins that are not artpipe's; none is imported.
+
+    They are the project's and those that installed packages bring.
+    """
     own_folders = [Path(PROJECT_FOLDER, group).absolute() for group in _CONSTANT]
     own = [
         path for folder in own_folders for pattern in ("*.py", "*/__init__.py") for path in sorted(folder.glob(pattern))

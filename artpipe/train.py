@@ -154,7 +154,7 @@ def prepare_training(name: str) -> TrainingTask:
     """
     params = load_params()
     entry = params.model(name)
-    model: Model = plugins.find("models", str(entry.get("kind")))
+    model: Model = plugins.load_plugin("models", str(entry.get("kind")))
     shards = ShardSet.open(paths.shards(str(entry.get("dataset"))))
     if not shards.card.counts["train"]:
         raise UserError(f"{shards.folder}: no works to train {name} with; what was quarantined stands in the record")

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import TrainParams
 from artpipe.contracts.model import Batch, Exhibit, Learner, Prompt
-from artpipe.nn.vae.likelihood import kl_to_unit_normal
+from artpipe.nn.vae.elbo_terms import kl_to_unit_normal
 
 
 class FullyConnectedVAE(Learner[TrainParams]):

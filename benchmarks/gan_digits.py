@@ -99,7 +99,7 @@ def trained(
     """Train an entry of params.yaml in artpipe's own loop, keep the best snapshot; return it with its CPU time."""
     torch.manual_seed(seed)
     learner: Learner[Any] = build_learner(name, entry, shards.spec, feature_extractor)
-    reads = plugins.find("models", entry["kind"]).reads
+    reads = plugins.load_plugin("models", entry["kind"]).reads
     columns = load_columns(shards, "train", reads, CPU)
     held_out = load_columns(shards, "validation", reads, CPU)
     works = held_out.take(sample_indices(len(held_out), 1000, seed))

@@ -117,7 +117,7 @@ def _make_start(settings: RunSettings, waits: list[float]) -> Start:
     ).submit  # of stubs without wait_for
 
     def start(stage: Stage, upstream: list[PrefectFuture[None]]) -> PrefectFuture[None]:
-        if stage.part:
+        if stage.is_share:
             part: PrefectFuture[None] = run_part.submit(stage.name, settings)
             return part
         if stage.name == LAST_STAGE:  # hung with named gaps

@@ -56,7 +56,10 @@ class TableWriter:
 
 
 def read_tuples(path: Path, row: type[RowT]) -> Iterator[RowT]:
-    """Yield the rows of a parquet file as named tuples; last fields that it lacks have their defaults."""
+    """Yield the rows of a parquet file as named tuples.
+
+    Last fields that it lacks have their defaults.
+    """
     import pyarrow.parquet as pq
 
     fields: tuple[str, ...] = getattr(row, "_fields")  # noqa: B009 - of a NamedTuple

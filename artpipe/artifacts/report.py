@@ -23,8 +23,9 @@ Verdict = Literal[
 
 
 class Score(Message):
-    """One measured number, and what it means to a visitor; scores of different extractors are never compared.
+    """One measured number, and what it means to a visitor.
 
+    Scores of different feature extractors are never compared.
     `explanation` instead of a code is a sentence that is shown as it stands, as reports had before.
     """
 
@@ -45,8 +46,9 @@ class Score(Message):
 
 
 class Finding(Message):
-    """What a metric concludes: a verdict, the deciding number and its bound it crossed, and what is to be said.
+    """What a metric concludes: a verdict, the number that decides it, its bound.
 
+    The bound is the one that the number crossed; the code names the sentence to be said.
     `sentence` instead of a code is shown as it stands, as reports had before.
     """
 

@@ -112,7 +112,10 @@ class ShardWriter:
         self.counts: dict[Split, int] = dict.fromkeys(SPLITS, 0)
 
     def add(self, split: Split, columns: "Mapping[str, NDArray[Any] | Tensor]") -> None:
-        """Write one file with the given columns, arrays or tensors, all of the same length."""
+        """Write one file with the given columns, all of the same length.
+
+        They are arrays or tensors.
+        """
         import numpy as np
 
         arrays = {column: np.asarray(values) for column, values in columns.items()}

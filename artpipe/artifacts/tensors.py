@@ -26,7 +26,10 @@ def save_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> str:
 
 
 def save_arrays(path: Path, arrays: "Mapping[str, NDArray[np.generic]]") -> str:
-    """Write arrays as `save_tensors` writes tensors of the same values, to the byte, without torch."""
+    """Write arrays to the bytes that `save_tensors` makes of equal tensors.
+
+    It needs no torch.
+    """
     import numpy as np
     from safetensors.numpy import save_file
 

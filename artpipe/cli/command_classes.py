@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from artpipe.cli.plugin_faults import report_plugin_faults
+from artpipe.cli.usage_errors import one_line_usage_errors, require_command
+from artpipe.errors import UserError
 from artpipe.system.home_folders import provide_home, require_nameable_folder
 from artpipe.system.project_root import enter_project, find_root_or_none, require_folder
 
@@ -24,6 +26,32 @@ class HeadedGroup(TyperGroup):
 
     headings: ClassVar[tuple[str, ...]] = ()  # in their order
     names_only: ClassVar[frozenset[str]] = frozenset()  # headings whose commands are listed by name, see ALL_COMMANDS
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Parse what was typed for the group; see `one_line_usage_errors`."""
+        with one_line_usage_errors():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Parse what was typed for a command and run it; see `one_line_usage_errors`."""
+        with one_line_usage_errors():
+            return super().invoke(ctx)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Show the help where nothing was typed, which is a mistake all the same."""
+        if not args and self.no_args_is_help:
+            typer.echo(ctx.get_help(), err=True)
+            ctx.exit(UserError.exit_code)
+        return list(super().parse_args(ctx, args))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that was typed.
+
+        Raises:
+            UserError: there is none of that name.
+        """
+        require_command(ctx, args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write one block per heading, then a line each for those with names only."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from artpipe.cli.command_classes import ALL_COMMANDS, NoProjectCommand
-from artpipe.errors import UserError, did_you_mean
+from artpipe.cli.usage_errors import require_command
 
 help_commands = typer.Typer()
 
@@ -22,7 +22,6 @@ def show_help(
     page.meta[ALL_COMMANDS] = words == ["all"]
     for word in [] if words == ["all"] else words or []:
         commands = page.command.list_commands(page) if hasattr(page.command, "list_commands") else []
-        if word not in commands:
-            raise UserError(f"there is no command `{word}`{did_you_mean(word, commands)}; `artpipe help all` shows all")
+        require_command(page, word, commands)
         page = type(page)(page.command.get_command(page, word), info_name=word, parent=page)
     typer.echo(page.get_help())

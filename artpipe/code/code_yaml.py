@@ -34,7 +34,7 @@ def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
     """
     fingerprints, recorded = installed_fingerprints(root), former_code(root)
     code: dict[str, Any] = {stage: fingerprints[stage] for stage in STAGES}
-    code |= {group: {name: fingerprints[f"{group}.{name}"] for name in plugins.names(group)} for group in GROUPS}
+    code |= {group: {name: fingerprints[f"{group}.{name}"] for name in plugins.list_plugins(group)} for group in GROUPS}
     for stage, groups in _used_plugins(params).items():
         code[stage] = {"stage": fingerprints[stage]}
         for group, used in groups.items():
@@ -186,8 +186,8 @@ def stages_with_code(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:
     """Return which plugins a stage uses all at once, by stage and group; `GROUP_info` is what they tell others."""
-    sections = params.gallery.sections or plugins.names("sections")
-    kinds = {str(entry.get("kind")) for entry in params.models.values()} & {*plugins.names("models")}
+    sections = params.gallery.sections or plugins.list_plugins("sections")
+    kinds = {str(entry.get("kind")) for entry in params.models.values()} & {*plugins.list_plugins("models")}
     return {
         "evaluate": {"metrics": params.evaluation.metrics},
         "gallery": {

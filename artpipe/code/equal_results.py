@@ -98,7 +98,7 @@ def _is_equal(recorded: Any, today: Any, place: str, later: Mapping[str, Mapping
     """Say whether all fingerprints of `recorded` lead to those of `today`."""
     if isinstance(recorded, Mapping) and isinstance(today, Mapping):
         keys = recorded.keys() == today.keys()
-        return keys and all(_is_equal(recorded[key], today[key], _joined(place, key), later) for key in recorded)
+        return keys and all(_is_equal(recorded[key], today[key], _join_key(place, key), later) for key in recorded)
     return isinstance(recorded, str) and newest_code(place, recorded, later) == today
 
 
@@ -121,5 +121,5 @@ def _is_of_package(path: str) -> bool:
     return path.startswith(_PACKAGE)
 
 
-def _joined(place: str, key: str) -> str:
+def _join_key(place: str, key: str) -> str:
     return f"{place}.{key}" if place else key.removeprefix("code.")

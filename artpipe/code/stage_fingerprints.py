@@ -103,8 +103,8 @@ def _plugin_definitions() -> dict[str, Sequence[Definition]]:
     """Return where the code of each stage and plugin begins."""
     entries: dict[str, Sequence[Definition]] = {verb: [entry] for verb, entry in STAGES.items()}
     for group in (*GROUPS, "metrics", "sections"):
-        for name in plugins.names(group):
-            module, constant = plugins.definition(group, name)
+        for name in plugins.list_plugins(group):
+            module, constant = plugins.locate_plugin(group, name)
             sentences = [(module, SENTENCES_CONSTANT)]
             entries[f"{group}.{name}"] = [(module, constant), *(sentences if group == "sections" else [])]
             if group in _SHOWN:
@@ -118,8 +118,8 @@ def _package_files() -> dict[str, Path]:
     for group in (*GROUPS, "metrics", "sections"):
         for folder in reversed(plugins.folders(group)):
             files |= package_files(f"artpipe.{group}", folder)
-        for name in plugins.names(group):
-            package = plugins.definition(group, name)[0].partition(".")[0]
+        for name in plugins.list_plugins(group):
+            package = plugins.locate_plugin(group, name)[0].partition(".")[0]
             spec = None if package == "artpipe" else find_spec(package)
             for location in spec.submodule_search_locations or () if spec else ():
                 files |= package_files(package, Path(location))

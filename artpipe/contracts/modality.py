@@ -19,7 +19,7 @@ CONTACT_SHEET_WORKS = 96  # works on a contact sheet, at most
 Job = Callable[[bytes, Any], bytes]  # runs in a worker with limited memory and time; raises RejectedError
 
 
-class Part(NamedTuple):
+class FileWork(NamedTuple):
     """One work of a file: its name in the file, its bytes, what is known of it.
 
     The name is empty where the file is the work. `fields` are those of a Candidate: label, split, title, creator,
@@ -36,7 +36,7 @@ class WorkFacts(NamedTuple):
 
     width: int  # in the medium's units: pixels, characters of the longest line, steps of a grid
     height: int  # pixels, lines, voices
-    look: str  # 64 bits as 16 hex digits that near duplicates nearly share; empty where the medium has none
+    perceptual_hash: str  # 64 bits as 16 hex digits that near duplicates nearly share; empty where the medium has none
     notes: list[str]  # what was done to it
 
 
@@ -59,17 +59,17 @@ class PreprocessTask:
     order: Callable[[str], str]  # of the contact sheet
 
 
-def yield_whole_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
+def yield_whole_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[FileWork]:
     """Yield a file that is one work."""
     del name, ingest
-    yield Part("", data)
+    yield FileWork("", data)
 
 
 @dataclass(frozen=True)
 class Medium:
     """What a package in `modalities/` exports as MEDIUM.
 
-    `parts` yields the works in one file (a picture is one, a file of JSON lines holds many); `inspect` judges a work and
+    `split_file` yields the works in one file (a picture is one, a file of JSON lines holds many); `inspect` judges a work and
     returns its WorkFacts as JSON, in a worker; `write` turns the works of a PreprocessTask into a ShardSet and returns the sentence
     that says what there is, and runs `prepare` on every original, in a worker, with `settings`. `matches(start, name)` tells from a file's name and first bytes whether it holds such works.
     """
@@ -83,7 +83,7 @@ class Medium:
     write: Callable[[PreprocessTask], str]
     files: str  # the kinds of file it reads, for messages
     columns: frozenset[str]  # of its shards, at most
-    parts: Callable[[str, bytes, IngestParams], Iterator[Part]] = yield_whole_file
+    split_file: Callable[[str, bytes, IngestParams], Iterator[FileWork]] = yield_whole_file
     explain_unread: Callable[[bytes], str] = lambda start: ""  # noqa: ARG005 - a known format it does not read, what to do with it
     suffixes: tuple[str, ...] = ()  # of names that need no look at the bytes
     sidecars: tuple[str, ...] = ()  # of files that lie beside a work under its name and are none
@@ -97,7 +97,7 @@ def find_medium(entry: DatasetEntry) -> Medium:
     Raises:
         UserError: there is none of that name.
     """
-    medium: Medium = plugins.find("modalities", entry.medium)
+    medium: Medium = plugins.load_plugin("modalities", entry.medium)
     return medium
 
 

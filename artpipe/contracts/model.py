@@ -116,7 +116,10 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
         return torch.autocast(device, dtype=self.amp_dtype or torch.bfloat16, enabled=self.amp_dtype is not None)
 
     def scheduled_rate(self, base: float, warmup_steps: int = 0, final_share: float = 1.0) -> float:
-        """Return the learning rate of this step: that of the schedule, halved at each rollback."""
+        """Return the learning rate of this step.
+
+        It is that of the schedule, halved at each rollback.
+        """
         return scheduled_rate(base * self.rate_scale, self.steps_done, self.params.steps, warmup_steps, final_share)
 
     def training_state(self) -> dict[str, Any]:

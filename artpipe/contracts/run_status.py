@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from artpipe.contracts.works import Media
+    from artpipe.contracts.gallery_work import Media
 
 
 @dataclass(frozen=True)

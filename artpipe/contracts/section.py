@@ -10,9 +10,9 @@ from typing import Any, Generic, Literal, TypeVar
 from artpipe.artifacts.report import ReportCard
 from artpipe.artifacts.run import RunCard
 from artpipe.config.params import About
+from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media, RealWork
 from artpipe.contracts.plugin_info import WallText
 from artpipe.contracts.run_status import RunStatus
-from artpipe.contracts.works import SAMPLE, Media, RealWork, Work
 
 Page = Literal["index", "model", "work", "dataset"]
 GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
@@ -49,7 +49,7 @@ class Artist:
     params: Mapping[str, Any]
     report: ReportCard
     run: RunCard
-    works: Sequence[Work]  # samples first
+    works: Sequence[GalleryWork]  # samples first
     frames: Sequence[Frame] = ()
     losses: Sequence[Curve] = ()
     validation: Sequence[Curve] = ()
@@ -65,7 +65,7 @@ class Artist:
         """Return the step whose weights made what hangs."""
         return self.run.steps if self.report.step is None else self.report.step
 
-    def is_own(self, work: Work) -> bool:
+    def is_own(self, work: GalleryWork) -> bool:
         """Return whether a work was made without a given work."""
         return work.role == SAMPLE or (work.role in self.wall_texts and self.wall_texts[work.role].own)
 
@@ -126,7 +126,7 @@ class Room:
     seen: Sequence[RealWork] = ()  # the real works of which there is a picture
 
     @property
-    def ahead(self) -> bool:
+    def is_not_started(self) -> bool:
         """Return whether nothing of it has been made yet."""
         return self.collection is None and not self.artists and all(gap.reason == "no run" for gap in self.gaps)
 
@@ -175,9 +175,9 @@ class WorkView:
     museum: Museum
     room: Room
     artist: Artist
-    work: Work
-    previous: Work | None = None
-    next: Work | None = None
+    work: GalleryWork
+    previous: GalleryWork | None = None
+    next: GalleryWork | None = None
 
 
 @dataclass(frozen=True)

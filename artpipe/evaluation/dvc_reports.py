@@ -16,7 +16,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.report import ReportCard
 from artpipe.contracts.metric import Evidence
-from artpipe.evaluation.exhibits import make_exhibits
+from artpipe.evaluation.saved_exhibits import make_exhibits
 from artpipe.numerics.pixels import to_bytes
 from artpipe.system.atomic_files import write_bytes, write_folder, write_json, write_text
 from artpipe.training.exhibit_files import compose_grid, encode_png, make_thumbnail
@@ -40,7 +40,7 @@ def write_comparison(report: ReportCard, evidence: Evidence) -> None:
 
 def select_headline_scores(report: ReportCard, metrics: Iterable[str]) -> dict[str, str | float]:
     """Return the verdict and the scores that their metrics call headlines, by name."""
-    patterns = [pattern for name in metrics for pattern in plugins.find("metrics", name).headline]
+    patterns = [pattern for name in metrics for pattern in plugins.load_plugin("metrics", name).headline]
     scores = {
         score.name: score.value
         for score in report.scores

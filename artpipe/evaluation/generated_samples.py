@@ -7,7 +7,7 @@ from torch import Tensor
 
 from artpipe.contracts.metric import Evidence
 from artpipe.contracts.model import Learner, Prompt
-from artpipe.evaluation.exhibits import SEED_STRIDE
+from artpipe.evaluation.saved_exhibits import SEED_STRIDE
 from artpipe.numerics.pixels import to_bytes
 
 

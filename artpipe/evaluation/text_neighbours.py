@@ -11,7 +11,7 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Neighbour
 from artpipe.modalities.text.detokenize import join_rows, to_code_points
-from artpipe.nn.sequence.rendering import decode_text
+from artpipe.nn.sequence.token_exhibits import decode_text
 from artpipe.numerics.ngrams import ngram_keys
 
 _NGRAM = 6  # characters in a row

@@ -45,7 +45,7 @@ def measure(evidence: Evidence) -> Measurement:
         Score(name="active_units", value=units, n=len(means), unit=dimensions, code="score_active_units"),
     ]  # fmt: skip
     scores += _importance(evidence)
-    good = _judged(evidence, nats, units)
+    good = _decide_collapse_finding(evidence, nats, units)
     healthy = good.verdict == "healthy"
     return Measurement(scores=scores, findings=() if healthy else (good,), healthy=good if healthy else None)
 
@@ -86,7 +86,7 @@ def _importance(evidence: Evidence) -> list[Score]:
     return [_score("iwae", nats, "higher", code="score_iwae", values={"samples": k})]
 
 
-def _judged(evidence: Evidence, nats: float, units: int) -> Finding:
+def _decide_collapse_finding(evidence: Evidence, nats: float, units: int) -> Finding:
     bound = evidence.params.verdicts.latent_nats
     ignored = nats < bound or not units
     return Finding(

@@ -10,7 +10,7 @@ from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, share_spread
 from artpipe.evaluation.sequences import writes_text
 from artpipe.modalities.text.detokenize import join_rows
-from artpipe.nn.sequence.rendering import decode_text
+from artpipe.nn.sequence.token_exhibits import decode_text
 
 _BREAK = re.compile(
     "[\\s\\u3000-\\u303f\\uff00-\\uff0f\\uff1a-\\uff1f]+"

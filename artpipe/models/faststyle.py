@@ -81,7 +81,7 @@ class ConvolutionLayer(nn.Module):
         return normed.relu() if self.relu else normed
 
 
-class Residual(nn.Module):
+class ConditionalResidual(nn.Module):
     """Two layers beside the maps themselves."""
 
     def __init__(self, styles: int, channels: int) -> None:
@@ -101,7 +101,7 @@ class FastStyleNetwork(nn.Module):
         super().__init__()
         self.stem = ConvolutionLayer(styles, 12, width)
         self.inwards = ConvolutionLayer(styles, width, 2 * width, 2)
-        self.blocks = nn.ModuleList(Residual(styles, 2 * width) for _ in range(blocks))
+        self.blocks = nn.ModuleList(ConditionalResidual(styles, 2 * width) for _ in range(blocks))
         self.outwards = ConvolutionLayer(styles, 2 * width, width)
         self.paint = nn.Conv2d(width, 3, 5, padding=2, padding_mode="reflect")
         self.colours = ConditionalInstanceNorm(styles, 3)

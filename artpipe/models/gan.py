@@ -15,7 +15,7 @@ from artpipe.contracts.plugin_info import Budget, ModelInfo
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.nn.gan.diff_augment import DEFAULT_POLICIES, AdaptiveAugmentation, Policy
-from artpipe.nn.gan.label_rows import asked_labels, label_rows
+from artpipe.nn.gan.label_rows import label_rows, requested_labels
 from artpipe.nn.gan.losses import (
     ADVERSARIAL_LOSSES,
     gradient_penalty,
@@ -189,10 +189,13 @@ class GAN(MicroBatchedLearner[Params]):
 
     @torch.no_grad()
     def sample(self, prompt: Prompt) -> Tensor:
-        """Generate ``(N, C, H, W)`` in [-1, 1] with the moving average, in blocks that fit into memory."""
+        """Generate ``(N, C, H, W)`` in [-1, 1] with the moving average.
+
+        It works in blocks that fit into memory.
+        """
         device = next(self.parameters()).device
         noise = prompt.noise(self.params.latent_dim).to(device)
-        return self._generate(noise, label_rows(asked_labels(prompt, self.classes).to(device), self.classes, noise))
+        return self._generate(noise, label_rows(requested_labels(prompt, self.classes).to(device), self.classes, noise))
 
     @property
     def noise_size(self) -> int:
@@ -211,7 +214,7 @@ class GAN(MicroBatchedLearner[Params]):
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Generate one picture per seed, with its label in the caption."""
-        labels = asked_labels(prompt, self.classes).tolist()
+        labels = requested_labels(prompt, self.classes).tolist()
         return [
             Exhibit("image", picture, self._caption(label), seed=seed, label=None if label == UNLABELLED else label)
             for picture, seed, label in zip(self.sample(prompt), prompt.seeds, labels, strict=True)

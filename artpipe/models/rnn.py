@@ -24,7 +24,7 @@ from artpipe.modalities.music.rendering import count_steps, join_rows
 from artpipe.modalities.music.tokens import is_music
 from artpipe.nn.layers.dropout import apply_dropout
 from artpipe.nn.sequence.music_context import MusicContext, MusicFeatures, transpose
-from artpipe.nn.sequence.rendering import encode_prompt, render_exhibit, token_lengths
+from artpipe.nn.sequence.token_exhibits import encode_prompt, render_exhibit, token_lengths
 from artpipe.nn.sequence.token_sampling import write_sequences
 
 _MEASURED_ROWS = 64  # measured in one batch

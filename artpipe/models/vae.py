@@ -21,8 +21,7 @@ from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.layers.batching import split_rows
-from artpipe.nn.vae.latent_plane import latent_plane, tiled
-from artpipe.nn.vae.likelihood import (
+from artpipe.nn.vae.elbo_terms import (
     LikelihoodName,
     apply_free_bits,
     importance_bound,
@@ -31,8 +30,14 @@ from artpipe.nn.vae.likelihood import (
     mean_image,
     reconstruction_nll,
 )
+from artpipe.nn.vae.latent_plane import latent_plane, tile_images
 from artpipe.nn.vae.realnvp import RealNVP
-from artpipe.nn.vae.strided_convolutions import Residual, build_decoder_layers, build_encoder_layers, choose_strides
+from artpipe.nn.vae.strided_convolutions import (
+    SingleConvolutionResidual,
+    build_decoder_layers,
+    build_encoder_layers,
+    choose_strides,
+)
 
 _ACTIVE = 0.01  # variance of the posterior mean above which a dimension counts as used (Burda et al. 2015)
 
@@ -82,7 +87,7 @@ class VAE(MicroBatchedLearner[Params]):
         self.margin = sides[0] * unit - spec.height, sides[1] * unit - spec.width
         self.encoder = nn.Sequential(
             *build_encoder_layers(spec.channels, widths, strides),
-            *(Residual(widths[-1]) for _ in range(params.blocks)),
+            *(SingleConvolutionResidual(widths[-1]) for _ in range(params.blocks)),
             nn.Flatten(),
             nn.Linear(flat, params.hidden),
             nn.ReLU(),
@@ -93,7 +98,7 @@ class VAE(MicroBatchedLearner[Params]):
             nn.ReLU(),
             nn.Linear(params.hidden, flat),
             nn.Unflatten(1, (widths[-1], *sides)),
-            *(Residual(widths[-1]) for _ in range(params.blocks)),
+            *(SingleConvolutionResidual(widths[-1]) for _ in range(params.blocks)),
             *build_decoder_layers(spec.channels, widths, strides),
         )
         self.log_scale = nn.Parameter(torch.tensor(math.log(params.scale or 0.5)), requires_grad=params.scale is None)
@@ -224,9 +229,9 @@ class VAE(MicroBatchedLearner[Params]):
         return [*exhibits, Exhibit("image", self._plane(works), Message(code="plane_of_codes"), "plane")]
 
     def _plane(self, works: Tensor) -> Tensor:
-        """Return what a plane of codes around the works' mean decodes to: ``(C, P H, P W)``."""
+        """Decode a plane of codes around the works' mean: ``(C, P H, P W)``."""
         codes = latent_plane(self.posterior(works)[0], self.params.plane, self.params.plane_reach)
-        return tiled(self._decode_means(codes), self.params.plane)
+        return tile_images(self._decode_means(codes), self.params.plane)
 
     def _decode_means(self, codes: Tensor) -> Tensor:
         return torch.cat([mean_image(self.likelihood, self._decode(part)) for part in split_rows(codes)])

@@ -1,1 +1,1 @@
-"""What more than one model needs: the contract, losses, blocks, the loop, resumable state."""
+"""Networks, blocks, losses and samplers of the models, by family."""

@@ -20,18 +20,18 @@ from artpipe.contracts.modality import Job, Medium, PreprocessTask, find_medium,
 
 def work_kinds() -> dict[str, WorkKind]:
     """Return how the files of each medium are recognised, by the medium's name."""
-    return {name: _work_kind(name) for name in plugins.names("modalities")}
+    return {name: _work_kind(name) for name in plugins.list_plugins("modalities")}
 
 
 def _work_kind(name: str) -> WorkKind:
-    medium: Medium = plugins.find("modalities", name)
+    medium: Medium = plugins.load_plugin("modalities", name)
     return WorkKind(
         noun=medium.noun,
         files=medium.files,
         matches=medium.matches,
         suffixes=medium.suffixes,
         sidecars=medium.sidecars,
-        many=medium.parts is not yield_whole_file,
+        many=medium.split_file is not yield_whole_file,
         is_preferred=medium.is_preferred,
         reads_sidecars=medium.reads_sidecars,
         explain_unread=medium.explain_unread,
@@ -55,7 +55,7 @@ def require_works(place: object, entry: DatasetEntry, starts: Iterable[tuple[byt
         works, others = works + is_work, others + (not is_work)
         if not is_work and (advice := medium.explain_unread(start)):
             unread[advice] += 1
-        if works >= (MINIMUM_WORKS if medium.parts is yield_whole_file else 1):
+        if works >= (MINIMUM_WORKS if medium.split_file is yield_whole_file else 1):
             return
     if not works:
         other_files = f"; {others} other {'file' if others == 1 else 'files'}" if others else ""

@@ -142,7 +142,7 @@ def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] =
     with change_project():
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         _check_name(name, params.models, "model")
-        plugins.find("models", kind)
+        plugins.load_plugin("models", kind)
         params.dataset(dataset)
         entry = _make_model_entry(params, name, kind, dataset) | dict(map(parse_key_value, parameters))
         text = insert_entry(text, "models", name, entry)
@@ -183,7 +183,7 @@ def change_project() -> Iterator[contextlib.ExitStack]:
 def _check_new_names(params: Params, name: str, kinds: Sequence[str]) -> None:
     _check_name(name, params.datasets, "dataset")
     for kind in kinds:
-        plugins.find("models", kind)
+        plugins.load_plugin("models", kind)
         _check_name(f"{name}-{kind}", params.models, "model")
     if len(set(kinds)) < len(kinds):
         raise UserError("a kind is named twice; a second model of one kind: `artpipe model add NAME --kind KIND`")
@@ -225,7 +225,7 @@ def _source_name(target: Path) -> str:
 
 
 def _find_source(target: Path) -> Source:
-    source: Source = plugins.find("sources", _source_name(target))
+    source: Source = plugins.load_plugin("sources", _source_name(target))
     return source
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams, validate_as
-from artpipe.contracts.modality import Part, find_medium
+from artpipe.contracts.modality import FileWork, find_medium
 from artpipe.contracts.plugin_info import medium_info, model_info
 from artpipe.errors import UserError
 from artpipe.language.message import join_texts
@@ -41,7 +41,7 @@ def inspect_input(path: Path, medium: str = "", ingest: Mapping[str, Any] | None
     if not (path.is_dir() or path.is_file()):
         raise UserError(f"{path}: neither a folder nor a file (a pipe, a socket or a device)")
     if medium:
-        plugins.find("modalities", medium)
+        plugins.load_plugin("modalities", medium)
     params = validate_as(IngestParams, dict(ingest or {}), file="artpipe dataset")
     single = may_hold_many_works(path)
     if not path.is_dir() and not single:
@@ -53,7 +53,7 @@ def inspect_input(path: Path, medium: str = "", ingest: Mapping[str, Any] | None
 
 def describe_summary(summary: LayoutSummary) -> str:
     """Return in lines what was understood, and how to say otherwise."""
-    alternatives = [f"--medium {name}" for name in plugins.names("modalities") if name != summary.medium]
+    alternatives = [f"--medium {name}" for name in plugins.list_plugins("modalities") if name != summary.medium]
     rules = [rule for rule in ("folders", "metadata", "none") if rule != summary.classes_from]
     alternatives.append(f"--classes {'|'.join(rules)}")
     if summary.splits:
@@ -80,9 +80,9 @@ def list_default_kinds(medium: str) -> tuple[str, ...]:
 
     Those that measure others come last.
     """
-    columns = plugins.find("modalities", medium).columns
-    kinds = [kind for kind in plugins.names("models") if model_info(kind).in_new_datasets]
-    kinds = [kind for kind in kinds if plugins.find("models", kind).reads <= columns]
+    columns = plugins.load_plugin("modalities", medium).columns
+    kinds = [kind for kind in plugins.list_plugins("models") if model_info(kind).in_new_datasets]
+    kinds = [kind for kind in kinds if plugins.load_plugin("models", kind).reads <= columns]
     return tuple(sorted(kinds, key=has_features))
 
 
@@ -90,7 +90,7 @@ def has_features(kind: str) -> bool:
     """Return whether models of a kind measure others by their features."""
     from artpipe.contracts.model import FeatureExtractor  # with torch
 
-    build = plugins.find("models", kind).build
+    build = plugins.load_plugin("models", kind).build
     return isinstance(build, type) and issubclass(build, FeatureExtractor)
 
 
@@ -116,7 +116,7 @@ def require_enough_works(entry: DatasetEntry, place: Path) -> None:
     accepted: set[bytes] = set()
     refusal = ""
     job, settings = job_name(medium.inspect), entry.ingest.model_dump(mode="json")
-    with closing(outcomes(_iterate_parts(entry), job=job, settings=settings, limits=limits)) as results:
+    with closing(outcomes(_iterate_works(entry), job=job, settings=settings, limits=limits)) as results:
         for (name, part), outcome in results:
             reason = part.fields.get("rejected", outcome.reason)
             if reason is None:
@@ -133,12 +133,12 @@ def require_enough_works(entry: DatasetEntry, place: Path) -> None:
     raise UserError(message + (refusal or _advise_separator(entry, place)))
 
 
-def _iterate_parts(entry: DatasetEntry) -> Iterator[tuple[tuple[str, Part], bytes]]:
+def _iterate_works(entry: DatasetEntry) -> Iterator[tuple[tuple[str, FileWork], bytes]]:
     """Yield name and part, and its bytes, of every work that was not rejected."""
-    source: Source = plugins.find("sources", entry.source)
+    source: Source = plugins.load_plugin("sources", entry.source)
     for candidate in source.candidates(entry):
         if candidate.rejected is None:
-            for part in find_medium(entry).parts(candidate.name, candidate.data, entry.ingest):
+            for part in find_medium(entry).split_file(candidate.name, candidate.data, entry.ingest):
                 yield (candidate.name + part.name, part), part.data
 
 

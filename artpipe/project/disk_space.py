@@ -1,4 +1,7 @@
-"""Ask for disk space before a stage starts, so that what cannot fit is refused while nothing was written."""
+"""Ask for disk space before a stage starts.
+
+So what cannot fit is refused while nothing was written.
+"""
 
 import contextlib
 import os

@@ -39,8 +39,8 @@ def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
     """
     place, raw = f"models.{name}", params.model(name)
     if not raw.get("kind"):
-        raise UserError(f"{_FILE}: `{place}.kind` is missing; one of {', '.join(plugins.names('models'))}")
-    require_existing_name(f"{place}.kind", raw["kind"], plugins.names("models"))
+        raise UserError(f"{_FILE}: `{place}.kind` is missing; one of {', '.join(plugins.list_plugins('models'))}")
+    require_existing_name(f"{place}.kind", raw["kind"], plugins.list_plugins("models"))
     for key in ("dataset", "pretrained", "feature_extractor"):
         if key in raw and not raw[key]:
             raise UserError(f"{_FILE}: `{place}.{key}` is empty; {_explain_missing_key(key, name, raw)}")
@@ -73,11 +73,11 @@ def check_dataset(name: str, entry: DatasetEntry, root: Path = Path()) -> None:
             no, or too few, works.
     """
     place = f"datasets.{name}"
-    require_existing_name(f"{place}.source", entry.source, plugins.names("sources"))
-    require_existing_name(f"{place}.medium", entry.medium, plugins.names("modalities"))
+    require_existing_name(f"{place}.source", entry.source, plugins.list_plugins("sources"))
+    require_existing_name(f"{place}.medium", entry.medium, plugins.list_plugins("modalities"))
     parse_preprocess_params(name, entry)
     path = _require_inside(f"{place}.path", entry.path, root)
-    source: Source = plugins.find("sources", entry.source)
+    source: Source = plugins.load_plugin("sources", entry.source)
     try:
         require_outside_project(path, root)
     except UserError as error:
@@ -141,7 +141,7 @@ def _check_feature_extractor(params: Params, name: str, entry: TrainParams) -> N
         message = f"learned from `{feature_extractor.get('dataset')}`, and this model learns from `{entry.dataset}`"
         raise UserError(f"{_FILE}: `{place}` is `{entry.feature_extractor}`, which {message}")
     require_existing_name(
-        f"models.{entry.feature_extractor}.kind", feature_extractor.get("kind"), plugins.names("models")
+        f"models.{entry.feature_extractor}.kind", feature_extractor.get("kind"), plugins.list_plugins("models")
     )
     from artpipe.contracts.model import FeatureExtractor
 
@@ -154,10 +154,10 @@ def _check_feature_extractor(params: Params, name: str, entry: TrainParams) -> N
 def _check_columns(params: Params, name: str, entry: TrainParams) -> None:
     """Raise if a kind reads what the medium lacks, such as pictures of a text."""
     medium = params.datasets[entry.dataset].medium
-    require_existing_name(f"datasets.{entry.dataset}.medium", medium, plugins.names("modalities"))
-    columns = plugins.find("modalities", medium).columns
+    require_existing_name(f"datasets.{entry.dataset}.medium", medium, plugins.list_plugins("modalities"))
+    columns = plugins.load_plugin("modalities", medium).columns
     if missing := sorted(_find_kind(entry.kind).reads - columns):
-        others = ", ".join(kind for kind in plugins.names("models") if _find_kind(kind).reads <= columns)
+        others = ", ".join(kind for kind in plugins.list_plugins("models") if _find_kind(kind).reads <= columns)
         problem = (
             f"`{entry.kind}`, which reads {missing[0]}, and `{entry.dataset}` is of {medium}; of that learn: {others}"
         )
@@ -191,7 +191,7 @@ def _check_cycles(entries: Mapping[str, TrainParams]) -> None:
 
 
 def _find_kind(name: str) -> "Model":
-    model: Model = plugins.find("models", name)
+    model: Model = plugins.load_plugin("models", name)
     return model
 
 
@@ -216,7 +216,7 @@ def check_plugin_names(params: Params, root: Path) -> None:
     for group, names in (("metrics", params.evaluation.metrics), ("sections", params.gallery.sections)):
         place = "evaluation.metrics" if group == "metrics" else "gallery.sections"
         for name in names:
-            require_existing_name(place, name, plugins.names(group))
+            require_existing_name(place, name, plugins.list_plugins(group))
     templates = root / "artpipe/templates"
     folder = templates if templates.is_dir() else Path(__file__).parents[1] / "templates"
     require_existing_name(

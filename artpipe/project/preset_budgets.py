@@ -17,7 +17,7 @@ _EVALUATE_STEPS: int = TrainParams.model_fields["evaluate_every_steps"].default
 
 def list_budget_names() -> list[str]:
     """Return the presets of which a kind says something."""
-    return sorted({name for kind in plugins.names("models") for name in model_info(kind).presets})
+    return sorted({name for kind in plugins.list_plugins("models") for name in model_info(kind).presets})
 
 
 def make_budget_overlay(

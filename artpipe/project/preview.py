@@ -66,9 +66,11 @@ def write_contact_sheet(name: str, entry: DatasetEntry) -> str:
 def _write_first_lines(name: str, entry: DatasetEntry) -> str:
     """Write the first lines of the first texts."""
     medium = find_medium(entry)
-    source: Source = plugins.find("sources", entry.source)
+    source: Source = plugins.load_plugin("sources", entry.source)
     candidates = (candidate for candidate in source.candidates(entry) if candidate.rejected is None)
-    parts = (part for candidate in candidates for part in medium.parts(candidate.name, candidate.data, entry.ingest))
+    parts = (
+        part for candidate in candidates for part in medium.split_file(candidate.name, candidate.data, entry.ingest)
+    )
     texts = [part.data.decode("utf-8", "replace").strip("\n").split("\n")[:LINES] for part in islice(parts, TEXTS)]
     sheet = "\n\n".join("\n".join(lines) for lines in texts)
     path = paths.STATE / "contact" / f"{name}.txt"
@@ -80,7 +82,7 @@ def _write_first_lines(name: str, entry: DatasetEntry) -> str:
 
 def _choose_works(entry: DatasetEntry) -> Iterator[bytes]:
     """Yield works from all over a folder, or the first ones of an archive."""
-    source: Source = plugins.find("sources", entry.source)
+    source: Source = plugins.load_plugin("sources", entry.source)
     path = Path(entry.path)
     if (
         path.is_dir()

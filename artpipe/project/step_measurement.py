@@ -74,7 +74,7 @@ def _import_what_steps_import() -> None:
 def measure_model(request: CostRequest, params: Params) -> StepCost:
     """Return what the training of one model costs, without the imports."""
     begun, entry = time.process_time(), dict(request.entry)
-    model: Model = plugins.find("models", str(entry.get("kind")))
+    model: Model = plugins.load_plugin("models", str(entry.get("kind")))
     checked = model.params.model_validate(entry)
     device, precision = prepare_torch(checked)
     rows = make_rows(request, params, checked.batch_size)

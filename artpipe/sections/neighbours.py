@@ -22,7 +22,7 @@ _HTML = """
 {% if view.work.neighbours %}
 <div class="read columns">
 <div><h2>{{ _("Nearest works it learned from") }}</h2>
-<p class="aside">{% if view.work.kind == "text" %}{{ _("Of all the works in the training, these share most of its rare turns, letter by letter. If one were the same, the model would have copied.") }}{% else %}{{ _("Of all the pictures in the training, these look most like it to the ruler. If one were the same, the model would have copied.") }}{% endif %}</p></div>
+<p class="aside">{% if view.work.kind == "text" %}{{ _("Of all the works in the training, these share most of its rare turns, letter by letter. If one were the same, the model would have copied.") }}{% else %}{{ _("Of all the pictures in the training, these look most like it to the feature extractor. If one were the same, the model would have copied.") }}{% endif %}</p></div>
 <ul class="row{{ ' far' if view.work.kind == 'text' }}">{% for near in view.work.neighbours %}{{ real(near.work, near.distance) }}{% endfor %}</ul>
 </div>
 {% endif %}

@@ -6,8 +6,8 @@ It hangs in a frame, on a sheet, or is to be played.
 from collections.abc import Mapping
 from typing import Any
 
+from artpipe.contracts.gallery_work import have_same_shape
 from artpipe.contracts.section import Section, WorkView
-from artpipe.contracts.works import have_same_shape
 
 _BROAD_RATIO = 1.45  # width by height above which a picture takes the wall's breadth and its label hangs below
 
@@ -15,14 +15,14 @@ _HTML = """
 {% import "macros.html" as m with context %}
 {% set work = view.work %}
 <div class="wall">
-<figure class="solo{{ ' broad' if broad }}"{% if work.before %} data-compare{% endif %}>
+<figure class="solo{{ ' broad' if broad }}"{% if work.input_picture %} data-compare{% endif %}>
 {% if work.kind == "text" %}<blockquote class="leaf">{{ m.sheet(work.text) }}</blockquote>
 {% elif work.kind == "video" %}<div class="frame"><video controls loop muted playsinline data-film preload="metadata"{% if work.face %} poster="{{ root ~ work.face.src }}" width="{{ work.face.width }}" height="{{ work.face.height }}"{% endif %} aria-label="{{ m.alt(work, view.artist) }}">{% for form, media in work.films.items() %}<source src="{{ root ~ media.src }}" type="video/{{ form }}">{% endfor %}</video></div>
 {% elif work.kind == "audio" %}<div class="music">{% if work.face %}<span class="frame">{{ m.picture(work.face, m.alt(work, view.artist), eager=true) }}</span>{% endif %}
 <audio controls preload="metadata" src="{{ root ~ work.media.src }}" aria-label="{{ work.title }}"></audio></div>
-{% elif work.before %}<div class="compare">
+{% elif work.input_picture %}<div class="compare">
 <div class="frame pair">
-<div class="side before">{{ m.picture(work.before, _("%(title)s, before", title=work.title), eager=true) }}<p class="caps" data-before>{{ m.part("before") }}</p></div>
+<div class="side before">{{ m.picture(work.input_picture, _("%(title)s, before", title=work.title), eager=true) }}<p class="caps" data-before>{{ m.part("before") }}</p></div>
 <div class="side after">{{ m.picture(work.media, m.alt(work, view.artist), eager=true) }}<p class="caps">{{ _("after") }}</p></div>
 </div>
 <div class="controls" hidden><input type="range" min="0" max="100" value="50" step="1" aria-label="{{ _('How much is seen of the picture before') }}" data-said="{{ _('%%s percent') }}"></div>
@@ -39,9 +39,9 @@ _HTML = """
 <p>{{ m.standing(view.artist) }}</p>
 {% if view.artist.accepted %}<p class="quiet">{{ _("Made by earlier code and accepted as it stands: %(stages)s", stages=view.artist.accepted | join(", ")) }}</p>
 {% endif %}</figcaption>
-{% if work.beside %}
+{% if work.further_pictures %}
 <ul class="companions">
-{% for name, media in work.beside.items() %}<li><figure><span class="frame">{{ m.picture(media, _("%(title)s: %(part)s", title=work.title, part=m.part(name)), eager=true) }}</span><figcaption><span class="caps">{{ m.part(name) }}</span>{% if name in against %} <button type="button" hidden aria-pressed="false" data-against="{{ m.part(name) }}">{{ _("compare") }}</button>{% endif %}</figcaption></figure></li>
+{% for name, media in work.further_pictures.items() %}<li><figure><span class="frame">{{ m.picture(media, _("%(title)s: %(part)s", title=work.title, part=m.part(name)), eager=true) }}</span><figcaption><span class="caps">{{ m.part(name) }}</span>{% if name in against %} <button type="button" hidden aria-pressed="false" data-against="{{ m.part(name) }}">{{ _("compare") }}</button>{% endif %}</figcaption></figure></li>
 {% endfor %}
 </ul>
 {% endif %}
@@ -58,7 +58,11 @@ _HTML = """
 
 def _fill(view: WorkView) -> Mapping[str, Any]:
     work, face = view.work, view.work.face
-    against = [name for name, part in work.beside.items() if work.before and face and have_same_shape(part, face)]
+    against = [
+        name
+        for name, part in work.further_pictures.items()
+        if work.input_picture and face and have_same_shape(part, face)
+    ]
     return {"broad": face is not None and face.width > _BROAD_RATIO * face.height, "against": against}
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
+from artpipe.contracts.gallery_work import GalleryWork
 from artpipe.contracts.section import Artist, IndexView, Section
-from artpipe.contracts.works import Work
 
 _MAXIMUM_REQUESTS, _MAXIMUM_WORKS = 26, 96  # what the first view may cost, all rooms together
 _INLINE_BYTES, _FILE_BYTES = (
@@ -87,12 +87,12 @@ _HTML = """
 """
 
 
-def choose_works(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
+def choose_works(artists: Sequence[Artist]) -> Mapping[str, Sequence[GalleryWork]]:
     """Return the works that each model shows at the entrance, one at least.
 
     Models take turns until the first view costs enough.
     """
-    shown: dict[str, list[Work]] = {artist.name: [] for artist in artists}
+    shown: dict[str, list[GalleryWork]] = {artist.name: [] for artist in artists}
     requests = inline = files = 0
     turns = zip_longest(*map(_select_works, artists))
     for turn, works in enumerate(turns):
@@ -114,7 +114,7 @@ def choose_works(artists: Sequence[Artist]) -> Mapping[str, Sequence[Work]]:
     return shown
 
 
-def _select_works(artist: Artist) -> Sequence[Work]:
+def _select_works(artist: Artist) -> Sequence[GalleryWork]:
     """Return the works of a model that may hang here.
 
     Its first film is among the large ones of the first row.
@@ -127,8 +127,8 @@ def _select_works(artist: Artist) -> Sequence[Work]:
 
 def _fill(view: IndexView) -> Mapping[str, Any] | None:
     artists = [artist for room in view.museum.rooms for artist in room.artists]
-    ahead = [room for room in view.museum.rooms if room.ahead]
-    open_rooms = [room for room in view.museum.rooms if not room.ahead]
+    ahead = [room for room in view.museum.rooms if room.is_not_started]
+    open_rooms = [room for room in view.museum.rooms if not room.is_not_started]
     shown = {name: works[:-1] if len(works) == _LARGE_EVERY else works for name, works in choose_works(artists).items()}
     activities = view.museum.run.activities if view.museum.run else {}
     if activities:  # what opens next comes first

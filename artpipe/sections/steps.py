@@ -17,13 +17,13 @@ _HTML = """
 </div>
 <div data-slider>
 <ol class="strip" tabindex="0" aria-label="{{ _('Pictures by step') }}">
-{% for step, media in way %}
+{% for step, media in steps %}
 <li data-frame="{{ _('Step %(n)s', n=step | number) }}"><span class="frame">{{ m.picture(media, _("%(title)s at step %(n)s", title=view.work.title, n=step | number)) }}</span><p>{{ _("Step %(n)s", n=step | number) }}</p></li>
 {% endfor %}
 </ol>
 <div class="controls" hidden>
 <output aria-live="polite"></output>
-<input type="range" min="0" max="{{ way | length - 1 }}" value="{{ way | length - 1 }}" step="1" aria-label="{{ _('Step of the work') }}">
+<input type="range" min="0" max="{{ steps | length - 1 }}" value="{{ steps | length - 1 }}" step="1" aria-label="{{ _('Step of the work') }}">
 <p class="hint">{{ _("Up and down move through the steps.") }}</p>
 </div>
 </div>
@@ -32,7 +32,7 @@ _HTML = """
 
 
 def _fill(view: WorkView) -> Mapping[str, Any] | None:
-    return {"way": view.work.way} if view.work.way else None
+    return {"steps": view.work.intermediate_pictures} if view.work.intermediate_pictures else None
 
 
 SECTION = Section(page="work", fill=_fill, html=_HTML)

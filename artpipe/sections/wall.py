@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from artpipe.contracts.gallery_work import GalleryWork
 from artpipe.contracts.section import Artist, IndexView, Room, Section
-from artpipe.contracts.works import Work
 
 _CERTAIN = 0.9  # certainty of the feature extractor from which on works are as sure as each other
 _LARGE_ENOUGH = 128  # pixels of the shorter side; beyond, larger is no better
@@ -53,7 +53,7 @@ _HTML = """
 """
 
 
-def _choose_featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
+def _choose_featured(view: IndexView) -> tuple[Room, Artist, GalleryWork] | None:
     """Choose the most attractive work of a healthy model that has a picture."""
     candidates = [
         (room, artist, work)
@@ -66,7 +66,7 @@ def _choose_featured(view: IndexView) -> tuple[Room, Artist, Work] | None:
     return max(healthy or candidates, key=lambda candidate: _rank_work(candidate[2]), default=None)
 
 
-def _rank_work(work: Work) -> tuple[bool, bool, bool, int, float]:
+def _rank_work(work: GalleryWork) -> tuple[bool, bool, bool, int, float]:
     """Return the ranking key of a work, compared first to last.
 
     A work its feature extractor doubts comes after a sure one; one not judged counts as sure.
@@ -90,7 +90,7 @@ def _fill(view: IndexView) -> Mapping[str, Any]:
         "easel": activities[making.model] if making else None,
         "works": sum(len(artist.works) for artist in artists),
         "artists": len(artists),
-        "rooms": sum(not room.ahead for room in view.museum.rooms),
+        "rooms": sum(not room.is_not_started for room in view.museum.rooms),
         "real": sum(room.collection.kept for room in view.museum.rooms if room.collection),
         "room": room,
         "artist": artist,

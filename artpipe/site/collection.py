@@ -12,8 +12,8 @@ from typing import Any
 
 from artpipe.artifacts.works import Record
 from artpipe.config.params import About
+from artpipe.contracts.gallery_work import RealWork
 from artpipe.contracts.section import Collection, Refusal, Tally
-from artpipe.contracts.works import RealWork
 from artpipe.errors import ArtpipeError
 from artpipe.language.sentences import Sentences
 from artpipe.site.translation import clean_line

@@ -8,9 +8,9 @@ from typing import Any
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import Neighbour, ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunRecord
+from artpipe.contracts.gallery_work import GalleryWork, NearWork, RealWork
 from artpipe.contracts.plugin_info import WallText, model_info
 from artpipe.contracts.section import Artist, Curve, Frame, Gap, GapReason
-from artpipe.contracts.works import NearWork, RealWork, Work
 from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences
@@ -94,7 +94,7 @@ def load_artist(
 
 def _load_works(
     folder: Path, model: str, report: ReportCard, media: MediaStore, find_work: FindWork, sentences: Sentences
-) -> Iterable[Work]:
+) -> Iterable[GalleryWork]:
     for name, exhibit in name_works(model, report):
         yield _load_work(name, _make_title(exhibit.caption, sentences), exhibit, folder, media, find_work)
 
@@ -113,7 +113,7 @@ def name_works(model: str, report: ReportCard) -> Iterable[tuple[str, SavedExhib
 
 def _load_work(
     name: str, title: str, exhibit: SavedExhibit, folder: Path, media: MediaStore, find_work: FindWork
-) -> Work:
+) -> GalleryWork:
     work_media, text, path = None, "", require_inside(folder, exhibit.file)
     if exhibit.kind == "text":
         text = _read_text(path, _MAXIMUM_LINES)
@@ -123,7 +123,7 @@ def _load_work(
     def make_near(neighbour: Neighbour) -> NearWork:
         return NearWork(find_work(neighbour.digest), neighbour.distance)
 
-    return Work(
+    return GalleryWork(
         id=name,
         title=title,
         kind=exhibit.kind,

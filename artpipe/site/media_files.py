@@ -10,7 +10,7 @@ import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artpipe.contracts.works import Media
+from artpipe.contracts.gallery_work import Media
 from artpipe.errors import CorruptError
 from artpipe.system.hashing import sha256_bytes
 

@@ -12,8 +12,8 @@ from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import About, Params
 
 if TYPE_CHECKING:
+    from artpipe.contracts.gallery_work import RealWork
     from artpipe.contracts.section import Artist, Museum, Room
-    from artpipe.contracts.works import RealWork
     from artpipe.language.sentences import Sentences
     from artpipe.site.media_files import MediaStore
 
@@ -105,7 +105,7 @@ def _make_work_finder(works: "Mapping[str, RealWork]", folders: Iterable[Path], 
 
     The work has the picture or the first lines that a report brought along.
     """
-    from artpipe.contracts.works import RealWork
+    from artpipe.contracts.gallery_work import RealWork
 
     cache: dict[str, RealWork] = {}
 

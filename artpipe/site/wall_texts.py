@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from artpipe.config.params import Params
+from artpipe.contracts.gallery_work import SAMPLE
 from artpipe.contracts.plugin_info import WallInfo, WallText, metric_info, model_info
-from artpipe.contracts.works import SAMPLE
 
 # By the form of works that nobody was given anything for; pictures have the bare role.
 SAMPLE_TEXTS: Mapping[str, WallText] = {

@@ -9,7 +9,10 @@ def format_duration(seconds: float) -> str:
 
 
 def format_size(count: float, digits: int = 0) -> str:
-    """Return a number of bytes as `12 MB`, with so many `digits` after the point from a kilobyte on."""
+    """Return a number of bytes as `12 MB`.
+
+    From a kilobyte on it has so many `digits` after the point.
+    """
     units = ("B", "kB", "MB", "GB", "TB")
     power = 0
     while count >= 1000 and power < len(units) - 1:  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""The follower: one process that shows all trainings of a project in MLflow while they run.
+"""The process that shows a project's trainings in MLflow while they run.
 
 The first training starts it, a lock decides that there is one, and it ends by itself: a training holds its own lock for as
 long as it lives, however it dies.
@@ -30,8 +30,9 @@ _NICE = 10
 
 
 def start_follower() -> None:
-    """Start the follower unless there is one or none is wanted; wait for nothing and fail at nothing.
+    """Start the follower unless there is one or none is wanted.
 
+    Nothing is waited for, and nothing makes it fail.
     It has a session of its own and no pipe of the caller, so whoever waits for a training does not wait for it.
     """
     if os.environ.get("ARTPIPE_TRACKING") == "off" or find_spec("mlflow") is None:
@@ -52,8 +53,9 @@ def start_follower() -> None:
 
 
 def follow_trainings(every_seconds: float = 3.0, grace_seconds: float = _GRACE_SECONDS) -> None:
-    """Show the trainings of this project while they run; end when none has run for a while, or at a signal.
+    """Show the trainings of this project while they run.
 
+    It ends when none has run for a while, or at a signal.
     Returns at once where another follower is at it. Errors of the store are printed once for each training and left to a
     later `artpipe sync`.
     """
@@ -134,7 +136,10 @@ class _Follower:
 
 
 def _finish(tracked_run: TrackedRun, state: Path) -> None:
-    """Log the rest of a training that runs no more: its state if it was stopped, else its run record."""
+    """Log the rest of a training that runs no more.
+
+    That is its state if it was stopped, else its run record.
+    """
     if (state / _START_FILE).is_file():
         log_journal(tracked_run, state)
         tracked_run.set_status("FINISHED" if _is_complete(state) else "KILLED")

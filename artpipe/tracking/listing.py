@@ -16,8 +16,8 @@ from artpipe.config.params import Frozen
 from artpipe.language.sentences import make_sentence
 from artpipe.system.locks import is_locked
 from artpipe.system.units import format_duration
-from artpipe.tracking.lineage import ArtifactIndex, trace_lineage
 from artpipe.tracking.lineage_model import Lineage
+from artpipe.tracking.lineage_trace import ArtifactIndex, trace_lineage
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -106,7 +106,7 @@ def _sync_registry(store: MlflowStore, root: Path) -> dict[str, str]:
 def start_run(store: MlflowStore, root: Path, start: RunStart) -> TrackedRun:
     """Show a training that has begun, as running."""
     run = store.get_or_create_run(start.run_id, start.dataset, start.model, start.started)
-    run.log_params(_flatten({**start.params, "seed": start.seed}))
+    run.log_params(_flatten_params({**start.params, "seed": start.seed}))
     run.log_tags(_make_tags(start))
     counts = find_ingest_record(root, start.dataset, start.shards)
     run.log_dataset(start.dataset, start.shards, str(paths.shards(start.dataset)), counts)
@@ -117,7 +117,7 @@ def start_run(store: MlflowStore, root: Path, start: RunStart) -> TrackedRun:
 
 
 def log_journal(run: TrackedRun, folder: Path) -> None:
-    """Log what is new in the journal and among the pictures of a state or a run record."""
+    """Log what is new in journal and pictures of a state or a run record."""
     run.log_rows(Journal(folder / "journal.jsonl").rows())
     run.log_pictures(sorted((folder / "progress").glob("step-*")))
 
@@ -143,7 +143,7 @@ def _sync_complete(store: MlflowStore, root: Path, folder: Path, _run_ids: set[s
                 find_ingest_record(root, dataset, checkpoint["shards"]),
             )
             tags |= {"data": checkpoint["shards"], "rollbacks": checkpoint["rollbacks"]}
-        run.log_params(_flatten(checkpoint["params"] if checkpoint else card.params))
+        run.log_params(_flatten_params(checkpoint["params"] if checkpoint else card.params))
         log_journal(run, record.folder)
         run.log_tags({**_make_tags(card), **_add_prefix(tags), "artpipe.checkpoint": card.checkpoint})
         run.set_status("FINISHED", card.ended)
@@ -241,7 +241,7 @@ def _add_prefix(tags: dict[str, Any]) -> dict[str, Any]:
     return {f"artpipe.{name}": value for name, value in tags.items()}
 
 
-def _flatten(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten_params(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return dict(_iterate_leaves(params, prefix))
 
 

@@ -21,7 +21,7 @@ from artpipe.system.locks import hold_lock
 _HASH_DIGITS = 12  # digits of a hash, enough to find it by
 
 
-class Candidate(NamedTuple):
+class PromotionCandidate(NamedTuple):
     """What the workspace has of a model, all about one checkpoint."""
 
     report: ReportCard
@@ -83,7 +83,7 @@ def rollback(dataset: str, kind: str, root: Path = Path()) -> str:
     return f"{dataset} {kind}: the champion is {_describe(restored)} again, in {folder}; {_describe(reign.champion)} was taken back"
 
 
-def load_candidate(model: str, root: Path = Path()) -> Candidate:
+def load_candidate(model: str, root: Path = Path()) -> PromotionCandidate:
     """Return what the workspace has of a model.
 
     Raises:
@@ -95,7 +95,7 @@ def load_candidate(model: str, root: Path = Path()) -> Candidate:
     _, checkpoint = read_checkpoint_card(root / paths.checkpoint(model))
     if not report.checkpoint == run.checkpoint == checkpoint:
         raise UserError(f"{model}: report, run record and checkpoint are not of one training; `artpipe run` mends it")
-    return Candidate(report, sha256, run.run_id)
+    return PromotionCandidate(report, sha256, run.run_id)
 
 
 def find_objection(challenger: Score | None, shards: str, champion: Champion) -> str:

@@ -19,7 +19,7 @@ def build_learner(name: str, entry: Mapping[str, Any], spec: Spec, pretrained: n
     Raises:
         UserError: unknown kind or parameter.
     """
-    model: Model = plugins.find("models", str(entry.get("kind")))
+    model: Model = plugins.load_plugin("models", str(entry.get("kind")))
     params = validate_as(model.params, entry, file="params.yaml", place=f"models.{name}")
     return model.build(params, spec, pretrained)
 

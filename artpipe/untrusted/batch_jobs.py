@@ -23,7 +23,7 @@ def with_batch_job(batch_job: BatchJob) -> Callable[[Job], Job]:
 
 
 def answer_batch(job: Job, inputs: Sequence[bytes], settings: Any) -> Mapping[int, bytes]:
-    """Return what a job's form for batches answers; nothing where it has none or fails."""
+    """Return what a job's batch form answers; nothing if it has none or fails."""
     batch_job = _BATCH_JOBS.get(job)
     if batch_job is None:
         return {}

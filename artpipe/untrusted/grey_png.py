@@ -42,7 +42,10 @@ def encode_grey_png(pixels: bytes | memoryview, height: int, width: int) -> byte
 
 
 def encode_pictures(values: memoryview, shape: tuple[int, ...]) -> Iterator[bytes]:
-    """Yield the pictures of an array ``(N, H, W)`` as files, a few megabytes of them in memory."""
+    """Yield the pictures of an array ``(N, H, W)`` as files.
+
+    A few megabytes of them are in memory.
+    """
     import numpy as np
 
     pixels = np.frombuffer(values, np.uint8).reshape(shape)
@@ -71,7 +74,7 @@ def encode_grey_pngs(pixels: "NDArray[np.uint8]") -> list[bytes]:
 
 
 def decode_grey_pngs(files: Sequence[bytes]) -> "Iterator[tuple[list[int], NDArray[np.uint8]]]":
-    """Yield the places and the pixels ``(N, H, W)`` of files as they are written here, size by size.
+    """Yield places and pixels ``(N, H, W)`` of files written here, size by size.
 
     A file is one of them if its pixels give the same bytes again, so a wrong checksum or a chunk more is left to a decoder;
     so is a picture of more than one stored block.

@@ -23,7 +23,7 @@ from artpipe.artifacts.paths import job_cache
 from artpipe.errors import UserError
 from artpipe.system.atomic_files import remove_path, remove_stale_temporaries, write_file
 from artpipe.system.hashing import sha256_bytes, sha256_file
-from artpipe.untrusted.worker_pool import Outcome, WorkerLimits, outcomes
+from artpipe.untrusted.worker_pool import JobOutcome, WorkerLimits, outcomes
 
 KeyT = TypeVar("KeyT")
 _SUFFIX = ".answers"
@@ -47,12 +47,12 @@ class JobCache:
         for database in self._databases:
             database.close()
 
-    def find(self, data: bytes) -> Outcome | None:
+    def find(self, data: bytes) -> JobOutcome | None:
         """Return the outcome of an input, None where there is none or it is damaged."""
         row = self._find_row(bytes.fromhex(sha256_bytes(data))) if self._databases else None
         if row is None or row[3] != _row_checksum(*row[:3]):
             return None
-        return Outcome(payload=row[0], reason=row[1], detail=row[2])
+        return JobOutcome(payload=row[0], reason=row[1], detail=row[2])
 
     def _find_row(self, key: bytes) -> tuple[bytes, str | None, str, str] | None:
         """Search all databases, beginning after the one with the last hit.
@@ -72,7 +72,7 @@ class JobCache:
 
 def cached_outcomes(
     inputs: Iterable[tuple[KeyT, bytes]], *, stage: str, job: str, settings: Any, limits: WorkerLimits
-) -> Generator[tuple[KeyT, Outcome], None, None]:
+) -> Generator[tuple[KeyT, JobOutcome], None, None]:
     """Yield what `outcomes` does, without working again on cached inputs."""
     with JobCache(_cache_folder(stage, job, settings, limits)) as cache:
         yield from outcomes(inputs, job=job, settings=settings, limits=limits, find_cached=cache.find)

@@ -55,7 +55,7 @@ def _read_batch(requests: BinaryIO) -> list[bytes]:
 
 
 def _run_batch(answers: BinaryIO, job: Job, batch: list[bytes], settings: Any, seconds: float) -> None:
-    """Answer each input in turn, those that the job's form for batches knows without another look."""
+    """Answer each input in turn, from the job's batch form where that did."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
     known = answer_batch(job, batch, settings)
     signal.setitimer(signal.ITIMER_PROF, 0)

@@ -44,7 +44,7 @@ class WorkerLimits:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """The outcome of one input: the job's answer, or the reason for quarantine."""
 
     payload: bytes = b""
@@ -62,8 +62,8 @@ def outcomes(
     job: str,
     settings: Any,
     limits: WorkerLimits,
-    find_cached: Callable[[bytes], Outcome | None] = lambda _: None,
-) -> Generator[tuple[KeyT, Outcome], None, None]:
+    find_cached: Callable[[bytes], JobOutcome | None] = lambda _: None,
+) -> Generator[tuple[KeyT, JobOutcome], None, None]:
     """Run `job` on every input in worker processes and yield the outcomes.
 
     They come in the order of the inputs.
@@ -80,7 +80,7 @@ def outcomes(
     workers = [_Worker(job, settings, limits) for _ in range(count)]
     for worker in workers:
         idle.put(worker)
-    pending: deque[tuple[int, Future[list[tuple[KeyT, Outcome]]]]] = deque()
+    pending: deque[tuple[int, Future[list[tuple[KeyT, JobOutcome]]]]] = deque()
     try:
         with ThreadPoolExecutor(count) as threads, _close_on_exit(workers):
             for batch in _split_into_batches(inputs, limits):
@@ -121,8 +121,8 @@ def _split_into_batches(
 
 
 def _process_batch(
-    idle: "SimpleQueue[_Worker]", batch: list[tuple[KeyT, bytes]], find_cached: Callable[[bytes], Outcome | None]
-) -> list[tuple[KeyT, Outcome]]:
+    idle: "SimpleQueue[_Worker]", batch: list[tuple[KeyT, bytes]], find_cached: Callable[[bytes], JobOutcome | None]
+) -> list[tuple[KeyT, JobOutcome]]:
     cached = [find_cached(data) for _, data in batch]
     fresh = iter(
         _run_in_worker(idle, [data for (_, data), answer in zip(batch, cached, strict=True) if answer is None])
@@ -130,12 +130,12 @@ def _process_batch(
     return [(key, answer or next(fresh)) for (key, _), answer in zip(batch, cached, strict=True)]
 
 
-def _run_in_worker(idle: "SimpleQueue[_Worker]", inputs: list[bytes]) -> list[Outcome]:
+def _run_in_worker(idle: "SimpleQueue[_Worker]", inputs: list[bytes]) -> list[JobOutcome]:
     if not inputs:
         return []
     worker = idle.get()
     try:
-        answers: list[Outcome] = []
+        answers: list[JobOutcome] = []
         while len(answers) < len(inputs):
             answers.extend(worker.run_batch(inputs[len(answers) :]))
         return answers
@@ -157,10 +157,10 @@ class _Worker:
         self.unread = bytearray()  # what the child has answered beyond the outcome that was read last
         self.closed = False
 
-    def run_batch(self, batch: list[bytes]) -> list[Outcome]:
+    def run_batch(self, batch: list[bytes]) -> list[JobOutcome]:
         """Return the outcomes up to the first death, the death's own included."""
         process = self._ensure_started()
-        answers: list[Outcome] = []
+        answers: list[JobOutcome] = []
         try:
             _send_batch(process, batch)
             answers.extend(self._receive_outcome(process) for _ in batch)
@@ -185,17 +185,20 @@ class _Worker:
                 raise ArtpipeError(message) from None
         return self.process
 
-    def _receive_outcome(self, process: "subprocess.Popen[bytes]") -> Outcome:
+    def _receive_outcome(self, process: "subprocess.Popen[bytes]") -> JobOutcome:
         seconds = self.limits.patience * self.limits.seconds
         status, length = ANSWER.unpack(self._read_exactly(process, ANSWER.size, seconds))
         payload = self._read_exactly(process, length, seconds)
         if status == 0:
-            return Outcome(payload=payload)
+            return JobOutcome(payload=payload)
         reason, _, detail = payload.decode(errors="replace").partition("\n")
-        return Outcome(reason=reason, detail=detail)
+        return JobOutcome(reason=reason, detail=detail)
 
     def _read_exactly(self, process: "subprocess.Popen[bytes]", count: int, seconds: float) -> bytes:
-        """Return the next `count` bytes of the child; what else has come is kept for the next call."""
+        """Return the next `count` bytes of the child.
+
+        What else has come is kept for the next call.
+        """
         if len(self.unread) < count:
             answers, deadline = _pipes(process)[1].fileno(), time.monotonic() + seconds
             while len(self.unread) < count:
@@ -209,13 +212,13 @@ class _Worker:
         del self.unread[:count]
         return data
 
-    def _explain_death(self, process: "subprocess.Popen[bytes]", *, timed_out: bool) -> Outcome:
+    def _explain_death(self, process: "subprocess.Popen[bytes]", *, timed_out: bool) -> JobOutcome:
         if timed_out:
             kill_child(process)
         exit_code = process.wait()
         self.reap()
         if timed_out or exit_code == -signal.SIGPROF:
-            return Outcome(
+            return JobOutcome(
                 reason="timed out",
                 detail=with_parameter(
                     Message(code="took_more_than_seconds", values={"seconds": self.limits.seconds}), "decode_seconds"
@@ -225,7 +228,7 @@ class _Worker:
             how = Message(code="decoder_ended_by_signal", values={"signal": signal.Signals(-exit_code).name})
         else:
             how = Message(code="decoder_ended_with_code", values={"exit": exit_code})
-        return Outcome(reason="crashed", detail=how.encode())
+        return JobOutcome(reason="crashed", detail=how.encode())
 
     def close(self) -> None:
         """Kill the child for good; the thread that waits for it notices."""

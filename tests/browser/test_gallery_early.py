@@ -32,7 +32,7 @@ class Museum:
         stages = [Stage(names[0], (), True, 90.0, seconds=80.0), Stage(names[1], names[:1], True, 10.0, seconds=10.0)]
         self.progress = RunProgress(stages, 2)
         self.preview = GalleryPreview(root)
-        self.preview.show(self.progress)
+        self.preview.write_pages(self.progress)
         self.server = gallery_server(root / paths.gallery(), 0, lambda: root / FOLDER if self.early else None)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
@@ -49,7 +49,7 @@ class Museum:
         for folder in (paths.run(model), paths.report(model)):
             (self.aside / folder).rename(self.root / folder)
         self.preview.reload()
-        self.preview.show(self.progress)
+        self.preview.write_pages(self.progress)
 
     def close(self) -> None:
         self.server.should_exit = True
@@ -76,7 +76,7 @@ def test_a_served_page_fills_by_itself(browser, museum):
         assert page.locator(HUNG).count() == 0
         museum.progress.on_start(f"train@{MODEL}")
         museum.progress.on_step(f"train@{MODEL}", 30, 120)
-        museum.preview.show(museum.progress)
+        museum.preview.write_pages(museum.progress)
         page.wait_for_selector("text=in training, step 30 of 120", timeout=8000)
         museum.hang(MODEL)
         page.wait_for_selector(HUNG, timeout=8000)
@@ -150,7 +150,7 @@ def test_axe_finds_no_violation_while_it_fills(browser, museum, light, width):
     sheets = museum.root / ".state/train" / MODEL / "hash/progress"
     sheets.mkdir(parents=True)
     (sheets / "step-00000030.png").write_bytes(make.png(226, 1, 1))
-    museum.preview.show(museum.progress)
+    museum.preview.write_pages(museum.progress)
     with Visit(browser, color_scheme=light, viewport={"width": width, "height": 900}) as visit:
         page = visit.go((museum.root / FOLDER / "index.html").as_uri())
         assert page.locator(".easel img").count() == 1

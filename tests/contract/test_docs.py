@@ -1,5 +1,6 @@
 """The documents say what is there: commands, parameters, and examples that run as they stand."""
 
+import ast
 import base64
 import importlib.util
 import re
@@ -66,7 +67,7 @@ def test_every_link_between_documents_leads_somewhere():
 
 MODELS = [
     *(value for value in vars(params).values() if isinstance(value, type) and issubclass(value, params.Frozen)),
-    *(plugins.find("models", name).params for name in plugins.names("models")),
+    *(plugins.load_plugin("models", name).params for name in plugins.list_plugins("models")),
 ]
 
 
@@ -78,10 +79,10 @@ def test_every_group_of_parameters_is_documented(model):
 
 def test_every_plugin_is_found_without_importing_its_neighbours(monkeypatch):
     """Finding one kind imports one file of the room."""
-    for name in plugins.names("metrics"):
+    for name in plugins.list_plugins("metrics"):
         monkeypatch.delitem(sys.modules, f"artpipe.metrics.{name}", raising=False)
-    plugins.find("metrics", "kid")
-    assert [name for name in plugins.names("metrics") if f"artpipe.metrics.{name}" in sys.modules] == ["kid"]
+    plugins.load_plugin("metrics", "kid")
+    assert [name for name in plugins.list_plugins("metrics") if f"artpipe.metrics.{name}" in sys.modules] == ["kid"]
 
 
 def example(room: str):
@@ -139,3 +140,29 @@ def test_the_section_of_contributing_fills():
     section = example("sections").SECTION
     assert section.page == "model"
     assert section.fill(SimpleNamespace(artist=artist)) == {"pictures": 320}
+
+
+def defined_names(*modules: str) -> set[str]:
+    """Return every name that is defined in a module or below a folder of artpipe: functions, classes, fields, constants."""
+    names: set[str] = set()
+    for module in modules:
+        base = ROOT / "artpipe" / module
+        for path in base.rglob("*.py") if base.is_dir() else [base.with_suffix(".py")]:
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                    names.add(node.name)
+                targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+                names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
+
+
+ROWS = re.findall(r"^\| ([a-z_/, ]+) \| (.*→.*) \|$", (ROOT / "docs" / "renamed.md").read_text(), flags=re.MULTILINE)
+RENAMED = [row for row in ROWS if row[0] not in {"folder", "module"}]
+
+
+@pytest.mark.parametrize(("modules", "pairs"), RENAMED, ids=[row[0] for row in RENAMED])
+def test_what_was_renamed_is_there_under_its_present_name(modules, pairs):
+    """Every name that docs/renamed.md gives as the present one is defined in the folders of its row."""
+    defined = defined_names(*modules.split(", "))
+    present = [name.strip() for pair in pairs.split(";") for name in pair.partition("→")[2].split(",")]
+    assert [name for name in present if not set(name.split(".")) <= defined] == []

@@ -16,7 +16,7 @@ from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import Learner, Prompt, Restoration
 from artpipe.language.sentences import make_sentence
 
-NAMES = plugins.names("metrics")
+NAMES = plugins.list_plugins("metrics")
 SPEC = Spec(dataset="any", channels=3, height=8, width=8, classes=("a", "b"), count=40)
 CARD = CheckpointCard(
     name="any", kind="any", params={}, seed=1, shards="", pretrained=None, spec=SPEC,
@@ -98,7 +98,7 @@ def tokens() -> Evidence:
 
 
 def run(name: str, evidence: Evidence) -> Measurement:
-    metric: Metric = plugins.find("metrics", name)
+    metric: Metric = plugins.load_plugin("metrics", name)
     return metric.measure(evidence) if metric.applies(evidence) else Measurement()
 
 
@@ -111,7 +111,7 @@ def test_there_are_metrics():
 def test_exports_a_documented_metric(name):
     """A metric's file explains itself and exports METRIC."""
     assert importlib.import_module(f"artpipe.metrics.{name}").__doc__
-    assert isinstance(plugins.find("metrics", name), Metric)
+    assert isinstance(plugins.load_plugin("metrics", name), Metric)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -15,7 +15,7 @@ from artpipe.nn.style.perceptual import PerceptualNetwork
 
 ROOT = Path(__file__).parents[2]
 INFOS = {"models": ModelInfo, "modalities": MediumInfo, "metrics": MetricInfo}
-BUILT_IN = [(group, name) for group in INFOS for name in plugins.names(group)]
+BUILT_IN = [(group, name) for group in INFOS for name in plugins.list_plugins(group)]
 QUOTED = re.compile(r"""(?<!class=)["'](\w+)["']""")
 FORMS = {"checkpoint": FeatureExtractor, "weights": PerceptualNetwork}  # of what a constructor gets as `pretrained`
 
@@ -29,9 +29,9 @@ OLDER = "what was written before it had another name, or any"
 ELSEWHERE = {
     "artpipe/artifacts/report.py": {"text": A_FORM},
     "artpipe/artifacts/shards.py": {"picture": OLDER},
-    "artpipe/config/parameter_names.py": dict.fromkeys(plugins.names("models"), OLDER),
+    "artpipe/config/parameter_names.py": dict.fromkeys(plugins.list_plugins("models"), OLDER),
     "artpipe/contracts/model.py": {"text": A_FORM},
-    "artpipe/contracts/works.py": {"text": A_FORM},
+    "artpipe/contracts/gallery_work.py": {"text": A_FORM},
     "artpipe/evaluate.py": {"accuracy": A_MEASURE},
     "artpipe/language/message.py": {"text": A_VALUE},
     "artpipe/layout/sidecars.py": {"text": A_WORD},
@@ -45,7 +45,7 @@ ELSEWHERE = {
     "artpipe/models/style.py": {"stylisation": A_ROLE},
     "artpipe/models/vae.py": {"elbo": A_MEASURE},
     "artpipe/nn/classifier/calibration.py": {"accuracy": A_MEASURE},
-    "artpipe/nn/sequence/rendering.py": {"text": A_FORM},
+    "artpipe/nn/sequence/token_exhibits.py": {"text": A_FORM},
     "artpipe/project/new_project.py": {"music": "a starter"},
     "artpipe/sections/confusions.py": {"accuracy": A_MEASURE},
     "artpipe/sections/neighbours.py": {"text": A_FORM},
@@ -80,43 +80,43 @@ def named_in(path: Path) -> set[str]:
 @pytest.mark.parametrize(("group", "name"), BUILT_IN)
 def test_what_is_read_is_what_is_imported(group, name):
     """The literals of a file are the fields of its constant."""
-    module, constant = plugins.definition(group, name)
+    module, constant = plugins.locate_plugin(group, name)
     imported = getattr(importlib.import_module(module), f"{constant}_INFO", INFOS[group]())
     assert read_info(INFOS[group], group, name) == imported
 
 
-@pytest.mark.parametrize("kind", plugins.names("models"))
+@pytest.mark.parametrize("kind", plugins.list_plugins("models"))
 def test_a_kind_says_what_its_constructor_takes(kind):
     """`pretrained` is what the constructor declares to take; the title and the cost are said."""
     info = model_info(kind)
-    hints = get_type_hints(plugins.find("models", kind).build.__init__)
+    hints = get_type_hints(plugins.load_plugin("models", kind).build.__init__)
     assert {name for name, form in FORMS.items() if form in get_args(hints["pretrained"])} == {info.pretrained} - {""}
     assert info.title
     assert "nanoseconds_per_pixel" in info.model_fields_set
 
 
-@pytest.mark.parametrize("kind", plugins.names("models"))
+@pytest.mark.parametrize("kind", plugins.list_plugins("models"))
 def test_a_kind_s_starting_params_are_its_own(kind):
     """What a new entry begins with are parameters of the kind."""
     entry = {"kind": kind, "dataset": "any", "pretrained": "data/weights/any", "feature_extractor": "any"}
-    begun = plugins.find("models", kind).params.model_validate(entry | dict(model_info(kind).starting_params))
+    begun = plugins.load_plugin("models", kind).params.model_validate(entry | dict(model_info(kind).starting_params))
     assert {*model_info(kind).starting_params} <= begun.model_fields_set
 
 
-@pytest.mark.parametrize("kind", plugins.names("models"))
+@pytest.mark.parametrize("kind", plugins.list_plugins("models"))
 def test_a_kind_s_presets_raise_its_own_parameters(kind):
     """Every kind says what `long` and `gpu` are; none of it is less than what an entry without a number has."""
-    fields, presets = plugins.find("models", kind).params.model_fields, model_info(kind).presets
+    fields, presets = plugins.load_plugin("models", kind).params.model_fields, model_info(kind).presets
     assert {"long", "gpu"} <= {*presets}
     for budget in presets.values():
         assert budget.steps_factor > 1
         assert {name: least for name, least in budget.at_least.items() if least < fields[name].default} == {}
 
 
-@pytest.mark.parametrize("medium", plugins.names("modalities"))
+@pytest.mark.parametrize("medium", plugins.list_plugins("modalities"))
 def test_a_medium_s_size_is_a_parameter_of_it(medium):
     """What a plan reckons with is the default of the medium's own parameter."""
-    info, params = medium_info(medium), plugins.find("modalities", medium).params
+    info, params = medium_info(medium), plugins.load_plugin("modalities", medium).params
     assert params.model_fields[info.size_parameter].default == info.default_size
     assert params.model_validate(dict(info.starting_params))
     if info.preview_job:
@@ -125,7 +125,7 @@ def test_a_medium_s_size_is_a_parameter_of_it(medium):
 
 def test_a_kind_that_says_nothing_is_the_slowest():
     """A plan is better too long than too short."""
-    rates = [model_info(kind).nanoseconds_per_pixel for kind in plugins.names("models")]
+    rates = [model_info(kind).nanoseconds_per_pixel for kind in plugins.list_plugins("models")]
     assert ModelInfo().nanoseconds_per_pixel == max(rates)
 
 
@@ -155,8 +155,8 @@ def test_a_name_is_seen_wherever_it_stands(tmp_path, monkeypatch):
         assert named_in(path) == names
 
 
-@pytest.mark.parametrize("kind", plugins.names("models"))
+@pytest.mark.parametrize("kind", plugins.list_plugins("models"))
 def test_defaults_of_a_kind_are_those_of_its_parameters(kind):
     """A plan knows steps and batch of an entry that says neither, without importing the kind."""
-    fields, info = plugins.find("models", kind).params.model_fields, model_info(kind)
+    fields, info = plugins.load_plugin("models", kind).params.model_fields, model_info(kind)
     assert (info.default_steps, info.default_batch_size) == (fields["steps"].default, fields["batch_size"].default)

@@ -15,10 +15,10 @@ from artpipe.contracts.section import Page, Section
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", plugins.names("sections"))
+@pytest.mark.parametrize("name", plugins.list_plugins("sections"))
 def test_section_keeps_the_contract(name):
     """It has a docstring, a page, a function, a fragment that parses, and never calls its content safe."""
-    section = plugins.find("sections", name)
+    section = plugins.load_plugin("sections", name)
     assert isinstance(section, Section)
     assert section.page in get_args(Page)
     assert callable(section.fill)
@@ -28,16 +28,16 @@ def test_section_keeps_the_contract(name):
     assert "style=" not in section.html
 
 
-@pytest.mark.parametrize("name", plugins.names("sections"))
+@pytest.mark.parametrize("name", plugins.list_plugins("sections"))
 def test_section_is_an_island(name):
     """It imports nothing of artpipe but the contract."""
     tree = ast.parse((ROOT / "artpipe" / "sections" / f"{name}.py").read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    contract = {"artpipe.contracts.section", "artpipe.contracts.works"}
+    contract = {"artpipe.contracts.section", "artpipe.contracts.gallery_work"}
     assert "artpipe.contracts.section" in imported
     assert {module for module in imported if module.startswith("artpipe")} <= contract
 
 
 def test_params_hang_every_section():
     """params.yaml names sections that exist, and forgets none."""
-    assert sorted(load_params(ROOT / "params.yaml").gallery.sections) == plugins.names("sections")
+    assert sorted(load_params(ROOT / "params.yaml").gallery.sections) == plugins.list_plugins("sections")

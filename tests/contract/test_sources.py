@@ -9,7 +9,7 @@ from artpipe.config.params import About, DatasetEntry
 from artpipe.contracts.source import Source
 from artpipe.errors import UserError
 
-SOURCES = plugins.names("sources")
+SOURCES = plugins.list_plugins("sources")
 
 
 def entry(name, path):
@@ -26,7 +26,7 @@ def test_there_are_sources():
 @pytest.mark.parametrize("name", SOURCES)
 def test_exports_a_source(name):
     """SOURCE is a Source whose parts take what the contract says."""
-    source = plugins.find("sources", name)
+    source = plugins.load_plugin("sources", name)
     assert isinstance(source, Source)
     assert len(inspect.signature(source.check).parameters) == 1
     assert len(inspect.signature(source.candidates).parameters) == 1
@@ -37,7 +37,7 @@ def test_exports_a_source(name):
 def test_a_missing_path_is_one_line(name, tmp_path):
     """A path that is not there is a UserError of one line that names it."""
     with pytest.raises(UserError) as caught:
-        plugins.find("sources", name).check(entry(name, tmp_path / "nowhere"))
+        plugins.load_plugin("sources", name).check(entry(name, tmp_path / "nowhere"))
     assert "nowhere" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -49,13 +49,13 @@ def test_the_wrong_kind_of_path_is_one_line(name, tmp_path):
     (tmp_path / "folder").mkdir()
     for path in tmp_path.iterdir():
         with pytest.raises(UserError) as caught:
-            plugins.find("sources", name).check(entry(name, path))
+            plugins.load_plugin("sources", name).check(entry(name, path))
         assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_says_what_it_is(name):
     """The file begins with a sentence, and its public functions say what they do."""
-    module = inspect.getmodule(plugins.find("sources", name).candidates)
+    module = inspect.getmodule(plugins.load_plugin("sources", name).candidates)
     assert module.__doc__
-    assert plugins.find("sources", name).candidates.__doc__
+    assert plugins.load_plugin("sources", name).candidates.__doc__

@@ -37,7 +37,7 @@ SMALL = {  # by kind, so that a step takes milliseconds; beside it what makes a 
 }
 
 
-@pytest.mark.parametrize("medium", plugins.names("modalities"))
+@pytest.mark.parametrize("medium", plugins.list_plugins("modalities"))
 def test_a_medium_s_rows_are_as_its_own_shards(medium):
     """Columns, their type and the specification; as many as were asked for."""
     params = parse_params(PARAMS)
@@ -45,7 +45,7 @@ def test_a_medium_s_rows_are_as_its_own_shards(medium):
         medium, parse_preprocess_params(medium, params.dataset(medium)), 4, classes=("a", "b"), works=100, rows=6
     )
     spec, columns = plugins.load_function(medium_info(medium).sample_rows)(asked)
-    assert {*columns} == {*spec.columns} <= plugins.find("modalities", medium).columns
+    assert {*columns} == {*spec.columns} <= plugins.load_plugin("modalities", medium).columns
     assert {len(column) for column in columns.values()} == {6}
     assert columns["labels"].tolist() == [0, 1, 0, 1, 0, 1]
     assert (spec.medium, spec.count, spec.classes) == (medium, 100, ("a", "b"))
@@ -56,13 +56,13 @@ def test_a_medium_s_rows_are_as_its_own_shards(medium):
         assert columns["images"].shape[1:] == (spec.channels, spec.height, spec.width)
 
 
-@pytest.mark.parametrize("kind", plugins.names("models"))
+@pytest.mark.parametrize("kind", plugins.list_plugins("models"))
 def test_every_kind_can_be_measured(kind, monkeypatch, tmp_path):
     """Without shards, weights or a checkpoint: a plan comes before all of them."""
     monkeypatch.chdir(tmp_path)
     params = parse_params(PARAMS)
-    reads = plugins.find("models", kind).reads
-    dataset = next(name for name in ("picture", "text") if reads <= plugins.find("modalities", name).columns)
+    reads = plugins.load_plugin("models", kind).reads
+    dataset = next(name for name in ("picture", "text") if reads <= plugins.load_plugin("modalities", name).columns)
     pretrained = {"weights": "data/weights/vgg16"}.get(model_info(kind).pretrained, f"data/shards/{dataset}")
     entry = {"kind": kind, "dataset": dataset, "pretrained": pretrained, "feature_extractor": "m", "steps": 10}
     request = StepCosts(tmp_path, params).request("m", {**entry, **SMALL.get(kind, {"batch_size": 4})})

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from artpipe.config.params import load_params
 
 ROOT = Path(__file__).parents[2]
 ROOMS = {"models": "MODEL", "sources": "SOURCE", "metrics": "METRIC", "sections": "SECTION"}
-PLUGINS = [(room, name) for room in ROOMS for name in plugins.names(room)]
+PLUGINS = [(room, name) for room in ROOMS for name in plugins.list_plugins(room)]
 MOST_LINES, MOST_MODEL_LINES, MOST_FUNCTION_LINES = 300, 250, 40
+MOST_FIRST_LINE_CHARACTERS = 80
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -32,18 +34,18 @@ SOURCES = [path for folder in ("artpipe", "flows") for path in sorted((ROOT / fo
 @pytest.mark.parametrize(("room", "name"), PLUGINS, ids=[f"{room}-{name}" for room, name in PLUGINS])
 def test_a_plugin_file_has_its_constant(room, name):
     """Every file in a room is a plugin, found by its name, and says in its docstring what it is."""
-    plugin = plugins.find(room, name)
+    plugin = plugins.load_plugin(room, name)
     assert type(plugin).__name__ == ROOMS[room].capitalize()
     path = ROOT / "artpipe" / room / f"{name}.py"
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
-@pytest.mark.parametrize("name", plugins.names("models"))
+@pytest.mark.parametrize("name", plugins.list_plugins("models"))
 def test_a_kind_s_parameters_have_defaults(name):
     """Beyond what every model has to say, a kind's parameters may all be left out."""
     from artpipe.config.params import TrainParams
 
-    fields = plugins.find("models", name).params.model_fields
+    fields = plugins.load_plugin("models", name).params.model_fields
     required = {key for key, field in fields.items() if field.is_required()}
     assert required == {key for key, field in TrainParams.model_fields.items() if field.is_required()}
 
@@ -60,6 +62,30 @@ def test_files_and_functions_stay_short(path):
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     long = {node.name: node.end_lineno - node.lineno + 1 for node in functions}
     assert {name: lines for name, lines in long.items() if lines > MOST_FUNCTION_LINES} == {}
+
+
+def test_a_docstring_says_in_80_characters_what_it_does():
+    """The first line of every docstring has 80 characters at most; what more there is to say stands below it."""
+    long = []
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                first, *_ = [*(ast.get_docstring(node) or "").splitlines(), ""]
+                long += [f"{path.relative_to(ROOT)}: {first}"] if len(first) > MOST_FIRST_LINE_CHARACTERS else []
+    assert [line for line in long if not line.startswith("artpipe/code/")] == []
+
+
+def test_no_two_modules_or_classes_share_a_name():
+    """A name leads to one file; only `Params` is what each kind of model calls its own parameters."""
+    modules = [
+        path
+        for path in SOURCES
+        if path.stem != "__init__" and "starters" not in path.parts and path.parts[-2] != "flows"
+    ]
+    names = Counter(path.stem for path in modules)
+    for path in modules:
+        names.update(node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef))
+    assert [name for name, count in names.items() if count > 1] == ["Params"]
 
 
 def test_nothing_of_this_machine_is_in_the_tree():

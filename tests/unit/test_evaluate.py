@@ -18,8 +18,8 @@ from artpipe.contracts.metric import Evidence, Measurement
 from artpipe.contracts.model import Exhibit, Learner, Prompt
 from artpipe.errors import UserError
 from artpipe.evaluate import draw_rows, evaluate_model, gather_evidence, measure_metrics, write_exhibits
+from artpipe.evaluation.decide_verdict import decide_verdict
 from artpipe.evaluation.generated_samples import generate_samples
-from artpipe.evaluation.verdict import decide_verdict
 from artpipe.language.sentences import make_sentence
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.hashing import sha256_file

@@ -360,13 +360,13 @@ def test_the_work_in_the_light_draws_the_eye():
     """Among works as sure, colour goes before size and size before certainty; none in doubt while a healthy one hangs."""
     from types import SimpleNamespace as Thing
 
+    from artpipe.contracts.gallery_work import GalleryWork, Media
     from artpipe.contracts.section import Artist
-    from artpipe.contracts.works import Media, Work
     from artpipe.sections.wall import _choose_featured
     from artpipe.site.wall_texts import collect_wall_texts
 
     def work(certainty, side, colour=True, role="sample"):
-        return Work("id", "title", "image", role, 1, Media("x", side, side, colour=colour), certainty=certainty)
+        return GalleryWork("id", "title", "image", role, 1, Media("x", side, side, colour=colour), certainty=certainty)
 
     def featured(**artists):
         texts = collect_wall_texts("style", [])
@@ -390,11 +390,11 @@ def test_a_film_hangs_at_the_entrance():
     """The first film of a model stands among the large ones of the first view; a poet shows six."""
     from types import SimpleNamespace as Thing
 
-    from artpipe.contracts.works import Media, Work
+    from artpipe.contracts.gallery_work import GalleryWork, Media
     from artpipe.sections.rooms import choose_works
 
     def work(kind, number):
-        return Work(
+        return GalleryWork(
             f"{kind}-{number}", "t", kind, "sample", 1, Media("x", 9, 9, 50), parts={"poster": Media("p", 9, 9, 50)}
         )
 
@@ -411,17 +411,21 @@ def test_a_film_hangs_at_the_entrance():
 
 def test_parts_of_a_work_have_their_places():
     """Before lies under the work, steps are in order, other pictures hang beside it, files are downloads."""
-    from artpipe.contracts.works import Media, Work
+    from artpipe.contracts.gallery_work import GalleryWork, Media
 
     parts = {name: Media(name, 20, 10) for name in ("step 100", "step 20", "before", "original", "mask")}
     parts["mask"] = Media("mask", 10, 10)
-    work = Work("id", "t", "image", "sample", 1, Media("x", 40, 20), parts=parts | {"midi": Media("midi")})
-    assert [step for step, _ in work.way] == [20, 100]
-    assert (work.before.src, list(work.beside), list(work.downloads)) == ("before", ["original", "mask"], ["midi"])
-    other = Work("id", "t", "image", "sample", 1, Media("x", 40, 30), parts=parts)
-    assert other.before is None
-    assert list(other.beside) == ["before", "original", "mask"]
-    piece = Work(
+    work = GalleryWork("id", "t", "image", "sample", 1, Media("x", 40, 20), parts=parts | {"midi": Media("midi")})
+    assert [step for step, _ in work.intermediate_pictures] == [20, 100]
+    assert (work.input_picture.src, list(work.further_pictures), list(work.downloads)) == (
+        "before",
+        ["original", "mask"],
+        ["midi"],
+    )
+    other = GalleryWork("id", "t", "image", "sample", 1, Media("x", 40, 30), parts=parts)
+    assert other.input_picture is None
+    assert list(other.further_pictures) == ["before", "original", "mask"]
+    piece = GalleryWork(
         "id", "t", "audio", "sample", 1, Media("x"), parts={"score": Media("s", 9, 3), "before": Media("b", 9, 3)}
     )
-    assert (piece.face.src, piece.before, list(piece.beside)) == ("s", None, ["before"])
+    assert (piece.face.src, piece.input_picture, list(piece.further_pictures)) == ("s", None, ["before"])

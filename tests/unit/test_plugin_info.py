@@ -22,7 +22,7 @@ def own(tmp_path, monkeypatch):
 
     yield write
     monkeypatch.chdir("/")
-    plugins.names("models")
+    plugins.list_plugins("models")
 
 
 def test_a_project_s_kind_is_read_without_running_it(own):

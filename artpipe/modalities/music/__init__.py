@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from artpipe.config.params import IngestParams, SplitParams
-from artpipe.contracts.modality import Medium, Part, PreprocessTask, WorkFacts
+from artpipe.contracts.modality import FileWork, Medium, PreprocessTask, WorkFacts
 from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.errors import UserError
 from artpipe.modalities.music.midi_events import is_midi
 from artpipe.modalities.music.midi_reader import read_midi
 from artpipe.modalities.music.musicxml_reader import read_musicxml
-from artpipe.modalities.music.score import FINEST_GRID, Score, interval_hash, read_roll, sample_steps, shorten_silences
+from artpipe.modalities.music.score import (
+    FINEST_GRID,
+    MusicScore,
+    interval_hash,
+    read_roll,
+    sample_steps,
+    shorten_silences,
+)
 from artpipe.modalities.music.tokens import MEDIUM_NAME, VOCABULARY, Step, encode_steps
 from artpipe.modalities.music.xml_tree import is_xml
 from artpipe.preprocessing.contact_sheet import SheetPicture, SheetStyle, draw_contact_sheet
@@ -57,14 +64,14 @@ def is_score_file(start: bytes, name: str) -> bool:
     return bool(start) and name.lower().endswith(_SUFFIXES) and not is_other_xml
 
 
-def split_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
+def split_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[FileWork]:
     """Yield the pieces of a file of rolls, or the file."""
     del ingest
     if not name.lower().endswith((".json", ".jsonl")):
-        yield Part("", data)
+        yield FileWork("", data)
         return
     for key, content, fields in read_records(name, data):
-        yield Part(key, content if isinstance(content, bytes) else json.dumps(content).encode(), fields)
+        yield FileWork(key, content if isinstance(content, bytes) else json.dumps(content).encode(), fields)
 
 
 def inspect_score(data: bytes, settings: dict[str, Any]) -> bytes:
@@ -95,7 +102,7 @@ def prepare_score(data: bytes, settings: dict[str, Any]) -> bytes:
     return json.dumps(shorten_silences(steps, settings["silence"] * settings["grid"])).encode()
 
 
-def _read_score(data: bytes, voices: int, roll_grid: int) -> Score:
+def _read_score(data: bytes, voices: int, roll_grid: int) -> MusicScore:
     if is_midi(data):
         return read_midi(data, voices)
     if data.startswith(b"PK") or is_xml(data):
@@ -181,7 +188,7 @@ MEDIUM = Medium(
     settings=_settings,
     write=write_shards,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
-    parts=split_file,
+    split_file=split_file,
     suffixes=(".mxl", ".musicxml", ".mid", ".midi", ".kar", ".rmi"),
     sidecars=(
         ".txt",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from artpipe.language.message import Message
 from artpipe.modalities.music.midi_events import METRE, NOTE, SILENCE, Event, Track, read_events
-from artpipe.modalities.music.score import Note, Score
+from artpipe.modalities.music.score import MusicScore, Note
 from artpipe.untrusted.rejection import RejectedError
 
 _DRUM_CHANNEL = 9
@@ -32,7 +32,7 @@ class _Piece(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_midi(data: bytes, voices: int) -> Score:
+def read_midi(data: bytes, voices: int) -> MusicScore:
     """Return the score of a file with `voices` voices; drums are left out.
 
     With 0 voices, whatever sounds together is a chord.
@@ -50,7 +50,7 @@ def read_midi(data: bytes, voices: int) -> Score:
     else:
         piece = _read_piece(file.tracks, file.division)
     chords = [[note for line in piece.lines for note in line]]
-    return Score(piece.lines if voices else chords, piece.bars, notes=(*file.notes, *piece.notes))
+    return MusicScore(piece.lines if voices else chords, piece.bars, notes=(*file.notes, *piece.notes))
 
 
 def _join_pieces(pieces: Sequence[_Piece], voices: int) -> _Piece:

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 
 from artpipe.language.message import Message
 from artpipe.modalities.music.mxl_reader import unpack_mxl
-from artpipe.modalities.music.score import Note, Score
+from artpipe.modalities.music.score import MusicScore, Note
 from artpipe.modalities.music.xml_tree import parse_xml
 from artpipe.untrusted.rejection import RejectedError
 
@@ -24,7 +24,7 @@ _ZERO = Fraction(0)
 _SINGERS = ("soprano", "alto", "tenor", "bass")
 
 
-def read_musicxml(data: bytes, voices: int) -> Score:
+def read_musicxml(data: bytes, voices: int) -> MusicScore:
     """Return the score of a .musicxml or .mxl file with `voices` voices.
 
     With 0 voices, whatever sounds together is a chord.
@@ -52,7 +52,7 @@ def read_musicxml(data: bytes, voices: int) -> Score:
     if voices and any(_has_overlap(line) for line in lines):
         lines, notes = [_to_monophonic(line) for line in lines], (*notes, "of two notes in a voice the upper one kept")
     first = part_readers[0] if part_readers else None
-    return Score(lines, first.bars if first else frozenset(), first.fermatas if first else frozenset(), notes)
+    return MusicScore(lines, first.bars if first else frozenset(), first.fermatas if first else frozenset(), notes)
 
 
 def _find_parts(root: Element) -> tuple[list[Element], tuple[str, ...]]:
@@ -183,7 +183,10 @@ def _read_decimal(item: Element, path: str, default: Fraction) -> Fraction:
 
 @lru_cache(maxsize=1024)
 def _parse_decimal(text: str) -> Fraction | None:
-    """Return the number; a score has few different ones, each of them thousands of times."""
+    """Return the number of a text.
+
+    It is cached: a score has few different ones, each of them thousands of times.
+    """
     return Fraction(text.strip()) if _DECIMAL.fullmatch(text) else None
 
 

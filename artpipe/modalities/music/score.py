@@ -23,7 +23,7 @@ class Note(NamedTuple):
     pitch: int  # of MIDI: 60 is the middle C
 
 
-class Score(NamedTuple):
+class MusicScore(NamedTuple):
     """A piece: voices from high to low, or one voice of chords."""
 
     voices: list[list[Note]]
@@ -32,7 +32,7 @@ class Score(NamedTuple):
     notes: tuple[str, ...] = ()  # what was done to it
 
 
-def sample_steps(score: Score, grid: int, voices: int) -> list[Step]:
+def sample_steps(score: MusicScore, grid: int, voices: int) -> list[Step]:
     """Return what sounds at each step of a grid.
 
     `grid` steps are a quarter note; with 0 voices each step is a chord.
@@ -108,7 +108,7 @@ def shorten_silences(steps: Iterable[Step], max_silence: int) -> list[Step]:
     return kept_steps
 
 
-def read_roll(piece: object, grid: int, voices: int) -> Score:
+def read_roll(piece: object, grid: int, voices: int) -> MusicScore:
     """Return the score of a roll: a list of steps of MIDI pitches.
 
     Pitches are by voice; below 1 is silence.
@@ -136,7 +136,7 @@ def read_roll(piece: object, grid: int, voices: int) -> Score:
     end = Fraction(len(piece), grid)
     silent = (end - _last_end(columns)) * grid
     note = Message(code="silent_steps_left_out", values={"steps": int(silent)})
-    return Score(columns, notes=(note.encode(),) if silent > 0 else ())
+    return MusicScore(columns, notes=(note.encode(),) if silent > 0 else ())
 
 
 def _is_pitch(value: object) -> bool:

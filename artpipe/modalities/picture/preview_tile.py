@@ -8,7 +8,10 @@ _MARGIN = 4  # pixels
 
 
 def draw_tile(data: bytes, settings: dict[str, float]) -> bytes:
-    """Return a picture as ``side * side * 3`` bytes of RGB, whole, on a grey `ground` (0 to 255)."""
+    """Return a picture as ``side * side * 3`` bytes of RGB.
+
+    It is whole, on a grey `ground` (0 to 255).
+    """
     inner, ground = int(settings["side"]) - 2 * _MARGIN, (int(settings["ground"]),) * 3
     picture = flatten_alpha(decode_picture(data, settings["max_megapixels"]).image, "white").convert("RGB")
     padded = ImageOps.pad(picture, (inner, inner), Image.Resampling.LANCZOS, color=ground)

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from artpipe.config.params import IngestParams, Positive, SplitParams
-from artpipe.contracts.modality import Medium, Part, PreprocessTask, WorkFacts
+from artpipe.contracts.modality import FileWork, Medium, PreprocessTask, WorkFacts
 from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.contracts.special_tokens import END, SPECIAL_TOKENS, START
 from artpipe.errors import UserError
@@ -56,13 +56,13 @@ def is_text_file(start: bytes, name: str) -> bool:
     return name.lower().endswith(_SUFFIXES) and is_printable and not _ROLL_START.match(start)
 
 
-def split_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[Part]:
+def split_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[FileWork]:
     """Yield the works of a file: its records, separated parts, or the file."""
     for key, content, fields in read_records(name, data, ingest.separator, ingest.encoding):
         if isinstance(content, bytes | str):
-            yield Part(key, content if isinstance(content, bytes) else content.encode("utf-8", "replace"), fields)
+            yield FileWork(key, content if isinstance(content, bytes) else content.encode("utf-8", "replace"), fields)
         else:
-            yield Part(key, b"", {**fields, "rejected": "not text", "notes": (describe_missing_text(content),)})
+            yield FileWork(key, b"", {**fields, "rejected": "not text", "notes": (describe_missing_text(content),)})
 
 
 def inspect_text(data: bytes, settings: dict[str, Any]) -> bytes:
@@ -201,7 +201,7 @@ MEDIUM = Medium(
     is_preferred=True,
     reads_sidecars=False,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
-    parts=split_file,
+    split_file=split_file,
     sidecars=(
         ".json",
         ".xml",

@@ -1,4 +1,4 @@
-"""The labels that a conditional network is asked for, and their rows in its tables."""
+"""Labels asked of a conditional network, and their rows in its tables."""
 
 import torch
 from torch import Tensor
@@ -8,14 +8,20 @@ from artpipe.contracts.model import Prompt
 
 
 def label_rows(labels: Tensor | None, classes: int, noise: Tensor) -> Tensor:
-    """Return the rows ``(N,)`` of the label tables for noise ``(N, Z)``; works without a label share the last one."""
+    """Return the rows ``(N,)`` of the label tables for noise ``(N, Z)``.
+
+    Works without a label share the last one.
+    """
     if labels is None or not classes:
         return torch.full((len(noise),), classes, device=noise.device)
     return torch.where(labels == UNLABELLED, classes, labels)
 
 
-def asked_labels(prompt: Prompt, classes: int) -> Tensor:
-    """Return the labels ``(N,)`` that a prompt asks for; where it asks for none, a seed picks its own."""
+def requested_labels(prompt: Prompt, classes: int) -> Tensor:
+    """Return the labels ``(N,)`` that a prompt asks for.
+
+    Where it asks for none, a seed picks its own.
+    """
     if not classes:
         return torch.full((len(prompt.seeds),), UNLABELLED)
     if prompt.labels is not None:

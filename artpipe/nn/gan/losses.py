@@ -70,7 +70,10 @@ PRESETS: dict[str, dict[str, Any]] = {  # the numbers of the papers, where the e
 
 
 def with_presets(entry: Any) -> Any:
-    """Return an entry with the numbers that the paper of its architecture and of its loss has, where it says none."""
+    """Return an entry with the numbers that it leaves out.
+
+    They are those of the papers of its architecture and of its loss.
+    """
     if not isinstance(entry, Mapping):
         return entry
     presets = [PRESETS.get(str(entry.get(key)), {}) for key in ("architecture", "loss")]

@@ -7,8 +7,9 @@ from torch import Tensor
 
 
 def latent_plane(means: Tensor, side: int, reach: float) -> Tensor:
-    """Return codes ``(side * side, Z)`` around the mean of ``(N, Z)``, along its two principal directions.
+    """Return codes ``(side * side, Z)`` around the mean of ``(N, Z)``.
 
+    They lie along its two principal directions.
     They are in rows from top to bottom; `reach` is in standard deviations to each side.
     """
     means = means.double()
@@ -25,7 +26,7 @@ def latent_plane(means: Tensor, side: int, reach: float) -> Tensor:
     return plane.float().flatten(0, 1)
 
 
-def tiled(pictures: Tensor, side: int) -> Tensor:
-    """Return pictures ``(side * side, C, H, W)``, in rows, as one ``(C, side H, side W)``."""
+def tile_images(pictures: Tensor, side: int) -> Tensor:
+    """Tile ``(side * side, C, H, W)`` in rows to one ``(C, side H, side W)``."""
     rows = pictures.view(side, side, *pictures.shape[1:])
     return rows.permute(2, 0, 3, 1, 4).flatten(3, 4).flatten(1, 2)

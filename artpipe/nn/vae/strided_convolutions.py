@@ -35,7 +35,7 @@ def build_decoder_layers(channels: int, widths: list[int], strides: list[int]) -
         yield from (nn.ReLU(), nn.Conv2d(before, after * stride**2, 3, padding=1), nn.PixelShuffle(stride))
 
 
-class Residual(nn.Module):
+class SingleConvolutionResidual(nn.Module):
     """Adds a convolution of the rectified maps to the maps (He et al. 2016)."""
 
     def __init__(self, width: int) -> None:

@@ -94,7 +94,10 @@ def print_note(sentence: str) -> None:
 
 @contextlib.contextmanager
 def show_progress(progress: RunProgress) -> Iterator[None]:
-    """Show how far a run is while the body runs: below all else on a terminal, as lines now and then elsewhere."""
+    """Show how far a run is while the body runs.
+
+    On a terminal it stands below all else, elsewhere it is a line now and then.
+    """
     if not _console.is_terminal:
         with _print_progress_lines(progress):
             yield
@@ -114,7 +117,10 @@ def show_progress(progress: RunProgress) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _print_progress_lines(progress: RunProgress) -> Iterator[None]:
-    """Print a line when much has changed: after ten seconds, then with every twentieth of the run, once a minute at least."""
+    """Print a line when much has changed.
+
+    That is after ten seconds, then with every twentieth of the run, once a minute at least.
+    """
     over = threading.Event()
 
     def speak() -> None:

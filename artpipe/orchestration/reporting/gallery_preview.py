@@ -1,5 +1,6 @@
-"""The gallery while a run makes it: pages in `.state/preview` of what hangs already, and of what is under way.
+"""Pages of the gallery in `.state/preview` while a run makes it.
 
+They show what hangs already and what is under way.
 DVC knows nothing of them. The stage `gallery` makes the gallery that counts, from the same artifacts; when it has, each
 early page leads to its page there.
 """
@@ -11,9 +12,9 @@ from pathlib import Path
 
 from artpipe.artifacts import paths
 from artpipe.config.params import load_params
+from artpipe.contracts.gallery_work import Media
 from artpipe.contracts.run_status import Activity, RunStatus
 from artpipe.contracts.section import IndexView, Museum
-from artpipe.contracts.works import Media
 from artpipe.gallery import collect_files, find_theme, make_site, make_translator, write_gallery, write_unsynced
 from artpipe.orchestration.reporting.preview_folder import FOLDER
 from artpipe.orchestration.reporting.run_progress import ModelActivity, RunProgress
@@ -30,7 +31,7 @@ _MOVED = (
 
 
 class GalleryPreview:
-    """Writes the early pages; everything that was encoded once is kept for the next time."""
+    """Writes the early pages; what was encoded once is kept for the next time."""
 
     def __init__(self, root: Path) -> None:
         self._root, self._params = root, load_params(root / "params.yaml")
@@ -41,12 +42,12 @@ class GalleryPreview:
         self._pages, self._written, self._is_stale = dict[str, bytes](), dict[str, bytes](), True
 
     def reload(self) -> None:
-        """Read anew what hangs; the pages are written by `show`."""
+        """Read anew what hangs; the pages are written by `write_pages`."""
         self._museum = load_museum(self._root, self._params, self._media, self._translator.sentences)
         self._pages, self._is_stale = dict(render_pages(self._site, self._museum)), True
 
-    def show(self, progress: RunProgress | None) -> None:
-        """Write what differs, the entrance with how far the run is, or without a run where there is none."""
+    def write_pages(self, progress: RunProgress | None) -> None:
+        """Write what differs; the entrance says how far the run is, if there is one."""
         if self._museum is None:
             self.reload()
         assert self._museum is not None  # noqa: S101  # it was loaded just now
@@ -77,8 +78,11 @@ class GalleryPreview:
                 write_unsynced(self._root / FOLDER / name, data)
                 self._written[name] = data
 
-    def forward(self) -> None:
-        """Let every early page lead to its page of the gallery; media stay for who has a page open."""
+    def redirect_pages(self) -> None:
+        """Let every early page lead to its page of the gallery.
+
+        Media stay for who has a page open.
+        """
         folder = self._root / FOLDER
         for name in self._pages:
             up = "../" * (name.count("/") + len(FOLDER.parts))

@@ -41,7 +41,7 @@ class ProgressArtifact:
     """A training's progress in percent, read from the lines that it prints."""
 
     def __init__(self, name: str, on_step: Callable[[str, int, int], None]) -> None:
-        """Begin; `on_step` hears the stage's name, each step that is told, and how many there are."""
+        """Begin; `on_step` gets the stage's name, a step and the number of steps."""
         self._name, self._updated_at, self._on_step = name, -_UPDATE_SECONDS, on_step
         self._artifact: UUID | None = None
 

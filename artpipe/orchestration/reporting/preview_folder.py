@@ -1,4 +1,4 @@
-"""Where the early gallery of a run lies, who fills it, and at which address it is seen."""
+"""Where the early gallery of a run lies, who fills it, and its address."""
 
 import json
 import os

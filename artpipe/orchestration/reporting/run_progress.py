@@ -1,4 +1,4 @@
-"""How far a run is: the share of its time that is over, what is left, and what is done for each model."""
+"""How far a run is: share of its time, time left, what each model waits for."""
 
 import math
 import threading
@@ -39,7 +39,10 @@ class _Running:
         self.last = (now, step, steps)
 
     def total_seconds(self, now: float) -> float | None:
-        """Return what it will have taken in all, by the rate of its steps; None where that is not known yet."""
+        """Return the seconds that it will have taken in all.
+
+        They follow from the rate of its steps; None where that is not known yet.
+        """
         (first_at, first_step, _), (last_at, step, steps) = self.first, self.last
         if not steps or step < _FIRST_SHARE * steps:
             return None
@@ -124,7 +127,10 @@ class RunProgress:
         return names
 
     def _simulate_rest(self) -> dict[str, float]:
-        """Return in how many seconds each stage ends that has not; kept for as long as it is cheap beside it."""
+        """Return in how many seconds each stage ends that has not.
+
+        The result is kept for as long as computing it is cheap beside it.
+        """
         now = self._clock()
         made_at, cost, ends = self._rest
         if now - made_at > max(_KEPT_SECONDS, _KEPT_COSTS * cost):
@@ -162,7 +168,10 @@ class RunProgress:
         return max(total - past, _OVERDUE * past if total < past else 0.0)
 
     def _measure_factors(self) -> dict[bool, float]:
-        """Return how many times as long as expected trainings, and all other stages, take here and now."""
+        """Return how many times as long as expected stages take here and now.
+
+        The first is for trainings, the second for all other stages.
+        """
         now, expected = self._clock(), dict.fromkeys((True, False), _DOUBT_SECONDS)
         seen = dict(expected)
         totals = {name: took for name, took in self._took.items() if took > _SKIPPED * self._stages[name].seconds}

@@ -1,4 +1,4 @@
-"""Watch a run: one line of progress in the terminal, and the gallery that fills meanwhile."""
+"""Watch a run: progress in the terminal, and the gallery that fills."""
 
 import contextlib
 import functools
@@ -57,7 +57,7 @@ class RunWatch:
         if self._preview:
             release(Path())
             with _never_failing():
-                self._preview.forward() if self._is_hung else self._preview.show(None)
+                self._preview.redirect_pages() if self._is_hung else self._preview.write_pages(None)
 
     def _write_pages(self) -> None:
         now = time.monotonic()
@@ -67,14 +67,17 @@ class RunWatch:
             if self._news.is_set():
                 self._news.clear()
                 self._preview.reload()
-            self._preview.show(self.progress)
+            self._preview.write_pages(self.progress)
         pause = _SERVED_SECONDS if read_addresses() else _FILED_SECONDS
         self._next_page = time.monotonic() + max(pause, _COST * (time.monotonic() - now))
 
 
 @contextlib.contextmanager
 def watch_run(stages: Sequence[Stage], slots: int) -> Iterator[RunWatch]:
-    """Show a run while the body dispatches its stages; however it ends, the last page says no run is under way."""
+    """Show a run while the body dispatches its stages.
+
+    However it ends, the last page says that no run is under way.
+    """
     open_gallery(stages, slots)
     with contextlib.ExitStack() as stack:
         preview = _preview() if stages else None
@@ -102,13 +105,13 @@ def open_gallery(stages: Sequence[Stage], slots: int) -> None:
     with _never_failing():
         if (preview := _preview()) and not is_being_filled(Path()):
             claim(Path())
-            preview.show(RunProgress(stages, slots))
+            preview.write_pages(RunProgress(stages, slots))
     console.print_address(preview_address(Path()))
 
 
 @functools.cache
 def _preview() -> GalleryPreview | None:
-    """Return the preview of this process's project; None where params.yaml cannot be shown."""
+    """Return the project's preview; None where params.yaml cannot be shown."""
     try:
         return GalleryPreview(Path())
     except Exception as error:  # noqa: BLE001  # see `_never_failing`

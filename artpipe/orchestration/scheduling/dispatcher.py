@@ -123,7 +123,9 @@ class _StageQueue:
         """Return whether a stage may be split: not asked before, its upstream complete."""
         upstream_states = [self.futures[name].state for name in stage.upstream if name in self.futures]
         return (
-            not stage.part and stage.name not in self._parts and all(state.is_completed() for state in upstream_states)
+            not stage.is_share
+            and stage.name not in self._parts
+            and all(state.is_completed() for state in upstream_states)
         )
 
     def add_parts(self, stage: Stage, parts: list[Stage]) -> None:

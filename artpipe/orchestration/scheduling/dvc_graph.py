@@ -57,7 +57,7 @@ class Stage:
     force: bool = False  # to be made again, up to date or not
     seconds: float = 0.0  # that it takes, as far as is known
     appeal: float = 0.0  # of what hangs when it has ended; 0: nothing does
-    part: bool = False  # a share of a stage's work, done beforehand; the stage does without it where it fails
+    is_share: bool = False  # a share of a stage's work, done beforehand; the stage does without it where it fails
 
 
 def is_training(stage: str) -> bool:
@@ -170,7 +170,7 @@ def find_stale_stages(
     seconds = _estimate_seconds(affected) if affected else {}
     urgency = _compute_urgencies(graph, seconds)
     return [
-        Stage(name, upstream, name in start_nodes, urgency[name], name in forced, seconds[name], _appeal(name))
+        Stage(name, upstream, name in start_nodes, urgency[name], name in forced, seconds[name], _visual_appeal(name))
         for name, upstream in dvc_graph.upstream.items()
         if name in affected
     ]
@@ -270,8 +270,8 @@ def _compute_urgencies(graph: Any, seconds: Mapping[str, float]) -> dict[str, fl
     return urgencies
 
 
-def _appeal(stage: str) -> float:
-    """Return how much there is to see when a stage has ended: nothing but after an evaluation."""
+def _visual_appeal(stage: str) -> float:
+    """Return how much there is to see after a stage: 0 but for an evaluation."""
     from artpipe.contracts.plugin_info import model_info
 
     verb, _, name = stage.partition("@")

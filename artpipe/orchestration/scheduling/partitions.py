@@ -59,7 +59,7 @@ def make_splitter(slots: int, megabytes: float) -> Callable[[Stage], list[Stage]
         count = min(slots, int(total_bytes(folder) / megabytes / 1e6))
         if count < 2 or (verb == "ingest" and entry.ingest.max_works) or not _is_stale(stage):  # noqa: PLR2004
             return []
-        return [replace(stage, name=f"{stage.name} {number}/{count}", part=True) for number in range(1, count + 1)]
+        return [replace(stage, name=f"{stage.name} {number}/{count}", is_share=True) for number in range(1, count + 1)]
 
     return split
 

@@ -1,4 +1,7 @@
-"""Choose which stage starts next: one lane goes for the next picture on the wall, the others for the earliest end."""
+"""Choose which stage starts next.
+
+One lane goes for the next picture on the wall, the others for the earliest end.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -39,8 +42,9 @@ class StageOrder:
         return min(candidates, key=lambda stage: (distances.get(stage.name, float("inf")), -stage.urgency))
 
     def _seconds_to_picture(self, unfinished: frozenset[str]) -> dict[str, float]:
-        """Return, by stage, the seconds of work until the nearest model that waits for it hangs.
+        """Return by stage the seconds of work until the nearest model hangs.
 
+        It is the nearest of those that wait for the stage.
         They count more where a model has less to show.
         """
         distances = dict[str, float]()
@@ -55,7 +59,9 @@ class StageOrder:
 
 
 def simulate(stages: Sequence[Stage], slots: int) -> dict[str, float]:
-    """Return when each stage would end, in the order in which they start, if each took what is expected.
+    """Return when each stage would end if each took what is expected.
+
+    They are in the order in which they start.
 
     Args:
         stages: each after its upstream.

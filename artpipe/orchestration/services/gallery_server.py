@@ -137,7 +137,10 @@ def gallery_server(folder: Path, port: int, early_folder: Callable[[], Path | No
 
 
 def serve_gallery(folder: Path, port: int) -> None:
-    """Serve a folder until terminated; the project's own, while a run fills it, with what hangs already."""
+    """Serve a folder until terminated.
+
+    Of the project's own, while a run fills it, what hangs already is served.
+    """
     root = Path.cwd()
 
     def early_folder() -> Path | None:

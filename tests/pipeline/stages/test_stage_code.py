@@ -44,7 +44,7 @@ def entries(parts):
         if part.removesuffix(".stage") in STAGES:
             yield STAGES[part.removesuffix(".stage")]
         elif ".themes." not in part and "_info." not in part:
-            yield plugins.definition(*part.split(".")[-2:])
+            yield plugins.locate_plugin(*part.split(".")[-2:])
 
 
 def within_stage(stage):
@@ -59,9 +59,9 @@ def known_besides(stage):
     classifier whose checkpoint they read, which is made anew when its code changes.
     """
     if stage.startswith("ingest@"):
-        yield from (plugins.definition("modalities", name) for name in plugins.names("modalities"))
+        yield from (plugins.locate_plugin("modalities", name) for name in plugins.list_plugins("modalities"))
     if stage.startswith(("train@", "evaluate@")):
-        yield plugins.definition("models", "classifier")
+        yield plugins.locate_plugin("models", "classifier")
 
 
 def test_whatever_runs_in_a_stage_is_in_its_fingerprint(ran):

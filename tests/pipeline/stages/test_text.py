@@ -147,7 +147,7 @@ def test_quatrains_are_works_of_four_lines_of_five(studio, artpipe):
     from artpipe.artifacts.shards import ShardSet
     from artpipe.metrics.form import count_line_lengths
     from artpipe.modalities.text.detokenize import join_rows
-    from artpipe.nn.sequence.rendering import decode_text
+    from artpipe.nn.sequence.token_exhibits import decode_text
 
     assert artpipe("dataset", "add", "--no-plan", QUATRAINS, "--name", "quatrains")[0] == 0
     assert artpipe("ingest", "quatrains")[0] == 0

@@ -63,14 +63,30 @@ def test_help_knows_every_command(artpipe):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "hint"),
-    [(["modle"], "Did you mean 'model'?"), (["train"], "Missing argument"), (["check", "--fats"], "--fats"), ([], "")],
-)
-def test_a_usage_error_is_two(artpipe, arguments, hint):
-    """A wrong command line exits 2 and says what is wrong."""
+    ("arguments", "line"),
+    [
+        (["frob"], "there is no command `frob`; `artpipe help all` shows all"),
+        (["modle"], "there is no command `modle`, did you mean `model`?; `artpipe help all` shows all"),
+        (["dataset", "ad"], "there is no command `dataset ad`, did you mean `add`?; `artpipe help dataset` shows all"),
+        (["train"], "Missing argument 'NAME'; `artpipe train -h` shows what it takes"),
+        (["run", "--slot", "3"], "`artpipe run` has no option `--slot`, did you mean `--slots`?; `artpipe run -h` shows what it takes"),
+        (["run", "-C", "p3"], "`artpipe run` has no option `-C`: it stands before the command, `artpipe -C DIR run`"),
+        (["dataset", "add", "-C", "p3"], "`artpipe dataset add` has no option `-C`: it stands before the command, `artpipe -C DIR dataset add`"),
+        (["--frob"], "`artpipe` has no option `--frob`; `artpipe -h` shows what it takes"),
+        (["run", "--slots", "x"], "Invalid value for '--slots': Input should be a valid integer, unable to parse string as an integer; `artpipe run -h` shows what it takes"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_line_is_one_line(artpipe, arguments, line):
+    """It exits 2 and says what is wrong, the nearest name, and how to see what there is."""
+    assert artpipe(*arguments) == (2, "", f"artpipe: {line}\n")
+
+
+@pytest.mark.parametrize("arguments", [[], ["dataset"]])
+def test_no_command_shows_the_help(artpipe, arguments):
+    """Nothing was typed that could be run: the help is shown, and the exit code is 2."""
     code, out, err = artpipe(*arguments)
-    assert code == 2
-    assert hint in out + err
+    assert (code, out) == (2, "")
+    assert err == artpipe(*arguments, "--help")[1]
 
 
 def test_a_reader_that_leaves_early_is_no_error():

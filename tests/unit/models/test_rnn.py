@@ -10,7 +10,7 @@ from artpipe.contracts.model import Prompt, SequenceModel
 from artpipe.contracts.special_tokens import END, PAD, SPECIAL_TOKENS, START, UNKNOWN
 from artpipe.modalities.text.tokenizer import Tokenizer, split_pieces
 from artpipe.models.rnn import RNN
-from artpipe.nn.sequence.rendering import trim_unfinished
+from artpipe.nn.sequence.token_exhibits import trim_unfinished
 from artpipe.nn.sequence.token_sampling import nucleus_probabilities, pick_tokens
 from artpipe.training.restore import build_learner
 from tests.conftest import assert_resumes

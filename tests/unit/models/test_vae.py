@@ -8,7 +8,7 @@ import torch
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Autoencoder, Prompt, Sampler
 from artpipe.models.vae import VAE
-from artpipe.nn.vae.likelihood import kl_to_unit_normal
+from artpipe.nn.vae.elbo_terms import kl_to_unit_normal
 from artpipe.training.restore import build_learner
 from tests.conftest import assert_resumes
 

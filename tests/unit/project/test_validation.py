@@ -10,7 +10,7 @@ import pytest
 
 from artpipe import plugins
 
-KINDS = ", ".join(plugins.names("models"))
+KINDS = ", ".join(plugins.list_plugins("models"))
 
 
 def edit(before: str, after: str) -> None:

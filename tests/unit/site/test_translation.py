@@ -114,7 +114,7 @@ def read_as(code: str, work: Message, label: str) -> Message:
 def messages() -> set[str]:
     """Return everything that fragments and pages say."""
     environment = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
-    fragments = [plugins.find("sections", name).html for name in plugins.names("sections")]
+    fragments = [plugins.load_plugin("sections", name).html for name in plugins.list_plugins("sections")]
     sources = fragments + [path.read_text() for path in MUSEUM.glob("*.html")]
     found = [message for source in sources for _, _, message in environment.extract_translations(source)]
     flat = [one for message in found for one in (message if isinstance(message, tuple) else (message,))]
@@ -123,7 +123,7 @@ def messages() -> set[str]:
 
 def told_by_plugins() -> Iterator[str]:
     """Yield what the files of kinds and metrics say of themselves."""
-    kinds, metrics = (plugins.names(group) for group in ("models", "metrics"))
+    kinds, metrics = (plugins.list_plugins(group) for group in ("models", "metrics"))
     yield from (model_info(kind).title for kind in kinds)
     texts = [*SAMPLE_TEXTS.values()]
     texts += [
@@ -145,8 +145,12 @@ def test_every_word_of_the_gallery_has_its_chinese():
 def test_every_parameter_has_its_chinese():
     """The settings of a training, of whatever kind, as a visitor reads them."""
     table = Translator(MUSEUM, "zh").table
-    fields = {name for kind in plugins.names("models") for name in plugins.find("models", kind).params.model_fields}
-    acronyms = {acronym for kind in plugins.names("models") for acronym in model_info(kind).acronyms}
+    fields = {
+        name
+        for kind in plugins.list_plugins("models")
+        for name in plugins.load_plugin("models", kind).params.model_fields
+    }
+    acronyms = {acronym for kind in plugins.list_plugins("models") for acronym in model_info(kind).acronyms}
     shown = {format_name(name, acronyms=acronyms) for name in fields}
     assert sorted(shown - set(table)) == []
 

@@ -16,7 +16,7 @@ from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
 from artpipe.artifacts.run import RunCard, save_run
 from artpipe.artifacts.shards import Spec
 from artpipe.storage.dvc_command import hash_folder
-from artpipe.tracking.lineage import trace_lineage
+from artpipe.tracking.lineage_trace import trace_lineage
 from artpipe.tracking.promotion import find_objection
 
 MODELS = ("digits-gan", "digits-wide")

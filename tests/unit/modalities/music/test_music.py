@@ -22,7 +22,7 @@ from artpipe.language.sentences import read_sentence
 from artpipe.modalities.music import inspect_score
 from artpipe.modalities.music.midi_reader import read_midi
 from artpipe.modalities.music.musicxml_reader import read_musicxml
-from artpipe.modalities.music.score import Note, Score, interval_hash, read_roll, sample_steps, shorten_silences
+from artpipe.modalities.music.score import MusicScore, Note, interval_hash, read_roll, sample_steps, shorten_silences
 from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, VOCABULARY, Step, decode_steps, encode_steps
 from artpipe.modalities.music.xml_tree import parse_xml
 from artpipe.preprocess import preprocess_dataset
@@ -214,7 +214,10 @@ def test_a_coarser_grid_hears_what_sounds():
     """Sixteenths on a grid of eighths: what sounds at the eighth is kept, and struck if it began since the last one."""
     score = read_roll([[60], [62], [62], [64], [64], [64]], 4, 1)
     assert [cells for _, cells in sample_steps(score, 2, 1)] == [[60], [62], [64]]
-    assert sample_steps(Score([[Note(Fraction(0), Fraction(2), 60)]]), 1, 1) == [Step(0, [60]), Step(0, [60 + HELD])]
+    assert sample_steps(MusicScore([[Note(Fraction(0), Fraction(2), 60)]]), 1, 1) == [
+        Step(0, [60]),
+        Step(0, [60 + HELD]),
+    ]
 
 
 def test_interludes_are_shortened():

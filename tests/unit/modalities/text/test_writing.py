@@ -17,9 +17,9 @@ from artpipe.metrics.copying import share_copied
 from artpipe.metrics.form import count_line_lengths
 from artpipe.modalities.text.bpe import learn_merges
 from artpipe.modalities.text.detokenize import join_rows, to_code_points
-from artpipe.nn.sequence.rendering import decode_text
+from artpipe.nn.sequence.token_exhibits import decode_text
 from artpipe.numerics.ngrams import KneserNeyModel, ngram_keys
-from artpipe.plugins import find
+from artpipe.plugins import load_plugin
 from artpipe.preprocessing.token_rows import cut_rows
 from artpipe.training.restore import build_learner
 
@@ -156,10 +156,10 @@ def test_the_form_is_that_of_most_works(evidence):
 def test_metrics_of_writers_leave_painters_alone(evidence):
     """They apply to texts alone."""
     for name in ("likelihood", "copying", "form"):
-        assert find("metrics", name).applies(evidence)
+        assert load_plugin("metrics", name).applies(evidence)
     evidence.card = CheckpointCard.model_construct(spec=evidence.card.spec.model_copy(update={"medium": "picture"}))
     for name in ("likelihood", "copying", "form"):
-        assert not find("metrics", name).applies(evidence)
+        assert not load_plugin("metrics", name).applies(evidence)
 
 
 def test_the_nearest_work_shares_the_rare_pieces():

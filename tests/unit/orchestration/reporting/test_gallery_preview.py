@@ -60,21 +60,21 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_what_is_under_way_is_named_with_its_time(root, progress):
     """The model to come, what is done for it, when it hangs; what it made at its newest evaluation point."""
     preview = GalleryPreview(root)
-    preview.show(progress)
+    preview.write_pages(progress)
     assert "waits for its turn, hangs in about 2 min" in entrance(root)
     assert "about 2 min left" in entrance(root)
     progress.on_start(f"train@{MODEL}")
     progress.on_step(f"train@{MODEL}", 300, 1200)
     (root / ".state/train" / MODEL / "hash/progress").mkdir(parents=True)
     (root / ".state/train" / MODEL / "hash" / SHEET).write_bytes(make.png(28, 1, 1))
-    preview.show(progress)
+    preview.write_pages(progress)
     assert "in training, step 300 of 1,200" in entrance(root)
     assert "easel" in entrance(root)
 
 
 def test_early_pages_alone_look_again(root, progress):
     """The entrance has the script and the right to ask its own server; no other page has, and the gallery never."""
-    GalleryPreview(root).show(progress)
+    GalleryPreview(root).write_pages(progress)
     assert "early.js" in entrance(root)
     assert "connect-src 'self'" in entrance(root)
     others = [page for page in (root / preview_folder.FOLDER).rglob("*/*/index.html") if "early" in page.read_text()]
@@ -87,11 +87,11 @@ def test_early_pages_alone_look_again(root, progress):
 def test_an_early_gallery_changes_no_byte_of_the_gallery(root, progress, finished, tmp_path):
     """Made beside an early one, which was shown twice meanwhile, it is the same as made alone."""
     preview = GalleryPreview(root)
-    preview.show(progress)
+    preview.write_pages(progress)
     for folder in (paths.run(MODEL), paths.report(MODEL)):
         (tmp_path / folder.parent.name).rename(folder)
     preview.reload()
-    preview.show(progress)
+    preview.write_pages(progress)
     build_gallery(root)
     shutil.copytree(finished, tmp_path / "alone")
     build_gallery(tmp_path / "alone")
@@ -101,12 +101,12 @@ def test_an_early_gallery_changes_no_byte_of_the_gallery(root, progress, finishe
 def test_what_was_judged_hangs_after_a_reload(root, progress, tmp_path):
     """Its page is there, and every medium that the entrance names."""
     preview = GalleryPreview(root)
-    preview.show(progress)
+    preview.write_pages(progress)
     assert f"models/{MODEL}/index.html" not in entrance(root)
     for folder in (paths.run(MODEL), paths.report(MODEL)):
         (tmp_path / folder.parent.name).rename(folder)
     preview.reload()
-    preview.show(progress)
+    preview.write_pages(progress)
     folder = root / preview_folder.FOLDER
     assert f"models/{MODEL}/index.html" in entrance(root)
     assert (folder / f"models/{MODEL}/index.html").is_file()
@@ -118,9 +118,9 @@ def test_what_was_judged_hangs_after_a_reload(root, progress, tmp_path):
 def test_in_the_end_every_page_leads_to_the_gallery(root, progress):
     """A bookmark of an early page goes on to the page that stays; each address is there."""
     preview = GalleryPreview(root)
-    preview.show(progress)
+    preview.write_pages(progress)
     build_gallery(root)
-    preview.forward()
+    preview.redirect_pages()
     pages = list((root / preview_folder.FOLDER).rglob("index.html"))
     assert len(pages) > 10
     for page in pages:
@@ -131,11 +131,11 @@ def test_in_the_end_every_page_leads_to_the_gallery(root, progress):
 def test_nothing_changed_writes_nothing(root, progress, monkeypatch):
     """A page shown again is written again only where it differs; pictures are encoded once."""
     preview = GalleryPreview(root)
-    preview.show(progress)
+    preview.write_pages(progress)
     before = {path: path.stat().st_mtime_ns for path in (root / preview_folder.FOLDER).rglob("*.*")}
     monkeypatch.setattr(gallery_preview.MediaStore, "_encode", lambda *_: pytest.fail("encoded twice"))
     preview.reload()
-    preview.show(progress)
+    preview.write_pages(progress)
     after = {path: path.stat().st_mtime_ns for path in (root / preview_folder.FOLDER).rglob("*.*")}
     changed = {path.name for path in before if before[path] != after[path]}
     assert changed <= {"index.html"}

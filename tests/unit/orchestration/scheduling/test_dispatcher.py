@@ -112,7 +112,9 @@ def test_nothing_to_do_is_done_at_once():
 
 def halve(stage):
     return (
-        [replace(stage, name=f"{stage.name} {part}", part=True) for part in "ab"] if "preprocess" in stage.name else []
+        [replace(stage, name=f"{stage.name} {part}", is_share=True) for part in "ab"]
+        if "preprocess" in stage.name
+        else []
     )
 
 

@@ -1,4 +1,4 @@
-"""What hangs in the gallery: pictures and other media, real works, and works that a model made."""
+"""What hangs in the gallery: media, real works, works that a model made."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +55,7 @@ class NearWork:
 
 
 @dataclass(frozen=True)
-class Work:
+class GalleryWork:
     """One thing on the wall."""
 
     id: str
@@ -81,7 +81,7 @@ class Work:
         return self.media if self.kind == "image" else self.parts.get(_FACE_PARTS.get(self.kind, ""))
 
     @property
-    def before(self) -> Media | None:
+    def input_picture(self) -> Media | None:
         """Return the picture before, where it has the same shape within 2 %."""
         before, face = self.parts.get("before"), self.face
         if before is None or face is None or self.kind != "image":
@@ -89,16 +89,18 @@ class Work:
         return before if have_same_shape(before, face) else None
 
     @property
-    def way(self) -> Sequence[tuple[int, Media]]:
+    def intermediate_pictures(self) -> Sequence[tuple[int, Media]]:
         """Return the pictures on the work's way by step, the first one first."""
         steps = {name: _STEP_PART.fullmatch(name) for name in self.parts}
         return sorted((int(match[1]), self.parts[name]) for name, match in steps.items() if match)
 
     @property
-    def beside(self) -> Mapping[str, Media]:
+    def further_pictures(self) -> Mapping[str, Media]:
         """Return the further pictures that hang beside the work, by name."""
         return {
-            name: part for name, part in self._list_other_parts() if part.width and part not in {self.before, self.face}
+            name: part
+            for name, part in self._list_other_parts()
+            if part.width and part not in {self.input_picture, self.face}
         }
 
     @property

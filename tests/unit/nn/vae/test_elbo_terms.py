@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, MultivariateNormal, Normal, kl_divergence
 
-from artpipe.nn.vae.likelihood import (
+from artpipe.nn.vae.elbo_terms import (
     apply_free_bits,
     importance_bound,
     kl_to_unit_normal,

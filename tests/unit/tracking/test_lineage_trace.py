@@ -15,7 +15,7 @@ from artpipe.gallery import build_gallery
 from artpipe.system.atomic_files import write_json
 from artpipe.system.hashing import sha256_file
 from artpipe.system.locks import hold_lock
-from artpipe.tracking.lineage import ArtifactIndex, trace_lineage
+from artpipe.tracking.lineage_trace import ArtifactIndex, trace_lineage
 from artpipe.tracking.listing import list_runs
 from tests.conftest import load_module
 
