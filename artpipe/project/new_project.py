@@ -18,14 +18,9 @@ from artpipe.code.code_yaml import record_code
 from artpipe.errors import UserError, did_you_mean
 from artpipe.plugins import PROJECT_FOLDER
 from artpipe.project.dvc_yaml import make_graph_text
+from artpipe.project.starter_texts import STARTERS, describe_next_steps, make_pyproject_text, make_readme_text
 from artpipe.system.atomic_files import write_text
 
-STARTERS = {
-    "museum": "the default gallery: seven rooms from public pictures, verses and chorales",
-    "pictures": "empty, for pictures of your own",
-    "texts": "empty, for poems or prose of your own",
-    "music": "empty, for scores of your own",
-}
 _FILES = Path(__file__).parents[1] / "starters"
 _COPIED = {  # from `starters/` to the project
     "dvc/plots/curves.json": ".dvc/plots/curves.json",
@@ -45,12 +40,6 @@ _DVC_CONFIG = """\
     html_template = plots/page.html
 """
 _GITIGNORE = "/.venv/\n/data/\n/.state/\n/dvc_plots/\n__pycache__/\n*.py[cod]\n"
-_NEXT = {
-    "museum": ("artpipe run", "makes the gallery"),
-    "pictures": ("artpipe dataset add ~/pictures --name mine", "then `artpipe run`"),
-    "texts": ("artpipe dataset add ~/poems --name mine", "then `artpipe run`"),
-    "music": ("artpipe dataset add ~/scores --name mine", "then `artpipe run`"),
-}
 
 
 def create_project(folder: Path, starter: str = "museum") -> str:
@@ -71,18 +60,10 @@ def create_project(folder: Path, starter: str = "museum") -> str:
     repository = _find_git_root(folder)
     with _fill_folder(folder) as new_folder:
         _write_files(new_folder, starter, title=folder.absolute().name)
-        _init_git(new_folder, repository)
-    display_path = os.path.relpath(folder) if folder.absolute().is_relative_to(Path.cwd()) else str(folder)
-    cd_command = (
-        ""
-        if display_path == "."
-        else f"cd {display_path!r} && "
-        if re.search(r"[^\w./-]", display_path)
-        else f"cd {display_path} && "
-    )
-    command, effect = _NEXT[starter]
+        has_git = _init_git(new_folder, repository)
     git_note = f"; git: part of the repository {repository}" if repository else ""
-    return f"{folder}: a project for artpipe {__version__} ({STARTERS[starter]}){git_note}\nnext: {cd_command}{command}   # {effect}"
+    next_steps = describe_next_steps(folder, starter, has_own_repository=has_git and not repository)
+    return f"{folder}: a project for artpipe {__version__} ({STARTERS[starter]}){git_note}\n{next_steps}"
 
 
 def _require_empty(folder: Path) -> None:
@@ -135,8 +116,8 @@ def _write_files(folder: Path, starter: str, title: str) -> None:
     write_text(folder / "champions.json", '{\n  "format": 1\n}\n')
     write_text(folder / "dvc.yaml", make_graph_text())
     write_text(folder / "params.yaml", _make_params_text(starter, title))
-    write_text(folder / "pyproject.toml", _make_pyproject_text(title))
-    write_text(folder / "README.md", _make_readme_text(starter, title))
+    write_text(folder / "pyproject.toml", make_pyproject_text(title))
+    write_text(folder / "README.md", make_readme_text(title, starter))
     (folder / "datasets").mkdir()
     if starter == "museum":
         for card in sorted((_FILES / "datasets").glob("*.yaml")):
@@ -166,37 +147,6 @@ def _make_params_text(starter: str, title: str) -> str:
     return re.sub(r"^  title: .*$", f"  title: {json.dumps(title, ensure_ascii=False)}", text, flags=re.MULTILINE)
 
 
-def _make_pyproject_text(title: str) -> str:
-    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "gallery"
-    minor = ".".join(__version__.split(".")[:2])
-    return (
-        "# What this project runs with; `pip install .` or `uv sync` installs it.\n"
-        f'[project]\nname = "{name}"\nversion = "0"\nrequires-python = ">=3.11"\n'
-        f'dependencies = ["artpipe=={minor}.*"]\n\n'
-        "[tool.uv]\npackage = false\n\n[tool.setuptools]\npy-modules = []\n"
-    )
-
-
-def _make_readme_text(starter: str, title: str) -> str:
-    command, effect = _NEXT[starter]
-    return (
-        f"# {title}\n\nA gallery made with artpipe: {STARTERS[starter]}.\n\n```sh\n"
-        f"pip install .          # artpipe and what it needs, in a virtual environment\n"
-        f"{command:<22} # {effect}\n"
-        "artpipe plan           # what would run, why, and how long it takes\n"
-        "artpipe run            # brings everything up to date and says where the gallery is\n"
-        "artpipe serve          # gallery, MLflow, Prefect and its schedule in a browser, until Ctrl-C\n"
-        "artpipe upgrade --plan # after another artpipe was installed: what would run again\n```\n\n"
-        "| file | what it is |\n|---|---|\n"
-        "| `params.yaml` | every number that may be turned: datasets, models, evaluation, gallery |\n"
-        "| `datasets/` | the works, tracked by DVC (`NAME.dvc`), or a card that says where they come from |\n"
-        "| `plugins/` | models, metrics, sections, sources and modalities of your own, one file each |\n"
-        "| `dvc.yaml`, `code.yaml` | the graph and the fingerprints of the code; artpipe writes them |\n"
-        "| `flows/gallery.py`, `prefect.yaml` | the flow that runs the stages, and when it runs by itself |\n"
-        "| `champions.json` | the best model of each dataset and kind |\n"
-    )
-
-
 def _find_git_root(folder: Path) -> Path | None:
     """Return the git repository around a folder, None where there is none or no git."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
@@ -209,16 +159,18 @@ def _find_git_root(folder: Path) -> Path | None:
     return None
 
 
-def _init_git(folder: Path, repository: Path | None) -> None:
-    """Create a git repository unless there is one around.
+def _init_git(folder: Path, repository: Path | None) -> bool:
+    """Create a git repository unless there is one around; return whether there is one.
 
     Without git, DVC is told to do without.
     """
     if repository:
-        return
+        return True
     result = None
     with contextlib.suppress(OSError):
         result = subprocess.run(["git", "init", "--quiet", str(folder)], capture_output=True, check=False)
     if result is None or result.returncode:
         config = folder / ".dvc/config"
         write_text(config, config.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n"))
+        return False
+    return True
