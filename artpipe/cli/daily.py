@@ -52,7 +52,7 @@ def plan(*, as_json: Annotated[bool, typer.Option("--json", help="For programs."
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
     from artpipe.project.plan import print_plan
 
-    print_plan(read_graph, as_json=as_json)
+    print_plan(lambda: read_graph(during_run=True), as_json=as_json)
 
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Say what disk could be freed, and free it.")

@@ -62,7 +62,7 @@ def dataset_add(
     )
     typer.echo(to_printable_lines(message))
     if plan:
-        print_plan(read_graph)
+        print_plan(lambda: read_graph(during_run=True))
 
 
 @dataset_commands.command("inspect", cls=OptionalProjectCommand)

@@ -75,7 +75,7 @@ def wait_for_dvc_lock(root: Path, *, wait_seconds: float = 600.0, say: Callable[
             raise BusyError(f"{path}: {holder}")
         if waited > _NOTICE_SECONDS and not notified:
             notified = True
-            (say or _print_once)(f"waiting for DVC's lock: {holder}")
+            (say or print_once)(f"waiting for DVC's lock: {holder}")
         time.sleep(_POLL_SECONDS)
 
 
@@ -209,7 +209,7 @@ def _read_command(pid: int) -> str:
     return to_printable(" ".join([Path(arguments[0]).name, *arguments[1:]])[:120]) if arguments else ""
 
 
-def _print_once(sentence: str) -> None:
+def print_once(sentence: str) -> None:
     """Print a sentence on stderr, once however many wait."""
     if sentence not in _printed:
         _printed.add(sentence)
