@@ -11,8 +11,11 @@ from typing import Any, Protocol
 from artpipe.code.code_yaml import CODE_FILE as CODE
 from artpipe.config.params import Frozen, load_params, read_yaml
 from artpipe.project.estimates import Cost, CostEstimator
+from artpipe.project.held_out import note_few_held_out
 from artpipe.project.validation import check_project
 from artpipe.system.units import format_duration, format_size
+
+_MAX_CHARACTERS = 80  # of a value among the reasons
 
 
 class StageGraph(Protocol):
@@ -43,6 +46,7 @@ class Plan(Frozen):
     seconds: float  # of waiting, with a core per slot
     bytes: int
     bytes_free: int
+    notes: tuple[str, ...] = ()  # on what will come of it
 
 
 def make_plan(graph: StageGraph, root: Path = Path()) -> Plan:
@@ -55,7 +59,17 @@ def make_plan(graph: StageGraph, root: Path = Path()) -> Plan:
         seconds=_estimate_seconds(affected, graph.upstream, cores),
         bytes=sum(planned.cost.bytes for planned in affected.values()),
         bytes_free=shutil.disk_usage(root).free,
+        notes=tuple(_make_notes(affected, root)),
     )
+
+
+def _make_notes(stages: Iterable[str], root: Path) -> Iterator[str]:
+    """Yield notes on the datasets of which a model will be trained or judged."""
+    models = {stage.partition("@")[2] for stage in stages if stage.startswith(("train@", "evaluate@"))}
+    if models:
+        params = load_params(root / "params.yaml")
+        datasets = {str(params.models[name].get("dataset")) for name in models & params.models.keys()}
+        yield from note_few_held_out(params, sorted(datasets & params.datasets.keys()), root)
 
 
 def _find_affected(
@@ -107,12 +121,14 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False) -
     total = f"About {format_duration(plan.seconds)} on {plan.cores} cores, {format_size(plan.bytes)} of disk ({format_size(plan.bytes_free)} free)"
     has_estimates = any(not planned.cost.measured for planned in plan.stages)
     console.print(f"{total}.{' ~: an estimate; nothing like it has run here yet.' if has_estimates else ''}")
+    for note in plan.notes:
+        console.print(f"[yellow]Note:[/] {escape(note)}", soft_wrap=True)
     if plan.cores >= 8 and sum(planned.stage.startswith("train@") for planned in plan.stages) < plan.cores // 2:  # noqa: PLR2004
         console.print("[dim]There are more cores than trainings: a higher `threads` of a model would use them.[/]")
 
 
 def _explain_stale(stage: str, changes: Iterable[Any], locked: Any, params: Any) -> Iterator[str]:
-    if changes and locked is None and "@" in stage and _only_missing(changes):
+    if changes and locked is None and not stage.endswith(".dvc") and _only_missing(changes):
         yield "new"
         return
     for change in changes:
@@ -154,8 +170,22 @@ def _list_differences(key_path: str, old: Any, new: Any) -> Iterator[str]:
     elif old != new:
         if isinstance(old, Mapping) or isinstance(new, Mapping):
             yield f"{key_path} is {'new' if old is None else 'gone' if new is None else 'different'}"
+        elif isinstance(old, list) and isinstance(new, list):
+            changes = [
+                *(f"without {item}" for item in old if item not in new),
+                *(f"with {item}" for item in new if item not in old),
+            ]
+            yield _shorten(f"{key_path}: {', '.join(changes) or 'in another order'}")
         else:
-            yield f"{key_path}: {'none' if old is None else old} -> {'none' if new is None else new}"
+            yield f"{key_path}: {_format_leaf(old)} -> {_format_leaf(new)}"
+
+
+def _format_leaf(value: Any) -> str:
+    return "none" if value is None else _shorten(str(value))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}..."
 
 
 def _estimate_seconds(affected: Mapping[str, PlannedStage], upstream: Mapping[str, Sequence[str]], cores: int) -> float:

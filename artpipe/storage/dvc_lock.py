@@ -104,7 +104,9 @@ def remove_stale_locks(root: Path) -> None:
 
 def _lock_folder(root: Path) -> Path:
     if not (root / ".dvc").is_dir():
-        raise UserError(f"{root / '.dvc'}: no such folder; run artpipe in the folder of the project")
+        raise UserError(
+            f"{root / '.dvc'}: no such folder; run artpipe in the folder of the project, or in one below it"
+        )
     return root / ".dvc/tmp"
 
 
