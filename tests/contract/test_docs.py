@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from artpipe import plugins
 from artpipe.config import params
@@ -139,3 +140,10 @@ def test_the_section_of_contributing_fills():
     section = example("sections").SECTION
     assert section.page == "model"
     assert section.fill(SimpleNamespace(artist=artist)) == {"pictures": 320}
+
+
+def test_the_entry_of_a_source_in_contributing_is_complete():
+    """Written by hand as it stands there, it is a dataset's entry."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    (entry,) = re.findall(r"```yaml\n# params.yaml, below `datasets:`\n(.*?)```", text, flags=re.DOTALL)
+    params.DatasetEntry.model_validate(YAML(typ="safe").load(entry)["letters"])
