@@ -41,7 +41,9 @@ dataset = typer.Typer(
     cls=HeadedGroup, no_args_is_help=True, rich_markup_mode=None, help="Inspect, add, remove or watch a dataset."
 )
 dataset.registered_commands += dataset_commands.registered_commands
-model = typer.Typer(cls=HeadedGroup, no_args_is_help=True, rich_markup_mode=None, help="Add or remove a model.")
+model = typer.Typer(
+    cls=HeadedGroup, no_args_is_help=True, rich_markup_mode=None, help="List kinds of models, add or remove a model."
+)
 model.registered_commands += model_commands.registered_commands
 for commands in (inspect_commands, daily_commands, preset_commands, server_commands, stage_commands, help_commands):
     app.registered_commands += commands.registered_commands

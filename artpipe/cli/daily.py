@@ -66,7 +66,7 @@ def plan(
     from artpipe.project.presets import plan_switch
 
     text = None if preset is None else plan_switch(preset).text
-    print_plan(partial(read_graph, params_text=text), as_json=as_json, params_text=text)
+    print_plan(partial(read_graph, during_run=True, params_text=text), as_json=as_json, params_text=text)
 
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Say what disk could be freed, and free it.")

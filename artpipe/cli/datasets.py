@@ -8,7 +8,7 @@ import typer
 from artpipe.cli.command_classes import OptionalProjectCommand
 from artpipe.cli.servers import watch
 from artpipe.system.plain_text import to_printable_lines
-from artpipe.system.project_root import resolve_typed_path
+from artpipe.system.project_root import require_typed_path
 
 dataset_commands = typer.Typer()
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
@@ -58,11 +58,11 @@ def dataset_add(
     ingest |= {key: value for key, value in (("names", names), ("encoding", encoding)) if value}
     ingest |= {key: value for key, value in (("classes", classes), ("splits", splits)) if value not in {"auto", "keep"}}
     message = add_dataset(
-        resolve_typed_path(path), name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest
+        require_typed_path(path), name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest
     )
     typer.echo(to_printable_lines(message))
     if plan:
-        print_plan(read_graph)
+        print_plan(lambda: read_graph(during_run=True))
 
 
 @dataset_commands.command("inspect", cls=OptionalProjectCommand)
@@ -82,14 +82,16 @@ def dataset_inspect(
     import json
 
     from artpipe.layout.input_files import resolve_hub_snapshot
-    from artpipe.project.detection import describe_summary, inspect_input
+    from artpipe.project.detection import describe_summary, describe_works_inside, inspect_input
     from artpipe.project.import_files import describe_archive
 
     ingest = {"classes": classes, "splits": splits, "names": names}
-    place = resolve_hub_snapshot(resolve_typed_path(path))
+    place = resolve_hub_snapshot(require_typed_path(path))
     understanding = inspect_input(place, medium, ingest)
     text = json.dumps(understanding.to_json(), indent=2) if as_json else describe_summary(understanding)
-    text = text if as_json else (text + describe_archive(place, names)).rstrip("\n")
+    if not as_json:
+        text += describe_works_inside(place, understanding.medium, ingest) + describe_archive(place, names)
+    text = text.rstrip("\n")
     typer.echo(to_printable_lines(text))
 
 

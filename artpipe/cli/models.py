@@ -1,18 +1,29 @@
-"""The commands of `artpipe model`: add, remove."""
+"""The commands of `artpipe model`: list, add, remove."""
 
 from typing import Annotated
 
 import typer
+
+from artpipe.cli.command_classes import OptionalProjectCommand
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
 
 model_commands = typer.Typer()
 
 
+@model_commands.command("list", cls=OptionalProjectCommand)
+def model_list() -> None:
+    """List the kinds of models: what they are, made from which works, and whose."""
+    from artpipe.project.kind_list import describe_kinds
+    from artpipe.system.plain_text import to_printable_lines
+
+    typer.echo(to_printable_lines(describe_kinds()))
+
+
 @model_commands.command("add")
 def model_add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and `-`.")],
-    kind: Annotated[str, typer.Option(help="A file of artpipe/models/.")],
+    kind: Annotated[str, typer.Option(help="Such as gan; `artpipe model list` names them.")],
     dataset: Annotated[str, typer.Option(help="What it learns from.")],
     parameter: Annotated[list[str], typer.Option("-P", "--parameter", metavar="KEY=VALUE")] = [],  # noqa: B006 (typer reads it)
 ) -> None:

@@ -33,6 +33,8 @@ class LayoutSummary:
     leftovers: dict[str, int]  # by name
     others: int  # files that are no such works and will be quarantined
     remarks: list[str] = field(default_factory=list)
+    other_media: list[str] = field(default_factory=list)  # that some of its files may be of as well
+    folders: int = 1  # that hold works
 
     def sentence(self, kinds_noun: str) -> str:
         """Return the summary as one line."""
@@ -98,7 +100,20 @@ def summarise_layout(layout: Layout) -> LayoutSummary:
         leftovers=dict(sorted(leftovers.items(), key=lambda item: (-item[1], item[0]))),
         others=_count_others(layout, works, ignored),
         remarks=remarks,
+        other_media=_list_other_media(layout),
+        folders=_count_folders(layout),
     )
+
+
+def _list_other_media(layout: Layout) -> list[str]:
+    query = "SELECT DISTINCT media FROM files WHERE role IN ('work', 'list')"
+    media = {name for (names,) in layout.survey.database.execute(query) for name in names.split(",") if name}
+    return sorted(media - {layout.medium})
+
+
+def _count_folders(layout: Layout) -> int:
+    query = f"SELECT count(DISTINCT folder) FROM files JOIN folders ON id = folder WHERE {works_condition(layout)}"  # noqa: S608 - our own words
+    return int(layout.survey.database.execute(query).fetchone()[0])
 
 
 def _read_annotations(layout: Layout) -> Annotations:

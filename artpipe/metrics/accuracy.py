@@ -117,7 +117,7 @@ def _find_dropped_classes(evidence: Evidence, table: Tensor, names: tuple[str, .
         return []
     return [
         Finding(
-            verdict="class dropped", score="accuracy", value=0.0, bound=bounds.dropped_share,
+            verdict="class dropped", score="class_share", value=0.0, bound=bounds.dropped_share,
             code="classes_never_named", values={"classes": tuple(missing)},
         )
     ]  # fmt: skip

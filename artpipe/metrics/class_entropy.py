@@ -99,7 +99,7 @@ def _find_dropped_classes(evidence: Evidence, counts: Tensor, expected: Tensor) 
         return []
     return [
         Finding(
-            verdict="class dropped", score="class_entropy", value=float(ratio[worst]), bound=bounds.dropped_share,
+            verdict="class dropped", score="class_share", value=float(ratio[worst]), bound=bounds.dropped_share,
             code="classes_seldom_painted", values={"classes": tuple(missing), "share": bounds.dropped_share},
         )
     ]  # fmt: skip

@@ -97,7 +97,7 @@ def _judge_coverage(evidence: Evidence, scores: list[Score], relative: float) ->
     held_out, fewest = len(evidence.features("held_out")), evidence.params.verdicts.fewest_works
     if held_out < fewest:
         few = Finding(
-            verdict="undecided", score="coverage", value=held_out, bound=fewest,
+            verdict="undecided", score="held_out_works", value=held_out, bound=fewest,
             code="held_out_too_few", values={"works": held_out, "fewest": fewest},
         )  # fmt: skip
         return Measurement(scores=scores, findings=(few,))
@@ -107,7 +107,7 @@ def _judge_coverage(evidence: Evidence, scores: list[Score], relative: float) ->
         return Measurement(scores=scores, findings=(doubt,))
     finding = Finding(
         verdict="healthy" if is_covered else "under-trained",
-        score="coverage",
+        score="coverage_of_ceiling",
         value=relative,
         bound=bound,
         code="covers_variety",
@@ -131,7 +131,7 @@ def _doubt_extractor(evidence: Evidence) -> Finding | None:
     if skill >= bound:
         return None
     return Finding(
-        verdict="undecided", score="coverage", value=max(0.0, skill), bound=bound,
+        verdict="undecided", score="extractor_skill", value=max(0.0, skill), bound=bound,
         code="extractor_near_guessing", values={"share": accuracy, "guess": guess},
     )  # fmt: skip
 

@@ -91,7 +91,7 @@ def _find_steep_end(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Find
         return None
     name = str(evidence.card.selection)
     return Finding(
-        verdict="under-trained", score=name, value=share, bound=bound,
+        verdict="under-trained", score="gain_in_last_quarter", value=share, bound=bound,
         code="still_learning", values={"share": share, "measure": name},
     )  # fmt: skip
 

@@ -55,7 +55,7 @@ def find_stages_to_run(targets: Sequence[str], wait_seconds: float, *, gallery: 
         console.print_stage_count([])
         if os.environ.get("ARTPIPE_TRACKING") != "off" and not is_synced():
             run_child([sys.executable, "-m", "artpipe", "sync"], lambda _: None, timeout_seconds=600.0)
-        console.print_summary()
+        console.print_summary(targets=targets)
     return stages
 
 

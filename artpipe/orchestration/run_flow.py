@@ -118,10 +118,10 @@ def _run_flow(options: RunOptions, stack: contextlib.ExitStack) -> int:
     except KeyError as error:
         raise UserError(f"there is no stage {error}; `dvc stage list` names them") from None
     except StagesFailedError as error:
-        console.print_summary(error.undone)
+        console.print_summary(error.undone, options.targets)
         console.print_failure(str(error))
         return error.exit_code
-    console.print_summary()
+    console.print_summary(targets=options.targets)
     return 0
 
 

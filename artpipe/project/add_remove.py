@@ -20,6 +20,7 @@ from artpipe.errors import UserError
 from artpipe.layout.input_files import resolve_hub_snapshot
 from artpipe.project.detection import (
     describe_summary,
+    describe_works_inside,
     has_features,
     inspect_input,
     list_default_kinds,
@@ -42,7 +43,7 @@ from artpipe.project.import_files import (
 from artpipe.project.params_file import PARAMS, require_writable_params, write_params
 from artpipe.project.preview import write_contact_sheet
 from artpipe.project.trackable_paths import require_outside_project, require_shallow
-from artpipe.project.tracked_files import remove_quietly, track_files, untrack_files
+from artpipe.project.tracked_files import describe_git_step, remove_quietly, track_files, untrack_files
 from artpipe.storage.dvc_check import require_dvc
 from artpipe.storage.dvc_command import require_lockable
 from artpipe.system.atomic_files import remove_stale_temporaries
@@ -81,7 +82,8 @@ def add_dataset(
             _find_source(target).check(checked.model_copy(update={"path": str(source)}))
         mark_import_started(target)
         undo.callback(undo_unfinished_import)
-        notes = describe_summary(understanding) + describe_archive(source, checked.ingest.names)
+        notes = describe_summary(understanding) + describe_works_inside(source, medium, ingest)
+        notes += describe_archive(source, checked.ingest.names)
         sys.stdout.write(f"{notes}copying {to_printable(str(source))} to {target}\n")
         skipped_count = _copy_works(source, target)
         _require_works(name, checked, source)
@@ -281,9 +283,4 @@ def _describe_next_steps(name: str, target: Path, kinds: Sequence[str], skipped_
         f"{skipped_count} links, special files or names that are not UTF-8 stayed behind\n" if skipped_count else ""
     )
     added = ", ".join(f"{name}-{kind}" for kind in kinds) or "no models (`artpipe model add` brings some)"
-    ignore = target.parent / ".gitignore"
-    return (
-        f"{skipped}added {name} with {added}\n"
-        f"next: artpipe run\n"
-        f"to keep it in git: git add {PARAMS} {target}.dvc {ignore}"
-    )
+    return f"{skipped}added {name} with {added}\nnext: artpipe run\n{describe_git_step(name, target)}"

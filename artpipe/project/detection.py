@@ -15,6 +15,7 @@ from artpipe.language.sentences import read_sentence
 from artpipe.layout.input_files import make_archive_limits, open_input_files
 from artpipe.layout.layout_detection import detect_layout
 from artpipe.layout.layout_summary import LayoutSummary, summarise_layout
+from artpipe.layout.work_kinds import format_count
 from artpipe.preprocessing.jobs import job_name, work_kinds
 from artpipe.project.import_files import archive_suffix
 from artpipe.system.plain_text import to_printable
@@ -24,6 +25,7 @@ from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 if TYPE_CHECKING:
     from artpipe.contracts.source import Source
 
+_MAX_COUNTED_BYTES = 64 << 20  # of a file whose works are counted before it is added
 _SPLIT_SHARES = {"validation": 0.1, "test": 0.2}  # of a small dataset: enough works to measure on
 
 
@@ -52,15 +54,36 @@ def inspect_input(path: Path, medium: str = "", ingest: Mapping[str, Any] | None
 
 
 def describe_summary(summary: LayoutSummary) -> str:
-    """Return in lines what was understood, and how to say otherwise."""
-    alternatives = [f"--medium {name}" for name in plugins.list_plugins("modalities") if name != summary.medium]
-    rules = [rule for rule in ("folders", "metadata", "none") if rule != summary.classes_from]
-    alternatives.append(f"--classes {'|'.join(rules)}")
+    """Return in lines what was understood, and with which options it would be another thing."""
+    alternatives = [f"--medium {name}" for name in summary.other_media]
+    applies = {
+        "folders": summary.folders > 1,
+        "metadata": summary.passed_over.get("table", 0) > 0,
+        "none": bool(summary.classes),
+    }
+    if rules := [rule for rule, does_apply in applies.items() if does_apply and rule != summary.classes_from]:
+        alternatives.append(f"--classes {'|'.join(rules)}")
     if summary.splits:
         alternatives.append("--splits ignore")
+    otherwise = f"  to say otherwise: {', '.join(alternatives)}\n" if alternatives else ""
     kind = work_kinds()[summary.medium]
     sentence = summary.sentence(f"{kind.noun} file" if kind.many else kind.noun)
-    return f"understood as {to_printable(sentence)}\n  to say otherwise: {', '.join(alternatives)}\n"
+    return f"understood as {to_printable(sentence)}\n{otherwise}"
+
+
+def describe_works_inside(path: Path, medium: str, ingest: Mapping[str, Any] | None = None) -> str:
+    """Return a line on how many works one file of many holds, empty of any other input and of a large file."""
+    if not may_hold_many_works(path) or path.stat().st_size > _MAX_COUNTED_BYTES:
+        return ""
+    kind, params = (
+        plugins.load_plugin("modalities", medium),
+        validate_as(IngestParams, dict(ingest or {}), file="artpipe dataset"),
+    )
+    parts = kind.parts(path.name, path.read_bytes(), params)
+    count = sum(1 for part in parts if "rejected" not in part.fields)
+    hint = medium_info(medium).separator_hint
+    advice = f"; {hint}" if count == 1 and hint and not params.separator else ""
+    return f"  {format_count(count, kind.noun)} in it{advice}\n"
 
 
 def may_hold_many_works(path: Path) -> bool:

@@ -18,16 +18,10 @@ from artpipe.plugins import PROJECT_FOLDER
 from artpipe.project.dvc_yaml import make_graph_text
 from artpipe.project.git_repository import find_repository, init_repository
 from artpipe.project.new_folder import explain_os_errors, fill_folder, name_errors, require_empty, write_named_text
+from artpipe.project.starter_texts import STARTERS, describe_next_steps, make_pyproject_text, make_readme_text
 from artpipe.system.home_folders import require_nameable
 from artpipe.system.plain_text import to_printable
-from artpipe.system.shell_quoting import quote_folder
 
-STARTERS = {
-    "museum": "the default gallery: seven rooms from public pictures, verses and chorales",
-    "pictures": "empty, for pictures of your own",
-    "texts": "empty, for poems or prose of your own",
-    "music": "empty, for scores of your own",
-}
 _FILES = Path(__file__).parents[1] / "starters"
 _COPIED = {  # from `starters/` to the project
     "dvc/plots/curves.json": ".dvc/plots/curves.json",
@@ -47,12 +41,6 @@ _DVC_CONFIG = """\
     html_template = plots/page.html
 """
 _GITIGNORE = "/.venv/\n/data/\n/.state/\n/dvc_plots/\n__pycache__/\n*.py[cod]\n"
-_NEXT = {
-    "museum": ("artpipe run", "makes the gallery"),
-    "pictures": ("artpipe dataset add ~/pictures --name mine", "then `artpipe run`"),
-    "texts": ("artpipe dataset add ~/poems --name mine", "then `artpipe run`"),
-    "music": ("artpipe dataset add ~/scores --name mine", "then `artpipe run`"),
-}
 
 
 def create_project(folder: Path, starter: str = "museum") -> str:
@@ -78,12 +66,10 @@ def create_project(folder: Path, starter: str = "museum") -> str:
         repository = find_repository(target)
         with fill_folder(target, last="params.yaml") as new_folder:  # it is what makes the folder a project
             _write_files(new_folder, starter, title=target.name)
-            _init_git(new_folder, repository)
-    display_path = os.path.relpath(folder) if folder.absolute().is_relative_to(Path.cwd()) else str(folder)
-    cd_command = "" if display_path == "." else f"cd {quote_folder(display_path)} && "
-    command, effect = _NEXT[starter]
+            has_git = _init_git(new_folder, repository)
     git_note = f"; git: part of the repository {to_printable(str(repository))}" if repository else ""
-    return f"{to_printable(str(folder))}: a project for artpipe {__version__} ({STARTERS[starter]}){git_note}\nnext: {cd_command}{command}   # {effect}"
+    next_steps = describe_next_steps(folder, starter, has_own_repository=has_git and not repository)
+    return f"{to_printable(str(folder))}: a project for artpipe {__version__} ({STARTERS[starter]}){git_note}\n{next_steps}"
 
 
 def _require_outside_projects(folder: Path) -> None:
@@ -103,8 +89,8 @@ def _write_files(folder: Path, starter: str, title: str) -> None:
     write_named_text(folder / "champions.json", '{\n  "format": 1\n}\n')
     write_named_text(folder / "dvc.yaml", make_graph_text())
     write_named_text(folder / "params.yaml", _make_params_text(starter, title))
-    write_named_text(folder / "pyproject.toml", _make_pyproject_text(title))
-    write_named_text(folder / "README.md", _make_readme_text(starter, title))
+    write_named_text(folder / "pyproject.toml", make_pyproject_text(title))
+    write_named_text(folder / "README.md", make_readme_text(title, starter))
     (folder / "datasets").mkdir()
     if starter == "museum":
         for file in sorted(path for name in ("datasets", "presets") for path in (_FILES / name).glob("*.yaml")):
@@ -135,43 +121,13 @@ def _make_params_text(starter: str, title: str) -> str:
     return re.sub(r"^  title: .*$", lambda _: title_line, text, flags=re.MULTILINE)
 
 
-def _make_pyproject_text(title: str) -> str:
-    name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "gallery"
-    minor = ".".join(__version__.split(".")[:2])
-    return (
-        "# What this project runs with; `pip install .` or `uv sync` installs it.\n"
-        f'[project]\nname = "{name}"\nversion = "0"\nrequires-python = ">=3.11"\n'
-        f'dependencies = ["artpipe=={minor}.*"]\n\n'
-        "[tool.uv]\npackage = false\n\n[tool.setuptools]\npy-modules = []\n"
-    )
-
-
-def _make_readme_text(starter: str, title: str) -> str:
-    command, effect = _NEXT[starter]
-    return (
-        f"# {to_printable(title)}\n\nA gallery made with artpipe: {STARTERS[starter]}.\n\n```sh\n"
-        f"pip install .          # artpipe and what it needs, in a virtual environment\n"
-        f"{command:<22} # {effect}\n"
-        "artpipe plan           # what would run, why, and how long it takes\n"
-        "artpipe run            # brings everything up to date and says where the gallery is\n"
-        "artpipe serve          # gallery, MLflow, Prefect and its schedule in a browser, until Ctrl-C\n"
-        "artpipe upgrade --plan # after another artpipe was installed: what would run again\n```\n\n"
-        "| file | what it is |\n|---|---|\n"
-        "| `params.yaml` | every number that may be turned: datasets, models, evaluation, gallery |\n"
-        "| `datasets/` | the works, tracked by DVC (`NAME.dvc`), or a card that says where they come from |\n"
-        "| `presets/` | other budgets, one file each: a part of `params.yaml` that `artpipe preset NAME` lays over it |\n"
-        "| `plugins/` | models, metrics, sections, sources and modalities of your own, one file each |\n"
-        "| `dvc.yaml`, `code.yaml` | the graph and the fingerprints of the code; artpipe writes them |\n"
-        "| `flows/gallery.py`, `prefect.yaml` | the flow that runs the stages, and when it runs by itself |\n"
-        "| `champions.json` | the best model of each dataset and kind |\n"
-    )
-
-
-def _init_git(folder: Path, repository: Path | None) -> None:
-    """Create a git repository unless there is one around.
+def _init_git(folder: Path, repository: Path | None) -> bool:
+    """Create a git repository unless there is one around; return whether there is one.
 
     Without git, DVC is told to do without.
     """
-    if not repository and not init_repository(folder):
-        config = folder / ".dvc/config"
-        write_named_text(config, config.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n"))
+    if repository or init_repository(folder):
+        return True
+    config = folder / ".dvc/config"
+    write_named_text(config, config.read_text(encoding="utf-8").replace("[core]\n", "[core]\n    no_scm = true\n"))
+    return False

@@ -12,9 +12,12 @@ from artpipe.code.code_yaml import CODE_FILE as CODE
 from artpipe.config.params import Frozen, load_params, parse_params, read_yaml
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.project.estimates import Cost, CostEstimator
+from artpipe.project.held_out import note_few_held_out
 from artpipe.project.step_costs import measure_missing
 from artpipe.project.validation import check_project
 from artpipe.system.units import format_duration, format_size
+
+_MAX_CHARACTERS = 80  # of a value among the reasons
 
 
 class StageGraph(Protocol):
@@ -45,6 +48,7 @@ class Plan(Frozen):
     seconds: float  # of waiting, with a core per slot
     bytes: int
     bytes_free: int
+    notes: tuple[str, ...] = ()  # on what will come of it
 
 
 def make_plan(graph: StageGraph, root: Path = Path(), params_text: str | None = None) -> Plan:
@@ -61,7 +65,17 @@ def make_plan(graph: StageGraph, root: Path = Path(), params_text: str | None = 
         seconds=_estimate_seconds(affected, graph.upstream, cores),
         bytes=sum(planned.cost.bytes for planned in affected.values()),
         bytes_free=shutil.disk_usage(root).free,
+        notes=tuple(_make_notes(affected, root)),
     )
+
+
+def _make_notes(stages: Iterable[str], root: Path) -> Iterator[str]:
+    """Yield notes on the datasets of which a model will be trained or judged."""
+    models = {stage.partition("@")[2] for stage in stages if stage.startswith(("train@", "evaluate@"))}
+    if models:
+        params = load_params(root / "params.yaml")
+        datasets = {str(params.models[name].get("dataset")) for name in models & params.models.keys()}
+        yield from note_few_held_out(params, sorted(datasets & params.datasets.keys()), root)
 
 
 def _find_affected(
@@ -139,7 +153,7 @@ def describe_total(plan: Plan) -> str:
 
 
 def _explain_stale(stage: str, changes: Iterable[Any], locked: Any, params: Any) -> Iterator[str]:
-    if changes and locked is None and "@" in stage and _only_missing(changes):
+    if changes and locked is None and not stage.endswith(".dvc") and _only_missing(changes):
         yield "new"
         return
     for change in changes:
@@ -181,8 +195,22 @@ def _list_differences(key_path: str, old: Any, new: Any) -> Iterator[str]:
     elif old != new:
         if isinstance(old, Mapping) or isinstance(new, Mapping):
             yield f"{key_path} is {'new' if old is None else 'gone' if new is None else 'different'}"
+        elif isinstance(old, list) and isinstance(new, list):
+            changes = [
+                *(f"without {item}" for item in old if item not in new),
+                *(f"with {item}" for item in new if item not in old),
+            ]
+            yield _shorten(f"{key_path}: {', '.join(changes) or 'in another order'}")
         else:
-            yield f"{key_path}: {'none' if old is None else old} -> {'none' if new is None else new}"
+            yield f"{key_path}: {_format_leaf(old)} -> {_format_leaf(new)}"
+
+
+def _format_leaf(value: Any) -> str:
+    return "none" if value is None else _shorten(str(value))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}..."
 
 
 def _estimate_seconds(affected: Mapping[str, PlannedStage], upstream: Mapping[str, Sequence[str]], cores: int) -> float:

@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 
 from artpipe.config.params import read_yaml
-from artpipe.errors import UserError
+from artpipe.errors import ArtpipeError, UserError
 from artpipe.project.import_files import unlink_originals
 from artpipe.storage.dvc_command import run_dvc
 from artpipe.system.atomic_files import write_bytes
+from artpipe.system.git_command import run_git
+
+_PARAMS = "params.yaml"
 
 
 def track_files(target: Path, undo: contextlib.ExitStack) -> None:
@@ -52,3 +55,20 @@ def _require_all_tracked(target: Path) -> None:
         command = f"find {target} | dvc check-ignore --details --stdin"
         problem = f"{files - tracked:,} of the {files:,} files of {target} are left out"
         raise UserError(f".dvcignore: {problem}; `{command}` names the patterns")
+
+
+def describe_git_step(name: str, target: Path) -> str:
+    """Return what to type so that git keeps a new dataset, empty without git.
+
+    Where git does not know the project yet, that is all of it.
+    """
+    try:
+        is_known = bool(run_git(Path(), "ls-files", _PARAMS))
+    except ArtpipeError:
+        return ""
+    if is_known:
+        paths = f"{_PARAMS} {target}.dvc {target.parent / '.gitignore'}"
+        return f"to keep it in git: git add {paths} && git commit -m 'Add {name}'"
+    return (
+        "to keep it in git, with the project, which git does not know yet: git add -A . && git commit -m 'New gallery'"
+    )

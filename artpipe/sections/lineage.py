@@ -9,10 +9,10 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="read columns">
 <div><h2>{{ _("Where it comes from") }}</h2>
-<p class="aside">{{ _("Read upwards: with these the same work can be made again.") }}</p></div>
+<p class="aside">{% if view.artist.run.commit and not view.artist.run.dirty %}{{ _("Read upwards: with these the same work can be made again.") }}{% else %}{{ _("Read upwards. No commit holds the code it was made with.") }}{% endif %}</p></div>
 <ol class="chain">
 <li><span class="caps">{{ _("Collection") }}</span><span>{{ m.to_room(view.room) }}{% if view.room.collection %}{{ _(", ") }}{{ _("%(n)s works", n=view.room.collection.kept | number) }}{% endif %}<br><span class="quiet">{{ _("Licence %(licence)s; data %(hash)s", licence=m.isolated(view.room.about.licence), hash=m.mono(view.artist.report.shards | short)) }}</span></span></li>
-<li><span class="caps">{{ _("Model") }}</span><span>{{ m.to_model(view.artist) }}{{ _(", ") }}{{ m.kind(view.artist) | lower }}<br><span class="quiet">{{ _("code at commit %(hash)s", hash=m.mono((view.artist.run.commit or _("none")) | short)) }}{% if view.artist.run.dirty %} {{ _("with changes") }}{% endif %}</span></span></li>
+<li><span class="caps">{{ _("Model") }}</span><span>{{ m.to_model(view.artist) }}{{ _(", ") }}{{ m.kind(view.artist) | lower }}<br><span class="quiet">{% if view.artist.run.commit %}{{ _("code at commit %(hash)s", hash=m.mono(view.artist.run.commit | short)) }}{% else %}{{ _("code in no commit") }}{% endif %}{% if view.artist.run.dirty %} {{ _("with changes") }}{% endif %}</span></span></li>
 <li><span class="caps">{{ _("Training") }}</span><span>{{ _("Step %(n)s of %(all)s", n=view.artist.step | number, all=view.artist.run.steps | number) }}{% if epochs %}{{ _(", ") }}{{ _("epoch %(n)s", n=epochs | number) }}{% endif %}{{ _("; ") }}{{ view.artist.run.started | date }}<br><span class="quiet">{{ _("run %(hash)s", hash=m.mono(view.artist.run.run_id)) }}</span></span></li>
 <li><span class="caps">{{ _("Checkpoint") }}</span><span class="mono">{{ view.artist.run.checkpoint }}</span></li>
 <li><span class="caps">{{ _("This work") }}</span><span>{% if view.work.seed is not none %}{{ _("Seed %(n)s", n=view.work.seed) }}{% else %}{{ _("No seed: made from a given picture") }}{% endif %}<br><span class="quiet mono">{{ view.work.id }}</span></span></li>

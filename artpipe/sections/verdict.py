@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from artpipe.artifacts.finding_bound import wanted_side
 from artpipe.contracts.section import ModelView, Section
 
 _HTML = """
@@ -12,9 +13,21 @@ _HTML = """
 <div class="conclusion is-{{ verdict.verdict | slug }}">
 <p class="big">{{ m.standing(view.artist) }}</p>
 <p class="sentence">{{ m.isolated(verdict | sentence) }}</p>
-<p class="quiet">{{ _("Decided by %(score)s: %(value)s, bound %(bound)s.", score=verdict.score | plain, value=m.mono(verdict.value | number), bound=m.mono(verdict.bound | number)) }}</p>
+<p class="quiet">
+{% set number, bound = m.mono(verdict.value | number), m.mono(verdict.bound | number) %}
+{% if side(verdict) == "least" %}{{ _("Decided by %(score)s: %(value)s; at least %(bound)s is asked for.", score=verdict.score | plain, value=number, bound=bound) }}
+{% elif side(verdict) == "most" %}{{ _("Decided by %(score)s: %(value)s; at most %(bound)s is allowed.", score=verdict.score | plain, value=number, bound=bound) }}
+{% else %}{{ _("Decided by %(score)s: %(value)s.", score=verdict.score | plain, value=number) }}
+{% endif %}
+</p>
 {% for finding in others %}
-<p>{{ m.verdict(finding) }} {{ m.isolated(finding | sentence) }} <span class="quiet">{{ _("%(score)s: %(value)s, bound %(bound)s", score=finding.score | plain, value=m.mono(finding.value | number), bound=m.mono(finding.bound | number)) }}</span></p>
+{% set number, bound = m.mono(finding.value | number), m.mono(finding.bound | number) %}
+<p>{{ m.verdict(finding) }} {{ m.isolated(finding | sentence) }} <span class="quiet">
+{% if side(finding) == "least" %}{{ _("%(score)s: %(value)s; at least %(bound)s is asked for", score=finding.score | plain, value=number, bound=bound) }}
+{% elif side(finding) == "most" %}{{ _("%(score)s: %(value)s; at most %(bound)s is allowed", score=finding.score | plain, value=number, bound=bound) }}
+{% else %}{{ _("%(score)s: %(value)s", score=finding.score | plain, value=number) }}
+{% endif %}
+</span></p>
 {% endfor %}
 {% if view.artist.champion %}<p>{{ _("Of the models of its kind after this collection, it is the champion: the one that counts.") }}</p>
 {% elif rival %}<p>{{ _("Of the models of its kind after this collection, %(model)s is the champion.", model=m.to_model(rival)) }}</p>
@@ -29,6 +42,7 @@ def _fill(view: ModelView) -> Mapping[str, Any]:
     report, name = view.artist.report, view.artist.rival
     return {
         "verdict": report.verdict,
+        "side": wanted_side,
         "others": [finding for finding in report.findings if finding != report.verdict],
         "rival": next((finding for finding in view.room.artists if finding.name == name and finding.champion), None),
     }

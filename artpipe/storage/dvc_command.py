@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from artpipe.config.params import read_yaml
 from artpipe.errors import ArtpipeError, BusyError, UserError
-from artpipe.storage.dvc_lock import wait_for_dvc_lock
+from artpipe.storage.dvc_busy import describe_busy, is_busy
+from artpipe.storage.dvc_lock import print_once, wait_for_dvc_lock
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import md5_bytes, md5_file
 from artpipe.system.locks import filesystem_type, find_flock_error, supports_hardlinks
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 _LOCK_FILE = Path("dvc.lock")
 _LOCKED = "Unable to acquire lock"  # DVC, after three seconds
+_BUSY_SECONDS = 2.0  # between two tries while another dvc uses a path
 _NO_REASON = ("Having any troubles?", "http")  # of DVC's last lines
 _MAX_CHARACTERS, _MAX_LINES = 400, 200  # of a reason: characters of it, last lines in which it is looked for
 
@@ -90,7 +92,7 @@ def run_dvc(*arguments: str) -> None:
 def retry_while_locked(
     root: Path, call: Callable[[], T], text_of: Callable[[T], str], wait_seconds: float = 600.0
 ) -> T:
-    """Return the result of a call of DVC, repeated while DVC's lock is held.
+    """Return the result of a call of DVC, repeated while another dvc is in its way; say so once.
 
     Raises:
         BusyError: it was still held after `wait_seconds`; the message says by whom.
@@ -99,14 +101,21 @@ def retry_while_locked(
     while True:
         wait_for_dvc_lock(root, wait_seconds=max(0.0, deadline - time.monotonic()))
         result = call()
-        if _LOCKED not in text_of(result):
+        text = text_of(result)
+        if _LOCKED not in text and not is_busy(text):
             return result
         if time.monotonic() > deadline:
-            raise BusyError("DVC's lock is held again and again by others; try again when they have ended")
+            holder = describe_busy(text) if is_busy(text) else "DVC's lock is held again and again by others"
+            raise BusyError(f"{holder}; try again when it has ended")
+        if is_busy(text):
+            print_once(f"{describe_busy(text)}; waiting")
+            time.sleep(_BUSY_SECONDS)
 
 
 def extract_dvc_reason(text: str, code: int) -> str:
     """Return in one line why DVC ended with `code`: its error and hints."""
+    if is_busy(text):
+        return describe_busy(text)
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith(_NO_REASON)]
     errors = [number for number, line in enumerate(lines) if line.startswith("ERROR: ")]

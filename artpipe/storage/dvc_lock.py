@@ -75,7 +75,7 @@ def wait_for_dvc_lock(root: Path, *, wait_seconds: float = 600.0, say: Callable[
             raise BusyError(f"{path}: {holder}")
         if waited > _NOTICE_SECONDS and not notified:
             notified = True
-            (say or _print_once)(f"waiting for DVC's lock: {holder}")
+            (say or print_once)(f"waiting for DVC's lock: {holder}")
         time.sleep(_POLL_SECONDS)
 
 
@@ -104,7 +104,9 @@ def remove_stale_locks(root: Path) -> None:
 
 def _lock_folder(root: Path) -> Path:
     if not (root / ".dvc").is_dir():
-        raise UserError(f"{root / '.dvc'}: no such folder; run artpipe in the folder of the project")
+        raise UserError(
+            f"{root / '.dvc'}: no such folder; run artpipe in the folder of the project, or in one below it"
+        )
     return root / ".dvc/tmp"
 
 
@@ -209,7 +211,7 @@ def _read_command(pid: int) -> str:
     return to_printable(" ".join([Path(arguments[0]).name, *arguments[1:]])[:120]) if arguments else ""
 
 
-def _print_once(sentence: str) -> None:
+def print_once(sentence: str) -> None:
     """Print a sentence on stderr, once however many wait."""
     if sentence not in _printed:
         _printed.add(sentence)

@@ -102,6 +102,20 @@ def resolve_typed_path(path: Path) -> Path:
     return target.relative_to(root) if target.is_relative_to(root) else target
 
 
+def require_typed_path(path: Path) -> Path:
+    """Return `resolve_typed_path` of what has to be there.
+
+    Raises:
+        UserError: it is not; named as it was typed, and where it was looked for.
+    """
+    resolved = resolve_typed_path(path)
+    if not resolved.exists():
+        full_path = Path(os.path.abspath(resolved))  # noqa: PTH100 - links stay as they are named
+        place = "" if path.is_absolute() else f"; looked for {to_printable(str(full_path))}"
+        raise UserError(f"{to_printable(str(path))}: no such file or folder{place}")
+    return resolved
+
+
 def _current_folder() -> Path:
     try:
         return Path.cwd()
@@ -146,7 +160,7 @@ def _explain_no_project(folder: Path) -> str:
             if has_params or has_graph:
                 missing, present = (_GRAPH, _PARAMS) if has_params else (_PARAMS, _GRAPH)
                 file = missing if candidate == Path.cwd() else to_printable(str(candidate / missing))
-                return f"{file}: no such file; run artpipe in the folder that has {_describe_files(present, missing)}"
+                return f"{file}: no such file; run artpipe in the folder that has {_describe_files(present, missing)}, or in one below it"
     return (
         f"no project here: looked for {_PARAMS} beside {_GRAPH} or {_DVC}, from {to_printable(str(folder))} up to {folder.anchor};"
         " `cd` into the project or name it: `artpipe -C DIR ...`"

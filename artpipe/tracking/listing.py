@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,17 @@ from artpipe.config.params import Frozen
 from artpipe.language.sentences import make_sentence
 from artpipe.system.locks import is_locked
 from artpipe.system.units import format_duration
+from artpipe.tracking.deciding_number import describe_deciding_number
 from artpipe.tracking.lineage_model import Lineage
 from artpipe.tracking.lineage_trace import ArtifactIndex, trace_lineage
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 _HASH_DIGITS = 12  # digits of a hash, enough to find it by
+_HEADINGS = ("model", "began", "core time", "trained", "verdict", "decided by", "run")
 _COLOURS = {"healthy": "green", "undecided": "yellow", "under-trained": "yellow"}  # of verdicts; all others red
 
 
@@ -44,6 +48,7 @@ class TrainingRun(Frozen):
     checkpoint: str | None
     state: str  # complete, running, stopped
     verdict: Finding | None  # of this very checkpoint
+    decided_by: str = ""  # the verdict's number, with name, unit and bound
     champion: bool = False  # of its dataset and kind
 
 
@@ -77,6 +82,7 @@ def _make_complete_run(card: RunCard, index: ArtifactIndex, champions: Champions
         checkpoint=card.checkpoint,
         state="complete",
         verdict=report.verdict if report and is_evaluated else None,
+        decided_by=describe_deciding_number(report) if report and is_evaluated else "",
         champion=champions.is_champion(str(card.params.get("dataset")), str(card.params.get("kind")), card.checkpoint),
     )
 
@@ -112,14 +118,25 @@ def print_runs(*, as_json: bool = False) -> None:
     if not runs:
         console.print("Nothing has been trained here yet; `artpipe run` does it.")
         return
+    headings = [Text(heading, style="dim") for heading in _HEADINGS]
     rows = {run.run_id: [Text.from_markup(cell) for cell in _format_row(run)] for run in runs}
-    widths = [max(cell.cell_len for cell in column) for column in zip(*rows.values(), strict=True)]
+    widths = [max(cell.cell_len for cell in column) for column in zip(headings, *rows.values(), strict=True)]
+    _print_row(console, headings, widths)
     for number, (flow_run, group) in enumerate(groupby(runs, key=lambda run: run.flow_run)):
         console.print(f"{chr(10) if number else ''}[dim]{_pipeline_heading(flow_run)}[/]")
         for run in group:
-            for cell, width in zip(rows[run.run_id], widths, strict=True):
-                cell.pad_right(width - cell.cell_len)
-            console.print(Text("  ").join(rows[run.run_id]), soft_wrap=True)  # a table would leave out what is too much
+            _print_row(console, rows[run.run_id], widths)
+
+
+def _print_row(console: "Console", cells: Sequence["Text"], widths: Sequence[int]) -> None:
+    """Print cells under those of other rows; a table would leave out what is too much."""
+    from rich.text import Text
+
+    for cell, width in zip(cells, widths, strict=True):
+        cell.pad_right(width - cell.cell_len)
+    line = Text("  ").join(cells)
+    line.rstrip()
+    console.print(line, soft_wrap=True)
 
 
 def _pipeline_heading(flow_run: str | None) -> str:
@@ -134,8 +151,9 @@ def _format_row(run: TrainingRun) -> Iterator[str]:
         yield f"{run.steps:,} steps"
         yield _format_verdict(run.verdict) if run.verdict else "[dim]not evaluated[/]"
     else:
-        yield f"{run.step:,} of {run.steps:,}"
+        yield f"{run.step:,} of {run.steps:,} steps"
         yield f"[yellow]{run.state}[/]"
+    yield f"[dim]{run.decided_by}[/]"
     yield f"[dim]{run.run_id[:8]}[/]{'  champion' if run.champion else ''}"
 
 
@@ -262,7 +280,7 @@ def _format_parameters(lineage: Lineage) -> Any:
 
 def _format_verdict(verdict: Finding) -> str:
     colour = _COLOURS.get(verdict.verdict, "red")
-    return f"[{colour}]{verdict.verdict}[/] [dim]{verdict.score} {verdict.value:.3g}[/]"
+    return f"[{colour}]{verdict.verdict}[/]"
 
 
 def _format_time(seconds: float) -> str:

@@ -17,6 +17,7 @@ from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
 from artpipe.storage.dvc_command import require_cached, restore_folders
 from artpipe.system.locks import hold_lock
+from artpipe.tracking.deciding_number import describe_deciding_number
 
 _HASH_DIGITS = 12  # digits of a hash, enough to find it by
 
@@ -128,9 +129,7 @@ def _promote(model: str, *, force: bool, root: Path) -> str:
     report, sha256, run_id = load_candidate(model, root)
     verdict = report.verdict
     if verdict.verdict != "healthy":
-        raise UserError(
-            f"{model}: {verdict.verdict} ({verdict.score} {verdict.value:.4g}); only what is healthy counts"
-        )
+        raise UserError(f"{model}: {verdict.verdict} ({describe_deciding_number(report)}); only what is healthy counts")
     champions, score = load_champions(root), report.decisive
     reign = champions.find(report.dataset, report.kind)
     current = None if reign is None else _with_latest_scores(root, reign.champion)

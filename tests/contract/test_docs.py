@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from ruamel.yaml import YAML
 
 from artpipe import plugins
 from artpipe.config import params
@@ -42,9 +43,9 @@ def test_a_readme_names_every_command(readme):
 def test_a_readme_s_commands_exist(readme):
     """Whatever the README types can be typed."""
     text = (ROOT / readme).read_text()
-    typed = set(re.findall(r"^artpipe ([a-z]+(?: add| remove| inspect)?)", text, flags=re.MULTILINE)) - {"turns"} | set(
-        re.findall(r"`artpipe ([a-z]+)`", text)
-    )
+    typed = set(re.findall(r"^artpipe ([a-z]+(?: add| remove| inspect| list)?)", text, flags=re.MULTILINE)) - {
+        "turns"
+    } | set(re.findall(r"`artpipe ([a-z]+)`", text))
     known = {command.removeprefix("artpipe ") for command in commands()}
     assert typed - known == set()
 
@@ -166,3 +167,10 @@ def test_what_was_renamed_is_there_under_its_present_name(modules, pairs):
     defined = defined_names(*modules.split(", "))
     present = [name.strip() for pair in pairs.split(";") for name in pair.partition("→")[2].split(",")]
     assert [name for name in present if not set(name.split(".")) <= defined] == []
+
+
+def test_the_entry_of_a_source_in_contributing_is_complete():
+    """Written by hand as it stands there, it is a dataset's entry."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    (entry,) = re.findall(r"```yaml\n# params.yaml, below `datasets:`\n(.*?)```", text, flags=re.DOTALL)
+    params.DatasetEntry.model_validate(YAML(typ="safe").load(entry)["letters"])

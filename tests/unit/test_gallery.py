@@ -11,6 +11,7 @@ import pytest
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champion, ChampionHistory, Champions, save_champions
 from artpipe.artifacts.report import load_report
+from artpipe.artifacts.run import RunRecord, save_run
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
 from artpipe.gallery import build_gallery
@@ -429,3 +430,29 @@ def test_parts_of_a_work_have_their_places():
         "id", "t", "audio", "sample", 1, Media("x"), parts={"score": Media("s", 9, 3), "before": Media("b", 9, 3)}
     )
     assert (piece.face.src, piece.input_picture, list(piece.further_pictures)) == ("s", None, ["before"])
+
+
+def test_a_work_is_promised_again_only_where_a_commit_holds_the_code(museum):
+    """With a commit it can be made again; without one, or with changes beside it, the page says that none holds the code."""
+    promise, warning = "the same work can be made again", "No commit holds the code it was made with"
+    record = RunRecord.open(museum / paths.run("digits-gan"))
+    page = next((gallery(museum) / "works").glob("digits-gan-*/index.html")).relative_to(gallery(museum))
+    assert (promise in text(museum, page), warning in text(museum, page)) == (True, False)
+    for change in ({"dirty": True}, {"commit": None}):
+        save_run(record.folder, record.card.model_copy(update=change))
+        build_gallery(museum)
+        assert (promise in text(museum, page), warning in text(museum, page)) == (False, True)
+    assert "code in no commit" in text(museum, page)
+
+
+def test_the_number_of_a_verdict_has_its_bound_in_words(built):
+    """At least or at most, by the side on which a healthy number lies."""
+    page = re.sub(r"<[^>]*>", "", text(built, "models/digits-gan/index.html"))
+    assert re.search(r"Decided by KID: 0.031\d*; at most 0.1\d* is allowed\.", page)
+
+
+def test_the_entrance_says_where_a_work_is_traced(built):
+    """Labels there have no seed; the page behind a frame names what it comes from."""
+    page = text(built, "index.html")
+    assert "Every label names the seed" not in page
+    assert "The page behind each frame names the collection" in page

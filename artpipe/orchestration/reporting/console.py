@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 import threading
@@ -28,6 +29,7 @@ from artpipe.system.units import format_duration
 
 _console = PlainConsole(highlight=False, soft_wrap=True)
 _DVC_PROGRESS = ("Running stage ", "> artpipe ", "Updating lock file", "Generating lock file", "Use `dvc push`")
+_DVC_EMPTY = re.compile(r"WARNING: '.*' is empty\.")  # folders of a project that has nothing yet
 _LIVE_PER_SECOND = 2
 _FIRST_LINE_SECONDS, _LINE_SECONDS, _LINE_SHARE = 10.0, 60.0, 0.05  # of progress, where there is no terminal
 _DVC_HINTS = ("To track the changes with git", "To enable auto staging", "git add ", "dvc config core.autostage")
@@ -78,7 +80,7 @@ def time_stage(name: str) -> Iterator[Callable[[], float]]:
 def print_output_line(name: str, line: str) -> None:
     """Print a line of a stage's output, without DVC's lines on itself."""
     text = line.strip()
-    if text and not text.startswith((*_DVC_PROGRESS, *_DVC_HINTS)):
+    if text and not text.startswith((*_DVC_PROGRESS, *_DVC_HINTS)) and not _DVC_EMPTY.fullmatch(text):
         _console.print(f"  [dim]{escape(name)}[/] {escape(line)}")
 
 
@@ -175,19 +177,25 @@ def current_verdict(card: ReportCard, undone: Collection[str]) -> tuple[str, str
     return card.verdict.verdict, make_sentence(card.verdict)
 
 
-def print_summary(undone: Collection[str] = ()) -> None:
+def print_summary(undone: Collection[str] = (), targets: Collection[str] = ()) -> None:
     """Print each model's verdict, and where the gallery and the runs can be seen.
 
     Args:
         undone: stages that should have run and did not.
+        targets: stages that were asked for, whose models alone are told of; empty: all.
     """
+    models = {target.partition("@")[2] for target in targets}
     table = Table("model", "verdict", "why", box=None, header_style="dim", padding=(0, 2, 0, 0))
     for card in load_reports():
+        if models and card.model not in models:
+            continue
         verdict_word, reason = current_verdict(card, undone)
         colour = {"healthy": "green", "stale": "dim"}.get(verdict_word, "yellow")
         table.add_row(card.model, f"[{colour}]{verdict_word}[/]", escape(reason))
     if table.row_count:
         _console.print(table)
+    if not load_params().models:
+        _console.print("There are no models yet. Next: artpipe dataset add PATH --name NAME, then artpipe run")
     for title, address in list_addresses():
         _console.print(f"{title}: {address}")
 

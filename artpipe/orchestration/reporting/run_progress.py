@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from artpipe.artifacts.paths import LAST_STAGE
-from artpipe.orchestration.scheduling.dvc_graph import Stage, is_training
+from artpipe.orchestration.scheduling.dvc_graph import Stage
+from artpipe.orchestration.scheduling.stage_costs import is_training
 from artpipe.orchestration.scheduling.stage_order import simulate
 
 _DOUBT_SECONDS = 5.0  # of work as expected, beside which what was seen is weighed

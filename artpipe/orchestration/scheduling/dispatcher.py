@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Protocol
 
 from prefect.futures import PrefectFuture
 
-from artpipe.orchestration.scheduling.dvc_graph import Stage, is_training
+from artpipe.orchestration.scheduling.dvc_graph import Stage
+from artpipe.orchestration.scheduling.stage_costs import is_training
 from artpipe.orchestration.scheduling.stage_order import StageOrder
 
 Future = PrefectFuture[Any]

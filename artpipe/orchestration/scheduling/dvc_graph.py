@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from artpipe.artifacts.paths import LAST_STAGE
-from artpipe.config.params import load_params, read_yaml
 from artpipe.config.safe_yaml import require_no_conflict
 from artpipe.errors import BusyError, UserError
+from artpipe.orchestration.scheduling.stage_costs import compute_urgencies, estimate_seconds, rate_appeal
+from artpipe.storage.dvc_busy import describe_busy, is_busy
 from artpipe.storage.dvc_cache import find_tracking_files, is_torn, is_valid_lock, recover_tracking_file
 from artpipe.storage.dvc_command import extract_dvc_reason
-from artpipe.storage.dvc_lock import wait_for_dvc_lock
+from artpipe.storage.dvc_lock import print_once, wait_for_dvc_lock
 from artpipe.system.atomic_files import write_text
 
-BUSY = "is busy, it is being blocked by"  # DVC, of a path that another dvc reads or writes
 _LOCK_SECONDS = 600.0  # of waiting for DVC's lock, at most
 _RETRY_SECONDS = 1.0  # between two tries while another dvc is running
 
@@ -60,21 +60,21 @@ class Stage:
     is_share: bool = False  # a share of a stage's work, done beforehand; the stage does without it where it fails
 
 
-def is_training(stage: str) -> bool:
-    """Return whether a stage trains a model, and so takes a device."""
-    return stage.startswith("train@")
-
-
 PRESET_STAGES: ContextVar[list[Stage] | None] = ContextVar("PRESET_STAGES", default=None)  # found before the flow began
 
 
 def read_graph(
-    targets: Sequence[str] | None = None, *, wait_seconds: float = _LOCK_SECONDS, params_text: str | None = None
+    targets: Sequence[str] | None = None,
+    *,
+    wait_seconds: float = _LOCK_SECONDS,
+    params_text: str | None = None,
+    during_run: bool = False,
 ) -> DvcGraph:
     """Return DVC's graph, and what is stale of it or of some targets.
 
     The project is the one in the working folder, where DVC's addresses have no path. While another dvc is at work, it is
-    asked again, for up to `wait_seconds`. With `params_text` it is as if that stood in params.yaml; nothing is written.
+    asked again, for up to `wait_seconds`; with `during_run` it answers all the same, and what is being made is stale. With
+    `params_text` it is as if that stood in params.yaml; nothing is written.
 
     Raises:
         UserError: DVC's own reason.
@@ -90,8 +90,15 @@ def read_graph(
             with _translate_dvc_errors(), _pause_garbage_collection():
                 return _ask_dvc(targets, params_text)
         except LockError as error:
+            holder = describe_busy(str(error))
+            if during_run and is_busy(str(error)):
+                print_once(f"{holder}; what it makes is told as not made yet")
+                with contextlib.suppress(FileNotFoundError), _translate_dvc_errors(), _look_without_record():
+                    return _ask_dvc(targets, params_text)  # a file that goes while it is read: another try
             if time.monotonic() > deadline:
-                raise BusyError(f"dvc: {' '.join(str(error).split())}") from error
+                raise BusyError(f"{holder}; try again when it has ended") from error
+            if is_busy(str(error)):
+                print_once(f"{holder}; waiting")
         time.sleep(_RETRY_SECONDS)
 
 
@@ -121,6 +128,22 @@ def _ask_dvc(targets: Sequence[str] | None, params_text: str | None) -> DvcGraph
             )
         changes = repo.status(targets=targets)
         return DvcGraph(nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing), changes)
+
+
+@contextlib.contextmanager
+def _look_without_record() -> Iterator[None]:
+    """Have DVC look at paths that another dvc writes, without a note in its record of readers and writers.
+
+    For looking alone; this process does nothing else meanwhile.
+    """
+    import dvc.rwlock
+
+    original = dvc.rwlock.rwlock
+    dvc.rwlock.rwlock = lambda *_arguments: contextlib.nullcontext()
+    try:
+        yield
+    finally:
+        dvc.rwlock.rwlock = original
 
 
 @contextlib.contextmanager
@@ -167,10 +190,10 @@ def find_stale_stages(
     forced = {name for name in roots or graph if not name.endswith(".dvc")} if force else set()
     start_nodes = changes.keys() | forced
     affected = start_nodes.union(*(nx.ancestors(graph, name) for name in start_nodes & set(graph))) & needed
-    seconds = _estimate_seconds(affected) if affected else {}
-    urgency = _compute_urgencies(graph, seconds)
+    seconds = estimate_seconds(affected) if affected else {}
+    urgency = compute_urgencies(graph, seconds)
     return [
-        Stage(name, upstream, name in start_nodes, urgency[name], name in forced, seconds[name], _visual_appeal(name))
+        Stage(name, upstream, name in start_nodes, urgency[name], name in forced, seconds[name], rate_appeal(name))
         for name, upstream in dvc_graph.upstream.items()
         if name in affected
     ]
@@ -244,38 +267,6 @@ def _translate_dvc_errors() -> Iterator[None]:
         causes = [error, error.__cause__]
         text = ". ".join(dict.fromkeys(" ".join(str(cause).split()) for cause in causes if cause))
         raise UserError(f"dvc: {extract_dvc_reason(f'ERROR: {text}', 255)}") from error
-
-
-def _estimate_seconds(names: Collection[str]) -> dict[str, float]:
-    """Return the seconds that each stage is expected to take."""
-    from artpipe.project.estimates import CostEstimator
-
-    lock = Path("dvc.lock")
-    stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}
-    costs = CostEstimator(Path(), load_params(), stages)
-    return {name: costs.estimate(name).seconds for name in names}
-
-
-def _compute_urgencies(graph: Any, seconds: Mapping[str, float]) -> dict[str, float]:
-    """Return the seconds of the longest chain that starts with each stage.
-
-    With fewer slots than stages, long chains go first.
-    """
-    import networkx as nx
-
-    urgencies = dict[str, float]()
-    for name in nx.topological_sort(graph):  # what is below comes first
-        below = max((urgencies[reader] for reader in graph.predecessors(name)), default=0.0)
-        urgencies[name] = below + seconds.get(name, 0.0)
-    return urgencies
-
-
-def _visual_appeal(stage: str) -> float:
-    """Return how much there is to see after a stage: 0 but for an evaluation."""
-    from artpipe.contracts.plugin_info import model_info
-
-    verb, _, name = stage.partition("@")
-    return model_info(str(load_params().models.get(name, {}).get("kind"))).appeal if verb == "evaluate" else 0.0
 
 
 def _find_downstream(graph: Any, dataset: str) -> set[str]:

@@ -15,9 +15,10 @@ from artpipe.artifacts import paths
 from artpipe.config.params import load_params
 from artpipe.errors import SIGKILL_MESSAGE
 from artpipe.orchestration.reporting import console, prefect_artifacts
-from artpipe.orchestration.scheduling.dvc_graph import BUSY, is_training
 from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
 from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, RetryableError
+from artpipe.orchestration.scheduling.stage_costs import is_training
+from artpipe.storage.dvc_busy import describe_busy, is_busy
 from artpipe.storage.dvc_command import dvc_command, extract_dvc_reason
 from artpipe.system.plain_text import to_printable
 
@@ -35,21 +36,26 @@ class StageOutput:
 
     def __init__(self, name: str, on_step: Callable[[str, int, int], None]) -> None:
         self.ran = False  # else DVC found it up to date, or took it from its run cache
-        self.busy = False
+        self._busy_lines: list[str] = []
         self.code = 0  # of the stage's own command
-        self._message = ""
+        self._message = self._notice = ""
         self._dvc_errors: list[str] = []  # what DVC itself gives as its reason
         self._name, self._logger = name, get_run_logger()
         self._progress = prefect_artifacts.ProgressArtifact(name, on_step)
 
     def read_line(self, line: str) -> None:
-        """Read one line."""
+        """Read one line.
+
+        DVC's complaint that another dvc uses a path is its last word: `wait_for_other` tells of it.
+        """
         line = to_printable(line.expandtabs())  # stored in Prefect's database
+        if self._busy_lines or is_busy(line):
+            self._busy_lines.append(line)
+            return
         self._logger.info(line)
         console.print_output_line(self._name, line)
         self._progress.read_line(line)
         self.ran |= line.startswith("Running stage ")
-        self.busy |= BUSY in line
         if line.startswith(_MESSAGE_PREFIX):
             self._message = line.removeprefix(_MESSAGE_PREFIX)
         if line.startswith("ERROR: "):
@@ -57,8 +63,25 @@ class StageOutput:
         if match := _EXIT_CODE.search(line):
             self.code = int(match[1])
 
+    @property
+    def busy(self) -> bool:
+        """Return whether DVC gave up because another dvc uses a path."""
+        return bool(self._busy_lines)
+
+    def wait_for_other(self) -> None:
+        """Say once by whom a path is used, wait a moment, and be ready for another try."""
+        notice = f"{describe_busy(chr(10).join(self._busy_lines))}; waiting"
+        if notice != self._notice:
+            self._notice = notice
+            self._logger.info(notice)
+            console.print_output_line(self._name, notice)
+        self._busy_lines.clear()
+        time.sleep(_BUSY_SECONDS)
+
     def make_error(self, code: int) -> RuntimeError:
         """Return the error of a stage whose `dvc` ended with `code`."""
+        if self.busy:
+            return RetryableError(describe_busy("\n".join(self._busy_lines)))
         if self.code == MISTAKE and self._message:
             return MistakeError(self._message)
         if self.code in _SIGKILL:
@@ -98,7 +121,6 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
     ):
         env = {**settings.env, **device_variables}
         while True:
-            output.busy = False
             code = run_context.children.run(
                 dvc_command(*arguments),
                 lambda line: caller_context.run(output.read_line, line),
@@ -107,7 +129,7 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
             )
             if not (code and output.busy and clock() < settings.timeout_seconds):
                 break
-            time.sleep(_BUSY_SECONDS)
+            output.wait_for_other()
         if code:
             raise output.make_error(code)
     if output.ran:

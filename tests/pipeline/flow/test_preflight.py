@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from artpipe.cli import start_flow
+from artpipe.errors import BusyError
 from artpipe.orchestration import preflight
 from artpipe.orchestration.deployment.dataset_watcher import find_changed
 from artpipe.orchestration.run_flow import RunOptions
@@ -127,3 +128,19 @@ def test_the_watch_asks_for_what_differs(inside):
     assert find_changed(sources, sources) == {"emoji"}
     inside.edit("params.yaml", "preprocess: {size: 28}", "preprocess: {size: 20}")
     assert find_changed(sources, sources) == {"emoji"}
+
+
+def test_a_plan_during_a_run_is_made_all_the_same(inside, monkeypatch, capsys):
+    """DVC refuses to look at what another dvc writes; the plan tells of that run and looks, a run waits for it."""
+    inside.edit("params.yaml", "title: v1", "title: v2")
+    expected = read_graph().changes
+    writer = {"pid": os.getppid(), "cmd": "/x/dvc repro --single-item train@vae"}
+    record = json.dumps({"write": {str(Path("data/checkpoints/vae").absolute()): writer}, "read": {}})
+    Path(".dvc/tmp/rwlock").write_text(record)
+    assert read_graph(during_run=True).changes == expected
+    err = capsys.readouterr().err
+    assert err.count("another run is busy with train@vae since") == 1
+    assert "remove" not in err
+    assert json.loads(Path(".dvc/tmp/rwlock").read_text())["write"] == json.loads(record)["write"]
+    with pytest.raises(BusyError, match=r"another run is busy with train@vae since .*; try again when it has ended"):
+        read_graph(wait_seconds=0.0)

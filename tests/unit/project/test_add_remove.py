@@ -1,5 +1,6 @@
 """Datasets and models come and go: everything changes, or nothing does."""
 
+import json
 import os
 import subprocess
 import sys
@@ -106,6 +107,40 @@ def test_hidden_files_links_and_unspeakable_names_stay_behind(studio, pictures, 
     assert "3 links, special files or names that are not UTF-8 stayed behind" in out
     names = {path.name for path in Path("datasets/mine").iterdir()}
     assert names == {"circle", "square", "new\nline.png", "<script>.png", "绿.png"}
+
+
+def test_a_place_that_is_not_there_is_named_as_it_was_typed(studio, tmp_path, monkeypatch, artpipe):
+    """From elsewhere and with `-C`: the word itself, and where it was looked for."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for command in (["dataset", "add", "a", "--name", "mine"], ["dataset", "inspect", "a"]):
+        code, _, err = artpipe("-C", str(studio), *command)
+        assert (code, err) == (2, f"artpipe: a: no such file or folder; looked for {tmp_path}/elsewhere/a\n")
+
+
+def test_what_keeps_a_dataset_in_git_is_told(studio, pictures, artpipe):
+    """The whole project where git does not know it yet, then the dataset's own files; nothing without git."""
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    out = artpipe("dataset", "add", "--no-plan", pictures, "--name", "first", "--models", "vae")[1]
+    assert out.rstrip().endswith("git add -A . && git commit -m 'New gallery'")
+    subprocess.run(["git", "add", "params.yaml"], check=True)
+    out = artpipe("dataset", "add", "--no-plan", pictures, "--name", "second", "--models", "vae")[1]
+    assert "git add params.yaml datasets/second.dvc datasets/.gitignore && git commit" in out
+
+
+def test_works_in_one_file_are_counted(tmp_path, artpipe):
+    """A file of JSON lines says how many it holds; what cannot make a difference is no option."""
+    lines = [json.dumps({"text": f"a poem of number {number}"}) for number in range(40)]
+    (tmp_path / "poems.jsonl").write_text("\n".join(lines))
+    assert "  40 texts in it\n" in artpipe("dataset", "inspect", tmp_path / "poems.jsonl")[1]
+    (tmp_path / "whole.txt").write_text("one\n\ntwo\n")
+    assert "1 text in it; `--separator" in artpipe("dataset", "inspect", tmp_path / "whole.txt")[1]
+
+
+def test_options_that_make_no_difference_are_not_named(pictures, artpipe):
+    """Pictures in two folders may have no classes; they are no texts and have no table."""
+    out = artpipe("dataset", "inspect", pictures)[1]
+    assert out.splitlines()[1:] == ["  to say otherwise: --classes none"]
 
 
 MISTAKES = [

@@ -96,6 +96,38 @@ def test_new_stage_is_new(make):
     assert made.stages[0].why == ("new",)
 
 
+def test_the_gallery_of_a_fresh_project_is_new(make):
+    """Like any other stage that dvc.lock does not know; a dataset's file, which dvc.lock never knows, says what changed."""
+    made = make({"gallery": changed({"params.yaml": {"gallery": "new", "models": "new"}})})
+    assert made.stages[0].why == ("new",)
+    reasons = plan._explain_stale("datasets/own.dvc", [{"changed outs": {"datasets/own": "modified"}}], None, {})
+    assert list(reasons) == ["datasets/own changed"]
+
+
+def test_a_list_that_changed_is_told_by_what_came_and_went():
+    """A page has two dozen sections; the one that was taken out is named alone, and no reason is longer than a line."""
+    names = [f"section-{number}" for number in range(24)]
+    assert list(plan._list_differences("gallery.sections", names, names[1:])) == ["gallery.sections: without section-0"]
+    assert list(plan._list_differences("k", ["a"], ["b", "a"])) == ["k: with b"]
+    assert list(plan._list_differences("k", ["a", "b"], ["b", "a"])) == ["k: in another order"]
+    assert all(len(reason) < 90 for reason in plan._list_differences("k", names, []))
+
+
+def test_too_few_held_out_works_are_told_beforehand(tmp_path, monkeypatch):
+    """A note with the number of works that would do, for models that make pictures, and only before they are made."""
+    text = PARAMS.replace("source: package, path: x.yaml", "source: folder, path: works")
+    (tmp_path / "params.yaml").write_text(text)
+    (tmp_path / "works").mkdir()
+    for number in range(120):
+        (tmp_path / f"works/{number}.png").touch()
+    graph = SimpleNamespace(upstream=UPSTREAM, changes={"train@vae": []})
+    note = "digits: about 12 works will be held out, too few to judge likeness by (50); 500 works in all would do or, with these, `test: 0.45`"
+    assert plan.make_plan(graph, tmp_path).notes == (note,)
+    assert plan.make_plan(SimpleNamespace(upstream=UPSTREAM, changes={"gallery": []}), tmp_path).notes == ()
+    (tmp_path / "params.yaml").write_text(text.replace("size: 28", "size: 28, test: 0.5"))
+    assert plan.make_plan(graph, tmp_path).notes == ()
+
+
 def test_training_is_reckoned_from_its_last_run(make, tmp_path):
     """100 steps took 50 core-seconds, so 200 take 100; a model of the same kind with twice the batch takes 200."""
     recorded(tmp_path, seconds=50.0, steps=100)

@@ -259,7 +259,10 @@ def test_a_file_in_the_place_of_a_folder_is_refused(studio, artpipe):
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("params.yaml", "params.yaml: no such file; run artpipe in the folder that has params.yaml"),
+        (
+            "params.yaml",
+            "params.yaml: no such file; run artpipe in the folder that has params.yaml, or in one below it",
+        ),
         ("dvc.yaml", "dvc.yaml: no such file; run artpipe in the folder that has it and params.yaml"),
         (".dvc", ".dvc: no such folder; `dvc init` makes it (`dvc init --no-scm` without git)"),
     ],

@@ -107,7 +107,11 @@ def test_the_first_healthy_one_is_champion(project, artpipe):
     assert (champion.checkpoint, champion.score.value, champion.score.name) == (sha256, 0.1, "kid")
     assert champion.dvc["data/checkpoints/digits-gan"] == hash_folder(paths.checkpoint("digits-gan"))
     assert artpipe("promote", "digits-gan")[1].endswith("is the champion already\n")
-    assert artpipe("runs")[1].rstrip().endswith("  champion")
+    listing = artpipe("runs")[1]
+    assert listing.splitlines()[0].split("  ")[0] == "model"
+    assert "core time" in listing.splitlines()[0]
+    assert "coverage 0.5" in listing
+    assert listing.rstrip().endswith("  champion")
     assert "the champion of digits and its kind" in artpipe("lineage", "digits-gan")[1]
     assert load_champions().find("digits", "gan").before == ()
 
@@ -170,7 +174,10 @@ def test_what_is_not_healthy_never_counts(project, artpipe):
     made("digits-gan", 0.1, verdict="memorised")
     keep(*MODELS)
     code, _, err = artpipe("promote", "digits-gan", "--force")
-    assert (code, err) == (2, "artpipe: digits-gan: memorised (coverage 0.5); only what is healthy counts\n")
+    assert (code, err) == (
+        2,
+        "artpipe: digits-gan: memorised (coverage 0.5, at most 0.3 allowed); only what is healthy counts\n",
+    )
 
 
 def test_a_champion_measured_anew_is_compared_anew(project, artpipe):

@@ -104,3 +104,30 @@ def test_without_a_terminal_it_is_a_line_now_and_then(monkeypatch):
         time.sleep(1.5)
     assert stream.getvalue().count("about 5 min left") == 1
     assert "\x1b" not in stream.getvalue()
+
+
+def printed(monkeypatch, function, *arguments, **named) -> list[str]:
+    output = io.StringIO()
+    monkeypatch.setattr(console, "_console", PlainConsole(file=output, highlight=False, soft_wrap=True))
+    function(*arguments, **named)
+    return output.getvalue().splitlines()
+
+
+def test_the_summary_tells_of_the_models_that_were_asked_for(folder, monkeypatch):
+    """`artpipe run NAME` says how that one did; without a name it tells of all."""
+    finding = Finding(verdict="healthy", score="kid", value=0.1, bound=0.2, sentence="It is near.")
+    cards = [mock.Mock(model=name, verdict=finding) for name in ("digits-gan", "digits-vae")]
+    monkeypatch.setattr(console, "load_reports", lambda: cards)
+    monkeypatch.setattr(console, "load_params", lambda: mock.Mock(models={"digits-gan": {}, "digits-vae": {}}))
+    told = "\n".join(printed(monkeypatch, console.print_summary, targets=["evaluate@digits-vae"]))
+    assert ("digits-vae" in told, "digits-gan" in told) == (True, False)
+    assert "digits-gan" in "\n".join(printed(monkeypatch, console.print_summary))
+
+
+def test_an_empty_project_is_told_what_comes_next(folder, monkeypatch):
+    """Once, in place of DVC's warnings of empty folders."""
+    monkeypatch.setattr(console, "load_reports", list)
+    monkeypatch.setattr(console, "load_params", lambda: mock.Mock(models={}))
+    assert "artpipe dataset add PATH --name NAME" in printed(monkeypatch, console.print_summary)[0]
+    assert printed(monkeypatch, console.print_output_line, "gallery", "WARNING: 'data/reports' is empty.") == []
+    assert printed(monkeypatch, console.print_output_line, "gallery", "WARNING: the disk is full") != []

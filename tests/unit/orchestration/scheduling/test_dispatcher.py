@@ -166,3 +166,27 @@ def test_of_what_dvc_hints_nothing_is_shown(monkeypatch, capsys):
     ):
         output.read_line(line)
     assert capsys.readouterr().out.split() == ["ingest@digits", "kept"]
+
+
+def test_a_path_that_another_run_uses_is_told_once_and_in_our_words(monkeypatch, capsys):
+    """DVC's complaint, and its advice to remove a lock by hand, are shown to nobody; each try is a fresh start."""
+    monkeypatch.setattr(stage_run, "get_run_logger", lambda: logging.getLogger("test"))
+    monkeypatch.setattr(stage_run, "_BUSY_SECONDS", 0.0)
+    output = stage_run.StageOutput("evaluate@gan", lambda *_: None)
+    for _ in range(2):
+        for line in (
+            "ERROR: failed to reproduce 'evaluate@gan': '/p/data' is busy, it is being blocked by:",
+            "  (PID 4194303): /x/dvc --wait-for-lock repro --single-item train@gan",
+            "",
+            "If there are no processes with such PIDs, you can manually remove '/p/.dvc/tmp/rwlock' and try again.",
+        ):
+            output.read_line(line)
+        assert output.busy
+        assert str(output.make_error(255)) == "another run is busy with train@gan"
+        output.wait_for_other()
+        assert not output.busy
+    output.read_line("kept")
+    assert capsys.readouterr().out.splitlines() == [
+        "  evaluate@gan another run is busy with train@gan; waiting",
+        "  evaluate@gan kept",
+    ]

@@ -1,0 +1,44 @@
+"""What a stage costs and shows, by which the order of stages is decided."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from artpipe.config.params import load_params, read_yaml
+
+
+def is_training(stage: str) -> bool:
+    """Return whether a stage trains a model, and so takes a device."""
+    return stage.startswith("train@")
+
+
+def estimate_seconds(names: Collection[str]) -> dict[str, float]:
+    """Return the seconds that each stage is expected to take."""
+    from artpipe.project.estimates import CostEstimator
+
+    lock = Path("dvc.lock")
+    stages = (read_yaml(lock) or {}).get("stages", {}) if lock.exists() else {}
+    costs = CostEstimator(Path(), load_params(), stages)
+    return {name: costs.estimate(name).seconds for name in names}
+
+
+def compute_urgencies(graph: Any, seconds: Mapping[str, float]) -> dict[str, float]:
+    """Return the seconds of the longest chain that starts with each stage.
+
+    With fewer slots than stages, long chains go first.
+    """
+    import networkx as nx
+
+    urgencies = dict[str, float]()
+    for name in nx.topological_sort(graph):  # what is below comes first
+        below = max((urgencies[reader] for reader in graph.predecessors(name)), default=0.0)
+        urgencies[name] = below + seconds.get(name, 0.0)
+    return urgencies
+
+
+def rate_appeal(stage: str) -> float:
+    """Return how much there is to see when a stage has ended: nothing but after an evaluation."""
+    from artpipe.contracts.plugin_info import model_info
+
+    verb, _, name = stage.partition("@")
+    return model_info(str(load_params().models.get(name, {}).get("kind"))).appeal if verb == "evaluate" else 0.0
