@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MAX_CHARACTERS = 200  # characters of a value that is shown
+_EXPECTED = {  # by the beginning of a message of pydantic
+    "Input should be a valid integer": "a whole number",
+    "Input should be a valid number": "a number",
+    "Input should be a valid boolean": "`true` or `false`",
+    "Input should be a valid string": "text; put it in quotes",
+    "Input should be a valid list": "a list, such as [1, 2]",
+    "Input should be a valid tuple": "a list, such as [1, 2]",
+    "Input should be a valid dictionary": "a mapping of names to values",
+}
 
 
 def describe_first_mistake(model: type[BaseModel], error: ValidationError, file: str, place: str) -> str:
@@ -42,6 +51,9 @@ def describe_first_mistake(model: type[BaseModel], error: ValidationError, file:
 
 def _to_yaml_terms(message: str) -> str:
     """Return a message of pydantic in the terms of YAML."""
+    for beginning, expected in _EXPECTED.items():
+        if message.startswith(beginning):
+            return f"expected {expected}"
     return message.removeprefix("Value error, ").replace("tuple", "list").replace(" after validation", "")
 
 

@@ -83,8 +83,7 @@ def summarise_layout(layout: Layout) -> LayoutSummary:
         remarks = list(layout.folders.remarks)
         if missing := sum(1 for _ in annotations.named.unused_names()):
             remarks.append(f"{format_count(missing, 'row')} of metadata without a file")
-    ignored = _count_ignored(layout)
-    leftovers = layout.survey.inputs.leftovers
+    ignored, leftovers = _count_ignored(layout), layout.survey.inputs.leftovers
     ignored["leftover"] = sum(leftovers.values())
     return LayoutSummary(
         place=str(layout.survey.inputs.path),

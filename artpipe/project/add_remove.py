@@ -18,6 +18,7 @@ from artpipe.contracts.plugin_info import model_info
 from artpipe.contracts.source import Source
 from artpipe.errors import UserError
 from artpipe.layout.input_files import resolve_hub_snapshot
+from artpipe.layout.layout_summary import LayoutSummary
 from artpipe.project.detection import (
     describe_summary,
     describe_works_inside,
@@ -82,8 +83,7 @@ def add_dataset(
             _find_source(target).check(checked.model_copy(update={"path": str(source)}))
         mark_import_started(target)
         undo.callback(undo_unfinished_import)
-        notes = describe_summary(understanding) + describe_works_inside(source, medium, ingest)
-        notes += describe_archive(source, checked.ingest.names)
+        notes = _describe_input(source, understanding, checked, ingest)
         sys.stdout.write(f"{notes}copying {to_printable(str(source))} to {target}\n")
         skipped_count = _copy_works(source, target)
         _require_works(name, checked, source)
@@ -92,6 +92,11 @@ def add_dataset(
         write_params(text)
         mark_import_finished()
     return write_contact_sheet(name, checked) + _describe_next_steps(name, target, kinds, skipped_count)
+
+
+def _describe_input(source: Path, summary: LayoutSummary, entry: DatasetEntry, ingest: Mapping[str, Any] | None) -> str:
+    inside = describe_works_inside(source, summary.medium, ingest)
+    return describe_summary(summary) + inside + describe_archive(source, entry.ingest.names)
 
 
 def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from artpipe.artifacts.finding_bound import wanted_side
 from artpipe.contracts.section import ModelView, Section
 
 _HTML = """
@@ -15,16 +14,16 @@ _HTML = """
 <p class="sentence">{{ m.isolated(verdict | sentence) }}</p>
 <p class="quiet">
 {% set number, bound = m.mono(verdict.value | number), m.mono(verdict.bound | number) %}
-{% if side(verdict) == "least" %}{{ _("Decided by %(score)s: %(value)s; at least %(bound)s is asked for.", score=verdict.score | plain, value=number, bound=bound) }}
-{% elif side(verdict) == "most" %}{{ _("Decided by %(score)s: %(value)s; at most %(bound)s is allowed.", score=verdict.score | plain, value=number, bound=bound) }}
+{% if verdict | wanted_side == "least" %}{{ _("Decided by %(score)s: %(value)s; at least %(bound)s is asked for.", score=verdict.score | plain, value=number, bound=bound) }}
+{% elif verdict | wanted_side == "most" %}{{ _("Decided by %(score)s: %(value)s; at most %(bound)s is allowed.", score=verdict.score | plain, value=number, bound=bound) }}
 {% else %}{{ _("Decided by %(score)s: %(value)s.", score=verdict.score | plain, value=number) }}
 {% endif %}
 </p>
 {% for finding in others %}
 {% set number, bound = m.mono(finding.value | number), m.mono(finding.bound | number) %}
 <p>{{ m.verdict(finding) }} {{ m.isolated(finding | sentence) }} <span class="quiet">
-{% if side(finding) == "least" %}{{ _("%(score)s: %(value)s; at least %(bound)s is asked for", score=finding.score | plain, value=number, bound=bound) }}
-{% elif side(finding) == "most" %}{{ _("%(score)s: %(value)s; at most %(bound)s is allowed", score=finding.score | plain, value=number, bound=bound) }}
+{% if finding | wanted_side == "least" %}{{ _("%(score)s: %(value)s; at least %(bound)s is asked for", score=finding.score | plain, value=number, bound=bound) }}
+{% elif finding | wanted_side == "most" %}{{ _("%(score)s: %(value)s; at most %(bound)s is allowed", score=finding.score | plain, value=number, bound=bound) }}
 {% else %}{{ _("%(score)s: %(value)s", score=finding.score | plain, value=number) }}
 {% endif %}
 </span></p>
@@ -42,7 +41,6 @@ def _fill(view: ModelView) -> Mapping[str, Any]:
     report, name = view.artist.report, view.artist.rival
     return {
         "verdict": report.verdict,
-        "side": wanted_side,
         "others": [finding for finding in report.findings if finding != report.verdict],
         "rival": next((finding for finding in view.room.artists if finding.name == name and finding.champion), None),
     }

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
+from artpipe.artifacts.finding_bound import wanted_side
 from artpipe.language.sentences import load_sentences
 from artpipe.system.units import format_size
 
@@ -56,6 +57,7 @@ class Translator:
             "slug": make_slug,
             "short": shorten_hash,
             "size": functools.partial(format_size, digits=1),
+            "wanted_side": wanted_side,
         }
         spoken: dict[str, Callable[..., str]] = {
             "number": format_number,
