@@ -154,16 +154,20 @@ def measure_missing(root: Path, params: Params, models: Iterable[str]) -> None:
     ):  # a plan is worth less without, and no run is worth failing for it
         for requests in (missing, []):  # again for the imports alone, where the first had to compile what it imports
             if requests or imports > _SLOW_IMPORTS_SECONDS:
-                lines = _run_measurement(root, file, requests)
+                lines = _run_measurement(root, file, params, requests)
                 imports = min([imports, *(line["imports"] for line in lines if "imports" in line)])
                 steps |= {line["key"]: StepCost.model_validate(line["cost"]) for line in lines if "key" in line}
         if steps:
             _save_costs(imports, steps)
 
 
-def _run_measurement(root: Path, file: Path, requests: Sequence[CostRequest]) -> list[dict[str, Any]]:
-    """Return the answers to requests, which are written into a file."""
-    write_json(file, [request.model_dump(mode="json") for request in requests])
+def _run_measurement(root: Path, file: Path, params: Params, requests: Sequence[CostRequest]) -> list[dict[str, Any]]:
+    """Return the answers to requests, which are written into a file with the parameters.
+
+    Those of params.yaml would not do: a preset that is only planned brings datasets that do not stand there.
+    """
+    contents = [request.model_dump(mode="json") for request in requests]
+    write_json(file, {"params": params.model_dump(mode="json"), "requests": contents})
     answers = list[dict[str, Any]]()
 
     def read_line(line: str) -> None:

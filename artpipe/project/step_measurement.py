@@ -19,7 +19,7 @@ from torch import nn
 from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.weights_card import WeightsCard
-from artpipe.config.params import About, Params, TrainParams, load_params
+from artpipe.config.params import About, Params, TrainParams
 from artpipe.contracts.modality import parse_preprocess_params
 from artpipe.contracts.model import Learner, Model, Prompt
 from artpipe.contracts.plugin_info import medium_info, model_info
@@ -44,8 +44,9 @@ _NAMED_ROWS = 2  # of each class that an entry names
 
 def main() -> None:
     """Answer the requests of a file; what cannot be measured has no answer."""
-    requests = [CostRequest.model_validate(request) for request in json.loads(Path(sys.argv[1]).read_text("utf-8"))]
-    params = load_params()
+    content = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    requests = [CostRequest.model_validate(request) for request in content["requests"]]
+    params = Params.model_validate(content["params"])
     _import_what_steps_import()
     _answer({"imports": time.process_time()})
     for request in requests:

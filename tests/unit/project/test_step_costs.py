@@ -79,7 +79,7 @@ def measuring(monkeypatch, answers: list[dict[str, object]]) -> list[object]:
     asked: list[object] = []
 
     def run_child(command, on_line, **_options):
-        asked.append(json.loads(Path(command[-1]).read_text()))
+        asked.append(json.loads(Path(command[-1]).read_text())["requests"])
         for answer in answers:
             on_line(json.dumps(answer) if isinstance(answer, dict) else str(answer))
         return 0

@@ -2,10 +2,18 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from artpipe.project.step_costs import load_costs
+
+ROOM = """\
+datasets:
+  more: {medium: picture, source: folder, path: datasets/shapes, about: {}, ingest: {}, preprocess: {size: 16}}
+models:
+  more-vae: {kind: vae, dataset: more, pretrained: data/shards/more, feature_extractor: more-vae, steps: 20}
+"""
 
 
 @pytest.mark.filterwarnings("ignore")  # DVC's own
@@ -23,3 +31,15 @@ def test_the_first_plan_measures_and_the_second_does_not(studio, tmp_path, monke
     seconds, expected, _ = json.loads((studio / ".state/durations.json").read_text())["ingest@shapes"]
     assert seconds > 0
     assert expected > 0
+
+
+@pytest.mark.filterwarnings("ignore")  # DVC's own
+def test_a_room_that_only_a_preset_brings_is_measured(studio, tmp_path, monkeypatch):
+    """Its dataset does not stand in params.yaml while the preset is only planned."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("ARTPIPE_MEASURE")
+    Path("presets").mkdir(exist_ok=True)
+    Path("presets/room.yaml").write_text(ROOM)
+    command = ["artpipe", "plan", "--preset", "room", "--json"]
+    said = [subprocess.run(command, capture_output=True, text=True, check=True).stderr for _ in range(2)]
+    assert [text.count("measuring once") for text in said] == [1, 0]
