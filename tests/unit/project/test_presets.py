@@ -332,3 +332,13 @@ def test_the_museum_s_presets_come_off_to_the_byte(studio, name):
     assert switch.changes
     portraits = YAML(typ="safe").load(switch.text)["models"]["portraits-gan"]
     assert portraits["dataset"] == "portraits"
+
+
+@pytest.mark.parametrize("name", ["long", "gpu"])
+def test_the_museum_s_presets_train_no_model_for_less(name):
+    """Every model of the default is in them, with as many steps at least; whole entries have their titles."""
+    default, preset = (YAML(typ="safe").load(ROOT / file) for file in ("params.yaml", f"presets/{name}.yaml"))
+    for model, entry in default["models"].items():
+        assert preset["models"][model]["steps"] >= entry["steps"], model
+    added = preset["models"].keys() - default["models"].keys()
+    assert added == preset["gallery"]["titles"].keys() == {"portraits-classifier", "portraits-gan"}

@@ -156,10 +156,13 @@ def test_every_parameter_has_its_chinese():
 
 
 def starters(sentences: Sentences) -> list[tuple[str, str | None]]:
-    """Return what the default gallery says of its models, datasets and classes, each with what a language has for it."""
+    """Return what the default gallery and its presets say of models, datasets and classes, each with what a language has for it."""
     gallery = load_params(ROOT / "params.yaml").gallery
+    titles = dict(gallery.titles)
+    for path in (ROOT / "presets" / "long.yaml", ROOT / "presets" / "gpu.yaml"):
+        titles |= read_yaml(path)["gallery"]["titles"]
     said = [(gallery.subtitle, sentences.starter_texts("gallery", "subtitle"))]
-    said += [(title, sentences.starter_texts("models", model)) for model, title in gallery.titles.items()]
+    said += [(title, sentences.starter_texts("models", model)) for model, title in titles.items()]
     for path in sorted((ROOT / "datasets").glob("*.yaml")):
         card = read_yaml(path)
         said += [
