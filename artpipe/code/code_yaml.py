@@ -39,7 +39,8 @@ def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
         code[stage] = {"stage": fingerprints[stage]}
         for group, used in groups.items():
             names = {*used, *(value_at(recorded, f"{stage}.{group}") or ())}
-            names |= {*plugins.built_in_names("models")} if group == "models_info" else set()  # an entry may name any
+            if group.removesuffix("_info") in GROUPS:  # an entry may name any of artpipe's own
+                names |= {*plugins.built_in_names(group.removesuffix("_info"))}
             code[stage][group] = {
                 name: fingerprints[_require_known(f"{group}.{name}", fingerprints)]
                 for name in sorted(names)

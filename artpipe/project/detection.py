@@ -79,8 +79,8 @@ def describe_works_inside(path: Path, medium: str, ingest: Mapping[str, Any] | N
         plugins.load_plugin("modalities", medium),
         validate_as(IngestParams, dict(ingest or {}), file="artpipe dataset"),
     )
-    parts = kind.parts(path.name, path.read_bytes(), params)
-    count = sum(1 for part in parts if "rejected" not in part.fields)
+    works = kind.split_file(path.name, path.read_bytes(), params)
+    count = sum(1 for work in works if "rejected" not in work.fields)
     hint = medium_info(medium).separator_hint
     advice = f"; {hint}" if count == 1 and hint and not params.separator else ""
     return f"  {format_count(count, kind.noun)} in it{advice}\n"
