@@ -127,7 +127,7 @@ def folders(group: str) -> list[Path]:
 
 
 def _built_in_folders(group: str) -> list[Path]:
-    """Return the folders of a group in artpipe, and those that a program added to its path."""
+    """Return artpipe's folders of a group, and those a program added to its path."""
     spec = find_spec(f"artpipe.{group}")
     built_in = [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
     loaded = getattr(sys.modules.get(f"artpipe.{group}"), "__path__", ())
@@ -135,7 +135,10 @@ def _built_in_folders(group: str) -> list[Path]:
 
 
 def _find_project_file(group: str, name: str) -> Path | None:
-    """Return the file of the project that is a plugin of this name: a module, or a package's own file."""
+    """Return the file of the project that is a plugin of this name.
+
+    A module, or a package's own file.
+    """
     folder = Path(PROJECT_FOLDER, group)
     files = (folder / f"{name}.py", folder / name / "__init__.py")
     return next((file for file in files if file.is_file()), None)

@@ -11,7 +11,7 @@ from artpipe.cli.datasets import dataset_commands
 from artpipe.cli.help_command import help_commands
 from artpipe.cli.inspect import LOOK, inspect_commands
 from artpipe.cli.models import model_commands
-from artpipe.cli.presets import preset_commands
+from artpipe.cli.preset_commands import preset_commands
 from artpipe.cli.servers import BROWSER, UNATTENDED, server_commands
 from artpipe.cli.stages import STAGES, stage_commands
 

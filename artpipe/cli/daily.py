@@ -14,7 +14,7 @@ daily_commands = typer.Typer()
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Look for mistakes before anything starts.")
 def check() -> None:
-    """Validate params.yaml, the datasets, the presets and the folders before anything starts."""
+    """Validate params.yaml, datasets, presets and folders before anything starts."""
     from artpipe.project.pinned_version import explain_other_version
     from artpipe.project.presets import check_presets
     from artpipe.project.validation import check_project

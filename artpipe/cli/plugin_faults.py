@@ -17,7 +17,9 @@ WAIT_SECONDS = 20.0  # torch alone takes 5 s on a busy machine
 
 @contextlib.contextmanager
 def report_plugin_faults(wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
-    """Print a line when a plugin's import takes long; turn `sys.exit` in one into an error.
+    """Report slow imports of plugins; turn `sys.exit` in one into an error.
+
+    A line is printed when an import takes longer than `wait_seconds`.
 
     Raises:
         UserError: a plugin called `sys.exit` while it was imported.

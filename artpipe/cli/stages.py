@@ -84,7 +84,10 @@ def gallery() -> None:
 
 @contextmanager
 def _guard(name: str, part: str = "") -> Iterator[None]:
-    """Guard a stage: recorded code from its beginning to its end, disk space, and no other process at it."""
+    """Guard a stage: its recorded code, disk space, and no other process at it.
+
+    The code has to stay as recorded from the stage's beginning to its end.
+    """
     from artpipe.code.code_yaml import require_recorded_code, require_same_record
     from artpipe.project.estimates import save_stage_duration
     from artpipe.project.stage_guard import guard_stage

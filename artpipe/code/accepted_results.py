@@ -31,7 +31,10 @@ def read_accepted(root: Path = Path()) -> dict[str, str]:
 
 
 def add_accepted(code: dict[str, Any], stages: Iterable[str], root: Path = Path()) -> dict[str, Any]:
-    """Return the content of code.yaml with these stages' results among the accepted ones; former ones stay while they stand."""
+    """Return the content of code.yaml with these stages' results accepted.
+
+    Results that were accepted before stay as long as they stand.
+    """
     results = {stage: result for stage in stages if (result := _find_result(stage, root))}
     accepted = dict(sorted({**read_accepted(root), **results}.items()))
     return {**code, "gallery": {**code["gallery"], "accepted": accepted}} if accepted else code

@@ -39,7 +39,8 @@ def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
         code[stage] = {"stage": fingerprints[stage]}
         for group, used in groups.items():
             names = {*used, *(value_at(recorded, f"{stage}.{group}") or ())}
-            names |= {*plugins.built_in_names("models")} if group == "models_info" else set()  # an entry may name any
+            if group.removesuffix("_info") in GROUPS:  # an entry may name any of artpipe's own
+                names |= {*plugins.built_in_names(group.removesuffix("_info"))}
             code[stage][group] = {
                 name: fingerprints[_require_known(f"{group}.{name}", fingerprints)]
                 for name in sorted(names)
@@ -49,9 +50,9 @@ def installed_code(params: Params, root: Path = Path()) -> dict[str, Any]:
 
 
 def record_new_plugins(root: Path = Path()) -> None:
-    """Add plugins that are new to the project to `code.yaml`: no result was made by them yet.
+    """Add plugins that are new to the project to `code.yaml`.
 
-    All else stays as it is.
+    No result was made by them yet. All else stays as it is.
     """
     params, code = load_params(root / "params.yaml"), recorded_code(root)
     installed, has_new = installed_code(params, root), False
@@ -81,7 +82,10 @@ def recorded_code(root: Path = Path()) -> dict[str, Any]:
 
 
 def former_code(root: Path = Path()) -> dict[str, Any]:
-    """Return the content of `code.yaml`; where it is missing or broken, what dvc.lock says of the code of its results."""
+    """Return the content of `code.yaml`, or what dvc.lock says in its place.
+
+    Where `code.yaml` is missing or broken, dvc.lock says what the code of its results was.
+    """
     try:
         return recorded_code(root) or _code_in_lock(root)
     except UserError:
@@ -89,7 +93,10 @@ def former_code(root: Path = Path()) -> dict[str, Any]:
 
 
 def _code_in_lock(root: Path) -> dict[str, Any]:
-    """Return the code of all results in dvc.lock as `code.yaml` has it, empty where there is none."""
+    """Return the code of all results in dvc.lock, in the form of `code.yaml`.
+
+    Empty where there is none.
+    """
     code: dict[str, Any] = {}
     with suppress(UserError, AttributeError):  # DVC itself tells of a dvc.lock that is not one
         for entry in (read_yaml(root / "dvc.lock").get("stages") or {}).values():
@@ -144,7 +151,9 @@ def require_recorded_code(root: Path = Path(), stage: str = "") -> None:
 
 @contextmanager
 def require_same_record(stage: str, root: Path = Path()) -> Iterator[None]:
-    """Refuse a result whose code in `code.yaml` is another at the end than at the start: DVC records what stands there then.
+    """Refuse a stage's result if its code in `code.yaml` changed while it ran.
+
+    DVC records with the result what stands there at the end.
 
     Raises:
         UserError: it was changed meanwhile.
@@ -185,7 +194,10 @@ def stages_with_code(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:
-    """Return which plugins a stage uses all at once, by stage and group; `GROUP_info` is what they tell others."""
+    """Return which plugins a stage uses all at once, by stage and group.
+
+    `GROUP_info` is what the plugins of a group tell others.
+    """
     sections = params.gallery.sections or plugins.list_plugins("sections")
     kinds = {str(entry.get("kind")) for entry in params.models.values()} & {*plugins.list_plugins("models")}
     return {
@@ -228,7 +240,10 @@ def _require_known(place: str, fingerprints: Mapping[str, str]) -> str:
 
 
 def value_at(code: Any, place: str) -> Any:
-    """Return what stands at a dotted key of code.yaml, with or without `code.` before it; None where nothing does."""
+    """Return what stands at a dotted key of code.yaml; None where nothing does.
+
+    The key may begin with `code.` or not.
+    """
     for key in place.removeprefix("code.").split("."):
         code = code.get(key) if isinstance(code, Mapping) else None
     return code

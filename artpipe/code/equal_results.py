@@ -1,4 +1,6 @@
-"""Results of earlier code that today's code makes to the byte: an upgrade accepts them instead of making them again.
+"""Accept results of earlier code that today's code makes to the byte.
+
+An upgrade accepts them instead of making them again.
 
 `equal_results.yaml` lists that code. `python tests/equal_results REVISION` proves an entry: it runs every stage of a small
 project with the code of both and compares what they write.
@@ -20,7 +22,7 @@ _PACKAGE = "artpipe/"
 
 
 def accept_equal_results(lock: str, installed: Mapping[str, Any], table: Path = TABLE) -> tuple[str, list[str]]:
-    """Return the text of dvc.lock with today's code where its results are equal, and the stages that this concerns.
+    """Return dvc.lock's text with today's code for equal results, and the stages.
 
     A stage is accepted as a whole: where one part of its code makes other results, its entry stays as it is. Parameters,
     data and outputs are left alone, so a stage that is stale for another reason stays stale.
@@ -50,14 +52,20 @@ def accept_equal_results(lock: str, installed: Mapping[str, Any], table: Path = 
 
 
 def accept_code(lock: str, installed: Mapping[str, Any], stages: Iterable[str]) -> str:
-    """Return the text of dvc.lock with today's code for `stages`; parameters, data and outputs are left alone."""
+    """Return the text of dvc.lock with today's code for `stages`.
+
+    Parameters, data and outputs are left alone.
+    """
     content = parse_yaml(lock, "dvc.lock").get("stages") or {}
     keys = {stage: ((content[stage].get("params") or {}).get(CODE_FILE) or {}) for stage in stages}
     return _with_code(lock, {stage: {key: value_at(installed, key) for key in keys[stage]} for stage in keys})
 
 
 def equal_places(table: Path = TABLE) -> Iterator[tuple[str, str, str]]:
-    """Yield the verb of a stage, a place such as `models.gan`, and a fingerprint there of code with equal results."""
+    """Yield verb, place and fingerprint of all code with equal results.
+
+    The verb is that of a stage, the place is one such as `models.gan`, the fingerprint is of the code there.
+    """
     equal = read_yaml(table)
     for verb, places in equal["code"].items():
         yield from ((verb, place, later) for place, codes in places.items() for later in codes.values())
@@ -67,7 +75,10 @@ def equal_places(table: Path = TABLE) -> Iterator[tuple[str, str, str]]:
 
 
 def newest_code(place: str, fingerprint: str, later: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the fingerprint of the newest code whose results equal those of `fingerprint`."""
+    """Return the fingerprint of the newest code with equal results.
+
+    Equal to those of `fingerprint`.
+    """
     while fingerprint in later.get(place, {}):
         fingerprint = later[place][fingerprint]
     return fingerprint
@@ -76,7 +87,10 @@ def newest_code(place: str, fingerprint: str, later: Mapping[str, Mapping[str, s
 def _code_of_files(
     stage: str, entry: Mapping[str, Any], revisions: list[dict[str, Any]], installed: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the code whose results equal those of the package's files that a stage read; empty where they are not known."""
+    """Return the code with results equal to those of the files a stage read.
+
+    The files are those of the package; empty where they are not known.
+    """
     files = {dep["path"]: dep.get("md5") for dep in entry.get("deps") or () if _is_of_package(dep["path"])}
     verb = stage.partition("@")[0]
     for revision in revisions:
@@ -88,7 +102,10 @@ def _code_of_files(
 
 
 def _with_leaves(code: Any, place: str, fingerprints: Mapping[str, str]) -> Any:
-    """Return `code` with the fingerprints of another revision; None for what that did not have."""
+    """Return `code` with the fingerprints of another revision.
+
+    None stands for what that revision did not have.
+    """
     if isinstance(code, Mapping):
         return {key: _with_leaves(value, f"{place}.{key}", fingerprints) for key, value in code.items()}
     return fingerprints.get(place.removeprefix("code."))
@@ -103,7 +120,10 @@ def _is_equal(recorded: Any, today: Any, place: str, later: Mapping[str, Mapping
 
 
 def _with_code(lock: str, code: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the text of dvc.lock with the code of some stages set, and without the package's files among what they read."""
+    """Return the text of dvc.lock with the code of some stages set.
+
+    The package's files are no longer among what these stages read.
+    """
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 1 << 20

@@ -62,7 +62,10 @@ class PackageCode:
         return digest.hexdigest()[:16]
 
     def _describe_imports(self, code: ModuleCode, name: str) -> Iterator[str]:
-        """Yield what the imported names in a definition mean: `gelu as act` is not `relu as act`."""
+        """Yield what the imported names in a definition mean.
+
+        `gelu as act` is not `relu as act`.
+        """
         for local_name, targets in code.used_imports(name).items():
             resolved = (self._resolve(*target) or target for target in targets)
             yield f"{local_name}={','.join(sorted(':'.join(target) for target in resolved))}\n"
@@ -82,7 +85,10 @@ class PackageCode:
         return self._neighbours[definition]
 
     def _resolve_dynamic(self, module: str, name: str) -> Definition | None:
-        """Return the whole module of a name that it makes while it runs, such as by `__getattr__`."""
+        """Return the whole module of a name that it makes only while it runs.
+
+        Such as by `__getattr__`.
+        """
         is_missing = module in self._sources and not name.startswith("__") and self._module(module).makes_names
         return (module, WHOLE_MODULE) if is_missing else None
 

@@ -74,9 +74,9 @@ class ModuleCode:
         return used
 
     def unused_imports(self) -> Iterator[Definition]:
-        """Yield the modules that are imported for what importing them does: their name is not used.
+        """Yield the modules that are imported only for what importing them does.
 
-        A package imports to offer to others.
+        Their name is not used. A package is left out: it imports to offer to others.
         """
         used = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)}
         for node in _statements_on_import(self.tree.body):
@@ -101,7 +101,10 @@ class ModuleCode:
         return module, path[0] if path else WHOLE_MODULE
 
     def _parse_module_path(self, text: str) -> Iterator[Definition]:
-        """Yield the definition that a string such as ``package.module:function`` names; ``.module`` is beside this one."""
+        """Yield the definition that a string names, as ``package.module:function``.
+
+        ``.module`` is beside this one.
+        """
         module, _, name = text.partition(":")
         if module.startswith(".") and not module.startswith(".."):
             module = f"{self._package}{module}"
@@ -141,7 +144,10 @@ def _without_type_checking(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]
 
 
 def _imports(nodes: Iterable[ast.AST], package: str) -> tuple[Imports, list[str]]:
-    """Return the names that import statements bind, with their definitions or modules, and the modules of stars."""
+    """Return the names that imports bind, and the modules of star imports.
+
+    The names come with their definitions or modules.
+    """
     bound: Imports = {}
     stars: list[str] = []
     for node in nodes:
@@ -162,7 +168,10 @@ def _imports(nodes: Iterable[ast.AST], package: str) -> tuple[Imports, list[str]
 
 
 def _absolute_module(node: ast.ImportFrom, package: str) -> str:
-    """Return the module that an import names, also one relative to the package around it."""
+    """Return the module that an import names, be it absolute or relative.
+
+    A relative one starts at the package around it.
+    """
     if not node.level:
         return node.module or ""
     base = package.rsplit(".", node.level - 1)[0] if node.level > 1 else package

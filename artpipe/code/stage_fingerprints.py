@@ -84,7 +84,10 @@ def _compute_fingerprints(signature: str) -> dict[str, str]:
 
 
 def _fingerprint(code: PackageCode, place: str, entries: Sequence[Definition]) -> str:
-    """Return the fingerprint of a stage or plugin; of a plugin that comes to be while its file runs, that of the file."""
+    """Return the fingerprint of a stage or plugin.
+
+    Of a plugin that comes to be while its file runs, that of the file.
+    """
     within = DECIDING.get(place.partition(".")[0], ())
     is_info = place.partition(".")[0].endswith("_info")
     if is_info or code.reachable(entries[:1], within):

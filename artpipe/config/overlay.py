@@ -1,4 +1,4 @@
-"""Lay a partial params.yaml over params.yaml, and take it off again, byte for byte.
+"""Lay a partial params.yaml over params.yaml; take it off again byte for byte.
 
 Mappings are merged, all else is replaced. What the lines were before is kept with each change, so that taking off
 brings back spacing, comments and the way numbers are written.
@@ -54,7 +54,7 @@ def value_at(content: Any, place: Sequence[str]) -> Any:
 
 
 def apply_overlay(text: str, overlay: Mapping[str, Any], overlay_text: str = "") -> tuple[str, tuple[Change, ...]]:
-    """Return the text of params.yaml with an overlay over it, and what takes it off again.
+    """Return params.yaml's text with an overlay over it, and what takes it off.
 
     Args:
         text: of params.yaml.
@@ -183,7 +183,10 @@ class _OverlayWriter:
         return not (above.value if above else self.tree.root).flow
 
     def _write_flow(self, place: Place, value: Any) -> str:
-        """Return a value in one line, as the overlay's file writes it unless that means another value here."""
+        """Return a value in one line, if possible as the overlay's file writes it.
+
+        It is written anew where that text means another value here.
+        """
         pair = self._source.find(place) if self._source else None
         if pair is not None and self._source is not None and pair.value.flow:
             raw = self._source.text[pair.value.start : pair.value.end]
@@ -192,7 +195,10 @@ class _OverlayWriter:
         return _dump_flow(value)
 
     def _write_lines(self, place: Place, value: Any) -> list[str]:
-        """Return the lines of an entry, as the overlay's file writes them unless they mean another value here."""
+        """Return the lines of an entry, if possible as the overlay's file writes them.
+
+        They are written anew where they mean another value here.
+        """
         pair = self._source.find(place) if self._source else None
         if pair is not None and self._source is not None:
             start, end = self._source.line_range((pair.key.start, pair.value.end))

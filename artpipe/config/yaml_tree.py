@@ -1,4 +1,6 @@
-"""Find where each value of a YAML text stands, and edit it there; all other characters stay.
+"""Find where each value of a YAML text stands, and edit it there.
+
+All other characters stay.
 
 It is made of the parser's events, so an alias is what is written and not what it stands for.
 """
@@ -91,7 +93,10 @@ class YamlTree:
         return index - start - self.text.startswith(_BYTE_ORDER_MARK, start, index)
 
     def line_range(self, node_range: tuple[int, int]) -> tuple[int, int]:
-        """Return the range of the whole lines that a range of characters touches, their ends included."""
+        """Return the range of the whole lines that a range of characters touches.
+
+        The lines' ends are included.
+        """
         first, last = (bisect_right(self._starts, index) for index in node_range)
         return self._starts[first - 1], self._starts[last] if last < len(self._starts) else len(self.text)
 
@@ -186,7 +191,10 @@ def _build_collection(event: CollectionStartEvent, events: Iterator[Any], text: 
 
 
 def _make_pair(key: Node, value: Node, text: str) -> Pair:
-    """Return a pair; a value that is left out ends at the colon, not where the parser noticed."""
+    """Return a pair of key and value.
+
+    A value that is left out ends at the colon, not where the parser noticed.
+    """
     if value.start < value.end:
         return Pair(key, value)
     colon = text.find(":", key.end, value.end)

@@ -1,4 +1,4 @@
-"""Random rows of a ShardSet, so that a training step can be measured before there are works."""
+"""Random rows of a ShardSet, to measure a training step before works exist."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 

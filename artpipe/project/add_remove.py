@@ -51,6 +51,9 @@ from artpipe.system.atomic_files import remove_stale_temporaries
 from artpipe.system.locks import hold_lock
 from artpipe.system.plain_text import to_printable
 
+_WAIT_SECONDS = 60.0  # for another change: each may import torch under the lock, which takes 6 s on a busy machine
+_NOTICE_SECONDS = 5.0  # of waiting before it is reported
+
 
 def add_dataset(
     path: Path,
@@ -175,11 +178,16 @@ def remove_model(name: str) -> str:
 
 @contextlib.contextmanager
 def change_project() -> Iterator[contextlib.ExitStack]:
-    """Hold the project's lock, and yield a stack of what to undo on an error."""
+    """Hold the project's lock, and yield a stack of what to undo on an error.
+
+    Raises:
+        BusyError: another change of the project was still at work after a minute; nothing was changed.
+    """
     require_dvc(Path())  # before anything is written
     require_writable_params()
     require_lockable()
-    with hold_lock(paths.STATE / "project.lock", doing="a change of params.yaml"):
+    lock, doing = paths.STATE / "project.lock", "a change of params.yaml"
+    with hold_lock(lock, wait_seconds=_WAIT_SECONDS, notice_seconds=_NOTICE_SECONDS, doing=doing):
         remove_stale_temporaries(DATASETS)
         undo_unfinished_import({entry.path for entry in load_params(PARAMS).datasets.values()})
         with contextlib.ExitStack() as undo:

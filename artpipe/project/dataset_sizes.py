@@ -41,7 +41,10 @@ def measure_dataset(root: Path, name: str, entry: DatasetEntry) -> DatasetSize:
 
 
 def _measure_files(path: Path) -> tuple[int, float]:
-    """Return number and megabytes of a folder's files; 0 of a card that names a package."""
+    """Return number and megabytes of a folder's files.
+
+    0 of a card that names a package.
+    """
     if path.is_dir():
         sizes = [file.stat().st_size for file in walk_tree(path) if file.is_file() and not file.name.startswith(".")]
         return len(sizes), sum(sizes) / 1e6

@@ -54,7 +54,7 @@ def inspect_input(path: Path, medium: str = "", ingest: Mapping[str, Any] | None
 
 
 def describe_summary(summary: LayoutSummary) -> str:
-    """Return in lines what was understood, and with which options it would be another thing."""
+    """Return in lines what was understood, and the options that would change it."""
     alternatives = [f"--medium {name}" for name in summary.other_media]
     applies = {
         "folders": summary.folders > 1,
@@ -72,15 +72,18 @@ def describe_summary(summary: LayoutSummary) -> str:
 
 
 def describe_works_inside(path: Path, medium: str, ingest: Mapping[str, Any] | None = None) -> str:
-    """Return a line on how many works one file of many holds, empty of any other input and of a large file."""
+    """Return a line on how many works one file of many holds.
+
+    Empty for any other input and for a large file.
+    """
     if not may_hold_many_works(path) or path.stat().st_size > _MAX_COUNTED_BYTES:
         return ""
     kind, params = (
         plugins.load_plugin("modalities", medium),
         validate_as(IngestParams, dict(ingest or {}), file="artpipe dataset"),
     )
-    parts = kind.parts(path.name, path.read_bytes(), params)
-    count = sum(1 for part in parts if "rejected" not in part.fields)
+    works = kind.split_file(path.name, path.read_bytes(), params)
+    count = sum(1 for work in works if "rejected" not in work.fields)
     hint = medium_info(medium).separator_hint
     advice = f"; {hint}" if count == 1 and hint and not params.separator else ""
     return f"  {format_count(count, kind.noun)} in it{advice}\n"

@@ -32,7 +32,9 @@ def is_untouched(text: str) -> bool:
 
 
 def require_whole_graph(root: Path = Path(), text: str | None = None) -> None:
-    """Raise if a `dvc.yaml` changed by hand lacks what this version's has; stages and lines of one's own may stand in it.
+    """Raise if a `dvc.yaml` changed by hand lacks what this version's has.
+
+    Stages and lines of one's own may stand in it.
 
     Raises:
         UserError: the first thing that is missing, and how to get it back.

@@ -46,7 +46,10 @@ class Cost(Frozen):
 
 
 class Duration(NamedTuple):
-    """What a stage took, and what was expected of it: the ratio holds when parameters and sizes change."""
+    """What a stage took, and what was expected of it.
+
+    The ratio of the two holds when parameters and sizes change.
+    """
 
     core_seconds: float
     expected: float
@@ -82,7 +85,10 @@ class CostEstimator:
         )
 
     def expect(self, stage: str) -> float:
-        """Return what a stage is expected to take where nothing of it ran: by its works, and as slow as this machine is."""
+        """Return what a stage is expected to take where nothing of it ran.
+
+        It goes by the stage's works, and by how slow this machine is.
+        """
         verb, _, name = stage.partition("@")
         if verb == "train":
             return self._estimate_training(name)
@@ -100,12 +106,18 @@ class CostEstimator:
 
     @property
     def _slowness(self) -> float:
-        """Return how many times as long as shipped seconds this machine takes for what is no training."""
+        """Return how many times as long as shipped seconds this machine takes.
+
+        It holds for what is no training.
+        """
         imports = self._steps.measured.imports
         return imports / _IMPORTS_SECONDS if imports else 1.0
 
     def _scale_last_run(self, stage: str) -> float | None:
-        """Return the last run's time, scaled to present sizes; None where there was none on this machine."""
+        """Return the last run's time, scaled to present sizes.
+
+        None where there was none on this machine.
+        """
         last = self._durations.get(stage)
         if last is None or last.machine not in {"", machine_key()}:
             return None
@@ -137,9 +149,10 @@ class CostEstimator:
         return self._steps.training_seconds(entry, _read_steps(entry)) is not None
 
     def _estimate_training(self, name: str) -> float:
-        """Return what a training that never ran takes: as measured on this machine, else like another of its kind.
+        """Return what a training that never ran takes.
 
-        Without both, the rate is what the kind says of itself.
+        As measured on this machine, else like another of its kind. Without both, the rate is what the kind says of
+        itself.
         """
         entry = self._params.models.get(name, {})
         measured = self._steps.training_seconds(entry, _read_steps(entry))
@@ -179,7 +192,10 @@ def save_duration(stage: str, core_seconds: float, expected: float = 0.0, root: 
 
 
 def save_stage_duration(stage: str, root: Path = Path()) -> None:
-    """Keep what the stage took that this process is, its children included; a training has its own record."""
+    """Keep what the stage took that this process is, its children included.
+
+    A training has its own record.
+    """
     if stage.startswith("train@"):
         return
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

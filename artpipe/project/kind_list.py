@@ -1,4 +1,4 @@
-"""`artpipe model list`: the kinds of models there are, read from their files without torch."""
+"""`artpipe model list`: the kinds of models there are, without importing torch."""
 
 import ast
 from pathlib import Path

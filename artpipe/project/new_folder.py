@@ -17,7 +17,9 @@ _MAX_SHOWN = 200  # characters of a path in a message
 
 
 def require_empty(folder: Path) -> None:
-    """Raise unless a folder is empty or not there yet; what a killed process left does not count.
+    """Raise unless a folder is empty or not there yet.
+
+    What a killed process left does not count.
 
     Raises:
         UserError: it holds something, or is no folder.
@@ -81,7 +83,7 @@ def name_errors(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explain_os_errors(folder: Path) -> Iterator[None]:
-    """Turn what the system refuses into one line that names the file under its final name.
+    """Turn what the system refuses into one line with the file's final name.
 
     Raises:
         DiskFullError: the disk is full.
@@ -99,5 +101,8 @@ def explain_os_errors(folder: Path) -> Iterator[None]:
 
 
 def _find_leftovers(folder: Path) -> list[Path]:
-    """Return what processes that were killed left behind; a file of another name is somebody's own."""
+    """Return what processes that were killed left behind.
+
+    A file of another name is somebody's own.
+    """
     return [path for path in find_stale_temporaries(folder) if path.name.startswith(_TEMPORARY)]

@@ -11,7 +11,9 @@ PARAMS = Path("params.yaml")
 
 
 def require_writable_params() -> None:
-    """Raise if params.yaml is read-only: for root, and by a rename, it would be written all the same.
+    """Raise if params.yaml is read-only.
+
+    For root, and by a rename, it would be written all the same.
 
     Raises:
         UserError: it has no write permission for its owner, or none for us.

@@ -1,4 +1,7 @@
-"""The version of artpipe that a project's pyproject.toml asks for, beside the installed one."""
+"""The artpipe version that a project's pyproject.toml asks for.
+
+It is told beside the installed one.
+"""
 
 import re
 import tomllib
@@ -14,7 +17,10 @@ _FILE = "pyproject.toml"
 
 
 def explain_other_version(root: Path = Path()) -> str:
-    """Return in one line that another artpipe is installed than the project asks for, empty where it is not."""
+    """Return a line that the project asks for another artpipe than is installed.
+
+    Empty where it does not.
+    """
     requirement = _find_other_requirement(root)
     if not requirement:
         return ""
@@ -25,7 +31,7 @@ def explain_other_version(root: Path = Path()) -> str:
 
 
 def pin_installed_version(root: Path = Path(), *, only_plan: bool = False) -> str:
-    """Make pyproject.toml ask for the installed artpipe, and return a line for a report.
+    """Make pyproject.toml ask for the installed artpipe; return a report's line.
 
     Empty where it does already. A requirement of another form than `artpipe new` writes is named and left.
     """
@@ -41,7 +47,10 @@ def pin_installed_version(root: Path = Path(), *, only_plan: bool = False) -> st
 
 
 def _find_other_requirement(root: Path) -> str:
-    """Return the requirement that the installed version does not meet, empty where there is none."""
+    """Return the requirement that the installed version does not meet.
+
+    Empty where there is none.
+    """
     try:
         content = tomllib.loads((root / _FILE).read_text(encoding="utf-8"))
         dependencies = content["project"]["dependencies"]

@@ -12,7 +12,7 @@ from artpipe.code.code_yaml import CODE_FILE as CODE
 from artpipe.config.params import Frozen, load_params, parse_params, read_yaml
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.project.estimates import Cost, CostEstimator
-from artpipe.project.held_out import note_few_held_out
+from artpipe.project.held_out_notes import note_few_held_out
 from artpipe.project.step_costs import measure_missing
 from artpipe.project.validation import check_project
 from artpipe.system.units import format_duration, format_size

@@ -1,4 +1,4 @@
-"""What kinds and media say of a preset, for entries that its own file does not name."""
+"""What kinds and media say of a preset, for entries its own file does not name."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -67,7 +67,10 @@ def _apply_budget(budget: Budget, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _grow_size(preset: str, name: str, entry: Mapping[str, Any], root: Path) -> dict[str, int]:
-    """Return the larger size of a dataset whose works are as large; enlarging them would show nothing more."""
+    """Return the preset's larger size of a dataset whose works are as large.
+
+    Enlarging smaller works would show nothing more.
+    """
     info = medium_info(str(entry.get("medium")))
     size, preprocess = info.preset_sizes.get(preset, 0), entry.get("preprocess") or {}
     present = preprocess.get(info.size_parameter, info.default_size)

@@ -33,7 +33,9 @@ def describe_presets(root: Path = Path()) -> str:
 
 
 def set_preset(preset: str) -> str:
-    """Lay a preset over params.yaml, that in force being taken off; return what changed.
+    """Replace the preset over params.yaml by another; return what changed.
+
+    The one in force is taken off before the other is laid over params.yaml.
 
     Raises:
         UserError: see `plan_switch`; nothing was changed.
@@ -52,7 +54,10 @@ def set_preset(preset: str) -> str:
 
 
 def describe_switch(switch: Switch) -> str:
-    """Return the values that change, a line each, and those of the old preset that stay."""
+    """Return the values that change, one a line, and old ones that stay.
+
+    Those that stay are the old preset's.
+    """
     old, new = (parse_yaml(text, str(PARAMS)) for text in (switch.before, switch.text))
     rows = [(place, _format(before), _format(after)) for place, before, after in _list_differences(old, new)]
     lines = _align([("place", "before", "after"), *rows]) if rows else ["params.yaml has these values already"]

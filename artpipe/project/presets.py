@@ -144,7 +144,10 @@ def check_presets(root: Path = Path()) -> None:
 
 
 def _are_checked(root: Path) -> bool:
-    """Return whether all presets passed a check as they are; then no kind is imported, and no torch with it."""
+    """Return whether all presets passed a check as they are.
+
+    Then no kind is imported, and no torch with it.
+    """
     try:
         return (root / _CHECKED).read_text(encoding="utf-8") == _compute_signature(root)
     except OSError:
@@ -152,7 +155,10 @@ def _are_checked(root: Path) -> bool:
 
 
 def _compute_signature(root: Path) -> str:
-    """Return a hash of what a check of presets depends on, but for the works that their entries name."""
+    """Return a hash of what a check of presets depends on.
+
+    The works that their entries name are left out.
+    """
     files = files_signature(sorted((root / FOLDER).glob("*.yaml")))
     return sha256_bytes("\n".join([sha256_file(root / PARAMS), code_signature(), files]).encode())
 
@@ -190,7 +196,10 @@ def _read_overlay(preset: str, root: Path) -> dict[str, Any]:
 
 
 def _check_overlay(preset: str, content: Mapping[str, Any], overlay: Mapping[str, Any], root: Path) -> None:
-    """Raise if params.yaml would have a mistake with an overlay over it; the mistake is told with the overlay's line."""
+    """Raise if params.yaml would have a mistake with an overlay over it.
+
+    The mistake is told with the overlay's line.
+    """
     merged = merge(content, overlay)
     try:
         _check_entry_names(content, overlay)

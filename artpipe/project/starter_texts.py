@@ -1,4 +1,4 @@
-"""What a new project says of itself: its README, its pyproject.toml and the next steps."""
+"""What a new project says of itself: README, pyproject.toml and next steps."""
 
 import os
 import re
@@ -56,7 +56,7 @@ def describe_next_steps(folder: Path, starter: str, *, has_own_repository: bool)
 
 
 def _choose_installation() -> tuple[str, str]:
-    """Return the command that installs artpipe for a new project, and what precedes its own.
+    """Return the command that installs artpipe, and what precedes its own.
 
     Nothing where the environment that runs now stays and is on PATH. `uvx` puts its own, which does not stay, on PATH
     as well: it sets UV but, unlike an activated environment, no VIRTUAL_ENV.

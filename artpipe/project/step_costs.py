@@ -1,4 +1,7 @@
-"""What training steps cost on this machine: measured once for each kind of entry, kept in the user's cache folder."""
+"""What training steps cost on this machine.
+
+It is measured once for each kind of entry, and kept in the user's cache folder.
+"""
 
 import contextlib
 import json
@@ -65,7 +68,10 @@ class MachineCosts(Frozen):
 
 
 class StepCosts:
-    """What is known of this machine, for the models of params.yaml and for those of earlier runs."""
+    """What this machine's steps cost, for present models and those of earlier runs.
+
+    The present ones are those of params.yaml.
+    """
 
     def __init__(self, root: Path, params: Params, measured: MachineCosts | None = None) -> None:
         self._root, self._params = root, params
@@ -81,7 +87,10 @@ class StepCosts:
         return self._sizes[dataset]
 
     def request(self, model: str, entry: Mapping[str, Any]) -> CostRequest | None:
-        """Return what has to be measured for an entry; None where its dataset or medium cannot be."""
+        """Return what has to be measured for an entry.
+
+        None where its dataset or medium cannot be.
+        """
         info, dataset = model_info(str(entry.get("kind"))), self._params.datasets.get(str(entry.get("dataset")))
         if dataset is None or not medium_info(dataset.medium).sample_rows:
             return None
@@ -97,7 +106,10 @@ class StepCosts:
         return CostRequest(key=key, model=model, entry=reduced, classes=size.classes, count=size.train)
 
     def training_seconds(self, entry: Mapping[str, Any], steps: int) -> float | None:
-        """Return the core-seconds of a training of so many steps; None where its steps were not measured."""
+        """Return the core-seconds of a training of so many steps.
+
+        None where its steps were not measured.
+        """
         asked = self.request("", entry)
         cost = self.measured.steps.get(asked.key) if asked else None
         if cost is None:
@@ -120,7 +132,7 @@ class StepCosts:
         return list(missing.values())
 
     def _ran_here(self, model: str, key: str) -> bool:
-        """Return whether the model was trained on this machine with the same cost of a step."""
+        """Return whether the model was trained on this machine at the same cost of a step."""
         with contextlib.suppress(ArtpipeError):
             card = RunRecord.open(self._root / paths.run(model)).card
             before = self.request(model, read_entry(card, self._params.models[model]))
@@ -129,7 +141,10 @@ class StepCosts:
 
 
 def read_entry(card: RunCard, now: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entry of an earlier training: the parameters that stand in the present one, as they were."""
+    """Return the entry of an earlier training.
+
+    It has the parameters that stand in the present one, as they were.
+    """
     return {**{name: card.params.get(name, value) for name, value in now.items()}, "steps": card.steps}
 
 
@@ -139,7 +154,7 @@ def is_of_this_machine(card: RunCard) -> bool:
 
 
 def measure_missing(root: Path, params: Params, models: Iterable[str]) -> None:
-    """Measure the steps of models that were never measured on this machine, and keep what they cost.
+    """Measure and keep what steps cost that this machine never measured.
 
     What cannot be measured is asked again the next time; until then the rates stand that the kinds bring.
     """
@@ -162,7 +177,9 @@ def measure_missing(root: Path, params: Params, models: Iterable[str]) -> None:
 
 
 def _run_measurement(root: Path, file: Path, params: Params, requests: Sequence[CostRequest]) -> list[dict[str, Any]]:
-    """Return the answers to requests, which are written into a file with the parameters.
+    """Return the answers to requests.
+
+    They are written into a file, with the parameters.
 
     Those of params.yaml would not do: a preset that is only planned brings datasets that do not stand there.
     """
@@ -181,7 +198,10 @@ def _run_measurement(root: Path, file: Path, params: Params, requests: Sequence[
 
 
 def load_costs(file: Path | None = None) -> MachineCosts:
-    """Return what was measured on this machine; nothing where the file is missing or broken."""
+    """Return what was measured on this machine.
+
+    Nothing where the file is missing or broken.
+    """
     if os.environ.get(SWITCH) == "off":
         return MachineCosts()
     try:
@@ -192,7 +212,10 @@ def load_costs(file: Path | None = None) -> MachineCosts:
 
 
 def _save_costs(imports: float, steps: Mapping[str, StepCost]) -> None:
-    """Add what was measured to the user's file; where it cannot be written, it is measured again."""
+    """Add what was measured to the user's file.
+
+    Where it cannot be written, it is measured again.
+    """
     file = cache_file()
     try:
         with hold_lock(file.with_suffix(".lock"), doing="noting what trainings cost"):
@@ -216,7 +239,10 @@ def cache_file() -> Path:
 
 
 def count_multipliers(entry: Mapping[str, Any], info: ModelInfo) -> int:
-    """Return how many times the measured one an entry's step costs: the product of its multipliers."""
+    """Return how many times the measured step an entry's step costs.
+
+    It is the product of the entry's multipliers.
+    """
     return math.prod(max(1, _count(entry[name])) for name in info.multipliers if name in entry)
 
 
@@ -234,7 +260,10 @@ def _reduce_multipliers(entry: Mapping[str, Any], info: ModelInfo) -> dict[str, 
 
 
 def _plain(value: Any) -> Any:
-    """Return nested parameters with 1.0 as 1: a run record has numbers as their kind types them."""
+    """Return nested parameters with 1.0 as 1.
+
+    A run record has numbers as their kind types them.
+    """
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

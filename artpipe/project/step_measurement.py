@@ -1,4 +1,6 @@
-"""Measure what training steps cost on this machine: a few of each model, on random rows of the right size.
+"""Measure what training steps cost on this machine.
+
+A few of each model are taken, on random rows of the right size.
 
 A process of its own, `python -m artpipe.project.step_measurement REQUESTS.json`: it imports torch, and whoever asks need
 not. It writes one line of JSON for each model that it could measure.
@@ -65,7 +67,10 @@ def _answer(answer: dict[str, Any]) -> None:
 
 
 def _import_what_steps_import() -> None:
-    """Take a step of an optimiser: torch imports much at its first, and every training pays that."""
+    """Take a step of an optimiser, which has torch import what it needs for one.
+
+    Torch imports much at its first, and every training pays that.
+    """
     weight = nn.Parameter(torch.ones(1))
     optimiser = torch.optim.Adam([weight])
     (weight * 1).backward()  # type: ignore[no-untyped-call]
@@ -94,7 +99,9 @@ def measure_model(request: CostRequest, params: Params) -> StepCost:
 
 
 def make_rows(request: CostRequest, params: Params, rows: int) -> SampleRows:
-    """Return random rows of the model's dataset; its classes are those that the entry names, or as they are known.
+    """Return random rows of the model's dataset.
+
+    Its classes are those that the entry names, or as they are known.
 
     Raises:
         ArtpipeError: its medium makes none, or there is no such dataset.
@@ -130,7 +137,10 @@ def _list_names(value: Any) -> Iterator[str]:
 
 
 def make_measuring_network(checked: TrainParams, params: Params, rows: SampleRows) -> nn.Module | None:
-    """Return an untrained network such as `pretrained` points at: it costs as much as a trained one."""
+    """Return an untrained network such as `pretrained` points at.
+
+    It costs as much as a trained one.
+    """
     path, needs = Path(checked.pretrained), model_info(checked.kind).pretrained
     if needs == "weights":
         network, _ = open_perceptual_network(path)
@@ -150,7 +160,10 @@ def _make_perceptual_network() -> PerceptualNetwork:
 
 
 def _timed_steps(learner: Learner[Any], batches: Batches, device: torch.device) -> Iterator[float]:
-    """Take steps forever, each from `learner.steps_done` on; yield the core-seconds of each."""
+    """Take steps forever; yield the core-seconds of each.
+
+    Each is taken from `learner.steps_done` on.
+    """
     steps = training_steps(learner, batches)
     while True:
         yield _time(lambda: next(steps), device)
@@ -165,7 +178,10 @@ def _time(work: Callable[[], Any], device: torch.device) -> float:
 
 
 def _measure_steps(learner: Learner[Any], steps: Iterator[float], checked: TrainParams) -> tuple[float, float]:
-    """Return what the first steps cost more than others, and the mean cost of a step of the whole training."""
+    """Return what the first steps cost more than others, and a step's mean cost.
+
+    The mean is over the steps of the whole training.
+    """
     if model_info(checked.kind).miniature_steps:
         warm_up = next(steps)
         learner.steps_done = 0
@@ -187,7 +203,10 @@ def _measure_steps(learner: Learner[Any], steps: Iterator[float], checked: Train
 
 
 def _measure_period(steps: Iterator[float], period: int) -> float:
-    """Return the mean cost of a step; what is done every `period` steps is done in the first."""
+    """Return the mean cost of a step.
+
+    What is done every `period` steps is done in the first.
+    """
     costs = [next(steps)]
     while sum(costs) < _LEAST_SECONDS or len(costs) < period + (period == 1):
         costs.append(next(steps))
@@ -219,7 +238,10 @@ def _measure_point(learner: Learner[Any], rows: Columns, seed: int, device: torc
 
 
 def _fit_line(work: Callable[[int], float]) -> tuple[float, float]:
-    """Return what work costs, and each work besides, by two tries; one where it takes long."""
+    """Return what work costs, and each work besides, by two tries.
+
+    By one try where it takes long.
+    """
     few, more = _TRIED_WORKS
     first = work(few)
     if first > _LONG_SECONDS:

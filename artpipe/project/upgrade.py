@@ -71,7 +71,10 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
 def _describe(
     changed: Sequence[str], equal: Sequence[str], costs: Sequence[str], *, only_plan: bool, is_migrated: bool
 ) -> list[str]:
-    """Return the lines about code: what changed, what stands, what runs again at which cost."""
+    """Return the lines about code: what changed, what stands, what runs again.
+
+    What runs again is told with its cost.
+    """
     if not changed and not costs:
         is_unwritten = only_plan and is_migrated
         up_to_date = "code.yaml is up to date: no code changed that decides a result"
@@ -83,7 +86,10 @@ def _describe(
 
 
 def _with_lock(migration: FormatUpgrade, lock: str | None) -> FormatUpgrade:
-    """Return a migration that writes this dvc.lock, before the other files; None: the one that it has."""
+    """Return a migration that writes this dvc.lock before the other files.
+
+    None: the one that it has.
+    """
     if lock is None:
         return migration
     return replace(

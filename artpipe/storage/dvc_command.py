@@ -92,7 +92,9 @@ def run_dvc(*arguments: str) -> None:
 def retry_while_locked(
     root: Path, call: Callable[[], T], text_of: Callable[[T], str], wait_seconds: float = 600.0
 ) -> T:
-    """Return the result of a call of DVC, repeated while another dvc is in its way; say so once.
+    """Return the result of a call of DVC, repeated while another is in its way.
+
+    That it waits is said once.
 
     Raises:
         BusyError: it was still held after `wait_seconds`; the message says by whom.

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import math
 import os
 import struct
 import sys
@@ -166,7 +167,9 @@ def _describe_filesystem(path: Path, reason: OSError) -> str:
 
 
 @contextlib.contextmanager
-def hold_lock(path: Path, *, wait_seconds: float = 10.0, doing: str = "this") -> Iterator[None]:
+def hold_lock(
+    path: Path, *, wait_seconds: float = 10.0, notice_seconds: float = math.inf, doing: str = "this"
+) -> Iterator[None]:
     """Hold a lock on `path` while the body runs.
 
     The kernel frees it when the holder dies, however it dies.
@@ -174,6 +177,7 @@ def hold_lock(path: Path, *, wait_seconds: float = 10.0, doing: str = "this") ->
     Args:
         path: the lock file; it is created, and holds the holder's pid.
         wait_seconds: for a lock that another process holds.
+        notice_seconds: of waiting before a line on stderr says for whom.
         doing: what the holder does, for the message.
 
     Raises:
@@ -182,24 +186,31 @@ def hold_lock(path: Path, *, wait_seconds: float = 10.0, doing: str = "this") ->
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as stream, contextlib.ExitStack() as stack:
-        deadline = time.monotonic() + wait_seconds
+        start = time.monotonic()
         while True:
             try:
                 if substitute := take_lock(stream, path):
                     stack.enter_context(substitute)
                 break
             except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    stream.seek(0)
-                    holder = stream.read().strip() or "unknown"
-                    message = f"{path}: process {holder} is already at {doing}; try again when it has ended"
+                waited = time.monotonic() - start
+                if waited >= wait_seconds:
+                    message = f"{path}: {_describe_holder(stream, doing)}; try again when it has ended"
                     raise BusyError(message) from None
+                if waited >= notice_seconds:
+                    notice_seconds = math.inf
+                    sys.stderr.write(f"artpipe: waiting up to {wait_seconds:g} s: {_describe_holder(stream, doing)}\n")
                 time.sleep(0.05)
         stream.seek(0)
         stream.truncate()
         stream.write(str(os.getpid()))
         stream.flush()
         yield
+
+
+def _describe_holder(stream: IO[str], doing: str) -> str:
+    stream.seek(0)
+    return f"process {stream.read().strip() or 'unknown'} is already at {doing}"
 
 
 def is_locked(path: Path) -> bool:

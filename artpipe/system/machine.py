@@ -1,4 +1,7 @@
-"""What decides how fast this machine computes, so that measurements are kept for each machine."""
+"""What decides how fast this machine computes.
+
+Measurements are kept for each machine by it.
+"""
 
 import importlib.metadata
 import json
@@ -20,7 +23,10 @@ _CPU_FIELDS = ("model name", "flags", "Features", "CPU part")
 
 @lru_cache(maxsize=1)
 def machine_key() -> str:
-    """Return 16 hex digits that differ with processor, GPU, Python, torch and the instructions that may be used."""
+    """Return 16 hex digits of what decides how fast this machine computes.
+
+    They differ with processor, GPU, Python, torch and the instructions that may be used.
+    """
     facts = {
         "cpu": _read_cpu(),
         "gpus": sorted(

@@ -8,7 +8,10 @@ from artpipe.system.plain_text import to_printable
 
 
 def quote_for_shell(word: str) -> str:
-    """Return a word as bash and zsh read it: plain, in quotes, or ``$'..'`` where it has unprintable characters."""
+    """Return a word as bash and zsh read it.
+
+    Plain, in quotes, or ``$'..'`` where it has unprintable characters.
+    """
     if to_printable(word) == word:
         return shlex.quote(word)
     plain = re.compile(rb"[\w./ -]")
@@ -17,5 +20,8 @@ def quote_for_shell(word: str) -> str:
 
 
 def quote_folder(path: str) -> str:
-    """Return a relative or absolute path as an argument of `cd`, which takes a leading dash for an option."""
+    """Return a relative or absolute path as an argument of `cd`.
+
+    `cd` takes a leading dash for an option.
+    """
     return quote_for_shell(f"./{path}" if path.startswith("-") else path)

@@ -403,7 +403,7 @@ def test_a_judge_of_rotations_is_asked_about_rotations():
     assert measured.tables["accuracy"]["confusion"] == (40 * torch.eye(4, dtype=torch.int64)).tolist()
     assert measured.tables["accuracy"]["lesson"] == "turns"
     assert make_sentence(measured.healthy) == (
-        "It tells 100.0% of the turns of 40 held-out works; more than 46% is asked for, since guessing alone can reach that on 40 works."
+        "It tells 100.0% of the turns of 40 held-out works; guessing alone can reach 46% of so many."
     )
 
 

@@ -212,6 +212,6 @@ MEDIUM_INFO = MediumInfo(
     default_size=512,
     ingest_milliseconds=(8.0, 0.0),
     preprocess_milliseconds=(10.0, 0.0),
-    sample_rows="artpipe.modalities.music.sample_rows:make_rows",
+    sample_rows="artpipe.modalities.music.random_scores:make_rows",
     refusal_hints={"other voices": "`--voices N` takes others, 0 takes chords"},
 )

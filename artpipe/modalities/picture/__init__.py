@@ -254,5 +254,5 @@ MEDIUM_INFO = MediumInfo(
     starting_params={"channels": 3, "trim": True},
     preset_sizes={"gpu": 128},
     preview_job="artpipe.modalities.picture.preview_tile:draw_tile",
-    sample_rows="artpipe.modalities.picture.sample_rows:make_rows",
+    sample_rows="artpipe.modalities.picture.random_pictures:make_rows",
 )

@@ -224,6 +224,6 @@ MEDIUM_INFO = MediumInfo(
     ingest_milliseconds=(0.3, 100.0),
     preprocess_milliseconds=(1.0, 900.0),
     is_readable=True,
-    sample_rows="artpipe.modalities.text.sample_rows:make_rows",
+    sample_rows="artpipe.modalities.text.random_texts:make_rows",
     separator_hint="`--separator '\\n\\n'` cuts a file where a line is empty",
 )

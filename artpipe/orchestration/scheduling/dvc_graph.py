@@ -132,7 +132,9 @@ def _ask_dvc(targets: Sequence[str] | None, params_text: str | None) -> DvcGraph
 
 @contextlib.contextmanager
 def _look_without_record() -> Iterator[None]:
-    """Have DVC look at paths that another dvc writes, without a note in its record of readers and writers.
+    """Have DVC look at paths that another dvc writes, without a note of it.
+
+    The note would stand in its record of readers and writers.
 
     For looking alone; this process does nothing else meanwhile.
     """

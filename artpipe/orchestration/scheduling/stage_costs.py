@@ -37,7 +37,7 @@ def compute_urgencies(graph: Any, seconds: Mapping[str, float]) -> dict[str, flo
 
 
 def rate_appeal(stage: str) -> float:
-    """Return how much there is to see when a stage has ended: nothing but after an evaluation."""
+    """Return how much there is to see when a stage has ended: 0 but for evaluations."""
     from artpipe.contracts.plugin_info import model_info
 
     verb, _, name = stage.partition("@")

@@ -35,7 +35,7 @@ def load(tmp_path: Path, text: str) -> Params:
     ("text", "line"),
     [
         ("", "empty; it needs format, seed, datasets, models, evaluation, gallery"),
-        ("- 1\n", "input should be a valid dictionary"),
+        ("- 1\n", "expected a mapping of names to values"),
         ("a: 1\na: 2\n", "not YAML: found duplicate key"),
         ("a: [1\n", "not YAML"),
         ("\0", "not YAML"),

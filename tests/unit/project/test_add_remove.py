@@ -1,11 +1,14 @@
 """Datasets and models come and go: everything changes, or nothing does."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ruamel.yaml import YAML
@@ -13,6 +16,7 @@ from ruamel.yaml import YAML
 from artpipe.config.yaml_edit import insert_entry
 from artpipe.errors import UserError
 from artpipe.project import add_remove, tracked_files
+from artpipe.system import locks
 from tests.conftest import draw_shapes
 
 
@@ -314,3 +318,17 @@ def test_two_at_once_lose_nothing(studio, pictures):
     both = [subprocess.Popen([*command, name], stdout=subprocess.DEVNULL) for name in ("one", "two")]
     assert [process.wait() for process in both] == [0, 0]
     assert {"one", "two"} <= set(params()["models"])
+
+
+def test_a_change_waits_for_another(studio, artpipe, monkeypatch):
+    """A command beside another one waits until that has ended, and says for whom."""
+    assert (add_remove._WAIT_SECONDS, add_remove._NOTICE_SECONDS) == (60.0, 5.0)
+    monkeypatch.setattr(add_remove, "_NOTICE_SECONDS", 0.0)
+    with contextlib.ExitStack() as other:
+        other.enter_context(locks.hold_lock(Path(".state/project.lock")))
+        waiting = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: other.close())
+        monkeypatch.setattr(locks, "time", waiting)
+        code, _, err = artpipe("model", "add", "second", "--kind", "vae", "--dataset", "shapes")
+    line = f"artpipe: waiting up to 60 s: process {os.getpid()} is already at a change of params.yaml\n"
+    assert (code, err) == (0, line)
+    assert "second" in params()["models"]

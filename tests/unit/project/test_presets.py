@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -224,7 +223,7 @@ def test_an_unknown_name_is_told_with_the_nearest(project, artpipe):
         ("\nmodles: {}\n", "2: `modles` is not a parameter, did you mean `models`?"),
         (
             "models:\n  shapes-classifier: {steps: many}\n",
-            "2: `models.shapes-classifier.steps` is 'many': input should be",
+            "2: `models.shapes-classifier.steps` is 'many': expected a whole number",
         ),
         (
             "datasets:\n  shapes:\n    path: datasets/shape\n",
@@ -286,7 +285,7 @@ def test_dvc_notices_the_values_and_nothing_else(project, artpipe):
 
 def test_two_changes_of_params_exclude_each_other(project, artpipe, monkeypatch):
     """While another command changes params.yaml it is refused, as `model add` is; a run is not in its way."""
-    monkeypatch.setattr(add_remove, "hold_lock", partial(hold_lock, wait_seconds=0.0))
+    monkeypatch.setattr(add_remove, "_WAIT_SECONDS", 0.0)
     with hold_lock(paths.STATE / "project.lock", doing="a change of params.yaml"):
         code, _, err = artpipe("preset", "mine")
     assert (code, "a change of params.yaml" in err) == (75, True)

@@ -132,10 +132,7 @@ MISTAKES = {
     "a wrong type": (
         "size: 16",
         "size: big",
-        (
-            "params.yaml: `datasets.shapes.preprocess.size` is 'big': input should be a valid integer, "
-            "unable to parse string as an integer"
-        ),
+        "params.yaml: `datasets.shapes.preprocess.size` is 'big': expected a whole number",
     ),
     "text that is no YAML": ("about: {}", "about: {", "params.yaml:12:5: not YAML: "),
     "a number without end": (

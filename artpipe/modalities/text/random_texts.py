@@ -1,4 +1,7 @@
-"""Random tokens of a vocabulary of the usual size, for the measurement of training steps."""
+"""Random tokens with which the cost of training steps is measured.
+
+Their vocabulary has the usual size.
+"""
 
 import itertools
 import string

@@ -1,4 +1,7 @@
-"""Random pictures with coarse shapes and fine grain, for the measurement of training steps."""
+"""Random pictures with which the cost of training steps is measured.
+
+They have coarse shapes and fine grain.
+"""
 
 import torch
 from torch.nn import functional as F
@@ -11,7 +14,10 @@ _GRAIN = 0.5  # share of the fine grain; a picture without any counts as a tiny 
 
 
 def make_rows(request: RowsRequest) -> SampleRows:
-    """Return pictures ``(N, C, S, S)``, each class in turn; with tiles every one is a work of its own."""
+    """Return pictures ``(N, C, S, S)``, each class in turn.
+
+    With tiles every one is a work of its own.
+    """
     params, count = request.params, request.rows
     size, generator = int(params.size), torch.Generator().manual_seed(0)
     coarse = torch.rand(count, params.channels, -(-size // _COARSE), -(-size // _COARSE), generator=generator)

@@ -18,7 +18,10 @@ _MAX_TEST_SHARE = 0.5
 
 
 def note_few_held_out(params: Params, datasets: Collection[str], root: Path = Path()) -> Iterator[str]:
-    """Yield a line for each of `datasets` with too few works for the verdict of a model that makes pictures."""
+    """Yield a line for each dataset with too few works to judge its pictures by.
+
+    Of `datasets`, those with a model that makes pictures.
+    """
     fewest = params.evaluation.verdicts.fewest_works
     for name in datasets:
         entry = params.datasets[name]
@@ -55,7 +58,10 @@ def _count_works(
 
 
 def _is_judged_by_likeness(params: Params, dataset: str) -> bool:
-    """Return whether a model of a dataset makes pictures out of nothing; imports its kind."""
+    """Return whether a model of a dataset makes pictures out of nothing.
+
+    It imports the kinds.
+    """
     if medium_info(params.datasets[dataset].medium).axes != _PLANE_AXES:
         return False
     from artpipe.contracts.model import Sampler  # with torch

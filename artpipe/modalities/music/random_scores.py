@@ -1,4 +1,7 @@
-"""Random chorales, their voices moving by small intervals, for the measurement of training steps."""
+"""Random chorales with which the cost of training steps is measured.
+
+Their voices move by small intervals.
+"""
 
 import itertools
 import random
@@ -40,7 +43,10 @@ def make_rows(request: RowsRequest) -> SampleRows:
 
 
 def _make_row(source: random.Random, voices: int, grid: int, length: int) -> list[int]:
-    """Return as many tokens as a row holds: a phrase of voices that walk at random, again and again as in real pieces."""
+    """Return as many tokens as a row holds: one random phrase, repeated.
+
+    Its voices walk at random, and it comes again and again as in real pieces.
+    """
     notes = [_TOP_NOTE - _VOICE_SPACE * voice for voice in range(voices)]
     phrase = [Step(0, list(notes))]
     while len(phrase) < _PHRASE_BARS * _BEATS * grid:
