@@ -110,7 +110,7 @@ def test_a_plugin_brings_its_sentences_in_its_file(tmp_path, monkeypatch):
 
 
 def test_a_changed_sentence_makes_the_gallery_stale_alone(tmp_path, monkeypatch):
-    """No definition that a metric can reach holds it."""
+    """No definition that a metric can reach holds it; the gallery reads it with what the metric says of itself."""
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "plugins" / "metrics" / "bright.py"
     path.parent.mkdir(parents=True)
@@ -118,7 +118,7 @@ def test_a_changed_sentence_makes_the_gallery_stale_alone(tmp_path, monkeypatch)
     for words in ("brighter than", "lighter than"):
         path.write_text(f"{PLUGIN}METRIC = None\n".replace("brighter than", words))
         known.append(installed_fingerprints(tmp_path))
-    assert {place for place, value in known[0].items() if known[1][place] != value} == {"themes.museum"}
+    assert {place for place, value in known[0].items() if known[1][place] != value} == {"metrics_info.bright"}
 
 
 FINDING = {"verdict": "memorised", "score": "copies", "value": 0.5, "bound": 0.1}

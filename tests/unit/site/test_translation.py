@@ -230,7 +230,7 @@ def test_chinese_numbers_and_times():
         ),
         (
             Message(code="recognises_works", values={"share": 0.991, "works": 10000, "guess": 0.12}),
-            "10000 件留出作品中它认出 99.1%；要求高于 12%，因为对 10000 件作品仅凭猜测就可能达到这个比例。",
+            "10000 件留出作品中它认出 99.1%；对这么多作品，仅凭猜测就可能达到 12%。",
         ),
         *[(Message.of(text), text) for text in ("<b>{0}</b>", "%(num)s works", "", "A poem of its own", "untitled")],
     ],
