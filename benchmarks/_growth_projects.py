@@ -38,7 +38,7 @@ datasets:
   mine: {{medium: {medium}, source: archive, path: datasets/mine.tar, about: {{}}, ingest: {ingest}, preprocess: {preprocess}}}
 models: {{}}
 evaluation: {{metrics: []}}
-gallery: {{sections: []}}
+gallery: {{sections: [rooms, dataset_card, quarantine]}}
 """
 _PREPROCESS = {"picture": f"{{size: {SIDE}}}", "text": "{length: 64, merges: 200}"}
 

@@ -1,9 +1,8 @@
 """How time and memory grow with works, models, runs and features.
 
-    python benchmarks/growth.py [--parts works,texts,models,gallery,mlflow,metrics] [--largest 10000] [--minutes 5]
+    python benchmarks/growth.py [--parts works,texts,models,gallery,mlflow,metrics] [--largest 10000]
 
 Prints a Markdown table. `--largest` bounds works, works of a gallery and features; of models and runs a fiftieth of it.
-A size is left out where the one before took so long that it would take more than `--minutes`, if it grew as the size does.
 The growth of a row is the exponent between it and the next smaller one: 1 is linear, 0 flat; at small sizes the start of Python
 is most of it. Every row is also added to `--rows` (one JSON a line, the latest of a name and size counts), from which
 the table and the plot (`--plot FILE.svg`) are drawn, so that parts can be measured one after the other.
@@ -33,6 +32,7 @@ GALLERY = (100, 1_000, 10_000)
 RUNS = (10, 100, 1_000)
 FEATURES = (1_000, 10_000, 100_000)
 PER_MODEL = 50  # `--largest` counts works; so many of them stand for one model or run
+WITHOUT_MLFLOW = {"ARTPIPE_SYNC": "later"}  # else the last stage brings MLflow up to date
 Rows = Iterator[tuple[str, Measured, str]]
 
 
@@ -40,6 +40,7 @@ def measure_works(folder: Path, size: int, medium: str) -> Rows:
     project = make_works(folder / "works", medium, size)
     for verb in ("ingest", "preprocess"):
         yield f"{verb} {medium}s", measure(artpipe(verb, "mine"), project), ""
+    yield f"gallery, {medium}s without a model", measure(artpipe("gallery"), project, WITHOUT_MLFLOW), ""
     if medium == "picture":
         params = project / "params.yaml"
         params.write_text(params.read_text().replace("ingest: {}", "ingest: {near_duplicates: quarantine}"))
@@ -57,14 +58,13 @@ def measure_models(folder: Path, size: int) -> Rows:
 
 def measure_gallery(folder: Path, size: int) -> Rows:
     project = make_gallery(folder / "gallery", size)
-    with_mlflow_elsewhere = {"ARTPIPE_SYNC": "later"}
-    built = measure(artpipe("gallery"), project, with_mlflow_elsewhere)
+    built = measure(artpipe("gallery"), project, WITHOUT_MLFLOW)
     command = [sys.executable, str(HERE / "_first_view.py"), "data/gallery"]
     view = subprocess.run(
         command, cwd=project, env=environment(folder), check=True, capture_output=True, text=True
     ).stdout.split()
     yield "gallery", built, f"first view {view[0]} requests, {int(view[1]) / 1000:,.0f} kB"
-    yield "gallery, nothing new", measure(artpipe("gallery"), project, with_mlflow_elsewhere), ""
+    yield "gallery, nothing new", measure(artpipe("gallery"), project, WITHOUT_MLFLOW), ""
 
 
 def measure_mlflow(folder: Path, size: int) -> Rows:
@@ -89,18 +89,15 @@ PARTS: dict[str, tuple[tuple[int, ...], int, Callable[[Path, int], Rows]]] = {
 }
 
 
-def measure_part(part: str, largest: int, minutes: float) -> Iterator[dict[str, Any]]:
-    """Yield a part's rows, the smallest size first, up to the largest size that fits into the minutes."""
+def measure_part(part: str, largest: int) -> Iterator[dict[str, Any]]:
+    """Yield a part's rows, the smallest size first."""
     sizes, per_unit, measure_size = PARTS[part]
-    taken, before = 0.0, 1
     for size in sizes:
-        if size * per_unit > largest or taken * size / before > 60 * minutes:
+        if size * per_unit > largest:
             break
-        taken, before = 0.0, size
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "here").mkdir()
             for name, measured, note in measure_size(Path(folder) / "here", size):
-                taken += measured.wall_seconds
                 print(f"{name} {size:,}: {measured.core_seconds:.1f} core-seconds", file=sys.stderr, flush=True)
                 yield {"name": name, "size": size, "note": note, **measured._asdict()}
 
@@ -146,12 +143,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", default=",".join(PARTS), help="empty: nothing is measured, only drawn")
     parser.add_argument("--largest", type=int, default=10_000)
-    parser.add_argument("--minutes", type=float, default=math.inf)
     parser.add_argument("--rows", type=Path, default=Path("growth.jsonl"))
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     for part in filter(None, options.parts.split(",")):
-        for row in measure_part(part, options.largest, options.minutes):
+        for row in measure_part(part, options.largest):
             with options.rows.open("a") as stream:
                 stream.write(json.dumps(row) + "\n")
     groups = group_rows(options.rows)
