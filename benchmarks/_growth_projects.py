@@ -73,9 +73,15 @@ def _make_png(rng: random.Random) -> bytes:
 
 
 def _make_text(rng: random.Random) -> bytes:
-    syllables = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
-    words = ("".join(rng.choices(syllables, k=rng.randint(1, 4))) for _ in range(40))
-    return " ".join(words).encode()
+    """Return forty words, some frequent and many rare ones, of a vocabulary of 20,000."""
+    ranks = (int(rng.paretovariate(0.8)) % 20_000 for _ in range(40))
+    return " ".join(map(_spell, ranks)).encode()
+
+
+def _spell(number: int) -> str:
+    """Return a word of its own for each number."""
+    higher, place = divmod(number, 60)
+    return (_spell(higher) if higher else "") + "bdfgklmnprst"[place // 5] + "aeiou"[place % 5]
 
 
 def make_models(folder: Path, count: int) -> Path:
