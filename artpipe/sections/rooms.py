@@ -118,7 +118,10 @@ def choose_works(artists: Sequence[Artist]) -> Mapping[str, Sequence[GalleryWork
 
 
 def _choose_models(rooms: Sequence[Room]) -> Mapping[str, Sequence[Artist]]:
-    """Return the models that each room shows at the entrance; rooms take turns until there are enough."""
+    """Return the models that each room shows at the entrance.
+
+    Rooms take turns until there are enough.
+    """
     turns = zip_longest(*(room.artists for room in rooms))
     chosen = islice((artist for turn in turns for artist in turn if artist is not None), _MAXIMUM_MODELS)
     names = {artist.name for artist in chosen}

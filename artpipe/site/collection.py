@@ -72,7 +72,7 @@ def load_record(
 
 
 def _count_works(record: Record, digests: Digests[str]) -> tuple[dict[str, Counter[str]], list[Provenance]]:
-    """Return how often each licence, creator and origin stands in a record, and the rows of some works.
+    """Return tallies of licence, creator and origin, and the rows of some works.
 
     Read a few thousand rows at a time: a table of a million works would take a gigabyte.
     """

@@ -8,9 +8,9 @@ from typing import Any
 
 @contextlib.contextmanager
 def read_params_once() -> Iterator[None]:
-    """Have DVC parse each file of parameters once while the body runs, and not again for each stage.
+    """Have DVC parse each file of parameters once while the body runs.
 
-    Both grow with the number of models, so that the time would grow with its square.
+    It parses params.yaml and code.yaml for each stage; both grow with the number of models, so that the time would grow with its square.
     """
     import dvc.dependency.param
 
