@@ -143,9 +143,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parts", default=",".join(PARTS), help="empty: nothing is measured, only drawn")
     parser.add_argument("--largest", type=int, default=10_000)
-    parser.add_argument("--rows", type=Path, default=Path("growth.jsonl"))
+    parser.add_argument("--rows", type=Path, default=Path(".state/growth.jsonl"))
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
+    options.rows.parent.mkdir(parents=True, exist_ok=True)
     for part in filter(None, options.parts.split(",")):
         for row in measure_part(part, options.largest):
             with options.rows.open("a") as stream:
