@@ -1,6 +1,6 @@
 """Write and read parquet tables with the fields of a NamedTuple.
 
-A few thousand rows at a time, or read as a whole.
+A few thousand rows at a time.
 """
 
 import types
@@ -8,10 +8,7 @@ import typing
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    import pandas as pd
+from typing import Any, TypeVar
 
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
 _ROWS = 8192  # in memory
@@ -67,17 +64,6 @@ def read_tuples(path: Path, row: type[RowT]) -> Iterator[RowT]:
         for batch in table.iter_batches(batch_size=_ROWS):
             columns = batch.to_pydict()
             yield from map(row, *(columns[name] for name in takewhile(columns.__contains__, fields)))
-
-
-def read_table(path: Path, row: type[tuple[Any, ...]]) -> "pd.DataFrame":
-    """Return a parquet file as a table of a row's fields, all of them text.
-
-    A missing field is empty.
-    """
-    import pandas as pd
-
-    names = [name for name, _, _ in _table_fields(row)]  # a file of an older artpipe may lack some
-    return pd.read_parquet(path).reindex(columns=names, fill_value="").fillna("")
 
 
 def _table_fields(row: type[tuple[Any, ...]]) -> Iterator[tuple[str, str, bool]]:

@@ -9,17 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal, NamedTuple, Self
+from typing import IO, Literal, NamedTuple, Self
 
 from artpipe.artifacts.cards import load_card, save_card
-from artpipe.artifacts.parquet import TableWriter, read_table, read_tuples
+from artpipe.artifacts.parquet import TableWriter, read_tuples
 from artpipe.artifacts.tar_shards import TarShardWriter
 from artpipe.config.params import About, Frozen
 from artpipe.errors import CorruptError
 from artpipe.system.hashing import sha256_bytes, sha256_file
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SHARD_BYTES = 256 * 2**20
 
@@ -209,14 +206,6 @@ class Record:
         """
         path = _verify_file(self.folder, "record.parquet", self.card.files)
         return read_tuples(path, Provenance)
-
-    def table(self) -> "pd.DataFrame":
-        """Return the provenance of the works as one table, verified; unknown is empty.
-
-        Raises:
-            CorruptError: the table is missing or damaged.
-        """
-        return read_table(_verify_file(self.folder, "record.parquet", self.card.files), Provenance)
 
     def quarantined(self) -> Iterator[Quarantined]:
         """Yield the quarantined inputs, in the order of the source.

@@ -5,11 +5,11 @@ Its text is made of facts; its models hang with their works.
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 from artpipe.contracts.gallery_work import GalleryWork
-from artpipe.contracts.section import Artist, IndexView, Section
+from artpipe.contracts.section import Artist, IndexView, Room, Section
 
 _MAXIMUM_REQUESTS, _MAXIMUM_WORKS = 26, 96  # what the first view may cost, all rooms together
 _INLINE_BYTES, _FILE_BYTES = (
@@ -18,6 +18,7 @@ _INLINE_BYTES, _FILE_BYTES = (
 )  # bytes: in the page itself (a third more as base64, and texts), and beside it
 _WORKS_PER_MODEL, _OTHER_WORKS_PER_MODEL = 18, 6  # works of a model at most, and where the first of them is no picture
 _NEAR_MODELS = 3  # models whose pictures the first view may ask for; those further down are loaded when they come near
+_MAXIMUM_MODELS = 96  # named at the entrance, each with a work; of more, each room tells how many there are
 _LARGE_EVERY = 11  # of so many works each, the first hangs large; so many alone make no block, one fewer do
 
 _HTML = """
@@ -42,7 +43,7 @@ _HTML = """
 <p><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ _("The collection and its licences") }}</a></p>
 </div>
 </div>
-{% for artist in room.artists %}
+{% for artist in hanging[room.name] %}
 <div class="hang" data-key="{{ artist.name }}">
 <div class="label">
 <h3>{{ m.to_model(artist) }}</h3>
@@ -58,6 +59,8 @@ _HTML = """
 </ul>
 </div>
 {% endfor %}
+{% set more = room.artists | length - hanging[room.name] | length %}
+{% if more %}<p class="lead"><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ ngettext("One more model hangs in this room", "%(num)s more models hang in this room", more) }}</a></p>{% endif %}
 {% for gap in room.gaps %}<div class="hang" data-key="gap-{{ gap.model }}"><div></div>{{ m.under_way(gap, activities[gap.model]) if gap.model in activities else m.gap(gap) }}</div>{% endfor %}
 {% if not room.artists and not room.gaps %}<p class="lead">{{ _("No model has learned from this collection yet.") }}</p>{% endif %}
 </section>
@@ -114,6 +117,17 @@ def choose_works(artists: Sequence[Artist]) -> Mapping[str, Sequence[GalleryWork
     return shown
 
 
+def _choose_models(rooms: Sequence[Room]) -> Mapping[str, Sequence[Artist]]:
+    """Return the models that each room shows at the entrance.
+
+    Rooms take turns until there are enough.
+    """
+    turns = zip_longest(*(room.artists for room in rooms))
+    chosen = islice((artist for turn in turns for artist in turn if artist is not None), _MAXIMUM_MODELS)
+    names = {artist.name for artist in chosen}
+    return {room.name: [artist for artist in room.artists if artist.name in names] for room in rooms}
+
+
 def _select_works(artist: Artist) -> Sequence[GalleryWork]:
     """Return the works of a model that may hang here.
 
@@ -126,16 +140,17 @@ def _select_works(artist: Artist) -> Sequence[GalleryWork]:
 
 
 def _fill(view: IndexView) -> Mapping[str, Any] | None:
-    artists = [artist for room in view.museum.rooms for artist in room.artists]
     ahead = [room for room in view.museum.rooms if room.is_not_started]
     open_rooms = [room for room in view.museum.rooms if not room.is_not_started]
-    shown = {name: works[:-1] if len(works) == _LARGE_EVERY else works for name, works in choose_works(artists).items()}
+    hanging = _choose_models(view.museum.rooms)
+    works_by_model = choose_works([artist for artists in hanging.values() for artist in artists])
+    shown = {name: works[:-1] if len(works) == _LARGE_EVERY else works for name, works in works_by_model.items()}
     activities = view.museum.run.activities if view.museum.run else {}
     if activities:  # what opens next comes first
         left = {model: one.seconds_left for model, one in activities.items()}
         ahead.sort(key=lambda room: min((left.get(gap.model, math.inf) for gap in room.gaps), default=math.inf))
-    facts = {"shown": shown, "large": _LARGE_EVERY, "open": open_rooms, "ahead": ahead, "activities": activities}
-    return facts if view.museum.rooms else None
+    facts = {"hanging": hanging, "shown": shown, "large": _LARGE_EVERY, "open": open_rooms, "ahead": ahead}
+    return {**facts, "activities": activities} if view.museum.rooms else None
 
 
 SECTION = Section(page="index", fill=_fill, html=_HTML)

@@ -3,6 +3,7 @@
 Tallies of all works, and the origin of single ones.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from collections.abc import Collection as Digests
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from artpipe.artifacts.works import Record
+from artpipe.artifacts.works import Provenance, Record
 from artpipe.config.params import About
 from artpipe.contracts.gallery_work import RealWork
 from artpipe.contracts.section import Collection, Refusal, Tally
@@ -40,7 +41,7 @@ def load_record(
     """
     try:
         record = Record.open(folder)
-        table = record.table()
+        counts, works = _count_works(record, digests)
         refusals = tuple(
             Refusal(
                 clean_line(rejected.name), clean_line(rejected.reason), clean_line(sentences.read_text(rejected.detail))
@@ -55,22 +56,34 @@ def load_record(
         return texts.get(text, text)
 
     labels = {**card.labels, **({"none": card.unlabelled} if card.labels and card.unlabelled else {})}
-    licences, creators, origins = (table[name].value_counts() for name in ("licence", "creator", "origin"))
-    selected = table[table.sha256.isin(digests)]
     collection = Collection(
         kept=card.kept,
         quarantined=sum(card.quarantined.values()),
-        licences=make_tallies(licences.to_dict(), translate),
-        creators=make_tallies(creators.to_dict(), translate),
-        origins=make_tallies(origins.to_dict(), translate),
+        licences=make_tallies(counts["licence"], translate),
+        creators=make_tallies(counts["creator"], translate),
+        origins=make_tallies(counts["origin"], translate),
         labels=tuple(Tally(clean_line(name), count) for name, count in labels.items()),
         splits=tuple(Tally(clean_line(name), count) for name, count in card.splits.items()),
         reasons=make_tallies(card.quarantined),
         notes=make_tallies(card.notes, sentences.read_text),
         refusals=refusals,
     )
-    works = (_make_work(row, translate) for row in selected.itertuples())
-    return CollectionRecord(card.about, collection, dict(zip(selected.sha256, works, strict=True)))
+    return CollectionRecord(card.about, collection, {row.sha256: _make_work(row, translate) for row in works})
+
+
+def _count_works(record: Record, digests: Digests[str]) -> tuple[dict[str, Counter[str]], list[Provenance]]:
+    """Return tallies of licence, creator and origin, and the rows of some works.
+
+    Read a few thousand rows at a time: a table of a million works would take a gigabyte.
+    """
+    counts = {name: Counter[str]() for name in ("licence", "creator", "origin")}
+    works: list[Provenance] = []
+    for row in record.rows():
+        for name, counter in counts.items():
+            counter[getattr(row, name)] += 1
+        if row.sha256 in digests:
+            works.append(row)
+    return counts, works
 
 
 def make_tallies(counts: Mapping[Any, int], read: Callable[[str], str] = str) -> tuple[Tally, ...]:
@@ -84,13 +97,13 @@ def make_tallies(counts: Mapping[Any, int], read: Callable[[str], str] = str) ->
 _TITLE_CHARACTERS = 160  # characters of a caption where a work has no title
 
 
-def _make_work(row: Any, translate: Callable[[str], str]) -> RealWork:
-    """Return what a row of a record's table says."""
+def _make_work(row: Provenance, translate: Callable[[str], str]) -> RealWork:
+    """Return what a row of a record says."""
     return RealWork(
         digest=row.sha256,
-        title=clean_line(row.title or row.caption[:_TITLE_CHARACTERS]),
+        title=clean_line(row.title or (row.caption or "")[:_TITLE_CHARACTERS]),
         creator=clean_line(translate(row.creator)),
-        year=clean_line(row.year),
+        year=clean_line(row.year or ""),
         licence=clean_line(translate(row.licence)),
         origin=clean_line(translate(row.origin)),
     )

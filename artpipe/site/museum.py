@@ -107,19 +107,33 @@ def _make_work_finder(works: "Mapping[str, RealWork]", folders: Iterable[Path], 
     """
     from artpipe.contracts.gallery_work import RealWork
 
+    files = _index_work_files(folders)
     cache: dict[str, RealWork] = {}
 
     def find_work(digest: str) -> RealWork:
         if digest not in cache:
             work = works.get(digest, RealWork(digest))
-            paths = (folder / work_file(digest, suffix) for folder in folders for suffix in (".png", ".txt"))
-            path = next((path for path in paths if path.is_file()), None)
+            path = files.get(Path(work_file(digest)).stem)
             if path is not None and path.suffix == ".txt":
                 work = replace(work, text=path.read_text("utf-8", errors="replace"))
             cache[digest] = replace(work, picture=media.add_picture(path)) if path and not work.text else work
         return cache[digest]
 
     return find_work
+
+
+def _index_work_files(folders: Iterable[Path]) -> dict[str, Path]:
+    """Return the files that reports brought along, by the beginning of their digest.
+
+    Of several reports the first one counts; asking each report for each work would take the product of both.
+    """
+    files: dict[str, Path] = {}
+    for folder in folders:
+        for suffix in (".png", ".txt"):
+            for path in (folder / work_file("*", suffix)).parent.glob(f"*{suffix}"):
+                if path.is_file():
+                    files.setdefault(path.stem, path)
+    return files
 
 
 def _choose_about(entry: About, recorded: About | None) -> About:

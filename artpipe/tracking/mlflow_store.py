@@ -10,7 +10,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -193,9 +193,12 @@ class MlflowStore:
                 self.tally.runs += 1
         return tracked_run
 
-    def set_pipeline_run(self, run: TrackedRun, flow_run: str, dataset: str, started: float) -> None:
-        """Put a training below its pipeline run, which began at `started`."""
-        group = run.tags.get(_PARENT) or self._get_or_create_pipeline_run(flow_run, dataset, started)
+    def set_pipeline_run(self, run: TrackedRun, flow_run: str, dataset: str, find_start: Callable[[], float]) -> None:
+        """Put a training below its pipeline run.
+
+        `find_start` tells when that began; it is called only where the pipeline run is new.
+        """
+        group = run.tags.get(_PARENT) or self._get_or_create_pipeline_run(flow_run, dataset, find_start)
         if _PARENT not in run.tags:
             run.log_tags({_PARENT: group})
         self._groups.add(group)
@@ -224,12 +227,13 @@ class MlflowStore:
         elif status != "RUNNING" and (run.info.status, run.info.end_time) != (status, ended):
             self.client.set_terminated(group, status, end_time=ended)
 
-    def _get_or_create_pipeline_run(self, flow_run: str, dataset: str, started: float) -> str:
+    def _get_or_create_pipeline_run(self, flow_run: str, dataset: str, find_start: Callable[[], float]) -> str:
         """Return the id of a pipeline run's MLflow run, created if there is none."""
         with self.hold_store_lock():
             experiment = self._get_or_create_experiment(dataset)
             runs = self.client.search_runs([experiment], f"tags.`{PIPELINE}` = '{flow_run}'", max_results=1)
             if not runs:
+                started = find_start()
                 name = time.strftime("%Y-%m-%d %H:%M", time.gmtime(started))  # all that fits into the list
                 tags = {PIPELINE: flow_run, PROJECT: self.project, "mlflow.runName": name}
                 runs = [self.client.create_run(experiment, _to_milliseconds(started), tags, name)]

@@ -157,14 +157,17 @@ def _sync_complete(store: MlflowStore, root: Path, folder: Path, _run_ids: set[s
 
 def _set_pipeline_run(store: MlflowStore, root: Path, run: TrackedRun, start: TrainingSession, dataset: str) -> None:
     """Put a training below its pipeline run, which began with its first training."""
-    if start.flow_run:
+    if not start.flow_run:
+        return
+
+    def find_start() -> float:
         files = [*root.glob("data/runs/*/run.json"), *(root / paths.STATE).glob("train/*/*/run-live.json")]
-        others = [
-            start_fields for file in files if (start_fields := _read_json(file)).get("flow_run") == start.flow_run
+        others: list[float] = [
+            fields["started"] for fields in map(_read_json, files) if fields.get("flow_run") == start.flow_run
         ]
-        store.set_pipeline_run(
-            run, start.flow_run, dataset, min([start.started, *(start_fields["started"] for start_fields in others)])
-        )
+        return min([start.started, *others])
+
+    store.set_pipeline_run(run, start.flow_run, dataset, find_start)
 
 
 def _read_json(file: Path) -> dict[str, Any]:

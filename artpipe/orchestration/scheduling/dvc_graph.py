@@ -5,7 +5,6 @@ The only module that does so; in this process, because a `dvc` command costs a s
 
 import atexit
 import contextlib
-import gc
 import io
 import json
 import logging
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.config.safe_yaml import require_no_conflict
 from artpipe.errors import BusyError, UserError
+from artpipe.orchestration.scheduling.dvc_speedups import pause_garbage_collection, read_params_once
 from artpipe.orchestration.scheduling.stage_costs import compute_urgencies, estimate_seconds, rate_appeal
 from artpipe.storage.dvc_busy import describe_busy, is_busy
 from artpipe.storage.dvc_cache import find_tracking_files, is_torn, is_valid_lock, recover_tracking_file
@@ -87,7 +87,7 @@ def read_graph(
     while True:
         wait_for_dvc_lock(Path(), wait_seconds=min(wait_seconds, _LOCK_SECONDS))
         try:
-            with _translate_dvc_errors(), _pause_garbage_collection():
+            with _translate_dvc_errors(), pause_garbage_collection():
                 return _ask_dvc(targets, params_text)
         except LockError as error:
             holder = describe_busy(str(error))
@@ -126,7 +126,8 @@ def _ask_dvc(targets: Sequence[str] | None, params_text: str | None) -> DvcGraph
             repo.fs.open = lambda path, *args, **options: (
                 io.StringIO(params_text) if Path(path).absolute() == params_file else open_file(path, *args, **options)
             )
-        changes = repo.status(targets=targets)
+        with read_params_once():
+            changes = repo.status(targets=targets)
         return DvcGraph(nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing), changes)
 
 
@@ -146,21 +147,6 @@ def _look_without_record() -> Iterator[None]:
         yield
     finally:
         dvc.rwlock.rwlock = original
-
-
-@contextlib.contextmanager
-def _pause_garbage_collection() -> Iterator[None]:
-    """Have Python collect no garbage while the body runs.
-
-    None of DVC's many small objects is in a reference cycle, and collecting makes each look a fifth longer.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def find_stale_stages(

@@ -15,7 +15,7 @@ from artpipe.artifacts.champions import Champion, ChampionHistory, Champions, sa
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.cross_references import find_ingest_record as known_of
 from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
-from artpipe.artifacts.run import Journal, RunCard, RunStart, save_run
+from artpipe.artifacts.run import Journal, RunCard, RunRecord, RunStart, save_run
 from artpipe.artifacts.shards import ShardCard, Spec
 from artpipe.artifacts.works import RecordCard
 from artpipe.config.params import About
@@ -385,6 +385,19 @@ def test_trainings_stand_below_their_pipeline_run(root):
     assert above.info.run_name == "1970-01-01 00:16"
     assert (above.info.status, above.info.start_time, above.info.end_time) == ("FINISHED", 1000000, 1060000)
     assert "| gan | under-trained | kid 0.25 |" in above.data.tags["mlflow.note.content"]
+
+
+def test_the_start_of_a_pipeline_run_is_looked_for_once(root, monkeypatch):
+    """However many trainings it had, or how often they are synced: only as it is made are all records read."""
+    reads = []
+    monkeypatch.setattr("artpipe.tracking.mlflow_sync._read_json", lambda file: reads.append(file) or {})
+    published(root)
+    shutil.copytree(root / "data/runs/gan", root / "data/runs/other")
+    other = RunRecord.open(root / "data/runs/other").card.model_copy(update={"model": "other", "run_id": "b" * 32})
+    save_run(root / "data/runs/other", other)
+    sync(root)
+    sync(root)
+    assert sorted(reads) == [root / f"data/runs/{name}/run.json" for name in ("gan", "other")]
 
 
 def test_a_pipeline_run_runs_as_long_as_its_trainings(root):

@@ -1,0 +1,36 @@
+"""The entrance of a museum of many models."""
+
+from pathlib import Path
+from types import SimpleNamespace as Thing
+
+from artpipe.gallery import build_gallery
+from artpipe.sections import rooms
+from tests.conftest import load_module
+
+make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
+
+
+def test_rooms_take_turns_until_enough_models_hang():
+    """A small room shows all it has, the large ones share what is left; none is shown twice."""
+    sizes = {"large": 300, "small": 5, "middle": 60}
+    museum = [
+        Thing(name=name, artists=[Thing(name=f"{name}-{n}") for n in range(size)]) for name, size in sizes.items()
+    ]
+    hanging = rooms._choose_models(museum)
+    assert {name: len(artists) for name, artists in hanging.items()} == {"large": 46, "small": 5, "middle": 45}
+    assert [artist.name for artist in hanging["large"]] == [f"large-{n}" for n in range(46)]
+    assert rooms._choose_models([]) == {}
+
+
+def test_models_beyond_are_one_line(tmp_path, monkeypatch):
+    """How many more there are, linked to the room's page, which shows them all; nothing is said where all hang."""
+    root = make.small_museum(tmp_path)
+    build_gallery(root)
+    index = root / "data/gallery/index.html"
+    assert "in this room" not in index.read_text()
+    monkeypatch.setattr(rooms, "_MAXIMUM_MODELS", 2)
+    (root / "data/gallery/gallery.json").unlink()
+    build_gallery(root)
+    assert '<a href="datasets/digits/index.html">One more model hangs in this room</a>' in index.read_text()
+    assert "models/digits-vae/index.html" not in index.read_text()
+    assert "models/digits-vae/index.html" in (root / "data/gallery/datasets/digits/index.html").read_text()
