@@ -1,4 +1,4 @@
-"""A small project with every kind of model, of random rows: no download, no picture file, only what a training needs."""
+"""Write a small project with every kind of model, of random rows, without files."""
 
 import json
 import shutil
@@ -66,7 +66,7 @@ def random_rows(dataset: str, rows: int = ROWS) -> SampleRows:
 
 
 def make_entry(name: str, device: str) -> dict:
-    """Return a model's entry; it writes its state after every step, so that it can be killed anywhere."""
+    """Return a model's entry, whose state is written after every step."""
     kind, dataset, pretrained, more = KINDS[name]
     return {
         "kind": kind,

@@ -1,4 +1,4 @@
-"""The commands that `gpu.py` runs: where, on which device, until when, and what is said of one that fails."""
+"""Run the commands of `gpu.py`, and say what is wrong with one that fails."""
 
 import os
 import re

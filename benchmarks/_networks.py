@@ -1,4 +1,4 @@
-"""The reference networks of the benchmarks, as small learners: a DCGAN without batch norm in D, a VAE, a classifier."""
+"""The reference networks of the benchmarks: a DCGAN, a VAE and a classifier."""
 
 from collections.abc import Mapping
 
@@ -75,9 +75,9 @@ class DCGAN(Learner[TrainParams]):
         }
 
     def generate(self, noise: Tensor) -> Tensor:
-        """Return what `generator` returns of noise ``(B, 100)``, the first layer as one matrix product.
+        """Return what `generator` returns of noise ``(B, 100)``, in less time.
 
-        A transposed convolution of a single place is one; its weights lie channels last, and so does what comes of it.
+        The first layer is one matrix product: a transposed convolution of a single place is one; its weights lie channels last, and so does what comes of it.
         """
         first, *others = self.generator
         weight = first.weight.permute(0, 2, 3, 1)  # (100, 7, 7, 128)
@@ -87,7 +87,10 @@ class DCGAN(Learner[TrainParams]):
         return x
 
     def judge(self, images: Tensor) -> Tensor:
-        """Return what `discriminator` returns ``(B,)``, the last layer as one matrix product, its activations in place."""
+        """Return what `discriminator` returns ``(B,)``, in less time.
+
+        The last layer is one matrix product, the activations are in place.
+        """
         inner, _, outer, _, last, _ = self.discriminator
         x = F.leaky_relu_(outer(F.leaky_relu_(inner(images), 0.2)), 0.2)
         weight = last.weight.permute(0, 2, 3, 1).flatten()
@@ -123,9 +126,9 @@ class DCGAN(Learner[TrainParams]):
 
 
 class ReferenceClassifier(Learner[TrainParams]):
-    """The network of pytorch/examples mnist, with its Adadelta at rate 1; its maximum is taken before its ReLU.
+    """The network of pytorch/examples mnist, with its Adadelta at rate 1.
 
-    Both orders have the same values and the same gradients, and the ReLU then sees a quarter of the places.
+    Its maximum is taken before its ReLU. Both orders have the same values and the same gradients, and the ReLU then sees a quarter of the places.
     """
 
     def __init__(self, params: TrainParams, spec: Spec) -> None:

@@ -95,7 +95,7 @@ def try_resume(trials: Trials) -> Iterator[dict]:
 
 
 def kill_training(trials: Trials, project: Path, name: str) -> int:
-    """Start a training, kill it in the midst and return the last step that its journal has."""
+    """Start a training, kill it and return the last step of its journal."""
     process, state = trials.start(project, "-m", "artpipe", "train", name), project / ".state/train" / name
     try:
         while process.poll() is None and last_step(state) < KILL_FROM_STEP and time.monotonic() < trials.deadline:

@@ -1,4 +1,4 @@
-"""KID, FID and the four of coverage beside torch-fidelity and prdc, on features of 10,000 works each, in the same run.
+"""Measure KID, FID and coverage beside torch-fidelity and prdc, in the same run.
 
     python benchmarks/metrics.py [--works 10000] [--features 2048] [--only kid fid coverage]
 
@@ -28,7 +28,7 @@ _KERNEL = {"kid_kernel": "poly", "kid_kernel_poly_degree": 3, "kid_kernel_poly_g
 
 
 def draw_features(works: int, features: int, seed: int) -> Tensor:
-    """Return features ``(works, features)`` of which a few directions carry most; two seeds are two sets apart."""
+    """Return features ``(works, features)``; two seeds are two sets apart."""
     mixing = torch.randn(256, features, generator=torch.Generator().manual_seed(0))
     generator = torch.Generator().manual_seed(seed)
     codes = torch.randn(works, 256, generator=generator) * torch.linspace(1.5, 0.1, 256) + 0.02 * seed
@@ -98,7 +98,7 @@ MEASURES: dict[str, dict[str, Callable[[Tensor, Tensor], dict[str, float]]]] = {
 
 
 def measure_here(measure: str, name: str, works: int, features: int) -> None:
-    """Measure in this process and print it as JSON; a few works first, so that all is imported."""
+    """Measure in this process, after a few works that import all; print JSON."""
     torch.set_num_threads(1)
     function = MEASURES[measure][name]
     least = max(features, _SUBSETS["kid_subset_size"]) if "subsets" in name else 64

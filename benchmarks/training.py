@@ -1,4 +1,4 @@
-"""Samples per core-second of three reference networks in our loop and in a plain one, in the same run, gradients checked.
+"""Compare our loop with plain ones, by samples per core-second, gradients checked.
 
     python benchmarks/training.py [--precision fp32] [--seconds 8] [--rounds 3] [--only DCGAN]
     ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 python benchmarks/training.py --precision fp32  # as a CPU of AVX2
@@ -158,7 +158,7 @@ def check_vae(images: Tensor) -> float:
 
 
 def check_classifier(images: Tensor) -> float:
-    """Return the same for the maximum before the ReLU and normalised by batch, the dropout from the same seed."""
+    """Return the same for the maximum before the ReLU, with equal dropout."""
     torch.manual_seed(0)
     model, labels, gradients = ReferenceClassifier(PARAMS, SPEC), torch.arange(len(images)) % 10, []
     one_by_one = torch.stack(list(map(Pictures(images).__getitem__, range(len(images)))))

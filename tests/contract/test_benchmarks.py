@@ -1,4 +1,4 @@
-"""The benchmarks of GPUs and peers: what they need is said in one line, and a training's record of steps is read."""
+"""The benchmark of a GPU says what it lacks and what fails, and goes on."""
 
 import subprocess
 import sys
