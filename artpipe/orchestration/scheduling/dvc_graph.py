@@ -118,6 +118,7 @@ def _import_dvc() -> None:
 
 def _ask_dvc(targets: Sequence[str] | None, params_text: str | None) -> DvcGraph:
     import networkx as nx
+    from dvc.dependency import param
     from dvc.repo import Repo, lock_repo
 
     with Repo() as repo, lock_repo(repo):  # outside of the lock the graph would be built a second time
@@ -126,7 +127,7 @@ def _ask_dvc(targets: Sequence[str] | None, params_text: str | None) -> DvcGraph
             repo.fs.open = lambda path, *args, **options: (
                 io.StringIO(params_text) if Path(path).absolute() == params_file else open_file(path, *args, **options)
             )
-        with read_params_once():
+        with read_params_once(param):
             changes = repo.status(targets=targets)
         return DvcGraph(nx.relabel_nodes(repo.index.graph, lambda stage: stage.addressing), changes)
 

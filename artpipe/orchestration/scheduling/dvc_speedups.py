@@ -7,25 +7,24 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def read_params_once() -> Iterator[None]:
+def read_params_once(param_dependency: Any) -> Iterator[None]:
     """Have DVC parse each file of parameters once while the body runs.
 
-    It parses params.yaml and code.yaml for each stage; both grow with the number of models, so that the time would grow with its square.
+    It parses params.yaml and code.yaml for each stage; both grow with the number of models, so that the time would grow
+    with its square. `param_dependency` is DVC's module of that name, which one module of artpipe imports.
     """
-    import dvc.dependency.param
-
-    original, contents = dvc.dependency.param.load_path, dict[str, Any]()
+    original, contents = param_dependency.load_path, dict[str, Any]()
 
     def load_path(path: str, file_system: Any) -> Any:
         if path not in contents:
             contents[path] = original(path, file_system)
         return contents[path]
 
-    dvc.dependency.param.load_path = load_path
+    param_dependency.load_path = load_path
     try:
         yield
     finally:
-        dvc.dependency.param.load_path = original
+        param_dependency.load_path = original
 
 
 @contextlib.contextmanager

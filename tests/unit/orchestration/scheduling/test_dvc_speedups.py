@@ -18,7 +18,7 @@ def test_a_file_of_parameters_is_parsed_once(monkeypatch):
     def read(path):
         return dvc_params.read_param_file(SimpleNamespace(), path, ["models.a"], flatten=True)
 
-    with read_params_once():
+    with read_params_once(dvc_params):
         assert [read("params.yaml"), read("params.yaml"), read("code.yaml")] == [
             {"models.a": 1},
             {"models.a": 1},
