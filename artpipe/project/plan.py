@@ -138,6 +138,8 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False, p
         )
     console.print(table)
     console.print(describe_total(plan))
+    for note in plan.notes:
+        console.print(f"[yellow]Note:[/] {escape(note)}", soft_wrap=True)
     if plan.cores >= 8 and sum(planned.stage.startswith("train@") for planned in plan.stages) < plan.cores // 2:  # noqa: PLR2004
         console.print("[dim]There are more cores than trainings: a higher `threads` of a model would use them.[/]")
 

@@ -113,7 +113,7 @@ def test_a_list_that_changed_is_told_by_what_came_and_went():
     assert all(len(reason) < 90 for reason in plan._list_differences("k", names, []))
 
 
-def test_too_few_held_out_works_are_told_beforehand(tmp_path, monkeypatch):
+def test_too_few_held_out_works_are_told_beforehand(tmp_path, monkeypatch, capsys):
     """A note with the number of works that would do, for models that make pictures, and only before they are made."""
     text = PARAMS.replace("source: package, path: x.yaml", "source: folder, path: works")
     (tmp_path / "params.yaml").write_text(text)
@@ -123,6 +123,10 @@ def test_too_few_held_out_works_are_told_beforehand(tmp_path, monkeypatch):
     graph = SimpleNamespace(upstream=UPSTREAM, changes={"train@vae": []})
     note = "digits: about 12 works will be held out, too few to judge likeness by (50); 500 works in all would do or, with these, `test: 0.45`"
     assert plan.make_plan(graph, tmp_path).notes == (note,)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plan, "check_project", lambda: None)
+    plan.print_plan(lambda: graph)
+    assert f"Note: {note}\n" in capsys.readouterr().out
     assert plan.make_plan(SimpleNamespace(upstream=UPSTREAM, changes={"gallery": []}), tmp_path).notes == ()
     (tmp_path / "params.yaml").write_text(text.replace("size: 28", "size: 28, test: 0.5"))
     assert plan.make_plan(graph, tmp_path).notes == ()
