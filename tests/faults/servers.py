@@ -19,8 +19,8 @@ from tests.faults.kills import wait_for_survivors
 from tests.faults.small_project import PATIENCE, ProjectFolder, Row
 
 _LONG = {  # so that a training is still at work when its first rows have come to MLflow, which takes seconds
-    "steps: 24": "steps: 1500",
-    "evaluate_every_steps: 8": "evaluate_every_steps: 250",
+    "steps: 24": "steps: 5000",
+    "evaluate_every_steps: 8": "evaluate_every_steps: 800",
     "save_every_seconds: 0.001": "save_every_seconds: 0.5",
 }
 _AWAY_SECONDS = (0.5, 6.0)
