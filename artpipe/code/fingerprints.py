@@ -52,8 +52,18 @@ class PackageCode:
 
         And with nothing else; the arguments are those of `reachable`.
         """
+        return self._hash(self.reachable(entries, within))
+
+    def fingerprint_literals(self, entries: Iterable[Definition]) -> str:
+        """Return 16 hexadecimal digits of constants that are read and not run.
+
+        A function that a text in them names is not reached: who calls it depends on it.
+        """
+        return self._hash(entry for entry in (self._resolve(*name) for name in entries) if entry)
+
+    def _hash(self, definitions: Iterable[Definition]) -> str:
         digest = hashlib.sha256()
-        for module, name in sorted(self.reachable(entries, within)):
+        for module, name in sorted(definitions):
             code = self._module(module)
             if statements := code.definitions.get(name):
                 digest.update(f"{module}:{name}\n".encode())

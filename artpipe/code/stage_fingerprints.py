@@ -88,9 +88,11 @@ def _fingerprint(code: PackageCode, place: str, entries: Sequence[Definition]) -
 
     Of a plugin that comes to be while its file runs, that of the file.
     """
-    within = DECIDING.get(place.partition(".")[0], ())
-    is_info = place.partition(".")[0].endswith("_info")
-    if is_info or code.reachable(entries[:1], within):
+    group = place.partition(".")[0]
+    if group.endswith("_info"):
+        return code.fingerprint_literals(entries)
+    within = DECIDING.get(group, ())
+    if code.reachable(entries[:1], within):
         return code.fingerprint(entries, within)
     return code.fingerprint([(entries[0][0], WHOLE_MODULE), *entries], within)
 

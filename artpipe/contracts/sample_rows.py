@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch import Tensor
+    from torch import Generator, Tensor
 
     from artpipe.artifacts.shards import Spec
 
@@ -26,3 +26,18 @@ class SampleRows(NamedTuple):
 
     spec: "Spec"
     columns: "Mapping[str, Tensor]"  # of the training split, `rows` long
+
+
+def make_common_columns(request: RowsRequest, generator: "Generator") -> "dict[str, Tensor]":
+    """Return the columns of every medium: ``labels (N,)``, ``digests (N, 32)``, ``places (N, 4)``.
+
+    Each class comes in turn; without classes every label is -1, none. A place is the whole of a work.
+    """
+    import torch  # a plan that measures nothing does without
+
+    count, classes = request.rows, len(request.classes)
+    return {
+        "labels": torch.arange(count) % classes if classes else torch.full((count,), -1),
+        "digests": torch.randint(256, (count, 32), generator=generator, dtype=torch.uint8),
+        "places": torch.tensor([[0, 0, 1, 1]]).repeat(count, 1),
+    }

@@ -173,4 +173,5 @@ def test_the_entry_of_a_source_in_contributing_is_complete():
     """Written by hand as it stands there, it is a dataset's entry."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
     (entry,) = re.findall(r"```yaml\n# params.yaml, below `datasets:`\n(.*?)```", text, flags=re.DOTALL)
-    params.DatasetEntry.model_validate(YAML(typ="safe").load(entry)["letters"])
+    content = YAML(typ="safe").load(entry)["letters"]
+    assert params.DatasetEntry.model_validate(content).source == content["source"]

@@ -9,7 +9,7 @@ import random
 import torch
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.sample_rows import RowsRequest, SampleRows
+from artpipe.contracts.sample_rows import RowsRequest, SampleRows, make_common_columns
 from artpipe.modalities.music.tokens import BAR, HELD, HIGHEST, LOWEST, MEDIUM_NAME, VOCABULARY, Step, encode_steps
 
 _BEATS, _PHRASE_BARS = 4, 4  # of a bar, of a phrase
@@ -24,9 +24,7 @@ def make_rows(request: RowsRequest) -> SampleRows:
     rows = [_make_row(source, request.voices or _CHORD_NOTES, params.grid, params.length + 1) for _ in range(count)]
     columns = {
         "tokens": torch.tensor(rows, dtype=torch.int16),
-        "labels": torch.arange(count) % len(request.classes) if request.classes else torch.full((count,), -1),
-        "digests": torch.randint(256, (count, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8),
-        "places": torch.tensor([[0, 0, 1, 1]]).repeat(count, 1),
+        **make_common_columns(request, torch.Generator().manual_seed(0)),
     }
     spec = Spec(
         dataset=request.dataset,

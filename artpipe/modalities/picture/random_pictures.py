@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.sample_rows import RowsRequest, SampleRows
+from artpipe.contracts.sample_rows import RowsRequest, SampleRows, make_common_columns
 
 _COARSE = 8  # times smaller are the shapes
 _GRAIN = 0.5  # share of the fine grain; a picture without any counts as a tiny one, enlarged
@@ -25,11 +25,10 @@ def make_rows(request: RowsRequest) -> SampleRows:
     grain = torch.rand(count, params.channels, size, size, generator=generator)
     columns = {
         "images": ((1 - _GRAIN) * shapes + _GRAIN * grain).mul(255).to(torch.uint8),
-        "labels": torch.arange(count) % len(request.classes) if request.classes else torch.full((count,), -1),
-        "digests": torch.randint(256, (count, 32), generator=generator, dtype=torch.uint8),
+        **make_common_columns(request, generator),
     }
-    if params.tiles:
-        columns["places"] = torch.tensor([[0, 0, 1, 1]]).repeat(count, 1)
+    if not params.tiles:
+        del columns["places"]
     spec = Spec(
         dataset=request.dataset,
         channels=params.channels,

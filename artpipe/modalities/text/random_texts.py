@@ -9,7 +9,7 @@ import string
 import torch
 
 from artpipe.artifacts.shards import Spec
-from artpipe.contracts.sample_rows import RowsRequest, SampleRows
+from artpipe.contracts.sample_rows import RowsRequest, SampleRows, make_common_columns
 from artpipe.contracts.special_tokens import SPECIAL_TOKENS, START
 from artpipe.modalities.text.tokenizer import MEDIUM_NAME
 
@@ -28,9 +28,7 @@ def make_rows(request: RowsRequest) -> SampleRows:
     tokens[:, 0] = START
     columns = {
         "tokens": tokens,
-        "labels": torch.arange(count) % len(request.classes) if request.classes else torch.full((count,), -1),
-        "digests": torch.randint(256, (count, 32), generator=generator, dtype=torch.uint8),
-        "places": torch.tensor([[0, 0, 1, 1]]).repeat(count, 1),
+        **make_common_columns(request, generator),
     }
     spec = Spec(
         dataset=request.dataset,

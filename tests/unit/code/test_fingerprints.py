@@ -220,6 +220,23 @@ def test_any_text_has_a_fingerprint(tmp_path, source):
     )
 
 
+def test_a_literal_does_not_reach_what_it_names(tmp_path):
+    """What a plugin says of itself is read: the function that a text in it names decides no page."""
+    files = {
+        "__init__": "",
+        "helper": "def rows(): return 1\n",
+        "plugin": 'INFO = dict(rows="pack.helper:rows", title="a")\n',
+    }
+    numbers = []
+    for change in ({}, {"helper": "def rows(): return 2\n"}, {"plugin": files["plugin"].replace('"a"', '"b"')}):
+        for name, text in (files | change).items():
+            (tmp_path / "pack").mkdir(exist_ok=True)
+            (tmp_path / f"pack/{name}.py").write_text(text)
+        code = PackageCode(package_files("pack", tmp_path / "pack"))
+        numbers.append(code.fingerprint_literals([("pack.plugin", "INFO"), ("pack.plugin", "NOT_THERE")]))
+    assert numbers[0] == numbers[1] != numbers[2]
+
+
 def test_odd_files_are_no_modules(tmp_path):
     """A link to nothing, a folder called like a module, an editor's lock and a hidden file are passed over."""
     (tmp_path / "a.py").write_text("X = 1\n")
