@@ -29,9 +29,9 @@ class SampleRows(NamedTuple):
 
 
 def make_common_columns(request: RowsRequest, generator: "Generator") -> "dict[str, Tensor]":
-    """Return the columns of every medium: ``labels (N,)``, ``digests (N, 32)``, ``places (N, 4)``.
+    """Return the columns that all media have.
 
-    Each class comes in turn; without classes every label is -1, none. A place is the whole of a work.
+    They are ``labels (N,)``, ``digests (N, 32)`` and ``places (N, 4)``. Each class comes in turn; without classes every label is -1, none. A place is the whole of a work.
     """
     import torch  # a plan that measures nothing does without
 

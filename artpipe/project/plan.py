@@ -115,7 +115,12 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False, p
     plan = make_plan(graph, params_text=params_text)
     if as_json:
         sys.stdout.write(json.dumps(plan.model_dump(mode="json"), indent=2) + "\n")
-        return
+    else:
+        _print_table(plan)
+
+
+def _print_table(plan: Plan) -> None:
+    """Print the stages, what they take together, and notes on what will come of it."""
     from rich.markup import escape
     from rich.table import Table
 
