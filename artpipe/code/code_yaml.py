@@ -13,6 +13,7 @@ from typing import Any
 
 from artpipe import plugins
 from artpipe.code.stage_fingerprints import GROUPS, STAGES, installed_fingerprints
+from artpipe.config.differences import list_differences
 from artpipe.config.params import Params, load_params, read_yaml
 from artpipe.errors import UserError, did_you_mean
 from artpipe.system.atomic_files import write_text
@@ -171,12 +172,8 @@ def require_same_record(stage: str, root: Path = Path()) -> Iterator[None]:
 
 
 def find_changed_parts(recorded: Any, installed: Any, place: str = "code") -> Iterator[str]:
-    """Yield the dotted keys in which two versions of `code.yaml` differ."""
-    if isinstance(recorded, Mapping) and isinstance(installed, Mapping):
-        for key in sorted({*recorded, *installed}):
-            yield from find_changed_parts(recorded.get(key), installed.get(key), f"{place}.{key}")
-    elif recorded != installed:
-        yield place
+    """Yield the dotted keys in which two versions of `code.yaml` differ, sorted."""
+    yield from sorted(key for key, _, _ in list_differences(recorded, installed, place))
 
 
 def stages_with_code(params: Params) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from artpipe.code.code_yaml import CODE_FILE as CODE
+from artpipe.config.differences import list_differences
 from artpipe.config.params import Frozen, load_params, parse_params, read_yaml
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.project.estimates import Cost, CostEstimator
@@ -172,7 +173,7 @@ def _explain_stale(stage: str, changes: Iterable[Any], locked: Any, params: Any)
                 yield from (f"the code of {key.removeprefix('code.')} changed" for key in change_kind)
             elif isinstance(change_kind, dict):
                 for key in change_kind:
-                    yield from _list_differences(
+                    yield from _describe_differences(
                         key, (locked or {}).get("params", {}).get(path, {}).get(key), _get_dotted(params, key)
                     )
             else:
@@ -194,22 +195,19 @@ def _get_dotted(value: Any, dotted: str) -> Any:
     return value
 
 
-def _list_differences(key_path: str, old: Any, new: Any) -> Iterator[str]:
+def _describe_differences(place: str, old: Any, new: Any) -> Iterator[str]:
     """Yield a line for each leaf in which two parameters differ."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in [*old, *(key for key in new if key not in old)]:
-            yield from _list_differences(f"{key_path}.{key}", old.get(key), new.get(key))
-    elif old != new:
-        if isinstance(old, Mapping) or isinstance(new, Mapping):
-            yield f"{key_path} is {'new' if old is None else 'gone' if new is None else 'different'}"
-        elif isinstance(old, list) and isinstance(new, list):
+    for key, before, after in list_differences(old, new, place):
+        if isinstance(before, Mapping) or isinstance(after, Mapping):
+            yield f"{key} is {'new' if before is None else 'gone' if after is None else 'different'}"
+        elif isinstance(before, list) and isinstance(after, list):
             changes = [
-                *(f"without {item}" for item in old if item not in new),
-                *(f"with {item}" for item in new if item not in old),
+                *(f"without {item}" for item in before if item not in after),
+                *(f"with {item}" for item in after if item not in before),
             ]
-            yield _shorten(f"{key_path}: {', '.join(changes) or 'in another order'}")
+            yield _shorten(f"{key}: {', '.join(changes) or 'in another order'}")
         else:
-            yield f"{key_path}: {_format_leaf(old)} -> {_format_leaf(new)}"
+            yield f"{key}: {_format_leaf(before)} -> {_format_leaf(after)}"
 
 
 def _format_leaf(value: Any) -> str:

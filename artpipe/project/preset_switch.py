@@ -1,9 +1,10 @@
 """`artpipe preset`: say which presets there are, and lay one over params.yaml."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from artpipe.config.differences import list_differences
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.project.add_remove import change_project
 from artpipe.project.presets import (
@@ -59,18 +60,9 @@ def describe_switch(switch: Switch) -> str:
     Those that stay are the old preset's.
     """
     old, new = (parse_yaml(text, str(PARAMS)) for text in (switch.before, switch.text))
-    rows = [(place, _format(before), _format(after)) for place, before, after in _list_differences(old, new)]
+    rows = [(place, _format(before), _format(after)) for place, before, after in list_differences(old, new)]
     lines = _align([("place", "before", "after"), *rows]) if rows else ["params.yaml has these values already"]
     return "\n".join([*lines, *(f"{'.'.join(place)} stays as it is: {why}" for place, why in switch.left)])
-
-
-def _list_differences(old: Any, new: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield place, old and new value where two mappings differ; None: there is none."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in [*old, *(key for key in new if key not in old)]:
-            yield from _list_differences(old.get(key), new.get(key), f"{place}.{key}" if place else str(key))
-    elif old != new:
-        yield place, old, new
 
 
 def _format(value: Any) -> str:

@@ -107,10 +107,12 @@ def test_the_gallery_of_a_fresh_project_is_new(make):
 def test_a_list_that_changed_is_told_by_what_came_and_went():
     """A page has two dozen sections; the one that was taken out is named alone, and no reason is longer than a line."""
     names = [f"section-{number}" for number in range(24)]
-    assert list(plan._list_differences("gallery.sections", names, names[1:])) == ["gallery.sections: without section-0"]
-    assert list(plan._list_differences("k", ["a"], ["b", "a"])) == ["k: with b"]
-    assert list(plan._list_differences("k", ["a", "b"], ["b", "a"])) == ["k: in another order"]
-    assert all(len(reason) < 90 for reason in plan._list_differences("k", names, []))
+    assert list(plan._describe_differences("gallery.sections", names, names[1:])) == [
+        "gallery.sections: without section-0"
+    ]
+    assert list(plan._describe_differences("k", ["a"], ["b", "a"])) == ["k: with b"]
+    assert list(plan._describe_differences("k", ["a", "b"], ["b", "a"])) == ["k: in another order"]
+    assert all(len(reason) < 90 for reason in plan._describe_differences("k", names, []))
 
 
 def test_too_few_held_out_works_are_told_beforehand(tmp_path, monkeypatch, capsys):
