@@ -1,5 +1,7 @@
 """`artpipe upgrade` of a project of `format: 1` with results: it gets today's names, and nothing runs again for them."""
 
+import json
+import os
 import re
 import shutil
 
@@ -231,6 +233,21 @@ def test_a_broken_record_of_code_is_written_anew(made, tmp_path, text):
     told = project.run("artpipe", "upgrade").stdout
     assert told.endswith("code.yaml is written; nothing runs again for it\n"), told
     assert project.stale() == set()
+
+
+def test_beside_a_stage_that_runs_nothing_is_written(made, tmp_path):
+    """Its result is that of the code it began with: who upgrades meanwhile is told to wait; a plan is made all the same."""
+    project = copied(made, tmp_path)
+    project.edit_code("train")
+    writer = {"pid": os.getpid(), "cmd": "dvc repro train@gan"}
+    (project.folder / ".dvc/tmp").mkdir(exist_ok=True)
+    (project.folder / ".dvc/tmp/rwlock").write_text(json.dumps({"data/runs/gan": {"write": writer}}))
+    before = files(project)
+    done = project.run("artpipe", "upgrade", check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (75, 1)
+    assert f"a stage is at work (process {os.getpid()})" in done.stderr
+    assert files(project) == before
+    assert "changed: code.train" in project.run("artpipe", "upgrade", "--plan").stdout
 
 
 def test_code_that_changes_while_a_stage_runs_is_not_recorded_for_it(made, tmp_path):
