@@ -84,21 +84,23 @@ def _find_affected(
 ) -> dict[str, PlannedStage]:
     lock = (read_yaml(root / "dvc.lock") or {}).get("stages", {}) if (root / "dvc.lock").exists() else {}
     entries, costs = parse_yaml(params_text, "params.yaml"), CostEstimator(root, parse_params(params_text), lock)
-    affected: dict[str, PlannedStage] = {}
-    for stage, dependencies in upstream.items():
-        if stage in changes or not affected.keys().isdisjoint(dependencies):
-            reasons = tuple(_explain_stale(stage, changes.get(stage, []), lock.get(stage), entries))
-            affected[stage] = PlannedStage(stage=stage, why=reasons, cost=costs.estimate(stage))
-    return affected
+    return {
+        stage: PlannedStage(
+            stage=stage,
+            why=tuple(_explain_stale(stage, changes.get(stage, []), lock.get(stage), entries)),
+            cost=costs.estimate(stage),
+        )
+        for stage in _list_affected(upstream, changes)
+    }
 
 
-def _find_affected_models(graph: StageGraph) -> list[str]:
-    """Return the models whose training is stale or follows a stale stage."""
-    upstream, affected = graph.upstream, set[str]()
+def _list_affected(upstream: Mapping[str, Sequence[str]], changes: Mapping[str, list[Any]]) -> list[str]:
+    """Return the stages that are stale or follow a stale one, in topological order."""
+    affected: set[str] = set()
     for stage, dependencies in upstream.items():
-        if stage in graph.changes or not affected.isdisjoint(dependencies):
+        if stage in changes or not affected.isdisjoint(dependencies):
             affected.add(stage)
-    return [stage.partition("@")[2] for stage in upstream if stage in affected and stage.startswith("train@")]
+    return [stage for stage in upstream if stage in affected]
 
 
 def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False, params_text: str | None = None) -> None:
@@ -112,7 +114,8 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False, p
     """
     check_project()
     graph, params = read_graph(), load_params() if params_text is None else parse_params(params_text)
-    measure_missing(Path(), params, _find_affected_models(graph))
+    stages = _list_affected(graph.upstream, graph.changes)
+    measure_missing(Path(), params, [stage.partition("@")[2] for stage in stages if stage.startswith("train@")])
     plan = make_plan(graph, params_text=params_text)
     if as_json:
         sys.stdout.write(json.dumps(plan.model_dump(mode="json"), indent=2) + "\n")
