@@ -29,10 +29,10 @@ gallery: $(VENV)/artpipe.stamp ## set up, then bring everything up to date: work
 test: $(VENV)/dev.stamp .chromium ## set up, then run every check
 	@ruff format --check --quiet . || { echo "make: run .venv/bin/ruff format to format these files" >&2; exit 1; }
 	@ruff check --quiet .
-	@mypy
-	@said=$$(lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
-	@vulture
-	@OMP_NUM_THREADS=1 pytest -q -m "not nightly" -n $(JOBS) --dist loadgroup
+	@check() { local said; said=$$("$$@" 2>&1) || { echo "$$said"; false; }; }; \
+	{ check mypy && check lint-imports --no-cache && check vulture; } & checks=$$!; code=0; \
+	OMP_NUM_THREADS=1 pytest -q -m "not nightly" -n $(JOBS) --dist loadgroup || code=$$?; \
+	wait $$checks || code=1; exit $$code
 
 nightly: $(VENV)/clusters.stamp .chromium ## the checks that take minutes
 	@OMP_NUM_THREADS=1 pytest -q -m nightly -n $(JOBS) --dist loadgroup --timeout 3600

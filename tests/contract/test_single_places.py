@@ -1,6 +1,7 @@
 """What has one place has no second one: DVC's graph, the command `dvc`, signals and the end of processes, one error's name."""
 
 import ast
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = {
-    path.relative_to(ROOT).as_posix(): ast.parse(path.read_text())
+PATHS = {
+    path.relative_to(ROOT).as_posix(): path
     for folder in ("artpipe", "flows")
     for path in sorted((ROOT / folder).rglob("*.py"))
 }
@@ -20,9 +21,15 @@ PROCESSES, DVC_COMMAND, DVC_GRAPH = (
 )
 
 
+@functools.cache
+def parse_sources() -> dict[str, ast.Module]:
+    """Return the syntax tree of every module, by its path."""
+    return {name: ast.parse(path.read_text()) for name, path in PATHS.items()}
+
+
 def named(path: str) -> str:
     """Return a module's path, made sure that it is there: a place that moved is named here anew."""
-    assert path in SOURCES
+    assert path in PATHS
     return path
 
 
@@ -72,8 +79,10 @@ def imports_dvc(tree: ast.AST) -> Iterator[int]:
 )
 def test_one_module_does_it(place, found_in):
     """One module ends processes and handles signals, one runs `dvc`, one imports it: no other."""
-    assert list(found_in(SOURCES[named(place)]))
-    assert {path: found for path, tree in SOURCES.items() if path != place and (found := list(found_in(tree)))} == {}
+    assert list(found_in(parse_sources()[named(place)]))
+    assert {
+        path: found for path, tree in parse_sources().items() if path != place and (found := list(found_in(tree)))
+    } == {}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +111,7 @@ def test_an_error_has_one_class():
     """No two classes that are raised share a name."""
     errors = Counter(
         node.name
-        for tree in SOURCES.values()
+        for tree in parse_sources().values()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and node.name.endswith("Error") and not node.name.startswith("_")
     )

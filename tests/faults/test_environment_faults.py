@@ -7,6 +7,7 @@ from tests.faults import environment_faults, runs
 pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(1200)]
 
 
+@pytest.mark.nightly
 def test_what_happens_around_a_stage_costs_nothing(tmp_path):
     """The exit codes and lines as documented, and afterwards the same bytes; what cannot be tried here says why."""
     with environment_faults.FaultyEnvironment(tmp_path, 1) as here:

@@ -11,6 +11,7 @@ from tests.faults.finished_project import LITTLE
 pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(1800), pytest.mark.filterwarnings("ignore")]
 
 
+@pytest.mark.nightly
 def test_every_kind_of_place(tmp_path):
     """One or two damages each: found and named, mended or made again, or proved harmless; nothing ends with a traceback."""
     rows = list(flips.rows(tmp_path / "ground", 25, seed=3, params=LITTLE))

@@ -15,6 +15,7 @@ from artpipe.artifacts.works import Record, Works
 from artpipe.language.sentences import read_sentence
 from artpipe.untrusted.rejection import REASONS
 from tests.hostile import pictures as make
+from tests.support.artpipe_server import call
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0  # seconds by the clock for one command on a busy machine
@@ -46,7 +47,8 @@ class InputOutcome(NamedTuple):
 class HostileProject:
     """`folder` holds the project, a home, a place for temporary files, and a folder ``outside`` with a secret picture."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: str | None = None) -> None:
+        self._server = server  # which is `artpipe` without its imports (tests/support/artpipe_server.py)
         self.folder, self.project, self.outside = folder, folder / "project", folder / "outside"
         self.own = {str(self.project / name) for name in ("data", ".state")}
         for place in (self.project, self.outside, folder / "home", folder / "temporary"):
@@ -78,6 +80,8 @@ class HostileProject:
             "COLUMNS": "200",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        if self._server:
+            return self._run_by_server(self._server, list(command), environment)
         full = [sys.executable, "-S", "-c", LAUNCHER, sys.executable, "-m", "artpipe", *command]
         process = subprocess.run(
             full,
@@ -92,6 +96,14 @@ class HostileProject:
         out, _, measured = process.stdout.rstrip("\n").rpartition("\n")
         code, seconds, kilobytes = json.loads(measured)
         return CommandResult(code, out, process.stderr, seconds, kilobytes / 1024)
+
+    def _run_by_server(self, server: str, command: list[str], environment: dict[str, str]) -> CommandResult:
+        said = [self.folder.with_name(name) for name in ("out.txt", "error.txt")]
+        with said[0].open("w") as out, said[1].open("w") as error, Path(os.devnull).open() as nothing:
+            streams = [stream.fileno() for stream in (nothing, out, error)]
+            code, seconds, kilobytes = call(server, command, str(self.project), environment, streams)
+        texts = [path.read_text(errors="replace") for path in said]
+        return CommandResult(int(code), *texts, seconds, kilobytes / 1024)
 
     def read_outcomes(self, name: str) -> dict[str, list[InputOutcome]]:
         """Return what became of every input of a dataset, by its name; the books have to balance."""

@@ -16,6 +16,7 @@ from tests.hostile.run_trial import (
     spell_recorded_name,
     write_cases,
 )
+from tests.support.artpipe_server import start_server
 
 pytestmark = [pytest.mark.xdist_group("hostile"), pytest.mark.timeout(1200)]
 MOST_MEGABYTES, MOST_SECONDS = 1024, 60
@@ -23,9 +24,10 @@ MOST_MEGABYTES, MOST_SECONDS = 1024, 60
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory):
-    made = HostileProject(tmp_path_factory.mktemp("hostile") / "ground")
-    yield made
-    made.close()
+    with start_server(("artpipe.ingest", "artpipe.cli.stages", "artpipe.project.stage_guard")) as server:
+        made = HostileProject(tmp_path_factory.mktemp("hostile") / "ground", server)
+        yield made
+        made.close()
 
 
 @pytest.fixture(scope="module")

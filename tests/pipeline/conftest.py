@@ -23,6 +23,7 @@ from ruamel.yaml import YAML
 
 from artpipe.system.processes import end_child, start_child
 from tests.conftest import draw_shapes
+from tests.support.artpipe_server import start_server, write_command
 
 ROOT = Path(__file__).parents[2]
 STUB = Path(__file__).with_name("stub_artpipe.py")
@@ -154,11 +155,17 @@ def make_project(folder: Path) -> Project:
     return project
 
 
-def make_real_project(folder: Path, params: str, count: int, change: Callable[[Path], None] | None = None) -> Project:
+def make_real_project(
+    folder: Path, params: str, count: int, change: Callable[[Path], None] | None = None, server: str | None = None
+) -> Project:
     """A folder with our own stages, `params.yaml` and `count` drawn pictures in datasets/shapes, tracked by DVC.
 
-    `change` may do something to the pictures first.
+    `change` may do something to the pictures first. With a `server` the stages are its (tests/support/artpipe_server.py).
     """
+    if server:
+        commands = folder.parent / "bin"
+        commands.mkdir(parents=True)
+        write_command(commands, server)
     pictures = draw_shapes(folder / "datasets/shapes", count=count)
     if change:
         change(pictures)
@@ -171,6 +178,13 @@ def make_real_project(folder: Path, params: str, count: int, change: Callable[[P
     with project.repo() as repo:
         repo.add("datasets/shapes")
     return project
+
+
+@pytest.fixture(scope="session")
+def artpipe_server():
+    """A process that has imported all stages and forks them; yields its socket."""
+    with start_server() as place:
+        yield place
 
 
 @pytest.fixture(scope="session")

@@ -89,46 +89,40 @@ def test_flow_does_what_is_stale_and_leaves_nothing_to_do(served):
     assert (limit["limit"], limit["active_slots"]) == (len(os.sched_getaffinity(0)), 0)
 
 
-def test_what_passes_is_tried_again(served):
-    """A training that finds something busy twice comes to its end, its progress is told; a mistake is not tried again."""
+MISTAKE = "params.yaml: models.second.steps: expected a number"
+
+
+def test_a_failure_stops_only_what_reads_it(served):
+    """What finds something busy is tried again, a failure and a mistake are not; what reads from neither runs, and the flow fails once."""
     served.edit("params.yaml", "title: g1", "title: g2, stub: {busy: 2, steps: 4}")
     served.edit("params.yaml", "title: v1", "title: v2, stub: {fail: true}")
+    served.edit("params.yaml", "title: s1", f"title: s2, stub: {{mistake: '{MISTAKE}'}}")
     done = served.flow("--retry-seconds", "0.1", check=False)
     assert done.returncode == 1
-    assert "failed: train@vae; not run" in done.stdout
+    (failed,) = (line for line in done.stdout.splitlines() if line.startswith("failed: "))
+    stopped, _, unread = failed.partition("; not run, because what they read from failed: ")
+    assert set(stopped.removeprefix("failed: ").split(", ")) == {"train@vae", "train@second"}
+    assert set(unread.split(", ")) == {"evaluate@vae", "evaluate@second"}
+    assert done.stdout.endswith(f"train@second: {MISTAKE}\n")
+    assert "Traceback" not in done.stdout + done.stderr
+    assert set(spans(served)) == {"train@gan", "evaluate@gan", "gallery"}
+    assert {"train@vae", "train@second"} <= served.stale()
     assert (served.folder / ".state/tries-gan").read_text() == "3"
     assert "exit code 75" in done.stdout
     url = served.environment["PREFECT_API_URL"]
     runs = get(f"{url}/task_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 50})
     newest = {run["name"]: run["run_count"] for run in reversed(runs)}
-    assert (newest["train@gan"], newest["train@vae"]) == (3, 1)
+    assert (newest["train@gan"], newest["train@vae"], newest["train@second"]) == (3, 1, 1)
     told = get(f"{url}/artifacts/latest/filter", {"artifacts": {"key": {"any_": ["progress-train-gan"]}}})
     assert [(artifact["type"], artifact["data"]) for artifact in told] == [("progress", 100.0)]
 
 
-def test_failed_model_stops_only_what_reads_it(served):
-    """A failing GAN: its evaluation is not run, the VAE and the gallery are, and the flow fails once, naming both."""
-    served.edit("params.yaml", "title: g1", "title: g2, stub: {fail: true}")
-    served.edit("params.yaml", "title: v1", "title: v2")
-    done = served.flow(check=False)
-    assert done.returncode == 1
-    assert set(spans(served)) == {"train@vae", "evaluate@vae", "gallery"}
-    assert "failed: train@gan; not run, because what they read from failed: evaluate@gan" in done.stdout
-    assert "Traceback" not in done.stdout + done.stderr
-    assert "train@gan" in served.stale()
-
-
 def test_a_mistake_is_told_in_its_own_words(served):
-    """A stage's one line is the run's last, and the exit code is 2; beside another failure it is told as well, with 1."""
-    sentence = "params.yaml: models.vae.beta: expected a number"
-    served.edit("params.yaml", "title: v1", f"title: v2, stub: {{mistake: '{sentence}'}}")
-    done = served.flow("train@vae", check=False)
+    """A stage's one line is the run's last, and the exit code is 2."""
+    served.edit("params.yaml", "title: s1", f"title: s2, stub: {{mistake: '{MISTAKE}'}}")
+    done = served.flow("train@second", check=False)
     assert done.returncode == 2, done.stdout
-    assert done.stdout.endswith(f"failed: train@vae\ntrain@vae: {sentence}\n")
-    served.edit("params.yaml", "title: g1", "title: g2, stub: {fail: true}")
-    done = served.flow("train@vae", "train@gan", check=False)
-    assert done.returncode == 1
-    assert done.stdout.endswith(f"train@vae: {sentence}\n")
+    assert done.stdout.endswith(f"failed: train@second\ntrain@second: {MISTAKE}\n")
 
 
 @pytest.mark.filterwarnings("ignore")  # DVC's own

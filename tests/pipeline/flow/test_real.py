@@ -48,9 +48,10 @@ def mark(pictures: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, prefect_server):
+def made(tmp_path_factory, prefect_server, artpipe_server):
     """A project of 48 pictures that `artpipe run` has made, by a temporary Prefect server, and what it said."""
-    project = make_real_project(tmp_path_factory.mktemp("real") / "project", PARAMS, count=48, change=mark)
+    folder = tmp_path_factory.mktemp("real") / "project"
+    project = make_real_project(folder, PARAMS, count=48, change=mark, server=artpipe_server)
     for name in ("ARTPIPE_TRACKING", "ARTPIPE_CHECKED"):
         del project.environment[name]
     home = tmp_path_factory.mktemp("home")
@@ -101,6 +102,7 @@ def core_seconds(project: Project, *command: str) -> float:
     return min(taken)
 
 
+@pytest.mark.nightly  # three times three commands; `benchmarks/nothing_to_do.py` has the table
 def test_nothing_to_do_takes_what_dvc_takes(made):
     """`artpipe run` and `plan` ask DVC in process and start nothing, so they take about as long as `dvc repro`."""
     project, _ = made

@@ -52,6 +52,7 @@ def test_experiments_side_by_side(project, tmp_path):
     assert all(word in page for word in ('"text": "vae"', "losses/loss", '"rev": "beta8"', '"rev": "HEAD"'))
 
 
+@pytest.mark.nightly
 def test_experiments_where_no_lock_is_committed(project):
     """A dvc.lock that git does not know: the experiment runs, holds one of its own, and is found again by its name."""
     project.run("git", "add", "--all")

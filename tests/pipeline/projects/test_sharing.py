@@ -45,6 +45,7 @@ def s3(tmp_path):
         end_child(server)
 
 
+@pytest.mark.nightly  # a colleague who pulls from a folder is in test_dvc.py
 def test_a_second_clone_by_s3(project, tmp_path, s3):
     """Pushed to S3 and pulled into a clone: nothing runs, the gallery is the same byte for byte; an older beta is pulled, not trained."""
     keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_DEFAULT_REGION": "us-east-1"}

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -75,20 +76,26 @@ def old_graph() -> str:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Project:
+def made(tmp_path_factory, artpipe_server) -> Project:
     """A real and tiny project that `dvc repro` has made."""
-    project = make_real_project(tmp_path_factory.mktemp("made") / "project", PARAMS, count=48)
+    project = make_real_project(tmp_path_factory.mktemp("made") / "project", PARAMS, count=48, server=artpipe_server)
     project.run("artpipe", "upgrade")
     project.dvc("repro", "--quiet")
     assert project.stale() == set()
     return project
 
 
+def copy_project(made: Project, folder: Path) -> Project:
+    """Copy a project that has a server."""
+    shutil.copytree(made.folder, folder, symlinks=True)
+    (folder.parent / "bin").symlink_to(made.folder.parent / "bin")
+    return Project(folder)
+
+
 @pytest.fixture
 def old(made, tmp_path) -> Project:
     """The same as of `format: 1`."""
-    shutil.copytree(made.folder, tmp_path / "project", symlinks=True)
-    project = Project(tmp_path / "project")
+    project = copy_project(made, tmp_path / "project")
     for name in ("params.yaml", "dvc.lock"):
         path = project.folder / name
         path.write_text(as_of_format_1(path.read_text()))
@@ -162,8 +169,7 @@ def test_what_is_stale_for_another_reason_stays_stale(old):
 
 def test_a_result_accepted_under_newer_code_says_so_on_its_label(made, tmp_path):
     """`--keep` runs nothing; the plaques of that model say it until it is made anew."""
-    shutil.copytree(made.folder, tmp_path / "project", symlinks=True)
-    project = Project(tmp_path / "project")
+    project = copy_project(made, tmp_path / "project")
     project.edit("params.yaml", "hyperparameters]", "hyperparameters, plaque]")
     project.run("artpipe", "upgrade")  # a section more
     project.edit_code("train")
@@ -182,8 +188,7 @@ def test_a_result_accepted_under_newer_code_says_so_on_its_label(made, tmp_path)
 
 def copied(made, tmp_path) -> Project:
     """A copy of the finished project."""
-    shutil.copytree(made.folder, tmp_path / "copy", symlinks=True)
-    return Project(tmp_path / "copy")
+    return copy_project(made, tmp_path / "copy")
 
 
 def test_keeping_accepts_code_and_nothing_else(made, tmp_path):

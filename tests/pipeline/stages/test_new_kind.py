@@ -201,6 +201,7 @@ def test_what_a_kind_says_of_itself_is_planned_written_and_hung(studio, monkeypa
     assert "Counterpane, trained on" in Path("data/gallery/models/quilt/index.html").read_text()
 
 
+@pytest.mark.nightly  # the kind of CONTRIBUTING goes the same way; text of a room is in test_text.py
 def test_a_kind_of_text_with_two_optimisers_goes_all_the_way(workshop):
     """Tokens instead of pictures, two optimisers, lines of text on the wall: no other file changes."""
     Path("artpipe/models/babbler.py").write_text(BABBLER)
