@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 
 STREAMS = 3
 EVERY_STAGE = (
@@ -44,7 +45,7 @@ def start_server(modules=EVERY_STAGE):
         place = f"{folder}/artpipe"
         server = subprocess.Popen([sys.executable, __file__, place, *modules])
         try:
-            while not os.path.exists(place):
+            while not Path(place).exists():
                 assert server.poll() is None, "the server ended"
                 time.sleep(0.05)
             yield place
@@ -72,7 +73,7 @@ def serve(place: str, modules: list[str]) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{place}.new")
         listener.listen(64)
-        os.rename(f"{place}.new", place)  # it is there when it can be asked
+        Path(f"{place}.new").rename(place)  # it is there when it can be asked
         while True:
             client, _ = listener.accept()
             with client:
@@ -156,7 +157,7 @@ def main() -> None:
     place, *rest = sys.argv[1:]
     if rest[:1] != ["--"]:
         serve(place, rest)
-    code = call(place, rest[1:], os.getcwd(), dict(os.environ), [0, 1, 2])[0]
+    code = call(place, rest[1:], str(Path.cwd()), dict(os.environ), [0, 1, 2])[0]
     if code < 0:
         signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
