@@ -4,9 +4,9 @@ import sys
 
 import torch
 
-from artpipe.metrics.coverage import measure_prdc
 from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.nearest_neighbours import find_nearest
+from artpipe.numerics.prdc import measure_prdc
 
 FEATURES = 64
 METRICS = {

@@ -19,9 +19,9 @@ from artpipe import plugins
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
 from artpipe.contracts.model import Learner, Prompt
-from artpipe.metrics.coverage import measure_prdc
 from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.pixels import to_bytes, to_float
+from artpipe.numerics.prdc import measure_prdc
 from artpipe.system.atomic_files import write_bytes
 from artpipe.training.data import Batches, BatchSampler, first_rows, load_columns, sample_indices
 from artpipe.training.exhibit_files import compose_grid, encode_png

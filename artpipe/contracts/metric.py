@@ -17,6 +17,7 @@ from artpipe.config.params import EvaluationParams
 from artpipe.contracts.model import Exhibit, Learner, Prompt
 from artpipe.numerics.nearest_neighbours import find_copies, find_nearest
 from artpipe.numerics.pixels import to_float
+from artpipe.numerics.set_comparison import SetComparison, compare_sets
 
 EvidencePart = Literal["train", "held_out", "samples"]
 PIXELS_ID = "pixels"  # the extractor's name where there is no feature extractor
@@ -79,6 +80,23 @@ class Evidence:
         return self._map_batches(
             pictures, self.feature_extractor.features if self.feature_extractor is not None else downscale_to_vectors
         )
+
+    def compare_samples(self, count: int) -> SetComparison:
+        """Compare the features of the first `count` samples with those of held-out works.
+
+        Metrics that compare as many samples share one pass over all pairs.
+        """
+        comparison: SetComparison = self.compute_once(
+            f"comparison of {count} samples",
+            lambda: compare_sets(
+                self.features("held_out"),
+                self.features("samples")[:count],
+                k=self.params.coverage_neighbours,
+                subsets=self.params.spread_subsets,
+                seed=self.seed,
+            ),
+        )
+        return comparison
 
     def class_probabilities(self, part: EvidencePart) -> Tensor:
         """Return the feature extractor's calibrated probabilities ``(N, K)``."""

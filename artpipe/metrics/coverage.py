@@ -3,51 +3,12 @@
 Kynkaanniemi et al. 2019 (the first two), Naeem et al. 2020 (the others).
 """
 
-from dataclasses import dataclass
-
-import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples, share_spread, split_halves
 from artpipe.nn.classifier.rotation_pretext import ROTATIONS
-from artpipe.numerics.nearest_neighbours import find_nearest, iterate_blocks
-
-
-@dataclass(frozen=True)
-class PrdcShares:
-    """The four shares; density may exceed 1."""
-
-    precision: float
-    recall: float
-    density: float
-    coverage: float
-
-
-def measure_prdc(real: Tensor, generated: Tensor, k: int) -> PrdcShares:
-    """Measure two feature sets ``(N, F)`` and ``(M, F)``.
-
-    A work's ball reaches to its `k`-th neighbour of the same set. `k` shrinks where a set is smaller; memory stays
-    bounded whatever the counts.
-    """
-    k = max(1, min(k, len(real) - 1, len(generated) - 1))
-    real_radius = find_nearest(real, real, k, skip_self=True)[0][:, -1]
-    painted_radius = find_nearest(generated, generated, k, skip_self=True)[0][:, -1]
-    ball_counts = torch.zeros(len(generated), dtype=torch.long)  # balls of real works around each picture
-    covered, recalled = torch.zeros(len(real), dtype=torch.bool), torch.zeros(len(real), dtype=torch.bool)
-    for block in iterate_blocks(len(real), len(generated)):
-        distances = torch.cdist(real[block], generated, compute_mode="donot_use_mm_for_euclid_dist")
-        inside = distances < real_radius[block, None]
-        ball_counts += inside.sum(0)
-        covered[block] = inside.any(1)
-        recalled[block] = (distances < painted_radius).any(1)
-    return PrdcShares(
-        precision=_mean_share(ball_counts > 0), recall=_mean_share(recalled), density=float(ball_counts.sum()) / (k * len(generated)), coverage=_mean_share(covered)
-    )  # fmt: skip
-
-
-def _mean_share(hits: Tensor) -> float:
-    return float(hits.double().mean())
+from artpipe.numerics.prdc import measure_prdc
 
 
 def measure(evidence: Evidence) -> Measurement:
@@ -59,7 +20,7 @@ def measure(evidence: Evidence) -> Measurement:
     real, generated = evidence.features("held_out"), evidence.features("samples")
     generated = generated[: len(real)]
     k = evidence.params.coverage_neighbours
-    shares = measure_prdc(real, generated, k)
+    shares = evidence.compare_samples(len(generated)).shares
     samples, works, extractor = len(generated), len(real), evidence.extractor_id
     scores = [
         _make_share_score("precision", shares.precision, samples, extractor, code="score_precision"),

@@ -3,6 +3,8 @@
 It is biased upwards at small counts, so it counts only beside its n and KID.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -10,33 +12,86 @@ from artpipe.artifacts.report import Score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
 from artpipe.contracts.plugin_info import MetricInfo
 
+_BLOCK = 256  # rows and columns of blocks of symmetric products
+
 
 def fid(left: Tensor, right: Tensor) -> float:
     """Return the Frechet distance of feature sets ``(N, F)`` and ``(M, F)``.
 
-    It is ``|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))``. With ``S1 = L L^T`` the trace of the root is the sum of
-    the roots of the eigenvalues of ``L^T S2 L``, which is symmetric: never imaginary, and several times faster than
-    a matrix root.
+    It is ``|m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))``.
     """
-    left, right = left.double(), right.double()
-    cov_left, cov_right = (torch.cov(side.T).reshape(side.shape[1], -1) for side in (left, right))
-    root = _covariance_root(cov_left)
-    cross_trace = torch.linalg.eigvalsh(root.T @ cov_right @ root).clamp(min=0).sqrt().sum()
-    mean_term = (left.mean(0) - right.mean(0)).square().sum()
-    return float(mean_term + cov_left.trace() + cov_right.trace() - 2 * cross_trace)
+    means, centred = zip(*(_centre(side.double()) for side in (left, right)), strict=True)
+    first, second = centred
+    traces = sum(float(side.square().sum()) for side in centred)
+    is_small = min(len(first), len(second)) <= first.shape[1]
+    root_trace = _root_trace_of_works(first, second) if is_small else _root_trace_of_features(first, second)
+    return float((means[0] - means[1]).square().sum()) + traces - 2 * root_trace
 
 
-def _covariance_root(covariance: Tensor) -> Tensor:
-    """Return L with ``L L^T`` the covariance.
+def _centre(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean of ``(N, F)``, and X with ``X^T X`` the covariance."""
+    mean = features.mean(0)
+    return mean, (features - mean).div_((len(features) - 1) ** 0.5)
 
-    By Cholesky, or by eigenvalues where it is singular (fewer works than features).
+
+def _root_trace_of_works(first: Tensor, second: Tensor) -> float:
+    """Return ``tr (S1 S2)^(1/2)`` of few works.
+
+    It is the sum of the singular values of ``X1 X2^T``.
     """
-    lower: Tensor
+    products = first @ second.T if len(first) <= len(second) else second @ first.T
+    return _sum_roots(products @ products.T)
+
+
+def _root_trace_of_features(first: Tensor, second: Tensor) -> float:
+    """Return ``tr (S1 S2)^(1/2)`` of many works.
+
+    With ``S1 = L L^T`` it is the sum of the roots of the eigenvalues of ``L^T S2 L``, which is symmetric: never
+    imaginary, and several times faster than a matrix root. L is by Cholesky, or by eigenvalues where ``S1`` is
+    singular.
+    """
+    covariance, other = _covariance(first), _covariance(second)
     lower, failed = torch.linalg.cholesky_ex(covariance)
-    if failed:
-        values, vectors = torch.linalg.eigh(covariance)
-        lower = vectors * values.clamp(min=0).sqrt()
-    return lower
+    if not failed:
+        return _sum_roots(_multiply_triangular(lower, other))
+    values, vectors = torch.linalg.eigh(covariance)
+    root = vectors * values.clamp(min=0).sqrt()
+    return _sum_roots(root.T @ other @ root)
+
+
+def _covariance(centred: Tensor) -> Tensor:
+    """Return ``X^T X`` of ``(N, F)``.
+
+    Only blocks on and above the diagonal are multiplied.
+    """
+    size = centred.shape[1]
+    product = centred.new_empty(size, size)
+    for block in _cut_blocks(size):
+        rows = centred[:, block].T @ centred[:, block.start :]
+        product[block, block.start :], product[block.start :, block] = rows, rows.T
+    return product
+
+
+def _multiply_triangular(lower: Tensor, symmetric: Tensor) -> Tensor:
+    """Return ``L^T S L`` on and above its diagonal.
+
+    The zeros of L are left out.
+    """
+    right, product = torch.empty_like(lower), torch.zeros_like(lower)
+    for block in _cut_blocks(len(lower)):
+        right[:, block] = symmetric[:, block.start :] @ lower[block.start :, block]
+    for block in _cut_blocks(len(lower)):
+        product[block, block.start :] = lower[block.start :, block].T @ right[block.start :, block.start :]
+    return product
+
+
+def _cut_blocks(size: int) -> Iterator[slice]:
+    for start in range(0, size, _BLOCK):
+        yield slice(start, min(start + _BLOCK, size))
+
+
+def _sum_roots(matrix: Tensor) -> float:
+    return float(torch.linalg.eigvalsh(matrix, UPLO="U").clamp(min=0).sqrt().sum())
 
 
 def measure(evidence: Evidence) -> Measurement:

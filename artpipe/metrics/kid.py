@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples, split_halves
 from artpipe.contracts.plugin_info import MetricInfo
-from artpipe.numerics.kernel_distance import kernel_distance, kernel_distance_spread
+from artpipe.numerics.kernel_distance import kernel_distance, measure_kernel_distance
 from artpipe.numerics.pixels import to_bytes, to_float
 
 _DISTINGUISHABLE_SPREADS = 3  # that the feature extractor must tell shrunk works from real ones by
@@ -33,13 +33,13 @@ def measure(evidence: Evidence) -> Measurement:
     Two halves of the held-out works are measured against each other.
     """
     real, generated = evidence.features("held_out"), evidence.features("samples")
-    spread = kernel_distance_spread(real, generated, subsets=evidence.params.spread_subsets, seed=evidence.seed)
+    estimate = evidence.compare_samples(len(generated)).kernel
     scores = [
         Score(
             name="kid",
-            value=kernel_distance(generated, real),
+            value=estimate.distance,
             n=len(generated),
-            spread=spread,
+            spread=estimate.spread,
             better="lower",
             extractor=evidence.extractor_id,
             decides=True,
@@ -48,14 +48,13 @@ def measure(evidence: Evidence) -> Measurement:
     ]
     first, second = split_halves(real)
     if len(first) > 1:
+        floor = measure_kernel_distance(second, first, subsets=evidence.params.spread_subsets, seed=evidence.seed)
         scores.append(
             Score(
                 name="kid_real",
-                value=kernel_distance(first, second),
+                value=floor.distance,
                 n=len(first),
-                spread=kernel_distance_spread(
-                    second, first, subsets=evidence.params.spread_subsets, seed=evidence.seed
-                ),
+                spread=floor.spread,
                 better="neither",
                 extractor=evidence.extractor_id,
                 code="score_kid_real",

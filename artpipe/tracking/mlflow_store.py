@@ -20,6 +20,7 @@ from artpipe.artifacts.paths import STATE
 from artpipe.system.atomic_files import write_text
 from artpipe.system.locks import hold_lock
 from artpipe.system.sqlite_address import sqlite_url
+from artpipe.tracking.verdict_table import format_verdict_table
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
 PROJECT, RECORD, PIPELINE = "artpipe.project", "artpipe.record", "artpipe.pipeline"
@@ -28,6 +29,8 @@ Status = Literal["RUNNING", "FINISHED", "KILLED"]
 _BATCH_ROWS = 1000  # MLflow's own limit
 _BATCH_PARAMS = 100  # likewise
 _MAX_VALUE = 5000  # of a param or tag, under MLflow's 6000 and 8000
+_MAX_NOTE = 7500  # characters of a table; longer tags are cut
+_PAGE_RUNS = 1000  # of one answer
 _MAX_DIGEST = 36  # of a dataset, MLflow's own limit
 _STEP = re.compile(r"step-(\d+)")
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -215,7 +218,7 @@ class MlflowStore:
             status = next((state for state in ("RUNNING", "KILLED") if state in states), "FINISHED")
             ended = max((run.info.end_time or 0 for run in trainings), default=0) or None
             self._update_pipeline_run(
-                group, status, None if status == "RUNNING" else ended, _format_verdicts(trainings)
+                group, status, None if status == "RUNNING" else ended, format_verdict_table(trainings, _MAX_NOTE)
             )
 
     def _update_pipeline_run(self, group: str, status: str, ended: int | None, note: str) -> None:
@@ -254,7 +257,11 @@ class MlflowStore:
 
     def _search_runs(self, condition: str) -> Iterator[Any]:
         experiment_ids = [experiment.experiment_id for experiment in self.client.search_experiments()]
-        yield from self.client.search_runs(experiment_ids, condition, max_results=1000)
+        page = self.client.search_runs(experiment_ids, condition, max_results=_PAGE_RUNS)
+        yield from page
+        while page.token:
+            page = self.client.search_runs(experiment_ids, condition, max_results=_PAGE_RUNS, page_token=page.token)
+            yield from page
 
     def _get_or_create_experiment(self, name: str) -> str:
         experiment = self.client.get_experiment_by_name(name)
@@ -272,15 +279,6 @@ def _read_project_id(file: Path) -> str:
         project_id = uuid.uuid4().hex
         write_text(file, f"{project_id}\n")
     return project_id
-
-
-def _format_verdicts(runs: Iterable[Any]) -> str:
-    """Return a table in Markdown, with a row for each training."""
-    rows = ["| model | verdict | decided by |", "|---|---|---|"]
-    for run in runs:
-        cells = [run.data.tags.get(f"artpipe.verdict{part}", "") for part in ("", ".score", ".value")]
-        rows.append(f"| {run.info.run_name} | {cells[0] or run.info.status.lower()} | {cells[1]} {cells[2][:7]} |")
-    return "\n".join(rows)
 
 
 def _iterate_metrics(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, float, int, int]]:

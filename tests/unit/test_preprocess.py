@@ -15,6 +15,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.shards import SPLITS, ShardSet
 from artpipe.artifacts.works import Work, Works, WorksWriter
 from artpipe.errors import ArtpipeError, CorruptError, UserError
+from artpipe.modalities import picture as picture_medium
 from artpipe.modalities.picture import _PictureShards
 from artpipe.modalities.picture.framing import PictureParams, fit_to_squares, tile_grid, trim_borders
 from artpipe.modalities.picture.tiles import join_tiles
@@ -232,6 +233,19 @@ def test_shards_stay_below_their_size(tmp_path):
     shards.flush()
     assert shards.writer.counts["train"] == 25
     assert len(shards.writer.files["train"]) == 3
+
+
+def test_statistics_do_not_depend_on_the_blocks_they_are_counted_in(tmp_path, monkeypatch):
+    """Mean and deviation are those of all pixels, whatever is counted at a time."""
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 3, 8, 8), np.uint8)
+    monkeypatch.setattr(picture_medium, "_COUNTED_PIXELS", 150)
+    shards = _PictureShards(tmp_path, PictureParams(size=8, channels=3))
+    for number, image in enumerate(pixels):
+        shards.add("train", image[None, None], 0, f"{number:064x}")
+    shards.flush()
+    means, deviations = shards.statistics()
+    assert means == pytest.approx(pixels.mean((0, 2, 3)) / 255, rel=1e-12)
+    assert deviations == pytest.approx(pixels.std((0, 2, 3)) / 255, rel=1e-12)
 
 
 def test_a_picture_of_nearly_one_colour_is_left_as_it_is():

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from artpipe.artifacts.shards import Split
 
 SHARD_BYTES = 256 * 2**20
+_COUNTED_PIXELS = 1 << 20  # of a channel at a time: 8 MiB
 _SHEET = SheetStyle()
 _SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _SIDECARS = (  # captions, tags, labels, boxes; what cameras and editors write; arrays
@@ -219,7 +220,7 @@ class _PictureShards:
         )
         if split == "train":
             for channel in range(params.channels):
-                levels = np.bincount(images[:, channel].ravel(), minlength=256).tolist()
+                levels = _count_levels(images[:, channel])
                 self.sums[channel] += sum(level * number for level, number in enumerate(levels))
                 self.squares[channel] += sum(level * level * number for level, number in enumerate(levels))
         digests = np.frombuffer(self.digests.pop(split), np.uint8).reshape(count, hashlib.sha256().digest_size)
@@ -228,6 +229,21 @@ class _PictureShards:
         if params.tiles:
             columns["places"] = places
         self.writer.add(split, columns)
+
+
+def _count_levels(planes: "NDArray[np.uint8]") -> list[int]:
+    """Return how often each of the 256 levels is in ``(N, H, W)``.
+
+    A block at a time, since numpy counts in a copy of 64-bit numbers.
+    """
+    import numpy as np
+
+    counts = np.zeros(256, np.int64)
+    rows = max(1, _COUNTED_PIXELS // planes[0].size)
+    for start in range(0, len(planes), rows):
+        counts += np.bincount(planes[start : start + rows].ravel(), minlength=256)
+    levels: list[int] = counts.tolist()
+    return levels
 
 
 MEDIUM = Medium(

@@ -5,22 +5,24 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artpipe.contracts.metric import share_spread, split_halves
 from artpipe.metrics.accuracy import count_confusions, list_confusions
 from artpipe.metrics.class_entropy import entropy
-from artpipe.metrics.coverage import measure_prdc
 from artpipe.metrics.elbo import active_units
 from artpipe.metrics.fid import fid
 from artpipe.metrics.kid import shrink_pictures
 from artpipe.metrics.pair_distance import mean_next_distance, share_reached
 from artpipe.metrics.sharpness import laplacian_energy
 from artpipe.nn.classifier.rotation_pretext import rotate_quarters
-from artpipe.numerics import nearest_neighbours
-from artpipe.numerics.kernel_distance import kernel_distance, kernel_distance_spread
+from artpipe.numerics import kernel_distance as kernel_distance_module
+from artpipe.numerics import nearest_neighbours, pair_products
+from artpipe.numerics.kernel_distance import SubsetKernelSums, draw_subsets, kernel_distance, measure_kernel_distance
 from artpipe.numerics.nearest_neighbours import find_copies, find_nearest, mean_pair_distance
+from artpipe.numerics.prdc import PrdcShares, measure_prdc
+from artpipe.numerics.set_comparison import compare_sets
 
 sizes = st.integers(8, 40)
 seeds = st.integers(0, 2**31)
@@ -66,17 +68,47 @@ def test_kid_in_blocks_is_kid(monkeypatch):
     assert kernel_distance(x, y) == pytest.approx(whole, rel=1e-12)
 
 
+@pytest.fixture
+def large_sets(monkeypatch):
+    """Small sets are treated as large ones: products of float32, in tiles of 16."""
+    monkeypatch.setattr(pair_products, "_EXACT_ROWS", 1)
+    monkeypatch.setattr(pair_products, "_TILE_ROWS", 16)
+
+
+@pytest.mark.parametrize("by_moments", [True, False])
+def test_kid_of_large_sets_is_kid(large_sets, monkeypatch, by_moments):
+    """Products of float32 and third moments give the same KID as products of float64."""
+    x, y = cloud(150, 8, seed=5), cloud(90, 8, seed=6, shift=0.5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair_products, "_EXACT_ROWS", 1000)
+        whole = kernel_distance(x, y)
+    monkeypatch.setattr(kernel_distance_module, "_MOMENT_NUMBERS", 2**24 if by_moments else 0)
+    assert kernel_distance(x, y) == pytest.approx(whole, rel=1e-12 if by_moments else 1e-5)
+
+
+def test_kid_by_subsets_is_kid_of_each():
+    """One pass over all pairs gives each half the distance that it has alone."""
+    x, y = cloud(50, 4, seed=1), cloud(41, 4, seed=2, shift=0.3)
+    masks = draw_subsets(50, 41, subsets=3, seed=7)
+    sums = SubsetKernelSums(x, y, *masks)
+    sums.visit_all()
+    alone = [kernel_distance(x[left], y[right]) for left, right in zip(masks[0].T, masks[1].T, strict=True)]
+    assert [int(mask.sum()) for mask in masks[1].T] == [41, 20, 20, 20]
+    assert sums.distances().tolist() == pytest.approx(alone, rel=1e-10)
+    assert sums.estimate().distance == pytest.approx(kernel_distance(x, y), rel=1e-10)
+
+
 def test_kid_spread_is_that_of_repeated_draws():
     """The spread told from one pair of sets is within a factor of two of the spread over fresh draws."""
     draws = [(cloud(200, seed=2 * i), cloud(200, seed=2 * i + 1, shift=0.4)) for i in range(30)]
     truth = float(np.std([kernel_distance(x, y) for x, y in draws]))
-    told = np.mean([kernel_distance_spread(x, y, subsets=20, seed=1) for x, y in draws[:5]])
+    told = np.mean([measure_kernel_distance(x, y, subsets=20, seed=1).spread for x, y in draws[:5]])
     assert truth / 2 < told < truth * 2
 
 
 def test_kid_spread_of_few_works_is_unknown():
     """With fewer than ten works in a half there is no spread, and that is said."""
-    assert kernel_distance_spread(cloud(19), cloud(500), subsets=20, seed=1) is None
+    assert measure_kernel_distance(cloud(19), cloud(500), subsets=20, seed=1).spread is None
 
 
 def test_fid_is_scipy_s():
@@ -103,6 +135,31 @@ def test_fid_of_fewer_works_than_features():
     assert fid(x, x) == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.parametrize(("n", "m"), [(40, 30), (30, 90), (90, 30)])
+def test_fid_of_few_works_is_that_of_features(n, m):
+    """The smaller side of products of works gives what covariances of features give."""
+    x, y = cloud(n, 40, seed=1), cloud(m, 40, seed=2, shift=0.2)
+    covariances = [torch.cov(side.T) for side in (x, y)]
+    values, vectors = torch.linalg.eigh(covariances[0])
+    root = vectors * values.clamp(min=0).sqrt()
+    cross = torch.linalg.eigvalsh(root.T @ covariances[1] @ root).clamp(min=0).sqrt().sum()
+    truth = (x.mean(0) - y.mean(0)).square().sum() + sum(one.trace() for one in covariances) - 2 * cross
+    assert fid(x, y) == pytest.approx(float(truth), rel=1e-7)
+
+
+def test_fid_of_many_features_is_torch_fidelity_s():
+    """FID equals torch-fidelity's where covariances are cut into blocks, and where one feature never varies."""
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+    x, y = (cloud(700, 300, seed=seed) @ cloud(300, 300, seed=9) for seed in (1, 2))
+    for lost in (None, 7):
+        if lost is not None:
+            x[:, lost] = 1.0
+        statistics = [fid_features_to_statistics(side) for side in (x, y)]
+        truth = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
+        assert fid(x, y) == pytest.approx(truth, rel=1e-6)
+
+
 def test_four_are_prdc_s():
     """Precision, recall, density and coverage are those of the authors' package."""
     from prdc import compute_prdc
@@ -112,6 +169,37 @@ def test_four_are_prdc_s():
     found = measure_prdc(real, painted, 5)
     for name in ("precision", "recall", "density", "coverage"):
         assert getattr(found, name) == pytest.approx(float(truth[name]), abs=1e-12)
+
+
+def measure_prdc_naively(real, fake, k):
+    """Return the four from whole matrices of distances."""
+
+    def distances(x, y):
+        return torch.cdist(x.double(), y.double(), compute_mode="donot_use_mm_for_euclid_dist")
+
+    radii = [distances(x, x).fill_diagonal_(math.inf).kthvalue(k, dim=1).values for x in (real, fake)]
+    between = distances(real, fake)
+    inside = between < radii[0][:, None]
+    recalled = (between < radii[1]).any(1)
+    precision, recall, coverage = (float(hits.double().mean()) for hits in (inside.any(0), recalled, inside.any(1)))
+    return PrdcShares(precision, recall, float(inside.sum()) / (k * len(fake)), coverage)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(n=sizes, m=sizes, k=st.integers(1, 5), offset=st.sampled_from([0, 3, 1000]), repeats=sizes, seed=seeds)
+def test_four_of_large_sets(large_sets, n, m, k, offset, repeats, seed):
+    """Products of float32 decide nothing that rounding could turn, among copies and far from the origin either."""
+    real, fake = (cloud(size, 6, seed=seed + size).float() + offset for size in (n, m))
+    real, fake = torch.cat([real, real[:repeats]]), torch.cat([fake, real[: repeats // 2], fake[:1].repeat(repeats, 1)])
+    assert measure_prdc(real, fake, k) == measure_prdc_naively(real, fake, k)
+
+
+def test_one_comparison_gives_kid_and_the_four(large_sets):
+    """KID with its spread, and the four, are the same by one pass as each alone."""
+    real, fake = cloud(60, 6, seed=1).float(), cloud(40, 6, seed=2, shift=0.4).float()
+    comparison = compare_sets(real, fake, k=4, subsets=5, seed=3)
+    assert comparison.kernel == measure_kernel_distance(real, fake, subsets=5, seed=3)
+    assert comparison.shares == measure_prdc(real, fake, 4)
 
 
 def test_four_of_tiny_sets():

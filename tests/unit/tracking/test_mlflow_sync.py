@@ -387,6 +387,18 @@ def test_trainings_stand_below_their_pipeline_run(root):
     assert "| gan | under-trained | kid 0.25 |" in above.data.tags["mlflow.note.content"]
 
 
+def test_the_trainings_of_a_pipeline_run_are_asked_for_page_by_page(root, monkeypatch):
+    """More trainings than one answer holds all stand in the table."""
+    monkeypatch.setattr("artpipe.tracking.mlflow_store._PAGE_RUNS", 1)
+    published(root)
+    shutil.copytree(root / "data/runs/gan", root / "data/runs/other")
+    other = RunRecord.open(root / "data/runs/other").card.model_copy(update={"model": "other", "run_id": "b" * 32})
+    save_run(root / "data/runs/other", other)
+    sync(root)
+    note = the_pipeline_run(root).data.tags["mlflow.note.content"]
+    assert [row.split("|")[1].strip() for row in note.splitlines()[2:]] == ["gan", "other"]
+
+
 def test_the_start_of_a_pipeline_run_is_looked_for_once(root, monkeypatch):
     """However many trainings it had, or how often they are synced: only as it is made are all records read."""
     reads = []
