@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from artpipe.system.memory_allocator import keep_freed_memory
+
 STAGES = "Stages, called by dvc.yaml"
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
 Part = Annotated[
@@ -55,6 +57,7 @@ def train(name: Name) -> None:
     from artpipe.system.processes import find_session_ancestors
 
     ancestors = find_session_ancestors()  # before torch is imported: they may end meanwhile
+    keep_freed_memory()
     with _guard(f"train@{name}"):
         from artpipe.tracking.follower import start_follower
         from artpipe.train import train_model
@@ -65,6 +68,7 @@ def train(name: Name) -> None:
 @stage_commands.command(rich_help_panel=STAGES)
 def evaluate(name: Name) -> None:
     """Measure and judge a model."""
+    keep_freed_memory()
     with _guard(f"evaluate@{name}"):
         from artpipe.evaluate import evaluate_model
 

@@ -63,6 +63,9 @@ class ModelInfo(WallInfo):
     default_batch_size: int = Field(default=64, gt=0)
     # Of what it hangs, to somebody who waits for a first picture: what hangs after twice the time has to have twice as much.
     appeal: float = Field(default=1.0, gt=0)
+    # Share of a training's time after which what it makes is worth a look to somebody who waits for a first picture; 1: only
+    # what hangs is.
+    first_look: float = Field(default=1.0, gt=0, le=1)
     pretrained: Literal["", "checkpoint", "weights"] = (
         ""  # of a feature extractor, or those that measure pictures; "": none
     )

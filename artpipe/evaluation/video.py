@@ -12,8 +12,8 @@ from artpipe.system.processes import run_child
 
 _FFMPEG_SECONDS = 600.0
 _CODECS = {
-    "mp4": ["-c:v", "libx264", "-preset", "slow", "-crf", "20", "-movflags", "+faststart"],
-    "webm": ["-c:v", "libvpx-vp9", "-crf", "32", "-b:v", "0", "-deadline", "good", "-cpu-used", "4"],
+    "mp4": ["-c:v", "libx264", "-preset", "medium", "-crf", "20", "-movflags", "+faststart"],
+    "webm": ["-c:v", "libvpx-vp9", "-crf", "32", "-b:v", "0", "-deadline", "good", "-cpu-used", "5"],
 }
 
 

@@ -101,7 +101,7 @@ class RNN(MicroBatchedLearner[Params]):
 
     def _token_nats(self, tokens: Tensor) -> Tensor:
         """Return ``(B, L)`` nats of each token after the first, 0 where there is none."""
-        features = self.ear.extract_features(tokens[:, :-1]) if self.ear is not None else None
+        features = self.ear.extract_row_features(tokens[:, :-1]) if self.ear is not None else None
         with self.autocast():
             logits, _ = self._logits(tokens[:, :-1], None, features)
         targets = tokens[:, 1:]

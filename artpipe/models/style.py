@@ -215,6 +215,7 @@ MODEL_INFO = ModelInfo(
     evaluation_seconds=6.0,
     multipliers=("paint", "each"),
     class_parameters=("paint",),
+    first_look=0.1,  # by then the smallest canvas has its strokes
     miniature_steps=7,  # as few as show each canvas in its share
     default_steps=90,
     default_batch_size=1,

@@ -29,6 +29,7 @@ from artpipe.contracts.sample_rows import RowsRequest, SampleRows
 from artpipe.errors import ArtpipeError
 from artpipe.nn.style.perceptual import PerceptualNetwork, open_perceptual_network
 from artpipe.project.step_costs import CostRequest, StepCost
+from artpipe.system.memory_allocator import keep_freed_memory
 from artpipe.training.data import Batches, BatchSampler, Columns
 from artpipe.training.device import prepare_torch
 from artpipe.training.exhibit_files import encode_sheet
@@ -46,6 +47,7 @@ _NAMED_ROWS = 2  # of each class that an entry names
 
 def main() -> None:
     """Answer the requests of a file; what cannot be measured has no answer."""
+    keep_freed_memory()  # as trainings do
     content = json.loads(Path(sys.argv[1]).read_text("utf-8"))
     requests = [CostRequest.model_validate(request) for request in content["requests"]]
     params = Params.model_validate(content["params"])

@@ -58,21 +58,32 @@ def synthesize_tone(hertz: float, seconds: float, seed: int = 0) -> Tensor:
     time = torch.arange(round((seconds + _RELEASE) * SAMPLE_RATE), dtype=torch.float64) / SAMPLE_RATE
     rate, depth, until = _VIBRATO
     generator = torch.Generator().manual_seed(seed)
-    sound = torch.zeros(len(time))
-    for cents in _SINGERS:
-        start, turn = (torch.rand(2, generator=generator, dtype=torch.float64) * 2 * math.pi).tolist()
-        singer_hertz = hertz * 2 ** (cents / 1200)
-        swing = (time / until).clamp(max=1) * depth / rate * torch.sin(2 * math.pi * rate * time + turn)
-        phase = (2 * math.pi * singer_hertz * time + singer_hertz * swing + start).remainder(2 * math.pi).float()
-        first = torch.polar(torch.ones_like(phase), phase)
-        harmonic = first.clone()
-        for number in range(1, min(_HARMONICS, int(0.45 * SAMPLE_RATE / singer_hertz)) + 1):
-            sound += _harmonic_level(number, singer_hertz) * harmonic.imag
-            harmonic *= first
+    singer_hertz = hertz * 2 ** (torch.tensor(_SINGERS, dtype=torch.float64)[:, None] / 1200)
+    start, turn = (torch.rand(len(_SINGERS), 2, generator=generator, dtype=torch.float64) * 2 * math.pi).unbind(1)
+    swing = (time / until).clamp(max=1) * depth / rate * torch.sin(2 * math.pi * rate * time + turn[:, None])
+    phase = (2 * math.pi * singer_hertz * time + singer_hertz * swing + start[:, None]).remainder(2 * math.pi).float()
+    sound = _sum_harmonics(phase, singer_hertz[:, 0].tolist())
     rise = (time / _ATTACK).clamp(max=1)
     fall = ((seconds + _RELEASE - time) / _RELEASE).clamp(0, 1)
     envelope = torch.sin(rise * math.pi / 2).square() * torch.sin(fall * math.pi / 2).square()
     return sound * envelope.float() / len(_SINGERS)
+
+
+def _sum_harmonics(phases: Tensor, hertz: Sequence[float]) -> Tensor:
+    """Return the sum of all harmonics of all singers ``(N,)``; phases are ``(S, N)``.
+
+    Each harmonic follows from the two before: sin(n x) = 2 cos(x) sin((n - 1) x) - sin((n - 2) x).
+    """
+    twice_cosine, before, harmonic = 2 * phases.cos(), torch.zeros_like(phases), phases.sin()
+    sound = torch.zeros_like(phases)
+    counts = [min(_HARMONICS, int(0.45 * SAMPLE_RATE / one)) for one in hertz]
+    for number in range(1, max(counts) + 1):
+        levels = [
+            _harmonic_level(number, one) if number <= count else 0.0 for one, count in zip(hertz, counts, strict=True)
+        ]
+        sound.addcmul_(torch.tensor(levels)[:, None], harmonic)
+        before, harmonic = harmonic, before.neg_().addcmul_(twice_cosine, harmonic)
+    return sound.sum(0)
 
 
 def _harmonic_level(number: int, hertz: float) -> float:

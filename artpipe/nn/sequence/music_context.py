@@ -7,6 +7,7 @@ decides. It also says which tokens cannot come next in a step.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -26,6 +27,7 @@ from artpipe.nn.sequence.music_state import (
     SCALE_SIZE,
     MusicState,
 )
+from artpipe.nn.sequence.row_features import RowFeatureCache, RowFeatures
 
 
 class MusicFeatures(NamedTuple):
@@ -57,6 +59,7 @@ class MusicContext(nn.Module):
     def __init__(self, spec: Spec, size: int, width: int, dropout: float) -> None:
         super().__init__()
         self.voices, self.dropout = spec.height, dropout
+        self._cache = RowFeatureCache()
         self.chords = nn.Parameter(torch.randn(EMPTY_ROW + 1, size) * 0.3)
         self.within = nn.Parameter(torch.randn(EMPTY_ROW + 1, size) * 0.3)
         self.key = nn.Linear(2 * SCALE_SIZE, size)
@@ -73,27 +76,31 @@ class MusicContext(nn.Module):
         Without states the tokens are a beginning.
         """
         states = list(before) if before else [MusicState()] * len(tokens)
-        rows, anchors, scales, recalled_tokens = [], [], [], []
+        row_features = []
         for number, row_tokens in enumerate(tokens.tolist()):
             state, row_states = states[number], []
             for token in row_tokens:
                 state = state.advance(token)
                 row_states.append(state)
             states[number] = state
-            rows.append([step_state.feature_rows() for step_state in row_states])
-            anchors.append([(step_state.previous_note, step_state.last_note) for step_state in row_states])
-            scales.append([step_state.scale for step_state in row_states])
-            recalled_tokens.append([step_state.recalled_token for step_state in row_states])
+            row_features.append(RowFeatures.of_states(row_states))
+        return self._join(tokens, row_features, states)
+
+    def extract_row_features(self, tokens: Tensor) -> MusicFeatures:
+        """Return the features of tokens ``(B, T)`` that are a beginning.
+
+        They are those of `extract_features`, without the states; what was computed for a row before is moved into its key.
+        """
+        return self._join(tokens, [self._cache.extract(row_tokens) for row_tokens in tokens.tolist()], [])
+
+    def _join(self, tokens: Tensor, row_features: Sequence[RowFeatures], states: list[MusicState]) -> MusicFeatures:
         device = self.within.device
         step_starts = (tokens == START) | (
             (tokens >= len(SPECIAL_TOKENS)) & (tokens < len(SPECIAL_TOKENS) + len(STEPS))
         )
-        anchor_notes = torch.tensor(anchors, device=device)
-        shares = _relative_scales(torch.tensor(scales, device=device), anchor_notes)
-        recalled = torch.tensor(recalled_tokens, device=device)
-        return MusicFeatures(
-            torch.tensor(rows, device=device), anchor_notes, shares, recalled, step_starts.to(device), states
-        )
+        rows, anchors, scales, recalled = (torch.stack(parts).to(device) for parts in zip(*row_features, strict=True))
+        shares = _relative_scales(scales, anchors.long())
+        return MusicFeatures(rows.long(), anchors.long(), shares, recalled.long(), step_starts.to(device), states)
 
     def run_recurrent(
         self, recurrent: nn.Module, embeddings: Tensor, features: MusicFeatures, carry: Any
@@ -155,22 +162,41 @@ class MusicContext(nn.Module):
         return torch.stack([self._forbidden_after(state) for state in states])
 
     def _forbidden_after(self, state: MusicState) -> Tensor:
-        forbidden = torch.zeros(len(VOCABULARY), dtype=torch.bool)
-        forbidden[[PAD, START, UNKNOWN]] = True
-        marks, notes = slice(len(SPECIAL_TOKENS), len(SPECIAL_TOKENS) + len(STEPS)), slice(FIRST_NOTE - 1, None)
         if self.voices:
-            is_complete = len(state.cells) == self.voices
-            forbidden[notes if is_complete else marks] = True
-            forbidden[END] |= not is_complete
-            forbidden[FIRST_NOTE + KEYS :] = True
-            if not is_complete and state.previous_note >= 0:
-                forbidden[FIRST_NOTE + KEYS + state.previous_note] = False
-            return forbidden
-        forbidden[VOCABULARY.index(SILENCE)] = True
-        forbidden[FIRST_NOTE + KEYS :] = True
-        if state.cells:  # chords go down
-            forbidden[FIRST_NOTE + state.cells[-1] % HELD - LOWEST : FIRST_NOTE + KEYS] = True
-        return forbidden
+            return _forbidden_among_voices(len(state.cells) == self.voices, state.previous_note)
+        return _forbidden_in_chord(state.cells[-1] % HELD if state.cells else None)
+
+
+@cache
+def _forbidden_among_voices(is_complete: bool, previous_note: int) -> Tensor:
+    forbidden = _always_forbidden()
+    marks, notes = slice(len(SPECIAL_TOKENS), len(SPECIAL_TOKENS) + len(STEPS)), slice(FIRST_NOTE - 1, None)
+    forbidden[notes if is_complete else marks] = True
+    forbidden[END] |= not is_complete
+    forbidden[FIRST_NOTE + KEYS :] = True
+    if not is_complete and previous_note >= 0:
+        forbidden[FIRST_NOTE + KEYS + previous_note] = False
+    return forbidden
+
+
+@cache
+def _forbidden_in_chord(lowest: int | None) -> Tensor:
+    """Return what cannot follow in a chord with this lowest note.
+
+    Chords go down.
+    """
+    forbidden = _always_forbidden()
+    forbidden[VOCABULARY.index(SILENCE)] = True
+    forbidden[FIRST_NOTE + KEYS :] = True
+    if lowest is not None:
+        forbidden[FIRST_NOTE + lowest - LOWEST : FIRST_NOTE + KEYS] = True
+    return forbidden
+
+
+def _always_forbidden() -> Tensor:
+    forbidden = torch.zeros(len(VOCABULARY), dtype=torch.bool)
+    forbidden[[PAD, START, UNKNOWN]] = True
+    return forbidden
 
 
 def _relative_scales(scales: Tensor, anchors: Tensor) -> Tensor:

@@ -21,7 +21,8 @@ _NO_NOTE = -1
 
 # The first row of each table of features; the tables follow one another.
 _CURRENT_KEYS, _PREVIOUS_KEYS = 0, KEYS  # keys of this step so far, of the step before
-_FROM_PREVIOUS_NOTE = 2 * KEYS  # the step before, as intervals from the voice's own note in it
+KEY_ROWS = 2 * KEYS  # the rows of keys, which move with the key of a piece
+_FROM_PREVIOUS_NOTE = KEY_ROWS  # the step before, as intervals from the voice's own note in it
 _FROM_LAST_NOTE = _FROM_PREVIOUS_NOTE + INTERVALS  # this step, as intervals from the last note
 _NOTE_COUNT = _FROM_LAST_NOTE + INTERVALS  # notes of this step so far
 _BAR_POSITION = _NOTE_COUNT + _MAX_CHORD_NOTES + 1

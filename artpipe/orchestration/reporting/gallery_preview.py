@@ -97,9 +97,17 @@ class GalleryPreview:
         return Activity(activity.doing, activity.seconds_left, activity.step, activity.steps, sheet)
 
     def _find_sheet(self, model: str) -> Media | None:
-        """Return the newest picture that a training left at its evaluation points."""
+        """Return the newest picture that a training left at its evaluation points.
+
+        Not that of before the first step, when nothing is learned: the model made nothing of it.
+        """
         folders = [self._root / paths.run(model), *(self._root / paths.STATE / "train" / model).glob("*")]
         with contextlib.suppress(OSError, ValueError):  # a stage may take a file away at any moment
-            sheets = [path for folder in folders for path in folder.glob("progress/step-*") if path.suffix in _PICTURES]
+            sheets = [
+                path
+                for folder in folders
+                for path in folder.glob("progress/step-*")
+                if path.suffix in _PICTURES and int(path.stem.removeprefix("step-"))
+            ]
             return self._media.add_picture(max(sheets, key=lambda path: path.stat().st_mtime))
         return None

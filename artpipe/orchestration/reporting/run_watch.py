@@ -19,7 +19,7 @@ from artpipe.system.locks import hold_lock
 
 _TICK_SECONDS = 1.0
 _SERVED_SECONDS, _FILED_SECONDS = 3.0, 10.0  # between two looks of a page that loads itself; of one that a person loads
-_COST = 40.0  # how many times as long as it took to write the pages nothing is written, at least
+_COST = 40.0  # how many times the core time that the pages took nothing is written, at least
 _END_SECONDS = 10.0  # for the last pages
 
 
@@ -63,13 +63,14 @@ class RunWatch:
         now = time.monotonic()
         if self._preview is None or not (self._news.is_set() or now >= self._next_page):
             return
+        begun = time.thread_time()  # beside much other work the clock would make a page wait for minutes
         with _never_failing():
             if self._news.is_set():
                 self._news.clear()
                 self._preview.reload()
             self._preview.write_pages(self.progress)
         pause = _SERVED_SECONDS if read_addresses() else _FILED_SECONDS
-        self._next_page = time.monotonic() + max(pause, _COST * (time.monotonic() - now))
+        self._next_page = time.monotonic() + max(pause, _COST * (time.thread_time() - begun))
 
 
 @contextlib.contextmanager

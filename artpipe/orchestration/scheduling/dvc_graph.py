@@ -20,7 +20,7 @@ from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.config.safe_yaml import require_no_conflict
 from artpipe.errors import BusyError, UserError
 from artpipe.orchestration.scheduling.dvc_speedups import pause_garbage_collection, read_params_once
-from artpipe.orchestration.scheduling.stage_costs import compute_urgencies, estimate_seconds, rate_appeal
+from artpipe.orchestration.scheduling.stage_costs import compute_urgencies, estimate_seconds, rate_picture
 from artpipe.storage.dvc_busy import describe_busy, is_busy
 from artpipe.storage.dvc_cache import find_tracking_files, is_torn, is_valid_lock, recover_tracking_file
 from artpipe.storage.dvc_command import extract_dvc_reason
@@ -57,6 +57,7 @@ class Stage:
     force: bool = False  # to be made again, up to date or not
     seconds: float = 0.0  # that it takes, as far as is known
     appeal: float = 0.0  # of what hangs when it has ended; 0: nothing does
+    first_look: float = 1.0  # share of a training's time after which what it makes is worth a look
     is_share: bool = False  # a share of a stage's work, done beforehand; the stage does without it where it fails
 
 
@@ -182,7 +183,7 @@ def find_stale_stages(
     seconds = estimate_seconds(affected) if affected else {}
     urgency = compute_urgencies(graph, seconds)
     return [
-        Stage(name, upstream, name in start_nodes, urgency[name], name in forced, seconds[name], rate_appeal(name))
+        Stage(name, upstream, name in start_nodes, urgency[name], name in forced, seconds[name], *rate_picture(name))
         for name, upstream in dvc_graph.upstream.items()
         if name in affected
     ]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from artpipe.config.params import load_params, read_yaml
+from artpipe.contracts.plugin_info import model_info
 
 
 def is_training(stage: str) -> bool:
@@ -36,9 +37,11 @@ def compute_urgencies(graph: Any, seconds: Mapping[str, float]) -> dict[str, flo
     return urgencies
 
 
-def rate_appeal(stage: str) -> float:
-    """Return how much there is to see when a stage has ended: 0 but for evaluations."""
-    from artpipe.contracts.plugin_info import model_info
+def rate_picture(stage: str) -> tuple[float, float]:
+    """Return how much there is to see of a stage, and from when on.
 
-    verb, _, name = stage.partition("@")
-    return model_info(str(load_params().models.get(name, {}).get("kind"))).appeal if verb == "evaluate" else 0.0
+    The first is the appeal of what hangs when it has ended, 0 but for evaluations; the second the share of it after which
+    what it makes is worth a look, 1 but for trainings.
+    """
+    info = model_info(str(load_params().models.get(stage.partition("@")[2], {}).get("kind")))
+    return info.appeal if stage.startswith("evaluate@") else 0.0, info.first_look if is_training(stage) else 1.0

@@ -1,6 +1,6 @@
 """Choose which stage starts next.
 
-One lane goes for the next picture on the wall, the others for the earliest end.
+One lane goes for the next picture to be seen, the others for the earliest end.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +14,9 @@ class StageOrder:
     A run ends earliest where long chains go first. But one lane does without: it brings the model nearest to the wall,
     by what is still to do for it. So somebody who waits sees a picture early, and the run ends about as early, because
     with two lanes or more the others have begun with what is long. A single lane ends at the same time in any order.
+
+    As long as there is nothing to see, a training counts only until what it makes is worth a look; one that has come to
+    run serves as this lane.
     """
 
     def __init__(self, stages: Sequence[Stage]) -> None:
@@ -23,6 +26,7 @@ class StageOrder:
             above = (self._needed[name] for name in stage.upstream if name in self._needed)
             self._needed[stage.name] = frozenset({stage.name}).union(*above)
         self._exhibiting = [stage for stage in stages if stage.appeal > 0]
+        self._showing = {stage.name for stage in stages if stage.first_look < 1}  # before they have ended
 
     def choose(self, candidates: Sequence[Stage], unfinished: Iterable[str], running: Iterable[str]) -> Stage | None:
         """Return the stage to start next, None where there is no candidate.
@@ -36,26 +40,36 @@ class StageOrder:
             return None
         distances = self._seconds_to_picture(frozenset(unfinished))
         nearest = min(distances.values(), default=None)
-        is_served = any(name in distances and distances[name] == nearest for name in running)
+        is_served = any(name in self._showing or distances.get(name) == nearest for name in running)
         if nearest is None or is_served:
             return max(candidates, key=lambda stage: stage.urgency)
         return min(candidates, key=lambda stage: (distances.get(stage.name, float("inf")), -stage.urgency))
 
     def _seconds_to_picture(self, unfinished: frozenset[str]) -> dict[str, float]:
-        """Return by stage the seconds of work until the nearest model hangs.
+        """Return by stage the seconds of work until the nearest model is seen.
 
         It is the nearest of those that wait for the stage.
         They count more where a model has less to show.
         """
         distances = dict[str, float]()
+        is_empty = all(exhibiting.name in unfinished for exhibiting in self._exhibiting)
         for exhibiting in self._exhibiting:
             if exhibiting.name not in unfinished:
                 continue
             missing = self._needed[exhibiting.name] & unfinished
-            seconds = sum(self._by_name[name].seconds for name in missing) / exhibiting.appeal
+            looks = [self._seconds_to_look(name, missing) for name in missing & self._showing if is_empty]
+            seconds = min([*looks, self._sum_seconds(missing)]) / exhibiting.appeal
             for name in missing:
                 distances[name] = min(distances.get(name, seconds), seconds)
         return distances
+
+    def _seconds_to_look(self, training: str, missing: frozenset[str]) -> float:
+        """Return the seconds that are missing until a training shows something."""
+        stage = self._by_name[training]
+        return self._sum_seconds(self._needed[training] & missing) - (1 - stage.first_look) * stage.seconds
+
+    def _sum_seconds(self, names: Iterable[str]) -> float:
+        return sum(self._by_name[name].seconds for name in names)
 
 
 def simulate(stages: Sequence[Stage], slots: int) -> dict[str, float]:

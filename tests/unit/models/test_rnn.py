@@ -11,7 +11,7 @@ from artpipe.contracts.special_tokens import END, PAD, SPECIAL_TOKENS, START, UN
 from artpipe.modalities.text.tokenizer import Tokenizer, split_pieces
 from artpipe.models.rnn import RNN
 from artpipe.nn.sequence.token_exhibits import trim_unfinished
-from artpipe.nn.sequence.token_sampling import nucleus_probabilities, pick_tokens
+from artpipe.nn.sequence.token_sampling import nucleus_probabilities, pick_tokens, write_sequences
 from artpipe.training.restore import build_learner
 from tests.conftest import assert_resumes
 
@@ -75,6 +75,37 @@ def test_the_nucleus_is_the_likeliest_until_the_share_is_reached():
         assert tokens[0].tolist() == [1, 3, 0, 2]
         expected = [one / sum(kept) for one in kept] + [0.0] * (4 - len(kept))
         assert chances[0].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_of_a_large_vocabulary_the_nucleus_is_the_same():
+    """The likeliest tokens alone give what sorting all of them gives, also where the nucleus is larger than those."""
+    torch.manual_seed(0)
+    for spread in (4.0, 0.1):
+        logits = spread * torch.randn(5, 1000)
+        chances, tokens = nucleus_probabilities(logits, 0.8, 0.9)
+        likeliest = (logits.double() / 0.8).softmax(1).sort(dim=1, descending=True, stable=True)
+        inside = likeliest.values.cumsum(1) - likeliest.values < 0.9
+        assert (chances > 0).sum(1).tolist() == inside.sum(1).tolist()
+        for row in range(5):
+            count = int(inside[row].sum())
+            assert torch.equal(tokens[row, :count], likeliest.indices[row, :count])
+            expected = likeliest.values[row, :count] / likeliest.values[row, :count].sum()
+            assert torch.allclose(chances[row, :count], expected, rtol=1e-12)
+
+
+def test_rows_that_fill_a_batch_are_not_waited_for():
+    """Writing ends with the last sequence that was asked for."""
+    calls = []
+
+    def advance(tokens, state):
+        calls.append(len(tokens))
+        logits = torch.zeros(len(tokens), 8)
+        logits[0, END] = 100.0  # the one that was asked for ends at once, the others never
+        logits[1:, 7] = 100.0
+        return logits, state
+
+    assert write_sequences(advance, [[START]], [0], 50, 1.0, 1.0) == [[]]
+    assert len(calls) == 1
 
 
 def test_temperature_sharpens_and_flattens():

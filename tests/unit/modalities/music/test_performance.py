@@ -14,7 +14,14 @@ from artpipe.modalities.music.midi_reader import read_midi
 from artpipe.modalities.music.performance import TEMPO, encode_midi, step_durations
 from artpipe.modalities.music.piano_roll import Tone, collect_tones, draw_piano_roll
 from artpipe.modalities.music.score import Note, sample_steps
-from artpipe.modalities.music.synthesizer import SAMPLE_RATE, synthesize, synthesize_tone, synthesize_wav
+from artpipe.modalities.music.synthesizer import (
+    SAMPLE_RATE,
+    _harmonic_level,
+    _sum_harmonics,
+    synthesize,
+    synthesize_tone,
+    synthesize_wav,
+)
 from artpipe.modalities.music.tokens import BAR, FERMATA, HELD, Step
 from artpipe.untrusted.rejection import RejectedError
 
@@ -71,6 +78,18 @@ def test_the_sound_of_a_note():
     assert hertz == pytest.approx(440, abs=1.5)
     assert sound[0] == 0
     assert float(sound[-100:].abs().max()) < 1e-3
+
+
+def test_harmonics_are_sines_of_multiples():
+    """What follows from the two harmonics before is sin(n x), by its level, to less than a step of 16 bits."""
+    phases = torch.rand(2, 500, dtype=torch.float64) * 6.28
+    hertz = [300.0, 2000.0]
+    expected = sum(
+        _harmonic_level(number, one) * torch.sin(number * phases[row])
+        for row, one in enumerate(hertz)
+        for number in range(1, min(16, int(0.45 * SAMPLE_RATE / one)) + 1)
+    )
+    assert (_sum_harmonics(phases.float(), hertz) - expected).abs().max() < 1e-4
 
 
 def test_a_piece_neither_clips_nor_clicks():

@@ -72,6 +72,17 @@ def test_what_is_under_way_is_named_with_its_time(root, progress):
     assert "easel" in entrance(root)
 
 
+def test_what_nothing_was_learned_for_is_not_shown(root, progress):
+    """The sheet of before the first step is noise, or the works as they were given."""
+    preview = GalleryPreview(root)
+    progress.on_start(f"train@{MODEL}")
+    folder = root / ".state/train" / MODEL / "hash/progress"
+    folder.mkdir(parents=True)
+    (folder / "step-00000000.png").write_bytes(make.png(28, 1, 1))
+    preview.write_pages(progress)
+    assert "easel" not in entrance(root)
+
+
 def test_early_pages_alone_look_again(root, progress):
     """The entrance has the script and the right to ask its own server; no other page has, and the gallery never."""
     GalleryPreview(root).write_pages(progress)

@@ -4,12 +4,12 @@ from artpipe.orchestration.scheduling.dvc_graph import Stage
 from artpipe.orchestration.scheduling.stage_order import StageOrder, simulate
 
 
-def chain(name: str, ingest: float, train: float, appeal: float = 1.0) -> list[Stage]:
+def chain(name: str, ingest: float, train: float, appeal: float = 1.0, first_look: float = 1.0) -> list[Stage]:
     """A dataset and a model of the same name, the evaluation taking 5 s."""
     urgency = ingest + train + 5.0
     return [
         Stage(f"ingest@{name}", (), True, urgency, seconds=ingest),
-        Stage(f"train@{name}", (f"ingest@{name}",), True, urgency - ingest, seconds=train),
+        Stage(f"train@{name}", (f"ingest@{name}",), True, urgency - ingest, seconds=train, first_look=first_look),
         Stage(f"evaluate@{name}", (f"train@{name}",), True, 5.0, seconds=5.0, appeal=appeal),
     ]
 
@@ -35,6 +35,27 @@ def test_what_is_worth_more_comes_first_at_the_same_time():
     assert next(iter(starts)) == "ingest@painter"
     starts = simulate([*chain("judge", 10, 20, appeal=0.5), *chain("painter", 10, 80)], 1)
     assert next(iter(starts)) == "ingest@judge"
+
+
+def test_what_shows_something_early_comes_first():
+    """A training whose pictures are worth a look after a fifth of its time counts a fifth; what hangs is later."""
+    stages = [*chain("plain", 10, 50), *chain("early", 10, 100, first_look=0.2), *chain("long", 10, 300)]
+    ends = simulate(stages, 2)
+    assert list(ends)[:3] == ["ingest@early", "ingest@long", "train@early"]
+    assert ends["evaluate@early"] == 115.0
+
+
+def test_what_shows_something_already_serves_the_lane():
+    """Meanwhile the other lanes go for the earliest end; afterwards what hangs soonest is next."""
+    stages = [*chain("plain", 10, 50), *chain("early", 10, 100, first_look=0.2), *chain("long", 10, 300)]
+    assert list(simulate(stages, 2))[3:5] == ["train@long", "evaluate@early"]
+    assert list(simulate(stages, 2))[5:] == ["ingest@plain", "train@plain", "evaluate@plain", "evaluate@long"]
+
+
+def test_an_early_look_counts_while_nothing_hangs():
+    """Where a model hangs, only whole models count."""
+    stages = [*chain("hung", 1, 1), *chain("plain", 10, 50), *chain("early", 10, 100, first_look=0.2)]
+    assert [name.partition("@")[2] for name in simulate(stages, 1)] == ["hung"] * 3 + ["plain"] * 3 + ["early"] * 3
 
 
 def test_what_is_done_already_counts_no_more():
