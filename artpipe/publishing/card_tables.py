@@ -5,6 +5,7 @@ Its own card and those of its models share them.
 
 from collections.abc import Iterator, Mapping
 
+from artpipe.contracts.plugin_info import medium_info
 from artpipe.publishing.card_artifacts import DatasetArtifacts
 from artpipe.publishing.hub_licences import hub_licence
 from artpipe.publishing.markdown_text import Markdown, make_code, make_table
@@ -53,9 +54,11 @@ def list_dataset_limits(dataset: DatasetArtifacts) -> Iterator[str]:
     if len(dataset.tallies["creator"]) > 1 and by_creator > _MAJORITY * record.kept and creator != UNKNOWN:
         yield f"{by_creator / record.kept:.0%} of the works are by one creator: {creator}."
     if unnamed := dataset.tallies["creator"].get(UNKNOWN, 0):
-        yield f"Of {format_number(unnamed)} of {works} works the creator is not recorded."
+        yield f"The creator of {format_number(unnamed)} of {works} works is not recorded."
     if unlicensed := count_unlicensed(dataset):
-        yield f"Of {format_number(unlicensed)} of {works} works the licence is not recorded."
+        yield f"The licence of {format_number(unlicensed)} of {works} works is not recorded."
+    if dataset.medium and medium_info(dataset.medium).is_readable:
+        yield "The language of the texts is not recorded: add the field language to the head of this card."
     counts = record.labels.values()
     if len(counts) > 1 and max(counts) >= _UNEVEN * min(counts):
         least, most = min(record.labels.items(), key=_count), max(record.labels.items(), key=_count)

@@ -102,7 +102,7 @@ dvc pull data/checkpoints/{{ name | plain }}   # where the weights are not there
 {{ dataset_title }}{% if description %}: {{ description }}{% endif %}
 
 
-{{ creators }} {{ run.works }} works to train on.{% if licence_table %} Licences of all {{ kept }} works of the dataset:
+{{ creators }}{% if run.works %} {{ run.works }} works to train on.{% endif %}{% if licence_table %} Licences of all {{ kept }} works of the dataset:
 
 {{ licence_table }}{% endif %}
 
