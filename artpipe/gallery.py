@@ -57,12 +57,13 @@ def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
 
     Pages, media, style, script and fonts.
     """
+    from artpipe.publishing.gallery_cards import add_cards
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import render_pages
 
     media = MediaStore()
     translator = make_translator(params, theme)
-    museum = load_museum(root, params, media, translator.sentences)
+    museum = add_cards(load_museum(root, params, media, translator.sentences), root, params, media)
     return collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
 
 
@@ -160,7 +161,9 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
         _PACKAGE_FOLDER / "gallery.py",
         *_list_folder(theme),
         *sorted(
-            path for folder in ("contracts", "sections", "site") for path in (_PACKAGE_FOLDER / folder).glob("*.py")
+            path
+            for folder in ("contracts", "publishing", "sections", "site")
+            for path in (_PACKAGE_FOLDER / folder).glob("*.py")
         ),
     ]
     parts.append([(path.name, sha256_file(path)) for path in code])

@@ -25,6 +25,7 @@ LOOKED_AT = {
     "dulwich": "Apache-2.0, chosen of two",
     "grandalf": "EPL-1.0, chosen of two",
     "huey": "MIT",
+    "mlcroissant": "Apache-2.0",
     "pygit2": "GPL-2.0 with linking exception",
     "skops": "MIT",
     "text-unidecode": "Artistic License, chosen of two",

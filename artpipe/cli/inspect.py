@@ -1,6 +1,6 @@
-"""The commands that look closer: runs, verify, lineage, promote, sync, sample.
+"""The commands that look closer: runs, verify, lineage, card, promote, sync.
 
-And `new` and `upgrade`.
+And `sample`, `new` and `upgrade`.
 """
 
 from pathlib import Path
@@ -90,6 +90,22 @@ def lineage(
 
     file = resolve_typed_path(Path(query))
     print_lineage(str(file) if file.exists() else query, as_json=as_json)
+
+
+@inspect_commands.command(rich_help_panel=LOOK)
+def card(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of a model or a dataset.")],
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE|DIR", help="Write it there, in a folder as README.md.")
+    ] = None,
+    *,
+    croissant: Annotated[bool, typer.Option("--croissant", help="A dataset's Croissant JSON-LD instead.")] = False,
+) -> None:
+    """Write a model's or dataset's card for the Hub, of its artifacts alone."""
+    from artpipe.publishing.write_card import write_card
+
+    to = to and resolve_typed_path(to)
+    typer.echo(to_printable_lines(write_card(name, to, croissant=croissant)))
 
 
 @inspect_commands.command(rich_help_panel=LOOK)

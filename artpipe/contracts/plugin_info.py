@@ -69,6 +69,7 @@ class ModelInfo(WallInfo):
     pretrained: Literal["", "checkpoint", "weights"] = (
         ""  # of a feature extractor, or those that measure pictures; "": none
     )
+    hub_task: str = ""  # what it does, as the Hub calls it (`pipeline_tag`); empty: what its medium says
     in_new_datasets: bool = False  # `dataset add` writes an entry of it, where the medium has the columns it reads
     starting_params: Mapping[str, Any] = {}  # of an entry that is written: about a hundred works within minutes
     presets: Mapping[str, Budget] = {  # by what is typed: `artpipe preset long`
@@ -95,11 +96,18 @@ class MediumInfo(Settings):
     sample_rows: str = ""
     is_readable: bool = False  # works are UTF-8, and their first lines are shown where they are added
     refusal_hints: Mapping[str, str] = {}  # by reason of quarantine: what to type so that such works are kept
+    # Tasks as the Hub calls them, of a dataset: by "works", and by "labels" and "captions" where it has some; a model that
+    # names none makes "works".
+    hub_tasks: Mapping[str, str] = {}
+    media_types: tuple[str, ...] = ()  # of the originals that are kept
+    work_type: str = ""  # of an original as Croissant reads it: sc:ImageObject or sc:Text; empty: it has no reader
     separator_hint: str = ""  # what to type where a file may hold more works than were found
 
 
 class MetricInfo(WallInfo):
     """What others ask of a metric."""
+
+    copy_scores: tuple[str, ...] = ()  # names of its scores that tell how far a model copies works it learned from
 
 
 InfoT = TypeVar("InfoT", ModelInfo, MediumInfo, MetricInfo)

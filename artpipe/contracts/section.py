@@ -59,6 +59,7 @@ class Artist:
     kind_title: str = ""
     accepted: Sequence[str] = ()  # stages whose results were accepted under newer code: "train", "evaluate", ...
     wall_texts: Mapping[str, WallText] = field(default_factory=dict)  # by role of its works
+    card: Media | None = None  # a text about it, to take away
 
     @property
     def step(self) -> int:
@@ -124,6 +125,7 @@ class Room:
     artists: Sequence[Artist]
     gaps: Sequence[Gap]
     seen: Sequence[RealWork] = ()  # the real works of which there is a picture
+    card: Media | None = None  # a text about the dataset, to take away
 
     @property
     def is_not_started(self) -> bool:

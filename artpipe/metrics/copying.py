@@ -10,6 +10,7 @@ from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
+from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.evaluation.sequences import writes_text
 from artpipe.modalities.text.detokenize import join_rows, to_code_points
 from artpipe.numerics.ngrams import ngram_keys
@@ -74,3 +75,4 @@ METRIC = Metric(
     measure=measure,
     headline=("copied_16_grams",),
 )
+METRIC_INFO = MetricInfo(copy_scores=("copied_16_grams",))

@@ -88,4 +88,6 @@ METRIC = Metric(
     measure=measure,
     headline=("copies",),
 )
-METRIC_INFO = MetricInfo(wall_texts={"nearest pair": WallText(heading="Nearest to a training work")})
+METRIC_INFO = MetricInfo(
+    wall_texts={"nearest pair": WallText(heading="Nearest to a training work")}, copy_scores=("memorisation", "copies")
+)

@@ -247,6 +247,7 @@ def _interleave_classes(labels: Tensor) -> list[int]:
 MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=Classifier)
 MODEL_INFO = ModelInfo(
     title="Classifier",
+    hub_task="image-classification",
     nanoseconds_per_pixel=350,
     evaluation_seconds=3.0,
     default_batch_size=128,

@@ -242,6 +242,7 @@ class FastStyle(MicroBatchedLearner[Params]):
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=FastStyle)
 MODEL_INFO = ModelInfo(
     title="Feed-forward style transfer",
+    hub_task="image-to-image",
     nanoseconds_per_pixel=2300,
     evaluation_seconds=6.0,
     class_parameters=("styles",),

@@ -195,6 +195,7 @@ def lost_error(restored: Tensor, whole: Tensor, lost: Tensor) -> Tensor:
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=Inpainting)
 MODEL_INFO = ModelInfo(
     title="Restoration",
+    hub_task="image-to-image",
     nanoseconds_per_pixel=800,
     evaluation_seconds=13.0,
     default_batch_size=16,

@@ -146,6 +146,7 @@ class SuperResolution(AdversarialRestorer[Params]):
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=SuperResolution)
 MODEL_INFO = ModelInfo(
     title="Super resolution",
+    hub_task="image-to-image",
     nanoseconds_per_pixel=900,
     evaluation_seconds=13.0,
     default_batch_size=16,

@@ -28,7 +28,9 @@ _HTML = """
 <dt>{{ _("Data") }}</dt><dd class="mono">{{ view.artist.report.shards | short }}</dd>
 {% for name, version in run.versions | dictsort %}<dt><bdi>{{ name | clean }}</bdi></dt><dd class="mono">{{ version | clean }}</dd>
 {% endfor %}
-</dl></div>
+</dl>
+{% if view.artist.card %}<p><a href="{{ root ~ view.artist.card.src }}" download="{{ view.artist.name }}-card.md">{{ _("Model card") }}</a></p>
+{% endif %}</div>
 </div>
 """
 

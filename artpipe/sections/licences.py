@@ -13,7 +13,9 @@ _HTML = """
 <dt>{{ _("Licence") }}</dt><dd>{{ m.isolated(view.room.about.licence) }}</dd>
 <dt>{{ _("Creator") }}</dt><dd>{{ m.isolated(view.room.about.creator) }}</dd>
 <dt>{{ _("Origin") }}</dt><dd>{{ m.isolated(view.room.about.origin) }}</dd>
-</dl></div>
+</dl>
+{% if view.room.card %}<p><a href="{{ root ~ view.room.card.src }}" download="{{ view.room.name }}-card.md">{{ _("Dataset card") }}</a></p>
+{% endif %}</div>
 {% for heading, tallies in groups %}
 <div><h2>{{ {"licences": _("Licences"), "creators": _("Creators"), "origins": _("Origins")}[heading] }}</h2>
 <ul class="tallies">{% for tally in tallies %}<li>{{ m.isolated(tally.name) }}<span class="count">{{ tally.count | number }}</span></li>

@@ -95,6 +95,10 @@ class MediaStore:
             self._store(data, suffix), size=len(data), seconds=_measure_seconds(data) if suffix == ".wav" else 0.0
         )
 
+    def add_document(self, data: bytes, suffix: str) -> Media:
+        """Put a text for visitors to take on the shelf."""
+        return Media(self._store(data, suffix), size=len(data))
+
     def make_stylesheet(self) -> bytes:
         """Return a rule per width in use.
 

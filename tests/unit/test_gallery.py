@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from huggingface_hub import metadata_load
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champion, ChampionHistory, Champions, save_champions
@@ -70,6 +71,18 @@ def test_unchanged_rebuild_writes_nothing(museum):
     before = {path: path.stat().st_mtime_ns for path in gallery(museum).rglob("*")}
     build_gallery(museum)
     assert {path: path.stat().st_mtime_ns for path in gallery(museum).rglob("*")} == before
+
+
+def test_cards_of_models_and_datasets_are_there_to_take(built):
+    """Each page links to its own, which the Hub's library reads; they are files of the gallery's card."""
+    for page, field in (
+        ("models/digits-gan/index.html", "model-index"),
+        ("datasets/digits/index.html", "size_categories"),
+    ):
+        (address,) = [address for address in Page(text(built, page)).addresses if address and address.endswith(".md")]
+        card = (gallery(built) / page).parent / address
+        assert field in metadata_load(card)
+        assert f'"{card.resolve().relative_to(gallery(built).resolve()).as_posix()}"' in text(built, "gallery.json")
 
 
 def crown(root, model, checkpoint=None):
@@ -142,7 +155,8 @@ def test_a_changed_work_rewrites_only_what_shows_it(museum, built):
         *shows,
         "works/digits-gan-sample-005/index.html",
     }
-    assert sum(name.startswith("media/") for name in names) <= 2
+    assert sum(name.startswith("media/") and not name.endswith(".md") for name in names) <= 2
+    assert sum(name.endswith(".md") for name in names) == 2  # the model's card, which has the hash of its report
 
 
 def test_a_removed_model_leaves_nothing(museum):

@@ -213,5 +213,7 @@ MEDIUM_INFO = MediumInfo(
     ingest_milliseconds=(8.0, 0.0),
     preprocess_milliseconds=(10.0, 0.0),
     sample_rows="artpipe.modalities.music.random_scores:make_rows",
+    hub_tasks={"works": "other"},
+    media_types=("application/vnd.recordare.musicxml+xml", "audio/midi"),
     refusal_hints={"other voices": "`--voices N` takes others, 0 takes chords"},
 )

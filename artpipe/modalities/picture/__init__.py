@@ -271,4 +271,11 @@ MEDIUM_INFO = MediumInfo(
     preset_sizes={"gpu": 128},
     preview_job="artpipe.modalities.picture.preview_tile:draw_tile",
     sample_rows="artpipe.modalities.picture.random_pictures:make_rows",
+    hub_tasks={
+        "works": "unconditional-image-generation",
+        "labels": "image-classification",
+        "captions": "text-to-image",
+    },
+    media_types=("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp", "image/tiff", "image/avif"),
+    work_type="sc:ImageObject",
 )

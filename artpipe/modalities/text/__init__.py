@@ -225,5 +225,8 @@ MEDIUM_INFO = MediumInfo(
     preprocess_milliseconds=(1.0, 900.0),
     is_readable=True,
     sample_rows="artpipe.modalities.text.random_texts:make_rows",
+    hub_tasks={"works": "text-generation", "labels": "text-classification"},
+    media_types=("text/plain",),
+    work_type="sc:Text",
     separator_hint="`--separator '\\n\\n'` cuts a file where a line is empty",
 )

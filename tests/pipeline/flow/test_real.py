@@ -8,11 +8,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from huggingface_hub import ModelCard
 from PIL import Image
 
 from artpipe.config.params import load_params
 from artpipe.project.preview import write_contact_sheet
-from artpipe.system.hashing import md5_file
+from artpipe.publishing.write_card import write_card
+from artpipe.system.hashing import md5_file, sha256_bytes
 from tests.hostile.metadata_leaks import MARKS, PROFILE, find_marks, make_marked_files, make_marked_picture
 from tests.pipeline.conftest import Project, make_real_project
 
@@ -152,6 +154,22 @@ def test_of_a_picture_nothing_but_its_pixels_leaves_the_house(made):
     assert len(made_of_them) > 10
     with contextlib.closing(sqlite3.connect(Path(project.environment["PREFECT_HOME"]) / "prefect.db")) as connection:
         assert connection.execute("select count(*) from artifact where type = 'image'").fetchone()[0] > 0
+
+
+def test_cards_come_of_what_was_made(made):
+    """Of each model and of the dataset, with the hashes of its weights, each score, and nothing of the pictures' metadata."""
+    project, _ = made
+    for name in ("ruler", "gan", "vae"):
+        card = ModelCard(write_card(name, root=project.folder))
+        report = json.loads((project.folder / f"data/reports/{name}/report.json").read_text())
+        weights = [path.read_bytes() for path in (project.folder / f"data/checkpoints/{name}").glob("*.safetensors")]
+        compared = {score["name"]: score["value"] for score in report["scores"] if score["better"] != "neither"}
+        assert {result.metric_type: result.metric_value for result in card.data.eval_results or ()} == compared
+        assert [sha256 for sha256 in map(sha256_bytes, weights) if sha256 not in card.text] == []
+        assert f"**{report['verdict']['verdict']}**" in card.text
+    text = write_card("shapes", root=project.folder)
+    assert "48 inputs were read; 48 were kept, none was set aside." in text
+    assert find_marks(text.encode()) == []
 
 
 def test_changes_reach_what_they_concern(made):

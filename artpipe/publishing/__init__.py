@@ -1,0 +1,1 @@
+"""Cards of models and datasets for the Hub, and datasets as Croissant."""
