@@ -32,6 +32,7 @@ SPACE_NAMES = {  # as sentences have them
     "layout": "its layout of light and colour",
     "texture": "its texture and border",
 }
+TOLERANCE = {"texture": 0.15}  # what resampling alone may change (docs/log.md)
 STRANGE = 0.01  # share of new works that may be called strange, in each space
 MOST_TRAINING, MOST_HELD_OUT = 20_000, 1_000  # works
 FEWEST_HELD_OUT = 10
@@ -65,7 +66,7 @@ class DatasetReference:
     def strangeness(self, space: str, distance: float) -> float:
         """Return the share of held-out works that are at least as far, in (0, 1]."""
         known = self.distances[space]
-        return (1 + int((known >= distance).sum())) / (1 + len(known))
+        return (1 + int((known >= distance - TOLERANCE.get(space, 0.0)).sum())) / (1 + len(known))
 
     def is_strange(self, space: str, distance: float) -> bool:
         """Return whether a picture is further than nearly all held-out works."""
@@ -77,7 +78,12 @@ class DatasetReference:
         known = self.distances[space]
         if len(known) < FEWEST_HELD_OUT:
             return None
-        return float(next(distance for distance in known.flip(0) if not self.is_strange(space, float(distance))))
+        least = next(distance for distance in known.flip(0) if not self._is_beyond(space, float(distance)))
+        return float(least) + TOLERANCE.get(space, 0.0)
+
+    def _is_beyond(self, space: str, distance: float) -> bool:
+        """Return whether a distance is strange where nothing is tolerated."""
+        return self.is_strange(space, distance + TOLERANCE.get(space, 0.0))
 
 
 def make_vectors(space: str, images: Tensor, learner: "Learner[Any] | None") -> Tensor:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def prepare_picture_for(picture: CritiquedPicture, shards: ShardSet) -> Tensor:
     """Return ``(1, C, H, W)`` in [-1, 1] by the dataset's `preprocess`.
 
-    Where that cuts works into tiles, it is the middle one.
+    It is the picture inside its margin; where works are cut into tiles, the middle one.
     """
     params = PictureParams.model_validate(shards.card.params)
     image = flatten_alpha(picture.image.crop(picture.box), params.background)

@@ -13,6 +13,7 @@ from artpipe.numerics.blur_and_noise import edge_width, noise_sigma
 
 _CRISP, _SHARP, _SOFT = 0.6, 1.2, 2.5  # pixels; less than half of one is beyond telling
 _DEPTH_RATIO, _DEPTH_DIFFERENCE = 2.0, 1.5  # of the softest to the sharpest part; pixels
+_LEAST_SIDE = 96  # pixels: a ninth of a smaller picture has no room to measure in
 _PART_SIDE = 384  # pixels of each ninth that are measured, about its middle
 _CLEAN, _VISIBLE, _STRONG = 1.0, 4.0, 10.0  # levels of 255
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -21,6 +22,10 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 def observe(picture: CritiquedPicture, models: object) -> Sequence[ObservationResult]:
     """Measure edges in the nine parts of the picture, and noise where it is even."""
     del models
+    height, width = picture.pixels.shape[:2]
+    if min(height, width) < _LEAST_SIDE:
+        small = Message(code="too_small_for_sharpness", values={"width": width, "height": height, "least": _LEAST_SIDE})
+        return [ObservationResult([small])]
     widths = {place: edge_width(part) for place, part in zip(PLACES, _middle_parts(picture.pixels), strict=True)}
     known = {place: width for place, width in widths.items() if width is not None}
     sentences, numbers = _describe_widths(known) if known else ([Message(code="no_edges")], [])

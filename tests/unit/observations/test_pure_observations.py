@@ -225,3 +225,10 @@ def test_a_soft_part_is_named():
 def test_an_even_picture_is_neither_sharp_nor_soft():
     """There is no edge, and white has no noise that could be seen."""
     assert set(codes(observe("sharpness_and_noise", np.full((200, 200, 3), 255)))) == {"no_edges", "noise_unknown"}
+
+
+def test_a_small_picture_is_too_small_to_measure():
+    """It is said with the sides that are needed."""
+    assert codes(observe("sharpness_and_noise", grey(RNG.normal(128, 9, (64, 200))))) == {
+        "too_small_for_sharpness": {"width": 200, "height": 64, "least": 96}
+    }
