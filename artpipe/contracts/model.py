@@ -261,6 +261,20 @@ class Restorer(Protocol):
         ...
 
 
+@runtime_checkable
+class StylePainter(Protocol):
+    """A learner that paints any picture in the styles that it has learned."""
+
+    names: list[str]  # of the styles
+
+    def paint(self, images: Tensor, mix: Tensor) -> Tensor:
+        """Return ``(N, C, H, W)`` in [-1, 1]; sides are multiples of 4.
+
+        `mix` ``(N, S)`` has the share of each style.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Model:
     """What a file in `models/` exports as MODEL."""

@@ -143,6 +143,20 @@ def test_the_section_of_contributing_fills():
     assert section.fill(SimpleNamespace(artist=artist)) == {"pictures": 320}
 
 
+@pytest.mark.parametrize(("size", "code"), [((30, 40), "stands"), ((40, 30), "lies"), ((40, 40), "square")])
+def test_the_observation_of_contributing_observes(size, code):
+    """It says whether a picture stands, lies or is square, in its own words."""
+    from PIL import Image
+
+    from artpipe.critique.critiqued_picture import CritiquedPicture
+
+    module = example("observations")
+    picture = CritiquedPicture("x.png", "", Image.effect_noise(size, 90))
+    (result,) = module.OBSERVATION.observe(picture, None)
+    assert [sentence.code for sentence in result.sentences] == [code]
+    assert {code, module.OBSERVATION.code, result.numbers[0].code} <= set(module.SENTENCES["en"])
+
+
 def defined_names(*modules: str) -> set[str]:
     """Return every name that is defined in a module or below a folder of artpipe: functions, classes, fields, constants."""
     names: set[str] = set()

@@ -46,6 +46,7 @@ ELSEWHERE = {
     "artpipe/models/vae.py": {"elbo": A_MEASURE},
     "artpipe/nn/classifier/calibration.py": {"accuracy": A_MEASURE},
     "artpipe/nn/sequence/token_exhibits.py": {"text": A_FORM},
+    "artpipe/observations/painted_in_styles.py": {"style": A_VALUE},
     "artpipe/project/starter_texts.py": {"music": "a starter"},
     "artpipe/sections/confusions.py": {"accuracy": A_MEASURE},
     "artpipe/sections/neighbours.py": {"text": A_FORM},

@@ -13,7 +13,13 @@ from artpipe.code.code_yaml import find_changed_parts, installed_code, recorded_
 from artpipe.config.params import load_params
 
 ROOT = Path(__file__).parents[2]
-ROOMS = {"models": "MODEL", "sources": "SOURCE", "metrics": "METRIC", "sections": "SECTION"}
+ROOMS = {
+    "models": "MODEL",
+    "sources": "SOURCE",
+    "metrics": "METRIC",
+    "sections": "SECTION",
+    "observations": "OBSERVATION",
+}
 PLUGINS = [(room, name) for room in ROOMS for name in plugins.list_plugins(room)]
 MOST_LINES, MOST_MODEL_LINES, MOST_FUNCTION_LINES = 300, 250, 40
 MOST_FIRST_LINE_CHARACTERS = 80

@@ -1,0 +1,1 @@
+"""What is said of a picture, one file per observation; each exports OBSERVATION."""

@@ -1,0 +1,126 @@
+"""Nearest works: which works of the project's datasets the picture is most like."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from artpipe.artifacts.shards import ShardSet
+from artpipe.contracts.observation import EXACT_SIDE, CritiqueFigure, MeasuredNumber, Observation, ObservationResult
+from artpipe.critique.critiqued_picture import CritiquedPicture
+from artpipe.critique.project_models import ProjectModels, TrainedModel
+from artpipe.critique.work_credits import make_credits
+from artpipe.language.message import Message
+
+if TYPE_CHECKING:
+    from artpipe.critique.dataset_reference import DatasetReference
+
+_WORKS = 4  # shown of a dataset
+_MOST_DATASETS = 2
+_SAME = 1e-4  # distance at which two pictures are one
+
+
+class _Neighbours(NamedTuple):
+    """The nearest works of one dataset; `ratio` is against its works' own distance."""
+
+    dataset: str
+    shards: ShardSet
+    reference: "DatasetReference"
+    space: str
+    distances: list[float]
+    rows: list[int]
+    ratio: float
+    strange: tuple[str, int] | None  # the space in which it is strange to the dataset, and how many works are as far
+
+
+def observe(picture: CritiquedPicture, models: ProjectModels) -> Sequence[ObservationResult]:
+    """Show the nearest works of the datasets that are least far, with their licences."""
+    classifiers = {model.shards.spec.dataset: model for model in models.restore("features")}
+    neighbours = []
+    for dataset in models.picture_datasets:
+        shards = models.open_shards(dataset)
+        if shards is not None and shards.card.counts["train"] > 1:
+            neighbours.append(_find_neighbours(picture, dataset, shards, classifiers.get(dataset)))
+    nearest = sorted(neighbours, key=lambda near: (near.strange is not None, near.space != "features", near.ratio))
+    chosen = [near for near in nearest if near.strange is None][:_MOST_DATASETS] or nearest[:1]
+    return [_describe(picture, models, near) for near in chosen]
+
+
+def _find_neighbours(
+    picture: CritiquedPicture, dataset: str, shards: ShardSet, model: TrainedModel | None
+) -> _Neighbours:
+    """Look in a classifier's features, or without one in the layout of colours.
+
+    A picture that is strange to the dataset is not looked for in features, which do not know it.
+    """
+    import torch
+
+    from artpipe.critique.dataset_reference import load_reference, make_vectors
+    from artpipe.critique.model_input import prepare_picture_for
+
+    learner = model.learner if model else None
+    reference = load_reference(shards, learner, model.checkpoint if model else "")
+    images = prepare_picture_for(picture, shards)
+    with torch.no_grad():
+        vectors = {space: make_vectors(space, images, learner) for space in reference.vectors}
+    found = {space: reference.measure(space, vector, _WORKS) for space, vector in vectors.items()}
+    strange = [space for space, (distances, _) in found.items() if reference.is_strange(space, float(distances[0]))]
+    space = "features" if learner is not None and not strange else "layout"
+    distances, rows = found[space]
+    ratio = float(distances[0]) / max(float(reference.distances[space].median()), 1e-9)
+    further = int((reference.distances[strange[0]] >= found[strange[0]][0][0]).sum()) if strange else 0
+    is_strange = (strange[0], further) if strange else None
+    return _Neighbours(dataset, shards, reference, space, distances.tolist(), rows.tolist(), ratio, is_strange)
+
+
+def _describe(picture: CritiquedPicture, models: ProjectModels, near: _Neighbours) -> ObservationResult:
+    from artpipe.critique.dataset_reference import SPACE_NAMES
+    from artpipe.critique.model_input import to_pixels
+
+    columns = near.shards.load("train", ("images", "digests"))
+    digests = [bytes(columns["digests"][row].tolist()).hex() for row in near.rows]
+    provenance = models.read_provenance(near.dataset, digests)
+    figures = [
+        CritiqueFigure(
+            to_pixels(columns["images"][row]),
+            Message(code="work_distance", values={"distance": distance}),
+            make_credits(models, near.dataset, provenance.get(digest)),
+            exact=max(columns["images"].shape[2:]) < EXACT_SIDE,
+        )
+        for row, digest, distance in zip(near.rows, digests, near.distances, strict=True)
+    ]
+    number = MeasuredNumber(
+        near.distances[0],
+        bound=near.reference.bound(near.space),
+        code="measure_distance",
+        values={"space": SPACE_NAMES[near.space]},
+    )
+    is_same = picture.sha256 in digests or near.distances[0] < _SAME
+    sentences = _describe_distance(models.dataset_title(near.dataset), near, is_same=is_same)
+    return ObservationResult(sentences, [number], figures)
+
+
+def _describe_distance(title: str, near: _Neighbours, *, is_same: bool) -> list[Message]:
+    """Say how far the nearest work is, against what is usual."""
+    from artpipe.critique.dataset_reference import SPACE_NAMES
+
+    known = near.reference.distances[near.space]
+    if is_same:
+        return [Message(code="is_a_work", values={"dataset": title, "distance": near.distances[0]})]
+    sentence = Message(
+        code="nearest_by",
+        values={
+            "space": SPACE_NAMES[near.space], "dataset": title, "distance": near.distances[0],
+            "usual": float(known.median()), "ratio": near.ratio,
+        },
+    )  # fmt: skip
+    if near.strange is None:
+        return [sentence]
+    space, further = near.strange
+    return [
+        sentence,
+        Message(
+            code="unlike_collection", values={"space": SPACE_NAMES[space], "count": len(known), "further": further}
+        ),
+    ]
+
+
+OBSERVATION = Observation(code="heading_nearest", position=20, observe=observe)
