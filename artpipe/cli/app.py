@@ -8,6 +8,7 @@ import typer
 from artpipe.cli.command_classes import HeadedGroup, require_project
 from artpipe.cli.daily import DAILY, daily_commands
 from artpipe.cli.datasets import dataset_commands
+from artpipe.cli.forget import forget_commands
 from artpipe.cli.help_command import help_commands
 from artpipe.cli.inspect import LOOK, inspect_commands
 from artpipe.cli.models import model_commands
@@ -45,7 +46,15 @@ model = typer.Typer(
     cls=HeadedGroup, no_args_is_help=True, rich_markup_mode=None, help="List kinds of models, add or remove a model."
 )
 model.registered_commands += model_commands.registered_commands
-for commands in (inspect_commands, daily_commands, preset_commands, server_commands, stage_commands, help_commands):
+for commands in (
+    inspect_commands,
+    daily_commands,
+    preset_commands,
+    forget_commands,
+    server_commands,
+    stage_commands,
+    help_commands,
+):
     app.registered_commands += commands.registered_commands
 app.add_typer(dataset, name="dataset", rich_help_panel=OWN)
 app.add_typer(model, name="model", rich_help_panel=OWN)

@@ -124,6 +124,7 @@ class Room:
     artists: Sequence[Artist]
     gaps: Sequence[Gap]
     seen: Sequence[RealWork] = ()  # the real works of which there is a picture
+    withdrawn: Sequence[str] = ()  # the days on which works were withdrawn from it, one for each, the first one first
 
     @property
     def is_not_started(self) -> bool:
