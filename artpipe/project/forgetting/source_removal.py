@@ -50,7 +50,7 @@ def remove_from_source(entry: DatasetEntry, digests: Collection[str], names: Col
         return 0
     change = _WorkRemover(entry, frozenset(digests), frozenset(names))
     changed = source.edit(entry, change.change_file)
-    if changed and Path(f"{entry.path}.dvc").exists():
+    if Path(f"{entry.path}.dvc").exists():  # also where nothing changed: a first try may have ended before this
         run_dvc("add", entry.path)
     return changed
 
@@ -64,9 +64,12 @@ class _WorkRemover:
 
     def change_file(self, name: str, data: bytes) -> bytes | None:
         """Return a file without the works, None where it is one of them or tells of one."""
-        if name in self.names or sha256_bytes(data) in self.digests or self._is_sidecar(name):
+        if name in self.names or sha256_bytes(data) in self.digests:
             return None
-        if self.medium.split_file is not yield_whole_file and self.medium.matches(data[:SIGNATURE_BYTES], name):
+        may_be_work = self.medium.matches(data[:SIGNATURE_BYTES], name)
+        if not may_be_work and self._is_sidecar(name):
+            return None
+        if may_be_work and self.medium.split_file is not yield_whole_file:
             kept = self._drop_works(name, data)
             if kept is not data:
                 return kept or None
@@ -74,7 +77,7 @@ class _WorkRemover:
 
     def _is_sidecar(self, name: str) -> bool:
         suffix = get_suffix(name)
-        is_note = suffix in _NOTE_SUFFIXES | set(self.medium.sidecars) and suffix not in self.medium.suffixes
+        is_note = suffix in _NOTE_SUFFIXES | set(self.medium.sidecars)
         return is_note and _place_key(name[: len(name) - len(suffix)]) in self._keys
 
     def _drop_works(self, name: str, data: bytes) -> bytes:

@@ -24,7 +24,7 @@ from artpipe.errors import ArtpipeError, UserError
 from artpipe.gallery import build_gallery
 from artpipe.ingest import ingest_dataset
 from artpipe.preprocess import preprocess_dataset
-from artpipe.project.forgetting import forget_works
+from artpipe.project.forgetting import forget_works, source_removal
 from artpipe.project.forgetting.forget_plan import PLAN_FILE, require_nothing_pending
 from artpipe.storage.dvc_cache import write_object
 from artpipe.storage.dvc_command import hash_folder, make_listing
@@ -282,16 +282,18 @@ def test_it_cannot_come_back(project, made, artpipe):
 
 
 @pytest.mark.parametrize(
-    "step", ["_link_tombstones", "remove_from_source", "drop_stages", "free_versions", "_rebuild_gallery"]
+    ("module", "step"),
+    [(source_removal, "run_dvc"), (forget_works, "free_versions"), (forget_works, "_rebuild_gallery")],
+    ids=["run_dvc", "free_versions", "gallery"],
 )
-def test_what_was_cut_short_is_ended_by_a_second_try(project, made, artpipe, monkeypatch, step):
+def test_what_was_cut_short_is_ended_by_a_second_try(project, made, artpipe, monkeypatch, module, step):
     """Wherever it ends, `artpipe run` refuses, nothing is half-written, and the same command brings it to its end."""
 
     def fail(*_: object, **__: object) -> None:
         raise ArtpipeError("the power is gone")
 
     with monkeypatch.context() as broken:
-        broken.setattr(forget_works, step, fail)
+        broken.setattr(module, step, fail)
         assert artpipe("forget", NAME, "--yes")[0] == 1
     with pytest.raises(UserError, match="artpipe forget --yes"):
         require_nothing_pending()
