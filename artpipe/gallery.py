@@ -17,9 +17,9 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
-from artpipe.errors import UserError, did_you_mean
 from artpipe.language.sentences import load_sentences
 from artpipe.site.museum import load_museum
+from artpipe.site.themes import find_theme, make_translator
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
@@ -103,14 +103,6 @@ def write_unsynced(path: Path, data: bytes) -> None:
     temporary.replace(path)
 
 
-def make_translator(params: Params, theme: Path) -> "Translator":
-    """Return the words of a theme in the gallery's language."""
-    from artpipe.site.translation import Translator
-    from artpipe.site.wall_texts import collect_acronyms
-
-    return Translator(theme, params.gallery.language, collect_acronyms(params))
-
-
 def make_site(params: Params, theme: Path, translator: "Translator") -> "Site":
     """Return the theme with the sections that params.yaml chooses."""
     from artpipe.site import charts, pages
@@ -125,20 +117,6 @@ def make_site(params: Params, theme: Path, translator: "Translator") -> "Site":
     return pages.Site(
         pages.make_environment(theme, sections, filters, translator.translate, translator.translate_plural), sections
     )
-
-
-def find_theme(name: str) -> Path:
-    """Return the folder of a theme.
-
-    Raises:
-        UserError: there is none of that name.
-    """
-    themes = sorted(path.name for path in (_PACKAGE_FOLDER / "templates").iterdir() if path.is_dir())
-    if name not in themes:
-        raise UserError(
-            f"params.yaml: `gallery.theme` is `{name}`; there are: {', '.join(themes)}{did_you_mean(name, themes)}"
-        )
-    return _PACKAGE_FOLDER / "templates" / name
 
 
 def _list_folder(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from artpipe import plugins
 from artpipe.artifacts import paths
+from artpipe.artifacts.tombstones import Tombstone, TombstoneIndex, load_tombstones
 from artpipe.artifacts.works import Provenance, Quarantined, RecordCard, RecordWriter, WorksWriter
 from artpipe.config.params import MINIMUM_WORKS, About, DatasetEntry, IngestParams, load_params
 from artpipe.contracts.modality import find_medium, yield_whole_file
@@ -21,11 +22,14 @@ from artpipe.errors import UserError
 from artpipe.language.message import Message, join_texts
 from artpipe.language.sentences import read_sentence
 from artpipe.preprocessing.jobs import job_name, make_worker_limits
-from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
+from artpipe.system.atomic_files import remove_path, remove_stale_temporaries, write_folder
+from artpipe.system.hashing import sha256_bytes
 from artpipe.untrusted.duplicates import DuplicateIndex
 from artpipe.untrusted.job_cache import cached_outcomes, clear_cache, fill_cache, parse_part
 from artpipe.untrusted.rejection import with_parameter
 from artpipe.untrusted.worker_pool import JobOutcome
+
+WITHDRAWN = "withdrawn"  # the reason of inputs that have a tombstone
 
 
 def ingest_dataset(name: str) -> None:
@@ -45,6 +49,9 @@ def ingest_dataset(name: str) -> None:
     with write_folder(record_folder) as record, write_folder(works_folder) as works:
         card = _ingest(name, entry, source, works, record)
     clear_cache(f"ingest@{name}")
+    if WITHDRAWN in card.quarantined and source.fetched_copies:  # they hold what was left out
+        for copy in source.fetched_copies(entry):
+            remove_path(copy)
     _print_summary(card)
 
 
@@ -85,6 +92,7 @@ def _ingest(name: str, entry: DatasetEntry, source: Source, works: Path, record:
         closing(DuplicateIndex()) as duplicates,
     ):
         input_filter = _InputFilter(entry.ingest, about, works_writer, record_writer, duplicates)
+        input_filter.tombstones = TombstoneIndex(load_tombstones())
         inputs = ((candidate, candidate.data) for candidate in _split_files(source.candidates(entry), entry))
         with closing(cached_outcomes(inputs, **_job_options(name, entry))) as outcomes:
             for candidate, outcome in outcomes:
@@ -125,11 +133,14 @@ class _InputFilter:
         self, params: IngestParams, about: About, works: WorksWriter, record: RecordWriter, duplicates: DuplicateIndex
     ) -> None:
         self.params, self.about, self.works, self.record, self.seen = params, about, works, record, duplicates
+        self.tombstones = TombstoneIndex(())
 
     def process(self, candidate: Candidate, outcome: JobOutcome) -> None:
         """Accept or quarantine one input."""
         name = _to_encodable(candidate.name)
-        if candidate.rejected is not None:
+        if tombstone := self._find_tombstone(candidate, outcome):
+            self.record.add_quarantined(_make_withdrawn(tombstone))
+        elif candidate.rejected is not None:
             self.record.add_quarantined(
                 Quarantined(name, candidate.rejected, _to_encodable(join_texts(candidate.notes)))
             )
@@ -137,6 +148,16 @@ class _InputFilter:
             self.record.add_quarantined(Quarantined(name, outcome.reason, _to_encodable(outcome.detail)))
         else:
             self._add_unless_duplicate(candidate, name, *json.loads(outcome.payload))
+
+    def _find_tombstone(self, candidate: Candidate, outcome: JobOutcome) -> Tombstone | None:
+        """Return the tombstone of an input, by its bytes, then by its look."""
+        if not self.tombstones or not candidate.data:
+            return None
+        if tombstone := self.tombstones.find_exact(sha256_bytes(candidate.data)):
+            return tombstone
+        if candidate.rejected is not None or outcome.reason is not None:
+            return None
+        return self.tombstones.find_near(json.loads(outcome.payload)[2], self.params.near_duplicate_bits)
 
     def _add_unless_duplicate(
         self, candidate: Candidate, name: str, width: int, height: int, phash: str, notes: list[str]
@@ -169,6 +190,12 @@ class _InputFilter:
         )
         notes = [*candidate.notes, *notes]
         self.record.add_work(_make_provenance(candidate, name, sha256, self.about, notes), notes)
+
+
+def _make_withdrawn(tombstone: Tombstone) -> Quarantined:
+    """Return the row of a withdrawn work, in which nothing says what it is called."""
+    detail = Message(code="withdrawn_on", values={"date": tombstone.date})
+    return Quarantined(tombstone.key, WITHDRAWN, detail.encode())
 
 
 def _make_provenance(candidate: Candidate, name: str, sha256: str, about: About, notes: list[str]) -> Provenance:

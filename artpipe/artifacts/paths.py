@@ -52,6 +52,16 @@ def plots(model: str) -> Path:
     return Path("data/plots") / model
 
 
+def dataset_outputs(dataset: str) -> tuple[Path, ...]:
+    """Return all that the stages make of a dataset."""
+    return works(dataset), record(dataset), shards(dataset)
+
+
+def model_outputs(model: str) -> tuple[Path, ...]:
+    """Return all that the stages make of a model."""
+    return checkpoint(model), run(model), report(model), metrics(model), plots(model)
+
+
 def champion(dataset: str, kind: str) -> Path:
     """Return the folder to which a champion is restored that lies nowhere else."""
     return Path("data/champions") / f"{dataset}.{kind}"

@@ -9,6 +9,7 @@ from artpipe.cli.command_classes import HeadedGroup, require_project
 from artpipe.cli.critique_command import critique_commands
 from artpipe.cli.daily import DAILY, daily_commands
 from artpipe.cli.datasets import dataset_commands
+from artpipe.cli.forget import forget_commands
 from artpipe.cli.help_command import help_commands
 from artpipe.cli.inspect import LOOK, inspect_commands
 from artpipe.cli.models import model_commands
@@ -51,6 +52,7 @@ for commands in (
     daily_commands,
     critique_commands,
     preset_commands,
+    forget_commands,
     server_commands,
     stage_commands,
     help_commands,

@@ -1,4 +1,4 @@
-"""The commands that look closer: runs, verify, lineage, card, promote, sync.
+"""The commands that look closer: runs, verify, lineage, card, compare, promote.
 
 And `sample`, `new` and `upgrade`.
 """
@@ -106,6 +106,28 @@ def card(
 
     to = to and resolve_typed_path(to)
     typer.echo(to_printable_lines(write_card(name, to, croissant=croissant)))
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A model; MODEL@champion or MODEL@REVISION of git.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Likewise.")],
+    *,
+    samples: Annotated[int, typer.Option(min=0, help="Works of each from the same seeds.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first of them.")] = 1,
+    page: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page with the works.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Put two models side by side: parameters, scores with intervals, works.
+
+    Scores of different extractors, sizes, works or counts are not compared.
+    """
+    from artpipe.tracking import model_comparison
+
+    comparison = model_comparison.compare_models(first, second, samples=samples, seed=seed)
+    text = model_comparison.to_json(comparison) if as_json else model_comparison.to_text(comparison)
+    typer.echo(to_printable_lines(text))
+    if page is not None:
+        typer.echo(to_printable_lines(model_comparison.write_page(comparison, resolve_typed_path(page))), err=as_json)
 
 
 @inspect_commands.command(rich_help_panel=LOOK)

@@ -21,6 +21,7 @@ FORMAT = 2
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 Positive = Annotated[int, Field(gt=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
+HashStart = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]  # the first digits of a SHA-256
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -64,6 +65,7 @@ class IngestParams(Settings):
     max_megapixels: float = Field(default=32.0, gt=0)
     max_megabytes: float = Field(default=256.0, gt=0)  # of one file
     max_works: Positive | None = None
+    withdrawn: tuple[HashStart, ...] = ()  # works that it held; `artpipe forget` took them out, and writes this
     max_archive_gigabytes: float = Field(default=64.0, gt=0)  # unpacked; what is beyond is a bomb, as with the next two
     max_archive_entries: Positive = 1_000_000
     max_archive_ratio: float = Field(default=200.0, gt=1)  # unpacked to packed

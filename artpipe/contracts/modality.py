@@ -3,7 +3,7 @@
 It defines what a work of the medium is, and how works become tensors.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -69,7 +69,8 @@ def yield_whole_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[F
 class Medium:
     """What a package in `modalities/` exports as MEDIUM.
 
-    `split_file` yields the works in one file (a picture is one, a file of JSON lines holds many); `inspect` judges a work and
+    `split_file` yields the works in one file (a picture is one, a file of JSON lines holds many), `drop_works` returns the
+    file without those of some names, and no bytes where none are left; `inspect` judges a work and
     returns its WorkFacts as JSON, in a worker; `write` turns the works of a PreprocessTask into a ShardSet and returns the sentence
     that says what there is, and runs `prepare` on every original, in a worker, with `settings`. `matches(start, name)` tells from a file's name and first bytes whether it holds such works.
     """
@@ -84,6 +85,7 @@ class Medium:
     files: str  # the kinds of file it reads, for messages
     columns: frozenset[str]  # of its shards, at most
     split_file: Callable[[str, bytes, IngestParams], Iterator[FileWork]] = yield_whole_file
+    drop_works: Callable[[str, bytes, IngestParams, Collection[str]], bytes] | None = None
     explain_unread: Callable[[bytes], str] = lambda start: ""  # noqa: ARG005 - a known format it does not read, what to do with it
     suffixes: tuple[str, ...] = ()  # of names that need no look at the bytes
     sidecars: tuple[str, ...] = ()  # of files that lie beside a work under its name and are none

@@ -126,6 +126,7 @@ class Room:
     gaps: Sequence[Gap]
     seen: Sequence[RealWork] = ()  # the real works of which there is a picture
     card: Media | None = None  # a text about the dataset, to take away
+    withdrawn: Sequence[str] = ()  # the days on which works were withdrawn from it, one for each, the first one first
 
     @property
     def is_not_started(self) -> bool:

@@ -1,10 +1,12 @@
 """One file per kind of place works come from; each exports SOURCE."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from artpipe.config.params import About, DatasetEntry
+
+ChangeFile = Callable[[str, bytes], bytes | None]  # from a file's name and bytes to its new bytes; None removes it
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,14 @@ class Source:
     `candidates` yields every input in a stable order, one at a time, so memory does not grow with their number.
     `part` yields the bytes of every so many'th of the inputs, from a number (0 is the first) on, without reading the others.
     `about` returns what the place itself says of the dataset; what params.yaml says goes before it.
+    `edit` calls a function with name and bytes of each file of the place, and writes what it returns in their stead: other
+    bytes, or none where it returns None. It is called for places in the project only, and returns how many files changed.
+    `fetched_copies` names what lies in `.state` of the place and is fetched again where it is missing.
     """
 
     check: Callable[[DatasetEntry], None]
     candidates: Callable[[DatasetEntry], Iterator[Candidate]]
     part: Callable[[DatasetEntry, int, int], Iterator[Candidate]] | None = None
     about: Callable[[Path], About] | None = None
+    edit: Callable[[DatasetEntry, ChangeFile], int] | None = None
+    fetched_copies: Callable[[DatasetEntry], Iterable[Path]] | None = None

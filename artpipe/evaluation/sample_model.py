@@ -51,6 +51,20 @@ def sample_model(
     return _save_exhibits(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}")
 
 
+def generate_works(checkpoint: Path, dataset: str, n: int, seed: int) -> list[Exhibit]:
+    """Return `n` exhibits of a checkpoint, with seeds ``seed, seed + 1, ...``.
+
+    Each is of a class in turn.
+
+    A learner that makes nothing of noise alone shows held-out works of the dataset.
+
+    Raises:
+        UserError, CorruptError: no checkpoint, or a damaged one.
+    """
+    learner, _, _ = restore_learner(checkpoint)
+    return list(_generate_exhibits(learner, n, seed, None, _load_held_out_works(paths.shards(dataset), learner)))
+
+
 def _set_prompt(learner: Learner[Any], prompt: str, name: str) -> None:
     if "prompts" not in type(learner.params).model_fields:
         raise UserError(f"--prompt: {name} is a {learner.params.kind}, which begins with nothing")

@@ -135,7 +135,7 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
         path, others = Path(entry.path), [other.path for key, other in params.datasets.items() if key != name]
         if not keep_files and is_project_dataset(path, others):
             untrack_files(path)
-        for folder in (paths.works(name), paths.record(name), paths.shards(name)):
+        for folder in paths.dataset_outputs(name):
             remove_quietly(folder)
         for model in models:
             _remove_outputs(model)
@@ -286,8 +286,7 @@ def _refuse_needed(params: Params, leaving: Sequence[str]) -> None:
 
 
 def _remove_outputs(model: str) -> None:
-    output_folders = (paths.checkpoint, paths.run, paths.report, paths.metrics, paths.plots)
-    for path in (*(output_folder(model) for output_folder in output_folders), paths.STATE / "train" / model):
+    for path in (*paths.model_outputs(model), paths.STATE / "train" / model):
         remove_quietly(path)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from artpipe.artifacts.paths import CHAMPIONS, STATE
+from artpipe.artifacts.tombstones import TOMBSTONES, load_tombstones
 from artpipe.code.code_yaml import record_new_plugins, require_recorded_code
 from artpipe.code.stage_fingerprints import code_signature, files_signature
 from artpipe.config.params import Params, load_params, read_yaml
@@ -21,6 +22,7 @@ from artpipe.project.entry_validation import (
     check_weights_entry,
     find_own_paths,
 )
+from artpipe.project.forgetting.forget_plan import require_nothing_pending
 from artpipe.storage.dvc_check import require_dvc, require_no_nested_dvc
 from artpipe.storage.dvc_command import require_lockable
 from artpipe.system.atomic_files import write_text
@@ -37,9 +39,17 @@ def check_project(root: Path = Path()) -> str:
         UserError: the first mistake found: place, what was found, what was expected.
     """
     params = load_params(root / _FILE)
-    for name in ("dvc.yaml", "dvc.lock", str(CHAMPIONS), *(f"{entry.path}.dvc" for entry in params.datasets.values())):
+    for name in (
+        "dvc.yaml",
+        "dvc.lock",
+        str(CHAMPIONS),
+        str(TOMBSTONES),
+        *(f"{entry.path}.dvc" for entry in params.datasets.values()),
+    ):
         require_no_conflict(root / name)
     _check_folders(root)
+    require_nothing_pending(root)
+    _check_tombstones(params, root)
     require_no_nested_dvc(root, [entry.path for entry in params.datasets.values()])
     require_lockable(root)
     _check_secrets(root)
@@ -93,6 +103,17 @@ def _check_folders(root: Path) -> None:
             raise UserError(f"{place}: a file stands where artpipe needs a folder")
         if place.exists() and not os.access(place, os.W_OK | (os.X_OK if place.is_dir() else 0)):
             raise UserError(f"{place if place != Path() else 'this folder'}: no write permission; artpipe works there")
+
+
+def _check_tombstones(params: Params, root: Path) -> None:
+    """Raise if an entry names a withdrawn work that has no tombstone (any more)."""
+    keys = {tombstone.key for tombstone in load_tombstones(root)}
+    for name, entry in params.datasets.items():
+        if missing := next((key for key in entry.ingest.withdrawn if key not in keys), ""):
+            raise UserError(
+                f"{_FILE}: `datasets.{name}.ingest.withdrawn`: {TOMBSTONES} has no `{missing}`; take it out here, or bring "
+                f"back that line of {TOMBSTONES} (git has it)"
+            )
 
 
 def _check_secrets(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""What was not taken into the collection, and why."""
+"""What was not taken into the collection and why, and that works were withdrawn."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +10,11 @@ _HTML = """
 <div><h2>{{ _("Set aside") }}</h2>
 <p class="aside">{{ _("Every input is kept or set aside with a reason; none is lost in silence.") }}</p></div>
 <div>
+{% if withdrawn %}
+<p>{{ ngettext("One work was withdrawn. Nothing here shows it, and no model that hangs here learned from it.", "%(num)s works were withdrawn. Nothing here shows them, and no model that hangs here learned from them.", withdrawn | length) }}
+<span class="quiet">{{ _("Since %(day)s", day=withdrawn | last) }}</span></p>
+{% endif %}
+{% if collection %}
 {% if collection.quarantined %}
 <ul class="tallies">{% for tally in collection.reasons %}<li><bdi>{{ tally.name | name }}</bdi><span class="count">{{ tally.count | number }}</span></li>
 {% endfor %}</ul>
@@ -22,13 +27,16 @@ _HTML = """
 <ul class="tallies">{% for tally in collection.notes %}<li><bdi>{{ tally.name }}</bdi><span class="count">{{ tally.count | number }}</span></li>
 {% endfor %}</ul>
 {% endif %}
+{% endif %}
 </div>
 </div>
 """
 
 
 def _fill(view: DatasetView) -> Mapping[str, Any] | None:
-    return {"collection": view.room.collection} if view.room.collection else None
+    if not view.room.collection and not view.room.withdrawn:
+        return None
+    return {"collection": view.room.collection, "withdrawn": view.room.withdrawn}
 
 
 SECTION = Section(page="dataset", fill=_fill, html=_HTML)

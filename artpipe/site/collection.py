@@ -21,6 +21,7 @@ from artpipe.site.translation import clean_line
 
 _MAXIMUM_TALLIES = 40  # tallies of one kind
 _MAXIMUM_REFUSALS = 100
+_UNNAMED = "withdrawn"  # a reason whose inputs are counted, and are shown by no name or hash
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def load_record(
             Refusal(
                 clean_line(rejected.name), clean_line(rejected.reason), clean_line(sentences.read_text(rejected.detail))
             )
-            for rejected in islice(record.quarantined(), _MAXIMUM_REFUSALS)
+            for rejected in islice((row for row in record.quarantined() if row.reason != _UNNAMED), _MAXIMUM_REFUSALS)
         )
     except (ArtpipeError, OSError):
         return None

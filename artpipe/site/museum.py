@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champions, load_champions
 from artpipe.artifacts.report import work_file
+from artpipe.artifacts.tombstones import load_tombstones
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import About, Params
 
@@ -54,9 +55,8 @@ def _load_room(
     pairs = {name: load_pair(root, name) for name in models}
     reports = [(root / paths.report(name), pair[0]) for name, pair in pairs.items() if not isinstance(pair, str)]
     digests = {digest for _, report in reports for digest in list_digests(report)}
-    texts = sentences.starter_texts("datasets", dataset)
+    texts, accepted = sentences.starter_texts("datasets", dataset), read_accepted(root)
     record = load_record(root / paths.record(dataset), digests, sentences, texts)
-    accepted = read_accepted(root)
     find_work = _make_work_finder(record.works if record else {}, [folder for folder, _ in reports], media)
     artists: list[Artist | Gap] = []
     for name, pair in pairs.items():
@@ -80,7 +80,14 @@ def _load_room(
         artists=tuple(sorted((artist for artist in artists if isinstance(artist, Artist)), key=_is_no_painter)),
         gaps=tuple(artist for artist in artists if isinstance(artist, Gap)),
         seen=tuple(pictured_works[:_MAXIMUM_PICTURED]),
+        withdrawn=_find_withdrawal_dates(root, params, dataset),
     )
+
+
+def _find_withdrawal_dates(root: Path, params: Params, dataset: str) -> tuple[str, ...]:
+    """Return the days on which works that a dataset held were withdrawn."""
+    keys = params.dataset(dataset).ingest.withdrawn
+    return tuple(sorted(tombstone.date for tombstone in load_tombstones(root) if tombstone.key in keys)) if keys else ()
 
 
 def _mark_champions(room: "Room", champions: Champions) -> "Room":

@@ -8,13 +8,14 @@ from contextlib import closing
 from pathlib import Path
 
 from artpipe.config.params import DatasetEntry
-from artpipe.contracts.source import Candidate, Source
+from artpipe.contracts.source import Candidate, ChangeFile, Source
 from artpipe.errors import UserError
 from artpipe.layout.input_files import ArchiveFiles, make_archive_limits
 from artpipe.layout.layout_detection import detect_layout
 from artpipe.layout.metadata_tables import read_tables
 from artpipe.layout.work_reader import read_works
 from artpipe.preprocessing.jobs import require_works, work_kinds
+from artpipe.untrusted.archives.archive_editing import edit_archive
 from artpipe.untrusted.archives.archive_reader import is_zip
 from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
 from artpipe.untrusted.metadata import require_readable_table
@@ -52,4 +53,9 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
             yield Candidate(work.name, work.data, rejected=work.rejected, notes=work.notes, **work.fields)
 
 
-SOURCE = Source(check=check, candidates=candidates)
+def edit(entry: DatasetEntry, change: ChangeFile) -> int:
+    """Change or remove members of the archive; see `edit_archive`."""
+    return edit_archive(Path(entry.path), make_archive_limits(entry.ingest), change)
+
+
+SOURCE = Source(check=check, candidates=candidates, edit=edit)

@@ -9,8 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 from artpipe.config.params import DatasetEntry
-from artpipe.contracts.source import Candidate, Source
+from artpipe.contracts.source import Candidate, ChangeFile, Source
 from artpipe.errors import UserError
+from artpipe.layout.folder_editing import edit_folder
 from artpipe.layout.input_files import WHOLE_FILE, FolderFiles, make_archive_limits
 from artpipe.layout.layout_detection import detect_layout
 from artpipe.layout.work_kinds import get_suffix
@@ -66,6 +67,11 @@ def part(entry: DatasetEntry, first: int, step: int) -> Iterator[Candidate]:
             yield Candidate(file.name, file.data)
 
 
+def edit(entry: DatasetEntry, change: ChangeFile) -> int:
+    """Change or remove files of the folder; see `edit_folder`."""
+    return edit_folder(Path(entry.path), make_archive_limits(entry.ingest), change)
+
+
 def _require_readable(table: Path, names: str) -> None:
     if (size := table.stat().st_size) > MAX_METADATA_BYTES:
         raise UserError(f"{table}: {size / 2**20:.0f} MiB, at most {MAX_METADATA_BYTES >> 20}")
@@ -73,4 +79,4 @@ def _require_readable(table: Path, names: str) -> None:
         pass
 
 
-SOURCE = Source(check=check, candidates=candidates, part=part)
+SOURCE = Source(check=check, candidates=candidates, part=part, edit=edit)

@@ -20,7 +20,7 @@ from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
-from artpipe.untrusted.downloads import PinnedFile, fetch_pinned_file, read_pinned_member
+from artpipe.untrusted.downloads import PinnedFile, downloaded_path, fetch_pinned_file, read_pinned_member
 from artpipe.untrusted.grey_png import encode_pictures
 from artpipe.untrusted.idx import IdxArray, IdxError, read_idx
 from artpipe.untrusted.rejection import with_parameter
@@ -226,8 +226,7 @@ def _matching_members(
 
 def _read_named_files(part: NamedFiles, limits: ArchiveLimits) -> Iterator[Candidate]:
     """Yield the named members in the package's order; a missing one is an error."""
-    missing = {file.member: file for file in part.files}
-    pin = part.package
+    missing, pin = {file.member: file for file in part.files}, part.package
     for member in read_members(fetch_pinned_file(pin), limits, frozenset(missing).__contains__):
         file = missing.pop(member.name, None)
         if file is None:
@@ -280,10 +279,7 @@ def _text_field(record: dict[str, Any], field: str | None) -> str | None:
 
 
 def _tidy_title(text: str | None) -> str | None:
-    """Return a title without shouting: `GRINNING FACE` is capitalised.
-
-    A title with its own capitals keeps them.
-    """
+    """Return a title capitalised where it is shouted, as `GRINNING FACE` is."""
     return string.capwords(text) if text and text.isupper() else text
 
 
@@ -294,4 +290,11 @@ def _read_idx_member(pin: PinnedFile, name: str, limits: ArchiveLimits) -> IdxAr
         raise UserError(f"{pin.name}: `{name}` is not an idx file: {error}") from None
 
 
-SOURCE = Source(check=check, candidates=candidates, about=about)
+def fetched_copies(entry: DatasetEntry) -> Iterator[Path]:
+    """Yield where the card's files lie once they are downloaded."""
+    card = read_card(Path(entry.path))
+    pins = [part.package for part in card.works.parts] if isinstance(card.works, NamedWorks) else [card.package]
+    return (downloaded_path(pin) for pin in pins if pin is not None)
+
+
+SOURCE = Source(check=check, candidates=candidates, about=about, fetched_copies=fetched_copies)

@@ -123,4 +123,11 @@ def _encode_png(picture: "Image.Image") -> bytes:
     return buffer.getvalue()
 
 
-SOURCE = Source(check=check, candidates=candidates, about=about)
+def fetched_copies(entry: DatasetEntry) -> Iterator[Path]:
+    """Yield the folder that torchvision downloads into, where it does."""
+    card = read_card(Path(entry.path))
+    if card.download and not card.root:
+        yield _root_folder(card)
+
+
+SOURCE = Source(check=check, candidates=candidates, about=about, fetched_copies=fetched_copies)

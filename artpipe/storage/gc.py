@@ -57,17 +57,17 @@ def collect_garbage(root: Path = Path(), *, yes: bool = False, history: bool = F
     cache = _find_cache(root)
     with hold_dvc_lock(root, doing="looking what could be freed"):
         require_no_running_stage(root)
-        entries = list(_read_run_cache(cache))
+        entries = list(read_run_cache(cache))
         reachable = find_reachable(root, entries, history=history)
         groups = [*_find_in_cache(root, cache, reachable, entries), *_find_in_project(root, reachable, days)]
         if yes:
             for group in groups:
                 for path, _ in group.items:
-                    _remove(path)
-    return _format_report(groups, reachable, yes=yes, shared=not _is_own(root, cache))
+                    remove_aside(path)
+    return _format_report(groups, reachable, yes=yes, shared=not is_own_cache(root, cache))
 
 
-def _remove(path: Path) -> None:
+def remove_aside(path: Path) -> None:
     """Remove a file, or a folder, which is renamed first and so is gone at once."""
     aside = path.with_name(f"{path.name}.tmp.{os.getpid()}") if path.is_dir() else path
     with contextlib.suppress(FileNotFoundError):
@@ -79,24 +79,25 @@ def _find_cache(root: Path) -> Path:
     return Path(read_dvc_output(root, "cache", "dir").strip())
 
 
-def _is_own(root: Path, cache: Path) -> bool:
+def is_own_cache(root: Path, cache: Path) -> bool:
     """Return whether the cache is inside the project; another one may be shared."""
     return cache.resolve().is_relative_to(root.resolve())
 
 
-def _read_run_cache(cache: Path) -> Iterator[Entry]:
+def read_run_cache(cache: Path) -> Iterator[Entry]:
+    """Yield the entries of DVC's run cache."""
     for path in sorted((cache / "runs").glob("??/*/*")):
         if path.is_file():
             yield path, path.read_text(encoding="utf-8", errors="replace")
 
 
 def _find_in_cache(root: Path, cache: Path, reachable: Reachable, entries: list[Entry]) -> Iterator[ReclaimableGroup]:
-    if not _is_own(root, cache):
+    if not is_own_cache(root, cache):
         return
     kept_hashes = set(reachable.hashes)
     for md5 in reachable.hashes:
         kept_hashes.update(_read_members(object_path(cache, f"{md5}.dir")))
-    useless_entries = _merge_whole_folders(
+    useless_entries = merge_whole_folders(
         {path for path, text in entries if not find_output_hashes(text) <= kept_hashes}
     )
     yield _make_group("run cache", "runs whose results go", useless_entries)
@@ -107,7 +108,7 @@ def _find_in_cache(root: Path, cache: Path, reachable: Reachable, entries: list[
     )
 
 
-def _merge_whole_folders(entries: set[Path]) -> list[Path]:
+def merge_whole_folders(entries: set[Path]) -> list[Path]:
     """Replace the entries of a folder that goes as a whole by the folder.
 
     DVC fails on an empty folder of a run.

@@ -5,7 +5,6 @@ one training (tag `artpipe.run_id`), so a resumed training, a follower and a lat
 """
 
 import json
-import math
 import os
 import re
 import time
@@ -21,9 +20,11 @@ from artpipe.system.atomic_files import write_text
 from artpipe.system.locks import hold_lock
 from artpipe.system.sqlite_address import sqlite_url
 from artpipe.tracking.verdict_table import format_verdict_table
+from artpipe.tracking.mlflow_rows import iterate_metrics, split_batches, to_milliseconds
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
 PROJECT, RECORD, PIPELINE = "artpipe.project", "artpipe.record", "artpipe.pipeline"
+MODEL, IMAGES = "artpipe.model", "images"  # a tag, and the folder of pictures among a run's artifacts
 _PARENT, _NOTE = "mlflow.parentRunId", "mlflow.note.content"
 Status = Literal["RUNNING", "FINISHED", "KILLED"]
 _BATCH_ROWS = 1000  # MLflow's own limit
@@ -72,7 +73,7 @@ class TrackedRun:
         from mlflow.entities import Param
 
         new_params = [Param(key, str(value)[:_MAX_VALUE]) for key, value in params.items() if key not in self._params]
-        for batch in _split_batches(new_params, _BATCH_PARAMS):
+        for batch in split_batches(new_params, _BATCH_PARAMS):
             self.client.log_batch(self.id, params=batch)
             self._params.update(param.key for param in batch)
 
@@ -92,11 +93,11 @@ class TrackedRun:
         from mlflow.entities import Metric
 
         new_metrics: list[Any] = []
-        for key, value, milliseconds, step in _iterate_metrics(rows):
+        for key, value, milliseconds, step in iterate_metrics(rows):
             logged = self._logged_values(key).setdefault((key, step), set())
             if even_logged or value not in logged:
                 new_metrics.append(Metric(key, value, milliseconds, step))
-        for batch in _split_batches(new_metrics, _BATCH_ROWS):
+        for batch in split_batches(new_metrics, _BATCH_ROWS):
             self.client.log_batch(self.id, metrics=batch)
             for metric in batch:
                 self._values[metric.key, metric.step].add(metric.value)
@@ -107,7 +108,7 @@ class TrackedRun:
         from PIL import Image
 
         logged_names = (
-            {Path(entry.path).name for entry in self.client.list_artifacts(self.id, "images")} if files else set()
+            {Path(entry.path).name for entry in self.client.list_artifacts(self.id, IMAGES)} if files else set()
         )
         for file in files:
             match = _STEP.search(file.name)
@@ -141,7 +142,7 @@ class TrackedRun:
         if status == "RUNNING":
             self.client.update_run(self.id, status)
         else:
-            self.client.set_terminated(self.id, status, end_time=None if ended is None else _to_milliseconds(ended))
+            self.client.set_terminated(self.id, status, end_time=None if ended is None else to_milliseconds(ended))
 
     def _logged_values(self, key: str) -> dict[tuple[str, int], set[float]]:
         if key not in self._fetched:
@@ -190,7 +191,7 @@ class MlflowStore:
             if tracked_run is None:
                 tags = {RUN_ID: run_id, PROJECT: self.project, "mlflow.runName": name}
                 run = self.client.create_run(
-                    self._get_or_create_experiment(dataset), _to_milliseconds(started), tags, name
+                    self._get_or_create_experiment(dataset), to_milliseconds(started), tags, name
                 )
                 tracked_run = self._make_tracked_run(run)
                 self.tally.runs += 1
@@ -239,8 +240,26 @@ class MlflowStore:
                 started = find_start()
                 name = time.strftime("%Y-%m-%d %H:%M", time.gmtime(started))  # all that fits into the list
                 tags = {PIPELINE: flow_run, PROJECT: self.project, "mlflow.runName": name}
-                runs = [self.client.create_run(experiment, _to_milliseconds(started), tags, name)]
+                runs = [self.client.create_run(experiment, to_milliseconds(started), tags, name)]
         return str(runs[0].info.run_id)
+
+    def delete_pictures(self, models: Iterable[str]) -> int:
+        """Delete the pictures of every training of some models; return of how many.
+
+        Their numbers stay. Runs that a person deleted in MLflow count too: their files are still there.
+        """
+        from mlflow.entities import ViewType
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        experiments = [one.experiment_id for one in self.client.search_experiments(view_type=ViewType.ALL)]
+        count = 0
+        for model in models:
+            condition = f"tags.`{PROJECT}` = '{self.project}' and tags.`{MODEL}` = '{model}'"
+            for run in self.client.search_runs(experiments, condition, run_view_type=ViewType.ALL, max_results=1000):
+                if self.client.list_artifacts(run.info.run_id, IMAGES):
+                    get_artifact_repository(run.info.artifact_uri).delete_artifacts(IMAGES)
+                    count += 1
+        return count
 
     def find_run(self, run_id: str) -> TrackedRun | None:
         """Return the MLflow run of a training, if there is one."""
@@ -279,20 +298,3 @@ def _read_project_id(file: Path) -> str:
         project_id = uuid.uuid4().hex
         write_text(file, f"{project_id}\n")
     return project_id
-
-
-def _iterate_metrics(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, float, int, int]]:
-    for row in rows:
-        for group in ("losses", "validation", "scores"):
-            for name, value in row.get(group, {}).items():
-                if isinstance(value, int | float) and math.isfinite(value):
-                    yield f"{group}/{name}", float(value), _to_milliseconds(row["time"]), int(row["step"])
-
-
-def _to_milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
-def _split_batches(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    for start in range(0, len(items), size):
-        yield list(items[start : start + size])

@@ -77,7 +77,7 @@ def rollback(dataset: str, kind: str, root: Path = Path()) -> str:
         if not reign.before:
             raise UserError(f"{dataset} {kind}: there was no champion before {_describe(reign.champion)}")
         restored, *earlier = reign.before
-        folder = _restore_checkpoint(root, dataset, kind, restored)
+        folder = restore_champion(root, dataset, kind, restored)
         withdrawn = tuple(sorted({*reign.withdrawn, reign.champion.checkpoint} - {restored.checkpoint}))
         new_reign = ChampionHistory(champion=restored, before=tuple(earlier), withdrawn=withdrawn)
         save_champions(root, champions.with_history(dataset, kind, new_reign))
@@ -187,7 +187,7 @@ def _with_latest_scores(root: Path, champion: Champion) -> Champion:
     return champion.model_copy(update={"score": latest.report.decisive, "report": latest.sha256})
 
 
-def _restore_checkpoint(root: Path, dataset: str, kind: str, champion: Champion) -> Path:
+def restore_champion(root: Path, dataset: str, kind: str, champion: Champion) -> Path:
     """Return the folder with a champion's checkpoint, restored if need be."""
     usual_folder = paths.checkpoint(champion.model)
     if read_checkpoint_card(root / usual_folder)[1] == champion.checkpoint:
@@ -199,6 +199,15 @@ def _restore_checkpoint(root: Path, dataset: str, kind: str, champion: Champion)
         problem = f"{_describe(champion)} cannot be brought back, so {paths.CHAMPIONS} stays as it is"
         raise ArtpipeError(f"{dataset} {kind}: {problem}: {error}") from None
     return folder / "checkpoints"
+
+
+def require_champion(champions: Champions, dataset: str, kind: str) -> Champion:
+    """Return the champion of a dataset and kind.
+
+    Raises:
+        UserError: there is none; which there are.
+    """
+    return _require_reign(champions, dataset, kind).champion
 
 
 def _require_reign(champions: Champions, dataset: str, kind: str) -> ChampionHistory:

@@ -64,6 +64,11 @@ def read_pinned_member(pin: PinnedFile, name: str, limits: ArchiveLimits) -> Mem
     raise UserError(f"{pin.name}: no member `{name}`")
 
 
+def downloaded_path(pin: PinnedFile) -> Path:
+    """Return where a pinned file lies once it is downloaded."""
+    return STATE / "downloads" / pin.sha256
+
+
 def fetch_pinned_file(pin: PinnedFile) -> Path:
     """Return the path of a pinned file; download it where it is not there yet.
 
@@ -76,7 +81,7 @@ def fetch_pinned_file(pin: PinnedFile) -> Path:
         CorruptError: what was delivered does not have the pinned SHA-256.
         UnreachableError: index or host cannot be reached.
     """
-    path = STATE / "downloads" / pin.sha256
+    path = downloaded_path(pin)
     if path.is_file():
         if sha256_file(path) == pin.sha256:
             return path

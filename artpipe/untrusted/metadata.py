@@ -3,11 +3,13 @@
 Each row describes the file named by its `file_name`.
 """
 
+import codecs
+import io
 import json
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from artpipe.errors import UserError, did_you_mean
@@ -82,6 +84,31 @@ def read_metadata(data: bytes, place: str, names: str = "") -> Iterator[tuple[st
         ]
         notes = [*notes, *unknown_splits]
         yield normalise_file_name(name), fields | ({"notes": notes} if notes else {})
+
+
+def drop_metadata_rows(data: bytes, place: str, is_dropped: Callable[[str], bool], names: str = "") -> bytes:
+    """Return a table without the rows of some files; all else stays to the byte.
+
+    Raises:
+        UserError: see `read_metadata`, or its rows cannot be told apart; they are to be taken out by hand.
+    """
+    encoding = detect_table_encoding(data, place, names)
+    is_json = place.lower().endswith(".jsonl")
+    if is_json:
+        rows = read_json_rows(data, place, encoding)
+    else:
+        rows = read_csv_rows(data, place, encoding, lambda columns: _find_name_column(columns) is not None)
+    files = [name for name, _ in read_metadata(data, place, names)]
+    begins = [begin for begin, _ in rows]
+    lines = list(io.StringIO(data.decode(encoding), newline="\n" if is_json else ""))
+    for name, begin, end in reversed([*zip(files, begins, [*begins[1:], len(lines) + 1], strict=True)]):
+        if is_dropped(name):
+            del lines[begin - 1 : end - 1]
+    plain_utf8 = encoding == "utf-8-sig" and not data.startswith(codecs.BOM_UTF8)
+    edited = "".join(lines).encode("utf-8" if plain_utf8 else encoding)
+    if [name for name, _ in read_metadata(edited, place, names)] != [name for name in files if not is_dropped(name)]:
+        raise UserError(f"{place}: rows of withdrawn works cannot be told from others; take them out by hand")
+    return edited
 
 
 def _describe_missing_name(row: Mapping[str, Any], column: str | None) -> str:

@@ -5,7 +5,7 @@ JSON lines, JSON lists, JSON by split, plain text with a separator.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from artpipe.language.message import Message
@@ -62,6 +62,37 @@ def _parse_records(name: str, data: bytes, separator: str, encoding: str) -> Ite
         if read_as
         else parsed
     )
+
+
+def drop_records(name: str, data: bytes, keys: Collection[str], separator: str = "", encoding: str = "") -> bytes:
+    """Return a file without the records of some names; the arguments are those above.
+
+    It is in UTF-8 then. The names of what stands behind them change, since they are numbers.
+    """
+    suffix = name.rpartition(".")[2].lower()
+    data, _ = convert_to_utf8(data, encoding)
+    if suffix == "jsonl":
+        lines = (data.replace(b"\r", b"\n") if b"\n" not in data else data).split(b"\n")
+        return b"\n".join(line for number, line in enumerate(lines) if f"#{number:05d}" not in keys)
+    if suffix == "json":
+        return _drop_json_records(data, keys)
+    data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    ends = [match.end() for match in _separator_pattern(separator).finditer(data)] + [len(data)]
+    parts = (data[start:end] for start, end in zip([0, *ends], ends, strict=False))  # each with its separator
+    return b"".join(part for number, part in enumerate(parts) if f"#{number:05d}" not in keys)
+
+
+def _drop_json_records(data: bytes, keys: Collection[str]) -> bytes:
+    value = _parse_json(data)
+    by_split = isinstance(value, dict) and value and all(key in SPLIT_WORDS for key in value)
+    lists = dict(value.items() if by_split else [_find_only_list(value)])
+    for key, records in lists.items():
+        prefix = f"#{key}{'-' if key else ''}"
+        if isinstance(records, list):
+            records[:] = [record for number, record in enumerate(records) if f"{prefix}{number:05d}" not in keys]
+        elif f"{prefix}00000" in keys:
+            value[key] = []
+    return json.dumps(value, ensure_ascii=False).encode() if any(lists.values()) else b""
 
 
 def _add_note(record: Record, note: str) -> Record:

@@ -30,6 +30,7 @@ Reason = Literal[
     "truncated",
     "unreadable",
     "unsupported format",
+    "withdrawn",
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
 

@@ -29,7 +29,7 @@ def defaults() -> dict[str, object]:
             for name, value in fields.items()
         }
         found[model.__name__] = {name: value for name, value in plain.items() if "Undefined" not in repr(value)}
-    return found
+    return dict(json.loads(json.dumps(found)))  # as they are read again
 
 
 if __name__ == "__main__":

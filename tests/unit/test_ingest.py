@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from artpipe.artifacts import paths
+from artpipe.artifacts.tombstones import Tombstone, save_tombstones
 from artpipe.artifacts.works import Record, Works
 from artpipe.errors import UserError
 from artpipe.ingest import ingest_dataset
@@ -250,3 +252,61 @@ def test_hidden_files_of_a_folder_are_passed_over(root):
     ingest_dataset("mine")
     card = Record.open(paths.record("mine")).card
     assert (card.inputs, card.kept, card.labels) == (8, 8, {})
+
+
+def test_a_withdrawn_work_stays_out_under_any_name_and_form(root):
+    """Its bytes, a renamed copy and another encoding of the picture are left out, and the record has none of their names."""
+    for seed in range(10):
+        (root / f"{seed}.png").write_bytes(noise(seed))
+    (root / "zorblax.png").write_bytes(noise(99))
+    (root / "renamed copy of zorblax.png").write_bytes(noise(99))
+    with Image.open(io.BytesIO(noise(99))) as image:
+        image.save(root / "zorblax.bmp")
+    save_tombstones([])
+    ingest_dataset("mine")
+    work = next(row for row in Works.open(paths.works("mine")).rows() if row.sha256 == sha256_bytes(noise(99)))
+    save_tombstones([Tombstone(sha256=work.sha256, date="2026-11-29", near=work.phash)])
+    ingest_dataset("mine")
+    record = Record.open(paths.record("mine"))
+    assert (record.card.kept, record.card.quarantined) == (10, {"withdrawn": 3})
+    rows = list(record.quarantined())
+    assert {(row.name, row.reason, read_sentence(row.detail)) for row in rows} == {
+        (work.sha256[:16], "withdrawn", "Withdrawn on 2026-11-29.")
+    }
+    assert not any("zorblax" in str(row) for row in (*rows, *record.rows()))
+    save_tombstones([Tombstone(sha256=work.sha256, date="2026-11-29")])  # only the very bytes
+    ingest_dataset("mine")
+    assert Record.open(paths.record("mine")).card.quarantined == {"withdrawn": 2}
+
+
+def test_tombstones_of_others_change_no_byte_of_a_dataset(root):
+    """A dataset that holds none of the withdrawn works has the same works and the same record."""
+    for seed in range(9):
+        (root / f"{seed}.png").write_bytes(noise(seed))
+    ingest_dataset("mine")
+    before = [sha256_file(path) for path in sorted(Path("data").rglob("*")) if path.is_file()]
+    save_tombstones([Tombstone(sha256="a" * 64, date="2026-11-29", near="5" * 16)])
+    ingest_dataset("mine")
+    assert [sha256_file(path) for path in sorted(Path("data").rglob("*")) if path.is_file()] == before
+
+
+def test_what_was_fetched_of_a_withdrawn_work_does_not_stay(tmp_path, monkeypatch):
+    """The package with a withdrawn work in it is not kept in .state once it was read; another one is."""
+    monkeypatch.chdir(tmp_path)
+    project(source="package", path="datasets/mine.yaml")
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        for seed in range(9):
+            archive.writestr(f"pictures/{seed}.png", noise(seed))
+    sha256, download = sha256_bytes(package.getvalue()), tmp_path / ".state/downloads"
+    card = f"package: {{url: 'https://example.org/x.zip', sha256: {sha256}}}\nworks: {{format: pictures, members: '*.png'}}\n"
+    for path in (tmp_path / "datasets", download):
+        path.mkdir(parents=True)
+    (tmp_path / "datasets/mine.yaml").write_text(f"about: {{title: t}}\n{card}")
+    (download / sha256).write_bytes(package.getvalue())
+    ingest_dataset("mine")
+    assert (download / sha256).exists()
+    save_tombstones([Tombstone(sha256=sha256_bytes(noise(3)), date="2026-11-29")])
+    ingest_dataset("mine")
+    assert not (download / sha256).exists()
+    assert Record.open(paths.record("mine")).card.quarantined == {"withdrawn": 1}

@@ -5,7 +5,7 @@ A token is a note.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,7 +32,7 @@ from artpipe.preprocessing.contact_sheet import SheetPicture, SheetStyle, draw_c
 from artpipe.preprocessing.jobs import run_jobs
 from artpipe.preprocessing.token_rows import TokenShards
 from artpipe.system.atomic_files import write_bytes
-from artpipe.untrusted.record_files import read_records
+from artpipe.untrusted.record_files import drop_records, read_records
 from artpipe.untrusted.rejection import RejectedError
 
 if TYPE_CHECKING:
@@ -72,6 +72,12 @@ def split_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[FileWor
         return
     for key, content, fields in read_records(name, data):
         yield FileWork(key, content if isinstance(content, bytes) else json.dumps(content).encode(), fields)
+
+
+def drop_works(name: str, data: bytes, ingest: IngestParams, keys: Collection[str]) -> bytes:
+    """Return a file of rolls without the pieces of some names."""
+    del ingest
+    return drop_records(name, data, keys)
 
 
 def inspect_score(data: bytes, settings: dict[str, Any]) -> bytes:
@@ -189,6 +195,7 @@ MEDIUM = Medium(
     write=write_shards,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
     split_file=split_file,
+    drop_works=drop_works,
     suffixes=(".mxl", ".musicxml", ".mid", ".midi", ".kar", ".rmi"),
     sidecars=(
         ".txt",

@@ -24,7 +24,7 @@ from artpipe.preprocessing.jobs import run_jobs
 from artpipe.preprocessing.token_rows import TokenShards
 from artpipe.system.atomic_files import write_text
 from artpipe.untrusted.encodings.text_decoding import decode_text, is_wide_text
-from artpipe.untrusted.record_files import describe_missing_text, read_records
+from artpipe.untrusted.record_files import describe_missing_text, drop_records, read_records
 from artpipe.untrusted.rejection import RejectedError
 
 _SUFFIXES = (".txt", ".md", ".json", ".jsonl")
@@ -63,6 +63,11 @@ def split_file(name: str, data: bytes, ingest: IngestParams) -> Iterator[FileWor
             yield FileWork(key, content if isinstance(content, bytes) else content.encode("utf-8", "replace"), fields)
         else:
             yield FileWork(key, b"", {**fields, "rejected": "not text", "notes": (describe_missing_text(content),)})
+
+
+def drop_works(name: str, data: bytes, ingest: IngestParams, keys: Collection[str]) -> bytes:
+    """Return a file without the works of some names."""
+    return drop_records(name, data, keys, ingest.separator, ingest.encoding)
 
 
 def inspect_text(data: bytes, settings: dict[str, Any]) -> bytes:
@@ -202,6 +207,7 @@ MEDIUM = Medium(
     reads_sidecars=False,
     columns=frozenset({"tokens", "labels", "digests", "places"}),
     split_file=split_file,
+    drop_works=drop_works,
     sidecars=(
         ".json",
         ".xml",

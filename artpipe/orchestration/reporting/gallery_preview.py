@@ -15,12 +15,13 @@ from artpipe.config.params import load_params
 from artpipe.contracts.gallery_work import Media
 from artpipe.contracts.run_status import Activity, RunStatus
 from artpipe.contracts.section import IndexView, Museum
-from artpipe.gallery import collect_files, find_theme, make_site, make_translator, write_gallery, write_unsynced
+from artpipe.gallery import collect_files, make_site, write_gallery, write_unsynced
 from artpipe.orchestration.reporting.preview_folder import FOLDER
 from artpipe.orchestration.reporting.run_progress import ModelActivity, RunProgress
 from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
 from artpipe.site.pages import render_pages
+from artpipe.site.themes import find_theme, make_translator
 
 _INDEX = "index.html"
 _PICTURES = {".png", ".webp", ".jpg"}

@@ -21,6 +21,7 @@ from artpipe.errors import CorruptError
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences, load_sentences
 from artpipe.modalities.picture.captions import requested_class_title
+from artpipe.site import comparison_page
 from artpipe.site.charts import average_points, draw_chart, format_tick
 from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
@@ -115,7 +116,7 @@ def messages() -> set[str]:
     """Return everything that fragments and pages say."""
     environment = Environment(extensions=["jinja2.ext.i18n"], autoescape=True)
     fragments = [plugins.load_plugin("sections", name).html for name in plugins.list_plugins("sections")]
-    sources = fragments + [path.read_text() for path in MUSEUM.glob("*.html")]
+    sources = [*fragments, comparison_page.PAGE, *(path.read_text() for path in MUSEUM.glob("*.html"))]
     found = [message for source in sources for _, _, message in environment.extract_translations(source)]
     flat = [one for message in found for one in (message if isinstance(message, tuple) else (message,))]
     return {one for one in (*flat, *told_by_plugins()) if one}

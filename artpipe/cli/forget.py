@@ -1,0 +1,48 @@
+"""`artpipe forget`: take a work out of everything, and leave a tombstone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from artpipe.errors import UserError
+from artpipe.system.plain_text import to_printable_lines
+from artpipe.system.project_root import resolve_typed_path
+
+forget_commands = typer.Typer()
+
+
+@forget_commands.command(rich_help_panel="Your own pictures", short_help="Say what a work has left, and forget it.")
+def forget(
+    work: Annotated[
+        str, typer.Argument(metavar="[WORK|FILE]", help="A picture's file, the beginning of a hash, a name or title.")
+    ] = "",
+    creator: Annotated[str, typer.Option(metavar="NAME", help="All works of this creator instead.")] = "",
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Forget; without this it is only told.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Leave near duplicates where they are.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="Say what was withdrawn.")] = False,
+    undo: Annotated[str, typer.Option(metavar="HASH", help="Let a withdrawn work come in again.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say which datasets, models, pages and champions have something of a work.
+
+    With --yes it leaves all of them; its hash and the date stay, so that it cannot come back.
+    """
+    from artpipe.project.forgetting import forget_command
+
+    if sum(map(bool, (work or creator, list_all, undo))) > 1:
+        raise UserError("one of WORK, --creator, --list and --undo at a time")
+    if list_all:
+        typer.echo(to_printable_lines(forget_command.list_tombstones()))
+        return
+    if yes or undo:
+        from artpipe.orchestration.run_activity import require_no_run
+
+        require_no_run()
+    if undo:
+        typer.echo(to_printable_lines(forget_command.undo_forgetting(undo)))
+        return
+    file = resolve_typed_path(Path(work))
+    query = str(file) if work and file.is_file() else work
+    typer.echo(to_printable_lines(forget_command.forget(query, creator=creator, exact=exact, yes=yes, as_json=as_json)))

@@ -1,0 +1,55 @@
+"""`artpipe forget`: say what a work has left, and with `--yes` forget it."""
+
+import time
+
+from artpipe.config.params import load_params
+from artpipe.errors import UserError
+from artpipe.project.forgetting.forget_plan import load_plan, make_plan
+from artpipe.project.forgetting.forget_report import (
+    describe_holdings,
+    describe_plan,
+    describe_result,
+    list_tombstones,
+    make_json,
+)
+from artpipe.project.forgetting.forget_works import carry_out, undo_forgetting
+from artpipe.project.forgetting.held_works import find_holdings
+from artpipe.project.forgetting.source_removal import is_own_source
+from artpipe.project.forgetting.work_traces import find_traces
+
+
+def forget(query: str, *, creator: str = "", exact: bool = False, yes: bool = False, as_json: bool = False) -> str:
+    """Return what works have left, or forget them and return what was done.
+
+    A forgetting that was cut short is ended first.
+
+    Args:
+        query: a file, the beginning of a hash, or a work's name or title.
+        creator: instead: all works of this creator.
+        exact: leave near duplicates where they are.
+        yes: forget; without it this only tells.
+        as_json: tell it as JSON.
+
+    Raises:
+        UserError: no such work or creator, or not exactly one of both was named; nothing was changed.
+    """
+    lines = []
+    if yes and (pending := load_plan()):
+        lines.append(describe_result(pending, carry_out(pending)))
+        if not query and not creator:
+            return lines[0]
+    if bool(query) == bool(creator):
+        raise UserError("a WORK or FILE is wanted, or `--creator NAME`; `--list` says what was withdrawn")
+    params = load_params()
+    holdings = find_holdings(params, query, creator=creator, exact=exact)
+    if not yes:
+        traces = find_traces(params, holdings)
+        if as_json:
+            return make_json(holdings, traces)
+        return f"{describe_holdings(holdings, traces)}\n{describe_plan(params, holdings)}"
+    own = tuple(name for name in holdings.datasets if is_own_source(params.dataset(name)))
+    plan = make_plan(params, holdings, own_sources=own, date=time.strftime("%Y-%m-%d", time.gmtime()))
+    return "\n".join([*lines, describe_result(plan, carry_out(plan))])
+
+
+__all__ = ["forget", "list_tombstones", "undo_forgetting"]

@@ -1,0 +1,143 @@
+"""Say what a work has left, in text and as JSON, and what forgetting it will do."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from artpipe.artifacts import paths
+from artpipe.artifacts.tombstones import TOMBSTONES, load_tombstones
+from artpipe.artifacts.works import Works
+from artpipe.config.params import MINIMUM_WORKS, Params, load_params
+from artpipe.project.forgetting.forget_plan import ForgetPlan
+from artpipe.project.forgetting.held_works import HeldWork, Holdings
+from artpipe.project.forgetting.source_removal import is_own_source
+from artpipe.project.forgetting.work_traces import ChampionTrace, ModelTrace, NearTrace, WorkTraces
+from artpipe.system.plain_text import to_printable
+
+_ROWS = 12  # shown of one kind
+_DIGITS = 16  # of a hash
+
+
+def describe_holdings(holdings: Holdings, traces: WorkTraces) -> str:
+    """Return what is known of the works, part by part."""
+    parts = [
+        ("in", [_describe_held(held) for held in holdings.held]),
+        ("set aside as duplicates", [f"{name}: {copy}" for name, copies in holdings.copies.items() for copy in copies]),
+        ("models", [_describe_model(trace) for trace in traces.models]),
+        ("works of models", [_describe_near(trace) for trace in traces.near]),
+        ("pages of the gallery", list(traces.pages)),
+        ("champions", [_describe_champion(trace) for trace in traces.champions]),
+    ]
+    lines = [line for title, rows in parts for line in _format_part(title, rows)]
+    return to_lines([*lines, *_describe_limits(holdings)])
+
+
+def describe_plan(params: Params, holdings: Holdings) -> str:
+    """Return what forgetting would do, before it is done."""
+    own = [name for name in holdings.datasets if is_own_source(params.dataset(name))]
+    others = [name for name in holdings.datasets if name not in own]
+    lines = [f"taken out of {', '.join(params.dataset(name).path for name in own)}"] if own else []
+    lines += (
+        [f"left out of {', '.join(others)} by their hash, whose source is not the project's to change"]
+        if others
+        else []
+    )
+    return to_lines([
+        *lines,
+        "removed: all that was made of these datasets by these models, from data/, DVC's cache, MLflow's pictures and the gallery",
+        "`--yes` does it; `artpipe run` then makes them again without it",
+    ])  # fmt: skip
+
+
+def describe_result(plan: ForgetPlan, notes: Sequence[str]) -> str:
+    """Return what was done, and what a person has to do where artpipe cannot."""
+    count, models = len(plan.tombstones), ", ".join(plan.models) or "no model"
+    works = "1 work is" if count == 1 else f"{count:,} works are"
+    sources = ["datasets"] if plan.sources else []
+    files = " ".join([str(TOMBSTONES), "params.yaml", "champions.json", "dvc.lock", *sources])
+    return to_lines([
+        f"{works} forgotten; {TOMBSTONES} has what is left: {', '.join(stone.key for stone in plan.tombstones[:_ROWS])}",
+        *notes,
+        f"next: `artpipe run` makes {', '.join(plan.keys)} and {models} again, then `git add {files}` and commit",
+        "git's earlier commits, DVC's remotes and other clones keep what they have: rewrite or delete those (docs/forgetting.md)",
+    ])  # fmt: skip
+
+
+def list_tombstones() -> str:
+    """Return a line for each tombstone: hash, date, scope, datasets that held it."""
+    params = load_params()
+    lines = []
+    for tombstone in load_tombstones():
+        held = [name for name, entry in params.datasets.items() if tombstone.key in entry.ingest.withdrawn]
+        scope = "and near duplicates" if tombstone.near else "these bytes only"
+        lines.append(f"{tombstone.key}  {tombstone.date}  {scope:<19}  {', '.join(held) or 'no dataset of today'}")
+    return "\n".join(lines) or "no work was withdrawn here"
+
+
+def make_json(holdings: Holdings, traces: WorkTraces) -> str:
+    """Return what was found as JSON."""
+    content: dict[str, Any] = {
+        "asked": sorted(holdings.asked),
+        "held": [
+            {
+                "dataset": held.dataset,
+                "sha256": held.work.sha256,
+                "name": held.provenance.name,
+                "title": held.provenance.title,
+                "creator": held.provenance.creator,
+                "label": held.work.label,
+                "near": None if held.is_asked else {"sha256": held.asked, "bits": held.bits},
+            }
+            for held in holdings.held
+        ],
+        "set_aside": {name: list(copies) for name, copies in holdings.copies.items()},
+        "not_ingested": list(holdings.unread),
+        **{name: [trace.model_dump() for trace in getattr(traces, name)] for name in ("models", "near", "champions")},
+        "pages": list(traces.pages),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def to_lines(lines: Sequence[str]) -> str:
+    """Return lines as one text, each safe to print."""
+    return "\n".join(map(to_printable, lines))
+
+
+def _format_part(title: str, rows: Sequence[str]) -> Iterator[str]:
+    if not rows:
+        return
+    yield f"{title} ({len(rows):,})"
+    yield from (f"  {row}" for row in rows[:_ROWS])
+    if len(rows) > _ROWS:
+        yield f"  and {len(rows) - _ROWS:,} more (`--json` has all)"
+
+
+def _describe_held(held: HeldWork) -> str:
+    row, near = held.provenance, "" if held.is_asked else f", near duplicate ({held.bits} of 64 bits)"
+    title = f" “{row.title}”" if row.title else ""
+    return f"{held.dataset}: {row.name}{title}, by {row.creator}, {held.work.sha256[:_DIGITS]}{near}"
+
+
+def _describe_model(trace: ModelTrace) -> str:
+    return f"{trace.model} ({trace.kind} on {trace.dataset}): {trace.how}"
+
+
+def _describe_near(trace: NearTrace) -> str:
+    how = "made from it, or shows it" if trace.distance is None else f"distance {trace.distance:.4g}"
+    return f"{trace.work}: {how}"
+
+
+def _describe_champion(trace: ChampionTrace) -> str:
+    place = "the champion" if trace.is_current else "a champion before"
+    return f"{trace.dataset} {trace.kind}: {trace.model} ({trace.checkpoint[:12]}), {place}"
+
+
+def _describe_limits(holdings: Holdings) -> Iterator[str]:
+    """Yield which data is not here, and which datasets become too small."""
+    if holdings.unread:
+        names = ", ".join(holdings.unread)
+        yield f"not looked into: {names}, whose works are not here (`artpipe run` or `dvc pull` brings them)"
+    for name in holdings.datasets:
+        left = Works.open(paths.works(name)).card.count - len(holdings.in_dataset(name))
+        if left < MINIMUM_WORKS:
+            yield f"{name} keeps {left} works, and {MINIMUM_WORKS} are needed: add some, or `artpipe dataset remove {name}`"

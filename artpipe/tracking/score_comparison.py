@@ -1,0 +1,116 @@
+"""Compare the scores of two reports, with intervals, or say why not."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from artpipe.artifacts.report import ReportCard, Score
+from artpipe.artifacts.shards import Spec
+from artpipe.config.params import Frozen
+from artpipe.language.message import Message
+
+_DEVIATIONS = 1.959964  # standard deviations to either side of a 95 % interval
+_HASH_DIGITS = 8  # of a hash in a message
+
+
+class Measured(NamedTuple):
+    """A report, its name in a comparison, and the form of the works it is about."""
+
+    label: str
+    report: ReportCard
+    spec: Spec
+
+
+class Interval(NamedTuple):
+    """A difference of two scores; its 95 % interval, None without a spread."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class ScorePair(Frozen):
+    """A score of two models: the second minus the first, or why they are not compared."""
+
+    name: str
+    better: str
+    first: Score | None
+    second: Score | None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    refusal: Message | None = None
+
+    @property
+    def outcome(self) -> str:
+        """Return what the second is: "better", "worse", "unclear", or nothing."""
+        if self.low is None or self.high is None or self.better == "neither":
+            return ""
+        if self.low <= 0 <= self.high:
+            return "unclear"
+        return "better" if (self.low > 0) == (self.better == "higher") else "worse"
+
+
+def estimate_difference(first: Score, second: Score) -> Interval:
+    """Return the second score minus the first, with its 95 % interval.
+
+    The one place that makes an interval of what a score brings: today the spread, one standard deviation of repeated
+    estimates, of two models that were measured independently of each other.
+    """
+    value = second.value - first.value
+    if first.spread is None or second.spread is None:
+        return Interval(value, None, None)
+    margin = _DEVIATIONS * math.hypot(first.spread, second.spread)
+    return Interval(value, value - margin, value + margin)
+
+
+def compare_scores(first: Measured, second: Measured) -> Iterator[ScorePair]:
+    """Yield every score that one of two models has, the first's in their order."""
+    ours, theirs = ({score.name: score for score in one.report.scores} for one in (first, second))
+    for name in dict.fromkeys((*ours, *theirs)):
+        yield _compare(first, second, name, ours.get(name), theirs.get(name))
+
+
+def _compare(first: Measured, second: Measured, name: str, ours: Score | None, theirs: Score | None) -> ScorePair:
+    known = ours or theirs
+    better = known.better if known else "neither"
+    if ours is None or theirs is None:
+        owner = second.label if ours is None else first.label
+        refusal = Message(code="score_of_one_model", values={"model": owner})
+        return ScorePair(name=name, better=better, first=ours, second=theirs, refusal=refusal)
+    if refused := find_refusal(first, second, ours, theirs):
+        return ScorePair(name=name, better=better, first=ours, second=theirs, refusal=refused)
+    interval = estimate_difference(ours, theirs)
+    return ScorePair(
+        name=name,
+        better=better,
+        first=ours,
+        second=theirs,
+        difference=interval.value,
+        low=interval.low,
+        high=interval.high,
+    )
+
+
+def find_refusal(first: Measured, second: Measured, ours: Score, theirs: Score) -> Message | None:
+    """Return why two scores of one name may not be compared, None where they may."""
+    sizes = [_format_size(one.spec) for one in (first, second)]
+    if sizes[0] != sizes[1]:
+        return Message(code="scores_of_other_sizes", values={"first": sizes[0], "second": sizes[1]})
+    if ours.extractor != theirs.extractor:
+        names = [_shorten(score.extractor) for score in (ours, theirs)]
+        return Message(code="scores_of_other_extractors", values={"first": names[0], "second": names[1]})
+    if first.report.shards != second.report.shards:
+        names = [f"{one.report.dataset} {_shorten(one.report.shards)}" for one in (first, second)]
+        return Message(code="scores_of_other_works", values={"first": names[0], "second": names[1]})
+    if ours.n != theirs.n:
+        return Message(code="scores_of_other_counts", values={"first": ours.n, "second": theirs.n})
+    return None
+
+
+def _format_size(spec: Spec) -> str:
+    return f"{spec.width}×{spec.height}×{spec.channels}" if spec.channels else f"{spec.medium} {spec.length}"
+
+
+def _shorten(name: str | None) -> str:
+    return (name or "-")[:_HASH_DIGITS]
