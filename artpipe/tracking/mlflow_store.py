@@ -19,8 +19,8 @@ from artpipe.artifacts.paths import STATE
 from artpipe.system.atomic_files import write_text
 from artpipe.system.locks import hold_lock
 from artpipe.system.sqlite_address import sqlite_url
-from artpipe.tracking.verdict_table import format_verdict_table
 from artpipe.tracking.mlflow_rows import iterate_metrics, split_batches, to_milliseconds
+from artpipe.tracking.verdict_table import format_verdict_table
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
 PROJECT, RECORD, PIPELINE = "artpipe.project", "artpipe.record", "artpipe.pipeline"
