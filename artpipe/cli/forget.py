@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from artpipe.cli.inspect import LOOK
 from artpipe.errors import UserError
 from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import resolve_typed_path
@@ -12,7 +13,7 @@ from artpipe.system.project_root import resolve_typed_path
 forget_commands = typer.Typer()
 
 
-@forget_commands.command(rich_help_panel="Your own pictures", short_help="Say what a work has left, and forget it.")
+@forget_commands.command(rich_help_panel=LOOK, short_help="Say what a work has left, and forget it.")
 def forget(
     work: Annotated[
         str, typer.Argument(metavar="[WORK|FILE]", help="A picture's file, the beginning of a hash, a name or title.")
