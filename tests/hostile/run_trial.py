@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.hostile.cases import Case, folder_cases
-from tests.hostile.hostile_archives import list_refused_inputs, make_tar_cases, make_zip_cases
+from tests.hostile.hostile_archives import MANY, list_refused_inputs, make_tar_cases, make_zip_cases
 from tests.hostile.hostile_project import CommandResult, HostileProject, InputOutcome
 from tests.hostile.texts_and_scores import near_cases, score_cases, text_cases
 
@@ -70,10 +70,10 @@ def run_other_trials(ground: HostileProject) -> list[Trial]:
     return trials
 
 
-def run_archive_trials(ground: HostileProject) -> list[Trial]:
-    """Return what became of the archives."""
+def run_archive_trials(ground: HostileProject, many: int = MANY) -> list[Trial]:
+    """Return what became of the archives, of which the largest have `many` members."""
     trials = []
-    for pack in (*make_tar_cases(ground.outside), *make_zip_cases(ground.outside)):
+    for pack in (*make_tar_cases(ground.outside, many), *make_zip_cases(ground.outside, many)):
         name = pack.file.replace(".", "-")
         path = ground.enter_dataset(name, f"datasets/{pack.file}", "archive", **pack.ingest)
         path.parent.mkdir(exist_ok=True)
