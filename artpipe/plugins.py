@@ -19,7 +19,14 @@ from typing import Any
 from artpipe.errors import UserError, did_you_mean
 
 PROJECT_FOLDER = "plugins"
-_CONSTANT = {"modalities": "MEDIUM", "sources": "SOURCE", "models": "MODEL", "metrics": "METRIC", "sections": "SECTION"}
+_CONSTANT = {
+    "modalities": "MEDIUM",
+    "sources": "SOURCE",
+    "models": "MODEL",
+    "metrics": "METRIC",
+    "sections": "SECTION",
+    "extractors": "EXTRACTOR",
+}
 _PROJECT_FOLDERS: set[Path] = set()  # that stood in the path of a package; others there were added by a program
 _REPLACES = "REPLACES_BUILT_IN"  # a project's file with the name of one of artpipe's says so
 
@@ -27,7 +34,7 @@ _REPLACES = "REPLACES_BUILT_IN"  # a project's file with the name of one of artp
 def list_plugins(group: str) -> list[str]:
     """Return the sorted plugin names of a group.
 
-    Groups are ``modalities``, ``sources``, ``models``, ``metrics`` and ``sections``.
+    Groups are ``modalities``, ``sources``, ``models``, ``metrics``, ``sections`` and ``extractors``.
     """
     return sorted(_names_in(folders(group)) | _installed_plugins(group).keys())
 

@@ -204,7 +204,7 @@ class MlflowStore:
         self._groups.add(group)
 
     def update_pipeline_runs(self) -> None:
-        """Update pipeline runs from their trainings: status, end, table of verdicts."""
+        """Update pipeline runs from their trainings: status, end, table of grades."""
         running = self._search_runs(f"attributes.status = 'RUNNING' and tags.`{PROJECT}` = '{self.project}'")
         groups = self._groups | {run.info.run_id for run in running if PIPELINE in run.data.tags}
         for group in sorted(groups):
@@ -214,9 +214,7 @@ class MlflowStore:
             states = {run.info.status for run in trainings}
             status = next((state for state in ("RUNNING", "KILLED") if state in states), "FINISHED")
             ended = max((run.info.end_time or 0 for run in trainings), default=0) or None
-            self._update_pipeline_run(
-                group, status, None if status == "RUNNING" else ended, _format_verdicts(trainings)
-            )
+            self._update_pipeline_run(group, status, None if status == "RUNNING" else ended, _format_grades(trainings))
 
     def _update_pipeline_run(self, group: str, status: str, ended: int | None, note: str) -> None:
         run = self.client.get_run(group)
@@ -274,11 +272,11 @@ def _read_project_id(file: Path) -> str:
     return project_id
 
 
-def _format_verdicts(runs: Iterable[Any]) -> str:
+def _format_grades(runs: Iterable[Any]) -> str:
     """Return a table in Markdown, with a row for each training."""
-    rows = ["| model | verdict | decided by |", "|---|---|---|"]
+    rows = ["| model | grade | decided by |", "|---|---|---|"]
     for run in runs:
-        cells = [run.data.tags.get(f"artpipe.verdict{part}", "") for part in ("", ".score", ".value")]
+        cells = [run.data.tags.get(f"artpipe.grade{part}", "") for part in ("", ".score", ".value")]
         rows.append(f"| {run.info.run_name} | {cells[0] or run.info.status.lower()} | {cells[1]} {cells[2][:7]} |")
     return "\n".join(rows)
 
