@@ -5,11 +5,13 @@ from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_classifiable_samples
 from artpipe.numerics.intervals import share_interval
 
+_SURE_OF_REAL = 0.2  # of real works; less, and its doubts say nothing of samples
+
 
 def measure(evidence: Evidence) -> Measurement:
     """Measure the share of samples that it is sure of, beside that of held-out works.
 
-    One without skill is asked nothing.
+    One without skill, or sure of hardly any real work, is asked nothing.
     """
     bounds = evidence.params.verdicts
     samples, real = (evidence.class_probabilities(part).amax(1) >= bounds.certain for part in ("samples", "held_out"))
@@ -19,7 +21,7 @@ def measure(evidence: Evidence) -> Measurement:
         code="score_class_certainty", values={"certain": bounds.certain, "real": of_real},
     ).with_interval(share_interval(share, len(samples)))  # fmt: skip
     skill = evidence.extractor_skill
-    if skill is not None and not skill.is_shown:
+    if of_real < _SURE_OF_REAL or (skill is not None and not skill.is_shown):
         return Measurement(scores=[score])
     passing = bounds.under_trained_certainty * of_real
     finding = judge_score(
