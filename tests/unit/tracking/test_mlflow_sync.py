@@ -384,7 +384,7 @@ def test_trainings_stand_below_their_pipeline_run(root):
     assert run.data.tags["mlflow.parentRunId"] == above.info.run_id
     assert above.info.run_name == "1970-01-01 00:16"
     assert (above.info.status, above.info.start_time, above.info.end_time) == ("FINISHED", 1000000, 1060000)
-    assert "| gan | under-trained | kid 0.25 |" in above.data.tags["mlflow.note.content"]
+    assert "| gan | weak | kid 0.25 |" in above.data.tags["mlflow.note.content"]
 
 
 def test_the_start_of_a_pipeline_run_is_looked_for_once(root, monkeypatch):
