@@ -15,13 +15,17 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, save_report
 from artpipe.artifacts.shards import ShardSet, Split
 from artpipe.config.params import Params, load_params
+from artpipe.contracts.feature_source import PIXELS
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler, SequenceModel
 from artpipe.errors import UserError
 from artpipe.evaluation.decide_verdict import decide_verdict, select_finite_scores
 from artpipe.evaluation.dvc_reports import write_comparison
+from artpipe.evaluation.extractor_networks import open_extractors
+from artpipe.evaluation.extractor_skill import measure_skill
 from artpipe.evaluation.generated_samples import generate_samples
 from artpipe.evaluation.saved_exhibits import SEED_STRIDE, write_exhibits, write_real_works
+from artpipe.evaluation.score_basis import add_basis
 from artpipe.language.sentences import make_sentence
 from artpipe.nn.style.perceptual import open_perceptual_network
 from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
@@ -55,17 +59,17 @@ def evaluate_model(name: str) -> None:
             checkpoint=checkpoint,
             step=evidence.card.steps.get("best"),
             shards=shards.sha256,
-            feature_extractor=evidence.extractor_sha256,
+            feature_extractor=None if evidence.extractor_id == PIXELS.sha256 else evidence.extractor_id,
             verdict=verdict,
             findings=tuple(findings),
-            scores=tuple(select_finite_scores(measured)),
+            scores=tuple(add_basis(select_finite_scores(measured), evidence)),
             exhibits=tuple(exhibits),
             works=write_real_works(evidence, exhibits, folder),
             tables={key: table for measured_metric in measured for key, table in measured_metric.tables.items()},
         )
         save_report(folder, card)
     write_comparison(card, evidence)
-    sys.stdout.write(f"{name}: {verdict.verdict}. {make_sentence(verdict)}\n")
+    sys.stdout.write(f"{name}: {verdict.grade}. {make_sentence(verdict)}\n")
 
 
 def gather_evidence(name: str, params: Params, shards: ShardSet) -> tuple[Evidence, str]:
@@ -95,6 +99,7 @@ def gather_evidence(name: str, params: Params, shards: ShardSet) -> tuple[Eviden
     )
     _add_feature_extractor(evidence, name, str(params.model(name).get("feature_extractor", name)), sha256)
     if isinstance(learner, Sampler):
+        evidence.pretrained = tuple(open_extractors(params, shards.spec))
         generate_samples(evidence)
     if isinstance(learner, SequenceModel):
         evidence.prompt = Prompt(range(first := (params.seed + 1) * SEED_STRIDE, first + params.evaluation.sequences))
@@ -145,8 +150,7 @@ def _add_feature_extractor(evidence: Evidence, name: str, feature_extractor: str
         sha256,
         card.spec.classes,
     )
-    accuracies = [row.validation.get("accuracy") for row in card.history if row.step == card.steps.get("best")]
-    evidence.extractor_accuracy = accuracies[-1] if accuracies else None
+    evidence.extractor_skill = measure_skill(evidence)
 
 
 def measure_metrics(evidence: Evidence) -> list[Measurement]:

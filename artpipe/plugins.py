@@ -26,6 +26,7 @@ _CONSTANT = {
     "metrics": "METRIC",
     "sections": "SECTION",
     "observations": "OBSERVATION",
+    "extractors": "EXTRACTOR",
 }
 _PROJECT_FOLDERS: set[Path] = set()  # that stood in the path of a package; others there were added by a program
 _REPLACES = "REPLACES_BUILT_IN"  # a project's file with the name of one of artpipe's says so
@@ -34,7 +35,8 @@ _REPLACES = "REPLACES_BUILT_IN"  # a project's file with the name of one of artp
 def list_plugins(group: str) -> list[str]:
     """Return the sorted plugin names of a group.
 
-    Groups are ``modalities``, ``sources``, ``models``, ``metrics``, ``sections`` and ``observations``.
+    Groups are ``modalities``, ``sources``, ``models``, ``metrics``, ``sections``, ``extractors`` and
+    ``observations``.
     """
     return sorted(_names_in(folders(group)) | _installed_plugins(group).keys())
 

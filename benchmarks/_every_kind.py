@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import torch
 
-from artpipe import weights
 from artpipe.artifacts import paths
 from artpipe.artifacts.shards import SPLITS, ShardWriter
 from artpipe.artifacts.weights_card import WeightsCard, save_weights
 from artpipe.config.params import About
 from artpipe.contracts.sample_rows import RowsRequest, SampleRows
+from artpipe.extractors import vgg16
 from artpipe.modalities.music.random_scores import make_rows as make_scores
 from artpipe.modalities.picture.random_pictures import make_rows as make_pictures
 from artpipe.modalities.text.random_texts import make_rows as make_texts
@@ -109,11 +109,11 @@ def make_project(folder: Path, entries: dict[str, dict]) -> Path:
 
 def _write_weights(folder: Path) -> None:
     generator, state = torch.Generator().manual_seed(0), {}
-    for layer, shape in weights.SHAPES.items():
+    for layer, shape in vgg16.SHAPES.items():
         fan_in = shape[1] * shape[2] * shape[3]
         state[f"{layer}.weight"] = torch.randn(*shape, generator=generator) * (2 / fan_in) ** 0.5
         state[f"{layer}.bias"] = torch.zeros(shape[0])
     card = WeightsCard(
-        name="eye", network="vgg16", layers=weights.LAYERS, mean=(0.5,) * 3, std=(0.25,) * 3, about=About(), file=""
+        name="eye", network="vgg16", layers=vgg16.LAYERS, mean=(0.5,) * 3, std=(0.25,) * 3, about=About(), file=""
     )
     save_weights(folder, card, state)

@@ -42,7 +42,7 @@ def row(name: str, report: ReportCard, core_seconds: float) -> str:
         if theirs
         else _OF_ITSELF.get(ours, "")
     )
-    cells = (name, report.kind, ours, baseline, told(scores, ours), f"{core_seconds:,.0f}", report.verdict.verdict)
+    cells = (name, report.kind, ours, baseline, told(scores, ours), f"{core_seconds:,.0f}", report.verdict.grade)
     return f"| {' | '.join(cells)} |"
 
 

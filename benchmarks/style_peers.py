@@ -29,13 +29,13 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.shards import ShardSet
 from artpipe.artifacts.weights_card import load_weights
 from artpipe.config.params import load_params
+from artpipe.extractors.vgg16 import _PLACES
 from artpipe.nn.style.perceptual import open_perceptual_network
 from artpipe.nn.style.style_images import find_first_works
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.atomic_files import write_bytes
 from artpipe.training.exhibit_files import compose_grid, encode_png
 from artpipe.training.restore import restore_learner
-from artpipe.weights import _PLACES
 
 Criterion = Callable[[Tensor], tuple[float, ...]]  # of (1, 3, H, W) in [-1, 1]: the whole, content, style
 

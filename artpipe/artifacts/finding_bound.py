@@ -8,9 +8,9 @@ from artpipe.artifacts.report import Finding
 def wanted_side(finding: Finding) -> Literal["least", "most", ""]:
     """Return whether the bound is the least or the most that is asked for.
 
-    Told from the verdict and the side on which the number is; empty where both are the same number.
+    Where the finding does not say, it is told from the grade and the side on which the number is; empty where both are the
+    same number.
     """
-    if finding.value == finding.bound:
-        return ""
-    is_healthy, is_above = finding.verdict == "healthy", finding.value > finding.bound
-    return "least" if is_healthy == is_above else "most"
+    if finding.wanted or finding.value == finding.bound:
+        return finding.wanted
+    return "least" if finding.is_passing == (finding.value > finding.bound) else "most"

@@ -1,15 +1,23 @@
-"""Save and load evaluation reports: scores, verdict and exhibits of a checkpoint."""
+"""Save and load evaluation reports: scores, grade and exhibits of a checkpoint."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from artpipe.artifacts.cards import ParameterCard, load_card, save_card
 from artpipe.config.params import Frozen
 from artpipe.language.message import CODE, Message, upgrade_text_field
+from artpipe.numerics.intervals import NORMAL_QUANTILE, Interval
 
-Verdict = Literal[
+Grade = Literal[
+    "failed",
+    "weak",  # it is still learning
+    "cannot tell",  # too few works, or a feature extractor that knows too little
+    "fair",  # its subject is plain
+    "good",  # a stranger would take it for the dataset's
+]  # the gravest first
+Fault = Literal[
     "diverged",
     "collapsed",
     "posterior collapsed",
@@ -17,9 +25,17 @@ Verdict = Literal[
     "discriminator dominates",
     "memorised",
     "under-trained",
-    "undecided",  # too few works to tell, or a feature extractor that knows too little
-    "healthy",
-]  # the gravest first
+    "",
+]  # the gravest first; empty where there is none
+_EXTRACTOR_DIGITS = 24  # of a feature extractor's hash, or of what else names it
+PASSING: tuple[Grade, ...] = ("fair", "good")
+# The grade and the fault of what reports called a verdict before there were grades.
+_FORMER_VERDICTS: dict[str, tuple[Grade, Fault]] = {
+    "healthy": ("fair", ""),
+    "undecided": ("cannot tell", ""),
+    "under-trained": ("weak", "under-trained"),
+    "discriminator dominates": ("weak", "discriminator dominates"),
+}
 
 
 class Score(Message):
@@ -33,7 +49,13 @@ class Score(Message):
     name: str
     value: float
     n: int  # samples it rests on
-    spread: float | None = None  # one standard deviation of repeated estimates
+    spread: float | None = (
+        None  # one standard deviation of repeated estimates; in reports from before there were intervals
+    )
+    low: float | None = None  # the ends of the 95 % confidence interval; None where it is no estimate
+    high: float | None = None
+    real: float | None = None  # the same measure of real works among themselves
+    basis: str = ""  # hash of the held-out works and the size it was measured on; only scores of one basis are compared
     better: Literal["lower", "higher", "neither"] = "neither"
     unit: str | Message = ""
     extractor: str | None = None  # hash of the feature extractor's checkpoint, or what else names the feature extractor
@@ -44,23 +66,63 @@ class Score(Message):
     def _from_text(cls, fields: Any) -> Any:
         return upgrade_text_field(fields, "explanation")
 
+    @property
+    def interval(self) -> Interval | None:
+        """Return its 95 % interval; a spread alone stands for one."""
+        if self.low is not None and self.high is not None:
+            return Interval(self.low, self.high)
+        half = None if self.spread is None else NORMAL_QUANTILE * self.spread
+        return None if half is None else Interval(self.value - half, self.value + half)
+
+    def describe_difference(self, other: "Score") -> str:
+        """Return what makes another score incomparable, empty where nothing does.
+
+        They compare where feature extractor, number of works, held-out works and size are the same. What a score from
+        before says nothing of is not held against it.
+        """
+        if self.extractor != other.extractor:
+            shown = [(score.extractor or "none")[:_EXTRACTOR_DIGITS] for score in (self, other)]
+            return f"it was measured with another feature extractor ({shown[0]}, not {shown[1]})"
+        if self.n != other.n:
+            return f"it was measured on another number of works ({self.n}, not {other.n})"
+        if self.basis and other.basis and self.basis != other.basis:
+            return f"it was measured on other held-out works, or in another size ({self.basis}, not {other.basis})"
+        return ""
+
+    def with_interval(self, interval: Interval | None) -> Self:
+        """Return the score with its interval, unchanged where there is none."""
+        return self if interval is None else self.model_copy(update={"low": interval.low, "high": interval.high})
+
 
 class Finding(Message):
-    """What a metric concludes: a verdict, the number that decides it, its bound.
+    """What a metric concludes: a grade, the number that decides it, its pass mark.
 
-    The bound is the one that the number crossed; the code names the sentence to be said.
-    `sentence` instead of a code is shown as it stands, as reports had before.
+    The code names the sentence to be said. `sentence` instead of a code is shown as it stands, and `verdict` instead of
+    grade and fault is understood, as reports had both before.
     """
 
-    verdict: Verdict
-    score: str
+    grade: Grade
+    fault: Fault = ""
+    score: str  # its name in the table
     value: float
-    bound: float
+    bound: float  # the pass mark, or what must not be crossed
+    wanted: Literal["least", "most", ""] = (
+        ""  # on which side of the bound the value is wanted; empty: by grade and value
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _from_text(cls, fields: Any) -> Any:
+    def _from_former_report(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and "verdict" in fields:
+            rest = {key: value for key, value in fields.items() if key != "verdict"}
+            grade, fault = _FORMER_VERDICTS.get(fields["verdict"], ("failed", fields["verdict"]))
+            fields = {"grade": grade, "fault": fault, **rest}
         return upgrade_text_field(fields, "sentence")
+
+    @property
+    def is_passing(self) -> bool:
+        """Return whether it speaks for the model."""
+        return self.grade in PASSING
 
 
 class Neighbour(Frozen):
@@ -109,7 +171,7 @@ class ReportCard(ParameterCard):
     shards: str
     feature_extractor: str | None  # hash of the extractor's checkpoint
     verdict: Finding
-    findings: tuple[Finding, ...]  # all of them, the gravest first
+    findings: tuple[Finding, ...]  # all of them, the gravest first; those that praise it too
     scores: tuple[Score, ...]
     exhibits: tuple[SavedExhibit, ...]
     works: dict[str, str] = Field(default_factory=dict)  # small pictures of real works: file -> SHA-256

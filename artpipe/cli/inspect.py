@@ -136,7 +136,9 @@ def promote(
         str | None, typer.Argument(metavar="[MODEL]", help="All of params.yaml in turn without it.")
     ] = None,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Whatever the numbers say; healthy it has to be.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Whatever the numbers say; fair or good it has to be.")
+    ] = False,
 ) -> None:
     """Make a checkpoint the champion of its dataset and kind, if it is better.
 

@@ -198,7 +198,8 @@ def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:
     sections = params.gallery.sections or plugins.list_plugins("sections")
     kinds = {str(entry.get("kind")) for entry in params.models.values()} & {*plugins.list_plugins("models")}
     return {
-        "evaluate": {"metrics": params.evaluation.metrics},
+        "weights": {"extractors": sorted({entry.network for entry in params.weights.values()})},
+        "evaluate": {"metrics": params.evaluation.metrics, "extractors": _used_extractors(params)},
         "gallery": {
             "sections": sections,
             "themes": [params.gallery.theme],
@@ -208,6 +209,15 @@ def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:
             "sources_info": sorted({entry.source for entry in params.datasets.values()}),
         },
     }
+
+
+def _used_extractors(params: Params) -> list[str]:
+    """Return the networks that evaluations measure with.
+
+    Artpipe's own pins are named after theirs.
+    """
+    entries = {name: params.weights.get(name) for name in params.evaluation.extractors}
+    return sorted({entry.network if entry else name.replace("-", "_") for name, entry in entries.items()})
 
 
 def stage_places(stage: str, params: Params) -> tuple[str, ...]:

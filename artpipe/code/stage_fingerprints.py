@@ -25,6 +25,7 @@ STAGES: Mapping[str, Definition] = {
     verb: (f"artpipe.{verb}", entry) for verb, entry in zip(_VERBS, _ENTRIES, strict=True)
 }
 GROUPS = ("modalities", "sources", "models")  # a stage reads the one plugin that its entry names
+_GATHERED = ("metrics", "extractors", "sections")  # of these a stage reads all that params.yaml names
 _SHOWN = ("modalities", "sources", "models", "metrics")  # the gallery shows what these say of themselves
 
 
@@ -107,7 +108,7 @@ def _theme_files() -> dict[Path, list[Path]]:
 def _plugin_definitions() -> dict[str, Sequence[Definition]]:
     """Return where the code of each stage and plugin begins."""
     entries: dict[str, Sequence[Definition]] = {verb: [entry] for verb, entry in STAGES.items()}
-    for group in (*GROUPS, "metrics", "sections"):
+    for group in (*GROUPS, *_GATHERED):
         for name in plugins.list_plugins(group):
             module, constant = plugins.locate_plugin(group, name)
             sentences = [(module, SENTENCES_CONSTANT)]
@@ -120,7 +121,7 @@ def _plugin_definitions() -> dict[str, Sequence[Definition]]:
 def _package_files() -> dict[str, Path]:
     """Return the modules of artpipe, of the project's plugins and of installed ones."""
     files = package_files("artpipe", Path(import_module("artpipe").__path__[0]))
-    for group in (*GROUPS, "metrics", "sections"):
+    for group in (*GROUPS, *_GATHERED):
         for folder in reversed(plugins.folders(group)):
             files |= package_files(f"artpipe.{group}", folder)
         for name in plugins.list_plugins(group):

@@ -13,6 +13,7 @@ from artpipe.config.parameter_names import read_format
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.secret_scan import refuse_secrets
 from artpipe.config.validation_message import describe_first_mistake
+from artpipe.config.verdict_bounds import VerdictBounds
 from artpipe.errors import UserError, did_you_mean
 from artpipe.system.plain_text import to_printable
 
@@ -102,7 +103,7 @@ class WeightsEntry(Frozen):
     """Trained weights of a network that measures pictures; a file or a pin card."""
 
     path: str
-    network: Literal["vgg16"] = "vgg16"
+    network: str = "vgg16"  # a file of `extractors/`
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")  # of a file; a pin card has its own
     download: bool = False  # from torchvision's server, where a network is there; `path` is used where none is
 
@@ -134,35 +135,6 @@ class TrainParams(Settings):
     explosion: float = Field(default=1000.0, gt=1)  # a mean loss this many times its largest so far is divergence
 
 
-class VerdictBounds(Settings):
-    """Bounds at which a number becomes a verdict; docs/log.md says how chosen."""
-
-    collapsed_pairs: Share = 0.35  # pair distance against real works, for pictures like works
-    identical_pairs: Share = 0.05  # the same for pictures unlike any work, which early in a training are all alike
-    collapsed_repeats: Share = 0.2  # distance to the next picture against that of real works: the same few again
-    replayed_works: Share = 0.5  # of the works that random copies would show; from here on repeats are memorised works
-    dropped_share: Share = 0.1  # of the works a class should have
-    dropped_expected: Positive = 10  # a class expected less often than this is too rare to be missed
-    recognisable: float = Field(default=1.75, gt=1)  # distance to training works, against new ones, that is still read
-    memorised_share: Share = 0.1  # of the samples, copies of a training work beyond what held-out works would be called
-    copy_ratio: Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
-    copy_distance: Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
-    fewest_works: Positive = 50  # held out; with fewer, any neighbourhood reaches everything: coverage says nothing
-    extractor_skill: Share = (
-        0.3  # of what guessing leaves, recognised by the extractor; with less its scores are ignored
-    )
-    under_trained_coverage: Share = 0.3  # of the coverage that real works reach
-    under_trained_pixels: Positive = 8  # a side, of real works so small that further off nothing is to be recognised
-    under_trained_sharpness: Share = 0.1  # of the fine detail of real works
-    under_trained_steepness: Share = 0.5  # of the whole improvement, made in the last quarter of the training
-    under_trained_style: Share = 0.5  # of the distance that the photographs have to their styles
-    in_key: Share = 0.9  # notes in the piece's key, against the share of real pieces
-    dissonant: float = Field(default=2.0, gt=1)  # dissonant chords, against the share of real pieces
-    explosion: float = Field(default=1000.0, gt=1)  # a loss against its median before
-    dominated_loss: float = Field(default=0.05, ge=0)  # the discriminator's, last quarter; 0.7 to 2 is balanced
-    latent_nats: float = Field(default=0.5, gt=0)  # a KL below this says nothing about the work
-
-
 class WalkParams(Settings):
     """The film of a generative model: a loop through its codes in even steps."""
 
@@ -187,8 +159,10 @@ class EvaluationParams(Settings):
     neighbours: Positive = 4  # nearest training works shown with an exhibit
     pairs: Positive = 8  # pairs of a sample and its nearest training work shown for the model
     thumbnail: Positive = 128  # longer side of a training work in a report, in pixels
+    extractors: tuple[str, ...] = ()  # entries of `weights` that measure colour pictures, the one that decides first
+    extractor_pictures: Positive = 300  # samples, and held-out works, that such a network measures
     coverage_neighbours: Positive = 5  # k of precision, recall, density and coverage
-    spread_subsets: Positive = 20  # random halves for the spread of KID
+    spread_subsets: Positive = 40  # random halves by which intervals are told
     calibration_bins: Positive = 15  # of the expected calibration error
     importance_samples: Positive = 50  # of the importance-weighted bound; 1000 is what papers quote
     importance_works: Positive = 200  # held-out works it is measured on

@@ -1,27 +1,45 @@
 """One file per metric; each exports METRIC.
 
-A metric measures, and decides which verdict its number gives.
+A metric measures, and decides which grade its number gives.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, Score
 from artpipe.config.params import EvaluationParams
+from artpipe.contracts.feature_source import PIXELS, FeatureSource, map_batches
 from artpipe.contracts.model import Exhibit, Learner, Prompt
+from artpipe.numerics.intervals import Interval
 from artpipe.numerics.nearest_neighbours import find_copies, find_nearest
-from artpipe.numerics.pixels import to_float
 from artpipe.numerics.set_comparison import SetComparison, compare_sets
 
 EvidencePart = Literal["train", "held_out", "samples"]
-PIXELS_ID = "pixels"  # the extractor's name where there is no feature extractor
-_PIXEL_SIDE = 16
+OWN_EXTRACTOR = "own_network"  # what the dataset's own feature extractor is called
+_MOST_TRAINING_WORKS = 2000  # that are measured by a pretrained network
+
+
+class ExtractorSkill(NamedTuple):
+    """How often a feature extractor is right on held-out works, beside guessing."""
+
+    share: float
+    guess: float
+    works: int
+    interval: Interval  # of the share
+    least: float = 0.0  # of what guessing leaves, that it has to recognise
+
+    @property
+    def is_shown(self) -> bool:
+        """Return whether it is right more often than guessing, beyond luck.
+
+        And knows enough of what guessing leaves.
+        """
+        return self.interval.low > self.guess and self.share - self.guess >= self.least * (1 - self.guess)
 
 
 @dataclass
@@ -40,21 +58,46 @@ class Evidence:
     test: Mapping[str, Tensor] = field(default_factory=dict)  # all of the test split
     prompt: Prompt | None = None  # what the samples were asked to be
     samples: Tensor | None = None  # (N, C, H, W) uint8, where the learner is a Sampler
-    feature_extractor: Any = None  # a FeatureExtractor: the model itself where it is one, None where there is none
+    feature_extractor: Any = None  # the dataset's own: the model itself where it is one, None where there is none
     extractor_sha256: str | None = None
     extractor_classes: tuple[str, ...] = ()  # what its logits tell apart
-    extractor_accuracy: float | None = None  # on validation works, by its own history; None where that says nothing
+    extractor_skill: ExtractorSkill | None = None  # of the dataset's own; None where it cannot be known
+    pretrained: Sequence[FeatureSource] = ()  # networks that know pictures at large; they decide where there are any
     sequences: Sequence[Sequence[int]] = ()  # what it wrote, in tokens, where the learner is a SequenceModel
     broken_samples: int = 0  # samples with values that are no numbers
     _cache: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def sources(self) -> tuple[FeatureSource, ...]:
+        """Return what measures, the one that decides first.
+
+        The dataset's own feature extractor stands beside pretrained networks only where its skill is shown.
+        """
+        own = self.own_source
+        if not self.pretrained:
+            return (own,)
+        speaks = own is not PIXELS and (self.extractor_skill is None or self.extractor_skill.is_shown)
+        return (*self.pretrained, own) if speaks else tuple(self.pretrained)
+
+    @property
+    def own_source(self) -> FeatureSource:
+        """Return the dataset's own feature extractor, or small pictures."""
+        if self.feature_extractor is None:
+            return PIXELS
+        return FeatureSource(OWN_EXTRACTOR, self.extractor_sha256 or PIXELS.sha256, self.feature_extractor.features)
+
+    @property
+    def training_source(self) -> FeatureSource:
+        """Return what compares with training works, of which there may be many."""
+        return self.sources[0] if len(self.pictures("train")) <= _MOST_TRAINING_WORKS else self.own_source
+
+    @property
     def extractor_id(self) -> str:
-        """Return the hash of the feature extractor's checkpoint.
+        """Return the hash of the feature extractor that decides.
 
         It is ``pixels`` where there is no feature extractor.
         """
-        return self.extractor_sha256 or PIXELS_ID
+        return self.sources[0].sha256
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -67,33 +110,36 @@ class Evidence:
             return torch.empty(0) if self.samples is None else self.samples
         return (self.train if part == "train" else self.held_out).get("images", torch.empty(0))
 
-    def features(self, part: EvidencePart) -> Tensor:
-        """Return ``(N, F)`` features of a part.
+    def features(self, part: EvidencePart, source: FeatureSource | None = None) -> Tensor:
+        """Return ``(N, F)`` features of a part, by the source that decides or another.
 
-        They are the feature extractor's, or small pictures where there is none.
+        A slow source measures the first pictures of a part; all of the training works.
         """
-        features: Tensor = self.compute_once(f"features of {part}", lambda: self.extract_features(self.pictures(part)))
+        source = source or self.sources[0]
+        pictures = self.pictures(part)
+        if part != "train":
+            pictures = pictures[: source.most_pictures]
+        features: Tensor = self.compute_once(
+            f"features of {part} by {source.sha256}",
+            lambda: source.extract(pictures, self.params.batch_size, is_kept=part != "samples"),
+        )
         return features
 
-    def extract_features(self, pictures: Tensor) -> Tensor:
+    def extract_features(self, pictures: Tensor, source: FeatureSource | None = None) -> Tensor:
         """Return ``(N, F)`` features of any pictures, uint8 ``(N, C, H, W)``."""
-        return self._map_batches(
-            pictures, self.feature_extractor.features if self.feature_extractor is not None else downscale_to_vectors
-        )
+        return (source or self.sources[0]).extract(pictures, self.params.batch_size)
 
-    def compare_samples(self, count: int) -> SetComparison:
+    def compare_samples(self, count: int, source: FeatureSource) -> SetComparison:
         """Compare the features of the first `count` samples with those of held-out works.
 
         Metrics that compare as many samples share one pass over all pairs.
         """
         comparison: SetComparison = self.compute_once(
-            f"comparison of {count} samples",
+            f"comparison of {count} samples by {source.sha256}",
             lambda: compare_sets(
-                self.features("held_out"),
-                self.features("samples")[:count],
+                self.features("held_out", source),
+                self.features("samples", source)[:count],
                 k=self.params.coverage_neighbours,
-                subsets=self.params.spread_subsets,
-                seed=self.seed,
             ),
         )
         return comparison
@@ -102,7 +148,7 @@ class Evidence:
         """Return the feature extractor's calibrated probabilities ``(N, K)``."""
         probabilities: Tensor = self.compute_once(
             f"judgements of {part}",
-            lambda: self._map_batches(self.pictures(part), self.feature_extractor.logits).softmax(1),
+            lambda: map_batches(self.pictures(part), self.feature_extractor.logits, self.params.batch_size).softmax(1),
         )
         return probabilities
 
@@ -111,9 +157,9 @@ class Evidence:
 
         The nearest comes first.
         """
-        k = max(2, self.params.neighbours)
+        k, source = max(2, self.params.neighbours), self.training_source
         nearest: tuple[Tensor, Tensor] = self.compute_once(
-            f"near {part}", lambda: find_nearest(self.features(part), self.features("train"), k)
+            f"near {part}", lambda: find_nearest(self.features(part, source), self.features("train", source), k)
         )
         return nearest
 
@@ -137,10 +183,6 @@ class Evidence:
         sample_distance, held_out_distance = (float(self.nearest_train(part)[0][:, 0].median()) for part in parts)
         return sample_distance <= self.params.verdicts.recognisable * held_out_distance
 
-    def _map_batches(self, pictures: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
-        with torch.no_grad():
-            return torch.cat([function(to_float(b)).float() for b in torch.split(pictures, self.params.batch_size)])
-
     def compute_once(self, key: str, make: Callable[[], Any]) -> Any:
         """Return what `make` gave the first time it was asked for under `key`."""
         if key not in self._cache:
@@ -152,13 +194,12 @@ class Evidence:
 class Measurement:
     """What a metric returns: scores, findings and tables for the report.
 
-    There are no findings where all is well.
+    A finding that praises is one too; a metric that decides nothing has none.
     """
 
     scores: Sequence[Score] = ()
     findings: Sequence[Finding] = ()
     tables: Mapping[str, Any] = field(default_factory=dict)
-    healthy: Finding | None = None  # the number that speaks for the model where no metric objects
     samples: Mapping[str, Sequence[int]] = field(default_factory=dict)  # those that must be shown: role -> rows
     exhibits: Sequence[Exhibit] = ()  # what was made to be measured and is shown too
 
@@ -194,18 +235,9 @@ def split_halves(vectors: Tensor) -> tuple[Tensor, Tensor]:
     return vectors[:middle], vectors[middle : 2 * middle]
 
 
-def share_spread(share: float, count: int) -> float | None:
-    """Return one standard deviation of a share of `count` works.
+def name_score(evidence: Evidence, name: str, source: FeatureSource) -> str:
+    """Return a score's name.
 
-    None for fewer than two works.
+    That of a feature extractor which stands beside says whose it is.
     """
-    return (max(0.0, share * (1 - share)) / count) ** 0.5 if count > 1 else None
-
-
-def downscale_to_vectors(images: Tensor) -> Tensor:
-    """Return pictures ``(N, C, H, W)`` as vectors ``(N, C * side**2)``.
-
-    A side has at most 16 pixels.
-    """
-    side = (min(_PIXEL_SIDE, images.shape[2]), min(_PIXEL_SIDE, images.shape[3]))
-    return F.adaptive_avg_pool2d(images, side).flatten(1)
+    return name if source.sha256 == evidence.extractor_id else f"{name}_by_{source.name.replace('-', '_')}"

@@ -39,14 +39,14 @@ def write_comparison(report: ReportCard, evidence: Evidence) -> None:
 
 
 def select_headline_scores(report: ReportCard, metrics: Iterable[str]) -> dict[str, str | float]:
-    """Return the verdict and the scores that their metrics call headlines, by name."""
+    """Return grade, fault and the scores that their metrics call headlines."""
     patterns = [pattern for name in metrics for pattern in plugins.load_plugin("metrics", name).headline]
     scores = {
         score.name: score.value
         for score in report.scores
         if any(fnmatchcase(score.name, pattern) for pattern in patterns)
     }
-    return {"verdict": report.verdict.verdict, **scores}
+    return {"grade": report.verdict.grade, "fault": report.verdict.fault, **scores}
 
 
 def make_curve_rows(history: Sequence[HistoryRow]) -> list[dict[str, Any]]:

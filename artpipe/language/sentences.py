@@ -7,7 +7,8 @@ import ast
 import json
 import string
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -36,19 +37,19 @@ class Sentences:
     plural: Mapping[str, Sequence[int]]  # form -> the counts that take it; `other` for all else
     numbers: Mapping[str, str]  # `decimal` and `group` of a number, `list` between names
     starters: Mapping[str, Mapping[str, Mapping[str, str]]]  # what artpipe's own datasets and models are called
+    former: Mapping[str, Template] = field(default_factory=dict)  # of codes, or their values, that older reports have
 
     def __call__(self, message: Message) -> str:
         """Return the sentence of a message.
 
         It is code and values where the code has no template, or one with other fields.
         """
-        template = self._choose_form(self.templates.get(message.code, ""), message.values)
-        try:
-            return (
-                _FieldFormatter(self).vformat(template, (), message.values) if template else self._format_bare(message)
-            )
-        except (KeyError, ValueError, IndexError, AttributeError):
-            return self._format_bare(message)
+        for templates in (self.templates, self.former):
+            template = self._choose_form(templates.get(message.code, ""), message.values)
+            with suppress(KeyError, ValueError, IndexError, AttributeError):
+                if template:
+                    return _FieldFormatter(self).vformat(template, (), message.values)
+        return self._format_bare(message)
 
     def translate_name(self, name: str | Message) -> str:
         """Return what the language calls a name; one that it does not know stays."""
@@ -158,7 +159,7 @@ def _load_tables(language: str, files: tuple[tuple[Path, int], ...]) -> Sentence
             templates |= by_language.get(table_language, {})
     templates[WRITTEN] = "{text}"
     parts = {key: table[key] for key in ("names", "digits", "plural", "numbers", "starters")}
-    return Sentences(templates=templates, **parts)
+    return Sentences(templates=templates, former=table.get("former", {}), **parts)
 
 
 def _read_plugin_tables(files: Iterator[Path]) -> Iterator[Mapping[str, Mapping[str, Template]]]:

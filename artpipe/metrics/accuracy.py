@@ -7,16 +7,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measurement, Metric, share_spread
+from artpipe.contracts.grading import judge_score
+from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import FeatureExtractor
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.nn.classifier.calibration import expected_calibration_error, negative_log_likelihood, reliability_diagram
 from artpipe.nn.classifier.rotation_pretext import ROTATIONS, rotate_quarters
+from artpipe.numerics.half_samples import measure_halves
+from artpipe.numerics.intervals import mean_interval, share_interval
 from artpipe.numerics.pixels import to_float
-
-_GUESSING_DEVIATIONS = 3.0  # above the share of the commonest class: no luck
 
 
 def select_test_works(evidence: Evidence) -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -46,11 +48,10 @@ def measure(evidence: Evidence) -> Measurement:
     bins = reliability_diagram(logits.softmax(1), labels, evidence.params.calibration_bins)
     accuracy = float((logits.argmax(1) == labels).double().mean())
     works = len(labels) // (1 if evidence.classes else len(ROTATIONS))  # one work's turns are no four works
-    finding, dropped = _judge_accuracy(evidence, accuracy, table, works), _find_dropped_classes(evidence, table, names)
+    scores = _make_scores(evidence, accuracy, logits, labels, works)
     return Measurement(
-        scores=_make_scores(evidence, accuracy, logits, labels, works),
-        findings=[*dropped, *([] if finding.verdict == "healthy" else [finding])],
-        healthy=finding if finding.verdict == "healthy" else None,
+        scores=scores,
+        findings=[*_find_dropped_classes(evidence, table, names), _judge_accuracy(evidence, scores[0], table, works)],
         tables={
             "accuracy": {
                 "classes": list(names),
@@ -77,35 +78,40 @@ def list_confusions(table: Tensor, names: tuple[str, ...], limit: int = 8) -> li
 
 
 def _make_scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Tensor, n: int) -> list[Score]:
-    error = expected_calibration_error(logits.softmax(1), labels, evidence.params.calibration_bins)
+    """Return the scores, each with its interval; one work's turns are no four works."""
+    bins = evidence.params.calibration_bins
+    error = expected_calibration_error(logits.softmax(1), labels, bins)
+    surprise = F.cross_entropy(logits.double(), labels, reduction="none").view(n, -1).mean(1)
+    halves = measure_halves(
+        lambda rows, _: torch.tensor(expected_calibration_error(logits[rows].softmax(1), labels[rows], bins)),
+        len(labels), len(labels), evidence.seed, evidence.params.spread_subsets,
+    )  # fmt: skip
     return [
         Score(
-            name="accuracy", value=accuracy, n=n, spread=share_spread(accuracy, n), better="higher", decides=True,
+            name="accuracy", value=accuracy, n=n, better="higher", decides=True,
             code="score_accuracy" if evidence.classes else "score_accuracy_of_turns",
-        ),
-        Score(
-            name="ece", value=error, n=n, better="lower", code="score_ece",
+        ).with_interval(share_interval(accuracy, n)),
+        Score(name="ece", value=error, n=n, better="lower", code="score_ece").with_interval(
+            None if halves is None else halves.interval(error).clamp(0.0, 1.0)
         ),
         Score(
             name="nll", value=negative_log_likelihood(logits, labels), n=n, better="lower", unit="nats",
             code="score_nll",
-        ),
+        ).with_interval(mean_interval(surprise)),
     ]  # fmt: skip
 
 
-def _judge_accuracy(evidence: Evidence, accuracy: float, table: Tensor, works: int) -> Finding:
-    """Compare with always naming the commonest class, and luck on top."""
+def _judge_accuracy(evidence: Evidence, accuracy: Score, table: Tensor, works: int) -> Finding:
+    """Compare with always naming the commonest class.
+
+    Good is what knows most of what guessing leaves.
+    """
     guess = float(table.sum(1).max() / table.sum())
-    bound = min(1.0, guess + _GUESSING_DEVIATIONS * (share_spread(guess, works) or 0.0))
-    is_better = accuracy > bound
-    return Finding(
-        verdict="healthy" if is_better else "under-trained",
-        score="accuracy",
-        value=accuracy,
-        bound=bound,
-        code="recognises_works" if evidence.classes else "tells_turns",
-        values={"share": accuracy, "works": works, "guess": bound},
-    )
+    good = guess + evidence.params.verdicts.good_skill * (1 - guess)
+    return judge_score(
+        accuracy, passing=guess, good=good, code="recognises_works" if evidence.classes else "tells_turns",
+        values={"share": accuracy.value, "works": works, "guess": guess},
+    )  # fmt: skip
 
 
 def _find_dropped_classes(evidence: Evidence, table: Tensor, names: tuple[str, ...]) -> list[Finding]:
@@ -117,7 +123,7 @@ def _find_dropped_classes(evidence: Evidence, table: Tensor, names: tuple[str, .
         return []
     return [
         Finding(
-            verdict="class dropped", score="class_share", value=0.0, bound=bounds.dropped_share,
+            grade="failed", fault="class dropped", wanted="least", score="class_share", value=0.0, bound=bounds.dropped_share,
             code="classes_never_named", values={"classes": tuple(missing)},
         )
     ]  # fmt: skip

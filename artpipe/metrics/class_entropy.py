@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measurement, Metric, has_classifiable_samples, share_spread
+from artpipe.contracts.metric import Evidence, Measurement, Metric, has_classifiable_samples
+from artpipe.numerics.half_samples import measure_halves
+from artpipe.numerics.intervals import share_interval
 
 
 def entropy(counts: Tensor) -> float:
@@ -52,36 +54,46 @@ def measure(evidence: Evidence) -> Measurement:
     requested = evidence.prompt.labels if evidence.prompt else None
     expected = expected_shares(evidence, requested, real)
     counts = torch.bincount(predicted, minlength=len(evidence.classes))
-    scores = [*_make_entropy_score(evidence, counts, real), *_make_agreement_scores(evidence, predicted, requested)]
+    scores = [
+        _make_entropy_score(evidence, predicted, real), *_make_agreement_scores(evidence, predicted, requested),
+    ]  # fmt: skip
     table = {
         "classes": list(evidence.classes),
         "painted": counts.tolist(),
         "expected": [round(share * len(predicted), 2) for share in expected.tolist()],
     }
-    findings = _find_dropped_classes(evidence, counts, expected) if evidence.has_recognisable_samples() else ()
+    is_read = evidence.has_recognisable_samples() and (
+        evidence.extractor_skill is None or evidence.extractor_skill.is_shown
+    )
+    findings = _find_dropped_classes(evidence, counts, expected) if is_read else []
     return Measurement(scores=scores, findings=findings, tables={"class_entropy": table})
 
 
-def _make_entropy_score(evidence: Evidence, counts: Tensor, real: Tensor) -> list[Score]:
-    maximum = torch.tensor(len(evidence.classes)).double().log().item()
-    real_entropy = entropy(torch.bincount(real, minlength=len(evidence.classes)))
-    score = Score(
-        name="class_entropy", value=entropy(counts), n=int(counts.sum()), unit="nats", extractor=evidence.extractor_id,
-        better="higher", code="score_class_entropy", values={"even": maximum, "real": real_entropy},
+def _make_entropy_score(evidence: Evidence, predicted: Tensor, real: Tensor) -> Score:
+    classes = len(evidence.classes)
+    maximum = torch.tensor(classes).double().log().item()
+    real_entropy = entropy(torch.bincount(real, minlength=classes))
+    value = entropy(torch.bincount(predicted, minlength=classes))
+    halves = measure_halves(
+        lambda rows, _: torch.tensor(entropy(torch.bincount(predicted[rows], minlength=classes))),
+        len(predicted), len(predicted), evidence.seed, evidence.params.spread_subsets,
     )  # fmt: skip
-    return [score]
+    score = Score(
+        name="class_entropy", value=value, n=len(predicted), unit="nats", extractor=evidence.extractor_sha256,
+        better="higher", real=real_entropy, code="score_class_entropy", values={"even": maximum, "real": real_entropy},
+    )  # fmt: skip
+    return score.with_interval(None if halves is None else halves.interval(value).clamp(0.0, maximum))
 
 
 def _make_agreement_scores(evidence: Evidence, predicted: Tensor, requested: Tensor | None) -> list[Score]:
     if requested is None:
         return []
     share = float((predicted == requested).double().mean())
-    return [
-        Score(
-            name="asked_agreement", value=share, n=len(predicted), spread=share_spread(share, len(predicted)),
-            better="higher", extractor=evidence.extractor_id, code="score_asked_agreement",
-        )
-    ]  # fmt: skip
+    score = Score(
+        name="asked_agreement", value=share, n=len(predicted), better="higher", extractor=evidence.extractor_sha256,
+        code="score_asked_agreement",
+    )  # fmt: skip
+    return [score.with_interval(share_interval(share, len(predicted)))]
 
 
 def _find_dropped_classes(evidence: Evidence, counts: Tensor, expected: Tensor) -> list[Finding]:
@@ -99,8 +111,8 @@ def _find_dropped_classes(evidence: Evidence, counts: Tensor, expected: Tensor) 
         return []
     return [
         Finding(
-            verdict="class dropped", score="class_share", value=float(ratio[worst]), bound=bounds.dropped_share,
-            code="classes_seldom_painted", values={"classes": tuple(missing), "share": bounds.dropped_share},
+            grade="failed", fault="class dropped", score="class_share", value=float(ratio[worst]), bound=bounds.dropped_share,
+            wanted="least", code="classes_seldom_painted", values={"classes": tuple(missing), "share": bounds.dropped_share},
         )
     ]  # fmt: skip
 

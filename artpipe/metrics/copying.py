@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from artpipe.artifacts.report import Finding, Score
+from artpipe.artifacts.report import Score
+from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.evaluation.sequences import writes_text
 from artpipe.modalities.text.detokenize import join_rows, to_code_points
+from artpipe.numerics.intervals import mean_interval
 from artpipe.numerics.ngrams import ngram_keys
 
 _NGRAM = 16  # characters in a row
@@ -34,12 +36,18 @@ def measure(evidence: Evidence) -> Measurement:
         name="copied_16_grams",
         value=share,
         n=len(sample_shares),
-        spread=float(sample_shares.std() / len(sample_shares) ** 0.5) if len(sample_shares) > 1 else None,
         better="lower",
+        real=by_chance,
         code="score_copied_characters",
         values={"characters": _NGRAM, "usual": by_chance},
-    )
-    return Measurement(scores=[score], findings=_find_memorisation(evidence, share, by_chance))
+    ).with_interval(mean_interval(sample_shares))
+    bounds = evidence.params.verdicts
+    bound = by_chance + bounds.memorised_share
+    finding = judge_score(
+        score, failing=bound, passing=bound, good=bound, wanted="most", fault="memorised",
+        code="copies_characters", values={"share": share, "characters": _NGRAM, "usual": by_chance, "wanted": bound},
+    )  # fmt: skip
+    return Measurement(scores=[score], findings=[finding] if len(sample_shares) else ())
 
 
 def share_copied(works: Sequence[Tensor], training_keys: Tensor) -> Tensor:
@@ -56,18 +64,6 @@ def share_copied(works: Sequence[Tensor], training_keys: Tensor) -> Tensor:
         if len(keys)
     )
     return torch.tensor([float(is_known.double().mean()) for is_known in matches])
-
-
-def _find_memorisation(evidence: Evidence, share: float, by_chance: float) -> list[Finding]:
-    bound = by_chance + evidence.params.verdicts.memorised_share
-    if share <= bound:
-        return []
-    return [
-        Finding(
-            verdict="memorised", score="copied_16_grams", value=share, bound=bound,
-            code="copies_characters", values={"share": share, "characters": _NGRAM, "usual": by_chance},
-        )
-    ]  # fmt: skip
 
 
 METRIC = Metric(

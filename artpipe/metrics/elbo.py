@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
+from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import Autoencoder
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.language.message import Message, Value
+from artpipe.numerics.intervals import mean_interval
 from artpipe.numerics.pixels import to_float
 
 _ACTIVE_VARIANCE = 0.01  # of the posterior's mean over works: Burda et al. 2016, section 5.2
@@ -45,9 +47,7 @@ def measure(evidence: Evidence) -> Measurement:
         Score(name="active_units", value=units, n=len(means), unit=dimensions, code="score_active_units"),
     ]  # fmt: skip
     scores += _importance(evidence)
-    good = _decide_collapse_finding(evidence, nats, units)
-    healthy = good.verdict == "healthy"
-    return Measurement(scores=scores, findings=() if healthy else (good,), healthy=good if healthy else None)
+    return Measurement(scores=scores, findings=[_judge_code(evidence, scores[2], nats, units)])
 
 
 def _passes(evidence: Evidence) -> tuple[Mapping[str, Tensor], Tensor]:
@@ -69,9 +69,9 @@ def _score(
     code: str,
     values: dict[str, Value] | None = None,
 ) -> Score:
-    spread = float(nats.std() / len(nats) ** 0.5) if len(nats) > 1 else None
     value, n = float(nats.mean()), len(nats)
-    return Score(name=name, value=value, n=n, spread=spread, better=better, unit="nats", code=code, values=values or {})
+    score = Score(name=name, value=value, n=n, better=better, unit="nats", code=code, values=values or {})
+    return score.with_interval(mean_interval(nats))
 
 
 def _importance(evidence: Evidence) -> list[Score]:
@@ -86,17 +86,18 @@ def _importance(evidence: Evidence) -> list[Score]:
     return [_score("iwae", nats, "higher", code="score_iwae", values={"samples": k})]
 
 
-def _decide_collapse_finding(evidence: Evidence, nats: float, units: int) -> Finding:
+def _judge_code(evidence: Evidence, kl: Score, nats: float, units: int) -> Finding:
+    """Judge whether the code says anything about a work.
+
+    A model that ignores it has collapsed.
+    """
     bound = evidence.params.verdicts.latent_nats
     ignored = nats < bound or not units
-    return Finding(
-        verdict="posterior collapsed" if ignored else "healthy",
-        score="kl",
-        value=nats,
-        bound=bound,
-        code="code_ignored" if ignored else "code_used",
-        values={"nats": nats, "units": units},
-    )
+    finding = judge_score(
+        kl, failing=bound, passing=bound, good=bound, fault="posterior collapsed",
+        code="code_ignored" if ignored else "code_used", values={"nats": nats, "units": units},
+    )  # fmt: skip
+    return finding if units else finding.model_copy(update={"grade": "failed", "fault": "posterior collapsed"})
 
 
 METRIC = Metric(

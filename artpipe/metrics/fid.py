@@ -11,6 +11,9 @@ from torch import Tensor
 from artpipe.artifacts.report import Score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
 from artpipe.contracts.plugin_info import MetricInfo
+from artpipe.numerics.half_samples import measure_halves
+
+_ROUNDS = 20  # halves
 
 _BLOCK = 256  # rows and columns of blocks of symmetric products
 
@@ -26,6 +29,18 @@ def fid(left: Tensor, right: Tensor) -> float:
     is_small = min(len(first), len(second)) <= first.shape[1]
     root_trace = _root_trace_of_works(first, second) if is_small else _root_trace_of_features(first, second)
     return float((means[0] - means[1]).square().sum()) + traces - 2 * root_trace
+
+
+def share_axes(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+    """Return two sets in as few dimensions as they have rows, at the same distance.
+
+    Fewer works than features lie in a space of fewer dimensions, in which covariances are small.
+    """
+    rows = torch.cat([left, right]).double()
+    if len(rows) >= rows.shape[1]:
+        return left, right
+    axes = torch.linalg.qr((rows - rows.mean(0)).T).Q
+    return left.double() @ axes, right.double() @ axes
 
 
 def _centre(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,19 +110,33 @@ def _sum_roots(matrix: Tensor) -> float:
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure samples against held-out works."""
-    real, generated = evidence.features("held_out"), evidence.features("samples")
+    """Measure samples against held-out works, and what it would be of endlessly many.
+
+    FID falls in proportion to one by the number of works (Chong & Forsyth 2020), so halves of the sets tell where it falls to.
+    """
+    real, generated = share_axes(evidence.features("held_out"), evidence.features("samples"))
     count = min(len(real), len(generated))
-    score = Score(
-        name="fid",
-        value=fid(generated, real),
-        n=count,
-        better="lower",
-        extractor=evidence.extractor_id,
-        code="score_fid",
-        values={"works": count},
+    real, generated = real[:count], generated[:count]
+    value = fid(generated, real)
+    halves = measure_halves(
+        lambda rows, columns: torch.tensor(fid(generated[columns], real[rows])), count, count, evidence.seed, _ROUNDS
     )
-    return Measurement(scores=[score])
+    score = Score(
+        name="fid", value=value, n=count, better="lower", extractor=evidence.extractor_id, code="score_fid",
+        values={"works": count},
+    )  # fmt: skip
+    if halves is None:
+        return Measurement(scores=[score])
+    limit = 2 * value - float(halves.values.mean())
+    endless = Score(
+        name="fid_infinity", value=limit, n=count, better="lower", extractor=evidence.extractor_id,
+        code="score_fid_infinity", values={"works": count},
+    )  # fmt: skip
+    return Measurement(
+        scores=[
+            score.with_interval(halves.ratio_interval(value)), endless.with_interval(halves.interval(limit)),
+        ]
+    )  # fmt: skip
 
 
 METRIC = Metric(applies=has_samples, measure=measure)

@@ -6,18 +6,20 @@ A form is the lengths of lines, such as four lines of five syllables; the model 
 import re
 from collections import Counter
 
-from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measurement, Metric, share_spread
+from artpipe.artifacts.report import Score
+from artpipe.contracts.grading import judge_score
+from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.evaluation.sequences import writes_text
 from artpipe.modalities.text.detokenize import join_rows
 from artpipe.nn.sequence.token_exhibits import decode_text
+from artpipe.numerics.intervals import share_interval
 
 _BREAK = re.compile(
     "[\\s\\u3000-\\u303f\\uff00-\\uff0f\\uff1a-\\uff1f]+"
 )  # blanks, punctuation of Chinese and Japanese
 _MAXIMUM_FORMS = 3  # forms; verse that has more is free
 _MINIMUM_TRAINING_SHARE = 0.5  # of the training works must have a form for it to be asked of what was written
-_MINIMUM_RATIO = 0.5  # of the share that works have
+_MINIMUM_RATIO, _GOOD_RATIO = 0.5, 0.75  # of the share that works have
 
 Form = tuple[int, ...]
 
@@ -58,17 +60,14 @@ def measure(evidence: Evidence) -> Measurement:
         name="form",
         value=share,
         n=len(has_form),
-        spread=share_spread(share, len(has_form)),
         better="higher",
+        real=usual,
         code="score_form",
         values={"usual": usual},
-    )
-    bound = _MINIMUM_RATIO * usual
-    if share >= bound:
-        return Measurement(scores=[score])
-    finding = Finding(
-        verdict="under-trained", score="form", value=share, bound=bound,
-        code="form_seldom", values={"share": share, "usual": usual},
+    ).with_interval(share_interval(share, len(has_form)))
+    finding = judge_score(
+        score, passing=_MINIMUM_RATIO * usual, good=_GOOD_RATIO * usual, code="form_kept",
+        values={"share": share, "usual": usual, "wanted": _MINIMUM_RATIO * usual},
     )  # fmt: skip
     return Measurement(scores=[score], findings=[finding])
 

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.config.params import VerdictBounds
+from artpipe.config.verdict_bounds import VerdictBounds
+from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.modalities.music.key_detection import share_dissonant, share_in_key
 from artpipe.modalities.music.rendering import join_rows
 from artpipe.modalities.music.tokens import HELD, Step, decode_steps, is_music
+from artpipe.numerics.intervals import mean_interval
 
 _PASSAGE_BEATS = 4  # beats in a row
 
@@ -38,40 +40,32 @@ def measure(evidence: Evidence) -> Measurement:
         _make_score("dissonant", generated_shares[:, 1], "lower", code="score_dissonant", values={"real": dissonant}),
         _make_score("copied_passages", generated_shares[:, 2], "lower", code="score_copied_passages", values={"beats": _PASSAGE_BEATS, "usual": copied}),
     ]  # fmt: skip
-    return Measurement(
-        scores=scores, findings=_judge_harmony(generated_shares.mean(0).tolist(), (key, dissonant, copied), bounds)
-    )
+    return Measurement(scores=scores, findings=_judge_harmony(scores, (key, dissonant, copied), bounds))
 
 
-def _judge_harmony(generated: Sequence[float], real: Sequence[float], bounds: VerdictBounds) -> list[Finding]:
+def _judge_harmony(scores: Sequence[Score], real: Sequence[float], bounds: VerdictBounds) -> list[Finding]:
     """Compare the shares of generated pieces with those of real pieces.
 
     They are of notes in key, of dissonant chords and of copied passages.
     """
-    (in_key, dissonant_share, copied), (key, dissonant, real_copied) = generated, real
-    findings = []
-    if in_key < bounds.in_key * key:
-        findings.append(
-            Finding(
-                verdict="under-trained", score="in_key", value=in_key, bound=bounds.in_key * key,
-                code="notes_out_of_key", values={"share": in_key, "real": key},
-            )
-        )  # fmt: skip
-    if dissonant_share > bounds.dissonant * dissonant:
-        findings.append(
-            Finding(
-                verdict="under-trained", score="dissonant", value=dissonant_share, bound=bounds.dissonant * dissonant,
-                code="chords_dissonant", values={"share": dissonant_share, "real": dissonant},
-            )
-        )  # fmt: skip
-    if copied > real_copied + bounds.memorised_share:
-        findings.append(
-            Finding(
-                verdict="memorised", score="copied_passages", value=copied, bound=real_copied + bounds.memorised_share,
-                code="copies_passages", values={"share": copied, "beats": _PASSAGE_BEATS, "usual": real_copied},
-            )
-        )  # fmt: skip
-    return findings
+    (in_key, dissonant, copied), (real_key, real_dissonant, real_copied) = scores, real
+    bound = real_copied + bounds.memorised_share
+    return [
+        judge_score(
+            in_key, passing=bounds.in_key * real_key, good=(1 + bounds.in_key) / 2 * real_key, code="notes_in_key",
+            values={"share": in_key.value, "real": real_key, "wanted": bounds.in_key * real_key},
+        ),
+        judge_score(
+            dissonant, passing=bounds.dissonant * real_dissonant, good=(1 + bounds.dissonant) / 2 * real_dissonant,
+            wanted="most", code="chords_dissonant",
+            values={"share": dissonant.value, "real": real_dissonant, "wanted": bounds.dissonant * real_dissonant},
+        ),
+        judge_score(
+            copied, failing=bound, passing=bound, good=bound, wanted="most",
+            fault="memorised", code="copies_passages",
+            values={"share": copied.value, "beats": _PASSAGE_BEATS, "usual": real_copied, "wanted": bound},
+        ),
+    ]  # fmt: skip
 
 
 def _measure_piece(
@@ -98,9 +92,10 @@ def list_passages(piece: Sequence[Step], grid: int) -> Iterator[tuple[int, ...]]
 
 
 def _make_score(name: str, shares: torch.Tensor, better: str, code: str, values: Mapping[str, float]) -> Score:
-    spread = float(shares.std() / len(shares) ** 0.5) if len(shares) > 1 else None
-    fields = {"value": float(shares.mean()), "n": len(shares), "spread": spread, "better": better}
-    return Score.model_validate({"name": name, "code": code, "values": values, **fields})
+    real = values.get("real", values.get("usual"))
+    fields = {"value": float(shares.mean()), "n": len(shares), "better": better, "real": real}
+    score = Score.model_validate({"name": name, "code": code, "values": values, **fields})
+    return score.with_interval(mean_interval(shares))
 
 
 def _applies(evidence: Evidence) -> bool:

@@ -7,13 +7,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples, split_halves
+from artpipe.contracts.feature_source import FeatureSource
+from artpipe.contracts.grading import judge_score
+from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples, name_score, split_halves
 from artpipe.contracts.plugin_info import MetricInfo
-from artpipe.numerics.kernel_distance import kernel_distance, measure_kernel_distance
+from artpipe.language.message import Message
+from artpipe.numerics.kernel_distance import kernel_distance
+from artpipe.numerics.kernel_interval import kernel_distance_interval
 from artpipe.numerics.pixels import to_bytes, to_float
 
-_DISTINGUISHABLE_SPREADS = 3  # that the feature extractor must tell shrunk works from real ones by
 _MINIMUM_SHRINK = 4  # a side is shrunk to a quarter at least, so small pictures lose something too
+_MINIMUM_WORKS = 10  # of a set, for an interval
 
 
 def shrink_pictures(images: Tensor, pixels: int) -> Tensor:
@@ -28,57 +32,61 @@ def shrink_pictures(images: Tensor, pixels: int) -> Tensor:
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure samples against held-out works.
+    """Measure samples against held-out works, by each feature extractor.
 
     Two halves of the held-out works are measured against each other.
     """
-    real, generated = evidence.features("held_out"), evidence.features("samples")
-    estimate = evidence.compare_samples(len(generated)).kernel
-    scores = [
-        Score(
-            name="kid",
-            value=estimate.distance,
-            n=len(generated),
-            spread=estimate.spread,
-            better="lower",
-            extractor=evidence.extractor_id,
-            decides=True,
-            code="score_kid",
-        )
-    ]
+    measured = [_measure_source(evidence, source) for source in evidence.sources]
+    return Measurement(
+        scores=[score for one in measured for score in one.scores],
+        findings=[finding for one in measured for finding in one.findings],
+    )
+
+
+def _measure_source(evidence: Evidence, source: FeatureSource) -> Measurement:
+    real, generated = evidence.features("held_out", source), evidence.features("samples", source)
     first, second = split_halves(real)
-    if len(first) > 1:
-        floor = measure_kernel_distance(second, first, subsets=evidence.params.spread_subsets, seed=evidence.seed)
-        scores.append(
-            Score(
-                name="kid_real",
-                value=floor.distance,
-                n=len(first),
-                spread=floor.spread,
-                better="neither",
-                extractor=evidence.extractor_id,
-                code="score_kid_real",
-            )
-        )
-        scores += _measure_shrunk(evidence, real)
-    return Measurement(scores=scores, findings=_find_coarse_samples(evidence, scores))
+    distance = evidence.compare_samples(len(generated), source).kernel.distance
+    kid = _make_score(evidence, source, "kid", generated, real, Message(code="score_kid"), distance)
+    kid = kid.model_copy(update={"better": "lower", "decides": source.sha256 == evidence.extractor_id})
+    if len(first) < 2:  # noqa: PLR2004  an unbiased estimate needs two
+        return Measurement(scores=[kid])
+    half = _make_score(evidence, source, "kid_real", first, second, Message(code="score_kid_real"))
+    kid = kid.model_copy(update={"real": half.value})
+    shrunk = _measure_shrunk(evidence, source, real)
+    return Measurement(scores=[kid, half, *shrunk], findings=_judge_distance(evidence, kid, half, shrunk))
 
 
-def _measure_shrunk(evidence: Evidence, real: Tensor) -> list[Score]:
+def _make_score(
+    evidence: Evidence,
+    source: FeatureSource,
+    name: str,
+    left: Tensor,
+    right: Tensor,
+    text: Message,
+    value: float | None = None,
+) -> Score:
+    """Return the distance of two sets with its interval, which few works do not give."""
+    value = kernel_distance(left, right) if value is None else value
+    score = Score(
+        name=name_score(evidence, name, source), value=value, n=len(left), extractor=source.sha256, code=text.code,
+        values=text.values,
+    )  # fmt: skip
+    is_enough = min(len(left), len(right)) >= _MINIMUM_WORKS
+    return score.with_interval(kernel_distance_interval(left, right, value) if is_enough else None)
+
+
+def _measure_shrunk(evidence: Evidence, source: FeatureSource, real: Tensor) -> list[Score]:
     """Measure real works shrunk to a few pixels.
 
     Small pictures as features would not tell them from works, so a feature extractor is needed.
     """
-    if evidence.feature_extractor is None:
+    if source.sha256 == evidence.own_source.sha256 and evidence.feature_extractor is None:
         return []
     pixels = _shrunk_side(evidence)
-    value = kernel_distance(evidence.extract_features(shrink_pictures(evidence.pictures("held_out"), pixels)), real)
-    return [
-        Score(
-            name="kid_shrunk", value=value, n=len(real), better="neither", extractor=evidence.extractor_id,
-            code="score_kid_shrunk", values={"pixels": pixels},
-        )
-    ]  # fmt: skip
+    features = evidence.extract_features(shrink_pictures(evidence.pictures("held_out")[: len(real)], pixels), source)
+    text = Message(code="score_kid_shrunk", values={"pixels": pixels})
+    return [_make_score(evidence, source, "kid_shrunk", features, real, text)]
 
 
 def _shrunk_side(evidence: Evidence) -> int:
@@ -86,22 +94,19 @@ def _shrunk_side(evidence: Evidence) -> int:
     return max(1, min(evidence.params.verdicts.under_trained_pixels, shorter // _MINIMUM_SHRINK))
 
 
-def _find_coarse_samples(evidence: Evidence, scores: list[Score]) -> list[Finding]:
-    """Find samples further from real works than shrunk works are.
+def _judge_distance(evidence: Evidence, kid: Score, half: Score, shrunk: list[Score]) -> list[Finding]:
+    """Hold the distance of samples against that of shrunk works.
 
-    Coverage by the wide balls of few works forgives them.
+    Coverage by the wide balls of few works forgives them. Silent where the feature extractor cannot tell shrunk works from
+    real ones.
     """
-    scores_by_name = {score.name: score for score in scores}
-    kid, real_kid, shrunk_kid = (scores_by_name.get(name) for name in ("kid", "kid_real", "kid_shrunk"))
-    if kid is None or real_kid is None or shrunk_kid is None or real_kid.spread is None:
+    if not shrunk or half.interval is None or kid.interval is None or shrunk[0].value <= half.interval.high:
         return []
-    is_distinguishable = shrunk_kid.value > real_kid.value + _DISTINGUISHABLE_SPREADS * real_kid.spread
-    if not is_distinguishable or kid.value <= shrunk_kid.value:
-        return []
+    bound = shrunk[0].value
     return [
-        Finding(
-            verdict="under-trained", score="kid", value=kid.value, bound=shrunk_kid.value, code="further_than_shrunk",
-            values={"kid": kid.value, "pixels": _shrunk_side(evidence), "shrunk": shrunk_kid.value},
+        judge_score(
+            kid, passing=bound, good=evidence.params.verdicts.good_distance * bound, wanted="most",
+            code="distance_beside_shrunk", values={"kid": kid.value, "pixels": _shrunk_side(evidence), "shrunk": bound},
         )
     ]  # fmt: skip
 

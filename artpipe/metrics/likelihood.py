@@ -11,14 +11,17 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
+from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.evaluation.sequences import writes_text
 from artpipe.modalities.text.detokenize import join_rows, to_code_points
+from artpipe.numerics.intervals import ratio_interval
 from artpipe.numerics.ngrams import KneserNeyModel
 
 _DECIDING_SCORE = "bits_per_character"
 _ORDER = 5
+_GOOD_RATIO = 0.95  # of what counting needs
 _MAXIMUM_ROWS = 20_000  # of the test split, measured at most: whole works
 
 
@@ -40,7 +43,7 @@ def measure(evidence: Evidence) -> Measurement:
         _make_score(_DECIDING_SCORE, model_nats, sizes, code="score_bits_per_character"),
         _make_score("bits_per_character_5_gram", ngram_nats, sizes, code="score_bits_per_character_counted"),
     ]
-    return _judge_likelihood(scores)
+    return Measurement(scores=scores, findings=[_judge_likelihood(scores[0], scores[1], model_nats, ngram_nats)])
 
 
 def _select_first_works(columns: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -64,31 +67,24 @@ def _sum_by_work(evidence: Evidence, rows: dict[str, Tensor]) -> Tensor:
 
 
 def _make_score(name: str, nats: Tensor, sizes: Tensor, code: str) -> Score:
-    bits_per_work = nats / sizes / math.log(2)
-    return Score(
-        name=name,
-        value=float(nats.sum() / sizes.sum() / math.log(2)),
-        n=len(sizes),
-        spread=float(bits_per_work.std() / len(bits_per_work) ** 0.5) if len(bits_per_work) > 1 else None,
-        better="lower",
-        unit="bits",
-        decides=name == _DECIDING_SCORE,
-        code=code,
-    )
+    bits = nats / math.log(2)
+    score = Score(
+        name=name, value=float(bits.sum() / sizes.sum()), n=len(sizes), better="lower", unit="bits",
+        decides=name == _DECIDING_SCORE, code=code,
+    )  # fmt: skip
+    return score.with_interval(ratio_interval(bits, sizes))
 
 
-def _judge_likelihood(scores: list[Score]) -> Measurement:
-    model_bits, ngram_bits = (score.value for score in scores)
-    is_worse = model_bits >= ngram_bits
-    finding = Finding(
-        verdict="under-trained" if is_worse else "healthy",
-        score=_DECIDING_SCORE,
-        value=model_bits,
-        bound=ngram_bits,
-        code="text_costs_more" if is_worse else "text_costs_less",
-        values={"bits": model_bits, "counted": ngram_bits},
+def _judge_likelihood(model: Score, counted: Score, model_nats: Tensor, ngram_nats: Tensor) -> Finding:
+    """Judge what the model needs as a share of what counting needs, on the same works."""
+    ratio = Score(name=model.name, value=model.value / counted.value, n=model.n).with_interval(
+        ratio_interval(model_nats, ngram_nats)
     )
-    return Measurement(scores=scores, findings=[finding] if is_worse else (), healthy=None if is_worse else finding)
+    finding = judge_score(
+        ratio, passing=1.0, good=_GOOD_RATIO, wanted="most", code="text_costs",
+        values={"bits": model.value, "counted": counted.value},
+    )  # fmt: skip
+    return finding.model_copy(update={"value": model.value, "bound": counted.value})
 
 
 METRIC = Metric(applies=writes_text, measure=measure, headline=("bits_per_character",))

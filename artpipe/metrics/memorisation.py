@@ -6,8 +6,18 @@ FID and precision cannot see it.
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.metric import Evidence, EvidencePart, Measurement, Metric, has_samples, share_spread
+from artpipe.contracts.feature_source import map_batches
+from artpipe.contracts.grading import judge_score
+from artpipe.contracts.metric import Evidence, EvidencePart, Measurement, Metric, has_samples
 from artpipe.contracts.plugin_info import MetricInfo, WallText
+from artpipe.numerics.copy_search import list_variants, nearest_edges
+from artpipe.numerics.edge_structure import edge_maps
+from artpipe.numerics.half_samples import measure_halves
+from artpipe.numerics.intervals import share_interval
+from artpipe.numerics.pixels import to_float
+
+_MOST_WORKS, _MOST_SAMPLES = 2000, 300  # among which copies of edges are looked for
+_SMALLEST_SIDE = 8  # pixels
 
 _PARTS: tuple[EvidencePart, EvidencePart] = ("samples", "held_out")
 
@@ -18,17 +28,19 @@ def measure(evidence: Evidence) -> Measurement:
     It is compared with that of held-out works; the nearest pairs are listed.
     """
     distances, rows = evidence.nearest_train("samples")
-    held_out_distance = evidence.held_out_distance
     share, by_chance = (float(copies.double().mean()) for copies in map(evidence.copy_mask, _PARTS))
-    ratio = float(distances[:, 0].double().median()) / held_out_distance
+    ratio, copies = _score_ratio(evidence, distances[:, 0]), _score_copies(evidence, share, by_chance)
+    varied = _score_varied_copies(evidence)
     return Measurement(
-        scores=_make_scores(evidence, ratio, share, by_chance),
-        findings=_find_memorisation(evidence, share, by_chance),
+        scores=[ratio, copies, *varied],
+        findings=[_judge_copies(evidence, copies, by_chance), *(_judge_varied_copies(evidence, score) for score in varied)],
         tables={
-            "memorisation": {"pairs": _list_pairs(evidence, distances, rows), "held_out_distance": held_out_distance}
+            "memorisation": {
+                "pairs": _list_pairs(evidence, distances, rows), "held_out_distance": evidence.held_out_distance,
+            }
         },
         samples={"nearest pair": _find_nearest_samples(distances, evidence.params.pairs)},
-    )
+    )  # fmt: skip
 
 
 def _find_nearest_samples(distances: Tensor, count: int) -> list[int]:
@@ -48,39 +60,75 @@ def _list_pairs(evidence: Evidence, distances: Tensor, rows: Tensor) -> list[dic
     ]
 
 
-def _make_scores(evidence: Evidence, ratio: float, share: float, by_chance: float) -> list[Score]:
-    count = len(evidence.pictures("samples"))
-    return [
-        Score(
-            name="memorisation",
-            value=ratio,
-            n=count,
-            extractor=evidence.extractor_id,
-            code="score_memorisation",
-        ),
-        Score(
-            name="copies",
-            value=share,
-            n=count,
-            spread=share_spread(share, count),
-            better="lower",
-            extractor=evidence.extractor_id,
-            code="score_copies",
-            values={"usual": by_chance},
-        ),
-    ]
+def _score_ratio(evidence: Evidence, distances: Tensor) -> Score:
+    """Return the median distance as a share of that of held-out works."""
+    real = evidence.nearest_train("held_out")[0][:, 0]
+    halves = measure_halves(
+        lambda rows, columns: distances[rows].double().median() / real[columns].double().median().clamp(min=1e-9),
+        len(distances), len(real), evidence.seed, evidence.params.spread_subsets,
+    )  # fmt: skip
+    value = float(distances.double().median()) / evidence.held_out_distance
+    score = Score(
+        name="memorisation", value=value, n=len(distances), extractor=evidence.training_source.sha256, real=1.0,
+        code="score_memorisation",
+    )  # fmt: skip
+    return score.with_interval(None if halves is None else halves.ratio_interval(value))
 
 
-def _find_memorisation(evidence: Evidence, share: float, by_chance: float) -> list[Finding]:
-    bound = by_chance + evidence.params.verdicts.memorised_share
-    if share <= bound:
+def _score_copies(evidence: Evidence, share: float, by_chance: float) -> Score:
+    count = len(evidence.copy_mask("samples"))
+    score = Score(
+        name="copies", value=share, n=count, better="lower", extractor=evidence.training_source.sha256, real=by_chance,
+        code="score_copies", values={"usual": by_chance},
+    )  # fmt: skip
+    return score.with_interval(share_interval(share, count))
+
+
+def _score_varied_copies(evidence: Evidence) -> list[Score]:
+    """Return the share of samples whose edges are those of a training work.
+
+    Works are cropped and mirrored; pictures that are too small have no edges.
+    """
+    train, bounds = evidence.pictures("train")[:_MOST_WORKS], evidence.params.verdicts
+    if min(train.shape[2:]) < _SMALLEST_SIDE:
         return []
-    return [
-        Finding(
-            verdict="memorised", score="copies", value=share, bound=bound,
-            code="copies_training_works", values={"share": share, "usual": by_chance},
+    batch_size = evidence.params.batch_size
+    variants = list_variants(to_float(train))
+    samples, real = (
+        nearest_edges(map_batches(evidence.pictures(part)[:_MOST_SAMPLES], edge_maps, batch_size), variants)
+        for part in _PARTS
+    )
+    usual = float(real[:, 0].median())
+    shares = [
+        float(
+            ((part[:, 0] < bounds.copy_ratio * part[:, 1]) & (part[:, 0] < bounds.copy_ratio * usual)).double().mean()
         )
-    ]  # fmt: skip
+        for part in (samples, real)
+    ]
+    score = Score(
+        name="varied_copies", value=shares[0], n=len(samples), better="lower", extractor="edges", real=shares[1],
+        code="score_varied_copies", values={"usual": shares[1]},
+    )  # fmt: skip
+    return [score.with_interval(share_interval(shares[0], len(samples)))]
+
+
+def _judge_varied_copies(evidence: Evidence, score: Score) -> Finding:
+    usual = score.real or 0.0
+    bound = usual + evidence.params.verdicts.memorised_share
+    return judge_score(
+        score, failing=bound, passing=bound, good=bound, wanted="most", fault="memorised", code="copies_varied_works",
+        values={"share": score.value, "usual": usual, "wanted": bound},
+    )  # fmt: skip
+
+
+def _judge_copies(evidence: Evidence, copies: Score, by_chance: float) -> Finding:
+    """Judge the share of copies, beyond what new works would be called."""
+    bounds = evidence.params.verdicts
+    bound = by_chance + bounds.memorised_share
+    return judge_score(
+        copies, failing=bound, passing=bound, good=bound, wanted="most", fault="memorised",
+        code="copies_training_works", values={"share": copies.value, "usual": by_chance, "wanted": bound},
+    )  # fmt: skip
 
 
 METRIC = Metric(

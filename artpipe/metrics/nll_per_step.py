@@ -12,15 +12,18 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
+from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.contracts.special_tokens import PAD
 from artpipe.evaluation.sequences import writes_music
 from artpipe.modalities.music.rendering import count_steps, join_rows
 from artpipe.nn.sequence.music_state import MusicState
+from artpipe.numerics.intervals import ratio_interval
 
 _DECIDING_SCORE = "nll_per_step"
 _PSEUDO_COUNT = 0.5  # of a token that was never counted
+_GOOD_RATIO = 0.9  # of what the chain needs
 
 
 def measure(evidence: Evidence) -> Measurement:
@@ -38,17 +41,19 @@ def measure(evidence: Evidence) -> Measurement:
         _make_score(_DECIDING_SCORE, model_nats, steps, code="score_nll_per_step"),
         _make_score("nll_per_step_chain", chain_nats, steps, code="score_nll_per_step_chain"),
     ]  # fmt: skip
-    value, bound = (score.value for score in scores)
-    is_worse = value >= bound
-    finding = Finding(
-        verdict="under-trained" if is_worse else "healthy",
-        score=_DECIDING_SCORE,
-        value=value,
-        bound=bound,
-        code="step_costs",
-        values={"nats": value, "counted": bound},
+    return Measurement(scores=scores, findings=[_judge_cost(scores[0], scores[1], model_nats, chain_nats)])
+
+
+def _judge_cost(model: Score, chain: Score, model_nats: Tensor, chain_nats: Tensor) -> Finding:
+    """Judge what the model needs as a share of what the chain needs."""
+    ratio = Score(name=model.name, value=model.value / chain.value, n=model.n).with_interval(
+        ratio_interval(model_nats, chain_nats)
     )
-    return Measurement(scores=scores, findings=[finding] if is_worse else (), healthy=None if is_worse else finding)
+    finding = judge_score(
+        ratio, passing=1.0, good=_GOOD_RATIO, wanted="most", code="step_costs",
+        values={"nats": model.value, "counted": chain.value},
+    )  # fmt: skip
+    return finding.model_copy(update={"value": model.value, "bound": chain.value})
 
 
 def _strip_padding(pieces: Tensor) -> list[list[int]]:
@@ -96,13 +101,11 @@ def _iterate_contexts(piece: Sequence[int]) -> Iterator[tuple[tuple[int, int], i
 
 
 def _make_score(name: str, nats: Tensor, steps: Tensor, code: str) -> Score:
-    nats_per_step = nats / steps
-    spread = float(nats_per_step.std() / len(nats_per_step) ** 0.5) if len(nats_per_step) > 1 else None
-    value = float(nats.sum() / steps.sum())
-    return Score(
-        name=name, value=value, n=len(nats_per_step), spread=spread, better="lower", unit="nats", decides=name == _DECIDING_SCORE,
-        code=code,
+    score = Score(
+        name=name, value=float(nats.sum() / steps.sum()), n=len(nats), better="lower", unit="nats",
+        decides=name == _DECIDING_SCORE, code=code,
     )  # fmt: skip
+    return score.with_interval(ratio_interval(nats, steps))
 
 
 def _applies(evidence: Evidence) -> bool:

@@ -5,13 +5,17 @@ The distance to the nearest sample shows whether pictures repeat.
 
 import math
 
+import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
+from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
+from artpipe.numerics.half_samples import measure_halves
 from artpipe.numerics.nearest_neighbours import find_nearest, mean_pair_distance
 
 _MAJORITY = 0.5
+_FEWEST = 4  # works, of which distances say anything
 
 
 def mean_next_distance(vectors: Tensor) -> float:
@@ -35,38 +39,62 @@ def measure(evidence: Evidence) -> Measurement:
     """
     real, generated = evidence.features("held_out"), evidence.features("samples")
     count = min(len(real), len(generated))  # the nearest of more is nearer, so both sides have the same number
-    real, generated = real[:count], generated[:count]
-    pair_ratio = mean_pair_distance(generated) / max(mean_pair_distance(real), 1e-9)
-    next_ratio = mean_next_distance(generated) / max(mean_next_distance(real), 1e-9)
+    generated, real = generated[:count], real[:count]
+    ratios = [
+        measure_set(generated) / max(measure_set(real), 1e-9)
+        for measure_set in (mean_pair_distance, mean_next_distance)
+    ]
+    distances = [torch.cdist(part, part).fill_diagonal_(torch.inf) for part in (generated, real)]
+    halves = measure_halves(
+        lambda rows, columns: _measure_ratios(distances[0][rows[:, None], rows], distances[1][columns[:, None], columns]),
+        count, count, evidence.seed, evidence.params.spread_subsets,
+    )  # fmt: skip
     scores = [
-        _make_score(evidence, "pair_distance", pair_ratio, count, code="score_pair_distance"),
-        _make_score(evidence, "next_distance", next_ratio, count, code="score_next_distance"),
+        Score(
+            name=name,
+            value=ratios[i],
+            n=count,
+            extractor=evidence.extractor_id,
+            real=1.0,
+            code={"pair_distance": "score_pair_distance", "next_distance": "score_next_distance"}[name],
+        ).with_interval(None if halves is None else halves.ratio_interval(ratios[i], i))
+        for i, name in enumerate(("pair_distance", "next_distance"))
+    ]
+    return Measurement(scores=scores, findings=_judge_variety(evidence, *scores) if count > _FEWEST else ())
+
+
+def _measure_ratios(generated: Tensor, real: Tensor) -> Tensor:
+    """Return the ratios of mean distance and of mean nearest distance ``(2,)``.
+
+    Distances are ``(N, N)``, infinite on the diagonal.
+    """
+    means = [part[part.isfinite()].double().mean() for part in (generated, real)]
+    nexts = [part.min(1).values.double().mean() for part in (generated, real)]
+    return torch.stack([above / below.clamp(min=1e-9) for above, below in (means, nexts)])
+
+
+def _judge_variety(evidence: Evidence, pairs: Score, nexts: Score) -> list[Finding]:
+    """Judge whether pictures differ as works do.
+
+    Pictures unlike any work are all alike early in a training: then only what is identical has collapsed. Repeats of all training
+    works are memorised, and that is found elsewhere.
+    """
+    bounds, is_like_works = evidence.params.verdicts, evidence.has_recognisable_samples()
+    passing = bounds.under_trained_pairs
+    findings = [
+        judge_score(
+            pairs, failing=bounds.collapsed_pairs if is_like_works else bounds.identical_pairs, passing=passing,
+            good=bounds.good_pairs, failure="collapsed", code="pictures_differ",
+            values={"share": pairs.value, "wanted": passing},
+        )
     ]  # fmt: skip
-    return Measurement(scores=scores, findings=_find_collapse(evidence, pair_ratio, next_ratio))
-
-
-def _make_score(evidence: Evidence, name: str, value: float, count: int, code: str) -> Score:
-    return Score(name=name, value=value, n=count, extractor=evidence.extractor_id, code=code)
-
-
-def _find_collapse(evidence: Evidence, pair_ratio: float, next_ratio: float) -> list[Finding]:
-    bounds = evidence.params.verdicts
-    findings = []
-    pair_bound = bounds.collapsed_pairs if evidence.has_recognisable_samples() else bounds.identical_pairs
-    if pair_ratio < pair_bound:
-        findings.append(
-            Finding(
-                verdict="collapsed", score="pair_distance", value=pair_ratio, bound=pair_bound,
-                code="pictures_alike", values={"share": pair_ratio},
-            )
+    if not _repeats_training_works(evidence):
+        passing = bounds.under_trained_repeats
+        finding = judge_score(
+            nexts, failing=bounds.collapsed_repeats, passing=passing, good=bounds.good_repeats, failure="collapsed",
+            code="next_differs", values={"share": nexts.value, "wanted": passing},
         )  # fmt: skip
-    if next_ratio < bounds.collapsed_repeats and not _repeats_training_works(evidence):
-        findings.append(
-            Finding(
-                verdict="collapsed", score="next_distance", value=next_ratio, bound=bounds.collapsed_repeats,
-                code="pictures_repeated", values={"share": next_ratio},
-            )
-        )  # fmt: skip
+        findings.append(finding)
     return findings
 
 

@@ -3,6 +3,7 @@
 Beside it stands a baseline that needs no learning.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -11,16 +12,19 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
+from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import Restorer
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.language.message import Message, Value
 from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.numerics.image_quality import psnr, ssim
+from artpipe.numerics.intervals import mean_interval
 from artpipe.numerics.pixels import to_float
 
 _BATCH_PIXELS = 2**20  # restored at once
 _MINIMUM_RESTORATIONS = 32  # restorations, where there are fewer works
+_GOOD_GAIN, _GOOD_SHARE = 0.5, 0.9  # dB, and works that are nearer than by the baseline
 
 ValuePair = tuple[Tensor, Tensor]  # of ours and of the baseline, a value for each work
 
@@ -43,15 +47,8 @@ def measure(evidence: Evidence) -> Measurement:
         _make_score("ssim", ssim_restored, "", code="score_ssim"),
         _make_score(f"ssim_{name}", ssim_baseline, "", code="score_of_baseline", values={"baseline": name}),
     ]
-    finding = _judge_gain(
-        name,
-        float(psnr_restored.mean()),
-        float(psnr_baseline.mean()),
-        float(gain.mean()),
-        _describe_count(len(gain), draws),
-    )
-    healthy = finding.verdict == "healthy"
-    return Measurement(scores=scores, findings=() if healthy else (finding,), healthy=finding if healthy else None)
+    finding = _judge_gain(scores[2], gain, name, scores[0].value, scores[1].value, _describe_count(len(gain), draws))
+    return Measurement(scores=scores, findings=[finding])
 
 
 def _measure_quality(evidence: Evidence, learner: Restorer, draws: int) -> tuple[ValuePair, ValuePair]:
@@ -109,11 +106,11 @@ def _iterate_batches(evidence: Evidence, draws: int) -> Iterator[Tensor]:
 
 
 def _make_score(name: str, of_works: Tensor, unit: str, code: str, values: Mapping[str, Value] | None = None) -> Score:
-    spread = float(of_works.std() / len(of_works) ** 0.5) if len(of_works) > 1 else None
-    return Score(
-        name=name.replace(" ", "_"), value=float(of_works.mean()), n=len(of_works), spread=spread, better="higher",
+    score = Score(
+        name=name.replace(" ", "_"), value=float(of_works.mean()), n=len(of_works), better="higher",
         unit=unit, code=code, values=dict(values or {}),
     )  # fmt: skip
+    return score.with_interval(mean_interval(of_works))
 
 
 def _describe_count(works: int, draws: int) -> Message:
@@ -131,15 +128,18 @@ def _make_gain_score(gain: Tensor, name: str, baseline_psnr: float) -> Score:
     return score.model_copy(update={"decides": True, "extractor": f"{name} at {baseline_psnr:.2f} dB"})
 
 
-def _judge_gain(name: str, psnr_restored: float, baseline_psnr: float, gain: float, measured: Message) -> Finding:
-    if gain > 0:
-        return Finding(
-            verdict="healthy", score="psnr_gain", value=gain, bound=0.0, code="nearer_than_baseline",
-            values={"gain": gain, "baseline": name, "ours": psnr_restored, "theirs": baseline_psnr, "measured": measured},
-        )  # fmt: skip
-    return Finding(
-        verdict="under-trained", score="psnr_gain", value=gain, bound=0.0, code="no_nearer_than_baseline",
-        values={"baseline": name, "ours": psnr_restored, "theirs": baseline_psnr, "measured": measured},
+def _judge_gain(
+    score: Score, gain: Tensor, name: str, psnr_restored: float, baseline_psnr: float, measured: Message
+) -> Finding:
+    """Judge the gain over the baseline; good is one that nearly every work has."""
+    helped = float((gain > 0).double().mean())
+    good = _GOOD_GAIN if helped >= _GOOD_SHARE else math.inf
+    return judge_score(
+        score, passing=0.0, good=good, code="nearer_than_baseline" if score.value > 0 else "no_nearer_than_baseline",
+        values={
+            "gain": score.value, "baseline": name, "ours": psnr_restored, "theirs": baseline_psnr, "measured": measured,
+            "helped": helped,
+        },
     )  # fmt: skip
 
 

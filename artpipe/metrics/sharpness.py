@@ -8,7 +8,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from artpipe.artifacts.report import Finding, Score
+from artpipe.config.verdict_bounds import VerdictBounds
+from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
+from artpipe.numerics.intervals import quotient_interval
 from artpipe.numerics.pixels import to_float
 
 
@@ -27,30 +30,31 @@ def _measure_energies(images: Tensor, batch_size: int) -> Tensor:
 
 def measure(evidence: Evidence) -> Measurement:
     """Measure the energy of samples as a ratio to that of held-out works."""
-    generated = _measure_energies(evidence.pictures("samples"), evidence.params.batch_size)
-    real = _measure_energies(evidence.pictures("held_out"), evidence.params.batch_size).mean().clamp(min=1e-12)
+    generated, real = (
+        _measure_energies(evidence.pictures(part), evidence.params.batch_size) for part in ("samples", "held_out")
+    )
+    real = real.clamp(min=1e-12)
     score = Score(
         name="sharpness",
-        value=float(generated.mean() / real),
+        value=float(generated.mean() / real.mean()),
         n=len(generated),
-        spread=float(generated.std() / real / len(generated) ** 0.5),
+        real=1.0,
         code="score_sharpness",
-    )
-    return Measurement(
-        scores=[score], findings=_find_lost_detail(score.value, evidence.params.verdicts.under_trained_sharpness)
-    )
+    ).with_interval(quotient_interval(generated.clamp(min=1e-12), real))
+    return Measurement(scores=[score], findings=[_judge_detail(score, evidence.params.verdicts)])
 
 
-def _find_lost_detail(ratio: float, bound: float) -> list[Finding]:
-    """Find mere blurs, which a feature extractor may take for works."""
-    if ratio >= bound:
-        return []
-    return [
-        Finding(
-            verdict="under-trained", score="sharpness", value=ratio, bound=bound,
-            code="detail_lost", values={"share": ratio, "wanted": bound},
-        )
-    ]  # fmt: skip
+def _judge_detail(score: Score, bounds: VerdictBounds) -> Finding:
+    """Judge mere blurs, which a feature extractor may take for works, and noise."""
+    if score.value > 1:
+        return judge_score(
+            score, passing=bounds.noisy_sharpness, good=(1 + bounds.noisy_sharpness) / 2, wanted="most",
+            code="detail_beyond", values={"times": score.value, "wanted": bounds.noisy_sharpness},
+        )  # fmt: skip
+    return judge_score(
+        score, failing=bounds.failed_sharpness, passing=bounds.under_trained_sharpness, good=bounds.good_sharpness,
+        code="detail_kept", values={"share": score.value, "wanted": bounds.under_trained_sharpness},
+    )  # fmt: skip
 
 
 def _applies(evidence: Evidence) -> bool:

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 import torch
 
 from artpipe.artifacts.report import Finding, Score
+from artpipe.config.verdict_bounds import VerdictBounds
+from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.nn.style.perceptual import PerceptualLoss, StyleTransfer, StylisedPictures
+from artpipe.numerics.intervals import mean_interval
 from artpipe.numerics.pixels import to_float
 
 
@@ -29,19 +32,22 @@ def measure(evidence: Evidence) -> Measurement:
         _make_score("content_distance", content, code="score_content_distance"),
         _make_score("style_left", style_ratios, code="score_style_left"),
     ]
-    value, bound = sum(style_ratios) / len(style_ratios), evidence.params.verdicts.under_trained_style
-    is_unfinished = value > bound
-    finding = Finding(
-        verdict="under-trained" if is_unfinished else "healthy",
-        score="style_left",
-        value=value,
-        bound=bound,
-        code="style_remains" if is_unfinished else "style_reached",
-        values={"share": value},
-    )
-    return Measurement(
-        scores=scores, findings=[finding] if is_unfinished else (), healthy=None if is_unfinished else finding
-    )
+    return Measurement(scores=scores, findings=_judge_style(evidence.params.verdicts, *scores))
+
+
+def _judge_style(bounds: VerdictBounds, style: Score, content: Score, style_left: Score) -> list[Finding]:
+    """Judge that the style came and that what is seen stayed."""
+    del style
+    return [
+        judge_score(
+            style_left, passing=bounds.under_trained_style, good=bounds.good_style, wanted="most", code="style_remains",
+            values={"share": style_left.value, "wanted": bounds.under_trained_style},
+        ),
+        judge_score(
+            content, passing=bounds.lost_content, good=bounds.good_content, wanted="most", code="content_lost",
+            values={"share": content.value, "wanted": bounds.lost_content},
+        ),
+    ]  # fmt: skip
 
 
 def _split_pictures(stylised: StylisedPictures) -> list[StylisedPictures]:
@@ -62,8 +68,8 @@ def _measure_picture(loss: PerceptualLoss, stylised: StylisedPictures) -> tuple[
 
 def _make_score(name: str, values: Sequence[float], code: str) -> Score:
     tensor = torch.tensor(values, dtype=torch.float64)
-    spread = float(tensor.std()) if len(values) > 1 else None
-    return Score(name=name, value=float(tensor.mean()), n=len(values), spread=spread, better="lower", code=code)
+    score = Score(name=name, value=float(tensor.mean()), n=len(values), better="lower", code=code)
+    return score.with_interval(mean_interval(tensor))
 
 
 METRIC = Metric(

@@ -52,7 +52,7 @@ def _find_divergence(evidence: Evidence) -> Finding | None:
 
 
 def _make_finding(score: str, value: float, bound: float, code: str, values: dict[str, Value]) -> Finding:
-    return Finding(verdict="diverged", score=score, value=value, bound=bound, code=code, values=values)
+    return Finding(grade="failed", fault="diverged", score=score, value=value, bound=bound, code=code, values=values)
 
 
 def _measure_explosions(history: tuple[HistoryRow, ...]) -> list[tuple[str, float, float]]:
@@ -79,7 +79,7 @@ def _find_domination(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Fin
     if not value < bound:
         return None
     return Finding(
-        verdict="discriminator dominates", score="discriminator", value=value, bound=bound,
+        grade="weak", fault="discriminator dominates", wanted="least", score="discriminator", value=value, bound=bound,
         code="discriminator_always_right", values={"loss": value},
     )  # fmt: skip
 
@@ -91,7 +91,7 @@ def _find_steep_end(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Find
         return None
     name = str(evidence.card.selection)
     return Finding(
-        verdict="under-trained", score="gain_in_last_quarter", value=share, bound=bound,
+        grade="weak", fault="under-trained", wanted="most", score="gain_in_last_quarter", value=share, bound=bound,
         code="still_learning", values={"share": share, "measure": name},
     )  # fmt: skip
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Score
-from artpipe.contracts.metric import Evidence, Measurement, Metric, downscale_to_vectors, has_samples
+from artpipe.contracts.feature_source import downscale_to_vectors
+from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
 from artpipe.contracts.model import Content, Exhibit, LatentWalker
 from artpipe.contracts.plugin_info import MetricInfo, WallText
 from artpipe.evaluation.latent_path import even_out_steps, interpolate_linear, interpolate_spline
@@ -28,7 +29,10 @@ def measure(evidence: Evidence) -> Measurement:
     waypoints = choose_waypoints(evidence, walk.anchors)
     frames, ratio = even_out_steps(
         lambda times: _render_frames(evidence, waypoints, times),
-        [evidence.extract_features, lambda frames: downscale_to_vectors(to_float(frames))],
+        [
+            lambda frames: evidence.extract_features(frames, evidence.own_source),
+            lambda frames: downscale_to_vectors(to_float(frames)),
+        ],
         max(_MINIMUM_FRAMES, round(walk.seconds * walk.fps)),
         walk.rounds,
     )
@@ -37,7 +41,7 @@ def measure(evidence: Evidence) -> Measurement:
         value=ratio,
         n=len(frames),
         better="lower",
-        extractor=evidence.extractor_id,
+        extractor=evidence.own_source.sha256,
         code="score_walk_evenness",
     )
     films = {form: data for form in walk.forms if (data := encode_video(frames, walk, form))}

@@ -20,7 +20,7 @@ class SetComparison:
     shares: PrdcShares
 
 
-def compare_sets(real: Tensor, fake: Tensor, *, k: int, subsets: int, seed: int) -> SetComparison:
+def compare_sets(real: Tensor, fake: Tensor, *, k: int, subsets: int = 0, seed: int = 0) -> SetComparison:
     """Compare ``(N, F)`` with ``(M, F)``; there are at least two rows each.
 
     See `measure_kernel_distance` for `subsets` and `seed`, `measure_prdc` for `k`.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
+from artpipe.config.own_weights import list_own_pins
 from artpipe.config.params import DatasetEntry, Params, TrainParams, WeightsEntry, validate_as
 from artpipe.contracts.modality import parse_preprocess_params
 from artpipe.contracts.plugin_info import model_info
@@ -95,8 +96,9 @@ def check_weights_entry(name: str, entry: WeightsEntry, root: Path = Path()) -> 
     Raises:
         UserError: no pin card and no file of weights, one of another hash, or a path outside the project.
     """
-    from artpipe.weights import check_weights
+    from artpipe.evaluation.pretrained_weights import check_weights
 
+    require_existing_name(f"weights.{name}.network", entry.network, plugins.list_plugins("extractors"))
     place = f"weights.{name}.path"
     path = _require_inside(place, entry.path, root, "weights/NAME.yaml")
     try:
@@ -217,6 +219,9 @@ def check_plugin_names(params: Params, root: Path) -> None:
         place = "evaluation.metrics" if group == "metrics" else "gallery.sections"
         for name in names:
             require_existing_name(place, name, plugins.list_plugins(group))
+    known_weights = [*params.weights, *list_own_pins()]
+    for name in params.evaluation.extractors:
+        require_existing_name("evaluation.extractors", name, known_weights)
     templates = root / "artpipe/templates"
     folder = templates if templates.is_dir() else Path(__file__).parents[1] / "templates"
     require_existing_name(

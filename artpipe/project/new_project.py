@@ -31,7 +31,7 @@ _COPIED = {  # from `starters/` to the project
     "prefect.yaml": "prefect.yaml",
     "weights/vgg16.yaml": "weights/vgg16.yaml",
 }
-_PLUGIN_GROUPS = ("metrics", "modalities", "models", "observations", "sections", "sources")
+_PLUGIN_GROUPS = ("extractors", "metrics", "modalities", "models", "observations", "sections", "sources")
 _DVC_CONFIG = """\
 [core]
     analytics = false

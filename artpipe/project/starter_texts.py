@@ -107,7 +107,7 @@ def make_readme_text(title: str, starter: str) -> str:
         "| `params.yaml` | every number that may be turned: datasets, models, evaluation, gallery |\n"
         "| `datasets/` | the works, tracked by DVC (`NAME.dvc`), or a card that says where they come from |\n"
         "| `presets/` | other budgets, one file each: a part of `params.yaml` that `artpipe preset NAME` lays over it |\n"
-        "| `plugins/` | models, metrics, sections, sources and modalities of your own, one file each |\n"
+        "| `plugins/` | models, metrics, extractors, sections, sources and modalities of your own, one file each |\n"
         "| `dvc.yaml`, `code.yaml` | the graph and the fingerprints of the code; artpipe writes them |\n"
         "| `flows/gallery.py`, `prefect.yaml` | the flow that runs the stages, and when it runs by itself |\n"
         "| `champions.json` | the best model of each dataset and kind |\n"

@@ -27,6 +27,7 @@ from artpipe.contracts.model import Learner, Model, Prompt
 from artpipe.contracts.plugin_info import medium_info, model_info
 from artpipe.contracts.sample_rows import RowsRequest, SampleRows
 from artpipe.errors import ArtpipeError
+from artpipe.extractors.vgg16 import LAYERS, SHAPES
 from artpipe.nn.style.perceptual import PerceptualNetwork, open_perceptual_network
 from artpipe.project.step_costs import CostRequest, StepCost
 from artpipe.system.memory_allocator import keep_freed_memory
@@ -36,7 +37,6 @@ from artpipe.training.exhibit_files import encode_sheet
 from artpipe.training.loop import training_steps
 from artpipe.training.restore import build_learner
 from artpipe.training.resume_state import evaluation_mode, seed_everything
-from artpipe.weights import LAYERS, SHAPES
 
 _WARM_UP_STEPS = 2  # in which kernels are chosen and buffers made
 _LEAST_SECONDS, _MOST_SECONDS = 0.2, 1.0  # of measured steps of a model

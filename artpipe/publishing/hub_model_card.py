@@ -38,7 +38,7 @@ _CARD = """\
 # {{ name }}
 
 {{ title }}, trained with artpipe on {{ dataset_title }}. \
-The verdict of its evaluation: **{{ verdict.verdict }}**. {{ verdict_sentence }}
+The grade of its evaluation: **{{ verdict.grade }}**. {{ verdict_sentence }}
 
 ## Model Details
 
@@ -142,10 +142,10 @@ repeated estimates; scores of different extractors or numbers of samples are not
 
 #### Summary
 
-**{{ verdict.verdict }}**: {{ verdict_sentence }} {{ verdict_number }}
+**{{ verdict.grade }}**: {{ verdict_sentence }} {{ verdict_number }}
 
 {% for finding in findings %}
-- {{ finding.verdict }}: {{ finding | sentence }}
+- {{ finding.grade }}: {{ finding | sentence }}
 {% endfor %}
 
 ## Environmental Impact
@@ -197,10 +197,15 @@ def _front_fields(model: ModelArtifacts) -> dict[str, Any]:
 
 
 def _result_fields(model: ModelArtifacts, score: Score) -> dict[str, Any]:
-    spread = {} if score.spread is None or not math.isfinite(score.spread) else {"spread": score.spread}
+    interval = {"interval": list(score.interval)} if score.interval and all(map(math.isfinite, score.interval)) else {}
     extractor = {"extractor": score.extractor} if score.extractor else {}
     name = parts.name_score(score.name, model.report.kind)
-    return {"type": score.name, "value": score.value, "name": name, "args": {"samples": score.n, **spread, **extractor}}
+    return {
+        "type": score.name,
+        "value": score.value,
+        "name": name,
+        "args": {"samples": score.n, **interval, **extractor},
+    }
 
 
 def _render_sections(model: ModelArtifacts) -> str:

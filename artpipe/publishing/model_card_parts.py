@@ -5,7 +5,7 @@ from functools import cache
 
 from artpipe import plugins
 from artpipe.artifacts.finding_bound import wanted_side
-from artpipe.artifacts.report import Finding
+from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.plugin_info import medium_info, metric_info, model_info
 from artpipe.language.message import Message
 from artpipe.language.sentences import make_sentence
@@ -16,7 +16,6 @@ from artpipe.site.translation import format_name, format_number, shorten_hash
 
 _HIDDEN = frozenset({"kind", "dataset", "pretrained", "feature_extractor"})  # said in sections of their own
 _CLASSES = 50  # named on a card
-_HEALTHY = "healthy"
 _GENERATIVE = frozenset({"", "other", "text-generation", "unconditional-image-generation"})
 
 
@@ -62,8 +61,8 @@ def list_weights(model: ModelArtifacts) -> Iterator[tuple[str, str, int, str]]:
 def list_limits(model: ModelArtifacts) -> Iterator[str]:
     """Yield what is known to be wrong or was not looked at."""
     report = model.report
-    if report.verdict.verdict != _HEALTHY:
-        yield f"Its evaluation says {report.verdict.verdict}: {make_sentence(report.verdict)}"
+    if not report.verdict.is_passing:
+        yield f"Its evaluation says {report.verdict.grade}: {make_sentence(report.verdict)}"
     if model.dataset is not None:
         yield from (
             sentence.replace("It is small", "Its dataset is small") for sentence in list_dataset_limits(model.dataset)
@@ -86,7 +85,7 @@ def recommend(model: ModelArtifacts, first: str) -> str:
     `first` is the advice for its task.
     """
     advice = [first]
-    if model.report.verdict.verdict != _HEALTHY:
+    if not model.report.verdict.is_passing:
         advice.insert(0, "Train it further, or otherwise, before you use it.")
     if model.dataset is not None and (unlicensed := count_unlicensed(model.dataset)):
         advice.append(
@@ -138,12 +137,12 @@ def describe_extractor(model: ModelArtifacts) -> str:
 
 
 def score_table(model: ModelArtifacts) -> Markdown | str:
-    """Return every score with its spread, number of samples, extractor and meaning."""
+    """Return every score with its 95 % interval, number of samples, extractor and meaning."""
     rows = [
         (
             name_score(score.name, model.report.kind),
             _format_value(score.value, score.unit),
-            "" if score.spread is None else Markdown(format_number(score.spread, 2)),
+            _format_interval(score),
             score.n,
             "" if score.better == "neither" else score.better,
             make_code(shorten_hash(score.extractor)) if score.extractor else "",
@@ -151,8 +150,13 @@ def score_table(model: ModelArtifacts) -> Markdown | str:
         )
         for score in model.report.scores
     ]
-    headers = ("Measure", "Value", "Spread", "Samples", "Better", "Extractor", "What it says")
+    headers = ("Measure", "Value", "95 % interval", "Samples", "Better", "Extractor", "What it says")
     return make_table(headers, rows) if rows else "Nothing was measured."
+
+
+def _format_interval(score: Score) -> Markdown | str:
+    interval = score.interval
+    return Markdown(f"{format_number(interval.low, 2)} to {format_number(interval.high, 2)}") if interval else ""
 
 
 def _format_value(value: float, unit: str | Message) -> Markdown:

@@ -44,6 +44,7 @@ _HTML = """
 </div>
 </div>
 {% for artist in hanging[room.name] %}
+{% if artist.name in learning %}<p class="kicker below">{{ _("Still learning") }}</p>{% elif artist.name in failed %}<p class="kicker below">{{ _("Failed, and why") }}</p>{% endif %}
 <div class="hang" data-key="{{ artist.name }}">
 <div class="label">
 <h3>{{ m.to_model(artist) }}</h3>
@@ -149,8 +150,17 @@ def _fill(view: IndexView) -> Mapping[str, Any] | None:
     if activities:  # what opens next comes first
         left = {model: one.seconds_left for model, one in activities.items()}
         ahead.sort(key=lambda room: min((left.get(gap.model, math.inf) for gap in room.gaps), default=math.inf))
-    facts = {"hanging": hanging, "shown": shown, "large": _LARGE_EVERY, "open": open_rooms, "ahead": ahead}
+    groups = {
+        name: {_find_first(artists, grade) for artists in hanging.values()}
+        for name, grade in (("learning", "weak"), ("failed", "failed"))
+    }
+    facts = {**groups, "hanging": hanging, "shown": shown, "large": _LARGE_EVERY, "open": open_rooms, "ahead": ahead}
     return {**facts, "activities": activities} if view.museum.rooms else None
+
+
+def _find_first(artists: Sequence[Artist], grade: str) -> str:
+    """Return the first model of a grade, empty where there is none."""
+    return next((artist.name for artist in artists if artist.report.verdict.grade == grade), "")
 
 
 SECTION = Section(page="index", fill=_fill, html=_HTML)

@@ -1,4 +1,4 @@
-"""Every score with its meaning, its number of samples and its spread."""
+"""Every score with its meaning, interval, number of samples and anchors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,20 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="read columns">
 <div><h2>{{ _("Scores") }}</h2>
-<p class="aside">{{ _("Measured on the same samples that hang here.") }}{% if feature_extractor %} {{ _("The feature extractor is the checkpoint %(hash)s; scores of different feature extractors are never compared.", hash=m.mono(feature_extractor | short)) }}{% endif %}</p></div>
+<p class="aside">{{ _("Measured on the same samples that hang here.") }} {{ _("Below each value stands its 95 percent interval.") }}{% if feature_extractor %} {{ _("The feature extractor is the checkpoint %(hash)s; scores of different feature extractors are never compared.", hash=m.mono(feature_extractor | short)) }}{% endif %}</p></div>
 <div><table class="scores">
-<thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure">{{ _("Value") }}</th><th scope="col" class="figure">{{ _("Samples") }}</th></tr></thead>
+<thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure">{{ _("Value") }}</th>
+{% if has_real %}<th scope="col" class="figure">{{ _("Real works") }}</th>{% endif %}
+{% if rivals %}<th scope="col" class="figure">{{ _("Champion") }}</th>{% endif %}
+<th scope="col" class="figure">{{ _("Samples") }}</th></tr></thead>
 <tbody>
 {% for score in scores %}
 <tr><td><bdi><strong>{{ score.name | plain }}</strong></bdi>{% if score.better != "neither" %} <span class="caps">{{ _("lower is better") if score.better == "lower" else _("higher is better") }}</span>{% endif %}
 {% if score | sentence %}<span class="quiet">{{ m.isolated(score | sentence) }}</span>{% endif %}</td>
-<td class="figure">{{ score.value | number }}{% if score.spread is not none %} \u00b1 {{ score.spread | number(2) }}{% endif %}{% if score.unit %} {{ score.unit | name }}{% endif %}</td>
+<td class="figure">{{ score.value | number }}{% if score.low is none and score.spread is not none %} \u00b1 {{ score.spread | number(2) }}{% endif %}{% if score.unit %} {{ score.unit | name }}{% endif %}
+{% if score.low is not none %}<span class="quiet">{{ _("%(low)s to %(high)s", low=score.low | number, high=score.high | number) }}</span>{% endif %}</td>
+{% if has_real %}<td class="figure">{% if score.real is not none %}{{ score.real | number }}{% endif %}</td>{% endif %}
+{% if rivals %}<td class="figure">{% if score.name in rivals %}{{ rivals[score.name].value | number }}{% endif %}</td>{% endif %}
 <td class="figure">{{ score.n | number }}</td></tr>
 {% endfor %}
 </tbody></table></div>
@@ -25,8 +31,29 @@ _HTML = """
 
 
 def _fill(view: ModelView) -> Mapping[str, Any] | None:
-    report = view.artist.report
-    return {"scores": report.scores, "feature_extractor": report.feature_extractor} if report.scores else None
+    """Put beside each score that of real works and of the room's champion.
+
+    The champion's stands only where both may be compared.
+    """
+    report, name = view.artist.report, view.artist.rival
+    if not report.scores:
+        return None
+    champion = next(
+        (artist.report.scores for artist in view.room.artists if artist.name == name and artist.champion), ()
+    )
+    theirs = {score.name: score for score in champion}
+    rivals = {
+        score.name: theirs[score.name]
+        for score in report.scores
+        if score.name in theirs and not score.describe_difference(theirs[score.name])
+    }
+    has_real = any(score.real is not None for score in report.scores)
+    return {
+        "scores": report.scores,
+        "feature_extractor": report.feature_extractor,
+        "has_real": has_real,
+        "rivals": rivals,
+    }
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

@@ -1,4 +1,4 @@
-"""What the evaluation concludes about a model, with the number that decided it."""
+"""A model's grade, and each number that was asked with its pass mark."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +8,8 @@ from artpipe.contracts.section import ModelView, Section
 _HTML = """
 {% import "macros.html" as m with context %}
 <div class="read columns">
-<h2>{{ _("Verdict") }}</h2>
-<div class="conclusion is-{{ verdict.verdict | slug }}">
+<h2>{{ _("Grade") }}</h2>
+<div class="conclusion is-{{ verdict.grade | slug }}">
 <p class="big">{{ m.standing(view.artist) }}</p>
 <p class="sentence">{{ m.isolated(verdict | sentence) }}</p>
 <p class="quiet">
@@ -19,15 +19,19 @@ _HTML = """
 {% else %}{{ _("Decided by %(score)s: %(value)s.", score=verdict.score | plain, value=number) }}
 {% endif %}
 </p>
+{% if others %}
+<details{% if not verdict.is_passing %} open{% endif %}><summary>{{ _("What else was asked") }}</summary>
 {% for finding in others %}
 {% set number, bound = m.mono(finding.value | number), m.mono(finding.bound | number) %}
-<p>{{ m.verdict(finding) }} {{ m.isolated(finding | sentence) }} <span class="quiet">
+<p>{{ m.grade(finding) }} {{ m.isolated(finding | sentence) }} <span class="quiet">
 {% if finding | wanted_side == "least" %}{{ _("%(score)s: %(value)s; at least %(bound)s is asked for", score=finding.score | plain, value=number, bound=bound) }}
 {% elif finding | wanted_side == "most" %}{{ _("%(score)s: %(value)s; at most %(bound)s is allowed", score=finding.score | plain, value=number, bound=bound) }}
 {% else %}{{ _("%(score)s: %(value)s", score=finding.score | plain, value=number) }}
 {% endif %}
 </span></p>
 {% endfor %}
+</details>
+{% endif %}
 {% if view.artist.champion %}<p>{{ _("Of the models of its kind after this collection, it is the champion: the one that counts.") }}</p>
 {% elif rival %}<p>{{ _("Of the models of its kind after this collection, %(model)s is the champion.", model=m.to_model(rival)) }}</p>
 {% elif view.artist.rival %}<p>{{ _("Of the models of its kind after this collection, another training of %(model)s is the champion.", model=m.isolated(view.artist.rival)) }}</p>
@@ -42,7 +46,7 @@ def _fill(view: ModelView) -> Mapping[str, Any]:
     return {
         "verdict": report.verdict,
         "others": [finding for finding in report.findings if finding != report.verdict],
-        "rival": next((finding for finding in view.room.artists if finding.name == name and finding.champion), None),
+        "rival": next((artist for artist in view.room.artists if artist.name == name and artist.champion), None),
     }
 
 

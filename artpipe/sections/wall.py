@@ -7,6 +7,7 @@ from artpipe.contracts.gallery_work import GalleryWork
 from artpipe.contracts.section import Artist, IndexView, Room, Section
 
 _CERTAIN = 0.9  # certainty of the feature extractor from which on works are as sure as each other
+_FEATURED = ("good", "fair", "cannot tell", "weak")  # grades that are featured, the first first
 _LARGE_ENOUGH = 128  # pixels of the shorter side; beyond, larger is no better
 
 _HTML = """
@@ -54,7 +55,7 @@ _HTML = """
 
 
 def _choose_featured(view: IndexView) -> tuple[Room, Artist, GalleryWork] | None:
-    """Choose the most attractive work of a healthy model that has a picture."""
+    """Choose the most attractive picture of a model that is good, else fair."""
     candidates = [
         (room, artist, work)
         for room in view.museum.rooms
@@ -62,8 +63,10 @@ def _choose_featured(view: IndexView) -> tuple[Room, Artist, GalleryWork] | None
         for work in artist.works
         if work.face and artist.is_own(work)
     ]
-    healthy = [candidate for candidate in candidates if candidate[1].report.verdict.verdict == "healthy"]
-    return max(healthy or candidates, key=lambda candidate: _rank_work(candidate[2]), default=None)
+    grades = [candidate[1].report.verdict.grade for candidate in candidates]
+    best = next((grade for grade in _FEATURED if grade in grades), None)
+    chosen = [candidate for candidate, grade in zip(candidates, grades, strict=True) if best is None or grade == best]
+    return max(chosen, key=lambda candidate: _rank_work(candidate[2]), default=None)
 
 
 def _rank_work(work: GalleryWork) -> tuple[bool, bool, bool, int, float]:

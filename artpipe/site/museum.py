@@ -77,7 +77,7 @@ def _load_room(
         title=clean_line(about.title) or dataset,
         about=about,
         collection=record.collection if record else None,
-        artists=tuple(sorted((artist for artist in artists if isinstance(artist, Artist)), key=_is_no_painter)),
+        artists=tuple(sorted((artist for artist in artists if isinstance(artist, Artist)), key=_rank_artist)),
         gaps=tuple(artist for artist in artists if isinstance(artist, Gap)),
         seen=tuple(pictured_works[:_MAXIMUM_PICTURED]),
         withdrawn=_find_withdrawal_dates(root, params, dataset),
@@ -103,8 +103,13 @@ def _mark_champions(room: "Room", champions: Champions) -> "Room":
     return replace(room, artists=tuple(map(mark_artist, room.artists)))
 
 
-def _is_no_painter(artist: "Artist") -> bool:
-    return not any(map(artist.is_own, artist.works))
+def _rank_artist(artist: "Artist") -> tuple[int, bool]:
+    """Return where a model hangs.
+
+    What is still learning and what failed come last, what makes nothing of its own after the others.
+    """
+    rank = {"weak": 1, "failed": 2}.get(artist.report.verdict.grade, 0)
+    return rank, not any(map(artist.is_own, artist.works))
 
 
 def _make_work_finder(works: "Mapping[str, RealWork]", folders: Iterable[Path], media: "MediaStore") -> "Any":

@@ -1,4 +1,4 @@
-"""The number that decided a verdict, in words: its name, value, unit and bound."""
+"""The number that decided a grade, in words: its name, value, unit and bound."""
 
 from artpipe.artifacts.finding_bound import wanted_side
 from artpipe.artifacts.report import ReportCard
@@ -14,6 +14,6 @@ def describe_deciding_number(report: ReportCard) -> str:
     unit = next((score.unit for score in report.scores if score.name == verdict.score), "")
     unit_text = unit if isinstance(unit, str) else make_sentence(unit)
     number = f"{verdict.score.replace('_', ' ')} {verdict.value:.3g}{f' {unit_text}' if unit_text else ''}"
-    side = "" if verdict.verdict == "healthy" else wanted_side(verdict)
+    side = "" if verdict.is_passing else wanted_side(verdict)
     words = {"least": f", at least {verdict.bound:.3g} asked", "most": f", at most {verdict.bound:.3g} allowed"}
     return number + words.get(side, "")

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _HASH_DIGITS = 12  # digits of a hash, enough to find it by
-_HEADINGS = ("model", "began", "core time", "trained", "verdict", "decided by", "run")
-_COLOURS = {"healthy": "green", "undecided": "yellow", "under-trained": "yellow"}  # of verdicts; all others red
+_HEADINGS = ("model", "began", "core time", "trained", "grade", "decided by", "run")
+_COLOURS = {"good": "green", "fair": "green", "failed": "red"}  # of grades; all others yellow
 
 
 class TrainingRun(Frozen):
@@ -48,7 +48,7 @@ class TrainingRun(Frozen):
     checkpoint: str | None
     state: str  # complete, running, stopped
     verdict: Finding | None  # of this very checkpoint
-    decided_by: str = ""  # the verdict's number, with name, unit and bound
+    decided_by: str = ""  # the grade's number, with name, unit and bound
     champion: bool = False  # of its dataset and kind
 
 
@@ -206,7 +206,9 @@ def _iterate_links(lineage: Lineage) -> Iterator[tuple[str, list[str]]]:
         return
     if lineage.work:
         yield "work", [lineage.work.file, *(f"made from {digest[:_HASH_DIGITS]}" for digest in lineage.work.works)]
-    verdict = [make_sentence(lineage.verdict)] if lineage.verdict else ["not evaluated here"]
+    verdict = (
+        [f"{lineage.verdict.grade}: {make_sentence(lineage.verdict)}"] if lineage.verdict else ["not evaluated here"]
+    )
     champion = [f"the champion of {lineage.data.dataset} and its kind"] if lineage.champion else []
     yield "model", [f"{lineage.model}, {lineage.kind or 'kind unknown'}", *verdict, *champion]
     yield "checkpoint", _describe_checkpoint(lineage)
@@ -279,8 +281,8 @@ def _format_parameters(lineage: Lineage) -> Any:
 
 
 def _format_verdict(verdict: Finding) -> str:
-    colour = _COLOURS.get(verdict.verdict, "red")
-    return f"[{colour}]{verdict.verdict}[/]"
+    colour = _COLOURS.get(verdict.grade, "yellow")
+    return f"[{colour}]{verdict.grade}[/]{f' {verdict.fault}' if verdict.fault else ''}"
 
 
 def _format_time(seconds: float) -> str:

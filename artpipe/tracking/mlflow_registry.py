@@ -1,6 +1,6 @@
 """Update MLflow's registry from reports and champions.json.
 
-It has a version for each healthy checkpoint, and an alias for the champion.
+It has a version for each checkpoint that is fair or good, and an alias for the champion.
 """
 
 from collections.abc import Iterator
@@ -30,13 +30,13 @@ class VersionCandidate(NamedTuple):
     report: str
     shards: str
     score: Score | None
-    verdict: Finding | None  # None: it was healthy when it was promoted
+    verdict: Finding | None  # None: it was fair or good when it was promoted
     started: float
 
     @property
-    def is_healthy(self) -> bool:
+    def is_passing(self) -> bool:
         """Return whether it may become a version."""
-        return self.verdict is None or self.verdict.verdict == "healthy"
+        return self.verdict is None or self.verdict.is_passing
 
 
 def update_registry(store: MlflowStore, root: Path) -> None:
@@ -56,11 +56,13 @@ def update_registry(store: MlflowStore, root: Path) -> None:
         }
         models = {model.name: model for model in store.client.search_registered_models()}
         names = {
-            candidate.name for candidate in candidates.values() if candidate.is_healthy or candidate.name in models
+            candidate.name for candidate in candidates.values() if candidate.is_passing or candidate.name in models
         }
         for name in sorted(names | {name for name, model in models.items() if CHAMPION in model.aliases}):
             if name not in models:
-                store.client.create_registered_model(name, description="Every checkpoint that was evaluated healthy.")
+                store.client.create_registered_model(
+                    name, description="Every checkpoint whose evaluation is fair or good."
+                )
             versions = _update_versions(
                 store, name, [candidate for candidate in candidates.values() if candidate.name == name]
             )
@@ -124,7 +126,7 @@ def _update_versions(store: MlflowStore, name: str, candidates: list[VersionCand
     versions = {version.tags[_CHECKPOINT]: version for version in all_versions if _CHECKPOINT in version.tags}
     for candidate in candidates:
         version = versions.get(candidate.checkpoint)
-        if version is None and candidate.is_healthy:
+        if version is None and candidate.is_passing:
             versions[candidate.checkpoint] = _create_version(store, candidate)
         elif version is not None and candidate.verdict is not None and version.tags.get(REPORT) != candidate.report:
             for tag, value in _make_tags(candidate).items():
@@ -146,16 +148,23 @@ def _make_tags(candidate: VersionCandidate) -> dict[str, str]:
         "artpipe.run_id": candidate.run_id,
         "artpipe.model": candidate.model,
         "artpipe.data": candidate.shards,
-        "artpipe.verdict": candidate.verdict.verdict if candidate.verdict else "healthy",
+        "artpipe.grade": candidate.verdict.grade if candidate.verdict else "fair",
         REPORT: candidate.report,
     }
     if candidate.score:
         tags |= {
             candidate.score.name: f"{candidate.score.value:.6g}",
-            f"{candidate.score.name}.spread": f"{candidate.score.spread or 0:.2g}",
+            f"{candidate.score.name}.interval": _format_interval(candidate.score),
+            f"{candidate.score.name}.n": str(candidate.score.n),
+            "artpipe.basis": candidate.score.basis or "unknown",
         }
         tags |= {"artpipe.feature_extractor": candidate.score.extractor or "none"}
     return tags
+
+
+def _format_interval(score: Score) -> str:
+    interval = score.interval
+    return "unknown" if interval is None else f"{interval.low:.4g} to {interval.high:.4g}"
 
 
 def _update_alias(

@@ -19,8 +19,8 @@ from artpipe.artifacts.paths import STATE
 from artpipe.system.atomic_files import write_text
 from artpipe.system.locks import hold_lock
 from artpipe.system.sqlite_address import sqlite_url
+from artpipe.tracking.grade_table import format_grade_table
 from artpipe.tracking.mlflow_rows import iterate_metrics, split_batches, to_milliseconds
-from artpipe.tracking.verdict_table import format_verdict_table
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
 PROJECT, RECORD, PIPELINE = "artpipe.project", "artpipe.record", "artpipe.pipeline"
@@ -208,7 +208,7 @@ class MlflowStore:
         self._groups.add(group)
 
     def update_pipeline_runs(self) -> None:
-        """Update pipeline runs from their trainings: status, end, table of verdicts."""
+        """Update pipeline runs from their trainings: status, end, table of grades."""
         running = self._search_runs(f"attributes.status = 'RUNNING' and tags.`{PROJECT}` = '{self.project}'")
         groups = self._groups | {run.info.run_id for run in running if PIPELINE in run.data.tags}
         for group in sorted(groups):
@@ -219,7 +219,7 @@ class MlflowStore:
             status = next((state for state in ("RUNNING", "KILLED") if state in states), "FINISHED")
             ended = max((run.info.end_time or 0 for run in trainings), default=0) or None
             self._update_pipeline_run(
-                group, status, None if status == "RUNNING" else ended, format_verdict_table(trainings, _MAX_NOTE)
+                group, status, None if status == "RUNNING" else ended, format_grade_table(trainings, _MAX_NOTE)
             )
 
     def _update_pipeline_run(self, group: str, status: str, ended: int | None, note: str) -> None:

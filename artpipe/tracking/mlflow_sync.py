@@ -197,7 +197,18 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
         row = {"step": card.steps, "time": time.time() if is_new_evaluation else card.ended, "scores": scores}
         run.log_rows([row], even_logged=is_new_evaluation)
         verdict = report.verdict
-        tags = {"verdict": verdict.verdict, "verdict.score": verdict.score, "verdict.value": verdict.value}
+        intervals = {
+            f"{score.name}.interval": f"{score.low:.6g} to {score.high:.6g}"
+            for score in report.scores
+            if score.low is not None and score.high is not None
+        }
+        grade = {
+            "grade": verdict.grade,
+            "fault": verdict.fault,
+            "grade.score": verdict.score,
+            "grade.value": verdict.value,
+        }
+        tags = {**grade, **intervals}
         run.log_tags(
             {
                 **_add_prefix(tags),

@@ -6,6 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from artpipe.artifacts.report import Score
 from artpipe.config.differences import list_differences
 from artpipe.config.params import load_params
 from artpipe.language.sentences import make_sentence
@@ -183,7 +184,7 @@ def _describe_model(model: ComparedModel) -> dict[str, Any]:
         "kind": report.kind,
         "dataset": report.dataset,
         "checkpoint": report.checkpoint,
-        "verdict": report.verdict.verdict,
+        "grade": report.verdict.grade,
     }
 
 
@@ -196,16 +197,17 @@ def _find_seed(pair: SamplePair) -> int | None:
 
 
 def _format_pair(pair: ScorePair) -> tuple[str, ...]:
-    values = [_format_score(score.value, score.spread) if score else "-" for score in (pair.first, pair.second)]
+    values = [_format_score(score) if score else "-" for score in (pair.first, pair.second)]
     if pair.refusal:
         return (pair.name, *values, f"not compared: {make_sentence(pair.refusal)}")
     if pair.low is None or pair.high is None:
-        return (pair.name, *values, f"{pair.difference:+.4g} (no interval: a spread is missing)")
+        return (pair.name, *values, f"{pair.difference:+.4g} (no interval)")
     return (pair.name, *values, f"{pair.difference:+.4g} [{pair.low:+.3g}, {pair.high:+.3g}] {_MARKS[pair.outcome]}")
 
 
-def _format_score(value: float, spread: float | None) -> str:
-    return f"{value:.4g}" + ("" if spread is None else f" ± {spread:.2g}")
+def _format_score(score: Score) -> str:
+    interval = score.interval
+    return f"{score.value:.4g}" + ("" if interval is None else f" [{interval.low:.2g}, {interval.high:.2g}]")
 
 
 def _format(value: Any) -> str:

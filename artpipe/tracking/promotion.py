@@ -3,7 +3,6 @@
 The champion changes only for a better checkpoint.
 """
 
-import math
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from artpipe.artifacts.report import ReportCard, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError, UserError, did_you_mean
+from artpipe.numerics.intervals import difference_interval
 from artpipe.storage.dvc_command import require_cached, restore_folders
 from artpipe.system.locks import hold_lock
 from artpipe.tracking.deciding_number import describe_deciding_number
@@ -33,10 +33,11 @@ class PromotionCandidate(NamedTuple):
 def promote(model: str, *, force: bool = False, root: Path = Path()) -> str:
     """Make a checkpoint the champion of its dataset and kind, if it is better.
 
-    Better is: by more than the spread. With `force` it becomes the champion whatever the numbers say, if it is healthy.
+    Better is: the 95 % interval of the difference leaves zero. With `force` it becomes the champion whatever the numbers say,
+    if it is fair or good.
 
     Raises:
-        UserError: it is not healthy, not better, not comparable, or was withdrawn before; nothing was changed.
+        UserError: it is neither fair nor good, not better, not comparable, or was withdrawn before; nothing was changed.
     """
     models = load_params(root / "params.yaml").models
     if model not in models:
@@ -102,7 +103,7 @@ def load_candidate(model: str, root: Path = Path()) -> PromotionCandidate:
 def find_objection(challenger: Score | None, shards: str, champion: Champion) -> str:
     """Return why a checkpoint may not replace a champion, empty where it may.
 
-    It may where it is better by more than the spread.
+    It may where the 95 % interval of the difference of their scores leaves zero on the better side.
     """
     champion_score = champion.score
     if (
@@ -114,22 +115,26 @@ def find_objection(challenger: Score | None, shards: str, champion: Champion) ->
         return "no number decides between them; whoever has looked at both may --force it"
     if shards != champion.shards:
         return f"it learned from other data ({shards[:_HASH_DIGITS]}, not {champion.shards[:_HASH_DIGITS]}), so they do not compare; --force begins anew"
-    if challenger.extractor != champion_score.extractor:
-        return f"it was measured with another feature extractor ({_shorten(challenger)}, not {_shorten(champion_score)}), so they do not compare; --force begins anew"
-    if challenger.spread is None or champion_score.spread is None:
-        return f"{challenger.name} has no spread, so luck cannot be told from skill; --force decides it"
-    gain = (challenger.value - champion_score.value) * (1 if challenger.better == "higher" else -1)
-    spread = math.hypot(challenger.spread, champion_score.spread)
-    if gain > spread:
+    if difference := challenger.describe_difference(champion_score):
+        return f"{difference}, so they do not compare; --force begins anew"
+    intervals = challenger.interval, champion_score.interval
+    if intervals[0] is None or intervals[1] is None:
+        return f"{challenger.name} has no interval, so luck cannot be told from skill; --force decides it"
+    gain = difference_interval(challenger.value, intervals[0], champion_score.value, intervals[1])
+    is_better = gain.low > 0 if challenger.better == "higher" else gain.high < 0
+    if is_better:
         return ""
-    return f"{challenger.name} {challenger.value:.4g} is not better than {champion_score.value:.4g} by more than the spread {spread:.2g}"
+    return f"{challenger.name} {challenger.value:.4g} is not shown to be better than {champion_score.value:.4g}: the difference is {gain.low:.2g} to {gain.high:.2g}"
 
 
 def _promote(model: str, *, force: bool, root: Path) -> str:
     report, sha256, run_id = load_candidate(model, root)
     verdict = report.verdict
-    if verdict.verdict != "healthy":
-        raise UserError(f"{model}: {verdict.verdict} ({describe_deciding_number(report)}); only what is healthy counts")
+    if not verdict.is_passing:
+        fault = f", {verdict.fault}" if verdict.fault else ""
+        raise UserError(
+            f"{model}: {verdict.grade}{fault} ({describe_deciding_number(report)}); only what is fair or good counts"
+        )
     champions, score = load_champions(root), report.decisive
     reign = champions.find(report.dataset, report.kind)
     current = None if reign is None else _with_latest_scores(root, reign.champion)
@@ -230,10 +235,6 @@ def _describe(champion: Champion) -> str:
     return (
         f"{champion.model} ({f'{score.name} {score.value:.4g}, ' if score else ''}{champion.checkpoint[:_HASH_DIGITS]})"
     )
-
-
-def _shorten(score: Score) -> str:
-    return (score.extractor or "none")[: 2 * _HASH_DIGITS]
 
 
 def _hold_champions_lock(root: Path) -> AbstractContextManager[None]:

@@ -1,6 +1,5 @@
 """Compare the scores of two reports, with intervals, or say why not."""
 
-import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -8,8 +7,8 @@ from artpipe.artifacts.report import ReportCard, Score
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Frozen
 from artpipe.language.message import Message
+from artpipe.numerics.intervals import Interval, difference_interval
 
-_DEVIATIONS = 1.959964  # standard deviations to either side of a 95 % interval
 _HASH_DIGITS = 8  # of a hash in a message
 
 
@@ -19,14 +18,6 @@ class Measured(NamedTuple):
     label: str
     report: ReportCard
     spec: Spec
-
-
-class Interval(NamedTuple):
-    """A difference of two scores; its 95 % interval, None without a spread."""
-
-    value: float
-    low: float | None
-    high: float | None
 
 
 class ScorePair(Frozen):
@@ -51,17 +42,15 @@ class ScorePair(Frozen):
         return "better" if (self.low > 0) == (self.better == "higher") else "worse"
 
 
-def estimate_difference(first: Score, second: Score) -> Interval:
-    """Return the second score minus the first, with its 95 % interval.
+def estimate_difference(first: Score, second: Score) -> Interval | None:
+    """Return the 95 % interval of the second score minus the first.
 
-    The one place that makes an interval of what a score brings: today the spread, one standard deviation of repeated
-    estimates, of two models that were measured independently of each other.
+    None where one of them has no interval.
     """
-    value = second.value - first.value
-    if first.spread is None or second.spread is None:
-        return Interval(value, None, None)
-    margin = _DEVIATIONS * math.hypot(first.spread, second.spread)
-    return Interval(value, value - margin, value + margin)
+    intervals = first.interval, second.interval
+    if intervals[0] is None or intervals[1] is None:
+        return None
+    return difference_interval(second.value, intervals[1], first.value, intervals[0])
 
 
 def compare_scores(first: Measured, second: Measured) -> Iterator[ScorePair]:
@@ -86,9 +75,9 @@ def _compare(first: Measured, second: Measured, name: str, ours: Score | None, t
         better=better,
         first=ours,
         second=theirs,
-        difference=interval.value,
-        low=interval.low,
-        high=interval.high,
+        difference=theirs.value - ours.value,
+        low=interval and interval.low,
+        high=interval and interval.high,
     )
 
 

@@ -32,7 +32,6 @@ ELSEWHERE = {
     "artpipe/config/parameter_names.py": dict.fromkeys(plugins.list_plugins("models"), OLDER),
     "artpipe/contracts/model.py": {"text": A_FORM},
     "artpipe/contracts/gallery_work.py": {"text": A_FORM},
-    "artpipe/evaluate.py": {"accuracy": A_MEASURE},
     "artpipe/language/message.py": {"text": A_VALUE},
     "artpipe/layout/sidecars.py": {"text": A_WORD},
     "artpipe/metrics/held_out.py": dict.fromkeys(("fid", "kid"), A_MEASURE),

@@ -7,6 +7,8 @@ then run `python tests/golden/make_defaults.py`.
 import json
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from artpipe.config import params
 
 GOLDEN = Path(__file__).with_name("defaults.json")
@@ -25,9 +27,10 @@ def defaults() -> dict[str, object]:
     for model in MODELS:
         fields = {name: field.get_default(call_default_factory=True) for name, field in model.model_fields.items()}
         plain = {
-            name: value.model_dump(mode="json") if isinstance(value, params.Frozen) else value
+            name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
             for name, value in fields.items()
         }
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
         found[model.__name__] = {name: value for name, value in plain.items() if "Undefined" not in repr(value)}
     return dict(json.loads(json.dumps(found)))  # as they are read again
 

@@ -89,7 +89,7 @@ def evaluate(name):
     write(f"data/reports/{name}", "report", scores)
     value = int(scores[:4], 16)
     Path("data/metrics").mkdir(exist_ok=True)
-    Path(f"data/metrics/{name}.json").write_text(json.dumps({"verdict": "healthy", "kid": value}))
+    Path(f"data/metrics/{name}.json").write_text(json.dumps({"grade": "fair", "kid": value}))
     rows = [{"curve": "losses/loss", "step": step, "value": value / (step + 1)} for step in range(3)]
     write(f"data/plots/{name}", "curves.json", json.dumps(rows))
 

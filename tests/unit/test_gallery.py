@@ -372,7 +372,7 @@ def test_a_title_hangs_beside_its_name(museum):
 
 
 def test_the_work_in_the_light_draws_the_eye():
-    """Among works as sure, colour goes before size and size before certainty; none in doubt while a healthy one hangs."""
+    """Among works as sure, colour goes before size and size before certainty; none in doubt while a good one hangs."""
     from types import SimpleNamespace as Thing
 
     from artpipe.contracts.gallery_work import GalleryWork, Media
@@ -385,20 +385,19 @@ def test_the_work_in_the_light_draws_the_eye():
 
     def featured(**artists):
         texts = collect_wall_texts("style", [])
-        reports = [
-            (Thing(verdict=Thing(verdict=verdict.replace("_", "-"))), works) for verdict, works in artists.items()
-        ]
+        reports = [(Thing(verdict=Thing(grade=grade)), works) for grade, works in artists.items()]
         hung = [Artist("a", "A", "style", {}, report, None, works, wall_texts=texts) for report, works in reports]
         found = _choose_featured(Thing(museum=Thing(rooms=[Thing(artists=hung)])))
         return found and found[2]
 
     grey, small, doubted = work(1.0, 28, colour=False), work(0.95, 32), work(0.6, 256)
     unasked, given = work(0.0, 64, role="stylisation"), work(0.0, 900, role="enlargement")
-    assert featured(under_trained=[unasked], healthy=[grey, doubted]) is grey
-    assert featured(healthy=[grey, small]) is small
-    assert featured(healthy=[grey, small, unasked, given]) is unasked
-    assert featured(under_trained=[doubted]) is doubted
-    assert featured(healthy=[]) is None
+    assert featured(weak=[unasked], good=[grey, doubted]) is grey
+    assert featured(good=[grey, small]) is small
+    assert featured(good=[grey, small, unasked, given]) is unasked
+    assert featured(weak=[doubted]) is doubted
+    assert featured(fair=[grey], weak=[unasked]) is grey
+    assert featured(good=[]) is None
 
 
 def test_a_film_hangs_at_the_entrance():
@@ -460,7 +459,7 @@ def test_a_work_is_promised_again_only_where_a_commit_holds_the_code(museum):
 
 
 def test_the_number_of_a_verdict_has_its_bound_in_words(built):
-    """At least or at most, by the side on which a healthy number lies."""
+    """At least or at most, by the side on which a passing number lies."""
     page = re.sub(r"<[^>]*>", "", text(built, "models/digits-gan/index.html"))
     assert re.search(r"Decided by KID: 0.031\d*; at most 0.1\d* is allowed\.", page)
 

@@ -15,6 +15,8 @@ from artpipe import weights
 from artpipe.artifacts.weights_card import load_weights
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
+from artpipe.evaluation.pretrained_weights import check_weights
+from artpipe.extractors import vgg16
 from tests.support.vgg_weights import make_random_state
 
 CARD = """\
@@ -41,7 +43,7 @@ def as_torchvision(state):
     """The same weights under torchvision's names, with a head that nobody wants."""
     named = {
         f"features.{place}.{part}": state[f"{layer}.{part}"]
-        for layer, place in weights._PLACES.items()
+        for layer, place in vgg16._PLACES.items()
         for part in ("weight", "bias")
     }
     return {**named, "classifier.6.bias": torch.zeros(3)}
@@ -65,7 +67,7 @@ def pin(arrays) -> None:
 def as_flax(state):
     """The same weights as arrays, kernels (height, width, in, out)."""
     branch = {}
-    for number, layer in enumerate(weights.LAYERS):
+    for number, layer in enumerate(vgg16.LAYERS):
         kernel = state[f"{layer}.weight"].permute(2, 3, 1, 0).contiguous().numpy()
         branch[f"Conv_{number}"] = {"kernel": kernel, "bias": state[f"{layer}.bias"].numpy()}
     return {"VGG16_0": branch, "NetLinLayer_0": {"Conv_0": {"kernel": np.zeros((1, 1, 64, 1), np.float32)}}}
@@ -88,15 +90,15 @@ def test_every_way_in_gives_the_same_tensors(project, way):
     card, tensors, _ = load_weights(Path("data/weights/eye"))
     assert set(tensors) == set(state)
     assert all(torch.equal(tensors[name], state[name]) for name in state)
-    assert card.layers == weights.LAYERS
+    assert card.layers == vgg16.LAYERS
     assert card.about.licence == ("CC0-1.0" if way == "index" else "unknown")
 
 
 def test_shapes_are_those_of_the_paper():
     """Simonyan and Zisserman's column D: 13 convolutions with 14,714,688 weights."""
-    count = sum(out * into * height * width + out for out, into, height, width in weights.SHAPES.values())
-    assert (len(weights.LAYERS), count) == (13, 14_714_688)
-    assert weights.SHAPES["conv3_1"] == (256, 128, 3, 3)
+    count = sum(out * into * height * width + out for out, into, height, width in vgg16.SHAPES.values())
+    assert (len(vgg16.LAYERS), count) == (13, 14_714_688)
+    assert vgg16.SHAPES["conv3_1"] == (256, 128, 3, 3)
 
 
 def broken(**changes):
@@ -108,7 +110,7 @@ WRONG = {
     "a missing layer": (broken(**{"conv4_2.bias": None}), "no tensor `conv4_2.bias`; the 13 convolutions"),
     "a wrong shape": (
         broken(**{"conv1_2.weight": torch.zeros(64, 3, 3, 3)}),
-        "`conv1_2.weight` has shape (64, 3, 3, 3), VGG16's has (64, 64, 3, 3)",
+        "`conv1_2.weight` has shape (64, 3, 3, 3), (64, 64, 3, 3) is wanted",
     ),
     "no numbers": (broken(**{"conv1_1.bias": torch.full((64,), torch.nan)}), "values that are no finite numbers"),
     "whole numbers": (broken(**{"conv1_1.bias": torch.zeros(64, dtype=torch.int64)}), "that are no finite numbers"),
@@ -136,7 +138,7 @@ def test_a_wrong_hash_is_one_line(project):
     """What params.yaml pins is what is read."""
     save_file(make_random_state(), "eye.safetensors")
     project(f"{{path: eye.safetensors, sha256: {'a' * 64}}}")
-    for refuse in (lambda: weights.make_weights("eye"), lambda: weights.check_weights(load_params().weights["eye"])):
+    for refuse in (lambda: weights.make_weights("eye"), lambda: check_weights(load_params().weights["eye"])):
         with pytest.raises(UserError, match=r"^eye.safetensors: SHA-256 is \w{12}, params.yaml expects aaaaaaaaaaaa$"):
             refuse()
     assert not Path("data").exists()

@@ -1,4 +1,4 @@
-"""Print a flow's progress: stages as they start and end, their output, verdicts."""
+"""Print a flow's progress: stages as they start and end, their output, grades."""
 
 import contextlib
 import os
@@ -33,6 +33,7 @@ _DVC_EMPTY = re.compile(r"WARNING: '.*' is empty\.")  # folders of a project tha
 _LIVE_PER_SECOND = 2
 _FIRST_LINE_SECONDS, _LINE_SECONDS, _LINE_SHARE = 10.0, 60.0, 0.05  # of progress, where there is no terminal
 _DVC_HINTS = ("To track the changes with git", "To enable auto staging", "git add ", "dvc config core.autostage")
+_GRADE_COLOURS = {"good": "green", "fair": "green", "failed": "red", "stale": "dim"}  # all others yellow
 
 
 def print_stage_count(stages: Sequence[Stage]) -> None:
@@ -167,31 +168,31 @@ def load_reports() -> list[ReportCard]:
     return cards
 
 
-def current_verdict(card: ReportCard, undone: Collection[str]) -> tuple[str, str]:
-    """Return a model's verdict and the reason for it.
+def current_grade(card: ReportCard, undone: Collection[str]) -> tuple[str, str]:
+    """Return a model's grade and the reason for it.
 
-    The verdict is `stale` where the model should have been evaluated anew and was not.
+    It is `stale` where the model should have been evaluated anew and was not.
     """
     if f"evaluate@{card.model}" in undone:
-        return "stale", f"its report is older than what failed ({card.verdict.verdict} then)"
-    return card.verdict.verdict, make_sentence(card.verdict)
+        return "stale", f"its report is older than what failed ({card.verdict.grade} then)"
+    return card.verdict.grade, make_sentence(card.verdict)
 
 
 def print_summary(undone: Collection[str] = (), targets: Collection[str] = ()) -> None:
-    """Print each model's verdict, and where the gallery and the runs can be seen.
+    """Print each model's grade, and where the gallery and the runs can be seen.
 
     Args:
         undone: stages that should have run and did not.
         targets: stages that were asked for, whose models alone are told of; empty: all.
     """
     models = {target.partition("@")[2] for target in targets}
-    table = Table("model", "verdict", "why", box=None, header_style="dim", padding=(0, 2, 0, 0))
+    table = Table("model", "grade", "why", box=None, header_style="dim", padding=(0, 2, 0, 0))
     for card in load_reports():
         if models and card.model not in models:
             continue
-        verdict_word, reason = current_verdict(card, undone)
-        colour = {"healthy": "green", "stale": "dim"}.get(verdict_word, "yellow")
-        table.add_row(card.model, f"[{colour}]{verdict_word}[/]", escape(reason))
+        grade, reason = current_grade(card, undone)
+        colour = _GRADE_COLOURS.get(grade, "yellow")
+        table.add_row(card.model, f"[{colour}]{grade}[/]", escape(reason))
     if table.row_count:
         _console.print(table)
     if not load_params().models:

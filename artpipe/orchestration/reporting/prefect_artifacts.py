@@ -1,4 +1,4 @@
-"""Publish artifacts to Prefect's pages: training progress, works, verdicts."""
+"""Publish artifacts to Prefect's pages: training progress, works, grades."""
 
 import base64
 import contextlib
@@ -76,19 +76,19 @@ def publish_works(stage: str) -> None:
 
 
 def publish_summary(undone: Collection[str] = ()) -> None:
-    """Publish every model's verdict, and a link to the gallery.
+    """Publish every model's grade, and a link to the gallery.
 
     Args:
         undone: stages that should have run and did not.
     """
     rows = []
     for card in console.load_reports():
-        verdict, reason = console.current_verdict(card, undone)
+        grade, reason = console.current_grade(card, undone)
         rows.append(
             {
                 "model": card.model,
                 "dataset": card.dataset,
-                "verdict": verdict,
+                "grade": grade,
                 "decided by": card.verdict.score,
                 "value": float(f"{card.verdict.value:.4g}"),
                 "why": escape_markdown(reason),  # Prefect reads cells as Markdown
@@ -113,7 +113,7 @@ def _log_failures() -> Iterator[None]:
 
 
 def _describe(card: ReportCard) -> str:
-    return escape_markdown(f"{card.model}: {card.verdict.verdict}. {make_sentence(card.verdict)}")
+    return escape_markdown(f"{card.model}: {card.verdict.grade}. {make_sentence(card.verdict)}")
 
 
 def _make_contact_sheet(pictures: Sequence[Path]) -> str:

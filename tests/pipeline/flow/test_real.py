@@ -80,7 +80,7 @@ def test_one_command_makes_a_gallery(made):
     assert (project.folder / "data/gallery/index.html").exists()
     for name in ("ruler", "gan", "vae"):
         report = json.loads((project.folder / f"data/reports/{name}/report.json").read_text())
-        assert re.search(rf"^{name} +{report['verdict']['verdict']}", said, flags=re.MULTILINE)
+        assert re.search(rf"^{name} +{report['verdict']['grade']}", said, flags=re.MULTILINE)
     assert f"Gallery: {(project.folder / 'data/gallery/index.html').as_uri()}" in said
     assert re.search(r"^Runs: \S*artpipe ui$", said, flags=re.MULTILINE)  # by its path where another stands first
 
@@ -124,7 +124,7 @@ def test_runs_are_in_mlflow_once(made):
     with contextlib.closing(sqlite3.connect(project.folder / ".state/mlflow/mlflow.db")) as connection:
         query = "select r.name, r.status, t.value from runs r join tags t using (run_uuid) where t.key = ?"
         flows = connection.execute(query, ["artpipe.flow_run"]).fetchall()
-        verdicts = connection.execute(query, ["artpipe.verdict"]).fetchall()
+        verdicts = connection.execute(query, ["artpipe.grade"]).fetchall()
     assert sorted(name for name, *_ in flows) == ["gan", "ruler", "vae"]
     assert {status for _, status, _ in flows} == {"FINISHED"}
     assert len({flow for *_, flow in flows}) == 1

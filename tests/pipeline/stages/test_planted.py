@@ -78,7 +78,7 @@ def test_planted_training_gets_its_verdict(project, name):
     for stage in ("train", "evaluate"):
         project.run("artpipe", stage, name)
     report = json.loads((project.folder / f"data/reports/{name}/report.json").read_text())
-    assert report["verdict"]["verdict"] == name
+    assert report["verdict"]["fault"] == name
     project.run("artpipe", "gallery")
     page = html.unescape((project.folder / f"data/gallery/models/{name}/index.html").read_text())
     assert make_sentence(Finding.model_validate(report["verdict"])) in page

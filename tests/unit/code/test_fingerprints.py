@@ -274,7 +274,12 @@ def own_code():
             '    subtitle: str = ""\n    frame: str = "thin"\n',
             {"gallery"},
         ),
-        ("artpipe.config.params", "dropped_share: Share = 0.1", "dropped_share: Share = 0.2", {"evaluate", "gallery"}),
+        (
+            "artpipe.config.verdict_bounds",
+            "dropped_share: _Share = 0.1",
+            "dropped_share: _Share = 0.2",
+            {"evaluate", "gallery"},
+        ),
         ("artpipe.config.secret_scan", "_MIN_CHARACTERS = ", "_MIN_CHARACTERS = 1 + ", set()),
         ("artpipe.training.progress_bar", "REFRESH_SECONDS = ", "REFRESH_SECONDS = 1 + ", set()),
         ("artpipe.system.locks", "def hold_lock(", "def _new():\n    return 1\n\n\n_new()\n\n\ndef hold_lock(", set()),

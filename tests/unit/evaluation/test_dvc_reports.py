@@ -34,11 +34,11 @@ def report(*names: str) -> ReportCard:
 
 
 def test_headlines_are_the_scores_their_metrics_name():
-    """Of all scores those that a metric calls a headline, a pattern included, with the verdict before them."""
+    """Of all scores those that a metric calls a headline, a pattern included, with grade and fault before them."""
     found = select_headline_scores(
         report("steps", "kid", "kid_real", "held_out_loss", "elbo"), ["training", "kid", "held_out"]
     )
-    assert found == {"verdict": "healthy", "kid": 1, "held_out_loss": 3}
+    assert found == {"grade": "fair", "fault": "", "kid": 1, "held_out_loss": 3}
 
 
 def test_curves_have_a_row_per_number_and_step():

@@ -8,7 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from artpipe.contracts.metric import share_spread, split_halves
+from artpipe.contracts.metric import split_halves
 from artpipe.metrics.accuracy import count_confusions, list_confusions
 from artpipe.metrics.class_entropy import entropy
 from artpipe.metrics.elbo import active_units
@@ -351,12 +351,6 @@ def test_quarter_turns_by_hand():
     turned, turns = rotate_quarters(image.repeat(4, 1, 1, 1), torch.arange(4))
     assert turned[:, 0].tolist() == [[[1, 2], [3, 4]], [[2, 4], [1, 3]], [[4, 3], [2, 1]], [[3, 1], [4, 2]]]
     assert turns.tolist() == [0, 1, 2, 3]
-
-
-def test_share_spread_by_hand():
-    """A quarter of 100 has a standard deviation of sqrt(0.25 * 0.75 / 100); one work tells none."""
-    assert share_spread(0.25, 100) == pytest.approx(math.sqrt(0.001875))
-    assert share_spread(1.0, 1) is None
 
 
 def test_halves_are_equal_and_apart():

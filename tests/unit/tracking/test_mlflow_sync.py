@@ -173,8 +173,8 @@ def test_everything_recorded_is_shown(root):
     assert len(rows(root)) == 2 * 5 + 1
     assert run.data.metrics["scores/kid"] == 0.25
     tags = run.data.tags
-    assert tags["artpipe.verdict"] == "under-trained"
-    assert (tags["artpipe.verdict.value"], tags["artpipe.micro_batch"]) == ("0.25", "16")
+    assert (tags["artpipe.grade"], tags["artpipe.fault"]) == ("weak", "under-trained")
+    assert (tags["artpipe.grade.value"], tags["artpipe.micro_batch"]) == ("0.25", "16")
     assert (tags["artpipe.commit"], tags["artpipe.data"], tags["artpipe.stage"]) == ("c0ffee", "d" * 64, "train@gan")
     assert (tags["artpipe.flow_run"], tags["artpipe.run_id"]) == ("flow-1", "a" * 32)
     assert tags["artpipe.checkpoint"] == (root / "data/checkpoints/gan/checkpoint.json.sha256").read_text().split()[0]
@@ -384,7 +384,7 @@ def test_trainings_stand_below_their_pipeline_run(root):
     assert run.data.tags["mlflow.parentRunId"] == above.info.run_id
     assert above.info.run_name == "1970-01-01 00:16"
     assert (above.info.status, above.info.start_time, above.info.end_time) == ("FINISHED", 1000000, 1060000)
-    assert "| gan | under-trained | kid 0.25 |" in above.data.tags["mlflow.note.content"]
+    assert "| gan | weak | kid 0.25 |" in above.data.tags["mlflow.note.content"]
 
 
 def test_the_trainings_of_a_pipeline_run_are_asked_for_page_by_page(root, monkeypatch):
@@ -442,7 +442,7 @@ def test_every_healthy_checkpoint_is_a_version(root):
     assert versions(root) == {"digits.gan": [first[:8], second[:8]]}
     client = MlflowStore(root).client
     version = client.get_model_version("digits.gan", "2")
-    assert (version.tags["kid"], version.tags["artpipe.verdict"]) == ("0.15", "memorised")
+    assert (version.tags["kid"], version.tags["artpipe.grade"]) == ("0.15", "failed")
     assert client.get_run(version.run_id).data.tags["artpipe.run_id"] == "b" * 32
 
 

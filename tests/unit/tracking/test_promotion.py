@@ -43,7 +43,7 @@ stages:
 
 def kid(value: float, spread: float | None = 0.01, feature_extractor: str | None = "r1", **more) -> Score:
     told = {"name": "kid", "better": "lower", "decides": True, **more}
-    return Score(value=value, n=100, spread=spread, extractor=feature_extractor, explanation="How far.", **told)
+    return Score(value=value, spread=spread, extractor=feature_extractor, explanation="How far.", **{"n": 100, **told})
 
 
 def made(model: str, value: float, *, seed: int = 1, verdict: str = "healthy", shards: str = "d" * 64, **more) -> str:
@@ -97,7 +97,7 @@ def keep(*models: str) -> None:
     Path("dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {"keep": {"cmd": "true", "outs": rows}}}))
 
 
-def test_the_first_healthy_one_is_champion(project, artpipe):
+def test_the_first_fair_one_is_champion(project, artpipe):
     """It stands in champions.json with its number and with what DVC keeps it by."""
     sha256 = made("digits-gan", 0.1)
     keep(*MODELS)
@@ -125,7 +125,7 @@ def test_a_worse_one_is_refused(project, artpipe):
     before = Path("champions.json").read_bytes()
     code, out, err = artpipe("promote", "digits-wide")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "kid 0.3 is not better than 0.1 by more than the spread 0.014" in err
+    assert "kid 0.3 is not shown to be better than 0.1: the difference is 0.17 to 0.23" in err
     assert Path("champions.json").read_bytes() == before
     assert artpipe("promote", "digits-wide", "--force")[0] == 0
     assert load_champions().find("digits", "gan").champion.forced
@@ -151,11 +151,14 @@ def test_a_better_one_takes_its_place(project, artpipe):
     ("challenger", "shards", "why"),
     [
         (kid(0.05), "d", ""),
-        (kid(0.099), "d", "not better than 0.1"),
-        (kid(0.05, spread=0.2), "d", "by more than the spread 0.2"),
+        (kid(0.099), "d", "not shown to be better than 0.1"),
+        (kid(0.05, spread=0.2), "d", "the difference is -0.44 to 0.34"),
         (kid(0.05), "e", "other data"),
         (kid(0.05, feature_extractor="r2"), "d", "another feature extractor"),
-        (kid(0.05, spread=None), "d", "no spread"),
+        (kid(0.05, spread=None), "d", "no interval"),
+        (kid(0.05, n=200), "d", "another number of works (200, not 100)"),
+        (kid(0.05, basis="b2"), "d", "other held-out works, or in another size (b2, not b1)"),
+        (kid(0.05, low=0.04, high=0.099), "d", "the difference is"),
         (None, "d", "no number decides"),
         (kid(0.05, name="accuracy"), "d", "no number decides"),
         (kid(0.5, better="higher"), "d", ""),
@@ -163,20 +166,20 @@ def test_a_better_one_takes_its_place(project, artpipe):
 )
 def test_only_like_is_compared_with_like(challenger, shards, why):
     """The same measure on the same feature extractor and data, and a difference that is no luck."""
-    theirs = kid(0.1, better=challenger.better) if challenger else kid(0.1)
+    theirs = kid(0.1, better=challenger.better if challenger else "lower", basis="b1")
     champion = Champion(model="m", run_id="r", checkpoint="c", report="p", shards="d", score=theirs, dvc={})
     said = find_objection(challenger, shards, champion)
     assert why in said if why else said == ""
 
 
-def test_what_is_not_healthy_never_counts(project, artpipe):
-    """Not even by force; the number that decided the verdict is named."""
+def test_what_is_not_fair_never_counts(project, artpipe):
+    """Not even by force; the number that decided the grade is named."""
     made("digits-gan", 0.1, verdict="memorised")
     keep(*MODELS)
     code, _, err = artpipe("promote", "digits-gan", "--force")
     assert (code, err) == (
         2,
-        "artpipe: digits-gan: memorised (coverage 0.5, at most 0.3 allowed); only what is healthy counts\n",
+        "artpipe: digits-gan: failed, memorised (coverage 0.5, at most 0.3 allowed); only what is fair or good counts\n",
     )
 
 
@@ -240,7 +243,7 @@ def test_rollback_brings_the_one_before_back(project, artpipe):
     assert not list(Path().glob("bringing-*"))
     found = trace_lineage(str(back / "checkpoints"))
     assert (found.checkpoint.sha256, found.run.run_id, found.champion) == (first, f"{1:032x}", True)
-    assert found.verdict.verdict == "healthy"
+    assert found.verdict.grade == "fair"
     code, _, err = artpipe("promote", "digits-gan")
     assert code == 2
     assert "taken back" in err

@@ -108,9 +108,9 @@ def test_bits_per_character_stand_beside_those_of_counting(evidence):
     measured = likelihood.measure(evidence)
     ours, counted = measured.scores
     assert ours.value == pytest.approx(math.log2(9) * 12 / 11)
-    assert (ours.n, ours.spread) == (3, pytest.approx(0))
+    assert (ours.n, ours.high - ours.low) == (3, pytest.approx(0, abs=1e-6))
     assert 0 < counted.value < 1.5
-    assert [finding.verdict for finding in measured.findings] == ["under-trained"]
+    assert [finding.grade for finding in measured.findings] == ["weak"]
     assert measured.findings[0].bound == counted.value
 
 
@@ -118,9 +118,8 @@ def test_who_knows_more_than_counts_is_praised(evidence):
     """A writer that is certain of every token costs next to nothing."""
     evidence.learner.nll = lambda rows: torch.where(rows[:, 1:] == PAD, 0.0, 0.01)
     measured = likelihood.measure(evidence)
-    assert not measured.findings
-    assert measured.healthy.verdict == "healthy"
-    assert measured.healthy.value == pytest.approx(0.01 * 12 / 11 / math.log(2))
+    assert measured.findings[0].grade == "good"
+    assert measured.findings[0].value == pytest.approx(0.01 * 12 / 11 / math.log(2))
 
 
 def test_copies_are_letters_in_a_row_that_stand_in_a_work():
@@ -138,7 +137,7 @@ def test_a_copier_has_memorised(evidence):
     evidence.sequences = [tokens(long)[1:-1]] * 3
     measured = copying.measure(evidence)
     assert measured.scores[0].value == 1
-    assert [finding.verdict for finding in measured.findings] == ["memorised"]
+    assert [finding.fault for finding in measured.findings] == ["memorised"]
 
 
 def test_the_form_is_that_of_most_works(evidence):
@@ -146,9 +145,9 @@ def test_the_form_is_that_of_most_works(evidence):
     assert count_line_lengths("床前看月光，疑是地上霜。\n舉頭望山月，低頭思故鄉。") == (5, 5, 5, 5)
     measured = form.measure(evidence)
     assert measured.scores[0].value == 0.5
-    assert not measured.findings
-    evidence.sequences = evidence.sequences[1::2]
-    assert [finding.verdict for finding in form.measure(evidence).findings] == ["under-trained"]
+    assert [finding.grade for finding in measured.findings] == ["cannot tell"]
+    evidence.sequences = evidence.sequences[1::2] * 10
+    assert [finding.grade for finding in form.measure(evidence).findings] == ["weak"]
     evidence.train = columns(["a" * count for count in range(1, 9)])
     assert not form.measure(evidence).scores
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from artpipe.artifacts.report import Finding
 from artpipe.orchestration.reporting import console
-from artpipe.orchestration.reporting.console import current_verdict, list_addresses
+from artpipe.orchestration.reporting.console import current_grade, list_addresses
 from artpipe.system.terminal import PlainConsole
 
 
@@ -54,12 +54,12 @@ def test_artpipe_is_called_where_it_lies(folder, monkeypatch):
 
 
 def test_a_report_older_than_a_failure_is_stale():
-    """What should have been evaluated anew and was not is no verdict; what was not touched is one."""
+    """What should have been evaluated anew and was not has no grade; what was not touched has one."""
     finding = Finding(verdict="healthy", score="kid", value=0.1, bound=0.2, sentence="It is near.")
     card = mock.Mock(model="digits-vae", verdict=finding)
-    assert current_verdict(card, {"train@other"}) == ("healthy", "It is near.")
-    said, why = current_verdict(card, {"train@digits-vae", "evaluate@digits-vae"})
-    assert (said, "older" in why, "healthy then" in why) == ("stale", True, True)
+    assert current_grade(card, {"train@other"}) == ("fair", "It is near.")
+    said, why = current_grade(card, {"train@digits-vae", "evaluate@digits-vae"})
+    assert (said, "older" in why, "fair then" in why) == ("stale", True, True)
 
 
 class Half:

@@ -1,13 +1,13 @@
-"""The table of verdicts in Markdown that hangs at a pipeline run in MLflow."""
+"""The table of grades in Markdown that hangs at a pipeline run in MLflow."""
 
 from collections.abc import Sequence
 from typing import Any
 
-_HEAD = "| model | verdict | decided by |\n|---|---|---|"
+_HEAD = "| model | grade | decided by |\n|---|---|---|"
 _REST_CHARACTERS = 40  # of the row that counts what is left out
 
 
-def format_verdict_table(runs: Sequence[Any], max_characters: int) -> str:
+def format_grade_table(runs: Sequence[Any], max_characters: int) -> str:
     """Return a table with a row for each MLflow run of a training.
 
     There are as many as there is space for; the last row counts the others.
@@ -22,5 +22,5 @@ def format_verdict_table(runs: Sequence[Any], max_characters: int) -> str:
 
 
 def _format_row(run: Any) -> str:
-    verdict, score, value = (run.data.tags.get(f"artpipe.verdict{part}", "") for part in ("", ".score", ".value"))
-    return f"| {run.info.run_name} | {verdict or run.info.status.lower()} | {score} {value[:7]} |"
+    grade, score, value = (run.data.tags.get(f"artpipe.grade{part}", "") for part in ("", ".score", ".value"))
+    return f"| {run.info.run_name} | {grade or run.info.status.lower()} | {score} {value[:7]} |"

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from artpipe.tracking.verdict_table import format_verdict_table
+from artpipe.tracking.grade_table import format_grade_table
 
 
 def make_run(name, status="FINISHED", **tags):
@@ -16,14 +16,14 @@ def test_table_by_hand():
         make_run("a", verdict="healthy", verdict_score="kid", verdict_value="0.123456789"),
         make_run("b", "RUNNING"),
     ]
-    head = "| model | verdict | decided by |\n|---|---|---|"
-    assert format_verdict_table(runs, 500) == f"{head}\n| a | healthy | kid 0.12345 |\n| b | running |   |"
+    head = "| model | grade | decided by |\n|---|---|---|"
+    assert format_grade_table(runs, 500) == f"{head}\n| a | healthy | kid 0.12345 |\n| b | running |   |"
 
 
 def test_a_long_table_counts_what_it_leaves_out():
     """It stays within its space, and no training is forgotten."""
     runs = [make_run(f"model-{number:04}", verdict="healthy") for number in range(2000)]
-    table = format_verdict_table(runs, 7500)
+    table = format_grade_table(runs, 7500)
     *rows, last = table.splitlines()[2:]
     assert len(table) <= 7500
     assert last == f"| and {2000 - len(rows):,} more | | |"

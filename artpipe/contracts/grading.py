@@ -1,0 +1,63 @@
+"""How a number with its interval becomes a grade."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from artpipe.artifacts.report import Fault, Finding, Grade, Score
+from artpipe.language.message import Message, Value
+from artpipe.numerics.intervals import Interval
+
+Wanted = Literal["least", "most"]
+
+
+def grade_interval(
+    interval: Interval | None, *, passing: float, good: float, failing: float | None = None, wanted: Wanted = "least"
+) -> Grade:
+    """Return the grade of a number by its interval.
+
+    All of the interval has to be on one side of the pass mark; where it reaches over it nobody can tell. Good is what has all of it
+    beyond `good`, failed what has none of it this side of `failing`.
+    """
+    if interval is None:
+        return "cannot tell"
+    sign = 1 if wanted == "least" else -1
+    low, high = sorted((sign * interval.low, sign * interval.high))
+    if failing is not None and high < sign * failing:
+        return "failed"
+    if high <= sign * passing:
+        return "weak"
+    if low < sign * passing:
+        return "cannot tell"
+    return "good" if low >= sign * good else "fair"
+
+
+def judge_score(
+    score: Score,
+    *,
+    passing: float,
+    good: float,
+    code: str,
+    values: Mapping[str, Value],
+    failing: float | None = None,
+    wanted: Wanted = "least",
+    fault: Fault = "under-trained",
+    failure: Fault = "",
+) -> Finding:
+    """Return the finding on a score, with the sentence of `code`.
+
+    Where the grade is that nobody can tell, the sentence says why. One work alone is no ground for a grade. `failure` is the fault of
+    what has failed, where that is another one than that of what is weak.
+    """
+    interval = score.interval if score.n > 1 else None
+    grade = grade_interval(interval, passing=passing, good=good, failing=failing, wanted=wanted)
+    faults: Mapping[Grade, Fault] = {"failed": failure or fault, "weak": fault}
+    sentence = Message(code=code, values=dict(values))
+    if interval is None:
+        sentence = Message(code="from_too_few", values={"finding": sentence, "works": score.n})
+    elif grade == "cannot tell":
+        low, high = interval
+        sentence = Message(code="reaches_over", values={"finding": sentence, "low": low, "high": high})
+    return Finding(
+        grade=grade, fault=faults.get(grade, ""), score=score.name, value=score.value, bound=passing, wanted=wanted,
+        code=sentence.code, values=sentence.values,
+    )  # fmt: skip

@@ -1,0 +1,99 @@
+"""Open the pretrained networks that measure pictures; cache features."""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from torch import Tensor
+
+from artpipe import plugins
+from artpipe.artifacts import paths
+from artpipe.artifacts.extractor_card import load_extractor_weights
+from artpipe.artifacts.shards import Spec
+from artpipe.artifacts.tensors import load_tensors, save_tensors
+from artpipe.artifacts.weights_card import WEIGHTS_CARD
+from artpipe.config.own_weights import list_own_pins
+from artpipe.config.params import Params, WeightsEntry
+from artpipe.contracts.extractor import Extractor, FeatureNetwork
+from artpipe.contracts.feature_source import FeatureSource
+from artpipe.errors import CorruptError, UserError, did_you_mean
+from artpipe.evaluation.pretrained_weights import check_weights, write_weights
+from artpipe.system.atomic_files import write_folder
+from artpipe.system.hashing import sha256_bytes, sha256_file
+from artpipe.system.locks import hold_lock
+
+COLOURS = 3  # channels of the pictures that such networks know
+_CACHE = paths.STATE / "features"
+
+
+def open_extractors(params: Params, spec: Spec) -> Iterator[FeatureSource]:
+    """Yield the networks of `evaluation.extractors`, for colour pictures.
+
+    Raises:
+        UserError: no weights of a name; a file that does not hold the network.
+        UnreachableError: their file is not here and cannot be fetched.
+        CorruptError: bytes on disk are not what was written.
+    """
+    for name in params.evaluation.extractors if spec.channels == COLOURS else ():
+        network, sha256 = _open_network(_find_weights(name, params))
+        yield FeatureSource(name, sha256, network.features, params.evaluation.extractor_pictures, load_or_compute)
+
+
+def find_weights_entry(name: str, params: Params) -> WeightsEntry:
+    """Return the entry of weights; artpipe's own pin stands in where there is none.
+
+    Raises:
+        UserError: neither is there.
+    """
+    if name in params.weights:
+        return params.weights[name]
+    pins = list_own_pins()
+    if name not in pins:
+        nearest = did_you_mean(name, [*params.weights, *pins])
+        raise UserError(f"params.yaml: `evaluation.extractors`: no weights `{name}`{nearest}")
+    return WeightsEntry(path=str(pins[name]), network=name.replace("-", "_"))
+
+
+def _find_weights(name: str, params: Params) -> Path:
+    """Return the folder of weights.
+
+    What the stage `weights` made, else what is made here, once.
+    """
+    entry = find_weights_entry(name, params)
+    check_weights(entry)
+    folder = paths.weights(name)
+    if (folder / WEIGHTS_CARD).is_file():
+        return folder
+    source = sha256_file(Path(entry.path))
+    folder = paths.STATE / "weights" / f"{name}-{source[:16]}"
+    with hold_lock(folder.parent / f"{folder.name}.lock", wait_seconds=600.0, doing="reading weights"):
+        if not (folder / WEIGHTS_CARD).is_file():
+            with write_folder(folder) as temporary:
+                write_weights(name, entry, temporary)
+    return folder
+
+
+@lru_cache(maxsize=4)
+def _open_network(folder: Path) -> tuple[FeatureNetwork, str]:
+    card, tensors, sha256 = load_extractor_weights(folder)
+    extractor: Extractor = plugins.load_plugin("extractors", card.network)
+    return extractor.build(card, tensors), sha256
+
+
+def load_or_compute(extractor: str, pictures: Tensor, compute: Callable[[], Tensor]) -> Tensor:
+    """Return the features of pictures, computed once.
+
+    They are kept in `.state/features`.
+
+    A file's name is a hash of the extractor and the pictures; what is damaged is computed again.
+    """
+    key = sha256_bytes(f"{extractor} {tuple(pictures.shape)} ".encode() + pictures.contiguous().numpy().tobytes())
+    path = _CACHE / f"{key[:32]}.safetensors"
+    checksum = path.with_suffix(".sha256")
+    try:
+        return load_tensors(path, checksum.read_text())["features"]
+    except (OSError, UserError, CorruptError):
+        features = compute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    checksum.write_text(save_tensors(path, {"features": features}))
+    return features

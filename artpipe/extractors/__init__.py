@@ -1,0 +1,4 @@
+"""One file per pretrained network; each exports EXTRACTOR.
+
+See `artpipe.contracts.extractor`.
+"""

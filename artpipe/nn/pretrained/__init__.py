@@ -1,0 +1,1 @@
+"""Networks whose weights were trained elsewhere; they measure pictures."""

@@ -1,0 +1,43 @@
+"""Find pictures that are copies of works but for colours, a mirror or a crop."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from artpipe.numerics.edge_structure import edge_distances, edge_maps
+
+_CROPS = (0.9, 0.8)  # of the side
+_PLACES = (0.0, 0.5, 1.0)  # of a crop, of the way from one border to the other
+_BATCH = 512
+
+
+def list_variants(images: Tensor) -> list[Tensor]:
+    """Return maps of edges ``(N, 256)`` of works, cropped and mirrored."""
+    cropped = [
+        images,
+        *(_crop(images, share, down, across) for share in _CROPS for down in _PLACES for across in _PLACES),
+    ]
+    return [edge_maps(variant) for variant in (*cropped, *(pictures.flip(3) for pictures in cropped))]
+
+
+def _crop(images: Tensor, share: float, down: float, across: float) -> Tensor:
+    """Return a part of pictures, enlarged to their size."""
+    height, width = images.shape[2:]
+    rows, columns = (max(4, round(size * share)) for size in (height, width))
+    top, left = round((height - rows) * down), round((width - columns) * across)
+    part = images[:, :, top : top + rows, left : left + columns]
+    return F.interpolate(part, (height, width), mode="bilinear", align_corners=False)
+
+
+def nearest_edges(maps: Tensor, variants: list[Tensor]) -> Tensor:
+    """Return distances ``(N, 2)`` of the two works whose edges are nearest.
+
+    A work is as near as the nearest of its variants; there are at least two works.
+    """
+    nearest = []
+    for block in torch.split(maps, _BATCH):
+        distances = edge_distances(block, variants[0])
+        for variant in variants[1:]:
+            distances = torch.minimum(distances, edge_distances(block, variant))
+        nearest.append(distances.topk(2, largest=False).values)
+    return torch.cat(nearest)

@@ -1,0 +1,80 @@
+"""Intervals against values of the textbooks and of scipy, and how often they hold the truth."""
+
+import math
+
+import pytest
+import torch
+from scipy import stats
+
+from artpipe.numerics.half_samples import measure_halves
+from artpipe.numerics.intervals import (
+    Interval,
+    difference_interval,
+    mean_interval,
+    quotient_interval,
+    ratio_interval,
+    share_interval,
+    t_quantile,
+)
+from artpipe.numerics.kernel_distance import kernel_distance
+from artpipe.numerics.kernel_interval import kernel_distance_interval
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 10), (37, 57), (57, 57), (1, 2)])
+def test_a_share_has_wilson_s_interval(hits, count):
+    """That of scipy."""
+    truth = stats.binomtest(hits, count).proportion_ci(method="wilson")
+    assert share_interval(hits / count, count) == pytest.approx((truth.low, truth.high), abs=1e-6)
+
+
+def test_works_that_depend_on_each_other_count_less():
+    """Twice the variance of a binomial share is half the works."""
+    assert share_interval(0.4, 100, variance=2 * 0.4 * 0.6 / 100) == pytest.approx(share_interval(0.4, 50))
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 5, 10, 39, 1000])
+def test_t_is_student_s(freedom):
+    """Within 2 % of scipy's quantile."""
+    assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.02)
+
+
+def test_a_mean_has_student_s_interval():
+    """That of scipy; one work has none."""
+    values = torch.tensor([1.0, 2.0, 4.0, 8.0, 3.0, 5.0])
+    truth = stats.t.interval(0.95, 5, loc=values.mean(), scale=stats.sem(values))
+    assert mean_interval(values) == pytest.approx(truth, rel=0.01)
+    assert mean_interval(values[:1]) is None
+
+
+def test_a_ratio_of_sums_is_certain_where_every_work_has_it():
+    """Works of different sizes and one rate leave no doubt; a mean by a mean neither."""
+    sizes = torch.tensor([1.0, 5.0, 9.0])
+    assert ratio_interval(3 * sizes, sizes) == pytest.approx((3.0, 3.0))
+    assert quotient_interval(torch.full((4,), 6.0), torch.full((3,), 2.0)) == pytest.approx((3.0, 3.0))
+
+
+def test_a_difference_by_hand():
+    """Of 0.7 (0.6 to 0.9) and 0.5 (0.4 to 0.55): 0.2 less sqrt(0.1^2 + 0.05^2), more sqrt(0.2^2 + 0.1^2)."""
+    found = difference_interval(0.7, Interval(0.6, 0.9), 0.5, Interval(0.4, 0.55))
+    assert found == pytest.approx((0.2 - math.sqrt(0.0125), 0.2 + math.sqrt(0.05)))
+
+
+def test_halves_scatter_as_the_mean_does():
+    """The deviation of the mean of 200 numbers is 1 / sqrt 200, and halves tell it within a third."""
+    numbers = torch.randn(200, generator=torch.Generator().manual_seed(1))
+    halves = measure_halves(lambda rows, _: numbers[rows].mean(), 200, 200, seed=1, rounds=200)
+    assert halves.deviation() == pytest.approx(200**-0.5, rel=0.33)
+    assert measure_halves(lambda rows, _: numbers[rows].mean(), 9, 200, seed=1) is None
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_the_interval_of_kid_holds_the_truth(shift):
+    """In nine of ten draws at least, where the sets are alike as well as where they are apart."""
+    generator = torch.Generator().manual_seed(1)
+    pairs = [
+        (torch.randn(40, 6, generator=generator), torch.randn(60, 6, generator=generator) + shift) for _ in range(60)
+    ]
+    values = [kernel_distance(*pair) for pair in pairs]
+    truth = sum(values) / len(values)
+    held = [kernel_distance_interval(*pair, value).contains(truth) for pair, value in zip(pairs, values, strict=True)]
+    assert sum(held) / len(held) >= 0.88
