@@ -15,7 +15,7 @@ critique_commands = typer.Typer()
 
 
 @critique_commands.command(
-    rich_help_panel="Every day", cls=OptionalProjectCommand, short_help="Say what there is to say of a picture."
+    rich_help_panel="Looking closer", cls=OptionalProjectCommand, short_help="Say what there is to say of a picture."
 )
 def critique(
     picture: Annotated[str, typer.Argument(metavar="PICTURE|FOLDER", help="A picture, or a folder of some.")],

@@ -137,7 +137,7 @@ def describe_extractor(model: ModelArtifacts) -> str:
 
 
 def score_table(model: ModelArtifacts) -> Markdown | str:
-    """Return every score with its 95 % interval, number of samples, extractor and meaning."""
+    """Return a table of every score with interval, samples and extractor."""
     rows = [
         (
             name_score(score.name, model.report.kind),

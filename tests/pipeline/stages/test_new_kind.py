@@ -152,6 +152,7 @@ def assert_killed_is_undisturbed(model: str) -> None:
     assert state_hashes(model) == undisturbed
 
 
+@pytest.mark.nightly  # that it is found, planned, made and hung stays below
 def test_a_kind_from_contributing_goes_all_the_way(workshop):
     """The example is trained, killed, resumed bit by bit, measured by the example metric and hung in the gallery."""
     add_examples()
