@@ -108,6 +108,7 @@ def card(
     typer.echo(to_printable_lines(write_card(name, to, croissant=croissant)))
 
 
+@inspect_commands.command(rich_help_panel=LOOK)
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="A model; MODEL@champion or MODEL@REVISION of git.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Likewise.")],
