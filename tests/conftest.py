@@ -28,6 +28,7 @@ os.environ.update(
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "OMP_NUM_THREADS": "1",
         "PREFECT_HOME": str(_HOME / "prefect"),
+        "XDG_CACHE_HOME": str(_HOME / "cache"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         **{f"GIT_{who}_{what}": "artpipe" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},

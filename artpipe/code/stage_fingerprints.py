@@ -17,6 +17,7 @@ from artpipe.code.module_code import WHOLE_MODULE, Definition
 from artpipe.language.sentences import SENTENCES_CONSTANT, list_languages, list_tables, load_own_sentences
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes, sha256_file
+from artpipe.system.user_cache import cache_file
 
 # Names are put together: written out, a module's name would make whatever reads this depend on all of the module.
 _VERBS = "ingest", "preprocess", "weights", "train", "evaluate", "gallery"
@@ -32,20 +33,29 @@ _SHOWN = ("modalities", "sources", "models", "metrics")  # the gallery shows wha
 def installed_fingerprints(root: Path = Path()) -> dict[str, str]:
     """Return the fingerprint of each stage and plugin, by `train` or `models.gan`.
 
-    They are kept in `.state/code.json` until a file of the package changes.
+    They are kept in `.state/code.json` until a file of the package changes, and for other projects in the user's
+    cache folder.
     """
     signature = code_signature()
-    cache = root / STATE / "code.json"
+    own, shared = root / STATE / "code.json", cache_file("code.json")
+    if fingerprints := _read_cache(own, signature):
+        return fingerprints
+    fingerprints = _read_cache(shared, signature)
+    missing = [own] if fingerprints else [own, shared]
+    fingerprints = fingerprints or _compute_fingerprints(signature)
+    for cache in missing:
+        with suppress(OSError):  # without a writable folder they are computed each time
+            write_text(cache, json.dumps({"signature": signature, "fingerprints": fingerprints}))
+    return dict(fingerprints)
+
+
+def _read_cache(cache: Path, signature: str) -> dict[str, str] | None:
+    """Return the fingerprints that a file keeps of code with a signature."""
     try:
         cached = json.loads(cache.read_bytes())
     except (OSError, ValueError):
-        cached = {}
-    if isinstance(cached, dict) and cached.get("signature") == signature:
-        return dict(cached["fingerprints"])
-    fingerprints = _compute_fingerprints(signature)
-    with suppress(OSError):  # without a writable folder they are computed each time
-        write_text(cache, json.dumps({"signature": signature, "fingerprints": fingerprints}))
-    return dict(fingerprints)
+        return None
+    return dict(cached["fingerprints"]) if isinstance(cached, dict) and cached.get("signature") == signature else None
 
 
 def code_signature() -> str:

@@ -26,6 +26,7 @@ from artpipe.system.hashing import sha256_bytes
 from artpipe.system.locks import hold_lock
 from artpipe.system.machine import machine_key, torch_version
 from artpipe.system.processes import run_child
+from artpipe.system.user_cache import cache_file
 
 # Parameters of an entry by which no step takes longer.
 _NEUTRAL = {*TrainParams.model_fields} - {"kind", "batch_size", "threads", "device", "precision"}
@@ -205,7 +206,7 @@ def load_costs(file: Path | None = None) -> MachineCosts:
     if os.environ.get(SWITCH) == "off":
         return MachineCosts()
     try:
-        content = json.loads((file or cache_file()).read_text(encoding="utf-8"))
+        content = json.loads((file or cache_file("step-costs.json")).read_text(encoding="utf-8"))
         return MachineCosts.model_validate(content[machine_key()])
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         return MachineCosts()
@@ -216,7 +217,7 @@ def _save_costs(imports: float, steps: Mapping[str, StepCost]) -> None:
 
     Where it cannot be written, it is measured again.
     """
-    file = cache_file()
+    file = cache_file("step-costs.json")
     try:
         with hold_lock(file.with_suffix(".lock"), doing="noting what trainings cost"):
             try:
@@ -230,12 +231,6 @@ def _save_costs(imports: float, steps: Mapping[str, StepCost]) -> None:
             write_json(file, {**(content if isinstance(content, dict) else {}), machine_key(): machine})
     except OSError:
         return
-
-
-def cache_file() -> Path:
-    """Return the file in the user's cache folder."""
-    folder = os.environ.get("XDG_CACHE_HOME")
-    return (Path(folder) if folder else Path.home() / ".cache") / "artpipe" / "step-costs.json"
 
 
 def count_multipliers(entry: Mapping[str, Any], info: ModelInfo) -> int:

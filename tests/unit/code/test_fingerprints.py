@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from artpipe.code import stage_fingerprints
 from artpipe.code.boundaries import BOUNDARIES, DECIDING
 from artpipe.code.fingerprints import PackageCode, package_files
 from artpipe.code.module_code import ModuleCode
@@ -310,3 +311,15 @@ def test_a_stage_does_not_depend_on_another(stage):
     }
     assert reached & {module for module, _ in STAGES.values()} == {STAGES[stage][0]}
     assert stage == "gallery" or not any(module.startswith(("artpipe.site", "artpipe.sections")) for module in reached)
+
+
+def test_a_second_project_computes_nothing(tmp_path, monkeypatch):
+    """Fingerprints of the same files are taken from the user's cache; where that is damaged they are computed again."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = stage_fingerprints.installed_fingerprints(tmp_path / "first")
+    with monkeypatch.context() as patch:
+        patch.setattr(stage_fingerprints, "_compute_fingerprints", lambda _: pytest.fail("computed"))
+        assert stage_fingerprints.installed_fingerprints(tmp_path / "second") == first
+    assert (tmp_path / "second/.state/code.json").read_bytes() == (tmp_path / "first/.state/code.json").read_bytes()
+    (tmp_path / "cache/artpipe/code.json").write_text("{")
+    assert stage_fingerprints.installed_fingerprints(tmp_path / "third") == first
