@@ -59,4 +59,4 @@ def test_prefect_is_told_words(tmp_path):
     judged(tmp_path, kid=0.2, sentence=f"It never says {LABEL}.")
     kinds, words = read(prefect_artifacts._describe(load_report(tmp_path / "data/reports/gan")[0]))
     assert kinds <= WORDS
-    assert words == f"gan: under-trained. It never says {LABEL}."
+    assert words == f"gan: weak. It never says {LABEL}."

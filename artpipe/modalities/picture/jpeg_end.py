@@ -6,6 +6,7 @@ one.
 
 import io
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -86,15 +87,33 @@ def load_without_end(data: bytes) -> "Image.Image | None":
     Raises:
         OSError: damaged; other exceptions are Pillow's.
     """
+    header = read_jpeg_header(data)
+    if not _has_all_bands(header):
+        return None
+    images = (_load_scan_data(part) for part in _strip_end(data) if _has_all_restarts(part, header))
+    return next((image for image in images if image), None)
+
+
+def _strip_end(data: bytes) -> Iterator[bytes]:
+    """Yield what may be a file without zero bytes and half an end mark at its end.
+
+    The first zero byte may be the last one of the scan data.
+    """
+    if data.endswith(bytes(_PADDING)):
+        stripped = data.rstrip(b"\0")
+        yield stripped.rstrip(b"\xff")
+        yield stripped + b"\0"
+    else:
+        yield data.rstrip(b"\xff")
+
+
+def _load_scan_data(data: bytes) -> "Image.Image | None":
+    """Decode a file up to its scan data; None where what follows changes a pixel."""
     from PIL import Image, ImageChops
 
-    scan_data = (data.rstrip(b"\0") if data.endswith(bytes(_PADDING)) else data).rstrip(b"\xff")
-    header = read_jpeg_header(data)
-    if not _has_all_bands(header) or not _has_all_restarts(scan_data, header):
-        return None
     first: Image.Image | None = None
     for filling in _FILLINGS:
-        image = Image.open(io.BytesIO(scan_data + filling * _PADDING + _END), formats=("JPEG",))
+        image = Image.open(io.BytesIO(data + filling * _PADDING + _END), formats=("JPEG",))
         image.load()
         if first is not None and ImageChops.difference(first, image).getbbox(alpha_only=False):
             return None

@@ -166,7 +166,7 @@ def test_cards_come_of_what_was_made(made):
         compared = {score["name"]: score["value"] for score in report["scores"] if score["better"] != "neither"}
         assert {result.metric_type: result.metric_value for result in card.data.eval_results or ()} == compared
         assert [sha256 for sha256 in map(sha256_bytes, weights) if sha256 not in card.text] == []
-        assert f"**{report['verdict']['verdict']}**" in card.text
+        assert f"**{report['verdict']['grade']}**" in card.text
     text = write_card("shapes", root=project.folder)
     assert "48 inputs were read; 48 were kept, none was set aside." in text
     assert find_marks(text.encode()) == []

@@ -63,7 +63,7 @@ def test_a_folder_of_scores_becomes_a_room(studio, tmp_path, artpipe, monkeypatc
     report, _ = load_report(Path("data/reports/hymns-rnn"))
     scores = {score.name: score for score in report.scores}
     assert {"nll_per_step", "nll_per_step_chain", "in_key", "dissonant", "copied_passages"} <= set(scores)
-    assert scores["nll_per_step"].spread is not None
+    assert scores["nll_per_step"].interval is not None
     assert [exhibit.kind for exhibit in report.exhibits] == ["audio", "audio"]
     for exhibit in report.exhibits:
         with wave.open(str(Path("data/reports/hymns-rnn") / exhibit.file)) as sound:

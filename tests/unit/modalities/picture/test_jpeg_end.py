@@ -48,8 +48,9 @@ def test_half_a_jpeg_is_truncated(options):
 
 def test_zero_bytes_after_the_last_pixel_cost_nothing():
     """A file without its end mark whose rest is zero bytes has all its pixels where the scan data are complete."""
-    data = jpeg(noise(64), quality=90)
-    assert decode_picture(data[:-2] + bytes(3000), 32).image.tobytes() == decode_picture(data, 32).image.tobytes()
+    files = [jpeg(noise(64, mode="RGB"), quality=90) for _ in range(60)]
+    for data in files:  # the last byte of some scan data is zero itself
+        assert decode_picture(data[:-2] + bytes(3000), 32).image.tobytes() == decode_picture(data, 32).image.tobytes()
 
 
 def test_missing_scan_is_truncated():
