@@ -139,7 +139,7 @@ class Evidence:
             lambda: compare_sets(
                 self.features("held_out", source),
                 self.features("samples", source)[:count],
-                k=self.params.coverage_neighbours,
+                self.params.coverage_neighbours,
             ),
         )
         return comparison

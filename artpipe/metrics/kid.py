@@ -46,7 +46,7 @@ def measure(evidence: Evidence) -> Measurement:
 def _measure_source(evidence: Evidence, source: FeatureSource) -> Measurement:
     real, generated = evidence.features("held_out", source), evidence.features("samples", source)
     first, second = split_halves(real)
-    distance = evidence.compare_samples(len(generated), source).kernel.distance
+    distance = evidence.compare_samples(len(generated), source).kernel_distance
     kid = _make_score(evidence, source, "kid", generated, real, Message(code="score_kid"), distance)
     kid = kid.model_copy(update={"better": "lower", "decides": source.sha256 == evidence.extractor_id})
     if len(first) < 2:  # noqa: PLR2004  an unbiased estimate needs two

@@ -4,16 +4,12 @@ It is computed on given features with the kernel ``(x.y / F + 1)^3``. All works 
 scatters less than a mean over random subsets.
 """
 
-import statistics
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from artpipe.numerics.nearest_neighbours import iterate_blocks
 from artpipe.numerics.pair_products import choose_precision, visit_own_pairs, visit_pairs
 
-_FEWEST_WORKS = 10  # of a half that tells the spread
 _MOMENT_NUMBERS = 1 << 24  # that the third moments of a set may have: 128 MiB
 _BLOCK_NUMBERS = 1 << 22  # of products of features held at a time: 32 MiB
 
@@ -30,62 +26,17 @@ def kernel_distance(real: Tensor, fake: Tensor) -> float:
         return _sum_all_pairs(real.double(), fake.double())
     if _has_cheap_moments(len(real) + len(fake), real.shape[1]):
         return _compare_moments(real, fake)
-    sums = SubsetKernelSums(
-        real.to(precision), fake.to(precision), *draw_subsets(len(real), len(fake), subsets=0, seed=0)
-    )
+    sums = KernelSums(real.to(precision), fake.to(precision))
     sums.visit_all()
-    return sums.estimate().distance
+    return sums.distance()
 
 
-@dataclass(frozen=True)
-class KernelEstimate:
-    """A kernel distance, and one standard deviation of it on sets of these sizes.
+class KernelSums:
+    """Sums of the kernel over all pairs within two sets and between them."""
 
-    The deviation is None where there are too few works to tell.
-    """
-
-    distance: float
-    spread: float | None
-
-
-def measure_kernel_distance(real: Tensor, fake: Tensor, *, subsets: int, seed: int) -> KernelEstimate:
-    """Return `kernel_distance` with its spread.
-
-    That is measured on random halves of both sets. A half drawn without replacement scatters around the whole as
-    the whole does around the truth (half-sample
-    jackknife); close to a distance of 0 this is up to twice too wide. All halves are sums over one pass of products.
-    """
-    precision, masks = choose_precision(real, fake), draw_subsets(len(real), len(fake), subsets=subsets, seed=seed)
-    sums = SubsetKernelSums(real.to(precision), fake.to(precision), *masks)
-    sums.visit_all()
-    return sums.estimate()
-
-
-def draw_subsets(n: int, m: int, *, subsets: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Return masks ``(n, S)`` and ``(m, S)`` of two sets.
-
-    The first selects all rows, the others random halves. There are no halves where one would have fewer than
-    `_FEWEST_WORKS`.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    columns: tuple[list[Tensor], list[Tensor]] = ([torch.ones(n, dtype=torch.bool)], [torch.ones(m, dtype=torch.bool)])
-    for _ in range(max(2, subsets) if subsets and min(n, m) // 2 >= _FEWEST_WORKS else 0):
-        for masks, count in zip(columns, (n, m), strict=True):
-            chosen = torch.randperm(count, generator=generator)[: count // 2]
-            masks.append(torch.zeros(count, dtype=torch.bool).index_fill_(0, chosen, True))
-    return torch.stack(columns[0], 1), torch.stack(columns[1], 1)
-
-
-class SubsetKernelSums:
-    """Sums of the kernel over the pairs of subsets of two sets, and their distances.
-
-    Masks ``(N, S)`` and ``(M, S)`` say which rows are in which subset.
-    """
-
-    def __init__(self, real: Tensor, fake: Tensor, real_subsets: Tensor, fake_subsets: Tensor) -> None:
-        real_subsets, fake_subsets = real_subsets.to(real.dtype), fake_subsets.to(fake.dtype)
-        self.between = _KernelSums(real_subsets, fake_subsets)
-        self.of_real, self.of_fake = (_KernelSums(subsets, subsets) for subsets in (real_subsets, fake_subsets))
+    def __init__(self, real: Tensor, fake: Tensor) -> None:
+        self.of_real, self.of_fake = _KernelSum(is_mirrored=True), _KernelSum(is_mirrored=True)
+        self.between = _KernelSum(is_mirrored=False)
         self._real, self._fake = real, fake
 
     def visit_all(self) -> None:
@@ -97,36 +48,30 @@ class SubsetKernelSums:
         visit_own_pairs(self._fake, self.of_fake)
         visit_pairs(self._real, self._fake, self.between)
 
-    def estimate(self) -> KernelEstimate:
-        """Return the distance of the first subsets, and the deviation of the others."""
-        whole, *halves = self.distances().tolist()
-        return KernelEstimate(whole, statistics.stdev(halves) if halves else None)
-
-    def distances(self) -> Tensor:
-        """Return the distances ``(S,)``, once all pairs have been visited."""
-        total = -2 * self.between.totals / (self.between.left_counts * self.between.right_counts)
-        for sums, features in ((self.of_real, self._real), (self.of_fake, self._fake)):
-            total += (sums.totals - sums.sum_diagonal(features)) / (sums.left_counts * (sums.left_counts - 1))
+    def distance(self) -> float:
+        """Return the distance, once all pairs have been visited."""
+        total = -2 * self.between.total / (len(self._real) * len(self._fake))
+        for kernel_sum, features in ((self.of_real, self._real), (self.of_fake, self._fake)):
+            total += (kernel_sum.total - _sum_diagonal(features)) / (len(features) * (len(features) - 1))
         return total
 
 
-class _KernelSums:
-    """Sums of the kernel over the pairs of subsets; a visitor of products."""
+class _KernelSum:
+    """The sum of the kernel over pairs; a visitor of products."""
 
-    def __init__(self, left: Tensor, right: Tensor) -> None:
-        self.left, self.right, self.is_mirrored = left, right, left is right
-        self.left_counts, self.right_counts = (side.sum(0, dtype=torch.float64) for side in (left, right))
-        self.totals = torch.zeros(left.shape[1], dtype=torch.float64)
+    def __init__(self, *, is_mirrored: bool) -> None:
+        self.is_mirrored, self.total = is_mirrored, 0.0
 
     def visit(self, rows: slice, columns: slice, products: Tensor) -> None:
         """Add a tile; off the diagonal it stands for its mirror image too."""
-        sums = ((products + 1).pow_(3) @ self.right[columns]).mul_(self.left[rows]).sum(0, dtype=torch.float64)
-        self.totals += 2 * sums if self.is_mirrored and rows != columns else sums
+        tile = float((products + 1).pow_(3).sum(dtype=torch.float64))
+        self.total += 2 * tile if self.is_mirrored and rows != columns else tile
 
-    def sum_diagonal(self, features: Tensor) -> Tensor:
-        """Return the sums ``(S,)`` of the kernel of each row with itself."""
-        lengths = features.square().sum(1, dtype=torch.float64) / features.shape[1]
-        return (lengths + 1).pow(3) @ self.left.double()
+
+def _sum_diagonal(features: Tensor) -> float:
+    """Return the sum of the kernel of each row with itself."""
+    lengths = features.square().sum(1, dtype=torch.float64) / features.shape[1]
+    return float((lengths + 1).pow(3).sum())
 
 
 def _sum_all_pairs(real: Tensor, fake: Tensor) -> float:

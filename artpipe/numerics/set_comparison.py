@@ -1,13 +1,13 @@
 """What one pass over the products of two feature sets tells.
 
-KID with its spread, precision, recall, density and coverage.
+KID, precision, recall, density and coverage.
 """
 
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from artpipe.numerics.kernel_distance import KernelEstimate, SubsetKernelSums, draw_subsets
+from artpipe.numerics.kernel_distance import KernelSums
 from artpipe.numerics.pair_products import choose_precision, visit_own_pairs, visit_pairs
 from artpipe.numerics.prdc import Balls, Neighbours, PrdcShares, clamp_neighbours
 
@@ -16,22 +16,22 @@ from artpipe.numerics.prdc import Balls, Neighbours, PrdcShares, clamp_neighbour
 class SetComparison:
     """How far a set is from another, and how much of it covers the other."""
 
-    kernel: KernelEstimate
+    kernel_distance: float
     shares: PrdcShares
 
 
-def compare_sets(real: Tensor, fake: Tensor, *, k: int, subsets: int = 0, seed: int = 0) -> SetComparison:
+def compare_sets(real: Tensor, fake: Tensor, k: int) -> SetComparison:
     """Compare ``(N, F)`` with ``(M, F)``; there are at least two rows each.
 
-    See `measure_kernel_distance` for `subsets` and `seed`, `measure_prdc` for `k`.
+    See `measure_prdc` for `k`.
     """
     precision = choose_precision(real, fake)
     real, fake = real.to(precision), fake.to(precision)
     k = clamp_neighbours(k, real, fake)
-    kernels = SubsetKernelSums(real, fake, *draw_subsets(len(real), len(fake), subsets=subsets, seed=seed))
+    kernels = KernelSums(real, fake)
     neighbours = [Neighbours(features, k) for features in (real, fake)]
-    for side, kernel_sums in zip(neighbours, (kernels.of_real, kernels.of_fake), strict=True):
-        visit_own_pairs(side.features, kernel_sums, side)
+    for side, kernel_sum in zip(neighbours, (kernels.of_real, kernels.of_fake), strict=True):
+        visit_own_pairs(side.features, kernel_sum, side)
     balls = Balls(*neighbours)
     visit_pairs(real, fake, kernels.between, balls)
-    return SetComparison(kernels.estimate(), balls.shares())
+    return SetComparison(kernels.distance(), balls.shares())

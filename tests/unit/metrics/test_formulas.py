@@ -19,7 +19,7 @@ from artpipe.metrics.sharpness import laplacian_energy
 from artpipe.nn.classifier.rotation_pretext import rotate_quarters
 from artpipe.numerics import kernel_distance as kernel_distance_module
 from artpipe.numerics import nearest_neighbours, pair_products
-from artpipe.numerics.kernel_distance import SubsetKernelSums, draw_subsets, kernel_distance, measure_kernel_distance
+from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.nearest_neighbours import find_copies, find_nearest, mean_pair_distance
 from artpipe.numerics.prdc import PrdcShares, measure_prdc
 from artpipe.numerics.set_comparison import compare_sets
@@ -84,31 +84,6 @@ def test_kid_of_large_sets_is_kid(large_sets, monkeypatch, by_moments):
         whole = kernel_distance(x, y)
     monkeypatch.setattr(kernel_distance_module, "_MOMENT_NUMBERS", 2**24 if by_moments else 0)
     assert kernel_distance(x, y) == pytest.approx(whole, rel=1e-12 if by_moments else 1e-5)
-
-
-def test_kid_by_subsets_is_kid_of_each():
-    """One pass over all pairs gives each half the distance that it has alone."""
-    x, y = cloud(50, 4, seed=1), cloud(41, 4, seed=2, shift=0.3)
-    masks = draw_subsets(50, 41, subsets=3, seed=7)
-    sums = SubsetKernelSums(x, y, *masks)
-    sums.visit_all()
-    alone = [kernel_distance(x[left], y[right]) for left, right in zip(masks[0].T, masks[1].T, strict=True)]
-    assert [int(mask.sum()) for mask in masks[1].T] == [41, 20, 20, 20]
-    assert sums.distances().tolist() == pytest.approx(alone, rel=1e-10)
-    assert sums.estimate().distance == pytest.approx(kernel_distance(x, y), rel=1e-10)
-
-
-def test_kid_spread_is_that_of_repeated_draws():
-    """The spread told from one pair of sets is within a factor of two of the spread over fresh draws."""
-    draws = [(cloud(200, seed=2 * i), cloud(200, seed=2 * i + 1, shift=0.4)) for i in range(30)]
-    truth = float(np.std([kernel_distance(x, y) for x, y in draws]))
-    told = np.mean([measure_kernel_distance(x, y, subsets=20, seed=1).spread for x, y in draws[:5]])
-    assert truth / 2 < told < truth * 2
-
-
-def test_kid_spread_of_few_works_is_unknown():
-    """With fewer than ten works in a half there is no spread, and that is said."""
-    assert measure_kernel_distance(cloud(19), cloud(500), subsets=20, seed=1).spread is None
 
 
 def test_fid_is_scipy_s():
@@ -195,10 +170,10 @@ def test_four_of_large_sets(large_sets, n, m, k, offset, repeats, seed):
 
 
 def test_one_comparison_gives_kid_and_the_four(large_sets):
-    """KID with its spread, and the four, are the same by one pass as each alone."""
+    """KID and the four are the same by one pass as each alone."""
     real, fake = cloud(60, 6, seed=1).float(), cloud(40, 6, seed=2, shift=0.4).float()
-    comparison = compare_sets(real, fake, k=4, subsets=5, seed=3)
-    assert comparison.kernel == measure_kernel_distance(real, fake, subsets=5, seed=3)
+    comparison = compare_sets(real, fake, 4)
+    assert comparison.kernel_distance == pytest.approx(kernel_distance(real, fake), rel=1e-6)
     assert comparison.shares == measure_prdc(real, fake, 4)
 
 
