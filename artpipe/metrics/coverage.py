@@ -12,7 +12,7 @@ from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.feature_source import FeatureSource
 from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples, name_score, split_halves
-from artpipe.numerics.half_samples import HalfSamples, measure_halves
+from artpipe.numerics.half_samples import MOST_ROWS, HalfSamples, measure_halves
 from artpipe.numerics.intervals import Interval, share_interval
 from artpipe.numerics.prdc import measure_prdc
 
@@ -64,6 +64,7 @@ def _measure_halves(evidence: Evidence, real: Tensor, generated: Tensor, k: int)
     """Measure the four on random halves, from distances that are computed once."""
     if len(real) // 2 <= k or len(generated) // 2 <= k:
         return None
+    counts, real, generated = (len(real), len(generated)), real[:MOST_ROWS], generated[:MOST_ROWS]
     within_real, within_generated, between = (
         torch.cdist(real, real),
         torch.cdist(generated, generated),
@@ -80,7 +81,7 @@ def _measure_halves(evidence: Evidence, real: Tensor, generated: Tensor, k: int)
         shares = [inside.any(0), recalled, inside.sum(0) / k, inside.any(1)]
         return torch.stack([share.double().mean() for share in shares])
 
-    return measure_halves(measure_rows, len(real), len(generated), evidence.seed, evidence.params.spread_subsets)
+    return measure_halves(measure_rows, *counts, evidence.seed, evidence.params.spread_subsets, MOST_ROWS)
 
 
 def _judge_shares(evidence: Evidence, source: FeatureSource, scores: Mapping[str, Score]) -> list[Finding]:

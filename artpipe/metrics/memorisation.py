@@ -14,7 +14,6 @@ from artpipe.numerics.copy_search import list_variants, nearest_edges
 from artpipe.numerics.edge_structure import edge_maps
 from artpipe.numerics.half_samples import measure_halves
 from artpipe.numerics.intervals import share_interval
-from artpipe.numerics.pixels import to_float
 
 _MOST_WORKS, _MOST_SAMPLES = 2000, 300  # among which copies of edges are looked for
 _SMALLEST_SIDE = 8  # pixels
@@ -93,7 +92,7 @@ def _score_varied_copies(evidence: Evidence) -> list[Score]:
     if min(train.shape[2:]) < _SMALLEST_SIDE:
         return []
     batch_size = evidence.params.batch_size
-    variants = list_variants(to_float(train))
+    variants = list_variants(train)
     samples, real = (
         nearest_edges(map_batches(evidence.pictures(part)[:_MOST_SAMPLES], edge_maps, batch_size), variants)
         for part in _PARTS

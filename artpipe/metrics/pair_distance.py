@@ -11,7 +11,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
-from artpipe.numerics.half_samples import measure_halves
+from artpipe.numerics.half_samples import MOST_ROWS, measure_halves
 from artpipe.numerics.nearest_neighbours import find_nearest, mean_pair_distance
 
 _MAJORITY = 0.5
@@ -44,10 +44,12 @@ def measure(evidence: Evidence) -> Measurement:
         measure_set(generated) / max(measure_set(real), 1e-9)
         for measure_set in (mean_pair_distance, mean_next_distance)
     ]
-    distances = [torch.cdist(part, part).fill_diagonal_(torch.inf) for part in (generated, real)]
+    distances = [
+        torch.cdist(part, part).fill_diagonal_(torch.inf) for part in (generated[:MOST_ROWS], real[:MOST_ROWS])
+    ]
     halves = measure_halves(
         lambda rows, columns: _measure_ratios(distances[0][rows[:, None], rows], distances[1][columns[:, None], columns]),
-        count, count, evidence.seed, evidence.params.spread_subsets,
+        count, count, evidence.seed, evidence.params.spread_subsets, MOST_ROWS,
     )  # fmt: skip
     scores = [
         Score(

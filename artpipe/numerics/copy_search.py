@@ -5,14 +5,24 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from artpipe.numerics.edge_structure import edge_distances, edge_maps
+from artpipe.numerics.pixels import to_float
 
 _CROPS = (0.9, 0.8)  # of the side
 _PLACES = (0.0, 0.5, 1.0)  # of a crop, of the way from one border to the other
 _BATCH = 512
+_WORKS = 64  # at once
 
 
 def list_variants(images: Tensor) -> list[Tensor]:
-    """Return maps of edges ``(N, 256)`` of works, cropped and mirrored."""
+    """Return edges ``(N, 256)`` of works ``(N, C, H, W)``, cropped and mirrored.
+
+    Works are uint8; a few are floats at a time.
+    """
+    parts = [_list_variants(to_float(part)) for part in torch.split(images, _WORKS)]
+    return [torch.cat(variant) for variant in zip(*parts, strict=True)]
+
+
+def _list_variants(images: Tensor) -> list[Tensor]:
     cropped = [
         images,
         *(_crop(images, share, down, across) for share in _CROPS for down in _PLACES for across in _PLACES),

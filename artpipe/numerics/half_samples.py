@@ -13,6 +13,7 @@ from torch import Tensor
 from artpipe.numerics.intervals import Interval, share_interval, t_quantile
 
 ROUNDS = 40
+MOST_ROWS = 2500  # of a matrix of distances, from which on a set's scatter is that of so many works, scaled
 _MINIMUM_HALF = 5  # works
 
 
@@ -20,11 +21,12 @@ class HalfSamples(NamedTuple):
     """The values of a statistic on random halves."""
 
     values: Tensor  # (rounds,) or (rounds, statistics), float64
+    scale: float = 1.0  # of deviations, where halves are of a part of the works
 
     def deviation(self, column: int | None = None) -> float:
         """Return one standard deviation of the statistic on the whole."""
         values = self.values if column is None else self.values[:, column]
-        return float(values.std())
+        return float(values.std()) * self.scale
 
     def interval(self, value: float, column: int | None = None) -> Interval:
         """Return the 95 % interval around the value of the whole."""
@@ -36,7 +38,7 @@ class HalfSamples(NamedTuple):
         values = self.values if column is None else self.values[:, column]
         if value <= 0 or float(values.min()) <= 0:
             return self.interval(value, column).clamp(0.0)
-        half = t_quantile(len(values) - 1) * float(values.log().std())
+        half = t_quantile(len(values) - 1) * float(values.log().std()) * self.scale
         low, high = (value * float(torch.tensor(sign * half).exp()) for sign in (-1, 1))
         return Interval(low, high)
 
@@ -47,17 +49,25 @@ class HalfSamples(NamedTuple):
 
 
 def measure_halves(
-    statistic: Callable[[Tensor, Tensor], Tensor], left: int, right: int, seed: int, rounds: int = ROUNDS
+    statistic: Callable[[Tensor, Tensor], Tensor],
+    left: int,
+    right: int,
+    seed: int,
+    rounds: int = ROUNDS,
+    most: int | None = None,
 ) -> HalfSamples | None:
     """Measure a statistic of rows of two sets on random halves of both.
 
     `statistic(rows of the left set, rows of the right set)` returns a tensor. None where a half would be too small.
+    With `most` the halves are of the first so many rows of each set, and their scatter is scaled to all.
     """
+    counts = [count if most is None else min(count, most) for count in (left, right)]
     if min(left, right) // 2 < _MINIMUM_HALF:
         return None
     generator = torch.Generator().manual_seed(seed)
     values = []
     for _ in range(rounds):
-        rows = [torch.randperm(count, generator=generator)[: count // 2] for count in (left, right)]
+        rows = [torch.randperm(count, generator=generator)[: count // 2] for count in counts]
         values.append(statistic(*rows).double())
-    return HalfSamples(torch.stack(values))
+    scale = max((used / count) ** 0.5 for used, count in zip(counts, (left, right), strict=True))
+    return HalfSamples(torch.stack(values), scale)
