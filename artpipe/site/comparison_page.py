@@ -1,21 +1,12 @@
 """One page that shows two models side by side; style, fonts and media are in it."""
 
-import base64
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from artpipe.site.pages import make_environment
+from artpipe.site.self_contained import inline_style
 
-_URL = re.compile(r'url\("(fonts/[\w.-]+)"\)')
-_MIME_TYPES = {
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".wav": "audio/wav",
-    ".ogg": "audio/ogg",
-    ".woff2": "font/woff2",
-}
 _STYLE = """
 .pair { display: grid; grid-template-columns: auto 1fr 1fr; gap: 1.4rem 2rem; align-items: center; justify-items: center; --room: 11rem; }
 .pair > :nth-child(3n + 1) { justify-self: start; }
@@ -109,19 +100,6 @@ def render_comparison(
     environment = make_environment(theme, (), filters, *words)
     from markupsafe import Markup
 
-    style = Markup(_inline_style(theme))  # noqa: S704 - the theme's own
+    style = Markup(inline_style(theme) + _STYLE)  # noqa: S704 - the theme's own
     html = environment.from_string(PAGE).render(**facts, style=style)
     return ("\n".join(line.rstrip() for line in html.split("\n") if line.strip()) + "\n").encode()
-
-
-def make_data_url(suffix: str, data: bytes) -> str:
-    """Return a file as an address that holds it."""
-    mime = _MIME_TYPES.get(suffix, "application/octet-stream")
-    return f"data:{mime};base64,{base64.b64encode(data).decode()}"
-
-
-def _inline_style(theme: Path) -> str:
-    """Return the theme's style with its fonts in it."""
-    assets = theme / "assets"
-    style = (assets / "museum.css").read_text(encoding="utf-8")
-    return _URL.sub(lambda url: f'url("{make_data_url(".woff2", (assets / url[1]).read_bytes())}")', style) + _STYLE

@@ -162,7 +162,7 @@ def _make_row(pair: SamplePair, comparison: Comparison) -> dict[str, Any]:
 
 
 def _make_cell(work: MadeWork, label: str) -> dict[str, Any]:
-    from artpipe.site.comparison_page import make_data_url
+    from artpipe.site.self_contained import make_data_url
 
     url = make_data_url(work.suffix, work.data)
     width = int.from_bytes(work.data[16:20]) if work.suffix == ".png" else 0  # of a PNG, in its header
