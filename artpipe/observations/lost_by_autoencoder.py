@@ -27,8 +27,19 @@ _SIDE = 336  # pixels of a figure
 
 
 def observe(picture: CritiquedPicture, models: ProjectModels) -> Sequence[ObservationResult]:
-    """Paint the picture again from its code, and say how much is lost and where."""
-    return [result for model in models.restore("reconstruct") if (result := _reconstruct(picture, model))]
+    """Paint the picture again from its code, and say how much is lost and where.
+
+    Only autoencoders of datasets that know its like are asked.
+    """
+    from artpipe.critique.dataset_likeness import measure_likeness
+
+    classifiers = {model.shards.spec.dataset: model for model in models.restore("features")}
+    results = []
+    for model in models.restore("reconstruct"):
+        likeness = measure_likeness(picture, model.shards, classifiers.get(model.shards.spec.dataset))
+        if not likeness.strange and (result := _reconstruct(picture, model)):
+            results.append(result)
+    return results
 
 
 def _reconstruct(picture: CritiquedPicture, model: TrainedModel) -> ObservationResult | None:

@@ -39,31 +39,29 @@ def observe(picture: CritiquedPicture, models: ProjectModels) -> Sequence[Observ
         shards = models.open_shards(dataset)
         if shards is not None and shards.card.counts["train"] > 1:
             neighbours.append(_find_neighbours(picture, dataset, shards, classifiers.get(dataset)))
-    nearest = sorted(neighbours, key=lambda near: (near.strange is not None, near.space != "features", near.ratio))
+    nearest = sorted(
+        filter(None, neighbours), key=lambda near: (near.strange is not None, near.space != "features", near.ratio)
+    )
     chosen = [near for near in nearest if near.strange is None][:_MOST_DATASETS] or nearest[:1]
     return [_describe(picture, models, near) for near in chosen]
 
 
 def _find_neighbours(
     picture: CritiquedPicture, dataset: str, shards: ShardSet, model: TrainedModel | None
-) -> _Neighbours:
+) -> _Neighbours | None:
     """Look in a classifier's features, or without one in the layout of colours.
+
+    None where the dataset has too few works to tell what is unlike them.
 
     A picture that is strange to the dataset is not looked for in features, which do not know it.
     """
-    import torch
+    from artpipe.critique.dataset_likeness import measure_likeness
 
-    from artpipe.critique.dataset_reference import load_reference, make_vectors
-    from artpipe.critique.model_input import prepare_picture_for
-
-    learner = model.learner if model else None
-    reference = load_reference(shards, learner, model.checkpoint if model else "")
-    images = prepare_picture_for(picture, shards)
-    with torch.no_grad():
-        vectors = {space: make_vectors(space, images, learner) for space in reference.vectors}
-    found = {space: reference.measure(space, vector, _WORKS) for space, vector in vectors.items()}
-    strange = [space for space, (distances, _) in found.items() if reference.is_strange(space, float(distances[0]))]
-    space = "features" if learner is not None and not strange else "layout"
+    likeness = measure_likeness(picture, shards, model, _WORKS)
+    if not likeness.can_tell:
+        return None
+    reference, found, strange = likeness.reference, likeness.nearest, likeness.strange
+    space = "features" if model is not None and not strange else "layout"
     distances, rows = found[space]
     ratio = float(distances[0]) / max(float(reference.distances[space].median()), 1e-9)
     further = int((reference.distances[strange[0]] >= found[strange[0]][0][0]).sum()) if strange else 0
