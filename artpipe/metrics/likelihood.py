@@ -10,16 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.plugin_info import MetricInfo
+from artpipe.evaluation.costs_by_work import judge_costs, score_costs
 from artpipe.evaluation.sequences import writes_text
 from artpipe.modalities.text.detokenize import join_rows, to_code_points
-from artpipe.numerics.intervals import ratio_interval
 from artpipe.numerics.ngrams import KneserNeyModel
 
-_DECIDING_SCORE = "bits_per_character"
 _ORDER = 5
 _GOOD_RATIO = 0.95  # of what counting needs
 _MAXIMUM_ROWS = 20_000  # of the test split, measured at most: whole works
@@ -39,11 +36,18 @@ def measure(evidence: Evidence) -> Measurement:
     vocabulary_size = len(torch.unique(torch.cat(training_texts))) + 1
     model = KneserNeyModel(training_texts, _ORDER, vocabulary_size)
     ngram_nats = torch.tensor([float(model.nats(text).sum()) for text in texts], dtype=torch.float64)
-    scores = [
-        _make_score(_DECIDING_SCORE, model_nats, sizes, code="score_bits_per_character"),
-        _make_score("bits_per_character_5_gram", ngram_nats, sizes, code="score_bits_per_character_counted"),
-    ]
-    return Measurement(scores=scores, findings=[_judge_likelihood(scores[0], scores[1], model_nats, ngram_nats)])
+    bits = model_nats / math.log(2), ngram_nats / math.log(2)
+    model_score = score_costs(
+        "bits_per_character", bits[0], sizes, unit="bits", decides=True, code="score_bits_per_character"
+    )
+    counted = score_costs(
+        "bits_per_character_5_gram", bits[1], sizes, unit="bits", decides=False, code="score_bits_per_character_counted"
+    )
+    finding = judge_costs(
+        (model_score, counted), bits, good=_GOOD_RATIO, code="text_costs",
+        values={"bits": model_score.value, "counted": counted.value},
+    )  # fmt: skip
+    return Measurement(scores=[model_score, counted], findings=[finding])
 
 
 def _select_first_works(columns: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -64,27 +68,6 @@ def _sum_by_work(evidence: Evidence, rows: dict[str, Tensor]) -> Tensor:
     nats = learner.nll(rows["tokens"]).double().sum(1)
     work_numbers = (rows["places"][:, 0] == 0).long().cumsum(0) - 1
     return torch.zeros(int(work_numbers[-1]) + 1, dtype=torch.float64).index_add_(0, work_numbers, nats)
-
-
-def _make_score(name: str, nats: Tensor, sizes: Tensor, code: str) -> Score:
-    bits = nats / math.log(2)
-    score = Score(
-        name=name, value=float(bits.sum() / sizes.sum()), n=len(sizes), better="lower", unit="bits",
-        decides=name == _DECIDING_SCORE, code=code,
-    )  # fmt: skip
-    return score.with_interval(ratio_interval(bits, sizes))
-
-
-def _judge_likelihood(model: Score, counted: Score, model_nats: Tensor, ngram_nats: Tensor) -> Finding:
-    """Judge what the model needs as a share of what counting needs, on the same works."""
-    ratio = Score(name=model.name, value=model.value / counted.value, n=model.n).with_interval(
-        ratio_interval(model_nats, ngram_nats)
-    )
-    finding = judge_score(
-        ratio, passing=1.0, good=_GOOD_RATIO, wanted="most", code="text_costs",
-        values={"bits": model.value, "counted": counted.value},
-    )  # fmt: skip
-    return finding.model_copy(update={"value": model.value, "bound": counted.value})
 
 
 METRIC = Metric(applies=writes_text, measure=measure, headline=("bits_per_character",))

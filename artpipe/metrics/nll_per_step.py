@@ -11,17 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from artpipe.artifacts.report import Finding, Score
-from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.contracts.special_tokens import PAD
+from artpipe.evaluation.costs_by_work import judge_costs, score_costs
 from artpipe.evaluation.sequences import writes_music
 from artpipe.modalities.music.rendering import count_steps, join_rows
 from artpipe.nn.sequence.music_state import MusicState
-from artpipe.numerics.intervals import ratio_interval
 
-_DECIDING_SCORE = "nll_per_step"
 _PSEUDO_COUNT = 0.5  # of a token that was never counted
 _GOOD_RATIO = 0.9  # of what the chain needs
 
@@ -37,23 +34,15 @@ def measure(evidence: Evidence) -> Measurement:
     chain = VoiceMarkovChain(join_rows(evidence.train), len(evidence.card.spec.vocabulary))
     chain_nats = torch.tensor([chain.nats(piece) for piece in _strip_padding(pieces)], dtype=torch.float64)
     steps = count_steps(pieces)
-    scores = [
-        _make_score(_DECIDING_SCORE, model_nats, steps, code="score_nll_per_step"),
-        _make_score("nll_per_step_chain", chain_nats, steps, code="score_nll_per_step_chain"),
-    ]  # fmt: skip
-    return Measurement(scores=scores, findings=[_judge_cost(scores[0], scores[1], model_nats, chain_nats)])
-
-
-def _judge_cost(model: Score, chain: Score, model_nats: Tensor, chain_nats: Tensor) -> Finding:
-    """Judge what the model needs as a share of what the chain needs."""
-    ratio = Score(name=model.name, value=model.value / chain.value, n=model.n).with_interval(
-        ratio_interval(model_nats, chain_nats)
+    model = score_costs("nll_per_step", model_nats, steps, unit="nats", decides=True, code="score_nll_per_step")
+    counted = score_costs(
+        "nll_per_step_chain", chain_nats, steps, unit="nats", decides=False, code="score_nll_per_step_chain"
     )
-    finding = judge_score(
-        ratio, passing=1.0, good=_GOOD_RATIO, wanted="most", code="step_costs",
-        values={"nats": model.value, "counted": chain.value},
+    finding = judge_costs(
+        (model, counted), (model_nats, chain_nats), good=_GOOD_RATIO, code="step_costs",
+        values={"nats": model.value, "counted": counted.value},
     )  # fmt: skip
-    return finding.model_copy(update={"value": model.value, "bound": chain.value})
+    return Measurement(scores=[model, counted], findings=[finding])
 
 
 def _strip_padding(pieces: Tensor) -> list[list[int]]:
@@ -98,14 +87,6 @@ def _iterate_contexts(piece: Sequence[int]) -> Iterator[tuple[tuple[int, int], i
     for token in piece[1:]:
         yield (len(state.cells), state.previous_note), token
         state = state.advance(token)
-
-
-def _make_score(name: str, nats: Tensor, steps: Tensor, code: str) -> Score:
-    score = Score(
-        name=name, value=float(nats.sum() / steps.sum()), n=len(nats), better="lower", unit="nats",
-        decides=name == _DECIDING_SCORE, code=code,
-    )  # fmt: skip
-    return score.with_interval(ratio_interval(nats, steps))
 
 
 def _applies(evidence: Evidence) -> bool:
