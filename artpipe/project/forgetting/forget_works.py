@@ -18,7 +18,7 @@ from artpipe.config.yaml_edit import read_exactly
 from artpipe.config.yaml_tree import YamlTree
 from artpipe.errors import ArtpipeError
 from artpipe.project.add_remove import change_project
-from artpipe.project.forgetting.forget_plan import PLAN_FILE, ForgetPlan, load_plan, save_plan
+from artpipe.project.forgetting.forget_plan import PLAN_FILE, ForgetPlan, save_plan
 from artpipe.project.forgetting.source_removal import remove_from_source
 from artpipe.project.params_file import PARAMS, write_params
 from artpipe.project.tracked_files import remove_quietly
@@ -29,6 +29,9 @@ from artpipe.system.locks import hold_lock
 
 if TYPE_CHECKING:
     from artpipe.contracts.source import Source
+
+# Folders of `.state` with pictures, or with vectors that small pictures can be made of; each is made again when asked for.
+_LEFT_IN_STATE = "compared", "critique", "damaged", "features", "mending", "preview"
 
 
 def carry_out(plan: ForgetPlan) -> list[str]:
@@ -52,12 +55,6 @@ def carry_out(plan: ForgetPlan) -> list[str]:
         _delete_pictures(plan.models)
         remove_path(PLAN_FILE)
     return notes
-
-
-def resume_forgetting() -> list[str] | None:
-    """End a forgetting that was cut short, None where there is none; see `carry_out`."""
-    plan = load_plan()
-    return None if plan is None else carry_out(plan)
 
 
 def undo_forgetting(digits: str) -> str:
@@ -174,7 +171,7 @@ def _find_outputs(plan: ForgetPlan) -> Iterator[Path]:
         yield from Path("data/samples").glob(f"{name}-seed-*")
     for dataset, kinds in plan.champions.items():
         yield from (paths.champion(dataset, kind) for kind in kinds)
-    yield from (paths.STATE / name for name in ("compared", "damaged", "mending", "preview"))
+    yield from (paths.STATE / name for name in _LEFT_IN_STATE)
 
 
 def _rebuild_gallery() -> None:

@@ -180,7 +180,13 @@ def made(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
         stages |= {f"preprocess@{name}": [paths.shards(name)] for name in ("shapes", "other")}
         stages |= {f"evaluate@{name}": [paths.report(name)] for name in ("shapes-vae", "other-vae", "last-vae")}
         keep(stages | {"gallery": [paths.gallery()]})
-        for place in (".state/contact/shapes.png", "data/samples/shapes-vae-seed-1.png", ".state/preview/media/x.png"):
+        for place in (
+            ".state/contact/shapes.png",
+            ".state/critique/x.safetensors",
+            ".state/features/x.safetensors",
+            ".state/preview/media/x.png",
+            "data/samples/shapes-vae-seed-1.png",
+        ):
             Path(place).parent.mkdir(parents=True, exist_ok=True)
             Path(place).write_bytes(thumbnail)
         subprocess.run(["git", "add", "-A"], check=True)
