@@ -23,7 +23,7 @@ def preset(
     Says what changed and what it will take; without NAME, which presets there are.
     """
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
-    from artpipe.project.plan import describe_total, make_plan
+    from artpipe.project.plan import describe_total, make_measured_plan
     from artpipe.project.preset_switch import describe_presets, describe_switch, set_preset
     from artpipe.project.presets import plan_switch
     from artpipe.project.validation import check_project
@@ -36,9 +36,9 @@ def preset(
     check_project()
     if not plan:
         typer.echo(to_printable_lines(set_preset(name)))
-        typer.echo(describe_total(make_plan(read_graph())))
+        typer.echo(describe_total(make_measured_plan(read_graph())))
         return
     switch = plan_switch(name)
     typer.echo(to_printable_lines(describe_switch(switch)))
-    total = describe_total(make_plan(read_graph(params_text=switch.text), params_text=switch.text))
+    total = describe_total(make_measured_plan(read_graph(params_text=switch.text), switch.text))
     typer.echo(f"{total}\nnothing was written")

@@ -48,8 +48,8 @@ class ModelInfo(WallInfo):
 
     title: str = ""  # as it hangs in the gallery; empty: the name of the file
     # Core time of a training step, per picture of a batch and pixel of it (of what is no picture, per token), on two cores
-    # of an AMD EPYC with bf16. Not given: that of the slowest kind, since a plan is better too long than too short.
-    nanoseconds_per_pixel: float = Field(default=40_000, gt=0)
+    # of an AMD EPYC with AVX2 and no bf16. Not given: that of the slowest kind, since a plan is better too long than too short.
+    nanoseconds_per_pixel: float = Field(default=100_000, gt=0)
     evaluation_seconds: float = Field(
         default=10.0, ge=0
     )  # core-seconds of scoring 2,000 samples, where that was measured
@@ -83,7 +83,7 @@ class MediumInfo(Settings):
 
     size_parameter: str = "length"  # of `preprocess`: what a row is long or wide
     default_size: int = Field(default=128, gt=0)  # of that parameter
-    # Core-milliseconds of a work, and of a megabyte of the files that works are in, on the CPU of the models' rates.
+    # Core-milliseconds of a work, and of a megabyte of the files that works are in, on the same CPU.
     ingest_milliseconds: tuple[NonNegative, NonNegative] = (1.0, 100.0)
     preprocess_milliseconds: tuple[NonNegative, NonNegative] = (1.0, 300.0)
     axes: Literal[1, 2] = 1  # a row has size ** axes values: tokens, or pixels of a square whose side `--size` says

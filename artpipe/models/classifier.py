@@ -248,7 +248,7 @@ MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=Classi
 MODEL_INFO = ModelInfo(
     title="Classifier",
     hub_task="image-classification",
-    nanoseconds_per_pixel=350,
+    nanoseconds_per_pixel=800,
     evaluation_seconds=3.0,
     default_batch_size=128,
     appeal=0.8,  # it makes no works, it only reads them

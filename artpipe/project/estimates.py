@@ -8,6 +8,7 @@ import contextlib
 import json
 import resource
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from artpipe.artifacts.run import RunRecord
 from artpipe.config.params import Frozen, Params, load_params
 from artpipe.contracts.plugin_info import medium_info, model_info
 from artpipe.errors import ArtpipeError
+from artpipe.project.machine_costs import load_shipped_costs
 from artpipe.project.step_costs import StepCosts, is_of_this_machine, read_entry
 from artpipe.system.atomic_files import write_json
 from artpipe.system.locks import hold_lock
@@ -23,9 +25,8 @@ from artpipe.system.machine import machine_key
 
 DURATIONS = paths.STATE / "durations.json"  # what each stage took, told by itself
 _START_SECONDS = 1.2  # core-seconds of `dvc repro` around a stage, which no record has
-_IMPORTS_SECONDS = 3.0  # of a training's imports, where the seconds below and those of the plugins were measured
 _OPENING_SECONDS = 1.5  # of a training's own code: reading its data, hashing what it made
-_BASE_SECONDS = {"ingest": 1.2, "preprocess": 0.9, "weights": 3.0, "evaluate": 3.0, "gallery": 4.0}
+_BASE_SECONDS = {"ingest": 2.5, "preprocess": 1.8, "weights": 5.0, "evaluate": 5.0, "gallery": 6.0}
 _GALLERY_SECONDS = 0.4  # of each model that hangs
 _SAMPLES = 2000  # scored in an evaluation, of which the kinds say what it takes
 _BYTES = {"ingest": 114e6, "preprocess": 58e6, "weights": 59e6, "train": 10e6, "evaluate": 1e6, "gallery": 4e6}
@@ -104,14 +105,14 @@ class CostEstimator:
             seconds += _GALLERY_SECONDS * len(self._params.models)
         return seconds * self._slowness
 
-    @property
+    @cached_property
     def _slowness(self) -> float:
-        """Return how many times as long as shipped seconds this machine takes.
+        """Return how many times as long as the machine of shipped seconds this one takes.
 
-        It holds for what is no training.
+        It is told by what both take to import.
         """
         imports = self._steps.measured.imports
-        return imports / _IMPORTS_SECONDS if imports else 1.0
+        return imports / load_shipped_costs().imports if imports else 1.0
 
     def _scale_last_run(self, stage: str) -> float | None:
         """Return the last run's time, scaled to present sizes.
@@ -151,13 +152,16 @@ class CostEstimator:
     def _estimate_training(self, name: str) -> float:
         """Return what a training that never ran takes.
 
-        As measured on this machine, else like another of its kind. Without both, the rate is what the kind says of
-        itself.
+        As measured on this machine, else as shipped, else like another of its kind. Without all, the rate is what the
+        kind says of itself.
         """
         entry = self._params.models.get(name, {})
         measured = self._steps.training_seconds(entry, _read_steps(entry))
         if measured is not None:
             return measured + _OPENING_SECONDS * self._slowness
+        shipped = self._steps.shipped_seconds(entry, _read_steps(entry))
+        if shipped is not None:
+            return (shipped + _OPENING_SECONDS) * self._slowness
         for other, other_entry in self._params.models.items():
             if other_entry.get("kind") == entry.get("kind"):
                 seconds = self._scale_last_training(other)

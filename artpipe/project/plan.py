@@ -70,6 +70,14 @@ def make_plan(graph: StageGraph, root: Path = Path(), params_text: str | None = 
     )
 
 
+def make_measured_plan(graph: StageGraph, params_text: str | None = None) -> Plan:
+    """Return the plan, once what its trainings cost on this machine was measured."""
+    params = load_params() if params_text is None else parse_params(params_text)
+    stages = _list_affected(graph.upstream, graph.changes)
+    measure_missing(Path(), params, [stage.partition("@")[2] for stage in stages if stage.startswith("train@")])
+    return make_plan(graph, params_text=params_text)
+
+
 def _make_notes(stages: Iterable[str], root: Path) -> Iterator[str]:
     """Yield notes on the datasets of which a model will be trained or judged."""
     models = {stage.partition("@")[2] for stage in stages if stage.startswith(("train@", "evaluate@"))}
@@ -113,10 +121,7 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False, p
         ArtpipeError: DVC failed.
     """
     check_project()
-    graph, params = read_graph(), load_params() if params_text is None else parse_params(params_text)
-    stages = _list_affected(graph.upstream, graph.changes)
-    measure_missing(Path(), params, [stage.partition("@")[2] for stage in stages if stage.startswith("train@")])
-    plan = make_plan(graph, params_text=params_text)
+    plan = make_measured_plan(read_graph(), params_text)
     if as_json:
         sys.stdout.write(json.dumps(plan.model_dump(mode="json"), indent=2) + "\n")
     else:

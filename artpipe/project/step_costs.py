@@ -13,29 +13,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from artpipe.artifacts import paths
 from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.config.params import Frozen, Params, TrainParams
 from artpipe.contracts.plugin_info import ModelInfo, medium_info, model_info
 from artpipe.errors import ArtpipeError
 from artpipe.project.dataset_sizes import DatasetSize, measure_dataset
+from artpipe.project.machine_costs import SWITCH, MachineCosts, StepCost, load_costs, load_shipped_costs, save_costs
 from artpipe.system.atomic_files import write_json
 from artpipe.system.hashing import sha256_bytes
-from artpipe.system.locks import hold_lock
-from artpipe.system.machine import machine_key, torch_version
+from artpipe.system.machine import torch_version
 from artpipe.system.processes import run_child
-from artpipe.system.user_cache import cache_file
 
 # Parameters of an entry by which no step takes longer.
 _NEUTRAL = {*TrainParams.model_fields} - {"kind", "batch_size", "threads", "device", "precision"}
-SWITCH = "ARTPIPE_MEASURE"  # environment variable; off: only earlier runs and the rates that the kinds bring
 _PHASE_SUFFIX = "_from_step"  # of a parameter that divides a training into phases of different cost
 _MOST_SHOWN = 24  # works that a sheet shows, whatever there are
 _TIMEOUT_SECONDS = 120.0
 _SLOW_IMPORTS_SECONDS = 4.0  # of core time
-_MOST_ENTRIES = 2000  # that are kept, the newest
 
 
 class CostRequest(Frozen):
@@ -48,35 +43,21 @@ class CostRequest(Frozen):
     count: int  # works in the training split
 
 
-class StepCost(Frozen):
-    """Core-seconds of a training on this machine, without the imports."""
-
-    start: float = Field(ge=0)  # building, and what the first steps take more
-    step: float = Field(gt=0)  # the mean over the training, with one of each multiplier
-    sheet: float = Field(ge=0)  # of an evaluation point
-    shown: float = Field(ge=0)  # of each work on it
-    measures: float = Field(ge=0)  # of an evaluation point
-    held_out: float = Field(ge=0)  # of each work it measures on
-    precision: str
-    device: str
-
-
-class MachineCosts(Frozen):
-    """What was measured on one machine."""
-
-    imports: float = Field(default=0.0, ge=0)  # core-seconds of what each training imports; 0: not measured
-    steps: dict[str, StepCost] = Field(default_factory=dict)  # by the key of a request; the newest are last
-
-
 class StepCosts:
     """What this machine's steps cost, for present models and those of earlier runs.
 
     The present ones are those of params.yaml.
     """
 
-    def __init__(self, root: Path, params: Params, measured: MachineCosts | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        params: Params,
+        measured: MachineCosts | None = None,
+        shipped: MachineCosts | None = None,
+    ) -> None:
         self._root, self._params = root, params
-        self.measured = measured or load_costs()
+        self.measured, self._shipped = measured or load_costs(), shipped
         self._sizes = dict[str, DatasetSize]()
 
     def size(self, dataset: str) -> DatasetSize:
@@ -111,8 +92,16 @@ class StepCosts:
 
         None where its steps were not measured.
         """
+        return self._sum_seconds(self.measured, entry, steps)
+
+    def shipped_seconds(self, entry: Mapping[str, Any], steps: int) -> float | None:
+        """Return the same by the shipped costs, None where they have no such entry."""
+        self._shipped = self._shipped or load_shipped_costs()
+        return self._sum_seconds(self._shipped, entry, steps)
+
+    def _sum_seconds(self, machine: MachineCosts, entry: Mapping[str, Any], steps: int) -> float | None:
         asked = self.request("", entry)
-        cost = self.measured.steps.get(asked.key) if asked else None
+        cost = machine.steps.get(asked.key) if asked else None
         if cost is None:
             return None
         size, every = self.size(str(entry.get("dataset"))), max(1, int(str(_default(entry, "evaluate_every_steps"))))
@@ -121,7 +110,7 @@ class StepCosts:
         point = cost.sheet + cost.shown * shown + (cost.measures + cost.held_out * held_out if held_out else 0.0)
         factor = count_multipliers(entry, model_info(str(entry.get("kind"))))
         points = 1 + math.ceil(steps / every)  # the first before the first step
-        return self.measured.imports + cost.start + steps * cost.step * factor + points * point
+        return machine.imports + cost.start + steps * cost.step * factor + points * point
 
     def find_missing(self, models: Iterable[str]) -> list[CostRequest]:
         """Return what has to be measured for these models, each once."""
@@ -174,7 +163,7 @@ def measure_missing(root: Path, params: Params, models: Iterable[str]) -> None:
                 imports = min([imports, *(line["imports"] for line in lines if "imports" in line)])
                 steps |= {line["key"]: StepCost.model_validate(line["cost"]) for line in lines if "key" in line}
         if steps:
-            _save_costs(imports, steps)
+            save_costs(imports, steps)
 
 
 def _run_measurement(root: Path, file: Path, params: Params, requests: Sequence[CostRequest]) -> list[dict[str, Any]]:
@@ -196,41 +185,6 @@ def _run_measurement(root: Path, file: Path, params: Params, requests: Sequence[
     command = [sys.executable, "-m", "artpipe.project.step_measurement", str(file)]
     run_child(command, read_line, cwd=root, timeout_seconds=_TIMEOUT_SECONDS)
     return answers
-
-
-def load_costs(file: Path | None = None) -> MachineCosts:
-    """Return what was measured on this machine.
-
-    Nothing where the file is missing or broken.
-    """
-    if os.environ.get(SWITCH) == "off":
-        return MachineCosts()
-    try:
-        content = json.loads((file or cache_file("step-costs.json")).read_text(encoding="utf-8"))
-        return MachineCosts.model_validate(content[machine_key()])
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
-        return MachineCosts()
-
-
-def _save_costs(imports: float, steps: Mapping[str, StepCost]) -> None:
-    """Add what was measured to the user's file.
-
-    Where it cannot be written, it is measured again.
-    """
-    file = cache_file("step-costs.json")
-    try:
-        with hold_lock(file.with_suffix(".lock"), doing="noting what trainings cost"):
-            try:
-                content = json.loads(file.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                content = {}
-            former = load_costs(file)
-            newest = dict([*{**former.steps, **steps}.items()][-_MOST_ENTRIES:])
-            least = min(imports, former.imports or imports)
-            machine = MachineCosts(imports=least, steps=newest).model_dump(mode="json")
-            write_json(file, {**(content if isinstance(content, dict) else {}), machine_key(): machine})
-    except OSError:
-        return
 
 
 def count_multipliers(entry: Mapping[str, Any], info: ModelInfo) -> int:

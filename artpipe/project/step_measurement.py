@@ -29,7 +29,8 @@ from artpipe.contracts.sample_rows import RowsRequest, SampleRows
 from artpipe.errors import ArtpipeError
 from artpipe.extractors.vgg16 import LAYERS, SHAPES
 from artpipe.nn.style.perceptual import PerceptualNetwork, open_perceptual_network
-from artpipe.project.step_costs import CostRequest, StepCost
+from artpipe.project.machine_costs import StepCost
+from artpipe.project.step_costs import CostRequest
 from artpipe.system.memory_allocator import keep_freed_memory
 from artpipe.training.data import Batches, BatchSampler, Columns
 from artpipe.training.device import prepare_torch

@@ -8,7 +8,8 @@ import pytest
 from artpipe.config.params import parse_params
 from artpipe.contracts.plugin_info import ModelInfo
 from artpipe.project import step_costs
-from artpipe.project.step_costs import MachineCosts, StepCost, StepCosts, count_multipliers, load_costs, measure_missing
+from artpipe.project.machine_costs import MachineCosts, StepCost, load_costs
+from artpipe.project.step_costs import StepCosts, count_multipliers, measure_missing
 from artpipe.system.machine import machine_key
 
 PARAMS = """\

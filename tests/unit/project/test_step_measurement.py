@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from artpipe.project.step_costs import load_costs
+from artpipe.project.machine_costs import load_costs
 
 ROOM = """\
 datasets:
@@ -33,6 +33,7 @@ def test_the_first_plan_measures_and_the_second_does_not(studio, tmp_path, monke
     assert expected > 0
 
 
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore")  # DVC's own
 def test_a_room_that_only_a_preset_brings_is_measured(studio, tmp_path, monkeypatch):
     """Its dataset does not stand in params.yaml while the preset is only planned."""
