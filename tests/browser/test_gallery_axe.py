@@ -21,6 +21,7 @@ PAGES = {
         *(f"works/{name}/index" for name in ("painter-stylisation-000", "enlarger-enlargement-000", "walker-walk-003")),
     ),
 }
+ALWAYS = {"index", "datasets/hills/index", "models/painter/index", "works/composer-sample-000/index"}
 LIGHTS = {"day": ("light", 1280), "evening": ("dark", 1280), "in the hand": ("light", 390)}
 
 
@@ -41,8 +42,17 @@ def galleries(tmp_path_factory):
     return built
 
 
-@pytest.mark.parametrize("light", LIGHTS)
-@pytest.mark.parametrize(("museum", "page"), [(museum, page) for museum, pages in PAGES.items() for page in pages])
+def list_visits():
+    """Every page by day; some in the evening and on a small screen, the others nightly."""
+    return [
+        pytest.param(museum, page, light, marks=[] if light == "day" or page in ALWAYS else [pytest.mark.nightly])
+        for museum, pages in PAGES.items()
+        for page in pages
+        for light in LIGHTS
+    ]
+
+
+@pytest.mark.parametrize(("museum", "page", "light"), list_visits())
 def test_axe_finds_no_violation(browser, galleries, museum, page, light):
     """Contrast, names, roles, order of headings, landmarks: all rules that axe has on by itself."""
     scheme, width = LIGHTS[light]

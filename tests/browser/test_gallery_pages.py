@@ -158,6 +158,7 @@ def test_from_the_entrance_to_model_and_dataset_in_one_step(browser, gallery):
         assert addresses == ["works", "models", "datasets"]
 
 
+@pytest.mark.nightly  # rooms of every form stay (test_gallery_forms.py)
 def test_a_thousand_works_open_lightly(browser, tmp_path):
     """First view of 1,000 works by 42 models: at most 40 requests, 500 kB and 1,500 nodes."""
     pictures = [make.png(64, 3, i) for i in range(24)]

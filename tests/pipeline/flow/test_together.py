@@ -41,6 +41,7 @@ def together(project, number: int, targets: tuple[str, ...]) -> None:
     assert all(after[stage] != before[stage] for stage in models)
 
 
+@pytest.mark.nightly
 def test_two_runs_at_once_leave_a_correct_lock(project, prefect_server):
     """One of a model, one of everything."""
     project.environment.update(prefect_server)

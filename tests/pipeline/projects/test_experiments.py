@@ -26,6 +26,7 @@ def test_an_experiment_changes_one_line_of_params(tmp_path):
     assert differing == ["-     beta: 1.0", "+     beta: 4"]
 
 
+@pytest.mark.nightly
 def test_experiments_side_by_side(project, tmp_path):
     """Two experiments: the table has what differs, metrics and plots tell the same, and beta runs three stages."""
     project.edit("params.yaml", "seed: 1\n", COMMENTED)

@@ -80,7 +80,9 @@ def test_its_flow_is_what_prefect_deploys(tmp_path):
     assert done.stdout == f"{named} {tmp_path}/my studio/flows/gallery.py\n", done.stderr
 
 
-@pytest.mark.parametrize("command", [["flows/gallery.py"], ["-m", "flows.gallery"]])
+@pytest.mark.parametrize(
+    "command", [["flows/gallery.py"], pytest.param(["-m", "flows.gallery"], marks=pytest.mark.nightly)]
+)
 def test_its_flow_can_be_run_as_a_file(tmp_path, command):
     """It is `artpipe run`, whose arguments it takes and whose mistakes it tells."""
     create_project(tmp_path / "own", "pictures")

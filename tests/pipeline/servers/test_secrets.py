@@ -109,6 +109,7 @@ def test_dvcs_own_file_for_secrets_may_have_them(studio, artpipe):
 
 @pytest.mark.xdist_group("flow")
 @pytest.mark.timeout(1200)
+@pytest.mark.nightly  # a training and its sync stay
 def test_a_flow_leaves_none(project, prefect_server):
     """What it prints, the project's folder, and Prefect's home with its database and log."""
     address = f"http://me:{WORD}@127.0.0.1:{free_port()}"

@@ -98,7 +98,7 @@ class TestRealServer:
         assert ask_socket(port, own) == 403
         assert ask(port, "/api/health", own, method="GET") == 200
 
-    @pytest.mark.parametrize("given", [SECRET, ""])
+    @pytest.mark.parametrize("given", [pytest.param(SECRET, marks=pytest.mark.nightly), ""])
     def test_the_flow_runs_with_the_password_alone(self, guarded, project, given):
         """With it a run is made and reported; without it the flow says so, and no stage was harmed."""
         port, env = guarded

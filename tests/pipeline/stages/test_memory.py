@@ -54,6 +54,7 @@ def outcome(folder, name):
     return card, weights
 
 
+@pytest.mark.nightly
 def test_a_real_lack_of_memory_is_overcome(tmp_path, monkeypatch):
     """Under a limit of the process's memory a batch of 8192 is learned in parts, says so everywhere, and learns the same."""
     entry = "kind: vae, batch_size: 8192, width: 16, steps: 4"

@@ -170,6 +170,7 @@ def test_a_kind_from_contributing_goes_all_the_way(workshop):
     assert run("dvc", "status").strip().endswith("up to date.")
 
 
+@pytest.mark.nightly  # the example is built and found in tests/contract/test_docs.py
 def test_what_a_kind_says_of_itself_is_planned_written_and_hung(studio, monkeypatch):
     """Estimate, first parameters, title and wall text come from the one file of a plugin in a project; so does what makes them stale."""
     monkeypatch.setenv("ARTPIPE_TRACKING", "off")

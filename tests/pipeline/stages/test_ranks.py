@@ -50,6 +50,7 @@ def weights(folder, name):
     return load_checkpoint(folder / "data/checkpoints" / name, "final")[1]
 
 
+@pytest.mark.nightly
 def test_two_ranks_are_as_one_with_the_same_batches(tmp_path):
     """Without dropout and degradations 25 steps end with the same weights, but for the order of sums."""
     more = f"steps: 25, evaluate_every_steps: 10, {CALM}"

@@ -127,7 +127,9 @@ def test_a_mistake_stops_everything_before_it_starts(studio, artpipe, command):
     assert not Path("data").exists()
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", [*(pytest.param(one, marks=pytest.mark.nightly) for one in ("<&-", ">&-", "2>&-")), "<&- >&- 2>&-"]
+)
 def test_closed_streams_are_nobodys_business(studio, closed):
     """As some daemons start it: nothing fails, and nothing that is printed lands in a file that took the stream's number."""
     done = subprocess.run(
