@@ -35,6 +35,8 @@ class VerdictBounds(BaseModel):
     memorised_share: _Share = (
         0.1  # of the samples, copies of a training work beyond what held-out works would be called
     )
+    repeated_share: _Share = 0.25  # of passages said again, beyond what held-out works repeat; more is a circle
+    good_repeated: _Share = 0.1  # the same, up to which it is good
     copy_ratio: _Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
     copy_distance: _Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
     fewest_works: _Positive = 50  # held out; with fewer, any neighbourhood reaches everything: coverage says nothing

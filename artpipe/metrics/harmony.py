@@ -3,7 +3,7 @@
 Notes in the piece's own key, dissonant chords, and passages copied from training pieces.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -12,11 +12,10 @@ from artpipe.config.verdict_bounds import VerdictBounds
 from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.modalities.music.key_detection import share_dissonant, share_in_key
+from artpipe.modalities.music.passages import PASSAGE_BEATS, list_passages
 from artpipe.modalities.music.rendering import join_rows
-from artpipe.modalities.music.tokens import HELD, Step, decode_steps, is_music
+from artpipe.modalities.music.tokens import Step, decode_steps, is_music
 from artpipe.numerics.intervals import mean_interval
-
-_PASSAGE_BEATS = 4  # beats in a row
 
 
 def measure(evidence: Evidence) -> Measurement:
@@ -38,7 +37,7 @@ def measure(evidence: Evidence) -> Measurement:
     scores = [
         _make_score("in_key", generated_shares[:, 0], "higher", code="score_in_key", values={"real": key}),
         _make_score("dissonant", generated_shares[:, 1], "lower", code="score_dissonant", values={"real": dissonant}),
-        _make_score("copied_passages", generated_shares[:, 2], "lower", code="score_copied_passages", values={"beats": _PASSAGE_BEATS, "usual": copied}),
+        _make_score("copied_passages", generated_shares[:, 2], "lower", code="score_copied_passages", values={"beats": PASSAGE_BEATS, "usual": copied}),
     ]  # fmt: skip
     return Measurement(scores=scores, findings=_judge_harmony(scores, (key, dissonant, copied), bounds))
 
@@ -63,7 +62,7 @@ def _judge_harmony(scores: Sequence[Score], real: Sequence[float], bounds: Verdi
         judge_score(
             copied, failing=bound, passing=bound, good=bound, wanted="most",
             fault="memorised", code="copies_passages",
-            values={"share": copied.value, "beats": _PASSAGE_BEATS, "usual": real_copied, "wanted": bound},
+            values={"share": copied.value, "beats": PASSAGE_BEATS, "usual": real_copied, "wanted": bound},
         ),
     ]  # fmt: skip
 
@@ -76,19 +75,6 @@ def _measure_piece(
         sum(passage in training_passages for passage in piece_passages) / len(piece_passages) if piece_passages else 0.0
     )
     return share_in_key(piece), share_dissonant(piece, grid), copied
-
-
-def list_passages(piece: Sequence[Step], grid: int) -> Iterator[tuple[int, ...]]:
-    """Yield each passage of some beats, relative to its first note.
-
-    It is the same in every key.
-    """
-    sounding = [tuple(cell % HELD for cell in cells) for _, cells in piece]
-    for start in range(len(sounding) - _PASSAGE_BEATS * grid + 1):
-        part = sounding[start : start + _PASSAGE_BEATS * grid]
-        first = next((pitch for chord in part for pitch in chord if pitch), None)
-        if first is not None:
-            yield tuple(pitch - first if pitch else -HELD for chord in part for pitch in (*chord, 0))
 
 
 def _make_score(name: str, shares: torch.Tensor, better: str, code: str, values: Mapping[str, float]) -> Score:
