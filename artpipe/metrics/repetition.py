@@ -5,16 +5,16 @@ be all of it. Passages are 16 characters or four beats in a row; held-out works 
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 import torch
 
-from artpipe.artifacts.report import Finding, Score
+from artpipe.artifacts.report import Score
 from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.evaluation.sequences import writes_music, writes_text
-from artpipe.language.message import Message
+from artpipe.language.message import Message, Value
 from artpipe.modalities.music import rendering
 from artpipe.modalities.music.passages import PASSAGE_BEATS, list_passages
 from artpipe.modalities.music.tokens import decode_steps
@@ -27,6 +27,14 @@ _NGRAM = 16  # characters in a row
 _FEWEST_WORKS = 4  # on either side, of which one is compared with the others
 
 Passages = list[Any]  # of one work, in its order; equal ones are equal
+
+
+class Bounds(TypedDict):
+    """Where repetition becomes a grade."""
+
+    failing: float
+    passing: float
+    good: float
 
 
 def measure(evidence: Evidence) -> Measurement:
@@ -43,17 +51,33 @@ def measure(evidence: Evidence) -> Measurement:
         code="passage_of_characters" if is_text else "passage_of_beats",
         values={"count": _NGRAM if is_text else PASSAGE_BEATS},
     )
-    within, within_new = share_repeated_within(written), share_repeated_within(held_out)
-    elsewhere, elsewhere_new = share_repeated_elsewhere(written), share_repeated_elsewhere(held_out)
-    scores = [
-        _make_score("repeated_within", within, within_new, passage, code="score_repeated_within"),
-        _make_score("repeated_elsewhere", elsewhere, elsewhere_new, passage, code="score_repeated_elsewhere"),
-    ]
+    usual = [float(share(held_out).mean()) for share in (share_repeated_within, share_repeated_elsewhere)]
+    within = _make_score(
+        "repeated_within", share_repeated_within(written), usual[0],
+        code="score_repeated_within", values={"passage": passage, "usual": usual[0]},
+    )  # fmt: skip
+    elsewhere = _make_score(
+        "repeated_elsewhere", share_repeated_elsewhere(written), usual[1],
+        code="score_repeated_elsewhere", values={"passage": passage, "usual": usual[1]},
+    )  # fmt: skip
+    bounds = [_bound(evidence, share) for share in usual]
     findings = [
-        _judge(evidence, scores[0], passage, code="repeated_within"),
-        _judge(evidence, scores[1], passage, code="repeated_elsewhere"),
-    ]
-    return Measurement(scores=scores, findings=findings)
+        judge_score(
+            within, **bounds[0], wanted="most", fault="collapsed", code="repeated_within",
+            values={"share": within.value, "passage": passage, "usual": usual[0], "wanted": bounds[0]["passing"]},
+        ),
+        judge_score(
+            elsewhere, **bounds[1], wanted="most", fault="collapsed", code="repeated_elsewhere",
+            values={"share": elsewhere.value, "passage": passage, "usual": usual[1], "wanted": bounds[1]["passing"]},
+        ),
+    ]  # fmt: skip
+    return Measurement(scores=[within, elsewhere], findings=findings)
+
+
+def _bound(evidence: Evidence, usual: float) -> Bounds:
+    bounds = evidence.params.verdicts
+    allowed = usual + bounds.repeated_share
+    return {"failing": allowed, "passing": allowed, "good": usual + bounds.good_repeated}
 
 
 def _list_texts(evidence: Evidence) -> tuple[list[Passages], list[Passages]]:
@@ -87,22 +111,11 @@ def share_repeated_elsewhere(works: Sequence[Passages]) -> torch.Tensor:
     return torch.tensor(shares, dtype=torch.float64)
 
 
-def _make_score(name: str, shares: torch.Tensor, of_real: torch.Tensor, passage: Message, code: str) -> Score:
-    usual = float(of_real.mean())
+def _make_score(name: str, shares: torch.Tensor, usual: float, code: str, values: Mapping[str, Value]) -> Score:
     score = Score(
-        name=name, value=float(shares.mean()), n=len(shares), better="lower", real=usual, code=code,
-        values={"passage": passage, "usual": usual},
-    )  # fmt: skip
+        name=name, value=float(shares.mean()), n=len(shares), better="lower", real=usual, code=code, values=dict(values)
+    )
     return score.with_interval(mean_interval(shares))
-
-
-def _judge(evidence: Evidence, score: Score, passage: Message, code: str) -> Finding:
-    bounds, usual = evidence.params.verdicts, float(score.real or 0.0)
-    bound = usual + bounds.repeated_share
-    return judge_score(
-        score, failing=bound, passing=bound, good=usual + bounds.good_repeated, wanted="most", fault="collapsed",
-        code=code, values={"share": score.value, "passage": passage, "usual": usual, "wanted": bound},
-    )  # fmt: skip
 
 
 METRIC = Metric(
