@@ -21,7 +21,7 @@ from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler, SequenceM
 from artpipe.errors import UserError
 from artpipe.evaluation.decide_verdict import decide_verdict, select_finite_scores
 from artpipe.evaluation.dvc_reports import write_comparison
-from artpipe.evaluation.extractor_networks import open_extractors
+from artpipe.evaluation.extractor_networks import load_or_compute, open_extractors
 from artpipe.evaluation.extractor_skill import measure_skill
 from artpipe.evaluation.generated_samples import generate_samples
 from artpipe.evaluation.saved_exhibits import SEED_STRIDE, write_exhibits, write_real_works
@@ -96,6 +96,7 @@ def gather_evidence(name: str, params: Params, shards: ShardSet) -> tuple[Eviden
         train=shards.load("train"),
         held_out=draw_rows(test, params.evaluation.reference, params.seed),
         test=test,
+        feature_cache=load_or_compute,
     )
     _add_feature_extractor(evidence, name, str(params.model(name).get("feature_extractor", name)), sha256)
     if isinstance(learner, Sampler):

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from artpipe.numerics.pixels import to_float
 
+FeatureCache = Callable[[str, Tensor, Callable[[], Tensor]], Tensor]  # by the source's hash and the pictures
 PIXELS_ID = "pixels"  # the name where there is no feature extractor
 _PIXEL_SIDE = 16
 
@@ -21,7 +22,7 @@ class FeatureSource:
     sha256: str  # of the checkpoint or the weights; `pixels` where there are none
     compute: Callable[[Tensor], Tensor]  # pictures (N, C, H, W) in [-1, 1] -> features (N, F)
     most_pictures: int | None = None  # of a part that are measured; None: all
-    cache: Callable[[str, Tensor, Callable[[], Tensor]], Tensor] | None = None  # by hash and pictures, over runs
+    cache: FeatureCache | None = None  # over runs
 
     def extract(self, pictures: Tensor, batch_size: int, *, is_kept: bool = False) -> Tensor:
         """Return features ``(N, F)`` of uint8 pictures ``(N, C, H, W)``.

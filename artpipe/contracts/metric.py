@@ -13,7 +13,7 @@ from torch import Tensor
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, Score
 from artpipe.config.params import EvaluationParams
-from artpipe.contracts.feature_source import PIXELS, FeatureSource, map_batches
+from artpipe.contracts.feature_source import PIXELS, FeatureCache, FeatureSource, map_batches
 from artpipe.contracts.model import Exhibit, Learner, Prompt
 from artpipe.numerics.intervals import Interval
 from artpipe.numerics.nearest_neighbours import find_copies, find_nearest
@@ -64,6 +64,7 @@ class Evidence:
     extractor_skill: ExtractorSkill | None = None  # of the dataset's own; None where it cannot be known
     pretrained: Sequence[FeatureSource] = ()  # networks that know pictures at large; they decide where there are any
     sequences: Sequence[Sequence[int]] = ()  # what it wrote, in tokens, where the learner is a SequenceModel
+    feature_cache: FeatureCache | None = None  # of the dataset's own feature extractor; None: nothing is kept
     broken_samples: int = 0  # samples with values that are no numbers
     _cache: dict[str, Any] = field(default_factory=dict)
 
@@ -84,7 +85,10 @@ class Evidence:
         """Return the dataset's own feature extractor, or small pictures."""
         if self.feature_extractor is None:
             return PIXELS
-        return FeatureSource(OWN_EXTRACTOR, self.extractor_sha256 or PIXELS.sha256, self.feature_extractor.features)
+        return FeatureSource(
+            OWN_EXTRACTOR, self.extractor_sha256 or PIXELS.sha256, self.feature_extractor.features,
+            cache=self.feature_cache if self.extractor_sha256 else None,
+        )  # fmt: skip
 
     @property
     def training_source(self) -> FeatureSource:

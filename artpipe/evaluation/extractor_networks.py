@@ -23,7 +23,8 @@ from artpipe.system.hashing import sha256_bytes, sha256_file
 from artpipe.system.locks import hold_lock
 
 COLOURS = 3  # channels of the pictures that such networks know
-_CACHE = paths.STATE / "features"
+_CACHE, _CODE = paths.STATE / "features", Path("code.yaml")
+_MOST_KEPT = 24  # files of features
 
 
 def open_extractors(params: Params, spec: Spec) -> Iterator[FeatureSource]:
@@ -83,12 +84,12 @@ def _open_network(folder: Path) -> tuple[FeatureNetwork, str]:
 def load_or_compute(extractor: str, pictures: Tensor, compute: Callable[[], Tensor]) -> Tensor:
     """Return the features of pictures, computed once.
 
-    They are kept in `.state/features`.
-
-    A file's name is a hash of the extractor and the pictures; what is damaged is computed again.
+    They are kept in `.state/features`, the last `_MOST_KEPT`. A file's name is a hash of the extractor, the pictures and
+    the code as `code.yaml` has it; what is damaged is computed again.
     """
-    key = sha256_bytes(f"{extractor} {tuple(pictures.shape)} ".encode() + pictures.contiguous().numpy().tobytes())
-    path = _CACHE / f"{key[:32]}.safetensors"
+    code = sha256_file(_CODE) if _CODE.is_file() else ""
+    head = f"{extractor} {code} {tuple(pictures.shape)} ".encode()
+    path = _CACHE / f"{sha256_bytes(head + pictures.contiguous().numpy().tobytes())[:32]}.safetensors"
     checksum = path.with_suffix(".sha256")
     try:
         return load_tensors(path, checksum.read_text())["features"]
@@ -96,4 +97,13 @@ def load_or_compute(extractor: str, pictures: Tensor, compute: Callable[[], Tens
         features = compute()
     path.parent.mkdir(parents=True, exist_ok=True)
     checksum.write_text(save_tensors(path, {"features": features}))
+    _remove_oldest()
     return features
+
+
+def _remove_oldest() -> None:
+    """Remove what was kept longest, beyond what is kept."""
+    kept = sorted(_CACHE.glob("*.sha256"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in kept[_MOST_KEPT:]:
+        for part in (file, file.with_suffix(".safetensors")):
+            part.unlink(missing_ok=True)
