@@ -7,7 +7,7 @@ from artpipe.contracts.gallery_work import GalleryWork
 from artpipe.contracts.section import Artist, IndexView, Room, Section
 
 _CERTAIN = 0.9  # certainty of the feature extractor from which on works are as sure as each other
-_FEATURED = ("good", "fair", "cannot tell", "weak")  # grades that are featured, the first first
+_FEATURED = ({"good", "fair"}, {"cannot tell"}, {"weak"})  # grades that are featured, the first first
 _LARGE_ENOUGH = 128  # pixels of the shorter side; beyond, larger is no better
 
 _HTML = """
@@ -55,7 +55,10 @@ _HTML = """
 
 
 def _choose_featured(view: IndexView) -> tuple[Room, Artist, GalleryWork] | None:
-    """Choose the most attractive picture of a model that is good, else fair."""
+    """Choose the most attractive picture of a model whose subject is plain.
+
+    Of pictures as attractive that of a good model.
+    """
     candidates = [
         (room, artist, work)
         for room in view.museum.rooms
@@ -64,21 +67,22 @@ def _choose_featured(view: IndexView) -> tuple[Room, Artist, GalleryWork] | None
         if work.face and artist.is_own(work)
     ]
     grades = [candidate[1].report.verdict.grade for candidate in candidates]
-    best = next((grade for grade in _FEATURED if grade in grades), None)
-    chosen = [candidate for candidate, grade in zip(candidates, grades, strict=True) if best is None or grade == best]
-    return max(chosen, key=lambda candidate: _rank_work(candidate[2]), default=None)
+    best = next((group for group in _FEATURED if not group.isdisjoint(grades)), {*grades})
+    chosen = [candidate for candidate, grade in zip(candidates, grades, strict=True) if grade in best]
+    return max(chosen, key=lambda candidate: _rank_work(candidate[2], candidate[1]), default=None)
 
 
-def _rank_work(work: GalleryWork) -> tuple[bool, bool, bool, int, float]:
+def _rank_work(work: GalleryWork, artist: Artist) -> tuple[bool, bool, bool, int, bool, float]:
     """Return the ranking key of a work, compared first to last.
 
     A work its feature extractor doubts comes after a sure one; one not judged counts as sure.
     """
     face = work.face
     if face is None:
-        return (False, False, False, 0, 0.0)
+        return (False, False, False, 0, False, 0.0)
     is_certain = not 0 < work.certainty < _CERTAIN
-    return (is_certain, work.kind == "image", face.colour, min(face.width, face.height, _LARGE_ENOUGH), work.certainty)
+    size, is_good = min(face.width, face.height, _LARGE_ENOUGH), artist.report.verdict.grade == "good"
+    return (is_certain, work.kind == "image", face.colour, size, is_good, work.certainty)
 
 
 def _fill(view: IndexView) -> Mapping[str, Any]:

@@ -397,6 +397,7 @@ def test_the_work_in_the_light_draws_the_eye():
     assert featured(good=[grey, small, unasked, given]) is unasked
     assert featured(weak=[doubted]) is doubted
     assert featured(fair=[grey], weak=[unasked]) is grey
+    assert featured(fair=[unasked], good=[grey]) is unasked
     assert featured(good=[]) is None
 
 
