@@ -27,7 +27,7 @@ class DatasetLikeness:
     @property
     def can_tell(self) -> bool:
         """Return whether there are enough works to say that a picture is strange."""
-        return all(len(distances) >= FEWEST_HELD_OUT for distances in self.reference.distances.values())
+        return self.reference.held_out >= FEWEST_HELD_OUT
 
 
 def measure_likeness(

@@ -25,7 +25,7 @@ from artpipe.training.data import sample_indices
 if TYPE_CHECKING:
     from artpipe.contracts.model import Learner
 
-FORMAT = 2  # of what is kept
+FORMAT = 3  # of what is kept
 SPACES = ("features", "layout", "texture")
 SPACE_NAMES = {  # as sentences have them
     "features": "what the classifier looks at",
@@ -57,6 +57,7 @@ class DatasetReference:
     certainty: Tensor  # (L,)
     is_right: Tensor  # (L,) bool
     commonest: float  # share of the commonest class among labelled held-out works
+    held_out: int  # works that the distances are of; each may have several tiles
 
     def measure(self, space: str, vectors: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Return distances and rows ``(k,)`` of the training works nearest to ``(1, D)``."""
@@ -71,12 +72,12 @@ class DatasetReference:
     def is_strange(self, space: str, distance: float) -> bool:
         """Return whether a picture is further than nearly all held-out works."""
         count = len(self.distances[space])
-        return count >= FEWEST_HELD_OUT and self.strangeness(space, distance) <= max(STRANGE, 1 / (1 + count))
+        return self.held_out >= FEWEST_HELD_OUT and self.strangeness(space, distance) <= max(STRANGE, 1 / (1 + count))
 
     def bound(self, space: str) -> float | None:
         """Return the largest distance that is not strange; None with too few works."""
         known = self.distances[space]
-        if len(known) < FEWEST_HELD_OUT:
+        if self.held_out < FEWEST_HELD_OUT:
             return None
         least = next(distance for distance in known.flip(0) if not self._is_beyond(space, float(distance)))
         return float(least) + TOLERANCE.get(space, 0.0)
@@ -148,6 +149,7 @@ def _unpack(tensors: dict[str, Tensor]) -> DatasetReference:
         certainty=tensors["certainty"],
         is_right=tensors["is_right"],
         commonest=float(tensors["commonest"]),
+        held_out=int(tensors["held_out"]),
     )
 
 
@@ -155,12 +157,13 @@ def _unpack(tensors: dict[str, Tensor]) -> DatasetReference:
 def _make_reference(shards: ShardSet, learner: "Learner[Any] | None") -> dict[str, Tensor]:
     training = shards.load("train", ("images",))["images"]
     rows = sample_indices(len(training), MOST_TRAINING, seed=0).sort().values
-    images, labels = _load_held_out(shards)
+    images, labels, digests = _load_held_out(shards)
     is_new = len(images) > 0
     if not is_new:  # each of its own works against the others
         images, labels = training[rows[:MOST_HELD_OUT]], torch.empty(0)
+        digests = shards.load("train", ("digests",))["digests"][rows[:MOST_HELD_OUT]]
     spaces = SPACES if learner is not None else SPACES[1:]
-    tensors = {"rows": rows}
+    tensors = {"rows": rows, "held_out": torch.tensor(len({*map(tuple, digests.tolist())}))}
     for space in spaces:
         vectors = _embed(space, training[rows], learner)
         held_out = _embed(space, images, learner) if is_new else vectors
@@ -173,15 +176,16 @@ def _embed(space: str, images: Tensor, learner: "Learner[Any] | None") -> Tensor
     return torch.cat([make_vectors(space, to_float(part), learner) for part in torch.split(images, _ROWS)])
 
 
-def _load_held_out(shards: ShardSet) -> tuple[Tensor, Tensor]:
-    """Return works that no training saw, and their labels."""
+def _load_held_out(shards: ShardSet) -> tuple[Tensor, Tensor, Tensor]:
+    """Return works that no training saw, their labels and digests."""
     splits: tuple[Split, ...] = ("validation", "test")
-    columns = [shards.load(split, ("images", "labels")) for split in splits if shards.card.counts[split]]
+    names = ("images", "labels", "digests")
+    columns = [shards.load(split, names) for split in splits if shards.card.counts[split]]
     if not columns:
-        return torch.empty(0), torch.empty(0)
-    images, labels = (torch.cat([column[name] for column in columns]) for name in ("images", "labels"))
+        return torch.empty(0), torch.empty(0), torch.empty(0)
+    images, labels, digests = (torch.cat([column[name] for column in columns]) for name in names)
     chosen = sample_indices(len(images), MOST_HELD_OUT, seed=0)
-    return images[chosen], labels[chosen]
+    return images[chosen], labels[chosen], digests[chosen]
 
 
 def _ask_classifier(images: Tensor, labels: Tensor, learner: "Learner[Any] | None") -> dict[str, Tensor]:

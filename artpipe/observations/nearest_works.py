@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _WORKS = 4  # shown of a dataset
 _MOST_DATASETS = 2
+_MOST_TILES = 16  # of one work that may be nearer than any other work
 _SAME = 1e-4  # distance at which two pictures are one
 
 
@@ -57,7 +58,7 @@ def _find_neighbours(
     """
     from artpipe.critique.dataset_likeness import measure_likeness
 
-    likeness = measure_likeness(picture, shards, model, _WORKS)
+    likeness = measure_likeness(picture, shards, model, _WORKS * _MOST_TILES)
     if not likeness.can_tell:
         return None
     reference, found, strange = likeness.reference, likeness.nearest, likeness.strange
@@ -66,7 +67,18 @@ def _find_neighbours(
     ratio = float(distances[0]) / max(float(reference.distances[space].median()), 1e-9)
     further = int((reference.distances[strange[0]] >= found[strange[0]][0][0]).sum()) if strange else 0
     is_strange = (strange[0], further) if strange else None
-    return _Neighbours(dataset, shards, reference, space, distances.tolist(), rows.tolist(), ratio, is_strange)
+    first = _choose_first_tiles(shards, rows.tolist())
+    nearest = [distances[place].item() for place in first], [int(rows[place]) for place in first]
+    return _Neighbours(dataset, shards, reference, space, *nearest, ratio, is_strange)
+
+
+def _choose_first_tiles(shards: ShardSet, rows: list[int]) -> list[int]:
+    """Return the places of rows that show a work for the first time."""
+    digests = shards.load("train", ("digests",))["digests"][rows].tolist()
+    first = dict[tuple[int, ...], int]()
+    for place, digest in enumerate(digests):
+        first.setdefault(tuple(digest), place)
+    return [*first.values()][:_WORKS]
 
 
 def _describe(picture: CritiquedPicture, models: ProjectModels, near: _Neighbours) -> ObservationResult:

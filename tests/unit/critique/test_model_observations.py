@@ -117,7 +117,7 @@ def test_new_works_are_called_strange_as_seldom_as_promised():
     distances = {name: torch.cdist(part, works).min(1).values for name, part in (("held", held_out), ("new", new))}
     empty = torch.empty(0)
     reference = DatasetReference(
-        torch.arange(400), {"layout": works}, {"layout": distances["held"].sort().values}, empty, empty, 0.0
+        torch.arange(400), {"layout": works}, {"layout": distances["held"].sort().values}, empty, empty, 0.0, 400
     )
     strange = [reference.is_strange("layout", float(distance)) for distance in distances["new"]]
     assert sum(strange) / len(strange) < 0.02
@@ -129,7 +129,7 @@ def test_new_works_are_called_strange_as_seldom_as_promised():
 def test_with_few_works_nothing_is_called_strange():
     """Nine held-out works are too few to tell."""
     vectors, empty = torch.zeros(9, 1), torch.empty(0)
-    reference = DatasetReference(torch.arange(9), {"layout": vectors}, {"layout": torch.ones(9)}, empty, empty, 0.0)
+    reference = DatasetReference(torch.arange(9), {"layout": vectors}, {"layout": torch.ones(9)}, empty, empty, 0.0, 9)
     assert (reference.is_strange("layout", 1e9), reference.bound("layout")) == (False, None)
 
 
