@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from artpipe.contracts.source import Source
 
 PICTURES = 24
+MOST_DRAWN = 3 * PICTURES  # works that are decoded; those shown are chosen among them
 COLUMNS = 6
 SIDE = 128  # pixels
 TEXTS, LINES, DRAWN = 12, 6, 600  # on a sheet of texts; lines of each; characters of it shown in a terminal
@@ -44,10 +45,10 @@ def write_contact_sheet(name: str, entry: DatasetEntry) -> str:
     from PIL import Image
 
     settings = {"side": SIDE, "ground": _BACKGROUND, "max_megapixels": entry.ingest.max_megapixels}
-    inputs = islice(((None, data) for data in _choose_works(entry)), PICTURES)
+    inputs = islice(((None, data) for data in _choose_works(entry)), MOST_DRAWN)
     limits = WorkerLimits(workers=1, batch_inputs=PICTURES)
-    tiles = [tile.payload for _, tile in outcomes(inputs, job=info.preview_job, settings=settings, limits=limits)]
-    tiles = [tile for tile in tiles if tile]
+    drawn = [tile.payload for _, tile in outcomes(inputs, job=info.preview_job, settings=settings, limits=limits)]
+    tiles = _pick_evenly([tile for tile in drawn if tile])
     if not tiles:
         return ""
     rows = -(-len(tiles) // COLUMNS)
@@ -61,6 +62,15 @@ def write_contact_sheet(name: str, entry: DatasetEntry) -> str:
     if sys.stdout.isatty():
         _draw_in_terminal(sheet)
     return f"contact sheet: {path}\n"
+
+
+def _pick_evenly(tiles: list[bytes]) -> list[bytes]:
+    """Return `PICTURES` tiles at even distances from the first to the last.
+
+    Those of one class lie beside each other.
+    """
+    count = min(PICTURES, len(tiles))
+    return [tiles[i * len(tiles) // count] for i in range(count)]
 
 
 def _write_first_lines(name: str, entry: DatasetEntry) -> str:
@@ -81,7 +91,10 @@ def _write_first_lines(name: str, entry: DatasetEntry) -> str:
 
 
 def _choose_works(entry: DatasetEntry) -> Iterator[bytes]:
-    """Yield works from all over a folder, or the first ones of an archive."""
+    """Yield about two works for each place of the sheet, from all over a folder.
+
+    Of an archive, all works in their order.
+    """
     source: Source = plugins.load_plugin("sources", entry.source)
     path = Path(entry.path)
     if (

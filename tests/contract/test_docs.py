@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from artpipe import plugins
 from artpipe.config import params
 from artpipe.contracts.model import Learner, Model, Prompt
+from tests.support.documents import list_commands
 
 ROOT = Path(__file__).parents[2]
 READMES = ["README.md", "README.zh-CN.md"]
@@ -52,16 +53,13 @@ def test_a_readme_s_commands_exist(readme):
 
 def test_both_readmes_have_the_same_commands():
     """The two languages show the same lines to type, comments and what is quoted apart."""
-    blocks = []
-    for readme in READMES:
-        lines = re.findall(r"```sh\n(.*?)```", (ROOT / readme).read_text(), flags=re.DOTALL)
-        blocks.append([re.sub(r'"[^"]*"|\s*#.*', "", line) for block in lines for line in block.splitlines()])
+    blocks = [[re.sub(r'"[^"]*"', "", line) for line in list_commands(ROOT / readme)] for readme in READMES]
     assert blocks[0] == blocks[1]
 
 
 def test_every_link_between_documents_leads_somewhere():
     """No document points at a file that is not there."""
-    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
             assert target.startswith("https://") or (path.parent / target).exists(), f"{path.name}: {target}"
 

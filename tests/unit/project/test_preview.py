@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from artpipe.config.params import DatasetEntry
-from artpipe.project.preview import _choose_works
+from artpipe.project.preview import _choose_works, write_contact_sheet
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -47,3 +48,20 @@ def test_links_and_hidden_files_are_no_pictures(tmp_path, chosen):
         (tmp_path / name).mkdir()
         (tmp_path / name / "._one.png").write_bytes(PNG)
     assert chosen() == [PNG]
+
+
+def test_the_sheet_shows_every_class(tmp_path, monkeypatch):
+    """Of three folders in three colours, the last one has about as many places as the first."""
+    monkeypatch.chdir(tmp_path)
+    colours = {"a": (255, 0, 0), "b": (0, 255, 0), "c": (0, 0, 255)}
+    for name, colour in colours.items():
+        Path("works", name).mkdir(parents=True)
+        for number in range(40):
+            Image.new("RGB", (8, 8), colour).save(f"works/{name}/{number}.png")
+    entry = {"medium": "picture", "source": "folder", "path": "works", "about": {}, "ingest": {}, "preprocess": {}}
+    assert (
+        write_contact_sheet("works", DatasetEntry.model_validate(entry)) == "contact sheet: .state/contact/works.png\n"
+    )
+    with Image.open(".state/contact/works.png") as sheet:
+        middles = [sheet.getpixel((x * 128 + 64, y * 128 + 64)) for y in range(4) for x in range(6)]
+    assert min(middles.count(colour) for colour in colours.values()) >= 4
