@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from artpipe.config.encoding_names import EncodingName
+from artpipe.config.energy_params import EnergyParams
 from artpipe.config.parameter_names import read_format
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.secret_scan import refuse_secrets
@@ -176,6 +177,7 @@ class GalleryParams(Frozen):
     title: str = "artpipe"
     subtitle: str = ""
     titles: dict[str, str] = Field(default_factory=dict)  # of models, by name; here, so that a title retrains nothing
+    energy: EnergyParams = EnergyParams()  # shown with each training; here, so that other watts retrain nothing
     theme: str = "museum"
     language: Literal["en", "zh"] = "en"
     sections: tuple[str, ...]

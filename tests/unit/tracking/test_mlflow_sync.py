@@ -70,7 +70,7 @@ def published(root: Path, steps: int = 50, run_id: str = "a" * 32, shards: str =
     journal(root / "data/runs/gan", steps)
     card = RunCard(
         run_id=run_id, checkpoint=sha256, started=1000.0, ended=1060.0, core_seconds=50.0, steps=steps,
-        micro_batch=16,
+        busy_seconds=60.0, peak_memory=2**30, micro_batch=16,
         params={"kind": "gan", "dataset": "digits"}, **MACHINE,
     )  # fmt: skip
     save_run(root / "data/runs/gan", card)
@@ -175,6 +175,8 @@ def test_everything_recorded_is_shown(root):
     tags = run.data.tags
     assert (tags["artpipe.grade"], tags["artpipe.fault"]) == ("weak", "under-trained")
     assert (tags["artpipe.grade.value"], tags["artpipe.micro_batch"]) == ("0.25", "16")
+    assert (tags["artpipe.core_seconds"], tags["artpipe.peak_memory_gib"]) == ("50", "1")
+    assert tags["artpipe.energy_wh"] == "0.173333"  # 50 s at 12 W and 60 s at 0.4 W
     assert (tags["artpipe.commit"], tags["artpipe.data"], tags["artpipe.stage"]) == ("c0ffee", "d" * 64, "train@gan")
     assert (tags["artpipe.flow_run"], tags["artpipe.run_id"]) == ("flow-1", "a" * 32)
     assert tags["artpipe.checkpoint"] == (root / "data/checkpoints/gan/checkpoint.json.sha256").read_text().split()[0]

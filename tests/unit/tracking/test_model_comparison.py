@@ -92,7 +92,9 @@ def test_two_models_are_put_side_by_side(made, monkeypatch, artpipe, tmp_path):
     assert re.search(r"latent_dim +2 +3", out)
     assert re.search(r"kid +0\.3 \[0\.28, 0\.32\] +0\.2 \[0\.18, 0\.22\] +-0\.1 \[-0\.128, -0\.0723\] better", out)
     assert "not compared: Measured on other numbers of samples: 9 and 10." in out
+    assert re.search(r"core_seconds +600 +900\n +peak_memory_gib +1 +1\n +energy_wh +2\.10 +3\.10\n", out)
     page = (tmp_path / "beside.html").read_text()
+    assert page.index("2.10 Wh") < page.index("3.10 Wh")
     assert page.count("<img") == 6
     assert [
         word
@@ -102,6 +104,7 @@ def test_two_models_are_put_side_by_side(made, monkeypatch, artpipe, tmp_path):
     assert "http" not in re.sub(r"http-equiv", "", re.sub(r"base64,[^\"')]*", "", page))
     told = json.loads(artpipe("compare", "small", "small", "--samples", "2", "--json")[1])
     assert told["parameters"] == []
+    assert told["cost"][2] == {"name": "energy_wh", "first": pytest.approx(2.1), "second": pytest.approx(2.1)}
     assert [row["seed"] for row in told["samples"]] == [1, 2]
     assert all(row["first"] == row["second"] for row in told["samples"])
     assert {pair["outcome"] for pair in told["scores"]} == {"unclear", ""}
