@@ -165,6 +165,8 @@ class EvaluationParams(Settings):
     coverage_neighbours: Positive = 5  # k of precision, recall, density and coverage
     spread_subsets: Positive = 40  # random halves by which intervals are told
     calibration_bins: Positive = 15  # of the expected calibration error
+    ms_ssim_pairs: Positive = 200  # of samples, and of held-out works, that MS-SSIM compares
+    lpips_pairs: Positive = 32  # the same of LPIPS, which takes a tenth of a second for each pair
     importance_samples: Positive = 50  # of the importance-weighted bound; 1000 is what papers quote
     importance_works: Positive = 200  # held-out works it is measured on
     walk: WalkParams = WalkParams()
