@@ -86,6 +86,7 @@ def binarise(images: Tensor, seed: int) -> Tensor:
 def _importance(evidence: Evidence) -> list[Score]:
     """Measure the importance-weighted bound on some works, if the learner has it.
 
+    It rises with the number of samples, so those of other numbers are not compared, as of other extractors.
     Papers quote it of black and white works, of which alone a Bernoulli likelihood is a probability.
     """
     bound: Any = getattr(evidence.learner, "importance_bound", None)
@@ -99,7 +100,7 @@ def _importance(evidence: Evidence) -> list[Score]:
         if getattr(evidence.learner, "likelihood", "") == "bernoulli":
             nats = bound(binarise(images, evidence.seed), k, evidence.seed).double()
             scores.append(_score("iwae_binarised", nats, "higher", code="score_iwae_binarised", values={"samples": k}))
-    return scores
+    return [score.model_copy(update={"extractor": f"k={k}"}) for score in scores]
 
 
 def _judge_code(evidence: Evidence, kl: Score, nats: float, units: int) -> Finding:

@@ -136,7 +136,7 @@ dvc pull data/checkpoints/{{ name | plain }}   # where the weights are not there
 ### Testing Data, Factors & Metrics
 
 Works of the same dataset that were held out from training. {% if extractor_sentence %}{{ extractor_sentence }} {% endif %}Spread is one standard deviation of \
-repeated estimates; scores of different extractors or numbers of samples are not to be compared.
+repeated estimates; scores of different extractors, sizes, works or numbers of samples are not to be compared: only those with the same comparison key are.
 
 ### Results
 
@@ -214,7 +214,7 @@ def _result_fields(model: ModelArtifacts, score: Score) -> dict[str, Any]:
         "type": score.name,
         "value": score.value,
         "name": name,
-        "args": {"samples": score.n, **interval, **extractor},
+        "args": {"samples": score.n, **interval, **extractor, "comparison_key": score.comparison_key},
     }
 
 

@@ -204,7 +204,7 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
         if report.checkpoint != card.checkpoint or run.tags.get(REPORT) == sha256:
             return
         is_new_evaluation = REPORT in run.tags  # MLflow shows the latest value, so a new evaluation has a later time
-        scores = {score.name: score.value for score in report.scores}
+        scores = {f"{score.name}.{score.comparison_key}": score.value for score in report.scores}
         row = {"step": card.steps, "time": time.time() if is_new_evaluation else card.ended, "scores": scores}
         run.log_rows([row], even_logged=is_new_evaluation)
         verdict = report.verdict

@@ -66,13 +66,15 @@ def test_the_order_of_two_models_does_not_matter(value, other, spread, other_spr
         (measured("b", kid(1.0, extractor="s" * 64)), "other feature extractors: rrrrrrrr and ssssssss"),
         (measured("b", kid(1.0), spec=SPEC.model_copy(update={"width": 16})), "other sizes: 8×8×1 and 16×8×1"),
         (measured("b", kid(1.0), shards="e" * 64), "other works: d dddddddd and d eeeeeeee"),
+        (measured("b", kid(1.0, basis="f" * 16)), "other works: eeeeeeee and ffffffff"),
+        (measured("b", kid(1.0, settings="samples=9")), "other settings: samples=8 and samples=9"),
         (measured("b", kid(1.0, n=1_000)), "other numbers of samples: 100 and 1,000"),
         (measured("b"), "Only a has this score"),
     ],
 )  # fmt: skip
 def test_what_does_not_compare_says_why(second, sentence):
     """Another extractor, size, split or number of samples: no difference is told, in either language."""
-    (pair,) = compare_scores(measured("a", kid(2.0)), second)
+    (pair,) = compare_scores(measured("a", kid(2.0, basis="e" * 16, settings="samples=8")), second)
     assert sentence in make_sentence(pair.refusal)
     assert re.search(r"[\u3400-\u9fff]", make_sentence(pair.refusal, "zh"))
     assert (pair.difference, pair.low, pair.outcome) == (None, None, "")
