@@ -5,6 +5,7 @@ The report shows the very samples that were scored.
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,7 +22,7 @@ from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler, SequenceM
 from artpipe.errors import UserError
 from artpipe.evaluation.decide_verdict import decide_verdict, select_finite_scores
 from artpipe.evaluation.dvc_reports import write_comparison
-from artpipe.evaluation.extractor_networks import load_or_compute, open_extractors
+from artpipe.evaluation.extractor_networks import load_or_compute, open_extractors, open_network
 from artpipe.evaluation.extractor_skill import measure_skill
 from artpipe.evaluation.generated_samples import generate_samples
 from artpipe.evaluation.saved_exhibits import SEED_STRIDE, write_exhibits, write_real_works
@@ -99,6 +100,7 @@ def gather_evidence(name: str, params: Params, shards: ShardSet) -> tuple[Eviden
         feature_cache=load_or_compute,
     )
     _add_feature_extractor(evidence, name, str(params.model(name).get("feature_extractor", name)), sha256)
+    evidence.open_network = partial(open_network, params=params)
     if isinstance(learner, Sampler):
         evidence.pretrained = tuple(open_extractors(params, shards.spec))
         generate_samples(evidence)

@@ -16,7 +16,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.tombstones import Tombstone, TombstoneIndex, load_tombstones
 from artpipe.artifacts.works import Provenance, Quarantined, RecordCard, RecordWriter, WorksWriter
 from artpipe.config.params import MINIMUM_WORKS, About, DatasetEntry, IngestParams, load_params
-from artpipe.contracts.modality import find_medium, yield_whole_file
+from artpipe.contracts.modality import WorkFacts, find_medium, yield_whole_file
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
 from artpipe.language.message import Message, join_texts
@@ -106,6 +106,7 @@ def _ingest(name: str, entry: DatasetEntry, source: Source, works: Path, record:
 
 def _job_options(name: str, entry: DatasetEntry) -> dict[str, Any]:
     job, settings = job_name(find_medium(entry).inspect), entry.ingest.model_dump(mode="json")
+    settings["hash_content"] = TombstoneIndex(load_tombstones()).needs_content_hashes
     return {"stage": f"ingest@{name}", "job": job, "settings": settings, "limits": make_worker_limits(entry.ingest)}
 
 
@@ -147,21 +148,22 @@ class _InputFilter:
         elif outcome.reason is not None:
             self.record.add_quarantined(Quarantined(name, outcome.reason, _to_encodable(outcome.detail)))
         else:
-            self._add_unless_duplicate(candidate, name, *json.loads(outcome.payload))
+            self._add_unless_duplicate(candidate, name, WorkFacts(*json.loads(outcome.payload)))
 
     def _find_tombstone(self, candidate: Candidate, outcome: JobOutcome) -> Tombstone | None:
-        """Return the tombstone of an input, by its bytes, then by its look."""
+        """Return the tombstone of an input, by its bytes, its pixels, then its look."""
         if not self.tombstones or not candidate.data:
             return None
         if tombstone := self.tombstones.find_exact(sha256_bytes(candidate.data)):
             return tombstone
         if candidate.rejected is not None or outcome.reason is not None:
             return None
-        return self.tombstones.find_near(json.loads(outcome.payload)[2], self.params.near_duplicate_bits)
+        facts = WorkFacts(*json.loads(outcome.payload))
+        content = self.tombstones.find_content(facts.content_hash)
+        return content or self.tombstones.find_near(facts.perceptual_hash, self.params.near_duplicate_bits)
 
-    def _add_unless_duplicate(
-        self, candidate: Candidate, name: str, width: int, height: int, phash: str, notes: list[str]
-    ) -> None:
+    def _add_unless_duplicate(self, candidate: Candidate, name: str, facts: WorkFacts) -> None:
+        width, height, phash, notes, _ = facts
         digest = hashlib.sha256(candidate.data)
         if (first := self.seen.find_exact(digest.digest())) is not None:
             self.record.add_quarantined(

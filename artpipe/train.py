@@ -271,11 +271,15 @@ def _publish_checkpoint(task: TrainingTask, training: Trainer) -> str:
 
 def _publish_run(task: TrainingTask, training: Trainer, start: RunStart, checkpoint: str) -> None:
     session_fields = {key: value for key, value in start.model_dump().items() if key in RunCard.model_fields}
+    usage, ranks = training.usage.state(), training.ranks.world_size
     card = RunCard(
         **session_fields,
         checkpoint=checkpoint,
         ended=max(time.time(), start.started),  # the clock may have been set back
-        core_seconds=(training.core_seconds + time.process_time()) * training.ranks.world_size,
+        core_seconds=usage["core_seconds"] * ranks,
+        busy_seconds=usage["busy_seconds"],
+        peak_memory=int(usage["peak_memory"]) * ranks,
+        peak_gpu_memory=int(usage["peak_gpu_memory"]) * ranks or None,
         steps=training.step,
         micro_batch=training.history.micro_batch,
     )

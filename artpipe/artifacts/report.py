@@ -1,5 +1,6 @@
 """Save and load evaluation reports: scores, grade and exhibits of a checkpoint."""
 
+import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -9,6 +10,7 @@ from artpipe.artifacts.cards import ParameterCard, load_card, save_card
 from artpipe.config.params import Frozen
 from artpipe.language.message import CODE, Message, upgrade_text_field
 from artpipe.numerics.intervals import NORMAL_QUANTILE, Interval
+from artpipe.system.hashing import sha256_bytes
 
 Grade = Literal[
     "failed",
@@ -27,6 +29,7 @@ Fault = Literal[
     "under-trained",
     "",
 ]  # the gravest first; empty where there is none
+_KEY_DIGITS = 8  # of the key that comparable scores share
 _EXTRACTOR_DIGITS = 24  # of a feature extractor's hash, or of what else names it
 PASSING: tuple[Grade, ...] = ("fair", "good")
 # The grade and the fault of what reports called a verdict before there were grades.
@@ -56,6 +59,7 @@ class Score(Message):
     high: float | None = None
     real: float | None = None  # the same measure of real works among themselves
     basis: str = ""  # hash of the held-out works and the size it was measured on; only scores of one basis are compared
+    settings: str = ""  # numbers of `evaluation` on which it depends, beside n; empty: on none
     better: Literal["lower", "higher", "neither"] = "neither"
     unit: str | Message = ""
     extractor: str | None = None  # hash of the feature extractor's checkpoint, or what else names the feature extractor
@@ -74,11 +78,20 @@ class Score(Message):
         half = None if self.spread is None else NORMAL_QUANTILE * self.spread
         return None if half is None else Interval(self.value - half, self.value + half)
 
+    @property
+    def comparison_key(self) -> str:
+        """Return what scores that may be compared share, and no others.
+
+        A hash of the feature extractor, the held-out works with their size, the number of samples, and settings.
+        """
+        identity = json.dumps([self.extractor or "", self.basis, self.n, self.settings])
+        return sha256_bytes(identity.encode())[:_KEY_DIGITS]
+
     def describe_difference(self, other: "Score") -> str:
         """Return what makes another score incomparable, empty where nothing does.
 
-        They compare where feature extractor, number of works, held-out works and size are the same. What a score from
-        before says nothing of is not held against it.
+        They compare where feature extractor, number of works, held-out works, size and settings are the same. What a score
+        from before says nothing of is not held against it.
         """
         if self.extractor != other.extractor:
             shown = [(score.extractor or "none")[:_EXTRACTOR_DIGITS] for score in (self, other)]
@@ -87,6 +100,8 @@ class Score(Message):
             return f"it was measured on another number of works ({self.n}, not {other.n})"
         if self.basis and other.basis and self.basis != other.basis:
             return f"it was measured on other held-out works, or in another size ({self.basis}, not {other.basis})"
+        if self.settings and other.settings and self.settings != other.settings:
+            return f"it was measured with other settings ({self.settings}, not {other.settings})"
         return ""
 
     def with_interval(self, interval: Interval | None) -> Self:

@@ -73,6 +73,9 @@ class RunCard(TrainingSession):
     checkpoint: str  # hash of the checkpoint this run made
     ended: float
     core_seconds: float  # CPU time of the process, all sessions together
+    busy_seconds: float | None = None  # from begin to end without the pauses between sessions; None: not recorded
+    peak_memory: int | None = None  # most bytes of main memory at a time, of all ranks; None: not recorded
+    peak_gpu_memory: int | None = None  # likewise of the GPUs, as torch allocated it; None: none was used
     steps: int
     micro_batch: int | None = (
         None  # rows of a batch learned from at once, by each rank; None: all, they fitted into memory

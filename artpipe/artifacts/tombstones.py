@@ -1,7 +1,8 @@
 """Read and write `withdrawn.yaml`: the tombstones of withdrawn works.
 
-It lies in git beside params.yaml. A tombstone has a hash of the bytes, one of the look, and a date: enough to leave the
-work out wherever it turns up again, and nothing that says what it was, whose or called what.
+It lies in git beside params.yaml. A tombstone has a hash of the bytes, one of the pixels, and a date: enough to leave the
+work out wherever it turns up again, and nothing that says what it was, whose or called what. Only where it was asked for
+it has a hash of the look as well, by which near copies stay out too.
 """
 
 import re
@@ -28,7 +29,8 @@ class Tombstone(Frozen):
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")  # of its bytes
     date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
-    near: str = Field(default="", pattern=r"^(?:[0-9a-f]{16})?$")  # perceptual hash; empty: only the very bytes count
+    pixels: str = Field(default="", pattern=r"^(?:[0-9a-f]{64})?$")  # SHA-256; empty: other encodings of it come in
+    near: str = Field(default="", pattern=r"^(?:[0-9a-f]{16})?$")  # perceptual hash; empty: near copies come in
 
     @property
     def key(self) -> str:
@@ -44,15 +46,25 @@ class TombstoneFile(Frozen):
 
 
 class TombstoneIndex:
-    """Tombstones by the hash of the bytes, and by the hash of the look."""
+    """Tombstones by the hash of the bytes, of the pixels, and of the look."""
 
     def __init__(self, tombstones: Iterable[Tombstone]) -> None:
         self._exact = {tombstone.sha256: tombstone for tombstone in tombstones}
+        self._pixels = {tombstone.pixels: tombstone for tombstone in self._exact.values() if tombstone.pixels}
         hashes = ((int(tombstone.near, 16), tombstone) for tombstone in self._exact.values() if tombstone.near)
         self._near = [(value, tombstone) for value, tombstone in hashes if value]  # a flat picture is near to none
 
     def __bool__(self) -> bool:
         return bool(self._exact)
+
+    @property
+    def needs_content_hashes(self) -> bool:
+        """Return whether a tombstone has a hash of what is decoded."""
+        return bool(self._pixels)
+
+    def find_content(self, sha256: str) -> Tombstone | None:
+        """Return the tombstone of these pixels, None where there is none."""
+        return self._pixels.get(sha256)
 
     def find_exact(self, sha256: str) -> Tombstone | None:
         """Return the tombstone of these bytes, None where there is none."""
@@ -85,8 +97,8 @@ def save_tombstones(tombstones: Iterable[Tombstone], root: Path = Path()) -> Non
         return
     lines = ["format: 1\n", "works:\n"]
     for row in rows:
-        near = f", near: '{row.near}'" if row.near else ""
-        lines.append(f"- {{sha256: '{row.sha256}', date: '{row.date}'{near}}}\n")
+        looks = "".join(f", {name}: '{value}'" for name in ("pixels", "near") if (value := getattr(row, name)))
+        lines.append(f"- {{sha256: '{row.sha256}', date: '{row.date}'{looks}}}\n")
     write_text(root / TOMBSTONES, _HEADER + "".join(lines))
 
 

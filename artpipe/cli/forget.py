@@ -22,13 +22,17 @@ def forget(
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Forget; without this it is only told.")] = False,
     exact: Annotated[bool, typer.Option("--exact", help="Leave near duplicates where they are.")] = False,
+    near: Annotated[
+        bool, typer.Option("--near", help="Keep near copies out too: the tombstone gets a hash of the look.")
+    ] = False,
     list_all: Annotated[bool, typer.Option("--list", help="Say what was withdrawn.")] = False,
     undo: Annotated[str, typer.Option(metavar="HASH", help="Let a withdrawn work come in again.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say which datasets, models, pages and champions have something of a work.
 
-    With --yes it leaves all of them; its hash and the date stay, so that it cannot come back.
+    With --yes it leaves all of them. A tombstone stays: its hash (of the bytes, and of the pixels for lossless copies) and
+    the date, nothing else. With --near it has a hash of the look too, so that no near copy comes in.
     """
     from artpipe.project.forgetting import forget_command
 
@@ -45,5 +49,8 @@ def forget(
         typer.echo(to_printable_lines(forget_command.undo_forgetting(undo)))
         return
     file = resolve_typed_path(Path(work))
+    if exact and near:
+        raise UserError("one of --exact and --near at a time: the very bytes, or near copies too")
     query = str(file) if work and file.is_file() else work
-    typer.echo(to_printable_lines(forget_command.forget(query, creator=creator, exact=exact, yes=yes, as_json=as_json)))
+    options = {"exact": exact, "near": near, "yes": yes, "as_json": as_json}
+    typer.echo(to_printable_lines(forget_command.forget(query, creator=creator, **options)))

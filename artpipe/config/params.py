@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from artpipe.config.encoding_names import EncodingName
+from artpipe.config.energy_params import EnergyParams
 from artpipe.config.parameter_names import read_format
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.secret_scan import refuse_secrets
@@ -164,6 +165,8 @@ class EvaluationParams(Settings):
     coverage_neighbours: Positive = 5  # k of precision, recall, density and coverage
     spread_subsets: Positive = 40  # random halves by which intervals are told
     calibration_bins: Positive = 15  # of the expected calibration error
+    ms_ssim_pairs: Positive = 200  # of samples, and of held-out works, that MS-SSIM compares
+    lpips_pairs: Positive = 32  # the same of LPIPS, which takes a tenth of a second for each pair
     importance_samples: Positive = 50  # of the importance-weighted bound; 1000 is what papers quote
     importance_works: Positive = 200  # held-out works it is measured on
     walk: WalkParams = WalkParams()
@@ -176,6 +179,7 @@ class GalleryParams(Frozen):
     title: str = "artpipe"
     subtitle: str = ""
     titles: dict[str, str] = Field(default_factory=dict)  # of models, by name; here, so that a title retrains nothing
+    energy: EnergyParams = EnergyParams()  # shown with each training; here, so that other watts retrain nothing
     theme: str = "museum"
     language: Literal["en", "zh"] = "en"
     sections: tuple[str, ...]

@@ -42,6 +42,10 @@ class ExtractorSkill(NamedTuple):
         return self.interval.low > self.guess and self.share - self.guess >= self.least * (1 - self.guess)
 
 
+def _open_none(name: str) -> tuple[Any, str]:
+    raise LookupError(name)
+
+
 @dataclass
 class Evidence:
     """What the metrics measure: a learner, its samples and real works.
@@ -63,6 +67,7 @@ class Evidence:
     extractor_classes: tuple[str, ...] = ()  # what its logits tell apart
     extractor_skill: ExtractorSkill | None = None  # of the dataset's own; None where it cannot be known
     pretrained: Sequence[FeatureSource] = ()  # networks that know pictures at large; they decide where there are any
+    open_network: Callable[[str], tuple[Any, str]] = _open_none  # of `weights`, or artpipe's own, by name; and its hash
     sequences: Sequence[Sequence[int]] = ()  # what it wrote, in tokens, where the learner is a SequenceModel
     feature_cache: FeatureCache | None = None  # of the dataset's own feature extractor; None: nothing is kept
     broken_samples: int = 0  # samples with values that are no numbers

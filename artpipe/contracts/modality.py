@@ -38,6 +38,7 @@ class WorkFacts(NamedTuple):
     height: int  # pixels, lines, voices
     perceptual_hash: str  # 64 bits as 16 hex digits that near duplicates nearly share; empty where the medium has none
     notes: list[str]  # what was done to it
+    content_hash: str = ""  # SHA-256 of what was decoded, where the settings have `hash_content` and the medium does it
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from artpipe.artifacts.report import ReportCard
 from artpipe.artifacts.run import RunCard
+from artpipe.artifacts.training_cost import TrainingCost
 from artpipe.config.params import About
 from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media, RealWork
 from artpipe.contracts.plugin_info import WallText
@@ -60,6 +61,12 @@ class Artist:
     accepted: Sequence[str] = ()  # stages whose results were accepted under newer code: "train", "evaluate", ...
     wall_texts: Mapping[str, WallText] = field(default_factory=dict)  # by role of its works
     card: Media | None = None  # a text about it, to take away
+    cost: TrainingCost | None = None  # of its training
+
+    @property
+    def cost_per_work(self) -> TrainingCost | None:
+        """Return each hung work's share of the training."""
+        return self.cost and self.cost.share(len(self.works)) if self.works else None
 
     @property
     def step(self) -> int:

@@ -38,11 +38,15 @@ def write_comparison(report: ReportCard, evidence: Evidence) -> None:
             write_bytes(folder / "sheet.png", encode_png(picture))
 
 
-def select_headline_scores(report: ReportCard, metrics: Iterable[str]) -> dict[str, str | float]:
-    """Return grade, fault and the scores that their metrics call headlines."""
+def select_headline_scores(report: ReportCard, metrics: Iterable[str]) -> dict[str, str | dict[str, float]]:
+    """Return grade, fault and the scores that their metrics call headlines.
+
+    Each score stands below its comparison key, so DVC, which compares what has the same name (`kid.1f0c2a9e`), never
+    compares scores of other extractors, sizes, works or numbers of samples.
+    """
     patterns = [pattern for name in metrics for pattern in plugins.load_plugin("metrics", name).headline]
     scores = {
-        score.name: score.value
+        score.name: {score.comparison_key: score.value}
         for score in report.scores
         if any(fnmatchcase(score.name, pattern) for pattern in patterns)
     }

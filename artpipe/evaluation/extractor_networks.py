@@ -36,8 +36,17 @@ def open_extractors(params: Params, spec: Spec) -> Iterator[FeatureSource]:
         CorruptError: bytes on disk are not what was written.
     """
     for name in params.evaluation.extractors if spec.channels == COLOURS else ():
-        network, sha256 = _open_network(_find_weights(name, params))
+        network, sha256 = open_network(name, params)
         yield FeatureSource(name, sha256, network.features, params.evaluation.extractor_pictures, load_or_compute)
+
+
+def open_network(name: str, params: Params) -> tuple[FeatureNetwork, str]:
+    """Return a pretrained network, and the hash of its weights.
+
+    Raises:
+        UserError, UnreachableError, CorruptError: see `open_extractors`.
+    """
+    return _load_network(_find_weights(name, params))
 
 
 def find_weights_entry(name: str, params: Params) -> WeightsEntry:
@@ -75,7 +84,7 @@ def _find_weights(name: str, params: Params) -> Path:
 
 
 @lru_cache(maxsize=4)
-def _open_network(folder: Path) -> tuple[FeatureNetwork, str]:
+def _load_network(folder: Path) -> tuple[FeatureNetwork, str]:
     card, tensors, sha256 = load_extractor_weights(folder)
     extractor: Extractor = plugins.load_plugin("extractors", card.network)
     return extractor.build(card, tensors), sha256

@@ -74,8 +74,21 @@ def _score(
     return score.with_interval(mean_interval(nats))
 
 
+def binarise(images: Tensor, seed: int) -> Tensor:
+    """Return pictures in [-1, 1] as black and white, -1 and 1, drawn by seed.
+
+    A value's brightness is its chance to be white (Salakhutdinov & Murray 2008).
+    """
+    chances = torch.rand(images.shape, generator=torch.Generator().manual_seed(seed), dtype=images.dtype)
+    return torch.where(chances < (images + 1) / 2, 1.0, -1.0)
+
+
 def _importance(evidence: Evidence) -> list[Score]:
-    """Measure the importance-weighted bound on some works, if the learner has it."""
+    """Measure the importance-weighted bound on some works, if the learner has it.
+
+    It rises with the number of samples, so those of other numbers are not compared, as of other extractors.
+    Papers quote it of black and white works, of which alone a Bernoulli likelihood is a probability.
+    """
     bound: Any = getattr(evidence.learner, "importance_bound", None)
     if bound is None:
         return []
@@ -83,7 +96,11 @@ def _importance(evidence: Evidence) -> list[Score]:
     images = to_float(evidence.pictures("held_out")[: evidence.params.importance_works])
     with torch.no_grad():
         nats = bound(images, k, evidence.seed).double()
-    return [_score("iwae", nats, "higher", code="score_iwae", values={"samples": k})]
+        scores = [_score("iwae", nats, "higher", code="score_iwae", values={"samples": k})]
+        if getattr(evidence.learner, "likelihood", "") == "bernoulli":
+            nats = bound(binarise(images, evidence.seed), k, evidence.seed).double()
+            scores.append(_score("iwae_binarised", nats, "higher", code="score_iwae_binarised", values={"samples": k}))
+    return [score.model_copy(update={"extractor": f"k={k}"}) for score in scores]
 
 
 def _judge_code(evidence: Evidence, kl: Score, nats: float, units: int) -> Finding:

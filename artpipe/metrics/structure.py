@@ -11,7 +11,8 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.feature_source import map_batches
 from artpipe.contracts.grading import judge_score
-from artpipe.contracts.metric import Evidence, Measurement, Metric, has_classifiable_samples, has_samples
+from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
+from artpipe.evaluation.sample_labels import find_sample_labels
 from artpipe.numerics.edge_structure import edge_distances, edge_maps, mean_distances
 from artpipe.numerics.half_samples import measure_halves
 
@@ -54,7 +55,7 @@ def _iterate_labels(evidence: Evidence) -> Iterator[tuple[str, DistancePair]]:
     """
     samples = map_batches(evidence.pictures("samples"), edge_maps, evidence.params.batch_size)
     images, works_labels = evidence.pictures("train"), evidence.train.get("labels")
-    labels = _find_labels(evidence)
+    labels = find_sample_labels(evidence)
     groups: dict[str, tuple[Tensor, Tensor]] = {"": (torch.arange(len(samples)), torch.arange(len(images)))}
     if labels is not None and works_labels is not None:
         groups = {
@@ -66,19 +67,6 @@ def _iterate_labels(evidence: Evidence) -> Iterator[tuple[str, DistancePair]]:
         if count >= _FEWEST_OF_A_LABEL:
             maps = map_batches(images[works[:count]], edge_maps, evidence.params.batch_size), samples[rows[:count]]
             yield name, (edge_distances(maps[1], maps[1]), edge_distances(maps[0], maps[0]))
-
-
-def _find_labels(evidence: Evidence) -> Tensor | None:
-    """Return the labels of samples: those asked for, else those they are read as.
-
-    None where nobody knows.
-    """
-    if evidence.prompt is not None and evidence.prompt.labels is not None:
-        return evidence.prompt.labels
-    skill = evidence.extractor_skill
-    if not has_classifiable_samples(evidence) or (skill is not None and not skill.is_shown):
-        return None
-    return evidence.class_probabilities("samples").argmax(1)
 
 
 def _measure_ratios(pairs: Sequence[DistancePair]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Image quality against a target: PSNR and SSIM, on the pixels that are compared."""
+"""How alike two pictures are: PSNR, SSIM and MS-SSIM."""
 
 import torch
 from torch import Tensor
@@ -8,6 +8,13 @@ from artpipe.numerics.pixels import to_bytes
 
 MAX_PSNR = 100.0  # dB, the PSNR of pictures without a difference
 _WINDOW, _SIGMA = 11, 1.5  # of SSIM, in pixels (Wang et al. 2004)
+_SCALE_WEIGHTS = (
+    0.0448,
+    0.2856,
+    0.3001,
+    0.2363,
+    0.1333,
+)  # of MS-SSIM, the finest first (Wang et al. 2003, section 3.2)
 _LUMINANCE, _CONTRAST = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
@@ -41,6 +48,41 @@ def ssim(images: Tensor, targets: Tensor, counts: Tensor) -> Tensor:
     return _mean_where(likeness.mean(1, keepdim=True), counts)
 
 
+def count_scales(height: int, width: int) -> int:
+    """Return on how many scales MS-SSIM compares pictures of a size, 5 at most.
+
+    Each is half of the one before; on the last a window of 11 pixels still fits.
+    """
+    return sum(min(height, width) >> scale >= _WINDOW for scale in range(len(_SCALE_WEIGHTS)))
+
+
+def ms_ssim(images: Tensor, others: Tensor) -> Tensor:
+    """Return the multi-scale structural similarity ``(N,)`` (Wang et al. 2003).
+
+    Pictures are ``(N, C, H, W)`` with levels of 0 to 255 and sides of 11 at least; the mean over colours. Where a picture
+    is too small for five scales, the weights of those there are count as shares.
+    """
+    x, y = images.double(), others.double()
+    scales = count_scales(*x.shape[2:])
+    weights = [weight / sum(_SCALE_WEIGHTS[:scales]) for weight in _SCALE_WEIGHTS[:scales]]
+    likeness = torch.ones(x.shape[:2], dtype=x.dtype)
+    for scale, weight in enumerate(weights, start=1):
+        luminance, contrast = _compare_windows(x, y)
+        compared = luminance * contrast if scale == scales else contrast
+        likeness *= compared.mean((2, 3)).clamp(min=0) ** weight
+        x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
+    return likeness.mean(1)
+
+
+def _compare_windows(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the likeness in luminance, and in contrast and structure, by window."""
+    mean_x, mean_y = _blur_inside(x), _blur_inside(y)
+    var_x, var_y = _blur_inside(x * x) - mean_x**2, _blur_inside(y * y) - mean_y**2
+    covariance = _blur_inside(x * y) - mean_x * mean_y
+    luminance = (2 * mean_x * mean_y + _LUMINANCE) / (mean_x**2 + mean_y**2 + _LUMINANCE)
+    return luminance, (2 * covariance + _CONTRAST) / (var_x + var_y + _CONTRAST)
+
+
 def _mean_where(values: Tensor, counts: Tensor) -> Tensor:
     return (values * counts).sum((1, 2, 3)) / counts.sum((1, 2, 3))
 
@@ -53,3 +95,20 @@ def _blur(images: Tensor) -> Tensor:
     padded = F.pad(images, margin, mode="replicate")
     rows = F.conv2d(padded, weights.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
     return F.conv2d(rows, weights.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+
+
+def _blur_inside(images: Tensor) -> Tensor:
+    """Return the means of all windows that lie within ``(N, C, H, W)``."""
+    line = torch.arange(_WINDOW, dtype=images.dtype) - _WINDOW // 2
+    weights = torch.softmax(-line.square() / (2 * _SIGMA**2), 0)
+    height, width = (_make_band(weights, side) for side in images.shape[2:])
+    return height @ images @ width.T
+
+
+def _make_band(weights: Tensor, side: int) -> Tensor:
+    """Return the matrix that slides a window along a side, ``(side - 10, side)``."""
+    places = side - len(weights) + 1
+    band = torch.zeros(places, side, dtype=weights.dtype)
+    for place in range(places):
+        band[place, place : place + len(weights)] = weights
+    return band

@@ -27,7 +27,7 @@ from artpipe.contracts.model import Learner, Model, Prompt
 from artpipe.contracts.plugin_info import medium_info, model_info
 from artpipe.contracts.sample_rows import RowsRequest, SampleRows
 from artpipe.errors import ArtpipeError
-from artpipe.extractors.vgg16 import LAYERS, SHAPES
+from artpipe.nn.pretrained.vgg16_layout import LAYERS, SHAPES
 from artpipe.nn.style.perceptual import PerceptualNetwork, open_perceptual_network
 from artpipe.project.machine_costs import StepCost
 from artpipe.project.step_costs import CostRequest

@@ -11,7 +11,9 @@ from artpipe.artifacts.card_files import list_card_files, read_verified_card
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.artifacts.shards import ShardCard, ShardSet
+from artpipe.artifacts.training_cost import load_energy_params
 from artpipe.artifacts.works import Record, RecordCard, Works
+from artpipe.config.energy_params import EnergyParams
 from artpipe.errors import CorruptError, UserError
 
 _TALLIED = ("licence", "creator", "origin")
@@ -54,6 +56,7 @@ class ModelArtifacts:
     run: RunCard
     checkpoint: Mapping[str, Any] = field(default_factory=dict)
     dataset: DatasetArtifacts | None = None  # None: its record is not at hand
+    energy: EnergyParams = field(default_factory=EnergyParams)  # by which its training's energy is estimated
 
     @property
     def weights(self) -> Mapping[str, str]:
@@ -82,7 +85,7 @@ def load_model_artifacts(root: Path, name: str) -> ModelArtifacts:
         raise CorruptError(f"{card}: not what was written; delete the folder and run again")
     has_record = (root / paths.record(report.dataset) / "report.json").exists()
     dataset = load_dataset_artifacts(root, report.dataset) if has_record else None
-    return ModelArtifacts(name, report, report_sha256, run, checkpoint or {}, dataset)
+    return ModelArtifacts(name, report, report_sha256, run, checkpoint or {}, dataset, load_energy_params(root))
 
 
 def load_dataset_artifacts(root: Path, name: str) -> DatasetArtifacts:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from artpipe.artifacts import paths
+from artpipe.config.energy_params import EnergyParams
 from artpipe.config.params import Params
 from artpipe.contracts.section import Artist, Museum, Room
 from artpipe.errors import ArtpipeError
@@ -27,12 +28,15 @@ def _add_room_cards(room: Room, root: Path, params: Params, media: MediaStore) -
         dataset = load_dataset_record(root, room.name, params.dataset(room.name).medium)
     except (ArtpipeError, OSError):  # missing or damaged: the page says so
         return room
-    artists = tuple(_add_model_card(artist, root, dataset, media) for artist in room.artists)
+    energy = params.gallery.energy
+    artists = tuple(_add_model_card(artist, root, dataset, media, energy) for artist in room.artists)
     card = media.add_document(make_dataset_card(dataset).encode(), ".md")
     return replace(room, artists=artists, card=card)
 
 
-def _add_model_card(artist: Artist, root: Path, dataset: DatasetArtifacts, media: MediaStore) -> Artist:
+def _add_model_card(
+    artist: Artist, root: Path, dataset: DatasetArtifacts, media: MediaStore, energy: EnergyParams
+) -> Artist:
     report_sha256 = sha256_file(root / paths.report(artist.name) / "report.json")
-    model = ModelArtifacts(artist.name, artist.report, report_sha256, artist.run, dataset=dataset)
+    model = ModelArtifacts(artist.name, artist.report, report_sha256, artist.run, dataset=dataset, energy=energy)
     return replace(artist, card=media.add_document(make_model_card(model).encode(), ".md"))

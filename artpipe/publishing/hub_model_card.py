@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from artpipe.artifacts.report import Score
+from artpipe.artifacts.training_cost import estimate_cost
 from artpipe.contracts.plugin_info import model_info
 from artpipe.language.sentences import load_sentences
 from artpipe.publishing import model_card_parts as parts
@@ -127,14 +128,15 @@ dvc pull data/checkpoints/{{ name | plain }}   # where the weights are not there
 - **Date:** {{ run.started | date }}
 - **Time:** {{ (run.ended - run.started) | duration }} from begin to end{% if run.sessions > 1 %}, in {{ run.sessions }} sessions{% endif %}
 
-- **Cost:** {{ run.core_seconds }} core-seconds
+- **Cost:** {{ cost.core_seconds }} core-seconds{% if cost.peak_memory_gib is not none %}, {{ cost.peak_memory_gib }} GiB of memory at most{% endif %}
+
 
 ## Evaluation
 
 ### Testing Data, Factors & Metrics
 
 Works of the same dataset that were held out from training. {% if extractor_sentence %}{{ extractor_sentence }} {% endif %}Spread is one standard deviation of \
-repeated estimates; scores of different extractors or numbers of samples are not to be compared.
+repeated estimates; scores of different extractors, sizes, works or numbers of samples are not to be compared: only those with the same comparison key are.
 
 ### Results
 
@@ -150,7 +152,15 @@ repeated estimates; scores of different extractors or numbers of samples are not
 
 ## Environmental Impact
 
-The training took {{ run.core_seconds }} core-seconds. Energy was not measured.
+{% if cost.energy_wh is none %}
+The training took {{ cost.core_seconds }} core-seconds. Energy was not measured.
+{% else %}
+The training took {{ cost.core_seconds }} core-seconds and needed an estimated **{{ cost.energy_wh }} Wh**\
+{% if share %}, or {{ share.energy_wh }} Wh for each of the {{ report.exhibits | length }} works that hang in its gallery{% endif %}. \
+Energy was not measured: the estimate assumes {{ cost.assumed.watts_per_core }} W for each core at work, \
+{{ cost.assumed.watts_per_gib }} W for each GiB of memory and {{ cost.assumed.watts_per_gpu }} W for each GPU, \
+times {{ cost.assumed.overhead }} for what else draws power, by the formula of Lannelongue et al. 2021 (Green Algorithms).
+{% endif %}
 
 ## Technical Specifications
 
@@ -204,14 +214,14 @@ def _result_fields(model: ModelArtifacts, score: Score) -> dict[str, Any]:
         "type": score.name,
         "value": score.value,
         "name": name,
-        "args": {"samples": score.n, **interval, **extractor},
+        "args": {"samples": score.n, **interval, **extractor, "comparison_key": score.comparison_key},
     }
 
 
 def _render_sections(model: ModelArtifacts) -> str:
     report, run, dataset, task = model.report, model.run, model.dataset, parts.model_task(model)
     sentences = load_sentences()
-    verdict = report.verdict
+    verdict, cost = report.verdict, estimate_cost(run, model.energy)
     return render_markdown(
         _CARD,
         name=model.name,
@@ -220,6 +230,8 @@ def _render_sections(model: ModelArtifacts) -> str:
         task=task,
         report=report,
         run=run,
+        cost=cost,
+        share=cost.share(len(report.exhibits)) if report.exhibits else None,
         step=run.steps if report.step is None else report.step,
         dataset_title=dataset.title if dataset else report.dataset,
         description=dataset.record.about.description if dataset else "",

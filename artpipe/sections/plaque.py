@@ -36,7 +36,8 @@ _HTML = """
 <p>{{ _("After the collection %(collection)s, licence %(licence)s", collection=m.to_room(view.room), licence=m.isolated(view.room.about.licence)) }}</p>
 {% for name, file in work.downloads.items() %}<p><a href="{{ root ~ file.src }}" download="{{ work.id }}{{ file.src[22:] }}">{{ m.part(name) }}</a> <span class="quiet">{{ file.size | size }}</span></p>
 {% endfor %}
-<p>{{ m.standing(view.artist) }}</p>
+{% if share %}<p class="quiet">{% if share.energy_wh is not none %}{{ _("Its share of the training: %(time)s of one core, %(energy)s Wh (estimated), in %(memory)s GiB of memory", time=share.core_seconds | duration, energy=share.energy_wh | number, memory=share.peak_memory_gib | number) }}{% else %}{{ _("Its share of the training: %(time)s of one core", time=share.core_seconds | duration) }}{% endif %}</p>
+{% endif %}<p>{{ m.standing(view.artist) }}</p>
 {% if view.artist.accepted %}<p class="quiet">{{ _("Made by earlier code and accepted as it stands: %(stages)s", stages=view.artist.accepted | join(", ")) }}</p>
 {% endif %}</figcaption>
 {% if work.further_pictures %}
@@ -63,7 +64,8 @@ def _fill(view: WorkView) -> Mapping[str, Any]:
         for name, part in work.further_pictures.items()
         if work.input_picture and face and have_same_shape(part, face)
     ]
-    return {"broad": face is not None and face.width > _BROAD_RATIO * face.height, "against": against}
+    broad = face is not None and face.width > _BROAD_RATIO * face.height
+    return {"broad": broad, "against": against, "share": view.artist.cost_per_work}
 
 
 SECTION: Section[WorkView] = Section(page="work", fill=_fill, html=_HTML)

@@ -76,6 +76,14 @@ PAGE = """<!doctype html>
 </tbody></table></div>
 </div></section>
 <section class="part"><div class="read columns">
+<div><h2>{{ _("Cost of the training") }}</h2><p class="aside">{{ _("The energy was not measured, it is an estimate.") }}</p></div>
+<div class="wide"><table class="scores compared">
+<thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure"><bdi>{{ first.label }}</bdi></th><th scope="col" class="figure"><bdi>{{ second.label }}</bdi></th></tr></thead>
+<tbody>{% for name, ours, theirs in costs %}
+<tr><td>{{ {"core_seconds": _("Core time"), "peak_memory_gib": _("Peak memory"), "energy_wh": _("Energy, estimated")}[name] }}</td>{% for value in (ours, theirs) %}<td class="figure">{% if value is none %}\u2013{% elif name == "core_seconds" %}{{ value | duration }}{% else %}{{ value | number }} {{ "Wh" if name == "energy_wh" else "GiB" }}{% endif %}</td>{% endfor %}</tr>
+{% endfor %}</tbody></table></div>
+</div></section>
+<section class="part"><div class="read columns">
 <div><h2>{{ _("Settings") }}</h2><p class="aside">{{ _("Those that differ.") }}</p></div>
 <div class="wide">{% if parameters %}<table class="scores compared">
 <thead><tr><th scope="col">{{ _("Setting") }}</th><th scope="col"><bdi>{{ first.label }}</bdi></th><th scope="col"><bdi>{{ second.label }}</bdi></th></tr></thead>

@@ -9,12 +9,13 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champions, load_champions
 from artpipe.artifacts.report import work_file
 from artpipe.artifacts.tombstones import load_tombstones
+from artpipe.artifacts.training_cost import estimate_cost
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import About, Params
 
 if TYPE_CHECKING:
     from artpipe.contracts.gallery_work import RealWork
-    from artpipe.contracts.section import Artist, Museum, Room
+    from artpipe.contracts.section import Artist, Gap, Museum, Room
     from artpipe.language.sentences import Sentences
     from artpipe.site.media_files import MediaStore
 
@@ -36,10 +37,17 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
     return Museum(clean_line(gallery.title), clean_line(subtitle), rooms)
 
 
-def _mark_accepted(artist: "Artist", dataset: str, accepted: Mapping[str, str]) -> "Artist":
-    """Note which of the stages that made it were accepted under newer code."""
+def _complete_artist(
+    artist: "Artist | Gap", dataset: str, accepted: Mapping[str, str], params: Params
+) -> "Artist | Gap":
+    """Note a model's cost, and which stages were accepted under newer code."""
+    from artpipe.contracts.section import Artist
+
+    if not isinstance(artist, Artist):
+        return artist
     stages = (f"ingest@{dataset}", f"preprocess@{dataset}", f"train@{artist.name}", f"evaluate@{artist.name}")
-    return replace(artist, accepted=tuple(stage.partition("@")[0] for stage in stages if stage in accepted))
+    names = tuple(stage.partition("@")[0] for stage in stages if stage in accepted)
+    return replace(artist, accepted=names, cost=estimate_cost(artist.run, params.gallery.energy))
 
 
 def _load_room(
@@ -67,7 +75,7 @@ def _load_room(
         else:
             role_texts = collect_wall_texts(pair[0].kind, params.evaluation.metrics)
             artist = load_artist(root, name, title, models[name], pair, media, find_work, sentences, role_texts)
-            artists.append(_mark_accepted(artist, dataset, accepted) if isinstance(artist, Artist) else artist)
+            artists.append(_complete_artist(artist, dataset, accepted, params))
     about = _choose_about(params.dataset(dataset).about, record.about if record else None)
     about = about.model_copy(update={field: texts.get(text, text) for field, text in about})
     pictured_works = [work for digest in sorted(digests) if (work := find_work(digest)).picture]

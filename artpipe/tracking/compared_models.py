@@ -1,6 +1,7 @@
 """Find a model to compare: in the workspace, a champion, or of a git revision."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +9,9 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.champions import load_champions
 from artpipe.artifacts.cross_references import read_checkpoint_card
 from artpipe.artifacts.report import load_report
+from artpipe.artifacts.run import RunRecord
 from artpipe.artifacts.shards import Spec
+from artpipe.artifacts.training_cost import TrainingCost, estimate_cost
 from artpipe.config.params import load_params
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.errors import ArtpipeError, UserError
@@ -30,6 +33,7 @@ class ComparedModel(NamedTuple):
     params: dict[str, Any]
     seed: int | None  # of its training
     checkpoint: Path  # folder
+    cost: TrainingCost | None = None  # of its training; None: its run record is not at hand
 
     @property
     def label(self) -> str:
@@ -47,17 +51,18 @@ def find_model(text: str) -> ComparedModel:
     name, _, version = text.partition("@")
     entry = load_params().model(name)
     if not version:
-        return _load_model(text, paths.checkpoint(name), paths.report(name))
+        return _load_model(text, paths.checkpoint(name), paths.report(name), paths.run(name))
     if version == CHAMPION:
         dataset, kind = str(entry.get("dataset")), str(entry.get("kind"))
         champion = require_champion(load_champions(), dataset, kind)
         folder = restore_champion(Path(), dataset, kind, champion)
-        own = folder == paths.checkpoint(champion.model)
-        return _load_model(text, folder, paths.report(champion.model) if own else folder.with_name("reports"))
+        if folder == paths.checkpoint(champion.model):
+            return _load_model(text, folder, paths.report(champion.model), paths.run(champion.model))
+        return _load_model(text, folder, folder.with_name("reports"), folder.with_name("runs"))
     return _load_revision(text, name, version)
 
 
-def _load_model(label: str, checkpoint: Path, report: Path) -> ComparedModel:
+def _load_model(label: str, checkpoint: Path, report: Path, run: Path) -> ComparedModel:
     card, sha256 = read_checkpoint_card(checkpoint)
     if not card:
         raise UserError(f"{checkpoint}: no checkpoint; `artpipe run {label}` makes it")
@@ -65,7 +70,16 @@ def _load_model(label: str, checkpoint: Path, report: Path) -> ComparedModel:
     if report_card.checkpoint != sha256:
         raise UserError(f"{label}: report and checkpoint are not of one training; `artpipe run` mends it")
     measured = Measured(label, report_card, Spec.model_validate(card["spec"]))
-    return ComparedModel(measured, dict(card["params"]), card.get("seed"), checkpoint)
+    return ComparedModel(measured, dict(card["params"]), card.get("seed"), checkpoint, _load_cost(run, sha256))
+
+
+def _load_cost(folder: Path, checkpoint: str) -> TrainingCost | None:
+    """Return what a training cost, None where no intact record of it is there."""
+    with suppress(ArtpipeError):
+        run = RunRecord.open(folder).card
+        if run.checkpoint == checkpoint:
+            return estimate_cost(run, load_params().gallery.energy)
+    return None
 
 
 def _load_revision(label: str, name: str, revision: str) -> ComparedModel:
@@ -88,6 +102,8 @@ def _load_revision(label: str, name: str, revision: str) -> ComparedModel:
         if not hashes.get(str(path)):
             raise UserError(f"{label}: {commit[:12]} has no {path} in its dvc.lock: it was not made there")
         wanted[folder / part] = str(hashes[str(path)])
+    if run := hashes.get(str(paths.run(name))):
+        wanted[folder / "runs"] = str(run)
     if not all(path.is_dir() for path in wanted):
         restore_folders(Path(), wanted)
-    return _load_model(label, folder / "checkpoints", folder / "reports")
+    return _load_model(label, folder / "checkpoints", folder / "reports", folder / "runs")

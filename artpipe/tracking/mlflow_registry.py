@@ -156,6 +156,7 @@ def _make_tags(candidate: VersionCandidate) -> dict[str, str]:
             candidate.score.name: f"{candidate.score.value:.6g}",
             f"{candidate.score.name}.interval": _format_interval(candidate.score),
             f"{candidate.score.name}.n": str(candidate.score.n),
+            f"{candidate.score.name}.comparison_key": candidate.score.comparison_key,
             "artpipe.basis": candidate.score.basis or "unknown",
         }
         tags |= {"artpipe.feature_extractor": candidate.score.extractor or "none"}

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.cross_references import find_ingest_record, find_trained_checkpoint
-from artpipe.artifacts.run import Journal, RunRecord, RunStart, TrainingSession
+from artpipe.artifacts.run import Journal, RunCard, RunRecord, RunStart, TrainingSession
+from artpipe.artifacts.training_cost import estimate_cost, load_energy_params
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.language.sentences import make_sentence
 from artpipe.system.locks import is_locked
@@ -132,7 +133,7 @@ def _sync_complete(store: MlflowStore, root: Path, folder: Path, _run_ids: set[s
         record.sha256 if checkpoint else f"{record.sha256} without checkpoint"
     )  # which may come with a later `dvc pull`
     if run.tags.get(CARD) != marker:
-        tags = {"core_seconds": card.core_seconds, "steps": card.steps}
+        tags = {"steps": card.steps}
         tags |= {"micro_batch": card.micro_batch} if card.micro_batch else {}
         if checkpoint:
             run.log_params({"seed": checkpoint["seed"]})
@@ -150,6 +151,7 @@ def _sync_complete(store: MlflowStore, root: Path, folder: Path, _run_ids: set[s
         run.log_tags({CARD: marker})  # last: its presence means that all of the above is there
     if checkpoint:
         _log_counts(run, find_ingest_record(root, dataset, checkpoint["shards"]))
+    _log_cost(run, root, card)
     _set_pipeline_run(store, root, run, card, dataset)
     _log_evaluation(run, root, card)
     return card.run_id
@@ -177,6 +179,15 @@ def _read_json(file: Path) -> dict[str, Any]:
         return {}
 
 
+def _log_cost(run: TrackedRun, root: Path, card: RunCard) -> None:
+    """Log what the training cost; the energy anew where params.yaml assumes others."""
+    cost = estimate_cost(card, load_energy_params(root))
+    tags = {"core_seconds": cost.core_seconds, "peak_memory_gib": cost.peak_memory_gib, "energy_wh": cost.energy_wh}
+    known = {f"artpipe.{name}": f"{value:.6g}" for name, value in tags.items() if value is not None}
+    if any(run.tags.get(name) != value for name, value in known.items()):
+        run.log_tags(known)
+
+
 def _log_counts(run: TrackedRun, counts: dict[str, Any]) -> None:
     if counts and run.tags.get(RECORD) != counts["record"]:
         reasons = counts["quarantined"]
@@ -193,7 +204,7 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
         if report.checkpoint != card.checkpoint or run.tags.get(REPORT) == sha256:
             return
         is_new_evaluation = REPORT in run.tags  # MLflow shows the latest value, so a new evaluation has a later time
-        scores = {score.name: score.value for score in report.scores}
+        scores = {f"{score.name}.{score.comparison_key}": score.value for score in report.scores}
         row = {"step": card.steps, "time": time.time() if is_new_evaluation else card.ended, "scores": scores}
         run.log_rows([row], even_logged=is_new_evaluation)
         verdict = report.verdict

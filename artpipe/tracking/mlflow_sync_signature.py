@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 from artpipe.artifacts.paths import CHAMPIONS, STATE
+from artpipe.artifacts.training_cost import load_energy_params
+from artpipe.errors import ArtpipeError
 from artpipe.system.atomic_files import write_text
 from artpipe.system.file_tree import tree_fingerprint
 from artpipe.system.hashing import sha256_bytes
@@ -26,7 +28,7 @@ def is_synced(root: Path = Path()) -> bool:
         return False
     try:
         return (root / _SIGNATURE_FILE).read_text(encoding="utf-8") == compute_signature(root)
-    except (OSError, ValueError):
+    except (ArtpipeError, OSError, ValueError):
         return False
 
 
@@ -34,7 +36,8 @@ def compute_signature(root: Path = Path()) -> str:
     """Return a hash of what `artpipe sync` reads, and of the server it writes to."""
     unfinished = sorted(path for path in (root / STATE).glob("train/*/*") if path.is_dir())  # beside them lies a lock
     fingerprints = [tree_fingerprint(path) for path in (*(root / path for path in _SYNCED_PATHS), *unfinished)]
-    return sha256_bytes("\n".join([os.environ.get("MLFLOW_TRACKING_URI", ""), *fingerprints]).encode())
+    energy = load_energy_params(root).model_dump_json()
+    return sha256_bytes("\n".join([os.environ.get("MLFLOW_TRACKING_URI", ""), energy, *fingerprints]).encode())
 
 
 def save_signature(signature: str, root: Path = Path()) -> None:

@@ -10,6 +10,7 @@ from artpipe.artifacts.report import Score
 from artpipe.config.differences import list_differences
 from artpipe.config.params import load_params
 from artpipe.language.sentences import make_sentence
+from artpipe.site.translation import format_number
 from artpipe.system.atomic_files import write_bytes
 from artpipe.system.hashing import sha256_bytes
 from artpipe.tracking.compared_models import ComparedModel, find_model
@@ -86,6 +87,9 @@ def to_json(comparison: Comparison) -> str:
     """Return a comparison as JSON; of works their hashes, of texts the text."""
     content = {
         **{key: _describe_model(model) for key, model in zip(("first", "second"), comparison[:2], strict=True)},
+        "cost": [
+            {"name": name, "first": ours, "second": theirs} for name, ours, theirs in list_costs(comparison)
+        ],
         "parameters": [{"name": name, "first": ours, "second": theirs} for name, ours, theirs in comparison.parameters],
         "scores": [
             {
@@ -112,6 +116,9 @@ def to_text(comparison: Comparison) -> str:
         lines.append(f"  {model.label}: {report.kind} on {report.dataset}; {make_sentence(report.verdict)}")
     rows = [(name, _format(ours), _format(theirs)) for name, ours, theirs in comparison.parameters]
     lines += ["", "parameters that differ", *_align([("", first, second), *rows])] if rows else ["", "same parameters"]
+    lines += ["", "cost of the training (energy is an estimate: docs/cost.md)"]
+    costs = [(name, *map(_format_cost, values)) for name, *values in list_costs(comparison)]
+    lines += _align([("", first, second), *costs])
     lines += ["", "scores (second minus first, with its 95 % interval)"]
     lines += _align([("", first, second, "difference"), *map(_format_pair, comparison.scores)])
     texts = [
@@ -131,6 +138,13 @@ def to_text(comparison: Comparison) -> str:
     return "\n".join(lines)  # fmt: skip
 
 
+def list_costs(comparison: Comparison) -> Iterator[tuple[str, float | None, float | None]]:
+    """Yield core-seconds, peak memory and energy of both; None: not recorded."""
+    for name in ("core_seconds", "peak_memory_gib", "energy_wh"):
+        first, second = (model.cost and getattr(model.cost, name) for model in comparison[:2])
+        yield name, first, second
+
+
 def write_page(comparison: Comparison, path: Path) -> str:
     """Write a comparison as one page that needs no other file; return a line."""
     from artpipe.site.comparison_page import render_comparison
@@ -146,6 +160,7 @@ def write_page(comparison: Comparison, path: Path) -> str:
         "samples": [_make_row(pair, comparison) for pair in comparison.samples],
         "scores": comparison.scores,
         "parameters": comparison.parameters,
+        "costs": list(list_costs(comparison)),
     }  # fmt: skip
     words = (translator.translate, translator.translate_plural)
     data = render_comparison(theme, translator.filters(), words, facts)
@@ -208,6 +223,10 @@ def _format_pair(pair: ScorePair) -> tuple[str, ...]:
 def _format_score(score: Score) -> str:
     interval = score.interval
     return f"{score.value:.4g}" + ("" if interval is None else f" [{interval.low:.2g}, {interval.high:.2g}]")
+
+
+def _format_cost(value: float | None) -> str:
+    return "-" if value is None else format_number(value)
 
 
 def _format(value: Any) -> str:

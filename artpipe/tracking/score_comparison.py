@@ -83,18 +83,26 @@ def _compare(first: Measured, second: Measured, name: str, ours: Score | None, t
 
 def find_refusal(first: Measured, second: Measured, ours: Score, theirs: Score) -> Message | None:
     """Return why two scores of one name may not be compared, None where they may."""
+    return next(_find_refusals(first, second, ours, theirs), None)
+
+
+def _find_refusals(first: Measured, second: Measured, ours: Score, theirs: Score) -> Iterator[Message]:
     sizes = [_format_size(one.spec) for one in (first, second)]
     if sizes[0] != sizes[1]:
-        return Message(code="scores_of_other_sizes", values={"first": sizes[0], "second": sizes[1]})
+        yield Message(code="scores_of_other_sizes", values={"first": sizes[0], "second": sizes[1]})
     if ours.extractor != theirs.extractor:
         names = [_shorten(score.extractor) for score in (ours, theirs)]
-        return Message(code="scores_of_other_extractors", values={"first": names[0], "second": names[1]})
+        yield Message(code="scores_of_other_extractors", values={"first": names[0], "second": names[1]})
     if first.report.shards != second.report.shards:
         names = [f"{one.report.dataset} {_shorten(one.report.shards)}" for one in (first, second)]
-        return Message(code="scores_of_other_works", values={"first": names[0], "second": names[1]})
+        yield Message(code="scores_of_other_works", values={"first": names[0], "second": names[1]})
+    if ours.basis and theirs.basis and ours.basis != theirs.basis:
+        names = [_shorten(score.basis) for score in (ours, theirs)]
+        yield Message(code="scores_of_other_works", values={"first": names[0], "second": names[1]})
     if ours.n != theirs.n:
-        return Message(code="scores_of_other_counts", values={"first": ours.n, "second": theirs.n})
-    return None
+        yield Message(code="scores_of_other_counts", values={"first": ours.n, "second": theirs.n})
+    if ours.settings and theirs.settings and ours.settings != theirs.settings:
+        yield Message(code="scores_of_other_settings", values={"first": ours.settings, "second": theirs.settings})
 
 
 def _format_size(spec: Spec) -> str:

@@ -25,6 +25,7 @@ from artpipe.training.history import TrainingHistory, copy_weights
 from artpipe.training.loop import Losses, RunningMeans, describe_divergence, find_nonfinite_weight, training_steps
 from artpipe.training.memory_limit import MemoryLimitedStepper
 from artpipe.training.progress_bar import ProgressBar
+from artpipe.training.resource_usage import ResourceUsage
 from artpipe.training.resume_state import (
     StateStore,
     evaluation_mode,
@@ -62,7 +63,7 @@ class Trainer:
         self.history = TrainingHistory()
         self.since_log, self.since_point = RunningMeans(), RunningMeans()
         self.journal_rows = 0
-        self.core_seconds = -time.process_time()  # of the sessions before this one, less what this process used so far
+        self.usage = ResourceUsage()
         self._last_good_state: dict[str, Any] | None = None
         self._last_means: dict[str, float] = {}
         self._saved_at = time.monotonic()
@@ -95,7 +96,7 @@ class Trainer:
             self._load_snapshot(state["now"])
             self._last_good_state = state["good"]
             self.history = TrainingHistory.from_state(state["ledger"])
-            self.core_seconds += state["core_seconds"]
+            self.usage.add_former(state["usage"])
         self.journal.truncate(self.journal_rows)
         self._adopt_smaller_micro_batch()
         for damage in self.store.damage_messages:
@@ -109,9 +110,8 @@ class Trainer:
         if not self.ranks.is_first:
             return
         self.journal.sync()
-        core_seconds = self.core_seconds + time.process_time()
         state = {"now": self._take_snapshot(), "good": self._last_good_state, "ledger": self.history.state()}
-        self.store.save(flatten({**state, "core_seconds": core_seconds}))
+        self.store.save(flatten({**state, "usage": self.usage.state()}))
         self._saved_at = time.monotonic()
 
     def _take_snapshot(self) -> dict[str, Any]:

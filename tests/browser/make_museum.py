@@ -204,7 +204,7 @@ def write_run(
         folder,
         RunCard(
             run_id=sha256_bytes(name.encode())[:32], model=name, stage=f"train@{name}", checkpoint=checkpoint,
-            started=1_795_000_000.0, ended=1_795_000_190.0, core_seconds=187.0, sessions=1, steps=4000, host="studio",
+            started=1_795_000_000.0, ended=1_795_000_190.0, core_seconds=187.0, busy_seconds=190.0, peak_memory=3 * 2**29, sessions=1, steps=4000, host="studio",
             platform="Linux", versions={"torch": "2.15.0", "python": "3.12.3"}, threads=1, device="cpu", precision="bf16",
             commit="4f1c2a9d7be0", dirty=False, flow_run=None, params=params,
         ),

@@ -9,6 +9,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.cards import save_card
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.report import Finding, ReportCard, Score, save_report
+from artpipe.artifacts.run import RunCard, save_run
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.tensors import save_tensors
 from artpipe.config.params import validate_as
@@ -61,3 +62,10 @@ def _write(name: str, latent: int, kid: float, count: int) -> None:
         feature_extractor="r", verdict=finding, findings=(), scores=scores, exhibits=(),
     )  # fmt: skip
     save_report(paths.report(name), report)
+    machine = {"host": "h", "platform": "p", "versions": {}, "threads": 1, "device": "cpu", "precision": "fp32"}
+    run = RunCard(
+        run_id=name.encode().hex().zfill(32), model=name, stage=f"train@{name}", started=0.0, ended=9.0, sessions=1, steps=1,
+        commit=None, dirty=False, flow_run=None, checkpoint=report.checkpoint, core_seconds=latent * 300.0,
+        busy_seconds=900.0, peak_memory=2**30, **machine,
+    )  # fmt: skip
+    save_run(paths.run(name), run)

@@ -7,7 +7,7 @@ import torch
 
 from artpipe.artifacts.weights_card import WeightsCard, save_weights
 from artpipe.config.params import About
-from artpipe.extractors.vgg16 import LAYERS, SHAPES
+from artpipe.nn.pretrained.vgg16_layout import LAYERS, SHAPES
 
 
 @cache

@@ -16,6 +16,7 @@ from artpipe.artifacts.run import RunRecord, save_run
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
 from artpipe.gallery import build_gallery
+from artpipe.publishing.write_card import write_card
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.atomic_files import write_text
 from tests.conftest import load_module
@@ -64,6 +65,24 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
         self.addresses += [value for name, value in attrs if name in {"href", "src"}]
         self.ids += [value for name, value in attrs if name == "id"]
+
+
+def test_the_cost_is_one_number_everywhere(museum):
+    """Model page, card and each work's page say what the run record says; other watts change the pages and nothing else."""
+    (page,) = (path for path in (gallery(museum) / "models").iterdir() if path.name == "digits-gan")
+    works = [path for path in (gallery(museum) / "works").iterdir() if path.name.startswith("digits-gan-")]
+    shown = load_report(museum / paths.report("digits-gan"))[0].exhibits
+    energy = (187 * 12 + 190 * 1.5 * 0.4) / 3600
+    assert f"<dd>{energy:.3f} Wh</dd>" in (page / "index.html").read_text()
+    assert "estimated from 12 W for each core at work, 0.400 W for each GiB" in (page / "index.html").read_text()
+    share = f"{energy / len(shown):.4f} Wh (estimated), in 1.50 GiB of memory"
+    assert len(works) == len(shown)
+    assert all(share in (work / "index.html").read_text() for work in works)
+    assert f"**{energy:.3f} Wh**" in write_card("digits-gan", root=museum)
+    params = museum / "params.yaml"
+    params.write_text(params.read_text().replace("theme: museum", "theme: museum, energy: {watts_per_core: 24}"))
+    build_gallery(museum)
+    assert f"<dd>{energy + 187 * 12 / 3600:.2f} Wh</dd>" in (page / "index.html").read_text()
 
 
 def test_unchanged_rebuild_writes_nothing(museum):

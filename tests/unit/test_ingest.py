@@ -17,6 +17,7 @@ from artpipe.artifacts.works import Record, Works
 from artpipe.errors import UserError
 from artpipe.ingest import ingest_dataset
 from artpipe.language.sentences import read_sentence
+from artpipe.modalities.picture.pixel_hash import hash_pixels
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 PARAMS = """
@@ -274,6 +275,11 @@ def test_a_withdrawn_work_stays_out_under_any_name_and_form(root):
         (work.sha256[:16], "withdrawn", "Withdrawn on 2026-11-29.")
     }
     assert not any("zorblax" in str(row) for row in (*rows, *record.rows()))
+    with Image.open(io.BytesIO(noise(99))) as image:
+        pixels = hash_pixels(image)
+    save_tombstones([Tombstone(sha256="0" * 64, date="2026-11-29", pixels=pixels)])
+    ingest_dataset("mine")
+    assert Record.open(paths.record("mine")).card.quarantined == {"withdrawn": 3}
     save_tombstones([Tombstone(sha256=work.sha256, date="2026-11-29")])  # only the very bytes
     ingest_dataset("mine")
     assert Record.open(paths.record("mine")).card.quarantined == {"withdrawn": 2}

@@ -17,6 +17,7 @@ from artpipe.contracts.plugin_info import MediumInfo
 from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha, perceptual_hash
 from artpipe.modalities.picture.framing import PictureParams, fit_to_squares, parse_params
 from artpipe.modalities.picture.grey_batches import inspect_grey_pictures, prepare_grey_pictures
+from artpipe.modalities.picture.pixel_hash import hash_pixels
 from artpipe.preprocessing.contact_sheet import SheetPicture, SheetStyle, draw_contact_sheet
 from artpipe.preprocessing.jobs import run_jobs
 from artpipe.system.atomic_files import write_bytes
@@ -76,14 +77,16 @@ _SIDECARS = (  # captions, tags, labels, boxes; what cameras and editors write; 
 def inspect_picture(data: bytes, settings: dict[str, Any]) -> bytes:
     """Decode one input, in a worker, and return its WorkFacts as JSON.
 
-    Upright size in pixels and difference hash.
+    Upright size in pixels and difference hash; the hash of the pixels where `hash_content` is set.
 
     Raises:
         RejectedError: it is not kept.
     """
     picture = decode_picture(data, settings["max_megapixels"])
     width, height = picture.image.size
-    return json.dumps(WorkFacts(width, height, f"{perceptual_hash(picture.image):016x}", list(picture.notes))).encode()
+    content_hash = hash_pixels(picture.image) if settings.get("hash_content") else ""
+    facts = WorkFacts(width, height, f"{perceptual_hash(picture.image):016x}", list(picture.notes), content_hash)
+    return json.dumps(facts).encode()
 
 
 @with_batch_job(prepare_grey_pictures)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from artpipe.modalities.picture.framing import PictureParams, parse_params
+from artpipe.modalities.picture.pixel_hash import hash_pixels
 from artpipe.untrusted.grey_png import decode_grey_pngs
 
 if TYPE_CHECKING:
@@ -18,12 +19,15 @@ _HASH_WIDTH, _HASH_HEIGHT = 9, 8
 
 def inspect_grey_pictures(inputs: Sequence[bytes], settings: dict[str, Any]) -> dict[int, bytes]:
     """Answer for grey PNG files what `inspect_picture` answers."""
+    from PIL import Image
+
     answers: dict[int, bytes] = {}
     for places, pixels in decode_grey_pngs(inputs):
         _, height, width = pixels.shape
         if width * height <= settings["max_megapixels"] * 1e6:
-            for place, phash in zip(places, perceptual_hashes(pixels), strict=True):
-                answers[place] = f'[{width}, {height}, "{phash}", []]'.encode()
+            for place, picture, phash in zip(places, pixels, perceptual_hashes(pixels), strict=True):
+                content_hash = hash_pixels(Image.fromarray(picture)) if settings.get("hash_content") else ""
+                answers[place] = f'[{width}, {height}, "{phash}", [], "{content_hash}"]'.encode()
     return answers
 
 

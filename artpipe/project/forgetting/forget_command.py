@@ -1,7 +1,5 @@
 """`artpipe forget`: say what a work has left, and with `--yes` forget it."""
 
-import time
-
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
 from artpipe.project.forgetting.forget_plan import load_plan, make_plan
@@ -14,11 +12,18 @@ from artpipe.project.forgetting.forget_report import (
 )
 from artpipe.project.forgetting.forget_works import carry_out, undo_forgetting
 from artpipe.project.forgetting.held_works import find_holdings
-from artpipe.project.forgetting.source_removal import is_own_source
 from artpipe.project.forgetting.work_traces import find_traces
 
 
-def forget(query: str, *, creator: str = "", exact: bool = False, yes: bool = False, as_json: bool = False) -> str:
+def forget(
+    query: str,
+    *,
+    creator: str = "",
+    exact: bool = False,
+    near: bool = False,
+    yes: bool = False,
+    as_json: bool = False,
+) -> str:
     """Return what works have left, or forget them and return what was done.
 
     A forgetting that was cut short is ended first.
@@ -27,6 +32,7 @@ def forget(query: str, *, creator: str = "", exact: bool = False, yes: bool = Fa
         query: a file, the beginning of a hash, or a work's name or title.
         creator: instead: all works of this creator.
         exact: leave near duplicates where they are.
+        near: keep near copies out from now on, by a hash of the look in the tombstone.
         yes: forget; without it this only tells.
         as_json: tell it as JSON.
 
@@ -46,9 +52,8 @@ def forget(query: str, *, creator: str = "", exact: bool = False, yes: bool = Fa
         traces = find_traces(params, holdings)
         if as_json:
             return make_json(holdings, traces)
-        return f"{describe_holdings(holdings, traces)}\n{describe_plan(params, holdings)}"
-    own = tuple(name for name in holdings.datasets if is_own_source(params.dataset(name)))
-    plan = make_plan(params, holdings, own_sources=own, date=time.strftime("%Y-%m-%d", time.gmtime()))
+        return f"{describe_holdings(holdings, traces)}\n{describe_plan(params, holdings, near=near)}"
+    plan = make_plan(params, holdings, near=near)
     return "\n".join([*lines, describe_result(plan, carry_out(plan))])
 
 

@@ -1,5 +1,6 @@
 """Note what a forgetting has to do before it begins, so that a second try ends it."""
 
+import time
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -10,6 +11,8 @@ from artpipe.artifacts.tombstones import Tombstone
 from artpipe.config.params import Frozen, Params
 from artpipe.errors import UserError
 from artpipe.project.forgetting.held_works import Holdings
+from artpipe.project.forgetting.make_tombstones import make_tombstones
+from artpipe.project.forgetting.source_removal import is_own_source
 from artpipe.project.forgetting.work_traces import find_affected_models, find_champions
 from artpipe.storage.withdrawn_outputs import find_versions
 from artpipe.system.atomic_files import write_text
@@ -47,19 +50,19 @@ def list_outputs(datasets: tuple[str, ...], models: tuple[str, ...]) -> list[str
     return [str(path) for path in (*folders, paths.gallery())]
 
 
-def make_plan(params: Params, holdings: Holdings, *, own_sources: tuple[str, ...], date: str) -> ForgetPlan:
-    """Return the plan of a forgetting.
+def make_plan(params: Params, holdings: Holdings, *, near: bool) -> ForgetPlan:
+    """Return the plan of a forgetting, of today.
 
     Args:
         params: params.yaml.
         holdings: what is to be forgotten.
-        own_sources: datasets whose files are the project's own.
-        date: of today.
+        near: near copies are to stay out too.
     """
-    tombstones = tuple(Tombstone(sha256=sha256, date=date, near=near) for sha256, near in holdings.asked.items())
-    key_of = {tombstone.sha256: tombstone.key for tombstone in tombstones}
+    own_sources = [name for name in holdings.datasets if is_own_source(params.dataset(name))]
+    stones = make_tombstones(params, holdings, date=time.strftime("%Y-%m-%d", time.gmtime()), near=near)
     keys = {
-        name: tuple(sorted({key_of[held.asked] for held in holdings.in_dataset(name)})) for name in holdings.datasets
+        name: tuple(sorted({stones[held.work.sha256].key for held in holdings.in_dataset(name)}))
+        for name in holdings.datasets
     }
     sources = {
         name: SourceRemoval(
@@ -75,7 +78,7 @@ def make_plan(params: Params, holdings: Holdings, *, own_sources: tuple[str, ...
     tracked = [params.dataset(name).path for name in own_sources]
     versions = find_versions(Path(), list_outputs(holdings.datasets, models), tracked)
     return ForgetPlan(
-        tombstones=tombstones,
+        tombstones=tuple({stone.sha256: stone for stone in stones.values()}.values()),
         keys=keys,
         sources=sources,
         models=models,

@@ -32,7 +32,7 @@ def describe_holdings(holdings: Holdings, traces: WorkTraces) -> str:
     return to_lines([*lines, *_describe_limits(holdings)])
 
 
-def describe_plan(params: Params, holdings: Holdings) -> str:
+def describe_plan(params: Params, holdings: Holdings, *, near: bool = False) -> str:
     """Return what forgetting would do, before it is done."""
     own = [name for name in holdings.datasets if is_own_source(params.dataset(name))]
     others = [name for name in holdings.datasets if name not in own]
@@ -44,6 +44,7 @@ def describe_plan(params: Params, holdings: Holdings) -> str:
     )
     return to_lines([
         *lines,
+        _describe_kept(holdings, near=near),
         "removed: all that was made of these datasets by these models, from data/, DVC's cache, MLflow's pictures and the gallery",
         "`--yes` does it; `artpipe run` then makes them again without it",
     ])  # fmt: skip
@@ -69,8 +70,8 @@ def list_tombstones() -> str:
     lines = []
     for tombstone in load_tombstones():
         held = [name for name, entry in params.datasets.items() if tombstone.key in entry.ingest.withdrawn]
-        scope = "and near duplicates" if tombstone.near else "these bytes only"
-        lines.append(f"{tombstone.key}  {tombstone.date}  {scope:<19}  {', '.join(held) or 'no dataset of today'}")
+        scope = "and near copies" if tombstone.near else "these pixels" if tombstone.pixels else "these bytes"
+        lines.append(f"{tombstone.key}  {tombstone.date}  {scope:<15}  {', '.join(held) or 'no dataset of today'}")
     return "\n".join(lines) or "no work was withdrawn here"
 
 
@@ -110,6 +111,15 @@ def _format_part(title: str, rows: Sequence[str]) -> Iterator[str]:
     yield from (f"  {row}" for row in rows[:_ROWS])
     if len(rows) > _ROWS:
         yield f"  and {len(rows) - _ROWS:,} more (`--json` has all)"
+
+
+def _describe_kept(holdings: Holdings, *, near: bool) -> str:
+    """Return what a tombstone will hold, and what it keeps out."""
+    if holdings.exact:
+        return "kept: a hash of the bytes and the date; the very same files stay out"
+    if near:
+        return "kept: hashes of the bytes, the pixels and the look, and the date; copies that look nearly the same stay out"
+    return "kept: a hash of the bytes, one of the pixels, and the date; lossless copies stay out, others with `--near`"
 
 
 def _describe_held(held: HeldWork) -> str:

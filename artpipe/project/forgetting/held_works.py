@@ -11,15 +11,13 @@ from typing import NamedTuple
 from artpipe.artifacts import paths
 from artpipe.artifacts.works import Provenance, Record, Work, Works
 from artpipe.config.params import DatasetEntry, Params
-from artpipe.contracts.modality import find_medium
 from artpipe.errors import ArtpipeError, CorruptError, UserError, did_you_mean
 from artpipe.language.message import Message
-from artpipe.preprocessing.jobs import job_name, make_worker_limits
+from artpipe.project.forgetting.work_facts import compute_facts
 from artpipe.system.hashing import sha256_bytes
 from artpipe.system.plain_text import to_printable
 from artpipe.tracking.lineage_trace import trace_lineage
 from artpipe.untrusted.duplicates import DuplicateIndex
-from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 _SHOWN = 4  # works that an ambiguous name may mean, in a message
@@ -46,12 +44,13 @@ class HeldWork(NamedTuple):
 class Holdings:
     """What the datasets hold of the works that a person asked for."""
 
-    asked: Mapping[str, str]  # SHA-256 -> perceptual hash, empty where only the bytes count
+    asked: frozenset[str]  # SHA-256 of the works
     held: tuple[HeldWork, ...] = ()
     copies: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict
     )  # dataset -> names of inputs set aside as duplicates
     unread: tuple[str, ...] = ()  # datasets whose works are not here
+    exact: bool = False  # near duplicates were left out
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -77,10 +76,10 @@ def find_holdings(params: Params, query: str = "", *, creator: str = "", exact: 
     """
     unread = tuple(name for name in params.datasets if not (paths.works(name) / "works.json").exists())
     targets = _find_by_creator(params, creator) if creator else _find_by_query(params, query)
-    asked = {target.work.sha256: "" if exact else target.work.phash for target in targets}
+    asked = frozenset(target.work.sha256 for target in targets)
     held = tuple(_find_held(params, targets, exact=exact))
     copies = {name: tuple(_find_copies(name, held)) for name in dict.fromkeys(one.dataset for one in held)}
-    return Holdings(asked, held, copies, unread)
+    return Holdings(asked, held, copies, unread, exact)
 
 
 def iterate_works(params: Params) -> Iterator[HeldWork]:
@@ -176,16 +175,8 @@ def _entries_by_medium(params: Params) -> dict[str, DatasetEntry]:
 
 def _compute_look(entry: DatasetEntry, data: bytes) -> int:
     """Return the perceptual hash of a file, read in a worker; 0 where it has none."""
-    limits, settings = make_worker_limits(entry.ingest), entry.ingest.model_dump(mode="json")
-    one_worker = WorkerLimits(seconds=limits.seconds, memory_megabytes=limits.memory_megabytes, workers=1)
-    job = job_name(find_medium(entry).inspect)
-    with closing(outcomes([(None, data)], job=job, settings=settings, limits=one_worker)) as results:
-        outcome = next(iter(results))[1]
-    if outcome.reason is not None:
-        return 0
-    import json
-
-    return int(json.loads(outcome.payload)[2] or "0", 16)
+    _, facts = next(compute_facts(entry, [("", data)]))
+    return int(facts.perceptual_hash or "0", 16) if facts else 0
 
 
 def _explain_unknown(params: Params, query: str) -> str:

@@ -2,7 +2,9 @@
 
 import math
 
+import pytest
 import torch
+from dvc.utils.diff import diff
 
 from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.report import Finding, ReportCard, Score
@@ -38,7 +40,34 @@ def test_headlines_are_the_scores_their_metrics_name():
     found = select_headline_scores(
         report("steps", "kid", "kid_real", "held_out_loss", "elbo"), ["training", "kid", "held_out"]
     )
-    assert found == {"grade": "fair", "fault": "", "kid": 1, "held_out_loss": 3}
+    key = Score(name="any", value=0, n=1).comparison_key
+    assert found == {"grade": "fair", "fault": "", "kid": {key: 1}, "held_out_loss": {key: 3}}
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"extractor": "s" * 64}, {"n": 99}, {"basis": "other"}, {"settings": "samples=9"}]
+)
+def test_dvc_compares_only_what_may_be_compared(change):
+    """A difference of scores of one extractor, of the same works, size and count; of others there is none."""
+    scores = [
+        Score(
+            **{
+                "name": "kid",
+                "n": 100,
+                "extractor": "r" * 64,
+                "basis": "works",
+                "settings": "samples=8",
+                "value": value,
+                **more,
+            }
+        )
+        for value, more in ((0.3, {}), (0.25, change))
+    ]
+    old, new = (select_headline_scores(report().model_copy(update={"scores": (score,)}), ["kid"]) for score in scores)
+    changes = diff({"m.json": {"data": old}}, {"m.json": {"data": new}})["m.json"]
+    differences = [row["diff"] for row in changes.values() if "diff" in row]
+    assert differences == ([] if change else [pytest.approx(-0.05)])
+    assert (scores[0].describe_difference(scores[1]) == "") == (not change)
 
 
 def test_curves_have_a_row_per_number_and_step():

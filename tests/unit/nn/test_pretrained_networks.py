@@ -9,6 +9,7 @@ from artpipe.config.own_weights import list_own_pins
 from artpipe.config.params import About
 from artpipe.nn.pretrained.efficientnet_network import EfficientNetLite0
 from artpipe.nn.pretrained.inception_network import InceptionV3, resize_as_tensorflow
+from artpipe.nn.pretrained.vgg16_layout import LAYERS
 from tests.support.vgg_weights import make_random_state
 
 
@@ -94,3 +95,41 @@ def test_every_pin_names_a_network():
     """Artpipe's own pins are named after the networks they are of."""
     networks = plugins.list_plugins("extractors")
     assert {name.replace("-", "_") for name in list_own_pins()} <= set(networks)
+
+
+def test_lpips_is_its_definition_on_torchvision_s_vgg16():
+    """The squared difference of unit features behind five of its ReLUs, weighted by channel, its mean over places."""
+    from torchvision.models import vgg16
+
+    places = {"conv1_2": 4, "conv2_2": 9, "conv3_3": 16, "conv4_3": 23, "conv5_3": 30}
+    state, generator = make_random_state(), torch.Generator().manual_seed(3)
+    heads = {
+        f"lin{i}.model.1.weight": torch.rand(1, len(state[f"{layer}.bias"]), 1, 1, generator=generator)
+        for i, layer in enumerate(places)
+    }
+    with torch.device("meta"):
+        original = vgg16().features.eval()
+    convolutions = [i for i, module in enumerate(original) if isinstance(module, torch.nn.Conv2d)]
+    original.load_state_dict(
+        {f"{i}.{part}": state[f"{layer}.{part}"] for i, layer in zip(convolutions, LAYERS, strict=True) for part in ("weight", "bias")},
+        assign=True,
+    )  # fmt: skip
+    pictures = torch.rand(2, 3, 16, 20, generator=generator) * 2 - 1
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    expected = 0.0
+    with torch.no_grad():
+        for head, place in zip(heads.values(), places.values(), strict=True):
+            first, second = torch.nn.functional.normalize(original[:place](((pictures + 1) / 2 - mean) / std), dim=1)
+            expected += float((head[0] * (first - second).square()).sum(0).mean())
+        network = build("lpips_vgg16", {**state, **heads})
+        assert network.distances(pictures[:1], pictures[1:]).item() == pytest.approx(expected, rel=1e-4)
+        one, other = network.features(pictures)
+    assert (one - other).square().sum().item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_lpips_refuses_weights_that_are_negative():
+    """A distance is a sum of what is not negative."""
+    extractor = plugins.load_plugin("extractors", "lpips_vgg16")
+    scales = {name: torch.ones(shape) for name, shape in extractor.shapes().items() if name.endswith("scale")}
+    assert extractor.find_objection(scales) == ""
+    assert "conv3_3" in extractor.find_objection({**scales, "conv3_3.scale": -scales["conv3_3.scale"]})

@@ -1,11 +1,14 @@
-"""PSNR and SSIM against values known by hand and their definition written out."""
+"""PSNR, SSIM and MS-SSIM against values known by hand, and their definitions written out."""
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
+from torch.nn import functional
 
-from artpipe.numerics.image_quality import MAX_PSNR, psnr, ssim
+from artpipe.numerics.image_quality import MAX_PSNR, count_scales, ms_ssim, psnr, ssim
 from artpipe.numerics.pixels import to_bytes, to_float
 
 
@@ -67,3 +70,44 @@ def test_ssim_is_its_definition():
     counts = torch.zeros(1, 1, 11, 11, dtype=torch.bool)
     counts[..., 5, 5] = True
     assert ssim(x, y, counts).item() == pytest.approx(expected.item(), rel=1e-9)
+
+
+def blur(plane: np.ndarray) -> np.ndarray:
+    """Means of Gaussian windows within a plane, by scipy."""
+    inside = slice(5, -5)
+    return ndimage.gaussian_filter(plane, 1.5, radius=5)[inside, inside]
+
+
+def scale_parts(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Mean of contrast and structure, and of these times luminance (Wang et al. 2003, equations 1 to 3)."""
+    luminance_constant, contrast_constant = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    mean_x, mean_y = blur(x), blur(y)
+    spread = 2 * (blur(x * y) - mean_x * mean_y) + contrast_constant
+    spread /= blur(x * x) - mean_x**2 + blur(y * y) - mean_y**2 + contrast_constant
+    light = (2 * mean_x * mean_y + luminance_constant) / (mean_x**2 + mean_y**2 + luminance_constant)
+    return spread.mean(), (light * spread).mean()
+
+
+@pytest.mark.parametrize(("height", "width"), [(11, 13), (28, 28), (64, 50), (176, 180)])
+def test_ms_ssim_is_its_definition(height, width):
+    """Contrast and structure on every scale, luminance on the coarsest, each to the power of its weight, as scipy blurs."""
+    generator = torch.Generator().manual_seed(height)
+    x = torch.randint(0, 256, (1, 2, height, width), generator=generator, dtype=torch.uint8)
+    y = (x.double() * 0.7 + 20 + 30 * torch.rand(x.shape, generator=generator, dtype=torch.float64)).byte()
+    weights = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333][: count_scales(height, width)]
+    expected = 0.0
+    for planes in zip(x[0].double(), y[0].double(), strict=True):
+        pair, likeness = planes, 1.0
+        for scale, weight in enumerate(weights, start=1):
+            contrast, whole = scale_parts(*(part.numpy() for part in pair))
+            likeness *= (whole if scale == len(weights) else contrast) ** (weight / sum(weights))
+            pair = [functional.avg_pool2d(part[None], 2)[0] for part in pair]
+        expected += likeness / 2
+    assert ms_ssim(x, y).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_ms_ssim_of_a_picture_with_itself_is_one():
+    """And the number of scales is what a window of 11 pixels allows, 5 from 176 pixels on."""
+    x = torch.randint(0, 256, (2, 1, 28, 28), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    assert ms_ssim(x, x).tolist() == pytest.approx([1, 1])
+    assert [count_scales(side, 300) for side in (8, 11, 22, 44, 64, 176, 300)] == [0, 1, 2, 3, 3, 5, 5]

@@ -267,16 +267,17 @@ def test_nothing_of_it_is_left(project, made, artpipe):
 
 
 def test_it_cannot_come_back(project, made, artpipe):
-    """After a new ingest it is still gone, also renamed, re-encoded, or in a dataset that never held it; undone, it comes in again."""
+    """After a new ingest it is still gone, also renamed, in another format, or in a dataset that never held it; undone, it comes in again."""
     artpipe("forget", NAME, "--yes")
     ingest_dataset("shapes")
     assert Record.open(paths.record("shapes")).card.kept == 20
     data = (made[0] / "datasets/shapes" / NAME).read_bytes()
     Path("datasets/other/again.png").write_bytes(data)
     with Image.open(made[0] / "datasets/shapes" / NAME) as image:
-        image.resize((96, 96)).save("datasets/other/larger.jpg")
+        image.save("datasets/other/lossless.bmp")
     ingest_dataset("other")
     assert Record.open(paths.record("other")).card.quarantined == {"withdrawn": 2}
+    assert "  these pixels  " in artpipe("forget", "--list")[1]
     assert find_bytes(project / "data", made[1]) == []
     code, out, _ = artpipe("forget", "--undo", sha256_bytes(data)[:12])
     assert (code, load_tombstones()) == (0, ())
@@ -320,12 +321,37 @@ def test_all_works_of_a_creator_and_a_picture_s_own_file(project, made, artpipe,
     assert NAME in artpipe("forget", thumbnail)[1]
 
 
+def test_near_copies_stay_out_where_it_is_asked(project, made, artpipe):
+    """With --near the tombstone has a hash of the look, and a smaller picture of the work is withdrawn too."""
+    assert "a hash of the bytes, one of the pixels, and the date" in artpipe("forget", NAME)[1]
+    assert "the pixels and the look, and the date" in artpipe("forget", NAME, "--near")[1]
+    artpipe("forget", NAME, "--near", "--yes")
+    with Image.open(made[0] / "datasets/shapes" / NAME) as image:
+        image.resize((96, 96)).save("datasets/other/larger.jpg")
+    ingest_dataset("other")
+    assert Record.open(paths.record("other")).card.quarantined == {"withdrawn": 1}
+    assert "  and near copies  " in artpipe("forget", "--list")[1]
+
+
+def test_near_duplicates_have_tombstones_of_their_own(project, made, artpipe):
+    """What goes with a work stays out as well, by its own hash and without one of its look."""
+    with Image.open(made[0] / "datasets/shapes" / NAME) as image:
+        image.resize((60, 60)).save("datasets/other/smaller.png")
+    ingest_dataset("other")
+    near = sha256_bytes(Path("datasets/other/smaller.png").read_bytes())
+    artpipe("forget", NAME, "--yes")
+    stones = {stone.sha256: stone.near for stone in load_tombstones()}
+    assert (len(stones), set(stones.values()), near in stones) == (2, {""}, True)
+    assert load_params().datasets["other"].ingest.withdrawn == (near[:16],)
+
+
 def test_exact_leaves_near_duplicates(project, made, artpipe):
-    """Only the very bytes go; the re-encoded copy stays in the folder, and its look is not in the tombstone."""
+    """Only the very bytes go; the re-encoded copy stays in the folder, and neither its pixels nor its look are in the tombstone."""
     artpipe("forget", NAME, "--exact", "--yes")
     assert Path("datasets/shapes/square/other-form.bmp").exists()
     assert not Path("datasets/shapes/square/renamed.png").exists()
-    assert [stone.near for stone in load_tombstones()] == [""]
+    assert [(stone.pixels, stone.near) for stone in load_tombstones()] == [("", "")]
+    assert artpipe("forget", NAME, "--exact", "--near")[0] == 2
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from huggingface_hub import DatasetCard, ModelCard
 from markdown_it import MarkdownIt
 
 from artpipe.artifacts import paths
+from artpipe.artifacts.report import load_report
 from artpipe.publishing.card_artifacts import load_dataset_artifacts, load_dataset_record
 from artpipe.publishing.hub_dataset_card import make_dataset_card, size_category
 from artpipe.publishing.write_card import write_card
@@ -59,7 +60,10 @@ def test_a_model_s_card_has_the_hub_s_fields(published):
     (kid, coverage) = card.data.eval_results
     assert (kid.metric_type, kid.metric_value, kid.dataset_name) == ("kid", 0.0312, clean_line(publish.TITLE))
     assert kid.metric_args.pop("interval") == pytest.approx([0.02708, 0.03532], abs=1e-5)
-    assert kid.metric_args == {"samples": 2000, "extractor": "ab" * 32}
+    key = next(
+        score for score in load_report(published / paths.report("gan"))[0].scores if score.name == "kid"
+    ).comparison_key
+    assert kid.metric_args == {"samples": 2000, "extractor": "ab" * 32, "comparison_key": key}
     assert coverage.metric_value == 0.874
     assert kid.dataset_revision == load_dataset_artifacts(published, "shapes").shards_sha256
 

@@ -17,7 +17,23 @@ make, forms = (load_module(BROWSER / name) for name in ("make_museum.py", "make_
 SPOKEN = ("alt", "title", "aria-label", "content", "data-against", "data-day", "data-evening", "data-frame")
 VOID = {"br", "img", "input", "link", "meta", "source"}
 NAMES = {  # that are the same in every language
-    *("artpipe", "Cormorant", "Alegreya Sans", "MIDI", "KID", "RGB", "EMA", "kid", "cpu", "bf16", "torch", "python"),
+    *(
+        "artpipe",
+        "Cormorant",
+        "Alegreya Sans",
+        "MIDI",
+        "KID",
+        "RGB",
+        "EMA",
+        "GiB",
+        "GPU",
+        "Wh",
+        "kid",
+        "cpu",
+        "bf16",
+        "torch",
+        "python",
+    ),
     *("CC-BY-SA-3.0", "CC-BY-4.0", "CC0-1.0", "https://example.org/x?a=1&b=<2>"),
 }
 OWN = {  # titles, names and words of people who never were

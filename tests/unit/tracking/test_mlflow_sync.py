@@ -30,6 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # mlflow's and sqlalchemy's o
 MACHINE = {"host": "here", "platform": "linux", "versions": {"torch": "2"}, "threads": 1, "device": "cpu"}
 MACHINE |= {"precision": "fp32", "commit": "c0ffee", "dirty": False, "flow_run": "flow-1", "sessions": 1}
 MACHINE |= {"stage": "train@gan", "model": "gan"}
+KID = f"scores/kid.{Score(name='kid', value=0, n=100, extractor='e' * 64).comparison_key}"
 
 
 @pytest.fixture(scope="session")
@@ -70,17 +71,19 @@ def published(root: Path, steps: int = 50, run_id: str = "a" * 32, shards: str =
     journal(root / "data/runs/gan", steps)
     card = RunCard(
         run_id=run_id, checkpoint=sha256, started=1000.0, ended=1060.0, core_seconds=50.0, steps=steps,
-        micro_batch=16,
+        busy_seconds=60.0, peak_memory=2**30, micro_batch=16,
         params={"kind": "gan", "dataset": "digits"}, **MACHINE,
     )  # fmt: skip
     save_run(root / "data/runs/gan", card)
 
 
-def judged(root: Path, kid: float, verdict: str = "under-trained", sentence: str = "It needs more steps.") -> str:
+def judged(
+    root: Path, kid: float, verdict: str = "under-trained", sentence: str = "It needs more steps.", n: int = 100
+) -> str:
     """The evaluation of the checkpoint that is there; returns the checkpoint's hash."""
     sha256 = (root / "data/checkpoints/gan/checkpoint.json.sha256").read_text().split()[0]
     found = Finding(verdict=verdict, score="kid", value=kid, bound=0.1, sentence=sentence)
-    score = Score(name="kid", value=kid, n=100, spread=0.01, decides=True, extractor="e" * 64)
+    score = Score(name="kid", value=kid, n=n, spread=0.01, decides=True, extractor="e" * 64)
     card = ReportCard(
         model="gan", kind="gan", dataset="digits", checkpoint=sha256, shards="d" * 64, feature_extractor="e" * 64,
         verdict=found, findings=(found,), scores=(score,), exhibits=(),
@@ -171,10 +174,12 @@ def test_everything_recorded_is_shown(root):
     assert run.data.params == {"kind": "gan", "steps": "50", "adam.beta1": "0.5", "seed": "1"}
     assert ("losses/generator", 20, 1020000, 0.05) in rows(root)
     assert len(rows(root)) == 2 * 5 + 1
-    assert run.data.metrics["scores/kid"] == 0.25
+    assert run.data.metrics[KID] == 0.25
     tags = run.data.tags
     assert (tags["artpipe.grade"], tags["artpipe.fault"]) == ("weak", "under-trained")
     assert (tags["artpipe.grade.value"], tags["artpipe.micro_batch"]) == ("0.25", "16")
+    assert (tags["artpipe.core_seconds"], tags["artpipe.peak_memory_gib"]) == ("50", "1")
+    assert tags["artpipe.energy_wh"] == "0.173333"  # 50 s at 12 W and 60 s at 0.4 W
     assert (tags["artpipe.commit"], tags["artpipe.data"], tags["artpipe.stage"]) == ("c0ffee", "d" * 64, "train@gan")
     assert (tags["artpipe.flow_run"], tags["artpipe.run_id"]) == ("flow-1", "a" * 32)
     assert tags["artpipe.checkpoint"] == (root / "data/checkpoints/gan/checkpoint.json.sha256").read_text().split()[0]
@@ -261,7 +266,18 @@ def test_new_evaluation_is_the_latest(root):
     for kid in (0.25, 0.125, 0.25):
         judged(root, kid)
         sync(root)
-        assert the_run(root).data.metrics["scores/kid"] == kid
+        assert the_run(root).data.metrics[KID] == kid
+
+
+def test_scores_that_do_not_compare_have_other_names(root):
+    """An evaluation with another number of samples has a metric of its own: MLflow compares by name."""
+    published(root)
+    judged(root, 0.25)
+    sync(root)
+    judged(root, 0.15, n=50)
+    sync(root)
+    metrics = {name: value for name, value in the_run(root).data.metrics.items() if name.startswith("scores/kid.")}
+    assert (metrics[KID], len(metrics), set(metrics.values())) == (0.25, 2, {0.25, 0.15})
 
 
 def test_resumed_training_is_one_run_without_doubles(root):
@@ -331,7 +347,7 @@ def test_checkpoint_may_be_elsewhere(root):
     checkpoints = (root / "data/checkpoints").rename(root / "elsewhere")
     assert "1 trainings" in sync(root)
     run = the_run(root)
-    assert run.data.metrics["scores/kid"] == 0.25
+    assert run.data.metrics[KID] == 0.25
     assert run.data.tags["artpipe.checkpoint"]
     assert "seed" not in run.data.params
     checkpoints.rename(root / "data/checkpoints")

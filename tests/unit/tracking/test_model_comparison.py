@@ -66,13 +66,15 @@ def test_the_order_of_two_models_does_not_matter(value, other, spread, other_spr
         (measured("b", kid(1.0, extractor="s" * 64)), "other feature extractors: rrrrrrrr and ssssssss"),
         (measured("b", kid(1.0), spec=SPEC.model_copy(update={"width": 16})), "other sizes: 8×8×1 and 16×8×1"),
         (measured("b", kid(1.0), shards="e" * 64), "other works: d dddddddd and d eeeeeeee"),
+        (measured("b", kid(1.0, basis="f" * 16)), "other works: eeeeeeee and ffffffff"),
+        (measured("b", kid(1.0, settings="samples=9")), "other settings: samples=8 and samples=9"),
         (measured("b", kid(1.0, n=1_000)), "other numbers of samples: 100 and 1,000"),
         (measured("b"), "Only a has this score"),
     ],
 )  # fmt: skip
 def test_what_does_not_compare_says_why(second, sentence):
     """Another extractor, size, split or number of samples: no difference is told, in either language."""
-    (pair,) = compare_scores(measured("a", kid(2.0)), second)
+    (pair,) = compare_scores(measured("a", kid(2.0, basis="e" * 16, settings="samples=8")), second)
     assert sentence in make_sentence(pair.refusal)
     assert re.search(r"[\u3400-\u9fff]", make_sentence(pair.refusal, "zh"))
     assert (pair.difference, pair.low, pair.outcome) == (None, None, "")
@@ -92,7 +94,9 @@ def test_two_models_are_put_side_by_side(made, monkeypatch, artpipe, tmp_path):
     assert re.search(r"latent_dim +2 +3", out)
     assert re.search(r"kid +0\.3 \[0\.28, 0\.32\] +0\.2 \[0\.18, 0\.22\] +-0\.1 \[-0\.128, -0\.0723\] better", out)
     assert "not compared: Measured on other numbers of samples: 9 and 10." in out
+    assert re.search(r"core_seconds +600 +900\n +peak_memory_gib +1 +1\n +energy_wh +2\.10 +3\.10\n", out)
     page = (tmp_path / "beside.html").read_text()
+    assert page.index("2.10 Wh") < page.index("3.10 Wh")
     assert page.count("<img") == 6
     assert [
         word
@@ -102,6 +106,7 @@ def test_two_models_are_put_side_by_side(made, monkeypatch, artpipe, tmp_path):
     assert "http" not in re.sub(r"http-equiv", "", re.sub(r"base64,[^\"')]*", "", page))
     told = json.loads(artpipe("compare", "small", "small", "--samples", "2", "--json")[1])
     assert told["parameters"] == []
+    assert told["cost"][2] == {"name": "energy_wh", "first": pytest.approx(2.1), "second": pytest.approx(2.1)}
     assert [row["seed"] for row in told["samples"]] == [1, 2]
     assert all(row["first"] == row["second"] for row in told["samples"])
     assert {pair["outcome"] for pair in told["scores"]} == {"unclear", ""}
