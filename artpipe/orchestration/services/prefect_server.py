@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 
 from artpipe.errors import UserError
+from artpipe.orchestration.services.prefect_database import prepare_database
 
 LOCAL_NAMES = ("127.0.0.1", "localhost")
 _AUTH = "PREFECT_SERVER_API_AUTH_STRING"
@@ -53,6 +54,7 @@ def _is_loopback(host: str) -> bool:
 
 def _serve(host: str, port: int, names: Sequence[str]) -> None:
     os.environ |= {"PREFECT_SERVER_API_HOST": host, "PREFECT_SERVER_API_PORT": str(port)}  # what its pages call
+    prepare_database()
     import uvicorn
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings

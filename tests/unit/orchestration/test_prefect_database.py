@@ -1,0 +1,79 @@
+"""Prefect's empty database is made once for a user's projects; what is not whole is not taken."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from artpipe.orchestration.services import prefect_database
+from artpipe.orchestration.services.prefect_database import is_whole, prepare_database
+from artpipe.system.user_cache import cache_file
+
+MAKE = "from artpipe.orchestration.services.prefect_database import prepare_database; prepare_database()"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Return a home of Prefect that does not exist yet, with no other database named."""
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    for name in prefect_database._OTHER_DATABASE:
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return an empty database as Prefect's migrations make it, by a process of its own, and what was kept of it."""
+    folder = tmp_path_factory.mktemp("prefect")
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "PREFECT_HOME": str(folder / "home")}
+    subprocess.run([sys.executable, "-c", MAKE], env=environment, check=True, capture_output=True)
+    (kept,) = (folder / ".cache/artpipe").glob("prefect-*.db")
+    assert (folder / "home/prefect.db").is_file()
+    return kept
+
+
+@pytest.fixture
+def cached(template, tmp_path, monkeypatch):
+    """Return a copy of it in this test's cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = cache_file(template.name)
+    file.parent.mkdir(parents=True)
+    return Path(shutil.copy(template, file))
+
+
+def test_a_new_home_gets_a_copy(cached, home):
+    """Byte by byte, for its owner alone; a database that is there stays."""
+    prepare_database()
+    made = home / "prefect.db"
+    assert made.read_bytes() == cached.read_bytes()
+    assert made.stat().st_mode & 0o777 == 0o600
+    made.write_bytes(b"mine")
+    prepare_database()
+    assert made.read_bytes() == b"mine"
+    assert [path.name for path in home.iterdir()] == ["prefect.db"]
+
+
+def test_another_database_is_left_alone(cached, home, monkeypatch):
+    """Nothing is made where a person names one."""
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "postgresql+asyncpg://x")
+    prepare_database()
+    assert not home.exists()
+
+
+def test_what_is_not_whole_is_not_taken(cached):
+    """No file, a torn one, one without migrations, one in which something ran."""
+    assert is_whole(cached)
+    assert not is_whole(cached.with_name("none.db"))
+    torn = cached.with_name("torn.db")
+    torn.write_bytes(cached.read_bytes()[:5000])
+    assert not is_whole(torn)
+    for number, change in enumerate(("DROP TABLE alembic_version", "DELETE FROM alembic_version")):
+        changed = Path(shutil.copy(cached, cached.with_name(f"{number}.db")))
+        with closing(sqlite3.connect(changed)) as connection:
+            connection.execute(change)
+            connection.commit()
+        assert not is_whole(changed)
