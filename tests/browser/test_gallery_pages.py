@@ -76,6 +76,20 @@ def test_nothing_sticks_out(browser, gallery, kind, width):
         assert [factor for factor in factors if abs(factor - round(factor)) > 0.01 or factor < 1] == []
 
 
+def test_the_title_is_not_broken(browser, gallery):
+    """A word of seven letters stands on one line at the entrance, on all screens."""
+    with Visit(browser) as visit:
+        page = visit.go(f"{gallery.as_uri()}/{KINDS['index']}")
+        page.evaluate("document.querySelector('.entrance h1').textContent = 'artpipe'")
+        heights = []
+        for width in (360, 640, 768, 960, 1000, 1200, 1280, 1408, 1920):
+            page.set_viewport_size({"width": width, "height": 900})
+            size = page.evaluate("parseFloat(getComputedStyle(document.querySelector('.entrance h1')).fontSize)")
+            height = page.evaluate("document.querySelector('.entrance h1').getBoundingClientRect().height")
+            heights += [width] if height > 1.5 * size else []
+        assert heights == []
+
+
 def test_left_and_right_walk_along_the_wall(browser, address):
     """The arrow keys go to the next work and back; at the end nothing happens."""
     with Visit(browser) as visit:
