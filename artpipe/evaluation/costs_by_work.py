@@ -31,4 +31,8 @@ def judge_costs(
     ratio = Score(name=model.name, value=model.value / counted.value, n=model.n)
     ratio = ratio.with_interval(ratio_interval(*costs))
     finding = judge_score(ratio, passing=1.0, good=good, wanted="most", code=code, values=values)
-    return finding.model_copy(update={"value": model.value, "bound": counted.value})
+    said = dict[str, Value](finding.values)
+    for name in ("low", "high"):  # in the unit of the sentence, not as a share
+        if isinstance(end := said.get(name), float):
+            said[name] = end * counted.value
+    return finding.model_copy(update={"value": model.value, "bound": counted.value, "values": said})

@@ -14,13 +14,22 @@ _FAULTS: tuple[str, ...] = get_args(Fault)
 def decide_verdict(measurements: Sequence[Measurement]) -> tuple[list[Finding], Finding]:
     """Return all findings, the gravest first, and the one that decides.
 
-    The gravest decides: a model is as good as what speaks for it least. Where nothing was found nobody can tell.
+    The gravest decides: a model is as good as what speaks for it least. Among equal grades that is what is nearest to its
+    pass mark. Where nothing was found nobody can tell.
     """
     findings = [
         finding for measurement in measurements for finding in measurement.findings if math.isfinite(finding.value)
     ]
-    findings.sort(key=lambda finding: (_GRADES.index(finding.grade), _FAULTS.index(finding.fault)))
+    findings.sort(key=_measure_gravity)
     return findings, (*findings, _make_silent_finding(select_finite_scores(measurements)))[0]
+
+
+def _measure_gravity(finding: Finding) -> tuple[int, int, float]:
+    """Return the sorting key of a finding: grade, fault, distance to its mark."""
+    value, bound = abs(finding.value), abs(finding.bound)
+    smaller, larger = (bound, value) if finding.wanted == "least" else (value, bound)
+    margin = 1 - smaller / larger if larger > 0 else 0.0  # 0 at the pass mark, 1 endlessly far from it
+    return (_GRADES.index(finding.grade), _FAULTS.index(finding.fault), margin)
 
 
 def _make_silent_finding(scores: Sequence[Score]) -> Finding:

@@ -40,7 +40,9 @@ def measure(evidence: Evidence) -> Measurement:
         real=by_chance,
         code="score_copied_characters",
         values={"characters": _NGRAM, "usual": by_chance},
-    ).with_interval(mean_interval(sample_shares))
+    )
+    interval = mean_interval(sample_shares)
+    score = score.with_interval(interval.clamp(0.0, 1.0) if interval else None)
     bounds = evidence.params.verdicts
     bound = by_chance + bounds.memorised_share
     finding = judge_score(

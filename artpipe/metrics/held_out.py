@@ -9,9 +9,11 @@ import torch
 
 from artpipe.artifacts.report import Score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
-from artpipe.contracts.model import Autoencoder, FeatureExtractor, Restorer, Sampler
+from artpipe.contracts.model import Autoencoder, FeatureExtractor, Restorer, Sampler, SequenceModel
 from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.numerics.pixels import to_float
+
+_LIKELIHOODS = frozenset({"likelihood", "nll_per_step"})  # metrics that measure the same of sequences, with an interval
 
 
 def measure(evidence: Evidence) -> Measurement:
@@ -31,7 +33,8 @@ def measure(evidence: Evidence) -> Measurement:
 
 def _applies(evidence: Evidence) -> bool:
     other = not isinstance(evidence.learner, Sampler | FeatureExtractor | Autoencoder | Restorer)
-    return other and bool(evidence.held_out) and len(next(iter(evidence.held_out.values()))) > 0
+    is_scored = isinstance(evidence.learner, SequenceModel) and not _LIKELIHOODS.isdisjoint(evidence.params.metrics)
+    return other and not is_scored and bool(evidence.held_out) and len(next(iter(evidence.held_out.values()))) > 0
 
 
 METRIC = Metric(applies=_applies, measure=measure, headline=("held_out_*",))

@@ -115,7 +115,8 @@ def _make_score(name: str, shares: torch.Tensor, usual: float, code: str, values
     score = Score(
         name=name, value=float(shares.mean()), n=len(shares), better="lower", real=usual, code=code, values=dict(values)
     )
-    return score.with_interval(mean_interval(shares))
+    interval = mean_interval(shares)
+    return score.with_interval(interval.clamp(0.0, 1.0) if interval else None)
 
 
 METRIC = Metric(

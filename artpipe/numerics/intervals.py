@@ -54,7 +54,8 @@ def share_interval(
     square = quantile**2 / count
     middle = (share + square / 2) / (1 + square)
     half = quantile * (share * (1 - share) / count + square / (4 * count)) ** 0.5 / (1 + square)
-    return Interval(middle - half, middle + half).clamp(0.0, 1.0)
+    low, high = Interval(middle - half, middle + half).clamp(0.0, 1.0)
+    return Interval(0.0 if share <= 0 else low, 1.0 if share >= 1 else high)  # as rounding would not have it
 
 
 def mean_interval(values: "Tensor") -> Interval | None:

@@ -12,6 +12,7 @@ from artpipe.language.message import Message
 from artpipe.numerics.colour_space import Floats, to_oklab
 
 _MOST, _LEAST_SHARE = 7, 0.02  # colours named; of the surface
+_MOSTLY = 0.6  # of the surface, which two colours have together of which most of it is
 _MUTED, _VIVID = 0.06, 0.13  # mean chroma in OKLab; pure sRGB red has 0.26
 _LEANING = 1.5  # as much of the surface is warm as is cool, or the other way round
 _HUED = 0.03  # chroma from which on a colour is warm or cool
@@ -65,9 +66,9 @@ def _describe_colours(swatches: Sequence[ColourSwatch]) -> Message:
             values={"first": first.name, "share": first.share, "second": second.name, "second_share": second.share},
         )
     return Message(
-        code="palette_of_many",
+        code="palette_of_many" if first.share + second.share >= _MOSTLY else "palette_of_many_small",
         values={
-            "count": len(swatches), "total": sum(swatch.share for swatch in swatches),
+            "count": len(swatches), "total": min(1.0, sum(swatch.share for swatch in swatches)),
             "first": first.name, "share": first.share, "second": second.name, "second_share": second.share,
         },
     )  # fmt: skip

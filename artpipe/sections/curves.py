@@ -8,6 +8,8 @@ from artpipe.contracts.section import ModelView, Section
 _HTML = """
 <div class="read">
 <h2>{{ _("Curves of the training") }}</h2>
+{% for title, curves in ((_("On validation works, while it trained"), validation), (_("Losses on training works"), losses)) if curves %}
+<h3>{{ title }}</h3>
 <div class="charts">
 {% for curve in curves %}
 {% set last = curve.points[-1] %}
@@ -17,6 +19,7 @@ _HTML = """
 </figure>
 {% endfor %}
 </div>
+{% endfor %}
 {% if view.artist.events %}
 <details class="more"><summary>{{ ngettext("One event", "%(num)s events", view.artist.events | length) }}</summary>
 <ul class="tallies">{% for step, event in view.artist.events %}<li><bdi>{{ event }}</bdi><span class="count">{{ _("step %(n)s", n=step | number) }}</span></li>{% endfor %}</ul></details>
@@ -26,8 +29,10 @@ _HTML = """
 
 
 def _fill(view: ModelView) -> Mapping[str, Any] | None:
-    curves = [curve for curve in (*view.artist.validation, *view.artist.losses) if len(curve.points) > 1]
-    return {"curves": curves} if curves else None
+    validation, losses = (
+        [curve for curve in curves if len(curve.points) > 1] for curves in (view.artist.validation, view.artist.losses)
+    )
+    return {"validation": validation, "losses": losses} if validation or losses else None
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

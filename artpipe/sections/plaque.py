@@ -37,7 +37,7 @@ _HTML = """
 {% for name, file in work.downloads.items() %}<p><a href="{{ root ~ file.src }}" download="{{ work.id }}{{ file.src[22:] }}">{{ m.part(name) }}</a> <span class="quiet">{{ file.size | size }}</span></p>
 {% endfor %}
 {% if share %}<p class="quiet">{% if share.energy_wh is not none %}{{ _("Its share of the training: %(time)s of one core, %(energy)s Wh (estimated), in %(memory)s GiB of memory", time=share.core_seconds | duration, energy=share.energy_wh | number, memory=share.peak_memory_gib | number) }}{% else %}{{ _("Its share of the training: %(time)s of one core", time=share.core_seconds | duration) }}{% endif %}</p>
-{% endif %}<p>{{ m.standing(view.artist) }}</p>
+{% endif %}<p>{{ _("Grade of the model") }}{{ _(": ") }}{{ m.standing(view.artist) }}</p>
 {% if view.artist.accepted %}<p class="quiet">{{ _("Made by earlier code and accepted as it stands: %(stages)s", stages=view.artist.accepted | join(", ")) }}</p>
 {% endif %}</figcaption>
 {% if work.further_pictures %}

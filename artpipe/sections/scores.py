@@ -9,12 +9,12 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="read columns">
 <div><h2>{{ _("Scores") }}</h2>
-<p class="aside">{{ _("Measured on the same samples that hang here.") }} {{ _("Below each value stands its 95 percent interval.") }}{% if feature_extractor %} {{ _("The feature extractor is the checkpoint %(hash)s; scores of different feature extractors are never compared.", hash=m.mono(feature_extractor | short)) }}{% endif %}</p></div>
+<p class="aside">{{ _("Measured on as many works as the last column counts; those that hang here are the first of them.") }} {{ _("Below each value stands its 95 percent interval.") }}{% if feature_extractor %} {{ _("The feature extractor is the checkpoint %(hash)s; scores of different feature extractors are never compared.", hash=m.mono(feature_extractor | short)) }}{% endif %}</p></div>
 <div><table class="scores">
 <thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure">{{ _("Value") }}</th>
 {% if has_real %}<th scope="col" class="figure">{{ _("Real works") }}</th>{% endif %}
 {% if rivals %}<th scope="col" class="figure">{{ _("Champion") }}</th>{% endif %}
-<th scope="col" class="figure">{{ _("Samples") }}</th></tr></thead>
+<th scope="col" class="figure">{{ _("Works") }}</th></tr></thead>
 <tbody>
 {% for score in scores %}
 <tr><td><bdi><strong>{{ score.name | plain }}</strong></bdi>{% if score.better != "neither" %} <span class="caps">{{ _("lower is better") if score.better == "lower" else _("higher is better") }}</span>{% endif %}

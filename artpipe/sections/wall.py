@@ -35,7 +35,7 @@ _HTML = """
 <h2{{ m.spoken(featured.title) }}><a href="{{ root }}works/{{ featured.id }}/index.html"><em>{{ featured.title }}</em></a></h2>
 <p>{{ m.to_model(artist) }}{{ _(", ") }}{{ m.kind(artist) | lower }}<br>
 {{ _("after %(collection)s", collection=m.to_room(room)) }}</p>
-<p>{{ m.standing(artist) }}</p>
+<p>{{ _("Grade of the model") }}{{ _(": ") }}{{ m.standing(artist) }}</p>
 </div>
 </div>
 {% elif easel %}
