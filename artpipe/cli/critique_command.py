@@ -12,6 +12,7 @@ from artpipe.system.plain_text import to_printable, to_printable_lines
 from artpipe.system.project_root import require_typed_path, resolve_typed_path
 
 critique_commands = typer.Typer()
+_PAGES = {".html", ".htm"}  # files that a page may replace
 
 
 @critique_commands.command(
@@ -39,6 +40,8 @@ def critique(
 
     if page is not None and page.is_dir():
         raise UserError(f"--page {to_printable(str(page))}: a folder; name a file, such as critique.html")
+    if page is not None and page.exists() and page.suffix.lower() not in _PAGES:
+        raise UserError(f"--page {to_printable(str(page))}: a file that is there and no page; name one ending in .html")
     models = ProjectModels.open(language)
     result = critique_path(path, models, max_megapixels)
     for refused in result.refused:
@@ -70,5 +73,10 @@ def _write_page(page: Path, result: object, language: str) -> None:
     from artpipe.system.atomic_files import write_text
 
     assert isinstance(result, Critique)  # noqa: S101 - for the type alone
-    page.parent.mkdir(parents=True, exist_ok=True)
-    write_text(page, render_page(result, language))
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_text(page, render_page(result, language))
+    except OSError as error:
+        raise UserError(
+            f"--page {to_printable(str(page))}: {error.strerror}; name a file that can be written"
+        ) from None

@@ -1,9 +1,12 @@
 """Open the pretrained networks that measure pictures; cache features."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from artpipe import plugins
@@ -18,13 +21,14 @@ from artpipe.contracts.extractor import Extractor, FeatureNetwork
 from artpipe.contracts.feature_source import FeatureSource
 from artpipe.errors import CorruptError, UserError, did_you_mean
 from artpipe.evaluation.pretrained_weights import check_weights, write_weights
-from artpipe.system.atomic_files import write_folder
-from artpipe.system.hashing import sha256_bytes, sha256_file
+from artpipe.system.atomic_files import write_folder, write_text
+from artpipe.system.hashing import sha256_file
 from artpipe.system.locks import hold_lock
 
 COLOURS = 3  # channels of the pictures that such networks know
 _CACHE, _CODE = paths.STATE / "features", Path("code.yaml")
 _MOST_KEPT = 24  # files of features
+_HASHED = 512  # pictures at a time
 
 
 def open_extractors(params: Params, spec: Spec) -> Iterator[FeatureSource]:
@@ -96,23 +100,33 @@ def load_or_compute(extractor: str, pictures: Tensor, compute: Callable[[], Tens
     They are kept in `.state/features`, the last `_MOST_KEPT`. A file's name is a hash of the extractor, the pictures and
     the code as `code.yaml` has it; what is damaged is computed again.
     """
-    code = sha256_file(_CODE) if _CODE.is_file() else ""
-    head = f"{extractor} {code} {tuple(pictures.shape)} ".encode()
-    path = _CACHE / f"{sha256_bytes(head + pictures.contiguous().numpy().tobytes())[:32]}.safetensors"
+    path = _CACHE / f"{_name_features(extractor, pictures)}.safetensors"
     checksum = path.with_suffix(".sha256")
     try:
-        return load_tensors(path, checksum.read_text())["features"]
-    except (OSError, UserError, CorruptError):
+        return load_tensors(path, checksum.read_text("ascii"))["features"]
+    except (OSError, UserError, CorruptError, ValueError, KeyError):
         features = compute()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    checksum.write_text(save_tensors(path, {"features": features}))
-    _remove_oldest()
+    with contextlib.suppress(OSError):  # what cannot be kept is computed again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(checksum, save_tensors(path, {"features": features}))
+        _remove_oldest()
     return features
+
+
+def _name_features(extractor: str, pictures: Tensor) -> str:
+    code = sha256_file(_CODE) if _CODE.is_file() else ""
+    digest = sha256(f"{extractor} {code} {pictures.dtype} {tuple(pictures.shape)} ".encode())
+    for batch in torch.split(pictures, _HASHED):  # not all bytes a second time
+        digest.update(batch.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:32]
 
 
 def _remove_oldest() -> None:
     """Remove what was kept longest, beyond what is kept."""
-    kept = sorted(_CACHE.glob("*.sha256"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in kept[_MOST_KEPT:]:
+    times = dict[Path, float]()
+    for file in _CACHE.glob("*.sha256"):
+        with contextlib.suppress(OSError):  # another evaluation removed it
+            times[file] = file.stat().st_mtime
+    for file in sorted(times, key=times.__getitem__, reverse=True)[_MOST_KEPT:]:
         for part in (file, file.with_suffix(".safetensors")):
             part.unlink(missing_ok=True)

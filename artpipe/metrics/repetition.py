@@ -40,13 +40,15 @@ class Bounds(TypedDict):
 def measure(evidence: Evidence) -> Measurement:
     """Measure the share of passages that stood before in a work, or stand in another.
 
-    Of the held-out works as many are taken as the model wrote.
+    As many works are taken of those that it wrote as of those held out.
     """
     is_text = writes_text(evidence)
     written, held_out = _list_texts(evidence) if is_text else _list_pieces(evidence)
     written, held_out = ([passages for passages in works if passages] for works in (written, held_out))
-    if min(len(written), len(held_out)) < _FEWEST_WORKS:
+    count = min(len(written), len(held_out))  # of more works, each would find more of its passages in others
+    if count < _FEWEST_WORKS:
         return Measurement()
+    written, held_out = written[:count], held_out[:count]
     passage = Message(
         code="passage_of_characters" if is_text else "passage_of_beats",
         values={"count": _NGRAM if is_text else PASSAGE_BEATS},
@@ -85,7 +87,7 @@ def _list_texts(evidence: Evidence) -> tuple[list[Passages], list[Passages]]:
     held_out = [tokens[1:-1] for _, tokens in detokenize.join_rows(evidence.test)]
     written, works = (
         [ngram_keys(to_code_points(tokens, vocabulary), _NGRAM).tolist() for tokens in texts]
-        for texts in (evidence.sequences, held_out[: len(evidence.sequences)])
+        for texts in (evidence.sequences, held_out)
     )
     return written, works
 
@@ -94,7 +96,7 @@ def _list_pieces(evidence: Evidence) -> tuple[list[Passages], list[Passages]]:
     held_out = rendering.join_rows(evidence.test).tolist()
     written, works = (
         [list(list_passages(decode_steps(piece), evidence.card.spec.grid)) for piece in pieces]
-        for pieces in (evidence.sequences, held_out[: len(evidence.sequences)])
+        for pieces in (evidence.sequences, held_out)
     )
     return written, works
 

@@ -1,10 +1,8 @@
 """Prefect's empty database is made once for a user's projects; what is not whole is not taken."""
 
 import shutil
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from artpipe.orchestration.services import prefect_database
 from artpipe.orchestration.services.prefect_database import is_whole, prepare_database
 from artpipe.system.user_cache import cache_file
 
+BASE: list[Path] = []  # what stands for the work of the migrations
 MAKE = "from artpipe.orchestration.services.prefect_database import prepare_database; prepare_database()"
 
 
@@ -42,6 +41,8 @@ def cached(template, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     file = cache_file(template.name)
     file.parent.mkdir(parents=True)
+    shutil.copy(template.with_suffix(".sha256"), file.with_suffix(".sha256"))
+    BASE[:] = [tmp_path / "base.db"]
     return Path(shutil.copy(template, file))
 
 
@@ -54,7 +55,7 @@ def test_a_new_home_gets_a_copy(cached, home):
     made.write_bytes(b"mine")
     prepare_database()
     assert made.read_bytes() == b"mine"
-    assert [path.name for path in home.iterdir()] == ["prefect.db"]
+    assert sorted(path.name for path in home.iterdir()) == ["prefect-database.lock", "prefect.db"]
 
 
 def test_another_database_is_left_alone(cached, home, monkeypatch):
@@ -64,16 +65,33 @@ def test_another_database_is_left_alone(cached, home, monkeypatch):
     assert not home.exists()
 
 
-def test_what_is_not_whole_is_not_taken(cached):
-    """No file, a torn one, one without migrations, one in which something ran."""
+@pytest.mark.parametrize("damage", ["gone", "torn", "flipped", "no checksum"])
+def test_what_is_not_whole_is_made_anew(cached, home, damage, monkeypatch):
+    """Prefect makes a database of its own, and that is kept from then on."""
+    made = []
+
+    class Interface:
+        async def create_db(self):
+            made.append(shutil.copy(BASE[0], home / "prefect.db"))
+
+    monkeypatch.setattr("prefect.server.database.provide_database_interface", Interface)
+    whole = cached.read_bytes()
+    BASE[0].write_bytes(whole)
+    if damage == "gone":
+        cached.unlink()
+    elif damage == "no checksum":
+        cached.with_suffix(".sha256").unlink()
+    else:
+        cached.write_bytes(whole[:5000] if damage == "torn" else whole[:94041] + bytes(64) + whole[94105:])
+    assert not is_whole(cached)
+    prepare_database()
+    assert len(made) == 1
     assert is_whole(cached)
-    assert not is_whole(cached.with_name("none.db"))
-    torn = cached.with_name("torn.db")
-    torn.write_bytes(cached.read_bytes()[:5000])
-    assert not is_whole(torn)
-    for number, change in enumerate(("DROP TABLE alembic_version", "DELETE FROM alembic_version")):
-        changed = Path(shutil.copy(cached, cached.with_name(f"{number}.db")))
-        with closing(sqlite3.connect(changed)) as connection:
-            connection.execute(change)
-            connection.commit()
-        assert not is_whole(changed)
+    assert sorted(path.suffix for path in cached.parent.iterdir()) == [".db", ".sha256"]
+
+
+def test_a_cache_that_cannot_be_read_is_no_trouble(cached, home):
+    """A folder stands where the database should."""
+    cached.unlink()
+    cached.mkdir()
+    assert not is_whole(cached)
