@@ -46,12 +46,13 @@ def measure(evidence: Evidence) -> Measurement:
         _measure_pairs(pictures, pair_within_classes(classes, count, evidence.seed))
         for pictures, classes in zip(parts, zip(*groups, strict=True), strict=True)
     )
-    scales = count_scales(*evidence.pictures("samples").shape[2:])
+    scales, by_class = count_scales(*evidence.pictures("samples").shape[2:]), "-of-class" if len(groups) > 1 else ""
+    interval = mean_interval(samples)
     score = Score(
-        name="ms_ssim", value=float(samples.mean()), n=len(samples), extractor=f"ms-ssim-{scales}", real=float(real.mean()),
+        name="ms_ssim", value=float(samples.mean()), n=len(samples), extractor=f"ms-ssim-{scales}{by_class}", real=float(real.mean()),
         code="score_ms_ssim_of_class" if len(groups) > 1 else "score_ms_ssim",
     )  # fmt: skip
-    return Measurement(scores=[score.with_interval(mean_interval(samples))])
+    return Measurement(scores=[score.with_interval(interval.clamp(0.0, 1.0) if interval else None)])
 
 
 def _measure_pairs(pictures: Tensor, pairs: Tensor) -> Tensor:

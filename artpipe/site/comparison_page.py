@@ -67,7 +67,7 @@ PAGE = """<!doctype html>
 {% for pair in scores %}
 <tr><td><bdi><strong>{{ pair.name | plain }}</strong></bdi>{% if pair.better != "neither" %} <span class="caps">{{ _("lower is better") if pair.better == "lower" else _("higher is better") }}</span>{% endif %}
 {% if pair.refusal %}<span class="quiet">{{ pair.refusal | sentence }}</span>{% endif %}</td>
-{% for score in (pair.first, pair.second) %}<td class="figure">{% if score %}{{ score.value | number }}{% if score.interval %} <span class="quiet">[{{ score.interval.low | number(2) }}, {{ score.interval.high | number(2) }}]</span>{% endif %}{% endif %}</td>
+{% for score in (pair.first, pair.second) %}<td class="figure">{% if score %}{{ score.value | number }}{% if score.interval %} <span class="quiet">[{{ score.interval.low | number }}, {{ score.interval.high | number }}]</span>{% endif %}{% endif %}</td>
 {% endfor %}
 <td class="figure{% if pair.outcome == 'better' %} gain{% elif pair.outcome == 'worse' %} loss{% endif %}">
 {% if pair.refusal %}<span class="quiet">{{ _("not compared") }}</span>{% elif pair.low is none %}{{ pair.difference | number }} <span class="quiet">{{ _("no interval") }}</span>

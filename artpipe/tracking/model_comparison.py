@@ -222,7 +222,7 @@ def _format_pair(pair: ScorePair) -> tuple[str, ...]:
 
 def _format_score(score: Score) -> str:
     interval = score.interval
-    return f"{score.value:.4g}" + ("" if interval is None else f" [{interval.low:.2g}, {interval.high:.2g}]")
+    return f"{score.value:.4g}" + ("" if interval is None else f" [{interval.low:.4g}, {interval.high:.4g}]")
 
 
 def _format_cost(value: float | None) -> str:

@@ -77,6 +77,8 @@ def test_a_folder_names_the_bad_one_and_goes_on(outside, artpipe):
         (("nothing.png",), "no such file or folder"),
         (("pictures/sky.png", "--lang", "xx"), "there are en, zh"),
         (("pictures/sky.png", "--page", "pictures"), "a folder"),
+        (("pictures/sky.png", "--page", "pictures/sky.png"), "a file that is there and no page"),
+        (("pictures/sky.png", "--page", "pictures/sky.png/x.html"), "name a file that can be written"),
         (("pictures/sky.png", "--max-megapixels", "0.01"), "max_megapixels"),
     ],
 )

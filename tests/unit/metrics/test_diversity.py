@@ -54,7 +54,7 @@ def test_ms_ssim_sees_a_class_that_is_painted_once():
     works, labels = pictures(40, 1), torch.arange(40) % 2
     same = pictures(2, 2)[labels]
     (score,) = ms_ssim.measure(evidence(same, works, labels)).scores
-    assert (score.value, score.n, score.extractor) == (pytest.approx(1), 20, "ms-ssim-1")
+    assert (score.value, score.n, score.extractor) == (pytest.approx(1), 20, "ms-ssim-1-of-class")
     assert score.real < 0.5
     (score,) = ms_ssim.measure(evidence(same, works)).scores
     assert score.value < 0.9
