@@ -186,16 +186,17 @@ class Patches(Learner[Params]):
 
     def _show(self, job: PictureJob, composition: Composition) -> Exhibit:
         size = job.size((self.spec.height, self.spec.width))
-        shares = measure_work_shares(composition)
+        shares, named = measure_work_shares(composition), list(job.works)
         parts = {"map": enlarge_nearest(colour_source_map(composition), size)}
         if job.layout is not None:
             parts["before"] = to_float(self.images[job.layout].cpu())
+            named, shares = [*named, job.layout], [*shares, 0.0]  # it gives no pixel, and is named all the same
         return Exhibit(
             "image",
             enlarge_nearest(composition.picture, size),
             self._caption(job, composition),
             job.role,
-            digests=tuple(bytes(self.digests[work].tolist()).hex() for work in job.works),
+            digests=tuple(bytes(self.digests[work].tolist()).hex() for work in named),
             shares=tuple(shares),
             parts=parts,
         )

@@ -72,6 +72,14 @@ def test_every_pixel_is_one_of_a_work(trained):
         assert len(exhibit.shares) == len(exhibit.digests)
 
 
+def test_the_work_of_a_layout_is_named(trained):
+    """With no share of the pixels; it hangs beside the picture."""
+    analogy = next(exhibit for exhibit in trained.exhibit(Prompt(seeds=[0])) if exhibit.role == "analogy")
+    assert analogy.shares == (1.0, 0.0)
+    assert analogy.digests == tuple(bytes(works()["digests"][row].tolist()).hex() for row in (1, 0))
+    assert torch.equal(analogy.parts["before"], to_float(works()["images"][0]))
+
+
 @pytest.mark.parametrize("stop", [1, 3, 5])
 def test_a_resumed_training_ends_with_the_same_bytes(trained, stop):
     """Whichever step it was stopped after; the global generator decides what is random."""
