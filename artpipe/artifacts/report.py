@@ -165,6 +165,7 @@ class SavedExhibit(Frozen):
     label: int | None = None
     certainty: float | None = None  # the feature extractor's probability that it is of its label
     digests: tuple[str, ...] = ()  # the real works it shows or was made from
+    shares: tuple[float, ...] = ()  # of it that come from each of these, where they are known
     neighbours: tuple[Neighbour, ...] = ()  # nearest training works, nearest first
     sha256: str = ""
     parts: dict[str, SavedExhibitFile] = Field(default_factory=dict)  # by name: before, poster, score, midi, step N ...

@@ -61,6 +61,10 @@ class VerdictBounds(BaseModel):
     good_style: _Share = 0.3
     lost_content: float = Field(default=0.95, gt=0)  # distance to the photograph; about 1 is something unrelated
     good_content: float = Field(default=0.8, gt=0)
+    copied_in_place: _Share = 0.9  # of a picture composed of pieces, where it lies in a work; more is a copy
+    good_in_place: _Share = 0.6
+    seen_joints: float = Field(default=1.5, gt=1)  # contrast across joints, against the same places in the works
+    good_joints: float = Field(default=1.1, gt=1)
     in_key: _Share = 0.9  # notes in the piece's key, against the share of real pieces
     dissonant: float = Field(default=2.0, gt=1)  # dissonant chords, against the share of real pieces
     explosion: float = Field(default=1000.0, gt=1)  # a loss against its median before

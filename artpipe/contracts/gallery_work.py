@@ -67,6 +67,7 @@ class GalleryWork:
     text: str = ""
     certainty: float = 0.0  # the feature extractor's, that it shows what it is said to show; 0 where it was not asked
     sources: Sequence[RealWork] = ()  # the real works it shows or was made from
+    shares: Sequence[float] = ()  # of it that come from each source, where they are known
     neighbours: Sequence[NearWork] = ()  # nearest first
     parts: Mapping[str, Media] = field(
         default_factory=dict

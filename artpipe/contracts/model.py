@@ -66,6 +66,7 @@ class Exhibit:
     seed: int | None = None
     label: int | None = None
     digests: tuple[str, ...] = ()  # SHA-256 of the works it shows
+    shares: tuple[float, ...] = ()  # of it that come from each of these, where they are known
     parts: Mapping[str, Content] = field(default_factory=dict)
 
 

@@ -143,7 +143,9 @@ def _write_exhibit(folder: Path, exhibit: Exhibit, index: int) -> SavedExhibit:
     parts = {
         name: _write_file(folder, f"{stem}-{name.replace(' ', '-')}", part) for name, part in exhibit.parts.items()
     }
-    fields = {name: getattr(exhibit, name) for name in ("kind", "role", "caption", "seed", "label", "digests")}
+    fields = {
+        name: getattr(exhibit, name) for name in ("kind", "role", "caption", "seed", "label", "digests", "shares")
+    }
     return SavedExhibit(file=content_file.file, sha256=content_file.sha256, parts=parts, **fields)
 
 

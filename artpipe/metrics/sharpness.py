@@ -5,23 +5,14 @@ A feature extractor trained on degraded pictures forgives mild blur.
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.config.verdict_bounds import VerdictBounds
 from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
+from artpipe.numerics.image_quality import laplacian_energy
 from artpipe.numerics.intervals import quotient_interval
 from artpipe.numerics.pixels import to_float
-
-
-def laplacian_energy(images: Tensor) -> Tensor:
-    """Return the mean squared Laplacian ``(N,)`` of pictures ``(N, C, H, W)``.
-
-    Border pixels are left out.
-    """
-    kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]]).expand(images.shape[1], 1, 3, 3)
-    return F.conv2d(images, kernel, groups=images.shape[1]).square().mean((1, 2, 3))
 
 
 def _measure_energies(images: Tensor, batch_size: int) -> Tensor:

@@ -7,17 +7,18 @@ from artpipe.contracts.section import Section, WorkView
 
 _HTML = """
 {% import "macros.html" as m with context %}
-{% macro real(work, distance) %}
+{% macro real(work, distance, share=none) %}
 <li><figure>
 {% if work.picture %}<span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span>{% elif work.text %}{{ m.sheet(work.text, 17 if work.text | upright else 6) }}{% else %}<span class="frame empty" aria-hidden="true"></span>{% endif %}
 <figcaption><em dir="auto">{{ work.title or _("Untitled") }}</em>
 <span class="quiet">{{ m.isolated(work.creator) }}{% if work.year %}{{ _(", ") }}<bdi>{{ work.year }}</bdi>{% endif %}</span>
 <span class="quiet">{{ _("Licence %(licence)s", licence=m.isolated(work.licence)) }}</span>
+{% if share is not none %}<span class="quiet">{{ _("%(n)s of the pixels", n=share) }}</span>{% endif %}
 {% if distance is not none %}<span class="quiet">{{ _("Distance %(n)s", n=m.mono(distance | number)) }}</span>{% endif %}
 </figcaption></figure></li>
 {% endmacro %}
 {% if view.work.sources %}
-<div class="read columns"><div><h2>{{ _("Made from") }}</h2></div><ul class="row">{% for work in view.work.sources %}{{ real(work, none) }}{% endfor %}</ul></div>
+<div class="read columns"><div><h2>{{ _("Made from") }}</h2></div><ul class="row">{% for work, share in sources %}{{ real(work, none, share) }}{% endfor %}</ul></div>
 {% endif %}
 {% if view.work.neighbours %}
 <div class="read columns">
@@ -30,7 +31,12 @@ _HTML = """
 
 
 def _fill(view: WorkView) -> Mapping[str, Any] | None:
-    return {} if view.work.neighbours or view.work.sources else None
+    sources, shares = view.work.sources, view.work.shares
+    if not view.work.neighbours and not sources:
+        return None
+    by_share = sorted(zip(shares, sources, strict=True), key=lambda pair: -pair[0]) if shares else []
+    unknown = [] if by_share else [(work, None) for work in sources]
+    return {"sources": [*((work, f"{share:.0%}") for share, work in by_share), *unknown]}
 
 
 SECTION = Section(page="work", fill=_fill, html=_HTML)

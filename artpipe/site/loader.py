@@ -133,6 +133,7 @@ def _load_work(
         text=text,
         certainty=exhibit.certainty or 0.0,
         sources=tuple(find_work(digest) for digest in exhibit.digests),
+        shares=exhibit.shares,
         neighbours=tuple(make_near(neighbour) for neighbour in exhibit.neighbours),
         parts={
             part: media.add_file(require_inside(folder, saved_file.file), saved_file.sha256)

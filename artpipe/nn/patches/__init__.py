@@ -1,0 +1,1 @@
+"""Patch synthesis: which pictures to make."""

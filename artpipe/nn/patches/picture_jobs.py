@@ -1,0 +1,58 @@
+"""Pictures that patch synthesis is asked for: of which works, in which format."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from artpipe.numerics.patch_synthesis import Size
+
+
+@dataclass(frozen=True)
+class PictureJob:
+    """A picture to make.
+
+    `works` and `layout` are numbers of works; `format` is width by height, against a work's own.
+    """
+
+    role: str
+    works: tuple[int, ...]
+    format: float = 1.0
+    layout: int | None = None
+
+    def size(self, size: Size) -> Size:
+        """Return its height and width, where those of a work are `size`."""
+        return round(size[0] / min(1, self.format)), round(size[1] * max(1, self.format))
+
+
+def list_picture_jobs(
+    count: int, variations: int, mixtures: int, analogies: int, formats: Sequence[float]
+) -> Iterable[PictureJob]:
+    """Yield the pictures to make of `count` works.
+
+    Each has `variations`; the others are of neighbouring works, or of one after the other.
+    """
+    for work in range(count):
+        yield from (PictureJob("variation", (work,)) for _ in range(variations))
+    if count > 1:
+        pairs = list(islice(cycle((i, (i + 1) % count) for i in range(count)), max(mixtures, analogies)))
+        yield from (PictureJob("mixture", pair) for pair in pairs[:mixtures])
+        yield from (PictureJob("analogy", pair[1:], layout=pair[0]) for pair in pairs[:analogies])
+    yield from (PictureJob("format", (i % count,), ratio) for i, ratio in enumerate(formats))
+
+
+def choose_varied_works(images: Tensor, count: int) -> list[int]:
+    """Return rows of pictures ``(N, C, H, W)`` that differ most.
+
+    The first has most contrast; each next is the farthest from those before.
+    """
+    small = F.adaptive_avg_pool2d(images.float(), 8).flatten(1)
+    chosen = [int(small.var(1).argmax())]
+    distances = torch.full((len(small),), torch.inf)
+    while len(chosen) < min(count, len(small)):
+        distances = torch.minimum(distances, (small - small[chosen[-1]]).square().sum(1))
+        chosen.append(int(distances.argmax()))
+    return chosen
