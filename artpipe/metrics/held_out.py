@@ -1,6 +1,6 @@
 """What a learner itself measures on held-out works.
 
-It scores kinds that are no samplers, feature extractors, autoencoders or restorers.
+It scores kinds that are no samplers, feature extractors, autoencoders, restorers or writers.
 """
 
 import math
@@ -9,11 +9,10 @@ import torch
 
 from artpipe.artifacts.report import Score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
-from artpipe.contracts.model import Autoencoder, FeatureExtractor, Restorer, Sampler, SequenceModel
+from artpipe.contracts.model import Autoencoder, FeatureExtractor, Restorer, Sampler
 from artpipe.contracts.plugin_info import MetricInfo
+from artpipe.evaluation.sequences import writes_music, writes_text
 from artpipe.numerics.pixels import to_float
-
-_LIKELIHOODS = frozenset({"likelihood", "nll_per_step"})  # metrics that measure the same of sequences, with an interval
 
 
 def measure(evidence: Evidence) -> Measurement:
@@ -33,7 +32,7 @@ def measure(evidence: Evidence) -> Measurement:
 
 def _applies(evidence: Evidence) -> bool:
     other = not isinstance(evidence.learner, Sampler | FeatureExtractor | Autoencoder | Restorer)
-    is_scored = isinstance(evidence.learner, SequenceModel) and not _LIKELIHOODS.isdisjoint(evidence.params.metrics)
+    is_scored = writes_text(evidence) or writes_music(evidence)  # by its likelihood, with an interval
     return other and not is_scored and bool(evidence.held_out) and len(next(iter(evidence.held_out.values()))) > 0
 
 

@@ -50,7 +50,9 @@ class Params(TrainParams):
     count: Positive = 3  # how many those are
     variations: int = Field(default=2, ge=0)  # of each work
     mixtures: int = Field(default=2, ge=0)  # of two works each
-    formats: tuple[float, ...] = (2.0, 0.5)  # width by height, against the work's own; each of another work
+    formats: tuple[float, ...] = (
+        0.5,
+    )  # width by height against the work's own, each of another work; wide ones repeat
     analogies: int = Field(default=1, ge=0)  # the layout of one work in the matter of the next
     patch: int = Field(default=7, ge=3)  # side in pixels
     coarsest: Positive = 20  # pixels of the shorter side where the layout is made; more: smaller pieces change places

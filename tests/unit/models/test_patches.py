@@ -29,7 +29,7 @@ def works(size=16):
 
 def learner(size=16, channels=3, **changes) -> Patches:
     spec = Spec(dataset="d", channels=channels, height=size, width=size, classes=CLASSES, count=2)
-    built = build_learner("s", {**ENTRY, **SMALL, "works": CLASSES, **changes}, spec)
+    built = build_learner("s", {**ENTRY, **SMALL, "works": CLASSES, "formats": (2.0, 0.5), **changes}, spec)
     assert isinstance(built, Patches)
     return built
 
