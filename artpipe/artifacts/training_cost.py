@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 from artpipe.artifacts.run import RunCard
 from artpipe.config.energy_params import EnergyParams
 from artpipe.config.params import load_params
+from artpipe.errors import UserError
 
 GIB = 2**30
 _SECONDS_PER_HOUR = 3600
@@ -29,13 +30,14 @@ class TrainingCost(NamedTuple):
 
 
 def load_energy_params(root: Path) -> EnergyParams:
-    """Return the project's assumptions, the usual ones where it has no params.yaml.
+    """Return the project's assumptions.
 
-    Raises:
-        UserError: params.yaml has a mistake.
+    They are the usual ones where it has no params.yaml, or one with a mistake: an estimate is worth no stop.
     """
-    path = root / "params.yaml"
-    return load_params(path).gallery.energy if path.exists() else EnergyParams()
+    try:
+        return load_params(root / "params.yaml").gallery.energy
+    except UserError:
+        return EnergyParams()
 
 
 def estimate_cost(run: RunCard, energy: EnergyParams) -> TrainingCost:

@@ -16,7 +16,7 @@ from artpipe.artifacts.weights_card import load_weights
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
 from artpipe.evaluation.pretrained_weights import check_weights
-from artpipe.extractors import vgg16
+from artpipe.nn.pretrained import vgg16_layout
 from tests.support.vgg_weights import make_random_state
 
 CARD = """\
@@ -43,7 +43,7 @@ def as_torchvision(state):
     """The same weights under torchvision's names, with a head that nobody wants."""
     named = {
         f"features.{place}.{part}": state[f"{layer}.{part}"]
-        for layer, place in vgg16._PLACES.items()
+        for layer, place in vgg16_layout._PLACES.items()
         for part in ("weight", "bias")
     }
     return {**named, "classifier.6.bias": torch.zeros(3)}
@@ -67,7 +67,7 @@ def pin(arrays) -> None:
 def as_flax(state):
     """The same weights as arrays, kernels (height, width, in, out)."""
     branch = {}
-    for number, layer in enumerate(vgg16.LAYERS):
+    for number, layer in enumerate(vgg16_layout.LAYERS):
         kernel = state[f"{layer}.weight"].permute(2, 3, 1, 0).contiguous().numpy()
         branch[f"Conv_{number}"] = {"kernel": kernel, "bias": state[f"{layer}.bias"].numpy()}
     return {"VGG16_0": branch, "NetLinLayer_0": {"Conv_0": {"kernel": np.zeros((1, 1, 64, 1), np.float32)}}}
@@ -90,15 +90,15 @@ def test_every_way_in_gives_the_same_tensors(project, way):
     card, tensors, _ = load_weights(Path("data/weights/eye"))
     assert set(tensors) == set(state)
     assert all(torch.equal(tensors[name], state[name]) for name in state)
-    assert card.layers == vgg16.LAYERS
+    assert card.layers == vgg16_layout.LAYERS
     assert card.about.licence == ("CC0-1.0" if way == "index" else "unknown")
 
 
 def test_shapes_are_those_of_the_paper():
     """Simonyan and Zisserman's column D: 13 convolutions with 14,714,688 weights."""
-    count = sum(out * into * height * width + out for out, into, height, width in vgg16.SHAPES.values())
-    assert (len(vgg16.LAYERS), count) == (13, 14_714_688)
-    assert vgg16.SHAPES["conv3_1"] == (256, 128, 3, 3)
+    count = sum(out * into * height * width + out for out, into, height, width in vgg16_layout.SHAPES.values())
+    assert (len(vgg16_layout.LAYERS), count) == (13, 14_714_688)
+    assert vgg16_layout.SHAPES["conv3_1"] == (256, 128, 3, 3)
 
 
 def broken(**changes):
