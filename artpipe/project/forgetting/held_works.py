@@ -1,7 +1,7 @@
 """Find the works that a person means, and the datasets that hold them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -78,7 +78,8 @@ def find_holdings(params: Params, query: str = "", *, creator: str = "", exact: 
     targets = _find_by_creator(params, creator) if creator else _find_by_query(params, query)
     asked = frozenset(target.work.sha256 for target in targets)
     held = tuple(_find_held(params, targets, exact=exact))
-    copies = {name: tuple(_find_copies(name, held)) for name in dict.fromkeys(one.dataset for one in held)}
+    reasons = {"exact duplicate"} if exact else _DUPLICATES
+    copies = {name: tuple(_find_copies(name, held, reasons)) for name in dict.fromkeys(one.dataset for one in held)}
     return Holdings(asked, held, copies, unread, exact)
 
 
@@ -207,11 +208,11 @@ def _find_held(params: Params, targets: list[HeldWork], *, exact: bool) -> Itera
                     yield held._replace(asked=near[0], bits=near[1])
 
 
-def _find_copies(dataset: str, held: tuple[HeldWork, ...]) -> Iterator[str]:
+def _find_copies(dataset: str, held: tuple[HeldWork, ...], reasons: Collection[str]) -> Iterator[str]:
     """Yield the inputs that were set aside as duplicates of the held works."""
     names = {one.provenance.name for one in held if one.dataset == dataset}
     for row in Record.open(paths.record(dataset)).quarantined():
-        if row.reason in _DUPLICATES and names & set(_named_works(Message.decode(row.detail))):
+        if row.reason in reasons and names & set(_named_works(Message.decode(row.detail))):
             yield row.name
 
 

@@ -345,8 +345,15 @@ def test_near_duplicates_have_tombstones_of_their_own(project, made, artpipe):
     assert load_params().datasets["other"].ingest.withdrawn == (near[:16],)
 
 
-def test_exact_leaves_near_duplicates(project, made, artpipe):
-    """Only the very bytes go; the re-encoded copy stays in the folder, and neither its pixels nor its look are in the tombstone."""
+@pytest.mark.parametrize("near_duplicates", ["keep", "quarantine"])
+def test_exact_leaves_near_duplicates(project, made, artpipe, near_duplicates):
+    """Only the very bytes go; the re-encoded copy stays in the folder, kept or set aside, and neither its pixels nor its look are in the tombstone."""
+    if near_duplicates == "quarantine":
+        text = Path("params.yaml").read_text()
+        text = text.replace("shapes, about: {}, ingest: {}", "shapes, about: {}, ingest: {near_duplicates: quarantine}")
+        Path("params.yaml").write_text(text)
+        ingest_dataset("shapes")
+        assert Record.open(paths.record("shapes")).card.quarantined["near duplicate"] > 0
     artpipe("forget", NAME, "--exact", "--yes")
     assert Path("datasets/shapes/square/other-form.bmp").exists()
     assert not Path("datasets/shapes/square/renamed.png").exists()
