@@ -295,12 +295,8 @@ def test_it_cannot_come_back(project, made, artpipe):
 )
 def test_what_was_cut_short_is_ended_by_a_second_try(project, made, artpipe, monkeypatch, module, step):
     """Wherever it ends, `artpipe run` refuses, nothing is half-written, and the same command brings it to its end."""
-
-    def fail(*_: object, **__: object) -> None:
-        raise ArtpipeError("the power is gone")
-
     with monkeypatch.context() as broken:
-        broken.setattr(module, step, fail)
+        broken.setattr(module, step, _fail)
         assert artpipe("forget", NAME, "--yes")[0] == 1
     with pytest.raises(UserError, match="artpipe forget --yes"):
         require_nothing_pending()
@@ -309,6 +305,30 @@ def test_what_was_cut_short_is_ended_by_a_second_try(project, made, artpipe, mon
     require_nothing_pending()
     assert find_bytes(project, made[1]) == []
     assert len(load_tombstones()) == 1
+
+
+def test_a_pending_forgetting_bars_what_would_undo_or_lock_it(project, made, artpipe, monkeypatch):
+    """No tombstone is taken out, no dataset removed; one that left params.yaml by hand does not stop the rest."""
+    with monkeypatch.context() as broken:
+        broken.setattr(forget_works, "free_versions", _fail)
+        assert artpipe("forget", NAME, "--yes")[0] == 1
+    (stone,) = load_tombstones()
+    for words in (["forget", "--undo", stone.key], ["dataset", "remove", "packed"]):
+        code, _, err = artpipe(*words)
+        assert (code, err.count("\n")) == (2, 1)
+        assert "`artpipe forget --yes` ends it" in err
+    assert load_tombstones() == (stone,)
+    text = Path("params.yaml").read_text()
+    first, last = text.index("  packed:"), text.index("  other:")
+    Path("params.yaml").write_text(text[:first] + text[last:])
+    code, out, _ = artpipe("forget", "--yes")
+    assert (code, "packed is not in params.yaml any more" in out) == (0, True)
+    require_nothing_pending()
+    assert load_params().dataset("shapes").ingest.withdrawn == (stone.key,)
+
+
+def _fail(*_: object, **__: object) -> None:
+    raise ArtpipeError("the power is gone")
 
 
 def test_all_works_of_a_creator_and_a_picture_s_own_file(project, made, artpipe, tmp_path):
