@@ -130,7 +130,7 @@ def _remove_from_sources(plan: ForgetPlan) -> Iterator[str]:
             continue
         entry = params.dataset(name)
         if removal := plan.sources.get(name):
-            remove_from_source(entry, removal.digests, removal.names)
+            remove_from_source(entry, removal.digests, removal.names, removal.staying)
             continue
         source: Source = plugins.load_plugin("sources", entry.source)
         for copy in source.fetched_copies(entry) if source.fetched_copies else ():

@@ -327,6 +327,20 @@ def test_a_pending_forgetting_bars_what_would_undo_or_lock_it(project, made, art
     assert load_params().dataset("shapes").ingest.withdrawn == (stone.key,)
 
 
+def test_a_file_that_changed_since_is_not_taken_for_the_work(project, artpipe):
+    """By the hash of what was ingested nothing is done; the other work that lies there now stays."""
+    digest = sha256_file(Path("datasets/shapes") / NAME)
+    other = Path("datasets/shapes/square/other-form.bmp")
+    Path("datasets/shapes", NAME).write_bytes(other.read_bytes() + b"-")
+    before = {path: sha256_file(path) for path in Path("datasets").rglob("*") if path.is_file()}
+    code, _, err = artpipe("forget", digest, "--yes")
+    line = f"datasets/shapes/{NAME} changed since it was ingested; run `artpipe run ingest@shapes` first"
+    assert (code, err.count("\n"), line in err) == (2, 1, True)
+    assert {path: sha256_file(path) for path in Path("datasets").rglob("*") if path.is_file()} == before
+    assert not Path("withdrawn.yaml").exists()
+    assert not PLAN_FILE.exists()
+
+
 def _fail(*_: object, **__: object) -> None:
     raise ArtpipeError("the power is gone")
 
