@@ -1,7 +1,7 @@
 """Find the works that a person means, and the datasets that hold them."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -74,13 +74,22 @@ def find_holdings(params: Params, query: str = "", *, creator: str = "", exact: 
     Raises:
         UserError: no such work or creator (with the nearest name), or several works of one name.
     """
-    unread = tuple(name for name in params.datasets if not (paths.works(name) / "works.json").exists())
+    unread = _list_unread(params)
     targets = _find_by_creator(params, creator) if creator else _find_by_query(params, query)
     asked = frozenset(target.work.sha256 for target in targets)
     held = tuple(_find_held(params, targets, exact=exact))
     reasons = {"exact duplicate"} if exact else _DUPLICATES
     copies = {name: tuple(_find_copies(name, held, reasons)) for name in dict.fromkeys(one.dataset for one in held)}
     return Holdings(asked, held, copies, unread, exact)
+
+
+def describe_unread(unread: Sequence[str]) -> str:
+    """Return which datasets were not looked into and what brings them; empty for none."""
+    if not unread:
+        return ""
+    verb, whose = ("was", "its") if len(unread) == 1 else ("were", "their")
+    targets = " ".join(f"ingest@{name}" for name in unread)
+    return f"{', '.join(unread)} {verb} not looked into, {whose} works are not here: `artpipe run {targets}`"
 
 
 def iterate_works(params: Params) -> Iterator[HeldWork]:
@@ -99,11 +108,21 @@ def iterate_works(params: Params) -> Iterator[HeldWork]:
             yield HeldWork(name, work, provenance, work.sha256)
 
 
+def _list_unread(params: Params) -> tuple[str, ...]:
+    return tuple(name for name in params.datasets if not (paths.works(name) / "works.json").exists())
+
+
+def _hint_at_unread(params: Params) -> str:
+    unread = describe_unread(_list_unread(params))
+    return f"; {unread}" if unread else ""
+
+
 def _find_by_creator(params: Params, creator: str) -> list[HeldWork]:
     matching = [held for held in iterate_works(params) if held.provenance.creator.casefold() == creator.casefold()]
     if not matching:
         creators = sorted({held.provenance.creator for held in iterate_works(params)})
-        raise UserError(f"no dataset has a work by `{to_printable(creator)}`{did_you_mean(creator, creators)}")
+        hint = did_you_mean(creator, creators) + _hint_at_unread(params)
+        raise UserError(f"no dataset has a work by `{to_printable(creator)}`{hint}")
     return matching
 
 
@@ -155,7 +174,8 @@ def _find_by_file(params: Params, file: Path) -> list[HeldWork]:
     if matching := _find_alike(params, data):
         return matching
     problem = "no dataset holds it, nor a near duplicate of it"
-    raise UserError(f"{to_printable(str(file))}: {problem}; a work may also be named by name, title or hash")
+    hint = _hint_at_unread(params) or "; a work may also be named by name, title or hash"
+    raise UserError(f"{to_printable(str(file))}: {problem}{hint}")
 
 
 def _find_alike(params: Params, data: bytes) -> list[HeldWork]:
@@ -184,7 +204,7 @@ def _explain_unknown(params: Params, query: str) -> str:
     names: dict[str, None] = {}
     for held in islice(iterate_works(params), _HINTS):
         names |= dict.fromkeys((held.provenance.name, held.provenance.title or "", Path(held.provenance.name).name))
-    hint = did_you_mean(query, filter(None, names))
+    hint = did_you_mean(query, filter(None, names)) + _hint_at_unread(params)
     if not names:
         hint = "; nothing was ingested here yet: `artpipe run` does it"
     return f"`{to_printable(query)}` is no work of a dataset: no file, name, title or hash of one{to_printable(hint)}"

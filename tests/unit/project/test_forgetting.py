@@ -327,6 +327,19 @@ def test_a_pending_forgetting_bars_what_would_undo_or_lock_it(project, made, art
     assert load_params().dataset("shapes").ingest.withdrawn == (stone.key,)
 
 
+def test_what_was_not_looked_into_is_said(project, artpipe):
+    """After one forgetting its datasets have to be ingested before the next finds their works there."""
+    assert artpipe("forget", NAME, "--yes")[0] == 0
+    line = "shapes, packed were not looked into, their works are not here: `artpipe run ingest@shapes ingest@packed`"
+    Image.effect_noise((48, 48), 90).save("noise.png")
+    for words in (["noise.png"], ["circle/018.png"], ["--creator", "x"]):
+        code, _, err = artpipe("forget", *words)
+        assert (code, err.count("\n"), line in err) == (2, 1, True)
+    work = next(iter(Record.open(paths.record("other")).rows())).name
+    assert line in artpipe("forget", work)[1]
+    assert line in artpipe("forget", work, "--yes")[1]
+
+
 def test_a_file_that_changed_since_is_not_taken_for_the_work(project, artpipe):
     """By the hash of what was ingested nothing is done; the other work that lies there now stays."""
     digest = sha256_file(Path("datasets/shapes") / NAME)
