@@ -6,13 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from artpipe.layout import folder_words
 from artpipe.layout.file_survey import strip_suffix
 from artpipe.layout.metadata_tables import is_table
 from artpipe.untrusted.metadata import drop_metadata_rows, is_metadata_file, normalise_file_name
 
-_COCO_SPLIT = re.compile(
-    r"(.*/)?annotations/captions?_(.*)\.json"
-)  # pictures of it lie in train2017/ or images/train2017/
+_COCO_SPLIT = re.compile(r"captions?_(.*)\.json")  # its pictures lie in train2017/ or images/train2017/
 
 
 def drop_table_rows(
@@ -75,9 +74,11 @@ def _list_names(paths: Collection[str]) -> set[str]:
 
 
 def _list_picture_folders(path: str) -> Iterator[str]:
-    """Yield where pictures lie that a table of COCO's layout names: beside its folder."""
-    if match := _COCO_SPLIT.fullmatch(path):
-        yield from (f"{match[1] or ''}{match[2]}", f"{match[1] or ''}images/{match[2]}")
+    """Yield where the pictures may lie that a table of COCO's layout names."""
+    table = PurePosixPath(path)
+    root = table.parent.parent if folder_words.is_annotation(table.parent.name) else table.parent
+    if match := _COCO_SPLIT.fullmatch(table.name):
+        yield from (str(root / match[1]), str(root / "images" / match[1]))
 
 
 def _drop_json_rows(data: bytes, is_dropped: Callable[[str], bool]) -> bytes:
