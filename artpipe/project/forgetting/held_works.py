@@ -75,7 +75,7 @@ def find_holdings(params: Params, query: str = "", *, creator: str = "", exact: 
         UserError: no such work or creator (with the nearest name), or several works of one name.
     """
     unread = _list_unread(params)
-    targets = _find_by_creator(params, creator) if creator else _find_by_query(params, query)
+    targets = _find_by_creator(params, creator) if creator else _find_by_query(params, query, exact=exact)
     asked = frozenset(target.work.sha256 for target in targets)
     held = tuple(_find_held(params, targets, exact=exact))
     reasons = {"exact duplicate"} if exact else _DUPLICATES
@@ -126,10 +126,10 @@ def _find_by_creator(params: Params, creator: str) -> list[HeldWork]:
     return matching
 
 
-def _find_by_query(params: Params, query: str) -> list[HeldWork]:
+def _find_by_query(params: Params, query: str, *, exact: bool) -> list[HeldWork]:
     file = Path(query)
     if file.is_file():
-        return _find_by_file(params, file)
+        return _find_by_file(params, file, exact=exact)
     if _HASH.fullmatch(query) and (matching := _find_by_hash(params, query)):
         return matching
     matching = [held for held in iterate_works(params) if query in {held.provenance.name, held.provenance.title}]
@@ -157,8 +157,11 @@ def _require_single(query: str, matching: list[HeldWork]) -> list[HeldWork]:
     return matching
 
 
-def _find_by_file(params: Params, file: Path) -> list[HeldWork]:
-    """Find a work by its file: its bytes, a picture that shows it, or its look."""
+def _find_by_file(params: Params, file: Path, *, exact: bool) -> list[HeldWork]:
+    """Find a work by its file: its bytes, a picture that shows it, or its look.
+
+    Where it has to be exact, a work that only looks like it is another one.
+    """
     data = file.read_bytes()
     digest = sha256_bytes(data)
     if matching := [held for held in iterate_works(params) if held.work.sha256 == digest]:
@@ -171,9 +174,11 @@ def _find_by_file(params: Params, file: Path) -> list[HeldWork]:
     if lineage and lineage.work:
         problem = f"is a work that {lineage.model} made, and no work of a dataset"
         raise UserError(f"{to_printable(str(file))}: {problem}; `artpipe lineage` says what it was made from")
-    if matching := _find_alike(params, data):
+    if not exact and (matching := _find_alike(params, data)):
         return matching
-    problem = "no dataset holds it, nor a near duplicate of it"
+    problem = "no dataset holds it" + (
+        " by its bytes, and `--exact` asks for them" if exact else ", nor a near duplicate of it"
+    )
     hint = _hint_at_unread(params) or "; a work may also be named by name, title or hash"
     raise UserError(f"{to_printable(str(file))}: {problem}{hint}")
 

@@ -401,6 +401,10 @@ def test_exact_leaves_near_duplicates(project, made, artpipe, near_duplicates):
         Path("params.yaml").write_text(text)
         ingest_dataset("shapes")
         assert Record.open(paths.record("shapes")).card.quarantined["near duplicate"] > 0
+    with Image.open(Path("datasets/shapes") / NAME) as image:
+        image.resize((40, 40)).save("smaller.png")
+    code, _, err = artpipe("forget", "smaller.png", "--exact", "--yes")
+    assert (code, "no dataset holds it by its bytes" in err) == (2, True)
     artpipe("forget", NAME, "--exact", "--yes")
     assert Path("datasets/shapes/square/other-form.bmp").exists()
     assert not Path("datasets/shapes/square/renamed.png").exists()
