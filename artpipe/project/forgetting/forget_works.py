@@ -85,7 +85,7 @@ def _link_tombstones(keys: Mapping[str, tuple[str, ...]]) -> None:
     DVC reads it as a parameter of the dataset's ingest, which so runs again, and others do not.
     """
     params, text = load_params(PARAMS), read_exactly(PARAMS)
-    for name in keys.keys() & params.datasets.keys():
+    for name in filter(params.datasets.__contains__, keys):
         known = params.dataset(name).ingest.withdrawn
         overlay = {"datasets": {name: {"ingest": {"withdrawn": sorted({*known, *keys[name]})}}}}
         text, _ = apply_overlay(text, overlay)
