@@ -30,6 +30,7 @@ from artpipe.project.detection import (
     require_enough_works,
 )
 from artpipe.project.entry_validation import check_dataset, check_model
+from artpipe.project.forgetting.forget_plan import require_nothing_pending
 from artpipe.project.import_files import (
     DATASETS,
     archive_suffix,
@@ -122,9 +123,10 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
     """Remove a dataset, its models and all their outputs.
 
     Raises:
-        UserError: there is none of that name, or a model of another dataset needs one of its models.
+        UserError: there is none of that name, another dataset's model needs one of its, or a forgetting was cut short.
     """
     with change_project():
+        require_nothing_pending()
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         entry = params.dataset(name)
         models = [model for model, fields in params.models.items() if fields.get("dataset") == name]

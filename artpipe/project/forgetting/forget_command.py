@@ -1,6 +1,6 @@
 """`artpipe forget`: say what a work has left, and with `--yes` forget it."""
 
-from artpipe.config.params import load_params
+from artpipe.config.params import Params, load_params
 from artpipe.errors import UserError
 from artpipe.project.forgetting.forget_plan import load_plan, make_plan
 from artpipe.project.forgetting.forget_report import (
@@ -11,7 +11,7 @@ from artpipe.project.forgetting.forget_report import (
     make_json,
 )
 from artpipe.project.forgetting.forget_works import carry_out, undo_forgetting
-from artpipe.project.forgetting.held_works import find_holdings
+from artpipe.project.forgetting.held_works import Holdings, describe_unread, find_holdings
 from artpipe.project.forgetting.work_traces import find_traces
 
 
@@ -42,19 +42,25 @@ def forget(
     lines = []
     if yes and (pending := load_plan()):
         lines.append(describe_result(pending, carry_out(pending)))
-        if not query and not creator:
-            return lines[0]
+    if lines and not query and not creator:
+        return lines[0]
     if bool(query) == bool(creator):
         raise UserError("a WORK or FILE is wanted, or `--creator NAME`; `--list` says what was withdrawn")
     params = load_params()
     holdings = find_holdings(params, query, creator=creator, exact=exact)
     if not yes:
-        traces = find_traces(params, holdings)
-        if as_json:
-            return make_json(holdings, traces)
-        return f"{describe_holdings(holdings, traces)}\n{describe_plan(params, holdings, near=near)}"
+        return _tell(params, holdings, near=near, as_json=as_json)
     plan = make_plan(params, holdings, near=near)
-    return "\n".join([*lines, describe_result(plan, carry_out(plan))])
+    notes = [*carry_out(plan), *filter(None, [describe_unread(holdings.unread)])]
+    return "\n".join([*lines, describe_result(plan, notes)])
+
+
+def _tell(params: Params, holdings: Holdings, *, near: bool, as_json: bool) -> str:
+    """Return what the works have left, and what forgetting would do."""
+    traces = find_traces(params, holdings)
+    if as_json:
+        return make_json(holdings, traces)
+    return f"{describe_holdings(holdings, traces)}\n{describe_plan(params, holdings, near=near)}"
 
 
 __all__ = ["forget", "list_tombstones", "undo_forgetting"]

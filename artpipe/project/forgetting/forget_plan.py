@@ -12,19 +12,13 @@ from artpipe.config.params import Frozen, Params
 from artpipe.errors import UserError
 from artpipe.project.forgetting.held_works import Holdings
 from artpipe.project.forgetting.make_tombstones import make_tombstones
+from artpipe.project.forgetting.plan_source_removal import SourceRemoval, plan_source_removal
 from artpipe.project.forgetting.source_removal import is_own_source
 from artpipe.project.forgetting.work_traces import find_affected_models, find_champions
 from artpipe.storage.withdrawn_outputs import find_versions
 from artpipe.system.atomic_files import write_text
 
 PLAN_FILE = paths.STATE / "forgetting.json"
-
-
-class SourceRemoval(Frozen):
-    """What is to be taken out of one dataset's files."""
-
-    digests: tuple[str, ...]  # SHA-256 of works
-    names: tuple[str, ...]  # of works and duplicates
 
 
 class ForgetPlan(Frozen):
@@ -57,6 +51,9 @@ def make_plan(params: Params, holdings: Holdings, *, near: bool) -> ForgetPlan:
         params: params.yaml.
         holdings: what is to be forgotten.
         near: near copies are to stay out too.
+
+    Raises:
+        UserError: a file of the works changed since it was ingested.
     """
     own_sources = [name for name in holdings.datasets if is_own_source(params.dataset(name))]
     stones = make_tombstones(params, holdings, date=time.strftime("%Y-%m-%d", time.gmtime()), near=near)
@@ -65,10 +62,7 @@ def make_plan(params: Params, holdings: Holdings, *, near: bool) -> ForgetPlan:
         for name in holdings.datasets
     }
     sources = {
-        name: SourceRemoval(
-            digests=tuple(sorted({held.work.sha256 for held in holdings.in_dataset(name)})),
-            names=(*(held.provenance.name for held in holdings.in_dataset(name)), *holdings.copies.get(name, ())),
-        )
+        name: plan_source_removal(name, params.dataset(name), holdings.in_dataset(name), holdings.copies.get(name, ()))
         for name in own_sources
     }
     models = tuple(find_affected_models(params, holdings.datasets))

@@ -9,7 +9,7 @@ from artpipe.artifacts.tombstones import TOMBSTONES, load_tombstones
 from artpipe.artifacts.works import Works
 from artpipe.config.params import MINIMUM_WORKS, Params, load_params
 from artpipe.project.forgetting.forget_plan import ForgetPlan
-from artpipe.project.forgetting.held_works import HeldWork, Holdings
+from artpipe.project.forgetting.held_works import HeldWork, Holdings, describe_unread
 from artpipe.project.forgetting.source_removal import is_own_source
 from artpipe.project.forgetting.work_traces import ChampionTrace, ModelTrace, NearTrace, WorkTraces
 from artpipe.system.plain_text import to_printable
@@ -145,8 +145,7 @@ def _describe_champion(trace: ChampionTrace) -> str:
 def _describe_limits(holdings: Holdings) -> Iterator[str]:
     """Yield which data is not here, and which datasets become too small."""
     if holdings.unread:
-        names = ", ".join(holdings.unread)
-        yield f"not looked into: {names}, whose works are not here (`artpipe run` or `dvc pull` brings them)"
+        yield f"{describe_unread(holdings.unread)} (or `dvc pull`)"
     for name in holdings.datasets:
         left = Works.open(paths.works(name)).card.count - len(holdings.in_dataset(name))
         if left < MINIMUM_WORKS:

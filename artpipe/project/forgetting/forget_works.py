@@ -18,7 +18,7 @@ from artpipe.config.yaml_edit import read_exactly
 from artpipe.config.yaml_tree import YamlTree
 from artpipe.errors import ArtpipeError
 from artpipe.project.add_remove import change_project
-from artpipe.project.forgetting.forget_plan import PLAN_FILE, ForgetPlan, save_plan
+from artpipe.project.forgetting.forget_plan import PLAN_FILE, ForgetPlan, require_nothing_pending, save_plan
 from artpipe.project.forgetting.source_removal import remove_from_source
 from artpipe.project.params_file import PARAMS, write_params
 from artpipe.project.tracked_files import remove_quietly
@@ -61,9 +61,10 @@ def undo_forgetting(digits: str) -> str:
     """Take a tombstone out: the work comes in again where a source still has it.
 
     Raises:
-        UserError: no such tombstone, or several; nothing was changed.
+        UserError: no such tombstone, or several, or a forgetting was cut short; nothing was changed.
     """
     with change_project():
+        require_nothing_pending()
         tombstones = load_tombstones()
         leaving = find_tombstone(tombstones, digits)
         params = load_params(PARAMS)
@@ -84,9 +85,9 @@ def _link_tombstones(keys: Mapping[str, tuple[str, ...]]) -> None:
     DVC reads it as a parameter of the dataset's ingest, which so runs again, and others do not.
     """
     params, text = load_params(PARAMS), read_exactly(PARAMS)
-    for name, new in keys.items():
+    for name in filter(params.datasets.__contains__, keys):
         known = params.dataset(name).ingest.withdrawn
-        overlay = {"datasets": {name: {"ingest": {"withdrawn": sorted({*known, *new})}}}}
+        overlay = {"datasets": {name: {"ingest": {"withdrawn": sorted({*known, *keys[name]})}}}}
         text, _ = apply_overlay(text, overlay)
     write_params(text)
 
@@ -124,9 +125,12 @@ def _remove_from_sources(plan: ForgetPlan) -> Iterator[str]:
     """Take the works out of the project's files; remove what was fetched of others."""
     params = load_params(PARAMS)
     for name in plan.keys:
+        if name not in params.datasets:
+            yield f"{name} is not in params.yaml any more: files of it that are left were not changed"
+            continue
         entry = params.dataset(name)
         if removal := plan.sources.get(name):
-            remove_from_source(entry, removal.digests, removal.names)
+            remove_from_source(entry, removal.digests, removal.names, removal.staying)
             continue
         source: Source = plugins.load_plugin("sources", entry.source)
         for copy in source.fetched_copies(entry) if source.fetched_copies else ():

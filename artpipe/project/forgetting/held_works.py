@@ -1,7 +1,7 @@
 """Find the works that a person means, and the datasets that hold them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -74,12 +74,22 @@ def find_holdings(params: Params, query: str = "", *, creator: str = "", exact: 
     Raises:
         UserError: no such work or creator (with the nearest name), or several works of one name.
     """
-    unread = tuple(name for name in params.datasets if not (paths.works(name) / "works.json").exists())
-    targets = _find_by_creator(params, creator) if creator else _find_by_query(params, query)
+    unread = _list_unread(params)
+    targets = _find_by_creator(params, creator) if creator else _find_by_query(params, query, exact=exact)
     asked = frozenset(target.work.sha256 for target in targets)
     held = tuple(_find_held(params, targets, exact=exact))
-    copies = {name: tuple(_find_copies(name, held)) for name in dict.fromkeys(one.dataset for one in held)}
+    reasons = {"exact duplicate"} if exact else _DUPLICATES
+    copies = {name: tuple(_find_copies(name, held, reasons)) for name in dict.fromkeys(one.dataset for one in held)}
     return Holdings(asked, held, copies, unread, exact)
+
+
+def describe_unread(unread: Sequence[str]) -> str:
+    """Return which datasets were not looked into and what brings them; empty for none."""
+    if not unread:
+        return ""
+    verb, whose = ("was", "its") if len(unread) == 1 else ("were", "their")
+    targets = " ".join(f"ingest@{name}" for name in unread)
+    return f"{', '.join(unread)} {verb} not looked into, {whose} works are not here: `artpipe run {targets}`"
 
 
 def iterate_works(params: Params) -> Iterator[HeldWork]:
@@ -98,18 +108,28 @@ def iterate_works(params: Params) -> Iterator[HeldWork]:
             yield HeldWork(name, work, provenance, work.sha256)
 
 
+def _list_unread(params: Params) -> tuple[str, ...]:
+    return tuple(name for name in params.datasets if not (paths.works(name) / "works.json").exists())
+
+
+def _hint_at_unread(params: Params) -> str:
+    unread = describe_unread(_list_unread(params))
+    return f"; {unread}" if unread else ""
+
+
 def _find_by_creator(params: Params, creator: str) -> list[HeldWork]:
     matching = [held for held in iterate_works(params) if held.provenance.creator.casefold() == creator.casefold()]
     if not matching:
         creators = sorted({held.provenance.creator for held in iterate_works(params)})
-        raise UserError(f"no dataset has a work by `{to_printable(creator)}`{did_you_mean(creator, creators)}")
+        hint = did_you_mean(creator, creators) + _hint_at_unread(params)
+        raise UserError(f"no dataset has a work by `{to_printable(creator)}`{hint}")
     return matching
 
 
-def _find_by_query(params: Params, query: str) -> list[HeldWork]:
+def _find_by_query(params: Params, query: str, *, exact: bool) -> list[HeldWork]:
     file = Path(query)
     if file.is_file():
-        return _find_by_file(params, file)
+        return _find_by_file(params, file, exact=exact)
     if _HASH.fullmatch(query) and (matching := _find_by_hash(params, query)):
         return matching
     matching = [held for held in iterate_works(params) if query in {held.provenance.name, held.provenance.title}]
@@ -137,8 +157,11 @@ def _require_single(query: str, matching: list[HeldWork]) -> list[HeldWork]:
     return matching
 
 
-def _find_by_file(params: Params, file: Path) -> list[HeldWork]:
-    """Find a work by its file: its bytes, a picture that shows it, or its look."""
+def _find_by_file(params: Params, file: Path, *, exact: bool) -> list[HeldWork]:
+    """Find a work by its file: its bytes, a picture that shows it, or its look.
+
+    Where it has to be exact, a work that only looks like it is another one.
+    """
     data = file.read_bytes()
     digest = sha256_bytes(data)
     if matching := [held for held in iterate_works(params) if held.work.sha256 == digest]:
@@ -151,10 +174,13 @@ def _find_by_file(params: Params, file: Path) -> list[HeldWork]:
     if lineage and lineage.work:
         problem = f"is a work that {lineage.model} made, and no work of a dataset"
         raise UserError(f"{to_printable(str(file))}: {problem}; `artpipe lineage` says what it was made from")
-    if matching := _find_alike(params, data):
+    if not exact and (matching := _find_alike(params, data)):
         return matching
-    problem = "no dataset holds it, nor a near duplicate of it"
-    raise UserError(f"{to_printable(str(file))}: {problem}; a work may also be named by name, title or hash")
+    problem = "no dataset holds it" + (
+        " by its bytes, and `--exact` asks for them" if exact else ", nor a near duplicate of it"
+    )
+    hint = _hint_at_unread(params) or "; a work may also be named by name, title or hash"
+    raise UserError(f"{to_printable(str(file))}: {problem}{hint}")
 
 
 def _find_alike(params: Params, data: bytes) -> list[HeldWork]:
@@ -183,7 +209,7 @@ def _explain_unknown(params: Params, query: str) -> str:
     names: dict[str, None] = {}
     for held in islice(iterate_works(params), _HINTS):
         names |= dict.fromkeys((held.provenance.name, held.provenance.title or "", Path(held.provenance.name).name))
-    hint = did_you_mean(query, filter(None, names))
+    hint = did_you_mean(query, filter(None, names)) + _hint_at_unread(params)
     if not names:
         hint = "; nothing was ingested here yet: `artpipe run` does it"
     return f"`{to_printable(query)}` is no work of a dataset: no file, name, title or hash of one{to_printable(hint)}"
@@ -207,11 +233,11 @@ def _find_held(params: Params, targets: list[HeldWork], *, exact: bool) -> Itera
                     yield held._replace(asked=near[0], bits=near[1])
 
 
-def _find_copies(dataset: str, held: tuple[HeldWork, ...]) -> Iterator[str]:
+def _find_copies(dataset: str, held: tuple[HeldWork, ...], reasons: Collection[str]) -> Iterator[str]:
     """Yield the inputs that were set aside as duplicates of the held works."""
     names = {one.provenance.name for one in held if one.dataset == dataset}
     for row in Record.open(paths.record(dataset)).quarantined():
-        if row.reason in _DUPLICATES and names & set(_named_works(Message.decode(row.detail))):
+        if row.reason in reasons and names & set(_named_works(Message.decode(row.detail))):
             yield row.name
 
 

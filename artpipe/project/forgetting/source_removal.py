@@ -8,6 +8,7 @@ from artpipe import plugins
 from artpipe.config.params import DatasetEntry
 from artpipe.contracts.modality import find_medium, yield_whole_file
 from artpipe.errors import UserError
+from artpipe.layout.file_survey import strip_suffix
 from artpipe.layout.sidecars import SIDECAR_SUFFIXES, strip_container_folders
 from artpipe.layout.table_editing import drop_table_rows
 from artpipe.layout.work_kinds import get_suffix
@@ -32,15 +33,18 @@ def is_own_source(entry: DatasetEntry) -> bool:
     return source.edit is not None and is_inside(Path(entry.path), DATASETS)
 
 
-def remove_from_source(entry: DatasetEntry, digests: Collection[str], names: Collection[str]) -> int:
+def remove_from_source(
+    entry: DatasetEntry, digests: Collection[str], names: Collection[str], staying: Collection[str] = ()
+) -> int:
     """Take works, their sidecars and rows in tables out; return the changed files.
 
-    A second time it changes nothing. What DVC tracks is tracked anew.
+    Works go by their bytes alone; what tells of them by their names. A second time it changes nothing. What DVC tracks is tracked anew.
 
     Args:
         entry: the dataset's.
-        digests: SHA-256 of the works.
+        digests: SHA-256 of the works, and of files that were set aside as their duplicates.
         names: of inputs, as the record has them; the works' and those of duplicates of them.
+        staying: works that are called as one of those, in another folder or format: what tells of them stays.
 
     Raises:
         UserError: a table or archive that cannot be changed, or a file of many works that has no way to lose one.
@@ -48,7 +52,7 @@ def remove_from_source(entry: DatasetEntry, digests: Collection[str], names: Col
     source: Source = plugins.load_plugin("sources", entry.source)
     if source.edit is None or not Path(entry.path).exists():
         return 0
-    change = _WorkRemover(entry, frozenset(digests), frozenset(names))
+    change = _WorkRemover(entry, frozenset(digests), frozenset(names), frozenset(staying))
     changed = source.edit(entry, change.change_file)
     if Path(f"{entry.path}.dvc").exists():  # also where nothing changed: a first try may have ended before this
         run_dvc("add", entry.path)
@@ -58,13 +62,17 @@ def remove_from_source(entry: DatasetEntry, digests: Collection[str], names: Col
 class _WorkRemover:
     """Decides what becomes of each file of a dataset."""
 
-    def __init__(self, entry: DatasetEntry, digests: frozenset[str], names: frozenset[str]) -> None:
-        self.entry, self.medium, self.digests, self.names = entry, find_medium(entry), digests, names
-        self._keys = {key for name in names for key in _sidecar_keys(name)}
+    def __init__(
+        self, entry: DatasetEntry, digests: frozenset[str], names: frozenset[str], staying: frozenset[str]
+    ) -> None:
+        self.entry, self.medium, self.digests = entry, find_medium(entry), digests
+        self.names, self.staying = names, staying
+        self._stems = _list_stems(names) - _list_stems(staying)
+        self._keys = set(map(_place_key, _list_stems(names))) - set(map(_place_key, _list_stems(staying)))
 
     def change_file(self, name: str, data: bytes) -> bytes | None:
         """Return a file without the works, None where it is one of them or tells of one."""
-        if name in self.names or sha256_bytes(data) in self.digests:
+        if sha256_bytes(data) in self.digests:
             return None
         may_be_work = self.medium.matches(data[:SIGNATURE_BYTES], name)
         if not may_be_work and self._is_sidecar(name):
@@ -73,12 +81,14 @@ class _WorkRemover:
             kept = self._drop_works(name, data)
             if kept is not data:
                 return kept or None
-        return drop_table_rows(name, data, self.names, self.entry.ingest.names)
+        return drop_table_rows(name, data, self.names, self.entry.ingest.names, staying=self.staying)
 
     def _is_sidecar(self, name: str) -> bool:
+        """Return whether a file tells of a work that goes, and of no other."""
         suffix = get_suffix(name)
+        stem = name[: len(name) - len(suffix)]
         is_note = suffix in _NOTE_SUFFIXES | set(self.medium.sidecars)
-        return is_note and _place_key(name[: len(name) - len(suffix)]) in self._keys
+        return is_note and (stem in self._stems or _place_key(stem) in self._keys)
 
     def _drop_works(self, name: str, data: bytes) -> bytes:
         """Return a file of many works without those of the digests.
@@ -86,7 +96,9 @@ class _WorkRemover:
         Where it has none of them, the very same is returned. Their names are numbers, which are others' once some are gone, so they do not count.
         """
         works = self.medium.split_file(name, data, self.entry.ingest)
-        dropped = {work.name for work in works if work.name and sha256_bytes(work.data) in self.digests}
+        dropped = {work.name for work in works if sha256_bytes(work.data) in self.digests}
+        if "" in dropped:  # the whole file, read as text
+            return b""
         if not dropped:
             return data
         if self.medium.drop_works is None:
@@ -95,10 +107,9 @@ class _WorkRemover:
         return self.medium.drop_works(name, data, self.entry.ingest, dropped)
 
 
-def _sidecar_keys(name: str) -> tuple[str, str]:
-    """Return what a file beside a work may be called, without its own suffix."""
-    stem, dot, _ = name.rpartition(".")
-    return _place_key(name), _place_key(stem if dot else name)
+def _list_stems(names: Collection[str]) -> set[str]:
+    """Return what files beside works may be called, without their own suffix."""
+    return {stem for name in names for stem in (name, strip_suffix(name))}
 
 
 def _place_key(path: str) -> str:

@@ -48,6 +48,26 @@ def test_pairs_captions_and_lists_lose_theirs():
     assert drop_table_rows("ImageSets/Main/train.txt", b"one 1\ntwo -1\n", {"JPEGImages/one.jpg"}) == b"two -1\n"
 
 
+def test_rows_of_namesakes_stay():
+    """Whole paths are compared, from the table's folder; a name alone counts where no other work has it."""
+    coco = {"images": [{"id": 7, "file_name": "w.png"}], "annotations": [{"image_id": 7, "caption": "A"}]}
+    data = json.dumps(coco).encode()
+    works: dict = {"dropped": {"train/w.png"}, "staying": {"valid/w.png"}}
+    for table, stays in {
+        "train/_annotations.coco.json": False, "valid/_annotations.coco.json": True,
+        "annotations/captions_train.json": False, "annotations/captions_valid.json": True,
+        "captions_train.json": False, "x/captions_train.json": True,
+    }.items():  # fmt: skip
+        assert (drop_table_rows(table, data, **works) == data) == stays
+    pairs = {"labels": [["anna/w.png", 3], ["w.png", 4]]}
+    for dropped, staying, left in (("anna/w.png", "w.png", 1), ("w.png", "anna/w.png", 0)):
+        edited = json.loads(drop_table_rows("dataset.json", json.dumps(pairs).encode(), {dropped}, staying={staying}))
+        assert edited == {"labels": [pairs["labels"][left]]}
+    lists: dict = {"dropped": {"a/JPEGImages/w.jpg"}, "staying": {"b/JPEGImages/w.jpg"}}
+    assert drop_table_rows("a/ImageSets/Main/train.txt", b"w 1\nx 1\n", **lists) == b"x 1\n"
+    assert drop_table_rows("b/ImageSets/Main/train.txt", b"w 1\nx 1\n", **lists) == b"w 1\nx 1\n"
+
+
 def test_other_files_stay():
     """What is no table is not touched, and a table that names none of them is the same bytes."""
     assert drop_table_rows("notes.txt", b"one.png", {"one.png"}) == b"one.png"

@@ -295,12 +295,8 @@ def test_it_cannot_come_back(project, made, artpipe):
 )
 def test_what_was_cut_short_is_ended_by_a_second_try(project, made, artpipe, monkeypatch, module, step):
     """Wherever it ends, `artpipe run` refuses, nothing is half-written, and the same command brings it to its end."""
-
-    def fail(*_: object, **__: object) -> None:
-        raise ArtpipeError("the power is gone")
-
     with monkeypatch.context() as broken:
-        broken.setattr(module, step, fail)
+        broken.setattr(module, step, _fail)
         assert artpipe("forget", NAME, "--yes")[0] == 1
     with pytest.raises(UserError, match="artpipe forget --yes"):
         require_nothing_pending()
@@ -309,6 +305,57 @@ def test_what_was_cut_short_is_ended_by_a_second_try(project, made, artpipe, mon
     require_nothing_pending()
     assert find_bytes(project, made[1]) == []
     assert len(load_tombstones()) == 1
+
+
+def test_a_pending_forgetting_bars_what_would_undo_or_lock_it(project, made, artpipe, monkeypatch):
+    """No tombstone is taken out, no dataset removed; one that left params.yaml by hand does not stop the rest."""
+    with monkeypatch.context() as broken:
+        broken.setattr(forget_works, "free_versions", _fail)
+        assert artpipe("forget", NAME, "--yes")[0] == 1
+    (stone,) = load_tombstones()
+    for words in (["forget", "--undo", stone.key], ["dataset", "remove", "packed"]):
+        code, _, err = artpipe(*words)
+        assert (code, err.count("\n")) == (2, 1)
+        assert "`artpipe forget --yes` ends it" in err
+    assert load_tombstones() == (stone,)
+    text = Path("params.yaml").read_text()
+    first, last = text.index("  packed:"), text.index("  other:")
+    Path("params.yaml").write_text(text[:first] + text[last:])
+    code, out, _ = artpipe("forget", "--yes")
+    assert (code, "packed is not in params.yaml any more" in out) == (0, True)
+    require_nothing_pending()
+    assert load_params().dataset("shapes").ingest.withdrawn == (stone.key,)
+
+
+def test_what_was_not_looked_into_is_said(project, artpipe):
+    """After one forgetting its datasets have to be ingested before the next finds their works there."""
+    assert artpipe("forget", NAME, "--yes")[0] == 0
+    line = "shapes, packed were not looked into, their works are not here: `artpipe run ingest@shapes ingest@packed`"
+    Image.effect_noise((48, 48), 90).save("noise.png")
+    for words in (["noise.png"], ["circle/018.png"], ["--creator", "x"]):
+        code, _, err = artpipe("forget", *words)
+        assert (code, err.count("\n"), line in err) == (2, 1, True)
+    work = next(iter(Record.open(paths.record("other")).rows())).name
+    assert line in artpipe("forget", work)[1]
+    assert line in artpipe("forget", work, "--yes")[1]
+
+
+def test_a_file_that_changed_since_is_not_taken_for_the_work(project, artpipe):
+    """By the hash of what was ingested nothing is done; the other work that lies there now stays."""
+    digest = sha256_file(Path("datasets/shapes") / NAME)
+    other = Path("datasets/shapes/square/other-form.bmp")
+    Path("datasets/shapes", NAME).write_bytes(other.read_bytes() + b"-")
+    before = {path: sha256_file(path) for path in Path("datasets").rglob("*") if path.is_file()}
+    code, _, err = artpipe("forget", digest, "--yes")
+    line = f"datasets/shapes/{NAME} changed since it was ingested; run `artpipe run ingest@shapes` first"
+    assert (code, err.count("\n"), line in err) == (2, 1, True)
+    assert {path: sha256_file(path) for path in Path("datasets").rglob("*") if path.is_file()} == before
+    assert not Path("withdrawn.yaml").exists()
+    assert not PLAN_FILE.exists()
+
+
+def _fail(*_: object, **__: object) -> None:
+    raise ArtpipeError("the power is gone")
 
 
 def test_all_works_of_a_creator_and_a_picture_s_own_file(project, made, artpipe, tmp_path):
@@ -345,8 +392,19 @@ def test_near_duplicates_have_tombstones_of_their_own(project, made, artpipe):
     assert load_params().datasets["other"].ingest.withdrawn == (near[:16],)
 
 
-def test_exact_leaves_near_duplicates(project, made, artpipe):
-    """Only the very bytes go; the re-encoded copy stays in the folder, and neither its pixels nor its look are in the tombstone."""
+@pytest.mark.parametrize("near_duplicates", ["keep", "quarantine"])
+def test_exact_leaves_near_duplicates(project, made, artpipe, near_duplicates):
+    """Only the very bytes go; the re-encoded copy stays in the folder, kept or set aside, and neither its pixels nor its look are in the tombstone."""
+    if near_duplicates == "quarantine":
+        text = Path("params.yaml").read_text()
+        text = text.replace("shapes, about: {}, ingest: {}", "shapes, about: {}, ingest: {near_duplicates: quarantine}")
+        Path("params.yaml").write_text(text)
+        ingest_dataset("shapes")
+        assert Record.open(paths.record("shapes")).card.quarantined["near duplicate"] > 0
+    with Image.open(Path("datasets/shapes") / NAME) as image:
+        image.resize((40, 40)).save("smaller.png")
+    code, _, err = artpipe("forget", "smaller.png", "--exact", "--yes")
+    assert (code, "no dataset holds it by its bytes" in err) == (2, True)
     artpipe("forget", NAME, "--exact", "--yes")
     assert Path("datasets/shapes/square/other-form.bmp").exists()
     assert not Path("datasets/shapes/square/renamed.png").exists()
