@@ -17,6 +17,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from _verdict_table import ALARMS, format_share
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -27,11 +28,9 @@ from artpipe.config.params import EvaluationParams
 from artpipe.contracts.feature_source import FeatureSource
 from artpipe.contracts.metric import Evidence
 from artpipe.evaluation.decide_verdict import decide_verdict
-from artpipe.numerics.intervals import share_interval
 from artpipe.numerics.pixels import to_bytes, to_float
 
 METRICS = ("kid", "coverage", "pair_distance", "memorisation", "sharpness", "structure")
-ALARMS = frozenset({"failed", "weak"})
 Painter = Callable[[Tensor, Tensor, torch.Generator], Tensor]  # pool, learned works (both in [-1, 1]) -> painted
 
 
@@ -155,13 +154,6 @@ def run_trials(
         for name, painter in painters.items():
             painted = painter(to_float(pool), to_float(learned), torch.Generator().manual_seed(seed))
             yield (name, seed, name in FAILURES, *grade_set(painted, learned, held_out, sources))
-
-
-def format_share(hits: int, count: int) -> str:
-    if not count:
-        return f"{'-':>22}"
-    low, high = share_interval(hits / count, count)
-    return f"{hits:4} of {count:3} ({100 * low:3.0f} to {100 * high:3.0f} %)"
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from _verdict_table import ALARMS, format_share
 from torch import Tensor
 
 from artpipe import plugins
@@ -29,10 +30,8 @@ from artpipe.contracts.metric import Evidence
 from artpipe.contracts.special_tokens import PAD
 from artpipe.evaluation.decide_verdict import decide_verdict
 from artpipe.modalities.music.tokens import STEPS, decode_steps, encode_steps
-from artpipe.numerics.intervals import share_interval
 
 METRICS = ("copying", "form", "harmony", "repetition")
-ALARMS = frozenset({"failed", "weak"})
 Work = list[int]  # tokens, without start and end
 Writer = Callable[[list[Work], list[Work], random.Random], list[Work]]  # pool, learned works -> written
 
@@ -153,13 +152,6 @@ def run_trials(folder: Path, seeds: int, most: int) -> Iterator[tuple[str, int, 
             yield (name, seed, None, *grade_set(shards.spec, writer(pool, learned, chance), learned, held_out))
         for name, (writer, detectors) in (MUSIC if is_music else TEXT).items():
             yield (name, seed, detectors, *grade_set(shards.spec, writer(pool, learned, chance), learned, held_out))
-
-
-def format_share(hits: int, count: int) -> str:
-    if not count:
-        return "-"
-    low, high = share_interval(hits / count, count)
-    return f"{hits:4} of {count:3} ({100 * low:3.0f} to {100 * high:3.0f} %)"
 
 
 def main() -> None:
