@@ -65,7 +65,8 @@ def _measure_sharpness(composition: Composition) -> float:
 def _make_score(name: str, measured: Sequence[float], code: str, values: Mapping[str, float] | None = None) -> Score:
     tensor = torch.tensor(measured, dtype=torch.float64)
     score = Score(name=name, value=float(tensor.mean()), n=len(measured), code=code, values=dict(values or {}))
-    return score.with_interval(mean_interval(tensor))
+    interval, most = mean_interval(tensor), 1.0 if name == "share_in_place" else float("inf")
+    return score.with_interval(interval.clamp(0.0, most) if interval else None)
 
 
 METRIC = Metric(
