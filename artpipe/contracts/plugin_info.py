@@ -43,6 +43,15 @@ class Budget(Settings):
     at_least: Mapping[str, int | float] = {}  # parameters that are raised to this where they are less
 
 
+class NewDatasets(Settings):
+    """For which new datasets `artpipe dataset add` writes an entry of a kind."""
+
+    least_works: int = Field(default=1, gt=0)  # with fewer it makes nothing worth looking at
+    size: int = Field(default=0, ge=0)  # side of the pictures, in pixels, that it is best at; 0: it has none
+    sizes: tuple[int, int] = (0, 1 << 16)  # sides that it can do with, the least and the largest
+    promise: str = ""  # what it makes of the works, in English; printed where they are added
+
+
 class ModelInfo(WallInfo):
     """What others ask of a kind of models."""
 
@@ -70,7 +79,7 @@ class ModelInfo(WallInfo):
         ""  # of a feature extractor, or those that measure pictures; "": none
     )
     hub_task: str = ""  # what it does, as the Hub calls it (`pipeline_tag`); empty: what its medium says
-    in_new_datasets: bool = False  # `dataset add` writes an entry of it, where the medium has the columns it reads
+    new_datasets: NewDatasets | None = None  # None: `dataset add` writes no entry of it unless it is named
     starting_params: Mapping[str, Any] = {}  # of an entry that is written: about a hundred works within minutes
     presets: Mapping[str, Budget] = {  # by what is typed: `artpipe preset long`
         "long": Budget(steps_factor=3),
@@ -111,7 +120,7 @@ class MetricInfo(WallInfo):
 
 
 InfoT = TypeVar("InfoT", ModelInfo, MediumInfo, MetricInfo)
-_CLASSES = {info.__name__ for info in (ModelInfo, MediumInfo, MetricInfo, WallText, Budget)}
+_CLASSES = {info.__name__ for info in (ModelInfo, MediumInfo, MetricInfo, WallText, Budget, NewDatasets)}
 
 
 def model_info(kind: str) -> ModelInfo:

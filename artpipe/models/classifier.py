@@ -19,7 +19,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.classifier.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
@@ -252,7 +252,9 @@ MODEL_INFO = ModelInfo(
     evaluation_seconds=3.0,
     default_batch_size=128,
     appeal=0.8,  # it makes no works, it only reads them
-    in_new_datasets=True,
+    new_datasets=NewDatasets(
+        least_works=1000, size=64, sizes=(8, 128), promise="tells the classes apart, and measures the others"
+    ),
     starting_params={"steps": 300, "batch_size": 32},
     wall_texts={
         "explanation": WallText(heading="Explanations", note="Where the model looked to decide.", given=True),

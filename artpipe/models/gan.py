@@ -11,7 +11,7 @@ from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo
+from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.nn.gan.diff_augment import DEFAULT_POLICIES, AdaptiveAugmentation, Policy
@@ -243,7 +243,12 @@ MODEL_INFO = ModelInfo(
     nanoseconds_per_pixel=2200,
     evaluation_seconds=30.0,  # a film among it
     pretrained="checkpoint",
-    in_new_datasets=True,
+    new_datasets=NewDatasets(
+        least_works=1000,
+        size=64,
+        sizes=(8, 128),
+        promise="new pictures out of noise, by two networks against each other",
+    ),
     starting_params={
         "steps": 2400,
         "batch_size": 16,

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, TrainParams
 from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
 from artpipe.errors import UserError, did_you_mean
 from artpipe.language.message import Message
-from artpipe.nn.patches.picture_jobs import PictureJob, choose_varied_works, list_picture_jobs
+from artpipe.nn.patches.picture_jobs import PictureJob, list_picture_jobs
 from artpipe.nn.style.style_images import find_first_works
 from artpipe.numerics.patch_layouts import grow_to_format, mix_in_fields, recolour, shift_at_random
 from artpipe.numerics.patch_synthesis import (
@@ -35,6 +35,7 @@ from artpipe.numerics.patch_synthesis import (
 )
 from artpipe.numerics.pixels import to_float
 from artpipe.numerics.source_map import Composition, colour_source_map, measure_share_in_place, measure_work_shares
+from artpipe.numerics.work_choice import choose_clear_works
 
 _COPY = 0.9  # of a picture, in its own place: from here on it is said to be a copy
 
@@ -46,7 +47,7 @@ class Params(TrainParams):
     batch_size: Positive = 1  # not used: every picture grows at every step
     evaluate_every_steps: Positive = 6
     log_every_steps: Positive = 1
-    works: tuple[str, ...] = ()  # classes whose first work is used; where empty, the works that differ most
+    works: tuple[str, ...] = ()  # classes whose first work is used; where empty, clear ones that differ most
     count: Positive = 3  # how many those are
     variations: int = Field(default=2, ge=0)  # of each work
     mixtures: int = Field(default=2, ge=0)  # of two works each
@@ -93,9 +94,9 @@ class Patches(Learner[Params]):
             self.register_buffer(f"matches_{index}", torch.zeros(job.size(size), dtype=torch.int32))
 
     def prepare_training(self, works: Batch) -> None:
-        """Choose the works: the first of each named class, or those that differ most."""
+        """Choose the works: the first of each named class, or clear ones that differ."""
         names, spec = self.params.works, self.spec
-        rows = _find_works(works, spec, names) if names else choose_varied_works(works["images"], len(self.images))
+        rows = _find_works(works, spec, names) if names else choose_clear_works(works["images"], len(self.images))
         if len(rows) < len(self.images):
             raise UserError(
                 f"dataset `{spec.dataset}` has {len(rows)} works to train on, {len(self.images)} wanted; lower `count`"
@@ -255,7 +256,9 @@ MODEL_INFO = ModelInfo(
     miniature_steps=12,  # as few as show each level and bear what its start costs
     default_steps=36,
     default_batch_size=1,
-    in_new_datasets=False,
+    new_datasets=NewDatasets(
+        size=256, sizes=(128, 1024), promise="variations and mixtures, put together of the pixels of a few works"
+    ),
     wall_texts={
         "variation": WallText(
             heading="Variations",

@@ -18,7 +18,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
 from artpipe.contracts.special_tokens import PAD, START
 from artpipe.modalities.music.rendering import count_steps, join_rows
 from artpipe.modalities.music.tokens import is_music
@@ -207,7 +207,7 @@ MODEL_INFO = ModelInfo(
     nanoseconds_per_pixel=100_000,  # per token
     evaluation_seconds=25.0,  # most of it writing
     default_batch_size=32,
-    in_new_datasets=True,
+    new_datasets=NewDatasets(promise="writes new ones, one sign after the other"),
     starting_params={"steps": 1500, "batch_size": 16, "dropout": 0.3},
     wall_texts={
         "continuation": WallText(

@@ -6,7 +6,7 @@ Coarse to fine (Gatys et al. 2017, section 6): large strokes are laid on a small
 and each next canvas begins as the enlarged one with the photograph's finer details put back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from typing import Literal
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.nn.style.perceptual import (
@@ -29,7 +29,8 @@ from artpipe.nn.style.perceptual import (
     total_variation,
 )
 from artpipe.nn.style.row_lbfgs import RowLBFGS
-from artpipe.nn.style.style_images import find_first_works, find_style_image, list_pairs
+from artpipe.nn.style.style_choice import choose_pairs
+from artpipe.nn.style.style_images import find_first_works, find_style_image, list_pairs, require_style_dataset
 from artpipe.numerics.pixels import to_bytes, to_float
 
 _EARLY_EXPONENT = 1.5  # exponent that keeps more of the first steps, in which most happens
@@ -44,6 +45,7 @@ class Params(TrainParams):
     evaluate_every_steps: Positive = 15
     # Which class is painted in which styles; where empty, the class `content` in all others.
     paint: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    chosen: int = Field(default=0, ge=0)  # pictures whose content and style are chosen among all works; 0: `paint` says
     each: Positive = 1  # first works of a class that are painted; of a style always the first alone
     shares: tuple[Share, ...] = Field(default=(0.45, 0.4, 0.15), min_length=1)  # of the steps, from the smallest canvas
     alpha: float = Field(default=1.0, ge=0)  # weight of the content
@@ -69,11 +71,12 @@ class Style(Learner[Params]):
     styles: Tensor
     done: Tensor
     digests: Tensor
+    labels: Tensor  # of chosen works
     way: Tensor
 
     def __init__(self, params: Params, spec: Spec, pretrained: PerceptualNetwork | None = None) -> None:
         super().__init__(params, spec)
-        self.pairs = [pair for pair in list_pairs(params.paint, spec) for _ in range(params.each)]
+        self.pairs = _list_pairs(params, spec)
         count, size = len(self.pairs), (spec.height, spec.width)
         self.perceptual_loss = (
             None if pretrained is None else PerceptualLoss(pretrained, params.content_layers, params.style_layers)
@@ -85,6 +88,8 @@ class Style(Learner[Params]):
             self.register_buffer(name, torch.zeros(count, 3, *size, dtype=torch.uint8))
         self.register_buffer("done", torch.tensor(0))  # steps; a restored learner knows them by this alone
         self.register_buffer("digests", torch.zeros(count, 2, 32, dtype=torch.uint8))
+        if params.chosen:
+            self.register_buffer("labels", torch.full((count, 2), -1))
         self.marks = sorted(
             {round(params.steps * ((i + 1) / (params.keep + 1)) ** _EARLY_EXPONENT) for i in range(params.keep)} - {0}
         )
@@ -104,14 +109,28 @@ class Style(Learner[Params]):
 
     def prepare_training(self, works: Batch) -> None:
         """Put the photographs on the canvases."""
-        each = self.params.each
-        for row, (content, style) in enumerate(self.pairs):
-            content_row = find_first_works(works, self.spec, content, each)[row % each]
-            style_row, self.styles[row] = find_style_image(works, self.spec, style)
-            self.contents[row] = works["images"][content_row]
+        for row, (content_row, style_row) in enumerate(self._find_rows(works)):
+            self.contents[row], self.styles[row] = works["images"][[content_row, style_row]]
             self.digests[row] = works["digests"][[content_row, style_row]]
+            if self.params.chosen and "labels" in works:
+                self.labels[row] = works["labels"][[content_row, style_row]]
         with torch.no_grad():
             self.canvases[0].copy_(resize(to_float(self.contents), self.levels[0]))
+
+    def _find_rows(self, works: Batch) -> Iterator[tuple[int, int]]:
+        """Yield the rows of content and style of each picture."""
+        each = self.params.each
+        if self.params.chosen:
+            if self.perceptual_loss is None:
+                raise self._missing_weights()
+            yield from choose_pairs(works["images"], self.perceptual_loss, len(self.pairs))
+            return
+        for row, (content, style) in enumerate(self.pairs):
+            content_row = find_first_works(works, self.spec, content, each)[row % each]
+            yield content_row, find_style_image(works, self.spec, style)[0]
+
+    def _missing_weights(self) -> UserError:
+        return UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `pretrained`")
 
     def step(self, batch: Batch) -> Mapping[str, Tensor]:
         """Descend ``alpha content + beta style + variation TV`` of every picture.
@@ -142,7 +161,7 @@ class Style(Learner[Params]):
         Return its content, style and variation, one number each.
         """
         if self.perceptual_loss is None:
-            raise UserError(f"models.{self.params.kind}: style transfer needs trained weights; see `pretrained`")
+            raise self._missing_weights()
         p = self.params
         content_distance, style_distance = self.perceptual_loss.distances(picture, content, style)
         variation = total_variation(picture)
@@ -198,14 +217,34 @@ class Style(Learner[Params]):
         """Show each picture with its photograph, its earlier steps and its style."""
         del prompt
         exhibits = []
-        for row, ((content, style), picture) in enumerate(zip(self.pairs, self._current_pictures(), strict=True)):
+        for row, picture in enumerate(self._current_pictures()):
             past = [mark for mark in self.marks if mark <= int(self.done)]
             parts = {"before": to_float(self.contents[row]), "style": to_float(self.styles[row])}
             parts |= {f"step {mark}": to_float(self.way[i, row]) for i, mark in enumerate(past)}
             digests = tuple(bytes(digest.tolist()).hex() for digest in self.digests[row])
-            caption = Message(code="work_in_the_manner_of", values={"content": content, "style": style})
-            exhibits.append(Exhibit("image", picture, caption, "stylisation", digests=digests, parts=parts))
+            exhibits.append(Exhibit("image", picture, self._caption(row), "stylisation", digests=digests, parts=parts))
         return exhibits
+
+    def _caption(self, row: int) -> Message:
+        content, style = self.pairs[row]
+        if self.params.chosen:
+            content, style = (self._class_name(int(label)) for label in self.labels[row])
+            if not (content and style) or content == style:
+                return Message(code="work_in_strokes_of_another")
+        return Message(code="work_in_the_manner_of", values={"content": content, "style": style})
+
+    def _class_name(self, label: int) -> str:
+        return self.spec.classes[label] if 0 <= label < len(self.spec.classes) else ""
+
+
+def _list_pairs(params: Params, spec: Spec) -> list[tuple[str, str]]:
+    """Return the classes of content and style of each picture; of chosen ones none is known yet."""
+    if not params.chosen:
+        return [pair for pair in list_pairs(params.paint, spec) for _ in range(params.each)]
+    require_style_dataset(spec)
+    if params.paint:
+        raise UserError("`paint` names the pictures, and `chosen` asks for others; leave one of them out")
+    return [("", "")] * params.chosen
 
 
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=Style)
@@ -214,13 +253,15 @@ MODEL_INFO = ModelInfo(
     hub_task="image-to-image",
     nanoseconds_per_pixel=20_000,
     evaluation_seconds=9.0,
-    multipliers=("paint", "each"),
+    multipliers=("paint", "each", "chosen"),
     class_parameters=("paint",),
     first_look=0.1,  # by then the smallest canvas has its strokes
     miniature_steps=20,  # as few as show each canvas in its share and bear what its start costs
     default_steps=90,
     default_batch_size=1,
     pretrained="weights",
+    new_datasets=NewDatasets(size=256, sizes=(128, 512), promise="works painted again in the strokes of others"),
+    starting_params={"chosen": 4},
     wall_texts={
         "stylisation": WallText(
             heading="Stylisations",

@@ -17,7 +17,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.layers.batching import split_rows
@@ -246,7 +246,9 @@ MODEL_INFO = ModelInfo(
     nanoseconds_per_pixel=350,
     evaluation_seconds=30.0,  # a film among it
     default_batch_size=128,
-    in_new_datasets=True,
+    new_datasets=NewDatasets(
+        least_works=1000, size=64, sizes=(8, 128), promise="new pictures out of a code, and works seen through it"
+    ),
     starting_params={"steps": 1000, "batch_size": 32},
     wall_texts={
         "reconstruction": WallText(

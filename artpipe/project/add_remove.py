@@ -19,17 +19,17 @@ from artpipe.contracts.source import Source
 from artpipe.errors import UserError
 from artpipe.layout.input_files import resolve_hub_snapshot
 from artpipe.layout.layout_summary import LayoutSummary
+from artpipe.preprocessing.jobs import work_kinds
 from artpipe.project.detection import (
     describe_summary,
     describe_works_inside,
-    has_features,
     inspect_input,
-    list_default_kinds,
     make_preprocess_params,
     may_hold_many_works,
     require_enough_works,
 )
 from artpipe.project.entry_validation import check_dataset, check_model
+from artpipe.project.first_models import FirstModels, choose_first_models, has_features
 from artpipe.project.forgetting.forget_plan import require_nothing_pending
 from artpipe.project.import_files import (
     DATASETS,
@@ -61,14 +61,14 @@ def add_dataset(
     name: str,
     *,
     about: About,
-    size: int,
+    size: int | None = None,
     kinds: Sequence[str] | None = None,
     medium: str = "",
     ingest: Mapping[str, Any] | None = None,
 ) -> str:
     """Copy works in, track them with DVC, write their entries; return what to do next.
 
-    Without `medium` the files decide it, without `kinds` the medium does; `ingest` is what differs from its defaults.
+    Without `medium` the files decide it, without `size` and `kinds` medium and number of works do; `ingest` is what differs from its defaults.
 
     Raises:
         UserError: bad or taken name, unknown kind or medium, too few works; nothing was changed.
@@ -79,9 +79,10 @@ def add_dataset(
         _check_new_names(params, name, kinds or ())
         target = _choose_target(source, name)
         medium = (understanding := inspect_input(source, medium, ingest)).medium
-        kinds = list_default_kinds(medium) if kinds is None else kinds
-        _check_new_names(params, name, kinds)
-        entry = _make_dataset_entry(target, about, medium, make_preprocess_params(medium, size), ingest or {})
+        first = choose_first_models(medium, understanding.works, work_kinds()[medium].noun, size, kinds)
+        _check_new_names(params, name, first.kinds)
+        preprocess = make_preprocess_params(medium, first.size)
+        entry = _make_dataset_entry(target, about, medium, preprocess, ingest or {})
         checked = validate_as(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
         if not may_hold_many_works(source):
             _find_source(target).check(checked.model_copy(update={"path": str(source)}))
@@ -91,11 +92,11 @@ def add_dataset(
         sys.stdout.write(f"{notes}copying {to_printable(str(source))} to {target}\n")
         skipped_count = _copy_works(source, target)
         _require_works(name, checked, source)
-        text = _add_model_entries(insert_entry(text, "datasets", name, entry), name, kinds)
+        text = _add_model_entries(insert_entry(text, "datasets", name, entry), name, first.kinds)
         track_files(target, undo)
         write_params(text)
         mark_import_finished()
-    return write_contact_sheet(name, checked) + _describe_next_steps(name, target, kinds, skipped_count)
+    return write_contact_sheet(name, checked) + _describe_next_steps(name, target, first, skipped_count)
 
 
 def _describe_input(source: Path, summary: LayoutSummary, entry: DatasetEntry, ingest: Mapping[str, Any] | None) -> str:
@@ -292,9 +293,10 @@ def _remove_outputs(model: str) -> None:
         remove_quietly(path)
 
 
-def _describe_next_steps(name: str, target: Path, kinds: Sequence[str], skipped_count: int) -> str:
+def _describe_next_steps(name: str, target: Path, first: FirstModels, skipped_count: int) -> str:
     skipped = (
         f"{skipped_count} links, special files or names that are not UTF-8 stayed behind\n" if skipped_count else ""
     )
-    added = ", ".join(f"{name}-{kind}" for kind in kinds) or "no models (`artpipe model add` brings some)"
-    return f"{skipped}added {name} with {added}\nnext: artpipe run\n{describe_git_step(name, target)}"
+    added = ", ".join(f"{name}-{kind}" for kind in first.kinds) or "no models (`artpipe model add` brings some)"
+    reasons = "".join(f"  {line}\n" for line in first.lines)
+    return f"{skipped}added {name} with {added}\n{reasons}next: artpipe run\n{describe_git_step(name, target)}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe import plugins
 from artpipe.config.params import MINIMUM_WORKS, DatasetEntry, IngestParams, validate_as
 from artpipe.contracts.modality import FileWork, find_medium
-from artpipe.contracts.plugin_info import medium_info, model_info
+from artpipe.contracts.plugin_info import medium_info
 from artpipe.errors import UserError
 from artpipe.language.message import join_texts
 from artpipe.language.sentences import read_sentence
@@ -99,25 +99,6 @@ def may_hold_many_works(path: Path) -> bool:
     except OSError:
         return False
     return any(kind.many and start and kind.matches(start, path.name) for kind in work_kinds().values())
-
-
-def list_default_kinds(medium: str) -> tuple[str, ...]:
-    """Return the kinds of models that a new dataset of this medium gets.
-
-    Those that measure others come last.
-    """
-    columns = plugins.load_plugin("modalities", medium).columns
-    kinds = [kind for kind in plugins.list_plugins("models") if model_info(kind).in_new_datasets]
-    kinds = [kind for kind in kinds if plugins.load_plugin("models", kind).reads <= columns]
-    return tuple(sorted(kinds, key=has_features))
-
-
-def has_features(kind: str) -> bool:
-    """Return whether models of a kind measure others by their features."""
-    from artpipe.contracts.model import FeatureExtractor  # with torch
-
-    build = plugins.load_plugin("models", kind).build
-    return isinstance(build, type) and issubclass(build, FeatureExtractor)
 
 
 def make_preprocess_params(medium: str, size: int) -> dict[str, Any]:

@@ -4,10 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
 from artpipe.numerics.patch_synthesis import Size
 
 
@@ -42,17 +38,3 @@ def list_picture_jobs(
         yield from (PictureJob("mixture", pair) for pair in pairs[:mixtures])
         yield from (PictureJob("analogy", pair[1:], layout=pair[0]) for pair in pairs[:analogies])
     yield from (PictureJob("format", (i % count,), ratio) for i, ratio in enumerate(formats))
-
-
-def choose_varied_works(images: Tensor, count: int) -> list[int]:
-    """Return rows of pictures ``(N, C, H, W)`` that differ most.
-
-    The first has most contrast; each next is the farthest from those before.
-    """
-    small = F.adaptive_avg_pool2d(images.float(), 8).flatten(1)
-    chosen = [int(small.var(1).argmax())]
-    distances = torch.full((len(small),), torch.inf)
-    while len(chosen) < min(count, len(small)):
-        distances = torch.minimum(distances, (small - small[chosen[-1]]).square().sum(1))
-        chosen.append(int(distances.argmax()))
-    return chosen

@@ -15,6 +15,7 @@ _MIN_COARSE_SIDE = 16  # pixels of a side that can hold nothing worth being call
 _MIN_DETAIL = (
     0.01  # of a style's variance, lost by that: 0.03 for a photograph of a retina, 0.007 for 32 pixels enlarged
 )
+_MIN_VARIANCE = 1.0e-4  # of a picture in [-1, 1]: about one grey level of 255
 MIN_SIDE = 32  # pixels; VGG16 halves a picture three times before its deepest layer that is asked
 
 
@@ -24,7 +25,8 @@ def list_styles(styles: Sequence[str], spec: Spec) -> list[str]:
     Raises:
         UserError: the dataset has no colours, is too small, or has no such class.
     """
-    _require_style_dataset(spec)
+    require_style_dataset(spec)
+    _require_classes(spec)
     names = list(styles) or [name for name in spec.classes if name != CONTENT]
     for name in names:
         if name not in spec.classes:
@@ -51,12 +53,21 @@ def list_pairs(paint: Mapping[str, Sequence[str]], spec: Spec) -> list[tuple[str
     return pairs
 
 
-def _require_style_dataset(spec: Spec) -> None:
+def require_style_dataset(spec: Spec) -> None:
+    """Require pictures in colour that are large enough.
+
+    Raises:
+        UserError: they are not.
+    """
     place = f"dataset `{spec.dataset}`"
     if spec.channels != 3 or min(spec.height, spec.width) < MIN_SIDE:  # noqa: PLR2004
         size = f"{spec.channels} channels and {spec.height} x {spec.width} pixels"
         raise UserError(f"{place} has {size}; a style needs 3 channels and {MIN_SIDE} pixels at least (`preprocess`)")
+
+
+def _require_classes(spec: Spec) -> None:
     if not spec.classes:
+        place = f"dataset `{spec.dataset}`"
         raise UserError(f"{place} has no classes; `{CONTENT}` and one for each style are wanted, such as sub-folders")
 
 
@@ -81,11 +92,22 @@ def find_style_image(works: Mapping[str, Tensor], spec: Spec, name: str) -> tupl
         UserError: there is none, or it has no strokes: it is of one colour, or a tiny picture enlarged.
     """
     (row,) = find_first_works(works, spec, name)
-    picture = to_float(works["images"][[row]])
-    size = (picture.shape[2], picture.shape[3])
-    coarse = max(size[0] // _COARSE_FACTOR, _MIN_COARSE_SIDE), max(size[1] // _COARSE_FACTOR, _MIN_COARSE_SIDE)
-    lost = picture - resize(resize(picture, coarse), size)
-    if float(lost.square().mean()) <= _MIN_DETAIL * float(picture.var()):
-        message = f"dataset `{spec.dataset}`: the style `{name}` has no strokes, only what {coarse[1]} pixels can hold"
+    image = works["images"][row]
+    if not has_strokes(image):
+        width = _coarse_size(image)[1]
+        message = f"dataset `{spec.dataset}`: the style `{name}` has no strokes, only what {width} pixels can hold"
         raise UserError(f"{message}; a larger picture is wanted")
-    return row, works["images"][row]
+    return row, image
+
+
+def has_strokes(image: Tensor) -> bool:
+    """Return whether a picture ``(3, H, W)`` uint8 has details: it is not of one colour, nor a tiny picture enlarged."""
+    picture = to_float(image[None])
+    size = (picture.shape[2], picture.shape[3])
+    lost = picture - resize(resize(picture, _coarse_size(image)), size)
+    return float(lost.square().mean()) > _MIN_DETAIL * max(float(picture.var()), _MIN_VARIANCE)
+
+
+def _coarse_size(image: Tensor) -> tuple[int, int]:
+    height, width = (max(side // _COARSE_FACTOR, _MIN_COARSE_SIDE) for side in image.shape[1:])
+    return height, width

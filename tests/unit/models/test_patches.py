@@ -11,7 +11,6 @@ from artpipe.contracts.model import Prompt
 from artpipe.errors import UserError
 from artpipe.language.sentences import make_sentence
 from artpipe.models.patches import Patches
-from artpipe.nn.patches.picture_jobs import choose_varied_works
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.training.restore import build_learner
 
@@ -101,13 +100,6 @@ def test_a_copy_is_said_to_be_one():
     exhibit = built.exhibit(Prompt(seeds=[0]))[0]
     assert make_sentence(exhibit.caption) == "waves, a copy: 100% of it lies where it lies in the work"
     assert torch.equal(exhibit.data, to_float(works()["images"][0]))
-
-
-def test_works_that_differ_most():
-    """First the one with the most contrast, then the farthest from it."""
-    images = torch.zeros(4, 1, 16, 16, dtype=torch.uint8)
-    images[1, :, 8:], images[2, :, :8], images[3] = 200, 255, 30
-    assert choose_varied_works(images, 3)[:2] == [2, 1]
 
 
 @pytest.mark.parametrize(

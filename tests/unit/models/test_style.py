@@ -235,3 +235,46 @@ def test_other_weights_than_it_was_painted_with_are_one_line(studio):
     Path("params.yaml").write_text(text.replace("data/weights/eye", "data/weights/other"))
     with pytest.raises(UserError, match="learned with other weights than `pretrained` names now; train it again"):
         evaluate_model("s")
+
+
+class TestChosenWorks:
+    """Where no class is named, contents and styles are chosen among all works."""
+
+    def build(self, network, classes=(), **changes):
+        return build_learner("s", {**ENTRY, "chosen": 3, **changes}, spec(classes=classes), network)
+
+    def test_pictures_of_works_without_a_class(self, network):
+        """As many as are asked for, each of two different works; a picture without strokes is no style."""
+        given = {key: column for key, column in works().items() if key != "labels"}
+        given["images"][3] = 128
+        learner = self.build(network)
+        learner.prepare_training(given)
+        assert len(learner.pairs) == 3
+        assert all(not torch.equal(content, style) for content, style in learner.digests)
+        assert not any(torch.equal(style, given["images"][3]) for style in learner.styles)
+        exhibits = learner.exhibit(Prompt(seeds=[0]))
+        assert {make_sentence(exhibit.caption) for exhibit in exhibits} == {"A work in the strokes of another"}
+
+    def test_classes_are_named(self, network):
+        """A work of one class in the strokes of another says both, after it was restored too."""
+        learner = self.build(network, CLASSES)
+        learner.prepare_training(works())
+        restored = self.build(network, CLASSES)
+        restored.load_state_dict(learner.state_dict())
+        captions = [
+            [make_sentence(one.caption) for one in each.exhibit(Prompt(seeds=[0]))] for each in (learner, restored)
+        ]
+        assert captions[0] == captions[1]
+        assert any("in the manner of" in caption for caption in captions[0])
+
+    def test_named_and_chosen_do_not_go_together(self, network):
+        """One line says which of the two to leave out."""
+        with pytest.raises(UserError, match="leave one of them out"):
+            self.build(network, CLASSES, paint={"content": ("dots",)})
+
+    def test_too_few_have_strokes(self, network):
+        """Plain pictures are no styles."""
+        given = works()
+        given["images"][:] = 7
+        with pytest.raises(UserError, match="too many of 4 works, 0 of them with strokes"):
+            self.build(network, CLASSES).prepare_training(given)

@@ -1,0 +1,49 @@
+"""Which models a new dataset begins with."""
+
+import pytest
+
+from artpipe.contracts.plugin_info import NewDatasets
+from artpipe.project import first_models
+from artpipe.project.first_models import choose_first_models
+
+RULES = {
+    "collage": NewDatasets(size=256, sizes=(128, 512), promise="collages of a few works"),
+    "dream": NewDatasets(least_works=1000, size=64, sizes=(8, 128), promise="dreams"),
+    "judge": NewDatasets(least_works=1000, size=64, sizes=(8, 128)),
+}
+
+
+@pytest.fixture(autouse=True)
+def rules(monkeypatch):
+    monkeypatch.setattr(first_models, "_find_rules", lambda medium: dict(RULES))
+
+
+@pytest.mark.parametrize(
+    ("works", "size", "named", "kinds", "side"),
+    [
+        (100, None, None, ("collage",), 256),
+        (999, None, None, ("collage",), 256),
+        (1000, None, None, ("dream", "judge"), 64),
+        (5000, 256, None, ("collage",), 256),
+        (100, 32, None, ("dream", "judge"), 32),  # who asks for a small size gets what can do with it
+        (100, None, ["dream"], ("dream",), 64),
+        (100, None, [], (), 64),
+        (100, 48, ["collage"], ("collage",), 48),
+    ],
+)
+def test_kinds_and_size(works, size, named, kinds, side):
+    """The number of works decides, and what a person said goes first."""
+    chosen = choose_first_models("picture", works, "picture", size, named)
+    assert (chosen.kinds, chosen.size) == (kinds, side)
+
+
+def test_each_is_told_in_a_line():
+    """What is there and why, and what is not there and what it would need."""
+    few = choose_first_models("picture", 100, "picture", None, None)
+    assert few.lines == (
+        "collage: collages of a few works",
+        "not dream and judge: 100 pictures are too few to learn from nothing, 1,000 of one kind or more are wanted",
+    )
+    many = choose_first_models("picture", 2000, "picture", None, None)
+    assert many.lines == ("dream: dreams", "not collage: of pictures of 256 pixels, `--size 256`")
+    assert choose_first_models("picture", 100, "picture", None, ["dream"]).lines == ("dream: dreams",)
