@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 PORT ?= 5000
-FIRST := studio-style digits-classifier digits-gan digits-vae
+FIRST := studio-patches studio-style digits-classifier digits-gan digits-vae
 JOBS ?= $(shell nproc)
 
 # dvc.yaml calls `artpipe`, and `artpipe` calls `dvc`: both come from here. Nothing reports home, nothing listens outside.

@@ -42,18 +42,20 @@ def encode_png(image: Tensor) -> bytes:
 def compose_grid(images: Sequence[Tensor], columns: int = 8, gap: int = 2, background: int = 255) -> Tensor:
     """Compose uint8 pictures ``(C, H, W)`` row by row into one picture.
 
-    There are `gap` pixels between them; smaller pictures are centred in their cell.
+    There are `gap` pixels between them. A row is as high as its tallest picture; smaller ones are centred in their cell.
     """
     channels = max(image.shape[0] for image in images)
-    height, width = (max(image.shape[side] for image in images) for side in (1, 2))
+    width = max(image.shape[2] for image in images)
     columns = min(columns, math.ceil(math.sqrt(len(images))))
-    rows = -(-len(images) // columns)
-    shape = (channels, rows * (height + gap) - gap, columns * (width + gap) - gap)
+    rows = [images[start : start + columns] for start in range(0, len(images), columns)]
+    heights = [max(image.shape[1] for image in row) for row in rows]
+    shape = (channels, sum(heights) + gap * (len(rows) - 1), columns * (width + gap) - gap)
     sheet = torch.full(shape, background, dtype=torch.uint8)
-    for index, image in enumerate(images):
-        top = index // columns * (height + gap) + (height - image.shape[1]) // 2
-        left = index % columns * (width + gap) + (width - image.shape[2]) // 2
-        sheet[:, top : top + image.shape[1], left : left + image.shape[2]] = image
+    for index, (row, height) in enumerate(zip(rows, heights, strict=True)):
+        for column, image in enumerate(row):
+            top = sum(heights[:index]) + gap * index + (height - image.shape[1]) // 2
+            left = column * (width + gap) + (width - image.shape[2]) // 2
+            sheet[:, top : top + image.shape[1], left : left + image.shape[2]] = image
     return sheet
 
 

@@ -104,6 +104,13 @@ def test_grid_by_hand():
     assert sheet.tolist() == [[[10, 255, 255, 20], [255] * 4, [255] * 4, [30, 255, 255, 255]]]
 
 
+def test_row_is_as_high_as_its_tallest_picture():
+    """Of four pictures one is three pixels high: its row has three, the other one."""
+    pictures = [torch.full((1, height, 1), 10 * height, dtype=torch.uint8) for height in (1, 1, 1, 3)]
+    sheet = compose_grid(pictures, gap=1, background=0)[0].tolist()
+    assert sheet == [[10, 0, 10], [0, 0, 0], [0, 0, 30], [10, 0, 30], [0, 0, 30]]
+
+
 def test_grid_of_64_is_8_by_8():
     """64 pictures of 28 pixels make a sheet of 238: 8 * 28 + 7 * 2."""
     assert compose_grid([torch.zeros(1, 28, 28, dtype=torch.uint8)] * 64).shape == (1, 238, 238)
