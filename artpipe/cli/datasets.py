@@ -36,9 +36,7 @@ def dataset_add(
     names: Names = "",
     encoding: Encoding = "",
     voices: Annotated[int | None, typer.Option(min=0, max=8, help="Of a score, 4 unless said; 0: chords.")] = None,
-    size: Annotated[
-        int | None, typer.Option(min=8, max=1024, help="Side of the training pictures in pixels; what the models want.")
-    ] = None,
+    size: Annotated[int | None, typer.Option(min=8, max=1024, help="Side of the pictures in pixels.")] = None,
     title: Annotated[str, typer.Option(help="As it hangs over the room's door.")] = "",
     creator: Annotated[str, typer.Option(help="Who made the works.")] = "unknown",
     licence: Annotated[str, typer.Option(help="What may be done with them.")] = "unknown",

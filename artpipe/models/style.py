@@ -238,7 +238,7 @@ class Style(Learner[Params]):
 
 
 def _list_pairs(params: Params, spec: Spec) -> list[tuple[str, str]]:
-    """Return the classes of content and style of each picture; of chosen ones none is known yet."""
+    """Return the classes of each content and style; of chosen ones none is known."""
     if not params.chosen:
         return [pair for pair in list_pairs(params.paint, spec) for _ in range(params.each)]
     require_style_dataset(spec)

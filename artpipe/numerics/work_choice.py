@@ -12,9 +12,9 @@ _LAYOUT_SIDE = 8  # pixels that show what is where
 
 
 def choose_clear_works(images: Tensor, count: int, without: list[int] | None = None) -> list[int]:
-    """Return rows of pictures ``(N, C, H, W)`` uint8 that are clear in large and differ most.
+    """Return rows of pictures that are clear in large and differ most.
 
-    Clear is what has light and dark areas, neither black nor white all over, and colours. `without` are rows that are
+    Pictures are ``(N, C, H, W)`` uint8. Clear is what has light and dark areas, neither black nor white all over, and colours. `without` are rows that are
     not taken.
     """
     small = F.adaptive_avg_pool2d(to_float(images), _LAYOUT_SIDE)
@@ -28,7 +28,10 @@ def choose_clear_works(images: Tensor, count: int, without: list[int] | None = N
 
 
 def spread(points: Tensor, count: int) -> list[int]:
-    """Return rows of ``(N, D)`` that lie far apart: the first, and each next the farthest from those before."""
+    """Return rows of ``(N, D)`` that lie far apart.
+
+    The first one, and each next the farthest from those before.
+    """
     chosen = [0]
     distances = torch.full((len(points),), torch.inf)
     while len(chosen) < min(count, len(points)):

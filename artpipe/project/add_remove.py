@@ -14,7 +14,6 @@ from artpipe.artifacts import paths
 from artpipe.config.params import NAME_PATTERN, About, DatasetEntry, Params, load_params, validate_as
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.yaml_edit import insert_entry, parse_key_value, read_exactly, remove_entry
-from artpipe.contracts.plugin_info import model_info
 from artpipe.contracts.source import Source
 from artpipe.errors import UserError
 from artpipe.layout.input_files import resolve_hub_snapshot
@@ -41,6 +40,13 @@ from artpipe.project.import_files import (
     mark_import_finished,
     mark_import_started,
     undo_unfinished_import,
+)
+from artpipe.project.new_entries import (
+    add_weights_entry,
+    has_weights,
+    make_dataset_entry,
+    make_model_entry,
+    source_name,
 )
 from artpipe.project.params_file import PARAMS, require_writable_params, write_params
 from artpipe.project.preview import write_contact_sheet
@@ -79,10 +85,9 @@ def add_dataset(
         _check_new_names(params, name, kinds or ())
         target = _choose_target(source, name)
         medium = (understanding := inspect_input(source, medium, ingest)).medium
-        first = choose_first_models(medium, understanding.works, work_kinds()[medium].noun, size, kinds)
+        first = _choose_models(params, understanding, size, kinds)
         _check_new_names(params, name, first.kinds)
-        preprocess = make_preprocess_params(medium, first.size)
-        entry = _make_dataset_entry(target, about, medium, preprocess, ingest or {})
+        entry = make_dataset_entry(target, about, medium, make_preprocess_params(medium, first.size), ingest or {})
         checked = validate_as(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
         if not may_hold_many_works(source):
             _find_source(target).check(checked.model_copy(update={"path": str(source)}))
@@ -104,6 +109,13 @@ def _describe_input(source: Path, summary: LayoutSummary, entry: DatasetEntry, i
     return describe_summary(summary) + inside + describe_archive(source, entry.ingest.names)
 
 
+def _choose_models(
+    params: Params, summary: LayoutSummary, size: int | None, kinds: Sequence[str] | None
+) -> FirstModels:
+    noun = work_kinds()[summary.medium].noun
+    return choose_first_models(summary.medium, summary.works, noun, size, kinds, has_weights(params))
+
+
 def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:
     """Raise if ingest would refuse the dataset, or keep too few works of it."""
     check_dataset(name, entry)
@@ -112,9 +124,10 @@ def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:
 
 def _add_model_entries(text: str, dataset: str, kinds: Sequence[str]) -> str:
     """Return params.yaml with an entry for each kind, each of them checked."""
+    text = add_weights_entry(text, _parse_params(text), kinds)
     for kind in sorted(kinds, key=lambda kind: not has_features(kind)):  # those first: the others point at them
         name = f"{dataset}-{kind}"
-        text = insert_entry(text, "models", name, _make_model_entry(_parse_params(text), name, kind, dataset))
+        text = insert_entry(text, "models", name, make_model_entry(_parse_params(text), name, kind, dataset))
     for kind in kinds:
         check_model(_parse_params(text), f"{dataset}-{kind}")
     return text
@@ -157,7 +170,8 @@ def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] =
         _check_name(name, params.models, "model")
         plugins.load_plugin("models", kind)
         params.dataset(dataset)
-        entry = _make_model_entry(params, name, kind, dataset) | dict(map(parse_key_value, parameters))
+        text = add_weights_entry(text, params, [kind])
+        entry = make_model_entry(params, name, kind, dataset) | dict(map(parse_key_value, parameters))
         text = insert_entry(text, "models", name, entry)
         check_model(_parse_params(text), name)
         write_params(text)
@@ -238,40 +252,9 @@ def _copy_works(source: Path, target: Path) -> int:
     return copy_archive(source, target / source.name if may_hold_many_works(source) else target)
 
 
-def _source_name(target: Path) -> str:
-    return "archive" if target.suffix else "folder"  # a name has no dot
-
-
 def _find_source(target: Path) -> Source:
-    source: Source = plugins.load_plugin("sources", _source_name(target))
+    source: Source = plugins.load_plugin("sources", source_name(target))
     return source
-
-
-def _make_dataset_entry(
-    target: Path, about: About, medium: str, preprocess: Mapping[str, Any], ingest: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "medium": medium,
-        "source": _source_name(target),
-        "path": str(target),
-        "about": {key: value for key, value in about.model_dump().items() if value not in {"", "unknown"}},
-        "ingest": dict(ingest),
-        "preprocess": dict(preprocess),
-    }
-
-
-def _make_model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str, Any]:
-    siblings = {other: entry for other, entry in params.models.items() if entry.get("dataset") == dataset}
-    extractors = [other for other, entry in siblings.items() if has_features(str(entry.get("kind")))]
-    extractor = name if has_features(kind) or not extractors else extractors[0]
-    pretrained = paths.shards(dataset)
-    info = model_info(kind)
-    if extractor != name and info.pretrained == "checkpoint":  # it chooses its best weights on such features
-        pretrained = paths.checkpoint(extractor)
-    if info.pretrained == "weights":
-        pretrained = paths.weights(next(iter(params.weights), "vgg16"))
-    entry_fields = {"kind": kind, "dataset": dataset, "pretrained": str(pretrained), "feature_extractor": extractor}
-    return {**entry_fields, **info.starting_params}
 
 
 def _parse_params(text: str) -> Params:

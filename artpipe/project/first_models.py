@@ -21,14 +21,14 @@ class FirstModels:
 
 
 def choose_first_models(
-    medium: str, works: int, noun: str, size: int | None, named: Sequence[str] | None
+    medium: str, works: int, noun: str, size: int | None, named: Sequence[str] | None, weights: bool = True
 ) -> FirstModels:
-    """Return the kinds of models, and the size of pictures, for a new dataset of so many works.
+    """Return the kinds and the size of pictures for a dataset of so many works.
 
     Kinds say themselves how many works and which size they want. Of the kinds with enough works, those that want most of
-    them go together, since a dataset has one size. `size` and `named` are what a person said, None for nothing.
+    them go together, since a dataset has one size. `size` and `named` are what a person said, None for nothing. Without `weights` no kind is chosen that needs trained ones.
     """
-    rules = _find_rules(medium)
+    rules = {kind: rule for kind, rule in _find_rules(medium).items() if weights or not _needs_weights(kind)}
     fitting = {kind: rule for kind, rule in rules.items() if size is None or rule.sizes[0] <= size <= rule.sizes[1]}
     enough = {kind: rule for kind, rule in fitting.items() if rule.least_works <= works} or fitting
     most = max((rule.least_works for rule in enough.values()), default=0)
@@ -42,7 +42,10 @@ def choose_first_models(
 
 
 def _find_rules(medium: str) -> dict[str, NewDatasets]:
-    """Return what each kind that can learn from a medium says of new datasets; those that measure others come last."""
+    """Return what kinds say of new datasets of a medium.
+
+    Those that measure others come last.
+    """
     columns = plugins.load_plugin("modalities", medium).columns
     rules = {kind: model_info(kind).new_datasets for kind in plugins.list_plugins("models")}
     known = {kind: rule for kind, rule in rules.items() if rule is not None}
@@ -56,6 +59,10 @@ def has_features(kind: str) -> bool:
 
     build = plugins.load_plugin("models", kind).build
     return isinstance(build, type) and issubclass(build, FeatureExtractor)
+
+
+def _needs_weights(kind: str) -> bool:
+    return model_info(kind).pretrained == "weights"
 
 
 def _describe_absent(rules: dict[str, NewDatasets], chosen: Sequence[str], works: int, noun: str) -> list[str]:

@@ -23,9 +23,9 @@ _PLAIN = 0.3  # what a picture without colours counts
 
 @torch.no_grad()
 def choose_pairs(images: Tensor, loss: PerceptualLoss, count: int) -> list[tuple[int, int]]:
-    """Return rows of contents and styles to paint, `count` pairs of pictures ``(N, 3, H, W)`` uint8.
+    """Return `count` pairs of rows to paint: a content and a style.
 
-    Styles are works full of strokes and colours whose Gram matrices differ most; contents are clear works that
+    Pictures are ``(N, 3, H, W)`` uint8. Styles are works full of strokes and colours whose Gram matrices differ most; contents are clear works that
     differ. Each content is painted in each style before the next one comes.
 
     Raises:
@@ -65,6 +65,9 @@ def _crop_middle(images: Tensor) -> Tensor:
 
 
 def _describe_style(work: Tensor, loss: PerceptualLoss) -> Tensor:
-    """Return the Gram matrices of a picture as one row; roots keep the strongest channels from deciding alone."""
+    """Return the Gram matrices of a picture as one row.
+
+    Roots keep the strongest channels from deciding alone.
+    """
     grams = loss.style_grams(work[None])
     return torch.cat([gram.flatten().sign() * gram.flatten().abs().sqrt() for gram in grams.values()])

@@ -101,7 +101,10 @@ def find_style_image(works: Mapping[str, Tensor], spec: Spec, name: str) -> tupl
 
 
 def has_strokes(image: Tensor) -> bool:
-    """Return whether a picture ``(3, H, W)`` uint8 has details: it is not of one colour, nor a tiny picture enlarged."""
+    """Return whether a picture ``(3, H, W)`` uint8 has details.
+
+    It is neither of one colour nor a tiny picture enlarged.
+    """
     picture = to_float(image[None])
     size = (picture.shape[2], picture.shape[3])
     lost = picture - resize(resize(picture, _coarse_size(image)), size)

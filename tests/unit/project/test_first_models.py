@@ -47,3 +47,9 @@ def test_each_is_told_in_a_line():
     many = choose_first_models("picture", 2000, "picture", None, None)
     assert many.lines == ("dream: dreams", "not collage: of pictures of 256 pixels, `--size 256`")
     assert choose_first_models("picture", 100, "picture", None, ["dream"]).lines == ("dream: dreams",)
+
+
+def test_without_weights(monkeypatch):
+    """A kind that needs trained weights is not chosen where there are none."""
+    monkeypatch.setattr(first_models, "_needs_weights", lambda kind: kind == "dream")
+    assert choose_first_models("picture", 2000, "picture", None, None, weights=False).kinds == ("judge",)

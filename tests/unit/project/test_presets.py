@@ -340,4 +340,14 @@ def test_the_museum_s_presets_train_no_model_for_less(name):
     for model, entry in default["models"].items():
         assert preset["models"][model]["steps"] >= entry["steps"], model
     added = preset["models"].keys() - default["models"].keys()
-    assert added == preset["gallery"]["titles"].keys() == {"emoji-classifier", "portraits-classifier", "portraits-gan"}
+    assert (
+        added
+        == preset["gallery"]["titles"].keys()
+        == {
+            "emoji-classifier",
+            "portraits-classifier",
+            "portraits-gan",
+            "studio-faststyle",
+            "photos-inpaint",
+        }
+    )
