@@ -8,6 +8,8 @@ from artpipe.numerics.pixels import to_float
 
 _CLEAR_SHARE = 0.4  # of the works, among which those that differ most are taken
 _PLAIN = 0.3  # what a work without colours counts; a full one counts about 1
+_WHITE = 0.95  # in [-1, 1]: blank ground, which shows nothing
+_BLANK_COUNTS = 6  # exponent of the share that is not blank
 _LAYOUT_SIDE = 8  # pixels that show what is where
 
 
@@ -22,6 +24,8 @@ def choose_clear_works(images: Tensor, count: int, without: list[int] | None = N
     brightness = grey.mean(1)
     colours = (small - small.mean(1, keepdim=True)).flatten(1).std(1)
     clearness = grey.std(1) * 4 * brightness * (1 - brightness) * (_PLAIN + colours)
+    blank = (to_float(images).amin(1) > _WHITE).flatten(1).float().mean(1)
+    clearness *= (1 - blank) ** _BLANK_COUNTS
     clearness[without or []] = -1
     clear = clearness.argsort(descending=True, stable=True)[: max(count, int(_CLEAR_SHARE * len(images)))]
     return [int(clear[i]) for i in spread(small[clear].flatten(1), count)]
