@@ -102,6 +102,7 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.nightly
 def test_killed_on_its_way_nothing_half_stays(studio, pictures, artpipe, moment):
     """kill -9 while it copies, when it has copied, while DVC tracks: no half folder, and the same command brings all in."""
     for number in range(600):

@@ -139,6 +139,7 @@ def installed(tmp_path, monkeypatch):
     return announce
 
 
+@pytest.mark.nightly
 def test_an_installed_module_is_a_plugin_whose_edit_is_seen(installed, own):
     """A module without a package counts too; the project's file of the same name comes first, also in its code."""
     installed("mine", METRIC)

@@ -66,6 +66,7 @@ def events(folder):
     return [make_sentence(Message.model_validate(row["event"])) for row in rows if "event" in row]
 
 
+@pytest.mark.nightly
 def test_what_is_published(trained):
     """A training leaves a verified checkpoint and run record, rows in order, a picture per point, and no state."""
     folder = trained()

@@ -57,6 +57,7 @@ def test_a_cancelled_run_leaves_no_process_and_the_next_completes(kept):  # noqa
     assert kept.project.calls() == TARGET
 
 
+@pytest.mark.nightly
 def test_a_run_that_was_killed_is_reported_by_the_next(project, prefect_server):
     """kill -9 of all of it at once: it stands as running, until the next run says that it crashed."""
     project.environment.update(prefect_server)

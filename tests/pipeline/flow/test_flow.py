@@ -92,6 +92,7 @@ def test_flow_does_what_is_stale_and_leaves_nothing_to_do(served):
 MISTAKE = "params.yaml: models.second.steps: expected a number"
 
 
+@pytest.mark.nightly
 def test_a_failure_stops_only_what_reads_it(served):
     """What finds something busy is tried again, a failure and a mistake are not; what reads from neither runs, and the flow fails once."""
     served.edit("params.yaml", "title: g1", "title: g2, stub: {busy: 2, steps: 4}")

@@ -62,6 +62,7 @@ def test_changed_code_makes_its_own_stages_stale(project):
     assert project.stale() == every | {"ingest@emoji"}
 
 
+@pytest.mark.nightly
 def test_dropped_picture_is_noticed(project):
     """A picture dropped into `datasets/emoji` runs that dataset's stages and the gallery; taken out, nothing trains."""
     (project.folder / "datasets/emoji/c.png").write_text("c")
@@ -113,6 +114,7 @@ def test_colleague_pulls_and_runs_nothing(project, tmp_path):
     assert clone.stale() == set()
 
 
+@pytest.mark.nightly
 def test_weights_are_a_stage_and_may_be_none(project):
     """Without `weights`, with an empty mapping and with an entry the graph stands; who uses an entry follows it."""
     project.edit("params.yaml", "models:\n", "weights: {}\nmodels:\n")

@@ -243,6 +243,7 @@ def test_a_note_of_a_run_with_another_size(kept):
 
 
 @pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.nightly
 def test_a_torn_tracking_file(kept, committed, monkeypatch):
     """A .dvc file cut short makes every dvc fail; a run mends it, from git or from what lies there, and so does verify."""
     from artpipe.orchestration.scheduling.dvc_graph import repair_dvc_files

@@ -130,6 +130,7 @@ def test_one_follower_shows_two_trainings(tmp_path, env, follow):
     assert rows(tmp_path) == before
 
 
+@pytest.mark.nightly
 def test_a_killed_training_leaves_no_follower(tmp_path, env, follow):
     """A training that kill -9 ended is shown as killed; a next one is followed too, then the follower ends by itself."""
     holder = subprocess.Popen(
@@ -203,6 +204,7 @@ def test_two_first_trainings_at_once(tmp_path, stage):
     assert (tmp_path / ".state/project-id").is_file()
 
 
+@pytest.mark.nightly
 def test_lost_server_costs_the_training_nothing(tmp_path, env, follow):
     """A follower without a server says so once, ends when it is told to, and a plain sync completes all of it."""
     with begun(tmp_path, "one", "a" * 32) as state:

@@ -36,6 +36,7 @@ def listener():
     thread.join()
 
 
+@pytest.mark.nightly
 def test_a_failed_run_is_told(project, prefect_server, listener):
     """Made twice it is one automation; a run that fails calls once, with what failed; one that ends well calls nobody."""
     url, heard = listener

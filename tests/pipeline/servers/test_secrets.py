@@ -123,6 +123,7 @@ def test_a_flow_leaves_none(project, prefect_server):
 
 
 @pytest.mark.timeout(1200)
+@pytest.mark.nightly
 def test_a_training_and_its_sync_leave_none(tmp_path):
     """Run record, journal, states; MLflow's server is away, then there, with the password in its address."""
     folder, port = toys.make(tmp_path / "toy"), free_port()

@@ -119,6 +119,7 @@ class TestRealServer:
 
 @pytest.mark.xdist_group("flow")
 @pytest.mark.timeout(600)
+@pytest.mark.nightly
 def test_the_server_of_a_single_run_is_guarded_too(prefect_server, project, monkeypatch):
     """Where none is named: its own names only; it is a full one, no run is reported as one that stays, and it goes with the run."""
     home = project.folder / "home"

@@ -80,6 +80,7 @@ def test_a_real_lack_of_memory_is_overcome(tmp_path, monkeypatch):
         torch.testing.assert_close(weight, others[name], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.nightly
 def test_a_model_that_does_not_fit_is_one_line(tmp_path):
     """Memory that no part of a batch can save: 75, what was asked for, what is there, what to lower; no traceback."""
     folder = make(tmp_path / "p", warm="kind: vae, batch_size: 4, steps: 2", vast="kind: vae, hidden: 60000, steps: 2")
@@ -106,6 +107,7 @@ def stopped_at(step, monkeypatch):
     monkeypatch.setattr(train.Trainer, "_finish_step", after)
 
 
+@pytest.mark.nightly
 def test_resumed_it_remembers(tmp_path, monkeypatch):
     """A training that ran out of memory and was stopped goes on in the same parts, and ends with the same bytes."""
     entry = "kind: narrow, batch_size: 16, width: 4, hidden: 16, latent_dim: 4, steps: 12"

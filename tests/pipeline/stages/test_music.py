@@ -30,6 +30,7 @@ def hashes(folder: str) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path(folder).iterdir()}
 
 
+@pytest.mark.nightly
 def test_a_folder_of_scores_becomes_a_room(studio, tmp_path, artpipe, monkeypatch):
     """MIDI files are music, an rnn by default; trained in two halves as in one; what hangs is heard, seen and read."""
     monkeypatch.setenv("ARTPIPE_TRACKING", "off")

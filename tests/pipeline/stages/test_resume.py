@@ -153,6 +153,7 @@ def test_second_writer_gives_way(nursery, tmp_path):
 
 
 @pytest.mark.parametrize("under", [1, 3])
+@pytest.mark.nightly
 def test_orphaned_training_ends(nursery, tmp_path, under):
     """kill -9 of an ancestor alone, the nearest or one further up, ends the training with its state saved."""
     folder = project.make(tmp_path / "project", **SLOW)
@@ -186,6 +187,7 @@ def test_damaged_newest_state_falls_back(nursery, torn, whole, suffix):
     assert "states_lost" not in journal
 
 
+@pytest.mark.nightly
 def test_all_states_damaged_starts_again(nursery, torn, whole):
     """Where no state is whole the training starts again, says so and ends the same."""
     for path in states(torn):

@@ -139,6 +139,7 @@ def test_closed_streams_are_nobodys_business(studio, closed):
     assert (studio / "data/record/shapes/report.json").exists()
 
 
+@pytest.mark.nightly
 def test_a_limit_of_the_system_is_one_line(studio):
     """A file that may not become as large as it has to (`ulimit -f`, FAT): one line and 1."""
     done = subprocess.run(

@@ -109,6 +109,7 @@ def test_a_plugin_brings_its_sentences_in_its_file(tmp_path, monkeypatch):
         assert make_sentence(bright) == "too_bright: share 0.25"
 
 
+@pytest.mark.nightly
 def test_a_changed_sentence_makes_the_gallery_stale_alone(tmp_path, monkeypatch):
     """No definition that a metric can reach holds it; the gallery reads it with what the metric says of itself."""
     monkeypatch.chdir(tmp_path)

@@ -312,6 +312,7 @@ def test_a_note_of_arrival_takes_nothing_else_back(studio, artpipe):
     assert (works / "circle/000.png").exists()
 
 
+@pytest.mark.nightly
 def test_two_at_once_lose_nothing(studio, pictures):
     """Two processes that add a model at the same time both end up in params.yaml."""
     command = [sys.executable, "-m", "artpipe", "model", "add", "--kind", "vae", "--dataset", "shapes"]

@@ -106,7 +106,9 @@ def test_a_run_s_defaults_and_types_are_no_change(tmp_path, params):
 def test_a_run_elsewhere_is_used_only_where_nothing_was_measured_here(tmp_path, params):
     """What another machine took says little of this one."""
     record(tmp_path, params, seconds=999.0, steps=200, host="elsewhere")
-    assert estimator(tmp_path, params, measured=True).estimate("train@vae").core_seconds == pytest.approx(IMPORTS + 102.5)
+    assert estimator(tmp_path, params, measured=True).estimate("train@vae").core_seconds == pytest.approx(
+        IMPORTS + 102.5
+    )
     assert estimator(tmp_path, params).estimate("train@vae").core_seconds == pytest.approx(999.0)
 
 

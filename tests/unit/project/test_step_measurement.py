@@ -17,6 +17,7 @@ models:
 
 
 @pytest.mark.filterwarnings("ignore")  # DVC's own
+@pytest.mark.nightly
 def test_the_first_plan_measures_and_the_second_does_not(studio, tmp_path, monkeypatch):
     """A model that never ran is measured by its steps; what a stage took is noted by the stage itself."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

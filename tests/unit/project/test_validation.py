@@ -325,6 +325,7 @@ def test_a_mistake_about_weights_is_one_line(studio, artpipe, entry, pretrained,
     assert line in err
 
 
+@pytest.mark.nightly
 def test_what_passed_is_not_checked_again(studio, artpipe):
     """A second check imports no torch; it comes back with any edit, and a mistake is found as at the first time."""
     code = "import sys; from artpipe.project.validation import check_project\ncheck_project(); sys.exit('torch' in sys.modules)"

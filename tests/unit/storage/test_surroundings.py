@@ -29,8 +29,20 @@ def objects(cache: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in (cache / "files/md5").glob("??/*")}
 
 
-@pytest.mark.parametrize("kind", ["symlink", "hardlink", "reflink", "copy", "reflink,hardlink,symlink"])
-@pytest.mark.parametrize("elsewhere", [False, True], ids=["own", "another-disk"])
+NIGHTLY = pytest.mark.nightly
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "symlink",
+        "copy",
+        *(pytest.param(one, marks=NIGHTLY) for one in ("hardlink", "reflink", "reflink,hardlink,symlink")),
+    ],
+)
+@pytest.mark.parametrize(
+    "elsewhere", [pytest.param(False, id="own", marks=NIGHTLY), pytest.param(True, id="another-disk")]
+)
 def test_caches_by_every_link(studio, pictures, artpipe, kind, elsewhere):
     """Whatever DVC links, works come in, are seen, and go; originals and cache stay what they were."""
     disk = Path("/dev/shm") if elsewhere and os.access("/dev/shm", os.W_OK) else studio.parent  # noqa: S108 (another disk)

@@ -118,6 +118,7 @@ def test_metadata_beside_an_archive_in_an_archive_are_read(tmp_path, monkeypatch
     assert read(placed(tmp_path, "a.zip", zipped({"x.zip": zipped(), **table}))) == {**table, **FILES}
 
 
+@pytest.mark.nightly
 def test_a_nested_bomb_is_one(tmp_path, monkeypatch):
     """Ratios multiply: a hundredfold in a hundredfold is too much, and so are too many bytes."""
     monkeypatch.chdir(tmp_path)
