@@ -93,6 +93,7 @@ def _ingest(name: str, entry: DatasetEntry, source: Source, works: Path, record:
     ):
         input_filter = _InputFilter(entry.ingest, about, works_writer, record_writer, duplicates)
         input_filter.tombstones = TombstoneIndex(load_tombstones())
+        input_filter.keeps_captions = entry.ingest.captions != "ignore" and "captions" in find_medium(entry).columns
         inputs = ((candidate, candidate.data) for candidate in _split_files(source.candidates(entry), entry))
         with closing(cached_outcomes(inputs, **_job_options(name, entry))) as outcomes:
             for candidate, outcome in outcomes:
@@ -135,6 +136,7 @@ class _InputFilter:
     ) -> None:
         self.params, self.about, self.works, self.record, self.seen = params, about, works, record, duplicates
         self.tombstones = TombstoneIndex(())
+        self.keeps_captions = True
 
     def process(self, candidate: Candidate, outcome: JobOutcome) -> None:
         """Accept or quarantine one input."""
@@ -192,7 +194,7 @@ class _InputFilter:
         self.works.add(
             candidate.data, sha256=sha256, label=label, split=candidate.split, width=width, height=height, phash=phash
         )
-        if self.params.captions != "ignore":
+        if self.keeps_captions:
             self.works.captions.add(sha256, *_choose_caption(row, label, self.params))
         self.record.add_work(row, notes)
 

@@ -1,4 +1,4 @@
-"""Columns of captions in shards: tokens that models read, and the text that people read."""
+"""Make the columns of captions in shards: tokens for models, texts for people."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,10 @@ CAPTION_COLUMNS = ("captions", "caption_texts")
 
 
 def make_caption_columns(texts: Sequence[str]) -> "dict[str, NDArray[Any]]":
-    """Return `captions`, int16 ``(N, 16, 12)``, and `caption_texts`, uint8 ``(N, 256)``."""
+    """Return the two columns by name.
+
+    `captions` are int16 ``(N, 16, 12)``, `caption_texts` uint8 ``(N, 256)``.
+    """
     return dict(zip(CAPTION_COLUMNS, (tokenise_captions(texts), encode_texts(texts)), strict=True))
 
 

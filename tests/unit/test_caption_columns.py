@@ -14,6 +14,7 @@ from artpipe.artifacts.works import Works
 from artpipe.ingest import ingest_dataset
 from artpipe.numerics.caption_tokens import tokenise_caption
 from artpipe.preprocess import preprocess_dataset
+from artpipe.project.detection import choose_ingest, describe_summary, inspect_input
 
 ENTRY = """
 format: 2
@@ -94,3 +95,24 @@ def test_without_captions_there_is_no_column(read_captions):
     assert texts is not None
     assert (texts[0], texts[1], texts[2]) == ("A hat", "shoe", "")
     assert read_captions({"0.txt": "a hat", "1.txt": "a shoe"}, ingest="{captions: ignore}") is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "words", "ingest"),
+    [
+        ("title", "9 pictures with titles", {"captions": "titles"}),
+        ("title,text", "9 pictures with captions", {}),
+        ("title,label", "9 pictures; 9 classes", {}),
+    ],
+)
+def test_a_new_dataset_goes_by_titles_where_it_has_nothing_else(tmp_path, columns, words, ingest):
+    """What was said goes before it."""
+    names = columns.split(",")
+    rows = [",".join([f"{number}.png", *(f"{name} {number}" for name in names)]) for number in range(9)]
+    (tmp_path / "metadata.csv").write_text("\n".join([f"file_name,{columns}", *rows]))
+    for number in range(9):
+        (tmp_path / f"{number}.png").write_bytes(make_picture(number))
+    summary = inspect_input(tmp_path)
+    assert describe_summary(summary).startswith(f"understood as {words}")
+    assert choose_ingest(summary, None) == ingest
+    assert choose_ingest(summary, {"captions": "ignore"}) == {"captions": "ignore"}
