@@ -93,6 +93,7 @@ def _ingest(name: str, entry: DatasetEntry, source: Source, works: Path, record:
     ):
         input_filter = _InputFilter(entry.ingest, about, works_writer, record_writer, duplicates)
         input_filter.tombstones = TombstoneIndex(load_tombstones())
+        input_filter.keeps_captions = entry.ingest.captions != "ignore" and "captions" in find_medium(entry).columns
         inputs = ((candidate, candidate.data) for candidate in _split_files(source.candidates(entry), entry))
         with closing(cached_outcomes(inputs, **_job_options(name, entry))) as outcomes:
             for candidate, outcome in outcomes:
@@ -135,6 +136,7 @@ class _InputFilter:
     ) -> None:
         self.params, self.about, self.works, self.record, self.seen = params, about, works, record, duplicates
         self.tombstones = TombstoneIndex(())
+        self.keeps_captions = True
 
     def process(self, candidate: Candidate, outcome: JobOutcome) -> None:
         """Accept or quarantine one input."""
@@ -187,17 +189,27 @@ class _InputFilter:
         self.seen.add(digest.digest(), name)
         sha256 = digest.hexdigest()
         label = None if candidate.label is None else _to_encodable(candidate.label)
+        notes = [*candidate.notes, *notes]
+        row = _make_provenance(candidate, name, sha256, self.about, notes)
         self.works.add(
             candidate.data, sha256=sha256, label=label, split=candidate.split, width=width, height=height, phash=phash
         )
-        notes = [*candidate.notes, *notes]
-        self.record.add_work(_make_provenance(candidate, name, sha256, self.about, notes), notes)
+        if self.keeps_captions:
+            self.works.captions.add(sha256, *_choose_caption(row, label, self.params))
+        self.record.add_work(row, notes)
 
 
 def _make_withdrawn(tombstone: Tombstone) -> Quarantined:
     """Return the row of a withdrawn work, in which nothing says what it is called."""
     detail = Message(code="withdrawn_on", values={"date": tombstone.date})
     return Quarantined(tombstone.key, WITHDRAWN, detail.encode())
+
+
+def _choose_caption(row: Provenance, label: str | None, params: IngestParams) -> tuple[str | None, str | None]:
+    """Return a work's caption, and what stands for it where other works have one."""
+    if params.captions == "titles":
+        return row.caption or row.title, label
+    return row.caption, label or row.title
 
 
 def _make_provenance(candidate: Candidate, name: str, sha256: str, about: About, notes: list[str]) -> Provenance:

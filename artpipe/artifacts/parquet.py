@@ -10,6 +10,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar
 
+from artpipe.errors import CorruptError
+from artpipe.system.hashing import sha256_file
+
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
 _ROWS = 8192  # in memory
 
@@ -64,6 +67,20 @@ def read_tuples(path: Path, row: type[RowT]) -> Iterator[RowT]:
         for batch in table.iter_batches(batch_size=_ROWS):
             columns = batch.to_pydict()
             yield from map(row, *(columns[name] for name in takewhile(columns.__contains__, fields)))
+
+
+def verify_table(folder: Path, name: str, files: dict[str, str]) -> Path:
+    """Return the path of a table that a card names by its hash.
+
+    Raises:
+        CorruptError: it is missing or damaged.
+    """
+    path = folder / name
+    if not path.is_file():
+        raise CorruptError(f"{path}: missing")
+    if sha256_file(path) != files.get(name):
+        raise CorruptError(f"{path}: its SHA-256 is not the one that was written; delete the folder and run again")
+    return path
 
 
 def _table_fields(row: type[tuple[Any, ...]]) -> Iterator[tuple[str, str, bool]]:

@@ -1,19 +1,20 @@
 """Read and write a dataset's manifest: the works, and the record of them.
 
-`data/works/NAME` holds `works.json`, `works.parquet` and the originals, byte for byte, in tar shards; its card's hash
-names the data. `data/record/NAME` holds `report.json`, `record.parquet` and `quarantine.parquet`. Nothing of the record
+`data/works/NAME` holds `works.json`, `works.parquet` and the originals, byte for byte, in tar shards, and
+`captions.parquet` where works have captions; its card's hash names the data. `data/record/NAME` holds `report.json`, `record.parquet` and `quarantine.parquet`. Nothing of the record
 reaches the works, so a corrected licence leaves them as they are, byte for byte.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, Self
 
 from artpipe.artifacts.cards import load_card, save_card
-from artpipe.artifacts.parquet import TableWriter, read_tuples
+from artpipe.artifacts.parquet import TableWriter, read_tuples, verify_table
 from artpipe.artifacts.tar_shards import TarShardWriter
+from artpipe.artifacts.work_captions import CAPTIONS_FILE, CaptionWriter, WorkCaption, align_captions
 from artpipe.config.params import About, Frozen
 from artpipe.errors import CorruptError
 from artpipe.system.hashing import sha256_bytes, sha256_file
@@ -107,8 +108,24 @@ class Works:
         Raises:
             CorruptError: the table is missing or damaged.
         """
-        path = _verify_file(self.folder, "works.parquet", self.card.files)
+        path = verify_table(self.folder, "works.parquet", self.card.files)
         return read_tuples(path, Work)
+
+    @property
+    def has_captions(self) -> bool:
+        """Return whether any work has a caption."""
+        return CAPTIONS_FILE in self.card.files
+
+    def captions(self) -> Iterator[str]:
+        """Yield each work's caption, in the order of the rows; empty for none.
+
+        Raises:
+            CorruptError: a table is missing or damaged.
+        """
+        if not self.has_captions:
+            return repeat("", self.card.count)
+        path = verify_table(self.folder, CAPTIONS_FILE, self.card.files)
+        return align_captions(read_tuples(path, WorkCaption), (work.sha256 for work in self.rows()))
 
     def originals(self, first: int = 0, step: int = 1) -> Iterator[tuple[Work, bytes]]:
         """Yield each row (or each `step`'th from the `first` on) with its original.
@@ -145,6 +162,7 @@ class WorksWriter:
     def __init__(self, folder: Path, dataset: str, shard_bytes: int = SHARD_BYTES) -> None:
         self.folder, self.dataset = folder, dataset
         self.table = TableWriter(folder / "works.parquet", Work)
+        self.captions = CaptionWriter(folder)
         self.shards = TarShardWriter(folder, shard_bytes)
         self.labels, self.splits = Counter[str](), Counter[str]()
         self.count = 0
@@ -154,12 +172,13 @@ class WorksWriter:
 
     def __exit__(self, *_: object) -> None:
         self.table.release()
+        self.captions.release()
         self.shards.close()
 
     def add(
         self, data: bytes, *, sha256: str, label: str | None, split: str | None, width: int, height: int, phash: str
     ) -> None:
-        """Add a work and its original."""
+        """Add a work and its original; its caption is added to `captions`."""
         shard, offset = self.shards.add(data, sha256)
         self.table.add((sha256, label, split, width, height, phash, shard, offset, len(data)))
         self.count += 1
@@ -172,13 +191,14 @@ class WorksWriter:
         """Write the card last and return it with its hash."""
         self.shards.close()
         self.table.close()
+        names = ("works.parquet", *self.captions.close(), *self.shards.names)
         card = WorksCard(
             dataset=self.dataset,
             count=self.count,
             labels=dict(sorted(self.labels.items())),
             unlabelled=self.count - self.labels.total(),
             splits=dict(sorted(self.splits.items())),
-            files={name: sha256_file(self.folder / name) for name in ("works.parquet", *self.shards.names)},
+            files={name: sha256_file(self.folder / name) for name in names},
         )
         return card, save_card(self.folder / "works.json", card)
 
@@ -204,7 +224,7 @@ class Record:
         Raises:
             CorruptError: the table is missing or damaged.
         """
-        path = _verify_file(self.folder, "record.parquet", self.card.files)
+        path = verify_table(self.folder, "record.parquet", self.card.files)
         return read_tuples(path, Provenance)
 
     def quarantined(self) -> Iterator[Quarantined]:
@@ -213,7 +233,7 @@ class Record:
         Raises:
             CorruptError: the table is missing or damaged.
         """
-        path = _verify_file(self.folder, "quarantine.parquet", self.card.files)
+        path = verify_table(self.folder, "quarantine.parquet", self.card.files)
         return read_tuples(path, Quarantined)
 
 
@@ -262,15 +282,6 @@ class RecordWriter:
         )
         save_card(self.folder / "report.json", card)
         return card
-
-
-def _verify_file(folder: Path, name: str, files: dict[str, str]) -> Path:
-    path = folder / name
-    if not path.is_file():
-        raise CorruptError(f"{path}: missing")
-    if sha256_file(path) != files.get(name):
-        raise CorruptError(f"{path}: its SHA-256 is not the one that was written; delete the folder and run again")
-    return path
 
 
 def _open_shard(path: Path) -> IO[bytes]:

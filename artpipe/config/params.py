@@ -54,6 +54,7 @@ class IngestParams(Settings):
 
     classes: Literal["auto", "folders", "metadata", "none"] = "auto"  # auto: what metadata say, else the folders
     splits: Literal["keep", "ignore"] = "keep"  # those of folders and metadata
+    captions: Literal["keep", "titles", "ignore"] = "keep"  # titles: a title is the caption of a work without one
     separator: str = ""  # between the works of one text file, such as "\n\n"; empty: a file is a work
     encoding: EncodingName = ""  # of texts that are neither UTF-8 nor marked, such as gb18030; empty: detected
     voices: int = Field(

@@ -38,6 +38,7 @@ class RealWork:
 
     digest: str
     title: str = ""
+    caption: str = ""  # where it says more than the title
     creator: str = "unknown"
     year: str = ""
     licence: str = "unknown"

@@ -35,10 +35,11 @@ class LayoutSummary:
     remarks: list[str] = field(default_factory=list)
     other_media: list[str] = field(default_factory=list)  # that some of its files may be of as well
     folders: int = 1  # that hold works
+    titles: bool = False  # works have titles, and neither captions nor classes
 
     def sentence(self, kinds_noun: str) -> str:
         """Return the summary as one line."""
-        parts = [format_count(self.works, kinds_noun) + (" with captions" if self.captions else "")]
+        parts = [format_count(self.works, kinds_noun) + self._describe_words()]
         if self.classes:
             parts.append(f"{format_count(len(self.classes), 'class')} ({_format_classes(self.classes)})")
         if self.classes and self.unlabelled:
@@ -57,6 +58,9 @@ class LayoutSummary:
         parts += self.remarks
         return "; ".join(parts) + (f"; layout: {self.layout}" if self.layout else "")
 
+    def _describe_words(self) -> str:
+        return " with captions" if self.captions else " with titles" if self.titles else ""
+
     def to_json(self) -> dict[str, Any]:
         """Return the summary for programs."""
         return asdict(self)
@@ -68,15 +72,14 @@ def summarise_layout(layout: Layout) -> LayoutSummary:
     Raises:
         UserError: a table cannot be read.
     """
-    classes: Counter[str] = Counter()
-    splits: Counter[str] = Counter()
-    unlabelled = works = captions = 0
+    classes, splits, words = Counter[str](), Counter[str](), Counter[str]()
+    unlabelled = works = 0
     with _read_annotations(layout) as annotations:
         from_tables = annotations.labelled > 0 and layout.classes in {"auto", "metadata"}
         for path in _list_works(layout):
             fields = annotations.find_fields(path)
             works += 1
-            captions += "caption" in fields
+            words.update({"caption", "title"} & fields.keys())
             unlabelled += fields["label"] is None
             classes.update([fields["label"]] if fields["label"] is not None else [])
             splits.update([fields["split"]] if fields["split"] is not None else [])
@@ -90,7 +93,7 @@ def summarise_layout(layout: Layout) -> LayoutSummary:
         medium=layout.medium,
         layout=find_known_layout(layout),
         works=works,
-        captions=captions > 0,
+        captions=words["caption"] > 0,
         classes_from=("metadata" if from_tables else "folders") if classes else "none",
         classes=dict(sorted(classes.items())) if len(classes) > 1 else {},
         unlabelled=unlabelled,
@@ -101,6 +104,7 @@ def summarise_layout(layout: Layout) -> LayoutSummary:
         remarks=remarks,
         other_media=_list_other_media(layout),
         folders=_count_folders(layout),
+        titles=words["title"] > 0 and not words["caption"] and len(classes) <= 1,
     )
 
 

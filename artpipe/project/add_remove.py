@@ -20,6 +20,7 @@ from artpipe.layout.input_files import resolve_hub_snapshot
 from artpipe.layout.layout_summary import LayoutSummary
 from artpipe.preprocessing.jobs import work_kinds
 from artpipe.project.detection import (
+    choose_ingest,
     describe_summary,
     describe_works_inside,
     inspect_input,
@@ -83,11 +84,11 @@ def add_dataset(
     with change_project() as undo:
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         _check_new_names(params, name, kinds or ())
-        target = _choose_target(source, name)
-        medium = (understanding := inspect_input(source, medium, ingest)).medium
+        target, understanding = _choose_target(source, name), inspect_input(source, medium, ingest)
+        medium, ingest = understanding.medium, choose_ingest(understanding, ingest)
         first = _choose_models(params, understanding, size, kinds)
         _check_new_names(params, name, first.kinds)
-        entry = make_dataset_entry(target, about, medium, make_preprocess_params(medium, first.size), ingest or {})
+        entry = make_dataset_entry(target, about, medium, make_preprocess_params(medium, first.size), ingest)
         checked = validate_as(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
         if not may_hold_many_works(source):
             _find_source(target).check(checked.model_copy(update={"path": str(source)}))

@@ -53,6 +53,12 @@ def inspect_input(path: Path, medium: str = "", ingest: Mapping[str, Any] | None
         return summarise_layout(layout)
 
 
+def choose_ingest(summary: LayoutSummary, ingest: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the `ingest` of an entry: what was said, titles as captions."""
+    reads_captions = "captions" in plugins.load_plugin("modalities", summary.medium).columns
+    return {**({"captions": "titles"} if summary.titles and reads_captions else {}), **(ingest or {})}
+
+
 def describe_summary(summary: LayoutSummary) -> str:
     """Return in lines what was understood, and the options that would change it."""
     alternatives = [f"--medium {name}" for name in summary.other_media]

@@ -42,7 +42,7 @@ _HTML = """
 </div>
 {% if view.room.seen %}
 <div class="read"><h2>{{ _("From the collection") }}</h2>
-<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span><figcaption><em dir="auto">{{ work.title or _("Untitled") }}</em>{% if work.creator != view.room.about.creator | clean %}<span class="quiet">{{ m.isolated(work.creator) }}</span>{% endif %}</figcaption></figure></li>
+<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span><figcaption><em dir="auto">{{ work.title or _("Untitled") }}</em>{% if work.caption %}<span class="quiet" dir="auto">{{ work.caption }}</span>{% endif %}{% if work.creator != view.room.about.creator | clean %}<span class="quiet">{{ m.isolated(work.creator) }}</span>{% endif %}</figcaption></figure></li>
 {% endfor %}</ul></div>
 {% endif %}
 """

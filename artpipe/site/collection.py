@@ -95,14 +95,17 @@ def make_tallies(counts: Mapping[Any, int], read: Callable[[str], str] = str) ->
     return (*frequent, Tally("others", rest)) if rest else tuple(frequent)
 
 
-_TITLE_CHARACTERS = 160  # characters of a caption where a work has no title
+_TITLE_CHARACTERS = 160  # characters of a caption
 
 
 def _make_work(row: Provenance, translate: Callable[[str], str]) -> RealWork:
     """Return what a row of a record says."""
+    caption = clean_line((row.caption or "")[:_TITLE_CHARACTERS])
+    title = clean_line(row.title or "") or caption
     return RealWork(
         digest=row.sha256,
-        title=clean_line(row.title or (row.caption or "")[:_TITLE_CHARACTERS]),
+        title=title,
+        caption="" if caption == title else caption,
         creator=clean_line(translate(row.creator)),
         year=clean_line(row.year or ""),
         licence=clean_line(translate(row.licence)),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from artpipe.artifacts.caption_columns import CAPTION_COLUMNS, ROW_BYTES, make_caption_columns
 from artpipe.artifacts.works import Work
 from artpipe.config.params import IngestParams
 from artpipe.contracts.modality import Medium, PreprocessTask, WorkFacts
@@ -116,15 +117,14 @@ def write_shards(task: PreprocessTask) -> str:
     from artpipe.artifacts.shards import Spec
 
     params: PictureParams = task.params
-    shards = _PictureShards(task.folder, params)
+    shards = _PictureShards(task.folder, params, has_captions=task.works.has_captions)
     prints: list[tuple[str, SheetPicture]] = []
-    for work, tiles in _prepared_tiles(task):
+    for (work, tiles), caption in zip(_prepared_tiles(task), task.works.captions(), strict=True):
         label = task.label(work)
-        shards.add(task.split(work), tiles, label, work.sha256)
+        shards.add(task.split(work), tiles, label, work.sha256, caption)
         if work.sha256 in task.shown:
-            prints.append(
-                (task.order(work.sha256), SheetPicture(_join_tiles(tiles), task.classes[label] if label >= 0 else ""))
-            )
+            name = task.classes[label] if label >= 0 else caption
+            prints.append((task.order(work.sha256), SheetPicture(_join_tiles(tiles), name)))
     shards.flush()
     counts = shards.writer.counts
     spec = Spec(
@@ -134,7 +134,7 @@ def write_shards(task: PreprocessTask) -> str:
         width=params.size,
         classes=task.classes,
         count=counts["train"],
-        columns=("images", "labels", "digests", *(("places",) if params.tiles else ())),
+        columns=shards.column_names,
     )
     ordered = [
         sheet_print for _, sheet_print in sorted(prints, key=lambda item: (not item[1].label, item[1].label, item[0]))
@@ -143,6 +143,7 @@ def write_shards(task: PreprocessTask) -> str:
     line += f"{sum(counts.values()):,} tiles, " if params.tiles else ""
     line += f"{params.size} x {params.size}"
     line += f", {len(task.classes)} classes" if task.classes else ""
+    line += ", captions" if task.works.has_captions else ""
     line += "".join(f", {split} {count:,}" for split, count in counts.items())
     write_bytes(task.folder / "contact.png", draw_contact_sheet(task.name, line, ordered, _SHEET))
     mean, std = shards.statistics()
@@ -173,19 +174,29 @@ def _join_tiles(tiles: "NDArray[np.uint8]") -> "NDArray[np.uint8]":
 class _PictureShards:
     """Collect pixels by split, write full files, and sum up the training split."""
 
-    def __init__(self, folder: "Path", params: PictureParams, shard_bytes: int = SHARD_BYTES) -> None:
+    def __init__(
+        self, folder: "Path", params: PictureParams, shard_bytes: int = SHARD_BYTES, *, has_captions: bool = False
+    ) -> None:
         from artpipe.artifacts.shards import ShardWriter
 
-        self.writer, self.params = ShardWriter(folder), params
+        self.writer, self.params, self.has_captions = ShardWriter(folder), params, has_captions
         row_bytes = 72 if params.tiles else 40  # bytes: a label and a digest, a place
+        row_bytes += ROW_BYTES if has_captions else 0
         self.max_rows = max(1, shard_bytes // (params.channels * params.size**2 + row_bytes))
         self.images: dict[Split, bytearray] = defaultdict(bytearray)
         self.labels: dict[Split, list[int]] = defaultdict(list)
         self.digests: dict[Split, bytearray] = defaultdict(bytearray)
         self.places: dict[Split, list[tuple[int, int, int, int]]] = defaultdict(list)
+        self.captions: dict[Split, list[str]] = defaultdict(list)
         self.sums, self.squares = [0] * params.channels, [0] * params.channels
 
-    def add(self, split: "Split", tiles: "NDArray[np.uint8]", label: int, sha256: str) -> None:
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Return the names of the columns that are written."""
+        optional = (*(("places",) if self.params.tiles else ()), *(CAPTION_COLUMNS if self.has_captions else ()))
+        return ("images", "labels", "digests", *optional)
+
+    def add(self, split: "Split", tiles: "NDArray[np.uint8]", label: int, sha256: str, caption: str = "") -> None:
         """Add the tiles ``(rows, columns, C, H, W)`` of one work, row by row."""
         rows, columns = tiles.shape[:2]
         for row, column in product(range(rows), range(columns)):
@@ -193,6 +204,7 @@ class _PictureShards:
             self.labels[split].append(label)
             self.digests[split] += bytes.fromhex(sha256)
             self.places[split].append((row, column, rows, columns))
+            self.captions[split].append(caption)
             if len(self.labels[split]) >= self.max_rows:
                 self._write(split)
 
@@ -231,6 +243,9 @@ class _PictureShards:
         columns: dict[str, NDArray[Any]] = {"images": images, "labels": labels, "digests": digests}
         if params.tiles:
             columns["places"] = places
+        captions = self.captions.pop(split)
+        if self.has_captions:
+            columns |= make_caption_columns(captions)
         self.writer.add(split, columns)
 
 
@@ -258,7 +273,7 @@ MEDIUM = Medium(
     prepare=prepare_picture,
     settings=_settings,
     write=write_shards,
-    columns=frozenset({"images", "labels", "digests", "places"}),
+    columns=frozenset({"images", "labels", "digests", "places", *CAPTION_COLUMNS}),
     explain_unread=describe_unread_file,
     suffixes=_SUFFIXES,
     sidecars=_SIDECARS,
