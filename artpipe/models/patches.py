@@ -210,7 +210,12 @@ class Patches(Learner[Params]):
         if share > _COPY and job.layout is None:
             return Message(code="copy_of_work", values={"work": names[0], "share": share})
         if job.layout is not None:
-            return Message(code="analogy_of", values={"layout": self._name(job.layout), "work": names[0]})
+            layout = self._name(job.layout)
+            if layout == names[0]:
+                return Message(code="analogy_of_works")
+            return Message(code="analogy_of", values={"layout": layout, "work": names[0]})
+        if len(names) > 1 and names[0] == names[1]:
+            return Message(code="mixture_of_works")
         if len(names) > 1:
             return Message(code="mixture_of", values={"first": names[0], "second": names[1]})
         if job.format == 1:
@@ -221,7 +226,7 @@ class Patches(Learner[Params]):
 
     def _name(self, work: int) -> str | Message:
         label = int(self.labels[work])
-        return self.spec.classes[label] if 0 <= label < len(self.spec.classes) else Message(code="untitled")
+        return self.spec.classes[label] if 0 <= label < len(self.spec.classes) else Message(code="a_work")
 
 
 def _check_spec(params: Params, spec: Spec) -> None:

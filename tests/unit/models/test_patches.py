@@ -102,6 +102,16 @@ def test_a_copy_is_said_to_be_one():
     assert torch.equal(exhibit.data, to_float(works()["images"][0]))
 
 
+def test_captions_of_works_without_a_class():
+    """No work is called untitled: it is a work, and two of them are two works."""
+    built = learner(works=(), count=2)
+    built.prepare_training({key: column for key, column in works().items() if key != "labels"})
+    train(built, 1)
+    captions = [make_sentence(exhibit.caption) for exhibit in built.exhibit(Prompt(seeds=[0]))]
+    assert captions[0] == "variation on a work"
+    assert {"two works, mixed", "a work, out of the pieces of another"} < set(captions)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
