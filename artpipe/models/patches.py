@@ -18,6 +18,7 @@ from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
 from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
 from artpipe.errors import UserError, did_you_mean
 from artpipe.language.message import Message
+from artpipe.nn.patches.picture_captions import describe_analogy, describe_format, describe_mixture
 from artpipe.nn.patches.picture_jobs import PictureJob, list_picture_jobs
 from artpipe.nn.style.style_images import find_first_works
 from artpipe.numerics.patch_layouts import grow_to_format, mix_in_fields, recolour, shift_at_random
@@ -206,23 +207,13 @@ class Patches(Learner[Params]):
 
     def _caption(self, job: PictureJob, composition: Composition) -> Message:
         names = [self._name(work) for work in job.works]
-        share = measure_share_in_place(composition)
-        if share > _COPY and job.layout is None:
-            return Message(code="copy_of_work", values={"work": names[0], "share": share})
         if job.layout is not None:
-            layout = self._name(job.layout)
-            if layout == names[0]:
-                return Message(code="analogy_of_works")
-            return Message(code="analogy_of", values={"layout": layout, "work": names[0]})
-        if len(names) > 1 and names[0] == names[1]:
-            return Message(code="mixture_of_works")
+            return describe_analogy(self._name(job.layout), names[0])
+        if (share := measure_share_in_place(composition)) > _COPY:
+            return Message(code="copy_of_work", values={"work": names[0], "share": share})
         if len(names) > 1:
-            return Message(code="mixture_of", values={"first": names[0], "second": names[1]})
-        if job.format == 1:
-            return Message(code="variation_on", values={"work": names[0]})
-        if job.format > 1:
-            return Message(code="wider_work", values={"work": names[0], "times": job.format})
-        return Message(code="taller_work", values={"work": names[0], "times": 1 / job.format})
+            return describe_mixture(names[0], names[1])
+        return describe_format(names[0], job.format)
 
     def _name(self, work: int) -> str | Message:
         label = int(self.labels[work])
