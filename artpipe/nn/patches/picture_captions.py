@@ -6,7 +6,7 @@ Name = str | Message
 
 
 def describe_mixture(first: Name, second: Name) -> Message:
-    """Return the caption of two works mixed; works of one name, or of none, are two works."""
+    """Return the caption of two works mixed; of one name, they are two works."""
     if first == second:
         return Message(code="mixture_of_works")
     return Message(code="mixture_of", values={"first": first, "second": second})
@@ -20,7 +20,7 @@ def describe_analogy(layout: Name, work: Name) -> Message:
 
 
 def describe_format(name: Name, ratio: float) -> Message:
-    """Return the caption of a variation; `ratio` is its width by height against the work's."""
+    """Return the caption of a variation; `ratio` is width by height."""
     if ratio == 1:
         return Message(code="variation_on", values={"work": name})
     if ratio > 1:
