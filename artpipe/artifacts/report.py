@@ -24,6 +24,7 @@ Fault = Literal[
     "collapsed",
     "posterior collapsed",
     "class dropped",
+    "labels ignored",
     "discriminator dominates",
     "memorised",
     "under-trained",
@@ -121,6 +122,7 @@ class Finding(Message):
     score: str  # its name in the table
     value: float
     bound: float  # the pass mark, or what must not be crossed
+    good: float | None = None  # the mark from which on it is good; None where no number makes it so
     wanted: Literal["least", "most", ""] = (
         ""  # on which side of the bound the value is wanted; empty: by grade and value
     )

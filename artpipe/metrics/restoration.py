@@ -138,7 +138,7 @@ def _judge_gain(
         score, passing=0.0, good=good, code="nearer_than_baseline" if score.value > 0 else "no_nearer_than_baseline",
         values={
             "gain": score.value, "baseline": name, "ours": psnr_restored, "theirs": baseline_psnr, "measured": measured,
-            "helped": helped,
+            "helped": helped, "good": _GOOD_GAIN, "good_share": _GOOD_SHARE,
         },
     )  # fmt: skip
 
