@@ -64,6 +64,7 @@ class Score(Message):
     better: Literal["lower", "higher", "neither"] = "neither"
     unit: str | Message = ""
     extractor: str | None = None  # hash of the feature extractor's checkpoint, or what else names the feature extractor
+    is_anchor: bool = False  # of real works alone, which another score is held against
     decides: bool = False  # the first of these in a report says which of two models of a kind is better
 
     @model_validator(mode="before")
