@@ -1,5 +1,6 @@
 """`artpipe forget`: take a work out of everything, and leave a tombstone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -51,8 +52,11 @@ def forget(
         return
     if exact and near:
         raise UserError("one of --exact and --near at a time: the very bytes, or near copies too")
-    queries = [
-        str(file) if text and (file := resolve_typed_path(Path(text))).is_file() else text for text in work or ()
-    ]
     options = {"exact": exact, "near": near, "yes": yes, "as_json": as_json}
-    typer.echo(to_printable_lines(forget_command.forget(queries, creator=creator, **options)))
+    typer.echo(to_printable_lines(forget_command.forget(_find_files(work or ()), creator=creator, **options)))
+
+
+def _find_files(texts: Sequence[str]) -> list[str]:
+    """Return what was typed, files as they are found from where it was typed."""
+    files = [(text, resolve_typed_path(Path(text))) for text in texts]
+    return [str(file) if text and file.is_file() else text for text, file in files]

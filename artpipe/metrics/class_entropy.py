@@ -88,7 +88,7 @@ def _make_entropy_score(evidence: Evidence, predicted: Tensor, real: Tensor) -> 
 
 
 def share_by_chance(predicted: Tensor, requested: Tensor, classes: int) -> float:
-    """Return the agreement of samples that show the same classes, but not those asked for."""
+    """Return the agreement of samples that show the same classes in any order."""
     shares = [torch.bincount(labels, minlength=classes).double() / len(labels) for labels in (predicted, requested)]
     return float((shares[0] * shares[1]).sum())
 
@@ -115,7 +115,7 @@ def _agreement_of_works(evidence: Evidence, requested: Tensor, real: Tensor) -> 
 
 
 def _judge_agreement(evidence: Evidence, agreement: Score, by_chance: float) -> list[Finding]:
-    """Judge whether samples show the class that was asked for, between chance and real works."""
+    """Judge whether samples show what was asked, between chance and real works."""
     bounds, real = evidence.params.verdicts, agreement.real
     if real is None or real <= by_chance:
         return []

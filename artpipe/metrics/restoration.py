@@ -63,7 +63,7 @@ def measure(evidence: Evidence) -> Measurement:
 def _measure_quality(
     evidence: Evidence, learner: Restorer, draws: int, keep_windows: Callable[[Tensor], None]
 ) -> tuple[ValuePair, ValuePair]:
-    """Return PSNR and SSIM of every work; a window of each work's first damage is kept."""
+    """Return PSNR and SSIM of works; keep a window of each one's first damage."""
     psnr_values: list[Tensor] = []
     ssim_values: list[Tensor] = []
     seed = evidence.seed
@@ -82,9 +82,9 @@ def _measure_quality(
 
 
 def cut_windows(restoration: Restoration, draws: int, side: int) -> Tensor:
-    """Return works, restored ones and baselines ``(3, N, C, h, w)``, where most was lost.
+    """Return parts ``(3, N, C, h, w)`` of pictures, where most was lost.
 
-    Of each work its first damage, if that took anything; `side` pixels a side at most.
+    They are of the works, of restored ones and of baselines. Of each work its first damage, if that took anything; `side` pixels a side at most.
     """
     sides = [min(side, length) for length in restoration.original.shape[2:]]
     windows = []
@@ -123,7 +123,7 @@ def _score_lpips(evidence: Evidence, name: str, windows: Sequence[Tensor]) -> li
 
 
 def _measure_lpips(network: LpipsNetwork, windows: Sequence[Tensor], count: int) -> Tensor:
-    """Return the distances ``(2, N)`` of restored works and of baselines to the first `count` works."""
+    """Return distances ``(2, N)`` of restored works and baselines to `count` works."""
     distances, left = list[Tensor](), count
     for part in windows:
         with torch.no_grad():

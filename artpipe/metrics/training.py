@@ -49,7 +49,7 @@ def _find_divergence(evidence: Evidence) -> Finding | None:
 
 
 def _find_explosion(evidence: Evidence) -> Finding | None:
-    """Find a last loss that is no number, many times the ones before, or beyond belief."""
+    """Find a last loss that is no number, exploded, or is beyond belief."""
     bounds = evidence.params.verdicts
     for name, value, factor in _measure_explosions(evidence.card.history):
         if not math.isfinite(value):

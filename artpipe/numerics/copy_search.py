@@ -15,7 +15,7 @@ _WORKS = 64  # at once
 
 
 def copy_maps(images: Tensor) -> Tensor:
-    """Return edges ``(N, 256)`` of ``(N, C, H, W)`` in [-1, 1], to be looked for among variants."""
+    """Return edges ``(N, 256)`` of ``(N, C, H, W)`` to look for among variants."""
     return edge_maps(images, _POWER)
 
 

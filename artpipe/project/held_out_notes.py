@@ -60,7 +60,7 @@ def _count_works(
 
 
 def _count_test_files(folder: Path, most: int) -> int | None:
-    """Return how many files its folder of test works has, `most` at most; None where there is none."""
+    """Return how many files a folder's test works are, None where none are given."""
     folders = [path for path in folder.iterdir() if parse_split(path.name) == "test" and path.is_dir()]
     return sum(1 for path in folders for _ in islice(walk_files(path), most)) if folders else None
 

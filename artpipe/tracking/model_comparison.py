@@ -237,7 +237,7 @@ def _format_signed(value: float | None) -> str:
 
 
 def _format_plain(value: float) -> str:
-    """Return a number as it is written elsewhere, with a minus that every terminal has."""
+    """Return a number as elsewhere, with a minus that every terminal has."""
     return format_number(value).replace("\u2212", "-")
 
 
