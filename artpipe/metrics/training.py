@@ -55,11 +55,13 @@ def _find_explosion(evidence: Evidence) -> Finding | None:
         if not math.isfinite(value):
             return _make_finding(name, -1, 0, code="loss_not_finite", values={"loss": name})
         if factor > bounds.explosion:
-            values: dict[str, Value] = {"loss": name, "times": factor}
-            return _make_finding(name, factor, bounds.explosion, code="loss_exploded", values=values)
+            return _make_finding(
+                name, factor, bounds.explosion, code="loss_exploded", values={"loss": name, "times": factor}
+            )
         if abs(value) > bounds.largest_loss:
-            values = {"loss": name, "value": value}
-            return _make_finding(name, value, bounds.largest_loss, code="loss_too_large", values=values)
+            return _make_finding(
+                name, value, bounds.largest_loss, code="loss_too_large", values={"loss": name, "value": value}
+            )
     return None
 
 
@@ -102,10 +104,10 @@ def _find_domination(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Fin
     gap = fmean(row.get("d_real", 0.0) - row.get("d_fake", 0.0) for row in last)
     if gap <= bounds.dominated_gap:
         return None
-    values: dict[str, Value] = {"gap": gap, "wanted": bounds.dominated_gap}
     return _make_domination(
-        "discriminator_gap", gap, bounds.dominated_gap, "most", code="discriminator_far_ahead", values=values
-    )
+        "discriminator_gap", gap, bounds.dominated_gap, "most", code="discriminator_far_ahead",
+        values={"gap": gap, "wanted": bounds.dominated_gap},
+    )  # fmt: skip
 
 
 def _make_domination(
