@@ -14,10 +14,12 @@ import os
 from collections import defaultdict
 from collections.abc import Callable
 from multiprocessing import get_context
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from _verdict_table import write_table
 from torch import Tensor
 
 from artpipe import plugins
@@ -115,17 +117,21 @@ def simulate_closed_forms(draws: int) -> dict[str, tuple[int, int, int]]:
     return {**shares, **means, "ratio of 76": repeat(lambda: draw_ratio(76), 2.0)}
 
 
-def print_table(counts: dict[str, tuple[int, int, int]]) -> None:
-    """Print each score's share of intervals that hold the truth, with the interval of that share."""
-    print(f"{'score':24}{'intervals':>10}{'hold %':>8}{'95 %':>14}{'too low %':>11}{'too high %':>12}")
+def format_intervals(counts: dict[str, tuple[int, int, int]]) -> str:
+    """Return each score's share of intervals that hold the truth, with the interval of that share."""
+    rows = [
+        "| score | intervals | hold % | 95 % | too low % | too high % | 93 to 97 |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, (below, held, above) in counts.items():
         total = below + held + above
         low, high = share_interval(held / total, total)
-        mark = "" if high >= LOW and low <= HIGH else "  outside 93 to 97"
-        share = f"{100 * low:.1f} to {100 * high:.1f}"
-        print(
-            f"{name:24}{total:10}{100 * held / total:8.1f}{share:>14}{100 * below / total:11.1f}{100 * above / total:12.1f}{mark}"
+        is_within = high >= LOW and low <= HIGH
+        shares = [f"{100 * part / total:.1f}" for part in (held, below, above)]
+        rows.append(
+            f"| {name} | {total} | {shares[0]} | {100 * low:.1f} to {100 * high:.1f} | {shares[1]} | {shares[2]} | {'yes' if is_within else 'no'} |"
         )
+    return "\n".join(rows)
 
 
 def main() -> None:
@@ -135,6 +141,7 @@ def main() -> None:
     parser.add_argument("--works", type=int, default=100)
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--write", type=Path, help="a page whose table is written anew")
     arguments = parser.parse_args()
     tasks = [(number, arguments.draws, arguments.works, arguments.samples) for number in range(arguments.populations)]
     with get_context("spawn").Pool(arguments.processes) as pool:
@@ -143,7 +150,10 @@ def main() -> None:
     print(
         f"{arguments.populations} populations, {arguments.draws} draws each, {arguments.works} works, {arguments.samples} samples"
     )
-    print_table({**counts, **simulate_closed_forms(1000)})
+    table = format_intervals({**counts, **simulate_closed_forms(1000)})
+    print(table)
+    if arguments.write:
+        write_table(arguments.write, "intervals", table)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
-from _verdict_table import ALARMS, format_share
+from _verdict_table import ALARMS, ALL, format_table, write_table
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -162,37 +162,24 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--works", type=int, default=100, help="of each of the three parts, at most")
     parser.add_argument("--weights", type=Path)
+    parser.add_argument("--write", type=Path, help="a page whose table is written anew")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    by_detector: dict[tuple[str, int], list[tuple[bool, bool]]] = defaultdict(list)
-    by_set: dict[tuple[bool, int], list[bool]] = defaultdict(list)
+    counts: dict[tuple[str, int, bool], list[bool]] = defaultdict(list)
     for folder in arguments.shards:
         for name, seed, is_failure, grade, alarms in run_trials(
             folder, arguments.seeds, arguments.works, arguments.weights
         ):
-            by_set[is_failure, seed % 2].append(grade in ALARMS)
+            counts[ALL, seed % 2, is_failure].append(grade in ALARMS)
             wanted = FAILURES[name][1] if is_failure else ()
             for detector in {score for _, scores in FAILURES.values() for score in scores}:
                 if detector in wanted or not is_failure:
-                    by_detector[detector, seed % 2].append((is_failure, detector in alarms))
+                    counts[detector, seed % 2, is_failure].append(detector in alarms)
             print(f"{folder.name:12}{seed:3}  {name:28}{grade:12} {', '.join(sorted(alarms))}", flush=True)
-    print(
-        f"\n{'detector':20}{'hits, even seeds':>24}{'false, even seeds':>24}{'hits, odd seeds':>24}{'false, odd seeds':>24}"
-    )
-    for detector in sorted({name for name, _ in by_detector}):
-        cells = []
-        for half in (0, 1):
-            found = by_detector[detector, half]
-            for is_failure in (True, False):
-                alarms_of = [alarm for failure, alarm in found if failure is is_failure]
-                cells.append(format_share(sum(alarms_of), len(alarms_of)))
-        print(f"{detector:20}{''.join(f'{cell:>24}' for cell in cells)}")
-    cells = [
-        format_share(sum(by_set[failure, half]), len(by_set[failure, half]))
-        for half in (0, 1)
-        for failure in (True, False)
-    ]
-    print(f"{'all together':20}{''.join(f'{cell:>24}' for cell in cells)}")
+    table = format_table(counts)
+    print(f"\n{table}")
+    if arguments.write:
+        write_table(arguments.write, "pictures by networks" if arguments.weights else "pictures", table)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
-from _verdict_table import ALARMS, format_share
+from _verdict_table import ALARMS, ALL, format_table, write_table
 from torch import Tensor
 
 from artpipe import plugins
@@ -161,21 +161,22 @@ def main() -> None:
     parser.add_argument(
         "--works", type=int, default=40, help="of the pool and of those held out; the others were learned"
     )
+    parser.add_argument("--write", type=Path, help="a page whose table is written anew")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     counts: dict[tuple[str, int, bool], list[bool]] = defaultdict(list)
     for folder in arguments.shards:
         for name, seed, detectors, grade, alarms in run_trials(folder, arguments.seeds, arguments.works):
             is_failure = detectors is not None
-            counts["all together", seed % 2, is_failure].append(grade in ALARMS)
+            counts[ALL, seed % 2, is_failure].append(grade in ALARMS)
             counts["by a detector made for it", seed % 2, is_failure].append(
                 bool(alarms & set(detectors)) if detectors else bool(alarms)
             )
             print(f"{folder.name:12}{seed:3}  {name:30}{grade:12} {', '.join(sorted(alarms))}", flush=True)
-    print(f"\n{'':28}{'hits, even seeds':>26}{'false, even seeds':>26}{'hits, odd seeds':>26}{'false, odd seeds':>26}")
-    for row in ("by a detector made for it", "all together"):
-        cells = [format_share(sum(found := counts[row, half, failure]), len(found)) for half in (0, 1) for failure in (True, False)]  # fmt: skip
-        print(f"{row:28}{''.join(f'{cell:>26}' for cell in cells)}")
+    table = format_table(counts)
+    print(f"\n{table}")
+    if arguments.write:
+        write_table(arguments.write, "sequences", table)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ Fault = Literal[
     "collapsed",
     "posterior collapsed",
     "class dropped",
+    "labels ignored",
     "discriminator dominates",
     "memorised",
     "under-trained",
@@ -63,6 +64,7 @@ class Score(Message):
     better: Literal["lower", "higher", "neither"] = "neither"
     unit: str | Message = ""
     extractor: str | None = None  # hash of the feature extractor's checkpoint, or what else names the feature extractor
+    is_anchor: bool = False  # of real works alone, which another score is held against
     decides: bool = False  # the first of these in a report says which of two models of a kind is better
 
     @model_validator(mode="before")
@@ -121,6 +123,7 @@ class Finding(Message):
     score: str  # its name in the table
     value: float
     bound: float  # the pass mark, or what must not be crossed
+    good: float | None = None  # the mark from which on it is good; None where no number makes it so
     wanted: Literal["least", "most", ""] = (
         ""  # on which side of the bound the value is wanted; empty: by grade and value
     )

@@ -1,5 +1,6 @@
 """`artpipe forget`: take a work out of everything, and leave a tombstone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,12 @@ from artpipe.system.project_root import resolve_typed_path
 forget_commands = typer.Typer()
 
 
-@forget_commands.command(rich_help_panel=LOOK, short_help="Say what a work has left, and forget it.")
+@forget_commands.command(rich_help_panel=LOOK, short_help="Say what works have left, and forget them.")
 def forget(
     work: Annotated[
-        str, typer.Argument(metavar="[WORK|FILE]", help="A picture's file, the beginning of a hash, a name or title.")
-    ] = "",
+        list[str] | None,
+        typer.Argument(metavar="[WORK|FILE]...", help="Pictures' files, beginnings of hashes, names or titles."),
+    ] = None,
     creator: Annotated[str, typer.Option(metavar="NAME", help="All works of this creator instead.")] = "",
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Forget; without this it is only told.")] = False,
@@ -29,9 +31,9 @@ def forget(
     undo: Annotated[str, typer.Option(metavar="HASH", help="Let a withdrawn work come in again.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Say which datasets, models, pages and champions have something of a work.
+    """Say which datasets, models, pages and champions have something of works.
 
-    With --yes it leaves all of them. A tombstone stays: its hash (of the bytes, and of the pixels for lossless copies) and
+    With --yes they leave all of them. A tombstone of each stays: its hash (of the bytes, and of the pixels for lossless copies) and
     the date, nothing else. With --near it has a hash of the look too, so that no near copy comes in.
     """
     from artpipe.project.forgetting import forget_command
@@ -48,9 +50,13 @@ def forget(
     if undo:
         typer.echo(to_printable_lines(forget_command.undo_forgetting(undo)))
         return
-    file = resolve_typed_path(Path(work))
     if exact and near:
         raise UserError("one of --exact and --near at a time: the very bytes, or near copies too")
-    query = str(file) if work and file.is_file() else work
     options = {"exact": exact, "near": near, "yes": yes, "as_json": as_json}
-    typer.echo(to_printable_lines(forget_command.forget(query, creator=creator, **options)))
+    typer.echo(to_printable_lines(forget_command.forget(_find_files(work or ()), creator=creator, **options)))
+
+
+def _find_files(texts: Sequence[str]) -> list[str]:
+    """Return what was typed, files as they are found from where it was typed."""
+    files = [(text, resolve_typed_path(Path(text))) for text in texts]
+    return [str(file) if text and file.is_file() else text for text, file in files]

@@ -31,6 +31,9 @@ class VerdictBounds(BaseModel):
     replayed_works: _Share = 0.5  # of the works that random copies would show; from here on repeats are memorised works
     dropped_share: _Share = 0.1  # of the works a class should have
     dropped_expected: _Positive = 10  # a class expected less often than this is too rare to be missed
+    ignored_labels: _Share = 0.1  # of what lies between chance and real works, recognised as the class asked for
+    under_trained_labels: _Share = 0.5  # the same, from which on it is fair
+    good_labels: _Share = 0.8
     recognisable: float = Field(default=1.75, gt=1)  # distance to training works, against new ones, that is still read
     memorised_share: _Share = (
         0.1  # of the samples, copies of a training work beyond what held-out works would be called
@@ -38,6 +41,7 @@ class VerdictBounds(BaseModel):
     repeated_share: _Share = 0.25  # of passages said again, beyond what held-out works repeat; more is a circle
     good_repeated: _Share = 0.1  # the same, up to which it is good
     copy_ratio: _Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
+    varied_copy_ratio: _Share = 0.6  # the same of edges, against the second nearest and what is usual of held-out works
     copy_distance: _Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
     fewest_works: _Positive = 50  # held out; with fewer, any neighbourhood reaches everything: coverage says nothing
     extractor_skill: _Share = 0.3  # of what guessing leaves, recognised by the extractor; with less it measures nobody
@@ -68,5 +72,7 @@ class VerdictBounds(BaseModel):
     in_key: _Share = 0.9  # notes in the piece's key, against the share of real pieces
     dissonant: float = Field(default=2.0, gt=1)  # dissonant chords, against the share of real pieces
     explosion: float = Field(default=1000.0, gt=1)  # a loss against its median before
+    largest_loss: float = Field(default=1.0e9, gt=1)  # that is believed; one that exploded at the first step is beyond
     dominated_loss: float = Field(default=0.05, ge=0)  # the discriminator's, last quarter; 0.7 to 2 is balanced
+    dominated_gap: float = Field(default=6.0, gt=0)  # logits between real works and pictures, last quarter
     latent_nats: float = Field(default=0.5, gt=0)  # a KL below this says nothing about the work

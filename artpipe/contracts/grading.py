@@ -1,5 +1,6 @@
 """How a number with its interval becomes a grade."""
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -45,19 +46,19 @@ def judge_score(
 ) -> Finding:
     """Return the finding on a score, with the sentence of `code`.
 
-    Where the grade is that nobody can tell, the sentence says why. One work alone is no ground for a grade. `failure` is the fault of
-    what has failed, where that is another one than that of what is weak.
+    Its values have the mark of `good` too. Where the grade is that nobody can tell, the sentence says why. One work alone is no
+    ground for a grade. `failure` is the fault of what has failed, where that is another one than that of what is weak.
     """
     interval = score.interval if score.n > 1 else None
     grade = grade_interval(interval, passing=passing, good=good, failing=failing, wanted=wanted)
     faults: Mapping[Grade, Fault] = {"failed": failure or fault, "weak": fault}
-    sentence = Message(code=code, values=dict(values))
+    sentence = Message(code=code, values={"good": good, **values})
     if interval is None:
         sentence = Message(code="from_too_few", values={"finding": sentence, "works": score.n})
     elif grade == "cannot tell":
         low, high = interval
         sentence = Message(code="reaches_over", values={"finding": sentence, "low": low, "high": high})
     return Finding(
-        grade=grade, fault=faults.get(grade, ""), score=score.name, value=score.value, bound=passing, wanted=wanted,
-        code=sentence.code, values=sentence.values,
+        grade=grade, fault=faults.get(grade, ""), score=score.name, value=score.value, bound=passing,
+        good=good if math.isfinite(good) else None, wanted=wanted, code=sentence.code, values=sentence.values,
     )  # fmt: skip

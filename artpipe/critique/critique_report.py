@@ -9,6 +9,7 @@ from artpipe.contracts.observation import MeasuredNumber, ObservationResult
 from artpipe.critique.critique_pictures import Critique, PictureCritique
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences, load_sentences
+from artpipe.system.plain_text import to_printable
 
 _FORMAT = 1  # of the JSON
 _WIDTH = 100  # characters
@@ -23,7 +24,7 @@ def format_text(critique: Critique, language: str) -> str:
 
 
 def _list_lines(picture: PictureCritique, say: Sentences) -> Iterator[str]:
-    yield picture.name
+    yield to_printable(picture.name)
     yield from _wrap([say(fact) for fact in picture.facts], 2)
     for section in picture.sections:
         yield ""

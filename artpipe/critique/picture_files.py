@@ -69,7 +69,9 @@ def decode_pictures(path: Path, max_megapixels: float) -> Iterator[CritiquedPict
             yield RefusedPicture(file.name, outcome.reason, outcome.detail)
         else:
             pixels = read_pixels(outcome.payload)
-            yield CritiquedPicture(file.name, sha256_bytes(file.data), pixels.image, pixels.notes)
+            picture = CritiquedPicture(file.name, sha256_bytes(file.data), pixels.image, pixels.notes)
+            is_empty = picture.transparent_share == 1
+            yield RefusedPicture(file.name, "wholly transparent") if is_empty else picture
 
 
 def _read_files(path: Path) -> Iterator[InputFile]:

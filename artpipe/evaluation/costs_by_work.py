@@ -30,9 +30,12 @@ def judge_costs(
     model, counted = scores
     ratio = Score(name=model.name, value=model.value / counted.value, n=model.n)
     ratio = ratio.with_interval(ratio_interval(*costs))
+    good_cost = good * counted.value
+    values = {"good": good_cost, **values}
     finding = judge_score(ratio, passing=1.0, good=good, wanted="most", code=code, values=values)
     said = dict[str, Value](finding.values)
     for name in ("low", "high"):  # in the unit of the sentence, not as a share
         if isinstance(end := said.get(name), float):
             said[name] = end * counted.value
-    return finding.model_copy(update={"value": model.value, "bound": counted.value, "values": said})
+    marks = {"value": model.value, "bound": counted.value, "good": good_cost}
+    return finding.model_copy(update={**marks, "values": said})

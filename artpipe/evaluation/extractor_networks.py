@@ -15,6 +15,7 @@ from artpipe.artifacts.extractor_card import load_extractor_weights
 from artpipe.artifacts.shards import Spec
 from artpipe.artifacts.tensors import load_tensors, save_tensors
 from artpipe.artifacts.weights_card import WEIGHTS_CARD
+from artpipe.code.code_yaml import CODE_FILE
 from artpipe.config.own_weights import list_own_pins
 from artpipe.config.params import Params, WeightsEntry
 from artpipe.contracts.extractor import Extractor, FeatureNetwork
@@ -26,7 +27,7 @@ from artpipe.system.hashing import sha256_file
 from artpipe.system.locks import hold_lock
 
 COLOURS = 3  # channels of the pictures that such networks know
-_CACHE, _CODE = paths.STATE / "features", Path("code.yaml")
+_CACHE = paths.STATE / "features"
 _MOST_KEPT = 24  # files of features
 _HASHED = 512  # pictures at a time
 
@@ -114,7 +115,8 @@ def load_or_compute(extractor: str, pictures: Tensor, compute: Callable[[], Tens
 
 
 def _name_features(extractor: str, pictures: Tensor) -> str:
-    code = sha256_file(_CODE) if _CODE.is_file() else ""
+    code_file = Path(CODE_FILE)
+    code = sha256_file(code_file) if code_file.is_file() else ""
     digest = sha256(f"{extractor} {code} {pictures.dtype} {tuple(pictures.shape)} ".encode())
     for batch in torch.split(pictures, _HASHED):  # not all bytes a second time
         digest.update(batch.contiguous().numpy().tobytes())

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
+from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_classifiable_samples
 from artpipe.numerics.half_samples import measure_halves
 from artpipe.numerics.intervals import share_interval
@@ -54,9 +55,8 @@ def measure(evidence: Evidence) -> Measurement:
     requested = evidence.prompt.labels if evidence.prompt else None
     expected = expected_shares(evidence, requested, real)
     counts = torch.bincount(predicted, minlength=len(evidence.classes))
-    scores = [
-        _make_entropy_score(evidence, predicted, real), *_make_agreement_scores(evidence, predicted, requested),
-    ]  # fmt: skip
+    agreement = None if requested is None else _score_agreement(evidence, predicted, requested, real)
+    scores = [_make_entropy_score(evidence, predicted, real), *([] if agreement is None else [agreement])]
     table = {
         "classes": list(evidence.classes),
         "painted": counts.tolist(),
@@ -66,6 +66,8 @@ def measure(evidence: Evidence) -> Measurement:
         evidence.extractor_skill is None or evidence.extractor_skill.is_shown
     )
     findings = _find_dropped_classes(evidence, counts, expected) if is_read else []
+    if is_read and agreement is not None and requested is not None:
+        findings += _judge_agreement(evidence, agreement, share_by_chance(predicted, requested, len(evidence.classes)))
     return Measurement(scores=scores, findings=findings, tables={"class_entropy": table})
 
 
@@ -85,15 +87,48 @@ def _make_entropy_score(evidence: Evidence, predicted: Tensor, real: Tensor) -> 
     return score.with_interval(None if halves is None else halves.interval(value).clamp(0.0, maximum))
 
 
-def _make_agreement_scores(evidence: Evidence, predicted: Tensor, requested: Tensor | None) -> list[Score]:
-    if requested is None:
-        return []
+def share_by_chance(predicted: Tensor, requested: Tensor, classes: int) -> float:
+    """Return the agreement of samples that show the same classes in any order."""
+    shares = [torch.bincount(labels, minlength=classes).double() / len(labels) for labels in (predicted, requested)]
+    return float((shares[0] * shares[1]).sum())
+
+
+def _score_agreement(evidence: Evidence, predicted: Tensor, requested: Tensor, real: Tensor) -> Score:
     share = float((predicted == requested).double().mean())
     score = Score(
         name="asked_agreement", value=share, n=len(predicted), better="higher", extractor=evidence.extractor_sha256,
-        code="score_asked_agreement",
+        real=_agreement_of_works(evidence, requested, real), code="score_asked_agreement",
     )  # fmt: skip
-    return [score.with_interval(share_interval(share, len(predicted)))]
+    return score.with_interval(share_interval(share, len(predicted)))
+
+
+def _agreement_of_works(evidence: Evidence, requested: Tensor, real: Tensor) -> float | None:
+    """Return how often held-out works of the classes asked for are recognised."""
+    labels = evidence.held_out.get("labels")
+    if labels is None or not bool((labels >= 0).any()):
+        return None
+    weights = torch.bincount(requested, minlength=len(evidence.classes)).double()
+    recognised = [(real[labels == label] == label).double().mean() for label in range(len(weights))]
+    known = [(share, weight) for share, weight in zip(recognised, weights, strict=True) if share.isfinite()]
+    total = sum(float(weight) for _, weight in known)
+    return sum(float(share * weight) for share, weight in known) / total if total else None
+
+
+def _judge_agreement(evidence: Evidence, agreement: Score, by_chance: float) -> list[Finding]:
+    """Judge whether samples show what was asked, between chance and real works."""
+    bounds, real = evidence.params.verdicts, agreement.real
+    if real is None or real <= by_chance:
+        return []
+    marks = [
+        by_chance + share * (real - by_chance)
+        for share in (bounds.ignored_labels, bounds.under_trained_labels, bounds.good_labels)
+    ]
+    return [
+        judge_score(
+            agreement, failing=marks[0], passing=marks[1], good=marks[2], failure="labels ignored", code="labels_obeyed",
+            values={"share": agreement.value, "real": real, "chance": by_chance, "wanted": marks[1]},
+        )
+    ]  # fmt: skip
 
 
 def _find_dropped_classes(evidence: Evidence, counts: Tensor, expected: Tensor) -> list[Finding]:

@@ -52,6 +52,7 @@ def _measure_source(evidence: Evidence, source: FeatureSource) -> Measurement:
     if len(first) < 2:  # noqa: PLR2004  an unbiased estimate needs two
         return Measurement(scores=[kid])
     half = _make_score(evidence, source, "kid_real", first, second, Message(code="score_kid_real"))
+    half = half.model_copy(update={"is_anchor": True})
     kid = kid.model_copy(update={"real": half.value})
     shrunk = _measure_shrunk(evidence, source, real)
     return Measurement(scores=[kid, half, *shrunk], findings=_judge_distance(evidence, kid, half, shrunk))
@@ -86,7 +87,8 @@ def _measure_shrunk(evidence: Evidence, source: FeatureSource, real: Tensor) -> 
     pixels = _shrunk_side(evidence)
     features = evidence.extract_features(shrink_pictures(evidence.pictures("held_out")[: len(real)], pixels), source)
     text = Message(code="score_kid_shrunk", values={"pixels": pixels})
-    return [_make_score(evidence, source, "kid_shrunk", features, real, text)]
+    shrunk = _make_score(evidence, source, "kid_shrunk", features, real, text)
+    return [shrunk.model_copy(update={"is_anchor": True})]
 
 
 def _shrunk_side(evidence: Evidence) -> int:

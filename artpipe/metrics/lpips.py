@@ -10,22 +10,16 @@ from torch.nn import functional as F
 from artpipe.artifacts.report import Score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
 from artpipe.contracts.plugin_info import MetricInfo
-from artpipe.errors import UserError
 from artpipe.evaluation.extractor_networks import COLOURS, load_or_compute
+from artpipe.evaluation.lpips_weights import PATCH_SIDE, SMALLEST_SIDE, open_lpips
 from artpipe.nn.pretrained.lpips_network import LpipsNetwork
 from artpipe.numerics.intervals import mean_interval
 from artpipe.numerics.pixels import to_float
 
-_WEIGHTS = "lpips-vgg16"
-_SIDE = 64  # pixels, to which larger pictures are shrunk: people judged patches of this size (section 2.1)
-_SMALLEST_SIDE = 16  # that the network can see
-
 
 def measure(evidence: Evidence) -> Measurement:
     """Measure random pairs of samples and as many of held-out works, no picture twice."""
-    network, sha256 = evidence.open_network(_WEIGHTS)
-    if not isinstance(network, LpipsNetwork):
-        raise UserError(f"params.yaml: `weights.{_WEIGHTS}.network` has to be lpips_vgg16")
+    network, sha256 = open_lpips(evidence)
     parts = evidence.pictures("samples"), evidence.pictures("held_out")
     count = min(evidence.params.lpips_pairs, *(len(pictures) // 2 for pictures in parts))
     samples, real = (_draw_pairs(pictures, count, evidence.seed) for pictures in parts)
@@ -51,8 +45,8 @@ def _measure_pairs(network: LpipsNetwork, pictures: Tensor) -> Tensor:
     """Return the distances ``(N,)`` of ``(2 N, C, H, W)``, uint8."""
     images = to_float(pictures)
     longer = max(images.shape[2:])
-    if longer > _SIDE:
-        size = [max(_SMALLEST_SIDE, round(side * _SIDE / longer)) for side in images.shape[2:]]
+    if longer > PATCH_SIDE:
+        size = [max(SMALLEST_SIDE, round(side * PATCH_SIDE / longer)) for side in images.shape[2:]]
         images = F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
     with torch.no_grad():
         return network.distances(*images.chunk(2))
@@ -63,7 +57,7 @@ def _applies(evidence: Evidence) -> bool:
     samples = evidence.pictures("samples")
     if not (has_samples(evidence) and evidence.pretrained):
         return False
-    return samples.shape[1] == COLOURS and min(samples.shape[2:]) >= _SMALLEST_SIDE
+    return samples.shape[1] == COLOURS and min(samples.shape[2:]) >= SMALLEST_SIDE
 
 
 METRIC = Metric(applies=_applies, measure=measure)

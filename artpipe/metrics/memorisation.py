@@ -10,8 +10,7 @@ from artpipe.contracts.feature_source import map_batches
 from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, EvidencePart, Measurement, Metric, has_samples
 from artpipe.contracts.plugin_info import MetricInfo, WallText
-from artpipe.numerics.copy_search import list_variants, nearest_edges
-from artpipe.numerics.edge_structure import edge_maps
+from artpipe.numerics.copy_search import copy_maps, list_variants, nearest_edges
 from artpipe.numerics.half_samples import measure_halves
 from artpipe.numerics.intervals import share_interval
 
@@ -94,14 +93,12 @@ def _score_varied_copies(evidence: Evidence) -> list[Score]:
     batch_size = evidence.params.batch_size
     variants = list_variants(train)
     samples, real = (
-        nearest_edges(map_batches(evidence.pictures(part)[:_MOST_SAMPLES], edge_maps, batch_size), variants)
+        nearest_edges(map_batches(evidence.pictures(part)[:_MOST_SAMPLES], copy_maps, batch_size), variants)
         for part in _PARTS
     )
-    usual = float(real[:, 0].median())
+    usual, ratio = float(real[:, 0].median()), bounds.varied_copy_ratio
     shares = [
-        float(
-            ((part[:, 0] < bounds.copy_ratio * part[:, 1]) & (part[:, 0] < bounds.copy_ratio * usual)).double().mean()
-        )
+        float(((part[:, 0] < ratio * part[:, 1]) & (part[:, 0] < ratio * usual)).double().mean())
         for part in (samples, real)
     ]
     score = Score(

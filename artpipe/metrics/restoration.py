@@ -4,7 +4,7 @@ Beside it stands a baseline that needs no learning.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -14,31 +14,39 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
-from artpipe.contracts.model import Restorer
+from artpipe.contracts.model import Restoration, Restorer
 from artpipe.contracts.plugin_info import MetricInfo
+from artpipe.errors import UnreachableError
+from artpipe.evaluation.extractor_networks import COLOURS
+from artpipe.evaluation.lpips_weights import PATCH_SIDE, SMALLEST_SIDE, open_lpips
 from artpipe.language.message import Message, Value
 from artpipe.modalities.picture.tiles import join_tiles
+from artpipe.nn.pretrained.lpips_network import LpipsNetwork
 from artpipe.numerics.image_quality import psnr, ssim
 from artpipe.numerics.intervals import mean_interval
 from artpipe.numerics.pixels import to_float
 
 _BATCH_PIXELS = 2**20  # restored at once
 _MINIMUM_RESTORATIONS = 32  # restorations, where there are fewer works
+_MOST_LOOKED_AT = 16  # works, of which LPIPS is measured: 0.15 core-s each
 _GOOD_GAIN, _GOOD_SHARE = 0.5, 0.9  # dB, and works that are nearer than by the baseline
 
 ValuePair = tuple[Tensor, Tensor]  # of ours and of the baseline, a value for each work
 
 
 def measure(evidence: Evidence) -> Measurement:
-    """Measure PSNR in dB and SSIM of the lost pixels of whole held-out works.
+    """Measure PSNR in dB, SSIM and LPIPS of the lost pixels of whole held-out works.
 
-    Both are measured of the restorer and of the baseline. A work's value is the mean over its damages; the spread
+    All are measured of the restorer and of the baseline. A work's value is the mean over its damages; the spread
     is that of works.
     """
     learner: Any = evidence.learner  # a Restorer, which `applies` has seen
     name = str(learner.baseline_name)
     draws = _count_damages(evidence, learner)
-    (psnr_restored, psnr_baseline), (ssim_restored, ssim_baseline) = _measure_quality(evidence, learner, draws)
+    windows: list[Tensor] = []
+    (psnr_restored, psnr_baseline), (ssim_restored, ssim_baseline) = _measure_quality(
+        evidence, learner, draws, windows.append
+    )
     gain = psnr_restored - psnr_baseline
     scores = [
         _make_score("psnr", psnr_restored, "dB", code="score_psnr"),
@@ -46,12 +54,16 @@ def measure(evidence: Evidence) -> Measurement:
         _make_gain_score(gain, name, float(psnr_baseline.mean())),
         _make_score("ssim", ssim_restored, "", code="score_ssim"),
         _make_score(f"ssim_{name}", ssim_baseline, "", code="score_of_baseline", values={"baseline": name}),
+        *_score_lpips(evidence, name, windows),
     ]
     finding = _judge_gain(scores[2], gain, name, scores[0].value, scores[1].value, _describe_count(len(gain), draws))
     return Measurement(scores=scores, findings=[finding])
 
 
-def _measure_quality(evidence: Evidence, learner: Restorer, draws: int) -> tuple[ValuePair, ValuePair]:
+def _measure_quality(
+    evidence: Evidence, learner: Restorer, draws: int, keep_windows: Callable[[Tensor], None]
+) -> tuple[ValuePair, ValuePair]:
+    """Return PSNR and SSIM of works; keep a window of each one's first damage."""
     psnr_values: list[Tensor] = []
     ssim_values: list[Tensor] = []
     seed = evidence.seed
@@ -59,6 +71,7 @@ def _measure_quality(evidence: Evidence, learner: Restorer, draws: int) -> tuple
         seeds, seed = range(seed, seed + draws * len(batch)), seed + draws * len(batch)
         with torch.no_grad():
             restoration = learner.restore(to_float(batch).repeat_interleave(draws, 0), seeds)
+        keep_windows(cut_windows(restoration, draws, PATCH_SIDE))
         for quality, values in ((psnr, psnr_values), (ssim, ssim_values)):
             both_values = [
                 quality(images, restoration.original, restoration.mask)
@@ -66,6 +79,60 @@ def _measure_quality(evidence: Evidence, learner: Restorer, draws: int) -> tuple
             ]
             values.append(_average_by_work(torch.stack(both_values), draws))
     return _join_values(psnr_values), _join_values(ssim_values)
+
+
+def cut_windows(restoration: Restoration, draws: int, side: int) -> Tensor:
+    """Return parts ``(3, N, C, h, w)`` of pictures, where most was lost.
+
+    They are of the works, of restored ones and of baselines. Of each work its first damage, if that took anything; `side` pixels a side at most.
+    """
+    sides = [min(side, length) for length in restoration.original.shape[2:]]
+    windows = []
+    for row in range(0, len(restoration.mask), draws):
+        lost = restoration.mask[row].any(0).nonzero()
+        if not len(lost):
+            continue
+        middle = lost.double().mean(0).tolist()
+        top, left = (
+            min(max(0, round(place - length / 2)), whole - length)
+            for place, length, whole in zip(middle, sides, restoration.original.shape[2:], strict=True)
+        )
+        parts = [restoration.original[row], restoration.restored[row], restoration.baseline[row]]
+        windows.append(torch.stack(parts)[..., top : top + sides[0], left : left + sides[1]])
+    return torch.stack(windows, 1) if windows else restoration.original.new_zeros(3, 0, 1, *sides)
+
+
+def _score_lpips(evidence: Evidence, name: str, windows: Sequence[Tensor]) -> list[Score]:
+    """Return how different works look when restored, and by the baseline.
+
+    Silent of pictures that are not in colour or too small, where no networks are asked for, or the weights are out of reach.
+    """
+    seen = [part for part in windows if part.shape[2] == COLOURS and min(part.shape[3:]) >= SMALLEST_SIDE]
+    if not evidence.params.extractors or not seen:
+        return []
+    try:
+        network, sha256 = open_lpips(evidence)
+    except UnreachableError:
+        return []
+    distances = _measure_lpips(network, seen, min(_MOST_LOOKED_AT, evidence.params.lpips_pairs))
+    scores = [
+        _make_score("lpips", distances[0], "", code="score_lpips"),
+        _make_score(f"lpips_{name}", distances[1], "", code="score_of_baseline", values={"baseline": name}),
+    ]
+    return [score.model_copy(update={"better": "lower", "extractor": sha256}) for score in scores]
+
+
+def _measure_lpips(network: LpipsNetwork, windows: Sequence[Tensor], count: int) -> Tensor:
+    """Return distances ``(2, N)`` of restored works and baselines to `count` works."""
+    distances, left = list[Tensor](), count
+    for part in windows:
+        with torch.no_grad():
+            works, *others = (network.features(pictures) for pictures in part[:, :left])
+        distances.append(torch.stack([(works - other).square().sum(1) for other in others]))
+        left -= len(works)
+        if left <= 0:
+            break
+    return torch.cat(distances, 1).double()
 
 
 def _average_by_work(values: Tensor, draws: int) -> Tensor:
@@ -138,7 +205,7 @@ def _judge_gain(
         score, passing=0.0, good=good, code="nearer_than_baseline" if score.value > 0 else "no_nearer_than_baseline",
         values={
             "gain": score.value, "baseline": name, "ours": psnr_restored, "theirs": baseline_psnr, "measured": measured,
-            "helped": helped,
+            "helped": helped, "good": _GOOD_GAIN, "good_share": _GOOD_SHARE,
         },
     )  # fmt: skip
 
@@ -148,4 +215,4 @@ def _applies(evidence: Evidence) -> bool:
 
 
 METRIC = Metric(applies=_applies, measure=measure, headline=("psnr", "psnr_gain"))
-METRIC_INFO = MetricInfo(acronyms=("psnr", "ssim"))
+METRIC_INFO = MetricInfo(acronyms=("psnr", "ssim", "lpips"))

@@ -5,6 +5,7 @@ Diverged, dominated by the discriminator, or stopped while still improving.
 
 import math
 from statistics import fmean, median
+from typing import Literal
 
 from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.report import Finding, Score
@@ -33,21 +34,34 @@ def _find_divergence(evidence: Evidence) -> Finding | None:
 
     A training that gave up after its rollbacks is found too.
     """
-    bound = evidence.params.verdicts.explosion
     broken = sum(int((~weight.isfinite()).sum()) for weight in evidence.learner.state_dict().values())
     if broken:
         return _make_finding("weights", broken, 0, code="weights_not_finite", values={"weights": broken})
     if evidence.broken_samples:
         count = evidence.broken_samples
         return _make_finding("samples", count, 0, code="pictures_not_finite", values={"pictures": count})
-    for name, value, factor in _measure_explosions(evidence.card.history):
-        if not math.isfinite(value):
-            return _make_finding(name, -1, 0, code="loss_not_finite", values={"loss": name})
-        if factor > bound:
-            return _make_finding(name, factor, bound, code="loss_exploded", values={"loss": name, "times": factor})
+    if explosion := _find_explosion(evidence):
+        return explosion
     if evidence.card.diverged:
         times, allowed = evidence.card.rollbacks, int(evidence.card.params.get("rollbacks", 0))
         return _make_finding("rollbacks", times, allowed, code="rolled_back_too_often", values={"times": times})
+    return None
+
+
+def _find_explosion(evidence: Evidence) -> Finding | None:
+    """Find a last loss that is no number, exploded, or is beyond belief."""
+    bounds = evidence.params.verdicts
+    for name, value, factor in _measure_explosions(evidence.card.history):
+        if not math.isfinite(value):
+            return _make_finding(name, -1, 0, code="loss_not_finite", values={"loss": name})
+        if factor > bounds.explosion:
+            return _make_finding(
+                name, factor, bounds.explosion, code="loss_exploded", values={"loss": name, "times": factor}
+            )
+        if abs(value) > bounds.largest_loss:
+            return _make_finding(
+                name, value, bounds.largest_loss, code="loss_too_large", values={"loss": name, "value": value}
+            )
     return None
 
 
@@ -68,19 +82,40 @@ def _measure_explosions(history: tuple[HistoryRow, ...]) -> list[tuple[str, floa
 
 
 def _find_domination(evidence: Evidence, history: tuple[HistoryRow, ...]) -> Finding | None:
-    """Find a discriminator whose loss is almost nothing.
+    """Find a discriminator whose loss is almost nothing, or that is far ahead.
 
-    A critic without a zero (Wasserstein) has none.
+    A critic without a zero (Wasserstein) is neither. What is almost nothing differs between losses, of which some are sums of
+    two; the logits between real works and pictures do not.
     """
-    losses = [row.losses["discriminator"] for row in history if "discriminator" in row.losses]
-    if not losses or min(losses) < 0:
+    rows = [row.losses for row in history if "discriminator" in row.losses]
+    if not rows or min(row["discriminator"] for row in rows) < 0:
         return None
-    value, bound = fmean(losses[-max(1, len(losses) // _MINIMUM_POINTS) :]), evidence.params.verdicts.dominated_loss
-    if not value < bound:
+    last, bounds = rows[-max(1, len(rows) // _MINIMUM_POINTS) :], evidence.params.verdicts
+    loss = fmean(row["discriminator"] for row in last)
+    if loss < bounds.dominated_loss:
+        return _make_domination(
+            "discriminator",
+            loss,
+            bounds.dominated_loss,
+            "least",
+            code="discriminator_always_right",
+            values={"loss": loss},
+        )
+    gap = fmean(row.get("d_real", 0.0) - row.get("d_fake", 0.0) for row in last)
+    if gap <= bounds.dominated_gap:
         return None
+    return _make_domination(
+        "discriminator_gap", gap, bounds.dominated_gap, "most", code="discriminator_far_ahead",
+        values={"gap": gap, "wanted": bounds.dominated_gap},
+    )  # fmt: skip
+
+
+def _make_domination(
+    score: str, value: float, bound: float, wanted: Literal["least", "most"], code: str, values: dict[str, Value]
+) -> Finding:
     return Finding(
-        grade="weak", fault="discriminator dominates", wanted="least", score="discriminator", value=value, bound=bound,
-        code="discriminator_always_right", values={"loss": value},
+        grade="weak", fault="discriminator dominates", wanted=wanted, score=score, value=value, bound=bound, code=code,
+        values=values,
     )  # fmt: skip
 
 

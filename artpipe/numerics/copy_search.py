@@ -7,10 +7,16 @@ from torch.nn import functional as F
 from artpipe.numerics.edge_structure import edge_distances, edge_maps
 from artpipe.numerics.pixels import to_float
 
+_POWER = 0.7  # of the strength of edges (docs/log.md)
 _CROPS = (0.9, 0.8)  # of the side
 _PLACES = (0.0, 0.5, 1.0)  # of a crop, of the way from one border to the other
 _BATCH = 512
 _WORKS = 64  # at once
+
+
+def copy_maps(images: Tensor) -> Tensor:
+    """Return edges ``(N, 256)`` of ``(N, C, H, W)`` to look for among variants."""
+    return edge_maps(images, _POWER)
 
 
 def list_variants(images: Tensor) -> list[Tensor]:
@@ -27,7 +33,7 @@ def _list_variants(images: Tensor) -> list[Tensor]:
         images,
         *(_crop(images, share, down, across) for share in _CROPS for down in _PLACES for across in _PLACES),
     ]
-    return [edge_maps(variant) for variant in (*cropped, *(pictures.flip(3) for pictures in cropped))]
+    return [copy_maps(variant) for variant in (*cropped, *(pictures.flip(3) for pictures in cropped))]
 
 
 def _crop(images: Tensor, share: float, down: float, across: float) -> Tensor:

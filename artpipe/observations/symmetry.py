@@ -11,6 +11,7 @@ from artpipe.language.message import Message
 from artpipe.numerics.colour_space import to_lightness
 
 _SIDE = 96  # pixels: smaller things may lie on one side only
+_LEAST_SIDE = 16  # pixels after shrinking: a line or two are their own mirror image
 _LEAST_CONTRAST = 2.0  # standard deviation of lightness, of 100
 _SYMMETRIC, _NEARLY = 0.9, 0.7  # correlation with the mirror image
 
@@ -19,7 +20,7 @@ def observe(picture: CritiquedPicture, models: object) -> Sequence[ObservationRe
     """Correlate the lightness with its two mirror images; 1 is the same, 0 unrelated."""
     del models
     values = to_lightness(np.asarray(shrink(picture.framed, _SIDE)))
-    if values.std() < _LEAST_CONTRAST:
+    if values.std() < _LEAST_CONTRAST or min(values.shape) < _LEAST_SIDE:
         return []
     sideways, upright = mirror_correlation(values), mirror_correlation(values.T)
     numbers = [

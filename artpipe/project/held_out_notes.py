@@ -11,6 +11,7 @@ from artpipe.artifacts.works import Works
 from artpipe.config.params import DatasetEntry, Params, SplitParams
 from artpipe.contracts.plugin_info import medium_info
 from artpipe.errors import ArtpipeError
+from artpipe.layout.folder_words import parse_split
 from artpipe.layout.input_files import walk_files
 
 _PLANE_AXES = 2  # of a medium whose works are pictures
@@ -53,8 +54,15 @@ def _count_works(
         folder = root / entry.path
         if not folder.is_dir() or not share:
             return None, None
-        return sum(1 for _ in islice(walk_files(folder), math.ceil(fewest / share) + 1)), None
+        count = sum(1 for _ in islice(walk_files(folder), math.ceil(fewest / share) + 1))
+        return count, _count_test_files(folder, fewest) if entry.ingest.splits == "keep" else None
     return card.count, card.splits.get("test") if entry.ingest.splits == "keep" else None
+
+
+def _count_test_files(folder: Path, most: int) -> int | None:
+    """Return how many files a folder's test works are, None where none are given."""
+    folders = [path for path in folder.iterdir() if parse_split(path.name) == "test" and path.is_dir()]
+    return sum(1 for path in folders for _ in islice(walk_files(path), most)) if folders else None
 
 
 def _is_judged_by_likeness(params: Params, dataset: str) -> bool:

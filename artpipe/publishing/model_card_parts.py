@@ -166,9 +166,11 @@ def _format_value(value: float, unit: str | Message) -> Markdown:
 
 def describe_number(finding: Finding, kind: str) -> str:
     """Return the number that decided a verdict, and what was asked."""
-    asked = {"least": "; at least {} is asked for", "most": "; at most {} is allowed"}.get(wanted_side(finding), "")
-    bound = asked.format(format_number(finding.bound))
-    return f"Decided by {name_score(finding.score, kind)}: {format_number(finding.value)}{bound}."
+    side = wanted_side(finding)
+    asked = {"least": "; at least {} is asked for", "most": "; at most {} is allowed"}.get(side, "")
+    praised = {"least": ", good from {}", "most": ", good up to {}"}.get(side, "") if finding.good is not None else ""
+    marks = asked.format(format_number(finding.bound)) + praised.format(format_number(finding.good or 0.0))
+    return f"Decided by {name_score(finding.score, kind)}: {format_number(finding.value)}{marks}."
 
 
 def list_hashes(model: ModelArtifacts) -> Iterator[tuple[str, object]]:

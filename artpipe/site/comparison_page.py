@@ -41,7 +41,7 @@ PAGE = """<!doctype html>
 <section class="part"><div class="head">
 <p class="kicker">{{ _("Two models") }}</p>
 <h1><bdi>{{ _("%(first)s beside %(second)s", first=first.label, second=second.label) }}</bdi></h1>
-{% for one in (first, second) %}<p class="lead"><bdi>{{ one.label }}</bdi>{{ _(": ") }}<bdi>{{ one.kind }}, {{ one.dataset }}</bdi>{{ _("; ") }}{{ one.verdict | sentence }}</p>
+{% for one in (first, second) %}<p class="lead"><bdi>{{ one.label }}</bdi>{{ _(": ") }}<bdi>{{ one.kind }}, {{ one.dataset }}</bdi>{{ _("; ") }}<strong>{{ _(one.verdict.grade) }}{% if one.verdict.fault %}{{ _(": ") }}{{ _(one.verdict.fault) }}{% endif %}</strong>. {{ one.verdict | sentence }}</p>
 {% endfor %}</div></section>
 {% if samples %}
 <section class="part"><div class="wall wall-1"><div class="pair">

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from artpipe.artifacts.report import Score
+from artpipe.artifacts.report import Finding, Score
 from artpipe.config.differences import list_differences
 from artpipe.config.params import load_params
 from artpipe.language.sentences import make_sentence
@@ -113,7 +113,7 @@ def to_text(comparison: Comparison) -> str:
     lines = [f"{first} beside {second}"]
     for model in comparison[:2]:
         report = model.measured.report
-        lines.append(f"  {model.label}: {report.kind} on {report.dataset}; {make_sentence(report.verdict)}")
+        lines.append(f"  {model.label}: {report.kind} on {report.dataset}; {_describe_verdict(report.verdict)}")
     rows = [(name, _format(ours), _format(theirs)) for name, ours, theirs in comparison.parameters]
     lines += ["", "parameters that differ", *_align([("", first, second), *rows])] if rows else ["", "same parameters"]
     lines += ["", "cost of the training (energy is an estimate: docs/cost.md)"]
@@ -211,22 +211,38 @@ def _find_seed(pair: SamplePair) -> int | None:
     return next((work.seed for work in pair if work), None)
 
 
+def _describe_verdict(verdict: Finding) -> str:
+    fault = f", {verdict.fault}" if verdict.fault else ""
+    return f"{verdict.grade}{fault}. {make_sentence(verdict)}"
+
+
 def _format_pair(pair: ScorePair) -> tuple[str, ...]:
     values = [_format_score(score) if score else "-" for score in (pair.first, pair.second)]
     if pair.refusal:
         return (pair.name, *values, f"not compared: {make_sentence(pair.refusal)}")
     if pair.low is None or pair.high is None:
-        return (pair.name, *values, f"{pair.difference:+.4g} (no interval)")
-    return (pair.name, *values, f"{pair.difference:+.4g} [{pair.low:+.3g}, {pair.high:+.3g}] {_MARKS[pair.outcome]}")
+        return (pair.name, *values, f"{_format_signed(pair.difference)} (no interval)")
+    interval = f"[{_format_signed(pair.low)}, {_format_signed(pair.high)}]"
+    return (pair.name, *values, f"{_format_signed(pair.difference)} {interval} {_MARKS[pair.outcome]}")
 
 
 def _format_score(score: Score) -> str:
     interval = score.interval
-    return f"{score.value:.4g}" + ("" if interval is None else f" [{interval.low:.4g}, {interval.high:.4g}]")
+    text = _format_plain(score.value)
+    return text if interval is None else f"{text} [{_format_plain(interval.low)}, {_format_plain(interval.high)}]"
+
+
+def _format_signed(value: float | None) -> str:
+    return "-" if value is None else f"{'+' if value > 0 else ''}{_format_plain(value)}"
+
+
+def _format_plain(value: float) -> str:
+    """Return a number as elsewhere, with a minus that every terminal has."""
+    return format_number(value).replace("\u2212", "-")
 
 
 def _format_cost(value: float | None) -> str:
-    return "-" if value is None else format_number(value)
+    return "-" if value is None else _format_plain(value)
 
 
 def _format(value: Any) -> str:

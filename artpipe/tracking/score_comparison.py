@@ -54,8 +54,13 @@ def estimate_difference(first: Score, second: Score) -> Interval | None:
 
 
 def compare_scores(first: Measured, second: Measured) -> Iterator[ScorePair]:
-    """Yield every score that one of two models has, the first's in their order."""
-    ours, theirs = ({score.name: score for score in one.report.scores} for one in (first, second))
+    """Yield every score that one of two models has, the first's in their order.
+
+    What is measured of real works alone is no score of a model and left out.
+    """
+    ours, theirs = (
+        {score.name: score for score in one.report.scores if not score.is_anchor} for one in (first, second)
+    )
     for name in dict.fromkeys((*ours, *theirs)):
         yield _compare(first, second, name, ours.get(name), theirs.get(name))
 

@@ -36,6 +36,7 @@ ELSEWHERE = {
     "artpipe/layout/sidecars.py": {"text": A_WORD},
     "artpipe/metrics/elbo.py": {"likelihood": "a field of the learner"},
     "artpipe/metrics/held_out.py": dict.fromkeys(("fid", "kid"), A_MEASURE),
+    "artpipe/metrics/restoration.py": {"lpips": A_MEASURE},
     "artpipe/modalities/music/musicxml_reader.py": {"text": A_VALUE},
     "artpipe/models/classifier.py": {"accuracy": A_MEASURE},
     "artpipe/models/faststyle.py": {"style": "one of its losses", "stylisation": A_ROLE},

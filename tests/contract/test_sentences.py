@@ -33,8 +33,16 @@ def given() -> Iterator[tuple[str, frozenset[str], str]]:
                 told = {keyword.arg: keyword.value for keyword in node.keywords}
                 values = told.get("values")
                 keys = values.keys if isinstance(values, ast.Dict) else []
-                fields = frozenset(key.value for key in keys if isinstance(key, ast.Constant))
+                fields = frozenset(key.value for key in keys if isinstance(key, ast.Constant)) | added_fields(node)
                 yield from ((code, fields, f"{path.name}:{node.lineno}") for code in texts(told.get("code")))
+
+
+def added_fields(call: ast.Call) -> frozenset[str]:
+    """Return what a call adds to the values it is given: a judgement its mark of good, where that is no pass mark too."""
+    if not isinstance(call.func, ast.Name) or call.func.id not in {"judge_score", "judge_costs"}:
+        return frozenset()
+    told = {keyword.arg: ast.dump(keyword.value) for keyword in call.keywords}
+    return frozenset() if "good" in told and told["good"] == told.get("passing") else frozenset({"good"})
 
 
 CODES = {code: fields for code, fields, _ in given() if code}

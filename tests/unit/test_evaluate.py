@@ -187,6 +187,19 @@ def test_an_asked_class_that_is_never_painted_is_dropped():
     assert "south" in make_sentence(decide_verdict(measure_metrics(found))[1])
 
 
+def test_labels_that_change_nothing_of_use_are_ignored():
+    """Good pictures of other classes than those asked for are a failure; of those asked for they are good."""
+    next_class = Painter(lambda prompt: fresh(Prompt(prompt.seeds, (prompt.labels + 1) % 4)))
+    finding = decide_verdict(measure_metrics(evidence(next_class)))[1]
+    assert (finding.grade, finding.fault, finding.value) == ("failed", "labels ignored", 0.0)
+    marks = (
+        "recognised as the class that was asked for, of real works 100%, by chance 25%; pass mark 62%, good from 85%."
+    )
+    assert marks in make_sentence(finding)
+    findings = decide_verdict(measure_metrics(evidence(Painter(fresh))))[0]
+    assert [finding.grade for finding in findings if finding.score == "asked_agreement"] == ["good"]
+
+
 def test_replayed_training_works_are_memorised():
     """A painter that replays its training works, faintly noised, has KID and coverage of real works and is found out."""
     found = evidence(Painter(replay))
@@ -248,7 +261,7 @@ def test_blurs_are_under_trained():
     assert gravest.grade == "failed"
     finding = next(one for one in findings if one.score == "sharpness")
     assert finding.value == score(found, "sharpness") < finding.bound == 0.2
-    assert "of the fine detail of real works; pass mark 20%." in make_sentence(finding)
+    assert "of the fine detail of real works; pass mark 20%, good from 50%." in make_sentence(finding)
 
 
 def test_what_is_further_than_shrunk_works_is_under_trained():
@@ -300,7 +313,10 @@ def rows(losses, kids=None):
         (rows([{"loss": 1.0}] * 7 + [{"loss": math.inf}]), 0, "diverged"),
         (rows([{"loss": 1.0}] * 8), 3, ""),  # taken back as often as allowed, and went on
         (rows([{"generator": 9.0, "discriminator": 0.01}] * 8), 0, "discriminator dominates"),
+        (rows([{"loss": 1.0e17}] * 8), 0, "diverged"),  # at the first step
         (rows([{"generator": 2.0, "discriminator": 0.4}] * 8), 0, ""),
+        (rows([{"discriminator": 0.09, "d_real": 4.9, "d_fake": -4.1}] * 8), 0, "discriminator dominates"),
+        (rows([{"discriminator": 0.16, "d_real": 5.8, "d_fake": 3.8}] * 8), 0, ""),  # relativistic and early
         (rows([{"generator": 9.0, "discriminator": -3.0}] * 8), 0, ""),  # a Wasserstein critic
         (rows([{}] * 8, [1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.6, 0.3]), 0, "under-trained"),
         (rows([{}] * 8, [1.0, 0.5, 0.2, 0.1, 0.1, 0.09, 0.08, 0.07]), 0, ""),
@@ -459,7 +475,7 @@ def test_a_judge_of_rotations_is_asked_about_rotations():
     assert measured.tables["accuracy"]["confusion"] == (40 * torch.eye(4, dtype=torch.int64)).tolist()
     assert measured.tables["accuracy"]["lesson"] == "turns"
     assert make_sentence(measured.findings[0]) == (
-        "It tells 100.0% of the turns of 40 held-out works; guessing gives 25%."
+        "It tells 100.0% of the turns of 40 held-out works; pass mark 25%, which guessing gives, good from 62%."
     )
 
 

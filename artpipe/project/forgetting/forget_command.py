@@ -1,5 +1,7 @@
 """`artpipe forget`: say what a work has left, and with `--yes` forget it."""
 
+from collections.abc import Sequence
+
 from artpipe.config.params import Params, load_params
 from artpipe.errors import UserError
 from artpipe.project.forgetting.forget_plan import load_plan, make_plan
@@ -16,7 +18,7 @@ from artpipe.project.forgetting.work_traces import find_traces
 
 
 def forget(
-    query: str,
+    queries: Sequence[str],
     *,
     creator: str = "",
     exact: bool = False,
@@ -29,7 +31,7 @@ def forget(
     A forgetting that was cut short is ended first.
 
     Args:
-        query: a file, the beginning of a hash, or a work's name or title.
+        queries: each a file, the beginning of a hash, or a work's name or title.
         creator: instead: all works of this creator.
         exact: leave near duplicates where they are.
         near: keep near copies out from now on, by a hash of the look in the tombstone.
@@ -42,12 +44,12 @@ def forget(
     lines = []
     if yes and (pending := load_plan()):
         lines.append(describe_result(pending, carry_out(pending)))
-    if lines and not query and not creator:
+    if lines and not queries and not creator:
         return lines[0]
-    if bool(query) == bool(creator):
+    if bool(queries) == bool(creator):
         raise UserError("a WORK or FILE is wanted, or `--creator NAME`; `--list` says what was withdrawn")
     params = load_params()
-    holdings = find_holdings(params, query, creator=creator, exact=exact)
+    holdings = find_holdings(params, queries, creator=creator, exact=exact)
     if not yes:
         return _tell(params, holdings, near=near, as_json=as_json)
     plan = make_plan(params, holdings, near=near)

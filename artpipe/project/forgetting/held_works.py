@@ -62,12 +62,12 @@ class Holdings:
         return [held for held in self.held if held.dataset == dataset]
 
 
-def find_holdings(params: Params, query: str = "", *, creator: str = "", exact: bool = False) -> Holdings:
+def find_holdings(params: Params, queries: Sequence[str] = (), *, creator: str = "", exact: bool = False) -> Holdings:
     """Return which datasets hold the works that are meant, or near duplicates.
 
     Args:
         params: params.yaml.
-        query: a file, the beginning of a hash, or a work's name or title.
+        queries: each a file, the beginning of a hash, or a work's name or title.
         creator: instead: all works of this creator.
         exact: near duplicates are left out.
 
@@ -75,7 +75,9 @@ def find_holdings(params: Params, query: str = "", *, creator: str = "", exact: 
         UserError: no such work or creator (with the nearest name), or several works of one name.
     """
     unread = _list_unread(params)
-    targets = _find_by_creator(params, creator) if creator else _find_by_query(params, query, exact=exact)
+    targets = _find_by_creator(params, creator) if creator else []
+    for query in queries:
+        targets += _find_by_query(params, query, exact=exact)
     asked = frozenset(target.work.sha256 for target in targets)
     held = tuple(_find_held(params, targets, exact=exact))
     reasons = {"exact duplicate"} if exact else _DUPLICATES

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from artpipe.config.params import EvaluationParams
 from artpipe.contracts.metric import Evidence
-from artpipe.metrics import lpips, ms_ssim
+from artpipe.contracts.model import Restoration
+from artpipe.errors import UnreachableError
+from artpipe.metrics import lpips, ms_ssim, restoration
 from artpipe.metrics.elbo import binarise
 from artpipe.nn.pretrained.lpips_network import COMPARED_LAYERS, LpipsNetwork
 from artpipe.nn.pretrained.vgg16_layout import list_shapes
@@ -93,6 +95,39 @@ def test_lpips_diversity_is_nothing_where_all_samples_are_one(tmp_path, monkeypa
     assert lpips.measure(collapsed).scores[0].real == score.real > 0.01
     assert not lpips.METRIC.applies(evidence(works, works))
     assert not lpips.METRIC.applies(evidence(works[:, :1], works[:, :1], **shared))
+
+
+def test_lpips_of_restored_works_is_that_of_the_window_where_most_was_lost():
+    """As the network says of the windows, the baseline further off; a work that lost nothing is left out."""
+    network = make_network()
+    images = torch.rand(3, 3, 40, 20, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    mask = torch.zeros(3, 1, 40, 20, dtype=torch.bool)
+    mask[:2, :, 30:36, 4:8] = True
+    restored, baseline = images + 0.1 * mask, images + 0.4 * mask
+    windows = restoration.cut_windows(Restoration(images, baseline, restored, baseline, mask), 1, 16)
+    assert torch.equal(windows[0], images[:2, :, 24:, :16])
+    found = evidence(images, images, open_network=lambda _: (network, "f" * 64))
+    found.params = EvaluationParams(metrics=(), extractors=("vgg16",))
+    scores = restoration._score_lpips(found, "blur", [windows])
+    expected = network.distances(restored[:2, :, 24:, :16], images[:2, :, 24:, :16])
+    assert [score.name for score in scores] == ["lpips", "lpips_blur"]
+    assert (scores[0].n, scores[0].better, scores[0].extractor) == (2, "lower", "f" * 64)
+    assert scores[0].value == pytest.approx(float(expected.double().mean()), rel=1e-5)
+    assert scores[1].value > scores[0].value > 0
+
+
+def test_lpips_of_restored_works_is_silent_without_weights():
+    """Where they cannot be fetched, where no networks are asked for, and of pictures in grey."""
+
+    def fail(name):
+        raise UnreachableError(name)
+
+    windows = torch.zeros(3, 2, 3, 16, 16)
+    found = evidence(windows[0], windows[0], open_network=fail)
+    assert restoration._score_lpips(found, "blur", [windows]) == []
+    found.params = EvaluationParams(metrics=(), extractors=("vgg16",))
+    assert restoration._score_lpips(found, "blur", [windows]) == []
+    assert restoration._score_lpips(found, "blur", [windows[:, :, :1]]) == []
 
 
 def test_binarised_works_are_black_and_white_by_brightness():

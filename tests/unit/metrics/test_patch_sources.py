@@ -34,7 +34,10 @@ def test_copies_are_weak_and_called_memorised():
     measurement = measured(IDENTITY, IDENTITY, IDENTITY)
     finding = next(finding for finding in measurement.findings if finding.score == "share_in_place")
     assert (finding.grade, finding.fault) == ("weak", "memorised")
-    assert make_sentence(finding) == "100% of a picture, on average, lies where it lies in a work; 90% are allowed."
+    assert (
+        make_sentence(finding)
+        == "100% of a picture, on average, lies where it lies in a work; pass mark 90% at most, good up to 60%."
+    )
     assert {score.name: score.value for score in measurement.scores} == {
         "share_in_place": 1.0,
         "joint_contrast": 1.0,

@@ -127,6 +127,8 @@ def test_a_mirrored_picture_is_symmetric_and_noise_is_not():
     assert set(codes(observe("symmetry", sideways))) == {"symmetric_left_right"}
     assert set(codes(observe("symmetry", upright))) == {"symmetric_top_bottom"}
     assert set(codes(observe("symmetry", grey(noise)))) == {"not_symmetric"}
+    for strip in (noise[:1], noise[:, :1], noise[:3]):  # its own mirror image, or nearly
+        assert observe("symmetry", grey(strip)) is None
 
 
 def test_dark_above_light_says_nothing_of_left_and_right():

@@ -335,8 +335,12 @@ def test_what_was_not_looked_into_is_said(project, artpipe):
     for words in (["noise.png"], ["circle/018.png"], ["--creator", "x"]):
         code, _, err = artpipe("forget", *words)
         assert (code, err.count("\n"), line in err) == (2, 1, True)
-    work = next(iter(Record.open(paths.record("other")).rows())).name
+    work, another, *_ = (row.name for row in Record.open(paths.record("other")).rows())
     assert line in artpipe("forget", work)[1]
+    told = json.loads(artpipe("forget", work, another, "--json")[1])  # several at once
+    assert {work, another} <= {held["name"] for held in told["held"]}
+    assert artpipe("forget", work, "no such work", "--yes")[0] == 2
+    assert work in json.loads(artpipe("forget", work, "--json")[1])["held"][0]["name"]  # and nothing was forgotten
     assert line in artpipe("forget", work, "--yes")[1]
 
 

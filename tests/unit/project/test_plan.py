@@ -132,6 +132,12 @@ def test_too_few_held_out_works_are_told_beforehand(tmp_path, monkeypatch, capsy
     assert plan.make_plan(SimpleNamespace(upstream=UPSTREAM, changes={"gallery": []}), tmp_path).notes == ()
     (tmp_path / "params.yaml").write_text(text.replace("size: 28", "size: 28, test: 0.5"))
     assert plan.make_plan(graph, tmp_path).notes == ()
+    (tmp_path / "works/test").mkdir()
+    for number in range(9):
+        (tmp_path / f"works/test/{number}.png").touch()
+    (given,) = plan.make_plan(graph, tmp_path).notes
+    assert given.startswith("digits: about 9 works will be held out")
+    assert "splits: ignore" in given
 
 
 def test_training_is_reckoned_from_its_last_run(make, tmp_path):

@@ -80,6 +80,13 @@ def test_what_does_not_compare_says_why(second, sentence):
     assert (pair.difference, pair.low, pair.outcome) == (None, None, "")
 
 
+def test_what_is_measured_of_real_works_alone_is_no_score_of_a_model():
+    """An anchor is left out, whatever it is called."""
+    anchor = kid(1.0).model_copy(update={"name": "kid_real", "is_anchor": True})
+    pairs = compare_scores(*(measured(name, kid(1.0), anchor) for name in "ab"))
+    assert [pair.name for pair in pairs] == ["kid"]
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     """A project with two small trained models on drawn pictures, evaluated in name."""
@@ -93,8 +100,9 @@ def test_two_models_are_put_side_by_side(made, monkeypatch, artpipe, tmp_path):
     assert code == 0
     assert re.search(r"latent_dim +2 +3", out)
     assert re.search(
-        r"kid +0\.3 \[0\.28\d*, 0\.3[12]\d*\] +0\.2 \[0\.18\d*, 0\.2[12]\d*\] +-0\.1 \[-0\.128, -0\.0723\] better", out
+        r"kid +0\.300 \[0\.280, 0\.320\] +0\.200 \[0\.180, 0\.220\] +-0\.100 \[-0\.128, -0\.0723\] better", out
     )
+    assert "small: vae on shapes; " in out
     assert "not compared: Measured on other numbers of samples: 9 and 10." in out
     assert re.search(r"core_seconds +600 +900\n +peak_memory_gib +1 +1\n +energy_wh +2\.10 +3\.10\n", out)
     page = (tmp_path / "beside.html").read_text()
