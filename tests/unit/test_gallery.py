@@ -74,7 +74,7 @@ def test_the_cost_is_one_number_everywhere(museum):
     shown = load_report(museum / paths.report("digits-gan"))[0].exhibits
     energy = (187 * 12 + 190 * 1.5 * 0.4) / 3600
     assert f"<dd>{energy:.3f} Wh</dd>" in (page / "index.html").read_text()
-    assert "estimated from 12 W for each core at work, 0.400 W for each GiB" in (page / "index.html").read_text()
+    assert "estimated from 12 W for each core at work and 0.400 W for each GiB" in (page / "index.html").read_text()
     share = f"{energy / len(shown):.4f} Wh (estimated), in 1.50 GiB of memory"
     assert len(works) == len(shown)
     assert all(share in (work / "index.html").read_text() for work in works)
