@@ -44,6 +44,7 @@ KINDS = {
         },
     ),
     "dcgan": ("gan", "forms", _SHARDS, {"architecture": "dcgan", "generator_width": 16, "discriminator_width": 16}),
+    "flow": ("flow", "forms", _SHARDS, {"width": 8, "inner_width": 8, "inner_blocks": 1, "sampling_steps": 2}),
     "superres": (
         "superres",
         "forms",

@@ -29,6 +29,7 @@ SMALL = {  # by kind, so that a step takes milliseconds; beside it what makes a 
         "batch_size": 4,
         "penalty_every_steps": 2,
     },
+    "flow": {"batch_size": 2, "width": 8, "inner_width": 8, "inner_blocks": 1, "sampling_steps": 1},
     "superres": {"batch_size": 2, "width": 4, "blocks": 1, "crop": 16, "adversarial_from_step": 5, "show": 32},
     "inpaint": {"batch_size": 2, "width": 4, "levels": 1, "crop": 16, "brush": 4},
     "style": {"paint": {"house": ["dots", "lines"]}},

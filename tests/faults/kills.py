@@ -24,6 +24,7 @@ KINDS = {
     "reader": "classifier",
     "vae": "vae",
     "gan": "gan",
+    "flow": "flow",
     "larger": "superres",
     "repairer": "inpaint",
     "painter": "style",

@@ -53,6 +53,7 @@ models:
   reader: {{kind: classifier, dataset: forms, pretrained: data/shards/forms, feature_extractor: reader, {_SMALL}, width: 8, max_width: 16, explanations: 4}}
   vae: {{kind: vae, dataset: forms, pretrained: data/shards/forms, feature_extractor: reader, {_SMALL}, latent_dim: 4, width: 8, hidden: 16, plane: 3}}
   gan: {{kind: gan, dataset: forms, pretrained: data/checkpoints/reader, feature_extractor: reader, {_SMALL}, latent_dim: 8, generator_width: 16, discriminator_width: 16, least_width: 8, validation_samples: 16}}
+  flow: {{kind: flow, dataset: forms, pretrained: data/shards/forms, feature_extractor: reader, {_SMALL}, width: 8, inner_width: 8, inner_blocks: 1, sampling_steps: 2, walk_steps: 1}}
   larger: {{kind: superres, dataset: forms, pretrained: data/shards/forms, feature_extractor: reader, {_SMALL}, blocks: 1, width: 8, crop: 16, adversarial_from_step: 12, judge_width: 8}}
   repairer: {{kind: inpaint, dataset: forms, pretrained: data/shards/forms, feature_extractor: reader, {_SMALL}, width: 8, levels: 1, crop: 16, brush: 4}}
   painter: {{kind: style, dataset: forms, pretrained: data/weights/eye, feature_extractor: reader, {_SMALL}, paint: {{circle: [square]}}, style_layers: [conv1_1, conv2_1], content_layers: [conv2_1]}}

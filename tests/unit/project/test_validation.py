@@ -150,7 +150,7 @@ MISTAKES = {
         "kind: rnn",
         (
             "params.yaml: `models.shapes-classifier.kind` is `rnn`, which reads tokens, and `shapes` is of picture; of that "
-            "learn: classifier, faststyle, gan, inpaint, patches, style, superres, vae"
+            "learn: classifier, faststyle, flow, gan, inpaint, patches, style, superres, vae"
         ),
     ),
     "another format": ("format: 2", "format: 7", "params.yaml: `format` is 7: input should be 2"),

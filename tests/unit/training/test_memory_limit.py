@@ -25,6 +25,7 @@ CALM = {  # nothing that is drawn part by part
     "classifier": {"width": 4, "dropout": 0},
     "vae": {"width": 4, "hidden": 16, "latent_dim": 5},
     "gan": {"generator_width": 8, "discriminator_width": 8, "least_width": 4, "augment": ()},
+    "flow": {"width": 8, "inner_width": 8, "inner_blocks": 1},
     "rnn": {"width": 8, "embedding": 6},
     "faststyle": {"crop": 8, "width": 4, "blocks": 1, "style_layers": ("conv1_1",), "content_layers": ("conv2_1",)},
     "superres": {"width": 4, "blocks": 1, "crop": 8, "adversarial_from_step": 2, "judge_width": 4},

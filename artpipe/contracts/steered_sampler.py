@@ -1,0 +1,35 @@
+"""What a learner is that paints what it is told, in words and by pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Steering:
+    """What pictures are to be, beside their noise; None is the learner's own default."""
+
+    captions: Sequence[str] | None = None  # one for each picture
+    labels: Tensor | None = None  # (N,) int64, where there are no captions
+    negative: str = ""  # what they are led away from
+    guidance: float | None = None  # how strongly; 1: not at all
+    steps: int | None = None
+    like: Tensor | None = None  # (C, H, W) in [-1, 1]: a picture to begin from
+    strength: float = 1.0  # of the way from it: 0 is the picture itself, 1 keeps nothing of it
+    painted: Tensor | None = None  # (1, H, W), 1 where it is painted; elsewhere it stays as it is
+
+
+@runtime_checkable
+class SteeredSampler(Protocol):
+    """A sampler that words and pictures steer."""
+
+    @property
+    def noise_size(self) -> int:
+        """Return the dimensions of the noise."""
+        ...
+
+    def steer(self, noise: Tensor, steering: Steering) -> Tensor:
+        """Return ``(N, C, H, W)`` in [-1, 1] at noise ``(N, Z)``."""
+        ...

@@ -1,0 +1,238 @@
+"""Rectified flow: pictures along straight paths from noise.
+
+Liu et al. 2023; conditional flow matching, Lipman et al. 2023. A label is the word of its class.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from artpipe.artifacts.shards import UNLABELLED, Spec
+from artpipe.config.params import Positive, Share, TrainParams
+from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
+from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
+from artpipe.contracts.plugin_info import Budget, ModelInfo
+from artpipe.contracts.steered_sampler import Steering
+from artpipe.language.message import Message
+from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
+from artpipe.nn.flow_matching.conditions import CaptionEncoder, caption_tokens
+from artpipe.nn.flow_matching.guidance import GuidedPredictor
+from artpipe.nn.flow_matching.straight_path import (
+    draw_times,
+    follow_path,
+    interpolate_path,
+    spread_times,
+    velocity_errors,
+)
+from artpipe.nn.flow_matching.unet import ConditionalUNet
+from artpipe.nn.gan.label_rows import requested_labels
+from artpipe.nn.layers import ema
+from artpipe.nn.layers.batching import split_rows
+
+_AT_ONCE = 128  # pictures painted or measured at once
+_SMALL_SIDE = 48  # pixels of the longer side, up to which 2 x 2 become channels; above it 4 x 4
+
+
+class Params(TrainParams):
+    """Parameters of a rectified flow: its network, its times and how it is sampled."""
+
+    batch_size: Positive = 32
+    conditional: bool = True  # on the label, where there are labels
+    fold: int = Field(default=0, ge=0, le=16)  # pixels a side that become channels; 0: 2 up to 48 pixels, 4 above
+    width: Positive = 32  # channels of the outermost maps, doubled at each halving
+    inner_width: Positive = 128  # of the innermost maps, 8 x 8 or less, which attend to themselves
+    blocks: Positive = 1  # at each size but the innermost, before and after it
+    inner_blocks: Positive = 4
+    condition_dim: Positive = 128
+    learning_rate: float = Field(default=2.0e-3, gt=0)
+    final_rate: Share = 0.02  # of `learning_rate`, at the end of a cosine
+    warmup_steps: int = Field(default=100, ge=0)
+    beta2: Share = 0.99
+    gradient_clip_norm: float = Field(default=1.0, gt=0)
+    ema_halflife_pictures: float = Field(default=10_000.0, ge=0)
+    time_mean: float = -0.4  # of the logit of the times that are learned; less is nearer to the noise
+    time_std: float = Field(default=1.0, gt=0)
+    unconditional: Share = 0.1  # of the pictures, learned without their condition
+    flip: bool = False  # every other picture is mirrored
+    guidance: float = Field(default=1.5, ge=0)  # 1: none; more makes pictures more like what was asked, and less varied
+    guided_from: Share = 0.1  # times between which they are guided (Kynkaanniemi et al. 2024)
+    guided_to: Share = 0.9
+    sampling_steps: int = Field(default=12, ge=1, le=1000)
+    solver: Literal["euler", "heun"] = "euler"
+    time_shift: float = Field(default=1.0, gt=0)  # above 1 steps are smaller near the noise
+    refuse: tuple[str, ...] = ()  # words that `artpipe sample --prompt` refuses
+    walk_steps: int = Field(default=6, ge=1, le=1000)  # of each picture of a film
+
+
+class Flow(MicroBatchedLearner[Params]):
+    """A network that predicts pictures; its moving average is shown and scored."""
+
+    selection_measure = ("velocity_error", "min")  # of held-out works: it rises where memorising begins
+
+    def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
+        super().__init__(params, spec)
+        del pretrained
+        self.classes = len(spec.classes) if params.conditional else 0
+        size = spec.height, spec.width
+        fold = params.fold or (2 if max(size) <= _SMALL_SIDE else 4)
+        self.network = nn.ModuleDict(
+            {
+                "captions": CaptionEncoder(params.condition_dim),
+                "unet": ConditionalUNet(
+                    spec.channels, size, fold=fold, width=params.width, inner_width=params.inner_width,
+                    blocks=params.blocks, inner_blocks=params.inner_blocks, condition_dim=params.condition_dim,
+                ),
+            }
+        )  # fmt: skip
+        self.to(memory_format=torch.channels_last)
+        self.average = ema.make_average(self.network)
+        # The last row is for works without a label: no word.
+        self.register_buffer("class_tokens", caption_tokens((*spec.classes, "")), persistent=False)
+        self.optimisers = {
+            "flow": torch.optim.Adam(self.network.parameters(), params.learning_rate, (0.9, params.beta2), fused=True)
+        }
+
+    def prepare_batch(self, batch: Batch) -> Batch:
+        """Return `images` ``(B, C, H, W)`` in [-1, 1], noise, times and captions."""
+        images, p = batch["images"], self.params
+        count, device = len(images), images.device
+        tokens = self._tokens(batch)
+        tokens = tokens * (torch.rand(count, 1, 1, device=device) >= p.unconditional)
+        if p.flip:
+            mirrored = torch.rand(count, 1, 1, 1, device=device) < 0.5  # noqa: PLR2004
+            images = torch.where(mirrored, images.flip(3), images)
+        times = draw_times(count, p.time_mean, p.time_std).to(device)
+        return {"images": images, "noise": torch.randn_like(images), "times": times, "tokens": tokens}
+
+    def accumulate_gradients(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
+        """Add the gradients of the velocity's error to the weights; return it."""
+        errors = self._errors(self.network, part["images"], part["noise"], part["times"], part["tokens"])
+        loss = row_share(part, whole) * errors.mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return {"velocity": loss.detach()}
+
+    def update_weights(self, rows: int) -> None:
+        """Take the optimiser's step and move the average."""
+        p = self.params
+        for group in self.optimisers["flow"].param_groups:
+            group["lr"] = self.scheduled_rate(p.learning_rate, p.warmup_steps, p.final_rate)
+        nn.utils.clip_grad_norm_(self.network.parameters(), p.gradient_clip_norm)
+        self.optimisers["flow"].step()
+        decay = ema.compute_decay(rows, p.ema_halflife_pictures, self.steps_done * rows)
+        ema.update(self.average, self.network, decay)
+
+    def _tokens(self, batch: Batch) -> Tensor:
+        """Return the tokens ``(B, words, pieces)`` of captions, else of the labels' words."""
+        if self.params.conditional and "captions" in batch:
+            return batch["captions"]
+        labels = batch.get("labels")
+        if labels is None or not self.classes:
+            labels = torch.full((len(batch["images"]),), UNLABELLED)
+        return self._label_tokens(labels)
+
+    def _label_tokens(self, labels: Tensor) -> Tensor:
+        tokens: Tensor = self.class_tokens[labels]  # type: ignore[index]  # UNLABELLED is -1, the last row
+        return tokens
+
+    def _errors(self, network: nn.Module, images: Tensor, noise: Tensor, times: Tensor, tokens: Tensor) -> Tensor:
+        """Return the errors ``(B,)`` of the predicted velocities."""
+        points = interpolate_path(noise, images, times)
+        with self.autocast():
+            predicted = network["unet"](points, times, network["captions"](tokens))  # type: ignore[index]
+        return velocity_errors(predicted.float(), images, times)
+
+    @torch.no_grad()
+    def sample(self, prompt: Prompt) -> Tensor:
+        """Paint ``(N, C, H, W)`` in [-1, 1]; a picture depends on its own seed alone."""
+        noise = prompt.noise(self.noise_size).to(next(self.parameters()).device)
+        return self.steer(noise, Steering(labels=requested_labels(prompt, self.classes)))
+
+    @torch.no_grad()
+    def steer(self, noise: Tensor, steering: Steering) -> Tensor:
+        """Paint ``(N, C, H, W)`` in [-1, 1] from noise ``(N, Z)``, or from a picture on."""
+        if steering.captions is not None:
+            tokens = caption_tokens(tuple(steering.captions))
+        else:
+            tokens = self._label_tokens(
+                torch.full((len(noise),), UNLABELLED) if steering.labels is None else steering.labels
+            )
+        return self._paint(noise, self._encode(tokens), steering)
+
+    @property
+    def noise_size(self) -> int:
+        """Return the dimensions of the noise: those of a picture."""
+        return self.spec.channels * self.spec.height * self.spec.width
+
+    @torch.no_grad()
+    def walk(self, noise: Tensor, mix: Tensor) -> Tensor:
+        """Paint ``(N, C, H, W)`` at noise ``(N, Z)``, mixing ``(N, classes)`` shares."""
+        every = self._encode(self.class_tokens)  # type: ignore[arg-type]
+        shares = torch.cat([mix, 1 - mix.sum(1, keepdim=True)], 1) if self.classes else mix.new_ones(len(mix), 1)
+        conditions = shares @ every[-shares.shape[1] :]
+        return self._paint(noise, conditions, Steering(steps=self.params.walk_steps))
+
+    def _encode(self, tokens: Tensor) -> Tensor:
+        encoder: nn.Module = self.average["captions"]  # type: ignore[index]
+        conditions: Tensor = encoder(tokens.to(next(encoder.parameters()).device))
+        return conditions
+
+    def _paint(self, noise: Tensor, conditions: Tensor, steering: Steering) -> Tensor:
+        p, like = self.params, steering.like
+        noise = noise.view(-1, self.spec.channels, self.spec.height, self.spec.width)
+        guidance = p.guidance if steering.guidance is None else steering.guidance
+        predictor = GuidedPredictor(
+            self.average["unet"], conditions, self._encode(caption_tokens((steering.negative,))),  # type: ignore[index]
+            guidance, (p.guided_from, p.guided_to), like, steering.painted,
+        )  # fmt: skip
+        strength = 1.0 if like is None else steering.strength
+        steps = max(1, round(strength * (steering.steps or p.sampling_steps)))
+        pictures = []
+        for points, part in zip(split_rows(noise, _AT_ONCE), split_rows(conditions, _AT_ONCE), strict=True):
+            start = points if like is None else torch.lerp(like.to(points).expand_as(points), points, strength)
+            predict = replace(predictor, condition=part)
+            end = follow_path(predict, start, steps, heun=p.solver == "heun", begin=1 - strength, shift=p.time_shift)
+            pictures.append(predict.keep_picture(end.clamp(-1, 1)))
+        return torch.cat(pictures)
+
+    def exhibit(self, prompt: Prompt) -> list[Exhibit]:
+        """Paint one picture per seed, with its label in the caption."""
+        labels = requested_labels(prompt, self.classes).tolist()
+        return [
+            Exhibit("image", picture, self._caption(label), seed=seed, label=None if label == UNLABELLED else label)
+            for picture, seed, label in zip(self.sample(prompt), prompt.seeds, labels, strict=True)
+        ]
+
+    def _caption(self, label: int) -> Message:
+        return UNTITLED if label == UNLABELLED else requested_class_title(self.spec.classes[label])
+
+    @torch.no_grad()
+    def validate(self, works: Batch) -> dict[str, float]:
+        """Return the velocity's error on works, always at the same noise and times."""
+        images = works.get("images")
+        if images is None or not len(images):
+            return {}
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(images.shape, generator=generator).to(images.device)
+        times = spread_times(len(images), self.params.time_mean, self.params.time_std).to(images.device)
+        columns = [split_rows(column, _AT_ONCE) for column in (images, noise, times, self._tokens(works))]
+        errors = [self._errors(self.average, *part) for part in zip(*columns, strict=True)]
+        return {"velocity_error": torch.cat(errors).double().mean().item()}
+
+
+MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=Flow)
+MODEL_INFO = ModelInfo(
+    title="Rectified flow",
+    nanoseconds_per_pixel=2200,
+    evaluation_seconds=60.0,  # a film among it
+    default_batch_size=32,
+    starting_params={"steps": 2400, "batch_size": 16},
+    acronyms=("ema",),
+    presets={
+        "long": Budget(steps_factor=3),
+        "gpu": Budget(steps_factor=4, at_least={"batch_size": 64, "width": 96, "inner_width": 256}),
+    },
+)

@@ -1,0 +1,1 @@
+"""Straight paths from noise to pictures, their network and conditions."""
