@@ -14,6 +14,7 @@ from artpipe.cli.help_command import help_commands
 from artpipe.cli.inspect import LOOK, inspect_commands
 from artpipe.cli.models import model_commands
 from artpipe.cli.preset_commands import preset_commands
+from artpipe.cli.sample_command import sample_commands
 from artpipe.cli.servers import BROWSER, UNATTENDED, server_commands
 from artpipe.cli.stages import STAGES, stage_commands
 
@@ -49,6 +50,7 @@ model = typer.Typer(
 model.registered_commands += model_commands.registered_commands
 for commands in (
     inspect_commands,
+    sample_commands,
     daily_commands,
     critique_commands,
     preset_commands,

@@ -1,6 +1,6 @@
 """The commands that look closer: runs, verify, lineage, card, compare, promote.
 
-And `sample`, `new` and `upgrade`.
+And `new` and `upgrade`.
 """
 
 from pathlib import Path
@@ -179,22 +179,3 @@ def sync_mlflow(
     from artpipe.tracking.mlflow_sync import sync
 
     typer.echo(to_printable_lines(sync()))
-
-
-@inspect_commands.command(rich_help_panel=LOOK)
-def sample(
-    name: Name,
-    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first; each next one has the next seed.")] = 1,
-    out: Annotated[
-        Path | None, typer.Option(help="The grid's file; the single ones stand in a folder beside it.")
-    ] = None,
-    label: Annotated[int | None, typer.Option(help="The class to paint; all in turn without it.")] = None,
-    prompt: Annotated[str | None, typer.Option(help=r"The beginning of a text; '\n' is a new line.")] = None,
-) -> None:
-    """Paint from a trained model."""
-    from artpipe.evaluation.sample_model import sample_model
-
-    out, prompt = out and resolve_typed_path(out), prompt and prompt.replace("\\n", "\n")
-    message = sample_model(name, n, seed, out, label, prompt)
-    typer.echo(to_printable_lines(message))

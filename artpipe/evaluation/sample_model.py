@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,12 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
 from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler
+from artpipe.contracts.steered_sampler import SteeredSampler
 from artpipe.errors import UserError
+from artpipe.evaluation.recipes import add_recipe, make_command
+from artpipe.evaluation.steered_samples import SteeringRequest, check_request, list_refused, steer_exhibits
 from artpipe.system.atomic_files import remove_stale_temporaries, write_bytes, write_folder
+from artpipe.system.shell_quoting import quote_for_shell
 from artpipe.training.data import load_columns
 from artpipe.training.exhibit_files import encode_content, encode_sheet
 from artpipe.training.restore import restore_learner
@@ -27,28 +31,34 @@ def sample_model(
     seed: int = 1,
     out: Path | None = None,
     label: int | None = None,
-    prompt: str | None = None,
+    request: SteeringRequest | None = None,
 ) -> str:
     """Make `n` exhibits with seeds ``seed, seed + 1, ...`` and say where they are.
 
     A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
-    number; without it a seed's class is ``seed % classes``, as on the wall. `prompt` is the beginning for a model that
-    writes, instead of those it hangs with.
+    number; without it a seed's class is ``seed % classes``, as on the wall. The prompt of `request` is the beginning for
+    a model that writes, instead of those it hangs with, and what a steered model is to paint. Every picture's file holds
+    the recipe that paints it again.
 
     Raises:
         UserError: no such model, no checkpoint, or no such class.
         CorruptError: the checkpoint is damaged.
     """
-    entry = load_params().model(name)
-    learner, _, _ = restore_learner(paths.checkpoint(name))
+    entry, request = load_params().model(name), request or SteeringRequest()
+    learner, _, sha256 = restore_learner(paths.checkpoint(name))
     _check_label(learner, label, name)
-    if prompt is not None:
-        _set_prompt(learner, prompt, name)
-    works = _load_held_out_works(Path("data/shards") / str(entry.get("dataset")), learner)
-    exhibits = list(_generate_exhibits(learner, n, seed, label, works))
+    check_request(learner, name, request, list_refused(entry, learner))
+    if request.prompt is not None and not isinstance(learner, SteeredSampler):
+        _set_prompt(learner, request.prompt, name)
+    if request.recipe and (isinstance(learner, SteeredSampler) or request.between):
+        exhibits = list(steer_exhibits(learner, n, seed, label, request))
+    else:
+        works = _load_held_out_works(Path("data/shards") / str(entry.get("dataset")), learner)
+        exhibits = list(_generate_exhibits(learner, n, seed, label, works))
     if not exhibits:
         raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
-    return _save_exhibits(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}")
+    recipe = {"model": name, "checkpoint": sha256, **request.recipe}
+    return _save_exhibits(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}", recipe)
 
 
 def generate_works(checkpoint: Path, dataset: str, n: int, seed: int) -> list[Exhibit]:
@@ -109,7 +119,16 @@ def _exhibit_prompt(learner: Learner[Any], prompt: Prompt) -> list[Exhibit]:
     return [Exhibit("image", picture, "", seed=seed, label=label) for picture, seed, label in pictures]
 
 
-def _save_exhibits(exhibits: list[Exhibit], out: Path) -> str:
+def _make_recipe(recipe: Mapping[str, Any], exhibit: Exhibit, number: int, count: int) -> dict[str, Any]:
+    """Return the recipe of one picture, with the command that paints it again."""
+    own = {**recipe, "seed": exhibit.seed, "label": exhibit.label}
+    if "between" in recipe:
+        own |= {"seed": None, "n": count, "number": number}  # one of the way's pictures, from 0 on
+    own = {name: value for name, value in own.items() if value is not None}
+    return {**own, "command": " ".join(map(quote_for_shell, make_command(own)))}
+
+
+def _save_exhibits(exhibits: list[Exhibit], out: Path, recipe: Mapping[str, Any]) -> str:
     """Write ``out.png`` (or what it is) and ``out/SEED.png``; return a sentence."""
     suffix, content = encode_sheet(exhibits, columns=max(8, math.ceil(len(exhibits) ** 0.5))) or (".txt", b"")
     sheet = out if out.suffix else out.with_name(out.name + suffix)
@@ -124,6 +143,8 @@ def _save_exhibits(exhibits: list[Exhibit], out: Path) -> str:
             suffix_of_exhibit, data = encode_content(exhibit.data)
             seed = number if exhibit.seed is None else exhibit.seed
             label = "" if exhibit.label is None else f"-label-{exhibit.label}"
+            data = add_recipe(data, _make_recipe(recipe, exhibit, number, len(exhibits)))
             (folder / f"{number:05d}-seed-{seed}{label}{suffix_of_exhibit}").write_bytes(data)
-    write_bytes(sheet, content)
+    whole = {**recipe, "seed": exhibits[0].seed, "n": len(exhibits)}
+    write_bytes(sheet, add_recipe(content, whole))
     return f"{len(exhibits)} painted: {sheet}, each by itself in {singles}"

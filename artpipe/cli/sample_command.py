@@ -1,0 +1,91 @@
+"""The command `artpipe sample`: paint from a trained model, by words and pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from artpipe.cli.inspect import LOOK, Name
+from artpipe.errors import UserError
+from artpipe.system.plain_text import to_printable_lines
+from artpipe.system.project_root import require_typed_path, resolve_typed_path
+
+if TYPE_CHECKING:
+    from artpipe.evaluation.steered_samples import SteeringRequest
+
+sample_commands = typer.Typer()
+Given = dict[str, Any]
+_STRENGTH = 0.6  # of a picture to begin from, where nothing is masked
+
+
+@sample_commands.command(rich_help_panel=LOOK)
+def sample(
+    name: Name,
+    n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first; each next one has the next seed.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="The grid's file; the single ones stand in a folder beside it.")
+    ] = None,
+    label: Annotated[int | None, typer.Option(help="The class to paint; all in turn without it.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help=r"What to paint, in words; of a text its beginning ('\n' is a new line).")
+    ] = None,
+    negative: Annotated[str, typer.Option(help="Words to lead away from.")] = "",
+    guidance: Annotated[
+        float | None, typer.Option(min=0, max=100, help="How strongly words lead; 1: not more than learned.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=1000, help="From noise to picture; more is finer.")] = None,
+    like: Annotated[Path | None, typer.Option(help="A picture to begin from.")] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="With --like: 0 is the picture itself, 1 (with --keep) keeps nothing of it; 0.6."
+        ),
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="With --like: a mask, whose black stays bit by bit and white is painted.")
+    ] = None,
+    between: Annotated[
+        tuple[int, int] | None, typer.Option(metavar="SEED SEED", help="Paint the way from one seed to another.")
+    ] = None,
+) -> None:
+    """Paint from a trained model; each picture's file holds the command that paints it again."""
+    if prompt is not None and label is not None:
+        raise UserError("--prompt and --label both say what to paint; give one of them")
+    if like is None and (keep is not None or strength is not None):
+        option = "--keep" if keep is not None else "--strength"
+        raise UserError(f"{option} says what stays of a picture; name the picture with --like")
+    if strength is None:
+        strength = _STRENGTH if like is not None and keep is None else 1.0
+    from artpipe.evaluation.sample_model import sample_model
+
+    request = _make_request(
+        name, like, keep,
+        {"negative": negative, "guidance": guidance, "steps": steps, "strength": strength},
+        {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between},
+    )  # fmt: skip
+    typer.echo(to_printable_lines(sample_model(name, n, seed, out and resolve_typed_path(out), label, request)))
+
+
+def _make_request(name: str, like: Path | None, keep: Path | None, options: Given, asked: Given) -> "SteeringRequest":
+    """Return the request, its pictures read and framed as works of the model's dataset."""
+    from artpipe.artifacts import paths
+    from artpipe.artifacts.shards import ShardSet
+    from artpipe.config.params import load_params
+    from artpipe.contracts.steered_sampler import Steering
+    from artpipe.evaluation.steered_samples import SteeringRequest
+    from artpipe.system.hashing import sha256_file
+
+    given: dict[str, str] = {}
+    if like is not None:
+        from artpipe.critique.given_pictures import load_given_picture, load_mask
+
+        shards = ShardSet.open(paths.shards(str(load_params().model(name).get("dataset"))))
+        like = require_typed_path(like)
+        options["like"] = load_given_picture(like, shards, "--like")
+        given |= {"like": str(like), "like_sha256": sha256_file(like)}
+        if keep is not None:
+            keep = require_typed_path(keep)
+            options["painted"] = load_mask(keep, shards)
+            given |= {"keep": str(keep), "keep_sha256": sha256_file(keep)}
+    return SteeringRequest(Steering(**options), given=given, **asked)

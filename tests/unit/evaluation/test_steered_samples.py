@@ -1,0 +1,203 @@
+"""`artpipe sample` with words, pictures and seeds: what it paints, what it refuses, and the recipe in every file."""
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from artpipe.artifacts import paths
+from artpipe.artifacts.checkpoint import CheckpointCard, save_checkpoint
+from artpipe.artifacts.shards import ShardWriter, Spec
+from artpipe.evaluation.recipes import add_recipe
+from artpipe.training.restore import build_learner
+from tests.conftest import ROOT
+
+SPEC = Spec(
+    dataset="blocks", channels=3, height=16, width=16, classes=("red", "green"), count=8,
+    columns=("images", "labels", "digests"),
+)  # fmt: skip
+FRAME = {"size": 16, "channels": 3, "validation": 0.2, "test": 0.2}
+COMMON = {"dataset": "blocks", "pretrained": "data/shards/blocks", "feature_extractor": "m"}
+FLOW = COMMON | {"kind": "flow", "width": 8, "inner_width": 8, "inner_blocks": 1, "sampling_steps": 2}
+GAN = COMMON | {"kind": "gan", "latent_dim": 4, "generator_width": 8, "discriminator_width": 8, "least_width": 8}
+MODELS = {
+    "painter": FLOW,
+    "forger": GAN,
+    "reader": COMMON | {"kind": "classifier", "width": 8, "max_width": 8},
+}
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    """A project with a flow, a gan and a classifier that have learned nothing, and two pictures."""
+    root = tmp_path_factory.mktemp("studio")
+    entries = MODELS | {"painter": FLOW | {"refuse": ["Blood  red", "gun"]}}
+    dataset = {"medium": "picture", "source": "folder", "path": "x", "about": {}, "ingest": {}, "preprocess": FRAME}
+    params = {
+        "format": 2, "seed": 1, "datasets": {"blocks": dataset}, "models": entries,
+        "evaluation": {"metrics": []}, "gallery": {"sections": []},
+    }  # fmt: skip
+    (root / "params.yaml").write_text(json.dumps(params))
+    for name in ("dvc.yaml", "code.yaml"):
+        shutil.copy(ROOT / name, root / name)
+    writer = ShardWriter(root / paths.shards("blocks"))
+    columns = {
+        "images": torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8),
+        "labels": torch.tensor([0, 1, 0, 1]),
+        "digests": torch.zeros(4, 32, dtype=torch.uint8),
+    }
+    for split in ("train", "validation", "test"):
+        writer.add(split, columns)
+    writer.close(SPEC, works="0" * 64, params=FRAME, mean=[0.5] * 3, std=[0.5] * 3)
+    for name, entry in MODELS.items():
+        torch.manual_seed(0)
+        learner = build_learner(name, entry, SPEC)
+        for weight in learner.parameters():
+            weight.data += 0.05 * torch.randn_like(weight)
+        card = CheckpointCard(
+            name=name, kind=entry["kind"], params=entry, seed=1, shards="", pretrained=None, code="c", spec=SPEC,
+            steps={"final": 1, "best": 1}, selection=None, history=(), files={},
+        )  # fmt: skip
+        folder = root / paths.checkpoint(name)
+        folder.mkdir(parents=True)
+        save_checkpoint(folder, card, {"best": learner.state_dict(), "final": learner.state_dict()})
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(root / "mine.png")
+    mask = np.zeros((16, 16), dtype=np.uint8)
+    mask[:, 8:] = 255
+    Image.fromarray(mask).save(root / "mask.png")
+    Image.fromarray(255 - 0 * mask).save(root / "white.png")
+    (root / "broken.png").write_bytes(b"no picture")
+    return root
+
+
+@pytest.fixture
+def sample(studio, monkeypatch, artpipe):
+    """`artpipe sample` in the studio; it returns the single pictures by their files' names."""
+    monkeypatch.chdir(studio)
+
+    def run(*arguments: str) -> dict[str, np.ndarray]:
+        code, out, err = artpipe("sample", *arguments, "--out", "made.png")
+        assert (code, err) == (0, ""), err
+        assert "each by itself in" in out
+        return {path.name: np.array(Image.open(path)) for path in sorted(Path("made").glob("*.png"))}
+
+    return run
+
+
+def test_words_are_classes_and_more(sample):
+    """The word of a class paints what its label does; another word, negative words and guidance paint others."""
+    label = sample("painter", "-n", "2", "--seed", "5", "--label", "1")
+    made = [
+        sample("painter", "-n", "2", "--seed", "5", *options)
+        for options in (
+            ("--prompt", "green"),
+            ("--prompt", "a Red thing"),
+            ("--prompt", "green", "--guidance", "6"),
+            ("--prompt", "green", "--guidance", "6", "--negative", "red"),
+            ("--prompt", "green", "--steps", "7"),
+        )
+    ]
+    stacks = [np.stack(list(pictures.values())) for pictures in (label, *made)]
+    assert np.array_equal(stacks[0], stacks[1])
+    assert len({stack.tobytes() for stack in stacks}) == 5
+
+
+def test_outside_of_the_mask_every_byte_stays(sample):
+    """A mask's black half is the given picture byte by byte; its white half is painted."""
+    original = np.array(Image.open("mine.png"))
+    for picture in sample("painter", "-n", "3", "--like", "mine.png", "--keep", "mask.png").values():
+        assert np.array_equal(picture[:, :8], original[:, :8])
+        assert not np.array_equal(picture[:, 8:], original[:, 8:])
+
+
+def test_a_strength_of_zero_is_the_picture_itself(sample):
+    """Byte by byte; with some strength it is another."""
+    original = np.array(Image.open("mine.png"))
+    (same,) = sample("painter", "-n", "1", "--like", "mine.png", "--strength", "0").values()
+    (other,) = sample("painter", "-n", "1", "--like", "mine.png", "--prompt", "red").values()
+    assert np.array_equal(same, original)
+    assert not np.array_equal(other, original)
+
+
+@pytest.mark.parametrize("name", ["painter", "forger"])
+def test_the_way_between_two_seeds_has_them_at_its_ends(sample, name):
+    """A gan and a flow paint the first seed's picture first and the second one's last, as they are alone."""
+    way = list(sample(name, "-n", "4", "--between", "3", "9", "--label", "1").values())
+    ends = [next(iter(sample(name, "-n", "1", "--seed", seed, "--label", "1").values())) for seed in ("3", "9")]
+    assert np.abs(way[0].astype(int) - ends[0]).max() <= 1
+    assert np.abs(way[-1].astype(int) - ends[1]).max() <= 1
+    assert not np.array_equal(way[1], way[2])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--prompt", "it's a green thing", "--guidance", "2.5", "--negative", "red", "--steps", "3"),
+        ("--like", "mine.png", "--keep", "mask.png"),
+        ("--like", "mine.png", "--strength", "0.3", "--prompt", "red"),
+        (),
+    ],
+)
+def test_a_file_holds_the_command_that_paints_it_again(sample, options):
+    """The command in a picture's file, typed as it stands there, paints the same bytes."""
+    sample("painter", "-n", "3", "--seed", "4", *options)
+    last = max(Path("made").glob("*.png"))
+    before, recipe = last.read_bytes(), json.loads(Image.open(last).text["artpipe-recipe"])
+    assert (recipe["model"], recipe["seed"], len(recipe["checkpoint"])) == ("painter", 6, 64)
+    assert ("like_sha256" in recipe) == ("--like" in options)
+    program, command, *words = shlex.split(recipe["command"])
+    assert (program, command) == ("artpipe", "sample")
+    sample(*words)
+    assert next(iter(Path("made").glob("*.png"))).read_bytes() == before
+
+
+def test_a_picture_on_the_way_is_painted_again_with_its_way(sample):
+    """Its recipe says which of how many it is."""
+    sample("painter", "-n", "3", "--between", "3", "9")
+    files = sorted(Path("made").glob("*.png"))
+    before, recipe = files[1].read_bytes(), json.loads(Image.open(files[1]).text["artpipe-recipe"])
+    assert recipe["number"] == 1
+    sample(*shlex.split(recipe["command"])[2:])
+    assert sorted(Path("made").glob("*.png"))[1].read_bytes() == before
+
+
+MISTAKES = {
+    "a refused word": (("painter", "--prompt", "a BLOOD-red rose"), "--prompt: `Blood  red` is refused by `models.painter.refuse`"),
+    "both": (("painter", "--prompt", "x", "--label", "0"), "--prompt and --label both say what to paint; give one of them"),
+    "a mask alone": (("painter", "--keep", "mask.png"), "--keep says what stays of a picture; name the picture with --like"),
+    "strength alone": (("painter", "--strength", "1"), "--strength says what stays of a picture"),
+    "no such file": (("painter", "--like", "none.png"), "none.png: no such file or folder"),
+    "no picture": (("painter", "--like", "broken.png"), "--like broken.png: "),
+    "all white": (("painter", "--like", "mine.png", "--keep", "white.png"), "all white: nothing is kept"),
+    "not steered": (("forger", "--guidance", "2"), "--guidance: forger is a gan, which is not steered"),
+    "no words": (("forger", "--prompt", "x"), "--prompt: forger is a gan, which begins with nothing"),
+    "no way": (("reader", "--between", "1", "2"), "--between: reader is a classifier"),
+    "two beginnings": (("painter", "--between", "1", "2", "--like", "mine.png"), "--between begins from noise, --like from a"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "line"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line(studio, monkeypatch, artpipe, arguments, line):
+    """It names the option and what is expected; nothing is written."""
+    monkeypatch.chdir(studio)
+    code, out, err = artpipe("sample", *arguments, "--out", "wrong.png")
+    assert (code, out) == (2, "")
+    assert line in err
+    assert err.count("\n") == 1
+    assert not Path("wrong.png").exists()
+
+
+def test_a_word_inside_of_another_is_not_refused(sample):
+    """`gun` is refused, `gunpowder` is not, nor are the words of a phrase apart."""
+    assert sample("painter", "-n", "1", "--prompt", "gunpowder, blood orange and red")
+
+
+def test_only_pictures_get_a_recipe():
+    """A text stays as it is; a PNG stays readable with words of any script."""
+    assert add_recipe(b"text", {"a": 1}) == b"text"
