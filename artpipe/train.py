@@ -168,7 +168,8 @@ def prepare_training(name: str) -> TrainingTask:
     learner = build_learner(name, entry, shards.spec, network.to(device) if network else None)
     learner.to(device).train()
     learner.amp_dtype = torch.bfloat16 if precision == "bf16" else None
-    data = TrainingData.load(shards, model.reads, learner.params.batch_size, params.seed, device)
+    columns = model.reads | (model.optional & set(shards.spec.columns))
+    data = TrainingData.load(shards, columns, learner.params.batch_size, params.seed, device)
     inputs = {
         "params": learner.params.model_dump(mode="json", exclude={"save_every_seconds"}),
         "seed": params.seed,

@@ -284,3 +284,4 @@ class Model:
     params: type[TrainParams]
     # build(params, spec, pretrained): the learner or the measuring network that `pretrained` points at, or None
     build: Callable[..., Learner[Any]]
+    optional: frozenset[str] = frozenset()  # columns that it reads where the dataset has them

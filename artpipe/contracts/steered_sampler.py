@@ -21,6 +21,11 @@ class Steering:
     painted: Tensor | None = None  # (1, H, W), 1 where it is painted; elsewhere it stays as it is
 
 
+def select_rows(seeds: Sequence[int], count: int) -> list[int]:
+    """Return which of `count` captions each seed asks for, where none was typed."""
+    return [seed % count for seed in seeds]
+
+
 @runtime_checkable
 class SteeredSampler(Protocol):
     """A sampler that words and pictures steer."""

@@ -3,16 +3,18 @@
 import math
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from artpipe.artifacts import paths
+from artpipe.artifacts.caption_columns import CAPTION_COLUMNS, decode_texts
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
 from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler
-from artpipe.contracts.steered_sampler import SteeredSampler
+from artpipe.contracts.steered_sampler import SteeredSampler, select_rows
 from artpipe.errors import UserError
 from artpipe.evaluation.recipes import add_recipe, make_command
 from artpipe.evaluation.steered_samples import SteeringRequest, check_request, list_refused, steer_exhibits
@@ -53,11 +55,16 @@ def sample_model(
     if request.recipe and (isinstance(learner, SteeredSampler) or request.between):
         exhibits = list(steer_exhibits(learner, n, seed, label, request))
     else:
-        works = _load_held_out_works(Path("data/shards") / str(entry.get("dataset")), learner)
+        folder = Path("data/shards") / str(entry.get("dataset"))
+        works = _load_held_out_works(folder, learner)
+        if label is not None:
+            works = {column: rows for column, rows in works.items() if column not in CAPTION_COLUMNS}
         exhibits = list(_generate_exhibits(learner, n, seed, label, works))
     if not exhibits:
         raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
     recipe = {"model": name, "checkpoint": sha256, **request.recipe}
+    if not isinstance(learner, SteeredSampler):  # what its exhibits are called is nothing that it was asked for
+        exhibits = [replace(exhibit, caption="") for exhibit in exhibits]
     return _save_exhibits(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}", recipe)
 
 
@@ -89,11 +96,19 @@ def _check_label(learner: Learner[Any], label: int | None, name: str) -> None:
 
 
 def _load_held_out_works(folder: Path, learner: Learner[Any]) -> dict[str, torch.Tensor]:
-    """Return held-out works for a learner that is no sampler."""
-    if isinstance(learner, Sampler) or not (folder / "shards.json").is_file():
+    """Return held-out works for a learner that is no sampler.
+
+    For one that words steer they are captions, where the dataset has some.
+    """
+    if not (folder / "shards.json").is_file():
         return {}
     shards = ShardSet.open(folder)
-    columns = load_columns(shards, "validation", shards.spec.columns, torch.device("cpu"))
+    names = {*shards.spec.columns}
+    if isinstance(learner, Sampler):
+        names &= {*CAPTION_COLUMNS} if isinstance(learner, SteeredSampler) else set()
+    if not names:
+        return {}
+    columns = load_columns(shards, "validation", names, torch.device("cpu"))
     return columns.take(torch.arange(min(_BATCH, len(columns)))) if len(columns) else {}
 
 
@@ -115,13 +130,18 @@ def _exhibit_prompt(learner: Learner[Any], prompt: Prompt) -> list[Exhibit]:
     if not isinstance(learner, Sampler):
         return learner.exhibit(prompt)
     labels: list[int | None] = [None] * len(prompt.seeds) if prompt.labels is None else prompt.labels.tolist()
-    pictures = zip(learner.sample(prompt), prompt.seeds, labels, strict=True)
-    return [Exhibit("image", picture, "", seed=seed, label=label) for picture, seed, label in pictures]
+    captions = [""] * len(prompt.seeds)
+    if "caption_texts" in prompt.works:
+        texts = prompt.works["caption_texts"]
+        captions = decode_texts(texts[select_rows(prompt.seeds, len(texts))].tolist())
+        labels = [None] * len(prompt.seeds)
+    pictures = zip(learner.sample(prompt), captions, prompt.seeds, labels, strict=True)
+    return [Exhibit("image", picture, caption, seed=seed, label=label) for picture, caption, seed, label in pictures]
 
 
 def _make_recipe(recipe: Mapping[str, Any], exhibit: Exhibit, number: int, count: int) -> dict[str, Any]:
     """Return the recipe of one picture, with the command that paints it again."""
-    own = {**recipe, "seed": exhibit.seed, "label": exhibit.label}
+    own = {"prompt": exhibit.caption or None, **recipe, "seed": exhibit.seed, "label": exhibit.label}
     if "between" in recipe:
         own |= {"seed": None, "n": count, "number": number}  # one of the way's pictures, from 0 on
     own = {name: value for name, value in own.items() if value is not None}

@@ -11,12 +11,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from artpipe.artifacts.caption_columns import decode_texts
 from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.plugin_info import Budget, ModelInfo
-from artpipe.contracts.steered_sampler import Steering
+from artpipe.contracts.steered_sampler import Steering, select_rows
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.nn.flow_matching.conditions import CaptionEncoder, caption_tokens
@@ -57,6 +58,7 @@ class Params(TrainParams):
     time_mean: float = -0.4  # of the logit of the times that are learned; less is nearer to the noise
     time_std: float = Field(default=1.0, gt=0)
     unconditional: Share = 0.1  # of the pictures, learned without their condition
+    class_words: Share = 0.1  # of the pictures with a caption, learned by the word of their class
     flip: bool = False  # every other picture is mirrored
     guidance: float = Field(default=1.5, ge=0)  # 1: none; more makes pictures more like what was asked, and less varied
     guided_from: Share = 0.1  # times between which they are guided (Kynkaanniemi et al. 2024)
@@ -101,6 +103,9 @@ class Flow(MicroBatchedLearner[Params]):
         images, p = batch["images"], self.params
         count, device = len(images), images.device
         tokens = self._tokens(batch)
+        if "captions" in batch and self.classes:
+            named = (torch.rand(count, device=device) < p.class_words) & (batch["labels"] != UNLABELLED)
+            tokens = torch.where(named[:, None, None], self._label_tokens(batch["labels"]), tokens)
         tokens = tokens * (torch.rand(count, 1, 1, device=device) >= p.unconditional)
         if p.flip:
             mirrored = torch.rand(count, 1, 1, 1, device=device) < 0.5  # noqa: PLR2004
@@ -149,17 +154,18 @@ class Flow(MicroBatchedLearner[Params]):
     def sample(self, prompt: Prompt) -> Tensor:
         """Paint ``(N, C, H, W)`` in [-1, 1]; a picture depends on its own seed alone."""
         noise = prompt.noise(self.noise_size).to(next(self.parameters()).device)
-        return self.steer(noise, Steering(labels=requested_labels(prompt, self.classes)))
+        if self.params.conditional and "captions" in prompt.works:
+            tokens = prompt.works["captions"][select_rows(prompt.seeds, len(prompt.works["captions"]))]
+        else:
+            tokens = self._label_tokens(requested_labels(prompt, self.classes))
+        return self._paint(noise, self._encode(tokens), Steering())
 
     @torch.no_grad()
     def steer(self, noise: Tensor, steering: Steering) -> Tensor:
         """Paint ``(N, C, H, W)`` in [-1, 1] from noise ``(N, Z)``, or from a picture on."""
-        if steering.captions is not None:
-            tokens = caption_tokens(tuple(steering.captions))
-        else:
-            tokens = self._label_tokens(
-                torch.full((len(noise),), UNLABELLED) if steering.labels is None else steering.labels
-            )
+        labels = torch.full((len(noise),), UNLABELLED) if steering.labels is None else steering.labels
+        words = steering.captions
+        tokens = self._label_tokens(labels) if words is None else caption_tokens(tuple(words))
         return self._paint(noise, self._encode(tokens), steering)
 
     @property
@@ -199,14 +205,18 @@ class Flow(MicroBatchedLearner[Params]):
         return torch.cat(pictures)
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
-        """Paint one picture per seed, with its label in the caption."""
+        """Paint one picture per seed, its caption or label beside it."""
         labels = requested_labels(prompt, self.classes).tolist()
+        captions: list[str | Message] = [self._name_label(label) for label in labels]
+        if self.params.conditional and "caption_texts" in prompt.works:
+            texts = prompt.works["caption_texts"]
+            captions = list(decode_texts(texts[select_rows(prompt.seeds, len(texts))].tolist()))
         return [
-            Exhibit("image", picture, self._caption(label), seed=seed, label=None if label == UNLABELLED else label)
-            for picture, seed, label in zip(self.sample(prompt), prompt.seeds, labels, strict=True)
+            Exhibit("image", picture, caption, seed=seed, label=None if label == UNLABELLED else label)
+            for picture, caption, seed, label in zip(self.sample(prompt), captions, prompt.seeds, labels, strict=True)
         ]
 
-    def _caption(self, label: int) -> Message:
+    def _name_label(self, label: int) -> Message:
         return UNTITLED if label == UNLABELLED else requested_class_title(self.spec.classes[label])
 
     @torch.no_grad()
@@ -223,7 +233,9 @@ class Flow(MicroBatchedLearner[Params]):
         return {"velocity_error": torch.cat(errors).double().mean().item()}
 
 
-MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=Flow)
+MODEL = Model(
+    reads=frozenset({"images", "labels"}), params=Params, build=Flow, optional=frozenset({"captions", "caption_texts"})
+)
 MODEL_INFO = ModelInfo(
     title="Rectified flow",
     nanoseconds_per_pixel=2200,

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from artpipe.artifacts import paths
+from artpipe.artifacts.caption_columns import make_caption_columns
 from artpipe.artifacts.checkpoint import CheckpointCard, save_checkpoint
 from artpipe.artifacts.shards import ShardWriter, Spec
 from artpipe.evaluation.recipes import add_recipe
@@ -165,6 +166,28 @@ def test_a_picture_on_the_way_is_painted_again_with_its_way(sample):
     assert recipe["number"] == 1
     sample(*shlex.split(recipe["command"])[2:])
     assert sorted(Path("made").glob("*.png"))[1].read_bytes() == before
+
+
+def test_without_words_captions_of_held_out_works_are_asked_for(sample, studio):
+    """Where the dataset has captions, a seed asks for one, and the recipe says which; a label is asked for all the same."""
+    folder, texts = studio / paths.shards("blocks"), ["a red block", "green"]
+    backup = folder.rename(folder.with_name("before"))
+    writer = ShardWriter(folder)
+    columns = {"images": torch.zeros(2, 3, 16, 16, dtype=torch.uint8), "labels": torch.zeros(2, dtype=torch.long)}
+    columns |= {name: torch.from_numpy(column) for name, column in make_caption_columns(texts).items()}
+    writer.add("validation", columns)
+    writer.close(
+        SPEC.model_copy(update={"columns": tuple(columns)}), works="0" * 64, params=FRAME, mean=[0.5], std=[0.5]
+    )
+    try:
+        made = sample("painter", "-n", "2", "--seed", "7")
+        recipes = [json.loads(Image.open(path).text["artpipe-recipe"]) for path in sorted(Path("made").glob("*.png"))]
+        assert [recipe["prompt"] for recipe in recipes] == ["green", "a red block"]
+        asked = sample("painter", "-n", "1", "--seed", "7", "--label", "1")
+        assert np.array_equal(next(iter(made.values())), next(iter(asked.values())))
+    finally:
+        shutil.rmtree(folder)
+        backup.rename(folder)
 
 
 MISTAKES = {

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from artpipe.artifacts.caption_columns import make_caption_columns
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import LatentWalker, Prompt, Sampler
 from artpipe.contracts.steered_sampler import SteeredSampler, Steering
@@ -81,7 +82,7 @@ def _noise(flow: Flow, *seeds: int) -> torch.Tensor:
 
 def test_captions_take_the_place_of_labels():
     """Where a batch has captions, they are learned from; a tenth of the rows, all with a share of 1, have none."""
-    flow, works = learner(unconditional=0), batch()
+    flow, works = learner(unconditional=0, class_words=0), batch()
     captions = caption_tokens(("a cat",) * 8)
     assert torch.equal(flow.prepare_batch({**works, "captions": captions})["tokens"], captions)
     assert not learner(unconditional=1).prepare_batch(works)["tokens"].any()
@@ -183,3 +184,17 @@ def test_is_a_model():
     assert MODEL.params is Params
     assert isinstance(learner(), Sampler)
     assert isinstance(learner(), SteeredSampler)
+
+
+def test_captions_of_held_out_works_are_asked_for():
+    """Given works with captions it paints these, by seed, and shows them; some of the learned ones are class words."""
+    flow, texts = trained(), ("a red cat", "two dogs")
+    works = {name: torch.from_numpy(column) for name, column in make_caption_columns(texts).items()}
+    made = flow.exhibit(Prompt([4, 5], torch.tensor([0, 0]), works))
+    assert [work.caption for work in made] == list(texts)
+    torch.testing.assert_close(made[1].data, flow.steer(_noise(flow, 5), Steering(captions=["two dogs"]))[0])
+    learned = learner(unconditional=0, class_words=1).prepare_batch(
+        {**batch(), "captions": works["captions"].repeat(4, 1, 1)}
+    )
+    assert torch.equal(learned["tokens"][1], caption_tokens(("red",))[0])
+    assert torch.equal(learned["tokens"][0], works["captions"][0])  # it has no label
