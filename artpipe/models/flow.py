@@ -41,15 +41,15 @@ _SMALL_SIDE = 48  # pixels of the longer side, up to which 2 x 2 become channels
 class Params(TrainParams):
     """Parameters of a rectified flow: its network, its times and how it is sampled."""
 
-    batch_size: Positive = 32
+    batch_size: Positive = 16
     conditional: bool = True  # on the label, where there are labels
     fold: int = Field(default=0, ge=0, le=16)  # pixels a side that become channels; 0: 2 up to 48 pixels, 4 above
     width: Positive = 32  # channels of the outermost maps, doubled at each halving
-    inner_width: Positive = 128  # of the innermost maps, 8 x 8 or less, which attend to themselves
+    inner_width: Positive = 64  # of the innermost maps, 8 x 8 or less, which attend to themselves
     blocks: Positive = 1  # at each size but the innermost, before and after it
     inner_blocks: Positive = 4
     condition_dim: Positive = 128
-    learning_rate: float = Field(default=2.0e-3, gt=0)
+    learning_rate: float = Field(default=3.0e-3, gt=0)
     final_rate: Share = 0.02  # of `learning_rate`, at the end of a cosine
     warmup_steps: int = Field(default=100, ge=0)
     beta2: Share = 0.99
@@ -60,10 +60,10 @@ class Params(TrainParams):
     unconditional: Share = 0.1  # of the pictures, learned without their condition
     class_words: Share = 0.1  # of the pictures with a caption, learned by the word of their class
     flip: bool = False  # every other picture is mirrored
-    guidance: float = Field(default=1.5, ge=0)  # 1: none; more makes pictures more like what was asked, and less varied
+    guidance: float = Field(default=2.0, ge=0)  # 1: none; more makes pictures more like what was asked, and less varied
     guided_from: Share = 0.1  # times between which they are guided (Kynkaanniemi et al. 2024)
     guided_to: Share = 0.9
-    sampling_steps: int = Field(default=12, ge=1, le=1000)
+    sampling_steps: int = Field(default=10, ge=1, le=1000)
     solver: Literal["euler", "heun"] = "euler"
     time_shift: float = Field(default=1.0, gt=0)  # above 1 steps are smaller near the noise
     refuse: tuple[str, ...] = ()  # words that `artpipe sample --prompt` refuses
@@ -238,10 +238,10 @@ MODEL = Model(
 )
 MODEL_INFO = ModelInfo(
     title="Rectified flow",
-    nanoseconds_per_pixel=2200,
+    nanoseconds_per_pixel=7000,
     evaluation_seconds=60.0,  # a film among it
-    default_batch_size=32,
-    starting_params={"steps": 2400, "batch_size": 16},
+    default_batch_size=16,
+    starting_params={"steps": 2400},
     acronyms=("ema",),
     presets={
         "long": Budget(steps_factor=3),

@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from artpipe.numerics.caption_tokens import TOKENS, WORDS, tokenise_captions
 
+_GAIN = 8.0  # of pieces, which start from zero: words are told apart within the first hundred steps
+
 
 class CaptionEncoder(nn.Module):
     """Maps rows of tokens (words and their trigrams) to vectors."""
@@ -25,7 +27,7 @@ class CaptionEncoder(nn.Module):
         """Return ``(N, dim)`` of tokens ``(N, words, pieces)``; 0 is no token."""
         tokens = tokens.long()
         spoken = (tokens[:, :, 0] > 0).float()[:, :, None]  # (N, words, 1)
-        pieces = F.embedding(tokens, self.pieces) * (tokens > 0)[..., None]
+        pieces = _GAIN * F.embedding(tokens, self.pieces) * (tokens > 0)[..., None]
         words = pieces[:, :, 0] + pieces[:, :, 1:].sum(2) / (tokens[:, :, 1:] > 0).sum(2, keepdim=True).clamp(min=1)
         bag = (F.silu(self.words(words + self.places)) * spoken).sum(1) / spoken.sum(1).clamp(min=1).sqrt()
         return torch.where(spoken.amax(1) > 0, self.caption(bag), self.nothing)

@@ -1,0 +1,163 @@
+"""Flow, gan and vae on one dataset, each trained for the same core-seconds of one thread.
+
+    python benchmarks/flow.py [--shards data/shards/digits] [--seconds 200] [--seeds 3] [--out FOLDER]
+
+The gan's and the vae's numbers are those of params.yaml where it has `DATASET-gan` and `DATASET-vae`, else those of a new
+entry; the flow's are its defaults. A learner's rate follows its steps, so these are set by a trial of some steps. Features
+(KID, coverage) and the judge of the asked class come from two classifiers of other seeds, trained here; without classes
+features are small pictures. The best snapshot is not chosen: what is measured is the last one. Prints a Markdown table of
+means over seeds, with their standard deviations.
+"""
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from artpipe import plugins
+from artpipe.artifacts.shards import ShardSet
+from artpipe.config.params import load_params
+from artpipe.contracts.feature_source import downscale_to_vectors
+from artpipe.contracts.model import Learner, Prompt
+from artpipe.contracts.plugin_info import model_info
+from artpipe.contracts.steered_sampler import select_rows
+from artpipe.numerics.image_quality import laplacian_energy
+from artpipe.numerics.kernel_distance import kernel_distance
+from artpipe.numerics.pixels import to_bytes, to_float
+from artpipe.numerics.prdc import measure_prdc
+from artpipe.system.atomic_files import write_bytes
+from artpipe.training.data import Batches, BatchSampler, load_columns, sample_indices
+from artpipe.training.exhibit_files import compose_grid, encode_png
+from artpipe.training.loop import training_steps
+from artpipe.training.restore import build_learner
+
+CPU = torch.device("cpu")
+TRIAL_STEPS = 24  # by which the cost of a step is told; the first third is not counted
+KINDS = ("flow", "gan", "vae")
+
+
+def make_entry(kind: str, dataset: str) -> dict[str, Any]:
+    """Return the numbers of params.yaml, else those of a new entry."""
+    stored = load_params().models.get(f"{dataset}-{kind}")
+    common = {"kind": kind, "dataset": dataset, "pretrained": "x", "feature_extractor": "x"}
+    return {**common, **(stored or model_info(kind).starting_params), "patience": 0}
+
+
+class Dataset:
+    """Columns of a dataset by split."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shards = ShardSet.open(folder)
+        self.name, self.classes = folder.name, self.shards.spec.classes
+        self.test = "test" if self.shards.card.counts["test"] else "validation"
+
+    def columns(self, split: str, kind: str) -> Any:
+        """Return the columns that a kind reads."""
+        model = plugins.load_plugin("models", kind)
+        return load_columns(self.shards, split, model.reads | (model.optional & {*self.shards.spec.columns}), CPU)
+
+
+def train(kind: str, data: Dataset, seconds: float, seed: int, steps: int = 0) -> Learner[Any]:
+    """Train for so many core-seconds, or so many steps; say what came of it."""
+    torch.manual_seed(seed)
+    learner = build_learner(kind, make_entry(kind, data.name), data.shards.spec)
+    columns = data.columns("train", kind)
+    batches = Batches(columns, BatchSampler(len(columns), learner.params.batch_size, seed))
+    began = time.process_time()
+    for _ in training_steps(learner.train(), batches):
+        if not steps and learner.steps_done == TRIAL_STEPS // 3:
+            began = time.process_time()
+        if not steps and learner.steps_done == TRIAL_STEPS:
+            cost = (time.process_time() - began) / (TRIAL_STEPS - TRIAL_STEPS // 3)
+            return train(kind, data, seconds, seed, max(1, round(seconds / cost)))
+        if steps and learner.steps_done == 1:
+            learner.params = learner.params.model_copy(update={"steps": steps})
+        if steps and learner.steps_done == steps:
+            break
+    spent = time.process_time() - began
+    print(f"{kind}, seed {seed}: {steps} steps of {learner.params.batch_size}, {spent:.0f} core-s", flush=True)
+    return learner.eval().requires_grad_(requires_grad=False)
+
+
+@torch.no_grad()
+def paint(learner: Any, data: Dataset, count: int) -> tuple[Tensor, Tensor | None]:
+    """Return pictures, uint8, and the labels that they were asked for."""
+    held_out = data.columns(data.test, "flow").take(torch.arange(len(data.columns(data.test, "flow"))))
+    works = {name: column for name, column in held_out.items() if name.startswith("caption")}
+    labels = torch.arange(count) % len(data.classes) if data.classes else None
+    if works and "captions" in plugins.load_plugin("models", learner.params.kind).optional:
+        labels = held_out["labels"][select_rows(range(count), len(held_out["labels"]))]
+    return to_bytes(learner.sample(Prompt(range(count), labels, works))), labels
+
+
+def measure(pictures: Tensor, labels: Tensor | None, real: Tensor, features: Any, judge: Any) -> dict[str, float]:
+    """Return KID, coverage, sharpness beside real works, and the share of asked classes read."""
+    generated = to_float(pictures)
+    one, other = features(real), features(generated)
+    scores = {
+        "KID": kernel_distance(one, other),
+        "coverage": measure_prdc(one, other, 5).coverage,
+        "sharpness": float(laplacian_energy(generated).mean() / laplacian_energy(real).mean()),
+    }
+    if judge is not None and labels is not None:
+        known = labels >= 0
+        scores["asked class"] = (judge.logits(generated[known]).argmax(1) == labels[known]).double().mean().item()
+    return scores
+
+
+def main() -> None:
+    """Train each kind for the same time, with each seed, and print what came out."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shards", type=Path, default=Path("data/shards/digits"))
+    parser.add_argument("--seconds", type=float, default=200.0)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--samples", type=int, default=2000)
+    parser.add_argument("--classifier-seconds", type=float, default=60.0)
+    parser.add_argument("--out", type=Path, help="a folder for grids of 64 pictures")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    data = Dataset(arguments.shards)
+    test = data.columns(data.test, "flow")
+    real = test.take(sample_indices(len(test), arguments.samples, 7))
+    features, judge = downscale_to_vectors, None
+    if data.classes:
+        extractor, judge = (train("classifier", data, arguments.classifier_seconds, seed) for seed in (101, 4242))
+        features = extractor.features
+    rows: dict[str, list[dict[str, float]]] = {
+        "held-out works": [measure(to_bytes(real["images"]), real.get("labels"), real["images"], features, judge)]
+    }
+    for kind in KINDS:
+        for seed in range(1, arguments.seeds + 1):
+            learner = train(kind, data, arguments.seconds, seed)
+            pictures, labels = paint(learner, data, arguments.samples)
+            asked = labels if kind != "vae" else None  # it heeds no label
+            rows.setdefault(kind, []).append(measure(pictures, asked, real["images"], features, judge))
+            if arguments.out:
+                grid = encode_png(compose_grid(list(pictures[:64]), 8))
+                write_bytes(arguments.out / f"{data.name}-{kind}-{seed}.png", grid)
+    print(
+        f"\n{data.name}: {arguments.seconds:.0f} core-seconds each, {arguments.seeds} seeds, n = {arguments.samples}\n"
+    )
+    print("| | KID | coverage | sharpness | asked class |\n|---|---|---|---|---|")
+    for name, found in rows.items():
+        cells = [
+            describe([scores[key] for scores in found if key in scores])
+            for key in ("KID", "coverage", "sharpness", "asked class")
+        ]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def describe(values: list[float]) -> str:
+    """Return a mean with its standard deviation, where there are several."""
+    if not values:
+        return ""
+    spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.4f}{spread}"
+
+
+if __name__ == "__main__":
+    main()
