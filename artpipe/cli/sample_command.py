@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from artpipe.evaluation.steered_samples import SteeringRequest
 
 sample_commands = typer.Typer()
+Strength = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="With --like: 0 is the picture itself, 1 (with --keep) keeps nothing of it; 0.6."),
+]
+Mask = Annotated[
+    Path | None, typer.Option(help="With --like: a mask, whose black stays bit by bit and white is painted.")
+]
+Between = Annotated[
+    tuple[int, int] | None, typer.Option(metavar="SEED SEED", help="Paint the way from one seed to another.")
+]
 Given = dict[str, Any]
 _STRENGTH = 0.6  # of a picture to begin from, where nothing is masked
 
@@ -36,20 +46,14 @@ def sample(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, max=1000, help="From noise to picture; more is finer.")] = None,
     like: Annotated[Path | None, typer.Option(help="A picture to begin from.")] = None,
-    strength: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, help="With --like: 0 is the picture itself, 1 (with --keep) keeps nothing of it; 0.6."
-        ),
-    ] = None,
-    keep: Annotated[
-        Path | None, typer.Option(help="With --like: a mask, whose black stays bit by bit and white is painted.")
-    ] = None,
-    between: Annotated[
-        tuple[int, int] | None, typer.Option(metavar="SEED SEED", help="Paint the way from one seed to another.")
-    ] = None,
+    strength: Strength = None,
+    keep: Mask = None,
+    between: Between = None,
 ) -> None:
-    """Paint from a trained model; each picture's file holds the command that paints it again."""
+    """Paint from a trained model.
+
+    Each picture's file holds the command that paints it again.
+    """
     if prompt is not None and label is not None:
         raise UserError("--prompt and --label both say what to paint; give one of them")
     if like is None and (keep is not None or strength is not None):
@@ -68,7 +72,7 @@ def sample(
 
 
 def _make_request(name: str, like: Path | None, keep: Path | None, options: Given, asked: Given) -> "SteeringRequest":
-    """Return the request, its pictures read and framed as works of the model's dataset."""
+    """Return the request, its pictures framed as works of the dataset."""
     from artpipe.artifacts import paths
     from artpipe.artifacts.shards import ShardSet
     from artpipe.config.params import load_params
