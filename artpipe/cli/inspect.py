@@ -191,10 +191,17 @@ def sample(
     ] = None,
     label: Annotated[int | None, typer.Option(help="The class to paint; all in turn without it.")] = None,
     prompt: Annotated[str | None, typer.Option(help=r"The beginning of a text; '\n' is a new line.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A picture saved in a live room: it is painted again.")
+    ] = None,
 ) -> None:
     """Paint from a trained model."""
-    from artpipe.evaluation.sample_model import sample_model
+    from artpipe.evaluation.sample_model import sample_model, sample_recipe
 
+    if recipe is not None:
+        message = sample_recipe(name, resolve_typed_path(recipe), out and resolve_typed_path(out))
+        typer.echo(to_printable_lines(message))
+        return
     out, prompt = out and resolve_typed_path(out), prompt and prompt.replace("\\n", "\n")
     message = sample_model(name, n, seed, out, label, prompt)
     typer.echo(to_printable_lines(message))

@@ -11,8 +11,9 @@ import torch
 from artpipe.artifacts import paths
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
-from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler
+from artpipe.contracts.model import Exhibit, LatentWalker, Learner, Prompt, Sampler
 from artpipe.errors import UserError
+from artpipe.evaluation.picture_recipes import paint_recipe, read_recipe
 from artpipe.system.atomic_files import remove_stale_temporaries, write_bytes, write_folder
 from artpipe.training.data import load_columns
 from artpipe.training.exhibit_files import encode_content, encode_sheet
@@ -49,6 +50,29 @@ def sample_model(
     if not exhibits:
         raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
     return _save_exhibits(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}")
+
+
+def sample_recipe(name: str, recipe_file: Path, out: Path | None = None) -> str:
+    """Paint a picture of a live room again, from the recipe in its file.
+
+    Raises:
+        UserError: no such model, no recipe in the file, or one of another model.
+        CorruptError: the checkpoint is damaged.
+    """
+    saved = read_recipe(recipe_file)
+    load_params().model(name)
+    if saved.model != name:
+        raise UserError(f"--recipe {recipe_file}: it is of the model `{saved.model}`, not of `{name}`")
+    learner, _, sha256 = restore_learner(paths.checkpoint(name))
+    if not isinstance(learner, LatentWalker):
+        raise UserError(f"--recipe: {name} is a {learner.params.kind}, which paints from no noise")
+    picture = paint_recipe(learner, saved.recipe, len(learner.spec.classes))
+    seed = saved.recipe.seed
+    message = _save_exhibits(
+        [Exhibit("image", picture, "", seed=seed)], out or Path("data/samples") / f"{name}-recipe-{seed}"
+    )
+    is_same = sha256.startswith(saved.checkpoint)
+    return message if is_same else f"{message}; the recipe is of another checkpoint ({saved.checkpoint})"
 
 
 def generate_works(checkpoint: Path, dataset: str, n: int, seed: int) -> list[Exhibit]:
