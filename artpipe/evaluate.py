@@ -25,6 +25,7 @@ from artpipe.evaluation.dvc_reports import write_comparison
 from artpipe.evaluation.extractor_networks import load_or_compute, open_extractors, open_network
 from artpipe.evaluation.extractor_skill import measure_skill
 from artpipe.evaluation.generated_samples import generate_samples
+from artpipe.evaluation.live_model import write_live_model
 from artpipe.evaluation.saved_exhibits import SEED_STRIDE, write_exhibits, write_real_works
 from artpipe.evaluation.score_basis import add_basis
 from artpipe.language.sentences import make_sentence
@@ -53,6 +54,7 @@ def evaluate_model(name: str) -> None:
     with write_folder(paths.report(name)) as folder:
         exhibits = write_exhibits(evidence, measured, folder)
         findings, verdict = decide_verdict(measured)
+        live = write_live_model(evidence, folder)
         card = ReportCard(
             model=name,
             kind=evidence.card.kind,
@@ -65,8 +67,9 @@ def evaluate_model(name: str) -> None:
             findings=tuple(findings),
             scores=tuple(add_basis(select_finite_scores(measured), evidence)),
             exhibits=tuple(exhibits),
-            works=write_real_works(evidence, exhibits, folder),
+            works=write_real_works(evidence, exhibits, folder, live.works if live else ()),
             tables={key: table for measured_metric in measured for key, table in measured_metric.tables.items()},
+            live=live,
         )
         save_report(folder, card)
     write_comparison(card, evidence)

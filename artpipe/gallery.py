@@ -70,6 +70,8 @@ def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
 def collect_files(pages: Mapping[str, bytes], theme: Path, media: "MediaStore") -> dict[str, bytes]:
     """Return the pages with all that they show: the theme's assets, and media."""
     shown = {name for page in pages.values() for name in _MEDIA_FILE.findall(page.decode())}
+    scripts = [media.files[name] for name in shown if name.endswith(".js")]  # live rooms, which show works too
+    shown |= {name for script in scripts for name in _MEDIA_FILE.findall(script.decode())}
     assets = theme / "assets"
     files = {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _list_folder(assets)}
     files["assets/pictures.css"] = media.make_stylesheet()

@@ -179,6 +179,15 @@ class SavedExhibit(Frozen):
         return Message.of(caption) if isinstance(caption, str) else caption
 
 
+class LiveModel(Frozen):
+    """A program with which a page paints as the model does; see docs/live.md."""
+
+    file: str
+    sha256: str
+    classes: tuple[str, ...] = ()  # that can be asked for
+    works: tuple[str, ...] = ()  # digests of training works to compare with, each with a small picture
+
+
 class ReportCard(ParameterCard):
     """`report.json`."""
 
@@ -197,6 +206,8 @@ class ReportCard(ParameterCard):
     tables: dict[str, Any] = Field(
         default_factory=dict
     )  # confusion matrix, calibration, nearest pairs: JSON by metric name
+
+    live: LiveModel | None = None  # of a model that a visitor can paint with
 
     @property
     def decisive(self) -> Score | None:

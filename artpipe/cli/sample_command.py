@@ -24,6 +24,9 @@ Mask = Annotated[
 Between = Annotated[
     tuple[int, int] | None, typer.Option(metavar="SEED SEED", help="Paint the way from one seed to another.")
 ]
+Recipe = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A picture saved in a live room: it alone is painted again.")
+]
 Given = dict[str, Any]
 _STRENGTH = 0.6  # of a picture to begin from, where nothing is masked
 
@@ -49,11 +52,15 @@ def sample(
     strength: Strength = None,
     keep: Mask = None,
     between: Between = None,
+    recipe: Recipe = None,
 ) -> None:
     """Paint from a trained model.
 
     Each picture's file holds the command that paints it again.
     """
+    if recipe is not None:
+        _print_recipe(name, recipe, out)
+        return
     if prompt is not None and label is not None:
         raise UserError("--prompt and --label both say what to paint; give one of them")
     if like is None and (keep is not None or strength is not None):
@@ -69,6 +76,13 @@ def sample(
         {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between},
     )  # fmt: skip
     typer.echo(to_printable_lines(sample_model(name, n, seed, out and resolve_typed_path(out), label, request)))
+
+
+def _print_recipe(name: str, recipe: Path, out: Path | None) -> None:
+    from artpipe.evaluation.sample_recipe import sample_recipe
+
+    message = sample_recipe(name, resolve_typed_path(recipe), out and resolve_typed_path(out))
+    typer.echo(to_printable_lines(message))
 
 
 def _make_request(name: str, like: Path | None, keep: Path | None, options: Given, asked: Given) -> "SteeringRequest":

@@ -170,6 +170,8 @@ class EvaluationParams(Settings):
     lpips_pairs: Positive = 32  # the same of LPIPS, which takes a tenth of a second for each pair
     importance_samples: Positive = 50  # of the importance-weighted bound; 1000 is what papers quote
     importance_works: Positive = 200  # held-out works it is measured on
+    # Of the script with which a visitor's browser paints as the model does; weights lose digits until it fits. 0: none.
+    live_kilobytes: int = Field(default=1000, ge=0)
     walk: WalkParams = WalkParams()
     verdicts: VerdictBounds = VerdictBounds()
 

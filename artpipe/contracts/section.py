@@ -41,6 +41,18 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class LiveScript:
+    """What a page loads so that a visitor can paint with a model."""
+
+    script: Media
+    width: int  # of its pictures
+    height: int
+    classes: Sequence[str]  # that can be asked for
+    works: int  # that a picture is compared with
+    side: int  # fields across, in which they are compared
+
+
+@dataclass(frozen=True)
 class Artist:
     """A model whose report and run are of the same checkpoint, with its works."""
 
@@ -62,6 +74,7 @@ class Artist:
     wall_texts: Mapping[str, WallText] = field(default_factory=dict)  # by role of its works
     card: Media | None = None  # a text about it, to take away
     cost: TrainingCost | None = None  # of its training
+    live: LiveScript | None = None
 
     @property
     def cost_per_work(self) -> TrainingCost | None:
@@ -196,12 +209,16 @@ class Section(Generic[ViewT]):
 
     `fill` takes the view of its page and returns what the fragment needs, or None where there is nothing to show.
     `html` is a Jinja fragment, always autoescaped; a theme's `sections/NAME.html` takes its place. It sees what `fill`
-    returned, `view`, `root` (the way back to the gallery's root), the theme's macros and `_()` for words.
+    returned, `view`, `root` (the way back to the gallery's root), the theme's macros and `_()` for words. `scripts` are
+    files of the theme's assets that its page runs where there is something to show, and `policy` what they need of the
+    page's Content-Security-Policy, by directive.
     """
 
     page: Page
     fill: Callable[[ViewT], Mapping[str, Any] | None]
     html: str
+    scripts: Sequence[str] = ()
+    policy: Mapping[str, str] = field(default_factory=dict)
 
 
 def fill_nothing(view: object) -> Mapping[str, Any]:

@@ -155,12 +155,15 @@ def _write_file(folder: Path, stem: str, content: Content) -> SavedExhibitFile:
     return SavedExhibitFile(file=f"{stem}{suffix}", sha256=sha256_bytes(data))
 
 
-def write_real_works(evidence: Evidence, exhibits: Iterable[SavedExhibit], folder: Path) -> dict[str, str]:
+def write_real_works(
+    evidence: Evidence, exhibits: Iterable[SavedExhibit], folder: Path, others: Iterable[str] = ()
+) -> dict[str, str]:
     """Write a thumbnail or excerpt of each real work that exhibits refer to.
 
-    Returns the SHA-256 of each file by its name.
+    `others` are digests of further works. Returns the SHA-256 of each file by its name.
     """
     digests = {digest for e in exhibits for digest in (*e.digests, *(neighbour.digest for neighbour in e.neighbours))}
+    digests |= {*others}
     hashes: dict[str, str] = {}
     for columns in (evidence.train, evidence.held_out):
         if "images" in columns and "digests" in columns:

@@ -15,6 +15,7 @@ from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences
 from artpipe.modalities.picture.captions import UNTITLED
+from artpipe.site.live_scripts import add_live_script
 from artpipe.site.media_files import MediaStore
 from artpipe.site.translation import clean_line, make_slug
 from artpipe.storage.dvc_config import is_cache_link
@@ -48,7 +49,8 @@ def load_pair(root: Path, model: str) -> tuple[ReportCard, RunRecord] | GapReaso
 def list_digests(report: ReportCard) -> set[str]:
     """Return the real works a report speaks of."""
     neighbours = {neighbour.digest for exhibit in report.exhibits for neighbour in exhibit.neighbours}
-    return neighbours | {digest for exhibit in report.exhibits for digest in exhibit.digests}
+    compared = {*report.live.works} if report.live else set()
+    return neighbours | compared | {digest for exhibit in report.exhibits for digest in exhibit.digests}
 
 
 def load_artist(
@@ -62,16 +64,14 @@ def load_artist(
     sentences: Sentences,
     texts: Mapping[str, WallText],
 ) -> Artist | Gap:
-    """Return a model with everything it hangs; a gap if a file is damaged.
-
-    Works stand by role in the order of `texts`.
-    """
-    report, run = pair
+    """Return a model and its works by the order of `texts`; a gap if damaged."""
+    (report, run), folder = pair, root / paths.report(name)
     order = {role: place for place, role in enumerate(texts)}
     try:
-        works = _load_works(root / paths.report(name), name, report, media, find_work, sentences)
-        works = tuple(sorted(works, key=lambda work: order.get(work.role, len(order))))
+        loaded = _load_works(folder, name, report, media, find_work, sentences)
+        works = tuple(sorted(loaded, key=lambda work: order.get(work.role, len(order))))
         frames = tuple(_load_frames(run.progress, media))
+        live = add_live_script(folder, report, works, media, find_work)
         rows = list(map(_check_row, run.journal.rows()))
     except (ArtpipeError, OSError, ValueError):
         return Gap(name, title, "damaged")
@@ -86,6 +86,7 @@ def load_artist(
         run=run.card,
         works=works,
         frames=frames,
+        live=live,
         losses=_make_curves(rows, "losses"),
         validation=_make_curves(rows, "validation"),
         events=tuple((int(row["step"]), _format_event(row["event"], sentences)) for row in rows if "event" in row),

@@ -3,7 +3,7 @@
 Autoescape is always on and every link is relative.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,17 @@ from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, Stri
 from markupsafe import Markup
 
 from artpipe.contracts.section import DatasetView, IndexView, ModelView, Museum, Section, WorkView
+
+_POLICY: Mapping[str, Sequence[str]] = {
+    "default-src": ("'none'",),
+    "img-src": ("'self'", "data:"),
+    "media-src": ("'self'",),
+    "style-src": ("'self'",),
+    "script-src": ("'self'",),
+    "font-src": ("'self'",),
+    "base-uri": ("'none'",),
+    "form-action": ("'none'",),
+}
 
 
 @dataclass(frozen=True)
@@ -25,12 +36,18 @@ class Site:
         """Render the page of `kind` that lies at `path` in the gallery."""
         root = "../" * path.count("/")
         shared = {"view": view, "museum": getattr(view, "museum", None), "root": root, **facts}
-        parts = [
-            (name, part)
+        rendered = [
+            (name, section, part)
             for name, section in self.sections
             if section.page == kind and (part := self._render_section(name, section, shared)) is not None
         ]
-        html = self.environment.get_template(f"{kind}.html").render(parts=parts, **shared)
+        parts = [(name, part) for name, _, part in rendered]
+        shown = [section for _, section, _ in rendered]
+        scripts = list(dict.fromkeys(script for section in shown for script in section.scripts))
+        policy = make_policy([section.policy for section in shown])
+        html = self.environment.get_template(f"{kind}.html").render(
+            parts=parts, scripts=scripts, policy=policy, **shared
+        )
         return ("\n".join(line.rstrip() for line in html.split("\n") if line.strip()) + "\n").encode()
 
     def _render_section(self, name: str, section: Section[Any], shared: Mapping[str, Any]) -> Markup | None:
@@ -39,6 +56,16 @@ class Site:
             return None
         template = self.environment.select_template([f"sections/{name}.html", f"built-in/{name}"])
         return Markup(template.render(**shared, **filled))  # noqa: S704 - rendered with autoescape
+
+
+def make_policy(additions: Iterable[Mapping[str, str]]) -> Markup:
+    """Return the Content-Security-Policy of a page, with what its sections need."""
+    directives = {name: list(sources) for name, sources in _POLICY.items()}
+    for addition in additions:
+        for name, source in addition.items():
+            directives.setdefault(name, []).append(source)
+    policy = "; ".join(f"{name} {' '.join(dict.fromkeys(sources))}" for name, sources in directives.items())
+    return Markup(policy.replace('"', ""))  # noqa: S704 - constants of sections, in double quotes
 
 
 def render_pages(site: Site, museum: Museum) -> Iterator[tuple[str, bytes]]:

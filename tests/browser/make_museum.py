@@ -28,7 +28,7 @@ evaluation: {{metrics: [accuracy, elbo, fid, kid, likelihood, memorisation, rest
 gallery: {{title: "{title}", subtitle: from a dataset to a gallery, theme: museum, sections: [{sections}]}}
 """
 SECTIONS = (
-    "wall, rooms, card, verdict, exhibits, progress, curves, scores, confusions, hyperparameters, plaque, steps, neighbours, lineage,"
+    "wall, rooms, card, verdict, exhibits, live, progress, curves, scores, confusions, hyperparameters, plaque, steps, neighbours, lineage,"
     " dataset_card, licences, quarantine"
 )
 

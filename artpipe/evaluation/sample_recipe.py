@@ -1,0 +1,37 @@
+"""Paint a picture of a live room again, from the recipe in its file."""
+
+from pathlib import Path
+
+from artpipe.artifacts import paths
+from artpipe.config.params import load_params
+from artpipe.contracts.model import LatentWalker
+from artpipe.errors import UserError
+from artpipe.evaluation.picture_recipes import paint_recipe, read_recipe
+from artpipe.evaluation.recipes import add_recipe
+from artpipe.system.atomic_files import remove_stale_temporaries, write_bytes
+from artpipe.training.exhibit_files import encode_content
+from artpipe.training.restore import restore_learner
+
+
+def sample_recipe(name: str, recipe_file: Path, out: Path | None = None) -> str:
+    """Paint a picture of a live room again; its file has the recipe too.
+
+    Raises:
+        UserError: no such model, no recipe in the file, or one of another model.
+        CorruptError: the checkpoint is damaged.
+    """
+    saved = read_recipe(recipe_file)
+    load_params().model(name)
+    if saved.model != name:
+        raise UserError(f"--recipe {recipe_file}: it is of the model `{saved.model}`, not of `{name}`")
+    learner, _, sha256 = restore_learner(paths.checkpoint(name))
+    if not isinstance(learner, LatentWalker):
+        raise UserError(f"--recipe: {name} is a {learner.params.kind}, which paints from no noise")
+    suffix, picture = encode_content(paint_recipe(learner, saved.recipe, len(learner.spec.classes)))
+    out = out or Path("data/samples") / f"{name}-recipe-{saved.recipe.seed}"
+    file = out if out.suffix else out.with_name(out.name + suffix)
+    remove_stale_temporaries(file.parent)
+    write_bytes(file, add_recipe(picture, saved.model_dump(mode="json", exclude_defaults=True)))
+    is_same = sha256.startswith(saved.checkpoint)
+    note = "" if is_same else f"; the recipe is of another checkpoint ({saved.checkpoint})"
+    return f"1 painted: {file}{note}"

@@ -1,0 +1,268 @@
+/* The live room: what a visitor does, and what the painter (painter.js, in a worker) answers. */
+var artpipeLive = {};
+(function () {
+  "use strict";
+  var CHILDREN = 6, LARGE = 512;
+
+  /* One question at a time; of those with the same key only the newest waits. */
+  function startPainter(packed) {
+    var worker = new Worker(URL.createObjectURL(new Blob([writePainter()], { type: "text/javascript" })));
+    var waiting = [], busy = null;
+    function next() {
+      busy = waiting.shift() || null;
+      if (busy) { worker.postMessage(busy.message); }
+    }
+    worker.onmessage = function (event) {
+      var done = busy;
+      next();
+      if (event.data.error) { done.fail(event.data.error); } else { done.answer(event.data); }
+    };
+    worker.onerror = function (event) { event.preventDefault(); if (busy) { busy.fail(event.message); next(); } };
+    function ask(message, key) {
+      return new Promise(function (answer, fail) {
+        if (key) { waiting = waiting.filter(function (one) { return one.key !== key; }); }
+        waiting.push({ message: message, key: key, answer: answer, fail: fail });
+        if (!busy) { next(); }
+      });
+    }
+    return ask({ packed: packed }).then(function (facts) {
+      return { facts: facts, paint: function (recipe, key) { return ask({ recipe: recipe }, key); } };
+    });
+  }
+
+  function draw(canvas, painted) {
+    canvas.width = painted.width;
+    canvas.height = painted.height;
+    canvas.style.setProperty("--w", painted.width + "px");
+    canvas.getContext("2d").putImageData(new ImageData(painted.pixels, painted.width, painted.height), 0, 0);
+  }
+
+  /* The mean of each of side x side fields, by channel: what the works' features are made by too (artpipe/site/live_scripts.py). */
+  function measure(painted, side, channels) {
+    var out = [], pixels = painted.pixels;
+    for (var row = 0; row < side; row++) {
+      for (var column = 0; column < side; column++) {
+        var top = Math.floor(row * painted.height / side), bottom = Math.max(top + 1, Math.floor((row + 1) * painted.height / side));
+        var left = Math.floor(column * painted.width / side), right = Math.max(left + 1, Math.floor((column + 1) * painted.width / side));
+        for (var c = 0; c < channels; c++) {
+          var sum = 0;
+          for (var y = top; y < bottom; y++) {
+            for (var x = left; x < right; x++) { sum += pixels[4 * (y * painted.width + x) + c]; }
+          }
+          out.push(sum / (bottom - top) / (right - left));
+        }
+      }
+    }
+    return out;
+  }
+  function decode(text) { return Uint8Array.from(atob(text), function (letter) { return letter.charCodeAt(0); }); }
+  function findNearest(painted, data, count) {
+    var own = measure(painted, data.side, data.channels), size = own.length, features = decode(data.features);
+    return data.works.map(function (work, i) {
+      var distance = 0;
+      for (var j = 0; j < size; j++) { distance += Math.pow(own[j] - features[i * size + j], 2); }
+      return { work: work, distance: distance };
+    }).sort(function (a, b) { return a.distance - b.distance; }).slice(0, count).map(function (one) { return one.work; });
+  }
+
+  function checksum(bytes) {
+    var crc = -1;
+    for (var i = 0; i < bytes.length; i++) {
+      crc ^= bytes[i];
+      for (var k = 0; k < 8; k++) { crc = crc & 1 ? crc >>> 1 ^ 0xedb88320 : crc >>> 1; }
+    }
+    return ~crc;
+  }
+  /* A PNG with one more chunk after its header (33 bytes): tEXt, a keyword, 0, Latin-1. */
+  function addText(png, keyword, text) {
+    var body = new TextEncoder().encode("tEXt" + keyword + "\0" + text), chunk = new Uint8Array(body.length + 8);
+    var view = new DataView(chunk.buffer);
+    view.setUint32(0, body.length - 4);
+    chunk.set(body, 4);
+    view.setUint32(body.length + 4, checksum(body));
+    return new Blob([png.subarray(0, 33), chunk, png.subarray(33)], { type: "image/png" });
+  }
+  function escapeText(text) {
+    return text.replace(/[^ -~]/g, function (letter) { return "\\u" + ("000" + letter.charCodeAt(0).toString(16)).slice(-4); });
+  }
+  function save(canvas, name, recipe) {
+    var factor = Math.max(1, Math.floor(LARGE / Math.max(canvas.width, canvas.height))), copy = document.createElement("canvas");
+    copy.width = factor * canvas.width;
+    copy.height = factor * canvas.height;
+    var context = copy.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    context.drawImage(canvas, 0, 0, copy.width, copy.height);
+    copy.toBlob(function (blob) {
+      blob.arrayBuffer().then(function (buffer) {
+        var link = document.createElement("a");
+        link.href = URL.createObjectURL(addText(new Uint8Array(buffer), "artpipe", escapeText(JSON.stringify(recipe))));
+        link.download = name;
+        link.click();
+        setTimeout(function () { URL.revokeObjectURL(link.href); }, 60000);
+      });
+    }, "image/png");
+  }
+
+  function makeElement(tag, text, classes) {
+    var element = document.createElement(tag);
+    if (text) { element.textContent = text; }
+    if (classes) { element.className = classes; }
+    return element;
+  }
+
+  function room(wall, data, painter) {
+    function find(name) { return wall.querySelector("[data-" + name + "]"); }
+    var canvas = find("canvas"), caption = find("caption"), seed = wall.querySelector("input[data-seed]");
+    var chooser = find("class"), moves = Array.prototype.slice.call(wall.querySelectorAll("[data-move]"));
+    var shelf = find("shelf"), children = find("children"), breed = find("breed"), neighbours = find("neighbours");
+    var base = { seed: 0 }, shown = null, parents = [];
+
+    function readRecipe() {
+      var recipe = Object.assign({}, base), steps = moves.map(function (range) { return Number(range.value); });
+      if (steps.some(Boolean)) { recipe.move = steps; }
+      return recipe;
+    }
+    function describe(recipe) {
+      var word = recipe.parents ? caption.dataset.child : caption.dataset.seed;
+      var label = chooser && recipe.label !== undefined ? ", " + chooser.options[recipe.label + 1].text : "";
+      return word + " " + recipe.seed + label;
+    }
+    function paint(quiet) {
+      return painter.paint(readRecipe(), "easel").then(function (painted) {
+        shown = painted;
+        draw(canvas, painted);
+        canvas.setAttribute("aria-label", describe(painted.recipe));
+        if (!quiet) { caption.textContent = describe(painted.recipe) + ", " + caption.dataset.time.replace("%s", Math.max(1, painted.milliseconds)); }
+        if (!neighbours.hidden) { showNearest(); }
+      });
+    }
+    function show(recipe) {
+      base = Object.assign({}, recipe);
+      delete base.move;
+      moves.forEach(function (range, i) { range.value = recipe.move ? recipe.move[i] : 0; });
+      seed.value = recipe.seed;
+      if (chooser) { chooser.value = recipe.label === undefined ? "" : recipe.label; chooser.disabled = Boolean(recipe.parents); }
+      return paint();
+    }
+    function chooseLabel(recipe) {
+      if (chooser && chooser.value !== "") { recipe.label = Number(chooser.value); }
+      return recipe;
+    }
+    function paintNew() { show(chooseLabel({ seed: crypto.getRandomValues(new Uint32Array(1))[0] })); }
+    function typeSeed() {
+      var number = Math.floor(Number(seed.value));
+      if (number >= 0 && number <= 4294967295) { show(chooseLabel({ seed: number })); }
+    }
+    function showNearest() {
+      var list = find("nearest"), untitled = neighbours.dataset.untitled;
+      list.replaceChildren.apply(list, findNearest(shown, data, 4).map(function (work) {
+        var figure = makeElement("figure"), frame = makeElement("span", "", "frame"), image = makeElement("img", "", "pixel");
+        var line = makeElement("figcaption"), title = makeElement("em", work.title || untitled);
+        title.dir = "auto";
+        image.src = data.root + work.src;
+        image.alt = work.title || untitled;
+        image.width = work.width;
+        image.height = work.height;
+        image.style.setProperty("--w", work.width + "px");
+        frame.append(image);
+        line.append(title, makeElement("span", work.creator, "quiet"), makeElement("span", work.licence, "quiet"));
+        figure.append(frame, line);
+        var item = makeElement("li");
+        item.append(figure);
+        return item;
+      }));
+    }
+    function makeThumb(recipe, word) {
+      var button = makeElement("button", "", "thumb"), small = makeElement("canvas", "", "pixel");
+      button.type = "button";
+      button.setAttribute("aria-label", word + ": " + describe(recipe));
+      button.append(small);
+      button.addEventListener("click", function () { show(recipe); canvas.scrollIntoView({ block: "nearest" }); });
+      painter.paint(recipe).then(function (painted) { draw(small, painted); });
+      return button;
+    }
+    function setParents() {
+      breed.disabled = parents.length !== 2;
+      parents.forEach(function (one) { one.box.checked = true; });
+    }
+    function keep(recipe, chosen) {
+      var item = makeElement("li"), label = makeElement("label", "", "parent"), box = makeElement("input");
+      var one = { recipe: recipe, box: box };
+      box.type = "checkbox";
+      label.append(box, " " + shelf.dataset.parent);
+      item.append(makeThumb(recipe, shelf.dataset.show), label);
+      box.addEventListener("change", function () {
+        parents = parents.filter(function (other) { return other !== one; });
+        if (box.checked) { parents.push(one); }
+        if (parents.length > 2) { parents.shift().box.checked = false; }
+        setParents();
+      });
+      if (chosen) { parents.push(one); }
+      shelf.append(item);
+      setParents();
+    }
+    function paintChildren() {
+      var pair = parents.map(function (one) { return one.recipe; }), seeds = crypto.getRandomValues(new Uint32Array(CHILDREN));
+      children.replaceChildren.apply(children, Array.prototype.map.call(seeds, function (number) {
+        var item = makeElement("li");
+        item.append(makeThumb({ seed: number, parents: pair }, children.dataset.show));
+        return item;
+      }));
+    }
+    function saveShown() {
+      var record = { model: wall.dataset.model, checkpoint: wall.dataset.checkpoint, recipe: shown.recipe };
+      save(canvas, wall.dataset.model + "-seed-" + shown.recipe.seed + ".png", record);
+    }
+
+    find("new").addEventListener("click", paintNew);
+    seed.addEventListener("change", typeSeed);
+    if (chooser) { chooser.addEventListener("change", typeSeed); }
+    moves.forEach(function (range) {
+      range.addEventListener("input", function () { paint(true); });
+      range.addEventListener("change", function () { paint(); });
+    });
+    find("keep").addEventListener("click", function () { keep(shown.recipe, parents.length < 2); });
+    breed.addEventListener("click", paintChildren);
+    find("near").addEventListener("click", function () {
+      neighbours.hidden = false;
+      showNearest();
+      neighbours.scrollIntoView({ block: "nearest" });
+    });
+    find("save").addEventListener("click", saveShown);
+    if (!data.works.length) { find("near").hidden = true; }
+    var seeds = wall.dataset.seeds.split(" ").filter(Boolean).map(Number);
+    seeds = seeds.length ? seeds : [1, 2, 3, 4];
+    seeds.forEach(function (number, i) { keep({ seed: number }, i < 2); });
+    return show({ seed: seeds[0] });
+  }
+
+  function open(wall) {
+    var button = wall.querySelector("[data-open]"), status = wall.querySelector("[data-status]"), script = document.createElement("script");
+    function fail() { status.textContent = status.dataset.failed; }
+    button.disabled = true;
+    status.textContent = status.dataset.loading;
+    artpipeLive.receive = function (data) {
+      data.root = wall.dataset.live.replace(/media\/[^/]*$/, "");
+      artpipeLive.opened = startPainter(decode(data.program)).then(function (painter) {
+        wall.querySelector("[data-studio]").hidden = false;
+        return room(wall, data, painter).then(function () {
+          wall.querySelector(".live-door").hidden = true;
+          wall.querySelector("[data-new]").focus({ preventScroll: true });
+          return painter;
+        });
+      });
+      artpipeLive.opened.catch(fail);
+    };
+    script.src = wall.dataset.live;
+    script.onerror = fail;
+    document.head.append(script);
+  }
+
+  document.addEventListener("DOMContentLoaded", function () {
+    document.querySelectorAll("[data-live]").forEach(function (wall) {
+      if (!window.Worker || !window.DecompressionStream) { return; }
+      wall.hidden = false;
+      wall.querySelector("[data-open]").addEventListener("click", function () { open(wall); });
+    });
+  });
+})();
