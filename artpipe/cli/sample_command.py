@@ -24,6 +24,10 @@ Mask = Annotated[
 Between = Annotated[
     tuple[int, int] | None, typer.Option(metavar="SEED SEED", help="Paint the way from one seed to another.")
 ]
+Out = Annotated[Path | None, typer.Option(help="The grid's file; the single ones stand in a folder beside it.")]
+Words = Annotated[
+    str | None, typer.Option(help=r"What to paint, in words; of a text its beginning ('\n' is a new line).")
+]
 Recipe = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A picture saved in a live room: it alone is painted again.")
 ]
@@ -36,13 +40,9 @@ def sample(
     name: Name,
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Of the first; each next one has the next seed.")] = 1,
-    out: Annotated[
-        Path | None, typer.Option(help="The grid's file; the single ones stand in a folder beside it.")
-    ] = None,
+    out: Out = None,
     label: Annotated[int | None, typer.Option(help="The class to paint; all in turn without it.")] = None,
-    prompt: Annotated[
-        str | None, typer.Option(help=r"What to paint, in words; of a text its beginning ('\n' is a new line).")
-    ] = None,
+    prompt: Words = None,
     negative: Annotated[str, typer.Option(help="Words to lead away from.")] = "",
     guidance: Annotated[
         float | None, typer.Option(min=0, max=100, help="How strongly words lead; 1: not more than learned.")

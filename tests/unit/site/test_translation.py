@@ -169,7 +169,7 @@ def starters(sentences: Sentences) -> list[tuple[str, str | None]]:
         said += [
             (card["about"][field], sentences.starter_texts("datasets", path.stem)) for field in ("title", "description")
         ]
-        files = (one for part in card["works"].get("parts", ()) for one in part.get("files", ()))
+        files = (one for part in card.get("works", {}).get("parts", ()) for one in part.get("files", ()))
         said += [(one["label"], sentences.names) for one in files if "label" in one]
     return [(text, known.get(text)) for text, known in said]
 
@@ -231,7 +231,7 @@ def test_chinese_numbers_and_times():
         ),
         (
             Message(code="recognises_works", values={"share": 0.991, "works": 10000, "guess": 0.12}),
-            "10000 件留出作品中它认出 99.1%；凭猜测可得 12%。",
+            "10000 件留出作品中它认出 99.1%；对这么多作品，仅凭猜测就可能达到 12%。",
         ),
         *[(Message.of(text), text) for text in ("<b>{0}</b>", "%(num)s works", "", "A poem of its own", "untitled")],
     ],
