@@ -27,14 +27,14 @@ class PictureJob:
 def list_picture_jobs(
     count: int, variations: int, mixtures: int, analogies: int, formats: Sequence[float]
 ) -> Iterable[PictureJob]:
-    """Yield the pictures to make of `count` works.
+    """Yield the pictures to make of `count` works, what is most different first.
 
-    Each has `variations`; the others are of neighbouring works, or of one after the other.
+    Each has `variations`; the others are of neighbouring works, or of one after the other. A wall shows the first ones.
     """
-    for work in range(count):
-        yield from (PictureJob("variation", (work,)) for _ in range(variations))
+    yield from (PictureJob("variation", (work,)) for work in range(count) if variations)
     if count > 1:
         pairs = list(islice(cycle((i, (i + 1) % count) for i in range(count)), max(mixtures, analogies)))
         yield from (PictureJob("mixture", pair) for pair in pairs[:mixtures])
         yield from (PictureJob("analogy", pair[1:], layout=pair[0]) for pair in pairs[:analogies])
     yield from (PictureJob("format", (i % count,), ratio) for i, ratio in enumerate(formats))
+    yield from (PictureJob("variation", (work,)) for _ in range(variations - 1) for work in range(count))
