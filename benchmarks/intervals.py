@@ -120,7 +120,7 @@ def simulate_closed_forms(draws: int) -> dict[str, tuple[int, int, int]]:
 def format_intervals(counts: dict[str, tuple[int, int, int]]) -> str:
     """Return each score's share of intervals that hold the truth, with the interval of that share."""
     rows = [
-        "| score | intervals | hold % | 95 % | too low % | too high % | 93 to 97 |",
+        "| score | intervals | hold % | 95 % | too low % | too high % | 93 to 97 not excluded |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, (below, held, above) in counts.items():

@@ -59,7 +59,7 @@ def sample(
     Each picture's file holds the command that paints it again.
     """
     if recipe is not None:
-        _print_recipe(name, recipe, out)
+        _print_recipe(name, recipe, out, (label, prompt, guidance, steps, like, keep, between, negative or None))
         return
     if prompt is not None and label is not None:
         raise UserError("--prompt and --label both say what to paint; give one of them")
@@ -78,7 +78,9 @@ def sample(
     typer.echo(to_printable_lines(sample_model(name, n, seed, out and resolve_typed_path(out), label, request)))
 
 
-def _print_recipe(name: str, recipe: Path, out: Path | None) -> None:
+def _print_recipe(name: str, recipe: Path, out: Path | None, others: tuple[object, ...]) -> None:
+    if any(other is not None for other in others):
+        raise UserError("--recipe says everything; leave the other options out, but for --out")
     from artpipe.evaluation.sample_recipe import sample_recipe
 
     message = sample_recipe(name, resolve_typed_path(recipe), out and resolve_typed_path(out))

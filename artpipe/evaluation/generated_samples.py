@@ -44,7 +44,14 @@ def _ask_for_captions(evidence: Evidence, seeds: range) -> Prompt | None:
     rows = select_rows(seeds, len(evidence.held_out["captions"]))
     labels = evidence.held_out["labels"][rows] if "labels" in evidence.held_out else None
     is_labelled = labels is not None and bool((labels != UNLABELLED).all())
-    return Prompt(seeds, labels if is_labelled else None, works)
+    prompt = Prompt(seeds, labels if is_labelled else None, works)
+    return prompt if _heeds_captions(evidence.learner, prompt.slice(0, 4)) else None
+
+
+def _heeds_captions(learner: Learner[Any], prompt: Prompt) -> bool:
+    """Return whether captions change what the same noise paints."""
+    nothing = {name: torch.zeros_like(column) for name, column in prompt.works.items()}
+    return not torch.equal(_sample(learner, prompt), _sample(learner, Prompt(prompt.seeds, None, nothing)))
 
 
 def depends_on_labels(learner: Learner[Any], classes: int, seed: int) -> bool:

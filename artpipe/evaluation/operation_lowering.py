@@ -51,6 +51,8 @@ class Lowering:
     def _lower(self, name: str, operation: Operation) -> Sequence[Value]:
         if operation.function._schema.is_mutable:  # noqa: SLF001 - as torch's own tracers read it
             raise UnsupportedOperationError(operation.name)
+        if operation.options.get("rounding_mode") or operation.options.get("approximate", "none") != "none":
+            raise UnsupportedOperationError(f"{operation.name} with rounding or an approximation")
         if name in _SAME:
             return [self.read(operation.arguments[0])]
         if name in _VIEWS or operation.function.is_view or name == "_unsafe_view":
@@ -130,6 +132,8 @@ def _lower_convolution(lowering: Lowering, operation: Operation) -> Value:
     value, kernel = lowering.read(x), weight.detach()
     if set(dilation) != {1} or groups != 1 or not lowering.read(weight).is_weight:
         raise UnsupportedOperationError(f"{operation.name} with groups or dilation")
+    if operation.result.shape[0] != 1:
+        raise UnsupportedOperationError(f"{operation.name} of several pictures")
     if transposed:  # zeros between the pixels, then a convolution with the kernel turned round
         value = lowering.builder.add_dilation(value, stride, operation.result.shape[2:], kernel.shape[2:], padding)
         kernel, stride, padding = kernel.flip(2, 3).transpose(0, 1), (1, 1), (0, 0)
@@ -219,6 +223,8 @@ def _scale_and_shift(lowering: Lowering, value: Value, scale: Tensor, shift: Ten
 def _lower_attention(lowering: Lowering, operation: Operation) -> Value:
     """Lower scaled dot-product attention ``(1, heads, L, D)`` without a mask."""
     query, key, value = operation.arguments[:3]
+    if any(operation.arguments[3:]) or operation.options.get("attn_mask") is not None:
+        raise UnsupportedOperationError(f"{operation.name} with a mask")
     scale = operation.options.get("scale") or query.shape[-1] ** -0.5
     builder = lowering.builder
     turned = lowering.read(key)

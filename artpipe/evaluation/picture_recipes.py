@@ -17,13 +17,15 @@ from torch import Tensor
 from artpipe.config.params import Frozen, validate_as
 from artpipe.contracts.model import LatentWalker, Prompt
 from artpipe.errors import UserError
-from artpipe.evaluation.latent_directions import find_directions
+from artpipe.evaluation.latent_directions import DIRECTIONS, find_directions
 from artpipe.evaluation.recipes import KEYWORD
+from artpipe.system.plain_text import to_printable
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _KEYWORDS = {b"tEXt": b"artpipe\0", b"iTXt": KEYWORD.encode() + b"\0\0\0\0\0"}  # of the page, of `artpipe sample`
 _MOST_BYTES = 64_000_000  # of a file that may hold a recipe
 _MOST_GENERATIONS = 64
+Step = Annotated[float, Field(allow_inf_nan=False, ge=-100, le=100)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -35,7 +37,7 @@ class PictureRecipe(Frozen):
 
     seed: Seed
     label: int | None = Field(default=None, ge=0)  # not given: the seed's own
-    move: tuple[float, ...] = ()  # steps along the strongest directions
+    move: tuple[Step, ...] = Field(default=(), max_length=DIRECTIONS)  # steps along the strongest directions
     parents: tuple["PictureRecipe", "PictureRecipe"] | None = None
 
 
@@ -60,11 +62,14 @@ def read_recipe(path: Path) -> SavedRecipe:
         raise UserError(f"--recipe {path}: cannot be read: {error.strerror}") from None
     text = next(_find_texts(data), b"") if data.startswith(_PNG) else data
     try:
-        fields = json.loads(text.decode("latin-1"))
+        fields = json.loads(text)
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict) or _count_generations(fields.get("recipe")) > _MOST_GENERATIONS:
         raise UserError(f"--recipe {path}: no recipe in it; a picture saved in a live room has one")
+    if "recipe" not in fields and "command" in fields:
+        command = to_printable(str(fields["command"]))
+        raise UserError(f"--recipe {path}: it was painted by a command, which paints it again: {command}")
     return validate_as(SavedRecipe, fields, file=str(path), place="recipe")
 
 

@@ -28,7 +28,7 @@ def make_command(recipe: Mapping[str, Any]) -> list[str]:
     for name, value in recipe.items():
         if name in _OPTIONS and value is not None:
             values = value if isinstance(value, list) else [value]
-            words += [_OPTIONS[name], *(f"{one:g}" if isinstance(one, float) else str(one) for one in values)]
+            words += [_OPTIONS[name], *(repr(one) if isinstance(one, float) else str(one) for one in values)]
     return [*words, "-n", str(recipe.get("n", 1))]
 
 

@@ -62,7 +62,7 @@ def sample_model(
         exhibits = list(_generate_exhibits(learner, n, seed, label, works))
     if not exhibits:
         raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
-    recipe = {"model": name, "checkpoint": sha256, **request.recipe}
+    recipe = {"model": name, "checkpoint": sha256, "label": label, **request.recipe}
     if not isinstance(learner, SteeredSampler):  # what its exhibits are called is nothing that it was asked for
         exhibits = [replace(exhibit, caption="") for exhibit in exhibits]
     return _save_exhibits(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}", recipe)
@@ -166,5 +166,7 @@ def _save_exhibits(exhibits: list[Exhibit], out: Path, recipe: Mapping[str, Any]
             data = add_recipe(data, _make_recipe(recipe, exhibit, number, len(exhibits)))
             (folder / f"{number:05d}-seed-{seed}{label}{suffix_of_exhibit}").write_bytes(data)
     whole = {**recipe, "seed": exhibits[0].seed, "n": len(exhibits)}
+    whole = {name: value for name, value in whole.items() if value is not None}
+    whole |= {"command": " ".join(map(quote_for_shell, make_command(whole)))}
     write_bytes(sheet, add_recipe(content, whole))
     return f"{len(exhibits)} painted: {sheet}, each by itself in {singles}"

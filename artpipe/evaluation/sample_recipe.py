@@ -28,7 +28,7 @@ def sample_recipe(name: str, recipe_file: Path, out: Path | None = None) -> str:
     if not isinstance(learner, LatentWalker):
         raise UserError(f"--recipe: {name} is a {learner.params.kind}, which paints from no noise")
     suffix, picture = encode_content(paint_recipe(learner, saved.recipe, len(learner.spec.classes)))
-    out = out or Path("data/samples") / f"{name}-recipe-{saved.recipe.seed}"
+    out = out or Path("data/samples") / f"{name}-recipe-{recipe_file.stem}"
     file = out if out.suffix else out.with_name(out.name + suffix)
     remove_stale_temporaries(file.parent)
     write_bytes(file, add_recipe(picture, saved.model_dump(mode="json", exclude_defaults=True)))

@@ -5,10 +5,10 @@ Liu et al. 2023; conditional flow matching, Lipman et al. 2023. A label is the w
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from artpipe.artifacts.caption_columns import decode_texts
@@ -48,7 +48,7 @@ class Params(TrainParams):
     inner_width: Positive = 64  # of the innermost maps, 8 x 8 or less, which attend to themselves
     blocks: Positive = 1  # at each size but the innermost, before and after it
     inner_blocks: Positive = 4
-    condition_dim: Positive = 128
+    condition_dim: int = Field(default=128, ge=2)
     learning_rate: float = Field(default=3.0e-3, gt=0)
     final_rate: Share = 0.02  # of `learning_rate`, at the end of a cosine
     warmup_steps: int = Field(default=100, ge=0)
@@ -68,6 +68,14 @@ class Params(TrainParams):
     time_shift: float = Field(default=1.0, gt=0)  # above 1 steps are smaller near the noise
     refuse: tuple[str, ...] = ()  # words that `artpipe sample --prompt` refuses
     walk_steps: int = Field(default=6, ge=1, le=1000)  # of each picture of a film
+
+    @model_validator(mode="after")
+    def _check_guided_times(self) -> Self:
+        if self.guided_from >= self.guided_to:
+            raise ValueError(
+                f"`guided_from` is {self.guided_from:g}; less than `guided_to`, {self.guided_to:g}, is wanted"
+            )
+        return self
 
 
 class Flow(MicroBatchedLearner[Params]):

@@ -40,5 +40,6 @@ def spread(points: Tensor, count: int) -> list[int]:
     distances = torch.full((len(points),), torch.inf)
     while len(chosen) < min(count, len(points)):
         distances = torch.minimum(distances, (points - points[chosen[-1]]).square().sum(1))
+        distances[chosen] = -1  # where all are alike, none is taken twice
         chosen.append(int(distances.argmax()))
     return chosen

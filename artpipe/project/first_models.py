@@ -36,6 +36,10 @@ def choose_first_models(
     wanted = size or max((rules[kind].size for kind in chosen if kind in rules), default=0)
     chosen_size = wanted or medium_info(medium).default_size
     lines = [f"{kind}: {rules[kind].promise}" for kind in chosen if kind in rules and rules[kind].promise]
+    few = [kind for kind in chosen if kind in rules and rules[kind].least_works > works]
+    if few:
+        wanted = max(rules[kind].least_works for kind in few)
+        lines.append(f"{_join(few)}: {format_count(works, noun)} are few to learn from, {wanted:,} or more are wanted")
     if named is None:
         lines += _describe_absent(rules, chosen, works, noun)
     return FirstModels(tuple(chosen), chosen_size, tuple(lines))

@@ -15,7 +15,7 @@ _HTML = """
 <li><span class="caps">{{ _("Model") }}</span><span>{{ m.to_model(view.artist) }}{{ _(", ") }}{{ m.kind(view.artist) | lower }}<br><span class="quiet">{% if view.artist.run.commit %}{{ _("code at commit %(hash)s", hash=m.mono(view.artist.run.commit | short)) }}{% else %}{{ _("code in no commit") }}{% endif %}{% if view.artist.run.dirty %} {{ _("with changes") }}{% endif %}</span></span></li>
 <li><span class="caps">{{ _("Training") }}</span><span>{{ _("Step %(n)s of %(all)s", n=view.artist.step | number, all=view.artist.run.steps | number) }}{% if epochs %}{{ _(", ") }}{{ _("epoch %(n)s", n=epochs | number) }}{% endif %}{{ _("; ") }}{{ view.artist.run.started | date }}<br><span class="quiet">{{ _("run %(hash)s", hash=m.mono(view.artist.run.run_id)) }}</span></span></li>
 <li><span class="caps">{{ _("Checkpoint") }}</span><span class="mono">{{ view.artist.run.checkpoint }}</span></li>
-<li><span class="caps">{{ _("This work") }}</span><span>{% if view.work.seed is not none %}{{ _("Seed %(n)s", n=view.work.seed) }}{% else %}{{ _("No seed: made from a given picture") }}{% endif %}<br><span class="quiet mono">{{ view.work.id }}</span></span></li>
+<li><span class="caps">{{ _("This work") }}</span><span>{% if view.work.seed is not none %}{{ _("Seed %(n)s", n=view.work.seed) }}{% else %}{% if view.work.sources %}{{ _("No seed: made from the works named above") }}{% else %}{{ _("No seed of its own") }}{% endif %}{% endif %}<br><span class="quiet mono">{{ view.work.id }}</span></span></li>
 </ol>
 </div>
 """

@@ -14,7 +14,7 @@ _HTML = """
 {% if work.caption %}<span class="quiet" dir="auto">{{ work.caption }}</span>{% endif %}
 <span class="quiet">{{ m.isolated(work.creator) }}{% if work.year %}{{ _(", ") }}<bdi>{{ work.year }}</bdi>{% endif %}</span>
 <span class="quiet">{{ _("Licence %(licence)s", licence=m.isolated(work.licence)) }}</span>
-{% if share is not none %}<span class="quiet">{{ _("%(n)s of the pixels", n=share) }}</span>{% endif %}
+{% if share == "0%" %}<span class="quiet">{{ _("Its layout, and no pixel") }}</span>{% elif share is not none %}<span class="quiet">{{ _("%(n)s of the pixels", n=share) }}</span>{% endif %}
 {% if distance is not none %}<span class="quiet">{{ _("Distance %(n)s", n=m.mono(distance | number)) }}</span>{% endif %}
 </figcaption></figure></li>
 {% endmacro %}

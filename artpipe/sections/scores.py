@@ -21,8 +21,8 @@ _HTML = """
 {% if score | sentence %}<span class="quiet">{{ m.isolated(score | sentence) }}</span>{% endif %}</td>
 <td class="figure">{{ score.value | number }}{% if score.low is none and score.spread is not none %} \u00b1 {{ score.spread | number(2) }}{% endif %}{% if score.unit %} {{ score.unit | name }}{% endif %}
 {% if score.low is not none %}<span class="quiet">{{ _("%(low)s to %(high)s", low=score.low | number, high=score.high | number) }}</span>{% endif %}</td>
-{% if has_real %}<td class="figure">{% if score.real is not none %}{{ score.real | number }}{% endif %}</td>{% endif %}
-{% if rivals %}<td class="figure">{% if score.name in rivals %}{{ rivals[score.name].value | number }}{% endif %}</td>{% endif %}
+{% if has_real %}<td class="figure" data-head="{{ _("Real works") }}">{% if score.real is not none %}{{ score.real | number }}{% endif %}</td>{% endif %}
+{% if rivals %}<td class="figure" data-head="{{ _("Champion") }}">{% if score.name in rivals %}{{ rivals[score.name].value | number }}{% endif %}</td>{% endif %}
 <td class="figure">{{ score.n | number }}</td></tr>
 {% endfor %}
 </tbody></table></div>

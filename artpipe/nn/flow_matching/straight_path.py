@@ -49,8 +49,8 @@ def follow_path(
 ) -> Tensor:
     """Follow predicted pictures from time `begin` to 1.
 
-    The steps are of Euler or Heun.     A `shift` above 1 makes the steps near the noise smaller (Esser et al. 2024). Heun's last step is Euler's, since no
-    velocity is known at time 1.
+    The steps are of Euler or Heun, whose last one is Euler's: no velocity is known at time 1. A `shift` above 1 makes
+    the steps near the noise smaller (Esser et al. 2024).
     """
     if begin >= 1:
         return points

@@ -8,7 +8,7 @@ from artpipe.numerics.work_choice import choose_clear_works, spread
 def test_points_that_lie_far_apart():
     """On a line at 0, 1, 10 and 4: the first, then 10, then 4."""
     assert spread(torch.tensor([[0.0], [1.0], [10.0], [4.0]]), 3) == [0, 2, 3]
-    assert spread(torch.zeros(2, 1), 5) == [0, 0]
+    assert spread(torch.zeros(3, 1), 5) == [0, 1, 2]
 
 
 def test_clear_works_that_differ():

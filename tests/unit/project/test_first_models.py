@@ -46,7 +46,8 @@ def test_each_is_told_in_a_line():
     )
     many = choose_first_models("picture", 2000, "picture", None, None)
     assert many.lines == ("dream: dreams", "not collage: of pictures of 256 pixels, `--size 256`")
-    assert choose_first_models("picture", 100, "picture", None, ["dream"]).lines == ("dream: dreams",)
+    named = choose_first_models("picture", 100, "picture", None, ["dream"])
+    assert named.lines == ("dream: dreams", "dream: 100 pictures are few to learn from, 1,000 or more are wanted")
 
 
 def test_without_weights(monkeypatch):

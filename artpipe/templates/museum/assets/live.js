@@ -151,7 +151,8 @@ var artpipeLive = {};
     function paintNew() { show(chooseLabel({ seed: crypto.getRandomValues(new Uint32Array(1))[0] })); }
     function typeSeed() {
       var number = Math.floor(Number(seed.value));
-      if (number >= 0 && number <= 4294967295) { show(chooseLabel({ seed: number })); }
+      if (seed.value === "" || !(number >= 0 && number <= 4294967295)) { seed.value = shown.recipe.seed; return; }
+      show(chooseLabel({ seed: number }));
     }
     function showNearest() {
       var list = find("nearest"), untitled = neighbours.dataset.untitled;
