@@ -9,7 +9,7 @@ import typer
 from artpipe.cli.inspect import LOOK
 from artpipe.errors import UserError
 from artpipe.system.plain_text import to_printable_lines
-from artpipe.system.project_root import resolve_typed_path
+from artpipe.system.project_root import is_file, resolve_typed_path
 
 forget_commands = typer.Typer()
 
@@ -59,4 +59,4 @@ def forget(
 def _find_files(texts: Sequence[str]) -> list[str]:
     """Return what was typed, files as they are found from where it was typed."""
     files = [(text, resolve_typed_path(Path(text))) for text in texts]
-    return [str(file) if text and file.is_file() else text for text, file in files]
+    return [str(file) if text and is_file(file) else text for text, file in files]

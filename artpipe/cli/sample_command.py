@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from artpipe.evaluation.steered_samples import SteeringRequest
 
 sample_commands = typer.Typer()
+_SEEDS = 2**62  # as many as torch takes, and room for the next ones
 Strength = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="With --like: 0 is the picture itself, 1 (with --keep) keeps nothing of it; 0.6."),
@@ -39,7 +40,7 @@ _STRENGTH = 0.6  # of a picture to begin from, where nothing is masked
 def sample(
     name: Name,
     n: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first; each next one has the next seed.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=_SEEDS - 1, help="Of the first; each next has the next.")] = 1,
     out: Out = None,
     label: Annotated[int | None, typer.Option(help="The class to paint; all in turn without it.")] = None,
     prompt: Words = None,
@@ -61,11 +62,7 @@ def sample(
     if recipe is not None:
         _print_recipe(name, recipe, out, (label, prompt, guidance, steps, like, keep, between, negative or None))
         return
-    if prompt is not None and label is not None:
-        raise UserError("--prompt and --label both say what to paint; give one of them")
-    if like is None and (keep is not None or strength is not None):
-        option = "--keep" if keep is not None else "--strength"
-        raise UserError(f"{option} says what stays of a picture; name the picture with --like")
+    _check_options(prompt, label, like, keep, strength, between)
     if strength is None:
         strength = _STRENGTH if like is not None and keep is None else 1.0
     from artpipe.evaluation.sample_model import sample_model
@@ -76,6 +73,23 @@ def sample(
         {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between},
     )  # fmt: skip
     typer.echo(to_printable_lines(sample_model(name, n, seed, out and resolve_typed_path(out), label, request)))
+
+
+def _check_options(
+    prompt: str | None,
+    label: int | None,
+    like: Path | None,
+    keep: Path | None,
+    strength: float | None,
+    between: tuple[int, int] | None,
+) -> None:
+    if prompt is not None and label is not None:
+        raise UserError("--prompt and --label both say what to paint; give one of them")
+    if between is not None and not all(0 <= end < _SEEDS for end in between):
+        raise UserError(f"--between {between[0]} {between[1]}: seeds from 0 to {_SEEDS - 1} are wanted")
+    if like is None and (keep is not None or strength is not None):
+        option = "--keep" if keep is not None else "--strength"
+        raise UserError(f"{option} says what stays of a picture; name the picture with --like")
 
 
 def _print_recipe(name: str, recipe: Path, out: Path | None, others: tuple[object, ...]) -> None:

@@ -9,6 +9,7 @@ from artpipe.errors import UserError
 from artpipe.evaluation.picture_recipes import paint_recipe, read_recipe
 from artpipe.evaluation.recipes import add_recipe
 from artpipe.system.atomic_files import remove_stale_temporaries, write_bytes
+from artpipe.system.plain_text import to_printable
 from artpipe.training.exhibit_files import encode_content
 from artpipe.training.restore import restore_learner
 
@@ -23,7 +24,7 @@ def sample_recipe(name: str, recipe_file: Path, out: Path | None = None) -> str:
     saved = read_recipe(recipe_file)
     load_params().model(name)
     if saved.model != name:
-        raise UserError(f"--recipe {recipe_file}: it is of the model `{saved.model}`, not of `{name}`")
+        raise UserError(f"--recipe {recipe_file}: it is of the model `{to_printable(saved.model)}`, not of `{name}`")
     learner, _, sha256 = restore_learner(paths.checkpoint(name))
     if not isinstance(learner, LatentWalker):
         raise UserError(f"--recipe: {name} is a {learner.params.kind}, which paints from no noise")
@@ -33,5 +34,5 @@ def sample_recipe(name: str, recipe_file: Path, out: Path | None = None) -> str:
     remove_stale_temporaries(file.parent)
     write_bytes(file, add_recipe(picture, saved.model_dump(mode="json", exclude_defaults=True)))
     is_same = sha256.startswith(saved.checkpoint)
-    note = "" if is_same else f"; the recipe is of another checkpoint ({saved.checkpoint})"
+    note = "" if is_same else f"; the recipe is of another checkpoint ({to_printable(saved.checkpoint)})"
     return f"1 painted: {file}{note}"

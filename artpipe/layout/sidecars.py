@@ -16,7 +16,7 @@ MAX_SIDECAR_BYTES = 1 << 18  # of one sidecar; a longer one is no caption
 _CAPTION_KEYS = ("caption", "description", "prompt", "text", "captions")
 _MAX_CAPTION_CHARACTERS = 4096  # characters
 _MAX_LABEL_CHARACTERS = 100
-_BOXES = re.compile(r"\S*(?:[\s,]+-?\d+(?:\.\d+)?(?:e-?\d+)?){4,}.*|[\d\s.,:e+-]*", re.IGNORECASE)  # boxes, points
+_BOXES = re.compile(r"[^\s,]*(?:[\s,]+-?\d+(?:\.\d+)?(?:e-?\d+)?){4,}.*|[\d\s.,:e+-]*", re.IGNORECASE)  # boxes, points
 
 
 def parse_sidecar(name: str, data: bytes) -> dict[str, str]:

@@ -59,7 +59,7 @@ class Params(TrainParams):
     patch: int = Field(default=7, ge=3)  # side in pixels
     coarsest: Positive = 20  # pixels of the shorter side where the layout is made; more: smaller pieces change places
     analogy_coarsest: Positive = 40  # the same of analogies; more: nearer to the layout
-    ratio: float = Field(default=1.35, gt=1)  # between two levels
+    ratio: float = Field(default=1.35, ge=1.02)  # between two levels
     pieces: Positive = 3  # moved copies of a work, of whose fields the layout of a variation is made
     noise: float = Field(default=0.75, ge=0)  # of a layout, in standard deviations of the work
     alpha: float = Field(default=0.005, gt=0)  # less: more of a work has to reappear; more: the nearest patch counts

@@ -8,10 +8,10 @@ and each next canvas begins as the enlarged one with the photograph's finer deta
 
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from artpipe.artifacts.shards import Spec
@@ -30,7 +30,7 @@ from artpipe.nn.style.perceptual import (
 )
 from artpipe.nn.style.row_lbfgs import RowLBFGS
 from artpipe.nn.style.style_choice import choose_pairs
-from artpipe.nn.style.style_images import find_first_works, find_style_image, list_pairs, require_style_dataset
+from artpipe.nn.style.style_images import find_first_works, find_style_image, list_pairs
 from artpipe.numerics.pixels import to_bytes, to_float
 
 _EARLY_EXPONENT = 1.5  # exponent that keeps more of the first steps, in which most happens
@@ -59,6 +59,14 @@ class Params(TrainParams):
     learning_rate: float = Field(default=0.04, gt=0)  # of Adam
     keep: int = Field(default=8, ge=0)  # pictures kept of the way
 
+    @model_validator(mode="after")
+    def _check_choices(self) -> Self:
+        if not sum(self.shares):
+            raise ValueError("`shares` are all 0")
+        if self.paint and self.chosen:
+            raise ValueError("`paint` names the pictures, and `chosen` asks for others; leave one of them out")
+        return self
+
 
 class Style(Learner[Params]):
     """A canvas of each size for each pair of a content and a style."""
@@ -76,7 +84,7 @@ class Style(Learner[Params]):
 
     def __init__(self, params: Params, spec: Spec, pretrained: PerceptualNetwork | None = None) -> None:
         super().__init__(params, spec)
-        self.pairs = _list_pairs(params, spec)
+        self.pairs = list_pairs(params.paint, spec, params.each, params.chosen)
         count, size = len(self.pairs), (spec.height, spec.width)
         self.perceptual_loss = (
             None if pretrained is None else PerceptualLoss(pretrained, params.content_layers, params.style_layers)
@@ -235,16 +243,6 @@ class Style(Learner[Params]):
 
     def _class_name(self, label: int) -> str:
         return self.spec.classes[label] if 0 <= label < len(self.spec.classes) else ""
-
-
-def _list_pairs(params: Params, spec: Spec) -> list[tuple[str, str]]:
-    """Return the classes of each content and style; of chosen ones none is known."""
-    if not params.chosen:
-        return [pair for pair in list_pairs(params.paint, spec) for _ in range(params.each)]
-    require_style_dataset(spec)
-    if params.paint:
-        raise UserError("`paint` names the pictures, and `chosen` asks for others; leave one of them out")
-    return [("", "")] * params.chosen
 
 
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=Style)

@@ -115,10 +115,12 @@ def _read_table(table: CaptionTable, limits: ArchiveLimits) -> dict[str, NamedPi
     """Return class and caption by stem."""
     try:
         records = json.loads(read_pinned_member(table.package, table.member, limits).data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{table.package.name}: `{table.member}` is not JSON: {error}") from None
+    if not isinstance(records, list):
+        raise UserError(f"{table.package.name}: `{table.member}` is no list of records")
     names: dict[str, NamedPicture] = {}
-    for record in (record for record in (records if isinstance(records, list) else ()) if isinstance(record, dict)):
+    for record in (record for record in records if isinstance(record, dict)):
         label, value = _text_field(record, table.label), _text_field(record, table.caption)
         label = None if label in table.no_labels else label
         caption = table.captions.get(value, value.lower()) if value else None

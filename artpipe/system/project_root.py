@@ -102,6 +102,14 @@ def resolve_typed_path(path: Path) -> Path:
     return target.relative_to(root) if target.is_relative_to(root) else target
 
 
+def is_file(path: Path) -> bool:
+    """Return whether there is such a file; what can be no path is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def require_typed_path(path: Path) -> Path:
     """Return `resolve_typed_path` of what has to be there.
 

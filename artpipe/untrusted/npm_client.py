@@ -32,12 +32,15 @@ _MESSAGE_CHARACTERS = 200
 class NpmFile(PinnedFile):
     """The file of one version of a package on the npm registry."""
 
-    version: str = Field(pattern=r"^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$")
+    version: str = Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?$")
 
     @model_validator(mode="after")
     def _check_name(self) -> Self:
         if not _PACKAGE.fullmatch(self.project):
             message = "`project` is the name of an npm package, as `@scope/name` or `name`"
+            raise ValueError(message)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.file):
+            message = "`file` is the name of a file, without a folder"
             raise ValueError(message)
         return self
 
@@ -63,7 +66,7 @@ def fetch_npm_file(pin: NpmFile) -> Path:
     with tempfile.TemporaryDirectory(prefix="artpipe-npm-") as folder:
         _pack(command, pin, Path(folder))
         delivered = Path(folder) / pin.file
-        if not delivered.is_file():
+        if delivered.is_symlink() or not delivered.is_file():
             names = ", ".join(sorted(file.name for file in Path(folder).iterdir())) or "none"
             raise UserError(f"{pin.project}@{pin.version}: its file is not `{pin.file}` but {names}")
         checksum = sha256_file(delivered)

@@ -36,9 +36,11 @@ def choose_pairs(images: Tensor, loss: PerceptualLoss, count: int) -> list[tuple
     rough = [row for row, image in enumerate(looked_at) if has_strokes(image)]
     style_count = min(max(1, round(count**0.5)), len(rough))
     content_count = -(-count // max(1, style_count))
-    if not rough or len(rows) < style_count + content_count:
+    if not rough:
+        raise UserError(f"none of {len(rows)} works has strokes; larger pictures with details are wanted")
+    if len(rows) < style_count + content_count:
         found = f"{len(rows)} works, {len(rough)} of them with strokes"
-        raise UserError(f"`chosen` asks for {count} pictures, too many of {found}; lower it, or add larger pictures")
+        raise UserError(f"`chosen` is {count}, too many for {found}; lower it, or add larger pictures")
     styles = [rough[style] for style in _choose_styles(looked_at[rough], loss, style_count)]
     contents = choose_clear_works(looked_at, content_count, styles)
     return [(rows[content], rows[style]) for content, style in islice(product(contents, styles), count)]

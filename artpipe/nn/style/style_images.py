@@ -37,20 +37,24 @@ def list_styles(styles: Sequence[str], spec: Spec) -> list[str]:
     return names
 
 
-def list_pairs(paint: Mapping[str, Sequence[str]], spec: Spec) -> list[tuple[str, str]]:
+def list_pairs(paint: Mapping[str, Sequence[str]], spec: Spec, each: int = 1, chosen: int = 0) -> list[tuple[str, str]]:
     """Return the pairs of a content class and a style to paint, in order.
 
-    Where `paint` is empty, it is `content` in all styles.
+    Where `paint` is empty, it is `content` in all styles, or as many nameless pairs as are to be `chosen`. Each content
+    class is painted with `each` of its works.
 
     Raises:
         UserError: see `named_styles`.
     """
+    if chosen:
+        require_style_dataset(spec)
+        return [("", "")] * chosen
     styles_by_content = paint or {CONTENT: list_styles((), spec)}
     pairs = [(content, style) for content, styles in styles_by_content.items() for style in styles]
     if not pairs:
         raise UserError(f"dataset `{spec.dataset}`: nothing to paint; `paint` names no style")
     list_styles([name for pair in pairs for name in pair], spec)
-    return pairs
+    return [pair for pair in pairs for _ in range(each)]
 
 
 def require_style_dataset(spec: Spec) -> None:

@@ -16,6 +16,7 @@ from artpipe.language.message import Message
 from artpipe.project.forgetting.work_facts import compute_facts
 from artpipe.system.hashing import sha256_bytes
 from artpipe.system.plain_text import to_printable
+from artpipe.system.project_root import is_file
 from artpipe.tracking.lineage_trace import trace_lineage
 from artpipe.untrusted.duplicates import DuplicateIndex
 
@@ -130,7 +131,7 @@ def _find_by_creator(params: Params, creator: str) -> list[HeldWork]:
 
 def _find_by_query(params: Params, query: str, *, exact: bool) -> list[HeldWork]:
     file = Path(query)
-    if file.is_file():
+    if is_file(file):
         return _find_by_file(params, file, exact=exact)
     if _HASH.fullmatch(query) and (matching := _find_by_hash(params, query)):
         return matching

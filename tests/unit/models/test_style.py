@@ -276,5 +276,5 @@ class TestChosenWorks:
         """Plain pictures are no styles."""
         given = works()
         given["images"][:] = 7
-        with pytest.raises(UserError, match="too many of 4 works, 0 of them with strokes"):
+        with pytest.raises(UserError, match="none of 4 works has strokes"):
             self.build(network, CLASSES).prepare_training(given)
