@@ -78,6 +78,9 @@ class ModelInfo(WallInfo):
     pretrained: Literal["", "checkpoint", "weights"] = (
         ""  # of a feature extractor, or those that measure pictures; "": none
     )
+    # Whether its training learns something that is used afterwards; else it makes its own pictures step by step, and pages
+    # do not speak of training.
+    learns: bool = True
     hub_task: str = ""  # what it does, as the Hub calls it (`pipeline_tag`); empty: what its medium says
     new_datasets: NewDatasets | None = None  # None: `dataset add` writes no entry of it unless it is named
     starting_params: Mapping[str, Any] = {}  # of an entry that is written: about a hundred works within minutes

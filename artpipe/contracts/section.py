@@ -70,6 +70,7 @@ class Artist:
     champion: bool = False  # this checkpoint counts among the models of its kind in its room
     rival: str = ""  # the model of which another checkpoint counts instead, if there is one
     kind_title: str = ""
+    learns: bool = True  # else its steps made the pictures themselves
     accepted: Sequence[str] = ()  # stages whose results were accepted under newer code: "train", "evaluate", ...
     wall_texts: Mapping[str, WallText] = field(default_factory=dict)  # by role of its works
     card: Media | None = None  # a text about it, to take away

@@ -243,6 +243,7 @@ def _find_works(works: Batch, spec: Spec, names: Sequence[str]) -> list[int]:
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=Patches)
 MODEL_INFO = ModelInfo(
     title="Patches",
+    learns=False,
     hub_task="image-to-image",
     nanoseconds_per_pixel=20_000,
     evaluation_seconds=9.0,

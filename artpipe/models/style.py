@@ -248,6 +248,7 @@ class Style(Learner[Params]):
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=Style)
 MODEL_INFO = ModelInfo(
     title="Style transfer",
+    learns=False,
     hub_task="image-to-image",
     nanoseconds_per_pixel=20_000,
     evaluation_seconds=9.0,

@@ -13,7 +13,7 @@ _HTML = """
 <ol class="chain">
 <li><span class="caps">{{ _("Collection") }}</span><span>{{ m.to_room(view.room) }}{% if view.room.collection %}{{ _(", ") }}{{ _("%(n)s works", n=view.room.collection.kept | number) }}{% endif %}<br><span class="quiet">{{ _("Licence %(licence)s; data %(hash)s", licence=m.isolated(view.room.about.licence), hash=m.mono(view.artist.report.shards | short)) }}</span></span></li>
 <li><span class="caps">{{ _("Model") }}</span><span>{{ m.to_model(view.artist) }}{{ _(", ") }}{{ m.kind(view.artist) | lower }}<br><span class="quiet">{% if view.artist.run.commit %}{{ _("code at commit %(hash)s", hash=m.mono(view.artist.run.commit | short)) }}{% else %}{{ _("code in no commit") }}{% endif %}{% if view.artist.run.dirty %} {{ _("with changes") }}{% endif %}</span></span></li>
-<li><span class="caps">{{ _("Training") }}</span><span>{{ _("Step %(n)s of %(all)s", n=view.artist.step | number, all=view.artist.run.steps | number) }}{% if epochs %}{{ _(", ") }}{{ _("epoch %(n)s", n=epochs | number) }}{% endif %}{{ _("; ") }}{{ view.artist.run.started | date }}<br><span class="quiet">{{ _("run %(hash)s", hash=m.mono(view.artist.run.run_id)) }}</span></span></li>
+<li><span class="caps">{{ _("Training") if view.artist.learns else _("Making") }}</span><span>{{ _("Step %(n)s of %(all)s", n=view.artist.step | number, all=view.artist.run.steps | number) }}{% if epochs %}{{ _(", ") }}{{ _("epoch %(n)s", n=epochs | number) }}{% endif %}{{ _("; ") }}{{ view.artist.run.started | date }}<br><span class="quiet">{{ _("run %(hash)s", hash=m.mono(view.artist.run.run_id)) }}</span></span></li>
 <li><span class="caps">{{ _("Checkpoint") }}</span><span class="mono">{{ view.artist.run.checkpoint }}</span></li>
 <li><span class="caps">{{ _("This work") }}</span><span>{% if view.work.seed is not none %}{{ _("Seed %(n)s", n=view.work.seed) }}{% else %}{% if view.work.sources %}{{ _("No seed: made from the works named above") }}{% else %}{{ _("No seed of its own") }}{% endif %}{% endif %}<br><span class="quiet mono">{{ view.work.id }}</span></span></li>
 </ol>
@@ -24,7 +24,7 @@ _HTML = """
 def _fill(view: WorkView) -> Mapping[str, Any]:
     """Count epochs of the training split, where its size is recorded."""
     works, batch = view.artist.run.works, view.artist.params.get("batch_size")
-    if not isinstance(batch, int) or not works:
+    if not isinstance(batch, int) or not works or not view.artist.learns:
         return {"epochs": None}
     return {"epochs": view.artist.step * batch / works}
 

@@ -12,8 +12,8 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="wall progress">
 <div class="room-head">
-<div><p class="kicker">{{ _("Progress") }}</p><h2>{% if given %}{{ _("The same pictures, again and again") }}{% else %}{{ _("The same noise, again and again") }}{% endif %}</h2></div>
-<p class="text">{% if given %}{{ _("At every evaluation point the model worked on the same given pictures. What changes from one sheet to the next is only what it had learned.") }}{% elif written %}{{ _("At every evaluation point the model wrote from the same seeds. What changes from one sheet to the next is only what it had learned.") }}{% elif sounds %}{{ _("At every evaluation point the model composed from the same seeds. What changes from one piece to the next is only what it had learned.") }}{% else %}{{ _("At every evaluation point the model painted from the same seeds. What changes from one sheet to the next is only what it had learned.") }}{% endif %}</p>
+<div><p class="kicker">{{ _("Progress") }}</p><h2>{% if not view.artist.learns %}{{ _("How the pictures came about") }}{% elif given %}{{ _("The same pictures, again and again") }}{% else %}{{ _("The same noise, again and again") }}{% endif %}</h2></div>
+<p class="text">{% if not view.artist.learns %}{{ _("The pictures after so many steps, from the first to the last.") }}{% elif given %}{{ _("At every evaluation point the model worked on the same given pictures. What changes from one sheet to the next is only what it had learned.") }}{% elif written %}{{ _("At every evaluation point the model wrote from the same seeds. What changes from one sheet to the next is only what it had learned.") }}{% elif sounds %}{{ _("At every evaluation point the model composed from the same seeds. What changes from one piece to the next is only what it had learned.") }}{% else %}{{ _("At every evaluation point the model painted from the same seeds. What changes from one sheet to the next is only what it had learned.") }}{% endif %}</p>
 </div>
 <div data-slider>
 <ol class="strip" tabindex="0" aria-label="{{ _('Sheets by step') }}">
@@ -23,8 +23,8 @@ _HTML = """
 </ol>
 <div class="controls" hidden>
 <output aria-live="polite"></output>
-<input type="range" min="0" max="{{ frames | length - 1 }}" value="{{ frames | length - 1 }}" step="1" aria-label="{{ _('Step of the training') }}">
-<p class="hint">{{ _("Up and down move through the training.") }}</p>
+<input type="range" min="0" max="{{ frames | length - 1 }}" value="{{ frames | length - 1 }}" step="1" aria-label="{{ _('Step of the training') if view.artist.learns else _('Step') }}">
+<p class="hint">{{ _("Up and down move through the training.") if view.artist.learns else _("Up and down move through the steps.") }}</p>
 </div>
 </div>
 </div>

@@ -49,7 +49,7 @@ def _fill(view: ModelView) -> Mapping[str, Any] | None:
     }
     has_real = any(score.real is not None for score in report.scores)
     return {
-        "scores": report.scores,
+        "scores": [score for score in report.scores if view.artist.learns or score.name != "steps"],
         "feature_extractor": report.feature_extractor,
         "has_real": has_real,
         "rivals": rivals,

@@ -66,6 +66,7 @@ def load_artist(
 ) -> Artist | Gap:
     """Return a model and its works by the order of `texts`; a gap if damaged."""
     (report, run), folder = pair, root / paths.report(name)
+    info = model_info(report.kind)
     order = {role: place for place, role in enumerate(texts)}
     try:
         loaded = _load_works(folder, name, report, media, find_work, sentences)
@@ -79,7 +80,8 @@ def load_artist(
         name=name,
         title=title,
         kind=report.kind,
-        kind_title=model_info(report.kind).title or report.kind,
+        kind_title=info.title or report.kind,
+        learns=info.learns,
         wall_texts=texts,
         params=run.card.params or dict(entry),
         report=report,

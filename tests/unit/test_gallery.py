@@ -85,6 +85,20 @@ def test_the_cost_is_one_number_everywhere(museum):
     assert f"<dd>{energy + 187 * 12 / 3600:.2f} Wh</dd>" in (page / "index.html").read_text()
 
 
+def test_what_learned_nothing_is_not_called_trained(museum):
+    """Patches and optimised styles make their pictures step by step: no training, no optimiser, no epoch on their pages."""
+    originals = [make.png(28, 1, number) for number in range(6)]
+    make.write_model(museum, "digits-late", "patches", "digits", originals, originals)
+    build_gallery(museum)
+    page = text(museum, "models/digits-late/index.html")
+    works = [text(museum, f"works/{path.name}/index.html") for path in (gallery(museum) / "works").glob("digits-late*")]
+    assert "made from" in page
+    assert works
+    for shown in (page, *works):
+        assert not [word for word in ("trained on", "ptimiser", "epoch", "of the training:") if word in shown]
+    assert "trained on" in text(museum, "models/digits-gan/index.html")
+
+
 def test_unchanged_rebuild_writes_nothing(museum):
     """Building again touches no file."""
     before = {path: path.stat().st_mtime_ns for path in gallery(museum).rglob("*")}
