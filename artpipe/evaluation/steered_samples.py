@@ -57,9 +57,9 @@ def check_request(learner: Learner[Any], name: str, request: SteeringRequest, re
 
 
 def list_refused(entry: Mapping[str, Any], learner: Learner[Any]) -> list[str]:
-    """Return the words that params.yaml, or the checkpoint, has a model refuse."""
-    listed = entry.get("refuse")
-    return [*map(str, listed if isinstance(listed, list) else ()), *getattr(learner.params, "refuse", ())]
+    """Return the words that params.yaml has a model refuse, else its checkpoint."""
+    listed = entry.get("refuse", getattr(learner.params, "refuse", ()))
+    return [*map(str, listed if isinstance(listed, list | tuple) else ())]
 
 
 def refuse_words(prompt: str, name: str, refused: Sequence[str]) -> None:

@@ -16,11 +16,11 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, TrainParams
 from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
 from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
-from artpipe.errors import UserError, did_you_mean
+from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.nn.patches.picture_captions import describe_analogy, describe_format, describe_mixture
 from artpipe.nn.patches.picture_jobs import PictureJob, list_picture_jobs
-from artpipe.nn.style.style_images import find_first_works
+from artpipe.nn.style.style_images import find_first_works, require_classes
 from artpipe.numerics.patch_layouts import grow_to_format, mix_in_fields, recolour, shift_at_random
 from artpipe.numerics.patch_synthesis import (
     PatchSettings,
@@ -222,10 +222,7 @@ class Patches(Learner[Params]):
 
 def _check_spec(params: Params, spec: Spec) -> None:
     place, side = f"dataset `{spec.dataset}`", min(spec.height, spec.width)
-    for name in params.works:
-        if name not in spec.classes:
-            available = f" (there are: {', '.join(spec.classes) or 'none'})"
-            raise UserError(f"{place} has no class `{name}`{did_you_mean(name, spec.classes) or available}")
+    require_classes(params.works, spec)
     if not params.patch < params.coarsest <= side:
         raise UserError(
             f"{place}: `coarsest` is {params.coarsest}; more than `patch` {params.patch} and at most {side} is wanted"

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from artpipe.config.params import About, DatasetEntry, Frozen, read_yaml, validate_as
+from artpipe.config.params import About, DatasetEntry, Frozen
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, read_members
-from artpipe.untrusted.downloads import PinnedFile, downloaded_path, read_pinned_member
+from artpipe.untrusted.downloads import PinnedFile, downloaded_path, read_pin_card, read_pinned_member
 from artpipe.untrusted.npm_client import NpmFile, fetch_npm_file
 
 _CODE_POINT = re.compile(r"[0-9a-f]+")
@@ -59,34 +59,21 @@ class NamedPicture(NamedTuple):
     caption: str | None
 
 
-def read_npm_card(path: Path) -> NpmCard:
-    """Read and validate a pin card.
-
-    Raises:
-        UserError: missing, not YAML or not a pin card; one line with the place.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: {'not a file' if path.exists() else 'no such pin card'}")
-    return validate_as(NpmCard, read_yaml(path), file=str(path))
-
-
 def check(entry: DatasetEntry) -> None:
     """Refuse what is no pin card; nothing is downloaded."""
-    read_npm_card(Path(entry.path))
+    read_pin_card(Path(entry.path), NpmCard)
 
 
 def about(path: Path) -> About:
     """Return what the pin card says of the dataset."""
-    return read_npm_card(path).about
+    return read_pin_card(path, NpmCard).about
 
 
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
     """Yield the members that match, in the file's order; none is an error."""
-    card, limits, has_match = (
-        read_npm_card(Path(entry.path)),
-        ArchiveLimits(megabytes=entry.ingest.max_megabytes),
-        False,
-    )
+    card = read_pin_card(Path(entry.path), NpmCard)
+    limits = ArchiveLimits(megabytes=entry.ingest.max_megabytes)
+    has_match = False
     names = {} if card.table is None else _read_table(card.table, limits)
 
     def is_wanted(name: str) -> bool:
@@ -108,7 +95,7 @@ def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
 
 def fetched_copies(entry: DatasetEntry) -> Iterator[Path]:
     """Yield where the card's file lies once it is downloaded."""
-    yield downloaded_path(read_npm_card(Path(entry.path)).package)
+    yield downloaded_path(read_pin_card(Path(entry.path), NpmCard).package)
 
 
 def _read_table(table: CaptionTable, limits: ArchiveLimits) -> dict[str, NamedPicture]:

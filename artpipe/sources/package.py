@@ -15,12 +15,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from artpipe.config.params import About, DatasetEntry, Frozen, read_yaml, validate_as
+from artpipe.config.params import About, DatasetEntry, Frozen
 from artpipe.contracts.source import Candidate, Source
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
-from artpipe.untrusted.downloads import PinnedFile, downloaded_path, fetch_pinned_file, read_pinned_member
+from artpipe.untrusted.downloads import (
+    PinnedFile,
+    downloaded_path,
+    fetch_pinned_file,
+    read_pin_card,
+    read_pinned_member,
+)
 from artpipe.untrusted.grey_png import encode_pictures
 from artpipe.untrusted.idx import IdxArray, IdxError, read_idx
 from artpipe.untrusted.rejection import with_parameter
@@ -129,30 +135,19 @@ class PinCard(Frozen):
         return self
 
 
-def read_card(path: Path) -> PinCard:
-    """Read and validate a pin card.
-
-    Raises:
-        UserError: missing, not YAML or not a pin card; one line with the place.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: {'not a file' if path.exists() else 'no such pin card'}")
-    return validate_as(PinCard, read_yaml(path), file=str(path))
-
-
 def check(entry: DatasetEntry) -> None:
     """Refuse what is no pin card; nothing is downloaded."""
-    read_card(Path(entry.path))
+    read_pin_card(Path(entry.path), PinCard)
 
 
 def about(path: Path) -> About:
     """Return what the pin card says of the dataset."""
-    return read_card(path).about
+    return read_pin_card(path, PinCard).about
 
 
 def candidates(entry: DatasetEntry) -> Iterator[Candidate]:
     """Yield the works in the order of the card's parts, or of the package's members."""
-    card = read_card(Path(entry.path))
+    card = read_pin_card(Path(entry.path), PinCard)
     limits = ArchiveLimits(megabytes=entry.ingest.max_megabytes)
     if isinstance(card.works, NamedWorks):
         return chain.from_iterable(_read_named_files(part, limits) for part in card.works.parts)
@@ -292,7 +287,7 @@ def _read_idx_member(pin: PinnedFile, name: str, limits: ArchiveLimits) -> IdxAr
 
 def fetched_copies(entry: DatasetEntry) -> Iterator[Path]:
     """Yield where the card's files lie once they are downloaded."""
-    card = read_card(Path(entry.path))
+    card = read_pin_card(Path(entry.path), PinCard)
     pins = [part.package for part in card.works.parts] if isinstance(card.works, NamedWorks) else [card.package]
     return (downloaded_path(pin) for pin in pins if pin is not None)
 

@@ -5,12 +5,12 @@ They are verified by SHA-256, stored under it, never installed and never run.
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from artpipe.artifacts.paths import STATE
-from artpipe.config.params import Frozen
+from artpipe.config.params import Frozen, read_yaml, validate_as
 from artpipe.errors import CorruptError, UnreachableError, UserError
 from artpipe.language.sentences import read_sentence
 from artpipe.system.atomic_files import write_file
@@ -19,6 +19,20 @@ from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, rea
 from artpipe.untrusted.https import download, parse_https_url
 
 _MAX_BYTES = 64 * 2**30
+
+
+CardT = TypeVar("CardT", bound=Frozen)
+
+
+def read_pin_card(path: Path, card: type[CardT]) -> CardT:
+    """Read and validate a dataset's pin card.
+
+    Raises:
+        UserError: missing, not YAML or not such a card; one line with the place.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: {'not a file' if path.exists() else 'no such pin card'}")
+    return validate_as(card, read_yaml(path), file=str(path))
 
 
 class PinnedFile(Frozen):

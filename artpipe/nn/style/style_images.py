@@ -28,13 +28,20 @@ def list_styles(styles: Sequence[str], spec: Spec) -> list[str]:
     require_style_dataset(spec)
     _require_classes(spec)
     names = list(styles) or [name for name in spec.classes if name != CONTENT]
+    require_classes(names, spec)
+    return names
+
+
+def require_classes(names: Sequence[str], spec: Spec) -> None:
+    """Require classes of a dataset.
+
+    Raises:
+        UserError: it has no such class; the nearest name, or all there are.
+    """
     for name in names:
         if name not in spec.classes:
-            available = f" (there are: {', '.join(spec.classes)})"
-            raise UserError(
-                f"dataset `{spec.dataset}` has no class `{name}`{did_you_mean(name, spec.classes) or available}"
-            )
-    return names
+            hint = did_you_mean(name, spec.classes) or f" (there are: {', '.join(spec.classes) or 'none'})"
+            raise UserError(f"dataset `{spec.dataset}` has no class `{name}`{hint}")
 
 
 def list_pairs(paint: Mapping[str, Sequence[str]], spec: Spec, each: int = 1, chosen: int = 0) -> list[tuple[str, str]]:

@@ -11,9 +11,9 @@ from ruamel.yaml import YAML
 
 from artpipe.config.params import DatasetEntry
 from artpipe.errors import CorruptError, UnreachableError, UserError
-from artpipe.sources.npm import SOURCE, read_npm_card
+from artpipe.sources.npm import SOURCE, NpmCard
 from artpipe.untrusted import npm_client
-from artpipe.untrusted.downloads import downloaded_path
+from artpipe.untrusted.downloads import downloaded_path, read_pin_card
 from artpipe.untrusted.npm_client import NpmFile, fetch_npm_file, find_npm
 from tests.conftest import ROOT
 
@@ -106,7 +106,7 @@ def test_the_client_fetches_once(project, tmp_path, monkeypatch):
     (tmp_path / "tgz").write_bytes(TGZ)
     script = 'echo "$@" >> asked\nwhile [ "$1" != --pack-destination ]; do shift; done\ncp tgz "$2/an-emoji-1.2.0.tgz"'
     monkeypatch.setattr(npm_client, "find_npm", lambda: make_client(tmp_path, script))
-    pin = read_npm_card(Path("card.yaml")).package
+    pin = read_pin_card(Path("card.yaml"), NpmCard).package
     assert [fetch_npm_file(pin).read_bytes() for _ in range(2)] == [TGZ, TGZ]
     asked = Path("asked").read_text().splitlines()
     assert len(asked) == 1
@@ -132,7 +132,7 @@ def test_the_client_fetches_once(project, tmp_path, monkeypatch):
 def test_a_failed_fetch_is_one_line(project, tmp_path, monkeypatch, script, error, words):
     """What the client says becomes one line, and nothing is stored."""
     monkeypatch.setattr(npm_client, "find_npm", lambda: make_client(tmp_path, script))
-    pin = read_npm_card(Path("card.yaml")).package
+    pin = read_pin_card(Path("card.yaml"), NpmCard).package
     with pytest.raises(error) as caught:
         fetch_npm_file(pin)
     assert words in str(caught.value)
@@ -160,5 +160,5 @@ def test_only_a_name_is_asked_for(name):
 
 def test_the_card_of_the_project_is_one():
     """`datasets/emoji3d.yaml` names Microsoft and the licence."""
-    card = read_npm_card(ROOT / "datasets" / "emoji3d.yaml")
+    card = read_pin_card(ROOT / "datasets" / "emoji3d.yaml", NpmCard)
     assert (card.about.creator, card.about.licence, card.package.version) == ("Microsoft", "MIT", "1.1.0")

@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 
 from artpipe.config.params import DatasetEntry
 from artpipe.errors import CorruptError, UserError
-from artpipe.sources.package import SOURCE, read_card
-from artpipe.untrusted.downloads import PinnedFile, fetch_pinned_file
+from artpipe.sources.package import SOURCE, PinCard
+from artpipe.untrusted.downloads import PinnedFile, fetch_pinned_file, read_pin_card
 
 DIGITS = np.random.default_rng(0).integers(0, 256, (12, 5, 4), np.uint8)
 LABELS = np.arange(12, dtype=np.uint8) % 3
@@ -249,7 +249,7 @@ def test_members_that_are_not_what_the_card_says_are_one_line(index, files, mess
 @pytest.mark.parametrize("name", ["digits", "emoji", "photos"])
 def test_the_cards_of_this_project_are_pin_cards(name):
     """They say who made the works, under which licence, and where they are from."""
-    about = read_card(Path(__file__).parents[3] / "datasets" / f"{name}.yaml").about
+    about = read_pin_card(Path(__file__).parents[3] / "datasets" / f"{name}.yaml", PinCard).about
     assert "unknown" not in {about.creator, about.licence, about.origin}
 
 
@@ -260,7 +260,7 @@ def test_a_pin_is_a_hash_and_nothing_else(tmp_path, sha256):
     card = {"about": {}, "package": pin, "works": {"format": "pictures", "members": "*"}}
     (tmp_path / "card.yaml").write_text(json.dumps(card))
     with pytest.raises(UserError, match=r"`package.sha256` is"):
-        read_card(tmp_path / "card.yaml")
+        read_pin_card(tmp_path / "card.yaml", PinCard)
 
 
 def test_works_are_found_in_the_members_of_texts(index):
