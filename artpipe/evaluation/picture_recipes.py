@@ -4,8 +4,6 @@ The page's twin is `makeNoise` in assets/painter.js.
 """
 
 import json
-import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,11 +16,9 @@ from artpipe.config.params import Frozen, validate_as
 from artpipe.contracts.model import LatentWalker, Prompt
 from artpipe.errors import UserError
 from artpipe.evaluation.latent_directions import DIRECTIONS, find_directions
-from artpipe.evaluation.recipes import KEYWORD
+from artpipe.evaluation.recipes import find_recipe
 from artpipe.system.plain_text import to_printable
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_KEYWORDS = {b"tEXt": b"artpipe\0", b"iTXt": KEYWORD.encode() + b"\0\0\0\0\0"}  # of the page, of `artpipe sample`
 _MOST_BYTES = 64_000_000  # of a file that may hold a recipe
 _MOST_GENERATIONS = 64
 Step = Annotated[float, Field(allow_inf_nan=False, ge=-100, le=100)]
@@ -60,7 +56,7 @@ def read_recipe(path: Path) -> SavedRecipe:
             data = file.read(_MOST_BYTES)
     except OSError as error:
         raise UserError(f"--recipe {path}: cannot be read: {error.strerror}") from None
-    text = next(_find_texts(data), b"") if data.startswith(_PNG) else data
+    text = find_recipe(data)
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError):
@@ -71,19 +67,6 @@ def read_recipe(path: Path) -> SavedRecipe:
         command = to_printable(str(fields["command"]))
         raise UserError(f"--recipe {path}: it was painted by a command, which paints it again: {command}")
     return validate_as(SavedRecipe, fields, file=str(path), place="recipe")
-
-
-def _find_texts(png: bytes) -> Iterator[bytes]:
-    """Yield the texts under our keyword, each whole by its checksum."""
-    start = len(_PNG)
-    while start + 12 <= len(png):
-        length, kind = struct.unpack(">I4s", png[start : start + 8])
-        body = png[start + 8 : start + 8 + length]
-        checksum = png[start + 8 + length : start + 12 + length]
-        keyword = _KEYWORDS.get(kind)
-        if keyword and body.startswith(keyword) and checksum == struct.pack(">I", zlib.crc32(kind + body)):
-            yield body.removeprefix(keyword)
-        start += 12 + length
 
 
 def _count_generations(recipe: Any) -> int:

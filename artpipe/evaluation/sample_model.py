@@ -52,13 +52,13 @@ def sample_model(
     check_request(learner, name, request, list_refused(entry, learner))
     if request.prompt is not None and not isinstance(learner, SteeredSampler):
         _set_prompt(learner, request.prompt, name)
+    works = _load_held_out_works(Path("data/shards") / str(entry.get("dataset")), learner)
+    if label is not None:
+        works = {column: rows for column, rows in works.items() if column not in CAPTION_COLUMNS}
     if request.recipe and (isinstance(learner, SteeredSampler) or request.between):
-        exhibits = list(steer_exhibits(learner, n, seed, label, request))
+        texts = decode_texts(works["caption_texts"].tolist()) if "caption_texts" in works else []
+        exhibits = list(steer_exhibits(learner, n, seed, label, request, texts))
     else:
-        folder = Path("data/shards") / str(entry.get("dataset"))
-        works = _load_held_out_works(folder, learner)
-        if label is not None:
-            works = {column: rows for column, rows in works.items() if column not in CAPTION_COLUMNS}
         exhibits = list(_generate_exhibits(learner, n, seed, label, works))
     if not exhibits:
         raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")

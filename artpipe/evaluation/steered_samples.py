@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from artpipe.contracts.model import Exhibit, LatentWalker, Learner, Prompt
-from artpipe.contracts.steered_sampler import SteeredSampler, Steering
+from artpipe.contracts.steered_sampler import SteeredSampler, Steering, select_rows
 from artpipe.errors import UserError
 from artpipe.numerics.caption_tokens import split_words
 from artpipe.system.plain_text import to_printable
@@ -76,22 +76,33 @@ def refuse_words(prompt: str, name: str, refused: Sequence[str]) -> None:
             raise UserError(f"--prompt: `{to_printable(phrase)}` is refused by `models.{name}.refuse` in params.yaml")
 
 
-def steer_exhibits(learner: Any, n: int, seed: int, label: int | None, request: SteeringRequest) -> Iterator[Exhibit]:
-    """Paint `n` exhibits of seeds from `seed` on, or on the way between two."""
+def steer_exhibits(
+    learner: Any, n: int, seed: int, label: int | None, request: SteeringRequest, texts: Sequence[str] = ()
+) -> Iterator[Exhibit]:
+    """Paint `n` exhibits of seeds from `seed` on, or on the way between two.
+
+    Where neither a prompt nor a label says what to paint, each seed asks for one of `texts`, as on the wall.
+    """
     classes = len(learner.spec.classes)
     for start in range(0, n, _AT_ONCE):
         numbers = list(range(start, min(start + _AT_ONCE, n)))
         seeds = [request.between[0] if request.between else seed + number for number in numbers]
         noise = _blend_noise(learner, request.between, numbers, n) if request.between else _noise(learner, seeds)
         labels: list[int | None] = [label] * len(seeds)
-        if label is None and request.prompt is None and classes:
+        captions = [request.prompt or ""] * len(seeds)
+        if label is None and request.prompt is None and texts:
+            captions = [texts[int(row)] for row in select_rows(seeds, len(texts))]
+        elif label is None and request.prompt is None and classes:
             labels = [number % classes for number in seeds]
-        pictures = _paint(learner, noise, labels, request)
-        for picture, number, one in zip(pictures, seeds, labels, strict=True):
-            yield Exhibit("image", picture, "", seed=number, label=one)
+        pictures = _paint(learner, noise, labels, captions, request.steering)
+        shown = [""] * len(seeds) if request.prompt is not None else captions
+        for picture, number, asked, caption in zip(pictures, seeds, labels, shown, strict=True):
+            yield Exhibit("image", picture, caption, seed=number, label=asked)
 
 
-def _paint(learner: Any, noise: Tensor, labels: Sequence[int | None], request: SteeringRequest) -> Tensor:
+def _paint(
+    learner: Any, noise: Tensor, labels: Sequence[int | None], captions: Sequence[str], steering: Steering
+) -> Tensor:
     with torch.no_grad():
         if not isinstance(learner, SteeredSampler):
             mix = torch.zeros(len(noise), len(learner.spec.classes))
@@ -99,9 +110,9 @@ def _paint(learner: Any, noise: Tensor, labels: Sequence[int | None], request: S
                 mix[row, label if label is not None else slice(0, 0)] = 1
             pictures: Tensor = learner.walk(noise, mix)
             return pictures
-        captions = None if request.prompt is None else [request.prompt] * len(noise)
         rows = torch.tensor([-1 if label is None else label for label in labels])
-        steered: Tensor = learner.steer(noise, replace(request.steering, captions=captions, labels=rows))
+        said = list(captions) if any(captions) else None
+        steered: Tensor = learner.steer(noise, replace(steering, captions=said, labels=rows))
         return steered
 
 

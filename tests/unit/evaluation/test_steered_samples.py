@@ -183,6 +183,8 @@ def test_without_words_captions_of_held_out_works_are_asked_for(sample, studio):
         made = sample("painter", "-n", "2", "--seed", "7")
         recipes = [json.loads(Image.open(path).text["artpipe-recipe"]) for path in sorted(Path("made").glob("*.png"))]
         assert [recipe["prompt"] for recipe in recipes] == ["green", "a red block"]
+        same = sample("painter", "-n", "2", "--seed", "7", "--steps", "2")  # the default, said
+        assert all(map(np.array_equal, made.values(), same.values()))
         asked = sample("painter", "-n", "1", "--seed", "7", "--label", "1")
         assert np.array_equal(next(iter(made.values())), next(iter(asked.values())))
     finally:
