@@ -32,7 +32,7 @@ _HTML = """
 <figcaption class="label">
 <p class="artist">{{ m.to_model(view.artist) }}</p>
 <h1{{ m.spoken(work.title) }}>{{ work.title }}</h1>
-<p>{{ m.kind(view.artist) }}{% if work.seed is not none %}{{ _(", ") }}{{ _("seed %(n)s", n=work.seed) }}{% endif %}{{ _(", ") }}{{ _("step %(n)s", n=view.artist.step | number) }}{% if work.kind == "image" and work.media.width %}{{ _("; ") }}{{ work.media.width }}&thinsp;&times;&thinsp;{{ work.media.height }} {{ _("pixels") }}{% elif work.media and work.media.seconds %}{{ _("; ") }}{{ work.media.seconds | duration }}{% endif %}</p>
+<p>{{ m.kind(view.artist) }}{% if work.seed is not none %}{{ _(", ") }}{{ _("seed %(n)s", n=work.seed) }}{% endif %}{{ _(", ") }}{{ _("step %(n)s", n=view.artist.step | number) }}{% if work.kind == "image" and work.media.width %}{{ _("; ") }}{{ work.media.width }}&thinsp;&times;&thinsp;{{ work.media.height }} {{ _("pixels") }}{% elif work.kind != "audio" and work.media and work.media.seconds %}{{ _("; ") }}{{ work.media.seconds | duration }}{% endif %}</p>
 <p>{{ _("After the collection %(collection)s, licence %(licence)s", collection=m.to_room(view.room), licence=m.isolated(view.room.about.licence)) }}</p>
 {% for name, file in work.downloads.items() %}<p><a href="{{ root ~ file.src }}" download="{{ work.id }}{{ file.src[22:] }}">{{ m.part(name) }}</a> <span class="quiet">{{ file.size | size }}</span></p>
 {% endfor %}
