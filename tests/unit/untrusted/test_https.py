@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from artpipe.errors import ArtpipeError, CorruptError, UnreachableError, UserError
-from artpipe.sources.package import read_card
+from artpipe.sources.package import PinCard
+from artpipe.untrusted.downloads import read_pin_card
 from artpipe.untrusted.https import MAX_REDIRECTS, download, is_public, parse_https_url, resolve_host
 
 DATA = b"a work " * 1000
@@ -172,8 +173,8 @@ def test_a_pin_card_names_one_place(tmp_path):
     ):
         path.write_text(f"about: {{}}\npackage: {package.replace('SUM', SHA256)}\nworks: {{format: file}}\n")
         with pytest.raises(UserError, match=r"card\.yaml: `package`(\.url)?`?(:| is)"):
-            read_card(path)
+            read_pin_card(path, PinCard)
     path.write_text(
         f"about: {{}}\npackage: {{url: 'https://a.b/c.zip', sha256: {SHA256}}}\nworks: {{format: members, members: '*.png', label: folder}}\n"
     )
-    assert read_card(path).package.name == "c.zip"
+    assert read_pin_card(path, PinCard).package.name == "c.zip"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from artpipe.errors import UserError
-from artpipe.sources.package import read_card
+from artpipe.sources.package import PinCard
+from artpipe.untrusted.downloads import read_pin_card
 from artpipe.untrusted.duplicates import DuplicateIndex
 from artpipe.untrusted.grey_png import decode_grey_pngs, encode_grey_png, encode_grey_pngs, encode_pictures
 from artpipe.untrusted.idx import IdxError, read_idx
@@ -139,7 +140,7 @@ def test_a_spoiled_pin_card_is_one_line(tmp_path_factory, data):
     path.write_text("\n".join(lines))
     message = "digits.yaml"
     try:
-        read_card(path)
+        read_pin_card(path, PinCard)
     except UserError as error:
         message = str(error)
     assert "digits.yaml" in message
@@ -153,7 +154,7 @@ def test_any_bytes_are_a_pin_card_or_one_line(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("cards") / "any.yaml"
     path.write_bytes(data)
     with pytest.raises(UserError) as caught:
-        read_card(path)
+        read_pin_card(path, PinCard)
     assert "\n" not in str(caught.value)
 
 
