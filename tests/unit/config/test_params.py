@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_default_params_are_valid():
     """What is shipped validates."""
-    assert set(load_params(ROOT / "params.yaml").datasets) >= {"digits", "emoji", "photos"}
+    assert set(load_params(ROOT / "params.yaml").datasets) >= {"digits", "emoji", "studio"}
 
 
 def test_params_are_frozen():

@@ -348,6 +348,7 @@ def test_the_museum_s_presets_train_no_model_for_less(name):
             "portraits-classifier",
             "portraits-gan",
             "studio-faststyle",
+            "photos-superres",
             "photos-inpaint",
         }
     )
