@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import TrainParams
 from artpipe.language.message import Message
+from artpipe.numerics.compiler_import import skip_compiler_import
 from artpipe.numerics.learning_rate_schedule import scheduled_rate
 
 ParamsT = TypeVar("ParamsT", bound=TrainParams)
@@ -82,6 +83,7 @@ class Learner(nn.Module, ABC, Generic[ParamsT]):
 
     def __init__(self, params: ParamsT, spec: Spec) -> None:
         super().__init__()
+        skip_compiler_import()
         self.params, self.spec = params, spec
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.steps_done = 0  # set by the loop

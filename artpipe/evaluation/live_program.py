@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -75,7 +76,7 @@ class ProgramBuilder:
 
     def add_binary(self, name: str, first: Value, second: Value) -> Value:
         """Combine two arrays element by element, broadcast as torch does."""
-        shape = torch.broadcast_shapes(first.shape, second.shape)  # type: ignore[no-untyped-call]
+        shape = np.broadcast_shapes(first.shape, second.shape)
         strides = [torch.empty(value.shape).expand(shape).stride() for value in (first, second)]
         sizes, (one, other) = merge_axes(shape, strides)
         return self._add_step("binary", shape, [first, second], [name, sizes, one, other])

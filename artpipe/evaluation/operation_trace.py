@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
+from artpipe.numerics.compiler_import import call_as_it_is
+
 _SHAPE_ONLY = frozenset(
     {"new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like"}
 )
@@ -60,6 +62,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._dependent |= {id(tensor) for tensor in made}
             self.operations.append(Operation(func._schema.name, func, args, options, result))  # noqa: SLF001 - as torch's own tracers read it
         return result
+
+
+call_as_it_is(_Recorder.__torch_dispatch__)
 
 
 @torch.no_grad()

@@ -29,6 +29,7 @@ from artpipe.contracts.sample_rows import RowsRequest, SampleRows
 from artpipe.errors import ArtpipeError
 from artpipe.nn.pretrained.vgg16_layout import LAYERS, SHAPES
 from artpipe.nn.style.perceptual import PerceptualNetwork, open_perceptual_network
+from artpipe.numerics.compiler_import import skip_compiler_import
 from artpipe.project.machine_costs import StepCost
 from artpipe.project.step_costs import CostRequest
 from artpipe.system.memory_allocator import keep_freed_memory
@@ -74,6 +75,7 @@ def _import_what_steps_import() -> None:
 
     Torch imports much at its first, and every training pays that.
     """
+    skip_compiler_import()
     weight = nn.Parameter(torch.ones(1))
     optimiser = torch.optim.Adam([weight])
     (weight * 1).backward()  # type: ignore[no-untyped-call]

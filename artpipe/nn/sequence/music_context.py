@@ -76,29 +76,30 @@ class MusicContext(nn.Module):
         Without states the tokens are a beginning.
         """
         states = list(before) if before else [MusicState()] * len(tokens)
-        row_features = []
+        all_states = []
         for number, row_tokens in enumerate(tokens.tolist()):
-            state, row_states = states[number], []
+            state = states[number]
             for token in row_tokens:
                 state = state.advance(token)
-                row_states.append(state)
+                all_states.append(state)
             states[number] = state
-            row_features.append(RowFeatures.of_states(row_states))
-        return self._join(tokens, row_features, states)
+        columns = RowFeatures.of_states(all_states)  # of all rows at once: each tensor costs more than its numbers
+        return self._join(tokens, [column.view(*tokens.shape, *column.shape[1:]) for column in columns], states)
 
     def extract_row_features(self, tokens: Tensor) -> MusicFeatures:
         """Return the features of tokens ``(B, T)`` that are a beginning.
 
         They are those of `extract_features`, without the states; what was computed for a row before is moved into its key.
         """
-        return self._join(tokens, [self._cache.extract(row_tokens) for row_tokens in tokens.tolist()], [])
+        rows = [self._cache.extract(row_tokens) for row_tokens in tokens.tolist()]
+        return self._join(tokens, [torch.stack(parts) for parts in zip(*rows, strict=True)], [])
 
-    def _join(self, tokens: Tensor, row_features: Sequence[RowFeatures], states: list[MusicState]) -> MusicFeatures:
+    def _join(self, tokens: Tensor, columns: Sequence[Tensor], states: list[MusicState]) -> MusicFeatures:
         device = self.within.device
         step_starts = (tokens == START) | (
             (tokens >= len(SPECIAL_TOKENS)) & (tokens < len(SPECIAL_TOKENS) + len(STEPS))
         )
-        rows, anchors, scales, recalled = (torch.stack(parts).to(device) for parts in zip(*row_features, strict=True))
+        rows, anchors, scales, recalled = (column.to(device) for column in columns)
         shares = _relative_scales(scales, anchors.long())
         return MusicFeatures(rows.long(), anchors.long(), shares, recalled.long(), step_starts.to(device), states)
 
