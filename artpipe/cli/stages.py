@@ -4,7 +4,7 @@ Heavy imports stay inside the command that needs them.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -90,15 +90,25 @@ def gallery() -> None:
 def _guard(name: str, part: str = "") -> Iterator[None]:
     """Guard a stage: its recorded code, disk space, and no other process at it.
 
-    The code has to stay as recorded from the stage's beginning to its end.
+    The code has to stay as recorded from the stage's beginning to its end. Where it fails or is stopped, what it had made
+    before stands again.
     """
-    from artpipe.code.code_yaml import require_recorded_code, require_same_record
     from artpipe.project.estimates import save_stage_duration
     from artpipe.project.stage_guard import guard_stage
+    from artpipe.storage.former_outputs import keep_former_outputs
     from artpipe.system.terminal import escape_stdout
 
-    require_recorded_code(stage=name)
-    with require_same_record(name), guard_stage(name, part), escape_stdout():
+    former_outputs = nullcontext() if part else keep_former_outputs(name)
+    with former_outputs, _require_code(name), guard_stage(name, part), escape_stdout():
         yield
         if not part:
             save_stage_duration(name)
+
+
+@contextmanager
+def _require_code(name: str) -> Iterator[None]:
+    from artpipe.code.code_yaml import require_recorded_code, require_same_record
+
+    require_recorded_code(stage=name)
+    with require_same_record(name):
+        yield

@@ -8,6 +8,8 @@ from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.config.params import load_params
 from artpipe.errors import UserError, did_you_mean
 from artpipe.project.validation import check_project
+from artpipe.storage.dvc_lock import print_once
+from artpipe.storage.running_work import find_running_work
 
 
 def run_flow(
@@ -37,6 +39,8 @@ def run_flow(
     if CHECKED not in env:
         check_project()
     stages, gallery = _find_targets(list(targets))
+    if work := find_running_work():
+        print_once(f"{work.describe()}; this one waits for what it makes")
     if needs_preflight():
         stale_stages = find_stages_to_run(stages, wait_seconds=stage_timeout_seconds, gallery=gallery)
         if not stale_stages:

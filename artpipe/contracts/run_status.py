@@ -27,6 +27,7 @@ class RunStatus:
     seconds_left: float
     activities: Mapping[str, Activity]  # by model
     time: str  # of day, at which this was so
+    changed: tuple[str, ...] = ()  # datasets with works that only the next run takes in
 
     def most_to_see(self) -> str:
         """Return the model whose sheet is most to look at; nothing where there is none."""

@@ -6,8 +6,8 @@ from artpipe.artifacts.paths import STATE
 from artpipe.errors import BusyError
 from artpipe.orchestration.deployment.exclusive_run import RUN_LOCK
 from artpipe.orchestration.reporting.preview_folder import is_being_filled
-from artpipe.storage.dvc_cache import require_no_running_stage
 from artpipe.storage.dvc_lock import find_held_lock
+from artpipe.storage.running_work import require_no_running_work
 from artpipe.system.locks import is_locked
 
 
@@ -17,7 +17,7 @@ def require_no_run(root: Path = Path()) -> None:
     Raises:
         BusyError: what is at work.
     """
-    require_no_running_stage(root)
+    require_no_running_work(root)
     if is_being_filled(root) or is_locked(root / RUN_LOCK):
         raise BusyError("a run is under way; try again when it has ended, or stop it")
     for lock in (*(root / STATE).glob("stages/*.lock"), *(root / STATE).glob("train/*/lock")):

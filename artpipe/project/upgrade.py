@@ -27,7 +27,7 @@ from artpipe.errors import UserError, did_you_mean
 from artpipe.project.dvc_yaml import describe_difference, require_whole_graph
 from artpipe.project.estimates import CostEstimator
 from artpipe.project.format_upgrade import GRAPH, LOCK, FormatUpgrade, find_format_upgrade
-from artpipe.storage.dvc_cache import require_no_running_stage
+from artpipe.storage.running_work import require_no_running_work
 from artpipe.system.units import format_duration
 
 
@@ -58,7 +58,7 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
     if keep:
         accepted_lock = accept_code(accepted_lock, installed, keep)
     if not only_plan:
-        require_no_running_stage(root)
+        require_no_running_work(root)
         _with_lock(migration, accepted_lock if keep or equal else None).write(root)
         write_code(add_accepted(installed, keep, root), root)
     stale = list(_find_stale(_read_stages(accepted_lock), installed))

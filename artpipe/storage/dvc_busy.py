@@ -4,15 +4,14 @@ Its own ends with the advice to remove its record of readers and writers by hand
 """
 
 import re
-import time
-from pathlib import Path
+from collections.abc import Sequence
 
 from artpipe.system.plain_text import to_printable
+from artpipe.system.process_times import format_since, read_start_time
 
 _BUSY = "is busy, it is being blocked by"
 _BLOCKER = re.compile(r"\(PID (\d+)\): ([^\n(]*)")
 _NO_TARGETS = {"repro", "status"}
-_CLOCK_SECONDS = 12 * 3600.0  # ago, up to which the time of day tells which one is meant
 
 
 def is_busy(text: str) -> bool:
@@ -30,16 +29,12 @@ def describe_busy(text: str) -> str:
     if not blockers:
         return "another run is at work"
     pid, command = blockers[0]
+    start = read_start_time(pid)
+    return f"another run is busy with {describe_command(command)}{f' since {format_since(start)}' if start else ''}"
+
+
+def describe_command(command: Sequence[str]) -> str:
+    """Return the stage that a command of DVC makes, else the command in backquotes."""
     target = next((word for word in reversed(command) if not word.startswith("-")), "")
     work = target if "repro" in command and target not in _NO_TARGETS else f"`{' '.join(command)[:80]}`"
-    return f"another run is busy with {to_printable(work)}{_describe_start(pid)}"
-
-
-def _describe_start(pid: int) -> str:
-    """Return since when a process has been running, empty if it has ended."""
-    try:
-        start = Path(f"/proc/{pid}").stat().st_ctime
-    except OSError:
-        return ""
-    is_recent = time.time() - start < _CLOCK_SECONDS
-    return f" since {time.strftime('%H:%M' if is_recent else '%Y-%m-%d %H:%M', time.localtime(start))}"
+    return to_printable(work)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from artpipe.config.params import read_yaml
-from artpipe.errors import ArtpipeError, BusyError, UserError
+from artpipe.errors import ArtpipeError, UserError
 from artpipe.system.atomic_files import write_file
 from artpipe.system.git_command import run_git
 from artpipe.system.hashing import sha256_bytes
@@ -233,16 +233,3 @@ def write_object(cache: Path, md5: str, source: Path | bytes) -> None:
         else:
             shutil.copyfile(source, temporary)
         temporary.chmod(_OBJECT_MODE)
-
-
-def require_no_running_stage(root: Path) -> None:
-    """Raise if DVC's record of running stages names a living process.
-
-    Raises:
-        BusyError: a stage is running.
-    """
-    rwlock = root / ".dvc/tmp/rwlock"
-    text = rwlock.read_text(encoding="utf-8", errors="replace") if rwlock.exists() else ""
-    for pid in re.findall(r'"pid":\s*(\d+)', text):
-        if Path(f"/proc/{pid}").exists():
-            raise BusyError(f"a stage is at work (process {pid}); try again when it has ended")

@@ -14,11 +14,12 @@ from typing import NamedTuple
 from artpipe.artifacts import paths
 from artpipe.config.params import load_params
 from artpipe.errors import BusyError, CorruptError
-from artpipe.storage.dvc_cache import list_objects, object_md5, object_path, read_listing, require_no_running_stage
+from artpipe.storage.dvc_cache import list_objects, object_md5, object_path, read_listing
 from artpipe.storage.dvc_command import read_dvc_output
 from artpipe.storage.dvc_lock import hold_dvc_lock
 from artpipe.storage.leftovers import find_leftovers
 from artpipe.storage.reachable import Entry, Reachable, find_output_hashes, find_reachable
+from artpipe.storage.running_work import find_running_work, require_no_running_work
 from artpipe.system.atomic_files import find_stale_temporaries, is_inside, remove_path
 from artpipe.system.locks import hold_lock
 from artpipe.system.units import format_size
@@ -51,12 +52,15 @@ def collect_garbage(root: Path = Path(), *, yes: bool = False, history: bool = F
 
     Raises:
         UserError: it is not known what is needed (no git repository, a damaged dvc.lock or params.yaml).
-        BusyError: a stage is running.
+        BusyError: a run is at work, and it was to be freed.
         CorruptError: a folder's listing in the cache is damaged.
     """
+    if yes:
+        require_no_running_work(root, "nothing was freed: try again when it has ended")
     cache = _find_cache(root)
     with hold_dvc_lock(root, doing="looking what could be freed"):
-        require_no_running_stage(root)
+        if yes:  # one may have begun while the lock was waited for
+            require_no_running_work(root, "nothing was freed: try again when it has ended")
         entries = list(read_run_cache(cache))
         reachable = find_reachable(root, entries, history=history)
         groups = [*_find_in_cache(root, cache, reachable, entries), *_find_in_project(root, reachable, days)]
@@ -64,7 +68,9 @@ def collect_garbage(root: Path = Path(), *, yes: bool = False, history: bool = F
             for group in groups:
                 for path, _ in group.items:
                     remove_aside(path)
-    return _format_report(groups, reachable, yes=yes, shared=not is_own_cache(root, cache))
+    work = find_running_work(root)
+    note = f"{work.describe()}; it may need what is named here: freed is nothing until it has ended\n" if work else ""
+    return note + _format_report(groups, reachable, yes=yes, shared=not is_own_cache(root, cache))
 
 
 def remove_aside(path: Path) -> None:

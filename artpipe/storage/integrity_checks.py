@@ -174,7 +174,7 @@ def _check_cards(inventory: Inventory) -> Iterator[Damage]:
     data = inventory.root / "data"
     cards = {path.with_name(path.name.removesuffix(CHECKSUM_SUFFIX)) for path in data.rglob(f"*.json{CHECKSUM_SUFFIX}")}
     cards |= {path for path in (*data.glob("*/*.json"), *data.glob("*/*/*.json")) if path.name in _CARD_NAMES}
-    for card in sorted(path for path in cards if ".tmp." not in str(path)):
+    for card in sorted(path for path in cards if ".tmp." not in str(path) and not inventory.is_incomplete(path)):
         value = read_verified_card(card)
         if value is None:
             pair = [card, card.with_name(card.name + CHECKSUM_SUFFIX)]

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,11 +47,16 @@ class HashCache:
 
 
 class Inventory:
-    """A project's workspace and DVC's cache, with what dvc.lock and .dvc files name."""
+    """A project's workspace and DVC's cache, with what dvc.lock and .dvc files name.
 
-    def __init__(self, root: Path, cache: Path, hashes: HashCache) -> None:
+    `incomplete` outputs, which a run is making, are left out.
+    """
+
+    def __init__(self, root: Path, cache: Path, hashes: HashCache, incomplete: Collection[Path] = ()) -> None:
         self.root, self.cache, self.hashes = root, cache, hashes
-        self.outputs, self.torn = read_outputs(root)
+        self._incomplete = frozenset(root / path for path in incomplete)
+        outputs, self.torn = read_outputs(root)
+        self.outputs = [out for out in outputs if not self.is_incomplete(root / out.path)]
         self.rows = {out: self._read_rows(out) for out in self.outputs}
         self.expected: dict[Path, tuple[Output, str]] = {}  # what the workspace should have, and its MD5
         self.copies: dict[str, list[Path]] = {}  # the same by MD5
@@ -59,6 +64,10 @@ class Inventory:
             for path, md5 in ((root / out.path, out.md5), *((root / out.path / name, rows[name]) for name in rows)):
                 self.expected[path] = out, md5
                 self.copies.setdefault(md5, []).append(path)
+
+    def is_incomplete(self, path: Path) -> bool:
+        """Return whether a path is in an output that a run is making."""
+        return not self._incomplete.isdisjoint((path, *path.parents))
 
     def _read_rows(self, out: Output) -> dict[str, str]:
         """Return an output's files and their MD5, empty where the listing is damaged."""

@@ -16,13 +16,13 @@ from rich.markup import escape
 from artpipe.config.params import Frozen, load_params
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.storage.damage import REPAIR, Damage
-from artpipe.storage.dvc_cache import require_no_running_stage
 from artpipe.storage.dvc_check import find_nested_dvc_folders
 from artpipe.storage.dvc_command import read_dvc_output
 from artpipe.storage.dvc_config import is_lost_cache_link
 from artpipe.storage.dvc_lock import hold_dvc_lock
 from artpipe.storage.integrity_checks import find_damage
 from artpipe.storage.inventory import HashCache, Inventory
+from artpipe.storage.running_work import RunningWork, find_running_work, require_no_running_work
 from artpipe.system.file_tree import walk_tree
 from artpipe.system.units import format_size
 
@@ -44,6 +44,8 @@ class VerifyReport(Frozen):
     bytes: int
     seconds: float
     damaged: tuple[DamageReport, ...]
+    at_work: str = ""  # a run, whose outputs were left out
+    left_out: tuple[str, ...] = ()  # outputs that it was making
 
 
 def verify(root: Path = Path(), *, repair: bool = False) -> VerifyReport:
@@ -51,14 +53,18 @@ def verify(root: Path = Path(), *, repair: bool = False) -> VerifyReport:
 
     Raises:
         UserError: there is no project here.
-        BusyError: a stage is running, whose files are incomplete.
+        BusyError: a run is at work, beside which nothing can be repaired.
     """
     if not (root / ".dvc").is_dir():
         raise UserError(f"{root / '.dvc'}: no such folder; run artpipe in the folder of the project")
+    if repair:
+        require_no_running_work(root, "nothing was repaired: try again when it has ended")
     cache, start, hashes = root / read_dvc_output(root, "cache", "dir").strip(), time.monotonic(), HashCache()
     with hold_dvc_lock(root, doing="reading all that DVC keeps"):
-        require_no_running_stage(root)
-        first_damages = _find_all_damage(Inventory(root, cache, hashes))
+        work = find_running_work(root)  # its outputs cannot be completed before DVC's lock is free again
+        if work and repair:
+            require_no_running_work(root, "nothing was repaired: try again when it has ended")
+        first_damages = _find_all_damage(Inventory(root, cache, hashes, work.outputs if work else ()))
         files, count = hashes.files, hashes.bytes
         damage_by_place, remaining = {damage.place: damage for damage in first_damages}, first_damages
         while repair and any(damage.act for damage in remaining):
@@ -77,7 +83,13 @@ def verify(root: Path = Path(), *, repair: bool = False) -> VerifyReport:
         bytes=count,
         seconds=round(time.monotonic() - start, 2),
         damaged=tuple(damaged),
+        at_work=work.describe() if work else "",
+        left_out=_list_left_out(work),
     )
+
+
+def _list_left_out(work: RunningWork | None) -> tuple[str, ...]:
+    return tuple(sorted(map(str, work.outputs))) if work else ()
 
 
 def _repair(root: Path, cache: Path, hashes: HashCache, damages: list[Damage]) -> list[Damage]:
@@ -167,5 +179,6 @@ def _format_summary(report: VerifyReport) -> str:
     result = "everything is whole" if report.whole else f"{damaged_count} damaged"
     mended_text = f", {mended_count} mended" if mended_count else ""
     mendable_count = sum(REPAIR in damage.mend for damage in report.damaged if not damage.mended)
+    left_out = f"; {report.at_work}: what it makes was left out" if report.at_work else ""
     advice = f"; {REPAIR} mends {mendable_count} of them" if mendable_count and not mended_count else ""
-    return f"{result}{mended_text}: {report.files:,} files, {format_size(report.bytes)}, read in {report.seconds:.1f} s{advice}"
+    return f"{result}{mended_text}: {report.files:,} files, {format_size(report.bytes)}, read in {report.seconds:.1f} s{advice}{left_out}"

@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING
 
 from artpipe.config.params import load_params
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.orchestration.deployment.exclusive_run import is_run_active
 from artpipe.orchestration.scheduling.dvc_graph import read_graph
 from artpipe.orchestration.services.addresses import local_prefect_variables
 from artpipe.project.trackable_paths import require_trackable
+from artpipe.storage.running_work import find_running_work
 from artpipe.system.file_tree import tree_fingerprint
 from artpipe.system.interrupts import SignalInterruption, raise_on_signals
 from artpipe.system.plain_text import to_printable_lines
+from artpipe.system.process_times import format_since
 
 if TYPE_CHECKING:
     from artpipe.orchestration.deployment.prefect_api import PrefectApi
 
 _LOCK_SECONDS = 60.0  # of waiting for DVC's lock
 _PAUSE_FACTOR = 20  # pause at least so many times the length of a look: large folders are looked at less often
+_printed_lines: set[str] = set()
 
 
 class DatasetWatcher:
@@ -48,6 +50,10 @@ class DatasetWatcher:
                 stable.append(name)
             self._last_fingerprints[name] = fingerprint
         return stable
+
+    def is_new(self, name: str) -> bool:
+        """Return whether a dataset was handled before, and then changed."""
+        return self._handled_fingerprints.get(name, "") not in {"", self._last_fingerprints[name]}
 
     def mark_handled(self, name: str) -> None:
         """Leave this dataset out until its files change again."""
@@ -112,20 +118,37 @@ def _watch(every_seconds: float) -> None:
 def _report_changes(
     stable: Collection[str], sources: Mapping[str, Path], watcher: DatasetWatcher, api: "PrefectApi"
 ) -> None:
-    if (
-        stable and not is_run_active() and api.accepts_events()
-    ):  # a running one sees the change, or leaves it to the next
-        for name in stable:
-            require_trackable(sources[name])  # DVC would wait for ever on a pipe
-        changed = find_changed(stable, sources)
-        stable = watcher.find_stable({name: sources[name] for name in stable})  # DVC was slow: look again
-        for name in stable:
-            if name in changed:
-                api.emit_dataset_changed(name)
-                _print_line(f"{name} changed and holds still: its run is asked for")
-            watcher.mark_handled(name)
+    if stable and (work := find_running_work()):  # it may have taken them in: DVC is asked when it has ended
+        if (names := [name for name in stable if watcher.is_new(name)]) and api.accepts_events():
+            _note_waiting(names, work.since)
+    elif stable and api.accepts_events():
+        _request_runs(stable, sources, watcher, api)
     if skipped_count := api.skip_redundant_runs():
         _print_line(f"{skipped_count} run{'s' * (skipped_count != 1)} waited for what another one does: skipped")
+
+
+def _request_runs(
+    stable: Collection[str], sources: Mapping[str, Path], watcher: DatasetWatcher, api: "PrefectApi"
+) -> None:
+    for name in stable:
+        require_trackable(sources[name])  # DVC would wait for ever on a pipe
+    changed = find_changed(stable, sources)
+    for name in watcher.find_stable({name: sources[name] for name in stable}):  # DVC was slow: look again
+        if name in changed:
+            api.emit_dataset_changed(name)
+            _print_line(f"{name} changed and holds still: its run is asked for")
+        watcher.mark_handled(name)
+
+
+def _note_waiting(names: Collection[str], since: float) -> None:
+    """Print once for each run which datasets wait for its end."""
+    for name in names:
+        line = (
+            f"{name} changed; a run is at work since {format_since(since)}, and the next one begins when it has ended"
+        )
+        if line not in _printed_lines:
+            _printed_lines.add(line)
+            _print_line(line)
 
 
 def _print_line(sentence: str) -> None:

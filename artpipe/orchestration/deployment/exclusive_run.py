@@ -9,11 +9,11 @@ import os
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import BusyError
-from artpipe.system.locks import hold_lock, is_locked
+from artpipe.system.locks import hold_lock
 from artpipe.system.processes import find_process, terminate_self, watch_processes
 
 RUN_LOCK = STATE / "flow.lock"
-_PROBE_SECONDS = 1.0  # somebody may only be looking, see `is_run_active`
+_PROBE_SECONDS = 1.0  # somebody may only be looking
 _open_contexts = contextlib.ExitStack()  # until this process ends
 
 
@@ -32,11 +32,6 @@ def begin_exclusive_run(*, wait: bool) -> bool:
     except BusyError:
         return False
     return True
-
-
-def is_run_active() -> bool:
-    """Return whether a run of a deployment of this project is at work."""
-    return is_locked(RUN_LOCK)
 
 
 def _end_with_parent() -> None:

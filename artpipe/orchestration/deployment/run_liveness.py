@@ -12,17 +12,16 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import ObjectNotFound
 
-from artpipe.artifacts.paths import STATE
+from artpipe.storage.running_work import RUN_LOCKS
 from artpipe.system.locks import hold_lock, is_locked
 
-FOLDER = STATE / "flows"
 _KILLED_MESSAGE = "killed before it could report; the next run goes on where it was"
 _open_locks = contextlib.ExitStack()  # until this process ends, and the run with it
 
 
 def hold_run_lock(run: str) -> None:
     """Hold the lock that shows that a run of this process is alive; `run` is its id."""
-    path = FOLDER / f"{run}.lock"
+    path = RUN_LOCKS / f"{run}.lock"
     _open_locks.enter_context(hold_lock(path, wait_seconds=60.0, doing="this run"))  # somebody may just be looking
 
 
@@ -35,7 +34,7 @@ def report_killed_runs() -> int:
         httpx.HTTPError: the server does not answer.
     """
     count = 0
-    for path in sorted(FOLDER.glob("*.lock")):
+    for path in sorted(RUN_LOCKS.glob("*.lock")):
         if not is_locked(path):
             count += _report_killed_run(UUID(path.stem))
             path.unlink(missing_ok=True)

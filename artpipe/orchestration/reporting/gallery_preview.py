@@ -7,6 +7,7 @@ early page leads to its page there.
 
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,12 +48,15 @@ class GalleryPreview:
         self._museum = load_museum(self._root, self._params, self._media, self._translator.sentences)
         self._pages, self._is_stale = dict(render_pages(self._site, self._museum)), True
 
-    def write_pages(self, progress: RunProgress | None) -> None:
-        """Write what differs; the entrance says how far the run is, if there is one."""
+    def write_pages(self, progress: RunProgress | None, changed: Sequence[str] = ()) -> None:
+        """Write what differs; the entrance says how far the run is, if there is one.
+
+        It names the datasets that `changed` since the run took them in.
+        """
         if self._museum is None:
             self.reload()
         assert self._museum is not None  # noqa: S101  # it was loaded just now
-        museum = replace(self._museum, run=self._describe(progress)) if progress else self._museum
+        museum = replace(self._museum, run=self._describe(progress, changed)) if progress else self._museum
         entrance = self._site.render_page("index", _INDEX, IndexView(museum), here="")
         if self._is_stale:
             self._write_all()
@@ -89,9 +93,10 @@ class GalleryPreview:
             up = "../" * (name.count("/") + len(FOLDER.parts))
             write_unsynced(folder / name, _MOVED.format(address=f"{up}{paths.gallery().as_posix()}/{name}").encode())
 
-    def _describe(self, progress: RunProgress) -> RunStatus:
+    def _describe(self, progress: RunProgress, changed: Sequence[str]) -> RunStatus:
         activities = {model: self._add_sheet(model, activity) for model, activity in progress.activities().items()}
-        return RunStatus(progress.share(), progress.seconds_left(), activities, time.strftime("%H:%M:%S"))
+        now, datasets = time.strftime("%H:%M:%S"), tuple(changed)
+        return RunStatus(progress.share(), progress.seconds_left(), activities, now, datasets)
 
     def _add_sheet(self, model: str, activity: ModelActivity) -> Activity:
         sheet = self._find_sheet(model) if activity.doing in {"train", "evaluate"} else None

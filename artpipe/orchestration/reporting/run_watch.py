@@ -10,6 +10,7 @@ from pathlib import Path
 from artpipe.artifacts.paths import LAST_STAGE
 from artpipe.errors import BusyError
 from artpipe.orchestration.reporting import console
+from artpipe.orchestration.reporting.dataset_changes import DatasetChanges, describe_changes
 from artpipe.orchestration.reporting.gallery_preview import GalleryPreview
 from artpipe.orchestration.reporting.preview_folder import FOLDER, claim, is_being_filled, preview_address, release
 from artpipe.orchestration.reporting.run_progress import RunProgress
@@ -26,8 +27,8 @@ _END_SECONDS = 10.0  # for the last pages
 class RunWatch:
     """Hears of stages from the dispatcher, and shows them."""
 
-    def __init__(self, progress: RunProgress, preview: GalleryPreview | None) -> None:
-        self.progress, self._preview = progress, preview
+    def __init__(self, progress: RunProgress, preview: GalleryPreview | None, changes: DatasetChanges) -> None:
+        self.progress, self._preview, self._changes = progress, preview, changes
         self._over, self._news = threading.Event(), threading.Event()
         self._next_page, self._is_hung = 0.0, False
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -40,6 +41,8 @@ class RunWatch:
     def on_end(self, name: str, *, ok: bool) -> None:
         """Hear that a stage ended; what it made is to be seen within seconds."""
         self.progress.on_end(name, ok=ok)
+        if ok:
+            self._changes.on_end(name)
         self._is_hung |= name == LAST_STAGE and ok
         if name.startswith(("evaluate@", "ingest@", "train@")):
             self._news.set()
@@ -48,6 +51,8 @@ class RunWatch:
         """Show the end, and nothing after it."""
         self._over.set()
         self._thread.join(_END_SECONDS)
+        if changed := self._changes.look_again():
+            console.print_note(describe_changes(changed))
 
     def _run(self) -> None:
         with console.show_progress(self.progress):
@@ -68,7 +73,7 @@ class RunWatch:
             if self._news.is_set():
                 self._news.clear()
                 self._preview.reload()
-            self._preview.write_pages(self.progress)
+            self._preview.write_pages(self.progress, self._changes.find())
         pause = _SERVED_SECONDS if read_addresses() else _FILED_SECONDS
         self._next_page = time.monotonic() + max(pause, _COST * (time.thread_time() - begun))
 
@@ -88,7 +93,7 @@ def watch_run(stages: Sequence[Stage], slots: int) -> Iterator[RunWatch]:
             preview = None
         else:
             claim(Path())
-        watch = RunWatch(RunProgress(stages, slots), preview)
+        watch = RunWatch(RunProgress(stages, slots), preview, DatasetChanges.of_project(stages))
         stack.callback(watch.close)
         yield watch
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -268,13 +269,14 @@ def test_doubt_frees_nothing(repo, harm, error, sentence):
 
 
 def test_beside_a_running_stage_nothing_is_freed(repo):
-    """A living process in DVC's book of stages, or DVC's own lock held, is one line; a dead one is nothing."""
+    """A living process in DVC's book of stages is one line, and looking goes on; a dead one is nothing."""
     book = repo.root / ".dvc/tmp/rwlock"
     book.parent.mkdir(parents=True)
-    book.write_text(json.dumps({"data": {"write": {"pid": os.getpid(), "cmd": "x"}}}))
-    with pytest.raises(BusyError, match=f"a stage is at work .process {os.getpid()}"):
+    book.write_text(json.dumps({"write": {"/p/data": {"pid": os.getpid(), "cmd": "x"}}}))
+    with pytest.raises(BusyError, match=r"a run is at work since .* \(`?x`?\); nothing was freed"):
         gc.collect_garbage(yes=True)
-    book.write_text(json.dumps({"data": {"write": {"pid": 999999999, "cmd": "x"}}}))
+    assert re.match(r"a run is at work since .*\nnothing to free", gc.collect_garbage())
+    book.write_text(json.dumps({"write": {"/p/data": {"pid": 999999999, "cmd": "x"}}}))
     assert "nothing to free" in gc.collect_garbage()
 
 

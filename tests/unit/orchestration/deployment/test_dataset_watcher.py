@@ -6,8 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from artpipe.orchestration.deployment import dataset_watcher
 from artpipe.orchestration.deployment.dataset_watcher import DatasetWatcher
 from artpipe.orchestration.deployment.prefect_api import find_redundant_runs
+from artpipe.storage.running_work import RUN_LOCKS
+from artpipe.system.locks import hold_lock
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -112,3 +115,30 @@ def test_different_work_is_kept():
 def test_what_a_person_asked_for_is_run(by):
     """As often as it was asked for."""
     assert list(find_redundant_runs([run(0, by=by), run(1, by=by)], [run(0, started=5)])) == []
+
+
+def test_a_change_during_a_run_begins_the_next_one(source, tmp_path, monkeypatch, capsys):
+    """It is said once that it waits; when the run has ended its event is emitted, once."""
+    monkeypatch.chdir(tmp_path)
+    emitted = []
+    api = SimpleNamespace(
+        accepts_events=lambda: True, emit_dataset_changed=emitted.append, skip_redundant_runs=lambda: 0
+    )
+    monkeypatch.setattr(dataset_watcher, "find_changed", lambda names, _: set(names))
+    sources = {"works": source}
+    watcher = settled(sources)
+
+    def look() -> None:
+        dataset_watcher._report_changes(watcher.find_stable(sources), sources, watcher, api)
+
+    with hold_lock(RUN_LOCKS / "a.lock"):
+        look()
+        assert capsys.readouterr().out == ""
+        (source / "b.png").write_text("b")
+        for _ in range(3):
+            look()
+        assert "works changed; a run is at work since " in (out := capsys.readouterr().out)
+        assert (emitted, out.count("\n")) == ([], 1)
+    for _ in range(3):
+        look()
+    assert emitted == ["works"]
