@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from artpipe.cli.command_classes import HeadedGroup, require_project
+from artpipe import __version__
+from artpipe.cli.command_classes import EXIT_CODES, HeadedGroup, require_project
 from artpipe.cli.critique_command import critique_commands
 from artpipe.cli.daily import DAILY, daily_commands
 from artpipe.cli.datasets import dataset_commands
+from artpipe.cli.doctor_command import doctor_commands
 from artpipe.cli.forget import forget_commands
 from artpipe.cli.help_command import help_commands
 from artpipe.cli.inspect import LOOK, inspect_commands
@@ -22,12 +24,16 @@ OWN = "Your own pictures"
 HeadedGroup.headings = (DAILY, OWN, BROWSER, LOOK, UNATTENDED, STAGES)
 HeadedGroup.names_only = frozenset({LOOK, UNATTENDED, STAGES})
 
-_EPILOG = """\
+_EPILOG = (
+    """\
 The usual three:
   artpipe run                                  bring everything up to date
   artpipe dataset add ~/pictures --name mine   a room of your own, then run again
   artpipe plan                                 what would run, why, and how long it takes
+
 """
+    + EXIT_CODES
+)
 
 app = typer.Typer(
     name="artpipe",
@@ -35,7 +41,6 @@ app = typer.Typer(
     help="From a dataset to a gallery, reproducibly.",
     epilog=_EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -52,6 +57,7 @@ for commands in (
     inspect_commands,
     sample_commands,
     daily_commands,
+    doctor_commands,
     critique_commands,
     preset_commands,
     forget_commands,
@@ -64,6 +70,12 @@ app.add_typer(dataset, name="dataset", rich_help_panel=OWN)
 app.add_typer(model, name="model", rich_help_panel=OWN)
 
 
+def _show_version(*, is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"artpipe {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     *,
@@ -73,9 +85,12 @@ def options(
             "-C", metavar="DIR", help="Work in the project of this folder; paths stay those of where you are."
         ),
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show artpipe's version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Find the project upwards from the current folder, as git and DVC do."""
-    del directory  # read by ProjectCommand, when there is a command to run
+    del version, directory  # read by ProjectCommand, when there is a command to run
 
 
 require_project(app)

@@ -15,6 +15,7 @@ from artpipe.errors import UserError
 from artpipe.system.home_folders import provide_home, require_nameable_folder
 from artpipe.system.project_root import enter_project, find_root_or_none, require_folder
 
+EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 a mistake of yours, 75 try again later, 128 + N ended by signal N.\n"
 ALL_COMMANDS = "artpipe.all_commands"  # key in a context's meta: describe every command
 
 
@@ -39,7 +40,7 @@ class HeadedGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the help where nothing was typed, which is a mistake all the same."""
-        if not args and self.no_args_is_help:
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:  # of a shell that completes
             typer.echo(ctx.get_help(), err=True)
             ctx.exit(UserError.exit_code)
         return list(super().parse_args(ctx, args))
@@ -85,7 +86,17 @@ class HeadedGroup(TyperGroup):
             formatter.write(self.epilog)
 
 
-class ProjectCommand(TyperCommand):
+class ExitCodesCommand(TyperCommand):
+    """A command whose help ends with the exit codes."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the exit codes, which are the same for all commands."""
+        del ctx
+        formatter.write_paragraph()
+        formatter.write(EXIT_CODES)
+
+
+class ProjectCommand(ExitCodesCommand):
     """A command that runs in the root of a project.
 
     The root is found upwards from where the command was typed, or from `-C DIR`.
@@ -147,7 +158,7 @@ class OptionalProjectCommand(ProjectCommand):
         return False
 
 
-class NoProjectCommand(TyperCommand):
+class NoProjectCommand(ExitCodesCommand):
     """A command that needs no project; it runs in `-C DIR`, where that is given."""
 
     def invoke(self, ctx: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The commands of every day: check, run, plan, gc."""
+"""The commands of every day: check, run, plan, status, gc."""
 
 from pathlib import Path
 from typing import Annotated
@@ -69,6 +69,21 @@ def plan(
     print_plan(partial(read_graph, during_run=True, params_text=text), as_json=as_json, params_text=text)
 
 
+@daily_commands.command(rich_help_panel=DAILY, short_help="Say what is at work, what is stale, where to look.")
+def status(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say whether a run is at work and since when, what is stale, where to look."""
+    from functools import partial
+
+    from artpipe.orchestration.scheduling.dvc_graph import read_graph
+    from artpipe.orchestration.services.addresses import read_addresses
+    from artpipe.project.project_status import print_status
+
+    print_status(partial(read_graph, during_run=True), read_addresses(), as_json=as_json)
+
+
 @daily_commands.command(rich_help_panel=DAILY, short_help="Say what disk could be freed, and free it.")
 def gc(
     *,
@@ -76,7 +91,9 @@ def gc(
     history: Annotated[
         bool, typer.Option("--history", help="Keep what any commit needs, not the newest only.")
     ] = False,
-    days: Annotated[float, typer.Option(min=0, help="The age from which a stopped training goes.")] = 7,
+    days: Annotated[
+        float, typer.Option(min=0, help="The age from which a stopped training and a removed dataset go.")
+    ] = 7,
 ) -> None:
     """Say what disk could be freed.
 

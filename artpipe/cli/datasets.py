@@ -1,4 +1,4 @@
-"""The commands of `artpipe dataset`: inspect, add, remove, watch."""
+"""The commands of `artpipe dataset`: inspect, add, remove, restore, watch."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -100,11 +100,35 @@ def dataset_remove(
     name: Name,
     *,
     keep_files: Annotated[bool, typer.Option("--keep-files", help="Leave datasets/NAME where it is.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Take a dataset, its models and everything made from it away."""
-    from artpipe.project.add_remove import remove_dataset
+    """Take a dataset, its models and everything made from it away.
 
+    Says first what of your own files goes, and asks; `artpipe dataset restore NAME` brings it back.
+    """
+    import sys
+
+    from artpipe.errors import UserError
+    from artpipe.project.dataset_removal import plan_removal, remove_dataset
+
+    if not yes:
+        typer.echo(to_printable_lines(plan_removal(name, keep_files=keep_files).describe()))
+        if not sys.stdin.isatty():
+            raise UserError("nothing was removed: there is nobody to ask here; `--yes` removes it")
+        if not typer.confirm("Remove it?"):
+            typer.echo("nothing was removed")
+            raise typer.Exit(1)
     typer.echo(remove_dataset(name, keep_files=keep_files))
+
+
+@dataset_commands.command("restore")
+def dataset_restore(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of a dataset that was removed.")],
+) -> None:
+    """Bring a removed dataset back, its files from DVC's cache."""
+    from artpipe.project.dataset_removal import restore_dataset
+
+    typer.echo(to_printable_lines(restore_dataset(name)))
 
 
 dataset_commands.command("watch")(watch)

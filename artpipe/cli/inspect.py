@@ -62,6 +62,21 @@ def runs(*, as_json: Json = False) -> None:
 
 
 @inspect_commands.command(rich_help_panel=LOOK)
+def dag(
+    *,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Write it as a picture instead.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the graph of stages, the stale ones marked; as text or as a picture."""
+    from functools import partial
+
+    from artpipe.orchestration.scheduling.dvc_graph import read_graph
+    from artpipe.project.stage_dag import print_dag
+
+    print_dag(partial(read_graph, during_run=True), svg=svg and resolve_typed_path(svg), as_json=as_json)
+
+
+@inspect_commands.command(rich_help_panel=LOOK)
 def verify(
     *,
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,

@@ -12,12 +12,20 @@ model_commands = typer.Typer()
 
 
 @model_commands.command("list", cls=OptionalProjectCommand)
-def model_list() -> None:
+def model_list(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
     """List the kinds of models: what they are, made from which works, and whose."""
-    from artpipe.project.kind_list import describe_kinds
+    import json
+
+    from artpipe.project.kind_list import describe_kinds, list_kinds
     from artpipe.system.plain_text import to_printable_lines
 
-    typer.echo(to_printable_lines(describe_kinds()))
+    if as_json:
+        typer.echo(json.dumps([kind._asdict() for kind in list_kinds()], indent=2))
+    else:
+        typer.echo(to_printable_lines(describe_kinds()))
 
 
 @model_commands.command("add")

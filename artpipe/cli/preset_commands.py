@@ -17,22 +17,26 @@ def preset(
     ] = None,
     *,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would change, and its cost.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs, without NAME.")] = False,
 ) -> None:
     """Lay a preset over params.yaml, or take it off with `default`.
 
     Says what changed and what it will take; without NAME, which presets there are.
     """
-    from artpipe.orchestration.scheduling.dvc_graph import read_graph
-    from artpipe.project.plan import describe_total, make_measured_plan
-    from artpipe.project.preset_switch import describe_presets, describe_switch, set_preset
-    from artpipe.project.presets import plan_switch
-    from artpipe.project.validation import check_project
+    from artpipe.project.preset_switch import describe_presets, describe_switch, list_presets_json, set_preset
 
     if name is None:
         if plan:
             raise UserError("--plan wants a NAME; `artpipe preset` lists them")
-        typer.echo(to_printable_lines(describe_presets()))
+        typer.echo(list_presets_json() if as_json else to_printable_lines(describe_presets()))
         return
+    if as_json:
+        raise UserError("--json lists the presets, without a NAME; `artpipe plan --preset NAME --json` tells of one")
+    from artpipe.orchestration.scheduling.dvc_graph import read_graph
+    from artpipe.project.plan import describe_total, make_measured_plan
+    from artpipe.project.presets import plan_switch
+    from artpipe.project.validation import check_project
+
     check_project()
     if not plan:
         typer.echo(to_printable_lines(set_preset(name)))

@@ -1,11 +1,11 @@
-"""Add and remove datasets and models.
+"""Add datasets, add and remove models.
 
 Files, DVC's tracking and params.yaml change together or not at all.
 """
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,12 @@ from artpipe.project.detection import (
 )
 from artpipe.project.entry_validation import check_dataset, check_model
 from artpipe.project.first_models import FirstModels, choose_first_models, has_features
-from artpipe.project.forgetting.forget_plan import require_nothing_pending
 from artpipe.project.import_files import (
     DATASETS,
     archive_suffix,
     copy_archive,
     copy_folder,
     describe_archive,
-    is_project_dataset,
     mark_import_finished,
     mark_import_started,
     undo_unfinished_import,
@@ -52,7 +50,7 @@ from artpipe.project.new_entries import (
 from artpipe.project.params_file import PARAMS, require_writable_params, write_params
 from artpipe.project.preview import write_contact_sheet
 from artpipe.project.trackable_paths import require_outside_project, require_shallow
-from artpipe.project.tracked_files import describe_git_step, remove_quietly, track_files, untrack_files
+from artpipe.project.tracked_files import describe_git_step, remove_quietly, track_files
 from artpipe.storage.dvc_check import require_dvc
 from artpipe.storage.dvc_command import require_lockable
 from artpipe.system.atomic_files import remove_stale_temporaries
@@ -83,11 +81,11 @@ def add_dataset(
     source = resolve_hub_snapshot(path.expanduser())
     with change_project() as undo:
         params, text = load_params(PARAMS), read_exactly(PARAMS)
-        _check_new_names(params, name, kinds or ())
+        _check_kinds(params, name, kinds or ())
         target, understanding = _choose_target(source, name), inspect_input(source, medium, ingest)
         medium, ingest = understanding.medium, choose_ingest(understanding, ingest)
         first = _choose_models(params, understanding, size, kinds)
-        _check_new_names(params, name, first.kinds)
+        _check_kinds(params, name, first.kinds)
         entry = make_dataset_entry(target, about, medium, make_preprocess_params(medium, first.size), ingest)
         checked = validate_as(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
         if not may_hold_many_works(source):
@@ -125,39 +123,13 @@ def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:
 
 def _add_model_entries(text: str, dataset: str, kinds: Sequence[str]) -> str:
     """Return params.yaml with an entry for each kind, each of them checked."""
-    text = add_weights_entry(text, _parse_params(text), kinds)
+    text = add_weights_entry(text, parse_params_text(text), kinds)
     for kind in sorted(kinds, key=lambda kind: not has_features(kind)):  # those first: the others point at them
         name = f"{dataset}-{kind}"
-        text = insert_entry(text, "models", name, make_model_entry(_parse_params(text), name, kind, dataset))
+        text = insert_entry(text, "models", name, make_model_entry(parse_params_text(text), name, kind, dataset))
     for kind in kinds:
-        check_model(_parse_params(text), f"{dataset}-{kind}")
+        check_model(parse_params_text(text), f"{dataset}-{kind}")
     return text
-
-
-def remove_dataset(name: str, *, keep_files: bool = False) -> str:
-    """Remove a dataset, its models and all their outputs.
-
-    Raises:
-        UserError: there is none of that name, another dataset's model needs one of its, or a forgetting was cut short.
-    """
-    with change_project():
-        require_nothing_pending()
-        params, text = load_params(PARAMS), read_exactly(PARAMS)
-        entry = params.dataset(name)
-        models = [model for model, fields in params.models.items() if fields.get("dataset") == name]
-        _refuse_needed(params, models)
-        for model in models:
-            text = remove_entry(text, "models", model)
-        write_params(remove_entry(text, "datasets", name))
-        path, others = Path(entry.path), [other.path for key, other in params.datasets.items() if key != name]
-        if not keep_files and is_project_dataset(path, others):
-            untrack_files(path)
-        for folder in paths.dataset_outputs(name):
-            remove_quietly(folder)
-        for model in models:
-            _remove_outputs(model)
-    with_models = f" with {', '.join(models)}" if models else ""
-    return f"removed {name}{with_models}; `artpipe run` takes its room out of the gallery"
 
 
 def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] = ()) -> str:
@@ -174,7 +146,7 @@ def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] =
         text = add_weights_entry(text, params, [kind])
         entry = make_model_entry(params, name, kind, dataset) | dict(map(parse_key_value, parameters))
         text = insert_entry(text, "models", name, entry)
-        check_model(_parse_params(text), name)
+        check_model(parse_params_text(text), name)
         write_params(text)
     return f"added {name} ({kind} on {dataset}); `artpipe plan` says what it will take, `artpipe run` trains it"
 
@@ -188,9 +160,9 @@ def remove_model(name: str) -> str:
     with change_project():
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         params.model(name)
-        _refuse_needed(params, [name])
+        refuse_needed(params, [name])
         write_params(remove_entry(text, "models", name))
-        _remove_outputs(name)
+        remove_model_outputs(name)
     return f"removed {name}; `artpipe run` takes it out of the gallery"
 
 
@@ -213,11 +185,21 @@ def change_project() -> Iterator[contextlib.ExitStack]:
             undo.pop_all()
 
 
-def _check_new_names(params: Params, name: str, kinds: Sequence[str]) -> None:
-    _check_name(name, params.datasets, "dataset")
+def check_new_names(params: Params, dataset: str, models: Iterable[str]) -> None:
+    """Raise if a new dataset's name, or one of its models', is none or is taken.
+
+    Raises:
+        UserError: which, and why.
+    """
+    _check_name(dataset, params.datasets, "dataset")
+    for model in models:
+        _check_name(model, params.models, "model")
+
+
+def _check_kinds(params: Params, name: str, kinds: Sequence[str]) -> None:
     for kind in kinds:
         plugins.load_plugin("models", kind)
-        _check_name(f"{name}-{kind}", params.models, "model")
+    check_new_names(params, name, [f"{name}-{kind}" for kind in kinds])
     if len(set(kinds)) < len(kinds):
         raise UserError("a kind is named twice; a second model of one kind: `artpipe model add NAME --kind KIND`")
 
@@ -258,11 +240,17 @@ def _find_source(target: Path) -> Source:
     return source
 
 
-def _parse_params(text: str) -> Params:
+def parse_params_text(text: str) -> Params:
+    """Return the parameters of a text of params.yaml that is to be written."""
     return validate_as(Params, parse_yaml(text, str(PARAMS)), file=str(PARAMS))
 
 
-def _refuse_needed(params: Params, leaving: Sequence[str]) -> None:
+def refuse_needed(params: Params, leaving: Sequence[str]) -> None:
+    """Raise if a model that stays needs one that leaves.
+
+    Raises:
+        UserError: which, and by which parameter.
+    """
     for name, entry in params.models.items():
         if name in leaving:
             continue
@@ -272,7 +260,8 @@ def _refuse_needed(params: Params, leaving: Sequence[str]) -> None:
                 raise UserError(f"`{model}` is the `{key}` of `{name}`; change or remove `{name}` first")
 
 
-def _remove_outputs(model: str) -> None:
+def remove_model_outputs(model: str) -> None:
+    """Remove all that the stages made of a model, and its training's state."""
     for path in (*paths.model_outputs(model), paths.STATE / "train" / model):
         remove_quietly(path)
 

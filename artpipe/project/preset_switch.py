@@ -1,5 +1,6 @@
 """`artpipe preset`: say which presets there are, and lay one over params.yaml."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,14 @@ def describe_presets(root: Path = Path()) -> str:
     return "\n".join(
         [*_align(rows), f"in force: {current}; `artpipe preset NAME` changes it, with --plan only says what"]
     )
+
+
+def list_presets_json(root: Path = Path()) -> str:
+    """Return the presets and which is in force, as JSON."""
+    in_force = read_in_force(root)
+    current = in_force.preset if in_force else DEFAULT
+    rows = [{"name": name, "about": about, "in_force": name == current} for name, about in list_presets(root)]
+    return json.dumps(rows, indent=2, ensure_ascii=False)
 
 
 def set_preset(preset: str) -> str:

@@ -19,6 +19,7 @@ from artpipe.storage.dvc_command import read_dvc_output
 from artpipe.storage.dvc_lock import hold_dvc_lock
 from artpipe.storage.leftovers import find_leftovers
 from artpipe.storage.reachable import Entry, Reachable, find_output_hashes, find_reachable
+from artpipe.storage.removed_datasets import find_old_folders, list_kept_hashes
 from artpipe.storage.running_work import find_running_work, require_no_running_work
 from artpipe.system.atomic_files import find_stale_temporaries, is_inside, remove_path
 from artpipe.system.locks import hold_lock
@@ -48,7 +49,7 @@ def collect_garbage(root: Path = Path(), *, yes: bool = False, history: bool = F
         root: the project.
         yes: free it.
         history: keep what any commit needs, not only the newest ones.
-        days: the age from which a stopped training goes.
+        days: the age from which a stopped training and a removed dataset go.
 
     Raises:
         UserError: it is not known what is needed (no git repository, a damaged dvc.lock or params.yaml).
@@ -63,6 +64,7 @@ def collect_garbage(root: Path = Path(), *, yes: bool = False, history: bool = F
             require_no_running_work(root, "nothing was freed: try again when it has ended")
         entries = list(read_run_cache(cache))
         reachable = find_reachable(root, entries, history=history)
+        reachable = reachable._replace(hashes=reachable.hashes | list_kept_hashes(root, days))
         groups = [*_find_in_cache(root, cache, reachable, entries), *_find_in_project(root, reachable, days)]
         if yes:
             for group in groups:
@@ -142,6 +144,7 @@ def _find_in_project(root: Path, reachable: Reachable, days: float) -> Iterator[
         path for path in sorted(state.glob("answers/*")) if is_inside(path, state) and _age_days(path) > days
     ]
     yield _make_group("answers of parts", "no stage has asked for them", part_results)
+    yield _make_group("removed datasets", f"removed {days:g} days ago", find_old_folders(root, days))
     downloads = [
         path
         for path in (state / "downloads").glob("*")

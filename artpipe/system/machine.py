@@ -40,6 +40,15 @@ def machine_key() -> str:
     return sha256_bytes(json.dumps(facts, sort_keys=True).encode())[:16]
 
 
+def read_processor_flags() -> frozenset[str]:
+    """Return the instructions that the first core knows, in Linux's names.
+
+    Empty on other systems.
+    """
+    fields = _read_cpu()
+    return frozenset(f"{fields.get('flags', '')} {fields.get('Features', '')}".split())
+
+
 def torch_version() -> str:
     """Return the version of torch without importing it; empty where there is none."""
     try:

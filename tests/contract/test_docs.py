@@ -44,7 +44,7 @@ def test_a_readme_names_every_command(readme):
 def test_a_readme_s_commands_exist(readme):
     """Whatever the README types can be typed."""
     text = (ROOT / readme).read_text()
-    typed = set(re.findall(r"^artpipe ([a-z]+(?: add| remove| inspect| list)?)", text, flags=re.MULTILINE)) - {
+    typed = set(re.findall(r"^artpipe ([a-z]+(?: add| remove| restore| inspect| list)?)", text, flags=re.MULTILINE)) - {
         "turns"
     } | set(re.findall(r"`artpipe ([a-z]+)`", text))
     known = {command.removeprefix("artpipe ") for command in commands()}

@@ -117,7 +117,7 @@ def test_texts_are_shown_without_it(project, tmp_path):
     assert_harmless(text)
     assert text.count("words\\u202egnp\\u2066") >= 8
     assert "\\x1b]0;owned" in text
-    in_terminal("dataset", "remove", "poems")
+    in_terminal("dataset", "remove", "poems", "--yes")
     Path("params.yaml").write_text(before)
 
 

@@ -46,7 +46,21 @@ def test_help_begins_with_the_usual_commands(artpipe):
     _, out, _ = artpipe("--help")
     _, everything, _ = artpipe("help", "all")
     told = re.findall(r"^  (\w+) +[A-Z]", out.partition("Every day")[2], flags=re.MULTILINE)
-    assert told == ["new", "upgrade", "check", "run", "plan", "gc", "preset", "dataset", "model", "serve", "ui"]
+    assert told == [
+        "new",
+        "upgrade",
+        "check",
+        "run",
+        "plan",
+        "status",
+        "gc",
+        "doctor",
+        "preset",
+        "dataset",
+        "model",
+        "serve",
+        "ui",
+    ]
     more = out.partition("More")[2].partition("The usual")[0]
     every = re.findall(r"^  (\w+) +[A-Z]", everything.partition("Every day")[2], flags=re.MULTILINE)
     assert set(every) - set(told) <= set(re.findall(r"\w+", more))
@@ -79,6 +93,45 @@ def test_help_knows_every_command(artpipe):
 def test_a_wrong_command_line_is_one_line(artpipe, arguments, line):
     """It exits 2 and says what is wrong, the nearest name, and how to see what there is."""
     assert artpipe(*arguments) == (2, "", f"artpipe: {line}\n")
+
+
+def test_the_version_is_that_of_the_package(artpipe):
+    """In a project or outside of one, before any command."""
+    from artpipe import __version__
+
+    assert artpipe("--version") == (0, f"artpipe {__version__}\n", "")
+
+
+def test_help_says_what_an_exit_code_means(artpipe):
+    """On the first page and on that of every command."""
+    for arguments in ([], ["run"], ["dataset", "add"]):
+        assert "75 try again later" in artpipe(*arguments, "--help")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"), [("artpipe pl", "plan"), ("artpipe dataset in", "inspect"), ("artpipe run --sl", "--slots")]
+)
+def test_a_shell_completes_commands_and_options(artpipe, monkeypatch, words, wanted):
+    """As the script asks that `artpipe --show-completion` prints for bash."""
+    monkeypatch.setenv("_ARTPIPE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    code, out, err = artpipe()
+    assert (code, out.split(), err) == (0, [wanted], "")
+
+
+def test_outside_of_a_project_a_command_ends_at_once(tmp_path):
+    """In an empty folder: one line, nothing written, nothing heavy imported."""
+    code = "import sys\nfrom artpipe.__main__ import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+    code += "heavy = {'torch', 'pandas', 'mlflow', 'PIL', 'numpy', 'dvc', 'prefect'} & set(sys.modules)\n"
+    code += "sys.exit(' '.join(heavy) or 0)"
+    for command in (["plan"], ["dataset", "remove", "x"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.stderr.startswith("artpipe: no project here")
+        assert (done.stderr.count("\n"), done.returncode) == (1, 0), done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["dataset"]])

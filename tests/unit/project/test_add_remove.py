@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import typer
 from ruamel.yaml import YAML
 
 from artpipe.config.yaml_edit import insert_entry
@@ -67,7 +68,7 @@ def test_comments_and_every_other_line_survive(studio, pictures, artpipe):
     before = tree()
     artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine")
     assert "# circles and squares" in Path("params.yaml").read_text()
-    assert artpipe("dataset", "remove", "mine")[0] == 0
+    assert artpipe("dataset", "remove", "mine", "--yes")[0] == 0
     after = tree()
     assert after.pop("datasets/.gitignore", b"") == b""
     assert after == before
@@ -84,8 +85,49 @@ def test_an_archive_stays_an_archive(studio, pictures, artpipe):
     assert code == 0
     assert params()["datasets"]["mine"]["source"] == "archive"
     assert Path("datasets/mine.zip.dvc").is_file()
-    assert artpipe("dataset", "remove", "mine")[0] == 0
+    assert artpipe("dataset", "remove", "mine", "--yes")[0] == 0
     assert not list(Path("datasets").glob("mine*"))
+
+
+def test_removing_asks_and_can_be_undone(studio, pictures, artpipe, monkeypatch):
+    """It says what of a person's own goes; with nobody to ask, or a no, nothing does; `restore` brings back every byte."""
+    artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "gan")
+    Path("datasets/mine/circle/late.png").write_bytes(Path("datasets/mine/circle/000.png").read_bytes() + b"late")
+    before = tree()
+    code, out, err = artpipe("dataset", "remove", "mine")
+    assert (code, err) == (2, "artpipe: nothing was removed: there is nobody to ask here; `--yes` removes it\n")
+    assert "datasets/mine: 25 files of yours, " in out
+    assert "its entry and its models mine-gan leave params.yaml" in out
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(typer, "confirm", lambda _: False)
+    assert artpipe("dataset", "remove", "mine")[:1] == (1,)
+    assert tree() == before
+    monkeypatch.setattr(typer, "confirm", lambda _: True)
+    assert "`artpipe dataset restore mine` brings it back" in artpipe("dataset", "remove", "mine")[1]
+    assert not Path("datasets/mine").exists()
+    assert artpipe("dataset", "restore", "main") == (
+        2, "", "artpipe: no dataset `main` was removed here, did you mean `mine`?; there are: mine\n",
+    )  # fmt: skip
+    assert artpipe("dataset", "restore", "mine")[0] == 0
+    after = tree()
+    for text in (before, after):
+        text.pop("datasets/mine.dvc")  # it has the works that came since it was added
+    assert after == before
+
+
+def test_what_dvc_does_not_track_comes_back_too(studio, artpipe):
+    """A dataset whose files git alone has, or nobody; a name that is taken meanwhile is refused."""
+    before = Path("datasets/shapes/circle/000.png").read_bytes()
+    text = Path("params.yaml").read_text()
+    artpipe("dataset", "remove", "shapes", "--yes")
+    assert not Path("datasets/shapes").exists()
+    removed = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text)
+    assert "there is a dataset `shapes` already" in artpipe("dataset", "restore", "shapes")[2]
+    Path("params.yaml").write_text(removed)
+    assert artpipe("dataset", "restore", "shapes")[0] == 0
+    assert Path("datasets/shapes/circle/000.png").read_bytes() == before
+    assert params()["models"]["shapes-classifier"]["steps"] == 20
 
 
 def test_an_original_is_never_shared(studio, pictures, artpipe):
@@ -273,7 +315,7 @@ def test_removing_takes_the_outputs_and_nothing_else(studio, artpipe):
     stay = ["data/works/other", "data/checkpoints/other"]
     for name in (*gone, *stay, ".state/train/shapes-classifier"):
         (Path(name) / "x").mkdir(parents=True)
-    assert artpipe("dataset", "remove", "shapes", "--keep-files")[0] == 0
+    assert artpipe("dataset", "remove", "shapes", "--yes", "--keep-files")[0] == 0
     assert not any(Path(name).exists() for name in (*gone, ".state/train/shapes-classifier"))
     assert all(Path(name).exists() for name in stay)
     assert Path("datasets/shapes/circle/000.png").exists()
@@ -285,7 +327,7 @@ def test_removing_reaches_nothing_outside(studio, artpipe, path):
     works = draw_shapes(studio.parent / "precious")
     (studio / "datasets/link").symlink_to("../..")
     Path("params.yaml").write_text(Path("params.yaml").read_text().replace("datasets/shapes", path))
-    assert artpipe("dataset", "remove", "shapes")[0] == 0
+    assert artpipe("dataset", "remove", "shapes", "--yes")[0] == 0
     assert (works / "circle/000.png").exists()
     assert (studio / "datasets/shapes/circle/000.png").exists()
     assert Path("params.yaml").exists()
@@ -299,7 +341,7 @@ def test_removing_leaves_the_works_of_others(studio, artpipe, path):
     text = Path("params.yaml").read_text()
     again = {"medium": "picture", "source": "folder", "path": path, "about": {}, "ingest": {}, "preprocess": {}}
     Path("params.yaml").write_text(insert_entry(text, "datasets", "again", again))
-    assert artpipe("dataset", "remove", "shapes")[0] == 0
+    assert artpipe("dataset", "remove", "shapes", "--yes")[0] == 0
     assert Path("datasets/shapes/circle/000.png").exists()
 
 

@@ -313,7 +313,7 @@ def test_a_pending_forgetting_bars_what_would_undo_or_lock_it(project, made, art
         broken.setattr(forget_works, "free_versions", _fail)
         assert artpipe("forget", NAME, "--yes")[0] == 1
     (stone,) = load_tombstones()
-    for words in (["forget", "--undo", stone.key], ["dataset", "remove", "packed"]):
+    for words in (["forget", "--undo", stone.key], ["dataset", "remove", "packed", "--yes"]):
         code, _, err = artpipe(*words)
         assert (code, err.count("\n")) == (2, 1)
         assert "`artpipe forget --yes` ends it" in err

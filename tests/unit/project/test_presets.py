@@ -185,7 +185,7 @@ def test_other_commands_go_between(project, artpipe, pictures):
     artpipe("preset", "default")
     assert set(models()) == {"shapes-classifier", "own-vae", "second"}
     artpipe("model", "remove", "second")
-    artpipe("dataset", "remove", "own")
+    artpipe("dataset", "remove", "own", "--yes")
     assert text() == before
     artpipe("preset", "long")
     artpipe("model", "remove", "shapes-classifier")

@@ -13,6 +13,7 @@ import pytest
 
 from artpipe.errors import BusyError, CorruptError, UserError
 from artpipe.storage import gc
+from artpipe.storage.removed_datasets import RemovedDataset, save_removed
 from artpipe.system.locks import hold_lock
 
 PARAMS = """\
@@ -278,6 +279,21 @@ def test_beside_a_running_stage_nothing_is_freed(repo):
     assert re.match(r"a run is at work since .*\nnothing to free", gc.collect_garbage())
     book.write_text(json.dumps({"write": {"/p/data": {"pid": 999999999, "cmd": "x"}}}))
     assert "nothing to free" in gc.collect_garbage()
+
+
+def test_a_removed_dataset_is_kept_for_a_week(repo):
+    """Its files' hash in the note counts as needed; then note and files go."""
+    path = repo.object("mine")
+    note = RemovedDataset(
+        name="mine", removed=time.time(), path="datasets/mine", has_files=True, md5=md5("mine"), entry={}, models={}
+    )
+    save_removed(note, repo.root)
+    gc.collect_garbage(yes=True)
+    assert path.exists()
+    save_removed(note.model_copy(update={"removed": time.time() - 8 * 86400}), repo.root)
+    assert "removed datasets" in gc.collect_garbage(yes=True)
+    assert not path.exists()
+    assert not (repo.root / ".state/removed/mine").exists()
 
 
 def test_the_command(tmp_path):

@@ -70,7 +70,7 @@ def test_caches_by_every_link(studio, pictures, artpipe, kind, elsewhere):
         assert objects(cache) == held
         found = verify()
         assert [one.place for one in found.damaged] == []
-        assert artpipe("dataset", "remove", "mine")[0] == 0
+        assert artpipe("dataset", "remove", "mine", "--yes")[0] == 0
         assert objects(cache) == held
         assert not Path("datasets/mine").exists()
     finally:
@@ -272,7 +272,7 @@ def test_line_ends_of_windows_are_kept(studio, pictures, artpipe):
     added = Path("params.yaml").read_bytes()
     assert added.count(b"\n") == added.count(b"\r\n") > before.count(b"\n")
     assert artpipe("model", "remove", "mine-vae")[0] == 0
-    assert artpipe("dataset", "remove", "mine")[0] == 0
+    assert artpipe("dataset", "remove", "mine", "--yes")[0] == 0
     assert Path("params.yaml").read_bytes() == before
 
 

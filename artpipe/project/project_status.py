@@ -1,0 +1,105 @@
+"""`artpipe status`: what is at work, what is stale, and where it can be seen."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from artpipe.artifacts.paths import STATE, gallery
+from artpipe.artifacts.run import Journal, RunStart
+from artpipe.config.params import Frozen
+from artpipe.project.plan import StageGraph
+from artpipe.project.validation import check_project
+from artpipe.storage.running_work import RunningWork, find_running_work
+from artpipe.system.locks import is_locked
+
+
+class TrainingStatus(Frozen):
+    """A training that is at work."""
+
+    model: str
+    step: int
+    steps: int
+
+
+class ProjectStatus(Frozen):
+    """What is at work in a project, and what is stale."""
+
+    at_work: bool
+    since: float | None  # when the first of what is at work began, in seconds since the epoch
+    stages: tuple[str, ...]  # that are being made
+    trainings: tuple[TrainingStatus, ...]
+    stale: tuple[str, ...]  # stages that would run, with those that are being made
+    total: int  # stages of the graph
+    gallery: str | None  # its first page; None: there is none yet
+    addresses: dict[str, str]  # at which the project is served now, by part
+
+
+def print_status(
+    read_graph: Callable[[], StageGraph], addresses: Mapping[str, str], *, as_json: bool = False, root: Path = Path()
+) -> None:
+    """Check the project and print its status, in sentences or as JSON.
+
+    Raises:
+        UserError: a mistake in the project.
+        ArtpipeError: DVC failed.
+    """
+    check_project(root)
+    work = find_running_work(root)
+    status = make_status(read_graph(), work, addresses, root)
+    text = json.dumps(status.model_dump(mode="json"), indent=2) if as_json else describe_status(status, work)
+    sys.stdout.write(f"{text}\n")
+
+
+def make_status(
+    graph: StageGraph, work: RunningWork | None, addresses: Mapping[str, str], root: Path = Path()
+) -> ProjectStatus:
+    """Return the status of a project whose graph was read."""
+    affected: set[str] = set()
+    for stage, dependencies in graph.upstream.items():
+        if stage in graph.changes or not affected.isdisjoint(dependencies):
+            affected.add(stage)
+    index = (root / gallery() / "index.html").absolute()
+    return ProjectStatus(
+        at_work=work is not None,
+        since=work.since if work else None,
+        stages=work.stages if work else (),
+        trainings=tuple(_find_trainings(root)),
+        stale=tuple(stage for stage in graph.upstream if stage in affected),
+        total=len(graph.upstream),
+        gallery=index.as_uri() if index.is_file() else None,
+        addresses=dict(addresses),
+    )
+
+
+def describe_status(status: ProjectStatus, work: RunningWork | None) -> str:
+    """Return a status in sentences, one per line."""
+    lines = [work.describe() if work else "nothing is at work"]
+    lines += [f"  {training.model}: step {training.step:,} of {training.steps:,}" for training in status.trainings]
+    stale = len(status.stale)
+    if stale:
+        lines.append(f"{stale} of {status.total} stages are stale; `artpipe plan` says why and how long they take")
+    else:
+        lines.append(f"all {status.total} stages are up to date")
+    if status.gallery:
+        lines.append(f"gallery: {status.addresses.get('gallery', status.gallery)}")
+    lines += [f"{part}: {address}" for part, address in status.addresses.items() if part != "gallery"]
+    return "\n".join(lines)
+
+
+def _find_trainings(root: Path) -> list[TrainingStatus]:
+    """Return the trainings whose lock is held, each with its newest step."""
+    newest: dict[str, Path] = {}
+    for start in (root / STATE).glob("train/*/*/run-live.json"):
+        if is_locked(start.parents[1] / "lock"):
+            model = start.parents[1].name
+            newest[model] = max((start, newest.get(model, start)), key=lambda file: file.stat().st_mtime)
+    statuses = []
+    for model, file in sorted(newest.items()):
+        try:
+            steps = int(RunStart.model_validate_json(file.read_bytes()).params.get("steps", 0))
+        except (OSError, ValueError):  # it has just ended
+            continue
+        step = max((int(row["step"]) for row in Journal(file.parent / "journal.jsonl").rows()), default=0)
+        statuses.append(TrainingStatus(model=model, step=step, steps=steps))
+    return statuses
