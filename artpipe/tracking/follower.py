@@ -20,6 +20,7 @@ from artpipe.system.locks import hold_lock, is_locked
 from artpipe.system.processes import handle_signals, utf8_environment
 from artpipe.tracking.mlflow_store import MlflowStore, TrackedRun
 from artpipe.tracking.mlflow_sync import first_line, log_journal, read_start, start_run
+from artpipe.tracking.training_load import TrainingLoad
 
 _FOLDER = STATE / "follower"
 _LOCK, _LOG = _FOLDER / "lock", _FOLDER / "log"
@@ -93,6 +94,7 @@ class _Follower:
         self.ended, self.every_seconds, self.grace_seconds = ended, every_seconds, grace_seconds
         self.store: MlflowStore | None = None
         self.runs: dict[Path, TrackedRun] = {}
+        self.loads: dict[Path, TrainingLoad] = {}
         self.reported: set[Path] = set()
 
     def run(self) -> None:
@@ -114,6 +116,7 @@ class _Follower:
                 if state in states:
                     self._follow(state)
                 else:
+                    self.loads.pop(state, None)
                     _finish(self.runs.pop(state), state)
             except Exception as error:  # noqa: BLE001  # a lost server costs a training nothing
                 if state in states and not (state / _START_FILE).is_file():
@@ -133,6 +136,15 @@ class _Follower:
         if state not in self.runs:
             self.runs[state] = start_run(self.store, Path(), read_start(state))
         log_journal(self.runs[state], state)
+        self._log_load(state)
+
+    def _log_load(self, state: Path) -> None:
+        """Log what the training takes of the machine, among MLflow's system metrics."""
+        if state not in self.loads:
+            holder = (state.parent / "lock").read_text(encoding="ascii", errors="replace").strip()
+            self.loads[state] = TrainingLoad(int(holder) if holder.isdigit() else 0)
+        second, values = self.loads[state].sample()
+        self.runs[state].log_system(values, second)
 
 
 def _finish(tracked_run: TrackedRun, state: Path) -> None:

@@ -9,21 +9,26 @@ from typing import Any, NamedTuple
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champion, Champions, load_champions
+from artpipe.artifacts.cross_references import read_checkpoint_card
 from artpipe.artifacts.report import Finding, Score, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.errors import ArtpipeError
 from artpipe.language.sentences import make_sentence
 from artpipe.system.terminal import escape_markdown
+from artpipe.tracking.mlflow_models import log_painter, paints_from_seeds
 from artpipe.tracking.mlflow_store import REPORT, MlflowStore
 
 CHAMPION = "champion"
 _CHECKPOINT = "artpipe.checkpoint"
+_DVC = "dvc:///"
 
 
 class VersionCandidate(NamedTuple):
     """A checkpoint that may become a version, from a report or from champions.json."""
 
-    name: str  # of the registered model: DATASET.KIND, which no dataset or kind can be mistaken for
+    name: str  # of the registered model: DATASET-KIND
+    dataset: str
+    kind: str
     model: str
     run_id: str
     checkpoint: str
@@ -32,6 +37,8 @@ class VersionCandidate(NamedTuple):
     score: Score | None
     verdict: Finding | None  # None: it was fair or good when it was promoted
     started: float
+    painter: bool = False  # paints from seeds, so that MLflow can load and serve it
+    step: int = 0
 
     @property
     def is_passing(self) -> bool:
@@ -54,22 +61,37 @@ def update_registry(store: MlflowStore, root: Path) -> None:
             candidate.checkpoint: candidate
             for candidate in [*_find_former_champions(champions), *sorted(_find_evaluated(root), key=_start_time)]
         }
+        _rename_former_models(store)
         models = {model.name: model for model in store.client.search_registered_models()}
         names = {
             candidate.name for candidate in candidates.values() if candidate.is_passing or candidate.name in models
         }
         for name in sorted(names | {name for name, model in models.items() if CHAMPION in model.aliases}):
+            own = [candidate for candidate in candidates.values() if candidate.name == name]
             if name not in models:
-                store.client.create_registered_model(
-                    name, description="Every checkpoint whose evaluation is fair or good."
-                )
-            versions = _update_versions(
-                store, name, [candidate for candidate in candidates.values() if candidate.name == name]
-            )
+                _create_model(store, own[0])
+            versions = _update_versions(store, name, own, root)
             if problem is None:
                 _update_alias(store, name, models.get(name), versions, champions)
     if problem:
         raise problem
+
+
+def _rename_former_models(store: MlflowStore) -> None:
+    """Give models the names that they have now: they were called DATASET.KIND."""
+    names = {model.name for model in store.client.search_registered_models()}
+    for name in sorted(names):
+        dataset, dot, kind = name.rpartition(".")
+        if dot and f"{dataset}-{kind}" not in names:
+            store.client.rename_registered_model(name, f"{dataset}-{kind}")
+            for tag, value in (("dataset", dataset), ("kind", kind)):
+                store.client.set_registered_model_tag(f"{dataset}-{kind}", tag, value)
+
+
+def _create_model(store: MlflowStore, candidate: VersionCandidate) -> None:
+    tags = {"dataset": candidate.dataset, "kind": candidate.kind}
+    about = "Every checkpoint whose evaluation is fair or good."
+    store.client.create_registered_model(candidate.name, tags=tags, description=about)
 
 
 def _find_evaluated(root: Path) -> Iterator[VersionCandidate]:
@@ -85,7 +107,9 @@ def _find_evaluated(root: Path) -> Iterator[VersionCandidate]:
             continue
         if run.checkpoint == report.checkpoint:
             yield VersionCandidate(
-                name=f"{report.dataset}.{report.kind}",
+                name=f"{report.dataset}-{report.kind}",
+                dataset=report.dataset,
+                kind=report.kind,
                 model=report.model,
                 run_id=run.run_id,
                 checkpoint=report.checkpoint,
@@ -94,6 +118,8 @@ def _find_evaluated(root: Path) -> Iterator[VersionCandidate]:
                 score=report.decisive,
                 verdict=report.verdict,
                 started=run.started,
+                painter=paints_from_seeds(report),
+                step=run.steps,
             )
 
 
@@ -102,12 +128,12 @@ def _find_former_champions(champions: Champions) -> Iterator[VersionCandidate]:
     for dataset, kinds in champions.champions.items():
         for kind, reign in kinds.items():
             for champion in reversed([reign.champion, *reign.before]):
-                yield _from_champion(f"{dataset}.{kind}", champion)
+                yield _from_champion(dataset, kind, champion)
 
 
-def _from_champion(name: str, champion: Champion) -> VersionCandidate:
+def _from_champion(dataset: str, kind: str, champion: Champion) -> VersionCandidate:
     return VersionCandidate(
-        name=name, model=champion.model, run_id=champion.run_id, checkpoint=champion.checkpoint, report=champion.report,
+        name=f"{dataset}-{kind}", dataset=dataset, kind=kind, model=champion.model, run_id=champion.run_id, checkpoint=champion.checkpoint, report=champion.report,
         shards=champion.shards, score=champion.score, verdict=None, started=0.0,
     )  # fmt: skip
 
@@ -116,7 +142,7 @@ def _start_time(candidate: VersionCandidate) -> float:
     return candidate.started
 
 
-def _update_versions(store: MlflowStore, name: str, candidates: list[VersionCandidate]) -> dict[str, str]:
+def _update_versions(store: MlflowStore, name: str, candidates: list[VersionCandidate], root: Path) -> dict[str, str]:
     """Create missing versions, update tags of new evaluations.
 
     Returns:
@@ -126,20 +152,38 @@ def _update_versions(store: MlflowStore, name: str, candidates: list[VersionCand
     versions = {version.tags[_CHECKPOINT]: version for version in all_versions if _CHECKPOINT in version.tags}
     for candidate in candidates:
         version = versions.get(candidate.checkpoint)
-        if version is None and candidate.is_passing:
-            versions[candidate.checkpoint] = _create_version(store, candidate)
+        if (version is None and candidate.is_passing) or (
+            version is not None and _can_load_now(version, candidate, root)
+        ):
+            versions[candidate.checkpoint] = _create_version(store, candidate, root)
+            if version is not None:
+                store.client.delete_model_version(name, version.version)
         elif version is not None and candidate.verdict is not None and version.tags.get(REPORT) != candidate.report:
             for tag, value in _make_tags(candidate).items():
                 store.client.set_model_version_tag(name, version.version, tag, value)
     return {checkpoint: str(version.version) for checkpoint, version in versions.items()}
 
 
-def _create_version(store: MlflowStore, candidate: VersionCandidate) -> Any:
+def _can_load_now(version: Any, candidate: VersionCandidate, root: Path) -> bool:
+    """Return whether a version without a checkpoint could have it now."""
+    return str(version.source).startswith(_DVC) and candidate.painter and _has_checkpoint(candidate, root)
+
+
+def _has_checkpoint(candidate: VersionCandidate, root: Path) -> bool:
+    return read_checkpoint_card(root / paths.checkpoint(candidate.model))[1] == candidate.checkpoint
+
+
+def _create_version(store: MlflowStore, candidate: VersionCandidate, root: Path) -> Any:
     run = store.find_run(candidate.run_id)
-    source = f"dvc:///{paths.checkpoint(candidate.model)}#{candidate.checkpoint}"  # the bytes are DVC's; MLflow only knows of them
+    tags, folder = _make_tags(candidate), paths.checkpoint(candidate.model)
+    options: dict[str, Any] = {"run_id": run.id if run else None}
+    source = f"{_DVC}{folder}#{candidate.checkpoint}"  # the bytes are DVC's; MLflow only knows of them
+    if run and candidate.painter and _has_checkpoint(candidate, root):
+        model = log_painter(store.client, store.client.get_run(run.id), root / folder, candidate.step, tags)
+        source, options["model_id"] = model.artifact_location, model.model_id
     why = make_sentence(candidate.verdict) if candidate.verdict else "It was champion; its report is not here any more."
-    options = {"run_id": run.id if run else None, "description": escape_markdown(f"{candidate.model}. {why}")}
-    return store.client.create_model_version(candidate.name, source, tags=_make_tags(candidate), **options)
+    options["description"] = escape_markdown(f"{candidate.model}. {why}")
+    return store.client.create_model_version(candidate.name, source, tags=tags, **options)
 
 
 def _make_tags(candidate: VersionCandidate) -> dict[str, str]:
@@ -172,7 +216,7 @@ def _update_alias(
     store: MlflowStore, name: str, registered_model: Any, versions: dict[str, str], champions: Champions
 ) -> None:
     """Set the champion's alias as champions.json has it."""
-    dataset, _, kind = name.partition(".")
+    dataset, _, kind = name.rpartition("-")
     reign = champions.find(dataset, kind)
     new_version = versions.get(reign.champion.checkpoint) if reign else None
     current = registered_model.aliases.get(CHAMPION) if registered_model else None

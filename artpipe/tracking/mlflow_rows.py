@@ -23,3 +23,16 @@ def split_batches(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
     """Yield the items in lists of `size` at most."""
     for start in range(0, len(items), size):
         yield list(items[start : start + size])
+
+
+def flatten_params(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested parameters by their dotted names."""
+    return dict(_iterate_leaves(params, prefix))
+
+
+def _iterate_leaves(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _iterate_leaves(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value

@@ -9,7 +9,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -19,18 +19,18 @@ from artpipe.artifacts.paths import STATE
 from artpipe.system.atomic_files import write_text
 from artpipe.system.locks import hold_lock
 from artpipe.system.sqlite_address import sqlite_url
-from artpipe.tracking.grade_table import format_grade_table
+from artpipe.tracking.mlflow_locations import update_locations
 from artpipe.tracking.mlflow_rows import iterate_metrics, split_batches, to_milliseconds
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
-PROJECT, RECORD, PIPELINE = "artpipe.project", "artpipe.record", "artpipe.pipeline"
+PROJECT, RECORD = "artpipe.project", "artpipe.record"
 MODEL, IMAGES = "artpipe.model", "images"  # a tag, and the folder of pictures among a run's artifacts
-_PARENT, _NOTE = "mlflow.parentRunId", "mlflow.note.content"
+PARENT = "mlflow.parentRunId"
+_KIND, _TRAINING = "mlflow.experimentKind", "custom_model_development"  # else MLflow 3 opens it as one of agents
 Status = Literal["RUNNING", "FINISHED", "KILLED"]
 _BATCH_ROWS = 1000  # MLflow's own limit
 _BATCH_PARAMS = 100  # likewise
 _MAX_VALUE = 5000  # of a param or tag, under MLflow's 6000 and 8000
-_MAX_NOTE = 7500  # characters of a table; longer tags are cut
 _PAGE_RUNS = 1000  # of one answer
 _MAX_DIGEST = 36  # of a dataset, MLflow's own limit
 _STEP = re.compile(r"step-(\d+)")
@@ -40,6 +40,7 @@ _QUIET_VARIABLES = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a lost server is noticed in seconds; what is missing comes later
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -103,6 +104,14 @@ class TrackedRun:
                 self._values[metric.key, metric.step].add(metric.value)
             self.tally.rows += len(batch)
 
+    def log_system(self, values: Mapping[str, float], second: int) -> None:
+        """Log system metrics at a second of the training."""
+        from mlflow.entities import Metric
+
+        now = to_milliseconds(time.time())
+        if values:
+            self.client.log_batch(self.id, metrics=[Metric(key, value, now, second) for key, value in values.items()])
+
     def log_pictures(self, files: Sequence[Path]) -> None:
         """Log sample grids by the step in their name, for MLflow's step slider."""
         from PIL import Image
@@ -165,13 +174,15 @@ class MlflowStore:
         if self._artifacts:  # MLflow writes it into SQL unquoted, and would write ./mlruns in a folder `it's`
             os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = self._artifacts
         self.tally = SyncTally()
-        self._groups: set[str] = set()  # ids of the pipeline runs whose trainings were written
+        self._experiments: dict[str, str] = {}  # ids by name
         with self.hold_store_lock():  # two first users at once would migrate an empty database twice, and one would die
             from mlflow import MlflowClient
 
             self.project = _read_project_id(root / STATE / "project-id")
             self.client = MlflowClient(self.uri)
             self.require_reachable()
+            if self._artifacts:
+                update_locations(self._folder)  # the project may have been moved or copied
 
     def note_hashes(self) -> None:
         """Record the hashes of our own store, for `artpipe verify`."""
@@ -187,61 +198,14 @@ class MlflowStore:
     def get_or_create_run(self, run_id: str, dataset: str, name: str, started: float) -> TrackedRun:
         """Return the MLflow run of a training, created if there is none."""
         with self.hold_store_lock():
+            experiment = self.get_or_create_experiment(dataset)  # one from before is given its kind
             tracked_run = self.find_run(run_id)
             if tracked_run is None:
                 tags = {RUN_ID: run_id, PROJECT: self.project, "mlflow.runName": name}
-                run = self.client.create_run(
-                    self._get_or_create_experiment(dataset), to_milliseconds(started), tags, name
-                )
+                run = self.client.create_run(experiment, to_milliseconds(started), tags, name)
                 tracked_run = self._make_tracked_run(run)
                 self.tally.runs += 1
         return tracked_run
-
-    def set_pipeline_run(self, run: TrackedRun, flow_run: str, dataset: str, find_start: Callable[[], float]) -> None:
-        """Put a training below its pipeline run.
-
-        `find_start` tells when that began; it is called only where the pipeline run is new.
-        """
-        group = run.tags.get(_PARENT) or self._get_or_create_pipeline_run(flow_run, dataset, find_start)
-        if _PARENT not in run.tags:
-            run.log_tags({_PARENT: group})
-        self._groups.add(group)
-
-    def update_pipeline_runs(self) -> None:
-        """Update pipeline runs from their trainings: status, end, table of grades."""
-        running = self._search_runs(f"attributes.status = 'RUNNING' and tags.`{PROJECT}` = '{self.project}'")
-        groups = self._groups | {run.info.run_id for run in running if PIPELINE in run.data.tags}
-        for group in sorted(groups):
-            trainings = sorted(
-                self._search_runs(f"tags.`{_PARENT}` = '{group}'"), key=lambda run: str(run.info.run_name)
-            )
-            states = {run.info.status for run in trainings}
-            status = next((state for state in ("RUNNING", "KILLED") if state in states), "FINISHED")
-            ended = max((run.info.end_time or 0 for run in trainings), default=0) or None
-            self._update_pipeline_run(
-                group, status, None if status == "RUNNING" else ended, format_grade_table(trainings, _MAX_NOTE)
-            )
-
-    def _update_pipeline_run(self, group: str, status: str, ended: int | None, note: str) -> None:
-        run = self.client.get_run(group)
-        if run.data.tags.get(_NOTE) != note:
-            self.client.set_tag(group, _NOTE, note)
-        if status == "RUNNING" != run.info.status:
-            self.client.update_run(group, status)
-        elif status != "RUNNING" and (run.info.status, run.info.end_time) != (status, ended):
-            self.client.set_terminated(group, status, end_time=ended)
-
-    def _get_or_create_pipeline_run(self, flow_run: str, dataset: str, find_start: Callable[[], float]) -> str:
-        """Return the id of a pipeline run's MLflow run, created if there is none."""
-        with self.hold_store_lock():
-            experiment = self._get_or_create_experiment(dataset)
-            runs = self.client.search_runs([experiment], f"tags.`{PIPELINE}` = '{flow_run}'", max_results=1)
-            if not runs:
-                started = find_start()
-                name = time.strftime("%Y-%m-%d %H:%M", time.gmtime(started))  # all that fits into the list
-                tags = {PIPELINE: flow_run, PROJECT: self.project, "mlflow.runName": name}
-                runs = [self.client.create_run(experiment, to_milliseconds(started), tags, name)]
-        return str(runs[0].info.run_id)
 
     def delete_pictures(self, models: Iterable[str]) -> int:
         """Delete the pictures of every training of some models; return of how many.
@@ -263,18 +227,19 @@ class MlflowStore:
 
     def find_run(self, run_id: str) -> TrackedRun | None:
         """Return the MLflow run of a training, if there is one."""
-        runs = list(self._search_runs(f"tags.`{RUN_ID}` = '{run_id}'"))
+        runs = list(self.search_runs(f"tags.`{RUN_ID}` = '{run_id}'"))
         return self._make_tracked_run(runs[0]) if runs else None
 
     def find_running(self) -> dict[str, TrackedRun]:
         """Return this project's runs with status RUNNING, by the id of their training."""
-        runs = self._search_runs(f"attributes.status = 'RUNNING' and tags.`{PROJECT}` = '{self.project}'")
+        runs = self.search_runs(f"attributes.status = 'RUNNING' and tags.`{PROJECT}` = '{self.project}'")
         return {run.data.tags[RUN_ID]: self._make_tracked_run(run) for run in runs if RUN_ID in run.data.tags}
 
     def _make_tracked_run(self, run: Any) -> TrackedRun:
         return TrackedRun(self.client, run.info.run_id, run.data.tags, self.tally, _params=set(run.data.params))
 
-    def _search_runs(self, condition: str) -> Iterator[Any]:
+    def search_runs(self, condition: str) -> Iterator[Any]:
+        """Yield the runs of all experiments that fulfil a condition."""
         experiment_ids = [experiment.experiment_id for experiment in self.client.search_experiments()]
         page = self.client.search_runs(experiment_ids, condition, max_results=_PAGE_RUNS)
         yield from page
@@ -282,9 +247,19 @@ class MlflowStore:
             page = self.client.search_runs(experiment_ids, condition, max_results=_PAGE_RUNS, page_token=page.token)
             yield from page
 
-    def _get_or_create_experiment(self, name: str) -> str:
+    def get_or_create_experiment(self, name: str) -> str:
+        """Return the id of a dataset's experiment, which is shown as model training."""
+        if name not in self._experiments:
+            self._experiments[name] = self._find_or_create_experiment(name)
+        return self._experiments[name]
+
+    def _find_or_create_experiment(self, name: str) -> str:
         experiment = self.client.get_experiment_by_name(name)
-        return str(experiment.experiment_id if experiment else self.client.create_experiment(name, self._artifacts))
+        if experiment is None:
+            return str(self.client.create_experiment(name, self._artifacts, tags={_KIND: _TRAINING}))
+        if experiment.tags.get(_KIND) != _TRAINING:
+            self.client.set_experiment_tag(experiment.experiment_id, _KIND, _TRAINING)
+        return str(experiment.experiment_id)
 
     def hold_store_lock(self) -> Any:
         """Hold the lock under which something is looked for and created."""

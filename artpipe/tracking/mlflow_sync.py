@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,12 @@ from artpipe.system.locks import is_locked
 from artpipe.system.plain_text import hide_passwords, to_printable, to_printable_lines
 from artpipe.system.processes import run_child
 from artpipe.system.terminal import escape_markdown
+from artpipe.tracking.mlflow_pipeline_runs import PipelineRuns
 from artpipe.tracking.mlflow_registry import update_registry
+from artpipe.tracking.mlflow_rows import flatten_params
 from artpipe.tracking.mlflow_store import CARD, RECORD, REPORT, MlflowStore, TrackedRun
 from artpipe.tracking.mlflow_sync_signature import compute_signature, save_signature
+from artpipe.tracking.run_columns import describe_evaluation, describe_training
 
 _SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 
@@ -41,11 +43,12 @@ def sync(root: Path = Path()) -> str:
     try:
         signature = compute_signature(root)
         store = MlflowStore(root)
-        run_ids, damage = _sync_trainings(store, root)
+        pipeline_runs = PipelineRuns(store)
+        run_ids, damage = _sync_trainings(store, pipeline_runs, root)
         for run_id, run in store.find_running().items():
             if run_id not in run_ids and run.tags.get("mlflow.runName") not in damage:
                 run.set_status("KILLED")  # what it left was removed; without an end it would run for ever
-        store.update_pipeline_runs()
+        pipeline_runs.update()
         damage |= _sync_registry(store, root)
         store.note_hashes()
     except ArtpipeError:
@@ -74,7 +77,7 @@ def sync_after_last_stage() -> None:
     (sys.stderr if code else sys.stdout).write(f"{to_printable_lines(message)}\n")
 
 
-def _sync_trainings(store: MlflowStore, root: Path) -> tuple[set[str], dict[str, str]]:
+def _sync_trainings(store: MlflowStore, pipeline_runs: PipelineRuns, root: Path) -> tuple[set[str], dict[str, str]]:
     """Bring every training over, each by itself.
 
     Returns:
@@ -87,7 +90,7 @@ def _sync_trainings(store: MlflowStore, root: Path) -> tuple[set[str], dict[str,
     unfinished = [(path.parents[1].name, path.parent, _sync_unfinished) for path in states]
     for name, folder, sync_folder in [*sorted(records), *sorted(unfinished)]:
         try:
-            run_ids.add(sync_folder(store, root, folder, run_ids))
+            run_ids.add(sync_folder(store, root, folder, run_ids, pipeline_runs))
         except Exception as error:  # noqa: BLE001  # whatever is wrong with one training stops no other
             store.require_reachable()  # raises where it is the store that is away
             prefix = "" if isinstance(error, ArtpipeError) else f"{folder.relative_to(root)}: "
@@ -104,15 +107,15 @@ def _sync_registry(store: MlflowStore, root: Path) -> dict[str, str]:
     return {}
 
 
-def start_run(store: MlflowStore, root: Path, start: RunStart) -> TrackedRun:
+def start_run(store: MlflowStore, root: Path, start: RunStart, pipeline_runs: PipelineRuns | None = None) -> TrackedRun:
     """Show a training that has begun, as running."""
     run = store.get_or_create_run(start.run_id, start.dataset, start.model, start.started)
-    run.log_params(_flatten_params({**start.params, "seed": start.seed}))
-    run.log_tags(_make_tags(start))
+    run.log_params(flatten_params({**start.params, "seed": start.seed}))
+    run.log_tags({**_make_tags(start), **describe_training(start, start.kind, start.dataset)})
     counts = find_ingest_record(root, start.dataset, start.shards)
     run.log_dataset(start.dataset, start.shards, str(paths.shards(start.dataset)), counts)
     _log_counts(run, counts)
-    _set_pipeline_run(store, root, run, start, start.dataset)
+    _set_pipeline_run(pipeline_runs or PipelineRuns(store), root, run, start, start.dataset)
     run.set_status("RUNNING")
     return run
 
@@ -123,7 +126,9 @@ def log_journal(run: TrackedRun, folder: Path) -> None:
     run.log_pictures(sorted((folder / "progress").glob("step-*")))
 
 
-def _sync_complete(store: MlflowStore, root: Path, folder: Path, _run_ids: set[str]) -> str:
+def _sync_complete(
+    store: MlflowStore, root: Path, folder: Path, _run_ids: set[str], pipeline_runs: PipelineRuns
+) -> str:
     """Bring one complete training and its evaluation over, and return its id."""
     record = RunRecord.open(folder)
     card, checkpoint = record.card, find_trained_checkpoint(root, record.card)
@@ -144,20 +149,28 @@ def _sync_complete(store: MlflowStore, root: Path, folder: Path, _run_ids: set[s
                 find_ingest_record(root, dataset, checkpoint["shards"]),
             )
             tags |= {"data": checkpoint["shards"], "rollbacks": checkpoint["rollbacks"]}
-        run.log_params(_flatten_params(checkpoint["params"] if checkpoint else card.params))
+        run.log_params(flatten_params(checkpoint["params"] if checkpoint else card.params))
         log_journal(run, record.folder)
         run.log_tags({**_make_tags(card), **_add_prefix(tags), "artpipe.checkpoint": card.checkpoint})
         run.set_status("FINISHED", card.ended)
         run.log_tags({CARD: marker})  # last: its presence means that all of the above is there
     if checkpoint:
         _log_counts(run, find_ingest_record(root, dataset, checkpoint["shards"]))
+    _log_columns(run, describe_training(card, str(card.params.get("kind", "unknown")), dataset))
     _log_cost(run, root, card)
-    _set_pipeline_run(store, root, run, card, dataset)
+    _set_pipeline_run(pipeline_runs, root, run, card, dataset)
     _log_evaluation(run, root, card)
     return card.run_id
 
 
-def _set_pipeline_run(store: MlflowStore, root: Path, run: TrackedRun, start: TrainingSession, dataset: str) -> None:
+def _log_columns(run: TrackedRun, columns: dict[str, str]) -> None:
+    if any(run.tags.get(name) != value for name, value in columns.items()):
+        run.log_tags(columns)
+
+
+def _set_pipeline_run(
+    pipeline_runs: PipelineRuns, root: Path, run: TrackedRun, start: TrainingSession, dataset: str
+) -> None:
     """Put a training below its pipeline run, which began with its first training."""
     if not start.flow_run:
         return
@@ -169,7 +182,7 @@ def _set_pipeline_run(store: MlflowStore, root: Path, run: TrackedRun, start: Tr
         ]
         return min([start.started, *others])
 
-    store.set_pipeline_run(run, start.flow_run, dataset, find_start)
+    pipeline_runs.put_below(run, start.flow_run, dataset, find_start)
 
 
 def _read_json(file: Path) -> dict[str, Any]:
@@ -201,7 +214,10 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
         from artpipe.artifacts.report import load_report
 
         report, sha256 = load_report(root / paths.report(card.model))
-        if report.checkpoint != card.checkpoint or run.tags.get(REPORT) == sha256:
+        if report.checkpoint != card.checkpoint:
+            return
+        _log_columns(run, describe_evaluation(report))
+        if run.tags.get(REPORT) == sha256:
             return
         is_new_evaluation = REPORT in run.tags  # MLflow shows the latest value, so a new evaluation has a later time
         scores = {f"{score.name}.{score.comparison_key}": score.value for score in report.scores}
@@ -230,7 +246,9 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
         run.log_tags({REPORT: sha256})
 
 
-def _sync_unfinished(store: MlflowStore, root: Path, state: Path, run_ids: set[str]) -> str:
+def _sync_unfinished(
+    store: MlflowStore, root: Path, state: Path, run_ids: set[str], pipeline_runs: PipelineRuns
+) -> str:
     """Bring a running or stopped training over, and return its id.
 
     Empty where it is complete.
@@ -241,7 +259,7 @@ def _sync_unfinished(store: MlflowStore, root: Path, state: Path, run_ids: set[s
         return ""
     if start.run_id in run_ids:
         return ""
-    run = start_run(store, root, start)
+    run = start_run(store, root, start, pipeline_runs)
     log_journal(run, state)
     if not is_locked(state.parent / "lock"):
         run.set_status("KILLED")
@@ -264,18 +282,6 @@ def _make_tags(start: Any) -> dict[str, Any]:
 
 def _add_prefix(tags: dict[str, Any]) -> dict[str, Any]:
     return {f"artpipe.{name}": value for name, value in tags.items()}
-
-
-def _flatten_params(params: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    return dict(_iterate_leaves(params, prefix))
-
-
-def _iterate_leaves(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _iterate_leaves(inner, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value
 
 
 def first_line(error: Exception) -> str:

@@ -43,7 +43,7 @@ def test_mlflow_is_told_words(tmp_path):
     judged(tmp_path, kid=0.2, verdict="healthy", sentence=f"It never says {LABEL}.")
     sync(tmp_path)
     store = MlflowStore(tmp_path)
-    (version,) = store.client.search_model_versions("name='digits.gan'")
+    (version,) = store.client.search_model_versions("name='digits-gan'")
     for told in (the_run(tmp_path).data.tags["mlflow.note.content"], version.description):
         kinds, words = read(told)
         assert kinds <= WORDS

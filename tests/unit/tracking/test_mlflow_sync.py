@@ -173,7 +173,7 @@ def test_everything_recorded_is_shown(root):
     run = the_run(root)
     assert run.data.params == {"kind": "gan", "steps": "50", "adam.beta1": "0.5", "seed": "1"}
     assert ("losses/generator", 20, 1020000, 0.05) in rows(root)
-    assert len(rows(root)) == 2 * 5 + 1
+    assert len(rows(root)) == 2 * 5 + 1 + 5  # the last are those of the pipeline run
     assert run.data.metrics[KID] == 0.25
     tags = run.data.tags
     assert (tags["artpipe.grade"], tags["artpipe.fault"]) == ("weak", "under-trained")
@@ -398,7 +398,7 @@ def test_trainings_stand_below_their_pipeline_run(root):
     sync(root)
     above, run = the_pipeline_run(root), the_run(root)
     assert run.data.tags["mlflow.parentRunId"] == above.info.run_id
-    assert above.info.run_name == "1970-01-01 00:16"
+    assert above.info.run_name == "run of 1970-01-01 00:16: gan"
     assert (above.info.status, above.info.start_time, above.info.end_time) == ("FINISHED", 1000000, 1060000)
     assert "| gan | weak | kid 0.25 |" in above.data.tags["mlflow.note.content"]
 
@@ -455,9 +455,9 @@ def test_every_healthy_checkpoint_is_a_version(root):
     sync(root)
     judged(root, kid=0.15, verdict="memorised")
     sync(root)
-    assert versions(root) == {"digits.gan": [first[:8], second[:8]]}
+    assert versions(root) == {"digits-gan": [first[:8], second[:8]]}
     client = MlflowStore(root).client
-    version = client.get_model_version("digits.gan", "2")
+    version = client.get_model_version("digits-gan", "2")
     assert (version.tags["kid"], version.tags["artpipe.grade"]) == ("0.15", "failed")
     assert client.get_run(version.run_id).data.tags["artpipe.run_id"] == "b" * 32
 
@@ -468,22 +468,22 @@ def test_the_alias_follows_champions_json(root, empty_store):
     first = judged(root, kid=0.2, verdict="healthy")
     crowned(root, first)
     sync(root)
-    assert versions(root) == {"digits.gan": [f"{first[:8]} champion"]}
+    assert versions(root) == {"digits-gan": [f"{first[:8]} champion"]}
     published(root, steps=60, run_id="b" * 32)
     second = judged(root, kid=0.1, verdict="healthy")
     crowned(root, second, first)
     sync(root)
-    both = {"digits.gan": [first[:8], f"{second[:8]} champion"]}
+    both = {"digits-gan": [first[:8], f"{second[:8]} champion"]}
     assert versions(root) == both
     shutil.copy(empty_store, root / ".state/mlflow/mlflow.db")
     sync(root)
     assert versions(root) == both
     crowned(root, first)
     sync(root)
-    assert versions(root) == {"digits.gan": [f"{first[:8]} champion", second[:8]]}
+    assert versions(root) == {"digits-gan": [f"{first[:8]} champion", second[:8]]}
     (root / "champions.json").unlink()
     sync(root)
-    assert versions(root) == {"digits.gan": [first[:8], second[:8]]}
+    assert versions(root) == {"digits-gan": [first[:8], second[:8]]}
 
 
 def test_a_torn_champions_file_is_told_at_the_end(root):
@@ -495,4 +495,4 @@ def test_a_torn_champions_file_is_told_at_the_end(root):
     (root / "champions.json").write_text("<<<<<<< HEAD")
     with pytest.raises(ArtpipeError, match=r"left out: champions\.json: "):
         sync(root)
-    assert versions(root) == {"digits.gan": [f"{first[:8]} champion"]}
+    assert versions(root) == {"digits-gan": [f"{first[:8]} champion"]}

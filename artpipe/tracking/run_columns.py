@@ -1,0 +1,46 @@
+"""The columns of MLflow's list of runs: plain tags, and MLflow's own."""
+
+import getpass
+import socket
+from typing import Any
+
+from artpipe.artifacts.report import ReportCard, Score
+
+MODEL_COLUMN, DATASET_COLUMN, KIND, VERDICT = "model", "dataset", "kind", "verdict"
+SCORE, SECOND_SCORE, PAGE = "score", "second score", "gallery page"
+
+
+def describe_training(start: Any, kind: str, dataset: str) -> dict[str, str]:
+    """Return the columns of a training; `start` is a RunStart or a RunCard.
+
+    Who trained it is known where it was trained on this machine.
+    """
+    columns = {MODEL_COLUMN: start.model, DATASET_COLUMN: dataset, KIND: kind}
+    columns |= {"mlflow.source.name": f"artpipe train {start.model}", "mlflow.source.type": "LOCAL"}
+    if start.host == socket.gethostname():
+        columns["mlflow.user"] = getpass.getuser()
+    return columns
+
+
+def describe_evaluation(report: ReportCard) -> dict[str, str]:
+    """Return the columns of a report: its verdict, and the two scores that say most."""
+    verdict = report.verdict
+    columns = {VERDICT: f"{verdict.grade}, {verdict.fault}" if verdict.fault else verdict.grade}
+    columns[PAGE] = f"data/gallery/models/{report.model}/index.html"
+    for column, score in zip((SCORE, SECOND_SCORE), _choose_scores(report), strict=False):
+        columns[column] = _format_score(score)
+    return columns
+
+
+def _choose_scores(report: ReportCard) -> list[Score]:
+    """Return two scores: the one that decides, that of the verdict, else the first."""
+    own = [score for score in report.scores if not score.is_anchor]
+    first = [score for score in own if score.decides][:1]
+    second = [score for score in own if score.name == report.verdict.score]
+    return list({score.name: score for score in (*first, *second, *own)}.values())[:2]
+
+
+def _format_score(score: Score) -> str:
+    interval = score.interval
+    text = f"{score.name.replace('_', ' ')} {score.value:.3g}"
+    return text if interval is None else f"{text} ({interval.low:.3g} to {interval.high:.3g})"
