@@ -28,6 +28,7 @@ from artpipe.evaluation.generated_samples import generate_samples
 from artpipe.evaluation.live_model import write_live_model
 from artpipe.evaluation.saved_exhibits import SEED_STRIDE, write_exhibits, write_real_works
 from artpipe.evaluation.score_basis import add_basis
+from artpipe.evaluation.whole_works import count_whole
 from artpipe.language.sentences import make_sentence
 from artpipe.nn.style.perceptual import open_perceptual_network
 from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
@@ -69,6 +70,7 @@ def evaluate_model(name: str) -> None:
             exhibits=tuple(exhibits),
             works=write_real_works(evidence, exhibits, folder, live.works if live else ()),
             tables={key: table for measured_metric in measured for key, table in measured_metric.tables.items()},
+            whole_works=count_whole(evidence),
             live=live,
         )
         save_report(folder, card)

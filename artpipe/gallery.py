@@ -142,7 +142,7 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
         *_list_folder(theme),
         *sorted(
             path
-            for folder in ("contracts", "publishing", "sections", "site")
+            for folder in ("contracts", "language", "publishing", "sections", "site")
             for path in (_PACKAGE_FOLDER / folder).glob("*.py")
         ),
     ]

@@ -188,6 +188,16 @@ class LiveModel(Frozen):
     works: tuple[str, ...] = ()  # digests of training works to compare with, each with a small picture
 
 
+class WrittenWorks(Frozen):
+    """How many of the works that a sequence model wrote are whole.
+
+    Those that hang are the first of these.
+    """
+
+    whole: int
+    written: int
+
+
 class ReportCard(ParameterCard):
     """`report.json`."""
 
@@ -207,6 +217,7 @@ class ReportCard(ParameterCard):
         default_factory=dict
     )  # confusion matrix, calibration, nearest pairs: JSON by metric name
 
+    whole_works: WrittenWorks | None = None  # of a model that writes; None: what hangs are the first of all it wrote
     live: LiveModel | None = None  # of a model that a visitor can paint with
 
     @property

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Literal
 
 SAMPLE = "sample"  # the role of what a model makes where it is given nothing
+LARGE_EVERY = 11  # of so many works on a wall, one hangs large
 _FACE_PARTS = {"video": "poster", "audio": "score"}
 _FILMS = frozenset({"mp4", "webm"})
 _STEP_PART = re.compile(r"step (\d+)")
@@ -75,6 +77,14 @@ class GalleryWork:
     )  # what belongs to it: before, poster, score, midi, step N ...
 
     @property
+    def merit(self) -> float:
+        """Return how much speaks for it among the works of its model, more being better.
+
+        It is how sure the feature extractor is, else how near it lies to a real work; 0 where neither is known.
+        """
+        return self.certainty or (1 / (1 + self.neighbours[0].distance) if self.neighbours else 0.0)
+
+    @property
     def face(self) -> Media | None:
         """Return the picture that hangs.
 
@@ -121,6 +131,21 @@ class GalleryWork:
 
     def _list_other_parts(self) -> Iterable[tuple[str, Media]]:
         return ((name, part) for name, part in self.parts.items() if not _STEP_PART.fullmatch(name))
+
+
+def put_best_first(works: Sequence[GalleryWork]) -> list[GalleryWork]:
+    """Return works in their order, but the best of each eleven first: it hangs large.
+
+    The eleven are of one role and kind.
+    """
+    groups = [list(group) for _, group in groupby(works, key=lambda work: (work.role, work.kind))]
+    turns = (group[i : i + LARGE_EVERY] for group in groups for i in range(0, len(group), LARGE_EVERY))
+    return [work for turn in turns for work in _move_best(turn)]
+
+
+def _move_best(works: Sequence[GalleryWork]) -> Sequence[GalleryWork]:
+    best = max(works, key=lambda work: work.merit)
+    return [best, *(work for work in works if work is not best)]
 
 
 def have_same_shape(first: Media, second: Media) -> bool:

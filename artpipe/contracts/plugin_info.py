@@ -119,6 +119,9 @@ class MediumInfo(Settings):
 class MetricInfo(WallInfo):
     """What others ask of a metric."""
 
+    explained: Mapping[
+        str, str
+    ] = {}  # by name of a score: a sentence on what it means, for those who never heard of it
     copy_scores: tuple[str, ...] = ()  # names of its scores that tell how far a model copies works it learned from
 
 

@@ -5,7 +5,7 @@ What a section may look at are the views below.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from artpipe.artifacts.report import ReportCard
 from artpipe.artifacts.run import RunCard
@@ -73,6 +73,7 @@ class Artist:
     learns: bool = True  # else its steps made the pictures themselves
     accepted: Sequence[str] = ()  # stages whose results were accepted under newer code: "train", "evaluate", ...
     wall_texts: Mapping[str, WallText] = field(default_factory=dict)  # by role of its works
+    terms: Sequence[str] = ()  # what measures mean that its report has, a sentence each
     card: Media | None = None  # a text about it, to take away
     cost: TrainingCost | None = None  # of its training
     live: LiveScript | None = None
@@ -128,10 +129,22 @@ class Collection:
     creators: Sequence[Tally] = ()
     origins: Sequence[Tally] = ()
     labels: Sequence[Tally] = ()
+    unlabelled: int = 0
     splits: Sequence[Tally] = ()
     reasons: Sequence[Tally] = ()  # of quarantine
     notes: Sequence[Tally] = ()  # what was done to works on the way in
     refusals: Sequence[Refusal] = ()  # the first of them
+    works: Sequence[RealWork] = ()  # all of them, where they are few
+
+    @property
+    def kinds(self) -> int:
+        """Return how many kinds its works are of, 0 where each work is one of its own."""
+        return len(self.labels) if len(self.labels) < self.kept - self.unlabelled else 0
+
+    @property
+    def is_mixed(self) -> bool:
+        """Return whether licence or creator is not the same for all works."""
+        return len(self.licences) > 1 or len(self.creators) > 1
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,15 @@ class Room:
     withdrawn: Sequence[str] = ()  # the days on which works were withdrawn from it, one for each, the first one first
 
     @property
+    def licences(self) -> Sequence[str]:
+        """Return the licences of its works, the most frequent first.
+
+        Without a record they are what params.yaml says.
+        """
+        said = [tally.name for tally in self.collection.licences] if self.collection else []
+        return [self.about.licence] if said in ([], ["unknown"]) else said
+
+    @property
     def is_not_started(self) -> bool:
         """Return whether nothing of it has been made yet."""
         return self.collection is None and not self.artists and all(gap.reason == "no run" for gap in self.gaps)
@@ -165,11 +187,20 @@ class Museum:
     run: RunStatus | None = None
 
 
+class FeaturedWork(NamedTuple):
+    """The work in the light of the entrance, with its room and model."""
+
+    room: Room
+    artist: Artist
+    work: GalleryWork
+
+
 @dataclass(frozen=True)
 class IndexView:
     """What the sections of the entrance see."""
 
     museum: Museum
+    featured: FeaturedWork | None = None
 
 
 @dataclass(frozen=True)

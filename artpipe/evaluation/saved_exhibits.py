@@ -14,6 +14,7 @@ from artpipe.contracts.metric import Evidence, Measurement
 from artpipe.contracts.model import Content, Exhibit, Prompt
 from artpipe.evaluation.sequences import writes_text
 from artpipe.evaluation.text_neighbours import find_nearest_texts, read_excerpts
+from artpipe.evaluation.whole_works import choose_whole
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.modalities.picture.tiles import join_tiles
@@ -62,7 +63,8 @@ def make_exhibits(evidence: Evidence) -> list[Exhibit]:
 
 def _request_exhibits(evidence: Evidence) -> list[Exhibit]:
     count, first = evidence.params.exhibits, (evidence.seed + 1) * SEED_STRIDE
-    prompt = evidence.prompt.slice(0, count) if evidence.prompt else Prompt(seeds=range(first, first + count))
+    prompt = choose_whole(evidence, evidence.prompt) if evidence.prompt else Prompt(seeds=range(first, first + count))
+    prompt = prompt.slice(0, count)
     works = {name: to_float(column) if name == "images" else column for name, column in evidence.held_out.items()}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(evidence.seed)

@@ -114,4 +114,9 @@ def _judge_distance(evidence: Evidence, kid: Score, half: Score, shrunk: list[Sc
 
 
 METRIC = Metric(applies=has_samples, measure=measure, headline=("kid",))
-METRIC_INFO = MetricInfo(acronyms=("kid",))
+METRIC_INFO = MetricInfo(
+    explained={
+        "kid": "KID, the kernel inception distance, tells how far two sets of pictures are apart; 0 is no difference."
+    },
+    acronyms=("kid",),
+)

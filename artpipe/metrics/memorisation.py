@@ -42,7 +42,12 @@ def measure(evidence: Evidence) -> Measurement:
 
 
 def _find_nearest_samples(distances: Tensor, count: int) -> list[int]:
-    return [int(i) for i in distances[:, 0].argsort(stable=True)[:count]]
+    """Return the samples nearest to one training work, compared with the next one.
+
+    By distance alone the simplest class, whose works all lie close together, would be all that is found.
+    """
+    ratios = distances[:, 0] / distances[:, 1].clamp(min=1e-9)
+    return [int(i) for i in ratios.argsort(stable=True)[:count]]
 
 
 def _list_pairs(evidence: Evidence, distances: Tensor, rows: Tensor) -> list[dict[str, object]]:
@@ -133,5 +138,11 @@ METRIC = Metric(
     headline=("copies",),
 )
 METRIC_INFO = MetricInfo(
-    wall_texts={"nearest pair": WallText(heading="Nearest to a training work")}, copy_scores=("memorisation", "copies")
+    wall_texts={
+        "nearest pair": WallText(
+            heading="Nearest to a training work",
+            note="Of all its pictures, these lie nearest to one single work of the training, compared with the next nearest one. A copy would hang here first; the page behind each frame shows both.",
+        )
+    },
+    copy_scores=("memorisation", "copies"),
 )

@@ -254,7 +254,10 @@ MODEL_INFO = ModelInfo(
         "reconstruction": WallText(
             heading="Reconstructions", note="Works of the collection beside what the model made of them."
         ),
-        "plane": WallText(heading="A plane through the codes"),
+        "plane": WallText(
+            heading="A plane through the codes",
+            note="Pictures painted from codes on a grid, no work being given: neighbours on the map have neighbouring codes.",
+        ),
     },
     acronyms=("elbo", "kl"),
     presets={

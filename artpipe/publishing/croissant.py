@@ -15,10 +15,10 @@ from artpipe.artifacts.shards import SPLITS
 from artpipe.artifacts.works import Works
 from artpipe.contracts.plugin_info import medium_info
 from artpipe.errors import UserError
+from artpipe.language.licence_addresses import licence_address
 from artpipe.publishing.card_artifacts import DatasetArtifacts
 from artpipe.publishing.card_tables import UNKNOWN
 from artpipe.publishing.dataset_card_parts import make_citation
-from artpipe.publishing.hub_licences import licence_address
 from artpipe.site.translation import clean_line
 from artpipe.system.hashing import sha256_bytes
 from artpipe.system.plain_text import hide_passwords

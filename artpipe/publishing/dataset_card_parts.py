@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from artpipe.artifacts.shards import SPLITS
+from artpipe.language.licence_addresses import licence_address
 from artpipe.language.sentences import load_sentences
 from artpipe.publishing import card_tables
 from artpipe.publishing.card_artifacts import DatasetArtifacts
-from artpipe.publishing.hub_licences import licence_address
 from artpipe.publishing.markdown_text import Markdown, make_code, make_table
 from artpipe.site.translation import clean_line, format_number
 

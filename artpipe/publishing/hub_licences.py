@@ -1,6 +1,8 @@
-"""What the Hub, and a web page, calls the licence that a person wrote down."""
+"""What the Hub calls the licence that a person wrote down."""
 
 import re
+
+from artpipe.language.licence_addresses import normalise_licence
 
 # https://huggingface.co/docs/hub/repositories-licenses, without those of single models.
 _HUB_LICENCES = frozenset(
@@ -32,26 +34,6 @@ _HUB_LICENCES = frozenset(
         *("wtfpl", "zlib"),
     }
 )
-_SPDX = {"mit": "MIT", "apache-2.0": "Apache-2.0", "odbl": "ODbL-1.0", "odc-by": "ODC-By-1.0", "pddl": "PDDL-1.0"}
-_WORDS = {  # spelled out, as the deeds do
-    "creative-commons": "cc",
-    "attribution": "by",
-    "non-commercial": "nc",
-    "noncommercial": "nc",
-    "share-alike": "sa",
-    "sharealike": "sa",
-    "no-derivatives": "nd",
-    "noderivatives": "nd",
-    "noderivs": "nd",
-    "cc-zero": "cc0",
-    "cc-0": "cc0",
-    "odbl-1.0": "odbl",
-    "pddl-1.0": "pddl",
-    "odc-by-1.0": "odc-by",
-}
-_FILLERS = re.compile(r"-(?:international|unported|generic|universal|licen[cs]e|public-domain-dedication|deed)\b")
-_DEED = re.compile(r"creativecommons\.org/(licenses|publicdomain)/([a-z-]+)/(\d\.\d)")
-_CREATIVE_COMMONS = re.compile(r"cc-(by(?:-(?:nc|nd|sa))*)-(\d\.\d)")
 _NOT_SAID = frozenset({"", "unknown", "none", "not-known", "not-stated"})
 
 
@@ -60,34 +42,9 @@ def hub_licence(text: str) -> str:
 
     `unknown` where none is said, `other` for one that the Hub has not.
     """
-    name = _normalise(text)
+    name = normalise_licence(text)
     if name in _NOT_SAID:
         return "unknown"
     if name in _HUB_LICENCES:
         return name
     return "cc" if re.match(r"cc-by\b", name) else "other"  # a version of it that has no name there
-
-
-def licence_address(text: str) -> str:
-    """Return the page of a well-known licence's text, else an empty string."""
-    name = _normalise(text)
-    if deed := _CREATIVE_COMMONS.fullmatch(name):
-        return f"https://creativecommons.org/licenses/{deed[1]}/{deed[2]}/"
-    if name == "cc0-1.0":
-        return "https://creativecommons.org/publicdomain/zero/1.0/"
-    return f"https://spdx.org/licenses/{_SPDX[name]}.html" if name in _SPDX else ""
-
-
-def _normalise(text: str) -> str:
-    """Return a licence in the form of SPDX, in lower case.
-
-    `CC BY-SA 4.0` is `cc-by-sa-4.0`.
-    """
-    if deed := _DEED.search(text.lower()):
-        kind = {"zero": "cc0", "mark": "public-domain"}.get(deed[2], deed[2])
-        return f"{'cc-' if deed[1] == 'licenses' else ''}{kind}-{deed[3]}"
-    name = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")
-    for words, word in _WORDS.items():
-        name = re.sub(rf"\b{words}\b", word, name)
-    name = re.sub(r"\bv(?=\d)", "", _FILLERS.sub("", name).removeprefix("the-"))
-    return "cc0-1.0" if name in {"cc0", "cc-cc0-1.0", "cc-cc0"} else name

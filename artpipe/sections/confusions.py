@@ -14,7 +14,7 @@ _SHORT = 3  # letters that stand upright over a column
 
 _HTML = """
 <div class="read columns">
-<div><h2>{{ _("What it takes for what") }}</h2>
+<div><h2>{{ _("Confusions") }}</h2>
 {% if turned %}<p class="aside">{{ _("The works have no labels here, so it learned a lesson that needs none: to tell by how far a picture was turned. What it came to see on the way measures the other models.") }}</p>
 {% endif %}
 <p class="aside">{% if grid %}{{ _("A row for what a work is, a column for what the model took it for. The stronger the colour, the larger its share of the row; green is right, gold is wrong, each on its own scale.") }}{% else %}{{ _("%(n)s kinds are too many for a table; these are its commonest confusions.", n=kinds | number) }}{% endif %}</p></div>

@@ -7,8 +7,8 @@ from artpipe.contracts.section import ModelView, Section
 
 _HTML = """
 <div class="read">
-<h2>{{ _("Curves of the training") }}</h2>
-{% for title, curves in ((_("On validation works, while it trained"), validation), (_("Losses on training works"), losses)) if curves %}
+<h2>{{ _("Curves of the training") if view.artist.learns else _("Curves by step") }}</h2>
+{% for title, curves in ((_("On validation works, while it trained"), validation), (_("On training works, while it trained") if view.artist.learns else _("What each step made smaller"), losses)) if curves %}
 <h3>{{ title }}</h3>
 <div class="charts">
 {% for curve in curves %}

@@ -36,13 +36,13 @@ _HTML = """
 {% if view.room.collection.labels %}
 <div><h2>{{ _("Labels") }}</h2>
 <ul class="tallies">{% for label in view.room.collection.labels %}<li><bdi>{{ label.name | name }}</bdi><span class="count">{{ label.count | number }}</span></li>
-{% endfor %}</ul></div>
+{% endfor %}{% if view.room.collection.unlabelled %}<li>{{ _("without a label") }}<span class="count">{{ view.room.collection.unlabelled | number }}</span></li>{% endif %}</ul></div>
 {% endif %}
 {% else %}<p class="lead">{{ _("The record of this collection is missing or damaged: what is known of its works cannot be shown.") }}</p>{% endif %}
 </div>
 {% if view.room.seen %}
 <div class="read"><h2>{{ _("From the collection") }}</h2>
-<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span><figcaption><em dir="auto">{{ work.title or _("Untitled") }}</em>{% if work.caption %}<span class="quiet" dir="auto">{{ work.caption }}</span>{% endif %}{% if work.creator != view.room.about.creator | clean %}<span class="quiet">{{ m.isolated(work.creator) }}</span>{% endif %}</figcaption></figure></li>
+<ul class="row">{% for work in view.room.seen %}<li><figure><span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span><figcaption><em dir="auto">{{ work.title or _("Untitled") }}</em>{% if work.caption %}<span class="quiet" dir="auto">{{ work.caption }}</span>{% endif %}{% if view.room.collection and view.room.collection.is_mixed %}{{ m.credit(work) }}{% endif %}</figcaption></figure></li>
 {% endfor %}</ul></div>
 {% endif %}
 """

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
+from artpipe.contracts.gallery_work import LARGE_EVERY
 from artpipe.contracts.section import ModelView, Section
 
 _HTML = """
@@ -15,9 +16,9 @@ _HTML = """
 {% if loop.first %}
 <div class="wall">
 <h2 class="kicker">{{ _(text.heading) if text else role | plain }}{{ _(", ") }}{{ works | length }}</h2>
-{% if text and text.note %}<p class="note">{{ _(text.note) }}</p>{% endif %}
+{% if text and text.note %}<p class="note">{{ _(text.note) }}{% if whole and role == "sample" %} {{ _("Of %(written)s that it composed, %(whole)s are whole: as long as those of the collection are, and they end in their key. The first of these hang here.", written=whole.written | number, whole=whole.whole | number) if works[0].kind == "audio" else _("Of %(written)s that it wrote, %(whole)s are whole: as long as those of the collection are. The first of these hang here.", written=whole.written | number, whole=whole.whole | number) }}{% endif %}</p>{% endif %}
 <ul class="{{ m.salon(works, block=true) }}">
-{% for work in works %}<li{% if loop.index0 % 11 == 0 %} class="large"{% endif %}>{{ m.hung(work, view.artist, inline=true, large=loop.index0 % 11 == 0) }}</li>
+{% for work in works %}<li{% if loop.index0 % large == 0 %} class="large"{% endif %}>{{ m.hung(work, view.artist, inline=true, large=loop.index0 % large == 0) }}</li>
 {% endfor %}
 </ul>
 </div>
@@ -40,7 +41,7 @@ def _fill(view: ModelView) -> Mapping[str, Any] | None:
         (role, texts.get(f"{role} {kind}") or texts.get(role), list(works))
         for (role, kind), works in groupby(view.artist.works, key=lambda work: (work.role, work.kind))
     ]
-    return {"groups": groups} if groups else None
+    return {"groups": groups, "large": LARGE_EVERY, "whole": view.artist.report.whole_works} if groups else None
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

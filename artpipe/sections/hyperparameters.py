@@ -11,10 +11,10 @@ _HTML = """
 <div class="read columns even">
 <div><h2>{{ _("Settings") }}</h2>
 <dl class="facts-list">
-{% for name, value in settings %}<dt><bdi>{{ name | plain }}</bdi></dt><dd class="mono"><bdi>{{ value | clean }}</bdi></dd>
+{% for name, value in settings %}<dt><bdi>{{ name | plain }}</bdi></dt><dd class="mono"><bdi>{{ value | setting }}</bdi></dd>
 {% endfor %}
 </dl></div>
-<div><h2>{{ _("The training") }}</h2>
+<div><h2>{{ _("The training") if view.artist.learns else _("The making") }}</h2>
 <dl class="facts-list">
 <dt>{{ _("Entry") }}</dt><dd class="mono">{{ view.artist.name }}</dd>
 <dt>{{ _("Run") }}</dt><dd class="mono">{{ run.run_id }}</dd>
@@ -26,14 +26,15 @@ _HTML = """
 {% endif %}{% endif %}<dt>{{ _("Sessions") }}</dt><dd>{{ run.sessions }}</dd>
 {% if run.micro_batch %}<dt>{{ _("Learned at once") }}</dt><dd>{{ ngettext("one row of a batch, for want of memory", "%(num)s rows of a batch, for want of memory", run.micro_batch) }}</dd>
 {% endif %}<dt>{{ _("Machine") }}</dt><dd><bdi>{{ run.device | clean }}{{ _(", ") }}{{ run.precision | clean }}{{ _(", ") }}{{ ngettext("one thread", "%(num)s threads", run.threads) }}</bdi></dd>
-<dt>{{ _("Commit") }}</dt><dd class="mono">{{ (run.commit or _("none")) | short }}{% if run.dirty %} {{ _("with changes") }}{% endif %}</dd>
-<dt>{{ _("Checkpoint") }}</dt><dd class="mono">{{ run.checkpoint | short }}</dd>
-<dt>{{ _("Data") }}</dt><dd class="mono">{{ view.artist.report.shards | short }}</dd>
+<dt>{{ _("Commit") }}</dt><dd class="mono">{{ run.commit or _("none") }}{% if run.dirty %} {{ _("with changes") }}{% endif %}</dd>
+<dt>{{ _("Checkpoint") }}</dt><dd class="mono">{{ run.checkpoint }}</dd>
+<dt>{{ _("Data") }}</dt><dd class="mono">{{ view.artist.report.shards }}</dd>
 {% for name, version in run.versions | dictsort %}<dt><bdi>{{ name | clean }}</bdi></dt><dd class="mono">{{ version | clean }}</dd>
 {% endfor %}
 </dl>
 {% if cost and cost.energy_wh is not none %}<p class="quiet">{% if run.device.startswith("cuda") %}{{ _("The energy was not measured. It is estimated from %(core)s W for each core at work, %(memory)s W for each GiB of memory and %(gpu)s W for each GPU, times %(overhead)s.", core=cost.assumed.watts_per_core | number, memory=cost.assumed.watts_per_gib | number, gpu=cost.assumed.watts_per_gpu | number, overhead=cost.assumed.overhead | number) }}{% else %}{{ _("The energy was not measured. It is estimated from %(core)s W for each core at work and %(memory)s W for each GiB of memory, times %(overhead)s.", core=cost.assumed.watts_per_core | number, memory=cost.assumed.watts_per_gib | number, overhead=cost.assumed.overhead | number) }}{% endif %}</p>
-{% endif %}{% if view.artist.card %}<p><a href="{{ root ~ view.artist.card.src }}" download="{{ view.artist.name }}-card.md">{{ _("Model card") }}</a></p>
+{% endif %}<p><a href="model.json">{{ _("All of this as JSON, with every score") }}</a></p>
+{% if view.artist.card %}<p><a href="{{ root ~ view.artist.card.src }}" download="{{ view.artist.name }}-card.md">{{ _("Model card") }}</a></p>
 {% endif %}</div>
 </div>
 """

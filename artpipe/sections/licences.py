@@ -10,27 +10,40 @@ _HTML = """
 <div class="read columns even">
 <div><h2>{{ _("Licence and attribution") }}</h2>
 <dl class="facts-list">
-<dt>{{ _("Licence") }}</dt><dd>{{ m.isolated(view.room.about.licence) }}</dd>
+<dt>{{ _("Licence") }}</dt><dd>{{ m.licences(view.room.licences) }}</dd>
 <dt>{{ _("Creator") }}</dt><dd>{{ m.isolated(view.room.about.creator) }}</dd>
-<dt>{{ _("Origin") }}</dt><dd>{{ m.isolated(view.room.about.origin) }}</dd>
+<dt>{{ _("Origin") }}</dt><dd>{{ m.origin(view.room.about.origin) }}</dd>
 </dl>
 {% if view.room.card %}<p><a href="{{ root ~ view.room.card.src }}" download="{{ view.room.name }}-card.md">{{ _("Dataset card") }}</a></p>
 {% endif %}</div>
 {% for heading, tallies in groups %}
 <div><h2>{{ {"licences": _("Licences"), "creators": _("Creators"), "origins": _("Origins")}[heading] }}</h2>
-<ul class="tallies">{% for tally in tallies %}<li>{{ m.isolated(tally.name) }}<span class="count">{{ tally.count | number }}</span></li>
+<ul class="tallies">{% for tally in tallies %}<li>{{ m.licence(tally.name) if heading == "licences" else m.origin(tally.name) }}<span class="count">{{ tally.count | number }}</span></li>
 {% endfor %}</ul></div>
 {% endfor %}
 </div>
+{% if listed %}
+<div class="read">
+<h2>{{ _("Every work, whose it is and under which licence") }}</h2>
+<table class="credits">
+<thead><tr><th scope="col">{{ _("Work") }}</th><th scope="col">{{ _("Creator") }}</th><th scope="col">{{ _("Licence") }}</th><th scope="col">{{ _("Origin") }}</th></tr></thead>
+<tbody>
+{% for work in listed %}<tr><th scope="row" dir="auto">{{ work.title or _("Untitled") }}</th><td>{{ m.isolated(work.creator) }}{% if work.year %}{{ _(", ") }}<bdi>{{ work.year }}</bdi>{% endif %}</td><td>{{ m.licence(work.licence) }}</td><td>{{ m.origin(work.origin) }}</td></tr>
+{% endfor %}
+</tbody></table>
+</div>
+{% endif %}
 """
 
 
 def _fill(view: DatasetView) -> Mapping[str, Any]:
     collection = view.room.collection
     if collection is None:
-        return {"groups": []}
+        return {"groups": [], "listed": []}
+    if collection.is_mixed and collection.works:
+        return {"groups": [], "listed": collection.works}
     groups = [("licences", collection.licences), ("creators", collection.creators), ("origins", collection.origins)]
-    return {"groups": [(heading, tallies) for heading, tallies in groups if len(tallies) > 1]}
+    return {"groups": [(heading, tallies) for heading, tallies in groups if len(tallies) > 1], "listed": []}
 
 
 SECTION = Section(page="dataset", fill=_fill, html=_HTML)

@@ -19,7 +19,7 @@ _HTML = """
 <div class="studio" hidden data-studio>
 <figure class="easel">
 <span class="frame"><canvas class="pixel" width="{{ live.width }}" height="{{ live.height }}" role="img" aria-label="{{ _('The picture on the easel') }}" data-canvas></canvas></span>
-<figcaption><span role="status" data-caption data-seed="{{ _('Seed') }}" data-child="{{ _('Child of two pictures, seed') }}" data-time="{{ _('painted in %(n)s ms', n='%s') }}"></span></figcaption>
+<figcaption><span role="status" data-caption data-seed="{{ _('Seed') }}" data-child="{{ _('Child of two pictures, seed') }}" data-moved="{{ _('moved by') }}" data-time="{{ _('painted in %(n)s ms', n='%s') }}"></span></figcaption>
 </figure>
 <div class="tools">
 <p class="pair-of-buttons"><button class="button" type="button" data-new>{{ _("New picture") }}</button> <button class="button" type="button" data-keep>{{ _("Put aside") }}</button></p>
@@ -53,7 +53,8 @@ def _fill(view: ModelView) -> Mapping[str, Any] | None:
     live = view.artist.live
     if live is None:
         return None
-    return {"live": live, "seeds": [work.seed for work in view.artist.works if work.seed is not None][:4]}
+    seeds = [work.seed for work in view.artist.works if work.seed is not None]
+    return {"live": live, "seeds": list(dict.fromkeys(seeds))[:4]}
 
 
 SECTION = Section(

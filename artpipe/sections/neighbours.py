@@ -12,8 +12,7 @@ _HTML = """
 {% if work.picture %}<span class="frame">{{ m.picture(work.picture, _("%(title)s, from the collection", title=work.title or _("Untitled")), inline=true) }}</span>{% elif work.text %}{{ m.sheet(work.text, 17 if work.text | upright else 6) }}{% else %}<span class="frame empty" aria-hidden="true"></span>{% endif %}
 <figcaption><em dir="auto">{{ work.title or _("Untitled") }}</em>
 {% if work.caption %}<span class="quiet" dir="auto">{{ work.caption }}</span>{% endif %}
-<span class="quiet">{{ m.isolated(work.creator) }}{% if work.year %}{{ _(", ") }}<bdi>{{ work.year }}</bdi>{% endif %}</span>
-<span class="quiet">{{ _("Licence %(licence)s", licence=m.isolated(work.licence)) }}</span>
+{{ m.credit(work) }}
 {% if share == "0%" %}<span class="quiet">{{ _("Its layout, and no pixel") }}</span>{% elif share is not none %}<span class="quiet">{{ _("%(n)s of the pixels", n=share) }}</span>{% endif %}
 {% if distance is not none %}<span class="quiet">{{ _("Distance %(n)s", n=m.mono(distance | number)) }}</span>{% endif %}
 </figcaption></figure></li>

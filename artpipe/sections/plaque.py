@@ -33,7 +33,7 @@ _HTML = """
 <p class="artist">{{ m.to_model(view.artist) }}</p>
 <h1{{ m.spoken(work.title) }}>{{ work.title }}</h1>
 <p>{{ m.kind(view.artist) }}{% if work.seed is not none %}{{ _(", ") }}{{ _("seed %(n)s", n=work.seed) }}{% endif %}{{ _(", ") }}{{ _("step %(n)s", n=view.artist.step | number) }}{% if work.kind == "image" and work.media.width %}{{ _("; ") }}{{ work.media.width }}&thinsp;&times;&thinsp;{{ work.media.height }} {{ _("pixels") }}{% elif work.kind != "audio" and work.media and work.media.seconds %}{{ _("; ") }}{{ work.media.seconds | duration }}{% endif %}</p>
-<p>{{ _("After the collection %(collection)s, licence %(licence)s", collection=m.to_room(view.room), licence=m.isolated(view.room.about.licence)) }}</p>
+<p>{{ ngettext("After the collection %(collection)s, licence %(licence)s", "After the collection %(collection)s, licences %(licence)s", licences | length, collection=m.to_room(view.room), licence=m.licences(licences)) }}</p>
 {% for name, file in work.downloads.items() %}<p><a href="{{ root ~ file.src }}" download="{{ work.id }}{{ file.src[22:] }}">{{ m.part(name) }}</a> <span class="quiet">{{ file.size | size }}</span></p>
 {% endfor %}
 {% if share %}<p class="quiet">{% if view.artist.learns %}{% if share.energy_wh is not none %}{{ _("Its share of the training: %(time)s of one core, %(energy)s Wh (estimated), in %(memory)s GiB of memory", time=share.core_seconds | duration, energy=share.energy_wh | number, memory=share.peak_memory_gib | number) }}{% else %}{{ _("Its share of the training: %(time)s of one core", time=share.core_seconds | duration) }}{% endif %}{% else %}{% if share.energy_wh is not none %}{{ _("Its share of the work: %(time)s of one core, %(energy)s Wh (estimated), in %(memory)s GiB of memory", time=share.core_seconds | duration, energy=share.energy_wh | number, memory=share.peak_memory_gib | number) }}{% else %}{{ _("Its share of the work: %(time)s of one core", time=share.core_seconds | duration) }}{% endif %}{% endif %}</p>
@@ -65,7 +65,8 @@ def _fill(view: WorkView) -> Mapping[str, Any]:
         if work.input_picture and face and have_same_shape(part, face)
     ]
     broad = face is not None and face.width > _BROAD_RATIO * face.height
-    return {"broad": broad, "against": against, "share": view.artist.cost_per_work}
+    licences = list(dict.fromkeys(source.licence for source in work.sources)) or view.room.licences
+    return {"broad": broad, "against": against, "share": view.artist.cost_per_work, "licences": licences}
 
 
 SECTION: Section[WorkView] = Section(page="work", fill=_fill, html=_HTML)

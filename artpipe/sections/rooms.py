@@ -5,11 +5,12 @@ Its text is made of facts; its models hang with their works.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, zip_longest
 from typing import Any
 
-from artpipe.contracts.gallery_work import GalleryWork
-from artpipe.contracts.section import Artist, IndexView, Room, Section
+from artpipe.contracts.gallery_work import LARGE_EVERY, GalleryWork, put_best_first
+from artpipe.contracts.section import Artist, FeaturedWork, IndexView, Room, Section
 
 _MAXIMUM_REQUESTS, _MAXIMUM_WORKS = 26, 96  # what the first view may cost, all rooms together
 _INLINE_BYTES, _FILE_BYTES = (
@@ -19,7 +20,6 @@ _INLINE_BYTES, _FILE_BYTES = (
 _WORKS_PER_MODEL, _OTHER_WORKS_PER_MODEL = 18, 6  # works of a model at most, and where the first of them is no picture
 _NEAR_MODELS = 3  # models whose pictures the first view may ask for; those further down are loaded when they come near
 _MAXIMUM_MODELS = 96  # named at the entrance, each with a work; of more, each room tells how many there are
-_LARGE_EVERY = 11  # of so many works each, the first hangs large; so many alone make no block, one fewer do
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -35,9 +35,9 @@ _HTML = """
 {% if room.about.description %}<p dir="auto">{{ room.about.description | clean(600) }}</p>{% endif %}
 {% if room.collection %}
 {% set works = _("%(n)s works", n=room.collection.kept | number) %}
-{% if room.collection.labels | length > 1 %}{% set works = _("%(works)s of %(n)s kinds", works=works, n=room.collection.labels | length) %}{% endif %}
+{% if room.collection.kinds > 1 %}{% set works = _("%(works)s of %(n)s kinds", works=works, n=room.collection.kinds) %}{% endif %}
 {% if room.about.creator != "unknown" %}{% set works = _("%(works)s by %(creator)s", works=works, creator=m.isolated(room.about.creator)) %}{% endif %}
-<p>{{ _("%(works)s; licence %(licence)s.", works=works, licence=m.isolated(room.about.licence)) }}
+<p>{{ ngettext("%(works)s; licence %(licence)s.", "%(works)s; licences %(licence)s.", room.licences | length, works=works, licence=m.licences(room.licences)) }}
 {%- if room.collection.quarantined %} {{ ngettext("One more was set aside.", "%(num)s more were set aside.", room.collection.quarantined) }}{% endif %}</p>
 {% else %}<p>{{ _("The record of this collection is missing or damaged.") }}</p>{% endif %}
 <p><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ _("The collection and its licences") }}</a></p>
@@ -50,7 +50,7 @@ _HTML = """
 <h3>{{ m.to_model(artist) }}</h3>
 <p>{{ m.kind(artist) }}{{ _(",") }}<br>{% if artist.learns %}{{ _("trained on %(collection)s", collection=m.to_room(room)) }}{% else %}{{ _("made from %(collection)s", collection=m.to_room(room)) }}{% endif %}</p>
 <p>{{ m.standing(artist) }}</p>
-<p><a href="{{ root }}models/{{ artist.name }}/index.html">{{ ngettext("The work and how it was made", "All %(num)s works and how they were made", artist.works | length) }}</a></p>
+<p><a href="{{ root }}models/{{ artist.name }}/index.html">{{ ngettext("The work and how it was made", "All %(num)s works and how they were made", counts[artist.name]) }}</a></p>
 </div>
 <ul class="{{ m.salon(shown[artist.name], block=true) }}">
 {% for work in shown[artist.name] %}
@@ -103,7 +103,7 @@ def choose_works(artists: Sequence[Artist]) -> Mapping[str, Sequence[GalleryWork
         for place, (artist, work) in enumerate(zip(artists, works, strict=True)):
             if work is None:
                 continue
-            face = work.face and (work.face if turn % _LARGE_EVERY == 0 else work.face.small or work.face)
+            face = work.face and (work.face if turn % LARGE_EVERY == 0 else work.face.small or work.face)
             is_separate_file, is_near = face is not None and not face.inline, place < _NEAR_MODELS
             weight = face.size if face else len(work.text)
             files_full = is_near and (files + weight > _FILE_BYTES or requests >= _MAXIMUM_REQUESTS)
@@ -137,15 +137,15 @@ def _select_works(artist: Artist) -> Sequence[GalleryWork]:
     limit = _WORKS_PER_MODEL if artist.works and artist.works[0].kind == "image" else _OTHER_WORKS_PER_MODEL
     film = next((work for work in artist.works if work.kind == "video"), None)
     works = [work for work in artist.works[:limit] if work is not film]
-    return [*works[:_LARGE_EVERY], film, *works[_LARGE_EVERY:]][:limit] if film else works
+    return [*works[:LARGE_EVERY], film, *works[LARGE_EVERY:]][:limit] if film else works
 
 
 def _fill(view: IndexView) -> Mapping[str, Any] | None:
     ahead = [room for room in view.museum.rooms if room.is_not_started]
     open_rooms = [room for room in view.museum.rooms if not room.is_not_started]
-    hanging = _choose_models(view.museum.rooms)
+    hanging = _choose_models([_without_featured(room, view.featured) for room in view.museum.rooms])
     works_by_model = choose_works([artist for artists in hanging.values() for artist in artists])
-    shown = {name: works[:-1] if len(works) == _LARGE_EVERY else works for name, works in works_by_model.items()}
+    shown = {name: works[:-1] if len(works) == LARGE_EVERY else works for name, works in works_by_model.items()}
     activities = view.museum.run.activities if view.museum.run else {}
     if activities:  # what opens next comes first
         left = {model: one.seconds_left for model, one in activities.items()}
@@ -154,8 +154,32 @@ def _fill(view: IndexView) -> Mapping[str, Any] | None:
         name: {_find_first(artists, grade) for artists in hanging.values()}
         for name, grade in (("learning", "weak"), ("failed", "failed"))
     }
-    facts = {**groups, "hanging": hanging, "shown": shown, "large": _LARGE_EVERY, "open": open_rooms, "ahead": ahead}
+    counts = {artist.name: len(artist.works) for room in view.museum.rooms for artist in room.artists}
+    facts = {
+        **groups,
+        "counts": counts,
+        "hanging": hanging,
+        "shown": shown,
+        "large": LARGE_EVERY,
+        "open": open_rooms,
+        "ahead": ahead,
+    }
     return {**facts, "activities": activities} if view.museum.rooms else None
+
+
+def _without_featured(room: Room, featured: FeaturedWork | None) -> Room:
+    """Return the room without the work that hangs above.
+
+    It stays where it is all that its model has.
+    """
+    if featured is None or featured.room.name != room.name:
+        return room
+
+    def take_down(artist: Artist) -> Artist:
+        others = put_best_first([work for work in artist.works if work is not featured.work])
+        return replace(artist, works=others) if others and artist.name == featured.artist.name else artist
+
+    return replace(room, artists=[take_down(artist) for artist in room.artists])
 
 
 def _find_first(artists: Sequence[Artist], grade: str) -> str:

@@ -9,7 +9,7 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="read columns">
 <div><h2>{{ _("Scores") }}</h2>
-<p class="aside">{{ _("Measured on as many works as the last column counts; those that hang here are the first of them.") }} {{ _("Below each value stands its 95 percent interval.") }}{% if feature_extractor %} {{ _("The feature extractor is the checkpoint %(hash)s; scores of different feature extractors are never compared.", hash=m.mono(feature_extractor | short)) }}{% endif %}</p></div>
+<p class="aside">{{ _("Measured on as many works as the last column counts.") }} {{ _("Below each value stands its 95 percent interval.") }}{% if feature_extractor %} {{ _("The feature extractor is the checkpoint %(hash)s; scores of different feature extractors are never compared.", hash=m.mono(feature_extractor | short)) }}{% endif %}</p></div>
 <div><table class="scores">
 <thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure">{{ _("Value") }}</th>
 {% if has_real %}<th scope="col" class="figure">{{ _("Real works") }}</th>{% endif %}

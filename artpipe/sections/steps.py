@@ -13,7 +13,7 @@ _HTML = """
 <div class="wall progress">
 <div class="room-head">
 <div><p class="kicker">{{ _("Step by step") }}</p><h2>{{ _("How it came to be") }}</h2></div>
-<p class="text">{{ _("The same canvas, seen again and again while it was painted.") }}</p>
+<p class="text">{{ _("The same canvas, seen again and again while it was made.") }}</p>
 </div>
 <div data-slider>
 <ol class="strip" tabindex="0" aria-label="{{ _('Pictures by step') }}">

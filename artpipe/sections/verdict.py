@@ -8,7 +8,12 @@ from artpipe.contracts.section import ModelView, Section
 _HTML = """
 {% import "macros.html" as m with context %}
 <div class="read columns">
-<h2>{{ _("Grade") }}</h2>
+<div><h2>{{ _("Grade") }}</h2>
+<p class="aside">{{ _("A pass mark is the value from which on a model has not failed.") }}
+{% if view.artist.report.feature_extractor %}{{ _("A feature extractor is a trained network that turns a picture into numbers for what is seen in it; distances are measured in these.") }}
+{% endif %}{% for term in view.artist.terms %}{{ _(term) }}
+{% endfor %}{% if is_in_nats %}{{ _("A nat is a unit of information: 1.44 bits.") }}
+{% endif %}</p></div>
 <div class="conclusion is-{{ verdict.grade | slug }}">
 <p class="big">{{ m.standing(view.artist) }}</p>
 <p class="sentence">{{ m.isolated(verdict | sentence) }}</p>
@@ -44,6 +49,7 @@ _HTML = """
 def _fill(view: ModelView) -> Mapping[str, Any]:
     report, name = view.artist.report, view.artist.rival
     return {
+        "is_in_nats": any(str(score.unit) == "nats" for score in report.scores),
         "verdict": report.verdict,
         "others": [finding for finding in report.findings if finding != report.verdict],
         "rival": next((artist for artist in view.room.artists if artist.name == name and artist.champion), None),

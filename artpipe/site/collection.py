@@ -6,7 +6,7 @@ Tallies of all works, and the origin of single ones.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from collections.abc import Collection as Digests
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from artpipe.site.translation import clean_line
 
 _MAXIMUM_TALLIES = 40  # tallies of one kind
 _MAXIMUM_REFUSALS = 100
+_MAXIMUM_LISTED = 200  # works of a collection that are listed one by one
 _UNNAMED = "withdrawn"  # a reason whose inputs are counted, and are shown by no name or hash
 
 
@@ -42,7 +43,7 @@ def load_record(
     """
     try:
         record = Record.open(folder)
-        counts, works = _count_works(record, digests)
+        counts, works = _count_works(record, digests, is_whole=record.card.kept <= _MAXIMUM_LISTED)
         refusals = tuple(
             Refusal(
                 clean_line(rejected.name), clean_line(rejected.reason), clean_line(sentences.read_text(rejected.detail))
@@ -56,24 +57,29 @@ def load_record(
     def translate(text: str) -> str:
         return texts.get(text, text)
 
-    labels = {**card.labels, **({"none": card.unlabelled} if card.labels and card.unlabelled else {})}
     collection = Collection(
         kept=card.kept,
         quarantined=sum(card.quarantined.values()),
         licences=make_tallies(counts["licence"], translate),
         creators=make_tallies(counts["creator"], translate),
         origins=make_tallies(counts["origin"], translate),
-        labels=tuple(Tally(clean_line(name), count) for name, count in labels.items()),
+        labels=tuple(Tally(clean_line(name), count) for name, count in card.labels.items()),
+        unlabelled=card.unlabelled if card.labels else 0,
         splits=tuple(Tally(clean_line(name), count) for name, count in card.splits.items()),
         reasons=make_tallies(card.quarantined),
         notes=make_tallies(card.notes, sentences.read_text),
         refusals=refusals,
     )
-    return CollectionRecord(card.about, collection, {row.sha256: _make_work(row, translate) for row in works})
+    named = {row.sha256: _make_work(row, translate) for row in works}
+    if card.kept <= _MAXIMUM_LISTED:
+        collection = replace(collection, works=tuple(named.values()))
+    return CollectionRecord(card.about, collection, {digest: named[digest] for digest in digests if digest in named})
 
 
-def _count_works(record: Record, digests: Digests[str]) -> tuple[dict[str, Counter[str]], list[Provenance]]:
-    """Return tallies of licence, creator and origin, and the rows of some works.
+def _count_works(
+    record: Record, digests: Digests[str], *, is_whole: bool
+) -> tuple[dict[str, Counter[str]], list[Provenance]]:
+    """Return tallies of licence, creator and origin, and rows of some works or all.
 
     Read a few thousand rows at a time: a table of a million works would take a gigabyte.
     """
@@ -82,7 +88,7 @@ def _count_works(record: Record, digests: Digests[str]) -> tuple[dict[str, Count
     for row in record.rows():
         for name, counter in counts.items():
             counter[getattr(row, name)] += 1
-        if row.sha256 in digests:
+        if is_whole or row.sha256 in digests:
             works.append(row)
     return counts, works
 

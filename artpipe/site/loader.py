@@ -8,7 +8,7 @@ from typing import Any
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import Neighbour, ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunRecord
-from artpipe.contracts.gallery_work import GalleryWork, NearWork, RealWork
+from artpipe.contracts.gallery_work import GalleryWork, NearWork, RealWork, put_best_first
 from artpipe.contracts.plugin_info import WallText, model_info
 from artpipe.contracts.section import Artist, Curve, Frame, Gap, GapReason
 from artpipe.errors import ArtpipeError, CorruptError, UserError
@@ -70,7 +70,7 @@ def load_artist(
     order = {role: place for place, role in enumerate(texts)}
     try:
         loaded = _load_works(folder, name, report, media, find_work, sentences)
-        works = tuple(sorted(loaded, key=lambda work: order.get(work.role, len(order))))
+        works = tuple(put_best_first(sorted(loaded, key=lambda work: order.get(work.role, len(order)))))
         frames = tuple(_load_frames(run.progress, media))
         live = add_live_script(folder, report, works, media, find_work)
         rows = list(map(_check_row, run.journal.rows()))

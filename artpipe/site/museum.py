@@ -40,14 +40,16 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
 def _complete_artist(
     artist: "Artist | Gap", dataset: str, accepted: Mapping[str, str], params: Params
 ) -> "Artist | Gap":
-    """Note a model's cost, and which stages were accepted under newer code."""
+    """Note a model's cost, its terms, and which stages were accepted under newer code."""
     from artpipe.contracts.section import Artist
+    from artpipe.site.wall_texts import collect_terms
 
     if not isinstance(artist, Artist):
         return artist
     stages = (f"ingest@{dataset}", f"preprocess@{dataset}", f"train@{artist.name}", f"evaluate@{artist.name}")
     names = tuple(stage.partition("@")[0] for stage in stages if stage in accepted)
-    return replace(artist, accepted=names, cost=estimate_cost(artist.run, params.gallery.energy))
+    terms = collect_terms(params.evaluation.metrics, {score.name for score in artist.report.scores})
+    return replace(artist, accepted=names, terms=terms, cost=estimate_cost(artist.run, params.gallery.energy))
 
 
 def _load_room(

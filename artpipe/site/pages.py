@@ -12,6 +12,8 @@ from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, Stri
 from markupsafe import Markup
 
 from artpipe.contracts.section import DatasetView, IndexView, ModelView, Museum, Section, WorkView
+from artpipe.site.featured_work import choose_featured
+from artpipe.site.work_records import make_model_record, make_work_record
 
 _POLICY: Mapping[str, Sequence[str]] = {
     "default-src": ("'none'",),
@@ -69,23 +71,26 @@ def make_policy(additions: Iterable[Mapping[str, str]]) -> Markup:
 
 
 def render_pages(site: Site, museum: Museum) -> Iterator[tuple[str, bytes]]:
-    """Yield every page with its path.
+    """Yield every page with its path; models and works have a JSON file beside it.
 
     The entrance, then each room with its models and their works.
     """
-    yield "index.html", site.render_page("index", "index.html", IndexView(museum), here="")
+    yield "index.html", site.render_page("index", "index.html", IndexView(museum, choose_featured(museum)), here="")
     for room in museum.rooms:
         path = f"datasets/{room.name}/index.html"
         yield path, site.render_page("dataset", path, DatasetView(museum, room), here=room.name)
         for artist in room.artists:
             path = f"models/{artist.name}/index.html"
-            yield path, site.render_page("model", path, ModelView(museum, room, artist), here=room.name)
+            model_view = ModelView(museum, room, artist)
+            yield path, site.render_page("model", path, model_view, here=room.name)
+            yield f"models/{artist.name}/model.json", make_model_record(model_view)
             for previous, work, after in zip(
                 [None, *artist.works[:-1]], artist.works, [*artist.works[1:], None], strict=True
             ):
                 path = f"works/{work.id}/index.html"
                 view = WorkView(museum, room, artist, work, previous, after)
                 yield path, site.render_page("work", path, view, here=room.name)
+                yield f"works/{work.id}/work.json", make_work_record(view)
 
 
 def make_environment(

@@ -8,11 +8,12 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from artpipe.artifacts.finding_bound import wanted_side
+from artpipe.language.licence_addresses import licence_address, web_address
 from artpipe.language.sentences import load_sentences
 from artpipe.system.units import format_size
 
@@ -58,6 +59,8 @@ class Translator:
             "short": shorten_hash,
             "size": functools.partial(format_size, digits=1),
             "wanted_side": wanted_side,
+            "licence_address": licence_address,
+            "web_address": web_address,
         }
         spoken: dict[str, Callable[..., str]] = {
             "number": format_number,
@@ -66,6 +69,7 @@ class Translator:
             "date": format_date,
             "roman": format_room_number,
             "plain": functools.partial(format_name, acronyms=self.acronyms),
+            "setting": format_setting,
         }
         bound = {name: functools.partial(function, say=self.translate) for name, function in spoken.items()}
         return {
@@ -178,6 +182,23 @@ def format_name(name: str, say: Translate = str, acronyms: Collection[str] = ())
     parts = [part.upper() if part in acronyms else part for part in clean_line(name).replace("_", " ").split(" ")]
     text = " ".join(parts)
     return say(text[:1].upper() + text[1:])
+
+
+def format_setting(value: object, say: Translate = str) -> str:
+    """Return a parameter as a visitor reads it: lists with commas, pairs with arrows.
+
+    `{"cat": ["gravel", "dahlia"]}` is "cat \u2192 gravel, dahlia".
+    """
+    if isinstance(value, bool):
+        return say("yes") if value else say("no")
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"
+    if isinstance(value, Mapping):
+        pairs = (f"{clean_line(key)} \u2192 {format_setting(one, say)}" for key, one in value.items())
+        return say("; ").join(pairs) or say("none")
+    if isinstance(value, list | tuple):
+        return say(", ").join(format_setting(one, say) for one in value) or say("none")
+    return clean_line("" if value is None else value) or say("none")
 
 
 def shorten_hash(sha256: str) -> str:

@@ -3,7 +3,7 @@
 It is read from the files of their plugins without importing them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from artpipe.config.params import Params
@@ -32,6 +32,12 @@ def collect_wall_texts(kind: str, metrics: Iterable[str]) -> dict[str, WallText]
     texts = {role: text for info in reversed(infos) for role, text in info.wall_texts.items()}
     order = [*SAMPLE_TEXTS, *(role for info in infos for role in info.wall_texts)]
     return {**SAMPLE_TEXTS, **dict(sorted(texts.items(), key=lambda item: (not item[1].own, order.index(item[0]))))}
+
+
+def collect_terms(metrics: Iterable[str], scores: Collection[str]) -> list[str]:
+    """Return the explanations of those scores that metrics explain."""
+    explained = (item for metric in metrics for item in metric_info(metric).explained.items())
+    return [sentence for name, sentence in explained if name in scores]
 
 
 def collect_acronyms(params: Params) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """The gallery stage on a made-up project."""
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -13,10 +14,14 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champion, ChampionHistory, Champions, save_champions
 from artpipe.artifacts.report import load_report
 from artpipe.artifacts.run import RunRecord, save_run
+from artpipe.artifacts.works import Record
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
 from artpipe.gallery import build_gallery
 from artpipe.publishing.write_card import write_card
+from artpipe.site.loader import name_works
+from artpipe.site.themes import find_theme, make_translator
+from artpipe.site.translation import format_number, format_setting
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.atomic_files import write_text
 from tests.conftest import load_module
@@ -53,6 +58,10 @@ def text(root, page):
     return (gallery(root) / page).read_text(encoding="utf-8")
 
 
+def hung_models(root):
+    return sorted(path.parent.name for path in (gallery(root) / "models").glob("*/index.html"))
+
+
 class Page(HTMLParser):
     """Collects tags and every address of a page."""
 
@@ -63,7 +72,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        self.addresses += [value for name, value in attrs if name in {"href", "src"}]
+        if dict(attrs).get("rel") != "external noreferrer":  # a licence's text, a work's source: links, never loaded
+            self.addresses += [value for name, value in attrs if name in {"href", "src"}]
         self.ids += [value for name, value in attrs if name == "id"]
 
 
@@ -186,7 +196,9 @@ def test_a_changed_work_rewrites_only_what_shows_it(museum, built):
     assert "works/digits-gan-sample-005/index.html" in names
     assert {name for name in names if not name.startswith("media/")} <= {
         *shows,
+        "models/digits-gan/model.json",
         "works/digits-gan-sample-005/index.html",
+        "works/digits-gan-sample-005/work.json",
     }
     assert sum(name.startswith("media/") and not name.endswith(".md") for name in names) <= 2
     assert sum(name.endswith(".md") for name in names) == 2  # the model's card, which has the hash of its report
@@ -410,7 +422,7 @@ def test_the_work_in_the_light_draws_the_eye():
 
     from artpipe.contracts.gallery_work import GalleryWork, Media
     from artpipe.contracts.section import Artist
-    from artpipe.sections.wall import _choose_featured
+    from artpipe.site.featured_work import choose_featured
     from artpipe.site.wall_texts import collect_wall_texts
 
     def work(certainty, side, colour=True, role="sample"):
@@ -420,7 +432,7 @@ def test_the_work_in_the_light_draws_the_eye():
         texts = collect_wall_texts("style", [])
         reports = [(Thing(verdict=Thing(grade=grade)), works) for grade, works in artists.items()]
         hung = [Artist("a", "A", "style", {}, report, None, works, wall_texts=texts) for report, works in reports]
-        found = _choose_featured(Thing(museum=Thing(rooms=[Thing(artists=hung)])))
+        found = choose_featured(Thing(rooms=[Thing(artists=hung)]))
         return found and found[2]
 
     grey, small, doubted = work(1.0, 28, colour=False), work(0.95, 32), work(0.6, 256)
@@ -496,6 +508,80 @@ def test_the_number_of_a_verdict_has_its_bound_in_words(built):
     """At least or at most, by the side on which a passing number lies."""
     page = re.sub(r"<[^>]*>", "", text(built, "models/digits-gan/index.html"))
     assert re.search(r"Decided by KID: 0.031\d*; at most 0.1\d* is allowed\.", page)
+
+
+def test_labels_say_what_the_report_says(built):
+    """Seed, step, run, checkpoint, data and licence on each work's page are those of its report, run and record."""
+    for name in hung_models(built):
+        report, run = load_report(built / paths.report(name))[0], RunRecord.open(built / paths.run(name)).card
+        step = format_number(run.steps if report.step is None else report.step)
+        about = Record.open(built / paths.record(report.dataset)).card.about
+        for work, exhibit in name_works(name, report):
+            page = re.sub(r"<[^>]*>", "", text(built, f"works/{work}/index.html"))
+            said = ("No seed" not in page, f"Seed {exhibit.seed}" in page)
+            assert said == ((exhibit.seed is not None,) * 2)
+            assert f"step {step}" in page
+            for fact in (f"Step {step} of {format_number(run.steps)}", run.run_id, report.checkpoint, report.shards):
+                assert fact in page
+            assert about.licence in page
+            record = json.loads(text(built, f"works/{work}/work.json"))
+            assert (record["seed"], record["model"]["checkpoint"]) == (exhibit.seed, report.checkpoint)
+            assert [one["digest"] for one in record["nearest"]] == [one.digest for one in exhibit.neighbours]
+
+
+def test_scores_are_shown_with_what_the_report_counts(built):
+    """Each score's number of works stands in its row, and all of it in full beside the page."""
+    for name in hung_models(built):
+        report, _ = load_report(built / paths.report(name))
+        rows = re.findall(r"<tr>.*?</tr>", text(built, f"models/{name}/index.html").replace("\n", ""))
+        counts = [re.findall(r'figure">([^<]*)</td></tr>', row)[-1] for row in rows if "<strong>" in row]
+        assert counts == [format_number(score.n) for score in report.scores]
+        record = json.loads(text(built, f"models/{name}/model.json"))
+        assert [score["value"] for score in record["report"]["scores"]] == [score.value for score in report.scores]
+        assert not {"host", "platform"} & set(record["run"])
+
+
+def test_licences_lead_to_their_text(built):
+    """A well-known licence and an address are links; words, and addresses of other schemes, are none."""
+    table = make_translator(load_params(built / "params.yaml"), find_theme("museum")).filters()
+    assert table["web_address"]("https://example.org/a?b=1") == "https://example.org/a?b=1"
+    for text_ in (
+        "javascript:alert(1)",
+        "https://",
+        "http://a b.org",
+        "see https://example.org",
+        "ftp://example.org/x",
+        "",
+    ):
+        assert table["web_address"](text_) == ""
+    page = text(built, "datasets/digits/index.html")
+    assert 'href="https://creativecommons.org/licenses/by-sa/3.0/"' in page
+
+
+def test_what_is_featured_hangs_once(built):
+    """The work in the light of the entrance does not hang a second time below."""
+    page = text(built, "index.html")
+    featured = re.search(r'class="featured">\s*<a class="hung" href="(works/[^"]+)"', page)[1]
+    assert page.count(f'class="hung" href="{featured}"') == 1
+
+
+def test_the_best_of_each_eleven_hangs_large():
+    """By the extractor's certainty, else by nearness; the others keep their order, and other roles are left alone."""
+    from artpipe.contracts.gallery_work import GalleryWork, put_best_first
+
+    def work(number, certainty=0.0, role="sample"):
+        return GalleryWork(str(number), "t", "image", role, number, None, certainty=certainty)
+
+    works = [*(work(n, certainty=(n * 7 % 12) / 12) for n in range(12)), *(work(n, role="walk") for n in range(12, 15))]
+    assert [one.id for one in put_best_first(works)] == [*map(str, (5, 0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14))]
+
+
+def test_settings_are_words():
+    """No Python is shown: lists have commas, pairs arrows, switches yes and no."""
+    assert format_setting({"cat": ["gravel", "dahlia"], "sea": []}) == "cat \u2192 gravel, dahlia; sea \u2192 none"
+    assert [format_setting(one) for one in (True, False, None, "", 30.0, 0.003, 2000, 1e-9, ["a", 0.5])] == [
+        *("yes", "no", "none", "none", "30", "0.003", "2,000", "1e-09", "a, 0.5")
+    ]
 
 
 def test_the_entrance_says_where_a_work_is_traced(built):

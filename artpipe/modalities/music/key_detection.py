@@ -69,6 +69,18 @@ def share_in_key(steps: Sequence[Step]) -> float:
     return sum(key.contains(pitch) for pitch in pitches) / len(pitches) if pitches else 1.0
 
 
+def ends_on_tonic(steps: Sequence[Step]) -> bool:
+    """Return whether the lowest note of the last chord is the tonic of the key.
+
+    It is not for silence.
+
+    >>> ends_on_tonic([Step(0, [67, 64, 60])])
+    True
+    """
+    pitches = [cell % HELD for cell in steps[-1].cells if cell] if steps else []
+    return bool(pitches) and min(pitches) % 12 == detect_key(steps).tonic
+
+
 def share_dissonant(steps: Sequence[Step], grid: int) -> float:
     """Return the share of chords on the beat that are dissonant, 0 for silence.
 

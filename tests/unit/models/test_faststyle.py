@@ -115,7 +115,7 @@ def test_what_hangs(network):
     held_out = works(4)
     asked = {"images": to_float(held_out["images"][:2]), "digests": held_out["digests"][:2]}
     shown = made.exhibit(Prompt(seeds=range(4), works=asked))
-    captions = [f"in the manner of {name}" for name in ("dots", "stripes", "dots and stripes", "dots", "stripes")]
+    captions = [f"in the style of {name}" for name in ("dots", "stripes", "dots and stripes", "dots", "stripes")]
     assert [make_sentence(one.caption) for one in shown] == captions
     assert all(torch.equal(one.parts["before"], asked["images"][number // 3]) for number, one in enumerate(shown))
     pure, other, between = (one.data for one in shown[:3])

@@ -113,8 +113,8 @@ def test_it_begins_with_the_photograph(network):
     go(made, 8)
     shown = made.exhibit(Prompt(seeds=[1]))
     assert [make_sentence(one.caption) for one in shown] == [
-        "content, in the manner of dots",
-        "content, in the manner of stripes",
+        "content in the style of dots",
+        "content in the style of stripes",
     ]
     assert {one.role for one in shown} == {"stylisation"}
     parts = shown[1].parts
@@ -265,7 +265,7 @@ class TestChosenWorks:
             [make_sentence(one.caption) for one in each.exhibit(Prompt(seeds=[0]))] for each in (learner, restored)
         ]
         assert captions[0] == captions[1]
-        assert any("in the manner of" in caption for caption in captions[0])
+        assert any("in the style of" in caption for caption in captions[0])
 
     def test_named_and_chosen_do_not_go_together(self, network):
         """One line says which of the two to leave out."""

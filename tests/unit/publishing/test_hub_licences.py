@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artpipe.publishing.hub_licences import hub_licence, licence_address
+from artpipe.language.licence_addresses import licence_address
+from artpipe.publishing.hub_licences import hub_licence
 
 BY_SA = "https://creativecommons.org/licenses/by-sa/4.0/"
 CC0 = "https://creativecommons.org/publicdomain/zero/1.0/"

@@ -23,6 +23,7 @@ NAMES = {  # that are the same in every language
         "Alegreya Sans",
         "MIDI",
         "KID",
+        "JSON",
         "RGB",
         "EMA",
         "GiB",

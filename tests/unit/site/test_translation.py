@@ -131,6 +131,7 @@ def told_by_plugins() -> Iterator[str]:
         text for info in (*map(model_info, kinds), *map(metric_info, metrics)) for text in info.wall_texts.values()
     ]
     yield from (words for text in texts for words in (text.heading, text.note))
+    yield from (sentence for metric in metrics for sentence in metric_info(metric).explained.values())
 
 
 def test_every_word_of_the_gallery_has_its_chinese():
@@ -215,8 +216,8 @@ def test_chinese_numbers_and_times():
             Message(code="taken_for", values={"truth": "upright", "predicted": "90° left", "certainty": 0.46}),
             "正立，误认作左转 90°，46% 把握",
         ),
-        (Message(code="in_the_manner_of_two", values={"first": "tissue", "second": "dahlia"}), "仿组织切片与大丽花之风"),
-        (Message(code="work_in_the_manner_of", values={"content": "pagoda", "style": "deep space"}), "宝塔，仿深空之风"),
+        (Message(code="in_the_manner_of_two", values={"first": "tissue", "second": "dahlia"}), "组织切片与大丽花的混合风格"),
+        (Message(code="work_in_the_manner_of", values={"content": "pagoda", "style": "deep space"}), "深空风格的宝塔"),
         (
             Message(code="enlarged_from_half", values={"compared": Message(
                 code="compared_with_baseline", values={"ours": 34.1, "baseline": "bicubic", "theirs": 30.2})}),
@@ -231,7 +232,7 @@ def test_chinese_numbers_and_times():
         ),
         (
             Message(code="recognises_works", values={"share": 0.991, "works": 10000, "guess": 0.12}),
-            "10000 件留出作品中它认出 99.1%；对这么多作品，仅凭猜测就可能达到 12%。",
+            "10,000 件留出作品中它认出 99.1%；对这么多作品，仅凭猜测就可能达到 12%。",
         ),
         *[(Message.of(text), text) for text in ("<b>{0}</b>", "%(num)s works", "", "A poem of its own", "untitled")],
     ],

@@ -115,7 +115,7 @@ var artpipeLive = {};
     var canvas = find("canvas"), caption = find("caption"), seed = wall.querySelector("input[data-seed]");
     var chooser = find("class"), moves = Array.prototype.slice.call(wall.querySelectorAll("[data-move]"));
     var shelf = find("shelf"), children = find("children"), breed = find("breed"), neighbours = find("neighbours");
-    var base = { seed: 0 }, shown = null, parents = [];
+    var base = { seed: 0 }, shown = null, parents = [], kept = [];
 
     function readRecipe() {
       var recipe = Object.assign({}, base), steps = moves.map(function (range) { return Number(range.value); });
@@ -125,7 +125,7 @@ var artpipeLive = {};
     function describe(recipe) {
       var word = recipe.parents ? caption.dataset.child : caption.dataset.seed;
       var label = chooser && recipe.label !== undefined ? ", " + chooser.options[recipe.label + 1].text : "";
-      return word + " " + recipe.seed + label;
+      return word + " " + recipe.seed + label + (recipe.move ? ", " + caption.dataset.moved + " " + recipe.move.join(", ") : "");
     }
     function paint(quiet) {
       return painter.paint(readRecipe(), "easel").then(function (painted) {
@@ -186,7 +186,12 @@ var artpipeLive = {};
       breed.disabled = parents.length !== 2;
       parents.forEach(function (one) { one.box.checked = true; });
     }
+    function isKept(recipe) {
+      var text = JSON.stringify(recipe);
+      return kept.indexOf(text) >= 0 || !kept.push(text);
+    }
     function keep(recipe, chosen) {
+      if (isKept(recipe)) { return; }
       var item = makeElement("li"), label = makeElement("label", "", "parent"), box = makeElement("input");
       var one = { recipe: recipe, box: box };
       box.type = "checkbox";
@@ -210,9 +215,15 @@ var artpipeLive = {};
         return item;
       }));
     }
+    function nameFile(recipe) {
+      var words = [wall.dataset.model, recipe.parents ? "child" : "seed", recipe.seed];
+      if (recipe.label !== undefined) { words.push("label", recipe.label); }
+      if (recipe.move) { words.push("moved", recipe.move.join("_")); }
+      return words.join("-") + ".png";
+    }
     function saveShown() {
       var record = { model: wall.dataset.model, checkpoint: wall.dataset.checkpoint, recipe: shown.recipe };
-      save(canvas, wall.dataset.model + "-seed-" + shown.recipe.seed + ".png", record);
+      save(canvas, nameFile(shown.recipe), record);
     }
 
     find("new").addEventListener("click", paintNew);

@@ -21,10 +21,10 @@
 
   function lamp() {
     var button = document.querySelector("[data-lamp]");
-    var word = button.querySelector(".lamp-word");
+    var words = Array.prototype.slice.call(button.querySelectorAll("[data-word]"));
     function show() {
       button.setAttribute("aria-pressed", String(isEvening()));
-      word.textContent = isEvening() ? word.dataset.day : word.dataset.evening;
+      words.forEach(function (word) { word.classList.toggle("away", isEvening() === (word.dataset.word === "evening")); });
     }
     button.hidden = false;
     button.addEventListener("click", function () {
@@ -133,8 +133,20 @@
     });
   }
 
+  /* The list of rooms closes as a menu does: by Escape, or where one goes elsewhere. */
+  function menu(details) {
+    document.addEventListener("click", function (event) { if (!details.contains(event.target)) { details.open = false; } });
+    details.addEventListener("keydown", function (event) {
+      if (event.key === "Escape" && details.open) { details.open = false; details.querySelector("summary").focus(); }
+    });
+    details.addEventListener("focusout", function (event) {
+      if (event.relatedTarget && !details.contains(event.relatedTarget)) { details.open = false; }
+    });
+  }
+
   document.addEventListener("DOMContentLoaded", function () {
     lamp();
+    document.querySelectorAll(".rooms-nav details").forEach(menu);
     document.querySelectorAll("[data-compare]").forEach(compare);
     document.querySelectorAll("[data-film]").forEach(film);
     keys(Array.prototype.slice.call(document.querySelectorAll("[data-slider]")).map(slider).filter(Boolean));

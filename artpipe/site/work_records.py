@@ -1,0 +1,87 @@
+"""Write models and works as JSON: what their pages say, with hashes in full."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from artpipe.contracts.gallery_work import RealWork
+from artpipe.contracts.section import ModelView, Room, WorkView
+
+_RUN_FIELDS = set(
+    {
+        *("run_id", "started", "ended", "core_seconds", "sessions", "steps", "works", "device", "precision", "threads"),
+        *("versions", "commit", "dirty", "checkpoint"),
+    }
+)  # what a page says of a run: neither host nor platform
+
+
+def make_model_record(view: ModelView) -> bytes:
+    """Return `model.json`: grade, scores, parameters, run and works of a model."""
+    artist = view.artist
+    report: dict[str, Any] = json.loads(artist.report.model_dump_json(exclude={"exhibits", "works", "live", "params"}))
+    return _encode(
+        {
+            "format": 1,
+            "title": artist.title,
+            "collection": _describe_collection(view.room),
+            "params": dict(artist.params),
+            "run": json.loads(artist.run.model_dump_json(include=_RUN_FIELDS)),
+            "report": report,
+            "works": [f"works/{work.id}/work.json" for work in artist.works],
+        }
+    )
+
+
+def make_work_record(view: WorkView) -> bytes:
+    """Return `work.json`: what a work is, by which model and seed, from which works.
+
+    And which real works it is near.
+    """
+    work, artist, run = view.work, view.artist, view.artist.run
+    return _encode(
+        {
+            "format": 1,
+            "id": work.id,
+            "title": work.title,
+            "kind": work.kind,
+            "role": work.role,
+            "file": work.media.src if work.media else None,
+            "written": work.text or None,
+            "seed": work.seed,
+            "certainty": work.certainty or None,
+            "model": {
+                "name": artist.name,
+                "kind": artist.kind,
+                "grade": artist.report.verdict.grade,
+                "step": artist.step,
+                "checkpoint": run.checkpoint,
+                "run": run.run_id,
+                "commit": run.commit,
+                "dirty": run.dirty,
+                "record": f"models/{artist.name}/model.json",
+            },
+            "collection": {**_describe_collection(view.room), "shards": artist.report.shards},
+            "made_from": _describe_works(work.sources, "share", work.shares),
+            "nearest": _describe_works([near.work for near in work.neighbours], "distance", [near.distance for near in work.neighbours]),
+        }
+    )  # fmt: skip
+
+
+def _describe_collection(room: Room) -> dict[str, Any]:
+    kept = room.collection.kept if room.collection else None
+    return {"name": room.name, "title": room.title, "works": kept, "licences": list(room.licences)}
+
+
+def _describe_works(works: Sequence[RealWork], name: str, numbers: Sequence[float]) -> list[dict[str, Any]]:
+    described: list[dict[str, Any]] = [
+        {field: getattr(work, field) for field in ("digest", "title", "creator", "year", "licence", "origin")}
+        for work in works
+    ]
+    if numbers:
+        for one, number in zip(described, numbers, strict=True):
+            one[name] = number
+    return described
+
+
+def _encode(record: Mapping[str, Any]) -> bytes:
+    return (json.dumps(record, ensure_ascii=False, indent=1) + "\n").encode()
