@@ -85,6 +85,19 @@ def test_one_command_makes_a_gallery(made):
     assert re.search(r"^Runs: \S*artpipe ui$", said, flags=re.MULTILINE)  # by its path where another stands first
 
 
+def test_what_is_fair_or_good_becomes_the_first_champion(made):
+    """The run names it before the gallery is built, and the model's page says so, or why there is none."""
+    project, _ = made
+    champions = json.loads((project.folder / "champions.json").read_text()).get("champions", {}).get("shapes", {})
+    for name, kind in (("ruler", "classifier"), ("gan", "gan"), ("vae", "vae")):
+        is_passing = json.loads((project.folder / f"data/reports/{name}/report.json").read_text())["verdict"][
+            "grade"
+        ] in {"fair", "good"}
+        assert (kind in champions) == is_passing
+        page = (project.folder / f"data/gallery/models/{name}/index.html").read_text()
+        assert ("it is the champion" if is_passing else "there is no champion") in page
+
+
 def test_nothing_is_left_to_do(made):
     """After the flow, DVC calls nothing stale, `dvc repro` runs nothing and the plan is empty."""
     project, _ = made
