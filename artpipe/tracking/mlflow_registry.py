@@ -79,7 +79,7 @@ def update_registry(store: MlflowStore, root: Path) -> None:
 
 
 def _rename_former_models(store: MlflowStore) -> None:
-    """Give artpipe's own models the names that they have now: they were called DATASET.KIND."""
+    """Rename artpipe's own models from DATASET.KIND, as they were once called."""
     models = list(store.client.search_registered_models())
     names = {model.name for model in models}
     own = {model.name for model in models if model.description == _ABOUT}  # a shared server has other people's too
