@@ -14,7 +14,7 @@ import pytest
 from artpipe.system.processes import end_child, find_process, start_child
 from tests.pipeline.conftest import ROOT, get
 
-pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server
+pytestmark = [pytest.mark.xdist_group("deployments"), pytest.mark.timeout(1200)]  # they share a server
 
 
 COMMANDS = {"deployments": "deploy", "watch": "watch"}

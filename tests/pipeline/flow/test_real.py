@@ -18,7 +18,7 @@ from artpipe.system.hashing import md5_file, sha256_bytes
 from tests.hostile.metadata_leaks import MARKS, PROFILE, find_marks, make_marked_files, make_marked_picture
 from tests.pipeline.conftest import Project, make_real_project
 
-pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # beside the tests that share its server
+pytestmark = [pytest.mark.xdist_group("real"), pytest.mark.timeout(1200)]  # they share a project
 PARAMS = """\
 format: 2
 seed: 1
@@ -50,18 +50,13 @@ def mark(pictures: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, prefect_server, artpipe_server):
+def made(tmp_path_factory, prefect_database, artpipe_server):
     """A project of 48 pictures that `artpipe run` has made, by a temporary Prefect server, and what it said."""
     folder = tmp_path_factory.mktemp("real") / "project"
     project = make_real_project(folder, PARAMS, count=48, change=mark, server=artpipe_server)
     for name in ("ARTPIPE_TRACKING", "ARTPIPE_CHECKED"):
         del project.environment[name]
-    home = tmp_path_factory.mktemp("home")
-    with contextlib.ExitStack() as stack:  # a migrated home: making one takes longer than all else here
-        opened = (sqlite3.connect(path / "prefect.db") for path in (Path(prefect_server["PREFECT_HOME"]), home))
-        old, new = (stack.enter_context(contextlib.closing(connection)) for connection in opened)
-        old.backup(new)
-    project.environment["PREFECT_HOME"] = str(home)
+    project.environment["PREFECT_HOME"] = str(tmp_path_factory.mktemp("home"))
     return project, project.run("artpipe", "run").stdout
 
 
