@@ -1,5 +1,6 @@
 """Planted painters get the verdicts they deserve; the report holds what was scored, byte for byte the same twice."""
 
+import functools
 import json
 import math
 from pathlib import Path
@@ -325,7 +326,17 @@ def rows(losses, kids=None):
 )
 def test_history_decides(history, rollbacks, expected):
     """Explosions, too many rollbacks, a discriminator without loss and a steep end are read from the history."""
-    assert verdict(Painter(by_seed), card=card(history, rollbacks)).fault == expected
+    by_history = EvaluationParams(metrics=METRICS[:1], samples=8, reference=300, exhibits=4)
+    found = evidence(Painter(by_seed), samples=8, card=card(history, rollbacks), params=by_history)
+    assert decide_verdict([*measure_metrics(found), *measure_fault_free_painter()])[1].fault == expected
+
+
+@functools.cache
+def measure_fault_free_painter() -> tuple[Measurement, ...]:
+    """Return what all metrics but the history's say of new works of the real source."""
+    found = evidence(Painter(by_seed))
+    found.params = found.params.model_copy(update={"metrics": METRICS[1:]})
+    return tuple(measure_metrics(found))
 
 
 def test_a_training_that_was_given_up_has_diverged():
