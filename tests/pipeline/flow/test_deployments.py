@@ -62,7 +62,7 @@ class Kept:
         """Ask for a run by hand, as the page does."""
         return get(f"{self.api}/deployments/{self.deployment()['id']}/create_flow_run", {"parameters": parameters})
 
-    def until(self, done, seconds: float = 240.0):
+    def until(self, done, seconds: float = 600.0):
         """Wait until something is so, and return it."""
         deadline = time.monotonic() + seconds
         while not (found := done()):

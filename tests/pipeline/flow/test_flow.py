@@ -47,7 +47,7 @@ def begin_hanging(project) -> subprocess.Popen[bytes]:
     project.edit("params.yaml", "title: v1", "title: v1, stub: {hang: true}")
     command = [sys.executable, "-m", "flows.gallery", "train@vae"]
     flow = subprocess.Popen(command, cwd=project.folder, env=project.environment, stdout=subprocess.DEVNULL)
-    for _ in range(1200):
+    for _ in range(4000):
         if (project.folder / ".state/hanging-vae").exists():
             return flow
         time.sleep(0.1)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,7 @@ def become(monkeypatch):
 
 def test_nothing_to_do_asks_once_and_starts_nothing(inside, asked, become, monkeypatch, capsys):
     """DVC is asked in process, and no other process is started, nor is Prefect or torch imported for it."""
-    monkeypatch.setattr(
-        "artpipe.system.processes.subprocess.Popen", lambda *_, **__: pytest.fail("a process was started")
-    )
+    monkeypatch.setattr(subprocess.Popen, "__init__", lambda *_, **__: pytest.fail("a process was started"))
     start_flow.run_flow([])
     assert (asked, become) == ([None], [])
     assert capsys.readouterr().out.startswith("Everything is up to date.\n")
