@@ -62,8 +62,11 @@ def add_live_script(
 
 def list_prompts(exhibits: Iterable[SavedExhibit]) -> dict[int, str]:
     """Return the words that each hung seed was asked for; a class is none."""
-    own = (one for one in exhibits if one.role == SAMPLE and one.caption.code == WRITTEN)
-    return {one.seed: str(one.caption.values.get("text", "")) for one in own if one.seed is not None}
+    prompts = {}
+    for one in exhibits:
+        if one.role == SAMPLE and one.seed is not None and one.caption.code == WRITTEN:
+            (prompts[one.seed],) = map(str, one.caption.values.values())  # the text is its one value
+    return prompts
 
 
 def describe_work(work: RealWork) -> dict[str, str | int]:
