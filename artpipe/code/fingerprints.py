@@ -71,7 +71,7 @@ class PackageCode:
         return digest.hexdigest()[:16]
 
     def _describe(self, module: str, name: str) -> bytes:
-        """Return a definition with what the names in it mean, as text; nothing of what is not defined."""
+        """Return a definition with what the names in it mean; nothing if undefined."""
         code = self._module(module)
         statements = code.definitions.get(name)
         if not statements:

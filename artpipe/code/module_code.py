@@ -94,7 +94,7 @@ class ModuleCode:
         return self.imports | _imports(self._walk(statement), self._package)[0]
 
     def _walk(self, statement: ast.stmt) -> list[ast.AST]:
-        """Return all nodes of one of the module's statements, listed once: every entry point asks again."""
+        """Return all nodes of a statement, listed once for every entry point."""
         if id(statement) not in self._walks:
             self._walks[id(statement)] = list(ast.walk(statement))
         return self._walks[id(statement)]
