@@ -9,7 +9,8 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 PORT ?= 5000
 FIRST := studio-patches studio-style digits-classifier digits-gan digits-vae
-JOBS ?= $(shell nproc)
+# Of pytest: one more than cores, since tests wait for processes.
+JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 
 # dvc.yaml calls `artpipe`, and `artpipe` calls `dvc`: both come from here. Nothing reports home, nothing listens outside.
 export PATH := $(BIN):$(PATH)
@@ -31,11 +32,11 @@ test: $(VENV)/dev.stamp .chromium ## set up, then run every check
 	@ruff check --quiet .
 	@check() { local said; said=$$("$$@" 2>&1) || { echo "$$said"; false; }; }; \
 	{ check mypy && check lint-imports --no-cache && check vulture; } & checks=$$!; code=0; \
-	OMP_NUM_THREADS=1 pytest -q -m "not nightly" -n $(JOBS) --dist loadgroup || code=$$?; \
+	OMP_NUM_THREADS=1 pytest -q -m "not nightly" -n $(JOBS) --dist loadgroup --no-loadscope-reorder || code=$$?; \
 	wait $$checks || code=1; exit $$code
 
 nightly: $(VENV)/clusters.stamp .chromium ## the checks that take minutes
-	@OMP_NUM_THREADS=1 pytest -q -m nightly -n $(JOBS) --dist loadgroup --timeout 3600
+	@OMP_NUM_THREADS=1 ARTPIPE_EXAMPLES=all pytest -q -m "nightly or property" -n $(JOBS) --dist loadgroup --no-loadscope-reorder --timeout 3600
 
 faults: $(VENV)/dev.stamp ## kill, fill, flip, take away: what becomes of it is the table in docs/reliability.md (an hour)
 	@OMP_NUM_THREADS=1 python tests/faults --write

@@ -5,7 +5,8 @@
 The gan's and the vae's numbers are those of params.yaml where it has `DATASET-gan` and `DATASET-vae`, else those of a new
 entry; the flow's are its defaults. A learner's rate follows its steps, so these are set by a trial of some steps. Features
 (KID, coverage) and the judge of the asked class come from two classifiers of other seeds, trained here; without classes
-features are small pictures. The best snapshot is not chosen: what is measured is the last one. Prints a Markdown table of
+features are small pictures. Where the dataset has captions, a flow is asked for those of held-out works, and a matcher of
+another seed picks the asked one among ten (`_caption_matcher.py`); "no words" are pictures that were asked for nothing. The best snapshot is not chosen: what is measured is the last one. Prints a Markdown table of
 means over seeds, with their standard deviations.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from _caption_matcher import CaptionMatcher, list_texts, measure_matching, train_matcher
 from torch import Tensor
 
 from artpipe import plugins
@@ -24,7 +26,7 @@ from artpipe.config.params import load_params
 from artpipe.contracts.feature_source import downscale_to_vectors
 from artpipe.contracts.model import Learner, Prompt
 from artpipe.contracts.plugin_info import model_info
-from artpipe.contracts.steered_sampler import select_rows
+from artpipe.contracts.steered_sampler import SteeredSampler, Steering, select_rows
 from artpipe.numerics.image_quality import laplacian_energy
 from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.pixels import to_bytes, to_float
@@ -38,6 +40,7 @@ from artpipe.training.restore import build_learner
 CPU = torch.device("cpu")
 TRIAL_STEPS = 24  # by which the cost of a step is told; the first third is not counted
 KINDS = ("flow", "gan", "vae")
+SCORES = ("KID", "coverage", "sharpness", "asked class", "asked caption", "no words")
 
 
 def make_entry(kind: str, dataset: str) -> dict[str, Any]:
@@ -109,12 +112,27 @@ def measure(pictures: Tensor, labels: Tensor | None, real: Tensor, features: Any
     return scores
 
 
+@torch.no_grad()
+def match_captions(matcher: CaptionMatcher, learner: Any, data: Dataset, count: int) -> dict[str, float]:
+    """Return how often the asked caption is picked: of a steered learner, and where it was asked for nothing."""
+    if not isinstance(learner, SteeredSampler):
+        return {}
+    texts = list_texts(data.columns(data.test, "flow").take(torch.arange(len(data.columns(data.test, "flow")))))
+    asked = [texts[row] for row in select_rows(range(count), len(texts))]
+    noise = Prompt(range(count)).noise(learner.noise_size)
+    shares = {}
+    for name, words in (("asked caption", asked), ("no words", [""] * count)):
+        shares[name] = measure_matching(matcher, learner.steer(noise, Steering(captions=words)), asked)
+    return shares
+
+
 def main() -> None:
     """Train each kind for the same time, with each seed, and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=Path, default=Path("data/shards/digits"))
     parser.add_argument("--seconds", type=float, default=200.0)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--classifier-seconds", type=float, default=60.0)
     parser.add_argument("--out", type=Path, help="a folder for grids of 64 pictures")
@@ -127,27 +145,30 @@ def main() -> None:
     if data.classes:
         extractor, judge = (train("classifier", data, arguments.classifier_seconds, seed) for seed in (101, 4242))
         features = extractor.features
-    rows: dict[str, list[dict[str, float]]] = {
-        "held-out works": [measure(to_bytes(real["images"]), real.get("labels"), real["images"], features, judge)]
-    }
-    for kind in KINDS:
+    works = measure(to_bytes(real["images"]), real.get("labels"), real["images"], features, judge)
+    matcher = None
+    if "caption_texts" in real:
+        matcher = train_matcher(data.columns("train", "flow"), arguments.classifier_seconds, 77)
+        works["asked caption"] = measure_matching(matcher, real["images"], list_texts(real))
+    rows: dict[str, list[dict[str, float]]] = {"held-out works": [works]}
+    for kind in arguments.kinds:
         for seed in range(1, arguments.seeds + 1):
             learner = train(kind, data, arguments.seconds, seed)
             pictures, labels = paint(learner, data, arguments.samples)
             asked = labels if kind != "vae" else None  # it heeds no label
-            rows.setdefault(kind, []).append(measure(pictures, asked, real["images"], features, judge))
+            scores = measure(pictures, asked, real["images"], features, judge)
+            if matcher is not None:
+                scores |= match_captions(matcher, learner, data, arguments.samples)
+            rows.setdefault(kind, []).append(scores)
             if arguments.out:
                 grid = encode_png(compose_grid(list(pictures[:64]), 8))
                 write_bytes(arguments.out / f"{data.name}-{kind}-{seed}.png", grid)
     print(
         f"\n{data.name}: {arguments.seconds:.0f} core-seconds each, {arguments.seeds} seeds, n = {arguments.samples}\n"
     )
-    print("| | KID | coverage | sharpness | asked class |\n|---|---|---|---|---|")
+    print(f"| | {' | '.join(SCORES)} |\n|---{'|---' * len(SCORES)}|")
     for name, found in rows.items():
-        cells = [
-            describe([scores[key] for scores in found if key in scores])
-            for key in ("KID", "coverage", "sharpness", "asked class")
-        ]
+        cells = [describe([scores[key] for scores in found if key in scores]) for key in SCORES]
         print(f"| {name} | {' | '.join(cells)} |")
 
 

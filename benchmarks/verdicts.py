@@ -1,8 +1,11 @@
 """Plant failures and healthy sets in real works, and count which the evaluation finds.
 
-    python benchmarks/verdicts.py data/shards/digits data/shards/emoji [--seeds 3] [--weights data/weights/vgg16]
+    python benchmarks/verdicts.py data/shards/digits data/shards/emoji [--seeds 4]
+    python benchmarks/verdicts.py data/shards/emoji --weights data/weights/vgg16 --checkpoints data/checkpoints --cache /tmp/features
+    python benchmarks/verdicts.py data/shards/digits data/shards/emoji --copies --seeds 26 --works 60
 
-Works of a dataset are parted by seed into three: what was learned, what is held out, and a pool from which painted sets are made. Healthy
+What was learned is drawn by seed from the training works; what is held out, and a pool from which painted sets are made, from the others. Without
+`--weights` and `--checkpoints` pixels and edges judge alone; with them a pretrained network and DATASET-classifier, as in an evaluation. Healthy
 sets are works of the pool, as they are or hardly changed; failures are what models do when they fail. A hit is a failure that is graded
 failed or weak, a false alarm a healthy set that is. Detectors are named by their scores; for each, its hits are counted among the
 failures it is made for. Even seeds are those that bounds were chosen on, odd ones are reported beside them.
@@ -11,8 +14,13 @@ failures it is made for. Even seeds are those that bounds were chosen on, odd on
 import argparse
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -28,9 +36,11 @@ from artpipe.config.params import EvaluationParams
 from artpipe.contracts.feature_source import FeatureSource
 from artpipe.contracts.metric import Evidence
 from artpipe.evaluation.decide_verdict import decide_verdict
+from artpipe.evaluation.extractor_skill import measure_skill
 from artpipe.numerics.pixels import to_bytes, to_float
+from artpipe.training.restore import restore_learner
 
-METRICS = ("kid", "coverage", "pair_distance", "memorisation", "sharpness", "structure")
+METRICS = ("kid", "coverage", "pair_distance", "memorisation", "sharpness", "structure", "class_certainty")
 Painter = Callable[[Tensor, Tensor, torch.Generator], Tensor]  # pool, learned works (both in [-1, 1]) -> painted
 
 
@@ -73,6 +83,12 @@ def noise(works: Tensor, generator: torch.Generator, strength: float) -> Tensor:
     return (works + strength * torch.randn(works.shape, generator=generator)).clamp(-1, 1)
 
 
+def mix_in(pool: Tensor, learned: Tensor, every: int) -> Tensor:
+    """Return works of the pool, each third or so replaced by a learned one."""
+    is_copy = (torch.arange(len(pool)) % every == 0)[:, None, None, None]
+    return torch.where(is_copy, learned[: len(pool)], pool)
+
+
 def components(works: Tensor, learned: Tensor, number: int, generator: torch.Generator) -> Tensor:
     """Return draws of a Gaussian of few components: fog."""
     flat = learned.flatten(1)
@@ -101,85 +117,149 @@ FAILURES: dict[str, tuple[Painter, tuple[str, ...]]] = {
     "copies mirrored": (lambda pool, learned, _: learned[: len(pool)].flip(3), ("varied_copies",)),
     "copies recoloured": (lambda pool, learned, g: recolour(learned[: len(pool)], g), ("varied_copies",)),
     "copies cropped to 0.9": (lambda pool, learned, g: crop(learned[: len(pool)], 0.9, g), ("varied_copies",)),
+    "one in three a copy": (lambda pool, learned, _: mix_in(pool, learned, 3), ("copies", "varied_copies")),
     "blur of 5 pixels": (lambda pool, _, __: blur(pool, 5), ("sharpness", "kid")),
     "noise 0.6": (lambda pool, _, g: noise(pool, g, 0.6), ("sharpness", "kid", "coverage", "precision")),
     "noise alone": (lambda pool, _, g: torch.rand(pool.shape, generator=g) * 2 - 1, ("coverage", "precision")),
     "fog of 4 components": (lambda pool, learned, g: components(pool, learned, 4, g), ("sharpness", "kid", "coverage")),
     "means of two works": (
         lambda pool, _, g: (pool + pool[torch.randperm(len(pool), generator=g)]) / 2,
-        ("kid", "precision"),
+        ("kid", "precision", "class_certainty"),
     ),
     "one grey": (lambda pool, _, __: torch.full_like(pool, 0.1), ("pair_distance", "coverage")),
 }
 
 
-def load_works(folder: Path, seed: int, most: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return learned works, held-out ones and a pool, uint8, parted by seed."""
-    shards = ShardSet.open(folder)
-    images = torch.cat([shards.load(split)["images"] for split, count in shards.card.counts.items() if count])
-    rows = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[: 3 * most]
-    size = len(rows) // 3
-    return images[rows[:size]], images[rows[size : 2 * size]], images[rows[2 * size : 3 * size]]
+COPIES = {name: failure for name, failure in FAILURES.items() if "varied_copies" in failure[1]}
+Columns = dict[str, Tensor]
 
 
-def open_weights(folder: Path | None, channels: int) -> tuple[FeatureSource, ...]:
-    if folder is None or channels != 3:
-        return ()
-    card, tensors, sha256 = load_extractor_weights(folder)
-    network = plugins.load_plugin("extractors", card.network).build(card, tensors)
-    return (FeatureSource(card.network, sha256, network.features, 300),)
+class Judges(NamedTuple):
+    """What an evaluation of a dataset measures with, beside pixels and edges."""
+
+    spec: Any
+    pretrained: tuple[FeatureSource, ...] = ()
+    classifier: Any = None
+    classifier_sha256: str | None = None
+    classes: tuple[str, ...] = ()
+
+
+def load_works(shards: ShardSet, seed: int, most: int) -> tuple[Columns, Columns, Tensor]:
+    """Return learned works, held-out ones and the pictures of a pool, uint8, drawn by seed."""
+    columns, counts = ["images", "labels"], shards.card.counts
+    others = [shards.load(split, columns) for split in ("validation", "test") if counts.get(split)]
+    rest = {name: torch.cat([part[name] for part in others]) for name in others[0]}
+    train = shards.load("train", columns)
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randperm(len(rest["images"]), generator=generator)[: 2 * most]
+    learned = torch.randperm(len(train["images"]), generator=generator)[: len(rows) // 2]
+    held_out, pool = rows.tensor_split(2)
+    return {k: v[learned] for k, v in train.items()}, {k: v[held_out] for k, v in rest.items()}, rest["images"][pool]
+
+
+def open_judges(shards: ShardSet, weights: Path | None, checkpoints: Path | None, cache: Path | None) -> Judges:
+    """Return a pretrained network and the dataset's own classifier, where they are named and there."""
+    pretrained: tuple[FeatureSource, ...] = ()
+    if weights is not None:
+        card, tensors, digest = load_extractor_weights(weights)
+        network = plugins.load_plugin("extractors", card.network).build(card, tensors)
+        source = FeatureSource(card.network, digest, lambda works: network.features(works.expand(-1, 3, -1, -1)), 300)
+        pretrained = (replace(source, compute=partial(compute_once, source, cache)),)
+    folder = checkpoints / f"{shards.spec.dataset}-classifier" if checkpoints else None
+    if folder is None or not folder.is_dir():
+        return Judges(shards.spec, pretrained)
+    learner, checkpoint, digest = restore_learner(folder)
+    return Judges(shards.spec, pretrained, learner, digest, checkpoint.spec.classes)
+
+
+def compute_once(source: FeatureSource, cache: Path | None, works: Tensor) -> Tensor:
+    """Return features of a batch, kept over calls of this program where there is a folder for them."""
+    name = sha256(source.sha256.encode() + works.contiguous().numpy().tobytes()).hexdigest()[:32]
+    path = cache / f"{name}.pt" if cache else None
+    if path is not None and path.is_file():
+        return torch.load(path, weights_only=True)
+    features = source.compute(works)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(features, path)
+    return features
 
 
 def grade_set(
-    painted: Tensor, learned: Tensor, held_out: Tensor, sources: tuple[FeatureSource, ...]
+    painted: Tensor, learned: Columns, held_out: Columns, judges: Judges, names: Sequence[str] = METRICS
 ) -> tuple[str, set[str]]:
     """Return the grade of a painted set and the scores that raise an alarm."""
+    card: Any = SimpleNamespace(spec=judges.spec)
     evidence = Evidence(
-        learner=None, card=None, params=EvaluationParams(metrics=()), seed=1, train={"images": learned},
-        held_out={"images": held_out}, samples=to_bytes(painted), pretrained=sources,
+        learner=None, card=card, params=EvaluationParams(metrics=()), seed=1, train=learned, held_out=held_out,
+        samples=to_bytes(painted), pretrained=judges.pretrained, feature_extractor=judges.classifier,
+        extractor_sha256=judges.classifier_sha256, extractor_classes=judges.classes,
     )  # fmt: skip
-    measured = [plugins.load_plugin("metrics", name).measure(evidence) for name in METRICS]
-    findings, verdict = decide_verdict(measured)
+    evidence.extractor_skill = measure_skill(evidence)
+    metrics = [plugins.load_plugin("metrics", name) for name in names]
+    findings, verdict = decide_verdict([metric.measure(evidence) for metric in metrics if metric.applies(evidence)])
     return verdict.grade, {finding.score for finding in findings if finding.grade in ALARMS}
 
 
 def run_trials(
-    folder: Path, seeds: int, most: int, weights: Path | None
-) -> Iterator[tuple[str, int, bool, str, set[str]]]:
-    """Yield name, seed, whether it is a failure, grade and alarms of every set."""
+    shards: ShardSet,
+    seeds: int,
+    most: int,
+    judges: Judges,
+    failures: Mapping[str, tuple[Painter, tuple[str, ...]]],
+    names: Sequence[str],
+) -> Iterator[tuple[str, int, str, set[str]]]:
+    """Yield name, seed, grade and alarms of every set."""
     for seed in range(seeds):
-        learned, held_out, pool = load_works(folder, seed, most)
-        sources = open_weights(weights, learned.shape[1])
-        painters = {**HEALTHY, **{name: painter for name, (painter, _) in FAILURES.items()}}
-        for name, painter in painters.items():
-            painted = painter(to_float(pool), to_float(learned), torch.Generator().manual_seed(seed))
-            yield (name, seed, name in FAILURES, *grade_set(painted, learned, held_out, sources))
+        learned, held_out, pool = load_works(shards, seed, most)
+        for name, painter in {**HEALTHY, **{name: painter for name, (painter, _) in failures.items()}}.items():
+            painted = painter(to_float(pool), to_float(learned["images"]), torch.Generator().manual_seed(seed))
+            yield (name, seed, *grade_set(painted, learned, held_out, judges, names))
+
+
+def is_of(detector: str, score: str) -> bool:
+    """Return whether a score is a detector's, by the network that decides or one beside it."""
+    return score == detector or score.startswith(f"{detector}_by_")
+
+
+def name_table(arguments: argparse.Namespace) -> str:
+    """Return between which marks of a page the table stands."""
+    if arguments.copies:
+        return "copies"
+    return "pictures by networks" if arguments.weights or arguments.checkpoints else "pictures"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shards", type=Path, nargs="+")
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--works", type=int, default=100, help="of each of the three parts, at most")
-    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--weights", type=Path, help="of a pretrained network, which judges too")
+    parser.add_argument("--checkpoints", type=Path, help="a folder with DATASET-classifier, which judge too")
+    parser.add_argument("--cache", type=Path, help="a folder for features of the pretrained network")
+    parser.add_argument(
+        "--copies", action="store_true", help="only copies, which are looked for alone: more seeds in the same time"
+    )
     parser.add_argument("--write", type=Path, help="a page whose table is written anew")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     counts: dict[tuple[str, int, bool], list[bool]] = defaultdict(list)
+    failures, names = (COPIES, ("memorisation",)) if arguments.copies else (FAILURES, METRICS)
+    detectors = {score for _, scores in failures.values() for score in scores}
     for folder in arguments.shards:
-        for name, seed, is_failure, grade, alarms in run_trials(
-            folder, arguments.seeds, arguments.works, arguments.weights
-        ):
-            counts[ALL, seed % 2, is_failure].append(grade in ALARMS)
-            wanted = FAILURES[name][1] if is_failure else ()
-            for detector in {score for _, scores in FAILURES.values() for score in scores}:
-                if detector in wanted or not is_failure:
-                    counts[detector, seed % 2, is_failure].append(detector in alarms)
+        shards = ShardSet.open(folder)
+        judges = open_judges(shards, arguments.weights, arguments.checkpoints, arguments.cache)
+        for name, seed, grade, alarms in run_trials(shards, arguments.seeds, arguments.works, judges, failures, names):
+            counts[ALL, seed % 2, name in failures].append(grade in ALARMS)
+            for detector in failures[name][1] if name in failures else detectors:
+                counts[detector, seed % 2, name in failures].append(any(map(partial(is_of, detector), alarms)))
             print(f"{folder.name:12}{seed:3}  {name:28}{grade:12} {', '.join(sorted(alarms))}", flush=True)
     table = format_table(counts)
     print(f"\n{table}")
     if arguments.write:
-        write_table(arguments.write, "pictures by networks" if arguments.weights else "pictures", table)
+        write_table(
+            arguments.write, "pictures by networks" if arguments.weights or arguments.checkpoints else "pictures", table
+        )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ from types import ModuleType
 import pytest
 from hypothesis import settings
 
+from tests.support.artpipe_server import DVC
+from tests.support.made_once import find_shared_folder, list_command, remove_shared_folder
+
 ROOT = Path(__file__).parents[1]
 _HOME = Path(tempfile.mkdtemp(prefix="artpipe-tests-"))
 
@@ -28,7 +31,7 @@ os.environ.update(
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "OMP_NUM_THREADS": "1",
         "PREFECT_HOME": str(_HOME / "prefect"),
-        "XDG_CACHE_HOME": str(_HOME / "cache"),
+        "XDG_CACHE_HOME": str(find_shared_folder() / "cache"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         **{f"GIT_{who}_{what}": "artpipe" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
@@ -38,8 +41,51 @@ for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "PYTHONDONTWRITEBYTECODE"
     os.environ.pop(name, None)
 
 
-settings.register_profile("beside others", deadline=None)  # a busy machine is no bug
+def scale_examples(count: int) -> int:
+    """Return how many examples of `count` a property is tried with: all in `make nightly`, a quarter in `make test`."""
+    return count if os.environ.get("ARTPIPE_EXAMPLES") == "all" else max(10, count // 4)
+
+
+settings.register_profile("beside others", deadline=None, max_examples=scale_examples(100))  # a busy machine is no bug
 settings.load_profile("beside others")
+
+
+# The groups that take longest begin first, so that no core is left alone with one of them at the end; seconds by the clock decide.
+LONGEST_FIRST = (
+    "tests/pipeline/flow/",
+    "tests/pipeline/servers/",
+    "tests/browser/",
+    "tests/pipeline/",
+    "tests/hostile/",
+    "tests/faults/",
+    "tests/unit/",
+)
+
+
+def _shares_fixture(item: pytest.Item) -> bool:
+    """Return whether a test uses a fixture of these tests that is made once for many."""
+    made = getattr(item, "_fixtureinfo", None)
+    definitions = made.name2fixturedefs.items() if made else ()
+    return any(
+        name in item.fixturenames and each[-1].scope != "function" and each[-1].baseid.startswith("tests")
+        for name, each in definitions
+    )
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups, and pytest at the marks
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep tests that share a fixture in one process, begin with the groups that take longest, mark properties."""
+    ranks = {}
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        if _shares_fixture(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(file))
+        if getattr(getattr(item, "function", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.property)
+        folder = next((rank for rank, name in enumerate(LONGEST_FIRST) if file.startswith(name)), len(LONGEST_FIRST))
+        ranks[item] = (item.get_closest_marker("xdist_group") is None, folder)
+    if config.getoption("loadgroup", default=False):
+        items.sort(key=ranks.__getitem__)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -50,6 +96,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 def pytest_unconfigure() -> None:
     """Take the homes away."""
     shutil.rmtree(_HOME, ignore_errors=True)
+    remove_shared_folder()
 
 
 PARAMS = """\
@@ -129,7 +176,14 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def forked_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have artpipe's `dvc` forked from a process that has imported it: it is DVC all the same, a second sooner."""
+    command = "artpipe.storage.dvc_command.dvc_command"
+    monkeypatch.setattr(command, lambda *arguments: [*list_command("dvc", DVC), *arguments])
+
+
+@pytest.fixture
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forked_dvc: None) -> Path:
     """Return a small project, made the working directory: its own params.yaml, the real dvc.yaml, 24 pictures."""
     folder = tmp_path / "studio"
     draw_shapes(folder / "datasets" / "shapes")

@@ -179,6 +179,15 @@ class SavedExhibit(Frozen):
         return Message.of(caption) if isinstance(caption, str) else caption
 
 
+class LivePath(Frozen):
+    """What a visitor may ask of a model that words steer, and its own settings."""
+
+    guidance: float
+    steps: int
+    captions: tuple[str, ...] = ()  # of held-out works, one of which each seed asks for; empty: it heeds classes alone
+    refused: tuple[str, ...] = ()  # words that it does not paint
+
+
 class LiveModel(Frozen):
     """A program with which a page paints as the model does; see docs/live.md."""
 
@@ -186,6 +195,7 @@ class LiveModel(Frozen):
     sha256: str
     classes: tuple[str, ...] = ()  # that can be asked for
     works: tuple[str, ...] = ()  # digests of training works to compare with, each with a small picture
+    path: LivePath | None = None  # of a model that words steer
 
 
 class WrittenWorks(Frozen):

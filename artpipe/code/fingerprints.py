@@ -26,6 +26,7 @@ class PackageCode:
         self._boundaries = frozenset(boundaries)
         self._modules: dict[str, ModuleCode] = {}
         self._neighbours: dict[Definition, list[Definition]] = {}
+        self._descriptions: dict[Definition, bytes] = {}
 
     def reachable(self, entries: Iterable[Definition], within: Iterable[str] = ()) -> set[Definition]:
         """Return every definition that the entries can reach, themselves included.
@@ -63,13 +64,20 @@ class PackageCode:
 
     def _hash(self, definitions: Iterable[Definition]) -> str:
         digest = hashlib.sha256()
-        for module, name in sorted(definitions):
-            code = self._module(module)
-            if statements := code.definitions.get(name):
-                digest.update(f"{module}:{name}\n".encode())
-                digest.update("".join(map(code.dump, statements)).encode())
-                digest.update("".join(sorted(self._describe_imports(code, name))).encode())
+        for definition in sorted(definitions):
+            if definition not in self._descriptions:
+                self._descriptions[definition] = self._describe(*definition)
+            digest.update(self._descriptions[definition])
         return digest.hexdigest()[:16]
+
+    def _describe(self, module: str, name: str) -> bytes:
+        """Return a definition with what the names in it mean; nothing if undefined."""
+        code = self._module(module)
+        statements = code.definitions.get(name)
+        if not statements:
+            return b""
+        parts = [f"{module}:{name}\n", *map(code.dump, statements), *sorted(self._describe_imports(code, name))]
+        return "".join(parts).encode()
 
     def _describe_imports(self, code: ModuleCode, name: str) -> Iterator[str]:
         """Yield what the imported names in a definition mean.

@@ -30,6 +30,7 @@ class ModuleCode:
         self.is_broken = any(statement is _NO_MODULE for statement in self.tree.body)
         self._sources = sources
         self._dumps: dict[int, str] = {}
+        self._walks: dict[int, list[ast.AST]] = {}
 
     @cached_property
     def definitions(self) -> dict[str, list[ast.stmt]]:
@@ -54,8 +55,9 @@ class ModuleCode:
             yield from self.unused_imports()
         for statement in self.definitions.get(name, ()):
             imports = self._imports_around(statement)
-            owners = {id(node.value): node for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
-            for node in ast.walk(statement):
+            nodes = self._walk(statement)
+            owners = {id(node.value): node for node in nodes if isinstance(node, ast.Attribute)}
+            for node in nodes:
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     yield from self._parse_module_path(node.value)
                 elif isinstance(node, ast.Name) and node.id in imports:
@@ -69,7 +71,7 @@ class ModuleCode:
         used: Imports = {}
         for statement in self.definitions.get(name, ()):
             imports = self._imports_around(statement)
-            names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+            names = {node.id for node in self._walk(statement) if isinstance(node, ast.Name)}
             used |= {local: imports[local] for local in names & imports.keys()}
         return used
 
@@ -78,7 +80,8 @@ class ModuleCode:
 
         Their name is not used. A package is left out: it imports to offer to others.
         """
-        used = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)}
+        nodes = (node for statement in self.tree.body for node in self._walk(statement))
+        used = {node.id for node in nodes if isinstance(node, ast.Name)}
         for node in _statements_on_import(self.tree.body):
             if isinstance(node, ast.Import | ast.ImportFrom) and self._package != self.name:
                 base = f"{_absolute_module(node, self._package)}." if isinstance(node, ast.ImportFrom) else ""
@@ -88,7 +91,13 @@ class ModuleCode:
                         yield f"{base}{alias.name}", WHOLE_MODULE
 
     def _imports_around(self, statement: ast.stmt) -> Imports:
-        return self.imports | _imports(ast.walk(statement), self._package)[0]
+        return self.imports | _imports(self._walk(statement), self._package)[0]
+
+    def _walk(self, statement: ast.stmt) -> list[ast.AST]:
+        """Return all nodes of a statement, listed once for every entry point."""
+        if id(statement) not in self._walks:
+            self._walks[id(statement)] = list(ast.walk(statement))
+        return self._walks[id(statement)]
 
     def _resolve_attribute(self, module: str, name: str, attributes: list[str]) -> Definition:
         """Return the definition that ``name.attribute.attribute`` of a module means.

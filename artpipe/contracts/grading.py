@@ -9,6 +9,7 @@ from artpipe.language.message import Message, Value
 from artpipe.numerics.intervals import Interval
 
 Wanted = Literal["least", "most"]
+_MOST_TIMES = 25.0  # as many works; nobody has more
 
 
 def grade_interval(
@@ -30,6 +31,19 @@ def grade_interval(
     if low < sign * passing:
         return "cannot tell"
     return "good" if low >= sign * good else "fair"
+
+
+def find_remedy(score: Score, interval: Interval, mark: float) -> Message:
+    """Return what would make a score tell on which side of a mark it is.
+
+    An interval narrows with the root of the number of works: from where it ends to where the mark is.
+    """
+    end = interval.low if score.value >= mark else interval.high
+    margin, reach = abs(score.value - mark), abs(score.value - end)
+    if reach > _MOST_TIMES**0.5 * margin:
+        return Message(code="too_near_to_tell")
+    needed = max(score.n + 1, math.ceil(score.n * (reach / margin) ** 2))
+    return Message(code="more_works_tell", values={"works": score.n, "needed": needed})
 
 
 def judge_score(
@@ -57,7 +71,7 @@ def judge_score(
         sentence = Message(code="from_too_few", values={"finding": sentence, "works": score.n})
     elif grade == "cannot tell":
         low, high = interval
-        sentence = Message(code="reaches_over", values={"finding": sentence, "low": low, "high": high})
+        sentence = Message(code="reaches_over", values={"finding": sentence, "low": low, "high": high, "remedy": find_remedy(score, interval, passing)})  # fmt: skip
     return Finding(
         grade=grade, fault=faults.get(grade, ""), score=score.name, value=score.value, bound=passing,
         good=good if math.isfinite(good) else None, wanted=wanted, code=sentence.code, values=sentence.values,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from artpipe.artifacts.report import ReportCard
+from artpipe.artifacts.report import LivePath, ReportCard
 from artpipe.artifacts.run import RunCard
 from artpipe.artifacts.training_cost import TrainingCost
 from artpipe.config.params import About
@@ -50,6 +50,7 @@ class LiveScript:
     classes: Sequence[str]  # that can be asked for
     works: int  # that a picture is compared with
     side: int  # fields across, in which they are compared
+    path: LivePath | None = None  # of a model that words steer
 
 
 @dataclass(frozen=True)

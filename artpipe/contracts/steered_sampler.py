@@ -1,6 +1,6 @@
 """What a learner is that paints what it is told, in words and by pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -37,4 +37,38 @@ class SteeredSampler(Protocol):
 
     def steer(self, noise: Tensor, steering: Steering) -> Tensor:
         """Return ``(N, C, H, W)`` in [-1, 1] at noise ``(N, Z)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class PathSettings:
+    """How a path is followed where nothing else is typed; see nn/flow_matching."""
+
+    steps: int
+    guidance: float
+    interval: tuple[float, float]  # times between which predictions are guided
+    shift: float
+    heun: bool
+
+
+@dataclass(frozen=True)
+class PathFunctions:
+    """What paints along a path, as functions of tensors.
+
+    `encode` returns conditions ``(N, D)`` of captions: of shares ``(N, words, tokens)`` of tokens in words, shares
+    ``(N, 1, words)`` of words in the caption, and ``(N, 1)``, 0 where there is none. `predict` returns pictures
+    ``(N, C, H, W)`` of points ``(N, Z)`` of paths, times ``(N,)`` and conditions.
+    """
+
+    encode: Callable[[Tensor, Tensor, Tensor], Tensor]
+    predict: Callable[[Tensor, Tensor, Tensor], Tensor]
+    settings: PathSettings
+
+
+@runtime_checkable
+class PathSampler(SteeredSampler, Protocol):
+    """A steered sampler whose path the page of its live room can follow."""
+
+    def path_functions(self) -> PathFunctions:
+        """Return what is computed on a path."""
         ...

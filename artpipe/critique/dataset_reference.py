@@ -25,7 +25,7 @@ from artpipe.training.data import sample_indices
 if TYPE_CHECKING:
     from artpipe.contracts.model import Learner
 
-FORMAT = 3  # of what is kept
+FORMAT = 4  # of what is kept
 SPACES = ("features", "layout", "texture")
 SPACE_NAMES = {  # as sentences have them
     "features": "what the classifier looks at",
@@ -39,6 +39,7 @@ FEWEST_HELD_OUT = 10
 _LAYOUT_SIDE = 16  # pixels
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)  # of steepness
 _SCALES = 4  # each of twice the size
+_FAINT = 8.0  # levels of 255 that resampling leaves on plain ground; fainter differences hardly count
 _ROWS = 512  # at once
 _FOLDER = paths.STATE / "critique"
 
@@ -100,7 +101,7 @@ def make_vectors(space: str, images: Tensor, learner: "Learner[Any] | None") -> 
 def _measure_texture(images: Tensor) -> Tensor:
     """Return ``(N, 13)``: steepness by quantile, detail by scale, the border.
 
-    All in logarithms of levels of 255, but the border's colour, which is in steps of 32 levels.
+    All in logarithms of levels of 255, beyond faint ones, but the border's colour, which is in steps of 32 levels.
     """
     grey = images.mean(1, keepdim=True) * 127.5
     steps = (grey[:, :, 1:, 1:] - grey[:, :, :-1, 1:]).abs() + (grey[:, :, 1:, 1:] - grey[:, :, 1:, :-1]).abs()
@@ -114,7 +115,8 @@ def _measure_texture(images: Tensor) -> Tensor:
     border = torch.cat([edge[:, :, 0], edge[:, :, -1], edge[:, :, :, 0], edge[:, :, :, -1]], 2)
     border_mean = border.mean(2).expand(-1, 3) / 32
     spread = border.std(2).mean(1, keepdim=True)
-    return torch.cat([quantiles.log1p(), torch.stack(scales, 1).log1p(), spread.log1p(), border_mean], 1)
+    levels = torch.cat([quantiles, torch.stack(scales, 1), spread], 1)
+    return torch.cat([(levels / _FAINT).log1p(), border_mean], 1)
 
 
 def load_reference(shards: ShardSet, learner: "Learner[Any] | None", checkpoint: str) -> DatasetReference:

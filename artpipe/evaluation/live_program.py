@@ -4,7 +4,7 @@ It has operations, places in one array of floats, and weights. Python decides al
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,7 +55,7 @@ class _Step:
 
 @dataclass
 class ProgramBuilder:
-    """Collects steps; `build` gives every buffer its place."""
+    """Collects the steps of a function; `build` gives every buffer its place."""
 
     sizes: list[int] = field(default_factory=list)  # of the buffers
     steps: list[_Step] = field(default_factory=list)
@@ -179,46 +179,77 @@ class ProgramBuilder:
         self.steps.append(_Step(name, result.buffer, operands, numbers))
         return result
 
-    def build(self, inputs: Sequence[Value], output: Value) -> Program:
-        """Return the program that leads from the inputs to the output."""
-        weights = _WeightTable()
-        for value in (value for step in self.steps for value in step.operands):
-            if value is not None and value.weight is not None:
-                weights.add(value.weight)
-        numbers_at = round_up(weights.size, ALIGNMENT)
+    def build(self, inputs: Sequence[Value], output: Value) -> "Function":
+        """Return the function that leads from the inputs to the output."""
         reads = [[value.buffer for value in step.operands if value and not value.is_weight] for step in self.steps]
+        numbers = [value.buffer for value in inputs]
         places, end = place_buffers(
-            self.sizes,
-            [step.result for step in self.steps],
-            reads,
-            [value.buffer for value in inputs],
-            output.buffer,
-            round_up(numbers_at + len(weights.numbers), ALIGNMENT),
-        )
+            self.sizes, [step.result for step in self.steps], reads, numbers, output.buffer, 0
+        )  # fmt: skip
+        return Function(self.steps, places, end, self.scratch, inputs, output)
 
-        def locate(operand: Value | None) -> int:
+
+@dataclass(frozen=True)
+class Function:
+    """Steps from inputs to an output.
+
+    `places` of buffers begin at 0, `end` is where the last one ends.
+    """
+
+    steps: Sequence[_Step]
+    places: Mapping[int, int]
+    end: int
+    scratch: int
+    inputs: Sequence[Value]
+    output: Value
+
+    def describe(self, start: int, locate: Callable[[Value], int]) -> dict[str, Any]:
+        """Return what the interpreter runs.
+
+        Buffers begin at `start`, `locate` says where weights are.
+        """
+
+        def find(operand: Value | None) -> int:
             if operand is None:
                 return -1
-            if operand.weight is None:
-                return places[operand.buffer]
-            table, place = weights.add(operand.weight)
-            return place if table == "halves" else numbers_at + place
+            return locate(operand) if operand.is_weight else start + self.places[operand.buffer]
 
-        operations = [
-            [step.name, places[step.result], *map(locate, step.operands), *step.numbers] for step in self.steps
-        ]
-        return Program(
-            weights=torch.cat(weights.halves) if weights.halves else torch.empty(0),
-            description={
-                "heap": end + self.scratch + ALIGNMENT,
-                "scratch": end,
-                "numbers_at": numbers_at,
-                "numbers": weights.numbers,
-                "inputs": [[places[value.buffer], value.size] for value in inputs],
-                "output": [places[output.buffer], *output.shape[1:]],
-                "operations": operations,
-            },
-        )
+        return {
+            "scratch": start + self.end,
+            "inputs": [[find(value), value.size] for value in self.inputs],
+            "output": [find(self.output), *self.output.shape[1:]],
+            "operations": [
+                [step.name, start + self.places[step.result], *map(find, step.operands), *step.numbers]
+                for step in self.steps
+            ],
+        }
+
+
+def join_functions(functions: Sequence[Function]) -> Program:
+    """Return the program of functions.
+
+    They share their weights and, one after the other, the rest of the array.
+    """
+    weights = _WeightTable()
+    for value in (value for function in functions for step in function.steps for value in step.operands):
+        if value is not None and value.weight is not None:
+            weights.add(value.weight)
+    numbers_at = round_up(weights.size, ALIGNMENT)
+    start = round_up(numbers_at + len(weights.numbers), ALIGNMENT)
+
+    def locate(operand: Value) -> int:
+        table, place = weights.add(operand.weight)  # type: ignore[arg-type]  # a weight has one
+        return place if table == "halves" else numbers_at + place
+
+    return Program(
+        weights=torch.cat(weights.halves) if weights.halves else torch.empty(0),
+        description={
+            "heap": start + max(function.end + function.scratch for function in functions) + ALIGNMENT,
+            "numbers_at": numbers_at,
+            "numbers": weights.numbers,
+            "functions": [function.describe(start, locate) for function in functions],
+        },
+    )
 
 
 class _WeightTable:

@@ -18,7 +18,7 @@ from artpipe.evaluation.program_encoding import UnsupportedOperationError
 _UNARY = ("relu", "tanh", "sigmoid", "silu", "exp", "neg", "gelu", "rsqrt", "sin", "cos")
 _BINARY = ("add", "sub", "mul", "div", "rsub")
 _SAME = ("clone", "contiguous", "_to_copy", "alias", "detach", "lift_fresh")
-_VIEWS = ("pixel_shuffle", "upsample_nearest2d")  # as strides can say them, though torch copies
+_VIEWS = ("pixel_shuffle", "pixel_unshuffle", "upsample_nearest2d")  # as strides can say them, though torch copies
 
 
 class Lowering:
@@ -95,6 +95,13 @@ def _shuffle_strides(places: Tensor, operation: Operation) -> Tensor:
     return places.view(count, channels // factor**2, factor, factor, height, width).permute(0, 1, 4, 2, 5, 3)
 
 
+def _unshuffle_strides(places: Tensor, operation: Operation) -> Tensor:
+    factor = operation.arguments[1]
+    count, channels, height, width = places.shape
+    folded = places.view(count, channels, height // factor, factor, width // factor, factor)
+    return folded.permute(0, 1, 3, 5, 2, 4)
+
+
 def _nearest_strides(places: Tensor, operation: Operation) -> Tensor:
     (height, width), (up, across) = places.shape[2:], operation.result.shape[2:]
     if up % height or across % width:
@@ -105,6 +112,7 @@ def _nearest_strides(places: Tensor, operation: Operation) -> Tensor:
 
 _VIEW_STRIDES: Mapping[str, Callable[[Tensor, Operation], Tensor]] = {
     "pixel_shuffle": _shuffle_strides,
+    "pixel_unshuffle": _unshuffle_strides,
     "upsample_nearest2d": _nearest_strides,
 }
 
@@ -162,6 +170,13 @@ def _lower_padding(lowering: Lowering, operation: Operation) -> Value:
     for i, pad in enumerate(pads[::2]):
         starts[-1 - i] = pad
     return lowering.builder.add_placement(value, starts, shape)
+
+
+def _lower_replication(lowering: Lowering, operation: Operation) -> Value:
+    source = lowering.read(operation.arguments[0])
+    places = torch.arange(source.size, dtype=torch.float64).view(source.shape)  # padding knows no whole numbers
+    moved = operation.function(places, operation.arguments[1])
+    return lowering.builder.add_gather(source, moved.long().flatten().tolist(), moved.shape)
 
 
 def _lower_bilinear(lowering: Lowering, operation: Operation) -> Value:
@@ -242,6 +257,7 @@ _LOWERINGS: Mapping[str, Callable[[Lowering, Operation], Value]] = {
     "leaky_relu": _lower_leaky_relu,
     "cat": _lower_concatenation,
     "constant_pad_nd": _lower_padding,
+    "replication_pad2d": _lower_replication,
     "upsample_bilinear2d": _lower_bilinear,
     "col2im": _lower_fold,
     "index": _lower_gather,

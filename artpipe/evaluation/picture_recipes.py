@@ -12,8 +12,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from artpipe.artifacts.shards import UNLABELLED
 from artpipe.config.params import Frozen, validate_as
 from artpipe.contracts.model import LatentWalker, Prompt
+from artpipe.contracts.steered_sampler import PathSampler, Steering
 from artpipe.errors import UserError
 from artpipe.evaluation.latent_directions import DIRECTIONS, find_directions
 from artpipe.evaluation.recipes import find_recipe
@@ -22,18 +24,22 @@ from artpipe.system.plain_text import to_printable
 _MOST_BYTES = 64_000_000  # of a file that may hold a recipe
 _MOST_GENERATIONS = 64
 Step = Annotated[float, Field(allow_inf_nan=False, ge=-100, le=100)]
+Guidance = Annotated[float, Field(allow_inf_nan=False, ge=0, le=100)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class PictureRecipe(Frozen):
-    """Where a picture's noise comes from, and of which class it is.
+    """Where a picture's noise comes from, and of which class it is or what words say.
 
-    With parents each number of the noise is that of one of them, as the seed decides, and so is the class.
+    With parents each number of the noise is that of one of them, as the seed decides, and so are class and words.
     """
 
     seed: Seed
     label: int | None = Field(default=None, ge=0)  # not given: the seed's own
     move: tuple[Step, ...] = Field(default=(), max_length=DIRECTIONS)  # steps along the strongest directions
+    prompt: str | None = Field(default=None, max_length=1000)  # in the place of a class
+    guidance: Guidance | None = None
+    steps: int | None = Field(default=None, ge=1, le=1000)
     parents: tuple["PictureRecipe", "PictureRecipe"] | None = None
 
 
@@ -86,6 +92,8 @@ def paint_recipe(learner: LatentWalker, recipe: PictureRecipe, classes: int) -> 
     Raises:
         UserError: it asks for a class or a direction that is not there.
     """
+    if isinstance(learner, PathSampler):
+        return _paint_path(learner, recipe, classes)
     moves = max(len(one.move) for one in _list_family(recipe))
     directions = find_directions(learner, classes, max(1, moves)) if moves else torch.empty(0, learner.noise_size)
     noise = _make_noise(recipe, learner.noise_size, directions)
@@ -94,6 +102,22 @@ def paint_recipe(learner: LatentWalker, recipe: PictureRecipe, classes: int) -> 
     if classes:
         mix[0, label] = 1
     return learner.walk(noise[None].float(), mix)[0]
+
+
+def _paint_path(learner: Any, recipe: PictureRecipe, classes: int) -> Tensor:
+    """Paint by words, else by a class; one that is typed goes before the seed's own."""
+    leaf = _find_source(recipe)
+    label = UNLABELLED if leaf.prompt is not None or not classes else _find_label(recipe, classes)
+    captions = None if leaf.prompt is None else [leaf.prompt]
+    steering = Steering(captions, torch.tensor([label]), guidance=recipe.guidance, steps=recipe.steps)
+    noise = _make_noise(recipe, learner.noise_size, torch.empty(0, learner.noise_size))
+    painted: Tensor = learner.steer(noise[None].float(), steering)
+    return painted[0]
+
+
+def list_prompts(recipe: PictureRecipe) -> list[str]:
+    """Return the words of a recipe and of its ancestors."""
+    return [one.prompt for one in _list_family(recipe) if one.prompt is not None]
 
 
 def _list_family(recipe: PictureRecipe) -> Iterator[PictureRecipe]:
@@ -118,9 +142,15 @@ def _draw_parents(seed: int, count: int) -> Tensor:
     return torch.randint(2, (count,), generator=torch.Generator().manual_seed(seed)).bool()
 
 
-def _find_label(recipe: PictureRecipe, classes: int) -> int:
+def _find_source(recipe: PictureRecipe) -> PictureRecipe:
+    """Return the ancestor whose class and words a recipe has."""
     while recipe.parents:
         recipe = recipe.parents[int(_draw_parents(recipe.seed, 1))]
+    return recipe
+
+
+def _find_label(recipe: PictureRecipe, classes: int) -> int:
+    recipe = _find_source(recipe)
     label = recipe.seed % max(1, classes) if recipe.label is None else recipe.label
     if recipe.label is not None and label >= max(1, classes):
         raise UserError(f"the recipe's label {label} is no class of the model; it has {classes}")

@@ -6,8 +6,9 @@ from artpipe.artifacts import paths
 from artpipe.config.params import load_params
 from artpipe.contracts.model import LatentWalker
 from artpipe.errors import UserError
-from artpipe.evaluation.picture_recipes import paint_recipe, read_recipe
+from artpipe.evaluation.picture_recipes import list_prompts, paint_recipe, read_recipe
 from artpipe.evaluation.recipes import add_recipe
+from artpipe.evaluation.steered_samples import list_refused, refuse_words
 from artpipe.system.atomic_files import remove_stale_temporaries, write_bytes
 from artpipe.system.plain_text import to_printable
 from artpipe.training.exhibit_files import encode_content
@@ -22,12 +23,14 @@ def sample_recipe(name: str, recipe_file: Path, out: Path | None = None) -> str:
         CorruptError: the checkpoint is damaged.
     """
     saved = read_recipe(recipe_file)
-    load_params().model(name)
+    entry = load_params().model(name)
     if saved.model != name:
         raise UserError(f"--recipe {recipe_file}: it is of the model `{to_printable(saved.model)}`, not of `{name}`")
     learner, _, sha256 = restore_learner(paths.checkpoint(name))
     if not isinstance(learner, LatentWalker):
         raise UserError(f"--recipe: {name} is a {learner.params.kind}, which paints from no noise")
+    for prompt in list_prompts(saved.recipe):
+        refuse_words(prompt, name, list_refused(entry, learner))
     suffix, picture = encode_content(paint_recipe(learner, saved.recipe, len(learner.spec.classes)))
     out = out or Path("data/samples") / f"{name}-recipe-{recipe_file.stem}"
     file = out if out.suffix else out.with_name(out.name + suffix)

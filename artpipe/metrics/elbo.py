@@ -3,6 +3,7 @@
 With it comes the number of active units of its code (Burda et al. 2016).
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from artpipe.language.message import Message, Value
 from artpipe.numerics.intervals import mean_interval
 from artpipe.numerics.pixels import to_float
 
+_LEVELS = 256  # of a pixel
 _ACTIVE_VARIANCE = 0.01  # of the posterior's mean over works: Burda et al. 2016, section 5.2
 
 
@@ -106,15 +108,25 @@ def _importance(evidence: Evidence) -> list[Score]:
 def _judge_code(evidence: Evidence, kl: Score, nats: float, units: int) -> Finding:
     """Judge whether the code says anything about a work.
 
-    A model that ignores it has collapsed.
+    A model that ignores it has collapsed; one whose code holds more than pictures can has diverged.
     """
-    bound = evidence.params.verdicts.latent_nats
+    bound, most = evidence.params.verdicts.latent_nats, _picture_nats(evidence)
+    if nats > most:
+        return Finding(
+            grade="failed", fault="diverged", wanted="most", score="kl", value=nats, bound=most, code="code_beyond_picture",
+            values={"nats": nats, "most": most},
+        )  # fmt: skip
     ignored = nats < bound or not units
     finding = judge_score(
         kl, failing=bound, passing=bound, good=bound, fault="posterior collapsed",
         code="code_ignored" if ignored else "code_used", values={"nats": nats, "units": units},
     )  # fmt: skip
     return finding if units else finding.model_copy(update={"grade": "failed", "fault": "posterior collapsed"})
+
+
+def _picture_nats(evidence: Evidence) -> float:
+    """Return how much the bytes of a picture can tell."""
+    return evidence.pictures("held_out")[0].numel() * math.log(_LEVELS)
 
 
 METRIC = Metric(

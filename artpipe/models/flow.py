@@ -4,7 +4,6 @@ Liu et al. 2023; conditional flow matching, Lipman et al. 2023. A label is the w
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Literal, Self
 
 import torch
@@ -17,14 +16,13 @@ from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.plugin_info import Budget, ModelInfo
-from artpipe.contracts.steered_sampler import Steering, select_rows
+from artpipe.contracts.steered_sampler import PathFunctions, PathSettings, Steering, select_rows
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.nn.flow_matching.conditions import CaptionEncoder, caption_tokens
 from artpipe.nn.flow_matching.guidance import GuidedPredictor
 from artpipe.nn.flow_matching.straight_path import (
     draw_times,
-    follow_path,
     interpolate_path,
     spread_times,
     velocity_errors,
@@ -34,7 +32,7 @@ from artpipe.nn.gan.label_rows import requested_labels
 from artpipe.nn.layers import ema
 from artpipe.nn.layers.batching import split_rows
 
-_AT_ONCE = 128  # pictures painted or measured at once
+_AT_ONCE = 128  # pictures measured at once
 _SMALL_SIDE = 48  # pixels of the longer side, up to which 2 x 2 become channels; above it 4 x 4
 
 
@@ -176,6 +174,18 @@ class Flow(MicroBatchedLearner[Params]):
         tokens = self._label_tokens(labels) if words is None else caption_tokens(tuple(words))
         return self._paint(noise, self._encode(tokens), steering)
 
+    def path_functions(self) -> PathFunctions:
+        """Return what the page of a live room computes."""
+        p, captions, unet = self.params, self.average["captions"], self.average["unet"]  # type: ignore[index]
+        return PathFunctions(
+            captions.encode_pieces,
+            lambda points, times, conditions: unet(self._shape(points), times, conditions),
+            PathSettings(p.sampling_steps, p.guidance, (p.guided_from, p.guided_to), p.time_shift, p.solver == "heun"),
+        )
+
+    def _shape(self, noise: Tensor) -> Tensor:
+        return noise.view(-1, self.spec.channels, self.spec.height, self.spec.width)
+
     @property
     def noise_size(self) -> int:
         """Return the dimensions of the noise: those of a picture."""
@@ -196,7 +206,7 @@ class Flow(MicroBatchedLearner[Params]):
 
     def _paint(self, noise: Tensor, conditions: Tensor, steering: Steering) -> Tensor:
         p, like = self.params, steering.like
-        noise = noise.view(-1, self.spec.channels, self.spec.height, self.spec.width)
+        noise = self._shape(noise)
         guidance = p.guidance if steering.guidance is None else steering.guidance
         predictor = GuidedPredictor(
             self.average["unet"], conditions, self._encode(caption_tokens((steering.negative,))),  # type: ignore[index]
@@ -204,13 +214,7 @@ class Flow(MicroBatchedLearner[Params]):
         )  # fmt: skip
         strength = 1.0 if like is None else steering.strength
         steps = max(1, round(strength * (steering.steps or p.sampling_steps)))
-        pictures = []
-        for points, part in zip(split_rows(noise, _AT_ONCE), split_rows(conditions, _AT_ONCE), strict=True):
-            start = points if like is None else torch.lerp(like.to(points).expand_as(points), points, strength)
-            predict = replace(predictor, condition=part)
-            end = follow_path(predict, start, steps, heun=p.solver == "heun", begin=1 - strength, shift=p.time_shift)
-            pictures.append(predict.keep_picture(end.clamp(-1, 1)))
-        return torch.cat(pictures)
+        return predictor.paint(noise, steps, strength, heun=p.solver == "heun", shift=p.time_shift)
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Paint one picture per seed, its caption or label beside it."""

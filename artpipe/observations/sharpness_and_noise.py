@@ -72,6 +72,7 @@ def _describe_widths(widths: dict[str, float]) -> tuple[list[Message], list[Meas
 def _describe_noise(noise: float | None) -> Message:
     if noise is None:
         return Message(code="noise_unknown")
+    noise = round(noise, 1)  # as it is shown: 3.96 is no 4.0 "below 4"
     if noise < _CLEAN:
         return Message(code="noise_none", values={"sigma": noise, "bound": _CLEAN})
     if noise < _VISIBLE:

@@ -19,18 +19,27 @@ _HTML = """
 <div class="studio" hidden data-studio>
 <figure class="easel">
 <span class="frame"><canvas class="pixel" width="{{ live.width }}" height="{{ live.height }}" role="img" aria-label="{{ _('The picture on the easel') }}" data-canvas></canvas></span>
-<figcaption><span role="status" data-caption data-seed="{{ _('Seed') }}" data-child="{{ _('Child of two pictures, seed') }}" data-moved="{{ _('moved by') }}" data-time="{{ _('painted in %(n)s ms', n='%s') }}"></span></figcaption>
+<figcaption><span role="status" data-caption data-seed="{{ _('Seed') }}" data-child="{{ _('Child of two pictures, seed') }}" data-moved="{{ _('moved by') }}" data-time="{{ _('painted in %(n)s ms', n='%s') }}" data-coming="{{ _('being painted') }}"></span></figcaption>
 </figure>
 <div class="tools">
 <p class="pair-of-buttons"><button class="button" type="button" data-new>{{ _("New picture") }}</button> <button class="button" type="button" data-keep>{{ _("Put aside") }}</button></p>
 <label class="field"><span>{{ _("Seed") }}</span><input type="number" min="0" max="4294967295" step="1" inputmode="numeric" data-seed></label>
+{% if live.path and live.path.captions %}
+<label class="field"><span>{{ _("In your words") }}</span><input maxlength="200" autocomplete="off" placeholder="{{ live.path.captions[0] | clean(60) }}" data-words></label>
+<p class="hint" role="status" hidden data-refusal data-refused="{{ _('This model does not paint “%(words)s”.', words='%s') }}"></p>
+{% endif %}
 {% if live.classes %}
 <label class="field"><span>{{ _("What it shows") }}</span><select data-class><option value="">{{ _("as the seed has it") }}</option>
 {% for name in live.classes %}<option value="{{ loop.index0 }}">{{ name | clean(60) | name }}</option>{% endfor %}
 </select></label>
 {% endif %}
+{% if live.path %}
+<label class="field"><span>{{ _("How closely it follows") }}</span><input type="range" min="0" max="8" step="0.5" value="{{ live.path.guidance }}" data-guidance><output>{{ live.path.guidance }}</output></label>
+<label class="field"><span>{{ _("In how many steps") }}</span><input type="range" min="1" max="32" step="1" value="{{ live.path.steps }}" data-steps><output>{{ live.path.steps }}</output></label>
+{% else %}
 <label class="field"><span>{{ _("What varies most") }}</span><input type="range" min="-4" max="4" step="0.1" value="0" data-move></label>
 <label class="field"><span>{{ _("What varies next") }}</span><input type="range" min="-4" max="4" step="0.1" value="0" data-move></label>
+{% endif %}
 <p class="pair-of-buttons"><button class="button quiet-button" type="button" data-near>{{ _("Nearest works it learned from") }}</button> <button class="button quiet-button" type="button" data-save>{{ _("Save the picture") }}</button></p>
 </div>
 <div class="bench">
@@ -61,6 +70,6 @@ SECTION = Section(
     page="model",
     fill=_fill,
     html=_HTML,
-    scripts=("interpreter.js", "painter.js", "live.js"),
+    scripts=("interpreter.js", "captions.js", "painter.js", "live.js"),
     policy={"script-src": "'wasm-unsafe-eval'", "worker-src": "blob:"},
 )

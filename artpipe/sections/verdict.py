@@ -40,6 +40,8 @@ _HTML = """
 {% if view.artist.champion %}<p>{{ _("Of the models of its kind after this collection, it is the champion: the one that counts.") }}</p>
 {% elif rival %}<p>{{ _("Of the models of its kind after this collection, %(model)s is the champion.", model=m.to_model(rival)) }}</p>
 {% elif view.artist.rival %}<p>{{ _("Of the models of its kind after this collection, another training of %(model)s is the champion.", model=m.isolated(view.artist.rival)) }}</p>
+{% elif verdict.is_passing %}<p>{{ _("No champion is named yet among the models of its kind after this collection; %(command)s names it.", command=m.mono("artpipe promote " ~ view.artist.name)) }}</p>
+{% else %}<p>{{ _("Among the models of its kind after this collection there is no champion: only what is fair or good becomes one.") }}</p>
 {% endif %}
 </div>
 </div>

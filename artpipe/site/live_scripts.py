@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from artpipe.artifacts.report import ReportCard
+from artpipe.artifacts.report import ReportCard, SavedExhibit
 from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, RealWork
 from artpipe.contracts.section import LiveScript
 from artpipe.errors import CorruptError
+from artpipe.language.message import WRITTEN
 from artpipe.site.media_files import MediaStore
 from artpipe.site.translation import clean_line
 from artpipe.system.hashing import sha256_bytes
@@ -48,12 +49,24 @@ def add_live_script(
         "program": base64.b64encode(program).decode(),
         "channels": 3 if colour else 1,
         "side": _SIDES[colour],
+        "captions": live.path.captions if live.path else (),
+        "refused": live.path.refused if live.path else (),
+        "prompts": list_prompts(report.exhibits) if live.path else {},
         "works": [describe_work(work) for work in works],
         "features": base64.b64encode(measure_works(works, media, colour=colour)).decode(),
     }
     text = f"artpipeLive.receive({json.dumps(content, separators=(',', ':'))});\n"
     script = media.add_document(text.encode(), ".js")
-    return LiveScript(script, *size, classes=live.classes, works=len(works), side=_SIDES[colour])
+    return LiveScript(script, *size, classes=live.classes, works=len(works), side=_SIDES[colour], path=live.path)
+
+
+def list_prompts(exhibits: Iterable[SavedExhibit]) -> dict[int, str]:
+    """Return the words that each hung seed was asked for; a class is none."""
+    prompts = {}
+    for one in exhibits:
+        if one.role == SAMPLE and one.seed is not None and one.caption.code == WRITTEN:
+            (prompts[one.seed],) = map(str, one.caption.values.values())  # the text is its one value
+    return prompts
 
 
 def describe_work(work: RealWork) -> dict[str, str | int]:

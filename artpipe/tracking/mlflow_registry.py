@@ -21,6 +21,7 @@ from artpipe.tracking.mlflow_store import REPORT, MlflowStore
 CHAMPION = "champion"
 _CHECKPOINT = "artpipe.checkpoint"
 _DVC = "dvc:///"
+_ABOUT = "Every checkpoint whose evaluation is fair or good."
 
 
 class VersionCandidate(NamedTuple):
@@ -78,9 +79,11 @@ def update_registry(store: MlflowStore, root: Path) -> None:
 
 
 def _rename_former_models(store: MlflowStore) -> None:
-    """Give models the names that they have now: they were called DATASET.KIND."""
-    names = {model.name for model in store.client.search_registered_models()}
-    for name in sorted(names):
+    """Rename artpipe's own models from DATASET.KIND, as they were once called."""
+    models = list(store.client.search_registered_models())
+    names = {model.name for model in models}
+    own = {model.name for model in models if model.description == _ABOUT}  # a shared server has other people's too
+    for name in sorted(own):
         dataset, dot, kind = name.rpartition(".")
         if dot and f"{dataset}-{kind}" not in names:
             store.client.rename_registered_model(name, f"{dataset}-{kind}")
@@ -90,8 +93,7 @@ def _rename_former_models(store: MlflowStore) -> None:
 
 def _create_model(store: MlflowStore, candidate: VersionCandidate) -> None:
     tags = {"dataset": candidate.dataset, "kind": candidate.kind}
-    about = "Every checkpoint whose evaluation is fair or good."
-    store.client.create_registered_model(candidate.name, tags=tags, description=about)
+    store.client.create_registered_model(candidate.name, tags=tags, description=_ABOUT)
 
 
 def _find_evaluated(root: Path) -> Iterator[VersionCandidate]:

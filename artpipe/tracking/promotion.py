@@ -3,6 +3,7 @@
 The champion changes only for a better checkpoint.
 """
 
+import contextlib
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +64,26 @@ def promote_all(root: Path = Path()) -> str:
             except ArtpipeError as error:
                 lines.append(str(error))
     return "\n".join(lines) or "nothing has been evaluated yet; `artpipe run` does it"
+
+
+def promote_first(root: Path = Path()) -> list[str]:
+    """Make a champion of each dataset and kind that has none; return a line for each.
+
+    Nobody is displaced: where several models were made at once, the first that is fair or good counts until another
+    is shown to be better. What cannot be promoted is passed over.
+
+    Raises:
+        UserError: champions.json cannot be read.
+    """
+    lines = []
+    with _hold_champions_lock(root):
+        champions = load_champions(root)
+        for model, entry in load_params(root / "params.yaml").models.items():
+            reigns = champions.find(str(entry.get("dataset")), str(entry.get("kind"))) is not None
+            if not reigns and (root / paths.report(model)).is_dir():
+                with contextlib.suppress(ArtpipeError):
+                    lines.append(_promote(model, force=False, root=root))
+    return lines
 
 
 def rollback(dataset: str, kind: str, root: Path = Path()) -> str:

@@ -21,7 +21,7 @@ PAGES = {
         *(f"works/{name}/index" for name in ("painter-stylisation-000", "enlarger-enlargement-000", "walker-walk-003")),
     ),
 }
-ALWAYS = {"index", "datasets/hills/index", "models/painter/index", "works/composer-sample-000/index"}
+ALWAYS = {("forms", "index"), ("forms", "models/painter/index"), ("forms", "works/composer-sample-000/index")}
 LIGHTS = {"day": ("light", 1280), "evening": ("dark", 1280), "in the hand": ("light", 390)}
 
 
@@ -45,7 +45,9 @@ def galleries(tmp_path_factory):
 def list_visits():
     """Every page by day; some in the evening and on a small screen, the others nightly."""
     return [
-        pytest.param(museum, page, light, marks=[] if light == "day" or page in ALWAYS else [pytest.mark.nightly])
+        pytest.param(
+            museum, page, light, marks=[] if light == "day" or (museum, page) in ALWAYS else [pytest.mark.nightly]
+        )
         for museum, pages in PAGES.items()
         for page in pages
         for light in LIGHTS

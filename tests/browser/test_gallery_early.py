@@ -142,7 +142,9 @@ def test_a_page_without_a_script_reads_the_same(browser, museum):
         assert "waits for its turn, hangs in about 2 min" in text
 
 
-@pytest.mark.parametrize(("light", "width"), [("light", 1440), ("dark", 1200), ("dark", 360)])
+@pytest.mark.parametrize(
+    ("light", "width"), [("light", 1440), pytest.param("dark", 1200, marks=pytest.mark.nightly), ("dark", 360)]
+)
 def test_axe_finds_no_violation_while_it_fills(browser, museum, light, width):
     """Contrast, names, roles, order of headings; nothing is wider than the screen."""
     museum.progress.on_start(f"train@{MODEL}")

@@ -129,6 +129,7 @@ def test_a_quatrain_stands_in_columns(browser, gallery):
         assert page.locator(".leaf .verse").count() == 12
 
 
+@pytest.mark.nightly
 def test_rooms_of_every_form_open_lightly(browser, tmp_path):
     """Forty models of poems, music and pictures keep the first view's budget: 40 requests, 500 kB, 1,500 nodes."""
     forms = (make_forms.poems(), make_forms.chorales(), make_forms.stylisations(), make_forms.walks())

@@ -1,6 +1,7 @@
 """The live room in a real browser: what it paints is what torch paints, and a visitor can work it."""
 
 import base64
+import shutil
 
 import make_museum as make
 import pytest
@@ -10,14 +11,15 @@ from PIL import Image
 from visits import Visit
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.report import LiveModel, load_report, save_report
+from artpipe.artifacts.report import LiveModel, LivePath, load_report, save_report
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Prompt
 from artpipe.evaluation.live_model import make_program
 from artpipe.evaluation.picture_recipes import PictureRecipe, paint_recipe, read_recipe
 from artpipe.evaluation.program_encoding import encode_program, round_halves
 from artpipe.gallery import build_gallery
-from artpipe.models import gan, vae
+from artpipe.models import flow, gan, vae
+from artpipe.numerics.caption_tokens import PIECES, WORDS, tokenise_caption
 from artpipe.numerics.pixels import to_bytes
 from artpipe.system.hashing import sha256_bytes
 
@@ -35,12 +37,17 @@ def make_learner(module, build, channels=1, size=28, classes=CLASSES, gain=1, **
     return learner
 
 
+SMALL_FLOW = {"width": 8, "inner_width": 8, "inner_blocks": 2, "condition_dim": 16, "sampling_steps": 4}
 SMALL_GAN = {"generator_width": 16, "least_width": 8, "discriminator_width": 8}
 LEARNERS = {
     "gan": lambda: make_learner(gan, gan.GAN, **SMALL_GAN),
     "gan in colour, 33 pixels": lambda: make_learner(gan, gan.GAN, 3, 33, (), latent_dim=20, **SMALL_GAN),
     "dcgan": lambda: make_learner(gan, gan.GAN, 3, 32, (), gain=4, architecture="dcgan", **SMALL_GAN),
     "vae": lambda: make_learner(vae, vae.VAE, latent_dim=10, hidden=32, width=8, flow_width=16, blocks=1),
+    "flow": lambda: make_learner(flow, flow.Flow, gain=0.5, **SMALL_FLOW),
+    "flow in colour, 37 pixels, Heun": lambda: make_learner(
+        flow, flow.Flow, 3, 37, (), gain=0.5, solver="heun", time_shift=2, guidance=3.5, guided_to=0.6, **SMALL_FLOW
+    ),
     "vae without a flow": lambda: make_learner(vae, vae.VAE, 3, 40, (), hidden=32, width=8, prior="normal"),
 }
 ASK = """async ([program, plain, recipes]) => {
@@ -62,15 +69,33 @@ ASK = """async ([program, plain, recipes]) => {
 def gallery(tmp_path_factory):
     """The small museum, whose gan a visitor can paint with, and that gan."""
     root, learner = make.small_museum(tmp_path_factory.mktemp("live")), LEARNERS["gan"]()
+    add_live_model(root, learner, CLASSES)
+    build_gallery(root)
+    return root / "data/gallery", learner
+
+
+@pytest.fixture(scope="module")
+def worded_gallery(gallery, tmp_path_factory):
+    """The same museum, in which a flow that heeds words stands in the place of the gan; and that flow."""
+    root, learner = tmp_path_factory.mktemp("worded") / "museum", LEARNERS["flow"]()
+    shutil.copytree(gallery[0].parents[1], root)
+    path = LivePath(guidance=2, steps=4, captions=("a seven", "an eight", "a nine"), refused=("red car",))
+    add_live_model(root, learner, CLASSES, path=path)
+    build_gallery(root)
+    return root / "data/gallery", learner
+
+
+def add_live_model(root, learner, classes, **fields):
+    """Give the report of the museum's gan another model to paint with."""
     folder = root / paths.report("digits-gan")
     report, _ = load_report(folder)
     packed = encode_program(make_program(learner, len(CLASSES)), 700_000)
     make.write_bytes(folder / "live.bin", packed)
-    works = tuple(neighbour.digest for exhibit in report.exhibits for neighbour in exhibit.neighbours)
-    live = LiveModel(file="live.bin", sha256=sha256_bytes(packed), classes=CLASSES, works=tuple(sorted({*works})))
+    works = {neighbour.digest for exhibit in report.exhibits for neighbour in exhibit.neighbours}
+    live = LiveModel(
+        file="live.bin", sha256=sha256_bytes(packed), classes=classes, works=tuple(sorted(works)), **fields
+    )
     save_report(folder, report.model_copy(update={"live": live}))
-    build_gallery(root)
-    return root / "data/gallery", learner
 
 
 def open_room(visit, gallery):
@@ -113,6 +138,38 @@ def test_a_recipe_means_the_same_in_python(browser, gallery):
         assert (torch.tensor(picture) - painted).abs().max() < 5e-3  # directions have four digits in the page
 
 
+def test_words_mean_the_same_in_python(browser, gallery):
+    """Words, no words, a guidance, steps and parents: the page paints what the recipe's own reader does."""
+    learner, parent = LEARNERS["flow"](), {"seed": 5, "prompt": "a red heart", "guidance": 3.5, "steps": 3}
+    child = {"seed": 16, "parents": [parent, {"seed": 6, "label": 2}], "guidance": 2}
+    recipes = [parent, {"seed": 5, "prompt": ""}, child, {**child, "seed": 17}, {"seed": 9, "label": 3, "guidance": 1}]
+    program = base64.b64encode(encode_program(make_program(learner, len(CLASSES)), 900_000)).decode()
+    with Visit(browser) as visit:
+        page = visit.go(f"{gallery[0].as_uri()}/models/digits-gan/index.html")
+        _, pictures = page.evaluate(ASK, [program, False, recipes])
+    painted = [paint_recipe(learner, PictureRecipe.model_validate(one), len(CLASSES)).flatten() for one in recipes]
+    assert (torch.tensor(pictures) - torch.stack(painted)).abs().max() < 1e-4
+    assert torch.pdist(torch.stack(painted)).min() > 1e-3
+
+
+CAPTIONS = (
+    "", "  ", "A smiling red heart", "woman pilot, medium-dark skin tone", "it's 42% off: x_1", "红心 and 心", "カタカナ ひらがな",
+    "Caf\u0065\u0301 Straße ΣΊΣΥΦΟΣ İstanbul", "नमस्ते दुनिया", "ﬁne Ⅻ ½ ｆｕｌｌ", "𠀀𠀁 🙂👩🏽‍🚀", "\u0301 a", "antidisestablishmentarianism",
+    " ".join(f"word{i}" for i in range(20)),
+)  # fmt: skip
+
+
+def test_the_page_makes_the_same_tokens(browser, gallery):
+    """Of any script, marks and ligatures, of no words and of too many."""
+    with Visit(browser) as visit:
+        page = visit.go(f"{gallery[0].as_uri()}/models/digits-gan/index.html")
+        script = "([texts, ...size]) => texts.map(text => makeTokeniser().tokenise(text, ...size))"
+        made = page.evaluate(script, [list(CAPTIONS), WORDS, PIECES])
+        refused = page.evaluate("() => makeTokeniser().findRefused('The Red  CAR', ['blue car', 'red, car'])")
+    assert made == [tokenise_caption(text).tolist() for text in CAPTIONS]
+    assert refused == "red, car"
+
+
 def test_a_visitor_paints_breeds_compares_and_saves(browser, gallery, tmp_path):
     """Every control does what it says, by the keyboard too; nothing complains, nothing is asked of elsewhere."""
     folder, learner = gallery
@@ -153,6 +210,46 @@ def test_a_visitor_paints_breeds_compares_and_saves(browser, gallery, tmp_path):
     painted = to_bytes(paint_recipe(learner, saved.recipe, len(CLASSES)))[0]
     with Image.open(tmp_path / "saved.png") as image:
         assert image.size == (28 * 18, 28 * 18)
+        seen = torch.frombuffer(bytearray(image.convert("L").resize((28, 28), 0).tobytes()), dtype=torch.uint8)
+    assert (seen.view(28, 28).int() - painted.int()).abs().max() <= 1
+
+
+def test_a_visitor_paints_by_words(browser, worded_gallery, tmp_path):
+    """Words, guidance, steps, a refused word, a child and the saved recipe, at 360 pixels; nothing complains."""
+    folder, learner = worded_gallery
+    with Visit(browser, viewport={"width": 360, "height": 800}) as visit:
+        page = open_room(visit, folder)
+        assert page.locator("[data-move]").count() == 0
+        words, canvas = page.locator("[data-words]"), "document.querySelector('[data-canvas]').toDataURL()"
+        page.locator("input[data-seed]").fill("41")
+        page.keyboard.press("Tab")
+        page.locator("[data-caption]").get_by_text("a nine”, Seed 41").wait_for()
+        words.fill("my red CAR")
+        page.keyboard.press("Enter")
+        assert page.locator("[data-refusal]").inner_text() == "This model does not paint “red car”."
+        first = page.evaluate(canvas)
+        words.fill("my blue car")
+        page.keyboard.press("Enter")
+        page.locator("[data-caption]").get_by_text("my blue car”, Seed 41").wait_for()
+        page.locator("[data-guidance]").fill("4")
+        page.locator("[data-steps]").fill("3")
+        page.wait_for_timeout(500)
+        assert page.locator("[data-steps] + output").inner_text() == "3"
+        assert page.evaluate(canvas) != first
+        with page.expect_download() as download:
+            page.locator("[data-save]").click()
+        download.value.save_as(tmp_path / "saved.png")
+        page.locator("[data-breed]").click()
+        page.locator("[data-children] button").first.click()
+        page.locator("[data-caption]").get_by_text("Child of two pictures").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert visit.complaints == []
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+    saved = read_recipe(tmp_path / "saved.png")
+    assert saved.recipe == PictureRecipe(seed=41, prompt="my blue car", guidance=4, steps=3)
+    painted = to_bytes(paint_recipe(learner, saved.recipe, len(CLASSES)))[0]
+    with Image.open(tmp_path / "saved.png") as image:
         seen = torch.frombuffer(bytearray(image.convert("L").resize((28, 28), 0).tobytes()), dtype=torch.uint8)
     assert (seen.view(28, 28).int() - painted.int()).abs().max() <= 1
 

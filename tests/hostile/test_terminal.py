@@ -16,6 +16,8 @@ from artpipe.ingest import ingest_dataset
 from artpipe.system.terminal import PlainConsole
 from artpipe.training.progress_bar import ProgressBar
 from tests.conftest import ROOT, load_module
+from tests.support.artpipe_server import EVERY_STAGE
+from tests.support.made_once import list_command
 
 make = load_module(ROOT / "tests/browser/make_museum.py")
 TITLE, CLEAR, CSI, BELL, TURNED = "\x1b]0;owned\x07", "\x1b[2J", "\x9b31m", "\x07", "\u202egnp\u2066"
@@ -27,7 +29,7 @@ def in_terminal(*arguments: str, code: int = 0) -> str:
     """Run the real command in a terminal without colours and return all that reached it; a lone return is one too."""
     ours, theirs = pty.openpty()
     env = {**os.environ, "TERM": "dumb", "COLUMNS": "200", "ARTPIPE_TRACKING": "off", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "artpipe", *arguments]
+    command = [*list_command("artpipe", EVERY_STAGE), *arguments]
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=env) as child:
         os.close(theirs)
         said = b""

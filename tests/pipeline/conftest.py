@@ -23,7 +23,8 @@ from ruamel.yaml import YAML
 
 from artpipe.system.processes import end_child, start_child
 from tests.conftest import draw_shapes
-from tests.support.artpipe_server import start_server, write_command
+from tests.support.artpipe_server import DVC, EVERY_STAGE, write_command
+from tests.support.made_once import list_command, make_once, start_once
 
 ROOT = Path(__file__).parents[2]
 STUB = Path(__file__).with_name("stub_artpipe.py")
@@ -67,7 +68,8 @@ class Project:
         return process
 
     def dvc(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self.run("dvc", *arguments, check=check)
+        """Run a command of DVC, forked from a process that has imported it."""
+        return self.run(*list_command("dvc", DVC), *arguments, check=check)
 
     @contextlib.contextmanager
     def repo(self):
@@ -182,17 +184,15 @@ def make_real_project(
 
 @pytest.fixture(scope="session")
 def artpipe_server():
-    """A process that has imported all stages and forks them; yields its socket."""
-    with start_server() as place:
-        yield place
+    """A process that has imported all stages and forks them, shared by all processes of the tests; its socket."""
+    return start_once("artpipe", EVERY_STAGE)
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory) -> Project:
+def reproduced() -> Project:
     """One project that `dvc repro` has made; copied by `project`, never changed."""
-    project = make_project(tmp_path_factory.mktemp("reproduced") / "project")
-    project.repro()
-    return project
+    folder = make_once("reproduced", lambda folder: make_project(folder / "project").repro())
+    return Project(folder / "project")
 
 
 @pytest.fixture
@@ -205,8 +205,20 @@ def project(reproduced, tmp_path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory):
-    """A Prefect server for all tests of the session, on a home that it migrates once; yields its environment."""
+def prefect_database():
+    """Have Prefect's migrations make its empty database once; each new home gets a copy, as a user's do."""
+
+    def make(folder: Path) -> None:
+        command = "from artpipe.orchestration.services.prefect_database import prepare_database; prepare_database()"
+        environment = {**os.environ, "PREFECT_HOME": str(folder / "home")}
+        subprocess.run([sys.executable, "-c", command], env=environment, cwd=ROOT, check=True)
+
+    make_once("prefect", make)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory, prefect_database):
+    """A Prefect server for all tests of this process, on a home of its own; yields its environment."""
     home = tmp_path_factory.mktemp("prefect")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -61,7 +61,7 @@ def train(name):
     time.sleep(stub.get("sleep", 0))
     if "meet" in stub:  # go on only while the other one runs
         Path(f".state/here-{name}").touch()
-        deadline = time.time() + 60
+        deadline = time.time() + 400  # 10 s alone; beside others it may be minutes
         while not Path(f".state/here-{stub['meet']}").exists():
             if time.time() > deadline:
                 sys.exit(4)

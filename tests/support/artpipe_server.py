@@ -1,11 +1,11 @@
-"""A process that has imported artpipe's stages and forks one `artpipe` for each request.
+"""A process that has imported artpipe's stages, or DVC, and forks one `artpipe` or `dvc` for each request.
 
 What tests run a hundred times does not import torch a hundred times. A client sends one line of JSON, ``{"arguments",
 "folder", "environment"}``, with its standard streams over a Unix socket; the answer is ``[exit code, core-seconds,
 KiB]``, the code negative after a signal. A client that goes takes its `artpipe` with it.
 
     python artpipe_server.py SOCKET MODULE...         # serves
-    python -S -E artpipe_server.py SOCKET -- ARGUMENT...    # is `artpipe`
+    python -S -E artpipe_server.py SOCKET -- ARGUMENT...    # is `artpipe`, or `dvc` where that was imported
 """
 
 import contextlib
@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 STREAMS = 3
+OWNER = "ARTPIPE_TESTS_OWNER"  # the process without which a server has nothing to do
 EVERY_STAGE = (
     "artpipe.ingest",
     "artpipe.preprocess",
@@ -31,6 +32,25 @@ EVERY_STAGE = (
     "pyarrow.parquet",
     "PIL.Image",
     "jinja2",
+)
+DVC = (
+    "dvc.cli.parser",
+    "dvc.data_cloud",
+    "dvc.dvcfile",
+    "dvc.fs.data",
+    "dvc.lock",
+    "dvc.repo",
+    "dvc.rwlock",
+    "dvc.stage.cache",
+    "dvc.stage.run",
+    "dvc.stage.serialize",
+    "dvc_data.hashfile.transfer",
+    "dvc_data.index.checkout",
+    "dvc_data.index.save",
+    "dvc_data.index.update",
+    "scmrepo.git.backend.dulwich.client",
+    "scmrepo.git.backend.gitpython",
+    "scmrepo.git.backend.pygit2",
 )
 
 
@@ -54,9 +74,9 @@ def start_server(modules=EVERY_STAGE):
             server.wait()
 
 
-def write_command(folder, place):
+def write_command(folder, place, name="artpipe"):
     """Write an `artpipe` into a folder that has the server be it."""
-    script = folder / "artpipe"
+    script = folder / name
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E {__file__} {place} -- "$@"\n')
     script.chmod(0o755)
 
@@ -74,8 +94,14 @@ def serve(place: str, modules: list[str]) -> None:
         listener.bind(f"{place}.new")
         listener.listen(64)
         Path(f"{place}.new").rename(place)  # it is there when it can be asked
-        while True:
-            client, _ = listener.accept()
+        listener.settimeout(10)
+        owner = os.environ.get(OWNER, str(os.getpid()))
+        while Path("/proc", owner).exists():
+            try:
+                client, _ = listener.accept()
+            except TimeoutError:
+                continue
+            client.setblocking(True)
             with client:
                 if not os.fork():
                     listener.close()
@@ -130,6 +156,11 @@ def _be_artpipe(request: dict, streams: list[int]) -> None:
         if "tempfile" in sys.modules:
             sys.modules["tempfile"].tempdir = None  # it remembers the server's
         sys.argv = ["artpipe", *request["arguments"]]
+        if "dvc.cli" in sys.modules:
+            from dvc.cli import main
+
+            sys.argv[0] = str(Path(sys.executable).with_name("dvc"))
+            sys.exit(main())
         from artpipe.__main__ import main
 
         main()

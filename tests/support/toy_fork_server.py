@@ -1,6 +1,6 @@
 """Imports torch once, then forks a training per request: what makes twenty kills cheap.
 
-Reads lines of JSON, ``{"folder", "under"}`` to start or ``{"wait"}`` for a pid, and answers each with one number. With
+Reads lines of JSON, ``{"number", "folder", "under"}`` to start or ``{"number", "wait"}`` for a pid, and answers each with its number and one more. With
 `under` the training hangs under that many processes of its own session; then the answer is the topmost one's pid.
 """
 
@@ -67,7 +67,7 @@ def main():
                     os.setsid()
                     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup a leader is left out on purpose
                 train_toy(request["folder"], request["under"])
-        print(answer, flush=True)
+        print(request["number"], answer, flush=True)
 
 
 if __name__ == "__main__":

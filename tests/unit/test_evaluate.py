@@ -1,5 +1,6 @@
 """Planted painters get the verdicts they deserve; the report holds what was scored, byte for byte the same twice."""
 
+import functools
 import json
 import math
 from pathlib import Path
@@ -325,7 +326,17 @@ def rows(losses, kids=None):
 )
 def test_history_decides(history, rollbacks, expected):
     """Explosions, too many rollbacks, a discriminator without loss and a steep end are read from the history."""
-    assert verdict(Painter(by_seed), card=card(history, rollbacks)).fault == expected
+    by_history = EvaluationParams(metrics=METRICS[:1], samples=8, reference=300, exhibits=4)
+    found = evidence(Painter(by_seed), samples=8, card=card(history, rollbacks), params=by_history)
+    assert decide_verdict([*measure_metrics(found), *measure_fault_free_painter()])[1].fault == expected
+
+
+@functools.cache
+def measure_fault_free_painter() -> tuple[Measurement, ...]:
+    """Return what all metrics but the history's say of new works of the real source."""
+    found = evidence(Painter(by_seed))
+    found.params = found.params.model_copy(update={"metrics": METRICS[1:]})
+    return tuple(measure_metrics(found))
 
 
 def test_a_training_that_was_given_up_has_diverged():
@@ -390,7 +401,26 @@ def test_one_work_is_no_ground_for_a_grade():
         values={"share": 0.1, "wanted": 0.5},
     )  # fmt: skip
     assert finding.grade == "cannot tell"
-    assert make_sentence(finding).endswith("Too few works to tell: 1.")
+    assert make_sentence(finding).endswith("Too few works to tell: 1; more of them, held out or made, would tell.")
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "remedy"),
+    [
+        (1.5, -0.5, 3.5, "About 8 measured works in place of 4 would tell."),  # 2 beyond 1.5: 16 / 9 times as many
+        (1.5, -0.001, 3.1, "About 5 measured works in place of 4 would tell."),
+        (0.1, -2.0, 2.2, "It is so near its pass mark that more works alone would hardly tell."),
+        (-1.0, -3.0, 1.0, "About 16 measured works in place of 4 would tell."),
+    ],
+)
+def test_what_cannot_be_told_says_what_would_tell(value, low, high, remedy):
+    """So many works that the interval, which narrows with their root, ends at the pass mark."""
+    score = Score(name="psnr_gain", value=value, n=4, low=low, high=high)
+    finding = judge_score(
+        score, passing=0.0, good=0.5, code="style_remains", values={"share": value, "wanted": 0.0}
+    )  # fmt: skip
+    assert finding.grade == "cannot tell"
+    assert make_sentence(finding).endswith(remedy)
 
 
 @pytest.mark.parametrize(
@@ -434,6 +464,13 @@ def test_an_ignored_code_is_a_posterior_collapse():
     """A code that says nothing is a collapse, whatever the reconstruction term; one that says something is healthy."""
     assert verdict(Coder(0.01, 0)).fault == "posterior collapsed"
     assert verdict(Coder(3.0, 3)).grade == "good"
+
+
+def test_a_code_that_holds_more_than_a_picture_has_diverged():
+    """All bytes of a picture tell ln 256 nats each; no code of it that learns costs more."""
+    most = HELD_OUT["images"][0].numel() * math.log(256)
+    assert verdict(Coder(0.9 * most, 3)).grade == "good"
+    assert verdict(Coder(1.1 * most, 3)).fault == "diverged"
 
 
 def test_elbo_by_hand():

@@ -23,6 +23,7 @@ from artpipe.preprocess import preprocess_dataset
 from artpipe.preprocessing.contact_sheet import SheetPicture, draw_contact_sheet
 from artpipe.preprocessing.splits import plan_splits
 from artpipe.system.hashing import sha256_bytes, sha256_file
+from tests.conftest import scale_examples
 
 ENTRY = """
 format: 2
@@ -146,7 +147,7 @@ DIGESTS = st.lists(st.binary(min_size=32, max_size=32).map(bytes.hex), min_size=
 
 
 @given(DIGESTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 def test_no_wanted_split_is_empty(digests):
     """From eight works on, whatever their hashes."""
     works = Listed([work(digest) for digest in digests])

@@ -32,6 +32,17 @@ class CaptionEncoder(nn.Module):
         bag = (F.silu(self.words(words + self.places)) * spoken).sum(1) / spoken.sum(1).clamp(min=1).sqrt()
         return torch.where(spoken.amax(1) > 0, self.caption(bag), self.nothing)
 
+    def encode_pieces(self, pieces: Tensor, words: Tensor, spoken: Tensor) -> Tensor:
+        """Return `forward` of shares instead of tokens, without a lookup.
+
+        `pieces` ``(N, words, tokens)``: of the pieces in their word, 1 for the word itself; `words` ``(N, 1, words)``: of
+        the words, 1 by the root of their number; `spoken` ``(N, 1)``: 0 where no word is.
+        """
+        vectors = _GAIN * torch.bmm(pieces, self.pieces.expand(len(pieces), -1, -1))
+        bag = torch.bmm(words, F.silu(self.words(vectors + self.places)))[:, 0]
+        condition: Tensor = spoken * self.caption(bag) + (1 - spoken) * self.nothing
+        return condition
+
 
 def caption_tokens(texts: tuple[str, ...]) -> Tensor:
     """Return the tokens of captions, int16 ``(N, words, pieces)``."""

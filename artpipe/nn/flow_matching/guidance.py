@@ -3,10 +3,15 @@
 Classifier-free guidance: Ho & Salimans 2022.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+
+from artpipe.nn.flow_matching.straight_path import follow_path
+from artpipe.nn.layers.batching import split_rows
+
+_AT_ONCE = 128  # pictures painted at once
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,20 @@ class GuidedPredictor:
     interval: tuple[float, float] = (0.0, 1.0)
     picture: Tensor | None = None  # (C, H, W) in [-1, 1]
     painted: Tensor | None = None  # (1, H, W), 0 or 1
+
+    def paint(self, noise: Tensor, steps: int, strength: float, *, heun: bool, shift: float) -> Tensor:
+        """Follow paths from noise ``(N, C, H, W)``; return pictures in [-1, 1].
+
+        With a picture they begin on the way from it, at `strength` of the way.
+        """
+        pictures = []
+        for points, part in zip(split_rows(noise, _AT_ONCE), split_rows(self.condition, _AT_ONCE), strict=True):
+            picture = self.picture
+            start = points if picture is None else torch.lerp(picture.to(points).expand_as(points), points, strength)
+            predict = replace(self, condition=part)
+            end = follow_path(predict, start, steps, heun=heun, begin=1 - strength, shift=shift)
+            pictures.append(predict.keep_picture(end.clamp(-1, 1)))
+        return torch.cat(pictures)
 
     def __call__(self, points: Tensor, time: float) -> Tensor:
         """Return pictures ``(N, C, H, W)`` of points of the path at a time."""

@@ -5,7 +5,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from prefect import get_run_logger
@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 
 from artpipe.artifacts import paths
 from artpipe.config.params import load_params
-from artpipe.errors import SIGKILL_MESSAGE
+from artpipe.errors import SIGKILL_MESSAGE, ArtpipeError
 from artpipe.orchestration.reporting import console, prefect_artifacts
 from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
 from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, RetryableError
@@ -21,6 +21,7 @@ from artpipe.orchestration.scheduling.stage_costs import is_training
 from artpipe.storage.dvc_busy import describe_busy, is_busy
 from artpipe.storage.dvc_command import dvc_command, extract_dvc_reason
 from artpipe.system.plain_text import to_printable
+from artpipe.tracking.promotion import promote_first
 
 _BUSY_SECONDS = 5.0  # between two tries while another dvc uses a path; DVC itself does not wait for that
 _RETRYABLE = 75  # exit code of a stage that may work later: a lock, a server
@@ -115,6 +116,9 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
     if name == paths.LAST_STAGE:
         for folder in (paths.record(""), paths.run(""), paths.report("")):
             folder.mkdir(parents=True, exist_ok=True)  # DVC wants them even where nothing is in them yet
+        with suppress(ArtpipeError):  # what is wrong with champions.json the stage says itself
+            for line in promote_first():  # before the gallery reads who they are
+                output.read_line(line)
     with (
         run_context.devices.acquire(_count_devices(name)) if is_training(name) else no_device as device_variables,
         console.time_stage(name) as clock,

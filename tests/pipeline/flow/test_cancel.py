@@ -16,7 +16,7 @@ from tests.pipeline.conftest import get
 from tests.pipeline.flow.test_deployments import kept  # noqa: F401  # a fixture
 from tests.pipeline.flow.test_flow import bearers, begin_hanging
 
-pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server
+pytestmark = [pytest.mark.xdist_group("deployments"), pytest.mark.timeout(1200)]  # they share a server
 TARGET = ["train@vae"]
 
 

@@ -14,7 +14,7 @@ import pytest
 from artpipe.system.processes import end_child, find_process, start_child
 from tests.pipeline.conftest import ROOT, get
 
-pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # they share a server
+pytestmark = [pytest.mark.xdist_group("deployments"), pytest.mark.timeout(1200)]  # they share a server
 
 
 COMMANDS = {"deployments": "deploy", "watch": "watch"}
@@ -62,7 +62,7 @@ class Kept:
         """Ask for a run by hand, as the page does."""
         return get(f"{self.api}/deployments/{self.deployment()['id']}/create_flow_run", {"parameters": parameters})
 
-    def until(self, done, seconds: float = 240.0):
+    def until(self, done, seconds: float = 600.0):
         """Wait until something is so, and return it."""
         deadline = time.monotonic() + seconds
         while not (found := done()):

@@ -18,7 +18,7 @@ from artpipe.system.hashing import md5_file, sha256_bytes
 from tests.hostile.metadata_leaks import MARKS, PROFILE, find_marks, make_marked_files, make_marked_picture
 from tests.pipeline.conftest import Project, make_real_project
 
-pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]  # beside the tests that share its server
+pytestmark = [pytest.mark.xdist_group("real"), pytest.mark.timeout(1200)]  # they share a project
 PARAMS = """\
 format: 2
 seed: 1
@@ -50,18 +50,13 @@ def mark(pictures: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, prefect_server, artpipe_server):
+def made(tmp_path_factory, prefect_database, artpipe_server):
     """A project of 48 pictures that `artpipe run` has made, by a temporary Prefect server, and what it said."""
     folder = tmp_path_factory.mktemp("real") / "project"
     project = make_real_project(folder, PARAMS, count=48, change=mark, server=artpipe_server)
     for name in ("ARTPIPE_TRACKING", "ARTPIPE_CHECKED"):
         del project.environment[name]
-    home = tmp_path_factory.mktemp("home")
-    with contextlib.ExitStack() as stack:  # a migrated home: making one takes longer than all else here
-        opened = (sqlite3.connect(path / "prefect.db") for path in (Path(prefect_server["PREFECT_HOME"]), home))
-        old, new = (stack.enter_context(contextlib.closing(connection)) for connection in opened)
-        old.backup(new)
-    project.environment["PREFECT_HOME"] = str(home)
+    project.environment["PREFECT_HOME"] = str(tmp_path_factory.mktemp("home"))
     return project, project.run("artpipe", "run").stdout
 
 
@@ -83,6 +78,19 @@ def test_one_command_makes_a_gallery(made):
         assert re.search(rf"^{name} +{report['verdict']['grade']}", said, flags=re.MULTILINE)
     assert f"Gallery: {(project.folder / 'data/gallery/index.html').as_uri()}" in said
     assert re.search(r"^Runs: \S*artpipe ui$", said, flags=re.MULTILINE)  # by its path where another stands first
+
+
+def test_what_is_fair_or_good_becomes_the_first_champion(made):
+    """The run names it before the gallery is built, and the model's page says so, or why there is none."""
+    project, _ = made
+    champions = json.loads((project.folder / "champions.json").read_text()).get("champions", {}).get("shapes", {})
+    for name, kind in (("ruler", "classifier"), ("gan", "gan"), ("vae", "vae")):
+        is_passing = json.loads((project.folder / f"data/reports/{name}/report.json").read_text())["verdict"][
+            "grade"
+        ] in {"fair", "good"}
+        assert (kind in champions) == is_passing
+        page = (project.folder / f"data/gallery/models/{name}/index.html").read_text()
+        assert ("it is the champion" if is_passing else "there is no champion") in page
 
 
 def test_nothing_is_left_to_do(made):

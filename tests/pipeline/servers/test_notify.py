@@ -10,7 +10,7 @@ import pytest
 
 from tests.pipeline.conftest import get
 
-pytestmark = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -36,6 +36,7 @@ def listener():
     thread.join()
 
 
+@pytest.mark.xdist_group("flow")
 @pytest.mark.nightly
 def test_a_failed_run_is_told(project, prefect_server, listener):
     """Made twice it is one automation; a run that fails calls once, with what failed; one that ends well calls nobody."""
@@ -55,15 +56,14 @@ def test_a_failed_run_is_told(project, prefect_server, listener):
     assert heard.empty()
 
 
-def test_what_is_no_address_is_refused(project):
+@pytest.mark.parametrize(
+    ("words", "server"), [("an http or https address", "http://127.0.0.1:1/api"), ("PREFECT_API_URL", None)]
+)
+def test_what_is_no_address_is_refused(studio, artpipe, monkeypatch, words, server):
     """One line and exit code 2, before a server is asked."""
-    for words, environment in (
-        ("an http or https address", {"PREFECT_API_URL": "http://127.0.0.1:1/api"}),
-        ("PREFECT_API_URL", {}),
-    ):
-        project.environment.pop("PREFECT_API_URL", None)
-        project.environment.update(environment)
-        done = project.run(sys.executable, "-m", "artpipe", "notify", "ftp://x", check=False)
-        assert done.returncode == 2
-        assert words in done.stderr
-        assert done.stderr.count("\n") == 1
+    if server:
+        monkeypatch.setenv("PREFECT_API_URL", server)
+    code, _, error = artpipe("notify", "ftp://x")
+    assert code == 2
+    assert words in error
+    assert error.count("\n") == 1

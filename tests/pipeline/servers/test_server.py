@@ -42,10 +42,9 @@ def ask_socket(port: int, host: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory, prefect_server):
-    """A server that asks for a password, on a copy of the home that the session has migrated; yields its environment."""
-    home = tmp_path_factory.mktemp("guarded") / "home"
-    shutil.copytree(prefect_server["PREFECT_HOME"], home)
+def guarded(tmp_path_factory, prefect_database):
+    """A server that asks for a password; yields its environment."""
+    home = tmp_path_factory.mktemp("guarded")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -69,7 +68,7 @@ def guarded(tmp_path_factory, prefect_server):
     assert SECRET not in (home / "own.log").read_text()
 
 
-pipeline = [pytest.mark.xdist_group("flow"), pytest.mark.timeout(1200)]
+pipeline = [pytest.mark.xdist_group("guarded"), pytest.mark.timeout(1200)]
 
 
 class TestRealServer:

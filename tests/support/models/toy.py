@@ -2,6 +2,7 @@
 
 import copy
 import random
+import time
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ class Params(TrainParams):
     rate: float = 1.0e-3
     explode_at: int = -1  # the first step whose loss is multiplied away
     explode_below: float = 0.0  # while the rate's scale is above this
+    pause_seconds: float = 0.0  # before each step: what is only there to be ended takes no core
 
 
 class Toy(Learner[Params]):
@@ -40,6 +42,7 @@ class Toy(Learner[Params]):
         self.selection_measure = ("error", "min")
 
     def step(self, batch):
+        time.sleep(self.params.pause_seconds)
         for optimiser in self.optimisers.values():
             optimiser.param_groups[0]["lr"] = self.scheduled_rate(self.params.rate, warmup_steps=5, final_share=0.1)
             optimiser.zero_grad(set_to_none=True)

@@ -249,15 +249,15 @@ def test_odd_files_are_no_modules(tmp_path):
 
 @pytest.fixture(scope="module")
 def own_code():
-    """Return a function that gives each stage's fingerprint in artpipe's own code, with a text in one file replaced."""
+    """Return a function that gives each stage's fingerprint in artpipe's own code, with texts in some files replaced."""
     files = package_files("artpipe", ROOT / "artpipe")
 
-    def fingerprints(module="", old="", new="", folder=None):
+    def fingerprints(edits=(), folder=None):
         sources = dict(files)
-        if module:
+        for number, (module, old, new) in enumerate(edits):
             text = files[module].read_text()
             assert text.count(old) == 1
-            sources[module] = folder / "changed.py"
+            sources[module] = folder / f"changed_{number}.py"
             sources[module].write_text(text.replace(old, new))
         code = PackageCode(sources, BOUNDARIES)
         return {stage: code.fingerprint([entry], DECIDING.get(stage, ())) for stage, entry in STAGES.items()}
@@ -267,29 +267,37 @@ def own_code():
 
 
 @pytest.mark.parametrize(
-    ("module", "old", "new", "stale"),
+    ("edits", "stale"),
     [
         (
-            "artpipe.config.params",
-            '    subtitle: str = ""\n',
-            '    subtitle: str = ""\n    frame: str = "thin"\n',
+            [
+                (
+                    "artpipe.config.params",
+                    '    subtitle: str = ""\n',
+                    '    subtitle: str = ""\n    frame: str = "thin"\n',
+                )
+            ],
             {"gallery"},
         ),
         (
-            "artpipe.config.verdict_bounds",
-            "dropped_share: _Share = 0.1",
-            "dropped_share: _Share = 0.2",
+            [("artpipe.config.verdict_bounds", "dropped_share: _Share = 0.1", "dropped_share: _Share = 0.2")],
             {"evaluate", "gallery"},
         ),
-        ("artpipe.config.secret_scan", "_MIN_CHARACTERS = ", "_MIN_CHARACTERS = 1 + ", set()),
-        ("artpipe.training.progress_bar", "REFRESH_SECONDS = ", "REFRESH_SECONDS = 1 + ", set()),
-        ("artpipe.system.locks", "def hold_lock(", "def _new():\n    return 1\n\n\n_new()\n\n\ndef hold_lock(", set()),
-        ("artpipe.training.loop", "def describe_divergence(", "print()\n\n\ndef describe_divergence(", {"train"}),
+        (  # three at once: what they reach together is what any of them reaches
+            [
+                ("artpipe.config.secret_scan", "_MIN_CHARACTERS = ", "_MIN_CHARACTERS = 1 + "),
+                ("artpipe.training.progress_bar", "REFRESH_SECONDS = ", "REFRESH_SECONDS = 1 + "),
+                ("artpipe.system.locks", "def hold_lock(", "def _new():\n    return 1\n\n\n_new()\n\n\ndef hold_lock("),
+            ],
+            set(),
+        ),
+        ([("artpipe.training.loop", "def describe_divergence(", "print()\n\n\ndef describe_divergence(")], {"train"}),
     ],
+    ids=["gallery", "verdict", "no result", "training"],
 )
-def test_an_edit_reaches_the_stages_whose_result_it_can_change(own_code, tmp_path, module, old, new, stale):
+def test_an_edit_reaches_the_stages_whose_result_it_can_change(own_code, tmp_path, edits, stale):
     """An option of the gallery trains nothing, a bound of a verdict is no matter of ingest, a lock of none."""
-    before, after = own_code(module, old, new, tmp_path)
+    before, after = own_code(edits, tmp_path)
     assert {stage for stage in STAGES if before[stage] != after[stage]} == stale
 
 

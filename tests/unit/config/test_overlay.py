@@ -15,6 +15,7 @@ from artpipe.config.overlay import apply_overlay, merge, remove_overlay, value_a
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.yaml_tree import YamlTree
 from artpipe.errors import UserError
+from tests.conftest import scale_examples
 
 ROOT = Path(__file__).parents[3]
 OVERLAY = """\
@@ -60,7 +61,7 @@ VALUES = st.recursive(LEAVES | st.lists(LEAVES, max_size=3), lambda inner: st.di
 MAPPINGS = st.dictionaries(NAMES, VALUES, min_size=1, max_size=4)
 
 
-@settings(max_examples=60)
+@settings(max_examples=scale_examples(60))
 @example({"a": None}, {"a": {"a": ":0"}}, False, None)  # ruamel writes `a: {a: :0}`, which it cannot read
 @given(MAPPINGS, MAPPINGS, st.booleans(), st.sampled_from([None, 2]))
 def test_any_content_comes_back(content, overlay, flow, indent):

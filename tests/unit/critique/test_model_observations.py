@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.shards import ShardSet
 from artpipe.critique.class_activation import explain_class
 from artpipe.critique.critiqued_picture import CritiquedPicture
-from artpipe.critique.dataset_reference import DatasetReference, load_reference
+from artpipe.critique.dataset_reference import DatasetReference, load_reference, make_vectors
 from artpipe.critique.project_models import ProjectModels
+from artpipe.numerics.pixels import to_float
 from tests.unit.critique.conftest import picture_of
 
 
@@ -124,6 +125,22 @@ def test_new_works_are_called_strange_as_seldom_as_promised():
     assert reference.is_strange("layout", 100.0)
     bound = reference.bound("layout")
     assert [reference.is_strange("layout", bound), reference.is_strange("layout", bound + 1e-3)] == [False, True]
+
+
+@pytest.mark.parametrize("side", [56, 100, 280])
+def test_an_enlarged_picture_has_the_texture_of_its_work(side):
+    """A stroke on plain ground, drawn larger and shrunk again, is nearer to itself than what resampling may change."""
+    large = Image.new("L", (224, 224))
+    ImageDraw.Draw(large).line((64, 48, 152, 64, 96, 176), fill=255, width=24)
+    small = large.resize((28, 28), Image.Resampling.BOX)
+    twin = small.resize((side, side), Image.Resampling.BICUBIC).resize((28, 28), Image.Resampling.LANCZOS)
+    work, drawn = (
+        make_vectors("texture", to_float(torch.tensor(np.asarray(image))[None, None]), None) for image in (small, twin)
+    )
+    stripes = torch.ones(1, 1, 28, 28)
+    stripes[..., ::2] = -1
+    assert float((work - drawn).norm()) < 0.3  # 1.1 where levels of 1 count as much as those of 8
+    assert float((work - make_vectors("texture", stripes, None)).norm()) > 5.0
 
 
 def test_with_few_works_nothing_is_called_strange():

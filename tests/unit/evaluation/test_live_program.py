@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from artpipe.evaluation.array_layout import merge_axes
-from artpipe.evaluation.live_program import ProgramBuilder, pack_rows
+from artpipe.evaluation.live_program import ProgramBuilder, join_functions, pack_rows
 from artpipe.evaluation.operation_lowering import Lowering
 from artpipe.evaluation.operation_trace import trace_operations
 from artpipe.evaluation.program_encoding import UnsupportedOperationError, encode_program, round_halves
@@ -29,11 +29,12 @@ def lower(function, *shapes):
     inputs = [torch.randn(shape) for shape in shapes]
     builder = ProgramBuilder()
     values = [builder.add_buffer(shape) for shape in shapes]
-    return builder.build(values, Lowering(builder).lower_trace(trace_operations(function, inputs), values))
+    built = builder.build(values, Lowering(builder).lower_trace(trace_operations(function, inputs), values))
+    return join_functions([built])
 
 
 def names(program):
-    return [operation[0] for operation in program.description["operations"]]
+    return [operation[0] for operation in program.description["functions"][0]["operations"]]
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,14 @@ def test_all_in_order_is_no_copy():
     assert names(shuffled) == ["copy", "copy", "copy", "unary"]
 
 
+def test_folding_is_one_copy():
+    """Folding pixels into channels walks over the picture once; a margin that repeats the edge is picked."""
+    assert names(lower(lambda x: F.pixel_unshuffle(x, 2).exp(), (1, 1, 4, 4))) == ["copy", "unary"]
+    padded = lower(lambda x: F.pad(x, (0, 1, 0, 0), mode="replicate").exp(), (1, 1, 2, 2))
+    assert names(padded) == ["gather", "unary"]
+    assert padded.description["functions"][0]["operations"][0][3] == [0, 1, 1, 2, 3, 3]
+
+
 def test_an_operation_that_the_page_lacks_is_named():
     """The error has the operator's name."""
     with pytest.raises(UnsupportedOperationError, match="aten::cumsum"):
@@ -115,7 +124,7 @@ def test_merged_axes_reach_the_same_elements(sizes, data):
 def test_a_place_is_taken_again_and_never_too_early():
     """A long chain needs few places, and no operation writes over what is still to be read."""
     program = lower(lambda x: sum(x.mul(i).tanh() for i in range(2, 12)) + x, (1, 40))
-    description = program.description
+    description = program.description["functions"][0]
     assert description["scratch"] < 40 * 8
     (first, size), _ = description["inputs"][0], None
     for operation in description["operations"]:
@@ -156,3 +165,19 @@ def test_encoded_weights_are_halves_by_planes():
 def test_the_interpreter_stays_small(maker):
     """What every room loads before its model has 12 kB at most, the kernel included."""
     assert maker.INTERPRETER.stat().st_size <= 12_000
+
+
+def test_functions_share_weights_and_places():
+    """Two functions of one layer have its weights once, and begin at the same place."""
+    layer = nn.Linear(8, 8)
+    builders = [ProgramBuilder() for _ in range(2)]
+    functions = []
+    for builder, function in zip(builders, (layer, lambda x: layer(x).tanh()), strict=True):
+        value = builder.add_buffer((1, 8))
+        trace = trace_operations(function, [torch.randn(1, 8)])
+        functions.append(builder.build([value], Lowering(builder).lower_trace(trace, [value])))
+    program = join_functions(functions)
+    assert len(program.weights) == 8 * 8 + 8
+    first, second = program.description["functions"]
+    assert first["inputs"] == second["inputs"]
+    assert program.description["heap"] >= max(first["scratch"], second["scratch"])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from artpipe.errors import UserError
-from artpipe.evaluation.picture_recipes import PictureRecipe, paint_recipe, read_recipe
+from artpipe.evaluation.picture_recipes import PictureRecipe, list_prompts, paint_recipe, read_recipe
 
 
 def make_png(text: bytes, *, keyword: bytes = b"artpipe", damage: int = 0) -> bytes:
@@ -86,3 +86,27 @@ def test_each_number_of_a_child_is_one_of_its_parents():
     assert (from_one | from_other).all()
     assert 0 < from_one.sum() < 20
     assert child[20:].tolist() in ([1, 0, 0], [0, 0, 1])
+
+
+class Wording(Echo):
+    """Says what it was asked for, in the place of a picture."""
+
+    path_functions = "as a path has them"
+
+    def steer(self, noise, steering):
+        self.steering = steering
+        return noise[:, None, None]
+
+
+def test_words_go_before_a_class_and_a_child_has_those_of_a_parent():
+    """What a recipe says reaches the painter; without words it is the class, by the seed where none is given."""
+    learner = Wording()
+    spoken, classed = PictureRecipe(seed=4, prompt="a cat", guidance=3, steps=5), PictureRecipe(seed=4)
+    paint_recipe(learner, spoken, 3)
+    assert (learner.steering.captions, learner.steering.guidance, learner.steering.steps) == (["a cat"], 3, 5)
+    paint_recipe(learner, classed, 3)
+    assert (learner.steering.captions, learner.steering.labels.tolist()) == (None, [1])
+    for seed in range(8):
+        paint_recipe(learner, PictureRecipe(seed=seed, parents=(spoken, classed)), 3)
+        assert (learner.steering.captions is None) == (learner.steering.labels.tolist() == [1])
+    assert list_prompts(PictureRecipe(seed=0, parents=(spoken, classed))) == ["a cat"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from artpipe.errors import UserError
 from artpipe.layout.folder_levels import WorkFolder, interpret_folders
 from artpipe.project.detection import inspect_input
-from tests.conftest import ROOT, load_module
+from tests.conftest import ROOT, load_module, scale_examples
 
 places = load_module(ROOT / "tests" / "support" / "layout_trees.py")
 
@@ -94,7 +94,7 @@ def expected_splits(grid) -> dict[str, int]:
     return counts
 
 
-@settings(max_examples=250)
+@settings(max_examples=scale_examples(250))
 @given(layouts)
 def test_a_layout_of_the_grid_is_understood(tmp_path_factory, grid):
     """Medium, classes, splits, sidecars: whatever wraps the works, lies beside them, and however they are packed."""
@@ -109,7 +109,7 @@ def test_a_layout_of_the_grid_is_understood(tmp_path_factory, grid):
     assert seen.others == 0
 
 
-@settings(max_examples=60)
+@settings(max_examples=scale_examples(60))
 @given(layouts)
 def test_a_folder_and_its_archives_say_the_same(tmp_path_factory, grid):
     """What is understood does not depend on the packing."""

@@ -8,12 +8,13 @@ from markdown_it import MarkdownIt
 
 from artpipe.publishing.markdown_text import make_code, make_table, render_markdown
 from artpipe.site.translation import clean_line
+from tests.conftest import scale_examples
 
 READER = MarkdownIt("gfm-like", {"html": True, "linkify": False})
 WORDS = st.text(st.sampled_from("ab1 .)-+=#>*_`~[]()!|\\/:&;<\"'\t\n{}%"), max_size=20) | st.text(max_size=10)
 
 
-@settings(max_examples=60)
+@settings(max_examples=scale_examples(60))
 @given(WORDS, WORDS)
 @example("https://a.b/?c=d&e", "`a` | b")
 @example("{{ 1 }}", "-->")

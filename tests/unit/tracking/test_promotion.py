@@ -17,7 +17,7 @@ from artpipe.artifacts.run import RunCard, save_run
 from artpipe.artifacts.shards import Spec
 from artpipe.storage.dvc_command import hash_folder
 from artpipe.tracking.lineage_trace import trace_lineage
-from artpipe.tracking.promotion import find_objection
+from artpipe.tracking.promotion import find_objection, promote_first
 
 MODELS = ("digits-gan", "digits-wide")
 PARAMS = """\
@@ -114,6 +114,20 @@ def test_the_first_fair_one_is_champion(project, artpipe):
     assert listing.rstrip().endswith("  champion")
     assert "the champion of digits and its kind" in artpipe("lineage", "digits-gan")[1]
     assert load_champions().find("digits", "gan").before == ()
+
+
+def test_a_run_names_first_champions_and_moves_none(project):
+    """Of two new ones the better counts, if it is shown to be; a later one does not displace it."""
+    made("digits-gan", 0.1, seed=1, verdict="collapsed")
+    made("digits-wide", 0.3, seed=2)
+    keep(*MODELS)
+    assert [line.split()[5] for line in promote_first()] == ["digits-wide"]
+    made("digits-gan", 0.01, seed=3)
+    keep(*MODELS)
+    assert promote_first() == []
+    assert load_champions().find("digits", "gan").champion.model == "digits-wide"
+    Path("champions.json").unlink()
+    assert [line.split()[5] for line in promote_first()] == ["digits-gan"]
 
 
 def test_a_worse_one_is_refused(project, artpipe):

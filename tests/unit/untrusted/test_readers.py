@@ -19,6 +19,7 @@ from artpipe.untrusted.duplicates import DuplicateIndex
 from artpipe.untrusted.grey_png import decode_grey_pngs, encode_grey_png, encode_grey_pngs, encode_pictures
 from artpipe.untrusted.idx import IdxError, read_idx
 from artpipe.untrusted.metadata import Metadata, read_metadata
+from tests.conftest import scale_examples
 
 SHAPES = st.lists(st.integers(0, 6), min_size=1, max_size=4)
 
@@ -67,7 +68,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0
 
 
 @given(st.dictionaries(TEXT, TEXT, min_size=1, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 def test_metadata_round_trip(titles):
     """Names and titles with quotes, commas and newlines come back from both spellings of the convention."""
     import csv
@@ -128,7 +129,7 @@ CARD = Path(__file__).parents[3] / "datasets" / "digits.yaml"
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 def test_a_spoiled_pin_card_is_one_line(tmp_path_factory, data):
     """Any line taken out or spoiled leaves a pin card or a UserError of one line that names the file."""
     lines = CARD.read_text().splitlines()
@@ -148,7 +149,7 @@ def test_a_spoiled_pin_card_is_one_line(tmp_path_factory, data):
 
 
 @given(st.binary(max_size=120))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 def test_any_bytes_are_a_pin_card_or_one_line(tmp_path_factory, data):
     """Only UserError leaves the reader."""
     path = tmp_path_factory.mktemp("cards") / "any.yaml"
@@ -159,7 +160,7 @@ def test_any_bytes_are_a_pin_card_or_one_line(tmp_path_factory, data):
 
 
 @given(st.lists(st.integers(1, 2**64 - 1), min_size=1, max_size=20, unique=True), st.integers(0, 3), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 def test_banded_index_finds_what_a_full_search_finds(hashes, bits, data):
     """The nearest distance within `bits` agrees with comparing against all."""
     with contextlib.closing(DuplicateIndex()) as seen:
@@ -196,7 +197,7 @@ def test_grey_pngs_of_several_blocks():
 
 
 @given(st.integers(0, 10_000), st.integers(0, 255), st.integers(0, 200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=scale_examples(200), deadline=None)
 def test_a_changed_grey_png_is_left_to_a_decoder(place, value, cut):
     """Whatever byte of a file was changed or cut off, it is not taken for one that was written here."""
     pixels = np.random.default_rng(2).integers(0, 256, (3, 5, 7), np.uint8)

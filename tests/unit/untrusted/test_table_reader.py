@@ -13,6 +13,7 @@ from artpipe.config.params import DatasetEntry
 from artpipe.errors import UserError
 from artpipe.sources import archive, folder
 from artpipe.untrusted.metadata import METADATA_FILES, UNREAD_TABLES, Metadata, read_metadata
+from tests.conftest import scale_examples
 from tests.unit.untrusted.archives.test_archive_formats import placed, zipped
 
 TABLE = "file_name,title,creator\r\na.png,Square 1,Zoë\r\nb.png,Café au lait,André\r\n"
@@ -129,7 +130,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_character
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scale_examples(150), deadline=None)
 def test_what_pandas_writes_is_read(rows, separator, encoding, end, quoting):
     """Any separator, mark and line end; each cell is what pandas reads back, without blanks around it."""
     frame = pd.DataFrame(rows, columns=["file_name", "title", "creator"])

@@ -3,7 +3,7 @@
 function makeInterpreter() {
   "use strict";
   var KERNEL = "AGFzbQEAAAABCgFgBn9/f39/fwADAgEABQMBAAEHFQIGbWVtb3J5AgAIbXVsdGlwbHkAAAqKBAGHBAIHfwt7IAVBAnQhDANAQQAhBiAAIQkDQCABIAdBAnQgBGxqIQr9DAAAAAAAAAAAAAAAAAAAAAAhEP0MAAAAAAAAAAAAAAAAAAAAACER/QwAAAAAAAAAAAAAAAAAAAAAIRL9DAAAAAAAAAAAAAAAAAAAAAAhE/0MAAAAAAAAAAAAAAAAAAAAACEU/QwAAAAAAAAAAAAAAAAAAAAAIRX9DAAAAAAAAAAAAAAAAAAAAAAhFv0MAAAAAAAAAAAAAAAAAAAAACEXIAQhCANAIAr9AAQAIQ0gCv0ABBAhDiAJ/QkCACEPIBAgDyAN/eYB/eQBIRAgESAPIA795gH95AEhESAJ/QkCBCEPIBIgDyAN/eYB/eQBIRIgEyAPIA795gH95AEhEyAJ/QkCCCEPIBQgDyAN/eYB/eQBIRQgFSAPIA795gH95AEhFSAJ/QkCDCEPIBYgDyAN/eYB/eQBIRYgFyAPIA795gH95AEhFyAJQRBqIQkgCkEgaiEKIAhBAWsiCA0ACyACIAYgBWwgB2pBAnRqIQsgCyAQ/QsEACALIBH9CwQQIAsgDGohCyALIBL9CwQAIAsgE/0LBBAgCyAMaiELIAsgFP0LBAAgCyAV/QsEECALIAxqIQsgCyAW/QsEACALIBf9CwQQIAZBBGohBiAGIANJDQALIAdBCGohByAHIAVJDQALCwCQAQRuYW1lAm4BABgAAWEBAWICAWMDAW0EAWsFAW4GA3JvdwcGY29sdW1uCARzdGVwCQJwYQoCcGILAnBjDAVwaXRjaA0CYjAOAmIxDwF4EANjMDARA2MwMRIDYzEwEwNjMTEUA2MyMBUDYzIxFgNjMzAXA2MzMQMZAQADAAdjb2x1bW5zAQRyb3dzAgVzdGVwcw==";
-  var heap, multiply, program;
+  var heap, multiply, program, scratch;
 
   var UNARY = {
     relu: function (x) { return x > 0 ? x : 0; },
@@ -122,7 +122,7 @@ function makeInterpreter() {
       }
     },
     convolution: function (to, x, weight, bias, c, h, w, outputs, kh, kw, sh, sw, ph, pw, oh, ow) {
-      var pixels = oh * ow, pitch = (pixels + 7) & ~7, rows = (outputs + 3) & ~3, b = program.scratch;
+      var pixels = oh * ow, pitch = (pixels + 7) & ~7, rows = (outputs + 3) & ~3, b = scratch;
       var depth = unfold(x, b, c, h, w, kh, kw, sh, sw, ph, pw, oh, ow), made = b + depth * pitch;
       multiply(weight * 4, b * 4, made * 4, rows, depth, pitch);
       for (var i = 0; i < outputs; i++, made += pitch, to += pixels) {
@@ -167,17 +167,17 @@ function makeInterpreter() {
     softmax: function (to, x, rows, size) {
       for (var row = 0; row < rows; row++, x += size, to += size) {
         var most = -Infinity, total = 0, i;
-        for (i = 0; i < size; i++) { most = Math.max(most, heap[x + i]); }
+        for (i = 0; i < size; i++) { if (heap[x + i] > most) { most = heap[x + i]; } }
         for (i = 0; i < size; i++) { total += heap[to + i] = Math.exp(heap[x + i] - most); }
         for (i = 0; i < size; i++) { heap[to + i] /= total; }
       }
     },
     normalise: function (to, x, groups, size, epsilon) {
       for (var group = 0; group < groups; group++, x += size, to += size) {
-        var mean = 0, variance = 0, i;
-        for (i = 0; i < size; i++) { mean += heap[x + i] / size; }
-        for (i = 0; i < size; i++) { variance += (heap[x + i] - mean) * (heap[x + i] - mean) / size; }
-        for (i = 0; i < size; i++) { heap[to + i] = (heap[x + i] - mean) / Math.sqrt(variance + epsilon); }
+        var mean = 0, sum = 0, i, y;
+        for (i = 0; i < size; i++) { mean += heap[x + i]; }
+        for (i = 0, mean /= size; i < size; i++) { y = heap[x + i] - mean; sum += y * y; }
+        for (i = 0, y = 1 / Math.sqrt(sum / size + epsilon); i < size; i++) { heap[to + i] = (heap[x + i] - mean) * y; }
       }
     }
   };
@@ -204,14 +204,17 @@ function makeInterpreter() {
     program = JSON.parse(new TextDecoder().decode(bytes.subarray(4, start)));
     if (plain) { KERNEL = ""; }
     startKernel(program.heap);
-    for (var i = 0, count = program.weights; i < count; i++) { heap[i] = decodeHalf(bytes[start + i] << 8 | bytes[start + count + i]); }
+    var halves = Array.from({ length: 65536 }, function (_, bits) { return decodeHalf(bits); });
+    for (var i = 0, count = program.weights; i < count; i++) { heap[i] = halves[bytes[start + i] << 8 | bytes[start + count + i]]; }
     heap.set(program.numbers, program.numbers_at);
   }
-  function run(inputs) {
-    inputs.forEach(function (values, i) { heap.set(values, program.inputs[i][0]); });
-    program.operations.forEach(function (one) { OPERATIONS[one[0]].apply(null, one.slice(1)); });
-    var at = program.output[0], size = program.output[1] * program.output[2] * program.output[3];
-    return heap.slice(at, at + size);
+  /* Runs a function of the program by its number. */
+  function run(number, inputs) {
+    var called = program.functions[number], out = called.output;
+    scratch = called.scratch;
+    inputs.forEach(function (values, i) { heap.set(values, called.inputs[i][0]); });
+    called.operations.forEach(function (one) { OPERATIONS[one[0]].apply(null, one.slice(1)); });
+    return heap.slice(out[0], out[0] + out.slice(1).reduce(function (size, side) { return size * side; }, 1));
   }
   return {
     load: function (bytes, plain) { load(bytes, plain); return program; },

@@ -2,7 +2,7 @@
 var artpipeLive = {};
 (function () {
   "use strict";
-  var CHILDREN = 6, LARGE = 512;
+  var CHILDREN = 6, LARGE = 512, tokeniser = makeTokeniser();
 
   /* One question at a time; of those with the same key only the newest waits. */
   function startPainter(packed) {
@@ -14,19 +14,20 @@ var artpipeLive = {};
     }
     worker.onmessage = function (event) {
       var done = busy;
+      if (event.data.partial) { if (done.show) { done.show(event.data); } return; }
       next();
       if (event.data.error) { done.fail(event.data.error); } else { done.answer(event.data); }
     };
     worker.onerror = function (event) { event.preventDefault(); if (busy) { busy.fail(event.message); next(); } };
-    function ask(message, key) {
+    function ask(message, key, show) {
       return new Promise(function (answer, fail) {
         if (key) { waiting = waiting.filter(function (one) { return one.key !== key; }); }
-        waiting.push({ message: message, key: key, answer: answer, fail: fail });
+        waiting.push({ message: message, key: key, show: show, answer: answer, fail: fail });
         if (!busy) { next(); }
       });
     }
     return ask({ packed: packed }).then(function (facts) {
-      return { facts: facts, paint: function (recipe, key) { return ask({ recipe: recipe }, key); } };
+      return { facts: facts, paint: function (recipe, key, show) { return ask({ recipe: recipe, preview: Boolean(show) }, key, show); } };
     });
   }
 
@@ -65,21 +66,13 @@ var artpipeLive = {};
     }).sort(function (a, b) { return a.distance - b.distance; }).slice(0, count).map(function (one) { return one.work; });
   }
 
-  function checksum(bytes) {
-    var crc = -1;
-    for (var i = 0; i < bytes.length; i++) {
-      crc ^= bytes[i];
-      for (var k = 0; k < 8; k++) { crc = crc & 1 ? crc >>> 1 ^ 0xedb88320 : crc >>> 1; }
-    }
-    return ~crc;
-  }
   /* A PNG with one more chunk after its header (33 bytes): tEXt, a keyword, 0, Latin-1. */
   function addText(png, keyword, text) {
     var body = new TextEncoder().encode("tEXt" + keyword + "\0" + text), chunk = new Uint8Array(body.length + 8);
     var view = new DataView(chunk.buffer);
     view.setUint32(0, body.length - 4);
     chunk.set(body, 4);
-    view.setUint32(body.length + 4, checksum(body));
+    view.setUint32(body.length + 4, tokeniser.checksum(body));
     return new Blob([png.subarray(0, 33), chunk, png.subarray(33)], { type: "image/png" });
   }
   function escapeText(text) {
@@ -115,22 +108,30 @@ var artpipeLive = {};
     var canvas = find("canvas"), caption = find("caption"), seed = wall.querySelector("input[data-seed]");
     var chooser = find("class"), moves = Array.prototype.slice.call(wall.querySelectorAll("[data-move]"));
     var shelf = find("shelf"), children = find("children"), breed = find("breed"), neighbours = find("neighbours");
-    var base = { seed: 0 }, shown = null, parents = [], kept = [];
+    var words = find("words"), guidance = find("guidance"), steps = find("steps"), refusal = find("refusal");
+    var base = { seed: 0 }, shown = null, parents = [], typed = false, kept = [];
 
     function readRecipe() {
-      var recipe = Object.assign({}, base), steps = moves.map(function (range) { return Number(range.value); });
-      if (steps.some(Boolean)) { recipe.move = steps; }
+      var recipe = Object.assign({}, base), places = moves.map(function (range) { return Number(range.value); });
+      if (places.some(Boolean)) { recipe.move = places; }
+      if (guidance) { recipe.guidance = Number(guidance.value); recipe.steps = Number(steps.value); }
       return recipe;
     }
     function describe(recipe) {
       var word = recipe.parents ? caption.dataset.child : caption.dataset.seed;
       var label = chooser && recipe.label !== undefined ? ", " + chooser.options[recipe.label + 1].text : "";
-      return word + " " + recipe.seed + label + (recipe.move ? ", " + caption.dataset.moved + " " + recipe.move.join(", ") : "");
+      return (recipe.prompt ? "“" + recipe.prompt + "”, " : "") + word + " " + recipe.seed + label + (recipe.move ? ", " + caption.dataset.moved + " " + recipe.move.join(", ") : "");
     }
     function paint(quiet) {
-      return painter.paint(readRecipe(), "easel").then(function (painted) {
+      function preview(partial) {
+        draw(canvas, partial);
+        if (!quiet) { caption.textContent = caption.dataset.coming; }
+      }
+      canvas.setAttribute("aria-busy", "true");
+      return painter.paint(readRecipe(), "easel", preview).then(function (painted) {
         shown = painted;
         draw(canvas, painted);
+        canvas.removeAttribute("aria-busy");
         canvas.setAttribute("aria-label", describe(painted.recipe));
         if (!quiet) { caption.textContent = describe(painted.recipe) + ", " + caption.dataset.time.replace("%s", Math.max(1, painted.milliseconds)); }
         if (!neighbours.hidden) { showNearest(); }
@@ -139,20 +140,42 @@ var artpipeLive = {};
     function show(recipe) {
       base = Object.assign({}, recipe);
       delete base.move;
+      delete base.guidance;
+      delete base.steps;
+      if (guidance && recipe.steps) { guidance.value = recipe.guidance; steps.value = recipe.steps; showNumbers(); }
+      if (words) { words.value = recipe.prompt || ""; words.disabled = Boolean(recipe.parents); }
       moves.forEach(function (range, i) { range.value = recipe.move ? recipe.move[i] : 0; });
       seed.value = recipe.seed;
       if (chooser) { chooser.value = recipe.label === undefined ? "" : recipe.label; chooser.disabled = Boolean(recipe.parents); }
       return paint();
     }
-    function chooseLabel(recipe) {
-      if (chooser && chooser.value !== "") { recipe.label = Number(chooser.value); }
+    /* The class or the words that are chosen, else the words that the seed asks for. */
+    function choose(recipe) {
+      if (chooser && chooser.value !== "") {
+        recipe.label = Number(chooser.value);
+      } else if (words && typed && words.value.trim()) {
+        recipe.prompt = words.value.trim();
+      } else if (words && data.captions.length) {
+        recipe.prompt = data.captions[recipe.seed % data.captions.length];
+      }
       return recipe;
     }
-    function paintNew() { show(chooseLabel({ seed: crypto.getRandomValues(new Uint32Array(1))[0] })); }
+    function typeWords() {
+      var phrase = tokeniser.findRefused(words.value, data.refused);
+      refusal.hidden = phrase === undefined;
+      if (phrase !== undefined) { refusal.textContent = refusal.dataset.refused.replace("%s", phrase); return; }
+      typed = Boolean(words.value.trim());
+      if (typed && chooser) { chooser.value = ""; }
+      show(choose({ seed: shown.recipe.seed }));
+    }
+    function showNumbers() {
+      [guidance, steps].forEach(function (range) { range.nextElementSibling.textContent = range.value; });
+    }
+    function paintNew() { show(choose({ seed: crypto.getRandomValues(new Uint32Array(1))[0] })); }
     function typeSeed() {
       var number = Math.floor(Number(seed.value));
       if (seed.value === "" || !(number >= 0 && number <= 4294967295)) { seed.value = shown.recipe.seed; return; }
-      show(chooseLabel({ seed: number }));
+      show(choose({ seed: number }));
     }
     function showNearest() {
       var list = find("nearest"), untitled = neighbours.dataset.untitled;
@@ -228,7 +251,14 @@ var artpipeLive = {};
 
     find("new").addEventListener("click", paintNew);
     seed.addEventListener("change", typeSeed);
-    if (chooser) { chooser.addEventListener("change", typeSeed); }
+    if (chooser) { chooser.addEventListener("change", function () { typed = false; typeSeed(); }); }
+    if (words) { words.addEventListener("change", typeWords); }
+    if (guidance) {
+      [guidance, steps].forEach(function (range) {
+        range.addEventListener("input", function () { showNumbers(); paint(true); });
+        range.addEventListener("change", function () { paint(); });
+      });
+    }
     moves.forEach(function (range) {
       range.addEventListener("input", function () { paint(true); });
       range.addEventListener("change", function () { paint(); });
@@ -244,8 +274,14 @@ var artpipeLive = {};
     if (!data.works.length) { find("near").hidden = true; }
     var seeds = wall.dataset.seeds.split(" ").filter(Boolean).map(Number);
     seeds = seeds.length ? seeds : [1, 2, 3, 4];
-    seeds.forEach(function (number, i) { keep({ seed: number }, i < 2); });
-    return show({ seed: seeds[0] });
+    /* What hangs is asked for what it hangs with. */
+    function recall(number) {
+      var prompt = data.prompts[number];
+      return prompt === undefined ? choose({ seed: number }) : { seed: number, prompt: prompt };
+    }
+    return show(recall(seeds[0])).then(function () {
+      seeds.forEach(function (number, i) { keep(recall(number), i < 2); });
+    });
   }
 
   function open(wall) {

@@ -15,6 +15,7 @@ from artpipe.language.sentences import read_sentence
 from artpipe.modalities.picture.decoder import decode_picture, flatten_alpha, perceptual_hash
 from artpipe.untrusted.magic_bytes import looks_like_picture, read_webp_size
 from artpipe.untrusted.rejection import REASONS, RejectedError
+from tests.conftest import scale_examples
 
 LETTER_F = np.array(
     [[255, 255, 255], [255, 0, 0], [255, 255, 0], [255, 0, 0]], np.uint8
@@ -253,7 +254,7 @@ def test_megapixels_are_inclusive():
         [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"\xff\xd8\xff\xe0", b"RIFF\xff\0\0\0WEBPVP8X"]
     ),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scale_examples(150), deadline=None)
 def test_any_bytes_decode_or_are_rejected(data, start):
     """Nothing but RejectedError leaves the decoder."""
     try:

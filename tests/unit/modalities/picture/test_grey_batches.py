@@ -9,6 +9,7 @@ from artpipe.modalities.picture import inspect_picture, prepare_picture
 from artpipe.modalities.picture.framing import PictureParams
 from artpipe.modalities.picture.grey_batches import inspect_grey_pictures, prepare_grey_pictures
 from artpipe.untrusted.grey_png import encode_grey_pngs
+from tests.conftest import scale_examples
 
 
 def files(count: int, height: int, width: int, seed: int = 1) -> list[bytes]:
@@ -16,7 +17,7 @@ def files(count: int, height: int, width: int, seed: int = 1) -> list[bytes]:
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 6), st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 def test_facts_are_those_of_each_picture(height, width, count, seed):
     """Size and difference hash of a batch are those that the decoder finds, for every size."""
     inputs = files(count, height, width, seed)

@@ -10,6 +10,7 @@ from PIL import Image
 from artpipe.modalities.picture.decoder import decode_picture
 from artpipe.modalities.picture.jpeg_end import describe_unsupported_process, read_jpeg_header
 from artpipe.untrusted.rejection import RejectedError
+from tests.conftest import scale_examples
 
 NOTE = "its end mark is missing, all its pixels are there"
 FORMS = ({}, {"progressive": True}, {"optimize": True}, {"subsampling": 0}, {"restart_marker_blocks": 5})
@@ -70,7 +71,7 @@ def test_missing_restart_interval_is_truncated():
         decode_picture(data[:last], 32)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(
     st.sampled_from(FORMS), st.integers(8, 60), st.integers(1, 90), st.integers(1, 200), st.sampled_from(["L", "RGB"])
 )

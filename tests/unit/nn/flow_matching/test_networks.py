@@ -67,3 +67,20 @@ def test_a_word_never_learned_speaks_by_its_trigrams():
         optimiser.step()
     smile, purple = (encoder(caption_tokens((word,))) for word in ("smile", "purple"))
     assert (smile - goal).norm() < (purple - goal).norm()
+
+
+def test_shares_of_pieces_say_what_tokens_say():
+    """What the page of a live room computes from shares is what a lookup of the tokens gives."""
+    torch.manual_seed(0)
+    encoder = CaptionEncoder(8, 16)
+    torch.nn.init.normal_(encoder.pieces)
+    tokens = caption_tokens(("a red circle", "x", "", "antidisestablishmentarianism 红心"))
+    is_piece = tokens[:, :, 1:] > 0
+    counts = torch.cat(
+        [torch.ones_like(tokens[:, :, :1]), is_piece.sum(2, keepdim=True).clamp(min=1).expand_as(is_piece)], 2
+    )
+    shares = torch.zeros(4, tokens.shape[1], 4096).scatter_add_(2, tokens.long(), (tokens > 0) / counts)
+    spoken = (tokens[:, :, 0] > 0).float()
+    words = spoken / spoken.sum(1, keepdim=True).clamp(min=1).sqrt()
+    made = encoder.encode_pieces(shares, words[:, None], spoken.amax(1, keepdim=True))
+    torch.testing.assert_close(made, encoder(tokens))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, collect_archive_notes, read_members
 from artpipe.untrusted.encodings.name_encodings import guess_encoding
+from tests.conftest import scale_examples
 
 WORDS = {
     "gbk": "山水 花鸟 人物 建筑 春天 秋天的树 雪景 老虎 我的猫 工笔画 竹子 梅花 荷塘月色 长城 故宫 西湖 苏州园林 江南 照片 新建文件夹",
@@ -114,7 +115,7 @@ NAMES = st.lists(
 
 
 @given(NAMES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 def test_any_zip_that_python_writes_has_its_names(tmp_path_factory, names):
     """Python marks names as UTF-8 where they are not ASCII."""
     path = tmp_path_factory.mktemp("zips") / "a.bin"
