@@ -201,7 +201,7 @@ class IndexView:
     """What the sections of the entrance see."""
 
     museum: Museum
-    featured: FeaturedWork | None = None
+    featured: FeaturedWork | None
 
 
 @dataclass(frozen=True)

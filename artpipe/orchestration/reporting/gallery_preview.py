@@ -19,6 +19,7 @@ from artpipe.contracts.section import IndexView, Museum
 from artpipe.gallery import collect_files, make_site, write_gallery, write_unsynced
 from artpipe.orchestration.reporting.preview_folder import FOLDER
 from artpipe.orchestration.reporting.run_progress import ModelActivity, RunProgress
+from artpipe.site.featured_work import choose_featured
 from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
 from artpipe.site.pages import render_pages
@@ -57,7 +58,7 @@ class GalleryPreview:
             self.reload()
         assert self._museum is not None  # noqa: S101  # it was loaded just now
         museum = replace(self._museum, run=self._describe(progress, changed)) if progress else self._museum
-        entrance = self._site.render_page("index", _INDEX, IndexView(museum), here="")
+        entrance = self._site.render_page("index", _INDEX, IndexView(museum, choose_featured(museum)), here="")
         if self._is_stale:
             self._write_all()
         self._write_media(entrance)
