@@ -83,11 +83,13 @@ def follow(tmp_path):
 
 
 def rows(root: Path) -> list[tuple]:
+    """Every logged value of a training; what it takes of the machine comes whenever it is sampled."""
     database = root / ".state/mlflow/mlflow.db"
     try:
         with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
             query = (
-                "select r.name, m.key, m.step, m.timestamp from metrics m join runs r using (run_uuid) order by 1, 3"
+                "select r.name, m.key, m.step, m.timestamp from metrics m join runs r using (run_uuid)"
+                " where m.key not like 'system/%' order by 1, 3"
             )
             return connection.execute(query).fetchall()
     except sqlite3.OperationalError:  # not made yet
