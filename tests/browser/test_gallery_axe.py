@@ -43,11 +43,9 @@ def galleries(tmp_path_factory):
 
 
 def list_visits():
-    """Every page by day; some in the evening and on a small screen, the others nightly."""
+    """Some pages by day, in the evening and on a small screen; all of them nightly."""
     return [
-        pytest.param(
-            museum, page, light, marks=[] if light == "day" or (museum, page) in ALWAYS else [pytest.mark.nightly]
-        )
+        pytest.param(museum, page, light, marks=[] if (museum, page) in ALWAYS else [pytest.mark.nightly])
         for museum, pages in PAGES.items()
         for page in pages
         for light in LIGHTS

@@ -86,6 +86,7 @@ def test_a_served_page_fills_by_itself(browser, museum):
         assert visit.complaints == []
 
 
+@pytest.mark.nightly
 def test_what_is_read_stays_where_it_is(browser, museum):
     """A room below the one that grows: not a pixel, and no picture of it is made anew."""
     with Visit(browser, viewport={"width": 1000, "height": 700}) as visit:
@@ -103,6 +104,7 @@ def test_what_is_read_stays_where_it_is(browser, museum):
         assert page.evaluate(f"{read}.querySelector('img').seen") is True
 
 
+@pytest.mark.nightly
 def test_after_the_run_nobody_asks_any_more(browser, museum):
     """The page becomes the gallery's, without how far the run is, and is left alone from then on."""
     with Visit(browser) as visit:
@@ -120,6 +122,7 @@ def test_after_the_run_nobody_asks_any_more(browser, museum):
         assert visit.complaints == []
 
 
+@pytest.mark.nightly
 def test_a_page_in_a_folder_is_left_alone(browser, museum):
     """It asks for nothing by itself; loaded again, it shows what hangs by then."""
     with Visit(browser) as visit:

@@ -26,7 +26,9 @@ def gallery(tmp_path_factory):
     return root / "data" / "gallery"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[] if page.startswith("models/") else pytest.mark.nightly) for page in PAGES]
+)
 def test_forms_open_without_a_complaint_and_fit(browser, gallery, page):
     """No console message, no failed request, every control has a name, and nothing sticks out at any width."""
     with Visit(browser) as visit:

@@ -62,7 +62,7 @@ def test_pages_open_without_a_complaint(browser, address, kind):
         assert page.evaluate("[...document.images].every(i => !i.complete || i.naturalWidth > 0)")
 
 
-@pytest.mark.parametrize("width", [360, 768, 1440])
+@pytest.mark.parametrize("width", [360, pytest.param(768, marks=pytest.mark.nightly), 1440])
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_sticks_out(browser, gallery, kind, width):
     """No page scrolls sideways, and no picture is enlarged by a broken factor."""

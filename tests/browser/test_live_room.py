@@ -105,7 +105,10 @@ def open_room(visit, gallery):
     return page
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in {"gan", "vae", "flow"} else pytest.mark.nightly) for name in LEARNERS],
+)
 def test_the_page_paints_what_torch_paints(browser, gallery, name):
     """From the same seed, in the worker of a page from a folder, with the kernel and without it: within 1e-4."""
     learner = LEARNERS[name]()
@@ -254,7 +257,7 @@ def test_a_visitor_paints_by_words(browser, worded_gallery, tmp_path):
     assert (seen.view(28, 28).int() - painted.int()).abs().max() <= 1
 
 
-@pytest.mark.parametrize("light", ["light", "dark"])
+@pytest.mark.parametrize("light", ["light", pytest.param("dark", marks=pytest.mark.nightly)])
 def test_the_room_fits_a_phone(browser, gallery, light):
     """At 360 pixels nothing sticks out and every button is large enough to touch, by day and in the evening."""
     with Visit(browser, viewport={"width": 360, "height": 800}, color_scheme=light) as visit:

@@ -24,6 +24,7 @@ def run_gpu(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
 
 
+@pytest.mark.nightly
 def test_no_gpu_is_one_line():
     """Without a GPU it says so in one line and ends with 2."""
     done = run_gpu(CUDA_VISIBLE_DEVICES="")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("single places")  # they parse all modules once
 PATHS = {
     path.relative_to(ROOT).as_posix(): path
     for folder in ("artpipe", "flows")

@@ -58,6 +58,7 @@ def test_a_medium_s_rows_are_as_its_own_shards(medium):
 
 
 @pytest.mark.parametrize("kind", plugins.list_plugins("models"))
+@pytest.mark.nightly
 def test_every_kind_can_be_measured(kind, monkeypatch, tmp_path):
     """Without shards, weights or a checkpoint: a plan comes before all of them."""
     monkeypatch.chdir(tmp_path)

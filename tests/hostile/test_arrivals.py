@@ -42,6 +42,7 @@ def test_a_folder_that_is_too_deep_is_refused(studio, pictures, artpipe, count):
         subprocess.run(["rm", "-rf", str(pictures)], check=True)
 
 
+@pytest.mark.nightly
 def test_what_is_as_deep_as_allowed_comes_in(studio, pictures, artpipe):
     """100 folders in one another, and the picture at their end."""
     make_deep(pictures, 99)
@@ -52,6 +53,7 @@ def test_what_is_as_deep_as_allowed_comes_in(studio, pictures, artpipe):
     assert Path("datasets/deep").joinpath(*"d" * 99, "last.png").is_file()
 
 
+@pytest.mark.nightly
 def test_a_loop_of_links_ends(studio, pictures, artpipe):
     """Links stay behind, wherever they lead."""
     (pictures / "again").symlink_to(".")
@@ -88,6 +90,7 @@ def test_the_projects_own_is_no_dataset(studio, artpipe, place, line):
     assert tree() == before
 
 
+@pytest.mark.nightly
 def test_what_was_painted_may_come_back_in(studio, artpipe):
     """`artpipe sample` paints into data/samples."""
     draw_shapes(Path("data/samples/mine"))

@@ -119,6 +119,7 @@ def test_the_same_command_again_after_sigkill(tmp_path, artpipe):
     assert not list(folder.glob(".new.tmp.*"))
 
 
+@pytest.mark.nightly
 def test_nothing_of_a_user_is_needed(tmp_path):
     """No home, no name, no settings of git: a project is made, with a repository."""
     env = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1"}

@@ -89,12 +89,14 @@ def test_odd_formats_have_the_pixels_known_by_hand(ground, folder):
     assert {name: distance for name, distance in far.items() if distance > 0} == {}
 
 
+@pytest.mark.nightly
 def test_texts_scores_and_near_duplicates_have_their_outcomes(ground):
     """Each case as the table says, within its time and memory, and nothing touched around it."""
     for trial in run_other_trials(ground):
         assert_as_expected(trial)
 
 
+@pytest.mark.nightly
 def test_every_entry_of_the_archives_has_its_outcome(packs):
     """Each entry as the table says; each archive within its time and memory."""
     for trial in packs:
@@ -125,6 +127,7 @@ def test_what_is_no_dataset_is_refused_in_one_line(ground):
         assert not (ground.project / "data/works" / name.replace(".", "-")).exists()
 
 
+@pytest.mark.nightly
 def test_a_file_that_was_mended_comes_in(ground):
     """Near duplicates are said; the cut file is quarantined, put right and kept, and the rest is as before."""
     whole = make.saved(make.noise(7, 64))

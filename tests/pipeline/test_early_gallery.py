@@ -49,6 +49,7 @@ def contents(project: Project) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.nightly
 def test_a_run_opens_its_gallery_at_once_and_leaves_the_same_bytes(tmp_path, prefect_server, artpipe_server):
     """Killed on its way it breaks nothing; run to its end it leads to the gallery, which `dvc repro` alone makes the same."""
     project = make_real_project(tmp_path / "project", PARAMS, count=48, server=artpipe_server)

@@ -84,6 +84,7 @@ def test_tiles_have_the_caption_of_their_work(read_captions):
     assert (texts[0], texts[2], texts[3]) == ("a hat", "a boot", "")
 
 
+@pytest.mark.nightly
 def test_without_captions_there_is_no_column(read_captions):
     """Titles and labels make none, unless `ingest.captions: titles` says so; `ignore` makes none of any."""
     table = {"metadata.csv": "file_name,label,title\n0.png,hat,A hat\n1.png,shoe,\n"}

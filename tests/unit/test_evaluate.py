@@ -154,6 +154,7 @@ def test_one_picture_for_all_seeds_is_collapsed():
     assert verdict(Painter(lambda prompt: fresh(Prompt([5]))[[0] * len(prompt.seeds)])).fault == "collapsed"
 
 
+@pytest.mark.nightly
 def test_a_faintly_noised_constant_is_collapsed():
     """Noise on top does not hide the collapse."""
 
@@ -188,6 +189,7 @@ def test_an_asked_class_that_is_never_painted_is_dropped():
     assert "south" in make_sentence(decide_verdict(measure_metrics(found))[1])
 
 
+@pytest.mark.nightly
 def test_labels_that_change_nothing_of_use_are_ignored():
     """Good pictures of other classes than those asked for are a failure; of those asked for they are good."""
     next_class = Painter(lambda prompt: fresh(Prompt(prompt.seeds, (prompt.labels + 1) % 4)))
@@ -215,6 +217,7 @@ def test_replayed_training_works_are_memorised():
 
 
 @pytest.mark.parametrize(("painted", "expected"), [(24, "memorised"), (6, "collapsed")])
+@pytest.mark.nightly
 def test_all_of_few_works_are_memorised_some_of_them_collapsed(painted, expected):
     """With 24 training works a painter can but repeat them: all of them over and over is memory, six of them collapse."""
     few = {name: column[:24] for name, column in TRAIN.items()}
@@ -243,6 +246,7 @@ def test_noise_is_under_trained():
     assert [finding.value for finding in findings if finding.score == "coverage"] == [0.0]
 
 
+@pytest.mark.nightly
 def test_an_early_painter_is_under_trained_not_collapsed():
     """Faint differences between pictures unlike any work are a beginning; no difference at all is a collapse."""
 
@@ -265,6 +269,7 @@ def test_blurs_are_under_trained():
     assert "of the fine detail of real works; pass mark 20%, good from 50%." in make_sentence(finding)
 
 
+@pytest.mark.nightly
 def test_what_is_further_than_shrunk_works_is_under_trained():
     """Faint works under noise are sharp enough: their distance is shown beside that of works of 3 pixels a side."""
 
@@ -279,6 +284,7 @@ def test_what_is_further_than_shrunk_works_is_under_trained():
     assert "shrunk to 3 pixels a side" in make_sentence(finding)
 
 
+@pytest.mark.nightly
 def test_a_feature_extractor_that_cannot_tell_shrunk_works_asks_for_no_distance():
     """A feature extractor of mean brightness alone sees as much in shrunk works as in works, so no distance is too large for it."""
     dull = Judge()
@@ -526,6 +532,7 @@ def test_twenty_held_out_works_are_enough_for_a_report():
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
+@pytest.mark.nightly
 def test_hardly_any_held_out_work(count):
     """Down to no held-out work at all there is a report."""
     assert verdict(Painter(by_seed), held_out=works(count, 5_000), test=works(count, 5_000)).grade
@@ -640,7 +647,9 @@ def compared_bytes(name: str) -> dict[str, bytes]:
     return {**folder_bytes(paths.plots(name)), "metrics": paths.metrics(name).read_bytes()}
 
 
-@pytest.mark.parametrize("name", ["judge", "coder", "painter"])
+@pytest.mark.parametrize(
+    "name", ["painter", *(pytest.param(each, marks=pytest.mark.nightly) for each in ("judge", "coder"))]
+)
 def test_report_is_the_same_twice(project, name, capsys):
     """Two evaluations write the same bytes, and the report holds hashes of all that lies beside it."""
     evaluate_model(name)

@@ -77,6 +77,7 @@ class Page(HTMLParser):
         self.ids += [value for name, value in attrs if name == "id"]
 
 
+@pytest.mark.nightly
 def test_the_cost_is_one_number_everywhere(museum):
     """Model page, card and each work's page say what the run record says; other watts change the pages and nothing else."""
     (page,) = (path for path in (gallery(museum) / "models").iterdir() if path.name == "digits-gan")
@@ -221,6 +222,7 @@ def test_a_removed_model_leaves_nothing(museum):
     assert not [name for name in left if name.startswith("media/") and name.encode() not in used]
 
 
+@pytest.mark.nightly
 def test_a_removed_dataset_leaves_no_room(museum):
     """A dataset out of params.yaml takes its page and its record with it."""
     lines = (museum / "params.yaml").read_text().splitlines(True)

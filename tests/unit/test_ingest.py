@@ -159,6 +159,7 @@ def hashes(folder):
     return {path.name: sha256_file(path) for path in folder.iterdir()}
 
 
+@pytest.mark.nightly
 def test_a_corrected_licence_leaves_the_works_as_they_are(root):
     """The entry's licence and a row of metadata change the record, and not one byte of the works."""
     fill(root)
@@ -183,6 +184,7 @@ def test_ingest_twice_gives_the_same_bytes(root):
     assert (hashes(paths.works("mine")), hashes(paths.record("mine"))) == first
 
 
+@pytest.mark.nightly
 def test_near_duplicates_are_kept_unless_asked_for(root):
     """A re-encoded copy is near; with the switch it is quarantined and its twin named."""
     smooth = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8)).resize(
@@ -285,6 +287,7 @@ def test_a_withdrawn_work_stays_out_under_any_name_and_form(root):
     assert Record.open(paths.record("mine")).card.quarantined == {"withdrawn": 2}
 
 
+@pytest.mark.nightly
 def test_tombstones_of_others_change_no_byte_of_a_dataset(root):
     """A dataset that holds none of the withdrawn works has the same works and the same record."""
     for seed in range(9):

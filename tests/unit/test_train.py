@@ -93,11 +93,13 @@ def test_same_inputs_same_bytes(trained):
     assert project.outcome(trained("one")) == project.outcome(trained("two"))
 
 
+@pytest.mark.nightly
 def test_evaluation_points_do_not_disturb(trained):
     """More evaluation points change no bit of the weights, though exhibits draw from every generator."""
     assert equal(final(trained("few", evaluate_every_steps=60)), final(trained("many", evaluate_every_steps=7)))
 
 
+@pytest.mark.nightly
 def test_one_picture_is_enough(trained):
     """A dataset smaller than a batch, a single work even, trains."""
     assert load_checkpoint(trained(count=1, steps=5) / "data/checkpoints/toy")[0].steps["final"] == 5
@@ -109,6 +111,7 @@ def test_no_works_is_one_line(trained):
         trained(count=0)
 
 
+@pytest.mark.nightly
 def test_divergence_is_overcome_at_half_the_rate(trained):
     """A loss that is not a number sends the training back to the last point, each time at half the rate."""
     folder = trained(explode_at=30, explode_below=0.3)
@@ -194,6 +197,7 @@ PIECES = [
 ]
 
 
+@pytest.mark.nightly
 def test_every_piece_of_the_state_is_needed(tmp_path, monkeypatch):
     """Resumed with all of its state a training ends the same; with any one piece left out it does not."""
     monkeypatch.chdir(project.make(tmp_path, steps=40, explode_at=23, explode_below=0.6))

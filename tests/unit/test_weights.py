@@ -73,7 +73,9 @@ def as_flax(state):
     return {"VGG16_0": branch, "NetLinLayer_0": {"Conv_0": {"kernel": np.zeros((1, 1, 64, 1), np.float32)}}}
 
 
-@pytest.mark.parametrize("way", ["index", "safetensors", "torchvision"])
+@pytest.mark.parametrize(
+    "way", ["index", *(pytest.param(each, marks=pytest.mark.nightly) for each in ("safetensors", "torchvision"))]
+)
 def test_every_way_in_gives_the_same_tensors(project, way):
     """A pickle of the index, a safetensors file and torchvision's state dict: same weights, same bytes."""
     state = make_random_state()

@@ -38,6 +38,7 @@ def heal(project):
     project.edit("params.yaml", "title: v1, stub: {hang: true}", "title: v2")
 
 
+@pytest.mark.nightly
 def test_a_cancelled_run_leaves_no_process_and_the_next_completes(kept):  # noqa: F811
     """Cancelling, as the page does it: the grandchild too is gone within 10 s, and the next run comes to its end."""
     kept.project.edit("params.yaml", "title: v1", "title: v1, stub: {hang: true}")

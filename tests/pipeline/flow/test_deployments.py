@@ -81,6 +81,7 @@ def kept(project, prefect_server):
         get(f"{found.api}/deployments/{deployment['id']}", method="DELETE")
 
 
+@pytest.mark.nightly
 def test_a_picture_becomes_a_gallery_without_anyone_typing(kept):
     """It is seen and held still, the event starts a run of that dataset's stages and the gallery, and of no others.
 

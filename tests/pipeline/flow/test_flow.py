@@ -108,6 +108,7 @@ def test_a_failure_stops_only_what_reads_it(served):
     assert [(artifact["type"], artifact["data"]) for artifact in told] == [("progress", 100.0)]
 
 
+@pytest.mark.nightly
 def test_a_mistake_is_told_in_its_own_words(served):
     """A stage's one line is the run's last, and the exit code is 2."""
     served.edit("params.yaml", "title: s1", f"title: s2, stub: {{mistake: '{MISTAKE}'}}")
@@ -118,7 +119,8 @@ def test_a_mistake_is_told_in_its_own_words(served):
 
 @pytest.mark.filterwarnings("ignore")  # DVC's own
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)]
+    "number",
+    [signal.SIGINT, *(pytest.param(each, marks=pytest.mark.nightly) for each in (signal.SIGKILL, signal.SIGTERM))],
 )
 def test_stopped_flow_leaves_no_process(served, number, monkeypatch):
     """Ctrl-C, SIGTERM and kill -9 of the flow: nothing it started is alive, and the stage is still stale."""
@@ -133,6 +135,7 @@ def test_stopped_flow_leaves_no_process(served, number, monkeypatch):
     assert "train@vae" in {stage.name for stage in find_stale_stages(wait_seconds=60)}
 
 
+@pytest.mark.nightly
 def test_the_flow_runs_what_was_handed_over(served):
     """It asks DVC no more: of two changed models the one that it was told of is trained."""
     served.edit("params.yaml", "title: g1", "title: g2")

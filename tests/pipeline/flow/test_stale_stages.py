@@ -48,6 +48,7 @@ def test_long_chains_are_urgent(project, monkeypatch):
 
 
 @pytest.mark.parametrize("kept", [0, 300])
+@pytest.mark.nightly
 def test_torn_books_of_dvc_are_mended(project, monkeypatch, kept):
     """dvc.lock and rwlock, cut short by a kill: put right and said once, and all outputs come from the run cache."""
     monkeypatch.chdir(project.folder)

@@ -28,12 +28,14 @@ def test_one_parameter_of_one_model(project):
     assert "train@vae" not in project.repro()
 
 
+@pytest.mark.nightly
 def test_a_champion_reaches_the_gallery_alone(project):
     """Another champion re-renders the gallery and trains nothing; without the file DVC says which one is missing."""
     (project.folder / "champions.json").write_text('{"format": 1, "champions": {"digits": {}}}')
     assert project.repro() == ["gallery"]
 
 
+@pytest.mark.nightly
 def test_template_reaches_the_gallery_alone(project):
     """A changed template re-renders the gallery and nothing else."""
     project.edit_code("gallery", "themes", "museum")
@@ -73,6 +75,7 @@ def test_dropped_picture_is_noticed(project):
     assert project.stale() == set()
 
 
+@pytest.mark.nightly
 def test_removed_model_leaves_no_room(project):
     """A removed entry runs the gallery alone, its room is gone, and the leftovers make nothing stale."""
     line = next(line for line in (project.folder / "params.yaml").read_text().splitlines() if line.startswith("  vae"))
@@ -82,6 +85,7 @@ def test_removed_model_leaves_no_room(project):
     assert project.repro() == []
 
 
+@pytest.mark.nightly
 def test_killed_repro_goes_on(project):
     """kill -9 of dvc and its stage during a training: the next repro runs that training and what follows."""
     project.edit("params.yaml", "title: v1", "title: v1, stub: {sleep: 5}")
@@ -95,6 +99,7 @@ def test_killed_repro_goes_on(project):
     assert project.repro() == ["train@vae", "evaluate@vae", "gallery"]
 
 
+@pytest.mark.nightly
 def test_colleague_pulls_and_runs_nothing(project, tmp_path):
     """A second clone after `dvc pull` runs nothing; with an entry removed there, its room goes."""
     project.dvc("remote", "add", "-q", "-d", "store", str(tmp_path / "store"))

@@ -43,7 +43,9 @@ def test_this_repository_is_such_a_project(tmp_path):
 
 
 @pytest.mark.parametrize("starter", STARTERS)
-@pytest.mark.parametrize("name", ["plain", "my studio \"é\" 'x'", "# ? %"])
+@pytest.mark.parametrize(
+    "name", ["# ? %", *(pytest.param(each, marks=pytest.mark.nightly) for each in ("plain", "my studio \"é\" 'x'"))]
+)
 def test_each_starter_is_a_project_that_checks(tmp_path, monkeypatch, artpipe, starter, name):
     """From nothing to `artpipe check`, whatever the folder is called."""
     create_project(tmp_path / name, starter)
@@ -62,6 +64,7 @@ def test_it_is_made_in_the_folder_that_is_named(tmp_path, artpipe):
     assert artpipe("-C", str(tmp_path / "nowhere"), "new", "own")[0] == 2
 
 
+@pytest.mark.nightly
 def test_its_flow_is_what_prefect_deploys(tmp_path):
     """prefect.yaml names a flow of a file in the project itself, which can be imported there and named."""
     create_project(tmp_path / "my studio", "pictures")
@@ -102,6 +105,7 @@ def test_dvc_takes_it_for_a_project(tmp_path):
     assert (tmp_path / "own/.git").is_dir()
 
 
+@pytest.mark.nightly
 def test_in_another_repository_it_is_a_part_of_that(tmp_path):
     """No second git repository; DVC works in the sub-folder, and nothing is staged."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)

@@ -167,6 +167,7 @@ def test_what_is_stale_for_another_reason_stays_stale(old):
     assert migrate_lock((old.folder / "dvc.lock").read_text()) == (old.folder / "dvc.lock").read_text()
 
 
+@pytest.mark.nightly
 def test_a_result_accepted_under_newer_code_says_so_on_its_label(made, tmp_path):
     """`--keep` runs nothing; the plaques of that model say it until it is made anew."""
     project = copy_project(made, tmp_path / "project")

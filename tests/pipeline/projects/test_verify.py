@@ -58,6 +58,7 @@ def places(verdict: VerifyReport) -> list[str]:
     return [one.place for one in verdict.damaged]
 
 
+@pytest.mark.nightly
 def test_a_bit_in_a_read_only_object_that_dvc_calls_up_to_date(kept):
     """DVC calls all up to date; verify finds the object, --repair writes it again from the workspace, and it stays."""
     path = object_at(kept, "data/checkpoints/gan/weights")
@@ -80,6 +81,7 @@ def test_a_bit_in_a_read_only_object_that_dvc_calls_up_to_date(kept):
 
 
 @pytest.mark.parametrize("file", ["data/shards/digits", "datasets/emoji", "data/metrics/vae.json"])
+@pytest.mark.nightly
 def test_listings_and_single_files_are_written_again(kept, file):
     """A folder's listing, of a stage or of a dataset, and the object of a single file come back from the workspace."""
     path = object_at(kept, file)
@@ -92,7 +94,16 @@ def test_listings_and_single_files_are_written_again(kept, file):
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("file", ["data/runs/gan/run", "data/metrics/vae.json", "data/plots/vae/curves.json"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "data/runs/gan/run",
+        *(
+            pytest.param(each, marks=pytest.mark.nightly)
+            for each in ("data/metrics/vae.json", "data/plots/vae/curves.json")
+        ),
+    ],
+)
 def test_a_file_of_the_workspace_comes_back_from_the_cache(kept, file):
     """A flipped bit with an old time, which DVC does not see, and a missing file are brought back; nothing runs."""
     path = kept.folder / file
@@ -106,6 +117,7 @@ def test_a_file_of_the_workspace_comes_back_from_the_cache(kept, file):
     assert kept.repro() == []
 
 
+@pytest.mark.nightly
 def test_what_is_damaged_in_both_places_is_made_again(kept):
     """Workspace and cache both: --repair puts them aside, and DVC runs that one stage, with the same bytes."""
     path = kept.folder / "data/reports/gan/report"
@@ -159,6 +171,7 @@ def test_an_object_that_nothing_needs(kept):
     assert not path.exists()
 
 
+@pytest.mark.nightly
 def test_cards_states_downloads_and_books(kept):
     """Cards by their sidecars, files by their cards, states, downloads, champions.json, dvc.lock, .dvc files: each has its line."""
     root = kept.folder
@@ -227,6 +240,7 @@ def test_a_repair_writes_nothing_outside(kept, form):
     assert {"lock": "dvc.lock", "tracking": "x.dvc", "listing": "dvc.lock"}[form] in places(verdict)
 
 
+@pytest.mark.nightly
 def test_a_note_of_a_run_with_another_size(kept):
     """The name of a note is no hash of its sizes: those of what the run made are held against DVC's cache."""
     notes = sorted(path for path in (kept.folder / CACHE / "runs").glob("??/*/*") if "\n  nfiles: " in path.read_text())

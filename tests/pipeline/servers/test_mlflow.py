@@ -113,6 +113,7 @@ def wait_for(condition, seconds: float = 480.0) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.nightly
 def test_one_follower_shows_two_trainings(tmp_path, env, follow):
     """Two followers are started on an empty folder: one ends at once, the other shows both, live; a sync adds no double."""
     with begun(tmp_path, "one", "a" * 32) as one, begun(tmp_path, "two", "b" * 32) as two:

@@ -98,6 +98,7 @@ class TestRealServer:
         assert ask(port, "/api/health", own, method="GET") == 200
 
     @pytest.mark.parametrize("given", [pytest.param(SECRET, marks=pytest.mark.nightly), ""])
+    @pytest.mark.nightly
     def test_the_flow_runs_with_the_password_alone(self, guarded, project, given):
         """With it a run is made and reported; without it the flow says so, and no stage was harmed."""
         port, env = guarded
@@ -145,6 +146,7 @@ def test_the_server_of_a_single_run_is_guarded_too(prefect_server, project, monk
     assert list((project.folder / ".state/flows").glob("server-*")) == []
 
 
+@pytest.mark.nightly
 def test_a_server_that_does_not_come_up_is_one_line(tmp_path, monkeypatch):
     """What it said last, and where the rest is; nothing is left in the environment."""
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
@@ -191,6 +193,7 @@ def test_what_the_server_asks_for_is_given(monkeypatch):
     assert addresses.auth_variables() == {}
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_mlflow_refuses_a_strange_name(tmp_path):
     """As `artpipe serve` and `artpipe ui` start it: 403, and its own name is answered."""

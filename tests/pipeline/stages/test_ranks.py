@@ -95,6 +95,7 @@ def test_a_stopped_training_of_ranks_leaves_nobody_and_ends_the_same(tmp_path, n
     assert RunRecord.open(folder / "data/runs/c").card.sessions >= 2
 
 
+@pytest.mark.nightly
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
     """One line, exit code 2, before any rank is started."""
     folder = make(tmp_path / "p", c=("classifier", "ranks: 3"))

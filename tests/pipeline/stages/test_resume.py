@@ -93,7 +93,10 @@ def killed_until_done(nursery, folder, kills, seed):
     "more",
     [
         {"save_every_seconds": 0.001, "steps": 40},  # it writes most of the time, so kills hit writes
-        {"save_every_seconds": 0.05, "steps": 100, "explode_at": 30, "explode_below": 0.3},
+        pytest.param(
+            {"save_every_seconds": 0.05, "steps": 100, "explode_at": 30, "explode_below": 0.3},
+            marks=pytest.mark.nightly,
+        ),
     ],
     ids=["writing", "rolling back"],
 )

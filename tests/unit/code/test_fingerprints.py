@@ -321,6 +321,7 @@ def test_a_stage_does_not_depend_on_another(stage):
     assert stage == "gallery" or not any(module.startswith(("artpipe.site", "artpipe.sections")) for module in reached)
 
 
+@pytest.mark.nightly
 def test_a_second_project_computes_nothing(tmp_path, monkeypatch):
     """Fingerprints of the same files are taken from the user's cache; where that is damaged they are computed again."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

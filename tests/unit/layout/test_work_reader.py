@@ -62,6 +62,7 @@ def numbered(pattern: str, count: int, first: int = 0) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("form", ["folder", "zip", "tar"])
+@pytest.mark.nightly
 def test_captions_are_kept_in_the_record(form):
     """Of a text beside a picture, of a JSON, of a folder of captions; boxes are none; the list is no work."""
     files = numbered("images/{}.png", 12) | {"images/0.txt": b"a grey\nsquare\n", "images/1.caption": "été".encode()}
@@ -105,6 +106,7 @@ def test_official_splits_stay_splits(form):
         ("{classes: metadata}", {"told": 1}, {"test": 4, "train": 16}),
     ],
 )
+@pytest.mark.nightly
 def test_what_is_said_goes_before_what_is_seen(ingest, labels, splits):
     """Classes and splits as the entry has them."""
     files = numbered("train/a/{}.png", 8) | numbered("train/b/{}.png", 8, 8) | numbered("test/a/{}.png", 4, 16)
@@ -190,6 +192,7 @@ def hub(folder: Path, count: int = 12) -> Path:
 
 
 @pytest.mark.parametrize("given", ["snapshot", "repository"])
+@pytest.mark.nightly
 def test_a_hub_cache_comes_in_as_files(studio, tmp_path, artpipe, given):
     """What the links point at is copied; a link out of the repository's blobs stays behind, whatever it names."""
     (tmp_path / "secret.png").write_bytes(noise(99))

@@ -272,6 +272,7 @@ def test_bf16_steps():
 
 
 @pytest.mark.parametrize("architecture", ["dcgan", "residual"])
+@pytest.mark.nightly
 def test_moves_toward_a_constant_picture(architecture):
     """Shown one grey only, the generator comes near to it."""
     gan = learner(architecture=architecture, steps=150, learning_rate=2e-3, ema_halflife_pictures=50)

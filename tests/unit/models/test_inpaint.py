@@ -155,6 +155,7 @@ def test_shares_and_kinds_have_bounds(wrong):
         learner(**wrong)
 
 
+@pytest.mark.nightly
 def test_it_learns_what_no_membrane_knows():
     """Stripes go on through a scratch; the harmonic fill blurs them."""
     phases = torch.randint(0, 6, (80, 1, 1, 1), generator=torch.Generator().manual_seed(0))

@@ -171,6 +171,7 @@ def test_one_work_and_one_dimension_are_enough():
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "logistic"])
+@pytest.mark.nightly
 def test_it_learns_to_reconstruct(likelihood):
     """Two pictures told apart by their code: the error falls below a fifth of what a constant makes."""
     learner = _learner(likelihood=likelihood, steps=200, learning_rate=0.01, prior="normal", warmup_steps=5, beta=0.1)

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import sys
 import torch
@@ -30,6 +32,7 @@ def run(*, skips):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
+@pytest.mark.nightly
 def test_the_same_steps_to_the_bit_without_the_compiler():
     """Torch imports its compiler at an optimiser's first use; the weights after nine steps are the same without."""
     (weights, was_imported), (plain_weights, is_imported) = run(skips=False), run(skips=True)

@@ -46,6 +46,7 @@ def cached(template, tmp_path, monkeypatch):
     return Path(shutil.copy(template, file))
 
 
+@pytest.mark.nightly
 def test_a_new_home_gets_a_copy(cached, home):
     """Byte by byte, for its owner alone; a database that is there stays."""
     prepare_database()
@@ -58,6 +59,7 @@ def test_a_new_home_gets_a_copy(cached, home):
     assert sorted(path.name for path in home.iterdir()) == ["prefect-database.lock", "prefect.db"]
 
 
+@pytest.mark.nightly
 def test_another_database_is_left_alone(cached, home, monkeypatch):
     """Nothing is made where a person names one."""
     monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "postgresql+asyncpg://x")
@@ -66,6 +68,7 @@ def test_another_database_is_left_alone(cached, home, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["gone", "torn", "flipped", "no checksum"])
+@pytest.mark.nightly
 def test_what_is_not_whole_is_made_anew(cached, home, damage, monkeypatch):
     """Prefect makes a database of its own, and that is kept from then on."""
     made = []
@@ -90,6 +93,7 @@ def test_what_is_not_whole_is_made_anew(cached, home, damage, monkeypatch):
     assert sorted(path.suffix for path in cached.parent.iterdir()) == [".db", ".sha256"]
 
 
+@pytest.mark.nightly
 def test_a_cache_that_cannot_be_read_is_no_trouble(cached, home):
     """A folder stands where the database should."""
     cached.unlink()

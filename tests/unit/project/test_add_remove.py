@@ -56,6 +56,7 @@ def test_models_point_at_the_dataset_s_classifier(studio, pictures, artpipe):
     assert {models[f"mine-{kind}"]["feature_extractor"] for kind in ("gan", "vae", "classifier")} == {"mine-classifier"}
 
 
+@pytest.mark.nightly
 def test_without_a_classifier_a_model_is_its_own_feature_extractor(studio, pictures, artpipe):
     """A gan alone uses nothing but its pictures."""
     artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "gan")
@@ -74,6 +75,7 @@ def test_comments_and_every_other_line_survive(studio, pictures, artpipe):
     assert after == before
 
 
+@pytest.mark.nightly
 def test_an_archive_stays_an_archive(studio, pictures, artpipe):
     """A zip file is copied as it is and read by the source `archive`."""
     with zipfile.ZipFile(pictures.parent / "shapes.zip", "w") as archive:
@@ -164,6 +166,7 @@ def test_a_place_that_is_not_there_is_named_as_it_was_typed(studio, tmp_path, mo
         assert (code, err) == (2, f"artpipe: a: no such file or folder; looked for {tmp_path}/elsewhere/a\n")
 
 
+@pytest.mark.nightly
 def test_what_keeps_a_dataset_in_git_is_told(studio, pictures, artpipe):
     """The whole project where git does not know it yet, then the dataset's own files; nothing without git."""
     subprocess.run(["git", "init", "--quiet"], check=True)
@@ -228,6 +231,7 @@ def test_a_failure_anywhere_leaves_nothing(studio, pictures, artpipe, monkeypatc
 
 
 @pytest.mark.parametrize("pattern", ["*.png", "/datasets/mine/circle"])
+@pytest.mark.nightly
 def test_what_dvc_would_leave_out_is_refused(studio, pictures, artpipe, pattern):
     """A pattern of `.dvcignore` that meets works: pushes would lack them without a word."""
     with Path(".dvcignore").open("a") as lines:
@@ -240,6 +244,7 @@ def test_what_dvc_would_leave_out_is_refused(studio, pictures, artpipe, pattern)
     assert tree() == before
 
 
+@pytest.mark.nightly
 def test_dvc_failing_after_it_wrote_leaves_nothing(studio, pictures, artpipe, monkeypatch):
     """Also what `dvc add` had written is taken back."""
     before, real = tree(), tracked_files.run_dvc

@@ -293,6 +293,7 @@ def test_it_cannot_come_back(project, made, artpipe):
     [(source_removal, "run_dvc"), (forget_works, "free_versions")],
     ids=["run_dvc", "free_versions"],
 )
+@pytest.mark.nightly
 def test_what_was_cut_short_is_ended_by_a_second_try(project, made, artpipe, monkeypatch, module, step):
     """Wherever it ends, `artpipe run` refuses, nothing is half-written, and the same command brings it to its end."""
     with monkeypatch.context() as broken:
@@ -307,6 +308,7 @@ def test_what_was_cut_short_is_ended_by_a_second_try(project, made, artpipe, mon
     assert len(load_tombstones()) == 1
 
 
+@pytest.mark.nightly
 def test_a_pending_forgetting_bars_what_would_undo_or_lock_it(project, made, artpipe, monkeypatch):
     """No tombstone is taken out, no dataset removed; one that left params.yaml by hand does not stop the rest."""
     with monkeypatch.context() as broken:
@@ -327,6 +329,7 @@ def test_a_pending_forgetting_bars_what_would_undo_or_lock_it(project, made, art
     assert load_params().dataset("shapes").ingest.withdrawn == (stone.key,)
 
 
+@pytest.mark.nightly
 def test_what_was_not_looked_into_is_said(project, artpipe):
     """After one forgetting its datasets have to be ingested before the next finds their works there."""
     assert artpipe("forget", NAME, "--yes")[0] == 0
@@ -372,6 +375,7 @@ def test_all_works_of_a_creator_and_a_picture_s_own_file(project, made, artpipe,
     assert NAME in artpipe("forget", thumbnail)[1]
 
 
+@pytest.mark.nightly
 def test_near_copies_stay_out_where_it_is_asked(project, made, artpipe):
     """With --near the tombstone has a hash of the look, and a smaller picture of the work is withdrawn too."""
     assert "a hash of the bytes, one of the pixels, and the date" in artpipe("forget", NAME)[1]
@@ -384,6 +388,7 @@ def test_near_copies_stay_out_where_it_is_asked(project, made, artpipe):
     assert "  and near copies  " in artpipe("forget", "--list")[1]
 
 
+@pytest.mark.nightly
 def test_near_duplicates_have_tombstones_of_their_own(project, made, artpipe):
     """What goes with a work stays out as well, by its own hash and without one of its look."""
     with Image.open(made[0] / "datasets/shapes" / NAME) as image:
@@ -397,6 +402,7 @@ def test_near_duplicates_have_tombstones_of_their_own(project, made, artpipe):
 
 
 @pytest.mark.parametrize("near_duplicates", ["keep", "quarantine"])
+@pytest.mark.nightly
 def test_exact_leaves_near_duplicates(project, made, artpipe, near_duplicates):
     """Only the very bytes go; the re-encoded copy stays in the folder, kept or set aside, and neither its pixels nor its look are in the tombstone."""
     if near_duplicates == "quarantine":

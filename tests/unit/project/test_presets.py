@@ -122,6 +122,7 @@ def test_a_file_goes_before_what_a_kind_says(project, artpipe):
     assert (models()["shapes-classifier"]["steps"], models()["shapes-gan"]["steps"]) == (50, 120)
 
 
+@pytest.mark.nightly
 def test_one_preset_after_the_other_goes_over_default(project, artpipe):
     """What the first changed and the second does not is as before; twice the same is once."""
     before = text()
@@ -164,6 +165,7 @@ def test_whole_entries_come_and_go(project, artpipe):
     assert Path("datasets/more").is_dir()
 
 
+@pytest.mark.nightly
 def test_an_entry_that_others_need_stays(project, artpipe):
     """A model of one's own on a preset's model keeps it, and what that needs."""
     write("room", "models:" + GAN + GAN.replace("shapes-gan", "shapes-reader").replace("kind: gan", "kind: classifier"))
@@ -175,6 +177,7 @@ def test_an_entry_that_others_need_stays(project, artpipe):
     assert artpipe("check")[0] == 0
 
 
+@pytest.mark.nightly
 def test_other_commands_go_between(project, artpipe, pictures):
     """Datasets and models that came meanwhile stay, and so does what `upgrade` wrote."""
     before = text()
@@ -273,6 +276,7 @@ def test_a_plan_writes_nothing(project, artpipe):
     assert artpipe("preset", "--plan")[0] == 2
 
 
+@pytest.mark.nightly
 def test_dvc_notices_the_values_and_nothing_else(project, artpipe):
     """Its status after `default` is that of before, and the note about the preset is nothing to it."""
     before = read_graph().changes

@@ -97,6 +97,7 @@ def test_names_reach_the_terminal_spelled_out(studio, artpipe):
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.nightly
 def test_what_may_not_be_read_is_named(studio, kind):
     """DVC would leave it out without a word, or die of it."""
     path = Path(HERE, "locked")

@@ -230,6 +230,7 @@ PLACES = [
 
 
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.nightly
 def test_no_write_permission_is_refused(studio, place):
     """A folder or file that cannot be written to, as another user leaves it, is named before a stage has run."""
     path = Path(place)

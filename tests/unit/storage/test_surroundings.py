@@ -43,6 +43,7 @@ NIGHTLY = pytest.mark.nightly
 @pytest.mark.parametrize(
     "elsewhere", [pytest.param(False, id="own", marks=NIGHTLY), pytest.param(True, id="another-disk")]
 )
+@pytest.mark.nightly
 def test_caches_by_every_link(studio, pictures, artpipe, kind, elsewhere):
     """Whatever DVC links, works come in, are seen, and go; originals and cache stay what they were."""
     disk = Path("/dev/shm") if elsewhere and os.access("/dev/shm", os.W_OK) else studio.parent  # noqa: S108 (another disk)
@@ -80,6 +81,7 @@ def test_caches_by_every_link(studio, pictures, artpipe, kind, elsewhere):
             shutil.rmtree(cache, ignore_errors=True)
 
 
+@pytest.mark.nightly
 def test_only_links_of_dvc_are_works(studio, pictures, artpipe):
     """A link that leads elsewhere is refused as before, also beside those into the cache; a lost one says what is away."""
     cache = studio.parent / "cache"
@@ -186,6 +188,7 @@ def test_without_git_s_program_everything_that_needs_none_works(studio, artpipe,
     assert environment.read_commit().missing.startswith("git is not installed")
 
 
+@pytest.mark.nightly
 def test_no_user_no_commit_and_no_branch_are_no_trouble(studio, pictures, artpipe, monkeypatch):
     """Nothing of artpipe commits: without a user.name, with nothing committed, or on no branch all works."""
     for who in ("AUTHOR", "COMMITTER"):
@@ -266,6 +269,7 @@ def test_only_marks_at_the_beginning_of_a_line_are_marks():
     assert find_conflict_line("text: |\n  <<<<<<< HEAD\n") == 0
 
 
+@pytest.mark.nightly
 def test_line_ends_of_windows_are_kept(studio, pictures, artpipe):
     """Whatever is added and removed, every other byte of params.yaml is as it was."""
     before = Path("params.yaml").read_bytes().replace(b"\n", b"\r\n")

@@ -146,6 +146,7 @@ def test_a_folder_that_cannot_be_renamed_is_replaced(tmp_path, monkeypatch):
     assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["x", "x/b"]
 
 
+@pytest.mark.nightly
 def test_dvc_that_could_not_lock_is_not_asked(tmp_path, monkeypatch):
     """It would wait for ever; the file system and DVC's own remedy are named, and with that remedy it is asked."""
     monkeypatch.chdir(tmp_path)

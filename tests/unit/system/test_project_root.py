@@ -49,8 +49,8 @@ def test_a_project_can_be_named(studio, artpipe, monkeypatch, tmp_path):
     ("typed_in", "typed", "options"),
     [
         ("studio/datasets", "../../elsewhere/shapes", []),
-        ("studio", "../elsewhere/shapes", []),
-        ("elsewhere", "./shapes", ["-C", "../studio"]),
+        pytest.param("studio", "../elsewhere/shapes", [], marks=pytest.mark.nightly),
+        pytest.param("elsewhere", "./shapes", ["-C", "../studio"], marks=pytest.mark.nightly),
         ("elsewhere", "~/elsewhere/shapes", ["-C", "../studio/datasets"]),
     ],
 )

@@ -340,6 +340,7 @@ def test_one_damaged_record_stops_no_other(root):
     assert the_run(root).data.tags["artpipe.run_record"]
 
 
+@pytest.mark.nightly
 def test_checkpoint_may_be_elsewhere(root):
     """Run records and reports are enough; what only the checkpoint knows comes with it."""
     published(root)
@@ -403,6 +404,7 @@ def test_trainings_stand_below_their_pipeline_run(root):
     assert "| gan | weak | kid 0.25 |" in above.data.tags["mlflow.note.content"]
 
 
+@pytest.mark.nightly
 def test_the_trainings_of_a_pipeline_run_are_asked_for_page_by_page(root, monkeypatch):
     """More trainings than one answer holds all stand in the table."""
     monkeypatch.setattr("artpipe.tracking.mlflow_store._PAGE_RUNS", 1)
@@ -428,6 +430,7 @@ def test_the_start_of_a_pipeline_run_is_looked_for_once(root, monkeypatch):
     assert sorted(reads) == [root / f"data/runs/{name}/run.json" for name in ("gan", "other")]
 
 
+@pytest.mark.nightly
 def test_a_pipeline_run_runs_as_long_as_its_trainings(root):
     """Running while one of them does, killed when one was."""
     unfinished(root, steps=10)
@@ -442,6 +445,7 @@ def test_a_pipeline_run_runs_as_long_as_its_trainings(root):
     assert the_pipeline_run(root).info.status == "FINISHED"
 
 
+@pytest.mark.nightly
 def test_every_healthy_checkpoint_is_a_version(root):
     """What is under-trained is none; another checkpoint is another version; a new evaluation is told at its version."""
     published(root)

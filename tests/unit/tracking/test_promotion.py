@@ -283,6 +283,7 @@ def test_a_rollback_without_a_past_is_refused(project, artpipe, words, said):
     assert said in err
 
 
+@pytest.mark.nightly
 def test_a_champion_that_is_gone_stays_where_it_is(project, artpipe):
     """What DVC has no more cannot come back: one line, and champions.json is as it was."""
     made("digits-gan", 0.1)

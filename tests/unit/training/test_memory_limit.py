@@ -100,7 +100,9 @@ def descended(made, rows, count):
     return first, {name: one.detach() for name, one in made.named_parameters()}, losses
 
 
-@pytest.mark.parametrize("kind", CALM)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(each, marks=[] if each in ("gan", "rnn") else pytest.mark.nightly) for each in CALM]
+)
 def test_four_parts_are_the_whole(kind, eye, monkeypatch):
     """The same numbers are drawn; gradients agree to rounding, and after 20 steps what was learned, and the losses."""
     monkeypatch.setattr(
@@ -175,6 +177,7 @@ def test_what_failed_leaves_no_trace(kind, error):
             assert all(torch.equal(row[which], moments[key][which]) for which in row)
 
 
+@pytest.mark.nightly
 def test_not_one_row():
     """Halved down to one row; then one line, and no gradient, statistic or number drawn is left of it."""
     made, told = learner("classifier", **OTHERS["classifier"]), []

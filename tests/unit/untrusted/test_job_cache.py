@@ -84,6 +84,7 @@ def empty(book):
     book.write_bytes(b"")
 
 
+@pytest.mark.nightly
 def test_what_a_part_lost_the_stage_works_out(root, worked):
     """A book that is torn, changed, gone or empty costs time alone."""
     ingest_dataset("mine")
@@ -101,6 +102,7 @@ def test_what_a_part_lost_the_stage_works_out(root, worked):
         assert outputs() == whole, harm
 
 
+@pytest.mark.nightly
 def test_an_input_that_changed_meanwhile_is_noticed(root):
     """Another picture under the old name, with the old size and time, is judged by itself."""
     pictures = sorted((root / "datasets/mine").glob("*/*.png"))

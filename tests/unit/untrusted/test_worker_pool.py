@@ -82,6 +82,7 @@ def test_inputs_are_taken_as_needed(job):
     results.close()
 
 
+@pytest.mark.nightly
 def test_large_inputs_wait_their_turn(job, monkeypatch):
     """However many workers there are, no more bytes are on their way than memory is meant for."""
     monkeypatch.setattr("artpipe.untrusted.worker_pool._MAX_PENDING_BYTES", 1 << 20)

@@ -296,6 +296,7 @@ def test_what_is_no_score_is_told(data, reason):
 
 @pytest.mark.shared
 @pytest.mark.skipif(not JSB.is_dir(), reason="the trial data are not beside the project")
+@pytest.mark.nightly
 def test_the_public_rolls_are_read():
     """Every chorale of the public split is one, as chords and by voice."""
     for name, voices in (("jsb-chorales-quarter.json", 0), ("Jsb16thSeparated.json", 4)):

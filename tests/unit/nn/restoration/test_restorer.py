@@ -161,6 +161,7 @@ def session(folder, stop):
 
 @pytest.mark.parametrize("stop_at", [3, 6])
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.nightly
 def test_it_goes_on_where_it_was_stopped(project, kind, stop_at):
     """Before the judge comes in and after: the weights at the end are those of a training nobody disturbed, bit for bit."""
     folder = project(kind)

@@ -126,6 +126,7 @@ def test_what_was_judged_hangs_after_a_reload(root, progress, tmp_path):
     assert all((folder / name).is_file() for name in media)
 
 
+@pytest.mark.nightly
 def test_in_the_end_every_page_leads_to_the_gallery(root, progress):
     """A bookmark of an early page goes on to the page that stays; each address is there."""
     preview = GalleryPreview(root)
@@ -139,6 +140,7 @@ def test_in_the_end_every_page_leads_to_the_gallery(root, progress):
         assert (page.parent / address).is_file(), page
 
 
+@pytest.mark.nightly
 def test_nothing_changed_writes_nothing(root, progress, monkeypatch):
     """A page shown again is written again only where it differs; pictures are encoded once."""
     preview = GalleryPreview(root)
