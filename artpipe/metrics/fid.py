@@ -11,9 +11,9 @@ from torch import Tensor
 from artpipe.artifacts.report import Score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
 from artpipe.contracts.plugin_info import MetricInfo
-from artpipe.numerics.half_samples import measure_halves
+from artpipe.numerics.half_samples import HalfSamples, measure_opposite_halves
 
-_ROUNDS = 20  # halves
+_PAIRS = 10  # of halves
 
 _BLOCK = 256  # rows and columns of blocks of symmetric products
 
@@ -118,8 +118,8 @@ def measure(evidence: Evidence) -> Measurement:
     count = min(len(real), len(generated))
     real, generated = real[:count], generated[:count]
     value = fid(generated, real)
-    halves = measure_halves(
-        lambda rows, columns: torch.tensor(fid(generated[columns], real[rows])), count, count, evidence.seed, _ROUNDS
+    halves = measure_opposite_halves(
+        lambda rows, columns: torch.tensor(fid(generated[columns], real[rows])), count, count, evidence.seed, _PAIRS
     )
     score = Score(
         name="fid", value=value, n=count, better="lower", extractor=evidence.extractor_id, code="score_fid",
@@ -134,7 +134,8 @@ def measure(evidence: Evidence) -> Measurement:
     )  # fmt: skip
     return Measurement(
         scores=[
-            score.with_interval(halves.ratio_interval(value)), endless.with_interval(halves.interval(limit)),
+            score.with_interval(HalfSamples(halves.values.flatten()).ratio_interval(value)),
+            endless.with_interval(halves.interval(limit)),
         ]
     )  # fmt: skip
 

@@ -48,6 +48,45 @@ class HalfSamples(NamedTuple):
         return share_interval(share, count, variance, t_quantile(len(self.values) - 1))
 
 
+class OppositeHalves(NamedTuple):
+    """The values of a statistic on random halves and on what each leaves out."""
+
+    values: Tensor  # (pairs, 2), float64
+
+    def deviation(self) -> float:
+        """Return one standard deviation of the statistic on the whole.
+
+        It is that of half the difference of a pair, in which what the size of a half does to a statistic cancels: the bias, and much
+        of what is not linear in the works.
+        """
+        return float(self.values.diff(dim=1).square().mean().sqrt()) / 2
+
+    def interval(self, value: float) -> Interval:
+        """Return the 95 % interval around a value of the whole."""
+        half = t_quantile(len(self.values)) * self.deviation()
+        return Interval(value - half, value + half)
+
+
+def measure_opposite_halves(
+    statistic: Callable[[Tensor, Tensor], Tensor], left: int, right: int, seed: int, pairs: int = ROUNDS // 2
+) -> OppositeHalves | None:
+    """Measure a statistic of two sets on random halves and the other halves.
+
+    `statistic` is that of `measure_halves`, a number. None where a half would be too small.
+    """
+    if min(left, right) // 2 < _MINIMUM_HALF:
+        return None
+    generator = torch.Generator().manual_seed(seed)
+    values = []
+    for _ in range(pairs):
+        rows, columns = (torch.randperm(count, generator=generator) for count in (left, right))
+        values += [
+            statistic(rows[: left // 2], columns[: right // 2]),
+            statistic(rows[left // 2 :][: left // 2], columns[right // 2 :][: right // 2]),
+        ]
+    return OppositeHalves(torch.stack(values).double().view(pairs, 2))
+
+
 def measure_halves(
     statistic: Callable[[Tensor, Tensor], Tensor],
     left: int,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from artpipe.numerics.half_samples import measure_halves
+from artpipe.numerics.half_samples import measure_halves, measure_opposite_halves
 from artpipe.numerics.intervals import (
     Interval,
     difference_interval,
@@ -78,3 +78,15 @@ def test_the_interval_of_kid_holds_the_truth(shift):
     truth = sum(values) / len(values)
     held = [kernel_distance_interval(*pair, value).contains(truth) for pair, value in zip(pairs, values, strict=True)]
     assert sum(held) / len(held) >= 0.88
+
+
+def test_opposite_halves_scatter_as_a_mean_does():
+    """Half the difference of their means deviates as the mean of all; none of a size that both have."""
+    values = torch.randn(400, generator=torch.Generator().manual_seed(1)).double()
+    halves = measure_opposite_halves(lambda rows, _: values[rows].mean() + 7 / len(rows), 400, 400, 1, pairs=400)
+    assert halves.deviation() == pytest.approx(float(values.std()) / 400**0.5, rel=0.1)
+    assert float(halves.values.mean()) == pytest.approx(float(values.mean()) + 7 / 200, abs=1e-9)
+    assert halves.interval(3.0) == pytest.approx(
+        (3 - t_quantile(400) * halves.deviation(), 3 + t_quantile(400) * halves.deviation())
+    )
+    assert measure_opposite_halves(lambda rows, _: values[rows].mean(), 9, 400, 1) is None
