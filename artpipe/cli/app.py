@@ -11,6 +11,7 @@ from artpipe.cli.critique_command import critique_commands
 from artpipe.cli.daily import DAILY, daily_commands
 from artpipe.cli.datasets import dataset_commands
 from artpipe.cli.doctor_command import doctor_commands
+from artpipe.cli.export_command import export_commands
 from artpipe.cli.forget import forget_commands
 from artpipe.cli.help_command import help_commands
 from artpipe.cli.inspect import LOOK, inspect_commands
@@ -56,6 +57,7 @@ model.registered_commands += model_commands.registered_commands
 for commands in (
     inspect_commands,
     sample_commands,
+    export_commands,
     daily_commands,
     doctor_commands,
     critique_commands,

@@ -52,6 +52,13 @@ class NewDatasets(Settings):
     promise: str = ""  # what it makes of the works, in English; printed where they are added
 
 
+class Export(Settings):
+    """What `artpipe export` makes of a kind (docs/export.md)."""
+
+    network: str = ""  # module:class, an `ExportedNetwork`: what ONNX and the Hub get; empty: nothing
+    reason: str = "its `MODEL_INFO` names no network to export"  # why there is none
+
+
 class ModelInfo(WallInfo):
     """What others ask of a kind of models."""
 
@@ -82,6 +89,7 @@ class ModelInfo(WallInfo):
     # do not speak of training.
     learns: bool = True
     hub_task: str = ""  # what it does, as the Hub calls it (`pipeline_tag`); empty: what its medium says
+    export: Export = Export()  # what ONNX and the Hub get of it
     new_datasets: NewDatasets | None = None  # None: `dataset add` writes no entry of it unless it is named
     starting_params: Mapping[str, Any] = {}  # of an entry that is written: about a hundred works within minutes
     presets: Mapping[str, Budget] = {  # by what is typed: `artpipe preset long`
@@ -126,7 +134,7 @@ class MetricInfo(WallInfo):
 
 
 InfoT = TypeVar("InfoT", ModelInfo, MediumInfo, MetricInfo)
-_CLASSES = {info.__name__ for info in (ModelInfo, MediumInfo, MetricInfo, WallText, Budget, NewDatasets)}
+_CLASSES = {info.__name__ for info in (ModelInfo, MediumInfo, MetricInfo, WallText, Budget, NewDatasets, Export)}
 
 
 def model_info(kind: str) -> ModelInfo:

@@ -19,7 +19,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
+from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, NewDatasets, WallText
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.classifier.calibration import expected_calibration_error, fit_temperature, negative_log_likelihood
@@ -247,6 +247,7 @@ def _interleave_classes(labels: Tensor) -> list[int]:
 MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=Classifier)
 MODEL_INFO = ModelInfo(
     title="Classifier",
+    export=Export(network="artpipe.export.networks.picture_classifier:PictureClassifier"),
     hub_task="image-classification",
     nanoseconds_per_pixel=800,
     evaluation_seconds=3.0,

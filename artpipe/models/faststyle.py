@@ -18,7 +18,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, WallText
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.nn.style.perceptual import (
@@ -242,6 +242,7 @@ class FastStyle(MicroBatchedLearner[Params]):
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=FastStyle)
 MODEL_INFO = ModelInfo(
     title="Feed-forward style transfer",
+    export=Export(network="artpipe.export.networks.picture_styler:PictureStyler"),
     hub_task="image-to-image",
     nanoseconds_per_pixel=3400,
     evaluation_seconds=9.0,

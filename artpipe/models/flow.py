@@ -15,7 +15,7 @@ from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo
+from artpipe.contracts.plugin_info import Budget, Export, ModelInfo
 from artpipe.contracts.steered_sampler import PathFunctions, PathSettings, Steering, select_rows
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
@@ -250,6 +250,7 @@ MODEL = Model(
 )
 MODEL_INFO = ModelInfo(
     title="Rectified flow",
+    export=Export(network="artpipe.export.networks.flow_painter:FlowPainter"),
     nanoseconds_per_pixel=7000,
     evaluation_seconds=60.0,  # a film among it
     default_batch_size=16,

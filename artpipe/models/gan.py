@@ -11,7 +11,7 @@ from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets
+from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, NewDatasets
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.nn.gan.diff_augment import DEFAULT_POLICIES, AdaptiveAugmentation, Policy
@@ -240,6 +240,7 @@ class GAN(MicroBatchedLearner[Params]):
 MODEL = Model(reads=frozenset({"images", "labels"}), params=Params, build=GAN)
 MODEL_INFO = ModelInfo(
     title="Generative adversarial network",
+    export=Export(network="artpipe.export.networks.gan_painter:GanPainter"),
     nanoseconds_per_pixel=2200,
     evaluation_seconds=30.0,  # a film among it
     pretrained="checkpoint",

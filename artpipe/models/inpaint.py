@@ -18,7 +18,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
-from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, WallText
 from artpipe.language.message import Message
 from artpipe.nn.layers.blocks import SLOPE, conv
 from artpipe.nn.restoration.corruption import DAMAGE_KINDS, Damage, damage_images
@@ -195,6 +195,7 @@ def lost_error(restored: Tensor, whole: Tensor, lost: Tensor) -> Tensor:
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=Inpainting)
 MODEL_INFO = ModelInfo(
     title="Restoration",
+    export=Export(reason="its first guess, the harmonic fill, is computed in as many passes as a picture needs"),
     hub_task="image-to-image",
     nanoseconds_per_pixel=1800,
     evaluation_seconds=34.0,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, TrainParams
 from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
+from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, NewDatasets, WallText
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.nn.patches.picture_captions import describe_analogy, describe_format, describe_mixture
@@ -240,6 +240,7 @@ def _find_works(works: Batch, spec: Spec, names: Sequence[str]) -> list[int]:
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=Patches)
 MODEL_INFO = ModelInfo(
     title="Patches",
+    export=Export(reason="it has no network: its pictures are put together of the pixels of works"),
     learns=False,
     hub_task="image-to-image",
     nanoseconds_per_pixel=20_000,

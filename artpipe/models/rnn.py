@@ -18,7 +18,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
+from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, NewDatasets, WallText
 from artpipe.contracts.special_tokens import PAD, START
 from artpipe.modalities.music.rendering import count_steps, join_rows
 from artpipe.modalities.music.tokens import is_music
@@ -204,6 +204,7 @@ def _open_forget_gates(recurrent: nn.Module, width: int) -> None:
 MODEL = Model(reads=frozenset({"tokens"}), params=Params, build=RNN)
 MODEL_INFO = ModelInfo(
     title="Recurrent network",
+    export=Export(reason="it writes token by token, with rules of its medium between them"),
     nanoseconds_per_pixel=100_000,  # per token
     evaluation_seconds=25.0,  # most of it writing
     default_batch_size=32,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.model import Batch, Exhibit, Learner, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
+from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, NewDatasets, WallText
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.nn.style.perceptual import (
@@ -248,6 +248,7 @@ class Style(Learner[Params]):
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=Style)
 MODEL_INFO = ModelInfo(
     title="Style transfer",
+    export=Export(reason="it has no network of its own: each picture is computed anew, step by step"),
     learns=False,
     hub_task="image-to-image",
     nanoseconds_per_pixel=20_000,

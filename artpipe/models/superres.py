@@ -16,7 +16,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive
 from artpipe.contracts.microbatched import row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt, Restoration
-from artpipe.contracts.plugin_info import Budget, ModelInfo, WallText
+from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, WallText
 from artpipe.language.message import Message
 from artpipe.nn.layers.blocks import SLOPE, Residual, conv
 from artpipe.nn.restoration.resize import crop_to_multiple, downscale, draw_crops, resize_bicubic, upscale
@@ -146,6 +146,7 @@ class SuperResolution(AdversarialRestorer[Params]):
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=SuperResolution)
 MODEL_INFO = ModelInfo(
     title="Super resolution",
+    export=Export(network="artpipe.export.networks.picture_enlarger:PictureEnlarger"),
     hub_task="image-to-image",
     nanoseconds_per_pixel=1500,
     evaluation_seconds=10.0,

@@ -17,7 +17,7 @@ from artpipe.artifacts.shards import Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, ModelInfo, NewDatasets, WallText
+from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, NewDatasets, WallText
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.layers.batching import split_rows
@@ -243,6 +243,7 @@ class VAE(MicroBatchedLearner[Params]):
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=VAE)
 MODEL_INFO = ModelInfo(
     title="Variational autoencoder",
+    export=Export(network="artpipe.export.networks.vae_painter:VaePainter"),
     nanoseconds_per_pixel=350,
     evaluation_seconds=30.0,  # a film among it
     default_batch_size=128,

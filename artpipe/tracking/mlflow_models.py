@@ -34,13 +34,15 @@ def log_painter(client: Any, run: Any, folder: Path, step: int, tags: Mapping[st
         tags: of the model.
     """
     from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
 
     model = client.create_logged_model(
         run.info.experiment_id, name=folder.name, source_run_id=run.info.run_id, tags=dict(tags), model_type="artpipe"
     )
     try:
         with tempfile.TemporaryDirectory(prefix="artpipe-model-") as temporary:
-            _save_painter(Path(temporary) / "model", folder, model, run.info.run_id)
+            described = Model(artifact_path="model", run_id=run.info.run_id, model_id=model.model_id)
+            save_painter(Path(temporary) / "model", folder, described)
             client.log_model_artifacts(model.model_id, str(Path(temporary) / "model"))
     except BaseException:
         client.finalize_logged_model(model.model_id, "FAILED")
@@ -49,9 +51,13 @@ def log_painter(client: Any, run: Any, folder: Path, step: int, tags: Mapping[st
     return client.finalize_logged_model(model.model_id, "READY")
 
 
-def _save_painter(target: Path, folder: Path, model: Any, run_id: str) -> None:
+def save_painter(target: Path, folder: Path, model: Any | None = None) -> None:
+    """Write a checkpoint's folder as a model of MLflow into `target`.
+
+    `model` is MLflow's `Model` where it is one of a run.
+    """
     import pandas as pd
-    from mlflow.models import Model, ModelSignature
+    from mlflow.models import ModelSignature
     from mlflow.pyfunc import save_model
     from mlflow.types import ColSpec, Schema
 
@@ -65,5 +71,5 @@ def _save_painter(target: Path, folder: Path, model: Any, run_id: str) -> None:
         signature=ModelSignature(Schema(wanted), Schema(pictures)),
         input_example=pd.DataFrame({"seed": list(_EXAMPLE_SEEDS), "label": [-1] * len(_EXAMPLE_SEEDS)}),
         pip_requirements=[f"artpipe=={__version__}"],
-        mlflow_model=Model(artifact_path="model", run_id=run_id, model_id=model.model_id),
+        mlflow_model=model,
     )

@@ -1,0 +1,1 @@
+"""Take models and datasets out, in formats of others."""

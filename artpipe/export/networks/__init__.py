@@ -1,0 +1,1 @@
+"""The networks of tensors alone that kinds give to others."""
