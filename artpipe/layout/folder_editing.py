@@ -4,7 +4,6 @@ import stat
 from functools import partial
 from pathlib import Path
 
-from artpipe.layout import folder_words
 from artpipe.layout.input_files import FolderFiles, walk_files
 from artpipe.storage.dvc_config import is_cache_link
 from artpipe.system.atomic_files import write_bytes
@@ -20,12 +19,12 @@ def edit_folder(path: Path, limits: ArchiveLimits, change: Change) -> int:
     Raises:
         UserError: see `edit_archive`.
     """
-    has_shards, changed = FolderFiles(path, limits).has_shards, 0
+    inputs, changed = FolderFiles(path, limits), 0
     for file in list(walk_files(path)):
         name, mode = file.relative_to(path).as_posix(), file.lstat().st_mode
         if not stat.S_ISREG(mode) and not is_cache_link(file):
             continue
-        if has_shards and folder_words.strip_archive_suffix(file.name) is not None:
+        if inputs.is_shard(file):
             changed += edit_archive(file, limits, partial(_change_member, change, name))
         elif file.stat().st_size <= limits.megabytes * 2**20:
             data = file.read_bytes()

@@ -69,6 +69,7 @@ _LISTS = re.compile(
     r"\.(?:txt|json|jsonl|csv|tsv|ya?ml|names|data|xml|parquet|arrow)"
 )
 _NUMBERED_ARCHIVE = re.compile(r"(.*?)[-_. ]?\d{3,}(?:[-_]?of[-_]?\d+)?")
+TABLE_SUFFIXES = (".parquet", ".arrow")  # of pictures in rows; a listing where they lie beside archives
 ARCHIVE_SUFFIXES = (".tar.gz", ".tar.bz2", ".tar.xz", ".tgz", ".tbz2", ".txz", ".tar", ".zip")
 
 
@@ -238,7 +239,8 @@ def is_listing(name: str) -> bool:
 
 def strip_archive_suffix(name: str) -> str | None:
     """Return an archive's name without number and suffix, None for other files."""
-    suffix = next((suffix for suffix in ARCHIVE_SUFFIXES if fold_name(name).endswith(suffix)), None)
+    suffixes = (*ARCHIVE_SUFFIXES, *TABLE_SUFFIXES)
+    suffix = next((suffix for suffix in suffixes if fold_name(name).endswith(suffix)), None)
     if suffix is None:
         return None
     stem = name[: -len(suffix)]

@@ -16,15 +16,16 @@ from artpipe.config.params import IngestParams
 from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.layout import folder_words
+from artpipe.layout.shard_folders import find_shard_suffixes
 from artpipe.storage.dvc_config import is_cache_link
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
+from artpipe.untrusted.archives.table_members import detect_table_suffix, read_table_members
 from artpipe.untrusted.hidden_files import has_hidden_part, hidden_root, is_hidden_name
 from artpipe.untrusted.rejection import Reason, RejectedError
 
 WHOLE_FILE = 1 << 62  # bytes
 _MAX_LEFTOVERS = 10_000  # leftovers of an archive, each counted once
 _HUB_REPOSITORY = re.compile(r"(?:datasets|models|spaces)--.+")
-_BESIDE_SHARDS = (".json", ".parquet", ".csv", ".yaml", ".yml", ".idx", ".index", ".html", ".pdf")
 BytesWanted = Callable[[str], int]  # of a name: how many of its bytes are wanted, none or WHOLE
 
 
@@ -55,7 +56,8 @@ class InputFiles:
 
     def _read_archive(self, path: Path, prefix: str, bytes_wanted: BytesWanted) -> Iterator[InputFile]:
         """Yield the members of an archive."""
-        members = read_members(path, self.limits, lambda name: self._is_wanted(prefix, name, bytes_wanted))
+        read = read_members if detect_table_suffix(path) is None else read_table_members
+        members = read(path, self.limits, lambda name: self._is_wanted(prefix, name, bytes_wanted))
         with closing(members):
             for member in members:
                 name = _strip_dot(member.name)
@@ -93,7 +95,7 @@ class FolderFiles(InputFiles):
 
     def __init__(self, path: Path, limits: ArchiveLimits) -> None:
         super().__init__(path, limits)
-        self.has_shards = _holds_shards(path)
+        self._shard_suffixes = find_shard_suffixes(file.name for file in walk_files(path))
         self._hub = find_hub_repository(path)
 
     def read_entries(self, bytes_wanted: BytesWanted) -> Iterator[InputFile]:
@@ -104,13 +106,27 @@ class FolderFiles(InputFiles):
         self.leftovers.clear()
         for path in walk_files(self.path, self._count_folder_leftover):
             name = path.relative_to(self.path).as_posix()
-            if self.has_shards and folder_words.strip_archive_suffix(path.name) is not None and path.is_file():
+            if self.is_shard(path):
                 yield from self._read_shard(path, name, bytes_wanted)
                 continue
             try:
                 yield InputFile(name, self._read(path, bytes_wanted(name)))
             except RejectedError as error:
                 yield InputFile(name, rejected=error.reason, detail=error.detail)
+
+    @property
+    def has_shards(self) -> bool:
+        """Return whether the folder consists of archives, or of tables of pictures."""
+        return bool(self._shard_suffixes)
+
+    @property
+    def has_tables(self) -> bool:
+        """Return whether the folder consists of tables of pictures."""
+        return self._shard_suffixes == folder_words.TABLE_SUFFIXES
+
+    def is_shard(self, path: Path) -> bool:
+        """Return whether a file is one of those that the folder consists of."""
+        return self.has_shards and path.name.lower().endswith(self._shard_suffixes) and path.is_file()
 
     def _read_shard(self, path: Path, name: str, bytes_wanted: BytesWanted) -> Iterator[InputFile]:
         try:
@@ -242,25 +258,6 @@ def resolve_hub_snapshot(path: Path) -> Path:
         return (matching or snapshots)[0]
     listed = ", ".join(snapshot.name for snapshot in snapshots[:4]) or "none"
     raise UserError(f"{path}: a cache of the Hugging Face Hub with snapshots {listed}; name one: {path}/snapshots/...")
-
-
-def _holds_shards(path: Path) -> bool:
-    """Return whether a folder holds archives, and nothing else that could be a work.
-
-    The search ends at the first file that could be one.
-    """
-    has_archives = False
-    for file in walk_files(path):
-        if folder_words.strip_archive_suffix(file.name) is not None:
-            has_archives = True
-        elif not _may_lie_beside_shards(file.name):
-            return False
-    return has_archives
-
-
-def _may_lie_beside_shards(name: str) -> bool:
-    listing = folder_words.is_readme(name) or folder_words.is_listing(name) or name.startswith("__")
-    return listing or name.lower().endswith(_BESIDE_SHARDS)
 
 
 def _to_input_file(member: Member, name: str, bytes_wanted: BytesWanted) -> InputFile:

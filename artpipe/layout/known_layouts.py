@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from artpipe.layout import folder_words
 from artpipe.layout.file_survey import STYLEGAN_TABLE
-from artpipe.layout.input_files import FolderFiles, find_hub_repository
+from artpipe.layout.input_files import FolderFiles, InputFiles, find_hub_repository
 from artpipe.layout.layout_detection import Layout
 from artpipe.untrusted.metadata import METADATA_FILES
 
@@ -51,6 +51,7 @@ KNOWN_LAYOUTS = (
     KnownLayout(
         "Google Takeout", lambda signs: signs.matches_all("takeout|google (photos|fotos)") or _is_takeout(signs)
     ),
+    KnownLayout("tables of pictures", lambda signs: _has_tables(signs.layout.survey.inputs)),
     KnownLayout(
         "img2dataset", lambda signs: _has_shards(signs) and ".json" in signs.sidecars and ".txt" in signs.sidecars
     ),
@@ -99,6 +100,13 @@ def _collect_signs(layout: Layout) -> LayoutSigns:
 def _is_takeout(signs: LayoutSigns) -> bool:
     query = "SELECT 1 FROM sidecars WHERE name LIKE '%.suppl%.json' LIMIT 1"
     return signs.layout.survey.database.execute(query).fetchone() is not None
+
+
+def _has_tables(inputs: InputFiles) -> bool:
+    """Return whether works lie in the rows of tables."""
+    if isinstance(inputs, FolderFiles):
+        return inputs.has_tables
+    return inputs.path.name.lower().endswith(folder_words.TABLE_SUFFIXES)
 
 
 def _has_shards(signs: LayoutSigns) -> bool:

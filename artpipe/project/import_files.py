@@ -19,6 +19,7 @@ from artpipe.system.atomic_files import is_inside, remove_path, write_file, writ
 from artpipe.system.file_tree import walk_tree
 from artpipe.system.plain_text import to_printable
 from artpipe.untrusted.archives import archive_reader
+from artpipe.untrusted.archives.table_members import detect_table_suffix, require_picture_table
 from artpipe.untrusted.hidden_files import has_hidden_part
 
 DATASETS = Path("datasets")
@@ -27,13 +28,16 @@ _IMPORT_MARKER = STATE / "arriving"
 
 
 def archive_suffix(path: Path) -> str:
-    """Return the suffix of a zip or tar archive by its content.
+    """Return the suffix of a zip or tar archive, or of a table, by its content.
 
     ``.tar.gz`` counts as one.
 
     Raises:
         UserError: the file is neither; the message says what it is and what to do.
     """
+    if suffix := detect_table_suffix(path):
+        require_picture_table(path)
+        return suffix
     try:
         return archive_reader.detect_archive_suffix(path)
     except UserError as error:

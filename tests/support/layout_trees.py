@@ -5,6 +5,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+from pyarrow import parquet
+
 BEGINNINGS = {
     ".png": b"\x89PNG\r\n\x1a\n",
     ".jpg": b"\xff\xd8\xff\xe0",
@@ -42,6 +45,15 @@ def make_place(root: Path, names: list[str], form: str = "folder", contents: dic
     path = root.with_suffix(f".{form}")
     path.write_bytes(pack_archive(files, form))
     return path
+
+
+def pack_table(pictures: list[bytes]) -> bytes:
+    """Return pictures as a Parquet table in the form of the Hub."""
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    rows = [{"bytes": data, "path": None} for data in pictures]
+    stream = io.BytesIO()
+    parquet.write_table(pa.table({"image": rows}, schema=pa.schema([("image", struct)])), stream)
+    return stream.getvalue()
 
 
 def pack_archive(files: dict[str, bytes], form: str) -> bytes:

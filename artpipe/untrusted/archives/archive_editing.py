@@ -14,6 +14,7 @@ from typing import cast
 from artpipe.errors import UserError
 from artpipe.system.atomic_files import write_file
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, detect_archive_suffix
+from artpipe.untrusted.archives.table_members import detect_table_suffix
 
 _TAR_MODES = {".tar": "w", ".tar.gz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}
 Change = Callable[[str, bytes], bytes | None]  # from a member's name and bytes to its new bytes; None removes it
@@ -28,7 +29,7 @@ def edit_archive(path: Path, limits: ArchiveLimits, change: Change) -> int:
     Raises:
         UserError: it is compressed or encrypted in a way that cannot be written; nothing was changed.
     """
-    suffix = detect_archive_suffix(path)
+    suffix = detect_table_suffix(path) or detect_archive_suffix(path)
     edit = _ZipEditor if suffix == ".zip" else _TarEditor
     if suffix not in {".zip", *_TAR_MODES}:
         raise UserError(f"{path}: works cannot be taken out of a {suffix} archive; pack it anew as .tar, or as .zip")

@@ -26,6 +26,9 @@ def examples() -> list[tuple[str, str, dict[str, str], str]]:
     return found
 
 
+SHARDS = (".tar", ".parquet")
+
+
 def expanded(token: str) -> list[str]:
     """Return the names of ``001.jpg ... 003.jpg``, or the one name."""
     if " ... " not in token:
@@ -61,7 +64,7 @@ def content_of(name: str, files: dict[str, str]) -> bytes:
 def test_a_tree_of_the_page_is_understood_as_it_says(tmp_path, name, tree, files, sentence, form):
     """As a folder and as a zip."""
     contents = {path: content_of(path, files) for path in names(tree)}
-    if any(".tar/" in path for path in contents):
+    if any(f"{suffix}/" in path for path in contents for suffix in SHARDS):
         if form == "zip":
             pytest.skip("shards lie in a folder")
         contents = with_shards(contents)
@@ -77,13 +80,17 @@ def test_a_tree_of_the_page_is_understood_as_it_says(tmp_path, name, tree, files
 
 
 def with_shards(contents: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the files with those below ``NAME.tar/`` packed into that tar."""
+    """Return the files with those below ``NAME.tar/`` packed into that tar, likewise those below a table."""
     shards: dict[str, dict[str, bytes]] = {}
     plain = {}
     for path, data in contents.items():
-        shard, inside, name = path.partition(".tar/")
-        (shards.setdefault(shard + ".tar", {}) if inside else plain)[name or path] = data
-    return plain | {name: places.pack_archive(files, "tar") for name, files in shards.items()}
+        suffix = next((one for one in SHARDS if f"{one}/" in path), ".tar")
+        shard, inside, name = path.partition(f"{suffix}/")
+        (shards.setdefault(shard + suffix, {}) if inside else plain)[name or path] = data
+    return plain | {
+        name: places.pack_archive(files, "tar") if name.endswith(".tar") else places.pack_table([*files.values()])
+        for name, files in shards.items()
+    }
 
 
 def test_every_known_layout_has_its_tree():
