@@ -5,14 +5,31 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from artpipe.contracts.exported_network import ExportedPainter
 from artpipe.nn.flow_matching.conditions import CaptionEncoder
 from artpipe.nn.flow_matching.straight_path import shift_times, velocity_to
-from artpipe.nn.flow_matching.unet import ConditionalUNet
+from artpipe.nn.flow_matching.unet import ConditionalUNet, SelfAttention
 from artpipe.numerics.caption_tokens import PIECES, WORDS
 
 _SMALL_SIDE = 48  # pixels of the longer side, up to which 2 x 2 become channels; above it 4 x 4
+
+
+class TracedAttention(SelfAttention):
+    """Computes what its base does, for any number of rows once it is traced.
+
+    `len(x)` is a number to the tracer, which then writes a network for that many rows.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Keep ``(B, channels, H, W)``."""
+        height, width = x.shape[2:]
+        parts = self.questions(self.norm(x)).unflatten(1, (3, self.heads, -1)).flatten(4).transpose(3, 4)
+        query, key, value = parts.unbind(1)
+        mixed = F.scaled_dot_product_attention(query, key, value).transpose(2, 3)
+        change: Tensor = self.answer(mixed.flatten(1, 2).unflatten(2, (height, width)))  # type: ignore[no-untyped-call]
+        return x + change
 
 
 class FlowPainter(ExportedPainter):
@@ -34,6 +51,7 @@ class FlowPainter(ExportedPainter):
             inner_width=params["inner_width"], blocks=params["blocks"], inner_blocks=params["inner_blocks"],
             condition_dim=params["condition_dim"],
         )  # fmt: skip
+        unet.attention = TracedAttention(params["inner_width"])
         self.average = nn.ModuleDict({"captions": CaptionEncoder(params["condition_dim"]), "unet": unet})
         # The words of each class; the last row is no word.
         self.register_buffer("class_tokens", torch.zeros(tables, WORDS, PIECES, dtype=torch.int16))
@@ -42,9 +60,9 @@ class FlowPainter(ExportedPainter):
         """Return pictures of noise ``(N, C H W)``; label -1 is none."""
         points = noise.view(-1, self.channels, self.height, self.width)
         every = self.average["captions"](self.class_tokens)
-        none = len(every) - 1
+        none = every.shape[0] - 1
         rows = noise[:, 0].long() * 0 + none if labels is None else torch.where(labels < 0, none, labels)
-        asked, away = every[rows], every[-1:].expand(len(noise), -1)
+        asked, away = every[rows], every[-1:].expand(noise.shape[0], -1)
         for start, end in zip(self.times[:-1], self.times[1:], strict=True):
             here = self._velocity(points, start, asked, away)
             ahead = points + (end - start) * here
