@@ -1,4 +1,6 @@
-"""Read pictures out of Parquet and Arrow tables in the form of the Hugging Face Hub, as members of an archive.
+"""Read pictures out of Parquet and Arrow tables, as members of an archive.
+
+The tables are in the form of the Hugging Face Hub.
 
 A row is a picture, `0000000.png`, and what its other columns say, `0000000.json`. Pictures stand in a column `image`
 of bytes, or of ``{bytes, path}``; the names of a label's classes in the schema's metadata. Rows are read a few at a time.
@@ -210,7 +212,7 @@ def _is_plain(types: Any, kind: Any) -> bool:
 
 
 def _read_features(schema: Any) -> dict[str, dict[str, Any]]:
-    """Return what the Hub's metadata in the schema says of the columns; empty where there is none."""
+    """Return what the Hub's metadata in the schema says of the columns, if any."""
     with suppress(ValueError, TypeError, KeyError, RecursionError, AttributeError):
         text = (schema.metadata or {})[b"huggingface"]
         features = json.loads(text)["info"]["features"]
