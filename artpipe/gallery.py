@@ -108,6 +108,7 @@ def write_unsynced(path: Path, data: bytes) -> None:
 def make_site(params: Params, theme: Path, translator: "Translator") -> "Site":
     """Return the theme with the sections that params.yaml chooses."""
     from artpipe.site import charts, pages
+    from artpipe.site.site_map import page_address
     from artpipe.site.translation import is_chinese, is_vertical_verse, text_direction
 
     sections = [
@@ -115,6 +116,7 @@ def make_site(params: Params, theme: Path, translator: "Translator") -> "Site":
         for name in params.gallery.sections or plugins.list_plugins("sections")
     ]
     filters: dict[str, Any] = {"chart": charts.draw_chart, "reliability": charts.draw_reliability}
+    filters["address"] = lambda path, museum: page_address(museum, path)
     filters |= {"direction": text_direction, "han": is_chinese, "upright": is_vertical_verse, **translator.filters()}
     return pages.Site(
         pages.make_environment(theme, sections, filters, translator.translate, translator.translate_plural), sections

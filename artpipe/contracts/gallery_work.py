@@ -68,6 +68,8 @@ class GalleryWork:
     seed: int | None
     media: Media | None  # None for text
     text: str = ""
+    other_titles: Sequence[str] = ()  # the same title in the other languages, for who searches in them
+    caption_names: Sequence[str] = ()  # what its caption names, classes of the dataset among them
     certainty: float = 0.0  # the feature extractor's, that it shows what it is said to show; 0 where it was not asked
     sources: Sequence[RealWork] = ()  # the real works it shows or was made from
     shares: Sequence[float] = ()  # of it that come from each source, where they are known

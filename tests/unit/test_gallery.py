@@ -193,6 +193,10 @@ def test_a_changed_work_rewrites_only_what_shows_it(museum, built):
         "datasets/digits/index.html",
         "gallery.json",
         "gallery.json.sha256",
+        "browse/index.html",
+        "browse/works-0.js",
+        "feed.json",
+        "feed.xml",
     }
     assert "works/digits-gan-sample-005/index.html" in names
     assert {name for name in names if not name.startswith("media/")} <= {
