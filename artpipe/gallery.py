@@ -39,6 +39,8 @@ def build_gallery(root: Path = Path()) -> None:
     Raises:
         UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong.
     """
+    from artpipe.site.work_records import summarise_records
+
     params = load_params(root / "params.yaml")
     theme = find_theme(params.gallery.theme)
     remove_leftovers(root, params)
@@ -49,7 +51,8 @@ def build_gallery(root: Path = Path()) -> None:
         return
     files = render_gallery(root, params, theme)
     write_gallery(gallery, files)
-    save_gallery(gallery, GalleryCard(inputs=inputs, files={path: sha256_bytes(files[path]) for path in sorted(files)}))
+    hashes = {path: sha256_bytes(files[path]) for path in sorted(files)}
+    save_gallery(gallery, GalleryCard(inputs=inputs, files=hashes, **summarise_records(files)))
 
 
 def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:

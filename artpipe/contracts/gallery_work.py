@@ -28,6 +28,7 @@ class Media:
     inline: str = ""  # the same file as a data: URI, where it is too small to be worth a request
     colour: bool = False  # a picture in colour
     seconds: float = 0.0  # how long it sounds, where that is known
+    sha256: str = ""  # of the file, in full
     small: "Media | None" = None  # the same picture for a place among many, where it is worth one
 
 

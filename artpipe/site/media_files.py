@@ -8,7 +8,7 @@ import io
 import re
 import wave
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from artpipe.contracts.gallery_work import Media
 from artpipe.errors import CorruptError
@@ -63,7 +63,9 @@ class MediaStore:
             raise CorruptError(f"{path}: not a picture: {error}") from None
         self._widths.add(width)
         inline = f"data:image/png;base64,{base64.b64encode(data).decode()}" if _is_tiny_png(data, suffix) else ""
-        return Media(self._store(data, suffix), width, height, len(data), exact, inline, colour, small=small)
+        return self._add(
+            data, suffix, width=width, height=height, exact=exact, inline=inline, colour=colour, small=small
+        )
 
     def _add_small_picture(self, image: "Image.Image") -> Media | None:
         """Add a small copy for a place among many works; None if it is small enough."""
@@ -73,7 +75,7 @@ class MediaStore:
         copy.thumbnail((_SMALL_SIDE, _SMALL_SIDE))
         data = _encode_webp(copy, lossless=False, quality=80)
         self._widths.add(copy.width)
-        return Media(self._store(data, ".webp"), *copy.size, len(data), exact=False, colour=True)
+        return self._add(data, ".webp", width=copy.width, height=copy.height, exact=False, colour=True)
 
     def add_file(self, path: Path, sha256: str = "") -> Media:
         """Put a file on the shelf, as a picture if its suffix says that it is one.
@@ -91,13 +93,11 @@ class MediaStore:
         """
         data = _read_verified(path, sha256)
         suffix = path.suffix.lower() if _SUFFIX.fullmatch(path.suffix.lower()) else ""
-        return Media(
-            self._store(data, suffix), size=len(data), seconds=_measure_seconds(data) if suffix == ".wav" else 0.0
-        )
+        return self._add(data, suffix, seconds=_measure_seconds(data) if suffix == ".wav" else 0.0)
 
     def add_document(self, data: bytes, suffix: str) -> Media:
         """Put a text for visitors to take on the shelf."""
-        return Media(self._store(data, suffix), size=len(data))
+        return self._add(data, suffix)
 
     def make_stylesheet(self) -> bytes:
         """Return a rule per width in use.
@@ -106,10 +106,12 @@ class MediaStore:
         """
         return "".join(f".w{width} {{ --w: {width}px; }}\n" for width in sorted(self._widths)).encode()
 
-    def _store(self, data: bytes, suffix: str) -> str:
-        name = f"media/{sha256_bytes(data)[:16]}{suffix}"
+    def _add(self, data: bytes, suffix: str, **facts: Any) -> Media:
+        """Keep a file under the name of its content; `facts` are further fields of it."""
+        sha256 = sha256_bytes(data)
+        name = f"media/{sha256[:16]}{suffix}"
         self.files[name] = data
-        return name
+        return Media(name, size=len(data), sha256=sha256, **facts)
 
 
 def _read_verified(path: Path, sha256: str) -> bytes:

@@ -46,6 +46,7 @@ def make_work_record(view: WorkView) -> bytes:
             "kind": work.kind,
             "role": work.role,
             "file": work.media.src if work.media else None,
+            "sha256": work.media.sha256 if work.media else None,
             "written": work.text or None,
             "seed": work.seed,
             "certainty": work.certainty or None,
@@ -53,6 +54,7 @@ def make_work_record(view: WorkView) -> bytes:
                 "name": artist.name,
                 "kind": artist.kind,
                 "grade": artist.report.verdict.grade,
+                "scores": {score.name: score.value for score in artist.report.scores},
                 "step": artist.step,
                 "checkpoint": run.checkpoint,
                 "run": run.run_id,
@@ -65,6 +67,40 @@ def make_work_record(view: WorkView) -> bytes:
             "nearest": _describe_works([near.work for near in work.neighbours], "distance", [near.distance for near in work.neighbours]),
         }
     )  # fmt: skip
+
+
+def summarise_records(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Return what `gallery.json` says of models and works, out of their records among the gallery's files."""
+    records = {path: json.loads(data) for path, data in files.items() if path.endswith(("/model.json", "/work.json"))}
+    models = {path: record for path, record in records.items() if path.startswith("models/")}
+    works = {path: record for path, record in records.items() if path.startswith("works/")}
+    return {"models": dict(map(_summarise_model, models.items())), "works": dict(map(_summarise_work, works.items()))}
+
+
+def _summarise_model(item: tuple[str, Any]) -> tuple[str, dict[str, Any]]:
+    path, record = item
+    report, run = record["report"], record["run"]
+    summary = {
+        "record": path,
+        "page": path.replace("model.json", "index.html"),
+        "title": record["title"],
+        "kind": report["kind"],
+        "dataset": report["dataset"],
+        "grade": report["verdict"]["grade"],
+        "scores": {score["name"]: score["value"] for score in report["scores"]},
+        "params": record["params"],
+        **{field: run[field] for field in ("run_id", "commit", "checkpoint")},
+        "shards": report["shards"],
+        "works": len(record["works"]),
+    }
+    return report["model"], summary
+
+
+def _summarise_work(item: tuple[str, Any]) -> tuple[str, dict[str, Any]]:
+    path, record = item
+    facts = {field: record[field] for field in ("title", "kind", "seed", "file", "sha256")}
+    page = path.replace("work.json", "index.html")
+    return record["id"], {"record": path, "page": page, "model": record["model"]["name"], **facts}
 
 
 def _describe_collection(room: Room) -> dict[str, Any]:
