@@ -39,7 +39,7 @@ def build_gallery(root: Path = Path()) -> None:
     Raises:
         UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong.
     """
-    from artpipe.site.work_records import summarise_records
+    from artpipe.site.work_records import summarise_models, summarise_works
 
     params = load_params(root / "params.yaml")
     theme = find_theme(params.gallery.theme)
@@ -52,7 +52,8 @@ def build_gallery(root: Path = Path()) -> None:
     files = render_gallery(root, params, theme)
     write_gallery(gallery, files)
     hashes = {path: sha256_bytes(files[path]) for path in sorted(files)}
-    save_gallery(gallery, GalleryCard(inputs=inputs, files=hashes, **summarise_records(files)))
+    models, works = summarise_models(files), summarise_works(files)
+    save_gallery(gallery, GalleryCard(inputs=inputs, models=models, works=works, files=hashes))
 
 
 def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
@@ -140,7 +141,7 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
     parts: list[object] = [
         params.model_dump(mode="json"),
         dump_plugin_infos(params),
-        {name: _installed_version(name) for name in ("jinja2", "pillow", "pyarrow")},
+        {name: _installed_version(name) for name in ("imageio-ffmpeg", "jinja2", "pillow", "pyarrow")},
     ]
     code = [
         _PACKAGE_FOLDER / "gallery.py",

@@ -29,6 +29,8 @@ class Media:
     colour: bool = False  # a picture in colour
     seconds: float = 0.0  # how long it sounds, where that is known
     sha256: str = ""  # of the file, in full
+    light: "Media | None" = None  # the same sound in fewer bytes
+    sizes: "Sequence[Media]" = ()  # the same photograph in fewer pixels, the smallest first
     small: "Media | None" = None  # the same picture for a place among many, where it is worth one
 
 

@@ -28,7 +28,7 @@ _HTML = """
 <p>{{ m.kind(artist) }}{{ _(", ") }}{{ m.to_room(room) }}<br>{{ m.standing(artist) }}</p>
 <ol tabindex="0" aria-label="{{ _('Sheets by step') }}">
 {% for frame in artist.frames %}
-<li data-step="{{ frame.step }}">{% if not frame.media %}{{ m.sheet(frame.text, 14) }}{% elif frame.media.width %}<span class="frame">{{ m.picture(frame.media, _("%(title)s at step %(n)s", title=artist.title, n=frame.step | number)) }}</span>{% else %}<audio controls preload="none" src="{{ root ~ frame.media.src }}" aria-label="{{ _('Step %(n)s', n=frame.step | number) }}"></audio>{% endif %}<p>{{ _("Step %(n)s", n=frame.step | number) }}</p></li>
+<li data-step="{{ frame.step }}">{% if not frame.media %}{{ m.sheet(frame.text, 14) }}{% elif frame.media.width %}<span class="frame">{{ m.picture(frame.media, _("%(title)s at step %(n)s", title=artist.title, n=frame.step | number)) }}</span>{% else %}{{ m.sound(frame.media, _("Step %(n)s", n=frame.step | number), "none") }}{% endif %}<p>{{ _("Step %(n)s", n=frame.step | number) }}</p></li>
 {% endfor %}
 </ol>
 </li>

@@ -66,7 +66,7 @@ def _show_work(museum: Museum, entry: FeedEntry) -> Markup:
         image = Markup('<p><a href="{}"><img src="{}" width="{}" height="{}" alt="{}"></a></p>')
         shown += image.format(base + entry.path, base + work.face.src, work.face.width, work.face.height, work.title)
     if work.kind == "audio" and work.media:
-        shown += Markup('<p><audio controls src="{}"></audio></p>').format(base + work.media.src)
+        shown += Markup('<p><audio controls src="{}"></audio></p>').format(base + (work.media.light or work.media).src)
     return shown + Markup("<p>{}, {}</p>").format(entry.artist.title, entry.room.title)
 
 

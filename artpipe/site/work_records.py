@@ -69,16 +69,19 @@ def make_work_record(view: WorkView) -> bytes:
     )  # fmt: skip
 
 
-def summarise_records(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
-    """Return what `gallery.json` says of models and works, out of their records among the gallery's files."""
-    records = {path: json.loads(data) for path, data in files.items() if path.endswith(("/model.json", "/work.json"))}
-    models = {path: record for path, record in records.items() if path.startswith("models/")}
-    works = {path: record for path, record in records.items() if path.startswith("works/")}
-    return {"models": dict(map(_summarise_model, models.items())), "works": dict(map(_summarise_work, works.items()))}
+def summarise_models(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Return what `gallery.json` says of models, out of their records among files."""
+    paths = (path for path in files if path.startswith("models/") and path.endswith("/model.json"))
+    return dict(_summarise_model(path, json.loads(files[path])) for path in paths)
 
 
-def _summarise_model(item: tuple[str, Any]) -> tuple[str, dict[str, Any]]:
-    path, record = item
+def summarise_works(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Return what `gallery.json` says of works, out of their records among files."""
+    paths = (path for path in files if path.startswith("works/") and path.endswith("/work.json"))
+    return dict(_summarise_work(path, json.loads(files[path])) for path in paths)
+
+
+def _summarise_model(path: str, record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     report, run = record["report"], record["run"]
     summary = {
         "record": path,
@@ -96,8 +99,7 @@ def _summarise_model(item: tuple[str, Any]) -> tuple[str, dict[str, Any]]:
     return report["model"], summary
 
 
-def _summarise_work(item: tuple[str, Any]) -> tuple[str, dict[str, Any]]:
-    path, record = item
+def _summarise_work(path: str, record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     facts = {field: record[field] for field in ("title", "kind", "seed", "file", "sha256")}
     page = path.replace("work.json", "index.html")
     return record["id"], {"record": path, "page": page, "model": record["model"]["name"], **facts}
