@@ -8,7 +8,7 @@ from artpipe.contracts.section import ModelView, Section
 _HTML = """
 <div class="read">
 <h2>{{ _("Curves of the training") if view.artist.learns else _("Curves by step") }}</h2>
-{% for title, curves, where in ((_("On validation works, while it trained"), validation, _("validation")), (_("On training works, while it trained") if view.artist.learns else _("What each step made smaller"), losses, _("training"))) if curves %}
+{% for title, curves, where in ((_("On validation works, while it trained"), validation, _("validation works")), (_("On training works, while it trained") if view.artist.learns else _("What each step made smaller"), losses, _("training works"))) if curves %}
 <h3>{{ title }}</h3>
 <div class="charts">
 {% for curve in curves %}

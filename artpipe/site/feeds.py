@@ -59,7 +59,7 @@ def _choose_entries(museum: Museum) -> Sequence[FeedEntry]:
 def _show_work(museum: Museum, entry: FeedEntry) -> Markup:
     """Return the picture of a work, or its text, as a reader of feeds shows it."""
     work, base = entry.work, museum.base_url
-    if work.kind == "text":
+    if work.text:
         return Markup("<p>{}</p>").format(Markup("<br>").join(work.text.split("\n")))
     shown = Markup("")
     if work.face:

@@ -136,7 +136,7 @@
         image.width = row[6]; image.height = row[7]; image.alt = alt; image.loading = "lazy"; image.decoding = "async";
         image.src = root + row[5];
         link.appendChild(element("span", "frame" + (row[9] === "image" ? "" : " frame-" + row[9]))).appendChild(image);
-      } else if (row[9] === "text") {
+      } else if (row[10]) {
         link.appendChild(sheet(row[10]));
       } else {
         link.appendChild(element("span", "frame card frame-" + row[9], row[1]));
