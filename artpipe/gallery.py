@@ -39,6 +39,8 @@ def build_gallery(root: Path = Path()) -> None:
     Raises:
         UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong.
     """
+    from artpipe.site.work_records import summarise_models, summarise_works
+
     params = load_params(root / "params.yaml")
     theme = find_theme(params.gallery.theme)
     remove_leftovers(root, params)
@@ -49,7 +51,9 @@ def build_gallery(root: Path = Path()) -> None:
         return
     files = render_gallery(root, params, theme)
     write_gallery(gallery, files)
-    save_gallery(gallery, GalleryCard(inputs=inputs, files={path: sha256_bytes(files[path]) for path in sorted(files)}))
+    hashes = {path: sha256_bytes(files[path]) for path in sorted(files)}
+    models, works = summarise_models(files), summarise_works(files)
+    save_gallery(gallery, GalleryCard(inputs=inputs, models=models, works=works, files=hashes))
 
 
 def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
@@ -108,6 +112,7 @@ def write_unsynced(path: Path, data: bytes) -> None:
 def make_site(params: Params, theme: Path, translator: "Translator") -> "Site":
     """Return the theme with the sections that params.yaml chooses."""
     from artpipe.site import charts, pages
+    from artpipe.site.site_map import page_address
     from artpipe.site.translation import is_chinese, is_vertical_verse, text_direction
 
     sections = [
@@ -115,6 +120,7 @@ def make_site(params: Params, theme: Path, translator: "Translator") -> "Site":
         for name in params.gallery.sections or plugins.list_plugins("sections")
     ]
     filters: dict[str, Any] = {"chart": charts.draw_chart, "reliability": charts.draw_reliability}
+    filters["address"] = lambda path, museum: page_address(museum, path)
     filters |= {"direction": text_direction, "han": is_chinese, "upright": is_vertical_verse, **translator.filters()}
     return pages.Site(
         pages.make_environment(theme, sections, filters, translator.translate, translator.translate_plural), sections
@@ -135,7 +141,7 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
     parts: list[object] = [
         params.model_dump(mode="json"),
         dump_plugin_infos(params),
-        {name: _installed_version(name) for name in ("jinja2", "pillow", "pyarrow")},
+        {name: _installed_version(name) for name in ("imageio-ffmpeg", "jinja2", "pillow", "pyarrow")},
     ]
     code = [
         _PACKAGE_FOLDER / "gallery.py",

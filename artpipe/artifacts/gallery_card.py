@@ -4,6 +4,9 @@ The gallery is a static site; the card has the hash of every file, and of all th
 """
 
 from pathlib import Path
+from typing import Any
+
+from pydantic import Field
 
 from artpipe.artifacts.cards import load_card, save_card
 from artpipe.config.params import Frozen
@@ -16,6 +19,8 @@ class GalleryCard(Frozen):
 
     format: int = 1
     inputs: str  # hash of reports, runs, records, parameters, code and theme
+    models: dict[str, dict[str, Any]] = Field(default_factory=dict)  # grade, scores, parameters, hashes, their record
+    works: dict[str, dict[str, Any]] = Field(default_factory=dict)  # by id: title, model, seed, file, their record
     files: dict[str, str]  # path relative to the gallery -> SHA-256, sorted by path
 
 

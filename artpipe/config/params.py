@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from artpipe.config.encoding_names import EncodingName
 from artpipe.config.energy_params import EnergyParams
@@ -21,6 +21,7 @@ from artpipe.system.plain_text import to_printable
 MINIMUM_WORKS = 8  # three splits, none of them empty, the largest for training
 FORMAT = 2
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
+_WEB_FOLDER = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~%/-]*)?")
 Positive = Annotated[int, Field(gt=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 HashStart = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]  # the first digits of a SHA-256
@@ -185,7 +186,18 @@ class GalleryParams(Frozen):
     energy: EnergyParams = EnergyParams()  # shown with each training; here, so that other watts retrain nothing
     theme: str = "museum"
     language: Literal["en", "zh"] = "en"
+    base_url: str = ""  # where the gallery is published, such as https://example.org/art/; empty: nowhere
     sections: tuple[str, ...]
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_address(cls, address: str) -> str:
+        """Return the address with a slash at its end."""
+        if not address:
+            return ""
+        if not _WEB_FOLDER.fullmatch(address):
+            raise ValueError("expected the address of a folder, such as https://example.org/art/")
+        return address.rstrip("/") + "/"
 
 
 class Params(Frozen):

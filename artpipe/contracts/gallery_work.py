@@ -28,6 +28,9 @@ class Media:
     inline: str = ""  # the same file as a data: URI, where it is too small to be worth a request
     colour: bool = False  # a picture in colour
     seconds: float = 0.0  # how long it sounds, where that is known
+    sha256: str = ""  # of the file, in full
+    light: "Media | None" = None  # the same sound in fewer bytes
+    sizes: "Sequence[Media]" = ()  # the same photograph in fewer pixels, the smallest first
     small: "Media | None" = None  # the same picture for a place among many, where it is worth one
 
 
@@ -68,6 +71,8 @@ class GalleryWork:
     seed: int | None
     media: Media | None  # None for text
     text: str = ""
+    other_titles: Sequence[str] = ()  # the same title in the other languages, for who searches in them
+    caption_names: Sequence[str] = ()  # what its caption names, classes of the dataset among them
     certainty: float = 0.0  # the feature extractor's, that it shows what it is said to show; 0 where it was not asked
     sources: Sequence[RealWork] = ()  # the real works it shows or was made from
     shares: Sequence[float] = ()  # of it that come from each source, where they are known

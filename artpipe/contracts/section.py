@@ -3,7 +3,7 @@
 What a section may look at are the views below.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -11,11 +11,11 @@ from artpipe.artifacts.report import LivePath, ReportCard
 from artpipe.artifacts.run import RunCard
 from artpipe.artifacts.training_cost import TrainingCost
 from artpipe.config.params import About
+from artpipe.contracts.dataset_summary import Collection
 from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media, RealWork
 from artpipe.contracts.plugin_info import WallText
 from artpipe.contracts.run_status import RunStatus
 
-Page = Literal["index", "model", "work", "dataset"]
 GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
 ViewT = TypeVar("ViewT")
 
@@ -104,51 +104,6 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Tally:
-    """How many works share a value."""
-
-    name: str
-    count: int
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An input that was quarantined, and why."""
-
-    name: str
-    reason: str
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Collection:
-    """What the record of a dataset says, all works together."""
-
-    kept: int
-    quarantined: int
-    licences: Sequence[Tally] = ()  # the most frequent first
-    creators: Sequence[Tally] = ()
-    origins: Sequence[Tally] = ()
-    labels: Sequence[Tally] = ()
-    unlabelled: int = 0
-    splits: Sequence[Tally] = ()
-    reasons: Sequence[Tally] = ()  # of quarantine
-    notes: Sequence[Tally] = ()  # what was done to works on the way in
-    refusals: Sequence[Refusal] = ()  # the first of them
-    works: Sequence[RealWork] = ()  # all of them, where they are few
-
-    @property
-    def kinds(self) -> int:
-        """Return how many kinds its works are of, 0 where each work is one of its own."""
-        return len(self.labels) if len(self.labels) < self.kept - self.unlabelled else 0
-
-    @property
-    def is_mixed(self) -> bool:
-        """Return whether licence or creator is not the same for all works."""
-        return len(self.licences) > 1 or len(self.creators) > 1
-
-
-@dataclass(frozen=True)
 class Room:
     """A dataset with its models."""
 
@@ -186,6 +141,13 @@ class Museum:
     subtitle: str
     rooms: Sequence[Room]
     run: RunStatus | None = None
+    base_url: str = ""  # where it is published, with a slash at its end; empty where nobody said
+    language: str = "en"
+
+    @property
+    def artists(self) -> Sequence[tuple[Room, Artist]]:
+        """Return every model that hangs, with its room."""
+        return [(room, artist) for room in self.rooms for artist in room.artists]
 
 
 class FeaturedWork(NamedTuple):
@@ -203,6 +165,11 @@ class IndexView:
     museum: Museum
     featured: FeaturedWork | None
 
+    @property
+    def preview(self) -> Media | None:
+        """Return the picture that stands for the page where it is linked."""
+        return self.featured.work.face if self.featured else None
+
 
 @dataclass(frozen=True)
 class DatasetView:
@@ -210,6 +177,11 @@ class DatasetView:
 
     museum: Museum
     room: Room
+
+    @property
+    def preview(self) -> Media | None:
+        """Return the first picture that a model of the room hangs."""
+        return _find_face(work for artist in self.room.artists for work in artist.works)
 
 
 @dataclass(frozen=True)
@@ -219,6 +191,11 @@ class ModelView:
     museum: Museum
     room: Room
     artist: Artist
+
+    @property
+    def preview(self) -> Media | None:
+        """Return the first picture that the model hangs."""
+        return _find_face(self.artist.works)
 
 
 @dataclass(frozen=True)
@@ -235,6 +212,26 @@ class WorkView:
     previous: GalleryWork | None = None
     next: GalleryWork | None = None
 
+    @property
+    def preview(self) -> Media | None:
+        """Return its own picture."""
+        return self.work.face
+
+
+def _find_face(works: Iterable[GalleryWork]) -> Media | None:
+    return next((work.face for work in works if work.face), None)
+
+
+@dataclass(frozen=True)
+class GalleryPage:
+    """A page to be rendered, and the files beside it."""
+
+    path: str  # in the gallery, with slashes
+    view: Any  # what its sections see
+    here: str = ""  # the dataset in whose room it is
+    root: str | None = None  # the way back to the gallery's root; None: by its path
+    files: Mapping[str, bytes] = field(default_factory=dict)  # by their path in the gallery
+
 
 @dataclass(frozen=True)
 class Section(Generic[ViewT]):
@@ -245,13 +242,18 @@ class Section(Generic[ViewT]):
     returned, `view`, `root` (the way back to the gallery's root), the theme's macros and `_()` for words. `scripts` are
     files of the theme's assets that its page runs where there is something to show, and `policy` what they need of the
     page's Content-Security-Policy, by directive.
+
+    A section may bring pages of a kind of its own: `page` names the kind, `list_pages` returns its pages, which the
+    theme's `PAGE.html` frames, else its `page.html`. `link` is the word under which every page leads to the first one.
     """
 
-    page: Page
+    page: str
     fill: Callable[[ViewT], Mapping[str, Any] | None]
     html: str
     scripts: Sequence[str] = ()
     policy: Mapping[str, str] = field(default_factory=dict)
+    list_pages: Callable[[Museum], Iterable[GalleryPage]] | None = None
+    link: str = ""
 
 
 def fill_nothing(view: object) -> Mapping[str, Any]:

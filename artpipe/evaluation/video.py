@@ -1,6 +1,5 @@
 """Films of frames, by ffmpeg."""
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from artpipe.config.params import WalkParams
+from artpipe.system.ffmpeg import find_ffmpeg
 from artpipe.system.processes import run_child
 
 _FFMPEG_SECONDS = 600.0
@@ -34,7 +34,7 @@ def encode_video(frames: Tensor, walk: WalkParams, video_format: str) -> bytes |
 
     The same frames give the same bytes.
     """
-    ffmpeg = _find_ffmpeg()
+    ffmpeg = find_ffmpeg()
     if ffmpeg is None:
         sys.stderr.write(
             f"artpipe: no ffmpeg here, so no {video_format} of the walk hangs; the package imageio-ffmpeg brings one\n"
@@ -67,13 +67,3 @@ def encode_video(frames: Tensor, walk: WalkParams, video_format: str) -> bytes |
             sys.stderr.write(f"artpipe: ffmpeg made no {video_format} of the walk: {' '.join(output_lines)[:200]}\n")
             return None
         return video_path.read_bytes()
-
-
-def _find_ffmpeg() -> str | None:
-    """Return the path of ffmpeg: that of imageio-ffmpeg, else the one on PATH."""
-    try:
-        from imageio_ffmpeg import get_ffmpeg_exe
-
-        return str(get_ffmpeg_exe())
-    except (ImportError, RuntimeError):
-        return shutil.which("ffmpeg")

@@ -8,14 +8,15 @@ from artpipe.contracts.section import ModelView, Section
 _HTML = """
 <div class="read">
 <h2>{{ _("Curves of the training") if view.artist.learns else _("Curves by step") }}</h2>
-{% for title, curves in ((_("On validation works, while it trained"), validation), (_("On training works, while it trained") if view.artist.learns else _("What each step made smaller"), losses)) if curves %}
+{% for title, curves, where in ((_("On validation works, while it trained"), validation, _("validation works")), (_("On training works, while it trained") if view.artist.learns else _("What each step made smaller"), losses, _("training works"))) if curves %}
 <h3>{{ title }}</h3>
 <div class="charts">
 {% for curve in curves %}
 {% set last = curve.points[-1] %}
+{% set name = (curve.name | plain) ~ _(", ") ~ where if curve.name in shared else curve.name | plain %}
 <figure>
-<figcaption><span><bdi>{{ curve.name | plain }}</bdi></span><span class="quiet">{{ _("%(value)s at step %(step)s", value=last[1] | number, step=last[0] | number) }}</span></figcaption>
-{{ curve.points | chart(_("%(name)s by step, from %(first)s to %(last)s", name=curve.name | plain, first=curve.points[0][1] | number, last=last[1] | number)) }}
+<figcaption><span><bdi>{{ name }}</bdi></span><span class="quiet">{{ _("%(value)s at step %(step)s", value=last[1] | number, step=last[0] | number) }}</span></figcaption>
+{{ curve.points | chart(_("%(name)s by step, from %(first)s to %(last)s", name=name, first=curve.points[0][1] | number, last=last[1] | number)) }}
 </figure>
 {% endfor %}
 </div>
@@ -32,7 +33,8 @@ def _fill(view: ModelView) -> Mapping[str, Any] | None:
     validation, losses = (
         [curve for curve in curves if len(curve.points) > 1] for curves in (view.artist.validation, view.artist.losses)
     )
-    return {"validation": validation, "losses": losses} if validation or losses else None
+    shared = {curve.name for curve in validation} & {curve.name for curve in losses}  # each says where it was measured
+    return {"validation": validation, "losses": losses, "shared": shared} if validation or losses else None
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

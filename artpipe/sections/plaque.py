@@ -19,7 +19,7 @@ _HTML = """
 {% if work.kind == "text" %}<blockquote class="leaf">{{ m.sheet(work.text) }}</blockquote>
 {% elif work.kind == "video" %}<div class="frame"><video controls loop muted playsinline data-film preload="metadata"{% if work.face %} poster="{{ root ~ work.face.src }}" width="{{ work.face.width }}" height="{{ work.face.height }}"{% endif %} aria-label="{{ m.alt(work, view.artist) }}">{% for form, media in work.films.items() %}<source src="{{ root ~ media.src }}" type="video/{{ form }}">{% endfor %}</video></div>
 {% elif work.kind == "audio" %}<div class="music">{% if work.face %}<span class="frame">{{ m.picture(work.face, m.alt(work, view.artist), eager=true) }}</span>{% endif %}
-<audio controls preload="metadata" src="{{ root ~ work.media.src }}" aria-label="{{ work.title }}"></audio></div>
+{{ m.sound(work.media, work.title) }}</div>
 {% elif work.input_picture %}<div class="compare">
 <div class="frame pair">
 <div class="side before">{{ m.picture(work.input_picture, _("%(title)s, before", title=work.title), eager=true) }}<p class="caps" data-before>{{ m.part("before") }}</p></div>
@@ -34,7 +34,8 @@ _HTML = """
 <h1{{ m.spoken(work.title) }}>{{ work.title }}</h1>
 <p>{{ m.kind(view.artist) }}{% if work.seed is not none %}{{ _(", ") }}{{ _("seed %(n)s", n=work.seed) }}{% endif %}{{ _(", ") }}{{ _("step %(n)s", n=view.artist.step | number) }}{% if work.kind == "image" and work.media.width %}{{ _("; ") }}{{ work.media.width }}&thinsp;&times;&thinsp;{{ work.media.height }} {{ _("pixels") }}{% elif work.kind != "audio" and work.media and work.media.seconds %}{{ _("; ") }}{{ work.media.seconds | duration }}{% endif %}</p>
 <p>{{ ngettext("After the collection %(collection)s, licence %(licence)s", "After the collection %(collection)s, licences %(licence)s", licences | length, collection=m.to_room(view.room), licence=m.licences(licences)) }}</p>
-{% for name, file in work.downloads.items() %}<p><a href="{{ root ~ file.src }}" download="{{ work.id }}{{ file.src[22:] }}">{{ m.part(name) }}</a> <span class="quiet">{{ file.size | size }}</span></p>
+{% if work.kind == "audio" and work.media.light %}<p><a href="{{ root ~ work.media.src }}" download="{{ work.id }}{{ work.media.src[22:] }}">WAV</a> <span class="quiet">{{ work.media.size | size }}</span></p>
+{% endif %}{% for name, file in work.downloads.items() %}<p><a href="{{ root ~ file.src }}" download="{{ work.id }}{{ file.src[22:] }}">{{ m.part(name) }}</a> <span class="quiet">{{ file.size | size }}</span></p>
 {% endfor %}
 {% if share %}<p class="quiet">{% if view.artist.learns %}{% if share.energy_wh is not none %}{{ _("Its share of the training: %(time)s of one core, %(energy)s Wh (estimated), in %(memory)s GiB of memory", time=share.core_seconds | duration, energy=share.energy_wh | number, memory=share.peak_memory_gib | number) }}{% else %}{{ _("Its share of the training: %(time)s of one core", time=share.core_seconds | duration) }}{% endif %}{% else %}{% if share.energy_wh is not none %}{{ _("Its share of the work: %(time)s of one core, %(energy)s Wh (estimated), in %(memory)s GiB of memory", time=share.core_seconds | duration, energy=share.energy_wh | number, memory=share.peak_memory_gib | number) }}{% else %}{{ _("Its share of the work: %(time)s of one core", time=share.core_seconds | duration) }}{% endif %}{% endif %}</p>
 {% endif %}<p>{{ _("Grade of the model") }}{{ _(": ") }}{{ m.standing(view.artist) }}</p>

@@ -18,7 +18,7 @@ _HTML = """
 <div data-slider>
 <ol class="strip" tabindex="0" aria-label="{{ _('Sheets by step') }}">
 {% for frame in frames %}
-<li data-frame="{{ _('Step %(n)s', n=frame.step | number) }}">{% if not frame.media %}{{ m.sheet(frame.text) }}{% elif frame.media.width %}<span class="frame">{{ m.picture(frame.media, (_("Composed by %(model)s at step %(n)s", model=view.artist.title, n=frame.step | number) if sounds else _("Painted by %(model)s at step %(n)s", model=view.artist.title, n=frame.step | number))) }}</span>{% else %}<audio controls preload="none" src="{{ root ~ frame.media.src }}" aria-label="{{ _('Step %(n)s', n=frame.step | number) }}"></audio>{% endif %}<p>{{ _("Step %(n)s", n=frame.step | number) }}</p></li>
+<li data-frame="{{ _('Step %(n)s', n=frame.step | number) }}">{% if not frame.media %}{{ m.sheet(frame.text) }}{% elif frame.media.width %}<span class="frame">{{ m.picture(frame.media, (_("Composed by %(model)s at step %(n)s", model=view.artist.title, n=frame.step | number) if sounds else _("Painted by %(model)s at step %(n)s", model=view.artist.title, n=frame.step | number))) }}</span>{% else %}{{ m.sound(frame.media, _("Step %(n)s", n=frame.step | number), "none") }}{% endif %}<p>{{ _("Step %(n)s", n=frame.step | number) }}</p></li>
 {% endfor %}
 </ol>
 <div class="controls" hidden>

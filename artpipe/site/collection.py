@@ -13,8 +13,8 @@ from typing import Any
 
 from artpipe.artifacts.works import Provenance, Record
 from artpipe.config.params import About
+from artpipe.contracts.dataset_summary import Collection, Refusal, Tally
 from artpipe.contracts.gallery_work import RealWork
-from artpipe.contracts.section import Collection, Refusal, Tally
 from artpipe.errors import ArtpipeError
 from artpipe.language.sentences import Sentences
 from artpipe.site.translation import clean_line

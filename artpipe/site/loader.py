@@ -1,7 +1,8 @@
 """From reports and runs on disk to an artist, or to a named gap."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from artpipe.contracts.plugin_info import WallText, model_info
 from artpipe.contracts.section import Artist, Curve, Frame, Gap, GapReason
 from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.language.message import Message
-from artpipe.language.sentences import Sentences
+from artpipe.language.sentences import Sentences, list_languages, load_sentences
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.site.live_scripts import add_live_script
 from artpipe.site.media_files import MediaStore
@@ -99,7 +100,23 @@ def _load_works(
     folder: Path, model: str, report: ReportCard, media: MediaStore, find_work: FindWork, sentences: Sentences
 ) -> Iterable[GalleryWork]:
     for name, exhibit in name_works(model, report):
-        yield _load_work(name, _make_title(exhibit.caption, sentences), exhibit, folder, media, find_work)
+        work = _load_work(name, _make_title(exhibit.caption, sentences), exhibit, folder, media, find_work)
+        titles = dict.fromkeys(_make_title(exhibit.caption, load_sentences(language)) for language in list_languages())
+        yield replace(
+            work,
+            other_titles=tuple(title for title in titles if title != work.title),
+            caption_names=tuple(dict.fromkeys(_list_names(exhibit.caption))),
+        )
+
+
+def _list_names(message: Message) -> Iterator[str]:
+    """Yield what a caption names, also in messages within it."""
+    for value in message.values.values():
+        for item in value if isinstance(value, tuple) else [value]:
+            if isinstance(item, Message):
+                yield from _list_names(item)
+            elif isinstance(item, str):
+                yield item
 
 
 def name_works(model: str, report: ReportCard) -> Iterable[tuple[str, SavedExhibit]]:

@@ -8,17 +8,20 @@ import io
 import re
 import wave
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from artpipe.contracts.gallery_work import Media
 from artpipe.errors import CorruptError
+from artpipe.site.sound_files import encode_opus
 from artpipe.system.hashing import sha256_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
 
 _INLINE_BYTES = 1400  # bytes; below, a request costs more than the picture
+_SIDES = (448, 896)  # pixels of the longer side of further copies, for screens that need no more
 _SMALL_SIDE = 224  # pixels of the longer side on a wall with others, for screens of 1.5 dots a pixel
+_LIGHT_FROM = 50_000  # bytes of a WAV; smaller ones load at once
 _WEBP_FROM = 129  # pixels; smaller pictures keep every pixel as it was painted
 _PICTURES = frozenset({".png", ".webp", ".jpg", ".jpeg", ".gif"})
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
@@ -54,7 +57,9 @@ class MediaStore:
                 colour = image.mode not in {"1", "L", "LA", "I;16"}
                 suffix = f".{(image.format or 'png').lower()}"
                 exact = min(width, height) < _WEBP_FROM or not colour
-                small = None if exact else self._add_small_picture(image)
+                copies = (
+                    [] if exact else [copy for side in (_SMALL_SIDE, *_SIDES) if (copy := self._add_copy(image, side))]
+                )
                 if len(data) > _INLINE_BYTES and image.mode in {"L", "RGB"}:
                     webp = _encode_webp(image, lossless=min(width, height) < _WEBP_FROM)
                     if len(webp) < len(data):
@@ -63,17 +68,18 @@ class MediaStore:
             raise CorruptError(f"{path}: not a picture: {error}") from None
         self._widths.add(width)
         inline = f"data:image/png;base64,{base64.b64encode(data).decode()}" if _is_tiny_png(data, suffix) else ""
-        return Media(self._store(data, suffix), width, height, len(data), exact, inline, colour, small=small)
+        facts = {"width": width, "height": height, "exact": exact, "inline": inline, "colour": colour}
+        return self._add(data, suffix, **facts, small=copies[0] if copies else None, sizes=tuple(copies))
 
-    def _add_small_picture(self, image: "Image.Image") -> Media | None:
-        """Add a small copy for a place among many works; None if it is small enough."""
-        if max(image.size) <= _SMALL_SIDE:
+    def _add_copy(self, image: "Image.Image", side: int) -> Media | None:
+        """Add a copy whose longer side is `side`; None if the picture is not longer."""
+        if max(image.size) <= side:
             return None
         copy = image.convert("RGB")
-        copy.thumbnail((_SMALL_SIDE, _SMALL_SIDE))
+        copy.thumbnail((side, side))
         data = _encode_webp(copy, lossless=False, quality=80)
         self._widths.add(copy.width)
-        return Media(self._store(data, ".webp"), *copy.size, len(data), exact=False, colour=True)
+        return self._add(data, ".webp", width=copy.width, height=copy.height, exact=False, colour=True)
 
     def add_file(self, path: Path, sha256: str = "") -> Media:
         """Put a file on the shelf, as a picture if its suffix says that it is one.
@@ -91,13 +97,18 @@ class MediaStore:
         """
         data = _read_verified(path, sha256)
         suffix = path.suffix.lower() if _SUFFIX.fullmatch(path.suffix.lower()) else ""
-        return Media(
-            self._store(data, suffix), size=len(data), seconds=_measure_seconds(data) if suffix == ".wav" else 0.0
-        )
+        if suffix != ".wav":
+            return self._add(data, suffix)
+        return self._add(data, suffix, seconds=_measure_seconds(data), light=self._add_opus(data))
+
+    def _add_opus(self, data: bytes) -> Media | None:
+        """Add a WAV as Opus; None where that is not smaller, or cannot be made."""
+        opus = encode_opus(data, ".wav") if len(data) > _LIGHT_FROM else None
+        return self._add(opus, ".ogg") if opus and len(opus) < len(data) else None
 
     def add_document(self, data: bytes, suffix: str) -> Media:
         """Put a text for visitors to take on the shelf."""
-        return Media(self._store(data, suffix), size=len(data))
+        return self._add(data, suffix)
 
     def make_stylesheet(self) -> bytes:
         """Return a rule per width in use.
@@ -106,10 +117,12 @@ class MediaStore:
         """
         return "".join(f".w{width} {{ --w: {width}px; }}\n" for width in sorted(self._widths)).encode()
 
-    def _store(self, data: bytes, suffix: str) -> str:
-        name = f"media/{sha256_bytes(data)[:16]}{suffix}"
+    def _add(self, data: bytes, suffix: str, **facts: Any) -> Media:
+        """Keep a file under the name of its content; `facts` are further fields of it."""
+        sha256 = sha256_bytes(data)
+        name = f"media/{sha256[:16]}{suffix}"
         self.files[name] = data
-        return name
+        return Media(name, size=len(data), sha256=sha256, **facts)
 
 
 def _read_verified(path: Path, sha256: str) -> bytes:

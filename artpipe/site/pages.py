@@ -11,9 +11,9 @@ from typing import Any
 from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from artpipe.contracts.section import DatasetView, IndexView, ModelView, Museum, Section, WorkView
-from artpipe.site.featured_work import choose_featured
-from artpipe.site.work_records import make_model_record, make_work_record
+from artpipe.contracts.section import GalleryPage, Museum, Section
+from artpipe.site.basic_pages import BASIC_PAGE_LISTS
+from artpipe.site.site_files import make_site_files
 
 _POLICY: Mapping[str, Sequence[str]] = {
     "default-src": ("'none'",),
@@ -34,10 +34,21 @@ class Site:
     environment: Environment
     sections: Sequence[tuple[str, Section[Any]]]  # in the order of params.yaml
 
+    def list_page_kinds(self) -> Mapping[str, Callable[[Museum], Iterable[GalleryPage]]]:
+        """Return what lists the pages of each kind, those of sections last."""
+        own = {section.page: section.list_pages for _, section in self.sections if section.list_pages}
+        return {**BASIC_PAGE_LISTS, **own}
+
+    @property
+    def links(self) -> Sequence[tuple[str, str]]:
+        """Return the word and the kind of each page that all pages lead to."""
+        return [(section.link, section.page) for _, section in self.sections if section.link]
+
     def render_page(self, kind: str, path: str, view: object, **facts: object) -> bytes:
         """Render the page of `kind` that lies at `path` in the gallery."""
-        root = "../" * path.count("/")
-        shared = {"view": view, "museum": getattr(view, "museum", None), "root": root, **facts}
+        museum = getattr(view, "museum", None)
+        shared = {"view": view, "museum": museum, "root": "../" * path.count("/"), "path": path}
+        shared |= {"links": self.links, **facts}
         rendered = [
             (name, section, part)
             for name, section in self.sections
@@ -47,7 +58,7 @@ class Site:
         shown = [section for _, section, _ in rendered]
         scripts = list(dict.fromkeys(script for section in shown for script in section.scripts))
         policy = make_policy([section.policy for section in shown])
-        html = self.environment.get_template(f"{kind}.html").render(
+        html = self.environment.select_template([f"{kind}.html", "page.html"]).render(
             parts=parts, scripts=scripts, policy=policy, **shared
         )
         return ("\n".join(line.rstrip() for line in html.split("\n") if line.strip()) + "\n").encode()
@@ -71,26 +82,18 @@ def make_policy(additions: Iterable[Mapping[str, str]]) -> Markup:
 
 
 def render_pages(site: Site, museum: Museum) -> Iterator[tuple[str, bytes]]:
-    """Yield every page with its path; models and works have a JSON file beside it.
+    """Yield every page with its path, and the files beside it.
 
-    The entrance, then each room with its models and their works.
+    The entrance comes first; feeds and the site map, which name the pages, come last.
     """
-    yield "index.html", site.render_page("index", "index.html", IndexView(museum, choose_featured(museum)), here="")
-    for room in museum.rooms:
-        path = f"datasets/{room.name}/index.html"
-        yield path, site.render_page("dataset", path, DatasetView(museum, room), here=room.name)
-        for artist in room.artists:
-            path = f"models/{artist.name}/index.html"
-            model_view = ModelView(museum, room, artist)
-            yield path, site.render_page("model", path, model_view, here=room.name)
-            yield f"models/{artist.name}/model.json", make_model_record(model_view)
-            for previous, work, after in zip(
-                [None, *artist.works[:-1]], artist.works, [*artist.works[1:], None], strict=True
-            ):
-                path = f"works/{work.id}/index.html"
-                view = WorkView(museum, room, artist, work, previous, after)
-                yield path, site.render_page("work", path, view, here=room.name)
-                yield f"works/{work.id}/work.json", make_work_record(view)
+    paths: list[str] = []
+    for kind, list_pages in site.list_page_kinds().items():
+        for page in list_pages(museum):
+            facts = {} if page.root is None else {"root": page.root}
+            yield page.path, site.render_page(kind, page.path, page.view, here=page.here, **facts)
+            yield from page.files.items()
+            paths.append(page.path)
+    yield from make_site_files(museum, paths)
 
 
 def make_environment(

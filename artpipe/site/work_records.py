@@ -46,6 +46,7 @@ def make_work_record(view: WorkView) -> bytes:
             "kind": work.kind,
             "role": work.role,
             "file": work.media.src if work.media else None,
+            "sha256": work.media.sha256 if work.media else None,
             "written": work.text or None,
             "seed": work.seed,
             "certainty": work.certainty or None,
@@ -53,6 +54,7 @@ def make_work_record(view: WorkView) -> bytes:
                 "name": artist.name,
                 "kind": artist.kind,
                 "grade": artist.report.verdict.grade,
+                "scores": {score.name: score.value for score in artist.report.scores},
                 "step": artist.step,
                 "checkpoint": run.checkpoint,
                 "run": run.run_id,
@@ -65,6 +67,42 @@ def make_work_record(view: WorkView) -> bytes:
             "nearest": _describe_works([near.work for near in work.neighbours], "distance", [near.distance for near in work.neighbours]),
         }
     )  # fmt: skip
+
+
+def summarise_models(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Return what `gallery.json` says of models, out of their records among files."""
+    paths = (path for path in files if path.startswith("models/") and path.endswith("/model.json"))
+    return dict(_summarise_model(path, json.loads(files[path])) for path in paths)
+
+
+def summarise_works(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Return what `gallery.json` says of works, out of their records among files."""
+    paths = (path for path in files if path.startswith("works/") and path.endswith("/work.json"))
+    return dict(_summarise_work(path, json.loads(files[path])) for path in paths)
+
+
+def _summarise_model(path: str, record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    report, run = record["report"], record["run"]
+    summary = {
+        "record": path,
+        "page": path.replace("model.json", "index.html"),
+        "title": record["title"],
+        "kind": report["kind"],
+        "dataset": report["dataset"],
+        "grade": report["verdict"]["grade"],
+        "scores": {score["name"]: score["value"] for score in report["scores"]},
+        "params": record["params"],
+        **{field: run[field] for field in ("run_id", "commit", "checkpoint")},
+        "shards": report["shards"],
+        "works": len(record["works"]),
+    }
+    return report["model"], summary
+
+
+def _summarise_work(path: str, record: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    facts = {field: record[field] for field in ("title", "kind", "seed", "file", "sha256")}
+    page = path.replace("work.json", "index.html")
+    return record["id"], {"record": path, "page": page, "model": record["model"]["name"], **facts}
 
 
 def _describe_collection(room: Room) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from artpipe.site.themes import find_theme, make_translator
 from artpipe.site.translation import format_number, format_setting
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.atomic_files import write_text
+from artpipe.system.hashing import sha256_bytes
 from tests.conftest import load_module
 
 make = load_module(Path(__file__).parents[1] / "browser" / "make_museum.py")
@@ -193,6 +194,10 @@ def test_a_changed_work_rewrites_only_what_shows_it(museum, built):
         "datasets/digits/index.html",
         "gallery.json",
         "gallery.json.sha256",
+        "browse/index.html",
+        "browse/works-0.js",
+        "feed.json",
+        "feed.xml",
     }
     assert "works/digits-gan-sample-005/index.html" in names
     assert {name for name in names if not name.startswith("media/")} <= {
@@ -531,6 +536,29 @@ def test_labels_say_what_the_report_says(built):
             record = json.loads(text(built, f"works/{work}/work.json"))
             assert (record["seed"], record["model"]["checkpoint"]) == (exhibit.seed, report.checkpoint)
             assert [one["digest"] for one in record["nearest"]] == [one.digest for one in exhibit.neighbours]
+
+
+def test_the_inventory_names_models_and_works_with_their_hashes(built):
+    """`gallery.json` has each model's scores, parameters and checkpoint, each work's file with its whole hash, and where their records are."""
+    inventory = json.loads((built / "data/gallery/gallery.json").read_text())
+    gan = inventory["models"]["digits-gan"]
+    assert (gan["scores"]["kid"], gan["params"]["batch_size"], gan["dataset"]) == (0.0312, 64, "digits")
+    assert gan["checkpoint"] == json.loads((built / "data/runs/digits-gan/run.json").read_text())["checkpoint"]
+    assert len(inventory["works"]) == 60
+    for work in inventory["works"].values():
+        assert sha256_bytes((built / "data/gallery" / work["file"]).read_bytes()) == work["sha256"]
+        assert {work["page"], work["record"]} <= set(inventory["files"])
+
+
+def test_curves_of_one_name_say_where_they_were_measured(museum):
+    """A loss and a validation measure of the same name are two: validation and training."""
+    journal = museum / "data/runs/digits-gan/journal.jsonl"
+    journal.write_text(journal.read_text().replace('"kid"', '"generator"'))
+    build_gallery(museum)
+    page = text(museum, "models/digits-gan/index.html")
+    assert "<bdi>Generator, validation works</bdi>" in page
+    assert "<bdi>Generator, training works</bdi>" in page
+    assert "<bdi>Discriminator</bdi>" in page
 
 
 def test_scores_are_shown_with_what_the_report_counts(built):

@@ -136,7 +136,7 @@ def test_a_film_is_the_same_twice_and_as_asked():
     assert first.scores[0].name == "walk_evenness"
     assert 1 <= first.scores[0].value <= 1.5
     said = subprocess.run(
-        [video._find_ffmpeg(), "-i", "-", "-f", "null", "-"], check=False, input=exhibit.data, capture_output=True
+        [video.find_ffmpeg(), "-i", "-", "-f", "null", "-"], check=False, input=exhibit.data, capture_output=True
     ).stderr
     assert b"h264" in said
     assert b"yuv420p" in said
@@ -157,7 +157,7 @@ def test_films_come_in_both_forms():
 
 def test_without_ffmpeg_it_is_measured_and_said(monkeypatch, capsys):
     """A machine without ffmpeg has the score, no film, and one line."""
-    monkeypatch.setattr(video, "_find_ffmpeg", lambda: None)
+    monkeypatch.setattr(video, "find_ffmpeg", lambda: None)
     measured = walk.measure(evidence())
     assert (len(measured.scores), len(measured.exhibits)) == (1, 0)
     assert "no ffmpeg here" in capsys.readouterr().err

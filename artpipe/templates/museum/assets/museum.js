@@ -144,7 +144,31 @@
     });
   }
 
+  /* A hash has a button that copies it, also from a folder, where the clipboard's own interface may be missing. */
+  function copyable(element) {
+    var hash = element.textContent;
+    var words = document.body.dataset;
+    var button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = words.copy;
+    button.setAttribute("aria-label", words.copy + " " + hash.slice(0, 12));
+    function done() {
+      button.textContent = words.copied;
+      setTimeout(function () { button.textContent = words.copy; }, 1600);
+    }
+    function select() {
+      getSelection().selectAllChildren(element);
+      if (document.execCommand("copy")) { done(); }
+    }
+    button.addEventListener("click", function () {
+      if (navigator.clipboard) { navigator.clipboard.writeText(hash).then(done, select); } else { select(); }
+    });
+    if (element.tagName === "DD") { element.append(" ", button); } else { element.after(" ", button); }
+  }
+
   document.addEventListener("DOMContentLoaded", function () {
+    document.querySelectorAll(".mono").forEach(function (one) { if (/^[0-9a-f]{12,64}$/.test(one.textContent)) { copyable(one); } });
     lamp();
     document.querySelectorAll(".rooms-nav details").forEach(menu);
     document.querySelectorAll("[data-compare]").forEach(compare);

@@ -1,0 +1,45 @@
+"""List the pages that every gallery has: entrance, datasets, models and works.
+
+Models and works have a JSON file beside their page.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from artpipe.contracts.section import DatasetView, GalleryPage, IndexView, ModelView, Museum, WorkView
+from artpipe.site.featured_work import choose_featured
+from artpipe.site.work_records import make_model_record, make_work_record
+
+
+def _list_index(museum: Museum) -> Iterator[GalleryPage]:
+    yield GalleryPage("index.html", IndexView(museum, choose_featured(museum)))
+
+
+def _list_datasets(museum: Museum) -> Iterator[GalleryPage]:
+    for room in museum.rooms:
+        yield GalleryPage(f"datasets/{room.name}/index.html", DatasetView(museum, room), room.name)
+
+
+def _list_models(museum: Museum) -> Iterator[GalleryPage]:
+    for room, artist in museum.artists:
+        folder, view = f"models/{artist.name}", ModelView(museum, room, artist)
+        yield GalleryPage(
+            f"{folder}/index.html", view, room.name, files={f"{folder}/model.json": make_model_record(view)}
+        )
+
+
+def _list_works(museum: Museum) -> Iterator[GalleryPage]:
+    for room, artist in museum.artists:
+        neighbours = zip([None, *artist.works[:-1]], artist.works, [*artist.works[1:], None], strict=True)
+        for previous, work, after in neighbours:
+            folder, view = f"works/{work.id}", WorkView(museum, room, artist, work, previous, after)
+            yield GalleryPage(
+                f"{folder}/index.html", view, room.name, files={f"{folder}/work.json": make_work_record(view)}
+            )
+
+
+BASIC_PAGE_LISTS: Mapping[str, Callable[[Museum], Iterable[GalleryPage]]] = {
+    "index": _list_index,
+    "dataset": _list_datasets,
+    "model": _list_models,
+    "work": _list_works,
+}

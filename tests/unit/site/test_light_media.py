@@ -1,0 +1,64 @@
+"""Photographs in fewer pixels and sounds in fewer bytes; pixel art and short sounds stay as they are."""
+
+import io
+import math
+import struct
+import wave
+
+import pytest
+from PIL import Image
+
+from artpipe.site import sound_files
+from artpipe.site.media_files import MediaStore
+
+
+def tone(seconds):
+    """Return a WAV of a tone in A."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as sound:
+        sound.setparams((1, 2, 22_050, 0, "NONE", ""))
+        count = int(22_050 * seconds)
+        values = (int(9_000 * math.sin(2 * math.pi * 440 * i / 22_050)) for i in range(count))
+        sound.writeframes(struct.pack(f"<{count}h", *values))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size", "widths"), [((64, 64), []), ((256, 256), [224]), ((1000, 600), [224, 448, 896]), ((300, 600), [112, 224])]
+)
+def test_a_photograph_has_copies_below_its_own_size(tmp_path, size, widths):
+    """224, 448 and 896 pixels of the longer side; none of pixel art; each is a WebP of the size it says."""
+    Image.linear_gradient("L").resize(size).convert("RGB").save(tmp_path / "a.png")
+    media = MediaStore()
+    picture = media.add_picture(tmp_path / "a.png")
+    assert [copy.width for copy in picture.sizes] == widths
+    assert picture.exact == (widths == [])
+    for copy in picture.sizes:
+        with Image.open(io.BytesIO(media.files[copy.src])) as image:
+            assert (image.format, image.size) == ("WEBP", (copy.width, copy.height))
+
+
+def test_a_sound_has_opus_beside_it(tmp_path):
+    """Smaller, the same bytes each time, of the codec it says; the original stays; a short one has none."""
+    (tmp_path / "a.wav").write_bytes(tone(3))
+    (tmp_path / "b.wav").write_bytes(tone(0.5))
+    stores = [MediaStore(), MediaStore()]
+    first, second = (store.add_file(tmp_path / "a.wav") for store in stores)
+    assert first == second
+    opus = stores[0].files[first.light.src]
+    assert opus[:4] == b"OggS"
+    assert b"OpusHead" in opus[:64]
+    assert len(opus) < len(stores[0].files[first.src]) / 3
+    assert first.seconds == 3
+    assert stores[0].add_file(tmp_path / "b.wav").light is None
+
+
+def test_without_ffmpeg_a_sound_stays_as_it_is(tmp_path, monkeypatch, capsys):
+    """No copy and no complaint where there is no encoder; a torn sound has none either, and one line says so."""
+    (tmp_path / "a.wav").write_bytes(tone(3))
+    torn = MediaStore()
+    (tmp_path / "torn.wav").write_bytes(b"RIFF" + bytes(60_000))
+    assert torn.add_file(tmp_path / "torn.wav").light is None
+    assert capsys.readouterr().err.count("\n") == 1
+    monkeypatch.setattr(sound_files, "find_ffmpeg", lambda: None)
+    assert MediaStore().add_file(tmp_path / "a.wav").light is None
