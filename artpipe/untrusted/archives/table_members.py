@@ -21,7 +21,7 @@ from artpipe.untrusted.rejection import RejectedError
 
 _PARQUET, _ARROW_FILE, _ARROW_STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 _ROWS = 8  # read at once: pictures may be large
-_IMAGE_NAMES = ("image", "img", "picture", "jpg", "png")
+_IMAGE_NAMES = ("image", "img", "jpg", "png")
 _LABEL_NAMES = ("label", "labels", "class", "fine_label")
 _MAX_TEXT = 4096  # characters of one field
 _MAX_CLASSES = 100_000
