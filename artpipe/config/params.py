@@ -185,6 +185,7 @@ class GalleryParams(Frozen):
     energy: EnergyParams = EnergyParams()  # shown with each training; here, so that other watts retrain nothing
     theme: str = "museum"
     language: Literal["en", "zh"] = "en"
+    credentials: bool = True  # sign what is offered to take away (C2PA): docs/credentials.md
     sections: tuple[str, ...]
 
 

@@ -15,7 +15,7 @@ from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media, RealWork
 from artpipe.contracts.plugin_info import WallText
 from artpipe.contracts.run_status import RunStatus
 
-Page = Literal["index", "model", "work", "dataset"]
+Page = Literal["index", "model", "work", "dataset", "provenance"]
 GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
 ViewT = TypeVar("ViewT")
 
@@ -179,6 +179,19 @@ class Room:
 
 
 @dataclass(frozen=True)
+class GalleryCredentials:
+    """By whom the files of the gallery are signed, and how many are."""
+
+    certificates: str  # path in the gallery, PEM
+    subject: str
+    fingerprint: str  # SHA-256 of the signer's certificate, in hexadecimal
+    until: str  # the last day it counts
+    is_own: bool  # made by artpipe, so nobody else vouches for it
+    signed: int  # files
+    unsigned: Sequence[str] = ()  # forms that are offered and cannot carry any: webm, mid ...
+
+
+@dataclass(frozen=True)
 class Museum:
     """The whole gallery."""
 
@@ -186,6 +199,7 @@ class Museum:
     subtitle: str
     rooms: Sequence[Room]
     run: RunStatus | None = None
+    credentials: GalleryCredentials | None = None
 
 
 class FeaturedWork(NamedTuple):
@@ -202,6 +216,13 @@ class IndexView:
 
     museum: Museum
     featured: FeaturedWork | None
+
+
+@dataclass(frozen=True)
+class ProvenanceView:
+    """What the sections of the page on provenance see."""
+
+    museum: Museum
 
 
 @dataclass(frozen=True)

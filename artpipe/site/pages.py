@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from artpipe.contracts.section import DatasetView, IndexView, ModelView, Museum, Section, WorkView
+from artpipe.contracts.section import DatasetView, IndexView, ModelView, Museum, ProvenanceView, Section, WorkView
 from artpipe.site.featured_work import choose_featured
 from artpipe.site.work_records import make_model_record, make_work_record
 
@@ -73,9 +73,11 @@ def make_policy(additions: Iterable[Mapping[str, str]]) -> Markup:
 def render_pages(site: Site, museum: Museum) -> Iterator[tuple[str, bytes]]:
     """Yield every page with its path; models and works have a JSON file beside it.
 
-    The entrance, then each room with its models and their works.
+    The entrance, the page on provenance, then each room with its models and their works.
     """
     yield "index.html", site.render_page("index", "index.html", IndexView(museum, choose_featured(museum)), here="")
+    path = "provenance/index.html"
+    yield path, site.render_page("provenance", path, ProvenanceView(museum), here="provenance")
     for room in museum.rooms:
         path = f"datasets/{room.name}/index.html"
         yield path, site.render_page("dataset", path, DatasetView(museum, room), here=room.name)
