@@ -68,20 +68,20 @@ def render_gallery(
 ) -> dict[str, bytes]:
     """Return every file of the gallery by its path.
 
-    Pages, media, style, script and fonts, and signed works where there is an identity.
+    Pages, media, style, script and fonts, and the works to take away, signed where there is an identity.
     """
     from artpipe.publishing.gallery_cards import add_cards
-    from artpipe.publishing.signed_files import SignedFiles
+    from artpipe.publishing.offered_files import OfferedFiles
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import render_pages
 
     media = MediaStore()
     translator = make_translator(params, theme)
     museum = add_cards(load_museum(root, params, media, translator.sentences), root, params, media)
-    signed = SignedFiles(root, identity, media) if identity else None
-    museum = signed.sign_museum(museum) if signed else museum
+    offered = OfferedFiles(root, params.gallery, identity, media)
+    museum = offered.prepare_museum(museum)
     files = collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
-    return files | (signed.files if signed else {})
+    return files | offered.files
 
 
 def collect_files(pages: Mapping[str, bytes], theme: Path, media: "MediaStore") -> dict[str, bytes]:
@@ -160,7 +160,7 @@ def _fingerprint(root: Path, params: Params, theme: Path, identity: "SigningIden
         *_list_folder(theme),
         *sorted(
             path
-            for folder in ("contracts", "credentials", "language", "publishing", "sections", "site")
+            for folder in ("ai_labels", "contracts", "credentials", "language", "publishing", "sections", "site")
             for path in (_PACKAGE_FOLDER / folder).glob("*.py")
         ),
     ]

@@ -1,4 +1,4 @@
-"""The command `artpipe credentials`: whether a file is as it was signed, and by whom."""
+"""The command `artpipe credentials`: is a file as it was signed, and by whom."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +25,7 @@ def credentials(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say whether a file is whole, changed, foreign or has no content credentials (C2PA).
+    """Say whether a signed file (C2PA) is whole, changed or foreign, or unsigned.
 
     Nothing is asked of the network. The exit code is 0 where all that is signed is whole, 1 where a file is changed,
     foreign or none is signed, 2 where one cannot be read.

@@ -185,6 +185,8 @@ class GalleryParams(Frozen):
     energy: EnergyParams = EnergyParams()  # shown with each training; here, so that other watts retrain nothing
     theme: str = "museum"
     language: Literal["en", "zh"] = "en"
+    labels: tuple[Literal["eu", "cn", "us-ca"], ...] = ("eu",)  # of what models made, by law: docs/labels.md
+    publisher: str = ""  # who answers for the works, in their labels; empty: the title
     credentials: bool = True  # sign what is offered to take away (C2PA): docs/credentials.md
     sections: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""What a file that a model made says of itself: its origin, and which kind of medium it is."""
+"""What a file that a model made says of its origin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class GenerationFacts:
 
     @property
     def is_by_trained_model(self) -> bool:
-        """Return whether a trained network had a part in it, so that it counts as made by AI."""
+        """Return whether a trained network had a part in it."""
         return self.source_type in _TRAINED
 
     @property

@@ -12,6 +12,7 @@ from artpipe.artifacts.run import RunCard
 from artpipe.artifacts.training_cost import TrainingCost
 from artpipe.config.params import About
 from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media, RealWork
+from artpipe.contracts.generation_facts import SourceType
 from artpipe.contracts.plugin_info import WallText
 from artpipe.contracts.run_status import RunStatus
 
@@ -88,6 +89,17 @@ class Artist:
     def step(self) -> int:
         """Return the step whose weights made what hangs."""
         return self.run.steps if self.report.step is None else self.report.step
+
+    def source_type(self, work: GalleryWork) -> SourceType:
+        """Return what IPTC calls a work.
+
+        It is as its kind declares, else by whether it was made of given works.
+        """
+        text = self.wall_texts.get(work.role)
+        if text and text.source_type:
+            return text.source_type
+        is_given = bool(work.sources) or (text is not None and text.given)
+        return "compositeWithTrainedAlgorithmicMedia" if is_given else "trainedAlgorithmicMedia"
 
     def is_own(self, work: GalleryWork) -> bool:
         """Return whether a work was made without a given work."""
@@ -200,6 +212,8 @@ class Museum:
     rooms: Sequence[Room]
     run: RunStatus | None = None
     credentials: GalleryCredentials | None = None
+    labels: Sequence[str] = ()  # the laws by which works are labelled: eu, cn, us-ca
+    publisher: str = ""  # who answers for the works
 
 
 class FeaturedWork(NamedTuple):

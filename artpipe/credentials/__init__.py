@@ -1,1 +1,1 @@
-"""Content credentials (C2PA): sign what the gallery offers, and verify any file offline."""
+"""Content credentials (C2PA): sign what the gallery offers, verify any file."""

@@ -1,4 +1,4 @@
-"""Make the project's own certificate: a root whose key is forgotten, and a signer below it.
+"""Make the project's own certificate, below a root whose key is forgotten.
 
 C2PA wants a signer that another certificate vouches for, so a chain of two. The root's key exists for the one signature
 and is not written, so nobody, nor the owner, can make a second signer that would be taken for the project's.
@@ -15,7 +15,7 @@ _LEEWAY = timedelta(hours=24)  # clocks of readers that are behind
 
 
 def make_chain() -> tuple[bytes, bytes]:
-    """Return a fresh private key and its chain, the signer's certificate first; both PEM."""
+    """Return a fresh private key and its chain, the signer's first; both PEM."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 

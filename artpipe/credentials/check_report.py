@@ -61,7 +61,7 @@ def read_trusted(path: Path) -> bytes:
 
 
 def choose_exit_code(files: Sequence[CheckedFile]) -> int:
-    """Return 0 where all that is signed is whole and something is, else 1; 2 where a file could not be read."""
+    """Return 0 where all signed files are whole and there are some, else 1 or 2."""
     states = {file.check.state for file in files if file.check}
     if any(file.error for file in files):
         return UserError.exit_code
@@ -69,7 +69,7 @@ def choose_exit_code(files: Sequence[CheckedFile]) -> int:
 
 
 def format_checks(files: Sequence[CheckedFile], language: str) -> str:
-    """Return a paragraph for each file that is signed or damaged, and a line that counts all."""
+    """Return a paragraph for each file that is not whole, and a line that counts all."""
     texts = [_format_file(file, language) for file in files if len(files) == 1 or _is_worth_telling(file)]
     if len(files) > 1:
         states = [file.check.state if file.check else "unread" for file in files]

@@ -20,6 +20,7 @@ def make_manifest(facts: GenerationFacts, name: str) -> dict[str, Any]:
         "digitalSourceType": facts.source_type_address,
         "softwareAgent": agent,
         "description": f"Made by the model {facts.model} ({facts.kind}).",
+        **({"when": facts.created} if facts.created else {}),
     }
     return {
         "claim_generator_info": [agent],
@@ -58,7 +59,7 @@ def describe_generation(facts: GenerationFacts) -> dict[str, Any]:
 
 
 def _make_ingredient(work: RealWork, number: int) -> dict[str, Any]:
-    """Return a work as an input; its own file is not in the gallery, so its hash names it."""
+    """Return a work as an input, named by its hash: its file is not in the gallery."""
     return {
         "title": work.title or f"work {work.digest[:12]}",
         "relationship": "inputTo",

@@ -1,4 +1,4 @@
-"""Verify the content credentials of a file, offline: whole, changed, foreign or none."""
+"""Verify the content credentials of a file, offline."""
 
 import io
 from collections.abc import Mapping

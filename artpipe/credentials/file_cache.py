@@ -1,4 +1,4 @@
-"""Files that are costly to make, or never the same twice, by the hash of all they are made from."""
+"""Files that are costly to make, by the hash of all they are made from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ class FileCache:
         self._used: set[str] = set()
 
     def get_or_make(self, parts: list[bytes], make: Callable[[], bytes]) -> bytes:
-        """Return the file that is made from these parts; it is made where it is not there, or was half-written."""
+        """Return the file of these parts; make it where it is missing or half-written."""
         key = sha256_bytes("".join(map(sha256_bytes, parts)).encode())
         self._used.add(key)
         path = self._folder / key

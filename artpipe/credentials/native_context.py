@@ -1,4 +1,4 @@
-"""Settings of the C2PA library: nothing is fetched, and a project's certificates are trusted."""
+"""Settings of the C2PA library: whom it trusts; nothing is fetched."""
 
 from functools import lru_cache
 from importlib.util import find_spec
@@ -14,7 +14,7 @@ def is_installed() -> bool:
 
 @lru_cache(maxsize=8)
 def make_signing_context() -> Any:
-    """Return the settings to sign with: no thumbnail, and verified afterwards by ourselves."""
+    """Return the settings to sign with: no thumbnail; we verify afterwards."""
     import c2pa
 
     return c2pa.Context.from_dict(
@@ -24,7 +24,7 @@ def make_signing_context() -> Any:
 
 @lru_cache(maxsize=8)
 def make_verifying_context(trusted: bytes) -> Any:
-    """Return the settings to verify with; `trusted` are certificates as PEM, perhaps none."""
+    """Return the settings to verify with; `trusted` are certificates as PEM."""
     import c2pa
 
     settings: dict[str, Any] = {"verify": {**_OFFLINE, "verify_trust": True}}

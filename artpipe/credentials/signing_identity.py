@@ -1,4 +1,7 @@
-"""The key and the certificates a project signs with: its own, or those the environment names."""
+"""The key and the certificates a project signs with.
+
+They are its own, or those that the environment names.
+"""
 
 import os
 from collections.abc import Mapping

@@ -34,7 +34,9 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
     rooms = tuple(_mark_champions(room, champions) for room in rooms)
     gallery = params.gallery
     subtitle = sentences.starter_texts("gallery", "subtitle").get(gallery.subtitle, gallery.subtitle)
-    return Museum(clean_line(gallery.title), clean_line(subtitle), rooms)
+    title = clean_line(gallery.title)
+    publisher = clean_line(gallery.publisher) or title
+    return Museum(title, clean_line(subtitle), rooms, labels=gallery.labels, publisher=publisher)
 
 
 def _complete_artist(
