@@ -18,6 +18,7 @@ from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_galle
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
 from artpipe.language.sentences import load_sentences
+from artpipe.publishing.licence_check import open_record, require_licences
 from artpipe.site.museum import load_museum
 from artpipe.site.themes import find_theme, make_translator
 from artpipe.storage.leftovers import remove_leftovers
@@ -44,6 +45,8 @@ def build_gallery(root: Path = Path()) -> None:
     params = load_params(root / "params.yaml")
     theme = find_theme(params.gallery.theme)
     remove_leftovers(root, params)
+    if params.gallery.require_licence:
+        require_licences({name: open_record(root / paths.record(name)) for name in params.datasets})
     identity = _open_identity(root, params)
     inputs = _fingerprint(root, params, theme, identity)
     gallery = root / paths.gallery()
