@@ -65,7 +65,7 @@ def test_films_and_sounds_play_as_signed(tmp_path):
     assert set(played.values()) == {"whole"}
     pages = "".join(path.read_text() for path in (gallery / "works").glob("digits-gan-*/index.html"))
     assert all(f"media/{name}" in pages for name in played)
-    assert "so their files have none: webm" in (gallery / "provenance/index.html").read_text()
+    assert 'so their files have none: <span class="mono">webm</span>' in (gallery / "provenance/index.html").read_text()
 
 
 def add_played_works(root):
@@ -115,7 +115,7 @@ def test_credentials_can_be_switched_off(built, tmp_path):
     shutil.copytree(built, root)
     shutil.rmtree(root / ".state/credentials")
     params = root / "params.yaml"
-    params.write_text(params.read_text().replace("theme: museum", "theme: museum, credentials: off"))
+    params.write_text(params.read_text().replace("theme: museum", "theme: museum, credentials: off, labels: []"))
     build_gallery(root)
     files = read_files(root)
     assert not [
