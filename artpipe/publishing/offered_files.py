@@ -144,6 +144,6 @@ def make_facts(room: Room, artist: Artist, work: GalleryWork, prompt: str, galle
 
 def _join_prompts(exhibit: SavedExhibit) -> str:
     """Return the words a sample was asked for; a class is none."""
-    if exhibit.role != SAMPLE or exhibit.kind == "text" or exhibit.caption.code != WRITTEN:
+    if exhibit.role != SAMPLE or exhibit.caption.code != WRITTEN:
         return ""
     return " ".join(map(str, exhibit.caption.values.values()))
