@@ -18,12 +18,14 @@ from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_galle
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
 from artpipe.language.sentences import load_sentences
+from artpipe.publishing.licence_check import open_record, require_licences
 from artpipe.site.museum import load_museum
 from artpipe.site.themes import find_theme, make_translator
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
 if TYPE_CHECKING:
+    from artpipe.credentials.signing_identity import SigningIdentity
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import Site
     from artpipe.site.translation import Translator
@@ -37,38 +39,56 @@ def build_gallery(root: Path = Path()) -> None:
     """Write the gallery into ``data/gallery`` and remove leftovers of former entries.
 
     Raises:
-        UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong.
+        UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong; the
+            key or the certificates to sign with are.
     """
     from artpipe.site.work_records import summarise_models, summarise_works
 
     params = load_params(root / "params.yaml")
     theme = find_theme(params.gallery.theme)
     remove_leftovers(root, params)
-    inputs = _fingerprint(root, params, theme)
+    if params.gallery.require_licence:
+        require_licences({name: open_record(root / paths.record(name)) for name in params.datasets})
+    identity = _open_identity(root, params)
+    inputs = _fingerprint(root, params, theme, identity)
     gallery = root / paths.gallery()
     card = load_gallery(gallery)
     if card and card.inputs == inputs and _list_files(gallery) == {*card.files, *_CARD_FILES}:
         return
-    files = render_gallery(root, params, theme)
+    files = render_gallery(root, params, theme, identity)
     write_gallery(gallery, files)
     hashes = {path: sha256_bytes(files[path]) for path in sorted(files)}
     models, works = summarise_models(files), summarise_works(files)
     save_gallery(gallery, GalleryCard(inputs=inputs, models=models, works=works, files=hashes))
 
 
-def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
+def _open_identity(root: Path, params: Params) -> "SigningIdentity | None":
+    """Return what the works are signed with; None where they are not."""
+    from artpipe.credentials.native_context import is_installed
+    from artpipe.credentials.signing_identity import load_identity
+
+    return load_identity(root) if params.gallery.credentials and is_installed() else None
+
+
+def render_gallery(
+    root: Path, params: Params, theme: Path, identity: "SigningIdentity | None" = None
+) -> dict[str, bytes]:
     """Return every file of the gallery by its path.
 
-    Pages, media, style, script and fonts.
+    Pages, media, style, script and fonts, and the works to take away, signed where there is an identity.
     """
     from artpipe.publishing.gallery_cards import add_cards
+    from artpipe.publishing.offered_files import OfferedFiles
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import render_pages
 
     media = MediaStore()
     translator = make_translator(params, theme)
     museum = add_cards(load_museum(root, params, media, translator.sentences), root, params, media)
-    return collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
+    offered = OfferedFiles(root, params.gallery, identity, media)
+    museum = offered.prepare_museum(museum)
+    files = collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
+    return files | offered.files
 
 
 def collect_files(pages: Mapping[str, bytes], theme: Path, media: "MediaStore") -> dict[str, bytes]:
@@ -131,7 +151,7 @@ def _list_folder(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _fingerprint(root: Path, params: Params, theme: Path) -> str:
+def _fingerprint(root: Path, params: Params, theme: Path, identity: "SigningIdentity | None") -> str:
     """Return the hash of all that the gallery is made from.
 
     If it is the same, so is the gallery.
@@ -141,14 +161,15 @@ def _fingerprint(root: Path, params: Params, theme: Path) -> str:
     parts: list[object] = [
         params.model_dump(mode="json"),
         dump_plugin_infos(params),
-        {name: _installed_version(name) for name in ("imageio-ffmpeg", "jinja2", "pillow", "pyarrow")},
+        {name: _installed_version(name) for name in ("c2pa-python", "imageio-ffmpeg", "jinja2", "pillow", "pyarrow")},
+        identity.fingerprint if identity else "",
     ]
     code = [
         _PACKAGE_FOLDER / "gallery.py",
         *_list_folder(theme),
         *sorted(
             path
-            for folder in ("contracts", "language", "publishing", "sections", "site")
+            for folder in ("ai_labels", "contracts", "credentials", "language", "publishing", "sections", "site")
             for path in (_PACKAGE_FOLDER / folder).glob("*.py")
         ),
     ]

@@ -80,6 +80,7 @@ class GalleryWork:
     parts: Mapping[str, Media] = field(
         default_factory=dict
     )  # what belongs to it: before, poster, score, midi, step N ...
+    offered: Media | None = None  # the file to take away, labelled and signed as params.yaml says; None: there is none
 
     @property
     def merit(self) -> float:

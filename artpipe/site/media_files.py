@@ -41,7 +41,7 @@ class MediaStore:
         Raises:
             CorruptError: missing, not what `sha256` says (where given), or not a picture.
         """
-        data = _read_verified(path, sha256)
+        data = read_verified(path, sha256)
         digest = sha256 or sha256_bytes(data)
         if digest not in self._pictures:
             self._pictures[digest] = self._encode(path, data)
@@ -95,7 +95,7 @@ class MediaStore:
         Raises:
             CorruptError: missing or not what `sha256` says (where given).
         """
-        data = _read_verified(path, sha256)
+        data = read_verified(path, sha256)
         suffix = path.suffix.lower() if _SUFFIX.fullmatch(path.suffix.lower()) else ""
         if suffix != ".wav":
             return self._add(data, suffix)
@@ -125,7 +125,12 @@ class MediaStore:
         return Media(name, size=len(data), sha256=sha256, **facts)
 
 
-def _read_verified(path: Path, sha256: str) -> bytes:
+def read_verified(path: Path, sha256: str) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        CorruptError: missing, or not what `sha256` says (where given).
+    """
     try:
         data = path.read_bytes()
     except OSError as error:

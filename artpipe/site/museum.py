@@ -35,7 +35,11 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
     gallery = params.gallery
     subtitle = sentences.starter_texts("gallery", "subtitle").get(gallery.subtitle, gallery.subtitle)
     title = clean_line(gallery.title)
-    return Museum(title, clean_line(subtitle), rooms, base_url=gallery.base_url, language=gallery.language)
+    publisher = clean_line(gallery.publisher) or title
+    return Museum(
+        title, clean_line(subtitle), rooms, base_url=gallery.base_url, language=gallery.language, labels=gallery.labels,
+        publisher=publisher,
+    )  # fmt: skip
 
 
 def _complete_artist(

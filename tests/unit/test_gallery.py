@@ -205,6 +205,7 @@ def test_a_changed_work_rewrites_only_what_shows_it(museum, built):
         "models/digits-gan/model.json",
         "works/digits-gan-sample-005/index.html",
         "works/digits-gan-sample-005/work.json",
+        "works/digits-gan-sample-005/digits-gan-sample-005.png",
     }
     assert sum(name.startswith("media/") and not name.endswith(".md") for name in names) <= 2
     assert sum(name.endswith(".md") for name in names) == 2  # the model's card, which has the hash of its report
