@@ -1,6 +1,6 @@
-"""List the pages that every gallery has: entrance, datasets, models, works, provenance.
+"""List the pages that every gallery has.
 
-Models and works have a JSON file beside their page.
+Entrance, datasets, models, works, provenance. Models and works have a JSON file beside their page.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -99,7 +99,12 @@ def test_a_new_subtitle_signs_nothing_again(built, tmp_path):
     params.write_text(params.read_text().replace("from a dataset to a gallery", "another subtitle"))
     build_gallery(root)
     after = read_files(root)
-    assert {Path(name).suffix for name in before if before[name] != after.get(name)} <= {".html", ".json", ".sha256"}
+    assert {Path(name).suffix for name in before if before[name] != after.get(name)} <= {
+        ".html",
+        ".json",
+        ".sha256",
+        ".xml",
+    }
     shutil.rmtree(root / ".state/credentials")
     build_gallery(root)
     renewed = read_files(root)
