@@ -32,6 +32,9 @@ class MediaStore:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.are_shrunk = (
+            False  # the works of the dataset whose pictures are added: pictures like them have no squares of their own
+        )
         self._widths: set[int] = set()
         self._pictures: dict[str, Media] = {}  # by their own hash, so that a shelf used again encodes none twice
 
@@ -69,6 +72,7 @@ class MediaStore:
         self._widths.add(width)
         inline = f"data:image/png;base64,{base64.b64encode(data).decode()}" if _is_tiny_png(data, suffix) else ""
         facts = {"width": width, "height": height, "exact": exact, "inline": inline, "colour": colour}
+        facts["is_soft"] = self.are_shrunk and colour
         return self._add(data, suffix, **facts, small=copies[0] if copies else None, sizes=tuple(copies))
 
     def _add_copy(self, image: "Image.Image", side: int) -> Media | None:
