@@ -8,7 +8,7 @@ from artpipe.artifacts.report import PASSING
 from artpipe.tracking.grade_table import format_grade_table
 from artpipe.tracking.mlflow_rows import to_milliseconds
 from artpipe.tracking.mlflow_store import PARENT, PROJECT, MlflowStore, TrackedRun
-from artpipe.tracking.run_columns import KIND, MODEL_COLUMN, SCORE, VERDICT
+from artpipe.tracking.run_columns import KIND, MODEL_COLUMN, PIPELINE_KIND, SCORE, VERDICT
 
 PIPELINE = "artpipe.pipeline"
 _NOTE = "mlflow.note.content"
@@ -89,7 +89,7 @@ def _describe(run: Any, trainings: Sequence[Any]) -> dict[str, str]:
     users = {training.data.tags.get("mlflow.user") for training in trainings} - {None}
     return {
         **tags,
-        KIND: "pipeline run",
+        KIND: PIPELINE_KIND,
         VERDICT: verdict,
         SCORE: "",
         **({"mlflow.user": users.pop()} if users else {}),

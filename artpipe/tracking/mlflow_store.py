@@ -21,6 +21,7 @@ from artpipe.system.locks import hold_lock
 from artpipe.system.sqlite_address import sqlite_url
 from artpipe.tracking.mlflow_locations import update_locations
 from artpipe.tracking.mlflow_rows import iterate_metrics, split_batches, to_milliseconds
+from artpipe.tracking.mlflow_view import update_view
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
 PROJECT, RECORD = "artpipe.project", "artpipe.record"
@@ -256,7 +257,8 @@ class MlflowStore:
     def _find_or_create_experiment(self, name: str) -> str:
         experiment = self.client.get_experiment_by_name(name)
         if experiment is None:
-            return str(self.client.create_experiment(name, self._artifacts, tags={_KIND: _TRAINING}))
+            experiment = self.client.get_experiment(self.client.create_experiment(name, self._artifacts))
+        update_view(self.client, experiment)
         if experiment.tags.get(_KIND) != _TRAINING:
             self.client.set_experiment_tag(experiment.experiment_id, _KIND, _TRAINING)
         return str(experiment.experiment_id)

@@ -16,17 +16,15 @@ from artpipe.artifacts.cross_references import find_ingest_record, find_trained_
 from artpipe.artifacts.run import Journal, RunCard, RunRecord, RunStart, TrainingSession
 from artpipe.artifacts.training_cost import estimate_cost, load_energy_params
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.language.sentences import make_sentence
 from artpipe.system.locks import is_locked
 from artpipe.system.plain_text import hide_passwords, to_printable, to_printable_lines
 from artpipe.system.processes import run_child
-from artpipe.system.terminal import escape_markdown
 from artpipe.tracking.mlflow_pipeline_runs import PipelineRuns
 from artpipe.tracking.mlflow_registry import update_registry
 from artpipe.tracking.mlflow_rows import flatten_params
 from artpipe.tracking.mlflow_store import CARD, RECORD, REPORT, MlflowStore, TrackedRun
 from artpipe.tracking.mlflow_sync_signature import compute_signature, save_signature
-from artpipe.tracking.run_columns import describe_evaluation, describe_training
+from artpipe.tracking.run_columns import describe_evaluation, describe_training, make_note
 
 _SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 
@@ -216,7 +214,7 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
         report, sha256 = load_report(root / paths.report(card.model))
         if report.checkpoint != card.checkpoint:
             return
-        _log_columns(run, describe_evaluation(report))
+        _log_columns(run, {**describe_evaluation(report), "mlflow.note.content": make_note(report)})
         if run.tags.get(REPORT) == sha256:
             return
         is_new_evaluation = REPORT in run.tags  # MLflow shows the latest value, so a new evaluation has a later time
@@ -240,7 +238,6 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
             {
                 **_add_prefix(tags),
                 "artpipe.feature_extractor": report.feature_extractor,
-                "mlflow.note.content": escape_markdown(make_sentence(verdict)),
             }
         )
         run.log_tags({REPORT: sha256})

@@ -1,13 +1,19 @@
 """The columns of MLflow's list of runs: plain tags, and MLflow's own."""
 
 import getpass
+import os
 import socket
 from typing import Any
 
 from artpipe.artifacts.report import ReportCard, Score
+from artpipe.language.message import Message
+from artpipe.language.sentences import make_sentence
+from artpipe.system.terminal import escape_markdown
 
 MODEL_COLUMN, DATASET_COLUMN, KIND, VERDICT = "model", "dataset", "kind", "verdict"
 SCORE, SECOND_SCORE, PAGE = "score", "second score", "gallery page"
+PIPELINE_KIND = "pipeline run"  # among the kinds: the run that trainings stand below
+GALLERY_URL = "ARTPIPE_GALLERY_URL"  # environment variable: where the gallery is served
 
 
 def describe_training(start: Any, kind: str, dataset: str) -> dict[str, str]:
@@ -30,6 +36,18 @@ def describe_evaluation(report: ReportCard) -> dict[str, str]:
     for column, score in zip((SCORE, SECOND_SCORE), _choose_scores(report), strict=False):
         columns[column] = _format_score(score)
     return columns
+
+
+def make_note(report: ReportCard) -> str:
+    """Return a run's description in Markdown: the verdict, and its page in the gallery.
+
+    The page is a link where the gallery is served.
+    """
+    server, page = os.environ.get(GALLERY_URL, ""), f"models/{report.model}/index.html"
+    verdict = escape_markdown(make_sentence(report.verdict))
+    if not server.startswith(("http://", "https://")):
+        return f"{verdict}\n\n{make_sentence(Message(code='mlflow_gallery_file'))} `data/gallery/{page}`"
+    return f"{verdict}\n\n[{make_sentence(Message(code='mlflow_gallery_link'))}]({server.rstrip('/')}/{page})"
 
 
 def _choose_scores(report: ReportCard) -> list[Score]:

@@ -45,6 +45,8 @@ from artpipe.system.processes import (
     watch_processes,
 )
 from artpipe.system.terminal import PlainConsole
+from artpipe.tracking.mlflow_view import experiments_address
+from artpipe.tracking.run_columns import GALLERY_URL
 
 _USUAL_PORTS = {"gallery": 8000, "runs": 5000, "flows": 4200}
 _POLL_SECONDS = 0.5
@@ -104,7 +106,7 @@ def _run_processes(processes: list[SupervisedProcess]) -> None:
     _start_processes(processes, _make_servers(ports, env))
     if not tracking_uri:
         sync_command = [sys.executable, "-m", "artpipe", "sync"]  # creates MLflow's store
-        subprocess.run(sync_command, stdout=subprocess.DEVNULL, check=False)
+        subprocess.run(sync_command, env=env, stdout=subprocess.DEVNULL, check=False)
         _start_processes(processes, [_make_mlflow(ports["runs"], env)])
     wait_until_ready(processes)
     run_starters = [
@@ -152,7 +154,7 @@ def _make_mlflow(port: int, env: Mapping[str, str]) -> SupervisedProcess:
 
 
 def _build_environment(addresses: Mapping[str, str]) -> dict[str, str]:
-    service_variables = {"PREFECT_API_URL": f"{addresses['flows']}/api", "ARTPIPE_GALLERY_URL": addresses["gallery"]}
+    service_variables = {"PREFECT_API_URL": f"{addresses['flows']}/api", GALLERY_URL: addresses["gallery"]}
     return {**os.environ, **_SERVICE_VARIABLES, **service_variables, **auth_variables()}
 
 
@@ -169,7 +171,7 @@ def _log_path(name: str) -> Path:
 def _print_addresses(addresses: Mapping[str, str]) -> None:
     rows = {
         "Gallery": (addresses["gallery"], ""),
-        "Runs": (addresses["runs"], "MLflow"),
+        "Runs": (_runs_page(addresses["runs"]), "MLflow"),
         "Flows": (addresses["flows"], "Prefect"),
         "Deployments": (f"{addresses['flows']}/deployments", "; ".join(describe_deployments())),
     }
@@ -177,6 +179,11 @@ def _print_addresses(addresses: Mapping[str, str]) -> None:
     for name, (address, description) in rows.items():
         _print(f"[bold]{name:<12}[/] [cyan]{escape(f'{address:<{width}}')}[/]  [dim]{escape(description)}[/]".rstrip())
     _print(f"[dim]logs in {FOLDER}; Ctrl-C ends all of it[/]")
+
+
+def _runs_page(server: str) -> str:
+    """Return where MLflow opens; an address that a person named stays."""
+    return server if os.environ.get("MLFLOW_TRACKING_URI") else experiments_address(server)
 
 
 def _print(sentence: str) -> None:

@@ -1,11 +1,14 @@
 """The commands that stay: what they are given, where they work, and what they say before they begin."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -112,6 +115,39 @@ def test_runs_on_a_server_are_shown_there(studio, artpipe, monkeypatch):
     assert artpipe("ui") == (0, "https://***@art.example.org (named by MLFLOW_TRACKING_URI)\n", "")
     monkeypatch.setattr(mlflow_ui.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 75))
     assert artpipe("ui") == (75, "", "")
+
+
+class Experiments(BaseHTTPRequestHandler):
+    """Answers as MLflow does: one experiment of a dataset, and MLflow's own."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        tags = [{"key": "mlflow.sharedViewState.artpipe", "value": "{}"}]
+        experiments = [
+            {"experiment_id": "7", "name": "digits", "tags": tags},
+            {"experiment_id": "0", "name": "Default"},
+        ]
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"experiments": experiments}).encode())
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def test_mlflow_opens_for_training(capsys):
+    """Each address chooses model training, that of a dataset the view of its trainings; a server that says nothing has one."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Experiments) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_port
+        mlflow_ui._print_addresses(port)
+        server.shutdown()
+    first, digits = capsys.readouterr().out.splitlines()
+    assert first == f"http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning (Ctrl-C ends it)"
+    runs = "experiments/7/runs?workflowType=machine_learning&viewStateShareKey=artpipe"
+    assert digits == f"  digits  http://127.0.0.1:{port}/#/{runs}"
+    mlflow_ui._print_addresses(port)
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 @pytest.mark.nightly

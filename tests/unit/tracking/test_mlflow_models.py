@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import os
 import shutil
 import sqlite3
@@ -110,6 +111,41 @@ def test_the_list_of_runs_says_what_each_is_of(root):
     }  # fmt: skip
     client = MlflowStore(root).client
     assert client.get_experiment_by_name("digits").tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_an_experiment_has_a_view_of_its_trainings(root):
+    """MLflow's pages find it by its tag: the columns that runs have, no pipeline runs; a second sync leaves it as it is."""
+    trained(root)
+    sync(root)
+    client = MlflowStore(root).client
+    saved = client.get_experiment_by_name("digits").tags["mlflow.sharedViewState.artpipe"]
+    view = json.loads(saved)
+    state, run = json.loads(view["state"]), made.the_run(root)
+    assert view["name"] == "artpipe"
+    columns = [column.removeprefix("tags.`").removesuffix("`") for column in state["selectedColumns"]]
+    assert columns == [
+        "kind",
+        "verdict",
+        "score",
+        "second score",
+    ]  # a run's name is its model, the experiment its dataset
+    assert set(columns[:3]) <= set(run.data.tags)
+    store = MlflowStore(root)
+    assert [one.info.run_id for one in store.search_runs(state["searchFilter"])] == [run.info.run_id]
+    store.get_or_create_experiment("digits")
+    assert client.get_experiment_by_name("digits").tags["mlflow.sharedViewState.artpipe"] == saved
+
+
+def test_a_run_leads_to_its_page(root, monkeypatch):
+    """A link where the gallery is served, the file else; the next sync brings it up to date."""
+    trained(root)
+    monkeypatch.delenv("ARTPIPE_GALLERY_URL", raising=False)
+    sync(root)
+    assert "`data/gallery/models/gan/index.html`" in made.the_run(root).data.tags["mlflow.note.content"]
+    monkeypatch.setenv("ARTPIPE_GALLERY_URL", "http://127.0.0.1:8000")
+    sync(root)
+    note = made.the_run(root).data.tags["mlflow.note.content"]
+    assert note.endswith("[Its page in the gallery](http://127.0.0.1:8000/models/gan/index.html)")
 
 
 def test_a_copied_project_writes_into_its_own_folder(root, tmp_path):
