@@ -104,6 +104,8 @@ def _run_flow(options: RunOptions, stack: contextlib.ExitStack) -> int:
         open_gallery(stages, options.slots or len(os.sched_getaffinity(0)))
     if not is_prefect_named():
         stack.enter_context(run_ephemeral_server())
+    from prefect.exceptions import CancelledRun
+
     from artpipe.orchestration.scheduling.run_failures import StagesFailedError
 
     try:
@@ -117,6 +119,8 @@ def _run_flow(options: RunOptions, stack: contextlib.ExitStack) -> int:
         )
     except KeyError as error:
         raise UserError(f"there is no stage {error}; `dvc stage list` names them") from None
+    except CancelledRun:  # Prefect's word for a Ctrl-C that was reported as such
+        raise KeyboardInterrupt from None
     except StagesFailedError as error:
         console.print_summary(error.undone, options.targets)
         console.print_failure(str(error))

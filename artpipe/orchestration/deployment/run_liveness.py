@@ -8,13 +8,16 @@ import contextlib
 from typing import Any
 from uuid import UUID
 
+from httpx import HTTPError
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, StateType
-from prefect.exceptions import ObjectNotFound
+from prefect.context import FlowRunContext
+from prefect.exceptions import ObjectNotFound, PrefectException
 
 from artpipe.storage.running_work import RUN_LOCKS
 from artpipe.system.locks import hold_lock, is_locked
 
+_STOPPED_MESSAGE = "stopped on request; the next run goes on where it was"
 _KILLED_MESSAGE = "killed before it could report; the next run goes on where it was"
 _open_locks = contextlib.ExitStack()  # until this process ends, and the run with it
 
@@ -23,6 +26,23 @@ def hold_run_lock(run: str) -> None:
     """Hold the lock that shows that a run of this process is alive; `run` is its id."""
     path = RUN_LOCKS / f"{run}.lock"
     _open_locks.enter_context(hold_lock(path, wait_seconds=60.0, doing="this run"))  # somebody may just be looking
+
+
+def report_stopped_run() -> None:
+    """Report this process's run as cancelled, since somebody asked it to stop.
+
+    Prefect would call it crashed. One that is being cancelled on its page is Prefect's to report, and so is one whose
+    server is away.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    run: Any = context.flow_run
+    with contextlib.suppress(HTTPError, PrefectException), get_client(sync_client=True) as client:
+        state = client.read_flow_run(run.id).state
+        if state is None or not (state.is_final() or state.is_cancelling()):
+            run.state = State(type=StateType.CANCELLED, name="Cancelled", message=_STOPPED_MESSAGE)
+            client.set_flow_run_state(run.id, run.state, force=True)
 
 
 def report_killed_runs() -> int:

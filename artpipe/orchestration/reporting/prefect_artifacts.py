@@ -6,9 +6,10 @@ import io
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
+from uuid import UUID
 
 from httpx import HTTPError
 from prefect import get_run_logger
@@ -19,21 +20,27 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import get_client
 from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
+from artpipe.artifacts.run import RunRecord
+from artpipe.artifacts.training_cost import estimate_cost, load_energy_params
 from artpipe.errors import ArtpipeError
 from artpipe.language.sentences import make_sentence
 from artpipe.orchestration.reporting import console
+from artpipe.orchestration.scheduling.dvc_graph import Stage
 from artpipe.system.terminal import escape_markdown
+from artpipe.tracking.run_columns import GALLERY_URL
 
-if TYPE_CHECKING:
-    from uuid import UUID
-
-GALLERY_URL = "ARTPIPE_GALLERY_URL"  # set by whoever serves the gallery
 _STEP = re.compile(r"\bstep (\d+)/(\d+)\b")
 _UPDATE_SECONDS = 5.0
+_NAMED_BY = {
+    "train": "models", "evaluate": "models", "ingest": "datasets", "preprocess": "datasets", "weights": "weights"
+}  # fmt: skip
+_MAX_NAMES = 3  # in a run's name
 _ACROSS, _DOWN, _SIDE = 8, 3, 96  # of a sheet, in pictures and pixels
 
 
@@ -92,6 +99,7 @@ def publish_summary(undone: Collection[str] = ()) -> None:
                 "decided by": card.verdict.score,
                 "value": float(f"{card.verdict.value:.4g}"),
                 "why": escape_markdown(reason),  # Prefect reads cells as Markdown
+                **_describe_cost(card.model),
             }
         )
     with _log_failures():
@@ -101,6 +109,66 @@ def publish_summary(undone: Collection[str] = ()) -> None:
             if title == "Gallery":
                 link = os.environ.get(GALLERY_URL, address)
                 create_link_artifact(link, "Open the gallery", "gallery", "Where the works hang")
+
+
+def name_run(stages: Sequence[Stage]) -> None:
+    """Name this run on Prefect's pages by what it is for."""
+    with _log_failures(), get_client(sync_client=True) as client:
+        if run := flow_run.id:
+            client.update_flow_run(UUID(str(run)), name=make_run_name(stages))
+
+
+def make_run_name(stages: Sequence[Stage]) -> str:
+    """Return a run's name: whose stages are stale, models before datasets.
+
+    >>> make_run_name([])
+    'gallery: nothing stale'
+    """
+    names: dict[str, list[str]] = {}
+    for stage in stages:
+        verb, _, name = stage.name.partition("@")
+        group = _NAMED_BY.get(verb)
+        if stage.stale and group and name not in names.setdefault(group, []):
+            names[group].append(name)
+    chosen = names.get("models") or names.get("datasets") or names.get("weights") or []
+    if not chosen:
+        return "gallery: its pages stale" if stages else "gallery: nothing stale"
+    more = f" and {len(chosen) - _MAX_NAMES} more" if len(chosen) > _MAX_NAMES else ""
+    return f"gallery: {', '.join(chosen[:_MAX_NAMES])}{more} stale"
+
+
+def publish_durations(seconds: Mapping[str, float]) -> None:
+    """Publish how long the stages of each kind took; each run adds a version of the table."""
+    rows = summarise_durations(seconds)
+    with _log_failures():
+        if rows:
+            create_table_artifact(rows, "stage-durations", "How long the stages of this run took, by kind")
+
+
+def summarise_durations(seconds: Mapping[str, float]) -> list[dict[str, str | int | float]]:
+    """Return a row for each kind of stages, the longest in all first."""
+    by_verb: dict[str, dict[str, float]] = {}
+    for name, duration in seconds.items():
+        by_verb.setdefault(name.partition("@")[0], {})[name] = duration
+    return [
+        {
+            "stage": verb,
+            "count": len(stages),
+            "seconds": round(sum(stages.values()), 1),
+            "longest": max(stages, key=stages.__getitem__),
+            "its seconds": round(max(stages.values()), 1),
+        }
+        for verb, stages in sorted(by_verb.items(), key=lambda item: -sum(item[1].values()))
+    ]
+
+
+def _describe_cost(model: str) -> dict[str, float]:
+    """Return the columns of what its training cost, where that is known."""
+    with contextlib.suppress(ArtpipeError):
+        cost = estimate_cost(RunRecord.open(paths.run(model)).card, load_energy_params(Path()))
+        values = {"core seconds": cost.core_seconds, "Wh": cost.energy_wh}
+        return {name: float(f"{value:.3g}") for name, value in values.items() if value is not None}
+    return {}
 
 
 @contextlib.contextmanager

@@ -29,6 +29,8 @@ class RunWatch:
 
     def __init__(self, progress: RunProgress, preview: GalleryPreview | None, changes: DatasetChanges) -> None:
         self.progress, self._preview, self._changes = progress, preview, changes
+        self.seconds: dict[str, float] = {}  # of each stage that has ended
+        self._started: dict[str, float] = {}
         self._over, self._news = threading.Event(), threading.Event()
         self._next_page, self._is_hung = 0.0, False
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -36,10 +38,12 @@ class RunWatch:
 
     def on_start(self, name: str) -> None:
         """Hear that a stage started."""
+        self._started[name] = time.monotonic()
         self.progress.on_start(name)
 
     def on_end(self, name: str, *, ok: bool) -> None:
         """Hear that a stage ended; what it made is to be seen within seconds."""
+        self.seconds[name] = time.monotonic() - self._started.get(name, time.monotonic())
         self.progress.on_end(name, ok=ok)
         if ok:
             self._changes.on_end(name)

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from httpx import HTTPError
+from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 from prefect.settings import get_current_settings
 
-from artpipe.orchestration.deployment.run_liveness import report_killed_runs
-from artpipe.orchestration.reporting import console
+from artpipe.orchestration.deployment.run_liveness import report_killed_runs, report_stopped_run
+from artpipe.orchestration.reporting import console, prefect_artifacts
 from artpipe.orchestration.reporting.run_watch import RunWatch, watch_run
 from artpipe.orchestration.run_flow import CHECKED
 from artpipe.orchestration.scheduling.dvc_graph import PRESET_STAGES, Stage, find_stale_stages, repair_dvc_files
@@ -38,8 +39,10 @@ def prepare_run(slots: int | None, stage_timeout_seconds: float) -> Iterator[Run
         _check_project(settings)
         console.print_repairs(_report_killed_runs())
         yield settings
-    except BaseException:
+    except BaseException as error:
         context.stop()  # else the threads that wait for them would hold the interpreter
+        if isinstance(error, KeyboardInterrupt | TerminationSignal):
+            report_stopped_run()
         raise
 
 
@@ -59,9 +62,11 @@ def find_stages(
 @contextmanager
 def watch_stages(stages: Sequence[Stage], settings: RunSettings) -> Iterator[RunWatch]:
     """Show the run while the body dispatches its stages."""
+    prefect_artifacts.name_run(stages)
     with watch_run(stages, settings.cores) as watch:
         RunContext.for_run(settings).on_step = watch.progress.on_step
         yield watch
+    prefect_artifacts.publish_durations(watch.seconds)
 
 
 def _check_project(settings: RunSettings) -> None:

@@ -123,10 +123,14 @@ def test_a_mistake_is_told_in_its_own_words(served):
     [signal.SIGINT, *(pytest.param(each, marks=pytest.mark.nightly) for each in (signal.SIGKILL, signal.SIGTERM))],
 )
 def test_stopped_flow_leaves_no_process(served, number, monkeypatch):
-    """Ctrl-C, SIGTERM and kill -9 of the flow: nothing it started is alive, and the stage is still stale."""
+    """Ctrl-C, SIGTERM and kill -9 of the flow: nothing it started is alive, and the stage is still stale; one that was asked was cancelled."""
     flow = begin_hanging(served)
+    (lock,) = (served.folder / ".state/flows").glob("*.lock")
     flow.send_signal(number)
     flow.wait(90)
+    run = get(f"{served.environment['PREFECT_API_URL']}/flow_runs/{lock.stem}")
+    assert run["state_name"] == ("Running" if number == signal.SIGKILL else "Cancelled")
+    assert run["name"] == "gallery: vae stale"
     deadline = time.monotonic() + 20
     while bearers(served) and time.monotonic() < deadline:
         time.sleep(0.1)

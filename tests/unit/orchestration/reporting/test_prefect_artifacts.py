@@ -5,7 +5,13 @@ import io
 
 from PIL import Image
 
-from artpipe.orchestration.reporting.prefect_artifacts import _make_contact_sheet, _make_key
+from artpipe.orchestration.reporting.prefect_artifacts import (
+    _make_contact_sheet,
+    _make_key,
+    make_run_name,
+    summarise_durations,
+)
+from artpipe.orchestration.scheduling.dvc_graph import Stage
 
 
 def test_a_sheet_has_the_first_pictures_side_by_side(tmp_path):
@@ -25,6 +31,29 @@ def test_a_sheet_has_the_first_pictures_side_by_side(tmp_path):
     for white in ((2, 2), (48, 96 + 2), (144, 96 + 20), (300, 150)):  # borders, above a wide picture, an empty cell
         assert min(sheet.getpixel(white)) > 230
     assert len(url) < 20_000
+
+
+def test_a_run_is_named_by_what_is_stale():
+    """Models before datasets, three at most; stages that only lie below a stale one name nothing."""
+    train = [Stage(f"train@{name}", (), stale=True) for name in "abcde"]
+    ingest, gallery = Stage("ingest@digits", (), stale=True), Stage("gallery", (), stale=True)
+    below = Stage("evaluate@z", ("ingest@digits",), stale=False)
+    assert make_run_name([ingest, train[0], gallery]) == "gallery: a stale"
+    assert make_run_name(train) == "gallery: a, b, c and 2 more stale"
+    assert make_run_name([ingest, below]) == "gallery: digits stale"
+    assert [make_run_name(stages) for stages in ([gallery], [])] == [
+        "gallery: its pages stale",
+        "gallery: nothing stale",
+    ]
+
+
+def test_durations_are_summed_by_kind_of_stage():
+    """The kind that took longest first, with its longest stage."""
+    rows = summarise_durations({"train@a": 2.0, "gallery": 4.0, "train@b": 3.04})
+    assert rows == [
+        {"stage": "train", "count": 2, "seconds": 5.0, "longest": "train@b", "its seconds": 3.0},
+        {"stage": "gallery", "count": 1, "seconds": 4.0, "longest": "gallery", "its seconds": 4.0},
+    ]
 
 
 def test_keys_are_what_prefect_allows():
