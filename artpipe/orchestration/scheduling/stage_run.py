@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from artpipe.artifacts import paths
 from artpipe.config.params import load_params
 from artpipe.errors import SIGKILL_MESSAGE, ArtpipeError
-from artpipe.orchestration.reporting import console, prefect_artifacts
+from artpipe.orchestration.reporting import console, openlineage_events, prefect_artifacts
 from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
 from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, RetryableError
 from artpipe.orchestration.scheduling.stage_costs import is_training
@@ -122,6 +122,7 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
     with (
         run_context.devices.acquire(_count_devices(name)) if is_training(name) else no_device as device_variables,
         console.time_stage(name) as clock,
+        openlineage_events.report_stage(name, settings.run),
     ):
         env = {**settings.env, **device_variables}
         while True:
