@@ -1,5 +1,6 @@
 """The commands of every day: check, run, plan, status, gc."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,10 @@ daily_commands = typer.Typer()
 
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Look for mistakes before anything starts.")
-def check() -> None:
+def check(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
     """Validate params.yaml, datasets, presets and folders before anything starts."""
     from artpipe.project.pinned_version import explain_other_version
     from artpipe.project.presets import check_presets
@@ -21,7 +25,11 @@ def check() -> None:
 
     sentence = check_project()
     check_presets()
-    if note := explain_other_version():
+    note = explain_other_version()
+    if as_json:
+        typer.echo(json.dumps({"ok": True, "summary": sentence, "note": note or ""}))
+        return
+    if note:
         typer.echo(f"note: {note}", err=True)
     typer.echo(sentence)
 
@@ -94,6 +102,7 @@ def gc(
     days: Annotated[
         float, typer.Option(min=0, help="The age from which a stopped training and a removed dataset go.")
     ] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Say what disk could be freed.
 
@@ -101,4 +110,5 @@ def gc(
     """
     from artpipe.storage.gc import collect_garbage
 
-    typer.echo(to_printable_lines(collect_garbage(yes=yes, history=history, days=days)))
+    report = collect_garbage(yes=yes, history=history, days=days)
+    typer.echo(json.dumps(report.to_json(), indent=1) if as_json else to_printable_lines(report.to_text()))

@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from artpipe.artifacts import paths
 from artpipe.config.params import load_params
@@ -17,32 +16,21 @@ from artpipe.errors import BusyError, CorruptError
 from artpipe.storage.dvc_cache import list_objects, object_md5, object_path, read_listing
 from artpipe.storage.dvc_command import read_dvc_output
 from artpipe.storage.dvc_lock import hold_dvc_lock
+from artpipe.storage.garbage_report import GarbageReport, ReclaimableGroup
 from artpipe.storage.leftovers import find_leftovers
 from artpipe.storage.reachable import Entry, Reachable, find_output_hashes, find_reachable
 from artpipe.storage.removed_datasets import find_old_folders, list_kept_hashes
 from artpipe.storage.running_work import find_running_work, require_no_running_work
 from artpipe.system.atomic_files import find_stale_temporaries, is_inside, remove_path
 from artpipe.system.locks import hold_lock
-from artpipe.system.units import format_size
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DAY_SECONDS = 86400.0
 
 
-class ReclaimableGroup(NamedTuple):
-    """Files of one kind that can be freed: the path and bytes of each."""
-
-    name: str
-    reason: str
-    items: list[tuple[Path, int]]
-
-    @property
-    def bytes(self) -> int:
-        """Return the bytes of all of them."""
-        return sum(count for _, count in self.items)
-
-
-def collect_garbage(root: Path = Path(), *, yes: bool = False, history: bool = False, days: float = 7.0) -> str:
+def collect_garbage(
+    root: Path = Path(), *, yes: bool = False, history: bool = False, days: float = 7.0
+) -> GarbageReport:
     """Return a report of what would be freed, or with `yes` free it.
 
     Args:
@@ -71,8 +59,13 @@ def collect_garbage(root: Path = Path(), *, yes: bool = False, history: bool = F
                 for path, _ in group.items:
                     remove_aside(path)
     work = find_running_work(root)
-    note = f"{work.describe()}; it may need what is named here: freed is nothing until it has ended\n" if work else ""
-    return note + _format_report(groups, reachable, yes=yes, shared=not is_own_cache(root, cache))
+    return GarbageReport(
+        groups,
+        reachable,
+        is_freed=yes,
+        is_shared=not is_own_cache(root, cache),
+        running=work.describe() if work else "",
+    )
 
 
 def remove_aside(path: Path) -> None:
@@ -195,30 +188,3 @@ def _make_group(name: str, reason: str, files: Iterable[Path]) -> ReclaimableGro
 def _count_bytes(path: Path) -> int:
     files = [path, *path.rglob("*")] if path.is_dir() else [path]
     return sum(file.lstat().st_size for file in files if not file.is_dir())
-
-
-def _format_report(groups: list[ReclaimableGroup], reachable: Reachable, *, yes: bool, shared: bool) -> str:
-    lines = [
-        f"{group.name:<18} {len(group.items):>6}  {format_size(group.bytes):>7}  {group.reason}"
-        for group in groups
-        if group.items
-    ]
-    total = format_size(sum(group.bytes for group in groups))
-    if not lines:
-        lines = ["nothing to free"]
-    elif yes:
-        lines.append(f"freed {total}")
-    else:
-        lines.append(f"{total} could be freed: `artpipe gc --yes`")
-    reasons = ", ".join(
-        ["the workspace", "champions", *(f"{noun} ({count})" for noun, count in reachable.ref_counts.items())]
-    )
-    lines.append(f"kept: what {reasons} need")
-    if reachable.without_lock:
-        names = ", ".join(reachable.without_lock[:3]) + (" ..." if reachable.without_lock[3:] else "")
-        lines.append(f"without dvc.lock: {names}; all that was made by their parameters is kept")
-    if shared:
-        lines.append(
-            "DVC's cache lies outside this project and may serve others: it was left alone (`dvc gc --projects` knows them)"
-        )
-    return "\n".join(lines)

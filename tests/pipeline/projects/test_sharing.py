@@ -91,7 +91,7 @@ def test_gc_leaves_every_branch_tag_and_experiment_whole(project):
     project.dvc("exp", "run", "-q", "-n", "tried", "-S", "models.vae.beta=8")
     project.run("git", "checkout", "-q", "params.yaml", "dvc.lock")
     with contextlib.chdir(project.folder):
-        said = collect_garbage(yes=True)
+        said = collect_garbage(yes=True).to_text()
     assert "branches (2), tags (1), experiments (1) need" in said
     assert "freed" in said
     for ref in ("sharp", "only-tagged", "tried", "master"):

@@ -1,5 +1,6 @@
 """What a person may get wrong: one line, exit code 2, before anything has started."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -24,6 +25,11 @@ def edit(before: str, after: str) -> None:
 def test_a_good_project_is_told_so(studio, artpipe):
     """A project without mistakes gets one sentence and exit code 0."""
     assert artpipe("check") == (0, "params.yaml is fine: 1 dataset, 1 model\n", "")
+    code, out, _ = artpipe("check", "--json")
+    assert (code, json.loads(out)) == (
+        0,
+        {"ok": True, "summary": "params.yaml is fine: 1 dataset, 1 model", "note": ""},
+    )
 
 
 MISTAKES = {

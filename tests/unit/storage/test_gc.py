@@ -167,7 +167,7 @@ def test_without_a_lock_parameters_decide(repo):
     (repo.root / "params.yaml").write_text(PARAMS.replace("beta: 1", "beta: 4"))
     repo.git("commit", "-q", "-a", "-m", "beta 4")
     runs = {word: repo.ran(word, beta) for word, beta in (("one", 1.0), ("four", 4), ("nine", 9))}
-    said = gc.collect_garbage()
+    said = gc.collect_garbage().to_text()
     assert "without dvc.lock: blurred, main" in said
     assert freed(repo, ["one", "four", "nine", "main"]) == {"nine"}
     assert [word for word, path in runs.items() if path.exists()] == ["one", "four"]
@@ -179,13 +179,18 @@ def test_without_a_lock_parameters_decide(repo):
 def test_nothing_is_freed_without_yes(repo):
     """It says what it would free and what it keeps, and leaves both."""
     path = repo.object("nobody", "x" * 2000)
-    said = gc.collect_garbage()
+    said = gc.collect_garbage().to_text()
     assert path.exists()
+    for_programs = gc.collect_garbage().to_json()
+    assert (for_programs["freed"], for_programs["bytes"], for_programs["running"]) == (False, 2000, "")
+    assert for_programs["groups"] == [
+        {"name": "DVC's cache", "bytes": 2000, "paths": [str(path.relative_to(repo.root))]}
+    ]
     assert "DVC's cache             1     2 kB  results nobody names" in said
     assert "2 kB could be freed: `artpipe gc --yes`" in said
     assert "kept: what the workspace, champions, branches (1) need" in said
-    assert gc.collect_garbage(yes=True).splitlines()[1] == "freed 2 kB"
-    assert gc.collect_garbage().startswith("nothing to free")
+    assert gc.collect_garbage(yes=True).to_text().splitlines()[1] == "freed 2 kB"
+    assert gc.collect_garbage().to_text().startswith("nothing to free")
 
 
 def test_state_downloads_and_leftovers(repo):
@@ -247,7 +252,7 @@ def test_a_cache_of_several_projects_is_left_alone(repo, monkeypatch, tmp_path_f
     outside = tmp_path_factory.mktemp("shared")
     (repo.root / ".dvc/cache").rename(outside / "cache")
     monkeypatch.setattr(gc, "_find_cache", lambda root: outside / "cache")
-    assert "outside this project" in gc.collect_garbage(yes=True)
+    assert "outside this project" in gc.collect_garbage(yes=True).to_text()
     assert (outside / "cache" / path.relative_to(repo.root / ".dvc/cache")).exists()
 
 
@@ -276,9 +281,9 @@ def test_beside_a_running_stage_nothing_is_freed(repo):
     book.write_text(json.dumps({"write": {"/p/data": {"pid": os.getpid(), "cmd": "x"}}}))
     with pytest.raises(BusyError, match=r"a run is at work since .* \(`?x`?\); nothing was freed"):
         gc.collect_garbage(yes=True)
-    assert re.match(r"a run is at work since .*\nnothing to free", gc.collect_garbage())
+    assert re.match(r"a run is at work since .*\nnothing to free", gc.collect_garbage().to_text())
     book.write_text(json.dumps({"write": {"/p/data": {"pid": 999999999, "cmd": "x"}}}))
-    assert "nothing to free" in gc.collect_garbage()
+    assert "nothing to free" in gc.collect_garbage().to_text()
 
 
 def test_a_removed_dataset_is_kept_for_a_week(repo):
@@ -291,7 +296,7 @@ def test_a_removed_dataset_is_kept_for_a_week(repo):
     gc.collect_garbage(yes=True)
     assert path.exists()
     save_removed(note.model_copy(update={"removed": time.time() - 8 * 86400}), repo.root)
-    assert "removed datasets" in gc.collect_garbage(yes=True)
+    assert "removed datasets" in gc.collect_garbage(yes=True).to_text()
     assert not path.exists()
     assert not (repo.root / ".state/removed/mine").exists()
 
