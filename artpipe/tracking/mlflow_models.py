@@ -3,16 +3,20 @@
 A model is code, a checkpoint, a signature and an example.
 """
 
+import base64
 import logging
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from artpipe import __version__
 from artpipe.artifacts.report import ReportCard
+from artpipe.contracts.plugin_info import model_info
+from artpipe.training.exhibit_files import encode_content
 
-_CODE = Path(__file__).with_name("mlflow_painter.py")
+Form = Literal["", "painter", "pictures"]  # what a served model is given: nothing, seeds, pictures
+_CODE: dict[Form, str] = {"painter": "mlflow_painter.py", "pictures": "mlflow_picture_model.py"}
 _EXAMPLE_SEEDS = (1, 2)
 
 
@@ -21,7 +25,17 @@ def paints_from_seeds(report: ReportCard) -> bool:
     return any(one.role == "sample" and one.kind == "image" and one.seed is not None for one in report.exhibits)
 
 
-def log_painter(client: Any, run: Any, folder: Path, step: int, tags: Mapping[str, str]) -> Any:
+def choose_form(report: ReportCard) -> Form:
+    """Return what a model of a report is given where MLflow serves it.
+
+    Empty where it cannot be served.
+    """
+    if paints_from_seeds(report):
+        return "painter"
+    return "pictures" if model_info(report.kind).export.network else ""
+
+
+def log_model(client: Any, run: Any, folder: Path, form: Form, step: int, tags: Mapping[str, str]) -> Any:
     """Log a checkpoint as a model of a run, and return MLflow's entity of it.
 
     The checkpoint is copied: it loads where the project is not.
@@ -30,6 +44,7 @@ def log_painter(client: Any, run: Any, folder: Path, step: int, tags: Mapping[st
         client: of MLflow.
         run: MLflow's run of its training.
         folder: the checkpoint's.
+        form: see `choose_form`.
         step: at which its weights were taken.
         tags: of the model.
     """
@@ -42,7 +57,7 @@ def log_painter(client: Any, run: Any, folder: Path, step: int, tags: Mapping[st
     try:
         with tempfile.TemporaryDirectory(prefix="artpipe-model-") as temporary:
             described = Model(artifact_path="model", run_id=run.info.run_id, model_id=model.model_id)
-            save_painter(Path(temporary) / "model", folder, described)
+            save_model_folder(Path(temporary) / "model", folder, form, described)
             client.log_model_artifacts(model.model_id, str(Path(temporary) / "model"))
     except BaseException:
         client.finalize_logged_model(model.model_id, "FAILED")
@@ -51,25 +66,50 @@ def log_painter(client: Any, run: Any, folder: Path, step: int, tags: Mapping[st
     return client.finalize_logged_model(model.model_id, "READY")
 
 
-def save_painter(target: Path, folder: Path, model: Any | None = None) -> None:
+def save_model_folder(target: Path, folder: Path, form: Form, model: Any | None = None) -> None:
     """Write a checkpoint's folder as a model of MLflow into `target`.
 
     `model` is MLflow's `Model` where it is one of a run.
     """
+    from mlflow.pyfunc import save_model
+
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # there may be no pip
+    save_model(
+        str(target),
+        python_model=str(Path(__file__).with_name(_CODE[form])),
+        artifacts={"checkpoint": str(folder)},
+        **(_describe_painter() if form == "painter" else _describe_picture_model(folder)),
+        pip_requirements=[f"artpipe=={__version__}"],
+        mlflow_model=model,
+    )
+
+
+def _describe_painter() -> dict[str, Any]:
+    """Return signature and example of a model that is given seeds."""
     import pandas as pd
     from mlflow.models import ModelSignature
-    from mlflow.pyfunc import save_model
     from mlflow.types import ColSpec, Schema
 
     pictures = [ColSpec("long", "seed"), ColSpec("long", "label"), ColSpec("string", "png_base64")]
     wanted = [ColSpec("long", "seed"), ColSpec("long", "label", required=False)]
-    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # there may be no pip
-    save_model(
-        str(target),
-        python_model=str(_CODE),
-        artifacts={"checkpoint": str(folder)},
-        signature=ModelSignature(Schema(wanted), Schema(pictures)),
-        input_example=pd.DataFrame({"seed": list(_EXAMPLE_SEEDS), "label": [-1] * len(_EXAMPLE_SEEDS)}),
-        pip_requirements=[f"artpipe=={__version__}"],
-        mlflow_model=model,
-    )
+    example = pd.DataFrame({"seed": list(_EXAMPLE_SEEDS), "label": [-1] * len(_EXAMPLE_SEEDS)})
+    return {"signature": ModelSignature(Schema(wanted), Schema(pictures)), "input_example": example}
+
+
+def _describe_picture_model(folder: Path) -> dict[str, Any]:
+    """Return signature and example of a model that is given pictures."""
+    import pandas as pd
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    from artpipe.evaluation.apply_network import open_picture_network
+
+    network = open_picture_network(folder)
+    picture = encode_content(network.example_inputs(1)["images"][0])[1]
+    labels = [ColSpec("string", "label"), ColSpec("double", "probability")]
+    made = labels if network.output_name == "logits" else [ColSpec("string", "png_base64")]
+    example = pd.DataFrame({"picture_base64": [base64.b64encode(picture).decode()]})
+    return {
+        "signature": ModelSignature(Schema([ColSpec("string", "picture_base64")]), Schema(made)),
+        "input_example": example,
+    }

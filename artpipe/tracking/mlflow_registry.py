@@ -15,7 +15,7 @@ from artpipe.artifacts.run import RunRecord
 from artpipe.errors import ArtpipeError
 from artpipe.language.sentences import make_sentence
 from artpipe.system.terminal import escape_markdown
-from artpipe.tracking.mlflow_models import log_painter, paints_from_seeds
+from artpipe.tracking.mlflow_models import Form, choose_form, log_model
 from artpipe.tracking.mlflow_store import REPORT, MlflowStore
 
 CHAMPION = "champion"
@@ -38,7 +38,7 @@ class VersionCandidate(NamedTuple):
     score: Score | None
     verdict: Finding | None  # None: it was fair or good when it was promoted
     started: float
-    painter: bool = False  # paints from seeds, so that MLflow can load and serve it
+    form: Form = ""  # what it is given where MLflow serves it
     step: int = 0
 
     @property
@@ -120,7 +120,7 @@ def _find_evaluated(root: Path) -> Iterator[VersionCandidate]:
                 score=report.decisive,
                 verdict=report.verdict,
                 started=run.started,
-                painter=paints_from_seeds(report),
+                form=choose_form(report),
                 step=run.steps,
             )
 
@@ -168,7 +168,7 @@ def _update_versions(store: MlflowStore, name: str, candidates: list[VersionCand
 
 def _can_load_now(version: Any, candidate: VersionCandidate, root: Path) -> bool:
     """Return whether a version without a checkpoint could have it now."""
-    return str(version.source).startswith(_DVC) and candidate.painter and _has_checkpoint(candidate, root)
+    return str(version.source).startswith(_DVC) and candidate.form != "" and _has_checkpoint(candidate, root)
 
 
 def _has_checkpoint(candidate: VersionCandidate, root: Path) -> bool:
@@ -180,8 +180,9 @@ def _create_version(store: MlflowStore, candidate: VersionCandidate, root: Path)
     tags, folder = _make_tags(candidate), paths.checkpoint(candidate.model)
     options: dict[str, Any] = {"run_id": run.id if run else None}
     source = f"{_DVC}{folder}#{candidate.checkpoint}"  # the bytes are DVC's; MLflow only knows of them
-    if run and candidate.painter and _has_checkpoint(candidate, root):
-        model = log_painter(store.client, store.client.get_run(run.id), root / folder, candidate.step, tags)
+    if run and candidate.form and _has_checkpoint(candidate, root):
+        mlflow_run = store.client.get_run(run.id)
+        model = log_model(store.client, mlflow_run, root / folder, candidate.form, candidate.step, tags)
         source, options["model_id"] = model.artifact_location, model.model_id
     why = make_sentence(candidate.verdict) if candidate.verdict else "It was champion; its report is not here any more."
     options["description"] = escape_markdown(f"{candidate.model}. {why}")

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import json
 import subprocess
 import sys
@@ -23,11 +24,14 @@ from artpipe.contracts.exported_network import ExportedPainter
 from artpipe.contracts.model import Prompt
 from artpipe.contracts.plugin_info import model_info
 from artpipe.errors import UserError
+from artpipe.evaluation.apply_network import apply_network, open_picture_network
 from artpipe.evaluation.paint_pictures import paint_pictures
 from artpipe.export import onnx_folder
 from artpipe.export.exported_model import load_exported_model
 from artpipe.export.formats import export
 from artpipe.export.standalone_code import write_standalone_code
+from artpipe.numerics.pixels import to_bytes
+from artpipe.training.exhibit_files import encode_content
 from artpipe.training.restore import build_learner, restore_learner
 from tests.conftest import load_module
 
@@ -296,6 +300,44 @@ def test_mlflow_loads_the_folder(root, tmp_path):
     assert base64.b64decode(painted["png_base64"][0]) == paint_pictures(learner, [4], [-1])[0][1]
 
 
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore")  # mlflow's own
+@pytest.mark.parametrize(("kind", "columns"), [("classifier", ["label", "probability"]), ("superres", ["png_base64"])])
+def test_mlflow_loads_what_is_given_pictures(root, tmp_path, kind, columns):
+    """A picture goes in, far from the project; a class or a picture comes out, and the example is one that it takes."""
+    import mlflow
+
+    save_small(root, kind)
+    export("gan", "mlflow", tmp_path / "left", root)
+    with contextlib.chdir(tmp_path):
+        loaded = mlflow.pyfunc.load_model("left")
+        rows = loaded.predict(loaded.input_example)
+    assert list(rows.columns) == columns
+    assert loaded.metadata.signature.outputs.input_names() == columns
+    assert not [path for path in (tmp_path / "left").rglob("*") if path.suffix in {".pkl", ".pickle", ".pt"}]
+
+
+def test_a_given_picture_is_classified_as_by_the_exported_network(root):
+    """Bit for bit the same pixels, also where the picture has another size; what is no picture is one line."""
+    save_small(root, "classifier")
+    network = open_picture_network(root / "data/checkpoints/gan")
+    oracle = load_exported_model(root, "gan", "onnx").network
+    images = oracle.example_inputs(1)["images"].mul(127.5).round().div(127.5)
+    png = encode_content(images[0])[1]
+    (row,) = apply_network(network, [png])
+    wanted = oracle(to_bytes(images).float() / 127.5 - 1).softmax(1)[0]
+    assert row == {
+        "label": oracle.classes[int(wanted.argmax())],
+        "probability": pytest.approx(float(wanted.max()), abs=1e-6),
+    }
+    with Image.open(io.BytesIO(png)) as picture:
+        larger = io.BytesIO()
+        picture.resize((picture.width * 2, picture.height * 2)).save(larger, "PNG")
+    assert set(apply_network(network, [larger.getvalue()])[0]) == {"label", "probability"}
+    with pytest.raises(UserError, match="picture 1: no PNG, JPEG or WebP"):
+        apply_network(network, [png, b"nothing"])
+
+
 @pytest.mark.parametrize(
     ("name", "to", "expected"),
     [
@@ -314,14 +356,11 @@ def test_what_cannot_leave_is_one_line(root, tmp_path, name, to, expected):
 
 
 def test_a_kind_without_a_form_says_why(root, tmp_path):
-    """A classifier is no model that MLflow paints with; an inpainter has no ONNX form."""
-    save_small(root, "classifier")
-    with pytest.raises(
-        UserError, match="gan: its kind, classifier, cannot be exported to mlflow: it does not paint from seeds"
-    ):
-        export("gan", "mlflow", tmp_path / "left", root)
+    """An inpainter has no ONNX form, and no network that MLflow could give pictures."""
     SMALL["inpaint"] = {"width": 4, "levels": 1}
     save_small(root, "inpaint")
+    with pytest.raises(UserError, match="gan: its kind, inpaint, cannot be exported to mlflow: it neither paints"):
+        export("gan", "mlflow", tmp_path / "left", root)
     with pytest.raises(UserError, match="gan: its kind, inpaint, cannot be exported to onnx: its first guess"):
         export("gan", "onnx", tmp_path / "left", root)
     del SMALL["inpaint"]
