@@ -104,9 +104,27 @@ def _run_flow(options: RunOptions, stack: contextlib.ExitStack) -> int:
         open_gallery(stages, options.slots or len(os.sched_getaffinity(0)))
     if not is_prefect_named():
         stack.enter_context(run_ephemeral_server())
-    from prefect.exceptions import CancelledRun
-
     from artpipe.orchestration.scheduling.run_failures import StagesFailedError
+
+    try:
+        _call_flow(options)
+    except KeyError as error:
+        raise UserError(f"there is no stage {error}; `dvc stage list` names them") from None
+    except StagesFailedError as error:
+        console.print_summary(error.undone, options.targets)
+        console.print_failure(str(error))
+        return error.exit_code
+    console.print_summary(targets=options.targets)
+    return 0
+
+
+def _call_flow(options: RunOptions) -> None:
+    """Call the project's flow.
+
+    Raises:
+        KeyboardInterrupt: somebody stopped it.
+    """
+    from prefect.exceptions import CancelledRun
 
     try:
         load_flow()(
@@ -117,16 +135,8 @@ def _run_flow(options: RunOptions, stack: contextlib.ExitStack) -> int:
             retries=options.retries,
             retry_seconds=options.retry_seconds,
         )
-    except KeyError as error:
-        raise UserError(f"there is no stage {error}; `dvc stage list` names them") from None
     except CancelledRun:  # Prefect's word for a Ctrl-C that was reported as such
         raise KeyboardInterrupt from None
-    except StagesFailedError as error:
-        console.print_summary(error.undone, options.targets)
-        console.print_failure(str(error))
-        return error.exit_code
-    console.print_summary(targets=options.targets)
-    return 0
 
 
 def load_flow() -> Any:

@@ -1,4 +1,4 @@
-"""A saved view of MLflow's list of runs: trainings, with the columns that say most.
+"""A saved view of MLflow's list of runs: trainings and what says most of them.
 
 MLflow's pages read saved views from tags of an experiment, and open the one that `viewStateShareKey` of the address
 names. `workflowType` chooses model training; without it a fresh browser opens MLflow for agents.

@@ -39,7 +39,7 @@ def describe_evaluation(report: ReportCard) -> dict[str, str]:
 
 
 def make_note(report: ReportCard) -> str:
-    """Return a run's description in Markdown: the verdict, and its page in the gallery.
+    """Return a run's description in Markdown: verdict, and page in the gallery.
 
     The page is a link where the gallery is served.
     """

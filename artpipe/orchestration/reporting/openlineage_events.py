@@ -21,7 +21,7 @@ from artpipe.errors import ArtpipeError
 _NAMES = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
 _PREFIX = "OPENLINEAGE__TRANSPORT"
 _FLOW = "dataset-to-gallery"
-_PRODUCER = f"https://pypi.org/project/artpipe/{__version__}"
+_PRODUCER = f"urn:artpipe:{__version__}"
 
 
 def is_enabled(variables: Mapping[str, str] = os.environ) -> bool:

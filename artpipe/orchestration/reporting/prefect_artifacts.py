@@ -138,7 +138,10 @@ def make_run_name(stages: Sequence[Stage]) -> str:
 
 
 def publish_durations(seconds: Mapping[str, float]) -> None:
-    """Publish how long the stages of each kind took; each run adds a version of the table."""
+    """Publish how long the stages of each kind took.
+
+    Each run adds a version of the table.
+    """
     rows = summarise_durations(seconds)
     with _log_failures():
         if rows:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
+from functools import partial
 from typing import Any
 
 from prefect import get_run_logger
@@ -111,7 +112,7 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
     """
     run_context, no_device = RunContext.for_run(settings), nullcontext[Mapping[str, str]]({})
     output = StageOutput(name, run_context.on_step)
-    caller_context = contextvars.copy_context()  # the thread that reads the output knows no task run
+    caller = contextvars.copy_context()  # the thread that reads the output knows no task run
     arguments = ["--wait-for-lock", "repro", "--single-item", *(["--force"] if force else []), name]
     if name == paths.LAST_STAGE:
         for folder in (paths.record(""), paths.run(""), paths.report("")):
@@ -126,12 +127,8 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
     ):
         env = {**settings.env, **device_variables}
         while True:
-            code = run_context.children.run(
-                dvc_command(*arguments),
-                lambda line: caller_context.run(output.read_line, line),
-                env,
-                settings.timeout_seconds,
-            )
+            read_line = partial(caller.run, output.read_line)
+            code = run_context.children.run(dvc_command(*arguments), read_line, env, settings.timeout_seconds)
             if not (code and output.busy and clock() < settings.timeout_seconds):
                 break
             output.wait_for_other()

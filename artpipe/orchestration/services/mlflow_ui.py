@@ -85,7 +85,10 @@ def _print_addresses(port: int) -> None:
 
 
 def _read_experiments(port: int) -> dict[str, str]:
-    """Return the ids of the datasets' experiments by name; none where the server does not say."""
+    """Return the ids of the datasets' experiments by name.
+
+    There are none where the server does not say.
+    """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         body, headers = json.dumps({"max_results": _MAX_EXPERIMENTS}), {"Content-Type": "application/json"}
