@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ def open_picture_network(folder: Path) -> ExportedPictureNetwork:
     return network.eval().requires_grad_(requires_grad=False)
 
 
-def apply_network(network: ExportedPictureNetwork, files: Sequence[bytes]) -> list[Mapping[str, str | float | bytes]]:
+def apply_network(network: ExportedPictureNetwork, files: Sequence[bytes]) -> list[Mapping[str, Any]]:
     """Return a row for each picture: `label` and `probability`, or `png`.
 
     Args:
@@ -50,7 +51,7 @@ def apply_network(network: ExportedPictureNetwork, files: Sequence[bytes]) -> li
     return [_apply_to_one(network, _read_picture(network, data, row)) for row, data in enumerate(files)]
 
 
-def _apply_to_one(network: ExportedPictureNetwork, images: Tensor) -> Mapping[str, str | float | bytes]:
+def _apply_to_one(network: ExportedPictureNetwork, images: Tensor) -> Mapping[str, Any]:
     with torch.no_grad():
         result = network(**{**network.example_inputs(1), "images": images})[0]
     if network.output_name == "logits":

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
-from functools import partial
 from typing import Any
 
 from prefect import get_run_logger
@@ -127,8 +126,9 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
     ):
         env = {**settings.env, **device_variables}
         while True:
-            read_line = partial(caller.run, output.read_line)
-            code = run_context.children.run(dvc_command(*arguments), read_line, env, settings.timeout_seconds)
+            code = run_context.children.run(
+                dvc_command(*arguments), lambda line: caller.run(output.read_line, line), env, settings.timeout_seconds
+            )
             if not (code and output.busy and clock() < settings.timeout_seconds):
                 break
             output.wait_for_other()
