@@ -18,7 +18,7 @@ from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_galle
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
 from artpipe.language.sentences import load_sentences
-from artpipe.site.museum import load_museum
+from artpipe.site.museum import load_museum, remove_drafts
 from artpipe.site.themes import find_theme, make_translator
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.hashing import sha256_bytes, sha256_file
@@ -39,27 +39,36 @@ def build_gallery(root: Path = Path()) -> None:
     Raises:
         UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong.
     """
-    from artpipe.site.work_records import summarise_models, summarise_works
-
     params = load_params(root / "params.yaml")
     theme = find_theme(params.gallery.theme)
     remove_leftovers(root, params)
-    inputs = _fingerprint(root, params, theme)
+    inputs = fingerprint_inputs(root, params, theme)
     gallery = root / paths.gallery()
-    card = load_gallery(gallery)
-    if card and card.inputs == inputs and _list_files(gallery) == {*card.files, *_CARD_FILES}:
+    if is_up_to_date(gallery, inputs):
         return
     files = render_gallery(root, params, theme)
     write_gallery(gallery, files)
+    save_gallery(gallery, make_card(inputs, files))
+
+
+def is_up_to_date(gallery: Path, inputs: str) -> bool:
+    """Return whether a gallery was made from these inputs and is whole."""
+    card = load_gallery(gallery)
+    return card is not None and card.inputs == inputs and _list_files(gallery) == {*card.files, *_CARD_FILES}
+
+
+def make_card(inputs: str, files: Mapping[str, bytes]) -> GalleryCard:
+    """Return the card of a gallery's files."""
+    from artpipe.site.work_records import summarise_models, summarise_works
+
     hashes = {path: sha256_bytes(files[path]) for path in sorted(files)}
-    models, works = summarise_models(files), summarise_works(files)
-    save_gallery(gallery, GalleryCard(inputs=inputs, models=models, works=works, files=hashes))
+    return GalleryCard(inputs=inputs, models=summarise_models(files), works=summarise_works(files), files=hashes)
 
 
-def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
+def render_gallery(root: Path, params: Params, theme: Path, *, drafts: bool = True) -> dict[str, bytes]:
     """Return every file of the gallery by its path.
 
-    Pages, media, style, script and fonts.
+    Pages, media, style, script and fonts; without `drafts` no model that does not hang yet is named.
     """
     from artpipe.publishing.gallery_cards import add_cards
     from artpipe.site.media_files import MediaStore
@@ -67,7 +76,8 @@ def render_gallery(root: Path, params: Params, theme: Path) -> dict[str, bytes]:
 
     media = MediaStore()
     translator = make_translator(params, theme)
-    museum = add_cards(load_museum(root, params, media, translator.sentences), root, params, media)
+    museum = load_museum(root, params, media, translator.sentences)
+    museum = add_cards(museum if drafts else remove_drafts(museum), root, params, media)
     return collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
 
 
@@ -131,7 +141,7 @@ def _list_folder(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _fingerprint(root: Path, params: Params, theme: Path) -> str:
+def fingerprint_inputs(root: Path, params: Params, theme: Path) -> str:
     """Return the hash of all that the gallery is made from.
 
     If it is the same, so is the gallery.

@@ -17,6 +17,7 @@ from artpipe.cli.help_command import help_commands
 from artpipe.cli.inspect import LOOK, inspect_commands
 from artpipe.cli.models import model_commands
 from artpipe.cli.preset_commands import preset_commands
+from artpipe.cli.publish_command import publish_commands
 from artpipe.cli.sample_command import sample_commands
 from artpipe.cli.servers import BROWSER, UNATTENDED, server_commands
 from artpipe.cli.stages import STAGES, stage_commands
@@ -58,6 +59,7 @@ for commands in (
     inspect_commands,
     sample_commands,
     export_commands,
+    publish_commands,
     daily_commands,
     doctor_commands,
     critique_commands,
