@@ -6,7 +6,8 @@ Files that did not change are not written.
 import json
 import os
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.artifacts import paths
+from artpipe.artifacts.curation import load_curation
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
@@ -22,8 +24,12 @@ from artpipe.site.museum import load_museum, remove_drafts
 from artpipe.site.themes import find_theme, make_translator
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.hashing import sha256_bytes, sha256_file
+from artpipe.system.plain_text import to_printable
 
 if TYPE_CHECKING:
+    from artpipe.artifacts.curation import BredWork
+    from artpipe.contracts.section import Artist
+    from artpipe.site.curated_walls import PaintBred
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import Site
     from artpipe.site.translation import Translator
@@ -71,14 +77,29 @@ def render_gallery(root: Path, params: Params, theme: Path, *, drafts: bool = Tr
     Pages, media, style, script and fonts; without `drafts` no model that does not hang yet is named.
     """
     from artpipe.publishing.gallery_cards import add_cards
+    from artpipe.site.curated_walls import curate_museum
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import render_pages
 
     media = MediaStore()
     translator = make_translator(params, theme)
     museum = load_museum(root, params, media, translator.sentences)
+    museum, waiting = curate_museum(museum, load_curation(root), media, make_bred_painter(root))
+    for line in waiting:
+        sys.stderr.write(f"{paths.CURATION}: {to_printable(line)}\n")
     museum = add_cards(museum if drafts else remove_drafts(museum), root, params, media)
     return collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
+
+
+def make_bred_painter(root: Path) -> "PaintBred":
+    """Return what paints the bred works of a model whose checkpoint is there."""
+
+    def paint(artist: "Artist", bred: "Sequence[BredWork]") -> "Sequence[bytes]":
+        from artpipe.evaluation.bred_pictures import paint_bred  # torch, where a person bred something
+
+        return paint_bred(root / paths.checkpoint(artist.name), bred, artist.report.checkpoint)
+
+    return paint
 
 
 def collect_files(pages: Mapping[str, bytes], theme: Path, media: "MediaStore") -> dict[str, bytes]:
@@ -166,6 +187,7 @@ def fingerprint_inputs(root: Path, params: Params, theme: Path) -> str:
     parts.append(asdict(load_sentences(params.gallery.language)))
     parts.append(read_accepted(root))
     parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")
+    parts.append(load_curation(root).model_dump(mode="json"))
     for kind, names in (("record", params.datasets), ("runs", params.models), ("reports", params.models)):
         for name in names:
             folder = root / "data" / kind / name

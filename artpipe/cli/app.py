@@ -8,6 +8,7 @@ import typer
 from artpipe import __version__
 from artpipe.cli.command_classes import EXIT_CODES, HeadedGroup, require_project
 from artpipe.cli.critique_command import critique_commands
+from artpipe.cli.curate_command import curate_commands
 from artpipe.cli.daily import DAILY, daily_commands
 from artpipe.cli.datasets import dataset_commands
 from artpipe.cli.doctor_command import doctor_commands
@@ -59,6 +60,7 @@ for commands in (
     inspect_commands,
     sample_commands,
     export_commands,
+    curate_commands,
     publish_commands,
     daily_commands,
     doctor_commands,

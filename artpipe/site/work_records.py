@@ -49,6 +49,7 @@ def make_work_record(view: WorkView) -> bytes:
             "sha256": work.media.sha256 if work.media else None,
             "written": work.text or None,
             "seed": work.seed,
+            "recipe": work.recipe,
             "certainty": work.certainty or None,
             "model": {
                 "name": artist.name,

@@ -77,12 +77,10 @@ def _crawl(site: PublishedSite) -> set[str]:
     reached, waiting = {"index.html"}, ["index.html"]
     while waiting:
         path = waiting.pop()
-        targets = (
-            {site.find_file(path, reference.address) for reference in site.pages[path].references}
-            if path in site.pages
-            else set()
-        )
-        new = {target for target in targets if target in site.pages} - reached
-        reached |= new
-        waiting += sorted(new)
+        references = site.pages[path].references if path in site.pages else ()
+        targets = {
+            target for one in references if (target := site.find_file(path, one.address)) in site.pages and target
+        }
+        waiting += sorted(targets - reached)
+        reached |= targets
     return reached

@@ -32,9 +32,9 @@ def weigh_first_view(site: PublishedSite) -> tuple[int, int, int]:
     """Return the requests, bytes and nodes of the entrance before anybody scrolls."""
     page = site.pages["index.html"]
     targets = {
-        site.find_file("index.html", reference.address)
+        target
         for reference in page.references
-        if reference.use in _FIRST_USES and not reference.address.startswith("data:")
+        if reference.use in _FIRST_USES and (target := site.find_file("index.html", reference.address))
     }
     loaded = [site.files["index.html"], *(site.files[target] for target in targets if target in site.files)]
     return len(loaded), sum(map(len, loaded)), page.nodes
