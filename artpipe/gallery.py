@@ -21,7 +21,7 @@ from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
 from artpipe.language.sentences import load_sentences
 from artpipe.site.museum import load_museum, remove_drafts
-from artpipe.site.themes import find_theme, make_translator
+from artpipe.site.themes import find_theme, list_theme_files, make_translator
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.hashing import sha256_bytes, sha256_file
 from artpipe.system.plain_text import to_printable
@@ -107,8 +107,7 @@ def collect_files(pages: Mapping[str, bytes], theme: Path, media: "MediaStore") 
     shown = {name for page in pages.values() for name in _MEDIA_FILE.findall(page.decode())}
     scripts = [media.files[name] for name in shown if name.endswith(".js")]  # live rooms, which show works too
     shown |= {name for script in scripts for name in _MEDIA_FILE.findall(script.decode())}
-    assets = theme / "assets"
-    files = {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _list_folder(assets)}
+    files = {f"assets/{name}": path.read_bytes() for name, path in list_theme_files(theme, "assets").items()}
     files["assets/pictures.css"] = media.make_stylesheet()
     return {**pages, **files, **{name: data for name, data in media.files.items() if name in shown}}
 
@@ -176,7 +175,7 @@ def fingerprint_inputs(root: Path, params: Params, theme: Path) -> str:
     ]
     code = [
         _PACKAGE_FOLDER / "gallery.py",
-        *_list_folder(theme),
+        *list_theme_files(theme).values(),
         *sorted(
             path
             for folder in ("contracts", "language", "publishing", "sections", "site")
