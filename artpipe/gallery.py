@@ -20,6 +20,7 @@ from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_galle
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
 from artpipe.language.sentences import load_sentences
+from artpipe.publishing.licence_check import open_record, require_licences
 from artpipe.site.museum import load_museum, remove_drafts
 from artpipe.site.themes import find_theme, list_theme_files, make_translator
 from artpipe.storage.leftovers import remove_leftovers
@@ -29,6 +30,7 @@ from artpipe.system.plain_text import to_printable
 if TYPE_CHECKING:
     from artpipe.artifacts.curation import BredWork
     from artpipe.contracts.section import Artist
+    from artpipe.credentials.signing_identity import SigningIdentity
     from artpipe.site.curated_walls import PaintBred
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import Site
@@ -43,16 +45,20 @@ def build_gallery(root: Path = Path()) -> None:
     """Write the gallery into ``data/gallery`` and remove leftovers of former entries.
 
     Raises:
-        UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong.
+        UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong; the
+            key or the certificates to sign with are.
     """
     params = load_params(root / "params.yaml")
     theme = find_theme(params.gallery.theme)
     remove_leftovers(root, params)
-    inputs = fingerprint_inputs(root, params, theme)
+    if params.gallery.require_licence:
+        require_licences({name: open_record(root / paths.record(name)) for name in params.datasets})
+    identity = open_identity(root, params)
+    inputs = fingerprint_inputs(root, params, theme, identity)
     gallery = root / paths.gallery()
     if is_up_to_date(gallery, inputs):
         return
-    files = render_gallery(root, params, theme)
+    files = render_gallery(root, params, theme, identity)
     write_gallery(gallery, files)
     save_gallery(gallery, make_card(inputs, files))
 
@@ -71,12 +77,24 @@ def make_card(inputs: str, files: Mapping[str, bytes]) -> GalleryCard:
     return GalleryCard(inputs=inputs, models=summarise_models(files), works=summarise_works(files), files=hashes)
 
 
-def render_gallery(root: Path, params: Params, theme: Path, *, drafts: bool = True) -> dict[str, bytes]:
+def open_identity(root: Path, params: Params) -> "SigningIdentity | None":
+    """Return what the works are signed with; None where they are not."""
+    from artpipe.credentials.native_context import is_installed
+    from artpipe.credentials.signing_identity import load_identity
+
+    return load_identity(root) if params.gallery.credentials and is_installed() else None
+
+
+def render_gallery(
+    root: Path, params: Params, theme: Path, identity: "SigningIdentity | None" = None, *, drafts: bool = True
+) -> dict[str, bytes]:
     """Return every file of the gallery by its path.
 
-    Pages, media, style, script and fonts; without `drafts` no model that does not hang yet is named.
+    Pages, media, style, script and fonts, and the works to take away, signed where there is an identity. Without `drafts`
+    no model that does not hang yet is named.
     """
     from artpipe.publishing.gallery_cards import add_cards
+    from artpipe.publishing.offered_files import OfferedFiles
     from artpipe.site.curated_walls import curate_museum
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import render_pages
@@ -88,7 +106,10 @@ def render_gallery(root: Path, params: Params, theme: Path, *, drafts: bool = Tr
     for line in waiting:
         sys.stderr.write(f"{paths.CURATION}: {to_printable(line)}\n")
     museum = add_cards(museum if drafts else remove_drafts(museum), root, params, media)
-    return collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
+    offered = OfferedFiles(root, params.gallery, identity, media)
+    museum = offered.prepare_museum(museum)
+    files = collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
+    return files | offered.files
 
 
 def make_bred_painter(root: Path) -> "PaintBred":
@@ -161,7 +182,7 @@ def _list_folder(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def fingerprint_inputs(root: Path, params: Params, theme: Path) -> str:
+def fingerprint_inputs(root: Path, params: Params, theme: Path, identity: "SigningIdentity | None") -> str:
     """Return the hash of all that the gallery is made from.
 
     If it is the same, so is the gallery.
@@ -171,14 +192,15 @@ def fingerprint_inputs(root: Path, params: Params, theme: Path) -> str:
     parts: list[object] = [
         params.model_dump(mode="json"),
         dump_plugin_infos(params),
-        {name: _installed_version(name) for name in ("imageio-ffmpeg", "jinja2", "pillow", "pyarrow")},
+        {name: _installed_version(name) for name in ("c2pa-python", "imageio-ffmpeg", "jinja2", "pillow", "pyarrow")},
+        identity.fingerprint if identity else "",
     ]
     code = [
         _PACKAGE_FOLDER / "gallery.py",
         *list_theme_files(theme).values(),
         *sorted(
             path
-            for folder in ("contracts", "language", "publishing", "sections", "site")
+            for folder in ("ai_labels", "contracts", "credentials", "language", "publishing", "sections", "site")
             for path in (_PACKAGE_FOLDER / folder).glob("*.py")
         ),
     ]

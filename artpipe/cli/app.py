@@ -7,6 +7,7 @@ import typer
 
 from artpipe import __version__
 from artpipe.cli.command_classes import EXIT_CODES, HeadedGroup, require_project
+from artpipe.cli.credentials_command import credentials_commands
 from artpipe.cli.critique_command import critique_commands
 from artpipe.cli.curate_command import curate_commands
 from artpipe.cli.daily import DAILY, daily_commands
@@ -65,6 +66,7 @@ for commands in (
     daily_commands,
     doctor_commands,
     critique_commands,
+    credentials_commands,
     preset_commands,
     forget_commands,
     server_commands,

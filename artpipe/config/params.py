@@ -187,6 +187,10 @@ class GalleryParams(Frozen):
     theme: str = "museum"
     language: Literal["en", "zh"] = "en"
     base_url: str = ""  # where the gallery is published, such as https://example.org/art/; empty: nowhere
+    labels: tuple[Literal["eu", "cn", "us-ca"], ...] = ("eu",)  # of what models made, by law: docs/labels.md
+    publisher: str = ""  # who answers for the works, in their labels; empty: the title
+    require_licence: bool = False  # refuse works whose licence is unknown or forbids derivatives: docs/credentials.md
+    credentials: bool = True  # sign what is offered to take away (C2PA): docs/credentials.md
     sections: tuple[str, ...]
 
     @field_validator("base_url")

@@ -25,6 +25,7 @@ class Media:
     height: int = 0
     size: int = 0  # bytes
     exact: bool = True  # every pixel as it was painted, so it is enlarged by whole factors
+    is_soft: bool = False  # its works were shrunk, so it is enlarged without squares
     inline: str = ""  # the same file as a data: URI, where it is too small to be worth a request
     colour: bool = False  # a picture in colour
     seconds: float = 0.0  # how long it sounds, where that is known
@@ -32,6 +33,11 @@ class Media:
     light: "Media | None" = None  # the same sound in fewer bytes
     sizes: "Sequence[Media]" = ()  # the same photograph in fewer pixels, the smallest first
     small: "Media | None" = None  # the same picture for a place among many, where it is worth one
+
+    @property
+    def classes(self) -> str:
+        """Return the theme's classes that say how the picture is enlarged."""
+        return "smooth" if not self.exact else "pixel soft" if self.is_soft else "pixel"
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class GalleryWork:
     parts: Mapping[str, Media] = field(
         default_factory=dict
     )  # what belongs to it: before, poster, score, midi, step N ...
+    offered: Media | None = None  # the file to take away, labelled and signed as params.yaml says; None: there is none
 
     @property
     def merit(self) -> float:

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from artpipe import plugins
 from artpipe.config.params import Settings, validate_as
+from artpipe.contracts.generation_facts import SourceType
 from artpipe.errors import UserError
 
 NonNegative = Annotated[float, Field(ge=0)]
@@ -27,6 +28,8 @@ class WallText(Settings):
     note: str = ""
     own: bool = False  # what a model makes of itself: it hangs first, and at the entrance
     given: bool = False  # the model worked on given pictures
+    # What IPTC calls such a medium, in its files; empty: a composite where the model was given pictures, else its own.
+    source_type: SourceType | Literal[""] = ""
 
 
 class WallInfo(Settings):

@@ -13,6 +13,7 @@ from artpipe.artifacts.training_cost import TrainingCost
 from artpipe.config.params import About
 from artpipe.contracts.dataset_summary import Collection
 from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media, RealWork
+from artpipe.contracts.generation_facts import SourceType
 from artpipe.contracts.plugin_info import WallText
 from artpipe.contracts.run_status import RunStatus
 
@@ -89,6 +90,17 @@ class Artist:
         """Return the step whose weights made what hangs."""
         return self.run.steps if self.report.step is None else self.report.step
 
+    def source_type(self, work: GalleryWork) -> SourceType:
+        """Return what IPTC calls a work.
+
+        It is as its kind declares, else by whether it was made of given works.
+        """
+        text = self.wall_texts.get(work.role)
+        if text and text.source_type:
+            return text.source_type
+        is_given = bool(work.sources) or (text is not None and text.given)
+        return "compositeWithTrainedAlgorithmicMedia" if is_given else "trainedAlgorithmicMedia"
+
     def is_own(self, work: GalleryWork) -> bool:
         """Return whether a work was made without a given work."""
         return work.role == SAMPLE or (work.role in self.wall_texts and self.wall_texts[work.role].own)
@@ -134,6 +146,19 @@ class Room:
 
 
 @dataclass(frozen=True)
+class GalleryCredentials:
+    """By whom the files of the gallery are signed, and how many are."""
+
+    certificates: str  # path in the gallery, PEM
+    subject: str
+    fingerprint: str  # SHA-256 of the signer's certificate, in hexadecimal
+    until: str  # the last day it counts
+    is_own: bool  # made by artpipe, so nobody else vouches for it
+    signed: int  # files
+    unsigned: Sequence[str] = ()  # forms that are offered and cannot carry any: webm, mid ...
+
+
+@dataclass(frozen=True)
 class Museum:
     """The whole gallery."""
 
@@ -141,6 +166,9 @@ class Museum:
     subtitle: str
     rooms: Sequence[Room]
     run: RunStatus | None = None
+    credentials: GalleryCredentials | None = None
+    labels: Sequence[str] = ()  # the laws by which works are labelled: eu, cn, us-ca
+    publisher: str = ""  # who answers for the works
     base_url: str = ""  # where it is published, with a slash at its end; empty where nobody said
     language: str = "en"
 
@@ -169,6 +197,13 @@ class IndexView:
     def preview(self) -> Media | None:
         """Return the picture that stands for the page where it is linked."""
         return self.featured.work.face if self.featured else None
+
+
+@dataclass(frozen=True)
+class ProvenanceView:
+    """What the sections of the page on provenance see."""
+
+    museum: Museum
 
 
 @dataclass(frozen=True)

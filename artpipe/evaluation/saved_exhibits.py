@@ -9,9 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from artpipe.artifacts.caption_columns import decode_texts
 from artpipe.artifacts.report import Neighbour, SavedExhibit, SavedExhibitFile, work_file
 from artpipe.contracts.metric import Evidence, Measurement
 from artpipe.contracts.model import Content, Exhibit, Prompt
+from artpipe.contracts.steered_sampler import select_rows
 from artpipe.evaluation.sequences import writes_text
 from artpipe.evaluation.text_neighbours import find_nearest_texts, read_excerpts
 from artpipe.evaluation.whole_works import choose_whole
@@ -47,7 +49,7 @@ def write_exhibits(evidence: Evidence, measurements: Sequence[Measurement], fold
         ]
     for measurement in measurements:
         for role, rows in measurement.samples.items():
-            saved += _write_samples(evidence, rows, role, {}, folder)
+            saved += _write_samples(evidence, rows, role, _find_asked_captions(evidence, rows), folder)
         saved += [_write_exhibit(folder, exhibit, index) for index, exhibit in enumerate(measurement.exhibits)]
     return saved
 
@@ -84,6 +86,15 @@ def _write_samples(
             _write_exhibit(folder, exhibit, index).model_copy(update={"neighbours": neighbours, "certainty": certainty})
         )
     return saved
+
+
+def _find_asked_captions(evidence: Evidence, rows: Sequence[int]) -> dict[int, str | Message]:
+    """Return the captions that samples were asked for, by seed."""
+    prompt = evidence.prompt
+    if prompt is None or "caption_texts" not in prompt.works:
+        return {}
+    texts, seeds = prompt.works["caption_texts"], [prompt.seeds[row] for row in rows]
+    return dict(zip(seeds, decode_texts(texts[select_rows(seeds, len(texts))].tolist()), strict=True))
 
 
 def _describe_sample(

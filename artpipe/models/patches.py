@@ -259,18 +259,26 @@ MODEL_INFO = ModelInfo(
             heading="Variations",
             note="A work put together anew from its own pieces; the map shows where in the work each pixel lay.",
             own=True,
+            source_type="composite",  # pieces of works, and no trained network
         ),
         "mixture": WallText(
-            heading="Mixtures", note="Put together from the pieces of several works, each by its share.", own=True
+            heading="Mixtures",
+            note="Put together from the pieces of several works, each by its share.",
+            own=True,
+            source_type="composite",
         ),
         "format": WallText(
-            heading="Other formats", note="A work continued in another format, not stretched.", own=True
+            heading="Other formats",
+            note="A work continued in another format, not stretched.",
+            own=True,
+            source_type="composite",
         ),
         "analogy": WallText(
             heading="Analogies",
             note="The layout of one work, made of the pieces of another; behind each frame the one lies beside the other.",
             own=True,
             given=True,
+            source_type="composite",
         ),
     },
     presets={"long": Budget(steps_factor=2), "gpu": Budget(steps_factor=2)},

@@ -11,7 +11,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
 from artpipe.config.params import Params, load_params
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.gallery import fingerprint_inputs, is_up_to_date, make_card, render_gallery, write_unsynced
+from artpipe.gallery import fingerprint_inputs, is_up_to_date, make_card, open_identity, render_gallery, write_unsynced
 from artpipe.project.private_texts import collect_private_texts
 from artpipe.site.themes import find_theme
 from artpipe.site_check.checks import CheckResult, check_site
@@ -76,11 +76,12 @@ def _collect_files(root: Path, params: Params) -> tuple[str, dict[str, bytes]]:
         UserError: no model hangs yet.
     """
     theme = find_theme(params.gallery.theme)
-    inputs, gallery = fingerprint_inputs(root, params, theme), root / paths.gallery()
+    identity, gallery = open_identity(root, params), root / paths.gallery()
+    inputs = fingerprint_inputs(root, params, theme, identity)
     card = load_gallery(gallery) if is_up_to_date(gallery, inputs) else None
     if card is not None and not _misses_model(card, params):
         return inputs, {path: (gallery / path).read_bytes() for path in card.files}
-    files = render_gallery(root, params, theme, drafts=False)
+    files = render_gallery(root, params, theme, identity, drafts=False)
     if not any(path.startswith("works/") for path in files):
         raise UserError("no model hangs yet, so there is nothing to publish; `artpipe run` makes the gallery")
     return inputs, files

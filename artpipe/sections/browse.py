@@ -111,11 +111,15 @@ def _make_shard(number: int, works: Sequence[HungWork], models: Mapping[str, int
 def _make_row(hung: HungWork, model: int) -> list[Any]:
     """Return what filters ask of a work, and what its place needs.
 
-    Page, title, model, class, words; picture, width, height, whether it is exact, kind; first lines of a text.
+    Page, title, model, class, words; picture, width, height, how it is enlarged (0 as a photograph, 1 in squares, 2 softly), kind; first lines of a text.
     """
     work, picture = hung.work, hung.work.face and (hung.work.face.small or hung.work.face)
     lines = [line[:_LINE_CHARACTERS] for line in work.text.split("\n")[:_TEXT_LINES]] if work.text else []
-    shown = [picture.src, picture.width, picture.height, int(picture.exact)] if picture else ["", 0, 0, 0]
+    shown = (
+        [picture.src, picture.width, picture.height, picture.exact + (picture.exact and picture.is_soft)]
+        if picture
+        else ["", 0, 0, 0]
+    )
     return [work.id, work.title, model, _find_class(hung), _collect_words(work), *shown, work.kind, "\n".join(lines)]
 
 

@@ -18,7 +18,7 @@ _HTML = """
 <span class="hint" role="status" data-status data-loading="{{ _('The model is coming in') }}" data-failed="{{ _('This browser cannot run the model. The works on the walls are the same as ever.') }}">{{ live.script.size | size }}</span></p>
 <div class="studio" hidden data-studio>
 <figure class="easel">
-<span class="frame"><canvas class="pixel" width="{{ live.width }}" height="{{ live.height }}" role="img" aria-label="{{ _('The picture on the easel') }}" data-canvas></canvas></span>
+<span class="frame"><canvas class="{{ easel }}" width="{{ live.width }}" height="{{ live.height }}" role="img" aria-label="{{ _('The picture on the easel') }}" data-canvas></canvas></span>
 <figcaption><span role="status" data-caption data-seed="{{ _('Seed') }}" data-child="{{ _('Child of two pictures, seed') }}" data-moved="{{ _('moved by') }}" data-time="{{ _('painted in %(n)s ms', n='%s') }}" data-coming="{{ _('being painted') }}"></span></figcaption>
 </figure>
 <div class="tools">
@@ -63,7 +63,8 @@ def _fill(view: ModelView) -> Mapping[str, Any] | None:
     if live is None:
         return None
     seeds = [work.seed for work in view.artist.works if work.seed is not None]
-    return {"live": live, "seeds": list(dict.fromkeys(seeds))[:4]}
+    easel = next((work.media.classes for work in view.artist.works if work.media and work.media.width), "pixel")
+    return {"live": live, "seeds": list(dict.fromkeys(seeds))[:4], "easel": easel}
 
 
 SECTION = Section(

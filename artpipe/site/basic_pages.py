@@ -1,11 +1,11 @@
-"""List the pages that every gallery has: entrance, datasets, models and works.
+"""List the pages that every gallery has.
 
-Models and works have a JSON file beside their page.
+Entrance, datasets, models, works, provenance. Models and works have a JSON file beside their page.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from artpipe.contracts.section import DatasetView, GalleryPage, IndexView, ModelView, Museum, WorkView
+from artpipe.contracts.section import DatasetView, GalleryPage, IndexView, ModelView, Museum, ProvenanceView, WorkView
 from artpipe.site.featured_work import choose_featured
 from artpipe.site.work_records import make_model_record, make_work_record
 
@@ -37,9 +37,14 @@ def _list_works(museum: Museum) -> Iterator[GalleryPage]:
             )
 
 
+def _list_provenance(museum: Museum) -> Iterator[GalleryPage]:
+    yield GalleryPage("provenance/index.html", ProvenanceView(museum), "provenance")
+
+
 BASIC_PAGE_LISTS: Mapping[str, Callable[[Museum], Iterable[GalleryPage]]] = {
     "index": _list_index,
     "dataset": _list_datasets,
     "model": _list_models,
     "work": _list_works,
+    "provenance": _list_provenance,
 }

@@ -32,6 +32,9 @@ class MediaStore:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
+        self.are_shrunk = (
+            False  # the works of the dataset whose pictures are added: pictures like them have no squares of their own
+        )
         self._widths: set[int] = set()
         self._pictures: dict[str, Media] = {}  # by their own hash, so that a shelf used again encodes none twice
 
@@ -41,7 +44,7 @@ class MediaStore:
         Raises:
             CorruptError: missing, not what `sha256` says (where given), or not a picture.
         """
-        data = _read_verified(path, sha256)
+        data = read_verified(path, sha256)
         digest = sha256 or sha256_bytes(data)
         if digest not in self._pictures:
             self._pictures[digest] = self._encode(path, data)
@@ -69,6 +72,7 @@ class MediaStore:
         self._widths.add(width)
         inline = f"data:image/png;base64,{base64.b64encode(data).decode()}" if _is_tiny_png(data, suffix) else ""
         facts = {"width": width, "height": height, "exact": exact, "inline": inline, "colour": colour}
+        facts["is_soft"] = self.are_shrunk and colour
         return self._add(data, suffix, **facts, small=copies[0] if copies else None, sizes=tuple(copies))
 
     def _add_copy(self, image: "Image.Image", side: int) -> Media | None:
@@ -103,7 +107,7 @@ class MediaStore:
         Raises:
             CorruptError: missing or not what `sha256` says (where given).
         """
-        data = _read_verified(path, sha256)
+        data = read_verified(path, sha256)
         suffix = path.suffix.lower() if _SUFFIX.fullmatch(path.suffix.lower()) else ""
         if suffix != ".wav":
             return self._add(data, suffix)
@@ -133,7 +137,12 @@ class MediaStore:
         return Media(name, size=len(data), sha256=sha256, **facts)
 
 
-def _read_verified(path: Path, sha256: str) -> bytes:
+def read_verified(path: Path, sha256: str) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        CorruptError: missing, or not what `sha256` says (where given).
+    """
     try:
         data = path.read_bytes()
     except OSError as error:

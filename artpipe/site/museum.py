@@ -35,7 +35,11 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
     gallery = params.gallery
     subtitle = sentences.starter_texts("gallery", "subtitle").get(gallery.subtitle, gallery.subtitle)
     title = clean_line(gallery.title)
-    return Museum(title, clean_line(subtitle), rooms, base_url=gallery.base_url, language=gallery.language)
+    publisher = clean_line(gallery.publisher) or title
+    return Museum(
+        title, clean_line(subtitle), rooms, base_url=gallery.base_url, language=gallery.language, labels=gallery.labels,
+        publisher=publisher,
+    )  # fmt: skip
 
 
 def remove_drafts(museum: "Museum") -> "Museum":
@@ -133,11 +137,13 @@ def _rank_artist(artist: "Artist") -> tuple[int, bool]:
 def _make_work_finder(works: "Mapping[str, RealWork]", folders: Iterable[Path], media: "MediaStore") -> "Any":
     """Return a function from a digest to the real work.
 
-    The work has the picture or the first lines that a report brought along.
+    The work has the picture or the first lines that a report brought along. The shelf learns how such pictures are enlarged.
     """
     from artpipe.contracts.gallery_work import RealWork
+    from artpipe.site.shrunk_pictures import look_shrunk
 
     files = _index_work_files(folders)
+    media.are_shrunk = look_shrunk(files.values())
     cache: dict[str, RealWork] = {}
 
     def find_work(digest: str) -> RealWork:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from artpipe.contracts.gallery_work import RealWork
+from artpipe.contracts.generation_facts import SOURCE_TYPES
 from artpipe.contracts.section import ModelView, Room, WorkView
 
 _RUN_FIELDS = set(
@@ -48,6 +49,8 @@ def make_work_record(view: WorkView) -> bytes:
             "file": work.media.src if work.media else None,
             "sha256": work.media.sha256 if work.media else None,
             "written": work.text or None,
+            "offered": work.offered.src if work.offered else None,
+            "digital_source_type": f"{SOURCE_TYPES}{artist.source_type(work)}",
             "seed": work.seed,
             "recipe": work.recipe,
             "certainty": work.certainty or None,

@@ -1,14 +1,11 @@
 """Check that every real work that is shown or was used is under a licence that allows it."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from artpipe.publishing.licence_check import allows_derivatives
 from artpipe.site_check.published_site import Fault, PublishedSite
 
-_NO_DERIVATIVES = re.compile(
-    r"(?:^|[^a-z])nd(?:[^a-z]|$)|no[ -]?deriv|all rights reserved|proprietary|copyrighted", re.IGNORECASE
-)
 _UNKNOWN = frozenset({"", "unknown", "none", "unlicensed"})
 _MOST_NAMED = 3
 
@@ -40,11 +37,6 @@ def _check_collections(site: PublishedSite, named: set[str]) -> Iterator[Fault]:
         licences = [licence for licence in collection["licences"] if not allows_derivatives(licence)]
         if licences and name not in named:
             yield Fault(f"datasets/{name}", f"its licence is {licences[0]!r}; correct `datasets.{name}.about.licence`")
-
-
-def allows_derivatives(licence: str) -> bool:
-    """Return whether a licence is known and does not forbid works made of the work."""
-    return licence.strip().lower() not in _UNKNOWN and not _NO_DERIVATIVES.search(licence)
 
 
 def _list_works(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -257,6 +257,27 @@ def test_a_visitor_paints_by_words(browser, worded_gallery, tmp_path):
     assert (seen.view(28, 28).int() - painted.int()).abs().max() <= 1
 
 
+def test_words_may_be_typed_before_the_first_picture(browser, worded_gallery):
+    """They are painted, and buttons that need a picture wait for one."""
+    with Visit(browser) as visit:
+        page = visit.go(f"{worded_gallery[0].as_uri()}/models/digits-gan/index.html")
+        page.evaluate(
+            """() => {
+              document.querySelector("[data-open]").click();
+              new MutationObserver((_, observer) => {
+                const words = document.querySelector("[data-words]");
+                if (!words || document.querySelector("[data-studio]").hidden) { return; }
+                observer.disconnect();
+                document.querySelector("[data-keep]").click();
+                words.value = "my blue car";
+                words.dispatchEvent(new Event("change"));
+              }).observe(document.querySelector("[data-live]"), { subtree: true, attributes: true });
+            }"""
+        )
+        page.locator("[data-caption]").get_by_text("my blue car”").wait_for()
+        assert visit.complaints == []
+
+
 @pytest.mark.parametrize("light", ["light", pytest.param("dark", marks=pytest.mark.nightly)])
 def test_the_room_fits_a_phone(browser, gallery, light):
     """At 360 pixels nothing sticks out and every button is large enough to touch, by day and in the evening."""

@@ -26,6 +26,7 @@ from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes
 from tests.conftest import load_module
+from tests.support.small_media import make_sound
 
 make = load_module(Path(__file__).parents[1] / "browser" / "make_museum.py")
 
@@ -205,6 +206,7 @@ def test_a_changed_work_rewrites_only_what_shows_it(museum, built):
         "models/digits-gan/model.json",
         "works/digits-gan-sample-005/index.html",
         "works/digits-gan-sample-005/work.json",
+        "works/digits-gan-sample-005/digits-gan-sample-005.png",
     }
     assert sum(name.startswith("media/") and not name.endswith(".md") for name in names) <= 2
     assert sum(name.endswith(".md") for name in names) == 2  # the model's card, which has the hash of its report
@@ -379,7 +381,7 @@ def test_other_kinds_of_exhibit_hang(tmp_path):
     make.write_record(tmp_path, "poems", originals, make.About())
     make.write_model(tmp_path, "poet", "rnn", "poems", originals[:1], originals)
     folder = tmp_path / "data/reports/poet"
-    files = {"poem.txt": ("text", b"one <b>line</b>\n\nanother"), "tune.wav": ("audio", b"RIFF"), "film.webm": ("video", b"\x1aE")}  # fmt: skip
+    files = {"poem.txt": ("text", b"one <b>line</b>\n\nanother"), "tune.wav": ("audio", make_sound()), "film.webm": ("video", b"\x1aE")}  # fmt: skip
     card, _ = load_report(folder)
     for name, (_, data) in files.items():
         (folder / name).write_bytes(data)

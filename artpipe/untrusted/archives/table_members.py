@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from artpipe.errors import UserError, did_you_mean
-from artpipe.language.message import Message, Value, decode_value
+from artpipe.language.message import Message, decode_value
 from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member
 from artpipe.untrusted.magic_bytes import detect_picture_format
 from artpipe.untrusted.rejection import RejectedError
@@ -246,8 +246,8 @@ def _make_members(
     if not picture:
         yield Member(f"{stem}.png", rejected="missing", detail=Message(code="table_row_without_bytes").encode())
     elif len(picture) > limits.megabytes * 2**20:
-        values: dict[str, Value] = {"megabytes": len(picture) / 2**20, "most": limits.megabytes}
-        error = RejectedError("too large", Message(code="megabytes_of_most", values=values), "max_megabytes")
+        size = Message(code="megabytes_of_most", values={"megabytes": len(picture) / 2**20, "most": limits.megabytes})
+        error = RejectedError("too large", size, "max_megabytes")
         yield Member(f"{stem}.png", rejected=error.reason, detail=error.detail)
     else:
         name = f"{stem}{_suffix(picture)}"

@@ -24,6 +24,8 @@ NAMES = {  # that are the same in every language
         "MIDI",
         "WAV",
         "SHA",
+        "C2PA",
+        "SHA-256",
         "kB",
         "KID",
         "JSON",

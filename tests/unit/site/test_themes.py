@@ -77,9 +77,9 @@ def test_a_theme_of_a_project_replaces_what_it_has(hung, own):
 def test_a_change_of_a_theme_is_a_change_of_the_gallery(hung, own):
     """Of its own files, and of the museum's that lie below."""
     root, params, _, _ = hung
-    before = fingerprint_inputs(root, params, own)
+    before = fingerprint_inputs(root, params, own, None)
     (own / "assets/loft.css").write_text("body { color: blue }")
-    assert fingerprint_inputs(root, params, own) != before
+    assert fingerprint_inputs(root, params, own, None) != before
 
 
 def test_params_may_name_it(hung, own, tmp_path):

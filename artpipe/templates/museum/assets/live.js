@@ -166,7 +166,7 @@ var artpipeLive = {};
       if (phrase !== undefined) { refusal.textContent = refusal.dataset.refused.replace("%s", phrase); return; }
       typed = Boolean(words.value.trim());
       if (typed && chooser) { chooser.value = ""; }
-      show(choose({ seed: shown.recipe.seed }));
+      show(choose({ seed: base.seed }));
     }
     function showNumbers() {
       [guidance, steps].forEach(function (range) { range.nextElementSibling.textContent = range.value; });
@@ -174,13 +174,13 @@ var artpipeLive = {};
     function paintNew() { show(choose({ seed: crypto.getRandomValues(new Uint32Array(1))[0] })); }
     function typeSeed() {
       var number = Math.floor(Number(seed.value));
-      if (seed.value === "" || !(number >= 0 && number <= 4294967295)) { seed.value = shown.recipe.seed; return; }
+      if (seed.value === "" || !(number >= 0 && number <= 4294967295)) { seed.value = base.seed; return; }
       show(choose({ seed: number }));
     }
     function showNearest() {
       var list = find("nearest"), untitled = neighbours.dataset.untitled;
       list.replaceChildren.apply(list, findNearest(shown, data, 4).map(function (work) {
-        var figure = makeElement("figure"), frame = makeElement("span", "", "frame"), image = makeElement("img", "", "pixel");
+        var figure = makeElement("figure"), frame = makeElement("span", "", "frame"), image = makeElement("img", "", canvas.className);
         var line = makeElement("figcaption"), title = makeElement("em", work.title || untitled);
         title.dir = "auto";
         image.src = data.root + work.src;
@@ -197,7 +197,7 @@ var artpipeLive = {};
       }));
     }
     function makeThumb(recipe, word) {
-      var button = makeElement("button", "", "thumb"), small = makeElement("canvas", "", "pixel");
+      var button = makeElement("button", "", "thumb"), small = makeElement("canvas", "", canvas.className);
       button.type = "button";
       button.setAttribute("aria-label", word + ": " + describe(recipe));
       button.append(small);
@@ -249,6 +249,9 @@ var artpipeLive = {};
       save(canvas, nameFile(shown.recipe), record);
     }
 
+    /* What needs a picture waits for the first one. */
+    function whenShown(act) { return function () { if (shown) { act(); } }; }
+
     find("new").addEventListener("click", paintNew);
     seed.addEventListener("change", typeSeed);
     if (chooser) { chooser.addEventListener("change", function () { typed = false; typeSeed(); }); }
@@ -263,14 +266,14 @@ var artpipeLive = {};
       range.addEventListener("input", function () { paint(true); });
       range.addEventListener("change", function () { paint(); });
     });
-    find("keep").addEventListener("click", function () { keep(shown.recipe, parents.length < 2); });
+    find("keep").addEventListener("click", whenShown(function () { keep(shown.recipe, parents.length < 2); }));
     breed.addEventListener("click", paintChildren);
-    find("near").addEventListener("click", function () {
+    find("near").addEventListener("click", whenShown(function () {
       neighbours.hidden = false;
       showNearest();
       neighbours.scrollIntoView({ block: "nearest" });
-    });
-    find("save").addEventListener("click", saveShown);
+    }));
+    find("save").addEventListener("click", whenShown(saveShown));
     if (!data.works.length) { find("near").hidden = true; }
     var seeds = wall.dataset.seeds.split(" ").filter(Boolean).map(Number);
     seeds = seeds.length ? seeds : [1, 2, 3, 4];

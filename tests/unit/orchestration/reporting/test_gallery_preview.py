@@ -105,6 +105,7 @@ def test_an_early_gallery_changes_no_byte_of_the_gallery(root, progress, finishe
     preview.write_pages(progress)
     build_gallery(root)
     shutil.copytree(finished, tmp_path / "alone")
+    shutil.copytree(root / ".state/credentials", tmp_path / "alone/.state/credentials", dirs_exist_ok=True)
     build_gallery(tmp_path / "alone")
     assert files(root / paths.gallery()) == files(tmp_path / "alone" / paths.gallery())
 

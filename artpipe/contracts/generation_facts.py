@@ -1,0 +1,49 @@
+"""What a file that a model made says of its origin."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from artpipe.contracts.gallery_work import RealWork
+
+# Of the IPTC's NewsCodes for digital source types: docs/labels.md says what each means.
+SourceType: TypeAlias = Literal[
+    "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "composite", "algorithmicMedia"
+]
+_TRAINED = frozenset({"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"})
+SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+
+@dataclass(frozen=True)
+class GenerationFacts:
+    """How one file came to be; hashes in full, nothing of the machine."""
+
+    title: str
+    source_type: SourceType
+    model: str
+    kind: str
+    artpipe: str  # version of the program
+    publisher: str = ""  # who answers for the file, as `gallery.publisher` says
+    created: str = ""  # when the model that made it was complete, as 2026-11-30T08:00:00Z
+    identifier: str = ""  # the file's own, of its content
+    dataset: str = ""
+    dataset_sha256: str = ""  # of the shards' card
+    checkpoint: str = ""
+    step: int | None = None
+    run: str = ""
+    commit: str | None = None
+    dirty: bool = False  # the commit had changes that were not committed
+    seed: int | None = None
+    prompt: str = ""  # the words it was asked for; empty: none
+    sources: Sequence[RealWork] = ()  # the real works it was made from
+    shares: Sequence[float] = field(default=())  # of it that come from each source, where they are known
+
+    @property
+    def is_by_trained_model(self) -> bool:
+        """Return whether a trained network had a part in it."""
+        return self.source_type in _TRAINED
+
+    @property
+    def source_type_address(self) -> str:
+        """Return the address by which IPTC and C2PA name its source type."""
+        return f"{SOURCE_TYPES}{self.source_type}"

@@ -1,0 +1,149 @@
+"""Label and sign the pictures, films and sounds that a gallery offers.
+
+A picture hangs as a small file; its original, as the model made it, is the one to take. Films and sounds are labelled
+and signed as they play.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from artpipe import __version__
+from artpipe.ai_labels.file_labels import find_suffix, hash_labelling, is_marked, label_file
+from artpipe.artifacts import paths
+from artpipe.artifacts.report import SavedExhibit
+from artpipe.config.params import GalleryParams
+from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media
+from artpipe.contracts.generation_facts import GenerationFacts
+from artpipe.contracts.section import Artist, GalleryCredentials, Museum, Room
+from artpipe.credentials.file_cache import FileCache
+from artpipe.credentials.media_signing import MediaSigner
+from artpipe.credentials.media_types import MEDIA_TYPES
+from artpipe.credentials.signing_identity import FOLDER, SigningIdentity
+from artpipe.language.message import WRITTEN
+from artpipe.site.loader import name_works, require_inside
+from artpipe.site.media_files import MediaStore, read_verified
+
+CERTIFICATES = "provenance/certificates.pem"
+
+
+class OfferedFiles:
+    """Collects the files to take away of one rendering, path in the gallery to bytes."""
+
+    def __init__(self, root: Path, gallery: GalleryParams, identity: SigningIdentity | None, media: MediaStore) -> None:
+        self.files: dict[str, bytes] = {CERTIFICATES: identity.chain} if identity else {}
+        self._root, self._gallery, self._media = root, gallery, media
+        self._cache = FileCache(root / FOLDER / "files")
+        self._signer = MediaSigner(identity, self._cache) if identity else None
+        self._count, self._unsigned = 0, set[str]()
+
+    def prepare_museum(self, museum: Museum) -> Museum:
+        """Return the museum whose works have their file to take away.
+
+        Raises:
+            CorruptError: a file is damaged, or does not verify after it was signed.
+        """
+        if not self._signer and not self._gallery.labels:
+            return museum
+        rooms = tuple(
+            replace(room, artists=tuple(self._prepare_artist(room, artist) for artist in room.artists))
+            for room in museum.rooms
+        )
+        self._cache.forget_unused()
+        return replace(museum, rooms=rooms, credentials=self._describe_credentials())
+
+    def _describe_credentials(self) -> GalleryCredentials | None:
+        if not self._signer:
+            return None
+        identity = self._signer.identity
+        return GalleryCredentials(
+            CERTIFICATES,
+            identity.subject,
+            identity.fingerprint,
+            identity.until,
+            identity.is_own,
+            self._count,
+            tuple(sorted(self._unsigned)),
+        )
+
+    def _prepare_artist(self, room: Room, artist: Artist) -> Artist:
+        exhibits = dict(name_works(artist.name, artist.report))
+        works = tuple(self._prepare_work(room, artist, work, exhibits[work.id]) for work in artist.works)
+        return replace(artist, works=works)
+
+    def _prepare_work(self, room: Room, artist: Artist, work: GalleryWork, exhibit: SavedExhibit) -> GalleryWork:
+        if work.media is None:
+            return work
+        facts = make_facts(room, artist, work, _join_prompts(exhibit), self._gallery)
+        if work.kind != "image":
+            return self._prepare_played(work, work.media, facts)
+        suffix = Path(exhibit.file).suffix.lower()
+        if not self._can_offer(suffix):
+            return work
+        original = require_inside(self._root / paths.report(artist.name), exhibit.file)
+        data, suffix = self._make(read_verified(original, exhibit.sha256), suffix, facts, work.id)
+        src = f"works/{work.id}/{work.id}{suffix}"
+        self.files[src] = data
+        return replace(work, offered=Media(src, size=len(data)))
+
+    def _prepare_played(self, work: GalleryWork, media: Media, facts: GenerationFacts) -> GalleryWork:
+        offered = self._prepare_media(media, work.id, facts)
+        films = {name: film for name, film in work.parts.items() if work.kind == "video" and name in work.films}
+        parts = {**work.parts, **{name: self._prepare_media(film, work.id, facts) for name, film in films.items()}}
+        if is_marked(facts, self._gallery.labels):  # a film without the mark that people have to see is left out
+            parts = {name: part for name, part in parts.items() if name not in films or f".{name}" in MEDIA_TYPES}
+        return replace(work, media=offered, parts=parts, offered=offered if offered is not media else None)
+
+    def _prepare_media(self, media: Media, name: str, facts: GenerationFacts) -> Media:
+        suffix = Path(media.src).suffix
+        if not self._can_offer(suffix):
+            return media
+        data, suffix = self._make(self._media.files[media.src], suffix, facts, name)
+        return replace(media, src=self._media.add_document(data, suffix).src, size=len(data))
+
+    def _can_offer(self, suffix: str) -> bool:
+        if suffix not in MEDIA_TYPES:
+            self._unsigned.add(suffix.removeprefix("."))
+        return suffix in MEDIA_TYPES
+
+    def _make(self, data: bytes, suffix: str, facts: GenerationFacts, name: str) -> tuple[bytes, str]:
+        labels = self._gallery.labels
+        new_suffix = find_suffix(suffix, facts, labels)
+        parts = [data, new_suffix.encode(), repr((facts, labels)).encode(), hash_labelling().encode()]
+        labelled = self._cache.get_or_make(parts, lambda: label_file(data, suffix, facts, labels)) if labels else data
+        if not self._signer:
+            return labelled, new_suffix
+        self._count += 1
+        return self._signer.sign(labelled, new_suffix, facts, name + new_suffix), new_suffix
+
+
+def make_facts(room: Room, artist: Artist, work: GalleryWork, prompt: str, gallery: GalleryParams) -> GenerationFacts:
+    """Return what the file of a work says of itself."""
+    report, run = artist.report, artist.run
+    return GenerationFacts(
+        title=work.title,
+        source_type=artist.source_type(work),
+        model=artist.name,
+        kind=artist.kind,
+        artpipe=__version__,
+        dataset=room.name,
+        dataset_sha256=report.shards,
+        checkpoint=run.checkpoint,
+        step=artist.step,
+        run=run.run_id,
+        commit=run.commit,
+        dirty=run.dirty,
+        seed=work.seed,
+        prompt=prompt,
+        publisher=gallery.publisher or gallery.title,
+        created=datetime.fromtimestamp(run.ended, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        sources=work.sources,
+        shares=work.shares,
+    )
+
+
+def _join_prompts(exhibit: SavedExhibit) -> str:
+    """Return the words a sample was asked for; a class is none."""
+    if exhibit.role != SAMPLE or exhibit.caption.code != WRITTEN:
+        return ""
+    return " ".join(map(str, exhibit.caption.values.values()))
