@@ -13,6 +13,7 @@ from artpipe.artifacts.report import load_report, save_report
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
 from artpipe.language.sentences import load_sentences
+from artpipe.publishing.offered_files import OfferedFiles
 from artpipe.site.curated_walls import curate_museum
 from artpipe.site.featured_work import choose_featured
 from artpipe.site.media_files import MediaStore
@@ -117,6 +118,14 @@ def test_a_bred_work_hangs_and_is_decided_of_as_others(hung):
     work = works_of(museum, "digits-gan")[-1]
     assert (work.id, work.title, work.role) == (f"digits-gan-bred-seed-7-near-{near.seed}", "Kin", "bred")
     assert (work.media.width, told) == (8, [])
+
+
+def test_a_bred_work_is_offered_as_others_are(root, hung):
+    """No report has it; its file is the picture that hangs."""
+    museum, _ = decide(hung, "  digits-gan: {bred: [{seed: 7, near: 1}]}\n")
+    offered = OfferedFiles(root, load_params(root / "params.yaml").gallery, None, hung[1])
+    offered.prepare_museum(museum)
+    assert [path for path in offered.files if "bred-seed-7-near-1" in path]
 
 
 def test_a_bred_work_that_cannot_be_painted_is_told(hung):
