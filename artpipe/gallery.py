@@ -6,7 +6,8 @@ Files that did not change are not written.
 import json
 import os
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,18 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.artifacts import paths
+from artpipe.artifacts.curation import load_curation
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
 from artpipe.language.sentences import load_sentences
 from artpipe.publishing.licence_check import open_record, require_licences
-from artpipe.site.museum import load_museum
-from artpipe.site.themes import find_theme, make_translator
+from artpipe.site.museum import load_museum, remove_drafts
+from artpipe.site.themes import find_theme, list_theme_files, make_translator
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.hashing import sha256_bytes, sha256_file
+from artpipe.system.plain_text import to_printable
 
 if TYPE_CHECKING:
+    from artpipe.artifacts.curation import BredWork
+    from artpipe.contracts.section import Artist
     from artpipe.credentials.signing_identity import SigningIdentity
+    from artpipe.site.curated_walls import PaintBred
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import Site
     from artpipe.site.translation import Translator
@@ -42,27 +48,36 @@ def build_gallery(root: Path = Path()) -> None:
         UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong; the
             key or the certificates to sign with are.
     """
-    from artpipe.site.work_records import summarise_models, summarise_works
-
     params = load_params(root / "params.yaml")
     theme = find_theme(params.gallery.theme)
     remove_leftovers(root, params)
     if params.gallery.require_licence:
         require_licences({name: open_record(root / paths.record(name)) for name in params.datasets})
-    identity = _open_identity(root, params)
-    inputs = _fingerprint(root, params, theme, identity)
+    identity = open_identity(root, params)
+    inputs = fingerprint_inputs(root, params, theme, identity)
     gallery = root / paths.gallery()
-    card = load_gallery(gallery)
-    if card and card.inputs == inputs and _list_files(gallery) == {*card.files, *_CARD_FILES}:
+    if is_up_to_date(gallery, inputs):
         return
     files = render_gallery(root, params, theme, identity)
     write_gallery(gallery, files)
+    save_gallery(gallery, make_card(inputs, files))
+
+
+def is_up_to_date(gallery: Path, inputs: str) -> bool:
+    """Return whether a gallery was made from these inputs and is whole."""
+    card = load_gallery(gallery)
+    return card is not None and card.inputs == inputs and _list_files(gallery) == {*card.files, *_CARD_FILES}
+
+
+def make_card(inputs: str, files: Mapping[str, bytes]) -> GalleryCard:
+    """Return the card of a gallery's files."""
+    from artpipe.site.work_records import summarise_models, summarise_works
+
     hashes = {path: sha256_bytes(files[path]) for path in sorted(files)}
-    models, works = summarise_models(files), summarise_works(files)
-    save_gallery(gallery, GalleryCard(inputs=inputs, models=models, works=works, files=hashes))
+    return GalleryCard(inputs=inputs, models=summarise_models(files), works=summarise_works(files), files=hashes)
 
 
-def _open_identity(root: Path, params: Params) -> "SigningIdentity | None":
+def open_identity(root: Path, params: Params) -> "SigningIdentity | None":
     """Return what the works are signed with; None where they are not."""
     from artpipe.credentials.native_context import is_installed
     from artpipe.credentials.signing_identity import load_identity
@@ -71,24 +86,41 @@ def _open_identity(root: Path, params: Params) -> "SigningIdentity | None":
 
 
 def render_gallery(
-    root: Path, params: Params, theme: Path, identity: "SigningIdentity | None" = None
+    root: Path, params: Params, theme: Path, identity: "SigningIdentity | None" = None, *, drafts: bool = True
 ) -> dict[str, bytes]:
     """Return every file of the gallery by its path.
 
-    Pages, media, style, script and fonts, and the works to take away, signed where there is an identity.
+    Pages, media, style, script and fonts, and the works to take away, signed where there is an identity. Without `drafts`
+    no model that does not hang yet is named.
     """
     from artpipe.publishing.gallery_cards import add_cards
     from artpipe.publishing.offered_files import OfferedFiles
+    from artpipe.site.curated_walls import curate_museum
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import render_pages
 
     media = MediaStore()
     translator = make_translator(params, theme)
-    museum = add_cards(load_museum(root, params, media, translator.sentences), root, params, media)
+    museum = load_museum(root, params, media, translator.sentences)
+    museum, waiting = curate_museum(museum, load_curation(root), media, make_bred_painter(root))
+    for line in waiting:
+        sys.stderr.write(f"{paths.CURATION}: {to_printable(line)}\n")
+    museum = add_cards(museum if drafts else remove_drafts(museum), root, params, media)
     offered = OfferedFiles(root, params.gallery, identity, media)
     museum = offered.prepare_museum(museum)
     files = collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
     return files | offered.files
+
+
+def make_bred_painter(root: Path) -> "PaintBred":
+    """Return what paints the bred works of a model whose checkpoint is there."""
+
+    def paint(artist: "Artist", bred: "Sequence[BredWork]") -> "Sequence[bytes]":
+        from artpipe.evaluation.bred_pictures import paint_bred  # torch, where a person bred something
+
+        return paint_bred(root / paths.checkpoint(artist.name), bred, artist.report.checkpoint)
+
+    return paint
 
 
 def collect_files(pages: Mapping[str, bytes], theme: Path, media: "MediaStore") -> dict[str, bytes]:
@@ -96,8 +128,7 @@ def collect_files(pages: Mapping[str, bytes], theme: Path, media: "MediaStore") 
     shown = {name for page in pages.values() for name in _MEDIA_FILE.findall(page.decode())}
     scripts = [media.files[name] for name in shown if name.endswith(".js")]  # live rooms, which show works too
     shown |= {name for script in scripts for name in _MEDIA_FILE.findall(script.decode())}
-    assets = theme / "assets"
-    files = {f"assets/{path.relative_to(assets).as_posix()}": path.read_bytes() for path in _list_folder(assets)}
+    files = {f"assets/{name}": path.read_bytes() for name, path in list_theme_files(theme, "assets").items()}
     files["assets/pictures.css"] = media.make_stylesheet()
     return {**pages, **files, **{name: data for name, data in media.files.items() if name in shown}}
 
@@ -151,7 +182,7 @@ def _list_folder(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _fingerprint(root: Path, params: Params, theme: Path, identity: "SigningIdentity | None") -> str:
+def fingerprint_inputs(root: Path, params: Params, theme: Path, identity: "SigningIdentity | None") -> str:
     """Return the hash of all that the gallery is made from.
 
     If it is the same, so is the gallery.
@@ -166,7 +197,7 @@ def _fingerprint(root: Path, params: Params, theme: Path, identity: "SigningIden
     ]
     code = [
         _PACKAGE_FOLDER / "gallery.py",
-        *_list_folder(theme),
+        *list_theme_files(theme).values(),
         *sorted(
             path
             for folder in ("ai_labels", "contracts", "credentials", "language", "publishing", "sections", "site")
@@ -177,6 +208,7 @@ def _fingerprint(root: Path, params: Params, theme: Path, identity: "SigningIden
     parts.append(asdict(load_sentences(params.gallery.language)))
     parts.append(read_accepted(root))
     parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")
+    parts.append(load_curation(root).model_dump(mode="json"))
     for kind, names in (("record", params.datasets), ("runs", params.models), ("reports", params.models)):
         for name in names:
             folder = root / "data" / kind / name

@@ -135,6 +135,14 @@ def folders(group: str) -> list[Path]:
     return [project_folder, *built_in] if replaces else [*built_in, project_folder]
 
 
+def theme_folders(root: Path = Path()) -> dict[str, Path]:
+    """Return the folder of each theme of the gallery by its name, artpipe's before the project's."""
+    built_in = Path(__file__).parent / "templates"
+    found = [folder for parent in (built_in, (root / PROJECT_FOLDER / "themes").absolute()) if parent.is_dir()
+             for folder in sorted(parent.iterdir()) if folder.is_dir() and not folder.name.startswith(("_", "."))]  # fmt: skip
+    return {folder.name: folder for folder in reversed(found)}
+
+
 def _built_in_folders(group: str) -> list[Path]:
     """Return artpipe's folders of a group, and those a program added to its path."""
     spec = find_spec(f"artpipe.{group}")

@@ -9,6 +9,7 @@ from artpipe import __version__
 from artpipe.cli.command_classes import EXIT_CODES, HeadedGroup, require_project
 from artpipe.cli.credentials_command import credentials_commands
 from artpipe.cli.critique_command import critique_commands
+from artpipe.cli.curate_command import curate_commands
 from artpipe.cli.daily import DAILY, daily_commands
 from artpipe.cli.datasets import dataset_commands
 from artpipe.cli.doctor_command import doctor_commands
@@ -18,6 +19,7 @@ from artpipe.cli.help_command import help_commands
 from artpipe.cli.inspect import LOOK, inspect_commands
 from artpipe.cli.models import model_commands
 from artpipe.cli.preset_commands import preset_commands
+from artpipe.cli.publish_command import publish_commands
 from artpipe.cli.sample_command import sample_commands
 from artpipe.cli.servers import BROWSER, UNATTENDED, server_commands
 from artpipe.cli.stages import STAGES, stage_commands
@@ -59,6 +61,8 @@ for commands in (
     inspect_commands,
     sample_commands,
     export_commands,
+    curate_commands,
+    publish_commands,
     daily_commands,
     doctor_commands,
     critique_commands,

@@ -202,7 +202,7 @@ def _used_plugins(params: Params) -> dict[str, dict[str, Sequence[str]]]:
         "evaluate": {"metrics": params.evaluation.metrics, "extractors": _used_extractors(params)},
         "gallery": {
             "sections": sections,
-            "themes": [params.gallery.theme],
+            "themes": sorted({"museum", params.gallery.theme}),  # a theme has from the museum what it lacks
             "models_info": sorted(kinds),
             "metrics_info": params.evaluation.metrics,
             "modalities_info": sorted({entry.medium for entry in params.datasets.values()}),

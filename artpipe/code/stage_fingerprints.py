@@ -110,8 +110,7 @@ def _fingerprint(code: PackageCode, place: str, entries: Sequence[Definition]) -
 
 def _theme_files() -> dict[Path, list[Path]]:
     """Return the files of each theme, by its folder."""
-    templates = Path(import_module("artpipe").__path__[0], "templates")
-    themes = sorted(path for path in templates.iterdir() if path.is_dir())
+    themes = plugins.theme_folders().values()
     return {theme: sorted(path for path in theme.rglob("*") if path.is_file()) for theme in themes}
 
 

@@ -79,6 +79,8 @@ class GalleryWork:
     text: str = ""
     other_titles: Sequence[str] = ()  # the same title in the other languages, for who searches in them
     caption_names: Sequence[str] = ()  # what its caption names, classes of the dataset among them
+    recipe: str = ""  # its name in curation.yaml, which no training changes
+    place: int = 0  # where a person hung it, from 1; 0: nobody did
     certainty: float = 0.0  # the feature extractor's, that it shows what it is said to show; 0 where it was not asked
     sources: Sequence[RealWork] = ()  # the real works it shows or was made from
     shares: Sequence[float] = ()  # of it that come from each source, where they are known
@@ -156,6 +158,8 @@ def put_best_first(works: Sequence[GalleryWork]) -> list[GalleryWork]:
 
 
 def _move_best(works: Sequence[GalleryWork]) -> Sequence[GalleryWork]:
+    if any(work.place for work in works):  # a person chose
+        return works
     best = max(works, key=lambda work: work.merit)
     return [best, *(work for work in works if work is not best)]
 

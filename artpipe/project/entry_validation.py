@@ -222,13 +222,7 @@ def check_plugin_names(params: Params, root: Path) -> None:
     known_weights = [*params.weights, *list_own_pins()]
     for name in params.evaluation.extractors:
         require_existing_name("evaluation.extractors", name, known_weights)
-    templates = root / "artpipe/templates"
-    folder = templates if templates.is_dir() else Path(__file__).parents[1] / "templates"
-    require_existing_name(
-        "gallery.theme",
-        params.gallery.theme,
-        sorted(folder_entry.name for folder_entry in folder.iterdir() if folder_entry.is_dir()),
-    )
+    require_existing_name("gallery.theme", params.gallery.theme, sorted(plugins.theme_folders(root)))
 
 
 def _explain_missing_key(key: str, name: str, raw: Mapping[str, Any]) -> str:

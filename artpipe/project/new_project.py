@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from artpipe import __version__
+from artpipe.artifacts.curation import EMPTY_CURATION
 from artpipe.artifacts.paths import STATE
 from artpipe.code.code_yaml import CODE_FILE, record_code
 from artpipe.errors import UserError, did_you_mean
@@ -87,6 +88,7 @@ def _write_files(folder: Path, starter: str, title: str) -> None:
     write_named_text(folder / ".dvc/.gitignore", "/config.local\n/tmp\n/cache\n")
     write_named_text(folder / ".gitignore", _GITIGNORE)
     write_named_text(folder / "champions.json", '{\n  "format": 1\n}\n')
+    write_named_text(folder / "curation.yaml", EMPTY_CURATION)
     write_named_text(folder / "dvc.yaml", make_graph_text())
     write_named_text(folder / "params.yaml", _make_params_text(starter, title))
     write_named_text(folder / "pyproject.toml", make_pyproject_text(title))

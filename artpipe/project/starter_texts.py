@@ -111,4 +111,5 @@ def make_readme_text(title: str, starter: str) -> str:
         "| `dvc.yaml`, `code.yaml` | the graph and the fingerprints of the code; artpipe writes them |\n"
         "| `flows/gallery.py`, `prefect.yaml` | the flow that runs the stages, and when it runs by itself |\n"
         "| `champions.json` | the best model of each dataset and kind |\n"
+        "| `curation.yaml` | which works a person picked, hid, named and bred; `artpipe curate` writes it |\n"
     )

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from artpipe.artifacts.curation import EMPTY_CURATION
+from artpipe.artifacts.paths import CURATION
 from artpipe.code.accepted_results import add_accepted
 from artpipe.code.code_yaml import (
     CODE_FILE,
@@ -28,6 +30,7 @@ from artpipe.project.dvc_yaml import describe_difference, require_whole_graph
 from artpipe.project.estimates import CostEstimator
 from artpipe.project.format_upgrade import GRAPH, LOCK, FormatUpgrade, find_format_upgrade
 from artpipe.storage.running_work import require_no_running_work
+from artpipe.system.atomic_files import write_text
 from artpipe.system.units import format_duration
 
 
@@ -60,6 +63,8 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
     if not only_plan:
         require_no_running_work(root)
         _with_lock(migration, accepted_lock if keep or equal else None).write(root)
+        if not (root / CURATION).exists():  # of a project from before there was one
+            write_text(root / CURATION, EMPTY_CURATION)
         write_code(add_accepted(installed, keep, root), root)
     stale = list(_find_stale(_read_stages(accepted_lock), installed))
     report = _describe(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from artpipe.artifacts.paths import CHAMPIONS, STATE
+from artpipe.artifacts.curation import load_curation
+from artpipe.artifacts.paths import CHAMPIONS, CURATION, STATE
 from artpipe.artifacts.tombstones import TOMBSTONES, load_tombstones
 from artpipe.code.code_yaml import record_new_plugins, require_recorded_code
 from artpipe.code.stage_fingerprints import code_signature, files_signature
@@ -43,6 +44,7 @@ def check_project(root: Path = Path()) -> str:
         "dvc.yaml",
         "dvc.lock",
         str(CHAMPIONS),
+        str(CURATION),
         str(TOMBSTONES),
         *(f"{entry.path}.dvc" for entry in params.datasets.values()),
     ):
@@ -97,6 +99,11 @@ def _check_folders(root: Path) -> None:
         raise UserError(
             f'{root / CHAMPIONS}: no such file; git has it, or write {{"format": 1}} into it: nobody is champion'
         )
+    if not (root / CURATION).is_file():
+        raise UserError(
+            f"{root / CURATION}: no such file; git has it, or `artpipe upgrade` writes it: nobody chose anything"
+        )
+    load_curation(root)
     require_dvc(root)
     for place in _find_written_paths(root):
         if place.exists() and not place.is_dir() and place.name != "dvc.lock":

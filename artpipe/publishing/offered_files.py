@@ -68,20 +68,24 @@ class OfferedFiles:
 
     def _prepare_artist(self, room: Room, artist: Artist) -> Artist:
         exhibits = dict(name_works(artist.name, artist.report))
-        works = tuple(self._prepare_work(room, artist, work, exhibits[work.id]) for work in artist.works)
+        works = tuple(self._prepare_work(room, artist, work, exhibits.get(work.id)) for work in artist.works)
         return replace(artist, works=works)
 
-    def _prepare_work(self, room: Room, artist: Artist, work: GalleryWork, exhibit: SavedExhibit) -> GalleryWork:
+    def _prepare_work(self, room: Room, artist: Artist, work: GalleryWork, exhibit: SavedExhibit | None) -> GalleryWork:
         if work.media is None:
             return work
-        facts = make_facts(room, artist, work, _join_prompts(exhibit), self._gallery)
+        facts = make_facts(room, artist, work, _join_prompts(exhibit) if exhibit else "", self._gallery)
         if work.kind != "image":
             return self._prepare_played(work, work.media, facts)
-        suffix = Path(exhibit.file).suffix.lower()
+        suffix = Path(exhibit.file if exhibit else work.media.src).suffix.lower()
         if not self._can_offer(suffix):
             return work
-        original = require_inside(self._root / paths.report(artist.name), exhibit.file)
-        data, suffix = self._make(read_verified(original, exhibit.sha256), suffix, facts, work.id)
+        if exhibit:
+            file = require_inside(self._root / paths.report(artist.name), exhibit.file)
+            original = read_verified(file, exhibit.sha256)
+        else:  # bred: no report has it
+            original = self._media.files[work.media.src]
+        data, suffix = self._make(original, suffix, facts, work.id)
         src = f"works/{work.id}/{work.id}{suffix}"
         self.files[src] = data
         return replace(work, offered=Media(src, size=len(data)))

@@ -48,7 +48,7 @@ _HTML = """
 <div class="hang" data-key="{{ artist.name }}">
 <div class="label">
 <h3>{{ m.to_model(artist) }}</h3>
-<p>{{ m.kind(artist) }}{{ _(",") }}<br>{% if artist.learns %}{{ _("trained on %(collection)s", collection=m.to_room(room)) }}{% else %}{{ _("made from %(collection)s", collection=m.to_room(room)) }}{% endif %}</p>
+<p>{{ m.kind(artist) }}{{ _(",") }}<br> {% if artist.learns %}{{ _("trained on %(collection)s", collection=m.to_room(room)) }}{% else %}{{ _("made from %(collection)s", collection=m.to_room(room)) }}{% endif %}</p>
 <p>{{ m.standing(artist) }}</p>
 <p><a href="{{ root }}models/{{ artist.name }}/index.html">{{ ngettext("The work and how it was made", "All %(num)s works and how they were made", counts[artist.name]) }}</a></p>
 </div>

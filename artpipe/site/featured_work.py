@@ -26,14 +26,14 @@ def choose_featured(museum: Museum) -> FeaturedWork | None:
     return max(chosen, key=lambda candidate: _rank_work(candidate.work, candidate.artist), default=None)
 
 
-def _rank_work(work: GalleryWork, artist: Artist) -> tuple[bool, bool, bool, int, bool, float]:
+def _rank_work(work: GalleryWork, artist: Artist) -> tuple[bool, bool, bool, bool, int, bool, float]:
     """Return the ranking key of a work, compared first to last.
 
-    A work its feature extractor doubts comes after a sure one; one not judged counts as sure.
+    What a person hung first comes first. A work its feature extractor doubts comes after a sure one; one not judged counts as sure.
     """
     face = work.face
     if face is None:
-        return (False, False, False, 0, False, 0.0)
+        return (False, False, False, False, 0, False, 0.0)
     is_certain = not 0 < work.certainty < _CERTAIN
     size, is_good = min(face.width, face.height, _LARGE_ENOUGH), artist.report.verdict.grade == "good"
-    return (is_certain, work.kind == "image", face.colour, size, is_good, work.certainty)
+    return (work.place == 1, is_certain, work.kind == "image", face.colour, size, is_good, work.certainty)

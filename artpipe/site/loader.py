@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from artpipe.artifacts import paths
+from artpipe.artifacts.curation import list_recipes
 from artpipe.artifacts.report import Neighbour, ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunRecord
 from artpipe.contracts.gallery_work import GalleryWork, NearWork, RealWork, put_best_first
@@ -99,11 +100,12 @@ def load_artist(
 def _load_works(
     folder: Path, model: str, report: ReportCard, media: MediaStore, find_work: FindWork, sentences: Sentences
 ) -> Iterable[GalleryWork]:
-    for name, exhibit in name_works(model, report):
+    for (name, exhibit), recipe in zip(name_works(model, report), list_recipes(report), strict=True):
         work = _load_work(name, _make_title(exhibit.caption, sentences), exhibit, folder, media, find_work)
         titles = dict.fromkeys(_make_title(exhibit.caption, load_sentences(language)) for language in list_languages())
         yield replace(
             work,
+            recipe=recipe,
             other_titles=tuple(title for title in titles if title != work.title),
             caption_names=tuple(dict.fromkeys(_list_names(exhibit.caption))),
         )

@@ -85,6 +85,14 @@ class MediaStore:
         self._widths.add(copy.width)
         return self._add(data, ".webp", width=copy.width, height=copy.height, exact=False, colour=True)
 
+    def add_picture_bytes(self, data: bytes) -> Media:
+        """Put a picture that no file holds on the shelf.
+
+        Raises:
+            CorruptError: it is not a picture.
+        """
+        return self._encode(Path("a picture"), data)
+
     def add_file(self, path: Path, sha256: str = "") -> Media:
         """Put a file on the shelf, as a picture if its suffix says that it is one.
 

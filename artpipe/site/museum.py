@@ -42,6 +42,13 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
     )  # fmt: skip
 
 
+def remove_drafts(museum: "Museum") -> "Museum":
+    """Return the museum without models that do not hang yet, and rooms without any other."""
+    rooms = [replace(room, gaps=()) for room in museum.rooms if room.artists]
+    numbered = tuple(replace(room, number=number) for number, room in enumerate(rooms, start=1))
+    return replace(museum, rooms=numbered, run=None)
+
+
 def _complete_artist(
     artist: "Artist | Gap", dataset: str, accepted: Mapping[str, str], params: Params
 ) -> "Artist | Gap":

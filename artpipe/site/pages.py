@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 
 from artpipe.contracts.section import GalleryPage, Museum, Section
 from artpipe.site.basic_pages import BASIC_PAGE_LISTS
 from artpipe.site.site_files import make_site_files
+from artpipe.site.themes import list_layers, load_settings
 
 _POLICY: Mapping[str, Sequence[str]] = {
     "default-src": ("'none'",),
@@ -107,9 +108,11 @@ def make_environment(
 
     A theme's files come first, then the fragments of the sections.
     """
+    layers = list_layers(theme)
+    base = FileSystemLoader(layers[-1])  # a theme's `base.html` extends `museum/base.html`
     built_in = DictLoader({f"built-in/{name}": section.html for name, section in sections})
     environment = Environment(
-        loader=ChoiceLoader([FileSystemLoader(theme), built_in]),
+        loader=ChoiceLoader([FileSystemLoader(layers), PrefixLoader({layers[-1].name: base}), built_in]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -118,4 +121,5 @@ def make_environment(
     )
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.filters.update(filters)
+    environment.globals |= load_settings(theme).model_dump()
     return environment

@@ -4,6 +4,8 @@ import base64
 import re
 from pathlib import Path
 
+from artpipe.site.themes import list_theme_files
+
 _FONT_FACE = re.compile(r"@font-face \{.*?\}\n")
 _FONT_FILE = re.compile(r'url\("fonts/([\w.-]+)"\)')
 _FONTS = frozenset({
@@ -31,13 +33,13 @@ def make_data_url(suffix: str, data: bytes) -> str:
 
 def inline_style(theme: Path) -> str:
     """Return a theme's style with the fonts of such a page in it, and no others."""
-    assets = theme / "assets"
-    style = (assets / "museum.css").read_text(encoding="utf-8")
+    assets = list_theme_files(theme, "assets")
+    style = assets["museum.css"].read_text(encoding="utf-8")
 
     def keep_font(face: re.Match[str]) -> str:
         file = _FONT_FILE.search(face[0])
         if file is None or file[1] not in _FONTS:
             return ""
-        return _FONT_FILE.sub(f'url("{make_data_url(".woff2", (assets / "fonts" / file[1]).read_bytes())}")', face[0])
+        return _FONT_FILE.sub(f'url("{make_data_url(".woff2", assets[f"fonts/{file[1]}"].read_bytes())}")', face[0])
 
     return _FONT_FACE.sub(keep_font, style)

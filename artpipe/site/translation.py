@@ -8,7 +8,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,10 +34,11 @@ class Translator:
     `acronyms` are written in capitals where they stand among the names of measures and parameters.
     """
 
-    def __init__(self, theme: Path, language: str, acronyms: Collection[str] = ()) -> None:
+    def __init__(self, layers: Sequence[Path], language: str, acronyms: Collection[str] = ()) -> None:
         self.acronyms = frozenset(acronyms)
-        path = theme / "words" / f"{language}.json"
-        self.table: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        self.table: dict[str, str] = {}
+        for path in [layer / "words" / f"{language}.json" for layer in reversed(layers)]:
+            self.table |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         self.sentences = load_sentences(language)
 
     def translate(self, message: str) -> str:

@@ -20,6 +20,11 @@ SAMPLE_TEXTS: Mapping[str, WallText] = {
         own=True,
     ),
     f"{SAMPLE} video": WallText(heading="Films", own=True),
+    "bred": WallText(
+        heading="Bred",
+        note="A person chose a work and asked for more like it: three quarters of its noise, the rest drawn anew.",
+        own=True,
+    ),
 }
 
 

@@ -52,6 +52,7 @@ def make_work_record(view: WorkView) -> bytes:
             "offered": work.offered.src if work.offered else None,
             "digital_source_type": f"{SOURCE_TYPES}{artist.source_type(work)}",
             "seed": work.seed,
+            "recipe": work.recipe,
             "certainty": work.certainty or None,
             "model": {
                 "name": artist.name,

@@ -164,7 +164,7 @@ def make_small_project(folder: Path, params: str = PARAMS) -> ProjectFolder:
         (project / "weights").mkdir()
         save_file(make_random_state(), project / "weights/eye.safetensors")
     (project / "params.yaml").write_text(params)
-    for name in ("dvc.yaml", "code.yaml", "champions.json", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "code.yaml", "champions.json", "curation.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, project / name)
     shutil.copytree(ROOT / ".dvc", project / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     ground.execute("git", "init", "-q")

@@ -62,7 +62,7 @@ def project(tmp_path_factory):
         Image.new("RGB", (64, 64), (number * 20, 90, 200)).save(path)
         rows.append(f'"{EVIL}{number % 2}/{name}",' + ",".join([f'"{EVIL}"'] * 4))
     (root / "datasets/strange/metadata.csv").write_text("\n".join(rows), newline="")
-    for name in ("dvc.yaml", "code.yaml", ".dvcignore", "champions.json"):
+    for name in ("dvc.yaml", "code.yaml", ".dvcignore", "champions.json", "curation.yaml"):
         shutil.copy(ROOT / name, root / name)
     shutil.copytree(ROOT / ".dvc", root / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)

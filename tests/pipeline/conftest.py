@@ -137,6 +137,7 @@ def make_project(folder: Path) -> Project:
         "dvc.yaml",
         "code.yaml",
         "champions.json",
+        "curation.yaml",
         ".dvcignore",
         ".gitignore",
         ".dvc/config",
@@ -172,7 +173,7 @@ def make_real_project(
     if change:
         change(pictures)
     (folder / "params.yaml").write_text(params)
-    for name in ("dvc.yaml", "code.yaml", "champions.json", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "code.yaml", "champions.json", "curation.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     project = Project(folder)

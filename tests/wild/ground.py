@@ -70,7 +70,7 @@ def judge_case(case: Case, folder: Path) -> list[str]:
 def _make_project(folder: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "params.yaml").write_text(PARAMS)
-    for name in ("dvc.yaml", "code.yaml", "champions.json", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "code.yaml", "champions.json", "curation.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     subprocess.run(["git", "init", "--quiet", str(folder)], check=True)

@@ -23,7 +23,7 @@ from artpipe.site.featured_work import choose_featured
 from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
 from artpipe.site.pages import render_pages
-from artpipe.site.themes import find_theme, make_translator
+from artpipe.site.themes import find_theme, list_theme_files, make_translator
 
 _INDEX = "index.html"
 _PICTURES = {".png", ".webp", ".jpg"}
@@ -67,8 +67,8 @@ class GalleryPreview:
     def _write_all(self) -> None:
         """Write everything but the entrance, which is still the former one."""
         files = collect_files(self._pages, self._theme, self._media)
-        for path in sorted((self._theme / "early").iterdir()):
-            files[f"assets/{path.name}"] = path.read_bytes()
+        for name, path in list_theme_files(self._theme, "early").items():
+            files[f"assets/{name}"] = path.read_bytes()
         files["gallery.json"] = b'{"early": true}\n'  # pages lead to the inventory, which comes with the gallery
         folder = self._root / FOLDER
         folder.mkdir(parents=True, exist_ok=True)

@@ -147,7 +147,7 @@ def made(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
     folder = tmp_path_factory.mktemp("forgetting") / "project"
     data = draw_sources(folder)
     (folder / "params.yaml").write_text(PARAMS)
-    for name in ("dvc.yaml", "code.yaml", "champions.json", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "code.yaml", "champions.json", "curation.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(root / name, folder / name)
     shutil.copytree(root / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     with contextlib.chdir(folder):

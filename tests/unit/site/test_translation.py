@@ -62,7 +62,7 @@ def test_times_and_rooms():
     assert [format_duration(s) for s in (45, 252, 12_000)] == ["45 s", "4 min 12 s", "3 h 20 min"]
     assert format_date(1_795_000_000) == "18 November 2026"
     assert [format_room_number(n) for n in (1, 4, 9, 14, 40)] == ["I", "IV", "IX", "XIV", "XXXX"]
-    format_size = Translator(MUSEUM, "en").filters()["size"]
+    format_size = Translator([MUSEUM], "en").filters()["size"]
     assert [format_size(n) for n in (812, 4200, 1_300_000)] == ["812 B", "4.2 kB", "1.3 MB"]
     assert format_name("held_out_kid", acronyms={"kid"}) == "Held out KID"
 
@@ -101,10 +101,10 @@ def test_words_fall_back_to_english(tmp_path):
     """A language file changes what it has; the rest stays English."""
     (tmp_path / "words").mkdir()
     (tmp_path / "words" / "zh.json").write_text('{"Room": "展厅"}', encoding="utf-8")
-    words = Translator(tmp_path, "zh")
+    words = Translator([tmp_path], "zh")
     assert (words.translate("Room"), words.translate("Scores")) == ("展厅", "Scores")
     assert words.translate_plural("One work", "%(num)s works", 2) == "%(num)s works"
-    assert Translator(tmp_path, "en").translate("Room") == "Room"
+    assert Translator([tmp_path], "en").translate("Room") == "Room"
 
 
 def read_as(code: str, work: Message, label: str) -> Message:
@@ -136,7 +136,7 @@ def told_by_plugins() -> Iterator[str]:
 
 def test_every_word_of_the_gallery_has_its_chinese():
     """Whatever a fragment or a page says, whatever a verdict or a refusal is called; placeholders are the same."""
-    table = Translator(MUSEUM, "zh").table
+    table = Translator([MUSEUM], "zh").table
     named = {*get_args(Grade), *get_args(Fault)} - {""} | {"unknown", "others", "none", *_MONTHS}
     assert sorted({*REASONS, "unknown", "others", "none"} - set(load_sentences("zh").names)) == []
     assert sorted((messages() | named) - set(table)) == []
@@ -146,7 +146,7 @@ def test_every_word_of_the_gallery_has_its_chinese():
 
 def test_every_parameter_has_its_chinese():
     """The settings of a training, of whatever kind, as a visitor reads them."""
-    table = Translator(MUSEUM, "zh").table
+    table = Translator([MUSEUM], "zh").table
     fields = {
         name
         for kind in plugins.list_plugins("models")
@@ -198,7 +198,7 @@ def test_what_a_person_typed_is_never_translated(tmp_path):
 
 def test_chinese_numbers_and_times():
     """Dates, durations and rooms are written as in Chinese; beyond thirty rooms Roman numerals do."""
-    given = Translator(MUSEUM, "zh").filters()
+    given = Translator([MUSEUM], "zh").filters()
     assert given["date"](1_795_000_000) == "2026年11月18日"
     assert [given["duration"](s) for s in (45, 252, 12_000)] == ["45 秒", "4 分 12 秒", "3 小时 20 分"]
     assert [given["roman"](n) for n in (1, 10, 11, 20, 24, 31)] == ["一", "十", "十一", "二十", "二十四", "XXXI"]

@@ -1,0 +1,1 @@
+"""Checks of a gallery before it is published, one file each; `checks.py` lists them."""
