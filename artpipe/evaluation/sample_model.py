@@ -40,8 +40,7 @@ def sample_model(
 
     A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
     number; without it a seed's class is ``seed % classes``, as on the wall. The prompt of `request` is the beginning for
-    a model that writes, instead of those it hangs with, and what a steered model is to paint. Every picture's file holds
-    the recipe that paints it again.
+    a model that writes, instead of those it hangs with, and what a steered model is to paint. Every file holds its recipe.
 
     Raises:
         UserError: no such model, no checkpoint, or no such class.
@@ -67,8 +66,8 @@ def sample_model(
     recipe = {"model": name, "checkpoint": sha256, "label": label, **request.recipe}
     if not isinstance(learner, SteeredSampler):  # what its exhibits are called is nothing that it was asked for
         exhibits = [replace(exhibit, caption="") for exhibit in exhibits]
-    labeller = SampleLabeller(params.gallery, card, sha256)
-    return _save_exhibits(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}", recipe, labeller)
+    out = out or Path("data/samples") / f"{name}-seed-{seed}"
+    return _save_exhibits(exhibits, out, recipe, SampleLabeller(params.gallery, card, sha256))
 
 
 def generate_works(checkpoint: Path, dataset: str, n: int, seed: int) -> list[Exhibit]:

@@ -25,5 +25,7 @@ def make_attribution(room: Room, language: str) -> str:
 def _describe_row(row: Attribution) -> Message:
     address = licence_address(row.licence)
     licence = f"{row.licence} ({address})" if address else row.licence
-    values = {"creator": row.creator, "licence": licence, "origin": row.origin, "works": row.count}
-    return Message(code="attributed_works", values=values)
+    return Message(
+        code="attributed_works",
+        values={"creator": row.creator, "licence": licence, "origin": row.origin, "works": row.count},
+    )

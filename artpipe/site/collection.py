@@ -69,8 +69,13 @@ def load_record(
         splits=tuple(Tally(clean_line(name), count) for name, count in card.splits.items()),
         reasons=make_tallies(card.quarantined),
         attributions=tuple(
-            Attribution(*(clean_line(translate(text)) for text in texts_of_owner), count)
-            for texts_of_owner, count in sorted(owners.items(), key=lambda item: (-item[1], item[0]))
+            Attribution(
+                creator=clean_line(translate(owner[0])),
+                licence=clean_line(translate(owner[1])),
+                origin=clean_line(translate(owner[2])),
+                count=count,
+            )
+            for owner, count in sorted(owners.items(), key=lambda item: (-item[1], item[0]))
         ),
         notes=make_tallies(card.notes, sentences.read_text),
         refusals=refusals,
