@@ -95,6 +95,7 @@ def render_gallery(
     """
     from artpipe.publishing.gallery_cards import add_cards
     from artpipe.publishing.offered_files import OfferedFiles
+    from artpipe.publishing.ro_crate import METADATA_FILE, make_ro_crate
     from artpipe.site.curated_walls import curate_museum
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import render_pages
@@ -109,7 +110,8 @@ def render_gallery(
     offered = OfferedFiles(root, params.gallery, identity, media)
     museum = offered.prepare_museum(museum)
     files = collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
-    return files | offered.files
+    files |= offered.files
+    return {**files, METADATA_FILE: make_ro_crate(museum, files)}
 
 
 def make_bred_painter(root: Path) -> "PaintBred":

@@ -1,7 +1,8 @@
 """The commands of `artpipe dataset`: inspect, add, remove, restore, watch."""
 
+import contextlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,9 +11,15 @@ from artpipe.cli.servers import watch
 from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import require_typed_path
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from artpipe.config.params import About
+
 dataset_commands = typer.Typer()
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
 Works = Annotated[Path, typer.Argument(help="A folder, a zip or tar archive, or one file of many texts.")]
+Place = Annotated[Path, typer.Argument(help="As for inspect, or hf://OWNER/NAME of the Hugging Face Hub.")]
 Medium = Annotated[str, typer.Option(help="What the works are: picture, text ...; the files tell it.")]
 Classes = Annotated[str, typer.Option(help="What tells a class: folders, metadata, none; auto sees for itself.")]
 Names = Annotated[
@@ -24,7 +31,7 @@ Splits = Annotated[str, typer.Option(help="What becomes of train, validation and
 
 @dataset_commands.command("add")
 def dataset_add(
-    path: Works,
+    path: Place,
     name: Annotated[str, typer.Option(help="Lower-case letters, digits and `-`.")],
     models: Annotated[
         str | None, typer.Option(help="Model kinds, separated by commas; without it, those made for such works.")
@@ -57,12 +64,30 @@ def dataset_add(
     ingest |= {} if voices is None else {"voices": voices}
     ingest |= {key: value for key, value in (("names", names), ("encoding", encoding)) if value}
     ingest |= {key: value for key, value in (("classes", classes), ("splits", splits)) if value not in {"auto", "keep"}}
-    message = add_dataset(
-        require_typed_path(path), name, about=about, size=size, kinds=kinds, medium=medium, ingest=ingest
-    )
+    with _open_place(path, about) as (place, described):
+        message = add_dataset(place, name, about=described, size=size, kinds=kinds, medium=medium, ingest=ingest)
     typer.echo(to_printable_lines(message))
     if plan:
         print_plan(lambda: read_graph(during_run=True))
+
+
+@contextlib.contextmanager
+def _open_place(path: Path, about: "About") -> "Iterator[tuple[Path, About]]":
+    """Yield where the works are, and what is known of them: for a dataset of the Hub what its card says."""
+    from artpipe.project.hub_download import fetch_hub_dataset, parse_hub_address
+
+    address = parse_hub_address(path)
+    if address is None:
+        yield require_typed_path(path), about
+        return
+    with fetch_hub_dataset(address) as dataset:
+        known = {"licence": dataset.licence, "origin": dataset.origin}
+        yield (
+            dataset.folder,
+            about.model_copy(
+                update={field: text for field, text in known.items() if getattr(about, field) == "unknown"}
+            ),
+        )
 
 
 @dataset_commands.command("inspect", cls=OptionalProjectCommand)

@@ -15,6 +15,16 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class Attribution:
+    """How many works have the same creator, licence and source."""
+
+    creator: str
+    licence: str
+    origin: str
+    count: int
+
+
+@dataclass(frozen=True)
 class Refusal:
     """An input that was quarantined, and why."""
 
@@ -39,6 +49,7 @@ class Collection:
     notes: Sequence[Tally] = ()  # what was done to works on the way in
     refusals: Sequence[Refusal] = ()  # the first of them
     works: Sequence[RealWork] = ()  # all of them, where they are few
+    attributions: Sequence[Attribution] = ()  # the most works first; of a very mixed one not all
 
     @property
     def kinds(self) -> int:

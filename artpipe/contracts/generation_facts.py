@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 from artpipe.contracts.gallery_work import RealWork
@@ -12,6 +13,16 @@ SourceType: TypeAlias = Literal[
 ]
 _TRAINED = frozenset({"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"})
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+
+
+def is_by_trained_model(source_type: SourceType) -> bool:
+    """Return whether a trained network had a part in what IPTC calls so."""
+    return source_type in _TRAINED
+
+
+def format_moment(seconds: float) -> str:
+    """Return seconds since the epoch as 2026-11-30T08:00:00Z."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ class GenerationFacts:
     @property
     def is_by_trained_model(self) -> bool:
         """Return whether a trained network had a part in it."""
-        return self.source_type in _TRAINED
+        return is_by_trained_model(self.source_type)
 
     @property
     def source_type_address(self) -> str:

@@ -6,7 +6,7 @@ beside the plugin and not in it, so that a new title makes the gallery stale and
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -30,6 +30,18 @@ class WallText(Settings):
     given: bool = False  # the model worked on given pictures
     # What IPTC calls such a medium, in its files; empty: a composite where the model was given pictures, else its own.
     source_type: SourceType | Literal[""] = ""
+
+
+def choose_source_type(texts: Sequence[WallText | None], *, has_sources: bool) -> SourceType:
+    """Return what IPTC calls exhibits of roles with these texts.
+
+    It is as their kind declares, else by whether they were made of given works.
+    """
+    for text in texts:
+        if text and text.source_type:
+            return text.source_type
+    is_given = has_sources or any(text is not None and text.given for text in texts)
+    return "compositeWithTrainedAlgorithmicMedia" if is_given else "trainedAlgorithmicMedia"
 
 
 class WallInfo(Settings):

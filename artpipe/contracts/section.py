@@ -14,7 +14,7 @@ from artpipe.config.params import About
 from artpipe.contracts.dataset_summary import Collection
 from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media, RealWork
 from artpipe.contracts.generation_facts import SourceType
-from artpipe.contracts.plugin_info import WallText
+from artpipe.contracts.plugin_info import WallText, choose_source_type
 from artpipe.contracts.run_status import RunStatus
 
 GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
@@ -95,11 +95,7 @@ class Artist:
 
         It is as its kind declares, else by whether it was made of given works.
         """
-        text = self.wall_texts.get(work.role)
-        if text and text.source_type:
-            return text.source_type
-        is_given = bool(work.sources) or (text is not None and text.given)
-        return "compositeWithTrainedAlgorithmicMedia" if is_given else "trainedAlgorithmicMedia"
+        return choose_source_type([self.wall_texts.get(work.role)], has_sources=bool(work.sources))
 
     def is_own(self, work: GalleryWork) -> bool:
         """Return whether a work was made without a given work."""

@@ -29,6 +29,12 @@ class FileCache:
         path.write_bytes(sha256_bytes(data).encode() + data)
         return data
 
+    def forget_oldest(self, kept: int) -> None:
+        """Remove all but the `kept` newest files."""
+        aged = [(path.stat().st_mtime_ns, path) for path in self._folder.glob("*")]
+        for _, path in sorted(aged, reverse=True)[kept:]:
+            path.unlink(missing_ok=True)
+
     def forget_unused(self) -> None:
         """Remove what `get_or_make` was not asked for."""
         for path in self._folder.glob("*"):

@@ -90,7 +90,7 @@ def read_identity(key_file: Path, chain_file: Path, *, is_own: bool) -> SigningI
         chain=chain,
         is_own=is_own,
         fingerprint=signer.fingerprint(hashes.SHA256()).hex(),
-        subject=signer.subject.rfc4514_string(),
+        subject=", ".join(str(attribute.value) for attribute in signer.subject),
         until=f"{signer.not_valid_after_utc:%Y-%m-%d}",
     )
 

@@ -16,7 +16,8 @@ from artpipe.config.params import load_params
 from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler
 from artpipe.contracts.steered_sampler import SteeredSampler, select_rows
 from artpipe.errors import UserError
-from artpipe.evaluation.recipes import add_recipe, make_command
+from artpipe.evaluation.recipes import make_command
+from artpipe.evaluation.sample_file_labels import SampleLabeller
 from artpipe.evaluation.steered_samples import SteeringRequest, check_request, list_refused, steer_exhibits
 from artpipe.system.atomic_files import remove_stale_temporaries, write_bytes, write_folder
 from artpipe.system.shell_quoting import quote_for_shell
@@ -39,15 +40,15 @@ def sample_model(
 
     A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
     number; without it a seed's class is ``seed % classes``, as on the wall. The prompt of `request` is the beginning for
-    a model that writes, instead of those it hangs with, and what a steered model is to paint. Every picture's file holds
-    the recipe that paints it again.
+    a model that writes, instead of those it hangs with, and what a steered model is to paint. Every file holds its recipe.
 
     Raises:
         UserError: no such model, no checkpoint, or no such class.
         CorruptError: the checkpoint is damaged.
     """
-    entry, request = load_params().model(name), request or SteeringRequest()
-    learner, _, sha256 = restore_learner(paths.checkpoint(name))
+    params, request = load_params(), request or SteeringRequest()
+    entry = params.model(name)
+    learner, card, sha256 = restore_learner(paths.checkpoint(name))
     _check_label(learner, label, name)
     check_request(learner, name, request, list_refused(entry, learner))
     if request.prompt is not None and not isinstance(learner, SteeredSampler):
@@ -65,7 +66,8 @@ def sample_model(
     recipe = {"model": name, "checkpoint": sha256, "label": label, **request.recipe}
     if not isinstance(learner, SteeredSampler):  # what its exhibits are called is nothing that it was asked for
         exhibits = [replace(exhibit, caption="") for exhibit in exhibits]
-    return _save_exhibits(exhibits, out or Path("data/samples") / f"{name}-seed-{seed}", recipe)
+    out = out or Path("data/samples") / f"{name}-seed-{seed}"
+    return _save_exhibits(exhibits, out, recipe, SampleLabeller(params.gallery, card, sha256))
 
 
 def generate_works(checkpoint: Path, dataset: str, n: int, seed: int) -> list[Exhibit]:
@@ -148,9 +150,14 @@ def _make_recipe(recipe: Mapping[str, Any], exhibit: Exhibit, number: int, count
     return {**own, "command": " ".join(map(quote_for_shell, make_command(own)))}
 
 
-def _save_exhibits(exhibits: list[Exhibit], out: Path, recipe: Mapping[str, Any]) -> str:
+def _save_exhibits(exhibits: list[Exhibit], out: Path, recipe: Mapping[str, Any], labeller: SampleLabeller) -> str:
     """Write ``out.png`` (or what it is) and ``out/SEED.png``; return a sentence."""
     suffix, content = encode_sheet(exhibits, columns=max(8, math.ceil(len(exhibits) ** 0.5))) or (".txt", b"")
+    labeller.find_sources(exhibits)
+    whole = {**recipe, "seed": exhibits[0].seed, "n": len(exhibits)}
+    whole = {name: value for name, value in whole.items() if value is not None}
+    whole |= {"command": " ".join(map(quote_for_shell, make_command(whole)))}
+    content, suffix = labeller.label(content, suffix, exhibits, whole)
     sheet = out if out.suffix else out.with_name(out.name + suffix)
     singles = sheet.with_name(sheet.name.removesuffix(sheet.suffix))
     if singles.is_dir() and not (singles / ".artpipe").exists():
@@ -160,13 +167,11 @@ def _save_exhibits(exhibits: list[Exhibit], out: Path, recipe: Mapping[str, Any]
     with write_folder(singles) as folder:
         (folder / ".artpipe").touch()
         for number, exhibit in enumerate(exhibits):
-            suffix_of_exhibit, data = encode_content(exhibit.data)
+            suffix, data = encode_content(exhibit.data)
             seed = number if exhibit.seed is None else exhibit.seed
             label = "" if exhibit.label is None else f"-label-{exhibit.label}"
-            data = add_recipe(data, _make_recipe(recipe, exhibit, number, len(exhibits)))
-            (folder / f"{number:05d}-seed-{seed}{label}{suffix_of_exhibit}").write_bytes(data)
-    whole = {**recipe, "seed": exhibits[0].seed, "n": len(exhibits)}
-    whole = {name: value for name, value in whole.items() if value is not None}
-    whole |= {"command": " ".join(map(quote_for_shell, make_command(whole)))}
-    write_bytes(sheet, add_recipe(content, whole))
-    return f"{len(exhibits)} painted: {sheet}, each by itself in {singles}"
+            own = _make_recipe(recipe, exhibit, number, len(exhibits))
+            data, suffix = labeller.label(data, suffix, [exhibit], own)
+            (folder / f"{number:05d}-seed-{seed}{label}{suffix}").write_bytes(data)
+    write_bytes(sheet, content)
+    return f"{len(exhibits)} painted: {sheet}, each by itself in {singles}{labeller.finish()}"

@@ -15,7 +15,8 @@ from artpipe.system.plain_text import to_printable
 _MAX_DEPTH = 100  # folders in folders; from some hundreds on DVC does not come to an end
 _TOO_DEEP = f"more than {_MAX_DEPTH} folders deep, which DVC does not come to the end of; move it further up"
 _MAX_HOLE_BYTES = 1 << 30  # bytes of a file that are on no disk and would be read all the same
-_OWN_FOLDERS, _SAMPLES = ("data", ".state", ".dvc", ".git"), "data/samples"  # output of `artpipe sample`
+_OWN_FOLDERS = ("data", ".state", ".dvc", ".git")
+_IMPORTABLE = ("data/samples", ".state/hub")  # output of `artpipe sample`, and what `hub_download` fetched
 _SPECIAL = {
     stat.S_IFIFO: "a pipe (FIFO)",
     stat.S_IFSOCK: "a socket",
@@ -40,7 +41,7 @@ def require_trackable(path: Path) -> None:
 def require_outside_project(source: Path, root: Path = Path()) -> None:
     """Raise if a folder contains the project, or is one of the project's own.
 
-    Samples that were painted may be imported again.
+    Samples that were painted may be imported again, and what was fetched to be imported.
 
     Raises:
         UserError: what it is and what to name instead.
@@ -49,7 +50,7 @@ def require_outside_project(source: Path, root: Path = Path()) -> None:
     if project.is_relative_to(resolved) or (project / "datasets").is_relative_to(resolved):
         raise UserError(f"{name}: this project lies in that folder; name the folder that has the works only")
     own_folder = next((own_name for own_name in _OWN_FOLDERS if resolved.is_relative_to(project / own_name)), None)
-    if own_folder and not resolved.is_relative_to(project / _SAMPLES):
+    if own_folder and not any(resolved.is_relative_to(project / folder) for folder in _IMPORTABLE):
         raise UserError(
             f"{name}: `{own_folder}` is the project's own; copy what you want of it to a folder of its own first"
         )

@@ -5,7 +5,6 @@ and signed as they play.
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from artpipe import __version__
@@ -14,7 +13,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.report import SavedExhibit
 from artpipe.config.params import GalleryParams
 from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media
-from artpipe.contracts.generation_facts import GenerationFacts
+from artpipe.contracts.generation_facts import GenerationFacts, format_moment
 from artpipe.contracts.section import Artist, GalleryCredentials, Museum, Room
 from artpipe.credentials.file_cache import FileCache
 from artpipe.credentials.media_signing import MediaSigner
@@ -140,7 +139,7 @@ def make_facts(room: Room, artist: Artist, work: GalleryWork, prompt: str, galle
         seed=work.seed,
         prompt=prompt,
         publisher=gallery.publisher or gallery.title,
-        created=datetime.fromtimestamp(run.ended, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=format_moment(run.ended),
         sources=work.sources,
         shares=work.shares,
     )

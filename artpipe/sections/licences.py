@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from artpipe.contracts.section import DatasetView, Section
+from artpipe.site.attribution import make_attribution
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -22,6 +23,17 @@ _HTML = """
 {% endfor %}</ul></div>
 {% endfor %}
 </div>
+{% if owners and not listed %}
+<div class="read">
+<h2>{{ _("Attribution") }}</h2>
+<table class="credits">
+<thead><tr><th scope="col">{{ _("Creator") }}</th><th scope="col">{{ _("Licence") }}</th><th scope="col">{{ _("Origin") }}</th><th scope="col">{{ _("Works") }}</th></tr></thead>
+<tbody>
+{% for row in owners[:40] %}<tr><th scope="row">{{ m.isolated(row.creator) }}</th><td>{{ m.licence(row.licence) }}</td><td>{{ m.origin(row.origin) }}</td><td>{{ row.count | number }}</td></tr>
+{% endfor %}
+</tbody></table>
+</div>
+{% endif %}
 {% if listed %}
 <div class="read">
 <h2>{{ _("Every work, whose it is and under which licence") }}</h2>
@@ -33,17 +45,27 @@ _HTML = """
 </tbody></table>
 </div>
 {% endif %}
+{% if text %}
+<details class="read attribution"><summary>{{ _("Attribution as a text to copy") }}</summary>
+<pre class="mono" dir="auto" tabindex="0" data-copyable aria-label="{{ _("Attribution as a text to copy") }}">{{ text }}</pre>
+<p><a href="attribution.txt" download="{{ view.room.name }}-attribution.txt">{{ _("The whole list as a file") }}</a></p>
+</details>
+{% endif %}
 """
+_SHOWN_LINES = 200  # of the text; the file has all
 
 
 def _fill(view: DatasetView) -> Mapping[str, Any]:
     collection = view.room.collection
     if collection is None:
-        return {"groups": [], "listed": []}
+        return {"groups": [], "listed": [], "owners": [], "text": ""}
+    lines = make_attribution(view.room, view.museum.language).split("\n")
+    text = "\n".join(lines[:_SHOWN_LINES] + ["\u2026"] * (len(lines) > _SHOWN_LINES))
+    shared = {"owners": collection.attributions, "text": text}
     if collection.is_mixed and collection.works:
-        return {"groups": [], "listed": collection.works}
+        return {"groups": [], "listed": collection.works, **shared}
     groups = [("licences", collection.licences), ("creators", collection.creators), ("origins", collection.origins)]
-    return {"groups": [(heading, tallies) for heading, tallies in groups if len(tallies) > 1], "listed": []}
+    return {"groups": [(heading, tallies) for heading, tallies in groups if len(tallies) > 1], "listed": [], **shared}
 
 
 SECTION = Section(page="dataset", fill=_fill, html=_HTML)

@@ -6,6 +6,7 @@ Entrance, datasets, models, works, provenance. Models and works have a JSON file
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from artpipe.contracts.section import DatasetView, GalleryPage, IndexView, ModelView, Museum, ProvenanceView, WorkView
+from artpipe.site.attribution import make_attribution
 from artpipe.site.featured_work import choose_featured
 from artpipe.site.work_records import make_model_record, make_work_record
 
@@ -16,7 +17,9 @@ def _list_index(museum: Museum) -> Iterator[GalleryPage]:
 
 def _list_datasets(museum: Museum) -> Iterator[GalleryPage]:
     for room in museum.rooms:
-        yield GalleryPage(f"datasets/{room.name}/index.html", DatasetView(museum, room), room.name)
+        folder, text = f"datasets/{room.name}", make_attribution(room, museum.language)
+        files = {f"{folder}/attribution.txt": text.encode()} if text else {}
+        yield GalleryPage(f"{folder}/index.html", DatasetView(museum, room), room.name, files=files)
 
 
 def _list_models(museum: Museum) -> Iterator[GalleryPage]:

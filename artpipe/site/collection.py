@@ -13,7 +13,7 @@ from typing import Any
 
 from artpipe.artifacts.works import Provenance, Record
 from artpipe.config.params import About
-from artpipe.contracts.dataset_summary import Collection, Refusal, Tally
+from artpipe.contracts.dataset_summary import Attribution, Collection, Refusal, Tally
 from artpipe.contracts.gallery_work import RealWork
 from artpipe.errors import ArtpipeError
 from artpipe.language.sentences import Sentences
@@ -21,6 +21,7 @@ from artpipe.site.translation import clean_line
 
 _MAXIMUM_TALLIES = 40  # tallies of one kind
 _MAXIMUM_REFUSALS = 100
+_MAXIMUM_ATTRIBUTIONS = 5000  # of a creator with a licence and a source
 _MAXIMUM_LISTED = 200  # works of a collection that are listed one by one
 _UNNAMED = "withdrawn"  # a reason whose inputs are counted, and are shown by no name or hash
 
@@ -43,7 +44,7 @@ def load_record(
     """
     try:
         record = Record.open(folder)
-        counts, works = _count_works(record, digests, is_whole=record.card.kept <= _MAXIMUM_LISTED)
+        counts, works, owners = _count_works(record, digests, is_whole=record.card.kept <= _MAXIMUM_LISTED)
         refusals = tuple(
             Refusal(
                 clean_line(rejected.name), clean_line(rejected.reason), clean_line(sentences.read_text(rejected.detail))
@@ -67,6 +68,15 @@ def load_record(
         unlabelled=card.unlabelled if card.labels else 0,
         splits=tuple(Tally(clean_line(name), count) for name, count in card.splits.items()),
         reasons=make_tallies(card.quarantined),
+        attributions=tuple(
+            Attribution(
+                creator=clean_line(translate(owner[0])),
+                licence=clean_line(translate(owner[1])),
+                origin=clean_line(translate(owner[2])),
+                count=count,
+            )
+            for owner, count in sorted(owners.items(), key=lambda item: (-item[1], item[0]))
+        ),
         notes=make_tallies(card.notes, sentences.read_text),
         refusals=refusals,
     )
@@ -78,19 +88,23 @@ def load_record(
 
 def _count_works(
     record: Record, digests: Digests[str], *, is_whole: bool
-) -> tuple[dict[str, Counter[str]], list[Provenance]]:
-    """Return tallies of licence, creator and origin, and rows of some works or all.
+) -> tuple[dict[str, Counter[str]], list[Provenance], Counter[tuple[str, str, str]]]:
+    """Return tallies of licence, creator and origin, rows of some works or all, and tallies of the three together.
 
     Read a few thousand rows at a time: a table of a million works would take a gigabyte.
     """
     counts = {name: Counter[str]() for name in ("licence", "creator", "origin")}
     works: list[Provenance] = []
+    owners = Counter[tuple[str, str, str]]()
     for row in record.rows():
         for name, counter in counts.items():
             counter[getattr(row, name)] += 1
+        owner = row.creator, row.licence, row.origin
+        if owner in owners or len(owners) < _MAXIMUM_ATTRIBUTIONS:
+            owners[owner] += 1
         if is_whole or row.sha256 in digests:
             works.append(row)
-    return counts, works
+    return counts, works, owners
 
 
 def make_tallies(counts: Mapping[Any, int], read: Callable[[str], str] = str) -> tuple[Tally, ...]:

@@ -12,11 +12,20 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 
 from artpipe.contracts.gallery_work import GalleryWork
+from artpipe.contracts.generation_facts import SOURCE_TYPES, SourceType, is_by_trained_model
 from artpipe.contracts.section import Artist, Museum, Room
+from artpipe.language.message import Message
+from artpipe.language.sentences import make_sentence
 
 _MAXIMUM_WORKS = 60  # in a feed, the newest
 _WORKS_PER_MODEL = 12  # so that a model with a thousand works leaves room for others
 _LANGUAGES = {"zh": "zh-CN"}
+_LABELS: Mapping[SourceType, str] = {  # codes of sentences
+    "trainedAlgorithmicMedia": "generated_by_model",
+    "compositeWithTrainedAlgorithmicMedia": "made_by_model_of_works",
+    "composite": "composed_by_program",
+    "algorithmicMedia": "generated_by_program",
+}
 
 
 class FeedEntry(NamedTuple):
@@ -57,7 +66,12 @@ def _choose_entries(museum: Museum) -> Sequence[FeedEntry]:
 
 
 def _show_work(museum: Museum, entry: FeedEntry) -> Markup:
-    """Return the picture of a work, or its text, as a reader of feeds shows it."""
+    """Return a work as a reader of feeds shows it, with its label."""
+    label = _describe_generation(museum, entry)
+    return _show_content(museum, entry) + (Markup("<p>{}</p>").format(label) if label else Markup(""))
+
+
+def _show_content(museum: Museum, entry: FeedEntry) -> Markup:
     work, base = entry.work, museum.base_url
     if work.text:
         return Markup("<p>{}</p>").format(Markup("<br>").join(work.text.split("\n")))
@@ -68,6 +82,15 @@ def _show_work(museum: Museum, entry: FeedEntry) -> Markup:
     if work.kind == "audio" and work.media:
         shown += Markup('<p><audio controls src="{}"></audio></p>').format(base + (work.media.light or work.media).src)
     return shown + Markup("<p>{}, {}</p>").format(entry.artist.title, entry.room.title)
+
+
+def _describe_generation(museum: Museum, entry: FeedEntry) -> str:
+    """Return the label that the law asks for, as the work's page has it; empty where none is asked for."""
+    if not museum.labels:
+        return ""
+    source_type = entry.artist.source_type(entry.work)
+    mark = " AI生成" if "cn" in museum.labels and is_by_trained_model(source_type) else ""
+    return make_sentence(Message(code=_LABELS[source_type]), museum.language) + mark
 
 
 def _make_json_feed(museum: Museum, entries: Sequence[FeedEntry]) -> bytes:
@@ -94,7 +117,12 @@ def _make_item(museum: Museum, entry: FeedEntry) -> Mapping[str, Any]:
         "date_published": entry.date,
         "authors": [{"name": artist.title, "url": f"{base}models/{artist.name}/index.html"}],
         "tags": [entry.room.title],
-        "_artpipe": {"record": f"{base}works/{work.id}/work.json", "model": artist.name, "seed": work.seed},
+        "_artpipe": {
+            "record": f"{base}works/{work.id}/work.json",
+            "model": artist.name,
+            "seed": work.seed,
+            "digital_source_type": f"{SOURCE_TYPES}{artist.source_type(work)}",
+        },
     }
     return {**item, "image": base + work.face.src} if work.face else item
 
@@ -115,12 +143,14 @@ def _make_atom_feed(museum: Museum, entries: Sequence[FeedEntry]) -> bytes:
 def _make_atom_entry(museum: Museum, entry: FeedEntry) -> str:
     author = f"{museum.base_url}models/{entry.artist.name}/index.html"
     html = escape(str(_show_work(museum, entry)))
+    source_type = entry.artist.source_type(entry.work)
+    label = make_sentence(Message(code=_LABELS[source_type]), museum.language)
     return str(
         Markup(
             '<entry>\n<title>{}</title>\n<id>{}</id>\n<updated>{}</updated>\n<link href="{}"/>\n'
-            '<author><name>{}</name><uri>{}</uri></author>\n<category term="{}"/>\n<content type="html">{}</content>\n</entry>\n'
+            '<author><name>{}</name><uri>{}</uri></author>\n<category term="{}"/>\n<category scheme="{}" term="{}" label="{}"/>\n<content type="html">{}</content>\n</entry>\n'
         ).format(
             entry.work.title, entry.id, entry.date, museum.base_url + entry.path, entry.artist.title, author,
-            entry.room.title, html,
+            entry.room.title, SOURCE_TYPES, source_type, label, html,
         )
     )  # fmt: skip

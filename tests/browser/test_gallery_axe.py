@@ -12,7 +12,7 @@ PAGES = {
     "small": (
         *("index", "datasets/digits/index", "datasets/emoji/index"),
         *("models/digits-gan/index", "models/digits-reader/index", "models/digits-vae/index"),
-        *("works/digits-gan-sample-001/index", "works/emoji-gan-sample-000/index"),
+        *("works/digits-gan-sample-001/index", "works/emoji-gan-sample-000/index", "provenance/index"),
     ),
     "forms": (
         *("index", "datasets/hills/index", "datasets/verse/index"),

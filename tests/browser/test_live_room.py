@@ -1,7 +1,9 @@
 """The live room in a real browser: what it paints is what torch paints, and a visitor can work it."""
 
 import base64
+import json
 import shutil
+from xml.etree import ElementTree as ET
 
 import make_museum as make
 import pytest
@@ -81,6 +83,8 @@ def worded_gallery(gallery, tmp_path_factory):
     shutil.copytree(gallery[0].parents[1], root)
     path = LivePath(guidance=2, steps=4, captions=("a seven", "an eight", "a nine"), refused=("red car",))
     add_live_model(root, learner, CLASSES, path=path)
+    params = root / "params.yaml"
+    params.write_text(params.read_text().replace("theme: museum", "theme: museum, labels: [cn]"))
     build_gallery(root)
     return root / "data/gallery", learner
 
@@ -96,6 +100,12 @@ def add_live_model(root, learner, classes, **fields):
         file="live.bin", sha256=sha256_bytes(packed), classes=classes, works=tuple(sorted(works)), **fields
     )
     save_report(folder, report.model_copy(update={"live": live}))
+
+
+def read_packet(image):
+    """Return the fields of a picture's XMP by name."""
+    packet = ET.fromstring(image.text["XML:com.adobe.xmp"])  # noqa: S314 - made by us
+    return {one.tag.rpartition("}")[2]: one.text for one in packet.iter() if one.text and one.text.strip()}
 
 
 def open_room(visit, gallery):
@@ -213,12 +223,17 @@ def test_a_visitor_paints_breeds_compares_and_saves(browser, gallery, tmp_path):
     painted = to_bytes(paint_recipe(learner, saved.recipe, len(CLASSES)))[0]
     with Image.open(tmp_path / "saved.png") as image:
         assert image.size == (28 * 18, 28 * 18)
+        fields = read_packet(image)
+        assert fields["DigitalSourceType"].endswith("/trainedAlgorithmicMedia")
+        assert len(fields["DocumentID"]) == len("artpipe:random:") + 32
+        assert "@" not in image.text["XML:com.adobe.xmp"]
+        assert {"AIPromptInformation", "AIGC"} & {*fields} == set()
         seen = torch.frombuffer(bytearray(image.convert("L").resize((28, 28), 0).tobytes()), dtype=torch.uint8)
     assert (seen.view(28, 28).int() - painted.int()).abs().max() <= 1
 
 
 def test_a_visitor_paints_by_words(browser, worded_gallery, tmp_path):
-    """Words, guidance, steps, a refused word, a child and the saved recipe, at 360 pixels; nothing complains."""
+    """Words, guidance, steps, a refused word, a child and the saved recipe with its labels, at 360 pixels; nothing complains."""
     folder, learner = worded_gallery
     with Visit(browser, viewport={"width": 360, "height": 800}) as visit:
         page = open_room(visit, folder)
@@ -231,9 +246,9 @@ def test_a_visitor_paints_by_words(browser, worded_gallery, tmp_path):
         page.keyboard.press("Enter")
         assert page.locator("[data-refusal]").inner_text() == "This model does not paint “red car”."
         first = page.evaluate(canvas)
-        words.fill("my blue car")
+        words.fill("my blue <car> & more")
         page.keyboard.press("Enter")
-        page.locator("[data-caption]").get_by_text("my blue car”, Seed 41").wait_for()
+        page.locator("[data-caption]").get_by_text("my blue <car> & more”, Seed 41").wait_for()
         page.locator("[data-guidance]").fill("4")
         page.locator("[data-steps]").fill("3")
         page.wait_for_timeout(500)
@@ -250,10 +265,16 @@ def test_a_visitor_paints_by_words(browser, worded_gallery, tmp_path):
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
     saved = read_recipe(tmp_path / "saved.png")
-    assert saved.recipe == PictureRecipe(seed=41, prompt="my blue car", guidance=4, steps=3)
+    assert saved.recipe == PictureRecipe(seed=41, prompt="my blue <car> & more", guidance=4, steps=3)
     painted = to_bytes(paint_recipe(learner, saved.recipe, len(CLASSES)))[0]
     with Image.open(tmp_path / "saved.png") as image:
-        seen = torch.frombuffer(bytearray(image.convert("L").resize((28, 28), 0).tobytes()), dtype=torch.uint8)
+        fields, shown = read_packet(image), image.convert("L").crop((0, 0, 28 * 18, 28 * 18))
+        assert fields["AIPromptInformation"] == "my blue <car> & more"
+        assert json.loads(fields["AIGC"])["ProduceID"] == fields["DocumentID"]
+        strip = image.convert("L").crop((0, 28 * 18, *image.size))
+        rows = [y for y in range(strip.height) if strip.crop((0, y, strip.width, y + 1)).getextrema()[0] < 128]
+        assert rows[-1] - rows[0] >= 0.05 * 28 * 18  # signs of a twentieth of the shorter side
+        seen = torch.frombuffer(bytearray(shown.resize((28, 28), 0).tobytes()), dtype=torch.uint8)
     assert (seen.view(28, 28).int() - painted.int()).abs().max() <= 1
 
 

@@ -182,6 +182,53 @@ def test_a_lost_file_is_hung_again(museum, built):
     assert contents(museum) == contents(built)
 
 
+def find_references(value):
+    """Yield every entity that a part of a crate points at."""
+    if isinstance(value, dict):
+        if set(value) == {"@id"}:
+            yield value["@id"]
+        for one in value.values():
+            yield from find_references(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from find_references(one)
+
+
+def test_the_gallery_is_an_ro_crate(built):
+    """Its root has name, date, licence and author; each file is there in its size, every reference leads to an entity, every work to a model."""
+    files = contents(built)
+    crate = json.loads(files["ro-crate-metadata.json"])
+    assert crate["@context"] == "https://w3id.org/ro/crate/1.1/context"
+    entities = {entity["@id"]: entity for entity in crate["@graph"]}
+    assert len(entities) == len(crate["@graph"])
+    head, root = entities["ro-crate-metadata.json"], entities["./"]
+    assert head["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
+    assert head["about"] == {"@id": "./"}
+    assert (root["@type"], root["name"], root["author"]) == ("Dataset", "artpipe", {"@id": "#publisher"})
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", root["datePublished"])
+    assert {one["@id"] for one in root["license"]} == {
+        "https://creativecommons.org/licenses/by-sa/3.0/", "https://creativecommons.org/licenses/by/4.0/",
+    }  # fmt: skip
+    listed = {key: int(one["contentSize"]) for key, one in entities.items() if one["@type"] == "File"}
+    assert listed == {name: len(files[name]) for name in listed}
+    assert {part["@id"] for part in root["hasPart"]} == {*listed}
+    assert {*find_references(crate["@graph"])} - {*entities} == {"https://w3id.org/ro/crate/1.1"}
+    trainings = [one for one in entities.values() if one["@type"] == "CreateAction"]
+    made = [result["@id"] for training in trainings for result in training["result"]]
+    assert sorted(made) == sorted(name for name in listed if name.startswith("works/"))
+    assert all({"@id": "#artpipe"} in training["instrument"] for training in trainings)
+
+
+def test_a_room_says_whose_its_works_are(built):
+    """Creator, licence with its address, source and number, as a table, as a text to copy and as a file."""
+    line = "Several hands. Licence: CC-BY-SA-3.0 (https://creativecommons.org/licenses/by-sa/3.0/). Source: unknown. 60 works."
+    assert text(built, "datasets/digits/attribution.txt") == f"Handwritten digits\n{line}\n"
+    page = text(built, "datasets/digits/index.html")
+    assert f"{line}</pre>" in page.replace("\n</pre>", "</pre>")
+    assert 'href="attribution.txt"' in page
+    assert 'href="https://creativecommons.org/licenses/by-sa/3.0/"' in page
+
+
 def test_a_changed_work_rewrites_only_what_shows_it(museum, built):
     """One other picture: its page, its file and the pages that show it change; other works' pages stay."""
     digits = [make.png(28, 1, i) for i in range(60)]
@@ -199,6 +246,7 @@ def test_a_changed_work_rewrites_only_what_shows_it(museum, built):
         "browse/works-0.js",
         "feed.json",
         "feed.xml",
+        "ro-crate-metadata.json",
     }
     assert "works/digits-gan-sample-005/index.html" in names
     assert {name for name in names if not name.startswith("media/")} <= {

@@ -52,6 +52,7 @@ def test_every_picture_to_take_is_whole_and_says_what_its_label_says(built):
     assert f"{len([file for file in check_path(gallery, trusted) if file.check.state == 'whole'])} files" in page
 
 
+@pytest.mark.nightly
 def test_films_and_sounds_play_as_signed(tmp_path):
     """What a page plays is the signed file, and no unsigned copy is in the gallery; WebM is named as what cannot be."""
     root = make.small_museum(tmp_path)
@@ -90,6 +91,7 @@ def add_played_works(root):
     save_report(folder, report.model_copy(update={"exhibits": (*report.exhibits, *exhibits)}))
 
 
+@pytest.mark.nightly
 def test_a_new_subtitle_signs_nothing_again(built, tmp_path):
     """Pages change, no signed file does; without the key all are signed anew, with another certificate."""
     root = tmp_path / "project"
@@ -114,6 +116,7 @@ def test_a_new_subtitle_signs_nothing_again(built, tmp_path):
     ] == []
 
 
+@pytest.mark.nightly
 def test_credentials_can_be_switched_off(built, tmp_path):
     """No signed file, no certificate, no key; the page on provenance says so."""
     root = tmp_path / "project"

@@ -66,29 +66,58 @@ var artpipeLive = {};
     }).sort(function (a, b) { return a.distance - b.distance; }).slice(0, count).map(function (one) { return one.work; });
   }
 
-  /* A PNG with one more chunk after its header (33 bytes): tEXt, a keyword, 0, Latin-1. */
-  function addText(png, keyword, text) {
-    var body = new TextEncoder().encode("tEXt" + keyword + "\0" + text), chunk = new Uint8Array(body.length + 8);
+  /* A chunk of a PNG: its length, its kind and text in UTF-8, its checksum. */
+  function makeChunk(text) {
+    var body = new TextEncoder().encode(text), chunk = new Uint8Array(body.length + 8);
     var view = new DataView(chunk.buffer);
     view.setUint32(0, body.length - 4);
     chunk.set(body, 4);
     view.setUint32(body.length + 4, tokeniser.checksum(body));
-    return new Blob([png.subarray(0, 33), chunk, png.subarray(33)], { type: "image/png" });
+    return chunk;
+  }
+  /* A PNG with more chunks after its header (33 bytes). */
+  function addChunks(png, chunks) {
+    return new Blob([png.subarray(0, 33)].concat(chunks, png.subarray(33)), { type: "image/png" });
   }
   function escapeText(text) {
     return text.replace(/[^ -~]/g, function (letter) { return "\\u" + ("000" + letter.charCodeAt(0).toString(16)).slice(-4); });
   }
-  function save(canvas, name, recipe) {
+  function escapeXml(text) {
+    return text.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]/gu, "\ufffd").replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  }
+  /* The labels of a saved picture (artpipe/site/live_labels.py) with what is known of it. */
+  function fillPacket(packet, title, prompt) {
+    var identifier = "artpipe:random:" + Array.prototype.map.call(crypto.getRandomValues(new Uint8Array(16)), function (byte) {
+      return ("0" + byte.toString(16)).slice(-2);
+    }).join("");
+    var values = { TITLE: title, PROMPT: prompt, CREATED: new Date().toISOString().replace(/\.\d+/, ""), IDENTIFIER: identifier };
+    var lines = packet.split("\n").filter(function (line) { return prompt || line.indexOf("@PROMPT@") < 0; });
+    return lines.join("\n").replace(/@(TITLE|PROMPT|CREATED|IDENTIFIER)@/g, function (all, key) { return escapeXml(values[key]); });
+  }
+  function loadImage(address) {
+    var image = new Image();
+    image.src = address;
+    return image.decode().then(function () { return image; });
+  }
+  function save(canvas, name, recipe, labels) {
+    if (!labels.strip) { write(canvas, name, recipe, labels.packet); return; }
+    loadImage(labels.strip).then(function (strip) { write(canvas, name, recipe, labels.packet, strip); });
+  }
+  function write(canvas, name, recipe, packet, strip) {
     var factor = Math.max(1, Math.floor(LARGE / Math.max(canvas.width, canvas.height))), copy = document.createElement("canvas");
     copy.width = factor * canvas.width;
-    copy.height = factor * canvas.height;
+    var height = factor * canvas.height, mark = strip ? Math.round(strip.height * copy.width / strip.width) : 0;
+    copy.height = height + mark;
     var context = copy.getContext("2d");
+    if (strip) { context.drawImage(strip, 0, height, copy.width, mark); }
     context.imageSmoothingEnabled = false;
-    context.drawImage(canvas, 0, 0, copy.width, copy.height);
+    context.drawImage(canvas, 0, 0, copy.width, height);
+    var chunks = [makeChunk("tEXtartpipe\0" + escapeText(JSON.stringify(recipe)))];
+    if (packet) { chunks.push(makeChunk("iTXtXML:com.adobe.xmp\0\0\0\0\0" + fillPacket(packet, name.replace(/\.png$/, ""), recipe.recipe.prompt || ""))); }
     copy.toBlob(function (blob) {
       blob.arrayBuffer().then(function (buffer) {
         var link = document.createElement("a");
-        link.href = URL.createObjectURL(addText(new Uint8Array(buffer), "artpipe", escapeText(JSON.stringify(recipe))));
+        link.href = URL.createObjectURL(addChunks(new Uint8Array(buffer), chunks));
         link.download = name;
         link.click();
         setTimeout(function () { URL.revokeObjectURL(link.href); }, 60000);
@@ -246,7 +275,7 @@ var artpipeLive = {};
     }
     function saveShown() {
       var record = { model: wall.dataset.model, checkpoint: wall.dataset.checkpoint, recipe: shown.recipe };
-      save(canvas, nameFile(shown.recipe), record);
+      save(canvas, nameFile(shown.recipe), record, { packet: wall.dataset.packet, strip: wall.dataset.strip });
     }
 
     /* What needs a picture waits for the first one. */

@@ -164,11 +164,13 @@
     button.addEventListener("click", function () {
       if (navigator.clipboard) { navigator.clipboard.writeText(hash).then(done, select); } else { select(); }
     });
+    if (element.tagName === "PRE") { button.setAttribute("aria-label", words.copy + ": " + element.getAttribute("aria-label")); }
     if (element.tagName === "DD") { element.append(" ", button); } else { element.after(" ", button); }
   }
 
   document.addEventListener("DOMContentLoaded", function () {
     document.querySelectorAll(".mono").forEach(function (one) { if (/^[0-9a-f]{12,64}$/.test(one.textContent)) { copyable(one); } });
+    document.querySelectorAll("[data-copyable]").forEach(copyable);
     lamp();
     document.querySelectorAll(".rooms-nav details").forEach(menu);
     document.querySelectorAll("[data-compare]").forEach(compare);

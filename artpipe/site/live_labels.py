@@ -1,0 +1,56 @@
+"""The labels of pictures that a visitor saves in a live room; its script fills them in."""
+
+import base64
+import io
+from dataclasses import dataclass
+
+from artpipe import __version__
+from artpipe.ai_labels.file_labels import is_marked
+from artpipe.ai_labels.visible_marks import choose_height, draw_strip
+from artpipe.ai_labels.xmp_packet import make_xmp
+from artpipe.contracts.generation_facts import GenerationFacts
+from artpipe.contracts.section import LiveScript, ModelView
+
+_LARGE = 512  # pixels up to which a saved picture is enlarged, as assets/live.js has it
+
+
+@dataclass(frozen=True)
+class LiveLabels:
+    """What a saved picture carries: a packet with places to fill in, and a strip that hangs below it."""
+
+    packet: str
+    strip: str  # a PNG as an address; empty where people need not see a mark in the file
+
+
+def make_live_labels(view: ModelView, live: LiveScript) -> LiveLabels | None:
+    """Return the labels of what a live room paints; None where no law asks for any.
+
+    In the packet ``@TITLE@``, ``@PROMPT@``, ``@CREATED@`` and ``@IDENTIFIER@`` stand for what the visitor's browser knows.
+    """
+    artist, labels = view.artist, view.museum.labels
+    if not labels:
+        return None
+    facts = GenerationFacts(
+        title="@TITLE@",
+        source_type="trainedAlgorithmicMedia",
+        model=artist.name,
+        kind=artist.kind,
+        artpipe=__version__,
+        publisher=view.museum.publisher,
+        created="@CREATED@",
+        identifier="@IDENTIFIER@",
+        checkpoint=artist.run.checkpoint,
+        step=artist.step,
+        prompt="@PROMPT@",
+    )
+    is_china = is_marked(facts, labels)
+    packet = make_xmp(facts, with_aigc=is_china).decode()
+    return LiveLabels(packet, _make_strip(live.width, live.height) if is_china else "")
+
+
+def _make_strip(width: int, height: int) -> str:
+    """Return the strip for pictures of these sides as they are saved, as a data: address."""
+    factor = max(1, _LARGE // max(width, height, 1))
+    buffer = io.BytesIO()
+    draw_strip(factor * width, choose_height(factor * width, factor * height)).convert("L").save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
