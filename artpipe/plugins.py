@@ -136,7 +136,10 @@ def folders(group: str) -> list[Path]:
 
 
 def theme_folders(root: Path = Path()) -> dict[str, Path]:
-    """Return the folder of each theme of the gallery by its name, artpipe's before the project's."""
+    """Return the folder of each theme of the gallery by its name.
+
+    Artpipe's come before the project's.
+    """
     built_in = Path(__file__).parent / "templates"
     found = [folder for parent in (built_in, (root / PROJECT_FOLDER / "themes").absolute()) if parent.is_dir()
              for folder in sorted(parent.iterdir()) if folder.is_dir() and not folder.name.startswith(("_", "."))]  # fmt: skip

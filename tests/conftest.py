@@ -188,7 +188,7 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forked_dvc: None) ->
     folder = tmp_path / "studio"
     draw_shapes(folder / "datasets" / "shapes")
     (folder / "params.yaml").write_text(PARAMS)
-    for name in ("dvc.yaml", "code.yaml", "champions.json", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "code.yaml", "champions.json", "curation.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
     subprocess.run(["git", "init", "--quiet", str(folder)], check=True)

@@ -36,7 +36,10 @@ class WorkDecision(Frozen):
 
 
 class BredWork(Frozen):
-    """A picture near one that hangs: three quarters of its noise, the rest of another seed."""
+    """A picture near one that hangs.
+
+    Three quarters of its noise are that one's, the rest another seed's.
+    """
 
     seed: Seed  # whose noise comes in
     near: Seed  # of the work whose noise stays

@@ -73,7 +73,10 @@ def dataset_add(
 
 @contextlib.contextmanager
 def _open_place(path: Path, about: "About") -> "Iterator[tuple[Path, About]]":
-    """Yield where the works are, and what is known of them: for a dataset of the Hub what its card says."""
+    """Yield where the works are, and what is known of them.
+
+    For a dataset of the Hub that is what its card says.
+    """
     from artpipe.project.hub_download import fetch_hub_dataset, parse_hub_address
 
     address = parse_hub_address(path)

@@ -1,6 +1,6 @@
-"""Paint pictures near one that a model hangs: three quarters of its noise, the rest of another seed.
+"""Paint pictures near one that a model hangs.
 
-The noise is that of a grandchild in a live room (docs/live.md): a parent is the work itself, the other one half of it.
+Three quarters of their noise are that one's, the rest another seed's. The noise is that of a grandchild in a live room (docs/live.md): a parent is the work itself, the other one half of it.
 """
 
 from collections.abc import Sequence

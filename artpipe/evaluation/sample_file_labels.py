@@ -1,6 +1,6 @@
-"""Label and sign what `artpipe sample` writes, as `gallery.labels` and `gallery.credentials` say.
+"""Label and sign what `artpipe sample` writes.
 
-A file depends on what it shows and says alone: the same picture, painted again, has the same bytes.
+`gallery.labels` and `gallery.credentials` say how. A file depends on what it shows and says alone: the same picture, painted again, has the same bytes.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -30,7 +30,10 @@ _KEPT_FILES = 1000  # signed ones, the newest, so that what is painted again has
 
 
 class SampleLabeller:
-    """Labels and signs the files of one model; `suffixes_without` collects those it could not."""
+    """Labels and signs the files of one model.
+
+    `suffixes_without` collects those it could not.
+    """
 
     def __init__(self, gallery: GalleryParams, card: CheckpointCard, checkpoint: str) -> None:
         self._gallery, self._card, self._checkpoint = gallery, card, checkpoint
@@ -43,14 +46,16 @@ class SampleLabeller:
         self.suffixes_without: set[str] = set()
 
     def find_sources(self, exhibits: Iterable[Exhibit]) -> None:
-        """Look up what the dataset's record says of the works that exhibits were made from."""
+        """Look up what the record says of the works that exhibits were made from."""
         digests = {digest for exhibit in exhibits for digest in exhibit.digests}
         self._works = _find_works(paths.record(self._dataset), digests)
 
     def label(
         self, data: bytes, suffix: str, exhibits: Iterable[Exhibit], recipe: Mapping[str, Any]
     ) -> tuple[bytes, str]:
-        """Return a file that shows exhibits, with labels, recipe and credentials, and its suffix.
+        """Return a file that shows exhibits, and its suffix.
+
+        It has labels, recipe and credentials.
 
         Raises:
             CorruptError: it cannot be labelled or signed.
@@ -66,7 +71,10 @@ class SampleLabeller:
         return (self._signer.sign(whole, suffix, facts, facts.title + suffix) if self._signer else whole), suffix
 
     def finish(self) -> str:
-        """Forget the oldest files in the cache; return what is to be said of those without a label."""
+        """Forget the oldest files in the cache.
+
+        Returns what is to be said of those without a label.
+        """
         self._cache.forget_oldest(_KEPT_FILES)
         if not self.suffixes_without:
             return ""
@@ -106,7 +114,10 @@ class SampleLabeller:
 
 
 def _open_run(name: str, checkpoint: str) -> RunCard | None:
-    """Return the run that made a checkpoint; None where its record is missing or of another one."""
+    """Return the run that made a checkpoint.
+
+    None where its record is missing or of another one.
+    """
     try:
         card = RunRecord.open(paths.run(name)).card
     except ArtpipeError:
@@ -115,7 +126,10 @@ def _open_run(name: str, checkpoint: str) -> RunCard | None:
 
 
 def _find_works(folder: Path, digests: Collection[str]) -> dict[str, RealWork]:
-    """Return what a record says of works, by digest; nothing where it is missing or damaged."""
+    """Return what a record says of works, by digest.
+
+    Nothing where it is missing or damaged.
+    """
     if not digests:
         return {}
     try:

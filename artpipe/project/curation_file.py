@@ -1,4 +1,7 @@
-"""Change `curation.yaml`: a decision at a time, the comments and the rest of the file as they stand."""
+"""Change `curation.yaml`, a decision at a time.
+
+Comments and the rest of the file stay as they stand.
+"""
 
 import io
 from collections.abc import MutableMapping, Sequence
@@ -50,7 +53,9 @@ class CurationFile:
         self._edit(change)
 
     def order(self, model: str, recipes: Sequence[str]) -> None:
-        """Give works the places 1, 2, 3 ... in this order, and no other work of the model one.
+        """Give works the places 1, 2, 3 ... in this order.
+
+        No other work of the model has one.
 
         Raises:
             UserError: the file is no curation.

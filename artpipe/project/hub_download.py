@@ -1,4 +1,7 @@
-"""Fetch a dataset of the Hugging Face Hub: `hf://OWNER/NAME` or `hf://OWNER/NAME@REVISION`."""
+"""Fetch a dataset of the Hugging Face Hub.
+
+Its address is `hf://OWNER/NAME` or `hf://OWNER/NAME@REVISION`.
+"""
 
 import contextlib
 import os

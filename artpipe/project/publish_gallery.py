@@ -1,6 +1,6 @@
-"""Publish the gallery: a checked copy of it, for a web server, a host or a USB stick.
+"""Publish the gallery as a checked copy.
 
-Everything is rendered and checked in memory; nothing is written where anything is wrong.
+It is for a web server, a host or a USB stick. Everything is rendered and checked in memory; nothing is written where anything is wrong.
 """
 
 import sys
@@ -88,7 +88,10 @@ def _collect_files(root: Path, params: Params) -> tuple[str, dict[str, bytes]]:
 
 
 def _misses_model(card: GalleryCard, params: Params) -> bool:
-    """Return whether a gallery names what does not hang: models, or datasets without any."""
+    """Return whether a gallery names what does not hang.
+
+    That is a model, or a dataset without any.
+    """
     hung = set(card.models)
     datasets = {str(params.models[name].get("dataset")) for name in hung & params.models.keys()}
     return hung != params.models.keys() or datasets != params.datasets.keys()
@@ -143,7 +146,9 @@ def _format_fault(fault: Fault) -> str:
 
 
 def _write_copy(folder: Path, site: PublishedSite, card: GalleryCard, former: GalleryCard | None) -> None:
-    """Write the files whole, or bring those of a former copy up to date, the card last.
+    """Write the files, or bring a former copy up to date.
+
+    Each is written whole, the card last.
 
     Raises:
         ArtpipeError: a file of somebody else stands where one of ours belongs.

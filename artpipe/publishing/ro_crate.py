@@ -1,4 +1,7 @@
-"""The whole gallery as an RO-Crate 1.1 (https://w3id.org/ro/crate/1.1): its files, by which models, of which works."""
+"""The whole gallery as an RO-Crate 1.1 (https://w3id.org/ro/crate/1.1).
+
+Its files, by which models, of which works.
+"""
 
 import json
 import mimetypes
@@ -19,7 +22,10 @@ Entity = dict[str, Any]
 
 
 def make_ro_crate(museum: Museum, files: Mapping[str, bytes]) -> bytes:
-    """Return `ro-crate-metadata.json` of a gallery of these files; only such as are among them are named."""
+    """Return `ro-crate-metadata.json` of a gallery of these files.
+
+    Only such as are among them are named.
+    """
     entities = {entity["@id"]: entity for entity in _list_entities(museum, files)}
     parts = [{"@id": key} for key, entity in entities.items() if entity["@type"] == "File"]
     newest = max((artist.run.ended for _, artist in museum.artists), default=0.0)
@@ -61,7 +67,10 @@ def _list_entities(museum: Museum, files: Mapping[str, bytes]) -> Iterator[Entit
 
 
 def _list_model(room: Room, artist: Artist, files: Mapping[str, bytes]) -> Iterator[Entity]:
-    """Yield a model, the training that made it, and its works with what they were made of."""
+    """Yield a model, its training, and its works.
+
+    Works come with what they were made of.
+    """
     model, record = f"#model-{artist.name}", f"models/{artist.name}/model.json"
     yield {
         "@id": model,
@@ -126,7 +135,10 @@ def _describe_source(work: RealWork) -> Entity:
 
 
 def _find_file(work: GalleryWork, files: Mapping[str, bytes]) -> str:
-    """Return the file to take away, else what hangs, else the record: a text stands in it."""
+    """Return the file to take away, else what hangs, else the record.
+
+    A text stands in its record.
+    """
     media = work.offered or work.media
     return media.src if media and media.src in files else f"works/{work.id}/work.json"
 

@@ -1,4 +1,7 @@
-"""Whose works a dataset has, as a text to copy: every creator with licence, source and number of works."""
+"""Whose works a dataset has, as a text to copy.
+
+Every creator with licence, source and number of works.
+"""
 
 from artpipe.contracts.dataset_summary import Attribution
 from artpipe.contracts.section import Room

@@ -68,30 +68,34 @@ def load_record(
         unlabelled=card.unlabelled if card.labels else 0,
         splits=tuple(Tally(clean_line(name), count) for name, count in card.splits.items()),
         reasons=make_tallies(card.quarantined),
-        attributions=tuple(
-            Attribution(
-                creator=clean_line(translate(owner[0])),
-                licence=clean_line(translate(owner[1])),
-                origin=clean_line(translate(owner[2])),
-                count=count,
-            )
-            for owner, count in sorted(owners.items(), key=lambda item: (-item[1], item[0]))
-        ),
+        attributions=_list_attributions(owners, translate),
         notes=make_tallies(card.notes, sentences.read_text),
         refusals=refusals,
     )
     named = {row.sha256: _make_work(row, translate) for row in works}
-    if card.kept <= _MAXIMUM_LISTED:
-        collection = replace(collection, works=tuple(named.values()))
+    collection = replace(collection, works=tuple(named.values())) if card.kept <= _MAXIMUM_LISTED else collection
     return CollectionRecord(card.about, collection, {digest: named[digest] for digest in digests if digest in named})
+
+
+def _list_attributions(
+    owners: Mapping[tuple[str, str, str], int], translate: Callable[[str], str]
+) -> tuple[Attribution, ...]:
+    """Return who made how many works under which licence, who made most first."""
+    ranked = sorted(owners.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(
+        Attribution(
+            clean_line(translate(creator)), clean_line(translate(licence)), clean_line(translate(origin)), count
+        )
+        for (creator, licence, origin), count in ranked
+    )
 
 
 def _count_works(
     record: Record, digests: Digests[str], *, is_whole: bool
 ) -> tuple[dict[str, Counter[str]], list[Provenance], Counter[tuple[str, str, str]]]:
-    """Return tallies of licence, creator and origin, rows of some works or all, and tallies of the three together.
+    """Return tallies of licence, creator and origin, and rows of works.
 
-    Read a few thousand rows at a time: a table of a million works would take a gigabyte.
+    Last come tallies of the three together. Read a few thousand rows at a time: a table of a million works would take a gigabyte.
     """
     counts = {name: Counter[str]() for name in ("licence", "creator", "origin")}
     works: list[Provenance] = []

@@ -1,4 +1,7 @@
-"""Hang the works as a person decided: picked ones first, hidden ones not at all, under their titles."""
+"""Hang the works as a person decided.
+
+Picked ones come first, hidden ones not at all, under their titles.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,9 +19,9 @@ _NOTHING = WorkDecision()
 
 
 def curate_museum(museum: Museum, curation: Curation, media: MediaStore, paint: PaintBred) -> tuple[Museum, list[str]]:
-    """Return the museum as it was decided, and a line for each model of which a decision does not count.
+    """Return the museum as it was decided, and what waits.
 
-    A recipe that the model hangs no more stays in the file: another training may paint it again.
+    That is a line for each model of which a decision does not count. A recipe that the model hangs no more stays in the file: another training may paint it again.
     """
     rooms, lines = [], list(_describe_unknown(museum, curation))
     for room in museum.rooms:

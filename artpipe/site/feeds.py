@@ -20,11 +20,11 @@ from artpipe.language.sentences import make_sentence
 _MAXIMUM_WORKS = 60  # in a feed, the newest
 _WORKS_PER_MODEL = 12  # so that a model with a thousand works leaves room for others
 _LANGUAGES = {"zh": "zh-CN"}
-_LABELS: Mapping[SourceType, str] = {  # codes of sentences
-    "trainedAlgorithmicMedia": "generated_by_model",
-    "compositeWithTrainedAlgorithmicMedia": "made_by_model_of_works",
-    "composite": "composed_by_program",
-    "algorithmicMedia": "generated_by_program",
+_LABELS: Mapping[SourceType, Message] = {
+    "trainedAlgorithmicMedia": Message(code="generated_by_model"),
+    "compositeWithTrainedAlgorithmicMedia": Message(code="made_by_model_of_works"),
+    "composite": Message(code="composed_by_program"),
+    "algorithmicMedia": Message(code="generated_by_program"),
 }
 
 
@@ -85,12 +85,15 @@ def _show_content(museum: Museum, entry: FeedEntry) -> Markup:
 
 
 def _describe_generation(museum: Museum, entry: FeedEntry) -> str:
-    """Return the label that the law asks for, as the work's page has it; empty where none is asked for."""
+    """Return the label that the law asks for, as the work's page has it.
+
+    Empty where none is asked for.
+    """
     if not museum.labels:
         return ""
     source_type = entry.artist.source_type(entry.work)
     mark = " AI生成" if "cn" in museum.labels and is_by_trained_model(source_type) else ""
-    return make_sentence(Message(code=_LABELS[source_type]), museum.language) + mark
+    return make_sentence(_LABELS[source_type], museum.language) + mark
 
 
 def _make_json_feed(museum: Museum, entries: Sequence[FeedEntry]) -> bytes:
@@ -144,7 +147,7 @@ def _make_atom_entry(museum: Museum, entry: FeedEntry) -> str:
     author = f"{museum.base_url}models/{entry.artist.name}/index.html"
     html = escape(str(_show_work(museum, entry)))
     source_type = entry.artist.source_type(entry.work)
-    label = make_sentence(Message(code=_LABELS[source_type]), museum.language)
+    label = make_sentence(_LABELS[source_type], museum.language)
     return str(
         Markup(
             '<entry>\n<title>{}</title>\n<id>{}</id>\n<updated>{}</updated>\n<link href="{}"/>\n'

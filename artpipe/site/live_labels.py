@@ -1,4 +1,7 @@
-"""The labels of pictures that a visitor saves in a live room; its script fills them in."""
+"""The labels of pictures that a visitor saves in a live room.
+
+Its script fills them in.
+"""
 
 import base64
 import io
@@ -16,7 +19,10 @@ _LARGE = 512  # pixels up to which a saved picture is enlarged, as assets/live.j
 
 @dataclass(frozen=True)
 class LiveLabels:
-    """What a saved picture carries: a packet with places to fill in, and a strip that hangs below it."""
+    """What a saved picture carries.
+
+    A packet with places to fill in, and a strip that hangs below it.
+    """
 
     packet: str
     strip: str  # a PNG as an address; empty where people need not see a mark in the file
@@ -49,7 +55,7 @@ def make_live_labels(view: ModelView, live: LiveScript) -> LiveLabels | None:
 
 
 def _make_strip(width: int, height: int) -> str:
-    """Return the strip for pictures of these sides as they are saved, as a data: address."""
+    """Return the strip for saved pictures of these sides, as a data: address."""
     factor = max(1, _LARGE // max(width, height, 1))
     buffer = io.BytesIO()
     draw_strip(factor * width, choose_height(factor * width, factor * height)).convert("L").save(buffer, "PNG")

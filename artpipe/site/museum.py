@@ -43,7 +43,10 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
 
 
 def remove_drafts(museum: "Museum") -> "Museum":
-    """Return the museum without models that do not hang yet, and rooms without any other."""
+    """Return the museum without models that do not hang yet.
+
+    Rooms without any other leave too.
+    """
     rooms = [replace(room, gaps=()) for room in museum.rooms if room.artists]
     numbered = tuple(replace(room, number=number) for number, room in enumerate(rooms, start=1))
     return replace(museum, rooms=numbered, run=None)

@@ -1,1 +1,4 @@
-"""Checks of a gallery before it is published, one file each; `checks.py` lists them."""
+"""Checks of a gallery before it is published, one file each.
+
+`checks.py` lists them.
+"""

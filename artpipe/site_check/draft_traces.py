@@ -1,4 +1,7 @@
-"""Look for what is not finished: pages of a run under way, models that do not hang yet."""
+"""Look for what is not finished.
+
+Pages of a run under way, models that do not hang yet.
+"""
 
 import re
 from collections.abc import Iterator

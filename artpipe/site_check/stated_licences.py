@@ -1,4 +1,4 @@
-"""Check that every real work that is shown or was used is under a licence that allows it."""
+"""Check that every real work shown or used has a licence that allows it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

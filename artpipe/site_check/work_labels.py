@@ -1,4 +1,7 @@
-"""Check that every work says what it is: its page, its model, its file, words for its picture."""
+"""Check that every work says what it is.
+
+Its page, its model, its file, words for its picture.
+"""
 
 from collections.abc import Iterator
 

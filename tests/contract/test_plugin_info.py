@@ -23,6 +23,7 @@ FORMS = {"checkpoint": FeatureExtractor, "weights": PerceptualNetwork}  # of wha
 A_FORM = "the form of an exhibit, whatever made it"
 A_MEASURE = "a measure of a validation, or a table of a report, by which others find it"
 A_ROLE = "the role of exhibits"
+A_USE = "what a page has a file for"
 A_VALUE = "a value of a message"
 A_WORD = "a word of foreign files"
 OLDER = "what was written before it had another name, or any"
@@ -49,6 +50,12 @@ ELSEWHERE = {
     "artpipe/models/vae.py": {"elbo": A_MEASURE, "flow": "its prior, a normalising flow, and that one's loss"},
     "artpipe/nn/classifier/calibration.py": {"accuracy": A_MEASURE},
     "artpipe/nn/sequence/token_exhibits.py": {"text": A_FORM},
+    "artpipe/orchestration/services/curate_page/curate.js": {"text": "a kind of input, of HTML"},
+    "artpipe/orchestration/services/curated_project.py": {"text": A_FORM, "picture": A_FORM},
+    "artpipe/sections/licences.py": {"text": "what there is to copy"},
+    "artpipe/site_check/published_site.py": {"style": A_USE, "picture": A_USE},
+    "artpipe/site_check/site_weight.py": {"style": A_USE, "picture": A_USE},
+    "artpipe/starters/dvc/plots/page.html": {"text": "an element of SVG"},
     "artpipe/orchestration/reporting/webhook.py": {"flow": "a word of Prefect's"},
     "artpipe/observations/painted_in_styles.py": {"style": A_VALUE},
     "artpipe/project/starter_texts.py": {"music": "a starter"},

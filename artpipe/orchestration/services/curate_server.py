@@ -1,15 +1,16 @@
-"""`artpipe curate`: a page on this machine on which a person picks, orders, hides and names works.
+"""Serve `artpipe curate`, a page on this machine.
 
-The address holds a token, which no other page can know; a request that changes something comes from the page itself, as
+On it a person picks, orders, hides and names works. The address holds a token, which no other page can know; a request that changes something comes from the page itself, as
 JSON, or is refused. Each decision is in curation.yaml at once.
 """
 
 import json
 import secrets
 import sys
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 from markupsafe import Markup
@@ -31,9 +32,6 @@ from artpipe.site.pages import make_environment
 from artpipe.site.self_contained import inline_style
 from artpipe.site.themes import find_theme
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 _PAGE = Path(__file__).with_name("curate_page")
 _MOST_BYTES = 100_000  # of a request
 _HEADERS = {
@@ -45,22 +43,22 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _WORDS = (
-    "title",
-    "lead",
-    "saved",
-    "failed",
-    "pick",
-    "unpick",
-    "hide",
-    "show",
-    "name",
-    "earlier",
-    "later",
-    "near",
-    "keep",
-    "kept",
-    "painting",
-    "close",
+    Message(code="curate_title"),
+    Message(code="curate_lead"),
+    Message(code="curate_saved"),
+    Message(code="curate_failed"),
+    Message(code="curate_pick"),
+    Message(code="curate_unpick"),
+    Message(code="curate_hide"),
+    Message(code="curate_show"),
+    Message(code="curate_name"),
+    Message(code="curate_earlier"),
+    Message(code="curate_later"),
+    Message(code="curate_near"),
+    Message(code="curate_keep"),
+    Message(code="curate_kept"),
+    Message(code="curate_painting"),
+    Message(code="curate_close"),
 )
 _TYPES = {"png": "image/png", "webp": "image/webp", "ogg": "audio/ogg", "wav": "audio/wav", "mp4": "video/mp4"}
 
@@ -95,16 +93,7 @@ def serve_curation(root: Path, port: int) -> None:
 def make_curation_app(project: CuratedProject, token: str, port: int) -> Starlette:
     """Return the ASGI application of a project's choosing."""
     origins = {f"http://{host}:{port}" for host in ("127.0.0.1", "localhost")}
-    actions: dict[str, Callable[[Any], Any]] = {
-        "decide": lambda asked: project.decide(
-            _text(asked, "model"), _text(asked, "recipe"), _validate(WorkDecision, asked, "decision")
-        ),
-        "order": lambda asked: project.order(_text(asked, "model"), _validate_list(asked, "recipes")),
-        "breed": lambda asked: project.breed(
-            _text(asked, "model"), _validate(BredWork, {"bred": {"seed": 0, "near": asked.get("near")}}, "bred").near
-        ),
-        "keep": lambda asked: project.keep(_text(asked, "model"), _validate(BredWork, asked, "bred")),
-    }
+    actions = _list_actions(project)
 
     async def act(request: Request) -> Response:
         if request.headers.get("origin") not in origins or request.headers.get("content-type") != "application/json":
@@ -124,14 +113,7 @@ def make_curation_app(project: CuratedProject, token: str, port: int) -> Starlet
         return HTMLResponse(render_page(project), headers=_HEADERS)
 
     def send_media(request: Request) -> Response:
-        name = f"media/{request.path_params['name']}"
-        data = project.media.get(name)
-        media_type = _TYPES.get(name.rsplit(".", 1)[-1], "application/octet-stream")
-        return (
-            Response(data, media_type=media_type, headers=_HEADERS)
-            if data
-            else Response(status_code=HTTPStatus.NOT_FOUND)
-        )
+        return _send_media(project, request.path_params["name"])
 
     return Starlette(
         routes=[
@@ -143,10 +125,32 @@ def make_curation_app(project: CuratedProject, token: str, port: int) -> Starlet
     )
 
 
+def _list_actions(project: CuratedProject) -> dict[str, Callable[[Any], Any]]:
+    """Return what the page may ask for, by name."""
+    return {
+        "decide": lambda asked: project.decide(
+            _text(asked, "model"), _text(asked, "recipe"), _validate(WorkDecision, asked, "decision")
+        ),
+        "order": lambda asked: project.order(_text(asked, "model"), _validate_list(asked, "recipes")),
+        "breed": lambda asked: project.breed(
+            _text(asked, "model"), _validate(BredWork, {"bred": {"seed": 0, "near": asked.get("near")}}, "bred").near
+        ),
+        "keep": lambda asked: project.keep(_text(asked, "model"), _validate(BredWork, asked, "bred")),
+    }
+
+
+def _send_media(project: CuratedProject, file_name: str) -> Response:
+    name = f"media/{file_name}"
+    data = project.media.get(name)
+    if not data:
+        return Response(status_code=HTTPStatus.NOT_FOUND)
+    return Response(data, media_type=_TYPES.get(name.rsplit(".", 1)[-1], "application/octet-stream"), headers=_HEADERS)
+
+
 def render_page(project: CuratedProject) -> str:
     """Return the page, with the works and the words it needs."""
     say = project.sentences
-    words = {word: say(Message(code=f"curate_{word}")) for word in _WORDS}
+    words = {message.code.removeprefix("curate_"): say(message) for message in _WORDS}
     environment = make_environment(_PAGE, [], {}, str, lambda one, other, n: one if n == 1 else other)
     style = inline_style(find_theme("museum")) + (_PAGE / "curate.css").read_text("utf-8")
     state = json.dumps({**project.describe(), "words": words}, ensure_ascii=False).replace("<", "\\u003c")

@@ -1,4 +1,7 @@
-"""What `artpipe curate` shows of a project: every work with what was decided of it."""
+"""What `artpipe curate` shows of a project.
+
+Every work, with what was decided of it.
+"""
 
 import base64
 import secrets
@@ -37,7 +40,9 @@ class CuratedProject:
         return self._media.files
 
     def describe(self) -> dict[str, Any]:
-        """Return the rooms with their models and works, the hidden ones too, and what waits.
+        """Return rooms with models and works, and what waits.
+
+        Hidden works are among them.
 
         Raises:
             UserError: curation.yaml is no curation.

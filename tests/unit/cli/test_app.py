@@ -58,6 +58,8 @@ def test_help_begins_with_the_usual_commands(artpipe):
         "preset",
         "dataset",
         "model",
+        "curate",
+        "publish",
         "serve",
         "ui",
     ]

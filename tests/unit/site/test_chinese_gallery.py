@@ -26,6 +26,7 @@ NAMES = {  # that are the same in every language
         "SHA",
         "C2PA",
         "SHA-256",
+        "RO-Crate",
         "kB",
         "KID",
         "JSON",
