@@ -6,6 +6,7 @@ A model is code, a checkpoint, a signature and an example.
 import base64
 import logging
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -71,7 +72,9 @@ def save_model_folder(target: Path, folder: Path, form: Form, model: Any | None 
 
     `model` is MLflow's `Model` where it is one of a run.
     """
-    from mlflow.pyfunc import save_model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's own, of its own type hints
+        from mlflow.pyfunc import save_model
 
     logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # there may be no pip
     save_model(

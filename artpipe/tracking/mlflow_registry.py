@@ -172,7 +172,8 @@ def _can_load_now(version: Any, candidate: VersionCandidate, root: Path) -> bool
 
 
 def _has_checkpoint(candidate: VersionCandidate, root: Path) -> bool:
-    return read_checkpoint_card(root / paths.checkpoint(candidate.model))[1] == candidate.checkpoint
+    folder = root / paths.checkpoint(candidate.model)
+    return read_checkpoint_card(folder)[1] == candidate.checkpoint and (folder / "best.safetensors").is_file()
 
 
 def _create_version(store: MlflowStore, candidate: VersionCandidate, root: Path) -> Any:

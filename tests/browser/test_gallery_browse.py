@@ -40,38 +40,38 @@ def test_works_are_found_while_one_types(browse):
     """English and Chinese words find the same works, the address keeps them, and a page opened at it shows the same."""
     browse.locator("[name=q]").fill("seven out of")
     browse.locator("[name=q]").fill("digits-gan SÉVEN")
-    browse.wait_for_function("document.querySelectorAll('.plates li').length < 24")
+    browse.wait_for_function("() => document.querySelectorAll('.plates li').length < 24")
     found = titles(browse)
     assert found
     assert all("even" in title for title in found)
     browse.locator("[name=q]").fill("digits-gan 七")
-    browse.wait_for_function("location.hash.includes('%E4%B8%83')")
+    browse.wait_for_function("() => location.hash.includes('%E4%B8%83')")
     assert titles(browse) == found
     browse.reload()
-    browse.wait_for_function("document.querySelectorAll('.plates li').length < 24")
+    browse.wait_for_function("() => document.querySelectorAll('.plates li').length < 24")
     assert (titles(browse), browse.locator("[name=q]").input_value()) == (found, "digits-gan 七")
     browse.locator("[type=reset]").click()
-    browse.wait_for_function("document.querySelectorAll('.plates li').length === 24")
+    browse.wait_for_function("() => document.querySelectorAll('.plates li').length === 24")
     assert not browse.locator("[type=reset]").is_visible()
 
 
 def test_filters_narrow_and_the_way_back_widens(browse):
     """A collection leaves its own models to choose; back undoes it; pages go on within what is found; nothing found is said."""
     browse.locator("[name=dataset]").select_option("digits")
-    browse.wait_for_function("document.querySelector('[role=status]').textContent === '44 works'")
+    browse.wait_for_function("() => document.querySelector('[role=status]').textContent === '44 works'")
     assert browse.locator("[name=model] option").evaluate_all("all => all.map(one => one.value)") == [
         "",
         "digits-gan",
         "digits-vae",
     ]
     browse.get_by_role("link", name="Next page").click()
-    browse.wait_for_function("document.querySelectorAll('.plates li').length === 20")
+    browse.wait_for_function("() => document.querySelectorAll('.plates li').length === 20")
     browse.locator("[name=model]").select_option("digits-vae")
-    browse.wait_for_function("document.querySelector('[role=status]').textContent === '20 works'")
+    browse.wait_for_function("() => document.querySelector('[role=status]').textContent === '20 works'")
     browse.go_back()
-    browse.wait_for_function("document.querySelector('[role=status]').textContent === '44 works'")
+    browse.wait_for_function("() => document.querySelector('[role=status]').textContent === '44 works'")
     browse.locator("[name=q]").fill("no such thing")
-    browse.wait_for_function("document.querySelectorAll('.plates li').length === 0")
+    browse.wait_for_function("() => document.querySelectorAll('.plates li').length === 0")
     assert browse.locator("[role=status]").inner_text() == "No work is like that."
 
 
@@ -123,5 +123,5 @@ def test_a_hash_is_copied_whole(browser, gallery):
         page = visit.go(address(gallery, "works/digits-gan-sample-000"))
         button = page.locator(".chain li", has_text=record["sha256"]).locator(".copy")
         button.click()
-        page.wait_for_function("document.querySelector('.chain li:last-child .copy').textContent === 'copied'")
+        page.wait_for_function("() => document.querySelector('.chain li:last-child .copy').textContent === 'copied'")
         assert page.evaluate("navigator.clipboard.readText()") == record["sha256"]
