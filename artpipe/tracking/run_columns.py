@@ -46,7 +46,8 @@ def make_note(report: ReportCard) -> str:
     server, page = os.environ.get(GALLERY_URL, ""), f"models/{report.model}/index.html"
     verdict = escape_markdown(make_sentence(report.verdict))
     if not server.startswith(("http://", "https://")):
-        return f"{verdict}\n\n{make_sentence(Message(code='mlflow_gallery_file'))} `data/gallery/{page}`"
+        file = escape_markdown(f"data/gallery/{page}")
+        return f"{verdict}\n\n{make_sentence(Message(code='mlflow_gallery_file'))} {file}"
     return f"{verdict}\n\n[{make_sentence(Message(code='mlflow_gallery_link'))}]({server.rstrip('/')}/{page})"
 
 

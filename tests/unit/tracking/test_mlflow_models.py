@@ -141,7 +141,7 @@ def test_a_run_leads_to_its_page(root, monkeypatch):
     trained(root)
     monkeypatch.delenv("ARTPIPE_GALLERY_URL", raising=False)
     sync(root)
-    assert "`data/gallery/models/gan/index.html`" in made.the_run(root).data.tags["mlflow.note.content"]
+    assert "data/gallery/models/gan/index.html" in made.the_run(root).data.tags["mlflow.note.content"].replace("\\", "")
     monkeypatch.setenv("ARTPIPE_GALLERY_URL", "http://127.0.0.1:8000")
     sync(root)
     note = made.the_run(root).data.tags["mlflow.note.content"]
