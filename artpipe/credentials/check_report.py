@@ -13,6 +13,8 @@ from artpipe.language.message import Message
 from artpipe.language.sentences import make_sentence
 from artpipe.system.plain_text import to_printable
 
+_MOST_CHARACTERS = 200  # of what a file says of itself
+
 
 @dataclass(frozen=True)
 class CheckedFile:
@@ -53,6 +55,8 @@ def read_trusted(path: Path) -> bytes:
         UserError: it cannot be read, or has none.
     """
     try:
+        if not path.is_file():
+            raise UserError(f"--certificates {to_printable(str(path))}: no such file")
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"--certificates {to_printable(str(path))}: {error.strerror}") from None
@@ -106,17 +110,22 @@ def _format_file(file: CheckedFile, language: str) -> str:
         return file.error
     check = file.check
     sentence = make_sentence(_describe_state(check), language)
-    lines = [f"{file.name}: {sentence}"]
+    lines = [f"{_on_one_line(file.name)}: {sentence}"]
     if check.state != "none":
-        lines += [f"  {name}: {value}" for name, value in _list_facts(check)]
+        lines += [f"  {_on_one_line(name)}: {_on_one_line(value)}" for name, value in _list_facts(check)]
     return "\n".join(lines)
+
+
+def _on_one_line(text: str) -> str:
+    """Return what a file says of itself, so that it forges no line of ours."""
+    return to_printable(" ".join(text.split()))[:_MOST_CHARACTERS]
 
 
 def _describe_state(check: CredentialCheck) -> Message:
     if check.state == "whole":
-        return Message(code="credentials_whole", values={"signer": check.signer})
+        return Message(code="credentials_whole", values={"signer": _on_one_line(check.signer)})
     if check.state == "foreign":
-        return Message(code="credentials_foreign", values={"signer": check.signer})
+        return Message(code="credentials_foreign", values={"signer": _on_one_line(check.signer)})
     if check.state == "changed":
         return Message(code="credentials_changed", values={"faults": check.faults})
     return Message(code="credentials_none")

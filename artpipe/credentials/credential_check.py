@@ -1,8 +1,8 @@
 """Verify the content credentials of a file, offline."""
 
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,11 +14,20 @@ from artpipe.system.plain_text import to_printable
 
 CredentialState = Literal[
     "whole",  # as it was signed, by a trusted certificate
-    "foreign",  # as it was signed, by a certificate that nobody here vouches for
+    "foreign",  # as it was signed, by a certificate that nobody here vouches for or that counts no more
     "changed",  # not as it was signed, or the signature itself is wrong
     "none",
 ]
-_UNTRUSTED = "signingCredential.untrusted"
+_MOST_BYTES = 1 << 30
+_SIGNED, _TRUSTED = (
+    "claimSignature.validated",
+    "signingCredential.trusted",
+)  # codes of C2PA without which nothing is whole
+_OF_SIGNER = (
+    "signingCredential.",
+    "timeStamp.",
+    "claimSignature.outsideValidity",
+)  # what does not concern the file itself
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class CredentialCheck:
 
 
 def check_file(path: Path, trusted: bytes) -> CredentialCheck:
-    """Verify a file; `trusted` are certificates as PEM.
+    """Verify a file; `trusted` are certificates as PEM, the signer's first.
 
     Raises:
         UserError: no such file, a form that carries no credentials, or a damaged one.
@@ -45,6 +54,8 @@ def check_file(path: Path, trusted: bytes) -> CredentialCheck:
         hint = did_you_mean(path.suffix.lower(), MEDIA_TYPES)
         raise UserError(f"{shown}: `{to_printable(path.suffix)}` carries no credentials; these do: {forms}{hint}")
     try:
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            raise UserError(f"{shown}: a file of at most {_MOST_BYTES >> 20} MiB is expected")
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{shown}: cannot be read: {error.strerror}") from None
@@ -66,18 +77,38 @@ def check_bytes(data: bytes, suffix: str, trusted: bytes, name: str) -> Credenti
     except c2pa.C2paError as error:
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{name}: no whole file of the form `{suffix[1:]}`: {to_printable(reason)}") from None
-    return _read_results(results or {}, manifest or {})
+    if not results or not manifest:
+        raise UserError(f"{name}: its credentials cannot be read")
+    check = _read_results(results, manifest)
+    if check.state == "whole" and str((manifest.get("signature_info") or {}).get("cert_serial_number")) != _read_serial(
+        trusted
+    ):
+        return replace(check, state="foreign")
+    return check
+
+
+def _read_serial(trusted: bytes) -> str:
+    """Return the number of the signer's certificate, the first.
+
+    Its issuer vouches for strangers too.
+    """
+    from cryptography.x509 import load_pem_x509_certificates
+
+    return str(load_pem_x509_certificates(trusted)[0].serial_number)
 
 
 def _read_results(results: Mapping[str, Any], manifest: Mapping[str, Any]) -> CredentialCheck:
     parts = [results.get("activeManifest") or {}]
     parts += [delta.get("validationDeltas") or {} for delta in results.get("ingredientDeltas") or []]
-    faults = tuple(sorted({str(fault.get("code")) for part in parts for fault in part.get("failure") or []}))
+    faults = tuple(sorted(_collect_codes(parts, "failure")))
     signer = manifest.get("signature_info") or {}
     assertions = {str(one.get("label")): one.get("data") or {} for one in manifest.get("assertions") or []}
-    state: CredentialState = "whole"
-    if faults:
-        state = "foreign" if set(faults) == {_UNTRUSTED} else "changed"
+    state: CredentialState = "changed"
+    successes = _collect_codes(parts[:1], "success")
+    if not faults and successes >= {_SIGNED, _TRUSTED}:
+        state = "whole"
+    elif faults and all(fault.startswith(_OF_SIGNER) for fault in faults):
+        state = "foreign"
     facts = assertions.get(ASSERTION, {})
     return CredentialCheck(
         state=state,
@@ -87,6 +118,10 @@ def _read_results(results: Mapping[str, Any], manifest: Mapping[str, Any]) -> Cr
         ingredients=tuple(str(one.get("title") or "") for one in manifest.get("ingredients") or []),
         faults=faults,
     )
+
+
+def _collect_codes(parts: Sequence[Mapping[str, Any]], kind: str) -> set[str]:
+    return {str(one.get("code")) for part in parts for one in part.get(kind) or []}
 
 
 def _find_source_type(assertions: Mapping[str, Any]) -> str:

@@ -31,12 +31,18 @@ class FileCache:
 
     def forget_oldest(self, kept: int) -> None:
         """Remove all but the `kept` newest files."""
-        aged = [(path.stat().st_mtime_ns, path) for path in self._folder.glob("*")]
-        for _, path in sorted(aged, reverse=True)[kept:]:
+        for path in sorted(self._folder.glob("*"), key=_modified, reverse=True)[kept:]:
             path.unlink(missing_ok=True)
 
     def forget_unused(self) -> None:
         """Remove what `get_or_make` was not asked for."""
         for path in self._folder.glob("*"):
             if path.name not in self._used:
-                path.unlink()
+                path.unlink(missing_ok=True)  # another rendering may have
+
+
+def _modified(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # another command has removed it
+        return 0

@@ -29,5 +29,5 @@ def make_verifying_context(trusted: bytes) -> Any:
 
     settings: dict[str, Any] = {"verify": {**_OFFLINE, "verify_trust": True}}
     if trusted:
-        settings["trust"] = {"trust_anchors": trusted.decode(), "allowed_list": trusted.decode()}
+        settings["trust"] = {"trust_anchors": trusted.decode()}
     return c2pa.Context.from_dict(settings)

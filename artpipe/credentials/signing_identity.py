@@ -5,7 +5,7 @@ They are its own, or those that the environment names.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from artpipe.credentials.certificates import make_chain
 from artpipe.errors import UserError
 from artpipe.system.atomic_files import write_file
+from artpipe.system.locks import hold_lock
 from artpipe.system.plain_text import to_printable
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(".state/credentials")  # no output: neither git nor DVC knows it
 KEY_VARIABLE, CHAIN_VARIABLE = "ARTPIPE_SIGNING_KEY", "ARTPIPE_SIGNING_CERTIFICATES"
+_WAIT_SECONDS = 30.0  # for another command that makes the key
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 
 
@@ -28,7 +30,7 @@ class SigningIdentity:
     """A private key with its certificates, checked against each other."""
 
     algorithm: str  # as C2PA calls it: es256, ps256 ...
-    key: bytes  # PEM
+    key: bytes = field(repr=False)  # PEM
     chain: bytes  # PEM, the signer's certificate first
     is_own: bool  # made by artpipe, so nobody else vouches for it
     fingerprint: str  # SHA-256 of the signer's certificate, in hexadecimal
@@ -49,10 +51,11 @@ def load_identity(root: Path, environment: Mapping[str, str] = os.environ) -> Si
     if key_file:
         return read_identity(Path(key_file), Path(chain_file), is_own=False)
     own_key, own_chain = own_files(root)
-    if not own_key.exists() and not own_chain.exists():
-        key, chain = make_chain()
-        _write_private(own_chain, chain)
-        _write_private(own_key, key)
+    with hold_lock(root / FOLDER / "lock", wait_seconds=_WAIT_SECONDS, doing="making a key"):
+        if not (own_key.exists() and own_chain.exists()):  # one alone is what an interrupted making left
+            key, chain = make_chain()
+            _write_private(own_key, key)
+            _write_private(own_chain, chain)
     return read_identity(own_key, own_chain, is_own=True)
 
 
@@ -62,9 +65,15 @@ def own_files(root: Path) -> tuple[Path, Path]:
 
 
 def find_certificates(root: Path, environment: Mapping[str, str] = os.environ) -> bytes:
-    """Return the certificates a project signs with, empty where there are none yet."""
-    path = Path(environment.get(CHAIN_VARIABLE) or own_files(root)[1])
-    return _read(path) if path.exists() else b""
+    """Return the certificates a project signs with, empty where there are none yet.
+
+    Raises:
+        UserError: those that the environment names cannot be read.
+    """
+    if named := environment.get(CHAIN_VARIABLE):
+        return _read(Path(named))
+    own = own_files(root)[1]
+    return _read(own) if own.exists() else b""
 
 
 def read_identity(key_file: Path, chain_file: Path, *, is_own: bool) -> SigningIdentity:

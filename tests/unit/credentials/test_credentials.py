@@ -4,6 +4,7 @@ import io
 import json
 import stat
 import wave
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -157,10 +158,15 @@ def test_the_own_key_is_private_and_its_chain_holds(root, signer):
     assert load_identity(root, {}) == signer.identity
 
 
-def make_real_chain(folder, key, *, days=30):
+def make_authority():
+    """Return the keys of a root and of what it vouches for."""
+    return [ec.generate_private_key(ec.SECP384R1()) for _ in range(2)]
+
+
+def make_real_chain(folder, key, *, days=30, authority=()):
     """Write a key and a chain as an authority would: root, intermediate, signer; only the last two are given."""
     now = datetime.now(UTC)
-    keys = [ec.generate_private_key(ec.SECP384R1()), ec.generate_private_key(ec.SECP384R1()), key]
+    keys = [*(authority or make_authority()), key]
     names = [x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, f"Museum {i}")]) for i in range(3)]
     certificates = []
     for level, own in enumerate(keys):
@@ -210,6 +216,59 @@ def test_a_real_certificate_takes_the_place_of_the_own(algorithm, make_key, tmp_
     other = load_identity(tmp_path / "other", {})
     check = check_bytes(signed, ".png", other.chain, "x")
     assert (check.state, check.signer) == ("foreign", "Museum 2")
+
+
+def test_another_signer_below_the_same_issuer_is_foreign(tmp_path):
+    """An authority vouches for many: only the first of the trusted certificates is the project's."""
+    authority = make_authority()
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    identities = [load_identity(tmp_path, make_real_chain(tmp_path, key, authority=authority)) for key in keys]
+    signed = MediaSigner(identities[0], FileCache(tmp_path / "files")).sign(picture("PNG"), ".png", FACTS, "work.png")
+    assert check_bytes(signed, ".png", identities[0].chain, "x").state == "whole"
+    assert check_bytes(signed, ".png", identities[1].chain, "x").state == "foreign"
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ({}, "changed"),
+        ({"activeManifest": {"success": [{"code": "claimSignature.validated"}]}}, "changed"),
+        ({"activeManifest": {"success": [{"code": "signingCredential.trusted"}]}}, "changed"),
+        ({"activeManifest": {"failure": [{"code": "signingCredential.expired"}]}}, "foreign"),
+        ({"activeManifest": {"failure": [{"code": "signingCredential.untrusted"}, {"code": "new.code"}]}}, "changed"),
+    ],
+)
+def test_what_the_library_does_not_vouch_for_is_not_whole(results, expected, signer, signed_png, monkeypatch):
+    """Whatever it says that is not known, and where it says nothing at all."""
+    import c2pa
+
+    monkeypatch.setattr(c2pa.Reader, "get_validation_results", lambda _: {"other": 1, **results})
+    assert check_bytes(signed_png, ".png", signer.identity.chain, "x").state == expected
+    monkeypatch.setattr(c2pa.Reader, "get_validation_results", lambda _: None)
+    with pytest.raises(UserError, match=r"^x: its credentials cannot be read$"):
+        check_bytes(signed_png, ".png", signer.identity.chain, "x")
+
+
+def test_half_a_key_pair_is_made_anew(tmp_path):
+    """An interrupted making leaves one file; both are replaced together."""
+    load_identity(tmp_path, {})
+    key, chain = own_files(tmp_path)
+    key.unlink()
+    before = chain.read_bytes()
+    identity = load_identity(tmp_path, {})
+    assert identity.chain == chain.read_bytes() != before
+    assert "PRIVATE" not in repr(identity)
+
+
+def test_a_title_of_two_lines_forges_none(signer, artpipe, root, tmp_path):
+    """What a file says of itself stands on one line, without control characters."""
+    sources = (RealWork("ab" * 32, "A dahlia\n/etc/x.png: whole\x1b[31m", creator="Ann"),)
+    signed = signer.sign(picture("PNG"), ".png", replace(FACTS, sources=sources, shares=(1.0,)), "x.png")
+    (tmp_path / "x.png").write_bytes(signed)
+    _, out, _ = artpipe("credentials", str(tmp_path / "x.png"), "--certificates", str(own_files(root)[1]))
+    assert not [line for line in out.splitlines()[1:] if not line.startswith("  ")]
+    assert "\x1b" not in out
+    assert "A dahlia /etc/x.png: whole" in out
 
 
 def test_a_wrong_key_or_certificate_is_one_line(tmp_path):

@@ -131,3 +131,21 @@ def test_credentials_can_be_switched_off(built, tmp_path):
     ]
     assert "The files of this gallery are not signed." in files["provenance/index.html"].decode()
     assert not (root / ".state/credentials").exists()
+
+
+def test_a_film_that_cannot_be_labelled_makes_a_gap(tmp_path, capsys):
+    """Its model does not hang, a line says why, and every other one does."""
+    root = make.small_museum(tmp_path)
+    folder = root / paths.report("digits-gan")
+    report, _ = load_report(folder)
+    (folder / "walk.mp4").write_bytes(b"no film")
+    film = SavedExhibit(file="walk.mp4", kind="video", role="walk", caption="a walk", sha256=sha256_bytes(b"no film"))
+    save_report(folder, report.model_copy(update={"exhibits": (*report.exhibits, film)}))
+    build_gallery(root)
+    error = capsys.readouterr().err
+    assert error.startswith("digits-gan: ")
+    assert error.count("\n") == 1
+    gallery = root / "data/gallery"
+    assert not (gallery / "models/digits-gan").exists()
+    assert (gallery / "models/digits-vae").exists()
+    assert "is being restored: its files are damaged" in (gallery / "datasets/digits/index.html").read_text()
