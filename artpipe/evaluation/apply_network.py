@@ -13,10 +13,10 @@ from artpipe.artifacts.shards import Spec
 from artpipe.contracts.exported_network import ExportedPictureNetwork
 from artpipe.contracts.plugin_info import model_info
 from artpipe.errors import UserError
+from artpipe.evaluation.fitted_picture import fit_picture
 from artpipe.training.exhibit_files import encode_content
 from artpipe.training.restore import restore_learner
 
-_MODES = {1: "L", 3: "RGB"}  # channels -> Pillow's name
 _MAX_PIXELS = 4096 * 4096  # of a given picture
 
 
@@ -68,14 +68,9 @@ def _read_picture(network: ExportedPictureNetwork, data: bytes, row: int) -> Ten
         with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP")) as opened:
             if opened.width * opened.height > _MAX_PIXELS:
                 raise UserError(f"picture {row}: {opened.width} x {opened.height} pixels; {_MAX_PIXELS} are the limit")
-            picture = opened.convert(_MODES[network.channels])
-    except (OSError, SyntaxError, ValueError) as error:
+            return fit_picture(network, opened)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"picture {row}: no PNG, JPEG or WebP that can be read ({error})") from None
-    if not network.any_size:
-        picture = picture.resize((network.width, network.height), Image.Resampling.BICUBIC)
-    pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
-    rows = pixels.reshape(1, picture.height, picture.width, network.channels)
-    return rows.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _describe_spec(spec: Spec) -> dict[str, object]:

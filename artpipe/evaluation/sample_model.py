@@ -40,7 +40,7 @@ def sample_model(
 
     A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
     number; without it a seed's class is ``seed % classes``, as on the wall. The prompt of `request` is the beginning for
-    a model that writes, instead of those it hangs with, and what a steered model is to paint. Every file holds its recipe.
+    a model that writes, instead of those it hangs with, and what a steered model is to paint. Every PNG holds its recipe.
 
     Raises:
         UserError: no such model, no checkpoint, or no such class.

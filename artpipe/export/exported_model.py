@@ -16,6 +16,10 @@ from artpipe.contracts.plugin_info import model_info
 from artpipe.errors import UserError
 from artpipe.training.restore import restore_learner
 
+_CAPTIONS = (
+    "It learned from captions; what leaves is asked by classes alone. `artpipe sample NAME --prompt` paints by words."
+)
+
 
 @dataclass(frozen=True)
 class ExportedModel:
@@ -59,9 +63,9 @@ def _make_settings(root: Path, card: CheckpointCard, sha256: str) -> dict[str, A
         "layout": "NCHW",
     }
     shards = root / paths.shards(card.spec.dataset)
-    if (shards / "shards.json").exists():
-        shard_card = ShardSet.open(shards).card
-        prepared |= {"mean": list(shard_card.mean), "std": list(shard_card.std), "preprocess": shard_card.params}
+    if (shards / "shards.json").exists() and (shard_set := ShardSet.open(shards)).sha256 == card.shards:
+        prepared |= {"mean": list(shard_set.card.mean), "std": list(shard_set.card.std)}
+        prepared["preprocess"] = shard_set.card.params
     return {
         "model_type": f"artpipe-{card.kind}",
         "artpipe_version": __version__,
@@ -76,4 +80,5 @@ def _make_settings(root: Path, card: CheckpointCard, sha256: str) -> dict[str, A
             "classes": list(spec.classes),
         },
         "params": dict(card.params),
+        "left_out": _CAPTIONS if "captions" in spec.columns and card.params.get("conditional", False) else "",
     }

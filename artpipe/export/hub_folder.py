@@ -61,12 +61,14 @@ def write_hub_folder(root: Path, name: str, folder: Path) -> str:
     card = make_model_card(load_model_artifacts(root, name))
     is_painter = isinstance(model.network, ExportedPainter)
     use = _USE.format(more="" if is_painter else ", and pillow to read pictures") + (_PAINT if is_painter else _READ)
-    (folder / "README.md").write_text(card + use, encoding="utf-8")
+    left_out = model.settings["left_out"]
+    (folder / "README.md").write_text(card + use + (f"\n{left_out}\n" if left_out else ""), encoding="utf-8")
     write_json(folder / "config.json", dict(model.settings))
     save_tensors(folder / "model.safetensors", dict(model.weights))
     (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode)  # to be shared, as the other files
     (folder / "modeling.py").write_text(_write_modeling(model), encoding="utf-8")
-    return f"run it with `python modeling.py {'--seed 1' if is_painter else 'PICTURE.png'}`"
+    said = f"run it with `python modeling.py {'--seed 1' if is_painter else 'PICTURE.png'}`"
+    return ". ".join([said, *filter(None, [left_out])])
 
 
 def _write_modeling(model: ExportedModel) -> str:

@@ -53,6 +53,8 @@ class _Collector:
         """Add a definition, after all that it mentions."""
         if (owner := self.owners.setdefault(name, module)) != module:
             raise UserError(f"{module}: `{name}` is defined in {owner} too; one file holds both, so rename one")
+        if name in self.imports:
+            raise UserError(f"{module}: `{name}` is imported in another module; one file holds both, so rename one")
         code = _read_module(module)
         for statement in code.definitions.get(name, ()):
             if (module, statement.lineno) in self._written:
@@ -76,7 +78,9 @@ class _Collector:
 
     def _add_imported(self, code: ModuleCode, name: str, module: str, attribute: str, *, is_evaluated: bool) -> None:
         if not f"{module}.".startswith(_PACKAGE):
-            self.imports[name] = module, attribute
+            known = self.imports.setdefault(name, (module, attribute))
+            if _join(name, *known) != _join(name, module, attribute) or name in self.owners:
+                raise UserError(f"{code.name}: `{name}` means something else in another module; one file holds both")
         elif not is_evaluated:
             self.only_annotated.add(name)
         elif attribute == WHOLE_MODULE or name != attribute:
@@ -127,6 +131,13 @@ def _list_names(statement: ast.stmt) -> Iterator[tuple[str, bool]]:
             inside = is_evaluated and field not in _ANNOTATIONS
             children = value if isinstance(value, list) else [value]
             waiting += [(child, inside) for child in children if isinstance(child, ast.AST)]
+
+
+def _join(name: str, module: str, attribute: str) -> str:
+    """Return what a name stands for, however it was imported."""
+    if attribute != WHOLE_MODULE:
+        return f"{module}.{attribute}"
+    return name if name == module.partition(".")[0] else module
 
 
 def _import_line(name: str, module: str, attribute: str) -> str:

@@ -9,12 +9,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from artpipe.contracts.exported_network import ExportedNetwork, ExportedPainter
-from artpipe.numerics.pixels import to_bytes, to_float
+from artpipe.evaluation.fitted_picture import fit_picture
+from artpipe.numerics.pixels import to_bytes
 from artpipe.training.exhibit_files import encode_png
 
 
@@ -32,18 +32,11 @@ def paint(network: ExportedPainter, seeds: Sequence[int], labels: Sequence[int] 
 
 
 def read_picture(network: ExportedNetwork, path: Path) -> Tensor:
-    """Return a picture ``(1, C, H, W)`` in [-1, 1].
-
-    It is cut to the network's size, unless any size will do.
-    """
-    from PIL import Image, ImageOps
+    """Return a picture ``(1, C, H, W)`` in [-1, 1], see `fit_picture`."""
+    from PIL import Image
 
     with Image.open(path) as file:
-        picture = ImageOps.exif_transpose(file).convert("L" if network.channels == 1 else "RGB")
-    if not network.any_size:
-        picture = ImageOps.fit(picture, (network.width, network.height), Image.Resampling.LANCZOS)
-    pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
-    return to_float(pixels.view(1, picture.height, picture.width, network.channels).permute(0, 3, 1, 2))
+        return fit_picture(network, file)
 
 
 def run_on_picture(network: ExportedNetwork, path: Path) -> Tensor:
@@ -66,6 +59,8 @@ def run_program(network_class: type[ExportedNetwork], folder: Path) -> None:
     options = parser.parse_args()
     network = load_network(network_class, folder)
     if isinstance(network, ExportedPainter):
+        if options.label is not None and not 0 <= options.label < len(network.classes):
+            parser.error(f"--label {options.label}: the model has {len(network.classes)} classes, counted from 0")
         output = paint(network, [options.seed], None if options.label is None else [options.label])
     else:
         output = run_on_picture(network, options.file)
