@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatch
@@ -75,8 +76,8 @@ def fetch_hub_dataset(address: HubAddress) -> Iterator[HubDataset]:
         from huggingface_hub import HfApi
     except ImportError:
         raise UserError("hf://: huggingface_hub is not installed; `pip install 'artpipe[hub]'` brings it") from None
-    folder = _FOLDER / address.repository.replace("/", "--")
-    shutil.rmtree(folder, ignore_errors=True)
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{address.repository.replace('/', '--')}-", dir=_FOLDER))
     endpoint = os.environ.get("HF_ENDPOINT")
     try:
         with _report_in_one_line(address):
@@ -104,9 +105,11 @@ def _choose_files(address: HubAddress, info: Any) -> Sequence[str]:
         name = PurePosixPath(file.rfilename)
         if name.is_absolute() or ".." in name.parts or "\\" in file.rfilename:
             raise UserError(f"{place}: a file is called {to_printable(repr(file.rfilename))}, which leads elsewhere")
+        if file.size is None:
+            raise UserError(f"{place}: the Hub does not say how large {to_printable(file.rfilename)} is")
     if not files:
         raise UserError(f"{place}: there are no files in it but programs")
-    size, most = sum(file.size or 0 for file in files), min(_MOST_BYTES, _measure_free_bytes())
+    size, most = sum(file.size for file in files), min(_MOST_BYTES, _measure_free_bytes())
     if size > most:
         raise UserError(f"{place}: {size / 2**20:,.0f} MiB, at most {most / 2**20:,.0f} are taken")
     sys.stdout.write(f"fetching {place}: {len(files):,} files, {size / 2**20:,.1f} MiB\n")
@@ -157,6 +160,8 @@ def _report_in_one_line(address: HubAddress) -> Iterator[None]:
         raise UserError(
             f"{place}: no such dataset, or none that may be read without a token (`hf auth login`)"
         ) from None
+    except errors.HFValidationError as error:
+        raise UserError(f"{place}: {_first_line(error)}") from None
     except errors.HfHubHTTPError as error:
         raise UserError(f"{place}: the Hub answers: {_first_line(error)}") from None
     except (OSError, transport_error, errors.LocalEntryNotFoundError) as error:

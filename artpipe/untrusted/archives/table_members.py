@@ -8,6 +8,7 @@ of bytes, or of ``{bytes, path}``; the names of a label's classes in the schema'
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,12 +16,14 @@ from typing import Any, NamedTuple
 
 from artpipe.errors import UserError, did_you_mean
 from artpipe.language.message import Message, decode_value
+from artpipe.untrusted.address_space import limit_address_space
 from artpipe.untrusted.archives.archive_limits import ArchiveFile, ArchiveLimits, Member
 from artpipe.untrusted.magic_bytes import detect_picture_format
 from artpipe.untrusted.rejection import RejectedError
 
 _PARQUET, _ARROW_FILE, _ARROW_STREAM = b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"
 _ROWS = 8  # read at once: pictures may be large
+_MORE_BYTES = 2 << 30  # that a table may take beyond its own size while rows are unpacked, whatever it says of itself
 _IMAGE_NAMES = ("image", "img", "jpg", "png")
 _LABEL_NAMES = ("label", "labels", "class", "fine_label")
 _MAX_TEXT = 4096  # characters of one field
@@ -113,12 +116,16 @@ def _read_members(archive: ArchiveFile, limits: ArchiveLimits, is_wanted: Callab
 def _read_rows(
     archive: ArchiveFile, source: Any, limits: ArchiveLimits, is_wanted: Callable[[str], bool]
 ) -> Iterator[Member]:
-    schema, batches = _open_table(archive, source, limits)
+    more_bytes = _MORE_BYTES + source.size()
+    with limit_address_space(more_bytes):
+        schema, batches = _open_table(archive, source, limits)
     columns = _choose_columns(archive, schema)
-    number = 0
-    for batch in batches([columns.image, *columns.others]):
-        if batch.nbytes > limits.gigabytes * 2**30:
-            raise _too_many_bytes(limits)
+    rows, number = iter(batches([columns.image, *columns.others])), 0
+    while True:
+        with limit_address_space(more_bytes):
+            batch = next(rows, None)
+        if batch is None:
+            return
         for row in range(batch.num_rows):
             picture, fields = _read_row(batch, row, columns)
             yield from _make_members(f"{number:07d}", picture, fields, limits, is_wanted)
@@ -159,7 +166,7 @@ def _check_size(metadata: Any, limits: ArchiveLimits) -> None:
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     unpacked = sum(group.total_byte_size for group in groups)
     packed = sum(group.column(at).total_compressed_size for group in groups for at in range(group.num_columns))
-    if metadata.num_rows > limits.entries:
+    if 2 * metadata.num_rows > limits.entries:  # a row is two members
         raise _too_many_entries(limits)
     if unpacked > limits.gigabytes * 2**30 or unpacked > max(1 << 20, packed * limits.ratio):
         raise _too_many_bytes(limits)
@@ -169,10 +176,12 @@ def _choose_columns(archive: ArchiveFile, schema: Any) -> _Columns:
     """Return the columns that are read.
 
     Raises:
-        UserError: none holds pictures; the message has the columns there are.
+        UserError: none holds pictures, and the message has the columns there are; or two have one name.
     """
     from pyarrow import types
 
+    if twice := next((name for name, count in Counter(schema.names).items() if count > 1), None):
+        raise UserError(f"{archive.label}: two columns are called `{twice}`; names that differ are expected")
     features = _read_features(schema)
     fields = {field.name: field.type for field in schema}
 
