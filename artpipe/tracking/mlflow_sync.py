@@ -16,6 +16,7 @@ from artpipe.artifacts.cross_references import find_ingest_record, find_trained_
 from artpipe.artifacts.run import Journal, RunCard, RunRecord, RunStart, TrainingSession
 from artpipe.artifacts.training_cost import estimate_cost, load_energy_params
 from artpipe.errors import ArtpipeError, UserError
+from artpipe.system.hashing import sha256_bytes
 from artpipe.system.locks import is_locked
 from artpipe.system.plain_text import hide_passwords, to_printable, to_printable_lines
 from artpipe.system.processes import run_child
@@ -26,6 +27,7 @@ from artpipe.tracking.mlflow_store import CARD, RECORD, REPORT, MlflowStore, Tra
 from artpipe.tracking.mlflow_sync_signature import compute_signature, save_signature
 from artpipe.tracking.run_columns import describe_evaluation, describe_training, make_note
 
+_NOTE, _OWN_NOTE = "mlflow.note.content", "artpipe.note"  # MLflow's description; the hash of what was written there
 _SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 
 
@@ -214,7 +216,8 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
         report, sha256 = load_report(root / paths.report(card.model))
         if report.checkpoint != card.checkpoint:
             return
-        _log_columns(run, {**describe_evaluation(report), "mlflow.note.content": make_note(report)})
+        _log_columns(run, describe_evaluation(report))
+        _log_note(run, make_note(report))
         if run.tags.get(REPORT) == sha256:
             return
         is_new_evaluation = REPORT in run.tags  # MLflow shows the latest value, so a new evaluation has a later time
@@ -234,13 +237,16 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
             "grade.value": verdict.value,
         }
         tags = {**grade, **intervals}
-        run.log_tags(
-            {
-                **_add_prefix(tags),
-                "artpipe.feature_extractor": report.feature_extractor,
-            }
-        )
+        run.log_tags({**_add_prefix(tags), "artpipe.feature_extractor": report.feature_extractor})
         run.log_tags({REPORT: sha256})
+
+
+def _log_note(run: TrackedRun, note: str) -> None:
+    """Write a run's description; what a person wrote there stays."""
+    present = run.tags.get(_NOTE, "")
+    is_own = run.tags.get(_OWN_NOTE, sha256_bytes(present.encode())) == sha256_bytes(present.encode())
+    if is_own and present != note:
+        run.log_tags({_NOTE: note, _OWN_NOTE: sha256_bytes(note.encode())})
 
 
 def _sync_unfinished(

@@ -17,6 +17,7 @@ from prefect import get_run_logger
 from artpipe import __version__
 from artpipe.config.params import read_yaml
 from artpipe.errors import ArtpipeError
+from artpipe.system.plain_text import to_printable
 
 _NAMES = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
 _PREFIX = "OPENLINEAGE__TRANSPORT"
@@ -45,7 +46,7 @@ def report_stage(stage: str, flow_run: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        events.send("FAIL", message=str(error))
+        events.send("FAIL", message=to_printable(str(error)))
         raise
     except BaseException:
         events.send("ABORT")

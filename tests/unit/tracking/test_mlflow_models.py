@@ -137,7 +137,7 @@ def test_an_experiment_has_a_view_of_its_trainings(root):
 
 
 def test_a_run_leads_to_its_page(root, monkeypatch):
-    """A link where the gallery is served, the file else; the next sync brings it up to date."""
+    """A link where the gallery is served, the file else; the next sync brings it up to date, unless a person wrote there."""
     trained(root)
     monkeypatch.delenv("ARTPIPE_GALLERY_URL", raising=False)
     sync(root)
@@ -146,6 +146,11 @@ def test_a_run_leads_to_its_page(root, monkeypatch):
     sync(root)
     note = made.the_run(root).data.tags["mlflow.note.content"]
     assert note.endswith("[Its page in the gallery](http://127.0.0.1:8000/models/gan/index.html)")
+    run = made.the_run(root)
+    MlflowStore(root).client.set_tag(run.info.run_id, "mlflow.note.content", "Shown in spring.")
+    monkeypatch.delenv("ARTPIPE_GALLERY_URL")
+    sync(root)
+    assert made.the_run(root).data.tags["mlflow.note.content"] == "Shown in spring."
 
 
 def test_a_copied_project_writes_into_its_own_folder(root, tmp_path):
