@@ -12,7 +12,6 @@ from artpipe.site_check.private_traces import PrivateTexts
 from artpipe.system.user_cache import cache_file
 
 _SHORTEST_NAME = 4  # letters; a shorter one stands in too many words
-_SHORTEST_PATH = 5  # of `/work`; `/` stands everywhere
 _COMMON = frozenset({"root", "user", "admin", "ubuntu", "debian", "runner", "guest", "test", "localhost", "nobody"})
 
 
@@ -23,7 +22,7 @@ def collect_private_texts(root: Path) -> PrivateTexts:
     """
     written = set(re.findall(r"[\w-]+", (root / "params.yaml").read_text(encoding="utf-8").lower()))
     folders = {root.absolute(), root.resolve(), Path.home(), Path(sys.prefix), cache_file("x").parent}
-    paths = [f"{folder}" for folder in folders if len(str(folder)) >= _SHORTEST_PATH]
+    paths = [f"{folder}" for folder in folders if str(folder) != "/"]
     names = {name for name in _list_names() if len(name) >= _SHORTEST_NAME and name.lower() not in _COMMON}
     return PrivateTexts(sorted(paths), sorted(name for name in names if name.lower() not in written))
 

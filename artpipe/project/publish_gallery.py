@@ -11,7 +11,15 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
 from artpipe.config.params import Params, load_params
 from artpipe.errors import ArtpipeError, UserError
-from artpipe.gallery import fingerprint_inputs, is_up_to_date, make_card, open_identity, render_gallery, write_unsynced
+from artpipe.gallery import (
+    fingerprint_inputs,
+    is_up_to_date,
+    make_card,
+    open_identity,
+    render_gallery,
+    require_chosen_licences,
+    write_unsynced,
+)  # fmt: skip
 from artpipe.project.private_texts import collect_private_texts
 from artpipe.site.themes import find_theme
 from artpipe.site_check.checks import CheckResult, check_site
@@ -39,10 +47,11 @@ def publish_gallery(folder: Path, base_url: str | None = None, accepted: Sequenc
     root = Path.cwd()
     former = _require_own_folder(folder, root)
     params = _apply_base_url(load_params(root / "params.yaml"), base_url)
+    require_chosen_licences(root, params)
     inputs, files = _collect_files(root, params)
     card = make_card(inputs, files)
     inventory = (card.model_dump_json(indent=2) + "\n").encode()
-    site = PublishedSite({**files, _CARD: inventory}, params.gallery.base_url)
+    site = PublishedSite({**files, _CARD: inventory}, params.gallery.base_url, params.gallery.labels)
     result = check_site(site, collect_private_texts(root), accepted)
     _print_result(result)
     try:
@@ -158,20 +167,29 @@ def _write_copy(folder: Path, site: PublishedSite, card: GalleryCard, former: Ga
             _write_files(temporary, site, card)
         return
     owned = {*(former.files if former else ()), *_OWN_MARKS}
-    taken = next((path for path in site.files if path not in owned and (folder / path).exists()), None)
+    taken = next(
+        (path for path, data in site.files.items() if path not in owned and _differs(folder / path, data)), None
+    )
     if taken is not None:
         raise UserError(
             f"{to_printable(str(folder / taken))}: not of the copy that stood here; remove it, and publish again"
         )
+    # Until the last file is written the card names old and new ones, so that the same command goes on after any end.
+    under_way = card.model_copy(update={"files": {**(former.files if former else {}), **card.files}})
+    write_unsynced(folder / _CARD, under_way.model_dump_json().encode())
+    _write_files(folder, site, card)
     for path in sorted(owned - _OWN_MARKS - site.files.keys()):
         _remove_file(folder, path)
-    _write_files(folder, site, card)
+
+
+def _differs(target: Path, data: bytes) -> bool:
+    return target.exists() and not (target.is_file() and target.read_bytes() == data)
 
 
 def _write_files(folder: Path, site: PublishedSite, card: GalleryCard) -> None:
     for path, data in site.files.items():
         target = folder / path
-        if path != _CARD and not (target.is_file() and target.read_bytes() == data):
+        if path != _CARD and (not target.exists() or _differs(target, data)):
             write_unsynced(target, data)
     (folder / ".nojekyll").write_bytes(b"")  # GitHub Pages shall serve the files as they are
     save_gallery(folder, card)

@@ -33,7 +33,7 @@ class PrivateTexts:
 
 def check_traces(site: PublishedSite, private: PrivateTexts) -> Iterator[Fault]:
     """Yield each file that holds one, with the first that was found."""
-    paths = [path.encode() for path in private.paths]
+    paths = _compile_paths(private.paths)
     names = _compile_names(private.names)
     texts = dict(site.list_texts())
     for path, data in site.files.items():
@@ -50,10 +50,18 @@ def _compile_names(names: Sequence[str]) -> re.Pattern[str] | None:
     return re.compile(rf"(?<![\w-])(?:{words})(?![\w-])", re.IGNORECASE) if words else None
 
 
-def _find_path(data: bytes, paths: Sequence[bytes]) -> str:
-    known = next((path for path in paths if path in data), b"")
-    match = None if known else _PATH.search(data)
-    return (match[0] if match else known).decode("utf-8", "replace")[:_SHOWN]
+def _compile_paths(paths: Sequence[str]) -> re.Pattern[bytes]:
+    """Return a pattern of paths, those of this machine and what looks like one.
+
+    A path is a whole one: `/data` stands in `/data/9.png`, not in `../data/9.png` or `/databank`.
+    """
+    known = b"|".join(re.escape(path.encode()) for path in paths)
+    return re.compile(rb"(?<![\w.+/=~-])(?:%s)(?![\w-])|%s" % (known, _PATH.pattern)) if known else _PATH
+
+
+def _find_path(data: bytes, paths: re.Pattern[bytes]) -> str:
+    match = paths.search(data)
+    return match[0].decode("utf-8", "replace")[:_SHOWN] if match else ""
 
 
 def _find_name(names: re.Pattern[str], text: str | None, parts: Sequence[bytes]) -> str:

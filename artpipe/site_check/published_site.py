@@ -48,6 +48,7 @@ class PublishedSite:
 
     files: Mapping[str, bytes]
     base_url: str = ""  # with a slash at its end; empty where nobody said
+    labels: Sequence[str] = ()  # the laws by which its works are labelled
 
     @functools.cached_property
     def pages(self) -> Mapping[str, ParsedPage]:

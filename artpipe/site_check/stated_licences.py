@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from artpipe.publishing.licence_check import allows_derivatives
+from artpipe.publishing.licence_check import allows_derivatives, is_known
 from artpipe.site_check.published_site import Fault, PublishedSite
 
-_UNKNOWN = frozenset({"", "unknown", "none", "unlicensed"})
 _MOST_NAMED = 3
 
 
@@ -20,8 +19,8 @@ def check_licences(site: PublishedSite) -> Iterator[Fault]:
                 refused.setdefault(key, {})[work["digest"]] = work["title"] or work["digest"][:12]
     for (dataset, licence), titles in refused.items():
         named = ", ".join(list(titles.values())[:_MOST_NAMED]) + (", ..." if len(titles) > _MOST_NAMED else "")
-        is_unknown = licence.strip().lower() in _UNKNOWN
-        problem = "under no known licence" if is_unknown else f"under `{licence[:40]}`, which forbids derivatives"
+        forbids = f"under `{licence[:40]}`, which forbids derivatives"
+        problem = forbids if is_known(licence) else "under no known licence"
         yield Fault(
             f"datasets/{dataset}",
             f"{len(titles)} works that are shown or used are {problem} ({named}); correct `datasets.{dataset}.about.licence`"

@@ -16,6 +16,7 @@ from artpipe.system.hashing import sha256_bytes
 PICTURE = b"\x89PNG\r\n\x1a\n"
 RECORD = {
     "model": {"name": "m"}, "file": "media/a.png", "sha256": sha256_bytes(PICTURE), "made_from": [], "nearest": [],
+    "offered": None, "offered_sha256": None, "digital_source_type": "trainedAlgorithmicMedia",
     "collection": {"name": "digits", "licences": ["CC0-1.0"]},
 }  # fmt: skip
 NOTHING = PrivateTexts()
