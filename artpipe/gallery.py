@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from artpipe import plugins
 from artpipe.artifacts import paths
+from artpipe.artifacts.cross_references import read_checkpoint_card
 from artpipe.artifacts.curation import load_curation
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
 from artpipe.code.accepted_results import read_accepted
@@ -51,8 +52,7 @@ def build_gallery(root: Path = Path()) -> None:
     params = load_params(root / "params.yaml")
     theme = find_theme(params.gallery.theme)
     remove_leftovers(root, params)
-    if params.gallery.require_licence:
-        require_licences({name: open_record(root / paths.record(name)) for name in params.datasets})
+    require_chosen_licences(root, params)
     identity = open_identity(root, params)
     inputs = fingerprint_inputs(root, params, theme, identity)
     gallery = root / paths.gallery()
@@ -61,6 +61,16 @@ def build_gallery(root: Path = Path()) -> None:
     files = render_gallery(root, params, theme, identity)
     write_gallery(gallery, files)
     save_gallery(gallery, make_card(inputs, files))
+
+
+def require_chosen_licences(root: Path, params: Params) -> None:
+    """Refuse works whose licence does not allow it, where params.yaml asks for that.
+
+    Raises:
+        UserError: there are some.
+    """
+    if params.gallery.require_licence:
+        require_licences({name: open_record(root / paths.record(name)) for name in params.datasets})
 
 
 def is_up_to_date(gallery: Path, inputs: str) -> bool:
@@ -210,7 +220,10 @@ def fingerprint_inputs(root: Path, params: Params, theme: Path, identity: "Signi
     parts.append(asdict(load_sentences(params.gallery.language)))
     parts.append(read_accepted(root))
     parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")
-    parts.append(load_curation(root).model_dump(mode="json"))
+    curation = load_curation(root)
+    parts.append(curation.model_dump(mode="json"))
+    bred = [name for name, decided in curation.models.items() if decided.bred]
+    parts.append([(name, read_checkpoint_card(root / paths.checkpoint(name))[1]) for name in bred])  # they paint them
     for kind, names in (("record", params.datasets), ("runs", params.models), ("reports", params.models)):
         for name in names:
             folder = root / "data" / kind / name

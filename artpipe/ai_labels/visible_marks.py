@@ -6,7 +6,6 @@ The signs are drawn as strokes, so no font is needed.
 """
 
 import io
-import subprocess
 import tempfile
 import wave
 from array import array
@@ -16,10 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artpipe.errors import CorruptError
+from artpipe.system.ffmpeg import find_ffmpeg
+from artpipe.system.processes import run_child
 
 if TYPE_CHECKING:
     from PIL import Image
 
+_ENCODER_SECONDS = 300.0
 Stroke = Sequence[tuple[int, int]]
 # Each sign in a square of 100, as lines.
 _SIGNS: Sequence[Sequence[Stroke]] = (
@@ -95,22 +97,23 @@ def mark_film(data: bytes, metadata: str) -> bytes:
     Raises:
         CorruptError: ffmpeg cannot read it.
     """
-    from imageio_ffmpeg import get_ffmpeg_exe
-
+    ffmpeg = find_ffmpeg()
+    if ffmpeg is None:
+        raise CorruptError("a film cannot be marked without ffmpeg")
     with tempfile.TemporaryDirectory(prefix="artpipe-mark-") as folder:
         film, signs, marked = (Path(folder) / name for name in ("film.mp4", "signs.png", "marked.mp4"))
         film.write_bytes(data)
-        height = choose_height(*_measure_film(film, get_ffmpeg_exe()))
+        height = choose_height(*_measure_film(film, ffmpeg))
         draw_strip(round(5.6 * height), height).save(signs)
         command = [
-            get_ffmpeg_exe(), "-loglevel", "error", "-y", "-i", str(film), "-i", str(signs),
+            ffmpeg, "-nostdin", "-loglevel", "error", "-y", "-i", str(film), "-i", str(signs),
             "-filter_complex", "overlay=W-w:H-h", "-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p", "-threads", "1",
             "-fflags", "+bitexact", "-map_metadata", "-1", "-movflags", "+faststart+use_metadata_tags",
             "-metadata", f"AIGC={metadata}", str(marked),
         ]  # fmt: skip
-        result = subprocess.run(command, capture_output=True, check=False, text=True, errors="replace")
-        if result.returncode or not marked.is_file():
-            raise CorruptError(f"not a film: {' '.join(result.stderr.split())[:120]}")
+        lines: list[str] = []
+        if run_child(command, lines.append, timeout_seconds=_ENCODER_SECONDS) or not marked.is_file():
+            raise CorruptError(f"not a film: {' '.join(' '.join(lines).split())[:120]}")
         return marked.read_bytes()
 
 
@@ -118,10 +121,11 @@ def _measure_film(film: Path, ffmpeg: str) -> tuple[int, int]:
     """Return width and height, from the first frame."""
     from PIL import Image
 
-    command = [ffmpeg, "-loglevel", "error", "-i", str(film), "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"]
-    result = subprocess.run(command, capture_output=True, check=False)
+    first = film.with_name("first.png")
+    command = [ffmpeg, "-nostdin", "-loglevel", "error", "-y", "-i", str(film), "-frames:v", "1", str(first)]
+    run_child(command, lambda _: None, timeout_seconds=_ENCODER_SECONDS)
     try:
-        with Image.open(io.BytesIO(result.stdout)) as frame:
+        with Image.open(first) as frame:
             width, height = frame.size
             return width, height
     except OSError:

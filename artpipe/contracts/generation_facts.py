@@ -11,13 +11,13 @@ from artpipe.contracts.gallery_work import RealWork
 SourceType: TypeAlias = Literal[
     "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "composite", "algorithmicMedia"
 ]
-_TRAINED = frozenset({"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"})
+TRAINED_TYPES = frozenset({"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"})
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
 def is_by_trained_model(source_type: SourceType) -> bool:
     """Return whether a trained network had a part in what IPTC calls so."""
-    return source_type in _TRAINED
+    return source_type in TRAINED_TYPES
 
 
 def format_moment(seconds: float) -> str:

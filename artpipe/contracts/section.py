@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from artpipe.artifacts.report import LivePath, ReportCard
+from artpipe.artifacts.report import ReportCard
 from artpipe.artifacts.run import RunCard
 from artpipe.artifacts.training_cost import TrainingCost
 from artpipe.config.params import About
 from artpipe.contracts.dataset_summary import Collection
 from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media, RealWork
 from artpipe.contracts.generation_facts import SourceType
+from artpipe.contracts.live_room import LiveLabels, LiveScript
 from artpipe.contracts.plugin_info import WallText, choose_source_type
 from artpipe.contracts.run_status import RunStatus
 
@@ -39,19 +40,6 @@ class Curve:
 
     name: str
     points: Sequence[tuple[int, float]]
-
-
-@dataclass(frozen=True)
-class LiveScript:
-    """What a page loads so that a visitor can paint with a model."""
-
-    script: Media
-    width: int  # of its pictures
-    height: int
-    classes: Sequence[str]  # that can be asked for
-    works: int  # that a picture is compared with
-    side: int  # fields across, in which they are compared
-    path: LivePath | None = None  # of a model that words steer
 
 
 @dataclass(frozen=True)
@@ -208,6 +196,7 @@ class DatasetView:
 
     museum: Museum
     room: Room
+    attribution: str  # a line for each creator, licence and source; empty without a record
 
     @property
     def preview(self) -> Media | None:
@@ -222,6 +211,7 @@ class ModelView:
     museum: Museum
     room: Room
     artist: Artist
+    live_labels: LiveLabels | None  # of what its live room paints, where a law asks for some
 
     @property
     def preview(self) -> Media | None:

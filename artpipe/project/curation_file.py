@@ -39,18 +39,8 @@ class CurationFile:
         Raises:
             UserError: the file is no curation.
         """
-
-        def change(content: MutableMapping[str, Any]) -> None:
-            works = _enter(_enter(_enter(content, "models"), model), "works")
-            fields = decision.model_dump(exclude_defaults=True)
-            if not fields:
-                works.pop(recipe, None)
-            elif isinstance(works.get(recipe), MutableMapping):
-                _replace_fields(works[recipe], fields)
-            else:
-                works[recipe] = fields
-
-        self._edit(change)
+        fields = decision.model_dump(exclude_defaults=True)
+        self._edit(lambda content: _write_fields(_enter_works(content, model), recipe, fields))
 
     def order(self, model: str, recipes: Sequence[str]) -> None:
         """Give works the places 1, 2, 3 ... in this order.
@@ -61,12 +51,15 @@ class CurationFile:
             UserError: the file is no curation.
         """
         places = {recipe: place for place, recipe in enumerate(recipes, start=1)}
-        former = self.load().models.get(model)
-        decisions = former.works if former else {}
-        for recipe in {*places, *(recipe for recipe, decision in decisions.items() if decision.place)}:
-            decision = decisions.get(recipe, WorkDecision())
-            if decision.place != places.get(recipe):
-                self.decide(model, recipe, decision.model_copy(update={"place": places.get(recipe)}))
+
+        def change(content: MutableMapping[str, Any]) -> None:
+            works = _enter_works(content, model)
+            for recipe in dict.fromkeys([*places, *works]):
+                fields = {name: value for name, value in (works.get(recipe) or {}).items() if name != "place"}
+                place = places.get(recipe)
+                _write_fields(works, recipe, fields if place is None else {**fields, "place": place})
+
+        self._edit(change)
 
     def add_bred(self, model: str, bred: BredWork) -> None:
         """Write that a bred picture hangs from now on.
@@ -107,6 +100,20 @@ def _enter(content: MutableMapping[str, Any], name: str) -> MutableMapping[str, 
         content[name] = CommentedMap()
     inner: MutableMapping[str, Any] = content[name]
     return inner
+
+
+def _enter_works(content: MutableMapping[str, Any], model: str) -> MutableMapping[str, Any]:
+    return _enter(_enter(_enter(content, "models"), model), "works")
+
+
+def _write_fields(works: MutableMapping[str, Any], recipe: str, fields: MutableMapping[str, Any]) -> None:
+    """Give a work these fields; without any it leaves the file."""
+    if not fields:
+        works.pop(recipe, None)
+    elif isinstance(works.get(recipe), MutableMapping):
+        _replace_fields(works[recipe], fields)
+    else:
+        works[recipe] = fields
 
 
 def _replace_fields(entry: MutableMapping[str, Any], fields: MutableMapping[str, Any]) -> None:

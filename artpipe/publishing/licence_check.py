@@ -6,12 +6,13 @@ from pathlib import Path
 
 from artpipe.artifacts.works import Record
 from artpipe.errors import ArtpipeError, UserError
+from artpipe.publishing.hub_licences import hub_licence
 from artpipe.system.plain_text import to_printable
 
 _NO_DERIVATIVES = re.compile(
-    r"(?:^|[^a-z])nd(?:[^a-z]|$)|no[ -]?deriv|all rights reserved|proprietary|copyrighted", re.IGNORECASE
+    r"(?:^|[^a-z])nd(?:[^a-z]|$)|no[ -]?deriv|all rights reserved|proprietary|(?<!not )copyrighted|/vocab/InC",
+    re.IGNORECASE,
 )
-_UNKNOWN = frozenset({"", "unknown", "none", "unlicensed"})
 _MOST_NAMED = 5
 
 
@@ -47,7 +48,12 @@ def open_record(folder: Path) -> Record | None:
 
 def allows_derivatives(licence: str) -> bool:
     """Return whether a licence is known and does not forbid works made of the work."""
-    return licence.strip().lower() not in _UNKNOWN and not _NO_DERIVATIVES.search(licence)
+    return is_known(licence) and not _NO_DERIVATIVES.search(licence)
+
+
+def is_known(licence: str) -> bool:
+    """Return whether a licence is named at all."""
+    return licence.strip().lower() != "unlicensed" and hub_licence(licence) != "unknown"
 
 
 def _find_refused(record: Record) -> Iterator[str]:

@@ -4,6 +4,7 @@ A picture hangs as a small file; its original, as the model made it, is the one 
 and signed as they play.
 """
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +15,17 @@ from artpipe.artifacts.report import SavedExhibit
 from artpipe.config.params import GalleryParams
 from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media
 from artpipe.contracts.generation_facts import GenerationFacts, format_moment
-from artpipe.contracts.section import Artist, GalleryCredentials, Museum, Room
+from artpipe.contracts.section import Artist, GalleryCredentials, Gap, Museum, Room
 from artpipe.credentials.file_cache import FileCache
 from artpipe.credentials.media_signing import MediaSigner
 from artpipe.credentials.media_types import MEDIA_TYPES
 from artpipe.credentials.signing_identity import FOLDER, SigningIdentity
+from artpipe.errors import CorruptError
 from artpipe.language.message import WRITTEN
 from artpipe.site.loader import name_works, require_inside
 from artpipe.site.media_files import MediaStore, read_verified
+from artpipe.system.hashing import sha256_bytes
+from artpipe.system.plain_text import to_printable
 
 CERTIFICATES = "provenance/certificates.pem"
 
@@ -39,17 +43,23 @@ class OfferedFiles:
     def prepare_museum(self, museum: Museum) -> Museum:
         """Return the museum whose works have their file to take away.
 
-        Raises:
-            CorruptError: a file is damaged, or does not verify after it was signed.
+        A model with a file that cannot be labelled or signed does not hang: it is a gap, and a line on stderr says why.
         """
         if not self._signer and not self._gallery.labels:
             return museum
-        rooms = tuple(
-            replace(room, artists=tuple(self._prepare_artist(room, artist) for artist in room.artists))
-            for room in museum.rooms
-        )
+        rooms = tuple(map(self._prepare_room, museum.rooms))
         self._cache.forget_unused()
         return replace(museum, rooms=rooms, credentials=self._describe_credentials())
+
+    def _prepare_room(self, room: Room) -> Room:
+        artists, gaps = list[Artist](), list(room.gaps)
+        for artist in room.artists:
+            try:
+                artists.append(self._prepare_artist(room, artist))
+            except CorruptError as error:
+                sys.stderr.write(f"{artist.name}: {to_printable(str(error))}\n")
+                gaps.append(Gap(artist.name, artist.title, "damaged"))
+        return replace(room, artists=tuple(artists), gaps=tuple(gaps))
 
     def _describe_credentials(self) -> GalleryCredentials | None:
         if not self._signer:
@@ -87,7 +97,7 @@ class OfferedFiles:
         data, suffix = self._make(original, suffix, facts, work.id)
         src = f"works/{work.id}/{work.id}{suffix}"
         self.files[src] = data
-        return replace(work, offered=Media(src, size=len(data)))
+        return replace(work, offered=Media(src, size=len(data), sha256=sha256_bytes(data)))
 
     def _prepare_played(self, work: GalleryWork, media: Media, facts: GenerationFacts) -> GalleryWork:
         offered = self._prepare_media(media, work.id, facts)
@@ -102,7 +112,7 @@ class OfferedFiles:
         if not self._can_offer(suffix):
             return media
         data, suffix = self._make(self._media.files[media.src], suffix, facts, name)
-        return replace(media, src=self._media.add_document(data, suffix).src, size=len(data))
+        return self._media.add_other_bytes(data, suffix)
 
     def _can_offer(self, suffix: str) -> bool:
         if suffix not in MEDIA_TYPES:

@@ -13,10 +13,12 @@ from artpipe.contracts.gallery_work import GalleryWork, RealWork
 from artpipe.contracts.generation_facts import SOURCE_TYPES, format_moment
 from artpipe.contracts.section import Artist, Museum, Room
 from artpipe.language.licence_addresses import licence_address, web_address
+from artpipe.publishing.offered_files import CERTIFICATES
+from artpipe.system.hashing import sha256_bytes
 
 METADATA_FILE = "ro-crate-metadata.json"
 _SPECIFICATION = "https://w3id.org/ro/crate/1.1"
-_SITE_FILES = ("feed.json", "feed.xml", "sitemap.xml", "provenance/index.html", "provenance/certificates.pem")
+_SITE_FILES = ("feed.json", "feed.xml", "sitemap.xml", "provenance/index.html", CERTIFICATES)
 _UNKNOWN = "unknown"
 Entity = dict[str, Any]
 
@@ -159,7 +161,7 @@ def _list_licences(museum: Museum) -> list[str]:
 
 def _name_licence(name: str) -> str:
     """Return the address of a licence, or a name within the crate."""
-    return licence_address(name) or f"#licence-{name.encode().hex()[:64]}"
+    return licence_address(name) or f"#licence-{sha256_bytes(name.encode())[:32]}"
 
 
 def _name_source(work: RealWork) -> str:

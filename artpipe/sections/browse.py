@@ -34,7 +34,7 @@ _HTML = """
 <label class="field"><span>{{ _("Class") }}</span><select name="class"><option value="">{{ _("all") }}</option>{% for dataset, name in classes %}<option value="{{ name }}" data-dataset="{{ dataset }}">{{ name | name }}</option>{% endfor %}</select></label>
 <label class="field"><span>{{ _("Epoch") }}</span><select name="epoch"><option value="">{{ _("all") }}</option>{% for epoch in epochs %}<option value="{{ epoch }}">{{ epoch | float | number }}</option>{% endfor %}</select></label>
 <label class="field"><span>{{ _("Grade of the model") }}</span><select name="grade"><option value="">{{ _("all") }}</option>{% for grade in grades %}<option value="{{ grade }}">{{ _(grade) }}</option>{% endfor %}</select></label>
-<p class="answer"><span role="status" data-one="{{ _('One work') }}" data-many="{{ _('%(num)s works', num='{n}') }}" data-none="{{ _('No work is like that.') }}"></span> <button class="button quiet-button" type="reset">{{ _("Show all works again") }}</button></p>
+<p class="answer"><span role="status" data-one="{{ _('One work') }}" data-many="{{ _('%(num)s works', num='{n}') }}" data-none="{{ _('No work is like that.') }}" data-missing="{{ _('A part of the works could not be loaded.') }}"></span> <button class="button quiet-button" type="reset">{{ _("Show all works again") }}</button></p>
 </form>
 </template>
 <ul class="plates" tabindex="-1">

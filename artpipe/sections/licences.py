@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from artpipe.contracts.section import DatasetView, Section
-from artpipe.site.attribution import make_attribution
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -59,7 +58,7 @@ def _fill(view: DatasetView) -> Mapping[str, Any]:
     collection = view.room.collection
     if collection is None:
         return {"groups": [], "listed": [], "owners": [], "text": ""}
-    lines = make_attribution(view.room, view.museum.language).split("\n")
+    lines = view.attribution.split("\n")
     text = "\n".join(lines[:_SHOWN_LINES] + ["\u2026"] * (len(lines) > _SHOWN_LINES))
     shared = {"owners": collection.attributions, "text": text}
     if collection.is_mixed and collection.works:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from artpipe.contracts.section import ModelView, Section
-from artpipe.site.live_labels import make_live_labels
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -65,8 +64,7 @@ def _fill(view: ModelView) -> Mapping[str, Any] | None:
         return None
     seeds = [work.seed for work in view.artist.works if work.seed is not None]
     easel = next((work.media.classes for work in view.artist.works if work.media and work.media.width), "pixel")
-    labels = make_live_labels(view, live)
-    return {"live": live, "seeds": list(dict.fromkeys(seeds))[:4], "easel": easel, "labels": labels}
+    return {"live": live, "seeds": list(dict.fromkeys(seeds))[:4], "easel": easel, "labels": view.live_labels}
 
 
 SECTION = Section(

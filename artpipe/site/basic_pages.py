@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from artpipe.contracts.section import DatasetView, GalleryPage, IndexView, ModelView, Museum, ProvenanceView, WorkView
 from artpipe.site.attribution import make_attribution
 from artpipe.site.featured_work import choose_featured
+from artpipe.site.live_labels import make_live_labels
 from artpipe.site.work_records import make_model_record, make_work_record
 
 
@@ -19,12 +20,13 @@ def _list_datasets(museum: Museum) -> Iterator[GalleryPage]:
     for room in museum.rooms:
         folder, text = f"datasets/{room.name}", make_attribution(room, museum.language)
         files = {f"{folder}/attribution.txt": text.encode()} if text else {}
-        yield GalleryPage(f"{folder}/index.html", DatasetView(museum, room), room.name, files=files)
+        yield GalleryPage(f"{folder}/index.html", DatasetView(museum, room, text), room.name, files=files)
 
 
 def _list_models(museum: Museum) -> Iterator[GalleryPage]:
     for room, artist in museum.artists:
-        folder, view = f"models/{artist.name}", ModelView(museum, room, artist)
+        folder = f"models/{artist.name}"
+        view = ModelView(museum, room, artist, make_live_labels(museum, artist))
         yield GalleryPage(
             f"{folder}/index.html", view, room.name, files={f"{folder}/model.json": make_model_record(view)}
         )

@@ -78,7 +78,7 @@ def _make_bred_work(artist: Artist, bred: BredWork, picture: Media) -> GalleryWo
         kind="image",
         role=BRED,
         seed=None,
-        media=picture,
+        media=replace(picture, is_soft=any(work.media is not None and work.media.is_soft for work in artist.works)),
         recipe=bred.recipe,
     )
 

@@ -6,13 +6,12 @@ Where the gallery's address is not known, addresses in them are relative to the 
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
 from artpipe.contracts.gallery_work import GalleryWork
-from artpipe.contracts.generation_facts import SOURCE_TYPES, SourceType, is_by_trained_model
+from artpipe.contracts.generation_facts import SOURCE_TYPES, SourceType, format_moment, is_by_trained_model
 from artpipe.contracts.section import Artist, Museum, Room
 from artpipe.language.message import Message
 from artpipe.language.sentences import make_sentence
@@ -48,7 +47,7 @@ class FeedEntry(NamedTuple):
     @property
     def date(self) -> str:
         """Return the end of its training, in the form of RFC 3339."""
-        return datetime.fromtimestamp(int(self.artist.run.ended), UTC).isoformat().replace("+00:00", "Z")
+        return format_moment(self.artist.run.ended)
 
 
 def make_feeds(museum: Museum, pages: Sequence[str]) -> Iterator[tuple[str, bytes]]:

@@ -5,44 +5,35 @@ Its script fills them in.
 
 import base64
 import io
-from dataclasses import dataclass
 
 from artpipe import __version__
 from artpipe.ai_labels.file_labels import is_marked
 from artpipe.ai_labels.visible_marks import choose_height, draw_strip
 from artpipe.ai_labels.xmp_packet import make_xmp
+from artpipe.contracts.gallery_work import SAMPLE
 from artpipe.contracts.generation_facts import GenerationFacts
-from artpipe.contracts.section import LiveScript, ModelView
+from artpipe.contracts.live_room import LiveLabels
+from artpipe.contracts.plugin_info import choose_source_type
+from artpipe.contracts.section import Artist, Museum
 
 _LARGE = 512  # pixels up to which a saved picture is enlarged, as assets/live.js has it
 
 
-@dataclass(frozen=True)
-class LiveLabels:
-    """What a saved picture carries.
+def make_live_labels(museum: Museum, artist: Artist) -> LiveLabels | None:
+    """Return the labels of what a live room paints.
 
-    A packet with places to fill in, and a strip that hangs below it.
+    None where there is no such room or no law asks for any. In the packet ``@TITLE@``, ``@PROMPT@``, ``@CREATED@`` and ``@IDENTIFIER@`` stand for what the visitor's browser knows.
     """
-
-    packet: str
-    strip: str  # a PNG as an address; empty where people need not see a mark in the file
-
-
-def make_live_labels(view: ModelView, live: LiveScript) -> LiveLabels | None:
-    """Return the labels of what a live room paints; None where no law asks for any.
-
-    In the packet ``@TITLE@``, ``@PROMPT@``, ``@CREATED@`` and ``@IDENTIFIER@`` stand for what the visitor's browser knows.
-    """
-    artist, labels = view.artist, view.museum.labels
-    if not labels:
+    labels, live = museum.labels, artist.live
+    if not labels or live is None:
         return None
     facts = GenerationFacts(
         title="@TITLE@",
-        source_type="trainedAlgorithmicMedia",
+        source_type=choose_source_type([artist.wall_texts.get(SAMPLE)], has_sources=False),
         model=artist.name,
         kind=artist.kind,
         artpipe=__version__,
-        publisher=view.museum.publisher,
+        publisher=museum.publisher,
         created="@CREATED@",
         identifier="@IDENTIFIER@",
         checkpoint=artist.run.checkpoint,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from artpipe.artifacts.report import ReportCard, SavedExhibit
 from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, RealWork
-from artpipe.contracts.section import LiveScript
+from artpipe.contracts.live_room import LiveScript
 from artpipe.errors import CorruptError
 from artpipe.language.message import WRITTEN
 from artpipe.site.media_files import MediaStore

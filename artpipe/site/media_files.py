@@ -32,11 +32,12 @@ class MediaStore:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
-        self.are_shrunk = (
-            False  # the works of the dataset whose pictures are added: pictures like them have no squares of their own
-        )
+        # Whether the works of the dataset whose pictures are being added were shrunk: their squares are nobody's.
+        self.are_shrunk = False
         self._widths: set[int] = set()
-        self._pictures: dict[str, Media] = {}  # by their own hash, so that a shelf used again encodes none twice
+        self._pictures: dict[
+            tuple[str, bool], Media
+        ] = {}  # by their own hash, so that a shelf used again encodes none twice
 
     def add_picture(self, path: Path, sha256: str = "") -> Media:
         """Put a picture on the shelf.
@@ -45,10 +46,10 @@ class MediaStore:
             CorruptError: missing, not what `sha256` says (where given), or not a picture.
         """
         data = read_verified(path, sha256)
-        digest = sha256 or sha256_bytes(data)
-        if digest not in self._pictures:
-            self._pictures[digest] = self._encode(path, data)
-        return self._pictures[digest]
+        key = sha256 or sha256_bytes(data), self.are_shrunk
+        if key not in self._pictures:
+            self._pictures[key] = self._encode(path, data)
+        return self._pictures[key]
 
     def _encode(self, path: Path, data: bytes) -> Media:
         from PIL import Image
@@ -107,8 +108,14 @@ class MediaStore:
         Raises:
             CorruptError: missing or not what `sha256` says (where given).
         """
-        data = read_verified(path, sha256)
         suffix = path.suffix.lower() if _SUFFIX.fullmatch(path.suffix.lower()) else ""
+        return self.add_other_bytes(read_verified(path, sha256), suffix)
+
+    def add_other_bytes(self, data: bytes, suffix: str) -> Media:
+        """Put what no file holds on the shelf.
+
+        A WAV comes with its length and a lighter copy.
+        """
         if suffix != ".wav":
             return self._add(data, suffix)
         return self._add(data, suffix, seconds=_measure_seconds(data), light=self._add_opus(data))

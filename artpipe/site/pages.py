@@ -12,6 +12,7 @@ from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, Pref
 from markupsafe import Markup
 
 from artpipe.contracts.section import GalleryPage, Museum, Section
+from artpipe.errors import UserError
 from artpipe.site.basic_pages import BASIC_PAGE_LISTS
 from artpipe.site.site_files import make_site_files
 from artpipe.site.themes import list_layers, load_settings
@@ -36,9 +37,16 @@ class Site:
     sections: Sequence[tuple[str, Section[Any]]]  # in the order of params.yaml
 
     def list_page_kinds(self) -> Mapping[str, Callable[[Museum], Iterable[GalleryPage]]]:
-        """Return what lists the pages of each kind, those of sections last."""
-        own = {section.page: section.list_pages for _, section in self.sections if section.list_pages}
-        return {**BASIC_PAGE_LISTS, **own}
+        """Return what lists the pages of each kind, those of sections last.
+
+        Raises:
+            UserError: two bring pages of one kind.
+        """
+        lists = dict(BASIC_PAGE_LISTS)
+        for name, section in self.sections:
+            if section.list_pages and lists.setdefault(section.page, section.list_pages) is not section.list_pages:
+                raise UserError(f"section `{name}` brings pages `{section.page}`, which there are already")
+        return lists
 
     @property
     def links(self) -> Sequence[tuple[str, str]]:

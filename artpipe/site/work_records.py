@@ -50,6 +50,7 @@ def make_work_record(view: WorkView) -> bytes:
             "sha256": work.media.sha256 if work.media else None,
             "written": work.text or None,
             "offered": work.offered.src if work.offered else None,
+            "offered_sha256": work.offered.sha256 if work.offered else None,
             "digital_source_type": f"{SOURCE_TYPES}{artist.source_type(work)}",
             "seed": work.seed,
             "recipe": work.recipe,

@@ -45,7 +45,10 @@ def test_mlflow_is_told_words(tmp_path):
     store = MlflowStore(tmp_path)
     (version,) = store.client.search_model_versions("name='digits-gan'")
     for told in (the_run(tmp_path).data.tags["mlflow.note.content"], version.description):
-        kinds, words = read(told.partition("\n\n")[0])  # below it is our own: the page in the gallery
+        verdict, _, page = told.partition("\n\n")
+        assert read(page)[0] <= {*WORDS, "code_inline"}  # a command of ours and the page in the gallery
+        assert LABEL not in page
+        kinds, words = read(verdict)
         assert kinds <= WORDS
         assert words.endswith(f"It never says {LABEL}.")
 

@@ -7,6 +7,7 @@ import base64
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from artpipe.artifacts.curation import BredWork, Curation, ModelCuration, WorkDecision
@@ -29,7 +30,9 @@ class CuratedProject:
 
     def __init__(self, root: Path) -> None:
         self._root, self._params, self._media = root, load_params(root / "params.yaml"), MediaStore()
-        self._file, self._paint = CurationFile(root), make_bred_painter(root)
+        self._file, self._paint_anew = CurationFile(root), make_bred_painter(root)
+        self._painted: dict[tuple[str, str, str], bytes] = {}  # bred pictures by model, checkpoint and recipe
+        self._painting = Lock()
         translator = make_translator(self._params, find_theme(self._params.gallery.theme))
         self.language, self.sentences = self._params.gallery.language, translator.sentences
         self._museum = load_museum(root, self._params, self._media, translator.sentences)
@@ -95,6 +98,16 @@ class CuratedProject:
         """
         self._paint(self._find_artist(model), [bred])
         self._file.add_bred(model, bred)
+
+    def _paint(self, artist: Artist, bred: Sequence[BredWork]) -> Sequence[bytes]:
+        """Return bred pictures, each painted once."""
+        keys = [(artist.name, artist.report.checkpoint, one.model_dump_json()) for one in bred]
+        with self._painting:
+            missing = {key: one for key, one in zip(keys, bred, strict=True) if key not in self._painted}
+            if missing:
+                pictures = self._paint_anew(artist, list(missing.values()))
+                self._painted |= dict(zip(missing, pictures, strict=True))
+        return [self._painted[key] for key in keys]
 
     def _find_artist(self, model: str) -> Artist:
         artists = {artist.name: artist for _, artist in self._museum.artists}

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from artpipe.contracts.source import Source
 
 # Folders of `.state` with pictures, or with vectors that small pictures can be made of; each is made again when asked for.
-_LEFT_IN_STATE = "compared", "credentials/files", "critique", "damaged", "features", "mending", "preview"
+_LEFT_IN_STATE = (
+    *("compared", "credentials/files", "credentials/samples", "critique", "damaged", "features", "mending"),
+    "preview",
+)
 
 
 def carry_out(plan: ForgetPlan) -> list[str]:

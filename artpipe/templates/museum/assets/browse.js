@@ -84,7 +84,7 @@
       function finish() {
         left -= 1;
         if (left > 0) { return; }
-        index = [].concat.apply([], shards).map(function (row) {
+        index = [].concat.apply([], shards.filter(Boolean)).map(function (row) {
           var model = models[row[2]];
           return { row: row, model: model, words: plain([row[1], row[4], model.title, datasets[model.dataset] || "", kinds[row[3]] || ""].join("\n")) };
         });
@@ -156,6 +156,7 @@
 
     function say(count) {
       answer.textContent = count === 0 ? answer.dataset.none : count === 1 ? answer.dataset.one : answer.dataset.many.replace("{n}", count.toLocaleString("en"));
+      if (shards.filter(Boolean).length < Number(wall.dataset.shards)) { answer.textContent += " " + answer.dataset.missing; }
     }
 
     function show() {
