@@ -34,7 +34,7 @@ def main() -> None:
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints cannot disturb the answers
     job: Job = plugins.load_function(job_name)
-    _limit_memory(memory_megabytes)
+    limit_memory(memory_megabytes)
     answers.write(READY)
     answers.flush()
     with contextlib.suppress(BrokenPipeError):
@@ -83,7 +83,7 @@ def _run_job(answers: BinaryIO, job: Job, data: bytes, settings: Any, seconds: f
     answers.flush()
 
 
-def _limit_memory(megabytes: int) -> None:
+def limit_memory(megabytes: int) -> None:
     """Limit the address space and switch core dumps off.
 
     The limit counts from what the interpreter and its libraries take.

@@ -1,13 +1,15 @@
 """Tables of pictures in the Hub's form are read like archives; what is no such table is one line."""
 
+import contextlib
 import io
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from pyarrow import parquet
@@ -18,7 +20,7 @@ from artpipe.project.detection import inspect_input
 from artpipe.project.import_files import archive_suffix
 from artpipe.untrusted.archives.archive_editing import edit_archive
 from artpipe.untrusted.archives.archive_limits import ArchiveLimits, Member
-from artpipe.untrusted.archives.table_members import read_table_members
+from artpipe.untrusted.archives.table_members import _explain_end, read_table_members
 
 LIMITS = ArchiveLimits()
 FEATURES = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["cat", "dog"]}}
@@ -138,6 +140,8 @@ def test_works_cannot_be_taken_out_of_a_table(tmp_path):
         edit_archive(tmp_path / "t.parquet", LIMITS, lambda name, data: None)
 
 
+@pytest.mark.nightly
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=8))
 def test_damaged_bytes_never_escape(tmp_path_factory, at, damage):
     """Wherever a table is damaged, it is read, or refused in artpipe's own words."""
@@ -156,3 +160,35 @@ def test_damaged_bytes_never_escape(tmp_path_factory, at, damage):
             list(read(folder / name, LIMITS))
         except UserError as error:
             assert "\n" not in str(error)  # noqa: PT017 - refused or not, both are right
+
+
+@pytest.mark.nightly
+def test_a_table_that_ends_its_reader_is_one_refused_entry(tmp_path):
+    """Wherever a footer lies of a count: to some places pyarrow 25 answers with an abort."""
+    path = tmp_path / "t.parquet"
+    parquet.write_table(table([picture(0)], label=[1]), path)
+    data = bytearray(path.read_bytes())
+    rejected = set()
+    for place in range(len(data) - 1200, len(data) - 8, 16):
+        (tmp_path / "x.parquet").write_bytes(data[:place] + b"\xff\xff\xff\x7f" + data[place + 4 :])
+        with contextlib.suppress(UserError):
+            rejected |= {member.rejected for member in read(tmp_path / "x.parquet", LIMITS)}
+    assert rejected <= {None, "damaged", "crashed", "bomb"}
+
+
+def test_texts_that_reach_outside_of_a_table_are_damage(tmp_path):
+    """Offsets beyond the buffer: pyarrow would read foreign memory, or end the process."""
+    path = tmp_path / "t.arrow"
+    write_stream(path, table([picture(0)], text=["a" * 333]))
+    true, lying = (np.array([0, end], np.int32).tobytes() for end in (333, 1 << 30))
+    before, _, after = path.read_bytes().rpartition(true)  # the first one is the length of a buffer
+    path.write_bytes(before + lying + after)
+    (member,) = read(path, LIMITS)
+    assert (member.name, member.rejected) == ("t.arrow", "damaged")
+
+
+@pytest.mark.parametrize("code", [-6, -11, 1])
+def test_a_reader_that_ends_is_named(code):
+    """By signal, or by its exit code."""
+    assert _explain_end(code).reason == "crashed"
+    assert _explain_end(-signal.SIGPROF).reason == "timed out"
