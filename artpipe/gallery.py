@@ -25,6 +25,7 @@ from artpipe.publishing.licence_check import open_record, require_licences
 from artpipe.site.museum import load_museum, remove_drafts
 from artpipe.site.themes import find_theme, list_theme_files, make_translator
 from artpipe.storage.leftovers import remove_leftovers
+from artpipe.system.file_cache import FileCache
 from artpipe.system.hashing import sha256_bytes, sha256_file
 from artpipe.system.plain_text import to_printable
 
@@ -110,7 +111,7 @@ def render_gallery(
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import render_pages
 
-    media = MediaStore()
+    media = MediaStore(FileCache(root / paths.ENCODED))
     translator = make_translator(params, theme)
     museum = load_museum(root, params, media, translator.sentences)
     museum, waiting = curate_museum(museum, load_curation(root), media, make_bred_painter(root))
@@ -121,6 +122,7 @@ def render_gallery(
     museum = offered.prepare_museum(museum)
     files = collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
     files |= offered.files
+    media.forget_unused()
     return {**files, METADATA_FILE: make_ro_crate(museum, files)}
 
 

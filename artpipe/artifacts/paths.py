@@ -3,6 +3,7 @@
 from pathlib import Path
 
 STATE = Path(".state")  # git-ignored, never a DVC output
+ENCODED = STATE / "encoded"  # smaller copies of pictures and sounds that hang
 CHAMPIONS = Path("champions.json")  # in git, beside params.yaml
 CURATION = Path("curation.yaml")  # likewise
 LAST_STAGE = "gallery"  # of dvc.yaml: built with gaps where a model failed or is missing

@@ -10,11 +10,11 @@ import json
 from artpipe.contracts.generation_facts import GenerationFacts
 from artpipe.credentials.content_manifest import make_manifest
 from artpipe.credentials.credential_check import check_bytes
-from artpipe.credentials.file_cache import FileCache
 from artpipe.credentials.media_types import MEDIA_TYPES
 from artpipe.credentials.native_context import make_signing_context
 from artpipe.credentials.signing_identity import SigningIdentity
 from artpipe.errors import ArtpipeError, CorruptError
+from artpipe.system.file_cache import FileCache
 
 
 class MediaSigner:

@@ -18,13 +18,13 @@ from artpipe.contracts.gallery_work import SAMPLE, RealWork
 from artpipe.contracts.generation_facts import GenerationFacts, format_moment
 from artpipe.contracts.model import Exhibit
 from artpipe.contracts.plugin_info import choose_source_type, model_info
-from artpipe.credentials.file_cache import FileCache
 from artpipe.credentials.media_signing import MediaSigner
 from artpipe.credentials.media_types import MEDIA_TYPES
 from artpipe.credentials.native_context import is_installed
 from artpipe.credentials.signing_identity import FOLDER, load_identity
 from artpipe.errors import ArtpipeError
 from artpipe.evaluation.recipes import add_recipe
+from artpipe.system.file_cache import FileCache
 
 _KEPT_FILES = 1000  # signed ones, the newest, so that what is painted again has the same bytes
 

@@ -16,7 +16,6 @@ from artpipe.config.params import GalleryParams
 from artpipe.contracts.gallery_work import SAMPLE, GalleryWork, Media
 from artpipe.contracts.generation_facts import GenerationFacts, format_moment
 from artpipe.contracts.section import Artist, GalleryCredentials, Gap, Museum, Room
-from artpipe.credentials.file_cache import FileCache
 from artpipe.credentials.media_signing import MediaSigner
 from artpipe.credentials.media_types import MEDIA_TYPES
 from artpipe.credentials.signing_identity import FOLDER, SigningIdentity
@@ -24,6 +23,7 @@ from artpipe.errors import CorruptError
 from artpipe.language.message import WRITTEN
 from artpipe.site.loader import name_works, require_inside
 from artpipe.site.media_files import MediaStore, read_verified
+from artpipe.system.file_cache import FileCache
 from artpipe.system.hashing import sha256_bytes
 from artpipe.system.plain_text import to_printable
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from artpipe.site.live_scripts import add_live_script
 from artpipe.site.media_files import MediaStore
 from artpipe.site.translation import clean_line, make_slug
 from artpipe.storage.dvc_config import is_cache_link
+from artpipe.system.threads import map_in_threads
 
 _STEP = re.compile(r"step-(\d+)")
 _LINE_CHARACTERS, _MAXIMUM_LINES = 2000, 400  # what is shown of a text at most: letters of a line, lines
@@ -100,8 +102,12 @@ def load_artist(
 def _load_works(
     folder: Path, model: str, report: ReportCard, media: MediaStore, find_work: FindWork, sentences: Sentences
 ) -> Iterable[GalleryWork]:
-    for (name, exhibit), recipe in zip(name_works(model, report), list_recipes(report), strict=True):
-        work = _load_work(name, _make_title(exhibit.caption, sentences), exhibit, folder, media, find_work)
+    def load_work(named: tuple[str, SavedExhibit]) -> GalleryWork:
+        name, exhibit = named
+        return _load_work(name, _make_title(exhibit.caption, sentences), exhibit, folder, media, find_work)
+
+    works = map_in_threads(load_work, name_works(model, report))
+    for work, exhibit, recipe in zip(works, report.exhibits, list_recipes(report), strict=True):
         titles = dict.fromkeys(_make_title(exhibit.caption, load_sentences(language)) for language in list_languages())
         yield replace(
             work,
@@ -126,9 +132,7 @@ def name_works(model: str, report: ReportCard) -> Iterable[tuple[str, SavedExhib
     names: set[str] = set()
     for exhibit in report.exhibits:
         base = f"{model}-{make_slug(Path(exhibit.file).stem)}"
-        name = next(
-            candidate for candidate in (base, *(f"{base}-{i}" for i in range(2, 9999))) if candidate not in names
-        )
+        name = next(name for name in chain([base], (f"{base}-{i}" for i in count(2))) if name not in names)
         names.add(name)
         yield name, exhibit
 
@@ -177,12 +181,15 @@ def require_inside(folder: Path, name: str) -> Path:
 
 
 def _load_frames(files: Iterable[Path], media: MediaStore) -> Iterable[Frame]:
-    for path in files:
+    def load_frame(path: Path) -> Frame | None:
         match = _STEP.match(path.name)
         if match and path.suffix.lower() == ".txt":
-            yield Frame(int(match[1]), None, _read_text(path, _FRAME_LINES))
-        elif match and path.suffix.lower() in _FRAME_SUFFIXES:
-            yield Frame(int(match[1]), media.add_file(path))
+            return Frame(int(match[1]), None, _read_text(path, _FRAME_LINES))
+        if match and path.suffix.lower() in _FRAME_SUFFIXES:
+            return Frame(int(match[1]), media.add_file(path))
+        return None
+
+    return [frame for frame in map_in_threads(load_frame, files) if frame]
 
 
 def _read_text(path: Path, limit: int) -> str:

@@ -7,12 +7,16 @@ import base64
 import io
 import re
 import wave
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artpipe.contracts.gallery_work import Media
 from artpipe.errors import CorruptError
 from artpipe.site.sound_files import encode_opus
+from artpipe.system.ffmpeg import find_ffmpeg
+from artpipe.system.file_cache import FileCache
 from artpipe.system.hashing import sha256_bytes
 
 if TYPE_CHECKING:
@@ -30,8 +34,9 @@ _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 class MediaStore:
     """Collects the media of a gallery, path to bytes; the same content is kept once."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoded: FileCache | None = None) -> None:
         self.files: dict[str, bytes] = {}
+        self._encoded = encoded  # what earlier renderings encoded
         # Whether the works of the dataset whose pictures are being added were shrunk: their squares are nobody's.
         self.are_shrunk = False
         self._widths: set[int] = set()
@@ -62,10 +67,13 @@ class MediaStore:
                 suffix = f".{(image.format or 'png').lower()}"
                 exact = min(width, height) < _WEBP_FROM or not colour
                 copies = (
-                    [] if exact else [copy for side in (_SMALL_SIDE, *_SIDES) if (copy := self._add_copy(image, side))]
+                    []
+                    if exact
+                    else [copy for side in (_SMALL_SIDE, *_SIDES) if (copy := self._add_copy(image, data, side))]
                 )
                 if len(data) > _INLINE_BYTES and image.mode in {"L", "RGB"}:
-                    webp = _encode_webp(image, lossless=min(width, height) < _WEBP_FROM)
+                    lossless = min(width, height) < _WEBP_FROM
+                    webp = self._keep(lambda: _encode_webp(image, lossless=lossless), data, b"webp %d" % lossless)
                     if len(webp) < len(data):
                         data, suffix, exact = webp, ".webp", min(width, height) < _WEBP_FROM
         except Exception as error:  # noqa: BLE001 - Pillow raises far more than OSError on damaged files
@@ -76,15 +84,23 @@ class MediaStore:
         facts["is_soft"] = self.are_shrunk and colour
         return self._add(data, suffix, **facts, small=copies[0] if copies else None, sizes=tuple(copies))
 
-    def _add_copy(self, image: "Image.Image", side: int) -> Media | None:
+    def _keep(self, make: Callable[[], bytes], *parts: bytes) -> bytes:
+        """Return what an earlier rendering encoded from these parts, else make it."""
+        return self._encoded.get_or_make([*parts, _name_encoders()], make) if self._encoded else make()
+
+    def forget_unused(self) -> None:
+        """Remove what earlier renderings encoded and this one did not need."""
+        if self._encoded:
+            self._encoded.forget_unused()
+
+    def _add_copy(self, image: "Image.Image", data: bytes, side: int) -> Media | None:
         """Add a copy whose longer side is `side`; None if the picture is not longer."""
         if max(image.size) <= side:
             return None
-        copy = image.convert("RGB")
-        copy.thumbnail((side, side))
-        data = _encode_webp(copy, lossless=False, quality=80)
-        self._widths.add(copy.width)
-        return self._add(data, ".webp", width=copy.width, height=copy.height, exact=False, colour=True)
+        copy = self._keep(lambda: _encode_copy(image, side), data, b"copy %d" % side)
+        width, height = _read_size(copy)
+        self._widths.add(width)
+        return self._add(copy, ".webp", width=width, height=height, exact=False, colour=True)
 
     def add_picture_bytes(self, data: bytes) -> Media:
         """Put a picture that no file holds on the shelf.
@@ -122,8 +138,13 @@ class MediaStore:
 
     def _add_opus(self, data: bytes) -> Media | None:
         """Add a WAV as Opus; None where that is not smaller, or cannot be made."""
-        opus = encode_opus(data, ".wav") if len(data) > _LIGHT_FROM else None
-        return self._add(opus, ".ogg") if opus and len(opus) < len(data) else None
+        if len(data) <= _LIGHT_FROM:
+            return None
+        try:
+            opus = self._keep(lambda: _encode_opus(data), _read_samples(data), b"opus")
+        except _NotEncodedError:  # not kept: another time ffmpeg may be there
+            return None
+        return self._add(opus, ".ogg") if len(opus) < len(data) else None
 
     def add_document(self, data: bytes, suffix: str) -> Media:
         """Put a text for visitors to take on the shelf."""
@@ -166,6 +187,49 @@ def _measure_seconds(data: bytes) -> float:
             return float(sound.getnframes() / sound.getframerate())
     except (wave.Error, EOFError, ZeroDivisionError):
         return 0.0
+
+
+class _NotEncodedError(Exception):
+    """A sound that ffmpeg, missing perhaps, made nothing of."""
+
+
+def _encode_opus(data: bytes) -> bytes:
+    if (opus := encode_opus(data, ".wav")) is None:
+        raise _NotEncodedError
+    return opus
+
+
+def _read_samples(data: bytes) -> bytes:
+    """Return what sounds in a WAV, with its form; all of it where it cannot be read."""
+    try:
+        with wave.open(io.BytesIO(data)) as sound:
+            samples: bytes = sound.readframes(sound.getnframes())
+            return repr(sound.getparams()).encode() + samples
+    except (wave.Error, EOFError):
+        return data
+
+
+@cache
+def _name_encoders() -> bytes:
+    """Return the versions of what encodes; others may make other bytes."""
+    import PIL
+    from PIL import features
+
+    return f"{PIL.__version__} {features.version('webp')} {find_ffmpeg()}".encode()
+
+
+def _read_size(webp: bytes) -> tuple[int, int]:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(webp)) as image:
+        width, height = image.size
+    return width, height
+
+
+def _encode_copy(image: "Image.Image", side: int) -> bytes:
+    copy = image.convert("RGB")
+    copy.thumbnail((side, side))
+    return _encode_webp(copy, lossless=False, quality=80)
 
 
 def _encode_webp(image: "Image.Image", *, lossless: bool, quality: int = 88) -> bytes:

@@ -24,6 +24,7 @@ from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
 from artpipe.site.pages import render_pages
 from artpipe.site.themes import find_theme, list_theme_files, make_translator
+from artpipe.system.file_cache import FileCache
 
 _INDEX = "index.html"
 _PICTURES = {".png", ".webp", ".jpg"}
@@ -39,7 +40,8 @@ class GalleryPreview:
     def __init__(self, root: Path) -> None:
         self._root, self._params = root, load_params(root / "params.yaml")
         self._theme = find_theme(self._params.gallery.theme)
-        self._media, self._translator = MediaStore(), make_translator(self._params, self._theme)
+        self._media = MediaStore(FileCache(root / paths.ENCODED))
+        self._translator = make_translator(self._params, self._theme)
         self._site = make_site(self._params, self._theme, self._translator)
         self._museum: Museum | None = None
         self._pages, self._written, self._is_stale = dict[str, bytes](), dict[str, bytes](), True

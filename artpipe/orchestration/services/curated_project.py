@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from artpipe.artifacts import paths
 from artpipe.artifacts.curation import BredWork, Curation, ModelCuration, WorkDecision
 from artpipe.config.params import load_params
 from artpipe.contracts.gallery_work import GalleryWork
@@ -21,6 +22,7 @@ from artpipe.site.curated_walls import curate_museum
 from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
 from artpipe.site.themes import find_theme, make_translator
+from artpipe.system.file_cache import FileCache
 
 _LITTER = 8  # pictures near a work that are offered at once
 
@@ -29,7 +31,8 @@ class CuratedProject:
     """A project's works and decisions; pictures stay in memory."""
 
     def __init__(self, root: Path) -> None:
-        self._root, self._params, self._media = root, load_params(root / "params.yaml"), MediaStore()
+        self._root, self._params = root, load_params(root / "params.yaml")
+        self._media = MediaStore(FileCache(root / paths.ENCODED))
         self._file, self._paint_anew = CurationFile(root), make_bred_painter(root)
         self._painted: dict[tuple[str, str, str], bytes] = {}  # bred pictures by model, checkpoint and recipe
         self._painting = Lock()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # Folders of `.state` with pictures, or with vectors that small pictures can be made of; each is made again when asked for.
 _LEFT_IN_STATE = (
-    *("compared", "credentials/files", "credentials/samples", "critique", "damaged", "features", "mending"),
+    *("compared", "credentials/files", "credentials/samples", "critique", "damaged", "encoded", "features", "mending"),
     "preview",
 )
 

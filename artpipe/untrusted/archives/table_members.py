@@ -62,9 +62,9 @@ def require_picture_table(path: Path) -> None:
 def read_table_members(
     path: Path, limits: ArchiveLimits, is_wanted: Callable[[str], bool]
 ) -> Generator[Member, None, None]:
-    """Yield a picture and its fields for each row; what is not wanted without its bytes.
+    """Yield a picture and its fields for each row.
 
-    Damage or a bomb ends the table; that is an entry of its own, with the table's name.
+    What is not wanted comes without its bytes. Damage or a bomb ends the table; that is an entry of its own, with the table's name.
 
     Raises:
         UserError: it has no column of pictures.

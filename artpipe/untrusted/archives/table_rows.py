@@ -1,4 +1,6 @@
-"""Read pictures out of Parquet and Arrow tables, in a process of its own: `table_members` is the other end.
+"""Read pictures out of Parquet and Arrow tables, in a process of its own.
+
+The other end is `table_members`.
 
 The libraries that read tables are written for tables that one trusts: a damaged one may end the process, and one that
 lies takes any memory. Here that happens to this table alone.

@@ -20,10 +20,10 @@ from PIL import Image
 from artpipe.contracts.gallery_work import RealWork
 from artpipe.contracts.generation_facts import GenerationFacts
 from artpipe.credentials.credential_check import check_bytes, check_file
-from artpipe.credentials.file_cache import FileCache
 from artpipe.credentials.media_signing import MediaSigner
 from artpipe.credentials.signing_identity import CHAIN_VARIABLE, KEY_VARIABLE, load_identity, own_files
 from artpipe.errors import CorruptError, UserError
+from artpipe.system.file_cache import FileCache
 from tests.support.small_media import SAMPLES, make_film, make_sound
 
 WORKS = (RealWork("ab" * 32, "A dahlia", creator="Ann", licence="CC0"), RealWork("cd" * 32))

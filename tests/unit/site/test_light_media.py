@@ -8,8 +8,9 @@ import wave
 import pytest
 from PIL import Image
 
-from artpipe.site import sound_files
+from artpipe.site import media_files, sound_files
 from artpipe.site.media_files import MediaStore
+from artpipe.system.file_cache import FileCache
 
 
 def tone(seconds):
@@ -62,3 +63,20 @@ def test_without_ffmpeg_a_sound_stays_as_it_is(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.count("\n") == 1
     monkeypatch.setattr(sound_files, "find_ffmpeg", lambda: None)
     assert MediaStore().add_file(tmp_path / "a.wav").light is None
+
+
+def test_what_was_encoded_once_is_kept(tmp_path, monkeypatch):
+    """A second shelf of the same folder encodes nothing; what it does not need is forgotten."""
+    Image.linear_gradient("L").resize((600, 500)).convert("RGB").save(tmp_path / "a.png")
+    (tmp_path / "a.wav").write_bytes(tone(3))
+    first = MediaStore(FileCache(tmp_path / "encoded"))
+    pictures = [first.add_file(tmp_path / name) for name in ("a.png", "a.wav")]
+    for encoder in ("_encode_webp", "_encode_copy", "_encode_opus"):
+        monkeypatch.setattr(media_files, encoder, None)
+    second = MediaStore(FileCache(tmp_path / "encoded"))
+    assert [second.add_file(tmp_path / name) for name in ("a.png", "a.wav")] == pictures
+    assert second.files == first.files
+    third = MediaStore(FileCache(tmp_path / "encoded"))
+    third.add_file(tmp_path / "a.wav")
+    third.forget_unused()
+    assert len(list((tmp_path / "encoded").iterdir())) == 1
