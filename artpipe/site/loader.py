@@ -107,8 +107,9 @@ def _load_works(
         return _load_work(name, _make_title(exhibit.caption, sentences), exhibit, folder, media, find_work)
 
     works = map_in_threads(load_work, name_works(model, report))
+    languages = [load_sentences(language) for language in list_languages()]
     for work, exhibit, recipe in zip(works, report.exhibits, list_recipes(report), strict=True):
-        titles = dict.fromkeys(_make_title(exhibit.caption, load_sentences(language)) for language in list_languages())
+        titles = dict.fromkeys(_make_title(exhibit.caption, other) for other in languages)
         yield replace(
             work,
             recipe=recipe,
