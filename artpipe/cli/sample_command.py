@@ -25,6 +25,14 @@ Mask = Annotated[
 Between = Annotated[
     tuple[int, int] | None, typer.Option(metavar="SEED SEED", help="Paint the way from one seed to another.")
 ]
+Moves = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--move",
+        metavar="NUMBER=AMOUNT",
+        help="Along a principal direction of the noise, 1 to 10: `1=+2`; may be given several times.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option(help="The grid's file; the single ones stand in a folder beside it.")]
 Words = Annotated[
     str | None, typer.Option(help=r"What to paint, in words; of a text its beginning ('\n' is a new line).")
@@ -33,6 +41,7 @@ Recipe = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A picture saved in a live room: it alone is painted again.")
 ]
 Given = dict[str, Any]
+_MOST_AMOUNT = 20  # deviations of the noise
 _STRENGTH = 0.6  # of a picture to begin from, where nothing is masked
 
 
@@ -53,6 +62,7 @@ def sample(
     strength: Strength = None,
     keep: Mask = None,
     between: Between = None,
+    move: Moves = None,
     recipe: Recipe = None,
 ) -> None:
     """Paint from a trained model.
@@ -60,7 +70,7 @@ def sample(
     Each picture's file holds the command that paints it again.
     """
     if recipe is not None:
-        _print_recipe(name, recipe, out, (label, prompt, guidance, steps, like, keep, between, negative or None))
+        _print_recipe(name, recipe, out, (label, prompt, guidance, steps, like, keep, between, move, negative or None))
         return
     _check_options(prompt, label, like, keep, strength, between)
     if strength is None:
@@ -70,7 +80,7 @@ def sample(
     request = _make_request(
         name, like, keep,
         {"negative": negative, "guidance": guidance, "steps": steps, "strength": strength},
-        {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between},
+        {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between, "moves": _read_moves(move or [])},
     )  # fmt: skip
     typer.echo(to_printable_lines(sample_model(name, n, seed, out and resolve_typed_path(out), label, request)))
 
@@ -90,6 +100,24 @@ def _check_options(
     if like is None and (keep is not None or strength is not None):
         option = "--keep" if keep is not None else "--strength"
         raise UserError(f"{option} says what stays of a picture; name the picture with --like")
+
+
+def _read_moves(texts: list[str]) -> dict[int, float]:
+    """Return amounts by direction.
+
+    Raises:
+        UserError: one is not of the form NUMBER=AMOUNT.
+    """
+    moves = {}
+    for text in texts:
+        number, _, amount = text.partition("=")
+        try:
+            moves[int(number)] = float(amount)
+        except ValueError:
+            raise UserError(f"--move {text}: NUMBER=AMOUNT is expected, such as 1=+2") from None
+        if not abs(moves[int(number)]) <= _MOST_AMOUNT:
+            raise UserError(f"--move {text}: an amount from -{_MOST_AMOUNT} to {_MOST_AMOUNT} is expected")
+    return moves
 
 
 def _print_recipe(name: str, recipe: Path, out: Path | None, others: tuple[object, ...]) -> None:

@@ -47,6 +47,9 @@ def make_command(recipe: Mapping[str, Any]) -> list[str]:
     words = ["artpipe", "sample", str(recipe["model"])]
     for name, value in recipe.items():
         if name in _OPTIONS and value is not None:
+            if name == "move":
+                words += [word for move in value for word in ("--move", move)]
+                continue
             values = value if isinstance(value, list) else [value]
             words += [_OPTIONS[name], *(repr(one) if isinstance(one, float) else str(one) for one in values)]
     return [*words, "-n", str(recipe.get("n", 1))]
@@ -54,5 +57,17 @@ def make_command(recipe: Mapping[str, Any]) -> list[str]:
 
 _OPTIONS = {
     name: f"--{name}"
-    for name in ("seed", "label", "prompt", "negative", "guidance", "steps", "like", "strength", "keep", "between")
+    for name in (
+        "seed",
+        "label",
+        "prompt",
+        "negative",
+        "guidance",
+        "steps",
+        "like",
+        "strength",
+        "keep",
+        "between",
+        "move",
+    )
 }

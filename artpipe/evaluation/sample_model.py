@@ -56,7 +56,7 @@ def sample_model(
     works = _load_held_out_works(Path("data/shards") / str(entry.get("dataset")), learner)
     if label is not None:
         works = {column: rows for column, rows in works.items() if column not in CAPTION_COLUMNS}
-    if request.recipe and (isinstance(learner, SteeredSampler) or request.between):
+    if request.recipe and (isinstance(learner, SteeredSampler) or request.between or request.moves):
         texts = decode_texts(works["caption_texts"].tolist()) if "caption_texts" in works else []
         exhibits = list(steer_exhibits(learner, n, seed, label, request, texts))
     else:

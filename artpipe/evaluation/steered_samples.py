@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from artpipe.contracts.model import Exhibit, LatentWalker, Learner, Prompt
 from artpipe.contracts.steered_sampler import SteeredSampler, Steering, select_rows
 from artpipe.errors import UserError
+from artpipe.evaluation.noise_directions import MOST_DIRECTIONS, find_directions, has_directions
 from artpipe.numerics.caption_tokens import split_words
 from artpipe.system.plain_text import to_printable
 
@@ -25,6 +26,7 @@ class SteeringRequest:
     steering: Steering = field(default_factory=Steering)
     prompt: str | None = None
     between: tuple[int, int] | None = None  # seeds: pictures on the way from one noise to the other
+    moves: Mapping[int, float] = field(default_factory=dict)  # by direction, from 1 on, in deviations of the noise
     given: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -34,6 +36,7 @@ class SteeringRequest:
         options = {
             "prompt": self.prompt, "negative": s.negative or None, "guidance": s.guidance, "steps": s.steps,
             "strength": s.strength if s.like is not None else None, "between": self.between and list(self.between),
+            "move": [f"{number}={amount:+g}" for number, amount in self.moves.items()] or None,
         }  # fmt: skip
         return {name: value for name, value in {**options, **self.given}.items() if value is not None}
 
@@ -45,15 +48,27 @@ def check_request(learner: Learner[Any], name: str, request: SteeringRequest, re
         UserError: one line with the option.
     """
     kind = learner.params.kind
-    steered = [option for option in request.recipe if option not in {"prompt", "between"}]
+    steered = [option for option in request.recipe if option not in {"prompt", "between", "move"}]
     if steered and not isinstance(learner, SteeredSampler):
         raise UserError(f"--{steered[0]}: {name} is a {kind}, which is not steered; a flow is")
     if request.between and not isinstance(learner, LatentWalker):
         raise UserError(f"--between: {name} is a {kind}, which has no way from one noise to another")
+    if request.moves:
+        _check_moves(learner, name, request.moves)
     if request.between and request.steering.like is not None:
         raise UserError("--between begins from noise, --like from a picture; give one of them")
     if request.prompt is not None:
         refuse_words(request.prompt, name, refused)
+
+
+def _check_moves(learner: Learner[Any], name: str, moves: Mapping[int, float]) -> None:
+    if not isinstance(learner, LatentWalker) or not has_directions(learner):
+        raise UserError(
+            f"--move: {name} is a {learner.params.kind}, whose noise has no directions; that of gan and vae has"
+        )
+    count = min(MOST_DIRECTIONS, learner.noise_size)
+    if unknown := [number for number in moves if not 1 <= number <= count]:
+        raise UserError(f"--move {unknown[0]}: {name} has the directions 1 to {count}")
 
 
 def list_refused(entry: Mapping[str, Any], learner: Learner[Any]) -> list[str]:
@@ -83,11 +98,12 @@ def steer_exhibits(
 
     Where neither a prompt nor a label says what to paint, each seed asks for one of `texts`, as on the wall.
     """
-    classes = len(learner.spec.classes)
+    classes, shift = len(learner.spec.classes), _find_shift(learner, request.moves)
     for start in range(0, n, _AT_ONCE):
         numbers = list(range(start, min(start + _AT_ONCE, n)))
         seeds = [request.between[0] if request.between else seed + number for number in numbers]
         noise = _blend_noise(learner, request.between, numbers, n) if request.between else _noise(learner, seeds)
+        noise = noise + shift
         labels: list[int | None] = [label] * len(seeds)
         captions = [request.prompt or ""] * len(seeds)
         if label is None and request.prompt is None and texts:
@@ -98,6 +114,14 @@ def steer_exhibits(
         shown = [""] * len(seeds) if request.prompt is not None else captions
         for picture, number, asked, caption in zip(pictures, seeds, labels, shown, strict=True):
             yield Exhibit("image", picture, caption, seed=number, label=asked)
+
+
+def _find_shift(learner: Any, moves: Mapping[int, float]) -> Tensor:
+    """Return what is added to noise ``(Z)``."""
+    if not moves:
+        return torch.zeros(learner.noise_size)
+    directions = find_directions(learner)
+    return torch.stack([amount * directions[number - 1] for number, amount in moves.items()]).sum(0)
 
 
 def _paint(

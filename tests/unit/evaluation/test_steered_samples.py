@@ -168,6 +168,18 @@ def test_a_picture_on_the_way_is_painted_again_with_its_way(sample):
     assert sorted(Path("made").glob("*.png"))[1].read_bytes() == before
 
 
+def test_a_move_along_a_direction_is_painted_again(sample):
+    """Two directions at once; without a move it is another picture, and the command in the file paints the same bytes."""
+    plain = sample("forger", "-n", "2", "--seed", "3")
+    sample("forger", "-n", "2", "--seed", "3", "--move", "1=+2", "--move", "3=-1.5")
+    last = max(Path("made").glob("*.png"))
+    before, recipe = last.read_bytes(), json.loads(Image.open(last).text["artpipe-recipe"])
+    assert recipe["move"] == ["1=+2", "3=-1.5"]
+    assert not np.array_equal(np.array(Image.open(last)), plain[last.name])
+    sample(*shlex.split(recipe["command"])[2:])
+    assert next(iter(Path("made").glob("*.png"))).read_bytes() == before
+
+
 def test_without_words_captions_of_held_out_works_are_asked_for(sample, studio):
     """Where the dataset has captions, a seed asks for one, and the recipe says which; a label is asked for all the same."""
     folder, texts = studio / paths.shards("blocks"), ["a red block", "green"]
@@ -195,6 +207,11 @@ def test_without_words_captions_of_held_out_works_are_asked_for(sample, studio):
 MISTAKES = {
     "a refused word": (("painter", "--prompt", "a BLOOD-red rose"), "--prompt: `Blood  red` is refused by `models.painter.refuse`"),
     "both": (("painter", "--prompt", "x", "--label", "0"), "--prompt and --label both say what to paint; give one of them"),
+    "no amount": (("forger", "--move", "1"), "--move 1: NUMBER=AMOUNT is expected, such as 1=+2"),
+    "no number": (("forger", "--move", "nan=nan"), "--move nan=nan: NUMBER=AMOUNT is expected, such as 1=+2"),
+    "too far": (("forger", "--move", "1=inf"), "--move 1=inf: an amount from -20 to 20 is expected"),
+    "an unknown direction": (("forger", "--move", "5=1"), "--move 5: forger has the directions 1 to 4"),
+    "a noise without directions": (("painter", "--move", "1=1"), "--move: painter is a flow, whose noise has no directions"),
     "a mask alone": (("painter", "--keep", "mask.png"), "--keep says what stays of a picture; name the picture with --like"),
     "strength alone": (("painter", "--strength", "1"), "--strength says what stays of a picture"),
     "no such file": (("painter", "--like", "none.png"), "none.png: no such file or folder"),
