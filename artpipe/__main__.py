@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NoReturn
 
-from artpipe.cli.app import app
+from artpipe.cli.early_project_check import require_project_early
 from artpipe.errors import ArtpipeError
 from artpipe.system.plain_text import to_printable, to_printable_lines
 from artpipe.system.streams import discard_failed_output, open_streams
@@ -39,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.excepthook = _show_traceback
     open_streams()
     try:
+        require_project_early(sys.argv[1:] if arguments is None else arguments)
+        from artpipe.cli.app import app
+
         sys.exit(app(arguments, prog_name="artpipe"))
     except ArtpipeError as error:
         sys.stderr.write(f"artpipe: {to_printable_lines(str(error))}\n")

@@ -21,7 +21,7 @@ from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import FeatureExtractor, Prompt, Sampler, SequenceModel
 from artpipe.errors import UserError
 from artpipe.evaluation.decide_verdict import decide_verdict, select_finite_scores
-from artpipe.evaluation.dvc_reports import write_comparison
+from artpipe.evaluation.dvc_reports import select_headline_scores, write_comparison
 from artpipe.evaluation.extractor_networks import load_or_compute, open_extractors, open_network
 from artpipe.evaluation.extractor_skill import measure_skill
 from artpipe.evaluation.generated_samples import generate_samples
@@ -31,7 +31,7 @@ from artpipe.evaluation.score_basis import add_basis
 from artpipe.evaluation.whole_works import count_whole
 from artpipe.language.sentences import make_sentence
 from artpipe.nn.style.perceptual import open_perceptual_network
-from artpipe.system.atomic_files import remove_stale_temporaries, write_folder
+from artpipe.system.atomic_files import remove_stale_temporaries, write_folder, write_json
 from artpipe.training.restore import restore_learner
 
 _FALLBACKS: tuple[tuple[Split, ...], ...] = (("test",), ("validation",), ("validation", "test"), ("train",))
@@ -73,6 +73,7 @@ def evaluate_model(name: str) -> None:
             whole_works=count_whole(evidence),
             live=live,
         )
+        write_json(folder / "scores.json", select_headline_scores(card, evidence.params.metrics))
         save_report(folder, card)
     write_comparison(card, evidence)
     sys.stdout.write(f"{name}: {verdict.grade}. {make_sentence(verdict)}\n")

@@ -1,6 +1,7 @@
 """Save and load evaluation reports: scores, grade and exhibits of a checkpoint."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -234,6 +235,19 @@ class ReportCard(ParameterCard):
     def decisive(self) -> Score | None:
         """Return the score that compares two models, None where a person has to look."""
         return next((score for score in self.scores if score.decides), None)
+
+    def choose_scores(self, headlines: Collection[str] = ()) -> list[Score]:
+        """Return the two scores that say most.
+
+        The one that decides, that of the verdict, else the first headline, or the first that can be better or worse.
+        """
+        own = [score for score in self.scores if not score.is_anchor]
+        first = [score for score in own if score.decides][:1]
+        second = [score for score in own if score.name == self.verdict.score]
+        rest = sorted(
+            own, key=lambda score: (score.name not in headlines, score.better == "neither")
+        )  # else as they stand
+        return list({score.name: score for score in (*first, *second, *rest)}.values())[:2]
 
 
 def work_file(digest: str, suffix: str = ".png") -> str:

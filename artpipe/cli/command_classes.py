@@ -103,7 +103,7 @@ class ProjectCommand(ExitCodesCommand):
     """
 
     def invoke(self, ctx: Any) -> Any:
-        """Enter the root, then run; help and wrong arguments need no project.
+        """Enter the root, then run; help needs no project.
 
         Raises:
             UserError: there is no project.

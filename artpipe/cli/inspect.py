@@ -3,6 +3,7 @@
 And `new` and `upgrade`.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,7 @@ def upgrade(
     keep: Annotated[
         list[str], typer.Option(metavar="STAGE", help="Accept the result of a stage, such as train@digits-gan.")
     ] = [],  # noqa: B006 (typer reads it)
+    as_json: Json = False,
 ) -> None:
     """Bring the project to the installed artpipe: names of parameters, code.yaml.
 
@@ -48,9 +50,12 @@ def upgrade(
     from artpipe.project.pinned_version import pin_installed_version
     from artpipe.project.upgrade import upgrade_project
 
-    typer.echo(to_printable_lines(upgrade_project(only_plan=plan, keep=keep)))
-    if line := pin_installed_version(only_plan=plan):
-        typer.echo(line)
+    report = upgrade_project(only_plan=plan, keep=keep)
+    pin = pin_installed_version(only_plan=plan)
+    if as_json:
+        typer.echo(json.dumps({**report.to_json(), "pin": pin}, indent=1))
+        return
+    typer.echo(to_printable_lines("\n".join([report.to_text(), *([pin] if pin else [])])))
 
 
 @inspect_commands.command(rich_help_panel=LOOK)

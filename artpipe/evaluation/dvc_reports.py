@@ -19,9 +19,12 @@ from artpipe.contracts.metric import Evidence
 from artpipe.evaluation.saved_exhibits import make_exhibits
 from artpipe.numerics.pixels import to_bytes
 from artpipe.system.atomic_files import write_bytes, write_folder, write_json, write_text
+from artpipe.system.hashing import sha256_bytes
 from artpipe.training.exhibit_files import compose_grid, encode_png, make_thumbnail
 
 _SHEET_EXHIBITS = 8  # works of a kind that paints no samples of its own; each is large
+_DIGITS = 4  # that a table in a terminal shows of a score
+_KEY_DIGITS = 6  # that tell two comparisons apart in a table
 _MINIMUM_SIDE, _MAXIMUM_SIDE = 64, 160  # pixels of their longer side
 
 
@@ -30,12 +33,29 @@ def write_comparison(report: ReportCard, evidence: Evidence) -> None:
 
     ``data/metrics/NAME.json``, and ``curves.json`` and, of pictures, ``sheet.png`` in ``data/plots/NAME``.
     """
-    write_json(paths.metrics(report.model), select_headline_scores(report, evidence.params.metrics))
+    write_json(paths.metrics(report.model), summarise_report(report, evidence.params.metrics))
     with write_folder(paths.plots(report.model)) as folder:
         rows = [json.dumps(row) for row in make_curve_rows(evidence.card.history)]
         write_text(folder / "curves.json", "[\n" + ",\n".join(rows) + "\n]\n")
         if (picture := make_sample_sheet(evidence)) is not None:
             write_bytes(folder / "sheet.png", encode_png(picture))
+
+
+def summarise_report(report: ReportCard, metrics: Iterable[str]) -> dict[str, str | float]:
+    """Return grade and two scores by names that all models share.
+
+    So `dvc metrics show` is a table of as many columns whatever the models are. `measured` names the scores and `key` is
+    a hash of their comparison keys: where either differs, so does what was measured, and a difference means nothing.
+    """
+    scores = report.choose_scores(select_headline_scores(report, metrics).keys())
+    summary: dict[str, str | float] = {"grade": report.verdict.grade}
+    if report.verdict.fault:
+        summary["fault"] = report.verdict.fault
+    summary |= {
+        name: float(f"{score.value:.{_DIGITS}g}") for name, score in zip(("score", "second"), scores, strict=False)
+    }
+    keys = sha256_bytes("".join(score.comparison_key for score in scores).encode())[:_KEY_DIGITS]
+    return {**summary, "measured": ", ".join(score.name for score in scores), "key": keys}
 
 
 def select_headline_scores(report: ReportCard, metrics: Iterable[str]) -> dict[str, str | dict[str, float]]:

@@ -29,12 +29,12 @@ from artpipe.errors import UserError, did_you_mean
 from artpipe.project.dvc_yaml import describe_difference, require_whole_graph
 from artpipe.project.estimates import CostEstimator
 from artpipe.project.format_upgrade import GRAPH, LOCK, FormatUpgrade, find_format_upgrade
+from artpipe.project.upgrade_report import StaleStage, UpgradeReport
 from artpipe.storage.running_work import require_no_running_work
 from artpipe.system.atomic_files import write_text
-from artpipe.system.units import format_duration
 
 
-def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Sequence[str] = ()) -> str:
+def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Sequence[str] = ()) -> UpgradeReport:
     """Migrate names of an older format, write `code.yaml`, and return a report.
 
     Args:
@@ -66,28 +66,14 @@ def upgrade_project(root: Path = Path(), *, only_plan: bool = False, keep: Seque
         if not (root / CURATION).exists():  # of a project from before there was one
             write_text(root / CURATION, EMPTY_CURATION)
         write_code(add_accepted(installed, keep, root), root)
-    stale = list(_find_stale(_read_stages(accepted_lock), installed))
-    report = _describe(
-        changed, equal, list(_format_costs(stale, params, root)), only_plan=only_plan, is_migrated=bool(migration.lines)
+    stages = list(_find_stale(_read_stages(accepted_lock), installed))
+    return UpgradeReport(
+        migration=migration.lines,
+        changed=tuple(changed),
+        equal=tuple(equal),
+        stale=tuple(_estimate_stages(stages, params, root)),
+        is_written=not only_plan,
     )
-    return "\n".join([*migration.lines, *report])
-
-
-def _describe(
-    changed: Sequence[str], equal: Sequence[str], costs: Sequence[str], *, only_plan: bool, is_migrated: bool
-) -> list[str]:
-    """Return the lines about code: what changed, what stands, what runs again.
-
-    What runs again is told with its cost.
-    """
-    if not changed and not costs:
-        is_unwritten = only_plan and is_migrated
-        up_to_date = "code.yaml is up to date: no code changed that decides a result"
-        return ["nothing was written; `artpipe upgrade` writes it" if is_unwritten else up_to_date]
-    lines = [f"changed: {', '.join(changed)}"] if changed else []
-    if equal:
-        lines.append(f"  the same results, byte for byte, so they stand as they are: {', '.join(equal)}")
-    return [*lines, *costs, _next_step(costs, only_plan=only_plan)]
 
 
 def _with_lock(migration: FormatUpgrade, lock: str | None) -> FormatUpgrade:
@@ -133,22 +119,9 @@ def _find_stale(results: Mapping[str, Any], installed: Mapping[str, Any]) -> Ite
             yield stage
 
 
-def _format_costs(stages: Iterable[str], params: Params, root: Path) -> Iterator[str]:
+def _estimate_stages(stages: Iterable[str], params: Params, root: Path) -> Iterator[StaleStage]:
     lock = (read_yaml(root / "dvc.lock") or {}).get("stages", {}) if (root / "dvc.lock").exists() else {}
     costs = CostEstimator(root, params, lock)
     for stage in stages:
         cost = costs.estimate(stage)
-        duration = (
-            f"{format_duration(cost.core_seconds)} last time"
-            if cost.measured
-            else f"about {format_duration(cost.core_seconds)}"
-        )
-        yield f"  {stage}  ({duration})"
-
-
-def _next_step(stale: Sequence[str], *, only_plan: bool) -> str:
-    if only_plan:
-        return "nothing was written; `artpipe upgrade` accepts the code, `--keep STAGE` a result as it stands"
-    if not stale:
-        return "code.yaml is written; nothing runs again for it"
-    return "code.yaml is written; these stages, and what follows them, run again with `artpipe run`"
+        yield StaleStage(stage, cost.core_seconds, cost.measured)

@@ -33,7 +33,7 @@ def describe_evaluation(report: ReportCard) -> dict[str, str]:
     verdict = report.verdict
     columns = {VERDICT: f"{verdict.grade}, {verdict.fault}" if verdict.fault else verdict.grade}
     columns[PAGE] = f"data/gallery/models/{report.model}/index.html"
-    for column, score in zip((SCORE, SECOND_SCORE), _choose_scores(report), strict=False):
+    for column, score in zip((SCORE, SECOND_SCORE), report.choose_scores(), strict=False):
         columns[column] = _format_score(score)
     return columns
 
@@ -49,14 +49,6 @@ def make_note(report: ReportCard) -> str:
         file = escape_markdown(f"data/gallery/{page}")
         return f"{verdict}\n\n{make_sentence(Message(code='mlflow_gallery_file'))} {file}"
     return f"{verdict}\n\n[{make_sentence(Message(code='mlflow_gallery_link'))}]({server.rstrip('/')}/{page})"
-
-
-def _choose_scores(report: ReportCard) -> list[Score]:
-    """Return two scores: the one that decides, that of the verdict, else the first."""
-    own = [score for score in report.scores if not score.is_anchor]
-    first = [score for score in own if score.decides][:1]
-    second = [score for score in own if score.name == report.verdict.score]
-    return list({score.name: score for score in (*first, *second, *own)}.values())[:2]
 
 
 def _format_score(score: Score) -> str:

@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
+
+from artpipe.cli.app import app
+from artpipe.cli.command_classes import ProjectCommand
+from artpipe.cli.early_project_check import PROJECT_COMMANDS
 
 
 def cpu_seconds(*command: str) -> float:
@@ -125,15 +130,26 @@ def test_a_shell_completes_commands_and_options(artpipe, monkeypatch, words, wan
 def test_outside_of_a_project_a_command_ends_at_once(tmp_path):
     """In an empty folder: one line, nothing written, nothing heavy imported."""
     code = "import sys\nfrom artpipe.__main__ import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
-    code += "heavy = {'torch', 'pandas', 'mlflow', 'PIL', 'numpy', 'dvc', 'prefect'} & set(sys.modules)\n"
+    code += "heavy = {'torch', 'typer', 'pydantic', 'pandas', 'mlflow', 'PIL', 'numpy', 'dvc', 'prefect'} & set(sys.modules)\n"
     code += "sys.exit(' '.join(heavy) or 0)"
-    for command in (["plan"], ["dataset", "remove", "x"]):
+    for command in (["plan"], ["dataset", "remove", "x"], ["-C", str(tmp_path), "status"]):
         done = subprocess.run(
             [sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert done.stderr.startswith("artpipe: no project here")
         assert (done.stderr.count("\n"), done.returncode) == (1, 0), done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_that_needs_a_project_is_known_early():
+    """The names that are looked for before anything is imported are those of the project commands."""
+    names = {
+        f"{group} {command.name}".strip()
+        for group, commands in (("", app), *((each.name, each.typer_instance) for each in app.registered_groups))
+        for command in get_command(commands).commands.values()
+        if type(command) is ProjectCommand
+    }
+    assert names == PROJECT_COMMANDS
 
 
 @pytest.mark.parametrize("arguments", [[], ["dataset"]])

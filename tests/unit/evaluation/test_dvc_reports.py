@@ -10,7 +10,7 @@ from artpipe.artifacts.checkpoint import HistoryRow
 from artpipe.artifacts.report import Finding, ReportCard, Score
 from artpipe.config.params import EvaluationParams
 from artpipe.contracts.model import Exhibit
-from artpipe.evaluation.dvc_reports import make_curve_rows, make_sample_sheet, select_headline_scores
+from artpipe.evaluation.dvc_reports import make_curve_rows, make_sample_sheet, select_headline_scores, summarise_report
 
 
 class Evidence:
@@ -42,6 +42,42 @@ def test_headlines_are_the_scores_their_metrics_name():
     )
     key = Score(name="any", value=0, n=1).comparison_key
     assert found == {"grade": "fair", "fault": "", "kid": {key: 1}, "held_out_loss": {key: 3}}
+
+
+def test_a_summary_has_the_same_few_names_for_all_models():
+    """Grade, two scores, what they are and under which conditions; the decisive one first, then a headline."""
+    plain = report("steps", "pairs", "kid")
+    decided = plain.model_copy(
+        update={
+            "scores": (
+                *plain.scores[:2],
+                plain.scores[2].model_copy(update={"decides": True}),
+                *report("coverage").scores,
+            )
+        }
+    )
+    summary = summarise_report(decided, ["kid", "coverage"])
+    assert {**summary, "key": ""} == {
+        "grade": "fair", "score": 2, "second": 0, "measured": "kid, coverage", "key": "",
+    }  # fmt: skip
+    assert summarise_report(plain, [])["measured"] == "steps, pairs"
+
+
+def test_another_basis_changes_the_key_of_a_summary():
+    """The key is that of both scores' comparison keys, so a difference that means nothing can be told."""
+    scores = report("kid").scores
+    keys = [
+        summarise_report(report().model_copy(update={"scores": (score,)}), [])["key"]
+        for score in (scores[0], scores[0].model_copy(update={"value": 9}), scores[0].model_copy(update={"n": 2}))
+    ]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_fault_stands_in_a_summary_where_there_is_one():
+    """Of a model without one there is no such column."""
+    collapsed = Finding(grade="weak", fault="collapsed", score="x", value=1, bound=1, code="no_measure_speaks")
+    assert summarise_report(report().model_copy(update={"verdict": collapsed}), [])["fault"] == "collapsed"
+    assert "fault" not in summarise_report(report(), [])
 
 
 @pytest.mark.parametrize(
