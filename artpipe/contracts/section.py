@@ -155,6 +155,7 @@ class Museum:
     publisher: str = ""  # who answers for the works
     base_url: str = ""  # where it is published, with a slash at its end; empty where nobody said
     language: str = "en"
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # its media, by their `src`
 
     @property
     def artists(self) -> Sequence[tuple[Room, Artist]]:

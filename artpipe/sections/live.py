@@ -7,7 +7,7 @@ from artpipe.contracts.section import ModelView, Section
 
 _HTML = """
 {% import "macros.html" as m with context %}
-<div class="wall live" hidden data-live="{{ root }}{{ live.script.src }}" data-model="{{ view.artist.name }}"
+<div class="wall live" id="live" hidden data-live="{{ root }}{{ live.script.src }}" data-model="{{ view.artist.name }}"
  data-checkpoint="{{ view.artist.report.checkpoint | short }}" data-seeds="{{ seeds | join(' ') }}"
  data-width="{{ live.width }}" data-height="{{ live.height }}"{% if labels %} data-packet="{{ labels.packet }}"{% if labels.strip %} data-strip="{{ labels.strip }}"{% endif %}{% endif %}>
 <div class="room-head">

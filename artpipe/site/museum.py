@@ -38,7 +38,7 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
     publisher = clean_line(gallery.publisher) or title
     return Museum(
         title, clean_line(subtitle), rooms, base_url=gallery.base_url, language=gallery.language, labels=gallery.labels,
-        publisher=publisher,
+        publisher=publisher, files=media.files,
     )  # fmt: skip
 
 
