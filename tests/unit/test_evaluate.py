@@ -661,7 +661,7 @@ def test_report_is_the_same_twice(project, name, capsys):
     kept = {exhibit.file: exhibit.sha256 for exhibit in report.exhibits} | report.works
     kept |= {report.live.file: report.live.sha256} if report.live else {}
     assert {file: sha256_file(paths.report(name) / file) for file in kept} == kept
-    assert set(first) == {*kept, "report.json", "report.json.sha256"}
+    assert set(first) == {*kept, "report.json", "report.json.sha256", "scores.json"}
     assert f"{name}: {report.verdict.grade}" in capsys.readouterr().out
     assert report.checkpoint == sha256_file(paths.checkpoint(name) / "checkpoint.json")
     assert report.feature_extractor == sha256_file(paths.checkpoint("judge") / "checkpoint.json")
