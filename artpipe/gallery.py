@@ -105,6 +105,7 @@ def render_gallery(
     no model that does not hang yet is named.
     """
     from artpipe.publishing.gallery_cards import add_cards
+    from artpipe.publishing.iiif import make_iiif_files
     from artpipe.publishing.offered_files import OfferedFiles
     from artpipe.publishing.ro_crate import METADATA_FILE, make_ro_crate
     from artpipe.site.curated_walls import curate_museum
@@ -122,6 +123,7 @@ def render_gallery(
     museum = offered.prepare_museum(museum)
     files = collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
     files |= offered.files
+    files |= dict(make_iiif_files(museum, media.files))
     media.forget_unused()
     return {**files, METADATA_FILE: make_ro_crate(museum, files)}
 

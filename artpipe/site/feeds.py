@@ -11,20 +11,18 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 
 from artpipe.contracts.gallery_work import GalleryWork
-from artpipe.contracts.generation_facts import SOURCE_TYPES, SourceType, format_moment, is_by_trained_model
+from artpipe.contracts.generation_facts import (
+    GENERATION_LABELS,
+    SOURCE_TYPES,
+    format_moment,
+    is_by_trained_model,
+)
 from artpipe.contracts.section import Artist, Museum, Room
-from artpipe.language.message import Message
 from artpipe.language.sentences import make_sentence
 
 _MAXIMUM_WORKS = 60  # in a feed, the newest
 _WORKS_PER_MODEL = 12  # so that a model with a thousand works leaves room for others
 _LANGUAGES = {"zh": "zh-CN"}
-_LABELS: Mapping[SourceType, Message] = {
-    "trainedAlgorithmicMedia": Message(code="generated_by_model"),
-    "compositeWithTrainedAlgorithmicMedia": Message(code="made_by_model_of_works"),
-    "composite": Message(code="composed_by_program"),
-    "algorithmicMedia": Message(code="generated_by_program"),
-}
 
 
 class FeedEntry(NamedTuple):
@@ -92,7 +90,7 @@ def _describe_generation(museum: Museum, entry: FeedEntry) -> str:
         return ""
     source_type = entry.artist.source_type(entry.work)
     mark = " AI生成" if "cn" in museum.labels and is_by_trained_model(source_type) else ""
-    return make_sentence(_LABELS[source_type], museum.language) + mark
+    return make_sentence(GENERATION_LABELS[source_type], museum.language) + mark
 
 
 def _make_json_feed(museum: Museum, entries: Sequence[FeedEntry]) -> bytes:
@@ -146,7 +144,7 @@ def _make_atom_entry(museum: Museum, entry: FeedEntry) -> str:
     author = f"{museum.base_url}models/{entry.artist.name}/index.html"
     html = escape(str(_show_work(museum, entry)))
     source_type = entry.artist.source_type(entry.work)
-    label = make_sentence(_LABELS[source_type], museum.language)
+    label = make_sentence(GENERATION_LABELS[source_type], museum.language)
     return str(
         Markup(
             '<entry>\n<title>{}</title>\n<id>{}</id>\n<updated>{}</updated>\n<link href="{}"/>\n'

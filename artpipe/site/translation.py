@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from artpipe.artifacts.finding_bound import wanted_side
+from artpipe.contracts.generation_facts import format_moment
 from artpipe.language.licence_addresses import licence_address, web_address
 from artpipe.language.sentences import load_sentences
 from artpipe.system.units import format_size
@@ -62,6 +63,7 @@ class Translator:
             "wanted_side": wanted_side,
             "licence_address": licence_address,
             "web_address": web_address,
+            "moment": format_moment,
         }
         spoken: dict[str, Callable[..., str]] = {
             "number": format_number,
