@@ -17,6 +17,7 @@ from artpipe.contracts.generation_facts import SourceType
 from artpipe.contracts.live_room import LiveLabels, LiveScript
 from artpipe.contracts.plugin_info import WallText, choose_source_type
 from artpipe.contracts.run_status import RunStatus
+from artpipe.contracts.site_language import SiteLanguage
 
 GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
 ViewT = TypeVar("ViewT")
@@ -155,6 +156,22 @@ class Museum:
     publisher: str = ""  # who answers for the works
     base_url: str = ""  # where it is published, with a slash at its end; empty where nobody said
     language: str = "en"
+    languages: Sequence[SiteLanguage] = ()  # in which its pages are to be read; empty: in its own alone
+
+    @property
+    def here(self) -> SiteLanguage:
+        """Return its own language among those of the gallery."""
+        return next((one for one in self.languages if one.code == self.language), SiteLanguage(self.language, "", ""))
+
+    @property
+    def pages_address(self) -> str:
+        """Return where its pages stand; empty without an address."""
+        return self.base_url and self.base_url + self.here.prefix
+
+    @property
+    def media_address(self) -> str:
+        """Return where its media stand, from its pages if there is no address."""
+        return self.base_url or "../" * self.here.prefix.count("/")
 
     @property
     def artists(self) -> Sequence[tuple[Room, Artist]]:
