@@ -131,7 +131,7 @@ def render_gallery(
 def make_museum_loader(
     root: Path, params: Params, media: "MediaStore", *, drafts: bool
 ) -> "Callable[[Params], Museum]":
-    """Return what loads the museum as a person curated it, in the language of some parameters.
+    """Return what loads the curated museum in the language of some parameters.
 
     What waits to hang is told on stderr, once.
     """
@@ -150,7 +150,7 @@ def make_museum_loader(
 
 
 def make_bred_painter(root: Path) -> "PaintBred":
-    """Return what paints the bred works of a model whose checkpoint is there, each once."""
+    """Return what paints the bred works of a model, each once."""
     painted: dict[str, Sequence[bytes]] = {}
 
     def paint(artist: "Artist", bred: "Sequence[BredWork]") -> "Sequence[bytes]":

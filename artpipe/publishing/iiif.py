@@ -1,4 +1,4 @@
-"""The gallery for viewers of museums (IIIF Presentation API 3.0), where its address is known.
+"""The gallery as IIIF manifests (Presentation API 3.0), by its address.
 
 A manifest for each work that has a picture, a collection for each room, one for the whole. Written texts are left out:
 a canvas shows pictures.
@@ -23,7 +23,7 @@ Entity = dict[str, Any]
 
 
 def make_iiif_files(museum: Museum, media: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    """Yield manifests, collections and pictures by their path; none without an address.
+    """Yield manifests, collections and pictures by path; none without an address.
 
     `media` has the bytes of what hangs, by path.
     """

@@ -47,7 +47,7 @@ def list_sizes(size: Size) -> list[Size]:
 
 
 def list_scales(size: Size) -> list[int]:
-    """Return the factors by which tiles are shrunk; none of a picture that is not large."""
+    """Return the factors by which tiles are shrunk; none of a small picture."""
     if max(size) < _TILED_FROM:
         return []
     scales = [1]

@@ -1,4 +1,4 @@
-"""The gallery in several languages: pages in a folder each, whatever they show is shared.
+"""The gallery in several languages: a folder of pages each, shared media.
 
 The gallery's own language stands at its root, each other one in a folder called as the language.
 """
@@ -45,7 +45,7 @@ def choose_language(params: Params, language: str) -> Params:
 
 
 def adopt_files(museum: Museum, original: Museum) -> Museum:
-    """Return a museum in its own words with the files of the same museum in another language.
+    """Return a museum in its own words with the files of the same one elsewhere.
 
     A file to take away is labelled and signed once; what does not hang in one language hangs in none.
     """
@@ -75,7 +75,7 @@ def _adopt_work(work: GalleryWork, original: GalleryWork) -> GalleryWork:
 
 
 def share_files(files: Mapping[str, bytes], prefix: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the pages of a further language below its folder; what they do not bring is that of the root.
+    """Yield the pages of a further language below its folder.
 
     Records for programs, the page of wrong addresses and the site map stand at the root alone.
     """
@@ -86,7 +86,7 @@ def share_files(files: Mapping[str, bytes], prefix: str) -> Iterator[tuple[str, 
 
 
 def _share_links(path: str, html: str, own: Collection[str]) -> str:
-    """Return a page whose links to files that its language does not bring lead to the root."""
+    """Return a page whose links to files of all languages lead to the root."""
     home = "../" * (path.count("/") + 1)
 
     def share_address(address: str) -> str:

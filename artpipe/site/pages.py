@@ -83,7 +83,7 @@ class Site:
 
 
 def _list_switches(museum: Museum | None, path: str, root: object) -> Sequence[tuple[SiteLanguage, str]]:
-    """Return the same page in each language of the gallery, none where there is one language.
+    """Return the same page in each language of the gallery; none for one language.
 
     A page that is shown at any address leads to the entrances.
     """
