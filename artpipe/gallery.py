@@ -7,8 +7,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from artpipe.artifacts.curation import load_curation
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
-from artpipe.language.sentences import load_sentences
+from artpipe.language.sentences import load_sentences, load_words
 from artpipe.publishing.licence_check import open_record, require_licences
 from artpipe.site.museum import load_museum, remove_drafts
 from artpipe.site.themes import find_theme, list_theme_files, make_translator
@@ -31,7 +31,7 @@ from artpipe.system.plain_text import to_printable
 
 if TYPE_CHECKING:
     from artpipe.artifacts.curation import BredWork
-    from artpipe.contracts.section import Artist
+    from artpipe.contracts.section import Artist, Museum
     from artpipe.credentials.signing_identity import SigningIdentity
     from artpipe.site.curated_walls import PaintBred
     from artpipe.site.media_files import MediaStore
@@ -105,34 +105,60 @@ def render_gallery(
     no model that does not hang yet is named.
     """
     from artpipe.publishing.gallery_cards import add_cards
+    from artpipe.publishing.iiif import make_iiif_files
     from artpipe.publishing.offered_files import OfferedFiles
     from artpipe.publishing.ro_crate import METADATA_FILE, make_ro_crate
-    from artpipe.site.curated_walls import curate_museum
+    from artpipe.site.languages import adopt_files, choose_language, list_site_languages, share_files
     from artpipe.site.media_files import MediaStore
     from artpipe.site.pages import render_pages
 
-    media = MediaStore(FileCache(root / paths.ENCODED))
-    translator = make_translator(params, theme)
-    museum = load_museum(root, params, media, translator.sentences)
-    museum, waiting = curate_museum(museum, load_curation(root), media, make_bred_painter(root))
-    for line in waiting:
-        sys.stderr.write(f"{paths.CURATION}: {to_printable(line)}\n")
-    museum = add_cards(museum if drafts else remove_drafts(museum), root, params, media)
+    media, languages = MediaStore(FileCache(root / paths.ENCODED)), list_site_languages(params)
+    load = make_museum_loader(root, params, media, drafts=drafts)
     offered = OfferedFiles(root, params.gallery, identity, media)
-    museum = offered.prepare_museum(museum)
-    files = collect_files(dict(render_pages(make_site(params, theme, translator), museum)), theme, media)
+    museum = offered.prepare_museum(replace(add_cards(load(params), root, params, media), languages=languages))
+    pages = dict(render_pages(make_site(params, theme, make_translator(params, theme)), museum))
+    for language in languages[1:]:
+        spoken = choose_language(params, language.code)
+        site = make_site(spoken, theme, make_translator(spoken, theme))
+        pages |= share_files(dict(render_pages(site, adopt_files(load(spoken), museum))), language.prefix)
+    files = collect_files(pages, theme, media)
     files |= offered.files
+    files |= dict(make_iiif_files(museum, media.files))
     media.forget_unused()
     return {**files, METADATA_FILE: make_ro_crate(museum, files)}
 
 
+def make_museum_loader(
+    root: Path, params: Params, media: "MediaStore", *, drafts: bool
+) -> "Callable[[Params], Museum]":
+    """Return what loads the curated museum in the language of some parameters.
+
+    What waits to hang is told on stderr, once.
+    """
+    from artpipe.site.curated_walls import curate_museum
+
+    curation, paint = load_curation(root), make_bred_painter(root)
+
+    def load(spoken: Params) -> "Museum":
+        museum = load_museum(root, spoken, media, load_sentences(spoken.gallery.language))
+        museum, waiting = curate_museum(museum, curation, media, paint)
+        for line in waiting if spoken is params else ():
+            sys.stderr.write(f"{paths.CURATION}: {to_printable(line)}\n")
+        return museum if drafts else remove_drafts(museum)
+
+    return load
+
+
 def make_bred_painter(root: Path) -> "PaintBred":
-    """Return what paints the bred works of a model whose checkpoint is there."""
+    """Return what paints the bred works of a model, each once."""
+    painted: dict[str, Sequence[bytes]] = {}
 
     def paint(artist: "Artist", bred: "Sequence[BredWork]") -> "Sequence[bytes]":
         from artpipe.evaluation.bred_pictures import paint_bred  # torch, where a person bred something
 
-        return paint_bred(root / paths.checkpoint(artist.name), bred, artist.report.checkpoint)
+        if artist.name not in painted:
+            painted[artist.name] = paint_bred(root / paths.checkpoint(artist.name), bred, artist.report.checkpoint)
+        return painted[artist.name]
 
     return paint
 
@@ -219,7 +245,8 @@ def fingerprint_inputs(root: Path, params: Params, theme: Path, identity: "Signi
         ),
     ]
     parts.append([(path.name, sha256_file(path)) for path in code])
-    parts.append(asdict(load_sentences(params.gallery.language)))
+    languages = (params.gallery.language, *params.gallery.languages)
+    parts += [(asdict(load_sentences(language)), dict(load_words(language))) for language in languages]
     parts.append(read_accepted(root))
     parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")
     curation = load_curation(root)

@@ -146,6 +146,11 @@ def theme_folders(root: Path = Path()) -> dict[str, Path]:
     return {folder.name: folder for folder in reversed(found)}
 
 
+def language_files(root: Path = Path()) -> dict[str, Path]:
+    """Return the project's files of further languages, by the language."""
+    return {path.stem: path for path in sorted((root / PROJECT_FOLDER / "languages").glob("*.json"))}
+
+
 def _built_in_folders(group: str) -> list[Path]:
     """Return artpipe's folders of a group, and those a program added to its path."""
     spec = find_spec(f"artpipe.{group}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from artpipe import __version__
+from artpipe.cli.catalogue_command import catalogue_commands
 from artpipe.cli.command_classes import EXIT_CODES, HeadedGroup, require_project
 from artpipe.cli.credentials_command import credentials_commands
 from artpipe.cli.critique_command import critique_commands
@@ -63,6 +64,7 @@ for commands in (
     export_commands,
     curate_commands,
     publish_commands,
+    catalogue_commands,
     daily_commands,
     doctor_commands,
     critique_commands,

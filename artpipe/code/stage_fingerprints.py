@@ -14,7 +14,7 @@ from artpipe.artifacts.paths import STATE
 from artpipe.code.boundaries import BOUNDARIES, DECIDING
 from artpipe.code.fingerprints import PackageCode, package_files
 from artpipe.code.module_code import WHOLE_MODULE, Definition
-from artpipe.language.sentences import SENTENCES_CONSTANT, list_languages, list_tables, load_own_sentences
+from artpipe.language.sentences import SENTENCES_CONSTANT, list_own_languages, list_tables, load_own_sentences
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes, sha256_file
 from artpipe.system.user_cache import cache_file
@@ -85,7 +85,7 @@ def _compute_fingerprints(signature: str) -> dict[str, str]:
     code = PackageCode(_package_files(), BOUNDARIES)
     fingerprints = {place: _fingerprint(code, place, entries) for place, entries in _plugin_definitions().items()}
     language_contents = {
-        name: json.dumps(asdict(load_own_sentences(name))) for name in list_languages()
+        name: json.dumps(asdict(load_own_sentences(name))) for name in list_own_languages()
     }  # the gallery shows all of them; those of plugins count with the plugin
     for theme, files in _theme_files().items():
         parts = [(path.relative_to(theme).as_posix(), sha256_file(path)) for path in files]

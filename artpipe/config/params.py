@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from artpipe.config.encoding_names import EncodingName
 from artpipe.config.energy_params import EnergyParams
@@ -21,6 +21,7 @@ from artpipe.system.plain_text import to_printable
 MINIMUM_WORKS = 8  # three splits, none of them empty, the largest for training
 FORMAT = 2
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
+LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
 _WEB_FOLDER = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~%/-]*)?")
 Positive = Annotated[int, Field(gt=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -185,7 +186,8 @@ class GalleryParams(Frozen):
     titles: dict[str, str] = Field(default_factory=dict)  # of models, by name; here, so that a title retrains nothing
     energy: EnergyParams = EnergyParams()  # shown with each training; here, so that other watts retrain nothing
     theme: str = "museum"
-    language: Literal["en", "zh"] = "en"
+    language: LanguageCode = "en"
+    languages: tuple[LanguageCode, ...] = ()  # in which its pages are to be read, a switch on each
     base_url: str = ""  # where the gallery is published, such as https://example.org/art/; empty: nowhere
     labels: tuple[Literal["eu", "cn", "us-ca"], ...] = ("eu",)  # of what models made, by law: docs/labels.md
     publisher: str = ""  # who answers for the works, in their labels; empty: the title

@@ -77,7 +77,7 @@ class GalleryWork:
     seed: int | None
     media: Media | None  # None for text
     text: str = ""
-    other_titles: Sequence[str] = ()  # the same title in the other languages, for who searches in them
+    titles: Mapping[str, str] = field(default_factory=dict)  # the same title by language; none where a person gave it
     caption_names: Sequence[str] = ()  # what its caption names, classes of the dataset among them
     recipe: str = ""  # its name in curation.yaml, which no training changes
     place: int = 0  # where a person hung it, from 1; 0: nobody did
@@ -89,6 +89,11 @@ class GalleryWork:
         default_factory=dict
     )  # what belongs to it: before, poster, score, midi, step N ...
     offered: Media | None = None  # the file to take away, labelled and signed as params.yaml says; None: there is none
+
+    @property
+    def other_titles(self) -> Sequence[str]:
+        """Return its title in the other languages, for who searches in them."""
+        return [title for title in dict.fromkeys(self.titles.values()) if title != self.title]
 
     @property
     def merit(self) -> float:

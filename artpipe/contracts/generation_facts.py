@@ -1,17 +1,24 @@
 """What a file that a model made says of its origin."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 from artpipe.contracts.gallery_work import RealWork
+from artpipe.language.message import Message
 
 # Of the IPTC's NewsCodes for digital source types: docs/labels.md says what each means.
 SourceType: TypeAlias = Literal[
     "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "composite", "algorithmicMedia"
 ]
 TRAINED_TYPES = frozenset({"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"})
+GENERATION_LABELS: Mapping[SourceType, Message] = {  # what people are told, as the law asks
+    "trainedAlgorithmicMedia": Message(code="generated_by_model"),
+    "compositeWithTrainedAlgorithmicMedia": Message(code="made_by_model_of_works"),
+    "composite": Message(code="composed_by_program"),
+    "algorithmicMedia": Message(code="generated_by_program"),
+}
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 

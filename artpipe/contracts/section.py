@@ -3,6 +3,7 @@
 What a section may look at are the views below.
 """
 
+import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -17,29 +18,11 @@ from artpipe.contracts.generation_facts import SourceType
 from artpipe.contracts.live_room import LiveLabels, LiveScript
 from artpipe.contracts.plugin_info import WallText, choose_source_type
 from artpipe.contracts.run_status import RunStatus
+from artpipe.contracts.site_language import SiteLanguage
+from artpipe.contracts.training_record import Curve, Frame
 
 GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
 ViewT = TypeVar("ViewT")
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What the model made from the same noise at one evaluation point.
-
-    It is a picture, a sound or text.
-    """
-
-    step: int
-    media: Media | None
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A number by step, in the order written."""
-
-    name: str
-    points: Sequence[tuple[int, float]]
 
 
 @dataclass(frozen=True)
@@ -156,6 +139,27 @@ class Museum:
     base_url: str = ""  # where it is published, with a slash at its end; empty where nobody said
     language: str = "en"
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # its media, by their `src`
+    languages: Sequence[SiteLanguage] = ()  # in which its pages are to be read; empty: in its own alone
+
+    def embed(self, media: Media) -> str:
+        """Return a picture of `files` as an address that holds it."""
+        data = base64.b64encode(self.files[media.src]).decode()
+        return f"data:image/{media.src.rpartition('.')[2]};base64,{data}"
+
+    @property
+    def here(self) -> SiteLanguage:
+        """Return its own language among those of the gallery."""
+        return next((one for one in self.languages if one.code == self.language), SiteLanguage(self.language, "", ""))
+
+    @property
+    def pages_address(self) -> str:
+        """Return where its pages stand; empty without an address."""
+        return self.base_url and self.base_url + self.here.prefix
+
+    @property
+    def media_address(self) -> str:
+        """Return where its media stand, from its pages if there is no address."""
+        return self.base_url or "../" * self.here.prefix.count("/")
 
     @property
     def artists(self) -> Sequence[tuple[Room, Artist]]:

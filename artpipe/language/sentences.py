@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from artpipe import plugins
+from artpipe.errors import UserError, did_you_mean
 from artpipe.language.message import WRITTEN, Message, Value, decode_value
 
 ENGLISH = "en"
+_TABLE_PARTS = ("name", "words", "sentences", "names", "digits", "plural", "numbers", "starters")
 TABLES = Path(__file__).with_name("tables")
 SENTENCES_CONSTANT = "SENTENCES"  # of a plugin's file: {language: {code: template}}
 Template = (
@@ -37,6 +39,7 @@ class Sentences:
     plural: Mapping[str, Sequence[int]]  # form -> the counts that take it; `other` for all else
     numbers: Mapping[str, str]  # `decimal` and `group` of a number, `list` between names
     starters: Mapping[str, Mapping[str, Mapping[str, str]]]  # what artpipe's own datasets and models are called
+    name: str = ""  # of the language, in itself
     former: Mapping[str, Template] = field(default_factory=dict)  # of codes, or their values, that older reports have
 
     def __call__(self, message: Message) -> str:
@@ -126,7 +129,7 @@ def load_sentences(language: str = ENGLISH) -> Sentences:
 
     Plugins may be the project's or installed.
     """
-    files = plugins.foreign_files()
+    files = [*plugins.foreign_files(), *plugins.language_files().values()]
     return _load_tables(language, tuple((path, path.stat().st_mtime_ns) for path in files if path.is_file()))
 
 
@@ -137,7 +140,18 @@ def load_own_sentences(language: str = ENGLISH) -> Sentences:
 
 def list_languages() -> list[str]:
     """Return the languages that have a table."""
+    return list(dict.fromkeys([*list_own_languages(), *plugins.language_files()]))
+
+
+def list_own_languages() -> list[str]:
+    """Return the languages that artpipe has itself."""
     return [path.stem for path in list_tables()]
+
+
+def load_words(language: str) -> Mapping[str, str]:
+    """Return the words of the gallery's pages that a project brings for a language."""
+    words: Mapping[str, str] = _read_project_table(language).get("words", {})
+    return words
 
 
 def list_tables() -> list[Path]:
@@ -149,17 +163,45 @@ def list_tables() -> list[Path]:
 def _load_tables(language: str, files: tuple[tuple[Path, int], ...]) -> Sentences:
     english = json.loads((TABLES / f"{ENGLISH}.json").read_text("utf-8"))
     table = english
-    if language in list_languages():
+    if language in list_own_languages():
         table = json.loads((TABLES / f"{language}.json").read_text("utf-8"))
-    plugin_tables = list(_read_plugin_tables(path for path, _ in files))
+    elif files:
+        table = {
+            **english,
+            "starters": {kind: {} for kind in english["starters"]},
+            "name": language,
+            **_read_project_table(language),
+        }
+    plugin_tables = list(_read_plugin_tables(path for path, _ in files if path.suffix == ".py"))
     templates: dict[str, Template] = dict(english["sentences"])
     for table_language in (ENGLISH, language):
-        templates |= table["sentences"] if table_language == language else {}
+        templates |= table.get("sentences", {}) if table_language == language else {}
         for by_language in plugin_tables:
             templates |= by_language.get(table_language, {})
     templates[WRITTEN] = "{text}"
     parts = {key: table[key] for key in ("names", "digits", "plural", "numbers", "starters")}
-    return Sentences(templates=templates, former=table.get("former", {}), **parts)
+    return Sentences(templates=templates, former=table.get("former", {}), name=table.get("name", ""), **parts)
+
+
+def _read_project_table(language: str) -> Mapping[str, Any]:
+    """Return what a project's file says of a language.
+
+    Raises:
+        UserError: it is no table.
+    """
+    path = plugins.language_files().get(language)
+    if path is None:
+        return {}
+    try:
+        table: Any = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not JSON: {error}") from None
+    wrong = [key for key in table if key not in _TABLE_PARTS] if isinstance(table, dict) else [str(table)[:20]]
+    if wrong:
+        raise UserError(
+            f"{path}: `{wrong[0]}` is no part of a language{did_you_mean(wrong[0], _TABLE_PARTS)}; there are {', '.join(_TABLE_PARTS)}"
+        )
+    return dict(table)
 
 
 def _read_plugin_tables(files: Iterator[Path]) -> Iterator[Mapping[str, Mapping[str, Template]]]:

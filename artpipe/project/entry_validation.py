@@ -11,6 +11,7 @@ from artpipe.config.params import DatasetEntry, Params, TrainParams, WeightsEntr
 from artpipe.contracts.modality import parse_preprocess_params
 from artpipe.contracts.plugin_info import model_info
 from artpipe.errors import UserError, did_you_mean
+from artpipe.language.sentences import list_own_languages
 from artpipe.project.trackable_paths import require_outside_project, require_trackable
 from artpipe.storage.dvc_config import is_cache_link
 from artpipe.system.plain_text import to_printable
@@ -223,6 +224,9 @@ def check_plugin_names(params: Params, root: Path) -> None:
     for name in params.evaluation.extractors:
         require_existing_name("evaluation.extractors", name, known_weights)
     require_existing_name("gallery.theme", params.gallery.theme, sorted(plugins.theme_folders(root)))
+    for language in (params.gallery.language, *params.gallery.languages):
+        known = [*list_own_languages(), *plugins.language_files(root)]
+        require_existing_name("gallery.languages", language, known)
 
 
 def _explain_missing_key(key: str, name: str, raw: Mapping[str, Any]) -> str:

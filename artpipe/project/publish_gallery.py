@@ -48,7 +48,7 @@ def publish_gallery(folder: Path, base_url: str | None = None, accepted: Sequenc
     former = _require_own_folder(folder, root)
     params = _apply_base_url(load_params(root / "params.yaml"), base_url)
     require_chosen_licences(root, params)
-    inputs, files = _collect_files(root, params)
+    inputs, files = collect_published_files(root, params)
     card = make_card(inputs, files)
     inventory = (card.model_dump_json(indent=2) + "\n").encode()
     site = PublishedSite({**files, _CARD: inventory}, params.gallery.base_url, params.gallery.labels)
@@ -76,7 +76,7 @@ def _apply_base_url(params: Params, base_url: str | None) -> Params:
     return params.model_copy(update={"gallery": gallery})
 
 
-def _collect_files(root: Path, params: Params) -> tuple[str, dict[str, bytes]]:
+def collect_published_files(root: Path, params: Params) -> tuple[str, dict[str, bytes]]:
     """Return the hash of what a gallery without drafts is made from, and its files.
 
     They are those in `data/gallery` where these are the same.

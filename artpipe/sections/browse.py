@@ -25,7 +25,7 @@ _HTML = """
 <h1>{{ _("Browse") }}</h1>
 <p class="lead">{{ _("%(works)s %(by)s.", works=ngettext("One work", "%(num)s works", view.total), by=ngettext("by one model", "by %(num)s models", view.museum.artists | length)) }}</p>
 </div>
-<div class="wall browse" data-browse data-shards="{{ view.shards }}" data-root="{{ root }}" data-alt="{{ _('%(title)s, by %(model)s', title='{title}', model='{model}') }}" data-per-page="{{ per_page }}">
+<div class="wall browse" data-browse data-shards="{{ view.shards }}" data-root="{{ root }}" data-media-root="{{ media_root }}" data-alt="{{ _('%(title)s, by %(model)s', title='{title}', model='{model}') }}" data-per-page="{{ per_page }}">
 <template>
 <form class="finder" role="search">
 <label class="field words"><span>{{ _("Search in titles, captions and texts") }}</span><input type="search" name="q" autocomplete="off" spellcheck="false"></label>

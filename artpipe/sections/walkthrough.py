@@ -7,12 +7,11 @@ classic scripts, the pictures as data: URIs, because WebGL takes no file from a 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from artpipe.contracts.gallery_work import GalleryWork, Media, put_best_first
 from artpipe.contracts.section import Artist, GalleryPage, Museum, Room, Section
-from artpipe.site.hanging_plan import (
+from artpipe.numerics.hanging_plan import (
     DOOR_WIDTH,
     LARGE_BORDER,
     ROOM_WIDTH,
@@ -22,7 +21,6 @@ from artpipe.site.hanging_plan import (
     WalkRoom,
     plan_walk,
 )
-from artpipe.site.self_contained import make_data_url
 
 _WORKS_PER_PAGE = 300  # of which one walk leads past all; models are not parted
 _LARGE_SIDE = 448  # pixels of a picture that hangs large, where it has a copy in that size
@@ -162,7 +160,7 @@ def _describe_picture(museum: Museum, work: GalleryWork, place: HungPlace) -> li
         return None
     picture = _choose_size(work.face, large=place.border == LARGE_BORDER)
     is_pixel_art = work.face.exact and not work.face.is_soft
-    return [make_data_url(Path(picture.src).suffix, museum.files[picture.src]), int(is_pixel_art)]
+    return [museum.embed(picture), int(is_pixel_art)]
 
 
 def _choose_size(face: Media, *, large: bool) -> Media:

@@ -52,7 +52,7 @@ def _curate_artist(artist: Artist, decisions: Mapping[str, WorkDecision]) -> Art
 def _decide(work: GalleryWork, decision: WorkDecision) -> GalleryWork:
     work = replace(work, place=decision.place or 0)
     title = clean_line(decision.title)
-    return replace(work, title=title, other_titles=(work.title, *work.other_titles)) if title else work
+    return replace(work, title=title) if title else work
 
 
 def _hang_bred(
@@ -73,7 +73,7 @@ def _make_bred_work(artist: Artist, bred: BredWork, picture: Media) -> GalleryWo
     return GalleryWork(
         id=f"{artist.name}-{bred.recipe.replace(' ', '-')}",
         title=near.title if near else artist.title,
-        other_titles=near.other_titles if near else (),
+        titles=near.titles if near else {},
         caption_names=near.caption_names if near else (),
         kind="image",
         role=BRED,

@@ -11,20 +11,17 @@ from typing import Any, NamedTuple
 from markupsafe import Markup, escape
 
 from artpipe.contracts.gallery_work import GalleryWork
-from artpipe.contracts.generation_facts import SOURCE_TYPES, SourceType, format_moment, is_by_trained_model
+from artpipe.contracts.generation_facts import (
+    GENERATION_LABELS,
+    SOURCE_TYPES,
+    format_moment,
+    is_by_trained_model,
+)
 from artpipe.contracts.section import Artist, Museum, Room
-from artpipe.language.message import Message
 from artpipe.language.sentences import make_sentence
 
 _MAXIMUM_WORKS = 60  # in a feed, the newest
 _WORKS_PER_MODEL = 12  # so that a model with a thousand works leaves room for others
-_LANGUAGES = {"zh": "zh-CN"}
-_LABELS: Mapping[SourceType, Message] = {
-    "trainedAlgorithmicMedia": Message(code="generated_by_model"),
-    "compositeWithTrainedAlgorithmicMedia": Message(code="made_by_model_of_works"),
-    "composite": Message(code="composed_by_program"),
-    "algorithmicMedia": Message(code="generated_by_program"),
-}
 
 
 class FeedEntry(NamedTuple):
@@ -71,15 +68,15 @@ def _show_work(museum: Museum, entry: FeedEntry) -> Markup:
 
 
 def _show_content(museum: Museum, entry: FeedEntry) -> Markup:
-    work, base = entry.work, museum.base_url
+    work, base, media = entry.work, museum.pages_address, museum.media_address
     if work.text:
         return Markup("<p>{}</p>").format(Markup("<br>").join(work.text.split("\n")))
     shown = Markup("")
     if work.face:
         image = Markup('<p><a href="{}"><img src="{}" width="{}" height="{}" alt="{}"></a></p>')
-        shown += image.format(base + entry.path, base + work.face.src, work.face.width, work.face.height, work.title)
+        shown += image.format(base + entry.path, media + work.face.src, work.face.width, work.face.height, work.title)
     if work.kind == "audio" and work.media:
-        shown += Markup('<p><audio controls src="{}"></audio></p>').format(base + (work.media.light or work.media).src)
+        shown += Markup('<p><audio controls src="{}"></audio></p>').format(media + (work.media.light or work.media).src)
     return shown + Markup("<p>{}, {}</p>").format(entry.artist.title, entry.room.title)
 
 
@@ -92,16 +89,16 @@ def _describe_generation(museum: Museum, entry: FeedEntry) -> str:
         return ""
     source_type = entry.artist.source_type(entry.work)
     mark = " AI生成" if "cn" in museum.labels and is_by_trained_model(source_type) else ""
-    return make_sentence(_LABELS[source_type], museum.language) + mark
+    return make_sentence(GENERATION_LABELS[source_type], museum.language) + mark
 
 
 def _make_json_feed(museum: Museum, entries: Sequence[FeedEntry]) -> bytes:
-    base = museum.base_url
+    base = museum.pages_address
     feed: dict[str, Any] = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": museum.title,
         "description": museum.subtitle,
-        "language": _LANGUAGES.get(museum.language, museum.language),
+        "language": museum.here.tag,
         "home_page_url": f"{base}index.html",
         "feed_url": f"{base}feed.json",
         "items": [_make_item(museum, entry) for entry in entries],
@@ -110,7 +107,7 @@ def _make_json_feed(museum: Museum, entries: Sequence[FeedEntry]) -> bytes:
 
 
 def _make_item(museum: Museum, entry: FeedEntry) -> Mapping[str, Any]:
-    work, artist, base = entry.work, entry.artist, museum.base_url
+    work, artist, base, shared = entry.work, entry.artist, museum.pages_address, museum.media_address
     item: dict[str, Any] = {
         "id": entry.id,
         "url": base + entry.path,
@@ -120,17 +117,17 @@ def _make_item(museum: Museum, entry: FeedEntry) -> Mapping[str, Any]:
         "authors": [{"name": artist.title, "url": f"{base}models/{artist.name}/index.html"}],
         "tags": [entry.room.title],
         "_artpipe": {
-            "record": f"{base}works/{work.id}/work.json",
+            "record": f"{shared}works/{work.id}/work.json",
             "model": artist.name,
             "seed": work.seed,
             "digital_source_type": f"{SOURCE_TYPES}{artist.source_type(work)}",
         },
     }
-    return {**item, "image": base + work.face.src} if work.face else item
+    return {**item, "image": shared + work.face.src} if work.face else item
 
 
 def _make_atom_feed(museum: Museum, entries: Sequence[FeedEntry]) -> bytes:
-    base, language = museum.base_url, _LANGUAGES.get(museum.language, museum.language)
+    base, language = museum.pages_address, museum.here.tag
     name = uuid.uuid5(uuid.NAMESPACE_URL, base or museum.title).urn
     updated = entries[0].date if entries else "1970-01-01T00:00:00Z"
     head = Markup(
@@ -143,16 +140,16 @@ def _make_atom_feed(museum: Museum, entries: Sequence[FeedEntry]) -> bytes:
 
 
 def _make_atom_entry(museum: Museum, entry: FeedEntry) -> str:
-    author = f"{museum.base_url}models/{entry.artist.name}/index.html"
+    author = f"{museum.pages_address}models/{entry.artist.name}/index.html"
     html = escape(str(_show_work(museum, entry)))
     source_type = entry.artist.source_type(entry.work)
-    label = make_sentence(_LABELS[source_type], museum.language)
+    label = make_sentence(GENERATION_LABELS[source_type], museum.language)
     return str(
         Markup(
             '<entry>\n<title>{}</title>\n<id>{}</id>\n<updated>{}</updated>\n<link href="{}"/>\n'
             '<author><name>{}</name><uri>{}</uri></author>\n<category term="{}"/>\n<category scheme="{}" term="{}" label="{}"/>\n<content type="html">{}</content>\n</entry>\n'
         ).format(
-            entry.work.title, entry.id, entry.date, museum.base_url + entry.path, entry.artist.title, author,
+            entry.work.title, entry.id, entry.date, museum.pages_address + entry.path, entry.artist.title, author,
             entry.room.title, SOURCE_TYPES, source_type, label, html,
         )
     )  # fmt: skip

@@ -13,7 +13,8 @@ from artpipe.artifacts.report import Neighbour, ReportCard, SavedExhibit, load_r
 from artpipe.artifacts.run import RunRecord
 from artpipe.contracts.gallery_work import GalleryWork, NearWork, RealWork, put_best_first
 from artpipe.contracts.plugin_info import WallText, model_info
-from artpipe.contracts.section import Artist, Curve, Frame, Gap, GapReason
+from artpipe.contracts.section import Artist, Gap, GapReason
+from artpipe.contracts.training_record import Curve, Frame
 from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences, list_languages, load_sentences
@@ -107,13 +108,13 @@ def _load_works(
         return _load_work(name, _make_title(exhibit.caption, sentences), exhibit, folder, media, find_work)
 
     works = map_in_threads(load_work, name_works(model, report))
-    languages = [load_sentences(language) for language in list_languages()]
+    languages = {language: load_sentences(language) for language in list_languages()}
     for work, exhibit, recipe in zip(works, report.exhibits, list_recipes(report), strict=True):
-        titles = dict.fromkeys(_make_title(exhibit.caption, other) for other in languages)
+        titles = {language: _make_title(exhibit.caption, other) for language, other in languages.items()}
         yield replace(
             work,
             recipe=recipe,
-            other_titles=tuple(title for title in titles if title != work.title),
+            titles=titles,
             caption_names=tuple(dict.fromkeys(_list_names(exhibit.caption))),
         )
 

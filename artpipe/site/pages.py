@@ -12,6 +12,7 @@ from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, Pref
 from markupsafe import Markup
 
 from artpipe.contracts.section import GalleryPage, Museum, Section
+from artpipe.contracts.site_language import SiteLanguage
 from artpipe.errors import UserError
 from artpipe.site.basic_pages import BASIC_PAGE_LISTS
 from artpipe.site.site_files import make_site_files
@@ -57,7 +58,8 @@ class Site:
         """Render the page of `kind` that lies at `path` in the gallery."""
         museum = getattr(view, "museum", None)
         shared = {"view": view, "museum": museum, "root": "../" * path.count("/"), "path": path}
-        shared |= {"links": self.links, **facts}
+        shared |= {"links": self.links, "switch": _list_switches(museum, path, facts.get("root")), **facts}
+        shared["media_root"] = "../" * path.count("/") + "../" * (museum.here.prefix.count("/") if museum else 0)
         rendered = [
             (name, section, part)
             for name, section in self.sections
@@ -78,6 +80,19 @@ class Site:
             return None
         template = self.environment.select_template([f"sections/{name}.html", f"built-in/{name}"])
         return Markup(template.render(**shared, **filled))  # noqa: S704 - rendered with autoescape
+
+
+def _list_switches(museum: Museum | None, path: str, root: object) -> Sequence[tuple[SiteLanguage, str]]:
+    """Return the same page in each language of the gallery; none for one language.
+
+    A page that is shown at any address leads to the entrances.
+    """
+    if museum is None or len(museum.languages) < 2:  # noqa: PLR2004 - of one there is nothing to choose
+        return []
+    if root is not None:
+        return [(one, f"{root}{one.prefix}index.html") for one in museum.languages]
+    home = "../" * (museum.here.prefix + path).count("/")
+    return [(one, f"{home}{one.prefix}{path}") for one in museum.languages]
 
 
 def make_policy(additions: Iterable[Mapping[str, str]]) -> Markup:

@@ -20,7 +20,12 @@ def make_site_map(museum: Museum, pages: Sequence[str]) -> Iterator[tuple[str, b
     """Yield `sitemap.xml`, and its parts where one file may not hold all pages."""
     if not museum.base_url:
         return
-    addresses = [page_address(museum, path) for path in pages if path != "404.html"]
+    addresses = [
+        page_address(museum, one.prefix + path)
+        for one in museum.languages or [museum.here]
+        for path in pages
+        if path != "404.html"
+    ]
     parts = [addresses[start : start + _PAGES_PER_FILE] for start in range(0, len(addresses), _PAGES_PER_FILE)]
     if len(parts) == 1:
         yield "sitemap.xml", _encode("urlset", "url", parts[0])

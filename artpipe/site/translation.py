@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from artpipe.artifacts.finding_bound import wanted_side
+from artpipe.contracts.generation_facts import format_moment
 from artpipe.language.licence_addresses import licence_address, web_address
-from artpipe.language.sentences import load_sentences
+from artpipe.language.sentences import load_sentences, load_words
 from artpipe.system.units import format_size
 
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -39,6 +40,7 @@ class Translator:
         self.table: dict[str, str] = {}
         for path in [layer / "words" / f"{language}.json" for layer in reversed(layers)]:
             self.table |= json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        self.table |= load_words(language)
         self.sentences = load_sentences(language)
 
     def translate(self, message: str) -> str:
@@ -62,6 +64,7 @@ class Translator:
             "wanted_side": wanted_side,
             "licence_address": licence_address,
             "web_address": web_address,
+            "moment": format_moment,
         }
         spoken: dict[str, Callable[..., str]] = {
             "number": format_number,

@@ -10,6 +10,8 @@ from artpipe.site_check.published_site import Fault, ParsedPage, PublishedSite, 
 _ELSEWHERE = frozenset({"http", "https", "mailto", "data"})  # schemes that may stand on a page
 _STYLE_FILE = re.compile(r"""url\(\s*["']?([^"')]+)["']?\s*\)""")
 _FEED_ADDRESS = re.compile(r"<loc>([^<]+)</loc>|<link[^>]* href=\"([^\"]+)\"")
+_IIIF_FILES = ("manifest.json", "collection.json")
+_SERVED = frozenset({"Manifest", "Collection", "Image", "Sound", "Video", "Text", "Dataset", "ImageService3"})
 _UNLINKED = frozenset({"404.html"})  # web servers ask for it by name
 
 
@@ -67,9 +69,22 @@ def _list_other_addresses(site: PublishedSite) -> Iterator[tuple[str, str]]:
             yield from ((path, address) for address in _STYLE_FILE.findall(text))
         elif path.endswith(".xml"):
             yield from ((path, first or second) for first, second in _FEED_ADDRESS.findall(text))
+        elif path.endswith(_IIIF_FILES):
+            yield from ((path, address) for address in _list_served(json.loads(text)))
         elif path == "feed.json":
             for item in json.loads(text)["items"]:
                 yield from ((path, item[name]) for name in ("url", "image") if name in item)
+
+
+def _list_served(value: object) -> Iterator[str]:
+    """Yield the addresses of what is served in a IIIF manifest or collection."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _list_served(item)
+    elif isinstance(value, dict):
+        if value.get("type") in _SERVED:
+            yield value["id"] + ("/info.json" if value["type"] == "ImageService3" else "")
+        yield from _list_served([*value.values()])
 
 
 def _crawl(site: PublishedSite) -> set[str]:

@@ -1,10 +1,10 @@
-"""Where the browser is: the one rule for `make test`, the tests and the photographs; as a script it prints the place."""
+"""Where the browser is, for `make test`, the tests and the photographs; as a script it prints the place."""
 
-import os
-import shutil
 import sys
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+from artpipe.system.chromium import CHROMIUM_NAMES as NAMES
+from artpipe.system.chromium import find_chromium as find
+
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -12,11 +12,6 @@ QUIET = [
     "--disable-component-update",
     "--no-first-run",
 ]
-
-
-def find() -> str | None:
-    """Return the browser that CHROMIUM names, or the first of its usual names on PATH; None where there is none."""
-    return next(filter(None, map(shutil.which, [os.environ.get("CHROMIUM", ""), *NAMES])), None)
 
 
 if __name__ == "__main__":

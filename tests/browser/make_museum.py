@@ -29,7 +29,7 @@ gallery: {{title: "{title}", subtitle: from a dataset to a gallery, theme: museu
 """
 SECTIONS = (
     "wall, rooms, card, verdict, exhibits, live, progress, curves, scores, confusions, hyperparameters, plaque, steps, neighbours, lineage,"
-    " dataset_card, licences, quarantine, browse, compare, failures, walkthrough, not_found"
+    " dataset_card, licences, quarantine, browse, compare, failures, walkthrough, catalogue, not_found"
 )
 
 

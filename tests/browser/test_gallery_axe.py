@@ -19,6 +19,7 @@ PAGES = {
         *(f"models/{name}/index" for name in ("poet", "poet-of-tang", "composer", "painter", "enlarger", "walker")),
         *(f"works/{name}-sample-000/index" for name in ("poet", "poet-of-tang", "composer")),
         *(f"works/{name}/index" for name in ("painter-stylisation-000", "enlarger-enlargement-000", "walker-walk-003")),
+        "catalogue/index",
     ),
 }
 ALWAYS = {("forms", "index"), ("forms", "models/painter/index"), ("forms", "works/composer-sample-000/index")}

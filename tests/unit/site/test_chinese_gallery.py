@@ -22,6 +22,7 @@ NAMES = {  # that are the same in every language
         "Cormorant",
         "Alegreya Sans",
         "MIDI",
+        "PDF",
         "WAV",
         "SHA",
         "C2PA",

@@ -134,7 +134,7 @@
       if (row[5]) {
         var image = element("img", ["smooth", "pixel", "pixel soft"][row[8]] + (row[6] > 100 ? " panel" : "") + " w" + row[6]);
         image.width = row[6]; image.height = row[7]; image.alt = alt; image.loading = "lazy"; image.decoding = "async";
-        image.src = root + row[5];
+        image.src = wall.dataset.mediaRoot + row[5];
         link.appendChild(element("span", "frame" + (row[9] === "image" ? "" : " frame-" + row[9]))).appendChild(image);
       } else if (row[10]) {
         link.appendChild(sheet(row[10]));

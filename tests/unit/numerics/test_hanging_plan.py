@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artpipe.site.hanging_plan import DOOR_WIDTH, ROOM_WIDTH, WALL_THICKNESS, PlannedWork, plan_walk
+from artpipe.numerics.hanging_plan import DOOR_WIDTH, ROOM_WIDTH, WALL_THICKNESS, PlannedWork, plan_walk
 
 WORKS = st.lists(st.builds(PlannedWork, st.floats(0.3, 4), st.booleans()), max_size=40)
 COLLECTIONS = st.lists(st.lists(WORKS, min_size=1, max_size=4), min_size=1, max_size=3)

@@ -1,0 +1,48 @@
+"""Print the gallery's catalogue into a PDF."""
+
+import tempfile
+from pathlib import Path
+
+from artpipe.config.params import load_params
+from artpipe.errors import UserError
+from artpipe.gallery import write_gallery
+from artpipe.project.publish_gallery import collect_published_files
+from artpipe.system.atomic_files import write_bytes
+from artpipe.system.chromium import CHROMIUM_NAMES, find_chromium, print_pdf
+from artpipe.system.plain_text import to_printable
+from artpipe.system.units import format_size
+
+_PAGE = "catalogue/index.html"
+
+
+def print_catalogue(target: Path) -> str:
+    """Write the catalogue of what hangs into a PDF, and return what to say.
+
+    Raises:
+        UserError: there is no browser to print with, nothing hangs, the gallery has no catalogue, or the file cannot be
+            written.
+        ArtpipeError: the browser made no PDF.
+    """
+    shown = to_printable(str(target))
+    if target.suffix.lower() != ".pdf" or target.is_dir():
+        raise UserError(f"{shown}: no name of a PDF; name a file such as catalogue.pdf")
+    chromium = find_chromium()
+    if chromium is None:
+        names = ", ".join(CHROMIUM_NAMES)
+        raise UserError(
+            f"no browser to print with: none of {names} is on PATH; install chromium, or name it in CHROMIUM"
+        )
+    _, files = collect_published_files(Path.cwd(), load_params(Path("params.yaml")))
+    if _PAGE not in files:
+        raise UserError("params.yaml: `gallery.sections` has no `catalogue`; add it")
+    with tempfile.TemporaryDirectory(prefix="artpipe-catalogue-") as folder:
+        write_gallery(Path(folder) / "gallery", files)
+        printed = Path(folder) / "catalogue.pdf"
+        print_pdf(chromium, Path(folder) / "gallery" / _PAGE, printed)
+        data = printed.read_bytes()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(target, data)
+    except OSError as error:
+        raise UserError(f"{shown}: {error.strerror}; name a file that can be written") from None
+    return f"{shown}: the catalogue, {format_size(len(data), digits=1)}"
