@@ -33,11 +33,11 @@ _HTML = """
 <h1>{{ _("Walk through") }}</h1>
 <p class="lead">{{ _("The works hang in rooms, one after the other, each model on its wall. Walk about, or let yourself be led.") }}</p>
 </div>
-<div class="walk" hidden data-walk="{{ root }}assets/" data-here="{{ root }}{{ folder }}" data-plan="plan.js" data-loading="{{ _('The works are being hung') }}" data-failed="{{ _('This browser cannot draw the rooms. All that hangs there stands in the list below.') }}">
+<div class="walk" hidden data-walk="{{ root }}assets/" data-here="{{ root }}{{ folder }}" data-plan="plan.js" data-pictures="{{ root }}{{ folder }}pictures-0.js" data-loading="{{ _('The works are being hung') }}" data-failed="{{ _('This browser cannot draw the rooms. All that hangs there stands in the list below.') }}">
 <div class="walk-stage" data-stage>
 <canvas tabindex="0" role="application" aria-label="{{ _('The rooms of the exhibition') }}" aria-describedby="walk-help" hidden data-canvas></canvas>
 <div class="walk-door" data-door>
-{% if first %}<span class="frame">{{ m.picture(first.face, "", true) }}</span>{% endif %}
+{% if first %}<span class="frame">{{ m.picture(first.face, first.title, true) }}</span>{% endif %}
 <p><button class="button" type="button" data-open>{{ _("Walk in") }}</button></p>
 <p class="hint" role="status" data-status></p>
 </div>

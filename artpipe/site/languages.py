@@ -15,8 +15,10 @@ from artpipe.contracts.site_language import SiteLanguage
 from artpipe.errors import UserError, did_you_mean
 from artpipe.language.sentences import list_languages, load_sentences
 
-_ADDRESSES = re.compile(r'\b(href|src|poster|srcset|data-live)="([^"]*)"')
-_COMMON_FILES = re.compile(r"404\.html|sitemap[-0-9]*\.xml|(?:works|models)/[^/]+/[a-z]+\.json")
+_ADDRESSES = re.compile(r'\b(href|src|poster|srcset|data-live|data-pictures)="([^"]*)"')
+_COMMON_FILES = re.compile(
+    r"404\.html|sitemap[-0-9]*\.xml|(?:works|models)/[^/]+/[a-z]+\.json|room/(?:.*/)?pictures-\d+\.js"
+)
 
 
 def list_site_languages(params: Params) -> Sequence[SiteLanguage]:
@@ -77,7 +79,7 @@ def _adopt_work(work: GalleryWork, original: GalleryWork) -> GalleryWork:
 def share_files(files: Mapping[str, bytes], prefix: str) -> Iterator[tuple[str, bytes]]:
     """Yield the pages of a further language below its folder.
 
-    Records for programs, the page of wrong addresses and the site map stand at the root alone.
+    Records for programs, pictures for scripts, the page of wrong addresses and the site map stand at the root alone.
     """
     own = {path for path in files if not _COMMON_FILES.fullmatch(path)}
     for path in own:

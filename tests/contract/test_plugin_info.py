@@ -52,6 +52,8 @@ ELSEWHERE = {
     "artpipe/nn/sequence/token_exhibits.py": {"text": A_FORM},
     "artpipe/orchestration/services/curate_page/curate.js": {"text": "a kind of input, of HTML"},
     "artpipe/orchestration/services/curated_project.py": {"text": A_FORM, "picture": A_FORM},
+    "artpipe/sections/catalogue.py": {"text": A_FORM},
+    "artpipe/templates/museum/work.html": {"text": A_FORM},
     "artpipe/sections/licences.py": {"text": "what there is to copy"},
     "artpipe/site_check/published_site.py": {"style": A_USE, "picture": A_USE},
     "artpipe/site_check/site_weight.py": {"style": A_USE, "picture": A_USE},

@@ -22,6 +22,7 @@ NAMES = {  # that are the same in every language
         "Cormorant",
         "Alegreya Sans",
         "MIDI",
+        *("Tab", "Enter", "Esc"),
         "PDF",
         "WAV",
         "SHA",

@@ -57,7 +57,7 @@ def test_nothing_else_is_there_twice(files):
         Path(path).name if path.count("/") < 3 else path.rsplit("/", 1)[1] for path in files if path.startswith("zh/")
     }
     assert {name for name in below if not name.endswith(".html")} == {
-        *("feed.json", "feed.xml", "attribution.txt", "works-0.js", "heads.css")
+        *("feed.json", "feed.xml", "attribution.txt", "works-0.js", "heads.css", "plan.js")
     }
 
 

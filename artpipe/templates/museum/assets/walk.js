@@ -111,7 +111,7 @@ var artpipeWalk = {};
     function ask() {
       var middle = roomAt(me.z).index;
       rooms.forEach(function (room, i) {
-        if (Math.abs(i - middle) <= AROUND && !asked[i]) { asked[i] = load(here + "pictures-" + i + ".js").catch(function () { asked[i] = null; }); }
+        if (Math.abs(i - middle) <= AROUND && !asked[i]) { asked[i] = load(page.dataset.pictures.replace("-0.js", "-" + i + ".js")).catch(function () { asked[i] = null; }); }
       });
     }
 
