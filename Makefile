@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 PORT ?= 5000
-FIRST := studio-patches studio-style digits-classifier digits-vae
+FIRST := studio-patches studio-style digits-classifier
 # Of pytest: one more than cores, since tests wait for processes.
 JOBS ?= $(shell echo $$(($$(nproc) + 1)))
 

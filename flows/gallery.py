@@ -33,7 +33,8 @@ from artpipe.orchestration.scheduling.dvc_graph import Stage
 from artpipe.orchestration.scheduling.partitions import make_splitter, read_part_megabytes, run_part
 from artpipe.orchestration.scheduling.run_context import RunSettings, max_parallel_trainings
 from artpipe.orchestration.scheduling.run_failures import StagesFailedError
-from artpipe.orchestration.scheduling.task_runners import choose_task_runner
+from artpipe.orchestration.scheduling.task_runners import choose_task_runner, runs_here
+from artpipe.tracking.mlflow_sync_signature import is_synced
 
 Start = Callable[[Stage, list[PrefectFuture[None]]], PrefectFuture[None]]
 
@@ -97,20 +98,29 @@ def dataset_to_gallery(
 def _run_stages(stages: Sequence[Stage], settings: RunSettings, waits: list[float]) -> Outcome:
     """Run all stages, then bring MLflow up to date; return which failed."""
     console.print_stage_count(stages)
-    start, split = _make_start(settings, waits), make_splitter(settings.cores, read_part_megabytes())
+    tracks, syncs = os.environ.get("ARTPIPE_TRACKING") != "off", list[PrefectFuture[None]]()
+
+    def start_sync() -> None:
+        if tracks and runs_here():
+            syncs.append(sync.submit(settings))
+
+    start, split = _make_start(settings, waits, start_sync), make_splitter(settings.cores, read_part_megabytes())
     with flow_setup.watch_stages(stages, settings) as watch:
         outcome = dispatch(stages, start, settings.cores, max_parallel_trainings(settings), split, watch)
-    if os.environ.get("ARTPIPE_TRACKING") != "off":
+    for started in syncs:
+        started.wait()
+    if tracks and not (syncs and is_synced()):
         sync(settings)
     return outcome
 
 
-def _make_start(settings: RunSettings, waits: list[float]) -> Start:
-    """Return a function that submits a stage as a task.
+def _make_start(settings: RunSettings, waits: list[float], start_sync: Callable[[], None]) -> Start:
+    """Return a function that submits a stage as a task, and with the gallery what it does not read.
 
     Args:
         settings: of the run.
         waits: the seconds before each further try.
+        start_sync: begins to bring MLflow up to date.
     """
     submit: Any = reproduce.with_options(
         retries=len(waits), retry_delay_seconds=waits
@@ -121,6 +131,7 @@ def _make_start(settings: RunSettings, waits: list[float]) -> Start:
             part: PrefectFuture[None] = run_part.submit(stage.name, settings)
             return part
         if stage.name == LAST_STAGE:  # hung with named gaps
+            start_sync()
             upstream = [future for future in upstream if future.state.is_completed()]
         started: PrefectFuture[None] = submit(stage.name, settings, force=stage.force, wait_for=upstream)
         return started

@@ -100,14 +100,16 @@ def _run_flow(options: RunOptions, stack: contextlib.ExitStack) -> int:
         if not stages:
             return 0
     PRESET_STAGES.set(stages)
+    wait_for_server = None if is_prefect_named() else stack.enter_context(run_ephemeral_server())
     if stages:
         open_gallery(stages, options.slots or len(os.sched_getaffinity(0)))
-    if not is_prefect_named():
-        stack.enter_context(run_ephemeral_server())
+    flow = load_flow()  # takes as long as the server to come up
+    if wait_for_server is not None:
+        wait_for_server()
     from artpipe.orchestration.scheduling.run_failures import StagesFailedError
 
     try:
-        _call_flow(options)
+        _call_flow(flow, options)
     except KeyError as error:
         raise UserError(f"there is no stage {error}; `dvc stage list` names them") from None
     except StagesFailedError as error:
@@ -118,7 +120,7 @@ def _run_flow(options: RunOptions, stack: contextlib.ExitStack) -> int:
     return 0
 
 
-def _call_flow(options: RunOptions) -> None:
+def _call_flow(flow: Any, options: RunOptions) -> None:
     """Call the project's flow.
 
     Raises:
@@ -127,7 +129,7 @@ def _call_flow(options: RunOptions) -> None:
     from prefect.exceptions import CancelledRun
 
     try:
-        load_flow()(
+        flow(
             options.targets or None,
             options.slots,
             options.stage_timeout_seconds,

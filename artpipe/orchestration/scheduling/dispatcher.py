@@ -99,7 +99,7 @@ class _StageQueue:
         self.waiting = {stage.name: stage for stage in stages}
         self.running, self.futures = set[str](), dict[str, Future]()
         self._parts, self._slots, self._trainings = dict[str, list[str]](), slots, max_trainings
-        self._order = StageOrder(stages)
+        self._order = StageOrder(stages, slots)
 
     def next_stage(self) -> Stage | None:
         """Return the stage to start now, if a slot is free and one can start."""

@@ -14,12 +14,15 @@ class StageOrder:
     A run ends earliest where long chains go first. But one lane does without: it brings the model nearest to the wall,
     by what is still to do for it. So somebody who waits sees a picture early, and the run ends about as early, because
     with two lanes or more the others have begun with what is long. A single lane ends at the same time in any order.
+    Where a chain would end after a lane's share of all that is left, if it waited for another lane, the run would wait for
+    it alone at its end: it starts at once.
 
     As long as there is nothing to see, a training counts only until what it makes is worth a look; one that has come to
     run serves as this lane.
     """
 
-    def __init__(self, stages: Sequence[Stage]) -> None:
+    def __init__(self, stages: Sequence[Stage], lanes: int) -> None:
+        self._lanes = lanes
         self._by_name = {stage.name: stage for stage in stages}
         self._needed = dict[str, frozenset[str]]()  # by stage: itself and all it waits for
         for stage in stages:  # each after its upstream
@@ -38,12 +41,26 @@ class StageOrder:
         """
         if not candidates:
             return None
-        distances = self._seconds_to_picture(frozenset(unfinished))
+        unfinished, running = frozenset(unfinished), frozenset(running)
+        longest = max(candidates, key=lambda stage: stage.urgency)
+        distances = self._seconds_to_picture(unfinished)
         nearest = min(distances.values(), default=None)
         is_served = any(name in self._showing or distances.get(name) == nearest for name in running)
         if nearest is None or is_served:
-            return max(candidates, key=lambda stage: stage.urgency)
-        return min(candidates, key=lambda stage: (distances.get(stage.name, float("inf")), -stage.urgency))
+            return longest
+        chosen = min(candidates, key=lambda stage: (distances.get(stage.name, float("inf")), -stage.urgency))
+        return longest if self._is_late(longest, chosen, unfinished, running) else chosen
+
+    def _is_late(self, longest: Stage, chosen: Stage, unfinished: frozenset[str], running: frozenset[str]) -> bool:
+        """Return whether the run would end later if the longest chain waited for another lane.
+
+        Of what runs half is taken to be left, which it is on average.
+        """
+        if self._lanes == 1 or self._lanes - len(running) != 1:
+            return False
+        left = self._sum_seconds(unfinished) - self._sum_seconds(running) / 2
+        waits = min([chosen.seconds, *(self._by_name[name].seconds / 2 for name in running)])
+        return waits + longest.urgency >= left / self._lanes
 
     def _seconds_to_picture(self, unfinished: frozenset[str]) -> dict[str, float]:
         """Return by stage the seconds of work until the nearest model is seen.
@@ -81,7 +98,7 @@ def simulate(stages: Sequence[Stage], slots: int) -> dict[str, float]:
         stages: each after its upstream.
         slots: stages at a time.
     """
-    order, now = StageOrder(stages), 0.0
+    order, now = StageOrder(stages, slots), 0.0
     waiting, running, ends = {stage.name: stage for stage in stages}, dict[str, float](), dict[str, float]()
     while waiting or running:
         ready = [

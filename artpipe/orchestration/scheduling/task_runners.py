@@ -41,6 +41,11 @@ def choose_task_runner(flow_module: str) -> Any:
     return _make_dask_runner() if kind == "dask" else _make_ray_runner()
 
 
+def runs_here() -> bool:
+    """Return whether tasks run in threads of this process."""
+    return os.environ.get(RUNNER, "threads") == "threads"
+
+
 def default_slots() -> int:
     """Return how many stages may run at a time by default: here, one per core."""
     return _CLUSTER_SLOTS if os.environ.get(CLUSTER) else len(os.sched_getaffinity(0))

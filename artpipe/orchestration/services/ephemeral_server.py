@@ -6,7 +6,7 @@ answers to any name: a page of another site could read and write there.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from artpipe.artifacts.paths import STATE
 from artpipe.orchestration.services.addresses import auth_variables
@@ -22,13 +22,11 @@ _EPHEMERAL_VARIABLES = {"PREFECT__SERVER_EPHEMERAL": "1", "PREFECT_UI_ENABLED": 
 
 
 @contextlib.contextmanager
-def run_ephemeral_server() -> Iterator[None]:
+def run_ephemeral_server() -> Iterator[Callable[[], None]]:
     """Run a server while the body runs, named in the environment.
 
-    To be called before Prefect is imported.
-
-    Raises:
-        ArtpipeError: it did not come up; the message holds its last output.
+    To be called before Prefect is imported. The body gets what waits until the server answers, which raises
+    ArtpipeError if it does not come up, with its last output; until then there is time to import Prefect.
     """
     port, log = find_free_port(0), STATE / "flows" / f"server-{os.getpid()}.log"
     command = ["artpipe", "serve", "--only", "server", "--port", str(port)]
@@ -36,10 +34,9 @@ def run_ephemeral_server() -> Iterator[None]:
     server = SupervisedProcess("Prefect's server", command, env, log, ready=lambda: is_answering(port, "/api/health"))
     variables = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", EPHEMERAL: "1", **auth_variables()}
     server.start()
+    os.environ |= variables
     try:
-        wait_until_ready([server])
-        os.environ |= variables
-        yield
+        yield lambda: wait_until_ready([server])
     finally:
         for name in variables:
             os.environ.pop(name, None)

@@ -72,4 +72,12 @@ def test_where_nothing_will_hang_urgency_alone_counts():
     """Stages below no evaluation, such as those of a dataset alone."""
     stages = [Stage("ingest@a", (), True, 1.0, seconds=1.0), Stage("ingest@b", (), True, 2.0, seconds=2.0)]
     assert list(simulate(stages, 1)) == ["ingest@b", "ingest@a"]
-    assert StageOrder(stages).choose([], [], []) is None
+    assert StageOrder(stages, 1).choose([], [], []) is None
+
+
+def test_a_chain_as_long_as_half_of_what_is_left_starts_at_once():
+    """Two lanes, three chains: the last one is not left over for one lane while the other has nothing to do."""
+    stages = [*chain("a", 5, 60), *chain("b", 5, 90), *chain("c", 5, 100), *chain("d", 5, 110), *chain("e", 5, 200)]
+    ends = simulate(stages, 2)
+    assert max(ends.values()) <= sum(stage.seconds for stage in stages) / 2 + 15
+    assert ends["evaluate@a"] == 70.0
