@@ -115,7 +115,9 @@ def _run_stages(stages: Sequence[Stage], settings: RunSettings, waits: list[floa
 
 
 def _make_start(settings: RunSettings, waits: list[float], start_sync: Callable[[], None]) -> Start:
-    """Return a function that submits a stage as a task, and with the gallery what it does not read.
+    """Return a function that submits a stage as a task.
+
+    With the gallery it begins what needs no gallery.
 
     Args:
         settings: of the run.
