@@ -52,7 +52,7 @@ class StageOrder:
         return longest if self._is_late(longest, chosen, unfinished, running) else chosen
 
     def _is_late(self, longest: Stage, chosen: Stage, unfinished: frozenset[str], running: frozenset[str]) -> bool:
-        """Return whether the run would end later if the longest chain waited for another lane.
+        """Return whether the run would end later if the longest chain waited.
 
         Of what runs half is taken to be left, which it is on average.
         """
