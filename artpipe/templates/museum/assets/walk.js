@@ -393,6 +393,7 @@ var artpipeWalk = {};
     canvas.hidden = stops.hidden = page.querySelector("[data-tools]").hidden = false;
     page.querySelector("[data-door]").hidden = true;
     page.classList.add("is-open");
+    page.scrollIntoView();
     scene.build(page);
     new MutationObserver(function () { scene.build(page); wake(); }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-light"] });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", function () { scene.build(page); wake(); });
