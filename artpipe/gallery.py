@@ -20,7 +20,7 @@ from artpipe.artifacts.curation import load_curation
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
-from artpipe.language.sentences import load_sentences, load_words
+from artpipe.language.sentences import list_languages, load_sentences, load_words
 from artpipe.publishing.licence_check import open_record, require_licences
 from artpipe.site.museum import load_museum, remove_drafts
 from artpipe.site.themes import find_theme, list_theme_files, make_translator
@@ -245,7 +245,7 @@ def fingerprint_inputs(root: Path, params: Params, theme: Path, identity: "Signi
         ),
     ]
     parts.append([(path.name, sha256_file(path)) for path in code])
-    languages = (params.gallery.language, *params.gallery.languages)
+    languages = list_languages()  # titles and manifests are in all of them
     parts += [(asdict(load_sentences(language)), dict(load_words(language))) for language in languages]
     parts.append(read_accepted(root))
     parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")

@@ -201,7 +201,25 @@ def _read_project_table(language: str) -> Mapping[str, Any]:
         raise UserError(
             f"{path}: `{wrong[0]}` is no part of a language{did_you_mean(wrong[0], _TABLE_PARTS)}; there are {', '.join(_TABLE_PARTS)}"
         )
+    if misshaped := _find_misshaped(table):
+        raise UserError(f"{path}: {misshaped} is not in the form of artpipe/language/tables/en.json")
     return dict(table)
+
+
+def _find_misshaped(table: Mapping[str, Any]) -> str | None:
+    """Return the first part of a language's table that has another form than English."""
+    for part, content in table.items():
+        expected: type = {"name": str, "digits": list}.get(part, dict)
+        if not isinstance(content, expected):
+            return f"`{part}`"
+        for key, value in content.items() if isinstance(content, dict) else ():
+            plural = (
+                isinstance(value, dict) and isinstance(value.get("by"), str) and isinstance(value.get("other"), str)
+            )
+            fits = {"plural": isinstance(value, list), "starters": isinstance(value, dict)}
+            if not fits.get(part, isinstance(value, str) or (part == "sentences" and plural)):
+                return f"`{part}.{key}`"
+    return None
 
 
 def _read_plugin_tables(files: Iterator[Path]) -> Iterator[Mapping[str, Mapping[str, Template]]]:

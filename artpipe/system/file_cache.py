@@ -1,6 +1,7 @@
 """Files that are costly to make, by the hash of all they are made from."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from artpipe.system.hashing import sha256_bytes
@@ -20,7 +21,7 @@ class FileCache:
         key = sha256_bytes("".join(map(sha256_bytes, parts)).encode())
         self._used.add(key)
         path = self._folder / key
-        if path.is_file():
+        with suppress(OSError):  # missing, or another command has removed it meanwhile
             content = path.read_bytes()
             if sha256_bytes(content[_HASH_DIGITS:]).encode() == content[:_HASH_DIGITS]:
                 return content[_HASH_DIGITS:]

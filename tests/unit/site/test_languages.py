@@ -8,11 +8,13 @@ import pytest
 
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
-from artpipe.gallery import render_gallery
+from artpipe.gallery import build_gallery, render_gallery
+from artpipe.language.sentences import load_sentences
 from artpipe.site.languages import list_site_languages
 from artpipe.site.themes import find_theme
 from artpipe.site_check.broken_links import check_links
 from artpipe.site_check.published_site import PublishedSite
+from artpipe.system.file_cache import FileCache
 from tests.conftest import load_module
 
 make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
@@ -137,3 +139,43 @@ def test_a_wrong_table_is_one_line(tmp_path, monkeypatch):
     (root / "plugins/languages/de.json").write_text('{"wörter": {}}')
     with pytest.raises(UserError, match=r"de\.json: `wörter` is no part of a language"):
         render(root, set_gallery(root, "languages: [de]"))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("{broken", "not JSON"),
+        ('{"plural": 5}', "`plural` is not"),
+        ('{"words": {"Browse": 5}}', "`words.Browse` is not"),
+        ('{"sentences": {"seed": {"one": "x"}}}', "`sentences.seed` is not"),
+    ],
+)
+def test_a_language_of_another_form_is_one_line(tmp_path, monkeypatch, text, place):
+    """Its file and the part are named."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plugins/languages").mkdir(parents=True)
+    (tmp_path / "plugins/languages/de.json").write_text(text)
+    with pytest.raises(UserError, match=rf"plugins/languages/de\.json: {place}"):
+        load_sentences("de")
+
+
+def test_a_broken_language_stops_the_gallery_before_it_is_emptied(tmp_path, monkeypatch):
+    """Also one that no page is in: titles are told in all languages, and no model is called damaged for it."""
+    root = make.small_museum(tmp_path)
+    monkeypatch.chdir(root)
+    (root / "data/gallery").mkdir()
+    (root / "data/gallery/index.html").write_text("former")
+    (root / "plugins/languages").mkdir(parents=True)
+    (root / "plugins/languages/de.json").write_text("{broken")
+    with pytest.raises(UserError, match=r"plugins/languages/de\.json: not JSON"):
+        build_gallery(root)
+    assert (root / "data/gallery/index.html").read_text() == "former"
+
+
+def test_a_kept_file_that_another_rendering_removed_is_made_again(tmp_path, monkeypatch):
+    """Between its look for the file and its reading, too."""
+    cache = FileCache(tmp_path)
+    assert cache.get_or_make([b"a"], lambda: b"made") == b"made"
+    monkeypatch.setattr(Path, "is_file", lambda _: True)
+    FileCache(tmp_path).forget_unused()
+    assert cache.get_or_make([b"a"], lambda: b"again") == b"again"
