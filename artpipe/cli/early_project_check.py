@@ -13,7 +13,7 @@ _GROUPS = frozenset({"dataset", "model"})
 # Every ProjectCommand of `artpipe.cli.app`; a test compares.
 PROJECT_COMMANDS = frozenset(
     {
-        "card", "check", "compare", "curate", "dag", "deploy", "evaluate", "export", "forget", "gallery", "gc", "ingest",
+        "card", "catalogue", "check", "compare", "curate", "dag", "deploy", "evaluate", "export", "forget", "gallery", "gc", "ingest",
         "lineage", "plan", "preprocess", "preset", "promote", "publish", "rollback", "run", "runs", "sample", "status",
         "sync", "train", "ui", "upgrade", "verify", "watch", "weights",
         "dataset add", "dataset remove", "dataset restore", "dataset watch", "model add", "model remove",

@@ -166,12 +166,11 @@ def _load_tables(language: str, files: tuple[tuple[Path, int], ...]) -> Sentence
     if language in list_own_languages():
         table = json.loads((TABLES / f"{language}.json").read_text("utf-8"))
     elif files:
-        table = {
-            **english,
-            "starters": {kind: {} for kind in english["starters"]},
-            "name": language,
-            **_read_project_table(language),
-        }
+        own = _read_project_table(language)
+        table = {**english, "name": language, **own}
+        for part in ("names", "numbers", "plural"):  # what a file leaves out is English
+            table[part] = {**english[part], **own.get(part, {})}
+        table["starters"] = {**{kind: {} for kind in english["starters"]}, **own.get("starters", {})}
     plugin_tables = list(_read_plugin_tables(path for path, _ in files if path.suffix == ".py"))
     templates: dict[str, Template] = dict(english["sentences"])
     for table_language in (ENGLISH, language):

@@ -11,7 +11,7 @@ from artpipe.config.params import DatasetEntry, Params, TrainParams, WeightsEntr
 from artpipe.contracts.modality import parse_preprocess_params
 from artpipe.contracts.plugin_info import model_info
 from artpipe.errors import UserError, did_you_mean
-from artpipe.language.sentences import list_own_languages
+from artpipe.language.sentences import list_own_languages, load_sentences
 from artpipe.project.trackable_paths import require_outside_project, require_trackable
 from artpipe.storage.dvc_config import is_cache_link
 from artpipe.system.plain_text import to_printable
@@ -227,6 +227,8 @@ def check_plugin_names(params: Params, root: Path) -> None:
     for language in (params.gallery.language, *params.gallery.languages):
         known = [*list_own_languages(), *plugins.language_files(root)]
         require_existing_name("gallery.languages", language, known)
+    for language in plugins.language_files(root):  # titles are in all of them
+        load_sentences(language)
 
 
 def _explain_missing_key(key: str, name: str, raw: Mapping[str, Any]) -> str:

@@ -65,6 +65,7 @@ def test_help_begins_with_the_usual_commands(artpipe):
         "model",
         "curate",
         "publish",
+        "catalogue",
         "serve",
         "ui",
     ]

@@ -159,6 +159,16 @@ def test_a_language_of_another_form_is_one_line(tmp_path, monkeypatch, text, pla
         load_sentences("de")
 
 
+def test_what_a_language_leaves_out_is_english(tmp_path, monkeypatch):
+    """A file with one sign of numbers has the other signs, the words and the plurals of English."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plugins/languages").mkdir(parents=True)
+    (tmp_path / "plugins/languages/de.json").write_text('{"numbers": {"decimal": ","}}')
+    english, german = load_sentences("en"), load_sentences("de")
+    assert german.numbers == {**english.numbers, "decimal": ","}
+    assert german.plural == english.plural
+
+
 def test_a_broken_language_stops_the_gallery_before_it_is_emptied(tmp_path, monkeypatch):
     """Also one that no page is in: titles are told in all languages, and no model is called damaged for it."""
     root = make.small_museum(tmp_path)
