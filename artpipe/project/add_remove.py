@@ -15,7 +15,7 @@ from artpipe.config.params import NAME_PATTERN, About, DatasetEntry, Params, loa
 from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.yaml_edit import insert_entry, parse_key_value, read_exactly, remove_entry
 from artpipe.contracts.source import Source
-from artpipe.errors import UserError
+from artpipe.errors import BusyError, UserError
 from artpipe.layout.input_files import resolve_hub_snapshot
 from artpipe.layout.layout_summary import LayoutSummary
 from artpipe.preprocessing.jobs import work_kinds
@@ -53,6 +53,7 @@ from artpipe.project.trackable_paths import require_outside_project, require_sha
 from artpipe.project.tracked_files import describe_git_step, remove_quietly, track_files
 from artpipe.storage.dvc_check import require_dvc
 from artpipe.storage.dvc_command import require_lockable
+from artpipe.storage.running_work import find_running_work
 from artpipe.system.atomic_files import remove_stale_temporaries
 from artpipe.system.locks import hold_lock
 from artpipe.system.plain_text import to_printable
@@ -156,14 +157,26 @@ def remove_model(name: str) -> str:
 
     Raises:
         UserError: there is none of that name, or another model needs it; the message names that one.
+        BusyError: a stage is making it; nothing was changed.
     """
     with change_project():
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         params.model(name)
         refuse_needed(params, [name])
+        _require_not_being_made(name)
         write_params(remove_entry(text, "models", name))
         remove_model_outputs(name)
     return f"removed {name}; `artpipe run` takes it out of the gallery"
+
+
+def _require_not_being_made(model: str) -> None:
+    """Raise if a stage is making a model.
+
+    Its outputs would come back, and its training's lock would go.
+    """
+    work = find_running_work()
+    if work and work.outputs.intersection(paths.model_outputs(model)):
+        raise BusyError(f"{work.describe()}, which makes `{model}`; try again when it has ended")
 
 
 @contextlib.contextmanager

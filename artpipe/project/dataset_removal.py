@@ -82,6 +82,7 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
     """
     require_no_running_work(Path())
     with change_project():
+        require_no_running_work(Path())  # one may have begun while another change was waited for
         require_nothing_pending()
         removal = plan_removal(name, keep_files=keep_files)
         text = read_exactly(PARAMS)
@@ -107,14 +108,9 @@ def restore_dataset(name: str) -> str:
     Raises:
         UserError: none of that name was removed, its names are taken, or DVC has its files no more; nothing was changed.
     """
-    removed = find_removed(Path()).get(name)
-    if removed is None:
-        known = find_removed(Path())
-        raise UserError(
-            f"no dataset `{name}` was removed here{did_you_mean(name, known)}; there are: {', '.join(sorted(known)) or 'none'}"
-        )
-    target = Path(removed.path)
     with change_project() as undo:
+        removed = _load_removed(name)
+        target = Path(removed.path)
         params, text = load_params(PARAMS), read_exactly(PARAMS)
         check_new_names(params, name, removed.models)
         text = insert_entry(text, "datasets", name, removed.entry)
@@ -130,9 +126,18 @@ def restore_dataset(name: str) -> str:
         for model in removed.models:
             check_model(restored, model)
         write_params(text)
-    shutil.rmtree(removed_folder(Path(), name), ignore_errors=True)
+        shutil.rmtree(removed_folder(Path(), name), ignore_errors=True)
     with_models = f" with {', '.join(removed.models)}" if removed.models else ""
     return f"restored {name}{with_models}; `artpipe run` makes its room again, what DVC still has without training"
+
+
+def _load_removed(name: str) -> RemovedDataset:
+    known = find_removed(Path())
+    if name not in known:
+        raise UserError(
+            f"no dataset `{name}` was removed here{did_you_mean(name, known)}; there are: {', '.join(sorted(known)) or 'none'}"
+        )
+    return known[name]
 
 
 def _is_own(params: Params, name: str) -> bool:

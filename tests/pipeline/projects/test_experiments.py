@@ -4,6 +4,7 @@ import csv
 import difflib
 import io
 import json
+import time
 
 import pytest
 from dvc.utils.serialize import modify_yaml
@@ -51,6 +52,25 @@ def test_experiments_side_by_side(project, tmp_path):
     page = (tmp_path / "plots/index.html").read_text()
     assert '<meta charset="utf-8">' in page
     assert all(word in page for word in ('"text": "vae"', "losses/loss", '"rev": "beta8"', '"rev": "HEAD"'))
+
+
+@pytest.mark.nightly
+def test_queued_experiments(project):
+    """Two variants of one model wait in DVC's queue and run in copies of the commit: each row has its own numbers, the commit's too."""
+    project.commit()
+    for beta in (4, 8):
+        project.dvc("exp", "run", "-q", "--queue", "-n", f"beta{beta}", "-S", f"models.vae.beta={beta}")
+    project.run("dvc", "queue", "start", "-q")
+    deadline = time.monotonic() + 900
+    while "Running" in (status := project.dvc("queue", "status").stdout) or "Queued" in status:
+        assert time.monotonic() < deadline, status
+        time.sleep(1)
+    shown = project.dvc("exp", "show", "--csv").stdout
+    table = {row["Experiment"] or row["rev"]: row for row in csv.DictReader(io.StringIO(shown))}
+    metric = next(column for column in table["beta4"] if column.endswith("vae.json:kid"))
+    assert {name: table[name]["State"] for name in ("beta4", "beta8")} == dict.fromkeys(("beta4", "beta8"), "Success")
+    assert all(table[name][metric] for name in ("master", "beta4", "beta8"))
+    assert table["beta4"][metric] != table["beta8"][metric]
 
 
 @pytest.mark.nightly

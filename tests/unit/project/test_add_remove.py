@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from artpipe.config.yaml_edit import insert_entry
 from artpipe.errors import UserError
-from artpipe.project import add_remove, tracked_files
+from artpipe.project import add_remove, dataset_removal, tracked_files
 from artpipe.system import locks
 from tests.conftest import draw_shapes
 
@@ -130,6 +130,63 @@ def test_what_dvc_does_not_track_comes_back_too(studio, artpipe):
     assert artpipe("dataset", "restore", "shapes")[0] == 0
     assert Path("datasets/shapes/circle/000.png").read_bytes() == before
     assert params()["models"]["shapes-classifier"]["steps"] == 20
+
+
+def note_writer(path: str) -> None:
+    """Have DVC's record say that this process writes an output."""
+    note = Path(".dvc/tmp/rwlock")
+    note.parent.mkdir(parents=True, exist_ok=True)
+    writer = {"pid": os.getpid(), "cmd": "dvc repro --single-item train@shapes-classifier"}
+    note.write_text(json.dumps({"write": {str(Path(path).resolve()): writer}}))
+
+
+def wait_for(monkeypatch, change) -> None:
+    """Have the next removal or restoring of a dataset wait for somebody's `change` of the project."""
+    original = dataset_removal.change_project
+
+    @contextlib.contextmanager
+    def change_later():
+        monkeypatch.setattr(dataset_removal, "change_project", original)
+        change()
+        with original() as undo:
+            yield undo
+
+    monkeypatch.setattr(dataset_removal, "change_project", change_later)
+
+
+def test_restoring_brings_what_was_removed_last(studio, artpipe, monkeypatch):
+    """Somebody else restored it, changed it and removed it again while the lock was waited for: nothing of that is lost."""
+
+    def restore_change_and_remove() -> None:
+        assert artpipe("dataset", "restore", "shapes")[0] == 0
+        Path("params.yaml").write_text(Path("params.yaml").read_text().replace("steps: 20", "steps: 30"))
+        assert artpipe("dataset", "remove", "shapes", "--yes")[0] == 0
+
+    artpipe("dataset", "remove", "shapes", "--yes")
+    wait_for(monkeypatch, restore_change_and_remove)
+    assert artpipe("dataset", "restore", "shapes")[0] == 0
+    assert params()["models"]["shapes-classifier"]["steps"] == 30
+
+
+def test_a_run_that_began_while_a_removal_waited_keeps_its_works(studio, artpipe, monkeypatch):
+    """The removal looks again once it has the lock."""
+    before = tree()
+    wait_for(monkeypatch, lambda: note_writer("data/checkpoints/shapes-classifier"))
+    code, _, err = artpipe("dataset", "remove", "shapes", "--yes")
+    assert (code, err.count("\n")) == (75, 1)
+    assert tree() == before
+
+
+def test_a_model_that_is_being_made_stays(studio, artpipe):
+    """Removing it would take its training's lock away, and its outputs would come back; another model's stage is no hindrance."""
+    before = tree()
+    note_writer("data/checkpoints/shapes-classifier")
+    code, _, err = artpipe("model", "remove", "shapes-classifier")
+    assert code == 75
+    assert err.endswith("(train@shapes-classifier), which makes `shapes-classifier`; try again when it has ended\n")
+    assert tree() == before
+    note_writer("data/checkpoints/other")
+    assert artpipe("model", "remove", "shapes-classifier")[0] == 0
 
 
 def test_an_original_is_never_shared(studio, pictures, artpipe):
