@@ -15,6 +15,7 @@ from artpipe.contracts.section import GalleryPage, Museum, Section
 from artpipe.contracts.site_language import SiteLanguage
 from artpipe.errors import UserError
 from artpipe.site.basic_pages import BASIC_PAGE_LISTS
+from artpipe.site.compiled_templates import CompiledTemplates, call_at_rendering
 from artpipe.site.site_files import make_site_files
 from artpipe.site.themes import list_layers, load_settings
 
@@ -28,6 +29,7 @@ _POLICY: Mapping[str, Sequence[str]] = {
     "base-uri": ("'none'",),
     "form-action": ("'none'",),
 }
+_COMPILED = CompiledTemplates()
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,9 @@ def make_environment(
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
+        bytecode_cache=_COMPILED,
     )
     environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
-    environment.filters.update(filters)
+    environment.filters |= {name: call_at_rendering(function) for name, function in filters.items()}
     environment.globals |= load_settings(theme).model_dump()
     return environment
