@@ -26,16 +26,15 @@ from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes
 from tests.conftest import load_module
+from tests.support.museums import find_built_museum
 from tests.support.small_media import make_sound
 
 make = load_module(Path(__file__).parents[1] / "browser" / "make_museum.py")
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    root = make.small_museum(tmp_path_factory.mktemp("museum"))
-    build_gallery(root)
-    return root
+def built():
+    return find_built_museum()
 
 
 @pytest.fixture

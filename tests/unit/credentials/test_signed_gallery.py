@@ -12,17 +12,13 @@ from artpipe.credentials.check_report import check_path
 from artpipe.credentials.credential_check import check_file
 from artpipe.gallery import build_gallery
 from artpipe.system.hashing import sha256_bytes
-from tests.conftest import load_module
+from tests.support.museums import copy_museum, find_built_museum
 from tests.support.small_media import make_film, make_sound
-
-make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    root = make.small_museum(tmp_path_factory.mktemp("museum"))
-    build_gallery(root)
-    return root
+def built():
+    return find_built_museum()
 
 
 def read_files(root):
@@ -55,7 +51,7 @@ def test_every_picture_to_take_is_whole_and_says_what_its_label_says(built):
 @pytest.mark.nightly
 def test_films_and_sounds_play_as_signed(tmp_path):
     """What a page plays is the signed file, and no unsigned copy is in the gallery; WebM is named as what cannot be."""
-    root = make.small_museum(tmp_path)
+    root = copy_museum(tmp_path)
     add_played_works(root)
     build_gallery(root)
     gallery = root / "data/gallery"
@@ -135,7 +131,7 @@ def test_credentials_can_be_switched_off(built, tmp_path):
 
 def test_a_film_that_cannot_be_labelled_makes_a_gap(tmp_path, capsys):
     """Its model does not hang, a line says why, and every other one does."""
-    root = make.small_museum(tmp_path)
+    root = copy_museum(tmp_path)
     folder = root / paths.report("digits-gan")
     report, _ = load_report(folder)
     (folder / "walk.mp4").write_bytes(b"no film")

@@ -1,22 +1,19 @@
 """The page of `artpipe curate`: who may ask it what, and what becomes of it."""
 
-from pathlib import Path
-
 import pytest
 from starlette.testclient import TestClient
 
 from artpipe.orchestration.services.curate_server import make_curation_app, render_page
 from artpipe.orchestration.services.curated_project import CuratedProject
-from tests.conftest import load_module
+from tests.support.museums import copy_museum
 
-make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
 ORIGIN = {"Origin": "http://127.0.0.1:8010"}
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A project of three models."""
-    return CuratedProject(make.small_museum(tmp_path_factory.mktemp("museum")))
+    return CuratedProject(copy_museum(tmp_path_factory.mktemp("museum")))
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,16 @@ from pathlib import Path
 import pytest
 
 from artpipe.errors import UserError
-from artpipe.gallery import build_gallery
 from artpipe.project.private_texts import collect_private_texts
 from artpipe.project.publish_gallery import publish_gallery
-from tests.conftest import load_module
-
-make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
+from tests.support.museums import find_built_museum
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """A project with its gallery and a copy of that; nobody may change it."""
-    root = make.small_museum(tmp_path_factory.mktemp("museum"))
-    build_gallery(root)
+    root = tmp_path_factory.mktemp("museum") / "museum"
+    shutil.copytree(find_built_museum(), root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         publish_gallery(root / "copy")

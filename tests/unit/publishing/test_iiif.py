@@ -3,7 +3,6 @@
 import io
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,9 +16,8 @@ from artpipe.publishing.iiif import make_iiif_files
 from artpipe.publishing.iiif_images import list_scales, list_sizes, list_tiles, make_image_service
 from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
-from tests.conftest import load_module
+from tests.support.museums import find_museum
 
-make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
 BASE = "https://example.org/art/"
 
 
@@ -31,9 +29,9 @@ def png(width, height, mode="RGB", colour="red"):
 
 
 @pytest.fixture(scope="module")
-def museum(tmp_path_factory):
+def museum():
     """A published museum of three models, and the bytes of what hangs."""
-    root, media = make.small_museum(tmp_path_factory.mktemp("museum")), MediaStore()
+    root, media = find_museum(), MediaStore()
     loaded = load_museum(root, load_params(root / "params.yaml"), media, load_sentences())
     return replace(loaded, base_url=BASE), media.files
 

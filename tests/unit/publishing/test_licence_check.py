@@ -9,6 +9,7 @@ from artpipe.errors import UserError
 from artpipe.gallery import build_gallery
 from artpipe.publishing.licence_check import allows_derivatives
 from tests.conftest import load_module
+from tests.support.museums import copy_museum
 
 make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
 
@@ -28,7 +29,7 @@ def test_which_licences_let_a_model_make_something_of_a_work(licence, allowed):
 
 def test_a_gallery_over_unknown_works_is_refused_before_anything_is_written(tmp_path):
     """One line with dataset, count and names; nothing lies in the gallery."""
-    root = make.small_museum(tmp_path)
+    root = copy_museum(tmp_path)
     params = root / "params.yaml"
     params.write_text(params.read_text().replace("theme: museum", "theme: museum, require_licence: true"))
     about = About(title="Digits", creator="Nobody", licence="CC-BY-ND-4.0")

@@ -1,7 +1,6 @@
 """The catalogue: which works are plates, how they are numbered, what its pages are headed with."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -10,15 +9,13 @@ from artpipe.language.sentences import load_sentences
 from artpipe.sections.catalogue import SECTION, CatalogueView, arrange_chapters, list_pages
 from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
-from tests.conftest import load_module
-
-make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
+from tests.support.museums import find_museum
 
 
 @pytest.fixture(scope="module")
-def museum(tmp_path_factory):
+def museum():
     """Three models in two rooms."""
-    root = make.small_museum(tmp_path_factory.mktemp("museum"))
+    root = find_museum()
     return load_museum(root, load_params(root / "params.yaml"), MediaStore(), load_sentences())
 
 

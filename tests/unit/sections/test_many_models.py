@@ -1,13 +1,12 @@
 """The entrance of a museum of many models."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace as Thing
 
 from artpipe.gallery import build_gallery
 from artpipe.sections import rooms
-from tests.conftest import load_module
-
-make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
+from tests.support.museums import find_built_museum
 
 
 def test_rooms_take_turns_until_enough_models_hang():
@@ -24,8 +23,7 @@ def test_rooms_take_turns_until_enough_models_hang():
 
 def test_models_beyond_are_one_line(tmp_path, monkeypatch):
     """How many more there are, linked to the room's page, which shows them all; nothing is said where all hang."""
-    root = make.small_museum(tmp_path)
-    build_gallery(root)
+    root = Path(shutil.copytree(find_built_museum(), tmp_path / "museum"))
     index = root / "data/gallery/index.html"
     assert "in this room" not in index.read_text()
     monkeypatch.setattr(rooms, "_MAXIMUM_MODELS", 2)

@@ -10,6 +10,7 @@ import pytest
 from artpipe.gallery import build_gallery
 from artpipe.site.translation import clean_line
 from tests.conftest import load_module
+from tests.support.museums import copy_museum
 
 BROWSER = Path(__file__).parents[2] / "browser"
 sys.path.insert(0, str(BROWSER))  # make_forms imports what lies beside it
@@ -74,10 +75,10 @@ class Reader(HTMLParser):
             self.read.append(data)
 
 
-@pytest.mark.parametrize(("museum", "more"), [(make.small_museum, ()), (forms.forms_museum, forms.ROOMS)])
+@pytest.mark.parametrize(("museum", "more"), [("small", ()), ("forms", forms.ROOMS)])
 def test_every_page_is_chinese(tmp_path, museum, more):
     """Digits, emoji, verse, music, films and pictures beside pictures: no word of a template, a report or a record is left."""
-    params = museum(tmp_path) / "params.yaml"
+    params = copy_museum(tmp_path, museum) / "params.yaml"
     params.write_text(params.read_text().replace("theme: museum", "theme: museum, language: zh"))
     build_gallery(tmp_path)
     own = OWN | NAMES | {f"{title}{end}" for title, _ in dict(more).values() for end in ("", ", made up.")}

@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -18,9 +17,7 @@ from artpipe.site.curated_walls import curate_museum
 from artpipe.site.featured_work import choose_featured
 from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
-from tests.conftest import load_module
-
-make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
+from tests.support.museums import copy_museum, find_museum
 
 
 def load(root):
@@ -30,9 +27,9 @@ def load(root):
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def root():
     """A project of three models; nobody may change it."""
-    return make.small_museum(tmp_path_factory.mktemp("museum"))
+    return find_museum()
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +92,7 @@ def test_picked_works_hang_first_hidden_ones_not_at_all(hung):
 
 def test_a_decision_survives_a_training_and_waits_where_the_recipe_is_gone(root, tmp_path):
     """Another checkpoint with other files hangs the same recipes; one that it lacks is told, and stays in the file."""
-    make.small_museum(tmp_path)
+    copy_museum(tmp_path)
     folder = tmp_path / paths.report("digits-gan")
     report, _ = load_report(folder)
     kept, lost = list_recipes(report)[3], list_recipes(report)[0]

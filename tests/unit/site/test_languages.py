@@ -15,9 +15,8 @@ from artpipe.site.themes import find_theme
 from artpipe.site_check.broken_links import check_links
 from artpipe.site_check.published_site import PublishedSite
 from artpipe.system.file_cache import FileCache
-from tests.conftest import load_module
+from tests.support.museums import copy_museum
 
-make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
 BASE = "https://example.org/art/"
 
 
@@ -36,7 +35,7 @@ def render(root, params):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """The small museum in English and Chinese, at an address."""
-    root = make.small_museum(tmp_path_factory.mktemp("museum"))
+    root = copy_museum(tmp_path_factory.mktemp("museum"))
     return render(root, set_gallery(root, f"languages: [en, zh], base_url: '{BASE}'"))
 
 
@@ -99,7 +98,7 @@ def test_the_site_map_has_all_pages(files):
 
 def test_one_language_has_no_switch(tmp_path):
     """It is as it was: no folder, no word of another one."""
-    root = make.small_museum(tmp_path)
+    root = copy_museum(tmp_path)
     files = render(root, load_params(root / "params.yaml"))
     assert not any(path.startswith("zh/") for path in files)
     assert b"hreflang" not in b"".join(data for path, data in files.items() if path.endswith(".html"))
@@ -107,7 +106,7 @@ def test_one_language_has_no_switch(tmp_path):
 
 def test_a_project_adds_a_language_by_one_file(tmp_path, monkeypatch):
     """What the file does not say stays English."""
-    root = make.small_museum(tmp_path)
+    root = copy_museum(tmp_path)
     monkeypatch.chdir(root)
     (root / "plugins/languages").mkdir(parents=True)
     table = {
@@ -126,14 +125,14 @@ def test_a_project_adds_a_language_by_one_file(tmp_path, monkeypatch):
 
 def test_an_unknown_language_is_one_line(tmp_path):
     """It names what there is, and where another one belongs."""
-    params = set_gallery(make.small_museum(tmp_path), "languages: [zg]")
+    params = set_gallery(copy_museum(tmp_path), "languages: [zg]")
     with pytest.raises(UserError, match=r"no language `zg`; there are: en, zh.*plugins/languages/zg\.json"):
         list_site_languages(params)
 
 
 def test_a_wrong_table_is_one_line(tmp_path, monkeypatch):
     """It names the file and the part that is none."""
-    root = make.small_museum(tmp_path)
+    root = copy_museum(tmp_path)
     monkeypatch.chdir(root)
     (root / "plugins/languages").mkdir(parents=True)
     (root / "plugins/languages/de.json").write_text('{"wörter": {}}')
@@ -171,7 +170,7 @@ def test_what_a_language_leaves_out_is_english(tmp_path, monkeypatch):
 
 def test_a_broken_language_stops_the_gallery_before_it_is_emptied(tmp_path, monkeypatch):
     """Also one that no page is in: titles are told in all languages, and no model is called damaged for it."""
-    root = make.small_museum(tmp_path)
+    root = copy_museum(tmp_path)
     monkeypatch.chdir(root)
     (root / "data/gallery").mkdir()
     (root / "data/gallery/index.html").write_text("former")

@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -19,18 +18,17 @@ from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
 from artpipe.site.site_map import make_site_map, page_address
 from artpipe.site.themes import find_theme, make_translator
-from tests.conftest import load_module
+from tests.support.museums import find_museum
 
-make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
 BASE = "https://example.org/art/"
 TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 ATOM, SITEMAP = "{http://www.w3.org/2005/Atom}", "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def root():
     """A project of three models with sixty works."""
-    return make.small_museum(tmp_path_factory.mktemp("museum"))
+    return find_museum()
 
 
 @pytest.fixture(scope="module")

@@ -15,15 +15,13 @@ from artpipe.site.basic_pages import BASIC_PAGE_LISTS
 from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
 from artpipe.site.themes import find_theme, make_translator
-from tests.conftest import load_module
-
-make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
+from tests.support.museums import find_museum
 
 
 @pytest.fixture(scope="module")
-def hung(tmp_path_factory):
+def hung():
     """A project's parameters, what hangs of it, and its media."""
-    root, media = make.small_museum(tmp_path_factory.mktemp("museum")), MediaStore()
+    root, media = find_museum(), MediaStore()
     params = load_params(root / "params.yaml")
     return root, params, load_museum(root, params, media, load_sentences()), media
 

@@ -17,16 +17,12 @@ from artpipe.system.hashing import sha256_file
 from artpipe.system.locks import hold_lock
 from artpipe.tracking.lineage_trace import ArtifactIndex, trace_lineage
 from artpipe.tracking.listing import list_runs
-from tests.conftest import load_module
-
-make = load_module(Path(__file__).parents[2] / "browser" / "make_museum.py")
+from tests.support.museums import find_built_museum
 
 
 @pytest.fixture(scope="module")
-def museum(tmp_path_factory):
-    root = make.small_museum(tmp_path_factory.mktemp("museum"))
-    build_gallery(root)
-    return root
+def museum():
+    return find_built_museum()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from artpipe.orchestration.reporting.run_progress import RunProgress
 from artpipe.orchestration.scheduling.dvc_graph import Stage
 from artpipe.system.processes import find_process
 from tests.conftest import load_module
+from tests.support.museums import find_museum
 
 make = load_module(Path(__file__).parents[3] / "browser" / "make_museum.py")
 
@@ -22,9 +23,9 @@ MODEL, SHEET = "digits-gan", "progress/step-00000100.png"
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished():
     """A project whose models have all been judged."""
-    return make.small_museum(tmp_path_factory.mktemp("museum"))
+    return find_museum()
 
 
 @pytest.fixture
