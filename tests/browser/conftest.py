@@ -1,5 +1,6 @@
-"""The browser of these tests."""
+"""The browser of these tests: one for all files that a process runs one after the other."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -8,6 +9,24 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for what lies beside the tests
 import chromium
+
+_opened = contextlib.ExitStack()  # what closes the browser
+_browsers = []
+
+
+def start_browser(place):
+    """Start Chromium and return it; `close_browser` ends it."""
+    from playwright.sync_api import sync_playwright
+
+    browser = _opened.enter_context(sync_playwright()).chromium.launch(executable_path=place, args=chromium.QUIET)
+    _opened.callback(browser.close)
+    return browser
+
+
+def close_browser():
+    """End the browser, where there is one, and with it the event loop that no other test may find running."""
+    _browsers.clear()
+    _opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +38,17 @@ def browser():
         if os.environ.get("CI"):
             pytest.fail(f"{missing}, and the CI does not skip the browser")
         pytest.skip(f"{missing}: install chromium to see the gallery tested in a browser")
-    from playwright.sync_api import sync_playwright
+    if not _browsers or not _browsers[0].is_connected():
+        close_browser()
+        _browsers.append(start_browser(place))
+    yield _browsers[0]
+    for context in _browsers[0].contexts if _browsers[0].is_connected() else ():
+        context.close()
 
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=place, args=chromium.QUIET)
-        yield started
-        started.close()
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem):
+    """Close the browser before a test of another folder."""
+    yield
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        close_browser()

@@ -3,20 +3,17 @@
 import re
 
 import chromium
-import make_forms
 import pytest
 from visits import Visit
 
-from artpipe.gallery import build_gallery
 from artpipe.system.chromium import print_pdf
+from tests.support.museums import find_built_museum
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page():
     """The catalogue of works of every form."""
-    root = make_forms.forms_museum(tmp_path_factory.mktemp("forms"))
-    build_gallery(root)
-    return root / "data" / "gallery" / "catalogue" / "index.html"
+    return find_built_museum("forms") / "data/gallery/catalogue/index.html"
 
 
 @pytest.mark.usefixtures("browser")

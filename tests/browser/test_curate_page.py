@@ -3,7 +3,6 @@
 import socket
 import threading
 import time
-from pathlib import Path
 
 import pytest
 import uvicorn
@@ -11,15 +10,13 @@ import uvicorn
 from artpipe.artifacts.curation import load_curation
 from artpipe.orchestration.services.curate_server import make_curation_app
 from artpipe.orchestration.services.curated_project import CuratedProject
-from tests.conftest import load_module
-
-make = load_module(Path(__file__).with_name("make_museum.py"))
+from tests.support.museums import copy_museum
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """A project of three models."""
-    return make.small_museum(tmp_path_factory.mktemp("museum"))
+    return copy_museum(tmp_path_factory.mktemp("museum"))
 
 
 @pytest.fixture(scope="module")

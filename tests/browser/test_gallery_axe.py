@@ -1,12 +1,14 @@
 """axe-core (Deque) finds nothing to complain of on any form of page, by day, in the evening, and on a small screen."""
 
-import make_forms
+import functools
+
 import make_museum as make
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from visits import Visit
 
 from artpipe.gallery import build_gallery
+from tests.support.museums import copy_museum, find_built_museum
 
 PAGES = {
     "small": (
@@ -22,31 +24,38 @@ PAGES = {
         "catalogue/index",
     ),
 }
-ALWAYS = {("forms", "index"), ("forms", "models/painter/index"), ("forms", "works/composer-sample-000/index")}
+ALWAYS = {  # each page and each pair of lights; the rest nightly
+    *(("forms", "index", light) for light in ("day", "evening")),
+    *(("forms", "models/painter/index", light) for light in ("evening", "in the hand")),
+    *(("forms", "works/composer-sample-000/index", light) for light in ("day", "in the hand")),
+}
 LIGHTS = {"day": ("light", 1280), "evening": ("dark", 1280), "in the hand": ("light", 390)}
 
 
 @pytest.fixture(scope="module")
-def galleries(tmp_path_factory):
-    """The small museum, with a classifier more, and that of all forms."""
-    built = {}
-    for name, museum in (("small", make.small_museum), ("forms", make_forms.forms_museum)):
-        root = museum(tmp_path_factory.mktemp(name))
-        if name == "small":
-            digits = [make.png(28, 1, i) for i in range(12)]
-            params = root / "params.yaml"
-            entry = "  digits-reader: {kind: classifier, dataset: digits, pretrained: data/shards/digits, feature_extractor: digits-reader}\n"
-            params.write_text(params.read_text().replace("  digits-vae:", f"{entry}  digits-vae:"))
-            make.write_model(root, "digits-reader", "classifier", "digits", digits, digits, role="explanation")
+def find_gallery(tmp_path_factory):
+    """Return a function that returns a gallery: the small museum, with a classifier more, or that of all forms."""
+
+    @functools.cache
+    def find(name):
+        if name == "forms":
+            return find_built_museum("forms") / "data/gallery"
+        root = copy_museum(tmp_path_factory.mktemp(name), name)
+        digits = [make.png(28, 1, i) for i in range(12)]
+        params = root / "params.yaml"
+        entry = "  digits-reader: {kind: classifier, dataset: digits, pretrained: data/shards/digits, feature_extractor: digits-reader}\n"
+        params.write_text(params.read_text().replace("  digits-vae:", f"{entry}  digits-vae:"))
+        make.write_model(root, "digits-reader", "classifier", "digits", digits, digits, role="explanation")
         build_gallery(root)
-        built[name] = root / "data/gallery"
-    return built
+        return root / "data/gallery"
+
+    return find
 
 
 def list_visits():
     """Some pages by day, in the evening and on a small screen; all of them nightly."""
     return [
-        pytest.param(museum, page, light, marks=[] if (museum, page) in ALWAYS else [pytest.mark.nightly])
+        pytest.param(museum, page, light, marks=[] if (museum, page, light) in ALWAYS else [pytest.mark.nightly])
         for museum, pages in PAGES.items()
         for page in pages
         for light in LIGHTS
@@ -54,11 +63,11 @@ def list_visits():
 
 
 @pytest.mark.parametrize(("museum", "page", "light"), list_visits())
-def test_axe_finds_no_violation(browser, galleries, museum, page, light):
+def test_axe_finds_no_violation(browser, find_gallery, museum, page, light):
     """Contrast, names, roles, order of headings, landmarks: all rules that axe has on by itself."""
     scheme, width = LIGHTS[light]
     with Visit(browser, color_scheme=scheme, viewport={"width": width, "height": 900}) as visit:
-        opened = visit.go(f"{galleries[museum].as_uri()}/{page}.html")
+        opened = visit.go(f"{find_gallery(museum).as_uri()}/{page}.html")
         closed = opened.locator("details:not([open]) > summary:visible")
         while closed.count():
             closed.first.click()

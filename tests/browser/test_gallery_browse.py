@@ -3,21 +3,18 @@
 import json
 from pathlib import Path
 
-import make_museum as make
 import pytest
 from visits import Visit
 
-from artpipe.gallery import build_gallery
+from tests.support.museums import find_built_museum
 
 PAGES = ("browse", "browse/page-2", "compare", "failures", "404.html")
 OVERFLOW = "document.documentElement.scrollWidth"
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    root = make.small_museum(tmp_path_factory.mktemp("museum"))
-    build_gallery(root)
-    return root / "data" / "gallery"
+def gallery():
+    return find_built_museum() / "data/gallery"
 
 
 def address(gallery, page):

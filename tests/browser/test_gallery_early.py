@@ -17,6 +17,7 @@ from artpipe.orchestration.reporting.preview_folder import FOLDER
 from artpipe.orchestration.reporting.run_progress import RunProgress
 from artpipe.orchestration.scheduling.dvc_graph import Stage
 from artpipe.orchestration.services.gallery_server import gallery_server
+from tests.support.museums import find_museum
 
 MODEL = "digits-gan"
 HUNG = f'[data-key="{MODEL}"].hang'
@@ -57,8 +58,8 @@ class Museum:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    return make.small_museum(tmp_path_factory.mktemp("museum"))
+def finished():
+    return find_museum()
 
 
 @pytest.fixture

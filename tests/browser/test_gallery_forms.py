@@ -6,6 +6,7 @@ import pytest
 from visits import Visit
 
 from artpipe.gallery import build_gallery
+from tests.support.museums import find_built_museum
 
 PAGES = (
     "index.html",
@@ -20,10 +21,8 @@ PAGES = (
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    root = make_forms.forms_museum(tmp_path_factory.mktemp("forms"))
-    build_gallery(root)
-    return root / "data" / "gallery"
+def gallery():
+    return find_built_museum("forms") / "data/gallery"
 
 
 @pytest.mark.parametrize(

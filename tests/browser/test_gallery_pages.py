@@ -10,6 +10,7 @@ import pytest
 from visits import Visit
 
 from artpipe.gallery import build_gallery
+from tests.support.museums import find_built_museum
 
 KINDS = {
     "index": "index.html",
@@ -20,10 +21,8 @@ KINDS = {
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    root = make.small_museum(tmp_path_factory.mktemp("museum"))
-    build_gallery(root)
-    return root / "data" / "gallery"
+def gallery():
+    return find_built_museum() / "data/gallery"
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -24,6 +24,7 @@ from artpipe.models import flow, gan, vae
 from artpipe.numerics.caption_tokens import PIECES, WORDS, tokenise_caption
 from artpipe.numerics.pixels import to_bytes
 from artpipe.system.hashing import sha256_bytes
+from tests.support.museums import copy_museum
 
 CLASSES = tuple("0123456789")
 BARE = {"dataset": "digits", "pretrained": "", "feature_extractor": ""}
@@ -70,7 +71,7 @@ ASK = """async ([program, plain, recipes]) => {
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory):
     """The small museum, whose gan a visitor can paint with, and that gan."""
-    root, learner = make.small_museum(tmp_path_factory.mktemp("live")), LEARNERS["gan"]()
+    root, learner = copy_museum(tmp_path_factory.mktemp("live")), LEARNERS["gan"]()
     add_live_model(root, learner, CLASSES)
     build_gallery(root)
     return root / "data/gallery", learner

@@ -1,11 +1,10 @@
 """The walk in a real browser, from a folder, drawn by software: it opens, a visitor gets about, and the list is there without it."""
 
-import make_museum as make
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from visits import Visit
 
-from artpipe.gallery import build_gallery
+from tests.support.museums import find_built_museum
 
 COLOURS = """() => {
   const canvas = document.querySelector("[data-canvas]"), copy = document.createElement("canvas");
@@ -25,10 +24,8 @@ COLOURS = """() => {
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory):
-    root = make.small_museum(tmp_path_factory.mktemp("walk"))
-    build_gallery(root)
-    return root / "data/gallery"
+def gallery():
+    return find_built_museum() / "data/gallery"
 
 
 def walk_in(visit, gallery):
