@@ -26,8 +26,9 @@ class FileCache:
             if sha256_bytes(content[_HASH_DIGITS:]).encode() == content[:_HASH_DIGITS]:
                 return content[_HASH_DIGITS:]
         data = make()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(sha256_bytes(data).encode() + data)
+        with suppress(OSError):  # a full disk costs the next rendering time, and this one nothing
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(sha256_bytes(data).encode() + data)
         return data
 
     def forget_oldest(self, kept: int) -> None:

@@ -80,3 +80,11 @@ def test_what_was_encoded_once_is_kept(tmp_path, monkeypatch):
     third.add_file(tmp_path / "a.wav")
     third.forget_unused()
     assert len(list((tmp_path / "encoded").iterdir())) == 1
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path):
+    """Its folder is a file, as on a full disk: the picture hangs all the same."""
+    (tmp_path / "encoded").write_text("no folder")
+    Image.linear_gradient("L").resize((600, 500)).convert("RGB").save(tmp_path / "a.png")
+    kept, plain = MediaStore(FileCache(tmp_path / "encoded")), MediaStore()
+    assert kept.add_picture(tmp_path / "a.png") == plain.add_picture(tmp_path / "a.png")
