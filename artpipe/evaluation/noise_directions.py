@@ -5,7 +5,7 @@ GANSpace, section 2.2, with pictures in the place of an early layer, so that eve
 mean picture is taken off first: what is found changes a picture within its class.
 """
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ _SIDE = 16  # pixels that are compared
 MOST_DIRECTIONS = 10
 
 
-def has_directions(learner: object) -> bool:
+def has_directions(learner: object) -> TypeGuard[LatentWalker]:
     """Return whether its noise has few directions: it is no picture itself."""
     return isinstance(learner, LatentWalker) and not isinstance(learner, SteeredSampler)
 

@@ -62,7 +62,7 @@ def check_request(learner: Learner[Any], name: str, request: SteeringRequest, re
 
 
 def _check_moves(learner: Learner[Any], name: str, moves: Mapping[int, float]) -> None:
-    if not isinstance(learner, LatentWalker) or not has_directions(learner):
+    if not has_directions(learner):
         raise UserError(
             f"--move: {name} is a {learner.params.kind}, whose noise has no directions; that of gan and vae has"
         )
