@@ -53,7 +53,7 @@ var artpipeWalk = {};
       sign: function (collection, ahead) { return [{ text: (ahead ? "" : "\u2039 ") + name(collection) + (ahead ? " \u203a" : ""), heading: true, lines: 1 }]; },
       panel: function (model) {
         var notes = Array.prototype.slice.call(models[model].querySelectorAll(":scope > p"));
-        return [{ text: words(models[model].querySelector("h4")), heading: true, lines: 4 }].concat(notes.slice(0, 2).map(function (note) { return { text: words(note), lines: 4 }; }));
+        return [{ text: words(models[model].querySelector("h4")), heading: true, lines: 4 }].concat(notes.slice(0, 2).map(function (note) { return { text: note.children.length > 1 ? Array.prototype.map.call(note.children, words).join(", ") : words(note), lines: 4 }; }));
       },
       easel: function (model) { return [{ text: words(models[model].querySelector("[data-easel]")), heading: true }, { text: words(models[model].querySelector("h4")) }]; },
       plaque: function (work) { return [{ text: (works[work].dataset.kind === "audio" ? "\u266a " : works[work].dataset.kind === "video" ? "\u25b6 " : "") + words(link(work)), lines: 2 }]; },
