@@ -257,6 +257,8 @@ class GalleryPage:
     here: str = ""  # the dataset in whose room it is
     root: str | None = None  # the way back to the gallery's root; None: by its path
     files: Mapping[str, bytes] = field(default_factory=dict)  # by their path in the gallery
+    shared: Mapping[str, bytes] = field(default_factory=dict)  # likewise, the same in every language of the gallery
+    is_single: bool = False  # there is one for all languages, in the gallery's own
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class NotFoundView:
 def list_pages(museum: Museum) -> Iterator[GalleryPage]:
     """Yield the page."""
     folder = re.sub(r"^https?://[^/]+", "", museum.base_url)
-    yield GalleryPage("404.html", NotFoundView(museum), root=folder)
+    yield GalleryPage("404.html", NotFoundView(museum), root=folder, is_single=True)
 
 
 SECTION: Section[NotFoundView] = Section(page="not_found", fill=fill_nothing, html=_HTML, list_pages=list_pages)

@@ -100,8 +100,9 @@ def list_pages(museum: Museum) -> Iterator[GalleryPage]:
     """Yield the pages, each with its plan and the pictures of its rooms."""
     parts = _split(museum)
     for number, hanging in enumerate(parts, start=1):
-        files = _make_scripts(museum, hanging, _address(number).rpartition("/")[0])
-        yield GalleryPage(_address(number), WalkView(museum, hanging, number, len(parts)), files=files)
+        files, pictures = _make_scripts(museum, hanging, _address(number).rpartition("/")[0])
+        view = WalkView(museum, hanging, number, len(parts))
+        yield GalleryPage(_address(number), view, files=files, shared=pictures)
 
 
 def _split(museum: Museum) -> list[Hanging]:
@@ -121,7 +122,7 @@ def _address(number: int) -> str:
     return "room/index.html" if number == 1 else f"room/page-{number}/index.html"
 
 
-def _make_scripts(museum: Museum, hanging: Hanging, folder: str) -> dict[str, bytes]:
+def _make_scripts(museum: Museum, hanging: Hanging, folder: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Return the plan, and a script of pictures for each room."""
     rooms = plan_walk([[[_measure(work) for work in works] for _, works in artists] for _, artists in hanging])
     works = [work for _, artists in hanging for _, own in artists for work in own]
@@ -129,12 +130,12 @@ def _make_scripts(museum: Museum, hanging: Hanging, folder: str) -> dict[str, by
     plan["texts"] = {
         number: work.text.split("\n")[:14] for number, work in enumerate(works) if not work.face and work.text
     }
-    files = {f"{folder}/plan.js": _call("plan", plan)}
+    scripts = dict[str, bytes]()
     for number, room in enumerate(rooms):
         pictures = {place.number: _describe_picture(museum, works[place.number], place) for place in room.works}
         shown = {key: picture for key, picture in pictures.items() if picture}
-        files[f"{folder}/pictures-{number}.js"] = _call("hang", number, shown)
-    return files
+        scripts[f"{folder}/pictures-{number}.js"] = _call("hang", number, shown)
+    return {f"{folder}/plan.js": _call("plan", plan)}, scripts
 
 
 def _call(function: str, *values: object) -> bytes:

@@ -28,7 +28,7 @@ def _list_models(museum: Museum) -> Iterator[GalleryPage]:
         folder = f"models/{artist.name}"
         view = ModelView(museum, room, artist, make_live_labels(museum, artist))
         yield GalleryPage(
-            f"{folder}/index.html", view, room.name, files={f"{folder}/model.json": make_model_record(view)}
+            f"{folder}/index.html", view, room.name, shared={f"{folder}/model.json": make_model_record(view)}
         )
 
 
@@ -38,7 +38,7 @@ def _list_works(museum: Museum) -> Iterator[GalleryPage]:
         for previous, work, after in neighbours:
             folder, view = f"works/{work.id}", WorkView(museum, room, artist, work, previous, after)
             yield GalleryPage(
-                f"{folder}/index.html", view, room.name, files={f"{folder}/work.json": make_work_record(view)}
+                f"{folder}/index.html", view, room.name, shared={f"{folder}/work.json": make_work_record(view)}
             )
 
 

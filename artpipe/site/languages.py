@@ -16,9 +16,6 @@ from artpipe.errors import UserError, did_you_mean
 from artpipe.language.sentences import list_languages, load_sentences
 
 _ADDRESSES = re.compile(r'\b(href|src|poster|srcset|data-live|data-pictures)="([^"]*)"')
-_COMMON_FILES = re.compile(
-    r"404\.html|sitemap[-0-9]*\.xml|(?:works|models)/[^/]+/[a-z]+\.json|room/(?:.*/)?pictures-\d+\.js"
-)
 
 
 def list_site_languages(params: Params) -> Sequence[SiteLanguage]:
@@ -77,14 +74,12 @@ def _adopt_work(work: GalleryWork, original: GalleryWork) -> GalleryWork:
 
 
 def share_files(files: Mapping[str, bytes], prefix: str) -> Iterator[tuple[str, bytes]]:
-    """Yield the pages of a further language below its folder.
+    """Yield the files of a further language below its folder.
 
-    Records for programs, pictures for scripts, the page of wrong addresses and the site map stand at the root alone.
+    Their links to whatever is not among them lead to the root.
     """
-    own = {path for path in files if not _COMMON_FILES.fullmatch(path)}
-    for path in own:
-        data = files[path]
-        yield prefix + path, _share_links(path, data.decode(), own).encode() if path.endswith(".html") else data
+    for path, data in files.items():
+        yield prefix + path, _share_links(path, data.decode(), files).encode() if path.endswith(".html") else data
 
 
 def _share_links(path: str, html: str, own: Collection[str]) -> str:

@@ -110,14 +110,18 @@ def make_policy(additions: Iterable[Mapping[str, str]]) -> Markup:
 def render_pages(site: Site, museum: Museum) -> Iterator[tuple[str, bytes]]:
     """Yield every page with its path, and the files beside it.
 
-    The entrance comes first; feeds and the site map, which name the pages, come last.
+    The entrance comes first; feeds and the site map, which name the pages, come last. In a further language of the gallery
+    what all languages share is left out.
     """
-    paths: list[str] = []
+    paths, is_further = list[str](), bool(museum.here.prefix)
     for kind, list_pages in site.list_page_kinds().items():
         for page in list_pages(museum):
+            if page.is_single and is_further:
+                continue
             facts = {} if page.root is None else {"root": page.root}
             yield page.path, site.render_page(kind, page.path, page.view, here=page.here, **facts)
             yield from page.files.items()
+            yield from () if is_further else page.shared.items()
             paths.append(page.path)
     yield from make_site_files(museum, paths)
 

@@ -17,8 +17,11 @@ def page_address(museum: Museum, path: str) -> str:
 
 
 def make_site_map(museum: Museum, pages: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield `sitemap.xml`, and its parts where one file may not hold all pages."""
-    if not museum.base_url:
+    """Yield `sitemap.xml`, and its parts where one file may not hold all pages.
+
+    One in the gallery's own language names the pages of all.
+    """
+    if not museum.base_url or museum.here.prefix:
         return
     addresses = [
         page_address(museum, one.prefix + path)
