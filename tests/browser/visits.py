@@ -10,7 +10,7 @@ class Visit:
         self.complaints, self.requests, self.bytes = [], [], 0
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.complaints.append(f"failed {request.url}"))
+        self.page.on("requestfailed", self._note_failure)
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("response", lambda answer: self.complaints.append(answer.url) if answer.status >= 400 else None)
 
@@ -19,6 +19,11 @@ class Visit:
 
     def __exit__(self, *_):
         self.context.close()
+
+    def _note_failure(self, request):
+        """Note a file that could not be had; what leaving a page cut short is no fault."""
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"failed {request.url}")
 
     def go(self, url):
         self.page.goto(url)
