@@ -8,7 +8,7 @@ from pathlib import Path
 from artpipe.errors import ArtpipeError
 from artpipe.system.processes import run_child
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # the lightest first
 _QUIET = (
     "--headless",
     "--disable-gpu",

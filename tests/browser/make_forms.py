@@ -168,26 +168,30 @@ def enlargements() -> list[Hung]:
     return hung
 
 
-ROOMS: dict[str, tuple[str, dict[str, tuple[str, Sequence[Hung]]]]] = {
-    "verse": ("Sonnets and quatrains", {"poet": ("rnn", poems()), "poet-of-tang": ("rnn", quatrains())}),
-    "chorales": ("Chorales", {"composer": ("rnn", chorales())}),
-    "hills": (
-        "Hills",
-        {
+ROOMS = {"verse": "Sonnets and quatrains", "chorales": "Chorales", "hills": "Hills"}
+
+
+def models_of_rooms() -> dict[str, dict[str, tuple[str, Sequence[Hung]]]]:
+    """Return the models of each of ROOMS: of which kind, and what of them hangs."""
+    return {
+        "verse": {"poet": ("rnn", poems()), "poet-of-tang": ("rnn", quatrains())},
+        "chorales": {"composer": ("rnn", chorales())},
+        "hills": {
             "painter": ("style", stylisations()),
             "enlarger": ("superres", enlargements()),
             "walker": ("gan", walks()),
         },
-    ),
-}
+    }
 
 
 def forms_museum(root: Path) -> Path:
     """Write three rooms with a model per form."""
-    models = {name: (kind, room) for room, (_, some) in ROOMS.items() for name, (kind, _) in some.items()}
+    hung = models_of_rooms()
+    models = {name: (kind, room) for room, some in hung.items() for name, (kind, _) in some.items()}
     make.write_params(root, list(ROOMS), models)
     originals = [make.png(28, 3, i) for i in range(12)]
-    for room, (title, some) in ROOMS.items():
+    for room, some in hung.items():
+        title = ROOMS[room]
         about = About(title=title, creator="Nobody in particular", licence="CC0-1.0", description=f"{title}, made up.")
         make.write_record(root, room, originals, about)
         for name, (kind, works) in some.items():

@@ -15,7 +15,7 @@ from tests.conftest import load_module
 project = load_module(Path(__file__).parents[2] / "support" / "toy_project.py")
 
 pytestmark = pytest.mark.timeout(1200)  # in real time, beside others
-BRIEF = {"steps": 80, "save_every_seconds": 0.01}
+BRIEF = {"steps": 40, "save_every_seconds": 0.01, "pause_seconds": 0.02}
 SLOW = {"steps": 1_000_000, "pause_seconds": 0.05, "save_every_seconds": 0.2, "evaluate_every_steps": 500_000}
 
 
@@ -92,7 +92,7 @@ def killed_until_done(nursery, folder, kills, seed):
 @pytest.mark.parametrize(
     "more",
     [
-        {"save_every_seconds": 0.001, "steps": 40},  # it writes most of the time, so kills hit writes
+        {"save_every_seconds": 0.001, "steps": 25},  # it writes most of the time, so kills hit writes
         pytest.param(
             {"save_every_seconds": 0.05, "steps": 100, "explode_at": 30, "explode_below": 0.3},
             marks=pytest.mark.nightly,

@@ -29,9 +29,8 @@ def test_without_a_browser_one_line_says_so(tmp_path, monkeypatch):
     """It names the browsers that were looked for, and the variable that names another."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CHROMIUM", raising=False)
-    with pytest.raises(
-        UserError, match="none of chromium, chromium-browser, google-chrome is on PATH; install chromium"
-    ):
+    names = "chromium-headless-shell, chromium, chromium-browser, google-chrome"
+    with pytest.raises(UserError, match=f"none of {names} is on PATH; install chromium"):
         print_catalogue(tmp_path / "catalogue.pdf")
 
 

@@ -81,7 +81,7 @@ def test_every_page_is_chinese(tmp_path, museum, more):
     params = copy_museum(tmp_path, museum) / "params.yaml"
     params.write_text(params.read_text().replace("theme: museum", "theme: museum, language: zh"))
     build_gallery(tmp_path)
-    own = OWN | NAMES | {f"{title}{end}" for title, _ in dict(more).values() for end in ("", ", made up.")}
+    own = OWN | NAMES | {f"{title}{end}" for title in dict(more).values() for end in ("", ", made up.")}
     own |= {model for path in (tmp_path / "data/reports").iterdir() for model in (path.name,)} | {"digits-late"}
     known = re.compile("|".join(re.escape(" ".join(one.split())) for one in sorted(own, key=len, reverse=True)))
     left = set()
