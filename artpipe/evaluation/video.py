@@ -12,7 +12,7 @@ from artpipe.system.processes import run_child
 
 _FFMPEG_SECONDS = 600.0
 _CODECS = {
-    "mp4": ["-c:v", "libx264", "-preset", "medium", "-crf", "20", "-movflags", "+faststart"],
+    "mp4": ["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-movflags", "+faststart"],
     "webm": ["-c:v", "libvpx-vp9", "-crf", "32", "-b:v", "0", "-deadline", "good", "-cpu-used", "5"],
 }
 

@@ -88,30 +88,33 @@ def _mean_where(values: Tensor, counts: Tensor) -> Tensor:
 
 
 def _blur(images: Tensor) -> Tensor:
-    line = torch.arange(_WINDOW, dtype=images.dtype, device=images.device) - _WINDOW // 2
-    weights = torch.softmax(-line.square() / (2 * _SIGMA**2), 0)
-    channels = images.shape[1]
-    margin = (_WINDOW // 2,) * 4
-    padded = F.pad(images, margin, mode="replicate")
-    rows = F.conv2d(padded, weights.view(1, 1, -1, 1).expand(channels, 1, -1, 1), groups=channels)
-    return F.conv2d(rows, weights.view(1, 1, 1, -1).expand(channels, 1, 1, -1), groups=channels)
+    """Return the means of the windows around all pixels.
+
+    A border's pixels are repeated.
+    """
+    height, width = (_make_band(side, images) for side in images.shape[2:])
+    return height @ images @ width.T
 
 
 def _blur_inside(images: Tensor) -> Tensor:
     """Return the means of all windows that lie within ``(N, C, H, W)``."""
-    line = torch.arange(_WINDOW, dtype=images.dtype) - _WINDOW // 2
-    weights = torch.softmax(-line.square() / (2 * _SIGMA**2), 0)
-    height, width = (_make_band(weights, side) for side in images.shape[2:])
+    margin = _WINDOW // 2
+    height, width = (_make_band(side, images)[margin:-margin] for side in images.shape[2:])
     return height @ images @ width.T
 
 
-def _make_band(weights: Tensor, side: int) -> Tensor:
-    """Return the matrix that slides a window along a side, ``(side - 10, side)``."""
-    places = side - len(weights) + 1
-    band = torch.zeros(places, side, dtype=weights.dtype)
-    for place in range(places):
-        band[place, place : place + len(weights)] = weights
-    return band
+def _make_band(side: int, like: Tensor) -> Tensor:
+    """Return the matrix ``(side, side)`` that slides the window along a side.
+
+    A product with it is faster than a convolution.
+    """
+    line = torch.arange(_WINDOW, dtype=like.dtype, device=like.device) - _WINDOW // 2
+    weights = torch.softmax(-line.square() / (2 * _SIGMA**2), 0)
+    places = torch.arange(side, device=like.device)[:, None]
+    columns = (places + line.long()).clamp(0, side - 1)
+    return torch.zeros(side, side, dtype=like.dtype, device=like.device).scatter_add_(
+        1, columns, weights.expand(side, -1)
+    )
 
 
 def laplacian_energy(images: Tensor) -> Tensor:

@@ -34,14 +34,20 @@ def nucleus_probabilities(logits: Tensor, temperature: float, top_p: float) -> t
 def _sort_likeliest(probabilities: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
     """Return the likeliest tokens and their probabilities, descending.
 
-    They are all of them, or the first where these have the mass `top_p`. Sorting a whole vocabulary takes longer than the network does for a token.
+    Sorting a whole vocabulary takes longer than the network does for a token. So of a row whose first tokens have the mass
+    `top_p` these are all that count; after them stand zeros, where another row has more.
     """
-    if probabilities.shape[1] > 2 * _FIRST_TOKENS:
-        first, tokens = probabilities.topk(_FIRST_TOKENS, dim=1)
-        has_ties = bool((first[:, 1:] == first[:, :-1]).any())
-        if not has_ties and bool((first.cumsum(1)[:, -2] >= top_p).all()):
-            return first, tokens
-    return probabilities.sort(dim=1, descending=True, stable=True)
+    if probabilities.shape[1] <= 2 * _FIRST_TOKENS:
+        return probabilities.sort(dim=1, descending=True, stable=True)
+    first, tokens = probabilities.topk(_FIRST_TOKENS, dim=1)
+    has_ties = (first[:, 1:] == first[:, :-1]).any(1)
+    long = has_ties | (first.cumsum(1)[:, -2] < top_p)
+    if not bool(long.any()):
+        return first, tokens
+    every, every_token = torch.zeros_like(probabilities), torch.zeros_like(probabilities, dtype=torch.int64)
+    every[:, :_FIRST_TOKENS], every_token[:, :_FIRST_TOKENS] = first, tokens
+    every[long], every_token[long] = probabilities[long].sort(dim=1, descending=True, stable=True)
+    return every, every_token
 
 
 def pick_tokens(logits: Tensor, temperature: float, top_p: float, draws: Tensor) -> Tensor:

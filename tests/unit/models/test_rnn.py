@@ -78,9 +78,9 @@ def test_the_nucleus_is_the_likeliest_until_the_share_is_reached():
 
 
 def test_of_a_large_vocabulary_the_nucleus_is_the_same():
-    """The likeliest tokens alone give what sorting all of them gives, also where the nucleus is larger than those."""
+    """The likeliest tokens alone give what sorting all of them gives, also where the nucleus of some rows is larger than those."""
     torch.manual_seed(0)
-    for spread in (4.0, 0.1):
+    for spread in (4.0, 0.1, torch.tensor([[4.0], [0.1], [4.0], [0.1], [4.0]])):
         logits = spread * torch.randn(5, 1000)
         chances, tokens = nucleus_probabilities(logits, 0.8, 0.9)
         likeliest = (logits.double() / 0.8).softmax(1).sort(dim=1, descending=True, stable=True)
