@@ -1,10 +1,12 @@
 """The command `artpipe publish`: a checked copy of the gallery, to be put online."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from artpipe.cli.inspect import Json
 from artpipe.errors import UserError, did_you_mean
 from artpipe.system.plain_text import to_printable, to_printable_lines
 from artpipe.system.project_root import resolve_typed_path
@@ -22,12 +24,14 @@ def publish(
         list[str],
         typer.Option(metavar="CHECK", help="Only tell what it finds: private, links, drafts, licences or labels."),
     ] = [],  # noqa: B006 (typer reads it)
+    *,
+    as_json: Json = False,
 ) -> None:
     """Write a checked copy of the gallery, to be put online or on a stick.
 
     A line for each fault, and then nothing is written: links, licences, labels, drafts, traces of this machine.
     """
-    from artpipe.project.publish_gallery import publish_gallery
+    from artpipe.project.publish_gallery import FaultyGalleryError, publish_gallery
     from artpipe.site_check.checks import CHECK_NAMES
 
     if not folder:  # of a variable that is not set; as a path it would be this folder
@@ -36,4 +40,10 @@ def publish(
         if name not in CHECK_NAMES:
             known = ", ".join(CHECK_NAMES)
             raise UserError(f"--accept {to_printable(name)}: the checks are {known}{did_you_mean(name, CHECK_NAMES)}")
-    typer.echo(to_printable_lines(publish_gallery(resolve_typed_path(Path(folder)), base_url, accept)))
+    try:
+        copy = publish_gallery(resolve_typed_path(Path(folder)), base_url, accept)
+    except FaultyGalleryError as error:
+        if as_json:
+            typer.echo(json.dumps(error.to_json(), indent=1))
+        raise
+    typer.echo(json.dumps(copy.to_json(), indent=1) if as_json else to_printable_lines(copy.to_text()))

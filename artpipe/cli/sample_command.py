@@ -1,16 +1,18 @@
 """The command `artpipe sample`: paint from a trained model, by words and pictures."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from artpipe.cli.inspect import LOOK, Name
+from artpipe.cli.inspect import LOOK, Json, Name
 from artpipe.errors import UserError
 from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import require_typed_path, resolve_typed_path
 
 if TYPE_CHECKING:
+    from artpipe.evaluation.painted_files import PaintedFiles
     from artpipe.evaluation.steered_samples import SteeringRequest
 
 sample_commands = typer.Typer()
@@ -64,13 +66,16 @@ def sample(
     between: Between = None,
     move: Moves = None,
     recipe: Recipe = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """Paint from a trained model.
 
     Each picture's file holds the command that paints it again.
     """
     if recipe is not None:
-        _print_recipe(name, recipe, out, (label, prompt, guidance, steps, like, keep, between, move, negative or None))
+        others = (label, prompt, guidance, steps, like, keep, between, move, negative or None)
+        _print_painted(_paint_recipe(name, recipe, out, others), as_json=as_json)
         return
     _check_options(prompt, label, like, keep, strength, between)
     if strength is None:
@@ -82,7 +87,12 @@ def sample(
         {"negative": negative, "guidance": guidance, "steps": steps, "strength": strength},
         {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between, "moves": _read_moves(move or [])},
     )  # fmt: skip
-    typer.echo(to_printable_lines(sample_model(name, n, seed, out and resolve_typed_path(out), label, request)))
+    painted = sample_model(name, n, seed, out and resolve_typed_path(out), label, request)
+    _print_painted(painted, as_json=as_json)
+
+
+def _print_painted(painted: "PaintedFiles", *, as_json: bool) -> None:
+    typer.echo(json.dumps(painted.to_json(), indent=1) if as_json else to_printable_lines(painted.to_text()))
 
 
 def _check_options(
@@ -120,13 +130,12 @@ def _read_moves(texts: list[str]) -> dict[int, float]:
     return moves
 
 
-def _print_recipe(name: str, recipe: Path, out: Path | None, others: tuple[object, ...]) -> None:
+def _paint_recipe(name: str, recipe: Path, out: Path | None, others: tuple[object, ...]) -> "PaintedFiles":
     if any(other is not None for other in others):
         raise UserError("--recipe says everything; leave the other options out, but for --out")
     from artpipe.evaluation.sample_recipe import sample_recipe
 
-    message = sample_recipe(name, resolve_typed_path(recipe), out and resolve_typed_path(out))
-    typer.echo(to_printable_lines(message))
+    return sample_recipe(name, resolve_typed_path(recipe), out and resolve_typed_path(out))
 
 
 def _make_request(name: str, like: Path | None, keep: Path | None, options: Given, asked: Given) -> "SteeringRequest":

@@ -70,15 +70,13 @@ class SampleLabeller:
         whole = add_recipe(labelled, recipe)
         return (self._signer.sign(whole, suffix, facts, facts.title + suffix) if self._signer else whole), suffix
 
-    def finish(self) -> str:
+    def finish(self) -> list[str]:
         """Forget the oldest files in the cache.
 
-        Returns what is to be said of those without a label.
+        Returns the forms that could not be labelled.
         """
         self._cache.forget_oldest(_KEPT_FILES)
-        if not self.suffixes_without:
-            return ""
-        return f"; without a label, for which the form has no place: {', '.join(sorted(self.suffixes_without))}"
+        return sorted(self.suffixes_without)
 
     def _make_facts(self, exhibits: list[Exhibit], recipe: Mapping[str, Any]) -> GenerationFacts:
         run, card, asked = self._run, self._card, recipe.get("recipe", recipe)  # of a live room it is a part

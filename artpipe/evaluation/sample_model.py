@@ -16,6 +16,7 @@ from artpipe.config.params import load_params
 from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler
 from artpipe.contracts.steered_sampler import SteeredSampler, select_rows
 from artpipe.errors import UserError
+from artpipe.evaluation.painted_files import PaintedFile, PaintedFiles
 from artpipe.evaluation.recipes import make_command
 from artpipe.evaluation.sample_file_labels import SampleLabeller
 from artpipe.evaluation.steered_samples import SteeringRequest, check_request, list_refused, steer_exhibits
@@ -35,8 +36,8 @@ def sample_model(
     out: Path | None = None,
     label: int | None = None,
     request: SteeringRequest | None = None,
-) -> str:
-    """Make `n` exhibits with seeds ``seed, seed + 1, ...`` and say where they are.
+) -> PaintedFiles:
+    """Make `n` exhibits with seeds ``seed, seed + 1, ...``, and write them.
 
     A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
     number; without it a seed's class is ``seed % classes``, as on the wall. The prompt of `request` is the beginning for
@@ -150,8 +151,10 @@ def _make_recipe(recipe: Mapping[str, Any], exhibit: Exhibit, number: int, count
     return {**own, "command": " ".join(map(quote_for_shell, make_command(own)))}
 
 
-def _save_exhibits(exhibits: list[Exhibit], out: Path, recipe: Mapping[str, Any], labeller: SampleLabeller) -> str:
-    """Write ``out.png`` (or what it is) and ``out/SEED.png``; return a sentence."""
+def _save_exhibits(
+    exhibits: list[Exhibit], out: Path, recipe: Mapping[str, Any], labeller: SampleLabeller
+) -> PaintedFiles:
+    """Write ``out.png`` (or what it is) and ``out/SEED.png``."""
     suffix, content = encode_sheet(exhibits, columns=max(8, math.ceil(len(exhibits) ** 0.5))) or (".txt", b"")
     labeller.find_sources(exhibits)
     whole = {**recipe, "seed": exhibits[0].seed, "n": len(exhibits)}
@@ -164,6 +167,7 @@ def _save_exhibits(exhibits: list[Exhibit], out: Path, recipe: Mapping[str, Any]
         raise UserError(f"{singles}: a folder of that name is there already and is not ours; choose another --out")
     remove_stale_temporaries(sheet.parent)
     shutil.rmtree(singles, ignore_errors=True)
+    painted = []
     with write_folder(singles) as folder:
         (folder / ".artpipe").touch()
         for number, exhibit in enumerate(exhibits):
@@ -172,6 +176,8 @@ def _save_exhibits(exhibits: list[Exhibit], out: Path, recipe: Mapping[str, Any]
             label = "" if exhibit.label is None else f"-label-{exhibit.label}"
             own = _make_recipe(recipe, exhibit, number, len(exhibits))
             data, suffix = labeller.label(data, suffix, [exhibit], own)
-            (folder / f"{number:05d}-seed-{seed}{label}{suffix}").write_bytes(data)
+            file = f"{number:05d}-seed-{seed}{label}{suffix}"
+            (folder / file).write_bytes(data)
+            painted.append(PaintedFile(singles / file, exhibit.seed, exhibit.label))
     write_bytes(sheet, content)
-    return f"{len(exhibits)} painted: {sheet}, each by itself in {singles}{labeller.finish()}"
+    return PaintedFiles(str(recipe["model"]), str(recipe["checkpoint"]), sheet, painted, labeller.finish())

@@ -6,6 +6,7 @@ from artpipe.artifacts import paths
 from artpipe.config.params import load_params
 from artpipe.contracts.model import Exhibit, LatentWalker
 from artpipe.errors import UserError
+from artpipe.evaluation.painted_files import PaintedFiles
 from artpipe.evaluation.picture_recipes import list_prompts, paint_recipe, read_recipe
 from artpipe.evaluation.sample_file_labels import SampleLabeller
 from artpipe.evaluation.steered_samples import list_refused, refuse_words
@@ -15,7 +16,7 @@ from artpipe.training.exhibit_files import encode_content
 from artpipe.training.restore import restore_learner
 
 
-def sample_recipe(name: str, recipe_file: Path, out: Path | None = None) -> str:
+def sample_recipe(name: str, recipe_file: Path, out: Path | None = None) -> PaintedFiles:
     """Paint a picture of a live room again; its file has the recipe too.
 
     Raises:
@@ -42,6 +43,5 @@ def sample_recipe(name: str, recipe_file: Path, out: Path | None = None) -> str:
     file = out if out.suffix else out.with_name(out.name + suffix)
     remove_stale_temporaries(file.parent)
     write_bytes(file, data)
-    is_same = sha256.startswith(saved.checkpoint)
-    note = "" if is_same else f"; the recipe is of another checkpoint ({to_printable(saved.checkpoint)})"
-    return f"1 painted: {file}{labeller.finish()}{note}"
+    other = "" if sha256.startswith(saved.checkpoint) else saved.checkpoint
+    return PaintedFiles(name, sha256, file, (), labeller.finish(), other)

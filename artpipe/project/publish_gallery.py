@@ -6,6 +6,7 @@ It is for a web server, a host or a USB stick. Everything is rendered and checke
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
@@ -36,13 +37,52 @@ _HOSTS_OWN = frozenset(
 )
 
 
-def publish_gallery(folder: Path, base_url: str | None = None, accepted: Sequence[str] = ()) -> str:
-    """Write a checked copy of the gallery into a folder, and return what to say.
+class PublishedCopy(NamedTuple):
+    """A copy that was written, and what the checks told without stopping it."""
+
+    folder: str
+    entrance: str  # its address, or the file where nobody said where it will stand
+    pages: int
+    files: int
+    bytes: int
+    notes: Sequence[Fault]
+
+    def to_text(self) -> str:
+        """Return what it is in a line."""
+        size = format_size(self.bytes, digits=1)
+        return f"{to_printable(self.folder)}: {self.pages} pages, {size}, checked; its entrance: {to_printable(self.entrance)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        return {"published": True, **self._asdict(), "faults": [], "notes": list_places(self.notes)}
+
+
+class FaultyGalleryError(UserError):
+    """The checks found faults; nothing was written."""
+
+    def __init__(self, message: str, result: CheckResult) -> None:
+        super().__init__(message)
+        self.result = result
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what they found for programs."""
+        faults, notes = list_places(self.result.faults), list_places(self.result.hints)
+        return {"published": False, "faults": faults, "notes": notes}
+
+
+def list_places(faults: Sequence[Fault]) -> list[dict[str, str]]:
+    """Return faults for programs."""
+    return [fault._asdict() for fault in faults]
+
+
+def publish_gallery(folder: Path, base_url: str | None = None, accepted: Sequence[str] = ()) -> PublishedCopy:
+    """Write a checked copy of the gallery into a folder.
 
     A folder with an earlier copy is brought up to date; what a host keeps there (`.git`, `CNAME`) stays.
 
     Raises:
-        UserError: nothing hangs, the folder holds something else, or a check found faults, which are printed.
+        UserError: nothing hangs, or the folder holds something else.
+        FaultyGalleryError: a check found faults, which are printed.
     """
     root = Path.cwd()
     former = _require_own_folder(folder, root)
@@ -58,9 +98,9 @@ def publish_gallery(folder: Path, base_url: str | None = None, accepted: Sequenc
         _write_copy(folder, site, card, former)
     except OSError as error:
         raise UserError(f"{to_printable(str(folder))}: {error.strerror}; the copy is not whole") from None
-    size = format_size(sum(map(len, site.files.values())), digits=1)
-    where = params.gallery.base_url or f"{to_printable(str(folder))}/index.html"
-    return f"{to_printable(str(folder))}: {len(site.pages)} pages, {size}, checked; its entrance: {to_printable(where)}"
+    entrance = params.gallery.base_url or f"{folder}/index.html"
+    size = sum(map(len, site.files.values()))
+    return PublishedCopy(str(folder), entrance, len(site.pages), len(site.files), size, result.hints)
 
 
 def _apply_base_url(params: Params, base_url: str | None) -> Params:
@@ -138,7 +178,7 @@ def _print_result(result: CheckResult) -> None:
     """Print what the checks said.
 
     Raises:
-        UserError: they found faults.
+        FaultyGalleryError: they found faults.
     """
     for hint in result.hints:
         sys.stderr.write(f"note: {_format_fault(hint)}\n")
@@ -147,7 +187,8 @@ def _print_result(result: CheckResult) -> None:
     count = len(result.faults)
     if count:
         more = f" ({count - _MOST_SHOWN} more than are shown)" if count > _MOST_SHOWN else ""
-        raise UserError(f"{count} {'fault' if count == 1 else 'faults'} in the gallery{more}; nothing was written")
+        counted = f"{count} {'fault' if count == 1 else 'faults'}"
+        raise FaultyGalleryError(f"{counted} in the gallery{more}; nothing was written", result)
 
 
 def _format_fault(fault: Fault) -> str:

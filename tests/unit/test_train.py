@@ -243,8 +243,13 @@ assert not BANNED & set(sys.modules)
 def test_sample_paints_again_what_a_seed_was(trained):
     """`sample` writes one sheet and each picture by itself; a seed and label give the same picture in any company."""
     trained()
-    said = sample_model("toy", 5, seed=3)
-    assert said == "5 painted: data/samples/toy-seed-3.png, each by itself in data/samples/toy-seed-3"
+    painted = sample_model("toy", 5, seed=3)
+    assert painted.to_text() == "5 painted: data/samples/toy-seed-3.png, each by itself in data/samples/toy-seed-3"
+    assert json.loads(json.dumps(painted.to_json()))["singles"][2] == {
+        "file": "data/samples/toy-seed-3/00002-seed-5-label-2.png",
+        "seed": 5,
+        "label": 2,
+    }
     sample_model("toy", 1, seed=5, out=Path("one.png"), label=2)
     alone, among = Path("one/00000-seed-5-label-2.png"), Path("data/samples/toy-seed-3/00002-seed-5-label-2.png")
     assert alone.read_bytes() == among.read_bytes()

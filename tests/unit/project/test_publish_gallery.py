@@ -1,5 +1,6 @@
 """`artpipe publish` on a made-up project: a whole copy, or a line for each fault and nothing written."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -59,8 +60,9 @@ def test_publishing_again_writes_what_changed_and_keeps_what_the_host_has(projec
     (copy / ".git").mkdir()
     (copy / "CNAME").write_text("art.example.org")
     shutil.rmtree(project / "data/reports/emoji-gan")
-    said = publish_gallery(copy, "https://example.org/art")
-    assert said.endswith("its entrance: https://example.org/art/")
+    published = publish_gallery(copy, "https://example.org/art")
+    assert published.to_text().endswith("its entrance: https://example.org/art/")
+    assert published.to_json()["pages"] == len(list(copy.rglob("*.html")))
     assert '<link rel="canonical" href="https://example.org/art/">' in (copy / "index.html").read_text()
     assert not (copy / "models/emoji-gan").exists()
     assert (copy / "CNAME").read_text() == "art.example.org"
@@ -75,6 +77,18 @@ def test_a_fault_is_a_line_and_nothing_is_written(project, capsys):
         publish_gallery(project / "new")
     assert "index.html: a path of this machine stands in it: " in capsys.readouterr().err
     assert not (project / "new").exists()
+
+
+def test_faults_are_told_to_programs(project, artpipe):
+    """`artpipe publish --json` writes each fault with its place, and ends as without."""
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("from a dataset to a gallery", f"made in {project}"))
+    code, out, err = artpipe("publish", "new", "--json")
+    result = json.loads(out)
+    assert code == UserError.exit_code
+    assert err.endswith("faults in the gallery; nothing was written\n")
+    assert result["published"] is False
+    assert {fault["place"] for fault in result["faults"]} >= {"index.html"}
 
 
 @pytest.mark.parametrize(
