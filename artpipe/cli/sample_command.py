@@ -75,24 +75,23 @@ def sample(
     """
     if recipe is not None:
         others = (label, prompt, guidance, steps, like, keep, between, move, negative or None)
-        _print_painted(_paint_recipe(name, recipe, out, others), as_json=as_json)
-        return
-    _check_options(prompt, label, like, keep, strength, between)
-    if strength is None:
-        strength = _STRENGTH if like is not None and keep is None else 1.0
+        painted = _paint_recipe(name, recipe, out, others)
+    else:
+        _check_options(prompt, label, like, keep, strength, between)
+        if strength is None:
+            strength = _STRENGTH if like is not None and keep is None else 1.0
+        options = {"negative": negative, "guidance": guidance, "steps": steps, "strength": strength}
+        asked = {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between, "moves": _read_moves(move or [])}
+        painted = _paint(name, n, seed, out, label, _make_request(name, like, keep, options, asked))
+    typer.echo(json.dumps(painted.to_json(), indent=1) if as_json else to_printable_lines(painted.to_text()))
+
+
+def _paint(
+    name: str, n: int, seed: int, out: Path | None, label: int | None, request: "SteeringRequest"
+) -> "PaintedFiles":
     from artpipe.evaluation.sample_model import sample_model
 
-    request = _make_request(
-        name, like, keep,
-        {"negative": negative, "guidance": guidance, "steps": steps, "strength": strength},
-        {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between, "moves": _read_moves(move or [])},
-    )  # fmt: skip
-    painted = sample_model(name, n, seed, out and resolve_typed_path(out), label, request)
-    _print_painted(painted, as_json=as_json)
-
-
-def _print_painted(painted: "PaintedFiles", *, as_json: bool) -> None:
-    typer.echo(json.dumps(painted.to_json(), indent=1) if as_json else to_printable_lines(painted.to_text()))
+    return sample_model(name, n, seed, out and resolve_typed_path(out), label, request)
 
 
 def _check_options(

@@ -31,15 +31,12 @@ from artpipe.artifacts.training_cost import estimate_cost, load_energy_params
 from artpipe.errors import ArtpipeError
 from artpipe.language.sentences import make_sentence
 from artpipe.orchestration.reporting import console
-from artpipe.orchestration.scheduling.dvc_graph import Stage
+from artpipe.orchestration.scheduling.dvc_graph import PARAMS_SECTIONS, Stage
 from artpipe.system.terminal import escape_markdown
 from artpipe.tracking.run_columns import GALLERY_URL
 
 _STEP = re.compile(r"\bstep (\d+)/(\d+)\b")
 _UPDATE_SECONDS = 5.0
-_NAMED_BY = {
-    "train": "models", "evaluate": "models", "ingest": "datasets", "preprocess": "datasets", "weights": "weights"
-}  # fmt: skip
 _MAX_NAMES = 3  # in a run's name
 _ACROSS, _DOWN, _SIDE = 8, 3, 96  # of a sheet, in pictures and pixels
 
@@ -127,7 +124,7 @@ def make_run_name(stages: Sequence[Stage]) -> str:
     names: dict[str, list[str]] = {}
     for stage in stages:
         verb, _, name = stage.name.partition("@")
-        group = _NAMED_BY.get(verb)
+        group = PARAMS_SECTIONS.get(verb)
         if stage.stale and group and name not in names.setdefault(group, []):
             names[group].append(name)
     chosen = names.get("models") or names.get("datasets") or names.get("weights") or []

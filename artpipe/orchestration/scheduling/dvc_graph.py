@@ -27,6 +27,9 @@ from artpipe.storage.dvc_command import extract_dvc_reason
 from artpipe.storage.dvc_lock import print_once, wait_for_dvc_lock
 from artpipe.system.atomic_files import write_text
 
+PARAMS_SECTIONS = {
+    "train": "models", "evaluate": "models", "ingest": "datasets", "preprocess": "datasets", "weights": "weights"
+}  # fmt: skip  # of params.yaml, for whose entries there is a stage each
 _LOCK_SECONDS = 600.0  # of waiting for DVC's lock, at most
 _RETRY_SECONDS = 1.0  # between two tries while another dvc is running
 

@@ -15,6 +15,7 @@ from artpipe.artifacts import paths
 from artpipe.config.params import load_params
 from artpipe.errors import SIGKILL_MESSAGE, ArtpipeError
 from artpipe.orchestration.reporting import console, openlineage_events, prefect_artifacts
+from artpipe.orchestration.scheduling.dvc_graph import PARAMS_SECTIONS
 from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
 from artpipe.orchestration.scheduling.run_failures import MISTAKE, MistakeError, RetryableError
 from artpipe.orchestration.scheduling.stage_costs import is_training
@@ -132,10 +133,32 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
             if not (code and output.busy and clock() < settings.timeout_seconds):
                 break
             output.wait_for_other()
-        if code:
+        if code and not _is_left_out(name, output):
             raise output.make_error(code)
     if output.ran:
         prefect_artifacts.publish_works(name)
+
+
+def _is_left_out(name: str, output: StageOutput) -> bool:
+    """Return whether a stage that failed was removed; its output says so."""
+    if not is_removed(name):
+        return False
+    output.read_line("removed from params.yaml since the run began; left out")
+    return True
+
+
+def is_removed(stage: str) -> bool:
+    """Return whether a stage's entry has left params.yaml.
+
+    `artpipe model remove` and `artpipe dataset remove` may take it from a run that has not come to it.
+    """
+    verb, _, name = stage.partition("@")
+    if verb not in PARAMS_SECTIONS:
+        return False
+    try:
+        return name not in getattr(load_params(), PARAMS_SECTIONS[verb])
+    except ArtpipeError:  # it is being changed by hand; the stage failed for that, or for its own reasons
+        return False
 
 
 def sync_mlflow(settings: RunSettings) -> None:

@@ -1,6 +1,7 @@
 """Which stage starts when, with futures that end when the test says."""
 
 import logging
+import os
 import threading
 import time
 from dataclasses import replace
@@ -12,6 +13,7 @@ from artpipe.orchestration.reporting import console, prefect_artifacts
 from artpipe.orchestration.scheduling import stage_run
 from artpipe.orchestration.scheduling.dispatcher import dispatch
 from artpipe.orchestration.scheduling.dvc_graph import Stage
+from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
 
 OK, BAD, NOT_READY = (
     State(type=StateType.COMPLETED),
@@ -190,3 +192,31 @@ def test_a_path_that_another_run_uses_is_told_once_and_in_our_words(monkeypatch,
         "  evaluate@gan another run is busy with train@gan; waiting",
         "  evaluate@gan kept",
     ]
+
+
+@pytest.mark.parametrize(
+    ("stage", "is_removed"),
+    [
+        ("train@shapes-classifier", False),
+        ("evaluate@shapes", True),  # a dataset's name
+        ("ingest@shapes", False),
+        ("preprocess@gone", True),
+        ("weights@shapes", True),
+        ("gallery", False),
+    ],
+)
+@pytest.mark.usefixtures("studio")
+def test_a_stage_whose_entry_was_removed_is_known(stage, is_removed):
+    """As `artpipe dataset remove` may take it between the look at the graph and the stage's turn."""
+    assert stage_run.is_removed(stage) is is_removed
+
+
+def test_a_stage_that_was_removed_meanwhile_fails_nothing(studio, monkeypatch, capsys):
+    """DVC finds no such stage: it is left out, in our words; one that is there has failed."""
+    monkeypatch.setattr(stage_run, "get_run_logger", lambda: logging.getLogger("test"))
+    settings = RunSettings(run="removed", cores=1, env=os.environ, timeout_seconds=60, server=False)
+    monkeypatch.setattr(RunContext.for_run(settings).children, "run", lambda *_: 255)
+    stage_run.reproduce_stage("ingest@gone", settings)
+    assert "ingest@gone removed from params.yaml since the run began; left out" in capsys.readouterr().out
+    with pytest.raises(RuntimeError, match="failed with exit code 255"):
+        stage_run.reproduce_stage("ingest@shapes", settings)
