@@ -18,6 +18,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.cross_references import read_checkpoint_card
 from artpipe.artifacts.curation import load_curation
 from artpipe.artifacts.gallery_card import GalleryCard, load_gallery, save_gallery
+from artpipe.artifacts.mlflow_run_ids import load_mlflow_run_ids
 from artpipe.code.accepted_results import read_accepted
 from artpipe.config.params import Params, load_params
 from artpipe.language.sentences import list_languages, load_sentences, load_words
@@ -249,6 +250,7 @@ def fingerprint_inputs(root: Path, params: Params, theme: Path, identity: "Signi
     parts += [(asdict(load_sentences(language)), dict(load_words(language))) for language in languages]
     parts.append(read_accepted(root))
     parts.append(sha256_file(root / paths.CHAMPIONS) if (root / paths.CHAMPIONS).exists() else "")
+    parts.append(load_mlflow_run_ids(root) if params.gallery.mlflow_url else {})  # its pages lead there
     curation = load_curation(root)
     parts.append(curation.model_dump(mode="json"))
     bred = [name for name, decided in curation.models.items() if decided.bred]

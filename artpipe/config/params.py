@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from artpipe.config.encoding_names import EncodingName
 from artpipe.config.energy_params import EnergyParams
@@ -15,6 +15,7 @@ from artpipe.config.safe_yaml import parse_yaml
 from artpipe.config.secret_scan import refuse_secrets
 from artpipe.config.validation_message import describe_first_mistake
 from artpipe.config.verdict_bounds import VerdictBounds
+from artpipe.config.web_address import ReachableWebFolder, WebFolder
 from artpipe.errors import UserError, did_you_mean
 from artpipe.system.plain_text import to_printable
 
@@ -22,7 +23,6 @@ MINIMUM_WORKS = 8  # three splits, none of them empty, the largest for training
 FORMAT = 2
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})*$")]
-_WEB_FOLDER = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~%/-]*)?")
 Positive = Annotated[int, Field(gt=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 HashStart = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]  # the first digits of a SHA-256
@@ -188,22 +188,13 @@ class GalleryParams(Frozen):
     theme: str = "museum"
     language: LanguageCode = "en"
     languages: tuple[LanguageCode, ...] = ()  # in which its pages are to be read, a switch on each
-    base_url: str = ""  # where the gallery is published, such as https://example.org/art/; empty: nowhere
+    base_url: WebFolder = ""  # where the gallery is published, such as https://example.org/art/; empty: nowhere
+    mlflow_url: ReachableWebFolder = ""  # of the MLflow whose runs its pages lead to; empty: none
     labels: tuple[Literal["eu", "cn", "us-ca"], ...] = ("eu",)  # of what models made, by law: docs/labels.md
     publisher: str = ""  # who answers for the works, in their labels; empty: the title
     require_licence: bool = False  # refuse works whose licence is unknown or forbids derivatives: docs/credentials.md
     credentials: bool = True  # sign what is offered to take away (C2PA): docs/credentials.md
     sections: tuple[str, ...]
-
-    @field_validator("base_url")
-    @classmethod
-    def _check_address(cls, address: str) -> str:
-        """Return the address with a slash at its end."""
-        if not address:
-            return ""
-        if not _WEB_FOLDER.fullmatch(address):
-            raise ValueError("expected the address of a folder, such as https://example.org/art/")
-        return address.rstrip("/") + "/"
 
 
 class Params(Frozen):

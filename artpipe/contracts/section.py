@@ -49,6 +49,7 @@ class Artist:
     terms: Sequence[str] = ()  # what measures mean that its report has, a sentence each
     card: Media | None = None  # a text about it, to take away
     cost: TrainingCost | None = None  # of its training
+    mlflow_page: str = ""  # address of its training's run, where a server is named
     live: LiveScript | None = None
 
     @property

@@ -34,7 +34,8 @@ _HTML = """
 </dl>
 {% if cost and cost.energy_wh is not none %}<p class="quiet">{% if run.device.startswith("cuda") %}{{ _("The energy was not measured. It is estimated from %(core)s W for each core at work, %(memory)s W for each GiB of memory and %(gpu)s W for each GPU, times %(overhead)s.", core=cost.assumed.watts_per_core | number, memory=cost.assumed.watts_per_gib | number, gpu=cost.assumed.watts_per_gpu | number, overhead=cost.assumed.overhead | number) }}{% else %}{{ _("The energy was not measured. It is estimated from %(core)s W for each core at work and %(memory)s W for each GiB of memory, times %(overhead)s.", core=cost.assumed.watts_per_core | number, memory=cost.assumed.watts_per_gib | number, overhead=cost.assumed.overhead | number) }}{% endif %}</p>
 {% endif %}<p><a href="model.json">{{ _("All of this as JSON, with every score") }}</a></p>
-{% if view.artist.card %}<p><a href="{{ root ~ view.artist.card.src }}" download="{{ view.artist.name }}-card.md">{{ _("Model card") }}</a></p>
+{% if view.artist.mlflow_page %}<p><a href="{{ view.artist.mlflow_page }}" rel="external">{{ _("Its run in MLflow") }}</a></p>
+{% endif %}{% if view.artist.card %}<p><a href="{{ root ~ view.artist.card.src }}" download="{{ view.artist.name }}-card.md">{{ _("Model card") }}</a></p>
 {% endif %}</div>
 </div>
 """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champions, load_champions
+from artpipe.artifacts.mlflow_run_ids import load_mlflow_run_ids, make_run_address
 from artpipe.artifacts.report import work_file
 from artpipe.artifacts.tombstones import load_tombstones
 from artpipe.artifacts.training_cost import estimate_cost
@@ -53,9 +54,9 @@ def remove_drafts(museum: "Museum") -> "Museum":
 
 
 def _complete_artist(
-    artist: "Artist | Gap", dataset: str, accepted: Mapping[str, str], params: Params
+    root: Path, artist: "Artist | Gap", dataset: str, accepted: Mapping[str, str], params: Params
 ) -> "Artist | Gap":
-    """Note a model's cost, its terms, and which stages were accepted under newer code."""
+    """Note a model's cost, terms, run in MLflow, stages accepted under newer code."""
     from artpipe.contracts.section import Artist
     from artpipe.site.wall_texts import collect_terms
 
@@ -64,7 +65,11 @@ def _complete_artist(
     stages = (f"ingest@{dataset}", f"preprocess@{dataset}", f"train@{artist.name}", f"evaluate@{artist.name}")
     names = tuple(stage.partition("@")[0] for stage in stages if stage in accepted)
     terms = collect_terms(params.evaluation.metrics, {score.name for score in artist.report.scores})
-    return replace(artist, accepted=names, terms=terms, cost=estimate_cost(artist.run, params.gallery.energy))
+    server = params.gallery.mlflow_url
+    mlflow_id = load_mlflow_run_ids(root).get(artist.run.run_id) if server else None
+    page = make_run_address(server, mlflow_id) if mlflow_id else ""
+    cost = estimate_cost(artist.run, params.gallery.energy)
+    return replace(artist, accepted=names, terms=terms, cost=cost, mlflow_page=page)
 
 
 def _load_room(
@@ -92,7 +97,7 @@ def _load_room(
         else:
             role_texts = collect_wall_texts(pair[0].kind, params.evaluation.metrics)
             artist = load_artist(root, name, title, models[name], pair, media, find_work, sentences, role_texts)
-            artists.append(_complete_artist(artist, dataset, accepted, params))
+            artists.append(_complete_artist(root, artist, dataset, accepted, params))
     about = _choose_about(params.dataset(dataset).about, record.about if record else None)
     about = about.model_copy(update={field: texts.get(text, text) for field, text in about})
     pictured_works = [work for digest in sorted(digests) if (work := find_work(digest)).picture]

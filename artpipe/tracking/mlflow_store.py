@@ -175,6 +175,7 @@ class MlflowStore:
         if self._artifacts:  # MLflow writes it into SQL unquoted, and would write ./mlruns in a folder `it's`
             os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = self._artifacts
         self.tally = SyncTally()
+        self.run_ids: dict[str, str] = {}  # MLflow's, by those of the trainings that were brought over
         self._experiments: dict[str, str] = {}  # ids by name
         with self.hold_store_lock():  # two first users at once would migrate an empty database twice, and one would die
             from mlflow import MlflowClient
@@ -206,6 +207,7 @@ class MlflowStore:
                 run = self.client.create_run(experiment, to_milliseconds(started), tags, name)
                 tracked_run = self._make_tracked_run(run)
                 self.tally.runs += 1
+        self.run_ids[run_id] = tracked_run.id
         return tracked_run
 
     def delete_pictures(self, models: Iterable[str]) -> int:

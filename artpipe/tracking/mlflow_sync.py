@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.cross_references import find_ingest_record, find_trained_checkpoint
+from artpipe.artifacts.mlflow_run_ids import save_mlflow_run_ids
 from artpipe.artifacts.run import Journal, RunCard, RunRecord, RunStart, TrainingSession
 from artpipe.artifacts.training_cost import estimate_cost, load_energy_params
 from artpipe.errors import ArtpipeError, UserError
@@ -25,7 +26,7 @@ from artpipe.tracking.mlflow_registry import update_registry
 from artpipe.tracking.mlflow_rows import flatten_params
 from artpipe.tracking.mlflow_store import CARD, RECORD, REPORT, MlflowStore, TrackedRun
 from artpipe.tracking.mlflow_sync_signature import compute_signature, save_signature
-from artpipe.tracking.run_columns import describe_evaluation, describe_training, make_note
+from artpipe.tracking.run_columns import describe_evaluation, describe_training, find_gallery_url, make_note
 
 _NOTE, _OWN_NOTE = "mlflow.note.content", "artpipe.note"  # MLflow's description; the hash of what was written there
 _SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
@@ -51,6 +52,7 @@ def sync(root: Path = Path()) -> str:
         pipeline_runs.update()
         damage |= _sync_registry(store, root)
         store.note_hashes()
+        save_mlflow_run_ids(root, store.run_ids)
     except ArtpipeError:
         raise
     except Exception as error:  # MLflow, its database and its network raise their own
@@ -217,7 +219,7 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
         if report.checkpoint != card.checkpoint:
             return
         _log_columns(run, describe_evaluation(report))
-        _log_note(run, make_note(report))
+        _log_note(run, make_note(report, find_gallery_url(root)))
         if run.tags.get(REPORT) == sha256:
             return
         is_new_evaluation = REPORT in run.tags  # MLflow shows the latest value, so a new evaluation has a later time

@@ -13,6 +13,7 @@ from artpipe.system.atomic_files import write_text
 from artpipe.system.file_tree import tree_fingerprint
 from artpipe.system.hashing import sha256_bytes
 from artpipe.system.locks import is_locked
+from artpipe.tracking.run_columns import find_published_url
 
 _STORE = STATE / "mlflow"
 _SIGNATURE_FILE = _STORE / "synced"
@@ -36,8 +37,9 @@ def compute_signature(root: Path = Path()) -> str:
     """Return a hash of what `artpipe sync` reads, and of the server it writes to."""
     unfinished = sorted(path for path in (root / STATE).glob("train/*/*") if path.is_dir())  # beside them lies a lock
     fingerprints = [tree_fingerprint(path) for path in (*(root / path for path in _SYNCED_PATHS), *unfinished)]
-    energy = load_energy_params(root).model_dump_json()
-    return sha256_bytes("\n".join([os.environ.get("MLFLOW_TRACKING_URI", ""), energy, *fingerprints]).encode())
+    energy, gallery = load_energy_params(root).model_dump_json(), find_published_url(root)
+    server = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return sha256_bytes("\n".join([server, energy, gallery, *fingerprints]).encode())
 
 
 def save_signature(signature: str, root: Path = Path()) -> None:

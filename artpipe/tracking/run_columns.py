@@ -3,9 +3,12 @@
 import getpass
 import os
 import socket
+from pathlib import Path
 from typing import Any
 
 from artpipe.artifacts.report import ReportCard, Score
+from artpipe.config.params import load_params
+from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.language.sentences import make_sentence
 from artpipe.system.terminal import escape_markdown
@@ -38,12 +41,25 @@ def describe_evaluation(report: ReportCard) -> dict[str, str]:
     return columns
 
 
-def make_note(report: ReportCard) -> str:
+def find_gallery_url(root: Path) -> str:
+    """Return where the gallery is to be read: published, else served; or nothing."""
+    return find_published_url(root) or os.environ.get(GALLERY_URL, "")
+
+
+def find_published_url(root: Path) -> str:
+    """Return `gallery.base_url`; nothing where params.yaml has a mistake."""
+    try:
+        return load_params(root / "params.yaml").gallery.base_url
+    except UserError:
+        return ""
+
+
+def make_note(report: ReportCard, server: str) -> str:
     """Return a run's description in Markdown: verdict, and page in the gallery.
 
-    The page is a link where the gallery is served.
+    The page is a link where a `server` has the gallery.
     """
-    server, page = os.environ.get(GALLERY_URL, ""), f"models/{report.model}/index.html"
+    page = f"models/{report.model}/index.html"
     verdict = escape_markdown(make_sentence(report.verdict))
     if not server.startswith(("http://", "https://")):
         file = escape_markdown(f"data/gallery/{page}")

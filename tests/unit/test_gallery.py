@@ -12,6 +12,7 @@ from huggingface_hub import metadata_load
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champion, ChampionHistory, Champions, save_champions
+from artpipe.artifacts.mlflow_run_ids import save_mlflow_run_ids
 from artpipe.artifacts.report import load_report
 from artpipe.artifacts.run import RunRecord, save_run
 from artpipe.artifacts.works import Record
@@ -599,6 +600,29 @@ def test_the_inventory_names_models_and_works_with_their_hashes(built):
     for work in inventory["works"].values():
         assert sha256_bytes((built / "data/gallery" / work["file"]).read_bytes()) == work["sha256"]
         assert {work["page"], work["record"]} <= set(inventory["files"])
+
+
+def test_a_model_leads_to_its_run_in_mlflow(museum):
+    """Where a server is named and a sync has told MLflow's id; without either its page says nothing of MLflow."""
+    run = RunRecord.open(museum / "data/runs/digits-gan").card.run_id
+    save_mlflow_run_ids(museum, {run: "0123456789abcdef0123456789abcdef"})
+    build_gallery(museum)
+    assert "MLflow" not in text(museum, "models/digits-gan/index.html")
+    params = museum / "params.yaml"
+    params.write_text(params.read_text().replace("gallery: {", "gallery: {mlflow_url: https://mlflow.example.org, "))
+    build_gallery(museum)
+    link = 'href="https://mlflow.example.org/#/runs/0123456789abcdef0123456789abcdef"'
+    assert link in text(museum, "models/digits-gan/index.html")
+    assert [name for name in hung_models(museum) if link in text(museum, f"models/{name}/index.html")] == ["digits-gan"]
+
+
+@pytest.mark.parametrize("host", ["localhost:5000", "127.0.0.1", "127.1.2.3:80"])
+def test_a_gallery_leads_nobody_to_their_own_machine(museum, host):
+    """A server of MLflow on loopback is refused in one line."""
+    params = museum / "params.yaml"
+    params.write_text(params.read_text().replace("gallery: {", f"gallery: {{mlflow_url: 'http://{host}', "))
+    with pytest.raises(UserError, match=r"gallery\.mlflow_url.* their own machine"):
+        build_gallery(museum)
 
 
 def test_curves_of_one_name_say_where_they_were_measured(museum):

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from artpipe.artifacts.checkpoint import CheckpointCard, save_checkpoint
+from artpipe.artifacts.mlflow_run_ids import load_mlflow_run_ids
 from artpipe.artifacts.report import SavedExhibit, load_report, save_report
 from artpipe.artifacts.run import RunRecord, save_run
 from artpipe.artifacts.shards import Spec
@@ -27,7 +28,7 @@ from artpipe.tracking.mlflow_store import MlflowStore
 from artpipe.tracking.mlflow_sync import sync
 from artpipe.tracking.training_load import TrainingLoad
 from artpipe.training.restore import build_learner, restore_learner
-from tests.conftest import load_module
+from tests.conftest import PARAMS, load_module
 
 made = load_module(Path(__file__).with_name("test_mlflow_sync.py"))
 root, empty_store = made.root, made.empty_store
@@ -146,7 +147,13 @@ def test_a_run_leads_to_its_page(root, monkeypatch):
     sync(root)
     note = made.the_run(root).data.tags["mlflow.note.content"]
     assert note.endswith("[Its page in the gallery](http://127.0.0.1:8000/models/gan/index.html)")
+    address = "gallery: {base_url: https://example.org/art, "
+    (root / "params.yaml").write_text(PARAMS.replace("gallery: {", address))
+    sync(root)
+    note = made.the_run(root).data.tags["mlflow.note.content"]
+    assert note.endswith("(https://example.org/art/models/gan/index.html)")
     run = made.the_run(root)
+    assert list(load_mlflow_run_ids(root).values()) == [run.info.run_id]
     MlflowStore(root).client.set_tag(run.info.run_id, "mlflow.note.content", "Shown in spring.")
     monkeypatch.delenv("ARTPIPE_GALLERY_URL")
     sync(root)
