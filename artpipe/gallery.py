@@ -7,7 +7,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,6 +29,7 @@ from artpipe.site.themes import find_theme, list_theme_files, make_translator
 from artpipe.storage.leftovers import remove_leftovers
 from artpipe.system.file_cache import FileCache
 from artpipe.system.hashing import sha256_bytes, sha256_file
+from artpipe.system.locks import hold_lock
 from artpipe.system.plain_text import to_printable
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 _PACKAGE_FOLDER = Path(__file__).parent
 _CARD_FILES = ("gallery.json", "gallery.json.sha256")
+_WAIT_SECONDS, _NOTICE_SECONDS = 900.0, 2.0  # for another rendering of the same project
 _MEDIA_FILE = re.compile(r"media/[0-9a-f]{16}(?:\.[a-z0-9]+)?")
 
 
@@ -50,19 +53,33 @@ def build_gallery(root: Path = Path()) -> None:
     Raises:
         UserError: params.yaml is wrong, or names a theme or section that does not exist; champions.json is wrong; the
             key or the certificates to sign with are.
+        BusyError: another command has been rendering it for a quarter of an hour.
     """
     params = load_params(root / "params.yaml")
     theme = find_theme(params.gallery.theme)
-    remove_leftovers(root, params)
-    require_chosen_licences(root, params)
-    identity = open_identity(root, params)
-    inputs = fingerprint_inputs(root, params, theme, identity)
-    gallery = root / paths.gallery()
-    if is_up_to_date(gallery, inputs):
-        return
-    files = render_gallery(root, params, theme, identity)
-    write_gallery(gallery, files)
-    save_gallery(gallery, make_card(inputs, files))
+    with hold_rendering(root):
+        remove_leftovers(root, params)
+        require_chosen_licences(root, params)
+        identity = open_identity(root, params)
+        inputs = fingerprint_inputs(root, params, theme, identity)
+        gallery = root / paths.gallery()
+        if is_up_to_date(gallery, inputs):
+            return
+        files = render_gallery(root, params, theme, identity)
+        write_gallery(gallery, files)
+        save_gallery(gallery, make_card(inputs, files))
+
+
+@contextmanager
+def hold_rendering(root: Path) -> Iterator[None]:
+    """Render a project's gallery alone; who comes second waits, and finds it made.
+
+    Raises:
+        BusyError: see `build_gallery`.
+    """
+    lock = root / paths.STATE / "gallery.lock"
+    with hold_lock(lock, wait_seconds=_WAIT_SECONDS, notice_seconds=_NOTICE_SECONDS, doing="rendering the gallery"):
+        yield
 
 
 def require_chosen_licences(root: Path, params: Params) -> None:
@@ -106,25 +123,26 @@ def render_gallery(
     no model that does not hang yet is named.
     """
     from artpipe.publishing.gallery_cards import add_cards
-    from artpipe.publishing.iiif import make_iiif_files
     from artpipe.publishing.offered_files import OfferedFiles
     from artpipe.publishing.ro_crate import METADATA_FILE, make_ro_crate
     from artpipe.site.languages import adopt_files, choose_language, list_site_languages, share_files
     from artpipe.site.media_files import MediaStore
-    from artpipe.site.pages import render_pages
+    from artpipe.site.pages import collect_pages, render_pages
 
     media, languages = MediaStore(FileCache(root / paths.ENCODED)), list_site_languages(params)
     load = make_museum_loader(root, params, media, drafts=drafts)
     offered = OfferedFiles(root, params.gallery, identity, media)
     museum = offered.prepare_museum(replace(add_cards(load(params), root, params, media), languages=languages))
-    pages = dict(render_pages(make_site(params, theme, make_translator(params, theme)), museum))
+    offered.add_iiif_files(museum)
+    museum = offered.finish(museum)
+    pages = collect_pages(render_pages(make_site(params, theme, make_translator(params, theme)), museum))
     for language in languages[1:]:
         spoken = choose_language(params, language.code)
         site = make_site(spoken, theme, make_translator(spoken, theme))
-        pages |= share_files(dict(render_pages(site, adopt_files(load(spoken), museum))), language.prefix)
+        further = collect_pages(render_pages(site, adopt_files(load(spoken), museum)))
+        pages = collect_pages([*pages.items(), *share_files(further, language.prefix)])
     files = collect_files(pages, theme, media)
     files |= offered.files
-    files |= dict(make_iiif_files(museum, media.files))
     media.forget_unused()
     return {**files, METADATA_FILE: make_ro_crate(museum, files)}
 

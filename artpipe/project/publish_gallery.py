@@ -14,6 +14,7 @@ from artpipe.config.params import Params, load_params
 from artpipe.errors import ArtpipeError, UserError
 from artpipe.gallery import (
     fingerprint_inputs,
+    hold_rendering,
     is_up_to_date,
     make_card,
     open_identity,
@@ -127,10 +128,11 @@ def collect_published_files(root: Path, params: Params) -> tuple[str, dict[str, 
     theme = find_theme(params.gallery.theme)
     identity, gallery = open_identity(root, params), root / paths.gallery()
     inputs = fingerprint_inputs(root, params, theme, identity)
-    card = load_gallery(gallery) if is_up_to_date(gallery, inputs) else None
-    if card is not None and not _misses_model(card, params):
-        return inputs, {path: (gallery / path).read_bytes() for path in card.files}
-    files = render_gallery(root, params, theme, identity, drafts=False)
+    with hold_rendering(root):
+        card = load_gallery(gallery) if is_up_to_date(gallery, inputs) else None
+        if card is not None and not _misses_model(card, params):
+            return inputs, {path: (gallery / path).read_bytes() for path in card.files}
+        files = render_gallery(root, params, theme, identity, drafts=False)
     if not any(path.startswith("works/") for path in files):
         raise UserError("no model hangs yet, so there is nothing to publish; `artpipe run` makes the gallery")
     return inputs, files

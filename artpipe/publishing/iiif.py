@@ -14,18 +14,20 @@ from artpipe.contracts.generation_facts import GENERATION_LABELS
 from artpipe.contracts.section import Artist, Museum, Room
 from artpipe.language.message import Message
 from artpipe.language.sentences import list_languages, load_sentences
-from artpipe.publishing.iiif_images import list_sizes, make_image_service
+from artpipe.publishing.iiif_images import list_sizes
 
 _CONTEXT = "http://iiif.io/api/presentation/3/context.json"
 _NOT_EVALUATED = "http://rightsstatements.org/vocab/CNE/1.0/"  # nobody has said whose copyright a model's work is
 Words = dict[str, list[str]]
 Entity = dict[str, Any]
+MakeService = Callable[[str, Room, Artist, GalleryWork], tuple[tuple[int, int], Mapping[str, bytes]] | None]
 
 
-def make_iiif_files(museum: Museum, media: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+def make_iiif_files(museum: Museum, make_service: MakeService) -> Iterator[tuple[str, bytes]]:
     """Yield manifests, collections and pictures by path; none without an address.
 
-    `media` has the bytes of what hangs, by path.
+    `make_service` returns the size of a work's picture, and the files of its image service at an address; None where the
+    work has no picture.
     """
     if not museum.base_url:
         return
@@ -34,11 +36,11 @@ def make_iiif_files(museum: Museum, media: Mapping[str, bytes]) -> Iterator[tupl
         works = list[Entity]()
         for artist in room.artists:
             for work in artist.works:
-                if work.face is None or work.face.src not in media:
-                    continue
                 folder = f"works/{work.id}"
-                address = f"{museum.base_url}{folder}/iiif"
-                size, files = make_image_service(address, media[work.face.src])
+                service = make_service(f"{museum.base_url}{folder}/iiif", room, artist, work)
+                if service is None:
+                    continue
+                size, files = service
                 yield from ((f"{folder}/iiif/{path}", data) for path, data in files.items())
                 manifest = _make_manifest(museum, room, artist, work, size)
                 works.append({key: manifest[key] for key in ("id", "type", "label", "thumbnail")})

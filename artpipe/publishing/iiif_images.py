@@ -5,7 +5,8 @@ Each size is a file: a viewer asks for addresses, and a web server without any p
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,23 +17,41 @@ _SIDES = (224, 448, 896)  # pixels of the longer side, beside the whole picture
 _TILED_FROM, _TILE = 2048, 512  # pixels of the longer side from which a picture comes in tiles, and of a tile's side
 _QUALITY = 90
 Size = tuple[int, int]
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+Encode = Callable[[], bytes]
 
 
-def make_image_service(address: str, picture: bytes) -> tuple[Size, Mapping[str, bytes]]:
+def _encode_anew(encode: Encode, *parts: bytes) -> bytes:
+    del parts
+    return encode()
+
+
+def make_image_service(
+    address: str, picture: bytes, keep: Callable[..., bytes] = _encode_anew
+) -> tuple[Size, Mapping[str, bytes]]:
     """Return the size of a picture, and the files of its service by their path in it.
 
-    `address` is where the service stands, without a slash at its end. The same picture gives the same bytes.
+    `address` is where the service stands, without a slash at its end. The same picture gives the same bytes. `keep` takes
+    what encodes a file and the parts it is made from; where it has the file from before, the picture is not decoded.
     """
     from PIL import Image
 
     with Image.open(io.BytesIO(picture)) as opened:
-        image = _flatten(opened)
-    sizes = list_sizes(image.size)
-    files = {f"full/{width},{height}/0/default.jpg": _encode(image, (width, height)) for width, height in sizes}
-    files["full/max/0/default.jpg"] = files[f"full/{image.width},{image.height}/0/default.jpg"]
-    scales = list_scales(image.size)
-    files |= {_name_tile(box, size): _encode(image.crop(box), size) for box, size in list_tiles(image.size, scales)}
-    return image.size, {"info.json": _describe(address, image.size, sizes, scales), **files}
+        whole = opened.size
+
+    @cache
+    def decode() -> "Image.Image":
+        with Image.open(io.BytesIO(picture)) as opened:
+            return _flatten(opened)
+
+    def encode(box: Box, size: Size) -> bytes:
+        return keep(lambda: _encode(decode(), box, size), picture, f"iiif {box} {size} {_QUALITY}".encode())
+
+    sizes, scales = list_sizes(whole), list_scales(whole)
+    files = {f"full/{width},{height}/0/default.jpg": encode((0, 0, *whole), (width, height)) for width, height in sizes}
+    files["full/max/0/default.jpg"] = files[f"full/{whole[0]},{whole[1]}/0/default.jpg"]
+    files |= {_name_tile(box, size): encode(box, size) for box, size in list_tiles(whole, scales)}
+    return whole, {"info.json": _describe(address, whole, sizes, scales), **files}
 
 
 def list_sizes(size: Size) -> list[Size]:
@@ -56,7 +75,7 @@ def list_scales(size: Size) -> list[int]:
     return scales
 
 
-def list_tiles(size: Size, scales: Sequence[int]) -> Iterator[tuple[tuple[int, int, int, int], Size]]:
+def list_tiles(size: Size, scales: Sequence[int]) -> Iterator[tuple[Box, Size]]:
     """Yield the box of each tile in the whole picture, and the tile's own size."""
     width, height = size
     for scale in scales:
@@ -77,7 +96,7 @@ def _scale(size: Size, factor: int) -> Size:
     return -(-size[0] // factor), -(-size[1] // factor)
 
 
-def _name_tile(box: tuple[int, int, int, int], size: Size) -> str:
+def _name_tile(box: Box, size: Size) -> str:
     left, top, right, bottom = box
     return f"{left},{top},{right - left},{bottom - top}/{size[0]},{size[1]}/0/default.jpg"
 
@@ -110,8 +129,9 @@ def _flatten(image: "Image.Image") -> "Image.Image":
     return white
 
 
-def _encode(image: "Image.Image", size: Size) -> bytes:
+def _encode(image: "Image.Image", box: Box, size: Size) -> bytes:
     buffer = io.BytesIO()
-    shown = image if image.size == size else image.resize(size)
+    part = image if box == (0, 0, *image.size) else image.crop(box)
+    shown = part if part.size == size else part.resize(size)
     shown.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
     return buffer.getvalue()

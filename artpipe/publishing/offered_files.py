@@ -5,11 +5,13 @@ and signed as they play.
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from artpipe import __version__
-from artpipe.ai_labels.file_labels import find_suffix, hash_labelling, is_marked, label_file
+from artpipe.ai_labels.file_labels import find_suffix, hash_labelling, is_marked, label_file, label_metadata
+from artpipe.ai_labels.visible_marks import mark_picture
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import SavedExhibit
 from artpipe.config.params import GalleryParams
@@ -21,6 +23,8 @@ from artpipe.credentials.media_types import MEDIA_TYPES
 from artpipe.credentials.signing_identity import FOLDER, SigningIdentity
 from artpipe.errors import CorruptError
 from artpipe.language.message import WRITTEN
+from artpipe.publishing.iiif import make_iiif_files
+from artpipe.publishing.iiif_images import make_image_service
 from artpipe.site.loader import name_works, require_inside
 from artpipe.site.media_files import MediaStore, read_verified
 from artpipe.system.file_cache import FileCache
@@ -28,6 +32,7 @@ from artpipe.system.hashing import sha256_bytes
 from artpipe.system.plain_text import to_printable
 
 CERTIFICATES = "provenance/certificates.pem"
+_VIEW = ".jpg"  # the form of a picture for viewers
 
 
 class OfferedFiles:
@@ -47,9 +52,52 @@ class OfferedFiles:
         """
         if not self._signer and not self._gallery.labels:
             return museum
-        rooms = tuple(map(self._prepare_room, museum.rooms))
-        self._cache.forget_unused()
-        return replace(museum, rooms=rooms, credentials=self._describe_credentials())
+        return replace(museum, rooms=tuple(map(self._prepare_room, museum.rooms)))
+
+    def add_iiif_files(self, museum: Museum) -> None:
+        """Add manifests and pictures for viewers, where the museum has an address."""
+        self.files |= dict(make_iiif_files(museum, self._make_service))
+
+    def finish(self, museum: Museum) -> Museum:
+        """Return the museum that says how many files are signed.
+
+        What earlier renderings made is forgotten.
+        """
+        if self._signer or self._gallery.labels:
+            self._cache.forget_unused()
+        return replace(museum, credentials=self._describe_credentials())
+
+    def _make_service(
+        self, address: str, room: Room, artist: Artist, work: GalleryWork
+    ) -> tuple[tuple[int, int], Mapping[str, bytes]] | None:
+        """Return a picture's size and its image service; None where there is no picture.
+
+        Each whole picture is labelled and signed, a tile is labelled. Where people have to see a mark, it is in the picture.
+        """
+        picture = self._media.files.get(work.face.src) if work.face else None
+        if picture is None:
+            return None
+        facts, keep = make_facts(room, artist, work, "", self._gallery), self._media.keep
+        if is_marked(facts, self._gallery.labels):
+            unmarked = picture
+            picture = keep(lambda: mark_picture(unmarked), unmarked, hash_labelling().encode())
+        size, files = make_image_service(address, picture, keep)
+        return size, {path: self._seal_view(path, data, facts, work.id) for path, data in files.items()}
+
+    def _seal_view(self, path: str, data: bytes, facts: GenerationFacts, name: str) -> bytes:
+        """Return a file of an image service with its labels, a whole picture signed."""
+        if not path.endswith(_VIEW):
+            return data
+        labelled = self._label_view(data, facts)
+        if not self._signer or not path.startswith("full/"):
+            return labelled
+        self._count += 1
+        return self._signer.sign(labelled, _VIEW, facts, f"{name}{_VIEW}")
+
+    def _label_view(self, data: bytes, facts: GenerationFacts) -> bytes:
+        labels = self._gallery.labels
+        parts = [data, repr((facts, labels)).encode(), hash_labelling().encode()]
+        return self._cache.get_or_make(parts, lambda: label_metadata(data, _VIEW, facts, labels)) if labels else data
 
     def _prepare_room(self, room: Room) -> Room:
         artists, gaps = list[Artist](), list(room.gaps)

@@ -45,7 +45,7 @@ _HTML = """
 </div>
 {% for artist in hanging[room.name] %}
 {% if artist.name in learning %}<p class="kicker below">{{ _("Still learning") }}</p>{% elif artist.name in failed %}<p class="kicker below">{{ _("Failed, and why") }}</p>{% endif %}
-<div class="hang" data-key="{{ artist.name }}">
+<div class="hang" data-key="model-{{ artist.name }}">
 <div class="label">
 <h3>{{ m.to_model(artist) }}</h3>
 <p>{{ m.kind(artist) }}{{ _(",") }}<br> {% if artist.learns %}{{ _("trained on %(collection)s", collection=m.to_room(room)) }}{% else %}{{ _("made from %(collection)s", collection=m.to_room(room)) }}{% endif %}</p>
@@ -75,7 +75,7 @@ _HTML = """
 <li data-key="ahead-{{ room.name }}"><h3 dir="auto">{{ room.title }}</h3>
 <ul>
 {% for gap in room.gaps if gap.model in activities %}
-<li data-key="{{ gap.model }}">{{ m.under_way(gap, activities[gap.model]) }}</li>
+<li data-key="gap-{{ gap.model }}">{{ m.under_way(gap, activities[gap.model]) }}</li>
 {% endfor %}
 </ul>
 </li>

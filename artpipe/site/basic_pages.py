@@ -43,7 +43,7 @@ def _list_works(museum: Museum) -> Iterator[GalleryPage]:
 
 
 def _list_provenance(museum: Museum) -> Iterator[GalleryPage]:
-    yield GalleryPage("provenance/index.html", ProvenanceView(museum), "provenance")
+    yield GalleryPage("provenance/index.html", ProvenanceView(museum))
 
 
 BASIC_PAGE_LISTS: Mapping[str, Callable[[Museum], Iterable[GalleryPage]]] = {

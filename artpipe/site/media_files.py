@@ -7,7 +7,7 @@ import base64
 import io
 import re
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _INLINE_BYTES = 1400  # bytes; below, a request costs more than the picture
 _SIDES = (448, 896)  # pixels of the longer side of further copies, for screens that need no more
 _SMALL_SIDE = 224  # pixels of the longer side on a wall with others, for screens of 1.5 dots a pixel
+_BROAD = 2  # width by height from which a picture is one size larger there
 _LIGHT_FROM = 50_000  # bytes of a WAV; smaller ones load at once
 _WEBP_FROM = 129  # pixels; smaller pictures keep every pixel as it was painted
 _PICTURES = frozenset({".png", ".webp", ".jpg", ".jpeg", ".gif"})
@@ -73,7 +74,7 @@ class MediaStore:
                 )
                 if len(data) > _INLINE_BYTES and image.mode in {"L", "RGB"}:
                     lossless = min(width, height) < _WEBP_FROM
-                    webp = self._keep(lambda: _encode_webp(image, lossless=lossless), data, b"webp %d" % lossless)
+                    webp = self.keep(lambda: _encode_webp(image, lossless=lossless), data, b"webp %d" % lossless)
                     if len(webp) < len(data):
                         data, suffix, exact = webp, ".webp", min(width, height) < _WEBP_FROM
         except Exception as error:  # noqa: BLE001 - Pillow raises far more than OSError on damaged files
@@ -82,9 +83,9 @@ class MediaStore:
         inline = f"data:image/png;base64,{base64.b64encode(data).decode()}" if _is_tiny_png(data, suffix) else ""
         facts = {"width": width, "height": height, "exact": exact, "inline": inline, "colour": colour}
         facts["is_soft"] = self.are_shrunk and colour
-        return self._add(data, suffix, **facts, small=copies[0] if copies else None, sizes=tuple(copies))
+        return self._add(data, suffix, **facts, small=_choose_small(copies), sizes=tuple(copies))
 
-    def _keep(self, make: Callable[[], bytes], *parts: bytes) -> bytes:
+    def keep(self, make: Callable[[], bytes], *parts: bytes) -> bytes:
         """Return what an earlier rendering encoded from these parts, else make it."""
         return self._encoded.get_or_make([*parts, _name_encoders()], make) if self._encoded else make()
 
@@ -97,7 +98,7 @@ class MediaStore:
         """Add a copy whose longer side is `side`; None if the picture is not longer."""
         if max(image.size) <= side:
             return None
-        copy = self._keep(lambda: _encode_copy(image, side), data, b"copy %d" % side)
+        copy = self.keep(lambda: _encode_copy(image, side), data, b"copy %d" % side)
         width, height = _read_size(copy)
         self._widths.add(width)
         return self._add(copy, ".webp", width=width, height=height, exact=False, colour=True)
@@ -141,7 +142,7 @@ class MediaStore:
         if len(data) <= _LIGHT_FROM:
             return None
         try:
-            opus = self._keep(lambda: _encode_opus(data), _read_samples(data), b"opus")
+            opus = self.keep(lambda: _encode_opus(data), _read_samples(data), b"opus")
         except _NotEncodedError:  # not kept: another time ffmpeg may be there
             return None
         return self._add(opus, ".ogg") if len(opus) < len(data) else None
@@ -216,6 +217,15 @@ def _name_encoders() -> bytes:
     from PIL import features
 
     return f"{PIL.__version__} {features.version('webp')} {find_ffmpeg()}".encode()
+
+
+def _choose_small(copies: Sequence[Media]) -> Media | None:
+    """Return the copy that hangs with others.
+
+    It is one size larger of a broad picture, as a score is.
+    """
+    is_broad = bool(copies) and copies[0].width > _BROAD * copies[0].height
+    return copies[min(int(is_broad), len(copies) - 1)] if copies else None
 
 
 def _read_size(webp: bytes) -> tuple[int, int]:

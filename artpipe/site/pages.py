@@ -18,6 +18,7 @@ from artpipe.site.basic_pages import BASIC_PAGE_LISTS
 from artpipe.site.compiled_templates import CompiledTemplates, call_at_rendering
 from artpipe.site.site_files import make_site_files
 from artpipe.site.themes import list_layers, load_settings
+from artpipe.system.plain_text import to_printable
 
 _POLICY: Mapping[str, Sequence[str]] = {
     "default-src": ("'none'",),
@@ -25,6 +26,7 @@ _POLICY: Mapping[str, Sequence[str]] = {
     "media-src": ("'self'",),
     "style-src": ("'self'",),
     "script-src": ("'self'",),
+    "connect-src": ("'self'",),  # else Lighthouse cannot ask for robots.txt, and calls it invalid
     "font-src": ("'self'",),
     "base-uri": ("'none'",),
     "form-action": ("'none'",),
@@ -124,6 +126,22 @@ def render_pages(site: Site, museum: Museum) -> Iterator[tuple[str, bytes]]:
             yield from () if is_further else page.shared.items()
             paths.append(page.path)
     yield from make_site_files(museum, paths)
+
+
+def collect_pages(pages: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
+    """Return pages by their path.
+
+    Raises:
+        UserError: two have the same one.
+    """
+    collected: dict[str, bytes] = {}
+    for path, page in pages:
+        if collected.setdefault(path, page) is not page:
+            raise UserError(
+                f"gallery: two pages are called `{to_printable(path)}`; give the model, or the page of a section in"
+                " plugins/sections/, another name"
+            )
+    return collected
 
 
 def make_environment(

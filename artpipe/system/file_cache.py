@@ -1,5 +1,7 @@
 """Files that are costly to make, by the hash of all they are made from."""
 
+import os
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -28,7 +30,9 @@ class FileCache:
         data = make()
         with suppress(OSError):  # a full disk costs the next rendering time, and this one nothing
             self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(sha256_bytes(data).encode() + data)
+            temporary = path.with_name(f"{key}.tmp.{os.getpid()}.{threading.get_ident()}")
+            temporary.write_bytes(sha256_bytes(data).encode() + data)
+            temporary.replace(path)
         return data
 
     def forget_oldest(self, kept: int) -> None:

@@ -20,7 +20,7 @@ from artpipe.orchestration.services.gallery_server import gallery_server
 from tests.support.museums import find_museum
 
 MODEL = "digits-gan"
-HUNG = f'[data-key="{MODEL}"].hang'
+HUNG = f'[data-key="model-{MODEL}"].hang'
 
 
 class Museum:
@@ -92,7 +92,7 @@ def test_what_is_read_stays_where_it_is(browser, museum):
     """A room below the one that grows: not a pixel, and no picture of it is made anew."""
     with Visit(browser, viewport={"width": 1000, "height": 700}) as visit:
         page = visit.go(museum.address)
-        read = "document.querySelector('[data-key=\"emoji-gan\"]')"
+        read = "document.querySelector('[data-key=\"model-emoji-gan\"]')"
         page.evaluate(f"{read}.scrollIntoView({{behavior: 'instant'}}); {read}.querySelector('img').seen = true")
         page.wait_for_load_state("networkidle")
         before = page.evaluate(f"{read}.getBoundingClientRect().top")

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,11 +17,12 @@ from artpipe.artifacts.mlflow_run_ids import save_mlflow_run_ids
 from artpipe.artifacts.report import load_report
 from artpipe.artifacts.run import RunRecord, save_run
 from artpipe.artifacts.works import Record
-from artpipe.config.params import load_params
+from artpipe.config.params import About, load_params
 from artpipe.errors import UserError
 from artpipe.gallery import build_gallery
 from artpipe.publishing.write_card import write_card
 from artpipe.site.loader import name_works
+from artpipe.site.pages import collect_pages
 from artpipe.site.themes import find_theme, make_translator
 from artpipe.site.translation import format_number, format_setting
 from artpipe.storage.leftovers import remove_leftovers
@@ -696,3 +698,58 @@ def test_the_entrance_says_where_a_work_is_traced(built):
     page = text(built, "index.html")
     assert "Every label names the seed" not in page
     assert "The page behind each frame names the collection" in page
+
+
+def test_two_renderings_at_once_make_one_gallery(museum, built):
+    """Who comes second waits for the first one, and finds its gallery."""
+    (gallery(museum) / "gallery.json").unlink()
+    shutil.rmtree(gallery(museum) / "works")
+    failures = []
+
+    def render():
+        try:
+            build_gallery(museum)
+        except BaseException as error:  # noqa: BLE001 - a thread's error is lost
+            failures.append(error)
+
+    threads = [threading.Thread(target=render) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert contents(museum) == contents(built)
+
+
+def test_names_of_pages_and_languages_are_names_like_others(tmp_path):
+    """Datasets and models called as pages, folders and languages: nothing is marked or keyed as something else."""
+    pictures = [make.png(28, 1, number) for number in range(3)]
+    sets = ["zh", "provenance"]
+    models = {"room-zh": "zh", "entrance": "zh", "ahead": "zh", "browse": "provenance", "zh": "provenance"}
+    make.write_params(tmp_path, sets, {name: ("gan", dataset) for name, dataset in models.items()})
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace("theme: museum", "theme: museum, languages: [zh], credentials: false"))
+    for name in sets:
+        make.write_record(tmp_path, name, pictures, About(title="", creator="A hand", licence="CC0-1.0"))
+    for name, dataset in models.items():
+        make.write_model(tmp_path, name, "gan", dataset, pictures[:1], pictures)
+    build_gallery(tmp_path)
+    for page in gallery(tmp_path).rglob("*.html"):
+        shown = Page(page.read_text())
+        keys = [attrs["data-key"] for _, attrs in shown.tags if "data-key" in attrs]
+        assert len(keys) == len(set(keys)), page
+        assert len(shown.ids) == len(set(shown.ids)), page
+        places = [attrs["href"] for tag, attrs in shown.tags if tag == "a" and "aria-current" in attrs]
+        assert len(places) <= 1, page
+        if page.name != "404.html":
+            links = [unquote(one.split("#")[0].split("?")[0]) for one in shown.addresses if ":" not in one]
+            assert [one for one in links if one and not (page.parent / one).exists()] == [], page
+    assert (
+        "aria-current" not in text(tmp_path, "provenance/index.html").split("</nav>")[0].split('class="languages"')[0]
+    )
+
+
+def test_two_pages_at_one_address_are_refused():
+    """Neither takes the other's place unseen."""
+    with pytest.raises(UserError, match=r"two pages are called `works/a/index\.html`"):
+        collect_pages([("works/a/index.html", b"one"), ("works/a/index.html", b"other")])

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from artpipe.config.params import load_params
-from artpipe.contracts.gallery_work import GalleryWork
+from artpipe.credentials.credential_check import check_bytes
+from artpipe.credentials.signing_identity import load_identity
 from artpipe.language.sentences import load_sentences
-from artpipe.publishing.iiif import make_iiif_files
+from artpipe.publishing import iiif_images
 from artpipe.publishing.iiif_images import list_scales, list_sizes, list_tiles, make_image_service
+from artpipe.publishing.offered_files import CERTIFICATES, OfferedFiles
 from artpipe.site.media_files import MediaStore
 from artpipe.site.museum import load_museum
+from artpipe.system.file_cache import FileCache
 from tests.support.museums import find_museum
 
 BASE = "https://example.org/art/"
@@ -30,16 +33,37 @@ def png(width, height, mode="RGB", colour="red"):
 
 @pytest.fixture(scope="module")
 def museum():
-    """A published museum of three models, and the bytes of what hangs."""
+    """A published museum of three models, and the shelf with what hangs."""
     root, media = find_museum(), MediaStore()
     loaded = load_museum(root, load_params(root / "params.yaml"), media, load_sentences())
-    return replace(loaded, base_url=BASE), media.files
+    return replace(loaded, base_url=BASE), media
 
 
 @pytest.fixture(scope="module")
-def files(museum):
+def make_files(museum, tmp_path_factory):
+    """Return a function that returns what is served of a museum, by default without credentials."""
+
+    def make(loaded, identity=None, labels=("eu",), root=None):
+        gallery = load_params(find_museum() / "params.yaml").gallery.model_copy(update={"labels": labels})
+        offered = OfferedFiles(root or tmp_path_factory.mktemp("root"), gallery, identity, museum[1])
+        offered.add_iiif_files(loaded)
+        return {path: data for path, data in offered.files.items() if path != CERTIFICATES}
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def files(museum, make_files):
     """What is served."""
-    return dict(make_iiif_files(*museum))
+    return make_files(museum[0])
+
+
+def keep_one(museum, **changes):
+    """Return the museum with one work."""
+    room = museum.rooms[0]
+    artist = room.artists[0]
+    work = replace(artist.works[0], **changes)
+    return replace(museum, rooms=[replace(room, artists=[replace(artist, works=[work])])])
 
 
 def walk(value):
@@ -59,9 +83,44 @@ def documents(files):
     }
 
 
-def test_without_an_address_there_is_nothing(museum):
+def test_without_an_address_there_is_nothing(museum, make_files):
     """Ids are addresses, so they need one."""
-    assert list(make_iiif_files(replace(museum[0], base_url=""), museum[1])) == []
+    assert make_files(replace(museum[0], base_url="")) == {}
+
+
+def test_each_picture_says_what_made_it(museum, make_files, tmp_path):
+    """The labels of the law in all of them, credentials that verify in those of the whole picture."""
+    identity = load_identity(tmp_path)
+    pictures = {path: data for path, data in make_files(keep_one(museum[0]), identity).items() if path.endswith(".jpg")}
+    assert len(pictures) >= 2
+    for path, data in pictures.items():
+        assert b"trainedAlgorithmicMedia" in data, path
+        check = check_bytes(data, ".jpg", identity.chain, path)
+        assert check.state == "whole", check
+
+
+def test_a_mark_that_people_see_is_in_the_picture(museum, make_files):
+    """China's stands below it, so the canvas is higher; the file is still a JPEG."""
+    usual, marked = (make_files(keep_one(museum[0]), labels=labels) for labels in (("eu",), ("eu", "cn")))
+    shapes = [
+        json.loads(data)["items"][0]
+        for one in (usual, marked)
+        for path, data in one.items()
+        if path.endswith("manifest.json")
+    ]
+    assert shapes[1]["height"] / shapes[1]["width"] > shapes[0]["height"] / shapes[0]["width"]
+    whole = next(data for path, data in marked.items() if path.endswith("full/max/0/default.jpg"))
+    with Image.open(io.BytesIO(whole)) as image:
+        assert (image.format, image.size) == ("JPEG", (shapes[1]["width"], shapes[1]["height"]))
+    assert b"AIGC" in whole
+
+
+def test_what_was_encoded_once_is_not_encoded_again(tmp_path, monkeypatch):
+    """A second rendering decodes nothing, and its files are the same."""
+    cache = FileCache(tmp_path)
+    first = make_image_service("https://example.org/x", png(600, 300), MediaStore(cache).keep)
+    monkeypatch.setattr(iiif_images, "_encode", None)
+    assert make_image_service("https://example.org/x", png(600, 300), MediaStore(cache).keep) == first
 
 
 def test_an_id_is_where_it_is_served(files):
@@ -111,27 +170,20 @@ def test_provenance_and_rights_are_told(files):
     assert document["seeAlso"][0]["id"] == f"{BASE}works/digits-gan-sample-001/work.json"
 
 
-def test_a_title_that_a_person_gave_is_of_no_language(museum):
+def test_a_title_that_a_person_gave_is_of_no_language(museum, make_files):
     """Titles of artpipe's own stand in each."""
-    loaded, media = museum
-    room = loaded.rooms[0]
-    artist = room.artists[0]
-    work = replace(artist.works[0], title="Mine")
-    files = dict(
-        make_iiif_files(replace(loaded, rooms=[replace(room, artists=[replace(artist, works=[work])])]), media)
-    )
-    assert json.loads(files[f"works/{work.id}/manifest.json"])["label"] == {"none": ["Mine"]}
+    loaded = keep_one(museum[0], title="Mine")
+    files = make_files(loaded)
+    assert json.loads(files[f"works/{loaded.rooms[0].artists[0].works[0].id}/manifest.json"])["label"] == {
+        "none": ["Mine"]
+    }
 
 
-def test_a_text_has_no_manifest(museum):
+def test_a_text_has_no_manifest(museum, make_files):
     """A canvas shows pictures."""
-    loaded, media = museum
-    room = loaded.rooms[0]
-    work = GalleryWork("verse", "Verse", "text", "sample", 1, None, text="a line")
-    files = dict(
-        make_iiif_files(replace(loaded, rooms=[replace(room, artists=[replace(room.artists[0], works=[work])])]), media)
-    )
-    assert list(files) == ["collection.json"]
+    assert list(make_files(keep_one(museum[0], kind="text", media=None, text="a line", parts={}))) == [
+        "collection.json"
+    ]
 
 
 def test_a_large_picture_comes_in_sizes_and_tiles():
