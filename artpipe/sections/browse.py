@@ -26,17 +26,15 @@ _HTML = """
 <p class="lead">{{ _("%(works)s %(by)s.", works=ngettext("One work", "%(num)s works", view.total), by=ngettext("by one model", "by %(num)s models", view.museum.artists | length)) }}</p>
 </div>
 <div class="wall browse" data-browse data-shards="{{ view.shards }}" data-root="{{ root }}" data-media-root="{{ media_root }}" data-alt="{{ _('%(title)s, by %(model)s', title='{title}', model='{model}') }}" data-per-page="{{ per_page }}">
-<template>
 <form class="finder" role="search">
 <label class="field words"><span>{{ _("Search in titles, captions and texts") }}</span><input type="search" name="q" autocomplete="off" spellcheck="false"></label>
 <label class="field"><span>{{ _("Collection") }}</span><select name="dataset"><option value="">{{ _("all") }}</option>{% for room in view.museum.rooms if room.artists %}<option value="{{ room.name }}">{{ room.title }}</option>{% endfor %}</select></label>
-<label class="field"><span>{{ _("Model") }}</span><select name="model"><option value="">{{ _("all") }}</option>{% for model in models %}<option value="{{ model.artist.name }}" data-dataset="{{ model.room.name }}" data-grade="{{ model.artist.report.verdict.grade }}" data-epoch="{{ model.epoch }}">{{ model.artist.title }}</option>{% endfor %}</select></label>
-<label class="field"><span>{{ _("Class") }}</span><select name="class"><option value="">{{ _("all") }}</option>{% for dataset, name in classes %}<option value="{{ name }}" data-dataset="{{ dataset }}">{{ name | name }}</option>{% endfor %}</select></label>
+<label class="field"><span>{{ _("Model") }}</span><select name="model"><option value="">{{ _("all") }}</option></select><template>{% for model in models %}<option value="{{ model.artist.name }}" data-dataset="{{ model.room.name }}" data-grade="{{ model.artist.report.verdict.grade }}" data-epoch="{{ model.epoch }}">{{ model.artist.title }}</option>{% endfor %}</template></label>
+<label class="field"><span>{{ _("Class") }}</span><select name="class"><option value="">{{ _("all") }}</option></select><template>{% for dataset, name in classes %}<option value="{{ name }}" data-dataset="{{ dataset }}">{{ name | name }}</option>{% endfor %}</template></label>
 <label class="field"><span>{{ _("Epoch") }}</span><select name="epoch"><option value="">{{ _("all") }}</option>{% for epoch in epochs %}<option value="{{ epoch }}">{{ epoch | float | number }}</option>{% endfor %}</select></label>
 <label class="field"><span>{{ _("Grade of the model") }}</span><select name="grade"><option value="">{{ _("all") }}</option>{% for grade in grades %}<option value="{{ grade }}">{{ _(grade) }}</option>{% endfor %}</select></label>
 <p class="answer"><span role="status" data-one="{{ _('One work') }}" data-many="{{ _('%(num)s works', num='{n}') }}" data-none="{{ _('No work is like that.') }}" data-missing="{{ _('A part of the works could not be loaded.') }}"></span> <button class="button quiet-button" type="reset">{{ _("Show all works again") }}</button></p>
 </form>
-</template>
 <ul class="plates" tabindex="-1">
 {% for artist, work in works %}
 <li><figure>{{ m.hung(work, artist, inline=true) }}<figcaption><span class="plate-title"{{ m.spoken(work.title) }}>{{ work.title }}</span><span class="quiet"><bdi>{{ artist.title }}</bdi></span></figcaption></figure></li>

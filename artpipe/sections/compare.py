@@ -20,7 +20,7 @@ _HTML = """
 <p class="lead">{{ _("Every model from its first step to its last, each from the same seeds or works again and again. One slider moves all of them.") }}</p>
 </div>
 <div class="wall" data-pace>
-<div class="pacer" hidden><div class="controls"><output aria-live="polite" data-said="{{ _('%%s percent of the training') }}"></output><input type="range" min="0" max="1" value="1" step="1" aria-label="{{ _('How much of the training is over') }}"></div></div>
+{% if view.models %}<div class="pacer"><div class="controls"><output aria-live="polite" data-said="{{ _('%%s percent of the training') }}"></output><input type="range" min="0" max="1" value="1" step="1" aria-label="{{ _('How much of the training is over') }}"></div></div>{% endif %}
 <ul class="moving">
 {% for room, artist in view.models %}
 <li>

@@ -33,7 +33,8 @@ _HTML = """
 <h1>{{ _("Walk through") }}</h1>
 <p class="lead">{{ _("The works hang in rooms, one after the other, each model on its wall. Walk about, or let yourself be led.") }}</p>
 </div>
-<div class="walk" hidden data-walk="{{ root }}assets/" data-here="{{ root }}{{ folder }}" data-plan="plan.js" data-pictures="{{ root }}{{ folder }}pictures-0.js" data-loading="{{ _('The works are being hung') }}" data-failed="{{ _('This browser cannot draw the rooms. All that hangs there stands in the list below.') }}">
+{% if collections %}
+<div class="walk" data-walk="{{ root }}assets/" data-here="{{ root }}{{ folder }}" data-plan="plan.js" data-pictures="{{ root }}{{ folder }}pictures-0.js" data-loading="{{ _('The works are being hung') }}" data-failed="{{ _('This browser cannot draw the rooms. All that hangs there stands in the list below.') }}">
 <div class="walk-stage" data-stage>
 <canvas tabindex="0" role="application" aria-label="{{ _('The rooms of the exhibition') }}" aria-describedby="walk-help" hidden data-canvas></canvas>
 <div class="walk-door" data-door>
@@ -54,6 +55,7 @@ _HTML = """
 <p class="hint" id="walk-help">{{ _("Arrow keys or W, A, S and D walk, a drag looks about. A click leads to a work or a place on the floor, a second click opens the work's page. Tab goes from work to work, Enter opens its page, Escape leaves the works.") }}</p>
 </div>
 </div>
+{% endif %}
 <div class="read walk-list" data-list>
 <h2>{{ _("All that hangs here") }}</h2>
 {% for room, artists in collections %}

@@ -21,7 +21,7 @@
   }
 
   function browse(wall) {
-    var form = wall.querySelector("template").content.firstElementChild.cloneNode(true);
+    var form = wall.querySelector(".finder");
     var list = wall.querySelector(".plates");
     var turn = wall.querySelector(".turn");
     var numbers = wall.querySelector(".numbers");
@@ -35,7 +35,8 @@
     var index = null;
 
     FIELDS.forEach(function (name) {
-      options[name] = Array.prototype.slice.call(form.elements[name].options);
+      var template = form.elements[name].parentNode.querySelector("template");
+      options[name] = Array.prototype.slice.call(form.elements[name].options).concat(template ? Array.prototype.slice.call(template.content.children) : []);
     });
     models = options.model.slice(1).map(function (option) {
       return { name: option.value, title: option.textContent, dataset: option.dataset.dataset, grade: option.dataset.grade, epoch: option.dataset.epoch };
@@ -199,7 +200,6 @@
       if (event.target.closest("a[href^='#']")) { setTimeout(function () { list.focus({ preventScroll: true }); form.scrollIntoView(); }, 0); }
     });
     addEventListener("hashchange", show);
-    wall.insertBefore(form, list);
     show();
   }
 

@@ -4,6 +4,7 @@
 
   function pace(wall) {
     var pacer = wall.querySelector(".pacer");
+    if (!pacer) { return; }
     var range = pacer.querySelector("input");
     var output = pacer.querySelector("output");
     var strips = Array.prototype.map.call(wall.querySelectorAll(".moving ol"), function (strip) {
@@ -13,7 +14,6 @@
       strip.removeAttribute("tabindex");
       return sheets.map(function (sheet) { return { element: sheet, share: Number(sheet.dataset.step) / last }; });
     });
-    if (!strips.length) { return; }
     var shares = strips.reduce(function (all, sheets) { return all.concat(sheets.map(function (sheet) { return sheet.share; })); }, []);
     shares = shares.sort(function (a, b) { return a - b; }).filter(function (share, i) { return !i || share > shares[i - 1]; });
     function show() {
@@ -35,7 +35,6 @@
       show();
       event.preventDefault();
     });
-    pacer.hidden = false;
     range.max = String(shares.length - 1);
     range.value = range.max;
     range.addEventListener("input", show);

@@ -26,7 +26,6 @@
       button.setAttribute("aria-pressed", String(isEvening()));
       words.forEach(function (word) { word.classList.toggle("away", isEvening() === (word.dataset.word === "evening")); });
     }
-    button.hidden = false;
     button.addEventListener("click", function () {
       page.dataset.light = isEvening() ? "day" : "evening";
       remember(page.dataset.light);

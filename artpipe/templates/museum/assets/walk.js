@@ -407,7 +407,6 @@ var artpipeWalk = {};
   document.addEventListener("DOMContentLoaded", function () {
     var page = document.querySelector("[data-walk]"), button = page && page.querySelector("[data-open]");
     if (!page || !document.querySelector("[data-list] ol li")) { return; }
-    page.hidden = false;
     button.addEventListener("click", function () { button.disabled = true; open(page); });
     if (history.state && history.state.walk) { button.click(); } /* back from a work's page */
   });
