@@ -21,7 +21,7 @@ from artpipe.contracts.run_status import RunStatus
 from artpipe.contracts.site_language import SiteLanguage
 from artpipe.contracts.training_record import Curve, Frame
 
-GapReason = Literal["no run", "no report", "another checkpoint", "damaged"]
+GapReason = Literal["no run", "no report", "another checkpoint", "damaged", "not readable"]
 ViewT = TypeVar("ViewT")
 
 

@@ -69,7 +69,7 @@ def load_artist(
     sentences: Sentences,
     texts: Mapping[str, WallText],
 ) -> Artist | Gap:
-    """Return a model and its works by the order of `texts`; a gap if damaged."""
+    """Return a model and its works by the order of `texts`, else a gap."""
     (report, run), folder = pair, root / paths.report(name)
     info = model_info(report.kind)
     order = {role: place for place, role in enumerate(texts)}
@@ -79,8 +79,8 @@ def load_artist(
         frames = tuple(_load_frames(run.progress, media))
         live = add_live_script(folder, report, works, media, find_work)
         rows = list(map(_check_row, run.journal.rows()))
-    except (ArtpipeError, OSError, ValueError):
-        return Gap(name, title, "damaged")
+    except (ArtpipeError, OSError, ValueError) as error:
+        return Gap(name, title, _name_reason(error))
     return Artist(
         name=name,
         title=title,
@@ -98,6 +98,13 @@ def load_artist(
         validation=_make_curves(rows, "validation"),
         events=tuple((int(row["step"]), _format_event(row["event"], sentences)) for row in rows if "event" in row),
     )
+
+
+def _name_reason(error: Exception) -> GapReason:
+    """Return whether files are damaged or missing, or are there and cannot be read."""
+    causes = (error, error.__context__)
+    is_unreadable = any(isinstance(one, OSError) and not isinstance(one, FileNotFoundError) for one in causes)
+    return "not readable" if is_unreadable else "damaged"
 
 
 def _load_works(

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from artpipe import __version__
 from artpipe.artifacts.report import ReportCard
 from artpipe.contracts.plugin_info import model_info
-from artpipe.training.exhibit_files import encode_content
 
 Form = Literal["", "painter", "pictures"]  # what a served model is given: nothing, seeds, pictures
 _CODE: dict[Form, str] = {"painter": "mlflow_painter.py", "pictures": "mlflow_picture_model.py"}
@@ -106,6 +105,7 @@ def _describe_picture_model(folder: Path) -> dict[str, Any]:
     from mlflow.types import ColSpec, Schema
 
     from artpipe.evaluation.apply_network import open_picture_network
+    from artpipe.training.exhibit_files import encode_content
 
     network = open_picture_network(folder)
     picture = encode_content(network.example_inputs(1)["images"][0])[1]

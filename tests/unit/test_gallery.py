@@ -291,6 +291,13 @@ def test_a_removed_dataset_leaves_no_room(museum):
     assert not (museum / "data/record/emoji").exists()
 
 
+def make_unreadable(root):
+    """Put a folder where a picture belongs: reading it fails for root, too."""
+    picture = root / "data/reports/digits-gan/exhibits/sample-003.png"
+    picture.unlink()
+    picture.mkdir()
+
+
 @pytest.mark.parametrize(
     ("harm", "sentence"),
     [
@@ -302,6 +309,7 @@ def test_a_removed_dataset_leaves_no_room(museum):
         (lambda root: (root / "data/reports/digits-gan/report.json").unlink(), "waits for its evaluation"),
         (lambda root: (root / "data/reports/digits-gan/report.json").write_text("{}"), "files are damaged"),
         (lambda root: (root / "data/runs/digits-gan/journal.jsonl").write_text("{no json\n"), "files are damaged"),
+        (make_unreadable, "files cannot be read here"),
         *(
             pytest.param(harm, "files are damaged", marks=pytest.mark.nightly)
             for harm in (

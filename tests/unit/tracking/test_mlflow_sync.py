@@ -5,6 +5,8 @@ import dataclasses
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -500,3 +502,9 @@ def test_a_torn_champions_file_is_told_at_the_end(root):
     with pytest.raises(ArtpipeError, match=r"left out: champions\.json: "):
         sync(root)
     assert versions(root) == {"digits-gan": [f"{first[:8]} champion"]}
+
+
+def test_the_last_stage_imports_no_torch():
+    """MLflow is brought up to date after the gallery, whose unchanged rebuild shall cost less than a core-second."""
+    command = "import sys, artpipe.gallery, artpipe.tracking.mlflow_sync; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
