@@ -125,7 +125,7 @@ def _write_results(folder: Path) -> None:
         stub["gallery"]()
 
 
-def make_gallery(folder: Path, count: int) -> Path:
+def make_gallery(folder: Path, count: int, side: int = 64) -> Path:
     """Write records and reports of a museum in which so many works hang, from collections of as many."""
     shutil.rmtree(folder, ignore_errors=True)
     models = -(-count // WORKS_PER_MODEL)
@@ -133,7 +133,7 @@ def make_gallery(folder: Path, count: int) -> Path:
     entries = {f"m{number:04}": ("gan", rooms[number // MODELS_PER_ROOM]) for number in range(models)}
     make_museum.write_params(folder, rooms, entries)
     shutil.copy(ROOT / "code.yaml", folder / "code.yaml")
-    pictures = [make_museum.png(64, 3, number) for number in range(count)]
+    pictures = [make_museum.png(side, 3, number) for number in range(count)]
     about = About(title="Drawn discs", creator="A script", licence="CC0-1.0")
     for number, room in enumerate(rooms):
         make_museum.write_record(folder, room, pictures[number :: len(rooms)], about)
