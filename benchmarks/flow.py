@@ -6,8 +6,9 @@ The gan's and the vae's numbers are those of params.yaml where it has `DATASET-g
 entry; the flow's are its defaults. A learner's rate follows its steps, so these are set by a trial of some steps. Features
 (KID, coverage) and the judge of the asked class come from two classifiers of other seeds, trained here; without classes
 features are small pictures. Where the dataset has captions, a flow is asked for those of held-out works, and a matcher of
-another seed picks the asked one among ten (`_caption_matcher.py`); "no words" are pictures that were asked for nothing. The best snapshot is not chosen: what is measured is the last one. Prints a Markdown table of
-means over seeds, with their standard deviations.
+another seed picks the asked one among ten (`_caption_matcher.py`); "no words" are pictures that were asked for nothing. "nearest works" is the median distance to the nearest training work, as a
+share of that of held-out works: far below 1 are copies. The best snapshot is not chosen: what is measured is the last one.
+After each seed a Markdown table of means over seeds is printed, with their standard deviations.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from artpipe.contracts.plugin_info import model_info
 from artpipe.contracts.steered_sampler import SteeredSampler, Steering, select_rows
 from artpipe.numerics.image_quality import laplacian_energy
 from artpipe.numerics.kernel_distance import kernel_distance
+from artpipe.numerics.nearest_neighbours import find_nearest
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.numerics.prdc import measure_prdc
 from artpipe.system.atomic_files import write_bytes
@@ -39,8 +41,9 @@ from artpipe.training.restore import build_learner
 
 CPU = torch.device("cpu")
 TRIAL_STEPS = 24  # by which the cost of a step is told; the first third is not counted
+MOST_TRAINING_WORKS = 10_000  # among which nearest works are looked for
 KINDS = ("flow", "gan", "vae")
-SCORES = ("KID", "coverage", "sharpness", "asked class", "asked caption", "no words")
+SCORES = ("KID", "coverage", "sharpness", "nearest works", "asked class", "asked caption", "no words")
 
 
 def make_entry(kind: str, dataset: str) -> dict[str, Any]:
@@ -97,19 +100,52 @@ def paint(learner: Any, data: Dataset, count: int) -> tuple[Tensor, Tensor | Non
     return to_bytes(learner.sample(Prompt(range(count), labels, works))), labels
 
 
-def measure(pictures: Tensor, labels: Tensor | None, real: Tensor, features: Any, judge: Any) -> dict[str, float]:
-    """Return KID, coverage, sharpness beside real works, and the share of asked classes read."""
-    generated = to_float(pictures)
-    one, other = features(real), features(generated)
-    scores = {
-        "KID": kernel_distance(one, other),
-        "coverage": measure_prdc(one, other, 5).coverage,
-        "sharpness": float(laplacian_energy(generated).mean() / laplacian_energy(real).mean()),
-    }
-    if judge is not None and labels is not None:
-        known = labels >= 0
-        scores["asked class"] = (judge.logits(generated[known]).argmax(1) == labels[known]).double().mean().item()
-    return scores
+class Measures:
+    """What pictures are measured with: features of works, and a judge of classes where there are some."""
+
+    def __init__(self, data: Dataset, count: int, seconds: float) -> None:
+        test = data.columns(data.test, "flow")
+        self.real = test.take(sample_indices(len(test), count, 7))
+        self.features, self.judge = downscale_to_vectors, None
+        if data.classes:
+            extractor, self.judge = (train("classifier", data, seconds, seed) for seed in (101, 4242))
+            self.features = extractor.features
+        works = data.columns("train", "flow")
+        rows = sample_indices(len(works), MOST_TRAINING_WORKS, 7)
+        self.train_features = torch.cat([self.features(works.take(part)["images"]) for part in rows.split(500)])
+        self.real_features = self.features(self.real["images"])
+        self.usual_distance = self.nearest_distance(self.real_features)
+        self.matcher = None
+        if "caption_texts" in self.real:
+            self.matcher = train_matcher(works, seconds, 77)
+
+    def nearest_distance(self, features: Tensor) -> Tensor:
+        """Return the median distance to the nearest training work."""
+        return find_nearest(features, self.train_features, 1)[0].median()
+
+    def measure(self, pictures: Tensor, labels: Tensor | None) -> dict[str, float]:
+        """Return KID, coverage, sharpness and nearness beside real works, and the share of asked classes read."""
+        generated = to_float(pictures)
+        features = self.features(generated)
+        scores = {
+            "KID": kernel_distance(self.real_features, features),
+            "coverage": measure_prdc(self.real_features, features, 5).coverage,
+            "sharpness": float(laplacian_energy(generated).mean() / laplacian_energy(self.real["images"]).mean()),
+            "nearest works": float(self.nearest_distance(features) / self.usual_distance),
+        }
+        if self.judge is not None and labels is not None:
+            known = labels >= 0
+            scores["asked class"] = (
+                (self.judge.logits(generated[known]).argmax(1) == labels[known]).double().mean().item()
+            )
+        return scores
+
+    def measure_works(self) -> dict[str, float]:
+        """Return the scores of held-out works themselves."""
+        scores = self.measure(to_bytes(self.real["images"]), self.real.get("labels"))
+        if self.matcher is not None:
+            scores["asked caption"] = measure_matching(self.matcher, self.real["images"], list_texts(self.real))
+        return scores
 
 
 @torch.no_grad()
@@ -139,37 +175,29 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     data = Dataset(arguments.shards)
-    test = data.columns(data.test, "flow")
-    real = test.take(sample_indices(len(test), arguments.samples, 7))
-    features, judge = downscale_to_vectors, None
-    if data.classes:
-        extractor, judge = (train("classifier", data, arguments.classifier_seconds, seed) for seed in (101, 4242))
-        features = extractor.features
-    works = measure(to_bytes(real["images"]), real.get("labels"), real["images"], features, judge)
-    matcher = None
-    if "caption_texts" in real:
-        matcher = train_matcher(data.columns("train", "flow"), arguments.classifier_seconds, 77)
-        works["asked caption"] = measure_matching(matcher, real["images"], list_texts(real))
-    rows: dict[str, list[dict[str, float]]] = {"held-out works": [works]}
-    for kind in arguments.kinds:
-        for seed in range(1, arguments.seeds + 1):
+    measures = Measures(data, arguments.samples, arguments.classifier_seconds)
+    rows = {"held-out works": [measures.measure_works()]}
+    for seed in range(1, arguments.seeds + 1):
+        for kind in arguments.kinds:
             learner = train(kind, data, arguments.seconds, seed)
             pictures, labels = paint(learner, data, arguments.samples)
             asked = labels if kind != "vae" else None  # it heeds no label
-            scores = measure(pictures, asked, real["images"], features, judge)
-            if matcher is not None:
-                scores |= match_captions(matcher, learner, data, arguments.samples)
+            scores = measures.measure(pictures, asked)
+            if measures.matcher is not None:
+                scores |= match_captions(measures.matcher, learner, data, arguments.samples)
             rows.setdefault(kind, []).append(scores)
             if arguments.out:
                 grid = encode_png(compose_grid(list(pictures[:64]), 8))
                 write_bytes(arguments.out / f"{data.name}-{kind}-{seed}.png", grid)
-    print(
-        f"\n{data.name}: {arguments.seconds:.0f} core-seconds each, {arguments.seeds} seeds, n = {arguments.samples}\n"
-    )
-    print(f"| | {' | '.join(SCORES)} |\n|---{'|---' * len(SCORES)}|")
+        print_table(f"{data.name}: {arguments.seconds:.0f} core-seconds, {seed} seeds, n = {arguments.samples}", rows)
+
+
+def print_table(title: str, rows: dict[str, list[dict[str, float]]]) -> None:
+    """Print means over seeds, with their standard deviations."""
+    print(f"\n{title}\n\n| | {' | '.join(SCORES)} |\n|---{'|---' * len(SCORES)}|")
     for name, found in rows.items():
         cells = [describe([scores[key] for scores in found if key in scores]) for key in SCORES]
-        print(f"| {name} | {' | '.join(cells)} |")
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def describe(values: list[float]) -> str:

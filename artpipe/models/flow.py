@@ -15,7 +15,7 @@ from artpipe.artifacts.shards import UNLABELLED, Spec
 from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
-from artpipe.contracts.plugin_info import Budget, Export, ModelInfo
+from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, NewDatasets
 from artpipe.contracts.steered_sampler import PathFunctions, PathSettings, Steering, select_rows
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
@@ -254,7 +254,14 @@ MODEL_INFO = ModelInfo(
     nanoseconds_per_pixel=7000,
     evaluation_seconds=60.0,  # a film among it
     default_batch_size=16,
-    starting_params={"steps": 2400},
+    new_datasets=NewDatasets(
+        least_works=1000,
+        least_captioned_works=400,
+        size=32,
+        sizes=(16, 128),
+        promise="new pictures of what is asked for, in words where works have captions (`artpipe sample --prompt`)",
+    ),
+    starting_params={"steps": 3600, "evaluate_every_steps": 600},
     acronyms=("ema",),
     presets={
         "long": Budget(steps_factor=3),

@@ -29,7 +29,7 @@ from artpipe.project.detection import (
     require_enough_works,
 )
 from artpipe.project.entry_validation import check_dataset, check_model
-from artpipe.project.first_models import FirstModels, choose_first_models, has_features
+from artpipe.project.first_models import FirstModels, NewWorks, choose_first_models, has_features
 from artpipe.project.import_files import (
     DATASETS,
     archive_suffix,
@@ -113,7 +113,8 @@ def _choose_models(
     params: Params, summary: LayoutSummary, size: int | None, kinds: Sequence[str] | None
 ) -> FirstModels:
     noun = work_kinds()[summary.medium].noun
-    return choose_first_models(summary.medium, summary.works, noun, size, kinds, has_weights(params))
+    works = NewWorks(summary.medium, summary.works, noun, summary.captions)
+    return choose_first_models(works, size, kinds, has_weights(params))
 
 
 def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:

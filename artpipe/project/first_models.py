@@ -1,6 +1,6 @@
 """Choose the models that a new dataset begins with, and the size of its pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from artpipe import plugins
@@ -20,29 +20,57 @@ class FirstModels:
     lines: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class NewWorks:
+    """What is known of a new dataset's works before they are copied in."""
+
+    medium: str
+    count: int
+    noun: str  # what one of them is called
+    captioned: bool = False
+
+    def least_works(self, rule: NewDatasets) -> int:
+        """Return how many of such works a kind wants."""
+        return (self.captioned and rule.least_captioned_works) or rule.least_works
+
+    def describe(self) -> str:
+        """Return how many there are, in words."""
+        return format_count(self.count, self.noun) + (" with captions" if self.captioned else "")
+
+
 def choose_first_models(
-    medium: str, works: int, noun: str, size: int | None, named: Sequence[str] | None, weights: bool = True
+    works: NewWorks, size: int | None, named: Sequence[str] | None, weights: bool = True
 ) -> FirstModels:
-    """Return the kinds and the size of pictures for a dataset of so many works.
+    """Return the kinds and the size of pictures for a dataset.
 
     Kinds say themselves how many works and which size they want. Of the kinds with enough works, those that want most of
-    them go together, since a dataset has one size. `size` and `named` are what a person said, None for nothing. Without `weights` no kind is chosen that needs trained ones.
+    them go together, and those that are asked in words where there are captions; a dataset has one size, the least that
+    these want. `size` and `named` are what a person said, None for nothing. Without `weights` no kind is chosen that needs
+    trained ones.
     """
-    rules = {kind: rule for kind, rule in _find_rules(medium).items() if weights or not _needs_weights(kind)}
-    fitting = {kind: rule for kind, rule in rules.items() if size is None or rule.sizes[0] <= size <= rule.sizes[1]}
-    enough = {kind: rule for kind, rule in fitting.items() if rule.least_works <= works} or fitting
-    most = max((rule.least_works for rule in enough.values()), default=0)
-    chosen = [kind for kind, rule in enough.items() if rule.least_works == most] if named is None else list(named)
-    wanted = size or max((rules[kind].size for kind in chosen if kind in rules), default=0)
-    chosen_size = wanted or medium_info(medium).default_size
+    rules = {kind: rule for kind, rule in _find_rules(works.medium).items() if weights or not _needs_weights(kind)}
+    chosen = _choose_kinds(rules, works, size) if named is None else list(named)
+    sizes = [rules[kind].size for kind in chosen if kind in rules and rules[kind].size]
+    chosen_size = size or min(sizes, default=0) or medium_info(works.medium).default_size
     lines = [f"{kind}: {rules[kind].promise}" for kind in chosen if kind in rules and rules[kind].promise]
-    few = [kind for kind in chosen if kind in rules and rules[kind].least_works > works]
+    few = [kind for kind in chosen if kind in rules and works.least_works(rules[kind]) > works.count]
     if few:
-        wanted = max(rules[kind].least_works for kind in few)
-        lines.append(f"{_join(few)}: {format_count(works, noun)} are few to learn from, {wanted:,} or more are wanted")
+        wanted = max(works.least_works(rules[kind]) for kind in few)
+        lines.append(f"{_join(few)}: {works.describe()} are few to learn from, {wanted:,} or more are wanted")
     if named is None:
-        lines += _describe_absent(rules, chosen, works, noun)
+        lines += _describe_absent(rules, chosen, works)
     return FirstModels(tuple(chosen), chosen_size, tuple(lines))
+
+
+def _choose_kinds(rules: Mapping[str, NewDatasets], works: NewWorks, size: int | None) -> list[str]:
+    fitting = {kind: rule for kind, rule in rules.items() if size is None or rule.sizes[0] <= size <= rule.sizes[1]}
+    enough = {kind: rule for kind, rule in fitting.items() if works.least_works(rule) <= works.count} or fitting
+    most = max(map(works.least_works, enough.values()), default=0)
+    return [
+        kind
+        for kind, rule in enough.items()
+        if works.least_works(rule) == most or (works.captioned and rule.least_captioned_works)
+    ]
 
 
 def _find_rules(medium: str) -> dict[str, NewDatasets]:
@@ -69,15 +97,21 @@ def _needs_weights(kind: str) -> bool:
     return model_info(kind).pretrained == "weights"
 
 
-def _describe_absent(rules: dict[str, NewDatasets], chosen: Sequence[str], works: int, noun: str) -> list[str]:
-    few = [kind for kind, rule in rules.items() if kind not in chosen and rule.least_works > works]
-    others = [kind for kind, rule in rules.items() if kind not in chosen and rule.least_works <= works]
+def _describe_absent(rules: Mapping[str, NewDatasets], chosen: Sequence[str], works: NewWorks) -> list[str]:
+    absent = [kind for kind in rules if kind not in chosen]
+    others = [kind for kind in absent if works.least_works(rules[kind]) <= works.count]
+    wants = {
+        kind: (works.least_works(rules[kind]), 0 if works.captioned else rules[kind].least_captioned_works)
+        for kind in absent
+        if kind not in others
+    }
     lines = []
-    if few:
-        wanted = max(rules[kind].least_works for kind in few)
-        counted = format_count(works, noun)
+    for wanted, least_captioned in sorted({*wants.values()}):
+        few = [kind for kind, bounds in wants.items() if bounds == (wanted, least_captioned)]
+        captioned = f", {least_captioned:,} with captions" if least_captioned else ""
         lines.append(
-            f"not {_join(few)}: {counted} are too few to learn from nothing, {wanted:,} of one kind or more are wanted"
+            f"not {_join(few)}: {works.describe()} are too few to learn from nothing, "
+            f"{wanted:,} of one kind or more are wanted{captioned}"
         )
     if others:
         side = max(rules[kind].size for kind in others)

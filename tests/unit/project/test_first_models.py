@@ -4,13 +4,14 @@ import pytest
 
 from artpipe.contracts.plugin_info import NewDatasets
 from artpipe.project import first_models
-from artpipe.project.first_models import choose_first_models
+from artpipe.project.first_models import NewWorks, choose_first_models
 
 RULES = {
     "collage": NewDatasets(size=256, sizes=(128, 512), promise="collages of a few works"),
     "dream": NewDatasets(least_works=1000, size=64, sizes=(8, 128), promise="dreams"),
     "judge": NewDatasets(least_works=1000, size=64, sizes=(8, 128)),
 }
+ASKED = NewDatasets(least_works=1000, least_captioned_works=400, size=32, sizes=(16, 128))
 
 
 @pytest.fixture(autouse=True)
@@ -33,24 +34,54 @@ def rules(monkeypatch):
 )
 def test_kinds_and_size(works, size, named, kinds, side):
     """The number of works decides, and what a person said goes first."""
-    chosen = choose_first_models("picture", works, "picture", size, named)
+    chosen = choose_first_models(NewWorks("picture", works, "picture"), size, named)
     assert (chosen.kinds, chosen.size) == (kinds, side)
 
 
 def test_each_is_told_in_a_line():
     """What is there and why, and what is not there and what it would need."""
-    few = choose_first_models("picture", 100, "picture", None, None)
+    few = choose_first_models(NewWorks("picture", 100, "picture"), None, None)
     assert few.lines == (
         "collage: collages of a few works",
         "not dream and judge: 100 pictures are too few to learn from nothing, 1,000 of one kind or more are wanted",
     )
-    many = choose_first_models("picture", 2000, "picture", None, None)
+    many = choose_first_models(NewWorks("picture", 2000, "picture"), None, None)
     assert many.lines == ("dream: dreams", "not collage: of pictures of 256 pixels, `--size 256`")
-    named = choose_first_models("picture", 100, "picture", None, ["dream"])
+    named = choose_first_models(NewWorks("picture", 100, "picture"), None, ["dream"])
     assert named.lines == ("dream: dreams", "dream: 100 pictures are few to learn from, 1,000 or more are wanted")
 
 
 def test_without_weights(monkeypatch):
     """A kind that needs trained weights is not chosen where there are none."""
     monkeypatch.setattr(first_models, "_needs_weights", lambda kind: kind == "dream")
-    assert choose_first_models("picture", 2000, "picture", None, None, weights=False).kinds == ("judge",)
+    assert choose_first_models(NewWorks("picture", 2000, "picture"), None, None, weights=False).kinds == ("judge",)
+
+
+@pytest.mark.parametrize(
+    ("works", "captioned", "size", "kinds", "side"),
+    [
+        (399, True, None, ("collage",), 256),
+        (400, True, None, ("asked",), 32),
+        (400, False, None, ("collage",), 256),
+        (400, True, 256, ("collage",), 256),
+        (1000, False, None, ("dream", "judge", "asked"), 32),  # one size: the least that these want
+        (1000, True, None, ("dream", "judge", "asked"), 32),
+    ],
+)
+def test_captions_need_fewer_works(monkeypatch, works, captioned, size, kinds, side):
+    """A kind that is asked in words does with fewer works, where they have captions."""
+    monkeypatch.setattr(first_models, "_find_rules", lambda medium: {**RULES, "asked": ASKED})
+    chosen = choose_first_models(NewWorks("picture", works, "picture", captioned), size, None)
+    assert (chosen.kinds, chosen.size) == (kinds, side)
+
+
+def test_captions_are_told(monkeypatch):
+    """Without captions a line says that fewer works would do with them."""
+    monkeypatch.setattr(first_models, "_find_rules", lambda medium: {**RULES, "asked": ASKED})
+    lines = choose_first_models(NewWorks("picture", 100, "picture"), None, None).lines
+    assert lines[-1].startswith("not asked: 100 pictures are too few")
+    assert lines[-1].endswith("1,000 of one kind or more are wanted, 400 with captions")
+    captioned = choose_first_models(NewWorks("picture", 100, "picture", captioned=True), None, None).lines
+    assert captioned[1] == (
+        "not asked: 100 pictures with captions are too few to learn from nothing, 400 of one kind or more are wanted"
+    )
