@@ -49,7 +49,7 @@ def write_exhibits(evidence: Evidence, measurements: Sequence[Measurement], fold
         ]
     for measurement in measurements:
         for role, rows in measurement.samples.items():
-            saved += _write_samples(evidence, rows, role, _find_asked_captions(evidence, rows), folder)
+            saved += _write_samples(evidence, rows, role, find_asked_captions(evidence, rows), folder)
         saved += [_write_exhibit(folder, exhibit, index) for index, exhibit in enumerate(measurement.exhibits)]
     return saved
 
@@ -78,7 +78,7 @@ def _write_samples(
 ) -> list[SavedExhibit]:
     saved = []
     for index, row in enumerate(rows):
-        seed, label, caption, certainty = _describe_sample(evidence, row, captions)
+        seed, label, caption, certainty = describe_sample(evidence, row, captions)
         data = to_float(evidence.pictures("samples")[row])
         exhibit = Exhibit("image", data, caption, role=role, seed=seed, label=label)
         neighbours = _find_neighbours(evidence, row)
@@ -88,7 +88,7 @@ def _write_samples(
     return saved
 
 
-def _find_asked_captions(evidence: Evidence, rows: Sequence[int]) -> dict[int, str | Message]:
+def find_asked_captions(evidence: Evidence, rows: Sequence[int]) -> dict[int, str | Message]:
     """Return the captions that samples were asked for, by seed."""
     prompt = evidence.prompt
     if prompt is None or "caption_texts" not in prompt.works:
@@ -97,7 +97,7 @@ def _find_asked_captions(evidence: Evidence, rows: Sequence[int]) -> dict[int, s
     return dict(zip(seeds, decode_texts(texts[select_rows(seeds, len(texts))].tolist()), strict=True))
 
 
-def _describe_sample(
+def describe_sample(
     evidence: Evidence, row: int, captions: Mapping[int, str | Message]
 ) -> tuple[int, int | None, Message, float | None]:
     """Return a sample's seed, label, caption and the certainty of the label.
