@@ -146,7 +146,7 @@ def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] =
         plugins.load_plugin("models", kind)
         params.dataset(dataset)
         text = add_weights_entry(text, params, [kind])
-        entry = make_model_entry(params, name, kind, dataset) | dict(map(parse_key_value, parameters))
+        entry = make_model_entry(params, name, kind, dataset, dict(map(parse_key_value, parameters)))
         text = insert_entry(text, "models", name, entry)
         check_model(parse_params_text(text), name)
         write_params(text)

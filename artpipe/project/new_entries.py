@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from artpipe.artifacts import paths
@@ -32,10 +33,13 @@ def make_dataset_entry(
     }
 
 
-def make_model_entry(params: Params, name: str, kind: str, dataset: str) -> dict[str, Any]:
-    """Return a model's entry.
+def make_model_entry(
+    params: Params, name: str, kind: str, dataset: str, given: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return a model's entry, with the parameters that a person gave.
 
-    It points at what measures the dataset's models, and at weights where it needs some.
+    It points at what measures the dataset's models, and at weights where it needs some. Who names pictures or classes has
+    said how many there are, so no number to start with stands beside them.
     """
     siblings = {other: entry for other, entry in params.models.items() if entry.get("dataset") == dataset}
     extractors = [other for other, entry in siblings.items() if has_features(str(entry.get("kind")))]
@@ -47,7 +51,9 @@ def make_model_entry(params: Params, name: str, kind: str, dataset: str) -> dict
     if info.pretrained == "weights":
         pretrained = paths.weights(next(iter(params.weights), _WEIGHTS))
     entry_fields = {"kind": kind, "dataset": dataset, "pretrained": str(pretrained), "feature_extractor": extractor}
-    return {**entry_fields, **info.starting_params}
+    counts = set(info.multipliers) if set(info.class_parameters) & set(given) else set()
+    starting_params = {key: value for key, value in info.starting_params.items() if key not in counts}
+    return {**entry_fields, **starting_params, **given}
 
 
 def has_weights(params: Params) -> bool:

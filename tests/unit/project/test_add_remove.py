@@ -14,9 +14,11 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
+from artpipe.config.params import load_params
 from artpipe.config.yaml_edit import insert_entry
 from artpipe.errors import UserError
 from artpipe.project import add_remove, dataset_removal, tracked_files
+from artpipe.project.new_entries import make_model_entry
 from artpipe.system import locks
 from tests.conftest import draw_shapes
 
@@ -336,6 +338,15 @@ def test_a_model_is_added_with_parameters(studio, artpipe):
     entry = params()["models"]["second"]
     assert (entry["steps"], entry["learning_rate"]) == (7, 0.001)
     assert entry["pretrained"] == "data/checkpoints/shapes-classifier"
+
+
+def test_who_names_pictures_gets_no_number_of_chosen_ones(studio):
+    """A style whose pictures are named paints those; one that names none chooses four."""
+    found, named = load_params(Path("params.yaml")), {"paint": {"square": ["circle"]}}
+    assert make_model_entry(found, "ours", "style", "shapes")["chosen"] == 4
+    entry = make_model_entry(found, "ours", "style", "shapes", named)
+    assert entry["paint"] == named["paint"]
+    assert "chosen" not in entry
 
 
 @pytest.mark.parametrize(
