@@ -226,7 +226,9 @@ def name_table(arguments: argparse.Namespace) -> str:
     """Return between which marks of a page the table stands."""
     if arguments.copies:
         return "copies"
-    return "pictures by networks" if arguments.weights or arguments.checkpoints else "pictures"
+    if arguments.checkpoints:
+        return "pictures by networks"
+    return "pictures by a pretrained network" if arguments.weights else "pictures"
 
 
 def main() -> None:
@@ -257,9 +259,7 @@ def main() -> None:
     table = format_table(counts)
     print(f"\n{table}")
     if arguments.write:
-        write_table(
-            arguments.write, "pictures by networks" if arguments.weights or arguments.checkpoints else "pictures", table
-        )
+        write_table(arguments.write, name_table(arguments), table)
 
 
 if __name__ == "__main__":
