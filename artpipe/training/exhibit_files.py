@@ -40,22 +40,23 @@ def encode_png(image: Tensor) -> bytes:
 
 
 def compose_grid(images: Sequence[Tensor], columns: int = 8, gap: int = 2, background: int = 255) -> Tensor:
-    """Compose uint8 pictures ``(C, H, W)`` row by row into one picture.
+    """Compose uint8 pictures ``(C, H, W)`` into one picture.
 
-    There are `gap` pixels between them. A row is as high as its tallest picture; smaller ones are centred in their cell.
+    Each stands in the shortest column, `gap` pixels below the one before; narrower ones are centred. Of equal pictures that is
+    row by row, and beside a tall one no cell is left blank.
     """
     channels = max(image.shape[0] for image in images)
     width = max(image.shape[2] for image in images)
-    columns = min(columns, math.ceil(math.sqrt(len(images))))
-    rows = [images[start : start + columns] for start in range(0, len(images), columns)]
-    heights = [max(image.shape[1] for image in row) for row in rows]
-    shape = (channels, sum(heights) + gap * (len(rows) - 1), columns * (width + gap) - gap)
+    heights = [0] * min(columns, math.ceil(math.sqrt(len(images))))  # of columns, with a gap below each picture
+    places = []
+    for image in images:
+        column = heights.index(min(heights))
+        places.append((heights[column], column * (width + gap) + (width - image.shape[2]) // 2))
+        heights[column] += image.shape[1] + gap
+    shape = (channels, max(heights) - gap, len(heights) * (width + gap) - gap)
     sheet = torch.full(shape, background, dtype=torch.uint8)
-    for index, (row, height) in enumerate(zip(rows, heights, strict=True)):
-        for column, image in enumerate(row):
-            top = sum(heights[:index]) + gap * index + (height - image.shape[1]) // 2
-            left = column * (width + gap) + (width - image.shape[2]) // 2
-            sheet[:, top : top + image.shape[1], left : left + image.shape[2]] = image
+    for image, (top, left) in zip(images, places, strict=True):
+        sheet[:, top : top + image.shape[1], left : left + image.shape[2]] = image
     return sheet
 
 

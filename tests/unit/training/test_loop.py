@@ -104,11 +104,11 @@ def test_grid_by_hand():
     assert sheet.tolist() == [[[10, 255, 255, 20], [255] * 4, [255] * 4, [30, 255, 255, 255]]]
 
 
-def test_row_is_as_high_as_its_tallest_picture():
-    """Of four pictures one is three pixels high: its row has three, the other one."""
-    pictures = [torch.full((1, height, 1), 10 * height, dtype=torch.uint8) for height in (1, 1, 1, 3)]
+def test_a_picture_stands_in_the_shortest_column():
+    """Of four pictures the first is three pixels high: what follows fills the column beside it."""
+    pictures = [torch.full((1, height, 1), 10 * height, dtype=torch.uint8) for height in (3, 1, 1, 2)]
     sheet = compose_grid(pictures, gap=1, background=0)[0].tolist()
-    assert sheet == [[10, 0, 10], [0, 0, 0], [0, 0, 30], [10, 0, 30], [0, 0, 30]]
+    assert sheet == [[30, 0, 10], [30, 0, 0], [30, 0, 10], [0, 0, 0], [20, 0, 0], [20, 0, 0]]
 
 
 def test_grid_of_64_is_8_by_8():
