@@ -7,18 +7,27 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from artpipe.artifacts.paths import STATE
 from artpipe.system.atomic_files import write_text
 
+TRAINING_PAGES = "workflowType=machine_learning"  # else a fresh browser shows MLflow's pages for agents
 _FILE = STATE / "mlflow/run-ids.json"
 _ID = re.compile(r"[0-9a-zA-Z_-]{1,64}")
 
 
-def load_mlflow_run_ids(root: Path) -> dict[str, str]:
+class MlflowRunId(NamedTuple):
+    """Where MLflow has a run."""
+
+    experiment: str
+    run: str
+
+
+def load_mlflow_run_ids(root: Path) -> dict[str, MlflowRunId]:
     """Return MLflow's ids by those of the trainings.
 
-    There are none before the first sync, nor in a file that is damaged.
+    There are none before the first sync, nor in a file that is damaged or of another form.
     """
     try:
         content = json.loads((root / _FILE).read_text(encoding="utf-8"))
@@ -26,15 +35,26 @@ def load_mlflow_run_ids(root: Path) -> dict[str, str]:
         return {}
     if not isinstance(content, dict):
         return {}
-    return {run: str(mlflow_id) for run, mlflow_id in content.items() if _ID.fullmatch(str(mlflow_id))}
+    return {run: MlflowRunId(*ids) for run, ids in content.items() if _are_ids(ids)}
 
 
-def save_mlflow_run_ids(root: Path, run_ids: Mapping[str, str]) -> None:
+def save_mlflow_run_ids(root: Path, run_ids: Mapping[str, MlflowRunId]) -> None:
     """Write MLflow's ids by those of the trainings, unless they are known."""
     if run_ids != load_mlflow_run_ids(root):
         write_text(root / _FILE, json.dumps(dict(sorted(run_ids.items())), indent=1) + "\n")
 
 
-def make_run_address(server: str, mlflow_id: str) -> str:
-    """Return the address of a run's page; MLflow finds its experiment by itself."""
-    return f"{server.rstrip('/')}/#/runs/{mlflow_id}"
+def make_run_address(server: str, ids: MlflowRunId) -> str:
+    """Return the address of a run's page.
+
+    Without its experiment MLflow would look for that, and forget which of its pages are wanted.
+    """
+    return f"{server.rstrip('/')}/#/experiments/{ids.experiment}/runs/{ids.run}?{TRAINING_PAGES}"
+
+
+def _are_ids(content: object) -> bool:
+    return (
+        isinstance(content, list)
+        and len(content) == len(MlflowRunId._fields)
+        and all(isinstance(one, str) and _ID.fullmatch(one) for one in content)
+    )

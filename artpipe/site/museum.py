@@ -66,8 +66,8 @@ def _complete_artist(
     names = tuple(stage.partition("@")[0] for stage in stages if stage in accepted)
     terms = collect_terms(params.evaluation.metrics, {score.name for score in artist.report.scores})
     server = params.gallery.mlflow_url
-    mlflow_id = load_mlflow_run_ids(root).get(artist.run.run_id) if server else None
-    page = make_run_address(server, mlflow_id) if mlflow_id else ""
+    mlflow_ids = load_mlflow_run_ids(root).get(artist.run.run_id) if server else None
+    page = make_run_address(server, mlflow_ids) if mlflow_ids else ""
     cost = estimate_cost(artist.run, params.gallery.energy)
     return replace(artist, accepted=names, terms=terms, cost=cost, mlflow_page=page)
 

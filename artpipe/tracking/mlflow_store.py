@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from artpipe.artifacts.integrity_note import write_integrity_note
+from artpipe.artifacts.mlflow_run_ids import MlflowRunId
 from artpipe.artifacts.paths import STATE
 from artpipe.system.atomic_files import write_text
 from artpipe.system.locks import hold_lock
@@ -64,6 +65,7 @@ class TrackedRun:
 
     client: Any
     id: str
+    experiment: str
     tags: Mapping[str, str]
     tally: SyncTally
     _values: dict[tuple[str, int], set[float]] = field(default_factory=dict)
@@ -175,7 +177,7 @@ class MlflowStore:
         if self._artifacts:  # MLflow writes it into SQL unquoted, and would write ./mlruns in a folder `it's`
             os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = self._artifacts
         self.tally = SyncTally()
-        self.run_ids: dict[str, str] = {}  # MLflow's, by those of the trainings that were brought over
+        self.run_ids: dict[str, MlflowRunId] = {}  # MLflow's, by those of the trainings that were brought over
         self._experiments: dict[str, str] = {}  # ids by name
         with self.hold_store_lock():  # two first users at once would migrate an empty database twice, and one would die
             from mlflow import MlflowClient
@@ -207,7 +209,7 @@ class MlflowStore:
                 run = self.client.create_run(experiment, to_milliseconds(started), tags, name)
                 tracked_run = self._make_tracked_run(run)
                 self.tally.runs += 1
-        self.run_ids[run_id] = tracked_run.id
+        self.run_ids[run_id] = MlflowRunId(tracked_run.experiment, tracked_run.id)
         return tracked_run
 
     def delete_pictures(self, models: Iterable[str]) -> int:
@@ -239,7 +241,14 @@ class MlflowStore:
         return {run.data.tags[RUN_ID]: self._make_tracked_run(run) for run in runs if RUN_ID in run.data.tags}
 
     def _make_tracked_run(self, run: Any) -> TrackedRun:
-        return TrackedRun(self.client, run.info.run_id, run.data.tags, self.tally, _params=set(run.data.params))
+        return TrackedRun(
+            self.client,
+            run.info.run_id,
+            run.info.experiment_id,
+            run.data.tags,
+            self.tally,
+            _params=set(run.data.params),
+        )
 
     def search_runs(self, condition: str) -> Iterator[Any]:
         """Yield the runs of all experiments that fulfil a condition."""

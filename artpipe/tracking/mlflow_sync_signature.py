@@ -15,6 +15,7 @@ from artpipe.system.hashing import sha256_bytes
 from artpipe.system.locks import is_locked
 from artpipe.tracking.run_columns import find_published_url
 
+_FORM = "2"  # of what a sync writes: another one lets each project be synced anew
 _STORE = STATE / "mlflow"
 _SIGNATURE_FILE = _STORE / "synced"
 _SYNCED_PATHS = ("data/checkpoints", "data/record", "data/reports", "data/runs", "data/shards", str(CHAMPIONS))
@@ -39,7 +40,7 @@ def compute_signature(root: Path = Path()) -> str:
     fingerprints = [tree_fingerprint(path) for path in (*(root / path for path in _SYNCED_PATHS), *unfinished)]
     energy, gallery = load_energy_params(root).model_dump_json(), find_published_url(root)
     server = os.environ.get("MLFLOW_TRACKING_URI", "")
-    return sha256_bytes("\n".join([server, energy, gallery, *fingerprints]).encode())
+    return sha256_bytes("\n".join([_FORM, server, energy, gallery, *fingerprints]).encode())
 
 
 def save_signature(signature: str, root: Path = Path()) -> None:

@@ -9,11 +9,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from artpipe.artifacts.mlflow_run_ids import TRAINING_PAGES
 from artpipe.tracking.run_columns import KIND, PIPELINE_KIND, SCORE, SECOND_SCORE, VERDICT
 
 VIEW = "artpipe"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
-_TRAINING_PAGES = "workflowType=machine_learning"
 _STATE: Mapping[str, Any] = {
     "selectedColumns": [f"tags.`{column}`" for column in (KIND, VERDICT, SCORE, SECOND_SCORE)],
     "searchFilter": f"tags.{KIND} != '{PIPELINE_KIND}'",
@@ -32,12 +32,12 @@ def update_view(client: Any, experiment: Any) -> None:
 
 def experiments_address(server: str) -> str:
     """Return the address of the list of experiments of a server."""
-    return f"{server.rstrip('/')}/#/experiments?{_TRAINING_PAGES}"
+    return f"{server.rstrip('/')}/#/experiments?{TRAINING_PAGES}"
 
 
 def runs_address(server: str, experiment_id: str) -> str:
     """Return the address of an experiment's runs in the saved view."""
-    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{_TRAINING_PAGES}&viewStateShareKey={VIEW}"
+    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?{TRAINING_PAGES}&viewStateShareKey={VIEW}"
 
 
 def _read_state(tag: str) -> str:

@@ -13,7 +13,7 @@ from huggingface_hub import metadata_load
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champion, ChampionHistory, Champions, save_champions
-from artpipe.artifacts.mlflow_run_ids import save_mlflow_run_ids
+from artpipe.artifacts.mlflow_run_ids import MlflowRunId, save_mlflow_run_ids
 from artpipe.artifacts.report import load_report
 from artpipe.artifacts.run import RunRecord, save_run
 from artpipe.artifacts.works import Record
@@ -615,13 +615,14 @@ def test_the_inventory_names_models_and_works_with_their_hashes(built):
 def test_a_model_leads_to_its_run_in_mlflow(museum):
     """Where a server is named and a sync has told MLflow's id; without either its page says nothing of MLflow."""
     run = RunRecord.open(museum / "data/runs/digits-gan").card.run_id
-    save_mlflow_run_ids(museum, {run: "0123456789abcdef0123456789abcdef"})
+    save_mlflow_run_ids(museum, {run: MlflowRunId("7", "0123456789abcdef0123456789abcdef")})
     build_gallery(museum)
     assert "MLflow" not in text(museum, "models/digits-gan/index.html")
     params = museum / "params.yaml"
     params.write_text(params.read_text().replace("gallery: {", "gallery: {mlflow_url: https://mlflow.example.org, "))
     build_gallery(museum)
-    link = 'href="https://mlflow.example.org/#/runs/0123456789abcdef0123456789abcdef"'
+    page = "https://mlflow.example.org/#/experiments/7/runs/0123456789abcdef0123456789abcdef"
+    link = f'href="{page}?workflowType=machine_learning"'
     assert link in text(museum, "models/digits-gan/index.html")
     assert [name for name in hung_models(museum) if link in text(museum, f"models/{name}/index.html")] == ["digits-gan"]
 

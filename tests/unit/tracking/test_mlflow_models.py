@@ -153,11 +153,19 @@ def test_a_run_leads_to_its_page(root, monkeypatch):
     note = made.the_run(root).data.tags["mlflow.note.content"]
     assert note.endswith("(https://example.org/art/models/gan/index.html)")
     run = made.the_run(root)
-    assert list(load_mlflow_run_ids(root).values()) == [run.info.run_id]
+    assert list(load_mlflow_run_ids(root).values()) == [(run.info.experiment_id, run.info.run_id)]
     MlflowStore(root).client.set_tag(run.info.run_id, "mlflow.note.content", "Shown in spring.")
     monkeypatch.delenv("ARTPIPE_GALLERY_URL")
     sync(root)
     assert made.the_run(root).data.tags["mlflow.note.content"] == "Shown in spring."
+
+
+@pytest.mark.parametrize("ids", ["0123456789abcdef", ["1"], ["1", "a/b"], ["1", 2], None])
+def test_ids_of_another_form_lead_nowhere(tmp_path, ids):
+    """As one from before there were experiments in it; the next sync writes the file anew."""
+    (tmp_path / ".state/mlflow").mkdir(parents=True)
+    (tmp_path / ".state/mlflow/run-ids.json").write_text(json.dumps({"a": ids, "b": ["1", "0f"]}))
+    assert load_mlflow_run_ids(tmp_path) == {"b": ("1", "0f")}
 
 
 def test_a_copied_project_writes_into_its_own_folder(root, tmp_path):
