@@ -88,6 +88,11 @@ class TrackedRun:
         run_tags = [RunTag(key, str(value)[:_MAX_VALUE]) for key, value in tags.items() if value is not None]
         self.client.log_batch(self.id, tags=run_tags)
 
+    def delete_tags(self, names: Iterable[str]) -> None:
+        """Delete tags that the run has."""
+        for name in names:
+            self.client.delete_tag(self.id, name)
+
     def log_rows(self, rows: Iterable[Mapping[str, Any]], *, even_logged: bool = False) -> None:
         """Log the losses and measures of journal rows with their recorded times.
 

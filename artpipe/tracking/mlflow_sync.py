@@ -26,7 +26,15 @@ from artpipe.tracking.mlflow_registry import update_registry
 from artpipe.tracking.mlflow_rows import flatten_params
 from artpipe.tracking.mlflow_store import CARD, RECORD, REPORT, MlflowStore, TrackedRun
 from artpipe.tracking.mlflow_sync_signature import compute_signature, save_signature
-from artpipe.tracking.run_columns import describe_evaluation, describe_training, find_gallery_url, make_note
+from artpipe.tracking.run_columns import (
+    describe_environment,
+    describe_evaluation,
+    describe_intervals,
+    describe_training,
+    find_former_tags,
+    find_gallery_url,
+    make_note,
+)
 
 _NOTE, _OWN_NOTE = "mlflow.note.content", "artpipe.note"  # MLflow's description; the hash of what was written there
 _SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
@@ -113,7 +121,9 @@ def start_run(store: MlflowStore, root: Path, start: RunStart, pipeline_runs: Pi
     """Show a training that has begun, as running."""
     run = store.get_or_create_run(start.run_id, start.dataset, start.model, start.started)
     run.log_params(flatten_params({**start.params, "seed": start.seed}))
-    run.log_tags({**_make_tags(start), **describe_training(start, start.kind, start.dataset)})
+    run.log_tags(
+        {**_make_tags(start), **describe_training(start, start.kind, start.dataset), **describe_environment(start)}
+    )
     counts = find_ingest_record(root, start.dataset, start.shards)
     run.log_dataset(start.dataset, start.shards, str(paths.shards(start.dataset)), counts)
     _log_counts(run, counts)
@@ -158,7 +168,9 @@ def _sync_complete(
         run.log_tags({CARD: marker})  # last: its presence means that all of the above is there
     if checkpoint:
         _log_counts(run, find_ingest_record(root, dataset, checkpoint["shards"]))
-    _log_columns(run, describe_training(card, str(card.params.get("kind", "unknown")), dataset))
+    kind = str(card.params.get("kind", "unknown"))
+    _log_columns(run, describe_training(card, kind, dataset) | describe_environment(card))
+    run.delete_tags(find_former_tags(run.tags))
     _log_cost(run, root, card)
     _set_pipeline_run(pipeline_runs, root, run, card, dataset)
     _log_evaluation(run, root, card)
@@ -218,7 +230,7 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
         report, sha256 = load_report(root / paths.report(card.model))
         if report.checkpoint != card.checkpoint:
             return
-        _log_columns(run, describe_evaluation(report))
+        _log_columns(run, describe_evaluation(report) | describe_intervals(report))
         _log_note(run, make_note(report, find_gallery_url(root)))
         if run.tags.get(REPORT) == sha256:
             return
@@ -227,19 +239,13 @@ def _log_evaluation(run: TrackedRun, root: Path, card: Any) -> None:
         row = {"step": card.steps, "time": time.time() if is_new_evaluation else card.ended, "scores": scores}
         run.log_rows([row], even_logged=is_new_evaluation)
         verdict = report.verdict
-        intervals = {
-            f"{score.name}.interval": f"{score.low:.6g} to {score.high:.6g}"
-            for score in report.scores
-            if score.low is not None and score.high is not None
-        }
         grade = {
             "grade": verdict.grade,
             "fault": verdict.fault,
             "grade.score": verdict.score,
             "grade.value": verdict.value,
         }
-        tags = {**grade, **intervals}
-        run.log_tags({**_add_prefix(tags), "artpipe.feature_extractor": report.feature_extractor})
+        run.log_tags({**_add_prefix(grade), "artpipe.feature_extractor": report.feature_extractor})
         run.log_tags({REPORT: sha256})
 
 
@@ -278,8 +284,8 @@ def read_start(state: Path) -> RunStart:
 
 def _make_tags(start: Any) -> dict[str, Any]:
     """Return tags that say where a run comes from; `start` is a RunStart or a RunCard."""
-    names = ("stage", "flow_run", "host", "platform", "device", "precision", "threads", "sessions", "dirty", "model")
-    tags = {name: getattr(start, name) for name in names} | {"versions": json.dumps(start.versions)}
+    names = ("stage", "flow_run", "host", "device", "sessions", "dirty", "model")
+    tags = {name: getattr(start, name) for name in names}
     if isinstance(start, RunStart):
         tags["data"] = start.shards
     return {"mlflow.source.git.commit": start.commit, "artpipe.commit": start.commit, **_add_prefix(tags)}

@@ -1,8 +1,10 @@
 """The columns of MLflow's list of runs: plain tags, and MLflow's own."""
 
 import getpass
+import json
 import os
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from artpipe.system.terminal import escape_markdown
 MODEL_COLUMN, DATASET_COLUMN, KIND, VERDICT = "model", "dataset", "kind", "verdict"
 SCORE, SECOND_SCORE, PAGE = "score", "second score", "gallery page"
 PIPELINE_KIND = "pipeline run"  # among the kinds: the run that trainings stand below
+_ENVIRONMENT = ("platform", "precision", "threads", "versions")
+_FORMER_TAGS = {f"artpipe.{name}" for name in _ENVIRONMENT}  # each was a tag of its own once, as each interval was
 GALLERY_URL = "ARTPIPE_GALLERY_URL"  # environment variable: where the gallery is served
 
 
@@ -39,6 +43,32 @@ def describe_evaluation(report: ReportCard) -> dict[str, str]:
     for column, score in zip((SCORE, SECOND_SCORE), report.choose_scores(), strict=False):
         columns[column] = _format_score(score)
     return columns
+
+
+def describe_environment(start: Any) -> dict[str, str]:
+    """Return one tag of where a training ran, as JSON.
+
+    `start` is a RunStart or a RunCard.
+    """
+    return {"artpipe.environment": json.dumps({name: getattr(start, name) for name in _ENVIRONMENT})}
+
+
+def describe_intervals(report: ReportCard) -> dict[str, str]:
+    """Return one tag of the scores' 95 % intervals, as JSON by name.
+
+    One tag for each would bury the rest of a run's page.
+    """
+    intervals = {
+        score.name: [float(f"{score.low:.6g}"), float(f"{score.high:.6g}")]
+        for score in report.scores
+        if score.low is not None and score.high is not None
+    }
+    return {"artpipe.intervals": json.dumps(intervals)} if intervals else {}
+
+
+def find_former_tags(tags: Iterable[str]) -> list[str]:
+    """Return those of a run's tags that are not written any more."""
+    return [tag for tag in tags if tag in _FORMER_TAGS or (tag.startswith("artpipe.") and tag.endswith(".interval"))]
 
 
 def find_gallery_url(root: Path) -> str:

@@ -181,6 +181,7 @@ def test_everything_recorded_is_shown(root):
     assert (tags["artpipe.grade"], tags["artpipe.fault"]) == ("weak", "under-trained")
     assert (tags["artpipe.grade.value"], tags["artpipe.micro_batch"]) == ("0.25", "16")
     assert (tags["artpipe.core_seconds"], tags["artpipe.peak_memory_gib"]) == ("50", "1")
+    assert json.loads(tags["artpipe.environment"]).keys() == {"platform", "precision", "threads", "versions"}
     assert tags["artpipe.energy_wh"] == "0.173333"  # 50 s at 12 W and 60 s at 0.4 W
     assert (tags["artpipe.commit"], tags["artpipe.data"], tags["artpipe.stage"]) == ("c0ffee", "d" * 64, "train@gan")
     assert (tags["artpipe.flow_run"], tags["artpipe.run_id"]) == ("flow-1", "a" * 32)
@@ -203,7 +204,10 @@ def test_again_adds_nothing(root):
     run = the_run(root)
     for tag in ("artpipe.run_record", "artpipe.report"):
         MlflowStore(root).client.delete_tag(run.info.run_id, tag)
+    for former in ("artpipe.kid.interval", "artpipe.threads"):
+        MlflowStore(root).client.set_tag(run.info.run_id, former, "1")
     sync(root)
+    assert the_run(root).data.tags == run.data.tags
     assert rows(root) == first
     assert sorted((root / ".state/mlflow/artifacts").rglob("*.png")) == pictures
 
