@@ -64,6 +64,9 @@ class NewDatasets(Settings):
     least_works: int = Field(default=1, gt=0)  # with fewer it makes nothing worth looking at
     # Where works have captions and it is asked in words; 0: they change nothing for it.
     least_captioned_works: int = Field(default=0, ge=0)
+    most_works: int = Field(
+        default=0, ge=0
+    )  # beside what learns from many, its large pictures take too much disk of more; 0: never
     size: int = Field(default=0, ge=0)  # side of the pictures, in pixels, that it is best at; 0: it has none
     sizes: tuple[int, int] = (0, 1 << 16)  # sides that it can do with, the least and the largest
     promise: str = ""  # what it makes of the works, in English; printed where they are added

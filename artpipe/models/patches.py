@@ -252,7 +252,10 @@ MODEL_INFO = ModelInfo(
     default_steps=36,
     default_batch_size=1,
     new_datasets=NewDatasets(
-        size=256, sizes=(128, 1024), promise="variations and mixtures, put together of the pixels of a few works"
+        most_works=4000,
+        size=256,
+        sizes=(128, 1024),
+        promise="variations and mixtures, put together of the pixels of a few works",
     ),
     wall_texts={
         "variation": WallText(

@@ -260,7 +260,9 @@ MODEL_INFO = ModelInfo(
     default_steps=90,
     default_batch_size=1,
     pretrained="weights",
-    new_datasets=NewDatasets(size=256, sizes=(128, 512), promise="works painted again in the strokes of others"),
+    new_datasets=NewDatasets(
+        most_works=4000, size=256, sizes=(128, 512), promise="works painted again in the strokes of others"
+    ),
     starting_params={"chosen": 4},
     wall_texts={
         "stylisation": WallText(

@@ -18,18 +18,17 @@ from artpipe.contracts.source import Source
 from artpipe.errors import BusyError, UserError
 from artpipe.layout.input_files import resolve_hub_snapshot
 from artpipe.layout.layout_summary import LayoutSummary
-from artpipe.preprocessing.jobs import work_kinds
 from artpipe.project.detection import (
     choose_ingest,
     describe_summary,
     describe_works_inside,
     inspect_input,
-    make_preprocess_params,
     may_hold_many_works,
     require_enough_works,
 )
 from artpipe.project.entry_validation import check_dataset, check_model
-from artpipe.project.first_models import FirstModels, NewWorks, choose_first_models, has_features
+from artpipe.project.first_entries import FirstEntries, choose_models, draft_dataset, make_first_entries
+from artpipe.project.first_models import has_features
 from artpipe.project.import_files import (
     DATASETS,
     archive_suffix,
@@ -42,8 +41,6 @@ from artpipe.project.import_files import (
 )
 from artpipe.project.new_entries import (
     add_weights_entry,
-    has_weights,
-    make_dataset_entry,
     make_model_entry,
     source_name,
 )
@@ -85,36 +82,28 @@ def add_dataset(
         _check_kinds(params, name, kinds or ())
         target, understanding = _choose_target(source, name), inspect_input(source, medium, ingest)
         medium, ingest = understanding.medium, choose_ingest(understanding, ingest)
-        first = _choose_models(params, understanding, size, kinds)
-        _check_kinds(params, name, first.kinds)
-        entry = make_dataset_entry(target, about, medium, make_preprocess_params(medium, first.size), ingest)
-        checked = validate_as(DatasetEntry, entry, file=str(PARAMS), place=f"datasets.{name}")
+        checked = draft_dataset(name, target, about, medium, ingest, size)
         if not may_hold_many_works(source):
             _find_source(target).check(checked.model_copy(update={"path": str(source)}))
+        first = choose_models(params, understanding, checked, source, size=size, kinds=kinds)
+        entries = make_first_entries(name, first, target, about, medium, ingest)
+        _check_entries(params, entries)
         mark_import_started(target)
         undo.callback(undo_unfinished_import)
         notes = _describe_input(source, understanding, checked, ingest)
         sys.stdout.write(f"{notes}copying {to_printable(str(source))} to {target}\n")
         skipped_count = _copy_works(source, target)
         _require_works(name, checked, source)
-        text = _add_model_entries(insert_entry(text, "datasets", name, entry), name, first.kinds)
+        text = _insert_entries(text, entries)
         track_files(target, undo)
         write_params(text)
         mark_import_finished()
-    return write_contact_sheet(name, checked) + _describe_next_steps(name, target, first, skipped_count)
+    return write_contact_sheet(name, checked) + _describe_next_steps(name, target, entries, skipped_count)
 
 
 def _describe_input(source: Path, summary: LayoutSummary, entry: DatasetEntry, ingest: Mapping[str, Any] | None) -> str:
     inside = describe_works_inside(source, summary.medium, ingest)
     return describe_summary(summary) + inside + describe_archive(source, entry.ingest.names)
-
-
-def _choose_models(
-    params: Params, summary: LayoutSummary, size: int | None, kinds: Sequence[str] | None
-) -> FirstModels:
-    noun = work_kinds()[summary.medium].noun
-    works = NewWorks(summary.medium, summary.works, noun, summary.captions)
-    return choose_first_models(works, size, kinds, has_weights(params))
 
 
 def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:
@@ -123,14 +112,17 @@ def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:
     require_enough_works(entry, source)
 
 
-def _add_model_entries(text: str, dataset: str, kinds: Sequence[str]) -> str:
-    """Return params.yaml with an entry for each kind, each of them checked."""
-    text = add_weights_entry(text, parse_params_text(text), kinds)
-    for kind in sorted(kinds, key=lambda kind: not has_features(kind)):  # those first: the others point at them
-        name = f"{dataset}-{kind}"
+def _insert_entries(text: str, entries: FirstEntries) -> str:
+    """Return params.yaml with the entries of a new dataset, each of them checked."""
+    for name, entry in entries.datasets.items():
+        text = insert_entry(text, "datasets", name, entry)
+    text = add_weights_entry(text, parse_params_text(text), [model.kind for model in entries.models])
+    for name, kind, dataset in sorted(entries.models, key=lambda model: not has_features(model.kind)):
+        # those that measure first: the others point at them
         text = insert_entry(text, "models", name, make_model_entry(parse_params_text(text), name, kind, dataset))
-    for kind in kinds:
-        check_model(parse_params_text(text), f"{dataset}-{kind}")
+    params = parse_params_text(text)
+    for model in entries.models:
+        check_model(params, model.name)
     return text
 
 
@@ -218,6 +210,11 @@ def _check_kinds(params: Params, name: str, kinds: Sequence[str]) -> None:
         raise UserError("a kind is named twice; a second model of one kind: `artpipe model add NAME --kind KIND`")
 
 
+def _check_entries(params: Params, entries: FirstEntries) -> None:
+    for dataset in entries.datasets:
+        check_new_names(params, dataset, [model.name for model in entries.models if model.dataset == dataset])
+
+
 def _check_name(name: str, taken: Mapping[str, Any], noun: str) -> None:
     if not NAME_PATTERN.fullmatch(name):
         raise UserError(f"`{name}` cannot be a name: lower-case letters, digits and `-`, such as `my-{noun}`")
@@ -280,10 +277,8 @@ def remove_model_outputs(model: str) -> None:
         remove_quietly(path)
 
 
-def _describe_next_steps(name: str, target: Path, first: FirstModels, skipped_count: int) -> str:
+def _describe_next_steps(name: str, target: Path, entries: FirstEntries, skipped_count: int) -> str:
     skipped = (
         f"{skipped_count} links, special files or names that are not UTF-8 stayed behind\n" if skipped_count else ""
     )
-    added = ", ".join(f"{name}-{kind}" for kind in first.kinds) or "no models (`artpipe model add` brings some)"
-    reasons = "".join(f"  {line}\n" for line in first.lines)
-    return f"{skipped}added {name} with {added}\n{reasons}next: artpipe run\n{describe_git_step(name, target)}"
+    return f"{skipped}{entries.describe()}next: artpipe run\n{describe_git_step(name, target)}"

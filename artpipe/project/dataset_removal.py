@@ -43,6 +43,7 @@ class DatasetRemoval(NamedTuple):
     files: int  # of the person, below `path`; 0: they stay where they are
     bytes: int
     models: tuple[str, ...]
+    readers: tuple[str, ...] = ()  # datasets that stay and read the same files
 
     def describe(self) -> str:
         """Return in sentences what goes, and how to get it back."""
@@ -51,11 +52,23 @@ class DatasetRemoval(NamedTuple):
             noun = "file of yours" if self.files == 1 else "files of yours"
             lines.append(f"  {self.path}: {self.files:,} {noun}, {format_size(self.bytes)}, leave this folder")
         else:
-            lines.append(f"  {self.path} stays where it is")
+            lines.append(f"  {self._explain_staying()}")
         models = f" and its models {', '.join(self.models)}" if self.models else ""
         lines.append(f"  its entry{models} leave {PARAMS}, with all that was made of them")
         lines.append(f"`artpipe dataset restore {self.name}` brings it back, until `artpipe gc --yes` a week later")
         return "\n".join(lines)
+
+    def summarise(self) -> str:
+        """Return in a line what went."""
+        with_models = f" with {', '.join(self.models)}" if self.models else ""
+        staying = f"; {self._explain_staying()}" if self.readers else ""
+        return f"removed {self.name}{with_models}{staying}"
+
+    def _explain_staying(self) -> str:
+        reader = (
+            f": {' and '.join(self.readers)} read{'s' if len(self.readers) == 1 else ''} it" if self.readers else ""
+        )
+        return f"{self.path} stays where it is{reader}"
 
 
 def plan_removal(name: str, *, keep_files: bool = False) -> DatasetRemoval:
@@ -70,7 +83,8 @@ def plan_removal(name: str, *, keep_files: bool = False) -> DatasetRemoval:
     refuse_needed(params, models)
     leaves = not keep_files and _is_own(params, name)
     files = sum(file.is_file() for file in walk_tree(path)) if leaves else 0
-    return DatasetRemoval(name, path, files, total_bytes(path) if leaves else 0, models)
+    readers = tuple(key for key, other in params.datasets.items() if key != name and Path(other.path) == path)
+    return DatasetRemoval(name, path, files, total_bytes(path) if leaves else 0, models, readers)
 
 
 def remove_dataset(name: str, *, keep_files: bool = False) -> str:
@@ -98,8 +112,7 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
             remove_quietly(folder)
         for model in models:
             remove_model_outputs(model)
-    with_models = f" with {', '.join(models)}" if models else ""
-    return f"removed {name}{with_models}; `artpipe run` takes its room out of the gallery, `artpipe dataset restore {name}` brings it back"
+    return f"{removal.summarise()}; `artpipe run` takes its room out of the gallery, `artpipe dataset restore {name}` brings it back"
 
 
 def restore_dataset(name: str) -> str:
@@ -121,6 +134,8 @@ def restore_dataset(name: str) -> str:
                 raise UserError(f"{target}: is there already; move it away, then restore {name}")
             undo.callback(remove_quietly, target)
             _bring_files(removed, target, undo)
+        elif not target.exists():
+            _name_keeper(removed)
         restored = parse_params_text(text)
         check_dataset(name, restored.dataset(name))
         for model in removed.models:
@@ -138,6 +153,17 @@ def _load_removed(name: str) -> RemovedDataset:
             f"no dataset `{name}` was removed here{did_you_mean(name, known)}; there are: {', '.join(sorted(known)) or 'none'}"
         )
     return known[name]
+
+
+def _name_keeper(removed: RemovedDataset) -> None:
+    """Raise if a dataset's files left with another one that read them too.
+
+    Raises:
+        UserError: which.
+    """
+    for name, other in find_removed(Path()).items():
+        if other.has_files and other.path == removed.path:
+            raise UserError(f"{removed.path}: left with {name}; `artpipe dataset restore {name}` first")
 
 
 def _is_own(params: Params, name: str) -> bool:

@@ -1,6 +1,6 @@
 """Choose the models that a new dataset begins with, and the size of its pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from artpipe import plugins
@@ -9,15 +9,29 @@ from artpipe.layout.work_kinds import format_count
 
 
 @dataclass(frozen=True)
+class SizedModels:
+    """Kinds that learn from the works at one size."""
+
+    kinds: tuple[str, ...]
+    size: int  # side of the pictures, in pixels
+
+
+@dataclass(frozen=True)
 class FirstModels:
     """What a new dataset begins with.
 
-    `size` is the side of its pictures in pixels; `lines` say of each kind why it is there, or what it would need.
+    `large` are models of works as large as they are, and `small` those that learn from the same works at fewer pixels, for
+    which a dataset of its own is written; None where one size does for all. `lines` say of each kind why it is there, or what it would need.
     """
 
-    kinds: tuple[str, ...]
-    size: int
+    large: SizedModels
+    small: SizedModels | None
     lines: tuple[str, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return all kinds, those of the large size first."""
+        return self.large.kinds + (self.small.kinds if self.small else ())
 
 
 @dataclass(frozen=True)
@@ -28,6 +42,7 @@ class NewWorks:
     count: int
     noun: str  # what one of them is called
     captioned: bool = False
+    measure_side: Callable[[], int] = lambda: 0  # returns the shorter side of most of them in pixels, 0: not known
 
     def least_works(self, rule: NewDatasets) -> int:
         """Return how many of such works a kind wants."""
@@ -41,17 +56,20 @@ class NewWorks:
 def choose_first_models(
     works: NewWorks, size: int | None, named: Sequence[str] | None, weights: bool = True
 ) -> FirstModels:
-    """Return the kinds and the size of pictures for a dataset.
+    """Return the kinds and the sizes of pictures for a dataset.
 
     Kinds say themselves how many works and which size they want. Of the kinds with enough works, those that want most of
-    them go together, and those that are asked in words where there are captions; a dataset has one size, the least that
-    these want. `size` and `named` are what a person said, None for nothing. Without `weights` no kind is chosen that needs
-    trained ones.
+    them go together, and those that are asked in words where there are captions, at the least size that these want. Where
+    works are large, kinds that make large pictures of a few works stay beside them, at their own size. `size` and `named`
+    are what a person said, None for nothing. Without `weights` no kind is chosen that needs trained ones.
     """
     rules = {kind: rule for kind, rule in _find_rules(works.medium).items() if weights or not _needs_weights(kind)}
     chosen = _choose_kinds(rules, works, size) if named is None else list(named)
     sizes = [rules[kind].size for kind in chosen if kind in rules and rules[kind].size]
     chosen_size = size or min(sizes, default=0) or medium_info(works.medium).default_size
+    models = SizedModels(tuple(chosen), chosen_size)
+    large = _find_large_models(rules, works, models) if named is None and size is None else None
+    chosen = [*large.kinds, *chosen] if large else chosen
     lines = [f"{kind}: {rules[kind].promise}" for kind in chosen if kind in rules and rules[kind].promise]
     few = [kind for kind in chosen if kind in rules and works.least_works(rules[kind]) > works.count]
     if few:
@@ -59,7 +77,20 @@ def choose_first_models(
         lines.append(f"{_join(few)}: {works.describe()} are few to learn from, {wanted:,} or more are wanted")
     if named is None:
         lines += _describe_absent(rules, chosen, works)
-    return FirstModels(tuple(chosen), chosen_size, tuple(lines))
+    return FirstModels(large or models, models if large else None, tuple(lines))
+
+
+def _find_large_models(rules: Mapping[str, NewDatasets], works: NewWorks, models: SizedModels) -> SizedModels | None:
+    """Return the kinds that cannot do with the size of others, if works are as large."""
+    kinds = [
+        kind
+        for kind, rule in rules.items()
+        if kind not in models.kinds
+        and rule.sizes[0] > models.size
+        and works.least_works(rule) <= works.count <= (rule.most_works or works.count)
+    ]
+    size = min((rules[kind].size for kind in kinds), default=0)
+    return SizedModels(tuple(kinds), size) if kinds and works.measure_side() >= size else None
 
 
 def _choose_kinds(rules: Mapping[str, NewDatasets], works: NewWorks, size: int | None) -> list[str]:

@@ -4,9 +4,7 @@ Each is drawn in a worker.
 """
 
 import sys
-from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artpipe import plugins
@@ -14,10 +12,9 @@ from artpipe.artifacts import paths
 from artpipe.config.params import DatasetEntry
 from artpipe.contracts.modality import find_medium
 from artpipe.contracts.plugin_info import medium_info
-from artpipe.layout.input_files import FolderFiles, make_archive_limits, walk_files
+from artpipe.project.spread_works import choose_spread_works
 from artpipe.system.atomic_files import write_text
 from artpipe.system.plain_text import to_printable_lines
-from artpipe.untrusted.magic_bytes import SIGNATURE_BYTES
 from artpipe.untrusted.worker_pool import WorkerLimits, outcomes
 
 if TYPE_CHECKING:
@@ -45,7 +42,7 @@ def write_contact_sheet(name: str, entry: DatasetEntry) -> str:
     from PIL import Image
 
     settings = {"side": SIDE, "ground": _BACKGROUND, "max_megapixels": entry.ingest.max_megapixels}
-    inputs = islice(((None, data) for data in _choose_works(entry)), MOST_DRAWN)
+    inputs = islice(((None, data) for data in choose_spread_works(entry, 2 * PICTURES)), MOST_DRAWN)
     limits = WorkerLimits(workers=1, batch_inputs=PICTURES)
     drawn = [tile.payload for _, tile in outcomes(inputs, job=info.preview_job, settings=settings, limits=limits)]
     tiles = _pick_evenly([tile for tile in drawn if tile])
@@ -88,28 +85,6 @@ def _write_first_lines(name: str, entry: DatasetEntry) -> str:
     if sys.stdout.isatty():
         sys.stdout.write(f"\n{to_printable_lines(sheet[:DRAWN])}\n\n")
     return f"contact sheet: {path}\n"
-
-
-def _choose_works(entry: DatasetEntry) -> Iterator[bytes]:
-    """Yield about two works for each place of the sheet, from all over a folder.
-
-    Of an archive, all works in their order.
-    """
-    source: Source = plugins.load_plugin("sources", entry.source)
-    path = Path(entry.path)
-    if (
-        path.is_dir()
-        and source.part is not None
-        and not FolderFiles(path, make_archive_limits(entry.ingest)).has_shards
-    ):
-        files = sum(1 for _ in walk_files(path))
-        candidates = source.part(entry, 0, max(1, files // (2 * PICTURES)))
-    else:
-        candidates = source.candidates(entry)
-    matches = find_medium(entry).matches
-    for candidate in candidates:
-        if candidate.rejected is None and matches(candidate.data[:SIGNATURE_BYTES], candidate.name):
-            yield candidate.data
 
 
 def _draw_in_terminal(sheet: "Image.Image") -> None:

@@ -18,6 +18,7 @@ from artpipe.config.params import load_params
 from artpipe.config.yaml_edit import insert_entry
 from artpipe.errors import UserError
 from artpipe.project import add_remove, dataset_removal, tracked_files
+from artpipe.project.first_models import FirstModels, SizedModels
 from artpipe.project.new_entries import make_model_entry
 from artpipe.system import locks
 from tests.conftest import draw_shapes
@@ -64,6 +65,39 @@ def test_without_a_classifier_a_model_is_its_own_feature_extractor(studio, pictu
     artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "gan")
     assert params()["models"]["mine-gan"]["feature_extractor"] == "mine-gan"
     assert params()["models"]["mine-gan"]["pretrained"] == "data/shards/mine"
+
+
+def test_two_sizes_of_the_same_files(studio, pictures, artpipe, monkeypatch):
+    """A second entry reads the same files, which leave with the last of both, and come back with it first."""
+    sizes = FirstModels(SizedModels(("patches",), 256), SizedModels(("flow",), 32), ())
+    monkeypatch.setattr(add_remove, "choose_models", lambda *_, **__: sizes)
+    before = Path("params.yaml").read_text()
+    code, out, _ = artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--title", "Mine")
+    assert code == 0
+    assert "mine-small: the same files at 32 pixels, for flow" in out
+    added = params()
+    large, small = (added["datasets"][name] for name in ("mine", "mine-small"))
+    assert (large["preprocess"]["size"], small["preprocess"]["size"]) == (256, 32)
+    assert small["path"] == large["path"] == "datasets/mine"
+    assert small["about"] == {"title": "Mine, 32 px"}
+    assert {name: added["models"][name]["dataset"] for name in ("mine-patches", "mine-flow")} == {
+        "mine-patches": "mine",
+        "mine-flow": "mine-small",
+    }
+    _, out, _ = artpipe("dataset", "remove", "mine", "--yes")
+    assert "removed mine with mine-patches; datasets/mine stays where it is: mine-small reads it" in out
+    assert len(list(Path("datasets/mine").rglob("*.png"))) == 24
+    artpipe("dataset", "remove", "mine-small", "--yes")
+    assert Path("params.yaml").read_text() == before
+    assert not Path("datasets/mine").exists()
+    code, _, error = artpipe("dataset", "restore", "mine")
+    assert (code, error) == (
+        2,
+        "artpipe: datasets/mine: left with mine-small; `artpipe dataset restore mine-small` first\n",
+    )
+    assert [artpipe("dataset", "restore", name)[0] for name in ("mine-small", "mine")] == [0, 0]
+    assert params()["models"].keys() == added["models"].keys()
+    assert artpipe("check")[0] == 0
 
 
 def test_comments_and_every_other_line_survive(studio, pictures, artpipe):

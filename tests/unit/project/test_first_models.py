@@ -4,7 +4,7 @@ import pytest
 
 from artpipe.contracts.plugin_info import NewDatasets
 from artpipe.project import first_models
-from artpipe.project.first_models import NewWorks, choose_first_models
+from artpipe.project.first_models import NewWorks, SizedModels, choose_first_models
 
 RULES = {
     "collage": NewDatasets(size=256, sizes=(128, 512), promise="collages of a few works"),
@@ -35,7 +35,7 @@ def rules(monkeypatch):
 def test_kinds_and_size(works, size, named, kinds, side):
     """The number of works decides, and what a person said goes first."""
     chosen = choose_first_models(NewWorks("picture", works, "picture"), size, named)
-    assert (chosen.kinds, chosen.size) == (kinds, side)
+    assert (chosen.kinds, chosen.large.size, chosen.small) == (kinds, side, None)
 
 
 def test_each_is_told_in_a_line():
@@ -72,7 +72,7 @@ def test_captions_need_fewer_works(monkeypatch, works, captioned, size, kinds, s
     """A kind that is asked in words does with fewer works, where they have captions."""
     monkeypatch.setattr(first_models, "_find_rules", lambda medium: {**RULES, "asked": ASKED})
     chosen = choose_first_models(NewWorks("picture", works, "picture", captioned), size, None)
-    assert (chosen.kinds, chosen.size) == (kinds, side)
+    assert (chosen.kinds, chosen.large.size, chosen.small) == (kinds, side, None)
 
 
 def test_captions_are_told(monkeypatch):
@@ -85,3 +85,23 @@ def test_captions_are_told(monkeypatch):
     assert captioned[1] == (
         "not asked: 100 pictures with captions are too few to learn from nothing, 400 of one kind or more are wanted"
     )
+
+
+@pytest.mark.parametrize(
+    ("works", "captioned", "short_side", "large", "small"),
+    [
+        (399, True, 512, ("collage",), None),
+        (400, True, 255, ("asked",), None),
+        (400, True, 256, ("collage",), ("asked",)),
+        (400, False, 512, ("collage",), None),
+        (1000, False, 512, ("collage",), ("dream", "judge", "asked")),
+        (4001, False, 512, ("dream", "judge", "asked"), None),  # large pictures of so many take too much disk
+    ],
+)
+def test_large_works_stay_large(monkeypatch, works, captioned, short_side, large, small):
+    """What needs few works keeps its size beside what learns from many at fewer pixels."""
+    rules = {**RULES, "collage": RULES["collage"].model_copy(update={"most_works": 4000}), "asked": ASKED}
+    monkeypatch.setattr(first_models, "_find_rules", lambda medium: rules)
+    chosen = choose_first_models(NewWorks("picture", works, "picture", captioned, lambda: short_side), None, None)
+    assert chosen.large == SizedModels(large, 256 if "collage" in large else 32)
+    assert chosen.small == (SizedModels(small, 32) if small else None)

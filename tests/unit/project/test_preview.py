@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from artpipe.config.params import DatasetEntry
-from artpipe.project.preview import _choose_works, write_contact_sheet
+from artpipe.project.preview import write_contact_sheet
+from artpipe.project.spread_works import choose_spread_works, measure_short_side
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -22,7 +23,7 @@ def chosen(tmp_path):
             "ingest": ingest,
             "preprocess": {},
         }
-        return list(_choose_works(DatasetEntry.model_validate(entry)))
+        return list(choose_spread_works(DatasetEntry.model_validate(entry), 48))
 
     return choose
 
@@ -65,3 +66,20 @@ def test_the_sheet_shows_every_class(tmp_path, monkeypatch):
     with Image.open(".state/contact/works.png") as sheet:
         middles = [sheet.getpixel((x * 128 + 64, y * 128 + 64)) for y in range(4) for x in range(6)]
     assert min(middles.count(colour) for colour in colours.values()) >= 4
+
+
+def test_the_short_side_of_most(tmp_path):
+    """Half of the works have the side that counts, or more; what is no picture counts for nothing."""
+    for number, (width, height) in enumerate([(300, 256), (260, 400), (256, 256), (40, 500), (20, 20)]):
+        Image.new("RGB", (width, height)).save(tmp_path / f"{number}.png")
+    (tmp_path / "note.txt").write_text("no picture")
+    entry = {
+        "medium": "picture",
+        "source": "folder",
+        "path": str(tmp_path),
+        "about": {},
+        "ingest": {},
+        "preprocess": {},
+    }
+    assert measure_short_side(DatasetEntry.model_validate(entry)) == 256
+    assert measure_short_side(DatasetEntry.model_validate({**entry, "medium": "text"})) == 0
