@@ -25,7 +25,7 @@ def make_xmp(facts: GenerationFacts, *, with_aigc: bool) -> bytes:
     """Return the packet of a file; `with_aigc` puts China's label into it."""
     fields = {
         "Iptc4xmpExt:DigitalSourceType": facts.source_type_address,
-        "Iptc4xmpExt:AISystemUsed": f"{facts.model} ({facts.kind}), artpipe" if facts.is_by_trained_model else "",
+        "Iptc4xmpExt:AISystemUsed": f"{facts.models}, artpipe" if facts.is_by_trained_model else "",
         "Iptc4xmpExt:AISystemVersionUsed": describe_version(facts) if facts.is_by_trained_model else "",
         "Iptc4xmpExt:AIPromptInformation": facts.prompt,
         "xmp:CreatorTool": f"artpipe {facts.artpipe}",

@@ -158,6 +158,14 @@ class SavedExhibitFile(Frozen):
     sha256: str
 
 
+class OtherModel(Frozen):
+    """A model that had a part in an exhibit beside the one whose report has it."""
+
+    name: str
+    kind: str
+    checkpoint: str  # hash of its card
+
+
 class SavedExhibit(Frozen):
     """One exhibit of a report; `file` is relative to the report's folder."""
 
@@ -172,6 +180,7 @@ class SavedExhibit(Frozen):
     shares: tuple[float, ...] = ()  # of it that come from each of these, where they are known
     neighbours: tuple[Neighbour, ...] = ()  # nearest training works, nearest first
     sha256: str = ""
+    other_models: tuple[OtherModel, ...] = ()  # that had a part in it
     parts: dict[str, SavedExhibitFile] = Field(default_factory=dict)  # by name: before, poster, score, midi, step N ...
 
     @field_validator("caption", mode="before")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
+from artpipe.artifacts.report import OtherModel
+
 SAMPLE = "sample"  # the role of what a model makes where it is given nothing
 LARGE_EVERY = 11  # of so many works on a wall, one hangs large
 _FACE_PARTS = {"video": "poster", "audio": "score"}
@@ -84,6 +86,7 @@ class GalleryWork:
     certainty: float = 0.0  # the feature extractor's, that it shows what it is said to show; 0 where it was not asked
     sources: Sequence[RealWork] = ()  # the real works it shows or was made from
     shares: Sequence[float] = ()  # of it that come from each source, where they are known
+    other_models: Sequence[OtherModel] = ()  # that had a part in it
     neighbours: Sequence[NearWork] = ()  # nearest first
     parts: Mapping[str, Media] = field(
         default_factory=dict

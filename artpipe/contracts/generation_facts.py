@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
+from artpipe.artifacts.report import OtherModel
 from artpipe.contracts.gallery_work import RealWork
 from artpipe.language.message import Message
 
@@ -55,11 +56,18 @@ class GenerationFacts:
     prompt: str = ""  # the words it was asked for; empty: none
     sources: Sequence[RealWork] = ()  # the real works it was made from
     shares: Sequence[float] = field(default=())  # of it that come from each source, where they are known
+    other_models: Sequence[OtherModel] = ()  # that had a part in it
 
     @property
     def is_by_trained_model(self) -> bool:
         """Return whether a trained network had a part in it."""
         return is_by_trained_model(self.source_type)
+
+    @property
+    def models(self) -> str:
+        """Return the models that made it with their kinds, in words."""
+        others = (f"{other.name} ({other.kind})" for other in self.other_models)
+        return " and ".join((f"{self.model} ({self.kind})", *others))
 
     @property
     def source_type_address(self) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.checkpoint import CheckpointCard
-from artpipe.artifacts.report import Finding, Score
+from artpipe.artifacts.report import Finding, OtherModel, Score
 from artpipe.config.params import EvaluationParams
 from artpipe.contracts.feature_source import PIXELS, FeatureCache, FeatureSource, map_batches
 from artpipe.contracts.model import Exhibit, Learner, Prompt
@@ -211,6 +211,7 @@ class Measurement:
     tables: Mapping[str, Any] = field(default_factory=dict)
     samples: Mapping[str, Sequence[int]] = field(default_factory=dict)  # those that must be shown: role -> rows
     exhibits: Sequence[Exhibit] = ()  # what was made to be measured and is shown too
+    other_models: Sequence[OtherModel] = ()  # that had a part in these exhibits
 
 
 @dataclass(frozen=True)

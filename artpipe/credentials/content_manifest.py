@@ -19,7 +19,7 @@ def make_manifest(facts: GenerationFacts, name: str) -> dict[str, Any]:
         "action": "c2pa.created",
         "digitalSourceType": facts.source_type_address,
         "softwareAgent": agent,
-        "description": f"Made by the model {facts.model} ({facts.kind}).",
+        "description": f"Made by the model{'s' if facts.other_models else ''} {facts.models}.",
         **({"when": facts.created} if facts.created else {}),
     }
     return {
@@ -51,6 +51,7 @@ def describe_generation(facts: GenerationFacts) -> dict[str, Any]:
         "commit": facts.commit,
         "dirty": facts.dirty or None,
         "seed": facts.seed,
+        "other_models": [model.model_dump() for model in facts.other_models],
         "prompt": facts.prompt,
         "dataset": {"name": facts.dataset, "sha256": facts.dataset_sha256} if facts.dataset else None,
         "made_from": made_from,

@@ -50,7 +50,11 @@ def write_exhibits(evidence: Evidence, measurements: Sequence[Measurement], fold
     for measurement in measurements:
         for role, rows in measurement.samples.items():
             saved += _write_samples(evidence, rows, role, find_asked_captions(evidence, rows), folder)
-        saved += [_write_exhibit(folder, exhibit, index) for index, exhibit in enumerate(measurement.exhibits)]
+        others = {"other_models": tuple(measurement.other_models)}
+        saved += [
+            _write_exhibit(folder, exhibit, index).model_copy(update=others)
+            for index, exhibit in enumerate(measurement.exhibits)
+        ]
     return saved
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from artpipe.artifacts.report import Score
+from artpipe.artifacts.report import OtherModel, Score
 from artpipe.contracts.enlarger import Enlarger
 from artpipe.contracts.feature_source import FeatureSource
 from artpipe.contracts.metric import Evidence, Measurement, Metric
@@ -43,7 +43,11 @@ def measure(evidence: Evidence) -> Measurement:
         code="score_of_baseline", values={"baseline": baseline},
     )  # fmt: skip
     is_nearer = cascade.value < plain.value
-    return Measurement(scores=[cascade, plain], exhibits=_make_exhibits(evidence, samples) if is_nearer else [])
+    return Measurement(
+        scores=[cascade, plain],
+        exhibits=_make_exhibits(evidence, samples) if is_nearer else [],
+        other_models=[OtherModel(name=painter.name, kind=painter.kind, checkpoint=evidence.card.pretrained or "")],
+    )
 
 
 def _open_source(evidence: Evidence) -> FeatureSource:

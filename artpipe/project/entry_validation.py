@@ -12,6 +12,7 @@ from artpipe.contracts.modality import parse_preprocess_params
 from artpipe.contracts.plugin_info import model_info
 from artpipe.errors import UserError, did_you_mean
 from artpipe.language.sentences import list_own_languages, load_sentences
+from artpipe.project.cascade_check import check_cascade
 from artpipe.project.trackable_paths import require_outside_project, require_trackable
 from artpipe.storage.dvc_config import is_cache_link
 from artpipe.system.plain_text import to_printable
@@ -53,6 +54,7 @@ def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
     _check_columns(params, name, entry)
     _check_feature_extractor(params, name, entry)
     _check_pretrained(params, name, entry, root)
+    check_cascade(params, name, entry)
     return entry
 
 

@@ -200,6 +200,7 @@ def make_facts(room: Room, artist: Artist, work: GalleryWork, prompt: str, galle
         created=format_moment(run.ended),
         sources=work.sources,
         shares=work.shares,
+        other_models=work.other_models,
     )
 
 

@@ -169,6 +169,7 @@ def _load_work(
         certainty=exhibit.certainty or 0.0,
         sources=tuple(find_work(digest) for digest in exhibit.digests),
         shares=exhibit.shares,
+        other_models=exhibit.other_models,
         neighbours=tuple(make_near(neighbour) for neighbour in exhibit.neighbours),
         parts={
             part: media.add_file(require_inside(folder, saved_file.file), saved_file.sha256)

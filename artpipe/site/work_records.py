@@ -67,6 +67,7 @@ def make_work_record(view: WorkView) -> bytes:
                 "dirty": run.dirty,
                 "record": f"models/{artist.name}/model.json",
             },
+            "other_models": [model.model_dump() for model in work.other_models],
             "collection": {**_describe_collection(view.room), "shards": artist.report.shards},
             "made_from": _describe_works(work.sources, "share", work.shares),
             "nearest": _describe_works([near.work for near in work.neighbours], "distance", [near.distance for near in work.neighbours]),

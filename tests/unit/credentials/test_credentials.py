@@ -17,8 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from artpipe.ai_labels.xmp_packet import make_xmp
+from artpipe.artifacts.report import OtherModel
 from artpipe.contracts.gallery_work import RealWork
 from artpipe.contracts.generation_facts import GenerationFacts
+from artpipe.credentials.content_manifest import describe_generation, make_manifest
 from artpipe.credentials.credential_check import check_bytes, check_file
 from artpipe.credentials.media_signing import MediaSigner
 from artpipe.credentials.signing_identity import CHAIN_VARIABLE, KEY_VARIABLE, load_identity, own_files
@@ -122,6 +125,17 @@ def test_a_changed_pixel_saved_anew_with_the_old_credentials_is_changed(signer, 
     length = int.from_bytes(signed_png[begin : begin + 4], "big") + 12
     moved = buffer.getvalue()[:33] + signed_png[begin : begin + length] + buffer.getvalue()[33:]
     assert check_bytes(moved, ".png", signer.identity.chain, "x").state == "changed"
+
+
+def test_every_model_that_had_a_part_is_named():
+    """A cascade's pictures are by two models, with the hashes of both."""
+    others = (OtherModel(name="small-flow", kind="flow", checkpoint="9a" * 32),)
+    facts = replace(FACTS, other_models=others)
+    actions, own = (assertion["data"] for assertion in make_manifest(facts, "a.png")["assertions"])
+    assert actions["actions"][0]["description"] == "Made by the models studio-style (style) and small-flow (flow)."
+    assert own["other_models"] == [{"name": "small-flow", "kind": "flow", "checkpoint": "9a" * 32}]
+    assert b">studio-style (style) and small-flow (flow), artpipe<" in make_xmp(facts, with_aigc=False)
+    assert "other_models" not in describe_generation(FACTS)
 
 
 def test_the_same_file_is_signed_once(root, signer):

@@ -90,6 +90,9 @@ def test_every_painter_is_enlarged(kind):
     assert [score.name for score in measured.scores] == ["cascade_kid", "cascade_kid_bicubic"]
     assert measured.scores[0].value < measured.scores[1].value
     assert [exhibit.data.shape for exhibit in measured.exhibits] == [(3, 16, 16)] * 3
+    assert [(other.name, other.kind, other.checkpoint) for other in measured.other_models] == [
+        ("painter", kind, evidence.card.pretrained)
+    ]
     sentence = make_sentence(measured.exhibits[0].caption)
     assert sentence.endswith("painted at 8 pixels by painter, enlarged by enlarger")
     assert ("cup" in sentence or "bird" in sentence) == (kind == "flow")
