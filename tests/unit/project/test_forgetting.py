@@ -463,3 +463,25 @@ def test_a_key_without_its_tombstone_is_a_mistake(project, monkeypatch):
     Path("params.yaml").write_text(text)
     with pytest.raises(UserError, match=r"datasets\.packed\.ingest\.withdrawn"):
         validation.check_project()
+
+
+def test_two_datasets_of_the_same_files(project, artpipe):
+    """Both hold the work, by the same bytes that DVC keeps once, and both lose it at once."""
+    text = Path("params.yaml").read_text()
+    small = "  small: {medium: picture, source: folder, path: datasets/shapes, about: {}, ingest: {}, preprocess: {size: 8}}\n"
+    Path("params.yaml").write_text(text.replace("datasets:\n", f"datasets:\n{small}"))
+    ingest_dataset("small")
+    originals = [
+        {file.name: md5_file(file) for file in paths.works(name).rglob("*.tar")} for name in ("small", "shapes")
+    ]
+    assert originals[0] == originals[1] != {}
+    assert artpipe("forget", TITLE, "--yes")[0] == 0
+    assert not PLAN_FILE.exists()
+    params = load_params(Path("params.yaml"))
+    withdrawn = {name: params.dataset(name).ingest.withdrawn for name in ("shapes", "small", "packed")}
+    assert len({*withdrawn.values()}) == 1
+    assert withdrawn["small"]
+    assert not (Path("datasets/shapes") / NAME).exists()
+    assert not paths.works("small").exists()
+    ingest_dataset("small")
+    assert TITLE not in {row.title for row in Record.open(paths.record("small")).rows()}
