@@ -17,7 +17,7 @@ _HTML = """
 <div class="head">
 <p class="kicker">{% if view.pages > 1 %}{{ _("Page %(n)s of %(all)s", n=view.number, all=view.pages) }}{% else %}{{ _("Side by side") }}{% endif %}</p>
 <h1>{{ _("Compare") }}</h1>
-<p class="lead">{{ _("Every model from its first step to its last, each from the same seeds or works again and again. One slider moves all of them.") }}</p>
+<p class="lead">{{ _("Every model from its first step to its last, each from the same seeds or works again and again.") }} <span class="scripted">{{ _("One slider moves all of them.") }}</span></p>
 </div>
 <div class="wall" data-pace>
 {% if view.models %}<div class="pacer"><div class="controls"><output aria-live="polite" data-said="{{ _('%%s percent of the training') }}"></output><input type="range" min="0" max="1" value="1" step="1" aria-label="{{ _('How much of the training is over') }}"></div></div>{% endif %}

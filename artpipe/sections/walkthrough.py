@@ -31,7 +31,7 @@ _HTML = """
 <div class="head">
 <p class="kicker">{% if view.pages > 1 %}{{ _("Page %(n)s of %(all)s", n=view.number, all=view.pages) }}{% else %}{{ _("The exhibition as a place") }}{% endif %}</p>
 <h1>{{ _("Walk through") }}</h1>
-<p class="lead">{{ _("The works hang in rooms, one after the other, each model on its wall. Walk about, or let yourself be led.") }}</p>
+<p class="lead">{{ _("The works hang in rooms, one after the other, each model on its wall.") }} <span class="scripted">{{ _("Walk about, or let yourself be led.") }}</span></p>
 </div>
 {% if collections %}
 <div class="walk" data-walk="{{ root }}assets/" data-here="{{ root }}{{ folder }}" data-plan="plan.js" data-pictures="{{ root }}{{ folder }}pictures-0.js" data-loading="{{ _('The works are being hung') }}" data-failed="{{ _('This browser cannot draw the rooms. All that hangs there stands in the list below.') }}">

@@ -11,7 +11,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.curation import list_recipes
 from artpipe.artifacts.report import Neighbour, ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.run import RunRecord
-from artpipe.contracts.gallery_work import GalleryWork, NearWork, RealWork, put_best_first
+from artpipe.contracts.gallery_work import GalleryWork, Media, NearWork, RealWork, put_best_first
 from artpipe.contracts.plugin_info import WallText, model_info
 from artpipe.contracts.section import Artist, Gap, GapReason
 from artpipe.contracts.training_record import Curve, Frame
@@ -112,14 +112,16 @@ def _load_works(
 ) -> Iterable[GalleryWork]:
     def load_work(named: tuple[str, SavedExhibit]) -> GalleryWork:
         name, exhibit = named
-        return _load_work(name, _make_title(exhibit.caption, sentences), exhibit, folder, media, find_work)
+        return _load_work(name, exhibit, folder, media, find_work)
 
     works = map_in_threads(load_work, name_works(model, report))
     languages = {language: load_sentences(language) for language in list_languages()}
     for work, exhibit, recipe in zip(works, report.exhibits, list_recipes(report), strict=True):
-        titles = {language: _make_title(exhibit.caption, other) for language, other in languages.items()}
+        caption = _correct_length(exhibit.caption, work.media)
+        titles = {language: _make_title(caption, other) for language, other in languages.items()}
         yield replace(
             work,
+            title=_make_title(caption, sentences),
             recipe=recipe,
             titles=titles,
             caption_names=tuple(dict.fromkeys(_list_names(exhibit.caption))),
@@ -146,9 +148,7 @@ def name_works(model: str, report: ReportCard) -> Iterable[tuple[str, SavedExhib
         yield name, exhibit
 
 
-def _load_work(
-    name: str, title: str, exhibit: SavedExhibit, folder: Path, media: MediaStore, find_work: FindWork
-) -> GalleryWork:
+def _load_work(name: str, exhibit: SavedExhibit, folder: Path, media: MediaStore, find_work: FindWork) -> GalleryWork:
     work_media, text, path = None, "", require_inside(folder, exhibit.file)
     if exhibit.kind == "text":
         text = _read_text(path, _MAXIMUM_LINES)
@@ -160,7 +160,7 @@ def _load_work(
 
     return GalleryWork(
         id=name,
-        title=title,
+        title="",  # made of what its file turns out to be
         kind=exhibit.kind,
         role=exhibit.role,
         seed=exhibit.seed,
@@ -228,6 +228,17 @@ def _make_curves(rows: Iterable[Mapping[str, Any]], key: str) -> tuple[Curve, ..
             if isinstance(value, int | float):
                 series.setdefault(str(name), []).append((int(row["step"]), float(value)))
     return tuple(Curve(name, tuple(points)) for name, points in series.items())
+
+
+def _correct_length(caption: Message, media: Media | None) -> Message:
+    """Return a caption whose `length` is what the player beside it says.
+
+    A piece is shorter than its file, in which the last chord dies away.
+    """
+    if media is None or not media.seconds or "length" not in caption.values:
+        return caption
+    minutes, seconds = divmod(int(media.seconds), 60)
+    return caption.model_copy(update={"values": caption.values | {"length": f"{minutes}:{seconds:02d}"}})
 
 
 def _make_title(caption: Message, sentences: Sentences) -> str:

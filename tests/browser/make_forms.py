@@ -122,7 +122,7 @@ def chorales() -> list[Hung]:
             "audio",
             tune(2 + n),
             ".wav",
-            Message(code="chorale", values={"key": "A major", "length": f"0:0{n + 2}"}),
+            Message(code="chorale", values={"key": "A major", "length": f"0:0{n + 1}"}),  # without its last second
             seed=n,
             parts=given,
         )

@@ -107,6 +107,15 @@ def test_forms_without_javascript(browser, gallery):
         assert page.locator("a[download$='.mid']").count() == 1
 
 
+def test_a_title_and_its_player_agree(browser, gallery):
+    """A piece's title says how long its file is, whatever the report says."""
+    with Visit(browser) as visit:
+        page = visit.go(f"{gallery.as_uri()}/works/composer-sample-000/index.html")
+        page.wait_for_function("document.querySelector('audio').readyState > 0")
+        seconds = page.evaluate("Math.floor(document.querySelector('audio').duration)")
+        assert page.locator("h1").inner_text() == f"Chorale in A major, 0:{seconds:02d}"
+
+
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
 def test_a_film_moves_only_for_those_who_want_it(browser, gallery, motion):
     """With reduced motion nothing plays by itself; without, a silent loop does."""

@@ -111,6 +111,22 @@ def test_a_tour_leads_and_a_click_opens(browser, gallery):
         assert page.locator("h1").inner_text() == titles[0]
 
 
+def test_a_work_ahead_is_told_of(browser, gallery):
+    """Who stands near and looks at it reads its title without a click, and Enter opens it; who turns away does not."""
+    with Visit(browser, viewport={"width": 640, "height": 500}, reduced_motion="reduce") as visit:
+        page = walk_in(visit, gallery)
+        page.locator("[data-next]").click()
+        x, z, yaw, pitch = read_place(page)
+        title = page.locator("[data-title]").inner_text()
+        for turned in (0, 3):
+            page.evaluate("place => history.replaceState({ walk: place }, '')", [x, z, yaw + turned, pitch])
+            page.reload()
+            page.locator("[data-canvas][data-hung]").wait_for()
+            read_place(page)
+            assert page.locator("[data-text]").is_visible() == (turned == 0)
+            assert turned or page.locator("[data-title]").inner_text() == title
+
+
 def test_nothing_loads_before_the_rooms_are_opened(browser, gallery):
     """Neither three.js nor the pictures; at 360 pixels nothing sticks out."""
     with Visit(browser, viewport={"width": 360, "height": 740}) as visit:
@@ -126,6 +142,7 @@ def test_the_list_needs_no_script(browser, gallery):
         page = visit.context.new_page()
         page.goto(f"{gallery.as_uri()}/room/index.html")
         assert not page.locator("[data-walk]").is_visible()
+        assert page.locator(".scripted:visible").count() == 0
         links = page.locator("[data-list] ol li a").evaluate_all("all => all.map(one => one.href)")
         works = {path.parent.as_uri() for path in (gallery / "works").glob("*/index.html")}
         assert {link.removesuffix("/index.html") for link in links} == works

@@ -2,7 +2,7 @@
 var artpipeWalk = {};
 (function () {
   "use strict";
-  var EYES = 1.6, PACE = 2.7, TURN = 1.7, MARGIN = 0.5, AROUND = 2, STAY = 9000, TOUR_WORKS = 3; /* m, m/s, rad/s, m, rooms, ms, of each model */
+  var EYES = 1.6, PACE = 2.7, TURN = 1.7, MARGIN = 0.5, AROUND = 2, STAY = 9000, TOUR_WORKS = 3, READ = 3.4, ASIDE = 0.4; /* m, m/s, rad/s, m, rooms, ms, of each model, m and rad within which a work is told of */
 
   function load(address) {
     return new Promise(function (done, fail) {
@@ -82,7 +82,7 @@ var artpipeWalk = {};
     var stage = page.querySelector("[data-stage]"), canvas = page.querySelector("[data-canvas]"), texts = readList(document.querySelector("[data-list]"));
     var scene = makeWalkScene(canvas, plan, texts), rooms = scene.rooms, camera = scene.camera, places = {}, asked = {};
     var still = matchMedia("(prefers-reduced-motion: reduce)"), keys = {}, glide = null, speed = { ahead: 0, aside: 0, turn: 0 }, running = false, last = 0;
-    var me = { x: 0, z: rooms[0].start - 1.1, yaw: 0, pitch: -0.03 }, current = null, facing = null, headset = null;
+    var me = { x: 0, z: rooms[0].start - 1.1, yaw: 0, pitch: -0.03 }, current = null, noticed = null, facing = null, headset = null;
     rooms.forEach(function (room) { room.works.forEach(function (place) { places[place.number] = Object.assign({ room: room }, place); }); });
 
     function roomAt(z) { return rooms.filter(function (room) { return z >= room.start - room.length - plan.wall / 2; })[0] || rooms[rooms.length - 1]; }
@@ -125,6 +125,7 @@ var artpipeWalk = {};
       var room = roomAt(me.z);
       select.value = String(room.index);
       ask();
+      notice();
     }
     /* Fewer pixels while a slow machine moves, all of them once it rests. */
     var sharp = 1, slow = 0;
@@ -164,7 +165,7 @@ var artpipeWalk = {};
       var dx = (-Math.sin(me.yaw) * speed.ahead + Math.cos(me.yaw) * speed.aside) * PACE * seconds, dz = (-Math.cos(me.yaw) * speed.ahead - Math.sin(me.yaw) * speed.aside) * PACE * seconds;
       if (isFree(me.x + dx, me.z)) { me.x += dx; }
       if (isFree(me.x, me.z + dz)) { me.z += dz; }
-      if (moves) { ask(); }
+      if (moves) { ask(); notice(); }
       return moves;
     }
     function frame(time) {
@@ -219,18 +220,32 @@ var artpipeWalk = {};
     function visit(work, done) {
       var spot = standBefore(places[work]);
       current = work;
+      noticed = null;
       tell(work);
       if (speaks) { speak(work); }
       go(spot.x, spot.z, spot.yaw, spot.pitch, done);
     }
-    function leave() { current = null; facing = null; text.hidden = true; }
+    function leave() { current = null; facing = null; notice(); }
+    /* What hangs near and ahead is told of without a click: plaques are read from close by. */
+    function notice() {
+      if (current !== null) { return; }
+      var best = ASIDE, seen = null;
+      roomAt(me.z).works.forEach(function (place) {
+        var dx = place.x - me.x, dz = place.z - me.z, away = Math.hypot(dx, dz), turn = Math.abs(near(0, Math.atan2(-dx, -dz) - me.yaw, 1));
+        var off = Math.hypot(turn, Math.atan2(place.y - EYES, away) - me.pitch);
+        if (away < READ && off < best) { best = off; seen = place.number; }
+      });
+      if (seen !== noticed && seen !== null) { tell(seen); }
+      text.hidden = seen === null;
+      noticed = seen;
+    }
 
     /* Keys: on the canvas and on the links to the works. */
     var names = { ArrowUp: "ahead", w: "ahead", ArrowDown: "back", s: "back", ArrowLeft: "turnLeft", ArrowRight: "turnRight", a: "left", d: "right" };
     function onKey(event) {
       if (event.altKey || event.ctrlKey || event.metaKey) { return; }
       var name = names[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-      if (event.type === "keydown" && event.key === "Enter" && event.target === canvas && current !== null) { location.assign(texts.href(current)); return; }
+      if (event.type === "keydown" && event.key === "Enter" && event.target === canvas && (current !== null || noticed !== null)) { location.assign(texts.href(current === null ? noticed : current)); return; }
       if (event.type === "keydown" && event.key === "Escape") { stopTour(); tour.focus(); return; }
       if (!name) { return; }
       event.preventDefault();

@@ -279,8 +279,15 @@ function makeWalkScene(canvas, plan, texts) {
     if (lines.length > most) { lines = lines.slice(0, most); lines[most - 1] = lines[most - 1].trim() + "\u2026"; }
     return lines.map(function (line) { return line.trim(); });
   }
+  function findSize(pen, box, text, pad) { /* the largest letters in which a plaque holds its title */
+    for (var size = 44; size > 24; size -= 2) {
+      pen.font = "400 " + size + "px " + look.text;
+      if (wrap(pen, text, box.w - 2 * pad, 9).length * 1.32 * size <= box.h - 2 * pad) { return size; }
+    }
+    return size;
+  }
   function writeCard(pen, box, card) { /* heading, then lines */
-    var pad = box.w * 0.08, y = box.y + (card.bare ? box.h * 0.06 : pad), size = card.size;
+    var pad = box.w * (card.fits ? 0.05 : 0.08), y = box.y + (card.bare ? box.h * 0.06 : pad), size = card.fits ? findSize(pen, box, card.parts[0].text, pad) : card.size;
     if (!card.bare) {
       pen.fillStyle = look.card;
       pen.fillRect(box.x, box.y, box.w, box.h);
@@ -325,9 +332,9 @@ function makeWalkScene(canvas, plan, texts) {
       jobs.push({ place: place, w: 460, h: 600, out: 0.012, size: 31, parts: texts.panel(place.number) });
     });
     room.works.forEach(function (place) {
-      var large = place.border > 0.1, w = large ? 0.36 : 0.27, h = large ? 0.13 : 0.1;
-      var below = place.y - place.height / 2 - (look.moulding ? place.border : 0) - 0.055 - h / 2;
-      jobs.push({ place: { x: place.x, y: below, z: place.z, facing: place.facing, width: w, height: h }, w: 250, h: Math.round(250 * h / w), out: 0.008, size: large ? 23 : 25, parts: texts.plaque(place.number) });
+      var large = place.border > 0.1, w = Math.min(large ? 0.56 : 0.46, place.width + 2 * place.border), h = large ? 0.18 : 0.15; /* no wider than its frame: the next one may be near */
+      var below = place.y - place.height / 2 - (look.moulding ? place.border : 0) - 0.05 - h / 2;
+      jobs.push({ place: { x: place.x, y: below, z: place.z, facing: place.facing, width: w, height: h }, w: 330, h: Math.round(330 * h / w), out: 0.008, fits: true, parts: texts.plaque(place.number) });
     });
     function sign(words, z, facing, width) {
       jobs.push({ place: { x: 0, y: (DOOR_HEIGHT + 0.11 + HEIGHT) / 2 - 0.24, z: z, facing: facing, width: width, height: width * 0.17 }, w: 900, h: 153, out: 0.006, size: 54, bare: true, centred: true, parts: words });
