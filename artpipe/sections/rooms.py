@@ -19,7 +19,7 @@ _INLINE_BYTES, _FILE_BYTES = (
 )  # bytes: in the page itself (a third more as base64, and texts), and beside it
 _WORKS_PER_MODEL, _OTHER_WORKS_PER_MODEL = 18, 6  # works of a model at most, and where the first of them is no picture
 _NEAR_MODELS = 3  # models whose pictures the first view may ask for; those further down are loaded when they come near
-_MAXIMUM_MODELS = 96  # named at the entrance, each with a work; of more, each room tells how many there are
+_MAXIMUM_MODELS = 56  # named at the entrance, within 1,500 elements; of more, each room tells how many there are
 
 _HTML = """
 {% import "macros.html" as m with context %}

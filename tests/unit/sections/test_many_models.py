@@ -16,8 +16,8 @@ def test_rooms_take_turns_until_enough_models_hang():
         Thing(name=name, artists=[Thing(name=f"{name}-{n}") for n in range(size)]) for name, size in sizes.items()
     ]
     hanging = rooms._choose_models(museum)
-    assert {name: len(artists) for name, artists in hanging.items()} == {"large": 46, "small": 5, "middle": 45}
-    assert [artist.name for artist in hanging["large"]] == [f"large-{n}" for n in range(46)]
+    assert {name: len(artists) for name, artists in hanging.items()} == {"large": 26, "small": 5, "middle": 25}
+    assert [artist.name for artist in hanging["large"]] == [f"large-{n}" for n in range(26)]
     assert rooms._choose_models([]) == {}
 
 
