@@ -238,7 +238,7 @@ def try_styles(shards: ShardSet, weights: Path, seeds: int, steps: int) -> Itera
     images = shards.load("train", ["images"])["images"]
     for seed in range(seeds):
         generator = torch.Generator().manual_seed(seed)
-        works = to_float(images[torch.randperm(len(images), generator=generator)[:6]])
+        works = to_float(images[torch.randperm(len(images), generator=generator)[:12]])
         contents, styles = resize(works, (64, 64)).clamp(-1, 1).chunk(2)
         stylised = StylisedPictures(transfer_style(loss, contents, styles, steps), contents, styles)
         for name, (paint, planted) in STYLES.items():
