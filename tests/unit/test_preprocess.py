@@ -17,7 +17,14 @@ from artpipe.artifacts.works import Work, Works, WorksWriter
 from artpipe.errors import ArtpipeError, CorruptError, UserError
 from artpipe.modalities import picture as picture_medium
 from artpipe.modalities.picture import _PictureShards
-from artpipe.modalities.picture.framing import PictureParams, fit_to_squares, tile_grid, trim_borders
+from artpipe.modalities.picture.framing import (
+    PictureParams,
+    find_content_box,
+    fit_to_squares,
+    tile_grid,
+    trim_borders,
+    widen_to_square,
+)
 from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.preprocess import preprocess_dataset
 from artpipe.preprocessing.contact_sheet import SheetPicture, draw_contact_sheet
@@ -280,6 +287,29 @@ def test_a_nearly_uniform_border_is_a_border():
     framed = np.full((60, 60), 250, np.uint8) - np.random.default_rng(0).integers(0, 8, (60, 60), np.uint8)
     framed[10:50, 10:50] = np.asarray(noise(3, 40, "L"))
     assert trim_borders(Image.fromarray(framed), 16).size == (40, 40)
+
+
+def test_a_figure_on_plain_ground_keeps_its_head():
+    """A narrow figure takes back of the ground what a square needs; at an edge of the picture it is not in the middle."""
+    for shift, expected in ((0, (5, 5, 95, 95)), (30, (10, 5, 100, 95))):
+        image = Image.new("RGB", (100, 100), "white")
+        image.paste("black", (48 + shift, 5, 52 + shift, 95))
+        image.paste("black", (35 + shift, 40, 65 + shift, 44))
+        assert widen_to_square(image, find_content_box(image, 16), 16) == expected
+        turned = image.transpose(Image.Transpose.TRANSPOSE)
+        across = expected[1], expected[0], expected[3], expected[2]
+        assert widen_to_square(turned, find_content_box(turned, 16), 16) == across
+    fitted = np.asarray(fit_to_squares(image, PictureParams(size=90, trim=True, trim_bleed=0)))
+    assert (fitted[[0, -1]] == 0).any(axis=1).all()  # head and feet
+
+
+def test_bars_beside_a_picture_stay_away():
+    """A film's picture between black bars is cropped to a square, as before."""
+    framed = Image.new("RGB", (60, 60), "black")
+    framed.paste(noise(4, 60).crop((0, 0, 60, 30)), (0, 15))
+    box = find_content_box(framed, 16)
+    assert box == (0, 15, 60, 45)
+    assert widen_to_square(framed, box, 16) == box
 
 
 def test_crop_takes_the_middle_and_pad_keeps_all():

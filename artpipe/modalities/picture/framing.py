@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+Box = tuple[int, int, int, int]  # left, top, right, bottom, as in Pillow
 _TRIM_SHARE = 0.98  # of a border line's pixels: compression leaves a few stray ones
 _BLOCK = 16  # lines compared at once
+_GROUND_SHARE = 0.5  # of a line beside a subject, at most; the rest is its ground
 _MIN_SIDE = 8  # pixels a side; what would leave less is not a border
 
 
@@ -54,7 +56,10 @@ def fit_to_squares(image: "Image.Image", params: PictureParams) -> "Image.Image"
 
     image = image.convert("L" if params.channels == 1 else "RGB")
     if params.trim:
-        image = trim_borders(image, params.trim_tolerance, params.trim_bleed)
+        box = find_content_box(image, params.trim_tolerance, params.trim_bleed)
+        if params.fit == "crop" and not params.tiles:
+            box = widen_to_square(image, box, params.trim_tolerance)
+        image = image.crop(box)
     size, lanczos = params.size, Image.Resampling.LANCZOS
     if params.fit == "pad":
         return ImageOps.pad(image, (size, size), lanczos, color=params.background)
@@ -81,7 +86,15 @@ def tile_grid(size: tuple[int, int], params: PictureParams) -> tuple[int, int]:
 def trim_borders(image: "Image.Image", tolerance: int, bleed: int = 0) -> "Image.Image":
     """Return a picture without its uniform borders, of whatever colour.
 
-    One that is uniform all over stays as it is.
+    See `find_content_box`.
+    """
+    return image.crop(find_content_box(image, tolerance, bleed))
+
+
+def find_content_box(image: "Image.Image", tolerance: int, bleed: int = 0) -> Box:
+    """Return what uniform borders leave of a picture: left, top, right, bottom.
+
+    It is the whole where that is uniform all over.
 
     Args:
         image: mode L or RGB.
@@ -92,21 +105,52 @@ def trim_borders(image: "Image.Image", tolerance: int, bleed: int = 0) -> "Image
 
     pixels = np.asarray(image)
     pixels = pixels.reshape(image.height, image.width, -1)
-    top, bottom, left, right = 0, image.height, 0, image.width
+    whole = (0, 0, image.width, image.height)
+    left, top, right, bottom = whole
     for _ in range(2):  # once the sides are gone, lines above and below may have become uniform
         above, below = _count_border_lines(pixels[top:bottom, left:right], tolerance)
         top, bottom = top + above, bottom - below
         if top >= bottom:  # both borders reach across: hardly more than one colour
-            return image
+            return whole
         before, after = _count_border_lines(pixels[top:bottom, left:right].swapaxes(0, 1), tolerance)
         left, right = left + before, right - after
         if left >= right:
-            return image
+            return whole
     top, left = top + bleed * (top > 0), left + bleed * (left > 0)
     bottom, right = bottom - bleed * (bottom < image.height), right - bleed * (right < image.width)
     if bottom - top < _MIN_SIDE or right - left < _MIN_SIDE:
-        return image
-    return image.crop((left, top, right, bottom))
+        return whole
+    return left, top, right, bottom
+
+
+def widen_to_square(image: "Image.Image", box: Box, tolerance: int) -> Box:
+    """Return a box that is grown towards a square, where a subject stands on a plain ground.
+
+    Cropping to a square would cut off the head of a standing figure. The shorter side takes back of its borders what it needs,
+    if most of the pixels along it have the border's colour; beside a picture within bars they have not, and bars stay away.
+    """
+    import numpy as np
+
+    left, top, right, bottom = box
+    pixels = np.asarray(image).reshape(image.height, image.width, -1)
+    if right - left < bottom - top:
+        start, stop = _widen(pixels[top:bottom].swapaxes(0, 1), left, right, bottom - top, tolerance)
+        return start, top, stop, bottom
+    start, stop = _widen(pixels[:, left:right], top, bottom, right - left, tolerance)
+    return left, start, right, stop
+
+
+def _widen(lines: "NDArray[np.uint8]", start: int, stop: int, wanted: int, tolerance: int) -> tuple[int, int]:
+    """Return a span of lines that is grown to `wanted`, as far as there are lines on a plain ground."""
+    import numpy as np
+
+    for border, edge in ((lines[0], lines[start]), (lines[-1], lines[stop - 1])):
+        far = np.abs(edge.astype(np.int16) - np.median(border, axis=0).astype(np.int16)).max(axis=1) > tolerance
+        if far.mean() > _GROUND_SHARE:
+            return start, stop
+    length = min(max(wanted, stop - start), len(lines))
+    begin = min(max(0, (start + stop - length) // 2), len(lines) - length)
+    return begin, begin + length
 
 
 def _count_border_lines(pixels: "NDArray[np.uint8]", tolerance: int) -> tuple[int, int]:
