@@ -55,9 +55,9 @@ def build_gallery(root: Path = Path()) -> None:
             key or the certificates to sign with are.
         BusyError: another command has been rendering it for a quarter of an hour.
     """
-    params = load_params(root / "params.yaml")
-    theme = find_theme(params.gallery.theme)
     with hold_rendering(root):
+        params = load_params(root / "params.yaml")  # of now: what was added while this waited is no leftover
+        theme = find_theme(params.gallery.theme)
         remove_leftovers(root, params)
         require_chosen_licences(root, params)
         identity = open_identity(root, params)

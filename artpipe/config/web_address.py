@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import socket
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ def _check_folder(address: str) -> str:
     """Return the address with a slash at its end."""
     if not address:
         return ""
-    if not _WEB_FOLDER.fullmatch(address):
+    if not _WEB_FOLDER.fullmatch(address) or not _has_valid_port(address):
         raise ValueError("expected the address of a folder, such as https://example.org/art/")
     return address.rstrip("/") + "/"
 
@@ -26,11 +27,19 @@ def _check_reachable(address: str) -> str:
     return address
 
 
-def _is_loopback(host: str) -> bool:
+def _has_valid_port(address: str) -> bool:
     try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return urlsplit(address).port != 0
+    except ValueError:  # above 65535
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rstrip(".")
+    try:
+        address = ipaddress.IPv4Address(socket.inet_aton(name))  # as browsers do, which read 127.1 and 2130706433 too
+    except OSError:
+        return name == "localhost" or name.endswith(".localhost")
     return address.is_loopback or address.is_unspecified
 
 

@@ -127,8 +127,8 @@ def collect_published_files(root: Path, params: Params) -> tuple[str, dict[str, 
     """
     theme = find_theme(params.gallery.theme)
     identity, gallery = open_identity(root, params), root / paths.gallery()
-    inputs = fingerprint_inputs(root, params, theme, identity)
     with hold_rendering(root):
+        inputs = fingerprint_inputs(root, params, theme, identity)
         card = load_gallery(gallery) if is_up_to_date(gallery, inputs) else None
         if card is not None and not _misses_model(card, params):
             return inputs, {path: (gallery / path).read_bytes() for path in card.files}

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import threading
+from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -627,13 +628,29 @@ def test_a_model_leads_to_its_run_in_mlflow(museum):
     assert [name for name in hung_models(museum) if link in text(museum, f"models/{name}/index.html")] == ["digits-gan"]
 
 
-@pytest.mark.parametrize("host", ["localhost:5000", "127.0.0.1", "127.1.2.3:80"])
+@pytest.mark.parametrize("host", ["localhost:5000", "127.0.0.1", "127.1.2.3:80", "127.1", "2130706433", "localhost."])
 def test_a_gallery_leads_nobody_to_their_own_machine(museum, host):
     """A server of MLflow on loopback is refused in one line."""
     params = museum / "params.yaml"
     params.write_text(params.read_text().replace("gallery: {", f"gallery: {{mlflow_url: 'http://{host}', "))
     with pytest.raises(UserError, match=r"gallery\.mlflow_url.* their own machine"):
         build_gallery(museum)
+
+
+def test_what_was_added_while_a_gallery_waited_stays(museum, monkeypatch):
+    """Another rendering may take minutes; a model of that time is no leftover."""
+
+    @contextmanager
+    def wait(root):
+        params = root / "params.yaml"
+        entry = "  late: {kind: gan, dataset: digits, pretrained: data/shards/digits, feature_extractor: late}\n"
+        params.write_text(params.read_text().replace("models:\n", f"models:\n{entry}"))
+        (root / paths.checkpoint("late")).mkdir(parents=True)
+        yield
+
+    monkeypatch.setattr("artpipe.gallery.hold_rendering", wait)
+    build_gallery(museum)
+    assert (museum / paths.checkpoint("late")).is_dir()
 
 
 def test_curves_of_one_name_say_where_they_were_measured(museum):

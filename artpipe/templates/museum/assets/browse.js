@@ -41,16 +41,16 @@
     models = options.model.slice(1).map(function (option) {
       return { name: option.value, title: option.textContent, dataset: option.dataset.dataset, grade: option.dataset.grade, epoch: option.dataset.epoch };
     });
-    var datasets = {};
+    var datasets = Object.create(null);
     options.dataset.forEach(function (option) { datasets[option.value] = option.textContent; });
-    var kinds = {};
+    var kinds = Object.create(null);
     options["class"].forEach(function (option) { kinds[option.value] = option.textContent; });
 
     /* A collection that is chosen leaves its own models and classes to choose from. */
     function narrow(state) {
       ["model", "class"].forEach(function (name) {
         var select = form.elements[name];
-        var seen = {};
+        var seen = Object.create(null); /* a model may be called `constructor` */
         var shown = options[name].filter(function (option) {
           var fits = !option.value || !state.dataset || option.dataset.dataset === state.dataset;
           var again = seen[option.value];
