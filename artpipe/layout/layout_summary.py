@@ -36,6 +36,7 @@ class LayoutSummary:
     other_media: list[str] = field(default_factory=list)  # that some of its files may be of as well
     folders: int = 1  # that hold works
     titles: bool = False  # works have titles, and neither captions nor classes
+    captioned_works: int = 0  # estimated where more sidecars than a few lie there
 
     def sentence(self, kinds_noun: str) -> str:
         """Return the summary as one line."""
@@ -72,8 +73,7 @@ def summarise_layout(layout: Layout) -> LayoutSummary:
     Raises:
         UserError: a table cannot be read.
     """
-    classes, splits, words = Counter[str](), Counter[str](), Counter[str]()
-    unlabelled = works = 0
+    classes, splits, words, unlabelled, works = Counter[str](), Counter[str](), Counter[str](), 0, 0
     with _read_annotations(layout) as annotations:
         from_tables = annotations.labelled > 0 and layout.classes in {"auto", "metadata"}
         for path in _list_works(layout):
@@ -86,8 +86,8 @@ def summarise_layout(layout: Layout) -> LayoutSummary:
         remarks = list(layout.folders.remarks)
         if missing := sum(1 for _ in annotations.named.unused_names()):
             remarks.append(f"{format_count(missing, 'row')} of metadata without a file")
+        unread_captions = _estimate_unread_captions(layout, annotations)
     ignored, leftovers = _count_ignored(layout), layout.survey.inputs.leftovers
-    ignored["leftover"] = sum(leftovers.values())
     return LayoutSummary(
         place=str(layout.survey.inputs.path),
         medium=layout.medium,
@@ -105,6 +105,7 @@ def summarise_layout(layout: Layout) -> LayoutSummary:
         other_media=_list_other_media(layout),
         folders=_count_folders(layout),
         titles=words["title"] > 0 and not words["caption"] and len(classes) <= 1,
+        captioned_works=words["caption"] + unread_captions,
     )
 
 
@@ -125,10 +126,22 @@ def _read_annotations(layout: Layout) -> Annotations:
     Where tables give classes, all sidecars are read.
     """
     annotations = Annotations(layout, sidecars=_SIDECARS_READ)
-    if not annotations.labelled or layout.classes == "none":
+    if not _has_classes(layout, annotations):
         return annotations
     annotations.close()
     return Annotations(layout)
+
+
+def _estimate_unread_captions(layout: Layout, annotations: Annotations) -> int:
+    """Return how many sidecars that were not read hold captions, by the share of the others."""
+    if _has_classes(layout, annotations):
+        return 0
+    sidecars = _count_ignored(layout)["sidecar"]
+    return max(0, sidecars - _SIDECARS_READ) * annotations.captioned // _SIDECARS_READ
+
+
+def _has_classes(layout: Layout, annotations: Annotations) -> bool:
+    return annotations.labelled > 0 and layout.classes != "none"
 
 
 def _list_works(layout: Layout) -> Iterator[str]:
@@ -147,6 +160,7 @@ def _count_ignored(layout: Layout) -> Counter[str]:
     for role, count in database.execute(query):
         if role in _NOUNS:
             counts[_NOUNS[role]] += count
+    counts["leftover"] = sum(layout.survey.inputs.leftovers.values())
     return counts
 
 

@@ -138,11 +138,24 @@ def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] =
         plugins.load_plugin("models", kind)
         params.dataset(dataset)
         text = add_weights_entry(text, params, [kind])
-        entry = make_model_entry(params, name, kind, dataset, dict(map(parse_key_value, parameters)))
+        entry = make_model_entry(params, name, kind, dataset, _read_parameters(parameters))
         text = insert_entry(text, "models", name, entry)
         check_model(parse_params_text(text), name)
         write_params(text)
     return f"added {name} ({kind} on {dataset}); `artpipe plan` says what it will take, `artpipe run` trains it"
+
+
+def _read_parameters(parameters: Sequence[str]) -> dict[str, Any]:
+    """Return parameters by name.
+
+    Raises:
+        UserError: one has an option of its own.
+    """
+    given = dict(map(parse_key_value, parameters))
+    for key in ("kind", "dataset"):
+        if key in given:
+            raise UserError(f"-P {key}=: write `--{key} {to_printable(str(given[key]))}`")
+    return given
 
 
 def remove_model(name: str) -> str:

@@ -31,7 +31,8 @@ def check_models(params: Params, root: Path = Path()) -> None:
     Raises:
         UserError: see `check_model`.
     """
-    _check_cycles({name: check_model(params, name, root) for name in params.models})
+    for name in params.models:
+        check_model(params, name, root)
 
 
 def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
@@ -55,6 +56,7 @@ def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
     _check_feature_extractor(params, name, entry)
     _check_pretrained(params, name, entry, root)
     check_cascade(params, name, entry)
+    _check_cycle(params, name)
     return entry
 
 
@@ -172,7 +174,8 @@ def _check_columns(params: Params, name: str, entry: TrainParams) -> None:
 def _check_pretrained(params: Params, name: str, entry: TrainParams, root: Path) -> None:
     place = f"models.{name}.pretrained"
     if entry.pretrained.startswith(_CHECKPOINTS):
-        require_existing_name(place, entry.pretrained.removeprefix(_CHECKPOINTS), params.models, prefix=_CHECKPOINTS)
+        model = entry.pretrained.removeprefix(_CHECKPOINTS)
+        require_existing_name(place, model, params.models, prefix=_CHECKPOINTS)
     elif entry.pretrained.startswith(_WEIGHTS):
         require_existing_name(place, entry.pretrained.removeprefix(_WEIGHTS), params.weights, prefix=_WEIGHTS)
         if model_info(entry.kind).pretrained != "weights":
@@ -185,14 +188,13 @@ def _check_pretrained(params: Params, name: str, entry: TrainParams, root: Path)
         _require_inside(place, entry.pretrained, root)
 
 
-def _check_cycles(entries: Mapping[str, TrainParams]) -> None:
-    for name in entries:
-        chain = [name]
-        while (nearest := entries[chain[-1]].pretrained).startswith(_CHECKPOINTS):
-            chain.append(nearest.removeprefix(_CHECKPOINTS))
-            if chain[-1] in chain[:-1]:
-                cycle = " -> ".join(f"`{link}`" for link in chain)
-                raise UserError(f"{_FILE}: `models.{name}.pretrained` goes in a circle: {cycle}")
+def _check_cycle(params: Params, name: str) -> None:
+    chain = [name]
+    while (nearest := str(params.models.get(chain[-1], {}).get("pretrained"))).startswith(_CHECKPOINTS):
+        chain.append(nearest.removeprefix(_CHECKPOINTS))
+        if chain[-1] in chain[:-1]:
+            cycle = " -> ".join(f"`{link}`" for link in chain)
+            raise UserError(f"{_FILE}: `models.{name}.pretrained` goes in a circle: {cycle}")
 
 
 def _find_kind(name: str) -> "Model":

@@ -67,7 +67,7 @@ def choose_models(
         return 0 if may_hold_many_works(source) else measure_short_side(entry.model_copy(update={"path": str(source)}))
 
     noun = work_kinds()[summary.medium].noun
-    works = NewWorks(summary.medium, summary.works, noun, summary.captions, measure_side)
+    works = NewWorks(summary.medium, summary.works, noun, 2 * summary.captioned_works > summary.works, measure_side)
     return choose_first_models(works, size, kinds, has_weights(params))
 
 

@@ -41,7 +41,7 @@ class NewWorks:
     medium: str
     count: int
     noun: str  # what one of them is called
-    captioned: bool = False
+    captioned: bool = False  # most of them
     measure_side: Callable[[], int] = lambda: 0  # returns the shorter side of most of them in pixels, 0: not known
 
     def least_works(self, rule: NewDatasets) -> int:

@@ -265,6 +265,19 @@ def test_labels_in_many_sidecars_are_all_counted(tmp_path):
     assert (seen.classes, seen.unlabelled, seen.captions) == ({"0": 40, "1": 40}, 0, False)
 
 
+@pytest.mark.parametrize(("captioned", "counted"), [(80, 80), (1, 1)])
+def test_captioned_works_are_counted(tmp_path, captioned, counted):
+    """One caption among many works is not a dataset with captions."""
+    folder = tmp_path / "works"
+    folder.mkdir()
+    for number in range(80):
+        (folder / f"{number:03d}.png").write_bytes(places.file_content(f"{number}.png"))
+        if number < captioned:
+            (folder / f"{number:03d}.txt").write_text("a red cup")
+    seen = inspect_input(folder)
+    assert (seen.captions, seen.captioned_works) == (True, counted)
+
+
 def test_a_pipe_is_refused_without_waiting(tmp_path):
     """Nobody may ever write to it."""
     os.mkfifo(tmp_path / "pipe")

@@ -374,6 +374,23 @@ def test_a_model_is_added_with_parameters(studio, artpipe):
     assert entry["pretrained"] == "data/checkpoints/shapes-classifier"
 
 
+@pytest.mark.parametrize(
+    ("kind", "parameter", "message"),
+    [
+        ("gan", "pretrained=data/checkpoints/second", "goes in a circle: `second` -> `second`"),
+        ("gan", "kind=vae", "-P kind=: write `--kind vae`"),
+        ("gan", "dataset=other", "-P dataset=: write `--dataset other`"),
+    ],
+)
+def test_a_model_that_no_check_would_pass_is_not_added(studio, artpipe, kind, parameter, message):
+    """One line, and params.yaml stays as it was."""
+    before = Path("params.yaml").read_bytes()
+    code, _, err = artpipe("model", "add", "second", "--kind", kind, "--dataset", "shapes", "-P", parameter)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert message in err
+    assert Path("params.yaml").read_bytes() == before
+
+
 def test_who_names_pictures_gets_no_number_of_chosen_ones(studio):
     """A style whose pictures are named paints those; one that names none chooses four."""
     found, named = load_params(Path("params.yaml")), {"paint": {"square": ["circle"]}}
