@@ -133,7 +133,7 @@ def _read_annotations(layout: Layout) -> Annotations:
 
 
 def _estimate_unread_captions(layout: Layout, annotations: Annotations) -> int:
-    """Return how many sidecars that were not read hold captions, by the share of the others."""
+    """Return how many unread sidecars hold captions, by the share of the read ones."""
     if _has_classes(layout, annotations):
         return 0
     sidecars = _count_ignored(layout)["sidecar"]

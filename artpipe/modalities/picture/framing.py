@@ -124,7 +124,7 @@ def find_content_box(image: "Image.Image", tolerance: int, bleed: int = 0) -> Bo
 
 
 def widen_to_square(image: "Image.Image", box: Box, tolerance: int) -> Box:
-    """Return a box that is grown towards a square, where a subject stands on a plain ground.
+    """Return a box grown towards a square, where its subject stands on plain ground.
 
     Cropping to a square would cut off the head of a standing figure. The shorter side takes back of its borders what it needs,
     if most of the pixels along it have the border's colour; beside a picture within bars they have not, and bars stay away.
@@ -141,7 +141,7 @@ def widen_to_square(image: "Image.Image", box: Box, tolerance: int) -> Box:
 
 
 def _widen(lines: "NDArray[np.uint8]", start: int, stop: int, wanted: int, tolerance: int) -> tuple[int, int]:
-    """Return a span of lines that is grown to `wanted`, as far as there are lines on a plain ground."""
+    """Return a span grown to `wanted`, as far as there are lines of plain ground."""
     import numpy as np
 
     for border, edge in ((lines[0], lines[start]), (lines[-1], lines[stop - 1])):
