@@ -83,18 +83,10 @@ def tile_grid(size: tuple[int, int], params: PictureParams) -> tuple[int, int]:
     return (short_count, long_count) if size[0] >= size[1] else (long_count, short_count)
 
 
-def trim_borders(image: "Image.Image", tolerance: int, bleed: int = 0) -> "Image.Image":
-    """Return a picture without its uniform borders, of whatever colour.
-
-    See `find_content_box`.
-    """
-    return image.crop(find_content_box(image, tolerance, bleed))
-
-
 def find_content_box(image: "Image.Image", tolerance: int, bleed: int = 0) -> Box:
-    """Return what uniform borders leave of a picture: left, top, right, bottom.
+    """Return what uniform borders leave of a picture, of whatever colour they are.
 
-    It is the whole where that is uniform all over.
+    It is the whole picture where that is uniform all over. All numbers of a box are pixels.
 
     Args:
         image: mode L or RGB.
