@@ -12,11 +12,10 @@ from PIL import Image
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.caption_columns import make_caption_columns
-from artpipe.artifacts.checkpoint import CheckpointCard, save_checkpoint
 from artpipe.artifacts.shards import ShardWriter, Spec
 from artpipe.evaluation.recipes import add_recipe
-from artpipe.training.restore import build_learner
 from tests.conftest import ROOT
+from tests.support.untrained_models import save_untrained_model
 
 SPEC = Spec(
     dataset="blocks", channels=3, height=16, width=16, classes=("red", "green"), count=8,
@@ -56,17 +55,7 @@ def studio(tmp_path_factory):
         writer.add(split, columns)
     writer.close(SPEC, works="0" * 64, params=FRAME, mean=[0.5] * 3, std=[0.5] * 3)
     for name, entry in MODELS.items():
-        torch.manual_seed(0)
-        learner = build_learner(name, entry, SPEC)
-        for weight in learner.parameters():
-            weight.data += 0.05 * torch.randn_like(weight)
-        card = CheckpointCard(
-            name=name, kind=entry["kind"], params=entry, seed=1, shards="", pretrained=None, code="c", spec=SPEC,
-            steps={"final": 1, "best": 1}, selection=None, history=(), files={},
-        )  # fmt: skip
-        folder = root / paths.checkpoint(name)
-        folder.mkdir(parents=True)
-        save_checkpoint(folder, card, {"best": learner.state_dict(), "final": learner.state_dict()})
+        save_untrained_model(root, name, entry, SPEC)
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(root / "mine.png")
     mask = np.zeros((16, 16), dtype=np.uint8)

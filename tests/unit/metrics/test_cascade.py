@@ -1,11 +1,12 @@
 """The cascade: what gan, vae and flow paint at 8 pixels, enlarged to 16 and measured against works of 16 pixels."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.caption_columns import make_caption_columns
-from artpipe.artifacts.checkpoint import CheckpointCard, save_checkpoint
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import EvaluationParams
 from artpipe.contracts.metric import Evidence
@@ -14,7 +15,7 @@ from artpipe.language.sentences import make_sentence
 from artpipe.metrics import cascade
 from artpipe.nn.restoration.resize import resize_bicubic
 from artpipe.numerics.pixels import to_bytes, to_float
-from artpipe.training.restore import build_learner
+from tests.support.untrained_models import make_untrained_model, save_untrained_model
 
 COMMON = {"dataset": "blocks", "feature_extractor": "m"}
 PAINTERS = {
@@ -37,30 +38,15 @@ def make_spec(side):
     )
 
 
-def make_model(name, entry, spec, pretrained=None):
-    torch.manual_seed(0)
-    learner = build_learner(name, entry, spec)
-    for weight in learner.parameters():
-        weight.data += 0.05 * torch.randn_like(weight)
-    card = CheckpointCard(
-        name=name, kind=entry["kind"], params=entry, seed=1, shards="", pretrained=pretrained, code="c", spec=spec,
-        steps={"final": 1, "best": 1}, selection=None, history=(), files={},
-    )  # fmt: skip
-    return learner.eval(), card
-
-
 def make_painter(kind, spec):
     entry = COMMON | {"kind": kind, "pretrained": "data/shards/blocks"} | PAINTERS.get(kind, {})
-    learner, card = make_model("painter", entry, spec)
-    folder = paths.checkpoint("painter")
-    folder.mkdir(parents=True)
-    return save_checkpoint(folder, card, {"best": learner.state_dict(), "final": learner.state_dict()})
+    return save_untrained_model(Path(), "painter", entry, spec)
 
 
 def gather(pretrained, held_out, scale=2, path=None, side=16):
     entry = COMMON | {"kind": "superres", "pretrained": path or str(paths.checkpoint("painter")), "scale": scale,
                       "blocks": 1, "width": 4}  # fmt: skip
-    learner, card = make_model("enlarger", entry, make_spec(side), pretrained)
+    learner, card = make_untrained_model("enlarger", entry, make_spec(side), pretrained)
     params = EvaluationParams(metrics=(), exhibits=3, extractor_pictures=12, batch_size=5)
     columns = {"images": held_out, "labels": torch.full((len(held_out),), -1), **WORDS}
     return Evidence(learner=learner, card=card, params=params, seed=1, train={}, held_out=columns)
