@@ -15,17 +15,19 @@ from pathlib import Path
 
 from artpipe.artifacts.paths import STATE, run
 from artpipe.artifacts.run import Journal, RunRecord
-from artpipe.errors import BusyError
+from artpipe.errors import ArtpipeError, BusyError
 from artpipe.system.locks import hold_lock, is_locked
 from artpipe.system.processes import handle_signals, utf8_environment
+from artpipe.tracking.follower_requests import FOLLOWER_FOLDER, FOLLOWER_LOCK, SyncAnswer, answer_request
 from artpipe.tracking.mlflow_store import MlflowStore, TrackedRun
-from artpipe.tracking.mlflow_sync import first_line, log_journal, read_start, start_run
+from artpipe.tracking.mlflow_sync import first_line, log_journal, read_start, start_run, sync
 from artpipe.tracking.training_load import TrainingLoad
 
-_FOLDER = STATE / "follower"
-_LOCK, _LOG = _FOLDER / "lock", _FOLDER / "log"
+_LOG = FOLLOWER_FOLDER / "log"
 _START_FILE = "run-live.json"  # a training leaves it in its state folder while it is not complete
 _GRACE_SECONDS = 30.0  # after the last training, so that the next one of a pipeline run finds it there
+_RUN_GRACE_SECONDS = 300.0  # the same where a flow started it, which will ask for a sync after its last stages
+_LOOK_SECONDS = 0.5  # between two looks for somebody who asks
 _TAKE_OVER_SECONDS = 2.0  # in which somebody who only asked for the lock has let it go
 _NICE = 10
 
@@ -39,7 +41,7 @@ def start_follower() -> None:
     if os.environ.get("ARTPIPE_TRACKING") == "off" or find_spec("mlflow") is None:
         return
     with contextlib.suppress(Exception):  # a training is never the worse for it
-        if is_locked(_LOCK):
+        if is_locked(FOLLOWER_LOCK):
             return
         command = [sys.executable, "-m", "artpipe", "sync", "--follow"]
         with _LOG.open("w") as log:
@@ -53,23 +55,25 @@ def start_follower() -> None:
             )
 
 
-def follow_trainings(every_seconds: float = 3.0, grace_seconds: float = _GRACE_SECONDS) -> None:
-    """Show the trainings of this project while they run.
+def follow_trainings(every_seconds: float = 3.0, grace_seconds: float | None = None) -> None:
+    """Show the trainings of this project while they run, and sync MLflow when a flow asks for it.
 
-    It ends when none has run for a while, or at a signal.
+    It ends when none has run for a while (`grace_seconds`), at a signal, or after a sync while none runs.
     Returns at once where another follower is at it. Errors of the store are printed once for each training and left to a
     later `artpipe sync`.
     """
     ended = threading.Event()
     handle_signals(lambda *_: ended.set())
     os.nice(_NICE)
+    if grace_seconds is None:
+        grace_seconds = _RUN_GRACE_SECONDS if os.environ.get("ARTPIPE_SYNC") == "later" else _GRACE_SECONDS
     with contextlib.suppress(BusyError):
         # A training takes its own lock, then asks for this one; the follower lets this one go, then asks for theirs. So of
         # a training that begins as it ends at least one side sees the other.
         is_first = True
         while is_first or (running_states() and not ended.is_set()):
             is_first = False
-            with hold_lock(_LOCK, wait_seconds=_TAKE_OVER_SECONDS, doing="following trainings"):
+            with hold_lock(FOLLOWER_LOCK, wait_seconds=_TAKE_OVER_SECONDS, doing="following trainings"):
                 _Follower(ended, every_seconds, grace_seconds).run()
 
 
@@ -98,16 +102,31 @@ class _Follower:
         self.reported: set[Path] = set()
 
     def run(self) -> None:
-        """Look every few seconds."""
-        last_seen = time.monotonic()
-        while not self.ended.wait(self.every_seconds):
-            states = running_states()
+        """Look every few seconds, and more often whether somebody asks for a sync."""
+        last_seen = last_look = time.monotonic()
+        while not self.ended.wait(min(_LOOK_SECONDS, self.every_seconds)):
+            if answer_request(Path(), self._sync) and not running_states():
+                return
+            if time.monotonic() - last_look < self.every_seconds:
+                continue
+            states, last_look = running_states(), time.monotonic()
             self._show(states)
             if states:
-                last_seen = time.monotonic()
-            elif time.monotonic() - last_seen > self.grace_seconds:
+                last_seen = last_look
+            elif last_look - last_seen > self.grace_seconds:
                 return
         self._show(running_states())
+
+    def _sync(self) -> SyncAnswer:
+        """Bring everything up to date; trainings that have ended are finished by it."""
+        states = running_states()
+        for state in self.runs.keys() - states:
+            self.runs.pop(state)
+            self.loads.pop(state, None)
+        try:
+            return SyncAnswer(done=True, message=sync())
+        except ArtpipeError as error:
+            return SyncAnswer(done=False, message=str(error))
 
     def _show(self, states: set[Path]) -> None:
         """Log what is new of the running trainings, and how the others ended."""

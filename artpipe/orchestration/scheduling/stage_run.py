@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 from prefect import get_run_logger
@@ -22,8 +23,10 @@ from artpipe.orchestration.scheduling.stage_costs import is_training
 from artpipe.storage.dvc_busy import describe_busy, is_busy
 from artpipe.storage.dvc_command import dvc_command, extract_dvc_reason
 from artpipe.system.plain_text import to_printable
+from artpipe.tracking.follower_requests import ask_follower
 from artpipe.tracking.promotion import promote_first
 
+_SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 _BUSY_SECONDS = 5.0  # between two tries while another dvc uses a path; DVC itself does not wait for that
 _RETRYABLE = 75  # exit code of a stage that may work later: a lock, a server
 _MESSAGE_PREFIX = "artpipe: "  # of the line in which a stage explains its failure
@@ -164,14 +167,18 @@ def is_removed(stage: str) -> bool:
 def sync_mlflow(settings: RunSettings) -> None:
     """Bring MLflow up to date with the run records.
 
-    MLflow only mirrors them, so an error here fails nothing.
+    The process that followed the trainings does it if it is still there, else a new one. MLflow only mirrors the records,
+    so an error here fails nothing.
     """
     logger = get_run_logger()
-    code = RunContext.for_run(settings).children.run(
-        [sys.executable, "-m", "artpipe", "sync"], logger.info, settings.env, 600.0
-    )
-    if code:
-        logger.warning("MLflow was not brought up to date (exit code %d); `artpipe sync` does it later", code)
+    if answer := ask_follower(Path(), _SYNC_SECONDS):
+        logger.info(answer.message)
+        is_done = answer.done
+    else:
+        command = [sys.executable, "-m", "artpipe", "sync"]
+        is_done = not RunContext.for_run(settings).children.run(command, logger.info, settings.env, _SYNC_SECONDS)
+    if not is_done:
+        logger.warning("MLflow was not brought up to date; `artpipe sync` does it later")
 
 
 def _count_devices(stage: str) -> int:

@@ -1,0 +1,86 @@
+"""A flow asks the follower for a sync: answered, refused, nobody there, gone in the middle."""
+
+import threading
+import time
+
+import pytest
+
+from artpipe.system.locks import hold_lock
+from artpipe.tracking.follower_requests import (
+    FOLLOWER_FOLDER,
+    FOLLOWER_LOCK,
+    SyncAnswer,
+    answer_request,
+    ask_follower,
+)
+
+
+@pytest.fixture
+def follower(tmp_path):
+    """A thread that holds the follower's lock and answers once; returns a starter."""
+    threads = []
+
+    def start(sync, holds_for: float = 20.0):
+        ready = threading.Event()
+
+        def follow() -> None:
+            with hold_lock(tmp_path / FOLLOWER_LOCK):
+                ready.set()
+                deadline = time.monotonic() + holds_for
+                while time.monotonic() < deadline and not (sync and answer_request(tmp_path, sync)):
+                    time.sleep(0.02)
+
+        threads.append(threading.Thread(target=follow))
+        threads[-1].start()
+        ready.wait(20)
+
+    yield start
+    for thread in threads:
+        thread.join()
+
+
+def left_over(root):
+    return sorted(file.name for file in (root / FOLLOWER_FOLDER).iterdir() if file.name.startswith("asked"))
+
+
+def test_nobody_is_there(tmp_path):
+    (tmp_path / FOLLOWER_FOLDER).mkdir(parents=True)
+    began = time.monotonic()
+    assert ask_follower(tmp_path, 60.0) is None
+    assert time.monotonic() - began < 10
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize("answer", [SyncAnswer(True, "MLflow: 2 trainings"), SyncAnswer(False, "MLflow: away")])
+def test_the_answer_is_that_of_the_sync(tmp_path, follower, answer):
+    follower(lambda: answer)
+    assert ask_follower(tmp_path, 60.0) == answer  # although the follower ends right after it
+    assert left_over(tmp_path) == []
+
+
+def test_another_server_is_not_written_to(tmp_path, follower, monkeypatch):
+    follower(lambda: pytest.fail("synced to the wrong server"))
+    asked = tmp_path / FOLLOWER_FOLDER / "asked"
+    asked.write_text('{"id": "x", "server": "of somebody else"}')
+    answered, deadline = asked.with_name("answered"), time.monotonic() + 20
+    while not answered.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert '"message":""' in answered.read_text()
+    assert not asked.exists()
+
+
+def test_a_follower_that_ends_is_not_waited_for(tmp_path, follower):
+    follower(None, holds_for=0.5)
+    assert ask_follower(tmp_path, 60.0) is None
+    assert left_over(tmp_path) == []
+
+
+def test_the_wait_ends(tmp_path, follower):
+    follower(None, holds_for=3.0)
+    assert ask_follower(tmp_path, 0.5) is None
+
+
+def test_damaged_files_are_no_request(tmp_path):
+    (tmp_path / FOLLOWER_FOLDER).mkdir(parents=True)
+    (tmp_path / FOLLOWER_FOLDER / "asked").write_text("{")
+    assert not answer_request(tmp_path, lambda: pytest.fail("synced"))
