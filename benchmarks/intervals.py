@@ -30,7 +30,7 @@ from artpipe.numerics.intervals import Interval, mean_interval, ratio_interval, 
 from artpipe.numerics.pixels import to_bytes
 
 SIDE, RANK, CLUSTERS = 8, 6, 5
-METRICS = ("kid", "fid", "coverage", "pair_distance", "memorisation", "sharpness", "structure")
+METRICS = ("kid", "fid", "coverage", "pair_distance", "memorisation", "blends", "sharpness", "structure")
 LOW, HIGH = 0.93, 0.97
 
 

@@ -42,6 +42,7 @@ class VerdictBounds(BaseModel):
     good_repeated: _Share = 0.1  # the same, up to which it is good
     copy_ratio: _Share = 0.5  # nearest training work against the second nearest: less is a copy of the one
     varied_copy_ratio: _Share = 0.6  # the same of edges, against the second nearest and what is usual of held-out works
+    blend_ratio: _Share = 0.5  # distance to the nearest blend of two training works, against held-out works
     copy_distance: _Share = 0.25  # nearest training work against the held-out works' nearest: less is a copy
     fewest_works: _Positive = 50  # held out; with fewer, any neighbourhood reaches everything: coverage says nothing
     extractor_skill: _Share = 0.3  # of what guessing leaves, recognised by the extractor; with less it measures nobody

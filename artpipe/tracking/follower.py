@@ -56,9 +56,9 @@ def start_follower() -> None:
 
 
 def follow_trainings(every_seconds: float = 3.0, grace_seconds: float | None = None) -> None:
-    """Show the trainings of this project while they run, and sync MLflow when a flow asks for it.
+    """Show the trainings of this project while they run.
 
-    It ends when none has run for a while (`grace_seconds`), at a signal, or after a sync while none runs.
+    It syncs MLflow when a flow asks for it, and ends when none has run for a while (`grace_seconds`), at a signal, or after a sync while none runs.
     Returns at once where another follower is at it. Errors of the store are printed once for each training and left to a
     later `artpipe sync`.
     """

@@ -1,6 +1,6 @@
-"""Have the process that follows trainings sync MLflow: it has MLflow loaded, a new process takes seconds for that.
+"""Have the process that follows trainings sync MLflow.
 
-One file asks, one answers, both in the follower's folder.
+It has MLflow loaded; a new process takes seconds for that. One file asks, one answers, both in the follower's folder.
 """
 
 import contextlib

@@ -31,7 +31,7 @@ from artpipe.system.hashing import sha256_file
 from artpipe.training.exhibit_files import make_thumbnail
 from artpipe.training.restore import build_learner
 
-METRICS = ("training", "accuracy", "kid", "fid", "coverage", "class_entropy", "pair_distance", "memorisation", "elbo", "sharpness", "structure", "class_certainty", "held_out")  # fmt: skip
+METRICS = ("training", "accuracy", "kid", "fid", "coverage", "class_entropy", "pair_distance", "memorisation", "blends", "elbo", "sharpness", "structure", "class_certainty", "held_out")  # fmt: skip
 CLASSES = ("north", "east", "south", "west")
 SIDE = 12
 SPEC = Spec(dataset="blobs", channels=1, height=SIDE, width=SIDE, classes=CLASSES, count=600)
@@ -236,6 +236,22 @@ def test_one_copy_in_five_is_memorised():
     found = evidence(Painter(some))
     assert decide_verdict(measure_metrics(found))[1].fault == "memorised"
     assert score(found, "copies") == pytest.approx(0.2 + 0.8 * 0.5**4, abs=0.04)
+
+
+def test_two_works_over_each_other_are_memorised():
+    """Means of two training works are no copy of either, and found; new works are called so as seldom as they say."""
+
+    def lay_over(prompt):
+        return (
+            replay(prompt) + replay(Prompt([seed + 7 * (1 + seed % 3) for seed in prompt.seeds], prompt.labels))
+        ) / 2
+
+    found = evidence(Painter(lay_over))
+    [finding] = [finding for finding in decide_verdict(measure_metrics(found))[0] if finding.score == "blends"]
+    assert (finding.grade, finding.fault) == ("failed", "memorised")
+    assert score(found, "blends") > 0.9
+    assert score(found, "copies") < 0.2
+    assert score(evidence(Painter(by_seed)), "blends") < 0.1
 
 
 def test_noise_is_under_trained():

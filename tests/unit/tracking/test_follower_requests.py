@@ -44,6 +44,7 @@ def left_over(root):
 
 
 def test_nobody_is_there(tmp_path):
+    """Without a follower the answer is none, at once, and no file stays."""
     (tmp_path / FOLLOWER_FOLDER).mkdir(parents=True)
     began = time.monotonic()
     assert ask_follower(tmp_path, 60.0) is None
@@ -53,12 +54,14 @@ def test_nobody_is_there(tmp_path):
 
 @pytest.mark.parametrize("answer", [SyncAnswer(True, "MLflow: 2 trainings"), SyncAnswer(False, "MLflow: away")])
 def test_the_answer_is_that_of_the_sync(tmp_path, follower, answer):
+    """What the sync says comes back, although the follower ends right after it."""
     follower(lambda: answer)
-    assert ask_follower(tmp_path, 60.0) == answer  # although the follower ends right after it
+    assert ask_follower(tmp_path, 60.0) == answer
     assert left_over(tmp_path) == []
 
 
 def test_another_server_is_not_written_to(tmp_path, follower, monkeypatch):
+    """A follower that writes to another server says so with an empty message."""
     follower(lambda: pytest.fail("synced to the wrong server"))
     asked = tmp_path / FOLLOWER_FOLDER / "asked"
     asked.write_text('{"id": "x", "server": "of somebody else"}')
@@ -70,17 +73,20 @@ def test_another_server_is_not_written_to(tmp_path, follower, monkeypatch):
 
 
 def test_a_follower_that_ends_is_not_waited_for(tmp_path, follower):
+    """A follower that ends without an answer is noticed by its lock."""
     follower(None, holds_for=0.5)
     assert ask_follower(tmp_path, 60.0) is None
     assert left_over(tmp_path) == []
 
 
 def test_the_wait_ends(tmp_path, follower):
+    """A follower that never answers is waited for so long and no longer."""
     follower(None, holds_for=3.0)
     assert ask_follower(tmp_path, 0.5) is None
 
 
 def test_damaged_files_are_no_request(tmp_path):
+    """A file that is cut in half asks for nothing."""
     (tmp_path / FOLLOWER_FOLDER).mkdir(parents=True)
     (tmp_path / FOLLOWER_FOLDER / "asked").write_text("{")
     assert not answer_request(tmp_path, lambda: pytest.fail("synced"))
