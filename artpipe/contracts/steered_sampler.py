@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from artpipe.contracts.model import Exhibit
+
 
 @dataclass(frozen=True)
 class Steering:
@@ -37,6 +39,19 @@ class SteeredSampler(Protocol):
 
     def steer(self, noise: Tensor, steering: Steering) -> Tensor:
         """Return ``(N, C, H, W)`` in [-1, 1] at noise ``(N, Z)``."""
+        ...
+
+
+@runtime_checkable
+class HoleFiller(Protocol):
+    """A learner that fills a hole of a given picture, and is steered by nothing else."""
+
+    def fill_hole(self, picture: Tensor, hole: Tensor, seed: int) -> Exhibit:
+        """Return ``(C, H, W)`` in [-1, 1] with its hole ``(H, W)`` bool filled.
+
+        Raises:
+            UserError: nothing of the picture and of the works is whole.
+        """
         ...
 
 

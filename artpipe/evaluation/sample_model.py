@@ -14,12 +14,18 @@ from artpipe.artifacts.caption_columns import CAPTION_COLUMNS, decode_texts
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import load_params
 from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler
-from artpipe.contracts.steered_sampler import SteeredSampler, select_rows
+from artpipe.contracts.steered_sampler import HoleFiller, SteeredSampler, select_rows
 from artpipe.errors import UserError
 from artpipe.evaluation.painted_files import PaintedFile, PaintedFiles
 from artpipe.evaluation.recipes import make_command
 from artpipe.evaluation.sample_file_labels import SampleLabeller
-from artpipe.evaluation.steered_samples import SteeringRequest, check_request, list_refused, steer_exhibits
+from artpipe.evaluation.steered_samples import (
+    SteeringRequest,
+    check_request,
+    fill_holes,
+    list_refused,
+    steer_exhibits,
+)
 from artpipe.system.atomic_files import remove_stale_temporaries, write_bytes, write_folder
 from artpipe.system.shell_quoting import quote_for_shell
 from artpipe.training.data import load_columns
@@ -57,11 +63,7 @@ def sample_model(
     works = _load_held_out_works(Path("data/shards") / str(entry.get("dataset")), learner)
     if label is not None:
         works = {column: rows for column, rows in works.items() if column not in CAPTION_COLUMNS}
-    if request.recipe and (isinstance(learner, SteeredSampler) or request.between or request.moves):
-        texts = decode_texts(works["caption_texts"].tolist()) if "caption_texts" in works else []
-        exhibits = list(steer_exhibits(learner, n, seed, label, request, texts))
-    else:
-        exhibits = list(_generate_exhibits(learner, n, seed, label, works))
+    exhibits = list(_paint_request(learner, n, seed, label, request, works))
     if not exhibits:
         raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
     recipe = {"model": name, "checkpoint": sha256, "label": label, **request.recipe}
@@ -69,6 +71,22 @@ def sample_model(
         exhibits = [replace(exhibit, caption="") for exhibit in exhibits]
     out = out or Path("data/samples") / f"{name}-seed-{seed}"
     return _save_exhibits(exhibits, out, recipe, SampleLabeller(params.gallery, card, sha256))
+
+
+def _paint_request(
+    learner: Learner[Any],
+    n: int,
+    seed: int,
+    label: int | None,
+    request: SteeringRequest,
+    works: dict[str, torch.Tensor],
+) -> Iterator[Exhibit]:
+    if request.recipe and isinstance(learner, HoleFiller):
+        return fill_holes(learner, n, seed, request.steering)
+    if request.recipe and (isinstance(learner, SteeredSampler) or request.between or request.moves):
+        texts = decode_texts(works["caption_texts"].tolist()) if "caption_texts" in works else []
+        return steer_exhibits(learner, n, seed, label, request, texts)
+    return _generate_exhibits(learner, n, seed, label, works)
 
 
 def generate_works(checkpoint: Path, dataset: str, n: int, seed: int) -> list[Exhibit]:

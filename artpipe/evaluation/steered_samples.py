@@ -10,12 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from artpipe.contracts.model import Exhibit, LatentWalker, Learner, Prompt
-from artpipe.contracts.steered_sampler import SteeredSampler, Steering, select_rows
+from artpipe.contracts.steered_sampler import HoleFiller, SteeredSampler, Steering, select_rows
 from artpipe.errors import UserError
 from artpipe.evaluation.noise_directions import MOST_DIRECTIONS, find_directions, has_directions
 from artpipe.numerics.caption_tokens import split_words
 from artpipe.system.plain_text import to_printable
 
+_HOLE_OPTIONS = {"like", "like_sha256", "keep", "keep_sha256"}
 _AT_ONCE = 64  # painted at once, so that memory does not grow with their number
 
 
@@ -49,7 +50,9 @@ def check_request(learner: Learner[Any], name: str, request: SteeringRequest, re
     """
     kind = learner.params.kind
     steered = [option for option in request.recipe if option not in {"prompt", "between", "move"}]
-    if steered and not isinstance(learner, SteeredSampler):
+    if isinstance(learner, HoleFiller):
+        _check_hole(name, kind, request)
+    elif steered and not isinstance(learner, SteeredSampler):
         raise UserError(f"--{steered[0]}: {name} is a {kind}, which is not steered; a flow is")
     if request.between and not isinstance(learner, LatentWalker):
         raise UserError(f"--between: {name} is a {kind}, which has no way from one noise to another")
@@ -59,6 +62,26 @@ def check_request(learner: Learner[Any], name: str, request: SteeringRequest, re
         raise UserError("--between begins from noise, --like from a picture; give one of them")
     if request.prompt is not None:
         refuse_words(request.prompt, name, refused)
+
+
+def _check_hole(name: str, kind: str, request: SteeringRequest) -> None:
+    """Refuse what steers a learner that only fills holes."""
+    steering = request.steering
+    if steering.like is not None and steering.painted is None:
+        raise UserError(
+            f"--like: {name} is of the kind {kind}, which fills what a mask leaves open; name it with --keep"
+        )
+    taken = _HOLE_OPTIONS if steering.strength < 1 else {*_HOLE_OPTIONS, "strength"}
+    if others := [option for option in request.recipe if option not in taken]:
+        raise UserError(f"--{others[0]}: {name} is of the kind {kind}, which takes no more than --like and --keep")
+
+
+def fill_holes(learner: HoleFiller, n: int, seed: int, steering: Steering) -> Iterator[Exhibit]:
+    """Fill the hole of the given picture `n` times, with seeds from `seed` on."""
+    if steering.like is None or steering.painted is None:
+        raise ValueError("a picture and a mask are wanted")
+    for number in range(seed, seed + n):
+        yield replace(learner.fill_hole(steering.like, steering.painted[0] > 0, number), seed=number)
 
 
 def _check_moves(learner: Learner[Any], name: str, moves: Mapping[int, float]) -> None:

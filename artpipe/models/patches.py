@@ -21,6 +21,7 @@ from artpipe.language.message import Message
 from artpipe.nn.patches.picture_captions import describe_analogy, describe_format, describe_mixture
 from artpipe.nn.patches.picture_jobs import PictureJob, list_picture_jobs
 from artpipe.nn.style.style_images import find_first_works, require_classes
+from artpipe.numerics.patch_completion import fill_hole
 from artpipe.numerics.patch_layouts import grow_to_format, mix_in_fields, recolour, shift_at_random
 from artpipe.numerics.patch_synthesis import (
     PatchSettings,
@@ -97,7 +98,8 @@ class Patches(Learner[Params]):
     def prepare_training(self, works: Batch) -> None:
         """Choose the works: the first of each named class, or clear ones that differ."""
         names, spec = self.params.works, self.spec
-        rows = _find_works(works, spec, names) if names else choose_clear_works(works["images"], len(self.images))
+        rows = [find_first_works(works, spec, name)[0] for name in names]
+        rows = rows or choose_clear_works(works["images"], len(self.images))
         if len(rows) < len(self.images):
             raise UserError(
                 f"dataset `{spec.dataset}` has {len(rows)} works to train on, {len(self.images)} wanted; lower `count`"
@@ -188,6 +190,19 @@ class Patches(Learner[Params]):
         made = zip(self.jobs, self.compositions(), strict=True)
         return [self._show(job, composition) for job, composition in made]
 
+    @torch.no_grad()
+    def fill_hole(self, picture: Tensor, hole: Tensor, seed: int) -> Exhibit:
+        """Fill a hole with pieces of the picture itself, else of the works."""
+        try:
+            filled = fill_hole(picture, hole, to_float(self.images.cpu()), self.levels, seed, self.settings)
+        except ValueError:
+            raise UserError("--keep: the mask leaves nothing of the picture as large as a patch") from None
+        taken = [(index, share) for index, share in enumerate(measure_work_shares(filled)[1:]) if share]
+        digests = tuple(bytes(self.digests[index].tolist()).hex() for index, _ in taken)
+        return Exhibit(
+            "image", filled.picture, "", "mixture", digests=digests, shares=tuple(share for _, share in taken)
+        )
+
     def _show(self, job: PictureJob, composition: Composition) -> Exhibit:
         size = job.size((self.spec.height, self.spec.width))
         shares, named = measure_work_shares(composition), list(job.works)
@@ -230,11 +245,6 @@ def _check_spec(params: Params, spec: Spec) -> None:
     for ratio in params.formats:
         if not 0.2 <= ratio <= 5:  # noqa: PLR2004
             raise UserError(f"{place}: `formats` has {ratio:g}; 0.2 to 5 is wanted, width by height")
-
-
-def _find_works(works: Batch, spec: Spec, names: Sequence[str]) -> list[int]:
-    """Return the first row of each class."""
-    return [find_first_works(works, spec, name)[0] for name in names]
 
 
 MODEL = Model(reads=frozenset({"images", "labels", "digests"}), params=Params, build=Patches)

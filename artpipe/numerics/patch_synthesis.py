@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from artpipe.numerics.patch_search import PatchFeatures, PatchGrid, match_all, refine_matches
 
 Size = tuple[int, int]
+_FAR = 1e6  # a square distance that no patch has
 
 
 @dataclass(frozen=True)
@@ -78,20 +79,26 @@ def match_patches(
     settings: PatchSettings,
     *,
     enlarged: bool,
+    penalties: Tensor | None = None,
 ) -> tuple[Tensor, float]:
     """Match all patches of a guess ``(C, H, W)``; return the mean square difference.
 
-    A match is the number of a patch of the works. `near` are matches to start from; where there are none, or few
-    patches, all are compared. An `enlarged` guess is compared with works as blurred as itself.
+    A match is the number of a patch of the works. `near` are matches to start from; where there are none, or few patches,
+    all are compared. An `enlarged` guess is compared with works as blurred as itself. `penalties` ``(P)`` are added to
+    the distances of patches; one whose penalty is infinite is not taken.
     """
     keys = source.blurred if enlarged else source.sharp
     grid = PatchGrid(len(keys), source.size, settings.patch)
     features = PatchFeatures(keys, settings.patch, settings.components)
     queries, candidates = features.project(guess[None]), features.project(keys)
+    if penalties is not None:  # one more component, which is 0 in the guess
+        queries = F.pad(queries, (0, 1))
+        candidates = torch.cat([candidates, penalties.clamp(max=_FAR).sqrt()[:, None]], 1)
     shape = (guess.shape[1] - settings.patch + 1, guess.shape[2] - settings.patch + 1)
     if near is None or grid.patches <= settings.search_all:
-        matches, distances = match_all(queries, candidates, settings.alpha)
-        return matches.view(shape), float(distances.mean())
+        allowed = torch.arange(len(candidates)) if penalties is None else penalties.isfinite().nonzero()[:, 0]
+        matches, distances = match_all(queries, candidates[allowed], settings.alpha)
+        return allowed[matches].view(shape), float(distances.mean())
     matches, distances = refine_matches(grid, queries.view(*shape, -1), candidates, near, generator)
     return matches, float(distances.mean())
 
@@ -109,12 +116,16 @@ def enlarge_matches(matches: Tensor, small: PatchGrid, large: PatchGrid, shape: 
     return large.numbers(work[place], moved_top.round().long(), moved_left.round().long())
 
 
-def average_patches(works: Tensor, matches: Tensor, patch: int) -> Tensor:
-    """Return the picture ``(C, H, W)`` that overlapping patches make together."""
+def average_patches(works: Tensor, matches: Tensor, patch: int, trust: Tensor | None = None) -> Tensor:
+    """Return the picture ``(C, H, W)`` that overlapping patches make together.
+
+    `trust` ``(h, w)`` is the weight of each of them, 1 where it is None.
+    """
     size = (matches.shape[0] + patch - 1, matches.shape[1] + patch - 1)
     pixels, corners = _pixel_rows(works), _corner_pixels(works, matches, patch)
     total, weights = torch.zeros(*size, works.shape[1]), torch.zeros(*size, 1)
-    for (row, column), weight in _window(patch):
+    for (row, column), share in _window(patch):
+        weight = share if trust is None else share * trust[..., None]
         area = (slice(row, row + matches.shape[0]), slice(column, column + matches.shape[1]))
         total[area] += weight * pixels[corners + row * works.shape[3] + column]
         weights[area] += weight

@@ -1,6 +1,7 @@
 """Patch synthesis as a kind: its pictures, their sources, resuming at every step, what it refuses and its metric."""
 
 import copy
+import re
 
 import pytest
 import torch
@@ -8,7 +9,9 @@ import torch
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.composer import Composer
 from artpipe.contracts.model import Prompt
+from artpipe.contracts.steered_sampler import Steering
 from artpipe.errors import UserError
+from artpipe.evaluation.steered_samples import SteeringRequest, check_request, fill_holes
 from artpipe.language.sentences import make_sentence
 from artpipe.models.patches import Patches
 from artpipe.numerics.pixels import to_bytes, to_float
@@ -131,3 +134,48 @@ def test_refusals(changes, message):
 def test_it_is_a_composer(trained):
     """So the metric `patch_sources` applies."""
     assert isinstance(trained, Composer)
+
+
+def masked(size=16):
+    """A picture that the composer never saw, and a mask of its middle as a command line gives it."""
+    picture = torch.rand(3, size, size, generator=torch.Generator().manual_seed(9)) * 2 - 1
+    painted = torch.zeros(1, size, size)
+    painted[:, 7:9, 7:9] = 1
+    return picture, painted
+
+
+def test_a_hole_of_a_given_picture_is_filled(trained):
+    """What is not masked stays bit by bit, each seed is a filling of its own, and works that gave pixels are named."""
+    picture, painted = masked()
+    filled = list(fill_holes(trained, 3, 5, Steering(like=picture, painted=painted)))
+    assert [exhibit.seed for exhibit in filled] == [5, 6, 7]
+    known = {bytes(digest.tolist()).hex() for digest in trained.digests}
+    for exhibit in filled:
+        assert torch.equal(exhibit.data[:, painted[0] == 0], picture[:, painted[0] == 0])
+        assert {*exhibit.digests} <= known
+        assert len(exhibit.shares) == len(exhibit.digests)
+        assert all(0 < share <= 4 / 256 for share in exhibit.shares)  # the hole has four pixels of 256
+
+
+WRONG = {
+    "no mask": (SteeringRequest(Steering(like=masked()[0]), given={"like": "a"}), "--like: mine is of the kind patches, which fills"),
+    "words": (SteeringRequest(prompt="a heart"), "--prompt: mine is of the kind patches, which takes no more than"),
+    "steps": (
+        SteeringRequest(Steering(like=masked()[0], painted=masked()[1], steps=4), given={"like": "a", "keep": "b"}),
+        "--steps: mine is of the kind patches, which takes no more than --like and --keep",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("request_", "line"), WRONG.values(), ids=WRONG)
+def test_what_fills_no_hole_is_refused(trained, request_, line):
+    """A picture without a mask, and whatever steers others, is refused in one line."""
+    with pytest.raises(UserError, match=re.escape(line)):
+        check_request(trained, "mine", request_, [])
+
+
+def test_a_mask_that_leaves_no_piece_is_refused(monkeypatch, trained):
+    """Where neither picture nor works have a whole patch there is nothing to fill with."""
+    monkeypatch.setattr(trained, "images", torch.nn.Parameter(trained.images[:0], requires_grad=False))
+    with pytest.raises(UserError, match="leaves nothing of the picture as large as a patch"):
+        trained.fill_hole(masked()[0], torch.ones(16, 16, dtype=torch.bool), 1)
