@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import yaml
 from _growth_command import ROOT, environment
 
 sys.path.insert(0, str(ROOT))
@@ -25,12 +26,16 @@ sys.modules["tests"].__path__ = [str(ROOT / "tests")]
 from artpipe.artifacts import paths  # noqa: E402
 from artpipe.artifacts.run import RunRecord, save_run  # noqa: E402
 from artpipe.config.params import About  # noqa: E402
+from artpipe.storage.dvc_command import hash_folder, make_listing  # noqa: E402
+from artpipe.system.hashing import md5_file  # noqa: E402
 from tests.browser import make_museum  # noqa: E402
 
 SIDE = 16  # pixels
 WORKS_PER_MODEL = 24
+KINDS = ("classifier", "gan", "vae")
+COMMITTED = 10  # models that `dvc commit` writes into dvc.lock
 MODELS_PER_ROOM = 40
-COPIED = ("dvc.yaml", "code.yaml", "prefect.yaml", ".dvcignore", ".gitignore")
+COPIED = ("dvc.yaml", "code.yaml", "prefect.yaml", "curation.yaml", ".dvcignore", ".gitignore")
 WORKS = """\
 format: 2
 seed: 1
@@ -94,17 +99,52 @@ def make_models(folder: Path, count: int) -> Path:
     (folder / "champions.json").write_text('{"format": 1, "champions": {}}\n')
     (folder / "datasets").mkdir()
     shutil.copy(ROOT / "datasets/digits.yaml", folder / "datasets/digits.yaml")
-    (folder / "params.yaml").write_text(_models_params(count))
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    (folder / "params.yaml").write_text(_models_params(min(count, COMMITTED)))
     _write_results(folder)
-    for command in (["git", "init", "-q"], ["dvc", "commit", "--force", "--quiet"]):
-        subprocess.run(command, cwd=folder, env=environment(folder.parent), check=True)
+    subprocess.run(["dvc", "commit", "--force", "--quiet"], cwd=folder, env=environment(folder.parent), check=True)
+    if count > COMMITTED:
+        (folder / "params.yaml").write_text(_models_params(count))
+        _write_results(folder)
+        _extend_lock(folder, count)
     return folder
 
 
+def _extend_lock(folder: Path, count: int) -> None:
+    """Write into dvc.lock what `dvc commit` would, which reads and writes all of it for each stage.
+
+    A model's entries are those of a committed one of its kind, under its name and with the hashes of its files.
+    """
+    lock = yaml.safe_load((folder / "dvc.lock").read_text())
+    stages = lock["stages"]
+    for number in range(COMMITTED, count):
+        name, known = f"m{number:04}", f"m{len(KINDS) + number % len(KINDS):04}"
+        for verb in ("train", "evaluate"):
+            stages[f"{verb}@{name}"] = json.loads(json.dumps(stages[f"{verb}@{known}"]).replace(known, name))
+    stages["gallery"]["params"]["params.yaml"]["models"] = yaml.safe_load(_models_params(count))["models"]
+    for stage in stages.values():
+        for rows, is_output in ((stage["deps"], False), (stage.get("outs", ()), True)):
+            for row in rows:
+                row.update(_describe(folder / row["path"], folder / ".dvc/cache/files/md5" if is_output else None))
+    (folder / "dvc.lock").write_text(yaml.safe_dump(lock, sort_keys=False))
+
+
+def _describe(path: Path, cache: Path | None) -> dict[str, Any]:
+    """Return what dvc.lock says of a file or folder, and put it into DVC's cache if one is named."""
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    contents = {md5_file(file): file.read_bytes() for file in files}
+    hashes = {"md5": hash_folder(path), "nfiles": len(files)} if path.is_dir() else {"md5": md5_file(path)}
+    if path.is_dir():
+        contents[hashes["md5"]] = make_listing(path)
+    for md5, data in contents.items() if cache else ():
+        (cached := cache / md5[:2] / md5[2:]).parent.mkdir(parents=True, exist_ok=True)
+        cached.write_bytes(data)
+    return {**hashes, "size": sum(file.stat().st_size for file in files)}
+
+
 def _models_params(count: int) -> str:
-    kinds = ("classifier", "gan", "vae")
     entries = "".join(
-        f"  m{number:04}: {{kind: {kinds[number % 3]}, dataset: digits, pretrained: data/shards/digits,"
+        f"  m{number:04}: {{kind: {KINDS[number % len(KINDS)]}, dataset: digits, pretrained: data/shards/digits,"
         f" feature_extractor: m0000, steps: 100}}\n"
         for number in range(count)
     )
