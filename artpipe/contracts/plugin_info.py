@@ -77,6 +77,9 @@ class Export(Settings):
 
     network: str = ""  # module:class, an `ExportedNetwork`: what ONNX and the Hub get; empty: nothing
     reason: str = "its `MODEL_INFO` names no network to export"  # why there is none
+    only: Mapping[str, str] = Field(
+        default_factory=dict
+    )  # parameters whose value the network knows; of others there is none
 
 
 class ModelInfo(WallInfo):

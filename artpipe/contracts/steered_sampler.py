@@ -80,10 +80,18 @@ class PathFunctions:
     settings: PathSettings
 
 
+class NoPathError(Exception):
+    """What a page cannot compute of a path."""
+
+
 @runtime_checkable
 class PathSampler(SteeredSampler, Protocol):
     """A steered sampler whose path the page of its live room can follow."""
 
     def path_functions(self) -> PathFunctions:
-        """Return what is computed on a path."""
+        """Return what is computed on a path.
+
+        Raises:
+            NoPathError: a page cannot compute it.
+        """
         ...

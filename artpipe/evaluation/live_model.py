@@ -13,7 +13,7 @@ from artpipe.artifacts.caption_columns import decode_texts
 from artpipe.artifacts.report import LiveModel, LivePath
 from artpipe.contracts.metric import Evidence
 from artpipe.contracts.model import LatentWalker
-from artpipe.contracts.steered_sampler import PathFunctions, PathSampler
+from artpipe.contracts.steered_sampler import NoPathError, PathFunctions, PathSampler
 from artpipe.evaluation.latent_directions import find_directions
 from artpipe.evaluation.live_program import Function, ProgramBuilder, join_functions
 from artpipe.evaluation.operation_lowering import Lowering
@@ -43,7 +43,7 @@ def write_live_model(evidence: Evidence, folder: Path) -> LiveModel | None:
         return None
     try:
         packed = encode_program(make_program(learner, len(spec.classes)), largest)
-    except UnsupportedOperationError as error:
+    except (UnsupportedOperationError, NoPathError) as error:
         sys.stdout.write(f"{evidence.card.name}: no live room: the page cannot compute {error}\n")
         return None
     write_bytes(folder / PROGRAM_FILE, packed)

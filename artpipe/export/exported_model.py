@@ -42,6 +42,9 @@ def load_exported_model(root: Path, name: str, form: str) -> ExportedModel:
     export = model_info(card.kind).export
     if not export.network:
         raise UserError(f"{name}: its kind, {card.kind}, cannot be exported to {form}: {export.reason}")
+    for key, known in export.only.items():
+        if (value := str(card.params.get(key, known))) != known:
+            raise UserError(f"{name}: its `{key}` is `{value}`, which cannot be exported to {form}; `{known}` can")
     settings = _make_settings(root, card, sha256)
     network: ExportedNetwork = plugins.load_function(export.network)(settings)
     trained = {**dict(learner.named_parameters()), **dict(learner.named_buffers())}

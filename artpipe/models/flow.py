@@ -4,6 +4,7 @@ Liu et al. 2023; conditional flow matching, Lipman et al. 2023. A label is the w
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal, Self
 
 import torch
@@ -16,10 +17,10 @@ from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, NewDatasets
-from artpipe.contracts.steered_sampler import PathFunctions, PathSettings, Steering, select_rows
+from artpipe.contracts.steered_sampler import NoPathError, PathFunctions, PathSettings, Steering, select_rows
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
-from artpipe.nn.flow_matching.conditions import CaptionEncoder, caption_tokens
+from artpipe.nn.flow_matching.caption_texts import beside_rows, open_texts
 from artpipe.nn.flow_matching.guidance import GuidedPredictor
 from artpipe.nn.flow_matching.straight_path import (
     draw_times,
@@ -47,6 +48,8 @@ class Params(TrainParams):
     blocks: Positive = 1  # at each size but the innermost, before and after it
     inner_blocks: Positive = 4
     condition_dim: int = Field(default=128, ge=2)
+    # words: learned from the dataset's own; clip: those of the CLIP text encoder whose folder is `pretrained`
+    text_encoder: Literal["words", "clip"] = "words"
     learning_rate: float = Field(default=3.0e-3, gt=0)
     final_rate: Share = 0.02  # of `learning_rate`, at the end of a cosine
     warmup_steps: int = Field(default=100, ge=0)
@@ -85,11 +88,12 @@ class Flow(MicroBatchedLearner[Params]):
         super().__init__(params, spec)
         del pretrained
         self.classes = len(spec.classes) if params.conditional else 0
+        self.texts = open_texts(params.text_encoder, Path(params.pretrained))
         size = spec.height, spec.width
         fold = params.fold or (2 if max(size) <= _SMALL_SIDE else 4)
         self.network = nn.ModuleDict(
             {
-                "captions": CaptionEncoder(params.condition_dim),
+                "captions": self.texts.make_network(params.condition_dim),
                 "unet": ConditionalUNet(
                     spec.channels, size, fold=fold, width=params.width, inner_width=params.inner_width,
                     blocks=params.blocks, inner_blocks=params.inner_blocks, condition_dim=params.condition_dim,
@@ -99,7 +103,8 @@ class Flow(MicroBatchedLearner[Params]):
         self.to(memory_format=torch.channels_last)
         self.average = ema.make_average(self.network)
         # The last row is for works without a label: no word.
-        self.register_buffer("class_tokens", caption_tokens((*spec.classes, "")), persistent=False)
+        self.register_buffer("class_tokens", self.texts.describe((*spec.classes, "")), persistent=False)
+        self.texts.watch(self)
         self.optimisers = {
             "flow": torch.optim.Adam(self.network.parameters(), params.learning_rate, (0.9, params.beta2), fused=True)
         }
@@ -111,8 +116,8 @@ class Flow(MicroBatchedLearner[Params]):
         tokens = self._tokens(batch)
         if "captions" in batch and self.classes:
             named = (torch.rand(count, device=device) < p.class_words) & (batch["labels"] != UNLABELLED)
-            tokens = torch.where(named[:, None, None], self._label_tokens(batch["labels"]), tokens)
-        tokens = tokens * (torch.rand(count, 1, 1, device=device) >= p.unconditional)
+            tokens = torch.where(beside_rows(named, tokens), self._label_tokens(batch["labels"]), tokens)
+        tokens = tokens * beside_rows(torch.rand(count, device=device) >= p.unconditional, tokens)
         if p.flip:
             mirrored = torch.rand(count, 1, 1, 1, device=device) < 0.5  # noqa: PLR2004
             images = torch.where(mirrored, images.flip(3), images)
@@ -137,9 +142,12 @@ class Flow(MicroBatchedLearner[Params]):
         ema.update(self.average, self.network, decay)
 
     def _tokens(self, batch: Batch) -> Tensor:
-        """Return the tokens ``(B, words, pieces)`` of captions, else of the labels' words."""
+        """Return the tokens ``(B, words, pieces)`` of captions, else of the labels' words.
+
+        With CLIP they are vectors ``(B, width)``.
+        """
         if self.params.conditional and "captions" in batch:
-            return batch["captions"]
+            return self.texts.take(batch, slice(None))
         labels = batch.get("labels")
         if labels is None or not self.classes:
             labels = torch.full((len(batch["images"]),), UNLABELLED)
@@ -161,7 +169,7 @@ class Flow(MicroBatchedLearner[Params]):
         """Paint ``(N, C, H, W)`` in [-1, 1]; a picture depends on its own seed alone."""
         noise = prompt.noise(self.noise_size).to(next(self.parameters()).device)
         if self.params.conditional and "captions" in prompt.works:
-            tokens = prompt.works["captions"][select_rows(prompt.seeds, len(prompt.works["captions"]))]
+            tokens = self.texts.take(prompt.works, select_rows(prompt.seeds, len(prompt.works["captions"])))
         else:
             tokens = self._label_tokens(requested_labels(prompt, self.classes))
         return self._paint(noise, self._encode(tokens), Steering())
@@ -171,11 +179,17 @@ class Flow(MicroBatchedLearner[Params]):
         """Paint ``(N, C, H, W)`` in [-1, 1] from noise ``(N, Z)``, or from a picture on."""
         labels = torch.full((len(noise),), UNLABELLED) if steering.labels is None else steering.labels
         words = steering.captions
-        tokens = self._label_tokens(labels) if words is None else caption_tokens(tuple(words))
+        tokens = self._label_tokens(labels) if words is None else self.texts.describe(tuple(words))
         return self._paint(noise, self._encode(tokens), steering)
 
     def path_functions(self) -> PathFunctions:
-        """Return what the page of a live room computes."""
+        """Return what the page of a live room computes.
+
+        Raises:
+            NoPathError: words are those of CLIP, which is too large for a page.
+        """
+        if self.params.text_encoder != "words":
+            raise NoPathError("what a CLIP encoder makes of words")
         p, captions, unet = self.params, self.average["captions"], self.average["unet"]  # type: ignore[index]
         return PathFunctions(
             captions.encode_pieces,
@@ -209,7 +223,7 @@ class Flow(MicroBatchedLearner[Params]):
         noise = self._shape(noise)
         guidance = p.guidance if steering.guidance is None else steering.guidance
         predictor = GuidedPredictor(
-            self.average["unet"], conditions, self._encode(caption_tokens((steering.negative,))),  # type: ignore[index]
+            self.average["unet"], conditions, self._encode(self.texts.describe((steering.negative,))),  # type: ignore[index]
             guidance, (p.guided_from, p.guided_to), like, steering.painted,
         )  # fmt: skip
         strength = 1.0 if like is None else steering.strength
@@ -250,7 +264,7 @@ MODEL = Model(
 )
 MODEL_INFO = ModelInfo(
     title="Rectified flow",
-    export=Export(network="artpipe.export.networks.flow_painter:FlowPainter"),
+    export=Export(network="artpipe.export.networks.flow_painter:FlowPainter", only={"text_encoder": "words"}),
     nanoseconds_per_pixel=7000,
     evaluation_seconds=60.0,  # a film among it
     default_batch_size=16,

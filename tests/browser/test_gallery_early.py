@@ -78,9 +78,9 @@ def test_a_served_page_fills_by_itself(browser, museum):
         museum.progress.on_start(f"train@{MODEL}")
         museum.progress.on_step(f"train@{MODEL}", 30, 120)
         museum.preview.write_pages(museum.progress)
-        page.wait_for_selector("text=in training, step 30 of 120", timeout=8000)
+        page.wait_for_selector("text=in training, step 30 of 120", timeout=60_000)
         museum.hang(MODEL)
-        page.wait_for_selector(HUNG, timeout=8000)
+        page.wait_for_selector(HUNG, timeout=60_000)
         page.locator(HUNG).scroll_into_view_if_needed()
         page.wait_for_function(f"[...document.querySelectorAll('{HUNG} img')].every(i => i.complete && i.naturalWidth)")
         assert page.evaluate(f"document.querySelector('{HUNG} img').getBoundingClientRect().width") > 20
@@ -98,7 +98,7 @@ def test_what_is_read_stays_where_it_is(browser, museum):
         before = page.evaluate(f"{read}.getBoundingClientRect().top")
         height = page.evaluate("document.body.scrollHeight")
         museum.hang(MODEL)
-        page.wait_for_selector(HUNG, state="attached", timeout=8000)
+        page.wait_for_selector(HUNG, state="attached", timeout=60_000)
         page.wait_for_timeout(300)
         assert page.evaluate("document.body.scrollHeight") > height + 100
         assert abs(page.evaluate(f"{read}.getBoundingClientRect().top") - before) <= 1
@@ -114,7 +114,7 @@ def test_after_the_run_nobody_asks_any_more(browser, museum):
         museum.hang(MODEL)
         build_gallery(museum.root)
         museum.early = False
-        page.wait_for_selector(".run", state="detached", timeout=8000)
+        page.wait_for_selector(".run", state="detached", timeout=60_000)
         assert page.locator(HUNG).count() == 1
         page.wait_for_load_state("networkidle")
         asked = len(visit.requests)

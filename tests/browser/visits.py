@@ -6,6 +6,7 @@ class Visit:
 
     def __init__(self, browser, **options):
         self.context = browser.new_context(**options)
+        self.context.set_default_timeout(120_000)  # beside other work a page may wait long for a core
         self.page = self.context.new_page()
         self.complaints, self.requests, self.bytes = [], [], 0
         self.page.on("console", lambda message: self.complaints.append(message.text))

@@ -128,7 +128,8 @@ def test_the_server_of_a_single_run_is_guarded_too(prefect_server, project, monk
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.chdir(project.folder)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    with ephemeral_server.run_ephemeral_server():
+    with ephemeral_server.run_ephemeral_server() as wait_for_server:
+        wait_for_server()
         port = int(os.environ["PREFECT_API_URL"].removesuffix("/api").rpartition(":")[2])
         given = ["evil.example", f"evil.example:{port}", f"localhost:{port}"]
         assert [ask(port, "/api/flow_runs/filter", name) for name in given] == [400, 400, 200]
