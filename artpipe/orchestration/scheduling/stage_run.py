@@ -31,6 +31,7 @@ _BUSY_SECONDS = 5.0  # between two tries while another dvc uses a path; DVC itse
 _RETRYABLE = 75  # exit code of a stage that may work later: a lock, a server
 _MESSAGE_PREFIX = "artpipe: "  # of the line in which a stage explains its failure
 _SIGKILL = {-9, 137}  # in DVC's words, in a shell's
+_NOT_FOUND = "ERROR: Stage '{}' not found inside 'dvc.yaml' file"  # DVC's StageNotFound; nothing was started then
 _EXIT_CODE = re.compile(
     r"exited with (-?\d+)"
 )  # in DVC's message on a stage's command; DVC's own exit code is always the same
@@ -41,6 +42,7 @@ class StageOutput:
 
     def __init__(self, name: str, on_step: Callable[[str, int, int], None]) -> None:
         self.ran = False  # else DVC found it up to date, or took it from its run cache
+        self.is_unknown = False  # DVC found no stage of the name
         self._busy_lines: list[str] = []
         self.code = 0  # of the stage's own command
         self._message = self._notice = ""
@@ -56,6 +58,10 @@ class StageOutput:
         line = to_printable(line.expandtabs())  # stored in Prefect's database
         if self._busy_lines or is_busy(line):
             self._busy_lines.append(line)
+            return
+        if not self.ran and line == _NOT_FOUND.format(self._name):  # said in our words, or as the reason of the failure
+            self.is_unknown = True
+            self._dvc_errors.append(line)
             return
         self._logger.info(line)
         console.print_output_line(self._name, line)
@@ -143,8 +149,11 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
 
 
 def _is_left_out(name: str, output: StageOutput) -> bool:
-    """Return whether a stage that failed was removed; its output says so."""
-    if not is_removed(name):
+    """Return whether DVC found no such stage because it was removed; its output says so.
+
+    What failed by itself has failed, removed or not.
+    """
+    if not (output.is_unknown and is_removed(name)):
         return False
     output.read_line("removed from params.yaml since the run began; left out")
     return True

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from prefect.client.schemas.objects import State, StateType
@@ -13,7 +14,7 @@ from artpipe.orchestration.reporting import console, prefect_artifacts
 from artpipe.orchestration.scheduling import stage_run
 from artpipe.orchestration.scheduling.dispatcher import dispatch
 from artpipe.orchestration.scheduling.dvc_graph import Stage
-from artpipe.orchestration.scheduling.run_context import RunContext, RunSettings
+from artpipe.orchestration.scheduling.run_context import RunSettings
 
 OK, BAD, NOT_READY = (
     State(type=StateType.COMPLETED),
@@ -211,12 +212,37 @@ def test_a_stage_whose_entry_was_removed_is_known(stage, is_removed):
     assert stage_run.is_removed(stage) is is_removed
 
 
-def test_a_stage_that_was_removed_meanwhile_fails_nothing(studio, monkeypatch, capsys):
-    """DVC finds no such stage: it is left out, in our words; one that is there has failed."""
+@pytest.fixture
+def settings(monkeypatch, tmp_path):
+    """Those of a run without a server, whose `artpipe` takes the dataset `shapes` out of params.yaml, then fails."""
     monkeypatch.setattr(stage_run, "get_run_logger", lambda: logging.getLogger("test"))
-    settings = RunSettings(run="removed", cores=1, env=os.environ, timeout_seconds=60, server=False)
-    monkeypatch.setattr(RunContext.for_run(settings).children, "run", lambda *_: 255)
+    stub = tmp_path / "bin" / "artpipe"
+    stub.parent.mkdir()
+    stub.write_text("#!/bin/sh\nsed -i 's/^  shapes:/  another:/' params.yaml\nexit 3\n")
+    stub.chmod(0o755)
+    env = {**os.environ, "PATH": f"{stub.parent}:{os.environ['PATH']}"}
+    return RunSettings(run=tmp_path.name, cores=1, env=env, timeout_seconds=60, server=False)
+
+
+@pytest.mark.usefixtures("studio")
+def test_a_stage_that_was_removed_meanwhile_fails_nothing(settings, capsys):
+    """DVC finds no such stage: it is left out, and that is all that is said of it."""
     stage_run.reproduce_stage("ingest@gone", settings)
-    assert "ingest@gone removed from params.yaml since the run began; left out" in capsys.readouterr().out
-    with pytest.raises(RuntimeError, match="failed with exit code 255"):
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(" ")]  # of the stage
+    assert lines == ["  ingest@gone removed from params.yaml since the run began; left out"]
+
+
+@pytest.mark.usefixtures("studio")
+def test_a_stage_that_dvc_does_not_know_has_failed(settings):
+    """Its entry stands in params.yaml, so it is not that it was removed."""
+    Path("dvc.yaml").write_text("stages: {}\n")
+    with pytest.raises(RuntimeError, match=r"^dvc: Stage 'ingest@shapes' not found inside 'dvc.yaml' file$"):
         stage_run.reproduce_stage("ingest@shapes", settings)
+
+
+@pytest.mark.usefixtures("studio")
+def test_a_stage_that_failed_has_failed_though_it_was_removed_meanwhile(settings):
+    """DVC knew it and ran it: that is no stage to leave out."""
+    with pytest.raises(RuntimeError, match=r"^failed with exit code 3$"):
+        stage_run.reproduce_stage("ingest@shapes", settings)
+    assert stage_run.is_removed("ingest@shapes")
