@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from artpipe.cli.command_result import Json, show_result
 from artpipe.errors import UserError
-from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import resolve_typed_path
 
 catalogue_commands = typer.Typer()
@@ -17,6 +17,8 @@ def catalogue(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="The PDF; one that is there is replaced.")
     ] = "catalogue.pdf",
+    *,
+    as_json: Json = False,
 ) -> None:
     """Print the catalogue of the gallery into a PDF.
 
@@ -26,4 +28,4 @@ def catalogue(
 
     if not file:
         raise UserError("FILE is empty; name a file such as catalogue.pdf")
-    typer.echo(to_printable_lines(print_catalogue(resolve_typed_path(Path(file)))))
+    show_result(lambda: print_catalogue(resolve_typed_path(Path(file))), as_json=as_json)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from artpipe.cli.command_classes import OptionalProjectCommand
-from artpipe.cli.inspect import LOOK, Json
+from artpipe.cli.command_result import Json
+from artpipe.cli.inspect import LOOK
 from artpipe.errors import UserError
 from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import find_root_or_none, require_typed_path

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from artpipe.cli.command_classes import OptionalProjectCommand
+from artpipe.cli.command_result import Json
 from artpipe.errors import UserError, did_you_mean
 from artpipe.system.plain_text import to_printable, to_printable_lines
 from artpipe.system.project_root import require_typed_path, resolve_typed_path
@@ -22,7 +23,7 @@ def critique(
     picture: Annotated[str, typer.Argument(metavar="PICTURE|FOLDER", help="A picture, or a folder of some.")],
     *,
     page: Annotated[Path | None, typer.Option(help="Write a page there, to read and to print (HTML).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Json = False,
     language: Annotated[
         str | None, typer.Option("--lang", help="en or zh; without it that of the project's gallery.")
     ] = None,

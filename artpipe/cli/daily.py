@@ -1,12 +1,11 @@
 """The commands of every day: check, run, plan, status, gc."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from artpipe.system.plain_text import to_printable_lines
+from artpipe.cli.command_result import Json, print_json, show_result
 from artpipe.system.project_root import resolve_typed_path
 
 DAILY = "Every day"
@@ -16,7 +15,7 @@ daily_commands = typer.Typer()
 @daily_commands.command(rich_help_panel=DAILY, short_help="Look for mistakes before anything starts.")
 def check(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Validate params.yaml, datasets, presets and folders before anything starts."""
     from artpipe.project.pinned_version import explain_other_version
@@ -27,7 +26,7 @@ def check(
     check_presets()
     note = explain_other_version()
     if as_json:
-        typer.echo(json.dumps({"ok": True, "summary": sentence, "note": note or ""}))
+        print_json({"ok": True, "summary": sentence, "note": note or ""})
         return
     if note:
         typer.echo(f"note: {note}", err=True)
@@ -64,7 +63,7 @@ def run(
 def plan(
     *,
     preset: Annotated[str | None, typer.Option(metavar="NAME", help="As if this preset were in force.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what would run, why, and the time and disk it will take."""
     from functools import partial
@@ -80,7 +79,7 @@ def plan(
 @daily_commands.command(rich_help_panel=DAILY, short_help="Say what is at work, what is stale, where to look.")
 def status(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say whether a run is at work and since when, what is stale, where to look."""
     from functools import partial
@@ -102,7 +101,7 @@ def gc(
     days: Annotated[
         float, typer.Option(min=0, help="The age from which a stopped training and a removed dataset go.")
     ] = 7,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what disk could be freed.
 
@@ -110,5 +109,4 @@ def gc(
     """
     from artpipe.storage.gc import collect_garbage
 
-    report = collect_garbage(yes=yes, history=history, days=days)
-    typer.echo(json.dumps(report.to_json(), indent=1) if as_json else to_printable_lines(report.to_text()))
+    show_result(lambda: collect_garbage(yes=yes, history=history, days=days), as_json=as_json)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from artpipe.cli.command_classes import OptionalProjectCommand
+from artpipe.cli.command_result import CommandResult, Json, print_json, show_result
 from artpipe.cli.servers import watch
 from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import require_typed_path
@@ -50,6 +51,7 @@ def dataset_add(
     origin: Annotated[str, typer.Option(help="Where they come from.")] = "unknown",
     *,
     plan: Annotated[bool, typer.Option(help="Say what will run, and the time and disk it takes.")] = True,
+    as_json: Json = False,
 ) -> None:
     """Copy works in, track them and write their entries into params.yaml."""
     from artpipe.config.params import About
@@ -64,10 +66,13 @@ def dataset_add(
     ingest |= {} if voices is None else {"voices": voices}
     ingest |= {key: value for key, value in (("names", names), ("encoding", encoding)) if value}
     ingest |= {key: value for key, value in (("classes", classes), ("splits", splits)) if value not in {"auto", "keep"}}
-    with _open_place(path, about) as (place, described):
-        message = add_dataset(place, name, about=described, size=size, kinds=kinds, medium=medium, ingest=ingest)
-    typer.echo(to_printable_lines(message))
-    if plan:
+
+    def add() -> CommandResult:
+        with _open_place(path, about) as (place, described):
+            return add_dataset(place, name, about=described, size=size, kinds=kinds, medium=medium, ingest=ingest)
+
+    show_result(add, as_json=as_json)
+    if plan and not as_json:  # `artpipe plan --json` is a document of its own
         print_plan(lambda: read_graph(during_run=True))
 
 
@@ -101,14 +106,12 @@ def dataset_inspect(
     splits: Splits = "keep",
     names: Names = "",
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what a place of works is understood as; nothing is copied or changed.
 
     In a project or outside of one.
     """
-    import json
-
     from artpipe.layout.input_files import resolve_hub_snapshot
     from artpipe.project.detection import describe_summary, describe_works_inside, inspect_input
     from artpipe.project.import_files import describe_archive
@@ -116,11 +119,12 @@ def dataset_inspect(
     ingest = {"classes": classes, "splits": splits, "names": names}
     place = resolve_hub_snapshot(require_typed_path(path))
     understanding = inspect_input(place, medium, ingest)
-    text = json.dumps(understanding.to_json(), indent=2) if as_json else describe_summary(understanding)
-    if not as_json:
-        text += describe_works_inside(place, understanding.medium, ingest) + describe_archive(place, names)
-    text = text.rstrip("\n")
-    typer.echo(to_printable_lines(text))
+    if as_json:
+        print_json(understanding.to_json())
+        return
+    text = describe_summary(understanding)
+    text += describe_works_inside(place, understanding.medium, ingest) + describe_archive(place, names)
+    typer.echo(to_printable_lines(text.rstrip("\n")))
 
 
 @dataset_commands.command("remove")
@@ -129,10 +133,12 @@ def dataset_remove(
     *,
     keep_files: Annotated[bool, typer.Option("--keep-files", help="Leave datasets/NAME where it is.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Take a dataset, its models and everything made from it away.
 
-    Says first what of your own files goes, and asks; `artpipe dataset restore NAME` brings it back.
+    Says first what of your own files goes, and asks; `artpipe dataset restore NAME` brings it back. With --json nobody is
+    asked: without --yes it only says what would go.
     """
     import sys
 
@@ -140,23 +146,27 @@ def dataset_remove(
     from artpipe.project.dataset_removal import plan_removal, remove_dataset
 
     if not yes:
-        typer.echo(to_printable_lines(plan_removal(name, keep_files=keep_files).describe()))
+        show_result(lambda: plan_removal(name, keep_files=keep_files), as_json=as_json)
+        if as_json:
+            return
         if not sys.stdin.isatty():
             raise UserError("nothing was removed: there is nobody to ask here; `--yes` removes it")
         if not typer.confirm("Remove it?"):
             typer.echo("nothing was removed")
             raise typer.Exit(1)
-    typer.echo(remove_dataset(name, keep_files=keep_files))
+    show_result(lambda: remove_dataset(name, keep_files=keep_files), as_json=as_json)
 
 
 @dataset_commands.command("restore")
 def dataset_restore(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of a dataset that was removed.")],
+    *,
+    as_json: Json = False,
 ) -> None:
     """Bring a removed dataset back, its files from DVC's cache."""
     from artpipe.project.dataset_removal import restore_dataset
 
-    typer.echo(to_printable_lines(restore_dataset(name)))
+    show_result(lambda: restore_dataset(name), as_json=as_json)
 
 
 dataset_commands.command("watch")(watch)

@@ -1,10 +1,9 @@
 """`artpipe doctor`: what of this machine decides how a run goes."""
 
-from typing import Annotated
-
 import typer
 
 from artpipe.cli.command_classes import OptionalProjectCommand
+from artpipe.cli.command_result import Json
 
 doctor_commands = typer.Typer()
 
@@ -14,7 +13,7 @@ doctor_commands = typer.Typer()
 )
 def doctor(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Look at versions, processor, GPU, disk, ports, git, DVC's remote, time zone.
 

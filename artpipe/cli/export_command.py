@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from artpipe.cli.command_result import Json, show_result
 from artpipe.cli.inspect import LOOK, Name
-from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import resolve_typed_path
 
 export_commands = typer.Typer()
@@ -20,6 +20,8 @@ def export(
         str,
         typer.Option(metavar="FORMAT", help="Of a model onnx, huggingface or mlflow; of a dataset imagefolder."),
     ],
+    *,
+    as_json: Json = False,
 ) -> None:
     """Take a model or a dataset out, in a format of others.
 
@@ -27,4 +29,4 @@ def export(
     """
     from artpipe.export.formats import export as write_export
 
-    typer.echo(to_printable_lines(write_export(name, to, resolve_typed_path(folder))))
+    show_result(lambda: write_export(name, to, resolve_typed_path(folder)), as_json=as_json)

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from artpipe.cli.command_result import Json, show_result
 from artpipe.cli.inspect import LOOK
 from artpipe.errors import UserError
-from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import is_file, resolve_typed_path
 
 forget_commands = typer.Typer()
@@ -29,7 +29,7 @@ def forget(
     ] = False,
     list_all: Annotated[bool, typer.Option("--list", help="Say what was withdrawn.")] = False,
     undo: Annotated[str, typer.Option(metavar="HASH", help="Let a withdrawn work come in again.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say which datasets, models, pages and champions have something of works.
 
@@ -41,19 +41,19 @@ def forget(
     if sum(map(bool, (work or creator, list_all, undo))) > 1:
         raise UserError("one of WORK, --creator, --list and --undo at a time")
     if list_all:
-        typer.echo(to_printable_lines(forget_command.list_tombstones()))
+        show_result(forget_command.list_tombstones, as_json=as_json)
         return
     if yes or undo:
         from artpipe.orchestration.run_activity import require_no_run
 
         require_no_run()
     if undo:
-        typer.echo(to_printable_lines(forget_command.undo_forgetting(undo)))
+        show_result(lambda: forget_command.undo_forgetting(undo), as_json=as_json)
         return
     if exact and near:
         raise UserError("one of --exact and --near at a time: the very bytes, or near copies too")
-    options = {"exact": exact, "near": near, "yes": yes, "as_json": as_json}
-    typer.echo(to_printable_lines(forget_command.forget(_find_files(work or ()), creator=creator, **options)))
+    options = {"exact": exact, "near": near, "yes": yes}
+    show_result(lambda: forget_command.forget(_find_files(work or ()), creator=creator, **options), as_json=as_json)
 
 
 def _find_files(texts: Sequence[str]) -> list[str]:

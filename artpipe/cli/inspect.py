@@ -3,19 +3,18 @@
 And `new` and `upgrade`.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from artpipe.cli.command_classes import NoProjectCommand
+from artpipe.cli.command_result import Json, print_json, show_result
 from artpipe.errors import UserError
 from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import resolve_typed_path
 
 LOOK = "Looking closer"
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
 
 inspect_commands = typer.Typer()
@@ -25,13 +24,15 @@ inspect_commands = typer.Typer()
 def new(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Empty, or not there yet.")],
     starter: Annotated[str, typer.Option("--from", help="museum, pictures, texts or music.")] = "museum",
+    *,
+    as_json: Json = False,
 ) -> None:
     """Make a project of your own: parameters, graph, folders for datasets and plugins."""
     from artpipe.project.new_project import create_project
 
     if not folder:  # of a variable that is not set; as a path it would be this folder
         raise UserError("DIR is empty; name a folder, `.` for this one")
-    typer.echo(to_printable_lines(create_project(resolve_typed_path(Path(folder)), starter)))
+    show_result(lambda: create_project(resolve_typed_path(Path(folder)), starter), as_json=as_json)
 
 
 @inspect_commands.command(rich_help_panel="Every day", short_help="Accept newly installed code.")
@@ -53,7 +54,7 @@ def upgrade(
     report = upgrade_project(only_plan=plan, keep=keep)
     pin = pin_installed_version(only_plan=plan)
     if as_json:
-        typer.echo(json.dumps({**report.to_json(), "pin": pin}, indent=1))
+        print_json({**report.to_json(), "pin": pin})
         return
     typer.echo(to_printable_lines("\n".join([report.to_text(), *([pin] if pin else [])])))
 
@@ -120,12 +121,13 @@ def card(
     ] = None,
     *,
     croissant: Annotated[bool, typer.Option("--croissant", help="A dataset's Croissant JSON-LD instead.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write a model's or dataset's card for the Hub, of its artifacts alone."""
     from artpipe.publishing.write_card import write_card
 
     to = to and resolve_typed_path(to)
-    typer.echo(to_printable_lines(write_card(name, to, croissant=croissant)))
+    show_result(lambda: write_card(name, to, croissant=croissant), as_json=as_json)
 
 
 @inspect_commands.command(rich_help_panel=LOOK)
@@ -160,6 +162,7 @@ def promote(
     force: Annotated[
         bool, typer.Option("--force", help="Whatever the numbers say; fair or good it has to be.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Make a checkpoint the champion of its dataset and kind, if it is better.
 
@@ -169,18 +172,23 @@ def promote(
 
     if model is None and force:
         raise UserError("--force wants a MODEL")
-    typer.echo(to_printable_lines(promotion.promote_all() if model is None else promotion.promote(model, force=force)))
+
+    show_result(
+        lambda: promotion.promote_all() if model is None else promotion.promote(model, force=force), as_json=as_json
+    )
 
 
 @inspect_commands.command(rich_help_panel=LOOK)
 def rollback(
     dataset: Annotated[str, typer.Argument(metavar="DATASET")],
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Such as gan.")],
+    *,
+    as_json: Json = False,
 ) -> None:
     """Give the champion before back its place."""
     from artpipe.tracking import promotion
 
-    typer.echo(to_printable_lines(promotion.rollback(dataset, kind)))
+    show_result(lambda: promotion.rollback(dataset, kind), as_json=as_json)
 
 
 @inspect_commands.command("sync", rich_help_panel=LOOK)
@@ -189,8 +197,11 @@ def sync_mlflow(
     follow: Annotated[
         bool, typer.Option("--follow", help="Show the trainings while they run; a training starts it.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Bring MLflow up to date with the run records."""
+    if follow and as_json:
+        raise UserError("--json says what was brought over, and --follow goes on; give one of them")
     if follow:
         from artpipe.tracking.follower import follow_trainings
 
@@ -198,4 +209,4 @@ def sync_mlflow(
         return
     from artpipe.tracking.mlflow_sync import sync
 
-    typer.echo(to_printable_lines(sync()))
+    show_result(sync, as_json=as_json)

@@ -1,14 +1,13 @@
 """The command `artpipe publish`: a checked copy of the gallery, to be put online."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from artpipe.cli.inspect import Json
+from artpipe.cli.command_result import Json, print_json, show_result
 from artpipe.errors import UserError, did_you_mean
-from artpipe.system.plain_text import to_printable, to_printable_lines
+from artpipe.system.plain_text import to_printable
 from artpipe.system.project_root import resolve_typed_path
 
 publish_commands = typer.Typer()
@@ -41,9 +40,8 @@ def publish(
             known = ", ".join(CHECK_NAMES)
             raise UserError(f"--accept {to_printable(name)}: the checks are {known}{did_you_mean(name, CHECK_NAMES)}")
     try:
-        copy = publish_gallery(resolve_typed_path(Path(folder)), base_url, accept)
+        show_result(lambda: publish_gallery(resolve_typed_path(Path(folder)), base_url, accept), as_json=as_json)
     except FaultyGalleryError as error:
         if as_json:
-            typer.echo(json.dumps(error.to_json(), indent=1))
+            print_json(error.to_json())
         raise
-    typer.echo(json.dumps(copy.to_json(), indent=1) if as_json else to_printable_lines(copy.to_text()))

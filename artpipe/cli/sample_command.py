@@ -1,14 +1,13 @@
 """The command `artpipe sample`: paint from a trained model, by words and pictures."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from artpipe.cli.inspect import LOOK, Json, Name
+from artpipe.cli.command_result import Json, show_result
+from artpipe.cli.inspect import LOOK, Name
 from artpipe.errors import UserError
-from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import require_typed_path, resolve_typed_path
 
 if TYPE_CHECKING:
@@ -75,15 +74,16 @@ def sample(
     """
     if recipe is not None:
         others = (label, prompt, guidance, steps, like, keep, between, move, negative or None)
-        painted = _paint_recipe(name, recipe, out, others)
+        show_result(lambda: _paint_recipe(name, recipe, out, others), as_json=as_json)
     else:
         _check_options(prompt, label, like, keep, strength, between)
         if strength is None:
             strength = _STRENGTH if like is not None and keep is None else 1.0
         options = {"negative": negative, "guidance": guidance, "steps": steps, "strength": strength}
         asked = {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between, "moves": _read_moves(move or [])}
-        painted = _paint(name, n, seed, out, label, _make_request(name, like, keep, options, asked))
-    typer.echo(json.dumps(painted.to_json(), indent=1) if as_json else to_printable_lines(painted.to_text()))
+        show_result(
+            lambda: _paint(name, n, seed, out, label, _make_request(name, like, keep, options, asked)), as_json=as_json
+        )
 
 
 def _paint(

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from artpipe.config.params import load_params
 from artpipe.errors import UserError, did_you_mean
 from artpipe.system.atomic_files import write_folder
+from artpipe.system.file_tree import total_bytes
 from artpipe.system.shell_quoting import quote_for_shell
 
 Writer = Callable[[Path, str, Path], str]  # from the project, a name and an empty folder to a sentence
@@ -17,6 +18,25 @@ class ExportFormat(NamedTuple):
 
     of: str  # models or datasets
     load_writer: Callable[[], Writer]
+
+
+class ExportedFolder(NamedTuple):
+    """What was written, and where."""
+
+    folder: Path
+    name: str  # of the model or dataset
+    format: str
+    files: tuple[str, ...]  # relative to the folder
+    bytes: int
+    note: str  # how far it was checked, or how it is used
+
+    def to_text(self) -> str:
+        """Return it in a line."""
+        return f"{quote_for_shell(str(self.folder))}: {self.name} as {self.format}; {self.note}"
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the same for programs."""
+        return {**self._asdict(), "folder": str(self.folder), "files": list(self.files)}
 
 
 def _onnx() -> Writer:
@@ -51,8 +71,8 @@ FORMATS: Mapping[str, ExportFormat] = {
 }
 
 
-def export(name: str, to: str, folder: Path, root: Path = Path()) -> str:
-    """Write a model or dataset into a new folder and return lines about it.
+def export(name: str, to: str, folder: Path, root: Path = Path()) -> ExportedFolder:
+    """Write a model or dataset into a new folder and return what was written.
 
     Args:
         name: of a model or dataset of params.yaml.
@@ -72,8 +92,9 @@ def export(name: str, to: str, folder: Path, root: Path = Path()) -> str:
         raise UserError(f"{folder}: is there already; name a folder that is empty or not there yet")
     writer = FORMATS[to].load_writer()
     with write_folder(folder) as temporary:
-        sentence = writer(root, name, temporary)
-    return f"{quote_for_shell(str(folder))}: {name} as {to}; {sentence}"
+        note = writer(root, name, temporary)
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return ExportedFolder(folder, name, to, tuple(files), total_bytes(folder), note)
 
 
 def _require_subject(root: Path, name: str, to: str) -> None:

@@ -18,6 +18,7 @@ from artpipe.contracts.source import Source
 from artpipe.errors import BusyError, UserError
 from artpipe.layout.input_files import resolve_hub_snapshot
 from artpipe.layout.layout_summary import LayoutSummary
+from artpipe.project.added_entries import AddedDataset, AddedModel, RemovedModel
 from artpipe.project.detection import (
     choose_ingest,
     describe_summary,
@@ -68,8 +69,8 @@ def add_dataset(
     kinds: Sequence[str] | None = None,
     medium: str = "",
     ingest: Mapping[str, Any] | None = None,
-) -> str:
-    """Copy works in, track them with DVC, write their entries; return what to do next.
+) -> AddedDataset:
+    """Copy works in, track them with DVC, and write their entries.
 
     Without `medium` the files decide it, without `size` and `kinds` medium and number of works do; `ingest` is what differs from its defaults.
 
@@ -98,7 +99,8 @@ def add_dataset(
         track_files(target, undo)
         write_params(text)
         mark_import_finished()
-    return write_contact_sheet(name, checked) + _describe_next_steps(name, target, entries, skipped_count)
+    sheet = write_contact_sheet(name, checked)
+    return AddedDataset(name, target, understanding, entries, skipped_count, sheet, describe_git_step(name, target))
 
 
 def _describe_input(source: Path, summary: LayoutSummary, entry: DatasetEntry, ingest: Mapping[str, Any] | None) -> str:
@@ -126,7 +128,7 @@ def _insert_entries(text: str, entries: FirstEntries) -> str:
     return text
 
 
-def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] = ()) -> str:
+def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] = ()) -> AddedModel:
     """Write a model's entry; `parameters` are ``key=value``, the value as in YAML.
 
     Raises:
@@ -142,7 +144,7 @@ def add_model(name: str, *, kind: str, dataset: str, parameters: Sequence[str] =
         text = insert_entry(text, "models", name, entry)
         check_model(parse_params_text(text), name)
         write_params(text)
-    return f"added {name} ({kind} on {dataset}); `artpipe plan` says what it will take, `artpipe run` trains it"
+    return AddedModel(name, kind, dataset, entry)
 
 
 def _read_parameters(parameters: Sequence[str]) -> dict[str, Any]:
@@ -158,7 +160,7 @@ def _read_parameters(parameters: Sequence[str]) -> dict[str, Any]:
     return given
 
 
-def remove_model(name: str) -> str:
+def remove_model(name: str) -> RemovedModel:
     """Remove a model and all its outputs.
 
     Raises:
@@ -172,7 +174,7 @@ def remove_model(name: str) -> str:
         _require_not_being_made(name)
         write_params(remove_entry(text, "models", name))
         remove_model_outputs(name)
-    return f"removed {name}; `artpipe run` takes it out of the gallery"
+    return RemovedModel(name)
 
 
 def _require_not_being_made(model: str) -> None:
@@ -288,10 +290,3 @@ def remove_model_outputs(model: str) -> None:
     """Remove all that the stages made of a model, and its training's state."""
     for path in (*paths.model_outputs(model), paths.STATE / "train" / model):
         remove_quietly(path)
-
-
-def _describe_next_steps(name: str, target: Path, entries: FirstEntries, skipped_count: int) -> str:
-    skipped = (
-        f"{skipped_count} links, special files or names that are not UTF-8 stayed behind\n" if skipped_count else ""
-    )
-    return f"{skipped}{entries.describe()}next: artpipe run\n{describe_git_step(name, target)}"

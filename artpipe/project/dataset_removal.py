@@ -44,9 +44,13 @@ class DatasetRemoval(NamedTuple):
     bytes: int
     models: tuple[str, ...]
     readers: tuple[str, ...] = ()  # datasets that stay and read the same files
+    removed: bool = False  # else it is only planned
 
-    def describe(self) -> str:
-        """Return in sentences what goes, and how to get it back."""
+    def to_text(self) -> str:
+        """Return what went, or in sentences what would go and how to get it back."""
+        if self.removed:
+            advice = f"`artpipe dataset restore {self.name}` brings it back"
+            return f"{self._summarise()}; `artpipe run` takes its room out of the gallery, {advice}"
         lines = [f"remove {self.name}:"]
         if self.files:
             noun = "file of yours" if self.files == 1 else "files of yours"
@@ -58,8 +62,11 @@ class DatasetRemoval(NamedTuple):
         lines.append(f"`artpipe dataset restore {self.name}` brings it back, until `artpipe gc --yes` a week later")
         return "\n".join(lines)
 
-    def summarise(self) -> str:
-        """Return in a line what went."""
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the same for programs."""
+        return {**self._asdict(), "path": str(self.path), "models": list(self.models), "readers": list(self.readers)}
+
+    def _summarise(self) -> str:
         with_models = f" with {', '.join(self.models)}" if self.models else ""
         staying = f"; {self._explain_staying()}" if self.readers else ""
         return f"removed {self.name}{with_models}{staying}"
@@ -69,6 +76,23 @@ class DatasetRemoval(NamedTuple):
             f": {' and '.join(self.readers)} read{'s' if len(self.readers) == 1 else ''} it" if self.readers else ""
         )
         return f"{self.path} stays where it is{reader}"
+
+
+class RestoredDataset(NamedTuple):
+    """A dataset that is back."""
+
+    name: str
+    path: Path  # of its works
+    models: tuple[str, ...]
+
+    def to_text(self) -> str:
+        """Return it in a sentence."""
+        with_models = f" with {', '.join(self.models)}" if self.models else ""
+        return f"restored {self.name}{with_models}; `artpipe run` makes its room again, what DVC still has without training"
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the same for programs."""
+        return {"name": self.name, "path": str(self.path), "models": list(self.models)}
 
 
 def plan_removal(name: str, *, keep_files: bool = False) -> DatasetRemoval:
@@ -87,7 +111,7 @@ def plan_removal(name: str, *, keep_files: bool = False) -> DatasetRemoval:
     return DatasetRemoval(name, path, files, total_bytes(path) if leaves else 0, models, readers)
 
 
-def remove_dataset(name: str, *, keep_files: bool = False) -> str:
+def remove_dataset(name: str, *, keep_files: bool = False) -> DatasetRemoval:
     """Remove a dataset, its models and all their outputs.
 
     Raises:
@@ -112,10 +136,10 @@ def remove_dataset(name: str, *, keep_files: bool = False) -> str:
             remove_quietly(folder)
         for model in models:
             remove_model_outputs(model)
-    return f"{removal.summarise()}; `artpipe run` takes its room out of the gallery, `artpipe dataset restore {name}` brings it back"
+    return removal._replace(removed=True)
 
 
-def restore_dataset(name: str) -> str:
+def restore_dataset(name: str) -> RestoredDataset:
     """Bring a removed dataset back, its files from DVC's cache, with its models.
 
     Raises:
@@ -142,8 +166,7 @@ def restore_dataset(name: str) -> str:
             check_model(restored, model)
         write_params(text)
         shutil.rmtree(removed_folder(Path(), name), ignore_errors=True)
-    with_models = f" with {', '.join(removed.models)}" if removed.models else ""
-    return f"restored {name}{with_models}; `artpipe run` makes its room again, what DVC still has without training"
+    return RestoredDataset(name, target, tuple(removed.models))
 
 
 def _load_removed(name: str) -> RemovedDataset:

@@ -8,7 +8,9 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from artpipe import __version__
 from artpipe.artifacts.curation import EMPTY_CURATION
@@ -47,8 +49,28 @@ _DVC_CONFIG = """\
 _GITIGNORE = "/.venv/\n/data/\n/.state/\n/dvc_plots/\n__pycache__/\n*.py[cod]\n"
 
 
-def create_project(folder: Path, starter: str = "museum") -> str:
-    """Create a new project and return what to type next.
+class NewProject(NamedTuple):
+    """A project that was created."""
+
+    folder: Path
+    starter: str
+    repository: Path | None  # of git, around the project; None: its own, or none
+    next_steps: str
+
+    def to_text(self) -> str:
+        """Return what it is and what to type next."""
+        git_note = f"; git: part of the repository {to_printable(str(self.repository))}" if self.repository else ""
+        about = f"a project for artpipe {__version__} ({STARTERS[self.starter]}){git_note}"
+        return f"{to_printable(str(self.folder))}: {about}\n{self.next_steps}"
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the same for programs."""
+        repository = None if self.repository is None else str(self.repository)
+        return {"folder": str(self.folder), "starter": self.starter, "artpipe": __version__, "repository": repository}
+
+
+def create_project(folder: Path, starter: str = "museum") -> NewProject:
+    """Create a new project.
 
     Args:
         folder: is not there yet, or is empty.
@@ -71,9 +93,8 @@ def create_project(folder: Path, starter: str = "museum") -> str:
         with fill_folder(target, last="params.yaml") as new_folder:  # it is what makes the folder a project
             _write_files(new_folder, starter, title=target.name)
             has_git = _init_git(new_folder, repository)
-    git_note = f"; git: part of the repository {to_printable(str(repository))}" if repository else ""
     next_steps = describe_next_steps(folder, starter, has_own_repository=has_git and not repository)
-    return f"{to_printable(str(folder))}: a project for artpipe {__version__} ({STARTERS[starter]}){git_note}\n{next_steps}"
+    return NewProject(folder, starter, repository, next_steps)
 
 
 def _require_outside_projects(folder: Path) -> None:

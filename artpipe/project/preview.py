@@ -5,6 +5,7 @@ Each is drawn in a worker.
 
 import sys
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artpipe import plugins
@@ -30,15 +31,15 @@ TEXTS, LINES, DRAWN = 12, 6, 600  # on a sheet of texts; lines of each; characte
 _BACKGROUND = 245  # grey of the sheet
 
 
-def write_contact_sheet(name: str, entry: DatasetEntry) -> str:
-    """Write ``.state/contact/NAME.png`` and return a line that says so.
+def write_contact_sheet(name: str, entry: DatasetEntry) -> Path | None:
+    """Write ``.state/contact/NAME.png`` and return its path.
 
     Where there is a terminal, it is drawn there too. Of a medium that can be read it is ``NAME.txt``, with the
     first lines of some; of one that cannot be drawn there is none.
     """
     info = medium_info(entry.medium)
     if not info.preview_job:
-        return _write_first_lines(name, entry) if info.is_readable else ""
+        return _write_first_lines(name, entry) if info.is_readable else None
     from PIL import Image
 
     settings = {"side": SIDE, "ground": _BACKGROUND, "max_megapixels": entry.ingest.max_megapixels}
@@ -47,7 +48,7 @@ def write_contact_sheet(name: str, entry: DatasetEntry) -> str:
     drawn = [tile.payload for _, tile in outcomes(inputs, job=info.preview_job, settings=settings, limits=limits)]
     tiles = _pick_evenly([tile for tile in drawn if tile])
     if not tiles:
-        return ""
+        return None
     rows = -(-len(tiles) // COLUMNS)
     sheet = Image.new("RGB", (min(COLUMNS, len(tiles)) * SIDE, rows * SIDE), (_BACKGROUND,) * 3)
     for place, pixels in enumerate(tiles):
@@ -58,7 +59,7 @@ def write_contact_sheet(name: str, entry: DatasetEntry) -> str:
     sheet.save(path)
     if sys.stdout.isatty():
         _draw_in_terminal(sheet)
-    return f"contact sheet: {path}\n"
+    return path
 
 
 def _pick_evenly(tiles: list[bytes]) -> list[bytes]:
@@ -70,7 +71,7 @@ def _pick_evenly(tiles: list[bytes]) -> list[bytes]:
     return [tiles[i * len(tiles) // count] for i in range(count)]
 
 
-def _write_first_lines(name: str, entry: DatasetEntry) -> str:
+def _write_first_lines(name: str, entry: DatasetEntry) -> Path:
     """Write the first lines of the first texts."""
     medium = find_medium(entry)
     source: Source = plugins.load_plugin("sources", entry.source)
@@ -84,7 +85,7 @@ def _write_first_lines(name: str, entry: DatasetEntry) -> str:
     write_text(path, sheet + "\n")
     if sys.stdout.isatty():
         sys.stdout.write(f"\n{to_printable_lines(sheet[:DRAWN])}\n\n")
-    return f"contact sheet: {path}\n"
+    return path
 
 
 def _draw_in_terminal(sheet: "Image.Image") -> None:

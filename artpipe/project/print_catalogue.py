@@ -1,7 +1,9 @@
 """Print the gallery's catalogue into a PDF."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
@@ -15,8 +17,23 @@ from artpipe.system.units import format_size
 _PAGE = "catalogue/index.html"
 
 
-def print_catalogue(target: Path) -> str:
-    """Write the catalogue of what hangs into a PDF, and return what to say.
+class PrintedCatalogue(NamedTuple):
+    """The PDF that was written."""
+
+    file: Path
+    bytes: int
+
+    def to_text(self) -> str:
+        """Return it in a line."""
+        return f"{to_printable(str(self.file))}: the catalogue, {format_size(self.bytes, digits=1)}"
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the same for programs."""
+        return {"file": str(self.file), "bytes": self.bytes}
+
+
+def print_catalogue(target: Path) -> PrintedCatalogue:
+    """Write the catalogue of what hangs into a PDF.
 
     Raises:
         UserError: there is no browser to print with, nothing hangs, the gallery has no catalogue, or the file cannot be
@@ -45,4 +62,4 @@ def print_catalogue(target: Path) -> str:
         write_bytes(target, data)
     except OSError as error:
         raise UserError(f"{shown}: {error.strerror}; name a file that can be written") from None
-    return f"{shown}: the catalogue, {format_size(len(data), digits=1)}"
+    return PrintedCatalogue(target, len(data))

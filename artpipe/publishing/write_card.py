@@ -1,7 +1,8 @@
 """Find whose card is asked for, and write it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from artpipe.artifacts import paths
 from artpipe.config.params import NAME_PATTERN
@@ -17,10 +18,25 @@ _MARKS = {_CARD_FILE: "<!-- Written by `artpipe card`", _CROISSANT_FILE: VERSION
 _MODELS, _DATASETS = "models", "datasets"
 
 
-def write_card(name: str, to: Path | None = None, *, croissant: bool = False, root: Path = Path()) -> str:
-    """Write the card of a model or dataset and return a line about it.
+class WrittenCard(NamedTuple):
+    """A card, and the file that has it, if one was asked for."""
 
-    Without a place to write it, the card itself is returned.
+    name: str
+    group: str  # models or datasets
+    text: str
+    file: Path | None = None
+
+    def to_text(self) -> str:
+        """Return the card itself, or a line about its file."""
+        return self.text.rstrip("\n") if self.file is None else f"{self.file}: written"
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the same for programs."""
+        return {**self._asdict(), "file": None if self.file is None else str(self.file)}
+
+
+def write_card(name: str, to: Path | None = None, *, croissant: bool = False, root: Path = Path()) -> WrittenCard:
+    """Make the card of a model or dataset, and write it where a place is named.
 
     Args:
         name: of a model or dataset; `models/NAME` or `datasets/NAME` where both have it.
@@ -42,10 +58,9 @@ def write_card(name: str, to: Path | None = None, *, croissant: bool = False, ro
         text = make_croissant(load_dataset_artifacts(root, name), root if path is None else path.parent, root)
     else:
         text = make_dataset_card(load_dataset_artifacts(root, name))
-    if path is None:
-        return text.rstrip("\n")
-    write_text(path, text)
-    return f"{path}: written"
+    if path is not None:
+        write_text(path, text)
+    return WrittenCard(name, group, text, path)
 
 
 def _find_subject(root: Path, name: str) -> tuple[str, str]:

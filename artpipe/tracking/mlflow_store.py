@@ -23,6 +23,7 @@ from artpipe.system.sqlite_address import sqlite_url
 from artpipe.tracking.mlflow_locations import update_locations
 from artpipe.tracking.mlflow_rows import iterate_metrics, split_batches, to_milliseconds
 from artpipe.tracking.mlflow_view import update_view
+from artpipe.tracking.sync_result import SyncTally
 
 RUN_ID, CARD, REPORT = "artpipe.run_id", "artpipe.run_record", "artpipe.report"
 PROJECT, RECORD = "artpipe.project", "artpipe.record"
@@ -48,15 +49,6 @@ _QUIET_VARIABLES = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-
-
-@dataclass
-class SyncTally:
-    """The counts of what was newly written."""
-
-    runs: int = 0
-    rows: int = 0
-    pictures: int = 0
 
 
 @dataclass

@@ -35,13 +35,14 @@ from artpipe.tracking.run_columns import (
     find_gallery_url,
     make_note,
 )
+from artpipe.tracking.sync_result import SyncResult
 
 _NOTE, _OWN_NOTE = "mlflow.note.content", "artpipe.note"  # MLflow's description; the hash of what was written there
 _SYNC_SECONDS = 600.0  # against a server that neither answers nor refuses
 
 
-def sync(root: Path = Path()) -> str:
-    """Make MLflow's runs from what is on disk; return a sentence on what was new.
+def sync(root: Path = Path()) -> SyncResult:
+    """Make MLflow's runs from what is on disk; return what was new.
 
     Reads run records, reports and the states of unfinished trainings; of checkpoints and data it takes what is there.
     Doing it again adds nothing.
@@ -65,12 +66,11 @@ def sync(root: Path = Path()) -> str:
         raise
     except Exception as error:  # MLflow, its database and its network raise their own
         raise ArtpipeError(f"MLflow: {first_line(error)}; nothing is lost, `artpipe sync` does it later") from error
-    tally, trainings = store.tally, len(run_ids - {""})
-    counts = f"{trainings} trainings; new: {tally.runs} runs, {tally.rows} rows, {tally.pictures} pictures ({hide_passwords(store.uri)})"
+    result = SyncResult(hide_passwords(store.uri), len(run_ids - {""}), store.tally)
     if damage:
-        raise ArtpipeError(f"MLflow: {counts}; left out: {'; '.join(damage.values())}")
+        raise ArtpipeError(f"{result.to_text()}; left out: {'; '.join(damage.values())}")
     save_signature(signature, root)
-    return f"MLflow: {counts}"
+    return result
 
 
 def sync_after_last_stage() -> None:

@@ -19,6 +19,7 @@ from artpipe.numerics.intervals import difference_interval
 from artpipe.storage.dvc_command import require_cached, restore_folders
 from artpipe.system.locks import hold_lock
 from artpipe.tracking.deciding_number import describe_deciding_number
+from artpipe.tracking.promotion_result import Outcome, Promotion, Promotions, Rollback, describe_champion
 
 _HASH_DIGITS = 12  # digits of a hash, enough to find it by
 
@@ -31,7 +32,7 @@ class PromotionCandidate(NamedTuple):
     run_id: str
 
 
-def promote(model: str, *, force: bool = False, root: Path = Path()) -> str:
+def promote(model: str, *, force: bool = False, root: Path = Path()) -> Promotions:
     """Make a checkpoint the champion of its dataset and kind, if it is better.
 
     Better is: the 95 % interval of the difference leaves zero. With `force` it becomes the champion whatever the numbers say,
@@ -44,26 +45,27 @@ def promote(model: str, *, force: bool = False, root: Path = Path()) -> str:
     if model not in models:
         raise UserError(f"there is no model `{model}` in params.yaml{did_you_mean(model, models)}")
     with _hold_champions_lock(root):
-        return _promote(model, force=force, root=root)
+        return Promotions((_promote(model, force=force, root=root),))
 
 
-def promote_all(root: Path = Path()) -> str:
-    """Try to promote every evaluated model of params.yaml; return a line for each.
+def promote_all(root: Path = Path()) -> Promotions:
+    """Try to promote every evaluated model of params.yaml.
 
     Raises:
         UserError: champions.json cannot be read.
     """
-    lines = []
+    promotions = []
     with _hold_champions_lock(root):
         load_champions(root)
-        for model in load_params(root / "params.yaml").models:
+        for model, entry in load_params(root / "params.yaml").models.items():
             if not (root / paths.report(model)).is_dir():
                 continue
             try:
-                lines.append(_promote(model, force=False, root=root))
+                promotions.append(_promote(model, force=False, root=root))
             except ArtpipeError as error:
-                lines.append(str(error))
-    return "\n".join(lines) or "nothing has been evaluated yet; `artpipe run` does it"
+                place = str(entry.get("dataset")), str(entry.get("kind"))
+                promotions.append(Promotion(model, *place, Outcome.REFUSED, reason=str(error)))
+    return Promotions(tuple(promotions))
 
 
 def promote_first(root: Path = Path()) -> list[str]:
@@ -82,11 +84,11 @@ def promote_first(root: Path = Path()) -> list[str]:
             reigns = champions.find(str(entry.get("dataset")), str(entry.get("kind"))) is not None
             if not reigns and (root / paths.report(model)).is_dir():
                 with contextlib.suppress(ArtpipeError):
-                    lines.append(_promote(model, force=False, root=root))
+                    lines.append(_promote(model, force=False, root=root).to_text())
     return lines
 
 
-def rollback(dataset: str, kind: str, root: Path = Path()) -> str:
+def rollback(dataset: str, kind: str, root: Path = Path()) -> Rollback:
     """Make the previous champion the champion again, and restore its files.
 
     Raises:
@@ -97,13 +99,13 @@ def rollback(dataset: str, kind: str, root: Path = Path()) -> str:
         champions = load_champions(root)
         reign = _require_reign(champions, dataset, kind)
         if not reign.before:
-            raise UserError(f"{dataset} {kind}: there was no champion before {_describe(reign.champion)}")
+            raise UserError(f"{dataset} {kind}: there was no champion before {describe_champion(reign.champion)}")
         restored, *earlier = reign.before
         folder = restore_champion(root, dataset, kind, restored)
         withdrawn = tuple(sorted({*reign.withdrawn, reign.champion.checkpoint} - {restored.checkpoint}))
         new_reign = ChampionHistory(champion=restored, before=tuple(earlier), withdrawn=withdrawn)
         save_champions(root, champions.with_history(dataset, kind, new_reign))
-    return f"{dataset} {kind}: the champion is {_describe(restored)} again, in {folder}; {_describe(reign.champion)} was taken back"
+    return Rollback(dataset, kind, restored, folder, reign.champion)
 
 
 def load_candidate(model: str, root: Path = Path()) -> PromotionCandidate:
@@ -148,7 +150,7 @@ def find_objection(challenger: Score | None, shards: str, champion: Champion) ->
     return f"{challenger.name} {challenger.value:.4g} is not shown to be better than {champion_score.value:.4g}: the difference is {gain.low:.2g} to {gain.high:.2g}"
 
 
-def _promote(model: str, *, force: bool, root: Path) -> str:
+def _promote(model: str, *, force: bool, root: Path) -> Promotion:
     report, sha256, run_id = load_candidate(model, root)
     verdict = report.verdict
     if not verdict.is_passing:
@@ -164,7 +166,7 @@ def _promote(model: str, *, force: bool, root: Path) -> str:
         taken_back = report.checkpoint in reign.withdrawn
         reason = "it was taken back before; --force" if taken_back else find_objection(score, report.shards, current)
         if reason:
-            raise UserError(f"{model}: stays behind the champion {_describe(current)}: {reason}")
+            raise UserError(f"{model}: stays behind the champion {describe_champion(current)}: {reason}")
     new_champion = Champion(
         model=model,
         run_id=run_id,
@@ -178,10 +180,8 @@ def _promote(model: str, *, force: bool, root: Path) -> str:
     save_champions(
         root, champions.with_history(report.dataset, report.kind, _make_reign(reign, new_champion, is_same=is_same))
     )
-    place = f"{report.dataset} {report.kind}"
-    if is_same:
-        return f"{place}: {_describe(new_champion)} is the champion already"
-    return f"{place}: the champion is {_describe(new_champion)}{f', before it {_describe(current)}' if current else ''}"
+    outcome = Outcome.UNCHANGED if is_same else Outcome.PROMOTED
+    return Promotion(model, report.dataset, report.kind, outcome, new_champion, None if is_same else current)
 
 
 def _make_reign(reign: ChampionHistory | None, new_champion: Champion, *, is_same: bool) -> ChampionHistory:
@@ -222,7 +222,7 @@ def restore_champion(root: Path, dataset: str, kind: str, champion: Champion) ->
     try:
         restore_folders(root, {folder / Path(path).parts[1]: md5 for path, md5 in champion.dvc.items()})
     except ArtpipeError as error:
-        problem = f"{_describe(champion)} cannot be brought back, so {paths.CHAMPIONS} stays as it is"
+        problem = f"{describe_champion(champion)} cannot be brought back, so {paths.CHAMPIONS} stays as it is"
         raise ArtpipeError(f"{dataset} {kind}: {problem}: {error}") from None
     return folder / "checkpoints"
 
@@ -248,13 +248,6 @@ def _require_reign(champions: Champions, dataset: str, kind: str) -> ChampionHis
         raise UserError(f"there is no champion of a dataset `{dataset}` in {paths.CHAMPIONS}{near}")
     raise UserError(
         f"there is no champion of {dataset} and the kind `{kind}` in {paths.CHAMPIONS}; there are: {', '.join(kinds)}"
-    )
-
-
-def _describe(champion: Champion) -> str:
-    score = champion.score
-    return (
-        f"{champion.model} ({f'{score.name} {score.value:.4g}, ' if score else ''}{champion.checkpoint[:_HASH_DIGITS]})"
     )
 
 

@@ -94,7 +94,7 @@ def test_the_cost_is_one_number_everywhere(museum):
     share = f"{energy / len(shown):.4f} Wh (estimated), in 1.50 GiB of memory"
     assert len(works) == len(shown)
     assert all(share in (work / "index.html").read_text() for work in works)
-    assert f"**{energy:.3f} Wh**" in write_card("digits-gan", root=museum)
+    assert f"**{energy:.3f} Wh**" in write_card("digits-gan", root=museum).text
     params = museum / "params.yaml"
     params.write_text(params.read_text().replace("theme: museum", "theme: museum, energy: {watts_per_core: 24}"))
     build_gallery(museum)

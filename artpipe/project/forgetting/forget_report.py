@@ -1,11 +1,10 @@
-"""Say what a work has left, in text and as JSON, and what forgetting it will do."""
+"""Say what a work has left and what forgetting it will do, in text and for programs."""
 
-import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.tombstones import TOMBSTONES, load_tombstones
+from artpipe.artifacts.tombstones import TOMBSTONES, Tombstone, load_tombstones
 from artpipe.artifacts.works import Works
 from artpipe.config.params import MINIMUM_WORKS, Params, load_params
 from artpipe.project.forgetting.forget_plan import ForgetPlan
@@ -18,7 +17,64 @@ _ROWS = 12  # shown of one kind
 _DIGITS = 16  # of a hash
 
 
-def describe_holdings(holdings: Holdings, traces: WorkTraces) -> str:
+class HeldWorks(NamedTuple):
+    """What works have left; nothing was changed."""
+
+    params: Params
+    holdings: Holdings
+    traces: WorkTraces
+    near: bool  # near copies are to stay out too
+
+    def to_text(self) -> str:
+        """Return what they have left, and what forgetting would do."""
+        plan = _describe_plan(self.params, self.holdings, near=self.near)
+        return f"{_describe_holdings(self.holdings, self.traces)}\n{plan}"
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the same for programs."""
+        return {"forgotten": False, **_dump_holdings(self.holdings, self.traces)}
+
+
+class ForgottenWorks(NamedTuple):
+    """What was forgotten: each plan, and what of it a person has to do."""
+
+    steps: Sequence[tuple[ForgetPlan, Sequence[str]]]
+
+    def to_text(self) -> str:
+        """Return what was done, and what a person has to do where artpipe cannot."""
+        return "\n".join(_describe_result(plan, notes) for plan, notes in self.steps)
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the same for programs."""
+        plans = [plan for plan, _ in self.steps]
+        return {
+            "forgotten": True,
+            "tombstones": [tombstone.model_dump() for plan in plans for tombstone in plan.tombstones],
+            "datasets": sorted({name for plan in plans for name in plan.keys}),
+            "models": sorted({name for plan in plans for name in plan.models}),
+            "notes": [note for _, notes in self.steps for note in notes],
+        }
+
+
+class TombstoneList(NamedTuple):
+    """What was withdrawn, with the datasets that held it."""
+
+    rows: Sequence[tuple[Tombstone, Sequence[str]]]
+
+    def to_text(self) -> str:
+        """Return a line for each tombstone: hash, date, scope, datasets that held it."""
+        lines = []
+        for tombstone, held in self.rows:
+            scope = "and near copies" if tombstone.near else "these pixels" if tombstone.pixels else "these bytes"
+            lines.append(f"{tombstone.key}  {tombstone.date}  {scope:<15}  {', '.join(held) or 'no dataset of today'}")
+        return "\n".join(lines) or "no work was withdrawn here"
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the same for programs."""
+        return {"tombstones": [{**tombstone.model_dump(), "datasets": list(held)} for tombstone, held in self.rows]}
+
+
+def _describe_holdings(holdings: Holdings, traces: WorkTraces) -> str:
     """Return what is known of the works, part by part."""
     parts = [
         ("in", [_describe_held(held) for held in holdings.held]),
@@ -32,7 +88,7 @@ def describe_holdings(holdings: Holdings, traces: WorkTraces) -> str:
     return to_lines([*lines, *_describe_limits(holdings)])
 
 
-def describe_plan(params: Params, holdings: Holdings, *, near: bool = False) -> str:
+def _describe_plan(params: Params, holdings: Holdings, *, near: bool = False) -> str:
     """Return what forgetting would do, before it is done."""
     own = [name for name in holdings.datasets if is_own_source(params.dataset(name))]
     others = [name for name in holdings.datasets if name not in own]
@@ -50,7 +106,7 @@ def describe_plan(params: Params, holdings: Holdings, *, near: bool = False) -> 
     ])  # fmt: skip
 
 
-def describe_result(plan: ForgetPlan, notes: Sequence[str]) -> str:
+def _describe_result(plan: ForgetPlan, notes: Sequence[str]) -> str:
     """Return what was done, and what a person has to do where artpipe cannot."""
     count, models = len(plan.tombstones), ", ".join(plan.models) or "no model"
     works = "1 work is" if count == 1 else f"{count:,} works are"
@@ -64,20 +120,19 @@ def describe_result(plan: ForgetPlan, notes: Sequence[str]) -> str:
     ])  # fmt: skip
 
 
-def list_tombstones() -> str:
-    """Return a line for each tombstone: hash, date, scope, datasets that held it."""
-    params = load_params()
-    lines = []
+def list_tombstones() -> TombstoneList:
+    """Return what was withdrawn here."""
+    datasets = load_params().datasets
+    rows = []
     for tombstone in load_tombstones():
-        held = [name for name, entry in params.datasets.items() if tombstone.key in entry.ingest.withdrawn]
-        scope = "and near copies" if tombstone.near else "these pixels" if tombstone.pixels else "these bytes"
-        lines.append(f"{tombstone.key}  {tombstone.date}  {scope:<15}  {', '.join(held) or 'no dataset of today'}")
-    return "\n".join(lines) or "no work was withdrawn here"
+        held = [name for name, entry in datasets.items() if tombstone.key in entry.ingest.withdrawn]
+        rows.append((tombstone, held))
+    return TombstoneList(rows)
 
 
-def make_json(holdings: Holdings, traces: WorkTraces) -> str:
-    """Return what was found as JSON."""
-    content: dict[str, Any] = {
+def _dump_holdings(holdings: Holdings, traces: WorkTraces) -> Mapping[str, Any]:
+    """Return what was found for programs."""
+    return {
         "asked": sorted(holdings.asked),
         "held": [
             {
@@ -96,7 +151,6 @@ def make_json(holdings: Holdings, traces: WorkTraces) -> str:
         **{name: [trace.model_dump() for trace in getattr(traces, name)] for name in ("models", "near", "champions")},
         "pages": list(traces.pages),
     }
-    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
 def to_lines(lines: Sequence[str]) -> str:

@@ -1,11 +1,11 @@
 """Carry out a forgetting, step by step, and take one back."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from artpipe import plugins
 from artpipe.artifacts import paths
@@ -60,7 +60,29 @@ def carry_out(plan: ForgetPlan) -> list[str]:
     return notes
 
 
-def undo_forgetting(digits: str) -> str:
+class UndoneForgetting(NamedTuple):
+    """A tombstone that was taken out."""
+
+    key: str
+    read_again: Sequence[str]  # datasets that the next run reads again
+    left_out_by: Sequence[str]  # datasets that left the work out, and are read again only if asked
+
+    def to_text(self) -> str:
+        """Return it in sentences."""
+        lines = [f"{self.key} may come in again, where a source still has it; from datasets/ it was removed"]
+        if self.read_again:
+            lines.append(f"`artpipe run` reads {', '.join(self.read_again)} again")
+        others = [
+            f"{name} left it out as well: `dvc repro --force ingest@{name}` reads it again" for name in self.left_out_by
+        ]
+        return "\n".join([*lines, *others])
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the same for programs."""
+        return self._asdict()
+
+
+def undo_forgetting(digits: str) -> UndoneForgetting:
     """Take a tombstone out: the work comes in again where a source still has it.
 
     Raises:
@@ -75,11 +97,7 @@ def undo_forgetting(digits: str) -> str:
         unlinked = [name for name in params.datasets if name not in linked and _left_out(name, leaving)]
         save_tombstones(tombstone for tombstone in tombstones if tombstone.sha256 != leaving.sha256)
         _unlink_tombstone(params, leaving.key)
-    lines = [f"{leaving.key} may come in again, where a source still has it; from datasets/ it was removed"]
-    if linked:
-        lines.append(f"`artpipe run` reads {', '.join(linked)} again")
-    lines += [f"{name} left it out as well: `dvc repro --force ingest@{name}` reads it again" for name in unlinked]
-    return "\n".join(lines)
+    return UndoneForgetting(leaving.key, linked, unlinked)
 
 
 def _link_tombstones(keys: Mapping[str, tuple[str, ...]]) -> None:

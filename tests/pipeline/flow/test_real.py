@@ -178,14 +178,14 @@ def test_cards_come_of_what_was_made(made):
     """Of each model and of the dataset, with the hashes of its weights, each score, and nothing of the pictures' metadata."""
     project, _ = made
     for name in ("ruler", "gan", "vae"):
-        card = ModelCard(write_card(name, root=project.folder))
+        card = ModelCard(write_card(name, root=project.folder).text)
         report = json.loads((project.folder / f"data/reports/{name}/report.json").read_text())
         weights = [path.read_bytes() for path in (project.folder / f"data/checkpoints/{name}").glob("*.safetensors")]
         compared = {score["name"]: score["value"] for score in report["scores"] if score["better"] != "neither"}
         assert {result.metric_type: result.metric_value for result in card.data.eval_results or ()} == compared
         assert [sha256 for sha256 in map(sha256_bytes, weights) if sha256 not in card.text] == []
         assert f"**{report['verdict']['grade']}**" in card.text
-    text = write_card("shapes", root=project.folder)
+    text = write_card("shapes", root=project.folder).text
     assert "48 inputs were read; 48 were kept, none was set aside." in text
     assert find_marks(text.encode()) == []
 

@@ -110,7 +110,7 @@ def test_in_another_repository_it_is_a_part_of_that(tmp_path):
     """No second git repository; DVC works in the sub-folder, and nothing is staged."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     said = create_project(tmp_path / "art/mine", "pictures")
-    assert f"part of the repository {tmp_path}" in said
+    assert f"part of the repository {tmp_path}" in said.to_text()
     assert not (tmp_path / "art/mine/.git").exists()
     done = subprocess.run(["dvc", "status"], cwd=tmp_path / "art/mine", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

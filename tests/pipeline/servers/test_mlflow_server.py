@@ -54,8 +54,8 @@ def test_a_server_gets_runs_pictures_versions_and_alias(server, tmp_path):
     made.published(root)
     checkpoint = made.judged(root, kid=0.2, verdict="healthy")
     made.crowned(root, checkpoint)
-    assert "new: 1 runs" in sync(root)
-    assert "new: 0 runs, 0 rows, 0 pictures" in sync(root)
+    assert "new: 1 runs" in sync(root).to_text()
+    assert "new: 0 runs, 0 rows, 0 pictures" in sync(root).to_text()
     assert made.versions(root) == {"digits-gan": [f"{checkpoint[:8]} champion"]}
     assert made.the_run(root).data.tags["mlflow.parentRunId"] == made.the_pipeline_run(root).info.run_id
     assert list((server / "kept").rglob("*.webp"))

@@ -144,8 +144,9 @@ def test_each_kind_has_a_network_or_says_why_not():
 def test_modeling_py_paints_without_artpipe_what_sample_paints(root, tmp_path, kind):
     """The same seed gives the same picture, to one level of 255, where artpipe cannot be imported."""
     save_small(root, kind)
-    line = export("gan", "huggingface", tmp_path / "left", root)
-    assert line.endswith("run it with `python modeling.py --seed 1`")
+    written = export("gan", "huggingface", tmp_path / "left", root)
+    assert written.to_text().endswith("run it with `python modeling.py --seed 1`")
+    assert written.to_json()["files"] == ["README.md", "config.json", "model.safetensors", "modeling.py"]
     run_standalone(tmp_path / "left", "--seed", "3", "--out", "picture.png")
     learner, _, _ = restore_learner(root / "data/checkpoints/gan")
     (tmp_path / "own.png").write_bytes(paint_pictures(learner, [3], [-1])[0][1])
@@ -210,7 +211,7 @@ def test_onnx_computes_what_torch_does(root, tmp_path):
     import onnxruntime
 
     save_small(root, "gan")
-    assert "differ by" in export("gan", "onnx", tmp_path / "left", root)
+    assert "differ by" in export("gan", "onnx", tmp_path / "left", root).note
     model = onnx.load(tmp_path / "left/model.onnx")
     onnx.checker.check_model(model, full_check=True)
     assert [one.version for one in model.opset_import if not one.domain] == [18]
@@ -231,7 +232,7 @@ def test_onnx_computes_what_torch_does(root, tmp_path):
 def test_every_kind_leaves_as_onnx(root, tmp_path, kind):
     """The command itself compares onnxruntime with torch, and refuses what differs."""
     save_small(root, kind)
-    assert "differ by" in export("gan", "onnx", tmp_path / "left", root)
+    assert "differ by" in export("gan", "onnx", tmp_path / "left", root).note
 
 
 def test_onnx_that_computes_something_else_is_refused_and_not_written(root, tmp_path, monkeypatch):
@@ -256,7 +257,7 @@ def test_without_the_packages_one_line_says_what_to_install(root, tmp_path, monk
 
 def test_an_imagefolder_has_every_work_byte_for_byte(root, tmp_path):
     """Each work stands in its split with label, licence, creator and source; the card names them."""
-    assert "in train" in export("shapes", "imagefolder", tmp_path / "left", root)
+    assert "in train" in export("shapes", "imagefolder", tmp_path / "left", root).note
     works = Works.open(root / "data/works/shapes")
     tables = {
         path.parent.name: [json.loads(line) for line in path.read_text().splitlines()]

@@ -60,9 +60,7 @@ def test_the_sheet_shows_every_class(tmp_path, monkeypatch):
         for number in range(40):
             Image.new("RGB", (8, 8), colour).save(f"works/{name}/{number}.png")
     entry = {"medium": "picture", "source": "folder", "path": "works", "about": {}, "ingest": {}, "preprocess": {}}
-    assert (
-        write_contact_sheet("works", DatasetEntry.model_validate(entry)) == "contact sheet: .state/contact/works.png\n"
-    )
+    assert write_contact_sheet("works", DatasetEntry.model_validate(entry)) == Path(".state/contact/works.png")
     with Image.open(".state/contact/works.png") as sheet:
         middles = [sheet.getpixel((x * 128 + 64, y * 128 + 64)) for y in range(4) for x in range(6)]
     assert min(middles.count(colour) for colour in colours.values()) >= 4

@@ -1,6 +1,7 @@
 """Cards of a small project with odd licences and hostile names, read as the Hub reads them."""
 
 import itertools
+import json
 import shutil
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def read(text):
 
 def test_a_model_s_card_has_the_hub_s_fields(published):
     """Its own library reads them, with each compared score, its number of samples and its interval."""
-    card = ModelCard(write_card("gan", root=published))
+    card = ModelCard(write_card("gan", root=published).text)
     data = card.data.to_dict()
     assert (data["library_name"], data["pipeline_tag"], data["license"]) == (
         "artpipe",
@@ -70,7 +71,7 @@ def test_a_model_s_card_has_the_hub_s_fields(published):
 
 def test_a_model_s_card_has_the_template_s_sections(published):
     """And in them the verdict, each score, the hashes, what it cost and how it is called."""
-    _, headings, words = read(ModelCard(write_card("gan", root=published)).text)
+    _, headings, words = read(ModelCard(write_card("gan", root=published).text).text)
     assert [name for name in headings if name in TEMPLATE_SECTIONS] == TEMPLATE_SECTIONS
     run = (published / paths.run("gan") / "run.json").read_text()
     checkpoint = sha256_file(published / paths.checkpoint("gan") / "checkpoint.json")
@@ -87,13 +88,13 @@ def test_a_model_s_card_has_the_template_s_sections(published):
         "best by kid",
     ):
         assert said in words
-    assert "artpipe sample gan -n 16 --seed 1 --label 0" in write_card("gan", root=published)
+    assert "artpipe sample gan -n 16 --seed 1 --label 0" in write_card("gan", root=published).text
     assert "5 works without a recorded licence" in words
 
 
 def test_a_dataset_s_card_has_the_hub_s_fields(published):
     """Licences are those of the works, each once; what is no licence of the Hub's is `other`."""
-    data = DatasetCard(write_card("shapes", root=published)).data.to_dict()
+    data = DatasetCard(write_card("shapes", root=published).text).data.to_dict()
     assert data["license"] == ["cc-by-2.0", "cc-by-sa-4.0", "other", "unknown"]
     assert (data["pretty_name"], data["size_categories"]) == (clean_line(publish.TITLE), ["n<1K"])
     assert data["task_categories"] == ["image-classification", "text-to-image", "unconditional-image-generation"]
@@ -101,7 +102,7 @@ def test_a_dataset_s_card_has_the_hub_s_fields(published):
 
 def test_a_dataset_s_card_tells_what_became_of_every_input(published):
     """Quarantine by reason, duplicates, splits, labels, licences and creators by count, and the hashes of the files."""
-    text = DatasetCard(write_card("shapes", root=published)).text
+    text = DatasetCard(write_card("shapes", root=published).text).text
     _, headings, words = read(text)
     assert [name for name in headings if name in DATASET_SECTIONS] == DATASET_SECTIONS
     assert "26 inputs were read; 24 were kept and 2 set aside." in text
@@ -120,7 +121,7 @@ def test_a_dataset_s_card_tells_what_became_of_every_input(published):
 @pytest.mark.parametrize("name", ["gan", "shapes"])
 def test_what_strangers_wrote_is_words(published, name):
     """No tag, picture or link comes of a title, creator or licence; the only links are the card's own."""
-    text = ModelCard(write_card(name, root=published)).text
+    text = ModelCard(write_card(name, root=published).text).text
     kinds, _, words = read(text)
     assert kinds & {"html_inline", "image"} == set()
     assert text.count("<!--") == 1
@@ -152,6 +153,9 @@ def test_the_command_prints_or_writes(project, artpipe):
     assert code == 0
     assert artpipe("card", "gan", "--to", "out")[:2] == (0, "out/README.md: written\n")
     assert Path("out/README.md").read_text() == out
+    told = json.loads(artpipe("card", "gan", "--json")[1])
+    assert told == {"name": "gan", "group": "models", "text": out, "file": None}
+    assert json.loads(artpipe("card", "gan", "--to", "out", "--json")[1]) == {**told, "file": "out/README.md"}
     assert artpipe("card", "shapes", "--to", "out/README.md")[0] == 0
     assert Path("out/README.md").read_text().startswith("---\nlicense:\n")
     Path("README.md").write_text("mine")

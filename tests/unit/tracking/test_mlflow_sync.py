@@ -200,7 +200,7 @@ def test_again_adds_nothing(root):
     judged(root, kid=0.25)
     sync(root)
     first, pictures = rows(root), sorted((root / ".state/mlflow/artifacts").rglob("*.png"))
-    assert "new: 0 runs, 0 rows, 0 pictures" in sync(root)
+    assert "new: 0 runs, 0 rows, 0 pictures" in sync(root).to_text()
     run = the_run(root)
     for tag in ("artpipe.run_record", "artpipe.report"):
         MlflowStore(root).client.delete_tag(run.info.run_id, tag)
@@ -352,13 +352,13 @@ def test_checkpoint_may_be_elsewhere(root):
     published(root)
     judged(root, kid=0.25)
     checkpoints = (root / "data/checkpoints").rename(root / "elsewhere")
-    assert "1 trainings" in sync(root)
+    assert "1 trainings" in sync(root).to_text()
     run = the_run(root)
     assert run.data.metrics[KID] == 0.25
     assert run.data.tags["artpipe.checkpoint"]
     assert "seed" not in run.data.params
     checkpoints.rename(root / "data/checkpoints")
-    assert "new: 0 runs, 0 rows" in sync(root)
+    assert "new: 0 runs, 0 rows" in sync(root).to_text()
     assert the_run(root).data.params["seed"] == "1"
 
 
@@ -393,7 +393,7 @@ def test_lost_server_is_one_line(root, monkeypatch):
 def test_tally_counts_what_is_new(root):
     """The sentence counts runs, rows and pictures."""
     published(root, steps=20)
-    assert "MLflow: 1 trainings; new: 1 runs, 4 rows, 1 pictures" in sync(root)
+    assert "MLflow: 1 trainings; new: 1 runs, 4 rows, 1 pictures" in sync(root).to_text()
     assert dataclasses.asdict(MlflowStore(root).tally) == {"runs": 0, "rows": 0, "pictures": 0}
 
 

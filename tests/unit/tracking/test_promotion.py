@@ -97,6 +97,21 @@ def keep(*models: str) -> None:
     Path("dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": {"keep": {"cmd": "true", "outs": rows}}}))
 
 
+def test_programs_get_champions_and_reasons(project, artpipe):
+    """Each model with its outcome; an error is one line, and then there is no document."""
+    made("digits-gan", 0.1)
+    made("digits-wide", 0.3, seed=2)
+    keep(*MODELS)
+    first, second = json.loads(artpipe("promote", "--json")[1])["promotions"]
+    assert (first["model"], first["outcome"], first["champion"]["score"]["value"]) == ("digits-gan", "promoted", 0.1)
+    assert (second["outcome"], second["champion"], second["kind"]) == ("refused", None, "gan")
+    assert second["reason"].startswith("digits-wide: stays behind the champion digits-gan (kid 0.1")
+    (again,) = json.loads(artpipe("promote", "digits-gan", "--json")[1])["promotions"]
+    assert (again["outcome"], again["champion"], again["before"]) == ("unchanged", first["champion"], None)
+    code, out, err = artpipe("promote", "digits-wide", "--json")
+    assert (code, out, err) == (2, "", f"artpipe: {second['reason']}\n")
+
+
 def test_the_first_fair_one_is_champion(project, artpipe):
     """It stands in champions.json with its number and with what DVC keeps it by."""
     sha256 = made("digits-gan", 0.1)
@@ -246,9 +261,11 @@ def test_rollback_brings_the_one_before_back(project, artpipe):
     second = made("digits-gan", 0.01, seed=2)
     subprocess.run(["dvc", "commit", "-q", "-f", "keep@digits-gan"], check=True)
     assert artpipe("promote", "digits-gan")[0] == 0
-    code, out, _ = artpipe("rollback", "digits", "gan")
-    assert code == 0
-    assert "digits gan: the champion is digits-gan (kid 0.1" in out
+    code, out, err = artpipe("rollback", "digits", "gan", "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert (told["champion"]["checkpoint"], told["taken_back"]["checkpoint"]) == (first, second)
+    assert told["folder"] == str(paths.champion("digits", "gan") / "checkpoints")
     assert load_champions().find("digits", "gan").champion.checkpoint == first
     back = paths.champion("digits", "gan")
     assert (back / "checkpoints/checkpoint.json").read_bytes() == old
