@@ -1,4 +1,4 @@
-"""Show what a command did: text for people, or one JSON document for programs.
+"""Show what a command did, as text or as JSON.
 
 docs/json.md has the keys of each document.
 """
@@ -40,5 +40,5 @@ def show_result(work: Callable[[], CommandResult], *, as_json: bool = False) -> 
 
 
 def print_json(document: Any) -> None:
-    """Print a document to stdout; its text is ASCII, which any terminal and locale can take."""
+    """Print a document to stdout, in ASCII, which any terminal can take."""
     typer.echo(json.dumps(document, indent=1))

@@ -13,7 +13,7 @@ from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import require_typed_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from artpipe.config.params import About
 
@@ -56,24 +56,31 @@ def dataset_add(
     """Copy works in, track them and write their entries into params.yaml."""
     from artpipe.config.params import About
     from artpipe.config.safe_yaml import unescape
-    from artpipe.orchestration.scheduling.dvc_graph import read_graph
+
+    given = About(title=title, creator=creator, licence=licence, origin=origin)
+    kinds = None if models is None else [kind.strip() for kind in models.split(",") if kind.strip()]
+    texts = {"separator": unescape(separator), "names": names, "encoding": encoding}
+    ingest: dict[str, Any] = {key: value for key, value in texts.items() if value}
+    ingest |= {} if voices is None else {"voices": voices}
+    ingest |= {key: value for key, value in (("classes", classes), ("splits", splits)) if value not in {"auto", "keep"}}
+    options = {"size": size, "kinds": kinds, "medium": medium, "ingest": ingest}
+    show_result(lambda: _add_place(path, name, given, options), as_json=as_json)
+    if plan and not as_json:  # `artpipe plan --json` is a document of its own
+        _print_plan()
+
+
+def _add_place(path: Path, name: str, given: "About", options: "Mapping[str, Any]") -> CommandResult:
     from artpipe.project.add_remove import add_dataset
+
+    with _open_place(path, given) as (place, about):
+        return add_dataset(place, name, about=about, **options)
+
+
+def _print_plan() -> None:
+    from artpipe.orchestration.scheduling.dvc_graph import read_graph
     from artpipe.project.plan import print_plan
 
-    about = About(title=title, creator=creator, licence=licence, origin=origin)
-    kinds = None if models is None else [kind.strip() for kind in models.split(",") if kind.strip()]
-    ingest: dict[str, Any] = {"separator": unescape(separator)} if separator else {}
-    ingest |= {} if voices is None else {"voices": voices}
-    ingest |= {key: value for key, value in (("names", names), ("encoding", encoding)) if value}
-    ingest |= {key: value for key, value in (("classes", classes), ("splits", splits)) if value not in {"auto", "keep"}}
-
-    def add() -> CommandResult:
-        with _open_place(path, about) as (place, described):
-            return add_dataset(place, name, about=described, size=size, kinds=kinds, medium=medium, ingest=ingest)
-
-    show_result(add, as_json=as_json)
-    if plan and not as_json:  # `artpipe plan --json` is a document of its own
-        print_plan(lambda: read_graph(during_run=True))
+    print_plan(lambda: read_graph(during_run=True))
 
 
 @contextlib.contextmanager

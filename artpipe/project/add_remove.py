@@ -91,21 +91,23 @@ def add_dataset(
         _check_entries(params, entries)
         mark_import_started(target)
         undo.callback(undo_unfinished_import)
-        notes = _describe_input(source, understanding, checked, ingest)
-        sys.stdout.write(f"{notes}copying {to_printable(str(source))} to {target}\n")
+        sys.stdout.write(_describe_input(source, target, understanding, checked, ingest))
         skipped_count = _copy_works(source, target)
         _require_works(name, checked, source)
         text = _insert_entries(text, entries)
         track_files(target, undo)
         write_params(text)
         mark_import_finished()
-    sheet = write_contact_sheet(name, checked)
-    return AddedDataset(name, target, understanding, entries, skipped_count, sheet, describe_git_step(name, target))
+    sheet, git_step = write_contact_sheet(name, checked), describe_git_step(name, target)
+    return AddedDataset(name, target, understanding, entries, skipped_count, sheet, git_step)
 
 
-def _describe_input(source: Path, summary: LayoutSummary, entry: DatasetEntry, ingest: Mapping[str, Any] | None) -> str:
+def _describe_input(
+    source: Path, target: Path, summary: LayoutSummary, entry: DatasetEntry, ingest: Mapping[str, Any] | None
+) -> str:
     inside = describe_works_inside(source, summary.medium, ingest)
-    return describe_summary(summary) + inside + describe_archive(source, entry.ingest.names)
+    notes = describe_summary(summary) + inside + describe_archive(source, entry.ingest.names)
+    return f"{notes}copying {to_printable(str(source))} to {target}\n"
 
 
 def _require_works(name: str, entry: DatasetEntry, source: Path) -> None:

@@ -19,7 +19,7 @@ from artpipe.numerics.intervals import difference_interval
 from artpipe.storage.dvc_command import require_cached, restore_folders
 from artpipe.system.locks import hold_lock
 from artpipe.tracking.deciding_number import describe_deciding_number
-from artpipe.tracking.promotion_result import Outcome, Promotion, Promotions, Rollback, describe_champion
+from artpipe.tracking.promotion_result import Promotion, PromotionOutcome, Promotions, Rollback, describe_champion
 
 _HASH_DIGITS = 12  # digits of a hash, enough to find it by
 
@@ -64,7 +64,7 @@ def promote_all(root: Path = Path()) -> Promotions:
                 promotions.append(_promote(model, force=False, root=root))
             except ArtpipeError as error:
                 place = str(entry.get("dataset")), str(entry.get("kind"))
-                promotions.append(Promotion(model, *place, Outcome.REFUSED, reason=str(error)))
+                promotions.append(Promotion(model, *place, PromotionOutcome.REFUSED, reason=str(error)))
     return Promotions(tuple(promotions))
 
 
@@ -180,7 +180,7 @@ def _promote(model: str, *, force: bool, root: Path) -> Promotion:
     save_champions(
         root, champions.with_history(report.dataset, report.kind, _make_reign(reign, new_champion, is_same=is_same))
     )
-    outcome = Outcome.UNCHANGED if is_same else Outcome.PROMOTED
+    outcome = PromotionOutcome.UNCHANGED if is_same else PromotionOutcome.PROMOTED
     return Promotion(model, report.dataset, report.kind, outcome, new_champion, None if is_same else current)
 
 

@@ -10,7 +10,7 @@ from artpipe.artifacts.champions import Champion
 _HASH_DIGITS = 12  # digits of a hash, enough to find it by
 
 
-class Outcome(StrEnum):
+class PromotionOutcome(StrEnum):
     """What became of a model that was to be promoted."""
 
     PROMOTED = "promoted"
@@ -24,7 +24,7 @@ class Promotion(NamedTuple):
     model: str
     dataset: str
     kind: str
-    outcome: Outcome
+    outcome: PromotionOutcome
     champion: Champion | None = None  # who counts now; None where it was refused
     before: Champion | None = None  # who counted until now
     reason: str = ""  # why it was refused
@@ -34,7 +34,7 @@ class Promotion(NamedTuple):
         if self.champion is None:
             return self.reason
         place, champion = f"{self.dataset} {self.kind}", describe_champion(self.champion)
-        if self.outcome == Outcome.UNCHANGED:
+        if self.outcome == PromotionOutcome.UNCHANGED:
             return f"{place}: {champion} is the champion already"
         return f"{place}: the champion is {champion}{f', before it {describe_champion(self.before)}' if self.before else ''}"
 

@@ -149,7 +149,7 @@ def reproduce_stage(name: str, settings: RunSettings, *, force: bool = False) ->
 
 
 def _is_left_out(name: str, output: StageOutput) -> bool:
-    """Return whether DVC found no such stage because it was removed; its output says so.
+    """Return whether a stage was removed, so that DVC found none; say so.
 
     What failed by itself has failed, removed or not.
     """

@@ -1,4 +1,4 @@
-"""Say what a work has left and what forgetting it will do, in text and for programs."""
+"""Say what a work has left and what forgetting does, as text or as JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
