@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from artpipe.contracts.source import Source
 
 _FILE = "params.yaml"
+_UNSEEN_BY_DVC = {"size", "nfiles"}  # dvc#10296: its cache of runs brings back the result of a former value
 _CHECKPOINTS, _WEIGHTS, _SHARDS = "data/checkpoints/", "data/weights/", "data/shards/"
 
 
@@ -50,7 +51,12 @@ def check_model(params: Params, name: str, root: Path = Path()) -> TrainParams:
             raise UserError(f"{_FILE}: `{place}.{key}` is empty; {_explain_missing_key(key, name, raw)}")
         if key not in raw:
             raise UserError(f"{_FILE}: `{place}.{key}` is missing; {_explain_missing_key(key, name, raw)}")
-    entry = validate_as(_find_kind(str(raw["kind"])).params, raw, file=_FILE, place=place)
+    kind = _find_kind(str(raw["kind"]))
+    entry = validate_as(kind.params, raw, file=_FILE, place=place)
+    if unseen := sorted(_UNSEEN_BY_DVC & kind.params.model_fields.keys()):
+        raise UserError(
+            f"{_FILE}: `{place}.kind` is `{entry.kind}`; DVC overlooks its parameter `{unseen[0]}`: rename it"
+        )
     require_existing_name(f"{place}.dataset", entry.dataset, params.datasets)
     _check_columns(params, name, entry)
     _check_feature_extractor(params, name, entry)

@@ -28,6 +28,15 @@ def test_one_parameter_of_one_model(project):
     assert "train@vae" not in project.repro()
 
 
+def test_a_size_that_changes_alone_is_heeded(project):
+    """DVC's cache of runs overlooks parameters called `size`; `dvc repro` makes the shards anew all the same."""
+    project.repro()
+    project.edit("params.yaml", "size: 28", "size: 20")
+    assert "preprocess@digits" in project.repro()
+    project.edit("params.yaml", "size: 20", "size: 28")
+    assert "preprocess@digits" in project.repro()
+
+
 @pytest.mark.nightly
 def test_a_champion_reaches_the_gallery_alone(project):
     """Another champion re-renders the gallery and trains nothing; without the file DVC says which one is missing."""

@@ -333,6 +333,20 @@ def test_a_mistake_about_weights_is_one_line(studio, artpipe, entry, pretrained,
 
 
 @pytest.mark.nightly
+def test_a_parameter_that_dvc_overlooks_is_refused(studio, artpipe):
+    """A kind of the project whose parameter is called `size` would get former results back for a new value."""
+    kind = "from artpipe.models.vae import MODEL as VAE, Params as Own\n\n\nclass Params(Own):\n    size: int = 1\n\n\n"
+    Path("plugins/models").mkdir(parents=True)
+    Path("plugins/models/mine.py").write_text(
+        f"{kind}MODEL = VAE.__class__(reads=VAE.reads, params=Params, build=VAE.build)\n"
+    )
+    model = next(line for line in Path("params.yaml").read_text().splitlines() if "kind: " in line)
+    edit(model, model.replace(model.split("kind: ")[1].split(",")[0].split("}")[0], "mine"))
+    code, _, err = artpipe("check")
+    assert code == 2
+    assert "is `mine`; DVC overlooks its parameter `size`: rename it" in err
+
+
 def test_what_passed_is_not_checked_again(studio, artpipe):
     """A second check imports no torch; it comes back with any edit, and a mistake is found as at the first time."""
     code = "import sys; from artpipe.project.validation import check_project\ncheck_project(); sys.exit('torch' in sys.modules)"
