@@ -20,7 +20,7 @@ _PAGES = {
     "index": "index.html",
     "browse": "browse/index.html",
     "model": "models/*/index.html",
-    "walk": "room/index.html",
+    "walkthrough": "walkthrough/index.html",
 }
 _PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN"
 

@@ -72,7 +72,7 @@ def list_pages(gallery: Path) -> dict[str, str]:
         kind: next(iter(sorted((gallery / kind).glob("*/index.html")))) for kind in ("models", "works", "datasets")
     }
     kinds = {kind: path.relative_to(gallery).as_posix() for kind, path in first.items()}
-    single = ("browse", "compare", "failures", "room", "catalogue", "provenance")
+    single = ("browse", "compare", "failures", "walkthrough", "catalogue", "provenance")
     there = {kind: f"{kind}/index.html" for kind in single if (gallery / kind / "index.html").is_file()}
     return {"index": "index.html", **kinds, **there}
 

@@ -1,4 +1,4 @@
-"""Plan a walk through the gallery: rooms in a row, and where each work hangs.
+"""Plan the walkthrough of the gallery: rooms in a row, and where each work hangs.
 
 All in metres. A visitor enters the first room at z = 0 and looks along -z; y is up. Works hang clockwise, in the order of
 their models: along the left wall, beside the door at the far end, and back along the right wall.
@@ -42,8 +42,8 @@ class HungPlace(NamedTuple):
 
 
 @dataclass(frozen=True)
-class WalkRoom:
-    """A room of the walk."""
+class PlannedRoom:
+    """A room of the walkthrough."""
 
     collection: int  # which collection it is of
     start: float  # z of its entrance
@@ -84,7 +84,7 @@ class _Segment(NamedTuple):
     length: float
 
 
-def plan_walk(collections: Sequence[Sequence[Sequence[PlannedWork]]]) -> list[WalkRoom]:
+def plan_rooms(collections: Sequence[Sequence[Sequence[PlannedWork]]]) -> list[PlannedRoom]:
     """Plan the rooms for works by collection and model.
 
     Works and models are counted through.
@@ -103,7 +103,7 @@ def plan_walk(collections: Sequence[Sequence[Sequence[PlannedWork]]]) -> list[Wa
             pieces += [(number, part) for part in full]
             work, model = work + len(works), model + 1
         pieces += [(number, blocks)] if blocks else []
-    rooms: list[WalkRoom] = []
+    rooms: list[PlannedRoom] = []
     start = 0.0
     for place, (number, blocks) in enumerate(pieces):
         rooms.append(_build_room(number, start, blocks, is_last=place == len(pieces) - 1))
@@ -180,7 +180,7 @@ def _list_segments(start: float, length: float, *, is_last: bool) -> list[_Segme
     return [_Segment(-half, start, 0, length), *ends, _Segment(half, far, 2, length)]
 
 
-def _build_room(collection: int, start: float, blocks: Sequence[_Block], *, is_last: bool) -> WalkRoom:
+def _build_room(collection: int, start: float, blocks: Sequence[_Block], *, is_last: bool) -> PlannedRoom:
     """Return the shortest room whose walls hold the blocks."""
     length = _MINIMUM_LENGTH
     while (lines := _break_lines(blocks, _list_segments(start, length, is_last=is_last))) is None:
@@ -191,7 +191,7 @@ def _build_room(collection: int, start: float, blocks: Sequence[_Block], *, is_l
         for item, along in _spread(line, segment.length):
             (panels if item.is_panel else works).append(_place(segment, item, along))
     models = list(dict.fromkeys(block.model for block in blocks))
-    return WalkRoom(collection, start, length, works, panels, models, is_last)
+    return PlannedRoom(collection, start, length, works, panels, models, is_last)
 
 
 def _gap(before: _Block, after: _Block) -> float:

@@ -1,6 +1,6 @@
-"""A walk through the exhibition in three dimensions, and as a list.
+"""The walkthrough: the exhibition in three dimensions, and as a list.
 
-The list is the page; walk.js builds the rooms of it when a visitor opens them. Plan and pictures lie beside the page in
+The list is the page; walkthrough.js builds the rooms of it when a visitor opens them. Plan and pictures lie beside the page in
 classic scripts, the pictures as data: URIs, because WebGL takes no file from a folder.
 """
 
@@ -17,12 +17,12 @@ from artpipe.numerics.hanging_plan import (
     ROOM_WIDTH,
     WALL_THICKNESS,
     HungPlace,
+    PlannedRoom,
     PlannedWork,
-    WalkRoom,
-    plan_walk,
+    plan_rooms,
 )
 
-_WORKS_PER_PAGE = 300  # of which one walk leads past all; models are not parted
+_WORKS_PER_PAGE = 300  # of which one walkthrough leads past all; models are not parted
 _LARGE_SIDE = 448  # pixels of a picture that hangs large, where it has a copy in that size
 _TEXT_ASPECT, _CARD_ASPECT = 0.78, 1.4  # width by height of what is no picture
 
@@ -30,33 +30,33 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="head">
 <p class="kicker">{% if view.pages > 1 %}{{ _("Page %(n)s of %(all)s", n=view.number, all=view.pages) }}{% else %}{{ _("The exhibition as a place") }}{% endif %}</p>
-<h1>{{ _("Walk through") }}</h1>
+<h1>{{ _("Walkthrough") }}</h1>
 <p class="lead">{{ _("The works hang in rooms, one after the other, each model on its wall.") }} <span class="scripted">{{ _("Walk about, or let yourself be led.") }}</span></p>
 </div>
 {% if collections %}
-<div class="walk" data-walk="{{ root }}assets/" data-here="{{ root }}{{ folder }}" data-plan="plan.js" data-pictures="{{ root }}{{ folder }}pictures-0.js" data-loading="{{ _('The works are being hung') }}" data-failed="{{ _('This browser cannot draw the rooms. All that hangs there stands in the list below.') }}">
-<div class="walk-stage" data-stage>
-<canvas tabindex="0" role="application" aria-label="{{ _('The rooms of the exhibition') }}" aria-describedby="walk-help" hidden data-canvas></canvas>
-<div class="walk-door" data-door>
+<div class="walkthrough" data-walkthrough="{{ root }}assets/" data-here="{{ root }}{{ folder }}" data-plan="plan.js" data-pictures="{{ root }}{{ folder }}pictures-0.js" data-loading="{{ _('The works are being hung') }}" data-failed="{{ _('This browser cannot draw the rooms. All that hangs there stands in the list below.') }}">
+<div class="walkthrough-stage" data-stage>
+<canvas tabindex="0" role="application" aria-label="{{ _('The rooms of the exhibition') }}" aria-describedby="walkthrough-help" hidden data-canvas></canvas>
+<div class="walkthrough-door" data-door>
 {% if first %}<span class="frame">{{ m.picture(first.face, first.title, true) }}</span>{% endif %}
-<p><button class="button" type="button" data-open>{{ _("Walk in") }}</button></p>
+<p><button class="button" type="button" data-open>{{ _("Enter the rooms") }}</button></p>
 <p class="hint" role="status" data-status></p>
 </div>
-<ul class="walk-stops" aria-label="{{ _('Works in the rooms') }}" hidden data-stops></ul>
-<div class="walk-text" hidden data-text><p class="walk-title"><a data-title></a></p><p data-about></p></div>
+<ul class="walkthrough-stops" aria-label="{{ _('Works in the rooms') }}" hidden data-stops></ul>
+<div class="walkthrough-text" hidden data-text><p class="walkthrough-title"><a data-title></a></p><p data-about></p></div>
 </div>
-<div class="walk-tools" hidden data-tools>
-<p class="walk-tour"><button class="button" type="button" data-tour data-start="{{ _('Guided tour') }}" data-stop="{{ _('End the tour') }}">{{ _("Guided tour") }}</button>
+<div class="walkthrough-tools" hidden data-tools>
+<p class="walkthrough-tour"><button class="button" type="button" data-tour data-start="{{ _('Guided tour') }}" data-stop="{{ _('End the tour') }}">{{ _("Guided tour") }}</button>
 <button class="button quiet-button" type="button" data-back>{{ _("Previous work") }}</button>
 <button class="button quiet-button" type="button" data-next>{{ _("Next work") }}</button>
 <button class="button quiet-button" type="button" aria-pressed="false" hidden data-speak>{{ _("Read aloud") }}</button>
 <button class="button quiet-button" type="button" hidden data-headset>{{ _("With a headset") }}</button></p>
 <label class="field"><span>{{ _("Go to") }}</span><select data-rooms></select></label>
-<p class="hint" id="walk-help">{{ _("Arrow keys or W, A, S and D walk, a drag looks about. A click leads to a work or a place on the floor, a second click opens the work's page. Tab goes from work to work, Enter opens its page, Escape leaves the works.") }}</p>
+<p class="hint" id="walkthrough-help">{{ _("Arrow keys or W, A, S and D walk, a drag looks about. A click leads to a work or a place on the floor, a second click opens the work's page. Tab goes from work to work, Enter opens its page, Escape leaves the works.") }}</p>
 </div>
 </div>
 {% endif %}
-<div class="read walk-list" data-list>
+<div class="read walkthrough-list" data-list>
 <h2>{{ _("All that hangs here") }}</h2>
 {% for room, artists in collections %}
 <section data-collection="{{ room.number | roman }}">
@@ -87,14 +87,14 @@ Hanging = Sequence[tuple[Room, Sequence[tuple[Artist, Sequence[GalleryWork]]]]] 
 
 
 @dataclass(frozen=True)
-class WalkView:
-    """What the sections of a page with a walk see."""
+class WalkthroughView:
+    """What the sections of a page of the walkthrough see."""
 
     museum: Museum
     hanging: Hanging  # of this page
     number: int  # from 1
     pages: int
-    title: str = "Walk through"
+    title: str = "Walkthrough"
     description: str = "The exhibition as rooms to walk through, and all that hangs there as a list."
 
 
@@ -103,7 +103,7 @@ def list_pages(museum: Museum) -> Iterator[GalleryPage]:
     parts = _split(museum)
     for number, hanging in enumerate(parts, start=1):
         files, pictures = _make_scripts(museum, hanging, _address(number).rpartition("/")[0])
-        view = WalkView(museum, hanging, number, len(parts))
+        view = WalkthroughView(museum, hanging, number, len(parts))
         yield GalleryPage(_address(number), view, files=files, shared=pictures)
 
 
@@ -121,12 +121,12 @@ def _split(museum: Museum) -> list[Hanging]:
 
 
 def _address(number: int) -> str:
-    return "room/index.html" if number == 1 else f"room/page-{number}/index.html"
+    return "walkthrough/index.html" if number == 1 else f"walkthrough/page-{number}/index.html"
 
 
 def _make_scripts(museum: Museum, hanging: Hanging, folder: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Return the plan, and a script of pictures for each room."""
-    rooms = plan_walk([[[_measure(work) for work in works] for _, works in artists] for _, artists in hanging])
+    rooms = plan_rooms([[[_measure(work) for work in works] for _, works in artists] for _, artists in hanging])
     works = [work for _, artists in hanging for _, own in artists for work in own]
     plan = {"width": ROOM_WIDTH, "door": DOOR_WIDTH, "wall": WALL_THICKNESS, "rooms": list(map(_describe_room, rooms))}
     plan["texts"] = {
@@ -141,9 +141,9 @@ def _make_scripts(museum: Museum, hanging: Hanging, folder: str) -> tuple[dict[s
 
 
 def _call(function: str, *values: object) -> bytes:
-    """Return a script that hands values to walk.js."""
+    """Return a script that hands values to walkthrough.js."""
     words = (json.dumps(value, ensure_ascii=False, separators=(",", ":")) for value in values)
-    return f"artpipeWalk.{function}({','.join(words)});\n".encode()
+    return f"artpipeWalkthrough.{function}({','.join(words)});\n".encode()
 
 
 def _measure(work: GalleryWork) -> PlannedWork:
@@ -152,7 +152,7 @@ def _measure(work: GalleryWork) -> PlannedWork:
     return PlannedWork(_TEXT_ASPECT if work.text else _CARD_ASPECT, stacks=False)
 
 
-def _describe_room(room: WalkRoom) -> Mapping[str, Any]:
+def _describe_room(room: PlannedRoom) -> Mapping[str, Any]:
     fields = asdict(room)
     return fields | {"works": [list(place) for place in room.works], "panels": [list(place) for place in room.panels]}
 
@@ -172,7 +172,7 @@ def _choose_size(face: Media, *, large: bool) -> Media:
     return copies[0] if copies else face
 
 
-def _fill(view: WalkView) -> Mapping[str, Any]:
+def _fill(view: WalkthroughView) -> Mapping[str, Any]:
     works = (work for _, artists in view.hanging for _, own in artists for work in own)
     first = next((work for work in works if work.face and work.kind == "image"), None)
     return {
@@ -183,6 +183,6 @@ def _fill(view: WalkView) -> Mapping[str, Any]:
     }
 
 
-SECTION: Section[WalkView] = Section(
-    page="room", fill=_fill, html=_HTML, scripts=("walk.js",), list_pages=list_pages, link="Walk through"
+SECTION: Section[WalkthroughView] = Section(
+    page="walkthrough", fill=_fill, html=_HTML, scripts=("walkthrough.js",), list_pages=list_pages, link="Walkthrough"
 )

@@ -64,7 +64,7 @@ def test_nothing_that_a_stranger_wrote_runs(browser, gallery):
             assert page.evaluate("[...document.querySelectorAll('[onclick], [onerror]')].length") == 0, path
             seen += page.evaluate("document.body.textContent")
         assert (asked, visit.complaints) == ([], [])
-        page = visit.go((gallery / "room/index.html").as_uri())
+        page = visit.go((gallery / "walkthrough/index.html").as_uri())
         page.locator("[data-open]").click()
         page.locator("[data-canvas][data-hung]").wait_for()  # plaques and wall texts are painted
         assert page.evaluate("window.owned") is None

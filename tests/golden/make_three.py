@@ -1,4 +1,4 @@
-"""Bundles what the walk uses of three.js into one classic script: python tests/golden/make_three.py (asks npm).
+"""Bundles what the walkthrough uses of three.js into one classic script: python tests/golden/make_three.py (asks npm).
 
 With `--check` nothing is written, and a difference is told.
 """

@@ -248,7 +248,7 @@ def test_a_changed_work_rewrites_only_what_shows_it(museum, built):
         "browse/index.html",
         "browse/works-0.js",
         "catalogue/index.html",
-        "room/pictures-0.js",
+        "walkthrough/pictures-0.js",
         "feed.json",
         "feed.xml",
         "ro-crate-metadata.json",

@@ -1,4 +1,4 @@
-"""The plan of the walk: all works hang, none over another, none in a door."""
+"""The plan of the walkthrough: all works hang, none over another, none in a door."""
 
 from itertools import combinations, pairwise
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artpipe.numerics.hanging_plan import DOOR_WIDTH, ROOM_WIDTH, WALL_THICKNESS, PlannedWork, plan_walk
+from artpipe.numerics.hanging_plan import DOOR_WIDTH, ROOM_WIDTH, WALL_THICKNESS, PlannedWork, plan_rooms
 
 WORKS = st.lists(st.builds(PlannedWork, st.floats(0.3, 4), st.booleans()), max_size=40)
 COLLECTIONS = st.lists(st.lists(WORKS, min_size=1, max_size=4), min_size=1, max_size=3)
@@ -31,7 +31,7 @@ def overlap(first, second):
 @settings(max_examples=60, deadline=None)
 def test_every_work_hangs_once_and_none_over_another(collections):
     """In rooms of one collection each, with every model's panel; on the wall, above the floor, in no door."""
-    rooms = plan_walk(collections)
+    rooms = plan_rooms(collections)
     counts = [[len(works) for works in models] for models in collections]
     numbers = sorted(place.number for room in rooms for place in room.works)
     assert numbers == list(range(sum(map(sum, counts))))
@@ -60,7 +60,7 @@ def test_every_work_hangs_once_and_none_over_another(collections):
 def test_rooms_stand_in_a_row():
     """Each begins where the one before ends and its wall; only the last has no door."""
     works = [PlannedWork(1.0)] * 60
-    rooms = plan_walk([[works, works], [works]])
+    rooms = plan_rooms([[works, works], [works]])
     for before, after in pairwise(rooms):
         assert after.start == pytest.approx(before.start - before.length - WALL_THICKNESS)
     assert [room.is_last for room in rooms] == [False] * (len(rooms) - 1) + [True]
@@ -69,12 +69,12 @@ def test_rooms_stand_in_a_row():
 
 def test_nothing_hangs_in_no_room():
     """Without a model there is no room."""
-    assert plan_walk([]) == plan_walk([[]]) == []
+    assert plan_rooms([]) == plan_rooms([[]]) == []
 
 
 def test_a_picture_keeps_its_proportions():
     """Each as it is wide and high, the first of a model larger than the others."""
-    (room,) = plan_walk([[[PlannedWork(2.0), *[PlannedWork(0.5)] * 6]]])
+    (room,) = plan_rooms([[[PlannedWork(2.0), *[PlannedWork(0.5)] * 6]]])
     ratios = {place.number: place.width / place.height for place in room.works}
     assert ratios[0] == pytest.approx(2.0, rel=0.01)
     assert all(ratios[number] == pytest.approx(0.5, rel=0.01) for number in range(1, 7))

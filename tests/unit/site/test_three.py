@@ -27,9 +27,11 @@ def test_it_says_its_version_and_licence(maker):
     assert "var artpipeThree=" in head
 
 
-def test_it_exports_what_the_walk_uses(maker):
-    """Every name that walk_scene.js and walk.js take of it is named in entry.mjs, and nothing else is."""
-    scripts = "".join((maker.THEME / "assets" / name).read_text() for name in ("walk_scene.js", "walk.js"))
+def test_it_exports_what_the_walkthrough_uses(maker):
+    """Every name that walkthrough_scene.js and walkthrough.js take of it is named in entry.mjs, and nothing else is."""
+    scripts = "".join(
+        (maker.THEME / "assets" / name).read_text() for name in ("walkthrough_scene.js", "walkthrough.js")
+    )
     used = {*re.findall(r"\bT\.([A-Z]\w+)", scripts), *re.findall(r"\bartpipeThree\.(\w+)", scripts)}
     exported = re.search(r"export \{(.*?)\}", (maker.SOURCE / "entry.mjs").read_text(), re.DOTALL)[1]
     assert used == {*re.findall(r"\w+", exported)}

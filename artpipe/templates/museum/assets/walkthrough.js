@@ -1,5 +1,5 @@
-/* The walk: opens the rooms (walk_scene.js) and moves a visitor through them. Without it the page is a list. */
-var artpipeWalk = {};
+/* The walkthrough: opens the rooms (walkthrough_scene.js) and moves a visitor through them. Without it the page is a list. */
+var artpipeWalkthrough = {};
 (function () {
   "use strict";
   var EYES = 1.6, PACE = 2.7, TURN = 1.7, MARGIN = 0.5, AROUND = 2, STAY = 9000, TOUR_WORKS = 3, READ = 3.4, ASIDE = 0.4; /* m, m/s, rad/s, m, rooms, ms, of each model, m and rad within which a work is told of */
@@ -63,8 +63,8 @@ var artpipeWalk = {};
   function open(page) {
     var status = page.querySelector("[data-status]"), here = page.dataset.here, plan;
     status.textContent = page.dataset.loading;
-    artpipeWalk.plan = function (made) { plan = made; };
-    return load(page.dataset.walk + "three.js").then(function () { return load(page.dataset.walk + "walk_scene.js"); }).then(function () {
+    artpipeWalkthrough.plan = function (made) { plan = made; };
+    return load(page.dataset.walkthrough + "three.js").then(function () { return load(page.dataset.walkthrough + "walkthrough_scene.js"); }).then(function () {
       return load(here + page.dataset.plan);
     }).then(function () {
       return Promise.all(["600 40px Cormorant", "400 20px 'Alegreya Sans'"].map(function (font) { return document.fonts.load(font); }));
@@ -98,7 +98,7 @@ var artpipeWalk = {};
     }
 
     /* Pictures of the rooms about the visitor come first, the others when they come near. */
-    artpipeWalk.hang = function (index, pictures) {
+    artpipeWalkthrough.hang = function (index, pictures) {
       var numbers = Object.keys(pictures);
       Promise.all(numbers.map(function (number) { return decode(pictures[number][0], Boolean(pictures[number][1])); })).then(function (images) {
         var hung = {};
@@ -121,7 +121,7 @@ var artpipeWalk = {};
       camera.rotation.set(me.pitch, me.yaw, 0);
     }
     function remember() {
-      history.replaceState({ walk: [me.x, me.z, me.yaw, me.pitch].map(function (one) { return Math.round(one * 1000) / 1000; }) }, "");
+      history.replaceState({ walkthrough: [me.x, me.z, me.yaw, me.pitch].map(function (one) { return Math.round(one * 1000) / 1000; }) }, "");
       var room = roomAt(me.z);
       select.value = String(room.index);
       ask();
@@ -401,8 +401,8 @@ var artpipeWalk = {};
     }
     button.addEventListener("click", function () { navigator.xr.requestSession("immersive-vr", { optionalFeatures: ["local-floor"] }).then(enter).catch(function () { button.hidden = true; }); });
 
-    if (history.state && history.state.walk) {
-      var was = history.state.walk;
+    if (history.state && history.state.walkthrough) {
+      var was = history.state.walkthrough;
       Object.assign(me, { x: was[0], z: was[1], yaw: was[2], pitch: was[3] });
     }
     canvas.hidden = stops.hidden = page.querySelector("[data-tools]").hidden = false;
@@ -420,9 +420,9 @@ var artpipeWalk = {};
   }
 
   document.addEventListener("DOMContentLoaded", function () {
-    var page = document.querySelector("[data-walk]"), button = page && page.querySelector("[data-open]");
+    var page = document.querySelector("[data-walkthrough]"), button = page && page.querySelector("[data-open]");
     if (!page || !document.querySelector("[data-list] ol li")) { return; }
     button.addEventListener("click", function () { button.disabled = true; open(page); });
-    if (history.state && history.state.walk) { button.click(); } /* back from a work's page */
+    if (history.state && history.state.walkthrough) { button.click(); } /* back from a work's page */
   });
 })();

@@ -1,4 +1,4 @@
-/* The rooms of the walk, drawn with three.js. Light is painted into the corners of surfaces once, so nothing costs but what is seen. */
+/* The rooms of the walkthrough, drawn with three.js. Light is painted into the corners of surfaces once, so nothing costs but what is seen. */
 function makeWalkScene(canvas, plan, texts) {
   "use strict";
   var T = artpipeThree, HEIGHT = 4.3, DOOR_HEIGHT = 2.75, GRID = 0.25, SKY_WIDTH = 3.2, ATLAS = 2048;
@@ -21,7 +21,7 @@ function makeWalkScene(canvas, plan, texts) {
   /* What the style sheet says of walls, floor and light. */
   function readLook(element) {
     var style = getComputedStyle(element);
-    function value(name) { return style.getPropertyValue("--walk-" + name).trim(); }
+    function value(name) { return style.getPropertyValue("--walkthrough-" + name).trim(); }
     return {
       walls: value("walls").split(/\s+/).map(parse), floor: parse(value("floor")), ceiling: parse(value("ceiling")), sky: parse(value("sky")),
       frame: parse(value("frame")), mat: parse(value("mat")), trim: parse(value("trim")), seat: parse(value("seat")), lamp: parse(value("lamp")),

@@ -1,4 +1,4 @@
-"""The walk in a real browser, from a folder, drawn by software: it opens, a visitor gets about, and the list is there without it."""
+"""The walkthrough in a real browser, from a folder, drawn by software: it opens, a visitor gets about, and the list is there without it."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -30,7 +30,7 @@ def gallery():
 
 def walk_in(visit, gallery):
     """Open the rooms and wait until the first pictures hang."""
-    page = visit.go(f"{gallery.as_uri()}/room/index.html")
+    page = visit.go(f"{gallery.as_uri()}/walkthrough/index.html")
     page.locator("[data-open]").click()
     page.locator("[data-canvas][data-hung]").wait_for()
     return page
@@ -45,7 +45,7 @@ def read_place(page):
     """Return where the visitor stands once nothing moves: x, z, yaw, pitch."""
     before = None
     for _ in range(60):
-        now = page.evaluate("history.state && history.state.walk")
+        now = page.evaluate("history.state && history.state.walkthrough")
         if now and now == before:
             return now
         before = now
@@ -119,7 +119,7 @@ def test_a_work_ahead_is_told_of(browser, gallery):
         x, z, yaw, pitch = read_place(page)
         title = page.locator("[data-title]").inner_text()
         for turned in (0, 3):
-            page.evaluate("place => history.replaceState({ walk: place }, '')", [x, z, yaw + turned, pitch])
+            page.evaluate("place => history.replaceState({ walkthrough: place }, '')", [x, z, yaw + turned, pitch])
             page.reload()
             page.locator("[data-canvas][data-hung]").wait_for()
             read_place(page)
@@ -130,7 +130,7 @@ def test_a_work_ahead_is_told_of(browser, gallery):
 def test_nothing_loads_before_the_rooms_are_opened(browser, gallery):
     """Neither three.js nor the pictures; at 360 pixels nothing sticks out."""
     with Visit(browser, viewport={"width": 360, "height": 740}) as visit:
-        page = visit.go(f"{gallery.as_uri()}/room/index.html")
+        page = visit.go(f"{gallery.as_uri()}/walkthrough/index.html")
         assert not [url for url in visit.requests if "three" in url or "pictures-" in url]
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         assert complaints(visit) == []
@@ -140,8 +140,8 @@ def test_the_list_needs_no_script(browser, gallery):
     """Every work is linked, and no dead control is shown."""
     with Visit(browser, java_script_enabled=False) as visit:
         page = visit.context.new_page()
-        page.goto(f"{gallery.as_uri()}/room/index.html")
-        assert not page.locator("[data-walk]").is_visible()
+        page.goto(f"{gallery.as_uri()}/walkthrough/index.html")
+        assert not page.locator("[data-walkthrough]").is_visible()
         assert page.locator(".scripted:visible").count() == 0
         links = page.locator("[data-list] ol li a").evaluate_all("all => all.map(one => one.href)")
         works = {path.parent.as_uri() for path in (gallery / "works").glob("*/index.html")}
@@ -153,7 +153,7 @@ def test_without_webgl_the_list_remains(browser, gallery):
     """The page says so in a sentence."""
     with Visit(browser) as visit:
         visit.page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
-        page = visit.go(f"{gallery.as_uri()}/room/index.html")
+        page = visit.go(f"{gallery.as_uri()}/walkthrough/index.html")
         page.locator("[data-open]").click()
         page.locator("[data-status]").get_by_text("This browser cannot draw the rooms").wait_for()
         assert not page.locator("[data-canvas]").is_visible()
