@@ -34,7 +34,7 @@ _HTML = """
 {% if bins %}
 <figure class="reliability"><figcaption><h3 class="small">{{ _("Sure, and rightly so?") }}</h3></figcaption>
 {{ bins | reliability(_("How often it is right, by how sure it is, in %(n)s groups", n=bins | length), _("how sure it is"), _("how often it is right")) }}
-<p class="quiet">{{ _("On the line it is right exactly as often as it is sure; above it is too modest, below too bold. A larger dot stands for more works.") }}{% if ece %}{% set distance %}<span class="mono">{{ ece.value | number }}</span>{% endset %} {{ _("Mean distance from the line (ECE): %(value)s.", value=distance) }}{% endif %}</p></figure>
+<p class="quiet">{{ _("On the line it is right exactly as often as it is sure; above it is too modest, below too bold. A larger dot stands for more works.") }}{% if ece %}{% set distance %}<span class="mono">{{ ece.value | number }}</span>{% endset %}{{ _(" ") }}{{ _("Mean distance from the line (ECE): %(value)s.", value=distance) }}{% endif %}</p></figure>
 {% endif %}
 {% if named %}
 <div class="wide"><h3 class="small">{{ _("Most often confused") }}</h3>

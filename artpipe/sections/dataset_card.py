@@ -38,7 +38,7 @@ _HTML = """
 <ul class="tallies">{% for label in view.room.collection.labels %}<li><bdi>{{ label.name | name }}</bdi><span class="count">{{ label.count | number }}</span></li>
 {% endfor %}{% if view.room.collection.unlabelled %}<li>{{ _("without a label") }}<span class="count">{{ view.room.collection.unlabelled | number }}</span></li>{% endif %}</ul></div>
 {% endif %}
-{% else %}<p class="lead">{{ _("The record of this collection is missing or damaged: what is known of its works cannot be shown.") }}</p>{% endif %}
+{% else %}<p class="lead">{{ m.no_record(view.room) }}</p>{% endif %}
 </div>
 {% if view.room.seen %}
 <div class="read"><h2>{{ _("From the collection") }}</h2>

@@ -30,10 +30,10 @@ _HTML = """
 </div>
 <div class="wall">
 {% if wrong %}<h2>{{ _("Answers that were wrong") }}</h2>
-<p class="note">{{ _("Works of the collections with what a model took them for: of its mistakes those of which it was surest.") }}</p>
+<p class="note">{{ _("Works of the collections, and what a model took them for: the mistakes it was surest of.") }}</p>
 {{ plates(wrong) }}{% endif %}
 {% if doubtful %}<h2>{{ _("Works that are hard to read") }}</h2>
-<p class="note">{{ _("The feature extractor gives what they should show less than even odds.") }}</p>
+<p class="note">{{ _("The feature extractor gives less than even odds that they show what they should.") }}</p>
 {{ plates(doubtful) }}{% endif %}
 {% if failed %}<h2>{{ _("Models that did not pass") }}</h2>
 {% for artist, works in failed %}

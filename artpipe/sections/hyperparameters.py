@@ -17,7 +17,7 @@ _HTML = """
 <div><h2>{{ _("The training") if view.artist.learns else _("The making") }}</h2>
 <dl class="facts-list">
 <dt>{{ _("Entry") }}</dt><dd class="mono">{{ view.artist.name }}</dd>
-<dt>{{ _("Run") }}</dt><dd class="mono">{{ run.run_id }}</dd>
+<dt>{{ _("Run") }}</dt><dd class="mono hash">{{ run.run_id }}</dd>
 <dt>{{ _("Date") }}</dt><dd>{{ run.started | date }}</dd>
 <dt>{{ _("Time") }}</dt><dd>{{ (run.ended - run.started) | duration }}{{ _(", ") }}{{ _("%(time)s of one core", time=run.core_seconds | duration) }}</dd>
 {% if cost and cost.energy_wh is not none %}<dt>{{ _("Peak memory") }}</dt><dd>{{ cost.peak_memory_gib | number }} GiB</dd>
@@ -26,9 +26,9 @@ _HTML = """
 {% endif %}{% endif %}<dt>{{ _("Sessions") }}</dt><dd>{{ run.sessions }}</dd>
 {% if run.micro_batch %}<dt>{{ _("Learned at once") }}</dt><dd>{{ ngettext("one row of a batch, for want of memory", "%(num)s rows of a batch, for want of memory", run.micro_batch) }}</dd>
 {% endif %}<dt>{{ _("Machine") }}</dt><dd><bdi>{{ run.device | clean }}{{ _(", ") }}{{ run.precision | clean }}{{ _(", ") }}{{ ngettext("one thread", "%(num)s threads", run.threads) }}</bdi></dd>
-<dt>{{ _("Commit") }}</dt><dd class="mono">{{ run.commit or _("none") }}{% if run.dirty %} {{ _("with changes") }}{% endif %}</dd>
-<dt>{{ _("Checkpoint") }}</dt><dd class="mono">{{ run.checkpoint }}</dd>
-<dt>{{ _("Data") }}</dt><dd class="mono">{{ view.artist.report.shards }}</dd>
+<dt>{{ _("Commit") }}</dt><dd class="mono hash">{{ run.commit or _("none") }}{% if run.dirty %} {{ _("with changes") }}{% endif %}</dd>
+<dt>{{ _("Checkpoint") }}</dt><dd class="mono hash">{{ run.checkpoint }}</dd>
+<dt>{{ _("Data") }}</dt><dd class="mono hash">{{ view.artist.report.shards }}</dd>
 {% for name, version in run.versions | dictsort %}<dt><bdi>{{ name | clean }}</bdi></dt><dd class="mono">{{ version | clean }}</dd>
 {% endfor %}
 </dl>

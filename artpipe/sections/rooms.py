@@ -38,8 +38,8 @@ _HTML = """
 {% if room.collection.kinds > 1 %}{% set works = _("%(works)s of %(n)s kinds", works=works, n=room.collection.kinds) %}{% endif %}
 {% if room.about.creator != "unknown" %}{% set works = _("%(works)s by %(creator)s", works=works, creator=m.isolated(room.about.creator)) %}{% endif %}
 <p>{{ ngettext("%(works)s; licence %(licence)s.", "%(works)s; licences %(licence)s.", room.licences | length, works=works, licence=m.licences(room.licences)) }}
-{%- if room.collection.quarantined %} {{ ngettext("One more was set aside.", "%(num)s more were set aside.", room.collection.quarantined) }}{% endif %}</p>
-{% else %}<p>{{ _("The record of this collection is missing or damaged.") }}</p>{% endif %}
+{%- if room.collection.quarantined %}{{ _(" ") }}{{ ngettext("One more was set aside.", "%(num)s more were set aside.", room.collection.quarantined) }}{% endif %}</p>
+{% else %}<p>{{ m.no_record(room) }}</p>{% endif %}
 <p><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ _("The collection and its licences") }}</a></p>
 </div>
 </div>

@@ -9,7 +9,7 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="read columns">
 <div><h2>{{ _("Scores") }}</h2>
-<p class="aside">{{ _("Measured on as many works as the last column counts.") }} {{ _("Below each value stands its 95 percent interval.") }}{% if feature_extractor %} {{ _("The feature extractor is the checkpoint %(hash)s; scores of different feature extractors are never compared.", hash=m.mono(feature_extractor | short)) }}{% endif %}</p></div>
+<p class="aside">{{ _("Measured on as many works as the last column counts.") }}{{ _(" ") }}{{ _("Below each value stands its 95 percent interval.") }}{% if feature_extractor %}{{ _(" ") }}{{ _("The feature extractor is the checkpoint %(hash)s; scores of different feature extractors are never compared.", hash=m.mono(feature_extractor | short)) }}{% endif %}</p></div>
 <div><table class="scores">
 <thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure">{{ _("Value") }}</th>
 {% if has_real %}<th scope="col" class="figure">{{ _("Real works") }}</th>{% endif %}
@@ -23,7 +23,7 @@ _HTML = """
 {% if score.low is not none %}<span class="quiet">{{ _("%(low)s to %(high)s", low=score.low | number, high=score.high | number) }}</span>{% endif %}</td>
 {% if has_real %}<td class="figure" data-head="{{ _("Real works") }}">{% if score.real is not none %}{{ score.real | number }}{% endif %}</td>{% endif %}
 {% if rivals %}<td class="figure" data-head="{{ _("Champion") }}">{% if score.name in rivals %}{{ rivals[score.name].value | number }}{% endif %}</td>{% endif %}
-<td class="figure">{{ score.n | number }}</td></tr>
+<td class="figure">{% if score.name != "steps" %}{{ score.n | number }}{% endif %}</td></tr>
 {% endfor %}
 </tbody></table></div>
 </div>

@@ -10,9 +10,9 @@ _HTML = """
 <div class="read columns">
 <div><h2>{{ _("Grade") }}</h2>
 <p class="aside">{{ _("A pass mark is the value from which on a model has not failed.") }}
-{% if view.artist.report.feature_extractor %}{{ _("A feature extractor is a trained network that turns a picture into numbers for what is seen in it; distances are measured in these.") }}
-{% endif %}{% for term in view.artist.terms %}{{ _(term) }}
-{% endfor %}{% if is_in_nats %}{{ _("A nat is a unit of information: 1.44 bits.") }}
+{%- if view.artist.report.feature_extractor %}{{ _(" ") }}{{ _("A feature extractor is a trained network that turns a picture into numbers for what is seen in it; distances are measured in these.") }}
+{%- endif %}{% for term in view.artist.terms %}{{ _(" ") }}{{ _(term) }}
+{%- endfor %}{% if is_in_nats %}{{ _(" ") }}{{ _("A nat is a unit of information: 1.44 bits.") }}
 {% endif %}</p></div>
 <div class="conclusion is-{{ verdict.grade | slug }}">
 <p class="big">{{ m.standing(view.artist) }}</p>

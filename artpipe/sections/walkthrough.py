@@ -7,6 +7,7 @@ classic scripts, the pictures as data: URIs, because WebGL takes no file from a 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 from artpipe.contracts.gallery_work import GalleryWork, Media, put_best_first
@@ -31,7 +32,7 @@ _HTML = """
 <div class="head">
 <p class="kicker">{% if view.pages > 1 %}{{ _("Page %(n)s of %(all)s", n=view.number, all=view.pages) }}{% else %}{{ _("The exhibition as a place") }}{% endif %}</p>
 <h1>{{ _("Walkthrough") }}</h1>
-<p class="lead">{{ _("The works hang in rooms, one after the other, each model on its wall.") }} <span class="scripted">{{ _("Walk about, or let yourself be led.") }}</span></p>
+<p class="lead">{{ _("The works hang in rooms, one after the other, each model on its wall.") }}{{ _(" ") }}<span class="scripted">{{ _("Walk about, or let yourself be led.") }}</span></p>
 </div>
 {% if collections %}
 <div class="walkthrough" data-walkthrough="{{ root }}assets/" data-here="{{ root }}{{ folder }}" data-plan="plan.js" data-pictures="{{ root }}{{ folder }}pictures-0.js" data-loading="{{ _('The works are being hung') }}" data-failed="{{ _('This browser cannot draw the rooms. All that hangs there stands in the list below.') }}">
@@ -67,10 +68,15 @@ _HTML = """
 <p class="quiet">{{ m.kind(artist) }}{{ _(", ") }}{% if artist.learns %}{{ _("trained on %(collection)s", collection=m.to_room(room)) }}{% else %}{{ _("made from %(collection)s", collection=m.to_room(room)) }}{% endif %}</p>
 <p>{{ m.standing(artist) }}</p>
 {% if artist.live %}<p><a href="{{ root }}models/{{ artist.name }}/index.html#live" data-easel>{{ _("Paint with it") }}</a></p>{% endif %}
+{% for alike in runs[artist.name] %}
+<div data-alike>
+{% if museum.labels %}<p class="quiet" data-label>{{ m.ai_label(artist, alike[0]) }}</p>{% endif %}
 <ol>
-{% for work in works %}<li data-kind="{{ work.kind }}"><a href="{{ root }}works/{{ work.id }}/index.html"{{ m.spoken(work.title) }}>{{ work.title }}</a>{% if museum.labels %} <span class="quiet">{{ m.ai_label(artist, work) }}</span>{% endif %}</li>
+{% for work in alike %}<li data-kind="{{ work.kind }}"><a href="{{ root }}works/{{ work.id }}/index.html"{{ m.spoken(work.title) }}>{{ work.title }}</a></li>
 {% endfor %}
 </ol>
+</div>
+{% endfor %}
 </div>
 {% endfor %}
 </section>
@@ -175,12 +181,19 @@ def _choose_size(face: Media, *, large: bool) -> Media:
 def _fill(view: WalkthroughView) -> Mapping[str, Any]:
     works = (work for _, artists in view.hanging for _, own in artists for work in own)
     first = next((work for work in works if work.face and work.kind == "image"), None)
+    models = (pair for _, artists in view.hanging for pair in artists)
     return {
         "collections": view.hanging,
+        "runs": {artist.name: _group_alike(artist, own) for artist, own in models},
         "first": first,
         "address": _address,
         "folder": _address(view.number).removesuffix("index.html"),
     }
+
+
+def _group_alike(artist: Artist, works: Sequence[GalleryWork]) -> list[list[GalleryWork]]:
+    """Return works in their order, in runs that one label says all of."""
+    return [list(run) for _, run in groupby(works, key=artist.source_type)]
 
 
 SECTION: Section[WalkthroughView] = Section(

@@ -19,7 +19,7 @@ _HTML = """
 {% set after = ngettext("after one collection", "after %(num)s collections", rooms) %}
 {% if real %}{% set after = _("%(after)s of %(n)s works", after=after, n=real | number) %}{% endif %}
 {{ _("%(works)s %(by)s, %(after)s.", works=made, by=by, after=after) }}
-{% if works %}{{ _("The page behind each frame names the collection, the training and the checkpoint that a work comes from.") }}{% endif %}
+{%- if works %}{{ _(" ") }}{{ _("The page behind each frame names the collection, the training and the checkpoint that a work comes from.") }}{% endif %}
 {% endif %}
 </p>
 </div>

@@ -125,7 +125,7 @@ _TITLE_CHARACTERS = 160  # characters of a caption
 def _make_work(row: Provenance, translate: Callable[[str], str]) -> RealWork:
     """Return what a row of a record says."""
     caption = clean_line((row.caption or "")[:_TITLE_CHARACTERS])
-    title = clean_line(row.title or "") or caption
+    title = clean_line(translate(row.title or "")) or caption
     return RealWork(
         digest=row.sha256,
         title=title,

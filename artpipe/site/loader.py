@@ -1,7 +1,7 @@
 """From reports and runs on disk to an artist, or to a named gap."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
@@ -117,7 +117,7 @@ def _load_works(
     works = map_in_threads(load_work, name_works(model, report))
     languages = {language: load_sentences(language) for language in list_languages()}
     for work, exhibit, recipe in zip(works, report.exhibits, list_recipes(report), strict=True):
-        caption = _correct_length(exhibit.caption, work.media)
+        caption = _name_source(_correct_length(exhibit.caption, work.media), work.sources)
         titles = {language: _make_title(caption, other) for language, other in languages.items()}
         yield replace(
             work,
@@ -239,6 +239,14 @@ def _correct_length(caption: Message, media: Media | None) -> Message:
         return caption
     minutes, seconds = divmod(int(media.seconds), 60)
     return caption.model_copy(update={"values": caption.values | {"length": f"{minutes}:{seconds:02d}"}})
+
+
+def _name_source(caption: Message, sources: Sequence[RealWork]) -> Message:
+    """Return a caption that calls the work of the collection by its title, where it has one."""
+    title = sources[0].title if len(sources) == 1 else ""
+    if caption.code == "work_and_reconstruction" and title:
+        return Message(code="named_work_and_reconstruction", values={"work": title})
+    return caption
 
 
 def _make_title(caption: Message, sentences: Sentences) -> str:

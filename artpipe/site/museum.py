@@ -104,7 +104,7 @@ def _load_room(
     return Room(
         number=number,
         name=dataset,
-        title=clean_line(about.title) or dataset,
+        title=clean_line(about.title) or _make_title(dataset),
         about=about,
         collection=record.collection if record else None,
         artists=tuple(sorted((artist for artist in artists if isinstance(artist, Artist)), key=_rank_artist)),
@@ -112,6 +112,12 @@ def _load_room(
         seen=tuple(pictured_works[:_MAXIMUM_PICTURED]),
         withdrawn=_find_withdrawal_dates(root, params, dataset),
     )
+
+
+def _make_title(dataset: str) -> str:
+    """Return what a room is called that has no title yet."""
+    words = dataset.replace("-", " ").replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def _find_withdrawal_dates(root: Path, params: Params, dataset: str) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ PAGES = {
         *(f"models/{name}/index" for name in ("poet", "poet-of-tang", "composer", "painter", "enlarger", "walker")),
         *(f"works/{name}-sample-000/index" for name in ("poet", "poet-of-tang", "composer")),
         *(f"works/{name}/index" for name in ("painter-stylisation-000", "enlarger-enlargement-000", "walker-walk-003")),
-        "catalogue/index",
+        *(f"{name}/index" for name in ("browse", "catalogue", "compare", "failures", "provenance", "walkthrough")),
+        "404",
     ),
 }
 ALWAYS = {  # each page and each pair of lights; the rest nightly

@@ -148,8 +148,8 @@ var artpipeLive = {};
     }
     function describe(recipe) {
       var word = recipe.parents ? caption.dataset.child : caption.dataset.seed;
-      var label = chooser && recipe.label !== undefined ? ", " + chooser.options[recipe.label + 1].text : "";
-      return (recipe.prompt ? "“" + recipe.prompt + "”, " : "") + word + " " + recipe.seed + label + (recipe.move ? ", " + caption.dataset.moved + " " + recipe.move.join(", ") : "");
+      var label = chooser && recipe.label !== undefined ? caption.dataset.comma + chooser.options[recipe.label + 1].text : "";
+      return (recipe.prompt ? "“" + recipe.prompt + "”" + caption.dataset.comma : "") + word + " " + recipe.seed + label + (recipe.move ? caption.dataset.comma + caption.dataset.moved + " " + recipe.move.join(", ") : "");
     }
     function paint(quiet) {
       function preview(partial) {
@@ -162,7 +162,7 @@ var artpipeLive = {};
         draw(canvas, painted);
         canvas.removeAttribute("aria-busy");
         canvas.setAttribute("aria-label", describe(painted.recipe));
-        if (!quiet) { caption.textContent = describe(painted.recipe) + ", " + caption.dataset.time.replace("%s", Math.max(1, painted.milliseconds)); }
+        if (!quiet) { caption.textContent = describe(painted.recipe) + caption.dataset.comma + caption.dataset.time.replace("%s", Math.max(1, painted.milliseconds)); }
         if (!neighbours.hidden) { showNearest(); }
       });
     }

@@ -44,10 +44,10 @@ var artpipeWalkthrough = {};
       language: function (work) { return link(work).lang; },
       about: function (work) {
         var model = modelOf(work);
-        return [words(model.querySelector("h4")), words(model.querySelector("p")), words(works[work].querySelector(".quiet"))].filter(Boolean).join(". ") + ".";
+        return [words(model.querySelector("h4")), words(model.querySelector("p")), words(works[work].closest("[data-alike]").querySelector("[data-label]"))].filter(Boolean).join(". ") + ".";
       },
       room: name,
-      tour: works.map(function (_, i) { return i; }).filter(function (i) { return Array.prototype.indexOf.call(works[i].parentNode.children, works[i]) < TOUR_WORKS; }),
+      tour: works.map(function (_, i) { return i; }).filter(function (i) { return Array.prototype.indexOf.call(works[i].closest("[data-model]").querySelectorAll("li"), works[i]) < TOUR_WORKS; }),
       live: function (model) { return models[model].dataset.live; },
       name: function (collection) { return [{ text: name(collection), heading: true, lines: 1 }]; },
       sign: function (collection, ahead) { return [{ text: (ahead ? "" : "\u2039 ") + name(collection) + (ahead ? " \u203a" : ""), heading: true, lines: 1 }]; },
