@@ -28,13 +28,12 @@ from artpipe.nn.flow_matching.straight_path import (
     spread_times,
     velocity_errors,
 )
-from artpipe.nn.flow_matching.unet import ConditionalUNet
+from artpipe.nn.flow_matching.unet import build_unet
 from artpipe.nn.gan.label_rows import requested_labels
 from artpipe.nn.layers import ema
 from artpipe.nn.layers.batching import split_rows
 
 _AT_ONCE = 128  # pictures measured at once
-_SMALL_SIDE = 48  # pixels of the longer side, up to which 2 x 2 become channels; above it 4 x 4
 
 
 class Params(TrainParams):
@@ -89,17 +88,12 @@ class Flow(MicroBatchedLearner[Params]):
         del pretrained
         self.classes = len(spec.classes) if params.conditional else 0
         self.texts = open_texts(params.text_encoder, Path(params.pretrained))
-        size = spec.height, spec.width
-        fold = params.fold or (2 if max(size) <= _SMALL_SIDE else 4)
         self.network = nn.ModuleDict(
             {
                 "captions": self.texts.make_network(params.condition_dim),
-                "unet": ConditionalUNet(
-                    spec.channels, size, fold=fold, width=params.width, inner_width=params.inner_width,
-                    blocks=params.blocks, inner_blocks=params.inner_blocks, condition_dim=params.condition_dim,
-                ),
+                "unet": build_unet(spec.channels, (spec.height, spec.width), params),
             }
-        )  # fmt: skip
+        )
         self.to(memory_format=torch.channels_last)
         self.average = ema.make_average(self.network)
         # The last row is for works without a label: no word.
@@ -142,16 +136,11 @@ class Flow(MicroBatchedLearner[Params]):
         ema.update(self.average, self.network, decay)
 
     def _tokens(self, batch: Batch) -> Tensor:
-        """Return the tokens ``(B, words, pieces)`` of captions, else of the labels' words.
-
-        With CLIP they are vectors ``(B, width)``.
-        """
+        """Return rows for captions ``(B, ...)``, else for the words of labels."""
         if self.params.conditional and "captions" in batch:
             return self.texts.take(batch, slice(None))
-        labels = batch.get("labels")
-        if labels is None or not self.classes:
-            labels = torch.full((len(batch["images"]),), UNLABELLED)
-        return self._label_tokens(labels)
+        nothing = torch.full((len(batch["images"]),), UNLABELLED)
+        return self._label_tokens(batch.get("labels", nothing) if self.classes else nothing)
 
     def _label_tokens(self, labels: Tensor) -> Tensor:
         tokens: Tensor = self.class_tokens[labels]  # type: ignore[index]  # UNLABELLED is -1, the last row
@@ -183,11 +172,7 @@ class Flow(MicroBatchedLearner[Params]):
         return self._paint(noise, self._encode(tokens), steering)
 
     def path_functions(self) -> PathFunctions:
-        """Return what the page of a live room computes.
-
-        Raises:
-            NoPathError: words are those of CLIP, which is too large for a page.
-        """
+        """Return what the page of a live room computes; CLIP is too large for it."""
         if self.params.text_encoder != "words":
             raise NoPathError("what a CLIP encoder makes of words")
         p, captions, unet = self.params, self.average["captions"], self.average["unet"]  # type: ignore[index]

@@ -115,7 +115,7 @@ _HTML = """
 {% endfor %}
 </tbody></table>
 {% if others %}<p><a href="{{ root }}datasets/{{ room.name }}/attribution.txt">{{ ngettext("One more creator or source stands in the gallery's list.", "%(num)s more creators or sources stand in the gallery's list.", others) }}</a></p>{% endif %}
-{% else %}<p>{{ m.no_record(chapter.room) }}</p>
+{% else %}<p>{{ m.no_record(room) }}</p>
 {% endif %}{% endfor %}
 </section>
 <section class="chapter back colophon-page" aria-labelledby="colophon">

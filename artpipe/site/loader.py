@@ -242,7 +242,7 @@ def _correct_length(caption: Message, media: Media | None) -> Message:
 
 
 def _name_source(caption: Message, sources: Sequence[RealWork]) -> Message:
-    """Return a caption that calls the work of the collection by its title, where it has one."""
+    """Return a caption that calls the work by its title, where it has one."""
     title = sources[0].title if len(sources) == 1 else ""
     if caption.code == "work_and_reconstruction" and title:
         return Message(code="named_work_and_reconstruction", values={"work": title})

@@ -1,4 +1,7 @@
-"""What a flow knows of texts: tokens of its own words, or the vectors of a CLIP encoder."""
+"""What a flow knows of texts.
+
+That is tokens of its own words, or the vectors of a CLIP encoder.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,7 +78,7 @@ class ClipTexts:
         return VectorConditions(self._encoder.width, dim)
 
     def watch(self, learner: nn.Module) -> None:
-        """Have a learner keep the encoder's hash, and refuse weights that have another one.
+        """Have a learner keep the encoder's hash, and refuse other weights.
 
         Raises:
             UserError: when such weights are loaded.

@@ -1,6 +1,6 @@
-"""Captions as vectors of a CLIP text encoder that a person names (Radford et al. 2021).
+"""Captions as vectors of a CLIP text encoder that a person names.
 
-`transformers` reads it from a folder as the Hugging Face Hub has it: `config.json`, tokenizer files, weights as
+Radford et al. 2021; `transformers` reads it from a folder as the Hugging Face Hub has it: `config.json`, tokenizer files, weights as
 safetensors. Nothing is fetched, no code of the folder runs, no pickle is read.
 """
 

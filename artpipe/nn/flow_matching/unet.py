@@ -6,6 +6,7 @@ Ronneberger et al. 2015; of pictures of any size.
 import itertools
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from artpipe.nn.layers.blocks import conv
 
 _ATTENTION_SIDE = 8  # the longest side of maps that attend to themselves
+_SMALL_SIDE = 48  # pixels of the longer side, up to which 2 x 2 become channels; above it 4 x 4
 _TIME_SCALE = 1000.0  # of the sinusoids of a time in [0, 1]
 
 
@@ -122,6 +124,18 @@ class ConditionalUNet(nn.Module):
     def _pad(self, points: Tensor) -> Tensor:
         below, right = (-side % self.unit for side in self.size)
         return F.pad(points, (0, right, 0, below), mode="replicate") if below or right else points
+
+
+def build_unet(channels: int, size: tuple[int, int], shape: Any) -> ConditionalUNet:
+    """Return a network for pictures of a size; `shape` has its arguments as fields.
+
+    A `fold` of 0 is 2 for small pictures, else 4.
+    """
+    return ConditionalUNet(
+        channels, size, fold=shape.fold or (2 if max(size) <= _SMALL_SIDE else 4), width=shape.width,
+        inner_width=shape.inner_width, blocks=shape.blocks, inner_blocks=shape.inner_blocks,
+        condition_dim=shape.condition_dim,
+    )  # fmt: skip
 
 
 def count_halvings(size: tuple[int, int], fold: int) -> int:
