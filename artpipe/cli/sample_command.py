@@ -41,6 +41,7 @@ Words = Annotated[
 Recipe = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A picture saved in a live room: it alone is painted again.")
 ]
+Enlarge = Annotated[str | None, typer.Option(metavar="MODEL", help="A trained superres that enlarges what is painted.")]
 Given = dict[str, Any]
 _MOST_AMOUNT = 20  # deviations of the noise
 _STRENGTH = 0.6  # of a picture to begin from, where nothing is masked
@@ -64,6 +65,7 @@ def sample(
     keep: Mask = None,
     between: Between = None,
     move: Moves = None,
+    enlarge: Enlarge = None,
     recipe: Recipe = None,
     *,
     as_json: Json = False,
@@ -75,6 +77,8 @@ def sample(
     if recipe is not None:
         others = (label, prompt, guidance, steps, like, keep, between, move, negative or None)
         show_result(lambda: _paint_recipe(name, recipe, out, others), as_json=as_json)
+        others = (label, prompt, guidance, steps, like, keep, between, move, negative or None, enlarge)
+        painted = _paint_recipe(name, recipe, out, others)
     else:
         _check_options(prompt, label, like, keep, strength, between)
         if strength is None:
@@ -84,14 +88,22 @@ def sample(
         show_result(
             lambda: _paint(name, n, seed, out, label, _make_request(name, like, keep, options, asked)), as_json=as_json
         )
+        painted = _paint(name, n, seed, out, label, _make_request(name, like, keep, options, asked), enlarge)
+    typer.echo(json.dumps(painted.to_json(), indent=1) if as_json else to_printable_lines(painted.to_text()))
 
 
 def _paint(
-    name: str, n: int, seed: int, out: Path | None, label: int | None, request: "SteeringRequest"
+    name: str,
+    n: int,
+    seed: int,
+    out: Path | None,
+    label: int | None,
+    request: "SteeringRequest",
+    enlarge: str | None,
 ) -> "PaintedFiles":
     from artpipe.evaluation.sample_model import sample_model
 
-    return sample_model(name, n, seed, out and resolve_typed_path(out), label, request)
+    return sample_model(name, n, seed, out and resolve_typed_path(out), label, request, enlarge)
 
 
 def _check_options(

@@ -24,6 +24,7 @@ class PaintedFiles(NamedTuple):
     singles: Sequence[PaintedFile] = ()
     suffixes_without_label: Sequence[str] = ()  # forms that have no place for one
     recipe_checkpoint: str = ""  # where the recipe is of another checkpoint
+    enlargers: Sequence[str] = ()  # models that could enlarge them
 
     def to_text(self) -> str:
         """Return in a line how many were painted, and where they are."""
@@ -35,6 +36,7 @@ class PaintedFiles(NamedTuple):
             parts.append(f"without a label, for which the form has no place: {suffixes}")
         if self.recipe_checkpoint:
             parts.append(f"the recipe is of another checkpoint ({to_printable(self.recipe_checkpoint)})")
+        parts += [f"larger with --enlarge {name}" for name in self.enlargers]
         return "; ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
@@ -44,4 +46,5 @@ class PaintedFiles(NamedTuple):
             "sheet": str(self.sheet),
             "singles": [{**single._asdict(), "file": str(single.file)} for single in self.singles],
             "suffixes_without_label": list(self.suffixes_without_label),
+            "enlargers": list(self.enlargers),
         }

@@ -69,5 +69,6 @@ _OPTIONS = {
         "keep",
         "between",
         "move",
+        "enlarge",
     )
 }

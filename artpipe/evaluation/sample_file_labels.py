@@ -3,7 +3,7 @@
 `gallery.labels` and `gallery.credentials` say how. A file depends on what it shows and says alone: the same picture, painted again, has the same bytes.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from artpipe import __version__
 from artpipe.ai_labels.file_labels import find_suffix, label_file
 from artpipe.artifacts import paths
 from artpipe.artifacts.checkpoint import CheckpointCard
+from artpipe.artifacts.report import OtherModel
 from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.artifacts.works import Record
 from artpipe.config.params import GalleryParams
@@ -32,11 +33,14 @@ _KEPT_FILES = 1000  # signed ones, the newest, so that what is painted again has
 class SampleLabeller:
     """Labels and signs the files of one model.
 
-    `suffixes_without` collects those it could not.
+    `suffixes_without` collects those it could not; `other_models` had a part in all of them.
     """
 
-    def __init__(self, gallery: GalleryParams, card: CheckpointCard, checkpoint: str) -> None:
+    def __init__(
+        self, gallery: GalleryParams, card: CheckpointCard, checkpoint: str, other_models: Sequence[OtherModel] = ()
+    ) -> None:
         self._gallery, self._card, self._checkpoint = gallery, card, checkpoint
+        self._other_models = tuple(other_models)
         self._dataset = str(card.params.get("dataset", ""))
         self._run = _open_run(card.name, checkpoint)
         self._works: dict[str, RealWork] = {}
@@ -108,6 +112,7 @@ class SampleLabeller:
             prompt=str(asked.get("prompt") or ""),
             sources=tuple(sources),
             shares=exhibits[0].shares if len(exhibits) == 1 else (),
+            other_models=self._other_models,
         )
 
 

@@ -18,6 +18,7 @@ from artpipe.contracts.steered_sampler import HoleFiller, SteeredSampler, select
 from artpipe.errors import UserError
 from artpipe.evaluation.painted_files import PaintedFile, PaintedFiles
 from artpipe.evaluation.recipes import make_command
+from artpipe.evaluation.sample_enlarger import list_enlargers, open_enlarger
 from artpipe.evaluation.sample_file_labels import SampleLabeller
 from artpipe.evaluation.steered_samples import (
     SteeringRequest,
@@ -42,12 +43,14 @@ def sample_model(
     out: Path | None = None,
     label: int | None = None,
     request: SteeringRequest | None = None,
+    enlarge: str | None = None,
 ) -> PaintedFiles:
     """Make `n` exhibits with seeds ``seed, seed + 1, ...``, and write them.
 
     A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
     number; without it a seed's class is ``seed % classes``, as on the wall. The prompt of `request` is the beginning for
-    a model that writes, instead of those it hangs with, and what a steered model is to paint. Every PNG holds its recipe.
+    a model that writes, instead of those it hangs with, and what a steered model is to paint. `enlarge` names a model that
+    enlarges the pictures. Every PNG holds its recipe.
 
     Raises:
         UserError: no such model, no checkpoint, or no such class.
@@ -58,6 +61,7 @@ def sample_model(
     learner, card, sha256 = restore_learner(paths.checkpoint(name))
     _check_label(learner, label, name)
     check_request(learner, name, request, list_refused(entry, learner))
+    enlarger = open_enlarger(params, enlarge, name, learner) if enlarge is not None else None
     if request.prompt is not None and not isinstance(learner, SteeredSampler):
         _set_prompt(learner, request.prompt, name)
     works = _load_held_out_works(Path("data/shards") / str(entry.get("dataset")), learner)
@@ -67,10 +71,15 @@ def sample_model(
     if not exhibits:
         raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
     recipe = {"model": name, "checkpoint": sha256, "label": label, **request.recipe}
+    if enlarger is not None:
+        exhibits = list(enlarger.enlarge(exhibits))
+        recipe |= enlarger.recipe
     if not isinstance(learner, SteeredSampler):  # what its exhibits are called is nothing that it was asked for
         exhibits = [replace(exhibit, caption="") for exhibit in exhibits]
     out = out or Path("data/samples") / f"{name}-seed-{seed}"
-    return _save_exhibits(exhibits, out, recipe, SampleLabeller(params.gallery, card, sha256))
+    labeller = SampleLabeller(params.gallery, card, sha256, [enlarger.model] if enlarger else [])
+    painted = _save_exhibits(exhibits, out, recipe, labeller)
+    return painted if enlarger else painted._replace(enlargers=list_enlargers(params, name))
 
 
 def _paint_request(

@@ -14,6 +14,8 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.caption_columns import make_caption_columns
 from artpipe.artifacts.shards import ShardWriter, Spec
 from artpipe.evaluation.recipes import add_recipe
+from artpipe.numerics.pixels import to_bytes, to_float
+from artpipe.training.restore import restore_learner
 from tests.conftest import ROOT
 from tests.support.untrained_models import save_untrained_model
 
@@ -29,7 +31,11 @@ MODELS = {
     "painter": FLOW,
     "forger": GAN,
     "reader": COMMON | {"kind": "classifier", "width": 8, "max_width": 8},
+    "enlarger": COMMON
+    | {"kind": "superres", "pretrained": "data/checkpoints/painter", "scale": 2, "blocks": 1, "width": 4},
+    "grey-enlarger": COMMON | {"kind": "superres", "scale": 2, "blocks": 1, "width": 4},
 }
+SPECS = {"enlarger": {"height": 64, "width": 64}, "grey-enlarger": {"channels": 1}}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +61,7 @@ def studio(tmp_path_factory):
         writer.add(split, columns)
     writer.close(SPEC, works="0" * 64, params=FRAME, mean=[0.5] * 3, std=[0.5] * 3)
     for name, entry in MODELS.items():
-        save_untrained_model(root, name, entry, SPEC)
+        save_untrained_model(root, name, entry, SPEC.model_copy(update=SPECS.get(name, {})))
     pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(root / "mine.png")
     mask = np.zeros((16, 16), dtype=np.uint8)
@@ -169,6 +175,36 @@ def test_a_move_along_a_direction_is_painted_again(sample):
     assert next(iter(Path("made").glob("*.png"))).read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["painter", "forger"])
+def test_pictures_are_enlarged_to_the_size_of_the_enlargers_works(sample, artpipe, name):
+    """From 16 to 64 pixels in two passes of a network; file, credentials and command say by which model, and the command paints the same bytes."""
+    small = sample(name, "-n", "2", "--seed", "3")
+    large = sample(name, "-n", "2", "--seed", "3", "--enlarge", "enlarger")
+    assert small.keys() == large.keys()
+    for key, picture in large.items():
+        assert picture.shape == (64, 64, 3)
+        learner, _, sha256 = restore_learner(paths.checkpoint("enlarger"))
+        pixels = torch.from_numpy(small[key]).permute(2, 0, 1)[None]
+        twice = learner.enlarge(learner.enlarge(to_float(pixels)))
+        assert np.array_equal(picture, to_bytes(twice)[0].permute(1, 2, 0).numpy())
+    last = max(Path("made").glob("*.png"))
+    before, recipe = last.read_bytes(), json.loads(Image.open(last).text["artpipe-recipe"])
+    assert (recipe["model"], recipe["enlarge"], recipe["enlarge_checkpoint"]) == (name, "enlarger", sha256)
+    _, out, _ = artpipe("credentials", str(last), "--json")
+    assert [other["name"] for other in json.loads(out)[0]["facts"]["other_models"]] == ["enlarger"]
+    sample(*shlex.split(recipe["command"])[2:])
+    assert next(iter(Path("made").glob("*.png"))).read_bytes() == before
+
+
+def test_a_sample_names_the_enlarger_that_there_is(studio, monkeypatch, artpipe):
+    """Where an entry says that it enlarges what this model paints; not of another painter, nor where it was used."""
+    monkeypatch.chdir(studio)
+    hint = "; larger with --enlarge enlarger\n"
+    assert artpipe("sample", "painter", "-n", "1", "--out", "a.png")[1].endswith(hint)
+    assert "--enlarge" not in artpipe("sample", "forger", "-n", "1", "--out", "a.png")[1]
+    assert "--enlarge" not in artpipe("sample", "painter", "-n", "1", "--out", "a.png", "--enlarge", "enlarger")[1]
+
+
 def test_without_words_captions_of_held_out_works_are_asked_for(sample, studio):
     """Where the dataset has captions, a seed asks for one, and the recipe says which; a label is asked for all the same."""
     folder, texts = studio / paths.shards("blocks"), ["a red block", "green"]
@@ -209,6 +245,11 @@ MISTAKES = {
     "not steered": (("forger", "--guidance", "2"), "--guidance: forger is a gan, which is not steered"),
     "no words": (("forger", "--prompt", "x"), "--prompt: forger is a gan, which begins with nothing"),
     "no way": (("reader", "--between", "1", "2"), "--between: reader is a classifier"),
+    "no enlarger": (("painter", "--enlarge", "forger"), "--enlarge forger: a gan enlarges nothing; a superres does"),
+    "an unknown enlarger": (("painter", "--enlarge", "enlargr"), "no model `enlargr`, did you mean `enlarger`?"),
+    "other channels": (("painter", "--enlarge", "grey-enlarger"), "it enlarges pictures of 1 channels, and painter paints 3"),
+    "nothing to enlarge": (("reader", "--enlarge", "enlarger"), "reader is a classifier, which paints no picture to enlarge"),
+    "a recipe and more": (("painter", "--recipe", "mine.png", "--enlarge", "enlarger"), "--recipe says everything"),
     "two beginnings": (("painter", "--between", "1", "2", "--like", "mine.png"), "--between begins from noise, --like from a"),
 }  # fmt: skip
 

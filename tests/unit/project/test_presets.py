@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from artpipe import plugins
 from artpipe.artifacts import paths
 from artpipe.artifacts.parquet import TableWriter
 from artpipe.artifacts.works import Work
+from artpipe.config.params import Params
 from artpipe.orchestration.scheduling.dvc_graph import read_graph
 from artpipe.project import add_remove
+from artpipe.project.cascade_check import check_cascade
 from artpipe.project.preset_budgets import make_budget_overlay
 from artpipe.project.presets import IN_FORCE, plan_switch
 from artpipe.system.locks import hold_lock
@@ -322,19 +325,36 @@ def test_pictures_grow_where_the_works_are_as_large(project):
     assert "datasets" not in make_budget_overlay("long", content, {}, Path())
 
 
-@pytest.mark.parametrize("name", ["long", "gpu"])
-def test_the_museum_s_presets_come_off_to_the_byte(studio, name):
-    """On this repository's own params.yaml; every model of theirs is one there is."""
+def plan_museum_switch(name):
+    """Lay a preset of this repository over its own params.yaml, in an empty project."""
     for folder in ("datasets", "weights", "presets"):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(ROOT / folder, folder, ignore=shutil.ignore_patterns("default.yaml"))
     IN_FORCE.unlink(missing_ok=True)
     shutil.copy(ROOT / "params.yaml", "params.yaml")
-    switch = plan_switch(name)
+    return plan_switch(name)
+
+
+@pytest.mark.parametrize(("name", "model", "dataset"), [
+    ("long", "portraits-gan", "portraits"), ("gpu", "portraits-gan", "portraits"), ("emoji3d", "emoji3d-flow", "emoji3d"),
+])  # fmt: skip
+def test_the_museum_s_presets_come_off_to_the_byte(studio, name, model, dataset):
+    """On this repository's own params.yaml; every model of theirs is one there is."""
+    switch = plan_museum_switch(name)
     assert switch.default == switch.before == (ROOT / "params.yaml").read_bytes().decode()
     assert switch.changes
-    portraits = YAML(typ="safe").load(switch.text)["models"]["portraits-gan"]
-    assert portraits["dataset"] == "portraits"
+    assert YAML(typ="safe").load(switch.text)["models"][model]["dataset"] == dataset
+
+
+def test_the_emoji_are_enlarged_that_their_flow_paints(studio):
+    """The enlarger of the preset `emoji3d` learns from the same files with the same splits, and reaches its works' size by passes."""
+    params = Params.model_validate(YAML(typ="safe").load(plan_museum_switch("emoji3d").text))
+    small, large = params.datasets["emoji3d"], params.datasets["emoji3d-large"]
+    assert (small.path, small.source) == (large.path, large.source)
+    assert {**small.preprocess, "size": 128} == large.preprocess
+    entry = params.models["emoji3d-superres"]
+    assert entry["pretrained"] == "data/checkpoints/emoji3d-flow"
+    check_cascade(params, "emoji3d-superres", plugins.load_plugin("models", "superres").params.model_validate(entry))
 
 
 @pytest.mark.parametrize("name", ["long", "gpu"])
