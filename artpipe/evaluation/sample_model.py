@@ -49,8 +49,7 @@ def sample_model(
 
     A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
     number; without it a seed's class is ``seed % classes``, as on the wall. The prompt of `request` is the beginning for
-    a model that writes, instead of those it hangs with, and what a steered model is to paint. `enlarge` names a model that
-    enlarges the pictures. Every PNG holds its recipe.
+    a model that writes, and what a steered model is to paint. The model `enlarge` enlarges. Every PNG holds its recipe.
 
     Raises:
         UserError: no such model, no checkpoint, or no such class.
@@ -68,6 +67,7 @@ def sample_model(
     if label is not None:
         works = {column: rows for column, rows in works.items() if column not in CAPTION_COLUMNS}
     exhibits = list(_paint_request(learner, n, seed, label, request, works))
+    exhibits = _paint(learner, n, seed, label, request, str(entry.get("dataset")))
     if not exhibits:
         raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
     recipe = {"model": name, "checkpoint": sha256, "label": label, **request.recipe}
@@ -77,12 +77,13 @@ def sample_model(
     if not isinstance(learner, SteeredSampler):  # what its exhibits are called is nothing that it was asked for
         exhibits = [replace(exhibit, caption="") for exhibit in exhibits]
     out = out or Path("data/samples") / f"{name}-seed-{seed}"
-    labeller = SampleLabeller(params.gallery, card, sha256, [enlarger.model] if enlarger else [])
+    labeller = SampleLabeller(params.gallery, card, sha256, [] if enlarger is None else [enlarger.model])
     painted = _save_exhibits(exhibits, out, recipe, labeller)
     return painted if enlarger else painted._replace(enlargers=list_enlargers(params, name))
 
 
 def _paint_request(
+def _paint(
     learner: Learner[Any],
     n: int,
     seed: int,
@@ -96,6 +97,15 @@ def _paint_request(
         texts = decode_texts(works["caption_texts"].tolist()) if "caption_texts" in works else []
         return steer_exhibits(learner, n, seed, label, request, texts)
     return _generate_exhibits(learner, n, seed, label, works)
+    dataset: str,
+) -> list[Exhibit]:
+    works = _load_held_out_works(paths.shards(dataset), learner)
+    if label is not None:
+        works = {column: rows for column, rows in works.items() if column not in CAPTION_COLUMNS}
+    if request.recipe and (isinstance(learner, SteeredSampler) or request.between or request.moves):
+        texts = decode_texts(works["caption_texts"].tolist()) if "caption_texts" in works else []
+        return list(steer_exhibits(learner, n, seed, label, request, texts))
+    return list(_generate_exhibits(learner, n, seed, label, works))
 
 
 def generate_works(checkpoint: Path, dataset: str, n: int, seed: int) -> list[Exhibit]:
