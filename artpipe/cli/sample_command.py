@@ -75,21 +75,16 @@ def sample(
     Each picture's file holds the command that paints it again.
     """
     if recipe is not None:
-        others = (label, prompt, guidance, steps, like, keep, between, move, negative or None)
-        show_result(lambda: _paint_recipe(name, recipe, out, others), as_json=as_json)
         others = (label, prompt, guidance, steps, like, keep, between, move, negative or None, enlarge)
-        painted = _paint_recipe(name, recipe, out, others)
-    else:
-        _check_options(prompt, label, like, keep, strength, between)
-        if strength is None:
-            strength = _STRENGTH if like is not None and keep is None else 1.0
-        options = {"negative": negative, "guidance": guidance, "steps": steps, "strength": strength}
-        asked = {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between, "moves": _read_moves(move or [])}
-        show_result(
-            lambda: _paint(name, n, seed, out, label, _make_request(name, like, keep, options, asked)), as_json=as_json
-        )
-        painted = _paint(name, n, seed, out, label, _make_request(name, like, keep, options, asked), enlarge)
-    typer.echo(json.dumps(painted.to_json(), indent=1) if as_json else to_printable_lines(painted.to_text()))
+        show_result(lambda: _paint_recipe(name, recipe, out, others), as_json=as_json)
+        return
+    _check_options(prompt, label, like, keep, strength, between)
+    if strength is None:
+        strength = _STRENGTH if like is not None and keep is None else 1.0
+    options = {"negative": negative, "guidance": guidance, "steps": steps, "strength": strength}
+    asked = {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between, "moves": _read_moves(move or [])}
+    request = _make_request(name, like, keep, options, asked)
+    show_result(lambda: _paint(name, n, seed, out, label, request, enlarge), as_json=as_json)
 
 
 def _paint(

@@ -219,8 +219,9 @@ def _dump_flow(value: Any) -> str:
     yaml.width, yaml.default_flow_style, yaml.Representer = 2**20, True, BlockRepresenter
     yaml.dump({"value": value}, stream)  # a mapping: in a list another one of one key would lose its brackets
     text = stream.getvalue().rstrip("\n").removeprefix("{value: ").removesuffix("}")
-    is_read = _try_parse(f"[{text}]") == [value] and _try_parse(f"value: {text}\n") == {"value": value}
-    return text if is_read else json.dumps(value)  # ruamel quotes too little: `?.A`, `{a: :0}` behind a key
+    mappings = (f"value: {text}\n", f'{{\n  "value": {text}\n}}')
+    is_read = _try_parse(f"[{text}]") == [value] and all(_try_parse(one) == {"value": value} for one in mappings)
+    return text if is_read else json.dumps(value)  # ruamel quotes too little: `?.A`, `:0` behind a quoted key
 
 
 def _look_up(content: Any, place: Sequence[str]) -> Any:

@@ -48,7 +48,7 @@ class SampleEnlarger:
 
 
 def open_enlarger(params: Params, name: str, painter: str, learner: Learner[Any]) -> SampleEnlarger:
-    """Return the model `name`, which is to enlarge what the learner of `painter` paints.
+    """Return the model `name`, which is to enlarge what `painter` paints.
 
     Raises:
         UserError: it is not there or not trained, enlarges nothing, or other pictures than these.
@@ -67,7 +67,7 @@ def open_enlarger(params: Params, name: str, painter: str, learner: Learner[Any]
 
 
 def list_enlargers(params: Params, painter: str) -> list[str]:
-    """Return the trained models whose entries say that they enlarge what a painter paints."""
+    """Return the trained models that enlarge what a painter paints."""
     path = str(paths.checkpoint(painter))
     return [
         name

@@ -63,10 +63,6 @@ def sample_model(
     enlarger = open_enlarger(params, enlarge, name, learner) if enlarge is not None else None
     if request.prompt is not None and not isinstance(learner, SteeredSampler):
         _set_prompt(learner, request.prompt, name)
-    works = _load_held_out_works(Path("data/shards") / str(entry.get("dataset")), learner)
-    if label is not None:
-        works = {column: rows for column, rows in works.items() if column not in CAPTION_COLUMNS}
-    exhibits = list(_paint_request(learner, n, seed, label, request, works))
     exhibits = _paint(learner, n, seed, label, request, str(entry.get("dataset")))
     if not exhibits:
         raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
@@ -82,23 +78,11 @@ def sample_model(
     return painted if enlarger else painted._replace(enlargers=list_enlargers(params, name))
 
 
-def _paint_request(
 def _paint(
-    learner: Learner[Any],
-    n: int,
-    seed: int,
-    label: int | None,
-    request: SteeringRequest,
-    works: dict[str, torch.Tensor],
-) -> Iterator[Exhibit]:
-    if request.recipe and isinstance(learner, HoleFiller):
-        return fill_holes(learner, n, seed, request.steering)
-    if request.recipe and (isinstance(learner, SteeredSampler) or request.between or request.moves):
-        texts = decode_texts(works["caption_texts"].tolist()) if "caption_texts" in works else []
-        return steer_exhibits(learner, n, seed, label, request, texts)
-    return _generate_exhibits(learner, n, seed, label, works)
-    dataset: str,
+    learner: Learner[Any], n: int, seed: int, label: int | None, request: SteeringRequest, dataset: str
 ) -> list[Exhibit]:
+    if request.recipe and isinstance(learner, HoleFiller):
+        return list(fill_holes(learner, n, seed, request.steering))
     works = _load_held_out_works(paths.shards(dataset), learner)
     if label is not None:
         works = {column: rows for column, rows in works.items() if column not in CAPTION_COLUMNS}

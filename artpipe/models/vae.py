@@ -18,12 +18,14 @@ from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, NewDatasets, WallText
+from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.layers.batching import split_rows
 from artpipe.nn.vae.elbo_terms import (
     LikelihoodName,
     apply_free_bits,
+    draw_black_and_white,
     importance_bound,
     kl_to_unit_normal,
     kl_warmup_share,
@@ -58,6 +60,7 @@ class Params(TrainParams):
     likelihood: Literal["auto", "bernoulli", "gaussian", "logistic"] = "auto"
     # Of gaussian and logistic, on the [-1, 1] scale; learned where null.
     scale: float | None = Field(default=None, gt=0)
+    binarised: bool = False  # learn black and white draws of works, by which likelihoods are compared; of bernoulli
     beta: float = Field(default=1.0, ge=0)  # weight of the KL
     kl_warmup: Share = 0.1  # of the steps
     free_nats: float = Field(default=0.0, ge=0)  # free bits, in nats per dimension
@@ -79,6 +82,10 @@ class VAE(MicroBatchedLearner[Params]):
         del pretrained
         automatic: LikelihoodName = "bernoulli" if spec.channels == 1 else "gaussian"
         self.likelihood: LikelihoodName = automatic if params.likelihood == "auto" else params.likelihood
+        if params.binarised and self.likelihood != "bernoulli":
+            raise UserError(
+                f"dataset `{spec.dataset}`: `binarised` is for `likelihood: bernoulli`, found `{self.likelihood}`"
+            )
         strides = choose_strides(min(spec.height, spec.width))
         widths = [min(params.width * 2**i, params.max_width) for i in range(len(strides))]
         unit = math.prod(strides)
@@ -111,7 +118,7 @@ class VAE(MicroBatchedLearner[Params]):
 
     def prepare_batch(self, batch: Batch) -> Batch:
         """Return `images` ``(B, C, H, W)`` in [-1, 1] and the noise of their codes."""
-        images = batch["images"]
+        images = draw_black_and_white(batch["images"]) if self.params.binarised else batch["images"]
         return {"images": images, "noise": torch.randn(len(images), self.params.latent_dim, device=images.device)}
 
     def accumulate_gradients(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:

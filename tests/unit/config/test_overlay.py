@@ -64,6 +64,7 @@ MAPPINGS = st.dictionaries(NAMES, VALUES, min_size=1, max_size=4)
 @settings(max_examples=scale_examples(60))
 @example({"a": None}, {"a": {"a": ":0"}}, False, None)  # ruamel writes `a: {a: :0}`, which it cannot read
 @given(MAPPINGS, MAPPINGS, st.booleans(), st.sampled_from([None, 2]))
+@example(content={"a": None}, overlay={"a": ":0"}, flow=False, indent=2)
 def test_any_content_comes_back(content, overlay, flow, indent):
     """Whatever is merged into what, written as lines or in brackets."""
     yaml, stream = YAML(), io.StringIO()

@@ -7,6 +7,7 @@ import torch
 
 from artpipe.artifacts.shards import Spec
 from artpipe.contracts.model import Autoencoder, Prompt, Sampler
+from artpipe.errors import UserError
 from artpipe.models.vae import VAE
 from artpipe.nn.vae.elbo_terms import kl_to_unit_normal
 from artpipe.training.restore import build_learner
@@ -181,3 +182,21 @@ def test_it_learns_to_reconstruct(likelihood):
         learner.step({"images": images})
         learner.steps_done += 1
     assert (learner.eval().reconstruct(images) - images).square().mean() < 0.1
+
+
+def test_binarised_works_are_drawn_by_their_brightness():
+    """Grey becomes white as often as it is bright, anew in each batch; black and white stay."""
+    torch.manual_seed(0)
+    greys = torch.tensor([-1.0, -0.5, 0.5, 1.0])[:, None, None, None].expand(4, 1, 64, 64)
+    learner = _learner(size=64, binarised=True)
+    first, second = (learner.prepare_batch({"images": greys})["images"] for _ in range(2))
+    assert set(first.unique().tolist()) == {-1.0, 1.0}
+    assert ((first + 1) / 2).mean((1, 2, 3)).tolist() == pytest.approx([0, 0.25, 0.75, 1], abs=0.03)
+    assert not torch.equal(first, second)
+    assert torch.equal(_learner(size=64).prepare_batch({"images": greys})["images"], greys)
+
+
+def test_only_a_bernoulli_likelihood_is_of_black_and_white():
+    """Colours are no draws of two values."""
+    with pytest.raises(UserError, match="`binarised` is for `likelihood: bernoulli`, found `gaussian`"):
+        _learner(channels=3, binarised=True)
