@@ -19,6 +19,7 @@ from artpipe.evaluation.saved_exhibits import describe_sample, find_asked_captio
 from artpipe.language.message import Message, Value
 from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.kernel_interval import kernel_distance_interval
+from artpipe.numerics.nearest_neighbours import find_nearest
 from artpipe.numerics.pixels import to_float
 
 _MINIMUM_WORKS = 10  # held-out works, below which a distance tells nothing
@@ -34,8 +35,9 @@ def measure(evidence: Evidence) -> Measurement:
     real = evidence.features("held_out", source)
     assert isinstance(evidence.learner, Enlarger)  # noqa: S101 - `applies` has seen to it
     baseline, painter = evidence.learner.baseline_name, samples.painter.card
+    features = evidence.extract_features(samples.enlarged, source)
     cascade = _score_distance(
-        "cascade_kid", real, evidence.extract_features(samples.enlarged, source), source, code="score_cascade_kid",
+        "cascade_kid", real, features, source, code="score_cascade_kid",
         values={"side": painter.spec.height, "painter": painter.name, "enlarger": evidence.card.name},
     )  # fmt: skip
     plain = _score_distance(
@@ -45,7 +47,7 @@ def measure(evidence: Evidence) -> Measurement:
     is_nearer = cascade.value < plain.value
     return Measurement(
         scores=[cascade, plain],
-        exhibits=_make_exhibits(evidence, samples) if is_nearer else [],
+        exhibits=_make_exhibits(evidence, samples, find_nearest(features, real, 1)[0][:, 0]) if is_nearer else [],
         other_models=[OtherModel(name=painter.name, kind=painter.kind, checkpoint=evidence.card.pretrained or "")],
     )
 
@@ -72,9 +74,12 @@ def _score_distance(
     return score.with_interval(kernel_distance_interval(generated, real, value))
 
 
-def _make_exhibits(evidence: Evidence, samples: EnlargedSamples) -> list[Exhibit]:
-    """Return the first pictures, the plain enlargement before each."""
-    rows = range(min(evidence.params.exhibits, len(samples.enlarged)))
+def _make_exhibits(evidence: Evidence, samples: EnlargedSamples, distances: Tensor) -> list[Exhibit]:
+    """Return the first pictures, the plain enlargement before each.
+
+    They stand by their distances ``(N,)`` to the nearest work, since the first of a wall hangs large.
+    """
+    rows = distances[: evidence.params.exhibits].argsort(stable=True).tolist()
     asked, painter = find_asked_captions(samples.painter, rows), samples.painter.card
     exhibits = []
     for row in rows:
