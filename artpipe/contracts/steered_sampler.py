@@ -47,11 +47,7 @@ class HoleFiller(Protocol):
     """A learner that fills a hole of a given picture, and is steered by nothing else."""
 
     def fill_hole(self, picture: Tensor, hole: Tensor, seed: int) -> Exhibit:
-        """Return ``(C, H, W)`` in [-1, 1] with its hole ``(H, W)`` bool filled.
-
-        Raises:
-            UserError: nothing of the picture and of the works is whole.
-        """
+        """Return ``(C, H, W)`` in [-1, 1] with its hole ``(H, W)`` bool filled."""
         ...
 
 

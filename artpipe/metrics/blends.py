@@ -37,7 +37,8 @@ def measure(evidence: Evidence) -> Measurement:
         score, failing=bound, passing=bound, good=bound, wanted="most", fault="memorised", code="copies_blends",
         values={"share": share, "usual": usual, "wanted": bound},
     )  # fmt: skip
-    return Measurement(scores=[score], findings=[finding])
+    has_skill = usual <= bounds.memorised_share  # else works are of several kinds, and simple ones look so
+    return Measurement(scores=[score], findings=[finding] if has_skill else [])
 
 
 def _measure_part(evidence: Evidence, part: EvidencePart) -> Tensor:

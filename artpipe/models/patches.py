@@ -193,10 +193,7 @@ class Patches(Learner[Params]):
     @torch.no_grad()
     def fill_hole(self, picture: Tensor, hole: Tensor, seed: int) -> Exhibit:
         """Fill a hole with pieces of the picture itself, else of the works."""
-        try:
-            filled = fill_hole(picture, hole, to_float(self.images.cpu()), self.levels, seed, self.settings)
-        except ValueError:
-            raise UserError("--keep: the mask leaves nothing of the picture as large as a patch") from None
+        filled = fill_hole(picture, hole, to_float(self.images.cpu()), self.levels, seed, self.settings)
         taken = [(index, share) for index, share in enumerate(measure_work_shares(filled)[1:]) if share]
         digests = tuple(bytes(self.digests[index].tolist()).hex() for index, _ in taken)
         return Exhibit(

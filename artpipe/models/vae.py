@@ -191,10 +191,9 @@ class VAE(MicroBatchedLearner[Params]):
     def elbo_terms(self, images: Tensor) -> Mapping[str, Tensor]:
         """Return `reconstruction` and `kl`, nats per picture ``(N,)``.
 
-        `reconstruction` is -log p(x|z) at one sample of q(z|x); the ELBO is minus their sum.
-
-        The samples are of a fixed seed, so a second call returns the same and training goes on undisturbed.
+        `reconstruction` is -log p(x|z) at one sample of q(z|x); the ELBO is minus their sum. The samples are of a fixed seed, so a second call returns the same and training goes on undisturbed.
         """
+        images = draw_black_and_white(images, 0) if self.params.binarised else images
         mean, logvar = self.posterior(images)
         noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0)).to(mean)
         codes = mean + noise * (0.5 * logvar).exp()

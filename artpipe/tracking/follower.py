@@ -124,7 +124,7 @@ class _Follower:
             self.runs.pop(state)
             self.loads.pop(state, None)
         try:
-            return SyncAnswer(done=True, message=str(sync()))
+            return SyncAnswer(done=True, message=sync().to_text())
         except ArtpipeError as error:
             return SyncAnswer(done=False, message=str(error))
 

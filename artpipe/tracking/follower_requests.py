@@ -1,6 +1,6 @@
 """Have the process that follows trainings sync MLflow.
 
-It has MLflow loaded; a new process takes seconds for that. One file asks, one answers, both in the follower's folder.
+It has MLflow loaded; a new process takes seconds for that. Each request and its answer are files of the follower's folder.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from artpipe.system.locks import is_locked
 
 FOLLOWER_FOLDER = STATE / "follower"
 FOLLOWER_LOCK = FOLLOWER_FOLDER / "lock"
-_ASKED, _ANSWERED = FOLLOWER_FOLDER / "asked", FOLLOWER_FOLDER / "answered"
+_ASKED, _ANSWERED = "asked-", "answered-"
 _POLL_SECONDS = 0.2
 _LOOKS_PER_LOCK = 5  # files are looked at so often before the lock is asked for
 
@@ -37,14 +37,12 @@ class SyncAnswer(NamedTuple):
 class _Request(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    id: str
     server: str  # where who asks writes to, as a hash: it may hold a password
 
 
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    id: str
     done: bool
     message: str
 
@@ -58,40 +56,50 @@ def ask_follower(root: Path, wait_seconds: float) -> SyncAnswer | None:
     """
     if not is_locked(root / FOLLOWER_LOCK):
         return None
-    request = _Request(id=uuid.uuid4().hex, server=_find_server())
-    deadline, looks = time.monotonic() + wait_seconds, 0
+    folder, number = root / FOLLOWER_FOLDER, uuid.uuid4().hex
+    asked, answered = folder / f"{_ASKED}{number}", folder / f"{_ANSWERED}{number}"
     try:
-        write_text(root / _ASKED, request.model_dump_json())
-        while time.monotonic() < deadline:
-            is_last = looks % _LOOKS_PER_LOCK == 0 and not is_locked(root / FOLLOWER_LOCK)
-            answer = _read(_Answer, root / _ANSWERED)  # after the lock: it may have answered, then ended
-            if answer is not None and answer.id == request.id:
-                return SyncAnswer(answer.done, answer.message) if answer.message else None
-            if is_last:
-                return None
-            looks += 1
-            time.sleep(_POLL_SECONDS)
+        write_text(asked, _Request(server=_find_server()).model_dump_json())
+        return _wait_for_answer(root, answered, wait_seconds)
+    except OSError:
+        return None
     finally:
-        with contextlib.suppress(OSError):
-            (root / _ASKED).unlink(missing_ok=True)
+        for file in (asked, answered):
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
+
+
+def _wait_for_answer(root: Path, answered: Path, wait_seconds: float) -> SyncAnswer | None:
+    deadline, looks = time.monotonic() + wait_seconds, 0
+    while time.monotonic() < deadline:
+        is_last = looks % _LOOKS_PER_LOCK == 0 and not is_locked(root / FOLLOWER_LOCK)
+        if answer := _read(_Answer, answered):  # after the lock: it may have answered, then ended
+            return SyncAnswer(answer.done, answer.message) if answer.message else None
+        if is_last:
+            return None
+        looks += 1
+        time.sleep(_POLL_SECONDS)
     return None
 
 
 def answer_request(root: Path, sync: Callable[[], SyncAnswer]) -> bool:
-    """Sync if somebody asked for it, and say how it went; return whether somebody did.
+    """Sync once if somebody asked for it, and tell all who did; return whether.
 
     Who writes to another server is told that this follower cannot do it.
     """
-    request = _read(_Request, root / _ASKED)
-    if request is None:
-        return False
-    with contextlib.suppress(OSError):
-        (root / _ASKED).unlink(missing_ok=True)
-    answer = sync() if request.server == _find_server() else SyncAnswer(done=False, message="")
-    written = _Answer(id=request.id, done=answer.done, message=answer.message)
-    with contextlib.suppress(OSError):  # who asked sees that nobody answers
-        write_text(root / _ANSWERED, written.model_dump_json())
-    return True
+    requests = {file: _read(_Request, file) for file in sorted((root / FOLLOWER_FOLDER).glob(f"{_ASKED}*"))}
+    requests = {file: request for file, request in requests.items() if request is not None}
+    is_ours = {file: request.server == _find_server() for file, request in requests.items() if request is not None}
+    answer = sync() if any(is_ours.values()) else None
+    for file, ours in is_ours.items():
+        said = answer if ours and answer else SyncAnswer(done=False, message="")
+        number = file.name.removeprefix(_ASKED)
+        with contextlib.suppress(OSError):  # who asked sees that nobody answers
+            write_text(
+                file.with_name(f"{_ANSWERED}{number}"), _Answer(done=said.done, message=said.message).model_dump_json()
+            )
+            file.unlink(missing_ok=True)
+    return bool(requests)
 
 
 def _find_server() -> str:
@@ -100,6 +108,6 @@ def _find_server() -> str:
 
 def _read(form: type[T], file: Path) -> T | None:
     try:
-        return form.model_validate_json(file.read_bytes())
+        return form.model_validate_json(file.read_bytes()) if file.is_file() else None
     except (OSError, ValidationError):
         return None

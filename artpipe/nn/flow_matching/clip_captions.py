@@ -17,14 +17,14 @@ from torch.nn import functional as F
 from artpipe.errors import UserError
 from artpipe.system.hashing import sha256_bytes, sha256_file
 
-_AT_ONCE = 64  # texts encoded at once
-_FILES = ("*.json", "*.txt", "*.safetensors")
+_WEIGHTS = "model.safetensors"
+_CONFIG = "config.json"
 
 
 class ClipEncoder:
-    """Encodes texts, each once.
+    """Encodes texts, each once and by itself.
 
-    It is no module: its weights are the folder's, and no checkpoint holds them.
+    So a vector depends on its text alone. It is no module: its weights are the folder's, and no checkpoint holds them.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,34 +35,38 @@ class ClipEncoder:
         """
         if find_spec("transformers") is None:
             raise UserError(f"{folder}: transformers is not installed; `pip install 'artpipe[clip]'` brings it")
-        if not (folder / "config.json").is_file():
-            raise UserError(
-                f"{folder}: no config.json; the folder of a CLIP text encoder is expected, as the Hub has it"
-            )
+        for name in (_CONFIG, _WEIGHTS):
+            if not (folder / name).is_file():
+                raise UserError(
+                    f"{folder}: no {name}; the folder of a CLIP text encoder is expected, as the Hub has it"
+                )
         self._tokenizer, self._network = _read_encoder(folder)
-        files = sorted({file for pattern in _FILES for file in folder.glob(pattern)})
-        self.sha256 = sha256_bytes("".join(sha256_file(file) for file in files).encode())
+        files = sorted(file for file in folder.rglob("*") if file.is_file())
+        listing = (f"{file.relative_to(folder).as_posix()} {sha256_file(file)}" for file in files)
+        self.sha256 = sha256_bytes("\n".join(listing).encode())
         self.width = int(self._network.config.projection_dim)
         self._known: dict[str, Tensor] = {"": torch.zeros(self.width)}
 
     def encode(self, texts: Sequence[str]) -> Tensor:
         """Return ``(N, width)`` of length 1; an empty text is 0."""
-        new = sorted({*texts} - {*self._known})
-        for start in range(0, len(new), _AT_ONCE):
-            part = new[start : start + _AT_ONCE]
-            self._known |= dict(zip(part, self._compute(part), strict=True))
+        for text in texts:
+            if text not in self._known:
+                self._known[text] = self._compute(text)
         return torch.stack([self._known[text] for text in texts])
 
     @torch.no_grad()
-    def _compute(self, texts: list[str]) -> Tensor:
+    def _compute(self, text: str) -> Tensor:
         longest = self._network.config.max_position_embeddings
-        rows = self._tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-        vectors: Tensor = F.normalize(self._network(**rows).text_embeds.float(), dim=1)
-        return vectors
+        row = self._tokenizer([text], truncation=True, max_length=longest, return_tensors="pt")
+        vector: Tensor = F.normalize(self._network(**row).text_embeds.float(), dim=1)[0]
+        return vector
 
 
 def _read_encoder(folder: Path) -> tuple[Any, Any]:
-    """Return tokenizer and network of a folder, the latter in eval mode."""
+    """Return tokenizer and network of a folder, the latter in eval mode.
+
+    Weights are those of one file: an index could name files elsewhere, and pickles.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from transformers import AutoTokenizer, CLIPTextModelWithProjection
@@ -70,14 +74,21 @@ def _read_encoder(folder: Path) -> tuple[Any, Any]:
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # a whole CLIP has weights for pictures, which are not read
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    place = f"{folder}: no CLIP text encoder can be read from it"
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        network = CLIPTextModelWithProjection.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
-        )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        loaded: Any = CLIPTextModelWithProjection.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, output_loading_info=True,
+            attn_implementation="eager",  # another one may be code of the Hub
+        )  # fmt: skip
+    except Exception as error:  # transformers, tokenizers and safetensors raise their own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{folder}: no CLIP text encoder can be read from it: {reason}") from error
+        raise UserError(f"{place}: {reason}") from error
+    network, found = loaded
+    if missing := sorted(found["missing_keys"]):
+        raise UserError(f"{place}: its weights lack `{missing[0]}`, which would be made up")
+    if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+        raise UserError(f"{place}: some of its weights are no numbers")
     network.requires_grad_(requires_grad=False)
     return tokenizer, network.train(mode=False)
 

@@ -72,12 +72,14 @@ def _logistic_log_mass(distance: Tensor, images: Tensor, inverse_scale: Tensor) 
     return torch.where(images < -1 + _HALF_LEVEL, F.logsigmoid(upper), white)
 
 
-def draw_black_and_white(images: Tensor) -> Tensor:
+def draw_black_and_white(images: Tensor, seed: int | None = None) -> Tensor:
     """Return -1 or 1 for each pixel in [-1, 1], white as often as it is bright.
 
-    Salakhutdinov & Murray 2008; by torch's global generator.
+    Salakhutdinov & Murray 2008; by torch's global generator where there is no seed.
     """
-    return torch.where(torch.rand_like(images) < (images + 1) / 2, 1.0, -1.0)
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    chances = torch.rand(images.shape, generator=generator) if generator else torch.rand_like(images)
+    return torch.where(chances.to(images.device) < (images + 1) / 2, 1.0, -1.0)
 
 
 def importance_bound(

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from artpipe.artifacts.caption_columns import encode_texts
 from artpipe.artifacts.shards import Spec
@@ -66,6 +67,7 @@ def test_vectors_are_those_of_the_network(folder):
         expected = network(**tokenizer([text], return_tensors="pt")).text_embeds[0].detach()
         assert torch.allclose(vector, expected / expected.norm(), atol=1e-5)
     assert vectors.norm(dim=1).tolist() == pytest.approx([1, 1, 0, 1])
+    assert torch.equal(ClipEncoder(folder).encode(CAPTIONS[1:2])[0], vectors[1])  # to the bit, whatever else was asked
     assert torch.equal(vectors[2], torch.zeros(12))
 
 
@@ -110,8 +112,43 @@ def test_what_is_no_encoder_is_refused_in_one_line(folder, tmp_path):
         build(tmp_path)
     pickled = shutil.copytree(folder, tmp_path / "pickled")
     (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
-    with pytest.raises(UserError, match="no CLIP text encoder can be read from it") as caught:
+    with pytest.raises(UserError, match=r"no model\.safetensors; the folder of a CLIP"):
         build(pickled)
+
+
+def drop_projection(folder):
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {name: row for name, row in weights.items() if "projection" not in name or "attn" in name},
+        folder / "model.safetensors",
+        {"format": "pt"},
+    )
+
+
+def spoil_numbers(folder):
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {name: row * float("nan") for name, row in weights.items()}, folder / "model.safetensors", {"format": "pt"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "line"),
+    [
+        (drop_projection, "its weights lack `text_projection.weight`, which would be made up"),
+        (spoil_numbers, "some of its weights are no numbers"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"cut"), "no CLIP text encoder can be read from it"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "no CLIP text encoder can be read from it"),
+    ],
+    ids=["half of it", "no numbers", "cut short", "no config"],
+)
+def test_a_damaged_encoder_is_refused_in_one_line(folder, tmp_path, spoil, line):
+    """Nothing is made up for what is missing, whatever transformers raises."""
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    spoil(copied)
+    with pytest.raises(UserError) as caught:
+        build(copied)
+    assert line in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

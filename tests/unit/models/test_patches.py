@@ -172,10 +172,3 @@ def test_what_fills_no_hole_is_refused(trained, request_, line):
     """A picture without a mask, and whatever steers others, is refused in one line."""
     with pytest.raises(UserError, match=re.escape(line)):
         check_request(trained, "mine", request_, [])
-
-
-def test_a_mask_that_leaves_no_piece_is_refused(monkeypatch, trained):
-    """Where neither picture nor works have a whole patch there is nothing to fill with."""
-    monkeypatch.setattr(trained, "images", torch.nn.Parameter(trained.images[:0], requires_grad=False))
-    with pytest.raises(UserError, match="leaves nothing of the picture as large as a patch"):
-        trained.fill_hole(masked()[0], torch.ones(16, 16, dtype=torch.bool), 1)

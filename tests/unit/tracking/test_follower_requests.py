@@ -5,7 +5,9 @@ import time
 
 import pytest
 
+from artpipe.system.hashing import sha256_bytes
 from artpipe.system.locks import hold_lock
+from artpipe.tracking.follower import _Follower
 from artpipe.tracking.follower_requests import (
     FOLLOWER_FOLDER,
     FOLLOWER_LOCK,
@@ -63,13 +65,12 @@ def test_the_answer_is_that_of_the_sync(tmp_path, follower, answer):
 def test_another_server_is_not_written_to(tmp_path, follower, monkeypatch):
     """A follower that writes to another server says so with an empty message."""
     follower(lambda: pytest.fail("synced to the wrong server"))
-    asked = tmp_path / FOLLOWER_FOLDER / "asked"
-    asked.write_text('{"id": "x", "server": "of somebody else"}')
-    answered, deadline = asked.with_name("answered"), time.monotonic() + 20
+    asked = tmp_path / FOLLOWER_FOLDER / "asked-x"
+    asked.write_text('{"server": "of somebody else"}')
+    answered, deadline = asked.with_name("answered-x"), time.monotonic() + 20
     while not answered.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert '"message":""' in answered.read_text()
-    assert not asked.exists()
 
 
 def test_a_follower_that_ends_is_not_waited_for(tmp_path, follower):
@@ -88,5 +89,36 @@ def test_the_wait_ends(tmp_path, follower):
 def test_damaged_files_are_no_request(tmp_path):
     """A file that is cut in half asks for nothing."""
     (tmp_path / FOLLOWER_FOLDER).mkdir(parents=True)
-    (tmp_path / FOLLOWER_FOLDER / "asked").write_text("{")
+    (tmp_path / FOLLOWER_FOLDER / "asked-x").write_text("{")
+    (tmp_path / FOLLOWER_FOLDER / "asked-y").mkdir()
     assert not answer_request(tmp_path, lambda: pytest.fail("synced"))
+
+
+def test_all_who_ask_at_once_are_answered_by_one_sync(tmp_path, follower):
+    """Two runs that end together wait for the same sync, and nothing of them stays."""
+    synced = []
+
+    def sync() -> SyncAnswer:
+        time.sleep(0.5)
+        synced.append(1)
+        return SyncAnswer(True, "MLflow: 2 trainings")
+
+    (tmp_path / FOLLOWER_FOLDER).mkdir(parents=True)
+    for number in range(2):
+        (tmp_path / FOLLOWER_FOLDER / f"asked-{number}").write_text(f'{{"server": "{sha256_bytes(b"")}"}}')
+    follower(sync)
+    deadline = time.monotonic() + 20
+    while len(list((tmp_path / FOLLOWER_FOLDER).glob("answered-*"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(list((tmp_path / FOLLOWER_FOLDER).glob("answered-*"))) == 2
+    assert synced == [1]
+
+
+def test_what_the_follower_says_is_a_sentence(tmp_path, monkeypatch):
+    """The sync of a real store is told as `artpipe sync` tells it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "params.yaml").write_text("format: 2\n")
+    answer = _Follower(threading.Event(), 1.0, 1.0)._sync()
+    assert answer.done
+    assert answer.message.startswith("MLflow: 0 trainings")
