@@ -148,7 +148,7 @@ def test_of_a_picture_nothing_but_its_pixels_leaves_the_house(made):
     kept = {md5_file(path) for path in works}
     with contextlib.chdir(project.folder):
         entry = load_params().dataset("shapes")
-        assert write_contact_sheet("shapes", entry) == "contact sheet: .state/contact/shapes.png\n"
+        assert write_contact_sheet("shapes", entry) == Path(".state/contact/shapes.png")
     told = make_marked_files(project.folder)
     cache = ".dvc/cache/files/md5/"
     own = {name for name in told if name.removeprefix(cache).replace("/", "") in kept}
