@@ -87,7 +87,10 @@ def answer_request(root: Path, sync: Callable[[], SyncAnswer]) -> bool:
 
     Who writes to another server is told that this follower cannot do it.
     """
-    requests = {file: _read(_Request, file) for file in sorted((root / FOLLOWER_FOLDER).glob(f"{_ASKED}*"))}
+    files = sorted((root / FOLLOWER_FOLDER).glob(f"{_ASKED}*"))
+    requests = {
+        file: _read(_Request, file) for file in files if not file.suffix
+    }  # one that is being written has a suffix
     requests = {file: request for file, request in requests.items() if request is not None}
     is_ours = {file: request.server == _find_server() for file, request in requests.items() if request is not None}
     answer = sync() if any(is_ours.values()) else None

@@ -91,6 +91,9 @@ def test_damaged_files_are_no_request(tmp_path):
     (tmp_path / FOLLOWER_FOLDER).mkdir(parents=True)
     (tmp_path / FOLLOWER_FOLDER / "asked-x").write_text("{")
     (tmp_path / FOLLOWER_FOLDER / "asked-y").mkdir()
+    (tmp_path / FOLLOWER_FOLDER / "asked-z.tmp.1").write_text(
+        '{"server": "' + sha256_bytes(b"") + '"}'
+    )  # being written
     assert not answer_request(tmp_path, lambda: pytest.fail("synced"))
 
 
