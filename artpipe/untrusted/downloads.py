@@ -3,7 +3,6 @@
 They are verified by SHA-256, stored under it, never installed and never run.
 """
 
-import os
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -17,6 +16,7 @@ from artpipe.system.atomic_files import write_file
 from artpipe.system.hashing import sha256_file
 from artpipe.untrusted.archives.archive_reader import ArchiveLimits, Member, read_members
 from artpipe.untrusted.https import download, parse_https_url
+from artpipe.untrusted.pip_settings import find_pip_setting
 
 _MAX_BYTES = 64 * 2**30
 
@@ -88,7 +88,7 @@ def fetch_pinned_file(pin: PinnedFile) -> Path:
 
     Downloads are stored in `.state/downloads`.
 
-    The index is the default one, or that of the environment's PIP_INDEX_URL.
+    The index is pip's, by PIP_INDEX_URL or its files, and so are the certificates that are trusted.
 
     Raises:
         UserError: the project has no such file; the address leads to a host that is not public.
@@ -112,7 +112,9 @@ def _download_from_index(project: str, file: str, sha256: str, path: Path) -> No
     from requests import RequestException
 
     try:
-        with PyPISimple(endpoint=os.environ.get("PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT) as index:
+        with PyPISimple(endpoint=find_pip_setting("index-url") or PYPI_SIMPLE_ENDPOINT) as index:
+            if certificates := find_pip_setting("cert"):  # of a proxy that a company or a school has
+                index.s.verify = certificates
             packages = index.get_project_page(project).packages
             package = next((package for package in packages if package.filename == file), None)
             if package is None:

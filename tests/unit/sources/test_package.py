@@ -7,6 +7,7 @@ import struct
 import tarfile
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pypi_simple
@@ -50,6 +51,7 @@ class Index:
 
     def __init__(self, files):
         self.files, self.downloads = files, []
+        self.s = SimpleNamespace(verify=True)  # the session, as PyPISimple calls it
 
     def __call__(self, endpoint):
         self.endpoint = endpoint
@@ -143,6 +145,13 @@ def test_the_index_can_be_another_one(index, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/simple/")
     fetch_pinned_file(PinnedFile(**pin(index, "a.whl", b"x")))
     assert index.endpoint == "https://index.example/simple/"
+
+
+def test_the_certificates_are_those_of_pip(index, monkeypatch):
+    """Behind a proxy with a certificate of its own pip is told of it; works come the same way."""
+    monkeypatch.setenv("PIP_CERT", "/certs/proxy.pem")
+    fetch_pinned_file(PinnedFile(**pin(index, "a.whl", b"x")))
+    assert index.s.verify == "/certs/proxy.pem"
 
 
 def test_pictures_get_labels_and_titles_from_the_table(index):
