@@ -2,12 +2,13 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from artpipe.artifacts.paths import STATE, gallery
 from artpipe.artifacts.run import Journal, RunStart
 from artpipe.config.params import Frozen
+from artpipe.errors import UserError
 from artpipe.project.plan import StageGraph
 from artpipe.project.validation import check_project
 from artpipe.storage.running_work import RunningWork, find_running_work
@@ -40,12 +41,19 @@ def print_status(
 ) -> None:
     """Check the project and print its status, in sentences or as JSON.
 
+    What is at work is said even where the project has a mistake, such as code that was updated meanwhile.
+
     Raises:
         UserError: a mistake in the project.
         ArtpipeError: DVC failed.
     """
-    check_project(root)
     work = find_running_work(root)
+    try:
+        check_project(root)
+    except UserError:
+        if work and not as_json:
+            sys.stdout.write(f"{describe_work(work, _find_trainings(root))}\n")
+        raise
     status = make_status(read_graph(), work, addresses, root)
     text = json.dumps(status.model_dump(mode="json"), indent=2) if as_json else describe_status(status, work)
     sys.stdout.write(f"{text}\n")
@@ -74,8 +82,7 @@ def make_status(
 
 def describe_status(status: ProjectStatus, work: RunningWork | None) -> str:
     """Return a status in sentences, one per line."""
-    lines = [work.describe() if work else "nothing is at work"]
-    lines += [f"  {training.model}: step {training.step:,} of {training.steps:,}" for training in status.trainings]
+    lines = [describe_work(work, status.trainings)]
     stale = len(status.stale)
     if stale:
         lines.append(f"{stale} of {status.total} stages are stale; `artpipe plan` says why and how long they take")
@@ -85,6 +92,12 @@ def describe_status(status: ProjectStatus, work: RunningWork | None) -> str:
         lines.append(f"gallery: {status.addresses.get('gallery', status.gallery)}")
     lines += [f"{part}: {address}" for part, address in status.addresses.items() if part != "gallery"]
     return "\n".join(lines)
+
+
+def describe_work(work: RunningWork | None, trainings: Sequence[TrainingStatus]) -> str:
+    """Return what is at work, and how far each training is, a line for each."""
+    lines = [work.describe() if work else "nothing is at work"]
+    return "\n".join([*lines, *(f"  {each.model}: step {each.step:,} of {each.steps:,}" for each in trainings)])
 
 
 def _find_trainings(root: Path) -> list[TrainingStatus]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from artpipe import plugins
+from artpipe.storage.running_work import RUN_LOCKS
+from artpipe.system.locks import hold_lock
 
 KINDS = ", ".join(plugins.list_plugins("models"))
 
@@ -30,6 +32,17 @@ def test_a_good_project_is_told_so(studio, artpipe):
         0,
         {"ok": True, "summary": "params.yaml is fine: 1 dataset, 1 model", "note": ""},
     )
+
+
+def test_a_mistake_hides_no_run(studio, artpipe):
+    """`status` says what is at work, then the mistake: the project may have changed since the run began."""
+    edit("seed: ", "sed: ")
+    with hold_lock(RUN_LOCKS / "a.lock"):
+        code, out, err = artpipe("status")
+    assert code == 2
+    assert out.startswith("a run is at work since ")
+    assert "sed" in err
+    assert artpipe("status")[1] == ""
 
 
 MISTAKES = {
