@@ -114,6 +114,8 @@ def _set_prompt(learner: Learner[Any], prompt: str, name: str) -> None:
 
 def _check_label(learner: Learner[Any], label: int | None, name: str) -> None:
     classes = learner.spec.classes
+    if label is not None and isinstance(learner, HoleFiller):
+        raise UserError(f"--label: {name} is of the kind {learner.params.kind}, which is asked for no class")
     if label is not None and not 0 <= label < len(classes):
         class_list = ", ".join(f"{number} {word}" for number, word in enumerate(classes)) or "none"
         raise UserError(f"--label {label} is no class of {name}; there are: {class_list}")

@@ -13,9 +13,11 @@ from PIL import Image
 from artpipe.artifacts import paths
 from artpipe.artifacts.caption_columns import make_caption_columns
 from artpipe.artifacts.shards import ShardWriter, Spec
+from artpipe.errors import UserError
 from artpipe.evaluation.recipes import add_recipe
+from artpipe.evaluation.sample_model import _check_label
 from artpipe.numerics.pixels import to_bytes, to_float
-from artpipe.training.restore import restore_learner
+from artpipe.training.restore import build_learner, restore_learner
 from tests.conftest import ROOT
 from tests.support.untrained_models import save_untrained_model
 
@@ -273,3 +275,11 @@ def test_a_word_inside_of_another_is_not_refused(sample):
 def test_only_pictures_get_a_recipe():
     """A text stays as it is; a PNG stays readable with words of any script."""
     assert add_recipe(b"text", {"a": 1}) == b"text"
+
+
+def test_what_fills_holes_is_asked_for_no_class():
+    """A label that would be ignored is refused."""
+    learner = build_learner("mine", {"kind": "patches", "dataset": "d", "pretrained": "x", "feature_extractor": "x"}, Spec(dataset="d", channels=3, height=32, width=32, classes=("a",), count=3))  # fmt: skip
+    with pytest.raises(UserError, match="--label: mine is of the kind patches, which is asked for no class"):
+        _check_label(learner, 0, "mine")
+    _check_label(learner, None, "mine")
