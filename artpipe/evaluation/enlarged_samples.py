@@ -51,11 +51,13 @@ def paint_enlarged(evidence: Evidence, count: int) -> EnlargedSamples:
 
 
 def enlarge_to_size(enlarger: Any, images: Tensor, height: int) -> Tensor:
-    """Enlarge pictures ``(N, C, H, W)`` in passes until they are as high as wanted."""
+    """Enlarge ``(N, C, H, W)`` once, and again while within `height`."""
     with torch.no_grad():
-        while images.shape[2] < height:
-            images = enlarger.enlarge(images)
-    return images
+        large: Tensor = enlarger.enlarge(images)
+        scale = large.shape[2] // images.shape[2]
+        while large.shape[2] * scale <= height:
+            large = enlarger.enlarge(large)
+    return large
 
 
 def _open_painter(evidence: Evidence, count: int) -> Evidence:

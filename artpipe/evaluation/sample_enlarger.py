@@ -14,6 +14,7 @@ from artpipe.config.params import Params
 from artpipe.contracts.enlarger import Enlarger
 from artpipe.contracts.model import Exhibit, Learner, Sampler
 from artpipe.errors import UserError
+from artpipe.evaluation.enlarged_samples import enlarge_to_size
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.training.restore import restore_learner
 
@@ -39,12 +40,7 @@ class SampleEnlarger:
         for exhibit in exhibits:
             assert isinstance(exhibit.data, torch.Tensor)  # noqa: S101 - a sampler paints pictures
             small = to_float(to_bytes(exhibit.data[None]))
-            with torch.no_grad():
-                large = self.learner.enlarge(small)
-                scale = large.shape[2] // small.shape[2]
-                while large.shape[2] * scale <= self.spec.height:
-                    large = self.learner.enlarge(large)
-            yield replace(exhibit, data=large[0])
+            yield replace(exhibit, data=enlarge_to_size(self.learner, small, self.spec.height)[0])
 
 
 def open_enlarger(params: Params, name: str, painter: str, learner: Learner[Any]) -> SampleEnlarger:
