@@ -87,20 +87,15 @@ def answer_request(root: Path, sync: Callable[[], SyncAnswer]) -> bool:
 
     Who writes to another server is told that this follower cannot do it.
     """
-    files = sorted((root / FOLLOWER_FOLDER).glob(f"{_ASKED}*"))
-    requests = {
-        file: _read(_Request, file) for file in files if not file.suffix
-    }  # one that is being written has a suffix
-    requests = {file: request for file, request in requests.items() if request is not None}
-    is_ours = {file: request.server == _find_server() for file, request in requests.items() if request is not None}
-    answer = sync() if any(is_ours.values()) else None
-    for file, ours in is_ours.items():
-        said = answer if ours and answer else SyncAnswer(done=False, message="")
-        number = file.name.removeprefix(_ASKED)
+    files = sorted(file for file in (root / FOLLOWER_FOLDER).glob(f"{_ASKED}*") if not file.suffix)  # else half written
+    requests = [(file, request) for file in files if (request := _read(_Request, file))]
+    own_server = _find_server()
+    answer = sync() if any(request.server == own_server for _, request in requests) else None
+    for file, request in requests:
+        told = answer if answer and request.server == own_server else SyncAnswer(done=False, message="")
+        answered = file.with_name(_ANSWERED + file.name.removeprefix(_ASKED))
         with contextlib.suppress(OSError):  # who asked sees that nobody answers
-            write_text(
-                file.with_name(f"{_ANSWERED}{number}"), _Answer(done=said.done, message=said.message).model_dump_json()
-            )
+            write_text(answered, _Answer(done=told.done, message=told.message).model_dump_json())
             file.unlink(missing_ok=True)
     return bool(requests)
 
