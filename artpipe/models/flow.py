@@ -97,8 +97,8 @@ class Flow(MicroBatchedLearner[Params]):
         self.to(memory_format=torch.channels_last)
         self.average = ema.make_average(self.network)
         # The last row is for works without a label: no word.
-        self.register_buffer("class_tokens", self.texts.describe((*spec.classes, "")), persistent=False)
-        self.texts.watch(self)
+        self.register_buffer("class_tokens", self.texts.encode((*spec.classes, "")), persistent=False)
+        self.texts.check_weights_of(self)
         self.optimisers = {
             "flow": torch.optim.Adam(self.network.parameters(), params.learning_rate, (0.9, params.beta2), fused=True)
         }
@@ -138,7 +138,7 @@ class Flow(MicroBatchedLearner[Params]):
     def _tokens(self, batch: Batch) -> Tensor:
         """Return rows for captions ``(B, ...)``, else for the words of labels."""
         if self.params.conditional and "captions" in batch:
-            return self.texts.take(batch, slice(None))
+            return self.texts.encode_captions(batch, slice(None))
         nothing = torch.full((len(batch["images"]),), UNLABELLED)
         return self._label_tokens(batch.get("labels", nothing) if self.classes else nothing)
 
@@ -158,7 +158,7 @@ class Flow(MicroBatchedLearner[Params]):
         """Paint ``(N, C, H, W)`` in [-1, 1]; a picture depends on its own seed alone."""
         noise = prompt.noise(self.noise_size).to(next(self.parameters()).device)
         if self.params.conditional and "captions" in prompt.works:
-            tokens = self.texts.take(prompt.works, select_rows(prompt.seeds, len(prompt.works["captions"])))
+            tokens = self.texts.encode_captions(prompt.works, select_rows(prompt.seeds, len(prompt.works["captions"])))
         else:
             tokens = self._label_tokens(requested_labels(prompt, self.classes))
         return self._paint(noise, self._encode(tokens), Steering())
@@ -168,7 +168,7 @@ class Flow(MicroBatchedLearner[Params]):
         """Paint ``(N, C, H, W)`` in [-1, 1] from noise ``(N, Z)``, or from a picture on."""
         labels = torch.full((len(noise),), UNLABELLED) if steering.labels is None else steering.labels
         words = steering.captions
-        tokens = self._label_tokens(labels) if words is None else self.texts.describe(tuple(words))
+        tokens = self._label_tokens(labels) if words is None else self.texts.encode(tuple(words))
         return self._paint(noise, self._encode(tokens), steering)
 
     def path_functions(self) -> PathFunctions:
@@ -208,7 +208,7 @@ class Flow(MicroBatchedLearner[Params]):
         noise = self._shape(noise)
         guidance = p.guidance if steering.guidance is None else steering.guidance
         predictor = GuidedPredictor(
-            self.average["unet"], conditions, self._encode(self.texts.describe((steering.negative,))),  # type: ignore[index]
+            self.average["unet"], conditions, self._encode(self.texts.encode((steering.negative,))),  # type: ignore[index]
             guidance, (p.guided_from, p.guided_to), like, steering.painted,
         )  # fmt: skip
         strength = 1.0 if like is None else steering.strength

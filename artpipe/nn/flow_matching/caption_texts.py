@@ -23,19 +23,19 @@ _DIGEST = "encoder_sha256"
 class Texts(Protocol):
     """Rows for texts, 0 where nothing is said, and the network that reads them."""
 
-    def describe(self, texts: tuple[str, ...]) -> Tensor:
+    def encode(self, texts: tuple[str, ...]) -> Tensor:
         """Return a row for each text."""
         ...
 
-    def take(self, works: Batch, rows: Rows) -> Tensor:
-        """Return the rows of works that have captions."""
+    def encode_captions(self, works: Batch, rows: Rows) -> Tensor:
+        """Return a row for each of some works, by its caption."""
         ...
 
     def make_network(self, dim: int) -> nn.Module:
         """Return what makes conditions ``(N, dim)`` of rows."""
         ...
 
-    def watch(self, learner: nn.Module) -> None:
+    def check_weights_of(self, learner: nn.Module) -> None:
         """Have a learner refuse weights that were trained with other texts."""
         ...
 
@@ -43,11 +43,11 @@ class Texts(Protocol):
 class WordTexts:
     """Words that the model learns itself: tokens ``(N, words, pieces)``."""
 
-    def describe(self, texts: tuple[str, ...]) -> Tensor:
+    def encode(self, texts: tuple[str, ...]) -> Tensor:
         """Return tokens."""
         return caption_tokens(texts)
 
-    def take(self, works: Batch, rows: Rows) -> Tensor:
+    def encode_captions(self, works: Batch, rows: Rows) -> Tensor:
         """Return the tokens in the column `captions`."""
         return works["captions"][rows]
 
@@ -55,8 +55,8 @@ class WordTexts:
         """Return an encoder of tokens."""
         return CaptionEncoder(dim)
 
-    def watch(self, learner: nn.Module) -> None:
-        """Keep quiet: tokens are always the same."""
+    def check_weights_of(self, learner: nn.Module) -> None:
+        """Check nothing: tokens are always the same."""
 
 
 class ClipTexts:
@@ -65,19 +65,19 @@ class ClipTexts:
     def __init__(self, folder: Path) -> None:
         self._folder, self._encoder = folder, ClipEncoder(folder)
 
-    def describe(self, texts: tuple[str, ...]) -> Tensor:
+    def encode(self, texts: tuple[str, ...]) -> Tensor:
         """Return vectors."""
         return self._encoder.encode(texts)
 
-    def take(self, works: Batch, rows: Rows) -> Tensor:
+    def encode_captions(self, works: Batch, rows: Rows) -> Tensor:
         """Return the vectors of the column `caption_texts`."""
-        return self.describe(tuple(decode_texts(works["caption_texts"][rows].tolist()))).to(works["captions"].device)
+        return self.encode(tuple(decode_texts(works["caption_texts"][rows].tolist()))).to(works["captions"].device)
 
     def make_network(self, dim: int) -> nn.Module:
         """Return an encoder of vectors."""
         return VectorConditions(self._encoder.width, dim)
 
-    def watch(self, learner: nn.Module) -> None:
+    def check_weights_of(self, learner: nn.Module) -> None:
         """Have a learner keep the encoder's hash, and refuse other weights.
 
         Raises:
