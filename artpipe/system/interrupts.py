@@ -74,6 +74,7 @@ class StopRequest:
         self.doing, self.then, self.raises = doing, then, raises
         self.reason: str | None = None
         self._deferred = False
+        self._is_raised = False
 
     def check(self) -> None:
         """Raise if a stop was requested.
@@ -82,7 +83,8 @@ class StopRequest:
             StoppedError: it was, or what is raised instead.
         """
         if self.reason is not None:
-            raise self.raises(f"{self.doing} stopped: {self.reason}; {self.then}")
+            self._is_raised = True
+            raise self._stop()
 
     @contextlib.contextmanager
     def defer(self, deferred: bool = True) -> Iterator[None]:
@@ -99,10 +101,19 @@ class StopRequest:
     def listen(self, ancestors: Sequence[Process] = ()) -> Iterator[None]:
         """Handle signals and watch `ancestors` while the body runs.
 
-        SIGHUP is left alone under `nohup`; old handlers are restored.
+        SIGHUP is left alone under `nohup`; old handlers are restored. A stop raised within compiled code comes out as what that
+        code makes of it, such as a TypeError of torch, and is raised again; an error while the stop is handled stays one.
         """
         with _set_signal_handlers(self._handle_signal), watch_processes(ancestors, self._handle_orphaned):
-            yield
+            try:
+                yield
+            except Exception as error:
+                if self._is_raised and not _has_context(error, self.raises):
+                    raise self._stop() from error
+                raise
+
+    def _stop(self) -> BaseException:
+        return self.raises(f"{self.doing} stopped: {self.reason}; {self.then}")
 
     def _handle_signal(self, number: int, _frame: FrameType | None) -> None:
         self.reason = self.reason or signal.Signals(number).name
@@ -112,3 +123,11 @@ class StopRequest:
     def _handle_orphaned(self, ancestor: Process) -> None:
         self.reason = f"process {ancestor.pid} ({ancestor.name}), which started it, has ended"
         terminate_self()
+
+
+def _has_context(error: BaseException, kind: type[BaseException]) -> bool:
+    """Return whether an error is of a kind, or came up while one of it was handled."""
+    current: BaseException | None = error
+    while current is not None and not isinstance(current, kind):
+        current = current.__context__
+    return current is not None

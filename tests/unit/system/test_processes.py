@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from artpipe.errors import StoppedError
 from artpipe.system.interrupts import SignalInterruption, StopRequest, raise_on_signals
@@ -228,3 +229,28 @@ def test_a_stop_is_raised_at_a_safe_place():
         with pytest.raises(StoppedError):
             os.kill(os.getpid(), signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+class SignalledSize:
+    """A size that is signalled when torch asks for its number."""
+
+    def __index__(self) -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 1
+
+
+def test_a_stop_within_compiled_code_is_a_stop():
+    """Torch makes a TypeError of what is raised within it; an error while a stop is handled stays what it is."""
+    with pytest.raises(StoppedError, match="painting stopped: SIGTERM") as caught, StopRequest("painting").listen():
+        torch.zeros(SignalledSize())  # type: ignore[call-overload]
+    assert isinstance(caught.value.__cause__, TypeError)
+    with pytest.raises(TypeError, match="shape"):
+        raise_while_stopped()
+
+
+def raise_while_stopped() -> None:
+    with StopRequest("painting").listen():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except StoppedError:
+            raise TypeError("shape") from None
