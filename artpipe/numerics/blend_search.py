@@ -35,9 +35,10 @@ def _find_nearest_blend(offsets: Tensor) -> Tensor:
     Of a pair it is the point of the line between both, within the weights, that is nearest.
     """
     products = offsets @ offsets.T
-    squares = products.diagonal()
-    between = (squares[:, None] + squares - 2 * products).clamp(min=_TINY)
-    weights = ((squares[:, None] - products) / between).clamp(*_WEIGHTS)  # of the second
-    others = 1 - weights
-    distances = others.square() * squares[:, None] + weights.square() * squares + 2 * weights * others * products
+    squares = products.diagonal()[:, None].clone()
+    along = squares - products
+    between = (along + along.T).clamp_(min=_TINY)
+    weights = (along / between).clamp_(*_WEIGHTS)  # of the second
+    # With a = along, b = between, w = weights: |x + w (y - x)|^2 = |x|^2 + w (w b - 2 a).
+    distances = weights.mul(between).sub_(along, alpha=2).mul_(weights).add_(squares)
     return distances.fill_diagonal_(torch.inf).amin().clamp(min=0).sqrt()

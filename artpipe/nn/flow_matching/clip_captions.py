@@ -72,8 +72,8 @@ def _read_encoder(folder: Path) -> tuple[Any, Any]:
     from transformers import AutoTokenizer, CLIPTextModelWithProjection
     from transformers.utils import logging
 
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # a whole CLIP has weights for pictures, which are not read
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # a whole CLIP has weights for pictures, which are not read
+    logging.disable_progress_bar()
     place = f"{folder}: no CLIP text encoder can be read from it"
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
