@@ -2,6 +2,7 @@
 
 The codes of real works do not fill N(0, I) evenly, and what lies in the gaps decodes to no picture. So, with
 `prior: flow`, a small flow learns where the codes lie (Dai & Wipf 2019; it takes no part in the ELBO) and samples start there.
+With `prior: joint_flow` it does take part: codes and flow are learned for each other (Chen et al. 2016, "Variational lossy autoencoder").
 """
 
 import math
@@ -22,16 +23,7 @@ from artpipe.errors import UserError
 from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED
 from artpipe.nn.layers.batching import split_rows
-from artpipe.nn.vae.elbo_terms import (
-    LikelihoodName,
-    apply_free_bits,
-    draw_black_and_white,
-    importance_bound,
-    kl_to_unit_normal,
-    kl_warmup_share,
-    mean_image,
-    reconstruction_nll,
-)
+from artpipe.nn.vae import elbo_terms
 from artpipe.nn.vae.latent_plane import latent_plane, tile_images
 from artpipe.nn.vae.realnvp import RealNVP
 from artpipe.nn.vae.strided_convolutions import (
@@ -64,7 +56,7 @@ class Params(TrainParams):
     beta: float = Field(default=1.0, ge=0)  # weight of the KL
     kl_warmup: Share = 0.1  # of the steps
     free_nats: float = Field(default=0.0, ge=0)  # free bits, in nats per dimension
-    prior: Literal["normal", "flow"] = "flow"  # what samples start from
+    prior: Literal["normal", "flow", "joint_flow"] = "flow"  # what samples start from
     flow_layers: Positive = 4
     flow_width: Positive = 128
     flow_rate: float = Field(default=1.0e-3, gt=0)
@@ -80,12 +72,9 @@ class VAE(MicroBatchedLearner[Params]):
     def __init__(self, params: Params, spec: Spec, pretrained: object = None) -> None:
         super().__init__(params, spec)
         del pretrained
-        automatic: LikelihoodName = "bernoulli" if spec.channels == 1 else "gaussian"
-        self.likelihood: LikelihoodName = automatic if params.likelihood == "auto" else params.likelihood
-        if params.binarised and self.likelihood != "bernoulli":
-            raise UserError(
-                f"dataset `{spec.dataset}`: `binarised` is for `likelihood: bernoulli`, found `{self.likelihood}`"
-            )
+        automatic: elbo_terms.LikelihoodName = "bernoulli" if spec.channels == 1 else "gaussian"
+        self.likelihood: elbo_terms.LikelihoodName = automatic if params.likelihood == "auto" else params.likelihood
+        self._check_params()
         strides = choose_strides(min(spec.height, spec.width))
         widths = [min(params.width * 2**i, params.max_width) for i in range(len(strides))]
         unit = math.prod(strides)
@@ -109,16 +98,24 @@ class VAE(MicroBatchedLearner[Params]):
             *build_decoder_layers(spec.channels, widths, strides),
         )
         self.log_scale = nn.Parameter(torch.tensor(math.log(params.scale or 0.5)), requires_grad=params.scale is None)
-        self.flow = RealNVP(params.latent_dim, params.flow_layers if params.prior == "flow" else 0, params.flow_width)
+        self.flow = RealNVP(params.latent_dim, (params.prior != "normal") * params.flow_layers, params.flow_width)
         self.to(memory_format=torch.channels_last)
         network = [*self.encoder.parameters(), *self.decoder.parameters(), self.log_scale]
         self.optimisers = {"vae": torch.optim.Adam(network, lr=params.learning_rate, fused=True)}
-        if params.prior == "flow":
+        if params.prior != "normal":
             self.optimisers["flow"] = torch.optim.Adam(self.flow.parameters(), lr=params.flow_rate, fused=True)
+
+    def _check_params(self) -> None:
+        """Refuse what has no meaning together."""
+        p, place = self.params, f"dataset `{self.spec.dataset}`"
+        if p.binarised and self.likelihood != "bernoulli":
+            raise UserError(f"{place}: `binarised` is for `likelihood: bernoulli`, found `{self.likelihood}`")
+        if p.prior == "joint_flow" and p.free_nats:
+            raise UserError(f"{place}: `free_nats` are of `prior: normal` or `flow`, found `joint_flow`; set them to 0")
 
     def prepare_batch(self, batch: Batch) -> Batch:
         """Return `images` ``(B, C, H, W)`` in [-1, 1] and the noise of their codes."""
-        images = draw_black_and_white(batch["images"]) if self.params.binarised else batch["images"]
+        images = elbo_terms.draw_black_and_white(batch["images"]) if self.params.binarised else batch["images"]
         return {"images": images, "noise": torch.randn(len(images), self.params.latent_dim, device=images.device)}
 
     def accumulate_gradients(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
@@ -128,10 +125,11 @@ class VAE(MicroBatchedLearner[Params]):
             mean, logvar = self._encode(images)
             code = mean + part["noise"] * (0.5 * logvar).exp()
             raw = self._decode(code)
-        reconstruction = share * reconstruction_nll(self.likelihood, raw.float(), images, self.log_scale).mean()
-        kl = kl_to_unit_normal(mean, logvar)
-        weight = share * p.beta * kl_warmup_share(self.steps_done, round(p.kl_warmup * p.steps))
-        loss = reconstruction + weight * apply_free_bits(kl, p.free_nats)
+        nll = elbo_terms.reconstruction_nll(self.likelihood, raw.float(), images, self.log_scale)
+        reconstruction = share * nll.mean()
+        weight = share * p.beta * elbo_terms.kl_warmup_share(self.steps_done, round(p.kl_warmup * p.steps))
+        kl = self._kl(mean, logvar, part["noise"], code)
+        loss = reconstruction + weight * elbo_terms.apply_free_bits(kl, p.free_nats)
         loss.backward()  # type: ignore[no-untyped-call]
         losses = {"reconstruction": reconstruction.detach(), "kl": share * kl.detach().sum(1).mean()}
         if p.prior == "flow":
@@ -140,14 +138,20 @@ class VAE(MicroBatchedLearner[Params]):
             losses["flow"] = flow_nll.detach()
         return losses
 
+    def _kl(self, mean: Tensor, logvar: Tensor, noise: Tensor, code: Tensor) -> Tensor:
+        """Return the KL ``(B, Z)`` by dimension, or ``(B, 1)`` of a sampled code."""
+        if self.params.prior == "joint_flow":
+            return elbo_terms.sampled_kl(noise, logvar, self.flow.log_density(code))[:, None]
+        return elbo_terms.kl_to_unit_normal(mean, logvar)
+
     def update_weights(self, rows: int) -> None:
         """Take the step of both optimisers."""
         del rows
         p = self.params
         for name, optimiser in self.optimisers.items():
             (group,) = optimiser.param_groups
-            base = p.flow_rate if name == "flow" else p.learning_rate
-            group["lr"] = self.scheduled_rate(base, p.warmup_steps, final_share=0.01)
+            rate = p.flow_rate if name == "flow" else p.learning_rate
+            group["lr"] = self.scheduled_rate(rate, p.warmup_steps, final_share=0.01)
             nn.utils.clip_grad_norm_(group["params"], p.gradient_clip_norm)
             optimiser.step()
 
@@ -193,19 +197,19 @@ class VAE(MicroBatchedLearner[Params]):
 
         `reconstruction` is -log p(x|z) at one sample of q(z|x); the ELBO is minus their sum. The samples are of a fixed seed, so a second call returns the same and training goes on undisturbed.
         """
-        images = draw_black_and_white(images, 0) if self.params.binarised else images
+        images = elbo_terms.draw_black_and_white(images, 0) if self.params.binarised else images
         mean, logvar = self.posterior(images)
         noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0)).to(mean)
         codes = mean + noise * (0.5 * logvar).exp()
         parts = [self._reconstruction_nll(z, x) for z, x in zip(split_rows(codes), split_rows(images), strict=True)]
-        return {"reconstruction": torch.cat(parts), "kl": kl_to_unit_normal(mean, logvar).sum(1)}
+        return {"reconstruction": torch.cat(parts), "kl": self._kl(mean, logvar, noise, codes).sum(1)}
 
     @torch.no_grad()
     def importance_bound(self, images: Tensor, k: int, seed: int = 0) -> Tensor:
         """Return the bound on log p(x), ``(N,)`` nats, of k samples (Burda et al. 2015)."""
         mean, logvar = self.posterior(images)
         generator = torch.Generator().manual_seed(seed)
-        return importance_bound(
+        return elbo_terms.importance_bound(
             lambda z: self.flow.log_density(z) - self._reconstruction_nll(z, images), mean, logvar, k, generator
         )
 
@@ -225,13 +229,10 @@ class VAE(MicroBatchedLearner[Params]):
         works = prompt.works.get("images", torch.empty(0))
         if not len(works):
             return exhibits
-        originals = works[: len(prompt.seeds)]
+        originals, title = works[: len(prompt.seeds)], Message(code="work_and_reconstruction")
         digests = [bytes(row).hex() for row in prompt.works["digests"].tolist()] if "digests" in prompt.works else []
         for i, pair in enumerate(torch.cat([originals, self.reconstruct(originals)], 3)):
-            own = tuple(digests[i : i + 1])
-            exhibits.append(
-                Exhibit("image", pair, Message(code="work_and_reconstruction"), "reconstruction", digests=own)
-            )
+            exhibits.append(Exhibit("image", pair, title, "reconstruction", digests=tuple(digests[i : i + 1])))
         return [*exhibits, Exhibit("image", self._plane(works), Message(code="plane_of_codes"), "plane")]
 
     def _plane(self, works: Tensor) -> Tensor:
@@ -240,10 +241,10 @@ class VAE(MicroBatchedLearner[Params]):
         return tile_images(self._decode_means(codes), self.params.plane)
 
     def _decode_means(self, codes: Tensor) -> Tensor:
-        return torch.cat([mean_image(self.likelihood, self._decode(part)) for part in split_rows(codes)])
+        return torch.cat([elbo_terms.mean_image(self.likelihood, self._decode(part)) for part in split_rows(codes)])
 
     def _reconstruction_nll(self, codes: Tensor, images: Tensor) -> Tensor:
-        return reconstruction_nll(self.likelihood, self._decode(codes).float(), images, self.log_scale)
+        return elbo_terms.reconstruction_nll(self.likelihood, self._decode(codes).float(), images, self.log_scale)
 
 
 MODEL = Model(reads=frozenset({"images"}), params=Params, build=VAE)

@@ -29,7 +29,7 @@ A_WORD = "a word of foreign files"
 OLDER = "what was written before it had another name, or any"
 ELSEWHERE = {
     "artpipe/export/imagefolder.py": {"text": "the column of captions, as the Hub calls it"},
-    "artpipe/export/networks/vae_painter.py": {"flow": "a prior", "likelihood": "a parameter"},
+    "artpipe/export/networks/vae_painter.py": {"likelihood": "a parameter"},
     "artpipe/artifacts/report.py": {"text": A_FORM},
     "artpipe/artifacts/shards.py": {"picture": OLDER},
     "artpipe/config/parameter_names.py": dict.fromkeys(plugins.list_plugins("models"), OLDER),

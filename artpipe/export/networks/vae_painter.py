@@ -35,7 +35,7 @@ class VaePainter(ExportedPainter):
             *(SingleConvolutionResidual(widths[-1]) for _ in range(params["blocks"])),
             *build_decoder_layers(self.channels, widths, strides),
         )
-        layers = params["flow_layers"] if params["prior"] == "flow" else 0
+        layers = params["flow_layers"] if params["prior"] != "normal" else 0
         self.flow = RealNVP(params["latent_dim"], layers, params["flow_width"])
 
     def forward(self, noise: Tensor) -> Tensor:

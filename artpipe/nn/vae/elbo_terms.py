@@ -20,6 +20,17 @@ def kl_to_unit_normal(mean: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar)
 
 
+def sampled_kl(noise: Tensor, logvar: Tensor, log_prior: Tensor) -> Tensor:
+    """Return ``log q(z|x) - log p(z)`` ``(B,)`` nats, a sample of the KL to any prior.
+
+    Args:
+        noise: ``(B, Z)``, by which z was drawn: ``z = mean + noise exp(logvar / 2)``.
+        logvar: ``(B, Z)`` of q(z|x).
+        log_prior: log p(z) ``(B,)``.
+    """
+    return -0.5 * (noise.square() + logvar + math.log(2 * math.pi)).sum(1) - log_prior
+
+
 def apply_free_bits(kl: Tensor, free_nats: float) -> Tensor:
     """Return the scalar ``sum_z max(free_nats, mean_b kl[b, z])``.
 
@@ -103,6 +114,6 @@ def importance_bound(
     weights = []
     for _ in range(k):
         noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype).to(mean.device)
-        log_q = -0.5 * (noise.square() + logvar + math.log(2 * math.pi)).sum(1)
-        weights.append(log_joint(mean + noise * (0.5 * logvar).exp()) - log_q)
+        code = mean + noise * (0.5 * logvar).exp()
+        weights.append(-sampled_kl(noise, logvar, log_joint(code)))
     return torch.stack(weights).logsumexp(0) - math.log(k)

@@ -200,3 +200,28 @@ def test_only_a_bernoulli_likelihood_is_of_black_and_white():
     """Colours are no draws of two values."""
     with pytest.raises(UserError, match="`binarised` is for `likelihood: bernoulli`, found `gaussian`"):
         _learner(channels=3, binarised=True)
+
+
+def test_a_joint_flow_is_the_prior_of_the_bound():
+    """Its KL is the sample of q(z|x) against the flow's density, and codes and flow learn from it."""
+    learner = _learner(prior="joint_flow", beta=1.0)
+    mean, logvar = torch.randn(6, learner.params.latent_dim), torch.randn(6, learner.params.latent_dim)
+    noise = torch.randn_like(mean)
+    code = mean + noise * (0.5 * logvar).exp()
+    inside = torch.distributions.Normal(mean, (0.5 * logvar).exp()).log_prob(code).sum(1)
+    expected = inside - learner.flow.log_density(code)
+    torch.testing.assert_close(learner._kl(mean, logvar, noise, code)[:, 0], expected)
+    learner.step({"images": _images()})
+    assert all(parameter.grad is not None for parameter in learner.flow.parameters())
+    learner.eval()
+    terms = learner.elbo_terms(_images())
+    elbo = -terms["reconstruction"] - terms["kl"]
+    torch.testing.assert_close(elbo, learner.importance_bound(_images(), 1, seed=0))  # of the same noise
+
+
+def test_a_joint_flow_has_no_free_bits():
+    """The KL to a flow is of a code, not of its dimensions."""
+    with pytest.raises(
+        UserError, match="`free_nats` are of `prior: normal` or `flow`, found `joint_flow`; set them to 0"
+    ):
+        _learner(prior="joint_flow", free_nats=0.1)
