@@ -7,38 +7,64 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 import typer
 
+from artpipe.errors import ArtpipeError
 from artpipe.system.plain_text import to_printable_lines
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
 
 
-class CommandResult(Protocol):
+@runtime_checkable
+class JsonResult(Protocol):
+    """What programs get a document of."""
+
+    def to_json(self) -> Any:
+        """Return it for programs."""
+
+
+class CommandResult(JsonResult, Protocol):
     """What a command did or found."""
 
     def to_text(self) -> str:
         """Return it in lines for people."""
 
-    def to_json(self) -> Any:
-        """Return the same for programs."""
+
+@runtime_checkable
+class PrintedResult(JsonResult, Protocol):
+    """The same with colours, or with tables as wide as the terminal."""
+
+    def print_text(self) -> None:
+        """Print it for people."""
 
 
-def show_result(work: Callable[[], CommandResult], *, as_json: bool = False) -> None:
-    """Do the work of a command and show its result.
+Result = TypeVar("Result", bound=CommandResult | PrintedResult)
 
-    With `as_json` what is printed meanwhile goes to stderr: stdout has the document alone.
+
+def show_result(work: Callable[[], Result], *, as_json: bool = False) -> Result:
+    """Do the work of a command, show its result, and return it.
+
+    With `as_json` what is printed meanwhile goes to stderr: stdout has the document alone, also that of an error which has
+    one.
     """
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        result = work()
+    try:
+        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+            result = work()
+    except ArtpipeError as error:
+        if as_json and isinstance(error, JsonResult):
+            _print_json(error.to_json())
+        raise
     if as_json:
-        print_json(result.to_json())
+        _print_json(result.to_json())
+    elif isinstance(result, PrintedResult):
+        result.print_text()
     else:
         typer.echo(to_printable_lines(result.to_text()))
+    return result
 
 
-def print_json(document: Any) -> None:
+def _print_json(document: Any) -> None:
     """Print a document to stdout, in ASCII, which any terminal can take."""
     typer.echo(json.dumps(document, indent=1))

@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from artpipe.cli.command_classes import OptionalProjectCommand
-from artpipe.cli.command_result import Json
+from artpipe.cli.command_result import Json, show_result
 from artpipe.cli.inspect import LOOK
 from artpipe.errors import UserError
-from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import find_root_or_none, require_typed_path
 
 credentials_commands = typer.Typer()
@@ -36,16 +35,15 @@ def credentials(
     path = require_typed_path(Path(file))
     if not is_installed():
         raise UserError("c2pa-python is not installed; `pip install c2pa-python cryptography` brings what verifies")
-    from artpipe.credentials.check_report import check_path, choose_exit_code, dump_checks, format_checks, read_trusted
+    from artpipe.credentials.check_report import CredentialReport, check_path, choose_exit_code, read_trusted
     from artpipe.credentials.signing_identity import find_certificates
 
     root = find_root_or_none()
     trusted = (
         read_trusted(require_typed_path(certificates)) if certificates else find_certificates(root) if root else b""
     )
-    files = check_path(path, trusted)
-    typer.echo(dump_checks(files) if as_json else to_printable_lines(format_checks(files, _find_language(root))))
-    if code := choose_exit_code(files):
+    report = show_result(lambda: CredentialReport(check_path(path, trusted), _find_language(root)), as_json=as_json)
+    if code := choose_exit_code(report.files):
         raise typer.Exit(code)
 
 

@@ -2,15 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from artpipe.cli.command_classes import OptionalProjectCommand
-from artpipe.cli.command_result import Json
+from artpipe.cli.command_result import Json, show_result
 from artpipe.errors import UserError, did_you_mean
-from artpipe.system.plain_text import to_printable, to_printable_lines
+from artpipe.system.plain_text import to_printable
 from artpipe.system.project_root import require_typed_path, resolve_typed_path
+
+if TYPE_CHECKING:
+    from artpipe.critique.critique_report import CritiqueReport
 
 critique_commands = typer.Typer()
 _PAGES = {".html", ".htm"}  # files that a page may replace
@@ -35,14 +38,19 @@ def critique(
     """
     path, page = require_typed_path(Path(picture)), page and resolve_typed_path(page)
     _check_language(language)
-    from artpipe.critique.critique_pictures import critique_path
-    from artpipe.critique.critique_report import format_json, format_text
-    from artpipe.critique.project_models import ProjectModels
-
     if page is not None and page.is_dir():
         raise UserError(f"--page {to_printable(str(page))}: a folder; name a file, such as critique.html")
     if page is not None and page.exists() and page.suffix.lower() not in _PAGES:
         raise UserError(f"--page {to_printable(str(page))}: a file that is there and no page; name one ending in .html")
+    show_result(lambda: _critique(path, page, language, max_megapixels), as_json=as_json)
+
+
+def _critique(path: Path, page: Path | None, language: str | None, max_megapixels: float) -> "CritiqueReport":
+    """Return the critique; say what was refused, and write the page."""
+    from artpipe.critique.critique_pictures import critique_path
+    from artpipe.critique.critique_report import CritiqueReport
+    from artpipe.critique.project_models import ProjectModels
+
     models = ProjectModels.open(language)
     result = critique_path(path, models, max_megapixels)
     for refused in result.refused:
@@ -50,12 +58,7 @@ def critique(
         sys.stderr.write(f"artpipe: {to_printable(line)}\n")
     if page is not None:
         _write_page(page, result, models.language)
-    if as_json:
-        typer.echo(format_json(result, models.language))
-    elif page is None:
-        typer.echo(to_printable_lines(format_text(result, models.language)))
-    else:
-        typer.echo(f"{to_printable(str(page))}: {len(result.pictures)} critiqued")
+    return CritiqueReport(result, models.language, page)
 
 
 def _check_language(language: str | None) -> None:

@@ -1,11 +1,11 @@
 """The commands of every day: check, run, plan, status, gc."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from artpipe.cli.command_result import Json, print_json, show_result
+from artpipe.cli.command_result import Json, show_result
 from artpipe.system.project_root import resolve_typed_path
 
 DAILY = "Every day"
@@ -18,19 +18,30 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Validate params.yaml, datasets, presets and folders before anything starts."""
+    checked = show_result(_check_all, as_json=as_json)
+    if checked.note and not as_json:
+        typer.echo(f"note: {checked.note}", err=True)
+
+
+class _CheckedProject(NamedTuple):
+    summary: str
+    note: str
+
+    def to_text(self) -> str:
+        return self.summary
+
+    def to_json(self) -> dict[str, Any]:
+        return {"ok": True, **self._asdict()}
+
+
+def _check_all() -> _CheckedProject:
     from artpipe.project.pinned_version import explain_other_version
     from artpipe.project.presets import check_presets
     from artpipe.project.validation import check_project
 
     sentence = check_project()
     check_presets()
-    note = explain_other_version()
-    if as_json:
-        print_json({"ok": True, "summary": sentence, "note": note or ""})
-        return
-    if note:
-        typer.echo(f"note: {note}", err=True)
-    typer.echo(sentence)
+    return _CheckedProject(sentence, explain_other_version() or "")
 
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Bring everything, or some models, up to date.")
@@ -69,11 +80,11 @@ def plan(
     from functools import partial
 
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
-    from artpipe.project.plan import print_plan
+    from artpipe.project.plan import plan_project
     from artpipe.project.presets import plan_switch
 
     text = None if preset is None else plan_switch(preset).text
-    print_plan(partial(read_graph, during_run=True, params_text=text), as_json=as_json, params_text=text)
+    show_result(lambda: plan_project(partial(read_graph, during_run=True, params_text=text), text), as_json=as_json)
 
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Say what is at work, what is stale, where to look.")
@@ -86,9 +97,9 @@ def status(
 
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
     from artpipe.orchestration.services.addresses import read_addresses
-    from artpipe.project.project_status import print_status
+    from artpipe.project.project_status import read_status
 
-    print_status(partial(read_graph, during_run=True), read_addresses(), as_json=as_json)
+    show_result(lambda: read_status(partial(read_graph, during_run=True), read_addresses()), as_json=as_json)
 
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Say what disk could be freed, and free it.")

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from artpipe.cli.command_classes import OptionalProjectCommand
-from artpipe.cli.command_result import CommandResult, Json, print_json, show_result
+from artpipe.cli.command_result import CommandResult, Json, show_result
 from artpipe.cli.servers import watch
-from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import require_typed_path
 
 if TYPE_CHECKING:
@@ -78,9 +77,9 @@ def _add_place(path: Path, name: str, given: "About", options: "Mapping[str, Any
 
 def _print_plan() -> None:
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
-    from artpipe.project.plan import print_plan
+    from artpipe.project.plan import plan_project
 
-    print_plan(lambda: read_graph(during_run=True))
+    show_result(lambda: plan_project(lambda: read_graph(during_run=True)))
 
 
 @contextlib.contextmanager
@@ -120,18 +119,11 @@ def dataset_inspect(
     In a project or outside of one.
     """
     from artpipe.layout.input_files import resolve_hub_snapshot
-    from artpipe.project.detection import describe_summary, describe_works_inside, inspect_input
-    from artpipe.project.import_files import describe_archive
+    from artpipe.project.place_report import inspect_place
 
     ingest = {"classes": classes, "splits": splits, "names": names}
     place = resolve_hub_snapshot(require_typed_path(path))
-    understanding = inspect_input(place, medium, ingest)
-    if as_json:
-        print_json(understanding.to_json())
-        return
-    text = describe_summary(understanding)
-    text += describe_works_inside(place, understanding.medium, ingest) + describe_archive(place, names)
-    typer.echo(to_printable_lines(text.rstrip("\n")))
+    show_result(lambda: inspect_place(place, medium, ingest), as_json=as_json)
 
 
 @dataset_commands.command("remove")

@@ -3,7 +3,7 @@
 import typer
 
 from artpipe.cli.command_classes import OptionalProjectCommand
-from artpipe.cli.command_result import Json
+from artpipe.cli.command_result import Json, show_result
 
 doctor_commands = typer.Typer()
 
@@ -19,7 +19,7 @@ def doctor(
 
     Each with a verdict and a remedy; the exit code is 1 if anything is a problem. In a project or outside of one.
     """
-    from artpipe.orchestration.doctor import print_findings
+    from artpipe.orchestration.doctor import examine_machine
 
-    if not print_findings(as_json=as_json):
+    if show_result(examine_machine, as_json=as_json).has_problem:
         raise typer.Exit(1)

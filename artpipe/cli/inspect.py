@@ -4,12 +4,12 @@ And `new` and `upgrade`.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from artpipe.cli.command_classes import NoProjectCommand
-from artpipe.cli.command_result import Json, print_json, show_result
+from artpipe.cli.command_result import CommandResult, Json, show_result
 from artpipe.errors import UserError
 from artpipe.system.plain_text import to_printable_lines
 from artpipe.system.project_root import resolve_typed_path
@@ -51,20 +51,29 @@ def upgrade(
     from artpipe.project.pinned_version import pin_installed_version
     from artpipe.project.upgrade import upgrade_project
 
-    report = upgrade_project(only_plan=plan, keep=keep)
-    pin = pin_installed_version(only_plan=plan)
-    if as_json:
-        print_json({**report.to_json(), "pin": pin})
-        return
-    typer.echo(to_printable_lines("\n".join([report.to_text(), *([pin] if pin else [])])))
+    show_result(
+        lambda: _PinnedUpgrade(upgrade_project(only_plan=plan, keep=keep), pin_installed_version(only_plan=plan)),
+        as_json=as_json,
+    )
+
+
+class _PinnedUpgrade(NamedTuple):
+    report: CommandResult
+    pin: str
+
+    def to_text(self) -> str:
+        return "\n".join([self.report.to_text(), *([self.pin] if self.pin else [])])
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.report.to_json(), "pin": self.pin}
 
 
 @inspect_commands.command(rich_help_panel=LOOK)
 def runs(*, as_json: Json = False) -> None:
     """List what was trained here, by pipeline run, the newest first."""
-    from artpipe.tracking.listing import print_runs
+    from artpipe.tracking.listing import RunList, list_runs
 
-    print_runs(as_json=as_json)
+    show_result(lambda: RunList(list_runs()), as_json=as_json)
 
 
 @inspect_commands.command(rich_help_panel=LOOK)
@@ -77,9 +86,10 @@ def dag(
     from functools import partial
 
     from artpipe.orchestration.scheduling.dvc_graph import read_graph
-    from artpipe.project.stage_dag import print_dag
+    from artpipe.project.stage_dag import read_dag
 
-    print_dag(partial(read_graph, during_run=True), svg=svg and resolve_typed_path(svg), as_json=as_json)
+    picture = svg and resolve_typed_path(svg)
+    show_result(lambda: read_dag(partial(read_graph, during_run=True), picture), as_json=as_json)
 
 
 @inspect_commands.command(rich_help_panel=LOOK)
@@ -92,9 +102,9 @@ def verify(
 
     The exit code is 1 if anything is.
     """
-    from artpipe.storage.verify import print_verify_report
+    from artpipe.storage import verify as verification
 
-    if not print_verify_report(repair=repair, as_json=as_json):
+    if not show_result(lambda: verification.verify(repair=repair), as_json=as_json).whole:
         raise typer.Exit(1)
 
 
@@ -107,10 +117,11 @@ def lineage(
     as_json: Json = False,
 ) -> None:
     """Say what a work or file comes from: run, checkpoint, data, commit, parameters."""
-    from artpipe.tracking.listing import print_lineage
+    from artpipe.tracking.lineage_trace import trace_lineage
+    from artpipe.tracking.listing import LineageAnswer
 
     file = resolve_typed_path(Path(query))
-    print_lineage(str(file) if file.exists() else query, as_json=as_json)
+    show_result(lambda: LineageAnswer(trace_lineage(str(file) if file.exists() else query)), as_json=as_json)
 
 
 @inspect_commands.command(rich_help_panel=LOOK)
@@ -146,9 +157,9 @@ def compare(
     """
     from artpipe.tracking import model_comparison
 
-    comparison = model_comparison.compare_models(first, second, samples=samples, seed=seed)
-    text = model_comparison.to_json(comparison) if as_json else model_comparison.to_text(comparison)
-    typer.echo(to_printable_lines(text))
+    comparison = show_result(
+        lambda: model_comparison.compare_models(first, second, samples=samples, seed=seed), as_json=as_json
+    )
     if page is not None:
         typer.echo(to_printable_lines(model_comparison.write_page(comparison, resolve_typed_path(page))), err=as_json)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from artpipe.cli.command_classes import OptionalProjectCommand
-from artpipe.cli.command_result import Json, print_json, show_result
+from artpipe.cli.command_result import Json, show_result
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As it stands in params.yaml.")]
 
@@ -18,13 +18,9 @@ def model_list(
     as_json: Json = False,
 ) -> None:
     """List the kinds of models: what they are, made from which works, and whose."""
-    from artpipe.project.kind_list import describe_kinds, list_kinds
-    from artpipe.system.plain_text import to_printable_lines
+    from artpipe.project.kind_list import KindList, list_kinds
 
-    if as_json:
-        print_json([kind._asdict() for kind in list_kinds()])
-    else:
-        typer.echo(to_printable_lines(describe_kinds()))
+    show_result(lambda: KindList(list_kinds()), as_json=as_json)
 
 
 @model_commands.command("add")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from artpipe.cli.command_result import Json, print_json, show_result
+from artpipe.cli.command_result import Json, show_result
 from artpipe.errors import UserError, did_you_mean
 from artpipe.system.plain_text import to_printable
 from artpipe.system.project_root import resolve_typed_path
@@ -30,7 +30,7 @@ def publish(
 
     A line for each fault, and then nothing is written: links, licences, labels, drafts, traces of this machine.
     """
-    from artpipe.project.publish_gallery import FaultyGalleryError, publish_gallery
+    from artpipe.project.publish_gallery import publish_gallery
     from artpipe.site_check.checks import CHECK_NAMES
 
     if not folder:  # of a variable that is not set; as a path it would be this folder
@@ -39,9 +39,4 @@ def publish(
         if name not in CHECK_NAMES:
             known = ", ".join(CHECK_NAMES)
             raise UserError(f"--accept {to_printable(name)}: the checks are {known}{did_you_mean(name, CHECK_NAMES)}")
-    try:
-        show_result(lambda: publish_gallery(resolve_typed_path(Path(folder)), base_url, accept), as_json=as_json)
-    except FaultyGalleryError as error:
-        if as_json:
-            print_json(error.to_json())
-        raise
+    show_result(lambda: publish_gallery(resolve_typed_path(Path(folder)), base_url, accept), as_json=as_json)

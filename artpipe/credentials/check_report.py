@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from artpipe.credentials.credential_check import CredentialCheck, check_file
 from artpipe.credentials.media_types import MEDIA_TYPES
@@ -72,8 +73,25 @@ def choose_exit_code(files: Sequence[CheckedFile]) -> int:
     return int(bool(states & {"changed", "foreign"}) or "whole" not in states)
 
 
-def format_checks(files: Sequence[CheckedFile], language: str) -> str:
-    """Return a paragraph for each file that is not whole, and a line that counts all."""
+class CredentialReport(NamedTuple):
+    """Files with what was found of them, for `artpipe credentials`."""
+
+    files: Sequence[CheckedFile]
+    language: str
+
+    def to_text(self) -> str:
+        """Return a paragraph for each file that is not whole, and a line that counts."""
+        return _format_checks(self.files, self.language)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return all for programs."""
+        return [
+            {"file": file.name, **(asdict(file.check) if file.check else {"state": "unreadable", "error": file.error})}
+            for file in self.files
+        ]
+
+
+def _format_checks(files: Sequence[CheckedFile], language: str) -> str:
     texts = [_format_file(file, language) for file in files if len(files) == 1 or _is_worth_telling(file)]
     if len(files) > 1:
         states = [file.check.state if file.check else "unread" for file in files]
@@ -90,15 +108,6 @@ def format_checks(files: Sequence[CheckedFile], language: str) -> str:
         )
         texts.append(make_sentence(counted, language))
     return "\n".join(texts)
-
-
-def dump_checks(files: Sequence[CheckedFile]) -> str:
-    """Return all results as JSON."""
-    rows = [
-        {"file": file.name, **(asdict(file.check) if file.check else {"state": "unreadable", "error": file.error})}
-        for file in files
-    ]
-    return json.dumps(rows, indent=1, ensure_ascii=False)
 
 
 def _is_worth_telling(file: CheckedFile) -> bool:

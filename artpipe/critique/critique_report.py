@@ -1,9 +1,9 @@
 """Show a critique in a terminal, or to programs as JSON."""
 
-import json
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from artpipe.contracts.observation import MeasuredNumber, ObservationResult
 from artpipe.critique.critique_pictures import Critique, PictureCritique
@@ -15,8 +15,25 @@ _FORMAT = 1  # of the JSON
 _WIDTH = 100  # characters
 
 
-def format_text(critique: Critique, language: str) -> str:
-    """Return a critique for a terminal."""
+class CritiqueReport(NamedTuple):
+    """A critique, for `artpipe critique`; `page` is where it was written, if it was."""
+
+    critique: Critique
+    language: str
+    page: Path | None
+
+    def to_text(self) -> str:
+        """Return it for a terminal, or how many pictures are on the page."""
+        if self.page is None:
+            return _format_text(self.critique, self.language)
+        return f"{to_printable(str(self.page))}: {len(self.critique.pictures)} critiqued"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return codes with values, their sentences, numbers."""
+        return _describe_critique(self.critique, self.language)
+
+
+def _format_text(critique: Critique, language: str) -> str:
     say = load_sentences(language)
     lines = [line for picture in critique.pictures for line in _list_lines(picture, say)]
     lines += [say(note) for note in critique.notes]
@@ -67,17 +84,15 @@ def _wrap(texts: list[str], indent: int) -> Iterator[str]:
         yield from textwrap.wrap(text, _WIDTH, initial_indent=space, subsequent_indent=space) or [""]
 
 
-def format_json(critique: Critique, language: str) -> str:
-    """Return a critique as JSON: codes with values, their sentences, numbers."""
+def _describe_critique(critique: Critique, language: str) -> dict[str, Any]:
     say = load_sentences(language)
-    content = {
+    return {
         "format": _FORMAT,
         "language": language,
         "pictures": [_describe_picture(picture, say) for picture in critique.pictures],
         "refused": [{"name": refused.name, "reason": refused.describe(language)} for refused in critique.refused],
         "notes": [_describe_message(note, say) for note in critique.notes],
     }
-    return json.dumps(content, ensure_ascii=False, indent=1)
 
 
 def _describe_picture(picture: PictureCritique, say: Sentences) -> dict[str, Any]:

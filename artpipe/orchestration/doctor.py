@@ -4,16 +4,15 @@ Nothing is changed. Each check is a function that returns its findings; a new on
 """
 
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
 import subprocess  # asks git, DVC and the GPU's driver
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from packaging.requirements import Requirement
 
@@ -28,7 +27,7 @@ from artpipe.storage.dvc_command import dvc_command, require_lockable
 from artpipe.storage.dvc_config import dvc_cache_folder, dvc_setting
 from artpipe.system.git_command import run_git
 from artpipe.system.machine import read_processor_flags
-from artpipe.system.plain_text import hide_passwords, to_printable, to_printable_lines
+from artpipe.system.plain_text import hide_passwords, to_printable
 from artpipe.system.processes import utf8_environment
 from artpipe.system.project_root import is_root
 from artpipe.system.units import format_size
@@ -56,16 +55,32 @@ class DoctorFinding(Frozen):
     remedy: str = ""
 
 
-def print_findings(*, as_json: bool = False) -> bool:
-    """Print all findings as a table, or as JSON; return whether none is a problem."""
-    findings = [finding for check in CHECKS for finding in check(Path())]
-    if as_json:
-        sys.stdout.write(json.dumps([finding.model_dump(mode="json") for finding in findings], indent=2) + "\n")
-    else:
-        for finding in findings:
-            remedy = f"\n{'':9}{'':12}{finding.remedy}" if finding.remedy else ""
-            sys.stdout.write(to_printable_lines(f"{finding.verdict:9}{finding.name:12}{finding.found}{remedy}") + "\n")
-    return all(finding.verdict != "problem" for finding in findings)
+class DoctorReport(NamedTuple):
+    """All that was found."""
+
+    findings: Sequence[DoctorFinding]
+
+    @property
+    def has_problem(self) -> bool:
+        """Return whether a run would not go well."""
+        return any(finding.verdict == "problem" for finding in self.findings)
+
+    def to_text(self) -> str:
+        """Return a line for each finding, its remedy below it."""
+        return "\n".join(
+            f"{finding.verdict:9}{finding.name:12}{finding.found}"
+            + (f"\n{'':9}{'':12}{finding.remedy}" if finding.remedy else "")
+            for finding in self.findings
+        )
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the same for programs."""
+        return [finding.model_dump(mode="json") for finding in self.findings]
+
+
+def examine_machine() -> DoctorReport:
+    """Return what all checks find of this machine, and of the project here."""
+    return DoctorReport([finding for check in CHECKS for finding in check(Path())])
 
 
 def check_versions(root: Path) -> Iterator[DoctorFinding]:

@@ -1,8 +1,9 @@
 """`artpipe model list`: the kinds of models there are, without importing torch."""
 
 import ast
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from artpipe import plugins
 from artpipe.config.params import load_params
@@ -48,10 +49,23 @@ def list_kinds() -> list[ModelKind]:
     return kinds
 
 
-def describe_kinds() -> str:
-    """Return a table of all kinds, and how one gets a model of a kind."""
+class KindList(NamedTuple):
+    """All kinds, for `artpipe model list`."""
+
+    kinds: Sequence[ModelKind]
+
+    def to_text(self) -> str:
+        """Return a table of them, and how one gets a model of a kind."""
+        return _describe_kinds(self.kinds)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the same for programs."""
+        return [kind._asdict() for kind in self.kinds]
+
+
+def _describe_kinds(kinds: Sequence[ModelKind]) -> str:
     rows = [("kind", "made from", "what it is", "in this project")]
-    for kind in list_kinds():
+    for kind in kinds:
         media = _ANY_MEDIUM if not kind.media else ", ".join(kind.media)
         title = f"{kind.title} ({kind.origin})" if kind.origin else kind.title
         rows.append((kind.name, media, title, ", ".join(kind.models)))

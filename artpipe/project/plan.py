@@ -1,9 +1,7 @@
 """`artpipe plan`: which stages would run, why, and the time and disk to expect."""
 
-import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,6 +48,14 @@ class Plan(Frozen):
     bytes: int
     bytes_free: int
     notes: tuple[str, ...] = ()  # on what will come of it
+
+    def print_text(self) -> None:
+        """Print it as a table."""
+        _print_table(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        return self.model_dump(mode="json")
 
 
 def make_plan(graph: StageGraph, root: Path = Path(), params_text: str | None = None) -> Plan:
@@ -111,8 +117,8 @@ def _list_affected(upstream: Mapping[str, Sequence[str]], changes: Mapping[str, 
     return [stage for stage in upstream if stage in affected]
 
 
-def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False, params_text: str | None = None) -> None:
-    """Check the project, read its graph, and print the plan as a table, or as JSON.
+def plan_project(read_graph: Callable[[], StageGraph], params_text: str | None = None) -> Plan:
+    """Check the project, read its graph, and return the plan.
 
     With `params_text`, which `read_graph` reads with, it is as if that stood in params.yaml.
 
@@ -121,11 +127,7 @@ def print_plan(read_graph: Callable[[], StageGraph], *, as_json: bool = False, p
         ArtpipeError: DVC failed.
     """
     check_project()
-    plan = make_measured_plan(read_graph(), params_text)
-    if as_json:
-        sys.stdout.write(json.dumps(plan.model_dump(mode="json"), indent=2) + "\n")
-    else:
-        _print_table(plan)
+    return make_measured_plan(read_graph(), params_text)
 
 
 def _print_table(plan: Plan) -> None:

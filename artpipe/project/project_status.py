@@ -1,9 +1,9 @@
 """`artpipe status`: what is at work, what is stale, and where it can be seen."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from artpipe.artifacts.paths import STATE, gallery
 from artpipe.artifacts.run import Journal, RunStart
@@ -36,10 +36,25 @@ class ProjectStatus(Frozen):
     addresses: dict[str, str]  # at which the project is served now, by part
 
 
-def print_status(
-    read_graph: Callable[[], StageGraph], addresses: Mapping[str, str], *, as_json: bool = False, root: Path = Path()
-) -> None:
-    """Check the project and print its status, in sentences or as JSON.
+class StatusReport(NamedTuple):
+    """A project's status, with the work that it is of."""
+
+    status: ProjectStatus
+    work: RunningWork | None
+
+    def to_text(self) -> str:
+        """Return it in sentences, one per line."""
+        return describe_status(self.status, self.work)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        return self.status.model_dump(mode="json")
+
+
+def read_status(
+    read_graph: Callable[[], StageGraph], addresses: Mapping[str, str], root: Path = Path()
+) -> StatusReport:
+    """Check the project and return its status.
 
     What is at work is said even where the project has a mistake, such as code that was updated meanwhile.
 
@@ -51,12 +66,10 @@ def print_status(
     try:
         check_project(root)
     except UserError:
-        if work and not as_json:
+        if work:
             sys.stdout.write(f"{describe_work(work, _find_trainings(root))}\n")
         raise
-    status = make_status(read_graph(), work, addresses, root)
-    text = json.dumps(status.model_dump(mode="json"), indent=2) if as_json else describe_status(status, work)
-    sys.stdout.write(f"{text}\n")
+    return StatusReport(make_status(read_graph(), work, addresses, root), work)
 
 
 def make_status(

@@ -1,15 +1,16 @@
 """`artpipe dag`: the graph of stages as text of a screen's width, and as SVG."""
 
-import json
 import shutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from artpipe.project.plan import StageGraph
 from artpipe.project.validation import check_project
 from artpipe.system.atomic_files import write_text
+from artpipe.system.plain_text import to_printable
 
 _FALLBACK_COLUMNS = 80
 _BOX_WIDTH, _BOX_HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 210, 24, 60, 10, 16  # pixels
@@ -17,8 +18,31 @@ _STALE, _FRESH, _INK, _LINE = "#f6d7a7", "#e4ecdf", "#221d17", "#8a7f70"
 Upstream = Mapping[str, Sequence[str]]
 
 
-def print_dag(read_graph: Callable[[], StageGraph], *, svg: Path | None = None, as_json: bool = False) -> None:
-    """Check the project, read its graph, and print it, or write it as a picture.
+class StageDag(NamedTuple):
+    """The graph of stages; `picture` is the file it was written to, if it was."""
+
+    upstream: Upstream
+    stale: Collection[str]
+    picture: Path | None
+
+    def print_text(self) -> None:
+        """Print it as a tree, or where its picture is."""
+        if self.picture:
+            counts = f"{len(self.upstream)} stages, {len(self.stale)} of them stale"
+            sys.stdout.write(f"{to_printable(str(self.picture))}: {counts}\n")
+        else:
+            _print_text(self.upstream, self.stale)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the same for programs."""
+        return [
+            {"stage": name, "upstream": list(upstream), "stale": name in self.stale}
+            for name, upstream in self.upstream.items()
+        ]
+
+
+def read_dag(read_graph: Callable[[], StageGraph], picture: Path | None = None) -> StageDag:
+    """Check the project and return its graph, also written as a picture (SVG).
 
     Raises:
         UserError: a mistake in the project.
@@ -26,15 +50,10 @@ def print_dag(read_graph: Callable[[], StageGraph], *, svg: Path | None = None, 
     """
     check_project()
     graph = read_graph()
-    upstream, stale = graph.upstream, find_stale(graph)
-    if svg is not None:
-        write_text(svg, draw_svg(upstream, stale))
-        sys.stdout.write(f"{svg}: {len(upstream)} stages, {len(stale)} of them stale\n")
-    elif as_json:
-        rows = [{"stage": name, "upstream": list(upstream[name]), "stale": name in stale} for name in upstream]
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
-    else:
-        _print_text(upstream, stale)
+    dag = StageDag(graph.upstream, find_stale(graph), picture)
+    if picture:
+        write_text(picture, draw_svg(dag.upstream, dag.stale))
+    return dag
 
 
 def find_stale(graph: StageGraph) -> set[str]:

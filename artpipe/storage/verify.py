@@ -4,12 +4,11 @@ With each damage comes what repairs it.
 """
 
 import contextlib
-import json
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.markup import escape
 
@@ -46,6 +45,14 @@ class VerifyReport(Frozen):
     damaged: tuple[DamageReport, ...]
     at_work: str = ""  # a run, whose outputs were left out
     left_out: tuple[str, ...] = ()  # outputs that it was making
+
+    def print_text(self) -> None:
+        """Print the damage as a table, and a summary."""
+        _print_table(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        return self.model_dump(mode="json")
 
 
 def verify(root: Path = Path(), *, repair: bool = False) -> VerifyReport:
@@ -138,16 +145,7 @@ def _make_damage_report(damage: Damage, *, mended: bool = False) -> DamageReport
     return DamageReport(place=damage.place, what=damage.what, mend=damage.mend, mended=mended)
 
 
-def print_verify_report(*, repair: bool = False, as_json: bool = False) -> bool:
-    """Print the damage as a table, or as JSON; return whether all is intact.
-
-    Raises:
-        UserError, BusyError: see `verify`.
-    """
-    report = verify(repair=repair)
-    if as_json:
-        sys.stdout.write(json.dumps(report.model_dump(mode="json"), indent=2) + "\n")
-        return report.whole
+def _print_table(report: VerifyReport) -> None:
     from rich.table import Table
 
     from artpipe.system.terminal import PlainConsole
@@ -164,7 +162,6 @@ def print_verify_report(*, repair: bool = False, as_json: bool = False) -> bool:
             table.add_row(escape(damage.place), escape(damage.what), _format_repair(damage))
         console.print(table)
     console.print(_format_summary(report), soft_wrap=True)
-    return report.whole
 
 
 def _format_repair(damage: DamageReport) -> str:

@@ -1,12 +1,11 @@
 """Print the answers of `artpipe lineage` and `artpipe runs`."""
 
 import json
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.champions import Champions, load_champions
@@ -18,7 +17,7 @@ from artpipe.system.locks import is_locked
 from artpipe.system.units import format_duration
 from artpipe.tracking.deciding_number import describe_deciding_number
 from artpipe.tracking.lineage_model import Lineage
-from artpipe.tracking.lineage_trace import ArtifactIndex, trace_lineage
+from artpipe.tracking.lineage_trace import ArtifactIndex
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,12 +103,21 @@ def _shared_fields(card: Any) -> dict[str, Any]:
     return {name: getattr(card, name) for name in ("run_id", "model", "flow_run", "started", "commit", "dirty")}
 
 
-def print_runs(*, as_json: bool = False) -> None:
-    """Print the runs, the newest first, under a heading for each pipeline run."""
-    runs = list_runs()
-    if as_json:
-        sys.stdout.write(json.dumps([run.model_dump(mode="json") for run in runs], indent=2) + "\n")
-        return
+class RunList(NamedTuple):
+    """All trainings, for `artpipe runs`."""
+
+    runs: Sequence[TrainingRun]
+
+    def print_text(self) -> None:
+        """Print them, the newest first, under a heading for each pipeline run."""
+        _print_runs(self.runs)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the same for programs."""
+        return [run.model_dump(mode="json") for run in self.runs]
+
+
+def _print_runs(runs: Sequence[TrainingRun]) -> None:
     from rich.text import Text
 
     from artpipe.system.terminal import PlainConsole
@@ -157,16 +165,21 @@ def _format_row(run: TrainingRun) -> Iterator[str]:
     yield f"[dim]{run.run_id[:8]}[/]{'  champion' if run.champion else ''}"
 
 
-def print_lineage(query: str, *, as_json: bool = False) -> None:
-    """Print what `query` came from, from the thing itself down to the data.
+class LineageAnswer(NamedTuple):
+    """What something came from, for `artpipe lineage`."""
 
-    Raises:
-        UserError: see `trace_lineage`.
-    """
-    lineage = trace_lineage(query)
-    if as_json:
-        sys.stdout.write(json.dumps(lineage.model_dump(mode="json"), indent=2) + "\n")
-        return
+    lineage: Lineage
+
+    def print_text(self) -> None:
+        """Print it, from the thing itself down to the data."""
+        _print_lineage(self.lineage)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        return self.lineage.model_dump(mode="json")
+
+
+def _print_lineage(lineage: Lineage) -> None:
     from rich.markup import escape
     from rich.padding import Padding
 

@@ -48,6 +48,14 @@ class Comparison(NamedTuple):
     scores: list[ScorePair]
     samples: list[SamplePair]
 
+    def to_text(self) -> str:
+        """Return it as lines for a terminal."""
+        return _format_text(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for programs; of works their hashes, of texts the text."""
+        return _describe_comparison(self)
+
 
 def compare_models(first: str, second: str, *, samples: int, seed: int) -> Comparison:
     """Return what two models differ in, and works of both from the same seeds.
@@ -83,9 +91,8 @@ def _make_works(model: ComparedModel, count: int, seed: int) -> Iterator[MadeWor
         yield MadeWork(exhibit.seed, *encode_content(content))
 
 
-def to_json(comparison: Comparison) -> str:
-    """Return a comparison as JSON; of works their hashes, of texts the text."""
-    content = {
+def _describe_comparison(comparison: Comparison) -> dict[str, Any]:
+    return {
         **{key: _describe_model(model) for key, model in zip(("first", "second"), comparison[:2], strict=True)},
         "cost": [
             {"name": name, "first": ours, "second": theirs} for name, ours, theirs in list_costs(comparison)
@@ -104,11 +111,9 @@ def to_json(comparison: Comparison) -> str:
             for pair in comparison.samples
         ],
     }  # fmt: skip
-    return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def to_text(comparison: Comparison) -> str:
-    """Return a comparison as lines for a terminal."""
+def _format_text(comparison: Comparison) -> str:
     first, second = comparison.first.label, comparison.second.label
     lines = [f"{first} beside {second}"]
     for model in comparison[:2]:

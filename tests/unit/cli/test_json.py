@@ -4,12 +4,14 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from typer.main import get_command
 
 from artpipe.cli.app import app
 from artpipe.cli.command_result import show_result
+from artpipe.errors import UserError
 from tests.conftest import ROOT
 
 TABLE = dict(
@@ -43,8 +45,8 @@ def ask(artpipe):
         document = json.loads(out)
         words = " ".join(str(argument) for argument in arguments)
         row = next(row for name, row in TABLE.items() if words.startswith(name))
-        missing = set(document) - set(re.findall(r"`([a-z_]+)`", row)) if isinstance(document, dict) else set()
-        assert missing == set()
+        keys = {key for each in (document if isinstance(document, list) else [document]) for key in each}
+        assert keys - set(re.findall(r"`([a-z_]+)`", row)) == set()
         return document
 
     return run
@@ -106,5 +108,45 @@ def test_what_is_printed_on_the_way_goes_to_stderr(capsys):
 
     show_result(work, as_json=True)
     assert capsys.readouterr() == ('{\n "title": "D\\u00fcrer"\n}\n', "half of it\n")
-    show_result(work)
+    assert show_result(work).to_text() == "done"
     assert capsys.readouterr() == ("half of it\ndone\n", "")
+
+
+def test_a_table_is_printed_by_its_result(capsys):
+    """What has colours prints itself, and is JSON all the same."""
+
+    class Table:
+        def print_text(self) -> None:
+            sys.stdout.write("table\n")
+
+        def to_json(self) -> list[int]:
+            return [1]
+
+    show_result(Table)
+    assert capsys.readouterr() == ("table\n", "")
+    show_result(Table, as_json=True)
+    assert capsys.readouterr() == ("[\n 1\n]\n", "")
+
+
+def test_an_error_may_have_a_document(capsys):
+    """It stands on stdout with `--json` alone, and the error goes on."""
+
+    class FaultyError(UserError):
+        def to_json(self) -> dict[str, bool]:
+            return {"ok": False}
+
+    def work() -> NoReturn:
+        raise FaultyError("two faults")
+
+    for as_json, out in ((False, ""), (True, '{\n "ok": false\n}\n')):
+        with pytest.raises(FaultyError):
+            show_result(work, as_json=as_json)
+        assert capsys.readouterr() == (out, "")
+
+
+def test_lists_are_documents(ask, studio):
+    """What is asked of a project without trainings: each answer is one document."""
+    assert ask("runs") == []
+    assert {row["name"] for row in ask("model", "list")} >= {"gan", "vae"}
+    assert ask("check")["ok"] is True
+    assert ask("dataset", "inspect", studio / "datasets/shapes")["works"] == 24

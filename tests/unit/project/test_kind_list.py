@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from artpipe import plugins
-from artpipe.project.kind_list import describe_kinds, list_kinds
+from artpipe.project.kind_list import KindList, list_kinds
 from artpipe.project.new_project import create_project
 
 
@@ -29,11 +29,11 @@ def test_a_plugin_of_the_project_is_marked(tmp_path, monkeypatch, artpipe):
     assert "plugins/models/quilt.py" in rows["quilt"]
     assert "picture" in rows["quilt"]
     assert "digits-gan" in rows["gan"]
-    assert out == describe_kinds() + "\n"
+    assert out == KindList(list_kinds()).to_text() + "\n"
 
 
 def test_it_needs_no_project_and_no_torch(tmp_path):
     """It answers anywhere, within the time of reading files."""
-    code = "import sys; from artpipe.project.kind_list import describe_kinds; describe_kinds(); print('torch' in sys.modules)"
+    code = "import sys; from artpipe.project.kind_list import KindList, list_kinds; KindList(list_kinds()).to_text(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

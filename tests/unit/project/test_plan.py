@@ -127,7 +127,7 @@ def test_too_few_held_out_works_are_told_beforehand(tmp_path, monkeypatch, capsy
     assert plan.make_plan(graph, tmp_path).notes == (note,)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plan, "check_project", lambda: None)
-    plan.print_plan(lambda: graph)
+    plan.plan_project(lambda: graph).print_text()
     assert f"Note: {note}\n" in capsys.readouterr().out
     assert plan.make_plan(SimpleNamespace(upstream=UPSTREAM, changes={"gallery": []}), tmp_path).notes == ()
     (tmp_path / "params.yaml").write_text(text.replace("size: 28", "size: 28, test: 0.5"))
