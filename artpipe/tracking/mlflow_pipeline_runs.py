@@ -60,6 +60,8 @@ class PipelineRuns:
         for name, value in tags.items():
             if run.data.tags.get(name) != value:
                 client.set_tag(group, name, value)
+        if run.data.tags.get(SCORE) == "":  # as an older artpipe wrote it: a tag of nothing on the run's page
+            client.delete_tag(group, SCORE)
         for name, number in _sum_up(trainings).items():
             if run.data.metrics.get(name) != number:
                 client.log_metric(group, name, number, timestamp=ended, step=0)
@@ -91,7 +93,6 @@ def _describe(run: Any, trainings: Sequence[Any]) -> dict[str, str]:
         **tags,
         KIND: PIPELINE_KIND,
         VERDICT: verdict,
-        SCORE: "",
         **({"mlflow.user": users.pop()} if users else {}),
     }
 

@@ -3,6 +3,7 @@
 It has a version for each checkpoint that is fair or good, and an alias for the champion.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,9 @@ from artpipe.tracking.mlflow_models import Form, choose_form, log_model
 from artpipe.tracking.mlflow_store import REPORT, MlflowStore
 
 CHAMPION = "champion"
-_CHECKPOINT = "artpipe.checkpoint"
+_CHECKPOINT, _ORIGIN = "artpipe.checkpoint", "artpipe.origin"
+# Each was a tag of its own once.
+_FORMER_TAGS = {f"artpipe.{name}" for name in ("run_id", "model", "data", "basis", "feature_extractor")}
 _DVC = "dvc:///"
 _ABOUT = "Every checkpoint whose evaluation is fair or good."
 
@@ -160,9 +163,8 @@ def _update_versions(store: MlflowStore, name: str, candidates: list[VersionCand
             versions[candidate.checkpoint] = _create_version(store, candidate, root)
             if version is not None:
                 store.client.delete_model_version(name, version.version)
-        elif version is not None and candidate.verdict is not None and version.tags.get(REPORT) != candidate.report:
-            for tag, value in _make_tags(candidate).items():
-                store.client.set_model_version_tag(name, version.version, tag, value)
+        elif version is not None and candidate.verdict is not None:
+            _update_tags(store, version, candidate)
     return {checkpoint: str(version.version) for checkpoint, version in versions.items()}
 
 
@@ -190,30 +192,32 @@ def _create_version(store: MlflowStore, candidate: VersionCandidate, root: Path)
     return store.client.create_model_version(candidate.name, source, tags=tags, **options)
 
 
+def _update_tags(store: MlflowStore, version: Any, candidate: VersionCandidate) -> None:
+    """Write the tags of a new evaluation; remove those that an older artpipe wrote."""
+    tags, score = _make_tags(candidate), candidate.score
+    of_score = {f"{score.name}.{name}" for name in ("interval", "n", "comparison_key")} if score else set()
+    former = version.tags.keys() & (_FORMER_TAGS | of_score)
+    if former or version.tags.get(REPORT) != tags[REPORT]:
+        for tag, value in tags.items():
+            store.client.set_model_version_tag(version.name, version.version, tag, value)
+        for tag in former:
+            store.client.delete_model_version_tag(version.name, version.version, tag)
+
+
 def _make_tags(candidate: VersionCandidate) -> dict[str, str]:
-    tags = {
-        _CHECKPOINT: candidate.checkpoint,
-        "artpipe.run_id": candidate.run_id,
-        "artpipe.model": candidate.model,
-        "artpipe.data": candidate.shards,
-        "artpipe.grade": candidate.verdict.grade if candidate.verdict else "fair",
-        REPORT: candidate.report,
-    }
-    if candidate.score:
-        tags |= {
-            candidate.score.name: f"{candidate.score.value:.6g}",
-            f"{candidate.score.name}.interval": _format_interval(candidate.score),
-            f"{candidate.score.name}.n": str(candidate.score.n),
-            f"{candidate.score.name}.comparison_key": candidate.score.comparison_key,
-            "artpipe.basis": candidate.score.basis or "unknown",
-        }
-        tags |= {"artpipe.feature_extractor": candidate.score.extractor or "none"}
-    return tags
+    """Return the grade, the deciding score, and one tag of the rest, as JSON.
 
-
-def _format_interval(score: Score) -> str:
-    interval = score.interval
-    return "unknown" if interval is None else f"{interval.low:.4g} to {interval.high:.4g}"
+    MLflow lists all tags of all versions in one narrow column.
+    """
+    score = candidate.score
+    origin: dict[str, Any] = {"run_id": candidate.run_id, "data": candidate.shards}
+    tags = {"artpipe.grade": candidate.verdict.grade if candidate.verdict else "fair"}
+    if score:
+        tags[score.name] = f"{score.value:.6g}"
+        interval = [float(f"{end:.4g}") for end in score.interval] if score.interval else None
+        origin |= {"n": score.n, "interval": interval, "comparison_key": score.comparison_key}
+        origin |= {"basis": score.basis or None, "feature_extractor": score.extractor}
+    return {**tags, _CHECKPOINT: candidate.checkpoint, REPORT: candidate.report, _ORIGIN: json.dumps(origin)}
 
 
 def _update_alias(

@@ -15,7 +15,7 @@ from artpipe.system.hashing import sha256_bytes
 from artpipe.system.locks import is_locked
 from artpipe.tracking.run_columns import find_published_url
 
-_FORM = "2"  # of what a sync writes: another one lets each project be synced anew
+_FORM = "3"  # of what a sync writes: another one lets each project be synced anew
 _STORE = STATE / "mlflow"
 _SIGNATURE_FILE = _STORE / "synced"
 _SYNCED_PATHS = ("data/checkpoints", "data/record", "data/reports", "data/runs", "data/shards", str(CHAMPIONS))

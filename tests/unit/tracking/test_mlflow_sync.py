@@ -472,6 +472,25 @@ def test_every_healthy_checkpoint_is_a_version(root):
     assert client.get_run(version.run_id).data.tags["artpipe.run_id"] == "b" * 32
 
 
+def test_a_version_has_few_tags(root):
+    """Grade and score to read, three of hashes; what an older artpipe wrote one by one goes, a person's own stay."""
+    published(root)
+    checkpoint = judged(root, kid=0.2, verdict="healthy")
+    sync(root)
+    client = MlflowStore(root).client
+    tags = client.get_model_version("digits-gan", "1").tags
+    assert set(tags) == {"artpipe.grade", "kid", "artpipe.checkpoint", "artpipe.report", "artpipe.origin"}
+    assert (tags["kid"], tags["artpipe.checkpoint"]) == ("0.2", checkpoint)
+    origin = json.loads(tags["artpipe.origin"])
+    assert (origin["run_id"], origin["n"], origin["comparison_key"]) == ("a" * 32, 100, KID.rpartition(".")[2])
+    for name in ("artpipe.data", "kid.interval", "mine.n"):
+        client.set_model_version_tag("digits-gan", "1", name, "x")
+    client.set_tag(the_pipeline_run(root).info.run_id, "score", "")
+    sync(root)
+    assert client.get_model_version("digits-gan", "1").tags == {**tags, "mine.n": "x"}
+    assert "score" not in the_pipeline_run(root).data.tags
+
+
 def test_the_alias_follows_champions_json(root, empty_store):
     """Forward and back, away where nobody is champion; in a lost store made again it stands, past ones included."""
     published(root)
