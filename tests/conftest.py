@@ -200,6 +200,9 @@ def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forked_dvc: None) ->
 def artpipe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Return a function that runs one command in this process and returns exit code, stdout and stderr."""
     from artpipe.__main__ import main
+    from artpipe.cli import command_result
+
+    monkeypatch.setattr(command_result, "SLOW_SECONDS", 600.0)  # a busy machine makes any command slow
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["artpipe", *(str(argument) for argument in arguments)])

@@ -42,7 +42,9 @@ def critique(
         raise UserError(f"--page {to_printable(str(page))}: a folder; name a file, such as critique.html")
     if page is not None and page.exists() and page.suffix.lower() not in _PAGES:
         raise UserError(f"--page {to_printable(str(page))}: a file that is there and no page; name one ending in .html")
-    show_result(lambda: _critique(path, page, language, max_megapixels), as_json=as_json)
+    show_result(
+        lambda: _critique(path, page, language, max_megapixels), as_json=as_json, if_slow=f"looking at {picture}"
+    )
 
 
 def _critique(path: Path, page: Path | None, language: str | None, max_megapixels: float) -> "CritiqueReport":

@@ -76,7 +76,9 @@ def sample(
     """
     if recipe is not None:
         others = (label, prompt, guidance, steps, like, keep, between, move, negative or None, enlarge)
-        show_result(lambda: _paint_recipe(name, recipe, out, others), as_json=as_json)
+        show_result(
+            lambda: _paint_recipe(name, recipe, out, others), as_json=as_json, if_slow=f"{name} paints a recipe"
+        )
         return
     _check_options(prompt, label, like, keep, strength, between)
     if strength is None:
@@ -84,7 +86,8 @@ def sample(
     options = {"negative": negative, "guidance": guidance, "steps": steps, "strength": strength}
     asked = {"prompt": prompt and prompt.replace("\\n", "\n"), "between": between, "moves": _read_moves(move or [])}
     request = _make_request(name, like, keep, options, asked)
-    show_result(lambda: _paint(name, n, seed, out, label, request, enlarge), as_json=as_json)
+    painting = f"{name} paints {n} from seed {seed} on"
+    show_result(lambda: _paint(name, n, seed, out, label, request, enlarge), as_json=as_json, if_slow=painting)
 
 
 def _paint(

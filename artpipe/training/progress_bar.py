@@ -43,12 +43,15 @@ class ProgressBar:
         return time.monotonic() - self.updated_at >= (REFRESH_SECONDS if self.console.is_terminal else LINE_SECONDS)
 
     def update(self, step: int, losses: Callable[[], Mapping[str, float]], batch_size: int) -> None:
-        """Show the step and the losses; `losses` is called only here."""
+        """Show the step and the losses; `losses` is called only here.
+
+        A batch of one is of a kind that learns from no batches: its steps are counted.
+        """
         now = time.monotonic()
         rate = (step - self.first_step) / max(now - self.started_at, 1e-9)
         note = "  ".join(f"{name} {value:.4g}" for name, value in losses().items())
         if rate:
-            note += f"  {rate * batch_size:,.0f} samples/s"
+            note += f"  {_format_rate(rate, batch_size)}"
         if self.console.is_terminal:
             self._bar.update(self._task, completed=step, note=note)
         elif step != self._last_step:
@@ -62,3 +65,9 @@ class ProgressBar:
 
     def _print(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _format_rate(steps_per_second: float, batch_size: int) -> str:
+    if batch_size == 1:
+        return f"{steps_per_second:.2g} steps/s" if steps_per_second < 10 else f"{steps_per_second:,.0f} steps/s"  # noqa: PLR2004 - two digits
+    return f"{steps_per_second * batch_size:,.0f} samples/s"

@@ -19,11 +19,11 @@ from rich.text import Text
 from artpipe.artifacts import paths
 from artpipe.artifacts.report import ReportCard, load_report
 from artpipe.config.params import load_params
-from artpipe.errors import ArtpipeError
+from artpipe.errors import ArtpipeError, StoppedError
 from artpipe.language.sentences import make_sentence
 from artpipe.orchestration.reporting.run_progress import RunProgress
 from artpipe.orchestration.scheduling.dvc_graph import Stage
-from artpipe.system.plain_text import hide_passwords
+from artpipe.system.plain_text import hide_passwords, to_printable
 from artpipe.system.terminal import PlainConsole
 from artpipe.system.units import format_duration
 
@@ -70,6 +70,11 @@ def time_stage(name: str) -> Iterator[Callable[[], float]]:
     _console.print(f"[cyan]>[/] {escape(name)}")
     try:
         yield lambda: time.monotonic() - start
+    except StoppedError as error:  # on request: no failure
+        _console.print(
+            f"[yellow]-[/] {escape(name)} [dim]{_format_seconds(time.monotonic() - start)}[/] {escape(str(error))}"
+        )
+        raise
     except BaseException as error:
         _console.print(
             f"[red]x {escape(name)}[/] [dim]{_format_seconds(time.monotonic() - start)}[/] {escape(str(error))}"
@@ -156,7 +161,7 @@ def describe_progress(progress: RunProgress) -> str:
 
 def print_failure(sentence: str) -> None:
     """Print in one line why the flow did not do all that it should."""
-    _console.print(f"[red]{escape(sentence)}[/]")
+    _console.print(f"[red]{escape(to_printable(sentence))}[/]")
 
 
 def load_reports() -> list[ReportCard]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from artpipe.errors import StoppedError
 from artpipe.system.processes import end_child, end_children, start_child
 
+_STOPPED = "stopped; it goes on when started again"
+
 
 class ChildProcesses:
     """Child processes, each under a guard that dies with this process."""
@@ -42,7 +44,7 @@ class ChildProcesses:
             reader.join(timeout=2)  # something in another session may hold the pipe open
             self._running.discard(child)
         if self._stopped:
-            raise StoppedError(" ".join(command))
+            raise StoppedError(_STOPPED)
         return code
 
     def stop(self) -> None:
@@ -55,7 +57,7 @@ class ChildProcesses:
     def _start(self, command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[str]:
         with self._lock:
             if self._stopped:
-                raise StoppedError(" ".join(command))
+                raise StoppedError(_STOPPED)
             child = start_child(command, env=env, grace_seconds=self._grace_seconds, stdout=subprocess.PIPE)
             self._running.add(child)
             return child

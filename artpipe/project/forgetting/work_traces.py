@@ -13,6 +13,7 @@ from artpipe.config.params import Frozen, Params
 from artpipe.errors import ArtpipeError
 from artpipe.project.forgetting.held_works import Holdings
 from artpipe.site.loader import list_digests, name_works
+from artpipe.system.locks import is_locked
 
 
 class ModelTrace(Frozen):
@@ -115,19 +116,24 @@ def _trace_model(
         model=name,
         kind=str(entry.get("kind")),
         dataset=dataset,
-        how=f"through {through}" if through else _describe_use(checkpoint, *splits[dataset]),
+        how=f"through {through}" if through else _describe_use(name, checkpoint, *splits[dataset]),
         is_trained=bool(checkpoint) or (paths.run(name) / "run.json").exists(),
     )
 
 
-def _describe_use(checkpoint: Mapping[str, Any], shards: str, splits: Collection[str]) -> str:
+def _describe_use(model: str, checkpoint: Mapping[str, Any], shards: str, splits: Collection[str]) -> str:
     if not checkpoint:
-        return "not trained"
+        return "in training" if _is_in_training(model) else "not trained"
     if not shards or checkpoint.get("shards") != shards:
         return "learned from other data of the dataset, perhaps from it"
     if "train" in splits:
         return "learned from it"
     return f"measured on it ({', '.join(sorted(splits))})" if splits else "did not learn from it"
+
+
+def _is_in_training(model: str) -> bool:
+    folder = paths.STATE / "train" / model
+    return any(folder.glob("*/run-live.json")) and is_locked(folder / "lock")
 
 
 def _find_splits(dataset: str, digests: Collection[str]) -> tuple[str, Collection[str]]:

@@ -3,12 +3,14 @@
 import json
 import re
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from typer.main import get_command
 
+from artpipe.cli import command_result
 from artpipe.cli.app import app
 from artpipe.cli.command_result import show_result
 from artpipe.errors import UserError
@@ -142,6 +144,30 @@ def test_an_error_may_have_a_document(capsys):
         with pytest.raises(FaultyError):
             show_result(work, as_json=as_json)
         assert capsys.readouterr() == (out, "")
+
+
+def test_slow_work_says_so(capsys, monkeypatch):
+    """One line on stderr, and none of what is quick or has nothing to say."""
+    monkeypatch.setattr(command_result, "SLOW_SECONDS", 0.01)
+
+    class Result:
+        def to_text(self) -> str:
+            time.sleep(0.1)
+            return "done"
+
+        def to_json(self) -> str:
+            return "done"
+
+    def work() -> Result:
+        time.sleep(0.3)
+        return Result()
+
+    show_result(work, if_slow="looking at a\nb", as_json=True)
+    assert capsys.readouterr() == ('"done"\n', "looking at a\\nb ...\n")
+    show_result(work)
+    monkeypatch.setattr(command_result, "SLOW_SECONDS", 60.0)
+    show_result(work, if_slow="looking")
+    assert capsys.readouterr() == ("done\ndone\n", "")
 
 
 def test_lists_are_documents(ask, studio):

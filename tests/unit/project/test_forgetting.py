@@ -24,7 +24,7 @@ from artpipe.errors import ArtpipeError, UserError
 from artpipe.gallery import build_gallery
 from artpipe.ingest import ingest_dataset
 from artpipe.preprocess import preprocess_dataset
-from artpipe.project.forgetting import forget_works, source_removal
+from artpipe.project.forgetting import forget_works, source_removal, work_traces
 from artpipe.project.forgetting.forget_plan import PLAN_FILE, require_nothing_pending
 from artpipe.storage.dvc_cache import write_object
 from artpipe.storage.dvc_command import hash_folder, make_listing
@@ -485,3 +485,15 @@ def test_two_datasets_of_the_same_files(project, artpipe):
     assert not paths.works("small").exists()
     ingest_dataset("small")
     assert TITLE not in {row.title for row in Record.open(paths.record("small")).rows()}
+
+
+def test_a_model_in_training_is_said_to_be(tmp_path, monkeypatch):
+    """Its checkpoint is not there yet, but the lock of its training is held; once it is not, it is not trained."""
+    monkeypatch.chdir(tmp_path)
+    state = Path(".state/train/gan/0123")
+    state.mkdir(parents=True)
+    (state / "run-live.json").touch()
+    assert work_traces._describe_use("gan", {}, "", ()) == "not trained"
+    with hold_lock(state.parent / "lock"):
+        assert work_traces._describe_use("gan", {}, "", ()) == "in training"
+        assert work_traces._describe_use("vae", {}, "", ()) == "not trained"

@@ -10,6 +10,7 @@ import pytest
 from rich.text import Text
 
 from artpipe.artifacts.report import Finding
+from artpipe.errors import StoppedError
 from artpipe.orchestration.reporting import console
 from artpipe.orchestration.reporting.console import current_grade, list_addresses
 from artpipe.system.terminal import PlainConsole
@@ -131,3 +132,22 @@ def test_an_empty_project_is_told_what_comes_next(folder, monkeypatch):
     assert "artpipe dataset add PATH --name NAME" in printed(monkeypatch, console.print_summary)[0]
     assert printed(monkeypatch, console.print_output_line, "gallery", "WARNING: 'data/reports' is empty.") == []
     assert printed(monkeypatch, console.print_output_line, "gallery", "WARNING: the disk is full") != []
+
+
+def test_a_stopped_stage_did_not_fail(capsys, monkeypatch):
+    """It is told in plain words and without the sign of what failed."""
+    monkeypatch.setattr(console, "_console", PlainConsole(highlight=False, soft_wrap=True))
+    with pytest.raises(StoppedError), console.time_stage("train@gan"):
+        raise StoppedError("stopped; it goes on when started again")
+    with pytest.raises(RuntimeError), console.time_stage("train@vae"):
+        raise RuntimeError("failed with exit code 1")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "- train@gan 0.0 s stopped; it goes on when started again"
+    assert lines[3] == "x train@vae 0.0 s failed with exit code 1"
+
+
+def test_a_failure_is_one_line(capsys, monkeypatch):
+    """Whatever a name in it holds."""
+    monkeypatch.setattr(console, "_console", PlainConsole(highlight=False, soft_wrap=True))
+    console.print_failure("a\nb: no such model")
+    assert capsys.readouterr().out == "a\\nb: no such model\n"

@@ -37,8 +37,8 @@ def test_stopping_ends_all_and_starts_no_more():
     def hang() -> None:
         try:
             run(children, "import time", "print(1, flush=True)", "time.sleep(600)")
-        except StoppedError:
-            ended.append("stopped")
+        except StoppedError as error:
+            ended.append(str(error))
 
     thread = threading.Thread(target=hang)
     thread.start()
@@ -46,6 +46,6 @@ def test_stopping_ends_all_and_starts_no_more():
         time.sleep(0.01)
     children.stop()
     thread.join(30)
-    assert ended == ["stopped"]
+    assert ended == ["stopped; it goes on when started again"]  # no command line
     with pytest.raises(StoppedError):
         run(children, "pass")
