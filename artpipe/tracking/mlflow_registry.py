@@ -211,7 +211,7 @@ def _make_tags(candidate: VersionCandidate) -> dict[str, str]:
     """
     score = candidate.score
     origin: dict[str, Any] = {"run_id": candidate.run_id, "data": candidate.shards}
-    tags = {"artpipe.grade": candidate.verdict.grade if candidate.verdict else "fair"}
+    tags: dict[str, str] = {"artpipe.grade": candidate.verdict.grade if candidate.verdict else "fair"}
     if score:
         tags[score.name] = f"{score.value:.6g}"
         interval = [float(f"{end:.4g}") for end in score.interval] if score.interval else None
