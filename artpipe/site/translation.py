@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from markupsafe import Markup, escape
+
 from artpipe.artifacts.finding_bound import wanted_side
 from artpipe.contracts.generation_facts import format_moment
 from artpipe.language.licence_addresses import licence_address, web_address
@@ -59,6 +61,7 @@ class Translator:
         bare: dict[str, Callable[..., str]] = {
             "clean": clean_line,
             "slug": make_slug,
+            "whole": join_hyphens,
             "short": shorten_hash,
             "size": functools.partial(format_size, digits=1),
             "wanted_side": wanted_side,
@@ -148,6 +151,14 @@ def format_room_number(value: int, say: Translate = str) -> str:
         while value >= size:
             text, value = text + letter, value - size
     return text
+
+
+def join_hyphens(text: str) -> Markup:
+    """Return a title whose hyphened words, such as `my-gallery`, stay on one line where they fit."""
+    return Markup(" ").join(
+        Markup('<span class="whole">{}</span>').format(word) if "-" in word.strip("-") else escape(word)
+        for word in text.split(" ")
+    )
 
 
 def make_slug(text: str) -> str:

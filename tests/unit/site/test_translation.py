@@ -36,6 +36,7 @@ from artpipe.site.translation import (  # fmt: skip
     format_room_number,
     is_chinese,
     is_vertical_verse,
+    join_hyphens,
     make_slug,
 )
 from artpipe.site.wall_texts import SAMPLE_TEXTS
@@ -43,6 +44,12 @@ from artpipe.untrusted.rejection import REASONS
 
 ROOT = Path(__file__).parents[3]
 MUSEUM = ROOT / "artpipe" / "templates" / "museum"
+
+
+def test_a_hyphenated_word_stays_on_one_line():
+    """It is marked for the style sheet and stays the same text; what is hostile in it is escaped."""
+    assert join_hyphens("Works of my-gallery") == 'Works of <span class="whole">my-gallery</span>'
+    assert join_hyphens("- & <b>-x") == '- &amp; <span class="whole">&lt;b&gt;-x</span>'
 
 
 @pytest.mark.parametrize(

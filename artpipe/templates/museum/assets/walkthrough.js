@@ -80,7 +80,7 @@ var artpipeWalkthrough = {};
 
   function start(page, plan, here) {
     var stage = page.querySelector("[data-stage]"), canvas = page.querySelector("[data-canvas]"), texts = readList(document.querySelector("[data-list]"));
-    var scene = makeWalkScene(canvas, plan, texts), rooms = scene.rooms, camera = scene.camera, places = {}, asked = {};
+    var scene = makeWalkthroughScene(canvas, plan, texts), rooms = scene.rooms, camera = scene.camera, places = {}, asked = {};
     var still = matchMedia("(prefers-reduced-motion: reduce)"), keys = {}, glide = null, speed = { ahead: 0, aside: 0, turn: 0 }, running = false, last = 0;
     var me = { x: 0, z: rooms[0].start - 1.1, yaw: 0, pitch: -0.03 }, current = null, noticed = null, facing = null, headset = null;
     rooms.forEach(function (room) { room.works.forEach(function (place) { places[place.number] = Object.assign({ room: room }, place); }); });

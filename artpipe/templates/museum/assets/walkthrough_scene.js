@@ -1,5 +1,5 @@
 /* The rooms of the walkthrough, drawn with three.js. Light is painted into the corners of surfaces once, so nothing costs but what is seen. */
-function makeWalkScene(canvas, plan, texts) {
+function makeWalkthroughScene(canvas, plan, texts) {
   "use strict";
   var T = artpipeThree, HEIGHT = 4.3, DOOR_HEIGHT = 2.75, GRID = 0.25, SKY_WIDTH = 3.2, ATLAS = 2048;
   var software = isSoftware(), renderer = new T.WebGLRenderer({ canvas: canvas, antialias: !software, powerPreference: "low-power" });

@@ -12,12 +12,12 @@ from artpipe.orchestration.services.gallery_server import gallery_server
 
 @pytest.fixture
 def gallery(tmp_path):
-    """A folder with a page, a film and a room, and a secret beside it."""
+    """A folder with a page, a film and a walkthrough, and a secret beside it."""
     folder = tmp_path / "gallery"
-    (folder / "room").mkdir(parents=True)
+    (folder / "walkthrough").mkdir(parents=True)
     (folder / "empty").mkdir()
     (folder / "index.html").write_text("front")
-    (folder / "room/index.html").write_text("room")
+    (folder / "walkthrough/index.html").write_text("walkthrough")
     (folder / "film.mp4").write_bytes(bytes(range(100)))
     (tmp_path / "secret").write_text("secret")
     (folder / "way out").symlink_to(tmp_path / "secret")
@@ -52,17 +52,17 @@ def ask(gallery):
 
 
 def test_pages_are_shown(ask):
-    """The front page, a room by its folder, and what the browser must not do with them."""
+    """The front page, a page by its folder, and what the browser must not do with them."""
     status, headers, body = ask("/")
     assert (status, body, headers["X-Content-Type-Options"]) == (200, b"front", "nosniff")
-    assert ask("/room/?lang=zh")[2] == b"room"
+    assert ask("/walkthrough/?lang=zh")[2] == b"walkthrough"
     assert ask("/", method="HEAD")[::2] == (200, b"")
 
 
 def test_a_folder_is_sent_to_its_slash(ask):
-    """Relative links of a room's page hold, whatever was typed; the answer names no other host."""
-    status, headers, _ = ask("//room")
-    assert (status, headers["Location"]) == (301, "/room/")
+    """Relative links of a page hold, whatever was typed; the answer names no other host."""
+    status, headers, _ = ask("//walkthrough")
+    assert (status, headers["Location"]) == (301, "/walkthrough/")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example", "[::1]:80"])
@@ -86,7 +86,8 @@ def test_a_name_too_long_for_a_file_is_answered(ask, path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/../secret", "/%2e%2e/secret", "/room/../../secret", "/way%20out", "/empty/", "/none", "/film.mp4%00"]
+    "path",
+    ["/../secret", "/%2e%2e/secret", "/walkthrough/../../secret", "/way%20out", "/empty/", "/none", "/film.mp4%00"],
 )
 def test_nothing_else_is_shown(ask, path):
     """No way up, no link that leads out, no list of a folder."""
