@@ -14,7 +14,7 @@ from artpipe.system.chromium import CHROMIUM_NAMES, find_chromium, print_pdf
 from artpipe.system.plain_text import to_printable
 from artpipe.system.units import format_size
 
-_PAGE = "catalogue/index.html"
+_PAGES = ("catalogue/print/index.html", "catalogue/index.html")  # a short catalogue has the second alone
 
 
 class PrintedCatalogue(NamedTuple):
@@ -50,12 +50,13 @@ def print_catalogue(target: Path) -> PrintedCatalogue:
             f"no browser to print with: none of {names} is on PATH; install chromium, or name it in CHROMIUM"
         )
     _, files = collect_published_files(Path.cwd(), load_params(Path("params.yaml")))
-    if _PAGE not in files:
+    page = next((page for page in _PAGES if page in files), None)
+    if page is None:
         raise UserError("params.yaml: `gallery.sections` has no `catalogue`; add it")
     with tempfile.TemporaryDirectory(prefix="artpipe-catalogue-") as folder:
         write_gallery(Path(folder) / "gallery", files)
         printed = Path(folder) / "catalogue.pdf"
-        print_pdf(chromium, Path(folder) / "gallery" / _PAGE, printed)
+        print_pdf(chromium, Path(folder) / "gallery" / page, printed)
         data = printed.read_bytes()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,25 +1,28 @@
-"""The whole gallery as a book on one page, to be read, printed, or saved as a PDF.
+"""The whole gallery as a book, to be read, printed, or saved as a PDF.
 
 Title page, contents, a chapter for each room with its plates, indices, the works learned from, the colophon. Plates are
-numbered through, and contents and indices refer to these numbers.
+numbered through, and contents and indices refer to these numbers. A long one has a page for each chapter, and all of it
+on one page for the printer.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, groupby
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from artpipe.contracts.gallery_work import GalleryWork
 from artpipe.contracts.section import Artist, GalleryPage, Museum, Room, Section
+from artpipe.site.catalogue_plates import WHOLE_SIDE, Chapter, Plate, arrange_chapters
 
-_MAXIMUM_PLATES, _PLATES_PER_MODEL = 240, 12  # of the whole catalogue, and of a model
-_LARGE_SIDE, _WHOLE_SIDE = 129, 480  # pixels of a side that half a page bears, and a whole one
-_BROAD_RATIO = 1.8  # width by height of a score
 _SHOWN_LINES = 22  # of a text, so that no plate is longer than a page
 _SHOWN_OWNERS, _SHOWN_WORKS = 60, 200  # of a collection that are listed, by creator or one by one
 
-Layout = Literal["text", "broad", "large", "small"]
+_ONE_PAGE_PLATES, _ONE_PAGE_ROWS = (
+    48,
+    60,
+)  # from which on, plates or works learned from, chapters have pages of their own
+_FRONT_ROWS = 80  # of works learned from, all rooms together, where they have
+
+BookPart = Literal["whole", "front", "chapter"]
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -34,7 +37,13 @@ _HTML = """
 {% if museum.labels %}<span class="ai-label">{{ m.ai_label(artist, work) }}</span>{% endif %}</figcaption>
 </figure></li>
 {% endmacro %}
+{% macro chapter_page(room) %}{{ root }}catalogue/rooms/{{ room.name }}/index.html{% endmacro %}
+{% macro place(room, anchor) %}{{ chapter_page(room) if view.part == "front" else "" }}#{{ anchor }}{% endmacro %}
 <article class="book">
+{% if view.part == "chapter" %}
+<header class="running"><p class="kicker"><bdi>{{ museum.title }}</bdi></p>
+<h1><a href="{{ root }}catalogue/index.html">{{ _("Catalogue") }}</a></h1></header>
+{% else %}
 <header class="title-page">
 <p class="kicker">{{ _("Catalogue") }}</p>
 <h1 dir="auto">{{ museum.title | whole }}</h1>
@@ -46,18 +55,19 @@ _HTML = """
 <nav class="contents" aria-label="{{ _('Contents') }}">
 <h2>{{ _("Contents") }}</h2>
 <ol>
-{% for chapter in chapters %}<li><a href="#room-{{ chapter.room.name }}"><span class="entry"><span class="numeral">{{ chapter.room.number | roman }}</span> <bdi>{{ chapter.room.title }}</bdi></span><span class="leader"></span><span class="pages">{{ range(chapter) }}</span></a>
+{% for chapter in chapters %}<li><a href="{{ chapter_page(chapter.room) if view.part == "front" else "#room-" ~ chapter.room.name }}"><span class="entry"><span class="numeral">{{ chapter.room.number | roman }}</span> <bdi>{{ chapter.room.title }}</bdi></span><span class="leader"></span><span class="pages">{{ range(chapter) }}</span></a>
 <p class="quiet">{% for part in chapter.parts %}<bdi>{{ part.artist.title }}</bdi>{{ _("; ") if not loop.last }}{% endfor %}</p></li>
 {% endfor %}
-<li><a href="#index-of-works"><span class="entry">{{ _("Index of works") }}</span></a></li>
-<li><a href="#index-of-models"><span class="entry">{{ _("Index of models") }}</span></a></li>
+{% if view.part == "whole" %}<li><a href="#index-of-works"><span class="entry">{{ _("Index of works") }}</span></a></li>
+{% endif %}<li><a href="#index-of-models"><span class="entry">{{ _("Index of models") }}</span></a></li>
 <li><a href="#learned-from"><span class="entry">{{ _("Works learned from") }}</span></a></li>
 <li><a href="#colophon"><span class="entry">{{ _("Colophon") }}</span></a></li>
 </ol>
 <p class="quiet">{% if shown == total %}{{ ngettext("One work is shown.", "All %(num)s works are shown.", total) }}{% else %}{{ _("%(shown)s of %(total)s works are shown; all of them hang in the gallery.", shown=shown | number, total=total | number) }}{% endif %}</p>
-<p class="quiet on-screen">{{ _("Set for A4 paper: print this page, or save it as a PDF.") }}</p>
+<p class="quiet on-screen">{% if view.part == "front" %}<a href="{{ root }}catalogue/print/index.html">{{ _("The whole catalogue on one page, for the printer or a PDF") }}</a>{% else %}{{ _("Set for A4 paper: print this page, or save it as a PDF.") }}{% endif %}</p>
 </nav>
-{% for chapter in chapters %}
+{% endif %}
+{% for chapter in opened %}
 {% set room = chapter.room %}
 <section class="chapter room-{{ room.number }}" aria-labelledby="room-{{ room.name }}">
 <div class="essay">
@@ -90,18 +100,26 @@ _HTML = """
 {% endfor %}
 </section>
 {% endfor %}
-<section class="chapter back" aria-labelledby="index-of-works">
-<h2 id="index-of-works">{{ _("Index of works") }}</h2>
+{% if titles or view.part != "chapter" %}
+<section class="chapter back"{% if titles %} aria-labelledby="index-of-works"{% else %} aria-labelledby="index-of-models"{% endif %}>
+{% if titles or view.part == "whole" %}<h2 id="index-of-works">{{ _("Index of works") }}</h2>
 <ul class="index">
 {% for title, artist, numbers in titles %}<li><span class="entry">{{ m.named(title) }}{{ _(", ") }}<span class="quiet"><bdi>{{ artist.title }}</bdi></span></span> <span class="pages">{% for number in numbers %}<a href="#plate-{{ number }}">{{ number }}</a>{{ _(", ") if not loop.last }}{% endfor %}</span></li>
 {% endfor %}
 </ul>
-<h2 id="index-of-models">{{ _("Index of models") }}</h2>
+{% endif %}{% if view.part != "chapter" %}<h2 id="index-of-models">{{ _("Index of models") }}</h2>
 <ul class="index models">
-{% for chapter in chapters %}{% for part in chapter.parts %}<li><span class="entry"><bdi>{{ part.artist.title }}</bdi>{{ _(", ") }}<span class="quiet">{{ m.kind(part.artist) }}{{ _("; ") }}{{ ngettext("One work", "%(num)s works", part.artist.works | length) }}{{ _("; ") }}{{ m.grade(part.artist.report.verdict) }}</span></span> <a class="pages" href="#model-{{ part.artist.name }}">{{ range(part) }}</a></li>
+{% for chapter in chapters %}{% for part in chapter.parts %}<li><span class="entry"><bdi>{{ part.artist.title }}</bdi>{{ _(", ") }}<span class="quiet">{{ m.kind(part.artist) }}{{ _("; ") }}{{ ngettext("One work", "%(num)s works", part.artist.works | length) }}{{ _("; ") }}{{ m.grade(part.artist.report.verdict) }}</span></span> <a class="pages" href="{{ place(chapter.room, "model-" ~ part.artist.name) }}">{{ range(part) }}</a></li>
 {% endfor %}{% endfor %}
 </ul>
-</section>
+{% endif %}</section>
+{% endif %}
+{% if view.part == "chapter" %}
+<nav class="turn" aria-label="{{ _('Pages') }}">
+{% if before %}<a class="previous" rel="prev" href="{{ chapter_page(before.room) }}"><span aria-hidden="true">\u2039</span> <bdi>{{ before.room.title }}</bdi></a>{% endif %}
+{% if after %}<a class="next" rel="next" href="{{ chapter_page(after.room) }}"><bdi>{{ after.room.title }}</bdi> <span aria-hidden="true">\u203a</span></a>{% endif %}
+</nav>
+{% else %}
 <section class="chapter back" aria-labelledby="learned-from">
 <h2 id="learned-from">{{ _("Works learned from") }}</h2>
 {% for room, listed, owners, others in learned %}
@@ -130,44 +148,9 @@ _HTML = """
 {% if museum.labels %}<p class="ai-label">{{ _("This gallery shows what AI models generated; each work says so on its label.") }}{% if "cn" in museum.labels %} <span lang="zh">本馆作品由人工智能生成</span>{% endif %}</p>
 {% endif %}<p>{{ _("The works on the walls were made by models. Works of the collections stand beside them, or within them, and are named. Every label is taken from the record of how a work was made.") }}</p>
 </section>
+{% endif %}
 </article>
 """
-
-
-class Plate(NamedTuple):
-    """A work as it is shown, with its number in the catalogue."""
-
-    number: int  # from 1
-    artist: Artist
-    work: GalleryWork
-    is_whole: bool  # it takes the page's breadth
-
-
-class PlateGroup(NamedTuple):
-    """Plates of one role and layout of a model."""
-
-    role: str
-    text: Any  # the wall text of the role; None: there is none
-    layout: Layout
-    plates: Sequence[Plate]
-
-
-class ModelPart(NamedTuple):
-    """A model in its chapter."""
-
-    artist: Artist
-    groups: Sequence[PlateGroup]
-    first: int  # numbers of its plates
-    last: int
-
-
-class Chapter(NamedTuple):
-    """A room with the models that hang in it."""
-
-    room: Room
-    parts: Sequence[ModelPart]
-    first: int
-    last: int
 
 
 @dataclass(frozen=True)
@@ -175,13 +158,24 @@ class CatalogueView:
     """What the sections of the catalogue see."""
 
     museum: Museum
+    part: BookPart = "whole"
+    room: str = ""  # of the chapter
     title: str = "Catalogue"
-    description: str = "The whole gallery on one page, to be read, printed, or saved as a PDF."
+    description: str = "The whole gallery as a book, to be read, printed, or saved as a PDF."
 
 
 def list_pages(museum: Museum) -> Iterator[GalleryPage]:
-    """Yield the page, and a stylesheet with the running heads of its chapters."""
-    yield GalleryPage("catalogue/index.html", CatalogueView(museum), files={"catalogue/heads.css": _make_heads(museum)})
+    """Yield the pages, beside the first a stylesheet with the running heads of its chapters."""
+    chapters, files = arrange_chapters(museum), {"catalogue/heads.css": _make_heads(museum)}
+    rows = sum(len(works) + len(owners) for _, works, owners, _ in map(_list_learned, _list_rooms(chapters)))
+    if len(_list_plates(chapters)) <= _ONE_PAGE_PLATES and rows <= _ONE_PAGE_ROWS:
+        yield GalleryPage("catalogue/index.html", CatalogueView(museum), files=files)
+        return
+    yield GalleryPage("catalogue/index.html", CatalogueView(museum, "front"), files=files)
+    for chapter in chapters:
+        name = chapter.room.name
+        yield GalleryPage(f"catalogue/rooms/{name}/index.html", CatalogueView(museum, "chapter", name))
+    yield GalleryPage("catalogue/print/index.html", CatalogueView(museum))
 
 
 def _make_heads(museum: Museum) -> bytes:
@@ -199,42 +193,12 @@ def _quote(text: str) -> str:
     return '"' + re.sub(r"[^\w ]", lambda match: f"\\{ord(match[0]):x} ", text) + '"'
 
 
-def arrange_chapters(museum: Museum) -> list[Chapter]:
-    """Return the rooms in which something hangs, their plates numbered through."""
-    rooms = [(room, [artist for artist in room.artists if artist.works]) for room in museum.rooms]
-    models = sum(len(artists) for _, artists in rooms)
-    most = max(1, min(_PLATES_PER_MODEL, _MAXIMUM_PLATES // max(1, models)))
-    numbers = count(1)
-    chapters = []
-    for room, artists in rooms:
-        if parts := [_arrange_model(artist, most, numbers) for artist in artists]:
-            chapters.append(Chapter(room, parts, parts[0].first, parts[-1].last))
-    return chapters
+def _list_rooms(chapters: Sequence[Chapter]) -> list[Room]:
+    return [chapter.room for chapter in chapters]
 
 
-def _arrange_model(artist: Artist, most: int, numbers: Iterator[int]) -> ModelPart:
-    """Return the plates of a model: of what it makes of itself, if there is some."""
-    works = ([work for work in artist.works if artist.is_own(work)] or list(artist.works))[:most]
-    texts, groups = artist.wall_texts, list[PlateGroup]()
-    for (role, kind, layout), members in groupby(works, key=lambda work: (work.role, work.kind, _choose_layout(work))):
-        text = texts.get(f"{role} {kind}") or texts.get(role)
-        plates = [Plate(next(numbers), artist, work, _is_whole(work, layout)) for work in members]
-        groups.append(PlateGroup(role, text, layout, plates))
-    return ModelPart(artist, groups, groups[0].plates[0].number, groups[-1].plates[-1].number)
-
-
-def _choose_layout(work: GalleryWork) -> Layout:
-    face = work.face
-    if face is None:
-        return "text"
-    if face.width > max(_BROAD_RATIO * face.height, _WHOLE_SIDE):
-        return "broad"
-    return "large" if max(face.width, face.height) >= _LARGE_SIDE else "small"
-
-
-def _is_whole(work: GalleryWork, layout: Layout) -> bool:
-    face = work.face
-    return layout == "large" and face is not None and min(face.width, face.height) >= _WHOLE_SIDE
+def _list_plates(chapters: Sequence[Chapter]) -> list[Plate]:
+    return [one for chapter in chapters for part in chapter.parts for group in part.groups for one in group.plates]
 
 
 def _choose_cover(plates: Sequence[Plate]) -> Plate | None:
@@ -246,7 +210,7 @@ def _rank_cover(plate: Plate) -> tuple[bool, bool, bool, int, float]:
     artist, work, face = plate.artist, plate.work, plate.work.face
     if face is None:
         return (False, False, False, 0, 0.0)
-    is_passing, side = artist.report.verdict.is_passing, min(face.width, face.height, _WHOLE_SIDE)
+    is_passing, side = artist.report.verdict.is_passing, min(face.width, face.height, WHOLE_SIDE)
     return (work.kind == "image", is_passing, face.colour, side, work.merit)
 
 
@@ -259,31 +223,39 @@ def _list_titles(plates: Sequence[Plate]) -> list[tuple[str, Artist, list[int]]]
     return [(title, artist, found) for (title, _), (artist, found) in ordered]
 
 
-def _list_learned(room: Room) -> tuple[Room, Sequence[Any], Sequence[Any], int]:
+def _list_learned(
+    room: Room, most_owners: int = _SHOWN_OWNERS, most_works: int = _SHOWN_WORKS
+) -> tuple[Room, Sequence[Any], Sequence[Any], int]:
     """Return a collection's works or its creators, and how many more there are."""
     collection = room.collection
     if collection is None:
         return room, (), (), 0
-    if collection.is_mixed and 0 < len(collection.works) <= _SHOWN_WORKS:
+    if collection.is_mixed and 0 < len(collection.works) <= most_works:
         return room, collection.works, (), 0
     owners = collection.attributions
-    return room, (), owners[:_SHOWN_OWNERS], max(0, len(owners) - _SHOWN_OWNERS)
+    return room, (), owners[:most_owners], max(0, len(owners) - most_owners)
 
 
 def _fill(view: CatalogueView) -> Mapping[str, Any]:
     museum = view.museum
     chapters = arrange_chapters(museum)
-    plates = [one for chapter in chapters for part in chapter.parts for group in part.groups for one in group.plates]
-    runs = [artist.run for _, artist in museum.artists]
+    names = [chapter.room.name for chapter in chapters]
+    here = names.index(view.room) if view.room else 0
+    opened = {"whole": chapters, "front": [], "chapter": chapters[here : here + 1]}[view.part]
+    plates, runs = _list_plates(chapters), [artist.run for _, artist in museum.artists]
+    rows = [max(1, _FRONT_ROWS // max(1, len(chapters)))] * 2 if view.part == "front" else []
     return {
         "chapters": chapters,
+        "opened": opened,
+        "before": chapters[here - 1] if here else None,
+        "after": chapters[here + 1] if here + 1 < len(chapters) else None,
         "cover": _choose_cover(plates),
         "newest": max((run.ended for run in runs), default=0),
         "shown": len(plates),
         "total": sum(len(artist.works) for _, artist in museum.artists),
         "lines": _SHOWN_LINES,
-        "titles": _list_titles(plates),
-        "learned": [_list_learned(chapter.room) for chapter in chapters],
+        "titles": _list_titles(_list_plates(opened)),
+        "learned": [_list_learned(room, *rows) for room in _list_rooms(chapters)],
         "versions": sorted({run.versions["artpipe"] for run in runs if "artpipe" in run.versions}),
         "commits": sorted({run.commit for run in runs if run.commit}),
         "datasets": [

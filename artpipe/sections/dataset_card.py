@@ -1,6 +1,14 @@
-"""A collection: what it is, how much of it there is, and who learned from it."""
+"""A collection: what it is, how much of it there is, and who learned from it.
 
-from artpipe.contracts.section import DatasetView, Section, fill_nothing
+The first models hang with their works, of the others each is named.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from artpipe.contracts.section import DatasetView, Section
+
+_HUNG_MODELS, _NAMED_MODELS = 8, 120  # within 1,500 elements and 500 kB of a page
 
 _HTML = """
 {% import "macros.html" as m with context %}
@@ -10,7 +18,7 @@ _HTML = """
 <p class="lead" dir="auto">{% if view.room.about.description %}{{ view.room.about.description | clean(1200) }}{% elif view.room.collection %}{{ _("A collection of %(n)s works.", n=view.room.collection.kept | number) }}{% endif %}</p>
 </div>
 <div class="wall">
-{% for artist in view.room.artists %}
+{% for artist in hung %}
 <div class="hang">
 <div class="label">
 <h2 dir="auto"><a href="{{ root }}models/{{ artist.name }}/index.html">{{ artist.title | whole }}</a></h2>
@@ -21,6 +29,12 @@ _HTML = """
 {% endfor %}</ul>
 </div>
 {% endfor %}
+{% if named %}
+<div class="hang"><div class="label"><h2>{{ _("Further models") }}</h2></div>
+<ul class="further">{% for artist in named %}<li>{{ m.to_model(artist) }}</li>
+{% endfor %}</ul></div>
+{% endif %}
+{% if unnamed %}<p class="lead">{{ ngettext("One more model hangs in this room", "%(num)s more models hang in this room", unnamed) }}</p>{% endif %}
 {% for gap in view.room.gaps %}<div class="hang"><div></div>{{ m.gap(gap) }}</div>{% endfor %}
 {% if not view.room.artists and not view.room.gaps %}<p class="lead">{{ _("No model has learned from this collection yet.") }}</p>{% endif %}
 </div>
@@ -47,4 +61,11 @@ _HTML = """
 {% endif %}
 """
 
-SECTION: Section[DatasetView] = Section(page="dataset", fill=fill_nothing, html=_HTML)
+
+def _fill(view: DatasetView) -> Mapping[str, Any]:
+    artists = view.room.artists
+    named = artists[_HUNG_MODELS : _HUNG_MODELS + _NAMED_MODELS]
+    return {"hung": artists[:_HUNG_MODELS], "named": named, "unnamed": max(0, len(artists) - _HUNG_MODELS - len(named))}
+
+
+SECTION: Section[DatasetView] = Section(page="dataset", fill=_fill, html=_HTML)

@@ -28,9 +28,10 @@ _HTML = """
 <table class="credits">
 <thead><tr><th scope="col">{{ _("Creator") }}</th><th scope="col">{{ _("Licence") }}</th><th scope="col">{{ _("Origin") }}</th><th scope="col">{{ _("Works") }}</th></tr></thead>
 <tbody>
-{% for row in owners[:40] %}<tr><th scope="row">{{ m.isolated(row.creator) }}</th><td>{{ m.licence(row.licence) }}</td><td>{{ m.origin(row.origin) }}</td><td>{{ row.count | number }}</td></tr>
+{% for row in owners[:rows] %}<tr><th scope="row">{{ m.isolated(row.creator) }}</th><td>{{ m.licence(row.licence) }}</td><td>{{ m.origin(row.origin) }}</td><td>{{ row.count | number }}</td></tr>
 {% endfor %}
 </tbody></table>
+{% if owners | length > rows %}<p><a href="{{ root }}datasets/{{ view.room.name }}/attribution.txt">{{ ngettext("One more creator or source stands in the gallery's list.", "%(num)s more creators or sources stand in the gallery's list.", owners | length - rows) }}</a></p>{% endif %}
 </div>
 {% endif %}
 {% if listed %}
@@ -39,9 +40,10 @@ _HTML = """
 <table class="credits">
 <thead><tr><th scope="col">{{ _("Work") }}</th><th scope="col">{{ _("Creator") }}</th><th scope="col">{{ _("Licence") }}</th><th scope="col">{{ _("Origin") }}</th></tr></thead>
 <tbody>
-{% for work in listed %}<tr><th scope="row" dir="auto">{{ work.title or _("Untitled") }}</th><td>{{ m.isolated(work.creator) }}{% if work.year %}{{ _(", ") }}<bdi>{{ work.year }}</bdi>{% endif %}</td><td>{{ m.licence(work.licence) }}</td><td>{{ m.origin(work.origin) }}</td></tr>
+{% for work in listed[:rows] %}<tr><th scope="row" dir="auto">{{ work.title or _("Untitled") }}</th><td>{{ m.isolated(work.creator) }}{% if work.year %}{{ _(", ") }}<bdi>{{ work.year }}</bdi>{% endif %}</td><td>{{ m.licence(work.licence) }}</td><td>{{ m.origin(work.origin) }}</td></tr>
 {% endfor %}
 </tbody></table>
+{% if listed | length > rows %}<p><a href="{{ root }}datasets/{{ view.room.name }}/attribution.txt">{{ ngettext("One more work stands in the gallery's list.", "%(num)s more works stand in the gallery's list.", listed | length - rows) }}</a></p>{% endif %}
 </div>
 {% endif %}
 {% if text %}
@@ -51,16 +53,16 @@ _HTML = """
 </details>
 {% endif %}
 """
-_SHOWN_LINES = 200  # of the text; the file has all
+_SHOWN_LINES, _SHOWN_ROWS = 200, 50  # of the text and of the tables; the file has all
 
 
 def _fill(view: DatasetView) -> Mapping[str, Any]:
     collection = view.room.collection
     if collection is None:
-        return {"groups": [], "listed": [], "owners": [], "text": ""}
+        return {"groups": [], "listed": [], "owners": [], "text": "", "rows": 0}
     lines = view.attribution.split("\n")
     text = "\n".join(lines[:_SHOWN_LINES] + ["\u2026"] * (len(lines) > _SHOWN_LINES))
-    shared = {"owners": collection.attributions, "text": text}
+    shared = {"owners": collection.attributions, "text": text, "rows": _SHOWN_ROWS}
     if collection.is_mixed and collection.works:
         return {"groups": [], "listed": collection.works, **shared}
     groups = [("licences", collection.licences), ("creators", collection.creators), ("origins", collection.origins)]

@@ -20,7 +20,7 @@ from artpipe.language.sentences import Sentences
 from artpipe.site.translation import clean_line
 
 _MAXIMUM_TALLIES = 40  # tallies of one kind
-_MAXIMUM_REFUSALS = 100
+_MAXIMUM_REFUSALS = 40
 _MAXIMUM_ATTRIBUTIONS = 5000  # of a creator with a licence and a source
 _MAXIMUM_LISTED = 200  # works of a collection that are listed one by one
 _UNNAMED = "withdrawn"  # a reason whose inputs are counted, and are shown by no name or hash

@@ -42,11 +42,40 @@ def test_a_model_shows_twelve_plates_of_its_own(museum):
             assert works == (own or list(part.artist.works))[:12]
 
 
-def test_a_hundred_models_show_two_plates_each(museum):
-    """The whole catalogue has 240 plates at most, however many models hang."""
+def repeat_artists(museum, count):
+    """Return a museum of one room in which a model hangs under so many names."""
     room = museum.rooms[0]
-    many = replace(museum, rooms=[replace(room, artists=[room.artists[0]] * 100)])
-    assert len(plates_of(arrange_chapters(many))) == 200
+    artists = [replace(room.artists[0], name=f"model-{number}") for number in range(count)]
+    return replace(museum, rooms=[replace(room, artists=artists)])
+
+
+def test_a_room_of_a_hundred_models_shows_three_plates_of_24(museum):
+    """So that its page stays one that opens at once, however many models hang."""
+    (chapter,) = arrange_chapters(repeat_artists(museum, 100))
+    assert (len(chapter.parts), len(plates_of([chapter]))) == (24, 72)
+
+
+def test_rooms_share_sixty_models(museum):
+    """They take turns."""
+    room = repeat_artists(museum, 24).rooms[0]
+    rooms = [
+        replace(room, name=f"room-{n}", artists=[replace(one, name=f"{n}-{one.name}") for one in room.artists])
+        for n in range(4)
+    ]
+    assert [len(chapter.parts) for chapter in arrange_chapters(replace(museum, rooms=rooms))] == [15] * 4
+
+
+def test_a_long_catalogue_has_a_page_for_each_chapter(museum):
+    """The first has no plates, the last has all for the printer; a short one is a single page."""
+    pages = list(list_pages(repeat_artists(museum, 20)))
+    name = museum.rooms[0].name
+    places = ["catalogue/index.html", f"catalogue/rooms/{name}/index.html", "catalogue/print/index.html"]
+    assert [page.path for page in pages] == places
+    front, chapter, whole = (SECTION.fill(page.view) for page in pages)
+    assert not plates_of(front["opened"])
+    assert plates_of(chapter["opened"]) == plates_of(whole["opened"])
+    assert front["chapters"] == whole["chapters"]
+    assert len(list(list_pages(replace(museum, rooms=[])))) == 1
 
 
 def test_the_index_lists_each_title_once(museum):
@@ -75,7 +104,7 @@ def test_titles_cannot_leave_their_string_in_the_stylesheet(museum):
 
 def test_a_chapter_prints_its_room_on_each_page(museum):
     """Each room has a named page with its title as the head."""
-    (page,) = list_pages(museum)
+    page = next(iter(list_pages(museum)))
     css = page.files["catalogue/heads.css"].decode()
     for room in museum.rooms:
         assert f".room-{room.number} {{ page: room-{room.number}; }}" in css
