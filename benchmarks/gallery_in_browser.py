@@ -1,6 +1,6 @@
 """What a browser needs for a gallery's pages: requests, bytes, elements, time: `python benchmarks/gallery_in_browser.py FOLDER`.
 
-FOLDER is a built gallery, such as `growth.py` makes of 10,000 works. Prints a Markdown table, and how long a search takes from
+FOLDER is a built gallery, such as `growth.py` makes of 10,000 works. Of each kind the heaviest page is opened. Prints a Markdown table, and how long a search takes from
 the last letter until its answer stands there, the index loaded before and not.
 """
 
@@ -18,11 +18,23 @@ _WIDTH, _HEIGHT = 1366, 768
 _MOST_MILLISECONDS = 180_000
 _PAGES = {
     "index": "index.html",
-    "browse": "browse/index.html",
+    "browse": "browse/**/index.html",
+    "dataset": "datasets/*/index.html",
     "model": "models/*/index.html",
-    "walkthrough": "walkthrough/index.html",
+    "work": "works/*/index.html",
+    "compare": "compare/**/index.html",
+    "failures": "failures/**/index.html",
+    "provenance": "provenance/index.html",
+    "walkthrough": "walkthrough/**/index.html",
+    "catalogue": "catalogue/index.html",
+    "chapter of the catalogue": "catalogue/rooms/*/index.html",
+    "catalogue for the printer": "catalogue/print/index.html",
 }
 _PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN"
+
+
+def _weigh(path: Path) -> int:
+    return path.stat().st_size
 
 
 def measure_page(page, address: str) -> tuple[int, int, int, float]:
@@ -52,7 +64,9 @@ def main(gallery: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find(), args=QUIET)
         for name, pattern in _PAGES.items():
-            path = next(iter(sorted(gallery.glob(pattern)))).relative_to(gallery)
+            if (page_file := max(gallery.glob(pattern), key=_weigh, default=None)) is None:
+                continue
+            path = page_file.relative_to(gallery)
             page = browser.new_context(viewport={"width": _WIDTH, "height": _HEIGHT}).new_page()
             page.set_default_timeout(_MOST_MILLISECONDS)
             requests, size, nodes, shown = measure_page(
