@@ -16,6 +16,7 @@ from artpipe.config.params import load_params
 from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler
 from artpipe.contracts.steered_sampler import HoleFiller, SteeredSampler, select_rows
 from artpipe.errors import UserError
+from artpipe.evaluation.generated_samples import depends_on_labels
 from artpipe.evaluation.painted_files import PaintedFile, PaintedFiles
 from artpipe.evaluation.recipes import make_command
 from artpipe.evaluation.sample_enlarger import list_enlargers, open_enlarger
@@ -119,6 +120,16 @@ def _check_label(learner: Learner[Any], label: int | None, name: str) -> None:
     if label is not None and not 0 <= label < len(classes):
         class_list = ", ".join(f"{number} {word}" for number, word in enumerate(classes)) or "none"
         raise UserError(f"--label {label} is no class of {name}; there are: {class_list}")
+    if label is not None and not _heeds_labels(learner):
+        raise UserError(f"--label: {name} paints of all classes alike; leave it out, or name a model that learned them")
+
+
+def _heeds_labels(learner: Learner[Any]) -> bool:
+    """Return whether a class can be asked for.
+
+    Of what shows works nothing is known without them, so each is of a class in turn.
+    """
+    return not isinstance(learner, Sampler) or depends_on_labels(learner, len(learner.spec.classes), 0)
 
 
 def _load_held_out_works(folder: Path, learner: Learner[Any]) -> dict[str, torch.Tensor]:
@@ -141,7 +152,7 @@ def _load_held_out_works(folder: Path, learner: Learner[Any]) -> dict[str, torch
 def _generate_exhibits(
     learner: Learner[Any], n: int, seed: int, label: int | None, works: dict[str, torch.Tensor]
 ) -> Iterator[Exhibit]:
-    classes = len(learner.spec.classes)
+    classes = len(learner.spec.classes) if _heeds_labels(learner) else 0
     for start in range(0, n, _BATCH):
         numbers = torch.arange(start, min(start + _BATCH, n))
         labels = (

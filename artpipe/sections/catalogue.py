@@ -16,10 +16,8 @@ from artpipe.site.catalogue_plates import WHOLE_SIDE, Chapter, Plate, arrange_ch
 _SHOWN_LINES = 22  # of a text, so that no plate is longer than a page
 _SHOWN_OWNERS, _SHOWN_WORKS = 60, 200  # of a collection that are listed, by creator or one by one
 
-_ONE_PAGE_PLATES, _ONE_PAGE_ROWS = (
-    48,
-    60,
-)  # from which on, plates or works learned from, chapters have pages of their own
+# Plates, or works learned from, beyond which chapters have pages of their own.
+_ONE_PAGE_PLATES, _ONE_PAGE_ROWS = 48, 60
 _FRONT_ROWS = 80  # of works learned from, all rooms together, where they have
 
 BookPart = Literal["whole", "front", "chapter"]
@@ -165,7 +163,7 @@ class CatalogueView:
 
 
 def list_pages(museum: Museum) -> Iterator[GalleryPage]:
-    """Yield the pages, beside the first a stylesheet with the running heads of its chapters."""
+    """Yield the pages; beside the first a stylesheet with the running heads."""
     chapters, files = arrange_chapters(museum), {"catalogue/heads.css": _make_heads(museum)}
     rows = sum(len(works) + len(owners) for _, works, owners, _ in map(_list_learned, _list_rooms(chapters)))
     if len(_list_plates(chapters)) <= _ONE_PAGE_PLATES and rows <= _ONE_PAGE_ROWS:

@@ -66,7 +66,10 @@ def arrange_chapters(museum: Museum) -> list[Chapter]:
 
 
 def _choose_models(museum: Museum) -> list[tuple[Room, list[Artist]]]:
-    """Return the models of each room that have a part; rooms take turns until there are enough."""
+    """Return the models of each room that have a part.
+
+    Rooms take turns until there are enough.
+    """
     hanging = [[artist for artist in room.artists if artist.works][:_MODELS_PER_ROOM] for room in museum.rooms]
     turns = zip_longest(*hanging)
     chosen = islice((artist for turn in turns for artist in turn if artist is not None), _MAXIMUM_MODELS)

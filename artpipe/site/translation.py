@@ -154,7 +154,10 @@ def format_room_number(value: int, say: Translate = str) -> str:
 
 
 def join_hyphens(text: str) -> Markup:
-    """Return a title whose hyphened words, such as `my-gallery`, stay on one line where they fit."""
+    """Return a title whose hyphened words stay on one line where they fit.
+
+    Such as `my-gallery`.
+    """
     return Markup(" ").join(
         Markup('<span class="whole">{}</span>').format(word) if "-" in word.strip("-") else escape(word)
         for word in text.split(" ")

@@ -172,26 +172,22 @@ class LineageAnswer(NamedTuple):
 
     def print_text(self) -> None:
         """Print it, from the thing itself down to the data."""
-        _print_lineage(self.lineage)
+        from rich.markup import escape
+        from rich.padding import Padding
+
+        from artpipe.system.terminal import PlainConsole
+
+        lineage, console = self.lineage, PlainConsole(highlight=False)
+        title, subtitle = _format_heading(lineage)
+        console.print(f"[bold]{escape(title)}[/]{'  ' if subtitle else ''}{escape(subtitle)}")
+        console.print(Padding(_make_chain_table(_iterate_links(lineage)), (1, 0)))
+        if lineage.parameters and not lineage.real:
+            console.print("[dim]parameters[/]")
+            console.print(Padding(_format_parameters(lineage), (0, 0, 0, 2)))
 
     def to_json(self) -> dict[str, Any]:
         """Return the same for programs."""
         return self.lineage.model_dump(mode="json")
-
-
-def _print_lineage(lineage: Lineage) -> None:
-    from rich.markup import escape
-    from rich.padding import Padding
-
-    from artpipe.system.terminal import PlainConsole
-
-    console = PlainConsole(highlight=False)
-    title, subtitle = _format_heading(lineage)
-    console.print(f"[bold]{escape(title)}[/]{'  ' if subtitle else ''}{escape(subtitle)}")
-    console.print(Padding(_make_chain_table(_iterate_links(lineage)), (1, 0)))
-    if lineage.parameters and not lineage.real:
-        console.print("[dim]parameters[/]")
-        console.print(Padding(_format_parameters(lineage), (0, 0, 0, 2)))
 
 
 def _format_heading(lineage: Lineage) -> tuple[str, str]:

@@ -53,6 +53,7 @@ ELSEWHERE = {
     "artpipe/orchestration/services/curate_page/curate.js": {"text": "a kind of input, of HTML"},
     "artpipe/orchestration/services/curated_project.py": {"text": A_FORM, "picture": A_FORM},
     "artpipe/sections/catalogue.py": {"text": A_FORM},
+    "artpipe/site/catalogue_plates.py": {"text": A_FORM},
     "artpipe/templates/museum/work.html": {"text": A_FORM},
     "artpipe/sections/licences.py": {"text": "what there is to copy"},
     "artpipe/site_check/published_site.py": {"style": A_USE, "picture": A_USE},

@@ -242,7 +242,7 @@ assert not BANNED & set(sys.modules)
 
 def test_sample_paints_again_what_a_seed_was(trained):
     """`sample` writes one sheet and each picture by itself; a seed and label give the same picture in any company."""
-    trained()
+    trained(heeds_labels=True)
     painted = sample_model("toy", 5, seed=3)
     assert painted.to_text() == "5 painted: data/samples/toy-seed-3.png, each by itself in data/samples/toy-seed-3"
     assert json.loads(json.dumps(painted.to_json()))["singles"][2] == {
@@ -255,6 +255,17 @@ def test_sample_paints_again_what_a_seed_was(trained):
     assert alone.read_bytes() == among.read_bytes()
     with pytest.raises(UserError, match="--label 3 is no class of toy; there are: 0 a, 1 b, 2 c"):
         sample_model("toy", 1, label=3)
+
+
+def test_no_class_is_named_where_none_is_heeded(trained):
+    """What paints of all classes alike is asked for none, and its files name none."""
+    trained(steps=2)
+    painted = sample_model("toy", 1, seed=3)
+    assert painted.to_json()["singles"] == [
+        {"file": "data/samples/toy-seed-3/00000-seed-3.png", "seed": 3, "label": None}
+    ]
+    with pytest.raises(UserError, match="--label: toy paints of all classes alike; leave it out"):
+        sample_model("toy", 1, label=2)
 
 
 def test_nothing_foreign_is_overwritten(trained):

@@ -20,6 +20,7 @@ class Params(TrainParams):
     rate: float = 1.0e-3
     explode_at: int = -1  # the first step whose loss is multiplied away
     explode_below: float = 0.0  # while the rate's scale is above this
+    heeds_labels: bool = False  # a class is brighter than the one before
     pause_seconds: float = 0.0  # before each step: what is only there to be ended takes no core
 
 
@@ -63,7 +64,10 @@ class Toy(Learner[Params]):
         return losses if self.steps_done % 2 else {**losses, "critic": critic.detach()}
 
     def sample(self, prompt):
-        images = self.ema(prompt.noise(self.params.width)).tanh()
+        raw = self.ema(prompt.noise(self.params.width))
+        if self.params.heeds_labels and prompt.labels is not None:
+            raw = raw + prompt.labels[:, None]
+        images = raw.tanh()
         return images.view(-1, self.spec.channels, self.spec.height, self.spec.width)
 
     def exhibit(self, prompt):
