@@ -60,6 +60,7 @@ class LabelTable(Frozen):
     title: str | None = None  # field
     no_labels: tuple[str, ...] = ()  # values that are no labels
     variants: str | None = None  # a field with an object of records that have the title of theirs, and no label
+    variant_words: dict[str, str] = Field(default_factory=dict)  # behind that title, by what distinguishes a variant
 
 
 class PictureWorks(Frozen):
@@ -259,8 +260,10 @@ def _read_table(table: LabelTable, limits: ArchiveLimits) -> dict[str, tuple[str
         title = _tidy_title(_text_field(record, table.title))
         labels_and_titles |= dict.fromkeys(_stems(record, table), (None if label in table.no_labels else label, title))
         variants = record.get(table.variants) if table.variants else None
-        for variant in variants.values() if isinstance(variants, dict) else ():
-            labels_and_titles |= dict.fromkeys(_stems(variant, table), (None, title))
+        for key, variant in variants.items() if isinstance(variants, dict) else ():
+            words = dict.fromkeys(table.variant_words[part] for part in key.split("-") if part in table.variant_words)
+            varied = ", ".join([title, *words]) if title else None
+            labels_and_titles |= dict.fromkeys(_stems(variant, table), (None, varied))
     return labels_and_titles
 
 
